@@ -1,0 +1,193 @@
+"""Makes .venv from the lock files, or reuses the one that is there: `python3 scripts/bootstrap.py requirements.lock`.
+
+Needs nothing but Python 3.11 and a package index. Prints one line a step; a failure is one sentence and exit 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+OLDEST = (3, 11)
+WINDOWS = os.name == "nt"
+STAMP = "lock-stamp.json"
+INSTALLER_LOCK = Path(__file__).resolve().parent.parent / "requirements-uv.lock"
+# A lock that holds all of another one: who has the first need not install the second.
+HOLDS = {"requirements-dev.lock": "requirements.lock"}
+STARTED = time.monotonic()
+
+
+class Stop(Exception):
+    """Ends the script with one sentence that says what to do."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Make .venv from lock files, or reuse it.")
+    parser.add_argument("locks", nargs="+", help="lock files, relative to the root")
+    parser.add_argument("--root", default=str(Path(__file__).resolve().parent.parent), help="where .venv goes")
+    options = parser.parse_args()
+    try:
+        if sys.version_info < OLDEST:
+            return run_with_newer_python()
+        make(Path(options.root).resolve(), options.locks)
+    except Stop as stop:
+        print("bootstrap: %s" % stop, file=sys.stderr)
+        return 1
+    return 0
+
+
+def run_with_newer_python() -> int:
+    for minor in range(19, OLDEST[1] - 1, -1):
+        newer = shutil.which("python3.%d" % minor)
+        if newer:
+            return subprocess.call([newer, *sys.argv])
+    raise Stop(
+        "Python 3.11 or newer is needed and this is %d.%d: install one, or name it as in `make demo PYTHON=python3.12`."
+        % sys.version_info[:2]
+    )
+
+
+def make(root: Path, locks: list[str]) -> None:
+    venv = root / ".venv"
+    wanted = {name: digest(root / name) for name in locks}
+    python = venv / ("Scripts/python.exe" if WINDOWS else "bin/python")
+    stamp = read_stamp(venv)
+    if stamp.get("home") == identity(root) and wanted.items() <= stamp.get("locks", {}).items() and python.exists():
+        return
+    (venv / STAMP).unlink(missing_ok=True)
+    if stamp.get("home") != identity(root) or not python.exists():
+        say(f"making .venv with Python {sys.version.split()[0]}")
+        shutil.rmtree(venv, ignore_errors=True)
+        make_venv(venv)
+    install([root / name for name in locks], python)
+    if (root / "app").is_dir():
+        link_project(root, python)
+    held = {HOLDS[name]: digest(root / HOLDS[name]) for name in locks if name in HOLDS}
+    (venv / STAMP).write_text(json.dumps({"home": identity(root), "locks": wanted | held}), encoding="utf-8")
+    say("environment ready")
+
+
+def identity(root: Path) -> str:
+    """A moved project or another Python needs a new environment: scripts in it name both."""
+    return f"{root} {sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        raise Stop(f"{path} is missing: restore it with `git checkout -- {path.name}`.") from None
+
+
+def read_stamp(venv: Path) -> dict:
+    try:
+        return json.loads((venv / STAMP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def make_venv(venv: Path) -> None:
+    # Without pip first: a pip outside installs into it in a tenth of the time that unpacking another pip takes.
+    command = [sys.executable, "-m", "venv", *([] if outer_pip() is None else ["--without-pip"]), str(venv)]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    if made.returncode:
+        shutil.rmtree(venv, ignore_errors=True)
+        raise Stop(
+            "this Python cannot make a virtual environment: install its venv module "
+            "(on Debian and Ubuntu the package python3-venv) and run again."
+        )
+
+
+def outer_pip() -> list[str] | None:
+    probe = [sys.executable, "-m", "pip"]
+    told = subprocess.run([*probe, "--python", sys.executable, "--version"], capture_output=True, check=False)
+    return None if told.returncode else probe
+
+
+def pip_into(python: Path) -> list[str]:
+    inside = subprocess.run([str(python), "-m", "pip", "--version"], capture_output=True, check=False)
+    if inside.returncode == 0:
+        return [str(python), "-m", "pip"]
+    return [*(outer_pip() or []), "--python", str(python)]
+
+
+def install(locks: list[Path], python: Path) -> None:
+    pip = [*pip_into(python), "--disable-pip-version-check"]
+    with_pip = [*pip, "install", "-qq", "--no-deps", "--require-hashes"]
+    say("fetching the installer")
+    if run([*with_pip, "-r", str(INSTALLER_LOCK)]):
+        raise Stop("no package index answered: check the network, or name your mirror in PIP_INDEX_URL.")
+    count = sum(lock.read_text(encoding="utf-8").count("==") for lock in locks)
+    say(f"installing {count} packages (the first time this downloads about 300 MB)")
+    uv = [str(python.with_name("uv.exe" if WINDOWS else "uv")), "pip", "sync", "--quiet", "--require-hashes"]
+    environment = {**os.environ, **index_of(pip), "UV_NO_CONFIG": "1", "UV_LINK_MODE": link_mode()}
+    if run([*uv, "--python", str(python), *map(str, locks)], environment) == 0:
+        return
+    say("the fast installer could not do it, pip goes on")
+    if run([*with_pip, *(part for lock in locks for part in ("-r", str(lock)))]):
+        raise Stop("the packages could not be installed: the lines above say which and why.")
+
+
+def index_of(pip: list[str]) -> dict[str, str]:
+    """Where pip was told to look; uv does not read pip's configuration."""
+    told = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False).stdout
+    values = {}
+    for line in told.splitlines():
+        name, _, value = line.partition("=")
+        values[name.split(".")[-1]] = value.strip().strip("'\"")
+    found = {"UV_DEFAULT_INDEX": values.get("index-url"), "SSL_CERT_FILE": values.get("cert")}
+    return {name: value for name, value in found.items() if value and name not in os.environ}
+
+
+def link_mode() -> str:
+    return os.environ.get("UV_LINK_MODE", "copy" if WINDOWS else "hardlink")
+
+
+def run(command: list[str], environment: dict[str, str] | None = None) -> int:
+    running = subprocess.Popen(command, env=environment)
+    while True:
+        try:
+            return running.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            say("still at it")
+        except KeyboardInterrupt:
+            running.terminate()
+            raise
+
+
+def link_project(root: Path, python: Path) -> None:
+    """Puts the project on the path of .venv and the command `app` beside its python, without building anything."""
+    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    told = subprocess.run([str(python), "-c", ask], capture_output=True, text=True, check=True)
+    (Path(told.stdout.strip()) / "_project.pth").write_text(f"{root}\n", encoding="utf-8")
+    if WINDOWS:
+        python.with_name("app.cmd").write_text(f'@"{python}" -c "from app.cli import main; main()" %*\n', encoding="utf-8")
+        return
+    # A shell line in front, because a first line that names an interpreter cannot hold a space.
+    script = f"""#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+' '''
+import sys
+
+from app.cli import main
+
+sys.exit(main())
+"""
+    command = python.with_name("app")
+    command.write_text(script, encoding="utf-8")
+    command.chmod(0o755)
+
+
+def say(what: str) -> None:
+    print(f"[{time.monotonic() - STARTED:5.1f} s] {what}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
