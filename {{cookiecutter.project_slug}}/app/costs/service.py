@@ -1,0 +1,136 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from prometheus_client import Counter
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.clock import Clock
+from app.core.database import Database
+from app.core.errors import StartRefused
+from app.core.ids import new_id
+from app.core.telemetry import counter
+from app.costs import repository
+from app.costs.domain import (
+    Charge,
+    CostPolicy,
+    Feature,
+    LedgerRow,
+    ModelPrice,
+    ModelUnpriced,
+    PricedModel,
+    PriceTable,
+    Totals,
+    Usage,
+    decide_price,
+)
+from app.costs.ports import PriceList
+from app.costs.repository import LEDGER_SQL, ledger_parameters
+
+__all__ = ["LEDGER_SQL", "Costs", "ledger_parameters", "make_price_table"]
+
+SPENT = counter("app_cost_micro_usd_total", "Charged, in micro-dollars", ("feature", "model"))
+TOKENS = counter("app_tokens_total", "Tokens charged for", ("feature", "model", "kind"))
+
+
+def make_price_table(
+    policy: CostPolicy, models: Sequence[PricedModel], prices: PriceList, clock: Clock
+) -> PriceTable:
+    """The prices of every model that will be called. Errors: StartRefused, naming the first one without."""
+    now = clock.now()
+
+    def listed(wanted: PricedModel) -> ModelPrice | None:
+        said = policy.price_of(wanted.model)
+        needed = said is None or said.input is not None
+        return prices.find(wanted, now) if needed else None
+
+    try:
+        return PriceTable(decide_price(wanted, policy, listed(wanted)) for wanted in models)
+    except ModelUnpriced as unpriced:
+        raise StartRefused(f"{unpriced.detail} {unpriced.what_to_do}") from unpriced
+
+
+@dataclass(frozen=True)
+class Costs:
+    policy: CostPolicy
+    table: PriceTable
+    database: Database
+    clock: Clock
+
+    def price(self, model: str, usage: Usage) -> Charge:
+        """What one call cost, in whole micro-dollars. Errors: ModelUnpriced."""
+        return self.table.charge(model, usage)
+
+    def row(
+        self,
+        tenant_id: UUID,
+        feature: Feature,
+        model: str,
+        usage: Usage,
+        *,
+        subject_id: UUID | None = None,
+        key_id: UUID | None = None,
+        release_id: str | None = None,
+    ) -> LedgerRow:
+        """A row not yet written: for the hot path, beside LEDGER_SQL and `ledger_parameters`."""
+        charge = self.price(model, usage)
+        now = self.clock.now()
+        return LedgerRow(new_id(), tenant_id, now, feature, subject_id, key_id, release_id, charge)
+
+    async def record(self, connection: AsyncConnection, rows: Sequence[LedgerRow]) -> None:
+        """Writes rows in the caller's transaction and counts them."""
+        await repository.insert_rows(connection, rows)
+        self.count(rows)
+
+    async def charge(
+        self,
+        connection: AsyncConnection,
+        tenant_id: UUID,
+        feature: Feature,
+        model: str,
+        usage: Usage,
+        *,
+        subject_id: UUID | None = None,
+        key_id: UUID | None = None,
+        release_id: str | None = None,
+    ) -> Charge:
+        """Prices one call and writes its row in the caller's transaction. Errors: ModelUnpriced."""
+        row = self.row(
+            tenant_id, feature, model, usage, subject_id=subject_id, key_id=key_id, release_id=release_id
+        )
+        await self.record(connection, [row])
+        return row.charge
+
+    def count(self, rows: Sequence[LedgerRow]) -> None:
+        """Adds rows to the metrics; only for callers that write the rows themselves."""
+        for row in rows:
+            _count(row)
+
+    async def totals(self, tenant_id: UUID, since: date | None = None, until: date | None = None) -> Totals:
+        """What a tenant spent from `since` to `until`, both days included, in the policy's time zone.
+
+        Without dates: the last 30 days.
+        """
+        zone = self.policy.time_zone
+        last = until or self.clock.now().astimezone(ZoneInfo(zone)).date()
+        first = since or last - timedelta(days=29)
+        async with self.database.read(tenant_id) as connection:
+            return await repository.totals(connection, tenant_id, first, last, zone)
+
+
+def _count(row: LedgerRow) -> None:
+    usage = row.charge.usage
+    spent, read, cached, written = _counters(row.feature, row.charge.model)
+    spent.inc(row.charge.micro_usd)
+    read.inc(usage.input - usage.cached_input)
+    cached.inc(usage.cached_input)
+    written.inc(usage.output)
+
+
+@lru_cache(maxsize=256)
+def _counters(feature: str, model: str) -> tuple[Counter, Counter, Counter, Counter]:
+    kinds = (TOKENS.labels(feature, model, kind) for kind in ("input", "cached_input", "output"))
+    return (SPENT.labels(feature, model), *kinds)  # type: ignore[return-value]

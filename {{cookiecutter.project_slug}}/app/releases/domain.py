@@ -1,0 +1,184 @@
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from app.core.errors import NotFound, StartRefused, Unavailable
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Scalar = str | int | float | bool | None
+SHORT = 12
+
+
+class ReleaseMissing(NotFound):
+    code, title = "release_missing", "No such release"
+    action = "GET /v1/releases/current shows the one that is live."
+
+
+class ReleaseUnknown(Unavailable):
+    code, title = "release_unknown", "The service does not know yet which release is live"
+    action = "Try again in a second; /health/ready says what the service is waiting for."
+
+
+class PromptUnusable(StartRefused):
+    """A prompt file that cannot be used; the message names it and says what to do."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class CodePin(_Frozen):
+    """The version that `app` calls itself and the digest of its source files."""
+
+    version: str
+    digest: Digest
+
+
+class ModelStep(_Frozen):
+    """One link of the model chain: which model, where, and with which parameters."""
+
+    provider: str
+    model: str
+    address: str | None = None
+    parameters: dict[str, Scalar] = Field(default_factory=dict)
+
+    @field_validator("address")
+    @classmethod
+    def no_secret(cls, value: str | None) -> str | None:
+        if value is not None and (urlsplit(value).password or urlsplit(value).username):
+            raise ValueError("an address in a manifest carries no user name or password")
+        return value
+
+
+class IndexPin(_Frozen):
+    """The index that answers are drawn from; `id` is None until the first index exists."""
+
+    id: UUID | None = None
+    embedder: str = "none"
+    chunker: str = ""
+
+
+class Manifest(_Frozen):
+    """Everything that decides what an answer looks like, apart from the question and the documents."""
+
+    format: Literal[1] = 1
+    code: CodePin
+    prompts: dict[str, Digest]
+    chain: tuple[ModelStep, ...]
+    index: IndexPin
+    corpus: Literal["latest"] = "latest"
+    retrieval: dict[str, Scalar]
+    policies: dict[str, Digest]
+    prices: Digest
+    settings: dict[str, Scalar]
+    evaluation: Digest | None = None
+
+    @property
+    def canonical(self) -> bytes:
+        return canonical_json(self.model_dump(mode="json"))
+
+    @property
+    def id(self) -> str:
+        return digest_of(self.canonical)
+
+    def digests(self) -> set[str]:
+        """The digests of every part that must be stored beside the manifest."""
+        return {*self.prompts.values(), *self.policies.values(), self.prices}
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt file; its version is the digest of its bytes."""
+
+    name: str
+    text: str
+    digest: str
+
+    @classmethod
+    def read(cls, name: str, content: bytes) -> "Prompt":
+        try:
+            text = content.decode()
+        except UnicodeDecodeError as wrong:
+            raise PromptUnusable(f"prompts/{name}.md is not UTF-8 text; save it as UTF-8.") from wrong
+        if not text.strip() or "\0" in text:
+            raise PromptUnusable(f"prompts/{name}.md is empty or holds a NUL character; write the prompt.")
+        return cls(name, text, digest_of(content))
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """What this process was started with: a manifest but for the index, and the bytes of its parts."""
+
+    code: CodePin
+    prompts: Mapping[str, Prompt]
+    chain: tuple[ModelStep, ...]
+    retrieval: Mapping[str, Scalar]
+    policies: Mapping[str, bytes]
+    prices: bytes
+    settings: Mapping[str, Scalar]
+
+    def manifest(self, index: IndexPin) -> Manifest:
+        return Manifest(
+            code=self.code,
+            prompts={name: prompt.digest for name, prompt in self.prompts.items()},
+            chain=self.chain,
+            index=index,
+            retrieval=dict(self.retrieval),
+            policies={name: digest_of(content) for name, content in self.policies.items()},
+            prices=digest_of(self.prices),
+            settings=dict(self.settings),
+        )
+
+    def parts(self) -> dict[str, bytes]:
+        """The bytes of every part by digest."""
+        texts = [prompt.text.encode() for prompt in self.prompts.values()]
+        return {digest_of(content): content for content in (*texts, *self.policies.values(), self.prices)}
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A stored manifest under its digest. `number` is for people, and grows by one with every new release."""
+
+    id: str
+    number: int
+    manifest: Manifest
+    created_at: datetime
+    prompts: Mapping[str, Prompt] = field(default_factory=dict)
+
+    @property
+    def short(self) -> str:
+        return self.id[:SHORT]
+
+    def prompt(self, name: str) -> Prompt:
+        """The prompt as this release has it. Errors: PromptUnusable when there is none of that name."""
+        if name not in self.prompts:
+            raise PromptUnusable(f"There is no prompts/{name}.md in release {self.short}; add the file.")
+        return self.prompts[name]
+
+
+def digest_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def canonical_json(value: Any) -> bytes:
+    """One spelling for every value: keys sorted, no spaces, UTF-8, whole numbers without fraction, no NaN."""
+    return json.dumps(
+        _plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
