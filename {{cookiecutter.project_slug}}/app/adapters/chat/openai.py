@@ -1,0 +1,247 @@
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
+
+import aiohttp
+import httpx
+from pydantic import SecretStr
+
+from app.adapters.chat.events import EventReader, EventTooLong
+from app.adapters.chat.transport import CONNECT_SECONDS, Reuse
+from app.adapters.chat.wire import body_of, parse_chunk, parse_completion, parse_failure, parse_object
+from app.core.clock import Clock, Deadline
+from app.costs.domain import Usage
+from app.inference.domain.chat import ChatRequest, Completion, Ending, Finish, estimate
+from app.inference.domain.failures import (
+    Hung,
+    Interrupted,
+    ModelFailure,
+    Nonsense,
+    Unreachable,
+    failure_of,
+    retry_after,
+)
+
+ENVELOPE_BYTES = 64 * 1024
+ERROR_BYTES = 16 * 1024
+BYTES_PER_CHARACTER = 6
+BROKEN = (httpx.HTTPError, aiohttp.ClientError, OSError)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a model is and how to ask for it.
+
+    url: the full address of chat completions, with its query; headers: with the key in them.
+    limit_field: how this provider calls the token limit.
+    """
+
+    name: str
+    url: str
+    model: str
+    headers: dict[str, str]
+    limit_field: str = "max_tokens"
+    idle_seconds: float = 10.0
+
+
+def openai_endpoint(
+    name: str, base_url: str, model: str, key: SecretStr | None, **options: str | float
+) -> Endpoint:
+    headers = {"authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+    return _endpoint(name, f"{base_url.rstrip('/')}/chat/completions", model, headers, options)
+
+
+def azure_endpoint(
+    name: str, base_url: str, model: str, key: SecretStr | None, version: str, **options: str | float
+) -> Endpoint:
+    """Azure names the deployment in the path, the version in the query and the key in a header of its own."""
+    url = f"{base_url.rstrip('/')}/openai/deployments/{model}/chat/completions?api-version={version}"
+    return _endpoint(name, url, model, {"api-key": key.get_secret_value()} if key else {}, options)
+
+
+def _endpoint(
+    name: str, url: str, model: str, headers: dict[str, str], options: dict[str, str | float]
+) -> Endpoint:
+    headers = {"content-type": "application/json", "accept-encoding": "identity", **headers}
+    limit_field, idle = (
+        str(options.get("limit_field", "max_tokens")),
+        float(options.get("idle_seconds", 10.0)),
+    )
+    return Endpoint(name, url, model, headers, limit_field, idle)
+
+
+@dataclass(frozen=True)
+class OpenAIChat:
+    """A ChatModel over the OpenAI chat format: OpenAI, Azure, vLLM, Ollama, llama.cpp and the rest."""
+
+    endpoint: Endpoint
+    client: httpx.AsyncClient
+    clock: Clock
+
+    @property
+    def name(self) -> str:
+        return self.endpoint.name
+
+    async def complete(self, request: ChatRequest, deadline: Deadline) -> Completion:
+        body = body_of(request, self.endpoint.model, self.endpoint.limit_field, stream=False)
+        most = ENVELOPE_BYTES + request.most_characters * BYTES_PER_CHARACTER
+        try:
+            async with asyncio.timeout(deadline.remaining()):
+                return parse_completion(parse_object(await self._fetch(body, most)), request)
+        except TimeoutError as error:
+            raise Hung("no reply in time") from error
+
+    async def _fetch(self, body: bytes, most: int) -> bytes:
+        response = await self._open(body)
+        try:
+            return await _read(response, most)
+        except BROKEN as error:
+            raise Unreachable(f"the reply broke off: {type(error).__name__}") from error
+        finally:
+            await response.aclose()
+
+    async def stream(self, request: ChatRequest, deadline: Deadline) -> AsyncGenerator[str | Ending, None]:
+        body = body_of(request, self.endpoint.model, self.endpoint.limit_field, stream=True)
+        reading = _Reading(request)
+        first = deadline.within(self.endpoint.idle_seconds)
+        try:
+            async with asyncio.timeout(first.remaining()):
+                response = await self._open(body)
+        except TimeoutError as error:
+            raise Hung("no reply in time") from error
+        try:
+            # A quiet provider is given up after the idle time however many bytes of an unfinished event drip
+            # in.
+            chunks, patience = response.aiter_raw(), deadline.within(self.endpoint.idle_seconds)
+            while not reading.done:
+                for piece in reading.take(await _next(chunks, patience, reading)):
+                    yield piece
+                    patience = deadline.within(self.endpoint.idle_seconds)
+            yield reading.ending()
+        finally:
+            await response.aclose()
+
+    async def _open(self, body: bytes) -> httpx.Response:
+        response = await self._send(body)
+        if response.status_code == 200:
+            return response
+        try:
+            wait = retry_after(response.headers.get("retry-after"), self.clock.now())
+            raise parse_failure(response.status_code, await _read(response, ERROR_BYTES, cut=True), wait)
+        except BROKEN as error:
+            raise failure_of(response.status_code, "", None) from error
+        finally:
+            await response.aclose()
+
+    async def _send(self, body: bytes) -> httpx.Response:
+        with Reuse() as reused:
+            try:
+                return await self._send_once(body)
+            except BROKEN as error:
+                if not reused:
+                    raise Unreachable(f"no connection: {type(error).__name__}") from error
+        try:
+            return await self._send_once(body)
+        except BROKEN as error:
+            raise Unreachable(f"no connection: {type(error).__name__}") from error
+
+    async def _send_once(self, body: bytes) -> httpx.Response:
+        timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
+        request = self.client.build_request(
+            "POST", self.endpoint.url, content=body, headers=self.endpoint.headers, timeout=timeout
+        )
+        return await self.client.send(request, stream=True)
+
+
+class _Reading:
+    """A stream on its way in: what came, how it ended, and whether it is past its caps."""
+
+    def __init__(self, request: ChatRequest) -> None:
+        self._request = request
+        self._events = EventReader()
+        self._left = request.most_characters
+        self._bytes_left = ENVELOPE_BYTES + request.max_tokens * 4096
+        self._parts: list[str] = []
+        self._finish: Finish | None = None
+        self._usage: Usage | None = None
+        self.done = False
+
+    @property
+    def begun(self) -> bool:
+        return bool(self._parts)
+
+    def take(self, raw: bytes | None) -> list[str]:
+        """The pieces of text in these bytes; None: the connection was closed."""
+        try:
+            events = list(self._events.end() if raw is None else self._events.feed(raw))
+        except EventTooLong as error:
+            raise self._broken("an event of the stream is too long") from error
+        pieces = [piece for event in events if (piece := self._event(event))]
+        self._bytes_left -= len(raw or b"")
+        if self._bytes_left < 0 and not self.done:
+            self.done, self._finish = True, "cut"
+        if raw is None and not self.done:
+            self._close()
+        return pieces
+
+    def ending(self) -> Ending:
+        if not self._parts:
+            raise Nonsense("the stream held no text")
+        usage = self._usage
+        spoken = usage or estimate(self._request, "".join(self._parts))
+        return Ending(self._finish or "stop", spoken, usage is None)
+
+    def _close(self) -> None:
+        if self._finish is None:
+            raise self._broken("the stream was cut")
+        self.done = True
+
+    def _event(self, event: bytes) -> str:
+        if self.done:
+            return ""
+        if event == b"[DONE]":
+            self.done = True
+            return ""
+        try:
+            text, finish, usage = parse_chunk(parse_object(event))
+        except Nonsense as error:
+            raise self._broken(str(error)) from error
+        except ModelFailure as error:
+            raise (self._broken(str(error)) if self.begun and error.outage else error) from error
+        self._finish, self._usage = finish or self._finish, usage or self._usage
+        return self._keep(text)
+
+    def _keep(self, text: str) -> str:
+        kept = text[: self._left]
+        self._left -= len(kept)
+        if len(kept) < len(text):
+            self.done, self._finish = True, "cut"
+        if kept:
+            self._parts.append(kept)
+        return kept
+
+    def _broken(self, detail: str) -> ModelFailure:
+        return Interrupted(detail) if self.begun else Nonsense(detail)
+
+
+async def _read(response: httpx.Response, most: int, *, cut: bool = False) -> bytes:
+    parts, size = [], 0
+    async for raw in response.aiter_raw():
+        parts.append(raw)
+        size += len(raw)
+        if size > most:
+            if cut:
+                break
+            raise Nonsense(f"the reply is longer than {most} bytes")
+    return b"".join(parts)
+
+
+async def _next(chunks: AsyncIterator[bytes], patience: Deadline, reading: _Reading) -> bytes | None:
+    try:
+        async with asyncio.timeout(patience.remaining()):
+            return await anext(chunks, None)
+    except TimeoutError as error:
+        raise Hung("the stream stalled") from error
+    except BROKEN as error:
+        failure = Interrupted if reading.begun else Unreachable
+        raise failure(f"the stream broke: {type(error).__name__}") from error

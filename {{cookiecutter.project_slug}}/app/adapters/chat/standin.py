@@ -1,0 +1,249 @@
+"""A small server that speaks the OpenAI chat format: for tests, benchmarks and trying things out without a
+provider.
+
+It answers with the first sentence of the first passage it is shown and cites it. On its command line:
+python -m app.adapters.chat.standin --port 9000
+"""
+
+import argparse
+import asyncio
+import contextlib
+import re
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import orjson
+
+Json = dict[str, Any]
+Write = Callable[[bytes], Awaitable[None]]
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_PASSAGE = re.compile(r"<passage n=\"(\d+)\"[^>]*>\n?(.+?)(?:(?<=[.!?])\s|\n|</passage>)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to one call instead of a good reply.
+
+    status, headers, body: sent as they are. hang: seconds of silence before anything. drop: the connection is
+    closed before the first byte. pieces: a stream's pieces of text; pause: seconds between them; cut: the
+    stream ends after its pieces without saying so; stall: it falls silent after them. flood: bytes of text,
+    sent without end before.
+    """
+
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+    hang: float = 0.0
+    drop: bool = False
+    pieces: tuple[str, ...] | None = None
+    pause: float = 0.0
+    cut: bool = False
+    stall: float = 0.0
+    flood: int = 0
+
+
+@dataclass
+class Call:
+    """One call that came in; `gone`: the client had left before the reply was through."""
+
+    path: str
+    headers: dict[str, str]
+    body: Json
+    gone: bool = False
+
+
+@dataclass
+class StandIn:
+    """`faults`: what happens to the next calls, one each; `always`: to every call after them."""
+
+    model: str = "stand-in"
+    port: int = 0
+    faults: deque[Fault] = field(default_factory=deque)
+    always: Fault | None = None
+    calls: deque[Call] = field(default_factory=lambda: deque(maxlen=10_000))
+    drop_after_stream: bool = False
+    _server: asyncio.Server | None = None
+    _open: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    @property
+    def url(self) -> str:
+        """The base URL, as a client of the OpenAI API wants it."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._server:
+            self._server.close()
+            for writer in self._open:
+                writer.close()
+            await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        try:
+            while (call := await _receive(reader)) is not None:
+                self.calls.append(call)
+                if not await self._reply(call, reader, writer):
+                    break
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            self._open.discard(writer)
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def _reply(self, call: Call, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        fault = self.faults.popleft() if self.faults else self.always or Fault()
+        working = asyncio.ensure_future(self._work(call, fault, writer))
+        if fault == Fault() and not call.body.get("stream"):
+            return await working
+        watching = asyncio.ensure_future(_left(reader))
+        await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
+        call.gone = not working.done()
+        for task in (working, watching):
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            return await working
+        return False
+
+    async def _work(self, call: Call, fault: Fault, writer: asyncio.StreamWriter) -> bool:
+        async def send(raw: bytes) -> None:
+            writer.write(raw)
+            await writer.drain()
+
+        if fault.hang:
+            await asyncio.sleep(fault.hang)
+        if fault.drop:
+            return False
+        if fault.status != 200 or fault.body is not None:
+            await send(_response(fault.body or _error(fault.status), fault.status, fault.headers))
+            return True
+        if call.body.get("stream"):
+            return await self._stream(call, fault, send)
+        await send(_response(orjson.dumps(self._completion(call, fault))))
+        return True
+
+    def _completion(self, call: Call, fault: Fault) -> Json:
+        text = "x" * fault.flood or "".join(fault.pieces or (answer_to(call.body),))
+        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        return self._envelope("chat.completion") | {"choices": [choice], "usage": _usage(call.body, text)}
+
+    async def _stream(self, call: Call, fault: Fault, send: Write) -> bool:
+        await send(_STREAM_HEAD)
+        pieces = fault.pieces or tuple(re.findall(r"\S+\s*", answer_to(call.body)))
+        await send(self._chunk({"role": "assistant", "content": None}))
+        async for piece in _pace(pieces, fault):
+            await send(self._chunk({"content": piece}))
+        if fault.stall:
+            await asyncio.sleep(fault.stall)
+        if fault.cut:
+            return False
+        await send(self._chunk({}, "stop"))
+        if (call.body.get("stream_options") or {}).get("include_usage"):
+            last = self._envelope("chat.completion.chunk")
+            await send(
+                _event(orjson.dumps(last | {"choices": [], "usage": _usage(call.body, "".join(pieces))}))
+            )
+        await send(_event(b"[DONE]") + b"0\r\n\r\n")
+        return not self.drop_after_stream
+
+    def _chunk(self, delta: Json, finish: str | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish}
+        return _event(orjson.dumps(self._envelope("chat.completion.chunk") | {"choices": [choice]}))
+
+    def _envelope(self, kind: str) -> Json:
+        return {"id": "chatcmpl-stand-in", "object": kind, "created": 0, "model": self.model}
+
+
+def answer_to(body: Json) -> str:
+    """The first sentence of the first passage shown, with its number; else a greeting."""
+    text = "\n".join(str(m.get("content") or "") for m in body.get("messages", ()))
+    shown = _PASSAGE.search(text)
+    return f"{shown[2].strip()} [{shown[1]}]" if shown else "There was nothing to read."
+
+
+_STREAM_HEAD = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n"
+    b"connection: keep-alive\r\n\r\n"
+)
+
+
+async def _receive(reader: asyncio.StreamReader) -> Call | None:
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return None
+    length = _LENGTH.search(head)
+    raw = await reader.readexactly(int(length[1])) if length else b""
+    lines = head.decode("latin-1").split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
+    return Call(lines[0].split(" ")[1], headers, orjson.loads(raw) if raw else {})
+
+
+async def _left(reader: asyncio.StreamReader) -> None:
+    """Returns when the client closes its side; clients here do not pipeline."""
+    while not reader.at_eof():
+        with contextlib.suppress(ConnectionError):
+            await asyncio.sleep(0.02)
+
+
+async def _pace(pieces: tuple[str, ...], fault: Fault) -> AsyncIterator[str]:
+    for piece in pieces:
+        yield piece
+        if fault.pause:
+            await asyncio.sleep(fault.pause)
+    sent = 0
+    while sent < fault.flood:
+        yield "flood " * 170
+        sent += 1020
+
+
+def _usage(body: Json, text: str) -> Json:
+    read = sum(len(str(m.get("content") or "")) for m in body.get("messages", ())) // 4
+    return {
+        "prompt_tokens": read,
+        "completion_tokens": max(1, len(text) // 4),
+        "total_tokens": read + len(text) // 4,
+    }
+
+
+def _error(status: int) -> bytes:
+    return orjson.dumps({"error": {"message": "scripted", "type": "scripted_error", "code": status}})
+
+
+def _response(body: bytes, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> bytes:
+    more = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    head = (
+        f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n{more}\r\n"
+    )
+    return head.encode() + body
+
+
+def _event(data: bytes) -> bytes:
+    raw = b"data: " + data + b"\n\n"
+    return b"%x\r\n" % len(raw) + raw + b"\r\n"
+
+
+async def serve(port: int) -> None:
+    async with StandIn(port=port) as server:
+        print(server.url, flush=True)
+        await asyncio.Event().wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="A stand-in for an OpenAI-compatible model server.")
+    parser.add_argument("--port", type=int, default=9000)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(serve(parser.parse_args().port))
+
+
+if __name__ == "__main__":
+    main()

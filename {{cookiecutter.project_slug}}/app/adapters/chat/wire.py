@@ -1,0 +1,138 @@
+"""The OpenAI chat format, read with suspicion: what real servers send, and what broken ones do."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from app.costs.domain import Usage
+from app.inference.domain.chat import ChatRequest, Completion, Ending, Finish, estimate
+from app.inference.domain.failures import Declined, ModelFailure, Nonsense, failure_of
+
+Json = dict[str, Any]
+
+
+def body_of(request: ChatRequest, model: str, limit_field: str, stream: bool) -> bytes:
+    messages = [{"role": m.role, "content": m.content} for m in request.messages]
+    body: Json = {"model": model, "messages": messages, limit_field: request.max_tokens}
+    if request.temperature is not None:
+        body["temperature"] = request.temperature
+    if stream:
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
+    return orjson.dumps(body)
+
+
+def parse_object(raw: bytes) -> Json:
+    try:
+        found = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise Nonsense("the reply is not JSON") from error
+    if not isinstance(found, dict):
+        raise Nonsense("the reply is not a JSON object")
+    return found
+
+
+def parse_failure(status: int, raw: bytes, wait: float | None) -> ModelFailure:
+    try:
+        found = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        found = None
+    return failure_of(status, _kind(found.get("error") if isinstance(found, dict) else None), wait)
+
+
+def parse_completion(found: Json, request: ChatRequest) -> Completion:
+    raise_error(found)
+    choice = _first_choice(found)
+    message = choice.get("message") if choice else None
+    if choice is None or not isinstance(message, dict):
+        raise Nonsense("the reply has no choices")
+    finish = finish_of(choice.get("finish_reason"))
+    text = text_of(message.get("content"))
+    if not text.strip():
+        raise Declined("the model refused") if message.get("refusal") else Nonsense("the reply is empty")
+    kept = text[: request.most_characters]
+    usage = usage_of(found.get("usage"))
+    ending = Ending(
+        "cut" if len(kept) < len(text) else finish, usage or estimate(request, kept), usage is None
+    )
+    return Completion(kept, ending)
+
+
+def parse_chunk(found: Json) -> tuple[str, Finish | None, Usage | None]:
+    """Text, finish and usage of one piece of a stream, each possibly absent."""
+    raise_error(found)
+    usage = usage_of(found.get("usage"))
+    choice = _first_choice(found)
+    if choice is None:
+        return "", None, usage
+    delta = choice.get("delta")
+    if not isinstance(delta, dict):
+        raise Nonsense("a piece of the stream has no delta")
+    reason = choice.get("finish_reason")
+    return text_of(delta.get("content")), None if reason is None else finish_of(reason), usage
+
+
+def raise_error(found: Json) -> None:
+    """Some servers send an error with status 200; its code may be a number or a word."""
+    if error := found.get("error"):
+        code = error.get("code") if isinstance(error, dict) else None
+        status = code if isinstance(code, int) and 400 <= code < 600 else 500
+        raise failure_of(status, _kind(error))
+
+
+def finish_of(reason: object) -> Finish:
+    if reason == "content_filter":
+        raise Declined("the provider filtered the reply")
+    return "length" if reason == "length" else "stop"
+
+
+def text_of(content: object) -> str:
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "".join(_texts(content))
+    raise Nonsense("the content is not text")
+
+
+def usage_of(found: object) -> Usage | None:
+    if not isinstance(found, dict):
+        return None
+    read, written = _count(found.get("prompt_tokens")), _count(found.get("completion_tokens"))
+    if read is None or written is None:
+        return None
+    cached = _count(_inside(found, "prompt_tokens_details", "cached_tokens")) or 0
+    reasoning = _count(_inside(found, "completion_tokens_details", "reasoning_tokens")) or 0
+    return Usage.reported(read, cached, written, reasoning)
+
+
+def _first_choice(found: Json) -> Json | None:
+    choices = found.get("choices")
+    if not isinstance(choices, list):
+        raise Nonsense("the reply has no choices")
+    first = choices[0] if choices else None
+    return first if isinstance(first, dict) else None
+
+
+def _texts(parts: list[Any]) -> Iterator[str]:
+    for part in parts:
+        if isinstance(part, dict) and isinstance(text := part.get("text"), str):
+            yield text
+
+
+def _inside(found: Json, outer: str, inner: str) -> object:
+    details = found.get(outer)
+    return details.get(inner) if isinstance(details, dict) else None
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else None
+
+
+def _kind(error: object) -> str:
+    """Only the words that name an error: its sentence may repeat what the user wrote."""
+    if not isinstance(error, dict):
+        return ""
+    words = (error.get("type"), error.get("code"), _inside(error, "innererror", "code"))
+    return " ".join(word[:60] for word in words if isinstance(word, str) and word.isascii())

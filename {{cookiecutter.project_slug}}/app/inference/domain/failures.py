@@ -1,0 +1,116 @@
+"""Why a model gave no answer, and what may be done about it.
+
+ModelFailure
+├── Overloaded     429: wait as long as it says, inside the deadline
+├── Unreachable    no connection, or it broke: wait, try again
+├── Broken         5xx: wait, try again
+├── Hung           no reply in time: the next model, if there is time
+├── Nonsense       a reply that cannot be used: once more, then the next model
+├── Denied         401, 402, 403: the next model, at once
+├── Unacceptable   it does not take this request: the next model, at once
+├── Skipped        our own breaker, throttle or clock says no: the next model, at once
+├── Interrupted    a stream ended early: nothing, for the reader has seen its beginning
+└── Declined       the provider's security refused: nothing, for another model must not be a way around it
+"""
+
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from math import isfinite
+from typing import ClassVar
+
+
+class Then(Enum):
+    RETRY = "retry"
+    REPAIR = "repair"
+    NEXT = "next"
+    STOP = "stop"
+
+
+class ModelFailure(Exception):
+    """`outage`: whether it tells that the provider is unwell, which the breaker counts."""
+
+    reason: ClassVar[str]
+    then: ClassVar[Then]
+    outage: ClassVar[bool] = False
+
+    def __init__(self, detail: str = "", retry_after: float | None = None) -> None:
+        super().__init__(detail or self.reason)
+        self.retry_after = retry_after
+
+
+class Overloaded(ModelFailure):
+    reason, then = "model_overloaded", Then.RETRY
+
+
+class Unreachable(ModelFailure):
+    reason, then, outage = "model_unreachable", Then.RETRY, True
+
+
+class Broken(ModelFailure):
+    reason, then, outage = "model_broken", Then.RETRY, True
+
+
+class Hung(ModelFailure):
+    reason, then, outage = "model_timeout", Then.NEXT, True
+
+
+class Nonsense(ModelFailure):
+    reason, then, outage = "model_nonsense", Then.REPAIR, True
+
+
+class Denied(ModelFailure):
+    reason, then = "model_denied", Then.NEXT
+
+
+class Unacceptable(ModelFailure):
+    reason, then = "model_unacceptable", Then.NEXT
+
+
+class Skipped(ModelFailure):
+    reason, then = "model_skipped", Then.NEXT
+
+
+class Interrupted(ModelFailure):
+    reason, then, outage = "model_interrupted", Then.STOP, True
+
+
+class Declined(ModelFailure):
+    reason, then = "model_declined", Then.STOP
+
+
+def failure_of(status: int, kind: str, retry_after: float | None = None) -> ModelFailure:
+    """The failure that an HTTP status means. `kind`: the provider's own word for the error, never its
+    sentence.
+    """
+    detail = f"status {status} {kind}".strip()
+    if "content_filter" in kind or "content_policy" in kind or "ResponsibleAI" in kind:
+        return Declined(detail)
+    if status in (401, 402, 403):
+        return Denied(detail)
+    if status == 429:
+        return Denied(detail) if "insufficient_quota" in kind else Overloaded(detail, retry_after)
+    if status in (408, 409, 425):
+        return Broken(detail, retry_after)
+    if status >= 500:
+        return Broken(detail, retry_after)
+    return Unacceptable(detail)
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """Seconds to wait by a Retry-After header, a number or a date; None where it cannot be meant."""
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = _until(value, now)
+    return max(0.0, seconds) if isfinite(seconds) else None
+
+
+def _until(value: str, now: datetime) -> float:
+    try:
+        then = parsedate_to_datetime(value)
+    except (ValueError, TypeError):
+        return float("nan")
+    return (then - now).total_seconds() if then.tzinfo else float("nan")

@@ -1,0 +1,28 @@
+from collections.abc import AsyncGenerator
+from typing import Protocol
+
+from app.core.clock import Deadline
+from app.inference.domain.chat import ChatRequest, Completion, Ending
+
+
+class ChatModel(Protocol):
+    """One model of one provider. It makes one call a request and never retries, but for a pooled connection
+    that had died before the first byte: retrying is the chain's decision."""
+
+    @property
+    def name(self) -> str:
+        """How the chain, the answer, the ledger and the price list call this model."""
+        ...
+
+    async def complete(self, request: ChatRequest, deadline: Deadline) -> Completion:
+        """The whole reply. Errors: a ModelFailure, at the deadline at the latest; the text never holds more
+        than `request.most_characters`."""
+        ...
+
+    def stream(self, request: ChatRequest, deadline: Deadline) -> AsyncGenerator[str | Ending, None]:
+        """Pieces of text as they come, none empty, then one Ending. Closing it early ends the call at the
+        provider.
+
+        Errors: a ModelFailure before the first piece; afterwards only Interrupted, or Hung after silence.
+        """
+        ...
