@@ -1,0 +1,28 @@
+import typer
+from rich.table import Table
+
+from app.cli.common import out, settings_for_command
+from app.settings import sources
+from app.wiring import policies_of
+
+config = typer.Typer(help="Settings and policies.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(config, name="config")
+
+
+@config.command()
+def check() -> None:
+    """Check settings and policies; print each setting with where it came from, secrets masked."""
+    settings = settings_for_command()
+    policies = policies_of(settings)
+    table = Table("setting", "value", "from", "what it does", title="Settings", title_justify="left")
+    for row in sources(settings):
+        table.add_row(*row)
+    out.print(table)
+    files = Table("policy", "owner", "digest", title="Policies", title_justify="left")
+    for name, policy in policies.loaded.items():
+        files.add_row(f"policies/{name}.yaml", policy.owner, policies.digests[name][:12])
+    out.print(files)
+    out.print("Settings and policies are valid.")

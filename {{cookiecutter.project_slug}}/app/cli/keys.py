@@ -1,0 +1,61 @@
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from app.cli.common import DEFAULT_TENANT, err, out, with_state
+from app.wiring import State
+
+app = typer.Typer(help="API keys.", no_args_is_help=True)
+
+Tenant = Annotated[str, typer.Option(help="Name of the tenant.")]
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Who or what will use the key.")],
+    tenant: Tenant = DEFAULT_TENANT,
+    role: Annotated[list[str] | None, typer.Option(help="user, reviewer, operator or admin; may be repeated.")] = None,
+    group: Annotated[list[str] | None, typer.Option(help="Access group the key belongs to; may be repeated.")] = None,
+) -> None:
+    """Make a key, and the tenant when it is new. The key is shown this once."""
+
+    async def work(state: State) -> str:
+        tenant_id = await state.identity.ensure_tenant(tenant)
+        return (await state.identity.create_key(tenant_id, name, role or ["user"], group or [])).text
+
+    key = with_state(work)
+    err.print(f"Key for {name} of {tenant}. Keep it now: it is stored nowhere.")
+    out.print(key, highlight=False, soft_wrap=True)
+
+
+@app.command("list")
+def list_keys(tenant: Tenant = DEFAULT_TENANT) -> None:
+    """List a tenant's keys, without their secrets."""
+
+    async def work(state: State) -> None:
+        table = Table("prefix", "name", "roles", "groups", "made", "revoked")
+        for row in await state.identity.list_keys(await state.identity.tenant(tenant)):
+            revoked = f"{row.revoked_at:%Y-%m-%d %H:%M}" if row.revoked_at else ""
+            table.add_row(
+                row.prefix,
+                row.name,
+                " ".join(row.roles),
+                " ".join(row.groups),
+                f"{row.created_at:%Y-%m-%d}",
+                revoked,
+            )
+        out.print(table)
+
+    with_state(work)
+
+
+@app.command()
+def revoke(prefix: Annotated[str, typer.Argument(help="The key's prefix.")], tenant: Tenant = DEFAULT_TENANT) -> None:
+    """Refuse a key everywhere from the next second on."""
+
+    async def work(state: State) -> None:
+        await state.identity.revoke_key(await state.identity.tenant(tenant), prefix.removeprefix("sk_"))
+
+    with_state(work)
+    out.print(f"The key {prefix} is revoked.")

@@ -1,0 +1,125 @@
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import typer
+
+from app.cli.common import DEFAULT_TENANT, out, settings_for_command
+from app.core.embedded import Urls
+from app.core.errors import StartRefused
+from app.core.schema import migrate
+from app.identity.domain import UnknownKey
+from app.settings import Settings
+from app.wiring import build, database_urls, observe
+
+READY_SECONDS = 30.0
+STOP_SECONDS = 15.0
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(run)
+
+
+def run() -> None:
+    """Run the API and a worker together until Ctrl-C, on a migrated database, with a development key."""
+    settings = settings_for_command()
+    observe(settings)
+    _refuse_taken_port(settings)
+    out.print("Starting the database…")
+    urls, server = database_urls(settings)
+    migrate(urls.owner, urls.service, settings.root)
+    key = asyncio.run(development_key(settings, urls))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    children = [_start(part) for part in ("serve", "worker")]
+    try:
+        _await_ready(settings, children)
+        _greet(settings, key)
+        _watch(children)
+    except KeyboardInterrupt:
+        out.print("\nStopping…")
+    finally:
+        _stop(children)
+        if server:
+            server.stop()
+
+
+def _start(part: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "app", part])  # noqa: S603
+
+
+def _refuse_taken_port(settings: Settings) -> None:
+    with socket.socket() as probe:
+        if probe.connect_ex((settings.host, settings.port)) == 0:
+            raise StartRefused(f"Port {settings.port} of {settings.host} is in use; choose another with APP_PORT.")
+
+
+async def development_key(settings: Settings, urls: Urls) -> str:
+    """The same key at every start, of a tenant named default, with all roles. Refused outside development."""
+    if settings.environment != "development":
+        raise StartRefused("'app run' is for development; run 'app serve' and 'app worker' here.")
+    path = settings.data_dir / "development-key"
+    async with build(settings, urls) as state:
+        if path.exists():
+            with contextlib.suppress(UnknownKey):
+                await state.identity.authenticate(path.read_text())
+                return path.read_text()
+        tenant = await state.identity.ensure_tenant(DEFAULT_TENANT)
+        key = await state.identity.create_key(tenant, "development", ["admin"])
+    _keep(path, key.text)
+    return key.text
+
+
+def _keep(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
+def _await_ready(settings: Settings, children: list[subprocess.Popen[bytes]]) -> None:
+    address = f"http://{settings.host}:{settings.port}/health/ready"
+    until = time.monotonic() + READY_SECONDS
+    while time.monotonic() < until:
+        if any(child.poll() is not None for child in children):
+            raise StartRefused("The API or the worker did not start; the lines above say why.")
+        with contextlib.suppress(urllib.error.URLError, OSError), urllib.request.urlopen(address, timeout=1):
+            return
+        time.sleep(0.05)
+    raise StartRefused(f"The API was not ready within {READY_SECONDS:.0f} s; {address} says what is missing.")
+
+
+def _greet(settings: Settings, key: str) -> None:
+    base = f"http://{settings.host}:{settings.port}"
+    out.print(f"\nReady at [bold]{base}[/]   (documentation at {base}/docs, Ctrl-C stops)\n")
+    out.print(f"Development key: {key}\n", highlight=False)
+    out.print("Ask something:", highlight=False)
+    out.print(
+        f"  curl -s {base}/v1/answers -H 'Authorization: Bearer {key}' \\\n"
+        "    -H 'Content-Type: application/json' -d '{\"question\": \"How do I rotate an API key?\"}'\n",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _watch(children: list[subprocess.Popen[bytes]]) -> None:
+    while all(child.poll() is None for child in children):
+        time.sleep(0.2)
+    raise StartRefused("The API or the worker ended by itself; the lines above say why.")
+
+
+def _stop(children: list[subprocess.Popen[bytes]]) -> None:
+    for child in children:
+        if child.poll() is None:
+            child.send_signal(signal.SIGTERM)
+    for child in children:
+        try:
+            child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()

@@ -1,0 +1,68 @@
+import asyncio
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from app.core.schema import verify
+from app.main import create_app
+from app.settings import Settings, load_settings
+from app.wiring import build, database_urls, observe
+from app.worker import work
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(serve)
+    app.command("worker")(run_worker)
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+) -> None:
+    """Run the API until Ctrl-C."""
+    given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    _run(load_settings(**given), api=True)
+
+
+def run_worker() -> None:
+    """Run the jobs of the queue until Ctrl-C."""
+    _run(load_settings(), api=False)
+
+
+def _run(settings: Settings, api: bool) -> None:
+    observe(settings)
+    urls, server = database_urls(settings)
+
+    async def main() -> None:
+        await verify(urls.service, settings.root)
+        async with build(settings, urls) as state:
+            if not api:
+                await work(state)
+                return
+            config = uvicorn.Config(
+                create_app(state),
+                host=settings.host,
+                port=settings.port,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=10,
+            )
+            await uvicorn.Server(config).serve()
+
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(main())
+    finally:
+        if server:
+            server.stop()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,193 @@
+"""The one database: transactions under row-level security, a fast lane for the hot path, notifications."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import structlog
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from sqlalchemy import MetaData, make_url, text
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from app.core.errors import Contended, DatabaseUnavailable, Problem, StorageFull
+
+log = structlog.get_logger(__name__)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+SET_TENANT = "select set_config('app.tenant_id', %s, true)"
+CONNECT_SECONDS = 2
+POOL_SECONDS = 1.0
+
+STORAGE_FULL = {"53100", "53200"}
+CONTENDED = {"40001", "40P01", "55P03"}
+AWAY = {"57P01", "57P02", "57P03", "53300", "08000", "08003", "08006", "08001"}
+
+
+def problem_of(error: BaseException) -> Problem | None:
+    """The problem that a database error means for a caller; None where it is a fault of ours."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(error, PoolExhausted | PoolTimeout):
+        return DatabaseUnavailable("No database connection came free in time.", retry_after=1)
+    if not isinstance(cause, psycopg.Error):
+        return DatabaseUnavailable(retry_after=1) if isinstance(error, InterfaceError) else None
+    state = cause.sqlstate
+    if state in STORAGE_FULL:
+        return StorageFull()
+    if state in CONTENDED:
+        return Contended(retry_after=1)
+    if state in AWAY or (state is None and isinstance(cause, psycopg.OperationalError)):
+        return DatabaseUnavailable(retry_after=1)
+    return None
+
+
+@contextmanager
+def database_problems() -> Iterator[None]:
+    """Turns errors of the driver into problems; faults of ours pass unchanged."""
+    try:
+        yield
+    except (DBAPIError, psycopg.Error, PoolExhausted, PoolTimeout) as error:
+        if problem := problem_of(error):
+            raise problem from error
+        raise
+
+
+@dataclass(frozen=True)
+class Database:
+    """Connections as the role that cannot bypass row-level security.
+
+    `transaction` and `read` for ordinary work; `pipeline` for the two moments of the hot path.
+    """
+
+    url: str
+    engine: AsyncEngine
+    pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]]
+
+    @asynccontextmanager
+    async def transaction(self, tenant_id: UUID | None) -> AsyncIterator[AsyncConnection]:
+        """One transaction that sees and writes only `tenant_id`'s rows (None: only rows of no tenant).
+
+        Commits at the end, rolls back on an exception. Errors: DatabaseUnavailable, Contended, StorageFull.
+        """
+        with database_problems():
+            async with self.engine.begin() as connection:
+                if tenant_id is not None:
+                    await connection.execute(
+                        text("select set_config('app.tenant_id', :t, true)"), {"t": str(tenant_id)}
+                    )
+                yield connection
+
+    @asynccontextmanager
+    async def read(self, tenant_id: UUID | None) -> AsyncIterator[AsyncConnection]:
+        """As `transaction`, and any write in it is refused by the database."""
+        async with self.transaction(tenant_id) as connection:
+            await connection.execute(text("set transaction read only"))
+            yield connection
+
+    @asynccontextmanager
+    async def pipeline(self, tenant_id: UUID) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """One transaction in one flush: statements go out together, their results are there after the block.
+
+        What is not committed by the end of the block never happened. Keep the cursors that `execute` returns
+        and fetch from them afterwards.
+        """
+        with database_problems():
+            async with self.pool.connection() as connection, connection.pipeline():
+                await connection.execute(SET_TENANT, (str(tenant_id),), prepare=True)
+                yield connection
+
+    async def ping(self) -> None:
+        """Errors: DatabaseUnavailable."""
+        with database_problems():
+            async with self.pool.connection() as connection:
+                await connection.execute("select 1")
+
+    async def close(self) -> None:
+        await self.pool.close()
+        await self.engine.dispose()
+
+
+async def notify(connection: AsyncConnection, channel: str, payload: str = "") -> None:
+    """Tells every listener on `channel`, if and when the transaction commits."""
+    await connection.execute(text("select pg_notify(:c, :p)"), {"c": channel, "p": payload})
+
+
+async def listen(
+    database: Database, channel: str, handler: Callable[[str], Awaitable[None]], poll_seconds: float = 5.0
+) -> None:
+    """Calls `handler` with each payload on `channel`, and with an empty one every `poll_seconds` and after each
+    reconnect, because a notification sent while nobody listened is gone. Runs until cancelled; survives the database.
+    """
+    while True:
+        try:
+            await _listen_once(database, channel, handler, poll_seconds)
+        except (psycopg.Error, Problem, OSError) as error:
+            log.warning("listen_interrupted", channel=channel, error=type(error).__name__)
+            await asyncio.sleep(0.5)
+
+
+async def _listen_once(
+    database: Database, channel: str, handler: Callable[[str], Awaitable[None]], poll_seconds: float
+) -> None:
+    connection = await psycopg.AsyncConnection.connect(database.url, autocommit=True, connect_timeout=CONNECT_SECONDS)
+    async with connection:
+        await connection.execute(psycopg.sql.SQL("listen {}").format(psycopg.sql.Identifier(channel)))
+        while True:
+            await handler("")
+            async for message in connection.notifies(timeout=poll_seconds):
+                await handler(message.payload)
+
+
+async def open_database(url: str, size: int) -> Database:
+    """Opens nothing yet: the first use connects, so that a service can start while the database is away.
+
+    url: postgresql://…; size: the most connections of each of the two pools.
+    """
+    engine = create_async_engine(
+        make_url(url).set(drivername="postgresql+psycopg"),
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=POOL_SECONDS,
+        pool_recycle=1800,
+        connect_args={"connect_timeout": CONNECT_SECONDS, "prepare_threshold": 2},
+    )
+    pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
+        url,
+        min_size=0,
+        max_size=size,
+        timeout=POOL_SECONDS,
+        reconnect_timeout=0,
+        open=False,
+        kwargs={"autocommit": True, "connect_timeout": CONNECT_SECONDS, "prepare_threshold": 2},
+    )
+    await pool.open(wait=False)
+    return Database(url, engine, pool)
+
+
+@asynccontextmanager
+async def background(*jobs: Awaitable[None]) -> AsyncIterator[None]:
+    """Runs coroutines beside the block and ends them with it."""
+    tasks = [asyncio.ensure_future(job) for job in jobs]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

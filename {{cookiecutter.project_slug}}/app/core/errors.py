@@ -1,0 +1,131 @@
+"""Every error that a person or a program outside may see.
+
+Problem
+├── Invalid 422              the request is well formed and still cannot be done
+├── BadRequest 400           the request is not well formed
+├── Unauthenticated 401      who is calling is not known
+├── PaymentRequired 402      a budget says no
+├── Forbidden 403            who is calling may not do this
+├── NotFound 404             missing, or not yours: the caller cannot tell which
+├── Conflict 409             the state has moved on
+├── TooLarge 413 · UnsupportedType 415 · TooManyRequests 429
+├── BadGateway 502           a provider answered with nonsense
+├── Unavailable 503          a dependency is away; try again
+├── OutOfTime 504            the deadline passed
+└── StorageFull 507          the disk is full
+
+A room declares its own errors beside the rule that raises them, as subclasses with a stable `code`.
+"""
+
+from typing import Any, ClassVar
+
+
+class Problem(Exception):
+    """An RFC 9457 problem: what went wrong, in words for a person and a `code` for a program."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Something went wrong in the service"
+    action: ClassVar[str | None] = None
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        action: str | None = None,
+        retry_after: float | None = None,
+        **extra: Any,
+    ) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.what_to_do = action or self.action
+        self.retry_after = retry_after
+        self.extra = extra
+
+    def as_dict(self) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "type": f"/problems/{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+        }
+        if self.what_to_do:
+            body["action"] = self.what_to_do
+        return body | self.extra
+
+
+class BadRequest(Problem):
+    status, code, title = 400, "bad_request", "The request is not well formed"
+
+
+class Unauthenticated(Problem):
+    status, code, title = 401, "unauthenticated", "A valid API key is needed"
+    action = "Send the header 'Authorization: Bearer <key>'; make a key with 'app keys create'."
+
+
+class PaymentRequired(Problem):
+    status, code, title = 402, "payment_required", "A budget does not allow this"
+
+
+class Forbidden(Problem):
+    status, code, title = 403, "forbidden", "This key may not do that"
+
+
+class NotFound(Problem):
+    status, code, title = 404, "not_found", "There is nothing here"
+
+
+class MethodNotAllowed(Problem):
+    status, code, title = 405, "method_not_allowed", "This address does not take that method"
+
+
+class Conflict(Problem):
+    status, code, title = 409, "conflict", "The state has changed in the meantime"
+
+
+class TooLarge(Problem):
+    status, code, title = 413, "too_large", "The request is too large"
+
+
+class UnsupportedType(Problem):
+    status, code, title = 415, "unsupported_type", "This kind of content is not supported"
+
+
+class Invalid(Problem):
+    status, code, title = 422, "invalid", "The request cannot be processed"
+
+
+class TooManyRequests(Problem):
+    status, code, title = 429, "too_many_requests", "Too many requests"
+    action = "Wait as long as Retry-After says, then try again."
+
+
+class BadGateway(Problem):
+    status, code, title = 502, "bad_gateway", "A provider answered with something unusable"
+
+
+class Unavailable(Problem):
+    status, code, title = 503, "unavailable", "A part of the service is away"
+    action = "Try again; /health/ready says which part is down."
+
+
+class DatabaseUnavailable(Unavailable):
+    code, title = "database_unavailable", "The database is away"
+
+
+class Contended(Unavailable):
+    code, title = "contended", "The same rows are being changed by others"
+
+
+class OutOfTime(Problem):
+    status, code, title = 504, "out_of_time", "The deadline passed before the work was done"
+
+
+class StorageFull(Problem):
+    status, code, title = 507, "storage_full", "The database has no room left"
+    action = "Nothing was stored. Free space on the database's disk, then send it again."
+
+
+class StartRefused(Exception):
+    """The service must not start as things are; the message says why and what to do, in one sentence."""

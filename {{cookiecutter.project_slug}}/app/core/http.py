@@ -1,0 +1,151 @@
+"""What every route shares: problems as RFC 9457, request ids, one span, one log line and one set of metrics each."""
+
+import re
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeVar, cast
+from uuid import uuid4
+
+import orjson
+import structlog
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from opentelemetry.trace import SpanKind, Status, StatusCode
+from starlette.exceptions import HTTPException
+
+from app.core.errors import BadRequest, Invalid, MethodNotAllowed, NotFound, Problem
+from app.core.telemetry import counter, histogram, span
+
+log = structlog.get_logger(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+T = TypeVar("T")
+
+_seconds = histogram("app_http_request_seconds", "Time until the last byte left.", ["method", "route", "status"])
+_problems = counter("app_problems_total", "Requests that ended in a problem, by its code.", ["code"])
+
+_GOOD_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_QUIET = {"/health/live", "/health/ready", "/metrics"}
+
+
+def provided(kind: type[T]) -> Any:
+    """A dependency: the service object of type `kind`, as chosen in wiring."""
+
+    def find(request: Request) -> T:
+        found: T = request.app.state.provided[kind]
+        return found
+
+    return Depends(find)
+
+
+def problem_response(problem: Problem, request_id: str, instance: str) -> Response:
+    body = problem.as_dict() | {"request_id": request_id, "instance": instance}
+    headers = {"retry-after": str(max(1, round(problem.retry_after)))} if problem.retry_after is not None else {}
+    if problem.status == 401:
+        headers["www-authenticate"] = "Bearer"
+    _problems.labels(problem.code).inc()
+    return Response(orjson.dumps(body, default=str), problem.status, headers, "application/problem+json")
+
+
+def request_id_of(request: Request) -> str:
+    found: str = request.scope.get("request_id", "")
+    return found
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    def answer(request: Request, problem: Problem) -> Response:
+        return problem_response(problem, request_id_of(request), request.url.path)
+
+    async def on_problem(request: Request, error: Exception) -> Response:
+        return answer(request, cast(Problem, error))
+
+    async def on_invalid(request: Request, error: Exception) -> Response:
+        return answer(request, _invalid(cast(RequestValidationError, error)))
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        raised = cast(HTTPException, error)
+        response = answer(request, _from_status(raised, request))
+        for name, value in (raised.headers or {}).items():
+            response.headers.setdefault(name, value)
+        return response
+
+    app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, on_http)
+
+
+def _invalid(error: RequestValidationError) -> Problem:
+    errors = [
+        {"field": ".".join(str(part) for part in item["loc"]), "message": item["msg"], "kind": item["type"]}
+        for item in error.errors()
+    ]
+    first = errors[0]
+    if first["kind"] == "json_invalid":
+        return BadRequest(f"The body is not valid JSON: {first['message']}.")
+    return Invalid(
+        f"{first['field']}: {first['message']}.",
+        action="Correct the fields named in 'errors'.",
+        errors=errors,
+    )
+
+
+def _from_status(error: HTTPException, request: Request) -> Problem:
+    if error.status_code == 404:
+        return NotFound(f"There is nothing at {request.url.path}.", action="See /docs for the addresses that exist.")
+    if error.status_code == 405:
+        return MethodNotAllowed(f"{request.url.path} does not take {request.method}.")
+    return BadRequest(str(error.detail))
+
+
+class Observed:
+    """ASGI middleware: gives the request an id, a span, a log line and its metrics, and no error leaves as bare text."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = scope["request_id"] = _request_id(scope)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started = time.perf_counter()
+        status = 0
+
+        async def watched(message: MutableMapping[str, Any]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        with span(f"{scope['method']} {scope['path']}", SpanKind.SERVER) as current:
+            try:
+                await self.app(scope, receive, watched)
+            except Exception as error:
+                log.error("request_failed", exc_info=error)
+                current.set_status(Status(StatusCode.ERROR, type(error).__name__))
+                if status:
+                    raise
+                await problem_response(Problem(), request_id, scope["path"])(scope, receive, watched)
+            route = getattr(scope.get("route"), "path", "unmatched")
+            if current.is_recording():
+                current.update_name(f"{scope['method']} {route}")
+                current.set_attributes({"http.route": route, "http.response.status_code": status})
+        seconds = time.perf_counter() - started
+        _seconds.labels(scope["method"], route, str(status)).observe(seconds)
+        if scope["path"] not in _QUIET:
+            log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 2))
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _GOOD_ID.fullmatch(given := value.decode("latin-1")):
+            return str(given)
+    return uuid4().hex

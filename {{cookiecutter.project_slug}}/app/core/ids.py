@@ -1,0 +1,13 @@
+import os
+import time
+from uuid import UUID
+
+
+def new_id() -> UUID:
+    """A version 7 UUID: 48 bits of Unix milliseconds, then random bits, so that ids sort by the time they were made."""
+    milliseconds = time.time_ns() // 1_000_000
+    noise = int.from_bytes(os.urandom(10))
+    value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | noise
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return UUID(int=value)

@@ -1,0 +1,163 @@
+"""Work that runs later: enqueued in the caller's own transaction, run by any worker, run again when a worker dies."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import procrastinate
+import structlog
+from procrastinate import JobContext, PsycopgConnector
+from procrastinate.jobs import Job
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.database import Database
+from app.core.errors import Problem
+from app.core.telemetry import counter, span
+
+log = structlog.get_logger(__name__)
+
+HEARTBEAT_SECONDS = 5.0
+STALLED_SECONDS = 20.0
+REAP_SECONDS = 5.0
+
+_ended = counter("app_jobs_total", "Jobs that ended, by what became of them.", ["job", "result"])
+
+_deferrer = procrastinate.App(connector=PsycopgConnector())
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Which try of a job this is; `last` when no other will follow a failure."""
+
+    number: int
+    last: bool
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """A kind of job. `run(attempt, **arguments)` may be called twice with the same arguments and must not mind.
+
+    dead: called with the arguments and the reason once the last attempt has failed or has killed its worker.
+    """
+
+    name: str
+    run: Callable[..., Awaitable[None]]
+    dead: Callable[..., Awaitable[None]] | None = None
+    attempts: int = 5
+    queue: str = "default"
+
+
+async def enqueue(
+    connection: AsyncConnection,
+    name: str,
+    *,
+    queue: str = "default",
+    lock: str | None = None,
+    **arguments: Any,
+) -> int:
+    """Adds a job in the caller's transaction: it runs after the commit, and not at all after a rollback.
+
+    lock: jobs with the same lock run one after the other. Arguments must be JSON.
+    """
+    raw = (await connection.get_raw_connection()).driver_connection
+    task = _deferrer.configure_task(name, queue=queue, lock=lock, connection=raw)
+    return await task.defer_async(**arguments)
+
+
+class Worker:
+    """Runs the jobs of `specs` until it is told to stop, and takes over those of workers that died."""
+
+    def __init__(self, database: Database, specs: Iterable[JobSpec], concurrency: int) -> None:
+        self.specs = {spec.name: spec for spec in specs}
+        self.concurrency = concurrency
+        self.database = database
+        self.app = procrastinate.App(connector=PsycopgConnector())
+        for spec in self.specs.values():
+            self._register(spec)
+
+    def _register(self, spec: JobSpec) -> None:
+        @self.app.task(name=spec.name, queue=spec.queue, pass_context=True, retry=_Backoff(spec.attempts))
+        async def run(context: JobContext, /, **arguments: Any) -> None:
+            number = (context.job.attempts if context.job else 0) + 1
+            await self._run(spec, Attempt(number, last=number >= spec.attempts), arguments)
+
+    async def _run(self, spec: JobSpec, attempt: Attempt, arguments: Mapping[str, Any]) -> None:
+        with span(f"job {spec.name}", job_attempt=attempt.number):
+            try:
+                await spec.run(attempt, **arguments)
+            except Exception as error:
+                await self._failed(spec, attempt, arguments, error)
+                raise
+        _ended.labels(spec.name, "done").inc()
+
+    async def _failed(self, spec: JobSpec, attempt: Attempt, arguments: Mapping[str, Any], error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}" if isinstance(error, Problem) else type(error).__name__
+        log.warning("job_failed", job=spec.name, attempt=attempt.number, last=attempt.last, exc_info=error)
+        _ended.labels(spec.name, "dead" if attempt.last else "retried").inc()
+        if attempt.last and spec.dead:
+            await spec.dead(**arguments, reason=reason)
+
+    async def run(self, *, wait: bool = True) -> None:
+        """Works until cancelled; with wait=False until the queue is empty."""
+        async with self.app.open_async(self.database.pool):
+            reaper = asyncio.create_task(self._reap_for_ever())
+            try:
+                await self.app.run_worker_async(
+                    queues=sorted({spec.queue for spec in self.specs.values()}),
+                    concurrency=self.concurrency,
+                    wait=wait,
+                    install_signal_handlers=False,
+                    update_heartbeat_interval=HEARTBEAT_SECONDS,
+                    stalled_worker_timeout=STALLED_SECONDS,
+                    fetch_job_polling_interval=1.0,
+                    shutdown_graceful_timeout=10,
+                    delete_jobs="successful",
+                )
+            finally:
+                reaper.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await reaper
+
+    async def _reap_for_ever(self) -> None:
+        while True:
+            try:
+                await self.reap()
+            except Exception as error:
+                log.warning("reaper_failed", error=type(error).__name__)
+            await asyncio.sleep(REAP_SECONDS)
+
+    async def reap(self, silent_seconds: float = STALLED_SECONDS) -> int:
+        """Puts the jobs of silent or vanished workers back into the queue, or ends them when they used up their tries:
+        a job that kills every worker must not do so for ever. Returns how many it found.
+        """
+        stalled = list(await self.app.job_manager.get_stalled_jobs(seconds_since_heartbeat=silent_seconds))
+        for job in stalled:
+            await self._revive(job)
+        return len(stalled)
+
+    async def _revive(self, job: Job) -> None:
+        spec = self.specs.get(job.task_name)
+        if spec is None:
+            return
+        if job.attempts + 1 < spec.attempts:
+            await self.app.job_manager.retry_job(job)
+            _ended.labels(spec.name, "taken_over").inc()
+            return
+        if spec.dead:
+            await spec.dead(**job.task_kwargs, reason="The worker died in every attempt.")
+        await self.app.job_manager.finish_job(job, procrastinate.jobs.Status.FAILED, delete_job=False)
+        _ended.labels(spec.name, "dead").inc()
+
+
+class _Backoff(procrastinate.BaseRetryStrategy):
+    """Retries after 1, 2, 4, … seconds, at most 60."""
+
+    def __init__(self, attempts: int) -> None:
+        self.attempts = attempts
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> procrastinate.RetryDecision | None:
+        if job.attempts + 1 >= self.attempts:
+            return None
+        return procrastinate.RetryDecision(retry_in={"seconds": min(60, 2**job.attempts)})

@@ -1,0 +1,71 @@
+"""Operating principles as data: `policies/*.yaml`, validated at start, known by their digest ever after."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.core.errors import StartRefused
+
+
+class PolicyModel(BaseModel):
+    """What every policy file has. Unknown fields are refused: a misspelt rule must not be silently off."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    owner: str = Field(min_length=1, description="Who answers for this file.")
+
+
+P = TypeVar("P", bound=PolicyModel)
+
+
+@dataclass(frozen=True)
+class Policies:
+    """All loaded policies, by type; `digests` maps a file's name to the SHA-256 of its bytes."""
+
+    loaded: Mapping[str, PolicyModel]
+    digests: Mapping[str, str]
+
+    def get(self, kind: type[P]) -> P:
+        for policy in self.loaded.values():
+            if isinstance(policy, kind):
+                return policy
+        raise KeyError(kind.__name__)
+
+
+def load_policies(folder: Path, models: Mapping[str, type[PolicyModel]]) -> Policies:
+    """Reads `<name>.yaml` for each of `models`.
+
+    Errors: StartRefused naming the file, the field and what is expected there; a file no model claims is refused too.
+    """
+    extra = sorted(path.name for path in folder.glob("*.y*ml") if path.stem not in models)
+    if extra:
+        raise StartRefused(f"{folder / extra[0]}: no part of the service enforces this policy; remove the file.")
+    raw = {name: _bytes(folder / f"{name}.yaml") for name in models}
+    return Policies(
+        loaded={name: _validated(folder / f"{name}.yaml", raw[name], model) for name, model in models.items()},
+        digests={name: hashlib.sha256(raw[name]).hexdigest() for name in models},
+    )
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StartRefused(f"{path}: cannot be read ({error.strerror}); every policy file is needed.") from error
+
+
+def _validated(path: Path, raw: bytes, model: type[P]) -> P:
+    try:
+        data: Any = yaml.safe_load(raw)
+        return model.model_validate(data)
+    except yaml.YAMLError as error:
+        raise StartRefused(f"{path}: is not valid YAML ({' '.join(str(error).split())}).") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise StartRefused(f"{path}: {field}: {first['msg']} (found {first['input']!r}).") from error

@@ -1,0 +1,175 @@
+"""Is the database the one this code was written for? Checked at every start; changed only by `app migrate`."""
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url
+from sqlalchemy import text as sql
+
+from app.core.errors import StartRefused
+from app.core.rls import SERVICE_ROLE
+
+OLDEST_PGVECTOR = (0, 8, 5)
+LOCK_SECONDS = 5
+STATEMENT_SECONDS = 600
+
+
+def _config(root: Path) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(root / "migrations").replace("%", "%%"))
+    return config
+
+
+def _engine(url: str) -> Engine:
+    return create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+
+
+def newest(root: Path) -> str:
+    """The revision that this code was written for."""
+    head = ScriptDirectory.from_config(_config(root)).get_current_head()
+    if head is None:
+        raise StartRefused(f"No migrations were found in {root / 'migrations'}.")
+    return head
+
+
+def migrate(owner_url: str, service_url: str, root: Path, target: str = "head") -> tuple[str | None, str | None]:
+    """Brings the schema to `target`, one process at a time; returns the revision before and after.
+
+    Each statement waits at most 5 s for a lock and runs at most 10 min, so that a migration never blocks traffic
+    for longer; a failed one leaves the schema as it was.
+    """
+    engine = _engine(owner_url)
+    config = _config(root)
+    with engine.connect() as connection:
+        connection.execute(sql("select pg_advisory_lock(7306)"))
+        connection.commit()
+        try:
+            with connection.begin():
+                _prepare(connection, service_url)
+            before = _revision(connection)
+            connection.execute(sql(f"set lock_timeout = '{LOCK_SECONDS}s'"))
+            connection.execute(sql(f"set statement_timeout = '{STATEMENT_SECONDS}s'"))
+            connection.commit()
+            config.attributes["connection"] = connection
+            _move(config, target, before, root)
+            after = _revision(connection)
+        finally:
+            connection.rollback()
+            connection.execute(sql("select pg_advisory_unlock(7306)"))
+            connection.commit()
+    return before, after
+
+
+def _move(config: Config, target: str, before: str | None, root: Path) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(_config(root)).walk_revisions()}
+    if before is not None and before not in known:
+        raise StartRefused(_newer(before, newest(root)))
+    if target != "head" and before is not None and target < before:
+        command.downgrade(config, target)
+    else:
+        command.upgrade(config, target)
+
+
+def _prepare(connection: Connection, service_url: str) -> None:
+    user = make_url(service_url).username or SERVICE_ROLE
+    connection.execute(sql("create extension if not exists vector"))
+    if not connection.execute(sql("select 1 from pg_roles where rolname = :r"), {"r": SERVICE_ROLE}).scalar():
+        connection.execute(sql(f"create role {SERVICE_ROLE} nologin"))
+    connection.execute(sql(f"grant usage on schema public to {SERVICE_ROLE}"))
+    if user != SERVICE_ROLE:
+        quoted = connection.dialect.identifier_preparer.quote(user)
+        connection.execute(sql(f"grant {SERVICE_ROLE} to {quoted}"))
+
+
+def _revision(connection: Connection) -> str | None:
+    exists = connection.execute(sql("select to_regclass('public.alembic_version')")).scalar()
+    found = connection.execute(sql("select version_num from alembic_version")).scalar() if exists else None
+    connection.rollback()
+    return found
+
+
+def drift(owner_url: str, root: Path) -> list[str]:
+    """Differences between the tables in code and the migrated schema; empty when they agree."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    from app.core.database import metadata
+
+    with _engine(owner_url).connect() as connection:
+        context = MigrationContext.configure(connection, opts={"include_object": ours, "compare_type": True})
+        found = compare_metadata(context, metadata)
+    return [str(difference) for difference in found]
+
+
+def ours(item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
+    """Leaves the queue's own tables, and indexes that only SQL can express, out of the comparison."""
+    if (name or "").startswith("procrastinate_") or name == "alembic_version":
+        return False
+    table = getattr(item, "table", None)
+    if table is not None and table.name.startswith("procrastinate_"):
+        return False
+    return not (kind == "index" and reflected and compare_to is None and (name or "").startswith("sx_"))
+
+
+async def verify(service_url: str, root: Path) -> None:
+    """Errors: StartRefused when the schema is older or newer than the code, pgvector is too old, or the role can
+    bypass row-level security; each says which command helps.
+    """
+    async with await psycopg.AsyncConnection.connect(service_url, autocommit=True, connect_timeout=2) as connection:
+        await _verify_role(connection)
+        await _verify_revision(connection, root)
+        await _verify_pgvector(connection)
+
+
+async def _one(connection: psycopg.AsyncConnection[Any], query: str) -> Any:
+    row = await (await connection.execute(query.encode())).fetchone()
+    return row[0] if row else None
+
+
+async def _verify_revision(connection: psycopg.AsyncConnection[Any], root: Path) -> None:
+    wanted = newest(root)
+    exists = await _one(connection, "select to_regclass('public.alembic_version')")
+    found = await _one(connection, "select version_num from alembic_version") if exists else None
+    if found == wanted:
+        return
+    known = {script.revision for script in ScriptDirectory.from_config(_config(root)).walk_revisions()}
+    if found is None or found in known:
+        raise StartRefused(
+            f"The database schema is at {found or 'nothing'}, this code needs {wanted}; run 'app migrate'."
+        )
+    raise StartRefused(_newer(found, wanted))
+
+
+def _newer(found: str, wanted: str) -> str:
+    return (
+        f"The database schema is at {found}, which is newer than this code knows ({wanted}); "
+        f"deploy the newer code, or with it run 'app migrate --to {wanted}'."
+    )
+
+
+async def _verify_role(connection: psycopg.AsyncConnection[Any]) -> None:
+    bypasses = await _one(connection, "select rolsuper or rolbypassrls from pg_roles where rolname = current_user")
+    owns = await _one(
+        connection,
+        "select count(*) from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace "
+        "and pg_get_userbyid(relowner) = current_user",
+    )
+    if bypasses or owns:
+        raise StartRefused(
+            "DATABASE_URL connects as a role that can bypass row-level security (superuser, BYPASSRLS or table owner); "
+            "give the service a role of its own and put this one into APP_DATABASE_OWNER_URL for 'app migrate'."
+        )
+
+
+async def _verify_pgvector(connection: psycopg.AsyncConnection[Any]) -> None:
+    version = await _one(connection, "select extversion from pg_extension where extname = 'vector'") or "0"
+    if tuple(int(part) for part in version.split(".")) < OLDEST_PGVECTOR:
+        needed = ".".join(map(str, OLDEST_PGVECTOR))
+        raise StartRefused(
+            f"pgvector {version} is too old (wrong rows under filters, index corruption): install {needed} or newer, "
+            "then run 'alter extension vector update' in this database."
+        )

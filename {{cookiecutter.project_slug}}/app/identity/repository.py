@@ -1,0 +1,37 @@
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.identity.tables import api_keys, tenants
+
+
+async def find_key(connection: AsyncConnection, prefix: str) -> Row[Any] | None:
+    found = await connection.execute(text("select * from find_api_key(:prefix)"), {"prefix": prefix})
+    return found.first()
+
+
+async def find_tenant(connection: AsyncConnection, name: str) -> UUID | None:
+    return (await connection.execute(text("select find_tenant(:name)"), {"name": name})).scalar()
+
+
+async def add_tenant(connection: AsyncConnection, tenant_id: UUID, name: str) -> None:
+    await connection.execute(insert(tenants).values(id=tenant_id, name=name))
+
+
+async def add_key(connection: AsyncConnection, **values: Any) -> None:
+    await connection.execute(insert(api_keys).values(**values))
+
+
+async def keys(connection: AsyncConnection) -> list[Row[Any]]:
+    columns = (c for c in api_keys.c if c.name != "digest")
+    return list((await connection.execute(select(*columns).order_by(api_keys.c.created_at))).all())
+
+
+async def revoke(connection: AsyncConnection, prefix: str, at: datetime) -> bool:
+    done = await connection.execute(
+        update(api_keys).where(api_keys.c.prefix == prefix, api_keys.c.revoked_at.is_(None)).values(revoked_at=at)
+    )
+    return done.rowcount == 1

@@ -1,0 +1,31 @@
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class KeyRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=100, description="Who or what will use the key.")
+    roles: list[str] = Field(default=["user"], description="user, reviewer, operator or admin.")
+    groups: list[str] = Field(default=[], description="Access groups whose documents the key may see.")
+
+
+class KeyCreated(BaseModel):
+    prefix: str = Field(description="The public part, by which the key is listed and revoked.")
+    key: str = Field(description="The whole key. It is shown this once and stored nowhere.")
+
+
+class KeyShown(BaseModel):
+    id: UUID
+    name: str
+    prefix: str
+    roles: list[str]
+    groups: list[str]
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class KeyList(BaseModel):
+    items: list[KeyShown]

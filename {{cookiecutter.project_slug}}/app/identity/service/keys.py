@@ -1,0 +1,125 @@
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from sqlalchemy import Row
+from sqlalchemy.exc import IntegrityError
+
+from app.core.clock import Clock
+from app.core.database import Database
+from app.core.ids import new_id
+from app.identity import repository
+from app.identity.domain import (
+    KeyNotFound,
+    NewKey,
+    Principal,
+    RateLimited,
+    TenantMissing,
+    UnknownKey,
+    check_roles,
+    digest_of,
+    make_key,
+    parse_key,
+    same,
+)
+
+REMEMBERED_SECONDS = 0.8
+"""How long a proved key is believed without asking the database: a revoked key is refused within a second."""
+MOST_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Tenants, keys and limits.
+
+    requests_per_minute: what one key may send to one process.
+    """
+
+    database: Database
+    clock: Clock
+    pepper: bytes
+    requests_per_minute: int
+    _known: dict[bytes, tuple[float, Principal]] = field(default_factory=dict)
+    _limiter: MovingWindowRateLimiter = field(default_factory=lambda: MovingWindowRateLimiter(MemoryStorage()))
+
+    async def authenticate(self, text: str) -> Principal:
+        """The principal of a key. Errors: UnknownKey, for a malformed, unknown and revoked key alike."""
+        key = parse_key(text)
+        digest = digest_of(key, self.pepper)
+        now = self.clock.monotonic()
+        remembered = self._known.get(digest)
+        if remembered and remembered[0] > now:
+            return remembered[1]
+        principal = await self._prove(key, digest)
+        if len(self._known) >= MOST_REMEMBERED:
+            self._known.clear()
+        self._known[digest] = (now + REMEMBERED_SECONDS, principal)
+        return principal
+
+    async def _prove(self, key: NewKey, digest: bytes) -> Principal:
+        async with self.database.transaction(None) as connection:
+            row = await repository.find_key(connection, key.prefix)
+        if not same(bytes(row.digest) if row else bytes(len(digest)), digest) or row is None:
+            self._known.pop(digest, None)
+            raise UnknownKey()
+        return Principal(row.tenant_id, row.id, row.name, frozenset(row.roles), frozenset(row.groups))
+
+    def admit(self, principal: Principal) -> None:
+        """Counts a request against its key's limit. Errors: RateLimited with the seconds to wait."""
+        limit = RateLimitItemPerMinute(self.requests_per_minute)
+        if not self._limiter.hit(limit, str(principal.key_id)):
+            opens = self._limiter.get_window_stats(limit, str(principal.key_id)).reset_time
+            wait = max(1.0, opens - self.clock.now().timestamp())
+            raise RateLimited(f"At most {self.requests_per_minute} requests a minute.", retry_after=wait)
+
+    async def tenant(self, name: str) -> UUID:
+        """Errors: TenantMissing."""
+        async with self.database.transaction(None) as connection:
+            found = await repository.find_tenant(connection, name)
+        if found is None:
+            raise TenantMissing(f"There is no tenant named '{name}'.")
+        return found
+
+    async def ensure_tenant(self, name: str) -> UUID:
+        """The tenant of that name, made when it does not exist; two callers at once get the same one."""
+        try:
+            return await self.tenant(name)
+        except TenantMissing:
+            tenant_id = new_id()
+        try:
+            async with self.database.transaction(tenant_id) as connection:
+                await repository.add_tenant(connection, tenant_id, name)
+            return tenant_id
+        except IntegrityError:
+            return await self.tenant(name)
+
+    async def create_key(self, tenant_id: UUID, name: str, roles: Iterable[str], groups: Iterable[str] = ()) -> NewKey:
+        """A new key; its text is never to be had again. Errors: UnknownRole."""
+        checked = check_roles(frozenset(roles))
+        key = make_key()
+        async with self.database.transaction(tenant_id) as connection:
+            await repository.add_key(
+                connection,
+                id=new_id(),
+                tenant_id=tenant_id,
+                name=name,
+                prefix=key.prefix,
+                digest=digest_of(key, self.pepper),
+                roles=sorted(checked),
+                groups=sorted(set(groups)),
+            )
+        return key
+
+    async def list_keys(self, tenant_id: UUID) -> list[Row[Any]]:
+        async with self.database.read(tenant_id) as connection:
+            return await repository.keys(connection)
+
+    async def revoke_key(self, tenant_id: UUID, prefix: str) -> None:
+        """From the next second on the key is refused everywhere. Errors: KeyNotFound."""
+        async with self.database.transaction(tenant_id) as connection:
+            if not await repository.revoke(connection, prefix, self.clock.now()):
+                raise KeyNotFound(f"This tenant has no live key with the prefix '{prefix}'.")

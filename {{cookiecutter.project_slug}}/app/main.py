@@ -1,0 +1,66 @@
+"""The HTTP door."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from app import __version__
+from app.core.database import background
+from app.core.health import Health
+from app.core.http import Observed, install_problem_handlers
+from app.core.ownership import OwnershipPolicy
+from app.identity import routes as identity_routes
+from app.wiring import State
+
+system = APIRouter(tags=["system"])
+
+
+@system.get("/health/live")
+async def live() -> dict[str, str]:
+    """The process answers. Says nothing about what it depends on: a restart would not mend that."""
+    return {"status": "ok"}
+
+
+@system.get("/health/ready")
+async def ready(request: Request) -> Response:
+    """Whether requests can be served, with each dependency and what is wrong with it; 503 when one is down."""
+    health: Health = request.app.state.provided[Health]
+    checks = await health.report()
+    good = all(state == "ok" for state in checks.values())
+    return JSONResponse({"status": "ok" if good else "down", "checks": checks}, 200 if good else 503)
+
+
+@system.get("/metrics")
+async def metrics() -> Response:
+    """Prometheus text format."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+ROUTERS = (identity_routes.router, system)
+"""In the order of the map of rooms."""
+
+
+def create_app(state: State) -> FastAPI:
+    """The application of a built state."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with background(*state.background()):
+            yield
+
+    ownership = state.policies.get(OwnershipPolicy)
+    app = FastAPI(
+        title=ownership.service,
+        version=__version__,
+        contact={"name": ownership.owner, "email": ownership.on_call},
+        lifespan=lifespan,
+    )
+    app.state.provided = state.provided
+    install_problem_handlers(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_middleware(Observed)
+    return app

@@ -1,0 +1,145 @@
+"""The only place that reads the environment. Every setting is typed, described and checked at start."""
+
+import difflib
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from app.core.errors import StartRefused
+from app.core.logging import LogFormat
+from app.core.telemetry import TraceTarget
+
+PREFIX = "APP_"
+
+
+class Settings(BaseSettings):
+    """Choices that differ between one deployment and the next. Operating principles are policies, not settings."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+
+    environment: Literal["development", "staging", "production"] = Field(
+        "development",
+        description="Where this runs. Outside development nothing is made up: secrets must be given.",
+    )
+    host: str = Field("127.0.0.1", description="Address the API listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port the API listens on.")
+    root: Path = Field(Path("."), description="Folder that holds policies/, prompts/, migrations/ and docs/.")
+
+    database_url: SecretStr | None = Field(
+        None,
+        validation_alias="DATABASE_URL",
+        description="PostgreSQL with pgvector >= 0.8.5, as a role that owns nothing. Unset: the embedded server.",
+    )
+    database_owner_url: SecretStr | None = Field(
+        None, description="The same database as the owner of its tables; only 'app migrate' uses it."
+    )
+    database_pool: int = Field(16, ge=2, le=200, description="Most connections of each of the process's two pools.")
+    data_dir: Path = Field(Path(".data"), description="Folder of the embedded server and of development secrets.")
+
+    key_pepper: SecretStr | None = Field(
+        None, description="Secret mixed into API key hashes, 32 characters or more. Made up in development."
+    )
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe line to log.")
+    log_format: LogFormat = Field("json", description="json for machines, console for people.")
+    traces: TraceTarget = Field("none", description="Where traces go; with otlp see APP_OTLP_ENDPOINT.")
+    trace_sample: float = Field(0.1, ge=0, le=1, description="Share of traces recorded, decided at the first span.")
+    otlp_endpoint: str | None = Field(None, description="Full URL of the collector's OTLP/HTTP traces endpoint.")
+
+    worker_concurrency: int = Field(2, ge=1, le=64, description="Jobs one worker runs side by side.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, dotenv_settings
+
+    @model_validator(mode="after")
+    def _secrets_outside_development(self) -> Self:
+        if self.environment != "development" and self.key_pepper is None:
+            raise ValueError(f"APP_KEY_PEPPER must be set when APP_ENVIRONMENT is {self.environment}")
+        if self.key_pepper and len(self.key_pepper.get_secret_value()) < 32:
+            raise ValueError("APP_KEY_PEPPER must have 32 characters or more")
+        if self.environment == "production" and self.database_url is None:
+            raise ValueError("DATABASE_URL must be set in production: the embedded server is for laptops and tests")
+        return self
+
+    def pepper(self) -> bytes:
+        """The pepper; in development one is made once and kept in the data folder, readable by its owner only."""
+        if self.key_pepper:
+            return self.key_pepper.get_secret_value().encode()
+        path = self.data_dir / "pepper"
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_hex(32))
+        except FileExistsError:
+            pass
+        return path.read_bytes()
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of a setting."""
+    alias = Settings.model_fields[name].validation_alias
+    return alias if isinstance(alias, str) else PREFIX + name.upper()
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings of this process. Errors: StartRefused naming the variable and what is wrong with it."""
+    _refuse_unknown({**_dotenv(), **os.environ})
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = str(first["loc"][0]) if first["loc"] else ""
+        name = variable_of(where) + ": " if where in Settings.model_fields else f"{where}: " if where else ""
+        raise StartRefused(f"{name}{first['msg'].removeprefix('Value error, ')}.") from error
+
+
+def sources(settings: Settings) -> list[tuple[str, str, str, str]]:
+    """Each setting as (variable, value with secrets masked, where it came from, description)."""
+    environment, file = _fold(os.environ), _fold(_dotenv())
+    rows = []
+    for name, field in Settings.model_fields.items():
+        variable = variable_of(name)
+        key = variable.upper()
+        source = "environment" if key in environment else ".env" if key in file else "default"
+        rows.append((variable, masked(getattr(settings, name)), source, field.description or ""))
+    return rows
+
+
+def masked(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return "********"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(masked(item) for item in value) + "]"
+    return "" if value is None else str(value)
+
+
+def _fold(variables: Mapping[str, Any]) -> set[str]:
+    return {name.upper() for name in variables}
+
+
+def _dotenv() -> dict[str, str | None]:
+    from dotenv import dotenv_values
+
+    return dict(dotenv_values(".env"))
+
+
+def _refuse_unknown(variables: Mapping[str, Any]) -> None:
+    known = {variable_of(name) for name in Settings.model_fields}
+    for name in sorted(variables):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), sorted(known), n=1)
+            hint = f"did you mean {near[0]}?" if near else "'app config check' lists the settings there are."
+            raise StartRefused(f"{name} is not a setting of this service; {hint}")

@@ -1,0 +1,109 @@
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+
+from app.core.database import Database
+from app.core.embedded import Urls
+from app.core.errors import DatabaseUnavailable, StartRefused
+from app.core.schema import drift, migrate, verify
+from app.wiring import State
+from tests.conftest import ROOT
+
+TENANT = "select current_setting('app.tenant_id', true)"
+
+
+async def test_the_tenant_of_a_transaction_does_not_outlive_it(database: Database, tenant: UUID) -> None:
+    async with database.transaction(tenant) as connection:
+        assert (await connection.execute(text(TENANT))).scalar() == str(tenant)
+    for _ in range(20):
+        async with database.transaction(None) as connection:
+            assert (await connection.execute(text(TENANT))).scalar() in (None, "")
+
+
+async def test_a_pipeline_is_one_transaction_of_one_tenant(database: Database, tenant: UUID) -> None:
+    async with database.pipeline(tenant) as connection:
+        first = await connection.execute("select count(*) from tenants")
+        second = await connection.execute("select pg_current_xact_id()")
+        third = await connection.execute("select pg_current_xact_id()")
+    assert await first.fetchone() == (1,)
+    assert await second.fetchone() == await third.fetchone()
+    async with database.pool.connection() as connection:
+        assert await (await connection.execute("select count(*) from tenants")).fetchone() == (0,)
+
+
+async def test_a_failed_statement_undoes_the_whole_pipeline(database: Database, tenant: UUID) -> None:
+    with pytest.raises(Exception, match="division by zero"):
+        async with database.pipeline(tenant) as connection:
+            await connection.execute(
+                "insert into api_keys (id, tenant_id, name, prefix, digest, roles, groups) "
+                "values (gen_random_uuid(), %s, 'x', 'undone', '', '{}', '{}')",
+                (tenant,),
+            )
+            await connection.execute("select 1/0")
+    async with database.read(tenant) as connection:
+        assert (await connection.execute(text("select count(*) from api_keys"))).scalar() == 0
+
+
+async def test_a_read_refuses_to_write(database: Database, tenant: UUID) -> None:
+    with pytest.raises(Exception, match="read-only"):
+        async with database.read(tenant) as connection:
+            await connection.execute(text("update api_keys set revoked_at = now()"))
+
+
+@pytest.mark.parametrize("statement", ["alter table api_keys disable row level security", "drop table api_keys"])
+async def test_the_service_cannot_change_tables(database: Database, statement: str) -> None:
+    with pytest.raises(ProgrammingError, match="must be owner"):
+        async with database.transaction(None) as connection:
+            await connection.execute(text(statement))
+
+
+async def test_every_table_with_a_tenant_is_under_row_level_security(database_urls: Urls, database: Database) -> None:
+    query = (
+        "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id' "
+        "where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace "
+        "and not (c.relrowsecurity and c.relforcerowsecurity)"
+    )
+    async with database.read(None) as connection:
+        assert (await connection.execute(text(query))).scalars().all() == []
+
+
+def test_tables_in_code_equal_the_migrated_schema(database_urls: Urls) -> None:
+    assert drift(database_urls.owner, ROOT) == []
+
+
+async def test_a_database_that_is_away_is_a_503_and_not_a_fault(state: State) -> None:
+    from app.core.database import open_database
+
+    gone = await open_database("postgresql://nobody@127.0.0.1:1/none", 2)
+    with pytest.raises(DatabaseUnavailable):
+        async with gone.transaction(None):
+            pass
+    with pytest.raises(DatabaseUnavailable):
+        await gone.ping()
+    await gone.close()
+
+
+async def test_a_start_as_a_role_that_bypasses_row_security_is_refused(database_urls: Urls) -> None:
+    with pytest.raises(StartRefused, match="bypass row-level security"):
+        await verify(database_urls.owner, ROOT)
+
+
+async def test_an_older_and_a_newer_schema_are_refused_with_the_command(database_urls: Urls) -> None:
+    import psycopg
+
+    async with await psycopg.AsyncConnection.connect(database_urls.owner, autocommit=True) as owner:
+        found = await (await owner.execute("select version_num from alembic_version")).fetchone()
+        assert found
+        for other, words in (("0001", "run 'app migrate'"), ("9999", "newer than this code")):
+            await owner.execute("update alembic_version set version_num = %s", (other,))
+            try:
+                with pytest.raises(StartRefused, match=words):
+                    await verify(database_urls.service, ROOT)
+                if other == "9999":
+                    with pytest.raises(StartRefused, match=words):
+                        migrate(database_urls.owner, database_urls.service, ROOT)
+            finally:
+                await owner.execute("update alembic_version set version_num = %s", found)
+    await verify(database_urls.service, ROOT)

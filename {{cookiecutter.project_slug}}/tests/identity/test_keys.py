@@ -1,0 +1,115 @@
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from app.core.clock import ManualClock
+from app.core.database import Database
+from app.identity.domain import (
+    KeyNotFound,
+    NotAllowed,
+    Principal,
+    RateLimited,
+    UnknownKey,
+    UnknownRole,
+    make_key,
+)
+from app.identity.service import Identity
+from app.wiring import State
+
+
+def identity_of(state: State, clock: ManualClock, per_minute: int = 1000) -> Identity:
+    return Identity(state.database, clock, state.settings.pepper(), requests_per_minute=per_minute)
+
+
+async def test_a_key_proves_who_is_calling(state: State, tenant: UUID) -> None:
+    key = await state.identity.create_key(tenant, "reader", ["user"], ["hr"])
+    principal = await state.identity.authenticate(key.text)
+    assert (principal.tenant_id, principal.name) == (tenant, "reader")
+    assert principal.groups == {"hr"}
+
+
+async def test_a_key_with_one_letter_changed_is_unknown(state: State, tenant: UUID) -> None:
+    key = (await state.identity.create_key(tenant, "reader", ["user"])).text
+    forged = key[:-1] + ("a" if key[-1] != "a" else "b")
+    with pytest.raises(UnknownKey):
+        await state.identity.authenticate(forged)
+
+
+async def test_only_the_hash_of_a_key_is_stored(state: State, tenant: UUID) -> None:
+    key = await state.identity.create_key(tenant, "reader", ["user"])
+    async with state.database.read(tenant) as connection:
+        row = (await connection.execute(text("select * from api_keys"))).one()
+    assert key.secret not in str(row)
+
+
+async def test_another_pepper_makes_every_key_unknown(state: State, tenant: UUID) -> None:
+    key = await state.identity.create_key(tenant, "reader", ["user"])
+    other = Identity(state.database, ManualClock(), b"x" * 32, requests_per_minute=10)
+    with pytest.raises(UnknownKey):
+        await other.authenticate(key.text)
+
+
+async def test_a_revoked_key_is_refused_within_a_second(state: State, tenant: UUID) -> None:
+    clock = ManualClock()
+    identity = identity_of(state, clock)
+    key = await identity.create_key(tenant, "reader", ["user"])
+    await identity.authenticate(key.text)
+    await identity.revoke_key(tenant, key.prefix)
+    clock.advance(1.0)
+    with pytest.raises(UnknownKey):
+        await identity.authenticate(key.text)
+
+
+async def test_a_key_of_another_tenant_cannot_be_revoked(state: State, tenant: UUID) -> None:
+    other = await state.identity.ensure_tenant(f"other-of-{tenant}")
+    key = await state.identity.create_key(other, "theirs", ["user"])
+    with pytest.raises(KeyNotFound):
+        await state.identity.revoke_key(tenant, key.prefix)
+
+
+async def test_a_role_that_does_not_exist_is_refused(state: State, tenant: UUID) -> None:
+    with pytest.raises(UnknownRole, match="emperor"):
+        await state.identity.create_key(tenant, "x", ["emperor"])
+
+
+async def test_the_limit_of_a_key_holds_and_says_when_it_opens(state: State, principal: Principal) -> None:
+    identity = identity_of(state, ManualClock(), per_minute=3)
+    for _ in range(3):
+        identity.admit(principal)
+    with pytest.raises(RateLimited) as refused:
+        identity.admit(principal)
+    assert refused.value.retry_after is not None
+
+
+async def test_a_user_key_may_not_manage_keys(state: State, tenant: UUID, client: httpx.AsyncClient) -> None:
+    key = await state.identity.create_key(tenant, "reader", ["user"])
+    response = await client.get("/v1/keys", headers={"Authorization": f"Bearer {key.text}"})
+    assert (response.status_code, response.json()["code"]) == (403, NotAllowed.code)
+    assert "admin" in response.json()["action"]
+
+
+@pytest.mark.parametrize("header", [None, "", "Basic abc", "Bearer", "Bearer sk_short", f"Bearer {make_key().text}"])
+async def test_without_a_good_key_nothing_is_served(client: httpx.AsyncClient, header: str | None) -> None:
+    client.headers.pop("Authorization")
+    response = await client.get("/v1/keys", headers={"Authorization": header} if header is not None else {})
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"] == "Bearer"
+
+
+async def test_a_key_made_over_http_works_and_is_shown_once(client: httpx.AsyncClient) -> None:
+    made = (await client.post("/v1/keys", json={"name": "second", "roles": ["admin"]})).json()
+    listed = await client.get("/v1/keys", headers={"Authorization": f"Bearer {made['key']}"})
+    assert [item["name"] for item in listed.json()["items"]] == ["test", "second"]
+    assert made["key"] not in listed.text
+    assert (await client.delete(f"/v1/keys/{made['prefix']}")).status_code == 204
+
+
+async def test_a_query_without_a_filter_sees_one_tenant_only(state: State, tenant: UUID, database: Database) -> None:
+    other = await state.identity.ensure_tenant(f"other-of-{tenant}")
+    await state.identity.create_key(other, "theirs", ["user"])
+    async with database.read(tenant) as connection:
+        assert (await connection.execute(text("select count(*) from api_keys"))).scalar() == 0
+    async with database.read(None) as connection:
+        assert (await connection.execute(text("select count(*) from api_keys"))).scalar() == 0
