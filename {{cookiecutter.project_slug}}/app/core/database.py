@@ -153,6 +153,10 @@ async def _listen_once(
                 await handler(message.payload)
 
 
+async def _autocommit(connection: psycopg.AsyncConnection[Any]) -> None:
+    await connection.set_autocommit(True)
+
+
 async def open_database(url: str, size: int) -> Database:
     """Opens nothing yet: the first use connects, so that a service can start while the database is away.
 
@@ -173,7 +177,8 @@ async def open_database(url: str, size: int) -> Database:
         timeout=POOL_SECONDS,
         reconnect_timeout=0,
         open=False,
-        kwargs={"autocommit": True, "connect_timeout": CONNECT_SECONDS, "prepare_threshold": 2},
+        configure=_autocommit,  # not in kwargs: the queue's library adds its own there
+        kwargs={"connect_timeout": CONNECT_SECONDS, "prepare_threshold": 2},
     )
     await pool.open(wait=False)
     return Database(url, engine, pool)

@@ -103,7 +103,7 @@ def _from_status(error: HTTPException, request: Request) -> Problem:
 
 
 class Observed:
-    """ASGI middleware: gives the request an id, a span, a log line and its metrics, and no error leaves as bare text."""
+    """ASGI middleware: every request gets an id, a span, a log line and metrics; no error leaves as bare text."""
 
     def __init__(self, app: App) -> None:
         self.app = app

@@ -1,0 +1,166 @@
+"""Against the real queue: what is enqueued runs after the commit, and nothing is lost when a worker dies."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from app.core.database import Database, background, listen, notify
+from app.core.jobs import Attempt, JobSpec, Worker, enqueue
+
+
+def worker_of(database: Database, run: Callable[..., Awaitable[None]], **options: Any) -> tuple[Worker, str]:
+    name = f"test.{uuid4().hex}"
+    return Worker(database, [JobSpec(name, run, queue=name, **options)], concurrency=2), name
+
+
+async def test_a_job_runs_after_the_commit(database: Database) -> None:
+    seen: list[int] = []
+
+    async def run(attempt: Attempt, number: int) -> None:
+        seen.append(number)
+
+    worker, name = worker_of(database, run)
+    async with database.transaction(None) as connection:
+        await enqueue(connection, name, queue=name, number=7)
+    await worker.run(wait=False)
+    assert seen == [7]
+
+
+async def test_a_job_never_runs_after_a_rollback(database: Database) -> None:
+    seen: list[int] = []
+
+    async def run(attempt: Attempt, number: int) -> None:
+        seen.append(number)
+
+    worker, name = worker_of(database, run)
+    with pytest.raises(KeyError):
+        async with database.transaction(None) as connection:
+            await enqueue(connection, name, queue=name, number=7)
+            raise KeyError
+    await worker.run(wait=False)
+    assert seen == []
+
+
+async def test_a_poison_job_is_buried_with_its_reason_and_the_queue_moves_on(database: Database) -> None:
+    buried: list[str] = []
+    seen: list[int] = []
+
+    async def run(attempt: Attempt, number: int) -> None:
+        if number == 0:
+            raise ValueError("poison")
+        seen.append(number)
+
+    async def dead(number: int, reason: str) -> None:
+        buried.append(reason)
+
+    worker, name = worker_of(database, run, dead=dead, attempts=1)
+    async with database.transaction(None) as connection:
+        for number in range(3):
+            await enqueue(connection, name, queue=name, number=number)
+    await worker.run(wait=False)
+    assert buried == ["ValueError"]
+    assert sorted(seen) == [1, 2]
+
+
+async def test_a_failed_attempt_is_tried_again_and_knows_which_try_it_is(database: Database) -> None:
+    attempts: list[Attempt] = []
+
+    async def run(attempt: Attempt) -> None:
+        attempts.append(attempt)
+        if len(attempts) == 1:
+            raise ValueError
+
+    worker, name = worker_of(database, run, attempts=2)
+    async with database.transaction(None) as connection:
+        await enqueue(connection, name, queue=name)
+    await worker.run(wait=False)
+    async with database.transaction(None) as connection:
+        await connection.execute(
+            text("update procrastinate_jobs set scheduled_at = null where task_name = :n"), {"n": name}
+        )
+    await worker.run(wait=False)
+    assert attempts == [Attempt(1, last=False), Attempt(2, last=True)]
+
+
+@pytest.mark.parametrize("trace_of_the_dead", ["silent", "vanished"])
+async def test_the_job_of_a_dead_worker_is_taken_over(database: Database, trace_of_the_dead: str) -> None:
+    seen: list[Attempt] = []
+
+    async def run(attempt: Attempt) -> None:
+        seen.append(attempt)
+
+    worker, name = worker_of(database, run)
+    await _leave_behind(database, name, trace_of_the_dead, attempts=0)
+    async with worker.app.open_async(database.pool):
+        assert await worker.reap() >= 1
+    await worker.run(wait=False)
+    assert seen == [Attempt(2, last=False)]
+
+
+async def test_a_job_that_kills_every_worker_is_buried(database: Database) -> None:
+    buried: list[str] = []
+
+    async def run(attempt: Attempt) -> None:
+        raise AssertionError("must not run again")
+
+    async def dead(reason: str) -> None:
+        buried.append(reason)
+
+    worker, name = worker_of(database, run, dead=dead, attempts=3)
+    await _leave_behind(database, name, "silent", attempts=2)
+    async with worker.app.open_async(database.pool):
+        await worker.reap()
+    await worker.run(wait=False)
+    assert buried == ["The worker died in every attempt."]
+
+
+async def _leave_behind(database: Database, name: str, trace: str, attempts: int) -> None:
+    """A job as a killed worker leaves it: in `doing`, its worker silent or already removed from the list."""
+    async with database.transaction(None) as connection:
+        await enqueue(connection, name, queue=name)
+        silent = "insert into procrastinate_workers (last_heartbeat) values (now() - interval '1 hour') returning id"
+        holder = (await connection.execute(text(silent))).scalar() if trace == "silent" else None
+        await connection.execute(
+            text("update procrastinate_jobs set status = 'doing', worker_id = :w, attempts = :a where task_name = :n"),
+            {"w": holder, "a": attempts, "n": name},
+        )
+
+
+async def test_a_listener_hears_what_was_committed_and_nothing_else(database: Database) -> None:
+    channel, heard = f"c{uuid4().hex}", asyncio.Queue[str]()
+    started = asyncio.Event()
+
+    async def handler(payload: str) -> None:
+        started.set()
+        if payload:
+            await heard.put(payload)
+
+    async with background(listen(database, channel, handler)):
+        await asyncio.wait_for(started.wait(), 5)
+        with pytest.raises(KeyError):
+            async with database.transaction(None) as connection:
+                await notify(connection, channel, "undone")
+                raise KeyError
+        async with database.transaction(None) as connection:
+            await notify(connection, channel, "done")
+        assert await asyncio.wait_for(heard.get(), 5) == "done"
+
+
+async def test_a_listener_survives_the_loss_of_its_connection(database: Database, database_urls: Any) -> None:
+    channel, looked = f"c{uuid4().hex}", asyncio.Queue[str]()
+
+    async with background(listen(database, channel, looked.put)):
+        assert await asyncio.wait_for(looked.get(), 5) == ""
+        async with database.transaction(None) as connection:
+            killed = await connection.execute(
+                text(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where query ilike :q and pid <> pg_backend_pid()"
+                ),
+                {"q": f"listen%{channel}%"},
+            )
+            assert killed.scalar() is True
+        assert await asyncio.wait_for(looked.get(), 5) == ""

@@ -1,0 +1,73 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from app.core.errors import StartRefused
+from app.settings import Settings, load_settings, sources, variable_of
+
+PEPPER = "p" * 32
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("APP_")]:
+        monkeypatch.delenv(name)
+
+
+def test_an_unknown_variable_stops_the_start_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APP_LOG_LEVLE", "INFO")
+    with pytest.raises(StartRefused, match=r"APP_LOG_LEVLE is not a setting.*did you mean APP_LOG_LEVEL"):
+        load_settings()
+
+
+def test_an_unknown_variable_in_the_env_file_stops_the_start_too(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("APP_COLOUR=blue\n")
+    with pytest.raises(StartRefused, match="APP_COLOUR is not a setting"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("APP_PORT", "eighty"), ("APP_TRACES", "paper"), ("APP_TRACE_SAMPLE", "2")]
+)
+def test_a_bad_value_stops_the_start_and_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(StartRefused, match=name):
+        load_settings()
+
+
+def test_outside_development_no_secret_is_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APP_ENVIRONMENT", "staging")
+    with pytest.raises(StartRefused, match="APP_KEY_PEPPER must be set"):
+        load_settings()
+
+
+def test_production_needs_a_database_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APP_ENVIRONMENT", "production")
+    monkeypatch.setenv("APP_KEY_PEPPER", PEPPER)
+    with pytest.raises(StartRefused, match="DATABASE_URL must be set"):
+        load_settings()
+
+
+def test_each_setting_is_shown_with_its_source_and_secrets_masked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://someone:hush-hush@db/app")
+    (tmp_path / ".env").write_text("APP_PORT=9000\n")
+    shown = {row[0]: row for row in sources(load_settings())}
+    assert shown["DATABASE_URL"][1:3] == ("********", "environment")
+    assert shown["APP_PORT"][1:3] == ("9000", ".env")
+    assert shown["APP_HOST"][1:3] == ("127.0.0.1", "default")
+    assert "hush-hush" not in str(shown)
+
+
+def test_every_setting_says_what_it_does() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+    assert len({variable_of(name) for name in Settings.model_fields}) == len(Settings.model_fields)
+
+
+def test_the_development_pepper_is_made_once_and_private(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path / "data")
+    assert settings.pepper() == settings.pepper()
+    assert (tmp_path / "data" / "pepper").stat().st_mode & 0o077 == 0
