@@ -1,0 +1,89 @@
+"""The process in which files are parsed. It owns nothing, may die at any time, and talks over its standard streams."""
+
+import contextlib
+import json
+import logging
+import os
+import sys
+from typing import Any, BinaryIO
+
+from app.adapters.parsers.dispatch import parse
+from app.adapters.parsers.wire import REPLY, REQUEST, encoded
+from app.ingestion.domain.parsed import Unparsable
+
+
+def main() -> None:
+    logging.disable(logging.CRITICAL)
+    requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    memory = int(sys.argv[1])
+    limits = _Limits(memory)
+    while header := requests.read(REQUEST.size):
+        length, size = REQUEST.unpack(header)
+        request = json.loads(requests.read(length))
+        data = requests.read(size)
+        if len(data) < size:
+            return
+        limits.allow_seconds(request["seconds"])
+        reply = _reply(data, request)
+        reply["tired"] = reply.get("tired", False) or limits.grown()
+        _send(replies, reply)
+
+
+def _send(replies: BinaryIO, reply: dict[str, Any]) -> None:
+    body = json.dumps(reply).encode()
+    replies.write(REPLY.pack(len(body)) + body)
+    replies.flush()
+
+
+def _reply(data: bytes, request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return encoded(parse(data, request["name"], repair=request["repair"]))
+    except Unparsable as error:
+        return _refusal(error.code, error.detail)
+    except MemoryError:
+        return _refusal("parser_memory", "Reading the file takes more memory than it may.", tired=True)
+    except RecursionError:
+        return _refusal("nested_too_deep", "The file is nested too deeply.", tired=True)
+    except Exception as error:
+        return _refusal("unreadable", f"The file cannot be read ({type(error).__name__}).", tired=True)
+
+
+def _refusal(code: str, detail: str, *, tired: bool = False) -> dict[str, Any]:
+    """tired: the process should not be used again."""
+    return {"code": code, "detail": detail, "tired": tired}
+
+
+class _Limits:
+    """Caps on this process, on top of what Python and the parsers take. Systems without a cap keep the time limit."""
+
+    def __init__(self, memory: int) -> None:
+        self.base = _address_space()
+        self.memory = memory
+        with contextlib.suppress(ImportError, ValueError, OSError):
+            import resource
+
+            if self.base:
+                resource.setrlimit(resource.RLIMIT_AS, (self.base + memory, self.base + memory))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    def allow_seconds(self, seconds: float) -> None:
+        with contextlib.suppress(ImportError, ValueError, OSError):
+            import resource
+
+            used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+            hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+            resource.setrlimit(resource.RLIMIT_CPU, (int(used + seconds) + 2, hard))
+
+    def grown(self) -> bool:
+        return bool(self.base) and _address_space() > self.base + self.memory // 3
+
+
+def _address_space() -> int:
+    """Bytes; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return 0

@@ -1,0 +1,162 @@
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process, create_subprocess_exec
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import app
+from app.adapters.parsers.wire import REPLY, REQUEST, decoded
+from app.core.telemetry import counter
+from app.ingestion.domain.parsed import ParsedDocument, Unparsable
+
+_ended = counter("app_parser_processes_total", "Parser processes that ended, by why.", ["why"])
+
+_ROOT = str(Path(app.__file__).resolve().parent.parent)
+_START = f"import sys; sys.path.insert(0, {_ROOT!r}); from app.adapters.parsers.child import main; main()"
+_KEPT = ("PATH", "SYSTEMROOT", "LANG", "LC_ALL", "TMPDIR", "TEMP", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_FREE_BYTES = 500_000
+_LARGEST_REPLY = 512_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ParserLimits:
+    """What one file may take. Large files get more time, because an honest PDF of 300 pages needs it."""
+
+    seconds: float = 4.0
+    seconds_per_megabyte: float = 4.0
+    most_seconds: float = 60.0
+    memory_bytes: int = 192_000_000
+    files: int = 500
+
+    def time_for(self, size: int) -> float:
+        extra = max(0, size - _FREE_BYTES) / 1e6 * self.seconds_per_megabyte
+        return min(self.most_seconds, self.seconds + extra)
+
+
+class ParserPool:
+    """A `Parser` that works in child processes: each is reused until it is old, has grown, or had to be killed."""
+
+    def __init__(self, processes: int = 1, limits: ParserLimits = ParserLimits()) -> None:
+        self.limits = limits
+        self._children = [_Child(limits) for _ in range(processes)]
+        self._free: asyncio.LifoQueue[_Child] | None = None
+
+    async def parse(self, data: bytes, name: str, *, repair: bool = False) -> ParsedDocument:
+        free = self._queue()
+        child = await free.get()
+        try:
+            return await child.parse(data, name, repair)
+        finally:
+            free.put_nowait(child)
+
+    async def close(self) -> None:
+        for child in self._children:
+            await child.stop("closed")
+
+    def _queue(self) -> "asyncio.LifoQueue[_Child]":
+        if self._free is None:
+            self._free = asyncio.LifoQueue()
+            for child in self._children:
+                self._free.put_nowait(child)
+        return self._free
+
+
+class _Child:
+    def __init__(self, limits: ParserLimits) -> None:
+        self.limits = limits
+        self.process: Process | None = None
+        self.done = 0
+
+    async def parse(self, data: bytes, name: str, repair: bool) -> ParsedDocument:
+        reused = self.done > 0
+        try:
+            reply = await self._ask(data, name, repair)
+        except (EOFError, OSError):
+            if not reused:
+                raise await self._died() from None
+            # It may have died of an earlier file, or while it waited: only a fresh process can accuse this one.
+            await self.stop("died")
+            return await self.parse(data, name, repair)
+        self.done += 1
+        if reply.pop("tired") or self.done >= self.limits.files:
+            await self.stop("old")
+        if "code" in reply:
+            raise Unparsable(reply["code"], reply["detail"])
+        return decoded(reply)
+
+    async def _ask(self, data: bytes, name: str, repair: bool) -> dict[str, Any]:
+        seconds = self.limits.time_for(len(data))
+        process = await self._ready()
+        header = json.dumps({"name": name[-255:], "repair": repair, "seconds": seconds}).encode()
+        try:
+            async with asyncio.timeout(seconds):
+                return await _exchange(process, REQUEST.pack(len(header), len(data)) + header, data)
+        except TimeoutError as error:
+            await self.stop("timeout")
+            raise Unparsable("parser_timeout", f"Reading the file took more than {seconds:.0f} s.") from error
+        except (EOFError, OSError):
+            raise
+        except BaseException:
+            await self.stop("cancelled")
+            raise
+
+    async def _ready(self) -> Process:
+        if self.process is None or self.process.returncode is not None or _has_ended(self.process):
+            await self.stop("done")
+            self.process = await create_subprocess_exec(
+                sys.executable,
+                "-I",
+                "-c",
+                _START,
+                str(self.limits.memory_bytes),
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=DEVNULL,
+                env={key: os.environ[key] for key in _KEPT if key in os.environ},
+            )
+        return self.process
+
+    async def _died(self) -> Unparsable:
+        process = self.process
+        code = await process.wait() if process else 0
+        await self.stop("died")
+        if code == -getattr(signal, "SIGXCPU", 24):
+            return Unparsable("parser_timeout", "Reading the file took more time than it may.")
+        if code == -getattr(signal, "SIGKILL", 9):
+            return Unparsable("parser_memory", "Reading the file was ended by the system.")
+        return Unparsable("parser_crashed", "Reading the file crashed the parser.")
+
+    async def stop(self, why: str) -> None:
+        process, self.process, self.done = self.process, None, 0
+        if process is None:
+            return
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+            with suppress(OSError):
+                await process.stdin.wait_closed()
+        _ended.labels(why).inc()
+
+
+def _has_ended(process: Process) -> bool:
+    return process.stdout is None or process.stdout.at_eof()
+
+
+async def _exchange(process: Process, header: bytes, data: bytes) -> dict[str, Any]:
+    if process.stdin is None or process.stdout is None:
+        raise EOFError
+    process.stdin.write(header)
+    process.stdin.write(data)
+    await process.stdin.drain()
+    (length,) = REPLY.unpack(await process.stdout.readexactly(REPLY.size))
+    if length > _LARGEST_REPLY:
+        raise EOFError
+    reply: dict[str, Any] = json.loads(await process.stdout.readexactly(length))
+    return reply

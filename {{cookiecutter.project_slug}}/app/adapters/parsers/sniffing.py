@@ -1,0 +1,115 @@
+"""What a file is: by its first bytes and by its name. Where the two disagree, the file is refused."""
+
+import re
+from pathlib import PurePosixPath
+
+from app.adapters.parsers.archive import EXTERNAL, check_archive, open_names
+from app.ingestion.domain.parsed import Unparsable
+
+_ENDINGS = {
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".mdown": "markdown",
+    ".txt": "text",
+    ".text": "text",
+    ".log": "text",
+    ".rst": "text",
+    ".html": "html",
+    ".htm": "html",
+    ".xhtml": "html",
+    ".pdf": "pdf",
+    ".docx": "docx",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
+_TEXTUAL = frozenset({"markdown", "text", "csv", "jsonl"})
+_BINARIES = (
+    (b"MZ", "a Windows program"),
+    (b"\x7fELF", "a program"),
+    (b"\xcf\xfa\xed\xfe", "a program"),
+    (b"\xca\xfe\xba\xbe", "a program"),
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"II*\x00", "a TIFF image"),
+    (b"MM\x00*", "a TIFF image"),
+    (b"Rar!", "a RAR archive"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ", "an xz archive"),
+    (b"{\\rtf", "an RTF document"),
+    (b"%!PS", "a PostScript document"),
+    (b"SQLite format 3", "a database"),
+    (b"OggS", "a media file"),
+    (b"ID3", "a media file"),
+)
+_ARCHIVES = frozenset({"a RAR archive", "a 7z archive", "a gzip archive", "a bzip2 archive", "an xz archive"})
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_XML = re.compile(rb"\s*<(?:\?xml|!DOCTYPE(?!\s+html))", re.IGNORECASE)
+_ENTITY = re.compile(rb"<!\s*ENTITY", re.IGNORECASE)
+
+
+def kind_of(data: bytes, name: str) -> str:
+    """One of `KINDS`. Errors: Unparsable naming what the file is instead."""
+    if not data.strip(b"\x00\t\n\r \xef\xbb\xbf\xff\xfe"):
+        raise Unparsable("empty_file", "The file is empty.")
+    ending = PurePosixPath(name).suffix.lower()
+    named = _ENDINGS.get(ending)
+    found = _by_content(data, named)
+    if found in ("pdf", "docx") and named != found:
+        raise Unparsable("wrong_type", f"The file is {found.upper()}, and its name ends in '{ending}'.")
+    if found in ("pdf", "docx"):
+        return found
+    if named is None and ending:
+        raise Unparsable("type_unsupported", f"Files ending in '{ending[:12]}' are not supported.")
+    if named in ("pdf", "docx"):
+        raise Unparsable("wrong_type", f"The name says {named.upper()} and the content is not.")
+    if found == "html" and named not in ("html", "markdown"):
+        raise Unparsable("wrong_type", f"The file is HTML, and its name ends in '{ending}'.")
+    return named or "text"
+
+
+def _by_content(data: bytes, named: str | None) -> str:
+    if b"%PDF-" in data[:1024] and named not in _TEXTUAL:
+        return "pdf"
+    if data.startswith(b"%PDF-"):
+        return "pdf"
+    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _zip(data, named)
+    if data.startswith(_OLE):
+        raise Unparsable("encrypted" if named == "docx" else "type_unsupported", _OLE_DETAIL)
+    for magic, what in _BINARIES:
+        if data.startswith(magic) and (len(magic) > 3 or not _is_text(data)):
+            code = "archive_unsupported" if what in _ARCHIVES and named is None else "wrong_type"
+            raise Unparsable(code, f"The file is {what}.")
+    if _HTML.match(data[:4096]):
+        return "html"
+    if _XML.match(data[:1024]) and named not in ("html", "markdown"):
+        if EXTERNAL.search(data):
+            raise Unparsable("external_entity", "The XML asks for content from outside of itself.")
+        if _ENTITY.search(data):
+            raise Unparsable("xml_entities", "The XML declares entities, which can grow without end.")
+        raise Unparsable("xml_unsupported", "The file is XML of a kind that is not supported.")
+    return "text"
+
+
+_OLE_DETAIL = "The file is an old or a password-protected Office document."
+
+
+def _zip(data: bytes, named: str | None) -> str:
+    names = open_names(data)
+    if "word/document.xml" in names:
+        return "docx"
+    check_archive(data)
+    if named is not None:
+        raise Unparsable("wrong_type", "The file is an archive, whatever its name says.")
+    raise Unparsable("archive_unsupported", f"The file is an archive of {len(names):,} entries, not a document.")
+
+
+def _is_text(data: bytes) -> bool:
+    sample = data[:1024]
+    return all(byte >= 32 or byte in b"\t\n\r\f" for byte in sample)

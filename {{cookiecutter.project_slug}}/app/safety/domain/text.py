@@ -1,0 +1,80 @@
+"""What a text really says: characters a reader cannot see are taken out, and told."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a person should know about a text. It names a rule and never repeats the text itself."""
+
+    rule: str
+    detail: str
+    count: int = 1
+    start: int | None = None
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        return {"rule": self.rule, "detail": self.detail, "count": self.count, "start": self.start}
+
+
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """`text` is what is stored and counted in; `hidden` is what invisible characters spelled out."""
+
+    text: str
+    findings: tuple[Finding, ...] = ()
+    hidden: str = ""
+
+
+_LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_TAGS = re.compile(r"(\U0001F3F4?)([\U000E0000-\U000E007F]+)")
+_BIDI = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+# Joiners shape letters in Arabic and Indic scripts and emoji; between Latin letters they only hide.
+_ZERO_WIDTH = re.compile(r"[\u200b\u2060-\u2064\ufeff\u180e]|(?<=[\x00-\u058f])[\u200c\u200d]")
+_SELECTORS = re.compile(r"[\U000E0100-\U000E01EF]+")
+_SILENT = re.compile(r"[\u00ad\u200e\u200f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_UNUSUAL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+    r"|[\ud800-\udfff\U000E0000-\U000E01EF]"
+)
+_HIDING = (
+    ("bidi_controls", _BIDI, "characters that reverse the reading order were taken out"),
+    ("zero_width", _ZERO_WIDTH, "characters without width were taken out"),
+    ("variation_selectors", _SELECTORS, "runs of variation selectors, which can carry hidden bytes, were taken out"),
+    ("control_characters", _CONTROL, "control characters were taken out"),
+)
+
+
+def normalise(text: str) -> Normalised:
+    """NFC, line feeds, and only characters that show. Offsets of everything that follows are into `text`."""
+    text = text.removeprefix("\ufeff")
+    if not text.isascii() and not unicodedata.is_normalized("NFC", text):
+        text = unicodedata.normalize("NFC", text)
+    if not _UNUSUAL.search(text):
+        return Normalised(text)
+    text = _SURROGATE.sub("\ufffd", _SILENT.sub("", _LINE_ENDS.sub("\n", text)))
+    text, hidden = _without_tags(text)
+    findings = []
+    if hidden:
+        sentence = "invisible tag characters, which can spell out hidden text, were taken out"
+        findings.append(Finding("tag_characters", sentence, len(hidden)))
+    for rule, pattern, sentence in _HIDING:
+        text, count = pattern.subn("", text)
+        if count:
+            findings.append(Finding(rule, sentence, count))
+    return Normalised(unicodedata.normalize("NFC", text), tuple(findings), hidden)
+
+
+def _without_tags(text: str) -> tuple[str, str]:
+    hidden: list[str] = []
+
+    def spell(match: re.Match[str]) -> str:
+        flag, tags = match.groups()
+        if not flag or len(tags) > 7:
+            hidden.append("".join(chr(ord(tag) - 0xE0000) for tag in tags))
+        return flag
+
+    return _TAGS.sub(spell, text), "\n".join(hidden)
