@@ -12,7 +12,9 @@ from app.core.database import background
 from app.core.health import Health
 from app.core.http import Observed, install_problem_handlers
 from app.core.ownership import OwnershipPolicy
+from app.costs import routes as costs_routes
 from app.identity import routes as identity_routes
+from app.releases import routes as releases_routes
 from app.wiring import State
 
 system = APIRouter(tags=["system"])
@@ -39,7 +41,7 @@ async def metrics() -> Response:
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
-ROUTERS = (identity_routes.router, system)
+ROUTERS = (releases_routes.router, costs_routes.router, identity_routes.router, system)
 """In the order of the map of rooms."""
 
 

@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from app import __version__
+from app.adapters.prices import BundledPrices
 from app.core.clock import Clock, SystemClock
 from app.core.database import Database, open_database
 from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
@@ -15,9 +17,12 @@ from app.core.ownership import OwnershipPolicy
 from app.core.policies import Policies, PolicyModel, load_policies
 from app.core.slo import SloPolicy
 from app.core.telemetry import configure_tracing, shutdown_tracing
-from app.costs.domain import CostPolicy
+from app.costs.domain import CostPolicy, PricedModel
+from app.costs.service import Costs, make_price_table
 from app.identity.service import Identity
 from app.ingestion.domain.policy import DataPolicy
+from app.releases.domain import IndexPin, Ingredients, ModelStep
+from app.releases.service import Releases, read_code, read_prompts
 from app.safety.domain.policy import SecurityPolicy
 from app.settings import Settings
 
@@ -41,13 +46,22 @@ class State:
     urls: Urls
     health: Health
     identity: Identity
+    costs: Costs
+    releases: Releases
 
     @property
     def provided(self) -> dict[type, object]:
         """What routes may ask for, by type."""
-        return {
-            type(thing): thing for thing in (self.settings, self.policies, self.database, self.health, self.identity)
-        }
+        things = (
+            self.settings,
+            self.policies,
+            self.database,
+            self.health,
+            self.identity,
+            self.costs,
+            self.releases,
+        )
+        return {type(thing): thing for thing in things}
 
     @property
     def jobs(self) -> list[JobSpec]:
@@ -85,12 +99,37 @@ def observe(settings: Settings) -> None:
     )
 
 
+class _NoIndex:
+    async def live_index(self) -> IndexPin:
+        return IndexPin()
+
+
+def _costs(policies: Policies, database: Database, clock: Clock) -> Costs:
+    policy = policies.get(CostPolicy)
+    models = [PricedModel("extractive", "local")]
+    return Costs(policy, make_price_table(policy, models, BundledPrices(), clock), database, clock)
+
+
+def _ingredients(settings: Settings, policies: Policies, costs: Costs) -> Ingredients:
+    return Ingredients(
+        code=read_code(Path(__file__).parent, __version__),
+        prompts=read_prompts(settings.root / "prompts"),
+        chain=(ModelStep(provider="local", model="extractive"),),
+        retrieval={},
+        policies=policies.contents,
+        prices=costs.table.canonical,
+        settings={"deadline_seconds": policies.get(SloPolicy).deadline_seconds},
+    )
+
+
 @asynccontextmanager
 async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> AsyncIterator[State]:
     """Makes the state of a process and takes it down again. Errors: StartRefused."""
     policies = policies_of(settings)
     clock = clock or SystemClock()
     database = await open_database(urls.service, settings.database_pool)
+    costs = _costs(policies, database, clock)
+    releases = Releases(_ingredients(settings, policies, costs), database, _NoIndex(), clock)
     try:
         yield State(
             settings=settings,
@@ -100,6 +139,8 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
             urls=urls,
             health=Health({"database": database.ping}),
             identity=Identity(database, clock, settings.pepper(), requests_per_minute=60_000),
+            costs=costs,
+            releases=releases,
         )
     finally:
         await database.close()

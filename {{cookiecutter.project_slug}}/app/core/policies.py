@@ -25,10 +25,11 @@ P = TypeVar("P", bound=PolicyModel)
 
 @dataclass(frozen=True)
 class Policies:
-    """All loaded policies, by type; `digests` maps a file's name to the SHA-256 of its bytes."""
+    """All loaded policies, by type; `contents` and `digests` map a file's name to its bytes and their SHA-256."""
 
     loaded: Mapping[str, PolicyModel]
     digests: Mapping[str, str]
+    contents: Mapping[str, bytes]
 
     def get(self, kind: type[P]) -> P:
         for policy in self.loaded.values():
@@ -49,6 +50,7 @@ def load_policies(folder: Path, models: Mapping[str, type[PolicyModel]]) -> Poli
     return Policies(
         loaded={name: _validated(folder / f"{name}.yaml", raw[name], model) for name, model in models.items()},
         digests={name: hashlib.sha256(raw[name]).hexdigest() for name in models},
+        contents=raw,
     )
 
 

@@ -1,0 +1,39 @@
+from datetime import timedelta
+from uuid import UUID
+
+import httpx
+
+from app.costs.domain import Usage
+from app.wiring import State
+
+
+async def test_costs_are_reported_by_day_feature_model_and_release(
+    client: httpx.AsyncClient, state: State, tenant: UUID
+) -> None:
+    async with state.database.transaction(tenant) as connection:
+        await state.costs.charge(connection, tenant, "answer", "extractive", Usage(120, 0, 30), release_id="r" * 64)
+    shown = (await client.get("/v1/costs")).json()
+    assert shown["total"] | {"calls": 1, "input_tokens": 120, "usd": "0.000000"} == shown["total"]
+    assert [each["key"] for each in shown["by_feature"]] == ["answer"]
+    assert [each["key"] for each in shown["by_model"]] == ["extractive"]
+    assert [each["key"] for each in shown["by_release"]] == ["r" * 64]
+    assert len(shown["by_day"]) == 1
+
+
+async def test_days_outside_the_question_are_left_out(client: httpx.AsyncClient, state: State, tenant: UUID) -> None:
+    async with state.database.transaction(tenant) as connection:
+        await state.costs.charge(connection, tenant, "search", "extractive", Usage(1))
+    yesterday = (state.clock.now() - timedelta(days=1)).date()
+    shown = (await client.get("/v1/costs", params={"until": str(yesterday)})).json()
+    assert shown["total"]["calls"] == 0
+
+
+async def test_a_day_that_is_none_is_refused(client: httpx.AsyncClient) -> None:
+    response = await client.get("/v1/costs", params={"since": "yesterday"})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid")
+
+
+async def test_a_plain_user_may_not_look_at_costs(client: httpx.AsyncClient, state: State, tenant: UUID) -> None:
+    key = (await state.identity.create_key(tenant, "plain", ["user"])).text
+    response = await client.get("/v1/costs", headers={"Authorization": f"Bearer {key}"})
+    assert response.status_code == 403
