@@ -44,9 +44,7 @@ class Endpoint:
     idle_seconds: float = 10.0
 
 
-def openai_endpoint(
-    name: str, base_url: str, model: str, key: SecretStr | None, **options: str | float
-) -> Endpoint:
+def openai_endpoint(name: str, base_url: str, model: str, key: SecretStr | None, **options: str | float) -> Endpoint:
     headers = {"authorization": f"Bearer {key.get_secret_value()}"} if key else {}
     return _endpoint(name, f"{base_url.rstrip('/')}/chat/completions", model, headers, options)
 
@@ -59,9 +57,7 @@ def azure_endpoint(
     return _endpoint(name, url, model, {"api-key": key.get_secret_value()} if key else {}, options)
 
 
-def _endpoint(
-    name: str, url: str, model: str, headers: dict[str, str], options: dict[str, str | float]
-) -> Endpoint:
+def _endpoint(name: str, url: str, model: str, headers: dict[str, str], options: dict[str, str | float]) -> Endpoint:
     headers = {"content-type": "application/json", "accept-encoding": "identity", **headers}
     limit_field, idle = (
         str(options.get("limit_field", "max_tokens")),

@@ -57,10 +57,12 @@ class Call:
 
 @dataclass
 class StandIn:
-    """`faults`: what happens to the next calls, one each; `always`: to every call after them."""
+    """`faults`: what happens to the next calls, one each; `always`: to every call after them; `context`: the
+    tokens it reads at most."""
 
     model: str = "stand-in"
     port: int = 0
+    context: int = 7000
     faults: deque[Fault] = field(default_factory=deque)
     always: Fault | None = None
     calls: deque[Call] = field(default_factory=lambda: deque(maxlen=10_000))
@@ -107,7 +109,7 @@ class StandIn:
             return await working
         watching = asyncio.ensure_future(_left(reader))
         await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
-        call.gone = not working.done()
+        call.gone = not working.done() or isinstance(working.exception(), ConnectionError)
         for task in (working, watching):
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -125,6 +127,9 @@ class StandIn:
             return False
         if fault.status != 200 or fault.body is not None:
             await send(_response(fault.body or _error(fault.status), fault.status, fault.headers))
+            return True
+        if _usage(call.body, "")["prompt_tokens"] > self.context:
+            await send(_response(_error(400, "exceed_context_size_error"), 400))
             return True
         if call.body.get("stream"):
             return await self._stream(call, fault, send)
@@ -149,9 +154,7 @@ class StandIn:
         await send(self._chunk({}, "stop"))
         if (call.body.get("stream_options") or {}).get("include_usage"):
             last = self._envelope("chat.completion.chunk")
-            await send(
-                _event(orjson.dumps(last | {"choices": [], "usage": _usage(call.body, "".join(pieces))}))
-            )
+            await send(_event(orjson.dumps(last | {"choices": [], "usage": _usage(call.body, "".join(pieces))})))
         await send(_event(b"[DONE]") + b"0\r\n\r\n")
         return not self.drop_after_stream
 
@@ -167,7 +170,8 @@ def answer_to(body: Json) -> str:
     """The first sentence of the first passage shown, with its number; else a greeting."""
     text = "\n".join(str(m.get("content") or "") for m in body.get("messages", ()))
     shown = _PASSAGE.search(text)
-    return f"{shown[2].strip()} [{shown[1]}]" if shown else "There was nothing to read."
+    text = f"{shown[2].strip()} [{shown[1]}]" if shown else "There was nothing to read."
+    return text[: (body.get("max_tokens") or len(text)) * 4]
 
 
 _STREAM_HEAD = (
@@ -215,15 +219,13 @@ def _usage(body: Json, text: str) -> Json:
     }
 
 
-def _error(status: int) -> bytes:
-    return orjson.dumps({"error": {"message": "scripted", "type": "scripted_error", "code": status}})
+def _error(status: int, kind: str = "scripted_error") -> bytes:
+    return orjson.dumps({"error": {"message": "scripted", "type": kind, "code": status}})
 
 
 def _response(body: bytes, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> bytes:
     more = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    head = (
-        f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n{more}\r\n"
-    )
+    head = f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n{more}\r\n"
     return head.encode() + body
 
 

@@ -43,8 +43,6 @@ def make_client(connections: int = 100) -> httpx.AsyncClient:
         tracing = aiohttp.TraceConfig()
         tracing.on_connection_reuseconn.append(_on_reuse)
         connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEP_SECONDS)
-        return aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[tracing]
-        )
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[tracing])
 
     return httpx.AsyncClient(transport=AiohttpTransport(client=session), trust_env=False)

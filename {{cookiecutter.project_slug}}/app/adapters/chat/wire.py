@@ -52,9 +52,7 @@ def parse_completion(found: Json, request: ChatRequest) -> Completion:
         raise Declined("the model refused") if message.get("refusal") else Nonsense("the reply is empty")
     kept = text[: request.most_characters]
     usage = usage_of(found.get("usage"))
-    ending = Ending(
-        "cut" if len(kept) < len(text) else finish, usage or estimate(request, kept), usage is None
-    )
+    ending = Ending("cut" if len(kept) < len(text) else finish, usage or estimate(request, kept), usage is None)
     return Completion(kept, ending)
 
 

@@ -1,0 +1,83 @@
+"""What every ChatModel promises, whoever is behind it."""
+
+import asyncio
+import time
+
+import pytest
+
+from app.core.clock import Deadline, SystemClock
+from app.inference.domain.chat import ChatRequest, Ending, Message
+from app.inference.domain.failures import Hung, ModelFailure, Unacceptable
+from app.inference.ports import ChatModel
+
+
+def asked(text: str = "Say hello.", max_tokens: int = 24) -> ChatRequest:
+    return ChatRequest((Message("system", "You are brief."), Message("user", text)), max_tokens)
+
+
+def soon(seconds: float = 20.0) -> Deadline:
+    return Deadline.after(seconds, SystemClock())
+
+
+async def read(model: ChatModel, request: ChatRequest, deadline: Deadline) -> tuple[list[str], Ending]:
+    *pieces, ending = [piece async for piece in model.stream(request, deadline)]
+    assert isinstance(ending, Ending)
+    assert all(isinstance(piece, str) and piece for piece in pieces)
+    return [str(piece) for piece in pieces], ending
+
+
+class ChatModelContract:
+    async def test_a_reply_has_text_and_a_bill(self, model: ChatModel) -> None:
+        reply = await model.complete(asked(), soon())
+        assert reply.text.strip()
+        assert reply.ending.usage.input > 0
+        assert reply.ending.usage.output > 0
+        assert not reply.ending.estimated
+
+    async def test_a_stream_has_pieces_and_ends_once_with_a_bill(self, model: ChatModel) -> None:
+        pieces, ending = await read(model, asked(), soon())
+        assert "".join(pieces).strip()
+        assert ending.usage.output > 0
+        assert not ending.estimated
+
+    async def test_the_same_text_comes_whole_and_in_pieces(self, model: ChatModel) -> None:
+        whole = await model.complete(asked(), soon())
+        pieces, _ = await read(model, asked(), soon())
+        assert "".join(pieces) == whole.text
+
+    async def test_a_call_right_after_a_stream_succeeds(self, model: ChatModel) -> None:
+        for _ in range(3):
+            await read(model, asked(max_tokens=4), soon())
+            assert (await model.complete(asked(max_tokens=4), soon())).text
+
+    async def test_the_token_limit_is_kept(self, model: ChatModel) -> None:
+        reply = await model.complete(asked("Count from one to one hundred in words.", max_tokens=5), soon())
+        assert len(reply.text) <= 5 * 8
+
+    async def test_a_request_longer_than_the_model_reads_is_unacceptable(self, model: ChatModel) -> None:
+        with pytest.raises(Unacceptable):
+            await model.complete(asked("word " * 6000), soon())
+
+    async def test_no_time_left_is_told_at_once(self, model: ChatModel) -> None:
+        started = time.monotonic()
+        with pytest.raises(Hung):
+            await model.complete(asked(), soon(0.0))
+        with pytest.raises(Hung):
+            await read(model, asked(), soon(0.0))
+        assert time.monotonic() - started < 0.5
+
+    async def test_a_stream_that_is_left_early_can_be_followed_by_another(self, model: ChatModel) -> None:
+        stream = model.stream(asked("Count to one hundred.", 64), soon())
+        assert await anext(stream)
+        await stream.aclose()
+        assert (await model.complete(asked(max_tokens=4), soon())).text
+
+    async def test_many_calls_at_once_all_end(self, model: ChatModel) -> None:
+        replies = await asyncio.gather(*(model.complete(asked(max_tokens=3), soon(60)) for _ in range(4)))
+        assert all(reply.text for reply in replies)
+
+    async def test_every_failure_names_what_may_be_done_about_it(self, model: ChatModel) -> None:
+        with pytest.raises(ModelFailure) as told:
+            await model.complete(asked(), soon(0.0))
+        assert told.value.reason
+        assert told.value.then

@@ -1,0 +1,267 @@
+import asyncio
+import time
+import tracemalloc
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from app.adapters.chat.openai import OpenAIChat, azure_endpoint, openai_endpoint
+from app.adapters.chat.standin import Fault, StandIn
+from app.adapters.chat.transport import make_client
+from app.core.clock import SystemClock
+from app.inference.domain.failures import (
+    Broken,
+    Declined,
+    Denied,
+    Hung,
+    Interrupted,
+    ModelFailure,
+    Nonsense,
+    Overloaded,
+    Unacceptable,
+    Unreachable,
+)
+from tests.adapters.chat.contract import asked, read, soon
+
+
+@pytest_asyncio.fixture
+async def server() -> AsyncIterator[StandIn]:
+    async with StandIn() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def model(server: StandIn) -> AsyncIterator[OpenAIChat]:
+    async with make_client() as client:
+        endpoint = openai_endpoint("m", server.url, "the-model", SecretStr("secret"), idle_seconds=0.4)
+        yield OpenAIChat(endpoint, client, SystemClock())
+
+
+def said(**choice: Any) -> bytes:
+    return orjson.dumps({"choices": [choice], "usage": {"prompt_tokens": 7, "completion_tokens": 3}})
+
+
+async def test_what_is_sent_is_what_the_format_asks_for(server: StandIn, model: OpenAIChat) -> None:
+    await read(model, asked("Why?"), soon())
+    call = server.calls[0]
+    assert call.path == "/v1/chat/completions"
+    assert call.headers["authorization"] == "bearer secret"
+    assert call.body["model"] == "the-model"
+    assert call.body["max_tokens"] == 24
+    assert call.body["stream_options"] == {"include_usage": True}
+    assert [m["role"] for m in call.body["messages"]] == ["system", "user"]
+
+
+async def test_azure_wants_the_deployment_the_version_and_the_key_elsewhere(server: StandIn) -> None:
+    base = server.url.removesuffix("/v1")
+    async with make_client() as client:
+        endpoint = azure_endpoint(
+            "a", base, "dep", SecretStr("secret"), "2025-01-01", limit_field="max_completion_tokens"
+        )
+        await OpenAIChat(endpoint, client, SystemClock()).complete(asked(), soon())
+    call = server.calls[0]
+    assert call.path == "/openai/deployments/dep/chat/completions?api-version=2025-01-01"
+    assert call.headers["api-key"] == "secret"
+    assert "authorization" not in call.headers
+    assert call.body["max_completion_tokens"] == 24
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "expected"),
+    [
+        (401, {"code": "invalid_api_key"}, Denied),
+        (402, {"code": 402}, Denied),
+        (403, "forbidden", Denied),
+        (429, {"code": 429}, Overloaded),
+        (429, {"code": "insufficient_quota"}, Denied),
+        (500, None, Broken),
+        (503, {"code": 503, "type": "unavailable_error"}, Broken),
+        (400, {"code": 400, "type": "exceed_context_size_error"}, Unacceptable),
+        (404, {"code": "model_not_found"}, Unacceptable),
+        (400, {"code": "content_filter", "innererror": {"code": "ResponsibleAIPolicyViolation"}}, Declined),
+    ],
+)
+async def test_each_status_is_its_own_failure(
+    server: StandIn, model: OpenAIChat, status: int, error: object, expected: type[ModelFailure]
+) -> None:
+    body = b"<html>" if error is None else orjson.dumps({"error": error})
+    server.faults.extend([Fault(status, body=body)] * 2)
+    with pytest.raises(expected):
+        await model.complete(asked(), soon())
+    with pytest.raises(expected):
+        await read(model, asked(), soon())
+
+
+async def test_a_failure_never_repeats_the_providers_sentence(server: StandIn, model: OpenAIChat) -> None:
+    error = {"message": "Your prompt 'my secret' is bad", "type": "bad", "code": 400}
+    server.faults.append(Fault(400, body=orjson.dumps({"error": error})))
+    with pytest.raises(Unacceptable) as told:
+        await model.complete(asked(), soon())
+    assert "my secret" not in str(told.value)
+
+
+async def test_retry_after_is_read(server: StandIn, model: OpenAIChat) -> None:
+    later = datetime.now(UTC).replace(year=2099).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    for header, low, high in (("2", 2, 2), (later, 10**8, 10**10), ("soon", None, None), ("inf", None, None)):
+        server.faults.append(Fault(429, (("Retry-After", header),)))
+        with pytest.raises(Overloaded) as told:
+            await model.complete(asked(), soon())
+        wait = told.value.retry_after
+        assert wait is None if low is None else wait is not None and low <= wait <= high  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[]",
+        b"{}",
+        b'{"choices": []}',
+        b'{"choices": [{}]}',
+        b'{"choices": [{"message": {"content": null}}]}',
+        b'{"choices": [{"message": {"content": 7}}]}',
+        b'{"choices": [{"message": {"content": "  "}}]}',
+        b'{"choices": "none"}',
+        b"\xff\xfe",
+    ],
+)
+async def test_a_reply_that_cannot_be_used_is_nonsense(server: StandIn, model: OpenAIChat, body: bytes) -> None:
+    server.faults.append(Fault(body=body))
+    with pytest.raises(Nonsense):
+        await model.complete(asked(), soon())
+
+
+async def test_a_200_with_an_error_in_it_is_a_failure(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(Fault(body=b'{"error": {"code": 429, "message": "slow down"}}'))
+    with pytest.raises(Overloaded):
+        await model.complete(asked(), soon())
+
+
+async def test_a_filtered_reply_is_declined(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(Fault(body=said(message={"content": ""}, finish_reason="content_filter")))
+    with pytest.raises(Declined):
+        await model.complete(asked(), soon())
+
+
+async def test_text_in_parts_is_text(server: StandIn, model: OpenAIChat) -> None:
+    parts = [{"type": "text", "text": "Good "}, {"type": "text", "text": "day."}]
+    server.faults.append(Fault(body=said(message={"content": parts}, finish_reason="stop")))
+    assert (await model.complete(asked(), soon())).text == "Good day."
+
+
+async def test_impossible_usage_is_estimated_instead(server: StandIn, model: OpenAIChat) -> None:
+    body = {"choices": [{"message": {"content": "eight ch"}}], "usage": {"prompt_tokens": -1, "completion_tokens": 1}}
+    server.faults.append(Fault(body=orjson.dumps(body)))
+    reply = await model.complete(asked(), soon())
+    assert reply.ending.estimated
+    assert reply.ending.usage.output == 2
+
+
+async def test_a_dead_pooled_connection_is_tried_once_more(server: StandIn, model: OpenAIChat) -> None:
+    await model.complete(asked(), soon())
+    server.faults.append(Fault(drop=True))
+    assert (await model.complete(asked(), soon())).text
+    assert len(server.calls) == 3
+
+
+async def test_a_fresh_connection_that_dies_is_not_tried_again(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(Fault(drop=True))
+    with pytest.raises(Unreachable):
+        await model.complete(asked(), soon())
+    assert len(server.calls) == 1
+
+
+async def test_nobody_there_is_unreachable() -> None:
+    async with make_client() as client:
+        model = OpenAIChat(openai_endpoint("m", "http://127.0.0.1:9/v1", "m", None), client, SystemClock())
+        with pytest.raises(Unreachable):
+            await model.complete(asked(), soon())
+        with pytest.raises(Unreachable):
+            await read(model, asked(), soon())
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_a_hanging_provider_is_left_at_the_deadline(server: StandIn, model: OpenAIChat, streaming: bool) -> None:
+    server.faults.append(Fault(hang=30))
+    started = time.monotonic()
+    with pytest.raises(Hung):
+        await (read(model, asked(), soon(0.3)) if streaming else model.complete(asked(), soon(0.3)))
+    assert time.monotonic() - started < 0.8
+    await _until(lambda: server.calls[0].gone)
+
+
+async def test_a_stream_that_stalls_is_left_after_the_idle_time(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(Fault(pieces=("a ", "b ", "c "), stall=30))
+    stream, pieces = model.stream(asked(), soon()), []
+    started = time.monotonic()
+    with pytest.raises(Hung):
+        async for piece in stream:
+            pieces.append(piece)  # noqa: PERF401, a comprehension would lose what came before the failure
+    assert pieces == ["a ", "b ", "c "]
+    assert time.monotonic() - started < 1.5
+    await _until(lambda: server.calls[0].gone)
+
+
+async def test_a_slow_stream_that_keeps_talking_is_heard_out(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(Fault(pieces=("a",) * 5, pause=0.2))
+    pieces, _ = await read(model, asked(), soon())
+    assert pieces == ["a"] * 5
+
+
+async def test_a_stream_cut_short_is_interrupted(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(Fault(pieces=("a ", "b "), cut=True))
+    with pytest.raises(Interrupted):
+        await read(model, asked(), soon())
+
+
+async def test_an_answer_without_end_is_cut_and_memory_stays_flat(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(Fault(pieces=("a",), flood=50_000_000))
+    tracemalloc.start()
+    pieces, ending = await read(model, asked(max_tokens=50), soon())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert ending.finish == "cut"
+    assert len("".join(pieces)) <= 50 * 8
+    assert peak < 8_000_000
+
+
+async def test_a_reply_of_fifty_megabytes_is_not_read(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(Fault(flood=50_000_000))
+    with pytest.raises(Nonsense):
+        await model.complete(asked(), soon())
+
+
+async def test_a_reply_past_the_token_limit_is_cut(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(Fault(pieces=("word " * 500,)))
+    reply = await model.complete(asked(max_tokens=10), soon())
+    assert reply.ending.finish == "cut"
+    assert len(reply.text) == 80
+
+
+async def test_leaving_a_stream_ends_the_call_at_the_provider(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(Fault(pieces=("a ",) * 1000, pause=0.01))
+    stream = model.stream(asked(), soon())
+    await anext(stream)
+    await stream.aclose()
+    await _until(lambda: server.calls[0].gone)
+
+
+async def test_cancelling_a_call_ends_it_at_the_provider(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(Fault(hang=30))
+    task = asyncio.ensure_future(model.complete(asked(), soon()))
+    await _until(lambda: bool(server.calls))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await _until(lambda: server.calls[0].gone)
+
+
+async def _until(true: Any, seconds: float = 1.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not true():  # noqa: ASYNC110, the other side is a socket
+            await asyncio.sleep(0.01)
