@@ -11,11 +11,11 @@ import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import SpanKind
 from starlette.exceptions import HTTPException
 
 from app.core.errors import BadRequest, Invalid, MethodNotAllowed, NotFound, Problem
-from app.core.telemetry import counter, histogram, span
+from app.core.telemetry import counter, histogram, mark_failed, span
 
 log = structlog.get_logger(__name__)
 
@@ -112,7 +112,8 @@ class Observed:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = scope["request_id"] = _request_id(scope)
+        given = _header(scope, b"x-request-id")
+        request_id = scope["request_id"] = given if given and _GOOD_ID.fullmatch(given) else uuid4().hex
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = time.perf_counter()
@@ -125,12 +126,12 @@ class Observed:
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
             await send(message)
 
-        with span(f"{scope['method']} {scope['path']}", SpanKind.SERVER) as current:
+        with span(scope["method"], SpanKind.SERVER, _header(scope, b"traceparent")) as current:
             try:
                 await self.app(scope, receive, watched)
             except Exception as error:
                 log.error("request_failed", exc_info=error)
-                current.set_status(Status(StatusCode.ERROR, type(error).__name__))
+                mark_failed(current, error)
                 if status:
                     raise
                 await problem_response(Problem(), request_id, scope["path"])(scope, receive, watched)
@@ -144,8 +145,5 @@ class Observed:
             log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 2))
 
 
-def _request_id(scope: Scope) -> str:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _GOOD_ID.fullmatch(given := value.decode("latin-1")):
-            return str(given)
-    return uuid4().hex
+def _header(scope: Scope, wanted: bytes) -> str | None:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), None)

@@ -1,5 +1,6 @@
 """Traces and metrics. Rooms declare their instruments here; where the data goes is wiring's choice."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -9,12 +10,14 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import Counter, Gauge, Histogram
 
 TraceTarget = Literal["none", "console", "otlp"]
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
+_propagator = TraceContextTextMapPropagator()
 _tracer: trace.Tracer = trace.NoOpTracer()
 _provider: TracerProvider | None = None
 
@@ -39,7 +42,7 @@ def configure_tracing(target: TraceTarget, sample: float, service: str, version:
 
 def _exporter(target: TraceTarget, endpoint: str | None) -> SpanExporter | None:
     if target == "console":
-        return ConsoleSpanExporter()
+        return ConsoleSpanExporter(out=sys.stdout)
     if target == "otlp":
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
@@ -56,10 +59,38 @@ def shutdown_tracing() -> None:
 
 
 @contextmanager
-def span(name: str, kind: trace.SpanKind = trace.SpanKind.INTERNAL, **attributes: Any) -> Iterator[trace.Span]:
-    """A step as a span; an exception marks it as failed and goes on. Never put user text into attributes."""
-    with _tracer.start_as_current_span(name, kind=kind, attributes=attributes or None) as current:
-        yield current
+def span(
+    name: str,
+    kind: trace.SpanKind = trace.SpanKind.INTERNAL,
+    traceparent: str | None = None,
+    **attributes: Any,
+) -> Iterator[trace.Span]:
+    """A step as a span; an exception marks it as failed and goes on. Never put user text into attributes.
+
+    traceparent: the W3C header of a caller whose trace this continues.
+    """
+    context = _propagator.extract({"traceparent": traceparent}) if traceparent else None
+    with _tracer.start_as_current_span(
+        name, context, kind, attributes or None, record_exception=False, set_status_on_exception=False
+    ) as current:
+        try:
+            yield current
+        except Exception as error:
+            mark_failed(current, error)
+            raise
+
+
+def mark_failed(failed: trace.Span, error: Exception) -> None:
+    """Only the kind of the error: its message may quote a user."""
+    failed.set_status(trace.Status(trace.StatusCode.ERROR, type(error).__name__))
+    failed.set_attribute("error.type", type(error).__name__)
+
+
+def traceparent() -> str | None:
+    """The W3C header that lets the next service continue this trace; None outside of any span."""
+    carrier: dict[str, str] = {}
+    _propagator.inject(carrier)
+    return carrier.get("traceparent")
 
 
 def current_trace_id() -> str:

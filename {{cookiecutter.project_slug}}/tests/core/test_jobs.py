@@ -158,7 +158,8 @@ async def test_a_listener_survives_the_loss_of_its_connection(database: Database
         async with database.transaction(None) as connection:
             killed = await connection.execute(
                 text(
-                    "select pg_terminate_backend(pid) from pg_stat_activity where query ilike :q and pid <> pg_backend_pid()"
+                    "select pg_terminate_backend(pid) from pg_stat_activity "
+                    "where query ilike :q and pid <> pg_backend_pid()"
                 ),
                 {"q": f"listen%{channel}%"},
             )

@@ -1,0 +1,69 @@
+import json
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import structlog
+
+from app.core.logging import configure_logging
+from app.core.telemetry import configure_tracing, current_trace_id, shutdown_tracing, span, traceparent
+
+PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.fixture
+def console(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
+    configure_tracing("console", 1.0, "test", "0", None)
+    yield
+    shutdown_tracing()
+
+
+@pytest.mark.usefixtures("console")
+async def test_a_request_continues_the_trace_of_its_caller(
+    client: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await client.get("/v1/keys/../keys", headers={"traceparent": PARENT})
+    shutdown_tracing()
+    spans = [
+        json.loads(text)
+        for text in capsys.readouterr().out.replace("}\n{", "}\x00{").split("\x00")
+        if "trace_id" in text
+    ]
+    server = next(one for one in spans if one["kind"] == "SpanKind.SERVER")
+    assert server["context"]["trace_id"] == "0x0af7651916cd43dd8448eb211c80319c"
+    assert (server["name"], server["attributes"]["http.route"]) == ("GET /v1/keys", "/v1/keys")
+
+
+@pytest.mark.usefixtures("console")
+def test_a_step_that_fails_is_marked_and_the_error_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KeyError), span("step"):
+        raise KeyError("what the user said")
+    shutdown_tracing()
+    printed = capsys.readouterr().out
+    assert '"error.type": "KeyError"' in printed
+    assert "what the user said" not in printed
+
+
+def test_there_is_a_trace_id_even_when_nothing_is_recorded() -> None:
+    configure_tracing("none", 1.0, "test", "0", None)
+    with span("outer"):
+        outer = current_trace_id()
+        with span("inner"):
+            assert current_trace_id() == outer != ""
+            assert traceparent() is not None
+    shutdown_tracing()
+    assert current_trace_id() == ""
+
+
+def test_a_log_line_is_one_json_object_with_the_ids_that_join_it(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("INFO", "json")
+    try:
+        configure_tracing("none", 1.0, "test", "0", None)
+        with span("outer"), structlog.contextvars.bound_contextvars(request_id="r-1"):
+            structlog.get_logger("x").info("happened", count=3)
+            trace_id = current_trace_id()
+        line = json.loads(capsys.readouterr().err)
+        assert (line["event"], line["count"], line["request_id"], line["trace_id"]) == ("happened", 3, "r-1", trace_id)
+    finally:
+        shutdown_tracing()
+        structlog.reset_defaults()
