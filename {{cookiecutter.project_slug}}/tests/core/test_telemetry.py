@@ -1,4 +1,6 @@
+import io
 import json
+import sys
 from collections.abc import Iterator
 
 import httpx
@@ -12,34 +14,31 @@ PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 @pytest.fixture
-def console(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
+def console(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """What the console exporter prints, complete after `shutdown_tracing`."""
+    printed = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", printed)
     configure_tracing("console", 1.0, "test", "0", None)
-    yield
+    yield printed
     shutdown_tracing()
 
 
-@pytest.mark.usefixtures("console")
-async def test_a_request_continues_the_trace_of_its_caller(
-    client: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_request_continues_the_trace_of_its_caller(client: httpx.AsyncClient, console: io.StringIO) -> None:
     await client.get("/v1/keys/../keys", headers={"traceparent": PARENT})
     shutdown_tracing()
     spans = [
-        json.loads(text)
-        for text in capsys.readouterr().out.replace("}\n{", "}\x00{").split("\x00")
-        if "trace_id" in text
+        json.loads(text) for text in console.getvalue().replace("}\n{", "}\x00{").split("\x00") if "trace_id" in text
     ]
     server = next(one for one in spans if one["kind"] == "SpanKind.SERVER")
     assert server["context"]["trace_id"] == "0x0af7651916cd43dd8448eb211c80319c"
     assert (server["name"], server["attributes"]["http.route"]) == ("GET /v1/keys", "/v1/keys")
 
 
-@pytest.mark.usefixtures("console")
-def test_a_step_that_fails_is_marked_and_the_error_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_step_that_fails_is_marked_and_the_error_goes_on(console: io.StringIO) -> None:
     with pytest.raises(KeyError), span("step"):
         raise KeyError("what the user said")
     shutdown_tracing()
-    printed = capsys.readouterr().out
+    printed = console.getvalue()
     assert '"error.type": "KeyError"' in printed
     assert "what the user said" not in printed
 
