@@ -8,7 +8,7 @@ from pathlib import Path
 from app import __version__
 from app.adapters.prices import BundledPrices
 from app.core.clock import Clock, SystemClock
-from app.core.database import Database, open_database
+from app.core.database import Database, listen, open_database
 from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
 from app.core.health import Health
 from app.core.jobs import JobSpec
@@ -21,7 +21,7 @@ from app.costs.domain import CostPolicy, PricedModel
 from app.costs.service import Costs, make_price_table
 from app.identity.service import Identity
 from app.ingestion.domain.policy import DataPolicy
-from app.releases.domain import IndexPin, Ingredients, ModelStep
+from app.releases.domain import INDEX_SWITCHED, IndexPin, Ingredients, ModelStep
 from app.releases.service import Releases, read_code, read_prompts
 from app.safety.domain.policy import SecurityPolicy
 from app.settings import Settings
@@ -70,7 +70,7 @@ class State:
 
     def background(self) -> list[Awaitable[None]]:
         """What runs beside the requests of a process, until it ends."""
-        return []
+        return [listen(self.database, INDEX_SWITCHED, self.releases.follow)]
 
 
 def policies_of(settings: Settings) -> Policies:
@@ -137,7 +137,7 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
             clock=clock,
             database=database,
             urls=urls,
-            health=Health({"database": database.ping}),
+            health=Health({"database": database.ping, "release": releases.ready}),
             identity=Identity(database, clock, settings.pepper(), requests_per_minute=60_000),
             costs=costs,
             releases=releases,

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from app.cli import config, database, keys, run, serve, version
+from app.cli import config, costs, database, keys, run, serve, version
 from app.core.errors import Problem, StartRefused
 
 app = typer.Typer(
@@ -15,7 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (run, serve, database, config, version):
+for part in (run, serve, database, config, costs, version):
     part.add_to(app)
 app.add_typer(keys.app, name="keys")
 

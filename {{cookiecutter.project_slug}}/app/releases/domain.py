@@ -14,6 +14,8 @@ from app.core.errors import NotFound, StartRefused, Unavailable
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Scalar = str | int | float | bool | None
 SHORT = 12
+INDEX_SWITCHED = "index_switched"
+"""The channel on which a switch of the live index is told."""
 
 
 class ReleaseMissing(NotFound):

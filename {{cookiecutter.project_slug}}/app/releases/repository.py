@@ -74,9 +74,7 @@ async def move(connection: AsyncConnection, to: Move) -> bool:
         return False
     pointer = insert(environments).values(name=to.environment, release_id=to.release_id, changed_at=to.at)
     await connection.execute(
-        pointer.on_conflict_do_update(
-            index_elements=["name"], set_={"release_id": to.release_id, "changed_at": to.at}
-        )
+        pointer.on_conflict_do_update(index_elements=["name"], set_={"release_id": to.release_id, "changed_at": to.at})
     )
     await connection.execute(
         environment_moves.insert().values(

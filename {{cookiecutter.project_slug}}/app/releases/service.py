@@ -49,7 +49,7 @@ def read_code(package: Path, version: str) -> CodePin:
 
 
 @dataclass
-class _Held:
+class Held:
     """What this process serves. Replaced as a whole, so that whoever holds a release keeps all of it."""
 
     release: Release | None = None
@@ -66,7 +66,7 @@ class Releases:
     clock: Clock
     actor: str = "app"
     environment: str = PRODUCTION
-    held: _Held = field(default_factory=_Held)
+    held: Held = field(default_factory=Held)
 
     def current(self) -> Release:
         """The release that new answers belong to. Errors: ReleaseUnknown before the first one is stored."""
@@ -77,6 +77,10 @@ class Releases:
     async def resolve(self) -> Release:
         """As `current`, and stores the first release if that is still to do. Errors: DatabaseUnavailable."""
         return self.held.release or await self.repin()
+
+    async def ready(self) -> None:
+        """Returns when the release is known. Errors: DatabaseUnavailable."""
+        await self.resolve()
 
     def prompt(self, name: str) -> Prompt:
         """A prompt as the current release has it. Errors: ReleaseUnknown, PromptUnusable."""
@@ -116,9 +120,7 @@ class Releases:
         """Stores the manifest with its parts, once; the same manifest is the same release."""
         own = self.ingredients.parts()
         parts = {digest: own[digest] for digest in manifest.digests() & own.keys()}
-        stored = await repository.add(
-            connection, manifest.id, manifest.canonical.decode(), parts, self.clock.now()
-        )
+        stored = await repository.add(connection, manifest.id, manifest.canonical.decode(), parts, self.clock.now())
         return _rebuilt(stored, await repository.parts(connection, manifest.digests()))
 
     async def show(self, release_id: str) -> tuple[Release, Mapping[str, bytes]]:

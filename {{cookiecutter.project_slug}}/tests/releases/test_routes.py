@@ -1,7 +1,13 @@
-from uuid import UUID
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from uuid import UUID, uuid4
 
 import httpx
 
+from app.core.database import background, listen, notify
+from app.releases.domain import INDEX_SWITCHED, IndexPin
+from app.releases.service import Held
 from app.wiring import State
 
 
@@ -28,3 +34,34 @@ async def test_a_plain_user_may_not_look_at_releases(client: httpx.AsyncClient, 
     key = (await state.identity.create_key(tenant, "plain", ["user"])).text
     response = await client.get("/v1/releases/current", headers={"Authorization": f"Bearer {key}"})
     assert (response.status_code, response.json()["code"]) == (403, "permission_missing")
+
+
+async def test_readiness_waits_for_the_release(client: httpx.AsyncClient, state: State) -> None:
+    assert (await client.get("/health/ready")).json()["checks"]["release"] == "ok"
+    assert state.releases.current() == await state.releases.live()
+
+
+async def test_a_switched_index_is_followed_when_it_is_told(state: State) -> None:
+    pin = IndexPin(id=uuid4(), embedder="minilm", chunker="sections")
+    index = _Told(pin)
+    releases = replace(state.releases, index=index, environment=f"production-{uuid4()}", held=Held())
+    async with background(listen(state.database, INDEX_SWITCHED, releases.follow, poll_seconds=60)):
+        await _until(lambda: releases.held.release is not None)
+        index.pin = IndexPin(id=uuid4(), embedder="minilm", chunker="sections")
+        async with state.database.transaction(None) as connection:
+            await notify(connection, INDEX_SWITCHED)
+        await _until(lambda: releases.current().manifest.index == index.pin)
+
+
+@dataclass
+class _Told:
+    pin: IndexPin
+
+    async def live_index(self) -> IndexPin:
+        return self.pin
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not true():  # noqa: ASYNC110 - what is awaited has no event of its own
+            await asyncio.sleep(0.01)

@@ -1,0 +1,49 @@
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from app.cli.common import DEFAULT_TENANT, out, with_state
+from app.costs.domain import Total, Totals
+from app.wiring import State
+
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day, both ends included.")]
+Tenant = Annotated[str, typer.Option(help="Whose costs.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(costs)
+
+
+def costs(tenant: Tenant = DEFAULT_TENANT, since: Day = None, until: Day = None) -> None:
+    """Show what was spent, by day, feature, model and release; without dates, the last 30 days."""
+
+    async def load(state: State) -> Totals:
+        tenant_id = await state.identity.tenant(tenant)
+        days = (day.date() if day else None for day in (since, until))
+        return await state.costs.totals(tenant_id, *days)
+
+    found = with_state(load)
+    table = Table("", "calls", "tokens in", "tokens out", "USD", title=_title(found), title_justify="left")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name in ("day", "feature", "model", "release"):
+        for total in getattr(found, f"by_{name}"):
+            table.add_row(f"{name} {total.key[:16] or '-'}", *_figures(total))
+        table.add_section()
+    table.add_row("all", *_figures(found.total), style="bold")
+    out.print(table)
+
+
+def _title(found: Totals) -> str:
+    return f"Costs from {found.since} to {found.until} ({found.time_zone})"
+
+
+def _figures(total: Total) -> tuple[str, ...]:
+    return (
+        f"{total.calls:,}",
+        f"{total.input_tokens:,}",
+        f"{total.output_tokens:,}",
+        f"{total.micro_usd / 1_000_000:.6f}",
+    )
