@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
 # The order matters: what the service runs on is settled first, the checks' own packages give way to it.
 LOCKS = {
     "requirements.lock": ["requirements.in"],
@@ -18,11 +18,17 @@ FORM = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-he
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description="Write the locks anew.")
+    parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent, help="where they stand")
+    parser.add_argument("--upgrade", action="store_true", help="take newer versions where there are any")
+    options = parser.parse_args()
     uv = str(Path(sys.executable).with_name("uv"))
-    upgrade = ["--upgrade"] if "--upgrade" in sys.argv[1:] else []
-    for lock, sources in LOCKS.items():
-        command = [uv, "pip", "compile", "--quiet", "--no-emit-index-url", *FORM, *upgrade, *sources, "-o", lock]
-        if subprocess.call(command, cwd=ROOT):
+    for lock, (source, *more) in LOCKS.items():
+        if not (options.root / source).exists():
+            continue
+        upgrade = ["--upgrade"] if options.upgrade else []
+        command = [uv, "pip", "compile", "--quiet", "--no-emit-index-url", *FORM, *upgrade, source, *more, "-o", lock]
+        if subprocess.call(command, cwd=options.root):
             return 1
         print(f"{lock} written")
     return 0

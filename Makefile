@@ -1,0 +1,40 @@
+# `make` alone lists the commands. Each makes what it needs first: python3 (3.11 or newer), git and a package index are enough.
+PYTHON ?= python3
+BIN := .venv/bin
+TEMPLATE := {{cookiecutter.project_slug}}
+BOOTSTRAP := $(PYTHON) "$(TEMPLATE)/scripts/bootstrap.py" --root .
+DEMO := build/handbook-answers
+export PYTHONUTF8 := 1
+export PYTHONDONTWRITEBYTECODE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint lock clean env env-dev
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+
+demo: env ## bake a service with the default answers into build/ and let it answer three questions
+	@$(BIN)/python scripts/bake.py build
+	@$(MAKE) --no-print-directory -C "$(DEMO)" demo
+
+test: lint ## everything: the generator's tests, then the generated service's own checks and tests
+	@$(BIN)/python -m pytest
+
+lint: env-dev
+	@$(BIN)/ruff check hooks tests scripts benchmarks
+	@$(BIN)/ruff format --check hooks tests scripts benchmarks
+	@$(BIN)/mypy
+
+lock: env-dev ## the locks of template and service anew
+	@$(BIN)/python "$(TEMPLATE)/scripts/lock.py"
+	@$(BIN)/python "$(TEMPLATE)/scripts/lock.py" --root .
+
+clean: ## remove what was built
+	@rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+env:
+	@$(BOOTSTRAP) requirements.lock
+
+env-dev:
+	@$(BOOTSTRAP) requirements-dev.lock

@@ -1,0 +1,100 @@
+"""Finishes a new service: drops the CI files not chosen, makes the first commit, says what to do next."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+# The one line that the generator fills in: JSON never holds three quotes in a row, so any answer fits.
+ANSWERS: dict[str, str] = json.loads(r"""{{ cookiecutter | jsonify }}""")
+
+CI_FILES = {"github": ".github", "gitlab": ".gitlab-ci.yml"}
+CACHES = ("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".import_linter_cache")
+# Variables by which a caller points git at a repository of its own.
+POINTERS = {
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_COMMON_DIR",
+    "GIT_PREFIX",
+}
+
+
+def drop_what_was_not_chosen(project: Path) -> None:
+    for provider, name in CI_FILES.items():
+        if provider != ANSWERS["ci_provider"]:
+            remove(project / name)
+
+
+def strip_caches(project: Path) -> None:
+    for cache in [path for name in CACHES for path in project.rglob(name)]:
+        remove(cache)
+
+
+def remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    elif path.exists():
+        path.unlink()
+
+
+def first_commit(project: Path) -> bool:
+    """Makes a repository with one commit and tells whether it did. No repository around it is touched."""
+    git = shutil.which("git")
+    if git is None or (project / ".git").exists():
+        return False
+    clean = {name: value for name, value in os.environ.items() if name not in POINTERS}
+    known = run([git, "config", "user.email"], project, clean) and run(
+        [git, "config", "user.name"], project, clean
+    )
+    here = {
+        **clean,
+        **({} if known else identity()),
+        "GIT_DIR": str(project / ".git"),
+        "GIT_WORK_TREE": str(project),
+    }
+    quiet = ["-c", "commit.gpgsign=false", "-c", "core.hooksPath="]
+    steps = (
+        [git, "init", "--quiet"],
+        [git, "symbolic-ref", "HEAD", "refs/heads/main"],
+        [git, "add", "--all"],
+        [git, *quiet, "commit", "--quiet", "--message", "Generate the service"],
+    )
+    return all(run(step, project, here) for step in steps)
+
+
+def identity() -> dict[str, str]:
+    """The owner signs where git knows nobody."""
+    name, email = ANSWERS["owner_team"], ANSWERS["oncall_contact"]
+    return {
+        **{f"GIT_{who}_NAME": name for who in ("AUTHOR", "COMMITTER")},
+        **{f"GIT_{who}_EMAIL": email for who in ("AUTHOR", "COMMITTER")},
+    }
+
+
+def run(command: list[str], folder: Path, environment: dict[str, str]) -> bool:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    return done.returncode == 0
+
+
+def main() -> int:
+    project = Path.cwd()
+    drop_what_was_not_chosen(project)
+    strip_caches(project)
+    if not first_commit(project):
+        print("No first commit was made: run `git init` in the new folder when git is at hand.")
+    print(f"\nYour service is in {project.name}. Next:\n\n  cd {project.name}\n  make demo\n")
+    return 0
+
+
+sys.exit(main())

@@ -1,0 +1,115 @@
+"""After a bake: a repository with one commit, nothing around it touched, and two commands to go on with."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.baking import REPOSITORY, bake, run
+
+
+def git(folder: Path, *words: str) -> str:
+    done = run(["git", *words], folder)
+    assert done.returncode == 0, done.stdout
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which git knows no name, no e-mail and no habits."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    for name in [name for name in os.environ if name.startswith(("GIT_AUTHOR", "GIT_COMMITTER", "EMAIL"))]:
+        monkeypatch.delenv(name)
+    (tmp_path / "home").mkdir()
+
+
+@pytest.mark.usefixtures("nobody")
+def test_the_first_commit_holds_everything_without_a_configured_name(tmp_path: Path) -> None:
+    project = bake(tmp_path / "out").project
+    assert (
+        git(project, "log", "--format=%s|%an|%ae") == "Generate the service|Platform Team|oncall@example.com"
+    )
+    assert git(project, "status", "--porcelain") == ""
+    assert git(project, "branch", "--show-current") == "main"
+
+
+def test_a_configured_name_signs_the_first_commit(tmp_path: Path, nobody: None) -> None:
+    home = tmp_path / "home"
+    git(home, "config", "--global", "user.name", "Ada")
+    git(home, "config", "--global", "user.email", "ada@example.com")
+    project = bake(tmp_path / "out").project
+    assert git(project, "log", "--format=%an|%ae") == "Ada|ada@example.com"
+
+
+@pytest.mark.usefixtures("nobody")
+def test_a_repository_around_the_project_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    around = tmp_path / "around"
+    around.mkdir()
+    git(around, "init", "--quiet")
+    monkeypatch.setenv("GIT_DIR", str(around / ".git"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(around / ".git" / "index"))
+    project = bake(around / "services").project
+    monkeypatch.delenv("GIT_DIR")
+    monkeypatch.delenv("GIT_INDEX_FILE")
+    assert run(["git", "log"], around).returncode != 0
+    assert git(around, "ls-files") == ""
+    assert git(project, "rev-list", "--count", "HEAD") == "1"
+
+
+def test_without_git_the_project_is_whole_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = bake(tmp_path / "out")
+    assert not (done.project / ".git").exists()
+    assert (done.project / "app" / "main.py").exists()
+    assert "git init" in done.said
+
+
+def test_a_target_path_with_spaces_works(tmp_path: Path) -> None:
+    project = bake(tmp_path / "a folder with spaces" / "and'quote").project
+    assert git(project, "rev-list", "--count", "HEAD") == "1"
+
+
+def test_the_next_two_commands_are_printed(tmp_path: Path) -> None:
+    assert "\n  cd handbook-answers\n  make demo\n" in bake(tmp_path / "out").said
+
+
+def test_caches_of_the_template_are_not_given_away(tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(
+        REPOSITORY, copy, ignore=shutil.ignore_patterns(".git", ".venv", "build", ".data", "docs")
+    )
+    cache = copy / "{{cookiecutter.project_slug}}" / "app" / "__pycache__"
+    cache.mkdir(exist_ok=True)
+    (cache / "main.cpython-311.pyc").write_bytes(b"stale")
+    out = tmp_path / "out"
+    out.mkdir()
+    command = [sys.executable, "-m", "cookiecutter", str(copy), "--no-input", "--output-dir", str(out)]
+    done = run(command, tmp_path, HOME=str(tmp_path))
+    assert done.returncode == 0, done.stdout
+    assert not list(out.rglob("__pycache__"))
+
+
+def test_a_failed_bake_leaves_what_was_there(tmp_path: Path) -> None:
+    project = bake(tmp_path / "out").project
+    (project / "mine.txt").write_text("kept")
+    done = bake(tmp_path / "out", "--overwrite-if-exists", monthly_budget_usd="none")
+    assert done.code != 0
+    assert (project / "mine.txt").read_text() == "kept"
+
+
+@pytest.mark.parametrize("name", ["pre_gen_project.py", "post_gen_project.py"])
+def test_a_hook_imports_only_the_standard_library_and_is_filled_in_once(name: str) -> None:
+    text = (REPOSITORY / "hooks" / name).read_text(encoding="utf-8")
+    imported = {
+        line.split()[1].split(".")[0] for line in text.splitlines() if line.startswith(("import ", "from "))
+    }
+    assert imported <= sys.stdlib_module_names
+    assert text.count("{{ cookiecutter") == 1
