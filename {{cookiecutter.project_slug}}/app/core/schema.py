@@ -1,12 +1,10 @@
 """Is the database the one this code was written for? Checked at every start; changed only by `app migrate`."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url
 from sqlalchemy import text as sql
 
@@ -17,23 +15,34 @@ OLDEST_PGVECTOR = (0, 8, 5)
 LOCK_SECONDS = 5
 STATEMENT_SECONDS = 600
 
-
-def _config(root: Path) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(root / "migrations").replace("%", "%%"))
-    return config
+_ASSIGNED = re.compile(r'^(revision|down_revision)(?:: [^=]+)? = "?(\w*)', re.MULTILINE)
 
 
-def _engine(url: str) -> Engine:
-    return create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+def revisions(root: Path) -> dict[str, str | None]:
+    """Every revision with the one before it, read as text: the migration library is slow to import, and every start
+    needs this.
+    """
+    found: dict[str, str | None] = {}
+    for path in sorted((root / "migrations" / "versions").glob("*.py")):
+        names = dict(_ASSIGNED.findall(path.read_text()))
+        found[names["revision"]] = _name(names.get("down_revision", "None"))
+    if not found:
+        raise StartRefused(f"No migrations were found in {root / 'migrations'}; is APP_ROOT the service's folder?")
+    return found
+
+
+def _name(written: str) -> str | None:
+    return None if written == "None" else written
 
 
 def newest(root: Path) -> str:
     """The revision that this code was written for."""
-    head = ScriptDirectory.from_config(_config(root)).get_current_head()
-    if head is None:
-        raise StartRefused(f"No migrations were found in {root / 'migrations'}.")
-    return head
+    known = revisions(root)
+    return next(iter(known.keys() - set(known.values())))
+
+
+def _engine(url: str) -> Engine:
+    return create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
 
 
 def migrate(owner_url: str, service_url: str, root: Path, target: str = "head") -> tuple[str | None, str | None]:
@@ -43,7 +52,6 @@ def migrate(owner_url: str, service_url: str, root: Path, target: str = "head") 
     for longer; a failed one leaves the schema as it was.
     """
     engine = _engine(owner_url)
-    config = _config(root)
     with engine.connect() as connection:
         connection.execute(sql("select pg_advisory_lock(7306)"))
         connection.commit()
@@ -54,8 +62,7 @@ def migrate(owner_url: str, service_url: str, root: Path, target: str = "head") 
             connection.execute(sql(f"set lock_timeout = '{LOCK_SECONDS}s'"))
             connection.execute(sql(f"set statement_timeout = '{STATEMENT_SECONDS}s'"))
             connection.commit()
-            config.attributes["connection"] = connection
-            _move(config, target, before, root)
+            _move(connection, target, before, root)
             after = _revision(connection)
         finally:
             connection.rollback()
@@ -64,14 +71,29 @@ def migrate(owner_url: str, service_url: str, root: Path, target: str = "head") 
     return before, after
 
 
-def _move(config: Config, target: str, before: str | None, root: Path) -> None:
-    known = {script.revision for script in ScriptDirectory.from_config(_config(root)).walk_revisions()}
+def _move(connection: Connection, target: str, before: str | None, root: Path) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    known = revisions(root)
     if before is not None and before not in known:
         raise StartRefused(_newer(before, newest(root)))
-    if target != "head" and before is not None and target < before:
-        command.downgrade(config, target)
-    else:
-        command.upgrade(config, target)
+    if target not in {"head", "base", *known}:
+        raise StartRefused(f"There is no revision '{target}'; the newest is {newest(root)}.")
+    config = Config()
+    config.set_main_option("script_location", str(root / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    back = target == "base" or (before is not None and target in _ancestors(known, before))
+    (command.downgrade if back else command.upgrade)(config, target)
+
+
+def _ancestors(known: dict[str, str | None], revision: str) -> set[str]:
+    found: set[str] = set()
+    below = known[revision]
+    while below is not None:
+        found.add(below)
+        below = known[below]
+    return found
 
 
 def _prepare(connection: Connection, service_url: str) -> None:
@@ -136,8 +158,7 @@ async def _verify_revision(connection: psycopg.AsyncConnection[Any], root: Path)
     found = await _one(connection, "select version_num from alembic_version") if exists else None
     if found == wanted:
         return
-    known = {script.revision for script in ScriptDirectory.from_config(_config(root)).walk_revisions()}
-    if found is None or found in known:
+    if found is None or found in revisions(root):
         raise StartRefused(
             f"The database schema is at {found or 'nothing'}, this code needs {wanted}; run 'app migrate'."
         )

@@ -1,3 +1,5 @@
+import os
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -7,7 +9,7 @@ from sqlalchemy.exc import ProgrammingError
 from app.core.database import Database
 from app.core.embedded import Urls
 from app.core.errors import DatabaseUnavailable, StartRefused
-from app.core.schema import drift, migrate, verify
+from app.core.schema import drift, migrate, newest, verify
 from app.wiring import State
 from tests.conftest import ROOT
 
@@ -107,3 +109,19 @@ async def test_an_older_and_a_newer_schema_are_refused_with_the_command(database
             finally:
                 await owner.execute("update alembic_version set version_num = %s", found)
     await verify(database_urls.service, ROOT)
+
+
+def test_the_schema_goes_back_to_nothing_and_forward_again(database_urls: Urls) -> None:
+    from app.core.embedded import start_embedded
+
+    server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
+    urls = server.urls("test_back_and_forth")
+    try:
+        assert migrate(urls.owner, urls.service, ROOT) == (None, newest(ROOT))
+        assert migrate(urls.owner, urls.service, ROOT) == (newest(ROOT), newest(ROOT))
+        assert migrate(urls.owner, urls.service, ROOT, "base") == (newest(ROOT), None)
+        assert migrate(urls.owner, urls.service, ROOT) == (None, newest(ROOT))
+        with pytest.raises(StartRefused, match="no revision 'nowhere'"):
+            migrate(urls.owner, urls.service, ROOT, "nowhere")
+    finally:
+        server.drop("test_back_and_forth")
