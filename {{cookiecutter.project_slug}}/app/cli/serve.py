@@ -1,10 +1,13 @@
 import asyncio
+import signal
+import sys
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 import uvicorn
 
+from app.core.database import background
 from app.core.schema import verify
 from app.main import create_app
 from app.settings import Settings, load_settings
@@ -37,7 +40,8 @@ def _run(settings: Settings, api: bool) -> None:
 
     async def main() -> None:
         await verify(urls.service, settings.root)
-        async with build(settings, urls) as state:
+        guard = [server.keep_running()] if server else []
+        async with build(settings, urls) as state, background(*guard):
             if not api:
                 await work(state)
                 return
@@ -52,6 +56,8 @@ def _run(settings: Settings, api: bool) -> None:
             )
             await uvicorn.Server(config).serve()
 
+    # The server library sends the signal to itself again once it has shut down; that must not skip our own clean-up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(main())

