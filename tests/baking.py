@@ -36,9 +36,7 @@ def bake(folder: Path, *options: str, **answers: str) -> Bake:
     """Bakes into folder as on the command line, with the given answers and the defaults for the rest."""
     folder.mkdir(parents=True, exist_ok=True)
     config = folder.parent / f"{folder.name}.config.json"
-    config.write_text(
-        json.dumps({"replay_dir": str(config) + ".replay", "cookiecutters_dir": str(config) + ".c"})
-    )
+    config.write_text(json.dumps({"replay_dir": str(config) + ".replay", "cookiecutters_dir": str(config) + ".c"}))
     given = [f"{name}={value}" for name, value in answers.items()]
     command = [sys.executable, "-m", "cookiecutter", str(REPOSITORY), "--output-dir", str(folder), *options]
     quiet = [] if "--replay" in options else ["--no-input"]

@@ -20,9 +20,7 @@ ASKED = [name for name in QUESTIONS if not name.startswith("_")]
 
 
 def policy(project: Path, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(
-        (project / "policies" / f"{name}.yaml").read_text(encoding="utf-8")
-    )
+    found: dict[str, Any] = yaml.safe_load((project / "policies" / f"{name}.yaml").read_text(encoding="utf-8"))
     return found
 
 
@@ -32,10 +30,7 @@ def metadata(project: Path) -> dict[str, Any]:
 
 def test_every_question_is_asked_in_a_sentence() -> None:
     prompts = QUESTIONS["__prompts__"]
-    asked = {
-        name: prompts[name]["__prompt__"] if isinstance(prompts[name], dict) else prompts[name]
-        for name in ASKED
-    }
+    asked = {name: prompts[name]["__prompt__"] if isinstance(prompts[name], dict) else prompts[name] for name in ASKED}
     assert all(re.search(r"\?( \(.*\))?$", sentence) and " " in sentence for sentence in asked.values())
     for name in ASKED:
         if isinstance(QUESTIONS[name], list):
@@ -72,12 +67,8 @@ def test_bakes_with(option: str, value: str, tmp_path: Path) -> None:
     ("option", "value", "place"),
     [
         pytest.param("p95_latency_ms", "750", ("slo", "answer_p95_ms", 750), id="p95_latency_ms"),
-        pytest.param(
-            "monthly_budget_usd", "49.90", ("cost", "monthly_budget_usd", 49.9), id="monthly_budget_usd"
-        ),
-        pytest.param(
-            "oncall_contact", "duty@ops.example", ("ownership", "on_call", "duty@ops.example"), id="on_call"
-        ),
+        pytest.param("monthly_budget_usd", "49.90", ("cost", "monthly_budget_usd", 49.9), id="monthly_budget_usd"),
+        pytest.param("oncall_contact", "duty@ops.example", ("ownership", "on_call", "duty@ops.example"), id="on_call"),
     ],
 )
 def test_a_number_or_address_is_written_into_its_policy(
@@ -90,9 +81,7 @@ def test_a_number_or_address_is_written_into_its_policy(
 
 def test_each_policy_has_the_team_as_owner(tmp_path: Path) -> None:
     project = bake(tmp_path / "out", owner_team="Search & Answers").project
-    owners = {
-        path.stem: policy(project, path.stem)["owner"] for path in (project / "policies").glob("*.yaml")
-    }
+    owners = {path.stem: policy(project, path.stem)["owner"] for path in (project / "policies").glob("*.yaml")}
     assert owners
     assert set(owners.values()) == {"Search & Answers"}
 
@@ -115,9 +104,7 @@ def test_a_name_arrives_as_it_was_written(name: str, slug: str, tmp_path: Path) 
     assert policy(project, "ownership")["owners"]["data"] == f"Team {name}"
     assert metadata(project)["project"]["description"] == name
     assert metadata(project)["project"]["authors"][0]["name"] == f"Team {name}"
-    rules = [
-        line for line in (project / "CODEOWNERS").read_text(encoding="utf-8").splitlines() if line[:1] != "#"
-    ]
+    rules = [line for line in (project / "CODEOWNERS").read_text(encoding="utf-8").splitlines() if line[:1] != "#"]
     assert all(len(line.split()) == 2 and line.endswith("@example.com") for line in rules)
     assert (project / "README.md").read_text(encoding="utf-8").startswith(f"# {name}\n")
 

@@ -30,9 +30,7 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("nobody")
 def test_the_first_commit_holds_everything_without_a_configured_name(tmp_path: Path) -> None:
     project = bake(tmp_path / "out").project
-    assert (
-        git(project, "log", "--format=%s|%an|%ae") == "Generate the service|Platform Team|oncall@example.com"
-    )
+    assert git(project, "log", "--format=%s|%an|%ae") == "Generate the service|Platform Team|oncall@example.com"
     assert git(project, "status", "--porcelain") == ""
     assert git(project, "branch", "--show-current") == "main"
 
@@ -46,9 +44,7 @@ def test_a_configured_name_signs_the_first_commit(tmp_path: Path, nobody: None) 
 
 
 @pytest.mark.usefixtures("nobody")
-def test_a_repository_around_the_project_is_left_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_repository_around_the_project_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     around = tmp_path / "around"
     around.mkdir()
     git(around, "init", "--quiet")
@@ -62,9 +58,7 @@ def test_a_repository_around_the_project_is_left_alone(
     assert git(project, "rev-list", "--count", "HEAD") == "1"
 
 
-def test_without_git_the_project_is_whole_and_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_git_the_project_is_whole_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     done = bake(tmp_path / "out")
     assert not (done.project / ".git").exists()
@@ -83,9 +77,7 @@ def test_the_next_two_commands_are_printed(tmp_path: Path) -> None:
 
 def test_caches_of_the_template_are_not_given_away(tmp_path: Path) -> None:
     copy = tmp_path / "copy"
-    shutil.copytree(
-        REPOSITORY, copy, ignore=shutil.ignore_patterns(".git", ".venv", "build", ".data", "docs")
-    )
+    shutil.copytree(REPOSITORY, copy, ignore=shutil.ignore_patterns(".git", ".venv", "build", ".data", "docs"))
     cache = copy / "{{cookiecutter.project_slug}}" / "app" / "__pycache__"
     cache.mkdir(exist_ok=True)
     (cache / "main.cpython-311.pyc").write_bytes(b"stale")
@@ -108,8 +100,6 @@ def test_a_failed_bake_leaves_what_was_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["pre_gen_project.py", "post_gen_project.py"])
 def test_a_hook_imports_only_the_standard_library_and_is_filled_in_once(name: str) -> None:
     text = (REPOSITORY / "hooks" / name).read_text(encoding="utf-8")
-    imported = {
-        line.split()[1].split(".")[0] for line in text.splitlines() if line.startswith(("import ", "from "))
-    }
+    imported = {line.split()[1].split(".")[0] for line in text.splitlines() if line.startswith(("import ", "from "))}
     assert imported <= sys.stdlib_module_names
     assert text.count("{{ cookiecutter") == 1

@@ -27,11 +27,7 @@ def test_the_lock_of_the_checks_holds_all_of_the_other_one(folder: Path) -> None
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_every_package_asked_for_is_locked_and_has_its_reason(path: Path) -> None:
-    wanted = [
-        line
-        for line in path.with_suffix(".in").read_text(encoding="utf-8").splitlines()
-        if line[:1].isalnum()
-    ]
+    wanted = [line for line in path.with_suffix(".in").read_text(encoding="utf-8").splitlines() if line[:1].isalnum()]
     locked = {name.lower() for name, _ in pins(path)}
     for line in wanted:
         name = re.split(r"[\[;# ]", line)[0]

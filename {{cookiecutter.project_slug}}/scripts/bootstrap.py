@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 OLDEST = (3, 11)
 WINDOWS = os.name == "nt"
@@ -38,19 +39,19 @@ def main() -> int:
             return run_with_newer_python()
         make(Path(options.root).resolve(), options.locks)
     except Stop as stop:
-        print("bootstrap: %s" % stop, file=sys.stderr)
+        print(f"bootstrap: {stop}", file=sys.stderr)
         return 1
     return 0
 
 
 def run_with_newer_python() -> int:
     for minor in range(19, OLDEST[1] - 1, -1):
-        newer = shutil.which("python3.%d" % minor)
+        newer = shutil.which(f"python3.{minor}")
         if newer:
             return subprocess.call([newer, *sys.argv])
     raise Stop(
-        "Python 3.11 or newer is needed and this is %d.%d: install one, or name it as in `make demo PYTHON=python3.12`."
-        % sys.version_info[:2]
+        f"Python 3.11 or newer is needed and this is {sys.version_info[0]}.{sys.version_info[1]}: "
+        "install one, or name it as in `make demo PYTHON=python3.12`."
     )
 
 
@@ -86,11 +87,12 @@ def digest(path: Path) -> str:
         raise Stop(f"{path} is missing: restore it with `git checkout -- {path.name}`.") from None
 
 
-def read_stamp(venv: Path) -> dict:
+def read_stamp(venv: Path) -> dict[str, Any]:
     try:
-        return json.loads((venv / STAMP).read_text(encoding="utf-8"))
+        stamp: dict[str, Any] = json.loads((venv / STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+    return stamp
 
 
 def make_venv(venv: Path) -> None:
@@ -168,7 +170,7 @@ def link_project(root: Path, python: Path) -> None:
     told = subprocess.run([str(python), "-c", ask], capture_output=True, text=True, check=True)
     (Path(told.stdout.strip()) / "_project.pth").write_text(f"{root}\n", encoding="utf-8")
     if WINDOWS:
-        python.with_name("app.cmd").write_text(f'@"{python}" -c "from app.cli import main; main()" %*\n', encoding="utf-8")
+        python.with_name("app.cmd").write_text(f'@"{python}" -m app %*\n', encoding="utf-8")
         return
     # A shell line in front, because a first line that names an interpreter cannot hold a space.
     script = f"""#!/bin/sh

@@ -1,4 +1,4 @@
-"""Writes every requirements*.lock anew from its requirements*.in: versions and hashes for all platforms, and no addresses."""
+"""Writes every requirements*.lock anew: versions and hashes for all platforms, and no addresses."""
 
 from __future__ import annotations
 

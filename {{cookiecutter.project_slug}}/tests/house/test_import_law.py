@@ -1,4 +1,4 @@
-"""What the import contracts in pyproject.toml cannot say: they cover every room, and rooms are entered by their doors."""
+"""What the import contracts cannot say: that they cover every room, and that rooms are entered by their doors."""
 
 import tomllib
 from pathlib import Path
@@ -37,9 +37,7 @@ def place(module: str) -> tuple[str, str]:
     return room, rest[0] if rest else ""
 
 
-def test_every_room_has_its_shelves_in_order(
-    graph: grimp.ImportGraph, contracts: dict[str, dict[str, Any]]
-) -> None:
+def test_every_room_has_its_shelves_in_order(graph: grimp.ImportGraph, contracts: dict[str, dict[str, Any]]) -> None:
     assert {name.removeprefix("app.") for name in contracts["shelves"]["containers"]} == rooms(graph)
 
 

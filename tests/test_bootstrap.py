@@ -1,0 +1,107 @@
+"""The environment is made with nothing but Python and an index, made once, and a failure is one sentence."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.baking import REPOSITORY, TEMPLATE, run
+
+SCRIPT = TEMPLATE / "scripts" / "bootstrap.py"
+
+
+def bootstrap(root: Path, *locks: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return run([sys.executable, str(SCRIPT), "--root", str(root), *locks], root, **environment)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A project of one command and one small package, in a folder with a space."""
+    root = tmp_path / "a project"
+    (root / "app").mkdir(parents=True)
+    (root / "app" / "__init__.py").touch()
+    command = "import sys\n\nimport iniconfig\n\n\ndef main():\n    print(iniconfig.__name__, *sys.argv[1:])\n"
+    (root / "app" / "cli.py").write_text(command)
+    locked = (REPOSITORY / "requirements-dev.lock").read_text(encoding="utf-8")
+    pin = re.search(r"^iniconfig==.+?(?=^\w)", locked, re.MULTILINE | re.DOTALL)
+    assert pin
+    (root / "requirements.lock").write_text(pin[0])
+    return root
+
+
+def test_a_project_in_a_folder_with_a_space_gets_its_command_and_a_second_run_reuses_it(small: Path) -> None:
+    first = bootstrap(small, "requirements.lock")
+    assert first.returncode == 0, first.stdout
+    assert "environment ready" in first.stdout
+    said = run([str(small / ".venv" / "bin" / "app"), "one", "two words"], small)
+    assert said.stdout == "iniconfig one two words\n"
+    again = bootstrap(small, "requirements.lock")
+    assert (again.returncode, again.stdout) == (0, "")
+
+
+def test_a_changed_lock_and_a_moved_project_get_a_new_environment(small: Path) -> None:
+    assert bootstrap(small, "requirements.lock").returncode == 0
+    (small / "requirements.lock").write_text("# changed\n" + (small / "requirements.lock").read_text())
+    changed = bootstrap(small, "requirements.lock").stdout
+    assert "environment ready" in changed
+    assert "making .venv" not in changed
+    moved = small.rename(small.with_name("elsewhere"))
+    assert "making .venv" in bootstrap(moved, "requirements.lock").stdout
+    assert run([str(moved / ".venv" / "bin" / "app")], moved).stdout == "iniconfig\n"
+
+
+def test_pip_goes_on_where_the_fast_installer_finds_no_index(small: Path) -> None:
+    nowhere = {"UV_OFFLINE": "1", "UV_CACHE_DIR": str(small / "empty")}
+    done = bootstrap(small, "requirements.lock", **nowhere)
+    assert done.returncode == 0, done.stdout
+    assert "pip goes on" in done.stdout
+    assert run([str(small / ".venv" / "bin" / "app")], small).stdout == "iniconfig\n"
+
+
+def test_a_package_with_another_hash_is_refused(small: Path) -> None:
+    lock = small / "requirements.lock"
+    lock.write_text(re.sub(r"sha256:[0-9a-f]{64}", "sha256:" + "0" * 64, lock.read_text()))
+    done = bootstrap(small, "requirements.lock")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].startswith("bootstrap: the packages could not be installed")
+    assert not (small / ".venv" / "lock-stamp.json").exists()
+
+
+def test_no_index_is_said_in_one_sentence(small: Path) -> None:
+    offline = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_NO_CACHE_DIR": "1"}
+    done = bootstrap(small, "requirements.lock", PIP_FIND_LINKS="", PIP_EXTRA_INDEX_URL="", **offline)
+    assert done.returncode == 1
+    assert "bootstrap: no package index answered: check the network" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_a_python_without_venv_is_said_in_one_sentence(small: Path) -> None:
+    (small / "broken").mkdir()
+    (small / "broken" / "venv.py").write_text("raise SystemExit('No module named ensurepip')")
+    done = bootstrap(small, "requirements.lock", PYTHONPATH=str(small / "broken"))
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].startswith("bootstrap: this Python cannot make a virtual environment: install")
+    assert not (small / ".venv").exists()
+
+
+def test_a_missing_lock_is_said_in_one_sentence(small: Path) -> None:
+    done = bootstrap(small, "nothing.lock")
+    assert done.returncode == 1
+    assert done.stdout.endswith("is missing: restore it with `git checkout -- nothing.lock`.\n")
+
+
+def test_a_python_that_is_too_old_is_said_in_one_sentence(small: Path) -> None:
+    copy = small / "bootstrap.py"
+    copy.write_text(SCRIPT.read_text(encoding="utf-8").replace("OLDEST = (3, 11)", "OLDEST = (3, 99)"))
+    done = run([sys.executable, str(copy), "requirements.lock"], small, PATH=str(small))
+    assert done.returncode == 1
+    assert done.stdout.startswith("bootstrap: Python 3.11 or newer is needed and this is 3.")
+
+
+def test_the_lock_of_the_checks_serves_for_running_too(small: Path) -> None:
+    shutil.copy(small / "requirements.lock", small / "requirements-dev.lock")
+    assert bootstrap(small, "requirements-dev.lock").returncode == 0
+    assert bootstrap(small, "requirements.lock").stdout == ""

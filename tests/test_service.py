@@ -1,0 +1,51 @@
+"""The bake of the defaults, installed in a new virtual environment, passes its own checks and its own tests."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.baking import bake
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Path]:
+    # A short path: the name of a unix socket of the database has room for a hundred letters.
+    folder = Path(tempfile.mkdtemp(prefix="svc-"))
+    yield bake(folder / "out").project
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def make(service: Path, *targets: str) -> int:
+    """Runs make as a user would; what it prints goes straight to the screen, because it takes minutes."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("APP_", "DATABASE_", "MAKE"))}
+    return subprocess.run(["make", *targets], cwd=service, env=clean, stdin=subprocess.DEVNULL, check=False).returncode
+
+
+def test_the_demo_answers_with_citations_and_refuses_what_it_cannot_know(
+    service: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with capfd.disabled():
+        print()
+        assert make(service, "demo") == 0
+
+
+def test_its_style_types_contracts_and_migrations_are_clean(service: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with capfd.disabled():
+        print()
+        assert make(service, "lint") == 0
+
+
+def test_its_own_tests_pass(service: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with capfd.disabled():
+        print()
+        assert make(service, "test") == 0
+
+
+def test_all_of_that_left_its_working_copy_clean(service: Path) -> None:
+    status = subprocess.run(["git", "status", "--porcelain"], cwd=service, capture_output=True, text=True, check=True)
+    assert status.stdout == ""
