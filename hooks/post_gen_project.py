@@ -47,9 +47,7 @@ def first_commit(project: Path) -> bool:
     if git is None or (project / ".git").exists():
         return False
     clean = {name: value for name, value in os.environ.items() if name not in POINTERS}
-    known = run([git, "config", "user.email"], project, clean) and run(
-        [git, "config", "user.name"], project, clean
-    )
+    known = run([git, "config", "user.email"], project, clean) and run([git, "config", "user.name"], project, clean)
     here = {
         **clean,
         **({} if known else identity()),

@@ -35,8 +35,7 @@ def contact_complaint(contact: str) -> str | None:
     if EMAIL.fullmatch(contact):
         return None
     return (
-        f"{contact!r} is no e-mail address: "
-        "give one that reaches the person on call, for example oncall@example.com."
+        f"{contact!r} is no e-mail address: give one that reaches the person on call, for example oncall@example.com."
     )
 
 

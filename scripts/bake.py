@@ -36,9 +36,7 @@ def main() -> int:
 def template_digest() -> str:
     """One hash over what a bake reads."""
     found = hashlib.sha256()
-    inside = (
-        path for part in ("hooks", "{{cookiecutter.project_slug}}") for path in (TEMPLATE / part).rglob("*")
-    )
+    inside = (path for part in ("hooks", "{{cookiecutter.project_slug}}") for path in (TEMPLATE / part).rglob("*"))
     for path in sorted([TEMPLATE / "cookiecutter.json", *inside]):
         if path.is_file() and not SKIPPED & set(path.parts):
             found.update(str(path.relative_to(TEMPLATE)).encode() + b"\0" + path.read_bytes() + b"\0")
