@@ -1,0 +1,106 @@
+"""The service as people run it: real processes, a server of its own, HTTP over loopback."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import ROOT
+
+START_SECONDS = 60.0
+
+
+def environment(data: Path, **variables: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("APP_") and name != "DATABASE_URL"}
+    return kept | {"APP_DATA_DIR": str(data), "APP_ROOT": str(ROOT), "COLUMNS": "200"} | variables
+
+
+def app(data: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Runs one command of the service to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "app", *arguments],
+        cwd=ROOT,
+        env=environment(data, **variables),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@dataclass
+class Running:
+    """`app run`, with what it printed so far."""
+
+    process: subprocess.Popen[str]
+    base: str
+    data: Path
+    lines: list[str] = field(default_factory=list)
+    reader: threading.Thread | None = None
+
+    def follow(self) -> None:
+        assert self.process.stdout
+        with self.process.stdout as output:
+            for line in output:
+                self.lines.append(line)
+
+    @property
+    def printed(self) -> str:
+        return "".join(self.lines)
+
+    @property
+    def key(self) -> str:
+        return re.findall(r"sk_[a-z0-9]{12}_[a-z2-7]{32}", self.printed)[0]
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.base, headers={"Authorization": f"Bearer {self.key}"}, timeout=20)
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(30)
+        assert self.reader
+        self.reader.join(10)
+        return code
+
+
+def start(data: Path, **variables: str) -> Running:
+    """Starts `app run` and waits until it says that it is ready."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "app", "run"],
+        cwd=ROOT,
+        env=environment(data, APP_PORT=str(port), **variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    running = Running(process, f"http://127.0.0.1:{port}", data)
+    running.reader = threading.Thread(target=running.follow, daemon=True)
+    running.reader.start()
+    until = time.monotonic() + START_SECONDS
+    while "Development key" not in running.printed:
+        assert process.poll() is None, running.printed
+        assert time.monotonic() < until, running.printed
+        time.sleep(0.05)
+    return running
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One `app run` for all tests of this folder that do not hurt it."""
+    running = start(tmp_path_factory.mktemp("service"))
+    yield running
+    if running.process.poll() is None:
+        running.stop()

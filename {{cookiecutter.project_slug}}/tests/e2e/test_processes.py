@@ -1,0 +1,82 @@
+import os
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.conftest import Running, app, start
+
+
+def test_an_unknown_setting_stops_every_command_with_one_sentence(tmp_path: Path) -> None:
+    done = app(tmp_path, "serve", APP_LOG_LEVLE="INFO")
+    assert done.returncode == 1
+    assert done.stderr == "app: APP_LOG_LEVLE is not a setting of this service; did you mean APP_LOG_LEVEL?\n"
+
+
+def test_config_check_prints_each_setting_and_each_policy(tmp_path: Path) -> None:
+    done = app(tmp_path, "config", "check", APP_KEY_PEPPER="x" * 32)
+    assert done.returncode == 0, done.stderr
+    assert "APP_KEY_PEPPER" in done.stdout
+    assert "x" * 32 not in done.stdout
+    assert "policies/ownership.yaml" in done.stdout
+
+
+def test_a_command_that_needs_the_schema_says_how_to_make_it(tmp_path: Path) -> None:
+    done = app(tmp_path, "keys", "list")
+    assert done.returncode == 1
+    assert "run 'app migrate'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_run_prints_a_key_that_works_and_the_same_one_at_the_next_start(tmp_path: Path) -> None:
+    first = start(tmp_path)
+    with first.client() as client:
+        assert client.get("/v1/keys").status_code == 200
+    assert first.stop() == 0
+    second = start(tmp_path)
+    assert second.key == first.key
+    assert second.stop() == 0
+
+
+def test_run_refuses_a_port_that_is_taken(service: Running, tmp_path: Path) -> None:
+    done = app(tmp_path, "run", APP_PORT=service.base.rsplit(":", 1)[1])
+    assert done.returncode == 1
+    assert "choose another with APP_PORT" in done.stderr
+
+
+def test_a_key_made_on_the_command_line_works_and_is_revoked_within_a_second(service: Running) -> None:
+    key = app(service.data, "keys", "create", "reader", "--role", "user").stdout.strip()
+    headers = {"Authorization": f"Bearer {key}"}
+    address = f"{service.base}/v1/models"
+    assert httpx.get(address, headers=headers).status_code == 200
+    assert app(service.data, "keys", "revoke", key.split("_")[1]).returncode == 0
+    time.sleep(1)
+    assert httpx.get(address, headers=headers).status_code == 401
+
+
+def test_the_service_survives_the_death_of_its_database(tmp_path: Path) -> None:
+    running = start(tmp_path)
+    try:
+        with running.client() as client:
+            os.kill(int((tmp_path / "postgres" / "postmaster.pid").read_text().split()[0]), 9)
+            began = time.monotonic()
+            down = client.get("/health/ready")
+            assert time.monotonic() - began < 1.5
+            assert down.status_code == 503
+            assert down.json()["checks"]["database"] != "ok"
+            assert client.get("/health/live").status_code == 200
+            assert client.get("/v1/keys").json()["code"] == "database_unavailable"
+            _until(lambda: client.get("/health/ready").status_code == 200)
+            assert client.get("/v1/keys").status_code == 200
+    finally:
+        assert running.stop() == 0
+
+
+def _until(true: object, seconds: float = 20) -> None:
+    assert callable(true)
+    until = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > until:
+            pytest.fail("it did not come true in time")
+        time.sleep(0.1)
