@@ -10,12 +10,15 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from app import __version__
 from app.core.database import background
 from app.core.health import Health
-from app.core.http import Observed, install_problem_handlers
+from app.core.http import BodyLimit, Observed, install_problem_handlers
 from app.core.ownership import OwnershipPolicy
 from app.costs import routes as costs_routes
 from app.identity import routes as identity_routes
 from app.releases import routes as releases_routes
+from app.safety.domain.policy import SecurityPolicy
 from app.wiring import State
+
+MOST_BODY_BYTES = 1_000_000
 
 system = APIRouter(tags=["system"])
 
@@ -64,5 +67,7 @@ def create_app(state: State) -> FastAPI:
     install_problem_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
+    uploads = {"/v1/documents": state.policies.get(SecurityPolicy).limits.upload_request_bytes}
+    app.add_middleware(BodyLimit, most=MOST_BODY_BYTES, limits=uploads)
     app.add_middleware(Observed)
     return app

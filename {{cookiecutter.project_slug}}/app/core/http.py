@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, TypeVar, cast
 from uuid import uuid4
 
@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from opentelemetry.trace import SpanKind
 from starlette.exceptions import HTTPException
 
-from app.core.errors import BadRequest, Invalid, MethodNotAllowed, NotFound, Problem
+from app.core.errors import BadRequest, Invalid, MethodNotAllowed, NotFound, Problem, TooLarge
 from app.core.telemetry import counter, histogram, mark_failed, span
 
 log = structlog.get_logger(__name__)
@@ -30,6 +30,7 @@ _seconds = histogram("app_http_request_seconds", "Time until the last byte left.
 _problems = counter("app_problems_total", "Requests that ended in a problem, by its code.", ["code"])
 
 _GOOD_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_BODILESS = {"GET", "HEAD", "OPTIONS"}
 _QUIET = {"/health/live", "/health/ready", "/metrics"}
 
 
@@ -99,7 +100,45 @@ def _from_status(error: HTTPException, request: Request) -> Problem:
         return NotFound(f"There is nothing at {request.url.path}.", action="See /docs for the addresses that exist.")
     if error.status_code == 405:
         return MethodNotAllowed(f"{request.url.path} does not take {request.method}.")
+    if error.status_code == 413:
+        return TooLarge(str(error.detail))
     return BadRequest(str(error.detail))
+
+
+class BodyLimit:
+    """ASGI middleware: refuses a body over the limit of its path, before it is read where its length is announced.
+
+    limits: the most bytes by path; `most` for all others.
+    """
+
+    def __init__(self, app: App, most: int, limits: Mapping[str, int]) -> None:
+        self.app, self.most, self.limits = app, most, limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in _BODILESS:
+            await self.app(scope, receive, send)
+            return
+        most = self.limits.get(scope["path"], self.most)
+        announced = _header(scope, b"content-length") or "0"
+        if announced.isdecimal() and int(announced) > most:
+            problem = TooLarge(_too_large(most))
+            await problem_response(problem, scope.get("request_id", ""), scope["path"])(scope, receive, send)
+            return
+        taken = 0
+
+        async def counted() -> MutableMapping[str, Any]:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > most:
+                raise HTTPException(413, _too_large(most))
+            return message
+
+        await self.app(scope, counted, send)
+
+
+def _too_large(most: int) -> str:
+    return f"At most {most:,} bytes are taken here."
 
 
 class Observed:

@@ -102,7 +102,8 @@ def _prepare(connection: Connection, service_url: str) -> None:
     if not connection.execute(sql("select 1 from pg_roles where rolname = :r"), {"r": SERVICE_ROLE}).scalar():
         connection.execute(sql(f"create role {SERVICE_ROLE} nologin"))
     connection.execute(sql(f"grant usage on schema public to {SERVICE_ROLE}"))
-    if user != SERVICE_ROLE:
+    held = sql("select pg_has_role(:u, :r, 'member') from pg_roles where rolname = :u")
+    if user != SERVICE_ROLE and not connection.execute(held, {"u": user, "r": SERVICE_ROLE}).scalar():
         quoted = connection.dialect.identifier_preparer.quote(user)
         connection.execute(sql(f"grant {SERVICE_ROLE} to {quoted}"))
 
