@@ -32,6 +32,8 @@ _WHITE = re.compile(
     re.IGNORECASE,
 )
 _BACKGROUND = re.compile(r"background(?:-color|-image)?\s*:\s*(?!\s*(?:none|white|transparent|#fff))", re.IGNORECASE)
+_BLANKS = re.compile(r"\s+")
+_TAG = re.compile(r"<[^>]*>")
 _RULE = re.compile(r"([^{}]{1,300})\{([^{}]{0,2000})\}")
 _SHOWN_ELSEWHERE = re.compile(r"@|:(?!not)")
 
@@ -85,6 +87,7 @@ class _Page:
         self.hidden = hidden
         self.furniture = 0
         self.line: list[str] = []
+        self.preformatted = 0
         self.gap = "\n\n"
 
     def walk(self, root: LexborNode) -> None:
@@ -104,12 +107,13 @@ class _Page:
         """Takes what the node itself says; True when its children should be looked at."""
         tag = node.tag or ""
         if tag == "-text":
-            self.line.append(node.text_content or "")
+            text = node.text_content or ""
+            self.line.append(text if self.preformatted else _BLANKS.sub(" ", text))
         elif tag == "-comment" or node.is_comment_node:
             self.builder.hide(node.comment_content or "")
         elif tag in _NEVER_SHOWN:
             if tag in ("noscript", "template"):
-                self.builder.hide(node.text())
+                self.builder.hide(_TAG.sub(" ", node.inner_html or ""))
         elif self._is_hidden(node, painted):
             self.builder.hide(node.text(separator=" "), "text that a reader of the page does not see was left out")
         elif tag in _FURNITURE:
@@ -128,6 +132,7 @@ class _Page:
         elif tag in _BLOCKS or _HEADING.fullmatch(tag):
             self._flush()
             self.gap = "\n" if tag in ("li", "tr", "dd", "dt") else "\n\n"
+            self.preformatted += tag == "pre"
             if tag == "li":
                 self.line.append("- ")
 
@@ -136,6 +141,7 @@ class _Page:
             self.builder.heading(int(heading[1]), "".join(self.line))
             self.line.clear()
         elif tag == "pre":
+            self.preformatted -= 1
             self.builder.block("".join(self.line))
             self.line.clear()
         elif tag in _BLOCKS:

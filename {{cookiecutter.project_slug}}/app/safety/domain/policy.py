@@ -39,7 +39,7 @@ class QuestionScreening(Rules):
 
 class Limits(Rules):
     question_characters: int = Field(2_000, ge=1, le=100_000)
-    requests_per_minute_per_key: int = Field(1_200, ge=1)
+    requests_per_minute_per_key: int = Field(60_000, ge=1)
     concurrent_answers: int = Field(64, ge=1)
     upload_file_bytes: int = Field(20_000_000, ge=1)
     upload_request_bytes: int = Field(100_000_000, ge=1)

@@ -1,0 +1,189 @@
+"""Documents, their versions and the errors that callers see.
+
+A document is a (tenant, source, uri); every upload to it is a version. received -> processing -> published, quarantined
+(with a reason) or superseded by a newer one; a published version is superseded too, in the transaction that publishes
+the next. deleted and discarded are ends. Nothing else ever serves a chunk than the one published version.
+"""
+
+import base64
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Literal
+from uuid import UUID
+
+from app.core.errors import BadRequest, Conflict, Invalid, NotFound, Problem, TooLarge
+from app.ingestion.domain.reasons import Reason
+
+Status = Literal["received", "processing", "published", "quarantined", "superseded", "discarded", "deleted"]
+UNFINISHED = ("received", "processing")
+HOLDS_CONTENT = ("received", "processing", "published")
+
+DEFAULT_SOURCE = "upload"
+_UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f]|(?:^|[/\\])\.\.(?:[/\\]|$)|\.\.?%2f|%2f|%5c|%00|\.\.[/\\]", re.IGNORECASE)
+_SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:@/-]{0,99}")
+_GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]{0,99}")
+
+
+class DocumentMissing(NotFound):
+    code, title = "document_missing", "No such document"
+    action = "GET /v1/documents lists the documents there are."
+
+
+class QuarantineMissing(NotFound):
+    code, title = "quarantine_missing", "No such quarantine entry"
+    action = "GET /v1/quarantine lists the entries that wait for a decision."
+
+
+class AlreadyDecided(Conflict):
+    code, title = "quarantine_decided", "The entry was decided by someone else in the meantime"
+
+
+class Superseded(Conflict):
+    code, title = "document_superseded", "The document has changed in the meantime"
+    action = "Look at its newest version."
+
+
+class FileTooLarge(TooLarge):
+    code, title = "file_too_large", "The file is too large"
+    action = "Split the file, or raise the limit in policies/security.yaml or policies/data.yaml."
+
+
+class TooManyFiles(TooLarge):
+    code, title = "too_many_files", "The request holds too many files"
+    action = "Send them in several requests."
+
+
+class UnsafeName(Invalid):
+    code, title = "unsafe_name", "The file name is not safe"
+    action = "Give the file a plain name without path parts, control characters or encoded slashes."
+
+
+class RepeatedName(Invalid):
+    code, title = "repeated_name", "Two files of the request have the same name"
+    action = "Give each its own name, or send them one after the other: the second is a new version of the first."
+
+
+class BadUpload(Invalid):
+    code, title = "bad_upload", "The upload cannot be taken as it is"
+
+
+class BadCursor(BadRequest):
+    code, title = "bad_cursor", "The cursor is not one of ours"
+    action = "Use 'next' of the page before, unchanged."
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One file as it came in. uri: what it is within its source; two uploads with the same one are versions."""
+
+    name: str
+    data: bytes
+    uri: str = ""
+
+    @property
+    def digest(self) -> bytes:
+        return sha256(self.data).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What a batch of files has in common."""
+
+    source: str = DEFAULT_SOURCE
+    access_groups: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of one file of a batch. duplicate_of: the document that already holds the same content."""
+
+    name: str
+    source: str
+    id: UUID | None = None
+    version: int | None = None
+    status: str = "refused"
+    duplicate_of: UUID | None = None
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A version taken up for processing. attempt: the fence; who publishes must still hold the latest one."""
+
+    tenant_id: UUID
+    document_id: UUID
+    version: int
+    attempt: int
+    source: str
+    uri: str
+    name: str
+    data: bytes
+    access_groups: tuple[str, ...]
+    metadata: Mapping[str, str]
+    released: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the processing of a version ended."""
+
+    status: str
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page ended: newest first, ids break ties."""
+
+    at: datetime
+    id: UUID
+
+    def text(self) -> str:
+        return base64.urlsafe_b64encode(f"{self.at.isoformat()}|{self.id}".encode()).decode().rstrip("=")
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """Errors: BadCursor."""
+        try:
+            at, _, last = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition("|")
+            return cls(datetime.fromisoformat(at), UUID(last))
+        except ValueError as error:
+            raise BadCursor("The cursor cannot be read.") from error
+
+
+def check_name(name: str) -> str:
+    """The name a file is kept under. Errors: UnsafeName."""
+    if not name or len(name) > 255 or _UNSAFE_NAME.search(name):
+        raise UnsafeName("The name holds path parts, control characters or encoded slashes, or is longer than 255.")
+    return name
+
+
+def check_uri(uri: str) -> str:
+    """Errors: UnsafeName."""
+    if len(uri) > 1000 or any(ord(character) < 32 for character in uri):
+        raise UnsafeName("The uri holds control characters or is longer than 1,000 characters.")
+    return uri
+
+
+def envelope(
+    source: str | None, groups: Iterable[str], metadata: Mapping[str, Any], defaults: Iterable[str]
+) -> Envelope:
+    """Checks what a batch has in common. defaults: the groups of the source, used when none are given.
+
+    Errors: BadUpload.
+    """
+    named = (source or DEFAULT_SOURCE).strip()
+    if not _SOURCE.fullmatch(named):
+        raise BadUpload("A source is 1 to 100 letters, digits, blanks or ._:@/- characters.")
+    wanted = sorted({group.strip() for group in groups if group.strip()} or set(defaults))
+    bad = [group for group in wanted if not _GROUP.fullmatch(group)]
+    if bad:
+        raise BadUpload("An access group is 1 to 100 letters, digits or ._:@/- characters, without blanks.")
+    if len(metadata) > 50 or not all(isinstance(value, str | int | float) for value in metadata.values()):
+        raise BadUpload("'metadata' is a JSON object of at most 50 texts or numbers.")
+    kept = {str(key)[:100]: str(value)[:2000].replace("\0", "") for key, value in metadata.items()}
+    return Envelope(named, tuple(wanted), kept)

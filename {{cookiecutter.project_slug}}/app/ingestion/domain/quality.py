@@ -1,0 +1,168 @@
+"""The gates a document passes before it is served. Each one is a question with a yes or a reason."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import islice
+
+from app.ingestion.domain.parsed import ParsedDocument
+from app.ingestion.domain.policy import Source, Verdict
+from app.ingestion.domain.reasons import Reason, reason
+from app.retrieval.domain.chunking import words
+from app.safety.domain.policy import DocumentAction
+from app.safety.domain.screening import screen_document
+from app.safety.domain.text import Finding
+
+Objection = tuple[Reason, Verdict]
+
+_MOJIBAKE = re.compile(r"[ÃÂ][\u00a0-\u00bf]|â€[\u0090-\u02ff\u2000-\u2122]|ï¿½|\ufffd")
+_FURNITURE_LINE = re.compile(
+    r"cookie|privacy policy|all rights reserved|terms of (?:use|service)|subscribe|newsletter|sign (?:in|up)|log ?in"
+    r"|accept all|share (?:on|this)|skip to (?:main )?content|copyright|©|follow us|read more|toggle navigation",
+    re.IGNORECASE,
+)
+_SAMPLE = 50_000
+_DATES = ("date", "modified", "updated", "last_modified", "published")
+_TABLES = frozenset({"csv", "jsonl"})
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A parsed document and what is known about it; `language` is None where nobody could or had to tell."""
+
+    parsed: ParsedDocument
+    rules: Source
+    metadata: Mapping[str, str]
+    language: str | None
+    now: datetime
+    source: str = ""
+    source_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """refused: the first reason against serving the document. findings: what is served along with it, to be shown."""
+
+    refused: Reason | None
+    findings: tuple[Finding, ...]
+
+
+def judge(candidate: Candidate, released: frozenset[str], screening: Callable[[Finding], DocumentAction]) -> Judgement:
+    """Contract, gates, screening. A reason in `released` was overruled by a person: it becomes a finding."""
+    noted = list(candidate.parsed.findings)
+    for objection, verdict in _objections(candidate):
+        if verdict == "quarantine" and objection.code not in released:
+            return Judgement(objection, tuple(noted))
+        if all(finding.rule != objection.code for finding in noted):
+            noted.append(Finding(objection.code, objection.detail))
+    noted += screen_document(candidate.parsed.text, candidate.parsed.hidden)
+    suspicious = [finding for finding in noted if screening(finding) == "quarantine"]
+    if suspicious and "suspicious_content" not in released:
+        return Judgement(reason("suspicious_content", _told(suspicious)), tuple(noted))
+    return Judgement(None, tuple(finding for finding in noted if screening(finding) != "ignore"))
+
+
+def _told(findings: list[Finding]) -> str:
+    return "The document holds " + "; ".join(dict.fromkeys(finding.detail for finding in findings)) + "."
+
+
+def _objections(c: Candidate) -> Iterator[Objection]:
+    for gate in _GATES:
+        yield from gate(c)
+
+
+def _contract(c: Candidate) -> Iterator[Objection]:
+    if not c.source_known:
+        yield reason("unknown_source", f"The source '{c.source}' is not declared."), "quarantine"
+    if c.parsed.kind not in c.rules.types:
+        yield reason("type_not_allowed", f"The source does not take {c.parsed.kind} files."), "quarantine"
+    missing = [name for name in c.rules.required_metadata if not c.metadata.get(name)]
+    if missing:
+        yield reason("missing_metadata", f"The source requires {', '.join(missing)}."), "quarantine"
+
+
+def _repairs(c: Candidate) -> Iterator[Objection]:
+    found = {finding.rule: finding for finding in c.parsed.findings}
+    if "not_utf8" in found:
+        yield reason("encoding_not_utf8", _capital(found["not_utf8"].detail)), c.rules.not_utf8
+    if "nul_bytes" in found:
+        detail = f"The file holds {found['nul_bytes'].count} NUL characters, which text does not."
+        yield reason("nul_bytes", detail), c.rules.control_characters
+    if "formula_cells" in found:
+        detail = f"{found['formula_cells'].count} cells hold formulas that a spreadsheet would run."
+        yield reason("formula_cells", detail), c.rules.formula_cells
+    controls = found["control_characters"].count if "control_characters" in found else 0
+    if controls > max(5, len(c.parsed.text) // 500):
+        detail = f"{controls} control characters had to be taken out."
+        yield reason("control_characters", detail), c.rules.control_characters
+
+
+def _size(c: Candidate) -> Iterator[Objection]:
+    text = c.parsed.text
+    if not text.strip():
+        yield reason("no_text", "The file holds no text that a reader would see."), "quarantine"
+    if len(text) > c.rules.max_characters:
+        detail = f"The text has {len(text):,} characters; the source takes {c.rules.max_characters:,}."
+        yield reason("too_long", detail), "quarantine"
+    if len(text) < 10_000 and words(text) < c.rules.min_words:
+        detail = f"The text has {words(text)} words; the source wants {c.rules.min_words} or more."
+        yield reason("too_short", detail), "quarantine"
+
+
+def _characters(c: Candidate) -> Iterator[Objection]:
+    sample = c.parsed.text[:_SAMPLE]
+    damaged = sum(1 for _ in _MOJIBAKE.finditer(sample))
+    if damaged >= 3 and damaged * 500 > len(sample):
+        detail = f"{damaged} places look like text that was decoded wrongly."
+        yield reason("encoding_damage", detail), "quarantine"
+    readable = sum(character.isalnum() or character.isspace() for character in sample)
+    if len(sample) >= 40 and readable < 0.4 * len(sample):
+        detail = "Most characters are neither letters, digits nor blanks."
+        yield reason("control_characters", detail), c.rules.control_characters
+
+
+def _boilerplate(c: Candidate) -> Iterator[Objection]:
+    left_out = next((finding.count for finding in c.parsed.findings if finding.rule == "furniture"), 0)
+    if left_out > 4 * len(c.parsed.text) and words(c.parsed.text[:_SAMPLE]) < 40:
+        yield reason("boilerplate", "Most of the page is navigation and footers."), c.rules.boilerplate
+        return
+    lines = [line.strip() for line in islice(c.parsed.text[:_SAMPLE].splitlines(), 2_000) if line.strip()]
+    if len(lines) < 6 or c.parsed.kind in _TABLES:
+        return
+    furniture = sum(1 for line in lines if len(line) < 80 and _FURNITURE_LINE.search(line))
+    repeated = len(lines) - len(set(lines)) if len(lines) >= 20 else 0
+    if 2 * furniture > len(lines) or 3 * repeated > 2 * len(lines):
+        yield reason("boilerplate", "Most lines are navigation, notices or repetitions."), c.rules.boilerplate
+
+
+def _language(c: Candidate) -> Iterator[Objection]:
+    if c.rules.languages and c.language and c.language not in c.rules.languages:
+        detail = f"The text looks like '{c.language}'; the source takes {', '.join(c.rules.languages)}."
+        yield reason("language", detail), "quarantine"
+
+
+def _freshness(c: Candidate) -> Iterator[Objection]:
+    limit, when = c.rules.freshness.max_age, dated(c.metadata)
+    if limit is None or when is None or c.now.date() - when <= limit:
+        return
+    detail = f"The document is dated {when.isoformat()}; the source takes the last {limit.days} days."
+    yield reason("stale", detail), "quarantine" if c.rules.freshness.action == "exclude" else "flag"
+
+
+def dated(metadata: Mapping[str, str]) -> date | None:
+    """The day the document says it is from."""
+    for name in _DATES:
+        value = metadata.get(name, "")
+        try:
+            return date.fromisoformat(value[:10])
+        except ValueError:
+            continue
+    return None
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."
+
+
+_GATES = (_contract, _repairs, _size, _characters, _boilerplate, _language, _freshness)

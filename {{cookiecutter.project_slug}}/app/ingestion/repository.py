@@ -1,0 +1,344 @@
+"""The queries of this room. All of them run under row-level security: a row of another tenant does not exist here."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.ids import new_id
+from app.ingestion.domain.documents import AlreadyDecided, Cursor, Envelope, QuarantineMissing, Upload, Work
+from app.ingestion.domain.reasons import Reason
+from app.safety.domain.text import Finding
+
+LIVE_CONTENT = text(
+    """
+    select document_id, version, status from document_versions
+    where tenant_id = :tenant and source = :source and sha256 = :sha256 and access_groups = :groups and copy_of = ''
+      and status in ('received', 'processing', 'published')
+    """
+)
+ADDRESS = text(
+    """
+    select id from documents
+    where tenant_id = :tenant and source = :source and uri = :uri and deleted_at is null and id <> :document
+    """
+)
+ADD_BLOB = text(
+    "insert into blobs (tenant_id, sha256, size, bytes) values (:tenant, :sha256, :size, :bytes) on conflict do nothing"
+)
+# The row lock that the update takes puts uploads to one address in a row.
+NEXT_VERSION = text(
+    """
+    insert into documents (id, tenant_id, source, uri, title, access_groups, status, version, created_at, updated_at)
+    values (:id, :tenant, :source, :uri, :title, :groups, :status, 1, :now, :now)
+    on conflict (tenant_id, source, uri) where deleted_at is null
+    do update set version = documents.version + 1, status = excluded.status, updated_at = excluded.updated_at
+    returning id, version
+    """
+)
+ADD_VERSION = text(
+    """
+    insert into document_versions (document_id, version, tenant_id, source, name, sha256, size, access_groups, metadata,
+        status, attempt, released, copy_of, findings, received_at, received_by)
+    values (:document, :version, :tenant, :source, :name, :sha256, :size, :groups, cast(:metadata as jsonb),
+        :status, 0, '{}', '', '[]', :now, :by)
+    on conflict do nothing
+    returning version
+    """
+)
+SUPERSEDE_QUARANTINED = text(
+    """
+    with closed as (
+        update quarantine set decision = 'superseded', decided_at = :now, decided_by = :by
+        where document_id = :document and version < :version and decision is null returning version
+    )
+    update document_versions set status = 'superseded', ended_at = :now
+    where document_id = :document and version in (select version from closed)
+    """
+)
+TAKE_UP = text(
+    """
+    update document_versions v set status = 'processing', attempt = attempt + 1
+    from documents d, blobs b
+    where v.document_id = :document and v.version = :version and v.status in ('received', 'processing')
+      and d.id = v.document_id and d.version = v.version and d.deleted_at is null
+      and b.tenant_id = v.tenant_id and b.sha256 = v.sha256
+    returning v.tenant_id, v.document_id, v.version, v.attempt, v.source, d.uri, v.name, b.bytes as data,
+        v.access_groups, v.metadata, v.released
+    """
+)
+# Compare-and-set: a worker that was thought dead and wakes up finds another attempt, and changes nothing.
+STILL_MINE = text(
+    """
+    select 1 from document_versions v join documents d on d.id = v.document_id
+    where v.document_id = :document and v.version = :version and v.status = 'processing' and v.attempt = :attempt
+      and d.version = v.version and d.deleted_at is null
+    for update
+    """
+)
+END_VERSION = text(
+    """
+    update document_versions set status = :status, ended_at = :now, kind = coalesce(:kind, kind),
+        title = coalesce(:title, title), language = :language, characters = :characters,
+        metadata = metadata || cast(:metadata as jsonb), findings = cast(:findings as jsonb), signature = :signature
+    where document_id = :document and version = :version
+    """
+)
+SUPERSEDE_OLDER = text(
+    """
+    update document_versions set status = 'superseded', ended_at = :now, signature = null
+    where document_id = :document and version < :version and status in ('received', 'processing', :published)
+    """
+)
+PUBLISH_DOCUMENT = text(
+    """
+    update documents set status = 'published', live_version = :version, title = :title, access_groups = :groups,
+        updated_at = :now
+    where id = :document
+    """
+)
+SET_STATUS = text(
+    "update documents set status = :status, updated_at = :now where id = :document and version = :version"
+)
+DROP_BANDS = text("delete from document_bands where document_id = :document")
+ADD_BANDS = text(
+    """
+    insert into document_bands (tenant_id, band, document_id)
+    select :tenant, band, :document from unnest(cast(:bands as integer[])) band on conflict do nothing
+    """
+)
+SIMILAR = text(
+    """
+    select v.document_id, v.signature from document_versions v
+    where v.status = 'published' and v.source = :source and v.access_groups = :groups and v.document_id in (
+        select document_id from document_bands
+        where tenant_id = :tenant and band = any(:bands) and document_id <> :document
+        group by document_id order by count(*) desc limit 50
+    )
+    """
+)
+ADD_QUARANTINE = text(
+    """
+    insert into quarantine (id, tenant_id, document_id, version, reason, detail, duplicate_of, findings, created_at)
+    values (:id, :tenant, :document, :version, :reason, :detail, :duplicate_of, cast(:findings as jsonb), :now)
+    on conflict (document_id, version) where decision is null do nothing
+    """
+)
+DECIDE = text(
+    """
+    update quarantine set decision = :decision, decided_at = :now, decided_by = :by, note = :note
+    where id = :id and decision is null returning document_id, version, reason
+    """
+)
+# A released exact duplicate is a copy on purpose: its own id in copy_of lifts it out of the unique content.
+RELEASE_VERSION = text(
+    """
+    update document_versions v set status = 'received', ended_at = null,
+        released = array(select distinct r from unnest(v.released || cast(:reason as text)) r),
+        copy_of = case when cast(:reason as text) = 'exact_duplicate' then v.document_id::text else v.copy_of end
+    from documents d
+    where v.document_id = :document and v.version = :version and v.status = 'quarantined'
+      and d.id = v.document_id and d.version = v.version and d.deleted_at is null
+    returning v.version
+    """
+)
+DELETE_DOCUMENT = text(
+    """
+    update documents set status = 'deleted', deleted_at = :now, updated_at = :now, live_version = null
+    where id = :document and deleted_at is null returning id
+    """
+)
+DELETE_VERSIONS = text(
+    """
+    update document_versions set status = 'deleted', ended_at = :now, signature = null, metadata = '{}', title = null
+    where document_id = :document
+    """
+)
+CLOSE_QUARANTINE = text(
+    """
+    update quarantine set decision = 'deleted', decided_at = :now, decided_by = :by
+    where document_id = :document and decision is null
+    """
+)
+DROP_BLOBS = text(
+    """
+    delete from blobs b where b.tenant_id = :tenant
+      and b.sha256 in (select sha256 from document_versions where document_id = :document)
+      and not exists (
+        select 1 from document_versions v where v.tenant_id = b.tenant_id and v.sha256 = b.sha256
+          and v.status in ('received', 'processing', 'published', 'quarantined')
+      )
+    """
+)
+SHOWN = """
+    select d.id, d.source, d.uri, d.title, d.access_groups, d.status, d.version, d.live_version, d.created_at,
+        d.updated_at, v.name, v.size, v.metadata, v.kind, v.language, v.characters, v.findings,
+        encode(v.sha256, 'hex') as sha256,
+        q.id as quarantine_id, q.reason, q.detail, q.duplicate_of
+    from documents d
+    join document_versions v on v.document_id = d.id and v.version = d.version
+    left join quarantine q on q.document_id = d.id and q.version = d.version and q.decision is null
+    where d.deleted_at is null and (cast(:all as boolean) or (d.live_version is not null
+        and (d.access_groups = '{}' or d.access_groups && cast(:groups as text[]))))
+"""
+GET_DOCUMENT = text(SHOWN + " and d.id = :id")
+LIST_DOCUMENTS = text(
+    SHOWN
+    + """
+    and (cast(:status as text) is null or d.status = :status) and (cast(:source as text) is null or d.source = :source)
+    and (cast(:at as timestamptz) is null or (d.created_at, d.id) < (:at, :last))
+    order by d.created_at desc, d.id desc limit :limit
+    """
+)
+HELD = """
+    select q.id, q.document_id, q.version, q.reason, q.detail, q.duplicate_of, q.findings, q.created_at, q.decision,
+        q.decided_at, q.decided_by, q.note, v.name, v.size, d.source, d.uri, d.access_groups,
+        encode(v.sha256, 'hex') as sha256
+    from quarantine q
+    join document_versions v on v.document_id = q.document_id and v.version = q.version
+    join documents d on d.id = q.document_id
+    where true
+"""
+GET_HELD = text(HELD + " and q.id = :id")
+LIST_HELD = text(
+    HELD
+    + """
+    and (cast(:open as boolean) is false or q.decision is null)
+    and (cast(:reason as text) is null or q.reason = :reason)
+    and (cast(:at as timestamptz) is null or (q.created_at, q.id) < (:at, :last))
+    order by q.created_at desc, q.id desc limit :limit
+    """
+)
+ORIGINAL = text(
+    """
+    select b.bytes, v.name from quarantine q
+    join document_versions v on v.document_id = q.document_id and v.version = q.version
+    join blobs b on b.tenant_id = v.tenant_id and b.sha256 = v.sha256
+    where q.id = :id
+    """
+)
+DISCARD_VERSION = text(
+    """
+    update document_versions set status = 'discarded', ended_at = :now
+    where document_id = :document and version = :version and status = 'quarantined'
+    """
+)
+STATUSES = text(
+    """
+    select v.document_id, v.version, v.status, q.reason, q.detail from document_versions v
+    left join quarantine q on q.document_id = v.document_id and q.version = v.version and q.decision is null
+    where v.document_id = any(:documents)
+    """
+)
+
+
+async def first(connection: AsyncConnection, statement: Any, **values: Any) -> RowMapping | None:
+    return (await connection.execute(statement, values)).mappings().first()
+
+
+async def every(connection: AsyncConnection, statement: Any, **values: Any) -> Sequence[RowMapping]:
+    return (await connection.execute(statement, values)).mappings().all()
+
+
+async def one(connection: AsyncConnection, statement: Any, **values: Any) -> RowMapping:
+    return (await connection.execute(statement, values)).mappings().one()
+
+
+async def run(connection: AsyncConnection, statement: Any, **values: Any) -> int:
+    return (await connection.execute(statement, values)).rowcount
+
+
+async def add_version(
+    connection: AsyncConnection, place: RowMapping, upload: Upload, common: Envelope, **values: Any
+) -> bool:
+    """False when the same content is already there, or came in at the same time."""
+    row = await first(
+        connection,
+        ADD_VERSION,
+        document=place["id"],
+        version=place["version"],
+        source=common.source,
+        name=upload.name,
+        sha256=upload.digest,
+        size=len(upload.data),
+        groups=list(common.access_groups),
+        metadata=as_json(common.metadata),
+        **values,
+    )
+    return row is not None
+
+
+async def take_up(connection: AsyncConnection, document_id: UUID, version: int) -> Work | None:
+    row = await first(connection, TAKE_UP, document=document_id, version=version)
+    if row is None:
+        return None
+    groups, released = tuple(row["access_groups"]), frozenset(row["released"])
+    return Work(**{**row, "data": bytes(row["data"]), "access_groups": groups, "released": released})
+
+
+def page(cursor: Cursor | None) -> dict[str, datetime | UUID | None]:
+    return {"at": cursor.at if cursor else None, "last": cursor.id if cursor else None}
+
+
+def as_json(value: Mapping[str, Any] | Sequence[Finding]) -> str:
+    if isinstance(value, Mapping):
+        return orjson.dumps(dict(value)).decode()
+    return orjson.dumps([finding.as_dict() for finding in value]).decode()
+
+
+async def hold(
+    connection: AsyncConnection,
+    tenant_id: UUID,
+    document_id: UUID,
+    version: int,
+    held: Reason,
+    findings: Sequence[Finding],
+    now: datetime,
+) -> None:
+    await run(
+        connection,
+        ADD_QUARANTINE,
+        id=new_id(),
+        tenant=tenant_id,
+        document=document_id,
+        version=version,
+        reason=held.code,
+        detail=held.detail,
+        duplicate_of=UUID(held.duplicate_of) if held.duplicate_of else None,
+        findings=as_json(findings),
+        now=now,
+    )
+
+
+async def end_version(
+    connection: AsyncConnection,
+    *,
+    metadata: Mapping[str, str],
+    findings: Sequence[Finding],
+    signature: Sequence[int] | None,
+    **values: Any,
+) -> None:
+    await run(
+        connection,
+        END_VERSION,
+        metadata=as_json(metadata),
+        findings=as_json(findings),
+        signature=list(signature) if signature else None,
+        **values,
+    )
+
+
+async def decide(
+    connection: AsyncConnection, entry: UUID, decision: str, by: str, note: str, now: datetime
+) -> RowMapping:
+    """Closes an open entry. Errors: QuarantineMissing, AlreadyDecided."""
+    row = await first(connection, DECIDE, id=entry, decision=decision, by=by, note=note, now=now)
+    if row is not None:
+        return row
+    if await first(connection, GET_HELD, id=entry) is None:
+        raise QuarantineMissing(f"There is no quarantine entry {entry}.")
+    raise AlreadyDecided(f"The entry {entry} waits no more.")

@@ -1,0 +1,130 @@
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.ingestion.domain.reasons import ACTIONS
+
+
+class FileProblem(BaseModel):
+    status: int
+    code: str
+    title: str
+    detail: str
+    action: str | None = None
+
+
+class UploadedFile(BaseModel):
+    """What became of one file. `id` is null when it was refused, and `problem` says why."""
+
+    id: UUID | None
+    version: int | None
+    status: str = Field(description="received, published (already there), quarantined or refused")
+    name: str
+    source: str
+    duplicate_of: UUID | None = None
+    problem: FileProblem | None = None
+
+
+class UploadReply(BaseModel):
+    items: list[UploadedFile]
+
+
+class FindingShown(BaseModel):
+    rule: str
+    detail: str
+    count: int = 1
+    start: int | None = None
+
+
+class HeldShown(BaseModel):
+    """Why the newest version is not served; the entry under /v1/quarantine has the rest."""
+
+    id: UUID
+    reason: str
+    detail: str
+    action: str
+
+
+class DocumentShown(BaseModel):
+    """status is that of the newest version; live_version is the one being served, null when none is."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    source: str
+    uri: str
+    name: str
+    title: str
+    status: str
+    version: int
+    live_version: int | None
+    access_groups: list[str]
+    metadata: dict[str, Any]
+    sha256: str
+    size: int
+    kind: str | None
+    language: str | None
+    characters: int | None
+    findings: list[FindingShown]
+    quarantine: HeldShown | None
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, row: Any) -> "DocumentShown":
+        held = None
+        if row["quarantine_id"]:
+            action = ACTIONS.get(row["reason"], "")
+            held = HeldShown(id=row["quarantine_id"], reason=row["reason"], detail=row["detail"], action=action)
+        return cls.model_validate({**row, "quarantine": held})
+
+
+class DocumentPage(BaseModel):
+    items: list[DocumentShown]
+    next: str | None = Field(None, description="Pass it as 'after' for the next page; null on the last one.")
+
+
+class QuarantineShown(BaseModel):
+    """A version that was held back. Its original bytes are under /v1/quarantine/{id}/original."""
+
+    id: UUID
+    document_id: UUID
+    version: int
+    name: str
+    source: str
+    uri: str
+    size: int
+    sha256: str
+    access_groups: list[str]
+    reason: str
+    detail: str
+    action: str
+    duplicate_of: UUID | None
+    findings: list[FindingShown]
+    created_at: datetime
+    decision: str | None
+    decided_at: datetime | None
+    decided_by: str | None
+    note: str | None
+
+    @classmethod
+    def of(cls, row: Any) -> "QuarantineShown":
+        return cls.model_validate({**row, "action": ACTIONS.get(row["reason"], "")})
+
+
+class QuarantinePage(BaseModel):
+    items: list[QuarantineShown]
+    next: str | None = None
+
+
+class DecisionRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    note: str = Field("", max_length=1000, description="Why; kept with who and when.")
+
+
+class DecisionReply(BaseModel):
+    document_id: UUID
+    status: str

@@ -1,0 +1,3 @@
+from app.ingestion.service.ingestion import Ingestion
+
+__all__ = ["Ingestion"]

@@ -1,0 +1,195 @@
+"""Taking files in: bytes stored, hash taken, job enqueued, all in one transaction."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.errors import Contended, Problem
+from app.core.ids import new_id
+from app.core.jobs import enqueue
+from app.ingestion import repository as rows
+from app.ingestion.domain.documents import (
+    Accepted,
+    Envelope,
+    FileTooLarge,
+    RepeatedName,
+    TooManyFiles,
+    Upload,
+    check_name,
+    check_uri,
+)
+from app.ingestion.domain.reasons import reason
+from app.ingestion.service.parts import JOB, QUEUE, Parts, uploads
+
+_TRIES = 4
+
+
+class _RaceLost(Exception):
+    """Someone else stored the same content between our look and our write."""
+
+
+async def accept(parts: Parts, tenant_id: UUID, by: str, common: Envelope, files: Sequence[Upload]) -> list[Accepted]:
+    limits = parts.security.limits
+    if len(files) > limits.upload_files:
+        raise TooManyFiles(f"{len(files)} files; {limits.upload_files} is the most.")
+    if sum(len(file.data) for file in files) > limits.upload_request_bytes:
+        raise TooManyFiles(f"The files together are larger than {limits.upload_request_bytes:,} bytes.")
+    results, good = _checked(parts, common, files)
+    # Always in the same order, so that two batches with the same files wait for each other instead of deadlocking.
+    good.sort(key=lambda index: files[index].digest)
+    for attempt in range(1, _TRIES + 1):
+        try:
+            stored = await _store(parts, tenant_id, by, common, [(index, files[index]) for index in good])
+            break
+        except Contended:
+            if attempt == _TRIES:
+                raise
+            await asyncio.sleep(0.05 * attempt)
+    for index, item in stored.items():
+        results[index] = item
+    for item in results.values():
+        uploads.labels("duplicate" if item.duplicate_of else item.status).inc()
+    return [results[index] for index in range(len(files))]
+
+
+def _checked(parts: Parts, common: Envelope, files: Sequence[Upload]) -> tuple[dict[int, Accepted], list[int]]:
+    """The refusals by position, and the positions of the files that may come in."""
+    refused: dict[int, Accepted] = {}
+    good: list[int] = []
+    seen: set[str] = set()
+    for index, file in enumerate(files):
+        try:
+            _check(parts, common, file, seen)
+            seen.add(file.uri)
+            good.append(index)
+        except Problem as problem:
+            refused[index] = Accepted(file.name[:255], common.source, problem=problem)
+    return refused, good
+
+
+def _check(parts: Parts, common: Envelope, file: Upload, seen: set[str]) -> None:
+    check_name(file.name)
+    check_uri(file.uri)
+    most = min(parts.security.limits.upload_file_bytes, parts.data.source(common.source).max_file_bytes)
+    if len(file.data) > most:
+        raise FileTooLarge(f"The file has {len(file.data):,} bytes; {most:,} is the most.")
+    if file.uri in seen:
+        raise RepeatedName("Another file of this request is kept under the same name.")
+
+
+async def _store(
+    parts: Parts, tenant_id: UUID, by: str, common: Envelope, files: Sequence[tuple[int, Upload]]
+) -> dict[int, Accepted]:
+    stored = {}
+    async with parts.database.transaction(tenant_id) as connection:
+        for index, file in files:
+            stored[index] = await _store_one(parts, connection, tenant_id, by, common, file)
+    return stored
+
+
+async def _store_one(
+    parts: Parts, connection: AsyncConnection, tenant_id: UUID, by: str, common: Envelope, file: Upload
+) -> Accepted:
+    for _ in range(_TRIES):
+        twin = await rows.first(
+            connection,
+            rows.LIVE_CONTENT,
+            tenant=tenant_id,
+            source=common.source,
+            sha256=file.digest,
+            groups=list(common.access_groups),
+        )
+        if twin and parts.data.source(common.source).duplicates.exact == "link":
+            await _retire_address(parts, connection, tenant_id, by, common, file, twin["document_id"])
+            return Accepted(
+                file.name, common.source, twin["document_id"], twin["version"], twin["status"], twin["document_id"]
+            )
+        try:
+            async with connection.begin_nested():
+                return await _add(parts, connection, tenant_id, by, common, file, twin["document_id"] if twin else None)
+        except _RaceLost:
+            continue
+    raise Contended(retry_after=1)
+
+
+async def _add(
+    parts: Parts,
+    connection: AsyncConnection,
+    tenant_id: UUID,
+    by: str,
+    common: Envelope,
+    file: Upload,
+    twin: UUID | None,
+) -> Accepted:
+    """Writes a new version. twin: the document with the same content, when the policy wants such a file held."""
+    now = parts.clock.now()
+    status = "quarantined" if twin else "received"
+    await rows.run(
+        connection, rows.ADD_BLOB, tenant=tenant_id, sha256=file.digest, size=len(file.data), bytes=file.data
+    )
+    place = await rows.one(
+        connection,
+        rows.NEXT_VERSION,
+        id=new_id(),
+        tenant=tenant_id,
+        source=common.source,
+        uri=file.uri,
+        title=common.metadata.get("title") or file.name,
+        groups=list(common.access_groups),
+        status=status,
+        now=now,
+    )
+    here: dict[str, Any] = {"document": place["id"], "version": place["version"]}
+    await rows.run(connection, rows.SUPERSEDE_OLDER, now=now, published="received", **here)
+    added = await rows.add_version(connection, place, file, common, tenant=tenant_id, status=status, now=now, by=by)
+    if not added:
+        raise _RaceLost
+    await rows.run(connection, rows.SUPERSEDE_QUARANTINED, now=now, by=by, **here)
+    if twin:
+        held = reason("exact_duplicate", "The same content is already served.", str(twin))
+        await rows.hold(connection, tenant_id, place["id"], place["version"], held, (), now)
+    else:
+        await enqueue(
+            connection,
+            JOB,
+            queue=QUEUE,
+            lock=str(place["id"]),
+            tenant_id=str(tenant_id),
+            document_id=str(place["id"]),
+            version=place["version"],
+        )
+    return Accepted(file.name, common.source, place["id"], place["version"], status, twin)
+
+
+async def _retire_address(
+    parts: Parts,
+    connection: AsyncConnection,
+    tenant_id: UUID,
+    by: str,
+    common: Envelope,
+    file: Upload,
+    twin: UUID,
+) -> None:
+    """Where the address of the upload served something else until now, that is withdrawn: it was replaced."""
+    old = await rows.first(
+        connection, rows.ADDRESS, tenant=tenant_id, source=common.source, uri=file.uri, document=twin
+    )
+    if old is not None:
+        await withdraw(parts, connection, tenant_id, old["id"], by)
+
+
+async def withdraw(parts: Parts, connection: AsyncConnection, tenant_id: UUID, document_id: UUID, by: str) -> bool:
+    """Ends a document in the caller's transaction; False when there is none. Its chunks count no more at once."""
+    now = parts.clock.now()
+    gone = await rows.first(connection, rows.DELETE_DOCUMENT, document=document_id, now=now)
+    if gone is None:
+        return False
+    await rows.run(connection, rows.DELETE_VERSIONS, document=document_id, now=now)
+    await rows.run(connection, rows.CLOSE_QUARANTINE, document=document_id, now=now, by=by)
+    await rows.run(connection, rows.DROP_BANDS, document=document_id)
+    await rows.run(connection, rows.DROP_BLOBS, document=document_id, tenant=tenant_id)
+    await parts.retrieval.withdraw(connection, tenant_id, document_id)
+    return True

@@ -1,0 +1,41 @@
+"""What a person does with a document that was held back."""
+
+from uuid import UUID
+
+from app.core.jobs import enqueue
+from app.ingestion import repository as rows
+from app.ingestion.domain.documents import Superseded
+from app.ingestion.service.parts import JOB, QUEUE, Parts
+
+
+async def release(parts: Parts, tenant_id: UUID, entry: UUID, by: str, note: str) -> UUID:
+    now = parts.clock.now()
+    async with parts.database.transaction(tenant_id) as connection:
+        held = await rows.decide(connection, entry, "released", by, note, now)
+        here = {"document": held["document_id"], "version": held["version"]}
+        if await rows.first(connection, rows.RELEASE_VERSION, reason=held["reason"], **here) is None:
+            raise Superseded("A newer version of the document has come in, or it was deleted.")
+        await rows.run(connection, rows.SET_STATUS, status="received", now=now, **here)
+        await enqueue(
+            connection,
+            JOB,
+            queue=QUEUE,
+            lock=str(held["document_id"]),
+            tenant_id=str(tenant_id),
+            document_id=str(held["document_id"]),
+            version=held["version"],
+        )
+    released: UUID = held["document_id"]
+    return released
+
+
+async def discard(parts: Parts, tenant_id: UUID, entry: UUID, by: str, note: str) -> UUID:
+    now = parts.clock.now()
+    async with parts.database.transaction(tenant_id) as connection:
+        held = await rows.decide(connection, entry, "discarded", by, note, now)
+        here = {"document": held["document_id"], "version": held["version"], "now": now}
+        await rows.run(connection, rows.DISCARD_VERSION, **here)
+        await rows.run(connection, rows.SET_STATUS, status="discarded", **here)
+        await rows.run(connection, rows.DROP_BLOBS, document=held["document_id"], tenant=tenant_id)
+    discarded: UUID = held["document_id"]
+    return discarded

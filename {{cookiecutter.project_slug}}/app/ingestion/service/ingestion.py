@@ -1,0 +1,129 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping
+
+from app.identity.domain import Principal
+from app.ingestion import repository as rows
+from app.ingestion.domain.documents import (
+    Accepted,
+    Cursor,
+    DocumentMissing,
+    Envelope,
+    Outcome,
+    QuarantineMissing,
+    Upload,
+    envelope,
+)
+from app.ingestion.service import accepting, deciding, processing
+from app.ingestion.service.parts import Parts
+
+
+@dataclass(frozen=True)
+class Ingestion:
+    """Documents: in, through the gates, out to the index, and away again."""
+
+    parts: Parts
+
+    def envelope(self, source: str | None, groups: Sequence[str], metadata: dict[str, Any]) -> Envelope:
+        """What a batch has in common, with the source's own access groups where none are given. Errors: BadUpload."""
+        named = envelope(source, groups, metadata, ())
+        return envelope(source, groups, metadata, self.parts.data.source(named.source).access_groups)
+
+    async def accept(self, caller: Principal, common: Envelope, files: Sequence[Upload]) -> list[Accepted]:
+        """Stores each file and its job, or says why not; one bad file keeps no other out. Results in the order given.
+
+        Errors: TooManyFiles, StorageFull, DatabaseUnavailable: then nothing was stored.
+        """
+        return await accepting.accept(self.parts, caller.tenant_id, _who(caller), common, files)
+
+    async def process(self, tenant_id: UUID, document_id: UUID, version: int) -> Outcome:
+        """Ends a version: published or quarantined. Harmless to run twice, at once, or again after a crash.
+
+        Errors: whatever a dependency raises, when trying again may help.
+        """
+        return await processing.process(self.parts, tenant_id, document_id, version)
+
+    async def give_up(self, tenant_id: UUID, document_id: UUID, version: int, why: str) -> None:
+        """Ends a version that could not be processed as quarantined; its release is the replay."""
+        await processing.give_up(self.parts, tenant_id, document_id, version, why)
+
+    async def get(self, caller: Principal, document_id: UUID) -> RowMapping:
+        """Errors: DocumentMissing, also for what the caller may not read."""
+        async with self.parts.database.read(caller.tenant_id) as connection:
+            row = await rows.first(connection, rows.GET_DOCUMENT, id=document_id, **_sight(caller))
+        if row is None:
+            raise DocumentMissing(f"There is no document {document_id}.")
+        return row
+
+    async def list(
+        self, caller: Principal, *, status: str | None, source: str | None, after: Cursor | None, limit: int
+    ) -> Sequence[RowMapping]:
+        """Newest first. Operators see every document, others what is served and they may read."""
+        async with self.parts.database.read(caller.tenant_id) as connection:
+            return await rows.every(
+                connection,
+                rows.LIST_DOCUMENTS,
+                status=status,
+                source=source,
+                limit=limit,
+                **rows.page(after),
+                **_sight(caller),
+            )
+
+    async def delete(self, caller: Principal, document_id: UUID) -> None:
+        """From the commit on no search finds it, in any release; its bytes are gone too. Errors: DocumentMissing."""
+        async with self.parts.database.transaction(caller.tenant_id) as connection:
+            gone = await accepting.withdraw(self.parts, connection, caller.tenant_id, document_id, _who(caller))
+        if not gone:
+            raise DocumentMissing(f"There is no document {document_id}.")
+
+    async def quarantine(
+        self, caller: Principal, *, reason: str | None, waiting: bool, after: Cursor | None, limit: int
+    ) -> Sequence[RowMapping]:
+        """Entries, newest first; waiting: only those without a decision."""
+        async with self.parts.database.read(caller.tenant_id) as connection:
+            return await rows.every(
+                connection, rows.LIST_HELD, reason=reason, open=waiting, limit=limit, **rows.page(after)
+            )
+
+    async def held(self, caller: Principal, entry: UUID) -> RowMapping:
+        """Errors: QuarantineMissing."""
+        return await self._held(caller, rows.GET_HELD, entry)
+
+    async def original(self, caller: Principal, entry: UUID) -> RowMapping:
+        """The bytes as they came in, and the file's name. Errors: QuarantineMissing."""
+        return await self._held(caller, rows.ORIGINAL, entry)
+
+    async def _held(self, caller: Principal, statement: Any, entry: UUID) -> RowMapping:
+        async with self.parts.database.read(caller.tenant_id) as connection:
+            row = await rows.first(connection, statement, id=entry)
+        if row is None:
+            raise QuarantineMissing(f"There is no quarantine entry {entry}.")
+        return row
+
+    async def release(self, caller: Principal, entry: UUID, note: str) -> UUID:
+        """Runs the version again without the gate that held it; who and why is kept. Returns the document's id.
+
+        Errors: QuarantineMissing, AlreadyDecided, Superseded.
+        """
+        return await deciding.release(self.parts, caller.tenant_id, entry, _who(caller), note)
+
+    async def discard(self, caller: Principal, entry: UUID, note: str) -> UUID:
+        """Ends the version for good and drops its bytes. Errors: QuarantineMissing, AlreadyDecided."""
+        return await deciding.discard(self.parts, caller.tenant_id, entry, _who(caller), note)
+
+    async def statuses(self, caller: Principal, documents: Sequence[UUID]) -> Sequence[RowMapping]:
+        """(document_id, version, status, reason, detail) of every version of these documents."""
+        async with self.parts.database.read(caller.tenant_id) as connection:
+            return await rows.every(connection, rows.STATUSES, documents=list(documents))
+
+
+def _who(caller: Principal) -> str:
+    return f"key:{caller.key_id}"
+
+
+def _sight(caller: Principal) -> dict[str, Any]:
+    return {"all": caller.may("documents:write"), "groups": sorted(caller.groups)}

@@ -1,0 +1,29 @@
+from dataclasses import dataclass
+
+from app.core.clock import Clock
+from app.core.database import Database
+from app.core.telemetry import counter, histogram
+from app.ingestion.domain.policy import DataPolicy
+from app.ingestion.ports import LanguageGuesser, Parser
+from app.retrieval.service import Retrieval
+from app.safety.domain.policy import SecurityPolicy
+
+JOB = "ingestion.process"
+QUEUE = "ingestion"
+
+uploads = counter("app_uploads_total", "Files that came in, by what became of them at the door.", ["result"])
+ended = counter("app_documents_total", "Document versions that ended, by status and reason.", ["status", "reason"])
+step_seconds = histogram("app_ingestion_step_seconds", "Time of one step of one document.", ["step"])
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the verbs of this room work with."""
+
+    database: Database
+    retrieval: Retrieval
+    parser: Parser
+    languages: LanguageGuesser
+    data: DataPolicy
+    security: SecurityPolicy
+    clock: Clock

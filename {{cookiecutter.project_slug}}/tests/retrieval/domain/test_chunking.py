@@ -1,0 +1,120 @@
+"""A document is cut along its own structure, and every chunk points at the very text it came from."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.retrieval.domain.chunking import Chunk, ChunkerParams, Heading, chunk, words
+
+PARAMS = ChunkerParams()
+SENTENCE = "The refund is paid to the card that was used for the order. "
+
+
+def document(*sections: tuple[int, str, str]) -> tuple[str, list[Heading]]:
+    text, headings = "", []
+    for level, title, body in sections:
+        headings.append(Heading(level, title, len(text)))
+        text += f"{'#' * level} {title}\n\n{body}\n\n"
+    return text, headings
+
+
+def check(text: str, chunks: list[Chunk]) -> None:
+    assert [c.ordinal for c in chunks] == list(range(len(chunks)))
+    assert all(text[c.start : c.end] == c.text and c.text == c.text.strip() for c in chunks)
+    assert all(a.end <= b.start for a, b in pairwise(chunks))
+
+
+def test_a_passage_of_ordinary_length_stays_whole() -> None:
+    for count in (1, 10, 20):
+        text = SENTENCE * count
+        assert [c.text for c in chunk(text, [], PARAMS)] == [text.strip()]
+
+
+def test_a_long_text_is_cut_into_even_parts_between_sentences() -> None:
+    text = SENTENCE * 100
+    chunks = chunk(text, [], PARAMS)
+    check(text, chunks)
+    sizes = [words(c.text) for c in chunks]
+    assert min(sizes) > 150
+    assert max(sizes) < 250
+    assert all(c.text.startswith("The refund") and c.text.endswith("order.") for c in chunks)
+
+
+def test_each_chunk_carries_the_headings_above_it() -> None:
+    body = SENTENCE * 6
+    text, headings = document((1, "Handbook", ""), (2, "Refunds", body), (3, "Cards", body), (2, "Returns", body))
+    chunks = chunk(text, headings, PARAMS)
+    check(text, chunks)
+    assert [c.headings for c in chunks] == [
+        ("Handbook", "Refunds"),
+        ("Handbook", "Refunds", "Cards"),
+        ("Handbook", "Returns"),
+    ]
+    assert all("#" not in c.text for c in chunks)
+
+
+def test_small_neighbours_of_one_chapter_share_a_chunk_and_keep_their_titles() -> None:
+    text, headings = document((1, "Glossary", ""), (2, "Chunk", "A passage."), (2, "Hold", "A reservation."))
+    chunks = chunk(text, headings, PARAMS)
+    check(text, chunks)
+    assert len(chunks) == 1
+    assert chunks[0].headings == ("Glossary",)
+    assert "## Hold" in chunks[0].text
+
+
+def test_chapters_are_never_joined() -> None:
+    text, headings = document((1, "One", "Short."), (1, "Two", "Short too."))
+    assert [c.headings for c in chunk(text, headings, PARAMS)] == [("One",), ("Two",)]
+
+
+def test_a_heading_without_text_is_still_found() -> None:
+    text, headings = document((1, "Opening hours", ""))
+    assert [c.text for c in chunk(text, headings, PARAMS)] == ["# Opening hours"]
+
+
+def test_rows_of_a_table_are_not_cut() -> None:
+    rows = [f"| item {number} | costs {number} euros and is in stock |" for number in range(200)]
+    chunks = chunk("\n".join(rows), [], PARAMS)
+    assert [line for c in chunks for line in c.text.splitlines()] == rows
+
+
+def test_a_code_block_is_cut_between_lines() -> None:
+    code = "```\n" + "\n\n".join(f"call_{number}(alpha, beta. Gamma)" for number in range(300)) + "\n```"
+    for found in chunk("Before.\n\n" + code, [], PARAMS):
+        assert all(line.endswith((")", "```", ".")) for line in found.text.splitlines() if line)
+
+
+@pytest.mark.parametrize("text", ["word " * 600_000, "x" * 3_000_000, SENTENCE * 50_000])
+def test_a_line_of_three_megabytes_is_cut_and_nothing_is_lost(text: str) -> None:
+    chunks = chunk(text, [], PARAMS)
+    check(text, chunks)
+    assert max(words(c.text) for c in chunks) <= PARAMS.whole
+    assert "".join(c.text for c in chunks).replace(" ", "") == text.replace(" ", "")
+
+
+def test_text_without_spaces_is_measured_by_its_length() -> None:
+    text = "返金は注文に使われたカードに支払われます。" * 200
+    chunks = chunk(text, [], PARAMS)
+    check(text, chunks)
+    assert len(chunks) > 1
+    assert all(c.text.endswith("。") for c in chunks)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 6), st.text(max_size=30), st.text(max_size=2000)), max_size=8),
+    st.integers(20, 200),
+)
+def test_whatever_the_text_every_word_lies_in_one_chunk_or_heading(
+    sections: list[tuple[int, str, str]], target: int
+) -> None:
+    text, headings = document(*sections)
+    chunks = chunk(text, headings, ChunkerParams(target=target, whole=2 * target, small=10))
+    check(text, chunks)
+    outside = text
+    for found in reversed(chunks):
+        outside = outside[: found.start] + outside[found.end :]
+    titles = "".join(f"{'#' * heading.level} {heading.title}" for heading in headings)
+    assert set(outside.split()) <= {*titles.split(), *text.split()}
+    assert sum(map(len, outside.split())) <= len(titles) + sum(line.count("=") + line.count("-") for line in text)
