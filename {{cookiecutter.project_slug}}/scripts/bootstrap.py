@@ -127,7 +127,7 @@ def install(locks: list[Path], python: Path) -> None:
     if run([*with_pip, "-r", str(INSTALLER_LOCK)]):
         raise Stop("no package index answered: check the network, or name your mirror in PIP_INDEX_URL.")
     count = sum(lock.read_text(encoding="utf-8").count("==") for lock in locks)
-    say(f"installing {count} packages (the first time this downloads about 300 MB)")
+    say(f"installing {count} packages, from the cache where it holds them")
     uv = [str(python.with_name("uv.exe" if WINDOWS else "uv")), "pip", "sync", "--quiet", "--require-hashes"]
     environment = {**os.environ, **index_of(pip), "UV_NO_CONFIG": "1", "UV_LINK_MODE": link_mode()}
     if run([*uv, "--python", str(python), *map(str, locks)], environment) == 0:
