@@ -39,12 +39,16 @@ class PolicyPrice(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    local: bool = False
-    input: Usd | None = None
-    cached_input: Usd | None = None
-    output: Usd | None = None
-    ceiling_usd_per_call: Usd | None = None
-    why: str = ""
+    local: bool = Field(False, description="It runs on our own machines; nobody charges for its tokens.")
+    input: Usd | None = Field(None, description="USD per million tokens that the model reads.")
+    cached_input: Usd | None = Field(
+        None, description="USD per million of those that come from the provider's cache; without it, `input`."
+    )
+    output: Usd | None = Field(None, description="USD per million tokens that the model writes.")
+    ceiling_usd_per_call: Usd | None = Field(
+        None, description="The price is not known: each call is charged this much."
+    )
+    why: str = Field("", description="Where the price is from; for whoever reads the file.")
 
     @model_validator(mode="after")
     def one_way_of_pricing(self) -> "PolicyPrice":
@@ -57,9 +61,13 @@ class PolicyPrice(BaseModel):
 class CostPolicy(PolicyModel):
     """`policies/cost.yaml`: what a month may cost, and prices that the bundled list lacks or has wrong."""
 
-    monthly_budget_usd: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
-    time_zone: str = "UTC"
-    prices: dict[str, PolicyPrice] = Field(default_factory=dict)
+    monthly_budget_usd: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] = Field(
+        description="What a month may cost, for people to compare with; nothing is stopped at it yet."
+    )
+    time_zone: str = Field("UTC", description="Days of the cost reports begin at midnight here.")
+    prices: dict[str, PolicyPrice] = Field(
+        default_factory=dict, description="By model name; a `*` fits anything, and the longest name that fits wins."
+    )
 
     @field_validator("time_zone")
     @classmethod
