@@ -147,9 +147,7 @@ def _rank(asked: _Asked, read: tuple[_Sentence, ...]) -> Iterable[tuple[_Sentenc
             yield sentence, _score(asked, sentence, held[n], around, total)
 
 
-def _score(
-    asked: _Asked, sentence: _Sentence, held: frozenset[str], around: frozenset[str], total: float
-) -> float:
+def _score(asked: _Asked, sentence: _Sentence, held: frozenset[str], around: frozenset[str], total: float) -> float:
     weights = asked.weights
     score = _COVERAGE * sum(weights[t] for t in held) + _NEIGHBOURS * sum(weights[t] for t in around)
     score = (score + _DENSITY * _density(weights, sentence, held)) / total

@@ -39,18 +39,19 @@ class RetryBudget:
 
 @dataclass
 class Throttle:
-    """Turns calls away here when the provider takes less than half of them: max(0, (asked - 2 * taken) /
-    (asked + 1)).
+    """Turns calls away here when the provider takes less than half of them, and at least `least` were made lately:
+    max(0, (asked - 2 * taken) / (asked + 1)).
     """
 
     window: float = 10.0
+    least: int = 10
     _seen: deque[tuple[float, bool]] = field(default_factory=deque)
     _taken: int = 0
 
     def refuses(self, now: float, chance: float) -> bool:
         self._forget(now)
         asked = len(self._seen)
-        refused = chance < max(0.0, (asked - 2 * self._taken) / (asked + 1))
+        refused = asked >= self.least and chance < max(0.0, (asked - 2 * self._taken) / (asked + 1))
         if refused:
             self._seen.append((now, False))
         return refused
