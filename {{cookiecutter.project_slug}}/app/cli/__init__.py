@@ -1,11 +1,13 @@
 """The operator's door. Every command says what went wrong in one sentence and exits with another number than 0."""
 
+import os
 import sys
 
 import typer
 
 from app.cli import config, costs, database, keys, run, serve, version
-from app.core.errors import Problem, StartRefused
+from app.core.database import problem_of
+from app.core.errors import DatabaseUnavailable, Problem, StartRefused
 
 app = typer.Typer(
     name="app",
@@ -28,8 +30,21 @@ def main() -> None:
         sys.exit(_sentence(error))
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if os.environ.get("APP_LOG_LEVEL", "").upper() == "DEBUG":
+            raise
+        sys.exit(_unexpected(error))
+
+
+def _unexpected(error: Exception) -> str:
+    if problem := problem_of(error):
+        return _sentence(problem)
+    return f"app: an unexpected {type(error).__name__}; run it again with APP_LOG_LEVEL=DEBUG to see where."
 
 
 def _sentence(error: Exception) -> str:
+    if isinstance(error, DatabaseUnavailable):
+        return "app: The database does not answer; start it, or correct DATABASE_URL."
     todo = getattr(error, "what_to_do", None)
-    return f"app: {error}" + (f" {todo}" if todo else "")
+    said = str(error)
+    return f"app: {said}{'' if said.endswith(('.', '?')) else '.'}" + (f" {todo}" if todo else "")

@@ -4,15 +4,19 @@ import sys
 from collections.abc import Callable
 from typing import Annotated
 
+import structlog
 import typer
 import uvicorn
 
 from app.core.database import background
+from app.core.errors import DatabaseUnavailable
 from app.core.schema import verify
 from app.main import create_app
 from app.settings import Settings, load_settings
 from app.wiring import build, database_urls, observe
 from app.worker import work
+
+log = structlog.get_logger(__name__)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -39,7 +43,10 @@ def _run(settings: Settings, api: bool) -> None:
     urls, server = database_urls(settings)
 
     async def main() -> None:
-        await verify(urls.service, settings.root)
+        try:
+            await verify(urls.service, settings.root)
+        except DatabaseUnavailable:
+            log.warning("database_away_at_start", what="it is looked for until it is there; /health/ready tells")
         guard = [server.keep_running()] if server else []
         async with build(settings, urls) as state, background(*guard):
             if not api:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from app.core.errors import Problem
+from app.core.errors import Problem, StartRefused
 
 log = structlog.get_logger(__name__)
 
@@ -31,8 +31,8 @@ class Health:
                 await self.checks[name]()
         except TimeoutError:
             return "does not answer"
-        except Problem as problem:
-            return problem.detail
+        except (Problem, StartRefused) as known:
+            return str(known)
         except Exception as error:
             log.warning("health_check_failed", check=name, exc_info=error)
             return type(error).__name__

@@ -1,6 +1,7 @@
 """Is the database the one this code was written for? Checked at every start; changed only by `app migrate`."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import psycopg
 from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url
 from sqlalchemy import text as sql
 
+from app.core.database import CONNECT_SECONDS, database_problems, metadata
 from app.core.errors import StartRefused
 from app.core.rls import SERVICE_ROLE
 
@@ -120,8 +122,6 @@ def drift(owner_url: str, root: Path) -> list[str]:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    from app.core.database import metadata
-
     with _engine(owner_url).connect() as connection:
         context = MigrationContext.configure(connection, opts={"include_object": ours, "compare_type": True})
         found = compare_metadata(context, metadata)
@@ -138,14 +138,34 @@ def ours(item: Any, name: str | None, kind: str, reflected: bool, compare_to: An
     return not (kind == "index" and reflected and compare_to is None and (name or "").startswith("sx_"))
 
 
+@dataclass
+class SchemaCheck:
+    """A health check: the schema has been found right once since the start."""
+
+    url: str
+    root: Path
+    verified: bool = False
+
+    async def __call__(self) -> None:
+        if not self.verified:
+            await verify(self.url, self.root)
+            self.verified = True
+
+
 async def verify(service_url: str, root: Path) -> None:
     """Errors: StartRefused when the schema is older or newer than the code, pgvector is too old, or the role can
-    bypass row-level security; each says which command helps.
+    bypass row-level security, each with the command that helps; DatabaseUnavailable when nobody answers.
     """
-    async with await psycopg.AsyncConnection.connect(service_url, autocommit=True, connect_timeout=2) as connection:
-        await _verify_role(connection)
-        await _verify_revision(connection, root)
-        await _verify_pgvector(connection)
+    with database_problems():
+        connecting = psycopg.AsyncConnection.connect(service_url, autocommit=True, connect_timeout=CONNECT_SECONDS)
+        async with await connecting as connection:
+            await _verify(connection, root)
+
+
+async def _verify(connection: psycopg.AsyncConnection[Any], root: Path) -> None:
+    await _verify_role(connection)
+    await _verify_revision(connection, root)
+    await _verify_pgvector(connection)
 
 
 async def _one(connection: psycopg.AsyncConnection[Any], query: str) -> Any:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,11 +74,46 @@ class Running:
         return code
 
 
-def start(data: Path, **variables: str) -> Running:
-    """Starts `app run` and waits until it says that it is ready."""
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serving(data: Path, **variables: str) -> Iterator[str]:
+    """`app serve` alone, with what its environment names; the address, once it is alive."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app", "serve"],
+        cwd=ROOT,
+        env=environment(data, APP_PORT=str(port), **variables),
+        stderr=subprocess.DEVNULL,
+    )
+    base = f"http://127.0.0.1:{port}"
+    try:
+        until = time.monotonic() + START_SECONDS
+        while not _alive(base):
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        yield base
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
+def _alive(base: str) -> bool:
+    try:
+        return httpx.get(f"{base}/health/live").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def start(data: Path, **variables: str) -> Running:
+    """Starts `app run` and waits until it says that it is ready."""
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-u", "-m", "app", "run"],
         cwd=ROOT,

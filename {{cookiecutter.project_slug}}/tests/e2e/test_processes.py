@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.conftest import Running, app, start
+from tests.e2e.conftest import Running, app, serving, start
 
 
 def test_an_unknown_setting_stops_every_command_with_one_sentence(tmp_path: Path) -> None:
@@ -80,3 +80,21 @@ def _until(true: object, seconds: float = 20) -> None:
         if time.monotonic() > until:
             pytest.fail("it did not come true in time")
         time.sleep(0.1)
+
+
+def test_a_start_without_a_database_answers_and_says_what_is_missing(tmp_path: Path) -> None:
+    gone = "postgresql://nobody@127.0.0.1:1/none"
+    done = app(tmp_path, "keys", "list", DATABASE_URL=gone)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "app: The database does not answer; start it, or correct DATABASE_URL.\n",
+    )
+    with serving(tmp_path, DATABASE_URL=gone) as base:
+        assert httpx.get(f"{base}/health/live").status_code == 200
+        ready = httpx.get(f"{base}/health/ready")
+        assert ready.status_code == 503
+        assert ready.json()["checks"]["database"] != "ok"
+        began = time.monotonic()
+        refused = httpx.get(f"{base}/v1/keys", headers={"Authorization": f"Bearer sk_{'a' * 12}_{'a' * 32}"})
+        assert time.monotonic() - began < 1.5
+        assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
