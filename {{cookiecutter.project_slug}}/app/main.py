@@ -14,7 +14,9 @@ from app.core.http import BodyLimit, Observed, install_problem_handlers
 from app.core.ownership import OwnershipPolicy
 from app.costs import routes as costs_routes
 from app.identity import routes as identity_routes
+from app.ingestion import routes as ingestion_routes
 from app.releases import routes as releases_routes
+from app.retrieval import routes as retrieval_routes
 from app.safety.domain.policy import SecurityPolicy
 from app.wiring import State
 
@@ -44,7 +46,14 @@ async def metrics() -> Response:
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
-ROUTERS = (releases_routes.router, costs_routes.router, identity_routes.router, system)
+ROUTERS = (
+    ingestion_routes.router,
+    retrieval_routes.router,
+    releases_routes.router,
+    costs_routes.router,
+    identity_routes.router,
+    system,
+)
 """In the order of the map of rooms."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.core.errors import StartRefused
@@ -53,6 +53,28 @@ class Settings(BaseSettings):
 
     worker_concurrency: int = Field(2, ge=1, le=64, description="Jobs one worker runs side by side.")
 
+    embedder: Literal["minilm", "openai", "none"] = Field(
+        "minilm", description="What makes vectors for new indexes: bundled MiniLM, a provider, or none (words alone)."
+    )
+    embedder_next: Literal["minilm", "openai", "none"] | None = Field(
+        None, description="A second embedder to hold, so that a switch to an index made with it fails no request."
+    )
+    embedder_folder: Path | None = Field(
+        None, description="Folder with model.onnx and tokenizer.json, instead of the bundled MiniLM."
+    )
+    embedder_threads: int = Field(1, ge=1, le=64, description="Processor threads of one calculation of minilm.")
+    embedder_url: str = Field(
+        "https://api.openai.com/v1", description="Base URL of an OpenAI-compatible API with /embeddings."
+    )
+    embedder_model: str = Field("text-embedding-3-small", description="The provider's name of the embedding model.")
+    embedder_dimensions: int = Field(
+        1536, ge=8, le=4000, description="Length of the vectors that embedding model gives."
+    )
+    embedder_key: SecretStr | None = Field(None, description="API key of the embedding provider.")
+    text_search: str = Field(
+        "english", description="PostgreSQL text-search configuration of new indexes: english, german, simple, …"
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -63,6 +85,13 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, dotenv_settings
+
+    @field_validator("database_url", "database_owner_url")
+    @classmethod
+    def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must read postgresql://user:password@host:port/database")
+        return value
 
     @model_validator(mode="after")
     def _secrets_outside_development(self) -> Self:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app import __version__
+from app.adapters.embeddings.opening import EmbedderChoice, open_embedder
+from app.adapters.languages import Langid
+from app.adapters.parsers.pool import ParserPool
 from app.adapters.prices import BundledPrices
 from app.core.clock import Clock, SystemClock
 from app.core.database import Database, listen, open_database
@@ -15,14 +18,20 @@ from app.core.jobs import JobSpec
 from app.core.logging import configure_logging
 from app.core.ownership import OwnershipPolicy
 from app.core.policies import Policies, PolicyModel, load_policies
+from app.core.schema import SchemaCheck
 from app.core.slo import SloPolicy
 from app.core.telemetry import configure_tracing, shutdown_tracing
 from app.costs.domain import CostPolicy, PricedModel
 from app.costs.service import Costs, make_price_table
 from app.identity.service import Identity
 from app.ingestion.domain.policy import DataPolicy
-from app.releases.domain import INDEX_SWITCHED, IndexPin, Ingredients, ModelStep
+from app.ingestion.jobs import job_specs as ingestion_jobs
+from app.ingestion.service import Ingestion
+from app.ingestion.service.parts import Parts as IngestionParts
+from app.releases.domain import INDEX_SWITCHED, Ingredients, ModelStep
 from app.releases.service import Releases, read_code, read_prompts
+from app.retrieval.ports import Embedder
+from app.retrieval.service import Retrieval, make_retrieval
 from app.safety.domain.policy import SecurityPolicy
 from app.settings import Settings
 
@@ -48,6 +57,8 @@ class State:
     identity: Identity
     costs: Costs
     releases: Releases
+    retrieval: Retrieval
+    ingestion: Ingestion
 
     @property
     def provided(self) -> dict[type, object]:
@@ -60,17 +71,24 @@ class State:
             self.identity,
             self.costs,
             self.releases,
+            self.retrieval,
+            self.ingestion,
         )
         return {type(thing): thing for thing in things}
 
     @property
     def jobs(self) -> list[JobSpec]:
         """What a worker can run."""
-        return []
+        return ingestion_jobs(self.ingestion)
 
     def background(self) -> list[Awaitable[None]]:
         """What runs beside the requests of a process, until it ends."""
-        return [listen(self.database, INDEX_SWITCHED, self.releases.follow)]
+
+        async def switched(payload: str) -> None:
+            await self.retrieval.follow(payload)
+            await self.releases.follow(payload)
+
+        return [listen(self.database, INDEX_SWITCHED, switched)]
 
 
 def policies_of(settings: Settings) -> Policies:
@@ -99,26 +117,51 @@ def observe(settings: Settings) -> None:
     )
 
 
-class _NoIndex:
-    async def live_index(self) -> IndexPin:
-        return IndexPin()
+def _embedders(settings: Settings) -> list[Embedder]:
+    choice = EmbedderChoice(
+        folder=settings.embedder_folder,
+        threads=settings.embedder_threads,
+        url=settings.embedder_url,
+        model=settings.embedder_model,
+        dimensions=settings.embedder_dimensions,
+        key=settings.embedder_key,
+    )
+    kinds = dict.fromkeys(kind for kind in (settings.embedder, settings.embedder_next) if kind)
+    return [open_embedder(kind, choice) for kind in kinds]
 
 
-def _costs(policies: Policies, database: Database, clock: Clock) -> Costs:
+def _costs(policies: Policies, embedders: list[Embedder], database: Database, clock: Clock) -> Costs:
     policy = policies.get(CostPolicy)
-    models = [PricedModel("extractive", "local")]
+    vectors = [PricedModel(each.model, each.provider, "embedding") for each in embedders if each.dimensions]
+    models = [PricedModel("extractive", "local"), *vectors]
     return Costs(policy, make_price_table(policy, models, BundledPrices(), clock), database, clock)
 
 
-def _ingredients(settings: Settings, policies: Policies, costs: Costs) -> Ingredients:
+def _ingredients(settings: Settings, policies: Policies, costs: Costs, retrieval: Retrieval) -> Ingredients:
     return Ingredients(
         code=read_code(Path(__file__).parent, __version__),
         prompts=read_prompts(settings.root / "prompts"),
         chain=(ModelStep(provider="local", model="extractive"),),
-        retrieval={},
+        retrieval=retrieval.params.manifest(),
         policies=policies.contents,
         prices=costs.table.canonical,
         settings={"deadline_seconds": policies.get(SloPolicy).deadline_seconds},
+    )
+
+
+def _ingestion(
+    policies: Policies, database: Database, clock: Clock, retrieval: Retrieval, parser: ParserPool
+) -> Ingestion:
+    return Ingestion(
+        IngestionParts(
+            database=database,
+            retrieval=retrieval,
+            parser=parser,
+            languages=Langid(),
+            data=policies.get(DataPolicy),
+            security=policies.get(SecurityPolicy),
+            clock=clock,
+        )
     )
 
 
@@ -128,8 +171,11 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
     policies = policies_of(settings)
     clock = clock or SystemClock()
     database = await open_database(urls.service, settings.database_pool)
-    costs = _costs(policies, database, clock)
-    releases = Releases(_ingredients(settings, policies, costs), database, _NoIndex(), clock)
+    embedders = _embedders(settings)
+    costs = _costs(policies, embedders, database, clock)
+    retrieval = make_retrieval(database, clock, costs, embedders, settings.text_search)
+    releases = Releases(_ingredients(settings, policies, costs, retrieval), database, retrieval, clock)
+    parser = ParserPool(processes=settings.worker_concurrency)
     try:
         yield State(
             settings=settings,
@@ -137,11 +183,17 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
             clock=clock,
             database=database,
             urls=urls,
-            health=Health({"database": database.ping, "release": releases.ready}),
-            identity=Identity(database, clock, settings.pepper(), requests_per_minute=60_000),
+            health=Health({"database": database.ping, "schema": SchemaCheck(urls.service, settings.root), "index": retrieval.ready, "release": releases.ready}),
+            identity=Identity(
+                database, clock, settings.pepper(), policies.get(SecurityPolicy).limits.requests_per_minute_per_key
+            ),
             costs=costs,
             releases=releases,
+            retrieval=retrieval,
+            ingestion=_ingestion(policies, database, clock, retrieval, parser),
         )
     finally:
+        await parser.close()
+        await retrieval.close()
         await database.close()
         shutdown_tracing()

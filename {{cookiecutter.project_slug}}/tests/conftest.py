@@ -39,7 +39,7 @@ def database_urls() -> Iterator[Urls]:
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return Settings(root=ROOT, data_dir=tmp_path_factory.mktemp("data"), _env_file=None)
+    return Settings(root=ROOT, data_dir=tmp_path_factory.mktemp("data"), embedder="none", _env_file=None)
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -1,0 +1,24 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.core.clock import Deadline
+from app.retrieval.ports import Embedded
+
+
+@dataclass(frozen=True)
+class NoEmbedder:
+    """Search by words alone: no vectors, no cost, no memory."""
+
+    name: str = "none"
+    model: str = "none"
+    provider: str = "local"
+    dimensions: int = 0
+
+    async def embed_query(self, text: str, deadline: Deadline) -> Embedded:
+        return Embedded((), 0)
+
+    async def embed_passages(self, texts: Sequence[str]) -> Embedded:
+        return Embedded((), 0)
+
+    async def close(self) -> None:
+        return None

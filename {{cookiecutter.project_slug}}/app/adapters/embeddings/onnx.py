@@ -1,0 +1,139 @@
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+
+from app.adapters.embeddings.weights import Weights
+from app.core.clock import Deadline
+from app.core.errors import OutOfTime, StartRefused
+from app.core.telemetry import span
+from app.retrieval.domain import EmbeddingFailed, Vector
+from app.retrieval.ports import Embedded
+
+LONGEST = 256
+BATCH_TOKENS = 2048
+
+
+@dataclass(frozen=True)
+class OnnxEmbedder:
+    """A sentence embedder on the processor of this machine: mean of the last layer, length one.
+
+    Texts are cut at 256 tokens. Work runs in `threads` of its own, so the event loop never waits for a matrix.
+    """
+
+    session: Any
+    tokenizer: Tokenizer
+    pool: ThreadPoolExecutor
+    name: str
+    model: str
+    dimensions: int
+    provider: str = "local"
+
+    async def embed_query(self, text: str, deadline: Deadline) -> Embedded:
+        with span("embed", embedder=self.model):
+            try:
+                async with asyncio.timeout(deadline.remaining()):
+                    return await self._run([text])
+            except TimeoutError as error:
+                raise OutOfTime("The question was not embedded in time.") from error
+
+    async def embed_passages(self, texts: Sequence[str]) -> Embedded:
+        with span("embed", embedder=self.model, texts=len(texts)):
+            return await self._run(list(texts))
+
+    async def close(self) -> None:
+        self.pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, texts: list[str]) -> Embedded:
+        if not texts:
+            return Embedded((), 0)
+        loop = asyncio.get_running_loop()
+        encodings = await loop.run_in_executor(self.pool, self.tokenizer.encode_batch, texts)
+        vectors: list[Vector | None] = [None] * len(texts)
+        # One job a batch, so that a question does not wait for the whole document before it in the queue.
+        for batch in batches([len(encoding.ids) for encoding in encodings]):
+            found = await loop.run_in_executor(self.pool, self._embed, [encodings[i] for i in batch])
+            for place, vector in zip(batch, found, strict=True):
+                vectors[place] = vector
+        tokens = sum(len(encoding.ids) for encoding in encodings)
+        return Embedded(tuple(vector for vector in vectors if vector is not None), tokens)
+
+    def _embed(self, encodings: list[Encoding]) -> list[Vector]:
+        mask = _padded([encoding.attention_mask for encoding in encodings])
+        inputs = {
+            "input_ids": _padded([encoding.ids for encoding in encodings]),
+            "attention_mask": mask,
+            "token_type_ids": np.zeros_like(mask),
+        }
+        wanted = {entry.name for entry in self.session.get_inputs()}
+        states = self.session.run(None, {name: array for name, array in inputs.items() if name in wanted})[0]
+        return pooled(states, mask)
+
+
+def batches(lengths: Sequence[int]) -> list[list[int]]:
+    """Places grouped by like length, at most BATCH_TOKENS with their padding, so that little work is padding."""
+    groups: list[list[int]] = []
+    for place in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
+        if groups and (len(groups[-1]) + 1) * lengths[groups[-1][0]] <= BATCH_TOKENS:
+            groups[-1].append(place)
+        else:
+            groups.append([place])
+    return groups
+
+
+def pooled(states: NDArray[np.float32], mask: NDArray[np.int64]) -> list[Vector]:
+    """Mean over the tokens that are not padding, of length one. Errors: EmbeddingFailed when it is not a number."""
+    weights = mask[:, :, None].astype(np.float32)
+    means = (states * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1)
+    lengths = np.linalg.norm(means, axis=1, keepdims=True)
+    if not np.isfinite(means).all() or not lengths.all():
+        raise EmbeddingFailed("The embedder's numbers are not numbers.", reason="not_a_number")
+    return [Vector(row.tobytes()) for row in (means / lengths).astype(">f2")]
+
+
+def _padded(rows: list[list[int]]) -> NDArray[np.int64]:
+    array = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
+    for number, row in enumerate(rows):
+        array[number, : len(row)] = row
+    return array
+
+
+def open_onnx(weights: Weights, threads: int, concurrency: int = 2) -> OnnxEmbedder:
+    """threads: of one calculation; concurrency: calculations side by side. Errors: StartRefused."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 3
+    # Waiting threads sleep: spinning ones would take the processor from the database beside them.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = onnxruntime.InferenceSession(weights.onnx, options, providers=["CPUExecutionProvider"])
+        tokenizer = Tokenizer.from_buffer(weights.tokenizer)
+    except Exception as error:
+        raise StartRefused(
+            f"The embedder {weights.model} cannot be loaded ({type(error).__name__}: {error})."
+        ) from error
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(LONGEST)
+    return OnnxEmbedder(
+        session=session,
+        tokenizer=tokenizer,
+        pool=ThreadPoolExecutor(concurrency, thread_name_prefix="embed"),
+        name=f"{weights.model}@{weights.digest[:12]}",
+        model=weights.model,
+        dimensions=_dimensions(session, weights.model),
+    )
+
+
+def _dimensions(session: Any, model: str) -> int:
+    shape = session.get_outputs()[0].shape
+    if len(shape) != 3 or not isinstance(shape[2], int):
+        raise StartRefused(
+            f"The embedder {model} gives {shape}, and (batch, tokens, dimensions), the last layer, is needed."
+        )
+    return shape[2]

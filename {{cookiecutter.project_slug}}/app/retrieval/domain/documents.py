@@ -1,0 +1,58 @@
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid5
+
+from app.retrieval.domain.chunking import Chunk, Heading
+from app.retrieval.domain.vectors import Vector
+
+
+@dataclass(frozen=True, slots=True)
+class PublishRequest:
+    """A document as it should be found from now on.
+
+    document_version: grows with each new content of the document; an older one never replaces a newer one.
+    access_groups: who may read it; empty means everybody of the tenant. text: as parsed, offsets count in it.
+    """
+
+    document_id: UUID
+    tenant_id: UUID
+    document_version: int
+    title: str
+    source: str
+    uri: str
+    text: str
+    headings: Sequence[Heading] = ()
+    access_groups: Sequence[str] = ()
+
+    @property
+    def groups(self) -> list[str]:
+        return sorted(set(self.access_groups))
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedChunk:
+    chunk: Chunk
+    vector: Vector | None
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedDocument:
+    """A document cut and embedded for each index that is kept up to date, by the index's number."""
+
+    request: PublishRequest
+    by_index: Mapping[int, Sequence[PreparedChunk]]
+    embedded_tokens: Mapping[str, int]
+
+    @property
+    def chunks(self) -> int:
+        return max((len(chunks) for chunks in self.by_index.values()), default=0)
+
+
+def indexed_text(chunk: Chunk) -> str:
+    """What is searched: the headings above a passage are part of what it is about."""
+    return f"{' > '.join(chunk.headings)}\n{chunk.text}" if chunk.headings else chunk.text
+
+
+def chunk_id(document_id: UUID, document_version: int, index_number: int, ordinal: int) -> UUID:
+    """The same chunk has the same id however often it is published."""
+    return uuid5(document_id, f"{index_number}/{document_version}/{ordinal}")

@@ -1,0 +1,84 @@
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from app.retrieval.domain.chunking import CHUNKER_VERSION, ChunkerParams
+from app.retrieval.domain.problems import EmbedderMismatch
+
+IndexStatus = Literal["building", "ready", "live", "retired"]
+
+KEPT: tuple[IndexStatus, ...] = ("live", "ready", "building")
+"""A publish goes to all of these, so that a switch, or a switch back, is to a current index."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchParams:
+    """How results are chosen. Part of a release: the same values give the same order.
+
+    dense_weight: share of the vector score in the mixture; .3 to .5 were within .006 nDCG of each other.
+    budget: chunks looked at per question through its rarest terms; 800 kept 98 % of the same top ten at 10k chunks.
+    exact_chunks: up to so many readable chunks each of them is scored. exact_vectors: the same for vectors, where an
+    approximate index exists; above, that index is used.
+    """
+
+    dense_weight: float = 0.5
+    budget: int = 800
+    exact_chunks: int = 3000
+    exact_vectors: int = 20_000
+
+    def manifest(self) -> dict[str, int | float]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What pins an index: two indexes with the same fingerprint hold the same chunks of the same documents.
+
+    mean_length: terms in a chunk of middling length, against which BM25 calls a chunk long. Fixed per index, so that
+    a score never changes because other documents came.
+    """
+
+    embedder: str
+    dimensions: int
+    chunker: str = CHUNKER_VERSION
+    chunker_params: Mapping[str, int] = field(default_factory=lambda: asdict(ChunkerParams()))
+    text_search: str = "english"
+    mean_length: float = 90.0
+
+    @property
+    def params(self) -> ChunkerParams:
+        return ChunkerParams(**self.chunker_params)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRow:
+    number: int
+    id: UUID
+    status: IndexStatus
+    fingerprint: Fingerprint
+    created_at: datetime
+    ready_at: datetime | None = None
+
+    @property
+    def dense(self) -> bool:
+        return self.fingerprint.dimensions > 0
+
+    def check_embedder(self, configured: Mapping[str, Any]) -> None:
+        """Errors: EmbedderMismatch when none of the process's embedders is the one this index was made with."""
+        wanted = self.fingerprint.embedder
+        if wanted not in configured:
+            raise EmbedderMismatch(
+                f"Index {self.number} was made with the embedder {wanted}, "
+                f"and this process is set to {' and '.join(configured) or 'none'}.",
+                action=f"Set APP_EMBEDDER (or APP_EMBEDDER_NEXT) to {wanted.split('@')[0]}, "
+                "or make an index for the new one with 'app index build' and go over to it with 'app index switch'.",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    from_number: int | None
+    to_number: int
+    switched_at: datetime

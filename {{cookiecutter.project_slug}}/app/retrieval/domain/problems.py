@@ -1,0 +1,53 @@
+from app.core.errors import BadGateway, Conflict, Invalid, NotFound, Unavailable
+
+
+class NoLiveIndex(Unavailable):
+    code, title = "no_live_index", "There is no index to search"
+    action = "Start the service once, or run 'app index build' and 'app index switch'."
+
+
+class EmbedderMismatch(Unavailable):
+    code, title = "embedder_mismatch", "The index was made with another embedder"
+
+
+class EmbeddingFailed(BadGateway):
+    """`reason` in the problem: refused, malformed, wrong_count, wrong_dimensions, not_a_number or unreachable."""
+
+    code, title = "embedding_failed", "The embedding provider gave no usable vectors"
+    action = "Nothing was changed. Check the provider and the model's name, then try again."
+
+
+class StaleDocument(Conflict):
+    code, title = "stale_document", "A newer version of the document is already there"
+
+
+class IndexMissing(NotFound):
+    code, title = "index_missing", "No such index"
+    action = "'app index list' shows the indexes there are."
+
+
+class IndexNotReady(Conflict):
+    code, title = "index_not_ready", "This index cannot be switched to"
+
+
+class IndexBehind(Conflict):
+    code, title = "index_behind", "The index does not hold every document"
+
+
+class NoEarlierIndex(Conflict):
+    code, title = "no_earlier_index", "There was no index before this one"
+
+
+class UnknownTextSearch(Invalid):
+    code, title = "unknown_text_search", "The database has no such text-search configuration"
+    action = "'select cfgname from pg_ts_config' in the database lists them."
+
+
+class ChunkerMismatch(Unavailable):
+    code, title = "chunker_mismatch", "The index was cut by another chunker"
+    action = "Make a new index with 'app index build' and go over to it with 'app index switch'."
+
+
+class VerificationFailed(Conflict):
+    code, title = "verification_failed", "The new index does not find its own chunks"
+    action = "The live index was not touched. See the log, then run 'app index build' again."

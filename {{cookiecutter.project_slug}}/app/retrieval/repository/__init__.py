@@ -1,0 +1,3 @@
+from app.retrieval.repository import binary
+
+binary.register()

@@ -1,0 +1,236 @@
+"""What a publish writes. Everything here runs in the caller's transaction, under the tenant's corpus lock."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy import text as sql
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.retrieval.domain import IndexRow, PreparedChunk, PublishRequest, chunk_id, indexed_text
+from app.retrieval.tables import chunk_terms, chunk_vectors, chunks, corpora, indexed_documents
+
+CHUNK_TABLES = (chunks, chunk_terms, chunk_vectors)
+
+ADD_TERMS = sql(
+    """
+    insert into chunk_terms (chunk_id, tenant_id, index_number, document_id, appeared, access_groups, keys, weights)
+    select :id, :tenant, :index, :document, :version, nullif(cast(:groups as text[]), '{}'),
+           terms.keys || retrieval_readers(cast(:groups as text[]), seed), terms.weights
+    from retrieval_seed(:tenant, :index) seed,
+         retrieval_bm25(cast(:config as regconfig), seed, :text, cast(:mean_length as real)) terms
+    """
+)
+ADD_VECTOR = sql(
+    """
+    insert into chunk_vectors (chunk_id, tenant_id, index_number, document_id, appeared, access_groups, embedding)
+    values (:id, :tenant, :index, :document, :version, nullif(cast(:groups as text[]), '{}'),
+            cast(:vector as halfvec))
+    """
+)
+COUNT_TERMS = sql(
+    """
+    insert into term_stats as s (tenant_id, index_number, key, count, versions, counts)
+    select :tenant, :index, key, change, array[cast(:version as int)], array[retrieval_step(cast(change as int))]
+    from (
+        select key, sum(case when t.appeared = :version and t.gone is null then 1 else -1 end) as change
+        from chunk_terms t, unnest(t.keys) key
+        where t.tenant_id = :tenant and t.index_number = :index and t.document_id = :document and key > 0
+          and ((t.appeared = :version) <> (t.gone is not distinct from :version))
+        group by key
+    ) changes
+    where change <> 0 order by key
+    on conflict (tenant_id, index_number, key) do update set
+        count = s.count + excluded.count,
+        versions = retrieval_log_versions(s.versions, s.counts, :version, retrieval_step(s.count + excluded.count)),
+        counts = retrieval_log_counts(s.versions, s.counts, :version, retrieval_step(s.count + excluded.count))
+    """
+)
+COUNT_CHUNKS = sql(
+    """
+    insert into corpus_versions as v (tenant_id, index_number, version, chunks)
+    values (:tenant, :index, :version, :change + coalesce((
+        select o.chunks from corpus_versions o where o.tenant_id = :tenant and o.index_number = :index
+        order by o.version desc limit 1), 0))
+    on conflict (tenant_id, index_number, version) do update set chunks = v.chunks + :change
+    """
+)
+COUNT_READERS = sql(
+    """
+    insert into access_counts as a (tenant_id, index_number, access_groups, chunks)
+    values (:tenant, :index, cast(:groups as text[]), :change)
+    on conflict (tenant_id, index_number, access_groups) do update set chunks = a.chunks + excluded.chunks
+    """
+)
+REGROUP_TERMS = sql(
+    """
+    update chunk_terms t set access_groups = nullif(cast(:groups as text[]), '{}'),
+        keys = (select array_agg(key) from unnest(t.keys) key where key > 0)
+               || retrieval_readers(cast(:groups as text[]), retrieval_seed(t.tenant_id, t.index_number))
+    where t.tenant_id = :tenant and t.document_id = :document
+    """
+)
+
+
+async def lock_corpus(connection: AsyncConnection, tenant_id: UUID) -> int:
+    """One publish of a tenant at a time, until the end of the transaction. Returns the newest corpus version."""
+    await connection.execute(insert(corpora).values(tenant_id=tenant_id, version=0).on_conflict_do_nothing())
+    query = select(corpora.c.version).where(corpora.c.tenant_id == tenant_id).with_for_update()
+    version: int = (await connection.execute(query)).scalar_one()
+    return version
+
+
+async def grow_corpus(connection: AsyncConnection, tenant_id: UUID, version: int) -> None:
+    await connection.execute(update(corpora).where(corpora.c.tenant_id == tenant_id).values(version=version))
+
+
+async def stored_document(connection: AsyncConnection, tenant_id: UUID, document_id: UUID) -> Any:
+    """version, access_groups, withdrawn; None when it was never published."""
+    table = indexed_documents.c
+    query = select(table.version, table.access_groups, table.withdrawn)
+    where = (table.tenant_id == tenant_id, table.document_id == document_id)
+    return (await connection.execute(query.where(*where))).one_or_none()
+
+
+async def store_document(connection: AsyncConnection, request: PublishRequest) -> None:
+    values = {
+        "version": request.document_version,
+        "title": request.title,
+        "source": request.source,
+        "uri": request.uri,
+        "access_groups": request.groups,
+        "withdrawn": False,
+        # PostgreSQL keeps no NUL in text; a space keeps every offset where it is.
+        "text": request.text.replace("\0", " "),
+        "headings": [[h.level, h.title, h.start] for h in request.headings],
+    }
+    row = insert(indexed_documents).values(document_id=request.document_id, tenant_id=request.tenant_id, **values)
+    await connection.execute(row.on_conflict_do_update(index_elements=["document_id"], set_=values))
+
+
+async def add_chunks(
+    connection: AsyncConnection,
+    index: IndexRow,
+    request: PublishRequest,
+    prepared: Sequence[PreparedChunk],
+    version: int,
+) -> None:
+    if not prepared:
+        return
+    rows = list(_rows(index, request, prepared, version))
+    await connection.execute(ADD_CHUNK, rows)
+    await connection.execute(ADD_TERMS, rows)
+    if index.dense:
+        await connection.execute(ADD_VECTOR, rows)
+
+
+ADD_CHUNK = sql(
+    """
+    insert into chunks (id, tenant_id, index_number, document_id, appeared, document_version, ordinal, start_at, end_at,
+                        headings, text)
+    values (:id, :tenant, :index, :document, :version, :document_version, :ordinal, :start, :end,
+            cast(:headings as text[]), :passage)
+    """
+)
+
+
+def _rows(
+    index: IndexRow, request: PublishRequest, prepared: Sequence[PreparedChunk], version: int
+) -> Iterable[dict[str, Any]]:
+    for part in prepared:
+        chunk = part.chunk
+        yield {
+            "id": chunk_id(request.document_id, request.document_version, index.number, chunk.ordinal),
+            "tenant": request.tenant_id,
+            "index": index.number,
+            "document": request.document_id,
+            "document_version": request.document_version,
+            "version": version,
+            "ordinal": chunk.ordinal,
+            "start": chunk.start,
+            "end": chunk.end,
+            "headings": [title.replace("\0", " ") for title in chunk.headings],
+            "passage": chunk.text.replace("\0", " "),
+            "groups": request.groups,
+            "config": index.fingerprint.text_search,
+            "mean_length": index.fingerprint.mean_length,
+            "text": indexed_text(chunk).replace("\0", " "),
+            "vector": part.vector,
+        }
+
+
+async def remove_chunks(
+    connection: AsyncConnection, tenant_id: UUID, document_id: UUID, version: int, index: int
+) -> int:
+    """The document's chunks end with `version`; earlier versions still have them. Returns how many."""
+    removed = 0
+    for table in CHUNK_TABLES:
+        where = (
+            table.c.tenant_id == tenant_id,
+            table.c.document_id == document_id,
+            table.c.index_number == index,
+            table.c.gone.is_(None),
+        )
+        result = await connection.execute(update(table).where(*where).values(gone=version))
+        removed = result.rowcount if table is chunks else removed
+    return removed
+
+
+async def count(
+    connection: AsyncConnection,
+    tenant_id: UUID,
+    document_id: UUID,
+    index: int,
+    version: int,
+    changes: Iterable[tuple[Sequence[str], int]],
+) -> None:
+    """Brings the statistics to `version` after chunks came or went. changes: chunks more or fewer by readers."""
+    scope = {"tenant": tenant_id, "index": index, "version": version}
+    pairs = [(groups, change) for groups, change in changes if change]
+    await connection.execute(COUNT_TERMS, scope | {"document": document_id})
+    await connection.execute(COUNT_CHUNKS, scope | {"change": sum(change for _, change in pairs)})
+    await count_readers(connection, tenant_id, index, pairs)
+
+
+async def count_readers(
+    connection: AsyncConnection, tenant_id: UUID, index: int, changes: Iterable[tuple[Sequence[str], int]]
+) -> None:
+    for groups, change in changes:
+        values = {"tenant": tenant_id, "index": index, "groups": list(groups), "change": change}
+        await connection.execute(COUNT_READERS, values)
+
+
+async def indexes_holding(connection: AsyncConnection, tenant_id: UUID, document_id: UUID) -> dict[int, int]:
+    """How many chunks of the newest version each index has of a document; indexes with only old ones have 0."""
+    query = (
+        select(chunks.c.index_number, func.count().filter(chunks.c.gone.is_(None)))
+        .where(chunks.c.tenant_id == tenant_id, chunks.c.document_id == document_id)
+        .group_by(chunks.c.index_number)
+        .order_by(chunks.c.index_number)
+    )
+    return {row[0]: row[1] for row in await connection.execute(query)}
+
+
+async def erase_document(connection: AsyncConnection, tenant_id: UUID, document_id: UUID) -> None:
+    """Takes the document out of every index and every corpus version; a mark stays, so that it cannot come back by
+    a late publish."""
+    for table in CHUNK_TABLES:
+        await connection.execute(
+            delete(table).where(table.c.tenant_id == tenant_id, table.c.document_id == document_id)
+        )
+    where = (indexed_documents.c.tenant_id == tenant_id, indexed_documents.c.document_id == document_id)
+    await connection.execute(
+        update(indexed_documents).where(*where).values(withdrawn=True, text="", headings=[], title="")
+    )
+
+
+async def regroup(connection: AsyncConnection, tenant_id: UUID, document_id: UUID, groups: Sequence[str]) -> None:
+    where = (indexed_documents.c.tenant_id == tenant_id, indexed_documents.c.document_id == document_id)
+    await connection.execute(update(indexed_documents).where(*where).values(access_groups=list(groups)))
+    await connection.execute(REGROUP_TERMS, {"tenant": tenant_id, "document": document_id, "groups": list(groups)})
+    vectors = update(chunk_vectors).where(
+        chunk_vectors.c.tenant_id == tenant_id, chunk_vectors.c.document_id == document_id
+    )
+    await connection.execute(vectors.values(access_groups=list(groups) or None))

@@ -1,0 +1,89 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection, AsyncCursor
+
+from app.core.database import Database
+from app.retrieval.domain import IndexRow, Passage, SearchParams, Vector
+
+# The version is looked up in the same statement, so that a search is one round trip and one snapshot. What is served is
+# read under row-level security and checked against the document's own row, whatever the search found.
+SEARCH = b"""
+select corpus.version, f.top_bm25, f.top_dense, c.id, c.document_id, d.title, d.source, d.uri, c.headings, c.text,
+       c.start_at, c.end_at, f.score, f.bm25, f.dense, c.document_version, f.possible_bm25
+from (
+    select coalesce(%s::int, (select version from corpora where tenant_id = %s), 0) as version
+) corpus
+left join (
+    retrieval_search(%s::int, corpus.version, %s::regconfig, %s::text, %s::halfvec, %s::text[], %s::int, %s::real,
+                     %s::int, %s::int, %s::int) f
+    join chunks c on c.id = f.chunk_id
+    join indexed_documents d on d.document_id = c.document_id and not d.withdrawn
+        and (d.access_groups = '{}' or d.access_groups && %s::text[])
+) on true
+order by f.score desc, c.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    tenant_id: UUID
+    index: IndexRow
+    text: str
+    vector: Vector | None
+    groups: Sequence[str]
+    limit: int
+    params: SearchParams
+    corpus_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    corpus_version: int
+    top_bm25: float
+    top_dense: float | None
+    possible_bm25: float
+    passages: tuple[Passage, ...]
+
+
+async def run(connection: AsyncConnection[Any], question: Question) -> AsyncCursor[Any]:
+    """Sends the search; its cursor can be read once the pipeline was flushed."""
+    groups, params = list(question.groups), question.params
+    return await connection.execute(
+        SEARCH,
+        (
+            question.corpus_version,
+            question.tenant_id,
+            question.index.number,
+            question.index.fingerprint.text_search,
+            question.text,
+            question.vector,
+            groups,
+            question.limit,
+            params.dense_weight,
+            params.budget,
+            params.exact_chunks,
+            params.exact_vectors,
+            groups,
+        ),
+        prepare=True,
+        binary=True,
+    )
+
+
+async def search(database: Database, question: Question) -> Found:
+    async with database.pipeline(question.tenant_id) as connection:
+        cursor = await run(connection, question)
+    return found(await cursor.fetchall())
+
+
+def _passage(*columns: Any) -> Passage:
+    return Passage(*columns[:5], tuple(columns[5]), *columns[6:])
+
+
+def found(rows: Sequence[Sequence[Any]]) -> Found:
+    version, top_bm25, top_dense = rows[0][:3]
+    passages = tuple(_passage(*row[3:-1]) for row in rows if row[3] is not None)
+    return Found(version, top_bm25 or 0.0, top_dense, rows[0][-1] or 0.0, passages)

@@ -1,0 +1,73 @@
+from dataclasses import asdict
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from app.core.clock import Deadline
+from app.core.http import provided
+from app.identity.domain import Principal
+from app.identity.service import require
+from app.retrieval.domain import Evidence
+from app.retrieval.schemas import IndexList, IndexShown, SearchReply, SearchRequest
+from app.retrieval.service import Retrieval
+
+SEARCH_SECONDS = 10.0
+
+router = APIRouter(tags=["search"])
+
+Retrievals = Annotated[Retrieval, provided(Retrieval)]
+
+
+@router.post("/v1/search", response_model=SearchReply)
+async def search(
+    body: SearchRequest, caller: Annotated[Principal, require("search:read")], retrieval: Retrievals
+) -> Response:
+    """The passages that answer a question best, among the documents the caller may read."""
+    evidence = await retrieval.search(
+        caller,
+        body.query,
+        limit=body.limit,
+        deadline=Deadline.after(SEARCH_SECONDS, retrieval.clock),
+        corpus_version=body.corpus_version,
+        charge=True,
+    )
+    return Response(orjson.dumps(_shown(evidence)), media_type="application/json")
+
+
+def _shown(evidence: Evidence) -> dict[str, object]:
+    return {
+        "passages": [asdict(passage) for passage in evidence.passages],
+        "index": evidence.index_number,
+        "index_id": evidence.index_id,
+        "corpus_version": evidence.corpus_version,
+        "degraded": evidence.degraded,
+        "timings_ms": {step: round(spent, 3) for step, spent in evidence.timings.items()},
+    }
+
+
+@router.get("/v1/indexes")
+async def list_indexes(
+    caller: Annotated[Principal, require("index:manage")], retrieval: Retrievals
+) -> IndexList:
+    """Every index, with what the caller's tenant has in it."""
+    rows = await retrieval.list_indexes(caller.tenant_id)
+    return IndexList(
+        items=[
+            IndexShown(
+                number=row.number,
+                id=row.id,
+                status=row.status,
+                embedder=row.fingerprint.embedder,
+                dimensions=row.fingerprint.dimensions,
+                chunker=row.fingerprint.chunker,
+                text_search=row.fingerprint.text_search,
+                documents=documents,
+                chunks=chunks,
+                created_at=row.created_at,
+                ready_at=row.ready_at,
+            )
+            for row, documents, chunks in rows
+        ]
+    )

@@ -1,0 +1,55 @@
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+
+class SearchRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    query: Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S")]
+    limit: int = Field(10, ge=1, le=50, description="Most passages to return.")
+    corpus_version: int | None = Field(None, ge=0, le=2**31 - 1, description="Search the documents as they were then.")
+
+
+class PassageShown(BaseModel):
+    chunk_id: UUID
+    document_id: UUID
+    title: str
+    source: str
+    uri: str
+    version: int
+    headings: list[str]
+    text: str
+    start: int
+    end: int
+    score: float
+    bm25: float
+    dense: float | None
+
+
+class SearchReply(BaseModel):
+    passages: list[PassageShown]
+    index: int
+    index_id: UUID
+    corpus_version: int
+    degraded: str | None
+    timings_ms: dict[str, float]
+
+
+class IndexShown(BaseModel):
+    number: int
+    id: UUID
+    status: str
+    embedder: str
+    dimensions: int
+    chunker: str
+    text_search: str
+    documents: int
+    chunks: int
+    created_at: AwareDatetime
+    ready_at: AwareDatetime | None
+
+
+class IndexList(BaseModel):
+    items: list[IndexShown]

@@ -1,0 +1,3 @@
+from app.retrieval.service.retrieval import Retrieval, make_retrieval
+
+__all__ = ["Retrieval", "make_retrieval"]

@@ -1,0 +1,100 @@
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.core.clock import Deadline
+from app.core.errors import OutOfTime
+from app.core.telemetry import counter
+from app.retrieval.domain import (
+    CHUNKER_VERSION,
+    Chunk,
+    ChunkerMismatch,
+    EmbeddingFailed,
+    IndexRow,
+    PreparedChunk,
+    PublishRequest,
+    SearchUsage,
+    Vector,
+    chunk,
+    indexed_text,
+)
+from app.retrieval.ports import Embedded, Embedder
+
+REMEMBERED = 4096
+
+_degraded = counter("app_search_degraded_total", "Searches by words alone because vectors were not to be had.", ["why"])
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionVector:
+    vector: Vector | None
+    usage: SearchUsage | None = None
+    degraded: str | None = None
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Vectors of questions. The same question is embedded once while it is remembered."""
+
+    embedders: Mapping[str, Embedder]
+    remembered: OrderedDict[tuple[str, str], Vector] = field(default_factory=OrderedDict)
+
+    async def vector(self, index: IndexRow, text: str, deadline: Deadline) -> QuestionVector:
+        """The question's vector for `index`; without one, and why, when the embedder fails or has no time.
+
+        Errors: EmbedderMismatch.
+        """
+        index.check_embedder(self.embedders)
+        if not index.dense or not text.strip():
+            return QuestionVector(None)
+        embedder = self.embedders[index.fingerprint.embedder]
+        if known := self._recall(embedder.name, text):
+            return QuestionVector(known, SearchUsage(embedder.model, 0))
+        try:
+            embedded = await embedder.embed_query(text, deadline)
+        except (EmbeddingFailed, OutOfTime) as error:
+            _degraded.labels(error.code).inc()
+            return QuestionVector(None, degraded=error.code)
+        vector = embedded.vectors[0]
+        self._remember(embedder.name, text, vector)
+        return QuestionVector(vector, SearchUsage(embedder.model, embedded.tokens))
+
+    def _recall(self, name: str, text: str) -> Vector | None:
+        if vector := self.remembered.get((name, text)):
+            self.remembered.move_to_end((name, text))
+        return vector
+
+    def _remember(self, name: str, text: str, vector: Vector) -> None:
+        self.remembered[name, text] = vector
+        if len(self.remembered) > REMEMBERED:
+            self.remembered.popitem(last=False)
+
+
+async def prepare_for(
+    index: IndexRow, request: PublishRequest, embedders: Mapping[str, Embedder]
+) -> tuple[list[PreparedChunk], Embedded]:
+    """The document cut and embedded as `index` was. Errors: EmbedderMismatch, ChunkerMismatch, EmbeddingFailed."""
+    index.check_embedder(embedders)
+    if index.fingerprint.chunker != CHUNKER_VERSION:
+        raise ChunkerMismatch(
+            f"Index {index.number} was cut by {index.fingerprint.chunker}; this code cuts with {CHUNKER_VERSION}."
+        )
+    cut = await asyncio.to_thread(chunk, request.text, request.headings, index.fingerprint.params)
+    if not index.dense:
+        return [PreparedChunk(part, None) for part in cut], Embedded((), 0)
+    embedded = await embedders[index.fingerprint.embedder].embed_passages([indexed_text(part) for part in cut])
+    _check(index, cut, embedded)
+    return [PreparedChunk(*pair) for pair in zip(cut, embedded.vectors, strict=True)], embedded
+
+
+def _check(index: IndexRow, cut: Sequence[Chunk], embedded: Embedded) -> None:
+    """Whatever an embedder promises, nothing that does not fit reaches the index."""
+    if len(embedded.vectors) != len(cut):
+        raise EmbeddingFailed(f"{len(embedded.vectors)} vectors for {len(cut)} chunks.", reason="wrong_count")
+    wanted = index.fingerprint.dimensions
+    for vector in embedded.vectors:
+        if vector.dimensions != wanted:
+            raise EmbeddingFailed(
+                f"A vector of {vector.dimensions} dimensions for an index of {wanted}.", reason="wrong_dimensions"
+            )

@@ -1,0 +1,248 @@
+"""Making an index beside the live one, making sure of it, going over to it and back."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+import structlog
+from sqlalchemy import text as sql
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.clock import Clock
+from app.core.database import Database, notify
+from app.releases.domain import INDEX_SWITCHED as CHANNEL
+from app.retrieval.domain import (
+    Fingerprint,
+    IndexBehind,
+    IndexMissing,
+    IndexNotReady,
+    IndexRow,
+    NoEarlierIndex,
+    NoLiveIndex,
+    SearchParams,
+    UnknownTextSearch,
+    VerificationFailed,
+)
+from app.retrieval.domain.chunking import Chunk
+from app.retrieval.domain.documents import indexed_text
+from app.retrieval.ports import Embedder
+from app.retrieval.repository import indexes, publishing, searching
+from app.retrieval.service.embedding import prepare_for
+
+log = structlog.get_logger(__name__)
+
+SAMPLE = 20
+FOUND_AGAIN = 0.9
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class Held:
+    """What this process knows of the indexes; replaced whole, so that a request keeps what it began with."""
+
+    rows: tuple[IndexRow, ...] = ()
+
+    @property
+    def live(self) -> IndexRow | None:
+        return next((index for index in self.rows if index.status == "live"), None)
+
+
+@dataclass(frozen=True)
+class Indexes:
+    database: Database
+    clock: Clock
+    embedders: Mapping[str, Embedder]
+    first: Fingerprint
+    params: SearchParams
+    held: Held = field(default_factory=Held)
+
+    async def live(self) -> IndexRow:
+        """The index that searches use now; the first one is made when there is none. Errors: DatabaseUnavailable."""
+        if self.held.live is None:
+            await self.reload()
+        if self.held.live is None:
+            await self._make_first()
+        if self.held.live is None:
+            raise NoLiveIndex()
+        return self.held.live
+
+    async def reload(self) -> None:
+        async with self.database.read(None) as connection:
+            self.held.rows = tuple(await indexes.all_indexes(connection))
+
+    async def _make_first(self) -> None:
+        async with self.database.transaction(None) as connection:
+            if not any(index.status == "live" for index in await indexes.lock_indexes(connection)):
+                await self._check_text_search(connection, self.first)
+                made = await indexes.add_index(connection, self.first, "live", self.clock.now())
+                await indexes.add_switch(connection, None, made.number, self.clock.now())
+                await notify(connection, CHANNEL, str(made.number))
+        await self.reload()
+
+    async def _check_text_search(self, connection: AsyncConnection, fingerprint: Fingerprint) -> None:
+        if not await indexes.has_text_search(connection, fingerprint.text_search):
+            raise UnknownTextSearch(f"There is no text-search configuration '{fingerprint.text_search}'.")
+
+    async def build(self, fingerprint: Fingerprint, progress: Progress) -> IndexRow:
+        """Fills a new index from the stored documents, or goes on with one that was begun with the same fingerprint.
+
+        progress(done, all) after each document. Returns it ready. Errors: VerificationFailed, EmbeddingFailed,
+        EmbedderMismatch; the live index is not touched.
+        """
+        index = await self._begin(fingerprint)
+        index.check_embedder(self.embedders)
+        done, before = 0, None
+        # Documents may come while the others are added: again, until a round finds none that is new.
+        while (todo := await self._behind(index)) and todo != before:
+            total, before = done + len(todo), todo
+            for tenant_id, document_id in todo:
+                await self._add(index, tenant_id, document_id)
+                done += 1
+                progress(done, total)
+        await self._verify(index)
+        async with self.database.transaction(None) as connection:
+            await indexes.lock_indexes(connection)
+            await self._check_complete(connection, index)
+            await indexes.set_ready(connection, index.number, self.clock.now())
+            await notify(connection, CHANNEL, str(index.number))
+        await self.reload()
+        return self.by_number(index.number)
+
+    async def _begin(self, fingerprint: Fingerprint) -> IndexRow:
+        async with self.database.transaction(None) as connection:
+            rows = await indexes.lock_indexes(connection)
+            begun = [i for i in rows if i.status == "building" and i.fingerprint == fingerprint]
+            await self._check_text_search(connection, fingerprint)
+            index = begun[-1] if begun else None
+            if index is None:
+                index = await indexes.add_index(connection, fingerprint, "building", self.clock.now())
+            await notify(connection, CHANNEL, str(index.number))
+        return index
+
+    async def _behind(self, index: IndexRow) -> list[tuple[UUID, UUID]]:
+        found = []
+        for tenant_id in await self.tenants():
+            async with self.database.read(tenant_id) as connection:
+                found += [(tenant_id, each) for each in await indexes.behind(connection, tenant_id, index.number)]
+        return found
+
+    async def tenants(self) -> list[UUID]:
+        async with self.database.read(None) as connection:
+            return await indexes.tenants(connection)
+
+    async def _add(self, index: IndexRow, tenant_id: UUID, document_id: UUID) -> None:
+        """One document into the new index, unless it has changed since it was read: then a publish has done it."""
+        async with self.database.read(tenant_id) as connection:
+            request = await indexes.load_document(connection, tenant_id, document_id)
+        if request is None:
+            return
+        chunks, _ = await prepare_for(index, request, self.embedders)
+        async with self.database.transaction(tenant_id) as connection:
+            version = await publishing.lock_corpus(connection, tenant_id)
+            stored = await publishing.stored_document(connection, tenant_id, document_id)
+            held = await publishing.indexes_holding(connection, tenant_id, document_id)
+            unchanged = stored and not stored.withdrawn and stored.version == request.document_version
+            if not unchanged or held.get(index.number) or not chunks:
+                return
+            current = replace(request, access_groups=stored.access_groups)
+            await publishing.add_chunks(connection, index, current, chunks, version)
+            changes = [(stored.access_groups, len(chunks))]
+            await publishing.count(connection, tenant_id, document_id, index.number, version, changes)
+
+    async def _verify(self, index: IndexRow) -> None:
+        """Chunks of the new index must find themselves by their own text."""
+        asked = found = 0
+        for tenant_id in await self.tenants():
+            async with self.database.read(tenant_id) as connection:
+                sample = await indexes.sample(connection, tenant_id, index.number, SAMPLE)
+            for row in sample:
+                asked += 1
+                found += await self._finds(index, tenant_id, row.id, Chunk(0, row.text, tuple(row.headings), 0, 0))
+        if found < FOUND_AGAIN * asked:
+            raise VerificationFailed(f"Index {index.number} found {found} of {asked} chunks by their own text.")
+
+    async def _finds(self, index: IndexRow, tenant_id: UUID, wanted: UUID, chunk: Chunk) -> bool:
+        text, vector = indexed_text(chunk), None
+        if index.dense:
+            vector = (await self.embedders[index.fingerprint.embedder].embed_passages([text])).vectors[0]
+        async with self.database.read(tenant_id) as connection:
+            groups = await indexes.groups_of(connection, wanted)
+        question = searching.Question(tenant_id, index, text, vector, groups, 10, self.params)
+        found = await searching.search(self.database, question)
+        return any(passage.chunk_id == wanted or passage.text == chunk.text for passage in found.passages)
+
+    async def _check_complete(self, connection: AsyncConnection, index: IndexRow) -> None:
+        behind = 0
+        for tenant_id in await indexes.tenants(connection):
+            await connection.execute(sql("select set_config('app.tenant_id', :t, true)"), {"t": str(tenant_id)})
+            behind += len(await indexes.behind(connection, tenant_id, index.number))
+        if behind:
+            raise IndexBehind(
+                f"Index {index.number} lacks {behind} documents.",
+                action=f"Run 'app index build --resume {index.number}', then switch.",
+            )
+
+    async def switch(self, number: int | None = None) -> IndexRow:
+        """Every search that begins after this uses index `number` (None: the newest ready one).
+
+        One transaction; no request fails, those under way end on the index they began with.
+        Errors: IndexMissing, IndexNotReady, IndexBehind.
+        """
+        async with self.database.transaction(None) as connection:
+            rows = await indexes.lock_indexes(connection)
+            target = _target(rows, number)
+            if target.status != "live":
+                await self._check_complete(connection, target)
+                await self._move(connection, rows, target)
+        await self.reload()
+        return self.by_number(target.number)
+
+    async def _move(self, connection: AsyncConnection, rows: Sequence[IndexRow], target: IndexRow) -> None:
+        live = next((index.number for index in rows if index.status == "live"), None)
+        if live is not None:
+            await indexes.set_status(connection, live, "ready")
+        await indexes.set_status(connection, target.number, "live")
+        await indexes.add_switch(connection, live, target.number, self.clock.now())
+        await notify(connection, CHANNEL, str(target.number))
+
+    async def switch_back(self) -> IndexRow:
+        """Back to the index before the last switch. Errors: NoEarlierIndex, and those of `switch`."""
+        async with self.database.read(None) as connection:
+            last = await indexes.last_switch(connection)
+        if last is None or last.from_number is None:
+            raise NoEarlierIndex("No switch was made yet.")
+        return await self.switch(last.from_number)
+
+    async def retire(self, number: int) -> IndexRow:
+        """Publishes no longer go to this index; it can be dropped. Errors: IndexMissing, IndexNotReady."""
+        async with self.database.transaction(None) as connection:
+            index = _find(await indexes.lock_indexes(connection), number)
+            if index.status == "live":
+                raise IndexNotReady(f"Index {number} is live.", action="Switch to another one first.")
+            await indexes.set_status(connection, number, "retired")
+            await notify(connection, CHANNEL, str(number))
+        await self.reload()
+        return self.by_number(number)
+
+    def by_number(self, number: int) -> IndexRow:
+        return _find(self.held.rows, number)
+
+
+def _find(rows: Sequence[IndexRow], number: int) -> IndexRow:
+    for index in rows:
+        if index.number == number:
+            return index
+    raise IndexMissing(f"There is no index {number}.")
+
+
+def _target(rows: Sequence[IndexRow], number: int | None) -> IndexRow:
+    if number is None:
+        ready = [index for index in rows if index.status == "ready"]
+        if not ready:
+            raise IndexNotReady("No index is ready.", action="Make one with 'app index build'.")
+        return ready[-1]
+    index = _find(rows, number)
+    if index.status not in ("ready", "live"):
+        raise IndexNotReady(f"Index {number} is {index.status}.", action="'app index build' makes one that is ready.")
+    return index

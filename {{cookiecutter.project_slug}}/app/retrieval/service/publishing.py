@@ -1,0 +1,132 @@
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+import structlog
+from sqlalchemy import text as sql
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.retrieval.domain import EmbedderMismatch, IndexRow, PreparedChunk, PreparedDocument, PublishRequest
+from app.retrieval.domain import StaleDocument as Stale
+from app.retrieval.domain.indexes import KEPT
+from app.retrieval.ports import Embedder
+from app.retrieval.repository import indexes, publishing
+from app.retrieval.service.embedding import prepare_for
+
+log = structlog.get_logger(__name__)
+
+# Held shared by every publish and alone by whoever declares an index ready or switches: an index that is called
+# complete cannot be missing a document that is being published at that moment.
+SHARE_INDEXES = sql("select pg_advisory_xact_lock_shared(7307)")
+
+
+async def prepare(
+    kept: Sequence[IndexRow], request: PublishRequest, embedders: Mapping[str, Embedder]
+) -> PreparedDocument:
+    by_index: dict[int, Sequence[PreparedChunk]] = {}
+    tokens: dict[str, int] = {}
+    done: dict[object, Sequence[PreparedChunk]] = {}
+    for index in kept:
+        same = (index.fingerprint.embedder, index.fingerprint.chunker, index.fingerprint.params)
+        if same not in done:
+            try:
+                chunks, embedded = await prepare_for(index, request, embedders)
+            except EmbedderMismatch as problem:
+                if index.status == "live":
+                    raise
+                log.warning("index_falls_behind", index=index.number, why=problem.code)
+                continue
+            done[same] = chunks
+            if index.dense:
+                model = embedders[index.fingerprint.embedder].model
+                tokens[model] = tokens.get(model, 0) + embedded.tokens
+        by_index[index.number] = done[same]
+    return PreparedDocument(request, by_index, tokens)
+
+
+async def publish(
+    connection: AsyncConnection, prepared: PreparedDocument, embedders: Mapping[str, Embedder]
+) -> int:
+    request = prepared.request
+    await connection.execute(SHARE_INDEXES)
+    kept = [index for index in await indexes.all_indexes(connection) if index.status in KEPT]
+    newest = await publishing.lock_corpus(connection, request.tenant_id)
+    stored = await publishing.stored_document(connection, request.tenant_id, request.document_id)
+    if stored and _published(stored, request):
+        return newest
+    missing = [index for index in kept if index.number not in prepared.by_index]
+    late = await prepare(missing, request, embedders) if missing else PreparedDocument(request, {}, {})
+    version = newest + 1
+    await publishing.store_document(connection, request)
+    await publishing.grow_corpus(connection, request.tenant_id, version)
+    for index in kept:
+        chunks = prepared.by_index.get(index.number) or late.by_index.get(index.number)
+        await _replace(connection, index, request, chunks or (), stored.access_groups if stored else (), version)
+    return version
+
+
+def _published(stored: Sequence[object], request: PublishRequest) -> bool:
+    """True when this very version is already there. Errors: StaleDocument."""
+    version, _, withdrawn = stored
+    if version == request.document_version and not withdrawn:
+        return True
+    if version >= request.document_version:  # type: ignore[operator]
+        raise Stale(
+            f"Version {version} of document {request.document_id} is "
+            f"{'withdrawn' if withdrawn else 'there'}; version {request.document_version} comes too late."
+        )
+    return False
+
+
+async def _replace(
+    connection: AsyncConnection,
+    index: IndexRow,
+    request: PublishRequest,
+    chunks: Sequence[PreparedChunk],
+    old_groups: Sequence[str],
+    version: int,
+) -> None:
+    """Old chunks go and new ones come with the same version; an index that could not be prepared loses the old."""
+    tenant_id, document_id = request.tenant_id, request.document_id
+    removed = await publishing.remove_chunks(connection, tenant_id, document_id, version, index.number)
+    await publishing.add_chunks(connection, index, request, chunks, version)
+    changes = _merged([(old_groups, -removed), (request.groups, len(chunks))])
+    await publishing.count(connection, tenant_id, document_id, index.number, version, changes)
+
+
+def _merged(changes: Sequence[tuple[Sequence[str], int]]) -> list[tuple[Sequence[str], int]]:
+    sums: dict[tuple[str, ...], int] = {}
+    for groups, change in changes:
+        sums[tuple(groups)] = sums.get(tuple(groups), 0) + change
+    return list(sums.items())
+
+
+async def withdraw(connection: AsyncConnection, tenant_id: UUID, document_id: UUID) -> int:
+    await connection.execute(SHARE_INDEXES)
+    newest = await publishing.lock_corpus(connection, tenant_id)
+    stored = await publishing.stored_document(connection, tenant_id, document_id)
+    if stored is None or stored.withdrawn:
+        return newest
+    version = newest + 1
+    await publishing.grow_corpus(connection, tenant_id, version)
+    for index, held in (await publishing.indexes_holding(connection, tenant_id, document_id)).items():
+        if held:
+            await publishing.remove_chunks(connection, tenant_id, document_id, version, index)
+            changes = [(stored.access_groups, -held)]
+            await publishing.count(connection, tenant_id, document_id, index, version, changes)
+    await publishing.erase_document(connection, tenant_id, document_id)
+    return version
+
+
+async def set_access(
+    connection: AsyncConnection, tenant_id: UUID, document_id: UUID, groups: Sequence[str]
+) -> None:
+    new = sorted(set(groups))
+    await connection.execute(SHARE_INDEXES)
+    await publishing.lock_corpus(connection, tenant_id)
+    stored = await publishing.stored_document(connection, tenant_id, document_id)
+    if stored is None or stored.withdrawn or stored.access_groups == new:
+        return
+    await publishing.regroup(connection, tenant_id, document_id, new)
+    for index, held in (await publishing.indexes_holding(connection, tenant_id, document_id)).items():
+        changes = [(stored.access_groups, -held), (new, held)]
+        await publishing.count_readers(connection, tenant_id, index, changes)

@@ -1,0 +1,189 @@
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.clock import Clock, Deadline
+from app.core.database import Database
+from app.core.telemetry import histogram, span
+from app.costs.domain import LedgerRow, Usage
+from app.costs.service import LEDGER_SQL, Costs, ledger_parameters
+from app.identity.domain import Principal
+from app.releases.domain import IndexPin
+from app.retrieval.domain import (
+    Evidence,
+    Fingerprint,
+    IndexRow,
+    PreparedDocument,
+    PublishRequest,
+    SearchParams,
+    SearchUsage,
+)
+from app.retrieval.domain.indexes import KEPT
+from app.retrieval.ports import Embedder
+from app.retrieval.repository import indexes as index_rows
+from app.retrieval.repository import searching
+from app.retrieval.service import publishing
+from app.retrieval.service.embedding import Questions
+from app.retrieval.service.indexes import Indexes
+
+_seconds = histogram("app_search_seconds", "Time of a step of a search.", ["step"])
+_embed_seconds, _find_seconds = _seconds.labels("embed"), _seconds.labels("find")
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """Question to evidence, and documents to what can be found."""
+
+    database: Database
+    clock: Clock
+    costs: Costs
+    embedders: Mapping[str, Embedder]
+    indexes: Indexes
+    questions: Questions
+    params: SearchParams
+
+    async def search(
+        self,
+        caller: Principal,
+        query: str,
+        *,
+        deadline: Deadline,
+        limit: int = 10,
+        corpus_version: int | None = None,
+        charge: bool = False,
+    ) -> Evidence:
+        """The best passages that the caller may read, best first.
+
+        corpus_version: search the documents as they were then; what was deleted or closed to the caller since stays
+        away. The same version gives the same scores for ever. limit: 1 to 50 passages.
+        charge: write the ledger row of the question's embedding here; otherwise the caller does, from `usage`.
+        An embedder that fails or has no time left costs the vectors, not the search: see `degraded`.
+        Errors: EmbedderMismatch, NoLiveIndex, DatabaseUnavailable.
+        """
+        index = self.indexes.held.live or await self.indexes.live()
+        text = query.replace("\0", " ")
+        started = time.perf_counter()
+        meant = await self.questions.vector(index, text, deadline)
+        embedded = time.perf_counter()
+        rows = self._charged(caller, meant.usage) if charge else []
+        question = searching.Question(
+            caller.tenant_id, index, text, meant.vector, sorted(caller.groups), limit, self.params, corpus_version
+        )
+        with span("search", index=index.number, hybrid=meant.vector is not None):
+            found = await self._find(question, rows)
+        ended = time.perf_counter()
+        _embed_seconds.observe(embedded - started)
+        _find_seconds.observe(ended - embedded)
+        return Evidence(
+            passages=found.passages,
+            index_id=index.id,
+            index_number=index.number,
+            corpus_version=found.corpus_version,
+            top_dense=found.top_dense,
+            top_bm25=found.top_bm25,
+            possible_bm25=found.possible_bm25,
+            usage=meant.usage,
+            degraded=meant.degraded,
+            timings={"embed": (embedded - started) * 1000, "search": (ended - embedded) * 1000},
+        )
+
+    def _charged(self, caller: Principal, usage: SearchUsage | None) -> list[LedgerRow]:
+        if usage is None:
+            return []
+        spent = Usage(input=usage.tokens)
+        return [self.costs.row(caller.tenant_id, "embedding_query", usage.model, spent, key_id=caller.key_id)]
+
+    async def _find(self, question: searching.Question, rows: Sequence[LedgerRow]) -> searching.Found:
+        async with self.database.pipeline(question.tenant_id) as connection:
+            cursor = await searching.run(connection, question)
+            for row in rows:
+                await connection.execute(LEDGER_SQL, ledger_parameters(row), prepare=True)
+        self.costs.count(rows)
+        return searching.found(await cursor.fetchall())
+
+    async def prepare(self, request: PublishRequest) -> PreparedDocument:
+        """Cuts and embeds a document for every index that is kept up to date; writes nothing.
+
+        Errors: EmbedderMismatch, ChunkerMismatch, EmbeddingFailed, OutOfTime.
+        """
+        await self.indexes.live()
+        await self.indexes.reload()
+        kept = [index for index in self.indexes.held.rows if index.status in KEPT]
+        with span("prepare", indexes=len(kept)):
+            return await publishing.prepare(kept, request, self.embedders)
+
+    async def publish(self, connection: AsyncConnection, prepared: PreparedDocument) -> int:
+        """Puts the document into every kept index in the caller's transaction; its older chunks go at that moment.
+
+        Returns the new corpus version; publishing the same document version again changes nothing.
+        Errors: StaleDocument when a newer version, or a withdrawal, came first.
+        """
+        version = await publishing.publish(connection, prepared, self.embedders)
+        for model, tokens in prepared.embedded_tokens.items():
+            await self.costs.charge(
+                connection,
+                prepared.request.tenant_id,
+                "embedding_document",
+                model,
+                Usage(input=tokens),
+                subject_id=prepared.request.document_id,
+            )
+        return version
+
+    async def withdraw(self, connection: AsyncConnection, tenant_id: UUID, document_id: UUID) -> int:
+        """Erases the document from every index and every corpus version. Returns the new corpus version."""
+        return await publishing.withdraw(connection, tenant_id, document_id)
+
+    async def set_access(
+        self, connection: AsyncConnection, tenant_id: UUID, document_id: UUID, groups: Sequence[str]
+    ) -> None:
+        """Who may read the document from the commit on, in every corpus version; no groups means everybody."""
+        await publishing.set_access(connection, tenant_id, document_id, groups)
+
+    async def live_index(self) -> IndexPin:
+        """What a release pins of the live index."""
+        index = await self.indexes.live()
+        return IndexPin(id=index.id, embedder=index.fingerprint.embedder, chunker=index.fingerprint.chunker)
+
+    async def corpus_version(self, tenant_id: UUID) -> int:
+        """The newest corpus version of a tenant; 0 before its first publish."""
+        async with self.database.read(tenant_id) as connection:
+            return await index_rows.corpus_version(connection, tenant_id)
+
+    async def list_indexes(self, tenant_id: UUID | None) -> list[tuple[IndexRow, int, int]]:
+        """Every index with the tenant's documents and chunks in it."""
+        async with self.database.read(tenant_id) as connection:
+            rows = await index_rows.all_indexes(connection)
+            counts = await index_rows.counts(connection, tenant_id) if tenant_id else {}
+        return [(row, *counts.get(row.number, (0, 0))) for row in rows]
+
+    async def follow(self, _: str = "") -> None:
+        """A handler for notifications of a switch: the next search uses the index that is live now."""
+        await self.indexes.reload()
+
+    async def ready(self) -> None:
+        """Returns when there is an index this process can search. Errors: EmbedderMismatch, DatabaseUnavailable."""
+        (await self.indexes.live()).check_embedder(self.embedders)
+
+    async def close(self) -> None:
+        for embedder in self.embedders.values():
+            await embedder.close()
+
+
+def make_retrieval(
+    database: Database,
+    clock: Clock,
+    costs: Costs,
+    embedders: Sequence[Embedder],
+    text_search: str,
+    params: SearchParams | None = None,
+) -> Retrieval:
+    """embedders: the first is the one new indexes are made with; the others serve indexes made earlier."""
+    by_name = {embedder.name: embedder for embedder in embedders}
+    first = Fingerprint(embedders[0].name, embedders[0].dimensions, text_search=text_search)
+    chosen = params or SearchParams()
+    indexes = Indexes(database, clock, by_name, first, chosen)
+    return Retrieval(database, clock, costs, by_name, indexes, Questions(by_name), chosen)

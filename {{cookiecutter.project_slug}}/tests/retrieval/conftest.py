@@ -1,0 +1,87 @@
+import hashlib
+import math
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID, uuid4
+
+import pytest
+
+from app.core.clock import Deadline
+from app.identity.domain import Principal
+from app.retrieval.domain import Evidence, PublishRequest, Vector
+from app.retrieval.ports import Embedded
+from app.retrieval.service import Retrieval
+from app.wiring import State
+
+
+@dataclass
+class WordsEmbedder:
+    """A working embedder without weights: like texts share words. `broken` is raised when set."""
+
+    model: str = "minilm-words"
+    dimensions: int = 64
+    provider: str = "local"
+    broken: Exception | None = None
+    asked: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}@{self.dimensions}"
+
+    async def embed_query(self, text: str, deadline: Deadline) -> Embedded:
+        return await self.embed_passages([text])
+
+    async def embed_passages(self, texts: Sequence[str]) -> Embedded:
+        self.asked += 1
+        if self.broken:
+            raise self.broken
+        return Embedded(tuple(self._vector(text) for text in texts), sum(len(text) // 4 for text in texts))
+
+    def _vector(self, text: str) -> Vector:
+        sums = [1e-3] * self.dimensions
+        for word in re.findall(r"\w+", text.lower()):
+            digest = hashlib.sha256(word.encode()).digest()
+            sums[digest[0] % self.dimensions] += 1 if digest[1] % 2 else -1
+        return Vector.of([value / math.sqrt(len(sums)) for value in sums])
+
+    async def close(self) -> None:
+        return None
+
+
+@pytest.fixture
+def retrieval(state: State) -> Retrieval:
+    return state.retrieval
+
+
+@pytest.fixture
+def request_of(tenant: UUID) -> Callable[..., PublishRequest]:
+    def make(text: str, **fields: object) -> PublishRequest:
+        base = PublishRequest(uuid4(), tenant, 1, "A title", "tests", "tests/one.md", text)
+        return replace(base, **fields)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def publish(retrieval: Retrieval) -> Callable[[PublishRequest], Awaitable[int]]:
+    async def run(request: PublishRequest) -> int:
+        prepared = await retrieval.prepare(request)
+        async with retrieval.database.transaction(request.tenant_id) as connection:
+            return await retrieval.publish(connection, prepared)
+
+    return run
+
+
+@pytest.fixture
+def search(retrieval: Retrieval, principal: Principal) -> Callable[..., Awaitable[Evidence]]:
+    async def run(query: str, groups: Sequence[str] = (), **options: object) -> Evidence:
+        caller = replace(principal, groups=frozenset(groups))
+        return await retrieval.search(
+            caller,
+            query,
+            deadline=Deadline.after(5, retrieval.clock),
+            **options,  # type: ignore[arg-type]
+        )
+
+    return run

@@ -1,0 +1,188 @@
+"""What is published is found, as far as the caller may read it, at any corpus version."""
+
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from sqlalchemy import text as sql
+
+from app.retrieval.domain import Heading, StaleDocument
+
+RIVER = "The river Tarn rises on Mont Lozère and is dammed near Pinet."
+BRIDGE = "The viaduct of Millau carries a motorway over the river Tarn."
+BREAD = "Sourdough needs flour, water, salt and a day of patience."
+
+
+async def test_a_published_document_is_found_with_its_place_in_the_source(publish, search, request_of):
+    text = "# Rivers\n\n" + RIVER
+    request = request_of(text, title="Rivers of France", uri="rivers.md", headings=[Heading(1, "Rivers", 0)])
+
+    version = await publish(request)
+    found = await search("Where does the Tarn rise?")
+
+    passage = found.passages[0]
+    assert (passage.document_id, passage.title, passage.uri) == (request.document_id, "Rivers of France", "rivers.md")
+    assert text[passage.start : passage.end] == passage.text == RIVER
+    assert passage.headings == ("Rivers",)
+    assert found.corpus_version == version == 1
+    assert found.top_bm25 == passage.bm25 > 0
+
+
+async def test_an_empty_corpus_gives_no_passages(search):
+    found = await search("anything")
+    assert found.passages == ()
+    assert found.corpus_version == 0
+    assert found.top_bm25 == 0
+
+
+@pytest.mark.parametrize("query", ["the of and", "zebra", "?!", "\0", "' & | ! :* <->", "%s %(x)s \\"])
+async def test_a_question_without_known_words_finds_nothing(publish, search, request_of, query):
+    await publish(request_of(RIVER))
+    assert (await search(query)).passages == ()
+
+
+async def test_rare_words_weigh_more_than_common_ones(publish, search, request_of):
+    for number in range(6):
+        await publish(request_of(f"The river flows past village {number}, and the river is wide."))
+    rare = request_of(BRIDGE)
+    await publish(rare)
+    assert (await search("river viaduct")).passages[0].document_id == rare.document_id
+
+
+async def test_words_joined_by_a_hyphen_are_found_apart_and_together(publish, search, request_of):
+    await publish(request_of("Heat transfer in a boundary-layer at high speed."))
+    for query in ("boundary layers", "boundary-layer", "layer"):
+        assert len((await search(query)).passages) == 1
+
+
+async def test_headings_are_searched_too(publish, search, request_of):
+    text = "# Refunds\n\nThey are paid within ten days."
+    await publish(request_of(text, headings=[Heading(1, "Refunds", 0)]))
+    assert len((await search("refund")).passages) == 1
+
+
+async def test_a_new_version_replaces_the_old_one_at_once(publish, search, request_of):
+    request = request_of(RIVER)
+    await publish(request)
+    newer = request_of(BREAD, document_id=request.document_id, document_version=2)
+    assert await publish(newer) == 2
+    assert (await search("Tarn")).passages == ()
+    assert [p.version for p in (await search("sourdough")).passages] == [2]
+
+
+async def test_an_older_version_that_comes_late_changes_nothing(publish, search, request_of):
+    request = request_of(RIVER, document_version=2)
+    await publish(request)
+    with pytest.raises(StaleDocument):
+        await publish(request_of(BREAD, document_id=request.document_id, document_version=1))
+    assert len((await search("Tarn")).passages) == 1
+
+
+async def test_publishing_the_same_version_twice_is_once(publish, search, request_of):
+    request = request_of(RIVER)
+    assert await publish(request) == await publish(request) == 1
+    assert len((await search("Tarn")).passages) == 1
+
+
+async def test_an_earlier_corpus_version_gives_the_same_passages_and_scores_for_ever(publish, search, request_of):
+    first = request_of(RIVER)
+    await publish(first)
+    then = await publish(request_of(BRIDGE))
+    before = (await search("river Tarn dammed")).passages
+
+    for number in range(20):
+        await publish(request_of(f"Another river, number {number}, joins the Tarn."))
+    await publish(request_of(BREAD, document_id=first.document_id, document_version=2))
+
+    assert (await search("river Tarn dammed")).passages != before
+    assert (await search("river Tarn dammed", corpus_version=then)).passages == before
+    assert (await search("river Tarn dammed", corpus_version=0)).passages == ()
+
+
+async def test_a_withdrawn_document_is_gone_from_every_version(retrieval, publish, search, request_of, tenant):
+    request = request_of(RIVER)
+    version = await publish(request)
+    async with retrieval.database.transaction(tenant) as connection:
+        assert await retrieval.withdraw(connection, tenant, request.document_id) == version + 1
+    assert (await search("Tarn")).passages == ()
+    assert (await search("Tarn", corpus_version=version)).passages == ()
+    with pytest.raises(StaleDocument):
+        await publish(request)
+    async with retrieval.database.read(tenant) as connection:
+        left = await connection.execute(sql("select count(*) from chunks where document_id = :d"), {"d": request.document_id})
+        kept = await connection.execute(sql("select text from indexed_documents where document_id = :d"), {"d": request.document_id})
+        assert (left.scalar(), kept.scalar()) == (0, "")
+
+
+async def test_restricted_documents_are_found_by_their_readers_only(publish, search, request_of):
+    await publish(request_of(RIVER, access_groups=["geo", "staff"]))
+    await publish(request_of(BRIDGE))
+    assert len((await search("Tarn")).passages) == 1
+    assert len((await search("Tarn", groups=["kitchen"])).passages) == 1
+    assert len((await search("Tarn", groups=["geo", "kitchen"])).passages) == 2
+
+
+async def test_closing_a_document_counts_at_once_and_in_every_version(retrieval, publish, search, request_of, tenant):
+    request = request_of(RIVER)
+    version = await publish(request)
+    async with retrieval.database.transaction(tenant) as connection:
+        await retrieval.set_access(connection, tenant, request.document_id, ["geo"])
+    assert (await search("Tarn")).passages == ()
+    assert (await search("Tarn", corpus_version=version)).passages == ()
+    assert len((await search("Tarn", groups=["geo"])).passages) == 1
+    async with retrieval.database.transaction(tenant) as connection:
+        await retrieval.set_access(connection, tenant, request.document_id, [])
+    assert len((await search("Tarn")).passages) == 1
+
+
+async def test_another_tenants_documents_are_never_found(state, retrieval, publish, search, request_of):
+    other = await state.identity.ensure_tenant(f"other-{uuid4().hex}")
+    await publish(request_of(RIVER, tenant_id=other))
+    assert (await search("Tarn")).passages == ()
+
+
+async def test_another_tenants_chunks_are_invisible_to_a_query_without_a_filter(state, publish, request_of, tenant):
+    await publish(request_of(RIVER))
+    other = await state.identity.ensure_tenant(f"other-{uuid4().hex}")
+    tables = ["chunks", "chunk_terms", "chunk_vectors", "indexed_documents", "term_stats", "corpora"]
+    for table in [*tables, "corpus_versions", "access_counts"]:
+        async with state.database.read(other) as connection:
+            assert (await connection.execute(sql(f"select count(*) from {table}"))).scalar() == 0
+
+
+async def test_a_failed_publish_leaves_nothing_behind(retrieval, publish, search, request_of, tenant):
+    await publish(request_of(BREAD))
+    prepared = await retrieval.prepare(request_of(RIVER))
+    with pytest.raises(ZeroDivisionError):
+        async with retrieval.database.transaction(tenant) as connection:
+            await retrieval.publish(connection, prepared)
+            raise ZeroDivisionError
+    assert (await search("Tarn")).passages == ()
+    assert (await search("sourdough")).corpus_version == 1
+
+
+async def test_texts_with_nul_and_odd_characters_are_published(publish, search, request_of):
+    await publish(request_of("Tarn\0river \U0001f30a " + "x" * 5000))
+    assert len((await search("river")).passages) == 1
+
+
+async def test_search_over_http_gives_passages_and_what_they_were_drawn_from(client: httpx.AsyncClient, publish, request_of):
+    await publish(request_of(RIVER))
+    reply = await client.post("/v1/search", json={"query": "Where does the Tarn rise?", "limit": 3})
+    assert reply.status_code == 200
+    body = reply.json()
+    assert body["passages"][0]["text"] == RIVER
+    assert body["corpus_version"] == 1
+    assert UUID(body["index_id"])
+    assert set(body["timings_ms"]) == {"embed", "search"}
+
+
+@pytest.mark.parametrize("body", [{"query": " "}, {"query": "x", "limit": 0}, {"query": "x", "limit": 51}, {}])
+async def test_a_search_that_cannot_be_done_is_refused(client: httpx.AsyncClient, body):
+    assert (await client.post("/v1/search", json=body)).status_code == 422
+
+
+async def test_indexes_are_listed_for_operators(client: httpx.AsyncClient, publish, request_of):
+    await publish(request_of(RIVER))
+    live = next(item for item in (await client.get("/v1/indexes")).json()["items"] if item["status"] == "live")
+    assert (live["documents"], live["chunks"], live["embedder"]) == (1, 1, "none")
