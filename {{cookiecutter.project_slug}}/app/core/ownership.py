@@ -13,10 +13,12 @@ DataSensitivity = Literal["public", "internal", "confidential"]
 class Owners(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: str = Field(min_length=1)
-    prompts: str = Field(min_length=1)
-    data: str = Field(min_length=1)
-    policies: str = Field(min_length=1)
+    """Who answers for each part."""
+
+    model: str = Field(min_length=1, description="Who answers for the choice of models.")
+    prompts: str = Field(min_length=1, description="Who answers for what models are told.")
+    data: str = Field(min_length=1, description="Who answers for the documents.")
+    policies: str = Field(min_length=1, description="Who answers for the policies.")
 
 
 class OwnershipPolicy(PolicyModel):

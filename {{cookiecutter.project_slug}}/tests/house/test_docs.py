@@ -45,7 +45,7 @@ def mentioned(pattern: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", reference.PAGES)
 def test_a_generated_page_is_fresh(name: str) -> None:
-    on_disk = (ROOT / name).read_text(encoding="utf-8")
+    on_disk = (reference.ROOT / name).read_text(encoding="utf-8")
     assert on_disk == reference.PAGES[name](), "run: python scripts/reference.py"
 
 

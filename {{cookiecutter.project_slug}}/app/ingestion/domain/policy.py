@@ -16,16 +16,18 @@ class Rules(BaseModel):
 class Duplicates(Rules):
     """exact: point at the document that is served, or hold it. near: hold or serve; threshold is the shared share."""
 
-    exact: Literal["link", "quarantine"] = "link"
-    near: Literal["quarantine", "flag", "allow"] = "quarantine"
-    near_threshold: float = Field(0.95, gt=0.5, le=1)
+    exact: Literal["link", "quarantine"] = Field("link", description="The same content once more.")
+    near: Literal["quarantine", "flag", "allow"] = Field("quarantine", description="Nearly the same text.")
+    near_threshold: float = Field(
+        0.95, gt=0.5, le=1, description="From which share of five-word runs in common on a text is nearly the same."
+    )
 
 
 class Freshness(Rules):
     """A document whose own date is older than this is noted, marked for readers, or not served."""
 
-    max_age_days: int | None = Field(None, ge=1)
-    action: Literal["warn", "flag", "exclude"] = "flag"
+    max_age_days: int | None = Field(None, ge=1, description="The oldest document by its own date, in days.")
+    action: Literal["warn", "flag", "exclude"] = Field("flag", description="What happens to an older one.")
 
     @property
     def max_age(self) -> timedelta | None:
@@ -35,17 +37,21 @@ class Freshness(Rules):
 class Source(Rules):
     """What one source promises about its documents, and what happens when it does not keep it."""
 
-    types: tuple[str, ...] = ("markdown", "text", "html", "pdf", "docx", "csv", "jsonl")
-    required_metadata: tuple[str, ...] = ()
-    access_groups: tuple[str, ...] = ()
-    max_file_bytes: int = Field(20_000_000, ge=1)
-    max_characters: int = Field(5_000_000, ge=1)
-    min_words: int = Field(2, ge=0)
-    languages: tuple[str, ...] = ()
-    not_utf8: Verdict = "quarantine"
-    control_characters: Verdict = "quarantine"
-    formula_cells: Verdict = "quarantine"
-    boilerplate: Verdict = "quarantine"
+    types: tuple[str, ...] = Field(
+        ("markdown", "text", "html", "pdf", "docx", "csv", "jsonl"), description="Kinds of files, told from their bytes."
+    )
+    required_metadata: tuple[str, ...] = Field((), description="Fields that an upload must give.")
+    access_groups: tuple[str, ...] = Field(
+        (), description="Who may read a document that names no group itself; nobody named means everybody."
+    )
+    max_file_bytes: int = Field(20_000_000, ge=1, description="The largest file.")
+    max_characters: int = Field(5_000_000, ge=1, description="The longest text.")
+    min_words: int = Field(2, ge=0, description="The fewest words.")
+    languages: tuple[str, ...] = Field((), description="ISO codes such as en; nothing named means any.")
+    not_utf8: Verdict = Field("quarantine", description="The text came in another encoding than UTF-8.")
+    control_characters: Verdict = Field("quarantine", description="Characters that no text has had to be taken out.")
+    formula_cells: Verdict = Field("quarantine", description="Cells that a spreadsheet would run.")
+    boilerplate: Verdict = Field("quarantine", description="Most of the page is navigation and notices.")
     duplicates: Duplicates = Duplicates()
     freshness: Freshness = Freshness()
 
@@ -53,9 +59,13 @@ class Source(Rules):
 class DataPolicy(PolicyModel):
     """policies/data.yaml: where documents come from, and what each source promises about them."""
 
-    unknown_sources: Literal["allow", "quarantine"] = "allow"
-    defaults: Source = Source()
-    sources: Mapping[str, Source] = Field(default_factory=dict)
+    unknown_sources: Literal["allow", "quarantine"] = Field(
+        "allow", description="What happens to documents of a source that is not named under `sources`."
+    )
+    defaults: Source = Field(Source(), description="What a source promises that does not say otherwise.")
+    sources: Mapping[str, Source] = Field(
+        default_factory=dict, description="Rules of each source by its name; the same fields as `defaults`."
+    )
 
     @model_validator(mode="before")
     @classmethod

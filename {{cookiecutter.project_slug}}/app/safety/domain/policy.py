@@ -25,25 +25,35 @@ class Rules(BaseModel):
 class DocumentScreening(Rules):
     """What happens to a document with a finding of each kind."""
 
-    instructions: DocumentAction = "flag"
-    hidden_instructions: DocumentAction = "quarantine"
-    hidden_text: DocumentAction = "flag"
-    hidden_characters: DocumentAction = "flag"
+    instructions: DocumentAction = Field("flag", description="Text that talks to the system and not to the reader.")
+    hidden_instructions: DocumentAction = Field("quarantine", description="The same, where a reader cannot see it.")
+    hidden_text: DocumentAction = Field("flag", description="Text that a reader would not see.")
+    hidden_characters: DocumentAction = Field(
+        "flag", description="Characters without a shape, or that turn the direction of reading."
+    )
 
 
 class QuestionScreening(Rules):
-    instructions: QuestionAction = "flag"
-    hidden_instructions: QuestionAction = "refuse"
-    hidden_characters: QuestionAction = "flag"
+    """What happens to a question with a finding of each kind."""
+
+    instructions: QuestionAction = Field("flag", description="A question that gives the system orders.")
+    hidden_instructions: QuestionAction = Field("refuse", description="The same, where a reader cannot see it.")
+    hidden_characters: QuestionAction = Field(
+        "flag", description="Characters without a shape, or that turn the direction of reading."
+    )
 
 
 class Limits(Rules):
-    question_characters: int = Field(2_000, ge=1, le=100_000)
-    requests_per_minute_per_key: int = Field(60_000, ge=1)
-    concurrent_answers: int = Field(64, ge=1)
-    upload_file_bytes: int = Field(20_000_000, ge=1)
-    upload_request_bytes: int = Field(100_000_000, ge=1)
-    upload_files: int = Field(100, ge=1)
+    """What a caller may send, and how often."""
+
+    question_characters: int = Field(2_000, ge=1, le=100_000, description="The longest question.")
+    requests_per_minute_per_key: int = Field(
+        60_000, ge=1, description="Requests of one key in a minute, counted by each API process."
+    )
+    concurrent_answers: int = Field(64, ge=1, description="Answers that one API process works on at a time.")
+    upload_file_bytes: int = Field(20_000_000, ge=1, description="The largest file of an upload.")
+    upload_request_bytes: int = Field(100_000_000, ge=1, description="The largest upload as a whole.")
+    upload_files: int = Field(100, ge=1, description="The most files of one upload.")
 
 
 class SecurityPolicy(PolicyModel):

@@ -1,0 +1,367 @@
+"""Writes docs/reference/ and .env.example from the code. `--check` changes nothing and fails when they are stale."""
+
+import argparse
+import importlib
+import os
+import pkgutil
+import re
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("TERM", "dumb")
+
+import click  # noqa: E402
+import typer  # noqa: E402
+from fastapi import FastAPI  # noqa: E402
+from fastapi.routing import APIRoute  # noqa: E402
+from prometheus_client import REGISTRY  # noqa: E402
+from pydantic import BaseModel, SecretStr  # noqa: E402
+from pydantic_core import PydanticUndefined  # noqa: E402
+
+import app  # noqa: E402
+from app.core.errors import Problem  # noqa: E402
+
+NOTE = "This page is written by `scripts/reference.py` from the code; a test fails when it is stale.\n"
+
+
+def import_everything() -> None:
+    """Problems and metrics are known once the modules that declare them are loaded."""
+    for module in pkgutil.walk_packages(app.__path__, "app."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+
+
+def settings_page() -> str:
+    from app.settings import Settings, variable_of
+
+    rows = [
+        (f"`{variable_of(name)}`", type_name(field.annotation), default_of(field), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+    return page(
+        "Settings",
+        "Settings say how one deployment differs from another. They are read from the environment and from a file "
+        "`.env` in the working folder; the environment wins. A variable that starts with `APP_` and is none of these "
+        "stops the start. `app config check` prints what is in force and where each value came from, with secrets "
+        "masked.",
+        table(("variable", "type", "default", "what it does"), rows),
+    )
+
+
+def env_example() -> str:
+    from app.settings import Settings, variable_of
+
+    first = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()[0]
+    lines = [first]
+    for name, field in Settings.model_fields.items():
+        lines += ["", f"# {field.description}", f"# {variable_of(name)}={plain_default(field)}"]
+    return "\n".join(lines) + "\n"
+
+
+def policies_page() -> str:
+    from app.wiring import POLICIES
+
+    parts = []
+    for name, model in POLICIES.items():
+        parts += [f"## policies/{name}.yaml", first_paragraph(model), table(FIELD_COLUMNS, list(fields_of(model)))]
+    return page(
+        "Policies",
+        "Policies say what this service was asked to be. Each file has an owner, is checked at the start (an unknown "
+        "field or a bad value stops it and is named), and its digest is part of every release. A change takes effect "
+        "with the next start. A field without a default must be there.",
+        *parts,
+    )
+
+
+FIELD_COLUMNS = ("field", "type", "default", "what it means")
+
+
+def fields_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, ...]]:
+    for name, field in model.model_fields.items():
+        inner = nested_model(field.annotation)
+        where = f"{prefix}{name}"
+        if inner is None:
+            yield f"`{where}`", type_name(field.annotation), default_of(field), field.description or ""
+            continue
+        if is_mapping(field.annotation):
+            yield f"`{where}.<name>`", "section", "none", field.description or first_paragraph(inner)
+            if not any(inner is other for other in list_models(model, name)):
+                yield from fields_of(inner, f"{where}.<name>.")
+        else:
+            yield f"`{where}`", "section", "as below", field.description or first_paragraph(inner)
+            yield from fields_of(inner, f"{where}.")
+
+
+def list_models(model: type[BaseModel], but: str) -> list[type[BaseModel]]:
+    """Models that other fields of `model` document already."""
+    others = (nested_model(field.annotation) for name, field in model.model_fields.items() if name != but)
+    return [inner for inner in others if inner is not None]
+
+
+def problems() -> list[type[Problem]]:
+    """Every problem that can leave the service, by status and code."""
+
+    def below(kind: type[Problem]) -> Iterator[type[Problem]]:
+        for child in kind.__subclasses__():
+            yield child
+            yield from below(child)
+
+    return sorted({Problem, *below(Problem)}, key=lambda kind: (kind.status, kind.code))
+
+
+def problems_page() -> str:
+    rows = [
+        (str(kind.status), f"`{kind.code}`", kind.title, kind.action or "")
+        for kind in problems()
+        if kind.__module__.startswith("app.")
+    ]
+    return page(
+        "Problems",
+        "Every error leaves as `application/problem+json` (RFC 9457) with `type`, `title`, `status`, `detail`, "
+        "`instance`, `code`, `request_id` and, where it helps, `action`. Programs should look at `code`: it is stable. "
+        "The detail names what this request got wrong. `request_id` finds the request in the logs.",
+        table(("status", "code", "what it says", "what to do"), rows),
+    )
+
+
+def commands_page() -> str:
+    from app.cli import app as door
+
+    parts = []
+    for path, command in commands(typer.main.get_command(door), ["app"]):
+        parts += [f"## {' '.join(path)}", (command.help or "").strip(), usage(path, command)]
+    return page(
+        "Commands",
+        "`app` is installed into the environment of the service. A command that fails says why in one sentence on "
+        "standard error and ends with a number other than 0.",
+        *parts,
+    )
+
+
+def commands(command: click.Command, path: list[str]) -> Iterator[tuple[list[str], click.Command]]:
+    children = getattr(command, "commands", None)
+    if children is None:
+        yield path, command
+        return
+    for name in sorted(children):
+        if not children[name].hidden:
+            yield from commands(children[name], [*path, name])
+
+
+def usage(path: list[str], command: click.Command) -> str:
+    rows = []
+    arguments = []
+    for parameter in command.params:
+        if "--help" in parameter.opts:
+            continue
+        text = getattr(parameter, "help", None) or ""
+        if parameter.param_type_name == "argument":
+            name = parameter.name or ""
+            arguments.append(name.upper() + ("..." if parameter.nargs == -1 else ""))
+            rows.append((f"`{name.upper()}`", "required" if parameter.required else "", text))
+        else:
+            shown = ", ".join(f"`{option}`" for option in [*parameter.opts, *parameter.secondary_opts])
+            rows.append((shown, option_default(parameter), text))
+    line = f"```sh\n{' '.join([*path, *arguments])}\n```"
+    return line + ("\n\n" + table(("parameter", "default", "what it does"), rows) if rows else "")
+
+
+def option_default(parameter: click.Parameter) -> str:
+    default = parameter.default
+    if parameter.required or default is None or callable(default) or default in ((), [], False, ""):
+        return "required" if parameter.required else ""
+    return f"`{getattr(default, 'value', default)}`"
+
+
+def routes() -> list[APIRoute]:
+    from app.main import ROUTERS
+
+    found = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    return sorted(found, key=lambda route: (route.path, sorted(route.methods)))
+
+
+def permission_of(route: APIRoute) -> str:
+    def needed(dependant: Any) -> Iterator[str]:
+        if permission := getattr(dependant.call, "permission", None):
+            yield permission
+        for child in dependant.dependencies:
+            yield from needed(child)
+
+    return next(needed(route.dependant), "")
+
+
+def routes_page() -> str:
+    from app.identity.domain import PERMISSIONS
+    from app.main import ROUTERS
+
+    whole = FastAPI()
+    for router in ROUTERS:
+        whole.include_router(router)
+    described = whole.openapi()["paths"]
+    rows = []
+    for route in routes():
+        for method in sorted(route.methods):
+            permission = permission_of(route)
+            text = described.get(route.path, {}).get(method.lower(), {}).get("description", "")
+            rows.append((f"`{method} {route.path}`", f"`{permission}`" if permission else "none", one_line(text)))
+    roles = [(f"`{role}`", ", ".join(f"`{each}`" for each in sorted(PERMISSIONS[role]))) for role in PERMISSIONS]
+    return page(
+        "Routes",
+        "A running service shows the same, with every field, at `/docs`, and as OpenAPI at `/openapi.json`. A key is "
+        "sent as `Authorization: Bearer <key>`.",
+        table(("route", "permission", "what it does"), rows),
+        "## Roles",
+        "A key has one role or more; a role is a set of permissions.",
+        table(("role", "permissions"), roles),
+    )
+
+
+def metrics() -> list[Any]:
+    collectors = {id(each): each for each in REGISTRY._names_to_collectors.values()}.values()
+    ours = [each for each in collectors if getattr(each, "_name", "").startswith("app_")]
+    return sorted(ours, key=lambda each: each._name)
+
+
+def metrics_page() -> str:
+    rows = []
+    for each in metrics():
+        name = each._name + ("_total" if each._type == "counter" else "")
+        labels = ", ".join(f"`{label}`" for label in each._labelnames)
+        rows.append((f"`{name}`", each._type, labels, each._documentation))
+    return page(
+        "Metrics",
+        "`GET /metrics` shows these in the Prometheus text format, beside those of the Python process itself. No "
+        "metric carries a tenant, a user or a text.",
+        table(("metric", "kind", "labels", "what it counts"), rows),
+    )
+
+
+def dependencies_page() -> str:
+    parts: list[str] = []
+    rows: list[tuple[str, ...]] = []
+    title = ""
+    for line in [*(ROOT / "requirements.in").read_text(encoding="utf-8").splitlines(), "# end"]:
+        if line.startswith("#"):
+            if rows:
+                parts += [f"## {title}", table(("package", "what for"), rows)]
+            title, rows = line.strip("# ").rstrip(), []
+        elif line.strip():
+            package, _, reason = line.partition("#")
+            name, _, condition = package.strip().partition(";")
+            where = " (not on Windows)" if "win32" in condition else ""
+            rows.append((f"`{name.strip()}`", reason.strip() + where))
+    return page(
+        "Dependencies",
+        "What `requirements.in` asks for, each with its reason. `requirements.lock` pins these and everything they "
+        "need, with hashes.",
+        *parts,
+    )
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/reference/settings.md": settings_page,
+    "docs/reference/policies.md": policies_page,
+    "docs/reference/problems.md": problems_page,
+    "docs/reference/commands.md": commands_page,
+    "docs/reference/routes.md": routes_page,
+    "docs/reference/metrics.md": metrics_page,
+    "docs/reference/dependencies.md": dependencies_page,
+    ".env.example": env_example,
+}
+
+
+def page(title: str, *parts: str) -> str:
+    return "\n\n".join([f"# {title}", NOTE.strip(), *(part.strip() for part in parts if part.strip())]) + "\n"
+
+
+def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [columns, tuple("---" for _ in columns), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|").strip() for cell in line) + " |" for line in lines)
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def first_paragraph(model: type) -> str:
+    text = one_line((model.__dict__.get("__doc__") or "").split("\n\n")[0])
+    rest = re.sub(r"^`?policies/\w+\.yaml`?[:.] ", "", text)
+    return rest[:1].upper() + rest[1:]
+
+
+def type_name(kind: Any) -> str:
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Annotated:
+        return type_name(inner[0])
+    if origin is typing.Literal:
+        return " or ".join(f"`{each}`" for each in inner)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(type_name(each) for each in inner if each is not type(None))
+    if origin in (list, tuple, set, frozenset):
+        return f"list of {type_name(inner[0])}"
+    if is_mapping(kind):
+        return f"{type_name(inner[1])} by name"
+    names = {SecretStr: "secret", Path: "path", str: "text", int: "number", float: "number", bool: "true or false"}
+    return names.get(
+        kind, "number" if getattr(kind, "__name__", "") == "Decimal" else getattr(kind, "__name__", "text")
+    )
+
+
+def is_mapping(kind: Any) -> bool:
+    origin = typing.get_origin(kind)
+    return isinstance(origin, type) and issubclass(origin, typing.Mapping)  # type: ignore[arg-type]
+
+
+def nested_model(kind: Any) -> type[BaseModel] | None:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind
+    for inner in typing.get_args(kind):
+        if (found := nested_model(inner)) is not None and typing.get_origin(kind) not in (list, tuple):
+            return found
+    return None
+
+
+def default_of(field: Any) -> str:
+    shown = plain_default(field)
+    if field.is_required():
+        return "required"
+    return f"`{shown}`" if shown else "none"
+
+
+def plain_default(field: Any) -> str:
+    default = field.get_default(call_default_factory=True)
+    if default is PydanticUndefined or default is None:
+        return ""
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, list | tuple | set | frozenset | dict):
+        return ", ".join(str(each) for each in default)
+    return str(default)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing; fail when a page is stale")
+    check = parser.parse_args().check
+    import_everything()
+    stale = []
+    for name, write in PAGES.items():
+        path, text = ROOT / name, write()
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if not check:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8", newline="\n")
+    for name in stale:
+        print(f"{'stale' if check else 'written'}: {name}")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
