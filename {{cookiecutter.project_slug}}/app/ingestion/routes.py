@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
 from starlette.datastructures import FormData, UploadFile
 
-from app.core.forms import bounded_form
+from app.core.forms import form_of
 from app.core.http import provided
 from app.identity.domain import Principal
 from app.identity.service import require
@@ -80,7 +80,7 @@ _FORM = {
 async def upload(request: Request, caller: Writer, room: Room) -> UploadReply:
     """Takes files in. Each is answered for by itself; the documents are served once they have been processed."""
     limits = room.parts.security.limits
-    async with bounded_form(request, limits.upload_request_bytes, limits.upload_files) as form:
+    async with form_of(request, limits.upload_files + 1) as form:
         files = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
         if not files:
             raise BadUpload("The form holds no file.", action="Send one or more files in the field 'files'.")

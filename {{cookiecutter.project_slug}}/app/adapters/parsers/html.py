@@ -17,6 +17,7 @@ _BLOCKS = frozenset(_BLOCK_TAGS.split())
 _UNSHOWN_TAGS = "script style noscript template svg math iframe object embed canvas head select"
 _NEVER_SHOWN = frozenset(_UNSHOWN_TAGS.split())
 _FURNITURE = frozenset({"nav", "footer", "button"})
+_ITEMS = frozenset({"li", "tr", "dd", "dt", "thead", "tbody", "tfoot"})
 _HEADING = re.compile(r"h([1-6])")
 _HIDING = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|opacity\s*:\s*(?:0|0?\.0\d*)\s*(?:;|!|$)"
@@ -113,7 +114,7 @@ class _Page:
             self.builder.hide(node.comment_content or "")
         elif tag in _NEVER_SHOWN:
             if tag in ("noscript", "template"):
-                self.builder.hide(_TAG.sub(" ", node.inner_html or ""))
+                self.builder.hide(_TAG.sub(" ", node.html or ""))
         elif self._is_hidden(node, painted):
             self.builder.hide(node.text(separator=" "), "text that a reader of the page does not see was left out")
         elif tag in _FURNITURE:
@@ -131,7 +132,7 @@ class _Page:
                 self.line.append(" | ")
         elif tag in _BLOCKS or _HEADING.fullmatch(tag):
             self._flush()
-            self.gap = "\n" if tag in ("li", "tr", "dd", "dt") else "\n\n"
+            self.gap = self.gap if tag in _ITEMS else "\n\n"
             self.preformatted += tag == "pre"
             if tag == "li":
                 self.line.append("- ")
@@ -146,7 +147,7 @@ class _Page:
             self.line.clear()
         elif tag in _BLOCKS:
             self._flush()
-            self.gap = "\n\n" if tag in ("ul", "ol", "table", "p", "div") else self.gap
+            self.gap = "\n" if tag in _ITEMS else "\n\n"
 
     def _flush(self) -> None:
         lines = [squeeze(line) for line in "".join(self.line).split("\n")]

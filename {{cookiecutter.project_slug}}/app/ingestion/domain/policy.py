@@ -38,7 +38,8 @@ class Source(Rules):
     """What one source promises about its documents, and what happens when it does not keep it."""
 
     types: tuple[str, ...] = Field(
-        ("markdown", "text", "html", "pdf", "docx", "csv", "jsonl"), description="Kinds of files, told from their bytes."
+        ("markdown", "text", "html", "pdf", "docx", "csv", "jsonl"),
+        description="Kinds of files, told from their bytes.",
     )
     required_metadata: tuple[str, ...] = Field((), description="Fields that an upload must give.")
     access_groups: tuple[str, ...] = Field(

@@ -1,0 +1,60 @@
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import httpx
+import pytest
+
+from app.core.jobs import Worker
+from app.wiring import State
+
+Files = Sequence[tuple[str, bytes]]
+Send = Callable[..., Awaitable[list[dict[str, Any]]]]
+
+
+@pytest.fixture
+def send(client: httpx.AsyncClient) -> Send:
+    """Uploads files and returns what became of each at the door."""
+
+    async def upload(*files: tuple[str, bytes], **form: Any) -> list[dict[str, Any]]:
+        parts = [("files", (name, data, "application/octet-stream")) for name, data in files]
+        reply = await client.post("/v1/documents", files=parts, data=form)
+        assert reply.status_code == 202, reply.text
+        items: list[dict[str, Any]] = reply.json()["items"]
+        return items
+
+    return upload
+
+
+@pytest.fixture
+def work(state: State) -> Callable[[], Awaitable[None]]:
+    """Runs every job there is."""
+
+    async def run() -> None:
+        await Worker(state.database, state.jobs, concurrency=2).run(wait=False)
+
+    return run
+
+
+@pytest.fixture
+def ingest(send: Send, work: Callable[[], Awaitable[None]], client: httpx.AsyncClient) -> Send:
+    """Uploads files, processes them and returns each document as its reader sees it (refused files as they came)."""
+
+    async def run(*files: tuple[str, bytes], **form: Any) -> list[dict[str, Any]]:
+        items = await send(*files, **form)
+        await work()
+        return [(await client.get(f"/v1/documents/{item['id']}")).json() if item["id"] else item for item in items]
+
+    return run
+
+
+@pytest.fixture
+def search(client: httpx.AsyncClient) -> Callable[[str], Awaitable[list[str]]]:
+    """The texts that a search finds."""
+
+    async def find(query: str) -> list[str]:
+        reply = await client.post("/v1/search", json={"query": query})
+        assert reply.status_code == 200, reply.text
+        body = reply.json()
+        return [passage["text"] for passage in body.get("passages", body.get("items", body.get("results", [])))]
+
+    return find

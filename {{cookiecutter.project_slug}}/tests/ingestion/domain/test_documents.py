@@ -1,0 +1,50 @@
+"""What may come in, under which name and from where."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from app.ingestion.domain.documents import BadCursor, BadUpload, Cursor, UnsafeName, check_name, check_uri, envelope
+
+
+@pytest.mark.parametrize("name", ["a.md", "Größe der Lampen.pdf", "v1..2.txt", "it's 100% fine.txt", "…"])
+def test_a_plain_name_is_kept(name: str) -> None:
+    assert check_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "../a", "a/../b", "..\\a", "a\x00b", "a\nb", "..%2Fa", "%2fetc%2fpasswd", "a%00.md", "x" * 256]
+)
+def test_a_name_that_could_lead_elsewhere_is_refused(name: str) -> None:
+    with pytest.raises(UnsafeName):
+        check_name(name)
+
+
+def test_an_address_may_be_a_path() -> None:
+    assert check_uri("docs/how-to/rotate.md") == "docs/how-to/rotate.md"
+    with pytest.raises(UnsafeName):
+        check_uri("a\nb")
+
+
+def test_groups_are_sorted_once_each_and_fall_back_to_those_of_the_source() -> None:
+    assert envelope(None, ["b", "a", "b "], {}, ["x"]).access_groups == ("a", "b")
+    assert envelope(None, [" "], {}, ["x"]).access_groups == ("x",)
+    assert envelope(None, [], {}, []).source == "upload"
+
+
+@pytest.mark.parametrize(
+    ("source", "groups", "metadata"),
+    [("a\nb", [], {}), ("x" * 101, [], {}), (None, ["two words"], {}), (None, [], {"a": ["list"]})],
+)
+def test_what_a_batch_says_about_itself_is_checked(source: str | None, groups: list[str], metadata: dict) -> None:
+    with pytest.raises(BadUpload):
+        envelope(source, groups, metadata, [])
+
+
+def test_a_cursor_survives_the_journey() -> None:
+    cursor = Cursor(datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC), UUID(int=7))
+    assert Cursor.parse(cursor.text()) == cursor
+    for broken in ("", "!!!", "YWJj", cursor.text()[:-6]):
+        with pytest.raises(BadCursor):
+            Cursor.parse(broken)

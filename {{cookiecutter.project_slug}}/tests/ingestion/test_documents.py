@@ -1,0 +1,189 @@
+"""The way of a document: in, through the gates, served, replaced, gone."""
+
+from uuid import uuid4
+
+import httpx
+
+from app.wiring import State
+
+REFUNDS = b"# Refunds\n\nRefunds are paid within 14 days to the card that was used.\n"
+CHANGED = b"# Refunds\n\nRefunds are paid within 30 days by bank transfer.\n"
+
+
+async def test_an_upload_is_served_with_its_headings_and_offsets(ingest, client) -> None:
+    (document,) = await ingest(("refunds.md", REFUNDS), source="shop", metadata='{"author": "Ada"}')
+    assert document["status"] == "published"
+    assert (document["version"], document["live_version"]) == (1, 1)
+    assert (document["title"], document["source"], document["kind"]) == ("Refunds", "shop", "markdown")
+    assert document["metadata"] == {"author": "Ada"}
+    reply = (await client.post("/v1/search", json={"query": "when are refunds paid"})).json()
+    (passage,) = next(value for value in reply.values() if isinstance(value, list))
+    assert passage["headings"] == ["Refunds"]
+    assert REFUNDS.decode()[passage["start"] : passage["end"]] == passage["text"]
+
+
+async def test_a_batch_with_one_bad_file_takes_the_others(send) -> None:
+    good, evil, again = await send(("a.md", REFUNDS), ("..%2Fevil.md", REFUNDS), ("a.md", CHANGED))
+    assert good["status"] == "received"
+    assert good["id"]
+    assert (evil["status"], evil["id"], evil["problem"]["code"]) == ("refused", None, "unsafe_name")
+    assert again["problem"]["code"] == "repeated_name"
+
+
+async def test_a_single_refused_file_is_a_problem_of_its_own(client: httpx.AsyncClient) -> None:
+    reply = await client.post("/v1/documents", files={"files": ("a/../../b.md", REFUNDS)})
+    assert reply.status_code in (202, 422)
+    reply = await client.post("/v1/documents", files={"files": ("..%2F..%2Fetc%2Fpasswd.txt", b"x\n")})
+    assert (reply.status_code, reply.json()["code"]) == (422, "unsafe_name")
+
+
+async def test_a_file_over_the_limit_is_413(client: httpx.AsyncClient) -> None:
+    reply = await client.post("/v1/documents", files={"files": ("big.txt", b"word " * 5_000_000)})
+    assert (reply.status_code, reply.json()["code"]) == (413, "file_too_large")
+
+
+async def test_fifty_megabytes_of_text_are_413_and_a_long_line_is_served(client, ingest) -> None:
+    reply = await client.post("/v1/documents", files={"files": ("huge.txt", b"hello " * 9_000_000)})
+    assert reply.status_code == 413
+    line = " ".join(f"word{number % 977}" for number in range(60_000))
+    (document,) = await ingest(("line.txt", line.encode()))
+    assert document["status"] == "published"
+
+
+async def test_what_is_no_form_is_refused(client: httpx.AsyncClient) -> None:
+    assert (await client.post("/v1/documents", json={"a": 1})).status_code == 400
+    assert (await client.post("/v1/documents", data={"source": "x"}, files={})).status_code == 400
+    bad = await client.post("/v1/documents", files={"files": ("a.md", b"x")}, data={"metadata": "[1]"})
+    assert (bad.status_code, bad.json()["code"]) == (422, "bad_upload")
+
+
+async def test_the_same_content_twice_is_one_document(ingest, send) -> None:
+    (first,) = await ingest(("a.md", REFUNDS))
+    (second,) = await send(("copy.md", REFUNDS))
+    assert (second["id"], second["duplicate_of"]) == (first["id"], first["id"])
+    assert second["status"] == "published"
+
+
+async def test_the_same_content_for_other_readers_is_another_document(ingest, send) -> None:
+    (first,) = await ingest(("a.md", REFUNDS))
+    (second,) = await send(("b.md", REFUNDS), access_groups="staff")
+    assert second["id"] != first["id"]
+    assert second["duplicate_of"] is None
+
+
+async def test_a_new_version_replaces_the_old_one(ingest, search) -> None:
+    (first,) = await ingest(("a.md", REFUNDS))
+    (second,) = await ingest(("a.md", CHANGED))
+    assert second["id"] == first["id"]
+    assert (second["version"], second["live_version"]) == (2, 2)
+    (found,) = await search("refunds paid")
+    assert "bank transfer" in found
+
+
+async def test_the_old_version_serves_until_the_new_one_is_published(ingest, send, search, client) -> None:
+    await ingest(("a.md", REFUNDS))
+    (item,) = await send(("a.md", CHANGED))
+    assert "14 days" in (await search("refunds paid"))[0]
+    document = (await client.get(f"/v1/documents/{item['id']}")).json()
+    assert (document["status"], document["version"], document["live_version"]) == ("received", 2, 1)
+
+
+async def test_the_old_version_serves_on_when_the_new_one_is_held(ingest, search) -> None:
+    await ingest(("a.md", REFUNDS))
+    (document,) = await ingest(("a.md", b"caf\xe9 refunds"))
+    assert (document["status"], document["live_version"]) == ("quarantined", 1)
+    assert document["quarantine"]["reason"] == "encoding_damage"
+    assert "14 days" in (await search("refunds paid"))[0]
+
+
+async def test_a_file_that_turns_into_a_copy_of_another_serves_its_old_content_no_more(ingest, search) -> None:
+    (kept,) = await ingest(("a.md", REFUNDS))
+    await ingest(("b.md", CHANGED))
+    (merged,) = await ingest(("b.md", REFUNDS))
+    assert merged["id"] == kept["id"]
+    assert not any("bank transfer" in text for text in await search("refunds bank transfer"))
+
+
+async def test_a_deleted_document_is_gone_at_once(ingest, search, client, state: State, tenant) -> None:
+    (document,) = await ingest(("a.md", REFUNDS))
+    assert (await client.delete(f"/v1/documents/{document['id']}")).status_code == 204
+    assert await search("refunds paid") == []
+    assert (await client.get(f"/v1/documents/{document['id']}")).status_code == 404
+    assert (await client.delete(f"/v1/documents/{document['id']}")).status_code == 404
+    async with state.database.read(tenant) as connection:
+        from sqlalchemy import text
+
+        assert (await connection.execute(text("select count(*) from blobs"))).scalar() == 0
+
+
+async def test_a_document_deleted_before_its_job_runs_stays_deleted(send, work, search, client) -> None:
+    (item,) = await send(("a.md", REFUNDS))
+    await client.delete(f"/v1/documents/{item['id']}")
+    await work()
+    assert await search("refunds paid") == []
+
+
+async def test_a_deleted_document_can_come_back(ingest, client, search) -> None:
+    (document,) = await ingest(("a.md", REFUNDS))
+    await client.delete(f"/v1/documents/{document['id']}")
+    (again,) = await ingest(("a.md", REFUNDS))
+    assert again["id"] != document["id"]
+    assert len(await search("refunds paid")) == 1
+
+
+async def test_pages_of_documents_hold_each_once(ingest, client) -> None:
+    sent = await ingest(*[(f"{n}.md", f"Document number {n} about lamps.".encode()) for n in range(5)])
+    seen, after = [], None
+    while True:
+        params = {"limit": 2} | ({"after": after} if after else {})
+        page = (await client.get("/v1/documents", params=params)).json()
+        seen += [item["id"] for item in page["items"]]
+        after = page["next"]
+        if not after:
+            break
+    assert sorted(seen) == sorted(item["id"] for item in sent)
+    assert (await client.get("/v1/documents", params={"after": "nonsense"})).status_code == 400
+
+
+async def test_documents_are_listed_by_status_and_source(ingest, client) -> None:
+    await ingest(("a.md", REFUNDS), source="shop")
+    await ingest(("b.md", b""), source="other")
+    for params, names in (({"status": "quarantined"}, ["b.md"]), ({"source": "shop"}, ["a.md"])):
+        page = (await client.get("/v1/documents", params=params)).json()
+        assert [item["name"] for item in page["items"]] == names
+
+
+async def test_a_reader_sees_what_is_served_and_open_to_the_groups_of_the_key(ingest, state, tenant, client) -> None:
+    (staff,) = await ingest(("staff.md", b"Only the staff may read about the lamps."), access_groups="staff")
+    (public,) = await ingest(("public.md", b"Everybody may read about the desks."))
+    await ingest(("held.md", b""))
+    for groups, expected in (([], {public["id"]}), (["staff", "x"], {public["id"], staff["id"]})):
+        key = await state.identity.create_key(tenant, "reader", ["user"], groups)
+        headers = {"Authorization": f"Bearer {key.text}"}
+        page = (await client.get("/v1/documents", headers=headers)).json()
+        assert {item["id"] for item in page["items"]} == expected
+    assert (await client.get(f"/v1/documents/{staff['id']}", headers=headers)).status_code == 200
+    lonely = await state.identity.create_key(tenant, "reader", ["user"])
+    headers = {"Authorization": f"Bearer {lonely.text}"}
+    assert (await client.get(f"/v1/documents/{staff['id']}", headers=headers)).status_code == 404
+    assert (await client.delete(f"/v1/documents/{public['id']}", headers=headers)).status_code == 403
+
+
+async def test_another_tenant_finds_nothing_under_our_ids(ingest, client, state: State) -> None:
+    (document,) = await ingest(("a.md", REFUNDS))
+    (held,) = await ingest(("b.md", b""))
+    other = await state.identity.ensure_tenant(f"other-{uuid4().hex}")
+    key = await state.identity.create_key(other, "other", ["admin"])
+    headers = {"Authorization": f"Bearer {key.text}"}
+    entry = held["quarantine"]["id"]
+    for method, path in (
+        ("GET", f"/v1/documents/{document['id']}"),
+        ("DELETE", f"/v1/documents/{document['id']}"),
+        ("GET", f"/v1/quarantine/{entry}"),
+        ("GET", f"/v1/quarantine/{entry}/original"),
+        ("POST", f"/v1/quarantine/{entry}/release"),
+        ("POST", f"/v1/quarantine/{entry}/discard"),
+    ):
+        assert (await client.request(method, path, headers=headers)).status_code == 404, path
+    assert (await client.get("/v1/documents", headers=headers)).json()["items"] == []
+    assert (await client.get("/v1/quarantine", headers=headers)).json()["items"] == []
