@@ -11,9 +11,9 @@ DataSensitivity = Literal["public", "internal", "confidential"]
 
 
 class Owners(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     """Who answers for each part."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str = Field(min_length=1, description="Who answers for the choice of models.")
     prompts: str = Field(min_length=1, description="Who answers for what models are told.")

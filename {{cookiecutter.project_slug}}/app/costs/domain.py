@@ -75,9 +75,7 @@ class CostPolicy(PolicyModel):
         try:
             ZoneInfo(value)
         except (KeyError, ValueError, OSError) as missing:
-            raise ValueError(
-                f"'{value}' is not a time zone; write a name such as UTC or Europe/Berlin"
-            ) from missing
+            raise ValueError(f"'{value}' is not a time zone; write a name such as UTC or Europe/Berlin") from missing
         return value
 
     def price_of(self, model: str) -> PolicyPrice | None:
@@ -246,9 +244,7 @@ class PriceTable:
 
 def _canonical(prices: Mapping[str, ModelPrice]) -> bytes:
     plain = {name: asdict(price) for name, price in prices.items()}
-    return json.dumps(
-        plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_digits
-    ).encode()
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_digits).encode()
 
 
 def _digits(value: Decimal) -> str:
@@ -271,9 +267,7 @@ def decide_price(wanted: PricedModel, policy: CostPolicy, listed: ModelPrice | N
 
 def _ceiling(wanted: PricedModel, usd: Decimal) -> ModelPrice:
     if usd == 0:
-        raise BadPrice(
-            f"policies/cost.yaml gives '{wanted.model}' a ceiling of 0; write what a call may cost at most."
-        )
+        raise BadPrice(f"policies/cost.yaml gives '{wanted.model}' a ceiling of 0; write what a call may cost at most.")
     prices = UnitPrices(Decimal(0), Decimal(0), Decimal(0), usd)
     return ModelPrice(wanted.model, wanted.provider, "ceiling", (Tier(0, prices),))
 

@@ -71,9 +71,7 @@ async def insert_rows(connection: AsyncConnection, rows: Sequence[LedgerRow]) ->
 
 
 async def totals(connection: AsyncConnection, tenant: UUID, since: date, until: date, zone: str) -> Totals:
-    rows = (
-        await connection.execute(SUMS, {"tenant": tenant, "since": since, "until": until, "zone": zone})
-    ).mappings()
+    rows = (await connection.execute(SUMS, {"tenant": tenant, "since": since, "until": until, "zone": zone})).mappings()
     groups: dict[int, list[Total]] = {by: [] for by in (BY_DAY, BY_FEATURE, BY_MODEL, BY_RELEASE, OVERALL)}
     for row in rows:
         groups[row["by"]].append(_total(row))

@@ -36,9 +36,7 @@ SPENT = counter("app_cost_micro_usd_total", "Charged, in micro-dollars", ("featu
 TOKENS = counter("app_tokens_total", "Tokens charged for", ("feature", "model", "kind"))
 
 
-def make_price_table(
-    policy: CostPolicy, models: Sequence[PricedModel], prices: PriceList, clock: Clock
-) -> PriceTable:
+def make_price_table(policy: CostPolicy, models: Sequence[PricedModel], prices: PriceList, clock: Clock) -> PriceTable:
     """The prices of every model that will be called. Errors: StartRefused, naming the first one without."""
     now = clock.now()
 
@@ -98,9 +96,7 @@ class Costs:
         release_id: str | None = None,
     ) -> Charge:
         """Prices one call and writes its row in the caller's transaction. Errors: ModelUnpriced."""
-        row = self.row(
-            tenant_id, feature, model, usage, subject_id=subject_id, key_id=key_id, release_id=release_id
-        )
+        row = self.row(tenant_id, feature, model, usage, subject_id=subject_id, key_id=key_id, release_id=release_id)
         await self.record(connection, [row])
         return row.charge
 
