@@ -141,3 +141,15 @@ async def groups_of(connection: AsyncConnection, chunk_id: UUID) -> list[str]:
         .where(chunks.c.id == chunk_id)
     )
     return (await connection.execute(query)).scalar() or []
+
+
+async def holds(connection: AsyncConnection, index: int, request: PublishRequest) -> bool:
+    """Whether the index has this very version of the document."""
+    query = select(chunks.c.id).where(
+        chunks.c.tenant_id == request.tenant_id,
+        chunks.c.document_id == request.document_id,
+        chunks.c.index_number == index,
+        chunks.c.document_version == request.document_version,
+        chunks.c.gone.is_(None),
+    )
+    return (await connection.execute(query.limit(1))).first() is not None

@@ -80,7 +80,8 @@ async def search(database: Database, question: Question) -> Found:
 
 
 def _passage(*columns: Any) -> Passage:
-    return Passage(*columns[:5], tuple(columns[5]), *columns[6:])
+    values = (*columns[:5], tuple(columns[5]), *columns[6:])
+    return Passage(*values)
 
 
 def found(rows: Sequence[Sequence[Any]]) -> Found:

@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.clock import Clock
 from app.core.database import Database, notify
+from app.costs.domain import Usage
+from app.costs.service import Costs
 from app.releases.domain import INDEX_SWITCHED as CHANNEL
 from app.retrieval.domain import (
     Fingerprint,
@@ -26,7 +28,7 @@ from app.retrieval.domain import (
 from app.retrieval.domain.chunking import Chunk
 from app.retrieval.domain.documents import indexed_text
 from app.retrieval.ports import Embedder
-from app.retrieval.repository import indexes, publishing, searching
+from app.retrieval.repository import graphs, indexes, publishing, searching
 from app.retrieval.service.embedding import prepare_for
 
 log = structlog.get_logger(__name__)
@@ -55,6 +57,7 @@ class Indexes:
     embedders: Mapping[str, Embedder]
     first: Fingerprint
     params: SearchParams
+    costs: Costs
     held: Held = field(default_factory=Held)
 
     async def live(self) -> IndexRow:
@@ -84,13 +87,15 @@ class Indexes:
         if not await indexes.has_text_search(connection, fingerprint.text_search):
             raise UnknownTextSearch(f"There is no text-search configuration '{fingerprint.text_search}'.")
 
-    async def build(self, fingerprint: Fingerprint, progress: Progress) -> IndexRow:
+    async def build(
+        self, fingerprint: Fingerprint, progress: Progress, resume: int | None = None
+    ) -> IndexRow:
         """Fills a new index from the stored documents, or goes on with one that was begun with the same fingerprint.
 
-        progress(done, all) after each document. Returns it ready. Errors: VerificationFailed, EmbeddingFailed,
-        EmbedderMismatch; the live index is not touched.
+        resume: bring this index up to date instead. progress(done, all) after each document. Returns it ready.
+        Errors: VerificationFailed, EmbeddingFailed, EmbedderMismatch; the live index is not touched.
         """
-        index = await self._begin(fingerprint)
+        index = await (self._begin(fingerprint) if resume is None else self._begin_again(resume))
         index.check_embedder(self.embedders)
         done, before = 0, None
         # Documents may come while the others are added: again, until a round finds none that is new.
@@ -120,6 +125,15 @@ class Indexes:
             await notify(connection, CHANNEL, str(index.number))
         return index
 
+    async def _begin_again(self, number: int) -> IndexRow:
+        async with self.database.transaction(None) as connection:
+            index = _find(await indexes.lock_indexes(connection), number)
+            if index.status == "live":
+                raise IndexNotReady(f"Index {number} is live.", action="It is kept up to date by every publish.")
+            await indexes.set_status(connection, number, "building")
+            await notify(connection, CHANNEL, str(number))
+        return index
+
     async def _behind(self, index: IndexRow) -> list[tuple[UUID, UUID]]:
         found = []
         for tenant_id in await self.tenants():
@@ -137,18 +151,29 @@ class Indexes:
             request = await indexes.load_document(connection, tenant_id, document_id)
         if request is None:
             return
-        chunks, _ = await prepare_for(index, request, self.embedders)
+        chunks, embedded = await prepare_for(index, request, self.embedders)
         async with self.database.transaction(tenant_id) as connection:
+            await self._charge(connection, tenant_id, index, embedded.tokens, document_id)
             version = await publishing.lock_corpus(connection, tenant_id)
             stored = await publishing.stored_document(connection, tenant_id, document_id)
-            held = await publishing.indexes_holding(connection, tenant_id, document_id)
             unchanged = stored and not stored.withdrawn and stored.version == request.document_version
-            if not unchanged or held.get(index.number) or not chunks:
+            if not unchanged or await indexes.holds(connection, index.number, request):
                 return
+            removed = await publishing.remove_chunks(connection, tenant_id, document_id, version, index.number)
             current = replace(request, access_groups=stored.access_groups)
             await publishing.add_chunks(connection, index, current, chunks, version)
-            changes = [(stored.access_groups, len(chunks))]
+            changes = [(stored.access_groups, len(chunks) - removed)]
             await publishing.count(connection, tenant_id, document_id, index.number, version, changes)
+
+    async def _charge(
+        self, connection: AsyncConnection, tenant_id: UUID, index: IndexRow, tokens: int, subject_id: UUID
+    ) -> None:
+        """What was embedded is charged even when nothing comes of it."""
+        if index.dense:
+            model = self.embedders[index.fingerprint.embedder].model
+            await self.costs.charge(
+                connection, tenant_id, "embedding_document", model, Usage(tokens), subject_id=subject_id
+            )
 
     async def _verify(self, index: IndexRow) -> None:
         """Chunks of the new index must find themselves by their own text."""
@@ -165,7 +190,10 @@ class Indexes:
     async def _finds(self, index: IndexRow, tenant_id: UUID, wanted: UUID, chunk: Chunk) -> bool:
         text, vector = indexed_text(chunk), None
         if index.dense:
-            vector = (await self.embedders[index.fingerprint.embedder].embed_passages([text])).vectors[0]
+            embedded = await self.embedders[index.fingerprint.embedder].embed_passages([text])
+            vector = embedded.vectors[0]
+            async with self.database.transaction(tenant_id) as connection:
+                await self._charge(connection, tenant_id, index, embedded.tokens, wanted)
         async with self.database.read(tenant_id) as connection:
             groups = await indexes.groups_of(connection, wanted)
         question = searching.Question(tenant_id, index, text, vector, groups, 10, self.params)
@@ -224,6 +252,22 @@ class Indexes:
             await notify(connection, CHANNEL, str(number))
         await self.reload()
         return self.by_number(number)
+
+    async def optimise(self, owner_url: str, progress: Progress, above: int | None = None) -> list[tuple[UUID, int]]:
+        """Makes approximate vector indexes for tenants with more than `above` chunks in the live index (None: where
+        searching all of them is no longer fast), as the owner of the tables. Returns those it made, with their size.
+        """
+        live, made = await self.live(), []
+        if not live.dense:
+            return []
+        async with graphs.owner(owner_url) as connection:
+            limit = self.params.exact_vectors if above is None else above
+            large = await graphs.large_tenants(connection, live.number, limit)
+            for done, (tenant_id, size) in enumerate(large, 1):
+                if await graphs.make_graph(connection, live.number, live.fingerprint.dimensions, tenant_id):
+                    made.append((tenant_id, size))
+                progress(done, len(large))
+        return made
 
     def by_number(self, number: int) -> IndexRow:
         return _find(self.held.rows, number)

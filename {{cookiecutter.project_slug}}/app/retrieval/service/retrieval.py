@@ -185,5 +185,5 @@ def make_retrieval(
     by_name = {embedder.name: embedder for embedder in embedders}
     first = Fingerprint(embedders[0].name, embedders[0].dimensions, text_search=text_search)
     chosen = params or SearchParams()
-    indexes = Indexes(database, clock, by_name, first, chosen)
+    indexes = Indexes(database, clock, by_name, first, chosen, costs)
     return Retrieval(database, clock, costs, by_name, indexes, Questions(by_name), chosen)

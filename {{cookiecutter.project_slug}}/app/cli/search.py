@@ -1,0 +1,59 @@
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.markup import escape
+
+from app.cli.common import DEFAULT_TENANT, err, out, with_state
+from app.core.clock import Deadline
+from app.identity.domain import Principal
+from app.retrieval.domain import Evidence
+from app.wiring import State
+
+SECONDS = 30.0
+SHOWN = 300
+
+OPERATOR_KEY = UUID(int=0)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(search)
+
+
+def search(
+    query: Annotated[str, typer.Argument(help="A question or some words.")],
+    tenant: Annotated[str, typer.Option(help="Whose documents.")] = DEFAULT_TENANT,
+    limit: Annotated[int, typer.Option(min=1, max=50, help="Most passages to show.")] = 5,
+    group: Annotated[list[str] | None, typer.Option(help="As this group sees it; may be repeated.")] = None,
+    corpus_version: Annotated[int | None, typer.Option(min=0, help="Search the documents as they were then.")] = None,
+) -> None:
+    """Show the passages that a question finds, best first."""
+
+    async def work(state: State) -> Evidence:
+        tenant_id = await state.identity.tenant(tenant)
+        caller = Principal(tenant_id, OPERATOR_KEY, "command line", frozenset({"admin"}), frozenset(group or []))
+        return await state.retrieval.search(
+            caller,
+            query,
+            limit=limit,
+            deadline=Deadline.after(SECONDS, state.clock),
+            corpus_version=corpus_version,
+            charge=True,
+        )
+
+    _show(with_state(work))
+
+
+def _show(found: Evidence) -> None:
+    for number, passage in enumerate(found.passages, 1):
+        where = " > ".join((passage.title, *passage.headings))
+        out.print(f"[bold]{number}. {escape(where)}[/bold]  {passage.score:.3f}", highlight=False)
+        text = " ".join(passage.text.split())
+        out.print(escape(text[:SHOWN] + ("…" if len(text) > SHOWN else "")), highlight=False)
+        out.print(f"[dim]{escape(passage.uri)}, characters {passage.start} to {passage.end}[/dim]\n", highlight=False)
+    if not found.passages:
+        out.print("Nothing was found.")
+    if found.degraded:
+        err.print(f"Searched by words alone: {found.degraded}.")
+    steps = ", ".join(f"{step} {spent:.1f} ms" for step, spent in found.timings.items())
+    err.print(f"Index {found.index_number}, corpus version {found.corpus_version}; {steps}.")

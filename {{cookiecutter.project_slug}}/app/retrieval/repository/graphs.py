@@ -1,0 +1,44 @@
+"""Approximate indexes of vectors, one for each tenant that is large enough, made by the owner of the tables."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.sql import SQL, Identifier, Literal
+
+LARGE = """
+select tenant_id, count(*) from chunk_vectors where index_number = %s and gone is null
+group by tenant_id having count(*) > %s order by tenant_id
+"""
+VALID = "select indisvalid from pg_index where indexrelid = to_regclass(%s)"
+MAKE = """
+create index concurrently {name} on chunk_vectors using hnsw ((embedding::halfvec({dimensions})) halfvec_ip_ops)
+where index_number = {index} and tenant_id = {tenant}
+"""
+
+
+@asynccontextmanager
+async def owner(url: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=5) as connection:
+        await connection.execute("set maintenance_work_mem = '512MB'")
+        yield connection
+
+
+async def large_tenants(connection: psycopg.AsyncConnection[Any], index: int, above: int) -> list[tuple[UUID, int]]:
+    """Tenants with more than `above` vectors in the index, and how many."""
+    return await (await connection.execute(LARGE, (index, above))).fetchall()
+
+
+async def make_graph(connection: psycopg.AsyncConnection[Any], index: int, dimensions: int, tenant_id: UUID) -> bool:
+    """Makes the tenant's index without keeping anybody from reading or writing; False when it was there."""
+    name = f"sx_vectors_{index}_{tenant_id.hex}"
+    found = await (await connection.execute(VALID, (name,))).fetchone()
+    if found and found[0]:
+        return False
+    # One that was left behind by a build that died is of no use.
+    await connection.execute(SQL("drop index concurrently if exists {}").format(Identifier(name)))
+    parts = {"index": Literal(index), "tenant": Literal(tenant_id), "dimensions": Literal(dimensions)}
+    await connection.execute(SQL(MAKE).format(name=Identifier(name), **parts))
+    return True
