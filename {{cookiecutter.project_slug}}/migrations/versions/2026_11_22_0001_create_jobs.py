@@ -29,10 +29,10 @@ def _names(kind: str) -> list[str]:
 def downgrade() -> None:
     op.execute(
         "do $$ declare r record; begin "
-        "for r in select oid::regprocedure as f from pg_proc where proname like 'procrastinate\\_%' loop "
+        "for r in select oid::regprocedure::text as f from pg_proc where proname like 'procrastinate\\_%' loop "
         "execute 'drop function ' || r.f || ' cascade'; end loop; "
         "drop table procrastinate_events, procrastinate_periodic_defers, procrastinate_jobs, procrastinate_workers "
         "cascade; "
-        "for r in select oid::regtype as t from pg_type where typname like 'procrastinate\\_%' and typtype in ('e','c') "
+        "for r in select oid::regtype::text as t from pg_type where typname like 'procrastinate\\_%' and typtype in ('e','c') "
         "loop execute 'drop type if exists ' || r.t || ' cascade'; end loop; end $$"
     )

@@ -193,9 +193,8 @@ def _owner_reads(table: str) -> None:
 
 def downgrade() -> None:
     op.execute(
-        "do $$ declare r record; begin for r in select oid::regprocedure as f from pg_proc "
-        "where proname like 'retrieval\\_%' and pronamespace = 'public'::regnamespace loop "
-        "execute 'drop function if exists ' || r.f || ' cascade'; end loop; end $$"
+        "do $$ begin execute (select string_agg('drop function if exists ' || oid::regprocedure || ' cascade', '; ') "
+        "from pg_proc where proname like 'retrieval\\_%' and pronamespace = 'public'::regnamespace); end $$"
     )
     for table in ("chunk_vectors", "chunk_terms", "chunks", "indexed_documents", "term_stats", "access_counts"):
         op.drop_table(table)
