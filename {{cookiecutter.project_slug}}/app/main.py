@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
+from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -57,6 +59,23 @@ ROUTERS = (
 """In the order of the map of rooms."""
 
 
+OPEN = {"/health/live", "/health/ready", "/metrics"}
+
+
+def _describe(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, with the key that every route but the open ones needs."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version=app.version, contact=app.contact, routes=app.routes, description=app.description
+        )
+        document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        for path, methods in document["paths"].items():
+            for operation in methods.values():
+                operation["security"] = [] if path in OPEN else [{"key": []}]
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
 def create_app(state: State) -> FastAPI:
     """The application of a built state."""
 
@@ -73,6 +92,7 @@ def create_app(state: State) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.provided = state.provided
+    app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
     install_problem_handlers(app)
     for router in ROUTERS:
         app.include_router(router)

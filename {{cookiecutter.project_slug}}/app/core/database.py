@@ -168,6 +168,7 @@ async def open_database(url: str, size: int) -> Database:
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
         pool_recycle=1800,
+        hide_parameters=True,  # errors are logged, and parameters hold what users wrote
         connect_args={"connect_timeout": CONNECT_SECONDS, "prepare_threshold": 2},
     )
     pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(

@@ -1,0 +1,129 @@
+"""Every route of the OpenAPI document is tried with another tenant's ids: the reply is that for ids which do not exist.
+
+A route with a parameter that this file does not know fails the test: seed it here.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest_asyncio
+
+from app.core.jobs import Worker
+from app.main import create_app
+from app.wiring import State
+
+MARKER = "zanzibar"
+PAGE = f"# Harbour rules\n\nThe harbour master of {MARKER} opens the gate at seven every morning of the working week.\n"
+
+# Parameters that name something of the whole service, not of a tenant.
+SHARED = {"/v1/releases/{release_id}", "/v1/indexes/{number}/switch", "/v1/indexes/{number}/retire"}
+BODIES: dict[tuple[str, str], dict[str, Any]] = {
+    ("post", "/v1/answers/{answer_id}/feedback"): {"rating": "up"},
+}
+# Per request, so that it differs between two requests for the same thing.
+FLEETING = ("request_id", "instance", "detail")
+
+
+@pytest_asyncio.fixture
+async def theirs(state: State, client: httpx.AsyncClient) -> dict[str, str]:
+    """What the tenant of `client` owns: an id for every parameter there is."""
+    good = ("files", ("harbour.md", PAGE.encode(), "text/markdown"))
+    bad = ("files", ("broken.pdf", b"%PDF-1.7 and nothing that follows", "application/pdf"))
+    made = await client.post("/v1/documents", files=[good, bad])
+    await Worker(state.database, state.jobs, concurrency=1).run(wait=False)
+    answer = await client.post("/v1/answers", json={"question": f"Who opens the gate in {MARKER}?"})
+    key = await client.post("/v1/keys", json={"name": "another"})
+    held = await client.get("/v1/quarantine")
+    found = {
+        "document_id": made.json()["items"][0]["id"],
+        "entry_id": held.json()["items"][0]["id"],
+        "answer_id": answer.json()["id"],
+        "prefix": key.json()["prefix"],
+    }
+    assert (await client.get(f"/v1/documents/{found['document_id']}")).json()["status"] == "published"
+    return found
+
+
+@pytest_asyncio.fixture
+async def stranger(state: State) -> AsyncIterator[httpx.AsyncClient]:
+    """An admin of a tenant that owns nothing."""
+    tenant = await state.identity.ensure_tenant(f"stranger-{uuid4().hex}")
+    key = await state.identity.create_key(tenant, "stranger", ["admin"])
+    transport = httpx.ASGITransport(app=create_app(state), raise_app_exceptions=False)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://service", headers={"Authorization": f"Bearer {key.text}"}
+    ) as open_client:
+        yield open_client
+
+
+def routes(document: dict[str, Any]) -> list[tuple[str, str, list[str]]]:
+    """(method, path, names of the parameters in the path) of every route."""
+    found = []
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            names = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"]
+            found.append((method, path, names))
+    return found
+
+
+async def test_an_id_of_another_tenant_is_the_same_as_a_missing_one_on_every_route(
+    client: httpx.AsyncClient, stranger: httpx.AsyncClient, theirs: dict[str, str]
+) -> None:
+    tried = []
+    for method, path, names in routes((await client.get("/openapi.json")).json()):
+        if not names or path in SHARED:
+            continue
+        body = BODIES.get((method, path))
+        addresses = [
+            path.format(**theirs),
+            path.format(**{name: _missing(theirs[name]) for name in names}),
+        ]
+        foreign, missing = [await stranger.request(method, address, json=body) for address in addresses]
+        assert foreign.status_code == missing.status_code == 404, (method, path, foreign.text, missing.text)
+        assert _lasting(foreign) == _lasting(missing), (method, path)
+        tried.append(path)
+    assert len(tried) >= 8
+    document = await client.get(f"/v1/documents/{theirs['document_id']}")
+    assert document.json()["status"] == "published"
+
+
+async def test_no_listing_and_no_search_shows_another_tenant_anything(
+    client: httpx.AsyncClient, stranger: httpx.AsyncClient, theirs: dict[str, str]
+) -> None:
+    for method, path, names in routes((await client.get("/openapi.json")).json()):
+        if names or method != "get" or not path.startswith("/v1/"):
+            continue
+        shown = (await stranger.get(path)).text
+        assert MARKER not in shown
+        assert not [name for name, own in theirs.items() if own in shown], path
+    found = await stranger.post("/v1/search", json={"query": f"gate {MARKER}"})
+    assert found.json()["passages"] == []
+    answer = await stranger.post("/v1/answers", json={"question": f"Who opens the gate in {MARKER}?"})
+    assert answer.json()["status"] == "refused"
+    assert (await client.post("/v1/search", json={"query": f"gate {MARKER}"})).json()["passages"] != []
+
+
+async def test_every_route_but_the_open_ones_needs_a_key(client: httpx.AsyncClient) -> None:
+    client.headers.pop("Authorization")
+    unguarded = set()
+    document = (await client.get("/openapi.json")).json()
+    for method, path, names in routes(document):
+        address = path.format(**dict.fromkeys(names, "1"))
+        if (await client.request(method, address)).status_code != 401:
+            unguarded.add(path)
+        assert (document["paths"][path][method]["security"] == []) == (path in unguarded)
+    assert unguarded == {"/health/live", "/health/ready", "/metrics"}
+
+
+def _missing(like: str) -> str:
+    try:
+        UUID(like)
+    except ValueError:
+        return like[::-1]
+    return str(uuid4())
+
+
+def _lasting(response: httpx.Response) -> dict[str, Any]:
+    return {name: value for name, value in response.json().items() if name not in FLEETING}
