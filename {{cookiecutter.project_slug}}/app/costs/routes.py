@@ -13,7 +13,14 @@ router = APIRouter(tags=["costs"])
 
 Operator = Annotated[Principal, require("costs:read")]
 Service = Annotated[Costs, provided(Costs)]
-Day = Annotated[date | None, Query(description="A day as 2026-01-31, in the time zone of policies/cost.yaml.")]
+Day = Annotated[
+    date | None,
+    Query(
+        ge=date(2000, 1, 1),
+        le=date(2999, 12, 31),
+        description="A day as 2026-01-31, in the time zone of policies/cost.yaml.",
+    ),
+]
 
 
 @router.get("/v1/costs")

@@ -2,6 +2,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import httpx
+import pytest
 
 from app.costs.domain import Usage
 from app.wiring import State
@@ -28,8 +29,9 @@ async def test_days_outside_the_question_are_left_out(client: httpx.AsyncClient,
     assert shown["total"]["calls"] == 0
 
 
-async def test_a_day_that_is_none_is_refused(client: httpx.AsyncClient) -> None:
-    response = await client.get("/v1/costs", params={"since": "yesterday"})
+@pytest.mark.parametrize("day", ["yesterday", "0001-01-01", "9999-12-31", "2026-02-30"])
+async def test_a_day_that_cannot_be_meant_is_refused(client: httpx.AsyncClient, day: str) -> None:
+    response = await client.get("/v1/costs", params={"until": day})
     assert (response.status_code, response.json()["code"]) == (422, "invalid")
 
 
