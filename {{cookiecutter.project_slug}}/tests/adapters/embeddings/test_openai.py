@@ -1,0 +1,157 @@
+"""An OpenAI-compatible provider on loopback: what it gives is used, what it gives wrong is named."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from app.adapters.embeddings.openai import BATCH, OpenAIEmbedder, open_openai, read_reply
+from app.core.clock import Deadline, SystemClock
+from app.core.errors import OutOfTime
+from app.retrieval.domain import EmbeddingFailed
+
+SIZE = 8
+
+
+class Provider:
+    """Answers POST /v1/embeddings; `change` spoils the reply."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.keys: list[str | None] = []
+        self.change: Callable[[dict[str, Any]], Any] = lambda reply: reply
+        self.status = 200
+        self.drop_reused = False
+        self.seen: set[int] = set()
+
+    async def handle(self, request: web.Request) -> web.Response:
+        assert request.transport is not None
+        if self.drop_reused and id(request.transport) in self.seen:
+            request.transport.abort()
+        self.seen.add(id(request.transport))
+        body = await request.json()
+        self.asked.append(body)
+        self.keys.append(request.headers.get("authorization"))
+        vectors = [[float(len(text))] + [1.0] * (SIZE - 1) for text in body["input"]]
+        # Out of order on purpose: the index says which text a vector is of.
+        data = [{"index": i, "embedding": vector} for i, vector in enumerate(vectors)][::-1]
+        reply = self.change({"data": data, "model": body["model"], "usage": {"prompt_tokens": 7, "total_tokens": 7}})
+        text = reply if isinstance(reply, str) else json.dumps(reply)
+        return web.Response(text=text, status=self.status, content_type="application/json")
+
+
+@pytest_asyncio.fixture
+async def provider() -> AsyncIterator[tuple[Provider, OpenAIEmbedder]]:
+    stand_in = Provider()
+    app = web.Application()
+    app.router.add_post("/v1/embeddings", stand_in.handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    embedder = open_openai(f"http://127.0.0.1:{port}/v1/", "secret", "some-model", SIZE)
+    yield stand_in, embedder
+    await embedder.close()
+    await runner.cleanup()
+
+
+def soon() -> Deadline:
+    return Deadline.after(5, SystemClock())
+
+
+async def test_vectors_come_in_the_order_of_the_texts_with_their_usage(provider):
+    stand_in, embedder = provider
+    found = await embedder.embed_passages(["a", "four"])
+    assert found.vectors[1].floats()[0] > found.vectors[0].floats()[0]
+    assert found.tokens == 7
+    assert stand_in.asked[0] == {"model": "some-model", "input": ["a", "four"], "encoding_format": "float"}
+    assert stand_in.keys == ["Bearer secret"]
+    assert embedder.name == f"openai:some-model@{SIZE}"
+
+
+async def test_many_texts_go_in_several_calls(provider):
+    stand_in, embedder = provider
+    found = await embedder.embed_passages([str(n) for n in range(BATCH * 2 + 1)])
+    assert len(found.vectors) == BATCH * 2 + 1
+    assert (len(stand_in.asked), found.tokens) == (3, 21)
+
+
+def drop_one(reply: dict[str, Any]) -> Any:
+    return reply | {"data": reply["data"][1:]}
+
+
+def shorten(reply: dict[str, Any]) -> Any:
+    return reply | {"data": [item | {"embedding": item["embedding"][1:]} for item in reply["data"]]}
+
+
+def empty(reply: dict[str, Any]) -> Any:
+    return reply | {"data": [item | {"embedding": []} for item in reply["data"]]}
+
+
+def spoil(value: Any) -> Callable[[dict[str, Any]], Any]:
+    return lambda reply: reply | {"data": [i | {"embedding": [value, *i["embedding"][1:]]} for i in reply["data"]]}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (drop_one, "wrong_count"),
+        (lambda reply: reply | {"data": [reply["data"][0]] * 2}, "wrong_count"),
+        (shorten, "wrong_dimensions"),
+        (empty, "wrong_dimensions"),
+        (spoil(float("nan")), "not_a_number"),
+        (spoil(float("inf")), "not_a_number"),
+        (spoil(1e308), "not_a_number"),
+        (spoil(None), "not_a_number"),
+        (spoil("many"), "malformed"),
+        (lambda reply: {"object": "list"}, "malformed"),
+        (lambda reply: "<html>busy</html>", "malformed"),
+        (lambda reply: [], "malformed"),
+    ],
+)
+async def test_a_reply_that_cannot_be_used_is_named(provider, change, reason):
+    stand_in, embedder = provider
+    stand_in.change = change
+    with pytest.raises(EmbeddingFailed) as failed:
+        await embedder.embed_passages(["a", "b"])
+    assert failed.value.extra["reason"] == reason
+
+
+def test_a_vector_without_direction_is_named():
+    reply = json.dumps({"data": [{"index": 0, "embedding": [0.0] * SIZE}]}).encode()
+    with pytest.raises(EmbeddingFailed) as failed:
+        read_reply(reply, 1, SIZE, "m")
+    assert failed.value.extra["reason"] == "not_a_number"
+
+
+async def test_a_refusal_says_with_which_status(provider):
+    stand_in, embedder = provider
+    stand_in.status = 401
+    with pytest.raises(EmbeddingFailed, match="status 401") as failed:
+        await embedder.embed_query("a", soon())
+    assert failed.value.extra == {"reason": "refused", "provider_status": 401}
+
+
+async def test_a_provider_that_is_away_is_unreachable():
+    embedder = open_openai("http://127.0.0.1:9/v1", None, "m", SIZE)
+    with pytest.raises(EmbeddingFailed) as failed:
+        await embedder.embed_query("a", soon())
+    assert failed.value.extra["reason"] == "unreachable"
+    await embedder.close()
+
+
+async def test_a_provider_that_hangs_is_left_at_the_deadline(provider):
+    _, embedder = provider
+    with pytest.raises(OutOfTime):
+        await embedder.embed_query("a", Deadline.after(0, SystemClock()))
+
+
+async def test_a_kept_connection_that_died_is_replaced_once(provider):
+    stand_in, embedder = provider
+    await embedder.embed_query("a", soon())
+    stand_in.drop_reused = True
+    assert len((await embedder.embed_query("b", soon())).vectors) == 1
