@@ -10,7 +10,8 @@ from app.costs.domain import LedgerRow, Total, Totals
 from app.costs.tables import ledger
 
 COLUMNS = tuple(column.name for column in ledger.columns)
-VALUES = ", ".join(f"%({name})s" for name in COLUMNS)
+VALUES = ", ".join("%s" for _ in COLUMNS)
+# Positional, because it is on the hot path: named parameters are put in order on every call.
 LEDGER_SQL = f"insert into ledger ({', '.join(COLUMNS)}) values ({VALUES})"  # noqa: S608
 
 SUMS = text(
@@ -38,36 +39,38 @@ SUMS = text(
 BY_DAY, BY_FEATURE, BY_MODEL, BY_RELEASE, OVERALL = 0b0111, 0b1011, 0b1101, 0b1110, 0b1111
 
 
-def ledger_parameters(row: LedgerRow) -> dict[str, Any]:
-    """The parameters of LEDGER_SQL for one row."""
-    charge = row.charge
-    return {
-        "id": row.id,
-        "tenant_id": row.tenant_id,
-        "at": row.at,
-        "kind": row.kind,
-        "feature": row.feature,
-        "subject_id": row.subject_id,
-        "key_id": row.key_id,
-        "release_id": row.release_id,
-        "provider": charge.provider,
-        "model": charge.model,
-        "input_tokens": charge.usage.input,
-        "cached_tokens": charge.usage.cached_input,
-        "output_tokens": charge.usage.output,
-        "reasoning_tokens": charge.usage.reasoning,
-        "input_price": charge.prices.input,
-        "cached_price": charge.prices.cached_input,
-        "output_price": charge.prices.output,
-        "call_price": charge.prices.call,
-        "price_table": charge.price_table,
-        "micro_usd": charge.micro_usd,
-    }
+def ledger_parameters(row: LedgerRow) -> tuple[Any, ...]:
+    """The parameters of LEDGER_SQL for one row, in the order of COLUMNS."""
+    charge, usage, prices = row.charge, row.charge.usage, row.charge.prices
+    return (
+        row.id,
+        row.tenant_id,
+        row.at,
+        row.kind,
+        row.feature,
+        row.subject_id,
+        row.key_id,
+        row.release_id,
+        charge.provider,
+        charge.model,
+        usage.input,
+        usage.cached_input,
+        usage.output,
+        usage.reasoning,
+        prices.input,
+        prices.cached_input,
+        prices.output,
+        prices.call,
+        charge.price_table,
+        charge.micro_usd,
+    )
 
 
 async def insert_rows(connection: AsyncConnection, rows: Sequence[LedgerRow]) -> None:
     if rows:
-        await connection.execute(ledger.insert(), [ledger_parameters(row) for row in rows])
+        await connection.execute(
+            ledger.insert(), [dict(zip(COLUMNS, ledger_parameters(row), strict=True)) for row in rows]
+        )
 
 
 async def totals(connection: AsyncConnection, tenant: UUID, since: date, until: date, zone: str) -> Totals:
