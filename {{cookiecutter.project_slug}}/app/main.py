@@ -16,6 +16,7 @@ from app.core.http import BodyLimit, Observed, install_problem_handlers
 from app.core.ownership import OwnershipPolicy
 from app.costs import routes as costs_routes
 from app.identity import routes as identity_routes
+from app.inference import routes as inference_routes
 from app.ingestion import routes as ingestion_routes
 from app.releases import routes as releases_routes
 from app.retrieval import routes as retrieval_routes
@@ -49,6 +50,7 @@ async def metrics() -> Response:
 
 
 ROUTERS = (
+    inference_routes.router,
     ingestion_routes.router,
     retrieval_routes.router,
     releases_routes.router,

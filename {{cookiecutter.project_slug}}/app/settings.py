@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from app.adapters.chat.choice import CHAIN_EXAMPLE, ModelChoice
 from app.core.errors import StartRefused
 from app.core.logging import LogFormat
 from app.core.telemetry import TraceTarget
@@ -53,6 +54,11 @@ class Settings(BaseSettings):
 
     worker_concurrency: int = Field(2, ge=1, le=64, description="Jobs one worker runs side by side.")
 
+    model_chain: tuple[ModelChoice, ...] = Field(
+        (),
+        description=f"Models that write answers, best first, as JSON: {CHAIN_EXAMPLE}. Empty: the evidence is quoted.",
+    )
+
     embedder: Literal["minilm", "openai", "none"] = Field(
         "minilm", description="What makes vectors for new indexes: bundled MiniLM, a provider, or none (words alone)."
     )
@@ -91,6 +97,13 @@ class Settings(BaseSettings):
     def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
         if value and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("must read postgresql://user:password@host:port/database")
+        return value
+
+    @field_validator("model_chain")
+    @classmethod
+    def _each_model_once(cls, value: tuple[ModelChoice, ...]) -> tuple[ModelChoice, ...]:
+        if len({choice.model for choice in value}) < len(value):
+            raise ValueError("names the same model twice")
         return value
 
     @model_validator(mode="after")

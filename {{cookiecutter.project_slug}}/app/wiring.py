@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app import __version__
+from app.adapters.chat.choice import ModelChoice
 from app.adapters.embeddings.opening import EmbedderChoice, open_embedder
 from app.adapters.languages import Langid
 from app.adapters.parsers.pool import ParserPool
@@ -24,6 +25,7 @@ from app.core.telemetry import configure_tracing, shutdown_tracing
 from app.costs.domain import CostPolicy, PricedModel
 from app.costs.service import Costs, make_price_table
 from app.identity.service import Identity
+from app.inference.service import Answers, Archive, Link, ModelChain, Replays
 from app.ingestion.domain.policy import DataPolicy
 from app.ingestion.jobs import job_specs as ingestion_jobs
 from app.ingestion.service import Ingestion
@@ -59,6 +61,9 @@ class State:
     releases: Releases
     retrieval: Retrieval
     ingestion: Ingestion
+    answers: Answers
+    replays: Replays
+    archive: Archive
 
     @property
     def provided(self) -> dict[type, object]:
@@ -73,6 +78,9 @@ class State:
             self.releases,
             self.retrieval,
             self.ingestion,
+            self.answers,
+            self.replays,
+            self.archive,
         )
         return {type(thing): thing for thing in things}
 
@@ -130,10 +138,27 @@ def _embedders(settings: Settings) -> list[Embedder]:
     return [open_embedder(kind, choice) for kind in kinds]
 
 
-def _costs(policies: Policies, embedders: list[Embedder], database: Database, clock: Clock) -> Costs:
+@asynccontextmanager
+async def _models(choices: tuple[ModelChoice, ...], clock: Clock) -> AsyncIterator[ModelChain]:
+    if not choices:
+        yield ModelChain((), clock)
+        return
+    # Imported late: an HTTP client is a lot of memory for a service that quotes its evidence.
+    from app.adapters.chat.opening import open_chat
+    from app.adapters.chat.transport import make_client
+
+    async with make_client() as client:
+        links = [Link(open_chat(each, client, clock), each.timeout_seconds) for each in choices]
+        yield ModelChain(tuple(links), clock)
+
+
+def _costs(
+    settings: Settings, policies: Policies, embedders: list[Embedder], database: Database, clock: Clock
+) -> Costs:
     policy = policies.get(CostPolicy)
     vectors = [PricedModel(each.model, each.provider, "embedding") for each in embedders if each.dimensions]
-    models = [PricedModel("extractive", "local"), *vectors]
+    written = [PricedModel(each.model, each.paid, address=each.base_url) for each in settings.model_chain]
+    models = [PricedModel("extractive", "local"), *written, *vectors]
     return Costs(policy, make_price_table(policy, models, BundledPrices(), clock), database, clock)
 
 
@@ -141,12 +166,25 @@ def _ingredients(settings: Settings, policies: Policies, costs: Costs, retrieval
     return Ingredients(
         code=read_code(Path(__file__).parent, __version__),
         prompts=read_prompts(settings.root / "prompts"),
-        chain=(ModelStep(provider="local", model="extractive"),),
+        chain=_steps(settings.model_chain),
         retrieval=retrieval.params.manifest(),
         policies=policies.contents,
         prices=costs.table.canonical,
         settings={"deadline_seconds": policies.get(SloPolicy).deadline_seconds},
     )
+
+
+def _steps(choices: tuple[ModelChoice, ...]) -> tuple[ModelStep, ...]:
+    written = (
+        ModelStep(
+            provider=each.paid,
+            model=each.model,
+            address=each.base_url,
+            parameters={"kind": each.kind, "timeout_seconds": each.timeout_seconds},
+        )
+        for each in choices
+    )
+    return (*written, ModelStep(provider="local", model="extractive"))
 
 
 def _ingestion(
@@ -172,26 +210,49 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
     clock = clock or SystemClock()
     database = await open_database(urls.service, settings.database_pool)
     embedders = _embedders(settings)
-    costs = _costs(policies, embedders, database, clock)
+    costs = _costs(settings, policies, embedders, database, clock)
     retrieval = make_retrieval(database, clock, costs, embedders, settings.text_search)
     releases = Releases(_ingredients(settings, policies, costs, retrieval), database, retrieval, clock)
     parser = ParserPool(processes=settings.worker_concurrency)
+    slo = policies.get(SloPolicy)
     try:
-        yield State(
-            settings=settings,
-            policies=policies,
-            clock=clock,
-            database=database,
-            urls=urls,
-            health=Health({"database": database.ping, "schema": SchemaCheck(urls.service, settings.root), "index": retrieval.ready, "release": releases.ready}),
-            identity=Identity(
-                database, clock, settings.pepper(), policies.get(SecurityPolicy).limits.requests_per_minute_per_key
-            ),
-            costs=costs,
-            releases=releases,
-            retrieval=retrieval,
-            ingestion=_ingestion(policies, database, clock, retrieval, parser),
-        )
+        async with _models(settings.model_chain, clock) as chain:
+            answers = Answers(
+                database,
+                clock,
+                releases,
+                retrieval,
+                costs,
+                chain,
+                policies.get(SecurityPolicy),
+                slo.deadline_seconds,
+            )
+            yield State(
+                settings=settings,
+                policies=policies,
+                clock=clock,
+                database=database,
+                urls=urls,
+                health=Health(
+                    {
+                        "database": database.ping,
+                        "schema": SchemaCheck(urls.service, settings.root),
+                        "index": retrieval.ready,
+                        "release": releases.ready,
+                    }
+                ),
+                identity=Identity(
+                    database, clock, settings.pepper(), policies.get(SecurityPolicy).limits.requests_per_minute_per_key
+                ),
+                costs=costs,
+                releases=releases,
+                retrieval=retrieval,
+                ingestion=_ingestion(policies, database, clock, retrieval, parser),
+                answers=answers,
+                replays=Replays(database, slo.deadline_seconds),
+                archive=Archive(database, clock),
+            )
+            await answers.close()
     finally:
         await parser.close()
         await retrieval.close()

@@ -56,7 +56,7 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sentence:
+class ReadSentence:
     span: Span
     text: str
     words: frozenset[str]
@@ -78,13 +78,13 @@ def pick(question: str, passages: Sequence[Readable], limit: int = 3) -> tuple[Q
     """The sentences most likely to answer, best first, at most `limit`; empty when no sentence shares a
     word.
     """
-    read = [_read(p.text) for p in passages]
-    asked = _ask(question, read)
+    texts = [read(p.text) for p in passages]
+    asked = _ask(question, texts)
     best = max((p.score for p in passages), default=0.0) or 1.0
     found = (
         Quote(n, s.span.start, s.span.end, s.text, score + _PASSAGE * max(0.0, p.score) / best)
         for n, p in enumerate(passages)
-        for s, score in _rank(asked, read[n])
+        for s, score in _rank(asked, texts[n])
     )
     seen: set[str] = set()
     chosen: list[Quote] = []
@@ -102,27 +102,27 @@ def coverage(question: str, passages: Iterable[Readable]) -> float:
     asked = {stem(w) for w in fold(question) if w not in STOP_WORDS}
     if not asked:
         return 0.0
-    held = (set[str]().union(*(s.stem_set for s in _read(p.text))) for p in passages)
+    held = (set[str]().union(*(s.stem_set for s in read(p.text))) for p in passages)
     return max((len(asked & words) / len(asked) for words in held), default=0.0)
 
 
 @lru_cache(maxsize=1024)
-def _read(text: str) -> tuple[_Sentence, ...]:
+def read(text: str) -> tuple[ReadSentence, ...]:
     return tuple(_sentence(span, text[span.start : span.end]) for span in sentences(text))
 
 
-def _sentence(span: Span, text: str) -> _Sentence:
+def _sentence(span: Span, text: str) -> ReadSentence:
     words = fold(text)
     stems = tuple(stem(w) for w in words if w not in STOP_WORDS)
-    return _Sentence(span, text, frozenset(words), stems, frozenset(stems))
+    return ReadSentence(span, text, frozenset(words), stems, frozenset(stems))
 
 
-def _ask(question: str, read: Sequence[tuple[_Sentence, ...]]) -> _Asked:
+def _ask(question: str, passages: Sequence[tuple[ReadSentence, ...]]) -> _Asked:
     words = fold(question)
     content = [w for w in words if w not in STOP_WORDS]
     stems = [stem(w) for w in content]
-    total = sum(len(sentences) for sentences in read)
-    seen = Counter(t for sentences in read for s in sentences for t in s.stem_set.intersection(stems))
+    total = sum(map(len, passages))
+    seen = Counter(t for passage in passages for s in passage for t in s.stem_set.intersection(stems))
     weights = {t: log(1 + (total - seen[t] + 0.5) / (seen[t] + 0.5)) for t in stems}
     expected, bonus = _expected(question.lower())
     return _Asked(frozenset(words), frozenset(content), weights, frozenset(pairwise(stems)), expected, bonus)
@@ -138,16 +138,16 @@ def _expected(question: str) -> tuple[re.Pattern[str] | None, float]:
     return None, 0.0
 
 
-def _rank(asked: _Asked, read: tuple[_Sentence, ...]) -> Iterable[tuple[_Sentence, float]]:
+def _rank(asked: _Asked, passage: tuple[ReadSentence, ...]) -> Iterable[tuple[ReadSentence, float]]:
     total = sum(asked.weights.values()) or 1.0
-    held = [s.stem_set & asked.weights.keys() for s in read]
-    for n, sentence in enumerate(read):
+    held = [s.stem_set & asked.weights.keys() for s in passage]
+    for n, sentence in enumerate(passage):
         around = frozenset[str]().union(*held[max(0, n - 1) : n], *held[n + 1 : n + 2]) - held[n]
         if held[n] or around:
             yield sentence, _score(asked, sentence, held[n], around, total)
 
 
-def _score(asked: _Asked, sentence: _Sentence, held: frozenset[str], around: frozenset[str], total: float) -> float:
+def _score(asked: _Asked, sentence: ReadSentence, held: frozenset[str], around: frozenset[str], total: float) -> float:
     weights = asked.weights
     score = _COVERAGE * sum(weights[t] for t in held) + _NEIGHBOURS * sum(weights[t] for t in around)
     score = (score + _DENSITY * _density(weights, sentence, held)) / total
@@ -160,7 +160,7 @@ def _score(asked: _Asked, sentence: _Sentence, held: frozenset[str], around: fro
     return score + (_QUESTION if sentence.text.endswith("?") else 0.0)
 
 
-def _density(weights: dict[str, float], sentence: _Sentence, held: frozenset[str]) -> float:
+def _density(weights: dict[str, float], sentence: ReadSentence, held: frozenset[str]) -> float:
     damp = _SATURATION * (1 - _LENGTH + _LENGTH * len(sentence.stems) / _USUAL_LENGTH)
     return sum(weights[t] * (_SATURATION + 1) * (c := sentence.stems.count(t)) / (c + damp) for t in held)
 

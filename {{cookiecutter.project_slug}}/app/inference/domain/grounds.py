@@ -11,7 +11,8 @@ ENOUGH_BOTH = 0.87
 @dataclass(frozen=True, slots=True)
 class Grounds:
     """How far evidence carries an answer: `words` is the share of the best BM25 score that the question could
-    reach in this corpus, `dense` the cosine of the nearest passage (None without vectors)."""
+    reach in this corpus, `dense` the cosine of the nearest passage (None without vectors), `coverage` the
+    share of the question's words in one passage, for evidence that knows neither."""
 
     words: float
     dense: float | None
@@ -21,4 +22,6 @@ class Grounds:
     def enough(self) -> bool:
         if self.dense is not None:
             return 2 * self.words + self.dense >= ENOUGH_BOTH
+        if self.coverage is not None:
+            return self.coverage >= ENOUGH_COVERAGE
         return self.words >= ENOUGH_WORDS

@@ -39,8 +39,8 @@ class RetryBudget:
 
 @dataclass
 class Throttle:
-    """Turns calls away here when the provider takes less than half of them, and at least `least` were made lately:
-    max(0, (asked - 2 * taken) / (asked + 1)).
+    """Turns calls away here when the provider takes less than half of them, and at least `least` were made
+    lately: max(0, (asked - 2 * taken) / (asked + 1)).
     """
 
     window: float = 10.0

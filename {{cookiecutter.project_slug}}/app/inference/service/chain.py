@@ -34,7 +34,9 @@ OPENED = counter("app_model_breaker_opened_total", "Times a model was given up f
 
 @dataclass
 class Link:
-    """One model of the chain with what this process knows about its health. `seconds`: the most one call may take."""
+    """One model of the chain with what this process knows about its health. `seconds`: the most one call may
+    take.
+    """
 
     model: ChatModel
     seconds: float = 60.0

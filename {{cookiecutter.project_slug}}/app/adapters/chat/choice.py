@@ -1,0 +1,40 @@
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+CHAIN_EXAMPLE = '[{"model": "gpt-4.1-mini", "base_url": "https://api.openai.com/v1", "api_key": "…"}]'
+
+
+class ModelChoice(BaseModel):
+    """One model of the chain, as the settings name it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(min_length=1, max_length=200)
+    base_url: str
+    api_key: SecretStr | None = None
+    kind: Literal["openai", "azure"] = "openai"
+    provider: str = Field("", description="Who is paid, as the price list calls it; else told from the address.")
+    api_version: str = "2024-10-21"
+    limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    timeout_seconds: float = Field(60.0, gt=0, le=600)
+    idle_seconds: float = Field(10.0, gt=0, le=120)
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")) or "@" in value:
+            raise ValueError("must be an http(s) address without a user name; the key goes into api_key")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _not_ours(self) -> Self:
+        if self.model in ("extractive", "default"):
+            raise ValueError(
+                f"'{self.model}' is the service's own; leave it out, quoting the evidence comes last anyway"
+            )
+        return self
+
+    @property
+    def paid(self) -> str:
+        return self.provider or ("azure" if self.kind == "azure" else "openai")

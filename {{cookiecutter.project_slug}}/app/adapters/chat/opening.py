@@ -1,0 +1,17 @@
+import httpx
+
+from app.adapters.chat.choice import ModelChoice
+from app.adapters.chat.openai import OpenAIChat, azure_endpoint, openai_endpoint
+from app.core.clock import Clock
+
+
+def open_chat(choice: ModelChoice, client: httpx.AsyncClient, clock: Clock) -> OpenAIChat:
+    """The model a setting names; the client is shared by all of them and closed by its owner."""
+    options: dict[str, str | float] = {"limit_field": choice.limit_field, "idle_seconds": choice.idle_seconds}
+    if choice.kind == "azure":
+        endpoint = azure_endpoint(
+            choice.model, choice.base_url, choice.model, choice.api_key, choice.api_version, **options
+        )
+    else:
+        endpoint = openai_endpoint(choice.model, choice.base_url, choice.model, choice.api_key, **options)
+    return OpenAIChat(endpoint, client, clock)

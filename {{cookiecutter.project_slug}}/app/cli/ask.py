@@ -1,0 +1,51 @@
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.markup import escape
+
+from app.cli.common import DEFAULT_TENANT, err, out, with_state
+from app.identity.domain import Principal
+from app.inference.domain.answers import Answer, Question
+from app.wiring import State
+
+REFUSED = 3
+OPERATOR_KEY = UUID(int=0)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(ask)
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="What you want to know.")],
+    tenant: Annotated[str, typer.Option(help="Whose documents.")] = DEFAULT_TENANT,
+    group: Annotated[list[str] | None, typer.Option(help="Ask as a member of this group; may be repeated.")] = None,
+    model: Annotated[str | None, typer.Option(help="One model of the chain, or 'extractive'.")] = None,
+    sentences: Annotated[int, typer.Option(min=1, max=10, help="Most sentences to quote when no model writes.")] = 3,
+) -> None:
+    """Answer a question from the documents, with citations. Exit status 3: they hold no answer."""
+
+    async def work(state: State) -> Answer:
+        tenant_id = await state.identity.tenant(tenant)
+        caller = Principal(tenant_id, OPERATOR_KEY, "command line", frozenset({"admin"}), frozenset(group or []))
+        return await state.answers.answer(caller, Question(question, sentences=sentences, model=model))
+
+    answer = with_state(work)
+    _show(answer)
+    if answer.refusal:
+        raise typer.Exit(REFUSED)
+
+
+def _show(answer: Answer) -> None:
+    style = "yellow" if answer.refusal else "bold"
+    out.print(f"[{style}]{escape(answer.text)}[/{style}]\n", highlight=False)
+    for citation in answer.citations:
+        where = " > ".join((citation.title, *citation.headings))
+        place = f"{citation.uri or citation.source}, characters {citation.start} to {citation.end}"
+        out.print(f"[dim]{escape(f'[{citation.marker}]')} {escape(where)} ({escape(place)})[/dim]", highlight=False)
+    for reason in answer.reasons:
+        err.print(f"Degraded: {escape(reason)}.", highlight=False)
+    steps = ", ".join(f"{step} {spent:.1f} ms" for step, spent in answer.timings_ms.items())
+    cost = f"{answer.cost_micro_usd / 1_000_000:.6f} USD"
+    err.print(f"By {escape(answer.model)}, {cost}, release {answer.release_id[:12]}; {steps}.", highlight=False)

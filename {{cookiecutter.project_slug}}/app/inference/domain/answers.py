@@ -1,0 +1,166 @@
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from app.core.errors import Invalid, NotFound, Unavailable
+from app.costs.domain import Usage
+from app.retrieval.domain import Passage
+from app.safety.domain.text import Finding
+
+EXTRACTIVE = "extractive"
+
+Status = Literal["answered", "refused"]
+Reason = Literal["no_evidence", "off_topic", "no_answer", "declined", "evidence_timeout"]
+
+SENTENCES: Mapping[Reason, str] = {
+    "no_evidence": "There is nothing in the documents about this.",
+    "off_topic": "The documents do not seem to be about this.",
+    "no_answer": "The documents do not answer this.",
+    "declined": "The model's provider refused this question.",
+    "evidence_timeout": "There was no time to look into the documents.",
+}
+
+
+class AnswerMissing(NotFound):
+    code, title = "answer_missing", "No such answer"
+
+
+class ModelUnknown(NotFound):
+    code, title = "model_unknown", "This service has no such model"
+    action = "GET /v1/models lists the models there are."
+
+
+class QuestionTooLong(Invalid):
+    code, title = "question_too_long", "The question is too long"
+    action = "Ask something shorter; documents are sent to POST /v1/documents."
+
+
+class TooManyAnswers(Unavailable):
+    code, title = "too_many_answers", "The service is working on as many answers as it can"
+    action = "Wait as long as Retry-After says, then ask again."
+
+
+class StreamEnded(Unavailable):
+    code, title = "stream_ended", "The answer broke off and was not stored"
+    action = "Ask again."
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """sentences: the most the extractive answerer quotes. passages: the most that are looked at.
+    model: one of the chain, or None for all of it.
+    """
+
+    text: str
+    sentences: int = 3
+    passages: int = 8
+    max_tokens: int = 512
+    temperature: float | None = 0.0
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """The very text an answer leans on: `quote` == document text [start:end], offsets in characters.
+
+    marker: the number by which the answer's text refers to it, as in [1].
+    """
+
+    marker: int
+    chunk_id: UUID
+    document_id: UUID
+    title: str
+    source: str
+    uri: str
+    headings: tuple[str, ...]
+    quote: str
+    start: int
+    end: int
+    version: int
+
+
+def cite(marker: int, passage: Passage, start: int, end: int) -> Citation:
+    """start, end: offsets into the passage."""
+    return Citation(
+        marker,
+        passage.chunk_id,
+        passage.document_id,
+        passage.title,
+        passage.source,
+        passage.uri,
+        passage.headings,
+        passage.text[start:end],
+        passage.start + start,
+        passage.start + end,
+        passage.version,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What was made of the evidence, before it is charged and stored.
+
+    quoted: the evidence speaks instead of `model`, whose tokens are still to be paid.
+    """
+
+    model: str
+    text: str
+    citations: tuple[Citation, ...]
+    usage: Usage
+    estimated: bool = False
+    refusal: Reason | None = None
+    findings: tuple[Finding, ...] = ()
+    quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a user got, with all that led to it.
+
+    degraded: it was not made the way it should have been; `reasons` say why. timings_ms: by step, and
+    `total`.
+    """
+
+    id: UUID
+    created_at: datetime
+    status: Status
+    text: str
+    model: str
+    degraded: bool
+    reasons: tuple[str, ...]
+    refusal: Reason | None
+    release_id: str
+    corpus_version: int
+    citations: tuple[Citation, ...]
+    findings: tuple[Finding, ...]
+    usage: Usage
+    estimated: bool
+    cost_micro_usd: int
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    trace_id: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "created_at": self.created_at,
+            "status": self.status,
+            "text": self.text,
+            "model": self.model,
+            "degraded": self.degraded,
+            "reasons": self.reasons,
+            "refusal": self.refusal,
+            "release_id": self.release_id,
+            "corpus_version": self.corpus_version,
+            "citations": self.citations,
+            "findings": [finding.as_dict() for finding in self.findings],
+            "usage": {
+                "input_tokens": self.usage.input,
+                "output_tokens": self.usage.output,
+                "estimated": self.estimated,
+            },
+            "cost_micro_usd": self.cost_micro_usd,
+            "timings_ms": self.timings_ms,
+            "trace_id": self.trace_id,
+        }

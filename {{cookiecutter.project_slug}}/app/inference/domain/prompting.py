@@ -1,0 +1,25 @@
+import re
+from collections.abc import Sequence
+
+from app.inference.domain.chat import ChatRequest, Message
+from app.retrieval.domain import Passage
+
+_FENCE = re.compile(r"<(/?)(?=(?:passages?|question)\b)", re.IGNORECASE)
+
+
+def ask(
+    prompt: str, question: str, passages: Sequence[Passage], max_tokens: int, temperature: float | None
+) -> ChatRequest:
+    """The request to a model. Passages and question stand inside marks that they cannot close themselves."""
+    shown = "\n".join(_shown(n, passage) for n, passage in enumerate(passages, 1))
+    asked = f"<passages>\n{shown}\n</passages>\n\n<question>\n{_inert(question)}\n</question>"
+    return ChatRequest((Message("system", prompt), Message("user", asked)), max_tokens, temperature)
+
+
+def _shown(number: int, passage: Passage) -> str:
+    where = " > ".join((passage.title, *passage.headings)).replace('"', "'").replace("\n", " ")
+    return f'<passage n="{number}" from="{_inert(where)}">\n{_inert(passage.text)}\n</passage>'
+
+
+def _inert(text: str) -> str:
+    return _FENCE.sub(r"‹\1", text)

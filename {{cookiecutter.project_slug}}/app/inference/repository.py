@@ -1,0 +1,161 @@
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from sqlalchemy import Row, delete, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.database import Database
+from app.costs.domain import LedgerRow
+from app.costs.service import LEDGER_SQL, ledger_parameters
+from app.inference.domain.answers import Answer
+from app.inference.domain.idempotency import KEPT_HOURS, Claim, Settled, Stored, Superseded
+from app.inference.tables import answers, feedback, idempotency_keys
+
+# Positional and typed, because it is the hot path: psycopg's named parameters are put in order on every call.
+_ANSWER = """
+insert into answers (
+    id, tenant_id, key_id, created_at, question, status, model, release_id, corpus_version, trace_id, body
+) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb)
+"""
+
+# Divides by zero, and so undoes the whole transaction, when the claim is no longer ours.
+_SETTLE = """
+with settled as (
+    update idempotency_keys set status = %s, body = %s
+    where tenant_id = %s and route = %s and key = %s and claim_id = %s and status is null returning 1
+) select 1 / count(*) from settled
+"""
+
+_CLAIM = """
+insert into idempotency_keys (tenant_id, route, key, digest, claim_id, claimed_until, created_at)
+values (%s, %s, %s, %s, %s, now() + make_interval(secs => %s), now())
+on conflict (tenant_id, route, key) do update
+set claim_id = excluded.claim_id, claimed_until = excluded.claimed_until, created_at = excluded.created_at
+where idempotency_keys.status is null and idempotency_keys.claimed_until < now()
+  and idempotency_keys.digest = excluded.digest
+"""
+
+_FORGET = """
+delete from idempotency_keys where tenant_id = %s and created_at < now() - make_interval(hours => %s)
+"""
+
+_CLAIMED = """
+select claim_id, digest, status, body, extract(epoch from claimed_until - now())::float8
+from idempotency_keys where tenant_id = %s and route = %s and key = %s
+"""
+
+
+async def record(
+    database: Database,
+    tenant_id: UUID,
+    key_id: UUID,
+    question: str,
+    answer: Answer | None,
+    body: bytes,
+    rows: Sequence[LedgerRow],
+    settled: Settled | None = None,
+) -> None:
+    """One transaction, one round trip: the answer, what it cost, and the end of its claim; or none of it.
+
+    Errors: Superseded when the claim was taken over in the meantime.
+    """
+    try:
+        async with database.pipeline(tenant_id) as connection:
+            if answer:
+                values = _values(tenant_id, key_id, question, answer, body)
+                await connection.execute(_ANSWER, values, prepare=True)
+            for row in rows:
+                await connection.execute(LEDGER_SQL, ledger_parameters(row), prepare=True)
+            if settled:
+                await connection.execute(_SETTLE, _settling(settled))
+    except psycopg.errors.DivisionByZero as error:
+        raise Superseded from error
+
+
+def _values(tenant_id: UUID, key_id: UUID, question: str, answer: Answer, body: bytes) -> tuple[Any, ...]:
+    return (
+        answer.id,
+        tenant_id,
+        key_id,
+        answer.created_at,
+        question,
+        answer.status,
+        answer.model,
+        answer.release_id,
+        answer.corpus_version,
+        answer.trace_id,
+        body.decode(),
+    )
+
+
+async def claim(
+    database: Database, wanted: Claim, digest: bytes, seconds: float
+) -> tuple[UUID, bytes, Stored | None, float]:
+    """Tries to claim; tells whose the key is now, its digest, how it ended and how long it is still
+    claimed.
+    """
+    where = (wanted.tenant_id, wanted.route, wanted.key)
+    async with database.pipeline(wanted.tenant_id) as connection:
+        await connection.execute(_FORGET, (wanted.tenant_id, KEPT_HOURS))
+        await connection.execute(_CLAIM, (*where, digest, wanted.id, seconds))
+        cursor = await connection.execute(_CLAIMED, where)
+    row = await cursor.fetchone()
+    if row is None:
+        raise Superseded
+    holder, found, status, body, left = row
+    return holder, bytes(found), Stored(status, bytes(body)) if status else None, left
+
+
+async def settle(database: Database, settled: Settled) -> None:
+    """Errors: Superseded."""
+    try:
+        async with database.pipeline(settled.claim.tenant_id) as connection:
+            await connection.execute(_SETTLE, _settling(settled))
+    except psycopg.errors.DivisionByZero as error:
+        raise Superseded from error
+
+
+def _settling(settled: Settled) -> tuple[Any, ...]:
+    held, how = settled.claim, settled.stored
+    return how.status, how.body, held.tenant_id, held.route, held.key, held.id
+
+
+async def release(database: Database, held: Claim) -> None:
+    async with database.transaction(held.tenant_id) as connection:
+        await connection.execute(
+            delete(idempotency_keys).where(idempotency_keys.c.claim_id == held.id, idempotency_keys.c.status.is_(None))
+        )
+
+
+async def find(connection: AsyncConnection, answer_id: UUID) -> Row[Any, Any] | None:
+    found = await connection.execute(select(answers.c.question, answers.c.body).where(answers.c.id == answer_id))
+    return found.first()
+
+
+async def add_feedback(
+    connection: AsyncConnection,
+    *,
+    id: UUID,
+    tenant_id: UUID,
+    answer_id: UUID,
+    key_id: UUID,
+    helpful: bool,
+    comment: str,
+    at: datetime,
+) -> None:
+    """The last word of a key on an answer counts."""
+    new = insert(feedback).values(
+        id=id,
+        tenant_id=tenant_id,
+        answer_id=answer_id,
+        key_id=key_id,
+        helpful=helpful,
+        comment=comment,
+        created_at=at,
+    )
+    changed = {"helpful": helpful, "comment": comment, "created_at": at}
+    await connection.execute(new.on_conflict_do_update(index_elements=["answer_id", "key_id"], set_=changed))

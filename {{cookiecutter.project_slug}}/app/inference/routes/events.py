@@ -1,0 +1,98 @@
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, MutableMapping
+from contextlib import aclosing
+from typing import Any
+
+import orjson
+import structlog
+from fastapi.responses import Response
+
+from app.core.errors import Problem
+from app.core.http import Receive, Send
+
+log = structlog.get_logger(__name__)
+
+Scope = MutableMapping[str, Any]
+
+
+def event(name: str | None, data: bytes) -> bytes:
+    return b"data: %b\n\n" % data if name is None else b"event: %b\ndata: %b\n\n" % (name.encode(), data)
+
+
+def event_of(name: str | None, **data: Any) -> bytes:
+    return event(name, orjson.dumps(data))
+
+
+class EventStream(Response):
+    """Sends events as they come. When the reader leaves, the generator is closed at once, and with it all it
+    holds.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
+        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+        del self.headers["content-length"]
+        self._events = events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sending = asyncio.ensure_future(self._send_all(send))
+        leaving = asyncio.ensure_future(_left(receive))
+        try:
+            await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (leaving, sending):
+                task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await leaving
+            with contextlib.suppress(asyncio.CancelledError):
+                await sending
+
+    async def _send_all(self, send: Send) -> None:
+        async with aclosing(self._events) as events:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            async for part in events:
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def opened(events: AsyncGenerator[bytes, None]) -> EventStream:
+    """A stream whose first event is there: what fails before it is still an ordinary problem with its
+    status.
+    """
+    first = await anext(events)
+
+    async def all_events() -> AsyncGenerator[bytes, None]:
+        async with aclosing(events):
+            yield first
+            async for part in events:
+                yield part
+
+    return EventStream(all_events())
+
+
+async def ending_in_words(events: AsyncGenerator[bytes, None], name: str) -> AsyncGenerator[bytes, None]:
+    """A stream that has begun can only say what went wrong in a last event."""
+    begun = False
+    try:
+        async with aclosing(events):
+            async for part in events:
+                begun = True
+                yield part
+    except Problem as problem:
+        if not begun:
+            raise
+        body = problem.as_dict()
+        yield event_of(name, error={**body, "message": problem.detail}) if name == "error" else event_of(name, **body)
+    except Exception as error:
+        if not begun:
+            raise
+        log.error("stream_failed", exc_info=error)
+        body = Problem().as_dict()
+        yield event_of(name, error={**body, "message": body["detail"]}) if name == "error" else event_of(name, **body)

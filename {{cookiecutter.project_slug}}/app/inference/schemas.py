@@ -1,0 +1,125 @@
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
+
+
+class AnswerRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    question: Text
+    model: str | None = Field(None, max_length=200, description="One of GET /v1/models; otherwise the whole chain.")
+    sentences: int = Field(3, ge=1, le=10, description="Most sentences that are quoted when no model writes.")
+    passages: int = Field(8, ge=1, le=20, description="Most passages that are looked at.")
+    max_tokens: int = Field(512, ge=1, le=8192, description="Most tokens a model may write.")
+    temperature: float | None = Field(0.0, ge=0, le=2)
+    stream: bool = Field(False, description="Server-sent events; the same as Accept: text/event-stream.")
+
+
+class CitationShown(BaseModel):
+    """`quote` is document text [start:end], offsets in characters."""
+
+    marker: int
+    chunk_id: UUID
+    document_id: UUID
+    title: str
+    source: str
+    uri: str
+    headings: list[str]
+    quote: str
+    start: int
+    end: int
+    version: int
+
+
+class FindingShown(BaseModel):
+    rule: str
+    detail: str
+    count: int
+    start: int | None
+
+
+class UsageShown(BaseModel):
+    input_tokens: int
+    output_tokens: int
+    estimated: bool
+
+
+class AnswerShown(BaseModel):
+    id: UUID
+    created_at: datetime
+    status: Literal["answered", "refused"]
+    text: str
+    model: str
+    degraded: bool
+    reasons: list[str]
+    refusal: str | None
+    release_id: str
+    corpus_version: int
+    citations: list[CitationShown]
+    findings: list[FindingShown]
+    usage: UsageShown
+    cost_micro_usd: int
+    timings_ms: dict[str, float]
+    trace_id: str
+
+
+class AnswerKept(AnswerShown):
+    question: str
+
+
+class FeedbackRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    helpful: bool
+    comment: str = Field("", max_length=4000)
+
+
+class ChatMessage(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: str | list[dict[str, Any]] | None = None
+
+    @property
+    def text(self) -> str:
+        if isinstance(self.content, list):
+            return "".join(str(part.get("text", "")) for part in self.content if part.get("type") == "text")
+        return self.content or ""
+
+
+class StreamOptions(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    include_usage: bool = False
+
+
+class ChatBody(BaseModel):
+    """What an OpenAI client sends. The last message of the user is the question; fields not named here are
+    ignored.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    model: Annotated[str, Field(min_length=1, max_length=200)]
+    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=1000)]
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    temperature: float | None = Field(None, ge=0, le=2)
+    max_tokens: int | None = Field(None, ge=1, le=8192)
+    max_completion_tokens: int | None = Field(None, ge=1, le=8192)
+
+
+class ModelShown(BaseModel):
+    id: str
+    object: Literal["model"] = "model"
+    created: int = 0
+    owned_by: str
+
+
+class ModelList(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[ModelShown]

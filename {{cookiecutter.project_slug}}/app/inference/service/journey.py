@@ -1,0 +1,50 @@
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from app.core.clock import Deadline
+from app.core.ids import new_id
+from app.core.telemetry import current_trace_id, histogram, span
+from app.identity.domain import Principal
+from app.inference.domain.answers import Question
+from app.releases.domain import Release
+from app.safety.domain.text import Finding
+
+STEPS = ("screen", "hold", "evidence", "model", "extract", "check", "record")
+SECONDS = histogram("app_answer_step_seconds", "Time of one step of an answer", ("step",))
+_BOUND = {step: SECONDS.labels(step) for step in STEPS}
+
+
+@dataclass
+class Journey:
+    """One question on its way to an answer: what is known about it so far, and the time it took."""
+
+    id: UUID
+    caller: Principal
+    question: Question
+    deadline: Deadline
+    release: Release
+    began: float = field(default_factory=time.perf_counter)
+    trace_id: str = field(default_factory=lambda: current_trace_id() or new_id().hex)
+    findings: tuple[Finding, ...] = ()
+    reasons: list[str] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """A span and a time. Never held across a yield of a stream: a span belongs to one task."""
+        started = time.perf_counter()
+        try:
+            with span(name):
+                yield
+        finally:
+            self.took(name, time.perf_counter() - started)
+
+    def took(self, name: str, seconds: float) -> None:
+        self.timings[name] = round(seconds * 1000, 3)
+        _BOUND[name].observe(seconds)
+
+    def total(self) -> dict[str, float]:
+        return {**self.timings, "total": round((time.perf_counter() - self.began) * 1000, 3)}

@@ -1,0 +1,79 @@
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from app.core.database import Database
+from app.core.errors import Problem
+from app.core.ids import new_id
+from app.core.telemetry import counter
+from app.inference import repository
+from app.inference.domain.idempotency import (
+    Claim,
+    KeyReused,
+    Settled,
+    StillRunning,
+    Stored,
+    Superseded,
+    check_key,
+    digest_of,
+)
+
+log = structlog.get_logger(__name__)
+
+LEASE_MARGIN = 1.0
+
+SEEN = counter("app_idempotency_total", "Requests with an Idempotency-Key, by what became of them", ("outcome",))
+
+
+@dataclass(frozen=True)
+class Replays:
+    """Requests that must not be carried out twice: the first one with a key is, the others get its reply.
+
+    lease_seconds: longer than any request can take; a process that died leaves its claim to the next one
+    after it.
+    """
+
+    database: Database
+    lease_seconds: float
+
+    async def begin(self, tenant_id: UUID, route: str, key: str, body: Any) -> Claim | Stored:
+        """A claim to carry the request out, or the reply of the one that was.
+
+        Errors: KeyTooLong, KeyReused for another body, StillRunning while the first one is under way.
+        """
+        wanted = Claim(new_id(), tenant_id, route, check_key(key))
+        digest = digest_of(body)
+        holder, known, stored, left = await repository.claim(
+            self.database, wanted, digest, self.lease_seconds + LEASE_MARGIN
+        )
+        if holder == wanted.id:
+            SEEN.labels("claimed").inc()
+            return wanted
+        if known != digest:
+            SEEN.labels("reused").inc()
+            raise KeyReused
+        if stored is None:
+            SEEN.labels("in_flight").inc()
+            raise StillRunning(retry_after=max(1.0, left))
+        SEEN.labels("replayed").inc()
+        return stored
+
+    async def fail(self, claim: Claim, problem: Problem | None, body: bytes) -> None:
+        """The request ended without an answer.
+
+        A verdict is kept and replayed. A request that asks to be sent again (it carries Retry-After or met an
+        outage) had no effect, so its key is free for the next try.
+        """
+        status = problem.status if problem else 500
+        again = problem is not None and (problem.retry_after is not None or status in (429, 503, 504, 507))
+        with contextlib.suppress(Superseded):
+            try:
+                if again:
+                    await repository.release(self.database, claim)
+                else:
+                    await repository.settle(self.database, Settled(claim, Stored(status, body)))
+            except Problem as away:
+                log.warning("claim_left_to_expire", code=away.code)

@@ -1,0 +1,147 @@
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+import pytest_asyncio
+import uvicorn
+
+from app.adapters.chat.choice import ModelChoice
+from app.adapters.chat.standin import StandIn
+from app.core.embedded import Urls
+from app.main import create_app
+from app.retrieval.domain import PublishRequest
+from app.settings import Settings
+from app.wiring import State, build
+
+PRICES = """
+  stand-in: {input: 1, output: 2}
+  stand-by: {input: 1, output: 2}
+"""
+
+TOWER = (
+    "The lighthouse of Karlen stands on a cliff above the village. It was built in 1874 by the engineer Marta Holm. "
+    "Its lamp can be seen from 32 kilometres away. The keeper's house became a museum in 1990."
+)
+BRIDGE = (
+    "The bridge over the Sarn is a suspension bridge of steel. It was opened to traffic in 1931 after six years of "
+    "work. Its main span measures 410 metres. Tolls were abolished in 1964."
+)
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Path:
+    """A service's folder whose cost policy knows what the stand-ins cost."""
+    folder = tmp_path_factory.mktemp("house")
+    for name in ("policies", "prompts", "migrations"):
+        shutil.copytree(settings.root / name, folder / name)
+    cost = folder / "policies" / "cost.yaml"
+    cost.write_text(cost.read_text() + PRICES)
+    return folder
+
+
+@dataclass
+class Service:
+    """A running service: its state, its address, a key of one tenant, and the model servers it talks to."""
+
+    state: State
+    url: str
+    tenant: UUID
+    key: str
+    models: list[StandIn]
+
+    @property
+    def model(self) -> StandIn:
+        return self.models[0]
+
+    def client(self, key: str | None = None) -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {key or self.key}"}
+        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20)
+
+    async def ask(self, question: str, key: str | None = None, **body: Any) -> httpx.Response:
+        headers = body.pop("headers", {})
+        async with self.client(key) as client:
+            return await client.post("/v1/answers", json={"question": question, **body}, headers=headers)
+
+    async def publish(self, text: str, tenant: UUID | None = None, **fields: Any) -> UUID:
+        request = PublishRequest(uuid4(), tenant or self.tenant, 1, "A title", "tests", "tests/one.md", text)
+        request = replace(request, **fields)
+        prepared = await self.state.retrieval.prepare(request)
+        async with self.state.database.transaction(request.tenant_id) as connection:
+            await self.state.retrieval.publish(connection, prepared)
+        return request.document_id
+
+    async def rows(self, sql: str, tenant: UUID | None = None) -> list[tuple[Any, ...]]:
+        async with self.state.database.pipeline(tenant or self.tenant) as connection:
+            cursor = await connection.execute(sql)
+        return await cursor.fetchall()
+
+    def with_answers(self, **changes: Any) -> State:
+        return replace(self.state, answers=replace(self.state.answers, **changes))
+
+
+@asynccontextmanager
+async def serving(state: State) -> AsyncIterator[str]:
+    """A real server on a free port."""
+    config = uvicorn.Config(create_app(state), port=0, log_level="critical", lifespan="on", http="httptools")
+    server = uvicorn.Server(config)
+    running = asyncio.ensure_future(server.serve())
+    while not server.started:  # noqa: ASYNC110, uvicorn has no event for it
+        await asyncio.sleep(0.005)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await running
+
+
+Open = Callable[..., Awaitable[Service]]
+
+
+@pytest_asyncio.fixture
+async def open_service(
+    house: Path, settings: Settings, database_urls: Urls
+) -> AsyncIterator[Callable[..., Awaitable[Service]]]:
+    """Starts services with so many model servers and changed settings of `Answers`; ends them after the test."""
+    from contextlib import AsyncExitStack
+
+    async with AsyncExitStack() as stack:
+
+        async def start(models: int = 1, idle_seconds: float = 0.5, **answers: Any) -> Service:
+            names = ("stand-in", "stand-by")[:models]
+            running = [await stack.enter_async_context(StandIn(model=name)) for name in names]
+            chain = tuple(ModelChoice(model=s.model, base_url=s.url, idle_seconds=idle_seconds) for s in running)
+            chosen = settings.model_copy(update={"root": house, "model_chain": chain})
+            state = await stack.enter_async_context(build(chosen, database_urls))
+            if answers:
+                state = replace(state, answers=replace(state.answers, **answers))
+            tenant = await state.identity.ensure_tenant(f"tenant-{uuid4().hex}")
+            key = (await state.identity.create_key(tenant, "test", ["user"])).text
+            url = await stack.enter_async_context(serving(state))
+            return Service(state, url, tenant, key, running)
+
+        yield start
+
+
+@pytest_asyncio.fixture
+async def service(open_service: Open) -> Service:
+    """One model, and two documents to ask about."""
+    started = await open_service()
+    await started.publish(TOWER, title="Lighthouse", uri="tower.md")
+    await started.publish(BRIDGE, title="Bridge", uri="bridge.md")
+    return started
+
+
+@pytest_asyncio.fixture
+async def quoting(open_service: Open) -> Service:
+    """No model: the evidence is quoted."""
+    started = await open_service(models=0)
+    await started.publish(TOWER, title="Lighthouse", uri="tower.md")
+    await started.publish(BRIDGE, title="Bridge", uri="bridge.md")
+    return started
