@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from app.cli import ask, config, costs, database, index, ingest, keys, run, search, serve, version
+from app.cli import ask, config, costs, database, demo, index, ingest, keys, run, search, serve, version
 from app.core.database import problem_of
 from app.core.errors import DatabaseUnavailable, Problem, StartRefused
 
@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (run, serve, ingest, ask, database, config, costs, search, version):
+for part in (demo, run, serve, ingest, ask, database, config, costs, search, version):
     part.add_to(app)
 app.add_typer(index.app, name="index")
 app.add_typer(keys.app, name="keys")

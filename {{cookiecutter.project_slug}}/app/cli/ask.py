@@ -1,16 +1,13 @@
 from typing import Annotated
-from uuid import UUID
 
 import typer
 from rich.markup import escape
 
-from app.cli.common import DEFAULT_TENANT, err, out, with_state
-from app.identity.domain import Principal
+from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, err, out, with_state
 from app.inference.domain.answers import Answer, Question
 from app.wiring import State
 
 REFUSED = 3
-OPERATOR_KEY = UUID(int=0)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,16 +25,16 @@ def ask(
 
     async def work(state: State) -> Answer:
         tenant_id = await state.identity.tenant(tenant)
-        caller = Principal(tenant_id, OPERATOR_KEY, "command line", frozenset({"admin"}), frozenset(group or []))
+        caller = caller_at_the_command_line(tenant_id, group or [])
         return await state.answers.answer(caller, Question(question, sentences=sentences, model=model))
 
     answer = with_state(work)
-    _show(answer)
+    show_answer(answer)
     if answer.refusal:
         raise typer.Exit(REFUSED)
 
 
-def _show(answer: Answer) -> None:
+def show_answer(answer: Answer) -> None:
     style = "yellow" if answer.refusal else "bold"
     out.print(f"[{style}]{escape(answer.text)}[/{style}]\n", highlight=False)
     for citation in answer.citations:

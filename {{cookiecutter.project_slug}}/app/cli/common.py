@@ -2,12 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
+from uuid import UUID
 
 from rich.console import Console
 
 from app.core.schema import verify
+from app.identity.domain import Principal
 from app.settings import Settings, load_settings
 from app.wiring import State, build, database_urls, observe
 
@@ -17,6 +19,11 @@ out = Console()
 err = Console(stderr=True)
 
 DEFAULT_TENANT = "default"
+
+
+def caller_at_the_command_line(tenant_id: UUID, groups: Iterable[str] = ()) -> Principal:
+    """Whoever may run commands on this machine may do everything for a tenant; nil stands for its key."""
+    return Principal(tenant_id, UUID(int=0), "command line", frozenset({"admin"}), frozenset(groups))
 
 
 def settings_for_command() -> Settings:

@@ -1,19 +1,15 @@
 from typing import Annotated
-from uuid import UUID
 
 import typer
 from rich.markup import escape
 
-from app.cli.common import DEFAULT_TENANT, err, out, with_state
+from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, err, out, with_state
 from app.core.clock import Deadline
-from app.identity.domain import Principal
 from app.retrieval.domain import Evidence
 from app.wiring import State
 
 SECONDS = 30.0
 SHOWN = 300
-
-OPERATOR_KEY = UUID(int=0)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -31,9 +27,8 @@ def search(
 
     async def work(state: State) -> Evidence:
         tenant_id = await state.identity.tenant(tenant)
-        caller = Principal(tenant_id, OPERATOR_KEY, "command line", frozenset({"admin"}), frozenset(group or []))
         return await state.retrieval.search(
-            caller,
+            caller_at_the_command_line(tenant_id, group or []),
             query,
             limit=limit,
             deadline=Deadline.after(SECONDS, state.clock),

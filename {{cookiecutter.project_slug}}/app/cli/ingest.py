@@ -1,0 +1,171 @@
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, err, out, with_state
+from app.core.errors import StartRefused
+from app.core.jobs import Worker
+from app.identity.domain import Principal
+from app.ingestion.domain.documents import UNFINISHED, Accepted, Upload
+from app.wiring import State
+
+BATCH_FILES = 50
+BATCH_BYTES = 20_000_000
+POLL_SECONDS = 0.3
+SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file to be read. uri: its path below the folder that was named."""
+
+    path: Path
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    name: str
+    result: str
+    reason: str = ""
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(ingest)
+
+
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders to be searched for files.")],
+    source: Annotated[str | None, typer.Option(help="Where they come from; see policies/data.yaml.")] = None,
+    group: Annotated[list[str] | None, typer.Option(help="Who may read them; may be repeated.")] = None,
+    tenant: Annotated[str, typer.Option(help="Whose documents.")] = DEFAULT_TENANT,
+    wait: Annotated[bool, typer.Option(help="Process them here and now, beside any running worker.")] = True,
+) -> None:
+    """Add documents and say what became of each; exit 1 when one was refused or held back."""
+    files = list(files_in(paths))
+    if not files:
+        raise StartRefused("There is no file in what was named.")
+
+    async def work(state: State) -> list[Ended]:
+        tenant_id = await state.identity.ensure_tenant(tenant)
+        return await ingest_files(state, caller_at_the_command_line(tenant_id), source, files, group or [], wait)
+
+    ended = with_state(work)
+    show_results(ended)
+    if any(each.result in ("refused", "quarantined") for each in ended):
+        raise typer.Exit(1)
+
+
+def files_in(paths: Sequence[Path]) -> Iterator[Found]:
+    for path in paths:
+        if path.is_dir():
+            for each in sorted(each for each in path.rglob("*") if each.is_file()):
+                below = each.relative_to(path)
+                if not any(part.startswith(".") for part in below.parts):
+                    yield Found(each, below.as_posix())
+        elif path.is_file():
+            yield Found(path, path.name)
+        else:
+            raise StartRefused(f"{path}: no such file or folder.")
+
+
+def _batches(files: Sequence[Found]) -> Iterator[list[Found]]:
+    batch: list[Found] = []
+    size = 0
+    for file in files:
+        bytes_there = file.path.stat().st_size
+        if batch and (len(batch) == BATCH_FILES or size + bytes_there > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(file)
+        size += bytes_there
+    yield batch
+
+
+async def ingest_files(
+    state: State,
+    caller: Principal,
+    source: str | None,
+    files: Sequence[Found],
+    groups: Sequence[str] = (),
+    wait: bool = True,
+) -> list[Ended]:
+    """Stores the files, processes them beside any running worker, and says what became of each."""
+    common = state.ingestion.envelope(source, list(groups), {})
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=err) as progress:
+        storing = progress.add_task("Storing", total=len(files))
+        accepted: list[tuple[Found, Accepted]] = []
+        for batch in _batches(files):
+            uploads = [Upload(file.path.name, file.path.read_bytes(), file.uri) for file in batch]
+            results = await state.ingestion.accept(caller, common, uploads)
+            accepted += zip(batch, results, strict=True)
+            progress.advance(storing, len(batch))
+        if not wait:
+            return [_at_the_door(file, item) for file, item in accepted]
+        waiting = {item.id for _, item in accepted if item.id and item.status in UNFINISHED}
+        processing = progress.add_task("Processing", total=len(waiting))
+        worker = Worker(state.database, state.jobs, state.settings.worker_concurrency)
+        running = asyncio.create_task(worker.run())
+        try:
+            ended = await _until_done(
+                state, caller, waiting, running, lambda done: progress.update(processing, completed=done)
+            )
+        finally:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+    return [_end(file, item, ended) for file, item in accepted]
+
+
+async def _until_done(
+    state: State, caller: Principal, waiting: set[UUID], running: "asyncio.Task[None]", tell: Callable[[int], None]
+) -> dict[UUID, Ended]:
+    """The end of each document, by id. Errors: what ended the worker, when it ends before they do."""
+    ended: dict[UUID, Ended] = {}
+    while waiting - ended.keys():
+        if running.done():
+            await running
+            raise StartRefused("The worker stopped before every document was processed; run the command again.")
+        await asyncio.sleep(POLL_SECONDS)
+        for row in await state.ingestion.newest(caller, list(waiting - ended.keys())):
+            if row["status"] not in UNFINISHED:
+                why = f"{row['reason']}: {row['detail']}" if row["reason"] else ""
+                ended[row["id"]] = Ended("", row["status"], why)
+        tell(len(ended))
+    return ended
+
+
+def _at_the_door(file: Found, item: Accepted) -> Ended:
+    if item.problem:
+        return Ended(file.uri, "refused", f"{item.problem.code}: {item.problem.detail}")
+    return Ended(file.uri, "duplicate" if item.duplicate_of else item.status)
+
+
+def _end(file: Found, item: Accepted, ended: dict[UUID, Ended]) -> Ended:
+    known = ended.get(item.id) if item.id and not item.duplicate_of else None
+    return Ended(file.uri, known.result, known.reason) if known else _at_the_door(file, item)
+
+
+def show_results(ended: Sequence[Ended]) -> None:
+    counts: dict[str, int] = {}
+    for each in ended:
+        counts[each.result] = counts.get(each.result, 0) + 1
+    held = [each for each in ended if each.result in ("refused", "quarantined")]
+    if held:
+        table = Table("file", "result", "reason")
+        for each in held[:SHOWN]:
+            table.add_row(escape(each.name), each.result, escape(each.reason))
+        out.print(table)
+        if len(held) > SHOWN:
+            out.print(f"… and {len(held) - SHOWN} more; GET /v1/quarantine lists them.")
+    out.print(", ".join(f"{count} {result}" for result, count in sorted(counts.items())) + ".", highlight=False)
