@@ -1,17 +1,45 @@
+import asyncio
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
+import structlog
+
+from app.core.errors import Contended, DatabaseUnavailable, StorageFull
 from app.core.jobs import Attempt, JobSpec
 from app.ingestion.service import Ingestion
 from app.ingestion.service.parts import JOB, QUEUE
+
+log = structlog.get_logger(__name__)
+
+ATTEMPTS = 6
+PATIENCE_SECONDS = 900.0
+_LONGEST_WAIT = 15.0
 
 
 def job_specs(room: Ingestion) -> list[JobSpec]:
     """Processing a version. Run twice it changes nothing: only the holder of the latest attempt may publish."""
 
     async def process(attempt: Attempt, *, tenant_id: str, document_id: str, version: int) -> None:
-        await room.process(UUID(tenant_id), UUID(document_id), version)
+        await patiently(lambda: room.process(UUID(tenant_id), UUID(document_id), version))
 
     async def dead(*, tenant_id: str, document_id: str, version: int, reason: str) -> None:
-        await room.give_up(UUID(tenant_id), UUID(document_id), version, reason)
+        await patiently(lambda: room.give_up(UUID(tenant_id), UUID(document_id), version, reason))
 
-    return [JobSpec(JOB, process, dead, attempts=6, queue=QUEUE)]
+    return [JobSpec(JOB, process, dead, attempts=ATTEMPTS, queue=QUEUE)]
+
+
+async def patiently(step: Callable[[], Awaitable[object]]) -> None:
+    """Runs a step again while the disk is full or the database away: that is no fault of the document, which must not
+    use up its attempts for it. Errors: those of the step, and the last of these after a quarter of an hour.
+    """
+    wait, waited = 0.5, 0.0
+    while True:
+        try:
+            await step()
+            return
+        except (StorageFull, DatabaseUnavailable, Contended) as error:
+            if waited >= PATIENCE_SECONDS:
+                raise
+            log.warning("ingestion_waits", why=error.code, seconds=wait)
+        await asyncio.sleep(wait)
+        waited, wait = waited + wait, min(_LONGEST_WAIT, wait * 2)

@@ -33,10 +33,10 @@ ADD_BLOB = text(
 # The row lock that the update takes puts uploads to one address in a row.
 NEXT_VERSION = text(
     """
-    insert into documents (id, tenant_id, source, uri, title, access_groups, status, version, created_at, updated_at)
-    values (:id, :tenant, :source, :uri, :title, :groups, :status, 1, :now, :now)
+    insert into documents (id, tenant_id, source, uri, title, access_groups, version, created_at, updated_at)
+    values (:id, :tenant, :source, :uri, :title, :groups, 1, :now, :now)
     on conflict (tenant_id, source, uri) where deleted_at is null
-    do update set version = documents.version + 1, status = excluded.status, updated_at = excluded.updated_at
+    do update set version = documents.version + 1, updated_at = excluded.updated_at
     returning id, version
     """
 )
@@ -96,14 +96,12 @@ SUPERSEDE_OLDER = text(
 )
 PUBLISH_DOCUMENT = text(
     """
-    update documents set status = 'published', live_version = :version, title = :title, access_groups = :groups,
+    update documents set live_version = :version, title = :title, access_groups = :groups,
         updated_at = :now
     where id = :document
     """
 )
-SET_STATUS = text(
-    "update documents set status = :status, updated_at = :now where id = :document and version = :version"
-)
+TOUCH = text("update documents set updated_at = :now where id = :document")
 DROP_BANDS = text("delete from document_bands where document_id = :document")
 ADD_BANDS = text(
     """
@@ -148,7 +146,7 @@ RELEASE_VERSION = text(
 )
 DELETE_DOCUMENT = text(
     """
-    update documents set status = 'deleted', deleted_at = :now, updated_at = :now, live_version = null
+    update documents set deleted_at = :now, updated_at = :now, live_version = null
     where id = :document and deleted_at is null returning id
     """
 )
@@ -175,7 +173,7 @@ DROP_BLOBS = text(
     """
 )
 SHOWN = """
-    select d.id, d.source, d.uri, d.title, d.access_groups, d.status, d.version, d.live_version, d.created_at,
+    select d.id, d.source, d.uri, d.title, d.access_groups, v.status, d.version, d.live_version, d.created_at,
         d.updated_at, v.name, v.size, v.metadata, v.kind, v.language, v.characters, v.findings,
         encode(v.sha256, 'hex') as sha256,
         q.id as quarantine_id, q.reason, q.detail, q.duplicate_of
@@ -189,7 +187,7 @@ GET_DOCUMENT = text(SHOWN + " and d.id = :id")
 LIST_DOCUMENTS = text(
     SHOWN
     + """
-    and (cast(:status as text) is null or d.status = :status) and (cast(:source as text) is null or d.source = :source)
+    and (cast(:status as text) is null or v.status = :status) and (cast(:source as text) is null or d.source = :source)
     and (cast(:at as timestamptz) is null or (d.created_at, d.id) < (:at, :last))
     order by d.created_at desc, d.id desc limit :limit
     """
@@ -227,11 +225,12 @@ DISCARD_VERSION = text(
     where document_id = :document and version = :version and status = 'quarantined'
     """
 )
-STATUSES = text(
+NEWEST = text(
     """
-    select v.document_id, v.version, v.status, q.reason, q.detail from document_versions v
-    left join quarantine q on q.document_id = v.document_id and q.version = v.version and q.decision is null
-    where v.document_id = any(:documents)
+    select d.id, d.version, v.status, q.reason, q.detail from documents d
+    join document_versions v on v.document_id = d.id and v.version = d.version
+    left join quarantine q on q.document_id = d.id and q.version = d.version and q.decision is null
+    where d.id = any(:documents)
     """
 )
 

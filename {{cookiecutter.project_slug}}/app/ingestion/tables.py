@@ -34,13 +34,12 @@ documents = Table(
     Column("uri", Text, nullable=False),
     Column("title", Text, nullable=False),
     Column("access_groups", ARRAY(Text), nullable=False),
-    Column("status", Text, nullable=False),
     Column("version", Integer, nullable=False),
     Column("live_version", Integer),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
     Column("deleted_at", DateTime(timezone=True)),
-    CheckConstraint("(deleted_at is not null) = (status = 'deleted')", name="deleted"),
+    CheckConstraint("deleted_at is null or live_version is null", name="deleted"),
     CheckConstraint("live_version <= version", name="live_version"),
     Index(
         "uq_documents_address", "tenant_id", "source", "uri", unique=True, postgresql_where=text("deleted_at is null")

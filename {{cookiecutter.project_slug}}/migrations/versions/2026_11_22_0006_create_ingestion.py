@@ -24,13 +24,12 @@ create table documents (
     uri text not null,
     title text not null,
     access_groups text[] not null,
-    status text not null,
     version integer not null,
     live_version integer,
     created_at timestamptz not null,
     updated_at timestamptz not null,
     deleted_at timestamptz,
-    constraint ck_documents_deleted check ((deleted_at is not null) = (status = 'deleted')),
+    constraint ck_documents_deleted check (deleted_at is null or live_version is null),
     constraint ck_documents_live_version check (live_version <= version)
 );
 create unique index uq_documents_address on documents (tenant_id, source, uri) where deleted_at is null;

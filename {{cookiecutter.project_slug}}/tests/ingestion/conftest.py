@@ -3,6 +3,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from app.core.jobs import Worker
 from app.wiring import State
@@ -27,10 +28,16 @@ def send(client: httpx.AsyncClient) -> Send:
 
 @pytest.fixture
 def work(state: State) -> Callable[[], Awaitable[None]]:
-    """Runs every job there is."""
+    """Runs every job there is, also those that wait behind another of the same document."""
+
+    async def waiting() -> int:
+        async with state.database.transaction(None) as connection:
+            found = await connection.execute(text("select count(*) from procrastinate_jobs where status = 'todo'"))
+            return int(found.scalar_one())
 
     async def run() -> None:
-        await Worker(state.database, state.jobs, concurrency=2).run(wait=False)
+        while await waiting():
+            await Worker(state.database, state.jobs, concurrency=2).run(wait=False)
 
     return run
 

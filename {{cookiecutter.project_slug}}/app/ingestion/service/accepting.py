@@ -139,7 +139,6 @@ async def _add(
         uri=file.uri,
         title=common.metadata.get("title") or file.name,
         groups=list(common.access_groups),
-        status=status,
         now=now,
     )
     here: dict[str, Any] = {"document": place["id"], "version": place["version"]}

@@ -15,7 +15,7 @@ async def release(parts: Parts, tenant_id: UUID, entry: UUID, by: str, note: str
         here = {"document": held["document_id"], "version": held["version"]}
         if await rows.first(connection, rows.RELEASE_VERSION, reason=held["reason"], **here) is None:
             raise Superseded("A newer version of the document has come in, or it was deleted.")
-        await rows.run(connection, rows.SET_STATUS, status="received", now=now, **here)
+        await rows.run(connection, rows.TOUCH, document=held["document_id"], now=now)
         await enqueue(
             connection,
             JOB,
@@ -33,9 +33,9 @@ async def discard(parts: Parts, tenant_id: UUID, entry: UUID, by: str, note: str
     now = parts.clock.now()
     async with parts.database.transaction(tenant_id) as connection:
         held = await rows.decide(connection, entry, "discarded", by, note, now)
-        here = {"document": held["document_id"], "version": held["version"], "now": now}
-        await rows.run(connection, rows.DISCARD_VERSION, **here)
-        await rows.run(connection, rows.SET_STATUS, status="discarded", **here)
+        here = {"document": held["document_id"], "now": now}
+        await rows.run(connection, rows.DISCARD_VERSION, version=held["version"], **here)
+        await rows.run(connection, rows.TOUCH, **here)
         await rows.run(connection, rows.DROP_BLOBS, document=held["document_id"], tenant=tenant_id)
     discarded: UUID = held["document_id"]
     return discarded

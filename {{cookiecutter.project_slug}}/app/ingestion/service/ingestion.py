@@ -115,10 +115,10 @@ class Ingestion:
         """Ends the version for good and drops its bytes. Errors: QuarantineMissing, AlreadyDecided."""
         return await deciding.discard(self.parts, caller.tenant_id, entry, _who(caller), note)
 
-    async def statuses(self, caller: Principal, documents: Sequence[UUID]) -> Sequence[RowMapping]:
-        """(document_id, version, status, reason, detail) of every version of these documents."""
+    async def newest(self, caller: Principal, documents: Sequence[UUID]) -> Sequence[RowMapping]:
+        """(id, version, status, reason, detail) of the newest version of each of these documents."""
         async with self.parts.database.read(caller.tenant_id) as connection:
-            return await rows.every(connection, rows.STATUSES, documents=list(documents))
+            return await rows.every(connection, rows.NEWEST, documents=list(documents))
 
 
 def _who(caller: Principal) -> str:

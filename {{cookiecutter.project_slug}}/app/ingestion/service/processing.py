@@ -196,14 +196,7 @@ async def _hold(
             signature=None,
         )
         await rows.hold(connection, work.tenant_id, work.document_id, work.version, held, findings, now)
-        await rows.run(
-            connection,
-            rows.SET_STATUS,
-            document=work.document_id,
-            version=work.version,
-            status="quarantined",
-            now=now,
-        )
+        await rows.run(connection, rows.TOUCH, document=work.document_id, now=now)
     ended.labels("quarantined", held.code).inc()
     return Outcome("quarantined", held)
 

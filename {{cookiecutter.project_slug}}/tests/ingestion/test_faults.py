@@ -1,0 +1,243 @@
+"""Whatever dies meanwhile: every accepted document ends once, published or quarantined, and nothing is there twice."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from app.core.embedded import Urls
+from app.core.jobs import Worker
+from app.ingestion.jobs import job_specs
+from app.ingestion.service import Ingestion
+from app.wiring import State
+
+LAMPS = " ".join(f"Lamp number {number} hangs in the hall of the old lighthouse." for number in range(90)).encode()
+
+
+class Killed(BaseException):
+    """What kill -9 is to a process: nothing after it runs."""
+
+
+@dataclass
+class Fuse:
+    """Burns at the n-th step that is counted."""
+
+    left: int
+    steps: int = 0
+
+    def step(self) -> None:
+        self.steps += 1
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
+
+
+class Fused:
+    """A part of the room in which every call, and both ends of every transaction, is a place to die at."""
+
+    def __init__(self, real: Any, fuse: Fuse) -> None:
+        self.real, self.fuse = real, fuse
+
+    def __getattr__(self, name: str) -> Any:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            self.fuse.step()
+            result = await getattr(self.real, name)(*args, **kwargs)
+            self.fuse.step()
+            return result
+
+        return call
+
+    @asynccontextmanager
+    async def transaction(self, tenant_id: UUID) -> AsyncIterator[Any]:
+        self.fuse.step()
+        async with self.real.transaction(tenant_id) as connection:
+            yield connection
+            self.fuse.step()
+        self.fuse.step()
+
+
+def fused(room: Ingestion, fuse: Fuse) -> Ingestion:
+    parts = room.parts
+    return Ingestion(
+        replace(
+            parts,
+            database=Fused(parts.database, fuse),
+            retrieval=Fused(parts.retrieval, fuse),
+            parser=Fused(parts.parser, fuse),
+        )
+    )
+
+
+async def chunks(state: State, tenant: UUID, document: UUID) -> list[tuple[Any, ...]]:
+    query = "select document_version, ordinal, start_at, end_at, headings, text, gone from chunks"
+    async with state.database.read(tenant) as connection:
+        found = await connection.execute(text(f"{query} where document_id = :d order by 1, 2, 7"), {"d": document})
+        return [tuple(row) for row in found]
+
+
+async def drop_jobs(state: State) -> None:
+    async with state.database.transaction(None) as connection:
+        await connection.execute(text("delete from procrastinate_jobs where status = 'todo'"))
+
+
+@pytest.mark.parametrize("data", [LAMPS, b"caf\xe9"], ids=["published", "quarantined"])
+async def test_death_at_any_step_and_a_second_run_leave_what_one_clean_run_leaves(state, tenant, send, data) -> None:
+    """The n-th step dies, for n = 1, 2, … until a run is clean; after each death the job is run again."""
+    clean: list[tuple[Any, ...]] | None = None
+    for number in range(1, 50):
+        (item,) = await send((f"{number}.txt", data), access_groups=f"group{number}")
+        await drop_jobs(state)
+        document, fuse = UUID(item["id"]), Fuse(number)
+        died = False
+        try:
+            await fused(state.ingestion, fuse).process(tenant, document, 1)
+        except Killed:
+            died = True
+        await state.ingestion.process(tenant, document, 1)
+        await state.ingestion.process(tenant, document, 1)
+        found = await chunks(state, tenant, document)
+        clean = clean if clean is not None else found
+        assert found == clean
+        async with state.database.read(tenant) as connection:
+            status = await connection.execute(
+                text("select status, (select count(*) from quarantine) from document_versions where document_id = :d"),
+                {"d": document},
+            )
+            assert tuple(status.one()) == (("published", 0) if data is LAMPS else ("quarantined", number))
+        if not died:
+            assert number > 6
+            return
+    raise AssertionError("no run was ever clean")
+
+
+async def test_the_same_content_sent_at_once_is_one_document(send, work, search) -> None:
+    batches = await asyncio.gather(*[send((f"{n}.txt", b"The lamp is lit at dusk.")) for n in range(8)])
+    items = [batch[0] for batch in batches]
+    assert len({item["id"] for item in items}) == 1
+    assert sum(item["duplicate_of"] is None for item in items) == 1
+    await work()
+    assert await search("lamp dusk") == ["The lamp is lit at dusk."]
+
+
+async def test_batches_with_the_same_files_in_another_order_do_not_block_each_other(send) -> None:
+    files = [(f"{n}.txt", f"Lamp number {n} is lit.".encode()) for n in range(10)]
+    batches = await asyncio.gather(*[send(*order) for order in (files, files[::-1], files, files[::-1])])
+    assert len({item["id"] for batch in batches for item in batch}) == 10
+
+
+async def test_versions_sent_at_once_are_served_one_at_a_time(send, work, search, client) -> None:
+    batches = await asyncio.gather(*[send(("a.txt", f"Lamp of version {n}.".encode())) for n in range(6)])
+    assert {batch[0]["version"] for batch in batches} == {1, 2, 3, 4, 5, 6}
+    assert len({batch[0]["id"] for batch in batches}) == 1
+    await work()
+    document = (await client.get(f"/v1/documents/{batches[0][0]['id']}")).json()
+    assert (document["status"], document["live_version"]) == ("published", 6)
+    assert len(await search("lamp version")) == 1
+
+
+async def test_a_worker_that_wakes_up_too_late_changes_nothing(state, tenant, send) -> None:
+    """The first worker sleeps between parsing and publishing; a second one takes over; the first finds it out."""
+    (item,) = await send(("a.txt", LAMPS))
+    await drop_jobs(state)
+    asleep, wake = asyncio.Event(), asyncio.Event()
+
+    class Sleepy(Fused):
+        def __getattr__(self, name: str) -> Any:
+            async def call(*args: Any, **kwargs: Any) -> Any:
+                if name == "prepare":
+                    asleep.set()
+                    await wake.wait()
+                return await getattr(self.real, name)(*args, **kwargs)
+
+            return call
+
+    room = state.ingestion
+    sleepy = Ingestion(replace(room.parts, retrieval=Sleepy(room.parts.retrieval, Fuse(0))))
+    late = asyncio.create_task(sleepy.process(tenant, UUID(item["id"]), 1))
+    await asleep.wait()
+    assert (await room.process(tenant, UUID(item["id"]), 1)).status == "published"
+    before = await state.retrieval.corpus_version(tenant)
+    wake.set()
+    assert (await late).status == "superseded"
+    assert await state.retrieval.corpus_version(tenant) == before
+
+
+async def test_a_poison_document_is_dead_lettered_and_the_queue_moves_on(state, send, client, work) -> None:
+    class Poisoned(Fused):
+        def __getattr__(self, name: str) -> Any:
+            async def call(*args: Any, **kwargs: Any) -> Any:
+                if name == "prepare" and "poison" in args[0].title:
+                    raise ZeroDivisionError
+                return await getattr(self.real, name)(*args, **kwargs)
+
+            return call
+
+    room = state.ingestion
+    broken = Ingestion(replace(room.parts, retrieval=Poisoned(room.parts.retrieval, Fuse(0))))
+    specs = [replace(spec, attempts=2) for spec in job_specs(broken)]
+    poison, good = await send(("poison.txt", b"The lamp is broken."), ("good.txt", b"The lamp is whole."))
+    worker = asyncio.create_task(Worker(state.database, specs, 1).run())
+    document = {"status": "received"}
+    while document["status"] not in ("quarantined", "published"):
+        await asyncio.sleep(0.2)
+        document = (await client.get(f"/v1/documents/{poison['id']}")).json()
+    worker.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await worker
+    assert document["quarantine"]["reason"] == "processing_failed"
+    assert "ZeroDivisionError" in document["quarantine"]["detail"]
+    assert (await client.get(f"/v1/documents/{good['id']}")).json()["status"] == "published"
+    await client.post(f"/v1/quarantine/{document['quarantine']['id']}/release")
+    await work()
+    assert (await client.get(f"/v1/documents/{poison['id']}")).json()["status"] == "published"
+
+
+@contextmanager
+def full_disk(urls: Urls, table: str) -> Iterator[Callable[[], None]]:
+    """Every insert into `table` fails as it does on a full disk, until the yielded function is called."""
+    name = f"full_{uuid4().hex[:8]}"
+
+    def run(*statements: str) -> None:
+        with psycopg.connect(urls.owner, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)  # type: ignore[arg-type]
+
+    def free() -> None:
+        run(f"drop trigger if exists {name} on {table}", f"drop function if exists {name}()")
+
+    run(
+        f"create function {name}() returns trigger language plpgsql as "
+        "$$ begin raise exception 'disk full' using errcode = '53100'; end $$",
+        f"create trigger {name} before insert on {table} for each row execute function {name}()",
+    )
+    try:
+        yield free
+    finally:
+        free()
+
+
+async def test_an_upload_to_a_full_disk_is_507_and_leaves_nothing(client, database_urls: Urls, ingest) -> None:
+    with full_disk(database_urls, "document_versions"):
+        reply = await client.post("/v1/documents", files={"files": ("a.txt", b"The lamp is lit.")})
+        assert (reply.status_code, reply.json()["code"]) == (507, "storage_full")
+        assert (await client.get("/v1/documents")).json()["items"] == []
+    (document,) = await ingest(("a.txt", b"The lamp is lit."))
+    assert (document["status"], document["version"]) == ("published", 1)
+
+
+async def test_a_disk_that_fills_while_publishing_only_delays_it(send, client, work, search, database_urls) -> None:
+    (item,) = await send(("a.txt", b"The lamp is lit."))
+    with full_disk(database_urls, "chunks") as free:
+        working = asyncio.create_task(work())
+        await asyncio.sleep(1)
+        assert await search("lamp") == []
+        assert (await client.get(f"/v1/documents/{item['id']}")).json()["status"] == "processing"
+        free()
+        await working
+    assert await search("lamp") == ["The lamp is lit."]
