@@ -8,6 +8,8 @@ from app.cli.common import DEFAULT_TENANT, out, with_state
 from app.costs.domain import Total, Totals
 from app.wiring import State
 
+SHORT, RELEASE_DIGITS = 12, 64
+
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day, both ends included.")]
 Tenant = Annotated[str, typer.Option(help="Whose costs.")]
 
@@ -30,7 +32,7 @@ def costs(tenant: Tenant = DEFAULT_TENANT, since: Day = None, until: Day = None)
         column.justify = "right"
     for name in ("day", "feature", "model", "release"):
         for total in getattr(found, f"by_{name}"):
-            table.add_row(f"{name} {total.key[:16] or '-'}", *_figures(total))
+            table.add_row(f"{name} {_short(total.key)}", *_figures(total))
         table.add_section()
     table.add_row("all", *_figures(found.total), style="bold")
     out.print(table)
@@ -38,6 +40,10 @@ def costs(tenant: Tenant = DEFAULT_TENANT, since: Day = None, until: Day = None)
 
 def _title(found: Totals) -> str:
     return f"Costs from {found.since} to {found.until} ({found.time_zone})"
+
+
+def _short(key: str) -> str:
+    return key[:SHORT] if len(key) == RELEASE_DIGITS else key or "none"
 
 
 def _figures(total: Total) -> tuple[str, ...]:
