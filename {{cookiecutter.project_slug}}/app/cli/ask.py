@@ -38,7 +38,7 @@ def show_answer(answer: Answer) -> None:
     style = "yellow" if answer.refusal else "bold"
     out.print(f"[{style}]{escape(answer.text)}[/{style}]\n", highlight=False)
     for citation in answer.citations:
-        where = " > ".join((citation.title, *citation.headings))
+        where = " > ".join(dict.fromkeys((citation.title, *citation.headings)))
         place = f"{citation.uri or citation.source}, characters {citation.start} to {citation.end}"
         out.print(f"[dim]{escape(f'[{citation.marker}]')} {escape(where)} ({escape(place)})[/dim]", highlight=False)
     for reason in answer.reasons:

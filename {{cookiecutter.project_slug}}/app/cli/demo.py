@@ -94,9 +94,9 @@ def _where_next() -> None:
     out.print("\n[bold]Where to go next[/]")
     for command, what in (
         ("make run", "the API and a worker, with a key to call them"),
-        ("app ask '…'", "more questions about the handbook (in .venv/bin)"),
-        ("app ingest PATH…", "your own documents"),
+        (".venv/bin/app ask '…'", "more questions about the handbook"),
+        (".venv/bin/app ingest PATH…", "your own documents"),
         ("docs/tutorial/first-answer.md", "the same over HTTP, step by step"),
         ("docs/how-to/connect-a-provider.md", "let a language model write the answers"),
     ):
-        out.print(f"  {command:32} {what}", highlight=False)
+        out.print(f"  {command:36} {what}", highlight=False, soft_wrap=True)

@@ -41,7 +41,7 @@ def search(
 
 def _show(found: Evidence) -> None:
     for number, passage in enumerate(found.passages, 1):
-        where = " > ".join((passage.title, *passage.headings))
+        where = " > ".join(dict.fromkeys((passage.title, *passage.headings)))
         out.print(f"[bold]{number}. {escape(where)}[/bold]  {passage.score:.3f}", highlight=False)
         text = " ".join(passage.text.split())
         out.print(escape(text[:SHOWN] + ("…" if len(text) > SHOWN else "")), highlight=False)
