@@ -37,7 +37,7 @@ class Settings(BaseSettings):
         description="PostgreSQL with pgvector >= 0.8.5, as a role that owns nothing. Unset: the embedded server.",
     )
     database_owner_url: SecretStr | None = Field(
-        None, description="The same database as the owner of its tables; only 'app migrate' uses it."
+        None, description="The same database as the owner of its tables: for 'app migrate' and 'app index optimise'."
     )
     database_pool: int = Field(16, ge=2, le=200, description="Most connections of each of the process's two pools.")
     data_dir: Path = Field(Path(".data"), description="Folder of the embedded server and of development secrets.")

@@ -44,6 +44,11 @@ def settings_page() -> str:
         (f"`{variable_of(name)}`", type_name(field.annotation), default_of(field), field.description or "")
         for name, field in Settings.model_fields.items()
     ]
+    parts = []
+    for name, field in Settings.model_fields.items():
+        if inner := nested_model(field.annotation, within_lists=True):
+            parts += [f"## {variable_of(name)}", f"Fields of each {inner.__name__}:"]
+            parts.append(table(FIELD_COLUMNS, list(fields_of(inner))))
     return page(
         "Settings",
         "Settings say how one deployment differs from another. They are read from the environment and from a file "
@@ -51,6 +56,7 @@ def settings_page() -> str:
         "stops the start. `app config check` prints what is in force and where each value came from, with secrets "
         "masked.",
         table(("variable", "type", "default", "what it does"), rows),
+        *parts,
     )
 
 
@@ -182,8 +188,16 @@ def option_default(parameter: click.Parameter) -> str:
 def routes() -> list[APIRoute]:
     from app.main import ROUTERS
 
-    found = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    found = [route for router in ROUTERS for route in routes_of(router)]
     return sorted(found, key=lambda route: (route.path, sorted(route.methods)))
+
+
+def routes_of(router: Any) -> Iterator[APIRoute]:
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            yield route
+        elif inner := getattr(route, "original_router", None):
+            yield from routes_of(inner)
 
 
 def permission_of(route: APIRoute) -> str:
@@ -318,11 +332,13 @@ def is_mapping(kind: Any) -> bool:
     return isinstance(origin, type) and issubclass(origin, typing.Mapping)  # type: ignore[arg-type]
 
 
-def nested_model(kind: Any) -> type[BaseModel] | None:
+def nested_model(kind: Any, within_lists: bool = False) -> type[BaseModel] | None:
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return kind
     for inner in typing.get_args(kind):
-        if (found := nested_model(inner)) is not None and typing.get_origin(kind) not in (list, tuple):
+        if typing.get_origin(kind) in (list, tuple) and not within_lists:
+            continue
+        if (found := nested_model(inner, within_lists)) is not None:
             return found
     return None
 

@@ -53,6 +53,9 @@ def test_every_setting_is_described() -> None:
     from app.settings import Settings
 
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+    inner = [reference.nested_model(field.annotation, True) for field in Settings.model_fields.values()]
+    rows = [row for model in inner if model for row in reference.fields_of(model)]
+    assert [field for field, _, _, text in rows if not text] == []
 
 
 def test_every_policy_field_is_described() -> None:

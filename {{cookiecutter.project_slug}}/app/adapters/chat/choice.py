@@ -10,15 +10,21 @@ class ModelChoice(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: str = Field(min_length=1, max_length=200)
-    base_url: str
-    api_key: SecretStr | None = None
-    kind: Literal["openai", "azure"] = "openai"
+    model: str = Field(
+        min_length=1, max_length=200, description="The provider's name of the model; Azure's deployment."
+    )
+    base_url: str = Field(description="Address up to and without /chat/completions.")
+    api_key: SecretStr | None = Field(None, description="The provider's key, where it wants one.")
+    kind: Literal["openai", "azure"] = Field("openai", description="How the provider builds its addresses.")
     provider: str = Field("", description="Who is paid, as the price list calls it; else told from the address.")
-    api_version: str = "2024-10-21"
-    limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    timeout_seconds: float = Field(60.0, gt=0, le=600)
-    idle_seconds: float = Field(10.0, gt=0, le=120)
+    api_version: str = Field("2024-10-21", description="Version of Azure's interface.")
+    limit_field: Literal["max_tokens", "max_completion_tokens"] = Field(
+        "max_tokens", description="How the provider calls the most tokens it may write."
+    )
+    timeout_seconds: float = Field(
+        60.0, gt=0, le=600, description="The most one call may take; never more than what is left of the deadline."
+    )
+    idle_seconds: float = Field(10.0, gt=0, le=120, description="How long a stream may say nothing.")
 
     @field_validator("base_url")
     @classmethod
