@@ -1,0 +1,72 @@
+from dataclasses import dataclass
+
+import pytest
+
+from app.inference.domain.extractive import coverage, pick
+from app.inference.domain.grounding import ground
+from app.inference.domain.grounds import Grounds
+
+
+@dataclass(frozen=True)
+class Text:
+    text: str
+    score: float = 1.0
+
+
+PASSAGES = (
+    Text(
+        "The harbour of Vell was dug in 1702. Queen Ida paid 40,000 crowns for it. "
+        "Fishing was the main trade of the town. In winter the water froze."
+    ),
+    Text("Vell has a market on Fridays. The town hall dates from 1650 and was designed by Olof Berg.", 0.6),
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("When was the harbour of Vell dug?", "1702"),
+        ("How many crowns did the queen pay?", "40,000"),
+        ("Who designed the town hall?", "Olof Berg"),
+        ("What was the main trade of the town?", "Fishing"),
+    ],
+)
+def test_the_first_sentence_answers(question: str, answer: str) -> None:
+    assert answer in pick(question, PASSAGES)[0].text
+
+
+def test_offsets_point_at_the_very_text_and_no_sentence_comes_twice() -> None:
+    quotes = pick("What is in Vell?", (*PASSAGES, PASSAGES[0]), limit=8)
+    assert len({quote.text for quote in quotes}) == len(quotes)
+    for quote in quotes:
+        assert (*PASSAGES, PASSAGES[0])[quote.passage].text[quote.start : quote.end] == quote.text
+
+
+def test_nothing_in_common_is_nothing_picked() -> None:
+    assert pick("Zebras?", PASSAGES) == ()
+    assert pick("", PASSAGES) == ()
+    assert pick("What?", ()) == ()
+
+
+def test_coverage_is_the_share_of_the_questions_words_in_one_passage() -> None:
+    assert coverage("the harbour of Vell", PASSAGES) == 1.0
+    assert coverage("harbour zebra", PASSAGES) == 0.5
+    assert coverage("the of", PASSAGES) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("words", "dense", "enough"),
+    [(0.3, None, True), (0.1, None, False), (0.1, 0.7, True), (0.05, 0.3, False), (0.4, 0.2, True)],
+)
+def test_weak_words_need_a_near_vector(words: float, dense: float | None, enough: bool) -> None:
+    assert Grounds(words, dense).enough is enough
+
+
+def test_a_sentence_leans_on_the_passage_it_names_only_if_that_holds_its_words() -> None:
+    good = ground("Queen Ida paid for the harbour [1].", PASSAGES)
+    assert [s.passage for s in good.supports] == [0]
+    wrong = ground("Queen Ida paid for the harbour [2].", PASSAGES)
+    assert [s.passage for s in wrong.supports] == [0]
+    none = ground("Martians own seven moons [1].", PASSAGES)
+    assert not none.enough
+    assert none.unsupported == 1

@@ -1,0 +1,92 @@
+"""Any OpenAI client works against the service: shown with the real one."""
+
+from collections.abc import AsyncIterator
+
+import openai
+import pytest
+import pytest_asyncio
+
+from app.adapters.chat.standin import Fault
+from tests.inference.conftest import Service
+
+WHO = "Who built the lighthouse of Karlen?"
+ASKED = [{"role": "system", "content": "Be nice."}, {"role": "user", "content": WHO}]
+
+
+@pytest_asyncio.fixture
+async def client(service: Service) -> AsyncIterator[openai.AsyncOpenAI]:
+    async with openai.AsyncOpenAI(api_key=service.key, base_url=f"{service.url}/v1", max_retries=0) as opened:
+        yield opened
+
+
+async def test_the_models_are_listed(client: openai.AsyncOpenAI) -> None:
+    assert [model.id async for model in client.models.list()] == ["default", "stand-in", "extractive"]
+
+
+async def test_a_completion_is_a_cited_answer(client: openai.AsyncOpenAI) -> None:
+    done = await client.chat.completions.create(model="default", messages=ASKED)  # type: ignore[arg-type]
+    assert done.choices[0].finish_reason == "stop"
+    assert done.choices[0].message.content
+    assert done.usage
+    assert done.usage.total_tokens == done.usage.prompt_tokens + done.usage.completion_tokens
+    answer = done.model_extra["answer"] if done.model_extra else {}
+    assert answer["citations"][0]["title"] == "Lighthouse"
+
+
+async def test_the_last_choice_needs_no_model(client: openai.AsyncOpenAI) -> None:
+    done = await client.chat.completions.create(model="extractive", messages=ASKED)  # type: ignore[arg-type]
+    assert "Marta Holm" in (done.choices[0].message.content or "")
+    assert done.model == "extractive"
+
+
+async def test_a_streamed_completion_ends_with_its_usage(client: openai.AsyncOpenAI, service: Service) -> None:
+    service.model.faults.append(Fault(pieces=("It was built ", "by Marta Holm [1]", "[8].")))
+    text, last = "", None
+    stream = await client.chat.completions.create(
+        model="stand-in",
+        messages=ASKED,  # type: ignore[arg-type]
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    async for chunk in stream:
+        last = chunk
+        for choice in chunk.choices:
+            text += choice.delta.content or ""
+    assert text == "It was built by Marta Holm [1]."
+    assert last
+    assert last.usage
+    assert last.usage.completion_tokens > 0
+
+
+async def test_a_refusal_is_an_ordinary_message(client: openai.AsyncOpenAI) -> None:
+    asked = [{"role": "user", "content": "How do volcanoes form on Io?"}]
+    done = await client.chat.completions.create(model="default", messages=asked)  # type: ignore[arg-type]
+    assert done.model_extra
+    assert done.model_extra["answer"]["status"] == "refused"
+
+
+async def test_each_problem_is_the_clients_own_error(client: openai.AsyncOpenAI, service: Service) -> None:
+    with pytest.raises(openai.NotFoundError) as unknown:
+        await client.chat.completions.create(model="gpt-9", messages=ASKED)  # type: ignore[arg-type]
+    assert unknown.value.code == "model_unknown"
+    with pytest.raises(openai.AuthenticationError):
+        await client.with_options(api_key="sk_no").models.list()
+    with pytest.raises(openai.UnprocessableEntityError) as nothing:
+        await client.chat.completions.create(model="default", messages=[{"role": "assistant", "content": "x"}])
+    assert nothing.value.code == "no_question"
+    service.state.answers._open.count = 10_000
+    with pytest.raises(openai.InternalServerError) as busy:
+        await client.chat.completions.create(model="default", messages=ASKED)  # type: ignore[arg-type]
+    assert busy.value.status_code == 503
+
+
+async def test_a_stream_that_breaks_raises(client: openai.AsyncOpenAI, service: Service) -> None:
+    service.model.faults.append(Fault(pieces=("It was ", "built "), cut=True))
+    stream = await client.chat.completions.create(
+        model="default",
+        messages=ASKED,  # type: ignore[arg-type]
+        stream=True,
+    )
+    with pytest.raises(openai.APIError):
+        async for _ in stream:
+            pass

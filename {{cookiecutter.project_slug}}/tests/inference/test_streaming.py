@@ -1,0 +1,144 @@
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from app.adapters.chat.standin import Fault
+from tests.inference.conftest import TOWER, Open, Service
+
+WHO = "Who built the lighthouse of Karlen?"
+SAID = ("It was built ", "in 1874 by the ", "engineer Marta ", "Holm [1", "][9]", ".")
+
+
+async def events(response: httpx.Response) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    name = ""
+    async for line in response.aiter_lines():
+        if line.startswith("event: "):
+            name = line[7:]
+        elif line.startswith("data: "):
+            yield name, orjson.loads(line[6:])
+
+
+async def ask(service: Service, **options: Any) -> list[tuple[str, dict[str, Any]]]:
+    headers = {"accept": "text/event-stream", **options.pop("headers", {})}
+    async with (
+        service.client() as client,
+        client.stream("POST", "/v1/answers", json={"question": WHO, **options}, headers=headers) as response,
+    ):
+        assert response.headers["content-type"].startswith("text/event-stream")
+        return [event async for event in events(response)]
+
+
+async def test_pieces_come_first_and_the_whole_answer_last(service: Service) -> None:
+    service.model.faults.append(Fault(pieces=SAID))
+    *pieces, (name, answer) = await ask(service)
+    assert {kind for kind, _ in pieces} == {"text"}
+    assert name == "answer"
+    text = "".join(piece["text"] for _, piece in pieces)
+    assert text == answer["text"] == "It was built in 1874 by the engineer Marta Holm [1]."
+    assert answer["citations"][0]["quote"] == "It was built in 1874 by the engineer Marta Holm."
+    assert await service.rows("select id::text from answers") == [(answer["id"],)]
+
+
+async def test_pieces_arrive_while_the_model_writes(service: Service) -> None:
+    service.model.faults.append(Fault(pieces=SAID, pause=0.15))
+    times = []
+    async with (
+        service.client() as client,
+        client.stream("POST", "/v1/answers", json={"question": WHO, "stream": True}) as response,
+    ):
+        async for _ in events(response):
+            times.append(time.monotonic())  # noqa: PERF401, the clock is read as they come
+    assert times[-1] - times[0] > 0.4
+
+
+async def test_an_invented_citation_is_never_streamed(service: Service) -> None:
+    service.model.faults.append(Fault(pieces=tuple("Built in 1874 by Marta Holm [7][12] [1, 44].")))
+    *pieces, (_, answer) = await ask(service)
+    text = "".join(piece["text"] for _, piece in pieces)
+    assert text == "Built in 1874 by Marta Holm  [1]."
+    assert [citation["marker"] for citation in answer["citations"]] == [1]
+
+
+async def test_not_knowing_is_never_streamed_as_text(service: Service) -> None:
+    service.model.faults.append(Fault(pieces=("NO", " ANS", "WER")))
+    *pieces, (_, answer) = await ask(service)
+    assert "NO" not in "".join(piece["text"] for _, piece in pieces)
+    assert answer["refusal"] == "no_answer"
+
+
+async def test_without_a_model_the_quotes_are_streamed(quoting: Service) -> None:
+    *pieces, (_, answer) = await ask(quoting)
+    assert "".join(piece["text"] for _, piece in pieces) == answer["text"]
+    assert "Marta Holm" in answer["text"]
+
+
+async def test_a_model_that_fails_before_it_begins_is_replaced_by_quotes(service: Service) -> None:
+    service.model.always = Fault(500)
+    *_, (name, answer) = await ask(service)
+    assert name == "answer"
+    assert answer["degraded"]
+    assert answer["model"] == "extractive"
+
+
+@pytest.mark.parametrize("fault", [Fault(pieces=SAID[:3], stall=30), Fault(pieces=SAID[:3], cut=True)])
+async def test_a_stream_that_breaks_ends_in_a_problem_and_is_not_stored_as_an_answer(
+    service: Service, fault: Fault
+) -> None:
+    service.model.faults.append(fault)
+    started = time.monotonic()
+    *pieces, (name, problem) = await ask(service)
+    assert time.monotonic() - started < 2
+    assert len(pieces) == 3
+    assert (name, problem["code"]) == ("problem", "stream_ended")
+    await service.state.answers.close()
+    assert await service.rows("select 1 from answers") == []
+    charged = await service.rows("select output_tokens, micro_usd from ledger")
+    assert len(charged) == 1
+    assert charged[0][0] > 0
+
+
+async def test_a_refused_question_is_an_ordinary_problem(service: Service) -> None:
+    async with service.client() as client:
+        reply = await client.post("/v1/answers", json={"question": "why " * 2000, "stream": True})
+    assert (reply.status_code, reply.json()["code"]) == (422, "question_too_long")
+
+
+async def test_a_reader_who_leaves_ends_the_call_at_the_provider_and_pays_for_what_was_written(
+    service: Service,
+) -> None:
+    service.model.faults.append(Fault(pieces=("Marta Holm built it. ",) * 2000, pause=0.01))
+    async with (
+        service.client() as client,
+        client.stream("POST", "/v1/answers", json={"question": WHO, "stream": True}) as response,
+    ):
+        async for _ in events(response):
+            break
+    async with asyncio.timeout(1):
+        while not service.model.calls[0].gone or service.state.answers._open.count:  # noqa: ASYNC110, a socket
+            await asyncio.sleep(0.01)
+    await service.state.answers.close()
+    assert await service.rows("select 1 from answers") == []
+    (written,) = await service.rows("select output_tokens from ledger")
+    assert 0 < written[0] < 1000
+
+
+async def test_a_stream_costs_the_same_for_its_last_token_as_for_its_first(open_service: Open) -> None:
+    service = await open_service(deadline_seconds=30)
+    await service.publish(TOWER)
+    count = 4000
+    service.model.faults.append(Fault(pieces=("Marta Holm ",) * count))
+    times: list[float] = []
+    async with (
+        service.client() as client,
+        client.stream("POST", "/v1/answers", json={"question": WHO, "stream": True, "max_tokens": 8192}) as response,
+    ):
+        async for _ in events(response):
+            times.append(time.process_time())  # noqa: PERF401, the clock is read as they come
+    quarter = count // 4
+    first, last = times[quarter] - times[0], times[count - 1] - times[count - 1 - quarter]
+    assert last < 2 * first
