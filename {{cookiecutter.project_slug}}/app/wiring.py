@@ -25,6 +25,7 @@ from app.core.telemetry import configure_tracing, shutdown_tracing
 from app.costs.domain import CostPolicy, PricedModel
 from app.costs.service import Costs, make_price_table
 from app.identity.service import Identity
+from app.inference.domain.answers import EXTRACTIVE
 from app.inference.service import Answers, Archive, Link, ModelChain, Replays
 from app.ingestion.domain.policy import DataPolicy
 from app.ingestion.jobs import job_specs as ingestion_jobs
@@ -103,6 +104,14 @@ def policies_of(settings: Settings) -> Policies:
     return load_policies(settings.root / "policies", POLICIES)
 
 
+def check(settings: Settings) -> Policies:
+    """What a start would refuse before it looks at models' weights or the database. Errors: StartRefused."""
+    policies = policies_of(settings)
+    read_prompts(settings.root / "prompts")
+    make_price_table(policies.get(CostPolicy), _writers(settings), BundledPrices(), SystemClock())
+    return policies
+
+
 def database_urls(settings: Settings) -> tuple[Urls, EmbeddedPostgres | None]:
     """Where the database is; starts the embedded server when no other is named."""
     if settings.database_url is None:
@@ -156,10 +165,18 @@ def _costs(
     settings: Settings, policies: Policies, embedders: list[Embedder], database: Database, clock: Clock
 ) -> Costs:
     policy = policies.get(CostPolicy)
-    vectors = [PricedModel(each.model, each.provider, "embedding") for each in embedders if each.dimensions]
-    written = [PricedModel(each.model, each.paid, address=each.base_url) for each in settings.model_chain]
-    models = [PricedModel("extractive", "local"), *written, *vectors]
+    vectors = [
+        PricedModel(each.model, each.provider, "embedding", settings.embedder_url)
+        for each in embedders
+        if each.dimensions
+    ]
+    models = [*_writers(settings), *vectors]
     return Costs(policy, make_price_table(policy, models, BundledPrices(), clock), database, clock)
+
+
+def _writers(settings: Settings) -> list[PricedModel]:
+    written = [PricedModel(each.model, each.paid, address=each.base_url) for each in settings.model_chain]
+    return [*written, PricedModel(EXTRACTIVE, "local")]
 
 
 def _ingredients(settings: Settings, policies: Policies, costs: Costs, retrieval: Retrieval) -> Ingredients:
@@ -180,11 +197,11 @@ def _steps(choices: tuple[ModelChoice, ...]) -> tuple[ModelStep, ...]:
             provider=each.paid,
             model=each.model,
             address=each.base_url,
-            parameters={"kind": each.kind, "timeout_seconds": each.timeout_seconds},
+            parameters=each.model_dump(exclude={"model", "base_url", "api_key", "provider"}),
         )
         for each in choices
     )
-    return (*written, ModelStep(provider="local", model="extractive"))
+    return (*written, ModelStep(provider="local", model=EXTRACTIVE))
 
 
 def _ingestion(

@@ -3,7 +3,7 @@ from rich.table import Table
 
 from app.cli.common import out, settings_for_command
 from app.settings import sources
-from app.wiring import policies_of
+from app.wiring import check as check_start
 
 config = typer.Typer(help="Settings and policies.", no_args_is_help=True)
 
@@ -14,9 +14,9 @@ def add_to(app: typer.Typer) -> None:
 
 @config.command()
 def check() -> None:
-    """Check settings and policies; print each setting with where it came from, secrets masked."""
+    """Check settings, policies, prompts and prices; print each setting with its source, secrets masked."""
     settings = settings_for_command()
-    policies = policies_of(settings)
+    policies = check_start(settings)
     table = Table("setting", "value", "from", "what it does", title="Settings", title_justify="left")
     for row in sources(settings):
         table.add_row(*row)
@@ -25,4 +25,4 @@ def check() -> None:
     for name, policy in policies.loaded.items():
         files.add_row(f"policies/{name}.yaml", policy.owner, policies.digests[name][:12])
     out.print(files)
-    out.print("Settings and policies are valid.")
+    out.print("Settings, policies, prompts and prices are valid.")

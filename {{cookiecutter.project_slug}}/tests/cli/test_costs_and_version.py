@@ -1,7 +1,10 @@
 import asyncio
+import logging
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from app import __version__
@@ -13,12 +16,17 @@ from app.wiring import build
 
 
 @pytest.fixture
-def run(database_urls: Urls, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+def run(database_urls: Urls, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
+    """Calls the command in this process, and takes back the logging it sets up: its streams are gone afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     monkeypatch.setenv("DATABASE_URL", database_urls.service)
     monkeypatch.setenv("APP_ROOT", str(settings.root))
     monkeypatch.setenv("APP_DATA_DIR", str(settings.data_dir))
     monkeypatch.setenv("COLUMNS", "120")
-    return CliRunner()
+    yield CliRunner()
+    structlog.reset_defaults()
+    root.handlers, root.level = handlers, level
 
 
 async def _spend(urls: Urls, settings: Settings, name: str) -> str:
@@ -49,3 +57,11 @@ def test_version_names_the_code_the_schema_and_the_live_release(
     assert result.exit_code == 0
     assert f"app {__version__}, code " in result.output
     assert f", {short}, of 20" in result.output
+
+
+def test_config_check_refuses_a_model_without_a_price(run: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APP_MODEL_CHAIN", '[{"model": "nobody-priced-it", "base_url": "http://127.0.0.1:9/v1"}]')
+    result = run.invoke(app, ["config", "check"])
+    assert result.exit_code == 1
+    assert "nobody-priced-it" in str(result.exception)
+    assert "policies/cost.yaml" in str(result.exception)
