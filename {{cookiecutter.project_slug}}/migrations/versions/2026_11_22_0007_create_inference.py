@@ -30,12 +30,12 @@ FEEDBACK = """
 create table feedback (
     id uuid constraint pk_feedback primary key,
     tenant_id uuid not null,
-    answer_id uuid not null constraint fk_feedback_answer_id_answers references answers (id),
+    answer_id uuid not null constraint fk_feedback_answer_id references answers (id),
     key_id uuid not null,
     helpful boolean not null,
     comment text not null,
     created_at timestamptz not null default now(),
-    constraint uq_feedback_answer_id unique (answer_id, key_id)
+    constraint uq_feedback_answer_id_key_id unique (answer_id, key_id)
 );
 """
 

@@ -20,7 +20,7 @@ PAGE = f"# Harbour rules\n\nThe harbour master of {MARKER} opens the gate at sev
 # Parameters that name something of the whole service, not of a tenant.
 SHARED = {"/v1/releases/{release_id}", "/v1/indexes/{number}/switch", "/v1/indexes/{number}/retire"}
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
-    ("post", "/v1/answers/{answer_id}/feedback"): {"rating": "up"},
+    ("post", "/v1/answers/{answer_id}/feedback"): {"helpful": True},
 }
 # Per request, so that it differs between two requests for the same thing.
 FLEETING = ("request_id", "instance", "detail")
