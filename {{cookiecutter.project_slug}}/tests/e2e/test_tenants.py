@@ -38,7 +38,7 @@ async def theirs(state: State, client: httpx.AsyncClient) -> dict[str, str]:
     held = await client.get("/v1/quarantine")
     found = {
         "document_id": made.json()["items"][0]["id"],
-        "entry_id": held.json()["items"][0]["id"],
+        "entry": held.json()["items"][0]["id"],
         "answer_id": answer.json()["id"],
         "prefix": key.json()["prefix"],
     }
