@@ -92,7 +92,7 @@ create function retrieval_search(
     p_index int, p_version int, p_config regconfig, p_query text, p_vector halfvec, p_groups text[], p_limit int,
     p_dense_weight real, p_budget int, p_exact_chunks int, p_exact_vectors int
 ) returns table (chunk_id uuid, score real, bm25 real, dense real, top_bm25 real, top_dense real, possible_bm25 real)
-language plpgsql stable security definer
+language plpgsql stable security definer rows 10
 set search_path = public, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
@@ -104,6 +104,8 @@ declare
     side int := greatest(50, p_limit);
     total int;
     allowed int;
+    asked int[];
+    freqs int[];
     wanted int[];
     question sparsevec;
     possible real;
@@ -121,22 +123,31 @@ begin
     from access_counts a
     where a.tenant_id = tenant and a.index_number = p_index and (a.access_groups = '{}' or a.access_groups && p_groups);
 
-    -- possible: what a chunk made of nothing but the question would score; terms nobody wrote count in full.
+    select array_agg(t.key), array_agg(t.freq) into asked, freqs from retrieval_terms(p_config, seed, p_query) t;
+
     -- Rarest terms first, until the chunks they lead to would be more than the budget: a chunk with none of the rare
     -- terms of a question is not among the best. Where few may be read, more are looked at.
-    select array_agg(key) filter (where df > 0 and (rank = 1 or covered <= p_budget * greatest(1, total / greatest(allowed, 1)))),
-           ('{' || string_agg(key || ':' || weight::real, ',' order by key) filter (where df > 0) || '}/1000000000')::sparsevec,
+    -- possible: what a chunk made of nothing but the question would score; terms nobody wrote count in full.
+    with known as materialized (
+        select s.key, retrieval_at(s.versions, s.counts, p_version) as df from term_stats s
+        where s.tenant_id = tenant and s.index_number = p_index and s.key = any (asked)
+    ), weighed as (
+        select t.key, coalesce(k.df, 0) as df,
+               t.freq * ln(1 + greatest(0, total - coalesce(k.df, 0) + 0.5) / (coalesce(k.df, 0) + 0.5)) as weight
+        from unnest(asked, freqs) t(key, freq) left join known k on k.key = t.key
+    ), ranked as (
+        select w.*, row_number() over (order by df = 0, df, key) as rank,
+               sum(df) over (order by df = 0, df, key) as covered
+        from weighed w
+    )
+    select array_agg(key) filter (
+               where df > 0 and (rank = 1 or covered <= p_budget * greatest(1, total / greatest(allowed, 1)))
+           ),
+           ('{' || string_agg(key || ':' || weight::real, ',' order by key) filter (where df > 0)
+            || '}/1000000000')::sparsevec,
            2.2 * sum(weight)
     into wanted, question, possible
-    from (
-        select key, df, freq * ln(1 + greatest(0, total - df + 0.5) / (df + 0.5)) as weight,
-               row_number() over (order by df = 0, df, key) as rank, sum(df) over (order by df = 0, df, key) as covered
-        from (
-            select t.key, t.freq, coalesce(retrieval_at(s.versions, s.counts, p_version), 0) as df
-            from retrieval_terms(p_config, seed, p_query) t
-            left join term_stats s on s.tenant_id = tenant and s.index_number = p_index and s.key = t.key
-        ) known
-    ) ranked;
+    from ranked;
 
     if allowed <= p_exact_chunks and allowed < total then
         wanted := retrieval_readers('{}', seed) || retrieval_readers(p_groups, seed);

@@ -9,21 +9,29 @@ from app.core.database import Database
 from app.retrieval.domain import IndexRow, Passage, SearchParams, Vector
 
 # The version is looked up in the same statement, so that a search is one round trip and one snapshot. What is served is
-# read under row-level security and checked against the document's own row, whatever the search found.
+# read under row-level security and checked against the document's own row, whatever the search found. The limits keep the
+# planner to one look-up a passage: without statistics it would read all of a tenant's documents.
 SEARCH = b"""
-select corpus.version, f.top_bm25, f.top_dense, c.id, c.document_id, d.title, d.source, d.uri, c.headings, c.text,
-       c.start_at, c.end_at, f.score, f.bm25, f.dense, c.document_version, f.possible_bm25
+select corpus.version, f.top_bm25, f.top_dense, f.id, f.document_id, f.title, f.source, f.uri, f.headings, f.text,
+       f.start_at, f.end_at, f.score, f.bm25, f.dense, f.document_version, f.possible_bm25
 from (
     select coalesce(%s::int, (select version from corpora where tenant_id = %s), 0) as version
 ) corpus
-left join (
-    retrieval_search(%s::int, corpus.version, %s::regconfig, %s::text, %s::halfvec, %s::text[], %s::int, %s::real,
-                     %s::int, %s::int, %s::int) f
-    join chunks c on c.id = f.chunk_id
-    join indexed_documents d on d.document_id = c.document_id and not d.withdrawn
-        and (d.access_groups = '{}' or d.access_groups && %s::text[])
-) on true
-order by f.score desc, c.id
+left join lateral (
+    select r.*, c.*, d.title, d.source, d.uri
+    from retrieval_search(%s::int, corpus.version, %s::regconfig, %s::text, %s::halfvec, %s::text[], %s::int, %s::real,
+                          %s::int, %s::int, %s::int) r
+    cross join lateral (
+        select id, document_id, headings, text, start_at, end_at, document_version from chunks
+        where id = r.chunk_id limit 1
+    ) c
+    cross join lateral (
+        select title, source, uri from indexed_documents
+        where document_id = c.document_id and not withdrawn
+          and (access_groups = '{}' or access_groups && %s::text[]) limit 1
+    ) d
+) f on true
+order by f.score desc, f.id
 """
 
 
