@@ -20,7 +20,7 @@ Json = dict[str, Any]
 Write = Callable[[bytes], Awaitable[None]]
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_PASSAGE = re.compile(r"<passage n=\"(\d+)\"[^>]*>\n?(.+?)(?:(?<=[.!?])\s|\n|</passage>)", re.DOTALL)
+_PASSAGE = re.compile(r"<passage n=\"(\d+)\"(?: \w+=\"[^\"]*\")*>\n?(.+?)(?:(?<=[.!?])\s|\n|</passage>)", re.DOTALL)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class TestTheStandIn(ChatModelContract):
 
 
 def test_it_quotes_the_first_passage_it_is_shown() -> None:
-    shown = '<passage n="2" title="A">\nThe tower is tall. It is old.\n</passage>'
+    shown = '<passage n="2" from="A > B">\nThe tower is tall. It is old.\n</passage>'
     assert answer_to({"messages": [{"role": "user", "content": shown}]}) == "The tower is tall. [2]"
 
 
