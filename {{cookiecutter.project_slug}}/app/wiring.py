@@ -14,6 +14,7 @@ from app.adapters.prices import BundledPrices
 from app.core.clock import Clock, SystemClock
 from app.core.database import Database, listen, open_database
 from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
+from app.core.errors import StartRefused
 from app.core.health import Health
 from app.core.jobs import JobSpec
 from app.core.logging import configure_logging
@@ -107,6 +108,7 @@ def policies_of(settings: Settings) -> Policies:
 def check(settings: Settings) -> Policies:
     """What a start would refuse before it looks at models' weights or the database. Errors: StartRefused."""
     policies = policies_of(settings)
+    _keep_confidential(settings, policies)
     read_prompts(settings.root / "prompts")
     make_price_table(policies.get(CostPolicy), _writers(settings), BundledPrices(), SystemClock())
     return policies
@@ -132,6 +134,20 @@ def observe(settings: Settings) -> None:
         __version__,
         settings.otlp_endpoint,
     )
+
+
+def _keep_confidential(settings: Settings, policies: Policies) -> None:
+    """Errors: StartRefused when confidential text would leave for a host that nobody agreed to."""
+    if policies.get(OwnershipPolicy).data_sensitivity != "confidential":
+        return
+    embeds = "openai" in (settings.embedder, settings.embedder_next)
+    addresses = [choice.base_url for choice in settings.model_chain] + [settings.embedder_url] * embeds
+    for address in addresses:
+        if not policies.get(SecurityPolicy).may_receive(address):
+            raise StartRefused(
+                f"policies/ownership.yaml calls the data confidential, and text would be sent to {address}; "
+                "once that is agreed, name its host under confidential_hosts in policies/security.yaml."
+            )
 
 
 def _embedders(settings: Settings) -> list[Embedder]:
@@ -224,6 +240,7 @@ def _ingestion(
 async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> AsyncIterator[State]:
     """Makes the state of a process and takes it down again. Errors: StartRefused."""
     policies = policies_of(settings)
+    _keep_confidential(settings, policies)
     clock = clock or SystemClock()
     database = await open_database(urls.service, settings.database_pool)
     embedders = _embedders(settings)

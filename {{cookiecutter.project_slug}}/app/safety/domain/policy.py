@@ -1,4 +1,5 @@
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -59,9 +60,17 @@ class Limits(Rules):
 class SecurityPolicy(PolicyModel):
     """policies/security.yaml: what a caller may send, and what happens to text that talks to the model."""
 
+    confidential_hosts: tuple[str, ...] = Field(
+        (), description="Hosts that confidential text may be sent to; this machine always may."
+    )
     documents: DocumentScreening = DocumentScreening()
     questions: QuestionScreening = QuestionScreening()
     limits: Limits = Limits()
+
+    def may_receive(self, address: str) -> bool:
+        """Whether confidential text may be sent to the host of this address."""
+        host = urlsplit(address).hostname or ""
+        return host in {"localhost", "127.0.0.1", "::1", *self.confidential_hosts}
 
     def document_action(self, finding: Finding) -> DocumentAction:
         rules = self.documents

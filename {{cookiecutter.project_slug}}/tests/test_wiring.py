@@ -1,0 +1,57 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from app.core.errors import StartRefused
+from app.settings import Settings
+from app.wiring import check
+from tests.conftest import ROOT
+
+ELSEWHERE = {"model": "gpt-4o-mini", "base_url": "https://api.openai.com/v1", "api_key": "none"}
+HERE = {"model": "qwen3-8b", "base_url": "http://127.0.0.1:8080/v1", "provider": "local"}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A copy of policies and prompts that a test may change."""
+    for name in ("policies", "prompts"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def change(root: Path, policy: str, old: str, new: str) -> None:
+    path = root / "policies" / f"{policy}.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def make_confidential(root: Path) -> None:
+    path = root / "policies" / "ownership.yaml"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join("data_sensitivity: confidential" if "data_sens" in line else line for line in lines))
+
+
+def settings(root: Path, **more: object) -> Settings:
+    return Settings(root=root, data_dir=root, embedder="none", _env_file=None, **more)
+
+
+def test_confidential_text_leaves_for_no_host_that_nobody_agreed_to(root: Path) -> None:
+    make_confidential(root)
+    with pytest.raises(StartRefused, match=r"api\.openai\.com.*confidential_hosts"):
+        check(settings(root, model_chain=[ELSEWHERE]))
+    with pytest.raises(StartRefused, match=r"api\.openai\.com"):
+        check(settings(root, embedder_next="openai"))
+
+
+def test_confidential_text_may_go_to_an_agreed_host_and_to_this_machine(root: Path) -> None:
+    make_confidential(root)
+    change(root, "cost", "prices:", "prices:\n  qwen3*: {local: true}")
+    check(settings(root, model_chain=[HERE]))
+    change(root, "security", "confidential_hosts: []", "confidential_hosts: [api.openai.com]")
+    check(settings(root, model_chain=[ELSEWHERE]))
+
+
+def test_text_that_is_not_confidential_may_go_to_any_provider(root: Path) -> None:
+    check(settings(root, model_chain=[ELSEWHERE]))
