@@ -89,6 +89,8 @@ def starts(project: Path) -> dict[str, object]:
             again.append(ready_in)
     found["ready_seconds_warm"] = {"median": round(statistics.median(again), 2), "worst": round(max(again), 2)}
     for label, embedder in EMBEDDERS.items():
+        # An index remembers its embedder: another one begins with a database of its own.
+        shutil.rmtree(project / ".data")
         with running(project, embedder):
             time.sleep(IDLE_SECONDS)
             found[f"idle_mb_{label}"] = {part: resident_mb(project, part) for part in ("serve", "worker")}
@@ -104,14 +106,14 @@ def running(project: Path, embedder: str) -> Iterator[float]:
     with (project.parent / "run.log").open("ab") as log:
         process = subprocess.Popen([".venv/bin/app", "run"], cwd=project, env=environment, stdout=log, stderr=log)
     try:
-        await_ready(port, process)
+        await_ready(port, process, project.parent / "run.log")
         yield time.monotonic() - started
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)
 
 
-def await_ready(port: int, process: "subprocess.Popen[bytes]") -> None:
+def await_ready(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
     while process.poll() is None:
         with (
             contextlib.suppress(OSError),
@@ -120,7 +122,7 @@ def await_ready(port: int, process: "subprocess.Popen[bytes]") -> None:
             if answer.status == 200:
                 return
         time.sleep(0.02)
-    raise SystemExit("the service ended before it was ready")
+    raise SystemExit(f"the service ended before it was ready:\n{log.read_text()[-2000:]}")
 
 
 def free_port() -> int:
