@@ -37,7 +37,7 @@ _QUIET = {"/health/live", "/health/ready", "/metrics"}
 def provided(kind: type[T]) -> Any:
     """A dependency: the service object of type `kind`, as chosen in wiring."""
 
-    def find(request: Request) -> T:
+    async def find(request: Request) -> T:  # a plain function would be sent through a thread
         found: T = request.app.state.provided[kind]
         return found
 
