@@ -5,7 +5,6 @@ TEMPLATE := {{cookiecutter.project_slug}}
 BOOTSTRAP := $(PYTHON) "$(TEMPLATE)/scripts/bootstrap.py" --root .
 DEMO := build/handbook-answers
 export PYTHONUTF8 := 1
-export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint lock clean env env-dev
