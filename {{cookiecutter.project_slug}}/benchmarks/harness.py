@@ -3,6 +3,8 @@
 import json
 import os
 import platform
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -60,11 +62,12 @@ async def work_off(state: State) -> None:
 
 
 def write(name: str, result: dict[str, Any]) -> None:
-    """Puts `result` into results/<name>.json, with when and where it was measured."""
+    """Puts `result` into results/<name>.json with when and where it was measured, and into the handbook."""
     measured = {
         "measured_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(measured | result, indent=2) + "\n", encoding="utf-8")
+    subprocess.run([sys.executable, str(ROOT / "scripts" / "reference.py")], check=True)
     print(json.dumps(result, indent=2))

@@ -1,19 +1,18 @@
 """Writes docs/reference/ and .env.example from the code. `--check` changes nothing and fails when they are stale."""
 
 import argparse
+import ast
 import importlib
+import json
 import os
 import pkgutil
-import re
 import sys
-import types
-import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 os.environ.setdefault("TERM", "dumb")
 
 import click  # noqa: E402
@@ -21,13 +20,21 @@ import typer  # noqa: E402
 from fastapi import FastAPI  # noqa: E402
 from fastapi.routing import APIRoute  # noqa: E402
 from prometheus_client import REGISTRY  # noqa: E402
-from pydantic import BaseModel, SecretStr  # noqa: E402
-from pydantic_core import PydanticUndefined  # noqa: E402
+from pydantic import BaseModel  # noqa: E402
+from reference_markdown import (  # noqa: E402
+    default_of,
+    first_paragraph,
+    is_mapping,
+    nested_model,
+    one_line,
+    page,
+    plain_default,
+    table,
+    type_name,
+)
 
 import app  # noqa: E402
 from app.core.errors import Problem  # noqa: E402
-
-NOTE = "This page is written by `scripts/reference.py` from the code; a test fails when it is stale.\n"
 
 
 def import_everything() -> None:
@@ -278,6 +285,35 @@ def dependencies_page() -> str:
     )
 
 
+def measurements_page() -> str:
+    results = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
+    return page(
+        "Measurements",
+        "What was measured, when and on which machine. Ratios are sounder than absolute figures, which are those of "
+        "the machine. Every benchmark writes its result to `benchmarks/results`; run it again to see your own.",
+        *(part for result in results for part in measured(result)),
+        "" if results else "Nothing has been measured yet.",
+    )
+
+
+def measured(result: Path) -> Iterator[str]:
+    scripts = [each for each in (ROOT / "benchmarks").glob("*.py") if result.stem.startswith(each.stem)]
+    yield f"## {result.stem.replace('_', ' ').capitalize()}"
+    if scripts:
+        script = max(scripts, key=lambda each: len(each.stem))
+        yield ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
+    yield table(("figure", "value"), [(f"`{name}`", shown) for name, shown in figures(json.loads(result.read_text()))])
+
+
+def figures(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Every figure of a result by its path. Lists are raw material and left out."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from figures(inner, f"{name}.{key}" if name else key)
+    elif not isinstance(value, list):
+        yield name, f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/settings.md": settings_page,
     "docs/reference/policies.md": policies_page,
@@ -286,79 +322,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/routes.md": routes_page,
     "docs/reference/metrics.md": metrics_page,
     "docs/reference/dependencies.md": dependencies_page,
+    "docs/reference/measurements.md": measurements_page,
     ".env.example": env_example,
 }
-
-
-def page(title: str, *parts: str) -> str:
-    return "\n\n".join([f"# {title}", NOTE.strip(), *(part.strip() for part in parts if part.strip())]) + "\n"
-
-
-def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [columns, tuple("---" for _ in columns), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|").strip() for cell in line) + " |" for line in lines)
-
-
-def one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def first_paragraph(model: type) -> str:
-    text = one_line((model.__dict__.get("__doc__") or "").split("\n\n")[0])
-    rest = re.sub(r"^`?policies/\w+\.yaml`?[:.] ", "", text)
-    return rest[:1].upper() + rest[1:]
-
-
-def type_name(kind: Any) -> str:
-    origin, inner = typing.get_origin(kind), typing.get_args(kind)
-    if origin is typing.Annotated:
-        return type_name(inner[0])
-    if origin is typing.Literal:
-        return " or ".join(f"`{each}`" for each in inner)
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(type_name(each) for each in inner if each is not type(None))
-    if origin in (list, tuple, set, frozenset):
-        return f"list of {type_name(inner[0])}"
-    if is_mapping(kind):
-        return f"{type_name(inner[1])} by name"
-    names = {SecretStr: "secret", Path: "path", str: "text", int: "number", float: "number", bool: "true or false"}
-    return names.get(
-        kind, "number" if getattr(kind, "__name__", "") == "Decimal" else getattr(kind, "__name__", "text")
-    )
-
-
-def is_mapping(kind: Any) -> bool:
-    origin = typing.get_origin(kind)
-    return isinstance(origin, type) and issubclass(origin, typing.Mapping)  # type: ignore[arg-type]
-
-
-def nested_model(kind: Any, within_lists: bool = False) -> type[BaseModel] | None:
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return kind
-    for inner in typing.get_args(kind):
-        if typing.get_origin(kind) in (list, tuple) and not within_lists:
-            continue
-        if (found := nested_model(inner, within_lists)) is not None:
-            return found
-    return None
-
-
-def default_of(field: Any) -> str:
-    shown = plain_default(field)
-    if field.is_required():
-        return "required"
-    return f"`{shown}`" if shown else "none"
-
-
-def plain_default(field: Any) -> str:
-    default = field.get_default(call_default_factory=True)
-    if default is PydanticUndefined or default is None:
-        return ""
-    if isinstance(default, bool):
-        return str(default).lower()
-    if isinstance(default, list | tuple | set | frozenset | dict):
-        return ", ".join(str(each) for each in default)
-    return str(default)
 
 
 def main() -> int:
