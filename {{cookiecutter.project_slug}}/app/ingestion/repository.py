@@ -9,6 +9,7 @@ import orjson
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.database import Database
 from app.core.ids import new_id
 from app.ingestion.domain.documents import AlreadyDecided, Cursor, Envelope, QuarantineMissing, Upload, Work
 from app.ingestion.domain.reasons import Reason
@@ -60,17 +61,15 @@ SUPERSEDE_QUARANTINED = text(
     where document_id = :document and version in (select version from closed)
     """
 )
-TAKE_UP = text(
-    """
+TAKE_UP = """
     update document_versions v set status = 'processing', attempt = attempt + 1
     from documents d, blobs b
-    where v.document_id = :document and v.version = :version and v.status in ('received', 'processing')
+    where v.document_id = %(document)s and v.version = %(version)s and v.status in ('received', 'processing')
       and d.id = v.document_id and d.version = v.version and d.deleted_at is null
       and b.tenant_id = v.tenant_id and b.sha256 = v.sha256
     returning v.tenant_id, v.document_id, v.version, v.attempt, v.source, d.uri, v.name, b.bytes as data,
         v.access_groups, v.metadata, v.released
-    """
-)
+"""
 # Compare-and-set: a worker that was thought dead and wakes up finds another attempt, and changes nothing.
 STILL_MINE = text(
     """
@@ -80,12 +79,29 @@ STILL_MINE = text(
     for update
     """
 )
-END_VERSION = text(
+HOLD_VERSION = text(
     """
-    update document_versions set status = :status, ended_at = :now, kind = coalesce(:kind, kind),
-        title = coalesce(:title, title), language = :language, characters = :characters,
-        metadata = metadata || cast(:metadata as jsonb), findings = cast(:findings as jsonb), signature = :signature
-    where document_id = :document and version = :version
+    with ended as (
+        update document_versions set status = 'quarantined', ended_at = :now, kind = cast(:kind as text),
+            characters = cast(:characters as int), findings = cast(:findings as jsonb)
+        where document_id = :document and version = :version
+    )
+    update documents set updated_at = :now where id = :document
+    """
+)
+PUBLISH = text(
+    """
+    with ended as (
+        update document_versions set status = 'published', ended_at = :now, kind = :kind, title = :title,
+            language = :language, characters = :characters, metadata = cast(:metadata as jsonb),
+            findings = cast(:findings as jsonb), signature = cast(:signature as bigint[])
+        where document_id = :document and version = :version
+    ), shown as (
+        update documents set live_version = :version, title = :title, access_groups = :groups, updated_at = :now
+        where id = :document
+    )
+    insert into document_bands (tenant_id, band, document_id)
+    select :tenant, band, :document from unnest(cast(:bands as integer[])) band on conflict do nothing
     """
 )
 SUPERSEDE_OLDER = text(
@@ -94,31 +110,16 @@ SUPERSEDE_OLDER = text(
     where document_id = :document and version < :version and status in ('received', 'processing', :published)
     """
 )
-PUBLISH_DOCUMENT = text(
-    """
-    update documents set live_version = :version, title = :title, access_groups = :groups,
-        updated_at = :now
-    where id = :document
-    """
-)
 TOUCH = text("update documents set updated_at = :now where id = :document")
 DROP_BANDS = text("delete from document_bands where document_id = :document")
-ADD_BANDS = text(
-    """
-    insert into document_bands (tenant_id, band, document_id)
-    select :tenant, band, :document from unnest(cast(:bands as integer[])) band on conflict do nothing
-    """
-)
-SIMILAR = text(
-    """
+SIMILAR = """
     select v.document_id, v.signature from document_versions v
-    where v.status = 'published' and v.source = :source and v.access_groups = :groups and v.document_id in (
+    where v.status = 'published' and v.source = %(source)s and v.access_groups = %(groups)s and v.document_id in (
         select document_id from document_bands
-        where tenant_id = :tenant and band = any(:bands) and document_id <> :document
+        where tenant_id = %(tenant)s and band = any(%(bands)s) and document_id <> %(document)s
         group by document_id order by count(*) desc limit 50
     )
-    """
-)
+"""
 ADD_QUARANTINE = text(
     """
     insert into quarantine (id, tenant_id, document_id, version, reason, detail, duplicate_of, findings, created_at)
@@ -271,12 +272,42 @@ async def add_version(
     return row is not None
 
 
-async def take_up(connection: AsyncConnection, document_id: UUID, version: int) -> Work | None:
-    row = await first(connection, TAKE_UP, document=document_id, version=version)
+async def take_up(database: Database, tenant_id: UUID, document_id: UUID, version: int) -> Work | None:
+    """Takes a version up, so that every earlier holder has lost it; None when it is over or another is newer."""
+    async with database.pipeline(tenant_id) as connection:
+        values = {"document": document_id, "version": version}
+        cursor = await connection.execute(TAKE_UP, values, prepare=True)
+    row = await cursor.fetchone()
     if row is None:
         return None
-    groups, released = tuple(row["access_groups"]), frozenset(row["released"])
-    return Work(**{**row, "data": bytes(row["data"]), "access_groups": groups, "released": released})
+    tenant, document, number, attempt, source, uri, name, data, groups, metadata, released = row
+    return Work(
+        tenant_id=tenant,
+        document_id=document,
+        version=number,
+        attempt=attempt,
+        source=source,
+        uri=uri,
+        name=name,
+        data=bytes(data),
+        access_groups=tuple(groups),
+        metadata=metadata,
+        released=frozenset(released),
+    )
+
+
+async def similar(database: Database, work: Work, keys: list[int]) -> list[tuple[UUID, list[int]]]:
+    """Served documents of the same source and readers that share a band, with their signatures."""
+    async with database.pipeline(work.tenant_id) as connection:
+        values = {
+            "tenant": work.tenant_id,
+            "source": work.source,
+            "groups": list(work.access_groups),
+            "bands": keys,
+            "document": work.document_id,
+        }
+        cursor = await connection.execute(SIMILAR, values, prepare=True)
+    return await cursor.fetchall()
 
 
 def page(cursor: Cursor | None) -> dict[str, datetime | UUID | None]:
@@ -310,24 +341,6 @@ async def hold(
         duplicate_of=UUID(held.duplicate_of) if held.duplicate_of else None,
         findings=as_json(findings),
         now=now,
-    )
-
-
-async def end_version(
-    connection: AsyncConnection,
-    *,
-    metadata: Mapping[str, str],
-    findings: Sequence[Finding],
-    signature: Sequence[int] | None,
-    **values: Any,
-) -> None:
-    await run(
-        connection,
-        END_VERSION,
-        metadata=as_json(metadata),
-        findings=as_json(findings),
-        signature=list(signature) if signature else None,
-        **values,
     )
 
 

@@ -61,6 +61,13 @@ class Fused:
             self.fuse.step()
         self.fuse.step()
 
+    @asynccontextmanager
+    async def pipeline(self, tenant_id: UUID) -> AsyncIterator[Any]:
+        self.fuse.step()
+        async with self.real.pipeline(tenant_id) as connection:
+            yield connection
+        self.fuse.step()
+
 
 def fused(room: Ingestion, fuse: Fuse) -> Ingestion:
     parts = room.parts

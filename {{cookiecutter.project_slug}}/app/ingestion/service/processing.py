@@ -38,8 +38,7 @@ class _Prepared:
 
 
 async def process(parts: Parts, tenant_id: UUID, document_id: UUID, version: int) -> Outcome:
-    async with parts.database.transaction(tenant_id) as connection:
-        work = await rows.take_up(connection, document_id, version)
+    work = await rows.take_up(parts.database, tenant_id, document_id, version)
     if work is None:
         return NOTHING_TO_DO
     try:
@@ -89,17 +88,8 @@ async def _compared(parts: Parts, prepared: _Prepared) -> tuple[Reason | None, _
     work, rules = prepared.work, parts.data.source(prepared.work.source).duplicates
     if prepared.signed is None:
         return None, prepared
-    async with parts.database.transaction(work.tenant_id) as connection:
-        similar = await rows.every(
-            connection,
-            rows.SIMILAR,
-            tenant=work.tenant_id,
-            source=work.source,
-            groups=list(work.access_groups),
-            bands=bands(prepared.signed),
-            document=work.document_id,
-        )
-    best = max(((resemblance(prepared.signed, row["signature"]), row["document_id"]) for row in similar), default=None)
+    similar = await rows.similar(parts.database, work, bands(prepared.signed))
+    best = max(((resemblance(prepared.signed, signed), twin) for twin, signed in similar), default=None)
     if best is None or best[0] < rules.near_threshold:
         return None, prepared
     detail = f"About {best[0]:.0%} of the text is already served by another document."
@@ -141,32 +131,28 @@ async def _publish(parts: Parts, prepared: _Prepared) -> Outcome:
 
 async def _record_published(parts: Parts, connection: AsyncConnection, prepared: _Prepared) -> None:
     work, now = prepared.work, parts.clock.now()
-    here = {"document": work.document_id, "version": work.version, "now": now}
-    await rows.run(connection, rows.SUPERSEDE_OLDER, published="published", **here)
-    await rows.end_version(
-        connection,
-        status="published",
-        kind=prepared.parsed.kind,
-        title=prepared.title,
-        language=prepared.language,
-        characters=len(prepared.parsed.text),
-        metadata=prepared.metadata,
-        findings=prepared.findings,
-        signature=prepared.signed,
-        **here,
-    )
-    await rows.run(connection, rows.PUBLISH_DOCUMENT, title=prepared.title, groups=list(work.access_groups), **here)
     if work.version > 1:
+        here = {"document": work.document_id, "version": work.version}
+        await rows.run(connection, rows.SUPERSEDE_OLDER, published="published", now=now, **here)
         await rows.run(connection, rows.DROP_BANDS, document=work.document_id)
         await rows.run(connection, rows.DROP_BLOBS, document=work.document_id, tenant=work.tenant_id)
-    if prepared.signed:
-        await rows.run(
-            connection,
-            rows.ADD_BANDS,
-            tenant=work.tenant_id,
-            document=work.document_id,
-            bands=bands(prepared.signed),
-        )
+    await rows.run(
+        connection,
+        rows.PUBLISH,
+        tenant=work.tenant_id,
+        document=work.document_id,
+        version=work.version,
+        now=now,
+        kind=prepared.parsed.kind,
+        title=prepared.title,
+        groups=list(work.access_groups),
+        language=prepared.language,
+        characters=len(prepared.parsed.text),
+        metadata=rows.as_json(prepared.metadata),
+        findings=rows.as_json(prepared.findings),
+        signature=list(prepared.signed) if prepared.signed else None,
+        bands=bands(prepared.signed) if prepared.signed else [],
+    )
 
 
 async def _hold(
@@ -181,22 +167,17 @@ async def _hold(
     async with parts.database.transaction(work.tenant_id) as connection:
         if not await _still_mine(connection, work):
             return NOTHING_TO_DO
-        await rows.end_version(
+        await rows.run(
             connection,
+            rows.HOLD_VERSION,
             document=work.document_id,
             version=work.version,
             now=now,
-            status="quarantined",
             kind=parsed.kind if parsed else None,
-            title=None,
-            language=None,
             characters=len(parsed.text) if parsed else None,
-            metadata={},
-            findings=findings,
-            signature=None,
+            findings=rows.as_json(findings),
         )
         await rows.hold(connection, work.tenant_id, work.document_id, work.version, held, findings, now)
-        await rows.run(connection, rows.TOUCH, document=work.document_id, now=now)
     ended.labels("quarantined", held.code).inc()
     return Outcome("quarantined", held)
 
@@ -210,8 +191,7 @@ async def _still_mine(connection: AsyncConnection, work: Work) -> bool:
 
 async def give_up(parts: Parts, tenant_id: UUID, document_id: UUID, version: int, why: str) -> None:
     """The dead letter of a job that failed in every attempt: an entry that a person can replay by releasing it."""
-    async with parts.database.transaction(tenant_id) as connection:
-        work = await rows.take_up(connection, document_id, version)
+    work = await rows.take_up(parts.database, tenant_id, document_id, version)
     if work is not None:
         detail = f"Processing failed in every attempt: {why[:300]}"
         await _hold(parts, work, reason("processing_failed", detail), ())

@@ -1,0 +1,178 @@
+"""kill -9 of the worker at 50 random moments of an ingest of 200 documents, and of the embedded server 5 times.
+
+Every document must end published once or quarantined once, with the chunks of an undisturbed run.
+Run with `python -m benchmarks.kill_ingest [--seed N]`. Six minutes.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from app.core.database import background
+from app.core.embedded import EmbeddedPostgres, start_embedded
+from app.core.errors import Problem
+from app.core.logging import configure_logging
+from app.core.schema import migrate
+from app.identity.domain import Principal
+from app.ingestion.domain.documents import Envelope, Upload
+from app.settings import Settings
+from app.wiring import State, build
+from benchmarks.harness import ROOT, work_off, write
+
+DOCUMENTS = 200
+WORKER_KILLS = 50
+SERVER_KILLS = 5
+EVERY_TENTH_IS_BAD = 10
+LONGEST_LIFE = 5.0
+PATIENCE = 300.0
+
+CHUNKS = """
+    select d.uri, c.ordinal, c.start_at, c.end_at, c.headings, c.text from chunks c
+    join documents d on d.id = c.document_id where c.gone is null order by 1, 2
+"""
+ENDS = """
+    select d.uri, v.status, d.live_version,
+        (select count(*) from quarantine q where q.document_id = d.id) as held,
+        (select count(*) from document_versions p where p.document_id = d.id and p.status = 'published') as published
+    from documents d join document_versions v on v.document_id = d.id and v.version = d.version
+"""
+
+
+async def main(seed: int) -> None:
+    configure_logging("ERROR", "console")
+    generator = random.Random(seed)
+    uploads = documents(generator)
+    print(f"seed {seed}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        server = start_embedded(Path(folder))
+        urls = server.urls()
+        migrate(urls.owner, urls.service, ROOT)
+        settings = Settings(root=ROOT, data_dir=Path(folder), _env_file=None)
+        async with build(settings, urls) as state, background(server.keep_running()):
+            calm = await send(state, "calm", uploads)
+            await work_off(state)
+            stormy = await send(state, "stormy", uploads)
+            kills = await storm(state, stormy, server, Path(folder), generator)
+            result = await compare(state, calm, stormy)
+        server.stop()
+    write("kill_ingest", {"seed": seed, "documents": DOCUMENTS, **kills, **result})
+    if result["lost"] or result["doubled"] or result["different"]:
+        sys.exit("Documents were lost, doubled or changed.")
+
+
+def documents(generator: random.Random) -> list[Upload]:
+    """Documents of some chunks each, under headings; every tenth is damaged and must end in quarantine."""
+    words = ["".join(generator.choices("abcdefghijklmnoprstuvw", k=generator.randint(2, 9))) for _ in range(5_000)]
+    uploads = []
+    for number in range(DOCUMENTS):
+        sections = range(generator.randint(2, 5))
+        parts = [f"## Section {section}\n\n{' '.join(generator.choices(words, k=200))}.\n" for section in sections]
+        data = "\n".join([f"# Document {number}\n", *parts]).encode()
+        name = f"document-{number:03}.md"
+        uploads.append(Upload(name, data + b"\xff" if number % EVERY_TENTH_IS_BAD == 0 else data, name))
+    return uploads
+
+
+async def send(state: State, tenant: str, uploads: list[Upload]) -> UUID:
+    tenant_id = await state.identity.ensure_tenant(tenant)
+    caller = Principal(tenant_id, UUID(int=0), "benchmark", frozenset({"admin"}))
+    for start in range(0, len(uploads), 50):
+        await state.ingestion.accept(caller, Envelope(), uploads[start : start + 50])
+    return tenant_id
+
+
+async def storm(
+    state: State, tenant: UUID, server: EmbeddedPostgres, folder: Path, generator: random.Random
+) -> dict[str, Any]:
+    """Kills until all kills are done, then lets one worker finish."""
+    server_kills = set(generator.sample(range(WORKER_KILLS), SERVER_KILLS))
+    busy, left_at = 0, []
+    for number in range(WORKER_KILLS):
+        with worker(folder) as process:
+            await asyncio.sleep(generator.uniform(1.0, LONGEST_LIFE))
+            if number in server_kills:
+                kill_server(server)
+                await asyncio.sleep(generator.uniform(0.0, 2.0))
+            process.kill()
+        left = await unfinished(state, tenant)
+        busy += left > 0
+        left_at.append(left)
+        print(f"kill {number + 1}: {left} documents left", flush=True)
+    started = time.monotonic()
+    with worker(folder):
+        while await unfinished(state, tenant) and time.monotonic() - started < PATIENCE:  # noqa: ASYNC110
+            await asyncio.sleep(0.5)
+    return {
+        "worker_kills": WORKER_KILLS,
+        "worker_kills_with_work_left": busy,
+        "server_kills": SERVER_KILLS,
+        "seconds_to_finish_after_the_last_kill": round(time.monotonic() - started, 1),
+    }
+
+
+@contextmanager
+def worker(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {"APP_DATA_DIR": str(folder), "APP_ROOT": str(ROOT), "APP_LOG_LEVEL": "ERROR"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app", "worker"], cwd=ROOT, env=os.environ | environment, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def kill_server(server: EmbeddedPostgres) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        os.kill(int((server.folder / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+
+
+async def unfinished(state: State, tenant: UUID) -> int:
+    query = "select count(*) from document_versions where status in ('received', 'processing')"
+    while True:
+        try:
+            async with state.database.read(tenant) as connection:
+                return int((await connection.execute(text(query))).scalar_one())
+        except Problem:
+            await asyncio.sleep(0.2)
+
+
+async def compare(state: State, calm: UUID, stormy: UUID) -> dict[str, Any]:
+    ends = await rows(state, stormy, ENDS)
+    statuses = Counter(str(row[1]) for row in ends)
+    expected, found = await rows(state, calm, CHUNKS), await rows(state, stormy, CHUNKS)
+    once = [row for row in ends if (row[1], row[3], row[4]) in (("published", 0, 1), ("quarantined", 1, 0))]
+    return {
+        "ends": dict(sorted(statuses.items())),
+        "lost": DOCUMENTS - len(ends) + sum(row[1] in ("received", "processing") for row in ends),
+        "doubled": len(ends) - len(once),
+        "chunks": len(found),
+        "different": len(set(map(repr, expected)) ^ set(map(repr, found))) + abs(len(expected) - len(found)),
+    }
+
+
+async def rows(state: State, tenant: UUID, query: str) -> list[tuple[Any, ...]]:
+    async with state.database.read(tenant) as connection:
+        return [tuple(row) for row in await connection.execute(text(query))]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    asyncio.run(main(parser.parse_args().seed))
