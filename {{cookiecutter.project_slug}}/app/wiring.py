@@ -25,6 +25,7 @@ from app.core.slo import SloPolicy
 from app.core.telemetry import configure_tracing, shutdown_tracing
 from app.costs.domain import CostPolicy, PricedModel
 from app.costs.service import Costs, make_price_table
+from app.identity.domain import RateLimit
 from app.identity.service import Identity
 from app.inference.domain.answers import EXTRACTIVE
 from app.inference.service import Answers, Archive, Link, ModelChain, Replays
@@ -249,6 +250,7 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
     releases = Releases(_ingredients(settings, policies, costs, retrieval), database, retrieval, clock)
     parser = ParserPool(processes=settings.worker_concurrency)
     slo = policies.get(SloPolicy)
+    limits = policies.get(SecurityPolicy).limits
     try:
         async with _models(settings.model_chain, clock) as chain:
             answers = Answers(
@@ -275,9 +277,7 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
                         "release": releases.ready,
                     }
                 ),
-                identity=Identity(
-                    database, clock, settings.pepper(), policies.get(SecurityPolicy).limits.requests_per_minute_per_key
-                ),
+                identity=Identity(database, clock, settings.pepper(), RateLimit(limits.requests_per_minute_per_key)),
                 costs=costs,
                 releases=releases,
                 retrieval=retrieval,

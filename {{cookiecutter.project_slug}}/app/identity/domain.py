@@ -28,6 +28,7 @@ ADMIN: Final = REVIEWER | OPERATOR | {"keys:manage"}
 PERMISSIONS: Final = {"user": USER, "reviewer": REVIEWER, "operator": OPERATOR, "admin": ADMIN}
 
 KEY_PATTERN: Final = re.compile(r"sk_([a-z0-9]{12})_([a-z2-7]{32})")
+MOST_CALLERS: Final = 10_000
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -84,6 +85,26 @@ class Principal:
                 f"This needs the permission {permission}; this key has the roles {', '.join(sorted(self.roles))}.",
                 action=f"Use a key with one of the roles {', '.join(holders)}.",
             )
+
+
+@dataclass
+class RateLimit:
+    """Each caller may send `per_minute` requests at once, and as many a minute from then on: the generic cell rate
+    algorithm. It keeps one number for a caller, the moment at which all it has sent would be paid off.
+    """
+
+    per_minute: int
+    _paid_off: dict[UUID, float] = field(default_factory=dict)
+
+    def wait(self, caller: UUID, now: float) -> float:
+        """Counts a request; 0.0 when it may pass, else the seconds until it might. now: monotonic seconds."""
+        due = max(self._paid_off.get(caller, now), now) + 60 / self.per_minute
+        if due - now > 60:
+            return due - now - 60
+        if len(self._paid_off) >= MOST_CALLERS:
+            self._paid_off = {known: until for known, until in self._paid_off.items() if until > now}
+        self._paid_off[caller] = due
+        return 0.0
 
 
 @dataclass(frozen=True, slots=True)

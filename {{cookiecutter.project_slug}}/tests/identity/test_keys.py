@@ -10,6 +10,7 @@ from app.identity.domain import (
     KeyNotFound,
     NotAllowed,
     Principal,
+    RateLimit,
     RateLimited,
     UnknownKey,
     UnknownRole,
@@ -20,7 +21,7 @@ from app.wiring import State
 
 
 def identity_of(state: State, clock: ManualClock, per_minute: int = 1000) -> Identity:
-    return Identity(state.database, clock, state.settings.pepper(), requests_per_minute=per_minute)
+    return Identity(state.database, clock, state.settings.pepper(), RateLimit(per_minute))
 
 
 async def test_a_key_proves_who_is_calling(state: State, tenant: UUID) -> None:
@@ -46,7 +47,7 @@ async def test_only_the_hash_of_a_key_is_stored(state: State, tenant: UUID) -> N
 
 async def test_another_pepper_makes_every_key_unknown(state: State, tenant: UUID) -> None:
     key = await state.identity.create_key(tenant, "reader", ["user"])
-    other = Identity(state.database, ManualClock(), b"x" * 32, requests_per_minute=10)
+    other = Identity(state.database, ManualClock(), b"x" * 32, RateLimit(10))
     with pytest.raises(UnknownKey):
         await other.authenticate(key.text)
 
@@ -75,12 +76,31 @@ async def test_a_role_that_does_not_exist_is_refused(state: State, tenant: UUID)
 
 
 async def test_the_limit_of_a_key_holds_and_says_when_it_opens(state: State, principal: Principal) -> None:
-    identity = identity_of(state, ManualClock(), per_minute=3)
+    clock = ManualClock()
+    identity = identity_of(state, clock, per_minute=3)
     for _ in range(3):
         identity.admit(principal)
     with pytest.raises(RateLimited) as refused:
         identity.admit(principal)
-    assert refused.value.retry_after is not None
+    assert refused.value.retry_after == pytest.approx(20)
+    clock.advance(20.1)
+    identity.admit(principal)
+    with pytest.raises(RateLimited):
+        identity.admit(principal)
+
+
+async def test_over_the_limit_it_is_429_with_the_time_to_come_back(
+    state: State, client: httpx.AsyncClient
+) -> None:
+    limit, state.identity.limit.per_minute = state.identity.limit.per_minute, 2
+    try:
+        statuses = [(await client.get("/v1/keys")).status_code for _ in range(2)]
+        refused = await client.get("/v1/keys")
+    finally:
+        state.identity.limit.per_minute = limit
+    assert statuses == [200, 200]
+    assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
 
 
 async def test_a_user_key_may_not_manage_keys(state: State, tenant: UUID, client: httpx.AsyncClient) -> None:

@@ -3,9 +3,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 
@@ -17,6 +14,7 @@ from app.identity.domain import (
     KeyNotFound,
     NewKey,
     Principal,
+    RateLimit,
     RateLimited,
     TenantMissing,
     UnknownKey,
@@ -34,17 +32,13 @@ MOST_REMEMBERED = 10_000
 
 @dataclass(frozen=True)
 class Identity:
-    """Tenants, keys and limits.
-
-    requests_per_minute: what one key may send to one process.
-    """
+    """Tenants, keys and limits. limit: what one key may send to one process."""
 
     database: Database
     clock: Clock
     pepper: bytes
-    requests_per_minute: int
+    limit: RateLimit
     _known: dict[bytes, tuple[float, Principal]] = field(default_factory=dict)
-    _limiter: MovingWindowRateLimiter = field(default_factory=lambda: MovingWindowRateLimiter(MemoryStorage()))
 
     async def authenticate(self, text: str) -> Principal:
         """The principal of a key. Errors: UnknownKey, for a malformed, unknown and revoked key alike."""
@@ -70,11 +64,8 @@ class Identity:
 
     def admit(self, principal: Principal) -> None:
         """Counts a request against its key's limit. Errors: RateLimited with the seconds to wait."""
-        limit = RateLimitItemPerMinute(self.requests_per_minute)
-        if not self._limiter.hit(limit, str(principal.key_id)):
-            opens = self._limiter.get_window_stats(limit, str(principal.key_id)).reset_time
-            wait = max(1.0, opens - self.clock.now().timestamp())
-            raise RateLimited(f"At most {self.requests_per_minute} requests a minute.", retry_after=wait)
+        if wait := self.limit.wait(principal.key_id, self.clock.monotonic()):
+            raise RateLimited(f"At most {self.limit.per_minute} requests a minute.", retry_after=wait)
 
     async def tenant(self, name: str) -> UUID:
         """Errors: TenantMissing."""
