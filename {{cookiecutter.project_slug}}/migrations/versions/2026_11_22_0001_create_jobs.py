@@ -33,6 +33,7 @@ def downgrade() -> None:
         "execute 'drop function ' || r.f || ' cascade'; end loop; "
         "drop table procrastinate_events, procrastinate_periodic_defers, procrastinate_jobs, procrastinate_workers "
         "cascade; "
-        "for r in select oid::regtype::text as t from pg_type where typname like 'procrastinate\\_%' and typtype in ('e','c') "
+        "for r in select oid::regtype::text as t from pg_type "
+        "where typname like 'procrastinate\\_%' and typtype in ('e','c') "
         "loop execute 'drop type if exists ' || r.t || ' cascade'; end loop; end $$"
     )
