@@ -48,6 +48,7 @@ def main() -> int:
         }
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=2))
     return 0
