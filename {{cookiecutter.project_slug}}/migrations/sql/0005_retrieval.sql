@@ -107,6 +107,8 @@ declare
     asked int[];
     freqs int[];
     wanted int[];
+    every int[];
+    looked int[];
     question sparsevec;
     possible real;
     ids uuid[];
@@ -141,28 +143,37 @@ begin
         from weighed w
     )
     select array_agg(key) filter (
-               where df > 0 and (rank = 1 or covered <= p_budget * greatest(1, total / greatest(allowed, 1)))
+               where df > 0 and (covered - df < p_limit or covered <= p_budget * greatest(1, total / greatest(allowed, 1)))
            ),
+           array_agg(key) filter (where df > 0),
            ('{' || string_agg(key || ':' || weight::real, ',' order by key) filter (where df > 0)
             || '}/1000000000')::sparsevec,
            2.2 * sum(weight)
-    into wanted, question, possible
+    into wanted, every, question, possible
     from ranked;
 
     if allowed <= p_exact_chunks and allowed < total then
         wanted := retrieval_readers('{}', seed) || retrieval_readers(p_groups, seed);
+        every := wanted;
     end if;
 
-    if question is not null then
+    -- A second look, with every term, when the rare ones led to fewer chunks than were asked for.
+    while question is not null and (looked is null or p_vector is null)
+          and coalesce(cardinality(ids), 0) < p_limit and wanted is distinct from looked loop
         select array_agg(c.id), array_agg(c.s) into ids, scores from (
             select t.chunk_id as id, (-(question <#> t.weights))::real as s
-            from chunk_terms t
-            where t.keys && wanted and t.tenant_id = tenant and t.index_number = p_index
-              and t.appeared <= p_version and (t.gone is null or t.gone > p_version)
-              and (t.access_groups is null or t.access_groups && p_groups)
+            from (
+                select * from chunk_terms
+                where keys && wanted and tenant_id = tenant and index_number = p_index
+                  and appeared <= p_version and (gone is null or gone > p_version)
+                  and (access_groups is null or access_groups && p_groups)
+                limit 25 * p_budget
+            ) t
             order by s desc, id limit side
         ) c where c.s > 0;
-    end if;
+        looked := wanted;
+        wanted := every;
+    end loop;
 
     if p_vector is null then
         return query select f.i, f.s, f.s, null::real, scores[1], null::real, possible
@@ -175,6 +186,7 @@ begin
         from retrieval_near(tenant, p_index, p_version, p_vector, p_groups, side) n;
     end if;
     if near_ids is null and allowed <= p_exact_chunks and allowed < total then
+        wanted := retrieval_readers('{}', seed) || retrieval_readers(p_groups, seed);
         select array_agg(c.id), array_agg(c.s) into near_ids, near_scores from (
             select v.chunk_id as id, (-(v.embedding <#> p_vector))::real as s
             from chunk_terms t join chunk_vectors v on v.chunk_id = t.chunk_id

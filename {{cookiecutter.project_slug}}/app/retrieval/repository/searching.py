@@ -9,8 +9,8 @@ from app.core.database import Database
 from app.retrieval.domain import IndexRow, Passage, SearchParams, Vector
 
 # The version is looked up in the same statement, so that a search is one round trip and one snapshot. What is served is
-# read under row-level security and checked against the document's own row, whatever the search found. The limits keep the
-# planner to one look-up a passage: without statistics it would read all of a tenant's documents.
+# read under row-level security and checked against the document's own row, whatever the search found. The limits keep
+# the planner to one look-up a passage: without statistics it would read all of a tenant's documents.
 SEARCH = b"""
 select corpus.version, f.top_bm25, f.top_dense, f.id, f.document_id, f.title, f.source, f.uri, f.headings, f.text,
        f.start_at, f.end_at, f.score, f.bm25, f.dense, f.document_version, f.possible_bm25

@@ -1,0 +1,80 @@
+"""How the time of POST /v1/search grows from 10,000 to 100,000 chunks, by words alone and hybrid.
+
+Run with `python -m benchmarks.search_scale --data FOLDER [--sizes 10000,100000]`; FOLDER holds squad2/.
+"""
+
+import argparse
+import asyncio
+import itertools
+import time
+from pathlib import Path
+from typing import Any
+
+from app.core.clock import Deadline
+from app.retrieval.domain import Vector
+from app.wiring import State
+from benchmarks.bulk import Maker, load
+from benchmarks.datasets import RankingSet, squad2
+from benchmarks.harness import client_of, service, write
+from benchmarks.measures import percentile
+
+WARM, ASKED = 200, 400
+EMBEDDED = 400
+
+
+async def main(data: Path, sizes: list[int], embedders: list[str]) -> None:
+    source = squad2(data)
+    result: dict[str, Any] = {}
+    for embedder in embedders:
+        label = "bm25" if embedder == "none" else "hybrid"
+        for size in sizes:
+            async with service(embedder=embedder, log_level="WARNING") as state:
+                result.setdefault(label, {})[str(size)] = await measure(state, source, size)
+                print(label, size, result[label][str(size)], flush=True)
+        first, last = (result[label][str(size)]["p50_ms"] for size in (sizes[0], sizes[-1]))
+        result[label]["p50_ratio"] = round(last / first, 2)
+    write("search_scale", result)
+
+
+async def measure(state: State, source: RankingSet, size: int) -> dict[str, Any]:
+    async with client_of(state) as (client, tenant_id):
+        index = await state.retrieval.indexes.live()
+        maker = Maker(source, await vectors(state, source))
+        started = time.perf_counter()
+        await asyncio.to_thread(load, state.urls.owner, index, tenant_id, maker.make(size))
+        loaded = time.perf_counter()
+        graphs = await state.retrieval.indexes.optimise(state.urls.owner, lambda done, total: None)
+        optimised = time.perf_counter()
+        questions = itertools.cycle(text for text, _ in source.questions[::7])
+        times = []
+        for number in range(WARM + ASKED):
+            # Each question is new, so that no vector is remembered.
+            body = {"query": f"{next(questions)} {'?' * (number // 400)}"}
+            begun = time.perf_counter()
+            reply = await client.post("/v1/search", json=body)
+            times.append((time.perf_counter() - begun) * 1000)
+            assert reply.json()["passages"]
+        times = times[WARM:]
+        return {
+            "p50_ms": round(percentile(times, 0.5), 2),
+            "p95_ms": round(percentile(times, 0.95), 2),
+            "load_seconds": round(loaded - started, 1),
+            "vector_index_seconds": round(optimised - loaded, 1) if graphs else None,
+        }
+
+
+async def vectors(state: State, source: RankingSet) -> list[Vector]:
+    embedder = next(iter(state.retrieval.embedders.values()))
+    texts = list(source.passages.values())[:EMBEDDED]
+    await embedder.embed_query("warm up", Deadline.after(30, state.clock))
+    return list((await embedder.embed_passages(texts)).vectors)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--sizes", default="10000,100000")
+    parser.add_argument("--embedders", default="none,minilm")
+    arguments = parser.parse_args()
+    sizes = [int(size) for size in arguments.sizes.split(",")]
+    asyncio.run(main(arguments.data, sizes, arguments.embedders.split(",")))
