@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from pathlib import Path
 
 # The one line that the generator fills in: JSON never holds three quotes in a row, so any answer fits.
 ANSWERS: dict[str, str] = json.loads(r"""{{ cookiecutter | jsonify }}""")
@@ -57,6 +58,16 @@ def budget_complaint(budget: str) -> str | None:
     )
 
 
+def template_complaint(repository: str) -> str | None:
+    """The service can be run where the template stands; its data and environment are not for a new project."""
+    left = [
+        path for name in (".data", ".venv") for path in Path(repository).glob(f"*cookiecutter.project_slug*/{name}")
+    ]
+    return (
+        f"The template folder holds {left[0].name} of a run in it: remove {left[0]} and bake again." if left else None
+    )
+
+
 def first_complaint(answers: dict[str, str]) -> str | None:
     return (
         name_complaint("The name of the service", answers["project_name"])
@@ -65,6 +76,7 @@ def first_complaint(answers: dict[str, str]) -> str | None:
         or latency_complaint(answers["p95_latency_ms"])
         or budget_complaint(answers["monthly_budget_usd"])
         or slug_complaint(answers["project_slug"])
+        or template_complaint(answers.get("_repo_dir", "."))
     )
 
 

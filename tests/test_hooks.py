@@ -75,9 +75,15 @@ def test_the_next_two_commands_are_printed(tmp_path: Path) -> None:
     assert "\n  cd handbook-answers\n  make demo\n" in bake(tmp_path / "out").said
 
 
-def test_caches_of_the_template_are_not_given_away(tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(REPOSITORY, copy, ignore=shutil.ignore_patterns(".git", ".venv", "build", ".data", "docs"))
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A template in which somebody may have worked."""
+    made = tmp_path / "copy"
+    shutil.copytree(REPOSITORY, made, ignore=shutil.ignore_patterns(".git", ".venv", "build", ".data", "docs"))
+    return made
+
+
+def test_caches_of_the_template_are_not_given_away(copy: Path, tmp_path: Path) -> None:
     cache = copy / "{{cookiecutter.project_slug}}" / "app" / "__pycache__"
     cache.mkdir(exist_ok=True)
     (cache / "main.cpython-311.pyc").write_bytes(b"stale")
@@ -87,6 +93,18 @@ def test_caches_of_the_template_are_not_given_away(tmp_path: Path) -> None:
     done = run(command, tmp_path, HOME=str(tmp_path))
     assert done.returncode == 0, done.stdout
     assert not list(out.rglob("__pycache__"))
+
+
+@pytest.mark.parametrize("left", [".data", ".venv"])
+def test_data_and_environment_of_a_run_in_the_template_stop_a_bake(copy: Path, tmp_path: Path, left: str) -> None:
+    (copy / "{{cookiecutter.project_slug}}" / left).mkdir()
+    out = tmp_path / "out"
+    out.mkdir()
+    command = [sys.executable, "-m", "cookiecutter", str(copy), "--no-input", "--output-dir", str(out)]
+    done = run(command, tmp_path, HOME=str(tmp_path))
+    assert done.returncode != 0
+    assert f"The template folder holds {left} of a run in it: remove" in done.stdout
+    assert not list(out.iterdir())
 
 
 def test_a_failed_bake_leaves_what_was_there(tmp_path: Path) -> None:
