@@ -131,7 +131,7 @@ begin
     -- terms of a question is not among the best. Where few may be read, more are looked at.
     -- possible: what a chunk made of nothing but the question would score; terms nobody wrote count in full.
     with known as materialized (
-        select s.key, retrieval_at(s.versions, s.counts, p_version) as df from term_stats s
+        select s.key, least(retrieval_at(s.versions, s.counts, p_version), total) as df from term_stats s
         where s.tenant_id = tenant and s.index_number = p_index and s.key = any (asked)
     ), weighed as (
         select t.key, coalesce(k.df, 0) as df,

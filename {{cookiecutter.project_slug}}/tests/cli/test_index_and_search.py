@@ -1,0 +1,91 @@
+import asyncio
+import logging
+import re
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+import structlog
+from typer.testing import CliRunner
+
+from app.cli import app
+from app.core.embedded import Urls
+from app.core.errors import Invalid
+from app.retrieval.domain import EmbedderMismatch, PublishRequest
+from app.settings import Settings
+from app.wiring import build
+
+RIVER = "The river Tarn rises on Mont Lozère."
+
+
+@pytest.fixture
+def run(database_urls: Urls, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
+    """Calls the command in this process, and takes back the logging it sets up: its streams are gone afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    monkeypatch.setenv("DATABASE_URL", database_urls.service)
+    monkeypatch.setenv("APP_DATABASE_OWNER_URL", database_urls.owner)
+    monkeypatch.setenv("APP_ROOT", str(settings.root))
+    monkeypatch.setenv("APP_DATA_DIR", str(settings.data_dir))
+    monkeypatch.setenv("APP_EMBEDDER", "none")
+    monkeypatch.setenv("COLUMNS", "140")
+    yield CliRunner()
+    structlog.reset_defaults()
+    root.handlers, root.level = handlers, level
+
+
+async def _put(urls: Urls, settings: Settings, tenant: str, text: str) -> None:
+    async with build(settings, urls) as state:
+        tenant_id = await state.identity.ensure_tenant(tenant)
+        request = PublishRequest(uuid4(), tenant_id, 1, "Rivers [draft]", "tests", "rivers.md", text)
+        prepared = await state.retrieval.prepare(request)
+        async with state.database.transaction(tenant_id) as connection:
+            await state.retrieval.publish(connection, prepared)
+
+
+def test_search_shows_passages_and_where_they_stand(run: CliRunner, database_urls: Urls, settings: Settings) -> None:
+    tenant = f"tenant-{uuid4()}"
+    asyncio.run(_put(database_urls, settings, tenant, RIVER))
+    result = run.invoke(app, ["search", "Where does the Tarn rise?", "--tenant", tenant])
+    assert result.exit_code == 0
+    for expected in ("1. Rivers [draft]", RIVER, "rivers.md, characters 0 to 36", "corpus version 1"):
+        assert expected in result.output
+    nothing = run.invoke(app, ["search", "zebra", "--tenant", tenant])
+    assert "Nothing was found." in nothing.output
+
+
+def test_an_index_is_built_switched_to_and_left_again(
+    run: CliRunner, database_urls: Urls, settings: Settings
+) -> None:
+    tenant = f"tenant-{uuid4()}"
+    asyncio.run(_put(database_urls, settings, tenant, RIVER))
+    built = run.invoke(app, ["index", "build", "--target", "60", "--whole", "80"])
+    assert built.exit_code == 0, built.output
+    number = re.search(r"Index (\d+) is ready", built.output)
+    assert number
+    listed = run.invoke(app, ["index", "list", "--tenant", tenant]).output
+    assert "live" in listed
+    assert "ready" in listed
+    assert f"Index {number[1]} is live" in run.invoke(app, ["index", "switch"]).output
+    assert RIVER in run.invoke(app, ["search", "Tarn", "--tenant", tenant]).output
+    assert run.invoke(app, ["index", "switch", "--back"]).exit_code == 0
+    assert f"Index {number[1]} is retired" in run.invoke(app, ["index", "retire", number[1]]).output
+    assert "0 tenants" in run.invoke(app, ["index", "optimise"]).output
+
+
+def test_an_embedder_that_is_not_held_is_refused_with_the_setting_to_change(run: CliRunner) -> None:
+    result = run.invoke(app, ["index", "build", "--embedder", "openai"])
+    assert isinstance(result.exception, Invalid)
+    assert "APP_EMBEDDER_NEXT=openai" in (result.exception.what_to_do or "")
+
+
+def test_a_search_with_another_embedder_than_the_index_has_is_refused(
+    run: CliRunner, database_urls: Urls, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant = f"tenant-{uuid4()}"
+    asyncio.run(_put(database_urls, settings, tenant, RIVER))
+    monkeypatch.setenv("APP_EMBEDDER", "openai")
+    monkeypatch.setenv("APP_EMBEDDER_KEY", "not-used")
+    result = run.invoke(app, ["search", "Tarn", "--tenant", tenant])
+    assert isinstance(result.exception, EmbedderMismatch)
+    assert "made with the embedder none" in result.exception.detail

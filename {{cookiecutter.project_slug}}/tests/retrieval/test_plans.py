@@ -1,0 +1,84 @@
+"""A search takes another way through the database as the corpus and the filter demand; what it finds is the same."""
+
+import random
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import text as sql
+
+from app.retrieval.domain import PublishRequest, SearchParams, Vector
+from app.retrieval.repository import graphs
+from app.retrieval.repository.searching import Question, search
+from app.retrieval.service import Retrieval
+from app.wiring import State
+from tests.retrieval.conftest import WordsEmbedder
+from tests.retrieval.test_indexes import World, ignore, put
+
+DOCUMENTS = 300
+QUERIES = ["word3 word17 word44", "word8", "word21 word22 word23 word24", "word99 word1 word2"]
+ALWAYS_EXACT = SearchParams(budget=10**6, exact_chunks=0, exact_vectors=10**6)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def corpus(state: State) -> AsyncIterator[tuple[Retrieval, object, WordsEmbedder]]:
+    """300 documents, every hundredth for one group, in an index with vectors beside the live one."""
+    words = WordsEmbedder()
+    both = World(state, *state.retrieval.embedders.values(), words).retrieval
+    tenant = await state.identity.ensure_tenant("plans")
+    chance = random.Random(5)
+    for number in range(DOCUMENTS):
+        text = " ".join(f"word{int(chance.paretovariate(0.6)) % 120}" for _ in range(40))
+        groups = ["few"] if number % 100 == 0 else ["many"]
+        await put(both, PublishRequest(uuid4(), tenant, 1, str(number), "t", f"{number}", text, access_groups=groups))
+    fingerprint = replace(both.indexes.first, embedder=words.name, dimensions=words.dimensions)
+    index = await both.indexes.build(fingerprint, ignore)
+    yield both, (tenant, index), words
+    await both.indexes.retire(index.number)
+
+
+async def find(corpus, query: str, params: SearchParams, groups: list[str], dense: bool = True):
+    retrieval, (tenant, index), words = corpus
+    vector: Vector | None = words._vector(query) if dense else None
+    return await search(retrieval.database, Question(tenant, index, query, vector, groups, 10, params))
+
+
+@pytest.mark.parametrize("dense", [True, False])
+@pytest.mark.parametrize("query", QUERIES)
+@pytest.mark.parametrize("groups", [["few"], ["many"], ["few", "many"]])
+async def test_a_filter_loses_none_of_the_best_and_shows_nothing_foreign(corpus, query, groups, dense):
+    wanted = await find(corpus, query, ALWAYS_EXACT, groups, dense)
+    assert wanted.passages
+    for params in (SearchParams(), SearchParams(exact_chunks=10), SearchParams(exact_vectors=0)):
+        found = await find(corpus, query, params, groups, dense)
+        assert found == wanted
+        shown = {"few" if int(passage.uri) % 100 == 0 else "many" for passage in found.passages}
+        assert shown <= set(groups)
+
+
+async def test_the_approximate_index_finds_what_an_exact_search_finds(state, corpus):
+    _, (tenant, index), words = corpus
+    name = f"sx_vectors_{index.number}_{tenant.hex}"
+    async with graphs.owner(state.urls.owner) as connection:
+        assert (await graphs.large_tenants(connection, index.number, 100)) == [(tenant, DOCUMENTS)]
+        assert await graphs.make_graph(connection, index.number, words.dimensions, tenant)
+        assert not await graphs.make_graph(connection, index.number, words.dimensions, tenant), "it is there"
+        overlap = 0
+        for query in QUERIES:
+            exact = await find(corpus, query, ALWAYS_EXACT, ["many", "few"])
+            near = await find(corpus, query, SearchParams(exact_vectors=50, budget=10**6), ["many", "few"])
+            overlap += len({p.chunk_id for p in exact.passages} & {p.chunk_id for p in near.passages})
+            assert near.top_dense == pytest.approx(exact.top_dense, abs=1e-3)
+        assert overlap >= 0.95 * 10 * len(QUERIES)
+        await connection.execute(f"drop index {name}")
+
+
+async def test_a_common_word_alone_still_fills_the_page(corpus):
+    retrieval, (tenant, _), _ = corpus
+    async with retrieval.database.read(tenant) as connection:
+        top = "select count(*) from term_stats where count > 100"
+        assert ((await connection.execute(sql(top))).scalar() or 0) > 0
+    found = await find(corpus, "word1", SearchParams(budget=1), ["many", "few"], dense=False)
+    assert len(found.passages) == 10
