@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,8 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+_NAMED = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 
 SET_TENANT = "select set_config('app.tenant_id', %s, true)"
 CONNECT_SECONDS = 2
@@ -120,6 +123,21 @@ class Database:
     async def close(self) -> None:
         await self.pool.close()
         await self.engine.dispose()
+
+
+def driver_sql(statement: str) -> str:
+    """A statement with SQLAlchemy's `:name` parameters as the driver takes it."""
+    return _NAMED.sub(r"%(\1)s", statement)
+
+
+async def in_one_trip(
+    connection: AsyncConnection, *statements: tuple[str, Mapping[str, Any]]
+) -> list[list[tuple[Any, ...]]]:
+    """Runs statements of the driver in the caller's transaction, sent together; the rows of each."""
+    raw: Any = (await connection.get_raw_connection()).driver_connection
+    async with raw.pipeline():
+        cursors = [await raw.execute(statement, values, prepare=True) for statement, values in statements]
+    return [await cursor.fetchall() if cursor.description else [] for cursor in cursors]
 
 
 async def notify(connection: AsyncConnection, channel: str, payload: str = "") -> None:

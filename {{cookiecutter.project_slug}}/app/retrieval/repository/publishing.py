@@ -1,7 +1,9 @@
 """What a publish writes. Everything here runs in the caller's transaction, under the tenant's corpus lock."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
@@ -9,7 +11,8 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.retrieval.domain import IndexRow, PreparedChunk, PublishRequest, chunk_id, indexed_text
+from app.core.database import driver_sql, in_one_trip
+from app.retrieval.domain import Fingerprint, IndexRow, PreparedChunk, PublishRequest, chunk_id, indexed_text
 from app.retrieval.tables import chunk_terms, chunk_vectors, chunks, corpora, indexed_documents
 
 CHUNK_TABLES = (chunks, chunk_terms, chunk_vectors)
@@ -74,6 +77,98 @@ REGROUP_TERMS = sql(
 )
 
 
+# One publish sends its reads in one trip and its writes in another: it holds the corpus lock of the whole tenant.
+SHARE_INDEXES = "select pg_advisory_xact_lock_shared(7307)"
+ALL_INDEXES = """
+    select number, id, status, embedder, dimensions, chunker, chunker_params, text_search, mean_length, created_at,
+        ready_at
+    from indexes order by number
+"""
+ADD_CORPUS = "insert into corpora (tenant_id, version) values (%(tenant)s, 0) on conflict do nothing"
+LOCK_CORPUS = "select version from corpora where tenant_id = %(tenant)s for update"
+STORED = """
+    select version, access_groups, withdrawn from indexed_documents
+    where tenant_id = %(tenant)s and document_id = %(document)s
+"""
+GROW_CORPUS = "update corpora set version = %(version)s where tenant_id = %(tenant)s"
+STORE_DOCUMENT = """
+    insert into indexed_documents
+        (document_id, tenant_id, version, title, source, uri, access_groups, withdrawn, text, headings)
+    values (%(document)s, %(tenant)s, %(document_version)s, %(title)s, %(source)s, %(uri)s, %(groups)s, false, %(text)s,
+        %(headings)s::jsonb)
+    on conflict (document_id) do update set version = excluded.version, title = excluded.title,
+        source = excluded.source, uri = excluded.uri, access_groups = excluded.access_groups, withdrawn = false,
+        text = excluded.text, headings = excluded.headings
+"""
+
+
+class Stored(NamedTuple):
+    """What is known of a document that was published before."""
+
+    version: int
+    access_groups: Sequence[str]
+    withdrawn: bool
+
+
+async def begin(
+    connection: AsyncConnection, tenant_id: UUID, document_id: UUID
+) -> tuple[list[IndexRow], int, Stored | None]:
+    """Takes the tenant's corpus lock. Returns every index, the newest corpus version and the document as stored."""
+    scope = {"tenant": tenant_id, "document": document_id}
+    _, found, _, locked, stored = await in_one_trip(
+        connection, (SHARE_INDEXES, {}), (ALL_INDEXES, {}), (ADD_CORPUS, scope), (LOCK_CORPUS, scope), (STORED, scope)
+    )
+    indexes = [
+        IndexRow(n, id_, status, Fingerprint(*pins), made, ready) for n, id_, status, *pins, made, ready in found
+    ]
+    return indexes, locked[0][0], Stored(*stored[0]) if stored else None
+
+
+@dataclass
+class Writes:
+    """The statements of one publish, in order."""
+
+    request: PublishRequest
+    version: int
+    statements: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+
+    def store(self) -> None:
+        request = self.request
+        document = {
+            "tenant": request.tenant_id,
+            "document": request.document_id,
+            "document_version": request.document_version,
+            "title": request.title,
+            "source": request.source,
+            "uri": request.uri,
+            "groups": request.groups,
+            # PostgreSQL keeps no NUL in text; a space keeps every offset where it is.
+            "text": request.text.replace("\0", " "),
+            "headings": json.dumps([[h.level, h.title, h.start] for h in request.headings]),
+        }
+        self.statements.append((STORE_DOCUMENT, document))
+        self.statements.append((GROW_CORPUS, {"tenant": request.tenant_id, "version": self.version}))
+
+    def add(self, index: IndexRow, prepared: Sequence[PreparedChunk]) -> None:
+        for row in _rows(index, self.request, prepared, self.version):
+            self.statements.append((_ADD_CHUNK, row))
+            self.statements.append((_ADD_TERMS, row))
+            if index.dense:
+                self.statements.append((_ADD_VECTOR, row))
+
+    def count(self, index: int, changes: Iterable[tuple[Sequence[str], int]]) -> None:
+        """changes: chunks more or fewer by readers."""
+        scope = {"tenant": self.request.tenant_id, "index": index, "version": self.version}
+        pairs = [(groups, change) for groups, change in changes if change]
+        self.statements.append((_COUNT_TERMS, scope | {"document": self.request.document_id}))
+        self.statements.append((_COUNT_CHUNKS, scope | {"change": sum(change for _, change in pairs)}))
+        for groups, change in pairs:
+            self.statements.append((_COUNT_READERS, scope | {"groups": list(groups), "change": change}))
+
+    async def send(self, connection: AsyncConnection) -> None:
+        await in_one_trip(connection, *self.statements)
+
+
 async def lock_corpus(connection: AsyncConnection, tenant_id: UUID) -> int:
     """One publish of a tenant at a time, until the end of the transaction. Returns the newest corpus version."""
     await connection.execute(insert(corpora).values(tenant_id=tenant_id, version=0).on_conflict_do_nothing())
@@ -92,22 +187,6 @@ async def stored_document(connection: AsyncConnection, tenant_id: UUID, document
     query = select(table.version, table.access_groups, table.withdrawn)
     where = (table.tenant_id == tenant_id, table.document_id == document_id)
     return (await connection.execute(query.where(*where))).one_or_none()
-
-
-async def store_document(connection: AsyncConnection, request: PublishRequest) -> None:
-    values = {
-        "version": request.document_version,
-        "title": request.title,
-        "source": request.source,
-        "uri": request.uri,
-        "access_groups": request.groups,
-        "withdrawn": False,
-        # PostgreSQL keeps no NUL in text; a space keeps every offset where it is.
-        "text": request.text.replace("\0", " "),
-        "headings": [[h.level, h.title, h.start] for h in request.headings],
-    }
-    row = insert(indexed_documents).values(document_id=request.document_id, tenant_id=request.tenant_id, **values)
-    await connection.execute(row.on_conflict_do_update(index_elements=["document_id"], set_=values))
 
 
 async def add_chunks(
@@ -133,6 +212,12 @@ ADD_CHUNK = sql(
     values (:id, :tenant, :index, :document, :version, :document_version, :ordinal, :start, :end,
             cast(:headings as text[]), :passage)
     """
+)
+
+
+_ADD_CHUNK, _ADD_TERMS, _ADD_VECTOR = (driver_sql(each.text) for each in (ADD_CHUNK, ADD_TERMS, ADD_VECTOR))
+_COUNT_TERMS, _COUNT_CHUNKS, _COUNT_READERS = (
+    driver_sql(each.text) for each in (COUNT_TERMS, COUNT_CHUNKS, COUNT_READERS)
 )
 
 

@@ -9,7 +9,7 @@ from app.retrieval.domain import EmbedderMismatch, IndexRow, PreparedChunk, Prep
 from app.retrieval.domain import StaleDocument as Stale
 from app.retrieval.domain.indexes import KEPT
 from app.retrieval.ports import Embedder
-from app.retrieval.repository import indexes, publishing
+from app.retrieval.repository import publishing
 from app.retrieval.service.embedding import prepare_for
 
 log = structlog.get_logger(__name__)
@@ -43,54 +43,40 @@ async def prepare(
     return PreparedDocument(request, by_index, tokens)
 
 
-async def publish(
-    connection: AsyncConnection, prepared: PreparedDocument, embedders: Mapping[str, Embedder]
-) -> int:
+async def publish(connection: AsyncConnection, prepared: PreparedDocument, embedders: Mapping[str, Embedder]) -> int:
     request = prepared.request
-    await connection.execute(SHARE_INDEXES)
-    kept = [index for index in await indexes.all_indexes(connection) if index.status in KEPT]
-    newest = await publishing.lock_corpus(connection, request.tenant_id)
-    stored = await publishing.stored_document(connection, request.tenant_id, request.document_id)
+    every, newest, stored = await publishing.begin(connection, request.tenant_id, request.document_id)
+    kept = [index for index in every if index.status in KEPT]
     if stored and _published(stored, request):
         return newest
     missing = [index for index in kept if index.number not in prepared.by_index]
     late = await prepare(missing, request, embedders) if missing else PreparedDocument(request, {}, {})
-    version = newest + 1
-    await publishing.store_document(connection, request)
-    await publishing.grow_corpus(connection, request.tenant_id, version)
+    writes = publishing.Writes(request, newest + 1)
+    writes.store()
     for index in kept:
-        chunks = prepared.by_index.get(index.number) or late.by_index.get(index.number)
-        await _replace(connection, index, request, chunks or (), stored.access_groups if stored else (), version)
-    return version
+        chunks = prepared.by_index.get(index.number) or late.by_index.get(index.number) or ()
+        writes.add(index, chunks)
+        changes: list[tuple[Sequence[str], int]] = [(request.groups, len(chunks))]
+        if stored:
+            removed = await publishing.remove_chunks(
+                connection, request.tenant_id, request.document_id, writes.version, index.number
+            )
+            changes = _merged([(stored.access_groups, -removed), *changes])
+        writes.count(index.number, changes)
+    await writes.send(connection)
+    return writes.version
 
 
-def _published(stored: Sequence[object], request: PublishRequest) -> bool:
+def _published(stored: publishing.Stored, request: PublishRequest) -> bool:
     """True when this very version is already there. Errors: StaleDocument."""
-    version, _, withdrawn = stored
-    if version == request.document_version and not withdrawn:
+    if stored.version == request.document_version and not stored.withdrawn:
         return True
-    if version >= request.document_version:  # type: ignore[operator]
+    if stored.version >= request.document_version:
         raise Stale(
-            f"Version {version} of document {request.document_id} is "
-            f"{'withdrawn' if withdrawn else 'there'}; version {request.document_version} comes too late."
+            f"Version {stored.version} of document {request.document_id} is "
+            f"{'withdrawn' if stored.withdrawn else 'there'}; version {request.document_version} comes too late."
         )
     return False
-
-
-async def _replace(
-    connection: AsyncConnection,
-    index: IndexRow,
-    request: PublishRequest,
-    chunks: Sequence[PreparedChunk],
-    old_groups: Sequence[str],
-    version: int,
-) -> None:
-    """Old chunks go and new ones come with the same version; an index that could not be prepared loses the old."""
-    tenant_id, document_id = request.tenant_id, request.document_id
-    removed = await publishing.remove_chunks(connection, tenant_id, document_id, version, index.number)
-    await publishing.add_chunks(connection, index, request, chunks, version)
-    changes = _merged([(old_groups, -removed), (request.groups, len(chunks))])
-    await publishing.count(connection, tenant_id, document_id, index.number, version, changes)
 
 
 def _merged(changes: Sequence[tuple[Sequence[str], int]]) -> list[tuple[Sequence[str], int]]:
@@ -117,9 +103,7 @@ async def withdraw(connection: AsyncConnection, tenant_id: UUID, document_id: UU
     return version
 
 
-async def set_access(
-    connection: AsyncConnection, tenant_id: UUID, document_id: UUID, groups: Sequence[str]
-) -> None:
+async def set_access(connection: AsyncConnection, tenant_id: UUID, document_id: UUID, groups: Sequence[str]) -> None:
     new = sorted(set(groups))
     await connection.execute(SHARE_INDEXES)
     await publishing.lock_corpus(connection, tenant_id)

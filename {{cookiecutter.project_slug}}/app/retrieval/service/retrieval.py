@@ -110,7 +110,6 @@ class Retrieval:
         Errors: EmbedderMismatch, ChunkerMismatch, EmbeddingFailed, OutOfTime.
         """
         await self.indexes.live()
-        await self.indexes.reload()
         kept = [index for index in self.indexes.held.rows if index.status in KEPT]
         with span("prepare", indexes=len(kept)):
             return await publishing.prepare(kept, request, self.embedders)
@@ -167,6 +166,11 @@ class Retrieval:
     async def ready(self) -> None:
         """Returns when there is an index this process can search. Errors: EmbedderMismatch, DatabaseUnavailable."""
         (await self.indexes.live()).check_embedder(self.embedders)
+
+    async def warm(self) -> None:
+        """Reads what embedding needs now, not with the first question. Errors: StartRefused."""
+        for embedder in self.embedders.values():
+            await embedder.warm()
 
     async def close(self) -> None:
         for embedder in self.embedders.values():
