@@ -49,6 +49,7 @@ def _run(settings: Settings, api: bool) -> None:
             log.warning("database_away_at_start", what="it is looked for until it is there; /health/ready tells")
         guard = [server.keep_running()] if server else []
         async with build(settings, urls) as state, background(*guard):
+            await state.retrieval.warm()
             if not api:
                 await work(state)
                 return

@@ -37,6 +37,10 @@ class Embedder(Protocol):
         """0 for the embedder that makes no vectors."""
         ...
 
+    async def warm(self) -> None:
+        """Makes the first text as fast as the others. Errors: StartRefused when it can never work here."""
+        ...
+
     async def embed_query(self, text: str, deadline: Deadline) -> Embedded:
         """One vector for a question. Errors: EmbeddingFailed, OutOfTime at the deadline."""
         ...

@@ -48,9 +48,7 @@ def _shown(evidence: Evidence) -> dict[str, object]:
 
 
 @router.get("/v1/indexes")
-async def list_indexes(
-    caller: Annotated[Principal, require("index:manage")], retrieval: Retrievals
-) -> IndexList:
+async def list_indexes(caller: Annotated[Principal, require("index:manage")], retrieval: Retrievals) -> IndexList:
     """Every index, with what the caller's tenant has in it."""
     rows = await retrieval.list_indexes(caller.tenant_id)
     return IndexList(

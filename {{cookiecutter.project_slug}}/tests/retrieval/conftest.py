@@ -29,6 +29,9 @@ class WordsEmbedder:
     def name(self) -> str:
         return f"{self.model}@{self.dimensions}"
 
+    async def warm(self) -> None:
+        return None
+
     async def embed_query(self, text: str, deadline: Deadline) -> Embedded:
         return await self.embed_passages([text])
 

