@@ -186,3 +186,16 @@ async def test_indexes_are_listed_for_operators(client: httpx.AsyncClient, publi
     await publish(request_of(RIVER))
     live = next(item for item in (await client.get("/v1/indexes")).json()["items"] if item["status"] == "live")
     assert (live["documents"], live["chunks"], live["embedder"]) == (1, 1, "none")
+
+
+SPOIL_CHUNKS = "update chunk_terms set access_groups = null where document_id = :d"
+SPOIL_DOCUMENT = "update indexed_documents set access_groups = '{}' where document_id = :d"
+
+
+@pytest.mark.parametrize("spoil", [SPOIL_CHUNKS, SPOIL_DOCUMENT])
+async def test_each_of_the_two_checks_keeps_a_restricted_document_closed(retrieval, publish, search, request_of, spoil):
+    request = request_of(RIVER, access_groups=["geo"])
+    await publish(request)
+    async with retrieval.database.transaction(request.tenant_id) as connection:
+        await connection.execute(sql(spoil), {"d": request.document_id})
+    assert (await search("Tarn")).passages == ()
