@@ -26,6 +26,7 @@ class PassageShown(BaseModel):
     score: float
     bm25: float
     dense: float | None
+    flags: list[str] = Field(description="Rules of what was found in the document when it came in.")
 
 
 class SearchReply(BaseModel):

@@ -129,6 +129,7 @@ indexed_documents = Table(
     Column("withdrawn", Boolean, nullable=False),
     Column("text", Text, nullable=False),
     Column("headings", JSONB, nullable=False),
+    Column("flags", ARRAY(Text), nullable=False, server_default="{}"),
     Index("ix_indexed_documents_tenant_id", "tenant_id", "document_id"),
 )
 

@@ -126,6 +126,7 @@ def _documents() -> None:
         sa.Column("withdrawn", sa.Boolean, nullable=False),
         sa.Column("text", sa.Text, nullable=False),
         sa.Column("headings", JSONB, nullable=False),
+        sa.Column("flags", ARRAY(sa.Text), nullable=False, server_default="{}"),
         sa.PrimaryKeyConstraint("document_id", name="pk_indexed_documents"),
     )
     op.create_index("ix_indexed_documents_tenant_id", "indexed_documents", ["tenant_id", "document_id"])

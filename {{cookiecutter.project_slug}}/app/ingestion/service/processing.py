@@ -21,6 +21,7 @@ from app.retrieval.domain import PublishRequest
 from app.safety.domain.text import Finding
 
 _REPAIRABLE = "encoding_damage"
+_NOT_ABOUT_CONTENT = frozenset({"furniture", "not_utf8", "encoding_not_utf8"})
 NOTHING_TO_DO = Outcome("superseded")
 
 
@@ -117,6 +118,7 @@ async def _publish(parts: Parts, prepared: _Prepared) -> Outcome:
                 access_groups=work.access_groups,
                 text=prepared.parsed.text,
                 headings=prepared.parsed.headings,
+                flags=_flags(parts, prepared),
             )
         )
     with _step("publish"):
@@ -127,6 +129,12 @@ async def _publish(parts: Parts, prepared: _Prepared) -> Outcome:
             await _record_published(parts, connection, prepared)
     ended.labels("published", "").inc()
     return Outcome("published")
+
+
+def _flags(parts: Parts, prepared: _Prepared) -> list[str]:
+    """What a reader of a passage should know; of an old document only where its source says so."""
+    warned = parts.data.source(prepared.work.source).freshness.action == "warn"
+    return sorted({f.rule for f in prepared.findings if not (warned and f.rule == "stale")} - _NOT_ABOUT_CONTENT)
 
 
 async def _record_published(parts: Parts, connection: AsyncConnection, prepared: _Prepared) -> None:

@@ -12,6 +12,7 @@ class PublishRequest:
 
     document_version: grows with each new content of the document; an older one never replaces a newer one.
     access_groups: who may read it; empty means everybody of the tenant. text: as parsed, offsets count in it.
+    flags: rules of findings that readers of its passages should know of.
     """
 
     document_id: UUID
@@ -23,6 +24,7 @@ class PublishRequest:
     text: str
     headings: Sequence[Heading] = ()
     access_groups: Sequence[str] = ()
+    flags: Sequence[str] = ()
 
     @property
     def groups(self) -> list[str]:

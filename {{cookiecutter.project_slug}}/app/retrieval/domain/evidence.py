@@ -7,7 +7,8 @@ from uuid import UUID
 class Passage:
     """A chunk as found. score: 0 to 1 within this search when vectors took part, else the BM25 score.
 
-    dense: the cosine with the question; None without vectors. version: of the document.
+    dense: the cosine with the question; None without vectors. version: of the document. flags: what was found in the
+    document when it came in, as rules of `safety`; a passage of a flagged document is not to be trusted blindly.
     """
 
     chunk_id: UUID
@@ -23,6 +24,7 @@ class Passage:
     bm25: float
     dense: float | None
     version: int
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

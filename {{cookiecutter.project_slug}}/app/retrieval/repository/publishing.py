@@ -93,12 +93,12 @@ STORED = """
 GROW_CORPUS = "update corpora set version = %(version)s where tenant_id = %(tenant)s"
 STORE_DOCUMENT = """
     insert into indexed_documents
-        (document_id, tenant_id, version, title, source, uri, access_groups, withdrawn, text, headings)
+        (document_id, tenant_id, version, title, source, uri, access_groups, withdrawn, text, headings, flags)
     values (%(document)s, %(tenant)s, %(document_version)s, %(title)s, %(source)s, %(uri)s, %(groups)s, false, %(text)s,
-        %(headings)s::jsonb)
+        %(headings)s::jsonb, %(flags)s)
     on conflict (document_id) do update set version = excluded.version, title = excluded.title,
         source = excluded.source, uri = excluded.uri, access_groups = excluded.access_groups, withdrawn = false,
-        text = excluded.text, headings = excluded.headings
+        text = excluded.text, headings = excluded.headings, flags = excluded.flags
 """
 
 
@@ -144,6 +144,7 @@ class Writes:
             "groups": request.groups,
             # PostgreSQL keeps no NUL in text; a space keeps every offset where it is.
             "text": request.text.replace("\0", " "),
+            "flags": list(request.flags),
             "headings": json.dumps([[h.level, h.title, h.start] for h in request.headings]),
         }
         self.statements.append((STORE_DOCUMENT, document))

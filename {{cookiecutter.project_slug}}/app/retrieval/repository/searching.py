@@ -13,12 +13,13 @@ from app.retrieval.domain import IndexRow, Passage, SearchParams, Vector
 # the planner to one look-up a passage: without statistics it would read all of a tenant's documents.
 SEARCH = b"""
 select corpus.version, f.top_bm25, f.top_dense, f.id, f.document_id, f.title, f.source, f.uri, f.headings, f.text,
-       f.start_at, f.end_at, f.score, f.bm25, f.dense, f.document_version, f.possible_bm25
+       f.start_at, f.end_at, f.score, f.bm25, f.dense, f.document_version,
+       f.flags, f.possible_bm25
 from (
     select coalesce(%s::int, (select version from corpora where tenant_id = %s), 0) as version
 ) corpus
 left join lateral (
-    select r.*, c.*, d.title, d.source, d.uri
+    select r.*, c.*, d.title, d.source, d.uri, d.flags
     from retrieval_search(%s::int, corpus.version, %s::regconfig, %s::text, %s::halfvec, %s::text[], %s::int, %s::real,
                           %s::int, %s::int, %s::int) r
     cross join lateral (
@@ -26,7 +27,7 @@ left join lateral (
         where id = r.chunk_id limit 1
     ) c
     cross join lateral (
-        select title, source, uri from indexed_documents
+        select title, source, uri, flags from indexed_documents
         where document_id = c.document_id and not withdrawn
           and (access_groups = '{}' or access_groups && %s::text[]) limit 1
     ) d
@@ -88,7 +89,7 @@ async def search(database: Database, question: Question) -> Found:
 
 
 def _passage(*columns: Any) -> Passage:
-    values = (*columns[:5], tuple(columns[5]), *columns[6:])
+    values = (*columns[:5], tuple(columns[5]), *columns[6:-1], tuple(columns[-1]))
     return Passage(*values)
 
 
