@@ -12,7 +12,7 @@ from app.adapters.chat.standin import Fault
 from app.core.embedded import Urls
 from app.identity.domain import make_key
 from app.settings import Settings
-from app.wiring import build
+from app.wiring import State, build
 from tests.inference.conftest import TOWER, Open, Service, serving
 
 WHO = "Who built the lighthouse of Karlen?"
@@ -138,7 +138,9 @@ async def test_a_refusal_for_security_is_not_worked_around(open_service: Open) -
     assert not service.models[1].calls
 
 
-async def test_a_database_that_goes_away_in_mid_answer_loses_nothing_and_heals_by_itself(service: Service) -> None:
+async def test_a_database_that_goes_away_in_mid_answer_loses_nothing_and_heals_by_itself(
+    service: Service, state: State
+) -> None:
     assert (await service.ask(WHO)).status_code == 200
     service.model.faults.append(Fault(hang=0.4))
     asking = asyncio.ensure_future(service.ask(WHO))
@@ -156,6 +158,9 @@ async def test_a_database_that_goes_away_in_mid_answer_loses_nothing_and_heals_b
     assert again.status_code == 200
     answers, charges = [await service.rows(f"select 1 from {table}") for table in ("answers", "ledger")]
     assert len(answers) == len(charges) == 2 + (reply.status_code == 200)
+    # The state that other tests share lost its connections to the same stroke.
+    await state.database.engine.dispose()
+    await state.database.pool.check()
 
 
 async def test_without_a_database_the_answer_is_a_503_within_a_second(house: Path, settings: Settings) -> None:
