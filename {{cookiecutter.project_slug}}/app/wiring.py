@@ -171,10 +171,10 @@ async def _models(choices: tuple[ModelChoice, ...], clock: Clock) -> AsyncIterat
         return
     # Imported late: an HTTP client is a lot of memory for a service that quotes its evidence.
     from app.adapters.chat.opening import open_chat
-    from app.adapters.chat.transport import make_client
+    from app.adapters.chat.transport import make_transport
 
-    async with make_client() as client:
-        links = [Link(open_chat(each, client, clock), each.timeout_seconds) for each in choices]
+    async with make_transport() as transport:
+        links = [Link(open_chat(each, transport, clock), each.timeout_seconds) for each in choices]
         yield ModelChain(tuple(links), clock)
 
 

@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Callable
@@ -62,6 +63,7 @@ def _run(settings: Settings, api: bool) -> None:
                 server_header=False,
                 timeout_graceful_shutdown=10,
             )
+            _spare_the_collector()
             await uvicorn.Server(config).serve()
 
     # The server library sends the signal to itself again once it has shut down; that must not skip our own clean-up.
@@ -72,6 +74,13 @@ def _run(settings: Settings, api: bool) -> None:
     finally:
         if server:
             server.stop()
+
+
+def _spare_the_collector() -> None:
+    """What was loaded by now stays to the end: searching it for garbage again and again would stall requests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -69,6 +69,11 @@ def span(
 
     traceparent: the W3C header of a caller whose trace this continues.
     """
+    parent = trace.get_current_span()
+    if parent.get_span_context().is_valid and not parent.is_recording():
+        # The head was not sampled: its children would only cost time.
+        yield parent
+        return
     context = _propagator.extract({"traceparent": traceparent}) if traceparent else None
     with _tracer.start_as_current_span(
         name, context, kind, attributes or None, record_exception=False, set_status_on_exception=False

@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import aiohttp
 import httpx
@@ -43,6 +44,15 @@ class Endpoint:
     limit_field: str = "max_tokens"
     idle_seconds: float = 10.0
 
+    @cached_property
+    def address(self) -> httpx.URL:
+        return httpx.URL(self.url)
+
+    @cached_property
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        host = self.address.netloc
+        return [(b"host", host), *((name.encode(), value.encode()) for name, value in self.headers.items())]
+
 
 def openai_endpoint(name: str, base_url: str, model: str, key: SecretStr | None, **options: str | float) -> Endpoint:
     headers = {"authorization": f"Bearer {key.get_secret_value()}"} if key else {}
@@ -71,7 +81,7 @@ class OpenAIChat:
     """A ChatModel over the OpenAI chat format: OpenAI, Azure, vLLM, Ollama, llama.cpp and the rest."""
 
     endpoint: Endpoint
-    client: httpx.AsyncClient
+    transport: httpx.AsyncBaseTransport
     clock: Clock
 
     @property
@@ -142,11 +152,15 @@ class OpenAIChat:
             raise Unreachable(f"no connection: {type(error).__name__}") from error
 
     async def _send_once(self, body: bytes) -> httpx.Response:
-        timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
-        request = self.client.build_request(
-            "POST", self.endpoint.url, content=body, headers=self.endpoint.headers, timeout=timeout
-        )
-        return await self.client.send(request, stream=True)
+        endpoint = self.endpoint
+        headers = [*endpoint.fields, (b"content-length", str(len(body)).encode())]
+        request = httpx.Request("POST", endpoint.address, headers=headers, content=body, extensions=_CONNECT)
+        response = await self.transport.handle_async_request(request)
+        response.request = request
+        return response
+
+
+_CONNECT = {"timeout": {"connect": CONNECT_SECONDS, "read": None, "write": None, "pool": None}}
 
 
 class _Reading:

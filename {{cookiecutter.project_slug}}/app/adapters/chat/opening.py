@@ -5,8 +5,8 @@ from app.adapters.chat.openai import OpenAIChat, azure_endpoint, openai_endpoint
 from app.core.clock import Clock
 
 
-def open_chat(choice: ModelChoice, client: httpx.AsyncClient, clock: Clock) -> OpenAIChat:
-    """The model a setting names; the client is shared by all of them and closed by its owner."""
+def open_chat(choice: ModelChoice, transport: httpx.AsyncBaseTransport, clock: Clock) -> OpenAIChat:
+    """The model a setting names; the transport is shared by all of them and closed by its owner."""
     options: dict[str, str | float] = {"limit_field": choice.limit_field, "idle_seconds": choice.idle_seconds}
     if choice.kind == "azure":
         endpoint = azure_endpoint(
@@ -14,4 +14,4 @@ def open_chat(choice: ModelChoice, client: httpx.AsyncClient, clock: Clock) -> O
         )
     else:
         endpoint = openai_endpoint(choice.model, choice.base_url, choice.model, choice.api_key, **options)
-    return OpenAIChat(endpoint, client, clock)
+    return OpenAIChat(endpoint, transport, clock)

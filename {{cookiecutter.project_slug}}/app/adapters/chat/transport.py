@@ -33,10 +33,11 @@ async def _on_reuse(_: aiohttp.ClientSession, __: SimpleNamespace, ___: Any) -> 
         seen.append(True)
 
 
-def make_client(connections: int = 100) -> httpx.AsyncClient:
-    """httpx over the aiohttp transport: httpx's own pool costs more CPU the more connections are open.
+def make_transport(connections: int = 100) -> AiohttpTransport:
+    """httpx's transport over aiohttp: httpx's own pool costs more CPU the more connections are open.
 
-    Must be closed by its owner. Cookies are neither kept nor sent, redirects are not followed.
+    Used without a client, whose cookies, redirects and address parsing no call to a model needs.
+    Must be closed by its owner.
     """
 
     def session() -> aiohttp.ClientSession:
@@ -45,4 +46,9 @@ def make_client(connections: int = 100) -> httpx.AsyncClient:
         connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEP_SECONDS)
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[tracing])
 
-    return httpx.AsyncClient(transport=AiohttpTransport(client=session), trust_env=False)
+    return AiohttpTransport(client=session, trust_env=False)
+
+
+def make_client(connections: int = 100) -> httpx.AsyncClient:
+    """A whole client over that transport."""
+    return httpx.AsyncClient(transport=make_transport(connections), trust_env=False)

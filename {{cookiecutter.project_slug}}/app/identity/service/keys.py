@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,6 +40,7 @@ class Identity:
     pepper: bytes
     limit: RateLimit
     _known: dict[bytes, tuple[float, Principal]] = field(default_factory=dict)
+    _asking: dict[bytes, asyncio.Future[Principal]] = field(default_factory=dict)
 
     async def authenticate(self, text: str) -> Principal:
         """The principal of a key. Errors: UnknownKey, for a malformed, unknown and revoked key alike."""
@@ -48,11 +50,19 @@ class Identity:
         remembered = self._known.get(digest)
         if remembered and remembered[0] > now:
             return remembered[1]
-        principal = await self._prove(key, digest)
+        principal = await self._prove_once(key, digest)
         if len(self._known) >= MOST_REMEMBERED:
             self._known.clear()
         self._known[digest] = (now + REMEMBERED_SECONDS, principal)
         return principal
+
+    async def _prove_once(self, key: NewKey, digest: bytes) -> Principal:
+        """Many requests at once with one key ask the database once."""
+        asking = self._asking.get(digest)
+        if asking is None:
+            asking = self._asking[digest] = asyncio.ensure_future(self._prove(key, digest))
+            asking.add_done_callback(lambda _: self._asking.pop(digest, None))
+        return await asyncio.shield(asking)
 
     async def _prove(self, key: NewKey, digest: bytes) -> Principal:
         async with self.database.transaction(None) as connection:

@@ -1,9 +1,12 @@
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.inference.domain.extractive import Readable, ReadSentence, read
+from app.inference.domain.extractive import Readable
 from app.inference.domain.markers import markers_in, without_markers
-from app.inference.domain.text import STOP_WORDS, fold, sentences, stem
+from app.inference.domain.text import held, sentences, terms
+
+_LATE = re.compile(r"(?:\[[0-9]{1,3}\]\s*)+")
 
 SUPPORTED = 0.4
 """The part of a sentence's words that must stand in the passages it leans on."""
@@ -38,7 +41,7 @@ def ground(text: str, passages: Sequence[Readable]) -> Grounding:
     none.
     """
     found: dict[int, Support] = {}
-    claims = [c for s in sentences(text) if (c := _claim(text[s.start : s.end]))[0]]
+    claims = _claims(text)
     unsupported = 0
     for stems, named in claims:
         leaned = _lean(stems, [n - 1 for n in named if n <= len(passages)], passages)
@@ -50,30 +53,37 @@ def ground(text: str, passages: Sequence[Readable]) -> Grounding:
     return Grounding(tuple(found.values()), len(claims), unsupported)
 
 
+def _claims(text: str) -> list[tuple[frozenset[str], list[int]]]:
+    """The words of each sentence and the passages it names, be it before or after its full stop."""
+    claims: list[tuple[frozenset[str], list[int]]] = []
+    for span in sentences(text):
+        sentence = text[span.start : span.end]
+        late = _LATE.match(sentence)
+        if late and claims:
+            claims[-1][1].extend(markers_in(late.group()))
+            sentence = sentence[late.end() :]
+        claim = _claim(sentence)
+        if claim[0]:
+            claims.append(claim)
+    return claims
+
+
 def _claim(sentence: str) -> tuple[frozenset[str], list[int]]:
-    words = fold(without_markers(sentence))
-    return frozenset(stem(w) for w in words if w not in STOP_WORDS), markers_in(sentence)
+    return frozenset(terms(without_markers(sentence))), markers_in(sentence)
 
 
 def _lean(stems: frozenset[str], named: list[int], passages: Sequence[Readable]) -> list[Support]:
-    """The named passages when together they hold enough of the sentence, else the one passage that does
-    best.
-    """
-    if named:
-        held = [_held(stems, read(passages[n].text)) for n in named]
-        if len(frozenset[str]().union(*held)) < SUPPORTED * len(stems):
-            return []
-        return [_best(stems, n, passages[n]) for n, words in zip(named, held, strict=True) if words]
-    best = max(range(len(passages)), key=lambda n: len(_held(stems, read(passages[n].text))), default=None)
-    if best is None or len(_held(stems, read(passages[best].text))) < SUPPORTED * len(stems):
+    """The named passages when together they hold enough of the sentence, else the one passage that does best."""
+    found = {n: held(passages[n].text, stems) for n in (named or range(len(passages)))}
+    if not named:
+        best = max(found, key=lambda n: len(found[n]), default=None)
+        found = {} if best is None else {best: found[best]}
+    if not found or len(frozenset[str]().union(*found.values())) < SUPPORTED * len(stems):
         return []
-    return [_best(stems, best, passages[best])]
+    return [_best(n, passages[n].text, words) for n, words in found.items() if words]
 
 
-def _held(stems: frozenset[str], passage: tuple[ReadSentence, ...]) -> frozenset[str]:
-    return stems & frozenset[str]().union(*(s.stem_set for s in passage))
-
-
-def _best(stems: frozenset[str], number: int, passage: Readable) -> Support:
-    span = max(read(passage.text), key=lambda s: len(stems & s.stem_set)).span
-    return Support(number, span.start, span.end)
+def _best(number: int, text: str, words: frozenset[str]) -> Support:
+    """The sentence of the passage that holds most of the words."""
+    best = max(sentences(text), key=lambda span: len(held(text[span.start : span.end], words)))
+    return Support(number, best.start, best.end)

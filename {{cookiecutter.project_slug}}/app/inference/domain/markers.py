@@ -32,7 +32,17 @@ class Markers:
     def feed(self, piece: str) -> str:
         if not self._held and not _SPECIAL.search(piece):
             return piece
-        return "".join(map(self._next, piece))
+        out, at = [], 0
+        while at < len(piece):
+            if not self._held:
+                special = _SPECIAL.search(piece, at)
+                until = special.start() if special else len(piece)
+                out.append(piece[at:until])
+                at = until
+            if at < len(piece):
+                out.append(self._next(piece[at]))
+                at += 1
+        return "".join(out)
 
     def end(self) -> str:
         held, self._held = self._held, ""

@@ -56,8 +56,16 @@ def stem(word: str) -> str:
     return cast(str, _stem_word(word))
 
 
-def words(text: str) -> list[str]:
-    return _WORD.findall(text)
+@lru_cache(maxsize=100_000)
+def key_of(word: str) -> str:
+    """The stem of a word as it was written, or nothing for a word without meaning of its own."""
+    plain = _bare(word.lower())
+    return "" if plain in STOP_WORDS else stem(plain)
+
+
+def held(text: str, wanted: frozenset[str]) -> frozenset[str]:
+    """Those of the wanted stems that stand in the text."""
+    return wanted.intersection(map(key_of, _WORD.findall(text)))
 
 
 def terms(text: str) -> list[str]:

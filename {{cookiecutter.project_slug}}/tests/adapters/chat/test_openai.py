@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from app.adapters.chat.openai import OpenAIChat, azure_endpoint, openai_endpoint
 from app.adapters.chat.standin import Fault, StandIn
-from app.adapters.chat.transport import make_client
+from app.adapters.chat.transport import make_transport
 from app.core.clock import SystemClock
 from app.inference.domain.failures import (
     Broken,
@@ -37,9 +37,9 @@ async def server() -> AsyncIterator[StandIn]:
 
 @pytest_asyncio.fixture
 async def model(server: StandIn) -> AsyncIterator[OpenAIChat]:
-    async with make_client() as client:
+    async with make_transport() as transport:
         endpoint = openai_endpoint("m", server.url, "the-model", SecretStr("secret"), idle_seconds=0.4)
-        yield OpenAIChat(endpoint, client, SystemClock())
+        yield OpenAIChat(endpoint, transport, SystemClock())
 
 
 def said(**choice: Any) -> bytes:
@@ -59,11 +59,11 @@ async def test_what_is_sent_is_what_the_format_asks_for(server: StandIn, model: 
 
 async def test_azure_wants_the_deployment_the_version_and_the_key_elsewhere(server: StandIn) -> None:
     base = server.url.removesuffix("/v1")
-    async with make_client() as client:
+    async with make_transport() as transport:
         endpoint = azure_endpoint(
             "a", base, "dep", SecretStr("secret"), "2025-01-01", limit_field="max_completion_tokens"
         )
-        await OpenAIChat(endpoint, client, SystemClock()).complete(asked(), soon())
+        await OpenAIChat(endpoint, transport, SystemClock()).complete(asked(), soon())
     call = server.calls[0]
     assert call.path == "/openai/deployments/dep/chat/completions?api-version=2025-01-01"
     assert call.headers["api-key"] == "secret"
@@ -177,8 +177,8 @@ async def test_a_fresh_connection_that_dies_is_not_tried_again(server: StandIn, 
 
 
 async def test_nobody_there_is_unreachable() -> None:
-    async with make_client() as client:
-        model = OpenAIChat(openai_endpoint("m", "http://127.0.0.1:9/v1", "m", None), client, SystemClock())
+    async with make_transport() as transport:
+        model = OpenAIChat(openai_endpoint("m", "http://127.0.0.1:9/v1", "m", None), transport, SystemClock())
         with pytest.raises(Unreachable):
             await model.complete(asked(), soon())
         with pytest.raises(Unreachable):

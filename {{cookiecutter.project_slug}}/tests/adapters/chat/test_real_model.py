@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from app.adapters.chat.openai import OpenAIChat, openai_endpoint
-from app.adapters.chat.transport import make_client
+from app.adapters.chat.transport import make_transport
 from app.core.clock import SystemClock
 from tests.adapters.chat.contract import ChatModelContract
 from tests.adapters.chat.model_server import installed
@@ -35,9 +35,9 @@ def address() -> Iterator[str]:
 
 @pytest_asyncio.fixture
 async def model(address: str) -> AsyncIterator[OpenAIChat]:
-    async with make_client() as client:
+    async with make_transport() as transport:
         endpoint = openai_endpoint("smollm2", f"{address}/v1", "smollm2", None)
-        yield OpenAIChat(endpoint, client, SystemClock())
+        yield OpenAIChat(endpoint, transport, SystemClock())
 
 
 class TestARealModelServer(ChatModelContract):

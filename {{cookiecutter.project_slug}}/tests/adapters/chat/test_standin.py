@@ -6,16 +6,16 @@ import pytest_asyncio
 
 from app.adapters.chat.openai import OpenAIChat, openai_endpoint
 from app.adapters.chat.standin import StandIn, answer_to
-from app.adapters.chat.transport import make_client
+from app.adapters.chat.transport import make_transport
 from app.core.clock import SystemClock
 from tests.adapters.chat.contract import ChatModelContract
 
 
 @pytest_asyncio.fixture(params=[False, True], ids=["keeps connections", "drops them after a stream"])
 async def model(request: pytest.FixtureRequest) -> AsyncIterator[OpenAIChat]:
-    async with StandIn(drop_after_stream=request.param) as server, make_client() as client:
+    async with StandIn(drop_after_stream=request.param) as server, make_transport() as transport:
         endpoint = openai_endpoint("stand-in", server.url, "stand-in", None)
-        yield OpenAIChat(endpoint, client, SystemClock())
+        yield OpenAIChat(endpoint, transport, SystemClock())
 
 
 class TestTheStandIn(ChatModelContract):

@@ -65,6 +65,8 @@ def test_weak_words_need_a_near_vector(words: float, dense: float | None, enough
 def test_a_sentence_leans_on_the_passage_it_names_only_if_that_holds_its_words() -> None:
     good = ground("Queen Ida paid for the harbour [1].", PASSAGES)
     assert [s.passage for s in good.supports] == [0]
+    late = ground("Queen Ida paid for it. [1] Olof Berg designed the town hall. [2]", PASSAGES)
+    assert [s.passage for s in late.supports] == [0, 1]
     wrong = ground("Queen Ida paid for the harbour [2].", PASSAGES)
     assert [s.passage for s in wrong.supports] == [0]
     none = ground("Martians own seven moons [1].", PASSAGES)

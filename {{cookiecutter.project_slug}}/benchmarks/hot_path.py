@@ -1,0 +1,277 @@
+"""What an answer costs: CPU of the API process for each, beside a bare pass-through to the same model server.
+
+One API process with everything on (keys, row-level security, limits, screening, ledger, answers recorded, a tenth of
+the traces sent, metrics, logs), 10,000 chunks, words alone, a stand-in for the provider that answers at once.
+Run with `python -m benchmarks.hot_path`; two minutes. Close everything else: the load, the database and the
+stand-in share the machine.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import orjson
+import psutil
+
+from app.core.embedded import start_embedded
+from app.core.schema import migrate
+from app.retrieval.domain import Heading, PublishRequest
+from app.settings import Settings
+from app.wiring import State, build
+from benchmarks.harness import ROOT, write
+from benchmarks.load import Run, cpu_of, cpu_of_tree, post_all
+
+CHUNKS = 10_000
+PER_DOCUMENT = 50
+WORDS = 4000
+PROMPT = "x" * 1500
+PRICE = "\n  stand-in: {input: 1, output: 2}\n"
+
+
+async def main(answers: int, chunks: int) -> None:
+    server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
+    name = f"bench_{uuid4().hex[:12]}"
+    urls = server.urls(name)
+    try:
+        migrate(urls.owner, urls.service, ROOT)
+        with tempfile.TemporaryDirectory() as folder:
+            house = _house(Path(folder))
+            settings = Settings(root=house, data_dir=house, embedder="none", _env_file=None)
+            async with build(settings, urls) as state:
+                tenant = await state.identity.ensure_tenant("bench")
+                key = (await state.identity.create_key(tenant, "bench", ["user"])).text
+                questions = await _fill(state, tenant, chunks)
+                postgres = await _postmaster(state)
+            result = await _measure(house, urls.service, key, questions, answers, postgres)
+            write("hot_path", {"chunks": chunks, **result})
+    finally:
+        server.drop(name)
+        server.stop()
+
+
+def _house(folder: Path) -> Path:
+    """A service's folder: its own policies, but a price for the stand-in and a limit no run reaches."""
+    for part in ("policies", "prompts", "migrations"):
+        shutil.copytree(ROOT / part, folder / part)
+    with (folder / "policies" / "cost.yaml").open("a") as cost:
+        cost.write(PRICE)
+    security = folder / "policies" / "security.yaml"
+    security.write_text(re.sub(r"(requests_per_minute_per_key:).*", r"\1 1000000", security.read_text()))
+    return folder
+
+
+async def _fill(state: State, tenant: UUID, chunks: int) -> list[str]:
+    """Documents of made-up words that are as unevenly common as real ones, and questions about their sentences."""
+    chance = random.Random(20)
+    words = [_word(number) for number in range(WORDS)]
+    weights = [1 / (n + 40) for n in range(WORDS)]
+    questions = []
+    for number in range(chunks // PER_DOCUMENT):
+        text, headings = "", []
+        for part in range(PER_DOCUMENT):
+            sentences = [" ".join(chance.choices(words, weights, k=14)).capitalize() + "." for _ in range(9)]
+            questions.append(" ".join(chance.sample(chance.choice(sentences).rstrip(".").split(), 6)) + "?")
+            headings.append(Heading(2, f"Section {part}", len(text)))
+            text += f"Section {part}\n\n{' '.join(sentences)}\n\n"
+        request = PublishRequest(
+            uuid4(), tenant, 1, f"Document {number}", "bench", f"{number}.md", text, headings
+        )
+        prepared = await state.retrieval.prepare(request)
+        async with state.database.transaction(tenant) as connection:
+            await state.retrieval.publish(connection, prepared)
+    (found,) = [made for row, _, made in await state.retrieval.list_indexes(tenant) if row.status == "live"]
+    assert found == chunks, f"{found} chunks"
+    chance.shuffle(questions)
+    return questions
+
+
+def _word(number: int) -> str:
+    """A made-up word of letters, another for each number."""
+    letters = ""
+    for _ in range(3):
+        number, syllable = divmod(number, 60)
+        letters += "bdfgklmnprtv"[syllable % 12] + "aeiou"[syllable // 12]
+    return letters + "n"
+
+
+async def _postmaster(state: State) -> psutil.Process:
+    async with state.database.pool.connection() as connection:
+        pid = (await (await connection.execute("select pg_backend_pid()")).fetchone() or [0])[0]
+    parent = psutil.Process(pid).parent()
+    assert parent
+    return parent
+
+
+@dataclass(frozen=True)
+class Load:
+    port: int
+    bodies: list[bytes]
+    headers: list[str]
+    watched: dict[str, psutil.Process]
+
+    async def run(self, connections: int) -> tuple[Run, dict[str, float]]:
+        """The run, and CPU milliseconds of each watched process for each request."""
+        before = self._spent()
+        run = await post_all(self.port, "/v1/answers", self.bodies, connections, self.headers)
+        after = self._spent()
+        assert not run.failed, f"{run.failed} requests failed"
+        return run, {name: (after[name] - before[name]) * 1000 / len(self.bodies) for name in before}
+
+    def _spent(self) -> dict[str, float]:
+        return {
+            name: cpu_of_tree(process) if name == "postgresql" else cpu_of(process)
+            for name, process in self.watched.items()
+        }
+
+
+async def _measure(
+    house: Path, url: str, key: str, questions: list[str], answers: int, postgres: psutil.Process
+) -> dict[str, Any]:
+    chosen = [questions[n % len(questions)] for n in range(answers)]
+    async with _collector() as traces, _process("app.adapters.chat.standin") as (model, model_port):
+        upstream = f"http://127.0.0.1:{model_port}/v1"
+        environment = {
+            "DATABASE_URL": url,
+            "APP_ROOT": str(house),
+            "APP_DATA_DIR": str(house),
+            "APP_EMBEDDER": "none",
+            "APP_MODEL_CHAIN": orjson.dumps([{"model": "stand-in", "base_url": upstream}]).decode(),
+            "APP_TRACES": "otlp",
+            "APP_OTLP_ENDPOINT": f"http://127.0.0.1:{traces}/v1/traces",
+        }
+        async with (
+            _process("app", "serve", environment=environment) as (api, api_port),
+            _process("benchmarks.pass_through", "--upstream", upstream) as (floor, floor_port),
+        ):
+            await _check(api_port, key, chosen[0])
+            asked = [orjson.dumps({"question": question}) for question in chosen]
+            prompt = {"model": "m", "messages": [{"role": "user", "content": PROMPT}]}
+            watched = {"api": api, "postgresql": postgres, "stand_in": model}
+            ours = Load(api_port, asked, [f"authorization: Bearer {key}"], watched)
+            bare = Load(floor_port, [orjson.dumps(prompt)] * answers, [], {"api": floor})
+            return await _compare(ours, bare)
+
+
+async def _compare(ours: Load, bare: Load) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for connections in (16, 1):
+        # The first run of each warms up caches, pools and the processor.
+        rounds = []
+        for number in range(4):
+            floor, floor_cpu = await bare.run(connections)
+            run, cpu = await ours.run(connections)
+            if number:
+                rounds.append((run, cpu, floor, floor_cpu))
+        result[f"connections_{connections}"] = _summary(rounds)
+    return result
+
+
+def _summary(rounds: list[tuple[Run, dict[str, float], Run, dict[str, float]]]) -> dict[str, Any]:
+    def middle(values: list[float]) -> float:
+        return round(statistics.median(values), 3)
+
+    ratios = [cpu["api"] / floor_cpu["api"] for _, cpu, _, floor_cpu in rounds]
+    p50, p99 = middle([run.ms(0.5) for run, *_ in rounds]), middle([run.ms(0.99) for run, *_ in rounds])
+    return {
+        "api_cpu_ms": middle([cpu["api"] for _, cpu, _, _ in rounds]),
+        "pass_through_cpu_ms": middle([cpu["api"] for _, _, _, cpu in rounds]),
+        "ratio": middle(ratios),
+        "postgresql_cpu_ms": middle([cpu["postgresql"] for _, cpu, _, _ in rounds]),
+        "stand_in_cpu_ms": middle([cpu["stand_in"] for _, cpu, _, _ in rounds]),
+        "answers_per_second": middle([run.per_second for run, *_ in rounds]),
+        "pass_through_per_second": middle([run.per_second for _, _, run, _ in rounds]),
+        "p50_ms": p50,
+        "p99_ms": p99,
+        "p99_to_p50": round(p99 / p50, 2),
+    }
+
+
+@asynccontextmanager
+async def _process(
+    module: str, *arguments: str, environment: dict[str, str] | None = None
+) -> AsyncIterator[tuple[psutil.Process, int]]:
+    port = _free_port()
+    known = {name: value for name, value in os.environ.items() if not name.startswith("APP_")}
+    command = [sys.executable, "-m", module, *arguments, "--port", str(port)]
+    log = subprocess.DEVNULL
+    running = subprocess.Popen(  # noqa: ASYNC220, it has only to be started
+        command, env={**known, **(environment or {})}, cwd=ROOT, stdout=log, stderr=log
+    )
+    try:
+        await _listening(port, running)
+        yield psutil.Process(running.pid), port
+    finally:
+        running.terminate()
+        running.wait(15)
+
+
+@asynccontextmanager
+async def _collector() -> AsyncIterator[int]:
+    """Takes traces and forgets them."""
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                length = head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]
+                await reader.readexactly(int(length))
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def _listening(port: int, running: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 30
+    while time.monotonic() < until and running.poll() is None:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.05)
+            continue
+        writer.close()
+        return
+    raise RuntimeError(f"{running.args!r} does not listen")
+
+
+async def _check(port: int, key: str, question: str) -> None:
+    """What is measured is the whole way: a cited answer of the model, recorded."""
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {key}"}) as client:
+        reply = await client.post(f"http://127.0.0.1:{port}/v1/answers", json={"question": question})
+    answer = reply.json()
+    assert answer["model"] == "stand-in", answer
+    assert answer["citations"], answer
+    assert not answer["degraded"], answer
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--answers", type=int, default=1500)
+    parser.add_argument("--chunks", type=int, default=CHUNKS)
+    given = parser.parse_args()
+    asyncio.run(main(given.answers, given.chunks))
