@@ -17,9 +17,9 @@ from app.safety.domain.text import Finding
 
 LIVE_CONTENT = text(
     """
-    select document_id, version, status from document_versions
-    where tenant_id = :tenant and source = :source and sha256 = :sha256 and access_groups = :groups and copy_of = ''
-      and status in ('received', 'processing', 'published')
+    select sha256, document_id, version, status from document_versions
+    where tenant_id = :tenant and source = :source and sha256 = any(:digests) and access_groups = :groups
+      and copy_of = '' and status in ('received', 'processing', 'published')
     """
 )
 ADDRESS = text(
@@ -250,6 +250,25 @@ async def one(connection: AsyncConnection, statement: Any, **values: Any) -> Row
 
 async def run(connection: AsyncConnection, statement: Any, **values: Any) -> int:
     return (await connection.execute(statement, values)).rowcount
+
+
+Twin = tuple[UUID, int, str]
+"""The id, version and status of a document that holds a content."""
+
+
+async def live_content(
+    connection: AsyncConnection, tenant_id: UUID, common: Envelope, digests: list[bytes]
+) -> dict[bytes, Twin]:
+    """What is already held, or on its way, of these contents, by digest."""
+    found = await every(
+        connection,
+        LIVE_CONTENT,
+        tenant=tenant_id,
+        source=common.source,
+        digests=digests,
+        groups=list(common.access_groups),
+    )
+    return {bytes(row["sha256"]): (row["document_id"], row["version"], row["status"]) for row in found}
 
 
 async def add_version(

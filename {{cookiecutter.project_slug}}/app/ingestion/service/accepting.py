@@ -28,7 +28,7 @@ _TRIES = 4
 
 
 class _RaceLost(Exception):
-    """Someone else stored the same content between our look and our write."""
+    """Someone else stored the same content between our look and our write: look again."""
 
 
 async def accept(parts: Parts, tenant_id: UUID, by: str, common: Envelope, files: Sequence[Upload]) -> list[Accepted]:
@@ -44,9 +44,9 @@ async def accept(parts: Parts, tenant_id: UUID, by: str, common: Envelope, files
         try:
             stored = await _store(parts, tenant_id, by, common, [(index, files[index]) for index in good])
             break
-        except Contended:
+        except (Contended, _RaceLost) as error:
             if attempt == _TRIES:
-                raise
+                raise Contended(retry_after=1) from error
             await asyncio.sleep(0.05 * attempt)
     for index, item in stored.items():
         results[index] = item
@@ -85,34 +85,28 @@ async def _store(
 ) -> dict[int, Accepted]:
     stored = {}
     async with parts.database.transaction(tenant_id) as connection:
+        twins = await rows.live_content(connection, tenant_id, common, [file.digest for _, file in files])
         for index, file in files:
-            stored[index] = await _store_one(parts, connection, tenant_id, by, common, file)
+            item = await _store_one(parts, connection, tenant_id, by, common, file, twins.get(file.digest))
+            stored[index] = item
+            if item.status != "quarantined" and item.id and item.version:
+                twins.setdefault(file.digest, (item.id, item.version, item.status))
     return stored
 
 
 async def _store_one(
-    parts: Parts, connection: AsyncConnection, tenant_id: UUID, by: str, common: Envelope, file: Upload
+    parts: Parts,
+    connection: AsyncConnection,
+    tenant_id: UUID,
+    by: str,
+    common: Envelope,
+    file: Upload,
+    twin: rows.Twin | None,
 ) -> Accepted:
-    for _ in range(_TRIES):
-        twin = await rows.first(
-            connection,
-            rows.LIVE_CONTENT,
-            tenant=tenant_id,
-            source=common.source,
-            sha256=file.digest,
-            groups=list(common.access_groups),
-        )
-        if twin and parts.data.source(common.source).duplicates.exact == "link":
-            await _retire_address(parts, connection, tenant_id, by, common, file, twin["document_id"])
-            return Accepted(
-                file.name, common.source, twin["document_id"], twin["version"], twin["status"], twin["document_id"]
-            )
-        try:
-            async with connection.begin_nested():
-                return await _add(parts, connection, tenant_id, by, common, file, twin["document_id"] if twin else None)
-        except _RaceLost:
-            continue
-    raise Contended(retry_after=1)
+    if twin and parts.data.source(common.source).duplicates.exact == "link":
+        await _retire_address(parts, connection, tenant_id, by, common, file, twin[0])
+        return Accepted(file.name, common.source, *twin, twin[0])
+    return await _add(parts, connection, tenant_id, by, common, file, twin[0] if twin else None)
 
 
 async def _add(
@@ -142,11 +136,12 @@ async def _add(
         now=now,
     )
     here: dict[str, Any] = {"document": place["id"], "version": place["version"]}
-    await rows.run(connection, rows.SUPERSEDE_OLDER, now=now, published="received", **here)
+    if place["version"] > 1:
+        await rows.run(connection, rows.SUPERSEDE_OLDER, now=now, published="received", **here)
+        await rows.run(connection, rows.SUPERSEDE_QUARANTINED, now=now, by=by, **here)
     added = await rows.add_version(connection, place, file, common, tenant=tenant_id, status=status, now=now, by=by)
     if not added:
         raise _RaceLost
-    await rows.run(connection, rows.SUPERSEDE_QUARANTINED, now=now, by=by, **here)
     if twin:
         held = reason("exact_duplicate", "The same content is already served.", str(twin))
         await rows.hold(connection, tenant_id, place["id"], place["version"], held, (), now)
