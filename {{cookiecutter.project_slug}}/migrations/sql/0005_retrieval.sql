@@ -181,7 +181,8 @@ begin
         return;
     end if;
 
-    if allowed > p_exact_vectors then
+    -- A graph walked under a filter that leaves little loses much of it: then every readable vector is compared.
+    if allowed > p_exact_vectors and 2 * allowed >= total then
         select array_agg(n.chunk_id), array_agg(n.dense) into near_ids, near_scores
         from retrieval_near(tenant, p_index, p_version, p_vector, p_groups, side) n;
     end if;

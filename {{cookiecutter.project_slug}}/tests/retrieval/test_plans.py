@@ -71,6 +71,8 @@ async def test_the_approximate_index_finds_what_an_exact_search_finds(state, cor
             near = await find(corpus, query, SearchParams(exact_vectors=50, budget=10**6), ["many", "few"])
             overlap += len({p.chunk_id for p in exact.passages} & {p.chunk_id for p in near.passages})
             assert near.top_dense == pytest.approx(exact.top_dense, abs=1e-3)
+            few = await find(corpus, query, SearchParams(exact_vectors=0, exact_chunks=0), ["few"])
+            assert few == await find(corpus, query, ALWAYS_EXACT, ["few"]), "a graph under a narrow filter loses rows"
         assert overlap >= 0.95 * 10 * len(QUERIES)
         await connection.execute(f"drop index {name}")
 
