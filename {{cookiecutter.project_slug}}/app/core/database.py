@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +34,7 @@ metadata = MetaData(
 _NAMED = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 
 SET_TENANT = "select set_config('app.tenant_id', %s, true)"
+AS_TENANT = "with as_tenant as materialized (select set_config('app.tenant_id', %s, true))"
 CONNECT_SECONDS = 2
 POOL_SECONDS = 1.0
 
@@ -113,6 +114,16 @@ class Database:
             async with self.pool.connection() as connection, connection.pipeline():
                 await connection.execute(SET_TENANT, (str(tenant_id),), prepare=True)
                 yield connection
+
+    async def insert(self, tenant_id: UUID, statement: str, parameters: Sequence[Any]) -> None:
+        """One statement that is a transaction of its own: half the cost of a pipeline.
+
+        statement: begins with AS_TENANT, and every row it writes comes `from as_tenant`, so that the tenant is set
+        before the row is checked. It must read no table of a tenant.
+        """
+        with database_problems():
+            async with self.pool.connection() as connection:
+                await connection.execute(statement, (str(tenant_id), *parameters), prepare=True)
 
     async def ping(self) -> None:
         """Errors: DatabaseUnavailable."""

@@ -85,6 +85,12 @@ def span(
             raise
 
 
+def recording() -> bool:
+    """Whether a span begun here would be kept; False in a trace that was not sampled."""
+    parent = trace.get_current_span()
+    return parent.is_recording() or not parent.get_span_context().is_valid
+
+
 def mark_failed(failed: trace.Span, error: Exception) -> None:
     """Only the kind of the error: its message may quote a user."""
     failed.set_status(trace.Status(trace.StatusCode.ERROR, type(error).__name__))

@@ -14,6 +14,9 @@ VALUES = ", ".join("%s" for _ in COLUMNS)
 # Positional, because it is on the hot path: named parameters are put in order on every call.
 LEDGER_SQL = f"insert into ledger ({', '.join(COLUMNS)}) values ({VALUES})"  # noqa: S608
 
+# The same row, written in the statement of a caller who sets the tenant there (core.database.AS_TENANT).
+LEDGER_AS_TENANT = f"insert into ledger ({', '.join(COLUMNS)}) select {VALUES} from as_tenant"  # noqa: S608
+
 SUMS = text(
     """
     with charged as (

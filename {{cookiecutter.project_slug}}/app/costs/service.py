@@ -28,9 +28,9 @@ from app.costs.domain import (
     decide_price,
 )
 from app.costs.ports import PriceList
-from app.costs.repository import LEDGER_SQL, ledger_parameters
+from app.costs.repository import LEDGER_AS_TENANT, LEDGER_SQL, ledger_parameters
 
-__all__ = ["LEDGER_SQL", "Costs", "ledger_parameters", "make_price_table"]
+__all__ = ["LEDGER_AS_TENANT", "LEDGER_SQL", "Costs", "ledger_parameters", "make_price_table"]
 
 SPENT = counter("app_cost_micro_usd_total", "Charged, in micro-dollars", ("feature", "model"))
 TOKENS = counter("app_tokens_total", "Tokens charged for", ("feature", "model", "kind"))

@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -8,9 +9,9 @@ from sqlalchemy import Row, delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.database import Database
+from app.core.database import AS_TENANT, Database
 from app.costs.domain import LedgerRow
-from app.costs.service import LEDGER_SQL, ledger_parameters
+from app.costs.service import LEDGER_AS_TENANT, LEDGER_SQL, ledger_parameters
 from app.inference.domain.answers import Answer
 from app.inference.domain.idempotency import KEPT_HOURS, Claim, Settled, Stored, Superseded
 from app.inference.tables import answers, feedback, idempotency_keys
@@ -20,6 +21,13 @@ _ANSWER = """
 insert into answers (
     id, tenant_id, key_id, created_at, question, status, model, release_id, corpus_version, trace_id, body
 ) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb)
+"""
+
+# One statement for an answer and what it cost: nearly every request ends with it.
+_ANSWER_AS_TENANT = """
+insert into answers (
+    id, tenant_id, key_id, created_at, question, status, model, release_id, corpus_version, trace_id, body
+) select %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb from as_tenant
 """
 
 # Divides by zero, and so undoes the whole transaction, when the claim is no longer ours.
@@ -63,17 +71,26 @@ async def record(
 
     Errors: Superseded when the claim was taken over in the meantime.
     """
+    values = _values(tenant_id, key_id, question, answer, body) if answer else ()
+    if not settled:
+        written = [each for row in rows for each in ledger_parameters(row)]
+        await database.insert(tenant_id, _recording(bool(answer), len(rows)), (*values, *written))
+        return
     try:
         async with database.pipeline(tenant_id) as connection:
             if answer:
-                values = _values(tenant_id, key_id, question, answer, body)
                 await connection.execute(_ANSWER, values, prepare=True)
             for row in rows:
                 await connection.execute(LEDGER_SQL, ledger_parameters(row), prepare=True)
-            if settled:
-                await connection.execute(_SETTLE, _settling(settled))
+            await connection.execute(_SETTLE, _settling(settled))
     except psycopg.errors.DivisionByZero as error:
         raise Superseded from error
+
+
+@cache
+def _recording(answer: bool, charges: int) -> str:
+    *others, last = [_ANSWER_AS_TENANT] * answer + [LEDGER_AS_TENANT] * charges
+    return ", ".join([AS_TENANT, *(f"written_{n} as ({each})" for n, each in enumerate(others))]) + f" {last}"
 
 
 def _values(tenant_id: UUID, key_id: UUID, question: str, answer: Answer, body: bytes) -> tuple[Any, ...]:

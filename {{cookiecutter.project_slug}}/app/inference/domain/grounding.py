@@ -43,33 +43,45 @@ def ground(text: str, passages: Sequence[Readable]) -> Grounding:
     found: dict[int, Support] = {}
     claims = _claims(text)
     unsupported = 0
-    for stems, named in claims:
-        leaned = _lean(stems, [n - 1 for n in named if n <= len(passages)], passages)
+    for claim in claims:
+        named = [n - 1 for n in claim.named if n <= len(passages)]
+        leaned = _verbatim(claim, named, passages) or _lean(claim.stems, named, passages)
         if not leaned and named:
-            leaned = _lean(stems, [], passages)
+            leaned = _lean(claim.stems, [], passages)
         unsupported += not leaned
         for support in leaned:
             found.setdefault(support.passage, support)
     return Grounding(tuple(found.values()), len(claims), unsupported)
 
 
-def _claims(text: str) -> list[tuple[frozenset[str], list[int]]]:
-    """The words of each sentence and the passages it names, be it before or after its full stop."""
-    claims: list[tuple[frozenset[str], list[int]]] = []
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A sentence without its markers, its words, and the passages it names."""
+
+    text: str
+    stems: frozenset[str]
+    named: list[int]
+
+
+def _claims(text: str) -> list[_Claim]:
+    """The sentences that say something. A marker may stand before or after the full stop."""
+    claims: list[_Claim] = []
     for span in sentences(text):
         sentence = text[span.start : span.end]
         late = _LATE.match(sentence)
         if late and claims:
-            claims[-1][1].extend(markers_in(late.group()))
+            claims[-1].named.extend(markers_in(late.group()))
             sentence = sentence[late.end() :]
-        claim = _claim(sentence)
-        if claim[0]:
-            claims.append(claim)
+        plain = without_markers(sentence).strip()
+        if stems := frozenset(terms(plain)):
+            claims.append(_Claim(plain, stems, markers_in(sentence)))
     return claims
 
 
-def _claim(sentence: str) -> tuple[frozenset[str], list[int]]:
-    return frozenset(terms(without_markers(sentence))), markers_in(sentence)
+def _verbatim(claim: _Claim, named: list[int], passages: Sequence[Readable]) -> list[Support]:
+    """A sentence that was copied needs no comparing of words."""
+    places = ((n, passages[n].text.find(claim.text)) for n in named)
+    return [Support(n, at, at + len(claim.text)) for n, at in places if at >= 0]
 
 
 def _lean(stems: frozenset[str], named: list[int], passages: Sequence[Readable]) -> list[Support]:

@@ -22,4 +22,4 @@ def _shown(number: int, passage: Passage) -> str:
 
 
 def _inert(text: str) -> str:
-    return _FENCE.sub(r"‹\1", text)
+    return text if "<" not in text else _FENCE.sub(r"‹\1", text)

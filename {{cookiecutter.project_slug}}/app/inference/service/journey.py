@@ -1,12 +1,12 @@
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from types import TracebackType
 from uuid import UUID
 
 from app.core.clock import Deadline
 from app.core.ids import new_id
-from app.core.telemetry import current_trace_id, histogram, span
+from app.core.telemetry import current_trace_id, histogram, recording, span
 from app.identity.domain import Principal
 from app.inference.domain.answers import Question
 from app.releases.domain import Release
@@ -15,6 +15,29 @@ from app.safety.domain.text import Finding
 STEPS = ("screen", "hold", "evidence", "model", "extract", "check", "record")
 SECONDS = histogram("app_answer_step_seconds", "Time of one step of an answer", ("step",))
 _BOUND = {step: SECONDS.labels(step) for step in STEPS}
+
+
+class Step:
+    """Written out as a class, because there are eight in every answer."""
+
+    __slots__ = ("_journey", "_name", "_span", "_started")
+
+    def __init__(self, journey: "Journey", name: str) -> None:
+        self._journey, self._name = journey, name
+        self._span: AbstractContextManager[object] | None = None
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+        if recording():
+            self._span = span(self._name)
+            self._span.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._span:
+            self._span.__exit__(kind, error, trace)
+        self._journey.took(self._name, time.perf_counter() - self._started)
 
 
 @dataclass
@@ -32,15 +55,9 @@ class Journey:
     reasons: list[str] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
 
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
+    def step(self, name: str) -> "Step":
         """A span and a time. Never held across a yield of a stream: a span belongs to one task."""
-        started = time.perf_counter()
-        try:
-            with span(name):
-                yield
-        finally:
-            self.took(name, time.perf_counter() - started)
+        return Step(self, name)
 
     def took(self, name: str, seconds: float) -> None:
         self.timings[name] = round(seconds * 1000, 3)
