@@ -9,7 +9,7 @@ import orjson
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.database import Database
+from app.core.database import Database, driver_sql, in_one_trip
 from app.core.ids import new_id
 from app.ingestion.domain.documents import AlreadyDecided, Cursor, Envelope, QuarantineMissing, Upload, Work
 from app.ingestion.domain.reasons import Reason
@@ -71,7 +71,7 @@ TAKE_UP = """
         v.access_groups, v.metadata, v.released
 """
 # Compare-and-set: a worker that was thought dead and wakes up finds another attempt, and changes nothing.
-STILL_MINE = text(
+STILL_MINE = driver_sql(
     """
     select 1 from document_versions v join documents d on d.id = v.document_id
     where v.document_id = :document and v.version = :version and v.status = 'processing' and v.attempt = :attempt
@@ -89,7 +89,7 @@ HOLD_VERSION = text(
     update documents set updated_at = :now where id = :document
     """
 )
-PUBLISH = text(
+PUBLISH = driver_sql(
     """
     with ended as (
         update document_versions set status = 'published', ended_at = :now, kind = :kind, title = :title,
@@ -313,6 +313,17 @@ async def take_up(database: Database, tenant_id: UUID, document_id: UUID, versio
         metadata=metadata,
         released=frozenset(released),
     )
+
+
+async def still_mine(connection: AsyncConnection, work: Work) -> bool:
+    """Whether this attempt is still the latest; if so nobody else can end the version before the transaction does."""
+    values = {"document": work.document_id, "version": work.version, "attempt": work.attempt}
+    (found,) = await in_one_trip(connection, (STILL_MINE, values))
+    return bool(found)
+
+
+async def publish(connection: AsyncConnection, **values: Any) -> None:
+    await in_one_trip(connection, (PUBLISH, values))
 
 
 async def similar(database: Database, work: Work, keys: list[int]) -> list[tuple[UUID, list[int]]]:

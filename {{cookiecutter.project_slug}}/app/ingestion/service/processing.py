@@ -22,6 +22,8 @@ from app.safety.domain.text import Finding
 
 _REPAIRABLE = "encoding_damage"
 _NOT_ABOUT_CONTENT = frozenset({"furniture", "not_utf8", "encoding_not_utf8"})
+# Judging a page takes a millisecond, less than another thread is worth; a book, or telling a language, takes long.
+_QUICKLY_JUDGED = 10_000
 NOTHING_TO_DO = Outcome("superseded")
 
 
@@ -48,7 +50,10 @@ async def process(parts: Parts, tenant_id: UUID, document_id: UUID, version: int
     except Unparsable as error:
         return await _hold(parts, work, reason(error.code, error.detail), ())
     with _step("judge"):
-        refused, prepared = await asyncio.to_thread(_judged, parts, work, parsed)
+        if len(parsed.text) < _QUICKLY_JUDGED and not parts.data.source(work.source).languages:
+            refused, prepared = _judged(parts, work, parsed)
+        else:
+            refused, prepared = await asyncio.to_thread(_judged, parts, work, parsed)
     if refused is None:
         with _step("compare"):
             refused, prepared = await _compared(parts, prepared)
@@ -123,7 +128,7 @@ async def _publish(parts: Parts, prepared: _Prepared) -> Outcome:
         )
     with _step("publish"):
         async with parts.database.transaction(work.tenant_id) as connection:
-            if not await _still_mine(connection, work):
+            if not await rows.still_mine(connection, work):
                 return NOTHING_TO_DO
             await parts.retrieval.publish(connection, ready)
             await _record_published(parts, connection, prepared)
@@ -144,9 +149,8 @@ async def _record_published(parts: Parts, connection: AsyncConnection, prepared:
         await rows.run(connection, rows.SUPERSEDE_OLDER, published="published", now=now, **here)
         await rows.run(connection, rows.DROP_BANDS, document=work.document_id)
         await rows.run(connection, rows.DROP_BLOBS, document=work.document_id, tenant=work.tenant_id)
-    await rows.run(
+    await rows.publish(
         connection,
-        rows.PUBLISH,
         tenant=work.tenant_id,
         document=work.document_id,
         version=work.version,
@@ -173,7 +177,7 @@ async def _hold(
     """A refusal: the version waits for a person, with its original bytes and the reason; the old one still serves."""
     now = parts.clock.now()
     async with parts.database.transaction(work.tenant_id) as connection:
-        if not await _still_mine(connection, work):
+        if not await rows.still_mine(connection, work):
             return NOTHING_TO_DO
         await rows.run(
             connection,
@@ -188,13 +192,6 @@ async def _hold(
         await rows.hold(connection, work.tenant_id, work.document_id, work.version, held, findings, now)
     ended.labels("quarantined", held.code).inc()
     return Outcome("quarantined", held)
-
-
-async def _still_mine(connection: AsyncConnection, work: Work) -> bool:
-    found = await rows.first(
-        connection, rows.STILL_MINE, document=work.document_id, version=work.version, attempt=work.attempt
-    )
-    return found is not None
 
 
 async def give_up(parts: Parts, tenant_id: UUID, document_id: UUID, version: int, why: str) -> None:
