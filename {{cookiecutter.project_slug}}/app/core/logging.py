@@ -29,8 +29,10 @@ def configure_logging(level: str, style: LogFormat) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _trace_id,
     ]
+    # A plain traceback: the pretty one prints local variables, which hold what users wrote.
+    console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     last: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer(serializer=_json) if style == "json" else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer(serializer=_json) if style == "json" else console
     )
     tail: list[structlog.typing.Processor] = [last]
     if style == "json":
