@@ -38,8 +38,9 @@ DOCUMENTS = 200
 WORKER_KILLS = 50
 SERVER_KILLS = 5
 EVERY_TENTH_IS_BAD = 10
-LONGEST_LIFE = 5.0
+LONGEST_LIFE = 4.0
 PATIENCE = 300.0
+LOG = "worker.log"
 
 CHUNKS = """
     select d.uri, c.ordinal, c.start_at, c.end_at, c.headings, c.text from chunks c
@@ -104,38 +105,48 @@ async def storm(
     busy, left_at = 0, []
     for number in range(WORKER_KILLS):
         with worker(folder) as process:
-            await asyncio.sleep(generator.uniform(1.0, LONGEST_LIFE))
+            await started(process, folder)
+            await asyncio.sleep(generator.uniform(0.0, LONGEST_LIFE))
             if number in server_kills:
                 kill_server(server)
-                await asyncio.sleep(generator.uniform(0.0, 2.0))
+                await asyncio.sleep(generator.uniform(0.0, LONGEST_LIFE))
             process.kill()
         left = await unfinished(state, tenant)
         busy += left > 0
         left_at.append(left)
         print(f"kill {number + 1}: {left} documents left", flush=True)
-    started = time.monotonic()
+    last_kill = time.monotonic()
     with worker(folder):
-        while await unfinished(state, tenant) and time.monotonic() - started < PATIENCE:  # noqa: ASYNC110
+        while await unfinished(state, tenant) and time.monotonic() - last_kill < PATIENCE:  # noqa: ASYNC110
             await asyncio.sleep(0.5)
     return {
         "worker_kills": WORKER_KILLS,
         "worker_kills_with_work_left": busy,
         "server_kills": SERVER_KILLS,
-        "seconds_to_finish_after_the_last_kill": round(time.monotonic() - started, 1),
+        "seconds_to_finish_after_the_last_kill": round(time.monotonic() - last_kill, 1),
     }
 
 
 @contextmanager
 def worker(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    environment = {"APP_DATA_DIR": str(folder), "APP_ROOT": str(ROOT), "APP_LOG_LEVEL": "ERROR"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app", "worker"], cwd=ROOT, env=os.environ | environment, stderr=subprocess.DEVNULL
-    )
+    environment = {"APP_DATA_DIR": str(folder), "APP_ROOT": str(ROOT), "APP_LOG_LEVEL": "INFO"}
+    with (folder / LOG).open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app", "worker"], cwd=ROOT, env=os.environ | environment, stderr=log, stdout=log
+        )
     try:
         yield process
     finally:
         process.kill()
         process.wait()
+
+
+async def started(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Waits until the worker takes jobs."""
+    while b"worker_started" not in (folder / LOG).read_bytes():
+        if process.poll() is not None:
+            sys.exit(f"The worker did not start: {(folder / LOG).read_text()[-2000:]}")
+        await asyncio.sleep(0.01)
 
 
 def kill_server(server: EmbeddedPostgres) -> None:
