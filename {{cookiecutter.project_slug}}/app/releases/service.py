@@ -53,6 +53,7 @@ class Held:
     """What this process serves. Replaced as a whole, so that whoever holds a release keeps all of it."""
 
     release: Release | None = None
+    leads: bool = False
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -75,8 +76,12 @@ class Releases:
         return self.held.release
 
     async def resolve(self) -> Release:
-        """As `current`, and stores the first release if that is still to do. Errors: DatabaseUnavailable."""
-        return self.held.release or await self.repin()
+        """As `current`, and stores the first release if that is still to do. Errors: DatabaseUnavailable.
+
+        The environment is not moved by it, unless it points nowhere: a command that asks one question with other
+        settings than the service must not say what is live.
+        """
+        return self.held.release or await self._keep_up(None, leads=False)
 
     async def ready(self) -> None:
         """Returns when the release is known. Errors: DatabaseUnavailable."""
@@ -92,12 +97,17 @@ class Releases:
         index: the new pin, or None to look it up. Harmless to repeat. Errors: DatabaseUnavailable; then the
         release that was current stays so.
         """
+        return await self._keep_up(index, leads=True)
+
+    async def _keep_up(self, index: IndexPin | None, leads: bool) -> Release:
         async with self.held.turn:
             pin = index or await self.index.live_index()
             held = self.held.release
-            if held is not None and held.manifest.index == pin:
+            if held is not None and held.manifest.index == pin and self.held.leads >= leads:
                 return held
-            self.held.release = await self._go_live(pin, "index switched" if held else "process started")
+            reason = "index switched" if held and held.manifest.index != pin else "process started"
+            self.held.release = await self._go_live(pin, reason, leads)
+            self.held.leads = leads
             return self.held.release
 
     async def follow(self, _: str = "") -> None:
@@ -107,11 +117,12 @@ class Releases:
         except Problem as problem:
             log.warning("release_kept", code=problem.code)
 
-    async def _go_live(self, pin: IndexPin, reason: str) -> Release:
+    async def _go_live(self, pin: IndexPin, reason: str, leads: bool) -> Release:
         async with self.database.transaction(None) as connection:
             release = await self.ensure(connection, self.ingredients.manifest(pin))
             to = repository.Move(self.environment, release.id, self.clock.now(), self.actor, reason)
-            moved = await repository.move(connection, to)
+            leads = leads or await repository.environment(connection, self.environment) is None
+            moved = leads and await repository.move(connection, to)
         if moved:
             log.info("release_live", release=release.short, number=release.number, reason=reason)
         return release

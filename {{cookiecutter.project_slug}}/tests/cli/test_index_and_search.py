@@ -54,9 +54,7 @@ def test_search_shows_passages_and_where_they_stand(run: CliRunner, database_url
     assert "Nothing was found." in nothing.output
 
 
-def test_an_index_is_built_switched_to_and_left_again(
-    run: CliRunner, database_urls: Urls, settings: Settings
-) -> None:
+def test_an_index_is_built_switched_to_and_left_again(run: CliRunner, database_urls: Urls, settings: Settings) -> None:
     tenant = f"tenant-{uuid4()}"
     asyncio.run(_put(database_urls, settings, tenant, RIVER))
     built = run.invoke(app, ["index", "build", "--target", "60", "--whole", "80"])

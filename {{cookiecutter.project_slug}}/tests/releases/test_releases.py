@@ -130,7 +130,7 @@ async def test_following_an_index_that_has_not_changed_does_nothing(database: Da
     releases = started(database)
     release = await releases.resolve()
     await releases.follow()
-    assert releases.current() is release
+    assert releases.current() == release
     assert len(await moves(releases)) == 1
 
 
@@ -141,6 +141,17 @@ async def test_with_the_database_away_the_last_release_keeps_serving(database: D
     releases.index.away = True
     await releases.follow()
     assert await releases.resolve() is release
+
+
+async def test_a_command_with_other_settings_does_not_say_what_is_live(database: Database) -> None:
+    service = started(database)
+    await service.follow()
+    command = Releases(ingredients(), database, SettableIndex(), SystemClock(), environment=service.environment)
+    asked = await command.resolve()
+    assert asked.id != service.current().id
+    assert await service.live() == service.current()
+    await command.follow()
+    assert await service.live() == command.current() == asked
 
 
 async def _change(urls: Urls, statement: str, *values: object) -> None:
