@@ -262,6 +262,7 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
                 chain,
                 policies.get(SecurityPolicy),
                 slo.deadline_seconds,
+                policies.get(OwnershipPolicy).risk_tier,
             )
             yield State(
                 settings=settings,

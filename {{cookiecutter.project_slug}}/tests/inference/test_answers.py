@@ -4,6 +4,7 @@ from uuid import uuid4
 import pytest
 
 from app.adapters.chat.standin import Fault
+from app.core.ownership import RiskTier
 from tests.inference.conftest import TOWER, Open, Service
 
 WHO = "Who built the lighthouse of Karlen?"
@@ -98,6 +99,23 @@ async def test_an_answer_that_no_passage_supports_is_replaced_by_quotes(service:
     assert "Napoleon" not in answer["text"]
     assert "Marta Holm" in answer["text"]
     assert answer["cost_micro_usd"] > 0
+
+
+HALF_SUPPORTED = "The lighthouse was built by the engineer Marta Holm [1]. Admiral Nelson paid with stolen pearls."
+
+
+@pytest.mark.parametrize(("tier", "model"), [("low", "stand-in"), ("medium", "stand-in"), ("high", "extractive")])
+async def test_the_more_harm_an_answer_can_do_the_more_of_it_must_be_supported(
+    open_service: Open, tier: RiskTier, model: str
+) -> None:
+    service = await open_service(risk_tier=tier)
+    await service.publish(TOWER)
+    service.model.always = Fault(pieces=(HALF_SUPPORTED,))
+    answer = (await service.ask("Who built the lighthouse?")).json()
+    assert answer["model"] == model
+    assert ("pearls" in answer["text"]) == (tier != "high")
+    streamed = await service.ask("Who built the lighthouse?", stream=True)
+    assert ("pearls" in streamed.text) == (tier != "high")
 
 
 async def test_a_supported_answer_without_citations_gets_them(service: Service) -> None:

@@ -97,6 +97,20 @@ async def test_a_hanging_model_costs_no_more_than_the_deadline(open_service: Ope
     assert service.state.answers._open.count == 0
 
 
+async def test_without_time_to_search_the_answer_is_an_honest_refusal(service: Service) -> None:
+    blocker = service.state.database.pool
+    taken = [await blocker.getconn() for _ in range(service.state.settings.database_pool)]
+    object.__setattr__(service.state.answers, "deadline_seconds", 0.3)
+    asking = asyncio.ensure_future(service.ask(WHO))
+    await asyncio.sleep(0.45)
+    for connection in taken:
+        await blocker.putconn(connection)
+    answer = (await asking).json()
+    assert (answer["status"], answer["refusal"]) == ("refused", "evidence_timeout")
+    assert answer["degraded"]
+    assert answer["reasons"] == ["search: search_timeout"]
+
+
 @pytest.mark.parametrize(
     "body",
     [

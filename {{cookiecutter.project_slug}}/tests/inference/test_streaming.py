@@ -71,6 +71,14 @@ async def test_not_knowing_is_never_streamed_as_text(service: Service) -> None:
     assert answer["refusal"] == "no_answer"
 
 
+async def test_a_streamed_answer_without_support_says_so_in_the_end(service: Service) -> None:
+    service.model.faults.append(Fault(pieces=("Napoleon commissioned ", "seventeen towers [1].")))
+    *_, (_, answer) = await ask(service)
+    assert answer["degraded"]
+    assert answer["reasons"] == ["stand-in: answer_unsupported"]
+    assert [citation["marker"] for citation in answer["citations"]] == [1]
+
+
 async def test_without_a_model_the_quotes_are_streamed(quoting: Service) -> None:
     *pieces, (_, answer) = await ask(quoting)
     assert "".join(piece["text"] for _, piece in pieces) == answer["text"]

@@ -103,6 +103,7 @@ class Draft:
     """What was made of the evidence, before it is charged and stored.
 
     quoted: the evidence speaks instead of `model`, whose tokens are still to be paid.
+    supported: enough of what the model wrote stands in the evidence.
     """
 
     model: str
@@ -113,6 +114,7 @@ class Draft:
     refusal: Reason | None = None
     findings: tuple[Finding, ...] = ()
     quoted: bool = False
+    supported: bool = True
 
 
 @dataclass(frozen=True, slots=True)

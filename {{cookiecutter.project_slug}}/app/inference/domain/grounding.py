@@ -1,7 +1,8 @@
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from app.core.ownership import RiskTier
 from app.inference.domain.extractive import Readable
 from app.inference.domain.markers import markers_in, without_markers
 from app.inference.domain.text import held, sentences, terms
@@ -10,8 +11,9 @@ _LATE = re.compile(r"(?:\[[0-9]{1,3}\]\s*)+")
 
 SUPPORTED = 0.4
 """The part of a sentence's words that must stand in the passages it leans on."""
-ENOUGH_SUPPORTED = 0.5
-"""The part of an answer's sentences that must be supported; below, the evidence is quoted instead."""
+ENOUGH_SUPPORTED: Mapping[RiskTier, float] = {"low": 0.34, "medium": 0.5, "high": 1.0}
+"""The part of an answer's sentences that must be supported, by the harm a wrong answer can do
+(policies/ownership.yaml); below, the evidence is quoted instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,8 @@ class Grounding:
     sentences: int
     unsupported: int
 
-    @property
-    def enough(self) -> bool:
-        return bool(self.supports) and self.unsupported <= self.sentences * (1 - ENOUGH_SUPPORTED)
+    def enough(self, tier: RiskTier) -> bool:
+        return bool(self.supports) and self.unsupported <= self.sentences * (1 - ENOUGH_SUPPORTED[tier])
 
 
 def ground(text: str, passages: Sequence[Readable]) -> Grounding:

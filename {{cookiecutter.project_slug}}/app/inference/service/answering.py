@@ -10,6 +10,7 @@ from app.core.clock import Clock, Deadline
 from app.core.database import Database
 from app.core.errors import OutOfTime
 from app.core.ids import new_id
+from app.core.ownership import RiskTier
 from app.core.telemetry import counter, gauge, span
 from app.costs.domain import LedgerRow, Usage
 from app.costs.service import Costs
@@ -30,7 +31,7 @@ from app.inference.domain.failures import ModelFailure
 from app.inference.domain.idempotency import Claim, Settled, Stored
 from app.inference.domain.prompting import ask
 from app.inference.service.chain import Began, Exhausted, ModelChain
-from app.inference.service.drafting import Writing, quote, refuse, why_not
+from app.inference.service.drafting import UNSEARCHED, Writing, quote, refuse, why_not
 from app.inference.service.journey import Journey
 from app.releases.service import Releases
 from app.retrieval.domain import Evidence
@@ -75,6 +76,7 @@ class Answers:
     """Question to answer.
 
     deadline_seconds: what a whole answer may take; each step gets what is left of it.
+    risk_tier: how much of what a model wrote must be supported by the evidence.
     """
 
     database: Database
@@ -85,6 +87,7 @@ class Answers:
     chain: ModelChain
     security: SecurityPolicy
     deadline_seconds: float
+    risk_tier: RiskTier
     _open: _Open = field(default_factory=_Open)
 
     async def answer(self, caller: Principal, question: Question, keyed: Keyed | None = None) -> Answer:
@@ -102,7 +105,8 @@ class Answers:
     async def stream(
         self, caller: Principal, question: Question, keyed: Keyed | None = None
     ) -> AsyncGenerator[str | Answer, None]:
-        """Pieces of text, then the whole Answer. A reader who leaves ends the call at the provider.
+        """Pieces of text, then the whole Answer. A reader who leaves ends the call at the provider. Where a wrong
+        answer can do much harm, the text comes in one piece, once it has been checked as a whole.
 
         Errors: as `answer` before the first piece; after it StreamEnded, and nothing but the tokens is kept.
         """
@@ -110,16 +114,16 @@ class Answers:
             way = await self._set_out(caller, question)
             self._hold(way)
             evidence = await self._find(way)
-            reason = why_not(way.question.text, evidence)
-            draft = refuse(reason) if reason else None
-            if draft is None and self._models(way).links:
+            whole = self.risk_tier == "high" or not self._models(way).links or why_not(way.question.text, evidence)
+            draft = await self._draft(way, evidence) if whole else None
+            if draft is None:
                 async with aclosing(self._written(way, evidence)) as pieces:
                     async for piece in pieces:
                         if isinstance(piece, Draft):
                             draft = piece
                         else:
                             yield piece
-            if draft is None or draft.model == EXTRACTIVE:
+            if draft is None or whole or draft.model == EXTRACTIVE:
                 draft = draft or self._quote(way, evidence)
                 yield draft.text
             yield await self._deliver(way, evidence, draft, keyed)
@@ -179,8 +183,8 @@ class Answers:
                     evidence = await self.retrieval.search(
                         way.caller, way.question.text, limit=way.question.passages, deadline=way.deadline
                     )
-            except TimeoutError as error:
-                raise OutOfTime("There was no time to look into the documents.", retry_after=1) from error
+            except (TimeoutError, OutOfTime):
+                evidence = UNSEARCHED
         if evidence.degraded:
             way.reasons.append(f"search: {evidence.degraded}")
         return evidence
@@ -199,11 +203,11 @@ class Answers:
             return self._instead(way, evidence, exhausted)
         way.reasons += _reasons(reply.failures)
         with way.step("check"):
-            writing = Writing(reply.model, evidence)
+            writing = Writing(reply.model, evidence, self.risk_tier)
             writing.feed(reply.completion.text)
             writing.end()
             draft = writing.draft(reply.completion.ending)
-        if draft.citations or draft.refusal:
+        if draft.supported:
             return draft
         way.reasons.append(f"{reply.model}: answer_unsupported")
         quoted = self._quote(way, evidence)
@@ -217,7 +221,7 @@ class Answers:
             async with aclosing(self._models(way).stream(request, self._until(way))) as items:
                 async for item in items:
                     if isinstance(item, Began):
-                        writing = Writing(item.model, evidence)
+                        writing = Writing(item.model, evidence, self.risk_tier)
                         way.reasons += _reasons(item.failures)
                     elif writing and isinstance(item, str):
                         if seen := writing.feed(item):
@@ -239,7 +243,7 @@ class Answers:
     def _judged(self, way: Journey, writing: Writing, ending: Ending) -> Draft:
         with way.step("check"):
             draft = writing.draft(ending)
-        if not draft.citations and not draft.refusal:
+        if not draft.supported:
             way.reasons.append(f"{writing.model}: answer_unsupported")
         return draft
 

@@ -1,22 +1,28 @@
 """From evidence to a draft, without any I/O: quoting, and checking what a model wrote."""
 
+from uuid import UUID
+
+from app.core.ownership import RiskTier
 from app.costs.domain import Usage
 from app.inference.domain.answers import EXTRACTIVE, SENTENCES, Citation, Draft, Question, Reason, cite
 from app.inference.domain.chat import Ending
 from app.inference.domain.extractive import coverage, pick
-from app.inference.domain.grounding import ground
+from app.inference.domain.grounding import Grounding, ground
 from app.inference.domain.grounds import Grounds
 from app.inference.domain.markers import Markers, Verdict, markers_in
 from app.retrieval.domain import Evidence
 from app.safety.domain.text import Finding, normalise
 
 NOTHING = Usage(0)
+LATE = "search_timeout"
+UNSEARCHED = Evidence((), UUID(int=0), 0, 0, None, 0.0, degraded=LATE)
+"""What there is when the time was up before the documents were looked into."""
 
 
 def why_not(question: str, evidence: Evidence) -> Reason | None:
     """Why this evidence cannot carry an answer; None when it may."""
     if not evidence.passages:
-        return "no_evidence"
+        return "evidence_timeout" if evidence.degraded == LATE else "no_evidence"
     words = evidence.top_bm25 / evidence.possible_bm25 if evidence.possible_bm25 else 0.0
     known = evidence.possible_bm25 > 0 or evidence.top_dense is not None
     grounds = Grounds(words, evidence.top_dense, None if known else coverage(question, evidence.passages))
@@ -40,8 +46,9 @@ def quote(question: Question, evidence: Evidence) -> Draft:
 class Writing:
     """A model's text as it comes in: cleaned piece by piece, checked at the end."""
 
-    def __init__(self, model: str, evidence: Evidence) -> None:
+    def __init__(self, model: str, evidence: Evidence, tier: RiskTier) -> None:
         self.model = model
+        self._tier = tier
         self._evidence = evidence
         self._verdict = Verdict()
         self._markers = Markers(len(evidence.passages))
@@ -67,25 +74,32 @@ class Writing:
         if self._verdict.no_answer or not self.text.strip():
             return refuse("no_answer", self.model, ending.usage, ending.estimated)
         text = self.text.strip()
-        citations, unsupported = self._cited(text)
+        grounding = ground(text, self._evidence.passages)
         findings = [*self._findings.values()]
         if self._markers.invented:
             findings.append(Finding("invented_citation", "citations of nothing were taken out", self._markers.invented))
-        if unsupported:
-            findings.append(Finding("unsupported_sentence", "no passage supports these sentences", unsupported))
-        return Draft(self.model, text, citations, ending.usage, ending.estimated, None, tuple(findings))
+        if grounding.unsupported:
+            findings.append(
+                Finding("unsupported_sentence", "no passage supports these sentences", grounding.unsupported)
+            )
+        return Draft(
+            self.model,
+            text,
+            self._cited(text, grounding),
+            ending.usage,
+            ending.estimated,
+            findings=tuple(findings),
+            supported=grounding.enough(self._tier),
+        )
 
-    def _cited(self, text: str) -> tuple[tuple[Citation, ...], int]:
+    def _cited(self, text: str, grounding: Grounding) -> tuple[Citation, ...]:
         passages = self._evidence.passages
-        grounding = ground(text, passages)
-        if not grounding.enough:
-            return (), grounding.unsupported
         cited = {s.passage: cite(s.passage + 1, passages[s.passage], s.start, s.end) for s in grounding.supports}
         # Every marker that the reader sees leads somewhere, if only to the passage as a whole.
         for number in markers_in(text):
             whole = passages[number - 1]
             cited.setdefault(number - 1, cite(number, whole, 0, len(whole.text)))
-        return tuple(cited.values()), grounding.unsupported
+        return tuple(cited.values())
 
     def _clean(self, piece: str) -> str:
         clean = normalise(piece)

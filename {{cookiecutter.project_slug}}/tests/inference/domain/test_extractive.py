@@ -70,5 +70,5 @@ def test_a_sentence_leans_on_the_passage_it_names_only_if_that_holds_its_words()
     wrong = ground("Queen Ida paid for the harbour [2].", PASSAGES)
     assert [s.passage for s in wrong.supports] == [0]
     none = ground("Martians own seven moons [1].", PASSAGES)
-    assert not none.enough
+    assert not none.enough("low")
     assert none.unsupported == 1

@@ -1,0 +1,118 @@
+"""How well the evidence is quoted when no model writes: SQuAD 2 through POST /v1/documents and POST /v1/answers.
+
+Counted is whether a gold answer stands in the quoted sentences, how many answerable questions are refused, and how
+many questions are refused when they are put to documents about something else: the Cranfield abstracts, and SQuAD
+articles that none of the questions was asked of.
+Run with `python -m benchmarks.extractive_quality --data FOLDER`; FOLDER holds squad2/ and cranfield/. Ten minutes.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from app.wiring import State
+from benchmarks.datasets import RankingSet, cranfield
+from benchmarks.harness import client_of, service, write
+from benchmarks.measures import percentile
+from benchmarks.retrieval_quality import ingest
+
+SENTENCES = 3
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question and the texts of which any is right. `half`: 0 for the articles that the ranker was fitted on."""
+
+    question: str
+    gold: Sequence[str]
+    half: int
+
+
+def questions_of(folder: Path) -> list[Asked]:
+    articles = json.loads((folder / "squad2" / "dev.json").read_text(encoding="utf-8"))["data"]
+    fitted = set(sorted(article["title"] for article in articles)[::2])
+    return [
+        Asked(each["question"], [gold["text"] for gold in each["answers"]], article["title"] not in fitted)
+        for article in articles
+        for paragraph in article["paragraphs"]
+        for each in paragraph["qas"]
+        if not each["is_impossible"]
+    ]
+
+
+def passages_of(folder: Path, *files: str) -> dict[str, str]:
+    paragraphs = [
+        paragraph["context"]
+        for file in files
+        for article in json.loads((folder / "squad2" / f"{file}.json").read_text(encoding="utf-8"))["data"]
+        for paragraph in article["paragraphs"]
+    ]
+    return {f"passage-{number:04}.txt": text for number, text in enumerate(paragraphs)}
+
+
+async def main(data: Path) -> None:
+    asked = questions_of(data)
+    corpora = {
+        "its_own_passages": passages_of(data, "dev", "distractors"),
+        "cranfield": cranfield(data).passages,
+        "other_articles": passages_of(data, "distractors"),
+    }
+    result: dict[str, Any] = {"questions": len(asked)}
+    for embedder, label in (("none", "bm25"), ("minilm", "hybrid")):
+        async with service(embedder=embedder) as state:
+            result[label] = {
+                name: await measure(state, f"{label}-{name}", passages, asked, name == "its_own_passages")
+                for name, passages in corpora.items()
+            }
+            print(label, json.dumps(result[label], indent=2), flush=True)
+    write("extractive_quality", result)
+
+
+async def measure(
+    state: State, tenant: str, passages: Mapping[str, str], asked: Sequence[Asked], answerable: bool
+) -> dict[str, Any]:
+    async with client_of(state, tenant) as (client, _):
+        await ingest(state, client, RankingSet(passages, []))
+        answers, spent = [], []
+        for each in asked:
+            begun = time.perf_counter()
+            answers.append(await ask(client, each.question))
+            spent.append((time.perf_counter() - begun) * 1000)
+    refused = statistics.mean(answer["status"] == "refused" for answer in answers)
+    figures: dict[str, Any] = {"refused": round(refused, 4), "answer_ms_p50": round(percentile(spent, 0.5), 2)}
+    if answerable:
+        extract = [answer["timings_ms"]["extract"] for answer in answers if "extract" in answer["timings_ms"]]
+        figures["quoting_ms_p50"] = round(percentile(extract, 0.5), 2)
+        for count in (1, SENTENCES):
+            hits = [delivered(answer, each, count) for answer, each in zip(answers, asked, strict=True)]
+            figures[f"gold_in_{count}"] = round(statistics.mean(hits), 4)
+            unseen = [hit for hit, each in zip(hits, asked, strict=True) if each.half]
+            figures[f"gold_in_{count}_of_articles_not_fitted_on"] = round(statistics.mean(unseen), 4)
+    return figures
+
+
+async def ask(client: httpx.AsyncClient, question: str) -> dict[str, Any]:
+    reply = await client.post("/v1/answers", json={"question": question, "sentences": SENTENCES})
+    reply.raise_for_status()
+    answer: dict[str, Any] = reply.json()
+    return answer
+
+
+def delivered(answer: Mapping[str, Any], asked: Asked, count: int) -> bool:
+    """Whether a gold answer stands in the first so many quoted sentences."""
+    quotes = [citation["quote"].lower() for citation in answer["citations"][:count]]
+    return any(gold.lower() in quote for gold in asked.gold for quote in quotes)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    asyncio.run(main(parser.parse_args().data))
