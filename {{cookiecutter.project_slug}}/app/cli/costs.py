@@ -1,4 +1,5 @@
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated
 
 import typer
@@ -21,13 +22,14 @@ def add_to(app: typer.Typer) -> None:
 def costs(tenant: Tenant = DEFAULT_TENANT, since: Day = None, until: Day = None) -> None:
     """Show what was spent, by day, feature, model and release; without dates, the last 30 days."""
 
-    async def load(state: State) -> Totals:
+    async def load(state: State) -> tuple[Totals, Decimal]:
         tenant_id = await state.identity.tenant(tenant)
         days = (day.date() if day else None for day in (since, until))
-        return await state.costs.totals(tenant_id, *days)
+        return await state.costs.totals(tenant_id, *days), state.costs.policy.monthly_budget_usd
 
-    found = with_state(load)
-    table = Table("", "calls", "tokens in", "tokens out", "USD", title=_title(found), title_justify="left")
+    found, budget = with_state(load)
+    title = f"Costs from {found.since} to {found.until} ({found.time_zone})"
+    table = Table("", "calls", "tokens in", "tokens out", "USD", title=title, title_justify="left")
     for column in table.columns[1:]:
         column.justify = "right"
     for name in ("day", "feature", "model", "release"):
@@ -36,10 +38,7 @@ def costs(tenant: Tenant = DEFAULT_TENANT, since: Day = None, until: Day = None)
         table.add_section()
     table.add_row("all", *_figures(found.total), style="bold")
     out.print(table)
-
-
-def _title(found: Totals) -> str:
-    return f"Costs from {found.since} to {found.until} ({found.time_zone})"
+    out.print(f"A month of the whole service may cost {budget:f} USD.", highlight=False)
 
 
 def _short(key: str) -> str:

@@ -62,7 +62,7 @@ class CostPolicy(PolicyModel):
     """`policies/cost.yaml`: what a month may cost, and prices that the bundled list lacks or has wrong."""
 
     monthly_budget_usd: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] = Field(
-        description="What a month may cost, for people to compare with; nothing is stopped at it yet."
+        description="What a month may cost; shown beside what was spent. Nothing is stopped at it yet."
     )
     time_zone: str = Field("UTC", description="Days of the cost reports begin at midnight here.")
     prices: dict[str, PolicyPrice] = Field(

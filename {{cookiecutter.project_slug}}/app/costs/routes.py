@@ -27,4 +27,4 @@ Day = Annotated[
 async def costs(caller: Operator, service: Service, since: Day = None, until: Day = None) -> CostsView:
     """What the caller's tenant spent, by day, feature, model and release; without dates, the last 30 days."""
     totals = await service.totals(caller.tenant_id, since, until)
-    return CostsView.of(totals, service.table.digest)
+    return CostsView.of(totals, service.policy.monthly_budget_usd, service.table.digest)

@@ -1,4 +1,5 @@
 from datetime import date
+from decimal import Decimal
 
 from pydantic import BaseModel, Field
 
@@ -35,6 +36,7 @@ class CostsView(BaseModel):
     since: date
     until: date
     time_zone: str
+    monthly_budget_usd: str = Field(description="What a month of the whole service may cost, by policies/cost.yaml.")
     price_table: str = Field(description="Digest of the prices in force now; each ledger row names its own.")
     total: TotalView
     by_day: list[TotalView]
@@ -43,11 +45,12 @@ class CostsView(BaseModel):
     by_release: list[TotalView]
 
     @classmethod
-    def of(cls, totals: Totals, price_table: str) -> "CostsView":
+    def of(cls, totals: Totals, budget: Decimal, price_table: str) -> "CostsView":
         return cls(
             since=totals.since,
             until=totals.until,
             time_zone=totals.time_zone,
+            monthly_budget_usd=f"{budget:f}",
             price_table=price_table,
             total=TotalView.of(totals.total),
             by_day=[TotalView.of(each) for each in totals.by_day],

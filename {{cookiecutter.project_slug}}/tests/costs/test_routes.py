@@ -19,6 +19,7 @@ async def test_costs_are_reported_by_day_feature_model_and_release(
     assert [each["key"] for each in shown["by_model"]] == ["extractive"]
     assert [each["key"] for each in shown["by_release"]] == ["r" * 64]
     assert len(shown["by_day"]) == 1
+    assert shown["monthly_budget_usd"] == f"{state.costs.policy.monthly_budget_usd:f}"
 
 
 async def test_days_outside_the_question_are_left_out(client: httpx.AsyncClient, state: State, tenant: UUID) -> None:
