@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 from uuid import UUID
 
 import structlog
@@ -8,6 +9,8 @@ from app.core.errors import Contended, DatabaseUnavailable, StorageFull
 from app.core.jobs import Attempt, JobSpec
 from app.ingestion.service import Ingestion
 from app.ingestion.service.parts import JOB, QUEUE
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -20,7 +23,10 @@ def job_specs(room: Ingestion) -> list[JobSpec]:
     """Processing a version. Run twice it changes nothing: only the holder of the latest attempt may publish."""
 
     async def process(attempt: Attempt, *, tenant_id: str, document_id: str, version: int) -> None:
-        await patiently(lambda: room.process(UUID(tenant_id), UUID(document_id), version))
+        about = {"tenant_id": tenant_id, "document_id": document_id, "version": version}
+        with structlog.contextvars.bound_contextvars(**about):
+            outcome = await patiently(lambda: room.process(UUID(tenant_id), UUID(document_id), version))
+            log.info("document_ended", status=outcome.status, reason=outcome.reason.code if outcome.reason else None)
 
     async def dead(*, tenant_id: str, document_id: str, version: int, reason: str) -> None:
         await patiently(lambda: room.give_up(UUID(tenant_id), UUID(document_id), version, reason))
@@ -28,15 +34,14 @@ def job_specs(room: Ingestion) -> list[JobSpec]:
     return [JobSpec(JOB, process, dead, attempts=ATTEMPTS, queue=QUEUE)]
 
 
-async def patiently(step: Callable[[], Awaitable[object]]) -> None:
+async def patiently(step: Callable[[], Awaitable[T]]) -> T:
     """Runs a step again while the disk is full or the database away: that is no fault of the document, which must not
     use up its attempts for it. Errors: those of the step, and the last of these after a quarter of an hour.
     """
     wait, waited = 0.5, 0.0
     while True:
         try:
-            await step()
-            return
+            return await step()
         except (StorageFull, DatabaseUnavailable, Contended) as error:
             if waited >= PATIENCE_SECONDS:
                 raise

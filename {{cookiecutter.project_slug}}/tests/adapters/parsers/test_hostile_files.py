@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -90,6 +91,7 @@ async def test_a_bomb_is_refused_within_its_limits(pool: ParserPool, name: str, 
     assert (await read(pool, "ok_plain.txt")).text.strip() == HONEST
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux caps the memory of a process")
 async def test_a_reader_that_eats_memory_is_stopped_below_256_mb(pool: ParserPool) -> None:
     """19 million short cells fit in the upload limit and not in the memory of a reader."""
     peak = 0
