@@ -60,9 +60,7 @@ async def by_tenant(state: State, source: RankingSet) -> dict[str, float]:
     tenants = [await state.identity.ensure_tenant(f"tenant-{number}") for number in range(SHARE)]
     for tenant_id in tenants:
         last = tenant_id == tenants[-1]
-        await asyncio.to_thread(
-            load, state.urls.owner, index, tenant_id, maker.make(SIZE // SHARE), analyze=last
-        )
+        await asyncio.to_thread(load, state.urls.owner, index, tenant_id, maker.make(SIZE // SHARE), analyze=last)
     return await compare(state, index, source, tenants[SHARE // 2], [])
 
 

@@ -89,9 +89,7 @@ async def test_the_limit_of_a_key_holds_and_says_when_it_opens(state: State, pri
         identity.admit(principal)
 
 
-async def test_over_the_limit_it_is_429_with_the_time_to_come_back(
-    state: State, client: httpx.AsyncClient
-) -> None:
+async def test_over_the_limit_it_is_429_with_the_time_to_come_back(state: State, client: httpx.AsyncClient) -> None:
     limit, state.identity.limit.per_minute = state.identity.limit.per_minute, 2
     try:
         statuses = [(await client.get("/v1/keys")).status_code for _ in range(2)]

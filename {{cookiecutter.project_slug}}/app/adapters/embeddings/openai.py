@@ -47,9 +47,7 @@ class OpenAIEmbedder:
         with span("embed", embedder=self.model, texts=len(texts)):
             starts = range(0, len(texts), BATCH)
             parts = [await self._ask(texts[start : start + BATCH], BATCH_SECONDS) for start in starts]
-        return Embedded(
-            tuple(vector for part in parts for vector in part.vectors), sum(part.tokens for part in parts)
-        )
+        return Embedded(tuple(vector for part in parts for vector in part.vectors), sum(part.tokens for part in parts))
 
     async def close(self) -> None:
         await self.client.aclose()
