@@ -36,6 +36,7 @@ def cranfield(folder: Path) -> RankingSet:
     passages = {
         f"abstract-{number:04}.txt": f"{fields.get('T', '').strip()}\n\n{fields.get('W', '').strip()}"
         for number, fields in enumerate(documents, 1)
+        if fields.get("W", "").strip()
     }
     gains: dict[int, dict[str, float]] = {}
     for line in (folder / "cranfield" / "cranqrel").read_text().splitlines():

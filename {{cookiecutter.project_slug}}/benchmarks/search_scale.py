@@ -9,9 +9,11 @@ import itertools
 import time
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from app.core.clock import Deadline
-from app.retrieval.domain import Vector
+from app.retrieval.domain import SearchParams, Vector
+from app.retrieval.repository.searching import Question, search
 from app.wiring import State
 from benchmarks.bulk import Maker, load
 from benchmarks.datasets import RankingSet, squad2
@@ -20,6 +22,7 @@ from benchmarks.measures import percentile
 
 WARM, ASKED = 200, 400
 EMBEDDED = 400
+COMPARED = 40
 
 
 async def main(data: Path, sizes: list[int], embedders: list[str]) -> None:
@@ -60,7 +63,23 @@ async def measure(state: State, source: RankingSet, size: int) -> dict[str, Any]
             "p95_ms": round(percentile(times, 0.95), 2),
             "load_seconds": round(loaded - started, 1),
             "vector_index_seconds": round(optimised - loaded, 1) if graphs else None,
+            "same_top_ten_as_exact": await agreement(state, source, tenant_id),
         }
+
+
+async def agreement(state: State, source: RankingSet, tenant_id: UUID) -> float:
+    """The share of the ten best that are the same when every chunk and every vector is compared."""
+    index = await state.retrieval.indexes.live()
+    everything = SearchParams(budget=10**6, exact_vectors=10**9)
+    same = asked = 0
+    for text, _ in source.questions[:: len(source.questions) // COMPARED]:
+        vector = (await state.retrieval.questions.vector(index, text, Deadline.after(30, state.clock))).vector
+        found = []
+        for params in (state.retrieval.params, everything):
+            question = Question(tenant_id, index, text, vector, [], 10, params)
+            found.append({passage.chunk_id for passage in (await search(state.database, question)).passages})
+        same, asked = same + len(found[0] & found[1]), asked + len(found[1])
+    return round(same / asked, 3)
 
 
 async def vectors(state: State, source: RankingSet) -> list[Vector]:

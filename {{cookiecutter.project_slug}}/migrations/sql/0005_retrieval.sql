@@ -73,7 +73,7 @@ declare
     graph regclass := to_regclass(format('sx_vectors_%s_%s', p_index, replace(p_tenant::text, '-', '')));
 begin
     if graph is null or not (select indisvalid from pg_index where indexrelid = graph) then return; end if;
-    perform set_config('hnsw.ef_search', '120', true), set_config('hnsw.iterative_scan', 'strict_order', true);
+    perform set_config('hnsw.ef_search', '200', true), set_config('hnsw.iterative_scan', 'strict_order', true);
     -- Written out, because a partial index is only considered for values known when planning.
     return query execute format(
         'select chunk_id, (-(embedding::halfvec(%1$s) <#> $1::halfvec(%1$s)))::real from chunk_vectors '

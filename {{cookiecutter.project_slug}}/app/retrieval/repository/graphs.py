@@ -15,7 +15,7 @@ group by tenant_id having count(*) > %s order by tenant_id
 VALID = "select indisvalid from pg_index where indexrelid = to_regclass(%s)"
 MAKE = """
 create index concurrently {name} on chunk_vectors using hnsw ((embedding::halfvec({dimensions})) halfvec_ip_ops)
-where index_number = {index} and tenant_id = {tenant}
+with (ef_construction = 128) where index_number = {index} and tenant_id = {tenant}
 """
 
 
