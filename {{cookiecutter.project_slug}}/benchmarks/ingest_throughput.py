@@ -5,10 +5,15 @@ Run with `python -m benchmarks.ingest_throughput [--data FOLDER]`; without a fol
 
 import argparse
 import asyncio
+import os
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from app.core.jobs import Worker
 from app.core.logging import configure_logging
@@ -18,40 +23,70 @@ from benchmarks.harness import client_of, service, write
 
 PASSAGES = 1_000
 UPLOAD = 50
-ROUND = 250
+ROUND = 200
 SEED = 20261122
+
+
+@dataclass
+class Spent:
+    """Seconds on the clock, and processor seconds of this process, its parsers and the database."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+    @asynccontextmanager
+    async def measured(self, state: State) -> AsyncIterator[None]:
+        wall, cpu = time.perf_counter(), processor_seconds(state)
+        yield
+        self.wall += time.perf_counter() - wall
+        self.cpu += processor_seconds(state) - cpu
 
 
 async def main(data: Path | None, embedder: str) -> None:
     configure_logging("WARNING", "console")
     texts = passages(data)
+    one, alone, piped = Spent(), Spent(), Spent()
     async with service(embedder=embedder) as state:
         callers = state.settings.worker_concurrency
-        spent = {"one": 0.0, "alone": 0.0, "pipeline": 0.0}
-        # In turns, so that whatever else the machine does falls on all of them.
+        # In turns, so that whatever else the machine does falls on both.
         for start in range(0, len(texts), ROUND):
             part = texts[start : start + ROUND]
-            spent["one"] += await embedder_alone(state, part, callers=1)
-            spent["alone"] += await embedder_alone(state, part, callers)
-            spent["pipeline"] += await pipeline(state, part, start)
-            print({name: round((start + len(part)) / seconds, 1) for name, seconds in spent.items()}, flush=True)
-    # Without the embedder only the pipeline is left: what it costs by itself.
-    async with service(embedder="none") as state:
-        bare = await pipeline(state, texts, 0)
+            await warm(state, part[:2])
+            async with one.measured(state):
+                await embedder_alone(state, part, callers=1)
+            async with alone.measured(state):
+                await embedder_alone(state, part, callers)
+            async with piped.measured(state):
+                await pipeline(state, part, start)
+            done = start + len(part)
+            print(done, *(round(done / each.wall, 1) for each in (one, alone, piped)), flush=True)
     result = {
         "seed": SEED,
         "passages": len(texts),
         "mean_words": round(sum(len(text.split()) for text in texts) / len(texts)),
         "jobs_side_by_side": callers,
         "embedder": embedder,
-        "embedder_alone_one_caller_per_second": round(len(texts) / spent["one"], 1),
-        "embedder_alone_per_second": round(len(texts) / spent["alone"], 1),
-        "pipeline_per_second": round(len(texts) / spent["pipeline"], 1),
-        "pipeline_without_embedder_per_second": round(len(texts) / bare, 1),
-        "ratio": round(spent["alone"] / spent["pipeline"], 3),
-        "ratio_to_one_caller": round(spent["one"] / spent["pipeline"], 3),
+        "load_average": round(os.getloadavg()[0], 1),
+        "embedder_one_caller_per_second": round(len(texts) / one.wall, 1),
+        "embedder_as_many_callers_as_jobs_per_second": round(len(texts) / alone.wall, 1),
+        "pipeline_per_second": round(len(texts) / piped.wall, 1),
+        "ratio_to_one_caller": round(one.wall / piped.wall, 3),
+        "ratio_to_as_many_callers": round(alone.wall / piped.wall, 3),
+        "embedder_cpu_ms_per_passage": round(alone.cpu / len(texts) * 1000, 1),
+        "pipeline_cpu_ms_per_passage": round(piped.cpu / len(texts) * 1000, 1),
     }
     write("ingest_throughput", result)
+
+
+def processor_seconds(state: State) -> float:
+    database = f" {state.database.engine.url.database} "
+    seconds = time.process_time()
+    children = {child.pid for child in psutil.Process().children(recursive=True)}
+    for process in psutil.process_iter(["cmdline", "cpu_times", "pid"]):
+        command = " ".join(process.info["cmdline"] or [])
+        if database in command or (process.pid in children and "parsers.child" in command):
+            seconds += process.info["cpu_times"].user + process.info["cpu_times"].system
+    return seconds
 
 
 def passages(data: Path | None) -> list[str]:
@@ -62,36 +97,35 @@ def passages(data: Path | None) -> list[str]:
     return [" ".join(generator.choices(vocabulary, k=generator.randint(80, 200))) + "." for _ in range(PASSAGES)]
 
 
-async def embedder_alone(state: State, texts: Sequence[str], callers: int) -> float:
-    """Seconds for all of them; each caller has one passage at a time, as documents come."""
+async def warm(state: State, texts: Sequence[str]) -> None:
     (embedder,) = state.retrieval.embedders.values()
-    await embedder.embed_passages(texts[:2])
+    await embedder.embed_passages(texts)
+
+
+async def embedder_alone(state: State, texts: Sequence[str], callers: int) -> None:
+    """Each caller has one passage at a time, as documents come."""
+    (embedder,) = state.retrieval.embedders.values()
     waiting = list(texts)
 
     async def caller() -> None:
         while waiting:
             await embedder.embed_passages([waiting.pop()])
 
-    started = time.perf_counter()
     await asyncio.gather(*[caller() for _ in range(callers)])
-    return time.perf_counter() - started
 
 
-async def pipeline(state: State, texts: Sequence[str], first: int) -> float:
-    """Seconds from the first upload to the last publish; the worker runs meanwhile."""
+async def pipeline(state: State, texts: Sequence[str], first: int) -> None:
+    """From the first upload to the last publish; the worker runs meanwhile."""
     async with client_of(state) as (client, _):
-        started = time.perf_counter()
         worker = asyncio.create_task(Worker(state.database, state.jobs, state.settings.worker_concurrency).run())
         for start in range(0, len(texts), UPLOAD):
             batch = enumerate(texts[start : start + UPLOAD], first + start)
             files = [("files", (f"passage-{number}.txt", text.encode())) for number, text in batch]
             (await client.post("/v1/documents", files=files)).raise_for_status()
-        while await waiting(client):  # noqa: ASYNC110  the work is in another process's queue
+        while await waiting(client):  # noqa: ASYNC110  the work is in the queue of the database
             await asyncio.sleep(0.1)
-        seconds = time.perf_counter() - started
         worker.cancel()
         await asyncio.gather(worker, return_exceptions=True)
-    return seconds
 
 
 async def waiting(client: object) -> bool:
