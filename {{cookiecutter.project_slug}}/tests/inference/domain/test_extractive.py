@@ -56,7 +56,7 @@ def test_coverage_is_the_share_of_the_questions_words_in_one_passage() -> None:
 
 @pytest.mark.parametrize(
     ("words", "dense", "enough"),
-    [(0.3, None, True), (0.1, None, False), (0.1, 0.7, True), (0.05, 0.3, False), (0.4, 0.2, True)],
+    [(0.3, None, True), (0.1, None, False), (0.1, 0.8, True), (0.05, 0.3, False), (0.4, 0.2, True)],
 )
 def test_weak_words_need_a_near_vector(words: float, dense: float | None, enough: bool) -> None:
     assert Grounds(words, dense).enough is enough
