@@ -1,5 +1,6 @@
 """A whole service in this process, over a database of its own, and where results go."""
 
+import asyncio
 import json
 import os
 import platform
@@ -57,8 +58,15 @@ async def client_of(state: State, tenant: str = "bench") -> AsyncIterator[tuple[
 
 
 async def work_off(state: State) -> None:
-    """Runs the worker until the queue is empty."""
-    await Worker(state.database, state.jobs, state.settings.worker_concurrency).run(wait=False)
+    """Runs the worker until the queue is empty, jobs that wait for another try included."""
+    waiting = "select count(*) from procrastinate_jobs where status in ('todo', 'doing')"
+    while True:
+        await Worker(state.database, state.jobs, state.settings.worker_concurrency).run(wait=False)
+        async with state.database.pool.connection() as connection:
+            left = await (await connection.execute(waiting)).fetchone()
+        if not left or not left[0]:
+            return
+        await asyncio.sleep(1)
 
 
 def write(name: str, result: dict[str, Any]) -> None:

@@ -143,7 +143,8 @@ begin
         from weighed w
     )
     select array_agg(key) filter (
-               where df > 0 and (covered - df < p_limit or covered <= p_budget * greatest(1, total / greatest(allowed, 1)))
+               where df > 0 and (total <= p_exact_chunks or covered - df < p_limit
+                                 or covered <= p_budget * greatest(1, total / greatest(allowed, 1)))
            ),
            array_agg(key) filter (where df > 0),
            ('{' || string_agg(key || ':' || weight::real, ',' order by key) filter (where df > 0)
