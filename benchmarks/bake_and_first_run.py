@@ -35,12 +35,14 @@ PARTS = {
 
 def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="first-run-"))
+    load = os.getloadavg()[0]
     try:
         project, bakes = bake(folder)
         install_seconds = timed(["make", "env"], project)
         result = {
             "measured_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
+            "load_average_before": round(load, 2),
             "bake_seconds_without_network": bakes,
             "environment_seconds_warm_cache": round(install_seconds, 1),
             "start": starts(project),
