@@ -168,7 +168,7 @@ begin
                 where keys && wanted and tenant_id = tenant and index_number = p_index
                   and appeared <= p_version and (gone is null or gone > p_version)
                   and (access_groups is null or access_groups && p_groups)
-                limit 25 * p_budget
+                limit greatest(25 * p_budget, p_exact_chunks)
             ) t
             order by s desc, id limit side
         ) c where c.s > 0;

@@ -51,7 +51,8 @@ async def find(corpus, query: str, params: SearchParams, groups: list[str], dens
 async def test_a_filter_loses_none_of_the_best_and_shows_nothing_foreign(corpus, query, groups, dense):
     wanted = await find(corpus, query, ALWAYS_EXACT, groups, dense)
     assert wanted.passages
-    for params in (SearchParams(), SearchParams(budget=5), SearchParams(exact_chunks=10), SearchParams(exact_vectors=0)):
+    ways = ({}, {"budget": 5}, {"exact_chunks": 10}, {"exact_vectors": 0})
+    for params in (SearchParams(**way) for way in ways):
         found = await find(corpus, query, params, groups, dense)
         assert found == wanted
         shown = {"few" if int(passage.uri) % 100 == 0 else "many" for passage in found.passages}
