@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import log
 from typing import Protocol
 
-from app.inference.domain.text import STOP_WORDS, Span, fold, sentences, stem
+from app.inference.domain.text import STOP_WORDS, Span, fold, held, sentences, stem, terms
 
 # Weights of a linear ranker, fitted on one half of the articles of a public question set, rounded, and
 # checked on the other half (benchmarks/extractive_quality.py). Rounding costs nothing measurable; more
@@ -99,11 +99,10 @@ def pick(question: str, passages: Sequence[Readable], limit: int = 3) -> tuple[Q
 
 def coverage(question: str, passages: Iterable[Readable]) -> float:
     """The largest part of the question's words that one passage holds, 0..1."""
-    asked = {stem(w) for w in fold(question) if w not in STOP_WORDS}
+    asked = frozenset(terms(question))
     if not asked:
         return 0.0
-    held = (set[str]().union(*(s.stem_set for s in read(p.text))) for p in passages)
-    return max((len(asked & words) / len(asked) for words in held), default=0.0)
+    return max((len(held(p.text, asked)) / len(asked) for p in passages), default=0.0)
 
 
 @lru_cache(maxsize=1024)
@@ -140,11 +139,11 @@ def _expected(question: str) -> tuple[re.Pattern[str] | None, float]:
 
 def _rank(asked: _Asked, passage: tuple[ReadSentence, ...]) -> Iterable[tuple[ReadSentence, float]]:
     total = sum(asked.weights.values()) or 1.0
-    held = [s.stem_set & asked.weights.keys() for s in passage]
+    own = [s.stem_set & asked.weights.keys() for s in passage]
     for n, sentence in enumerate(passage):
-        around = frozenset[str]().union(*held[max(0, n - 1) : n], *held[n + 1 : n + 2]) - held[n]
-        if held[n] or around:
-            yield sentence, _score(asked, sentence, held[n], around, total)
+        around = frozenset[str]().union(*own[max(0, n - 1) : n], *own[n + 1 : n + 2]) - own[n]
+        if own[n] or around:
+            yield sentence, _score(asked, sentence, own[n], around, total)
 
 
 def _score(asked: _Asked, sentence: ReadSentence, held: frozenset[str], around: frozenset[str], total: float) -> float:

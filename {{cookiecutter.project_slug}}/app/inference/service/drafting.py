@@ -8,7 +8,7 @@ from app.inference.domain.answers import EXTRACTIVE, SENTENCES, Citation, Draft,
 from app.inference.domain.chat import Ending
 from app.inference.domain.extractive import coverage, pick
 from app.inference.domain.grounding import Grounding, ground
-from app.inference.domain.grounds import Grounds
+from app.inference.domain.grounds import enough
 from app.inference.domain.markers import Markers, Verdict, markers_in
 from app.retrieval.domain import Evidence
 from app.safety.domain.text import Finding, normalise
@@ -24,9 +24,8 @@ def why_not(question: str, evidence: Evidence) -> Reason | None:
     if not evidence.passages:
         return "evidence_timeout" if evidence.degraded == LATE else "no_evidence"
     words = evidence.top_bm25 / evidence.possible_bm25 if evidence.possible_bm25 else 0.0
-    known = evidence.possible_bm25 > 0 or evidence.top_dense is not None
-    grounds = Grounds(words, evidence.top_dense, None if known else coverage(question, evidence.passages))
-    return None if grounds.enough else "off_topic"
+    carries = enough(words, evidence.top_dense, lambda: coverage(question, evidence.passages))
+    return None if carries else "off_topic"
 
 
 def refuse(reason: Reason, model: str = EXTRACTIVE, usage: Usage = NOTHING, estimated: bool = False) -> Draft:

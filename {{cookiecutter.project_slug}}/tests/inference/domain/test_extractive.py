@@ -4,7 +4,7 @@ import pytest
 
 from app.inference.domain.extractive import coverage, pick
 from app.inference.domain.grounding import ground
-from app.inference.domain.grounds import Grounds
+from app.inference.domain.grounds import enough
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,20 @@ def test_coverage_is_the_share_of_the_questions_words_in_one_passage() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "dense", "enough"),
-    [(0.3, None, True), (0.1, None, False), (0.1, 0.8, True), (0.05, 0.3, False), (0.4, 0.2, True)],
+    ("words", "dense", "coverage", "carries"),
+    [
+        (0.3, None, 0.0, True),
+        (0.1, None, 0.5, False),
+        (0.1, None, 0.7, True),
+        (0.1, 0.8, 0.0, True),
+        (0.05, 0.3, 0.0, False),
+        (0.4, 0.2, 0.0, True),
+    ],
 )
-def test_weak_words_need_a_near_vector(words: float, dense: float | None, enough: bool) -> None:
-    assert Grounds(words, dense).enough is enough
+def test_weak_words_need_a_near_vector_or_all_in_one_place(
+    words: float, dense: float | None, coverage: float, carries: bool
+) -> None:
+    assert enough(words, dense, lambda: coverage) is carries
 
 
 def test_a_sentence_leans_on_the_passage_it_names_only_if_that_holds_its_words() -> None:
