@@ -38,7 +38,7 @@ DOCUMENTS = 200
 WORKER_KILLS = 50
 SERVER_KILLS = 5
 EVERY_TENTH_IS_BAD = 10
-LONGEST_LIFE = 4.0
+LONGEST_LIFE = 3.0
 PATIENCE = 300.0
 LOG = "worker.log"
 
@@ -81,8 +81,8 @@ def documents(generator: random.Random) -> list[Upload]:
     words = ["".join(generator.choices("abcdefghijklmnoprstuvw", k=generator.randint(2, 9))) for _ in range(5_000)]
     uploads = []
     for number in range(DOCUMENTS):
-        sections = range(generator.randint(2, 5))
-        parts = [f"## Section {section}\n\n{' '.join(generator.choices(words, k=200))}.\n" for section in sections]
+        sections = range(generator.randint(1, 3))
+        parts = [f"## Section {section}\n\n{' '.join(generator.choices(words, k=150))}.\n" for section in sections]
         data = "\n".join([f"# Document {number}\n", *parts]).encode()
         name = f"document-{number:03}.md"
         uploads.append(Upload(name, data + b"\xff" if number % EVERY_TENTH_IS_BAD == 0 else data, name))

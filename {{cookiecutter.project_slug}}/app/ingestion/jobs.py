@@ -14,7 +14,10 @@ T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
-ATTEMPTS = 6
+TRIES = 6
+"""Failures of a version before a person has to look at it."""
+# A worker that dies is seldom the document's fault: parsing, the part that could kill, is done in another process.
+DEATHS = 24
 PATIENCE_SECONDS = 900.0
 _LONGEST_WAIT = 15.0
 
@@ -25,13 +28,20 @@ def job_specs(room: Ingestion) -> list[JobSpec]:
     async def process(attempt: Attempt, *, tenant_id: str, document_id: str, version: int) -> None:
         about = {"tenant_id": tenant_id, "document_id": document_id, "version": version}
         with structlog.contextvars.bound_contextvars(**about):
-            outcome = await patiently(lambda: room.process(UUID(tenant_id), UUID(document_id), version))
+            try:
+                outcome = await patiently(lambda: room.process(UUID(tenant_id), UUID(document_id), version))
+            except Exception as error:
+                if attempt.number < TRIES or attempt.last:
+                    raise
+                await dead(tenant_id=tenant_id, document_id=document_id, version=version, reason=type(error).__name__)
+                log.warning("document_given_up", attempt=attempt.number, error=type(error).__name__)
+                return
             log.info("document_ended", status=outcome.status, reason=outcome.reason.code if outcome.reason else None)
 
     async def dead(*, tenant_id: str, document_id: str, version: int, reason: str) -> None:
         await patiently(lambda: room.give_up(UUID(tenant_id), UUID(document_id), version, reason))
 
-    return [JobSpec(JOB, process, dead, attempts=ATTEMPTS, queue=QUEUE)]
+    return [JobSpec(JOB, process, dead, attempts=DEATHS, queue=QUEUE)]
 
 
 async def patiently(step: Callable[[], Awaitable[T]]) -> T:

@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from app.core.embedded import Urls
 from app.core.jobs import Worker
+from app.ingestion import jobs
 from app.ingestion.jobs import job_specs
 from app.ingestion.service import Ingestion
 from app.wiring import State
@@ -175,7 +176,9 @@ async def test_a_worker_that_wakes_up_too_late_changes_nothing(state, tenant, se
     assert await state.retrieval.corpus_version(tenant) == before
 
 
-async def test_a_poison_document_is_dead_lettered_and_the_queue_moves_on(state, send, client, work) -> None:
+async def test_a_poison_document_is_dead_lettered_and_the_queue_moves_on(
+    state, send, client, work, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Poisoned(Fused):
         def __getattr__(self, name: str) -> Any:
             async def call(*args: Any, **kwargs: Any) -> Any:
@@ -187,7 +190,8 @@ async def test_a_poison_document_is_dead_lettered_and_the_queue_moves_on(state, 
 
     room = state.ingestion
     broken = Ingestion(replace(room.parts, retrieval=Poisoned(room.parts.retrieval, Fuse(0))))
-    specs = [replace(spec, attempts=2) for spec in job_specs(broken)]
+    monkeypatch.setattr(jobs, "TRIES", 2)
+    specs = job_specs(broken)
     poison, good = await send(("poison.txt", b"The lamp is broken."), ("good.txt", b"The lamp is whole."))
     worker = asyncio.create_task(Worker(state.database, specs, 1).run())
     document = {"status": "received"}
