@@ -125,6 +125,17 @@ class Database:
             async with self.pool.connection() as connection:
                 await connection.execute(statement, (str(tenant_id), *parameters), prepare=True)
 
+    async def fetch(self, tenant_id: UUID, statement: str | bytes, parameters: Sequence[Any]) -> list[Any]:
+        """The rows of one statement that is a transaction of its own: half the cost of a pipeline.
+
+        statement: begins at a row that sets the tenant, as in AS_TENANT, and reaches every table of a tenant laterally
+        from that row, so that none is read before.
+        """
+        with database_problems():
+            async with self.pool.connection() as connection:
+                cursor = await connection.execute(statement, (str(tenant_id), *parameters), prepare=True, binary=True)
+                return await cursor.fetchall()
+
     async def ping(self) -> None:
         """Errors: DatabaseUnavailable."""
         with database_problems():

@@ -10,13 +10,15 @@ from app.retrieval.domain import IndexRow, Passage, SearchParams, Vector
 
 # The version is looked up in the same statement, so that a search is one round trip and one snapshot. What is served is
 # read under row-level security and checked against the document's own row, whatever the search found. The limits keep
-# the planner to one look-up a passage: without statistics it would read all of a tenant's documents.
+# the planner to one look-up a passage: without statistics it would read all of a tenant's documents. Everything
+# hangs laterally on the row that sets the tenant, so that nothing is read before.
 SEARCH = b"""
 select corpus.version, f.top_bm25, f.top_dense, f.id, f.document_id, f.title, f.source, f.uri, f.headings, f.text,
        f.start_at, f.end_at, f.score, f.bm25, f.dense, f.document_version,
        f.flags, f.possible_bm25
-from (
-    select coalesce(%s::int, (select version from corpora where tenant_id = %s), 0) as version
+from (select set_config('app.tenant_id', %s, true)::uuid as id offset 0) tenant
+cross join lateral (
+    select coalesce(%s::int, (select version from corpora where tenant_id = tenant.id), 0) as version offset 0
 ) corpus
 left join lateral (
     select r.*, c.*, d.title, d.source, d.uri, d.flags
@@ -59,33 +61,30 @@ class Found:
 
 async def run(connection: AsyncConnection[Any], question: Question) -> AsyncCursor[Any]:
     """Sends the search; its cursor can be read once the pipeline was flushed."""
-    groups, params = list(question.groups), question.params
-    return await connection.execute(
-        SEARCH,
-        (
-            question.corpus_version,
-            question.tenant_id,
-            question.index.number,
-            question.index.fingerprint.text_search,
-            question.text,
-            question.vector,
-            groups,
-            question.limit,
-            params.dense_weight,
-            params.budget,
-            params.exact_chunks,
-            params.exact_vectors,
-            groups,
-        ),
-        prepare=True,
-        binary=True,
-    )
+    values = (str(question.tenant_id), *_values(question))
+    return await connection.execute(SEARCH, values, prepare=True, binary=True)
 
 
 async def search(database: Database, question: Question) -> Found:
-    async with database.pipeline(question.tenant_id) as connection:
-        cursor = await run(connection, question)
-    return found(await cursor.fetchall())
+    return found(await database.fetch(question.tenant_id, SEARCH, _values(question)))
+
+
+def _values(question: Question) -> tuple[Any, ...]:
+    groups, params = list(question.groups), question.params
+    return (
+        question.corpus_version,
+        question.index.number,
+        question.index.fingerprint.text_search,
+        question.text,
+        question.vector,
+        groups,
+        question.limit,
+        params.dense_weight,
+        params.budget,
+        params.exact_chunks,
+        params.exact_vectors,
+        groups,
+    )
 
 
 def _passage(*columns: Any) -> Passage:

@@ -97,6 +97,8 @@ class Retrieval:
         return [self.costs.row(caller.tenant_id, "embedding_query", usage.model, spent, key_id=caller.key_id)]
 
     async def _find(self, question: searching.Question, rows: Sequence[LedgerRow]) -> searching.Found:
+        if not rows:
+            return await searching.search(self.database, question)
         async with self.database.pipeline(question.tenant_id) as connection:
             cursor = await searching.run(connection, question)
             for row in rows:
