@@ -15,8 +15,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -38,9 +36,9 @@ DOCUMENTS = 200
 WORKER_KILLS = 50
 SERVER_KILLS = 5
 EVERY_TENTH_IS_BAD = 10
-LONGEST_LIFE = 3.0
+WORKERS = 3
+LONGEST_CALM = 2.5
 PATIENCE = 300.0
-LOG = "worker.log"
 
 CHUNKS = """
     select d.uri, c.ordinal, c.start_at, c.end_at, c.headings, c.text from chunks c
@@ -97,56 +95,69 @@ async def send(state: State, tenant: str, uploads: list[Upload]) -> UUID:
     return tenant_id
 
 
-async def storm(
-    state: State, tenant: UUID, server: EmbeddedPostgres, folder: Path, generator: random.Random
-) -> dict[str, Any]:
-    """Kills until all kills are done, then lets one worker finish."""
-    server_kills = set(generator.sample(range(WORKER_KILLS), SERVER_KILLS))
-    busy, left_at = 0, []
-    for number in range(WORKER_KILLS):
-        with worker(folder) as process:
-            await started(process, folder)
-            await asyncio.sleep(generator.uniform(0.0, LONGEST_LIFE))
-            if number in server_kills:
-                kill_server(server)
-                await asyncio.sleep(generator.uniform(0.0, LONGEST_LIFE))
-            process.kill()
-        left = await unfinished(state, tenant)
-        busy += left > 0
-        left_at.append(left)
-        print(f"kill {number + 1}: {left} documents left", flush=True)
-    last_kill = time.monotonic()
-    with worker(folder):
-        while await unfinished(state, tenant) and time.monotonic() - last_kill < PATIENCE:  # noqa: ASYNC110
-            await asyncio.sleep(0.5)
-    return {
-        "worker_kills": WORKER_KILLS,
-        "worker_kills_with_work_left": busy,
-        "server_kills": SERVER_KILLS,
-        "seconds_to_finish_after_the_last_kill": round(time.monotonic() - last_kill, 1),
-    }
+class Crew:
+    """Workers that are replaced when they are killed, so that some are at work at every moment."""
 
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.workers: dict[Path, subprocess.Popen[bytes]] = {}
+        self.hired = 0
 
-@contextmanager
-def worker(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    environment = {"APP_DATA_DIR": str(folder), "APP_ROOT": str(ROOT), "APP_LOG_LEVEL": "INFO"}
-    with (folder / LOG).open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "app", "worker"], cwd=ROOT, env=os.environ | environment, stderr=log, stdout=log
-        )
-    try:
-        yield process
-    finally:
+    def hire(self) -> None:
+        self.hired += 1
+        log = self.folder / f"worker-{self.hired}.log"
+        environment = {"APP_DATA_DIR": str(self.folder), "APP_ROOT": str(ROOT), "APP_LOG_LEVEL": "INFO"}
+        with log.open("wb") as out:
+            command = [sys.executable, "-m", "app", "worker"]
+            self.workers[log] = subprocess.Popen(
+                command, cwd=ROOT, env=os.environ | environment, stderr=out, stdout=out
+            )
+
+    async def at_work(self) -> list[Path]:
+        """Those that take jobs by now, once there is one."""
+        while True:
+            found = [log for log in self.workers if b"worker_started" in log.read_bytes()]
+            if found:
+                return found
+            await asyncio.sleep(0.05)
+
+    def kill(self, log: Path) -> None:
+        process = self.workers.pop(log)
         process.kill()
         process.wait()
 
 
-async def started(process: subprocess.Popen[bytes], folder: Path) -> None:
-    """Waits until the worker takes jobs."""
-    while b"worker_started" not in (folder / LOG).read_bytes():
-        if process.poll() is not None:
-            sys.exit(f"The worker did not start: {(folder / LOG).read_text()[-2000:]}")
-        await asyncio.sleep(0.01)
+async def storm(
+    state: State, tenant: UUID, server: EmbeddedPostgres, folder: Path, generator: random.Random
+) -> dict[str, Any]:
+    """Kills until all kills are done, then lets the last crew finish."""
+    server_kills = set(generator.sample(range(WORKER_KILLS), SERVER_KILLS))
+    crew = Crew(folder)
+    left_at = []
+    for _ in range(WORKERS):
+        crew.hire()
+    try:
+        for number in range(WORKER_KILLS):
+            at_work = await crew.at_work()
+            await asyncio.sleep(generator.uniform(0.0, LONGEST_CALM))
+            if number in server_kills:
+                kill_server(server)
+            crew.kill(generator.choice(at_work))
+            crew.hire()
+            left_at.append(await unfinished(state, tenant))
+            print(f"kill {number + 1}: {left_at[-1]} documents left", flush=True)
+        last_kill = time.monotonic()
+        while await unfinished(state, tenant) and time.monotonic() - last_kill < PATIENCE:  # noqa: ASYNC110
+            await asyncio.sleep(0.5)
+    finally:
+        for log in list(crew.workers):
+            crew.kill(log)
+    return {
+        "worker_kills": WORKER_KILLS,
+        "worker_kills_with_work_left": sum(left > 0 for left in left_at),
+        "server_kills": SERVER_KILLS,
+        "seconds_to_finish_after_the_last_kill": round(time.monotonic() - last_kill, 1),
+    }
 
 
 def kill_server(server: EmbeddedPostgres) -> None:
