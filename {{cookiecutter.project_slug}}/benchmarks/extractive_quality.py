@@ -75,8 +75,7 @@ async def main(data: Path) -> None:
                 name: await measure(state, name, passages, asked if name == OWN else asked[::OFF_TOPIC])
                 for name, passages in corpora.items()
             }
-            print(label, json.dumps(result[label], indent=2), flush=True)
-    write("extractive_quality", result)
+        write("extractive_quality", result)
 
 
 async def measure(state: State, corpus: str, passages: Mapping[str, str], asked: Sequence[Asked]) -> dict[str, Any]:
