@@ -91,9 +91,7 @@ async def _fill(state: State, tenant: UUID, chunks: int) -> list[str]:
             questions.append(" ".join(chance.sample(chance.choice(sentences).rstrip(".").split(), 6)) + "?")
             headings.append(Heading(2, f"Section {part}", len(text)))
             text += f"Section {part}\n\n{' '.join(sentences)}\n\n"
-        request = PublishRequest(
-            uuid4(), tenant, 1, f"Document {number}", "bench", f"{number}.md", text, headings
-        )
+        request = PublishRequest(uuid4(), tenant, 1, f"Document {number}", "bench", f"{number}.md", text, headings)
         prepared = await state.retrieval.prepare(request)
         async with state.database.transaction(tenant) as connection:
             await state.retrieval.publish(connection, prepared)
