@@ -18,6 +18,8 @@ def main() -> None:
     os.dup2(2, 1)
     memory = int(sys.argv[1])
     limits = _Limits(memory)
+    replies.write(REPLY.pack(0))
+    replies.flush()
     while header := requests.read(REQUEST.size):
         length, size = REQUEST.unpack(header)
         request = json.loads(requests.read(length))

@@ -21,6 +21,7 @@ _START = f"import sys; sys.path.insert(0, {_ROOT!r}); from app.adapters.parsers.
 _KEPT = ("PATH", "SYSTEMROOT", "LANG", "LC_ALL", "TMPDIR", "TEMP", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _FREE_BYTES = 500_000
 _LARGEST_REPLY = 512_000_000
+_START_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,23 @@ class _Child:
                 stderr=DEVNULL,
                 env={key: os.environ[key] for key in _KEPT if key in os.environ},
             )
+            await self._greeted(self.process)
         return self.process
+
+    async def _greeted(self, process: Process) -> None:
+        """Waits until the child can read. A file's time begins then: on a busy machine a start takes seconds."""
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                if process.stdout is None or REPLY.unpack(await process.stdout.readexactly(REPLY.size)) != (0,):
+                    raise EOFError
+        except TimeoutError as error:
+            await self.stop("timeout")
+            raise EOFError from error
+        except (EOFError, OSError):
+            raise
+        except BaseException:
+            await self.stop("cancelled")
+            raise
 
     async def _died(self) -> Unparsable:
         process = self.process
