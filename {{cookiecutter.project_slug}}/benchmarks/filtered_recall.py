@@ -111,10 +111,15 @@ def exact(
         scores = {key: score for key, score in words.items() if score > 0}
     else:
         near = {key: score for key, _, score in rows}
-        sides = [sorted(side, key=lambda key: -side[key])[:SIDE] for side in (words, near)]
+        # A chunk with none of the words was not found by words.
+        sides = [sorted(side, key=lambda key: -side[key])[:SIDE] for side in (_positive(words), near)]
         both = set(sides[0]) | set(sides[1])
         scores = {key: 0.5 * _spread(words, both, key) + 0.5 * _spread(near, both, key) for key in both}
     return set(words), scores
+
+
+def _positive(scores: dict[UUID, float]) -> dict[UUID, float]:
+    return {key: score for key, score in scores.items() if score > 0}
 
 
 def _spread(scores: dict[UUID, float], among: set[UUID], key: UUID) -> float:
