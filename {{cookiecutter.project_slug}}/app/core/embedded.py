@@ -55,10 +55,10 @@ class EmbeddedPostgres:
 
     def running(self) -> bool:
         """Whether the server that the data folder names is alive, whichever process started it."""
-        info = self._library_module.PostmasterInfo.read_from_pgdata(self.folder)
         try:
+            info = self._library_module.PostmasterInfo.read_from_pgdata(self.folder)
             return bool(info and info.process and info.process.is_running() and info.process.status() != "zombie")
-        except Exception:  # the process may vanish between one look and the next
+        except Exception:  # process and lock file may vanish, or be half written, at any moment
             return False
 
     def restart(self) -> None:

@@ -63,7 +63,9 @@ async def test_the_approximate_index_finds_what_an_exact_search_finds(state, cor
     _, (tenant, index), words = corpus
     name = f"sx_vectors_{index.number}_{tenant.hex}"
     async with graphs.owner(state.urls.owner) as connection:
-        assert (await graphs.large_tenants(connection, index.number, 100)) == [(tenant, DOCUMENTS)]
+        large = await graphs.large_tenants(connection, index.number, 100)
+        assert (tenant, DOCUMENTS) in large
+        assert all(chunks > 100 for _, chunks in large)
         assert await graphs.make_graph(connection, index.number, words.dimensions, tenant)
         assert not await graphs.make_graph(connection, index.number, words.dimensions, tenant), "it is there"
         overlap = 0
