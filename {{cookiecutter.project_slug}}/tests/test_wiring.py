@@ -1,11 +1,17 @@
+import asyncio
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from app.core.database import notify
+from app.core.embedded import Urls
 from app.core.errors import StartRefused
+from app.main import create_app
+from app.releases.domain import INDEX_SWITCHED
 from app.settings import Settings
-from app.wiring import check
+from app.wiring import State, build, check
 from tests.conftest import ROOT
 
 ELSEWHERE = {"model": "gpt-4o-mini", "base_url": "https://api.openai.com/v1", "api_key": "none"}
@@ -43,6 +49,39 @@ def test_confidential_text_leaves_for_no_host_that_nobody_agreed_to(root: Path) 
         check(settings(root, model_chain=[ELSEWHERE]))
     with pytest.raises(StartRefused, match=r"api\.openai\.com"):
         check(settings(root, embedder_next="openai"))
+
+
+async def test_a_process_that_would_send_confidential_text_away_does_not_start(root: Path) -> None:
+    make_confidential(root)
+    nowhere = Urls("postgresql://nobody@127.0.0.1:1/none", "postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(StartRefused, match="confidential"):
+        async with build(settings(root, model_chain=[ELSEWHERE]), nowhere):
+            pass
+
+
+class Follower:
+    """Stands for a room that follows the live index, and says when it was told."""
+
+    def __init__(self) -> None:
+        self.told: asyncio.Queue[str] = asyncio.Queue()
+
+    async def follow(self, payload: str = "") -> None:
+        if payload:
+            await self.told.put(payload)
+
+
+async def test_a_serving_process_hears_that_the_live_index_was_switched(state: State) -> None:
+    followers = Follower(), Follower()
+    watched = replace(state, retrieval=followers[0], releases=followers[1])
+    app = create_app(watched)
+    async with app.router.lifespan_context(app):
+        for _ in range(50):  # until it listens
+            async with state.database.transaction(None) as connection:
+                await notify(connection, INDEX_SWITCHED, "7")
+            if not followers[1].told.empty():
+                break
+            await asyncio.sleep(0.1)
+        assert [await asyncio.wait_for(one.told.get(), 1) for one in followers] == ["7", "7"]
 
 
 def test_confidential_text_may_go_to_an_agreed_host_and_to_this_machine(root: Path) -> None:

@@ -101,6 +101,18 @@ async def test_the_job_of_a_dead_worker_is_taken_over(database: Database, trace_
     assert seen == [Attempt(2, last=False)]
 
 
+async def test_a_running_worker_looks_for_the_jobs_of_dead_ones_by_itself(database: Database) -> None:
+    taken = asyncio.Event()
+
+    async def run(attempt: Attempt) -> None:
+        taken.set()
+
+    worker, name = worker_of(database, run)
+    await _leave_behind(database, name, "silent", attempts=0)
+    async with background(worker.run()):
+        await asyncio.wait_for(taken.wait(), 10)
+
+
 async def test_a_job_that_kills_every_worker_is_buried(database: Database) -> None:
     buried: list[str] = []
 
