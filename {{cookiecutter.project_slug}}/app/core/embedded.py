@@ -5,7 +5,9 @@ import hashlib
 import importlib
 import logging
 import os
+import subprocess
 import tempfile
+import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,8 @@ from app.core.errors import StartRefused
 from app.core.rls import SERVICE_ROLE
 
 log = structlog.get_logger(__name__)
+
+START_TRIES = 4
 
 
 @dataclass(frozen=True)
@@ -121,13 +125,27 @@ def start_embedded(folder: Path) -> EmbeddedPostgres:
     data = _data_folder(folder.resolve())
     data.parent.mkdir(parents=True, exist_ok=True)
     try:
-        handle = _library().get_server(data, cleanup_mode="stop")
+        handle = _library().get_server(data, cleanup_mode="stop", start=False)
+        _start(handle)
     except Exception as error:
         raise StartRefused(
             f"The embedded PostgreSQL did not start in {data} ({type(error).__name__}: {error}); "
             f"see {data / 'log'}, or name another server with DATABASE_URL."
         ) from error
     return EmbeddedPostgres(handle, data)
+
+
+def _start(handle: Any) -> None:
+    """Tries for some seconds: a server that was stopped a moment ago may still be letting go of its memory."""
+    for attempt in range(START_TRIES):
+        try:
+            handle.start()
+        except subprocess.SubprocessError:
+            if attempt == START_TRIES - 1:
+                raise
+            time.sleep(1 + attempt)
+        else:
+            return
 
 
 def _library() -> ModuleType:
