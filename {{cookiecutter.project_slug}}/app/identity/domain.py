@@ -71,10 +71,6 @@ class Principal:
     roles: frozenset[str]
     groups: frozenset[str] = field(default_factory=frozenset)
 
-    @property
-    def permissions(self) -> frozenset[str]:
-        return frozenset().union(*(PERMISSIONS.get(role, frozenset()) for role in self.roles))
-
     def may(self, permission: str) -> bool:
         return any(permission in PERMISSIONS.get(role, ()) for role in self.roles)
 

@@ -1,4 +1,4 @@
-from app.identity.service.caller import connection_for, require
+from app.identity.service.caller import require
 from app.identity.service.keys import Identity
 
-__all__ = ["Identity", "connection_for", "require"]
+__all__ = ["Identity", "require"]

@@ -1,13 +1,10 @@
-"""What other rooms' routes ask for: the caller, and a transaction of the caller's tenant."""
+"""What other rooms' routes ask for: the caller."""
 
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Any
 
 import structlog
 from fastapi import Depends, Request
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.database import Database
 from app.identity.domain import KeyMissing, Principal
 from app.identity.service.keys import Identity
 
@@ -25,19 +22,6 @@ def require(permission: str) -> Any:
 
     caller.permission = permission  # type: ignore[attr-defined]
     return Depends(caller)
-
-
-def connection_for(permission: str) -> Any:
-    """A dependency: a transaction of the caller's tenant, committed before the response leaves."""
-
-    async def open_transaction(
-        request: Request, caller: Annotated[Principal, require(permission)]
-    ) -> AsyncIterator[AsyncConnection]:
-        database: Database = request.app.state.provided[Database]
-        async with database.transaction(caller.tenant_id) as connection:
-            yield connection
-
-    return Depends(open_transaction, scope="function")
 
 
 def _key_in(request: Request) -> str:
