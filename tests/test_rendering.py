@@ -16,6 +16,7 @@ RENDERED = {
     "policies/cost.yaml",
     "policies/data.yaml",
     "policies/ownership.yaml",
+    "policies/quality.yaml",
     "policies/security.yaml",
     "policies/slo.yaml",
 }

@@ -25,6 +25,7 @@ from app.core.slo import SloPolicy
 from app.core.telemetry import configure_tracing, shutdown_tracing
 from app.costs.domain import CostPolicy, PricedModel
 from app.costs.service import Costs, make_price_table
+from app.evaluation.domain.policy import QualityPolicy
 from app.identity.domain import RateLimit
 from app.identity.service import Identity
 from app.inference.domain.answers import EXTRACTIVE
@@ -46,6 +47,7 @@ POLICIES: dict[str, type[PolicyModel]] = {
     "cost": CostPolicy,
     "security": SecurityPolicy,
     "data": DataPolicy,
+    "quality": QualityPolicy,
 }
 
 

@@ -46,6 +46,13 @@ def test_no_room_knows_vendors(graph: grimp.ImportGraph, contracts: dict[str, di
     assert {name.removeprefix("app.") for name in contracts["vendors"]["source_modules"]} == below
 
 
+def test_no_room_but_evaluation_reckons_with_numpy(
+    graph: grimp.ImportGraph, contracts: dict[str, dict[str, Any]]
+) -> None:
+    below = {child.split(".")[1] for child in graph.find_children("app")} - {"adapters", "__main__", "evaluation"}
+    assert {name.removeprefix("app.") for name in contracts["numbers"]["source_modules"]} == below
+
+
 def test_the_laws_of_layers_leave_nothing_out(contracts: dict[str, dict[str, Any]]) -> None:
     layered = [contract for contract in contracts.values() if contract["type"] == "layers"]
     assert len(layered) == 2
