@@ -11,6 +11,7 @@ from app.adapters.chat.events import EventReader, EventTooLong
 from app.adapters.chat.transport import CONNECT_SECONDS, Reuse
 from app.adapters.chat.wire import body_of, parse_chunk, parse_completion, parse_failure, parse_object
 from app.core.clock import Clock, Deadline
+from app.core.telemetry import traceparent
 from app.costs.domain import Usage
 from app.inference.domain.chat import ChatRequest, Completion, Ending, Finish, estimate
 from app.inference.domain.failures import (
@@ -154,6 +155,8 @@ class OpenAIChat:
     async def _send_once(self, body: bytes) -> httpx.Response:
         endpoint = self.endpoint
         headers = [*endpoint.fields, (b"content-length", str(len(body)).encode())]
+        if trace := traceparent():
+            headers.append((b"traceparent", trace.encode()))
         request = httpx.Request("POST", endpoint.address, headers=headers, content=body, extensions=_CONNECT)
         response = await self.transport.handle_async_request(request)
         response.request = request

@@ -12,7 +12,7 @@ import orjson
 from app.adapters.chat.transport import Reuse, make_client
 from app.core.clock import Deadline
 from app.core.errors import OutOfTime
-from app.core.telemetry import span
+from app.core.telemetry import span, traceparent
 from app.retrieval.domain import EmbeddingFailed, Vector
 from app.retrieval.ports import Embedded
 
@@ -71,6 +71,8 @@ class OpenAIEmbedder:
 
     async def _post(self, body: bytes) -> httpx.Response:
         headers = {"content-type": "application/json"} | self.headers
+        if trace := traceparent():
+            headers["traceparent"] = trace
         with Reuse() as reused:
             try:
                 return await self.client.post(self.url, content=body, headers=headers)

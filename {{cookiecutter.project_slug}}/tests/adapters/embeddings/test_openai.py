@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ class Provider:
     def __init__(self) -> None:
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
+        self.traces: list[str | None] = []
         self.change: Callable[[dict[str, Any]], Any] = lambda reply: reply
         self.status = 200
         self.drop_reused = False
@@ -35,6 +37,7 @@ class Provider:
         body = await request.json()
         self.asked.append(body)
         self.keys.append(request.headers.get("authorization"))
+        self.traces.append(request.headers.get("traceparent"))
         vectors = [[float(len(text))] + [1.0] * (SIZE - 1) for text in body["input"]]
         # Out of order on purpose: the index says which text a vector is of.
         data = [{"index": i, "embedding": vector} for i, vector in enumerate(vectors)][::-1]
@@ -42,21 +45,27 @@ class Provider:
         text = reply if isinstance(reply, str) else json.dumps(reply)
         return web.Response(text=text, status=self.status, content_type="application/json")
 
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[str]:
+        """The base URL, while it answers."""
+        app = web.Application()
+        app.router.add_post("/v1/embeddings", self.handle)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        try:
+            yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+        finally:
+            await runner.cleanup()
+
 
 @pytest_asyncio.fixture
 async def provider() -> AsyncIterator[tuple[Provider, OpenAIEmbedder]]:
     stand_in = Provider()
-    app = web.Application()
-    app.router.add_post("/v1/embeddings", stand_in.handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
-    embedder = open_openai(f"http://127.0.0.1:{port}/v1/", "secret", "some-model", SIZE)
-    yield stand_in, embedder
-    await embedder.close()
-    await runner.cleanup()
+    async with stand_in.listening() as url:
+        embedder = open_openai(f"{url}/", "secret", "some-model", SIZE)
+        yield stand_in, embedder
+        await embedder.close()
 
 
 def soon() -> Deadline:
