@@ -1,0 +1,53 @@
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Outcome = Literal["answered", "refused", "screened"]
+"""screened: turned away at the door, before anything was searched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A passage of the evidence, in the order in which it was found."""
+
+    uri: str
+    headings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    uri: str
+    headings: tuple[str, ...]
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a release did with a case; scores are computed from it and from nothing else.
+
+    why: the reason of a refusal, or the code of the problem at the door. groundedness: share of the answer's sentences
+    that the evidence supports.
+    """
+
+    outcome: Outcome
+    text: str
+    why: str | None = None
+    model: str = ""
+    degraded: bool = False
+    cited: tuple[Cited, ...] = ()
+    found: tuple[Found, ...] = ()
+    groundedness: float | None = None
+    latency_ms: float | None = None
+    cost_micro_usd: int | None = None
+
+    @property
+    def refused(self) -> bool:
+        return self.outcome != "answered"
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def read(cls, stored: dict[str, Any]) -> "Observation":
+        cited = tuple(Cited(each["uri"], tuple(each["headings"]), each["quote"]) for each in stored["cited"])
+        found = tuple(Found(each["uri"], tuple(each["headings"])) for each in stored["found"])
+        return cls(**{**stored, "cited": cited, "found": found})

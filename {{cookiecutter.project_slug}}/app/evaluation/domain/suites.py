@@ -1,0 +1,142 @@
+"""Suites of cases: how they are read, what is wrong with them, and whether a release has seen the answers."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.core.errors import Invalid, NotFound
+from app.evaluation.domain.cases import TENANT, Case, Name, Text, digest_of
+from app.evaluation.domain.scoring.texts import contains
+
+SCORING = 1
+"""Raised when the scorers change what a value means, so that old and new scores are never compared."""
+EVERYTHING = "all"
+"""The suite of all suites: the only one whose verdict counts as evidence."""
+FEWEST_WORDS = 5
+
+
+class SuiteRefused(Invalid):
+    code, title = "suite_refused", "The suite cannot be used"
+    action = "Correct the line in evals/; docs/how-to/write-an-evaluation-case.md shows what a case looks like."
+
+
+class SuiteMissing(NotFound):
+    code, title = "suite_missing", "There is no such suite"
+    action = "A suite is a file evals/NAME.jsonl."
+
+
+class Leaked(Invalid):
+    code, title = "case_leaked", "A prompt of the release gives an answer away"
+    action = "Take the answer out of the prompt, or the case out of the suite."
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    name: str
+    cases: tuple[Case, ...]
+
+    @property
+    def digest(self) -> str:
+        rows = sorted((case.id, case.digest) for case in self.cases)
+        return digest_of({"scoring": SCORING, "cases": rows})
+
+    @property
+    def tenants(self) -> tuple[str, ...]:
+        return tuple(sorted({case.tenant for case in self.cases}))
+
+
+class Folder(BaseModel):
+    """A folder of documents that cases are asked of. path: below the service's folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Text
+    tenant: Name = TENANT
+    source: Text
+    groups: tuple[Name, ...] = ()
+
+
+class Corpus(BaseModel):
+    """evals/corpus.json: the documents of the evaluation, by tenant."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folders: tuple[Folder, ...] = Field(default=())
+
+
+def parse_suite(name: str, text: str) -> Suite:
+    """Errors: SuiteRefused naming the file, the line and what is wrong there."""
+    cases: list[Case] = []
+    lines: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        case = _case(f"evals/{name}.jsonl:{number}", line)
+        if case.id in lines:
+            raise SuiteRefused(f"evals/{name}.jsonl:{number}: the id '{case.id}' stands in line {lines[case.id]} too.")
+        lines[case.id] = number
+        cases.append(case)
+    if not cases:
+        raise SuiteRefused(f"evals/{name}.jsonl:1: the file holds no case.")
+    return Suite(name, tuple(cases))
+
+
+def parse_corpus(text: str) -> Corpus:
+    """Errors: SuiteRefused."""
+    try:
+        return Corpus.model_validate(json.loads(text))
+    except ValidationError as error:
+        raise SuiteRefused(f"evals/corpus.json: {_first(error)}.") from error
+    except ValueError as error:
+        raise SuiteRefused(f"evals/corpus.json: is not JSON ({error}).") from error
+
+
+def together(suites: Iterable[Suite]) -> Suite:
+    """All cases as one suite. Errors: SuiteRefused when two suites use the same id."""
+    cases: dict[str, Case] = {}
+    for suite in suites:
+        for case in suite.cases:
+            if case.id in cases:
+                raise SuiteRefused(f"evals/{suite.name}.jsonl: the id '{case.id}' stands in another suite too.")
+            cases[case.id] = case
+    return Suite(EVERYTHING, tuple(cases.values()))
+
+
+def check_leaks(suite: Suite, prompts: Mapping[str, str]) -> None:
+    """Errors: Leaked, naming the first case whose question or answer stands in a prompt, and the prompt."""
+    for case in suite.cases:
+        for name, text in sorted(prompts.items()):
+            if what := _leak(case, text):
+                raise Leaked(f"The {what} of case '{case.id}' stands in prompts/{name}.md.")
+
+
+def _leak(case: Case, prompt: str) -> str | None:
+    if len(case.question.split()) >= FEWEST_WORDS and contains(prompt, case.question):
+        return "question"
+    if case.answer and contains(prompt, case.answer):
+        return "answer"
+    if case.facts and all(any(contains(prompt, each) for each in fact) for fact in case.facts):
+        return "answer"
+    return None
+
+
+def _case(where: str, line: str) -> Case:
+    try:
+        raw: Any = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise SuiteRefused(f"{where}: is not a JSON object on one line ({error}).") from error
+    if not isinstance(raw, dict):
+        raise SuiteRefused(f"{where}: is not a JSON object.")
+    try:
+        return Case.model_validate_json(line, strict=True)
+    except ValidationError as error:
+        raise SuiteRefused(f"{where}: {_first(error)}.") from error
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return f"{field}: {first['msg']}" if field else first["msg"].removeprefix("Value error, ")
