@@ -1,0 +1,150 @@
+"""The process dies between the commit of an answer and its reply; who asks again gets that answer, and pays once."""
+
+import asyncio
+import json
+import signal
+import sys
+from asyncio import StreamReader, StreamWriter
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from sqlalchemy import make_url
+
+from app.adapters.chat.standin import StandIn
+from app.core.embedded import Urls
+from app.retrieval.domain import PublishRequest
+from app.wiring import State
+from tests.conftest import ROOT
+from tests.e2e.conftest import START_SECONDS, environment, free_port
+
+MODEL = "gpt-4o-mini"  # has a price, so that a second charge would show
+TEXT = "The lighthouse of Karlen was built in 1874 by the engineer Marta Holm."
+BODY = {"question": "Who built the lighthouse of Karlen?"}
+KEYED = {"Idempotency-Key": "asked before the end"}
+
+
+@dataclass
+class Wire:
+    """Between the service and PostgreSQL. What is said to the server gets there; from the statement that stores an
+    answer on, nothing of what the server says comes back: the commit is done, and nobody in the process knows."""
+
+    server: Path
+    mark: bytes = b"insert into answers"
+    cut: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[int]:
+        listener = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+        yield listener.sockets[0].getsockname()[1]
+        listener.close()
+
+    async def _carry(self, reader: StreamReader, writer: StreamWriter) -> None:
+        from_server, to_server = await asyncio.open_unix_connection(str(self.server))
+        silent = asyncio.Event()
+        back = asyncio.ensure_future(self._back(from_server, writer, silent))
+        seen = b""
+        with suppress(ConnectionError):
+            while said := await reader.read(65536):
+                seen = seen[-len(self.mark) :] + said.lower()
+                if self.mark in seen:
+                    silent.set()
+                    self.cut.set()
+                to_server.write(said)
+                await to_server.drain()
+        back.cancel()
+        to_server.close()
+        writer.close()
+
+    async def _back(self, reader: StreamReader, writer: StreamWriter, silent: asyncio.Event) -> None:
+        with suppress(ConnectionError):
+            while said := await reader.read(65536):
+                if not silent.is_set():
+                    writer.write(said)
+                    await writer.drain()
+
+
+@asynccontextmanager
+async def api(data: Path, **variables: str) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
+    """`app serve`, once it is alive; killed at the end if it still is."""
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "app", "serve"),
+        cwd=ROOT,
+        env=environment(data, APP_PORT=str(port), **variables),
+        stderr=DEVNULL,
+    )
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            async with asyncio.timeout(START_SECONDS):
+                while not await _alive(client):
+                    assert process.returncode is None
+                    await asyncio.sleep(0.05)
+            yield process, client
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def _alive(client: httpx.AsyncClient) -> bool:
+    with suppress(httpx.TransportError):
+        return (await client.get("/health/live")).status_code == 200
+    return False
+
+
+async def publish(state: State, tenant: UUID) -> None:
+    prepared = await state.retrieval.prepare(PublishRequest(uuid4(), tenant, 1, "Lighthouse", "tests", "one.md", TEXT))
+    async with state.database.transaction(tenant) as connection:
+        await state.retrieval.publish(connection, prepared)
+
+
+async def rows(state: State, tenant: UUID, sql: str) -> list[tuple[Any, ...]]:
+    async with state.database.pipeline(tenant) as connection:
+        cursor = await connection.execute(sql)
+    return await cursor.fetchall()
+
+
+async def test_an_answer_that_was_stored_by_a_process_that_then_died_is_given_again_and_charged_once(
+    state: State, tenant: UUID, key: str, database_urls: Urls, tmp_path: Path
+) -> None:
+    await publish(state, tenant)
+    direct = make_url(database_urls.service)
+    folder = str(direct.query["host"])
+    wire = Wire(Path(folder) / ".s.PGSQL.5432")
+    async with StandIn(MODEL) as model, wire.listening() as port:
+        chain = json.dumps([{"model": MODEL, "base_url": model.url}])
+        common = {"APP_EMBEDDER": "none", "APP_MODEL_CHAIN": chain, "APP_KEY_PEPPER": state.settings.pepper().decode()}
+        common |= {"APP_DATABASE_OWNER_URL": database_urls.owner}
+        through = (
+            f"postgresql://{direct.username}@127.0.0.1:{port}/{direct.database}?sslmode=disable&gssencmode=disable"
+        )
+        headers = {"Authorization": f"Bearer {key}"} | KEYED
+        async with api(tmp_path, DATABASE_URL=through, **common) as (process, client):
+            asking = asyncio.ensure_future(client.post("/v1/answers", json=BODY, headers=headers))
+            async with asyncio.timeout(20):
+                await wire.cut.wait()
+                while not await rows(state, tenant, "select 1 from answers"):  # noqa: ASYNC110, another process writes
+                    await asyncio.sleep(0.01)
+            assert not asking.done()
+            process.send_signal(signal.SIGKILL)
+            with pytest.raises(httpx.TransportError):
+                await asking
+        stored = await rows(state, tenant, "select id::text from answers")
+        async with api(tmp_path, DATABASE_URL=database_urls.service, **common) as (_, client):
+            again = await client.post("/v1/answers", json=BODY, headers=headers)
+        assert again.status_code == 200, again.text
+        assert again.headers["idempotency-replayed"] == "true"
+        assert (again.json()["model"], again.json()["status"]) == (MODEL, "answered")
+        assert stored == [(again.json()["id"],)] == await rows(state, tenant, "select id::text from answers")
+        assert len(model.calls) == 1
+    charged = await rows(state, tenant, "select micro_usd from ledger")
+    assert len(charged) == 1
+    assert charged[0][0] > 0
