@@ -1,5 +1,6 @@
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
@@ -20,28 +21,68 @@ TRIES = 6
 DEATHS = 24
 PATIENCE_SECONDS = 900.0
 _LONGEST_WAIT = 15.0
+NOT_ITS_FAULT = (StorageFull, DatabaseUnavailable, Contended)
 
 
 def job_specs(room: Ingestion) -> list[JobSpec]:
-    """Processing a version. Run twice it changes nothing: only the holder of the latest attempt may publish."""
+    """Processing versions. Run twice it changes nothing: only the holder of the latest attempt may publish."""
 
-    async def process(attempt: Attempt, *, tenant_id: str, document_id: str, version: int) -> None:
-        about = {"tenant_id": tenant_id, "document_id": document_id, "version": version}
-        with structlog.contextvars.bound_contextvars(**about):
-            try:
-                outcome = await patiently(lambda: room.process(UUID(tenant_id), UUID(document_id), version))
-            except Exception as error:
-                if attempt.number < TRIES or attempt.last:
-                    raise
-                await dead(tenant_id=tenant_id, document_id=document_id, version=version, reason=type(error).__name__)
-                log.warning("document_given_up", attempt=attempt.number, error=type(error).__name__)
-                return
-            log.info("document_ended", status=outcome.status, reason=outcome.reason.code if outcome.reason else None)
+    async def process(attempt: Attempt, *, tenant_id: str, documents: Sequence[tuple[str, int]]) -> None:
+        with structlog.contextvars.bound_contextvars(tenant_id=tenant_id):
+            batch = _Batch(room, UUID(tenant_id), _versions(documents))
+            failed = await batch.end()
+            if failed and (attempt.number < TRIES or attempt.last):
+                raise next(iter(failed.values()))
+            for document, error in failed.items():
+                await batch.give_up(document, type(error).__name__)
 
-    async def dead(*, tenant_id: str, document_id: str, version: int, reason: str) -> None:
-        await patiently(lambda: room.give_up(UUID(tenant_id), UUID(document_id), version, reason))
+    async def dead(*, tenant_id: str, documents: Sequence[tuple[str, int]], reason: str) -> None:
+        batch = _Batch(room, UUID(tenant_id), _versions(documents))
+        for document in list(batch.left):
+            await batch.give_up(document, reason)
 
     return [JobSpec(JOB, process, dead, attempts=DEATHS, queue=QUEUE)]
+
+
+def _versions(documents: Sequence[tuple[str, int]]) -> dict[UUID, int]:
+    return {UUID(document): version for document, version in documents}
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """The versions of one job that have not ended yet."""
+
+    room: Ingestion
+    tenant_id: UUID
+    left: dict[UUID, int]
+
+    async def end(self) -> dict[UUID, Exception]:
+        """Why some did not end."""
+        try:
+            return await patiently(self._try)
+        except Exception as error:
+            return dict.fromkeys(self.left, error)
+
+    async def _try(self) -> dict[UUID, Exception]:
+        failed = {}
+        for document, ended in (await self.room.process_all(self.tenant_id, self.left)).items():
+            about = log.bind(document_id=str(document), version=self.left[document])
+            if isinstance(ended, Exception):
+                failed[document] = ended
+                about.warning("document_failed", error=type(ended).__name__)
+            else:
+                del self.left[document]
+                reason = ended.reason.code if ended.reason else None
+                about.info("document_ended", status=ended.status, reason=reason)
+        for error in failed.values():
+            if isinstance(error, NOT_ITS_FAULT):
+                raise error
+        return failed
+
+    async def give_up(self, document: UUID, why: str) -> None:
+        version = self.left[document]
+        await patiently(lambda: self.room.give_up(self.tenant_id, document, version, why))
+        log.warning("document_given_up", document_id=str(document), version=version, why=why)
 
 
 async def patiently(step: Callable[[], Awaitable[T]]) -> T:
@@ -52,7 +93,7 @@ async def patiently(step: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
             return await step()
-        except (StorageFull, DatabaseUnavailable, Contended) as error:
+        except NOT_ITS_FAULT as error:
             if waited >= PATIENCE_SECONDS:
                 raise
             log.warning("ingestion_waits", why=error.code, seconds=wait)

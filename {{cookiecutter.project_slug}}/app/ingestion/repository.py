@@ -6,10 +6,11 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from psycopg.types.json import Jsonb
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.database import Database, driver_sql, in_one_trip
+from app.core.database import Database, in_one_trip
 from app.core.ids import new_id
 from app.ingestion.domain.documents import AlreadyDecided, Cursor, Envelope, QuarantineMissing, Upload, Work
 from app.ingestion.domain.reasons import Reason
@@ -63,22 +64,24 @@ SUPERSEDE_QUARANTINED = text(
 )
 TAKE_UP = """
     update document_versions v set status = 'processing', attempt = attempt + 1
-    from documents d, blobs b
-    where v.document_id = %(document)s and v.version = %(version)s and v.status in ('received', 'processing')
+    from unnest(%(documents)s::uuid[], %(versions)s::int[]) wanted(document, version), documents d, blobs b
+    where v.document_id = wanted.document and v.version = wanted.version and v.status in ('received', 'processing')
       and d.id = v.document_id and d.version = v.version and d.deleted_at is null
       and b.tenant_id = v.tenant_id and b.sha256 = v.sha256
-    returning v.tenant_id, v.document_id, v.version, v.attempt, v.source, d.uri, v.name, b.bytes as data,
-        v.access_groups, v.metadata, v.released
+    returning v.tenant_id, v.document_id, v.version, v.attempt, v.source, d.uri, v.name, b.bytes, v.access_groups,
+        v.metadata, v.released
 """
 # Compare-and-set: a worker that was thought dead and wakes up finds another attempt, and changes nothing.
-STILL_MINE = driver_sql(
-    """
-    select 1 from document_versions v join documents d on d.id = v.document_id
-    where v.document_id = :document and v.version = :version and v.status = 'processing' and v.attempt = :attempt
-      and d.version = v.version and d.deleted_at is null
-    for update
-    """
-)
+STILL_MINE = """
+    select v.document_id
+    from unnest(%(documents)s::uuid[], %(versions)s::int[], %(attempts)s::int[]) mine(document, version, attempt)
+    join document_versions v on v.document_id = mine.document and v.version = mine.version
+    join documents d on d.id = v.document_id
+    where v.status = 'processing' and v.attempt = mine.attempt and d.version = v.version and d.deleted_at is null
+    for update of v, d
+"""
+# Who asks for several waits for none of them, and so can block nobody who asks in another order.
+STILL_MINE_AND_FREE = STILL_MINE + " skip locked"
 HOLD_VERSION = text(
     """
     with ended as (
@@ -89,21 +92,23 @@ HOLD_VERSION = text(
     update documents set updated_at = :now where id = :document
     """
 )
-PUBLISH = driver_sql(
-    """
-    with ended as (
-        update document_versions set status = 'published', ended_at = :now, kind = :kind, title = :title,
-            language = :language, characters = :characters, metadata = cast(:metadata as jsonb),
-            findings = cast(:findings as jsonb), signature = cast(:signature as bigint[])
-        where document_id = :document and version = :version
+PUBLISH = """
+    with published as materialized (
+        select * from jsonb_to_recordset(%(published)s) as document(
+            id uuid, version int, kind text, title text, language text, characters int, metadata jsonb, findings jsonb,
+            signature bigint[], groups text[], bands int[])
+    ), ended as (
+        update document_versions v set status = 'published', ended_at = %(now)s, kind = p.kind, title = p.title,
+            language = p.language, characters = p.characters, metadata = p.metadata, findings = p.findings,
+            signature = p.signature
+        from published p where v.document_id = p.id and v.version = p.version
     ), shown as (
-        update documents set live_version = :version, title = :title, access_groups = :groups, updated_at = :now
-        where id = :document
+        update documents d set live_version = p.version, title = p.title, access_groups = p.groups, updated_at = %(now)s
+        from published p where d.id = p.id
     )
     insert into document_bands (tenant_id, band, document_id)
-    select :tenant, band, :document from unnest(cast(:bands as integer[])) band on conflict do nothing
-    """
-)
+    select %(tenant)s, band, p.id from published p, unnest(p.bands) band on conflict do nothing
+"""
 SUPERSEDE_OLDER = text(
     """
     update document_versions set status = 'superseded', ended_at = :now, signature = null
@@ -113,12 +118,17 @@ SUPERSEDE_OLDER = text(
 TOUCH = text("update documents set updated_at = :now where id = :document")
 DROP_BANDS = text("delete from document_bands where document_id = :document")
 SIMILAR = """
-    select v.document_id, v.signature from document_versions v
-    where v.status = 'published' and v.source = %(source)s and v.access_groups = %(groups)s and v.document_id in (
-        select document_id from document_bands
-        where tenant_id = %(tenant)s and band = any(%(bands)s) and document_id <> %(document)s
-        group by document_id order by count(*) desc limit 50
+    with near as (
+        select wanted.document, b.document_id, row_number() over (partition by document order by count(*) desc) as place
+        from unnest(%(documents)s::uuid[], %(bands)s::int[]) wanted(document, band)
+        join document_bands b on b.tenant_id = %(tenant)s and b.band = wanted.band and b.document_id <> wanted.document
+        group by 1, 2
     )
+    select near.document, v.document_id, v.signature from near
+    join unnest(%(mine)s::uuid[], %(versions)s::int[]) mine(document, version) on mine.document = near.document
+    join document_versions m on m.document_id = mine.document and m.version = mine.version
+    join document_versions v on v.document_id = near.document_id
+    where near.place <= 50 and v.status = 'published' and v.source = m.source and v.access_groups = m.access_groups
 """
 ADD_QUARANTINE = text(
     """
@@ -291,53 +301,55 @@ async def add_version(
     return row is not None
 
 
-async def take_up(database: Database, tenant_id: UUID, document_id: UUID, version: int) -> Work | None:
-    """Takes a version up, so that every earlier holder has lost it; None when it is over or another is newer."""
+async def take_up(database: Database, tenant_id: UUID, wanted: Mapping[UUID, int]) -> list[Work]:
+    """Takes versions up, so that every earlier holder has lost them; not those that are over or have a newer one."""
     async with database.pipeline(tenant_id) as connection:
-        values = {"document": document_id, "version": version}
+        values = {"documents": list(wanted), "versions": list(wanted.values())}
         cursor = await connection.execute(TAKE_UP, values, prepare=True)
-    row = await cursor.fetchone()
-    if row is None:
-        return None
-    tenant, document, number, attempt, source, uri, name, data, groups, metadata, released = row
-    return Work(
-        tenant_id=tenant,
-        document_id=document,
-        version=number,
-        attempt=attempt,
-        source=source,
-        uri=uri,
-        name=name,
-        data=bytes(data),
-        access_groups=tuple(groups),
-        metadata=metadata,
-        released=frozenset(released),
-    )
+    return [
+        Work(*[*named, bytes(data), tuple(groups), metadata, frozenset(released)])
+        for *named, data, groups, metadata, released in await cursor.fetchall()
+    ]
 
 
-async def still_mine(connection: AsyncConnection, work: Work) -> bool:
-    """Whether this attempt is still the latest; if so nobody else can end the version before the transaction does."""
-    values = {"document": work.document_id, "version": work.version, "attempt": work.attempt}
-    (found,) = await in_one_trip(connection, (STILL_MINE, values))
-    return bool(found)
+async def still_mine(connection: AsyncConnection, works: Sequence[Work]) -> set[UUID]:
+    """The documents of which this attempt is still the latest; nobody else can end these before the transaction does.
+
+    Of several, those that somebody else is busy with are left out; for a single one the answer is waited for.
+    """
+    documents, versions, attempts = zip(*((w.document_id, w.version, w.attempt) for w in works), strict=True)
+    values = {"documents": list(documents), "versions": list(versions), "attempts": list(attempts)}
+    (found,) = await in_one_trip(connection, (STILL_MINE_AND_FREE if len(works) > 1 else STILL_MINE, values))
+    return {document for (document,) in found}
 
 
-async def publish(connection: AsyncConnection, **values: Any) -> None:
+async def publish(
+    connection: AsyncConnection, tenant_id: UUID, now: datetime, published: Sequence[Mapping[str, Any]]
+) -> None:
+    values = {"tenant": tenant_id, "now": now, "published": Jsonb(published, dumps=orjson.dumps)}
     await in_one_trip(connection, (PUBLISH, values))
 
 
-async def similar(database: Database, work: Work, keys: list[int]) -> list[tuple[UUID, list[int]]]:
-    """Served documents of the same source and readers that share a band, with their signatures."""
-    async with database.pipeline(work.tenant_id) as connection:
-        values = {
-            "tenant": work.tenant_id,
-            "source": work.source,
-            "groups": list(work.access_groups),
-            "bands": keys,
-            "document": work.document_id,
-        }
+async def similar(
+    database: Database, tenant_id: UUID, wanted: Mapping[UUID, tuple[int, Sequence[int]]]
+) -> dict[UUID, list[tuple[UUID, list[int]]]]:
+    """For each document, given with its version and bands: served documents of the same source and readers that share
+    a band, with their signatures.
+    """
+    pairs = [(document, band) for document, (_, bands) in wanted.items() for band in bands]
+    values = {
+        "tenant": tenant_id,
+        "documents": [document for document, _ in pairs],
+        "bands": [band for _, band in pairs],
+        "mine": list(wanted),
+        "versions": [version for version, _ in wanted.values()],
+    }
+    async with database.pipeline(tenant_id) as connection:
         cursor = await connection.execute(SIMILAR, values, prepare=True)
-    return await cursor.fetchall()
+    found: dict[UUID, list[tuple[UUID, list[int]]]] = {}
+    for document, twin, signature in await cursor.fetchall():
+        found.setdefault(document, []).append((twin, signature))
+    return found
 
 
 def page(cursor: Cursor | None) -> dict[str, datetime | UUID | None]:

@@ -57,26 +57,28 @@ class OnnxEmbedder:
         if not texts:
             return Embedded((), 0)
         loop = asyncio.get_running_loop()
-        encodings = await loop.run_in_executor(self.pool, self.tokenizer.encode_batch, texts)
-        vectors: list[Vector | None] = [None] * len(texts)
+        encodings, vectors = await loop.run_in_executor(self.pool, self._begin, texts)
         # One job a batch, so that a question does not wait for the whole document before it in the queue.
-        for batch in batches([len(encoding.ids) for encoding in encodings]):
-            found = await loop.run_in_executor(self.pool, self._embed, [encodings[i] for i in batch])
-            for place, vector in zip(batch, found, strict=True):
-                vectors[place] = vector
+        for batch in batches([len(encoding.ids) for encoding in encodings])[1:]:
+            vectors |= await loop.run_in_executor(self.pool, self._embed, encodings, batch)
         tokens = sum(len(encoding.ids) for encoding in encodings)
-        return Embedded(tuple(vector for vector in vectors if vector is not None), tokens)
+        return Embedded(tuple(vectors[place] for place in range(len(texts))), tokens)
 
-    def _embed(self, encodings: list[Encoding]) -> list[Vector]:
-        mask = _padded([encoding.attention_mask for encoding in encodings])
+    def _begin(self, texts: list[str]) -> tuple[list[Encoding], dict[int, Vector]]:
+        """The tokens of all and the vectors of the first batch, which mostly is the only one."""
+        encodings = self.tokenizer.encode_batch(texts)
+        return encodings, self._embed(encodings, batches([len(encoding.ids) for encoding in encodings])[0])
+
+    def _embed(self, encodings: list[Encoding], batch: list[int]) -> dict[int, Vector]:
+        mask = _padded([encodings[place].attention_mask for place in batch])
         inputs = {
-            "input_ids": _padded([encoding.ids for encoding in encodings]),
+            "input_ids": _padded([encodings[place].ids for place in batch]),
             "attention_mask": mask,
             "token_type_ids": np.zeros_like(mask),
         }
         wanted = {entry.name for entry in self.session.get_inputs()}
         states = self.session.run(None, {name: array for name, array in inputs.items() if name in wanted})[0]
-        return pooled(states, mask)
+        return dict(zip(batch, pooled(states, mask), strict=True))
 
 
 def batches(lengths: Sequence[int]) -> list[list[int]]:

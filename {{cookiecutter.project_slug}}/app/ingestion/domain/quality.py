@@ -22,6 +22,7 @@ _FURNITURE_LINE = re.compile(
     r"|accept all|share (?:on|this)|skip to (?:main )?content|copyright|©|follow us|read more|toggle navigation",
     re.IGNORECASE,
 )
+_SIGN = re.compile(r"[^\w\s]|_")
 _SAMPLE = 50_000
 _DATES = ("date", "modified", "updated", "last_modified", "published")
 _TABLES = frozenset({"csv", "jsonl"})
@@ -116,8 +117,7 @@ def _characters(c: Candidate) -> Iterator[Objection]:
     if damaged >= 3 and damaged * 500 > len(sample):
         detail = f"{damaged} places look like text that was decoded wrongly."
         yield reason("encoding_damage", detail), "quarantine"
-    readable = sum(character.isalnum() or character.isspace() for character in sample)
-    if len(sample) >= 40 and readable < 0.4 * len(sample):
+    if len(sample) >= 40 and len(_SIGN.findall(sample)) > 0.6 * len(sample):
         detail = "Most characters are neither letters, digits nor blanks."
         yield reason("control_characters", detail), c.rules.control_characters
 

@@ -1,7 +1,7 @@
 """Taking files in: bytes stored, hash taken, job enqueued, all in one transaction."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.errors import Contended, Problem
 from app.core.ids import new_id
-from app.core.jobs import enqueue
 from app.ingestion import repository as rows
 from app.ingestion.domain.documents import (
     Accepted,
@@ -22,9 +21,12 @@ from app.ingestion.domain.documents import (
     check_uri,
 )
 from app.ingestion.domain.reasons import reason
-from app.ingestion.service.parts import JOB, QUEUE, Parts, uploads
+from app.ingestion.service.parts import Parts, enqueue_processing, uploads
 
 _TRIES = 4
+# Each job and each publish has a price of its own, which small documents share.
+_TOGETHER = 8
+_TOGETHER_BYTES = 200_000
 
 
 class _RaceLost(Exception):
@@ -84,6 +86,7 @@ async def _store(
     parts: Parts, tenant_id: UUID, by: str, common: Envelope, files: Sequence[tuple[int, Upload]]
 ) -> dict[int, Accepted]:
     stored = {}
+    work: list[tuple[UUID, int, int]] = []
     async with parts.database.transaction(tenant_id) as connection:
         twins = await rows.live_content(connection, tenant_id, common, [file.digest for _, file in files])
         for index, file in files:
@@ -91,7 +94,24 @@ async def _store(
             stored[index] = item
             if item.status != "quarantined" and item.id and item.version:
                 twins.setdefault(file.digest, (item.id, item.version, item.status))
+            if item.status == "received" and item.id and item.version and not item.duplicate_of:
+                work.append((item.id, item.version, len(file.data)))
+        for together in groups(work):
+            await enqueue_processing(connection, tenant_id, together)
     return stored
+
+
+def groups(work: Iterable[tuple[UUID, int, int]]) -> list[dict[UUID, int]]:
+    """Versions, given with their bytes, that one job takes up together: a few small ones, or a large one alone."""
+    found: list[dict[UUID, int]] = []
+    filled = 0
+    for document, version, size in work:
+        filled += size
+        if not found or len(found[-1]) == _TOGETHER or filled > _TOGETHER_BYTES:
+            found.append({})
+            filled = size
+        found[-1][document] = version
+    return found
 
 
 async def _store_one(
@@ -145,16 +165,6 @@ async def _add(
     if twin:
         held = reason("exact_duplicate", "The same content is already served.", str(twin))
         await rows.hold(connection, tenant_id, place["id"], place["version"], held, (), now)
-    else:
-        await enqueue(
-            connection,
-            JOB,
-            queue=QUEUE,
-            lock=str(place["id"]),
-            tenant_id=str(tenant_id),
-            document_id=str(place["id"]),
-            version=place["version"],
-        )
     return Accepted(file.name, common.source, place["id"], place["version"], status, twin)
 
 

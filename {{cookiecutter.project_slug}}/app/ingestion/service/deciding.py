@@ -2,10 +2,9 @@
 
 from uuid import UUID
 
-from app.core.jobs import enqueue
 from app.ingestion import repository as rows
 from app.ingestion.domain.documents import Superseded
-from app.ingestion.service.parts import JOB, QUEUE, Parts
+from app.ingestion.service.parts import Parts, enqueue_processing
 
 
 async def release(parts: Parts, tenant_id: UUID, entry: UUID, by: str, note: str) -> UUID:
@@ -16,15 +15,7 @@ async def release(parts: Parts, tenant_id: UUID, entry: UUID, by: str, note: str
         if await rows.first(connection, rows.RELEASE_VERSION, reason=held["reason"], **here) is None:
             raise Superseded("A newer version of the document has come in, or it was deleted.")
         await rows.run(connection, rows.TOUCH, document=held["document_id"], now=now)
-        await enqueue(
-            connection,
-            JOB,
-            queue=QUEUE,
-            lock=str(held["document_id"]),
-            tenant_id=str(tenant_id),
-            document_id=str(held["document_id"]),
-            version=held["version"],
-        )
+        await enqueue_processing(connection, tenant_id, {held["document_id"]: held["version"]})
     released: UUID = held["document_id"]
     return released
 

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -44,7 +44,14 @@ class Ingestion:
 
         Errors: whatever a dependency raises, when trying again may help.
         """
-        return await processing.process(self.parts, tenant_id, document_id, version)
+        ended = (await self.process_all(tenant_id, {document_id: version}))[document_id]
+        if isinstance(ended, Exception):
+            raise ended
+        return ended
+
+    async def process_all(self, tenant_id: UUID, versions: Mapping[UUID, int]) -> dict[UUID, Outcome | Exception]:
+        """As `process`, for the versions of several documents; what one fails with stands in its place."""
+        return await processing.process(self.parts, tenant_id, versions)
 
     async def give_up(self, tenant_id: UUID, document_id: UUID, version: int, why: str) -> None:
         """Ends a version that could not be processed as quarantined; its release is the replay."""

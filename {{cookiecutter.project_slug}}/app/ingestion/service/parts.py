@@ -1,7 +1,12 @@
+from collections.abc import Mapping
 from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.clock import Clock
 from app.core.database import Database
+from app.core.jobs import enqueue
 from app.core.telemetry import counter, histogram
 from app.ingestion.domain.policy import DataPolicy
 from app.ingestion.ports import LanguageGuesser, Parser
@@ -27,3 +32,8 @@ class Parts:
     data: DataPolicy
     security: SecurityPolicy
     clock: Clock
+
+
+async def enqueue_processing(connection: AsyncConnection, tenant_id: UUID, versions: Mapping[UUID, int]) -> None:
+    documents = [[str(document), version] for document, version in versions.items()]
+    await enqueue(connection, JOB, queue=QUEUE, tenant_id=str(tenant_id), documents=documents)

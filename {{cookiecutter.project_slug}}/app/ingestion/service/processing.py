@@ -1,12 +1,14 @@
-"""Turning a version into something served, or into a quarantine entry. May die at any line and be run again."""
+"""Turning versions into something served, or into quarantine entries. May die at any line and be run again."""
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, TypeVar
 from uuid import UUID
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.telemetry import span
@@ -17,7 +19,7 @@ from app.ingestion.domain.quality import Candidate, judge
 from app.ingestion.domain.reasons import Reason, reason
 from app.ingestion.domain.similarity import Signature, bands, resemblance, signature
 from app.ingestion.service.parts import Parts, ended, step_seconds
-from app.retrieval.domain import PublishRequest
+from app.retrieval.domain import PreparedDocument, PublishRequest
 from app.safety.domain.text import Finding
 
 _REPAIRABLE = "encoding_damage"
@@ -25,6 +27,12 @@ _NOT_ABOUT_CONTENT = frozenset({"furniture", "not_utf8", "encoding_not_utf8"})
 # Judging a page takes a millisecond, less than another thread is worth; a book, or telling a language, takes long.
 _QUICKLY_JUDGED = 10_000
 NOTHING_TO_DO = Outcome("superseded")
+PUBLISHED = Outcome("published")
+
+T = TypeVar("T")
+Ended = Outcome | Exception
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +48,45 @@ class _Prepared:
     signed: Signature | None
 
 
-async def process(parts: Parts, tenant_id: UUID, document_id: UUID, version: int) -> Outcome:
-    work = await rows.take_up(parts.database, tenant_id, document_id, version)
-    if work is None:
-        return NOTHING_TO_DO
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """Cut and embedded; what is left is the transaction that shows it."""
+
+    prepared: _Prepared
+    document: PreparedDocument
+
+    @property
+    def id(self) -> UUID:
+        return self.prepared.work.document_id
+
+
+async def process(parts: Parts, tenant_id: UUID, versions: Mapping[UUID, int]) -> dict[UUID, Ended]:
+    works = await rows.take_up(parts.database, tenant_id, versions)
+    ends: dict[UUID, Ended] = dict.fromkeys(versions, NOTHING_TO_DO)
+    waiting = []
+    for work in works:
+        seen = await _kept(_examined(parts, work))
+        if isinstance(seen, _Prepared):
+            waiting.append(seen)
+        else:
+            ends[work.document_id] = seen
+    while waiting:
+        # What resembles one before it is compared once that one is served, as if it had come later.
+        turn, waiting = _apart(parts, waiting)
+        ends |= await _served(parts, tenant_id, turn)
+    return ends
+
+
+async def _kept(step: Awaitable[T]) -> T | Exception:
+    """One document's failure is its own: the others go on."""
+    try:
+        return await step
+    except Exception as error:
+        return error
+
+
+async def _examined(parts: Parts, work: Work) -> _Prepared | Outcome:
+    """Parsed and judged, or held back."""
     try:
         with _step("parse"):
             parsed = await parts.parser.parse(work.data, work.name, repair=_REPAIRABLE in work.released)
@@ -54,12 +97,46 @@ async def process(parts: Parts, tenant_id: UUID, document_id: UUID, version: int
             refused, prepared = _judged(parts, work, parsed)
         else:
             refused, prepared = await asyncio.to_thread(_judged, parts, work, parsed)
-    if refused is None:
-        with _step("compare"):
-            refused, prepared = await _compared(parts, prepared)
     if refused is not None:
         return await _hold(parts, work, refused, prepared.findings, parsed)
-    return await _publish(parts, prepared)
+    return prepared
+
+
+def _apart(parts: Parts, documents: Sequence[_Prepared]) -> tuple[list[_Prepared], list[_Prepared]]:
+    """Those that resemble none before them, and the others."""
+    first: list[_Prepared] = []
+    later: list[_Prepared] = []
+    for document in documents:
+        alike = any(_alike(parts, document, other) for other in first)
+        (later if alike else first).append(document)
+    return first, later
+
+
+def _alike(parts: Parts, one: _Prepared, other: _Prepared) -> bool:
+    if one.signed is None or other.signed is None:
+        return False
+    threshold = parts.data.source(one.work.source).duplicates.near_threshold
+    return resemblance(one.signed, other.signed) >= threshold
+
+
+async def _served(parts: Parts, tenant_id: UUID, documents: Sequence[_Prepared]) -> dict[UUID, Ended]:
+    """Compared with what is served, cut, embedded and published; or held back as too much like another."""
+    ends: dict[UUID, Ended] = {}
+    ready: list[_Ready] = []
+    with _step("compare"):
+        similar = await _similar(parts, tenant_id, documents)
+    for document in documents:
+        refused, compared = _compared(parts, document, similar.get(document.work.document_id, ()))
+        if refused is not None:
+            held = _hold(parts, document.work, refused, compared.findings, compared.parsed)
+            ends[document.work.document_id] = await _kept(held)
+            continue
+        made = await _kept(_ready(parts, compared))
+        if isinstance(made, _Ready):
+            ready.append(made)
+        else:
+            ends[document.work.document_id] = made
+    return ends | await _published(parts, tenant_id, ready)
 
 
 @contextmanager
@@ -89,12 +166,20 @@ def _judged(parts: Parts, work: Work, parsed: ParsedDocument) -> tuple[Reason | 
     return judgement.refused, _Prepared(work, parsed, title, metadata, language, judgement.findings, signed)
 
 
-async def _compared(parts: Parts, prepared: _Prepared) -> tuple[Reason | None, _Prepared]:
-    """Looks for a served document of the same source and readers that says nearly the same."""
+async def _similar(
+    parts: Parts, tenant_id: UUID, documents: Sequence[_Prepared]
+) -> Mapping[UUID, Sequence[tuple[UUID, Sequence[int]]]]:
+    """Served documents of the same source and readers that may say nearly the same, by document."""
+    signed = {d.work.document_id: (d.work.version, bands(d.signed)) for d in documents if d.signed}
+    return await rows.similar(parts.database, tenant_id, signed) if signed else {}
+
+
+def _compared(
+    parts: Parts, prepared: _Prepared, similar: Iterable[tuple[UUID, Sequence[int]]]
+) -> tuple[Reason | None, _Prepared]:
     work, rules = prepared.work, parts.data.source(prepared.work.source).duplicates
     if prepared.signed is None:
         return None, prepared
-    similar = await rows.similar(parts.database, work, bands(prepared.signed))
     best = max(((resemblance(prepared.signed, signed), twin) for twin, signed in similar), default=None)
     if best is None or best[0] < rules.near_threshold:
         return None, prepared
@@ -108,11 +193,11 @@ def _with_finding(p: _Prepared, finding: Finding) -> _Prepared:
     return _Prepared(p.work, p.parsed, p.title, p.metadata, p.language, (*p.findings, finding), p.signed)
 
 
-async def _publish(parts: Parts, prepared: _Prepared) -> Outcome:
+async def _ready(parts: Parts, prepared: _Prepared) -> _Ready:
     """Chunks and vectors are made first; then one transaction in which old chunks go and new ones appear."""
     work = prepared.work
     with _step("prepare"):
-        ready = await parts.retrieval.prepare(
+        document = await parts.retrieval.prepare(
             PublishRequest(
                 tenant_id=work.tenant_id,
                 document_id=work.document_id,
@@ -126,14 +211,37 @@ async def _publish(parts: Parts, prepared: _Prepared) -> Outcome:
                 flags=_flags(parts, prepared),
             )
         )
+    return _Ready(prepared, document)
+
+
+async def _published(parts: Parts, tenant_id: UUID, ready: Sequence[_Ready]) -> dict[UUID, Ended]:
+    """All in one transaction; those for which that fails, or that somebody else is busy with, each in its own."""
+    done: set[UUID] = set()
+    if len(ready) > 1:
+        together = await _kept(_publish(parts, tenant_id, ready))
+        if isinstance(together, Exception):
+            log.warning("publishing_one_by_one", error=type(together).__name__)
+        else:
+            done = together
+    ends: dict[UUID, Ended] = dict.fromkeys(done, PUBLISHED)
+    for each in ready:
+        if each.id not in done:
+            alone = await _kept(_publish(parts, tenant_id, [each]))
+            ends[each.id] = alone if isinstance(alone, Exception) else PUBLISHED if alone else NOTHING_TO_DO
+    return ends
+
+
+async def _publish(parts: Parts, tenant_id: UUID, ready: Sequence[_Ready]) -> set[UUID]:
+    """Those it published: not those that another attempt, a newer version or a deletion has overtaken."""
     with _step("publish"):
-        async with parts.database.transaction(work.tenant_id) as connection:
-            if not await rows.still_mine(connection, work):
-                return NOTHING_TO_DO
-            await parts.retrieval.publish(connection, ready)
-            await _record_published(parts, connection, prepared)
-    ended.labels("published", "").inc()
-    return Outcome("published")
+        async with parts.database.transaction(tenant_id) as connection:
+            held = await rows.still_mine(connection, [each.prepared.work for each in ready])
+            mine = [each for each in ready if each.id in held]
+            if mine:
+                await parts.retrieval.publish_all(connection, [each.document for each in mine])
+                await _record_published(parts, connection, tenant_id, [each.prepared for each in mine])
+    ended.labels("published", "").inc(len(mine))
+    return held
 
 
 def _flags(parts: Parts, prepared: _Prepared) -> list[str]:
@@ -142,29 +250,32 @@ def _flags(parts: Parts, prepared: _Prepared) -> list[str]:
     return sorted({f.rule for f in prepared.findings if not (warned and f.rule == "stale")} - _NOT_ABOUT_CONTENT)
 
 
-async def _record_published(parts: Parts, connection: AsyncConnection, prepared: _Prepared) -> None:
-    work, now = prepared.work, parts.clock.now()
-    if work.version > 1:
+async def _record_published(
+    parts: Parts, connection: AsyncConnection, tenant_id: UUID, documents: Sequence[_Prepared]
+) -> None:
+    now = parts.clock.now()
+    for work in (document.work for document in documents if document.work.version > 1):
         here = {"document": work.document_id, "version": work.version}
         await rows.run(connection, rows.SUPERSEDE_OLDER, published="published", now=now, **here)
         await rows.run(connection, rows.DROP_BANDS, document=work.document_id)
         await rows.run(connection, rows.DROP_BLOBS, document=work.document_id, tenant=work.tenant_id)
-    await rows.publish(
-        connection,
-        tenant=work.tenant_id,
-        document=work.document_id,
-        version=work.version,
-        now=now,
-        kind=prepared.parsed.kind,
-        title=prepared.title,
-        groups=list(work.access_groups),
-        language=prepared.language,
-        characters=len(prepared.parsed.text),
-        metadata=rows.as_json(prepared.metadata),
-        findings=rows.as_json(prepared.findings),
-        signature=list(prepared.signed) if prepared.signed else None,
-        bands=bands(prepared.signed) if prepared.signed else [],
-    )
+    await rows.publish(connection, tenant_id, now, [_record(document) for document in documents])
+
+
+def _record(prepared: _Prepared) -> dict[str, Any]:
+    return {
+        "id": prepared.work.document_id,
+        "version": prepared.work.version,
+        "kind": prepared.parsed.kind,
+        "title": prepared.title,
+        "groups": prepared.work.access_groups,
+        "language": prepared.language,
+        "characters": len(prepared.parsed.text),
+        "metadata": dict(prepared.metadata),
+        "findings": [finding.as_dict() for finding in prepared.findings],
+        "signature": prepared.signed,
+        "bands": bands(prepared.signed) if prepared.signed else [],
+    }
 
 
 async def _hold(
@@ -177,7 +288,7 @@ async def _hold(
     """A refusal: the version waits for a person, with its original bytes and the reason; the old one still serves."""
     now = parts.clock.now()
     async with parts.database.transaction(work.tenant_id) as connection:
-        if not await rows.still_mine(connection, work):
+        if not await rows.still_mine(connection, [work]):
             return NOTHING_TO_DO
         await rows.run(
             connection,
@@ -196,7 +307,6 @@ async def _hold(
 
 async def give_up(parts: Parts, tenant_id: UUID, document_id: UUID, version: int, why: str) -> None:
     """The dead letter of a job that failed in every attempt: an entry that a person can replay by releasing it."""
-    work = await rows.take_up(parts.database, tenant_id, document_id, version)
-    if work is not None:
-        detail = f"Processing failed in every attempt: {why[:300]}"
+    detail = f"Processing failed in every attempt: {why[:300]}"
+    for work in await rows.take_up(parts.database, tenant_id, {document_id: version}):
         await _hold(parts, work, reason("processing_failed", detail), ())

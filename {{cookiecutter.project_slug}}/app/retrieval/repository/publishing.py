@@ -1,11 +1,12 @@
 """What a publish writes. Everything here runs in the caller's transaction, under the tenant's corpus lock."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
+from psycopg.types.json import Jsonb
 from sqlalchemy import delete, func, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert
@@ -16,21 +17,30 @@ from app.retrieval.domain import Fingerprint, IndexRow, PreparedChunk, PublishRe
 from app.retrieval.tables import chunk_terms, chunk_vectors, chunks, corpora, indexed_documents
 
 CHUNK_TABLES = (chunks, chunk_terms, chunk_vectors)
+_TOGETHER = 500
 
-ADD_TERMS = sql(
+# Chunks come as one JSON document, however many they are: a trip and a plan for each would cost more than the rows.
+ADD_CHUNKS = driver_sql(
     """
+    with parts as materialized (
+        select * from jsonb_to_recordset(:parts) as part(
+            id uuid, document uuid, document_version int, ordinal int, start_at int, end_at int, headings text[],
+            groups text[], passage text, indexed text, vector text)
+    ), texts as (
+        insert into chunks (id, tenant_id, index_number, document_id, appeared, document_version, ordinal, start_at,
+                            end_at, headings, text)
+        select id, :tenant, :index, document, :version, document_version, ordinal, start_at, end_at, headings, passage
+        from parts
+    ), vectors as (
+        insert into chunk_vectors (chunk_id, tenant_id, index_number, document_id, appeared, access_groups, embedding)
+        select id, :tenant, :index, document, :version, nullif(groups, '{}'), cast(vector as halfvec)
+        from parts where vector is not null
+    )
     insert into chunk_terms (chunk_id, tenant_id, index_number, document_id, appeared, access_groups, keys, weights)
-    select :id, :tenant, :index, :document, :version, nullif(cast(:groups as text[]), '{}'),
-           terms.keys || retrieval_readers(cast(:groups as text[]), seed), terms.weights
-    from retrieval_seed(:tenant, :index) seed,
-         retrieval_bm25(cast(:config as regconfig), seed, :text, cast(:mean_length as real)) terms
-    """
-)
-ADD_VECTOR = sql(
-    """
-    insert into chunk_vectors (chunk_id, tenant_id, index_number, document_id, appeared, access_groups, embedding)
-    values (:id, :tenant, :index, :document, :version, nullif(cast(:groups as text[]), '{}'),
-            cast(:vector as halfvec))
+    select id, :tenant, :index, document, :version, nullif(groups, '{}'),
+           terms.keys || retrieval_readers(groups, seed), terms.weights
+    from parts, retrieval_seed(:tenant, :index) seed,
+         retrieval_bm25(cast(:config as regconfig), seed, indexed, cast(:mean_length as real)) terms
     """
 )
 COUNT_TERMS = sql(
@@ -40,7 +50,7 @@ COUNT_TERMS = sql(
     from (
         select key, sum(case when t.appeared = :version and t.gone is null then 1 else -1 end) as change
         from chunk_terms t, unnest(t.keys) key
-        where t.tenant_id = :tenant and t.index_number = :index and t.document_id = :document and key > 0
+        where t.tenant_id = :tenant and t.index_number = :index and t.document_id = any(:documents) and key > 0
           and ((t.appeared = :version) <> (t.gone is not distinct from :version))
         group by key
     ) changes
@@ -87,15 +97,16 @@ ALL_INDEXES = """
 ADD_CORPUS = "insert into corpora (tenant_id, version) values (%(tenant)s, 0) on conflict do nothing"
 LOCK_CORPUS = "select version from corpora where tenant_id = %(tenant)s for update"
 STORED = """
-    select version, access_groups, withdrawn from indexed_documents
-    where tenant_id = %(tenant)s and document_id = %(document)s
+    select document_id, version, access_groups, withdrawn from indexed_documents
+    where tenant_id = %(tenant)s and document_id = any(%(documents)s)
 """
 GROW_CORPUS = "update corpora set version = %(version)s where tenant_id = %(tenant)s"
-STORE_DOCUMENT = """
+STORE_DOCUMENTS = """
     insert into indexed_documents
         (document_id, tenant_id, version, title, source, uri, access_groups, withdrawn, text, headings, flags)
-    values (%(document)s, %(tenant)s, %(document_version)s, %(title)s, %(source)s, %(uri)s, %(groups)s, false, %(text)s,
-        %(headings)s::jsonb, %(flags)s)
+    select id, %(tenant)s, version, title, source, uri, groups, false, text, headings, flags
+    from jsonb_to_recordset(%(documents)s) as document(
+        id uuid, version int, title text, source text, uri text, groups text[], text text, headings jsonb, flags text[])
     on conflict (document_id) do update set version = excluded.version, title = excluded.title,
         source = excluded.source, uri = excluded.uri, access_groups = excluded.access_groups, withdrawn = false,
         text = excluded.text, headings = excluded.headings, flags = excluded.flags
@@ -111,63 +122,66 @@ class Stored(NamedTuple):
 
 
 async def begin(
-    connection: AsyncConnection, tenant_id: UUID, document_id: UUID
-) -> tuple[list[IndexRow], int, Stored | None]:
-    """Takes the tenant's corpus lock. Returns every index, the newest corpus version and the document as stored."""
-    scope = {"tenant": tenant_id, "document": document_id}
+    connection: AsyncConnection, tenant_id: UUID, documents: Sequence[UUID]
+) -> tuple[list[IndexRow], int, dict[UUID, Stored]]:
+    """Takes the tenant's corpus lock. Returns every index, the newest corpus version and the documents as stored."""
+    scope = {"tenant": tenant_id, "documents": list(documents)}
     _, found, _, locked, stored = await in_one_trip(
         connection, (SHARE_INDEXES, {}), (ALL_INDEXES, {}), (ADD_CORPUS, scope), (LOCK_CORPUS, scope), (STORED, scope)
     )
     indexes = [
         IndexRow(n, id_, status, Fingerprint(*pins), made, ready) for n, id_, status, *pins, made, ready in found
     ]
-    return indexes, locked[0][0], Stored(*stored[0]) if stored else None
+    return indexes, locked[0][0], {document: Stored(*known) for document, *known in stored}
 
 
 @dataclass
 class Writes:
     """The statements of one publish, in order."""
 
-    request: PublishRequest
+    tenant_id: UUID
     version: int
     statements: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
 
-    def store(self) -> None:
-        request = self.request
-        document = {
-            "tenant": request.tenant_id,
-            "document": request.document_id,
-            "document_version": request.document_version,
-            "title": request.title,
-            "source": request.source,
-            "uri": request.uri,
-            "groups": request.groups,
-            # PostgreSQL keeps no NUL in text; a space keeps every offset where it is.
-            "text": request.text.replace("\0", " "),
-            "flags": list(request.flags),
-            "headings": json.dumps([[h.level, h.title, h.start] for h in request.headings]),
-        }
-        self.statements.append((STORE_DOCUMENT, document))
-        self.statements.append((GROW_CORPUS, {"tenant": request.tenant_id, "version": self.version}))
+    def store(self, requests: Iterable[PublishRequest]) -> None:
+        documents = _json([_document(request) for request in requests])
+        self.statements.append((STORE_DOCUMENTS, {"tenant": self.tenant_id, "documents": documents}))
+        self.statements.append((GROW_CORPUS, {"tenant": self.tenant_id, "version": self.version}))
 
-    def add(self, index: IndexRow, prepared: Sequence[PreparedChunk]) -> None:
-        for row in _rows(index, self.request, prepared, self.version):
-            self.statements.append((_ADD_CHUNK, row))
-            self.statements.append((_ADD_TERMS, row))
-            if index.dense:
-                self.statements.append((_ADD_VECTOR, row))
+    def add(self, index: IndexRow, prepared: Iterable[tuple[PublishRequest, Sequence[PreparedChunk]]]) -> None:
+        parts = [part for request, chunks in prepared for part in _parts(index, request, chunks)]
+        self.statements += _additions(index, self.tenant_id, self.version, parts)
 
-    def count(self, index: int, changes: Iterable[tuple[Sequence[str], int]]) -> None:
+    def count(self, index: int, documents: Sequence[UUID], changes: Iterable[tuple[Sequence[str], int]]) -> None:
         """changes: chunks more or fewer by readers."""
-        scope = {"tenant": self.request.tenant_id, "index": index, "version": self.version}
+        scope = {"tenant": self.tenant_id, "index": index, "version": self.version}
         pairs = [(groups, change) for groups, change in changes if change]
-        self.statements.append((_COUNT_TERMS, scope | {"document": self.request.document_id}))
+        self.statements.append((_COUNT_TERMS, scope | {"documents": list(documents)}))
         self.statements.append((_COUNT_CHUNKS, scope | {"change": sum(change for _, change in pairs)}))
         for groups, change in pairs:
             self.statements.append((_COUNT_READERS, scope | {"groups": list(groups), "change": change}))
 
     async def send(self, connection: AsyncConnection) -> None:
         await in_one_trip(connection, *self.statements)
+
+
+def _document(request: PublishRequest) -> dict[str, Any]:
+    return {
+        "id": request.document_id,
+        "version": request.document_version,
+        "title": request.title,
+        "source": request.source,
+        "uri": request.uri,
+        "groups": request.groups,
+        # PostgreSQL keeps no NUL in text; a space keeps every offset where it is.
+        "text": request.text.replace("\0", " "),
+        "headings": [[h.level, h.title.replace("\0", " "), h.start] for h in request.headings],
+        "flags": list(request.flags),
+    }
+
+
+def _json(rows: Sequence[Mapping[str, Any]]) -> Jsonb:
+    return Jsonb(rows, dumps=orjson.dumps)
 
 
 async def lock_corpus(connection: AsyncConnection, tenant_id: UUID) -> int:
@@ -197,53 +211,45 @@ async def add_chunks(
     prepared: Sequence[PreparedChunk],
     version: int,
 ) -> None:
-    if not prepared:
-        return
-    rows = list(_rows(index, request, prepared, version))
-    await connection.execute(ADD_CHUNK, rows)
-    await connection.execute(ADD_TERMS, rows)
-    if index.dense:
-        await connection.execute(ADD_VECTOR, rows)
+    parts = list(_parts(index, request, prepared))
+    await in_one_trip(connection, *_additions(index, request.tenant_id, version, parts))
 
 
-ADD_CHUNK = sql(
-    """
-    insert into chunks (id, tenant_id, index_number, document_id, appeared, document_version, ordinal, start_at, end_at,
-                        headings, text)
-    values (:id, :tenant, :index, :document, :version, :document_version, :ordinal, :start, :end,
-            cast(:headings as text[]), :passage)
-    """
-)
-
-
-_ADD_CHUNK, _ADD_TERMS, _ADD_VECTOR = (driver_sql(each.text) for each in (ADD_CHUNK, ADD_TERMS, ADD_VECTOR))
 _COUNT_TERMS, _COUNT_CHUNKS, _COUNT_READERS = (
     driver_sql(each.text) for each in (COUNT_TERMS, COUNT_CHUNKS, COUNT_READERS)
 )
 
 
-def _rows(
-    index: IndexRow, request: PublishRequest, prepared: Sequence[PreparedChunk], version: int
-) -> Iterable[dict[str, Any]]:
+def _additions(
+    index: IndexRow, tenant_id: UUID, version: int, parts: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What adds the chunks, some hundreds at a time: a JSON document of the database has a largest size."""
+    scope = {
+        "tenant": tenant_id,
+        "index": index.number,
+        "version": version,
+        "config": index.fingerprint.text_search,
+        "mean_length": index.fingerprint.mean_length,
+    }
+    for start in range(0, len(parts), _TOGETHER):
+        yield ADD_CHUNKS, scope | {"parts": _json(parts[start : start + _TOGETHER])}
+
+
+def _parts(index: IndexRow, request: PublishRequest, prepared: Iterable[PreparedChunk]) -> Iterator[dict[str, Any]]:
     for part in prepared:
         chunk = part.chunk
         yield {
             "id": chunk_id(request.document_id, request.document_version, index.number, chunk.ordinal),
-            "tenant": request.tenant_id,
-            "index": index.number,
             "document": request.document_id,
             "document_version": request.document_version,
-            "version": version,
             "ordinal": chunk.ordinal,
-            "start": chunk.start,
-            "end": chunk.end,
+            "start_at": chunk.start,
+            "end_at": chunk.end,
             "headings": [title.replace("\0", " ") for title in chunk.headings],
-            "passage": chunk.text.replace("\0", " "),
             "groups": request.groups,
-            "config": index.fingerprint.text_search,
-            "mean_length": index.fingerprint.mean_length,
-            "text": indexed_text(chunk).replace("\0", " "),
-            "vector": part.vector,
+            "passage": chunk.text.replace("\0", " "),
+            "indexed": indexed_text(chunk).replace("\0", " "),
+            "vector": str(list(part.vector.floats())) if index.dense and part.vector else None,
         }
 
 
@@ -275,7 +281,7 @@ async def count(
     """Brings the statistics to `version` after chunks came or went. changes: chunks more or fewer by readers."""
     scope = {"tenant": tenant_id, "index": index, "version": version}
     pairs = [(groups, change) for groups, change in changes if change]
-    await connection.execute(COUNT_TERMS, scope | {"document": document_id})
+    await connection.execute(COUNT_TERMS, scope | {"documents": [document_id]})
     await connection.execute(COUNT_CHUNKS, scope | {"change": sum(change for _, change in pairs)})
     await count_readers(connection, tenant_id, index, pairs)
 

@@ -22,6 +22,8 @@ from app.retrieval.domain import (
 from app.retrieval.ports import Embedded, Embedder
 
 REMEMBERED = 4096
+# A page is cut in less time than it takes to wake another thread.
+_QUICKLY_CUT = 10_000
 
 _degraded = counter("app_search_degraded_total", "Searches by words alone because vectors were not to be had.", ["why"])
 
@@ -80,12 +82,18 @@ async def prepare_for(
         raise ChunkerMismatch(
             f"Index {index.number} was cut by {index.fingerprint.chunker}; this code cuts with {CHUNKER_VERSION}."
         )
-    cut = await asyncio.to_thread(chunk, request.text, request.headings, index.fingerprint.params)
+    cut = await _cut(request, index)
     if not index.dense:
         return [PreparedChunk(part, None) for part in cut], Embedded((), 0)
     embedded = await embedders[index.fingerprint.embedder].embed_passages([indexed_text(part) for part in cut])
     _check(index, cut, embedded)
     return [PreparedChunk(*pair) for pair in zip(cut, embedded.vectors, strict=True)], embedded
+
+
+async def _cut(request: PublishRequest, index: IndexRow) -> list[Chunk]:
+    if len(request.text) < _QUICKLY_CUT:
+        return chunk(request.text, request.headings, index.fingerprint.params)
+    return await asyncio.to_thread(chunk, request.text, request.headings, index.fingerprint.params)
 
 
 def _check(index: IndexRow, cut: Sequence[Chunk], embedded: Embedded) -> None:

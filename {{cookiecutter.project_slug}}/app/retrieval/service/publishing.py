@@ -43,32 +43,57 @@ async def prepare(
     return PreparedDocument(request, by_index, tokens)
 
 
-async def publish(connection: AsyncConnection, prepared: PreparedDocument, embedders: Mapping[str, Embedder]) -> int:
-    request = prepared.request
-    every, newest, stored = await publishing.begin(connection, request.tenant_id, request.document_id)
-    kept = [index for index in every if index.status in KEPT]
-    if stored and _published(stored, request):
+async def publish(
+    connection: AsyncConnection, documents: Sequence[PreparedDocument], embedders: Mapping[str, Embedder]
+) -> int:
+    tenant_id = documents[0].request.tenant_id
+    every, newest, known = await publishing.begin(connection, tenant_id, [d.request.document_id for d in documents])
+    new = [each for each in documents if not _published(known.get(each.request.document_id), each.request)]
+    if not new:
         return newest
-    missing = [index for index in kept if index.number not in prepared.by_index]
-    late = await prepare(missing, request, embedders) if missing else PreparedDocument(request, {}, {})
-    writes = publishing.Writes(request, newest + 1)
-    writes.store()
-    for index in kept:
-        chunks = prepared.by_index.get(index.number) or late.by_index.get(index.number) or ()
-        writes.add(index, chunks)
-        changes: list[tuple[Sequence[str], int]] = [(request.groups, len(chunks))]
-        if stored:
-            removed = await publishing.remove_chunks(
-                connection, request.tenant_id, request.document_id, writes.version, index.number
-            )
-            changes = _merged([(stored.access_groups, -removed), *changes])
-        writes.count(index.number, changes)
+    writes = publishing.Writes(tenant_id, newest + 1)
+    writes.store(each.request for each in new)
+    for index in every:
+        if index.status in KEPT:
+            chunks = [(each.request, await _chunks_for(index, each, embedders)) for each in new]
+            writes.add(index, chunks)
+            changes = [(request.groups, len(found)) for request, found in chunks]
+            changes += await _replaced(connection, writes, index, [(r, known.get(r.document_id)) for r, _ in chunks])
+            writes.count(index.number, [request.document_id for request, _ in chunks], _merged(changes))
     await writes.send(connection)
     return writes.version
 
 
-def _published(stored: publishing.Stored, request: PublishRequest) -> bool:
+async def _chunks_for(
+    index: IndexRow, document: PreparedDocument, embedders: Mapping[str, Embedder]
+) -> Sequence[PreparedChunk]:
+    """The chunks as prepared; made now for an index that was not there, or could not be served, at that moment."""
+    if index.number not in document.by_index:
+        document = await prepare([index], document.request, embedders)
+    return document.by_index.get(index.number) or ()
+
+
+async def _replaced(
+    connection: AsyncConnection,
+    writes: publishing.Writes,
+    index: IndexRow,
+    documents: Sequence[tuple[PublishRequest, publishing.Stored | None]],
+) -> list[tuple[list[str], int]]:
+    """Ends the chunks of the versions before; how many fewer there are, by readers."""
+    changes = []
+    for request, stored in documents:
+        if stored:
+            removed = await publishing.remove_chunks(
+                connection, writes.tenant_id, request.document_id, writes.version, index.number
+            )
+            changes.append((list(stored.access_groups), -removed))
+    return changes
+
+
+def _published(stored: publishing.Stored | None, request: PublishRequest) -> bool:
     """True when this very version is already there. Errors: StaleDocument."""
+    if stored is None:
+        return False
     if stored.version == request.document_version and not stored.withdrawn:
         return True
     if stored.version >= request.document_version:

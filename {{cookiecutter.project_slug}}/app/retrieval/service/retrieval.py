@@ -122,17 +122,21 @@ class Retrieval:
         Returns the new corpus version; publishing the same document version again changes nothing.
         Errors: StaleDocument when a newer version, or a withdrawal, came first.
         """
-        version = await publishing.publish(connection, prepared, self.embedders)
-        for model, tokens in prepared.embedded_tokens.items():
-            await self.costs.charge(
-                connection,
-                prepared.request.tenant_id,
-                "embedding_document",
-                model,
-                Usage(input=tokens),
-                subject_id=prepared.request.document_id,
-            )
+        return await self.publish_all(connection, [prepared])
+
+    async def publish_all(self, connection: AsyncConnection, documents: Sequence[PreparedDocument]) -> int:
+        """As `publish`, for different documents of one tenant at once, which appear in one corpus version."""
+        version = await publishing.publish(connection, documents, self.embedders)
+        charged = [
+            self._embedding(each.request, *spent) for each in documents for spent in each.embedded_tokens.items()
+        ]
+        if charged:
+            await self.costs.record(connection, charged)
         return version
+
+    def _embedding(self, request: PublishRequest, model: str, tokens: int) -> LedgerRow:
+        spent = Usage(input=tokens)
+        return self.costs.row(request.tenant_id, "embedding_document", model, spent, subject_id=request.document_id)
 
     async def withdraw(self, connection: AsyncConnection, tenant_id: UUID, document_id: UUID) -> int:
         """Erases the document from every index and every corpus version. Returns the new corpus version."""
