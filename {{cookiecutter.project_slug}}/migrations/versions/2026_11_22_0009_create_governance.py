@@ -1,10 +1,68 @@
-"""The audit log and approvals."""
+"""The audit log, and who approved which release on which evidence. Shared by all tenants."""
+
+from alembic import op
+
+from app.core.rls import shared_table
 
 revision = "0009"
 down_revision = "0008"
 
+TABLES = """
+create table audit_log (
+    sequence bigint constraint pk_audit_log primary key,
+    at timestamptz not null,
+    actor text not null,
+    action text not null,
+    subject text not null,
+    before text,
+    after text,
+    reason text not null,
+    trace_id text not null,
+    tenant_id uuid,
+    previous text not null,
+    hash text not null,
+    constraint ck_audit_log_named check (actor <> '' and action <> '' and subject <> '')
+);
+create table approvals (
+    id uuid constraint pk_approvals primary key,
+    release_id text not null constraint fk_approvals_release_id references releases (id),
+    environment text not null,
+    kind text not null,
+    report text,
+    approver text not null,
+    role text not null,
+    at timestamptz not null,
+    expires_at timestamptz,
+    reason text not null,
+    constraint ck_approvals_kind check (kind in ('approval', 'first_release', 'break_glass')),
+    constraint ck_approvals_named check (approver <> '' and reason <> ''),
+    constraint ck_approvals_evidence check (
+        kind <> 'approval' or (report ~ '^[0-9a-f]{64}$' and expires_at is not null and expires_at > at)
+    )
+);
+create index ix_approvals_release_id on approvals (release_id, at);
+create table break_glass_reviews (
+    approval_id uuid constraint pk_break_glass_reviews primary key
+        constraint fk_break_glass_reviews_approval_id references approvals (id),
+    reviewer text not null,
+    at timestamptz not null,
+    reason text not null,
+    constraint ck_break_glass_reviews_named check (reviewer <> '' and reason <> '')
+);
+"""
 
-def upgrade() -> None: ...
+FROZEN = ("audit_log", "approvals", "break_glass_reviews")
 
 
-def downgrade() -> None: ...
+def upgrade() -> None:
+    op.execute(TABLES)
+    for table in FROZEN:
+        op.execute(
+            f"create trigger {table}_frozen before update or delete or truncate on {table} "
+            "for each statement execute function refuse_change()"
+        )
+        shared_table(op, table, "select, insert")
+
+
+def downgrade() -> None:
+    op.execute("drop table break_glass_reviews, approvals, audit_log")

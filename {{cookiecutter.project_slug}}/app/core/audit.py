@@ -1,0 +1,202 @@
+"""The audit log: every control-plane act, each line chained by its hash to the one before."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, or_, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.tables import audit_log
+from app.core.telemetry import current_trace_id
+
+GENESIS = "0" * 64
+"""What the first line continues."""
+BATCH = 2000
+
+_LOCK = text("select pg_advisory_xact_lock(hashtext('audit_log'))")
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who did what to what, and why. before, after: digests, or a few words of state; never what users wrote.
+
+    tenant_id: whose act it was; None for one that concerns the whole service.
+    """
+
+    actor: str
+    action: str
+    subject: str
+    reason: str = ""
+    before: str | None = None
+    after: str | None = None
+    tenant_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest line. Kept outside of the database, it shows later that nothing before it was cut or rewritten."""
+
+    sequence: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An act as the log has it."""
+
+    sequence: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    before: str | None
+    after: str | None
+    reason: str
+    trace_id: str
+    tenant_id: UUID | None
+    previous: str
+    hash: str
+
+    def as_dict(self) -> dict[str, Any]:
+        at = self.at.astimezone(UTC).isoformat(timespec="microseconds")
+        return asdict(self) | {"at": at, "tenant_id": str(self.tenant_id) if self.tenant_id else None}
+
+    def computed(self) -> str:
+        """SHA-256 over everything in the line but its hash, as canonical JSON."""
+        content = {name: value for name, value in self.as_dict().items() if name != "hash"}
+        return sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Every line is as it was written, from the first to the head. head: None for an empty log."""
+
+    lines: int
+    head: Head | None
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The first line that is not as it was written."""
+
+    sequence: int
+    what: str
+
+
+async def record(connection: AsyncConnection, act: Act, at: datetime) -> int:
+    """Appends a line in the caller's transaction: the act and its line are there together or not at all.
+
+    Other appends wait for the end of that transaction, so call this late in it. Returns the line's sequence, which
+    has no gaps.
+    """
+    await connection.execute(_LOCK)
+    last = await head(connection) or Head(0, GENESIS)
+    line = Line(
+        sequence=last.sequence + 1,
+        at=at.astimezone(UTC),
+        actor=_storable(act.actor),
+        action=act.action,
+        subject=_storable(act.subject),
+        before=act.before,
+        after=act.after,
+        reason=_storable(act.reason),
+        trace_id=current_trace_id(),
+        tenant_id=act.tenant_id,
+        previous=last.hash,
+        hash="",
+    )
+    line = replace(line, hash=line.computed())
+    await connection.execute(insert(audit_log).values(asdict(line)))
+    return line.sequence
+
+
+def _storable(said: str) -> str:
+    return said.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+
+
+async def head(connection: AsyncConnection) -> Head | None:
+    """The newest line's sequence and hash; None while there is none."""
+    newest = select(audit_log.c.sequence, audit_log.c.hash).order_by(audit_log.c.sequence.desc()).limit(1)
+    row = (await connection.execute(newest)).first()
+    return Head(row.sequence, row.hash) if row else None
+
+
+async def page(connection: AsyncConnection, limit: int, below: int | None, tenant_id: UUID) -> list[Line]:
+    """The newest lines of a tenant and of the whole service, newest first; below: only sequences under this one."""
+    wanted = select(audit_log).where(or_(audit_log.c.tenant_id.is_(None), audit_log.c.tenant_id == tenant_id))
+    if below is not None:
+        wanted = wanted.where(audit_log.c.sequence < below)
+    found = await connection.execute(wanted.order_by(audit_log.c.sequence.desc()).limit(limit))
+    return [Line(*row) for row in found]
+
+
+async def lines(connection: AsyncConnection) -> AsyncIterator[Line]:
+    """Every line from the first on; a batch at a time in memory."""
+    place = tuple_(audit_log.c.sequence, audit_log.c.hash)  # the hash too, lest a twin at the edge of a batch hide
+    batch = select(audit_log).order_by(place).limit(BATCH)
+    found = (await connection.execute(batch)).all()
+    while found:
+        for row in found:
+            yield Line(*row)
+        found = (await connection.execute(batch.where(place > (found[-1].sequence, found[-1].hash)))).all()
+
+
+async def verify(connection: AsyncConnection, exported: Head | None = None) -> Verified | Broken:
+    """Recomputes the whole chain. Finds a line that was edited, deleted, inserted or moved, and two that continue the
+    same one; with an `exported` head also a tail that was cut, and a history that was written anew.
+    """
+    chain = Chain(exported)
+    async for line in lines(connection):
+        if broken := chain.take(line):
+            return broken
+    return chain.end()
+
+
+class Chain:
+    """Takes the lines in their order and says at the first one that does not fit."""
+
+    def __init__(self, exported: Head | None = None) -> None:
+        self._exported = exported
+        self._last: Line | None = None
+
+    def take(self, line: Line) -> Broken | None:
+        wrong = self._fault(line)
+        self._last = line
+        return wrong
+
+    def end(self) -> Verified | Broken:
+        last = self._last
+        if self._exported and self._exported.sequence > (last.sequence if last else 0):
+            missing = last.sequence + 1 if last else 1
+            return Broken(missing, f"is missing: the exported head is line {self._exported.sequence}")
+        return Verified(last.sequence, Head(last.sequence, last.hash)) if last else Verified(0, None)
+
+    def _fault(self, line: Line) -> Broken | None:
+        number, tip = (self._last.sequence, self._last.hash) if self._last else (0, GENESIS)
+        if line.sequence > number + 1:
+            return Broken(number + 1, f"is missing: line {line.sequence} is the next")
+        if line.sequence <= number:
+            return Broken(line.sequence, "is there twice")
+        if line.previous != tip:
+            return self._out_of_chain(line)
+        if line.hash != line.computed():
+            return Broken(line.sequence, "was edited: its content does not fit its hash")
+        if self._exported and self._exported.sequence == line.sequence and self._exported.hash != line.hash:
+            return Broken(line.sequence, "is not the line that was exported: the log was written anew")
+        return None
+
+    def _out_of_chain(self, line: Line) -> Broken:
+        last = self._last
+        beside = last is not None and line.previous == last.previous
+        if last and beside and replace(line, sequence=last.sequence).computed() == line.hash:
+            return Broken(last.sequence, f"was inserted: line {line.sequence} was line {last.sequence} when written")
+        if last and beside and line.hash == line.computed():
+            return Broken(line.sequence, f"continues line {last.sequence - 1}, as line {last.sequence} does")
+        if line.hash != line.computed():
+            return Broken(line.sequence, "was moved: it was written with another number")
+        return Broken(line.sequence, f"does not continue line {line.sequence - 1}")
