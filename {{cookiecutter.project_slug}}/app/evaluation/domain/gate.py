@@ -1,8 +1,28 @@
-from dataclasses import dataclass
+"""May this release go on? A pure decision over the scores of two runs; nothing here reads or stores anything."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from app.evaluation.domain.comparing import (
+    EQUAL,
+    Compared,
+    Pair,
+    breaks,
+    compare,
+    gain,
+    held,
+    limit,
+    measured,
+    pairs,
+    seed_of,
+    shown,
+    typical,
+)
+from app.evaluation.domain.metrics import METRICS
 from app.evaluation.domain.policy import QualityPolicy
-from app.evaluation.domain.scores import RunScores
+from app.evaluation.domain.scores import RunScores, faults
+from app.evaluation.domain.statistics import Estimate, detectable, holm, more_cases
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 WHOLE = "all"
@@ -49,6 +69,197 @@ class Judgement:
     faults: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A comparison and by which rules it is judged; p is adjusted, together is how many are judged at once."""
+
+    name: str
+    compared: Compared
+    tolerance: float
+    floor: float | None
+    blocking: bool
+    p: float = 1.0
+    together: int = 1
+
+    @property
+    def metric(self) -> str:
+        return self.compared.metric.name
+
+    @property
+    def limit(self) -> float:
+        return limit(self.compared.metric, self.tolerance)
+
+    @property
+    def cases(self) -> int:
+        return len(self.compared.after)
+
+
 def judge(candidate: RunScores, baseline: RunScores | None, policy: QualityPolicy, seed: int) -> Judgement:
     """PASS only when every blocking finding passed and no protected case fell; deterministic for a seed."""
-    raise NotImplementedError
+    wrong = faults(candidate, baseline)
+    if wrong:
+        return Judgement("FAIL", faults=wrong)
+    rows = pairs(candidate, baseline)
+    findings = tuple(
+        _finding(asked, policy)
+        for family in (_on_the_whole(rows, policy, seed), _in_slices(candidate.slices(), rows, policy, seed))
+        for asked in _together(family)
+    )
+    if not any(finding.blocking for finding in findings):
+        return Judgement("FAIL", findings, faults=("No metric that may block a release was measured.",))
+    fallen = tuple(row.after.case_id for row in rows if row.after.protected and _fell(row, policy))
+    return Judgement(overall(findings, fallen), findings, fallen, _worse(rows, policy))
+
+
+def overall(findings: Sequence[Finding], fallen: Sequence[str]) -> Verdict:
+    """What blocks, blocks: a doubt stops a release as surely as a fall does."""
+    verdicts = {finding.verdict for finding in findings if finding.blocking}
+    if fallen or "FAIL" in verdicts:
+        return "FAIL"
+    return "INCONCLUSIVE" if "INCONCLUSIVE" in verdicts else "PASS"
+
+
+def _on_the_whole(rows: Sequence[Pair], policy: QualityPolicy, seed: int) -> list[_Asked]:
+    asked = []
+    for name in measured(rows):
+        rule = policy.rule(name)
+        if compared := compare(name, rows, policy, seed_of(seed, name, WHOLE)):
+            blocking = rule.tier != "advisory"
+            asked.append(_Asked(WHOLE, compared, rule.tolerance, policy.floor(name, None), blocking))
+    return asked
+
+
+def _in_slices(names: Sequence[str], rows: Sequence[Pair], policy: QualityPolicy, seed: int) -> list[_Asked]:
+    asked = []
+    for part in names:
+        inside = [row for row in rows if part in row.after.slices]
+        for name in measured(inside):
+            rule = policy.rule(name)
+            if compared := compare(name, inside, policy, seed_of(seed, name, part)):
+                blocking = rule.tier != "advisory" and policy.slices.gates(part, name)
+                tolerance = rule.tolerance * policy.slices.tolerance_factor
+                asked.append(_Asked(part, compared, tolerance, policy.floor(name, part), blocking))
+    return asked
+
+
+def _together(family: list[_Asked]) -> list[_Asked]:
+    """p values of all that blocks are adjusted for each other; what is only shown takes no strength from them."""
+    blocking = [index for index, asked in enumerate(family) if asked.blocking]
+    adjusted = dict(zip(blocking, holm([_p(family[index]) for index in blocking]), strict=True))
+    return [
+        replace(asked, p=adjusted.get(index, _p(asked)), together=max(len(blocking), 1))
+        for index, asked in enumerate(family)
+    ]
+
+
+def _p(asked: _Asked) -> float:
+    return asked.compared.found.p if asked.compared.found else 1.0
+
+
+def _finding(asked: _Asked, policy: QualityPolicy) -> Finding:
+    compared, metric, found = asked.compared, asked.compared.metric, asked.compared.found
+    verdict, reason, more = _decided(asked, policy)
+    return Finding(
+        metric=metric.name,
+        slice=asked.name,
+        cases=asked.cases,
+        clusters=compared.clusters,
+        baseline=typical(metric, compared.before) if found else None,
+        candidate=typical(metric, compared.after),
+        difference=shown(metric, found.difference) if found else None,
+        low=shown(metric, found.low) if found else None,
+        high=shown(metric, found.high) if found else None,
+        p=asked.p if found else None,
+        tolerance=asked.tolerance,
+        floor=asked.floor,
+        verdict=verdict,
+        reason=reason,
+        more_cases=more,
+        detectable=_detectable(asked, found, policy) if found else None,
+        blocking=asked.blocking,
+    )
+
+
+def _detectable(asked: _Asked, found: Estimate, policy: QualityPolicy) -> float:
+    fall = detectable(found.error, -asked.limit, policy.alpha, policy.power, asked.together)
+    return -shown(asked.compared.metric, -fall)
+
+
+def _decided(asked: _Asked, policy: QualityPolicy) -> tuple[Verdict, str, int | None]:
+    metric, found = asked.compared.metric, asked.compared.found
+    value = held(metric, asked.compared.after)
+    if breaks(metric, value, asked.floor):
+        side = "below the floor of" if metric.sign > 0 else "above the ceiling of"
+        return "FAIL", f"{told(metric.name, value)} is {side} {told(metric.name, asked.floor)}", None
+    if found is None:
+        return "PASS", "no release to compare with" + (", and the floor holds" if asked.floor is not None else ""), None
+    if asked.compared.unchanged:
+        return "PASS", "no case differs", None
+    if found.difference < asked.limit and asked.p < policy.alpha:
+        return "FAIL", f"fell by {_fall(asked, found.difference)}, and that is no accident (p {asked.p:.2g})", None
+    if asked.name != WHOLE and _small(asked, policy.slices.minimum_cases, policy.slices.minimum_clusters):
+        return "PASS", "too few cases to compare; no clear fall, and the floor holds", None
+    return _weighed(asked, found, policy)
+
+
+def _weighed(asked: _Asked, found: Estimate, policy: QualityPolicy) -> tuple[Verdict, str, int | None]:
+    if asked.compared.none_worse:
+        return "PASS", "no case is worse", None
+    if _small(asked, policy.minimum_cases, policy.minimum_clusters):
+        few = f"{asked.cases} cases from {asked.compared.clusters} documents are too few to tell"
+        missing = max(policy.minimum_cases - asked.cases, policy.minimum_clusters - asked.compared.clusters)
+        return "INCONCLUSIVE", few, missing
+    if found.low >= asked.limit:
+        return "PASS", f"a fall of more than {_put_up_with(asked)} is ruled out", None
+    more = more_cases(found, -asked.limit, policy.alpha, policy.power, asked.together)
+    doubt = f"a fall of {_fall(asked, found.low)} is not ruled out, and {_put_up_with(asked)} is put up with"
+    advice = f"about {more} more cases like these would tell" if more else "no number of cases would tell"
+    return "INCONCLUSIVE", f"{doubt}; {advice}", more
+
+
+def _small(asked: _Asked, cases: int, clusters: int) -> bool:
+    return asked.cases < cases or asked.compared.clusters < clusters
+
+
+def _fall(asked: _Asked, value: float) -> str:
+    return _points(asked, -shown(asked.compared.metric, value))
+
+
+def _put_up_with(asked: _Asked) -> str:
+    return _points(asked, asked.tolerance)
+
+
+def _points(asked: _Asked, value: float) -> str:
+    return f"{value:.0%}" if asked.compared.metric.relative else f"{value:.3f}"
+
+
+def told(metric: str, value: float | None) -> str:
+    """A value with its unit, as people read it."""
+    if value is None:
+        return "-"
+    unit = METRICS[metric].unit
+    return {"share": f"{value:.3f}", "ms": f"{value:,.0f} ms", "micro_usd": f"${value / 1e6:.6f}"}[unit]
+
+
+def _fell(row: Pair, policy: QualityPolicy) -> bool:
+    """A protected case that none of its metrics speaks about any more counts as fallen."""
+    after = {name: value for name in policy.protected.metrics if (value := row.after.values.get(name)) is not None}
+    if row.before is None:
+        return not after or min(after.values()) < policy.protected.minimum
+    before = {name: value for name in after if (value := row.before.values.get(name)) is not None}
+    return not before or any(gain(METRICS[name], old, after[name]) < -EQUAL for name, old in before.items())
+
+
+def _worse(rows: Sequence[Pair], policy: QualityPolicy) -> tuple[tuple[str, str, float, float], ...]:
+    """The hardest falls first. Of latency and cost only what is beyond the tolerance: no two runs take as long."""
+    found = []
+    for row in rows:
+        for name in measured([row]) if row.before else ():
+            before, after = row.before.values.get(name) if row.before else None, row.after.values[name]
+            if before is None or after is None:
+                continue
+            metric = METRICS[name]
+            least = limit(metric, policy.rule(name).tolerance) if metric.relative else 0.0
+            if (change := gain(metric, before, after)) < least - EQUAL:
+                found.append((change, (row.after.case_id, name, before, after)))
+    return tuple(entry for _, entry in sorted(found))

@@ -11,6 +11,12 @@ Share = Annotated[float, Field(ge=0, le=1)]
 CANARY_METRICS = ("errors", "latency_ms", "refusals", "findings", "groundedness", "feedback", "cost_micro_usd")
 
 
+def _refuse_unknown(where: str, names: Iterable[str], known: Iterable[str]) -> None:
+    wrong = sorted(set(names) - set(known))
+    if wrong:
+        raise ValueError(f"{where}: there is no metric called {wrong[0]}; known are {', '.join(known)}")
+
+
 class Rules(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -178,9 +184,3 @@ class QualityPolicy(PolicyModel):
             return rule.floor
         named = self.slices.named.get(name)
         return named.floors.get(metric, rule.slice_floor) if named else rule.slice_floor
-
-
-def _refuse_unknown(where: str, names: Iterable[str], known: Iterable[str]) -> None:
-    wrong = sorted(set(names) - set(known))
-    if wrong:
-        raise ValueError(f"{where}: there is no metric called {wrong[0]}; known are {', '.join(known)}")

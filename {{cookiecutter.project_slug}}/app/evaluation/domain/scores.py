@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True, slots=True)
 class CaseScore:
     """What one case got. cluster: the source document it is drawn from; cases of one cluster stand or fall together.
-    values: by metric, in the metric's unit; None where the metric says nothing about this case.
+    values: by metric, in the metric's unit; None where the metric says nothing about this case. A case that could not
+    be answered gets the worst value, never None: what is not measured is not compared.
     """
 
     case_id: str
