@@ -1,7 +1,8 @@
 """An index is made beside the live one, proved, switched to and back; no request fails meanwhile."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from itertools import pairwise
 
@@ -18,6 +19,7 @@ from app.retrieval.domain import (
     EmbedderMismatch,
     EmbeddingFailed,
     Fingerprint,
+    IndexBehind,
     IndexMissing,
     IndexNotReady,
     PublishRequest,
@@ -309,3 +311,75 @@ async def test_what_cannot_be_switched_to_is_refused(state, home, retrieval):
         await retrieval.indexes.retire(home)
     with pytest.raises(UnknownTextSearch):
         await retrieval.indexes.build(replace(retrieval.indexes.first, text_search="klingon"), ignore)
+
+
+@asynccontextmanager
+async def in_flight(retrieval: Retrieval, request: PublishRequest) -> AsyncIterator[Callable[..., Awaitable[None]]]:
+    """A publish that is written and not committed. What is given waits for it as long as somebody looks."""
+    prepared = await retrieval.prepare(request)
+
+    async def watch(other: asyncio.Task[object]) -> None:
+        await asyncio.wait({other}, timeout=0.6)
+
+    async with retrieval.database.transaction(request.tenant_id) as connection:
+        await retrieval.publish(connection, prepared)
+        yield watch
+
+
+async def test_a_switch_sees_a_publish_that_was_under_way(state, home, retrieval, request_of, caller, words):
+    """The publishing process does not hold the new embedder, so its document goes into the old index alone."""
+    both = World(state, *retrieval.embedders.values(), words).retrieval
+    await put(both, request_of(text_of(1)))
+    vectors = replace(both.indexes.first, embedder=words.name, dimensions=words.dimensions)
+    built = await both.indexes.build(vectors, ignore)
+    await retrieval.indexes.reload()
+    async with in_flight(retrieval, request_of(text_of(2))) as watch:
+        switching = asyncio.create_task(both.indexes.switch(built.number))
+        await watch(switching)
+    with pytest.raises(IndexBehind):
+        await switching
+    assert len((await ask(both, caller, "topic2")).passages) == 1
+
+
+async def test_an_index_begun_during_a_publish_has_its_document(state, home, retrieval, request_of, caller):
+    """The publish read the list of indexes before this one was on it."""
+
+    async def build_and_switch() -> None:
+        built = await retrieval.indexes.build(narrow(retrieval), ignore)
+        await retrieval.indexes.switch(built.number)
+
+    late = request_of(text_of(2))
+    async with in_flight(retrieval, late) as watch:
+        changing = asyncio.create_task(build_and_switch())
+        await watch(changing)
+    await changing
+    found = await ask(retrieval, caller, "topic2")
+    assert found.index_number != home
+    assert {passage.document_id for passage in found.passages} == {late.document_id}
+
+
+async def test_a_build_does_not_bring_back_what_a_publish_is_replacing(
+    state, home, retrieval, request_of, caller, words
+):
+    both = World(state, *retrieval.embedders.values(), words).retrieval
+    first = request_of(text_of(1))
+    await put(both, first)
+    embed = words.embed_passages
+    async with AsyncExitStack() as publishing:
+        replacing = asyncio.Event()
+
+        async def replaced_meanwhile(texts: list[str]) -> object:
+            words.embed_passages = embed
+            vectors = await embed(texts)
+            await publishing.enter_async_context(in_flight(both, replace(first, text=text_of(2), document_version=2)))
+            replacing.set()
+            return vectors
+
+        words.embed_passages = replaced_meanwhile
+        vectors = replace(both.indexes.first, embedder=words.name, dimensions=words.dimensions)
+        building = asyncio.create_task(both.indexes.build(vectors, ignore))
+        await replacing.wait()
+        await asyncio.wait({building}, timeout=0.6)
+    await both.indexes.switch((await building).number)
+    found = await ask(both, caller, "topic1 topic2")
+    assert {passage.version for passage in found.passages} == {2}
