@@ -30,8 +30,8 @@ async def keys(connection: AsyncConnection) -> list[Row[Any]]:
     return list((await connection.execute(select(*columns).order_by(api_keys.c.created_at))).all())
 
 
-async def revoke(connection: AsyncConnection, prefix: str, at: datetime) -> bool:
-    done = await connection.execute(
-        update(api_keys).where(api_keys.c.prefix == prefix, api_keys.c.revoked_at.is_(None)).values(revoked_at=at)
-    )
-    return done.rowcount == 1
+async def revoke(connection: AsyncConnection, prefix: str, at: datetime) -> list[str] | None:
+    """The roles of the key that was revoked; None when there is no live one."""
+    live = update(api_keys).where(api_keys.c.prefix == prefix, api_keys.c.revoked_at.is_(None))
+    roles: list[str] | None = await connection.scalar(live.values(revoked_at=at).returning(api_keys.c.roles))
+    return roles

@@ -16,7 +16,7 @@ Manager = Annotated[Principal, require("keys:manage")]
 @router.post("/v1/keys", status_code=201)
 async def create_key(body: KeyRequest, caller: Manager, identity: Identities) -> KeyCreated:
     """Makes a key of the caller's tenant. The key is in this reply and nowhere else."""
-    key = await identity.create_key(caller.tenant_id, body.name, body.roles, body.groups)
+    key = await identity.create_key(caller.tenant_id, body.name, body.roles, body.groups, caller.name)
     return KeyCreated(prefix=key.prefix, key=key.text)
 
 
@@ -30,4 +30,4 @@ async def list_keys(caller: Manager, identity: Identities) -> KeyList:
 @router.delete("/v1/keys/{prefix}", status_code=204)
 async def revoke_key(prefix: str, caller: Manager, identity: Identities) -> None:
     """Refuses the key from the next second on."""
-    await identity.revoke_key(caller.tenant_id, prefix)
+    await identity.revoke_key(caller.tenant_id, prefix, caller.name)

@@ -1,6 +1,8 @@
 """The log is tampered with as the owner of the tables would: the trigger off, then any statement at all."""
 
 import asyncio
+import os
+import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,6 +21,7 @@ from app.core.audit import Act, Broken, Head, Line, Verified
 from app.core.database import Database, open_database
 from app.core.embedded import Urls, start_embedded
 from app.core.schema import migrate
+from app.core.telemetry import configure_tracing, current_trace_id, shutdown_tracing, span
 from tests.conftest import ROOT
 
 NOW = datetime(2030, 1, 1, 12, 30, 15, 123456, tzinfo=UTC)
@@ -28,8 +31,6 @@ ALL = "sequence, at, actor, action, subject, before, after, reason, trace_id, te
 @pytest.fixture(scope="module")
 def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Urls]:
     """A database of its own: what is done here would leave the log of the other tests broken."""
-    import os
-
     server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
     name = f"audit_{uuid4().hex[:12]}"
     made = server.urls(name)
@@ -274,7 +275,6 @@ async def test_a_page_holds_the_lines_of_the_whole_service_and_of_the_own_tenant
 
 
 async def test_twenty_thousand_lines_are_verified_in_little_memory(urls: Urls, database: Database) -> None:
-    import tracemalloc
 
     line, rows = Line(0, NOW, "ana", "thing.change", "thing", None, None, "", "", None, "", audit.GENESIS), []
     for number in range(1, 20_001):
@@ -292,3 +292,16 @@ async def test_twenty_thousand_lines_are_verified_in_little_memory(urls: Urls, d
     assert isinstance(found, Verified)
     assert found.lines == 20_000
     assert most < 12_000_000
+
+
+async def test_a_line_names_the_trace_in_which_it_was_written(database: Database) -> None:
+    configure_tracing("none", 0, "test", "0", None)
+    try:
+        with span("request"):
+            await write(database, "thing")
+            trace_id = current_trace_id()
+    finally:
+        shutdown_tracing()
+    (line,) = await all_lines(database)
+    assert len(trace_id) == 32
+    assert line.trace_id == trace_id

@@ -7,6 +7,8 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 
+from app.core import audit
+from app.core.audit import Act
 from app.core.clock import Clock
 from app.core.database import Database
 from app.core.ids import new_id
@@ -29,6 +31,8 @@ from app.identity.domain import (
 REMEMBERED_SECONDS = 0.8
 """How long a proved key is believed without asking the database: a revoked key is refused within a second."""
 MOST_REMEMBERED = 10_000
+SERVICE = "app"
+"""Who acts when nobody asked for it."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class Identity:
             raise TenantMissing(f"There is no tenant named '{name}'.")
         return found
 
-    async def ensure_tenant(self, name: str) -> UUID:
+    async def ensure_tenant(self, name: str, actor: str = SERVICE) -> UUID:
         """The tenant of that name, made when it does not exist; two callers at once get the same one."""
         try:
             return await self.tenant(name)
@@ -94,13 +98,17 @@ class Identity:
         try:
             async with self.database.transaction(tenant_id) as connection:
                 await repository.add_tenant(connection, tenant_id, name)
+                act = Act(actor, "tenant.create", f"tenant {tenant_id}", tenant_id=tenant_id)
+                await audit.record(connection, act, self.clock.now())
             return tenant_id
         except IntegrityError:
             return await self.tenant(name)
 
-    async def create_key(self, tenant_id: UUID, name: str, roles: Iterable[str], groups: Iterable[str] = ()) -> NewKey:
+    async def create_key(
+        self, tenant_id: UUID, name: str, roles: Iterable[str], groups: Iterable[str] = (), actor: str = SERVICE
+    ) -> NewKey:
         """A new key; its text is never to be had again. Errors: UnknownRole."""
-        checked = check_roles(frozenset(roles))
+        checked = sorted(check_roles(frozenset(roles)))
         key = make_key()
         async with self.database.transaction(tenant_id) as connection:
             await repository.add_key(
@@ -110,17 +118,22 @@ class Identity:
                 name=name,
                 prefix=key.prefix,
                 digest=digest_of(key, self.pepper),
-                roles=sorted(checked),
+                roles=checked,
                 groups=sorted(set(groups)),
             )
+            act = Act(actor, "key.create", f"key {key.prefix}", after=" ".join(checked), tenant_id=tenant_id)
+            await audit.record(connection, act, self.clock.now())
         return key
 
     async def list_keys(self, tenant_id: UUID) -> list[Row[Any]]:
         async with self.database.read(tenant_id) as connection:
             return await repository.keys(connection)
 
-    async def revoke_key(self, tenant_id: UUID, prefix: str) -> None:
+    async def revoke_key(self, tenant_id: UUID, prefix: str, actor: str = SERVICE) -> None:
         """From the next second on the key is refused everywhere. Errors: KeyNotFound."""
         async with self.database.transaction(tenant_id) as connection:
-            if not await repository.revoke(connection, prefix, self.clock.now()):
+            roles = await repository.revoke(connection, prefix, self.clock.now())
+            if roles is None:
                 raise KeyNotFound(f"This tenant has no live key with the prefix '{prefix}'.")
+            act = Act(actor, "key.revoke", f"key {prefix}", before=" ".join(roles), tenant_id=tenant_id)
+            await audit.record(connection, act, self.clock.now())

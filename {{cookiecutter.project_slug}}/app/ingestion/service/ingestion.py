@@ -5,6 +5,8 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping
 
+from app.core import audit
+from app.core.audit import Act
 from app.identity.domain import Principal
 from app.ingestion import repository as rows
 from app.ingestion.domain.documents import (
@@ -83,9 +85,10 @@ class Ingestion:
     async def delete(self, caller: Principal, document_id: UUID) -> None:
         """From the commit on no search finds it, in any release; its bytes are gone too. Errors: DocumentMissing."""
         async with self.parts.database.transaction(caller.tenant_id) as connection:
-            gone = await accepting.withdraw(self.parts, connection, caller.tenant_id, document_id, _who(caller))
-        if not gone:
-            raise DocumentMissing(f"There is no document {document_id}.")
+            if not await accepting.withdraw(self.parts, connection, caller.tenant_id, document_id, _who(caller)):
+                raise DocumentMissing(f"There is no document {document_id}.")
+            act = Act(caller.name, "document.delete", f"document {document_id}", tenant_id=caller.tenant_id)
+            await audit.record(connection, act, self.parts.clock.now())
 
     async def quarantine(
         self, caller: Principal, *, reason: str | None, waiting: bool, after: Cursor | None, limit: int
@@ -116,11 +119,11 @@ class Ingestion:
 
         Errors: QuarantineMissing, AlreadyDecided, Superseded.
         """
-        return await deciding.release(self.parts, caller.tenant_id, entry, _who(caller), note)
+        return await deciding.release(self.parts, caller, entry, _who(caller), note)
 
     async def discard(self, caller: Principal, entry: UUID, note: str) -> UUID:
         """Ends the version for good and drops its bytes. Errors: QuarantineMissing, AlreadyDecided."""
-        return await deciding.discard(self.parts, caller.tenant_id, entry, _who(caller), note)
+        return await deciding.discard(self.parts, caller, entry, _who(caller), note)
 
     async def newest(self, caller: Principal, documents: Sequence[UUID]) -> Sequence[RowMapping]:
         """(id, version, status, reason, detail) of the newest version of each of these documents."""
