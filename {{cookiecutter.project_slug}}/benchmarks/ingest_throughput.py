@@ -23,7 +23,7 @@ from benchmarks.harness import client_of, service, write
 
 PASSAGES = 1_000
 UPLOAD = 50
-ROUND = 200
+ROUND = 500
 SEED = 20261122
 
 
@@ -123,7 +123,7 @@ async def pipeline(state: State, texts: Sequence[str], first: int) -> None:
             files = [("files", (f"passage-{number}.txt", text.encode())) for number, text in batch]
             (await client.post("/v1/documents", files=files)).raise_for_status()
         while await waiting(state):  # noqa: ASYNC110  the work is in the queue of the database
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.05)
         worker.cancel()
         await asyncio.gather(worker, return_exceptions=True)
 

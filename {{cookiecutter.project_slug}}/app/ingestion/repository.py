@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.database import Database, in_one_trip
 from app.core.ids import new_id
-from app.ingestion.domain.documents import AlreadyDecided, Cursor, Envelope, QuarantineMissing, Upload, Work
+from app.ingestion.domain.documents import AlreadyDecided, Cursor, Envelope, QuarantineMissing, Work
 from app.ingestion.domain.reasons import Reason
 from app.safety.domain.text import Finding
 
@@ -29,28 +29,38 @@ ADDRESS = text(
     where tenant_id = :tenant and source = :source and uri = :uri and deleted_at is null and id <> :document
     """
 )
-ADD_BLOB = text(
-    "insert into blobs (tenant_id, sha256, size, bytes) values (:tenant, :sha256, :size, :bytes) on conflict do nothing"
-)
-# The row lock that the update takes puts uploads to one address in a row.
-NEXT_VERSION = text(
-    """
-    insert into documents (id, tenant_id, source, uri, title, access_groups, version, created_at, updated_at)
-    values (:id, :tenant, :source, :uri, :title, :groups, 1, :now, :now)
-    on conflict (tenant_id, source, uri) where deleted_at is null
-    do update set version = documents.version + 1, updated_at = excluded.updated_at
-    returning id, version
-    """
+_VERSION_COLUMNS = """document_id, version, tenant_id, source, name, sha256, size, access_groups, metadata, status,
+        attempt, released, copy_of, findings, received_at, received_by"""
+_VERSION_VALUES = """:tenant, :source, :name, :sha256, :size, :groups, cast(:metadata as jsonb), :status,
+        0, '{}', '', '[]', :now, :by"""
+# The row lock that the update takes puts uploads to one address in a row. A first version is written at once; before a
+# later one the versions before it have to go.
+ADD_UPLOAD = text(
+    f"""
+    with blob as (
+        insert into blobs (tenant_id, sha256, size, bytes) values (:tenant, :sha256, :size, :bytes)
+        on conflict do nothing
+    ), place as (
+        insert into documents (id, tenant_id, source, uri, title, access_groups, version, created_at, updated_at)
+        values (:id, :tenant, :source, :uri, :title, :groups, 1, :now, :now)
+        on conflict (tenant_id, source, uri) where deleted_at is null
+        do update set version = documents.version + 1, updated_at = excluded.updated_at
+        returning id, version
+    ), added as (
+        insert into document_versions ({_VERSION_COLUMNS})
+        select id, version, {_VERSION_VALUES} from place where version = 1
+        on conflict do nothing
+        returning version
+    )
+    select id, version, exists (select 1 from added) as added from place
+    """  # noqa: S608
 )
 ADD_VERSION = text(
-    """
-    insert into document_versions (document_id, version, tenant_id, source, name, sha256, size, access_groups, metadata,
-        status, attempt, released, copy_of, findings, received_at, received_by)
-    values (:document, :version, :tenant, :source, :name, :sha256, :size, :groups, cast(:metadata as jsonb),
-        :status, 0, '{}', '', '[]', :now, :by)
+    f"""
+    insert into document_versions ({_VERSION_COLUMNS}) values (:document, :version, {_VERSION_VALUES})
     on conflict do nothing
     returning version
-    """
+    """  # noqa: S608
 )
 SUPERSEDE_QUARANTINED = text(
     """
@@ -279,26 +289,6 @@ async def live_content(
         groups=list(common.access_groups),
     )
     return {bytes(row["sha256"]): (row["document_id"], row["version"], row["status"]) for row in found}
-
-
-async def add_version(
-    connection: AsyncConnection, place: RowMapping, upload: Upload, common: Envelope, **values: Any
-) -> bool:
-    """False when the same content is already there, or came in at the same time."""
-    row = await first(
-        connection,
-        ADD_VERSION,
-        document=place["id"],
-        version=place["version"],
-        source=common.source,
-        name=upload.name,
-        sha256=upload.digest,
-        size=len(upload.data),
-        groups=list(common.access_groups),
-        metadata=as_json(common.metadata),
-        **values,
-    )
-    return row is not None
 
 
 async def take_up(database: Database, tenant_id: UUID, wanted: Mapping[UUID, int]) -> list[Work]:

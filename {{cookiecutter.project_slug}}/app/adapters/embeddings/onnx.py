@@ -33,6 +33,7 @@ class OnnxEmbedder:
     name: str
     model: str
     dimensions: int
+    inputs: Sequence[str]
     provider: str = "local"
 
     async def warm(self) -> None:
@@ -76,8 +77,7 @@ class OnnxEmbedder:
             "attention_mask": mask,
             "token_type_ids": np.zeros_like(mask),
         }
-        wanted = {entry.name for entry in self.session.get_inputs()}
-        states = self.session.run(None, {name: array for name, array in inputs.items() if name in wanted})[0]
+        states = self.session.run(None, {name: inputs[name] for name in self.inputs})[0]
         return dict(zip(batch, pooled(states, mask), strict=True))
 
 
@@ -132,6 +132,7 @@ def open_onnx(weights: Weights, threads: int, concurrency: int = 2) -> OnnxEmbed
         name=weights.name,
         model=weights.model,
         dimensions=_dimensions(session, weights.model),
+        inputs=[entry.name for entry in session.get_inputs()],
     )
 
 

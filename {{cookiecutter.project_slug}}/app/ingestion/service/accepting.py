@@ -141,25 +141,28 @@ async def _add(
     """Writes a new version. twin: the document with the same content, when the policy wants such a file held."""
     now = parts.clock.now()
     status = "quarantined" if twin else "received"
-    await rows.run(
-        connection, rows.ADD_BLOB, tenant=tenant_id, sha256=file.digest, size=len(file.data), bytes=file.data
-    )
+    values: dict[str, Any] = {
+        "tenant": tenant_id,
+        "source": common.source,
+        "name": file.name,
+        "sha256": file.digest,
+        "size": len(file.data),
+        "groups": list(common.access_groups),
+        "metadata": rows.as_json(common.metadata),
+        "status": status,
+        "now": now,
+        "by": by,
+    }
+    title = common.metadata.get("title") or file.name
     place = await rows.one(
-        connection,
-        rows.NEXT_VERSION,
-        id=new_id(),
-        tenant=tenant_id,
-        source=common.source,
-        uri=file.uri,
-        title=common.metadata.get("title") or file.name,
-        groups=list(common.access_groups),
-        now=now,
+        connection, rows.ADD_UPLOAD, id=new_id(), uri=file.uri, title=title, bytes=file.data, **values
     )
-    here: dict[str, Any] = {"document": place["id"], "version": place["version"]}
+    added = place["added"]
     if place["version"] > 1:
+        here: dict[str, Any] = {"document": place["id"], "version": place["version"]}
         await rows.run(connection, rows.SUPERSEDE_OLDER, now=now, published="received", **here)
         await rows.run(connection, rows.SUPERSEDE_QUARANTINED, now=now, by=by, **here)
-    added = await rows.add_version(connection, place, file, common, tenant=tenant_id, status=status, now=now, by=by)
+        added = await rows.first(connection, rows.ADD_VERSION, **here, **values)
     if not added:
         raise _RaceLost
     if twin:

@@ -249,7 +249,7 @@ def _parts(index: IndexRow, request: PublishRequest, prepared: Iterable[Prepared
             "groups": request.groups,
             "passage": chunk.text.replace("\0", " "),
             "indexed": indexed_text(chunk).replace("\0", " "),
-            "vector": str(list(part.vector.floats())) if index.dense and part.vector else None,
+            "vector": orjson.dumps(part.vector.floats()).decode() if index.dense and part.vector else None,
         }
 
 
