@@ -67,6 +67,7 @@ async def development_key(settings: Settings, urls: Urls) -> str:
         raise StartRefused("'app run' is for development; run 'app serve' and 'app worker' here.")
     path = settings.data_dir / "development-key"
     async with build(settings, urls) as state:
+        await state.retrieval.ready()
         if path.exists():
             with contextlib.suppress(UnknownKey):
                 await state.identity.authenticate(path.read_text())

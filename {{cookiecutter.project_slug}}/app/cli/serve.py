@@ -3,6 +3,7 @@ import gc
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated
 
 import structlog
@@ -50,6 +51,8 @@ def _run(settings: Settings, api: bool) -> None:
             log.warning("database_away_at_start", what="it is looked for until it is there; /health/ready tells")
         guard = [server.keep_running()] if server else []
         async with build(settings, urls) as state, background(*guard):
+            with suppress(DatabaseUnavailable):
+                await state.retrieval.ready()
             await state.retrieval.warm()
             if not api:
                 await work(state)

@@ -5,7 +5,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.conftest import Running, app, serving, start
+from app.cli.run import READY_SECONDS
+from tests.e2e.conftest import Running, app, free_port, serving, start
 
 
 def test_an_unknown_setting_stops_every_command_with_one_sentence(tmp_path: Path) -> None:
@@ -43,6 +44,18 @@ def test_run_refuses_a_port_that_is_taken(service: Running, tmp_path: Path) -> N
     done = app(tmp_path, "run", APP_PORT=service.base.rsplit(":", 1)[1])
     assert done.returncode == 1
     assert "choose another with APP_PORT" in done.stderr
+
+
+def test_a_start_with_another_embedder_than_the_index_has_says_at_once_what_to_set(tmp_path: Path) -> None:
+    assert start(tmp_path).stop() == 0
+    for command in ("run", "serve"):
+        began = time.monotonic()
+        done = app(tmp_path, command, APP_EMBEDDER="none", APP_PORT=str(free_port()))
+        assert time.monotonic() - began < READY_SECONDS / 2
+        assert done.returncode == 1
+        assert done.stderr.startswith("app: Index 1 was made with the embedder minilm-int8@"), done.stderr
+        assert "this process is set to none. Set APP_EMBEDDER=minilm and no APP_EMBEDDER_FOLDER" in done.stderr
+        assert done.stderr.count("\n") == 1
 
 
 def test_a_key_made_on_the_command_line_works_and_is_revoked_within_a_second(service: Running) -> None:

@@ -72,9 +72,21 @@ class IndexRow:
             raise EmbedderMismatch(
                 f"Index {self.number} was made with the embedder {wanted}, "
                 f"and this process is set to {' and '.join(configured) or 'none'}.",
-                action=f"Set APP_EMBEDDER (or APP_EMBEDDER_NEXT) to {wanted.split('@')[0]}, "
+                action=f"Set {_setting_of(wanted)} (APP_EMBEDDER_NEXT holds a second embedder), "
                 "or make an index for the new one with 'app index build' and go over to it with 'app index switch'.",
             )
+
+
+def _setting_of(embedder: str) -> str:
+    name, _, pinned = embedder.rpartition("@")
+    if name.startswith("openai:"):
+        model = name.removeprefix("openai:")
+        return f"APP_EMBEDDER=openai, APP_EMBEDDER_MODEL={model} and APP_EMBEDDER_DIMENSIONS={pinned}"
+    if name == "minilm-int8":
+        return "APP_EMBEDDER=minilm and no APP_EMBEDDER_FOLDER"
+    return (
+        f"APP_EMBEDDER=minilm and APP_EMBEDDER_FOLDER to the folder of {name}" if name else f"APP_EMBEDDER={embedder}"
+    )
 
 
 @dataclass(frozen=True, slots=True)

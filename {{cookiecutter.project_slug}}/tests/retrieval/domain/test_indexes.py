@@ -1,0 +1,27 @@
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from app.adapters.embeddings.weights import bundled_name, name_of
+from app.retrieval.domain import EmbedderMismatch, Fingerprint, IndexRow
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("embedder", "settings"),
+    [
+        ("none", "APP_EMBEDDER=none"),
+        (bundled_name(), "APP_EMBEDDER=minilm and no APP_EMBEDDER_FOLDER"),
+        (name_of("gte-small", "00", "11"), "APP_EMBEDDER=minilm and APP_EMBEDDER_FOLDER to the folder of gte-small"),
+        ("openai:small@8", "APP_EMBEDDER=openai, APP_EMBEDDER_MODEL=small and APP_EMBEDDER_DIMENSIONS=8"),
+    ],
+)
+def test_an_index_names_the_settings_that_choose_its_embedder(embedder: str, settings: str) -> None:
+    fingerprint = Fingerprint(embedder, 8, "structure-1", {}, "english", 60.0)
+    index = IndexRow(3, uuid4(), "live", fingerprint, NOW, NOW)
+    index.check_embedder({embedder: object()})
+    with pytest.raises(EmbedderMismatch, match=f"Index 3 was made with the embedder {embedder}, ") as refused:
+        index.check_embedder({"another": object()})
+    assert (refused.value.what_to_do or "").startswith(f"Set {settings} (")
