@@ -181,7 +181,7 @@ def _finding(asked: _Asked, policy: QualityPolicy) -> Finding:
 
 
 def _detectable(asked: _Asked, found: Estimate, policy: QualityPolicy) -> float:
-    fall = detectable(found.error, -asked.limit, policy.alpha, policy.power, asked.together)
+    fall = detectable(found, -asked.limit, policy.alpha, policy.power, asked.together)
     return -shown(asked.compared.metric, -fall)
 
 

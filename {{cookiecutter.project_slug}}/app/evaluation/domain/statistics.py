@@ -8,7 +8,7 @@ over the cases plus a part of one that fell and of one that rose (as Agresti and
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -25,10 +25,13 @@ FAR = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean difference; positive is better. error: its standard error. p: one-sided, against 'it did not fall'."""
+    """A mean difference; positive is better. error: its standard error. p: one-sided, against 'it did not fall'.
+    voices: how many clusters of equal size would say as much as these.
+    """
 
     cases: int
     clusters: int
+    voices: float
     difference: float
     low: float
     high: float
@@ -57,13 +60,18 @@ class Sums:
     sizes: Floats
     typical: Floats
 
+    @property
+    def voices(self) -> float:
+        return float(self.sizes.sum() ** 2 / (self.sizes**2).sum())
+
 
 def estimate(differences: Sequence[float], clusters: Sequence[str], alpha: float, draws: int, seed: int) -> Estimate:
     """differences: one a case; clusters: the source document of each. The interval is at level 1 - alpha."""
     names, where = np.unique(np.asarray(clusters), return_inverse=True)
-    many = estimates(add_up(np.asarray([differences], dtype=np.float64), where), alpha, draws, seed)
+    added = add_up(np.asarray([differences], dtype=np.float64), where)
+    many = estimates(added, alpha, draws, seed)
     numbers = (float(each[0]) for each in (many.difference, many.low, many.high, many.p, many.error))
-    return Estimate(len(differences), len(names), *numbers)
+    return Estimate(len(differences), len(names), added.voices, *numbers)
 
 
 def add_up(differences: Floats, where: NDArray[np.intp]) -> Sums:
@@ -102,10 +110,10 @@ def _subsets(members: int, draws: int, seed: int) -> Floats:
 
 
 def _standard_error(added: Sums, difference: Floats) -> Floats:
-    clusters = len(added.sizes)
+    """A large cluster pulls the mean towards itself, so that what is left looks too quiet; the last factor mends it."""
     left = added.sums - difference[:, None] * added.sizes
-    spread: Floats = np.sqrt((left**2).sum(axis=1) * clusters / max(clusters - 1, 1)) / added.sizes.sum()
-    return spread
+    spread: Floats = np.sqrt((left**2).sum(axis=1)) / added.sizes.sum()
+    return spread / sqrt(1 - 1 / max(added.voices, 2.0))
 
 
 def holm(values: Sequence[float]) -> list[float]:
@@ -119,12 +127,20 @@ def holm(values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def detectable(error: float, tolerance: float, alpha: float, power: float, together: int) -> float:
+def detectable(found: Estimate, tolerance: float, alpha: float, power: float, together: int) -> float:
     """The smallest true fall that is called one with chance `power`, when `together` metrics are judged at once.
 
     It must be seen to lie beyond the tolerance, and to be no accident after Holm's strictest step.
     """
-    return max(tolerance + _z(power) * error, (_z(1 - alpha / together) + _z(power)) * error)
+    chance = _t(power, found.voices)
+    certain = _t(1 - alpha / together, found.voices)
+    return max(tolerance + chance * found.error, (certain + chance) * found.error)
+
+
+def _t(share: float, voices: float) -> float:
+    """Student's quantile, near enough: few documents leave more to accident than many."""
+    normal = _z(share)
+    return normal * (1 + (normal**2 + 1) / (4 * max(voices - 1, 1.0)))
 
 
 def more_cases(found: Estimate, tolerance: float, alpha: float, power: float, together: int) -> int | None:
@@ -136,7 +152,7 @@ def more_cases(found: Estimate, tolerance: float, alpha: float, power: float, to
     if room > _NOISE:
         ratio = (_z(1 - alpha / 2) + _z(power)) * found.error / room
     elif room < -_NOISE:
-        ratio = detectable(found.error, 0.0, alpha, power, together) / -found.difference
+        ratio = detectable(found, 0.0, alpha, power, together) / -found.difference
         ratio = max(ratio, _z(power) * found.error / -room)
     else:
         return None
