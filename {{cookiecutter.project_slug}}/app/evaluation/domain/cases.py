@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from app.evaluation.domain.texts import plain
 from app.releases.domain import canonical_json
 
 TENANT = "evaluation"
@@ -65,6 +66,13 @@ class Case(_Strict):
             raise ValueError("nothing to check: give facts, answer, sources, forbidden or should_refuse")
         if self.should_refuse is None and not (self.forbidden or self.forbidden_sources):
             raise ValueError("nothing to check: where a refusal is as good as an answer, say what is forbidden")
+        return self
+
+    @model_validator(mode="after")
+    def _findable(self) -> Self:
+        for each in (*(each for fact in self.facts for each in fact), *self.forbidden):
+            if not plain(each):
+                raise ValueError(f"'{each}' is nothing but decoration, and is never found in an answer")
         return self
 
     @property

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.core.errors import Invalid, NotFound
 from app.evaluation.domain.cases import TENANT, Case, Name, Text, digest_of
-from app.evaluation.domain.scoring.texts import contains
+from app.evaluation.domain.texts import contains
 
 SCORING = 1
 """Raised when the scorers change what a value means, so that old and new scores are never compared."""

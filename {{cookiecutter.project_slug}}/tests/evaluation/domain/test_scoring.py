@@ -9,7 +9,7 @@ from app.evaluation.domain.cases import Case
 from app.evaluation.domain.metrics import METRICS
 from app.evaluation.domain.observation import Cited, Found, Observation
 from app.evaluation.domain.scoring import score_run, values_of
-from app.evaluation.domain.scoring.texts import contains
+from app.evaluation.domain.texts import contains
 
 SEEN = Observation(
     outcome="answered",

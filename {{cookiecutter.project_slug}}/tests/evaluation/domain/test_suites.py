@@ -38,6 +38,7 @@ def suite(*lines: str, name: str = "golden") -> Suite:
         (line(id="two", facts=[]), "golden.jsonl:2: nothing to check"),
         (line(id="two", should_refuse=True), "golden.jsonl:2: should_refuse does not go with facts"),
         (line(id="two", facts=[], should_refuse=None), "golden.jsonl:2: nothing to check: where a refusal is as good"),
+        (line(id="two", forbidden=["[99]"]), "golden.jsonl:2: '[99]' is nothing but decoration"),
         (line(), "golden.jsonl:2: the id 'one' stands in line 1 too."),
     ],
 )

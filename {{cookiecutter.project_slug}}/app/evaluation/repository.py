@@ -1,0 +1,109 @@
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, func, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.evaluation.domain.observation import Observation
+from app.evaluation.domain.runs import Run
+from app.evaluation.tables import evaluation_reports, evaluation_results, evaluation_runs
+
+RUNS = evaluation_runs.c
+RESULTS = evaluation_results.c
+
+
+async def lock(connection: AsyncConnection) -> None:
+    """One start of an evaluation at a time, until the end of the transaction."""
+    await connection.execute(text("select pg_advisory_xact_lock(hashtext('evaluation_runs'))"))
+
+
+async def add_run(connection: AsyncConnection, run: Run) -> None:
+    names = (column.name for column in evaluation_runs.columns)
+    await connection.execute(insert(evaluation_runs).values({name: getattr(run, name) for name in names}))
+
+
+async def find_run(connection: AsyncConnection, run_id: UUID) -> Run | None:
+    row = (await connection.execute(select(evaluation_runs).where(RUNS.id == run_id))).one_or_none()
+    return _run(row) if row else None
+
+
+async def unfinished(connection: AsyncConnection, wanted: Run) -> Run | None:
+    """A run of the same release on the same suite against the same that has not ended."""
+    query = select(evaluation_runs).where(
+        RUNS.release_id == wanted.release_id,
+        RUNS.suite_digest == wanted.suite_digest,
+        RUNS.baseline_id.is_not_distinct_from(wanted.baseline_id),
+        RUNS.against.is_not_distinct_from(wanted.against),
+        RUNS.status.in_(("queued", "running")),
+    )
+    row = (await connection.execute(query.order_by(RUNS.created_at).limit(1))).one_or_none()
+    return _run(row) if row else None
+
+
+async def runs(connection: AsyncConnection, limit: int, after: UUID | None, release_id: str | None) -> list[Run]:
+    """The newest first; after: the last one of the page before."""
+    query = select(evaluation_runs).order_by(RUNS.created_at.desc(), RUNS.id.desc()).limit(limit)
+    if after is not None:
+        last = select(RUNS.created_at, RUNS.id).where(RUNS.id == after).subquery()
+        query = query.where(tuple_(RUNS.created_at, RUNS.id) < select(last.c.created_at, last.c.id).scalar_subquery())
+    if release_id is not None:
+        query = query.where(RUNS.release_id == release_id)
+    return [_run(row) for row in await connection.execute(query)]
+
+
+async def change_run(connection: AsyncConnection, run_id: UUID, **values: Any) -> None:
+    await connection.execute(update(evaluation_runs).where(RUNS.id == run_id, RUNS.ended_at.is_(None)).values(**values))
+
+
+async def progress(connection: AsyncConnection, run_id: UUID, done: int) -> None:
+    """Never backwards, should two processes work on the same run."""
+    await change_run(connection, run_id, done=func.greatest(RUNS.done, done))
+
+
+async def observed(
+    connection: AsyncConnection, release_id: str, asked: Sequence[tuple[str, int]]
+) -> dict[str, Observation]:
+    """What is known already, by the digest of the case. asked: digests with the corpus version."""
+    query = select(RESULTS.case_digest, RESULTS.observed).where(
+        RESULTS.release_id == release_id, tuple_(RESULTS.case_digest, RESULTS.corpus_version).in_(list(asked))
+    )
+    return {digest: Observation.read(stored) for digest, stored in await connection.execute(query)}
+
+
+async def keep(
+    connection: AsyncConnection,
+    tenant_id: UUID,
+    release_id: str,
+    case_digest: str,
+    corpus_version: int,
+    seen: Observation,
+    at: datetime,
+) -> None:
+    """The first of two results of the same case counts."""
+    values = {
+        "tenant_id": tenant_id,
+        "release_id": release_id,
+        "case_digest": case_digest,
+        "corpus_version": corpus_version,
+        "observed": seen.as_dict(),
+        "at": at,
+    }
+    await connection.execute(insert(evaluation_results).values(values).on_conflict_do_nothing())
+
+
+async def add_report(connection: AsyncConnection, digest: str, content: bytes, at: datetime) -> None:
+    values = {"digest": digest, "content": content, "created_at": at}
+    await connection.execute(insert(evaluation_reports).values(values).on_conflict_do_nothing())
+
+
+async def report(connection: AsyncConnection, digest: str) -> bytes | None:
+    query = select(evaluation_reports.c.content).where(evaluation_reports.c.digest == digest)
+    found: bytes | None = await connection.scalar(query)
+    return found
+
+
+def _run(row: Row[Any]) -> Run:
+    return Run(**row._mapping)
