@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from app import __version__
+from app.adapters.swagger import add_documentation
 from app.core.database import background
 from app.core.health import Health
 from app.core.http import BodyLimit, Observed, install_problem_handlers
@@ -92,12 +93,15 @@ def create_app(state: State) -> FastAPI:
         version=__version__,
         contact={"name": ownership.owner, "email": ownership.on_call},
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.provided = state.provided
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
     install_problem_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
+    add_documentation(app)
     uploads = {"/v1/documents": state.policies.get(SecurityPolicy).limits.upload_request_bytes}
     app.add_middleware(BodyLimit, most=MOST_BODY_BYTES, limits=uploads)
     app.add_middleware(Observed)
