@@ -46,6 +46,12 @@ class Settings(BaseSettings):
         None, description="Secret mixed into API key hashes, 32 characters or more. Made up in development."
     )
 
+    release_secret: SecretStr | None = Field(
+        None,
+        description="Secret that signs exported releases, 32 characters or more, the same wherever they are taken in. "
+        "Made up in development.",
+    )
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe line to log.")
     log_format: LogFormat = Field("json", description="json for machines, console for people.")
     traces: TraceTarget = Field("none", description="Where traces go; with otlp see APP_OTLP_ENDPOINT.")
@@ -112,15 +118,27 @@ class Settings(BaseSettings):
             raise ValueError(f"APP_KEY_PEPPER must be set when APP_ENVIRONMENT is {self.environment}")
         if self.key_pepper and len(self.key_pepper.get_secret_value()) < 32:
             raise ValueError("APP_KEY_PEPPER must have 32 characters or more")
+        if self.release_secret and len(self.release_secret.get_secret_value()) < 32:
+            raise ValueError("APP_RELEASE_SECRET must have 32 characters or more")
         if self.environment == "production" and self.database_url is None:
             raise ValueError("DATABASE_URL must be set in production: the embedded server is for laptops and tests")
         return self
 
     def pepper(self) -> bytes:
-        """The pepper; in development one is made once and kept in the data folder, readable by its owner only."""
-        if self.key_pepper:
-            return self.key_pepper.get_secret_value().encode()
-        path = self.data_dir / "pepper"
+        """What is mixed into the hashes of keys."""
+        return self._secret(self.key_pepper, "pepper")
+
+    def signing_secret(self) -> bytes:
+        """What signs exported releases. Errors: StartRefused outside development when it is not set."""
+        if self.release_secret is None and self.environment != "development":
+            raise StartRefused("APP_RELEASE_SECRET must be set to export or import releases.")
+        return self._secret(self.release_secret, "release-secret")
+
+    def _secret(self, given: SecretStr | None, name: str) -> bytes:
+        """In development one is made up once and kept in the data folder, readable by its owner only."""
+        if given:
+            return given.get_secret_value().encode()
+        path = self.data_dir / name
         self.data_dir.mkdir(parents=True, exist_ok=True)
         try:
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -9,7 +9,7 @@ from app.core.database import notify
 from app.core.embedded import Urls
 from app.core.errors import StartRefused
 from app.main import create_app
-from app.releases.domain import INDEX_SWITCHED
+from app.releases.domain import INDEX_SWITCHED, MOVED
 from app.settings import Settings
 from app.wiring import State, build, check
 from tests.conftest import ROOT
@@ -60,7 +60,7 @@ async def test_a_process_that_would_send_confidential_text_away_does_not_start(r
 
 
 class Follower:
-    """Stands for a room that follows the live index, and says when it was told."""
+    """Stands for a room that follows what is live, and says when it was told."""
 
     def __init__(self) -> None:
         self.told: asyncio.Queue[str] = asyncio.Queue()
@@ -70,18 +70,18 @@ class Follower:
             await self.told.put(payload)
 
 
-async def test_a_serving_process_hears_that_the_live_index_was_switched(state: State) -> None:
-    followers = Follower(), Follower()
-    watched = replace(state, retrieval=followers[0], releases=followers[1])
-    app = create_app(watched)
+@pytest.mark.parametrize(("channel", "room"), [(INDEX_SWITCHED, "retrieval"), (MOVED, "environments")])
+async def test_a_serving_process_hears_of_other_indexes_and_releases(state: State, channel: str, room: str) -> None:
+    follower = Follower()
+    app = create_app(replace(state, **{room: follower}))
     async with app.router.lifespan_context(app):
         for _ in range(50):  # until it listens
             async with state.database.transaction(None) as connection:
-                await notify(connection, INDEX_SWITCHED, "7")
-            if not followers[1].told.empty():
+                await notify(connection, channel, "7")
+            if not follower.told.empty():
                 break
             await asyncio.sleep(0.1)
-        assert [await asyncio.wait_for(one.told.get(), 1) for one in followers] == ["7", "7"]
+        assert await asyncio.wait_for(follower.told.get(), 1) == "7"
 
 
 def test_confidential_text_may_go_to_an_agreed_host_and_to_this_machine(root: Path) -> None:

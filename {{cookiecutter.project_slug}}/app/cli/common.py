@@ -1,6 +1,7 @@
 """What commands share: settings, a built state, output."""
 
 import asyncio
+import getpass
 import os
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
@@ -21,9 +22,17 @@ err = Console(stderr=True)
 DEFAULT_TENANT = "default"
 
 
+def actor() -> str:
+    """Who is at the command line, as the operating system knows them; the name for approvals and the audit log."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}" if hasattr(os, "getuid") else "command line"
+
+
 def caller_at_the_command_line(tenant_id: UUID, groups: Iterable[str] = ()) -> Principal:
     """Whoever may run commands on this machine may do everything for a tenant; nil stands for its key."""
-    return Principal(tenant_id, UUID(int=0), "command line", frozenset({"admin"}), frozenset(groups))
+    return Principal(tenant_id, UUID(int=0), actor(), frozenset({"admin"}), frozenset(groups))
 
 
 def settings_for_command() -> Settings:

@@ -7,7 +7,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from app.cli.common import DEFAULT_TENANT, err, out, with_state
+from app.cli.common import DEFAULT_TENANT, actor, err, out, with_state
 from app.core.errors import Invalid
 from app.retrieval.domain import ChunkerParams, Fingerprint, IndexRow
 from app.retrieval.service import Retrieval
@@ -65,10 +65,10 @@ def build(
         if text_search:
             pinned = replace(pinned, text_search=text_search)
         with _bar("Building") as progress:
-            return await state.retrieval.indexes.build(pinned, progress, resume)
+            return await state.retrieval.indexes.build(pinned, progress, resume, actor())
 
     index = with_state(work)
-    out.print(f"Index {index.number} is ready. Go over to it with: app index switch {index.number}")
+    out.print(f"Index {index.number} is ready. A release goes over to it: app release create --index {index.number}")
 
 
 def _with_embedder(retrieval: Retrieval, kind: str | None) -> Fingerprint:
@@ -84,25 +84,11 @@ def _with_embedder(retrieval: Retrieval, kind: str | None) -> Fingerprint:
 
 
 @app.command()
-def switch(
-    number: Annotated[int | None, typer.Argument(help="Which index; without it the newest that is ready.")] = None,
-    back: Annotated[bool, typer.Option("--back", help="To the index before the last switch.")] = False,
-) -> None:
-    """Search through another index from now on. No request fails; every process follows at once."""
-
-    async def work(state: State) -> IndexRow:
-        indexes = state.retrieval.indexes
-        return await (indexes.switch_back() if back else indexes.switch(number))
-
-    out.print(f"Index {with_state(work).number} is live. Go back with: app index switch --back")
-
-
-@app.command()
 def retire(number: Annotated[int, typer.Argument(help="Which index.")]) -> None:
     """Keep an index up to date no longer. It cannot be switched to until 'app index build --resume' has caught up."""
 
     async def work(state: State) -> IndexRow:
-        return await state.retrieval.indexes.retire(number)
+        return await state.retrieval.indexes.retire(number, actor())
 
     out.print(f"Index {with_state(work).number} is retired.")
 

@@ -3,7 +3,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from app.cli.common import DEFAULT_TENANT, err, out, with_state
+from app.cli.common import DEFAULT_TENANT, actor, err, out, with_state
 from app.wiring import State
 
 app = typer.Typer(help="API keys.", no_args_is_help=True)
@@ -21,8 +21,8 @@ def create(
     """Make a key, and the tenant when it is new. The key is shown this once."""
 
     async def work(state: State) -> str:
-        tenant_id = await state.identity.ensure_tenant(tenant)
-        return (await state.identity.create_key(tenant_id, name, role or ["user"], group or [])).text
+        tenant_id = await state.identity.ensure_tenant(tenant, actor())
+        return (await state.identity.create_key(tenant_id, name, role or ["user"], group or [], actor())).text
 
     key = with_state(work)
     err.print(f"Key for {name} of {tenant}. Keep it now: it is stored nowhere.")
@@ -55,7 +55,7 @@ def revoke(prefix: Annotated[str, typer.Argument(help="The key's prefix.")], ten
     """Refuse a key everywhere from the next second on."""
 
     async def work(state: State) -> None:
-        await state.identity.revoke_key(await state.identity.tenant(tenant), prefix.removeprefix("sk_"))
+        await state.identity.revoke_key(await state.identity.tenant(tenant), prefix.removeprefix("sk_"), actor())
 
     with_state(work)
     out.print(f"The key {prefix} is revoked.")

@@ -26,7 +26,7 @@ def version() -> None:
 
 def _release(settings: Settings) -> str:
     async def live(state: State) -> Release:
-        return await state.releases.live()
+        return await state.environments.pointed()
 
     if settings.database_url is None and not settings.data_dir.exists():
         return "release: none yet, the service has not run here"

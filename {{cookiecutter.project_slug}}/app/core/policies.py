@@ -54,6 +54,19 @@ def load_policies(folder: Path, models: Mapping[str, type[PolicyModel]]) -> Poli
     )
 
 
+def read_policies(contents: Mapping[str, bytes], models: Mapping[str, type[PolicyModel]], where: str) -> Policies:
+    """The same from bytes that were stored. where: what they belong to, for the error. Errors: StartRefused."""
+    missing = sorted(models.keys() - contents.keys())
+    if missing:
+        raise StartRefused(f"{where} has no policy {missing[0]}.")
+    kept = {name: contents[name] for name in models}
+    return Policies(
+        loaded={name: _validated(Path(where, f"{name}.yaml"), kept[name], model) for name, model in models.items()},
+        digests={name: hashlib.sha256(raw).hexdigest() for name, raw in kept.items()},
+        contents=kept,
+    )
+
+
 def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -181,6 +181,7 @@ class LedgerRow:
     release_id: str | None
     charge: Charge
     kind: Literal["charge"] = "charge"
+    environment: str = "production"
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +231,11 @@ class PriceTable:
         self.canonical = _canonical(self._prices)
         self.digest = hashlib.sha256(self.canonical).hexdigest()
 
+    @classmethod
+    def read(cls, canonical: bytes) -> "PriceTable":
+        """The table that a release was made with."""
+        return cls(_read_price(each) for each in json.loads(canonical).values())
+
     @property
     def models(self) -> Sequence[ModelPrice]:
         return tuple(self._prices[name] for name in sorted(self._prices))
@@ -245,6 +251,14 @@ class PriceTable:
 def _canonical(prices: Mapping[str, ModelPrice]) -> bytes:
     plain = {name: asdict(price) for name, price in prices.items()}
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_digits).encode()
+
+
+def _read_price(plain: Mapping[str, Any]) -> ModelPrice:
+    tiers = (
+        Tier(tier["above"], UnitPrices(**{kind: Decimal(price) for kind, price in tier["prices"].items()}))
+        for tier in plain["tiers"]
+    )
+    return ModelPrice(plain["model"], plain["provider"], plain["source"], tuple(tiers))
 
 
 def _digits(value: Decimal) -> str:

@@ -66,6 +66,7 @@ def ledger_parameters(row: LedgerRow) -> tuple[Any, ...]:
         prices.call,
         charge.price_table,
         charge.micro_usd,
+        row.environment,
     )
 
 

@@ -32,7 +32,7 @@ from app.costs.repository import LEDGER_AS_TENANT, LEDGER_SQL, ledger_parameters
 
 __all__ = ["LEDGER_AS_TENANT", "LEDGER_SQL", "Costs", "ledger_parameters", "make_price_table"]
 
-SPENT = counter("app_cost_micro_usd_total", "Charged, in micro-dollars", ("feature", "model"))
+SPENT = counter("app_cost_micro_usd_total", "Charged, in micro-dollars", ("feature", "model", "environment"))
 TOKENS = counter("app_tokens_total", "Tokens charged for", ("feature", "model", "kind"))
 
 
@@ -72,11 +72,18 @@ class Costs:
         subject_id: UUID | None = None,
         key_id: UUID | None = None,
         release_id: str | None = None,
+        environment: str = "production",
+        table: PriceTable | None = None,
     ) -> LedgerRow:
-        """A row not yet written: for the hot path, beside LEDGER_SQL and `ledger_parameters`."""
-        charge = self.price(model, usage)
+        """A row not yet written: for the hot path, beside LEDGER_SQL and `ledger_parameters`.
+
+        table: the prices of a release, instead of those of this process's own files.
+        """
+        charge = (table or self.table).charge(model, usage)
         now = self.clock.now()
-        return LedgerRow(new_id(), tenant_id, now, feature, subject_id, key_id, release_id, charge)
+        return LedgerRow(
+            new_id(), tenant_id, now, feature, subject_id, key_id, release_id, charge, environment=environment
+        )
 
     async def record(self, connection: AsyncConnection, rows: Sequence[LedgerRow]) -> None:
         """Writes rows in the caller's transaction and counts them."""
@@ -119,7 +126,7 @@ class Costs:
 
 def _count(row: LedgerRow) -> None:
     usage = row.charge.usage
-    spent, read, cached, written = _counters(row.feature, row.charge.model)
+    spent, read, cached, written = _counters(row.feature, row.charge.model, row.environment)
     spent.inc(row.charge.micro_usd)
     read.inc(usage.input - usage.cached_input)
     cached.inc(usage.cached_input)
@@ -127,6 +134,6 @@ def _count(row: LedgerRow) -> None:
 
 
 @lru_cache(maxsize=256)
-def _counters(feature: str, model: str) -> tuple[Counter, Counter, Counter, Counter]:
+def _counters(feature: str, model: str, environment: str) -> tuple[Counter, Counter, Counter, Counter]:
     kinds = (TOKENS.labels(feature, model, kind) for kind in ("input", "cached_input", "output"))
-    return (SPENT.labels(feature, model), *kinds)  # type: ignore[return-value]
+    return (SPENT.labels(feature, model, environment), *kinds)  # type: ignore[return-value]

@@ -25,6 +25,7 @@ ledger = Table(
     Column("call_price", Numeric, nullable=False),
     Column("price_table", Text, nullable=False),
     Column("micro_usd", BigInteger, nullable=False),
+    Column("environment", Text, nullable=False),
     CheckConstraint("kind in ('charge')", name="kind"),
     CheckConstraint(
         "input_tokens >= cached_tokens and cached_tokens >= 0 and output_tokens >= reasoning_tokens "

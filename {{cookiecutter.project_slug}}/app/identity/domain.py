@@ -13,7 +13,15 @@ from app.core.errors import Forbidden, Invalid, NotFound, TooManyRequests, Unaut
 USER: Final = frozenset(
     {"answers:write", "answers:read", "search:read", "documents:read", "feedback:write", "models:read"}
 )
-REVIEWER: Final = USER | {"quarantine:read", "reviews:read", "reviews:decide"}
+REVIEWER: Final = USER | {
+    "quarantine:read",
+    "reviews:read",
+    "reviews:decide",
+    "releases:read",
+    "staging:use",
+    "answers:replay",
+    "governance:read",
+}
 OPERATOR: Final = USER | {
     "documents:write",
     "documents:delete",
@@ -21,9 +29,15 @@ OPERATOR: Final = USER | {
     "quarantine:decide",
     "index:manage",
     "releases:read",
+    "releases:write",
+    "releases:activate",
+    "releases:approve",
+    "governance:read",
+    "staging:use",
+    "answers:replay",
     "costs:read",
 }
-ADMIN: Final = REVIEWER | OPERATOR | {"keys:manage"}
+ADMIN: Final = REVIEWER | OPERATOR | {"keys:manage", "audit:read"}
 
 PERMISSIONS: Final = {"user": USER, "reviewer": REVIEWER, "operator": OPERATOR, "admin": ADMIN}
 

@@ -1,34 +1,49 @@
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
 
+import orjson
 import psycopg
-from sqlalchemy import Row, delete, select
+from sqlalchemy import Row, delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.database import AS_TENANT, Database
+from app.core.ids import new_id
 from app.costs.domain import LedgerRow
 from app.costs.service import LEDGER_AS_TENANT, LEDGER_SQL, ledger_parameters
+from app.identity.domain import Principal
 from app.inference.domain.answers import Answer
+from app.inference.domain.conditions import Conditions
+from app.inference.domain.exposure import Exposure
 from app.inference.domain.idempotency import KEPT_HOURS, Claim, Settled, Stored, Superseded
+from app.inference.domain.outcomes import Outcome
 from app.inference.tables import answers, feedback, idempotency_keys
 
 # Positional and typed, because it is the hot path: psycopg's named parameters are put in order on every call.
 _ANSWER = """
 insert into answers (
-    id, tenant_id, key_id, created_at, question, status, model, release_id, corpus_version, trace_id, body
-) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb)
+    id, tenant_id, key_id, created_at, question, status, model, release_id, corpus_version, trace_id, body,
+    environment, arm, unit, conditions
+) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s::jsonb)
 """
 
 # One statement for an answer and what it cost: nearly every request ends with it.
 _ANSWER_AS_TENANT = """
 insert into answers (
-    id, tenant_id, key_id, created_at, question, status, model, release_id, corpus_version, trace_id, body
-) select %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb from as_tenant
+    id, tenant_id, key_id, created_at, question, status, model, release_id, corpus_version, trace_id, body,
+    environment, arm, unit, conditions
+) select %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s::jsonb from as_tenant
 """
+
+_FAILURE = f"""
+{AS_TENANT}
+insert into answer_failures (id, tenant_id, at, environment, release_id, arm, unit, code)
+select %s, %s, now(), %s, %s, %s, %s, %s from as_tenant
+"""  # noqa: S608
 
 # Divides by zero, and so undoes the whole transaction, when the claim is no longer ours.
 _SETTLE = """
@@ -57,13 +72,22 @@ from idempotency_keys where tenant_id = %s and route = %s and key = %s
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer with all that is kept of it. body: the answer as it is delivered."""
+
+    caller: Principal
+    question: str
+    answer: Answer
+    body: bytes
+    exposure: Exposure
+    conditions: Conditions
+
+
 async def record(
     database: Database,
     tenant_id: UUID,
-    key_id: UUID,
-    question: str,
-    answer: Answer | None,
-    body: bytes,
+    kept: Kept | None,
     rows: Sequence[LedgerRow],
     settled: Settled | None = None,
 ) -> None:
@@ -71,14 +95,14 @@ async def record(
 
     Errors: Superseded when the claim was taken over in the meantime.
     """
-    values = _values(tenant_id, key_id, question, answer, body) if answer else ()
+    values = _values(kept) if kept else ()
     if not settled:
         written = [each for row in rows for each in ledger_parameters(row)]
-        await database.insert(tenant_id, _recording(bool(answer), len(rows)), (*values, *written))
+        await database.insert(tenant_id, _recording(bool(kept), len(rows)), (*values, *written))
         return
     try:
         async with database.pipeline(tenant_id) as connection:
-            if answer:
+            if kept:
                 await connection.execute(_ANSWER, values, prepare=True)
             for row in rows:
                 await connection.execute(LEDGER_SQL, ledger_parameters(row), prepare=True)
@@ -87,25 +111,35 @@ async def record(
         raise Superseded from error
 
 
+async def record_failure(database: Database, tenant_id: UUID, exposure: Exposure, code: str) -> None:
+    values = (new_id(), tenant_id, exposure.environment, exposure.release_id, exposure.arm, exposure.unit, code)
+    await database.insert(tenant_id, _FAILURE, values)
+
+
 @cache
 def _recording(answer: bool, charges: int) -> str:
     *others, last = [_ANSWER_AS_TENANT] * answer + [LEDGER_AS_TENANT] * charges
     return ", ".join([AS_TENANT, *(f"written_{n} as ({each})" for n, each in enumerate(others))]) + f" {last}"
 
 
-def _values(tenant_id: UUID, key_id: UUID, question: str, answer: Answer, body: bytes) -> tuple[Any, ...]:
+def _values(kept: Kept) -> tuple[Any, ...]:
+    answer, caller, exposure = kept.answer, kept.caller, kept.exposure
     return (
         answer.id,
-        tenant_id,
-        key_id,
+        caller.tenant_id,
+        caller.key_id,
         answer.created_at,
-        question,
+        kept.question,
         answer.status,
         answer.model,
         answer.release_id,
         answer.corpus_version,
         answer.trace_id,
-        body.decode(),
+        kept.body.decode(),
+        exposure.environment,
+        exposure.arm,
+        exposure.unit,
+        orjson.dumps(kept.conditions).decode(),
     )
 
 
@@ -149,8 +183,7 @@ async def release(database: Database, held: Claim) -> None:
 
 
 async def find(connection: AsyncConnection, answer_id: UUID) -> Row[Any, Any] | None:
-    found = await connection.execute(select(answers.c.question, answers.c.body).where(answers.c.id == answer_id))
-    return found.first()
+    return (await connection.execute(select(answers).where(answers.c.id == answer_id))).first()
 
 
 async def add_feedback(
@@ -176,3 +209,27 @@ async def add_feedback(
     )
     changed = {"helpful": helpful, "comment": comment, "created_at": at}
     await connection.execute(new.on_conflict_do_update(index_elements=["answer_id", "key_id"], set_=changed))
+
+
+_OUTCOMES = text(
+    """
+    select release_id, arm, tenant_id, unit, created_at, false, status = 'refused', (body->>'degraded')::boolean,
+           jsonb_array_length(body->'findings'), (body->>'groundedness')::float8,
+           (body->'timings_ms'->>'total')::float8, (body->>'cost_micro_usd')::bigint,
+           (select f.helpful from feedback f where f.answer_id = answers.id order by f.created_at desc limit 1)
+    from answers
+    where tenant_id = :tenant and release_id = any (:releases) and created_at >= :since
+      and environment = 'production' and arm in ('control', 'canary')
+    union all
+    select release_id, arm, tenant_id, unit, at, true, false, false, 0, null, 0.0, 0, null
+    from answer_failures
+    where tenant_id = :tenant and release_id = any (:releases) and at >= :since and environment = 'production'
+    """
+)
+
+
+async def outcomes(
+    connection: AsyncConnection, tenant_id: UUID, release_ids: Sequence[str], since: datetime
+) -> list[Outcome]:
+    asked = {"tenant": tenant_id, "releases": list(release_ids), "since": since}
+    return [Outcome(*row) for row in await connection.execute(_OUTCOMES, asked)]

@@ -1,8 +1,11 @@
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from app.inference.domain.replays import Replay
 
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
 
@@ -17,6 +20,9 @@ class AnswerRequest(BaseModel):
     max_tokens: int = Field(512, ge=1, le=8192, description="Most tokens a model may write.")
     temperature: float | None = Field(0.0, ge=0, le=2)
     stream: bool = Field(False, description="Server-sent events; the same as Accept: text/event-stream.")
+    conversation: str | None = Field(
+        None, min_length=1, max_length=200, description="Your id of a conversation: all of it gets the same release."
+    )
 
 
 class CitationShown(BaseModel):
@@ -65,10 +71,38 @@ class AnswerShown(BaseModel):
     cost_micro_usd: int
     timings_ms: dict[str, float]
     trace_id: str
+    groundedness: float | None = Field(description="The part of the sentences that stands in the evidence.")
+    environment: str = Field(description="production, or staging where that was asked for.")
 
 
 class AnswerKept(AnswerShown):
     question: str
+
+
+class DifferenceShown(BaseModel):
+    what: str
+    before: str
+    after: str
+
+
+class ReplayShown(BaseModel):
+    """A past answer beside the one that its release gives now, on the documents as they were then."""
+
+    answer_id: UUID
+    release_id: str
+    corpus_version: int
+    faithful: bool = Field(description="The evidence is identical, and so is the text where no model wrote it.")
+    same_evidence: bool
+    same_text: bool
+    repeatable: bool = Field(description="The answer was quoted from the evidence: its text must be the same.")
+    missing: int = Field(description="Passages that were deleted or closed since.")
+    before: str
+    after: str
+    differences: list[DifferenceShown]
+
+    @classmethod
+    def of(cls, replay: Replay) -> "ReplayShown":
+        return cls.model_validate(asdict(replay) | {"faithful": replay.faithful})
 
 
 class FeedbackRequest(BaseModel):

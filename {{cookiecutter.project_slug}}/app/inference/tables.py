@@ -32,9 +32,15 @@ answers = Table(
     Column("corpus_version", BigInteger, nullable=False),
     Column("trace_id", Text, nullable=False),
     Column("body", JSONB, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("arm", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("conditions", JSONB, nullable=False),
+    CheckConstraint("arm in ('live', 'control', 'canary')", name="arm"),
     CheckConstraint("status in ('answered', 'refused')", name="status"),
     CheckConstraint("release_id <> '' and trace_id <> ''", name="accounted_for"),
     Index("ix_answers_by_time", "tenant_id", "created_at"),
+    Index("ix_answers_by_release", "tenant_id", "release_id", "created_at"),
 )
 
 feedback = Table(
@@ -63,4 +69,18 @@ idempotency_keys = Table(
     Column("status", SmallInteger),
     Column("body", LargeBinary),
     Index("ix_idempotency_keys_by_time", "tenant_id", "created_at"),
+)
+
+answer_failures = Table(
+    "answer_failures",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("tenant_id", Uuid, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("release_id", Text, nullable=False),
+    Column("arm", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Index("ix_answer_failures_by_release", "tenant_id", "release_id", "at"),
 )

@@ -1,14 +1,18 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import Row, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.releases.tables import environment_moves, environments, release_parts, releases
+from app.releases.domain import Canary, Event, Evidence, Move, Pointer, State
+from app.releases.tables import environment_moves, environments, release_events, release_parts, releases
 
 ONE_AT_A_TIME = text("select pg_advisory_xact_lock(hashtext('releases'))")
+EVENTS = release_events.c
+MOVES = environment_moves.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +23,18 @@ class StoredRelease:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
-    environment: str
-    release_id: str
-    at: datetime
-    actor: str
-    reason: str
+async def lock(connection: AsyncConnection) -> None:
+    """One change of releases and environments at a time, until the end of the transaction."""
+    await connection.execute(ONE_AT_A_TIME)
 
 
 async def find(connection: AsyncConnection, release_id: str) -> StoredRelease | None:
     row = (await connection.execute(select(releases).where(releases.c.id == release_id))).one_or_none()
+    return StoredRelease(*row) if row else None
+
+
+async def find_by_number(connection: AsyncConnection, number: int) -> StoredRelease | None:
+    row = (await connection.execute(select(releases).where(releases.c.number == number))).one_or_none()
     return StoredRelease(*row) if row else None
 
 
@@ -38,23 +43,37 @@ async def find_by_prefix(connection: AsyncConnection, prefix: str) -> list[Store
     return [StoredRelease(*row) for row in await connection.execute(query)]
 
 
+async def newest(connection: AsyncConnection, limit: int, below: int | None) -> list[tuple[StoredRelease, State]]:
+    """The newest releases with their state, newest first; below: only numbers under this one."""
+    last = (
+        select(EVENTS.after)
+        .where(EVENTS.release_id == releases.c.id)
+        .order_by(EVENTS.sequence.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = select(releases, func.coalesce(last, "draft")).order_by(releases.c.number.desc()).limit(limit)
+    if below is not None:
+        query = query.where(releases.c.number < below)
+    return [(StoredRelease(*row[:-1]), row[-1]) for row in await connection.execute(query)]
+
+
 async def add(
     connection: AsyncConnection, release_id: str, manifest: str, parts: Mapping[str, bytes], at: datetime
-) -> StoredRelease:
-    """Stores a release unless it is stored already; numbers follow each other without a gap."""
+) -> tuple[StoredRelease, bool]:
+    """Stores a release unless it is stored already, and tells whether it is new; numbers follow each other without a
+    gap.
+    """
+    await lock(connection)
     if stored := await find(connection, release_id):
-        return stored
-    await connection.execute(ONE_AT_A_TIME)
-    # Another process may have stored it while this one waited.
-    if stored := await find(connection, release_id):
-        return stored
+        return stored, False
     rows = [{"digest": digest, "content": content} for digest, content in parts.items()]
     if rows:
         await connection.execute(insert(release_parts).on_conflict_do_nothing(), rows)
     number = await connection.scalar(text("select coalesce(max(number), 0) + 1 from releases"))
     values = {"id": release_id, "number": number, "manifest": manifest, "created_at": at}
     await connection.execute(insert(releases).values(values))
-    return StoredRelease(**values)
+    return StoredRelease(**values), True
 
 
 async def parts(connection: AsyncConnection, digests: set[str]) -> dict[str, bytes]:
@@ -62,28 +81,114 @@ async def parts(connection: AsyncConnection, digests: set[str]) -> dict[str, byt
     return {digest: bytes(content) for digest, content in await connection.execute(query)}
 
 
-async def environment(connection: AsyncConnection, name: str) -> str | None:
-    return await connection.scalar(select(environments.c.release_id).where(environments.c.name == name))
-
-
-async def move(connection: AsyncConnection, to: Move) -> bool:
-    """Points an environment at a release and keeps the move; False when it pointed there already."""
-    await connection.execute(ONE_AT_A_TIME)
-    previous = await environment(connection, to.environment)
-    if previous == to.release_id:
-        return False
-    pointer = insert(environments).values(name=to.environment, release_id=to.release_id, changed_at=to.at)
+async def add_event(connection: AsyncConnection, event: Event) -> None:
+    proof = event.evidence
     await connection.execute(
-        pointer.on_conflict_do_update(index_elements=["name"], set_={"release_id": to.release_id, "changed_at": to.at})
+        insert(release_events).values(
+            release_id=event.release_id,
+            before=event.before,
+            after=event.after,
+            at=event.at,
+            actor=event.actor,
+            reason=event.reason,
+            unproven=event.unproven,
+            report=proof and proof.report,
+            verdict=proof and proof.verdict,
+        )
+    )
+
+
+async def events(connection: AsyncConnection, release_id: str) -> tuple[Event, ...]:
+    query = select(release_events).where(EVENTS.release_id == release_id).order_by(EVENTS.sequence)
+    return tuple(_event(row) for row in await connection.execute(query))
+
+
+def _event(row: Row[Any]) -> Event:
+    evidence = Evidence(row.report, row.verdict) if row.report else None
+    return Event(row.release_id, row.before, row.after, row.at, row.actor, row.reason, row.unproven, evidence)
+
+
+async def pointer(connection: AsyncConnection, environment: str) -> Pointer | None:
+    row = (await connection.execute(select(environments).where(environments.c.name == environment))).one_or_none()
+    if row is None:
+        return None
+    return Pointer(row.name, row.release_id, row.previous_id, _canary(row), row.changed_at)
+
+
+async def pointers(connection: AsyncConnection, names: Sequence[str]) -> list[Pointer]:
+    rows = await connection.execute(select(environments).where(environments.c.name.in_(names)))
+    return [Pointer(row.name, row.release_id, row.previous_id, _canary(row), row.changed_at) for row in rows]
+
+
+def _canary(row: Row[Any]) -> Canary | None:
+    return Canary(row.canary_id, row.canary_percent, row.canary_since) if row.canary_id else None
+
+
+async def move(connection: AsyncConnection, to: Move) -> None:
+    """Points an environment somewhere and keeps the move."""
+    canary = to.canary
+    points: dict[str, Any] = {
+        "release_id": to.release_id,
+        "previous_id": to.previous_id,
+        "canary_id": canary and canary.release_id,
+        "canary_percent": canary and canary.percent,
+        "canary_since": canary and canary.since,
+    }
+    pointed = insert(environments).values(name=to.environment, changed_at=to.at, **points)
+    await connection.execute(
+        pointed.on_conflict_do_update(index_elements=["name"], set_={"changed_at": to.at, **points})
     )
     await connection.execute(
         environment_moves.insert().values(
             environment=to.environment,
-            release_id=to.release_id,
-            previous_id=previous,
+            kind=to.kind,
             at=to.at,
             actor=to.actor,
             reason=to.reason,
+            seconds=to.seconds,
+            **points,
         )
     )
-    return True
+
+
+async def note(connection: AsyncConnection, rehearsed: Move) -> None:
+    """Keeps a move without making it."""
+    await connection.execute(
+        environment_moves.insert().values(
+            environment=rehearsed.environment,
+            kind=rehearsed.kind,
+            release_id=rehearsed.release_id,
+            previous_id=rehearsed.previous_id,
+            at=rehearsed.at,
+            actor=rehearsed.actor,
+            reason=rehearsed.reason,
+            seconds=rehearsed.seconds,
+        )
+    )
+
+
+async def move_at(connection: AsyncConnection, environment: str, at: datetime) -> Move | None:
+    """The move that was the last one then."""
+    query = select(environment_moves).where(MOVES.environment == environment, MOVES.at <= at, MOVES.kind != "rehearsal")
+    row = (await connection.execute(query.order_by(MOVES.sequence.desc()).limit(1))).one_or_none()
+    return _move(row) if row else None
+
+
+async def moves(connection: AsyncConnection, environment: str, limit: int) -> Sequence[Move]:
+    """The newest moves, newest first."""
+    query = select(environment_moves).where(MOVES.environment == environment)
+    return [_move(row) for row in await connection.execute(query.order_by(MOVES.sequence.desc()).limit(limit))]
+
+
+def _move(row: Row[Any]) -> Move:
+    return Move(
+        row.environment,
+        row.kind,
+        row.release_id,
+        row.previous_id,
+        _canary(row),
+        row.at,
+        row.actor,
+        row.reason,
+        row.seconds,
+    )

@@ -9,7 +9,8 @@ from app.core.clock import Deadline
 from app.core.http import provided
 from app.identity.domain import Principal
 from app.identity.service import require
-from app.retrieval.domain import Evidence
+from app.releases.service import Environments
+from app.retrieval.domain import Evidence, SearchParams
 from app.retrieval.schemas import IndexList, IndexShown, SearchReply, SearchRequest
 from app.retrieval.service import Retrieval
 
@@ -18,19 +19,25 @@ SEARCH_SECONDS = 10.0
 router = APIRouter(tags=["search"])
 
 Retrievals = Annotated[Retrieval, provided(Retrieval)]
+Places = Annotated[Environments, provided(Environments)]
 
 
 @router.post("/v1/search", response_model=SearchReply)
 async def search(
-    body: SearchRequest, caller: Annotated[Principal, require("search:read")], retrieval: Retrievals
+    body: SearchRequest, caller: Annotated[Principal, require("search:read")], retrieval: Retrievals, places: Places
 ) -> Response:
-    """The passages that answer a question best, among the documents the caller may read."""
+    """The passages that answer a question best, among the documents the caller may read, as the live release finds
+    them.
+    """
+    manifest = (await places.resolve()).manifest
     evidence = await retrieval.search(
         caller,
         body.query,
         limit=body.limit,
         deadline=Deadline.after(SEARCH_SECONDS, retrieval.clock),
         corpus_version=body.corpus_version,
+        index=await retrieval.indexes.for_release(manifest.index),
+        params=SearchParams.of(manifest.retrieval),
         charge=True,
     )
     return Response(orjson.dumps(_shown(evidence)), media_type="application/json")

@@ -1,7 +1,7 @@
 """The only place that chooses what is real. `build` returns one typed State; the doors use nothing else."""
 
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from app.adapters.prices import BundledPrices
 from app.core.clock import Clock, SystemClock
 from app.core.database import Database, listen, open_database
 from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
-from app.core.errors import StartRefused
 from app.core.health import Health
 from app.core.jobs import JobSpec
 from app.core.logging import configure_logging
@@ -29,17 +28,19 @@ from app.evaluation.domain.policy import QualityPolicy
 from app.identity.domain import RateLimit
 from app.identity.service import Identity
 from app.inference.domain.answers import EXTRACTIVE
-from app.inference.service import Answers, Archive, Link, ModelChain, Replays
+from app.inference.domain.grounds import Grounds
+from app.inference.service import Again, Answers, Archive, Outcomes, Pipeline, Replays, Servings, Trials
 from app.ingestion.domain.policy import DataPolicy
 from app.ingestion.jobs import job_specs as ingestion_jobs
 from app.ingestion.service import Ingestion
 from app.ingestion.service.parts import Parts as IngestionParts
-from app.releases.domain import INDEX_SWITCHED, Ingredients, ModelStep
-from app.releases.service import Releases, read_code, read_prompts
+from app.releases.domain import INDEX_SWITCHED, MOVED, Ingredients, ModelStep
+from app.releases.service import Environments, Releases, SigningSecret, Standings, read_code, read_prompts
 from app.retrieval.ports import Embedder
 from app.retrieval.service import Retrieval, make_retrieval
 from app.safety.domain.policy import SecurityPolicy
 from app.settings import Settings
+from app.wiring.fitting import Fitting, confide
 
 POLICIES: dict[str, type[PolicyModel]] = {
     "ownership": OwnershipPolicy,
@@ -64,9 +65,13 @@ class State:
     identity: Identity
     costs: Costs
     releases: Releases
+    environments: Environments
     retrieval: Retrieval
     ingestion: Ingestion
     answers: Answers
+    trials: Trials
+    again: Again
+    outcomes: Outcomes
     replays: Replays
     archive: Archive
 
@@ -81,11 +86,14 @@ class State:
             self.identity,
             self.costs,
             self.releases,
+            self.environments,
             self.retrieval,
             self.ingestion,
             self.answers,
+            self.again,
             self.replays,
             self.archive,
+            SigningSecret(self.settings.signing_secret),
         )
         return {type(thing): thing for thing in things}
 
@@ -97,11 +105,10 @@ class State:
     def background(self) -> list[Awaitable[None]]:
         """What runs beside the requests of a process, until it ends."""
 
-        async def switched(payload: str) -> None:
-            await self.retrieval.follow(payload)
-            await self.releases.follow(payload)
-
-        return [listen(self.database, INDEX_SWITCHED, switched)]
+        return [
+            listen(self.database, INDEX_SWITCHED, self.retrieval.follow),
+            listen(self.database, MOVED, self.environments.follow),
+        ]
 
 
 def policies_of(settings: Settings) -> Policies:
@@ -140,17 +147,8 @@ def observe(settings: Settings) -> None:
 
 
 def _keep_confidential(settings: Settings, policies: Policies) -> None:
-    """Errors: StartRefused when confidential text would leave for a host that nobody agreed to."""
-    if policies.get(OwnershipPolicy).data_sensitivity != "confidential":
-        return
     embeds = "openai" in (settings.embedder, settings.embedder_next)
-    addresses = [choice.base_url for choice in settings.model_chain] + [settings.embedder_url] * embeds
-    for address in addresses:
-        if not policies.get(SecurityPolicy).may_receive(address):
-            raise StartRefused(
-                f"policies/ownership.yaml calls the data confidential, and text would be sent to {address}; "
-                "once that is agreed, name its host under confidential_hosts in policies/security.yaml."
-            )
+    confide(policies, [choice.base_url for choice in settings.model_chain] + [settings.embedder_url] * embeds)
 
 
 def _embedders(settings: Settings) -> list[Embedder]:
@@ -164,20 +162,6 @@ def _embedders(settings: Settings) -> list[Embedder]:
     )
     kinds = dict.fromkeys(kind for kind in (settings.embedder, settings.embedder_next) if kind)
     return [open_embedder(kind, choice) for kind in kinds]
-
-
-@asynccontextmanager
-async def _models(choices: tuple[ModelChoice, ...], clock: Clock) -> AsyncIterator[ModelChain]:
-    if not choices:
-        yield ModelChain((), clock)
-        return
-    # Imported late: an HTTP client is a lot of memory for a service that quotes its evidence.
-    from app.adapters.chat.opening import open_chat
-    from app.adapters.chat.transport import make_transport
-
-    async with make_transport() as transport:
-        links = [Link(open_chat(each, transport, clock), each.timeout_seconds) for each in choices]
-        yield ModelChain(tuple(links), clock)
 
 
 def _costs(
@@ -200,13 +184,13 @@ def _writers(settings: Settings) -> list[PricedModel]:
 
 def _ingredients(settings: Settings, policies: Policies, costs: Costs, retrieval: Retrieval) -> Ingredients:
     return Ingredients(
-        code=read_code(Path(__file__).parent, __version__),
+        code=read_code(Path(__file__).parent.parent, __version__),
         prompts=read_prompts(settings.root / "prompts"),
         chain=_steps(settings.model_chain),
         retrieval=retrieval.params.manifest(),
         policies=policies.contents,
         prices=costs.table.canonical,
-        settings={"deadline_seconds": policies.get(SloPolicy).deadline_seconds},
+        settings={"deadline_seconds": policies.get(SloPolicy).deadline_seconds, **Grounds().manifest()},
     )
 
 
@@ -249,23 +233,17 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
     embedders = _embedders(settings)
     costs = _costs(settings, policies, embedders, database, clock)
     retrieval = make_retrieval(database, clock, costs, embedders, settings.text_search)
-    releases = Releases(_ingredients(settings, policies, costs, retrieval), database, retrieval, clock)
+    releases = Releases(_ingredients(settings, policies, costs, retrieval), database, retrieval.indexes, clock)
     parser = ParserPool(processes=settings.worker_concurrency)
-    slo = policies.get(SloPolicy)
     limits = policies.get(SecurityPolicy).limits
     try:
-        async with _models(settings.model_chain, clock) as chain:
-            answers = Answers(
-                database,
-                clock,
-                releases,
-                retrieval,
-                costs,
-                chain,
-                policies.get(SecurityPolicy),
-                slo.deadline_seconds,
-                policies.get(OwnershipPolicy).risk_tier,
-            )
+        async with AsyncExitStack() as stack:
+            servings = Servings(Fitting(retrieval, clock, settings.model_chain, stack).fit)
+            first_alone = settings.environment == "development"
+            environments = Environments(releases, Standings(releases, servings), _Cleared(), first_alone)
+            pipeline = Pipeline(clock, retrieval, costs)
+            answers = Answers(database, environments, servings, pipeline, costs, limits.concurrent_answers)
+            trials = Trials(database, releases, servings, pipeline)
             yield State(
                 settings=settings,
                 policies=policies,
@@ -277,16 +255,20 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
                         "database": database.ping,
                         "schema": SchemaCheck(urls.service, settings.root),
                         "index": retrieval.ready,
-                        "release": releases.ready,
+                        "release": environments.ready,
                     }
                 ),
                 identity=Identity(database, clock, settings.pepper(), RateLimit(limits.requests_per_minute_per_key)),
                 costs=costs,
                 releases=releases,
+                environments=environments,
                 retrieval=retrieval,
                 ingestion=_ingestion(policies, database, clock, retrieval, parser),
                 answers=answers,
-                replays=Replays(database, slo.deadline_seconds),
+                trials=trials,
+                again=Again(database, trials),
+                outcomes=Outcomes(database),
+                replays=Replays(database),
                 archive=Archive(database, clock),
             )
             await answers.close()
@@ -295,3 +277,11 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
         await retrieval.close()
         await database.close()
         shutdown_tracing()
+
+
+class _Cleared:
+    """Until governance is wired: the state of the release alone decides."""
+
+    async def check(self, connection: object, release: object, environment: str, **_: object) -> None: ...
+
+    async def first_release(self, connection: object, release: object, at: object) -> None: ...

@@ -1,10 +1,125 @@
 """The life of a release, canaries, and what each answer needs to be replayed."""
 
+from alembic import op
+
+from app.core.rls import shared_table, tenant_table
+
 revision = "0008"
 down_revision = "0007"
 
+LIFE = """
+create table release_events (
+    sequence bigint generated always as identity constraint pk_release_events primary key,
+    release_id text not null constraint fk_release_events_release_id references releases (id),
+    before text,
+    after text not null,
+    at timestamptz not null,
+    actor text not null,
+    reason text not null,
+    unproven text,
+    report text,
+    verdict text,
+    constraint ck_release_events_named check (actor <> '' and reason <> ''),
+    constraint ck_release_events_unproven check (unproven in ('first_release', 'break_glass')),
+    constraint ck_release_events_verdict check (
+        (report is null) = (verdict is null) and verdict in ('PASS', 'FAIL', 'INCONCLUSIVE')
+        and report ~ '^[0-9a-f]{64}$'
+    )
+);
+create index ix_release_events_release_id on release_events (release_id, sequence);
 
-def upgrade() -> None: ...
+-- The same pairs as app/releases/domain/life.py, where people are told why.
+create function check_release_event() returns trigger language plpgsql as $$
+declare
+    was text;
+begin
+    perform pg_advisory_xact_lock(hashtext('releases'));
+    select after into was from release_events where release_id = new.release_id order by sequence desc limit 1;
+    if was is distinct from new.before then
+        raise exception 'release % is %, not %', new.release_id, was, new.before using errcode = 'restrict_violation';
+    end if;
+    if (coalesce(new.before, 'nothing'), new.after) not in (
+        ('nothing', 'draft'), ('draft', 'evaluated'), ('draft', 'rejected'), ('evaluated', 'evaluated'),
+        ('evaluated', 'approved'), ('evaluated', 'rejected'), ('approved', 'evaluated'), ('approved', 'canary'),
+        ('approved', 'live'), ('approved', 'rejected'), ('canary', 'live'), ('canary', 'rolled_back'),
+        ('live', 'superseded'), ('live', 'rolled_back'), ('superseded', 'live'), ('superseded', 'evaluated'),
+        ('rolled_back', 'live'), ('rolled_back', 'evaluated'), ('rejected', 'evaluated')
+    ) and not (new.unproven is not null and new.after = 'approved' and new.before is not null and new.before <> 'live')
+    then
+        raise exception 'a release that is % cannot become %', coalesce(new.before, 'new'), new.after
+            using errcode = 'restrict_violation';
+    end if;
+    return new;
+end $$;
+create trigger release_events_legal before insert on release_events
+    for each row execute function check_release_event();
+
+alter table environments
+    add column previous_id text constraint fk_environments_previous_id references releases (id),
+    add column canary_id text constraint fk_environments_canary_id references releases (id),
+    add column canary_percent float8,
+    add column canary_since timestamptz,
+    add constraint ck_environments_canary check (
+        (canary_id is null) = (canary_percent is null) and (canary_id is null) = (canary_since is null)
+        and canary_percent > 0 and canary_percent < 100
+    );
+alter table environment_moves
+    add column kind text not null,
+    add column canary_id text constraint fk_environment_moves_canary_id references releases (id),
+    add column canary_percent float8,
+    add column canary_since timestamptz,
+    add column seconds float8;
+create index ix_environment_moves_by_time on environment_moves (environment, at, sequence);
+"""
+
+ANSWERS = """
+alter table answers
+    add column environment text not null,
+    add column arm text not null,
+    add column unit text not null,
+    add column conditions jsonb not null,
+    add constraint ck_answers_arm check (arm in ('live', 'control', 'canary'));
+create index ix_answers_by_release on answers (tenant_id, release_id, created_at);
+
+-- Only what went wrong while a canary was judged: an answer that failed has no row of its own.
+create table answer_failures (
+    id uuid constraint pk_answer_failures primary key,
+    tenant_id uuid not null,
+    at timestamptz not null,
+    environment text not null,
+    release_id text not null,
+    arm text not null,
+    unit text not null,
+    code text not null
+);
+create index ix_answer_failures_by_release on answer_failures (tenant_id, release_id, at);
+
+alter table ledger add column environment text not null;
+"""
 
 
-def downgrade() -> None: ...
+def upgrade() -> None:
+    op.execute(LIFE)
+    op.execute(
+        "create trigger release_events_frozen before update or delete or truncate on release_events "
+        "for each statement execute function refuse_change()"
+    )
+    shared_table(op, "release_events", "select, insert")
+    op.execute(ANSWERS)
+    tenant_table(op, "answer_failures", "select, insert")
+
+
+def downgrade() -> None:
+    op.execute("alter table ledger drop column environment")
+    op.execute("drop table answer_failures")
+    op.execute("alter table answers drop column environment, drop column arm, drop column unit, drop column conditions")
+    op.execute(
+        "alter table environment_moves drop column kind, drop column canary_id, drop column canary_percent, "
+        "drop column canary_since, drop column seconds"
+    )
+    op.execute(
+        "alter table environments drop column previous_id, drop column canary_id, drop column canary_percent, "
+        "drop column canary_since"
+    )
+    op.execute("drop table release_events")
+    op.execute("drop function check_release_event()")

@@ -32,7 +32,7 @@ def run(database_urls: Urls, settings: Settings, monkeypatch: pytest.MonkeyPatch
 async def _spend(urls: Urls, settings: Settings, name: str) -> str:
     async with build(settings, urls) as state:
         tenant = await state.identity.ensure_tenant(name)
-        release = await state.releases.repin()
+        release = await state.environments.resolve()
         async with state.database.transaction(tenant) as connection:
             await state.costs.charge(
                 connection, tenant, "answer", "extractive", Usage(1234, 0, 56), release_id=release.id

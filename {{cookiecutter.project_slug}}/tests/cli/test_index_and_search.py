@@ -64,9 +64,14 @@ def test_an_index_is_built_switched_to_and_left_again(run: CliRunner, database_u
     listed = run.invoke(app, ["index", "list", "--tenant", tenant]).output
     assert "live" in listed
     assert "ready" in listed
-    assert f"Index {number[1]} is live" in run.invoke(app, ["index", "switch"]).output
+    made = run.invoke(app, ["release", "create", "--index", number[1]]).output
+    release = re.search(r"Release (\d+)", made)
+    assert release, made
+    live = run.invoke(app, ["release", "activate", release[1], "--break-glass", "--reason", "a test"])
+    assert f"Release {release[1]} is live" in live.output
     assert RIVER in run.invoke(app, ["search", "Tarn", "--tenant", tenant]).output
-    assert run.invoke(app, ["index", "switch", "--back"]).exit_code == 0
+    back = run.invoke(app, ["rollback", "--reason", "a test"])
+    assert back.exit_code == 0, back.output
     assert f"Index {number[1]} is retired" in run.invoke(app, ["index", "retire", number[1]]).output
     assert "0 tenants" in run.invoke(app, ["index", "optimise"]).output
 

@@ -187,7 +187,7 @@ async def test_nothing_spent_is_a_report_of_nothing(database: Database, tenant: 
 
 async def test_each_charge_is_counted_in_the_metrics(database: Database, tenant: UUID) -> None:
     def counted() -> float:
-        labels = {"feature": "judging", "model": "paid"}
+        labels = {"feature": "judging", "model": "paid", "environment": "production"}
         return REGISTRY.get_sample_value("app_cost_micro_usd_total", labels) or 0.0
 
     before = counted()

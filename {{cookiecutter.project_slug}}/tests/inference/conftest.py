@@ -19,6 +19,7 @@ from app.main import create_app
 from app.retrieval.domain import PublishRequest
 from app.settings import Settings
 from app.wiring import State, build
+from tests.conftest import adopt
 
 PRICES = """
   stand-in: {input: 1, output: 2}
@@ -82,8 +83,12 @@ class Service:
             cursor = await connection.execute(sql)
         return await cursor.fetchall()
 
-    def with_answers(self, **changes: Any) -> State:
-        return replace(self.state, answers=replace(self.state.answers, **changes))
+
+def change_serving(state: State, **changes: Any) -> None:
+    """Other values than the live release has, for this process alone."""
+    held = state.answers.servings.held
+    release_id = state.environments.current().id
+    held[release_id] = replace(held[release_id], **changes)
 
 
 @asynccontextmanager
@@ -119,8 +124,8 @@ async def open_service(
             chain = tuple(ModelChoice(model=s.model, base_url=s.url, idle_seconds=idle_seconds) for s in running)
             chosen = settings.model_copy(update={"root": house, "model_chain": chain})
             state = await stack.enter_async_context(build(chosen, database_urls))
-            if answers:
-                state = replace(state, answers=replace(state.answers, **answers))
+            await adopt(state)
+            change_serving(state, **answers)
             tenant = await state.identity.ensure_tenant(f"tenant-{uuid4().hex}")
             key = (await state.identity.create_key(tenant, "test", ["user"])).text
             url = await stack.enter_async_context(serving(state))

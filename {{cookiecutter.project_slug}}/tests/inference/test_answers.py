@@ -186,9 +186,7 @@ async def test_more_answers_at_once_than_allowed_are_turned_away_quickly(open_se
 
     service = await open_service()
     await service.publish(TOWER)
-    security = service.state.answers.security
-    limits = security.limits.model_copy(update={"concurrent_answers": 2})
-    object.__setattr__(service.state.answers, "security", security.model_copy(update={"limits": limits}))
+    object.__setattr__(service.state.answers, "most_at_once", 2)
     service.model.always = Fault(hang=0.5)
     replies = await asyncio.gather(*(service.ask(WHO) for _ in range(6)))
     statuses = sorted(reply.status_code for reply in replies)

@@ -13,7 +13,7 @@ from app.core.embedded import Urls
 from app.identity.domain import make_key
 from app.settings import Settings
 from app.wiring import State, build
-from tests.inference.conftest import TOWER, Open, Service, serving
+from tests.inference.conftest import TOWER, Open, Service, change_serving, serving
 
 WHO = "Who built the lighthouse of Karlen?"
 
@@ -100,7 +100,7 @@ async def test_a_hanging_model_costs_no_more_than_the_deadline(open_service: Ope
 async def test_without_time_to_search_the_answer_is_an_honest_refusal(service: Service) -> None:
     blocker = service.state.database.pool
     taken = [await blocker.getconn() for _ in range(service.state.settings.database_pool)]
-    object.__setattr__(service.state.answers, "deadline_seconds", 0.3)
+    change_serving(service.state, deadline_seconds=0.3)
     asking = asyncio.ensure_future(service.ask(WHO))
     await asyncio.sleep(0.45)
     for connection in taken:

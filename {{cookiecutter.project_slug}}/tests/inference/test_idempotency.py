@@ -82,7 +82,7 @@ async def test_a_fault_of_ours_is_replayed_too(service: Service, monkeypatch: py
     def broken(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("app.inference.service.answering.why_not", broken)
+    monkeypatch.setattr("app.inference.service.pipeline.why_not", broken)
     first = await service.ask(WHO, **keyed("five"))
     monkeypatch.undo()
     again = await service.ask(WHO, **keyed("five"))
@@ -100,12 +100,12 @@ async def test_a_request_that_asks_to_be_sent_again_can_be(open_service: Open) -
 
 
 async def test_what_a_dead_process_had_claimed_is_free_after_its_lease(service: Service) -> None:
-    replays = Replays(service.state.database, lease_seconds=-0.5)
+    replays = Replays(service.state.database)
     path, body = "/v1/answers", {"question": WHO}
-    dead = await replays.begin(service.tenant, path, "seven", body)
+    dead = await replays.begin(service.tenant, path, "seven", body, -0.5)
     assert isinstance(dead, Claim)
     await asyncio.sleep(0.6)
-    alive = await replays.begin(service.tenant, path, "seven", body)
+    alive = await replays.begin(service.tenant, path, "seven", body, -0.5)
     assert isinstance(alive, Claim)
     assert alive.id != dead.id
 

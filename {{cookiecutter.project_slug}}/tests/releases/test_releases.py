@@ -1,157 +1,205 @@
+"""What releases there are, and what became of each."""
+
 import asyncio
 from dataclasses import replace
-from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.core.clock import SystemClock
 from app.core.database import Database
 from app.core.embedded import Urls
-from app.core.errors import DatabaseUnavailable
 from app.releases.domain import (
-    CodePin,
-    IndexPin,
+    Evidence,
+    IllegalMove,
     Ingredients,
-    ModelStep,
+    ParcelRefused,
     Prompt,
-    Release,
     ReleaseMissing,
-    ReleaseUnknown,
-    digest_of,
+    UnknownParameter,
 )
 from app.releases.service import Releases
+from tests.releases.conftest import Shelf, ingredients
 
-
-class SettableIndex:
-    def __init__(self) -> None:
-        self.pin = IndexPin(embedder="none", chunker="sections")
-        self.away = False
-
-    async def live_index(self) -> IndexPin:
-        if self.away:
-            raise DatabaseUnavailable
-        return self.pin
-
-
-def ingredients() -> Ingredients:
-    """Different for every call, so that tests do not meet each other's releases."""
-    return Ingredients(
-        code=CodePin(version="1.0.0", digest=digest_of(b"code")),
-        prompts={"answer": Prompt.read("answer", f"Answer from the passages. {uuid4()}".encode())},
-        chain=(ModelStep(provider="extractive", model="extractive"),),
-        retrieval={"limit": 10},
-        policies={"cost": b"owner: someone\n"},
-        prices=b"{}",
-        settings={"deadline_seconds": 8.0},
-    )
+SECRET = b"s" * 32
+PASS = Evidence("a" * 64, "PASS")
 
 
 def started(database: Database, made_from: Ingredients | None = None) -> Releases:
-    """What a new process holds; its environment is its own, so that tests do not move each other's."""
-    name = f"production-{uuid4()}"
-    return Releases(made_from or ingredients(), database, SettableIndex(), SystemClock(), environment=name)
+    return Releases(made_from or ingredients(), database, Shelf(), SystemClock())
 
 
-async def moves(releases: Releases) -> list[tuple[str, str | None, str]]:
-    query = "select release_id, previous_id, reason from environment_moves where environment = :e order by sequence"
-    async with releases.database.read(None) as connection:
-        return [tuple(row) for row in await connection.execute(text(query), {"e": releases.environment})]
+async def step(releases: Releases, release_id: str, after: str, **more: object) -> None:
+    async with releases.database.transaction(None) as connection:
+        await releases.step(connection, release_id, after, "someone", "a test", **more)  # type: ignore[arg-type]
 
 
-async def test_a_release_exists_from_the_first_start_and_is_live(database: Database) -> None:
+async def test_a_release_begins_as_a_draft_with_its_author_and_reason(database: Database) -> None:
     releases = started(database)
-    with pytest.raises(ReleaseUnknown):
-        releases.current()
-    release = await releases.resolve()
-    assert releases.current() == release == await releases.live()
+    release = await releases.create("ada", reason="a better prompt")
+    life = await releases.life(release.id)
     assert release.id == release.manifest.id
-    assert await moves(releases) == [(release.id, None, "process started")]
+    assert (life.state, life.author, life.events[0].reason) == ("draft", "ada", "a better prompt")
 
 
-async def test_the_next_start_from_the_same_things_is_the_same_release(database: Database) -> None:
+async def test_the_same_things_are_the_same_release_and_keep_their_author(database: Database) -> None:
     made_from = ingredients()
-    first = await started(database, made_from).resolve()
-    assert await started(database, made_from).resolve() == first
-
-
-async def test_processes_that_start_at_once_agree_on_one_release(database: Database) -> None:
-    made_from, name = ingredients(), f"production-{uuid4()}"
-    processes = [Releases(made_from, database, SettableIndex(), SystemClock(), environment=name) for _ in range(8)]
-    found = await asyncio.gather(*(process.resolve() for process in processes))
-    assert len({(release.id, release.number) for release in found}) == 1
-    assert len(await moves(processes[0])) == 1
+    first = await started(database, made_from).create("ada")
+    again = started(database, made_from)
+    assert await again.create("grace") == first
+    assert (await again.life(first.id)).author == "ada"
+    assert len((await again.life(first.id)).events) == 1
 
 
 async def test_numbers_follow_each_other_when_different_releases_are_made_at_once(database: Database) -> None:
-    found = await asyncio.gather(*(started(database).resolve() for _ in range(6)))
+    found = await asyncio.gather(*(started(database).create("ada") for _ in range(6)))
     numbers = sorted(release.number for release in found)
     assert numbers == list(range(numbers[0], numbers[0] + 6))
 
 
+async def test_processes_that_make_the_same_release_at_once_agree_on_one(database: Database) -> None:
+    made_from = ingredients()
+    found = await asyncio.gather(*(started(database, made_from).create("ada") for _ in range(8)))
+    assert len({(release.id, release.number) for release in found}) == 1
+
+
 async def test_a_stored_release_can_be_rebuilt_with_every_part(database: Database) -> None:
     releases = started(database)
-    release = await releases.resolve()
+    release = await releases.create("ada")
     again, parts = await started(database).show(release.id)
     assert again == release
     assert again.prompt("answer").text == releases.ingredients.prompts["answer"].text
+    assert again.policies == releases.ingredients.policies
     assert parts == releases.ingredients.parts()
 
 
-async def test_a_release_is_found_by_the_first_digits_of_its_id(database: Database) -> None:
+async def test_a_release_is_found_by_its_number_its_id_and_its_first_digits(database: Database) -> None:
     releases = started(database)
-    release = await releases.resolve()
-    assert (await releases.show(release.short))[0] == release
+    release = await releases.create("ada")
+    for wanted in (release.id, release.short, str(release.number), f"#{release.number}", release.id.upper()):
+        assert await releases.find(wanted) == release
 
 
-@pytest.mark.parametrize("wanted", ["0" * 64, "abc", "", "%%%%%%%%", "________"])
-async def test_what_is_not_an_id_is_missing(database: Database, wanted: str) -> None:
+@pytest.mark.parametrize("wanted", ["0" * 64, "abc", "", "%%%%%%%%", "________", "9999999"])
+async def test_what_names_no_release_is_missing(database: Database, wanted: str) -> None:
     with pytest.raises(ReleaseMissing):
         await started(database).show(wanted)
 
 
-async def test_another_index_makes_a_new_release_and_the_old_object_keeps_its_own(database: Database) -> None:
+async def test_a_release_can_be_made_from_another_with_something_changed(database: Database) -> None:
     releases = started(database)
-    old = await releases.resolve()
-    pin = IndexPin(id=UUID(int=7), embedder="minilm", chunker="sections")
-    new = await releases.repin(pin)
-    assert releases.current() == new
-    assert new.manifest.index == pin
-    assert old.manifest.index.id is None
-    assert await moves(releases) == [
-        (old.id, None, "process started"),
-        (new.id, old.id, "index switched"),
-    ]
+    base = await releases.create("ada")
+    changed = await releases.create("ada", base=base.short, changes={"retrieval.dense_weight": 0, "refusal.words": 1})
+    assert changed.manifest.retrieval == {"limit": 10, "dense_weight": 0}
+    assert changed.manifest.settings["refusal.words"] == 1
+    assert changed.prompt("answer") == base.prompt("answer")
+    with pytest.raises(UnknownParameter, match=r"retrieval\.dense_weight"):
+        await releases.create("ada", base=base.id, changes={"retrieval.dense": 1})
 
 
-async def test_following_an_index_that_has_not_changed_does_nothing(database: Database) -> None:
+async def test_a_diff_reads_like_a_review(database: Database) -> None:
+    made_from = ingredients("Answer.\nBe short.")
+    old = await started(database, made_from).create("ada")
+    prompt = Prompt.read("answer", b"Answer.\nBe long.")
+    new_parts = replace(made_from, prompts={"answer": prompt}, retrieval={"limit": 10, "dense_weight": 0.3})
+    releases = started(database, new_parts)
+    new = await releases.create("ada")
+    _, _, changes = await releases.compare(old.id, new.id)
+    told = {change.name: change for change in changes}
+    assert told.keys() == {"answer", "retrieval.dense_weight"}
+    assert "-Be short.\n+Be long." in told["answer"].text
+    assert (told["retrieval.dense_weight"].before, told["retrieval.dense_weight"].after) == ("0.5", "0.3")
+    assert (await releases.compare(old.id, old.id))[2] == ()
+
+
+async def test_only_legal_steps_are_made_and_each_says_who_and_why(database: Database) -> None:
     releases = started(database)
-    release = await releases.resolve()
-    await releases.follow()
-    assert releases.current() == release
-    assert len(await moves(releases)) == 1
+    release = await releases.create("ada")
+    with pytest.raises(IllegalMove, match="draft cannot become live"):
+        await step(releases, release.id, "live")
+    await step(releases, release.id, "evaluated", evidence=PASS)
+    await step(releases, release.id, "approved")
+    life = await releases.life(release.id)
+    assert [event.after for event in life.events] == ["draft", "evaluated", "approved"]
+    assert life.evidence == PASS
+    assert {event.actor for event in life.events[1:]} == {"someone"}
 
 
-async def test_with_the_database_away_the_last_release_keeps_serving(database: Database) -> None:
+async def test_a_new_evaluation_takes_the_approval_back(database: Database) -> None:
     releases = started(database)
-    release = await releases.resolve()
-    assert isinstance(releases.index, SettableIndex)
-    releases.index.away = True
-    await releases.follow()
-    assert await releases.resolve() is release
+    release = await releases.create("ada")
+    await step(releases, release.id, "evaluated", evidence=PASS)
+    await step(releases, release.id, "approved")
+    async with database.transaction(None) as connection:
+        assert await releases.mark_evaluated(connection, release.id, "job", Evidence("b" * 64, "FAIL"))
+    life = await releases.life(release.id)
+    assert (life.state, life.evidence) == ("evaluated", Evidence("b" * 64, "FAIL"))
 
 
-async def test_a_command_with_other_settings_does_not_say_what_is_live(database: Database) -> None:
-    service = started(database)
-    await service.follow()
-    command = Releases(ingredients(), database, SettableIndex(), SystemClock(), environment=service.environment)
-    asked = await command.resolve()
-    assert asked.id != service.current().id
-    assert await service.live() == service.current()
-    await command.follow()
-    assert await service.live() == command.current() == asked
+async def test_the_database_refuses_a_step_that_the_code_would_allow(database: Database, database_urls: Urls) -> None:
+    release = await started(database).create("ada")
+    forged = (
+        "insert into release_events (release_id, before, after, at, actor, reason) values (%s, %s, %s, now(), 'x', 'y')"
+    )
+    for before, after in (("draft", "live"), ("evaluated", "approved"), (None, "draft")):
+        with pytest.raises(psycopg.errors.RestrictViolation):
+            await _change(database_urls, forged, release.id, before, after)
+
+
+async def test_a_step_needs_a_name_and_a_reason(database: Database) -> None:
+    releases = started(database)
+    release = await releases.create("ada")
+    with pytest.raises(IntegrityError):
+        async with database.transaction(None) as connection:
+            await releases.step(connection, release.id, "rejected", "ada", "")
+
+
+async def test_every_step_is_in_the_audit_log(database: Database) -> None:
+    releases = started(database)
+    release = await releases.create("ada")
+    await step(releases, release.id, "rejected")
+    query = "select action, actor, after from audit_log where subject in (:one, :two) order by sequence"
+    names = {"one": f"release {release.number}", "two": f"release {release.id}"}
+    async with database.read(None) as connection:
+        acts = [tuple(row) for row in await connection.execute(text(query), names)]
+    assert acts == [("release.create", "ada", release.id), ("release.rejected", "someone", "rejected")]
+
+
+async def test_a_release_goes_to_another_deployment_as_one_signed_file(database: Database, database_urls: Urls) -> None:
+    releases = started(database)
+    release = await releases.create("ada")
+    content = await releases.export(release.id, SECRET)
+    assert content == await releases.export(release.id, SECRET)
+    taken = await started(database).take_in("grace", content, SECRET)
+    assert taken == release
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content.replace(b'"1.0.0"', b'"1.0.1"'),
+        lambda content: content[:-50],
+        lambda content: b"{}",
+        lambda content: b"[1]",
+        lambda content: b"",
+        lambda content: content.replace(b'"release/1"', b'"release/2"'),
+        lambda content: b"\xff\xfe",
+    ],
+)
+async def test_a_file_that_was_changed_is_refused(database: Database, damage: object) -> None:
+    releases = started(database)
+    content = await releases.export((await releases.create("ada")).id, SECRET)
+    with pytest.raises(ParcelRefused):
+        await releases.take_in("grace", damage(content), SECRET)  # type: ignore[operator]
+
+
+async def test_a_file_signed_with_another_secret_is_refused(database: Database) -> None:
+    releases = started(database)
+    content = await releases.export((await releases.create("ada")).id, SECRET)
+    with pytest.raises(ParcelRefused, match="signature"):
+        await releases.take_in("grace", content, b"t" * 32)
 
 
 async def _change(urls: Urls, statement: str, *values: object) -> None:
@@ -167,6 +215,8 @@ async def _change(urls: Urls, statement: str, *values: object) -> None:
         "truncate releases cascade",
         "update release_parts set content = ''",
         "delete from release_parts",
+        "update release_events set reason = 'x'",
+        "delete from release_events",
         "update environment_moves set reason = 'x'",
         "delete from environment_moves",
     ],
@@ -174,22 +224,18 @@ async def _change(urls: Urls, statement: str, *values: object) -> None:
 async def test_not_even_the_owner_can_change_what_was_stored(
     database: Database, database_urls: Urls, statement: str
 ) -> None:
-    await started(database).resolve()
+    await started(database).create("ada")
     with pytest.raises(psycopg.errors.RestrictViolation, match="never changed"):
         await _change(database_urls, statement)
 
 
-async def test_the_database_refuses_a_manifest_that_does_not_fit_its_id(
-    database: Database, database_urls: Urls
-) -> None:
+async def test_the_database_refuses_a_manifest_that_does_not_fit_its_id(database_urls: Urls) -> None:
     forged = "insert into releases (id, number, manifest, created_at) values (%s, 0, '{}', now())"
     with pytest.raises(psycopg.errors.CheckViolation):
         await _change(database_urls, forged, "0" * 64)
 
 
-async def test_the_database_refuses_a_part_that_does_not_fit_its_digest(
-    database: Database, database_urls: Urls
-) -> None:
+async def test_the_database_refuses_a_part_that_does_not_fit_its_digest(database_urls: Urls) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
         await _change(database_urls, "insert into release_parts values (%s, 'x')", "0" * 64)
 
@@ -198,17 +244,3 @@ async def test_the_application_may_not_even_try_to_change_a_release(database: Da
     with pytest.raises(DBAPIError, match="permission denied"):
         async with database.transaction(None) as connection:
             await connection.execute(text("update releases set number = 0"))
-
-
-async def test_a_changed_prompt_is_another_release_and_both_can_be_shown(database: Database) -> None:
-    made_from = ingredients()
-    before = await started(database, made_from).resolve()
-    prompt = Prompt.read("answer", b"Answer in one word.")
-    after = await started(database, replace(made_from, prompts={"answer": prompt})).resolve()
-    assert after.id != before.id
-
-    async def shown(release: Release) -> str:
-        return (await started(database).show(release.id))[0].prompt("answer").text
-
-    assert await shown(after) == "Answer in one word."
-    assert await shown(before) == made_from.prompts["answer"].text

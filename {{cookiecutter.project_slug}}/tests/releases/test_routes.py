@@ -1,14 +1,23 @@
-import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import httpx
+import pytest_asyncio
 
-from app.core.database import background, listen, notify
-from app.releases.domain import INDEX_SWITCHED, IndexPin
-from app.releases.service import Held
 from app.wiring import State
+from tests.conftest import adopt
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def live(state: State) -> None:
+    await state.environments.refresh()
+    await adopt(state)
+
+
+async def draft(client: httpx.AsyncClient) -> dict[str, object]:
+    body = {"base": "current", "changes": {"refusal.words": 0.2 + datetime.now(UTC).microsecond / 1e8}}
+    body["base"] = (await client.get("/v1/releases/current")).json()["id"]
+    return (await client.post("/v1/releases", json=body)).raise_for_status().json()
 
 
 async def test_the_current_release_shows_its_manifest_and_the_text_of_its_parts(client: httpx.AsyncClient) -> None:
@@ -17,12 +26,13 @@ async def test_the_current_release_shows_its_manifest_and_the_text_of_its_parts(
     assert "NO ANSWER" in shown["parts"][prompt]
     assert shown["manifest"]["policies"].keys() >= {"cost", "data", "security", "slo", "ownership"}
     assert shown["id"].startswith(shown["short"])
+    assert shown["state"] == "live"
 
 
-async def test_a_release_is_shown_by_id_and_by_its_first_digits(client: httpx.AsyncClient) -> None:
+async def test_a_release_is_shown_by_number_id_and_first_digits(client: httpx.AsyncClient) -> None:
     current = (await client.get("/v1/releases/current")).json()
-    assert (await client.get(f"/v1/releases/{current['id']}")).json() == current
-    assert (await client.get(f"/v1/releases/{current['short']}")).json() == current
+    for wanted in (current["id"], current["short"], current["number"]):
+        assert (await client.get(f"/v1/releases/{wanted}")).json() == current
 
 
 async def test_an_unknown_release_is_missing(client: httpx.AsyncClient) -> None:
@@ -32,39 +42,84 @@ async def test_an_unknown_release_is_missing(client: httpx.AsyncClient) -> None:
 
 async def test_a_plain_user_may_not_look_at_releases(client: httpx.AsyncClient, state: State, tenant: UUID) -> None:
     key = (await state.identity.create_key(tenant, "plain", ["user"])).text
-    response = await client.get("/v1/releases/current", headers={"Authorization": f"Bearer {key}"})
-    assert (response.status_code, response.json()["code"]) == (403, "permission_missing")
+    for path in ("/v1/releases/current", "/v1/releases", "/v1/environments/production/moves"):
+        response = await client.get(path, headers={"Authorization": f"Bearer {key}"})
+        assert (response.status_code, response.json()["code"]) == (403, "permission_missing")
 
 
-async def test_readiness_waits_for_the_release(client: httpx.AsyncClient, state: State) -> None:
+async def test_a_draft_is_made_listed_compared_and_carried_elsewhere(client: httpx.AsyncClient) -> None:
+    made = await draft(client)
+    assert made["state"] == "draft"
+    listed = (await client.get("/v1/releases", params={"limit": 1})).json()
+    assert (listed["items"][0]["id"], listed["below"]) == (made["id"], made["number"])
+    diff = (await client.get(f"/v1/releases/{made['id']}/diff")).json()
+    assert [change["name"] for change in diff["changes"]] == ["refusal.words"]
+    file = (await client.get(f"/v1/releases/{made['id']}/export")).content
+    taken = await client.post("/v1/releases/import", files={"file": ("release.json", file)})
+    assert (taken.status_code, taken.json()["id"]) == (201, made["id"])
+    spoilt = await client.post("/v1/releases/import", files={"file": ("release.json", file[:-9])})
+    assert (spoilt.status_code, spoilt.json()["code"]) == (400, "parcel_refused")
+
+
+async def test_what_is_not_approved_does_not_go_live_over_http_either(client: httpx.AsyncClient) -> None:
+    made = await draft(client)
+    body = {"release": made["id"], "reason": "I like it"}
+    refused = await client.post("/v1/environments/production/activate", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (403, "release_not_approved")
+    nowhere = await client.post("/v1/environments/nowhere/activate", json=body)
+    assert (nowhere.status_code, nowhere.json()["code"]) == (422, "unknown_environment")
+
+
+async def test_staging_answers_only_those_who_may_and_ask_for_it(
+    client: httpx.AsyncClient, state: State, tenant: UUID
+) -> None:
+    made = await draft(client)
+    body = {"release": made["id"], "reason": "to look at it"}
+    await client.post("/v1/environments/staging/activate", json=body)
+    asked = {"question": "What is a lighthouse?"}
+    staged = (await client.post("/v1/answers", json=asked, headers={"X-Environment": "staging"})).json()
+    assert (staged["release_id"], staged["environment"]) == (made["id"], "staging")
+    plain = (await client.post("/v1/answers", json=asked)).json()
+    assert (plain["release_id"] != made["id"], plain["environment"]) == (True, "production")
+    key = (await state.identity.create_key(tenant, "plain", ["user"])).text
+    headers = {"X-Environment": "staging", "Authorization": f"Bearer {key}"}
+    refused = await client.post("/v1/answers", json=asked, headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (403, "permission_missing")
+    wrong = await client.post("/v1/answers", json=asked, headers={"X-Environment": "moon"})
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "unknown_environment")
+    costs = "select distinct environment from ledger where release_id = %s"
+    async with state.database.pipeline(tenant) as connection:
+        rows = await connection.execute(costs, (made["id"],))
+    assert await rows.fetchall() == [("staging",)]
+
+
+async def test_a_release_goes_live_and_back_over_http(client: httpx.AsyncClient) -> None:
+    before = (await client.get("/v1/releases/current")).json()["id"]
+    made = await draft(client)
+    body = {"release": made["id"], "reason": "an emergency", "break_glass": True}
+    live = await client.post("/v1/environments/production/activate", json=body)
+    assert live.json()["state"] == "live"
+    served = (await client.get("/v1/releases/at", params={"time": datetime.now(UTC).isoformat()})).json()
+    assert (served["release_id"], served["arm"]) == (made["id"], "live")
+    back = await client.post("/v1/environments/production/rollback", json={"reason": "it is over"})
+    assert (back.status_code, back.json()["id"]) == (200, before)
+    moves = (await client.get("/v1/environments/production/moves", params={"limit": 2})).json()["items"]
+    assert [move["kind"] for move in moves] == ["rollback", "activate"]
+
+
+async def test_readiness_waits_for_the_release(client: httpx.AsyncClient) -> None:
     assert (await client.get("/health/ready")).json()["checks"]["release"] == "ok"
-    # An environment of its own: other tests move the one that all share.
-    releases = replace(state.releases, environment=f"production-{uuid4()}", held=Held())
-    await releases.ready()
-    assert releases.current() == await releases.live()
 
 
-async def test_a_switched_index_is_followed_when_it_is_told(state: State) -> None:
-    pin = IndexPin(id=uuid4(), embedder="minilm", chunker="sections")
-    index = _Told(pin)
-    releases = replace(state.releases, index=index, environment=f"production-{uuid4()}", held=Held())
-    async with background(listen(state.database, INDEX_SWITCHED, releases.follow, poll_seconds=60)):
-        await _until(lambda: releases.held.release is not None)
-        index.pin = IndexPin(id=uuid4(), embedder="minilm", chunker="sections")
-        async with state.database.transaction(None) as connection:
-            await notify(connection, INDEX_SWITCHED)
-        await _until(lambda: releases.current().manifest.index == index.pin)
+async def test_there_is_no_canary_to_abort(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/v1/environments/production/canary/abort", json={"reason": "none is there"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "no_canary")
 
 
-@dataclass
-class _Told:
-    pin: IndexPin
-
-    async def live_index(self) -> IndexPin:
-        return self.pin
-
-
-async def _until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not true():  # noqa: ASYNC110 - what is awaited has no event of its own
-            await asyncio.sleep(0.01)
+async def test_an_answer_is_run_again_on_its_own_release(client: httpx.AsyncClient) -> None:
+    text = "The lighthouse of Karlen was built in 1874 by the engineer Marta Holm."
+    await client.post("/v1/documents", files={"files": (f"{uuid4()}.txt", text.encode())})
+    answer = (await client.post("/v1/answers", json={"question": "Who built the lighthouse?"})).json()
+    again = (await client.post(f"/v1/answers/{answer['id']}/replay")).json()
+    assert (again["faithful"], again["differences"]) == (True, [])
+    assert again["release_id"] == answer["release_id"]

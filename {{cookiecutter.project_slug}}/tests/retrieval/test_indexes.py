@@ -58,6 +58,15 @@ def words() -> WordsEmbedder:
     return WordsEmbedder()
 
 
+async def go_to(retrieval: Retrieval, number: int) -> None:
+    """As the activation of a release does it."""
+    pin = await retrieval.indexes.pin(number)
+    assert pin.id
+    async with retrieval.database.transaction(None) as connection:
+        await retrieval.indexes.enter(connection, pin.id)
+    await retrieval.indexes.reload()
+
+
 @pytest_asyncio.fixture
 async def home(state: State) -> AsyncIterator[int]:
     """The live index of the run, which is live again after the test."""
@@ -65,7 +74,7 @@ async def home(state: State) -> AsyncIterator[int]:
     yield number
     await state.retrieval.indexes.reload()
     if state.retrieval.indexes.held.live and state.retrieval.indexes.held.live.number != number:
-        await state.retrieval.indexes.switch(number)
+        await go_to(state.retrieval, number)
     for row, _, _ in await state.retrieval.list_indexes(None):
         if row.number != number and row.status != "retired":
             await state.retrieval.indexes.retire(row.number)
@@ -104,7 +113,7 @@ async def test_an_index_built_beside_the_live_one_holds_every_document(state, ho
     assert steps[-1][0] == steps[-1][1] >= 5
     assert (await ask(retrieval, caller, "topic3")).index_number == home
 
-    await retrieval.indexes.switch(built.number)
+    await go_to(retrieval, built.number)
     found = await ask(retrieval, caller, "topic3")
     assert found.index_number == built.number
     assert len(found.passages) > 1, "the narrower chunker cuts finer"
@@ -115,12 +124,11 @@ async def test_a_switch_back_is_to_an_index_that_is_still_current(state, home, r
     first = request_of(text_of(1))
     await put(retrieval, first)
     built = await retrieval.indexes.build(narrow(retrieval), ignore)
-    await retrieval.indexes.switch(built.number)
+    await go_to(retrieval, built.number)
     await put(retrieval, request_of(text_of(2)))
     await put(retrieval, replace(first, text=text_of(3), document_version=2))
 
-    back = await retrieval.indexes.switch_back()
-    assert back.number == home
+    await go_to(retrieval, home)
     assert len((await ask(retrieval, caller, "topic2")).passages) == 1
     assert len((await ask(retrieval, caller, "topic3")).passages) == 1
     assert (await ask(retrieval, caller, "topic1")).passages == ()
@@ -139,7 +147,7 @@ async def test_both_indexes_give_a_document_that_came_during_the_build(state, ho
     await begun.wait()
     await put(retrieval, late)
     built = await building
-    await retrieval.indexes.switch(built.number)
+    await go_to(retrieval, built.number)
     assert (await ask(retrieval, caller, "topic77")).passages[0].document_id == late.document_id
 
 
@@ -179,7 +187,7 @@ async def test_switching_under_load_fails_no_request(state, home, retrieval, req
     workers = [asyncio.create_task(load()) for _ in range(4)]
     for number in (built.number, home, built.number):
         await asyncio.sleep(0.3)
-        await retrieval.indexes.switch(number)
+        await go_to(retrieval, number)
     await asyncio.sleep(0.3)
     stop.set()
     await asyncio.gather(*workers)
@@ -197,10 +205,10 @@ async def test_an_index_that_lacks_documents_is_not_switched_to(state, home, ret
     late = request_of(text_of(2))
     await put(retrieval, late)
     with pytest.raises(IndexNotReady):
-        await retrieval.indexes.switch(built.number)
+        await go_to(retrieval, built.number)
     again = await retrieval.indexes.build(narrow(retrieval), ignore, resume=built.number)
     assert again.number == built.number
-    await retrieval.indexes.switch(built.number)
+    await go_to(retrieval, built.number)
     assert (await ask(retrieval, caller, "topic2")).passages[0].document_id == late.document_id
 
 
@@ -213,7 +221,7 @@ async def test_a_resumed_index_forgets_what_was_replaced_while_it_was_retired(
     await retrieval.indexes.retire(built.number)
     await put(retrieval, replace(request, text=text_of(2), document_version=2))
     await retrieval.indexes.build(narrow(retrieval), ignore, resume=built.number)
-    await retrieval.indexes.switch(built.number)
+    await go_to(retrieval, built.number)
     assert (await ask(retrieval, caller, "topic1")).passages == ()
     assert {p.version for p in (await ask(retrieval, caller, "topic2")).passages} == {2}
 
@@ -247,7 +255,7 @@ async def test_a_service_goes_over_to_vectors_without_stopping(state, home, retr
     spent = (await both.costs.totals(caller.tenant_id)).by_feature
     assert {total.key: total.input_tokens > 0 for total in spent} == {"embedding_document": True}
     before = await ask(both, caller, "topic2")
-    await both.indexes.switch(built.number)
+    await go_to(both, built.number)
     after = await ask(both, caller, "topic2")
     assert (before.top_dense, after.index_number) == (None, built.number)
     assert after.passages[0].document_id == before.passages[0].document_id
@@ -266,7 +274,7 @@ async def test_an_embedder_that_fails_costs_the_vectors_not_the_search(
     built = await both.indexes.build(
         replace(both.indexes.first, embedder=words.name, dimensions=words.dimensions), ignore
     )
-    await both.indexes.switch(built.number)
+    await go_to(both, built.number)
     words.broken = EmbeddingFailed("down")
     found = await ask(both, caller, "topic1 please")
     assert found.passages
@@ -279,7 +287,7 @@ async def test_bad_vectors_leave_the_index_as_it_was(state, home, retrieval, req
     built = await both.indexes.build(
         replace(both.indexes.first, embedder=words.name, dimensions=words.dimensions), ignore
     )
-    await both.indexes.switch(built.number)
+    await go_to(both, built.number)
     words.dimensions = 32
     words_name = built.fingerprint.embedder
     both.embedders[words_name].dimensions = 32  # type: ignore[index,misc]
@@ -306,7 +314,7 @@ async def test_an_index_that_does_not_find_its_own_chunks_is_never_ready(
 
 async def test_what_cannot_be_switched_to_is_refused(state, home, retrieval):
     with pytest.raises(IndexMissing):
-        await retrieval.indexes.switch(999_999)
+        await retrieval.indexes.pin(999_999)
     with pytest.raises(IndexNotReady):
         await retrieval.indexes.retire(home)
     with pytest.raises(UnknownTextSearch):
@@ -334,7 +342,7 @@ async def test_a_switch_sees_a_publish_that_was_under_way(state, home, retrieval
     built = await both.indexes.build(vectors, ignore)
     await retrieval.indexes.reload()
     async with in_flight(retrieval, request_of(text_of(2))) as watch:
-        switching = asyncio.create_task(both.indexes.switch(built.number))
+        switching = asyncio.create_task(go_to(both, built.number))
         await watch(switching)
     with pytest.raises(IndexBehind):
         await switching
@@ -346,7 +354,7 @@ async def test_an_index_begun_during_a_publish_has_its_document(state, home, ret
 
     async def build_and_switch() -> None:
         built = await retrieval.indexes.build(narrow(retrieval), ignore)
-        await retrieval.indexes.switch(built.number)
+        await go_to(retrieval, built.number)
 
     late = request_of(text_of(2))
     async with in_flight(retrieval, late) as watch:
@@ -380,6 +388,6 @@ async def test_a_build_does_not_bring_back_what_a_publish_is_replacing(
         building = asyncio.create_task(both.indexes.build(vectors, ignore))
         await replacing.wait()
         await asyncio.wait({building}, timeout=0.6)
-    await both.indexes.switch((await building).number)
+    await go_to(both, (await building).number)
     found = await ask(both, caller, "topic1 topic2")
     assert {passage.version for passage in found.passages} == {2}

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from app.core.errors import Invalid, NotFound, Unavailable
 from app.costs.domain import Usage
+from app.releases.domain import PRODUCTION
 from app.retrieval.domain import Passage
 from app.safety.domain.text import Finding
 
@@ -103,7 +104,7 @@ class Draft:
     """What was made of the evidence, before it is charged and stored.
 
     quoted: the evidence speaks instead of `model`, whose tokens are still to be paid.
-    supported: enough of what the model wrote stands in the evidence.
+    supported: enough of what the model wrote stands in the evidence. groundedness: the part of its sentences that does.
     """
 
     model: str
@@ -115,6 +116,7 @@ class Draft:
     findings: tuple[Finding, ...] = ()
     quoted: bool = False
     supported: bool = True
+    groundedness: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ class Answer:
     """What a user got, with all that led to it.
 
     degraded: it was not made the way it should have been; `reasons` say why. timings_ms: by step, and
-    `total`.
+    `total`. groundedness: the part of its sentences that stands in the evidence; None for a refusal.
     """
 
     id: UUID
@@ -142,6 +144,8 @@ class Answer:
     cost_micro_usd: int
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     trace_id: str = ""
+    groundedness: float | None = None
+    environment: str = PRODUCTION
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -165,4 +169,6 @@ class Answer:
             "cost_micro_usd": self.cost_micro_usd,
             "timings_ms": self.timings_ms,
             "trace_id": self.trace_id,
+            "groundedness": self.groundedness,
+            "environment": self.environment,
         }

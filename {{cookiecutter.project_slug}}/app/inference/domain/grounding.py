@@ -33,6 +33,11 @@ class Grounding:
     sentences: int
     unsupported: int
 
+    @property
+    def share(self) -> float:
+        """The part of the sentences that is supported."""
+        return 1 - self.unsupported / self.sentences if self.sentences else 0.0
+
     def enough(self, tier: RiskTier) -> bool:
         return bool(self.supports) and self.unsupported <= self.sentences * (1 - ENOUGH_SUPPORTED[tier])
 

@@ -1,19 +1,37 @@
-from collections.abc import Callable
-
-# Set where 97 % of answerable questions of a public set are kept; then 75 to 85 % of the questions put to
-# documents about something else are turned away by words alone, and 85 to 95 % with vectors
-# (benchmarks/extractive_quality.py).
-ENOUGH_WORDS = 0.235
-ENOUGH_COVERAGE = 0.6
-ENOUGH_BOTH = 0.95
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 
-def enough(words: float, dense: float | None, coverage: Callable[[], float]) -> bool:
-    """Whether evidence may carry an answer.
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """When evidence may carry an answer. Part of a release, as `refusal.words` and so on; 0 turns a rule off.
 
-    words: the share of the best BM25 score that the question could reach in these documents. dense: the cosine of the
-    nearest passage, None without vectors. coverage: the share of the question's words in one passage; asked for last.
+    Set where 97 % of answerable questions of a public set are kept; then 75 to 85 % of the questions put to documents
+    about something else are turned away by words alone, and 85 to 95 % with vectors (benchmarks/extractive_quality.py).
     """
-    near = words >= ENOUGH_WORDS if dense is None else 2 * words + dense >= ENOUGH_BOTH
-    # In a few documents about one thing every word is common, and no BM25 score is high.
-    return near or coverage() >= ENOUGH_COVERAGE
+
+    words: float = 0.235
+    coverage: float = 0.6
+    both: float = 0.95
+
+    def enough(self, words: float, dense: float | None, coverage: Callable[[], float]) -> bool:
+        """words: the share of the best BM25 score that the question could reach in these documents. dense: the cosine
+        of the nearest passage, None without vectors. coverage: the share of the question's words in one passage; asked
+        for last.
+        """
+        near = words >= self.words if dense is None else 2 * words + dense >= self.both
+        # In a few documents about one thing every word is common, and no BM25 score is high.
+        return near or coverage() >= self.coverage
+
+    def manifest(self) -> dict[str, float]:
+        return {f"{PREFIX}{name}": getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "Grounds":
+        """As a manifest has them."""
+        given = {name: settings[f"{PREFIX}{name}"] for name in cls.__slots__ if f"{PREFIX}{name}" in settings}
+        return cls(**{name: float(value) for name, value in given.items()})
+
+
+PREFIX = "refusal."

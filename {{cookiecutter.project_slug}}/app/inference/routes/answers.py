@@ -13,9 +13,9 @@ from app.identity.service import require
 from app.inference.domain.answers import Answer, Question
 from app.inference.domain.idempotency import Stored
 from app.inference.routes.events import EventStream, ending_in_words, event, event_of, opened
-from app.inference.routes.keyed import asked_with_key, replayed
-from app.inference.schemas import AnswerKept, AnswerRequest, AnswerShown, FeedbackRequest
-from app.inference.service import Answers, Archive, Keyed, Replays
+from app.inference.routes.keyed import asked_with_key, environment_of, replayed
+from app.inference.schemas import AnswerKept, AnswerRequest, AnswerShown, FeedbackRequest, ReplayShown
+from app.inference.service import Again, Answers, Archive, Keyed, Replays
 from app.inference.service.answering import as_json
 
 router = APIRouter(tags=["answers"])
@@ -25,6 +25,8 @@ Archives = Annotated[Archive, provided(Archive)]
 Replaying = Annotated[Replays, provided(Replays)]
 Asker = Annotated[Principal, require("answers:write")]
 Reader = Annotated[Principal, require("answers:read")]
+Auditor = Annotated[Principal, require("answers:replay")]
+Repeats = Annotated[Again, provided(Again)]
 Critic = Annotated[Principal, require("feedback:write")]
 
 EVENTS: dict[int | str, dict[str, Any]] = {
@@ -39,21 +41,22 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 async def ask(body: AnswerRequest, request: Request, caller: Asker, answers: Service, replays: Replaying) -> Response:
     """Answers a question from the caller's documents, with citations, or says that they hold no answer.
 
-    An Idempotency-Key makes it safe to send the request again.
+    An Idempotency-Key makes it safe to send the request again. `X-Environment: staging` asks the release in staging.
     """
     question = Question(body.question, body.sentences, body.passages, body.max_tokens, body.temperature, body.model)
     streaming = body.stream or "text/event-stream" in request.headers.get("accept", "")
-    answers.check(question)
-    asked = await asked_with_key(request, replays, caller, body)
+    to = await answers.assign(caller, environment_of(request), body.conversation)
+    answers.check(to, question)
+    asked = await asked_with_key(request, replays, caller, body, to.serving.deadline_seconds)
     if asked.stored:
         return _streamed(asked.stored) if streaming and asked.stored.status == 200 else replayed(asked.stored)
     keyed = Keyed(asked.claim) if asked.claim else None
 
     async def work() -> Response:
         if streaming:
-            events = asked.watch(_events(answers.stream(caller, question, keyed)))
+            events = asked.watch(_events(answers.stream(caller, question, keyed, to)))
             return await opened(ending_in_words(events, "problem"))
-        return Response(as_json(await answers.answer(caller, question, keyed)), media_type="application/json")
+        return Response(as_json(await answers.answer(caller, question, keyed, to)), media_type="application/json")
 
     return await asked.carry_out(work)
 
@@ -75,6 +78,12 @@ def _streamed(stored: Stored) -> EventStream:
 async def show(answer_id: UUID, caller: Reader, archive: Archives) -> Response:
     """An answer as it was delivered, with its question."""
     return Response(orjson.dumps(await archive.show(caller, answer_id)), media_type="application/json")
+
+
+@router.post("/v1/answers/{answer_id}/replay")
+async def replay(answer_id: UUID, caller: Auditor, again: Repeats) -> ReplayShown:
+    """Runs a past answer again on its own release and corpus version, and shows what differs."""
+    return ReplayShown.of(await again.replay(caller, answer_id))
 
 
 @router.post("/v1/answers/{answer_id}/feedback", status_code=204)

@@ -11,8 +11,10 @@ from app.core.http import problem_response, request_id_of
 from app.identity.domain import Principal
 from app.inference.domain.idempotency import Claim, Stored
 from app.inference.service import Replays
+from app.releases.domain import PRODUCTION, STAGING, check_environment
 
 HEADER = "idempotency-key"
+ENVIRONMENT = "x-environment"
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,21 @@ class Asked:
         return problem_response(problem, request_id_of(self.request), self.request.url.path)
 
 
-async def asked_with_key(request: Request, replays: Replays, caller: Principal, body: BaseModel) -> Asked:
-    """Errors: KeyTooLong, KeyReused, StillRunning."""
+async def asked_with_key(
+    request: Request, replays: Replays, caller: Principal, body: BaseModel, seconds: float
+) -> Asked:
+    """seconds: the most that the request can take. Errors: KeyTooLong, KeyReused, StillRunning."""
     key = request.headers.get(HEADER)
     if key is None:
         return Asked(request, replays)
-    found = await replays.begin(caller.tenant_id, request.url.path, key, body.model_dump(mode="json"))
+    found = await replays.begin(caller.tenant_id, request.url.path, key, body.model_dump(mode="json"), seconds)
     return Asked(request, replays, found) if isinstance(found, Claim) else Asked(request, replays, None, found)
+
+
+def environment_of(request: Request) -> str | None:
+    """What the header X-Environment asks for; None for production. Errors: UnknownEnvironment."""
+    asked = request.headers.get(ENVIRONMENT)
+    return None if asked is None or check_environment(asked.strip().lower()) == PRODUCTION else STAGING
 
 
 def replayed(stored: Stored) -> Response:

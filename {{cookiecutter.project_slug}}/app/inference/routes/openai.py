@@ -17,13 +17,14 @@ from app.identity.service import require
 from app.inference.domain.answers import EXTRACTIVE, Answer, Question
 from app.inference.domain.idempotency import Stored
 from app.inference.routes.events import EventStream, ending_in_words, event, opened
-from app.inference.routes.keyed import asked_with_key, replayed
+from app.inference.routes.keyed import asked_with_key, environment_of, replayed
 from app.inference.schemas import ChatBody, ModelList, ModelShown
 from app.inference.service import Answers, Keyed, Replays
 
 router = APIRouter(tags=["openai"])
 
 WHOLE_CHAIN = "default"
+CONVERSATION = "x-conversation"
 
 Service = Annotated[Answers, provided(Answers)]
 Replaying = Annotated[Replays, provided(Replays)]
@@ -37,9 +38,10 @@ class NoQuestion(Invalid):
 
 
 @router.get("/v1/models")
-async def models(_: Lister, answers: Service) -> ModelList:
+async def models(caller: Lister, request: Request, answers: Service) -> ModelList:
     """What may be named as `model`: `default` is the whole chain, best first."""
-    return ModelList(data=[ModelShown(id=name, owned_by=_owner(name)) for name in (WHOLE_CHAIN, *answers.models())])
+    names = answers.models(await answers.assign(caller, environment_of(request)))
+    return ModelList(data=[ModelShown(id=name, owned_by=_owner(name)) for name in (WHOLE_CHAIN, *names)])
 
 
 def _owner(name: str) -> str:
@@ -53,8 +55,9 @@ async def chat(body: ChatBody, request: Request, caller: Asker, answers: Service
     The field `answer` beside the format's own holds citations, cost and the rest of POST /v1/answers.
     """
     question = _question(body)
-    answers.check(question)
-    asked = await asked_with_key(request, replays, caller, body)
+    to = await answers.assign(caller, environment_of(request), request.headers.get(CONVERSATION))
+    answers.check(to, question)
+    asked = await asked_with_key(request, replays, caller, body, to.serving.deadline_seconds)
     if asked.stored:
         return _streamed(asked.stored) if body.stream and asked.stored.status == 200 else replayed(asked.stored)
     keyed = Keyed(asked.claim, _completion) if asked.claim else None
@@ -62,9 +65,9 @@ async def chat(body: ChatBody, request: Request, caller: Asker, answers: Service
     async def work() -> Response:
         if body.stream:
             with_usage = bool(body.stream_options and body.stream_options.include_usage)
-            events = asked.watch(_chunks(answers.stream(caller, question, keyed), body.model, with_usage))
+            events = asked.watch(_chunks(answers.stream(caller, question, keyed, to), body.model, with_usage))
             return await opened(ending_in_words(events, "error"))
-        answer = await answers.answer(caller, question, keyed)
+        answer = await answers.answer(caller, question, keyed, to)
         return Response(_completion(answer), media_type="application/json")
 
     return await asked.carry_out(work)

@@ -1,6 +1,26 @@
+from app.inference.service.again import Again
 from app.inference.service.answering import Answers, Keyed
 from app.inference.service.chain import Link, ModelChain
 from app.inference.service.keeping import Archive
+from app.inference.service.outcomes import Outcomes
+from app.inference.service.pipeline import Pipeline
 from app.inference.service.replaying import Replays
+from app.inference.service.serving import Assignment, Serving, Servings
+from app.inference.service.trials import Trial, Trials
 
-__all__ = ["Answers", "Archive", "Keyed", "Link", "ModelChain", "Replays"]
+__all__ = [
+    "Again",
+    "Answers",
+    "Archive",
+    "Assignment",
+    "Keyed",
+    "Link",
+    "ModelChain",
+    "Outcomes",
+    "Pipeline",
+    "Replays",
+    "Serving",
+    "Servings",
+    "Trial",
+    "Trials",
+]

@@ -8,7 +8,7 @@ from app.inference.domain.answers import EXTRACTIVE, SENTENCES, Citation, Draft,
 from app.inference.domain.chat import Ending
 from app.inference.domain.extractive import coverage, pick
 from app.inference.domain.grounding import Grounding, ground
-from app.inference.domain.grounds import enough
+from app.inference.domain.grounds import Grounds
 from app.inference.domain.markers import Markers, Verdict, markers_in
 from app.retrieval.domain import Evidence
 from app.safety.domain.text import Finding, normalise
@@ -19,12 +19,12 @@ UNSEARCHED = Evidence((), UUID(int=0), 0, 0, None, 0.0, degraded=LATE)
 """What there is when the time was up before the documents were looked into."""
 
 
-def why_not(question: str, evidence: Evidence) -> Reason | None:
+def why_not(question: str, evidence: Evidence, grounds: Grounds) -> Reason | None:
     """Why this evidence cannot carry an answer; None when it may."""
     if not evidence.passages:
         return "evidence_timeout" if evidence.degraded == LATE else "no_evidence"
     words = evidence.top_bm25 / evidence.possible_bm25 if evidence.possible_bm25 else 0.0
-    carries = enough(words, evidence.top_dense, lambda: coverage(question, evidence.passages))
+    carries = grounds.enough(words, evidence.top_dense, lambda: coverage(question, evidence.passages))
     return None if carries else "off_topic"
 
 
@@ -39,7 +39,7 @@ def quote(question: Question, evidence: Evidence) -> Draft:
         return refuse("no_answer")
     cited = [cite(n, evidence.passages[q.passage], q.start, q.end) for n, q in enumerate(quotes, 1)]
     text = " ".join(f"{' '.join(c.quote.split())} [{c.marker}]" for c in cited)
-    return Draft(EXTRACTIVE, text, tuple(cited), NOTHING)
+    return Draft(EXTRACTIVE, text, tuple(cited), NOTHING, groundedness=1.0)
 
 
 class Writing:
@@ -89,6 +89,7 @@ class Writing:
             ending.estimated,
             findings=tuple(findings),
             supported=grounding.enough(self._tier),
+            groundedness=grounding.share,
         )
 
     def _cited(self, text: str, grounding: Grounding) -> tuple[Citation, ...]:

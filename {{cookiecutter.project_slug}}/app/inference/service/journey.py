@@ -9,6 +9,7 @@ from app.core.ids import new_id
 from app.core.telemetry import current_trace_id, histogram, recording, span
 from app.identity.domain import Principal
 from app.inference.domain.answers import Question
+from app.inference.service.serving import Assignment, Serving
 from app.releases.domain import Release
 from app.safety.domain.text import Finding
 
@@ -48,12 +49,20 @@ class Journey:
     caller: Principal
     question: Question
     deadline: Deadline
-    release: Release
+    to: Assignment
     began: float = field(default_factory=time.perf_counter)
     trace_id: str = field(default_factory=lambda: current_trace_id() or new_id().hex)
     findings: tuple[Finding, ...] = ()
     reasons: list[str] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def serving(self) -> Serving:
+        return self.to.serving
+
+    @property
+    def release(self) -> Release:
+        return self.to.serving.release
 
     def step(self, name: str) -> "Step":
         """A span and a time. Never held across a yield of a stream: a span belongs to one task."""

@@ -30,25 +30,19 @@ SEEN = counter("app_idempotency_total", "Requests with an Idempotency-Key, by wh
 
 @dataclass(frozen=True)
 class Replays:
-    """Requests that must not be carried out twice: the first one with a key is, the others get its reply.
-
-    lease_seconds: longer than any request can take; a process that died leaves its claim to the next one
-    after it.
-    """
+    """Requests that must not be carried out twice: the first one with a key is, the others get its reply."""
 
     database: Database
-    lease_seconds: float
 
-    async def begin(self, tenant_id: UUID, route: str, key: str, body: Any) -> Claim | Stored:
+    async def begin(self, tenant_id: UUID, route: str, key: str, body: Any, seconds: float) -> Claim | Stored:
         """A claim to carry the request out, or the reply of the one that was.
 
+        seconds: the most that carrying it out can take; a process that died leaves its claim to the next one after it.
         Errors: KeyTooLong, KeyReused for another body, StillRunning while the first one is under way.
         """
         wanted = Claim(new_id(), tenant_id, route, check_key(key))
         digest = digest_of(body)
-        holder, known, stored, left = await repository.claim(
-            self.database, wanted, digest, self.lease_seconds + LEASE_MARGIN
-        )
+        holder, known, stored, left = await repository.claim(self.database, wanted, digest, seconds + LEASE_MARGIN)
         if holder == wanted.id:
             SEEN.labels("claimed").inc()
             return wanted

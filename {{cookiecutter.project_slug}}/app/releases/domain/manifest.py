@@ -9,23 +9,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from app.core.errors import NotFound, StartRefused, Unavailable
+from app.core.errors import StartRefused
+from app.releases.domain.problems import ReleaseUnservable, UnknownParameter
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Scalar = str | int | float | bool | None
 SHORT = 12
-INDEX_SWITCHED = "index_switched"
-"""The channel on which a switch of the live index is told."""
-
-
-class ReleaseMissing(NotFound):
-    code, title = "release_missing", "No such release"
-    action = "GET /v1/releases/current shows the one that is live."
-
-
-class ReleaseUnknown(Unavailable):
-    code, title = "release_unknown", "The service does not know yet which release is live"
-    action = "Try again in a second; /health/ready says what the service is waiting for."
 
 
 class PromptUnusable(StartRefused):
@@ -90,6 +79,21 @@ class Manifest(_Frozen):
     def id(self) -> str:
         return digest_of(self.canonical)
 
+    def changed(self, changes: Mapping[str, Scalar]) -> "Manifest":
+        """The same with other parameters, named as `retrieval.dense_weight` or `refusal.words`.
+
+        Errors: UnknownParameter.
+        """
+        retrieval, settings = dict(self.retrieval), dict(self.settings)
+        for name, value in changes.items():
+            room, _, key = name.rpartition(".")
+            here, place = (retrieval, key) if room == "retrieval" else (settings, name)
+            if place not in here:
+                known = ", ".join(sorted([*(f"retrieval.{each}" for each in retrieval), *settings]))
+                raise UnknownParameter(f"'{name}' is not one of {known}.")
+            here[place] = value
+        return self.model_copy(update={"retrieval": retrieval, "settings": settings})
+
     def digests(self) -> set[str]:
         """The digests of every part that must be stored beside the manifest."""
         return {*self.prompts.values(), *self.policies.values(), self.prices}
@@ -153,6 +157,8 @@ class Release:
     manifest: Manifest
     created_at: datetime
     prompts: Mapping[str, Prompt] = field(default_factory=dict)
+    policies: Mapping[str, bytes] = field(default_factory=dict)
+    prices: bytes = b""
 
     @property
     def short(self) -> str:
@@ -163,6 +169,23 @@ class Release:
         if name not in self.prompts:
             raise PromptUnusable(f"There is no prompts/{name}.md in release {self.short}; add the file.")
         return self.prompts[name]
+
+
+def rebuild(number: int, created_at: datetime, release_id: str, manifest: str, parts: Mapping[str, bytes]) -> Release:
+    """A release from what was stored. Errors: ReleaseUnservable when a byte of it is not what it was."""
+    read = Manifest.model_validate_json(manifest)
+    missing = read.digests() - parts.keys()
+    if missing or read.id != release_id or any(digest_of(content) != digest for digest, content in parts.items()):
+        raise ReleaseUnservable(f"What is stored of release {number} is not what it was made of.")
+    return Release(
+        release_id,
+        number,
+        read,
+        created_at,
+        {name: Prompt.read(name, parts[digest]) for name, digest in read.prompts.items()},
+        {name: parts[digest] for name, digest in read.policies.items()},
+        parts[read.prices],
+    )
 
 
 def digest_of(content: bytes) -> str:

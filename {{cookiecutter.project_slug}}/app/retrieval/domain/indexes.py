@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from app.releases.domain import ReleaseUnservable
 from app.retrieval.domain.chunking import CHUNKER_VERSION, ChunkerParams
 from app.retrieval.domain.problems import EmbedderMismatch
 
@@ -30,6 +31,14 @@ class SearchParams:
 
     def manifest(self) -> dict[str, int | float]:
         return asdict(self)
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any]) -> "SearchParams":
+        """As a release has them. Errors: ReleaseUnservable for a parameter that this code does not know."""
+        unknown = sorted(manifest.keys() - cls.__slots__)
+        if unknown:
+            raise ReleaseUnservable(f"This code knows no search parameter {unknown[0]}.")
+        return cls(**manifest)
 
 
 @dataclass(frozen=True, slots=True)

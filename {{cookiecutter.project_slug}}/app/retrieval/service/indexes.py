@@ -8,18 +8,20 @@ import structlog
 from sqlalchemy import text as sql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core import audit
+from app.core.audit import Act
 from app.core.clock import Clock
 from app.core.database import Database, notify
 from app.costs.domain import Usage
 from app.costs.service import Costs
 from app.releases.domain import INDEX_SWITCHED as CHANNEL
+from app.releases.domain import IndexPin
 from app.retrieval.domain import (
     Fingerprint,
     IndexBehind,
     IndexMissing,
     IndexNotReady,
     IndexRow,
-    NoEarlierIndex,
     NoLiveIndex,
     SearchParams,
     UnknownTextSearch,
@@ -34,6 +36,8 @@ from app.retrieval.service.embedding import prepare_for
 log = structlog.get_logger(__name__)
 
 SAMPLE = 20
+SERVICE = "app"
+"""Who acts when nobody asked for it, or a release did that went live."""
 FOUND_AGAIN = 0.9
 
 Progress = Callable[[int, int], None]
@@ -81,13 +85,16 @@ class Indexes:
                 made = await indexes.add_index(connection, self.first, "live", self.clock.now())
                 await indexes.add_switch(connection, None, made.number, self.clock.now())
                 await notify(connection, CHANNEL, str(made.number))
+                await self._record(connection, SERVICE, "index.create", made, None, "live")
         await self.reload()
 
     async def _check_text_search(self, connection: AsyncConnection, fingerprint: Fingerprint) -> None:
         if not await indexes.has_text_search(connection, fingerprint.text_search):
             raise UnknownTextSearch(f"There is no text-search configuration '{fingerprint.text_search}'.")
 
-    async def build(self, fingerprint: Fingerprint, progress: Progress, resume: int | None = None) -> IndexRow:
+    async def build(
+        self, fingerprint: Fingerprint, progress: Progress, resume: int | None = None, actor: str = SERVICE
+    ) -> IndexRow:
         """Fills a new index from the stored documents, or goes on with one that was begun with the same fingerprint.
 
         resume: bring this index up to date instead. progress(done, all) after each document. Returns it ready.
@@ -109,6 +116,7 @@ class Indexes:
             await self._check_complete(connection, index)
             await indexes.set_ready(connection, index.number, self.clock.now())
             await notify(connection, CHANNEL, str(index.number))
+            await self._record(connection, actor, "index.build", index, index.status, "ready")
         await self.reload()
         return self.by_number(index.number)
 
@@ -209,20 +217,36 @@ class Indexes:
                 action=f"Run 'app index build --resume {index.number}', then switch.",
             )
 
-    async def switch(self, number: int | None = None) -> IndexRow:
-        """Every search that begins after this uses index `number` (None: the newest ready one).
+    async def live_index(self) -> IndexPin:
+        """What a release pins of the live index."""
+        return _pin(await self.live())
 
-        One transaction; no request fails, those under way end on the index they began with.
+    async def pin(self, number: int) -> IndexPin:
+        """What a release pins of another index. Errors: IndexMissing, IndexNotReady."""
+        await self.reload()
+        return _pin(_servable(self.by_number(number)))
+
+    async def for_release(self, pin: IndexPin) -> IndexRow:
+        """The index that a release pins, if this process can search it.
+
+        Errors: IndexMissing, IndexNotReady, EmbedderMismatch, DatabaseUnavailable.
+        """
+        if all(index.id != pin.id for index in self.held.rows):
+            await self.reload()
+        index = _servable(_by_id(self.held.rows, pin.id))
+        index.check_embedder(self.embedders)
+        return index
+
+    async def enter(self, connection: AsyncConnection, index_id: UUID) -> None:
+        """Makes an index the live one in the caller's transaction; those under way end on the one they began with.
+
         Errors: IndexMissing, IndexNotReady, IndexBehind.
         """
-        async with self.database.transaction(None) as connection:
-            rows = await indexes.lock_indexes(connection)
-            target = _target(rows, number)
-            if target.status != "live":
-                await self._check_complete(connection, target)
-                await self._move(connection, rows, target)
-        await self.reload()
-        return self.by_number(target.number)
+        rows = await indexes.lock_indexes(connection)
+        target = _servable(_by_id(rows, index_id))
+        if target.status != "live":
+            await self._check_complete(connection, target)
+            await self._move(connection, rows, target)
 
     async def _move(self, connection: AsyncConnection, rows: Sequence[IndexRow], target: IndexRow) -> None:
         live = next((index.number for index in rows if index.status == "live"), None)
@@ -231,16 +255,15 @@ class Indexes:
         await indexes.set_status(connection, target.number, "live")
         await indexes.add_switch(connection, live, target.number, self.clock.now())
         await notify(connection, CHANNEL, str(target.number))
+        await self._record(connection, SERVICE, "index.switch", target, target.status, "live")
 
-    async def switch_back(self) -> IndexRow:
-        """Back to the index before the last switch. Errors: NoEarlierIndex, and those of `switch`."""
-        async with self.database.read(None) as connection:
-            last = await indexes.last_switch(connection)
-        if last is None or last.from_number is None:
-            raise NoEarlierIndex("No switch was made yet.")
-        return await self.switch(last.from_number)
+    async def _record(
+        self, connection: AsyncConnection, actor: str, action: str, index: IndexRow, before: str | None, after: str
+    ) -> None:
+        act = Act(actor, action, f"index {index.number}", before=before, after=after)
+        await audit.record(connection, act, self.clock.now())
 
-    async def retire(self, number: int) -> IndexRow:
+    async def retire(self, number: int, actor: str = SERVICE) -> IndexRow:
         """Publishes no longer go to this index; it can be dropped. Errors: IndexMissing, IndexNotReady."""
         async with self.database.transaction(None) as connection:
             index = _find(await indexes.lock_indexes(connection), number)
@@ -248,6 +271,7 @@ class Indexes:
                 raise IndexNotReady(f"Index {number} is live.", action="Switch to another one first.")
             await indexes.set_status(connection, number, "retired")
             await notify(connection, CHANNEL, str(number))
+            await self._record(connection, actor, "index.retire", index, index.status, "retired")
         await self.reload()
         return self.by_number(number)
 
@@ -278,13 +302,24 @@ def _find(rows: Sequence[IndexRow], number: int) -> IndexRow:
     raise IndexMissing(f"There is no index {number}.")
 
 
-def _target(rows: Sequence[IndexRow], number: int | None) -> IndexRow:
-    if number is None:
-        ready = [index for index in rows if index.status == "ready"]
-        if not ready:
-            raise IndexNotReady("No index is ready.", action="Make one with 'app index build'.")
-        return ready[-1]
-    index = _find(rows, number)
+def _by_id(rows: Sequence[IndexRow], index_id: UUID | None) -> IndexRow:
+    for index in rows:
+        if index.id == index_id:
+            return index
+    raise IndexMissing(
+        f"There is no index {index_id} here.",
+        action="'app release create --from R --index N' makes the same release with an index there is.",
+    )
+
+
+def _servable(index: IndexRow) -> IndexRow:
     if index.status not in ("ready", "live"):
-        raise IndexNotReady(f"Index {number} is {index.status}.", action="'app index build' makes one that is ready.")
+        raise IndexNotReady(
+            f"Index {index.number} is {index.status}.",
+            action=f"'app index build --resume {index.number}' brings it up to date.",
+        )
     return index
+
+
+def _pin(index: IndexRow) -> IndexPin:
+    return IndexPin(id=index.id, embedder=index.fingerprint.embedder, chunker=index.fingerprint.chunker)

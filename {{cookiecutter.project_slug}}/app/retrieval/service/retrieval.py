@@ -11,7 +11,6 @@ from app.core.telemetry import histogram, span
 from app.costs.domain import LedgerRow, Usage
 from app.costs.service import LEDGER_SQL, Costs, ledger_parameters
 from app.identity.domain import Principal
-from app.releases.domain import IndexPin
 from app.retrieval.domain import (
     Evidence,
     Fingerprint,
@@ -53,24 +52,34 @@ class Retrieval:
         deadline: Deadline,
         limit: int = 10,
         corpus_version: int | None = None,
+        index: IndexRow | None = None,
+        params: SearchParams | None = None,
         charge: bool = False,
     ) -> Evidence:
         """The best passages that the caller may read, best first.
 
         corpus_version: search the documents as they were then; what was deleted or closed to the caller since stays
         away. The same version gives the same scores for ever. limit: 1 to 50 passages.
+        index, params: as a release has them; else the live index and this process's parameters.
         charge: write the ledger row of the question's embedding here; otherwise the caller does, from `usage`.
         An embedder that fails or has no time left costs the vectors, not the search: see `degraded`.
         Errors: EmbedderMismatch, NoLiveIndex, DatabaseUnavailable.
         """
-        index = self.indexes.held.live or await self.indexes.live()
+        index = index or self.indexes.held.live or await self.indexes.live()
         text = query.replace("\0", " ")
         started = time.perf_counter()
         meant = await self.questions.vector(index, text, deadline)
         embedded = time.perf_counter()
         rows = self._charged(caller, meant.usage) if charge else []
         question = searching.Question(
-            caller.tenant_id, index, text, meant.vector, sorted(caller.groups), limit, self.params, corpus_version
+            caller.tenant_id,
+            index,
+            text,
+            meant.vector,
+            sorted(caller.groups),
+            limit,
+            params or self.params,
+            corpus_version,
         )
         with span("search", index=index.number, hybrid=meant.vector is not None):
             found = await self._find(question, rows)
@@ -147,11 +156,6 @@ class Retrieval:
     ) -> None:
         """Who may read the document from the commit on, in every corpus version; no groups means everybody."""
         await publishing.set_access(connection, tenant_id, document_id, groups)
-
-    async def live_index(self) -> IndexPin:
-        """What a release pins of the live index."""
-        index = await self.indexes.live()
-        return IndexPin(id=index.id, embedder=index.fingerprint.embedder, chunker=index.fingerprint.chunker)
 
     async def corpus_version(self, tenant_id: UUID) -> int:
         """The newest corpus version of a tenant; 0 before its first publish."""

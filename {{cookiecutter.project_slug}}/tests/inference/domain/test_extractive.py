@@ -4,7 +4,7 @@ import pytest
 
 from app.inference.domain.extractive import coverage, pick
 from app.inference.domain.grounding import ground
-from app.inference.domain.grounds import enough
+from app.inference.domain.grounds import Grounds
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def test_coverage_is_the_share_of_the_questions_words_in_one_passage() -> None:
 def test_weak_words_need_a_near_vector_or_all_in_one_place(
     words: float, dense: float | None, coverage: float, carries: bool
 ) -> None:
-    assert enough(words, dense, lambda: coverage) is carries
+    assert Grounds().enough(words, dense, lambda: coverage) is carries
 
 
 def test_a_sentence_leans_on_the_passage_it_names_only_if_that_holds_its_words() -> None:

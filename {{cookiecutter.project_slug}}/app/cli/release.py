@@ -1,0 +1,216 @@
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+from rich.markup import escape
+from rich.table import Table
+
+from app.cli.common import actor, out, with_state
+from app.core.errors import Invalid
+from app.releases.domain import Life, Release, Scalar
+from app.releases.domain.diff import Change
+from app.wiring import State
+
+app = typer.Typer(help="Releases: what answers are made with, as one thing.", no_args_is_help=True)
+
+Wanted = Annotated[str, typer.Argument(help="Number, id or the first eight digits or more of it.")]
+Reason = Annotated[str, typer.Option(help="Why; for the audit log.")]
+Environment = Annotated[str, typer.Option(help="production or staging.")]
+
+STYLES = {"live": "bold green", "canary": "cyan", "approved": "green", "rolled_back": "red", "rejected": "red"}
+
+
+@app.command()
+def create(
+    base: Annotated[str | None, typer.Option("--from", help="Start from this release instead of the files.")] = None,
+    index: Annotated[int | None, typer.Option(help="Another index than the live one.")] = None,
+    change: Annotated[list[str] | None, typer.Option("--set", help="retrieval.dense_weight=0.3; repeatable.")] = None,
+    reason: Reason = "made at the command line",
+) -> None:
+    """Make a draft of the files of this folder, or of another release with something changed."""
+    changes = dict(_pair(each) for each in change or [])
+
+    async def work(state: State) -> tuple[Release, Life]:
+        release = await state.releases.create(actor(), base=base, index=index, changes=changes, reason=reason)
+        return release, await state.releases.life(release.id)
+
+    release, life = with_state(work)
+    out.print(f"Release {release.number} ({release.short}) is {life.state}.", highlight=False)
+    if life.state == "draft":
+        out.print(f"Measure it with: app evaluate --release {release.number}", highlight=False)
+
+
+def _pair(text: str) -> tuple[str, Scalar]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise Invalid(f"'{text}' is not NAME=VALUE.", action="Write it like --set retrieval.dense_weight=0.3")
+    return name.strip(), yaml.safe_load(value)
+
+
+@app.command("list")
+def list_releases(limit: Annotated[int, typer.Option(min=1, max=200, help="How many.")] = 20) -> None:
+    """Show the newest releases and their states."""
+
+    async def work(state: State) -> Table:
+        table = Table("number", "id", "state", "made", "index", "models")
+        for release, what in await state.releases.list(limit):
+            chain = " > ".join(step.model for step in release.manifest.chain)
+            made = f"{release.created_at:%Y-%m-%d %H:%M}"
+            embedder = release.manifest.index.embedder
+            table.add_row(str(release.number), release.short, what, made, embedder, chain, style=STYLES.get(what))
+        return table
+
+    out.print(with_state(work))
+
+
+@app.command()
+def show(wanted: Wanted, manifest: Annotated[bool, typer.Option(help="All of the manifest.")] = False) -> None:
+    """Show a release and its life."""
+
+    async def work(state: State) -> tuple[Release, Life]:
+        release = await state.releases.find(wanted)
+        return release, await state.releases.life(release.id)
+
+    release, life = with_state(work)
+    if manifest:
+        out.print_json(release.manifest.canonical.decode())
+        return
+    out.print(f"Release {release.number}  [bold]{life.state}[/]\n{release.id}\n", highlight=False)
+    table = Table("when", "became", "who", "why", "report")
+    for event in life.events:
+        proof = f"{event.evidence.verdict} {event.evidence.report[:12]}" if event.evidence else event.unproven or ""
+        table.add_row(f"{event.at:%Y-%m-%d %H:%M:%S}", event.after, escape(event.actor), escape(event.reason), proof)
+    out.print(table)
+
+
+@app.command()
+def diff(
+    new: Wanted,
+    old: Annotated[str | None, typer.Argument(help="Against this one; else the one live in production.")] = None,
+) -> None:
+    """Show what a release changes, as a reviewer reads it."""
+
+    async def work(state: State) -> tuple[Release, Release, tuple[Change, ...]]:
+        return await state.releases.compare(old or (await state.environments.resolve()).id, new)
+
+    before, after, changes = with_state(work)
+    out.print(f"Release {before.number} > {after.number}", style="bold", highlight=False)
+    if not changes:
+        out.print("Nothing differs.")
+    for change in changes:
+        sizes = f"{change.before or 'nothing'} > {change.after or 'nothing'}"
+        out.print(f"\n[bold]{change.part} {escape(change.name)}[/]  {escape(sizes)}", highlight=False)
+        for line in change.text.splitlines():
+            out.print(escape(line), style={"+": "green", "-": "red", "@": "cyan"}.get(line[:1]), highlight=False)
+
+
+@app.command()
+def export(wanted: Wanted, file: Annotated[Path, typer.Argument(help="Where to write it.")]) -> None:
+    """Write a release with all its parts as one signed file."""
+
+    async def work(state: State) -> bytes:
+        return await state.releases.export(wanted, state.settings.signing_secret())
+
+    file.write_bytes(with_state(work))
+    out.print(f"Written to {file}. Take it in elsewhere with: app release import {file.name}", highlight=False)
+
+
+@app.command("import")
+def take_in(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An exported release.")]) -> None:
+    """Take in a release that another deployment exported; it is a draft here."""
+
+    async def work(state: State) -> Release:
+        return await state.releases.take_in(actor(), file.read_bytes(), state.settings.signing_secret())
+
+    release = with_state(work)
+    out.print(f"Release {release.number} ({release.short}) was taken in.", highlight=False)
+
+
+@app.command()
+def activate(
+    wanted: Wanted,
+    reason: Reason,
+    environment: Environment = "production",
+    break_glass: Annotated[
+        bool, typer.Option("--break-glass", help="An emergency: without approval; to be reviewed within a day.")
+    ] = False,
+) -> None:
+    """Let a release go live. Production needs its approval; no request fails."""
+
+    async def work(state: State) -> Release:
+        return await state.environments.activate(actor(), wanted, reason, environment, break_glass=break_glass)
+
+    release = with_state(work)
+    out.print(f"Release {release.number} is live in {environment}. Go back with: app rollback --reason …")
+
+
+@app.command()
+def canary(
+    wanted: Wanted,
+    reason: Reason,
+    percent: Annotated[float, typer.Option(min=0.1, max=99, help="Part of the conversations or tenants.")] = 10,
+) -> None:
+    """Let part of production's callers have an approved release; it is judged against the others."""
+
+    async def work(state: State) -> Release:
+        return await state.environments.start_canary(actor(), wanted, percent, reason)
+
+    release = with_state(work)
+    out.print(f"Release {release.number} is a canary of {percent:g} %. A worker judges it as answers come in.")
+
+
+@app.command("abort-canary")
+def abort_canary(reason: Reason) -> None:
+    """Give everybody the live release again."""
+
+    async def work(state: State) -> Release:
+        return await state.environments.end_canary(actor(), reason)
+
+    out.print(f"The canary of release {with_state(work).number} has ended.")
+
+
+@app.command()
+def at(
+    time: Annotated[datetime, typer.Argument(help="As 2026-01-31T12:00:00, in this machine's time zone.")],
+    environment: Environment = "production",
+) -> None:
+    """Show what was live at a moment."""
+
+    async def work(state: State) -> tuple[str, Release]:
+        move = await state.environments.at(time.astimezone(), environment)
+        canary = (
+            f", and release {(await state.releases.find(move.canary.release_id)).number} as a canary of "
+            f"{move.canary.percent:g} %"
+            if move.canary
+            else ""
+        )
+        return canary, await state.releases.find(move.release_id)
+
+    canary, release = with_state(work)
+    out.print(f"Release {release.number} ({release.short}){canary}.", highlight=False)
+
+
+def add_rollback(root: typer.Typer) -> None:
+    root.command()(rollback)
+
+
+def rollback(
+    reason: Reason,
+    to: Annotated[str | None, typer.Option(help="A release that was live and approved; else the last one.")] = None,
+    environment: Environment = "production",
+    rehearse: Annotated[bool, typer.Option("--rehearse", help="Try it on staging, and record the time.")] = False,
+) -> None:
+    """Go back to the release before, at once and without asking any gate."""
+
+    async def work(state: State) -> tuple[Release, float | None]:
+        if rehearse:
+            return await state.environments.rehearse(actor(), reason, to)
+        return await state.environments.rollback(actor(), reason, environment, to), None
+
+    release, seconds = with_state(work)
+    if seconds is not None:
+        out.print(f"Rehearsed on staging: back on release {release.number} after {seconds * 1000:.0f} ms.")
+        return
+    out.print(f"Release {release.number} is live in {environment}.")

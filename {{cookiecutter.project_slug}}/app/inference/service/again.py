@@ -1,0 +1,73 @@
+"""A past answer made again, and what differs."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from app.core.database import Database
+from app.identity.domain import Principal
+from app.inference import repository
+from app.inference.domain.answers import EXTRACTIVE, AnswerMissing
+from app.inference.domain.conditions import Conditions
+from app.inference.domain.replays import Difference, Replay
+from app.inference.service.trials import Trials
+from app.retrieval.domain import Evidence
+
+
+@dataclass(frozen=True)
+class Again:
+    """Past answers, made again."""
+
+    database: Database
+    trials: Trials
+
+    async def replay(self, caller: Principal, answer_id: UUID) -> Replay:
+        """Runs an answer's question again on its own release and corpus version, for the groups it was asked for.
+
+        The caller's own rights decide what is shown. Charged as an evaluation.
+        Errors: AnswerMissing, and those of Trials.run.
+        """
+        async with self.database.read(caller.tenant_id) as connection:
+            kept = await repository.find(connection, answer_id)
+        if kept is None:
+            raise AnswerMissing(f"There is no answer {answer_id}.")
+        then = Conditions.read(kept.conditions)
+        asker = replace(caller, groups=frozenset(then.groups))
+        trial = await self.trials.run(
+            kept.release_id,
+            asker,
+            then.question(kept.question),
+            corpus_version=kept.corpus_version,
+            subject_id=answer_id,
+        )
+        return _compared(kept, then, trial.evidence, trial.answer.text)
+
+
+def _compared(kept: Any, then: Conditions, evidence: Evidence, text: str) -> Replay:
+    was = dict(then.evidence)
+    now = {passage.chunk_id: passage.score for passage in evidence.passages}
+    gone = [chunk for chunk in was if chunk not in now]
+    differences = [Difference(f"passage {chunk}", f"{was[chunk]:.6f}", "not found") for chunk in gone]
+    differences += [Difference(f"passage {c}", "not found", f"{score:.6f}") for c, score in now.items() if c not in was]
+    differences += [
+        Difference(f"passage {chunk}", f"{was[chunk]:.6f}", f"{now[chunk]:.6f}")
+        for chunk in was
+        if chunk in now and was[chunk] != now[chunk]
+    ]
+    if then.degraded != evidence.degraded:
+        differences.append(Difference("search", then.degraded or "whole", evidence.degraded or "whole"))
+    same_evidence = not differences and list(was) == list(now)
+    if kept.body["text"] != text:
+        differences.append(Difference("text", kept.body["text"], text))
+    return Replay(
+        kept.id,
+        kept.release_id,
+        kept.corpus_version,
+        same_evidence,
+        kept.body["text"] == text,
+        kept.model == EXTRACTIVE,
+        len(gone),
+        kept.body["text"],
+        text,
+        tuple(differences),
+    )

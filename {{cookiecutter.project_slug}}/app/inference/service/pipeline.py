@@ -1,0 +1,246 @@
+"""The way of a question, one line a step; every step has a span, a time and a place in the fallback plan."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+import structlog
+
+from app.core.clock import Clock, Deadline
+from app.core.errors import OutOfTime
+from app.core.ids import new_id
+from app.costs.domain import Feature, LedgerRow, PriceTable, Usage
+from app.costs.service import Costs
+from app.identity.domain import Principal
+from app.inference.domain.answers import EXTRACTIVE, Answer, Draft, ModelUnknown, Question, QuestionTooLong, StreamEnded
+from app.inference.domain.chat import ChatRequest, Ending, estimate
+from app.inference.domain.failures import ModelFailure
+from app.inference.domain.prompting import ask
+from app.inference.service.chain import Began, Exhausted, ModelChain
+from app.inference.service.drafting import UNSEARCHED, Writing, quote, refuse, why_not
+from app.inference.service.journey import Journey
+from app.inference.service.serving import Assignment, Serving
+from app.retrieval.domain import Evidence
+from app.retrieval.service import Retrieval
+from app.safety.domain.policy import QuestionRefused
+from app.safety.domain.screening import screen_question
+from app.safety.domain.text import normalise
+
+log = structlog.get_logger(__name__)
+
+KEPT_FOR_FALLBACK = 0.1
+"""Share of the deadline that no model gets, so that quoting the evidence is always possible."""
+PROMPT = "answer"
+
+Partial = Callable[[Journey, list[LedgerRow]], None]
+"""Told what was spent on an answer that nobody got."""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Question to answer on one release, whoever asks and whatever becomes of it."""
+
+    clock: Clock
+    retrieval: Retrieval
+    costs: Costs
+
+    def check(self, serving: Serving, question: Question) -> None:
+        """Errors: QuestionTooLong, ModelUnknown."""
+        most = serving.security.limits.question_characters
+        if len(question.text) > most:
+            raise QuestionTooLong(f"A question has at most {most:,} characters; this one has {len(question.text):,}.")
+        if question.model not in (None, *self.models(serving)):
+            raise ModelUnknown(f"There is no model '{question.model[:80] if question.model else ''}'.")
+
+    def models(self, serving: Serving) -> tuple[str, ...]:
+        """The models a caller may name, first choice first."""
+        return (*(link.name for link in serving.chain.links), EXTRACTIVE)
+
+    def set_out(self, caller: Principal, question: Question, to: Assignment) -> Journey:
+        """The question, checked and screened. Errors: QuestionTooLong, ModelUnknown, QuestionRefused."""
+        serving = to.serving
+        self.check(serving, question)
+        deadline = Deadline.after(serving.deadline_seconds, self.clock)
+        way = Journey(new_id(), caller, question, deadline, to)
+        with way.step("screen"):
+            clean = normalise(question.text)
+            way.findings = screen_question(clean)
+            refused = [f for f in way.findings if serving.security.question_action(f) == "refuse"]
+            if refused:
+                raise QuestionRefused(f"The question {refused[0].detail}.", findings=[f.as_dict() for f in refused])
+            way.question = replace(question, text=clean.text)
+        return way
+
+    def hold(self, way: Journey) -> None:
+        """The first floor of a hold: nothing is begun that could not be charged. Errors: ModelUnpriced."""
+        with way.step("hold"):
+            for model in self.models(way.serving):
+                way.serving.prices.charge(model, Usage(0))
+
+    async def find(self, way: Journey, corpus_version: int | None = None) -> Evidence:
+        with way.step("evidence"):
+            try:
+                async with asyncio.timeout(way.deadline.remaining()):
+                    evidence = await self.retrieval.search(
+                        way.caller,
+                        way.question.text,
+                        limit=way.question.passages,
+                        deadline=way.deadline,
+                        corpus_version=corpus_version,
+                        index=way.serving.index,
+                        params=way.serving.params,
+                    )
+            except (TimeoutError, OutOfTime):
+                evidence = UNSEARCHED
+        if evidence.degraded:
+            way.reasons.append(f"search: {evidence.degraded}")
+        return evidence
+
+    def why_not(self, way: Journey, evidence: Evidence) -> str | None:
+        """Why this evidence cannot carry an answer; None when it may."""
+        return why_not(way.question.text, evidence, way.serving.grounds)
+
+    async def draft(self, way: Journey, evidence: Evidence) -> Draft:
+        if reason := why_not(way.question.text, evidence, way.serving.grounds):
+            return refuse(reason)
+        chain = self.links(way)
+        if not chain.links:
+            return self.quote(way, evidence)
+        request = self._request(way, evidence)
+        try:
+            with way.step("model"):
+                reply = await chain.complete(request, self._until(way))
+        except Exhausted as exhausted:
+            return self._instead(way, evidence, exhausted)
+        way.reasons += _reasons(reply.failures)
+        with way.step("check"):
+            writing = Writing(reply.model, evidence, way.serving.risk_tier)
+            writing.feed(reply.completion.text)
+            writing.end()
+            draft = writing.draft(reply.completion.ending)
+        if draft.supported:
+            return draft
+        way.reasons.append(f"{reply.model}: answer_unsupported")
+        quoted = self.quote(way, evidence)
+        return replace(quoted, model=reply.model, usage=draft.usage, estimated=draft.estimated, quoted=True)
+
+    async def written(self, way: Journey, evidence: Evidence, partial: Partial) -> AsyncGenerator[str | Draft, None]:
+        """Pieces as the model writes them, then its draft; only the draft where no model would begin."""
+        request = self._request(way, evidence)
+        writing: Writing | None = None
+        try:
+            async with aclosing(self.links(way).stream(request, self._until(way))) as items:
+                async for item in items:
+                    if isinstance(item, Began):
+                        writing = Writing(item.model, evidence, way.serving.risk_tier)
+                        way.reasons += _reasons(item.failures)
+                    elif writing and isinstance(item, str):
+                        if seen := writing.feed(item):
+                            yield seen
+                    elif writing and isinstance(item, Ending):
+                        if seen := writing.end():
+                            yield seen
+                        yield self._judged(way, writing, item)
+        except Exhausted as exhausted:
+            yield self._instead(way, evidence, exhausted)
+        except ModelFailure as failure:
+            self._spent(way, request, writing, partial)
+            log.warning("stream_ended", model=writing and writing.model, reason=failure.reason)
+            raise StreamEnded(f"The model's reply broke off ({failure.reason}).", retry_after=1) from failure
+        except (asyncio.CancelledError, GeneratorExit):
+            self._spent(way, request, writing, partial)
+            raise
+
+    def _judged(self, way: Journey, writing: Writing, ending: Ending) -> Draft:
+        with way.step("check"):
+            draft = writing.draft(ending)
+        if not draft.supported:
+            way.reasons.append(f"{writing.model}: answer_unsupported")
+        return draft
+
+    def links(self, way: Journey) -> ModelChain:
+        wanted = way.question.model
+        if wanted is None:
+            return way.serving.chain
+        return replace(way.serving.chain, links=tuple(link for link in way.serving.chain.links if link.name == wanted))
+
+    def _request(self, way: Journey, evidence: Evidence) -> ChatRequest:
+        question = way.question
+        prompt = way.serving.release.prompt(PROMPT).text
+        return ask(prompt, question.text, evidence.passages, question.max_tokens, question.temperature)
+
+    def _until(self, way: Journey) -> Deadline:
+        return way.deadline.within(
+            max(0.0, way.deadline.remaining() - way.serving.deadline_seconds * KEPT_FOR_FALLBACK)
+        )
+
+    def _instead(self, way: Journey, evidence: Evidence, exhausted: Exhausted) -> Draft:
+        """What is delivered when no model answered. A refusal for security is not worked around."""
+        way.reasons += _reasons(tuple(exhausted.failures))
+        if exhausted.declined:
+            return refuse("declined", exhausted.failures[-1][0])
+        return self.quote(way, evidence)
+
+    def quote(self, way: Journey, evidence: Evidence) -> Draft:
+        with way.step("extract"):
+            return quote(way.question, evidence)
+
+    def finish(
+        self, way: Journey, evidence: Evidence, draft: Draft, feature: Feature = "answer"
+    ) -> tuple[Answer, list[LedgerRow]]:
+        """The answer, and what it costs; neither is written down yet."""
+        rows = self._rows(way, draft.model, draft.usage, evidence, feature)
+        answer = Answer(
+            id=way.id,
+            created_at=self.clock.now(),
+            status="refused" if draft.refusal else "answered",
+            text=draft.text,
+            model=EXTRACTIVE if draft.quoted else draft.model,
+            degraded=bool(way.reasons),
+            reasons=tuple(way.reasons),
+            refusal=draft.refusal,
+            release_id=way.release.id,
+            corpus_version=evidence.corpus_version,
+            citations=draft.citations,
+            findings=(*way.findings, *draft.findings),
+            usage=draft.usage,
+            estimated=draft.estimated,
+            cost_micro_usd=sum(row.charge.micro_usd for row in rows),
+            timings_ms=way.total(),
+            trace_id=way.trace_id,
+            groundedness=draft.groundedness,
+            environment=way.to.exposure.environment,
+        )
+        return answer, rows
+
+    def _rows(
+        self, way: Journey, model: str, usage: Usage, evidence: Evidence | None, feature: Feature
+    ) -> list[LedgerRow]:
+        def row(feature: Feature, model: str, usage: Usage, prices: PriceTable | None) -> LedgerRow:
+            return self.costs.row(
+                way.caller.tenant_id,
+                feature,
+                model,
+                usage,
+                subject_id=way.id,
+                key_id=way.caller.key_id,
+                release_id=way.release.id,
+                environment=way.to.exposure.environment,
+                table=prices,
+            )
+
+        rows = [row(feature, model, usage, way.serving.prices)]
+        if evidence and (embedded := evidence.usage):
+            rows.append(row("embedding_query", embedded.model, Usage(embedded.tokens), None))
+        return rows
+
+    def _spent(self, way: Journey, request: ChatRequest, writing: Writing | None, partial: Partial) -> None:
+        """Tokens that were spent on an answer nobody got are charged all the same, even if the caller has gone."""
+        if writing is not None:
+            usage = estimate(request, writing.text)
+            partial(way, self._rows(way, writing.model, usage, None, "answer"))
+
+
+def _reasons(failures: tuple[tuple[str, ModelFailure], ...]) -> list[str]:
+    return [f"{name}: {failure.reason}" for name, failure in failures]

@@ -1,0 +1,63 @@
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from app.core.database import Database
+from app.core.telemetry import span
+from app.costs.domain import Feature
+from app.identity.domain import Principal
+from app.inference.domain.answers import Answer, Question
+from app.inference.domain.exposure import Exposure
+from app.inference.service.pipeline import Pipeline
+from app.inference.service.serving import Assignment, Servings
+from app.releases.service import Releases
+from app.retrieval.domain import Evidence
+
+TRIAL = "trial"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """An answer that nobody got, with the evidence it was made from."""
+
+    answer: Answer
+    evidence: Evidence
+    question: Question
+    groundedness: float | None
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Answers on any release ever stored, live or not, by the very way that callers' answers go."""
+
+    database: Database
+    releases: Releases
+    servings: Servings
+    pipeline: Pipeline
+
+    async def run(
+        self,
+        release_id: str,
+        caller: Principal,
+        question: Question,
+        *,
+        corpus_version: int | None = None,
+        subject_id: UUID | None = None,
+        feature: Feature = "evaluation",
+    ) -> Trial:
+        """Answers as that release would, on the documents as they were at a corpus version (None: now).
+
+        Charged to the caller's tenant as `feature`, for `subject_id`; never stored as an answer.
+        Errors: ReleaseMissing, ReleaseUnservable, IndexMissing, QuestionRefused, and others of Answers.answer.
+        """
+        release = await self.releases.find(release_id)
+        to = Assignment(await self.servings.ready(release), Exposure(release.id, TRIAL))
+        with span("trial", release=release.short):
+            way = self.pipeline.set_out(caller, question, to)
+            self.pipeline.hold(way)
+            evidence = await self.pipeline.find(way, corpus_version)
+            draft = await self.pipeline.draft(way, evidence)
+            answer, rows = self.pipeline.finish(way, evidence, draft, feature)
+        charged = [replace(row, subject_id=subject_id or answer.id) for row in rows]
+        async with self.database.transaction(caller.tenant_id) as connection:
+            await self.pipeline.costs.record(connection, charged)
+        return Trial(answer, evidence, question, draft.groundedness)

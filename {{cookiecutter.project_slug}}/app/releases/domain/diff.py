@@ -1,0 +1,92 @@
+"""What one release changes against another, as a reviewer reads it."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from app.releases.domain.manifest import IndexPin, Release
+
+Part = Literal["prompt", "model", "parameter", "policy", "index", "prices", "code"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One part that differs. before, after: a value or a digest, empty where there is none. text: a unified diff."""
+
+    part: Part
+    name: str
+    before: str
+    after: str
+    text: str = ""
+
+
+def compare(old: Release, new: Release) -> tuple[Change, ...]:
+    """Every part that differs, the texts of prompts first; nothing for the same release."""
+    return tuple(_changes(old, new))
+
+
+def _changes(old: Release, new: Release) -> Iterator[Change]:
+    prompts = {n: p.text for n, p in old.prompts.items()}, {n: p.text for n, p in new.prompts.items()}
+    yield from _texts("prompt", *prompts, ".md")
+    yield from _chain(old, new)
+    yield from _values(
+        {f"retrieval.{k}": v for k, v in old.manifest.retrieval.items()} | dict(old.manifest.settings),
+        {f"retrieval.{k}": v for k, v in new.manifest.retrieval.items()} | dict(new.manifest.settings),
+    )
+    yield from _index(old, new)
+    policies = {n: c.decode() for n, c in old.policies.items()}, {n: c.decode() for n, c in new.policies.items()}
+    yield from _texts("policy", *policies, ".yaml")
+    if old.manifest.prices != new.manifest.prices:
+        yield Change("prices", "price table", old.manifest.prices[:12], new.manifest.prices[:12])
+    if old.manifest.code != new.manifest.code:
+        was, now = old.manifest.code, new.manifest.code
+        yield Change("code", "app", f"{was.version} {was.digest[:12]}", f"{now.version} {now.digest[:12]}")
+
+
+def _texts(part: Part, old: Mapping[str, str], new: Mapping[str, str], ending: str) -> Iterator[Change]:
+    for name in sorted({*old, *new}):
+        before, after = old.get(name, ""), new.get(name, "")
+        if before != after:
+            lines = difflib.unified_diff(
+                before.splitlines(), after.splitlines(), f"before/{name}{ending}", f"after/{name}{ending}", lineterm=""
+            )
+            yield Change(part, name, _size(before), _size(after), "\n".join(lines))
+
+
+def _size(text: str) -> str:
+    return f"{len(text.splitlines())} lines" if text else ""
+
+
+def _values(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    for name in sorted({*old, *new}):
+        if old.get(name) != new.get(name):
+            yield Change("parameter", name, _shown(old.get(name)), _shown(new.get(name)))
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _chain(old: Release, new: Release) -> Iterator[Change]:
+    was, now = old.manifest.chain, new.manifest.chain
+    if [step.model for step in was] != [step.model for step in now]:
+        yield Change("model", "chain", " > ".join(s.model for s in was), " > ".join(s.model for s in now))
+    for step in now:
+        for before in was:
+            if before.model == step.model and before != step:
+                told = before.model_dump(mode="json"), step.model_dump(mode="json")
+                for change in _values(*(_flat(each) for each in told)):
+                    yield Change("model", f"{step.model}.{change.name}", change.before, change.after)
+
+
+def _flat(step: Mapping[str, Any]) -> dict[str, Any]:
+    return {**{name: value for name, value in step.items() if name != "parameters"}, **step["parameters"]}
+
+
+def _index(old: Release, new: Release) -> Iterator[Change]:
+    was, now = old.manifest.index, new.manifest.index
+    if was != now:
+        yield Change(
+            "index", "index", f"{was.embedder} {was.chunker} {was.id}", f"{now.embedder} {now.chunker} {now.id}"
+        )

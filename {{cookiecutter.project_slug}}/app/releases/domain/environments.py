@@ -1,0 +1,88 @@
+"""Where a release serves: a pointer to what is live and perhaps to a canary, and every move it made."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Literal
+
+from app.core.errors import Invalid
+from app.releases.domain.manifest import Release
+
+PRODUCTION, STAGING = "production", "staging"
+ENVIRONMENTS = (PRODUCTION, STAGING)
+
+Arm = Literal["live", "control", "canary"]
+"""`live` while there is no canary; then `control` beside it."""
+MoveKind = Literal["activate", "rollback", "canary", "canary_ended", "rehearsal"]
+
+MOVED = "release_moved"
+"""The channel on which a move of an environment is told."""
+
+
+class UnknownEnvironment(Invalid):
+    code, title = "unknown_environment", "There is no such environment"
+    action = "The environments are production and staging."
+
+
+def check_environment(name: str) -> str:
+    """Errors: UnknownEnvironment."""
+    if name not in ENVIRONMENTS:
+        raise UnknownEnvironment(f"'{name[:40]}' is neither production nor staging.")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A release that part of the callers get. percent: of conversations, or of tenants where none is named."""
+
+    release_id: str
+    percent: float
+    since: datetime
+
+    def takes(self, unit: str) -> bool:
+        """Whether whoever this is gets the canary: always the same answer for the same canary."""
+        drawn = int.from_bytes(sha256(f"{self.release_id}:{unit}".encode()).digest()[:8])
+        return drawn < self.percent / 100 * 2**64
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """What an environment points to, as the database has it."""
+
+    environment: str
+    release_id: str
+    previous_id: str | None
+    canary: Canary | None
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of a pointer and what it points to since; a row that never changes."""
+
+    environment: str
+    kind: MoveKind
+    release_id: str
+    previous_id: str | None
+    canary: Canary | None
+    at: datetime
+    actor: str
+    reason: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a process serves in an environment; replaced as a whole, so that whoever holds a release keeps it."""
+
+    pointer: Pointer
+    live: Release
+    previous: Release | None = None
+    canary: Release | None = None
+
+    def assign(self, unit: str) -> tuple[Release, Arm]:
+        """The release for a conversation or tenant."""
+        trial = self.pointer.canary
+        if trial is None or self.canary is None:
+            return self.live, "live"
+        return (self.canary, "canary") if trial.takes(unit) else (self.live, "control")

@@ -1,0 +1,93 @@
+"""The life of a release: what it can become, and who said so."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+
+from app.releases.domain.problems import IllegalMove, ReasonMissing
+
+State = Literal["draft", "evaluated", "approved", "canary", "live", "superseded", "rolled_back", "rejected"]
+STATES: tuple[State, ...] = get_args(State)
+Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
+Unproven = Literal["first_release", "break_glass"]
+"""How a release may be approved without evidence: the first one on a laptop, or an emergency."""
+
+LEGAL: Mapping[State | None, frozenset[State]] = {
+    None: frozenset({"draft"}),
+    "draft": frozenset({"evaluated", "rejected"}),
+    "evaluated": frozenset({"evaluated", "approved", "rejected"}),
+    "approved": frozenset({"evaluated", "canary", "live", "rejected"}),
+    "canary": frozenset({"live", "rolled_back"}),
+    "live": frozenset({"superseded", "rolled_back"}),
+    "superseded": frozenset({"live", "evaluated"}),
+    "rolled_back": frozenset({"live", "evaluated"}),
+    "rejected": frozenset({"evaluated"}),
+}
+"""The same pairs stand in the trigger of migration 0008. With an exception any state but live leads to approved."""
+
+
+def check_move(before: State | None, after: State, unproven: Unproven | None = None) -> None:
+    """Errors: IllegalMove."""
+    if unproven and after == "approved" and before in STATES and before != "live":
+        return
+    if after not in LEGAL[before]:
+        possible = ", ".join(sorted(LEGAL[before])) or "nothing else"
+        raise IllegalMove(f"A release that is {before or 'not stored'} cannot become {after}, only {possible}.")
+
+
+def check_reason(reason: str) -> str:
+    """Errors: ReasonMissing."""
+    if not reason.strip():
+        raise ReasonMissing("No reason was given.")
+    return reason.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an evaluation found out. report: the SHA-256 of its canonical report."""
+
+    report: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One step in the life of a release; a row that never changes."""
+
+    release_id: str
+    before: State | None
+    after: State
+    at: datetime
+    actor: str
+    reason: str
+    unproven: Unproven | None = None
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """All that happened to a release, oldest first."""
+
+    events: tuple[Event, ...]
+
+    @property
+    def state(self) -> State:
+        return self.events[-1].after
+
+    @property
+    def author(self) -> str:
+        return self.events[0].actor
+
+    @property
+    def was_live(self) -> bool:
+        return any(event.after == "live" for event in self.events)
+
+    @property
+    def was_approved(self) -> bool:
+        return any(event.after == "approved" for event in self.events)
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """Of the newest evaluation."""
+        return next((event.evidence for event in reversed(self.events) if event.evidence), None)

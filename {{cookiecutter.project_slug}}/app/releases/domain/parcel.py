@@ -1,0 +1,62 @@
+"""A release as one signed file, to be taken from one deployment to another."""
+
+import hmac
+import json
+from base64 import b64decode, b64encode
+from binascii import Error as NotBase64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from pydantic import ValidationError
+
+from app.releases.domain.manifest import Manifest, canonical_json, digest_of
+from app.releases.domain.problems import ParcelRefused
+
+FORMAT = "release/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A manifest, the bytes of every part by digest, and who made the release."""
+
+    manifest: Manifest
+    parts: Mapping[str, bytes]
+    author: str
+
+
+def pack(parcel: Parcel, secret: bytes) -> bytes:
+    """Canonical JSON with an HMAC-SHA-256 over all of it: the same release is the same file."""
+    body = {
+        "format": FORMAT,
+        "author": parcel.author,
+        "manifest": parcel.manifest.model_dump(mode="json"),
+        "parts": {digest: b64encode(content).decode() for digest, content in parcel.parts.items()},
+    }
+    return canonical_json({**body, "signature": _sign(body, secret)}) + b"\n"
+
+
+def unpack(content: bytes, secret: bytes) -> Parcel:
+    """Errors: ParcelRefused when a byte of it is not what was signed."""
+    try:
+        body: dict[str, Any] = json.loads(content)
+        signature = body.pop("signature")
+        if body["format"] != FORMAT or not isinstance(signature, str):
+            raise ParcelRefused("The file is of another format.")
+        if not hmac.compare_digest(_sign(body, secret).encode(), signature.encode()):
+            raise ParcelRefused("The signature does not fit: the file was changed, or signed with another secret.")
+        manifest = Manifest.model_validate(body["manifest"])
+        parts = {digest: b64decode(part, validate=True) for digest, part in body["parts"].items()}
+        author = str(body["author"])
+    except ParcelRefused:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, NotBase64, ValidationError) as error:
+        raise ParcelRefused("The file is not an exported release.") from error
+    if parts.keys() != manifest.digests() or any(digest_of(part) != digest for digest, part in parts.items()):
+        raise ParcelRefused("The parts of the release do not fit its manifest.")
+    return Parcel(manifest, parts, author)
+
+
+def _sign(body: Mapping[str, Any], secret: bytes) -> str:
+    return hmac.new(secret, canonical_json(body), sha256).hexdigest()

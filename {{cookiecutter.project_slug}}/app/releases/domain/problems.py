@@ -1,0 +1,62 @@
+from app.core.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, Unavailable
+
+
+class ReleaseMissing(NotFound):
+    code, title = "release_missing", "No such release"
+    action = "'app release list' and GET /v1/releases show those there are."
+
+
+class ReleaseUnknown(Unavailable):
+    code, title = "release_unknown", "The service does not know yet which release is live"
+    action = "Try again in a second; /health/ready says what the service is waiting for."
+
+
+class NothingLive(Unavailable):
+    code, title = "nothing_live", "No approved release is live"
+    action = (
+        "Make one with 'app release create', measure it with 'app evaluate', have it approved with "
+        "'app release approve', then 'app release activate'."
+    )
+
+
+class ReleaseUnservable(Conflict):
+    code, title = "release_unservable", "This process cannot answer on that release"
+    action = "Give the process what the release needs, or go to another release."
+
+
+class IllegalMove(Conflict):
+    code, title = "illegal_move", "A release in this state cannot go there"
+    action = "GET /v1/releases/{id} shows the release's life so far."
+
+
+class NotApproved(Forbidden):
+    code, title = "release_not_approved", "The release is not approved"
+    action = "Measure it with 'app evaluate', then have it approved with 'app release approve'."
+
+
+class NoEarlierRelease(Conflict):
+    code, title = "no_earlier_release", "There is no release to go back to"
+    action = "Only a release that was live and approved can be gone back to; 'app release list' shows them."
+
+
+class NoCanary(Conflict):
+    code, title = "no_canary", "No canary is running"
+
+
+class CanaryRunning(Conflict):
+    code, title = "canary_running", "A canary is running"
+    action = "Wait for its verdict, or end it with 'app release abort-canary'."
+
+
+class ReasonMissing(Invalid):
+    code, title = "reason_missing", "A reason is needed"
+    action = "Say why, in words that whoever reads the audit log in a year will understand."
+
+
+class UnknownParameter(Invalid):
+    code, title = "unknown_parameter", "A release has no such parameter"
+
+
+class ParcelRefused(BadRequest):
+    code, title = "parcel_refused", "The file of the release cannot be taken in"
+    action = "Export it again, with the same APP_RELEASE_SECRET on both sides."

@@ -1,0 +1,224 @@
+"""What releases there are, and what became of each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core import audit
+from app.core.audit import Act
+from app.core.clock import Clock
+from app.core.database import Database
+from app.releases import repository
+from app.releases.domain import (
+    Event,
+    Evidence,
+    Ingredients,
+    Life,
+    Manifest,
+    Release,
+    ReleaseMissing,
+    Scalar,
+    State,
+    Unproven,
+    check_move,
+    check_reason,
+    rebuild,
+)
+from app.releases.domain.diff import Change, compare
+from app.releases.domain.parcel import Parcel, pack, unpack
+from app.releases.ports import Indexes
+from app.releases.repository import StoredRelease
+
+SHORTEST_PREFIX = 8
+EVALUATES_TO: frozenset[State] = frozenset({"draft", "evaluated", "approved", "superseded", "rolled_back", "rejected"})
+
+
+@dataclass(frozen=True)
+class Releases:
+    """Releases by their digest: made, found, compared, and every step of their lives written down."""
+
+    ingredients: Ingredients
+    database: Database
+    indexes: Indexes
+    clock: Clock
+
+    async def create(
+        self,
+        actor: str,
+        *,
+        base: str | None = None,
+        index: int | None = None,
+        changes: Mapping[str, Scalar] | None = None,
+        reason: str = "made from the files of this process",
+    ) -> Release:
+        """A draft of what this process was started with, or of the release `base`; the same things are the same
+        release, and one that is stored already is returned as it is.
+
+        index: the number of another index than the live one. changes: other values of parameters, as
+        `retrieval.dense_weight`. Errors: ReleaseMissing, UnknownParameter, IndexMissing, IndexNotReady.
+        """
+        manifest = await self.draft(base=base, index=index, changes=changes)
+        parts = dict(self.ingredients.parts())
+        if base is not None:
+            parts |= (await self.show(base))[1]
+        async with self.database.transaction(None) as connection:
+            return await self.store(connection, manifest, parts, actor, reason)
+
+    async def draft(
+        self, *, base: str | None = None, index: int | None = None, changes: Mapping[str, Scalar] | None = None
+    ) -> Manifest:
+        """The manifest that `create` would store."""
+        if base is None:
+            pin = await self.indexes.live_index() if index is None else await self.indexes.pin(index)
+            manifest = self.ingredients.manifest(pin)
+        else:
+            of_base = (await self.find(base)).manifest
+            pin = of_base.index if index is None else await self.indexes.pin(index)
+            manifest = of_base.model_copy(update={"index": pin, "code": self.ingredients.code})
+        return manifest.changed(changes or {})
+
+    async def store(
+        self, connection: AsyncConnection, manifest: Manifest, parts: Mapping[str, bytes], actor: str, reason: str
+    ) -> Release:
+        """Stores a manifest with its parts as a draft, once."""
+        needed = {digest: parts[digest] for digest in manifest.digests() & parts.keys()}
+        now = self.clock.now()
+        stored, new = await repository.add(connection, manifest.id, manifest.canonical.decode(), needed, now)
+        if new:
+            await repository.add_event(connection, Event(stored.id, None, "draft", now, actor, reason))
+            act = Act(actor, "release.create", f"release {stored.number}", reason, after=stored.id)
+            await audit.record(connection, act, now)
+        return _rebuilt(stored, await repository.parts(connection, manifest.digests()))
+
+    async def find(self, wanted: str) -> Release:
+        """A release by its number, its id or the first eight digits or more of it. Errors: ReleaseMissing."""
+        return (await self.show(wanted))[0]
+
+    async def show(self, wanted: str) -> tuple[Release, Mapping[str, bytes]]:
+        """As `find`, with the bytes of its parts by digest."""
+        async with self.database.read(None) as connection:
+            return await self.load(connection, wanted)
+
+    async def load(self, connection: AsyncConnection, wanted: str) -> tuple[Release, Mapping[str, bytes]]:
+        """As `show`, in the caller's transaction."""
+        stored = await _find(connection, wanted)
+        manifest = Manifest.model_validate_json(stored.manifest)
+        parts = await repository.parts(connection, manifest.digests())
+        return _rebuilt(stored, parts), parts
+
+    async def list(self, limit: int = 50, below: int | None = None) -> Sequence[tuple[Release, State]]:
+        """The newest releases with their state, newest first, without the texts of their parts.
+
+        below: only numbers under this one, for the next page.
+        """
+        async with self.database.read(None) as connection:
+            rows = await repository.newest(connection, limit, below)
+        return [(_bare(stored), state) for stored, state in rows]
+
+    async def lock(self, connection: AsyncConnection) -> None:
+        """Nobody else changes a release or an environment until the caller's transaction ends."""
+        await repository.lock(connection)
+
+    async def life(self, release_id: str) -> Life:
+        """All that happened to a release. Errors: ReleaseMissing."""
+        async with self.database.read(None) as connection:
+            return await self.life_in(connection, release_id)
+
+    async def life_in(self, connection: AsyncConnection, release_id: str) -> Life:
+        """As `life`, in the caller's transaction."""
+        events = await repository.events(connection, release_id)
+        if not events:
+            raise ReleaseMissing(f"There is no release {release_id[:12]}.")
+        return Life(events)
+
+    async def compare(self, old: str, new: str) -> tuple[Release, Release, tuple[Change, ...]]:
+        """What `new` changes against `old`. Errors: ReleaseMissing."""
+        before, after = await self.find(old), await self.find(new)
+        return before, after, compare(before, after)
+
+    async def export(self, wanted: str, secret: bytes) -> bytes:
+        """One signed file with all of a release. Errors: ReleaseMissing."""
+        release, parts = await self.show(wanted)
+        return pack(Parcel(release.manifest, parts, (await self.life(release.id)).author), secret)
+
+    async def take_in(self, actor: str, content: bytes, secret: bytes) -> Release:
+        """Stores an exported release as a draft: what was measured and approved elsewhere is so again here.
+
+        Errors: ParcelRefused.
+        """
+        parcel = unpack(content, secret)
+        reason = f"imported; made by {parcel.author}"
+        async with self.database.transaction(None) as connection:
+            return await self.store(connection, parcel.manifest, parcel.parts, actor, reason)
+
+    async def mark_evaluated(
+        self, connection: AsyncConnection, release_id: str, actor: str, evidence: Evidence
+    ) -> bool:
+        """Writes down what an evaluation found, in the caller's transaction. An approval that was given on earlier
+        evidence no longer counts. False for a release that serves: its own report changes nothing about that.
+        """
+        await repository.lock(connection)
+        life = await self.life_in(connection, release_id)
+        if life.state not in EVALUATES_TO:
+            return False
+        await self.step(connection, release_id, "evaluated", actor, f"evaluation: {evidence.verdict}", evidence)
+        return True
+
+    async def mark_approved(
+        self, connection: AsyncConnection, release_id: str, actor: str, reason: str, unproven: Unproven | None = None
+    ) -> None:
+        """Errors: IllegalMove."""
+        await self.step(connection, release_id, "approved", actor, reason, unproven=unproven)
+
+    async def reject(self, connection: AsyncConnection, release_id: str, actor: str, reason: str) -> None:
+        """Errors: IllegalMove."""
+        await self.step(connection, release_id, "rejected", actor, check_reason(reason))
+
+    async def step(
+        self,
+        connection: AsyncConnection,
+        release_id: str,
+        after: State,
+        actor: str,
+        reason: str,
+        evidence: Evidence | None = None,
+        unproven: Unproven | None = None,
+    ) -> None:
+        """One step in the life of a release, with its line in the audit log, in the caller's transaction.
+
+        Errors: IllegalMove, ReleaseMissing.
+        """
+        await repository.lock(connection)
+        before = (await self.life_in(connection, release_id)).state
+        check_move(before, after, unproven)
+        now = self.clock.now()
+        event = Event(release_id, before, after, now, actor, reason, unproven, evidence)
+        await repository.add_event(connection, event)
+        said = f"{reason} (unproven: {unproven})" if unproven else reason
+        act = Act(
+            actor, f"release.{after}", f"release {release_id}", said, before, evidence.report if evidence else after
+        )
+        await audit.record(connection, act, now)
+
+
+async def _find(connection: AsyncConnection, wanted: str) -> StoredRelease:
+    wanted = wanted.strip().removeprefix("#").lower()
+    if wanted.isascii() and wanted.isdigit() and len(wanted) < SHORTEST_PREFIX:
+        if stored := await repository.find_by_number(connection, int(wanted)):
+            return stored
+        raise ReleaseMissing(f"There is no release {wanted}.")
+    if len(wanted) < SHORTEST_PREFIX:
+        raise ReleaseMissing(f"'{wanted}' is too short; give a number, or at least {SHORTEST_PREFIX} digits of the id.")
+    found = await repository.find_by_prefix(connection, wanted)
+    if len(found) != 1:
+        raise ReleaseMissing(f"'{wanted}' names {'more than one' if found else 'no'} release.")
+    return found[0]
+
+
+def _rebuilt(stored: StoredRelease, parts: Mapping[str, bytes]) -> Release:
+    return rebuild(stored.number, stored.created_at, stored.id, stored.manifest, parts)
+
+
+def _bare(stored: StoredRelease) -> Release:
+    return Release(stored.id, stored.number, Manifest.model_validate_json(stored.manifest), stored.created_at)

@@ -1,0 +1,113 @@
+"""Making a stored release ready to answer, with what this process has: keys, embedders, a transport."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from app.adapters.chat.choice import ModelChoice
+from app.core.clock import Clock
+from app.core.errors import StartRefused
+from app.core.ownership import OwnershipPolicy
+from app.core.policies import Policies, PolicyModel, read_policies
+from app.core.slo import SloPolicy
+from app.costs.domain import PriceTable
+from app.inference.domain.answers import EXTRACTIVE
+from app.inference.domain.grounds import Grounds
+from app.inference.service import Link, ModelChain, Serving
+from app.releases.domain import ModelStep, Release, ReleaseUnservable, canonical_json
+from app.retrieval.domain import SearchParams
+from app.retrieval.service import Retrieval
+from app.safety.domain.policy import SecurityPolicy
+
+ANSWERING: dict[str, type[PolicyModel]] = {
+    "ownership": OwnershipPolicy,
+    "slo": SloPolicy,
+    "security": SecurityPolicy,
+}
+"""The policies that an answer goes through; they come from the release, not from this process's files."""
+
+
+def confide(policies: Policies, addresses: list[str]) -> None:
+    """Errors: StartRefused when confidential text would leave for a host that nobody agreed to."""
+    if policies.get(OwnershipPolicy).data_sensitivity != "confidential":
+        return
+    for address in addresses:
+        if not policies.get(SecurityPolicy).may_receive(address):
+            raise StartRefused(
+                f"policies/ownership.yaml calls the data confidential, and text would be sent to {address}; "
+                "once that is agreed, name its host under confidential_hosts in policies/security.yaml."
+            )
+
+
+@dataclass
+class Fitting:
+    """What one process can fit a release with. Links are shared by releases that name the same model the same way, so
+    that what is known about a provider's health outlives a switch.
+    """
+
+    retrieval: Retrieval
+    clock: Clock
+    choices: tuple[ModelChoice, ...]
+    stack: AsyncExitStack
+    links: dict[bytes, Link] = field(default_factory=dict)
+    transport: Any = None
+
+    async def fit(self, release: Release) -> Serving:
+        """Errors: ReleaseUnservable, IndexMissing, IndexNotReady, EmbedderMismatch, DatabaseUnavailable."""
+        manifest = release.manifest
+        try:
+            policies = read_policies(release.policies, ANSWERING, f"release {release.number}")
+            confide(policies, [step.address for step in manifest.chain if step.address])
+            params = SearchParams.of(manifest.retrieval)
+            links = [await self._link(step) for step in manifest.chain if step.model != EXTRACTIVE]
+        except (StartRefused, ValidationError, ValueError) as error:
+            raise ReleaseUnservable(f"Release {release.number} cannot be served here: {_said(error)}") from error
+        return Serving(
+            release=release,
+            chain=ModelChain(tuple(links), self.clock),
+            security=policies.get(SecurityPolicy),
+            deadline_seconds=policies.get(SloPolicy).deadline_seconds,
+            risk_tier=policies.get(OwnershipPolicy).risk_tier,
+            index=await self.retrieval.indexes.for_release(manifest.index),
+            params=params,
+            prices=PriceTable.read(release.prices),
+            grounds=Grounds.of(manifest.settings),
+        )
+
+    async def _link(self, step: ModelStep) -> Link:
+        # Imported late: an HTTP client is a lot of memory for a service that quotes its evidence.
+        from app.adapters.chat.opening import open_chat
+        from app.adapters.chat.transport import make_transport
+
+        name = canonical_json(step.model_dump(mode="json"))
+        if name not in self.links:
+            if self.transport is None:
+                self.transport = await self.stack.enter_async_context(make_transport())
+            choice = self._choice(step)
+            self.links[name] = Link(open_chat(choice, self.transport, self.clock), choice.timeout_seconds)
+        return self.links[name]
+
+    def _choice(self, step: ModelStep) -> ModelChoice:
+        """The release says which model and how; the key is this process's own, for that address."""
+        same = [each for each in self.choices if _host(each.base_url) == _host(step.address)]
+        # The nearest first: the same model, else whatever opens the same door.
+        secret = next((each.api_key for each in same if each.model == step.model), None)
+        secret = secret or next((each.api_key for each in same), None)
+        parameters = {name: value for name, value in step.parameters.items() if value is not None}
+        return ModelChoice(
+            model=step.model, base_url=step.address or "", provider=step.provider, api_key=secret, **parameters
+        )
+
+
+def _host(address: str | None) -> str:
+    return urlsplit(address or "").netloc
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}."
+    return str(error)

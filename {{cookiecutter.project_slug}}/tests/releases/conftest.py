@@ -1,0 +1,139 @@
+"""Environments of their own, so that tests do not move each other's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.clock import SystemClock
+from app.core.database import Database
+from app.core.errors import DatabaseUnavailable
+from app.releases.domain import (
+    CodePin,
+    IndexPin,
+    Ingredients,
+    ModelStep,
+    NotApproved,
+    Prompt,
+    Release,
+    ReleaseUnservable,
+    digest_of,
+)
+from app.releases.service import Environments, Releases, Standings
+
+
+@dataclass
+class Shelf:
+    """Indexes that exist, without any document in them."""
+
+    pins: dict[int, IndexPin] = field(default_factory=lambda: {1: IndexPin(id=UUID(int=1), embedder="none")})
+    entered: list[UUID] = field(default_factory=list)
+    away: bool = False
+
+    async def live_index(self) -> IndexPin:
+        if self.away:
+            raise DatabaseUnavailable
+        return self.pins[1]
+
+    async def pin(self, number: int) -> IndexPin:
+        return self.pins[number]
+
+    async def enter(self, connection: AsyncConnection, index_id: UUID) -> None:
+        self.entered.append(index_id)
+
+
+@dataclass
+class Bench:
+    """Holds releases ready; those named in `broken` cannot be."""
+
+    ready: set[str] = field(default_factory=set)
+    broken: set[str] = field(default_factory=set)
+
+    async def make_ready(self, release: Release) -> None:
+        if release.id in self.broken:
+            raise ReleaseUnservable("The model's key is missing.")
+        self.ready.add(release.id)
+
+    def keep_only(self, release_ids: set[str]) -> None:
+        self.ready &= release_ids
+
+
+@dataclass
+class Gatekeeper:
+    """Clears what is in `cleared`, and everything in an emergency."""
+
+    cleared: set[str] = field(default_factory=set)
+    glass: list[str] = field(default_factory=list)
+    first: list[str] = field(default_factory=list)
+
+    async def check(
+        self,
+        connection: AsyncConnection,
+        release: Release,
+        environment: str,
+        *,
+        actor: str,
+        reason: str,
+        at: datetime,
+        break_glass: bool = False,
+    ) -> None:
+        if break_glass:
+            self.glass.append(release.id)
+        elif release.id not in self.cleared:
+            raise NotApproved
+
+    async def first_release(self, connection: AsyncConnection, release: Release, at: datetime) -> None:
+        self.first.append(release.id)
+
+
+def ingredients(prompt: str = "") -> Ingredients:
+    """Different for every call, so that tests do not meet each other's releases."""
+    return Ingredients(
+        code=CodePin(version="1.0.0", digest=digest_of(b"code")),
+        prompts={"answer": Prompt.read("answer", (prompt or f"Answer from the passages. {uuid4()}").encode())},
+        chain=(ModelStep(provider="local", model="extractive"),),
+        retrieval={"limit": 10, "dense_weight": 0.5},
+        policies={"cost": b"owner: someone\n"},
+        prices=b"{}",
+        settings={"deadline_seconds": 8.0, "refusal.words": 0.2},
+    )
+
+
+@dataclass
+class House:
+    """One or more processes over one environment."""
+
+    database: Database
+    name: str = field(default_factory=lambda: f"production-{uuid4()}")
+    gate: Gatekeeper = field(default_factory=Gatekeeper)
+
+    def process(self, made_from: Ingredients | None = None, *, first_alone: bool = True) -> Environments:
+        releases = Releases(made_from or ingredients(), self.database, Shelf(), SystemClock())
+        return Environments(releases, Standings(releases, Bench(), self.name), self.gate, first_alone)
+
+    async def approved(self, environments: Environments, **changes: object) -> Release:
+        """A new release, with an approval."""
+        release = await environments.releases.create(
+            "author", base=environments.current().id, changes={"refusal.words": len(self.gate.cleared) + 1, **changes}
+        )
+        async with self.database.transaction(None) as connection:
+            from app.releases.domain import Evidence
+
+            proof = Evidence("0" * 64, "PASS")
+            await environments.releases.mark_evaluated(connection, release.id, "evaluator", proof)
+            await environments.releases.mark_approved(connection, release.id, "approver", "looks good")
+        self.gate.cleared.add(release.id)
+        return release
+
+
+@pytest.fixture
+def house(database: Database) -> House:
+    return House(database)
+
+
+@pytest.fixture
+def make_ingredients() -> Callable[..., Ingredients]:
+    return ingredients
