@@ -1,5 +1,6 @@
 """The HTTP door."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -37,11 +38,15 @@ async def live() -> dict[str, str]:
 
 @system.get("/health/ready")
 async def ready(request: Request) -> Response:
-    """Whether requests can be served, with each dependency and what is wrong with it; 503 when one is down."""
+    """Whether requests can be served, with each dependency and what is wrong with it; 503 when one is down.
+
+    Notes name what waits for a person although requests are served, such as a release that nobody approved.
+    """
     health: Health = request.app.state.provided[Health]
-    checks = await health.report()
+    checks, notes = await asyncio.gather(health.report(), health.notes())
     good = all(state == "ok" for state in checks.values())
-    return JSONResponse({"status": "ok" if good else "down", "checks": checks}, 200 if good else 503)
+    body = {"status": "ok" if good else "down", "checks": checks, "notes": notes}
+    return JSONResponse(body, 200 if good else 503)
 
 
 @system.get("/metrics")

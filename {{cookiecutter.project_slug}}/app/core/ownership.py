@@ -1,8 +1,9 @@
-"""Who answers for the service, and for what kind of answers and data."""
+"""Who answers for the service, for what kind of answers and data, and who lets a release go live."""
 
+from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.core.policies import PolicyModel
 
@@ -21,6 +22,39 @@ class Owners(BaseModel):
     policies: str = Field(min_length=1, description="Who answers for the policies.")
 
 
+class People(BaseModel):
+    """How many people must approve a release at each risk tier."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    low: int = Field(1, ge=1, le=9, description="The author may be one of them.")
+    medium: int = Field(1, ge=1, le=9, description="Without the author.")
+    high: int = Field(2, ge=2, le=9, description="Without the author.")
+
+
+class ApprovalRules(BaseModel):
+    """What an approval takes. The author of a release may approve it at risk tier low and nowhere else."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    people: People = People()
+    valid_days: int = Field(30, ge=1, le=365, description="An approval counts for so long at most.")
+    report_days: int = Field(30, ge=1, le=365, description="An older evaluation is no evidence any more.")
+    review_hours: int = Field(24, ge=1, le=168, description="An activation by --break-glass is reviewed by then.")
+    named: Mapping[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="Where one of these people must be among the approvers: service, model, prompts, data, policies, "
+        "or one policy by its name, when a release changes it.",
+    )
+
+    @model_validator(mode="after")
+    def somebody_is_named(self) -> "ApprovalRules":
+        empty = sorted(part for part, names in self.named.items() if not names)
+        if empty:
+            raise ValueError(f"nobody is named for {empty[0]}; name someone or leave it out")
+        return self
+
+
 class OwnershipPolicy(PolicyModel):
     """policies/ownership.yaml. The start fails when an owner is missing."""
 
@@ -29,3 +63,4 @@ class OwnershipPolicy(PolicyModel):
     risk_tier: RiskTier = Field(description="How much harm a wrong answer can do.")
     data_sensitivity: DataSensitivity = Field(description="Confidential: text leaves only for hosts named as allowed.")
     owners: Owners
+    approval: ApprovalRules = ApprovalRules()
