@@ -107,10 +107,10 @@ def _default_harms() -> dict[str, HarmRule]:
         "errors": HarmRule(margin=0.03, evidence=True),
         "latency_ms": HarmRule(margin=0.25, evidence=True),
         "refusals": HarmRule(margin=0.1, evidence=True),
-        "findings": HarmRule(margin=0.05),
-        "groundedness": HarmRule(margin=0.05),
+        "findings": HarmRule(margin=0.05, evidence=True),
+        "groundedness": HarmRule(margin=0.05, evidence=True),
         "feedback": HarmRule(margin=0.1),
-        "cost_micro_usd": HarmRule(margin=0.25),
+        "cost_micro_usd": HarmRule(margin=0.25, evidence=True),
     }
 
 
