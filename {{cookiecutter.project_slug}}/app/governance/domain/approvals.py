@@ -1,0 +1,204 @@
+"""May this person approve this release, and has it been approved enough? Nothing here reads or stores anything."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from app.core.errors import Conflict, Forbidden, Invalid, NotFound
+from app.core.ownership import OwnershipPolicy
+from app.releases.domain import Event, Life, Manifest, check_move
+
+Kind = Literal["approval", "first_release", "break_glass"]
+
+
+class SelfApproval(Forbidden):
+    code, title = "self_approval", "Nobody approves what they made themselves"
+    action = "Ask someone else to look at it; policies/ownership.yaml says how many."
+
+
+class NoEvidence(Conflict):
+    code, title = "no_evidence", "No evaluation speaks for this release"
+    action = "Measure it with 'app evaluate'; only a report with the verdict PASS can be approved."
+
+
+class ApprovedAlready(Conflict):
+    code, title = "approved_already", "The same person has approved this release on the same report"
+
+
+class ExpiryUnusable(Invalid):
+    code, title = "expiry_unusable", "An approval cannot end then"
+
+
+class BreakGlassMissing(NotFound):
+    code, title = "break_glass_missing", "No such emergency"
+    action = "'app governance show' and GET /v1/governance list them."
+
+
+class ReviewedAlready(Conflict):
+    code, title = "reviewed_already", "This emergency has been reviewed"
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Somebody let a release go live; a row that never changes. It is bound to the release and, when it is no
+    exception, to the report (SHA-256) that the approver saw.
+    """
+
+    id: UUID
+    release_id: str
+    environment: str
+    kind: Kind
+    report: str | None
+    approver: str
+    role: str
+    at: datetime
+    expires_at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What somebody said about an emergency afterwards."""
+
+    approval_id: UUID
+    reviewer: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Emergency:
+    """A release that went live without approval, and what was said about that."""
+
+    approval: Approval
+    due: datetime
+    review: Review | None = None
+
+    def overdue(self, at: datetime) -> bool:
+        return self.review is None and at > self.due
+
+
+def proof_of(life: Life, at: datetime, report_days: int) -> Event:
+    """The newest evaluation, when it speaks for the release. Errors: NoEvidence."""
+    newest = next((event for event in reversed(life.events) if event.evidence), None)
+    if newest is None or newest.evidence is None:
+        raise NoEvidence("The release has not been evaluated.")
+    if newest.evidence.verdict != "PASS":
+        raise NoEvidence(f"The newest evaluation says {newest.evidence.verdict}.")
+    if at - newest.at > timedelta(days=report_days):
+        raise NoEvidence(f"The newest evaluation is of {newest.at:%Y-%m-%d}, more than {report_days} days old.")
+    return newest
+
+
+def check_approval(
+    policy: OwnershipPolicy,
+    life: Life,
+    given: Iterable[Approval],
+    approver: str,
+    at: datetime,
+    seen: str | None = None,
+) -> str:
+    """The report that the approval will be bound to. seen: the report that the approver looked at.
+
+    Errors: NoEvidence, SelfApproval, ApprovedAlready, IllegalMove.
+    """
+    proof = proof_of(life, at, policy.approval.report_days)
+    report = proof.evidence.report if proof.evidence else ""
+    if seen is not None and seen != report:
+        raise NoEvidence(f"The report {seen[:12]} is not the newest; {report[:12]} is.")
+    if life.state != "approved":
+        check_move(life.state, "approved")
+    if policy.risk_tier != "low" and same_person(approver, life.author):
+        raise SelfApproval(f"{approver} made this release, and the risk tier is {policy.risk_tier}.")
+    if any(same_person(approver, each.approver) for each in holding(life, given, at, policy.approval.report_days)):
+        raise ApprovedAlready(f"{approver} has approved this release on this report.")
+    return report
+
+
+def same_person(one: str, other: str) -> bool:
+    return one.strip().casefold() == other.strip().casefold()
+
+
+def expiry(policy: OwnershipPolicy, at: datetime, wanted: datetime | None) -> datetime:
+    """When an approval ends. Errors: ExpiryUnusable."""
+    latest = at + timedelta(days=policy.approval.valid_days)
+    if wanted is None:
+        return latest
+    if not at < wanted <= latest:
+        raise ExpiryUnusable(f"It must end after now and by {latest:%Y-%m-%d %H:%M} UTC.")
+    return wanted
+
+
+def holding(life: Life, given: Iterable[Approval], at: datetime, report_days: int) -> list[Approval]:
+    """The approvals that count at a moment: on the newest report, given after it, not run out."""
+    try:
+        proof = proof_of(life, at, report_days)
+    except NoEvidence:
+        return []
+    return [
+        each
+        for each in given
+        if each.kind == "approval"
+        and proof.evidence
+        and each.report == proof.evidence.report
+        and each.at >= proof.at
+        and each.expires_at
+        and at < each.expires_at
+    ]
+
+
+def lacking(
+    policy: OwnershipPolicy, life: Life, given: Sequence[Approval], changed: Iterable[str], at: datetime
+) -> str | None:
+    """What keeps a release from going live, in a sentence; None when it is approved enough.
+
+    changed: the parts in which it differs from what is live.
+    """
+    rules = policy.approval
+    try:
+        proof_of(life, at, rules.report_days)
+    except NoEvidence as missing:
+        return missing.detail
+    counted = [each for each in holding(life, given, at, rules.report_days) if _counts(policy, life, each)]
+    people = {each.approver.strip().casefold() for each in counted}
+    needed: int = getattr(rules.people, policy.risk_tier)
+    if len(people) < needed:
+        others = "" if policy.risk_tier == "low" else " who did not make it"
+        return f"At risk tier {policy.risk_tier}, {needed} must approve it{others}; {len(people)} did on this report."
+    for part in changed:
+        names = rules.named.get(part, ())
+        if names and not people & {name.strip().casefold() for name in names}:
+            return f"It changes {part}, which one of {', '.join(names)} must approve."
+    return None
+
+
+def _counts(policy: OwnershipPolicy, life: Life, each: Approval) -> bool:
+    """Asked again here: the tier may have risen since the approval was given."""
+    return policy.risk_tier == "low" or not same_person(each.approver, life.author)
+
+
+def changed_parts(before: Manifest | None, after: Manifest) -> tuple[str, ...]:
+    """The parts that somebody may be named for, and in which two releases differ; all of them against nothing."""
+    policies = sorted(after.policies) if before is None else _differing(before.policies, after.policies)
+    parts = {
+        "service": before is None or (before.code, before.settings) != (after.code, after.settings),
+        "model": before is None or (before.chain, before.prices) != (after.chain, after.prices),
+        "prompts": before is None or before.prompts != after.prompts,
+        "data": before is None or (before.index, before.retrieval) != (after.index, after.retrieval),
+        "policies": bool(policies),
+    }
+    return (*(part for part, differs in parts.items() if differs), *policies)
+
+
+def _differing(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+
+
+def check_review(policy: OwnershipPolicy, emergency: Emergency, reviewer: str) -> None:
+    """Errors: ReviewedAlready, SelfApproval."""
+    if emergency.review:
+        raise ReviewedAlready(f"{emergency.review.reviewer} reviewed it on {emergency.review.at:%Y-%m-%d}.")
+    if policy.risk_tier != "low" and same_person(reviewer, emergency.approval.approver):
+        raise SelfApproval(f"{reviewer} broke the glass; someone else must review it.")

@@ -1,0 +1,51 @@
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.governance.domain.approvals import Approval, Emergency, Review
+from app.governance.tables import approvals, break_glass_reviews
+
+GIVEN = approvals.c
+REVIEWS = break_glass_reviews.c
+
+
+async def add(connection: AsyncConnection, approval: Approval) -> None:
+    await connection.execute(insert(approvals).values(asdict(approval)))
+
+
+async def given(connection: AsyncConnection, release_id: str) -> list[Approval]:
+    """Every approval of a release, oldest first."""
+    query = select(approvals).where(GIVEN.release_id == release_id).order_by(GIVEN.at, GIVEN.id)
+    return [Approval(*row) for row in await connection.execute(query)]
+
+
+async def emergencies(connection: AsyncConnection, review_within: timedelta, limit: int) -> Sequence[Emergency]:
+    """The newest first, but before them those that nobody has reviewed."""
+    newest = _emergencies().order_by(REVIEWS.approval_id.is_not(None), GIVEN.at.desc()).limit(limit)
+    return [_emergency(row, review_within) for row in await connection.execute(newest)]
+
+
+async def emergency(connection: AsyncConnection, approval_id: UUID, review_within: timedelta) -> Emergency | None:
+    row = (await connection.execute(_emergencies().where(GIVEN.id == approval_id))).one_or_none()
+    return _emergency(row, review_within) if row else None
+
+
+def _emergencies() -> Any:
+    reviewed = approvals.outerjoin(break_glass_reviews, GIVEN.id == REVIEWS.approval_id)
+    columns = (*approvals.c, REVIEWS.reviewer, REVIEWS.at.label("reviewed_at"), REVIEWS.reason.label("said"))
+    return select(*columns).select_from(reviewed).where(GIVEN.kind == "break_glass")
+
+
+def _emergency(row: Row[Any], review_within: timedelta) -> Emergency:
+    approval = Approval(*row[: len(approvals.c)])
+    review = Review(approval.id, row.reviewer, row.reviewed_at, row.said) if row.reviewer else None
+    return Emergency(approval, approval.at + review_within, review)
+
+
+async def add_review(connection: AsyncConnection, review: Review) -> None:
+    await connection.execute(insert(break_glass_reviews).values(asdict(review)))

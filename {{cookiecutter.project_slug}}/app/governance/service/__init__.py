@@ -1,0 +1,3 @@
+from app.governance.service.approving import Approvals
+
+__all__ = ["Approvals"]

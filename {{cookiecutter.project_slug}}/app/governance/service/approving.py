@@ -1,0 +1,229 @@
+"""Who lets a release go live, and what happens when nobody has the time to ask."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core import audit
+from app.core.audit import Act
+from app.core.clock import Clock
+from app.core.database import Database
+from app.core.ids import new_id
+from app.core.ownership import OwnershipPolicy
+from app.core.telemetry import counter
+from app.governance import repository
+from app.governance.domain.approvals import (
+    Approval,
+    BreakGlassMissing,
+    Emergency,
+    Kind,
+    Review,
+    changed_parts,
+    check_approval,
+    check_review,
+    expiry,
+    lacking,
+)
+from app.identity.domain import PERMISSIONS, Principal
+from app.releases.domain import NotApproved, Release, check_reason
+from app.releases.service import Releases, Standings
+
+log = structlog.get_logger(__name__)
+
+PERMISSION = "releases:approve"
+MOST_EMERGENCIES = 100
+
+_broken = counter("app_break_glass_total", "Releases that went live without approval, by an emergency")
+
+
+@dataclass(frozen=True)
+class Approvals:
+    """Approvals of releases, and what may go live because of them. The rules are those of this process's own
+    policies/ownership.yaml: a release cannot relax the rules that it is judged by.
+
+    held: what production serves, to see what a release would change.
+    """
+
+    database: Database
+    clock: Clock
+    releases: Releases
+    ownership: OwnershipPolicy
+    held: Standings
+
+    async def approve(
+        self,
+        caller: Principal,
+        wanted: str,
+        reason: str,
+        *,
+        environment: str = "production",
+        report: str | None = None,
+        expires: datetime | None = None,
+    ) -> tuple[Approval, str | None]:
+        """The caller stands up for a release on its newest report. With enough approvals it becomes approved, in the
+        same transaction; else the second value says what is lacking.
+
+        report: the SHA-256 that the caller looked at; a newer evaluation refuses it. expires: until when it counts.
+        Errors: ReleaseMissing, NoEvidence, SelfApproval, ApprovedAlready, ExpiryUnusable, IllegalMove, ReasonMissing,
+        NotAllowed.
+        """
+        caller.require(PERMISSION)
+        reason, now = check_reason(reason), self.clock.now()
+        async with self.database.transaction(None) as connection:
+            await self.releases.lock(connection)
+            release, _ = await self.releases.load(connection, wanted)
+            life = await self.releases.life_in(connection, release.id)
+            given = await repository.given(connection, release.id)
+            seen = check_approval(self.ownership, life, given, caller.name, now, report)
+            approval = Approval(
+                id=new_id(),
+                release_id=release.id,
+                environment=environment,
+                kind="approval",
+                report=seen,
+                approver=caller.name,
+                role=_role(caller),
+                at=now,
+                expires_at=expiry(self.ownership, now, expires),
+                reason=reason,
+            )
+            await repository.add(connection, approval)
+            act = Act(caller.name, "release.approve", f"release {release.id}", reason, after=f"report {seen}")
+            await audit.record(connection, act, now)
+            missing = await self._lacking(connection, release, now)
+            if missing is None and life.state != "approved":
+                await self.releases.mark_approved(connection, release.id, caller.name, reason)
+        return approval, missing
+
+    async def reject(self, caller: Principal, wanted: str, reason: str) -> Release:
+        """Ends a release that is not live; only a new evaluation opens it again.
+
+        Errors: ReleaseMissing, IllegalMove, ReasonMissing, NotAllowed.
+        """
+        caller.require(PERMISSION)
+        async with self.database.transaction(None) as connection:
+            await self.releases.lock(connection)
+            release, _ = await self.releases.load(connection, wanted)
+            await self.releases.reject(connection, release.id, caller.name, reason)
+        return release
+
+    async def given(self, wanted: str) -> Sequence[Approval]:
+        """Every approval that a release ever got, oldest first. Errors: ReleaseMissing."""
+        async with self.database.read(None) as connection:
+            release, _ = await self.releases.load(connection, wanted)
+            return await repository.given(connection, release.id)
+
+    async def lacking(self, release: Release) -> str | None:
+        """What keeps the release from going live now, in a sentence; None when nothing does."""
+        async with self.database.read(None) as connection:
+            return await self._lacking(connection, release, self.clock.now())
+
+    async def _lacking(self, connection: AsyncConnection, release: Release, at: datetime) -> str | None:
+        life = await self.releases.life_in(connection, release.id)
+        given = await repository.given(connection, release.id)
+        live = self.held.by_name.get(self.held.production)
+        changed = changed_parts(live.live.manifest if live else None, release.manifest)
+        return lacking(self.ownership, life, given, changed, at)
+
+    async def check(
+        self,
+        connection: AsyncConnection,
+        release: Release,
+        environment: str,
+        *,
+        actor: str,
+        reason: str,
+        at: datetime,
+        break_glass: bool = False,
+    ) -> None:
+        """As `releases.ports.Clearance` promises. Errors: NotApproved."""
+        missing = await self._lacking(connection, release, at)
+        if missing is None:
+            return
+        if not break_glass:
+            raise NotApproved(f"Release {release.number} may not go live: {missing}")
+        await self._break_glass(connection, release, environment, actor, check_reason(reason), at, missing)
+
+    async def _break_glass(
+        self,
+        connection: AsyncConnection,
+        release: Release,
+        environment: str,
+        actor: str,
+        reason: str,
+        at: datetime,
+        missing: str,
+    ) -> None:
+        approval = _exception("break_glass", release, environment, actor, "emergency", at, reason)
+        await repository.add(connection, approval)
+        act = Act(actor, "release.break_glass", f"release {release.id}", reason, missing, f"to review {approval.id}")
+        await audit.record(connection, act, at)
+        _broken.inc()
+        log.error(
+            "break_glass",
+            release=release.short,
+            number=release.number,
+            environment=environment,
+            actor=actor,
+            reason=reason,
+            lacking=missing,
+            review=str(approval.id),
+            review_by=(at + self._review_within()).isoformat(),
+        )
+
+    async def first_release(self, connection: AsyncConnection, release: Release, at: datetime) -> None:
+        """Writes down that the first release on a laptop approved itself."""
+        reason = "the first release on a laptop approves itself"
+        exception = _exception("first_release", release, "production", "app", "first start", at, reason)
+        await repository.add(connection, exception)
+
+    async def emergencies(self) -> Sequence[Emergency]:
+        """Releases that went live without approval: those not reviewed first, then the newest."""
+        async with self.database.read(None) as connection:
+            return await repository.emergencies(connection, self._review_within(), MOST_EMERGENCIES)
+
+    async def review(self, caller: Principal, approval_id: UUID, reason: str) -> Emergency:
+        """Somebody else looked at an emergency afterwards.
+
+        Errors: BreakGlassMissing, ReviewedAlready, SelfApproval, ReasonMissing, NotAllowed.
+        """
+        caller.require(PERMISSION)
+        reason, now = check_reason(reason), self.clock.now()
+        async with self.database.transaction(None) as connection:
+            await self.releases.lock(connection)
+            found = await repository.emergency(connection, approval_id, self._review_within())
+            if found is None:
+                raise BreakGlassMissing(f"There is no emergency {approval_id}.")
+            check_review(self.ownership, found, caller.name)
+            review = Review(approval_id, caller.name, now, reason)
+            await repository.add_review(connection, review)
+            act = Act(caller.name, "release.review_break_glass", f"release {found.approval.release_id}", reason)
+            await audit.record(connection, act, now)
+        return Emergency(found.approval, found.due, review)
+
+    async def notes(self) -> list[str]:
+        """What the readiness page says about emergencies."""
+        now = self.clock.now()
+        return [
+            f"Release {each.approval.release_id[:12]} went live by break-glass; "
+            f"its review {'is overdue since' if each.overdue(now) else 'is due by'} {each.due:%Y-%m-%d %H:%M} UTC."
+            for each in await self.emergencies()
+            if each.review is None
+        ]
+
+    def _review_within(self) -> timedelta:
+        return timedelta(hours=self.ownership.approval.review_hours)
+
+
+def _role(caller: Principal) -> str:
+    return " ".join(sorted(role for role in caller.roles if PERMISSION in PERMISSIONS.get(role, ())))
+
+
+def _exception(
+    kind: Kind, release: Release, environment: str, actor: str, role: str, at: datetime, reason: str
+) -> Approval:
+    return Approval(new_id(), release.id, environment, kind, None, actor, role, at, None, reason)

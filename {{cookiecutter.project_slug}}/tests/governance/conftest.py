@@ -1,0 +1,68 @@
+"""A production of its own for each test, and a clock that is moved by hand."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from app.core.clock import ManualClock
+from app.core.ownership import OwnershipPolicy, RiskTier
+from app.governance.service import Approvals
+from app.identity.domain import Principal
+from app.releases.domain import Evidence, Release, Verdict
+from app.releases.service import Environments, Releases, Standings
+from app.wiring import State
+
+
+def person(name: str, role: str = "operator") -> Principal:
+    return Principal(UUID(int=0), UUID(int=0), name, frozenset({role}))
+
+
+@dataclass
+class House:
+    """Releases, approvals and a production that no other test sees."""
+
+    releases: Releases
+    approvals: Approvals
+    environments: Environments
+    clock: ManualClock
+
+    async def draft(self, author: str = "ana") -> Release:
+        return await self.releases.create(author, changes={"retrieval.budget": secrets.randbelow(10**9) + 1})
+
+    async def measured(self, verdict: Verdict = "PASS", author: str = "ana") -> Release:
+        release = await self.draft(author)
+        await self.measure(release, verdict)
+        return release
+
+    async def measure(self, release: Release, verdict: Verdict = "PASS") -> str:
+        self.clock.advance(60)
+        report = secrets.token_hex(32)
+        async with self.releases.database.transaction(None) as connection:
+            await self.releases.mark_evaluated(connection, release.id, "tests", Evidence(report, verdict))
+        self.clock.advance(60)
+        return report
+
+    async def state(self, release: Release) -> str:
+        return (await self.releases.life(release.id)).state
+
+    def wait(self, **time: float) -> None:
+        self.clock.advance(timedelta(**time).total_seconds())
+
+
+@pytest.fixture
+def house(state: State) -> Callable[..., House]:
+    def make(tier: RiskTier = "medium", **approval: object) -> House:
+        policy = state.policies.get(OwnershipPolicy)
+        rules = policy.approval.model_copy(update=approval)
+        policy = policy.model_copy(update={"risk_tier": tier, "approval": rules})
+        clock = ManualClock()
+        releases = replace(state.releases, clock=clock)
+        standings = Standings(releases, state.environments.held.servings, production=f"production-{uuid4().hex}")
+        approvals = Approvals(state.database, clock, releases, policy, standings)
+        return House(releases, approvals, Environments(releases, standings, approvals), clock)
+
+    return make

@@ -1,0 +1,230 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from pydantic import ValidationError
+
+from app.core.ownership import ApprovalRules, Owners, OwnershipPolicy, People, RiskTier
+from app.governance.domain.approvals import (
+    Approval,
+    ApprovedAlready,
+    Emergency,
+    ExpiryUnusable,
+    Kind,
+    NoEvidence,
+    Review,
+    ReviewedAlready,
+    SelfApproval,
+    changed_parts,
+    check_approval,
+    check_review,
+    expiry,
+    lacking,
+)
+from app.releases.domain import CodePin, Event, Evidence, IllegalMove, IndexPin, Life, Manifest, State, Verdict
+
+NOW = datetime(2030, 6, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+REPORT, NEWER = "a" * 64, "b" * 64
+RELEASE = "c" * 64
+
+
+def policy(tier: RiskTier = "medium", **approval: object) -> OwnershipPolicy:
+    owners = Owners(model="m", prompts="p", data="d", policies="o")
+    return OwnershipPolicy(
+        owner="team",
+        service="service",
+        on_call="a@b",
+        risk_tier=tier,
+        data_sensitivity="public",
+        owners=owners,
+        approval=ApprovalRules(**approval),  # type: ignore[arg-type]
+    )
+
+
+def event(after: State, at: datetime, report: str | None = None, verdict: Verdict = "PASS") -> Event:
+    evidence = Evidence(report, verdict) if report else None
+    return Event(RELEASE, None, after, at, "ana", "why", evidence=evidence)
+
+
+def life(*more: Event) -> Life:
+    """Made by ana a week ago, and measured yesterday unless said otherwise."""
+    return Life((event("draft", NOW - 7 * DAY), *(more or [event("evaluated", NOW - DAY, REPORT)])))
+
+
+def approval(
+    by: str, at: datetime = NOW - DAY / 2, report: str = REPORT, ends: datetime = NOW + DAY, kind: Kind = "approval"
+) -> Approval:
+    return Approval(uuid4(), RELEASE, "production", kind, report, by, "operator", at, ends, "fine")
+
+
+def test_an_approval_is_bound_to_the_newest_report() -> None:
+    assert check_approval(policy(), life(), [], "bob", NOW) == REPORT
+
+
+@pytest.mark.parametrize("tier", ["medium", "high"])
+@pytest.mark.parametrize("name", ["ana", "Ana", " ana "])
+def test_nobody_approves_what_they_made_where_a_wrong_answer_harms(tier: RiskTier, name: str) -> None:
+    with pytest.raises(SelfApproval, match="made this release"):
+        check_approval(policy(tier), life(), [], name, NOW)
+
+
+def test_at_low_risk_the_author_may_approve() -> None:
+    assert check_approval(policy("low"), life(), [], "ana", NOW) == REPORT
+    assert lacking(policy("low"), life(), [approval("ana")], (), NOW) is None
+
+
+def test_a_release_that_was_not_measured_cannot_be_approved() -> None:
+    with pytest.raises(NoEvidence, match="not been evaluated"):
+        check_approval(policy(), Life((event("draft", NOW),)), [], "bob", NOW)
+
+
+@pytest.mark.parametrize("verdict", ["FAIL", "INCONCLUSIVE"])
+def test_only_a_passed_gate_is_evidence(verdict: Verdict) -> None:
+    failed = life(event("evaluated", NOW - DAY, REPORT), event("evaluated", NOW - DAY / 3, NEWER, verdict))
+    with pytest.raises(NoEvidence, match=verdict):
+        check_approval(policy(), failed, [], "bob", NOW)
+    assert verdict in str(lacking(policy(), failed, [approval("bob")], (), NOW))
+
+
+def test_an_old_report_is_no_evidence() -> None:
+    old = life(event("evaluated", NOW - 8 * DAY, REPORT))
+    with pytest.raises(NoEvidence, match="more than 7 days old"):
+        check_approval(policy(report_days=7), old, [], "bob", NOW)
+    assert lacking(policy(report_days=7), old, [approval("bob", NOW - DAY)], (), NOW) is not None
+
+
+def test_an_approver_who_looked_at_an_older_report_is_told() -> None:
+    with pytest.raises(NoEvidence, match="is not the newest"):
+        check_approval(policy(), life(), [], "bob", NOW, seen=NEWER)
+
+
+def test_the_same_person_counts_once() -> None:
+    with pytest.raises(ApprovedAlready):
+        check_approval(policy("high"), life(), [approval("bob")], "BOB", NOW)
+    assert lacking(policy("high"), life(), [approval("bob"), approval("Bob")], (), NOW) is not None
+
+
+def test_after_a_newer_report_the_same_person_is_asked_again() -> None:
+    measured = life(event("evaluated", NOW - DAY, REPORT), event("evaluated", NOW - DAY / 3, NEWER))
+    assert lacking(policy(), measured, [approval("bob")], (), NOW) is not None
+    assert check_approval(policy(), measured, [approval("bob")], "bob", NOW) == NEWER
+
+
+def test_the_same_report_after_a_rejection_needs_new_approvals() -> None:
+    again = life(
+        event("evaluated", NOW - DAY, REPORT), event("rejected", NOW - DAY / 3), event("evaluated", NOW, REPORT)
+    )
+    assert lacking(policy(), again, [approval("bob")], (), NOW) is not None
+
+
+@pytest.mark.parametrize("state", ["live", "superseded", "rolled_back", "rejected", "canary"])
+def test_what_was_live_or_rejected_is_measured_again_before_it_is_approved(state: State) -> None:
+    with pytest.raises(IllegalMove):
+        check_approval(policy(), life(event("evaluated", NOW - DAY, REPORT), event(state, NOW)), [], "bob", NOW)
+
+
+def test_an_approval_can_be_renewed_before_it_ends() -> None:
+    approved = life(event("evaluated", NOW - DAY, REPORT), event("approved", NOW - DAY / 2))
+    ended = approval("bob", ends=NOW - DAY / 4)
+    assert check_approval(policy(), approved, [ended], "bob", NOW) == REPORT
+
+
+@pytest.mark.parametrize(
+    ("tier", "by", "enough"),
+    [
+        ("low", ["bob"], True),
+        ("medium", [], False),
+        ("medium", ["ana"], False),
+        ("medium", ["bob"], True),
+        ("high", ["bob"], False),
+        ("high", ["bob", "ana"], False),
+        ("high", ["bob", "cleo"], True),
+    ],
+)
+def test_how_many_must_approve_depends_on_the_risk(tier: RiskTier, by: list[str], enough: bool) -> None:
+    assert (lacking(policy(tier), life(), [approval(name) for name in by], (), NOW) is None) is enough
+
+
+def test_an_approval_that_has_run_out_counts_no_more() -> None:
+    given = [approval("bob", ends=NOW + DAY)]
+    assert lacking(policy(), life(), given, (), NOW + DAY - timedelta(seconds=1)) is None
+    assert lacking(policy(), life(), given, (), NOW + DAY) is not None
+
+
+@pytest.mark.parametrize("kind", ["first_release", "break_glass"])
+def test_an_exception_is_no_approval_the_next_time(kind: Kind) -> None:
+    assert lacking(policy(), life(), [approval("bob", kind=kind)], (), NOW) is not None
+
+
+def test_a_part_with_named_people_needs_one_of_them() -> None:
+    rules = policy(named={"prompts": ("cleo", "dan")})
+    assert lacking(rules, life(), [approval("bob")], ("model",), NOW) is None
+    assert "cleo, dan" in str(lacking(rules, life(), [approval("bob")], ("model", "prompts"), NOW))
+    assert lacking(rules, life(), [approval("Cleo")], ("model", "prompts"), NOW) is None
+
+
+def test_an_expiry_lies_ahead_and_within_the_policy() -> None:
+    assert expiry(policy(valid_days=30), NOW, None) == NOW + 30 * DAY
+    assert expiry(policy(valid_days=30), NOW, NOW + DAY) == NOW + DAY
+    for wrong in (NOW, NOW - DAY, NOW + 31 * DAY):
+        with pytest.raises(ExpiryUnusable):
+            expiry(policy(valid_days=30), NOW, wrong)
+
+
+def test_high_risk_cannot_be_configured_down_to_one_person() -> None:
+    with pytest.raises(ValidationError):
+        People(high=1)
+    with pytest.raises(ValidationError, match="nobody is named for prompts"):
+        ApprovalRules(named={"prompts": ()})
+
+
+MANIFEST = Manifest(
+    code=CodePin(version="1", digest="0" * 64),
+    prompts={"system": "1" * 64},
+    chain=(),
+    index=IndexPin(),
+    retrieval={"budget": 800},
+    policies={"cost": "2" * 64, "slo": "3" * 64},
+    prices="4" * 64,
+    settings={"refusal.words": 3},
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        ({}, ()),
+        ({"prompts": {"system": "9" * 64}}, ("prompts",)),
+        ({"retrieval": {"budget": 1}}, ("data",)),
+        ({"index": IndexPin(embedder="minilm")}, ("data",)),
+        ({"prices": "9" * 64}, ("model",)),
+        ({"settings": {}}, ("service",)),
+        ({"policies": {"cost": "9" * 64, "slo": "3" * 64}}, ("policies", "cost")),
+        ({"policies": {"cost": "2" * 64, "slo": "3" * 64, "review": "5" * 64}}, ("policies", "review")),
+    ],
+)
+def test_the_parts_that_a_release_changes(change: dict[str, object], parts: tuple[str, ...]) -> None:
+    assert changed_parts(MANIFEST, MANIFEST.model_copy(update=change)) == parts
+
+
+def test_against_nothing_every_part_is_new() -> None:
+    assert changed_parts(None, MANIFEST) == ("service", "model", "prompts", "data", "policies", "cost", "slo")
+
+
+def test_an_emergency_is_reviewed_once_and_by_somebody_else() -> None:
+    emergency = Emergency(replace(approval("ana"), kind="break_glass"), NOW + DAY)
+    check_review(policy(), emergency, "bob")
+    check_review(policy("low"), emergency, "ana")
+    with pytest.raises(SelfApproval):
+        check_review(policy(), emergency, "Ana")
+    with pytest.raises(ReviewedAlready):
+        check_review(policy(), replace(emergency, review=Review(UUID(int=0), "bob", NOW, "seen")), "cleo")
+
+
+def test_an_emergency_is_overdue_a_day_later_until_it_is_reviewed() -> None:
+    emergency = Emergency(approval("ana"), NOW + DAY)
+    assert not emergency.overdue(NOW + DAY)
+    assert emergency.overdue(NOW + DAY + timedelta(seconds=1))
+    assert not replace(emergency, review=Review(UUID(int=0), "bob", NOW, "seen")).overdue(NOW + 9 * DAY)
