@@ -25,6 +25,9 @@ from app.core.telemetry import configure_tracing, shutdown_tracing
 from app.costs.domain import CostPolicy, PricedModel
 from app.costs.service import Costs, make_price_table
 from app.evaluation.domain.policy import QualityPolicy
+from app.evaluation.jobs import job_specs as evaluation_jobs
+from app.evaluation.service import Evaluations, Library, Runner, Suites
+from app.governance.service import Approvals
 from app.identity.domain import RateLimit
 from app.identity.service import Identity
 from app.inference.domain.answers import EXTRACTIVE
@@ -66,10 +69,12 @@ class State:
     costs: Costs
     releases: Releases
     environments: Environments
+    approvals: Approvals
     retrieval: Retrieval
     ingestion: Ingestion
     answers: Answers
     trials: Trials
+    evaluations: Evaluations
     again: Again
     outcomes: Outcomes
     replays: Replays
@@ -87,9 +92,11 @@ class State:
             self.costs,
             self.releases,
             self.environments,
+            self.approvals,
             self.retrieval,
             self.ingestion,
             self.answers,
+            self.evaluations,
             self.again,
             self.replays,
             self.archive,
@@ -100,7 +107,7 @@ class State:
     @property
     def jobs(self) -> list[JobSpec]:
         """What a worker can run."""
-        return ingestion_jobs(self.ingestion)
+        return [*ingestion_jobs(self.ingestion), *evaluation_jobs(self.evaluations)]
 
     def background(self) -> list[Awaitable[None]]:
         """What runs beside the requests of a process, until it ends."""
@@ -240,7 +247,9 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
         async with AsyncExitStack() as stack:
             servings = Servings(Fitting(retrieval, clock, settings.model_chain, stack).fit)
             first_alone = settings.environment == "development"
-            environments = Environments(releases, Standings(releases, servings), _Cleared(), first_alone)
+            standings = Standings(releases, servings)
+            approvals = Approvals(database, clock, releases, policies.get(OwnershipPolicy), standings)
+            environments = Environments(releases, standings, approvals, first_alone)
             pipeline = Pipeline(clock, retrieval, costs)
             answers = Answers(database, environments, servings, pipeline, costs, limits.concurrent_answers)
             trials = Trials(database, releases, servings, pipeline)
@@ -256,12 +265,14 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
                         "schema": SchemaCheck(urls.service, settings.root),
                         "index": retrieval.ready,
                         "release": environments.ready,
-                    }
+                    },
+                    (approvals.notes,),
                 ),
                 identity=Identity(database, clock, settings.pepper(), RateLimit(limits.requests_per_minute_per_key)),
                 costs=costs,
                 releases=releases,
                 environments=environments,
+                approvals=approvals,
                 retrieval=retrieval,
                 ingestion=_ingestion(policies, database, clock, retrieval, parser),
                 answers=answers,
@@ -277,11 +288,3 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
         await retrieval.close()
         await database.close()
         shutdown_tracing()
-
-
-class _Cleared:
-    """Until governance is wired: the state of the release alone decides."""
-
-    async def check(self, connection: object, release: object, environment: str, **_: object) -> None: ...
-
-    async def first_release(self, connection: object, release: object, at: object) -> None: ...

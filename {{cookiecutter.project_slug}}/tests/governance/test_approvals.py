@@ -20,6 +20,7 @@ from app.governance.domain.approvals import (
 from app.governance.service.approving import _broken
 from app.identity.domain import NotAllowed
 from app.releases.domain import IllegalMove, NotApproved, ReasonMissing, Release
+from app.wiring import State
 from tests.governance.conftest import House, person
 
 Houses = Callable[..., House]
@@ -291,3 +292,12 @@ async def test_the_first_release_on_a_laptop_says_that_it_approved_itself(house:
         await here.approvals.first_release(connection, release, here.clock.now())
     (exception,) = await here.approvals.given(release.id)
     assert (exception.kind, exception.approver, exception.report) == ("first_release", "app", None)
+
+
+async def test_the_running_service_asks_for_approvals(state: State, house: Houses) -> None:
+    here = house()
+    release = await here.measured()
+    async with here.releases.database.transaction(None) as connection:
+        await here.releases.mark_approved(connection, release.id, "mallory", "by a way around")
+    with pytest.raises(NotApproved, match="0 did on this report"):
+        await state.environments.activate("mallory", release.id, "nobody will notice")
