@@ -14,7 +14,7 @@ from app import __version__
 from app.adapters.swagger import add_documentation
 from app.core.database import background
 from app.core.health import Health
-from app.core.http import BodyLimit, Observed, install_problem_handlers
+from app.core.http import BodyLimit, Closed, Observed, install_problem_handlers
 from app.core.ownership import OwnershipPolicy
 from app.costs import routes as costs_routes
 from app.identity import routes as identity_routes
@@ -109,5 +109,6 @@ def create_app(state: State) -> FastAPI:
     add_documentation(app)
     uploads = {"/v1/documents": state.policies.get(SecurityPolicy).limits.upload_request_bytes}
     app.add_middleware(BodyLimit, most=MOST_BODY_BYTES, limits=uploads)
+    app.add_middleware(Closed, why=state.environments.closed, open_paths=OPEN)
     app.add_middleware(Observed)
     return app

@@ -5,7 +5,22 @@ import sys
 
 import typer
 
-from app.cli import ask, config, costs, database, demo, index, ingest, keys, release, run, search, serve, version
+from app.cli import (
+    answer,
+    ask,
+    config,
+    costs,
+    database,
+    demo,
+    index,
+    ingest,
+    keys,
+    release,
+    run,
+    search,
+    serve,
+    version,
+)
 from app.core.database import problem_of
 from app.core.errors import DatabaseUnavailable, Problem, StartRefused
 
@@ -21,6 +36,7 @@ for part in (demo, run, serve, ingest, ask, database, config, costs, search, ver
     part.add_to(app)
 app.add_typer(index.app, name="index")
 app.add_typer(keys.app, name="keys")
+app.add_typer(answer.app, name="answer")
 app.add_typer(release.app, name="release")
 release.add_rollback(app)
 

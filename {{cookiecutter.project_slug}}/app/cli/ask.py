@@ -3,7 +3,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, err, out, with_state
+from app.cli.common import DEFAULT_TENANT, actor, caller_at_the_command_line, err, out, with_state
 from app.inference.domain.answers import Answer, Question
 from app.wiring import State
 
@@ -19,6 +19,9 @@ def ask(
     tenant: Annotated[str, typer.Option(help="Whose documents.")] = DEFAULT_TENANT,
     group: Annotated[list[str] | None, typer.Option(help="Ask as a member of this group; may be repeated.")] = None,
     model: Annotated[str | None, typer.Option(help="One model of the chain, or 'extractive'.")] = None,
+    release: Annotated[
+        str | None, typer.Option(help="Try this release, live or not; nothing is stored but its cost. 'files': these.")
+    ] = None,
     sentences: Annotated[int, typer.Option(min=1, max=10, help="Most sentences to quote when no model writes.")] = 3,
 ) -> None:
     """Answer a question from the documents, with citations. Exit status 3: they hold no answer."""
@@ -26,7 +29,11 @@ def ask(
     async def work(state: State) -> Answer:
         tenant_id = await state.identity.tenant(tenant)
         caller = caller_at_the_command_line(tenant_id, group or [])
-        return await state.answers.answer(caller, Question(question, sentences=sentences, model=model))
+        asked = Question(question, sentences=sentences, model=model)
+        if release is None:
+            return await state.answers.answer(caller, asked)
+        wanted = (await state.releases.create(actor())).id if release == "files" else release
+        return (await state.trials.run(wanted, caller, asked)).answer
 
     answer = with_state(work)
     show_answer(answer)

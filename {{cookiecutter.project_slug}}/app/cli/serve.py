@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import gc
 import signal
 import sys
@@ -11,7 +12,7 @@ import typer
 import uvicorn
 
 from app.core.database import background
-from app.core.errors import DatabaseUnavailable
+from app.core.errors import DatabaseUnavailable, Problem
 from app.core.schema import verify
 from app.main import create_app
 from app.settings import Settings, load_settings
@@ -54,6 +55,8 @@ def _run(settings: Settings, api: bool) -> None:
             with suppress(DatabaseUnavailable):
                 await state.retrieval.ready()
             await state.retrieval.warm()
+            with contextlib.suppress(Problem):  # readiness says what is missing, until it is there
+                await state.environments.resolve()
             if not api:
                 await work(state)
                 return

@@ -49,7 +49,9 @@ class Health:
                 await self.checks[name]()
         except TimeoutError:
             return "does not answer"
-        except (Problem, StartRefused) as known:
+        except Problem as problem:
+            return " ".join(filter(None, (problem.detail, problem.what_to_do)))
+        except StartRefused as known:
             return str(known)
         except Exception as error:
             log.warning("health_check_failed", check=name, exc_info=error)

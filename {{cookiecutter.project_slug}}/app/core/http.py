@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from typing import Any, TypeVar, cast
 from uuid import uuid4
 
@@ -135,6 +135,19 @@ class BodyLimit:
             return message
 
         await self.app(scope, counted, send)
+
+
+class Closed:
+    """ASGI middleware: refuses everything but `open_paths` while `why` names a problem."""
+
+    def __init__(self, app: App, why: Callable[[], Problem | None], open_paths: Collection[str]) -> None:
+        self.app, self.why, self.open_paths = app, why, open_paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (problem := self.why()) and scope["path"] not in self.open_paths:
+            await problem_response(problem, scope.get("request_id", ""), scope["path"])(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
 
 
 def _too_large(most: int) -> str:

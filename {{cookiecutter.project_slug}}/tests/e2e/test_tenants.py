@@ -18,7 +18,7 @@ MARKER = "zanzibar"
 PAGE = f"# Harbour rules\n\nThe harbour master of {MARKER} opens the gate at seven every morning of the working week.\n"
 
 # Parameters that name something of the whole service, not of a tenant.
-SHARED = {"/v1/releases/{release_id}", "/v1/indexes/{number}/switch", "/v1/indexes/{number}/retire"}
+SHARED = ("/v1/releases/{release_id}", "/v1/environments/", "/v1/indexes/")
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/v1/answers/{answer_id}/feedback"): {"helpful": True},
 }
@@ -73,7 +73,7 @@ async def test_an_id_of_another_tenant_is_the_same_as_a_missing_one_on_every_rou
 ) -> None:
     tried = []
     for method, path, names in routes((await client.get("/openapi.json")).json()):
-        if not names or path in SHARED:
+        if not names or path.startswith(SHARED):
             continue
         body = BODIES.get((method, path))
         addresses = [

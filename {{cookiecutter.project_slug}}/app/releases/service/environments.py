@@ -72,6 +72,12 @@ class Environments:
             raise self.held.problem or ReleaseUnknown()
         raise NothingLive(f"Nothing is live in {name}.")
 
+    def closed(self) -> Problem | None:
+        """Why nothing may be asked here: outside a laptop nothing is served before a release was approved."""
+        if self.first_alone or not self.held.known or self.production in self.held.by_name or self.held.problem:
+            return None
+        return NothingLive(f"Nothing is live in {self.production}.", retry_after=5)
+
     def current(self) -> Release:
         """The release that production's answers belong to. Errors: as `standing`."""
         return self.standing().live

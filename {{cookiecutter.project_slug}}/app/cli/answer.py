@@ -1,0 +1,45 @@
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, out, with_state
+from app.inference.domain.replays import Replay
+from app.wiring import State
+
+app = typer.Typer(help="Past answers.", no_args_is_help=True)
+
+DIFFERS = 1
+
+
+@app.callback()
+def main() -> None:
+    """Past answers."""
+
+
+@app.command()
+def replay(
+    answer: Annotated[UUID, typer.Argument(help="The answer's id.")],
+    tenant: Annotated[str, typer.Option(help="Whose answer.")] = DEFAULT_TENANT,
+) -> None:
+    """Run a past answer again on its own release and documents. Exit status 1: something differs that must not."""
+
+    async def work(state: State) -> Replay:
+        caller = caller_at_the_command_line(await state.identity.tenant(tenant))
+        return await state.again.replay(caller, answer)
+
+    again = with_state(work)
+    where = f"release {again.release_id[:12]}, corpus version {again.corpus_version}"
+    if again.faithful and not again.differences:
+        out.print(f"The same evidence and the same text, on {where}.", highlight=False)
+        return
+    table = Table("what differs", "before", "after", title=where, title_justify="left")
+    for difference in again.differences:
+        table.add_row(escape(difference.what), escape(difference.before), escape(difference.after))
+    out.print(table)
+    if again.missing:
+        out.print(f"{again.missing} passages were deleted or closed since; nothing brings them back.")
+    if not again.faithful:
+        raise typer.Exit(DIFFERS)

@@ -1,0 +1,193 @@
+"""An answer and its release: assigned once, kept to the end, recorded, replayed."""
+
+import asyncio
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from app.adapters.chat.standin import Fault
+from app.identity.domain import Principal
+from app.inference.domain.answers import Question
+from app.releases.domain import Evidence, Prompt
+from tests.inference.conftest import BRIDGE, TOWER, Open, Service
+
+WHO = "Who built the lighthouse of Karlen?"
+
+
+async def another(service: Service, **changes: Any) -> str:
+    """A draft that differs from what is live."""
+    base = service.state.environments.current().id
+    release = await service.state.releases.create("ada", base=base, changes=changes or {"refusal.words": 0.2001})
+    return release.id
+
+
+async def live(service: Service, release_id: str) -> None:
+    await service.state.environments.activate("ada", release_id, "a test", break_glass=True)
+
+
+async def approve(service: Service, release_id: str) -> None:
+    """As two other people do it: one evaluates, one approves."""
+    state = service.state
+    async with state.database.transaction(None) as connection:
+        await state.releases.mark_evaluated(connection, release_id, "evaluator", Evidence("a" * 64, "PASS"))
+    grace = Principal(service.tenant, UUID(int=1), "grace", frozenset({"operator"}))
+    await state.approvals.approve(grace, release_id, "looks good")
+
+
+async def operator(service: Service) -> str:
+    return (await service.state.identity.create_key(service.tenant, "operator", ["operator"])).text
+
+
+async def test_an_answer_in_flight_ends_on_the_release_it_began_with(service: Service) -> None:
+    before = service.state.environments.current().id
+    after = await another(service)
+    service.model.always = Fault(hang=0.4)
+    asking = asyncio.ensure_future(service.ask(WHO))
+    await asyncio.sleep(0.2)
+    await live(service, after)
+    assert (await asking).json()["release_id"] == before
+    service.model.always = None
+    assert (await service.ask(WHO)).json()["release_id"] == after
+
+
+async def test_a_switch_brings_prompt_parameters_and_policies_together(service: Service) -> None:
+    state = service.state
+    base = state.environments.current()
+    prompt = Prompt.read("answer", b"You are terse. Say NO ANSWER if you must.")
+    security = base.policies["security"].replace(b"question_characters: 2000", b"question_characters: 30")
+    changed = base.manifest.model_copy(
+        update={
+            "prompts": {"answer": prompt.digest},
+            "retrieval": {**base.manifest.retrieval, "budget": 801},
+            "policies": {**base.manifest.policies, "security": _digest(security)},
+        }
+    )
+    parts = (await state.releases.show(base.id))[1] | {
+        prompt.digest: prompt.text.encode(),
+        _digest(security): security,
+    }
+    async with state.database.transaction(None) as connection:
+        release = await state.releases.store(connection, changed, parts, "ada", "a test")
+    await live(service, release.id)
+    refused = await service.ask("A question of more than thirty characters, which is too long now.")
+    assert refused.json()["code"] == "question_too_long"
+    await service.ask("Who built the lighthouse?")
+    assert "You are terse." in str(service.model.calls[-1].body)
+    await state.environments.rollback("ada", "too terse")
+    assert (await service.ask("Who built the lighthouse of Karlen above the village?")).status_code == 200
+    assert "You are terse." not in str(service.model.calls[-1].body)
+
+
+def _digest(content: bytes) -> str:
+    from app.releases.domain import digest_of
+
+    return digest_of(content)
+
+
+async def test_an_answer_records_its_environment_and_side_of_a_canary(quoting: Service) -> None:
+    state = quoting.state
+    control, trial = state.environments.current().id, await another(quoting)
+    await approve(quoting, trial)
+    await state.environments.start_canary("ada", trial, 50, "carefully")
+    seen = {}
+    for number in range(12):
+        answer = (await quoting.ask(WHO, conversation=f"talk {number}")).json()
+        again = (await quoting.ask(WHO, conversation=f"talk {number}")).json()
+        assert answer["release_id"] == again["release_id"]
+        seen[f"{quoting.tenant}:talk {number}"] = answer["release_id"]
+    assert set(seen.values()) == {control, trial}
+    rows = await quoting.rows("select distinct unit, arm, release_id from answers where environment = 'production'")
+    assert {unit: (arm, release) for unit, arm, release in rows} == {
+        unit: ("canary" if release == trial else "control", release) for unit, release in seen.items()
+    }
+    canary = state.environments.standing().pointer.canary
+    assert canary
+    found = await state.outcomes.of([control, trial], canary.since, [quoting.tenant])
+    assert len(found) == 24
+    assert {outcome.arm for outcome in found} == {"canary", "control"}
+    assert all(outcome.latency_ms > 0 and outcome.groundedness == 1.0 for outcome in found)
+    await state.environments.end_canary("ada", "the test is over")
+
+
+async def test_what_fails_during_a_canary_is_written_down(quoting: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = quoting.state
+    trial = await another(quoting)
+    await approve(quoting, trial)
+    await state.environments.start_canary("ada", trial, 50, "carefully")
+
+    async def broken(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(type(state.retrieval), "search", broken)
+    assert (await quoting.ask(WHO)).status_code == 500
+    await state.answers.close()
+    monkeypatch.undo()
+    canary = state.environments.standing().pointer.canary
+    assert canary
+    found = await state.outcomes.of([state.environments.current().id, trial], canary.since, [quoting.tenant])
+    assert [outcome.failed for outcome in found] == [True]
+    await state.environments.end_canary("ada", "the test is over")
+
+
+async def test_a_trial_answers_on_any_release_and_leaves_nothing_but_its_cost(service: Service) -> None:
+    state = service.state
+    draft = await another(service, **{"refusal.words": 9, "refusal.coverage": 9, "refusal.both": 9})
+    caller = await state.identity.authenticate(service.key)
+    about = uuid4()
+    trial = await state.trials.run(draft, caller, Question(WHO), subject_id=about)
+    assert (trial.answer.refusal, trial.answer.release_id) == ("off_topic", draft)
+    now = await state.trials.run(state.environments.current().id, caller, Question(WHO), subject_id=about)
+    assert now.answer.status == "answered"
+    assert await service.rows("select count(*) from answers") == [(0,)]
+    charged = await service.rows("select feature, subject_id, release_id from ledger order by at")
+    assert {(feature, subject) for feature, subject, _ in charged} == {("evaluation", about)}
+    assert draft in {release for _, _, release in charged}
+
+
+async def test_a_quoted_answer_is_replayed_to_the_byte_on_its_own_release_and_documents(quoting: Service) -> None:
+    answer = (await quoting.ask(WHO)).json()
+    await quoting.publish("The lighthouse of Karlen was built by Olga Nimbus.", title="Rumour", uri="rumour.md")
+    await live(quoting, await another(quoting, **{"retrieval.dense_weight": 0.1}))
+    assert "Olga" in (await quoting.ask(WHO)).json()["text"]
+    async with quoting.client(await operator(quoting)) as client:
+        again = (await client.post(f"/v1/answers/{answer['id']}/replay")).json()
+    assert (again["faithful"], again["same_evidence"], again["same_text"]) == (True, True, True)
+    assert again["after"] == answer["text"]
+    assert again["release_id"] == answer["release_id"]
+
+
+async def test_a_replay_shows_what_was_deleted_and_does_not_bring_it_back(quoting: Service) -> None:
+    state = quoting.state
+    extra = await quoting.publish("The lighthouse of Karlen has a red roof.", title="Roof", uri="roof.md")
+    answer = (await quoting.ask(WHO)).json()
+    async with state.database.transaction(quoting.tenant) as connection:
+        await state.retrieval.withdraw(connection, quoting.tenant, extra)
+    async with quoting.client(await operator(quoting)) as client:
+        again = (await client.post(f"/v1/answers/{answer['id']}/replay")).json()
+    assert (again["faithful"], again["missing"]) == (False, 1)
+    assert any(difference["after"] == "not found" for difference in again["differences"])
+
+
+async def test_only_those_who_audit_may_replay_and_only_their_tenants_answers(quoting: Service) -> None:
+    answer = (await quoting.ask(WHO)).json()
+    async with quoting.client() as client:
+        assert (await client.post(f"/v1/answers/{answer['id']}/replay")).status_code == 403
+    other = await quoting.state.identity.ensure_tenant(f"tenant-{uuid4().hex}")
+    key = (await quoting.state.identity.create_key(other, "other", ["operator"])).text
+    async with quoting.client(key) as client:
+        assert (await client.post(f"/v1/answers/{answer['id']}/replay")).status_code == 404
+        assert (await client.post(f"/v1/answers/{UUID(int=5)}/replay")).status_code == 404
+
+
+async def test_a_release_that_names_a_model_is_served_with_this_process_s_key(open_service: Open) -> None:
+    service = await open_service(models=2)
+    await service.publish(TOWER)
+    await service.publish(BRIDGE)
+    base = service.state.environments.current()
+    turned = base.manifest.model_copy(update={"chain": (base.manifest.chain[1], base.manifest.chain[2])})
+    parts = (await service.state.releases.show(base.id))[1]
+    async with service.state.database.transaction(None) as connection:
+        release = await service.state.releases.store(connection, turned, parts, "ada", "only the second model")
+    await live(service, release.id)
+    assert (await service.ask(WHO)).json()["model"] == "stand-by"
