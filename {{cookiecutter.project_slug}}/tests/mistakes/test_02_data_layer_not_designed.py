@@ -1,0 +1,37 @@
+import httpx
+import pytest
+
+from app.core.embedded import Urls
+from app.retrieval.domain import EmbedderMismatch
+from app.settings import Settings
+from app.wiring import build
+from tests.ingestion.test_gates import FILES
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("truncated.pdf", "truncated"),
+        ("invalid_utf8.txt", "encoding_damage"),
+        ("empty.txt", "empty_file"),
+        ("injected_hidden.html", "suspicious_content"),
+    ],
+)
+async def test_a_bad_file_is_kept_with_the_reason_and_is_never_served(
+    ingest, search, client: httpx.AsyncClient, name: str, reason: str
+) -> None:
+    data = (FILES / name).read_bytes()
+    (held,) = await ingest((name, data))
+    assert (held["status"], held["quarantine"]["reason"]) == ("quarantined", reason)
+    (entry,) = (await client.get("/v1/quarantine")).json()["items"]
+    assert (await client.get(f"/v1/quarantine/{entry['id']}/original")).content == data
+    assert await search("quarterly report revenue system note lamp") == []
+
+
+async def test_an_index_refuses_questions_that_another_embedder_would_measure(
+    settings: Settings, database_urls: Urls
+) -> None:
+    other = settings.model_copy(update={"embedder": "openai"})
+    async with build(other, database_urls) as state:
+        with pytest.raises(EmbedderMismatch, match="made with the embedder none"):
+            await state.retrieval.ready()

@@ -1,0 +1,33 @@
+import time
+
+import pytest
+
+from app.adapters.chat.standin import Fault
+from tests.inference.conftest import TOWER, Open, Service
+
+WHO = "Who built the lighthouse of Karlen?"
+BUDGET = 2.0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault(500), Fault(429, (("Retry-After", "86400"),)), Fault(hang=60), Fault(body=b"<html>"), Fault(drop=True)],
+    ids=["down", "rate limited", "slow", "talking nonsense", "hanging up"],
+)
+async def test_with_a_sick_model_people_still_get_a_cited_answer_in_time(open_service: Open, fault: Fault) -> None:
+    service = await open_service(deadline_seconds=BUDGET)
+    await service.publish(TOWER)
+    service.model.always = fault
+    began = time.monotonic()
+    answer = (await service.ask(WHO)).json()
+    assert time.monotonic() - began < BUDGET + 0.5
+    assert (answer["status"], answer["model"], answer["degraded"]) == ("answered", "extractive", True)
+    cited = answer["citations"][0]
+    assert TOWER[cited["start"] : cited["end"]] == cited["quote"]
+
+
+async def test_a_citation_that_the_model_made_up_does_not_get_out(service: Service) -> None:
+    service.model.faults.append(Fault(pieces=("It was built in 1874 by Marta Holm [1][7].",)))
+    answer = (await service.ask(WHO)).json()
+    assert "[7]" not in answer["text"]
+    assert [cited["marker"] for cited in answer["citations"]] == [1]

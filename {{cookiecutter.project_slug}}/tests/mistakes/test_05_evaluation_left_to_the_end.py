@@ -1,0 +1,32 @@
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from app.governance.domain.approvals import NoEvidence
+from app.releases.domain import NotApproved, Verdict
+from tests.governance.conftest import House, person
+
+Houses = Callable[..., House]
+
+
+async def test_an_answer_names_what_it_was_made_with_so_that_two_ways_can_be_compared(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = (await client.post("/v1/answers", json={"question": "Who lights the lamp?"})).json()
+    assert answer["corpus_version"] == 0
+    release = (await client.get(f"/v1/releases/{answer['release_id']}")).json()
+    made_with = release["manifest"]
+    assert {"code", "prompts", "chain", "retrieval", "policies", "prices"} <= made_with.keys()
+    digests = [*made_with["prompts"].values(), *made_with["policies"].values(), made_with["prices"]]
+    assert set(digests) <= release["parts"].keys()
+
+
+@pytest.mark.parametrize("verdict", ["FAIL", "INCONCLUSIVE"])
+async def test_what_did_not_pass_the_gate_does_not_go_live(house_of_releases: Houses, verdict: Verdict) -> None:
+    house = house_of_releases()
+    release = await house.measured(verdict)
+    with pytest.raises(NoEvidence):
+        await house.approvals.approve(person("bob"), release.id, "it looks fine to me")
+    with pytest.raises(NotApproved):
+        await house.environments.activate("ana", release.id, "ship it")
