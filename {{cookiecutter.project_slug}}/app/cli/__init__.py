@@ -8,10 +8,12 @@ import typer
 from app.cli import (
     answer,
     ask,
+    audit,
     config,
     costs,
     database,
     demo,
+    governance,
     index,
     ingest,
     keys,
@@ -39,6 +41,9 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(answer.app, name="answer")
 app.add_typer(release.app, name="release")
 release.add_rollback(app)
+governance.add_to_release(release.app)
+app.add_typer(governance.app, name="governance")
+app.add_typer(audit.app, name="audit")
 
 
 def main() -> None:

@@ -65,7 +65,7 @@ def export(
     async def work(state: State) -> Head | None:
         if file is None:
             return await state.audit.export(sys.stdout.buffer.write)
-        with file.open("wb") as opened:  # noqa: ASYNC230 - a command does nothing else meanwhile
+        with file.open("wb") as opened:
             return await state.audit.export(opened.write)
 
     head = with_state(work)

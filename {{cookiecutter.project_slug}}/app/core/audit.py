@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import insert, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.errors import Conflict, Invalid
 from app.core.tables import audit_log
 from app.core.telemetry import current_trace_id
 
@@ -19,6 +20,16 @@ GENESIS = "0" * 64
 BATCH = 2000
 
 _LOCK = text("select pg_advisory_xact_lock(hashtext('audit_log'))")
+
+
+class LogBroken(Conflict):
+    code, title = "audit_log_broken", "The audit log is not as it was written"
+    action = "Compare it with the last export; find out who had the database owner's access since then."
+
+
+class HeadUnusable(Invalid):
+    code, title = "audit_head_unusable", "The file holds no head of the audit log"
+    action = "Give a file that 'app audit export' wrote, or what GET /v1/audit/head said."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,16 @@ class Head:
 
     sequence: int
     hash: str
+
+    @classmethod
+    def read(cls, content: str) -> "Head":
+        """The head at the end of an export, or alone. Errors: HeadUnusable."""
+        try:
+            last = json.loads(content.rstrip().rpartition("\n")[2])
+            head = last.get("head", last)
+            return cls(int(head["sequence"]), str(head["hash"]))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise HeadUnusable() from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +147,27 @@ async def head(connection: AsyncConnection) -> Head | None:
     return Head(row.sequence, row.hash) if row else None
 
 
-async def page(connection: AsyncConnection, limit: int, below: int | None, tenant_id: UUID) -> list[Line]:
-    """The newest lines of a tenant and of the whole service, newest first; below: only sequences under this one."""
-    wanted = select(audit_log).where(or_(audit_log.c.tenant_id.is_(None), audit_log.c.tenant_id == tenant_id))
+async def page(
+    connection: AsyncConnection, limit: int, below: int | None = None, tenant_id: UUID | None = None
+) -> list[Line]:
+    """The newest lines, newest first.
+
+    below: only sequences under this one. tenant_id: only lines of this tenant and of the service as a whole.
+    """
+    wanted = select(audit_log)
+    if tenant_id is not None:
+        wanted = wanted.where(or_(audit_log.c.tenant_id.is_(None), audit_log.c.tenant_id == tenant_id))
     if below is not None:
         wanted = wanted.where(audit_log.c.sequence < below)
     found = await connection.execute(wanted.order_by(audit_log.c.sequence.desc()).limit(limit))
     return [Line(*row) for row in found]
+
+
+async def latest(connection: AsyncConnection, action: str) -> Line | None:
+    """The newest line of an action."""
+    wanted = select(audit_log).where(audit_log.c.action == action).order_by(audit_log.c.sequence.desc()).limit(1)
+    row = (await connection.execute(wanted)).first()
+    return Line(*row) if row else None
 
 
 async def lines(connection: AsyncConnection) -> AsyncIterator[Line]:

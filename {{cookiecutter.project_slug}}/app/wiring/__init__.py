@@ -27,7 +27,7 @@ from app.costs.service import Costs, make_price_table
 from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.jobs import job_specs as evaluation_jobs
 from app.evaluation.service import Evaluations, Library, Runner, Suites
-from app.governance.service import Approvals
+from app.governance.service import Approvals, AuditLog
 from app.identity.domain import RateLimit
 from app.identity.service import Identity
 from app.inference.domain.answers import EXTRACTIVE
@@ -70,6 +70,7 @@ class State:
     releases: Releases
     environments: Environments
     approvals: Approvals
+    audit: AuditLog
     retrieval: Retrieval
     ingestion: Ingestion
     answers: Answers
@@ -93,6 +94,7 @@ class State:
             self.releases,
             self.environments,
             self.approvals,
+            self.audit,
             self.retrieval,
             self.ingestion,
             self.answers,
@@ -273,6 +275,7 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
                 releases=releases,
                 environments=environments,
                 approvals=approvals,
+                audit=AuditLog(database, clock),
                 retrieval=retrieval,
                 ingestion=_ingestion(policies, database, clock, retrieval, parser),
                 answers=answers,

@@ -29,7 +29,7 @@ ALL = "sequence, at, actor, action, subject, before, after, reason, trace_id, te
 
 
 @pytest.fixture(scope="module")
-def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Urls]:
+def urls(database_urls: Urls) -> Iterator[Urls]:
     """A database of its own: what is done here would leave the log of the other tests broken."""
     server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
     name = f"audit_{uuid4().hex[:12]}"
@@ -37,7 +37,6 @@ def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Urls]:
     migrate(made.owner, made.service, ROOT)
     yield made
     server.drop(name)
-    server.stop()
 
 
 @pytest_asyncio.fixture

@@ -1,3 +1,4 @@
 from app.governance.service.approving import Approvals
+from app.governance.service.auditing import AuditLog
 
-__all__ = ["Approvals"]
+__all__ = ["Approvals", "AuditLog"]

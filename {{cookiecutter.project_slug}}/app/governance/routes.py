@@ -1,0 +1,73 @@
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from app.core.http import provided
+from app.governance.schemas import (
+    ApprovalGiven,
+    ApprovalList,
+    ApprovalRequest,
+    ApprovalShown,
+    AuditPage,
+    EmergencyShown,
+    HeadShown,
+    ReasonRequest,
+)
+from app.governance.service import Approvals, AuditLog
+from app.identity.domain import Principal
+from app.identity.service import require
+from app.releases.service import Releases
+
+router = APIRouter(tags=["governance"])
+
+Approver = Annotated[Principal, require("releases:approve")]
+Reader = Annotated[Principal, require("releases:read")]
+Auditor = Annotated[Principal, require("audit:read")]
+Service = Annotated[Approvals, provided(Approvals)]
+Log = Annotated[AuditLog, provided(AuditLog)]
+ReleaseService = Annotated[Releases, provided(Releases)]
+
+
+@router.get("/v1/releases/{release_id}/approvals")
+async def list_approvals(release_id: str, _: Reader, approvals: Service, releases: ReleaseService) -> ApprovalList:
+    """Who approved a release, on which report and until when, and what is lacking now."""
+    release = await releases.find(release_id)
+    return ApprovalList.of(await approvals.given(release.id), await approvals.lacking(release))
+
+
+@router.post("/v1/releases/{release_id}/approvals", status_code=201)
+async def approve(release_id: str, body: ApprovalRequest, caller: Approver, approvals: Service) -> ApprovalGiven:
+    """Approves a release on its newest report, under the name of the key. Nobody approves what they made themselves."""
+    approval, lacking = await approvals.approve(
+        caller, release_id, body.reason, report=body.report, expires=body.expires_at
+    )
+    return ApprovalGiven(approval=ApprovalShown.of(approval), lacking=lacking)
+
+
+@router.post("/v1/releases/{release_id}/rejection", status_code=204)
+async def reject(release_id: str, body: ReasonRequest, caller: Approver, approvals: Service) -> None:
+    """Ends a release that is not live; only a new evaluation opens it again."""
+    await approvals.reject(caller, release_id, body.reason)
+
+
+@router.post("/v1/governance/break-glass/{approval_id}/review", status_code=201)
+async def review_break_glass(
+    approval_id: UUID, body: ReasonRequest, caller: Approver, approvals: Service
+) -> EmergencyShown:
+    """Somebody else says afterwards what they think of a release that went live without approval."""
+    return EmergencyShown.of(await approvals.review(caller, approval_id, body.reason))
+
+
+@router.get("/v1/audit")
+async def audit_log(
+    caller: Auditor, log: Log, limit: Annotated[int, Query(ge=1, le=500)] = 100, below: int | None = None
+) -> AuditPage:
+    """Acts of control over the service and over the caller's tenant, the newest first."""
+    return AuditPage.of(await log.page(limit, below, caller.tenant_id), limit)
+
+
+@router.get("/v1/audit/head")
+async def audit_head(_: Auditor, log: Log) -> HeadShown:
+    """The newest line's sequence and hash, to be kept outside of the database."""
+    return HeadShown.of(await log.head())
