@@ -9,6 +9,7 @@ from rich.table import Table
 
 from app.cli.common import actor, out, with_state
 from app.core.errors import Invalid
+from app.evaluation.domain.looks import Look
 from app.releases.domain import Life, Release, Scalar
 from app.releases.domain.diff import Change
 from app.wiring import State
@@ -159,6 +160,25 @@ def canary(
 
     release = with_state(work)
     out.print(f"Release {release.number} is a canary of {percent:g} %. A worker judges it as answers come in.")
+
+
+@app.command("judge-canary")
+def judge_canary() -> None:
+    """Show how the canary does against the control beside it. Exit status 1: harm, 2: nothing is decided yet."""
+
+    async def work(state: State) -> Look:
+        return await state.canaries.look()
+
+    look = with_state(work)
+    table = Table("metric", "answers", "harm", "put up with", "chance", "", title=look.verdict.verdict)
+    for found in look.verdict.findings:
+        answers = f"{found.canary_answers} beside {found.control_answers}"
+        word = "harm" if found.harmful else "cleared" if found.cleared else ""
+        table.add_row(found.metric, answers, f"{found.harm:+.3f}", f"{found.margin:g}", f"{found.p:.2g}", word)
+    out.print(table)
+    for reason in look.verdict.reasons:
+        out.print(f"  {escape(reason)}", highlight=False)
+    raise typer.Exit({"PASS": 0, "FAIL": 1, "HOLD": 2}[look.verdict.verdict])
 
 
 @app.command("abort-canary")

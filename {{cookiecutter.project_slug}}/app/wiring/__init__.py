@@ -26,7 +26,7 @@ from app.costs.domain import CostPolicy, PricedModel
 from app.costs.service import Costs, make_price_table
 from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.jobs import job_specs as evaluation_jobs
-from app.evaluation.service import Evaluations, Library, Runner, Suites
+from app.evaluation.service import Canaries, Evaluations, Library, Rulebook, Runner, Suites
 from app.governance.service import Approvals, AuditLog
 from app.identity.domain import RateLimit
 from app.identity.service import Identity
@@ -76,6 +76,7 @@ class State:
     answers: Answers
     trials: Trials
     evaluations: Evaluations
+    canaries: Canaries
     again: Again
     outcomes: Outcomes
     replays: Replays
@@ -99,6 +100,7 @@ class State:
             self.ingestion,
             self.answers,
             self.evaluations,
+            self.canaries,
             self.again,
             self.replays,
             self.archive,
@@ -254,7 +256,19 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
             environments = Environments(releases, standings, approvals, first_alone)
             pipeline = Pipeline(clock, retrieval, costs)
             answers = Answers(database, environments, servings, pipeline, costs, limits.concurrent_answers)
-            trials = Trials(database, releases, servings, pipeline)
+            trials, outcomes = Trials(database, releases, servings, pipeline), Outcomes(database)
+            identity = Identity(database, clock, settings.pepper(), RateLimit(limits.requests_per_minute_per_key))
+            ingestion = _ingestion(policies, database, clock, retrieval, parser)
+            evaluations = Evaluations(
+                database,
+                clock,
+                Suites(settings.root / "evals"),
+                Library(settings.root, identity, ingestion, retrieval),
+                Runner(database, clock, identity, retrieval, trials),
+                releases,
+                environments,
+                Rulebook(policies.get(QualityPolicy), policies.digests["quality"]),
+            )
             yield State(
                 settings=settings,
                 policies=policies,
@@ -270,18 +284,22 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
                     },
                     (approvals.notes,),
                 ),
-                identity=Identity(database, clock, settings.pepper(), RateLimit(limits.requests_per_minute_per_key)),
+                identity=identity,
                 costs=costs,
                 releases=releases,
                 environments=environments,
                 approvals=approvals,
                 audit=AuditLog(database, clock),
                 retrieval=retrieval,
-                ingestion=_ingestion(policies, database, clock, retrieval, parser),
+                ingestion=ingestion,
                 answers=answers,
                 trials=trials,
+                evaluations=evaluations,
+                canaries=Canaries(
+                    environments, outcomes, retrieval.indexes.tenants, policies.get(QualityPolicy).canary, clock
+                ),
                 again=Again(database, trials),
-                outcomes=Outcomes(database),
+                outcomes=outcomes,
                 replays=Replays(database),
                 archive=Archive(database, clock),
             )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import exp, log, log1p
+from math import exp, expm1, log, log1p
 from zlib import crc32
 
 from app.evaluation.domain.metrics import METRICS, Metric
@@ -103,14 +103,15 @@ def limit(metric: Metric, tolerance: float) -> float:
 
 def shown(metric: Metric, value: float) -> float:
     """A gain as people read it: points of a share, or a share of the baseline. Positive is better."""
-    return metric.sign * (exp(metric.sign * value) - 1) if metric.relative else value
+    return metric.sign * expm1(metric.sign * value) + 0.0 if metric.relative else value + 0.0
 
 
 def typical(metric: Metric, values: Sequence[float]) -> float:
     """The mean; of a metric compared by ratio the geometric one."""
     if not metric.relative:
         return sum(values) / len(values)
-    return exp(sum(log(value + metric.grain) for value in values) / len(values)) - metric.grain
+    middle = exp(sum(log(value + metric.grain) for value in values) / len(values)) - metric.grain
+    return max(round(middle, 9), 0.0)
 
 
 def held(metric: Metric, values: Sequence[float]) -> float:

@@ -198,8 +198,15 @@ def _decided(asked: _Asked, policy: QualityPolicy) -> tuple[Verdict, str, int | 
     if found.difference < asked.limit and asked.p < policy.alpha:
         return "FAIL", f"fell by {_fall(asked, found.difference)}, and that is no accident (p {asked.p:.2g})", None
     if asked.name != WHOLE and _small(asked, policy.slices.minimum_cases, policy.slices.minimum_clusters):
-        return "PASS", "too few cases to compare; no clear fall, and the floor holds", None
+        return _glanced_at(asked, found, policy.slices.steepest_fall)
     return _weighed(asked, found, policy)
+
+
+def _glanced_at(asked: _Asked, found: Estimate, steepest: float) -> tuple[Verdict, str, int | None]:
+    """So few cases prove nothing and must not hold a release up for ever; a landslide is still one."""
+    if not asked.compared.metric.relative and found.difference < -max(steepest, asked.tolerance):
+        return "FAIL", f"fell by {_fall(asked, found.difference)}, more than so few cases may ({steepest:g})", None
+    return "PASS", "too few cases to compare; no landslide, and the floor holds", None
 
 
 def _weighed(asked: _Asked, found: Estimate, policy: QualityPolicy) -> tuple[Verdict, str, int | None]:

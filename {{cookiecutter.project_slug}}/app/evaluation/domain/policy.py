@@ -59,6 +59,9 @@ class Slices(Rules):
 
     minimum_cases: int = Field(20, ge=2, description="A smaller slice is judged by its floors and by a clear fall.")
     minimum_clusters: int = Field(8, ge=2, description="The same, in source documents.")
+    steepest_fall: Share = Field(
+        0.34, description="A slice too small to compare fails all the same when it falls by more than this."
+    )
     tolerance_factor: float = Field(2.0, ge=1, le=10, description="A slice may fall by the tolerance times this.")
     default_risk: Risk = Field("medium", description="Risk of slices that are not named.")
     gated: GatedMetrics = GatedMetrics()

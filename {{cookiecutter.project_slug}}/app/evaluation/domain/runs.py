@@ -25,11 +25,6 @@ class CorpusRefused(Invalid):
     action = "Correct the file, or the folder in evals/corpus.json."
 
 
-class NothingToCompare(Invalid):
-    code, title = "report_refused", "The report to compare with cannot be used"
-    action = "Give the report.json of an evaluation, unchanged."
-
-
 @dataclass(frozen=True, slots=True)
 class Run:
     """One evaluation of one release on one suite.

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from app.releases.domain.manifest import IndexPin, Release
+from app.releases.domain.manifest import Release
 
 Part = Literal["prompt", "model", "parameter", "policy", "index", "prices", "code"]
 

@@ -10,7 +10,6 @@ from app.core import audit
 from app.core.audit import Act
 from app.core.database import notify
 from app.core.errors import Problem
-from app.core.jobs import enqueue
 from app.core.telemetry import counter
 from app.releases import repository
 from app.releases.domain import (
@@ -41,7 +40,6 @@ log = structlog.get_logger(__name__)
 
 LOOKED_BACK = 200
 """Moves that are searched for a release to go back to."""
-JUDGE = "evaluation.judge_canary"
 
 _moves = counter("app_release_moves_total", "Moves of an environment, by kind", ("environment", "kind"))
 
@@ -259,7 +257,7 @@ class Environments:
         return None
 
     async def start_canary(self, actor: str, wanted: str, percent: float, reason: str) -> Release:
-        """Part of production's callers get the release, always the same ones; a job judges it from now on.
+        """Part of production's callers get the release, always the same ones; workers judge it from now on.
 
         percent: over 0 and under 100, of conversations, or of tenants where none is named.
         Errors: NotApproved, CanaryRunning, NothingLive, ReleaseUnservable, IllegalMove.
@@ -280,9 +278,6 @@ class Environments:
             canary = Canary(release.id, percent, now)
             to = Move(self.production, "canary", pointer.release_id, pointer.previous_id, canary, now, actor, reason)
             await self._move(connection, to)
-            await enqueue(
-                connection, JUDGE, queue="evaluation", lock=JUDGE, release_id=release.id, since=now.isoformat()
-            )
         await self.refresh()
         return release
 

@@ -1,0 +1,71 @@
+"""Two runs into one report."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from app.evaluation.domain.gate import Judgement, judge
+from app.evaluation.domain.observation import Observation
+from app.evaluation.domain.policy import QualityPolicy
+from app.evaluation.domain.report import Report, Told, Worsened
+from app.evaluation.domain.runs import Run
+from app.evaluation.domain.scores import RunScores
+from app.evaluation.domain.scoring import score_run
+from app.evaluation.domain.suites import Suite
+from app.evaluation.service.running import Asked
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    """policies/quality.yaml: what it says, and the digest of its bytes."""
+
+    policy: QualityPolicy
+    digest: str
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What both releases did with every case; `against` is an earlier report in place of the baseline."""
+
+    suite: Suite
+    candidate: Mapping[str, Asked]
+    baseline: Mapping[str, Asked] | None
+    against: Report | None
+
+
+def report_on(sides: Sides, rules: Rulebook, run: Run, at: datetime) -> Report:
+    """Scores both sides, judges them and writes down all of it; the same sides give the same verdict for ever."""
+    candidate = _scored(run.release_id, sides.suite, sides.candidate)
+    baseline = sides.against.candidate if sides.against else None
+    if sides.baseline is not None and run.baseline_id:
+        baseline = _scored(run.baseline_id, sides.suite, sides.baseline)
+    seed = _seed(candidate, baseline)
+    judgement = judge(candidate, baseline, rules.policy, seed)
+    worsened = tuple(_worsened(sides, judgement))
+    return Report.make(candidate, baseline, rules.policy, rules.digest, seed, at, worsened, judgement)
+
+
+def _scored(release_id: str, suite: Suite, seen: Mapping[str, Asked]) -> RunScores:
+    return score_run(release_id, suite.name, suite.digest, seen)
+
+
+def _seed(candidate: RunScores, baseline: RunScores | None) -> int:
+    """Nobody can try seeds until one passes."""
+    named = f"{candidate.release_id}:{baseline.release_id if baseline else ''}:{candidate.suite_digest}"
+    return int.from_bytes(sha256(named.encode()).digest()[:4])
+
+
+def _worsened(sides: Sides, judgement: Judgement) -> Iterator[Worsened]:
+    names = dict.fromkeys((*judgement.fallen, *(name for name, *_ in judgement.worse)))
+    for name in names:
+        case, seen = sides.candidate[name]
+        before = sides.baseline.get(name) if sides.baseline else None
+        yield Worsened(
+            case_id=name, question=case.question, before=_told(before[1]) if before else None, after=_told(seen)
+        )
+
+
+def _told(seen: Observation) -> Told:
+    places = (f"{each.uri}: {each.quote}" for each in seen.cited)
+    return Told(text=seen.text, citations=tuple(places), refused=seen.refused)

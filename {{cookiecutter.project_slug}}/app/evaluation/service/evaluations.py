@@ -1,0 +1,191 @@
+"""Is this release as good as the one that serves now? Started, carried out, and kept as evidence."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from app.core.clock import Clock
+from app.core.database import Database
+from app.core.ids import new_id
+from app.core.jobs import enqueue
+from app.core.telemetry import counter
+from app.evaluation import repository
+from app.evaluation.domain.report import Report
+from app.evaluation.domain.runs import EvaluationMissing, EvaluationUnfinished, Run
+from app.evaluation.domain.suites import EVERYTHING, Suite, check_leaks
+from app.evaluation.service.comparing import Rulebook, Sides, report_on
+from app.evaluation.service.library import Library, Progress, no_progress
+from app.evaluation.service.running import Asked, Runner
+from app.evaluation.service.suites import Suites
+from app.releases.domain import Evidence, NothingLive, Release
+from app.releases.service import Environments, Releases
+
+JOB = "evaluation.run"
+QUEUE = "evaluation"
+
+_ended = counter("app_evaluations_total", "Evaluations that ended, by verdict.", ["verdict"])
+
+
+@dataclass(frozen=True)
+class Evaluations:
+    """Runs of suites on releases, and their reports."""
+
+    database: Database
+    clock: Clock
+    suites: Suites
+    library: Library
+    runner: Runner
+    releases: Releases
+    environments: Environments
+    rules: Rulebook
+
+    async def start(
+        self, actor: str, wanted: str, suite: str = EVERYTHING, against: bytes | None = None, queued: bool = True
+    ) -> Run:
+        """Begins an evaluation of a release, or returns the one that is under way already.
+
+        against: a canonical report to compare with, instead of the release that is live in production. queued: have a
+        worker carry it out. Errors: ReleaseMissing, SuiteMissing, SuiteRefused, Leaked, ReportUnusable.
+        """
+        release = await self.releases.find(wanted)
+        chosen = self.suites.load(suite)
+        check_leaks(chosen, {name: prompt.text for name, prompt in release.prompts.items()})
+        run = await self._planned(actor, release, chosen, against)
+        async with self.database.transaction(None) as connection:
+            await repository.lock(connection)
+            if found := await repository.unfinished(connection, run):
+                return found
+            if run.against and against:
+                await repository.add_report(connection, run.against, against, self.clock.now())
+            await repository.add_run(connection, run)
+            if queued:
+                await enqueue(connection, JOB, queue=QUEUE, lock=str(run.id), run_id=str(run.id))
+        return run
+
+    async def _planned(self, actor: str, release: Release, suite: Suite, against: bytes | None) -> Run:
+        live = None if against else await self._live()
+        sides = 2 if live and live.id != release.id else 1
+        return Run(
+            id=new_id(),
+            release_id=release.id,
+            suite=suite.name,
+            suite_digest=suite.digest,
+            baseline_id=live.id if live else None,
+            against=Report.read(against).digest if against else None,
+            actor=actor,
+            status="queued",
+            done=0,
+            total=len(suite.cases) * sides,
+            corpus={},
+            created_at=self.clock.now(),
+        )
+
+    async def _live(self) -> Release | None:
+        """What serves in production; looked up without making anything live."""
+        await self.environments.refresh()
+        try:
+            return self.environments.current()
+        except NothingLive:
+            return None
+
+    async def carry_out(self, run_id: UUID, progress: Progress = no_progress) -> Run:
+        """Runs what is not known yet, compares, and keeps the report; harmless to run twice, and after a crash it goes
+        on where it was. Errors: EvaluationMissing, CorpusRefused, and those of Trials.run.
+        """
+        run = await self.find(run_id)
+        if run.ended:
+            return run
+        suite = await self._same_suite(run)
+        run = await self._with_corpus(run, suite, progress)
+        sides = await self._both(run, suite, progress)
+        report = await asyncio.to_thread(report_on, sides, self.rules, run, self.clock.now())
+        digest, verdict = report.digest, report.judgement.verdict
+        async with self.database.transaction(None) as connection:
+            await repository.lock(connection)
+            if (known := await repository.find_run(connection, run.id)) and known.ended:
+                return known
+            now = self.clock.now()
+            await repository.add_report(connection, digest, report.canonical, now)
+            ended = {"status": "done", "done": run.total, "ended_at": now, "report": digest, "verdict": verdict}
+            await repository.change_run(connection, run.id, **ended)
+            if suite.name == EVERYTHING:  # a part of the suites is worth a look, but no evidence
+                evidence = Evidence(digest, verdict)
+                await self.releases.mark_evaluated(connection, run.release_id, run.actor, evidence)
+        _ended.labels(verdict).inc()
+        return await self.find(run.id)
+
+    async def _same_suite(self, run: Run) -> Suite:
+        """Errors: EvaluationUnfinished when the files have changed since the run began."""
+        suite = self.suites.load(run.suite)
+        if suite.digest != run.suite_digest:
+            why = "evals/ has changed since the evaluation began"
+            await self.fail(run.id, f"{why}.")
+            raise EvaluationUnfinished(f"{why[0].upper()}{why[1:]}; begin another.")
+        return suite
+
+    async def _with_corpus(self, run: Run, suite: Suite, progress: Progress) -> Run:
+        """The documents as they are when the run first gets to them; a run that goes on keeps to those."""
+        if run.corpus:
+            return run
+        await self.library.bring_up_to_date(self.suites.corpus(), progress)
+        corpus = await self.library.versions(suite.tenants)
+        async with self.database.transaction(None) as connection:
+            await repository.change_run(connection, run.id, status="running", corpus=corpus)
+        return replace(run, status="running", corpus=corpus)
+
+    async def _both(self, run: Run, suite: Suite, progress: Progress) -> Sides:
+        candidate = await self._side(run, run.release_id, suite, 0, progress, "Candidate")
+        baseline, against = None, None
+        if run.against:
+            async with self.database.read(None) as connection:
+                against = Report.read(await repository.report(connection, run.against) or b"", run.against)
+        elif run.baseline_id == run.release_id:
+            baseline = candidate
+        elif run.baseline_id:
+            began = len(suite.cases)
+            baseline = await self._side(run, run.baseline_id, suite, began, progress, "Live release")
+        return Sides(suite, candidate, baseline, against)
+
+    async def _side(
+        self, run: Run, release_id: str, suite: Suite, began: int, progress: Progress, name: str
+    ) -> Mapping[str, Asked]:
+        def tell(done: int) -> None:
+            progress(name, done, len(suite.cases))
+
+        return await self.runner.run(run.id, release_id, suite, run.corpus, began, tell)
+
+    async def fail(self, run_id: UUID, problem: str) -> None:
+        """Ends a run that cannot be carried out, with the reason."""
+        async with self.database.transaction(None) as connection:
+            ended = {"status": "failed", "ended_at": self.clock.now(), "problem": problem}
+            await repository.change_run(connection, run_id, **ended)
+        _ended.labels("FAILED").inc()
+
+    async def find(self, run_id: UUID) -> Run:
+        """Errors: EvaluationMissing."""
+        async with self.database.read(None) as connection:
+            found = await repository.find_run(connection, run_id)
+        if found is None:
+            raise EvaluationMissing(f"There is no evaluation {run_id}.")
+        return found
+
+    async def list(self, limit: int = 50, after: UUID | None = None, release_id: str | None = None) -> Sequence[Run]:
+        """The newest first; after: the last one of the page before."""
+        async with self.database.read(None) as connection:
+            return await repository.runs(connection, limit, after, release_id)
+
+    async def report(self, run_id: UUID) -> bytes:
+        """The canonical report, byte for byte as it was kept. Errors: EvaluationMissing, EvaluationUnfinished."""
+        run = await self.find(run_id)
+        if run.report is None:
+            raise EvaluationUnfinished(run.problem or f"{run.done} of {run.total} cases are done.")
+        return await self.report_of(run.report)
+
+    async def report_of(self, digest: str) -> bytes:
+        """A report by its digest. Errors: EvaluationMissing."""
+        async with self.database.read(None) as connection:
+            content = await repository.report(connection, digest)
+        if content is None:
+            raise EvaluationMissing(f"There is no report {digest[:12]}.")
+        return content

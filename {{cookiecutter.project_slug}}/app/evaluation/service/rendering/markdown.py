@@ -1,0 +1,56 @@
+import re
+from collections.abc import Sequence
+
+from app.evaluation.domain.report import Report, Told, worst
+from app.evaluation.service.rendering.tables import Table, as_tables
+from app.evaluation.service.rendering.words import MARKS, headline, reasons, short
+
+_WORST = 10
+_SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
+# A comment inside keeps a forge from making a mention, a reference or a link of it.
+_LINKED = re.compile(r"(@|#|https?:|ftp:|mailto:|www)(?=\S)")
+
+
+def as_markdown(report: Report) -> str:
+    """For a pull request: verdict first, then why, then the figures, then what got worse."""
+    lines = [f"## {MARKS[report.verdict]} {_plain(headline(report))}", ""]
+    if report.verdict == "INCONCLUSIVE":
+        lines += ["A doubt blocks. More cases settle it, or a change that moves fewer answers.", ""]
+    lines += [f"- {_plain(each)}" for each in reasons(report)]
+    for table in as_tables(report):
+        lines += ["", f"### {table.title}", "", *_grid(table)]
+    lines += _worse(report)
+    lines += ["", f"Report `{report.digest}` · policy `{short(report.policy_digest)}` · seed {report.seed}", ""]
+    return "\n".join(lines)
+
+
+def _grid(table: Table) -> list[str]:
+    rows = [table.columns, tuple("---" for _ in table.columns), *table.rows]
+    marked = [rows[0], rows[1], *(tuple(_plain(cell) for cell in row) for row in rows[2:])]
+    return [f"| {' | '.join(row)} |" for row in marked]
+
+
+def _worse(report: Report) -> list[str]:
+    count = len({case_id for case_id, *_ in report.judgement.worse})
+    if not count:
+        return []
+    lines = ["", f"### {count} {'case' if count == 1 else 'cases'} got worse"]
+    for case, metrics in worst(report, _WORST):
+        moved = ", ".join(f"{metric} {old:.3g} → {new:.3g}" for metric, (old, new) in metrics.items())
+        lines += ["", f"<details><summary>{_plain(case.case_id)}: {_plain(moved)}</summary>", ""]
+        lines += [f"**{_plain(case.question)}**", "", *_side("Before", case.before), "", *_side("After", case.after)]
+        lines += ["", "</details>"]
+    return lines
+
+
+def _side(title: str, told: Told | None) -> Sequence[str]:
+    if told is None:
+        return [f"{title}: not known"]
+    cited = [f"> [{number}] {_plain(each)}" for number, each in enumerate(told.citations, start=1)]
+    return [f"{title}{' (refused)' if told.refused else ''}:", "", f"> {_plain(told.text)}", ">", *cited]
+
+
+def _plain(text: str) -> str:
+    """Text of documents and askers, in which nothing is a mark, a link or a mention."""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _LINKED.sub(r"\1<!-- -->", _SPECIAL.sub(r"\\\1", " ".join(escaped.split())))

@@ -1,0 +1,52 @@
+"""The suites as they stand in evals/."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.evaluation.domain.suites import (
+    EVERYTHING,
+    Corpus,
+    Suite,
+    SuiteMissing,
+    SuiteRefused,
+    parse_corpus,
+    parse_suite,
+    together,
+)
+
+
+@dataclass(frozen=True)
+class Suites:
+    """folder: evals/ of the service, read anew each time."""
+
+    folder: Path
+
+    def names(self) -> list[str]:
+        """The suites there are, without the one of all."""
+        labels = {"judge_labels"}
+        return sorted(path.stem for path in self.folder.glob("*.jsonl") if path.stem not in labels)
+
+    def load(self, name: str = EVERYTHING) -> Suite:
+        """Errors: SuiteMissing, SuiteRefused naming file and line."""
+        if name == EVERYTHING:
+            if not (names := self.names()):
+                raise SuiteMissing(f"There is no suite in {self.folder}.")
+            return together(self._read(each) for each in names)
+        if name not in self.names():
+            raise SuiteMissing(f"There is no suite '{name[:80]}'; there are {', '.join([EVERYTHING, *self.names()])}.")
+        return self._read(name)
+
+    def corpus(self) -> Corpus:
+        """Errors: SuiteRefused."""
+        path = self.folder / "corpus.json"
+        return parse_corpus(_text(path)) if path.exists() else Corpus()
+
+    def _read(self, name: str) -> Suite:
+        return parse_suite(name, _text(self.folder / f"{name}.jsonl"))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SuiteRefused(f"evals/{path.name}: cannot be read ({type(error).__name__}).") from error
