@@ -195,7 +195,7 @@ def _decided(asked: _Asked, policy: QualityPolicy) -> tuple[Verdict, str, int | 
         return "PASS", "no release to compare with" + (", and the floor holds" if asked.floor is not None else ""), None
     if asked.compared.unchanged:
         return "PASS", "no case differs", None
-    if found.difference < asked.limit and asked.p < policy.alpha:
+    if found.difference < asked.limit - EQUAL and asked.p < policy.alpha:
         return "FAIL", f"fell by {_fall(asked, found.difference)}, and that is no accident (p {asked.p:.2g})", None
     if asked.name != WHOLE and _small(asked, policy.slices.minimum_cases, policy.slices.minimum_clusters):
         return _glanced_at(asked, found, policy.slices.steepest_fall)
@@ -204,7 +204,7 @@ def _decided(asked: _Asked, policy: QualityPolicy) -> tuple[Verdict, str, int | 
 
 def _glanced_at(asked: _Asked, found: Estimate, steepest: float) -> tuple[Verdict, str, int | None]:
     """So few cases prove nothing and must not hold a release up for ever; a landslide is still one."""
-    if not asked.compared.metric.relative and found.difference < -max(steepest, asked.tolerance):
+    if not asked.compared.metric.relative and found.difference < -max(steepest, asked.tolerance) - EQUAL:
         return "FAIL", f"fell by {_fall(asked, found.difference)}, more than so few cases may ({steepest:g})", None
     return "PASS", "too few cases to compare; no landslide, and the floor holds", None
 
@@ -216,7 +216,7 @@ def _weighed(asked: _Asked, found: Estimate, policy: QualityPolicy) -> tuple[Ver
         few = f"{asked.cases} cases from {asked.compared.clusters} documents are too few to tell"
         missing = max(policy.minimum_cases - asked.cases, policy.minimum_clusters - asked.compared.clusters)
         return "INCONCLUSIVE", few, missing
-    if found.low >= asked.limit:
+    if found.low >= asked.limit - EQUAL:
         return "PASS", f"a fall of more than {_put_up_with(asked)} is ruled out", None
     more = more_cases(found, -asked.limit, policy.alpha, policy.power, asked.together)
     doubt = f"a fall of {_fall(asked, found.low)} is not ruled out, and {_put_up_with(asked)} is put up with"

@@ -169,6 +169,14 @@ def test_a_small_slice_has_a_floor() -> None:
     assert of(found, name="restricted").verdict == found.verdict == "FAIL"
 
 
+def test_a_landslide_in_a_small_slice_fails_proven_or_not() -> None:
+    rules = SLICED.model_copy(update={"metrics": policy(metrics=rule(tolerance=0.2, slice_floor=0.0)).metrics})
+    old, new = (with_slice(OLD, "restricted", range(3), value) for value in (1.0, 0.6))
+    found = judge(new, old, rules, seed=1)
+    assert of(found, name="restricted").verdict == found.verdict == "FAIL"
+    assert "more than so few cases may" in of(found, name="restricted").reason
+
+
 def test_a_clear_fall_in_one_slice_stops_a_release_that_is_fine_as_a_whole() -> None:
     old, new = (with_slice(OLD, "restricted", range(20), value) for value in (1.0, 0.75))
     found = judge(new, old, SLICED, seed=1)

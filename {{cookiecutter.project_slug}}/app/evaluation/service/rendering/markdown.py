@@ -1,5 +1,6 @@
 import re
 from collections.abc import Sequence
+from html import escape
 
 from app.evaluation.domain.report import Report, Told, worst
 from app.evaluation.service.rendering.tables import Table, as_tables
@@ -37,7 +38,7 @@ def _worse(report: Report) -> list[str]:
     lines = ["", f"### {count} {'case' if count == 1 else 'cases'} got worse"]
     for case, metrics in worst(report, _WORST):
         moved = ", ".join(f"{metric} {old:.3g} → {new:.3g}" for metric, (old, new) in metrics.items())
-        lines += ["", f"<details><summary>{_plain(case.case_id)}: {_plain(moved)}</summary>", ""]
+        lines += ["", f"<details><summary>{escape(case.case_id)}: {escape(moved)}</summary>", ""]
         lines += [f"**{_plain(case.question)}**", "", *_side("Before", case.before), "", *_side("After", case.after)]
         lines += ["", "</details>"]
     return lines

@@ -91,8 +91,9 @@ def _slices(report: Report) -> str:
     blocks = "".join(_by_metric(name, list(group)) for name, group in groupby(found, key=_metric))
     tables = "".join(_grid(each) for each in as_tables(report, slices=True)[1:])
     return (
-        "<section><h2>By slice</h2><p>Slices that are judged are coloured; grey ones are only shown, or have too few "
-        f"cases to compare and are held to their floors.</p>{blocks}<details><summary>All figures</summary>{tables}</details></section>"
+        "<section><h2>By slice</h2><p>Slices that are judged are coloured; grey ones are only shown, or have "
+        "too few cases to compare and are held to their floors.</p>"
+        f"{blocks}<details><summary>All figures</summary>{tables}</details></section>"
     )
 
 
