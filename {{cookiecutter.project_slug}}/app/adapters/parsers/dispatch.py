@@ -1,11 +1,10 @@
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import Protocol
 
 from app.adapters.parsers.docx import parse_docx
 from app.adapters.parsers.html import parse_html
 from app.adapters.parsers.pdf import parse_pdf
-from app.adapters.parsers.plain import parse_markdown, parse_text
+from app.adapters.parsers.plain import parse_markdown, parse_text, titled
 from app.adapters.parsers.sniffing import kind_of
 from app.adapters.parsers.tables import parse_csv, parse_jsonl
 from app.ingestion.domain.parsed import ParsedDocument
@@ -28,15 +27,4 @@ PARSERS: Mapping[str, Parse] = {
 
 def parse(data: bytes, name: str, *, repair: bool = False) -> ParsedDocument:
     """Parses in this process: only for a child that may die of it. Errors: Unparsable."""
-    document = PARSERS[kind_of(data, name)](data, repair=repair)
-    if document.title:
-        return document
-    return ParsedDocument(
-        document.kind,
-        document.text,
-        PurePosixPath(name.replace("\\", "/")).stem[:300],
-        document.headings,
-        document.metadata,
-        document.findings,
-        document.hidden,
-    )
+    return titled(PARSERS[kind_of(data, name)](data, repair=repair), name)

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import PurePosixPath
 
 from app.adapters.parsers.builder import squeeze
 from app.adapters.parsers.decoding import decode
@@ -54,6 +56,13 @@ def parse_text(data: bytes, *, repair: bool) -> ParsedDocument:
     return ParsedDocument(
         "text", clean.text, title[:300], underlined, findings=(*findings, *clean.findings), hidden=clean.hidden
     )
+
+
+def titled(document: ParsedDocument, name: str) -> ParsedDocument:
+    """With the file's name for a title where it has none of its own."""
+    if document.title:
+        return document
+    return replace(document, title=PurePosixPath(name.replace("\\", "/")).stem[:300])
 
 
 def _without_front_matter(text: str) -> tuple[str, dict[str, str]]:

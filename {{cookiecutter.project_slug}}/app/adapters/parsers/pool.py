@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import app
+from app.adapters.parsers.plain import parse_text, titled
+from app.adapters.parsers.sniffing import is_plain_page
 from app.adapters.parsers.wire import REPLY, REQUEST, decoded
 from app.core.telemetry import counter
 from app.ingestion.domain.parsed import ParsedDocument, Unparsable
@@ -40,7 +42,10 @@ class ParserLimits:
 
 
 class ParserPool:
-    """A `Parser` that works in child processes: each is reused until it is old, has grown, or had to be killed."""
+    """A `Parser` that works in child processes: each is reused until it is old, has grown, or had to be killed.
+
+    Only a page of plain text is read here, because it can do no harm and another process would cost more than reading.
+    """
 
     def __init__(self, processes: int = 1, limits: ParserLimits = ParserLimits()) -> None:
         self.limits = limits
@@ -48,6 +53,8 @@ class ParserPool:
         self._free: asyncio.LifoQueue[_Child] | None = None
 
     async def parse(self, data: bytes, name: str, *, repair: bool = False) -> ParsedDocument:
+        if is_plain_page(data, name):
+            return titled(parse_text(data, repair=repair), name)
         free = self._queue()
         child = await free.get()
         try:

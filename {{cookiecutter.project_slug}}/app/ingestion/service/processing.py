@@ -26,6 +26,8 @@ _REPAIRABLE = "encoding_damage"
 _NOT_ABOUT_CONTENT = frozenset({"furniture", "not_utf8", "encoding_not_utf8"})
 # Judging a page takes a millisecond, less than another thread is worth; a book, or telling a language, takes long.
 _QUICKLY_JUDGED = 10_000
+# So many that the embedder is busy while another job publishes, and so few that a question's turn comes soon.
+_SIDE_BY_SIDE = 2
 NOTHING_TO_DO = Outcome("superseded")
 PUBLISHED = Outcome("published")
 
@@ -122,20 +124,25 @@ def _alike(parts: Parts, one: _Prepared, other: _Prepared) -> bool:
 async def _served(parts: Parts, tenant_id: UUID, documents: Sequence[_Prepared]) -> dict[UUID, Ended]:
     """Compared with what is served, cut, embedded and published; or held back as too much like another."""
     ends: dict[UUID, Ended] = {}
+    passed: list[_Prepared] = []
     ready: list[_Ready] = []
     with _step("compare"):
         similar = await _similar(parts, tenant_id, documents)
     for document in documents:
         refused, compared = _compared(parts, document, similar.get(document.work.document_id, ()))
-        if refused is not None:
+        if refused is None:
+            passed.append(compared)
+        else:
             held = _hold(parts, document.work, refused, compared.findings, compared.parsed)
             ends[document.work.document_id] = await _kept(held)
-            continue
-        made = await _kept(_ready(parts, compared))
-        if isinstance(made, _Ready):
-            ready.append(made)
-        else:
-            ends[document.work.document_id] = made
+    for start in range(0, len(passed), _SIDE_BY_SIDE):
+        some = passed[start : start + _SIDE_BY_SIDE]
+        made = await asyncio.gather(*(_kept(_ready(parts, document)) for document in some))
+        for document, each in zip(some, made, strict=True):
+            if isinstance(each, _Ready):
+                ready.append(each)
+            else:
+                ends[document.work.document_id] = each
     return ends | await _published(parts, tenant_id, ready)
 
 

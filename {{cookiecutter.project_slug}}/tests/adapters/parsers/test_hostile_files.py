@@ -57,12 +57,30 @@ async def test_an_honest_file_is_read(pool: ParserPool, name: str) -> None:
     assert document.findings == ()
 
 
+async def test_only_a_page_of_plain_text_is_read_without_another_process() -> None:
+    pool = ParserPool()
+    try:
+        assert (await read(pool, "ok_plain.txt")).text.strip() == HONEST
+        assert pool._children[0].process is None
+        for data, name in (
+            (b"<Lamps> and lamps", "markup.txt"),
+            (b"Lamps \0 and more lamps", "binary.txt"),
+            (b"Lamps. " * 2000, "long.txt"),
+            (b"# Lamps", "lamps.md"),
+        ):
+            await pool.parse(data, name)
+            assert pool._children[0].done == 1, name
+            await pool.close()
+    finally:
+        await pool.close()
+
+
 @pytest.mark.parametrize(("name", "code"), REFUSED.items())
 async def test_a_broken_or_malicious_file_is_refused_by_name(pool: ParserPool, name: str, code: str) -> None:
     with pytest.raises(Unparsable) as refusal:
         await read(pool, name)
     assert refusal.value.code == code
-    assert (await read(pool, "ok_plain.txt")).text.strip() == HONEST
+    assert (await read(pool, "ok_simple.docx")).text.strip() == HONEST
 
 
 @pytest.mark.parametrize(("name", "expected"), REPAIRED.items())
@@ -88,7 +106,7 @@ async def test_a_bomb_is_refused_within_its_limits(pool: ParserPool, name: str, 
         await pool.parse(data, name)
     assert refusal.value.code in codes
     assert time.monotonic() - started < 5
-    assert (await read(pool, "ok_plain.txt")).text.strip() == HONEST
+    assert (await read(pool, "ok_simple.docx")).text.strip() == HONEST
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux caps the memory of a process")
@@ -111,4 +129,4 @@ async def test_a_reader_that_eats_memory_is_stopped_below_256_mb(pool: ParserPoo
     watching.cancel()
     assert refusal.value.code in {"parser_memory", "parser_timeout"}
     assert 0 < peak < 256_000_000
-    assert (await read(pool, "ok_plain.txt")).text.strip() == HONEST
+    assert (await read(pool, "ok_simple.docx")).text.strip() == HONEST
