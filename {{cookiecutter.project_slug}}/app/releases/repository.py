@@ -120,6 +120,14 @@ async def pointers(connection: AsyncConnection, names: Sequence[str]) -> list[Po
     return [Pointer(row.name, row.release_id, row.previous_id, _canary(row), row.changed_at) for row in rows]
 
 
+async def pinned(connection: AsyncConnection) -> list[tuple[int, str]]:
+    """Number and manifest of every release that an environment points to, would go back to, or tries."""
+    pointed = select(environments.c.release_id).where(environments.c.release_id.is_not(None))
+    ids = pointed.union(select(environments.c.previous_id), select(environments.c.canary_id)).subquery()
+    query = select(releases.c.number, releases.c.manifest).where(releases.c.id.in_(select(ids)))
+    return [(row.number, row.manifest) for row in await connection.execute(query)]
+
+
 def _canary(row: Row[Any]) -> Canary | None:
     return Canary(row.canary_id, row.canary_percent, row.canary_since) if row.canary_id else None
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from app.cli import app
 from app.core.embedded import Urls
 from app.core.errors import Invalid
-from app.retrieval.domain import EmbedderMismatch, PublishRequest
+from app.retrieval.domain import EmbedderMismatch, IndexNotReady, PublishRequest
 from app.settings import Settings
 from app.wiring import build
 
@@ -34,13 +34,16 @@ def run(database_urls: Urls, settings: Settings, monkeypatch: pytest.MonkeyPatch
     root.handlers, root.level = handlers, level
 
 
-async def _put(urls: Urls, settings: Settings, tenant: str, text: str) -> None:
+async def _put(urls: Urls, settings: Settings, tenant: str, text: str) -> int:
+    """Publishes a document; returns the number of the live index."""
     async with build(settings, urls) as state:
+        await state.environments.resolve()
         tenant_id = await state.identity.ensure_tenant(tenant)
         request = PublishRequest(uuid4(), tenant_id, 1, "Rivers [draft]", "tests", "rivers.md", text)
         prepared = await state.retrieval.prepare(request)
         async with state.database.transaction(tenant_id) as connection:
             await state.retrieval.publish(connection, prepared)
+        return (await state.retrieval.indexes.live()).number
 
 
 def test_search_shows_passages_and_where_they_stand(run: CliRunner, database_urls: Urls, settings: Settings) -> None:
@@ -56,7 +59,7 @@ def test_search_shows_passages_and_where_they_stand(run: CliRunner, database_url
 
 def test_an_index_is_built_switched_to_and_left_again(run: CliRunner, database_urls: Urls, settings: Settings) -> None:
     tenant = f"tenant-{uuid4()}"
-    asyncio.run(_put(database_urls, settings, tenant, RIVER))
+    home = asyncio.run(_put(database_urls, settings, tenant, RIVER))
     built = run.invoke(app, ["index", "build", "--target", "60", "--whole", "80"])
     assert built.exit_code == 0, built.output
     number = re.search(r"Index (\d+) is ready", built.output)
@@ -70,6 +73,8 @@ def test_an_index_is_built_switched_to_and_left_again(run: CliRunner, database_u
     live = run.invoke(app, ["release", "activate", release[1], "--break-glass", "--reason", "a test"])
     assert f"Release {release[1]} is live" in live.output
     assert RIVER in run.invoke(app, ["search", "Tarn", "--tenant", tenant]).output
+    needed = run.invoke(app, ["index", "retire", str(home)])
+    assert isinstance(needed.exception, IndexNotReady), "a rollback would go back to it"
     back = run.invoke(app, ["rollback", "--reason", "a test"])
     assert back.exit_code == 0, back.output
     assert f"Index {number[1]} is retired" in run.invoke(app, ["index", "retire", number[1]]).output

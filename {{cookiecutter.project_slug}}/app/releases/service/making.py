@@ -1,7 +1,11 @@
 import hashlib
 from pathlib import Path
+from uuid import UUID
 
-from app.releases.domain import CodePin, Prompt, PromptUnusable
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.releases import repository
+from app.releases.domain import CodePin, Manifest, Prompt, PromptUnusable
 
 
 def read_prompts(folder: Path) -> dict[str, Prompt]:
@@ -19,3 +23,9 @@ def read_code(package: Path, version: str) -> CodePin:
         content = hashlib.sha256(file.read_bytes()).hexdigest()
         whole.update(f"{content}  {file.relative_to(package).as_posix()}\n".encode())
     return CodePin(version=version, digest=whole.hexdigest())
+
+
+async def releases_on(connection: AsyncConnection, index_id: UUID) -> list[int]:
+    """Numbers of the releases that pin this index and are live, tried, or would be gone back to."""
+    held = await repository.pinned(connection)
+    return sorted(number for number, text in held if Manifest.model_validate_json(text).index.id == index_id)

@@ -16,6 +16,7 @@ from app.costs.domain import Usage
 from app.costs.service import Costs
 from app.releases.domain import INDEX_SWITCHED as CHANNEL
 from app.releases.domain import IndexPin
+from app.releases.service import releases_on
 from app.retrieval.domain import (
     Fingerprint,
     IndexBehind,
@@ -264,11 +265,20 @@ class Indexes:
         await audit.record(connection, act, self.clock.now())
 
     async def retire(self, number: int, actor: str = SERVICE) -> IndexRow:
-        """Publishes no longer go to this index; it can be dropped. Errors: IndexMissing, IndexNotReady."""
+        """Publishes no longer go to this index; it can be dropped. An index that a release needs which is live, tried,
+        or would be gone back to is kept. Errors: IndexMissing, IndexNotReady.
+        """
         async with self.database.transaction(None) as connection:
             index = _find(await indexes.lock_indexes(connection), number)
             if index.status == "live":
-                raise IndexNotReady(f"Index {number} is live.", action="Switch to another one first.")
+                raise IndexNotReady(
+                    f"Index {number} is live.", action="Let a release with another index go live first."
+                )
+            if needed := await releases_on(connection, index.id):
+                raise IndexNotReady(
+                    f"Index {number} is what release {needed[-1]} answers from.",
+                    action="It can be retired once no environment points to that release or would go back to it.",
+                )
             await indexes.set_status(connection, number, "retired")
             await notify(connection, CHANNEL, str(number))
             await self._record(connection, actor, "index.retire", index, index.status, "retired")
