@@ -17,6 +17,7 @@ from app.core.health import Health
 from app.core.http import BodyLimit, Closed, Observed, install_problem_handlers
 from app.core.ownership import OwnershipPolicy
 from app.costs import routes as costs_routes
+from app.evaluation import routes as evaluation_routes
 from app.governance import routes as governance_routes
 from app.identity import routes as identity_routes
 from app.inference import routes as inference_routes
@@ -58,6 +59,7 @@ async def metrics() -> Response:
 
 ROUTERS = (
     governance_routes.router,
+    evaluation_routes.router,
     inference_routes.router,
     ingestion_routes.router,
     retrieval_routes.router,

@@ -13,6 +13,7 @@ from app.cli import (
     costs,
     database,
     demo,
+    evaluate,
     governance,
     index,
     ingest,
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (demo, run, serve, ingest, ask, database, config, costs, search, version):
+for part in (demo, run, serve, ingest, ask, evaluate, database, config, costs, search, version):
     part.add_to(app)
 app.add_typer(index.app, name="index")
 app.add_typer(keys.app, name="keys")

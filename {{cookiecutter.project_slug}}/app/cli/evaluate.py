@@ -7,15 +7,19 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
-from app.cli.common import actor, err, with_state
+from app.cli.common import actor, err, out, with_state
 from app.core.errors import Problem, StartRefused
 from app.evaluation.domain.report import Report
 from app.evaluation.domain.suites import EVERYTHING
+from app.evaluation.service.rendering import as_html, as_markdown, as_tables, headline, reasons
 from app.wiring import State
 
 EXIT = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 2}
 BROKEN = 3
+NARROW = ("why", "put up with")
+"""Columns that a terminal has no room for; what is not a PASS says why below the table."""
 STYLES = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow"}
 
 Wanted = Annotated[str | None, typer.Option(help="Number, id or prefix; else a draft of the files of this folder.")]
@@ -88,3 +92,25 @@ def _progress() -> Iterator[_Bars]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err) as progress:
         yield _Bars(progress)
+
+
+def _write(folder: Path, content: bytes, report: Report) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.json").write_bytes(content)
+    (folder / "report.md").write_text(as_markdown(report), encoding="utf-8")
+    (folder / "report.html").write_text(as_html(report), encoding="utf-8")
+    err.print(f"Reports are in {escape(str(folder))}.", highlight=False)
+
+
+def _show(report: Report) -> None:
+    for shown in as_tables(report):
+        kept = [number for number, name in enumerate(shown.columns) if name not in NARROW]
+        table = Table(*(shown.columns[number] for number in kept), title=shown.title, title_justify="left")
+        table.columns[0].no_wrap = True
+        for row, verdict in zip(shown.rows, shown.verdicts, strict=True):
+            table.add_row(*(escape(row[number]) for number in kept), style=STYLES[verdict] if verdict != "PASS" else "")
+        out.print(table)
+    for reason in reasons(report):
+        out.print(f"- {escape(reason)}", highlight=False)
+    out.print(f"[{STYLES[report.verdict]}]{escape(headline(report))}[/]", highlight=False)
+    out.print(f"[dim]Report {report.digest}[/dim]", highlight=False)

@@ -30,6 +30,7 @@ OPERATOR: Final = USER | {
     "index:manage",
     "releases:read",
     "releases:write",
+    "releases:evaluate",
     "releases:activate",
     "releases:approve",
     "governance:read",
