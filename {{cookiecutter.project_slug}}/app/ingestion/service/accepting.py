@@ -25,8 +25,8 @@ from app.ingestion.service.parts import Parts, enqueue_processing, uploads
 
 _TRIES = 4
 # Each job and each publish has a price of its own, which small documents share.
-_TOGETHER = 16
-_TOGETHER_BYTES = 200_000
+_TOGETHER = 8
+_TOGETHER_BYTES = 20_000
 
 
 class _RaceLost(Exception):

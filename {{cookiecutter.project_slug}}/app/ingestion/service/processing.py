@@ -28,6 +28,8 @@ _NOT_ABOUT_CONTENT = frozenset({"furniture", "not_utf8", "encoding_not_utf8"})
 _QUICKLY_JUDGED = 10_000
 # So many that the embedder is busy while another job publishes, and so few that a question's turn comes soon.
 _SIDE_BY_SIDE = 2
+# What a death of the worker may cost of the work that was done.
+_MOST_SECONDS_UNPUBLISHED = 0.5
 NOTHING_TO_DO = Outcome("superseded")
 PUBLISHED = Outcome("published")
 
@@ -135,6 +137,7 @@ async def _served(parts: Parts, tenant_id: UUID, documents: Sequence[_Prepared])
         else:
             held = _hold(parts, document.work, refused, compared.findings, compared.parsed)
             ends[document.work.document_id] = await _kept(held)
+    since = time.perf_counter()
     for start in range(0, len(passed), _SIDE_BY_SIDE):
         some = passed[start : start + _SIDE_BY_SIDE]
         made = await asyncio.gather(*(_kept(_ready(parts, document)) for document in some))
@@ -143,6 +146,9 @@ async def _served(parts: Parts, tenant_id: UUID, documents: Sequence[_Prepared])
                 ready.append(each)
             else:
                 ends[document.work.document_id] = each
+        if time.perf_counter() - since > _MOST_SECONDS_UNPUBLISHED:
+            ends |= await _published(parts, tenant_id, ready)
+            ready, since = [], time.perf_counter()
     return ends | await _published(parts, tenant_id, ready)
 
 
