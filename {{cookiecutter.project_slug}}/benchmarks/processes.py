@@ -1,0 +1,55 @@
+"""Real processes of the service, on free ports."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psutil
+
+from benchmarks.harness import ROOT
+
+START_SECONDS = 30
+
+
+@asynccontextmanager
+async def running(
+    module: str, *arguments: str, environment: dict[str, str] | None = None
+) -> AsyncIterator[tuple[psutil.Process, int]]:
+    """`python -m module arguments --port N` until the block ends, listening on N."""
+    port = free_port()
+    known = {name: value for name, value in os.environ.items() if not name.startswith("APP_")}
+    command = [sys.executable, "-m", module, *arguments, "--port", str(port)]
+    process = subprocess.Popen(  # noqa: ASYNC220, it has only to be started
+        command, env={**known, **(environment or {})}, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        await _listening(port, process)
+        yield psutil.Process(process.pid), port
+    finally:
+        process.terminate()
+        process.wait(15)
+
+
+async def _listening(port: int, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.05)
+            continue
+        writer.close()
+        return
+    raise RuntimeError(f"{process.args!r} does not listen")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,230 @@
+"""Two API processes under load through 20 activations, canaries and rollbacks: does any request fail, does any answer
+mix two releases, and how long after the commit does the last answer of the old release leave?
+
+16 connections, each a conversation, ask without a pause; the moves come at random moments. `lag_ms` is the time from
+the moment the commit is told by the database to the end of the last answer on another release than the one its
+conversation belongs to since; an answer in flight ends on the release it began with, and counts.
+Run with `python -m benchmarks.release_switching [--answers N] [--seed N]`. Two minutes.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+
+from app.core.database import background, listen
+from app.core.embedded import start_embedded
+from app.core.logging import configure_logging
+from app.core.schema import migrate
+from app.identity.domain import Principal
+from app.releases.domain import MOVED, Evidence, Release, Standing
+from app.retrieval.domain import PublishRequest
+from app.settings import Settings
+from app.wiring import State, build
+from benchmarks.harness import ROOT, write
+from benchmarks.measures import percentile
+from benchmarks.processes import running
+
+CONNECTIONS = 16
+MOVES = 20
+POLL_OF_REGISTRIES_SECONDS = 60
+TEXT = "The lighthouse of Karlen stands on a cliff. It was built in 1874 by the engineer Marta Holm."
+QUESTION = "Who built the lighthouse of Karlen?"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer: when it began and ended (monotonic seconds), whose it was, and on which release it was made."""
+
+    began: float
+    ended: float
+    unit: str
+    id: str
+    release_id: str
+
+
+@dataclass
+class Watched:
+    """What happened, in the order of time."""
+
+    replies: list[Reply] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    commits: list[float] = field(default_factory=list)
+    standings: list[tuple[float, Standing]] = field(default_factory=list)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+async def main(answers: int, seed: int) -> None:
+    configure_logging("ERROR", "console")
+    print(f"seed {seed}", flush=True)
+    server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
+    name = f"bench_{uuid4().hex[:12]}"
+    urls = server.urls(name)
+    try:
+        migrate(urls.owner, urls.service, ROOT)
+        with tempfile.TemporaryDirectory() as folder:
+            settings = Settings(root=ROOT, data_dir=Path(folder), embedder="none", _env_file=None)
+            async with build(settings, urls) as state:
+                result = await measure(state, urls.service, folder, answers, random.Random(seed))
+        write("release_switching", {"seed": seed, **result})
+    finally:
+        server.drop(name)
+        server.stop()
+
+
+async def measure(state: State, url: str, folder: str, answers: int, generator: random.Random) -> dict[str, Any]:
+    tenant = await state.identity.ensure_tenant("bench")
+    key = (await state.identity.create_key(tenant, "bench", ["user"])).text
+    await publish(state, tenant)
+    await state.environments.resolve()
+    environment = {
+        "DATABASE_URL": url,
+        "APP_ROOT": str(ROOT),
+        "APP_DATA_DIR": folder,
+        "APP_EMBEDDER": "none",
+        "APP_LOG_LEVEL": "ERROR",
+    }
+    watched = Watched()
+
+    async def told(payload: str) -> None:
+        if payload:
+            watched.commits.append(time.perf_counter())
+
+    async with AsyncExitStack() as stack:
+        ports = []
+        for _ in range(2):
+            _, port = await stack.enter_async_context(running("app", "serve", environment=environment))
+            ports.append(port)
+        await stack.enter_async_context(background(listen(state.database, MOVED, told)))
+        asking = [asyncio.create_task(converse(ports[n % 2], key, tenant, n, watched)) for n in range(CONNECTIONS)]
+        await asyncio.sleep(1.5)
+        await move_about(state, watched, generator)
+        while len(watched.replies) < answers:  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+        watched.stop.set()
+        await asyncio.gather(*asking)
+    return await told_apart(state, tenant, watched)
+
+
+async def publish(state: State, tenant: UUID) -> None:
+    prepared = await state.retrieval.prepare(PublishRequest(uuid4(), tenant, 1, "Tower", "bench", "tower.md", TEXT))
+    async with state.database.transaction(tenant) as connection:
+        await state.retrieval.publish(connection, prepared)
+
+
+async def converse(port: int, key: str, tenant: UUID, number: int, watched: Watched) -> None:
+    """One connection, one conversation, one question after the other."""
+    talk = f"talk {number}"
+    body = orjson.dumps({"question": QUESTION, "conversation": talk})
+    head = f"POST /v1/answers HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n"
+    request = f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    while not watched.stop.is_set():
+        began = time.perf_counter()
+        writer.write(request)
+        try:
+            told = await reader.readuntil(b"\r\n\r\n")
+            length = int(told.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            content = await reader.readexactly(length)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            watched.failed.append(type(error).__name__)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            continue
+        ended = time.perf_counter()
+        if not told.startswith(b"HTTP/1.1 200"):
+            watched.failed.append(content.decode()[:200])
+            continue
+        answer = orjson.loads(content)
+        watched.replies.append(Reply(began, ended, f"{tenant}:{talk}", answer["id"], answer["release_id"]))
+    writer.close()
+
+
+async def move_about(state: State, watched: Watched, generator: random.Random) -> None:
+    """Five rounds of: a release goes live, another is a canary, the canary goes live, and all is taken back."""
+    places = state.environments
+    note(state, watched)
+    for round_ in range(MOVES // 4):
+        steps: list[Callable[[], Awaitable[object]]] = []
+        one, other = await approved(state, round_ * 2), await approved(state, round_ * 2 + 1)
+        steps = [
+            lambda one=one: places.activate("bench", one.id, "better"),  # type: ignore[misc]
+            lambda other=other: places.start_canary("bench", other.id, generator.choice([20, 50, 80]), "carefully"),  # type: ignore[misc]
+            lambda other=other: places.activate("bench", other.id, "proved"),  # type: ignore[misc]
+            lambda: places.rollback("bench", "worse after all"),
+        ]
+        for step in steps:
+            await asyncio.sleep(generator.uniform(0.7, 2.0))
+            await step()
+            note(state, watched)
+
+
+def note(state: State, watched: Watched) -> None:
+    watched.standings.append((time.perf_counter(), state.environments.standing()))
+
+
+async def approved(state: State, number: int) -> Release:
+    changes = {"refusal.words": 0.2 + number / 1000}
+    release = await state.releases.create("author", base=state.environments.current().id, changes=changes)
+    async with state.database.transaction(None) as connection:
+        await state.releases.mark_evaluated(connection, release.id, "bench", Evidence("0" * 64, "PASS"))
+    grace = Principal(UUID(int=0), UUID(int=0), "approver", frozenset({"operator"}))
+    await state.approvals.approve(grace, release.id, "a benchmark")
+    return release
+
+
+async def told_apart(state: State, tenant: UUID, watched: Watched) -> dict[str, Any]:
+    assert len(watched.commits) == MOVES, f"{len(watched.commits)} moves were told"
+    lags, late = [], 0
+    for number, committed in enumerate(watched.commits):
+        until = watched.commits[number + 1] if number + 1 < MOVES else float("inf")
+        standing = watched.standings[number + 1][1]
+        after = [reply for reply in watched.replies if committed < reply.ended < until]
+        old = [reply.ended - committed for reply in after if standing.assign(reply.unit)[0].id != reply.release_id]
+        lags.append(max(old, default=0.0))
+        late += sum(1 for reply in after if reply.began > committed + 1 and reply.ended - committed in old)
+    return {
+        "answers": len(watched.replies),
+        "failed": len(watched.failed),
+        "first_failures": watched.failed[:3],
+        "moves": MOVES,
+        "lag_ms": {
+            "median": round(median(lags) * 1000, 1),
+            "p99": round(percentile(lags, 0.99) * 1000, 1),
+            "all": [round(lag * 1000, 1) for lag in lags],
+        },
+        "median_lag_as_share_of_a_poll_of_60_s": round(median(lags) / POLL_OF_REGISTRIES_SECONDS, 6),
+        "answers_on_the_old_release_begun_over_a_second_later": late,
+        **await accounted(state, tenant, watched),
+    }
+
+
+async def accounted(state: State, tenant: UUID, watched: Watched) -> dict[str, Any]:
+    """Every answer stands in the database once, on the release it told, and so does what it cost."""
+    query = """
+        select a.id::text, a.release_id, count(l.id), bool_and(l.release_id = a.release_id)
+        from answers a join ledger l on l.tenant_id = a.tenant_id and l.subject_id = a.id group by 1, 2
+    """
+    async with state.database.pipeline(tenant) as connection:
+        cursor = await connection.execute(query)
+    kept = {row[0]: row[1:] for row in await cursor.fetchall()}
+    one = sum(1 for reply in watched.replies if kept.get(reply.id) == (reply.release_id, 1, True))
+    return {"answers_on_exactly_one_release": one, "releases_seen": len({r.release_id for r in watched.replies})}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--answers", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=20261122)
+    given = parser.parse_args()
+    asyncio.run(main(given.answers, given.seed))
