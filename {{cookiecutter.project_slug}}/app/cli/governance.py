@@ -1,13 +1,20 @@
+from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
+import orjson
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from app.cli.common import caller_at_the_command_line, out, with_state
 from app.governance.domain.approvals import Approval, Emergency
+from app.governance.domain.card import Card
+from app.governance.domain.page import page
+from app.governance.domain.rendering import markdown
 from app.releases.domain import Release
 from app.wiring import State
 
@@ -17,6 +24,7 @@ Wanted = Annotated[str, typer.Argument(help="Number, id or the first eight digit
 Reason = Annotated[str, typer.Option(help="Why; for the audit log.")]
 
 NO_TENANT = UUID(int=0)
+STYLES = {"missing": "red", "attention": "yellow", "checked by the build": "dim"}
 
 
 def add_to_release(group: typer.Typer) -> None:
@@ -71,19 +79,28 @@ def approvals(wanted: Wanted) -> None:
 
 @app.command()
 def show() -> None:
-    """Show releases that went live without approval, and what waits for a review."""
+    """Show how each risk is answered right now, and what went live without approval."""
 
-    async def work(state: State) -> tuple[list[Emergency], datetime]:
-        return list(await state.approvals.emergencies()), state.clock.now()
+    async def work(state: State) -> Card:
+        return await state.governance.card()
 
-    found, now = with_state(work)
+    made = with_state(work)
+    risks = Table("", "risk", "stands", "found just now", "owner")
+    for risk in made.risks:
+        told = (risk.risk, risk.standing, risk.found, risk.owner)
+        risks.add_row(str(risk.number), *(escape(cell) for cell in told), style=STYLES.get(risk.standing))
+    out.print(risks)
+    _show_emergencies(made.emergencies, made.at)
+
+
+def _show_emergencies(found: Sequence[Emergency], now: datetime) -> None:
     table = Table("id", "release", "when (UTC)", "who", "why", "review")
     for each in found:
-        state = f"due by {each.due:%Y-%m-%d %H:%M}"
+        review = f"due by {each.due:%Y-%m-%d %H:%M}"
         if each.review:
-            state = f"{each.review.reviewer}: {each.review.reason}"
+            review = f"{each.review.reviewer}: {each.review.reason}"
         style = "bold red" if each.overdue(now) else None if each.review else "yellow"
-        why = (each.approval.approver, each.approval.reason, "OVERDUE " * each.overdue(now) + state)
+        why = (each.approval.approver, each.approval.reason, "OVERDUE " * each.overdue(now) + review)
         table.add_row(
             str(each.approval.id),
             each.approval.release_id[:12],
@@ -92,6 +109,36 @@ def show() -> None:
             style=style,
         )
     out.print(table if found else "No release went live without approval.")
+
+
+class CardFormat(StrEnum):
+    md = "md"
+    json = "json"
+    html = "html"
+
+
+@app.command()
+def card(
+    style: Annotated[CardFormat, typer.Option("--format", help="md, json or html.")] = CardFormat.md,
+    file: Annotated[Path | None, typer.Option("--out", help="Where to write it; else standard output.")] = None,
+) -> None:
+    """Make the model card and the risk register from what is live."""
+
+    async def work(state: State) -> Card:
+        return await state.governance.card()
+
+    told = _told(with_state(work), style)
+    if file is None:
+        out.print(told, markup=False, highlight=False, soft_wrap=True)
+    else:
+        file.write_text(told, encoding="utf-8")
+        out.print(f"Written to {file}.", highlight=False, soft_wrap=True)
+
+
+def _told(made: Card, style: CardFormat) -> str:
+    if style is CardFormat.json:
+        return orjson.dumps(made.as_dict(), default=str, option=orjson.OPT_INDENT_2).decode()
+    return page(made) if style is CardFormat.html else markdown(made)
 
 
 @app.command("review-break-glass")

@@ -59,6 +59,11 @@ class OwnershipPolicy(PolicyModel):
     """policies/ownership.yaml. The start fails when an owner is missing."""
 
     service: str = Field(min_length=1, description="The service's name, as people say it.")
+    purpose: str = Field(
+        "Answers questions about the documents it was given, with citations, or says that they do not carry an answer.",
+        min_length=1,
+        description="What the service is for, for its model card.",
+    )
     on_call: str = Field(pattern=r"^[^@\s]+@[^@\s]+$", description="E-mail address of whoever is on call.")
     risk_tier: RiskTier = Field(description="How much harm a wrong answer can do.")
     data_sensitivity: DataSensitivity = Field(description="Confidential: text leaves only for hosts named as allowed.")

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.governance.domain.approvals import Approval, Emergency, Review
@@ -12,6 +12,16 @@ from app.governance.tables import approvals, break_glass_reviews
 
 GIVEN = approvals.c
 REVIEWS = break_glass_reviews.c
+
+# The log of the whole service, and two tables that a function of the owner reads; why is in docs/decisions.
+SHARED = ["audit_log", "chunk_terms", "chunk_vectors"]
+_UNGUARDED = text(
+    "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid "
+    "where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition "
+    "and a.attname = 'tenant_id' and not a.attisdropped and c.relname <> all(:shared) "
+    "and not (c.relrowsecurity and c.relforcerowsecurity) order by 1"
+)
+_BYPASSES = text("select rolsuper or rolbypassrls from pg_roles where rolname = current_user")
 
 
 async def add(connection: AsyncConnection, approval: Approval) -> None:
@@ -49,3 +59,13 @@ def _emergency(row: Row[Any], review_within: timedelta) -> Emergency:
 
 async def add_review(connection: AsyncConnection, review: Review) -> None:
     await connection.execute(insert(break_glass_reviews).values(asdict(review)))
+
+
+async def unguarded(connection: AsyncConnection) -> tuple[str, ...]:
+    """Tables of tenants whose rows the database would show to other tenants."""
+    return tuple(name for (name,) in await connection.execute(_UNGUARDED, {"shared": SHARED}))
+
+
+async def bypasses(connection: AsyncConnection) -> bool:
+    """Whether the service's own role is not bound by row-level security."""
+    return bool(await connection.scalar(_BYPASSES))

@@ -1,9 +1,12 @@
 from typing import Annotated
 from uuid import UUID
 
+import orjson
 from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse, Response
 
 from app.core.http import provided
+from app.governance.domain.page import page
 from app.governance.schemas import (
     ApprovalGiven,
     ApprovalList,
@@ -14,7 +17,7 @@ from app.governance.schemas import (
     HeadShown,
     ReasonRequest,
 )
-from app.governance.service import Approvals, AuditLog
+from app.governance.service import Approvals, AuditLog, Overview
 from app.identity.domain import Principal
 from app.identity.service import require
 from app.releases.service import Releases
@@ -24,6 +27,8 @@ router = APIRouter(tags=["governance"])
 Approver = Annotated[Principal, require("releases:approve")]
 Reader = Annotated[Principal, require("releases:read")]
 Auditor = Annotated[Principal, require("audit:read")]
+Overseer = Annotated[Principal, require("governance:read")]
+Page = Annotated[Overview, provided(Overview)]
 Service = Annotated[Approvals, provided(Approvals)]
 Log = Annotated[AuditLog, provided(AuditLog)]
 ReleaseService = Annotated[Releases, provided(Releases)]
@@ -57,6 +62,18 @@ async def review_break_glass(
 ) -> EmergencyShown:
     """Somebody else says afterwards what they think of a release that went live without approval."""
     return EmergencyShown.of(await approvals.review(caller, approval_id, body.reason))
+
+
+@router.get("/v1/governance")
+async def governance(_: Overseer, overview: Page) -> Response:
+    """The model card and the risk register as JSON, made from what is live at this moment."""
+    return Response(orjson.dumps((await overview.card()).as_dict(), default=str), media_type="application/json")
+
+
+@router.get("/v1/governance/card")
+async def governance_card(_: Overseer, overview: Page) -> HTMLResponse:
+    """The same as a page for people. It needs no other host."""
+    return HTMLResponse(page(await overview.card()))
 
 
 @router.get("/v1/audit")

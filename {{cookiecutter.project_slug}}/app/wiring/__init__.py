@@ -27,7 +27,7 @@ from app.costs.service import Costs, make_price_table
 from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.jobs import job_specs as evaluation_jobs
 from app.evaluation.service import Canaries, Evaluations, Library, Rulebook, Runner, Suites
-from app.governance.service import Approvals, AuditLog
+from app.governance.service import Approvals, AuditLog, Overview
 from app.identity.domain import RateLimit
 from app.identity.service import Identity
 from app.inference.domain.answers import EXTRACTIVE
@@ -96,6 +96,7 @@ class State:
             self.environments,
             self.approvals,
             self.audit,
+            self.governance,
             self.retrieval,
             self.ingestion,
             self.answers,
@@ -107,6 +108,22 @@ class State:
             SigningSecret(self.settings.signing_secret),
         )
         return {type(thing): thing for thing in things}
+
+    @property
+    def governance(self) -> Overview:
+        return Overview(
+            database=self.database,
+            clock=self.clock,
+            policies=self.policies,
+            releases=self.releases,
+            environments=self.environments,
+            approvals=self.approvals,
+            audit=self.audit,
+            retrieval=self.retrieval,
+            costs=self.costs,
+            reports=self.evaluations,
+            traces=self.settings.traces,
+        )
 
     @property
     def jobs(self) -> list[JobSpec]:

@@ -1,0 +1,139 @@
+"""The card in Markdown, for a repository or a pull request."""
+
+from collections.abc import Iterable
+
+from app.governance.domain.approvals import Emergency
+from app.governance.domain.card import Card, Evaluated, Live, Measured
+
+NOTHING = "Nothing is live in production."
+
+
+def value(unit: str, number: float | None) -> str:
+    """A figure with its unit."""
+    if number is None:
+        return "–"
+    return {"ms": f"{number:,.0f} ms", "micro_usd": f"${number / 1_000_000:.6f}"}.get(unit, f"{number:.3f}")
+
+
+def markdown(card: Card) -> str:
+    about = card.purpose
+    parts = [
+        f"# Model card: {about.service}",
+        f"Made on {card.at:%Y-%m-%d %H:%M} UTC from what is live; not written by hand.",
+        about.purpose,
+        _table(
+            ("", ""),
+            [
+                ("owner", about.owner),
+                *((f"owner of {part}", name) for part, name in about.owners.items()),
+                ("on call", about.on_call),
+                ("risk of a wrong answer", about.risk_tier),
+                ("sensitivity of the data", about.data_sensitivity),
+                ("budget of a month", f"{card.spending.monthly_budget_usd} USD"),
+                ("spent this month", f"{card.spending.spent_this_month_usd} USD"),
+            ],
+        ),
+        *(_live(card.live) if card.live else ["## Release", NOTHING]),
+        "## Releases without approval",
+        *(_emergency(each) for each in card.emergencies),
+        *([] if card.emergencies else ["None."]),
+        "## Risk register",
+        _table(
+            ("", "risk", "control", "stands", "found", "owner"),
+            ((str(r.number), r.risk, r.control, f"**{r.standing}**", r.found, r.owner) for r in card.risks),
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _live(live: Live) -> list[str]:
+    corpus = live.corpus
+    size = f"{corpus.documents:,} documents, {corpus.chunks:,} chunks, {corpus.tenants:,} tenants"
+    since = f"{live.live_since:%Y-%m-%d %H:%M} UTC" if live.live_since else ""
+    return [
+        "## Release",
+        _table(
+            ("", ""),
+            [
+                ("release", f"{live.number}, `{live.id}`"),
+                ("state", f"{live.state} since {since}"),
+                ("made by", f"{live.author} on {live.made_at:%Y-%m-%d}"),
+                ("code", live.code),
+                ("when the first model fails", " > ".join(live.fallbacks())),
+                ("index", f"{corpus.index or 'none'}: {corpus.embedder}, {corpus.chunker}, {corpus.text_search}"),
+                ("corpus", size),
+            ],
+        ),
+        "## Models",
+        _table(
+            ("model", "provider", "address", "parameters"),
+            ((s.model, s.provider, s.address or "here", _pairs(s.parameters)) for s in live.chain),
+        ),
+        "## Parameters",
+        _table(("parameter", "value"), sorted((k, str(v)) for k, v in {**live.retrieval, **live.settings}.items())),
+        "## Prompts",
+        *(f"`{each.name}` {each.digest[:12]}\n\n{_quoted(each.text)}" for each in live.prompts),
+        "## Policies",
+        _table(("policy", "digest", "owner"), ((p.name, f"`{p.digest[:12]}`", p.owner) for p in live.policies)),
+        "## Evaluation",
+        *(_evaluated(live.evaluation) if live.evaluation else ["This release was never evaluated."]),
+        "## Approvals",
+        _table(
+            ("who", "as", "what", "when", "until", "report", "why"),
+            (
+                (
+                    each.approver,
+                    each.role,
+                    each.kind.replace("_", " "),
+                    f"{each.at:%Y-%m-%d %H:%M}",
+                    f"{each.expires_at:%Y-%m-%d}" if each.expires_at else "–",
+                    f"`{(each.report or '–')[:12]}`",
+                    each.reason,
+                )
+                for each in live.approvals
+            ),
+        ),
+        f"Lacking now: {live.lacking}" if live.lacking else "Nothing is lacking.",
+    ]
+
+
+def _evaluated(found: Evaluated) -> list[str]:
+    head = f"**{found.verdict}** on {found.at:%Y-%m-%d %H:%M} UTC, report `{found.report}`."
+    fallen = [f"Protected cases that fell: {', '.join(found.fallen)}."] if found.fallen else []
+    rows = _table(("metric", "value", "floor", "verdict", "guards against"), map(_measured, found.whole))
+    weak = _table(
+        ("slice", "metric", "value", "cases"),
+        ((each.slice, each.metric, value(each.unit, each.value), str(each.cases)) for each in found.weakest()),
+    )
+    limits = ["### Known limits", "The slices with the lowest scores.", weak] if found.weakest() else []
+    return [head, *fallen, rows, *limits]
+
+
+def _measured(each: Measured) -> tuple[str, ...]:
+    return each.metric, value(each.unit, each.value), value(each.unit, each.floor), each.verdict, each.harm
+
+
+def _emergency(each: Emergency) -> str:
+    review = (
+        f"{each.review.reviewer}: {each.review.reason}" if each.review else f"review due by {each.due:%Y-%m-%d %H:%M}"
+    )
+    given = each.approval
+    return f"- {given.at:%Y-%m-%d %H:%M} UTC, `{given.release_id[:12]}`, {given.approver}: {given.reason} ({review})"
+
+
+def _pairs(values: object) -> str:
+    return ", ".join(f"{k}={v}" for k, v in values.items() if v is not None) if isinstance(values, dict) else ""
+
+
+def _quoted(text: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in text.strip().splitlines())
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    names = list(head)
+    lines = [names, ["---"] * len(names), *(list(row) for row in rows)]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())

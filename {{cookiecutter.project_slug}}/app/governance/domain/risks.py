@@ -1,0 +1,210 @@
+"""The risk register: the twelve mistakes, the control that answers each, and how that control is right now. What
+cannot be seen from inside a running process is said to be checked by the build, never to be fine.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+Standing = Literal["in force", "attention", "missing", "checked by the build"]
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """found: what was looked at, and what was seen there."""
+
+    number: int
+    risk: str
+    control: str
+    standing: Standing
+    found: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was looked up for the register at one moment. Names in quotes are those of the releases room.
+
+    unlike: policies whose files here differ from those of the live release. unguarded: tables of tenants that the
+    database does not guard. chain: what the audit log was found to be, in words; whole: whether it is as written.
+    """
+
+    at: datetime
+    number: int | None = None
+    same_code: bool = False
+    unlike: tuple[str, ...] = ()
+    pinned_index_serves: bool = False
+    chain_of_models: tuple[str, ...] = ()
+    deadline_seconds: float = 0.0
+    verdict: str | None = None
+    evaluated_at: datetime | None = None
+    unproven: str | None = None
+    lacking: str | None = None
+    approvers: tuple[str, ...] = ()
+    author: str = ""
+    risk_tier: str = "medium"
+    traces: str = "none"
+    unguarded: tuple[str, ...] = ()
+    bypasses: bool = False
+    whole: bool = True
+    chain: str = ""
+    open_emergencies: int = 0
+    overdue_emergencies: int = 0
+    concurrent_answers: int = 0
+    requests_per_minute: int = 0
+    answer_p95_ms: int = 0
+    budget_usd: Decimal = Decimal(0)
+    spent_usd: Decimal = Decimal(0)
+    review_policy: bool = False
+    rehearsed: str = ""
+    canary_percent: int = 0
+
+    @property
+    def nothing_live(self) -> bool:
+        return self.number is None
+
+
+Look = tuple[Standing, str]
+
+
+def register(facts: Facts, owners: Mapping[str, str]) -> tuple[Risk, ...]:
+    """owners: service, model, prompts, data and policies, each with who answers for it."""
+    return tuple(
+        Risk(number, risk, control, *look(facts), owners.get(part, owners["service"]))
+        for number, (risk, control, part, look) in enumerate(_REGISTER, 1)
+    )
+
+
+def _code(facts: Facts) -> Look:
+    if facts.nothing_live:
+        return "missing", "Nothing is live."
+    if facts.same_code:
+        return "in force", f"This process runs the code that release {facts.number} was made with."
+    return "attention", f"This process runs other code than release {facts.number} was made with."
+
+
+def _data(facts: Facts) -> Look:
+    if facts.pinned_index_serves:
+        return "in force", "The index that the live release pins is the one that publishes go to and searches use."
+    return "attention", "The index that the live release pins is not the one that is live."
+
+
+def _product(facts: Facts) -> Look:
+    told = " > ".join(facts.chain_of_models)
+    if facts.chain_of_models and facts.deadline_seconds > 0:
+        return "in force", f"Every answer has {facts.deadline_seconds:g} s; the chain is {told} > refusal."
+    return "missing", "No live release has a chain of models."
+
+
+def _rooms(_: Facts) -> Look:
+    return "checked by the build", "The rules on imports between rooms are checked with every build, not here."
+
+
+def _evaluation(facts: Facts) -> Look:
+    if facts.verdict == "PASS" and facts.evaluated_at:
+        return "in force", f"Release {facts.number} passed its gate on {facts.evaluated_at:%Y-%m-%d}."
+    if facts.verdict:
+        return "missing", f"The newest evaluation of the live release says {facts.verdict}."
+    return "missing", "The live release was never evaluated." if facts.number else "Nothing is live."
+
+
+def _seen(facts: Facts) -> Look:
+    if facts.traces == "otlp":
+        return "in force", "Metrics and health are served; traces go to a collector."
+    return "attention", f"Metrics and health are served; traces go to {facts.traces}."
+
+
+def _security(facts: Facts) -> Look:
+    if facts.bypasses:
+        return "missing", "The service's database role can bypass row-level security."
+    if facts.unguarded:
+        return "missing", f"The database does not guard {', '.join(facts.unguarded)}."
+    return (
+        "in force",
+        "The database keeps tenants apart in every table of theirs, and the service's role is bound by it.",
+    )
+
+
+def _governance(facts: Facts) -> Look:
+    if not facts.whole:
+        return "missing", f"Audit log: {facts.chain}"
+    if facts.overdue_emergencies:
+        return (
+            "missing",
+            f"{facts.overdue_emergencies} releases went live by break-glass and nobody reviewed them in time.",
+        )
+    if facts.open_emergencies:
+        return "attention", f"{facts.open_emergencies} releases went live by break-glass and wait for a review."
+    if facts.unproven:
+        return (
+            "attention",
+            f"The live release was approved as an exception ({facts.unproven}). Audit log: {facts.chain}",
+        )
+    if facts.lacking:
+        return "attention", f"The live release could not go live again now: {facts.lacking}"
+    if facts.nothing_live:
+        return "attention", f"Nothing is live. Audit log: {facts.chain}"
+    return "in force", f"Made by {facts.author}, approved by {', '.join(facts.approvers)}. Audit log: {facts.chain}"
+
+
+def _scale(facts: Facts) -> Look:
+    limits = f"{facts.concurrent_answers} answers at a time, {facts.requests_per_minute:,} requests a minute from a key"
+    return (
+        "in force",
+        f"Limits of a process: {limits}; 95 of 100 answers within {facts.answer_p95_ms:,} ms are promised.",
+    )
+
+
+def _cost(facts: Facts) -> Look:
+    told = f"{facts.spent_usd:.2f} of {facts.budget_usd:f} USD this month, every charge in the ledger."
+    if facts.spent_usd > facts.budget_usd:
+        return "missing", f"Over the budget: {told}"
+    return ("attention" if facts.spent_usd * 5 > facts.budget_usd * 4 else "in force"), told
+
+
+def _people(facts: Facts) -> Look:
+    if facts.review_policy:
+        return "in force", "policies/review.yaml says which answers wait for a person."
+    return "missing", "No policy says which answers a person must see; every answer is delivered at once."
+
+
+def _principles(facts: Facts) -> Look:
+    if facts.nothing_live:
+        return "missing", "Nothing is live."
+    if facts.unlike:
+        return "attention", f"The files here differ from the live release in {', '.join(facts.unlike)}."
+    back = facts.rehearsed or "A rollback was never rehearsed."
+    return "in force", f"The policies of the live release are those of the files here. {back}"
+
+
+_REGISTER: tuple[tuple[str, str, str, Callable[[Facts], Look]], ...] = (
+    (
+        "Code of a trial is kept as production code",
+        "Typed settings and policies, a release names its code",
+        "service",
+        _code,
+    ),
+    ("Nobody designed the data layer", "Data contracts, quarantine, an index that pins how it was made", "data", _data),
+    (
+        "The model is at the centre, not the product",
+        "A deadline, a chain of models, an honest refusal",
+        "model",
+        _product,
+    ),
+    ("One giant service", "Rooms that know only the rooms below them", "service", _rooms),
+    ("Evaluation is left to the end", "A gate that a release must pass before it is approved", "model", _evaluation),
+    ("Going live without seeing anything", "Traces, metrics and logs joined by a trace id", "service", _seen),
+    ("Security is added late", "Row-level security, roles, screening, limits", "service", _security),
+    (
+        "Nobody answers for it",
+        "Owners, approval by somebody else, an audit log that shows tampering",
+        "service",
+        _governance,
+    ),
+    ("Scale is thought of too late", "Limits and a promised time for every answer", "service", _scale),
+    ("Nobody knows what it costs", "A ledger of every charge, and a budget", "service", _cost),
+    ("No boundary for people to decide at", "A policy on which answers need a person", "policies", _people),
+    ("Built around tools", "Policies as data, stored with each release", "policies", _principles),
+)

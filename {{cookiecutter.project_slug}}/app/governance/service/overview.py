@@ -1,0 +1,222 @@
+"""The model card and the risk register, looked up from what is live at the moment somebody asks."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+import yaml
+
+from app.core.audit import Broken
+from app.core.clock import Clock
+from app.core.database import Database
+from app.core.ownership import OwnershipPolicy
+from app.core.policies import Policies
+from app.core.slo import SloPolicy
+from app.costs.service import Costs
+from app.evaluation.domain.policy import QualityPolicy
+from app.evaluation.domain.report import Report
+from app.evaluation.domain.runs import EvaluationMissing
+from app.governance import repository
+from app.governance.domain.approvals import Emergency, holding
+from app.governance.domain.card import Card, Corpus, Evaluated, Live, Purpose, Rehearsal, Spending, texts
+from app.governance.domain.risks import Facts, register
+from app.governance.ports import Reports
+from app.governance.service.approving import Approvals
+from app.governance.service.auditing import AuditLog
+from app.releases.domain import STAGING, Life, Release, Standing
+from app.releases.service import Environments, Releases
+from app.retrieval.domain import IndexRow
+from app.retrieval.service import Retrieval
+from app.safety.domain.policy import SecurityPolicy
+
+log = structlog.get_logger(__name__)
+
+MOST_LINES = 50_000
+"""A longer audit log is not verified for each card; then the card says when it was verified last."""
+LOOKED_BACK = 200
+
+
+@dataclass(frozen=True)
+class Overview:
+    """traces: where this process sends its traces."""
+
+    database: Database
+    clock: Clock
+    policies: Policies
+    releases: Releases
+    environments: Environments
+    approvals: Approvals
+    audit: AuditLog
+    retrieval: Retrieval
+    costs: Costs
+    reports: Reports
+    traces: str
+
+    @property
+    def ownership(self) -> OwnershipPolicy:
+        return self.approvals.ownership
+
+    async def card(self) -> Card:
+        """What is live now, and how each risk is answered now. Errors: DatabaseUnavailable."""
+        await self.environments.refresh()
+        standing = self.environments.held.by_name.get(self.environments.production)
+        live = await self._live(standing) if standing else None
+        emergencies = tuple(await self.approvals.emergencies())
+        spent = await self._spent()
+        rehearsal = await self._rehearsal()
+        facts = await self._facts(standing, live, emergencies, spent, rehearsal)
+        owners = {"service": self.ownership.owner, **self.ownership.owners.model_dump()}
+        return Card(
+            at=facts.at,
+            purpose=Purpose.of(self.ownership),
+            live=live,
+            spending=Spending(
+                f"{self.costs.policy.monthly_budget_usd:f}",
+                f"{spent:.6f}",
+                standing.live.manifest.prices if standing else self.costs.table.digest,
+            ),
+            rehearsal=rehearsal,
+            emergencies=emergencies,
+            risks=register(facts, owners),
+        )
+
+    async def _live(self, standing: Standing) -> Live:
+        release, manifest = standing.live, standing.live.manifest
+        life = await self.releases.life(release.id)
+        prompts, policies = texts(release, _policy_owners(release))
+        return Live(
+            id=release.id,
+            number=release.number,
+            state=life.state,
+            author=life.author,
+            made_at=release.created_at,
+            live_since=standing.pointer.changed_at,
+            code=f"{manifest.code.version}, {manifest.code.digest[:12]}",
+            chain=manifest.chain,
+            prompts=prompts,
+            policies=policies,
+            corpus=await self._corpus(release),
+            retrieval=manifest.retrieval,
+            settings=manifest.settings,
+            evaluation=Evaluated.of(life, await self._report(life)),
+            approvals=tuple(await self.approvals.given(release.id)),
+            lacking=await self.approvals.lacking(release),
+        )
+
+    async def _report(self, life: Life) -> Report | None:
+        if life.evidence is None:
+            return None
+        try:
+            return Report.model_validate_json(await self.reports.report_of(life.evidence.report))
+        except (EvaluationMissing, ValueError) as error:
+            log.warning("report_unreadable", report=life.evidence.report, error=type(error).__name__)
+            return None
+
+    async def _corpus(self, release: Release) -> Corpus:
+        rows: list[IndexRow] = []
+        documents = chunks = 0
+        tenants = await self.retrieval.indexes.tenants()
+        for tenant_id in tenants:
+            for row, of_documents, of_chunks in await self.retrieval.list_indexes(tenant_id):
+                if row.id == release.manifest.index.id:
+                    rows, documents, chunks = [row], documents + of_documents, chunks + of_chunks
+        pin, pinned = release.manifest.index, rows[0] if rows else None
+        words = pinned.fingerprint.text_search if pinned else ""
+        number = pinned.number if pinned else None
+        return Corpus(number, pin.embedder, pin.chunker, words, len(tenants), documents, chunks)
+
+    async def _spent(self) -> Decimal:
+        today = self.clock.now().astimezone(ZoneInfo(self.costs.policy.time_zone)).date()
+        spent = 0
+        for tenant_id in await self.retrieval.indexes.tenants():
+            spent += (await self.costs.totals(tenant_id, today.replace(day=1), today)).total.micro_usd
+        return Decimal(spent) / 1_000_000
+
+    async def _rehearsal(self) -> Rehearsal | None:
+        for move in await self.environments.moves(STAGING, LOOKED_BACK):
+            if move.kind == "rehearsal":
+                return Rehearsal(move.at, move.actor, move.seconds)
+        return None
+
+    async def _chain(self) -> tuple[bool, str]:
+        head = await self.audit.head()
+        if head and head.sequence > MOST_LINES:
+            last = await self.audit.last_verified()
+            if last is None:
+                return True, f"{head.sequence:,} lines, never verified."
+            whole = not (last.after or "").startswith("broken")
+            return whole, f"{last.after}, verified on {last.at:%Y-%m-%d %H:%M} UTC by {last.actor}."
+        found = await self.audit.look()
+        if isinstance(found, Broken):
+            return False, f"line {found.sequence} {found.what}."
+        return True, f"{found.lines:,} lines, verified just now."
+
+    async def _facts(
+        self,
+        standing: Standing | None,
+        live: Live | None,
+        emergencies: tuple[Emergency, ...],
+        spent: Decimal,
+        rehearsal: Rehearsal | None,
+    ) -> Facts:
+        now, limits = self.clock.now(), self.policies.get(SecurityPolicy).limits
+        whole, chain = await self._chain()
+        async with self.database.read(None) as connection:
+            unguarded, bypasses = await repository.unguarded(connection), await repository.bypasses(connection)
+        return Facts(
+            at=now,
+            risk_tier=self.ownership.risk_tier,
+            traces=self.traces,
+            unguarded=unguarded,
+            bypasses=bypasses,
+            whole=whole,
+            chain=chain,
+            open_emergencies=sum(each.review is None for each in emergencies),
+            overdue_emergencies=sum(each.overdue(now) for each in emergencies),
+            concurrent_answers=limits.concurrent_answers,
+            requests_per_minute=limits.requests_per_minute_per_key,
+            answer_p95_ms=self.policies.get(SloPolicy).answer_p95_ms,
+            budget_usd=self.costs.policy.monthly_budget_usd,
+            spent_usd=spent,
+            review_policy="review" in self.policies.loaded,
+            rehearsed=_rehearsed(rehearsal),
+            canary_percent=self.policies.get(QualityPolicy).canary.percent,
+            **(await self._of_live(standing.live, live, now) if standing and live else {}),
+        )
+
+    async def _of_live(self, release: Release, live: Live, now: datetime) -> dict[str, Any]:
+        life, manifest = await self.releases.life(release.id), release.manifest
+        counted = holding(life, live.approvals, now, self.ownership.approval.report_days)
+        unproven = next((e.unproven for e in reversed(life.events) if e.after == "approved"), None)
+        return {
+            "number": live.number,
+            "same_code": manifest.code == self.releases.ingredients.code,
+            "unlike": _unlike(manifest.policies, self.policies.digests),
+            "pinned_index_serves": manifest.index.id == (await self.retrieval.indexes.live()).id,
+            "chain_of_models": tuple(step.model for step in manifest.chain),
+            "deadline_seconds": float(manifest.settings.get("deadline_seconds") or 0),
+            "verdict": live.evaluation.verdict if live.evaluation else None,
+            "evaluated_at": live.evaluation.at if live.evaluation else None,
+            "unproven": unproven,
+            "lacking": live.lacking,
+            "approvers": tuple(dict.fromkeys(each.approver for each in counted)),
+            "author": live.author,
+        }
+
+
+def _unlike(stored: dict[str, str], here: Any) -> tuple[str, ...]:
+    return tuple(sorted(name for name in stored.keys() | here.keys() if stored.get(name) != here.get(name)))
+
+
+def _rehearsed(last: Rehearsal | None) -> str:
+    if last is None:
+        return ""
+    took = f", and took {last.seconds:.2f} s" if last.seconds is not None else ""
+    return f"A rollback was rehearsed on {last.at:%Y-%m-%d}{took}."
+
+
+def _policy_owners(release: Release) -> dict[str, str]:
+    return {name: str(yaml.safe_load(content).get("owner", "")) for name, content in release.policies.items()}

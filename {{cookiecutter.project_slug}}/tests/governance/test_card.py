@@ -1,0 +1,173 @@
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from uuid import UUID
+
+import httpx
+import pytest
+
+from app.governance.domain.card import Card
+from app.governance.domain.page import page
+from app.governance.domain.rendering import markdown
+from app.governance.service import Overview
+from app.wiring import State
+from tests.governance.conftest import House, person
+
+Houses = Callable[..., House]
+
+
+def overview(state: State, here: House) -> Overview:
+    return replace(
+        state.governance,
+        clock=here.clock,
+        releases=here.releases,
+        environments=here.environments,
+        approvals=here.approvals,
+        audit=replace(state.audit, clock=here.clock),
+    )
+
+
+def standing(card: Card, number: int) -> tuple[str, str]:
+    return card.risks[number - 1].standing, card.risks[number - 1].found
+
+
+async def go_live(here: House) -> None:
+    release = await here.measured()
+    await here.approvals.approve(person("bob"), release.id, "read it")
+    await here.environments.activate("ana", release.id, "ship it")
+
+
+async def test_with_nothing_live_the_card_says_so(state: State, house: Houses) -> None:
+    card = await overview(state, house()).card()
+    assert card.live is None
+    assert len(card.risks) == 12
+    assert standing(card, 5) == ("missing", "Nothing is live.")
+    assert "Nothing is live in production." in markdown(card)
+    assert "Nothing is live in production." in page(card)
+
+
+async def test_the_card_tells_what_is_live_from_what_was_stored(state: State, house: Houses) -> None:
+    here = house()
+    await go_live(here)
+    card = await overview(state, here).card()
+    live = here.environments.current()
+    assert card.live is not None
+    assert (card.live.id, card.live.number, card.live.author) == (live.id, live.number, "ana")
+    assert {each.digest for each in card.live.prompts} == set(live.manifest.prompts.values())
+    assert {each.name: each.digest for each in card.live.policies} == live.manifest.policies
+    assert all(each.owner for each in card.live.policies)
+    assert card.live.retrieval == live.manifest.retrieval
+    assert [each.approver for each in card.live.approvals] == ["bob"]
+    assert card.live.evaluation is not None
+    assert card.live.evaluation.verdict == "PASS"
+    assert card.live.fallbacks()[-2:] == ("extractive", "an honest refusal")
+    assert card.purpose.owners.keys() == {"model", "prompts", "data", "policies"}
+
+
+async def test_each_risk_has_a_control_an_owner_and_what_was_found(state: State, house: Houses) -> None:
+    here = house()
+    await go_live(here)
+    card = await overview(state, here).card()
+    assert [risk.number for risk in card.risks] == list(range(1, 13))
+    assert all(risk.risk and risk.control and risk.found and risk.owner for risk in card.risks)
+    assert standing(card, 5)[0] == "in force"
+    assert "approved by bob" in standing(card, 8)[1]
+    assert standing(card, 7)[0] == "in force"
+    assert standing(card, 11)[0] == "missing"
+
+
+async def test_an_emergency_stands_in_the_register_until_it_is_reviewed(state: State, house: Houses) -> None:
+    here = house()
+    release = await here.draft()
+    await here.environments.activate("ana", release.id, "production is on fire", break_glass=True)
+    found = overview(state, here)
+    assert standing(await found.card(), 5) == ("missing", "The live release was never evaluated.")
+    assert "wait for a review" in standing(await found.card(), 8)[1]
+    here.wait(hours=25)
+    card = await found.card()
+    assert standing(card, 8)[0] == "missing"
+    assert "production is on fire" in page(card)
+    assert "waits for a review" in page(card)
+
+
+async def test_an_approval_that_ran_out_is_seen(state: State, house: Houses) -> None:
+    here = house(review_hours=24 * 365)
+    await go_live(here)
+    here.wait(days=31)
+    assert standing(await overview(state, here).card(), 8)[0] == "attention"
+
+
+async def test_other_files_than_those_of_the_live_release_are_seen(state: State, house: Houses) -> None:
+    here = house()
+    await go_live(here)
+    digests = {**state.policies.digests, "cost": "0" * 64}
+    found = replace(overview(state, here), policies=replace(state.policies, digests=digests))
+    assert standing(await found.card(), 12) == ("attention", "The files here differ from the live release in cost.")
+
+
+async def test_an_audit_log_that_is_too_long_for_each_card_is_told_of_by_its_last_check(
+    state: State, house: Houses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = house()
+    await go_live(here)
+    found = overview(state, here)
+    monkeypatch.setattr("app.governance.service.overview.MOST_LINES", 1)
+    await found.audit.verify("auditor")
+    assert "by auditor" in (await found._chain())[1]
+
+
+class Names(HTMLParser):
+    """Every address that a browser would fetch, and the tags that are open at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.fetched += [value or "" for name, value in attrs if name in ("src", "href", "action", "srcset")]
+        if tag not in ("meta", "br", "link"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+async def test_the_page_stands_alone_and_is_well_formed(state: State, house: Houses) -> None:
+    here = house()
+    await go_live(here)
+    told = page(await overview(state, here).card())
+    read = Names()
+    read.feed(told)
+    assert (read.fetched, read.open) == ([], [])
+    assert "<script" not in told
+    assert "@import" not in told
+    assert "url(" not in told
+
+
+async def test_what_people_wrote_is_text_on_the_page(state: State, house: Houses) -> None:
+    here = house()
+    release = await here.measured()
+    await here.approvals.approve(person("<b>bob</b>"), release.id, "<script>alert(1)</script> | a pipe")
+    await here.environments.activate("ana", release.id, "ship it")
+    card = await overview(state, here).card()
+    assert "<script>" not in page(card)
+    assert "&lt;script&gt;" in page(card)
+    assert "\\| a pipe" in markdown(card)
+
+
+async def test_the_card_over_http(client: httpx.AsyncClient, state: State) -> None:
+    await state.environments.resolve()
+    told = (await client.get("/v1/governance")).json()
+    assert told["live"]["number"] == state.environments.current().number
+    assert len(told["risks"]) == 12
+    shown = await client.get("/v1/governance/card")
+    assert shown.headers["content-type"].startswith("text/html")
+    assert told["live"]["id"] in shown.text
+
+
+async def test_a_user_does_not_see_the_card(state: State, client: httpx.AsyncClient, tenant: UUID) -> None:
+    key = await state.identity.create_key(tenant, "reader", ["user"])
+    headers = {"Authorization": f"Bearer {key.text}"}
+    for path in ("/v1/governance", "/v1/governance/card"):
+        assert (await client.get(path, headers=headers)).status_code == 403
