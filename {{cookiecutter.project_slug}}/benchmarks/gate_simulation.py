@@ -79,7 +79,8 @@ def main() -> None:
     }
     falls: dict[str, Any] = {
         f"{cases} cases from {documents} documents": {
-            f"fall {fall:g}": verdicts(fall, cases, documents, options.judged, seed=2) for fall in (*FALLS, 0.18, 0.2, 0.25)
+            f"fall {fall:g}": verdicts(fall, cases, documents, options.judged, seed=2)
+            for fall in (*FALLS, 0.18, 0.2, 0.25)
         }
         for cases, documents in SUITES
     }

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+_NOISE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,8 @@ def _freedom(control: _Arm, canary: _Arm) -> float:
 
 
 def _log_evidence(harm: float, variance: float, scale: float, freedom: float) -> float:
-    if variance <= 0:  # Every answer is the same to the last digit, as with models that cost nothing.
-        return inf if harm > 0 else 0.0
+    if variance < _NOISE**2:  # Every answer is the same to the last digit, as with models that cost nothing.
+        return inf if harm > _NOISE else 0.0
     t = harm / sqrt(variance)
     z = t * (1 - 1 / (4 * freedom)) / sqrt(1 + t**2 / (2 * freedom))
     information = scale**2 / variance
