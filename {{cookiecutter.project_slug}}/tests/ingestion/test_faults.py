@@ -14,6 +14,7 @@ from sqlalchemy import text
 from app.core.embedded import Urls
 from app.core.jobs import Worker
 from app.ingestion import jobs
+from app.ingestion.domain.documents import Outcome
 from app.ingestion.jobs import job_specs
 from app.ingestion.service import Ingestion
 from app.wiring import State
@@ -207,6 +208,36 @@ async def test_a_poison_document_is_dead_lettered_and_the_queue_moves_on(
     await client.post(f"/v1/quarantine/{document['quarantine']['id']}/release")
     await work()
     assert (await client.get(f"/v1/documents/{poison['id']}")).json()["status"] == "published"
+
+
+async def test_what_cannot_be_published_together_is_published_one_by_one(state, tenant, send) -> None:
+    class Narrow(Fused):
+        def __getattr__(self, name: str) -> Any:
+            async def call(*args: Any, **kwargs: Any) -> Any:
+                if name == "publish_all" and (len(args[1]) > 1 or "poison" in args[1][0].request.title):
+                    raise ZeroDivisionError
+                return await getattr(self.real, name)(*args, **kwargs)
+
+            return call
+
+    room = state.ingestion
+    narrow = Ingestion(replace(room.parts, retrieval=Narrow(room.parts.retrieval, Fuse(0))))
+    files = [(f"{name}.txt", f"The {name} lamp hangs in the hall.".encode()) for name in ("good", "poison", "other")]
+    good, poison, other = [UUID(item["id"]) for item in await send(*files)]
+    await drop_jobs(state)
+    ended = await narrow.process_all(tenant, {good: 1, poison: 1, other: 1})
+    assert ended[good] == ended[other] == Outcome("published")
+    assert isinstance(ended[poison], ZeroDivisionError)
+
+
+async def test_one_that_was_overtaken_keeps_the_others_of_its_job_from_nothing(state, tenant, send, search) -> None:
+    old, good = await send(("old.txt", b"The old lamp is dim."), ("good.txt", b"The good lamp is bright."))
+    (new,) = await send(("old.txt", b"The new lamp is bright too."))
+    await drop_jobs(state)
+    ended = await state.ingestion.process_all(tenant, {UUID(old["id"]): 1, UUID(good["id"]): 1})
+    assert (ended[UUID(old["id"])].status, ended[UUID(good["id"])].status) == ("superseded", "published")
+    assert (await state.ingestion.process(tenant, UUID(new["id"]), 2)).status == "published"
+    assert sorted(await search("lamp bright")) == ["The good lamp is bright.", "The new lamp is bright too."]
 
 
 @contextmanager
