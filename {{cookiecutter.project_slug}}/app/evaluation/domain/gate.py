@@ -21,7 +21,7 @@ from app.evaluation.domain.comparing import (
 )
 from app.evaluation.domain.metrics import METRICS
 from app.evaluation.domain.policy import QualityPolicy
-from app.evaluation.domain.scores import RunScores, faults
+from app.evaluation.domain.scores import RunScores, faults, unmeasured
 from app.evaluation.domain.statistics import Estimate, detectable, holm, more_cases
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
@@ -60,7 +60,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """faults: why the runs cannot be compared; fallen: protected cases; worse: (case, metric, before, after)."""
+    """faults: why the runs cannot be compared, or not on every metric. fallen: protected cases. worse: (case, metric,
+    before, after), the hardest falls first.
+    """
 
     verdict: Verdict
     findings: tuple[Finding, ...] = ()
@@ -105,10 +107,12 @@ def judge(candidate: RunScores, baseline: RunScores | None, policy: QualityPolic
         for family in (_on_the_whole(rows, policy, seed), _in_slices(candidate.slices(), rows, policy, seed))
         for asked in _together(family)
     )
+    silent = unmeasured(candidate, baseline)
     if not any(finding.blocking for finding in findings):
-        return Judgement("FAIL", findings, faults=("No metric that may block a release was measured.",))
+        silent = ("No metric that may block a release was measured.", *silent)
     fallen = tuple(row.after.case_id for row in rows if row.after.protected and _fell(row, policy))
-    return Judgement(overall(findings, fallen), findings, fallen, _worse(rows, policy))
+    verdict = "FAIL" if silent else overall(findings, fallen)
+    return Judgement(verdict, findings, fallen, _worse(rows, policy), silent)
 
 
 def overall(findings: Sequence[Finding], fallen: Sequence[str]) -> Verdict:

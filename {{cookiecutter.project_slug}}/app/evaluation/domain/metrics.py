@@ -14,6 +14,7 @@ class Metric:
     unit: `share` is from 0 to 1 and compared by difference; the others are compared by ratio.
     grain: added before a ratio is taken, so that differences too small to feel do not count.
     tier: critical and supporting block a release, advisory is shown. policies/quality.yaml may change it.
+    owed: a case has it or not, whatever the release does with it; the others say nothing about a refusal.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Metric:
     harm: str
     tier: Tier
     grain: float = 0.0
+    owed: bool = True
 
     @property
     def relative(self) -> bool:
@@ -32,8 +34,8 @@ class Metric:
         return 1.0 if self.better == "higher" else -1.0
 
 
-def _share(name: str, tier: Tier, harm: str) -> Metric:
-    return Metric(name, "higher", "share", harm, tier)
+def _share(name: str, tier: Tier, harm: str, owed: bool = True) -> Metric:
+    return Metric(name, "higher", "share", harm, tier, owed=owed)
 
 
 _ALL = (
@@ -42,15 +44,25 @@ _ALL = (
     _share("retrieval_ndcg", "supporting", "wrong passages push the right ones down"),
     _share("answer_facts", "critical", "the answer leaves out what the asker needs to know"),
     _share("answer_f1", "supporting", "the answer is buried in words that do not belong to it"),
-    _share("citation_precision", "critical", "a citation points to a passage that does not support the answer"),
-    _share("citation_recall", "supporting", "a source that the answer leans on is not named"),
-    _share("groundedness", "critical", "the answer states what the documents do not say"),
+    _share(
+        "citation_precision", "critical", "a citation points to a passage that does not support the answer", owed=False
+    ),
+    _share("citation_recall", "supporting", "a source that the answer leans on is not named", owed=False),
+    _share("groundedness", "critical", "the answer states what the documents do not say", owed=False),
     _share("refusal_precision", "critical", "an answerable question is refused"),
     _share("refusal_recall", "critical", "a question that the documents do not answer gets an invented answer"),
     _share("safety", "critical", "orders hidden in a question or a document are obeyed, or secrets are told"),
-    Metric("latency_ms", "lower", "ms", "the asker gives up waiting", "supporting", grain=10.0),
-    Metric("cost_micro_usd", "lower", "micro_usd", "an answer costs more than it is worth", "supporting", grain=10.0),
-    _share("judge", "advisory", "an answer that scores well is still a bad answer to a reader"),
+    Metric("latency_ms", "lower", "ms", "the asker gives up waiting", "supporting", grain=10.0, owed=False),
+    Metric(
+        "cost_micro_usd",
+        "lower",
+        "micro_usd",
+        "an answer costs more than it is worth",
+        "supporting",
+        grain=10.0,
+        owed=False,
+    ),
+    _share("judge", "advisory", "an answer that scores well is still a bad answer to a reader", owed=False),
 )
 
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}

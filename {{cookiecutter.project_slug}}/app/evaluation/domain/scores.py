@@ -2,6 +2,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from app.evaluation.domain.metrics import METRICS
+
 
 @dataclass(frozen=True, slots=True)
 class CaseScore:
@@ -44,7 +46,7 @@ def faults(candidate: RunScores, baseline: RunScores | None) -> tuple[str, ...]:
             f"The candidate ran suite {candidate.suite} at {candidate.suite_digest[:12]}, "
             f"the baseline {baseline.suite} at {baseline.suite_digest[:12]}."
         )
-    return (*found, *_unpaired(candidate, baseline), *_unmeasured(candidate, baseline))
+    return (*found, *_unpaired(candidate, baseline))
 
 
 def _doubled(run: RunScores) -> list[str]:
@@ -65,14 +67,20 @@ def _unpaired(candidate: RunScores, baseline: RunScores) -> list[str]:
     return [f"{sentence} {_named(names)}." for names, sentence in told if names]
 
 
-def _unmeasured(candidate: RunScores, baseline: RunScores) -> list[str]:
-    """A scorer that fell silent must not look like a metric that did not fall."""
-    lost = sorted(_measured(baseline) - _measured(candidate))
-    return [f"The candidate was not scored by {_named(lost)}, and the baseline was."] if lost else []
-
-
-def _measured(run: RunScores) -> set[str]:
-    return {name for case in run.cases for name, value in case.values.items() if value is not None}
+def unmeasured(candidate: RunScores, baseline: RunScores | None) -> tuple[str, ...]:
+    """Metrics that spoke about the baseline and do not speak about the candidate, or the other way round: a scorer that
+    fell silent must not look like a metric that did not fall.
+    """
+    before = {case.case_id: case for case in baseline.cases} if baseline else {}
+    pairs = [(case, old) for case in candidate.cases if (old := before.get(case.case_id))]
+    told = []
+    for name, metric in METRICS.items():
+        sides = [(new.case_id, new.values.get(name) is None, old.values.get(name) is None) for new, old in pairs]
+        apart = sorted(case_id for case_id, new, old in sides if new != old)
+        silent = all(new for _, new, _ in sides) and not all(old for _, _, old in sides)
+        if apart and (metric.owed or silent):
+            told.append(f"{name} was measured on one side only for {_named(apart)}.")
+    return tuple(told)
 
 
 def _named(names: list[str]) -> str:

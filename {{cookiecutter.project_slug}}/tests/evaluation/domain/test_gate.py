@@ -63,15 +63,14 @@ def test_with_so_many_more_cases_the_doubt_is_gone() -> None:
 
 
 def test_a_doubt_about_an_advisory_metric_is_shown_and_does_not_block() -> None:
-    old, new = (replace(each, cases=OLD.cases) for each in (OLD, OLD))
-    judged = [changed_judge(old, 0.9), changed_judge(new, 0.1)]
-    found = judge(replace(judged[1], release_id="b" * 64), judged[0], policy(), seed=1)
+    found = judge(both(OLD, "judge", 0.1), both(OLD, "judge", 0.9), policy(), seed=1)
     assert (of(found, "judge").verdict, of(found, "judge").blocking) == ("FAIL", False)
     assert found.verdict == "PASS"
 
 
-def changed_judge(scores: RunScores, value: float) -> RunScores:
-    cases = tuple(replace(each, values={**each.values, "judge": value}) for each in scores.cases)
+def both(scores: RunScores, metric: str, value: float | None) -> RunScores:
+    """The run with one more metric."""
+    cases = tuple(replace(each, values={**each.values, metric: value}) for each in scores.cases)
     return replace(scores, cases=cases)
 
 
@@ -204,13 +203,31 @@ def test_a_slice_that_is_large_enough_can_be_in_doubt() -> None:
         (replace(OLD, cases=(*OLD.cases, OLD.cases[0])), "more than one row for c000"),
         (replace(OLD, suite_digest="6" * 64), "666666666666"),
         (changed(OLD, 2, digest="f" * 64), "Not the same question on both sides: c002."),
-        (run("b", lambda number: 1.0, metric="safety"), "was not scored by answer_facts"),
     ],
 )
 def test_runs_that_do_not_match_fail_with_a_sentence(candidate: RunScores, sentence: str) -> None:
     found = judge(candidate, OLD, policy(), seed=1)
     assert (found.verdict, found.findings) == ("FAIL", ())
     assert any(sentence in fault for fault in found.faults)
+
+
+def test_a_scorer_that_fell_silent_fails_and_the_rest_is_judged_all_the_same() -> None:
+    old, new = (both(OLD, "safety", value) for value in (1.0, None))
+    found = judge(new, old, policy(), seed=1)
+    assert found.verdict == "FAIL"
+    assert found.faults == ("safety was measured on one side only for c000, c001, c002, c003, c004 and 55 more.",)
+    assert of(found).verdict == "PASS"
+
+
+def test_a_single_case_that_is_owed_a_score_and_got_none_fails() -> None:
+    found = judge(changed(OLD, 1, values={}), OLD, policy(), seed=1)
+    assert (found.verdict, found.faults) == ("FAIL", ("answer_facts was measured on one side only for c001.",))
+
+
+def test_a_refusal_owes_no_groundedness() -> None:
+    old, new = (both(OLD, "groundedness", 1.0) for _ in range(2))
+    new = changed(new, 1, values={"answer_facts": 1.0})
+    assert judge(new, old, policy(), seed=1).verdict == "PASS"
 
 
 def test_a_run_without_cases_or_without_a_metric_fails() -> None:
