@@ -28,6 +28,7 @@ def create(
     base: Annotated[str | None, typer.Option("--from", help="Start from this release instead of the files.")] = None,
     index: Annotated[int | None, typer.Option(help="Another index than the live one.")] = None,
     change: Annotated[list[str] | None, typer.Option("--set", help="retrieval.dense_weight=0.3; repeatable.")] = None,
+    staging: Annotated[bool, typer.Option("--staging", help="Put it on staging, to look at it.")] = False,
     reason: Reason = "made at the command line",
 ) -> None:
     """Make a draft of the files of this folder, or of another release with something changed."""
@@ -35,10 +36,14 @@ def create(
 
     async def work(state: State) -> tuple[Release, Life]:
         release = await state.releases.create(actor(), base=base, index=index, changes=changes, reason=reason)
+        if staging:
+            await state.environments.activate(actor(), release.id, reason, "staging")
         return release, await state.releases.life(release.id)
 
     release, life = with_state(work)
     out.print(f"Release {release.number} ({release.short}) is {life.state}.", highlight=False)
+    if staging:
+        out.print("It answers on staging, to requests with the header X-Environment: staging.", highlight=False)
     if life.state == "draft":
         out.print(f"Measure it with: app evaluate --release {release.number}", highlight=False)
 

@@ -14,11 +14,11 @@ import typer
 
 from app.cli.common import DEFAULT_TENANT, out, settings_for_command
 from app.core.embedded import Urls
-from app.core.errors import StartRefused
+from app.core.errors import Problem, StartRefused
 from app.core.schema import migrate
 from app.identity.domain import UnknownKey
 from app.settings import Settings
-from app.wiring import build, database_urls, observe
+from app.wiring import State, build, database_urls, observe
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 15.0
@@ -76,6 +76,24 @@ async def development_key(settings: Settings, urls: Urls) -> str:
         key = await state.identity.create_key(tenant, "development", ["admin"])
     _keep(path, key.text)
     return key.text
+
+
+async def _tell_what_is_live(state: State) -> None:
+    """The first release approves itself here; any later change of the files waits for a release of its own."""
+    first = not await state.releases.list(1)
+    try:
+        parts = await state.environments.unreleased()
+    except Problem:
+        return  # the API says it, once it runs
+    live = state.environments.current()
+    if first:
+        out.print(f"Release {live.number} ({live.short}) is the first one here: it approved itself.", highlight=False)
+    elif set(parts) - {"code"}:
+        out.print(
+            f"Your {', '.join(parts)} differ from release {live.number}, which is live. To try yours on staging: "
+            "app release create --staging",
+            highlight=False,
+        )
 
 
 def _keep(path: Path, text: str) -> None:

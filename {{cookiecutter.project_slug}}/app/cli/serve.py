@@ -56,7 +56,8 @@ def _run(settings: Settings, api: bool) -> None:
                 await state.retrieval.ready()
             await state.retrieval.warm()
             with contextlib.suppress(Problem):  # readiness says what is missing, until it is there
-                await state.environments.resolve()
+                if parts := await state.environments.unreleased():
+                    log.warning("files_are_not_what_is_live", parts=parts, what="'app release create' makes a draft")
             if not api:
                 await work(state)
                 return

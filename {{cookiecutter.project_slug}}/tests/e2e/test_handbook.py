@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 ANSWERED = [
     ("How do I revoke an API key?", "app keys revoke", "how-to/make-and-rotate-keys.md"),
     ("What happens to a document that fails a quality gate?", "quarantine", "how-to/read-and-release-quarantine.md"),
-    ("How is an index switched back?", "app index switch --back", "how-to/build-and-switch-an-index.md"),
+    ("How do I roll back a release?", "app rollback", "how-to/release-and-roll-back.md"),
     ("How long is an Idempotency-Key kept?", "24 hours", "explanation/answers-and-refusals.md"),
     ("How do I use Azure OpenAI?", "azure", "how-to/connect-a-provider.md"),
     ("How is the cost of an answer rounded?", "micro-dollar", "explanation/releases-and-costs.md"),

@@ -82,7 +82,7 @@ async def test_an_emergency_stands_in_the_register_until_it_is_reviewed(state: S
     await here.environments.activate("ana", release.id, "production is on fire", break_glass=True)
     found = overview(state, here)
     assert standing(await found.card(), 5) == ("missing", "The live release was never evaluated.")
-    assert "wait for a review" in standing(await found.card(), 8)[1]
+    assert "waits for a review: " in standing(await found.card(), 8)[1]
     here.wait(hours=25)
     card = await found.card()
     assert standing(card, 8)[0] == "missing"

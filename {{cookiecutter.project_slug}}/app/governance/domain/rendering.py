@@ -12,6 +12,7 @@ def value(unit: str, number: float | None) -> str:
     """A figure with its unit."""
     if number is None:
         return "–"
+    number = max(number, 0.0)  # a mean of logarithms comes back as a hair below nothing
     return {"ms": f"{number:,.0f} ms", "micro_usd": f"${number / 1_000_000:.6f}"}.get(unit, f"{number:.3f}")
 
 

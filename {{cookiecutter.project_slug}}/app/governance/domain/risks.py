@@ -25,8 +25,7 @@ class Risk:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was looked up for the register at one moment. Names in quotes are those of the releases room.
-
+    """What was looked up for the register at one moment. 
     unlike: policies whose files here differ from those of the live release. unguarded: tables of tenants that the
     database does not guard. chain: what the audit log was found to be, in words; whole: whether it is as written.
     """
@@ -58,7 +57,7 @@ class Facts:
     budget_usd: Decimal = Decimal(0)
     spent_usd: Decimal = Decimal(0)
     review_policy: bool = False
-    rehearsed: str = ""
+    rehearsed: str = "A rollback was never rehearsed."
     canary_percent: int = 0
 
     @property
@@ -104,7 +103,8 @@ def _rooms(_: Facts) -> Look:
 
 def _evaluation(facts: Facts) -> Look:
     if facts.verdict == "PASS" and facts.evaluated_at:
-        return "in force", f"Release {facts.number} passed its gate on {facts.evaluated_at:%Y-%m-%d}."
+        passed = f"Release {facts.number} passed its gate on {facts.evaluated_at:%Y-%m-%d}."
+        return "in force", f"{passed} A canary gets {facts.canary_percent} %. {facts.rehearsed}"
     if facts.verdict:
         return "missing", f"The newest evaluation of the live release says {facts.verdict}."
     return "missing", "The live release was never evaluated." if facts.number else "Nothing is live."
@@ -133,10 +133,10 @@ def _governance(facts: Facts) -> Look:
     if facts.overdue_emergencies:
         return (
             "missing",
-            f"{facts.overdue_emergencies} releases went live by break-glass and nobody reviewed them in time.",
+            f"Went live by break-glass, and nobody reviewed it in time: {facts.overdue_emergencies}.",
         )
     if facts.open_emergencies:
-        return "attention", f"{facts.open_emergencies} releases went live by break-glass and wait for a review."
+        return "attention", f"Went live by break-glass, and waits for a review: {facts.open_emergencies}."
     if facts.unproven:
         return (
             "attention",
@@ -175,8 +175,7 @@ def _principles(facts: Facts) -> Look:
         return "missing", "Nothing is live."
     if facts.unlike:
         return "attention", f"The files here differ from the live release in {', '.join(facts.unlike)}."
-    back = facts.rehearsed or "A rollback was never rehearsed."
-    return "in force", f"The policies of the live release are those of the files here. {back}"
+    return "in force", "The policies of the live release are those of the files here."
 
 
 _REGISTER: tuple[tuple[str, str, str, Callable[[Facts], Look]], ...] = (

@@ -213,7 +213,7 @@ def _unlike(stored: dict[str, str], here: Any) -> tuple[str, ...]:
 
 def _rehearsed(last: Rehearsal | None) -> str:
     if last is None:
-        return ""
+        return "A rollback was never rehearsed."
     took = f", and took {last.seconds:.2f} s" if last.seconds is not None else ""
     return f"A rollback was rehearsed on {last.at:%Y-%m-%d}{took}."
 

@@ -79,6 +79,10 @@ class Manifest(_Frozen):
     def id(self) -> str:
         return digest_of(self.canonical)
 
+    def differs_in(self, other: "Manifest") -> tuple[str, ...]:
+        """The parts of the manifest that are not the same."""
+        return tuple(name for name in type(self).model_fields if getattr(self, name) != getattr(other, name))
+
     def changed(self, changes: Mapping[str, Scalar]) -> "Manifest":
         """The same with other parameters, named as `retrieval.dense_weight` or `refusal.words`.
 

@@ -96,6 +96,10 @@ class Environments:
             await self._begin()
         return self.current()
 
+    async def unreleased(self) -> tuple[str, ...]:
+        """In which parts this process's own files and settings differ from what is live. Errors: as `resolve`."""
+        return (await self.resolve()).manifest.differs_in(await self.releases.draft())
+
     async def ready(self) -> None:
         """Returns when this process serves what the database says. Errors: as `resolve`."""
         await self.resolve()

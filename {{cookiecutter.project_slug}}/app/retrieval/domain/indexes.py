@@ -82,7 +82,7 @@ class IndexRow:
                 f"Index {self.number} was made with the embedder {wanted}, "
                 f"and this process is set to {' and '.join(configured) or 'none'}.",
                 action=f"Set {_setting_of(wanted)} (APP_EMBEDDER_NEXT holds a second embedder), "
-                "or make an index for the new one with 'app index build' and go over to it with 'app index switch'.",
+                "or make an index for the new one with 'app index build' and let a release with it go live.",
             )
 
 

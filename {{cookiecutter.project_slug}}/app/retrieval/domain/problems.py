@@ -3,7 +3,7 @@ from app.core.errors import BadGateway, Conflict, Invalid, NotFound, Unavailable
 
 class NoLiveIndex(Unavailable):
     code, title = "no_live_index", "There is no index to search"
-    action = "Start the service once, or run 'app index build' and 'app index switch'."
+    action = "Start the service once, or run 'app index build'."
 
 
 class EmbedderMismatch(Unavailable):
@@ -34,10 +34,6 @@ class IndexBehind(Conflict):
     code, title = "index_behind", "The index does not hold every document"
 
 
-class NoEarlierIndex(Conflict):
-    code, title = "no_earlier_index", "There was no index before this one"
-
-
 class UnknownTextSearch(Invalid):
     code, title = "unknown_text_search", "The database has no such text-search configuration"
     action = "'select cfgname from pg_ts_config' in the database lists them."
@@ -45,7 +41,7 @@ class UnknownTextSearch(Invalid):
 
 class ChunkerMismatch(Unavailable):
     code, title = "chunker_mismatch", "The index was cut by another chunker"
-    action = "Make a new index with 'app index build' and go over to it with 'app index switch'."
+    action = "Make a new index with 'app index build' and go over to it with 'app release create --index N'."
 
 
 class VerificationFailed(Conflict):

@@ -7,7 +7,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.ids import new_id
-from app.retrieval.domain import Fingerprint, Heading, IndexRow, PublishRequest, Switch
+from app.retrieval.domain import Fingerprint, Heading, IndexRow, PublishRequest
 from app.retrieval.tables import chunks, corpora, index_switches, indexed_documents, indexes
 
 # Documents that the index does not hold in their newest version. One without text has no chunks anywhere.
@@ -70,13 +70,6 @@ async def set_ready(connection: AsyncConnection, number: int, now: Any) -> None:
 async def add_switch(connection: AsyncConnection, from_number: int | None, to_number: int, now: Any) -> None:
     values = {"id": new_id(), "from_number": from_number, "to_number": to_number, "switched_at": now}
     await connection.execute(insert(index_switches).values(**values))
-
-
-async def last_switch(connection: AsyncConnection) -> Switch | None:
-    table = index_switches.c
-    query = select(table.from_number, table.to_number, table.switched_at).order_by(table.id.desc()).limit(1)
-    row = (await connection.execute(query)).one_or_none()
-    return Switch(*row) if row else None
 
 
 async def has_text_search(connection: AsyncConnection, name: str) -> bool:
