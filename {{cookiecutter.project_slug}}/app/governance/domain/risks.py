@@ -25,7 +25,8 @@ class Risk:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was looked up for the register at one moment. 
+    """What was looked up for the register at one moment.
+
     unlike: policies whose files here differ from those of the live release. unguarded: tables of tenants that the
     database does not guard. chain: what the audit log was found to be, in words; whole: whether it is as written.
     """
