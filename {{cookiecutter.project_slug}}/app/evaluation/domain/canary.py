@@ -1,15 +1,16 @@
 """Is the new release doing harm, here and now? Decided against the live one that answers beside it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from math import exp, log, log1p
-from typing import Literal, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from app.evaluation.domain.policy import CanaryPolicy
-from app.evaluation.domain.sequential import Sample, Weighed, chance, weigh
+
+# Imported where it is needed: numpy is a lot of memory for a process that judges nothing.
+if TYPE_CHECKING:
+    from app.evaluation.domain.sequential import Sample
 
 CanaryWord = Literal["PASS", "FAIL", "HOLD"]
 _GRAIN = 10.0
@@ -21,7 +22,7 @@ class Outcome(Protocol):
     """
 
     @property
-    def unit(self) -> object: ...
+    def unit(self) -> Hashable: ...
     @property
     def failed(self) -> bool: ...
     @property
@@ -127,7 +128,7 @@ def judge_canary(
 
 
 def decide(
-    samples: Mapping[str, tuple[Sample, Sample]], seen: Seen, policy: CanaryPolicy, elapsed: timedelta
+    samples: Mapping[str, tuple["Sample", "Sample"]], seen: Seen, policy: CanaryPolicy, elapsed: timedelta
 ) -> CanaryVerdict:
     """samples: control and canary by metric."""
     if seen.answers < policy.minimum_answers or seen.units < policy.minimum_units:
@@ -162,20 +163,19 @@ def _held(
     return CanaryVerdict("FAIL", (over, *reasons), findings)
 
 
-def _sample(side: Sequence[Outcome], name: str) -> Sample:
+def _sample(side: Sequence[Outcome], name: str) -> "Sample":
+    from app.evaluation.domain.sequential import Sample
+
     value = HARMS[name].value
-    pairs = [(each.unit, got) for each in side if (got := value(each)) is not None]
-    numbers = {unit: number for number, unit in enumerate(dict.fromkeys(unit for unit, _ in pairs))}
-    return Sample(
-        np.array([numbers[unit] for unit, _ in pairs], dtype=np.intp),
-        np.array([got for _, got in pairs], dtype=np.float64),
-    )
+    return Sample.of([(each.unit, got) for each in side if (got := value(each)) is not None])
 
 
-def _finding(name: str, control: Sample, canary: Sample, policy: CanaryPolicy) -> CanaryFinding:
+def _finding(name: str, control: "Sample", canary: "Sample", policy: CanaryPolicy) -> CanaryFinding:
+    from app.evaluation.domain.sequential import chance, weigh
+
     harm, rule = HARMS[name], policy.harms[name]
     limit = harm.limit(rule.margin)
-    found: Weighed = weigh(control, canary, limit, harm.yes_no)
+    found = weigh(control, canary, limit, harm.yes_no)
     # All metrics share alpha for the alarm; to pass, each has to clear it alone, so that nothing needs sharing.
     alarm = found.against >= log(len(policy.harms) / policy.alpha)
     return CanaryFinding(

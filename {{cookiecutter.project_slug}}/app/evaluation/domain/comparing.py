@@ -8,7 +8,7 @@ from zlib import crc32
 from app.evaluation.domain.metrics import METRICS, Metric
 from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.domain.scores import CaseScore, RunScores
-from app.evaluation.domain.statistics import Estimate, estimate
+from app.evaluation.domain.statistics import Estimate
 
 EQUAL = 1e-9
 # A single hiccup of a machine must not outweigh sixty cases that took as long as before.
@@ -80,6 +80,9 @@ def compare(name: str, rows: Sequence[Pair], policy: QualityPolicy, seed: int) -
 
 
 def _found(gains: Sequence[float], clusters: Sequence[str], policy: QualityPolicy, seed: int) -> Estimate:
+    # Imported late: numpy is a lot of memory for a process that compares nothing.
+    from app.evaluation.domain.resampling import estimate
+
     return estimate(gains, clusters, policy.alpha, policy.resamples, seed)
 
 

@@ -6,8 +6,10 @@ weighed by a half normal around the harm that matters, over its likelihood witho
 however often they look. Answers of one unit move together, so variances are those of units, not of answers.
 """
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import erfc, exp, inf, log, log1p, sqrt
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,13 @@ class Sample:
 
     units: NDArray[np.intp]
     values: Floats
+
+    @classmethod
+    def of(cls, pairs: Sequence[tuple[Hashable, float]]) -> Self:
+        """pairs: who and what, one an answer."""
+        numbers = {unit: number for number, unit in enumerate(dict.fromkeys(unit for unit, _ in pairs))}
+        units = np.array([numbers[unit] for unit, _ in pairs], dtype=np.intp)
+        return cls(units, np.array([value for _, value in pairs], dtype=np.float64))
 
     @property
     def answers(self) -> int:

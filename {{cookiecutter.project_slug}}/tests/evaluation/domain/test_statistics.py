@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from app.evaluation.domain.statistics import Estimate, add_up, detectable, estimate, estimates, holm, more_cases
+from app.evaluation.domain.resampling import add_up, estimate, estimates
+from app.evaluation.domain.statistics import Estimate, detectable, holm, more_cases
 from benchmarks.gate_simulation import TOLERANCE, coverage, policy, verdicts
 from benchmarks.made_up_runs import KINDS, SUITES, Kind, World, suite
 
