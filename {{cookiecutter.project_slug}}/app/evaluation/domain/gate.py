@@ -196,7 +196,7 @@ def _decided(asked: _Asked, policy: QualityPolicy) -> tuple[Verdict, str, int | 
         side = "below the floor of" if metric.sign > 0 else "above the ceiling of"
         return "FAIL", f"{told(metric.name, value)} is {side} {told(metric.name, asked.floor)}", None
     if found is None:
-        return "PASS", "no release to compare with" + (", and the floor holds" if asked.floor is not None else ""), None
+        return "PASS", f"no release to compare with{_floored(asked)}", None
     if asked.compared.unchanged:
         return "PASS", "no case differs", None
     if found.difference < asked.limit - EQUAL and asked.p < policy.alpha:
@@ -210,7 +210,7 @@ def _glanced_at(asked: _Asked, found: Estimate, steepest: float) -> tuple[Verdic
     """So few cases prove nothing and must not hold a release up for ever; a landslide is still one."""
     if not asked.compared.metric.relative and found.difference < -max(steepest, asked.tolerance) - EQUAL:
         return "FAIL", f"fell by {_fall(asked, found.difference)}, more than so few cases may ({steepest:g})", None
-    return "PASS", "too few cases to compare; no landslide, and the floor holds", None
+    return "PASS", f"too few cases to compare; no landslide{_floored(asked)}", None
 
 
 def _weighed(asked: _Asked, found: Estimate, policy: QualityPolicy) -> tuple[Verdict, str, int | None]:
@@ -226,6 +226,10 @@ def _weighed(asked: _Asked, found: Estimate, policy: QualityPolicy) -> tuple[Ver
     doubt = f"a fall of {_fall(asked, found.low)} is not ruled out, and {_put_up_with(asked)} is put up with"
     advice = f"about {more} more cases like these would tell" if more else "no number of cases would tell"
     return "INCONCLUSIVE", f"{doubt}; {advice}", more
+
+
+def _floored(asked: _Asked) -> str:
+    return "" if asked.floor is None else ", and the floor holds"
 
 
 def _small(asked: _Asked, cases: int, clusters: int) -> bool:
