@@ -43,7 +43,7 @@ from app.retrieval.ports import Embedder
 from app.retrieval.service import Retrieval, make_retrieval
 from app.safety.domain.policy import SecurityPolicy
 from app.settings import Settings
-from app.wiring.fitting import Fitting, confide
+from app.wiring.fitting import Fitting, confide, released
 
 POLICIES: dict[str, type[PolicyModel]] = {
     "ownership": OwnershipPolicy,
@@ -235,22 +235,6 @@ def _steps(choices: tuple[ModelChoice, ...]) -> tuple[ModelStep, ...]:
     return (*written, ModelStep(provider="local", model=EXTRACTIVE))
 
 
-def _ingestion(
-    policies: Policies, database: Database, clock: Clock, retrieval: Retrieval, parser: ParserPool
-) -> Ingestion:
-    return Ingestion(
-        IngestionParts(
-            database=database,
-            retrieval=retrieval,
-            parser=parser,
-            languages=Langid(),
-            data=policies.get(DataPolicy),
-            security=policies.get(SecurityPolicy),
-            clock=clock,
-        )
-    )
-
-
 @asynccontextmanager
 async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> AsyncIterator[State]:
     """Makes the state of a process and takes it down again. Errors: StartRefused."""
@@ -275,7 +259,9 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
             answers = Answers(database, environments, servings, pipeline, costs, limits.concurrent_answers)
             trials, outcomes = Trials(database, releases, servings, pipeline), Outcomes(database)
             identity = Identity(database, clock, settings.pepper(), RateLimit(limits.requests_per_minute_per_key))
-            ingestion = _ingestion(policies, database, clock, retrieval, parser)
+            data = released(DataPolicy, standings, servings, policies)
+            security = released(SecurityPolicy, standings, servings, policies)
+            ingestion = Ingestion(IngestionParts(database, retrieval, parser, Langid(), data, security, clock))
             evaluations = Evaluations(
                 database,
                 clock,

@@ -1,5 +1,6 @@
 """Making a stored release ready to answer, with what this process has: keys, embedders, a transport."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,23 +12,26 @@ from app.adapters.chat.choice import ModelChoice
 from app.core.clock import Clock
 from app.core.errors import StartRefused
 from app.core.ownership import OwnershipPolicy
-from app.core.policies import Policies, PolicyModel, read_policies
+from app.core.policies import P, Policies, PolicyModel, read_policies
 from app.core.slo import SloPolicy
 from app.costs.domain import PriceTable
 from app.inference.domain.answers import EXTRACTIVE
 from app.inference.domain.grounds import Grounds
-from app.inference.service import Link, ModelChain, Serving
+from app.inference.service import Link, ModelChain, Serving, Servings
+from app.ingestion.domain.policy import DataPolicy
 from app.releases.domain import ModelStep, Release, ReleaseUnservable, canonical_json
+from app.releases.service import Standings
 from app.retrieval.domain import SearchParams
 from app.retrieval.service import Retrieval
 from app.safety.domain.policy import SecurityPolicy
 
-ANSWERING: dict[str, type[PolicyModel]] = {
+RELEASED: dict[str, type[PolicyModel]] = {
     "ownership": OwnershipPolicy,
     "slo": SloPolicy,
     "security": SecurityPolicy,
+    "data": DataPolicy,
 }
-"""The policies that an answer goes through; they come from the release, not from this process's files."""
+"""The policies that questions and documents go through; they come from the release, not from this process's files."""
 
 
 def confide(policies: Policies, addresses: list[str]) -> None:
@@ -59,7 +63,7 @@ class Fitting:
         """Errors: ReleaseUnservable, IndexMissing, IndexNotReady, EmbedderMismatch, DatabaseUnavailable."""
         manifest = release.manifest
         try:
-            policies = read_policies(release.policies, ANSWERING, f"release {release.number}")
+            policies = read_policies(release.policies, RELEASED, f"release {release.number}")
             confide(policies, [step.address for step in manifest.chain if step.address])
             params = SearchParams.of(manifest.retrieval)
             links = [await self._link(step) for step in manifest.chain if step.model != EXTRACTIVE]
@@ -67,6 +71,7 @@ class Fitting:
             raise ReleaseUnservable(f"Release {release.number} cannot be served here: {_said(error)}") from error
         return Serving(
             release=release,
+            policies=policies,
             chain=ModelChain(tuple(links), self.clock),
             security=policies.get(SecurityPolicy),
             deadline_seconds=policies.get(SloPolicy).deadline_seconds,
@@ -100,6 +105,16 @@ class Fitting:
         return ModelChoice(
             model=step.model, base_url=step.address or "", provider=step.provider, api_key=secret, **parameters
         )
+
+
+def released(kind: type[P], standings: Standings, servings: Servings, files: Policies) -> Callable[[], P]:
+    """A policy as the live release has it; as the files have it while nothing is live."""
+
+    def find() -> P:
+        live = standings.by_name.get(standings.production)
+        return (servings.of(live.live).policies if live else files).get(kind)
+
+    return find
 
 
 def _host(address: str | None) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from app.core.ownership import RiskTier
+from app.core.policies import Policies
 from app.costs.domain import PriceTable
 from app.inference.domain.exposure import Exposure
 from app.inference.domain.grounds import Grounds
@@ -22,6 +23,7 @@ class Serving:
     """
 
     release: Release
+    policies: Policies
     chain: ModelChain
     security: SecurityPolicy
     deadline_seconds: float

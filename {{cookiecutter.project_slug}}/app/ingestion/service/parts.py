@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -23,15 +23,23 @@ step_seconds = histogram("app_ingestion_step_seconds", "Time of one step of one 
 
 @dataclass(frozen=True)
 class Parts:
-    """What the verbs of this room work with."""
+    """What the verbs of this room work with. the policies: as the live release has them now."""
 
     database: Database
     retrieval: Retrieval
     parser: Parser
     languages: LanguageGuesser
-    data: DataPolicy
-    security: SecurityPolicy
+    data_policy: Callable[[], DataPolicy]
+    security_policy: Callable[[], SecurityPolicy]
     clock: Clock
+
+    @property
+    def data(self) -> DataPolicy:
+        return self.data_policy()
+
+    @property
+    def security(self) -> SecurityPolicy:
+        return self.security_policy()
 
 
 async def enqueue_processing(connection: AsyncConnection, tenant_id: UUID, versions: Mapping[UUID, int]) -> None:
