@@ -64,8 +64,16 @@ async def test_the_card_tells_what_is_live_from_what_was_stored(state: State, ho
     assert card.purpose.owners.keys() == {"model", "prompts", "data", "policies"}
 
 
+async def review_all(here: House) -> None:
+    """What other tests did by break-glass would stand in the register."""
+    for each in await here.approvals.emergencies():
+        if each.review is None:
+            await here.approvals.review(person("zoe"), each.approval.id, "a test did that")
+
+
 async def test_each_risk_has_a_control_an_owner_and_what_was_found(state: State, house: Houses) -> None:
     here = house()
+    await review_all(here)
     await go_live(here)
     card = await overview(state, here).card()
     assert [risk.number for risk in card.risks] == list(range(1, 13))
@@ -78,6 +86,7 @@ async def test_each_risk_has_a_control_an_owner_and_what_was_found(state: State,
 
 async def test_an_emergency_stands_in_the_register_until_it_is_reviewed(state: State, house: Houses) -> None:
     here = house()
+    await review_all(here)
     release = await here.draft()
     await here.environments.activate("ana", release.id, "production is on fire", break_glass=True)
     found = overview(state, here)
@@ -91,7 +100,8 @@ async def test_an_emergency_stands_in_the_register_until_it_is_reviewed(state: S
 
 
 async def test_an_approval_that_ran_out_is_seen(state: State, house: Houses) -> None:
-    here = house(review_hours=24 * 365)
+    here = house()
+    await review_all(here)
     await go_live(here)
     here.wait(days=31)
     assert standing(await overview(state, here).card(), 8)[0] == "attention"

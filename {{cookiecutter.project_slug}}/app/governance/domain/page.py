@@ -36,7 +36,8 @@ table{border-collapse:collapse;width:100%}
 th{text-align:left;font-weight:600;font-size:.82rem;color:var(--soft);white-space:nowrap}
 th,td{padding:.42rem .8rem .42rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 tr:last-child td{border-bottom:0}td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-code,pre{font:13px/1.5 ui-monospace,monospace;overflow-wrap:anywhere}pre{white-space:pre-wrap;background:var(--wash);padding:.8rem 1rem;
+code,pre{font:13px/1.5 ui-monospace,monospace;overflow-wrap:anywhere}
+pre{white-space:pre-wrap;background:var(--wash);padding:.8rem 1rem;
 border-radius:8px;margin:.5rem 0 0}
 summary{cursor:pointer;padding:.25rem 0}
 .badge{display:inline-block;border:1px solid currentColor;border-radius:99px;padding:0 .6rem;font-size:.8rem;
