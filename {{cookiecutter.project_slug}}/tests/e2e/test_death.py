@@ -15,13 +15,15 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+import pytest_asyncio
 from sqlalchemy import make_url
 
+from app.adapters.chat.choice import ModelChoice
 from app.adapters.chat.standin import StandIn
 from app.core.embedded import Urls
 from app.retrieval.domain import PublishRequest
-from app.wiring import State
-from tests.conftest import ROOT
+from app.wiring import State, build
+from tests.conftest import ROOT, adopt
 from tests.e2e.conftest import START_SECONDS, environment, free_port
 
 MODEL = "gpt-4o-mini"  # has a price, so that a second charge would show
@@ -112,6 +114,14 @@ async def rows(state: State, tenant: UUID, sql: str) -> list[tuple[Any, ...]]:
     return await cursor.fetchall()
 
 
+@pytest_asyncio.fixture
+async def live_again(state: State) -> AsyncIterator[None]:
+    """The release of the run's own state is live again afterwards."""
+    yield
+    await adopt(state)
+
+
+@pytest.mark.usefixtures("live_again")
 async def test_an_answer_that_was_stored_by_a_process_that_then_died_is_given_again_and_charged_once(
     state: State, tenant: UUID, key: str, database_urls: Urls, tmp_path: Path
 ) -> None:
@@ -120,8 +130,11 @@ async def test_an_answer_that_was_stored_by_a_process_that_then_died_is_given_ag
     folder = str(direct.query["host"])
     wire = Wire(Path(folder) / ".s.PGSQL.5432")
     async with StandIn(MODEL) as model, wire.listening() as port:
-        chain = json.dumps([{"model": MODEL, "base_url": model.url}])
-        common = {"APP_EMBEDDER": "none", "APP_MODEL_CHAIN": chain, "APP_KEY_PEPPER": state.settings.pepper().decode()}
+        chain = ModelChoice(model=MODEL, base_url=model.url)
+        async with build(state.settings.model_copy(update={"model_chain": (chain,)}), database_urls) as written:
+            await adopt(written)
+        asked = json.dumps([{"model": MODEL, "base_url": model.url}])
+        common = {"APP_EMBEDDER": "none", "APP_MODEL_CHAIN": asked, "APP_KEY_PEPPER": state.settings.pepper().decode()}
         common |= {"APP_DATABASE_OWNER_URL": database_urls.owner}
         through = (
             f"postgresql://{direct.username}@127.0.0.1:{port}/{direct.database}?sslmode=disable&gssencmode=disable"
