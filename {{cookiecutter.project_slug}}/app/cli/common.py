@@ -25,9 +25,13 @@ DEFAULT_TENANT = "default"
 def actor() -> str:
     """Who is at the command line, as the operating system knows them; the name for approvals and the audit log."""
     try:
+        import pwd
+    except ImportError:  # Windows
         return getpass.getuser()
-    except (KeyError, OSError):
-        return f"user {os.getuid()}" if hasattr(os, "getuid") else "command line"
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name  # not getpass: that believes LOGNAME, which anybody can set
+    except KeyError:
+        return f"user {os.getuid()}"
 
 
 def caller_at_the_command_line(tenant_id: UUID, groups: Iterable[str] = ()) -> Principal:

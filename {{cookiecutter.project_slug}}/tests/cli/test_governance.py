@@ -70,6 +70,13 @@ def test_nobody_approves_their_own_release_at_the_command_line(
     assert isinstance(refused(result), SelfApproval)
 
 
+def test_another_name_in_the_environment_makes_nobody_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = actor()
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "somebody else")
+    assert actor() == before
+
+
 def test_a_release_is_rejected_at_the_command_line(run: CliRunner, database_urls: Urls, settings: Settings) -> None:
     release = measured(database_urls, settings, "somebody else")
     assert run.invoke(app, ["release", "reject", release.id, "--reason", "wrong about pay"]).exit_code == 0
