@@ -19,6 +19,7 @@ from app.releases.domain import Evidence, Release
 from app.settings import Settings
 from app.wiring import State, build
 from tests.cli.test_costs_and_version import run
+from tests.governance.conftest import unlike_any_other
 
 __all__ = ["run"]
 
@@ -33,8 +34,7 @@ def within(urls: Urls, settings: Settings, work: object) -> object:
 
 def measured(urls: Urls, settings: Settings, author: str) -> Release:
     async def work(state: State) -> Release:
-        changes = {"retrieval.budget": secrets.randbelow(10**9) + 1}
-        release = await state.releases.create(author, changes=changes)
+        release = await state.releases.create(author, changes=unlike_any_other())
         async with state.database.transaction(None) as connection:
             evidence = Evidence(secrets.token_hex(32), "PASS")
             await state.releases.mark_evaluated(connection, release.id, "tests", evidence)
@@ -142,8 +142,10 @@ def test_the_risk_register_is_shown_as_a_table(run: CliRunner) -> None:
 
 def test_an_emergency_is_reviewed_at_the_command_line(run: CliRunner, database_urls: Urls, settings: Settings) -> None:
     async def work(state: State) -> str:
-        release = await state.releases.create("ana", changes={"retrieval.budget": secrets.randbelow(10**9) + 1})
+        await state.environments.resolve()
+        release = await state.releases.create("ana", changes=unlike_any_other())
         await state.environments.activate("ana", release.id, "on fire", break_glass=True)
+        await state.environments.rollback("ana", "the fire is out")
         found = await state.approvals.emergencies()
         return str(next(each.approval.id for each in found if each.approval.release_id == release.id))
 

@@ -12,13 +12,18 @@ from app.core.clock import ManualClock
 from app.core.ownership import OwnershipPolicy, RiskTier
 from app.governance.service import Approvals
 from app.identity.domain import Principal
-from app.releases.domain import Evidence, Release, Verdict
+from app.releases.domain import Evidence, Release, Scalar, Verdict
 from app.releases.service import Environments, Releases, Standings
 from app.wiring import State
 
 
 def person(name: str, role: str = "operator") -> Principal:
     return Principal(UUID(int=0), UUID(int=0), name, frozenset({role}))
+
+
+def unlike_any_other() -> dict[str, Scalar]:
+    """A change that makes a release of its own and hardly another answer."""
+    return {"retrieval.dense_weight": 0.5 + secrets.randbelow(10**9) / 10**12}
 
 
 @dataclass
@@ -31,7 +36,7 @@ class House:
     clock: ManualClock
 
     async def draft(self, author: str = "ana") -> Release:
-        return await self.releases.create(author, changes={"retrieval.budget": secrets.randbelow(10**9) + 1})
+        return await self.releases.create(author, changes=unlike_any_other())
 
     async def measured(self, verdict: Verdict = "PASS", author: str = "ana") -> Release:
         release = await self.draft(author)
