@@ -1,17 +1,20 @@
 """One file for each of the twelve mistakes, each on the real path: HTTP in, the database beneath."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
-from tests.conftest import ROOT
-from tests.governance.conftest import house as house_of_releases
+from app.wiring import State
+from tests.conftest import ROOT, adopt
+from tests.governance.conftest import House
+from tests.governance.conftest import house as house_apart
 from tests.inference.conftest import house, open_service, quoting, service
 from tests.ingestion.conftest import ingest, search, send, work
 
-__all__ = ["house", "house_of_releases", "ingest", "open_service", "quoting", "search", "send", "service", "work"]
+__all__ = ["house", "house_apart", "ingest", "open_service", "quoting", "search", "send", "service", "work"]
 
 Change = Callable[[str, str, str], Path]
 
@@ -30,3 +33,10 @@ def change(tmp_path: Path) -> Change:
         return tmp_path
 
     return replace
+
+
+@pytest_asyncio.fixture
+async def house_of_releases(house_apart: Callable[..., House], state: State) -> AsyncIterator[Callable[..., House]]:
+    """A production apart, whose moves push out of memory what the run's own one serves: that is taken in again."""
+    yield house_apart
+    await adopt(state)
