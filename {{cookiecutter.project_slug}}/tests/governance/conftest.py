@@ -26,6 +26,14 @@ def unlike_any_other() -> dict[str, Scalar]:
     return {"retrieval.dense_weight": 0.5 + secrets.randbelow(10**9) / 10**12}
 
 
+class NothingToServe:
+    """These releases answer no question, and must not push those out that do."""
+
+    async def make_ready(self, release: Release) -> None: ...
+
+    def keep_only(self, release_ids: set[str]) -> None: ...
+
+
 @dataclass
 class House:
     """Releases, approvals and a production that no other test sees."""
@@ -66,7 +74,7 @@ def house(state: State) -> Callable[..., House]:
         policy = policy.model_copy(update={"risk_tier": tier, "approval": rules})
         clock = ManualClock()
         releases = replace(state.releases, clock=clock)
-        standings = Standings(releases, state.environments.held.servings, production=f"production-{uuid4().hex}")
+        standings = Standings(releases, NothingToServe(), production=f"production-{uuid4().hex}")
         approvals = Approvals(state.database, clock, releases, policy, standings)
         return House(releases, approvals, Environments(releases, standings, approvals), clock)
 
