@@ -1,0 +1,129 @@
+"""`app evaluate` as people and CI run it: real processes, exit statuses, and kill -9 in the middle."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from app.core.embedded import start_embedded
+from tests.conftest import ROOT
+from tests.e2e.conftest import environment
+from tests.evaluation.conftest import BRIDGE, CASES, SECRET, TOWER
+
+MANY = 150
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    """A service's folder with two small documents and many cases, words alone."""
+    folder = tmp_path / "house"
+    for name in ("policies", "prompts", "migrations"):
+        shutil.copytree(ROOT / name, folder / name)
+    for name, text in (("library/tower.md", TOWER), ("library/bridge.md", BRIDGE), ("closed/vault.md", SECRET)):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / "evals").mkdir()
+    folders = [
+        {"path": "library", "source": "stones"},
+        {"path": "closed", "source": "stones", "groups": ["keepers"]},
+    ]
+    (folder / "evals" / "corpus.json").write_text(json.dumps({"folders": folders}))
+    more = [
+        {**CASES[1], "id": f"span-{n}", "question": f"How long is main span {n} of the bridge?"} for n in range(MANY)
+    ]
+    (folder / "evals" / "golden.jsonl").write_text("\n".join(json.dumps(case) for case in [*CASES, *more]))
+    assert run(folder, "migrate").returncode == 0
+    return folder
+
+
+def variables(house: Path) -> dict[str, str]:
+    return environment(house / "data", APP_ROOT=str(house), APP_EMBEDDER="none", COLUMNS="160")
+
+
+def run(house: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "app", *arguments],
+        cwd=ROOT,
+        env=variables(house),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_exit_status_is_the_verdict_and_the_reports_are_written(house: Path, tmp_path: Path) -> None:
+    first = run(house, "evaluate", "--out", str(tmp_path / "before"))
+    assert first.returncode == 0, first.stdout + first.stderr
+    written = tmp_path / "before"
+    assert sorted(path.name for path in written.iterdir()) == ["report.html", "report.json", "report.md"]
+    assert "PASS" in first.stdout
+    report = str(written / "report.json")
+    # No case is answered; then one of few documents, on which a slower answer can be neither shown nor ruled out.
+    for words, status, verdict in (("50", 1, "FAIL"), ("0.1", 2, "INCONCLUSIVE")):
+        made = run(house, "release", "create", "--set", f"refusal.words={words}", "--set", "refusal.coverage=50")
+        number = made.stdout.split()[1]
+        other = run(house, "evaluate", "--release", number, "--against", report, "--out", str(tmp_path / verdict))
+        assert (other.returncode, verdict in other.stdout) == (status, True), other.stdout + other.stderr
+        assert (tmp_path / verdict / "report.json").exists()
+    broken = written / "report.json"
+    broken.write_bytes(broken.read_bytes().replace(b"tower", b"spire", 1))
+    for arguments, told in (
+        (("--against", report), "report"),
+        (("--suite", "silver"), "There is no suite 'silver'"),
+        (("--release", "77777"), "There is no release 77777"),
+    ):
+        refused = run(house, "evaluate", *arguments)
+        assert refused.returncode == 3, refused.stdout + refused.stderr
+        assert told in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+def test_a_run_killed_in_the_middle_goes_on_where_it_was_and_asks_nothing_twice(house: Path) -> None:
+    server = start_embedded(house / "data")
+    try:
+        with psycopg.connect(server.urls().owner, autocommit=True) as watching:
+            kills = 0
+            while kills < 3:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "app", "evaluate"],
+                    cwd=ROOT,
+                    env=variables(house),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
+                before = _kept(watching)
+                until = time.monotonic() + 60
+                while process.poll() is None and _kept(watching) < before + 20 and time.monotonic() < until:
+                    time.sleep(0.005)
+                os.kill(process.pid, signal.SIGKILL)
+                process.wait()
+                kills += 1
+                assert before + 20 <= _kept(watching) < len(CASES) + MANY
+            ended = run(house, "evaluate")
+            assert ended.returncode == 0, ended.stdout + ended.stderr
+            (runs, done, verdicts) = _one(watching, "select count(*), max(done), max(verdict) from evaluation_runs")
+            assert (runs, done, verdicts) == (1, len(CASES) + MANY, "PASS")
+            assert _kept(watching) == len(CASES) + MANY
+            asked = _one(watching, "select count(*) from ledger where feature = 'evaluation'")[0]
+            # A case may be paid for again that was answered and not yet kept when its process died: one for each death.
+            assert len(CASES) + MANY <= asked <= len(CASES) + MANY + kills
+    finally:
+        server.stop()
+
+
+def _kept(watching: psycopg.Connection[tuple[object, ...]]) -> int:
+    return int(str(_one(watching, "select count(*) from evaluation_results")[0]))
+
+
+def _one(watching: psycopg.Connection[tuple[object, ...]], query: str) -> tuple[object, ...]:
+    row = watching.execute(query).fetchone()
+    assert row
+    return row
