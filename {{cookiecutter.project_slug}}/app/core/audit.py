@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, or_, select, text, tuple_
+from sqlalchemy import insert, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.errors import Conflict, Invalid
@@ -20,6 +20,7 @@ GENESIS = "0" * 64
 BATCH = 2000
 
 _LOCK = text("select pg_advisory_xact_lock(hashtext('audit_log'))")
+_HEAD = text("select sequence, hash from audit_head()")
 
 
 class LogBroken(Conflict):
@@ -141,26 +142,19 @@ def _storable(said: str) -> str:
 
 
 async def head(connection: AsyncConnection) -> Head | None:
-    """The newest line's sequence and hash; None while there is none."""
-    newest = select(audit_log.c.sequence, audit_log.c.hash).order_by(audit_log.c.sequence.desc()).limit(1)
-    row = (await connection.execute(newest)).first()
-    return Head(row.sequence, row.hash) if row else None
+    """The newest line's sequence and hash, whosever it is; None while there is none."""
+    row = (await connection.execute(_HEAD)).first()
+    return Head(row.sequence, row.hash) if row and row.sequence else None
 
 
-async def page(
-    connection: AsyncConnection, limit: int, below: int | None = None, tenant_id: UUID | None = None
-) -> list[Line]:
-    """The newest lines, newest first.
-
-    below: only sequences under this one. tenant_id: only lines of this tenant and of the service as a whole.
+async def page(connection: AsyncConnection, limit: int, below: int | None = None) -> list[Line]:
+    """The newest lines, newest first: in a transaction of a tenant those of this tenant and of the service as a whole,
+    without a tenant all. below: only sequences under this one.
     """
-    wanted = select(audit_log)
-    if tenant_id is not None:
-        wanted = wanted.where(or_(audit_log.c.tenant_id.is_(None), audit_log.c.tenant_id == tenant_id))
+    wanted = select(audit_log).order_by(audit_log.c.sequence.desc()).limit(limit)
     if below is not None:
         wanted = wanted.where(audit_log.c.sequence < below)
-    found = await connection.execute(wanted.order_by(audit_log.c.sequence.desc()).limit(limit))
-    return [Line(*row) for row in found]
+    return [Line(*row) for row in await connection.execute(wanted)]
 
 
 async def latest(connection: AsyncConnection, action: str) -> Line | None:

@@ -13,12 +13,12 @@ from app.governance.tables import approvals, break_glass_reviews
 GIVEN = approvals.c
 REVIEWS = break_glass_reviews.c
 
-# The log of the whole service, and two tables that a function of the owner reads; why is in docs/decisions.
-SHARED = ["audit_log", "chunk_terms", "chunk_vectors"]
+# Read by a function that runs as the owner; why is in docs/decisions.
+OWNER_READS = ["chunk_terms", "chunk_vectors"]
 _UNGUARDED = text(
     "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid "
     "where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition "
-    "and a.attname = 'tenant_id' and not a.attisdropped and c.relname <> all(:shared) "
+    "and a.attname = 'tenant_id' and not a.attisdropped and c.relname <> all(:owner_reads) "
     "and not (c.relrowsecurity and c.relforcerowsecurity) order by 1"
 )
 _BYPASSES = text("select rolsuper or rolbypassrls from pg_roles where rolname = current_user")
@@ -63,7 +63,7 @@ async def add_review(connection: AsyncConnection, review: Review) -> None:
 
 async def unguarded(connection: AsyncConnection) -> tuple[str, ...]:
     """Tables of tenants whose rows the database would show to other tenants."""
-    return tuple(name for (name,) in await connection.execute(_UNGUARDED, {"shared": SHARED}))
+    return tuple(name for (name,) in await connection.execute(_UNGUARDED, {"owner_reads": OWNER_READS}))
 
 
 async def bypasses(connection: AsyncConnection) -> bool:

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from app.core.rls import shared_table
+from app.core.rls import CURRENT_TENANT, shared_table
 
 revision = "0009"
 down_revision = "0008"
@@ -23,6 +23,16 @@ create table audit_log (
     hash text not null,
     constraint ck_audit_log_named check (actor <> '' and action <> '' and subject <> '')
 );
+-- Without a tenant the log is seen whole, because only the whole chain can be verified; that also is how the newest
+-- line is found from within a transaction of a tenant.
+create function audit_head(out sequence bigint, out hash text) language plpgsql as $$
+declare
+    tenant text := coalesce(current_setting('app.tenant_id', true), '');
+begin
+    perform set_config('app.tenant_id', '', true);
+    select line.sequence, line.hash into sequence, hash from audit_log line order by line.sequence desc limit 1;
+    perform set_config('app.tenant_id', tenant, true);
+end $$;
 create table approvals (
     id uuid constraint pk_approvals primary key,
     release_id text not null constraint fk_approvals_release_id references releases (id),
@@ -62,7 +72,12 @@ def upgrade() -> None:
             "for each statement execute function refuse_change()"
         )
         shared_table(op, table, "select, insert")
+    op.execute("alter table audit_log enable row level security")
+    op.execute("alter table audit_log force row level security")
+    seen = f"tenant_id is null or {CURRENT_TENANT} is null or tenant_id = {CURRENT_TENANT}"
+    op.execute(f"create policy tenant_isolation on audit_log using ({seen}) with check ({seen})")
 
 
 def downgrade() -> None:
+    op.execute("drop function audit_head()")
     op.execute("drop table break_glass_reviews, approvals, audit_log")

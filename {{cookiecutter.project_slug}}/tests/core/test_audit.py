@@ -266,11 +266,30 @@ async def test_a_page_holds_the_lines_of_the_whole_service_and_of_the_own_tenant
     tenants: list[UUID | None] = [None, mine, other, mine, None]
     for number, tenant in enumerate(tenants, 1):
         await write(database, f"thing {number}", tenant_id=tenant)
-    async with database.read(None) as connection:
-        newest = await audit.page(connection, 3, None, mine)
-        older = await audit.page(connection, 3, newest[-1].sequence, mine)
+    async with database.read(mine) as connection:
+        newest = await audit.page(connection, 3)
+        older = await audit.page(connection, 3, newest[-1].sequence)
     assert [line.sequence for line in newest] == [5, 4, 2]
     assert [line.sequence for line in older] == [1]
+    async with database.read(None) as connection:
+        assert len(await audit.page(connection, 10)) == 5
+
+
+async def test_the_lines_of_other_tenants_are_continued_without_being_seen(database: Database) -> None:
+    mine, other = uuid4(), uuid4()
+    for tenant in (other, mine, other, mine):
+        async with database.transaction(tenant) as connection:
+            await audit.record(connection, Act("ana", "thing.change", "thing", tenant_id=tenant), NOW)
+    async with database.read(mine) as connection:
+        assert [line.sequence async for line in audit.lines(connection)] == [2, 4]
+        assert (await audit.head(connection) or Head(0, "")).sequence == 4
+    assert isinstance(await check(database), Verified)
+
+
+async def test_nobody_writes_a_line_for_another_tenant(database: Database) -> None:
+    with pytest.raises(DBAPIError, match="row-level security"):
+        async with database.transaction(uuid4()) as connection:
+            await audit.record(connection, Act("ana", "thing.change", "thing", tenant_id=uuid4()), NOW)
 
 
 async def test_twenty_thousand_lines_are_verified_in_little_memory(urls: Urls, database: Database) -> None:

@@ -25,7 +25,8 @@ async def broken() -> list[str]:
 
 async def test_each_dependency_says_how_it_is_within_a_second() -> None:
     report = await Health({"a": fine, "b": away, "c": hangs}).report()
-    assert report == {"a": "ok", "b": "The database is away", "c": "does not answer"}
+    assert (report["a"], report["c"]) == ("ok", "does not answer")
+    assert report["b"].startswith("The database is away")
 
 
 async def test_a_note_is_told_and_makes_nothing_fail() -> None:

@@ -21,8 +21,8 @@ class AuditLog:
 
     async def page(self, limit: int, below: int | None = None, tenant_id: UUID | None = None) -> Sequence[Line]:
         """The newest lines, newest first. tenant_id: only those of this tenant and of the service as a whole."""
-        async with self.database.read(None) as connection:
-            return await audit.page(connection, limit, below, tenant_id)
+        async with self.database.read(tenant_id) as connection:
+            return await audit.page(connection, limit, below)
 
     async def head(self) -> Head | None:
         async with self.database.read(None) as connection:
