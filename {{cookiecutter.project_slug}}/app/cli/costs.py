@@ -20,7 +20,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def costs(tenant: Tenant = DEFAULT_TENANT, since: Day = None, until: Day = None) -> None:
-    """Show what was spent, by day, feature, model and release; without dates, the last 30 days."""
+    """Show what was spent, by day, feature, model, release and environment; without dates, the last 30 days."""
 
     async def load(state: State) -> tuple[Totals, Decimal]:
         tenant_id = await state.identity.tenant(tenant)
@@ -32,7 +32,7 @@ def costs(tenant: Tenant = DEFAULT_TENANT, since: Day = None, until: Day = None)
     table = Table("", "calls", "tokens in", "tokens out", "USD", title=title, title_justify="left")
     for column in table.columns[1:]:
         column.justify = "right"
-    for name in ("day", "feature", "model", "release"):
+    for name in ("day", "feature", "model", "release", "environment"):
         for total in getattr(found, f"by_{name}"):
             table.add_row(f"{name} {_short(total.key)}", *_figures(total))
         table.add_section()

@@ -186,7 +186,7 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What one day, feature, model or release cost."""
+    """What one day, feature, model, release or environment cost."""
 
     key: str
     calls: int
@@ -207,6 +207,7 @@ class Totals:
     by_feature: tuple[Total, ...]
     by_model: tuple[Total, ...]
     by_release: tuple[Total, ...]
+    by_environment: tuple[Total, ...]
 
 
 @lru_cache(maxsize=512)

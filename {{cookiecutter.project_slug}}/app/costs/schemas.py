@@ -43,6 +43,7 @@ class CostsView(BaseModel):
     by_feature: list[TotalView]
     by_model: list[TotalView]
     by_release: list[TotalView]
+    by_environment: list[TotalView]
 
     @classmethod
     def of(cls, totals: Totals, budget: Decimal, price_table: str) -> "CostsView":
@@ -57,4 +58,5 @@ class CostsView(BaseModel):
             by_feature=[TotalView.of(each) for each in totals.by_feature],
             by_model=[TotalView.of(each) for each in totals.by_model],
             by_release=[TotalView.of(each) for each in totals.by_release],
+            by_environment=[TotalView.of(each) for each in totals.by_environment],
         )

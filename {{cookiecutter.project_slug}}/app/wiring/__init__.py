@@ -219,6 +219,7 @@ def _ingredients(settings: Settings, policies: Policies, costs: Costs, retrieval
         policies=policies.contents,
         prices=costs.table.canonical,
         settings={"deadline_seconds": policies.get(SloPolicy).deadline_seconds, **Grounds().manifest()},
+        suites=b"".join(file.read_bytes() for file in sorted((settings.root / "evals").glob("*.jsonl"))),
     )
 
 

@@ -82,6 +82,7 @@ def test_the_same_ingredients_give_the_same_id() -> None:
         {"policies": {"cost": b"owner: someone else\n"}},
         {"prices": b"[]"},
         {"settings": {"deadline_seconds": 7.0}},
+        {"suites": b'{"id": "a case"}'},
     ],
 )
 def test_any_changed_part_makes_another_release(change: dict[str, object]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from app.releases.domain.manifest import Release
 
-Part = Literal["prompt", "model", "parameter", "policy", "index", "prices", "code"]
+Part = Literal["prompt", "model", "parameter", "policy", "index", "prices", "suites", "code"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,15 @@ def _changes(old: Release, new: Release) -> Iterator[Change]:
     yield from _texts("policy", *policies, ".yaml")
     if old.manifest.prices != new.manifest.prices:
         yield Change("prices", "price table", old.manifest.prices[:12], new.manifest.prices[:12])
+    if old.manifest.evaluation != new.manifest.evaluation:
+        yield Change("suites", "evals/", _short(old.manifest.evaluation), _short(new.manifest.evaluation))
     if old.manifest.code != new.manifest.code:
         was, now = old.manifest.code, new.manifest.code
         yield Change("code", "app", f"{was.version} {was.digest[:12]}", f"{now.version} {now.digest[:12]}")
+
+
+def _short(digest: str | None) -> str:
+    return digest[:12] if digest else ""
 
 
 def _texts(part: Part, old: Mapping[str, str], new: Mapping[str, str], ending: str) -> Iterator[Change]:

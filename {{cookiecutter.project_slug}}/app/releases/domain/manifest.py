@@ -100,7 +100,8 @@ class Manifest(_Frozen):
 
     def digests(self) -> set[str]:
         """The digests of every part that must be stored beside the manifest."""
-        return {*self.prompts.values(), *self.policies.values(), self.prices}
+        suites = {self.evaluation} if self.evaluation else set()
+        return {*self.prompts.values(), *self.policies.values(), self.prices, *suites}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,10 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What this process was started with: a manifest but for the index, and the bytes of its parts."""
+    """What this process was started with: a manifest but for the index, and the bytes of its parts.
+
+    suites: the files of cases that releases are measured by, one after the other; empty where there are none.
+    """
 
     code: CodePin
     prompts: Mapping[str, Prompt]
@@ -133,6 +137,7 @@ class Ingredients:
     policies: Mapping[str, bytes]
     prices: bytes
     settings: Mapping[str, Scalar]
+    suites: bytes = b""
 
     def manifest(self, index: IndexPin) -> Manifest:
         return Manifest(
@@ -144,12 +149,14 @@ class Ingredients:
             policies={name: digest_of(content) for name, content in self.policies.items()},
             prices=digest_of(self.prices),
             settings=dict(self.settings),
+            evaluation=digest_of(self.suites) if self.suites else None,
         )
 
     def parts(self) -> dict[str, bytes]:
         """The bytes of every part by digest."""
         texts = [prompt.text.encode() for prompt in self.prompts.values()]
-        return {digest_of(content): content for content in (*texts, *self.policies.values(), self.prices)}
+        suites = [self.suites] if self.suites else []
+        return {digest_of(content): content for content in (*texts, *self.policies.values(), self.prices, *suites)}
 
 
 @dataclass(frozen=True, slots=True)
