@@ -68,14 +68,15 @@ class House:
 
 @pytest.fixture
 def house(state: State) -> Callable[..., House]:
-    def make(tier: RiskTier = "medium", **approval: object) -> House:
+    def make(tier: RiskTier = "medium", laptop: bool = False, **approval: object) -> House:
         policy = state.policies.get(OwnershipPolicy)
         rules = policy.approval.model_copy(update=approval)
         policy = policy.model_copy(update={"risk_tier": tier, "approval": rules})
         clock = ManualClock()
-        releases = replace(state.releases, clock=clock)
+        own = {**state.releases.ingredients.settings, "deadline_seconds": 6 + secrets.randbelow(10**9) / 10**9}
+        releases = replace(state.releases, clock=clock, ingredients=replace(state.releases.ingredients, settings=own))
         standings = Standings(releases, NothingToServe(), production=f"production-{uuid4().hex}")
         approvals = Approvals(state.database, clock, releases, policy, standings)
-        return House(releases, approvals, Environments(releases, standings, approvals), clock)
+        return House(releases, approvals, Environments(releases, standings, approvals, laptop), clock)
 
     return make

@@ -19,7 +19,7 @@ from app.governance.domain.approvals import (
 )
 from app.governance.service.approving import _broken
 from app.identity.domain import NotAllowed
-from app.releases.domain import IllegalMove, NotApproved, ReasonMissing, Release
+from app.releases.domain import IllegalMove, NotApproved, NothingLive, ReasonMissing, Release
 from app.wiring import State
 from tests.governance.conftest import House, person
 
@@ -286,12 +286,16 @@ async def test_an_emergency_is_no_approval_the_next_time(house: Houses) -> None:
 
 
 async def test_the_first_release_on_a_laptop_says_that_it_approved_itself(house: Houses) -> None:
-    here = house()
-    release = await here.draft()
-    async with here.releases.database.transaction(None) as connection:
-        await here.approvals.first_release(connection, release, here.clock.now())
+    here = house(laptop=True)
+    release = await here.environments.resolve()
     (exception,) = await here.approvals.given(release.id)
     assert (exception.kind, exception.approver, exception.report) == ("first_release", "app", None)
+    assert [line.action for line in await lines_about(here, release)] == ["release.approved", "release.live"]
+
+
+async def test_elsewhere_no_release_approves_itself(house: Houses) -> None:
+    with pytest.raises(NothingLive):
+        await house().environments.resolve()
 
 
 async def test_the_running_service_asks_for_approvals(state: State, house: Houses) -> None:
