@@ -58,7 +58,7 @@ class Call:
 @dataclass
 class StandIn:
     """`faults`: what happens to the next calls, one each; `always`: to every call after them; `context`: the
-    tokens it reads at most."""
+    tokens it reads at most; `mind`: what it writes to a request, `answer_to` where nothing else is given."""
 
     model: str = "stand-in"
     port: int = 0
@@ -67,6 +67,7 @@ class StandIn:
     always: Fault | None = None
     calls: deque[Call] = field(default_factory=lambda: deque(maxlen=10_000))
     drop_after_stream: bool = False
+    mind: Callable[[Json], str] | None = None
     _server: asyncio.Server | None = None
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
@@ -137,13 +138,13 @@ class StandIn:
         return True
 
     def _completion(self, call: Call, fault: Fault) -> Json:
-        text = "x" * fault.flood or "".join(fault.pieces or (answer_to(call.body),))
+        text = "x" * fault.flood or "".join(fault.pieces or (self._write(call),))
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
         return self._envelope("chat.completion") | {"choices": [choice], "usage": _usage(call.body, text)}
 
     async def _stream(self, call: Call, fault: Fault, send: Write) -> bool:
         await send(_STREAM_HEAD)
-        pieces = fault.pieces or tuple(re.findall(r"\S+\s*", answer_to(call.body)))
+        pieces = fault.pieces or tuple(re.findall(r"\S+\s*", self._write(call)))
         await send(self._chunk({"role": "assistant", "content": None}))
         async for piece in _pace(pieces, fault):
             await send(self._chunk({"content": piece}))
@@ -157,6 +158,9 @@ class StandIn:
             await send(_event(orjson.dumps(last | {"choices": [], "usage": _usage(call.body, "".join(pieces))})))
         await send(_event(b"[DONE]") + b"0\r\n\r\n")
         return not self.drop_after_stream
+
+    def _write(self, call: Call) -> str:
+        return (self.mind or answer_to)(call.body)
 
     def _chunk(self, delta: Json, finish: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}

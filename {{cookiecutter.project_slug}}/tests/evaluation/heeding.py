@@ -1,0 +1,33 @@
+"""A model in miniature that does what its prompt says, and no more."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from app.inference.domain.extractive import pick
+
+_PASSAGES = re.compile(r"<passage n=\"(\d+)\"(?: \w+=\"[^\"]*\")*>\n(.+?)\n</passage>", re.DOTALL)
+_QUESTION = re.compile(r"<question>\n(.*?)\n</question>", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Shown:
+    text: str
+    score: float
+
+
+def heedful(body: dict[str, Any]) -> str:
+    """Told to use only the passages, it looks for the sentences that answer best and names their passages. Without
+    such an order it says the first thing that it reads.
+    """
+    prompt = str(body["messages"][0]["content"])
+    shown = "\n".join(str(message["content"]) for message in body["messages"][1:])
+    passages = [text for _, text in _PASSAGES.findall(shown)]
+    if not passages:
+        return "There was nothing to read."
+    if "Use only the numbered passages" not in prompt:
+        return passages[0].split(". ")[0]
+    question = _QUESTION.search(shown)
+    ranked = [Shown(text, 1 / place) for place, text in enumerate(passages, 1)]
+    quotes = pick(question[1] if question else "", ranked, 3)
+    return " ".join(f"{' '.join(quote.text.split())} [{quote.passage + 1}]" for quote in quotes) or "NO ANSWER"
