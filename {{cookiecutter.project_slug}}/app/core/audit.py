@@ -85,12 +85,15 @@ class Line:
     hash: str
 
     def as_dict(self) -> dict[str, Any]:
-        at = self.at.astimezone(UTC).isoformat(timespec="microseconds")
-        return asdict(self) | {"at": at, "tenant_id": str(self.tenant_id) if self.tenant_id else None}
+        told: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        told["at"] = self.at.astimezone(UTC).isoformat(timespec="microseconds")
+        told["tenant_id"] = str(self.tenant_id) if self.tenant_id else None
+        return told
 
     def computed(self) -> str:
         """SHA-256 over everything in the line but its hash, as canonical JSON."""
-        content = {name: value for name, value in self.as_dict().items() if name != "hash"}
+        content = self.as_dict()
+        del content["hash"]
         return sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

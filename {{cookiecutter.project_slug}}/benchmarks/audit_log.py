@@ -1,0 +1,97 @@
+"""What the audit log costs: appending from several connections at once, and verifying a long one.
+
+Run with `python -m benchmarks.audit_log [--lines 300000]`. A minute.
+"""
+
+import argparse
+import asyncio
+import time
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+
+from app.core import audit
+from app.core.audit import GENESIS, Act, Line, Verified
+from app.wiring import State
+from benchmarks.harness import service, write
+from benchmarks.measures import percentile
+
+WRITERS, ACTS = 8, 2000
+NAMES = [field.name for field in fields(Line)]
+
+
+async def main(lines: int) -> None:
+    async with service(embedder="none", log_level="WARNING") as state:
+        appended = await append(state)
+        fill(state.urls.owner, lines)
+        verified = await verify(state, lines)
+    write("audit_log", {"writers": WRITERS, "appended": appended, "verified": verified})
+
+
+async def append(state: State) -> dict[str, float]:
+    """Transactions that hold one act and nothing else: the most that the one lock lets through."""
+    times: list[float] = []
+
+    async def write_some(name: str) -> None:
+        for number in range(ACTS // WRITERS):
+            begun = time.perf_counter()
+            async with state.database.transaction(None) as connection:
+                await audit.record(connection, Act(name, "bench.act", f"thing {number}"), state.clock.now())
+            times.append((time.perf_counter() - begun) * 1000)
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(write_some(f"writer {number}") for number in range(WRITERS)))
+    seconds = time.perf_counter() - begun
+    return {
+        "acts": ACTS,
+        "acts_per_second": round(ACTS / seconds, 1),
+        "p50_ms": round(percentile(times, 0.5), 2),
+        "p99_ms": round(percentile(times, 0.99), 2),
+    }
+
+
+def fill(owner: str, lines: int) -> None:
+    with psycopg.connect(owner) as connection:
+        connection.execute("alter table audit_log disable trigger audit_log_frozen")
+        connection.execute("truncate audit_log")
+        connection.execute("alter table audit_log enable trigger audit_log_frozen")
+        with connection.cursor().copy(f"copy audit_log ({', '.join(NAMES)}) from stdin") as copy:
+            for line in chain(lines):
+                copy.write_row(tuple(getattr(line, name) for name in NAMES))
+
+
+def chain(lines: int) -> Iterator[Line]:
+    at = datetime(2030, 1, 1, tzinfo=UTC)
+    line = Line(0, at, "ana", "bench.act", "thing", "a" * 64, "b" * 64, "because", "c" * 32, None, "", GENESIS)
+    for number in range(1, lines + 1):
+        line = replace(line, sequence=number, previous=line.hash)
+        line = replace(line, hash=line.computed())
+        yield line
+
+
+async def verify(state: State, lines: int) -> dict[str, Any]:
+    begun = time.perf_counter()
+    found = await state.audit.look()
+    seconds = time.perf_counter() - begun
+    assert isinstance(found, Verified), found
+    assert found.lines == lines
+    tracemalloc.start()
+    await state.audit.look()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return {
+        "lines": lines,
+        "seconds": round(seconds, 1),
+        "lines_per_second": round(lines / seconds),
+        "most_memory_megabytes": round(most / 1e6, 1),
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lines", type=int, default=300_000)
+    asyncio.run(main(parser.parse_args().lines))
