@@ -1,0 +1,57 @@
+"""A worker process takes a harmful canary back without being told."""
+
+import asyncio
+import subprocess
+import sys
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from app.core.embedded import Urls
+from app.identity.domain import Principal
+from app.releases.domain import Evidence
+from app.retrieval.domain import PublishRequest
+from app.wiring import State
+from tests.conftest import ROOT, adopt
+from tests.e2e.conftest import environment
+from tests.evaluation.test_canaries import serve
+
+
+async def test_a_worker_process_ends_a_harmful_canary(state: State, tenant: UUID, database_urls: Urls) -> None:
+    await state.environments.refresh()
+    await adopt(state)
+    await begin(state, tenant)
+    await serve(state, tenant, "control")
+    await serve(state, tenant, "canary", refused=0.6)
+    variables = {"DATABASE_URL": database_urls.service, "APP_EMBEDDER": "none"}
+    worker = subprocess.Popen(  # noqa: ASYNC220, it has only to be started
+        [sys.executable, "-m", "app", "worker"],
+        cwd=ROOT,
+        env=environment(state.settings.data_dir, **variables),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(30):
+            while await state.environments.canary():  # noqa: ASYNC110 - another process ends it
+                await asyncio.sleep(0.1)
+    finally:
+        worker.terminate()
+        worker.wait(15)
+    last = (await state.environments.moves(limit=1))[0]
+    assert (last.kind, last.actor) == ("canary_ended", "canary judge")
+    await state.environments.refresh()
+
+
+async def begin(state: State, tenant: UUID) -> None:
+    """A canary that another person approved, in a service where the tenant has a document."""
+    document = PublishRequest(uuid4(), tenant, 1, "Tower", "tests", "tower.md", "The tower stands on a cliff.")
+    prepared = await state.retrieval.prepare(document)
+    async with state.database.transaction(tenant) as connection:
+        await state.retrieval.publish(connection, prepared)
+    changes = {"refusal.words": 0.2 + datetime.now(UTC).microsecond / 1e8}
+    release = await state.releases.create("ada", base=state.environments.current().id, changes=changes)
+    async with state.database.transaction(None) as connection:
+        await state.releases.mark_evaluated(connection, release.id, "evaluator", Evidence("a" * 64, "PASS"))
+    grace = Principal(tenant, UUID(int=1), "grace", frozenset({"operator"}))
+    await state.approvals.approve(grace, release.id, "looks good")
+    await state.environments.start_canary("ada", release.id, 50, "carefully")
