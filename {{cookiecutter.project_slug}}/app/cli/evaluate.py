@@ -110,7 +110,7 @@ def _show(report: Report) -> None:
         for row, verdict in zip(shown.rows, shown.verdicts, strict=True):
             table.add_row(*(escape(row[number]) for number in kept), style=STYLES[verdict] if verdict != "PASS" else "")
         out.print(table)
-    for reason in reasons(report):
+    for reason in (*reasons(report), *report.notes):
         out.print(f"- {escape(reason)}", highlight=False)
     out.print(f"[{STYLES[report.verdict]}]{escape(headline(report))}[/]", highlight=False)
     out.print(f"[dim]Report {report.digest}[/dim]", highlight=False)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.evaluation.domain.observation import Observation
 from app.evaluation.domain.runs import Run
-from app.evaluation.tables import evaluation_reports, evaluation_results, evaluation_runs
+from app.evaluation.tables import evaluation_opinions, evaluation_reports, evaluation_results, evaluation_runs
 
 RUNS = evaluation_runs.c
 RESULTS = evaluation_results.c
@@ -92,6 +92,22 @@ async def keep(
         "at": at,
     }
     await connection.execute(insert(evaluation_results).values(values).on_conflict_do_nothing())
+
+
+async def opinion(connection: AsyncConnection, judge: str, subject: str) -> tuple[bool | None] | None:
+    """What this judge said of this answer; None when it was never asked."""
+    query = select(evaluation_opinions.c.good).where(
+        evaluation_opinions.c.judge == judge, evaluation_opinions.c.subject == subject
+    )
+    row = (await connection.execute(query)).one_or_none()
+    return (row.good,) if row else None
+
+
+async def keep_opinion(
+    connection: AsyncConnection, tenant_id: UUID, judge: str, subject: str, good: bool | None, at: datetime
+) -> None:
+    values = {"tenant_id": tenant_id, "judge": judge, "subject": subject, "good": good, "at": at}
+    await connection.execute(insert(evaluation_opinions).values(values).on_conflict_do_nothing())
 
 
 async def add_report(connection: AsyncConnection, digest: str, content: bytes, at: datetime) -> None:

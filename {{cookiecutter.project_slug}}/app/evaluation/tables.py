@@ -1,4 +1,5 @@
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -48,6 +49,16 @@ evaluation_runs = Table(
     CheckConstraint("(status = 'done') = (report is not null and verdict is not null)", name="proven"),
     CheckConstraint("(status = 'failed') = (problem is not null)", name="explained"),
     Index("ix_evaluation_runs_created_at", "created_at", "id"),
+)
+
+evaluation_opinions = Table(
+    "evaluation_opinions",
+    metadata,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("judge", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("good", Boolean),
+    Column("at", DateTime(timezone=True), nullable=False),
 )
 
 evaluation_results = Table(

@@ -26,7 +26,7 @@ from app.costs.domain import CostPolicy, PricedModel
 from app.costs.service import Costs, make_price_table
 from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.jobs import job_specs as evaluation_jobs
-from app.evaluation.service import Canaries, Evaluations, Library, Rulebook, Runner, Suites
+from app.evaluation.service import Canaries, Evaluations, Judging, Library, Rulebook, Runner, Suites
 from app.governance.service import Approvals, AuditLog, Overview
 from app.identity.domain import RateLimit
 from app.identity.service import Identity
@@ -43,7 +43,7 @@ from app.retrieval.ports import Embedder
 from app.retrieval.service import Retrieval, make_retrieval
 from app.safety.domain.policy import SecurityPolicy
 from app.settings import Settings
-from app.wiring.fitting import Fitting, confide, released
+from app.wiring.fitting import Fitting, confide, released, step_of
 
 POLICIES: dict[str, type[PolicyModel]] = {
     "ownership": OwnershipPolicy,
@@ -224,16 +224,7 @@ def _ingredients(settings: Settings, policies: Policies, costs: Costs, retrieval
 
 
 def _steps(choices: tuple[ModelChoice, ...]) -> tuple[ModelStep, ...]:
-    written = (
-        ModelStep(
-            provider=each.paid,
-            model=each.model,
-            address=each.base_url,
-            parameters=each.model_dump(exclude={"model", "base_url", "api_key", "provider"}),
-        )
-        for each in choices
-    )
-    return (*written, ModelStep(provider="local", model=EXTRACTIVE))
+    return (*map(step_of, choices), ModelStep(provider="local", model=EXTRACTIVE))
 
 
 @asynccontextmanager
@@ -251,7 +242,8 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
     limits = policies.get(SecurityPolicy).limits
     try:
         async with AsyncExitStack() as stack:
-            servings = Servings(Fitting(retrieval, clock, settings.model_chain, stack).fit)
+            fitting = Fitting(retrieval, clock, settings.model_chain, stack)
+            servings = Servings(fitting.fit)
             first_alone = settings.environment == "development"
             standings = Standings(releases, servings)
             approvals = Approvals(database, clock, releases, policies.get(OwnershipPolicy), standings)
@@ -263,15 +255,18 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
             data = released(DataPolicy, standings, servings, policies)
             security = released(SecurityPolicy, standings, servings, policies)
             ingestion = Ingestion(IngestionParts(database, retrieval, parser, Langid(), data, security, clock))
+            suites, quality = Suites(settings.root / "evals"), policies.get(QualityPolicy)
+            judge = await fitting.chat(quality.judge.model)
             evaluations = Evaluations(
                 database,
                 clock,
-                Suites(settings.root / "evals"),
+                suites,
                 Library(settings.root, identity, ingestion, retrieval),
                 Runner(database, clock, identity, retrieval, trials),
                 releases,
                 environments,
-                Rulebook(policies.get(QualityPolicy), policies.digests["quality"]),
+                Rulebook(quality, policies.digests["quality"]),
+                Judging(database, clock, costs, identity, suites, quality.judge, judge),
             )
             yield State(
                 settings=settings,

@@ -17,6 +17,7 @@ from app.core.slo import SloPolicy
 from app.costs.domain import PriceTable
 from app.inference.domain.answers import EXTRACTIVE
 from app.inference.domain.grounds import Grounds
+from app.inference.ports import ChatModel
 from app.inference.service import Link, ModelChain, Serving, Servings
 from app.ingestion.domain.policy import DataPolicy
 from app.releases.domain import ModelStep, Release, ReleaseUnservable, canonical_json
@@ -82,6 +83,11 @@ class Fitting:
             grounds=Grounds.of(manifest.settings),
         )
 
+    async def chat(self, name: str | None) -> ChatModel | None:
+        """A model of this process's own chain by its name; None where it holds none of that name."""
+        choice = next((each for each in self.choices if each.model == name), None)
+        return (await self._link(step_of(choice))).model if choice else None
+
     async def _link(self, step: ModelStep) -> Link:
         # Imported late: an HTTP client is a lot of memory for a service that quotes its evidence.
         from app.adapters.chat.opening import open_chat
@@ -115,6 +121,12 @@ def released(kind: type[P], standings: Standings, servings: Servings, files: Pol
         return (servings.of(live.live).policies if live else files).get(kind)
 
     return find
+
+
+def step_of(choice: ModelChoice) -> ModelStep:
+    """How a manifest names a model of the settings; the key stays out of it."""
+    parameters = choice.model_dump(exclude={"model", "base_url", "api_key", "provider"})
+    return ModelStep(provider=choice.paid, model=choice.model, address=choice.base_url, parameters=parameters)
 
 
 def _host(address: str | None) -> str:

@@ -38,6 +38,14 @@ create table evaluation_runs (
     constraint ck_evaluation_runs_explained check ((status = 'failed') = (problem is not null))
 );
 create index ix_evaluation_runs_created_at on evaluation_runs (created_at, id);
+create table evaluation_opinions (
+    tenant_id uuid not null,
+    judge text not null,
+    subject text not null,
+    good boolean,
+    at timestamptz not null,
+    constraint pk_evaluation_opinions primary key (tenant_id, judge, subject)
+);
 create table evaluation_results (
     tenant_id uuid not null,
     release_id text not null constraint fk_evaluation_results_release_id references releases (id),
@@ -58,8 +66,9 @@ def upgrade() -> None:
     )
     shared_table(op, "evaluation_reports", "select, insert")
     shared_table(op, "evaluation_runs", "select, insert, update")
+    tenant_table(op, "evaluation_opinions", "select, insert")
     tenant_table(op, "evaluation_results", "select, insert")
 
 
 def downgrade() -> None:
-    op.execute("drop table evaluation_results, evaluation_runs, evaluation_reports")
+    op.execute("drop table evaluation_results, evaluation_opinions, evaluation_runs, evaluation_reports")

@@ -55,6 +55,7 @@ class Report(_Frozen):
     seed: int
     judgement: Judgement
     worsened: tuple[Worsened, ...] = ()
+    notes: tuple[str, ...] = ()
     seal: str = ""
 
     @classmethod
@@ -68,6 +69,7 @@ class Report(_Frozen):
         created_at: datetime,
         worsened: Sequence[Worsened] = (),
         judgement: Judgement | None = None,
+        notes: Sequence[str] = (),
     ) -> Self:
         """Judges the runs, unless it is told what `judge` said of them with this seed."""
         report = cls(
@@ -79,6 +81,7 @@ class Report(_Frozen):
             seed=seed,
             judgement=judgement or judge(candidate, baseline, policy, seed),
             worsened=tuple(worsened),
+            notes=tuple(notes),
         )
         return report.model_copy(update={"seal": report._sealed()})
 

@@ -89,7 +89,7 @@ def parse_corpus(text: str) -> Corpus:
     try:
         return Corpus.model_validate(json.loads(text))
     except ValidationError as error:
-        raise SuiteRefused(f"evals/corpus.json: {_first(error)}.") from error
+        raise SuiteRefused(f"evals/corpus.json: {first_wrong(error)}.") from error
     except ValueError as error:
         raise SuiteRefused(f"evals/corpus.json: is not JSON ({error}).") from error
 
@@ -133,10 +133,10 @@ def _case(where: str, line: str) -> Case:
     try:
         return Case.model_validate_json(line, strict=True)
     except ValidationError as error:
-        raise SuiteRefused(f"{where}: {_first(error)}.") from error
+        raise SuiteRefused(f"{where}: {first_wrong(error)}.") from error
 
 
-def _first(error: ValidationError) -> str:
+def first_wrong(error: ValidationError) -> str:
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"])
     return f"{field}: {first['msg']}" if field else first["msg"].removeprefix("Value error, ")

@@ -1,6 +1,6 @@
 """Two runs into one report."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -13,6 +13,7 @@ from app.evaluation.domain.runs import Run
 from app.evaluation.domain.scores import RunScores
 from app.evaluation.domain.scoring import score_run
 from app.evaluation.domain.suites import Suite
+from app.evaluation.service.judging import Opinions
 from app.evaluation.service.running import Asked
 
 
@@ -32,22 +33,25 @@ class Sides:
     candidate: Mapping[str, Asked]
     baseline: Mapping[str, Asked] | None
     against: Report | None
+    opinions: Sequence[Opinions] = ()
 
 
 def report_on(sides: Sides, rules: Rulebook, run: Run, at: datetime) -> Report:
     """Scores both sides, judges them and writes down all of it; the same sides give the same verdict for ever."""
-    candidate = _scored(run.release_id, sides.suite, sides.candidate)
+    candidate = _scored(run.release_id, sides.suite, sides.candidate, sides.opinions[:1])
     baseline = sides.against.candidate if sides.against else None
     if sides.baseline is not None and run.baseline_id:
-        baseline = _scored(run.baseline_id, sides.suite, sides.baseline)
+        baseline = _scored(run.baseline_id, sides.suite, sides.baseline, sides.opinions[-1:])
     seed = _seed(candidate, baseline)
     judgement = judge(candidate, baseline, rules.policy, seed)
     worsened = tuple(_worsened(sides, judgement))
-    return Report.make(candidate, baseline, rules.policy, rules.digest, seed, at, worsened, judgement)
+    notes = dict.fromkeys(each.note for each in sides.opinions)
+    return Report.make(candidate, baseline, rules.policy, rules.digest, seed, at, worsened, judgement, tuple(notes))
 
 
-def _scored(release_id: str, suite: Suite, seen: Mapping[str, Asked]) -> RunScores:
-    return score_run(release_id, suite.name, suite.digest, seen)
+def _scored(release_id: str, suite: Suite, seen: Mapping[str, Asked], opinions: Sequence[Opinions]) -> RunScores:
+    judged = opinions[0].by_case if opinions else None
+    return score_run(release_id, suite.name, suite.digest, seen, judged)
 
 
 def _seed(candidate: RunScores, baseline: RunScores | None) -> int:

@@ -15,6 +15,7 @@ from app.evaluation.domain.report import Report
 from app.evaluation.domain.runs import EvaluationMissing, EvaluationUnfinished, Run
 from app.evaluation.domain.suites import EVERYTHING, Suite, check_leaks
 from app.evaluation.service.comparing import Rulebook, Sides, report_on
+from app.evaluation.service.judging import Judging
 from app.evaluation.service.library import Library, Progress, no_progress
 from app.evaluation.service.running import Asked, Runner
 from app.evaluation.service.suites import Suites
@@ -39,6 +40,7 @@ class Evaluations:
     releases: Releases
     environments: Environments
     rules: Rulebook
+    judging: Judging
 
     async def start(
         self, actor: str, wanted: str, suite: str = EVERYTHING, against: bytes | None = None, queued: bool = True
@@ -145,7 +147,9 @@ class Evaluations:
         elif run.baseline_id:
             began = len(suite.cases)
             baseline = await self._side(run, run.baseline_id, suite, began, progress, "Live release")
-        return Sides(suite, candidate, baseline, against)
+        asked = (candidate,) if baseline is None else (candidate, baseline)
+        opinions = await self.judging.opinions(run.id, *asked)
+        return Sides(suite, candidate, baseline, against, opinions or ())
 
     async def _side(
         self, run: Run, release_id: str, suite: Suite, began: int, progress: Progress, name: str

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.evaluation.domain.judging import LABELS
 from app.evaluation.domain.suites import (
     EVERYTHING,
     Corpus,
@@ -23,8 +24,7 @@ class Suites:
 
     def names(self) -> list[str]:
         """The suites there are, without the one of all."""
-        labels = {"judge_labels"}
-        return sorted(path.stem for path in self.folder.glob("*.jsonl") if path.stem not in labels)
+        return sorted(path.stem for path in self.folder.glob("*.jsonl") if path.stem != LABELS)
 
     def load(self, name: str = EVERYTHING) -> Suite:
         """Errors: SuiteMissing, SuiteRefused naming file and line."""
@@ -40,6 +40,11 @@ class Suites:
         """Errors: SuiteRefused."""
         path = self.folder / "corpus.json"
         return parse_corpus(_text(path)) if path.exists() else Corpus()
+
+    def text(self, name: str, missing: str | None = None) -> str:
+        """Another file beside the suites. Errors: SuiteRefused when it is not there and `missing` does not stand in."""
+        path = self.folder / name
+        return missing if missing is not None and not path.exists() else _text(path)
 
     def _read(self, name: str) -> Suite:
         return parse_suite(name, _text(self.folder / f"{name}.jsonl"))

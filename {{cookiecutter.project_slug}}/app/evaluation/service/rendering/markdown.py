@@ -17,7 +17,7 @@ def as_markdown(report: Report) -> str:
     lines = [f"## {MARKS[report.verdict]} {_plain(headline(report))}", ""]
     if report.verdict == "INCONCLUSIVE":
         lines += ["A doubt blocks. More cases settle it, or a change that moves fewer answers.", ""]
-    lines += [f"- {_plain(each)}" for each in reasons(report)]
+    lines += [f"- {_plain(each)}" for each in (*reasons(report), *report.notes)]
     for table in as_tables(report):
         lines += ["", f"### {table.title}", "", *_grid(table)]
     lines += _worse(report)

@@ -48,7 +48,8 @@ def _top(report: Report) -> str:
 
 def _why(report: Report) -> str:
     told = "".join(f"<li>{escape(each)}</li>" for each in reasons(report))
-    return f'<section><h2>What stands in the way</h2><ul class="why">{told}</ul></section>' if told else ""
+    noted = "".join(f"<p>{escape(each)}</p>" for each in report.notes)
+    return noted + (f'<section><h2>What stands in the way</h2><ul class="why">{told}</ul></section>' if told else "")
 
 
 def _whole(report: Report) -> str:
