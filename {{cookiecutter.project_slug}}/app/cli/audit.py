@@ -23,7 +23,8 @@ def list_lines(
     async def work(state: State) -> list[Line]:
         return list(await state.audit.page(limit, below))
 
-    table = Table("line", "when (UTC)", "who", "did", "to", "before > after", "why")
+    table = Table("line", "when (UTC)", "who", "did", "to", "before > after", "why", box=None)
+    table.columns[3].no_wrap = True
     for line in with_state(work):
         change = " > ".join(filter(None, (_short(line.before), _short(line.after))))
         told = (line.actor, line.action, _short(line.subject), change, line.reason)
