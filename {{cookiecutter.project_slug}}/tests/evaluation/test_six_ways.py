@@ -75,15 +75,16 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def own_database() -> Iterator[Urls]:
-    """Another one than the other tests', whose live index knows no vectors."""
+def own_database(database_urls: Urls) -> Iterator[Urls]:
+    """Another one than the other tests', whose live index knows no vectors; on the server of the whole run, which stops
+    it.
+    """
     server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
     name = f"six_{uuid4().hex[:12]}"
     urls = server.urls(name)
     migrate(urls.owner, urls.service, ROOT)
     yield urls
     server.drop(name)
-    server.stop()
 
 
 @dataclass
