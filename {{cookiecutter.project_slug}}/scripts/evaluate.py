@@ -7,6 +7,7 @@ report is what this tree is compared with. Reports go to evaluation/. Exit statu
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -18,7 +19,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "evaluation"
-SHARED = ("evals", "docs")
 BROKEN = 3
 
 
@@ -42,7 +42,7 @@ def measured(base: str, aside: Path) -> Path | None:
         if not (folder / "app" / "cli" / "evaluate.py").exists():
             print(f"{base} cannot evaluate yet: judging by floors and protected cases alone.", flush=True)
             return None
-        for shared in SHARED:
+        for shared in cases_and_documents():
             shutil.rmtree(folder / shared, ignore_errors=True)
             shutil.copytree(ROOT / shared, folder / shared)
         print(f"Measuring {base}", flush=True)
@@ -52,6 +52,13 @@ def measured(base: str, aside: Path) -> Path | None:
         print(f"{base} could not be measured: judging by floors and protected cases alone.", flush=True)
         return None
     return report
+
+
+def cases_and_documents() -> list[str]:
+    """The folders that both sides are asked about, none inside another."""
+    corpus = ROOT / "evals" / "corpus.json"
+    named = [each["path"] for each in json.loads(corpus.read_text("utf-8"))["folders"]] if corpus.exists() else []
+    return ["evals", *sorted({path for path in named if Path(path).parts[0] != "evals" and (ROOT / path).is_dir()})]
 
 
 @contextmanager

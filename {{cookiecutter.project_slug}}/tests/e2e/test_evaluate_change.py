@@ -1,0 +1,64 @@
+"""What CI does on a change: the working tree against a commit, on the same machine, cases and documents."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.e2e.test_evaluation import environment, house
+
+__all__ = ["house"]
+
+CODE = ("app", "scripts")
+
+
+@pytest.fixture
+def repository(house: Path) -> Path:
+    """The small service of `house` with its code, committed."""
+    shutil.rmtree(house / "data")
+    for name in CODE:
+        shutil.copytree(ROOT / name, house / name, ignore=shutil.ignore_patterns("__pycache__"))
+    git(house, "init", "--quiet")
+    git(house, "add", "--all")
+    git(house, "-c", "user.name=Ada", "-c", "user.email=ada@example.com", "commit", "--quiet", "--message", "All")
+    return house
+
+
+def git(folder: Path, *arguments: str) -> str:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    done = subprocess.run(["git", *arguments], cwd=folder, env=kept, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def measure(repository: Path, base: str) -> subprocess.CompletedProcess[str]:
+    variables = environment(repository / "unused", BASE=base, APP_EMBEDDER="none", COLUMNS="160")
+    variables |= {"APP_ROOT": "."}
+    command = [sys.executable, "scripts/evaluate.py"]
+    return subprocess.run(
+        command, cwd=repository, env=variables, capture_output=True, text=True, timeout=200, check=False
+    )
+
+
+@pytest.mark.slow
+def test_a_change_of_code_that_breaks_answers_is_stopped_and_leaves_nothing_behind(repository: Path) -> None:
+    grounds = repository / "app" / "inference" / "domain" / "grounds.py"
+    broken = grounds.read_text().replace("words: float = 0.235", "words: float = 50").replace("= 0.6", "= 50")
+    assert broken != grounds.read_text()
+    grounds.write_text(broken)
+    done = measure(repository, "HEAD")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Measuring HEAD" in done.stdout
+    assert "FAIL" in done.stdout
+    assert (repository / "evaluation" / "report.md").exists()
+    assert len(git(repository, "worktree", "list").splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_without_the_commit_floors_and_protected_cases_decide(repository: Path) -> None:
+    done = measure(repository, "0" * 40)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "judging by floors and protected cases alone" in done.stdout
