@@ -9,7 +9,7 @@ import pytest
 from app.adapters.chat.standin import Fault
 from app.identity.domain import Principal
 from app.inference.domain.answers import Question
-from app.releases.domain import Evidence, Prompt
+from app.releases.domain import Evidence, Prompt, ReleaseUnservable
 from tests.inference.conftest import BRIDGE, TOWER, Open, Service
 
 WHO = "Who built the lighthouse of Karlen?"
@@ -191,3 +191,25 @@ async def test_a_release_that_names_a_model_is_served_with_this_process_s_key(op
         release = await service.state.releases.store(connection, turned, parts, "ada", "only the second model")
     await live(service, release.id)
     assert (await service.ask(WHO)).json()["model"] == "stand-by"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"retrieval.budget": 999_999_999_999},
+        {"retrieval.dense_weight": 1.5},
+        {"retrieval.exact_chunks": "many"},
+        {"refusal.words": None},
+        {"retrieval.budget": True},
+    ],
+)
+async def test_a_value_that_nothing_can_be_answered_with_neither_serves_nor_goes_live(
+    quoting: Service, change: dict[str, Any]
+) -> None:
+    state = quoting.state
+    draft = await another(quoting, **change)
+    caller = await state.identity.authenticate(quoting.key)
+    with pytest.raises(ReleaseUnservable, match=next(iter(change))):
+        await state.trials.run(draft, caller, Question(WHO))
+    with pytest.raises(ReleaseUnservable):
+        await state.environments.activate("ada", draft, "a test", break_glass=True)

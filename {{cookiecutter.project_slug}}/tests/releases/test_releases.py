@@ -160,11 +160,10 @@ async def test_every_step_is_in_the_audit_log(database: Database) -> None:
     releases = started(database)
     release = await releases.create("ada")
     await step(releases, release.id, "rejected")
-    query = "select action, actor, after from audit_log where subject in (:one, :two) order by sequence"
-    names = {"one": f"release {release.number}", "two": f"release {release.id}"}
+    query = "select action, actor, after from audit_log where subject = :subject order by sequence"
     async with database.read(None) as connection:
-        acts = [tuple(row) for row in await connection.execute(text(query), names)]
-    assert acts == [("release.create", "ada", release.id), ("release.rejected", "someone", "rejected")]
+        acts = [tuple(row) for row in await connection.execute(text(query), {"subject": f"release {release.id}"})]
+    assert acts == [("release.create", "ada", "draft"), ("release.rejected", "someone", "rejected")]
 
 
 async def test_a_release_goes_to_another_deployment_as_one_signed_file(database: Database, database_urls: Urls) -> None:

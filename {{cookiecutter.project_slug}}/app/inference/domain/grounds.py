@@ -2,6 +2,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.releases.domain import ReleaseUnservable
+
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
@@ -29,9 +31,12 @@ class Grounds:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Grounds":
-        """As a manifest has them."""
+        """As a manifest has them. Errors: ReleaseUnservable for what is not a number."""
         given = {name: settings[f"{PREFIX}{name}"] for name in cls.__slots__ if f"{PREFIX}{name}" in settings}
-        return cls(**{name: float(value) for name, value in given.items()})
+        for name, value in given.items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ReleaseUnservable(f"{PREFIX}{name} is {value!r}; it must be a number.")
+        return cls(**given)
 
 
 PREFIX = "refusal."

@@ -9,7 +9,7 @@ from app.costs.domain import PriceTable
 from app.inference.domain.exposure import Exposure
 from app.inference.domain.grounds import Grounds
 from app.inference.service.chain import ModelChain
-from app.releases.domain import Release
+from app.releases.domain import Release, ReleaseUnknown
 from app.retrieval.domain import IndexRow, SearchParams
 from app.safety.domain.policy import SecurityPolicy
 
@@ -53,8 +53,10 @@ class Servings:
     held: dict[str, Serving] = field(default_factory=dict)
 
     def of(self, release: Release) -> Serving:
-        """A release that was made ready before."""
-        return self.held[release.id]
+        """A release that was made ready before. Errors: ReleaseUnknown."""
+        if (found := self.held.get(release.id)) is None:
+            raise ReleaseUnknown(f"Release {release.number} is not held here.", retry_after=1)
+        return found
 
     async def ready(self, release: Release) -> Serving:
         """Any release; one that is not held is made ready for this once."""

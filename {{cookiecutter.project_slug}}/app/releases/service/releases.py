@@ -87,7 +87,7 @@ class Releases:
         stored, new = await repository.add(connection, manifest.id, manifest.canonical.decode(), needed, now)
         if new:
             await repository.add_event(connection, Event(stored.id, None, "draft", now, actor, reason))
-            act = Act(actor, "release.create", f"release {stored.number}", reason, after=stored.id)
+            act = Act(actor, "release.create", f"release {stored.id}", reason, after="draft")
             await audit.record(connection, act, now)
         return _rebuilt(stored, await repository.parts(connection, manifest.digests()))
 

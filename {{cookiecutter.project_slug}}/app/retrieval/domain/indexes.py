@@ -14,6 +14,15 @@ KEPT: tuple[IndexStatus, ...] = ("live", "ready", "building")
 """A publish goes to all of these, so that a switch, or a switch back, is to a current index."""
 
 
+LIMITS: Mapping[str, tuple[int, int | float]] = {
+    "dense_weight": (0, 1.0),
+    "budget": (1, 1_000_000),
+    "exact_chunks": (0, 1_000_000),
+    "exact_vectors": (0, 10_000_000),
+}
+"""The least and the most of each parameter; a share where the most is a fraction, else a whole number."""
+
+
 @dataclass(frozen=True, slots=True)
 class SearchParams:
     """How results are chosen. Part of a release: the same values give the same order.
@@ -34,10 +43,19 @@ class SearchParams:
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> "SearchParams":
-        """As a release has them. Errors: ReleaseUnservable for a parameter that this code does not know."""
+        """As a release has them. Errors: ReleaseUnservable for a parameter that this code does not know, or a value
+        that no search can be made with.
+        """
         unknown = sorted(manifest.keys() - cls.__slots__)
         if unknown:
             raise ReleaseUnservable(f"This code knows no search parameter {unknown[0]}.")
+        for name, (lowest, highest) in LIMITS.items():
+            value = manifest.get(name, lowest)
+            whole = isinstance(value, int) or (isinstance(highest, float) and isinstance(value, float))
+            if isinstance(value, bool) or not whole or not lowest <= value <= highest:
+                raise ReleaseUnservable(
+                    f"retrieval.{name} is {value!r}; it must be a number from {lowest} to {highest}."
+                )
         return cls(**manifest)
 
 
