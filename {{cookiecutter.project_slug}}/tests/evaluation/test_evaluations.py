@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -186,11 +187,13 @@ async def test_evaluations_are_listed_newest_first_page_by_page(service: State) 
 
 
 @pytest.mark.parametrize("change", ["update evaluation_reports set content = ''", "delete from evaluation_reports"])
-async def test_a_report_is_never_changed(service: State, change: str) -> None:
+async def test_a_report_is_never_changed_not_even_by_the_owner_of_the_tables(service: State, change: str) -> None:
     await evaluate(alone(service), await draft(service))
     with pytest.raises(DBAPIError):
         async with service.database.transaction(None) as connection:
             await connection.execute(text(change))
+    with psycopg.connect(service.urls.owner) as owner, pytest.raises(psycopg.errors.RestrictViolation):
+        owner.execute(change.encode())
 
 
 async def test_the_database_takes_no_report_under_another_digest(service: State) -> None:
