@@ -213,3 +213,17 @@ async def test_a_value_that_nothing_can_be_answered_with_neither_serves_nor_goes
         await state.trials.run(draft, caller, Question(WHO))
     with pytest.raises(ReleaseUnservable):
         await state.environments.activate("ada", draft, "a test", break_glass=True)
+
+
+async def test_a_rollback_never_brings_back_what_was_deleted_or_closed(quoting: Service) -> None:
+    state = quoting.state
+    gone = await quoting.publish("The lighthouse of Karlen has a red roof.", title="Roof", uri="roof.md")
+    closed = await quoting.publish("The lighthouse of Karlen has a secret cellar.", title="Cellar", uri="cellar.md")
+    await live(quoting, await another(quoting))
+    async with state.database.transaction(quoting.tenant) as connection:
+        await state.retrieval.withdraw(connection, quoting.tenant, gone)
+        await state.retrieval.set_access(connection, quoting.tenant, closed, ["keepers"])
+    await state.environments.rollback("ada", "the answers got worse")
+    for question in ("Which colour has the roof of the lighthouse of Karlen?", "What is below the lighthouse of Karlen?"):
+        answer = (await quoting.ask(question)).json()
+        assert {str(gone), str(closed)}.isdisjoint(citation["document_id"] for citation in answer["citations"])
