@@ -224,6 +224,6 @@ async def test_a_rollback_never_brings_back_what_was_deleted_or_closed(quoting: 
         await state.retrieval.withdraw(connection, quoting.tenant, gone)
         await state.retrieval.set_access(connection, quoting.tenant, closed, ["keepers"])
     await state.environments.rollback("ada", "the answers got worse")
-    for question in ("Which colour has the roof of the lighthouse of Karlen?", "What is below the lighthouse of Karlen?"):
+    for question in ("Which colour has the roof of the lighthouse?", "What is below the lighthouse of Karlen?"):
         answer = (await quoting.ask(question)).json()
         assert {str(gone), str(closed)}.isdisjoint(citation["document_id"] for citation in answer["citations"])
