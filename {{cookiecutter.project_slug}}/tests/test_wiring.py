@@ -65,6 +65,9 @@ class Follower:
     def __init__(self) -> None:
         self.told: asyncio.Queue[str] = asyncio.Queue()
 
+    def closed(self) -> None:
+        return None
+
     async def follow(self, payload: str = "") -> None:
         if payload:
             await self.told.put(payload)
