@@ -178,7 +178,7 @@ def link_project(root: Path, python: Path) -> None:
 ' '''
 import sys
 
-from app.cli import main
+from app.__main__ import main
 
 sys.exit(main())
 """
