@@ -9,6 +9,7 @@ from app.cli import (
     answer,
     ask,
     audit,
+    budget,
     config,
     costs,
     database,
@@ -45,10 +46,11 @@ release.add_rollback(app)
 governance.add_to_release(release.app)
 app.add_typer(governance.app, name="governance")
 app.add_typer(audit.app, name="audit")
+app.add_typer(budget.app, name="budget")
 
 
 def main() -> None:
-    """Entry point of the `app` command."""
+    """Runs the command line."""
     try:
         app()
     except (StartRefused, Problem) as error:

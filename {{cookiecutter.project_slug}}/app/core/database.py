@@ -136,6 +136,13 @@ class Database:
                 cursor = await connection.execute(statement, (str(tenant_id), *parameters), prepare=True, binary=True)
                 return await cursor.fetchall()
 
+    async def ask(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
+        """The rows of one statement that is a transaction of its own and touches no table of a tenant."""
+        with database_problems():
+            async with self.pool.connection() as connection:
+                cursor = await connection.execute(statement, parameters, prepare=True, binary=True)
+                return await cursor.fetchall()
+
     async def ping(self) -> None:
         """Errors: DatabaseUnavailable."""
         with database_problems():

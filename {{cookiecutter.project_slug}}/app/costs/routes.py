@@ -4,7 +4,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from app.core.http import provided
-from app.costs.schemas import CostsView
+from app.costs.schemas import BudgetView, CostsView, GrantWanted, LimitWanted
 from app.costs.service import Costs
 from app.identity.domain import Principal
 from app.identity.service import require
@@ -12,6 +12,7 @@ from app.identity.service import require
 router = APIRouter(tags=["costs"])
 
 Operator = Annotated[Principal, require("costs:read")]
+Treasurer = Annotated[Principal, require("budgets:manage")]
 Service = Annotated[Costs, provided(Costs)]
 Day = Annotated[
     date | None,
@@ -28,3 +29,23 @@ async def costs(caller: Operator, service: Service, since: Day = None, until: Da
     """What the caller's tenant spent, by day, feature, model and release; without dates, the last 30 days."""
     totals = await service.totals(caller.tenant_id, since, until)
     return CostsView.of(totals, service.policy.monthly_budget_usd, service.table.digest)
+
+
+@router.get("/v1/budgets")
+async def budgets(caller: Operator, service: Service) -> list[BudgetView]:
+    """The budgets of the service and of the caller's tenant, by day and by month, and how they stand now."""
+    return [BudgetView.of(each) for each in await service.budgets.standing(caller.tenant_id)]
+
+
+@router.put("/v1/budgets")
+async def set_budget(caller: Treasurer, service: Service, wanted: LimitWanted) -> BudgetView:
+    """Sets a limit, from now on and in every window to come; null gives it back to policies/cost.yaml. Audited."""
+    scope = wanted.scope_of(caller.tenant_id)
+    return BudgetView.of(await service.budgets.set(caller.name, scope, wanted.span, wanted.micro_usd, wanted.reason))
+
+
+@router.post("/v1/budgets/grants")
+async def grant_budget(caller: Treasurer, service: Service, wanted: GrantWanted) -> BudgetView:
+    """Adds money to a limit for the window that is open now, and no longer. Audited."""
+    scope = wanted.scope_of(caller.tenant_id)
+    return BudgetView.of(await service.budgets.grant(caller.name, scope, wanted.span, wanted.micro_usd, wanted.reason))

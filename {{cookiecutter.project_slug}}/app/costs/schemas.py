@@ -1,9 +1,14 @@
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Annotated, Literal
+from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.costs.domain import Total, Totals
+from app.costs.domain.budgets import SERVICE, Budget, Span
+
+Amount = Annotated[Decimal, Field(ge=0, le=1_000_000_000, allow_inf_nan=False, decimal_places=6)]
 
 
 class TotalView(BaseModel):
@@ -28,6 +33,63 @@ class TotalView(BaseModel):
             micro_usd=total.micro_usd,
             usd=f"{total.micro_usd / 1_000_000:.6f}",
         )
+
+
+class BudgetView(BaseModel):
+    """One limit and how it stands: committed and held together never pass it."""
+
+    scope: Literal["service", "tenant"]
+    span: Span
+    starts: date
+    limit_micro_usd: int | None = Field(description="With what was granted; null where there is no limit.")
+    granted_micro_usd: int = Field(description="Added for this window alone.")
+    set_by_hand: bool = Field(description="Whether the limit was set here, and not by policies/cost.yaml.")
+    committed_micro_usd: int = Field(description="Spent by calls that were held in this window.")
+    held_micro_usd: int = Field(description="Set aside for calls under way.")
+    used_percent: float
+    opens_at: datetime = Field(description="When the next window begins.")
+
+    @classmethod
+    def of(cls, budget: Budget) -> "BudgetView":
+        return cls(
+            scope="service" if budget.scope == SERVICE else "tenant",
+            span=budget.span,
+            starts=budget.starts,
+            limit_micro_usd=budget.limit_micro_usd,
+            granted_micro_usd=budget.granted_micro_usd,
+            set_by_hand=budget.set_by_hand,
+            committed_micro_usd=budget.committed_micro_usd,
+            held_micro_usd=budget.held_micro_usd,
+            used_percent=round(budget.used_percent, 2),
+            opens_at=budget.opens_at,
+        )
+
+
+class BudgetWanted(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    scope: Literal["service", "tenant"] = Field(description="The whole service, or the tenant of the key.")
+    span: Span
+    reason: str = Field(min_length=1, max_length=500, description="Why; kept in the audit log.")
+
+    def scope_of(self, tenant_id: UUID) -> UUID:
+        return SERVICE if self.scope == "service" else tenant_id
+
+
+class LimitWanted(BudgetWanted):
+    usd: Amount | None = Field(description="The limit in US dollars; null for what policies/cost.yaml says.")
+
+    @property
+    def micro_usd(self) -> int | None:
+        return None if self.usd is None else int(self.usd * 1_000_000)
+
+
+class GrantWanted(BudgetWanted):
+    usd: Annotated[Amount, Field(gt=0)] = Field(description="Added to the limit until the window ends.")
+
+    @property
+    def micro_usd(self) -> int:
+        return int(self.usd * 1_000_000)
 
 
 class CostsView(BaseModel):

@@ -1,4 +1,16 @@
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, Numeric, Table, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Index,
+    Numeric,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+)
 
 from app.core.database import metadata
 
@@ -39,4 +51,54 @@ ledger = Table(
     ),
     Index("ix_ledger_by_time", "tenant_id", "at"),
     Index("ix_ledger_by_subject", "tenant_id", "subject_id"),
+)
+
+SPANS = "span in ('day', 'month')"
+
+budget_limits = Table(
+    "budget_limits",
+    metadata,
+    Column("scope", Uuid, primary_key=True),
+    Column("span", Text, primary_key=True),
+    Column("micro_usd", BigInteger, nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    CheckConstraint(SPANS, name="span"),
+    CheckConstraint("micro_usd >= 0", name="amount"),
+)
+
+budget_windows = Table(
+    "budget_windows",
+    metadata,
+    Column("scope", Uuid, primary_key=True),
+    Column("span", Text, primary_key=True),
+    Column("starts", Date, primary_key=True),
+    Column("granted", BigInteger, nullable=False),
+    Column("handed_out", BigInteger, nullable=False),
+    CheckConstraint(SPANS, name="span"),
+)
+
+budget_purses = Table(
+    "budget_purses",
+    metadata,
+    Column("scope", Uuid, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("stripe", SmallInteger, primary_key=True, autoincrement=False),
+    Column("free", BigInteger, nullable=False),
+    Column("held", BigInteger, nullable=False),
+    Column("committed", BigInteger, nullable=False),
+    Column("used_percent", SmallInteger, nullable=False),
+    CheckConstraint("held >= 0 and committed >= 0", name="amounts"),
+    Index("ix_budget_purses_by_day", "day"),
+)
+
+budget_holds = Table(
+    "budget_holds",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("scope", Uuid, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("stripe", SmallInteger, nullable=False),
+    Column("micro_usd", BigInteger, nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    CheckConstraint("micro_usd > 0", name="amount"),
 )

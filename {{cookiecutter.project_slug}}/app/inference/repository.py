@@ -14,7 +14,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.database import AS_TENANT, Database
 from app.core.ids import new_id
 from app.costs.domain import LedgerRow
-from app.costs.service import LEDGER_AS_TENANT, LEDGER_SQL, ledger_parameters
+from app.costs.domain.budgets import Settlement
+from app.costs.service import (
+    LEDGER_AS_TENANT,
+    LEDGER_SQL,
+    SETTLE_AS_TENANT,
+    SETTLE_SQL,
+    ledger_parameters,
+    settle_parameters,
+)
 from app.identity.domain import Principal
 from app.inference.domain.answers import Answer
 from app.inference.domain.conditions import Conditions
@@ -90,15 +98,18 @@ async def record(
     kept: Kept | None,
     rows: Sequence[LedgerRow],
     settled: Settled | None = None,
+    paid: Settlement | None = None,
 ) -> None:
-    """One transaction, one round trip: the answer, what it cost, and the end of its claim; or none of it.
+    """One transaction, one round trip: the answer, what it cost, the end of its holds and of its claim; or none of it.
 
     Errors: Superseded when the claim was taken over in the meantime.
     """
     values = _values(kept) if kept else ()
     if not settled:
         written = [each for row in rows for each in ledger_parameters(row)]
-        await database.insert(tenant_id, _recording(bool(kept), len(rows)), (*values, *written))
+        ending = settle_parameters(paid) if paid else ()
+        statement = _recording(bool(kept), len(rows), bool(paid))
+        await database.insert(tenant_id, statement, (*values, *written, *ending))
         return
     try:
         async with database.pipeline(tenant_id) as connection:
@@ -106,6 +117,8 @@ async def record(
                 await connection.execute(_ANSWER, values, prepare=True)
             for row in rows:
                 await connection.execute(LEDGER_SQL, ledger_parameters(row), prepare=True)
+            if paid:
+                await connection.execute(SETTLE_SQL, settle_parameters(paid), prepare=True)
             await connection.execute(_SETTLE, _settling(settled))
     except psycopg.errors.DivisionByZero as error:
         raise Superseded from error
@@ -117,8 +130,8 @@ async def record_failure(database: Database, tenant_id: UUID, exposure: Exposure
 
 
 @cache
-def _recording(answer: bool, charges: int) -> str:
-    *others, last = [_ANSWER_AS_TENANT] * answer + [LEDGER_AS_TENANT] * charges
+def _recording(answer: bool, charges: int, paid: bool) -> str:
+    *others, last = [_ANSWER_AS_TENANT] * answer + [LEDGER_AS_TENANT] * charges + [SETTLE_AS_TENANT] * paid
     return ", ".join([AS_TENANT, *(f"written_{n} as ({each})" for n, each in enumerate(others))]) + f" {last}"
 
 

@@ -136,6 +136,7 @@ class State:
         return [
             listen(self.database, INDEX_SWITCHED, self.retrieval.follow),
             listen(self.database, MOVED, self.environments.follow),
+            self.costs.budgets.watch(),
         ]
 
 
@@ -281,7 +282,7 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
                         "index": retrieval.ready,
                         "release": environments.ready,
                     },
-                    (approvals.notes,),
+                    (approvals.notes, costs.budgets.notes),
                 ),
                 identity=identity,
                 costs=costs,

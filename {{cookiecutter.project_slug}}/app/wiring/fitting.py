@@ -14,7 +14,7 @@ from app.core.errors import StartRefused
 from app.core.ownership import OwnershipPolicy
 from app.core.policies import P, Policies, PolicyModel, read_policies
 from app.core.slo import SloPolicy
-from app.costs.domain import PriceTable
+from app.costs.domain import CostPolicy, PriceTable
 from app.inference.domain.answers import EXTRACTIVE
 from app.inference.domain.grounds import Grounds
 from app.inference.ports import ChatModel
@@ -31,6 +31,7 @@ RELEASED: dict[str, type[PolicyModel]] = {
     "slo": SloPolicy,
     "security": SecurityPolicy,
     "data": DataPolicy,
+    "cost": CostPolicy,
 }
 """The policies that questions and documents go through; they come from the release, not from this process's files."""
 

@@ -18,7 +18,7 @@ ANSWERED = [
     ("How is the cost of an answer rounded?", "micro-dollar", "explanation/releases-and-costs.md"),
     ("How do I send traces to a collector?", "APP_OTLP_ENDPOINT", "how-to/observe.md"),
     ("What should I do when a key has leaked?", "revoke it first", "runbooks/key-leaked.md"),
-    ("Are budgets enforced yet?", "budgets", "explanation/twelve-mistakes.md"),
+    ("Are budgets enforced?", "Budgets are enforced", "explanation/twelve-mistakes.md"),
 ]
 OFF_TOPIC = [
     "Which wine goes with grilled salmon?",

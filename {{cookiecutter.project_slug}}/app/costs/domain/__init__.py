@@ -1,7 +1,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from app.core.errors import Invalid, StartRefused
 from app.core.policies import PolicyModel
+from app.costs.domain.budgets import BudgetRules
 
 # USD per million tokens and micro-dollars per token are the same number.
 PICO = 10**12
@@ -62,9 +63,12 @@ class CostPolicy(PolicyModel):
     """`policies/cost.yaml`: what a month may cost, and prices that the bundled list lacks or has wrong."""
 
     monthly_budget_usd: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] = Field(
-        description="What a month may cost; shown beside what was spent. Nothing is stopped at it yet."
+        description="What a month of the whole service may cost. No paid call is made that could pass it."
     )
-    time_zone: str = Field("UTC", description="Days of the cost reports begin at midnight here.")
+    budgets: BudgetRules = Field(
+        default_factory=BudgetRules, description="Further limits, and what happens near a limit and at it."
+    )
+    time_zone: str = Field("UTC", description="Days and months of budgets and reports begin at midnight here.")
     prices: dict[str, PolicyPrice] = Field(
         default_factory=dict, description="By model name; a `*` fits anything, and the longest name that fits wins."
     )
@@ -77,6 +81,18 @@ class CostPolicy(PolicyModel):
         except (KeyError, ValueError, OSError) as missing:
             raise ValueError(f"'{value}' is not a time zone; write a name such as UTC or Europe/Berlin") from missing
         return value
+
+    @property
+    def limits(self) -> list[int | None]:
+        """Micro-dollars of the service's day and month and of each tenant's; None where there is no limit."""
+        rules = self.budgets
+        usd = (
+            rules.service_daily_usd,
+            self.monthly_budget_usd,
+            rules.tenant_daily_usd,
+            rules.tenant_monthly_usd,
+        )
+        return [None if each is None else int(each * 1_000_000) for each in usd]
 
     def price_of(self, model: str) -> PolicyPrice | None:
         """The entry named exactly like the model, else the longest pattern (`minilm-*`) that fits."""
@@ -241,12 +257,22 @@ class PriceTable:
     def models(self) -> Sequence[ModelPrice]:
         return tuple(self._prices[name] for name in sorted(self._prices))
 
+    def worst(self, model: str, usage: Usage) -> int:
+        """The most that a call of at most these tokens can cost, in micro-dollars. Errors: ModelUnpriced."""
+        if (known := self._prices.get(model)) is None:
+            raise ModelUnpriced(f"There is no price for the model '{model}'.")
+        return max(micro_usd(usage, _dearest(tier.prices)) for tier in known.tiers)
+
     def charge(self, model: str, usage: Usage) -> Charge:
         """What these tokens cost. Raises ModelUnpriced for a model that the table does not know."""
         if (known := self._prices.get(model)) is None:
             raise ModelUnpriced(f"There is no price for the model '{model}'.")
         prices = known.at(usage.input)
         return Charge(micro_usd(usage, prices), model, known.provider, usage, prices, self.digest)
+
+
+def _dearest(prices: UnitPrices) -> UnitPrices:
+    return replace(prices, input=max(prices.input, prices.cached_input)) if prices.cached_input else prices
 
 
 def _canonical(prices: Mapping[str, ModelPrice]) -> bytes:

@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -27,10 +27,24 @@ from app.costs.domain import (
     Usage,
     decide_price,
 )
+from app.costs.domain.budgets import Settlement
 from app.costs.ports import PriceList
 from app.costs.repository import LEDGER_AS_TENANT, LEDGER_SQL, ledger_parameters
+from app.costs.repository.budgets import SETTLE_AS_TENANT, SETTLE_SQL, settle_parameters
+from app.costs.repository.budgets import live as still_held
+from app.costs.service.budgets import Budgets
 
-__all__ = ["LEDGER_AS_TENANT", "LEDGER_SQL", "Costs", "ledger_parameters", "make_price_table"]
+__all__ = [
+    "LEDGER_AS_TENANT",
+    "LEDGER_SQL",
+    "SETTLE_AS_TENANT",
+    "SETTLE_SQL",
+    "Budgets",
+    "Costs",
+    "ledger_parameters",
+    "make_price_table",
+    "settle_parameters",
+]
 
 SPENT = counter("app_cost_micro_usd_total", "Charged, in micro-dollars", ("feature", "model", "environment"))
 TOKENS = counter("app_tokens_total", "Tokens charged for", ("feature", "model", "kind"))
@@ -57,6 +71,25 @@ class Costs:
     table: PriceTable
     database: Database
     clock: Clock
+
+    @cached_property
+    def budgets(self) -> Budgets:
+        return Budgets(self.policy, self.database, self.clock)
+
+    def worst(self, model: str, usage: Usage) -> int:
+        """The most that a call of at most these tokens can cost, in micro-dollars. Errors: ModelUnpriced."""
+        return self.table.worst(model, usage)
+
+    async def abandon(self, tenant_id: UUID, rows: Sequence[LedgerRow], settled: Settlement) -> None:
+        """Charges a question that got no answer, and ends its holds.
+
+        Writes nothing when the holds have ended meanwhile: then the answer was recorded after all, with its charge.
+        """
+        async with self.database.transaction(tenant_id) as connection:
+            if settled and not await still_held(connection, settled):
+                return
+            await self.record(connection, rows)
+            await self.budgets.settle(connection, settled)
 
     def price(self, model: str, usage: Usage) -> Charge:
         """What one call cost, in whole micro-dollars. Errors: ModelUnpriced."""

@@ -9,6 +9,7 @@ ModelFailure
 ├── Denied         401, 402, 403: the next model, at once
 ├── Unacceptable   it does not take this request: the next model, at once
 ├── Skipped        our own breaker, throttle or clock says no: the next model, at once
+├── Unaffordable   a budget has too little left for it: the next model, at once
 ├── Interrupted    a stream ended early: nothing, for the reader has seen its beginning
 └── Declined       the provider's security refused: nothing, for another model must not be a way around it
 """
@@ -19,6 +20,8 @@ from enum import Enum
 from math import isfinite
 from typing import ClassVar
 
+from app.costs.domain import Usage
+
 
 class Then(Enum):
     RETRY = "retry"
@@ -28,15 +31,19 @@ class Then(Enum):
 
 
 class ModelFailure(Exception):
-    """`outage`: whether it tells that the provider is unwell, which the breaker counts."""
+    """`outage`: whether it tells that the provider is unwell, which the breaker counts. `may_be_charged`: whether the
+    provider may want money all the same; `usage`: for how much, where it said so.
+    """
 
     reason: ClassVar[str]
     then: ClassVar[Then]
     outage: ClassVar[bool] = False
+    may_be_charged: ClassVar[bool] = False
 
-    def __init__(self, detail: str = "", retry_after: float | None = None) -> None:
+    def __init__(self, detail: str = "", retry_after: float | None = None, usage: Usage | None = None) -> None:
         super().__init__(detail or self.reason)
         self.retry_after = retry_after
+        self.usage = usage
 
 
 class Overloaded(ModelFailure):
@@ -52,11 +59,11 @@ class Broken(ModelFailure):
 
 
 class Hung(ModelFailure):
-    reason, then, outage = "model_timeout", Then.NEXT, True
+    reason, then, outage, may_be_charged = "model_timeout", Then.NEXT, True, True
 
 
 class Nonsense(ModelFailure):
-    reason, then, outage = "model_nonsense", Then.REPAIR, True
+    reason, then, outage, may_be_charged = "model_nonsense", Then.REPAIR, True, True
 
 
 class Denied(ModelFailure):
@@ -69,6 +76,10 @@ class Unacceptable(ModelFailure):
 
 class Skipped(ModelFailure):
     reason, then = "model_skipped", Then.NEXT
+
+
+class Unaffordable(ModelFailure):
+    reason, then = "budget_used_up", Then.NEXT
 
 
 class Interrupted(ModelFailure):

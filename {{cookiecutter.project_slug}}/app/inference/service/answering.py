@@ -93,9 +93,10 @@ class Answers:
         with self._admitted(), self._watched(caller, to), span("answer"):
             way = self.pipeline.set_out(caller, question, to)
             self.pipeline.hold(way)
-            evidence = await self.pipeline.find(way)
-            draft = await self.pipeline.draft(way, evidence)
-            return await self._deliver(way, evidence, draft, keyed)
+            with self._paid(way):
+                evidence = await self.pipeline.find(way)
+                draft = await self.pipeline.draft(way, evidence)
+                return await self._deliver(way, evidence, draft, keyed)
 
     async def stream(
         self, caller: Principal, question: Question, keyed: Keyed | None = None, to: Assignment | None = None
@@ -109,20 +110,23 @@ class Answers:
         with self._admitted(), self._watched(caller, to):
             way = pipeline.set_out(caller, question, to)
             pipeline.hold(way)
-            evidence = await pipeline.find(way)
-            whole = to.serving.risk_tier == "high" or not pipeline.links(way).links or pipeline.why_not(way, evidence)
-            draft = await pipeline.draft(way, evidence) if whole else None
-            if draft is None:
-                async with aclosing(pipeline.written(way, evidence, self._charge_partial)) as pieces:
-                    async for piece in pieces:
-                        if isinstance(piece, Draft):
-                            draft = piece
-                        else:
-                            yield piece
-            if draft is None or whole or draft.model == EXTRACTIVE:
-                draft = draft or pipeline.quote(way, evidence)
-                yield draft.text
-            yield await self._deliver(way, evidence, draft, keyed)
+            with self._paid(way):
+                evidence = await pipeline.find(way)
+                whole = to.serving.risk_tier == "high" or not pipeline.links(way).links
+                whole = whole or pipeline.why_not(way, evidence) is not None
+                draft = await pipeline.draft(way, evidence) if whole else None
+                if draft is None:
+                    async with aclosing(pipeline.written(way, evidence)) as pieces:
+                        async for piece in pieces:
+                            if isinstance(piece, Draft):
+                                draft = piece
+                            else:
+                                yield piece
+                if draft is None or whole or draft.model == EXTRACTIVE:
+                    draft = draft or pipeline.quote(way, evidence)
+                    yield draft.text
+                answer = await self._deliver(way, evidence, draft, keyed)
+            yield answer
 
     def check(self, to: Assignment, question: Question) -> None:
         """Errors: QuestionTooLong, ModelUnknown."""
@@ -165,6 +169,7 @@ class Answers:
         with way.step("record"):
             await self._record(way, evidence, answer, rows, keyed)
         self.costs.count(rows)
+        self.costs.budgets.count(way.settlement(rows))
         ANSWERED.labels(answer.status, answer.model, str(answer.degraded).lower(), answer.environment).inc()
         return answer
 
@@ -176,16 +181,27 @@ class Answers:
         kept = repository.Kept(way.caller, way.question.text, answer, as_json(answer), way.to.exposure, conditions)
         try:
             async with asyncio.timeout(max(way.deadline.remaining(), KEPT_FOR_RECORD)):
-                await repository.record(self.database, way.caller.tenant_id, kept, rows, settled)
+                await repository.record(self.database, way.caller.tenant_id, kept, rows, settled, way.settlement(rows))
         except TimeoutError as error:
             raise OutOfTime("The answer could not be recorded in time.", retry_after=1) from error
 
-    def _charge_partial(self, way: Journey, rows: list[LedgerRow]) -> None:
-        async def charge() -> None:
-            await repository.record(self.database, way.caller.tenant_id, None, rows)
-            self.costs.count(rows)
+    @contextmanager
+    def _paid(self, way: Journey) -> Iterator[None]:
+        """What was spent on an answer that nobody gets is charged, and what was held for it goes back."""
+        try:
+            yield
+        except BaseException:
+            finished, rows = way.rows is not None, self.pipeline.owed(way)
+            if way.bill.holds or (rows and not finished):
+                self._later(self._abandon(way, rows))
+            raise
 
-        self._later(charge())
+    async def _abandon(self, way: Journey, rows: list[LedgerRow]) -> None:
+        try:
+            await self.costs.abandon(way.caller.tenant_id, rows, way.settlement(rows))
+        except Exception as error:
+            # The hold lapses by itself, so that no money is lost; what was spent is in the provider's own account.
+            log.error("charge_lost", answer=str(way.id), error=type(error).__name__)
 
     def _later(self, work: "asyncio._CoroutineLike[None]") -> None:
         task = asyncio.get_running_loop().create_task(work)

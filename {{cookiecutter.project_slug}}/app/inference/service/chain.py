@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from app.core.clock import Clock, Deadline
 from app.core.telemetry import counter, histogram, span
@@ -79,6 +79,16 @@ class Began:
     failures: tuple[tuple[str, ModelFailure], ...] = ()
 
 
+class Meter(Protocol):
+    """Keeps count of what the calls of one request cost."""
+
+    async def before(self, model: str) -> None:
+        """Called before each attempt. Errors: Unaffordable, and the next model is asked."""
+        ...
+
+    def failed(self, model: str, failure: ModelFailure) -> None: ...
+
+
 class _Verdict(Enum):
     AGAIN = "again"
     NEXT = "next"
@@ -95,16 +105,20 @@ class ModelChain:
     clock: Clock
     chance: Callable[[], float] = random.random
 
-    async def complete(self, request: ChatRequest, deadline: Deadline) -> Reply:
+    async def complete(self, request: ChatRequest, deadline: Deadline, meter: Meter | None = None) -> Reply:
         """Errors: Exhausted, at the deadline at the latest."""
         failures: list[tuple[str, ModelFailure]] = []
         for place, link in enumerate(self.links):
             turn = self._turn(link, place, deadline)
             for attempt in range(1, MOST_ATTEMPTS + 1):
                 try:
+                    if meter:
+                        await meter.before(link.name)
                     completion = await self._call(link, request, turn)
                     return Reply(link.name, completion, tuple(failures))
                 except ModelFailure as failure:
+                    if meter:
+                        meter.failed(link.name, failure)
                     if await self._after(link, failure, attempt, turn) is _Verdict.NEXT:
                         failures.append((link.name, failure))
                         break
@@ -112,7 +126,9 @@ class ModelChain:
                 break
         raise Exhausted(failures)
 
-    async def stream(self, request: ChatRequest, deadline: Deadline) -> AsyncGenerator[Began | str | Ending, None]:
+    async def stream(
+        self, request: ChatRequest, deadline: Deadline, meter: Meter | None = None
+    ) -> AsyncGenerator[Began | str | Ending, None]:
         """Began, pieces of text, one Ending. Never changes the model after Began.
 
         Errors: Exhausted before Began; after it Interrupted or Hung.
@@ -123,6 +139,8 @@ class ModelChain:
             for attempt in range(1, MOST_ATTEMPTS + 1):
                 begun = False
                 try:
+                    if meter:
+                        await meter.before(link.name)
                     async with aclosing(self._stream(link, request, turn, deadline)) as pieces:
                         async for piece in pieces:
                             if not begun:
@@ -133,6 +151,8 @@ class ModelChain:
                 except ModelFailure as failure:
                     if begun:
                         raise
+                    if meter:
+                        meter.failed(link.name, failure)
                     if await self._after(link, failure, attempt, turn) is _Verdict.NEXT:
                         failures.append((link.name, failure))
                         break

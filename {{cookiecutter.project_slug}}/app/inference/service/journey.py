@@ -1,4 +1,5 @@
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -7,10 +8,14 @@ from uuid import UUID
 from app.core.clock import Deadline
 from app.core.ids import new_id
 from app.core.telemetry import current_trace_id, histogram, recording, span
+from app.costs.domain import LedgerRow
+from app.costs.domain.budgets import Settlement
 from app.identity.domain import Principal
 from app.inference.domain.answers import Question
+from app.inference.service.paying import Bill
 from app.inference.service.serving import Assignment, Serving
 from app.releases.domain import Release
+from app.retrieval.domain import SearchUsage
 from app.safety.domain.text import Finding
 
 STEPS = ("screen", "hold", "evidence", "model", "extract", "check", "record")
@@ -50,11 +55,14 @@ class Journey:
     question: Question
     deadline: Deadline
     to: Assignment
+    bill: Bill
     began: float = field(default_factory=time.perf_counter)
     trace_id: str = field(default_factory=lambda: current_trace_id() or new_id().hex)
     findings: tuple[Finding, ...] = ()
     reasons: list[str] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
+    embedded: SearchUsage | None = None
+    rows: list[LedgerRow] | None = None
 
     @property
     def serving(self) -> Serving:
@@ -63,6 +71,10 @@ class Journey:
     @property
     def release(self) -> Release:
         return self.to.serving.release
+
+    def settlement(self, rows: Sequence[LedgerRow]) -> Settlement:
+        """The end of all that was held for this answer."""
+        return Settlement(tuple(self.bill.holds), sum(row.charge.micro_usd for row in rows))
 
     def step(self, name: str) -> "Step":
         """A span and a time. Never held across a yield of a stream: a span belongs to one task."""

@@ -1,7 +1,7 @@
 """The way of a question, one line a step; every step has a span, a time and a place in the fallback plan."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -10,7 +10,7 @@ import structlog
 from app.core.clock import Clock, Deadline
 from app.core.errors import OutOfTime
 from app.core.ids import new_id
-from app.costs.domain import Feature, LedgerRow, PriceTable, Usage
+from app.costs.domain import CostPolicy, Feature, LedgerRow, PriceTable, Usage
 from app.costs.service import Costs
 from app.identity.domain import Principal
 from app.inference.domain.answers import EXTRACTIVE, Answer, Draft, ModelUnknown, Question, QuestionTooLong, StreamEnded
@@ -20,6 +20,7 @@ from app.inference.domain.prompting import ask
 from app.inference.service.chain import Began, Exhausted, ModelChain
 from app.inference.service.drafting import UNSEARCHED, Writing, quote, refuse, why_not
 from app.inference.service.journey import Journey
+from app.inference.service.paying import Bill, afford
 from app.inference.service.serving import Assignment, Serving
 from app.retrieval.domain import Evidence
 from app.retrieval.service import Retrieval
@@ -32,9 +33,6 @@ log = structlog.get_logger(__name__)
 KEPT_FOR_FALLBACK = 0.1
 """Share of the deadline that no model gets, so that quoting the evidence is always possible."""
 PROMPT = "answer"
-
-Partial = Callable[[Journey, list[LedgerRow]], None]
-"""Told what was spent on an answer that nobody got."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ class Pipeline:
         serving = to.serving
         self.check(serving, question)
         deadline = Deadline.after(serving.deadline_seconds, self.clock)
-        way = Journey(new_id(), caller, question, deadline, to)
+        way = Journey(new_id(), caller, question, deadline, to, Bill(self.costs.budgets, caller.tenant_id, deadline))
         with way.step("screen"):
             clean = normalise(question.text)
             way.findings = screen_question(clean)
@@ -73,7 +71,7 @@ class Pipeline:
         return way
 
     def hold(self, way: Journey) -> None:
-        """The first floor of a hold: nothing is begun that could not be charged. Errors: ModelUnpriced."""
+        """Nothing is begun that could not be charged. Errors: ModelUnpriced."""
         with way.step("hold"):
             for model in self.models(way.serving):
                 way.serving.prices.charge(model, Usage(0))
@@ -93,6 +91,9 @@ class Pipeline:
                     )
             except (TimeoutError, OutOfTime):
                 evidence = UNSEARCHED
+        way.embedded = evidence.usage
+        if evidence.usage and evidence.usage.hold:
+            way.bill.holds.append(evidence.usage.hold)
         if evidence.degraded:
             way.reasons.append(f"search: {evidence.degraded}")
         return evidence
@@ -108,9 +109,12 @@ class Pipeline:
         if not chain.links:
             return self.quote(way, evidence)
         request = self._request(way, evidence)
+        chain = await self._afford(way, request, chain)
+        if not chain.links:
+            return self.quote(way, evidence)
         try:
             with way.step("model"):
-                reply = await chain.complete(request, self._until(way))
+                reply = await chain.complete(request, self._until(way), way.bill)
         except Exhausted as exhausted:
             return self._instead(way, evidence, exhausted)
         way.reasons += _reasons(reply.failures)
@@ -125,12 +129,16 @@ class Pipeline:
         quoted = self.quote(way, evidence)
         return replace(quoted, model=reply.model, usage=draft.usage, estimated=draft.estimated, quoted=True)
 
-    async def written(self, way: Journey, evidence: Evidence, partial: Partial) -> AsyncGenerator[str | Draft, None]:
+    async def written(self, way: Journey, evidence: Evidence) -> AsyncGenerator[str | Draft, None]:
         """Pieces as the model writes them, then its draft; only the draft where no model would begin."""
         request = self._request(way, evidence)
+        chain = await self._afford(way, request, self.links(way))
+        if not chain.links:
+            yield self.quote(way, evidence)
+            return
         writing: Writing | None = None
         try:
-            async with aclosing(self.links(way).stream(request, self._until(way))) as items:
+            async with aclosing(chain.stream(request, self._until(way), way.bill)) as items:
                 async for item in items:
                     if isinstance(item, Began):
                         writing = Writing(item.model, evidence, way.serving.risk_tier)
@@ -145,11 +153,11 @@ class Pipeline:
         except Exhausted as exhausted:
             yield self._instead(way, evidence, exhausted)
         except ModelFailure as failure:
-            self._spent(way, request, writing, partial)
+            _spent(way, request, writing)
             log.warning("stream_ended", model=writing and writing.model, reason=failure.reason)
             raise StreamEnded(f"The model's reply broke off ({failure.reason}).", retry_after=1) from failure
         except (asyncio.CancelledError, GeneratorExit):
-            self._spent(way, request, writing, partial)
+            _spent(way, request, writing)
             raise
 
     def _judged(self, way: Journey, writing: Writing, ending: Ending) -> Draft:
@@ -164,6 +172,15 @@ class Pipeline:
         if wanted is None:
             return way.serving.chain
         return replace(way.serving.chain, links=tuple(link for link in way.serving.chain.links if link.name == wanted))
+
+    async def _afford(self, way: Journey, request: ChatRequest, chain: ModelChain) -> ModelChain:
+        """The models there is money for; none: the evidence is quoted. Errors: BudgetUsedUp."""
+        with way.step("hold"):
+            serving = way.serving
+            chain, why = await afford(way.bill, request, chain, serving.prices, serving.policies.get(CostPolicy))
+        if why:
+            way.reasons.append(why)
+        return chain
 
     def _request(self, way: Journey, evidence: Evidence) -> ChatRequest:
         question = way.question
@@ -190,7 +207,8 @@ class Pipeline:
         self, way: Journey, evidence: Evidence, draft: Draft, feature: Feature = "answer"
     ) -> tuple[Answer, list[LedgerRow]]:
         """The answer, and what it costs; neither is written down yet."""
-        rows = self._rows(way, draft.model, draft.usage, evidence, feature)
+        usage = way.bill.charged(draft.model, draft.usage, draft.estimated)
+        rows = way.rows = self._rows(way, [(draft.model, usage), *way.bill.owed], feature)
         answer = Answer(
             id=way.id,
             created_at=self.clock.now(),
@@ -214,9 +232,12 @@ class Pipeline:
         )
         return answer, rows
 
-    def _rows(
-        self, way: Journey, model: str, usage: Usage, evidence: Evidence | None, feature: Feature
-    ) -> list[LedgerRow]:
+    def owed(self, way: Journey, feature: Feature = "answer") -> list[LedgerRow]:
+        """What is to be paid for a question that got no answer."""
+        way.bill.left()
+        return way.rows if way.rows is not None else self._rows(way, way.bill.owed, feature)
+
+    def _rows(self, way: Journey, calls: Sequence[tuple[str, Usage]], feature: Feature) -> list[LedgerRow]:
         def row(feature: Feature, model: str, usage: Usage, prices: PriceTable | None) -> LedgerRow:
             return self.costs.row(
                 way.caller.tenant_id,
@@ -230,16 +251,17 @@ class Pipeline:
                 table=prices,
             )
 
-        rows = [row(feature, model, usage, way.serving.prices)]
-        if evidence and (embedded := evidence.usage):
+        rows = [row(feature, model, usage, way.serving.prices) for model, usage in calls]
+        if embedded := way.embedded:
             rows.append(row("embedding_query", embedded.model, Usage(embedded.tokens), None))
         return rows
 
-    def _spent(self, way: Journey, request: ChatRequest, writing: Writing | None, partial: Partial) -> None:
-        """Tokens that were spent on an answer nobody got are charged all the same, even if the caller has gone."""
-        if writing is not None:
-            usage = estimate(request, writing.text)
-            partial(way, self._rows(way, writing.model, usage, None, "answer"))
+
+def _spent(way: Journey, request: ChatRequest, writing: Writing | None) -> None:
+    """Tokens that were spent on an answer nobody got are charged all the same, even if the caller has gone."""
+    if writing is not None:
+        way.bill.calling = None
+        way.bill.owed.append((writing.model, estimate(request, writing.text)))
 
 
 def _reasons(failures: tuple[tuple[str, ModelFailure], ...]) -> list[str]:

@@ -3,10 +3,11 @@ from uuid import UUID
 
 from app.core.database import Database
 from app.core.telemetry import span
-from app.costs.domain import Feature
+from app.costs.domain import Feature, LedgerRow
 from app.identity.domain import Principal
 from app.inference.domain.answers import Answer, Question
 from app.inference.domain.exposure import Exposure
+from app.inference.service.journey import Journey
 from app.inference.service.pipeline import Pipeline
 from app.inference.service.serving import Assignment, Servings
 from app.releases.service import Releases
@@ -54,10 +55,19 @@ class Trials:
         with span("trial", release=release.short):
             way = self.pipeline.set_out(caller, question, to)
             self.pipeline.hold(way)
-            evidence = await self.pipeline.find(way, corpus_version)
-            draft = await self.pipeline.draft(way, evidence)
-            answer, rows = self.pipeline.finish(way, evidence, draft, feature)
-        charged = [replace(row, subject_id=subject_id or answer.id) for row in rows]
-        async with self.database.transaction(caller.tenant_id) as connection:
-            await self.pipeline.costs.record(connection, charged)
+            try:
+                evidence = await self.pipeline.find(way, corpus_version)
+                draft = await self.pipeline.draft(way, evidence)
+                answer, rows = self.pipeline.finish(way, evidence, draft, feature)
+            except BaseException:
+                await self._end(way, self.pipeline.owed(way, feature), subject_id)
+                raise
+        await self._end(way, rows, subject_id)
         return Trial(answer, evidence, question, draft.groundedness)
+
+    async def _end(self, way: Journey, rows: list[LedgerRow], subject_id: UUID | None) -> None:
+        charged = [replace(row, subject_id=subject_id or way.id) for row in rows]
+        costs = self.pipeline.costs
+        async with self.database.transaction(way.caller.tenant_id) as connection:
+            await costs.record(connection, charged)
+            await costs.budgets.settle(connection, way.settlement(rows))

@@ -2,6 +2,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from app.costs.domain.budgets import Hold
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:
@@ -29,10 +31,14 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class SearchUsage:
-    """What embedding the question took: `model` is the embedder's name, `tokens` is 0 for a remembered question."""
+    """What embedding the question took: `model` is the embedder's name, `tokens` is 0 for a remembered question.
+
+    hold: money that was held for it; whoever charges the tokens settles it.
+    """
 
     model: str
     tokens: int
+    hold: Hold | None = None
 
 
 @dataclass(frozen=True, slots=True)

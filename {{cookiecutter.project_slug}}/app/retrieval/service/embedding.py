@@ -2,10 +2,14 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from app.core.clock import Deadline
 from app.core.errors import OutOfTime
 from app.core.telemetry import counter
+from app.costs.domain import Usage
+from app.costs.domain.budgets import BudgetUsedUp
+from app.costs.service import Costs
 from app.retrieval.domain import (
     CHUNKER_VERSION,
     Chunk,
@@ -40,10 +44,12 @@ class Questions:
     """Vectors of questions. The same question is embedded once while it is remembered."""
 
     embedders: Mapping[str, Embedder]
+    costs: Costs
     remembered: OrderedDict[tuple[str, str], Vector] = field(default_factory=OrderedDict)
 
-    async def vector(self, index: IndexRow, text: str, deadline: Deadline) -> QuestionVector:
-        """The question's vector for `index`; without one, and why, when the embedder fails or has no time.
+    async def vector(self, tenant_id: UUID, index: IndexRow, text: str, deadline: Deadline) -> QuestionVector:
+        """The question's vector for `index`; without one, and why, when the embedder fails or there is no time or no
+        money for it.
 
         Errors: EmbedderMismatch.
         """
@@ -53,14 +59,19 @@ class Questions:
         embedder = self.embedders[index.fingerprint.embedder]
         if known := self._recall(embedder.name, text):
             return QuestionVector(known, SearchUsage(embedder.model, 0))
+        most = most_tokens([text])
+        hold = None
         try:
+            hold = await self.costs.budgets.hold(tenant_id, self.costs.worst(embedder.model, Usage(most)))
             embedded = await embedder.embed_query(text, deadline)
-        except (EmbeddingFailed, OutOfTime) as error:
+        except (EmbeddingFailed, OutOfTime, BudgetUsedUp) as error:
             _degraded.labels(error.code).inc()
-            return QuestionVector(None, degraded=error.code)
+            # Nobody knows whether a call that failed is charged: as much as was held, then, and never nothing.
+            return QuestionVector(None, SearchUsage(embedder.model, most, hold) if hold else None, error.code)
         vector = embedded.vectors[0]
         self._remember(embedder.name, text, vector)
-        return QuestionVector(vector, SearchUsage(embedder.model, embedded.tokens))
+        tokens = embedded.tokens or (most if hold else 0)
+        return QuestionVector(vector, SearchUsage(embedder.model, tokens, hold))
 
     def _recall(self, name: str, text: str) -> Vector | None:
         if vector := self.remembered.get((name, text)):
@@ -71,6 +82,11 @@ class Questions:
         self.remembered[name, text] = vector
         if len(self.remembered) > REMEMBERED:
             self.remembered.popitem(last=False)
+
+
+def most_tokens(texts: Sequence[str]) -> int:
+    """No embedding of these is charged for more: a token is a byte at least, and a few are added to each text."""
+    return sum(len(text.encode()) + 16 for text in texts)
 
 
 async def prepare_for(

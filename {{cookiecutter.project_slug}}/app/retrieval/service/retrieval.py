@@ -9,7 +9,8 @@ from app.core.clock import Clock, Deadline
 from app.core.database import Database
 from app.core.telemetry import histogram, span
 from app.costs.domain import LedgerRow, Usage
-from app.costs.service import LEDGER_SQL, Costs, ledger_parameters
+from app.costs.domain.budgets import Settlement
+from app.costs.service import LEDGER_SQL, SETTLE_SQL, Costs, ledger_parameters, settle_parameters
 from app.identity.domain import Principal
 from app.retrieval.domain import (
     Evidence,
@@ -68,7 +69,7 @@ class Retrieval:
         index = index or self.indexes.held.live or await self.indexes.live()
         text = query.replace("\0", " ")
         started = time.perf_counter()
-        meant = await self.questions.vector(index, text, deadline)
+        meant = await self.questions.vector(caller.tenant_id, index, text, deadline)
         embedded = time.perf_counter()
         rows = self._charged(caller, meant.usage) if charge else []
         question = searching.Question(
@@ -82,7 +83,7 @@ class Retrieval:
             corpus_version,
         )
         with span("search", index=index.number, hybrid=meant.vector is not None):
-            found = await self._find(question, rows)
+            found = await self._find(question, rows, meant.usage)
         ended = time.perf_counter()
         _embed_seconds.observe(embedded - started)
         _find_seconds.observe(ended - embedded)
@@ -105,13 +106,18 @@ class Retrieval:
         spent = Usage(input=usage.tokens)
         return [self.costs.row(caller.tenant_id, "embedding_query", usage.model, spent, key_id=caller.key_id)]
 
-    async def _find(self, question: searching.Question, rows: Sequence[LedgerRow]) -> searching.Found:
+    async def _find(
+        self, question: searching.Question, rows: Sequence[LedgerRow], usage: SearchUsage | None
+    ) -> searching.Found:
         if not rows:
             return await searching.search(self.database, question)
         async with self.database.pipeline(question.tenant_id) as connection:
             cursor = await searching.run(connection, question)
             for row in rows:
                 await connection.execute(LEDGER_SQL, ledger_parameters(row), prepare=True)
+            if usage and usage.hold:
+                paid = Settlement((usage.hold,), sum(row.charge.micro_usd for row in rows))
+                await connection.execute(SETTLE_SQL, settle_parameters(paid), prepare=True)
         self.costs.count(rows)
         return searching.found(await cursor.fetchall())
 
@@ -200,4 +206,4 @@ def make_retrieval(
     first = Fingerprint(embedders[0].name, embedders[0].dimensions, text_search=text_search)
     chosen = params or SearchParams()
     indexes = Indexes(database, clock, by_name, first, chosen, costs)
-    return Retrieval(database, clock, costs, by_name, indexes, Questions(by_name), chosen)
+    return Retrieval(database, clock, costs, by_name, indexes, Questions(by_name, costs), chosen)

@@ -1,0 +1,100 @@
+from decimal import Decimal
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.table import Table
+
+from app.cli.common import DEFAULT_TENANT, actor, out, with_state
+from app.costs.domain.budgets import SERVICE, Budget, Span
+from app.wiring import State
+
+app = typer.Typer(help="Budgets: what may be spent, and what was.", no_args_is_help=True)
+
+MICRO = 1_000_000
+
+Tenant = Annotated[str, typer.Option(help="Whose budget.")]
+OfService = Annotated[bool, typer.Option("--service", help="The budget of the whole service.")]
+Which = Annotated[str, typer.Argument(metavar="day|month", help="Which window.")]
+Why = Annotated[str, typer.Option(help="Why; kept in the audit log.")]
+
+
+@app.command()
+def show(tenant: Tenant = DEFAULT_TENANT) -> None:
+    """Show the budgets of the service and of a tenant, and how they stand."""
+
+    async def work(state: State) -> list[Budget]:
+        return await state.costs.budgets.standing(await state.identity.tenant(tenant))
+
+    _print(with_state(work))
+
+
+@app.command("set")
+def set_limit(
+    which: Which,
+    usd: Annotated[str, typer.Argument(help="The limit in US dollars, or 'policy' for what policies/cost.yaml says.")],
+    reason: Why,
+    tenant: Tenant = DEFAULT_TENANT,
+    service: OfService = False,
+) -> None:
+    """Set a limit, from now on and in every window to come."""
+    span, amount = _span(which), None if usd == "policy" else _micro(usd)
+
+    async def work(state: State) -> Budget:
+        return await state.costs.budgets.set(actor(), await _scope(state, tenant, service), span, amount, reason)
+
+    _print([with_state(work)])
+
+
+@app.command()
+def grant(
+    which: Which,
+    usd: Annotated[str, typer.Argument(help="US dollars to add.")],
+    reason: Why,
+    tenant: Tenant = DEFAULT_TENANT,
+    service: OfService = False,
+) -> None:
+    """Add money to a limit for the window that is open now, and no longer."""
+    span, amount = _span(which), _micro(usd)
+    if amount == 0:
+        raise typer.BadParameter("a grant is more than 0")
+
+    async def work(state: State) -> Budget:
+        return await state.costs.budgets.grant(actor(), await _scope(state, tenant, service), span, amount, reason)
+
+    _print([with_state(work)])
+
+
+async def _scope(state: State, tenant: str, service: bool) -> UUID:
+    return SERVICE if service else await state.identity.tenant(tenant)
+
+
+def _span(which: str) -> Span:
+    if which not in ("day", "month"):
+        raise typer.BadParameter("the window is 'day' or 'month'")
+    return "day" if which == "day" else "month"
+
+
+def _micro(usd: str) -> int:
+    try:
+        amount = Decimal(usd) * MICRO
+        if not 0 <= amount <= 10**15 or amount % 1:
+            raise ValueError
+    except (ArithmeticError, ValueError) as error:
+        raise typer.BadParameter("an amount is a number of US dollars such as 12.50") from error
+    return int(amount)
+
+
+def _print(budgets: list[Budget]) -> None:
+    table = Table("budget", "limit USD", "spent", "held", "used", "opens again")
+    for column in table.columns[1:5]:
+        column.justify = "right"
+    for each in budgets:
+        limit = "none" if each.limit_micro_usd is None else _usd(each.limit_micro_usd)
+        amounts = (limit, _usd(each.committed_micro_usd), _usd(each.held_micro_usd), f"{each.used_percent:.1f} %")
+        table.add_row(each.name, *amounts, f"{each.opens_at:%Y-%m-%d %H:%M %Z}")
+    out.print(table)
+
+
+def _usd(micro: int) -> str:
+    return f"{micro / MICRO:.6f}"

@@ -1,0 +1,114 @@
+"""Budgets: what may be spent in a window of time, and money held for calls under way."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Literal, Self
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from app.core.errors import Invalid, PaymentRequired
+
+SERVICE = UUID(int=0)
+"""The scope of the whole service; every other scope is a tenant's id."""
+
+Span = Literal["day", "month"]
+Step = Literal["cheaper", "extractive"]
+Limit = Annotated[Decimal, Field(gt=0, allow_inf_nan=False, max_digits=15, decimal_places=6)]
+
+
+class BudgetRules(BaseModel):
+    """The part of `policies/cost.yaml` on limits. What happens at a limit is part of the release that answers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    service_daily_usd: Limit | None = Field(None, description="What a day of the whole service may cost.")
+    tenant_daily_usd: Limit | None = Field(None, description="What a day of each tenant may cost.")
+    tenant_monthly_usd: Limit | None = Field(None, description="What a month of each tenant may cost.")
+    warn_percent: int = Field(
+        80, ge=1, le=100, description="From this part of a limit on, the log, the metrics and /health/ready tell."
+    )
+    cheaper_percent: int = Field(
+        95, ge=1, le=100, description="From this part of a limit on, only the cheapest model of the chain is asked."
+    )
+    at_limit: tuple[Step, ...] = Field(
+        ("cheaper", "extractive"),
+        description="What is tried when the money is too short: `cheaper` (a cheaper model of the chain), then "
+        "`extractive` (the evidence is quoted). Without `extractive` the answer is 402.",
+    )
+
+    @model_validator(mode="after")
+    def warned_before_it_is_felt(self) -> Self:
+        if self.warn_percent > self.cheaper_percent:
+            raise ValueError("warn_percent must not be above cheaper_percent: the owner is to know first")
+        return self
+
+
+class BudgetUsedUp(PaymentRequired):
+    code, title = "budget_used_up", "A budget has too little left for this"
+    action = "Wait until it opens again, or let somebody raise it with 'app budget set' or 'app budget grant'."
+
+
+class NoLimit(Invalid):
+    code, title = "budget_without_limit", "There is no limit to raise"
+    action = "Set one with 'app budget set' or in policies/cost.yaml."
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Money set aside for a call. used_percent: of the tightest limit, when its purse was last filled."""
+
+    id: UUID
+    tenant_id: UUID
+    day: date
+    stripe: int
+    micro_usd: int
+    used_percent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The end of holds: what was spent is committed, the rest goes back. Nothing spent is a release."""
+
+    holds: tuple[Hold, ...]
+    micro_usd: int
+
+    def __bool__(self) -> bool:
+        return bool(self.holds)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """One limit and how it stands. limit_micro_usd: None for none. committed + held never passes it."""
+
+    scope: UUID
+    span: Span
+    starts: date
+    limit_micro_usd: int | None
+    granted_micro_usd: int
+    set_by_hand: bool
+    committed_micro_usd: int
+    held_micro_usd: int
+    opens_at: datetime
+
+    @property
+    def used_percent(self) -> float:
+        if self.limit_micro_usd is None:
+            return 0.0
+        return 100 * (self.committed_micro_usd + self.held_micro_usd) / max(1, self.limit_micro_usd)
+
+    @property
+    def name(self) -> str:
+        return name_of(self.scope, self.span)
+
+
+def name_of(scope: UUID, span: Span) -> str:
+    return f"{'service' if scope == SERVICE else 'tenant'} per {span}"
+
+
+def opens_at(span: Span, day: date, zone: str) -> datetime:
+    """The start of the next window after the one that `day` is in."""
+    following = day + timedelta(days=1) if span == "day" else (day.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return datetime.combine(following, datetime.min.time(), ZoneInfo(zone))

@@ -1,0 +1,98 @@
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.database import Database
+from app.costs.domain.budgets import SERVICE, Budget, Settlement, Span, opens_at
+
+_HOLD = "select * from budget_hold(%s, %s, %s, %s, %s, %s, %s)"
+# One round trip more would be felt: it goes out with the answer.
+SETTLE_SQL = "select budget_settle(%s, %s, %s, %s, %s)"
+SETTLE_AS_TENANT = SETTLE_SQL + " from as_tenant"
+
+_LIVE = text("select count(*) from (select 1 from budget_holds where id = any (:ids) for update) as held")
+_LOCK = text("select budget_lock(:scope, :day)")
+_COLLECT = text("select budget_collect(:scope, :day, true)")
+_STANDING = text(
+    """
+    select s.scope, s.span, s.starts, s.limit_micro_usd, s.granted as granted_micro_usd, s.set_by_hand,
+           u.committed as committed_micro_usd, u.held as held_micro_usd
+    from budget_standing(:scope, :day, :limits) s, budget_used(s.scope, s.span, s.starts) u
+    """
+)
+_SET = text(
+    """
+    insert into budget_limits values (:scope, :span, :amount, now())
+    on conflict on constraint pk_budget_limits do update set micro_usd = :amount, changed_at = now()
+    """
+)
+_CLEAR = text("delete from budget_limits where scope = :scope and span = :span")
+_GRANT = text(
+    "update budget_windows set granted = granted + :amount where (scope, span, starts) = (:scope, :span, :starts)"
+)
+_TODAY = text("select (coalesce(:at, now()) at time zone :zone)::date")
+
+
+async def hold(database: Database, *asked: Any) -> Any:
+    (row,) = await database.ask(_HOLD, asked)
+    return row
+
+
+def settle_parameters(settled: Settlement) -> tuple[Any, ...]:
+    holds = settled.holds
+    return (
+        [hold.id for hold in holds],
+        holds[0].tenant_id,
+        [hold.day for hold in holds],
+        [hold.stripe for hold in holds],
+        settled.micro_usd,
+    )
+
+
+async def settle(connection: AsyncConnection, settled: Settlement) -> None:
+    raw: Any = (await connection.get_raw_connection()).driver_connection
+    await raw.execute(SETTLE_SQL, settle_parameters(settled))
+
+
+async def live(connection: AsyncConnection, settled: Settlement) -> bool:
+    """Whether a hold is still there; nobody else ends it before this transaction has."""
+    found = await connection.execute(_LIVE, {"ids": [hold.id for hold in settled.holds]})
+    return int(found.scalar_one()) > 0
+
+
+async def today(connection: AsyncConnection, zone: str, at: datetime | None) -> date:
+    day: date = (await connection.execute(_TODAY, {"at": at, "zone": zone})).scalar_one()
+    return day
+
+
+async def standing(
+    connection: AsyncConnection, scope: UUID, day: date, limits: Sequence[int | None], zone: str
+) -> list[Budget]:
+    rows = await connection.execute(_STANDING, {"scope": scope, "day": day, "limits": list(limits)})
+    return [Budget(**row, opens_at=opens_at(row["span"], row["starts"], zone)) for row in rows.mappings()]
+
+
+async def sweep(connection: AsyncConnection, at: datetime | None) -> int:
+    swept = await connection.execute(text("select budget_sweep(coalesce(:at, clock_timestamp()))"), {"at": at})
+    return int(swept.scalar_one())
+
+
+async def lock(connection: AsyncConnection, scope: UUID, day: date) -> None:
+    """Nobody fills a purse meanwhile, and what lay free in purses is back in the windows: a limit holds at once."""
+    await connection.execute(_LOCK, {"scope": scope, "day": day})
+    await connection.execute(_COLLECT, {"scope": None if scope == SERVICE else scope, "day": day})
+
+
+async def set_limit(connection: AsyncConnection, scope: UUID, span: Span, amount: int | None) -> None:
+    if amount is None:
+        await connection.execute(_CLEAR, {"scope": scope, "span": span})
+    else:
+        await connection.execute(_SET, {"scope": scope, "span": span, "amount": amount})
+
+
+async def grant(connection: AsyncConnection, scope: UUID, span: Span, starts: date, amount: int) -> None:
+    await connection.execute(_GRANT, {"scope": scope, "span": span, "starts": starts, "amount": amount})

@@ -1,0 +1,191 @@
+"""Money is held before a paid call and settled with what the call was for."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core import audit
+from app.core.clock import Clock
+from app.core.database import Database
+from app.core.ids import new_id
+from app.core.telemetry import counter, gauge
+from app.costs.domain import CostPolicy
+from app.costs.domain.budgets import SERVICE, Budget, BudgetUsedUp, Hold, NoLimit, Settlement, Span, name_of, opens_at
+from app.costs.repository import budgets as repository
+
+log = structlog.get_logger(__name__)
+
+HOLD_SECONDS = 300.0
+"""Longer than any call may take; money of a process that died comes back after it."""
+SWEEP_SECONDS = 15.0
+
+HOLDS = counter("app_budget_holds_total", "Holds asked for, by what became of them", ("outcome",))
+LAPSED = counter("app_budget_holds_lapsed_total", "Holds that nobody settled, whose money went back")
+OVERRUN = counter("app_budget_overrun_micro_usd_total", "Charged beyond what was held, in micro-dollars")
+USED = gauge("app_budget_used_ratio", "Committed and held, as a part of the limit of the whole service", ("span",))
+_HELD, _REFUSED = HOLDS.labels("held"), HOLDS.labels("refused")
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """Limits of the service and of each tenant, by day and by month, in the policy's time zone.
+
+    For every limit, and whatever happens at once: committed + held <= limit.
+    by_clock: for tests; otherwise the database says what time it is, the same for every process.
+    """
+
+    policy: CostPolicy
+    database: Database
+    clock: Clock
+    by_clock: bool = False
+    told: set[tuple[object, ...]] = field(default_factory=set)
+
+    @property
+    def at(self) -> datetime | None:
+        return self.clock.now() if self.by_clock else None
+
+    async def hold(self, tenant_id: UUID, micro_usd: int, *, seconds: float = HOLD_SECONDS) -> Hold | None:
+        """Sets money aside for a call; None for a call that costs nothing. Errors: BudgetUsedUp, DatabaseUnavailable.
+
+        seconds: after these the money goes back by itself.
+        """
+        if micro_usd <= 0:
+            return None
+        found, policy = new_id(), self.policy
+        day, stripe, percent, scope, span, limit = await repository.hold(
+            self.database, found, tenant_id, micro_usd, seconds, policy.time_zone, policy.limits, self.at
+        )
+        if stripe is None:
+            _REFUSED.inc()
+            raise self._used_up(scope, span, day, limit, micro_usd)
+        _HELD.inc()
+        if percent >= policy.budgets.warn_percent:
+            self._tell("budget_nearly_used_up", tenant_id, day, used_percent=percent)
+        return Hold(found, tenant_id, day, stripe, micro_usd, percent)
+
+    def _used_up(self, scope: UUID, span: Span, day: date, limit: int, wanted: int) -> BudgetUsedUp:
+        opens, name = opens_at(span, day, self.policy.time_zone), name_of(scope, span)
+        self._tell("budget_used_up", scope, day, budget=name, limit_micro_usd=limit)
+        return BudgetUsedUp(
+            f"The budget '{name}' has less than {wanted} micro-dollars left; it opens again at {opens.isoformat()}.",
+            retry_after=max(1.0, (opens - self.clock.now()).total_seconds()),
+            budget=name,
+            opens_at=opens.isoformat(),
+        )
+
+    def _tell(self, event: str, scope: UUID, day: date, **facts: Any) -> None:
+        """Once a day for each scope: at a limit every question would say so."""
+        if (event, scope, day) not in self.told:
+            self.told.add((event, scope, day))
+            log.warning(event, scope=str(scope), **facts)
+
+    async def settle(self, connection: AsyncConnection, settled: Settlement) -> None:
+        """Ends holds in the caller's transaction: with what they paid for, or not at all."""
+        if settled:
+            await repository.settle(connection, settled)
+            self.count(settled)
+
+    def count(self, settled: Settlement) -> None:
+        """Adds to the metrics; only for callers that settle in a statement of their own."""
+        OVERRUN.inc(max(0, settled.micro_usd - sum(hold.micro_usd for hold in settled.holds)))
+
+    async def release(self, holds: Sequence[Hold]) -> None:
+        """Gives the money back: the call was not made, or cost nothing."""
+        if holds:
+            async with self.database.transaction(None) as connection:
+                await repository.settle(connection, Settlement(tuple(holds), 0))
+
+    @asynccontextmanager
+    async def held(self, tenant_id: UUID, micro_usd: int) -> AsyncIterator[Hold | None]:
+        """A hold for the block, given back when the block fails. The block settles it. Errors: BudgetUsedUp."""
+        hold = await self.hold(tenant_id, micro_usd)
+        try:
+            yield hold
+        except BaseException:
+            if hold:
+                await asyncio.shield(self.release([hold]))
+            raise
+
+    async def standing(self, tenant_id: UUID = SERVICE) -> list[Budget]:
+        """How the budgets of the service and of a tenant stand now."""
+        async with self.database.transaction(None) as connection:
+            LAPSED.inc(await repository.sweep(connection, self.at))
+            day = await repository.today(connection, self.policy.time_zone, self.at)
+            return await self._standing(connection, tenant_id, day)
+
+    async def set(self, actor: str, scope: UUID, span: Span, micro_usd: int | None, reason: str) -> Budget:
+        """Sets a limit from now on, in every window to come too; None: as the policy says. Audited."""
+        before = await self._one(scope, span)
+        async with self.database.transaction(_tenant(scope)) as connection:
+            await self._lock(connection, scope)
+            await repository.set_limit(connection, scope, span, micro_usd)
+            after = await self._standing(connection, scope, before.starts)
+            await self._audit(connection, actor, "budget.set", before, _find(after, scope, span), reason)
+        return await self._one(scope, span)
+
+    async def grant(self, actor: str, scope: UUID, span: Span, micro_usd: int, reason: str) -> Budget:
+        """Adds to a limit for the window that is open now, and no longer. Audited. Errors: NoLimit."""
+        before = await self._one(scope, span)
+        if before.limit_micro_usd is None:
+            raise NoLimit(f"The budget '{before.name}' has no limit that could be raised.")
+        async with self.database.transaction(_tenant(scope)) as connection:
+            await self._lock(connection, scope)
+            await repository.grant(connection, scope, span, before.starts, micro_usd)
+            after = await self._standing(connection, scope, before.starts)
+            await self._audit(connection, actor, "budget.grant", before, _find(after, scope, span), reason)
+        return await self._one(scope, span)
+
+    async def watch(self) -> None:
+        """Runs until it is cancelled: gives the money of lapsed holds back, and keeps the metrics up to date."""
+        while True:
+            try:
+                for each in await self.standing():
+                    USED.labels(each.span).set(each.used_percent / 100)
+            except Exception as error:
+                log.warning("budget_watch_failed", error=type(error).__name__)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def notes(self) -> list[str]:
+        """What the owner should see to: budgets of the service that are nearly used up."""
+        warn = self.policy.budgets.warn_percent
+        return [
+            f"The budget '{each.name}' is {each.used_percent:.0f} % used until {each.opens_at.isoformat()}."
+            for each in await self.standing()
+            if each.used_percent >= warn
+        ]
+
+    async def _lock(self, connection: AsyncConnection, scope: UUID) -> None:
+        await repository.lock(connection, scope, await repository.today(connection, self.policy.time_zone, self.at))
+
+    async def _one(self, scope: UUID, span: Span) -> Budget:
+        return _find(await self.standing(scope), scope, span)
+
+    async def _standing(self, connection: AsyncConnection, scope: UUID, day: date) -> list[Budget]:
+        found = await repository.standing(connection, scope, day, self.policy.limits, self.policy.time_zone)
+        return found[:2] if scope == SERVICE else found
+
+    async def _audit(
+        self, connection: AsyncConnection, actor: str, action: str, before: Budget, after: Budget, reason: str
+    ) -> None:
+        subject = f"{before.name} {before.scope}" if before.scope != SERVICE else before.name
+        act = audit.Act(actor, action, subject, reason, _limit(before), _limit(after), _tenant(before.scope))
+        await audit.record(connection, act, self.clock.now())
+
+
+def _find(budgets: Sequence[Budget], scope: UUID, span: Span) -> Budget:
+    return next(each for each in budgets if (each.scope, each.span) == (scope, span))
+
+
+def _tenant(scope: UUID) -> UUID | None:
+    return None if scope == SERVICE else scope
+
+
+def _limit(budget: Budget) -> str:
+    return "no limit" if budget.limit_micro_usd is None else f"{budget.limit_micro_usd} micro-dollars"

@@ -1,0 +1,269 @@
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+
+from app.core.clock import ManualClock
+from app.core.database import Database, open_database
+from app.core.embedded import Urls
+from app.costs.domain import CostPolicy
+from app.costs.domain.budgets import SERVICE, BudgetRules, BudgetUsedUp, Hold, NoLimit, Settlement, opens_at
+from app.costs.service import Budgets
+
+EVE = datetime(2031, 3, 31, 21, 30, tzinfo=UTC)  # 23:30 in Berlin, the last evening of a month
+
+
+@pytest.fixture(autouse=True)
+def empty(database_urls: Urls) -> None:
+    with psycopg.connect(database_urls.owner) as connection:
+        connection.execute("truncate budget_limits, budget_windows, budget_purses, budget_holds")
+
+
+def budgets_of(database: Database, clock: ManualClock | None = None, usd: str = "1", **rules: object) -> Budgets:
+    policy = CostPolicy(
+        owner="someone",
+        monthly_budget_usd=Decimal(usd),
+        time_zone="Europe/Berlin",
+        budgets=BudgetRules.model_validate(rules),
+    )
+    return Budgets(policy, database, clock or ManualClock(EVE), by_clock=True)
+
+
+async def settle(budgets: Budgets, hold: Hold | None, micro_usd: int) -> None:
+    assert hold
+    async with budgets.database.transaction(hold.tenant_id) as connection:
+        await budgets.settle(connection, Settlement((hold,), micro_usd))
+
+
+async def used(budgets: Budgets, tenant: UUID) -> list[tuple[int, int]]:
+    return [(each.committed_micro_usd, each.held_micro_usd) for each in await budgets.standing(tenant)]
+
+
+async def test_a_hold_is_apart_from_what_is_committed_until_it_is_settled(database: Database, tenant: UUID) -> None:
+    budgets = budgets_of(database)
+    hold = await budgets.hold(tenant, 700)
+    assert await used(budgets, tenant) == [(0, 700)] * 4
+    await settle(budgets, hold, 300)
+    assert await used(budgets, tenant) == [(300, 0)] * 4
+
+
+async def test_a_call_that_costs_nothing_holds_nothing(database: Database, tenant: UUID) -> None:
+    budgets = budgets_of(database)
+    assert await budgets.hold(tenant, 0) is None
+    assert await used(budgets, tenant) == [(0, 0)] * 4
+
+
+async def test_a_settlement_that_is_rolled_back_never_was(database: Database, tenant: UUID) -> None:
+    budgets = budgets_of(database)
+    hold = await budgets.hold(tenant, 700)
+    assert hold
+    with pytest.raises(RuntimeError):
+        async with database.transaction(tenant) as connection:
+            await budgets.settle(connection, Settlement((hold,), 300))
+            raise RuntimeError
+    assert await used(budgets, tenant) == [(0, 700)] * 4
+
+
+async def test_a_released_hold_leaves_nothing_behind(database: Database, tenant: UUID) -> None:
+    budgets = budgets_of(database)
+    hold = await budgets.hold(tenant, 1_000_000)
+    assert hold
+    await budgets.release([hold])
+    assert await budgets.hold(tenant, 1_000_000)
+
+
+async def test_the_refusal_names_the_budget_and_when_it_opens_again(database: Database, tenant: UUID) -> None:
+    budgets = budgets_of(database, tenant_daily_usd="0.001")
+    await budgets.hold(tenant, 900)
+    with pytest.raises(BudgetUsedUp) as refused:
+        await budgets.hold(tenant, 101)
+    assert refused.value.status == 402
+    assert refused.value.extra == {"budget": "tenant per day", "opens_at": "2031-04-01T00:00:00+02:00"}
+    assert refused.value.retry_after == 1800
+    assert await budgets.hold(tenant, 100)
+    assert await budgets.hold(uuid4(), 900), "another tenant has its own"
+
+
+async def test_money_that_lies_in_the_purses_of_others_is_found(database: Database) -> None:
+    budgets = budgets_of(database, usd="0.01")
+    for _ in range(5):
+        await settle(budgets, await budgets.hold(uuid4(), 1500), 1000)
+    hold = await budgets.hold(uuid4(), 5000)
+    with pytest.raises(BudgetUsedUp):
+        await budgets.hold(uuid4(), 1)
+    await settle(budgets, hold, 4999)
+    assert await budgets.hold(uuid4(), 1)
+
+
+async def test_the_money_of_a_hold_that_nobody_settled_comes_back(database: Database, tenant: UUID) -> None:
+    clock = ManualClock(EVE)
+    budgets = budgets_of(database, clock, usd="0.001")
+    await budgets.hold(tenant, 1000, seconds=60)
+    clock.advance(59)
+    with pytest.raises(BudgetUsedUp):
+        await budgets.hold(tenant, 1000, seconds=60)
+    clock.advance(2)
+    assert await budgets.hold(tenant, 1000, seconds=60)
+
+
+async def test_what_was_spent_counts_even_when_the_hold_had_lapsed(database: Database, tenant: UUID) -> None:
+    clock = ManualClock(EVE)
+    budgets = budgets_of(database, clock, usd="0.001")
+    late = await budgets.hold(tenant, 1000, seconds=60)
+    clock.advance(61)
+    assert await used(budgets, tenant) == [(0, 0)] * 4
+    await settle(budgets, late, 600)
+    assert await used(budgets, tenant) == [(600, 0)] * 4
+    with pytest.raises(BudgetUsedUp):
+        await budgets.hold(tenant, 401)
+    assert await budgets.hold(tenant, 400)
+
+
+async def test_what_a_call_cost_beyond_its_hold_is_owed_by_the_budget(database: Database, tenant: UUID) -> None:
+    budgets = budgets_of(database, usd="0.01")
+    await settle(budgets, await budgets.hold(tenant, 1000), 4000)
+    assert await used(budgets, tenant) == [(4000, 0)] * 4
+    with pytest.raises(BudgetUsedUp):
+        await budgets.hold(tenant, 6001)
+    assert await budgets.hold(tenant, 6000)
+
+
+async def test_a_new_month_opens_every_budget_and_a_call_counts_where_it_was_held(
+    database: Database, tenant: UUID
+) -> None:
+    clock = ManualClock(EVE)
+    budgets = budgets_of(database, clock, usd="0.001", tenant_daily_usd="0.001")
+    over_midnight = await budgets.hold(tenant, 1000)
+    clock.advance(1801)  # 00:00:01 on the first of April in Berlin
+    assert await budgets.hold(tenant, 1000)
+    await settle(budgets, over_midnight, 900)
+    assert await used(budgets, tenant) == [(0, 1000)] * 4
+
+
+async def test_what_a_day_left_over_is_there_for_the_rest_of_the_month(database: Database, tenant: UUID) -> None:
+    clock = ManualClock(EVE.replace(day=10))
+    budgets = budgets_of(database, clock, usd="0.001")
+    await settle(budgets, await budgets.hold(tenant, 900), 100)
+    clock.advance(86_400)
+    assert await budgets.hold(tenant, 900)
+    with pytest.raises(BudgetUsedUp):
+        await budgets.hold(tenant, 1)
+
+
+async def test_a_limit_set_by_hand_holds_until_it_is_given_back_to_the_policy(database: Database, tenant: UUID) -> None:
+    budgets = budgets_of(database, tenant_daily_usd="0.001")
+    found = await budgets.set("ann", tenant, "day", 2000, "more work")
+    assert (found.limit_micro_usd, found.set_by_hand) == (2000, True)
+    await budgets.hold(tenant, 2000)
+    found = await budgets.set("ann", tenant, "day", None, "done")
+    assert (found.limit_micro_usd, found.set_by_hand) == (1000, False)
+    with pytest.raises(BudgetUsedUp):
+        await budgets.hold(tenant, 1)
+
+
+async def test_a_grant_ends_with_its_window(database: Database, tenant: UUID) -> None:
+    clock = ManualClock(EVE)
+    budgets = budgets_of(database, clock, usd="0.001")
+    await budgets.hold(tenant, 1000)
+    found = await budgets.grant("ann", SERVICE, "month", 500, "a fair")
+    assert (found.limit_micro_usd, found.granted_micro_usd) == (1500, 500)
+    assert await budgets.hold(tenant, 500)
+    clock.advance(86_400)
+    assert (await budgets.standing())[1].limit_micro_usd == 1000
+
+
+async def test_what_has_no_limit_cannot_be_raised(database: Database, tenant: UUID) -> None:
+    with pytest.raises(NoLimit):
+        await budgets_of(database).grant("ann", tenant, "day", 500, "why not")
+
+
+async def test_changes_are_in_the_audit_log(database: Database, tenant: UUID) -> None:
+    budgets = budgets_of(database, tenant_daily_usd="0.001")
+    await budgets.set("ann", tenant, "day", 2000, "more work")
+    await budgets.grant("bob", tenant, "day", 10, "a little")
+    async with database.read(tenant) as connection:
+        lines = await connection.execute(
+            text(
+                "select actor, action, before, after, reason from audit_log "
+                "where action like 'budget.%' and subject like :s order by sequence"
+            ),
+            {"s": f"%{tenant}%"},
+        )
+        assert [tuple(line) for line in lines] == [
+            ("ann", "budget.set", "1000 micro-dollars", "2000 micro-dollars", "more work"),
+            ("bob", "budget.grant", "2000 micro-dollars", "2010 micro-dollars", "a little"),
+        ]
+
+
+async def test_the_owner_is_told_before_it_is_felt(database: Database, tenant: UUID) -> None:
+    budgets = budgets_of(database, usd="0.001")
+    await budgets.hold(tenant, 790)
+    assert await budgets.notes() == []
+    await budgets.hold(tenant, 10)
+    assert await budgets.notes() == ["The budget 'service per month' is 80 % used until 2031-04-01T00:00:00+02:00."]
+
+
+@pytest_asyncio.fixture
+async def processes(database_urls: Urls) -> AsyncIterator[list[Database]]:
+    """Two processes as the database sees them: each with connections of its own."""
+    opened = [await open_database(database_urls.service, 12) for _ in range(2)]
+    yield opened
+    for each in opened:
+        await each.close()
+
+
+async def test_two_hundred_callers_with_money_for_fifty_answers(processes: list[Database]) -> None:
+    worst, price, answers = 2000, 1999, 50
+    ready = [budgets_of(each, usd=str(Decimal(answers * worst) / 1_000_000)) for each in processes]
+    for each in processes:
+        each.pool.timeout = 30
+    tenants, paid, passed = [uuid4() for _ in range(3)], 0, asyncio.Event()
+
+    async def answer(number: int) -> int:
+        budgets = ready[number % 2]
+        try:
+            hold = await budgets.hold(tenants[number % 3], worst)
+        except BudgetUsedUp:
+            return 0
+        await asyncio.sleep(0.002 * (number % 7))
+        await settle(budgets, hold, price)
+        return price
+
+    async def look() -> None:
+        async with await psycopg.AsyncConnection.connect(processes[0].url, autocommit=True) as connection:
+            while not passed.is_set():
+                cursor = await connection.execute("select coalesce(sum(committed + held), 0) from budget_purses")
+                (total,) = await cursor.fetchone() or (0,)
+                assert total <= answers * worst
+                await asyncio.sleep(0)
+
+    looking = asyncio.create_task(look())
+    paid = sum(await asyncio.gather(*(answer(number) for number in range(200))))
+    passed.set()
+    await looking
+    month = (await ready[0].standing())[1]
+    assert (month.committed_micro_usd, month.held_micro_usd) == (paid, 0)
+    assert answers * price <= paid <= answers * worst
+
+
+def test_a_window_ends_at_midnight_of_its_time_zone() -> None:
+    assert opens_at("day", date(2031, 3, 29), "Europe/Berlin").isoformat() == "2031-03-30T00:00:00+01:00"
+    assert opens_at("day", date(2031, 3, 30), "Europe/Berlin").isoformat() == "2031-03-31T00:00:00+02:00"
+    assert opens_at("month", date(2031, 12, 31), "UTC").isoformat() == "2032-01-01T00:00:00+00:00"
+
+
+def test_the_owner_must_hear_of_it_before_a_model_is_changed() -> None:
+    with pytest.raises(ValueError, match="the owner is to know first"):
+        BudgetRules(warn_percent=96)
+
+
+def test_a_settlement_of_nothing_is_none() -> None:
+    assert not Settlement((), 5)
+    assert replace(Settlement((), 5), micro_usd=3).micro_usd == 3

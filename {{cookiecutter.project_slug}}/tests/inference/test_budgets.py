@@ -1,0 +1,252 @@
+"""Money is held before a model is asked, and settled with the answer: over HTTP, on the real path."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from app.adapters.chat.standin import Fault
+from app.costs.domain import CostPolicy
+from app.costs.domain.budgets import Budget
+from app.inference.domain.answers import Question
+from tests.inference.conftest import BRIDGE, TOWER, Open, Service, change_serving
+
+WHO = "Who built the lighthouse of Karlen?"
+OWN_DAY = "tenant per day"
+CHEAPER = "\n  stand-by: {input: 0.01, output: 0.02}\n"
+
+
+async def limit(service: Service, micro_usd: int) -> None:
+    await service.state.costs.budgets.set("tests", service.tenant, "day", micro_usd, "a test needs it")
+
+
+async def own_day(service: Service) -> Budget:
+    (found,) = [each for each in await service.state.costs.budgets.standing(service.tenant) if each.name == OWN_DAY]
+    return found
+
+
+def behave(service: Service, **rules: Any) -> None:
+    """The live release as if its policies/cost.yaml said so."""
+    serving = service.state.answers.servings.held[service.state.environments.current().id]
+    policy = serving.policies.get(CostPolicy)
+    changed = policy.model_copy(update={"budgets": policy.budgets.model_copy(update=rules)})
+    policies = replace(serving.policies, loaded={**serving.policies.loaded, "cost": changed})
+    change_serving(service.state, policies=policies)
+
+
+async def charged(service: Service) -> list[tuple[Any, ...]]:
+    return await service.rows(
+        "select model, input_tokens, output_tokens, micro_usd from ledger where model <> 'extractive' order by at, id"
+    )
+
+
+async def until_settled(service: Service) -> Budget:
+    for _ in range(100):
+        found = await own_day(service)
+        if not found.held_micro_usd:
+            return found
+        await asyncio.sleep(0.02)
+    raise AssertionError("a hold was left behind")
+
+
+@pytest.fixture
+async def limited(service: Service) -> Service:
+    await limit(service, 1_000_000)
+    return service
+
+
+async def test_an_answer_is_held_for_and_settled_at_what_it_cost(limited: Service) -> None:
+    limited.model.faults.append(Fault(hang=0.3))
+    asking = asyncio.create_task(limited.ask(WHO))
+    await asyncio.sleep(0.2)
+    during = await own_day(limited)
+    assert during.committed_micro_usd == 0
+    answer = (await asking).json()
+    after = await own_day(limited)
+    assert (after.committed_micro_usd, after.held_micro_usd) == (answer["cost_micro_usd"], 0)
+    assert during.held_micro_usd > answer["cost_micro_usd"] > 0, "the hold is the worst case"
+
+
+async def test_a_streamed_answer_is_settled_too(limited: Service) -> None:
+    async with limited.client() as client:
+        reply = await client.post("/v1/answers", json={"question": WHO, "stream": True})
+    answer = orjson.loads(reply.text.rpartition("data: ")[2])
+    after = await own_day(limited)
+    assert (after.committed_micro_usd, after.held_micro_usd) == (answer["cost_micro_usd"], 0)
+
+
+async def test_an_answer_with_a_key_is_settled_too(limited: Service) -> None:
+    for _ in range(2):
+        answer = (await limited.ask(WHO, headers={"idempotency-key": "once"})).json()
+    after = await own_day(limited)
+    assert (after.committed_micro_usd, after.held_micro_usd) == (answer["cost_micro_usd"], 0)
+
+
+async def test_quoting_needs_no_money(quoting: Service) -> None:
+    await limit(quoting, 0)
+    answer = (await quoting.ask(WHO)).json()
+    assert (answer["model"], answer["degraded"]) == ("extractive", False)
+
+
+async def test_at_the_limit_the_evidence_is_quoted(service: Service) -> None:
+    await limit(service, 10)
+    answer = (await service.ask(WHO)).json()
+    assert (answer["model"], answer["status"], answer["cost_micro_usd"]) == ("extractive", "answered", 0)
+    assert answer["reasons"] == ["budget: tenant per day used up"]
+    assert not service.model.calls
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_release_without_that_step_answers_402(service: Service, stream: bool) -> None:
+    await limit(service, 10)
+    behave(service, at_limit=("cheaper",))
+    reply = await service.ask(WHO, stream=stream)
+    assert reply.status_code == 402
+    problem = reply.json()
+    assert (problem["code"], problem["budget"]) == ("budget_used_up", "tenant per day")
+    assert problem["opens_at"].endswith("T00:00:00+00:00")
+    assert 0 < int(reply.headers["retry-after"]) <= 86_400
+    assert not service.model.calls
+
+
+@pytest.fixture
+async def chain(open_service: Open, house: Any) -> Any:
+    """Two models, the second a hundred times cheaper."""
+    cost = house / "policies" / "cost.yaml"
+    before = cost.read_text()
+    cost.write_text(before.replace("\n  stand-by: {input: 1, output: 2}\n", CHEAPER))
+    try:
+        started = await open_service(models=2)
+        await started.publish(TOWER, title="Lighthouse", uri="tower.md")
+        await started.publish(BRIDGE, title="Bridge", uri="bridge.md")
+        yield started
+    finally:
+        cost.write_text(before)
+
+
+async def test_the_cheaper_model_comes_before_the_quotes(chain: Service) -> None:
+    await limit(chain, 100)
+    answer = (await chain.ask(WHO)).json()
+    assert answer["model"] == "stand-by"
+    assert answer["reasons"] == ["budget: tenant per day used up"]
+    assert not chain.models[0].calls
+
+
+async def test_near_the_limit_the_cheapest_model_is_asked(chain: Service) -> None:
+    await limit(chain, 1_000_000)
+    behave(chain, cheaper_percent=1, warn_percent=1)
+    await chain.state.costs.budgets.hold(chain.tenant, 20_000)
+    answer = (await chain.ask(WHO)).json()
+    assert answer["model"] == "stand-by"
+    assert answer["reasons"] == ["budget: 2 % used"]
+
+
+async def test_a_refusal_of_the_provider_is_no_way_to_another_model(chain: Service) -> None:
+    await limit(chain, 1_000_000)
+    declined = orjson.dumps({"error": {"code": "content_filter", "message": "no"}})
+    chain.models[0].faults.append(Fault(status=400, body=declined))
+    answer = (await chain.ask(WHO)).json()
+    assert answer["refusal"] == "declined"
+    assert not chain.models[1].calls
+    assert (await own_day(chain)).held_micro_usd == 0
+
+
+async def test_an_attempt_that_may_have_been_charged_is_charged(limited: Service) -> None:
+    limited.model.faults.append(Fault(body=b"not json"))
+    answer = (await limited.ask(WHO)).json()
+    first, second = sorted(await charged(limited), key=lambda row: -row[3])
+    assert first[2] == 512, "nobody knows how much it wrote: as much as was held"
+    assert answer["cost_micro_usd"] == first[3] + second[3]
+    after = await own_day(limited)
+    assert (after.committed_micro_usd, after.held_micro_usd) == (answer["cost_micro_usd"], 0)
+
+
+async def test_an_attempt_that_was_turned_away_costs_nothing(limited: Service) -> None:
+    limited.model.faults.append(Fault(status=500))
+    answer = (await limited.ask(WHO)).json()
+    assert len(await charged(limited)) == 1
+    assert (await own_day(limited)).committed_micro_usd == answer["cost_micro_usd"]
+
+
+async def test_no_second_attempt_is_made_that_there_is_no_money_for(service: Service) -> None:
+    await limit(service, 1_000_000)
+    service.model.faults.append(Fault(hang=0.2))
+    asking = asyncio.create_task(service.ask(WHO))
+    await asyncio.sleep(0.1)
+    worst = (await own_day(service)).held_micro_usd
+    cost = (await asking).json()["cost_micro_usd"]
+    await limit(service, cost + worst + 10)
+    service.model.faults.append(Fault(body=b"not json"))
+    answer = (await service.ask(WHO)).json()
+    assert answer["model"] == "extractive"
+    assert answer["reasons"] == ["stand-in: budget_used_up"]
+    assert (await own_day(service)).committed_micro_usd == cost + worst
+
+
+async def test_a_stream_without_usage_is_settled_at_its_hold(limited: Service) -> None:
+    said = {
+        "index": 0,
+        "delta": {"content": "It was built in 1874 by the engineer Marta Holm [1]."},
+        "finish_reason": "stop",
+    }
+    limited.model.faults.append(Fault(body=b"data: " + orjson.dumps({"choices": [said]}) + b"\n\ndata: [DONE]\n\n"))
+    async with limited.client() as client:
+        reply = await client.post("/v1/answers", json={"question": WHO, "stream": True})
+    answer = orjson.loads(reply.text.rpartition("data: ")[2])
+    assert answer["usage"]["estimated"]
+    ((_, _, written, micro_usd),) = await charged(limited)
+    assert written == 512
+    assert (await own_day(limited)).committed_micro_usd == micro_usd == answer["cost_micro_usd"]
+
+
+async def test_a_reader_who_leaves_pays_for_what_was_written(limited: Service) -> None:
+    limited.model.faults.append(Fault(pieces=("It was built ", "in 1874 ", "by the engineer ", "Holm."), pause=0.2))
+    body = {"question": WHO, "stream": True}
+    async with limited.client() as client, client.stream("POST", "/v1/answers", json=body) as reply:
+        async for _ in reply.aiter_lines():
+            break
+    after = await until_settled(limited)
+    ((_, _, written, micro_usd),) = await charged(limited)
+    assert 0 < written < 512
+    assert after.committed_micro_usd == micro_usd > 0
+
+
+async def test_an_asker_who_leaves_before_the_first_word_pays_the_hold(limited: Service) -> None:
+    limited.model.faults.append(Fault(hang=5))
+    asking = asyncio.create_task(limited.ask(WHO, stream=True))
+    await asyncio.sleep(0.3)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    after = await until_settled(limited)
+    ((_, _, written, micro_usd),) = await charged(limited)
+    assert written == 512
+    assert after.committed_micro_usd == micro_usd
+
+
+async def test_a_trial_is_held_for_and_settled(limited: Service) -> None:
+    principal = await limited.state.identity.authenticate(limited.key)
+    release = limited.state.environments.current()
+    trial = await limited.state.trials.run(release.id, principal, Question(WHO))
+    after = await own_day(limited)
+    assert (after.committed_micro_usd, after.held_micro_usd) == (trial.answer.cost_micro_usd, 0)
+    await limit(limited, 10)
+    trial = await limited.state.trials.run(release.id, principal, Question(WHO))
+    assert trial.answer.model == "extractive"
+
+
+async def test_fifty_askers_at_once_never_pass_the_limit(service: Service) -> None:
+    await limit(service, 1_000_000)
+    service.model.faults.append(Fault(hang=0.2))
+    asking = asyncio.create_task(service.ask(WHO))
+    await asyncio.sleep(0.1)
+    worst = (await own_day(service)).held_micro_usd
+    spent = (await asking).json()["cost_micro_usd"]
+    most = spent + 10 * worst
+    await limit(service, most)
+    replies = await asyncio.gather(*(service.ask(WHO) for _ in range(50)))
+    after = await own_day(service)
+    total = spent + sum(reply.json()["cost_micro_usd"] for reply in replies if reply.status_code == 200)
+    assert (after.committed_micro_usd, after.held_micro_usd) == (total, 0)
+    assert total <= most
