@@ -24,7 +24,7 @@ def small(tmp_path: Path) -> Path:
     (root / "app").mkdir(parents=True)
     (root / "app" / "__init__.py").touch()
     command = "import sys\n\nimport iniconfig\n\n\ndef main():\n    print(iniconfig.__name__, *sys.argv[1:])\n"
-    (root / "app" / "cli.py").write_text(command)
+    (root / "app" / "__main__.py").write_text(command)
     locked = (REPOSITORY / "requirements-dev.lock").read_text(encoding="utf-8")
     pin = re.search(r"^iniconfig==.+?(?=^\w)", locked, re.MULTILINE | re.DOTALL)
     assert pin
