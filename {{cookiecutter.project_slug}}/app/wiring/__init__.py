@@ -1,6 +1,6 @@
 """The only place that chooses what is real. `build` returns one typed State; the doors use nothing else."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ from app.identity.domain import RateLimit
 from app.identity.service import Identity
 from app.inference.domain.answers import EXTRACTIVE
 from app.inference.domain.grounds import Grounds
+from app.inference.ports import ChatModel
 from app.inference.service import Again, Answers, Archive, Outcomes, Pipeline, Replays, Servings, Trials
 from app.ingestion.domain.policy import DataPolicy
 from app.ingestion.jobs import job_specs as ingestion_jobs
@@ -228,84 +229,122 @@ def _steps(choices: tuple[ModelChoice, ...]) -> tuple[ModelStep, ...]:
     return (*map(step_of, choices), ModelStep(provider="local", model=EXTRACTIVE))
 
 
-@asynccontextmanager
-async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> AsyncIterator[State]:
-    """Makes the state of a process and takes it down again. Errors: StartRefused."""
+@dataclass(frozen=True)
+class _Ground:
+    """What everything else in a process stands on."""
+
+    settings: Settings
+    policies: Policies
+    clock: Clock
+    database: Database
+    urls: Urls
+    costs: Costs
+    retrieval: Retrieval
+    releases: Releases
+    parser: ParserPool
+
+    async def close(self) -> None:
+        await self.parser.close()
+        await self.retrieval.close()
+        await self.database.close()
+        shutdown_tracing()
+
+
+async def _ground(settings: Settings, urls: Urls, clock: Clock) -> _Ground:
     policies = policies_of(settings)
     _keep_confidential(settings, policies)
-    clock = clock or SystemClock()
     database = await open_database(urls.service, settings.database_pool)
     embedders = _embedders(settings)
     costs = _costs(settings, policies, embedders, database, clock)
     retrieval = make_retrieval(database, clock, costs, embedders, settings.text_search)
     releases = Releases(_ingredients(settings, policies, costs, retrieval), database, retrieval.indexes, clock)
     parser = ParserPool(processes=settings.worker_concurrency)
-    limits = policies.get(SecurityPolicy).limits
+    return _Ground(settings, policies, clock, database, urls, costs, retrieval, releases, parser)
+
+
+@asynccontextmanager
+async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> AsyncIterator[State]:
+    """Makes the state of a process and takes it down again. Errors: StartRefused."""
+    ground = await _ground(settings, urls, clock or SystemClock())
     try:
         async with AsyncExitStack() as stack:
-            fitting = Fitting(retrieval, clock, settings.model_chain, stack)
-            servings = Servings(fitting.fit)
-            first_alone = settings.environment == "development"
-            standings = Standings(releases, servings)
-            approvals = Approvals(database, clock, releases, policies.get(OwnershipPolicy), standings)
-            environments = Environments(releases, standings, approvals, first_alone)
-            pipeline = Pipeline(clock, retrieval, costs)
-            answers = Answers(database, environments, servings, pipeline, costs, limits.concurrent_answers)
-            trials, outcomes = Trials(database, releases, servings, pipeline), Outcomes(database)
-            identity = Identity(database, clock, settings.pepper(), RateLimit(limits.requests_per_minute_per_key))
-            data = released(DataPolicy, standings, servings, policies)
-            security = released(SecurityPolicy, standings, servings, policies)
-            ingestion = Ingestion(IngestionParts(database, retrieval, parser, Langid(), data, security, clock))
-            suites, quality = Suites(settings.root / "evals"), policies.get(QualityPolicy)
-            judge = await fitting.chat(quality.judge.model)
-            evaluations = Evaluations(
-                database,
-                clock,
-                suites,
-                Library(settings.root, identity, ingestion, retrieval),
-                Runner(database, clock, identity, retrieval, trials),
-                releases,
-                environments,
-                Rulebook(quality, policies.digests["quality"]),
-                Judging(database, clock, costs, identity, suites, quality.judge, judge),
-            )
-            yield State(
-                settings=settings,
-                policies=policies,
-                clock=clock,
-                database=database,
-                urls=urls,
-                health=Health(
-                    {
-                        "database": database.ping,
-                        "schema": SchemaCheck(urls.service, settings.root),
-                        "index": retrieval.ready,
-                        "release": environments.ready,
-                    },
-                    (approvals.notes, costs.budgets.notes),
-                ),
-                identity=identity,
-                costs=costs,
-                releases=releases,
-                environments=environments,
-                approvals=approvals,
-                audit=AuditLog(database, clock),
-                retrieval=retrieval,
-                ingestion=ingestion,
-                answers=answers,
-                trials=trials,
-                evaluations=evaluations,
-                canaries=Canaries(
-                    environments, outcomes, retrieval.indexes.tenants, policies.get(QualityPolicy).canary, clock
-                ),
-                again=Again(database, trials),
-                outcomes=outcomes,
-                replays=Replays(database),
-                archive=Archive(database, clock),
-            )
-            await answers.close()
+            state = await _furnished(ground, stack)
+            yield state
+            await state.answers.close()
     finally:
-        await parser.close()
-        await retrieval.close()
-        await database.close()
-        shutdown_tracing()
+        await ground.close()
+
+
+async def _furnished(on: _Ground, stack: AsyncExitStack) -> State:
+    policies, database, clock = on.policies, on.database, on.clock
+    limits = policies.get(SecurityPolicy).limits
+    fitting = Fitting(on.retrieval, clock, on.settings.model_chain, stack)
+    servings = Servings(fitting.fit)
+    standings = Standings(on.releases, servings)
+    approvals = Approvals(database, clock, on.releases, policies.get(OwnershipPolicy), standings)
+    environments = Environments(on.releases, standings, approvals, on.settings.environment == "development")
+    pipeline = Pipeline(clock, on.retrieval, on.costs)
+    trials, outcomes = Trials(database, on.releases, servings, pipeline), Outcomes(database)
+    identity = Identity(database, clock, on.settings.pepper(), RateLimit(limits.requests_per_minute_per_key))
+    data = released(DataPolicy, standings, servings, policies)
+    security = released(SecurityPolicy, standings, servings, policies)
+    parts = IngestionParts(database, on.retrieval, on.parser, Langid(), data, security, clock)
+    ingestion, quality = Ingestion(parts), policies.get(QualityPolicy)
+    return State(
+        settings=on.settings,
+        policies=policies,
+        clock=clock,
+        database=database,
+        urls=on.urls,
+        health=_health(on, environments, approvals),
+        identity=identity,
+        costs=on.costs,
+        releases=on.releases,
+        environments=environments,
+        approvals=approvals,
+        audit=AuditLog(database, clock),
+        retrieval=on.retrieval,
+        ingestion=ingestion,
+        answers=Answers(database, environments, servings, pipeline, on.costs, limits.concurrent_answers),
+        trials=trials,
+        evaluations=_evaluations(
+            on, identity, ingestion, trials, environments, await fitting.chat(quality.judge.model)
+        ),
+        canaries=Canaries(environments, outcomes, on.retrieval.indexes.tenants, quality.canary, clock),
+        again=Again(database, trials),
+        outcomes=outcomes,
+        replays=Replays(database),
+        archive=Archive(database, clock),
+    )
+
+
+def _health(on: _Ground, environments: Environments, approvals: Approvals) -> Health:
+    checks: dict[str, Callable[[], Awaitable[None]]] = {
+        "database": on.database.ping,
+        "schema": SchemaCheck(on.urls.service, on.settings.root),
+        "index": on.retrieval.ready,
+        "release": environments.ready,
+    }
+    return Health(checks, (approvals.notes, on.costs.budgets.notes))
+
+
+def _evaluations(
+    on: _Ground,
+    identity: Identity,
+    ingestion: Ingestion,
+    trials: Trials,
+    environments: Environments,
+    judge: ChatModel | None,
+) -> Evaluations:
+    quality, suites = on.policies.get(QualityPolicy), Suites(on.settings.root / "evals")
+    return Evaluations(
+        on.database,
+        on.clock,
+        suites,
+        Library(on.settings.root, identity, ingestion, on.retrieval),
+        Runner(on.database, on.clock, identity, on.retrieval, trials),
+        on.releases,
+        environments,
+        Rulebook(quality, on.policies.digests["quality"]),
+        Judging(on.database, on.clock, on.costs, identity, suites, quality.judge, judge),
+    )
