@@ -4,8 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from app.core.clock import Clock, Deadline
 from app.core.database import Database
+from app.costs.domain import Usage
+from app.costs.domain.budgets import Hold, Settlement
 from app.costs.service import Costs
 from app.evaluation import repository
 from app.evaluation.domain.calibration import calibrate
@@ -15,7 +19,8 @@ from app.evaluation.domain.policy import JudgeRule
 from app.evaluation.service.running import Asked
 from app.evaluation.service.suites import Suites
 from app.identity.service import Identity
-from app.inference.domain.chat import ChatRequest, Message
+from app.inference.domain.chat import ChatRequest, Message, most
+from app.inference.domain.failures import ModelFailure
 from app.inference.ports import ChatModel
 
 SECONDS = 60.0
@@ -83,10 +88,26 @@ class Judging:
         if known:
             return known[0]
         request = ChatRequest((Message("system", prompt), Message("user", answered.shown)), MOST_TOKENS)
-        completion = await model.complete(request, Deadline.after(SECONDS, self.clock))
+        bound = most(request)
+        hold = await self.costs.budgets.hold(tenant, self.costs.worst(model.name, bound))
+        try:
+            completion = await model.complete(request, Deadline.after(SECONDS, self.clock))
+        except ModelFailure as failure:
+            if hold:
+                spent = (failure.usage or bound) if failure.may_be_charged else Usage(0)
+                async with self.database.transaction(tenant) as connection:
+                    await self._charge(connection, hold, tenant, model.name, spent, run_id)
+            raise
         word = read_word(completion.text)
         async with self.database.transaction(tenant) as connection:
-            usage = completion.ending.usage
-            await self.costs.charge(connection, tenant, "judging", model.name, usage, subject_id=run_id)
+            usage = bound if hold and completion.ending.estimated else completion.ending.usage
+            await self._charge(connection, hold, tenant, model.name, usage, run_id)
             await repository.keep_opinion(connection, tenant, judge, answered.digest, word, self.clock.now())
         return word
+
+    async def _charge(
+        self, connection: AsyncConnection, hold: Hold | None, tenant: UUID, model: str, usage: Usage, run_id: UUID
+    ) -> None:
+        charge = await self.costs.charge(connection, tenant, "judging", model, usage, subject_id=run_id)
+        if hold:
+            await self.costs.budgets.settle(connection, Settlement((hold,), charge.micro_usd))

@@ -24,6 +24,7 @@ from app.retrieval.domain import (
     indexed_text,
 )
 from app.retrieval.ports import Embedded, Embedder
+from app.retrieval.service.passages import Passages, free, most_tokens
 
 REMEMBERED = 4096
 # A page is cut in less time than it takes to wake another thread.
@@ -66,8 +67,8 @@ class Questions:
             embedded = await embedder.embed_query(text, deadline)
         except (EmbeddingFailed, OutOfTime, BudgetUsedUp) as error:
             _degraded.labels(error.code).inc()
-            # Nobody knows whether a call that failed is charged: as much as was held, then, and never nothing.
-            return QuestionVector(None, SearchUsage(embedder.model, most, hold) if hold else None, error.code)
+            spent = 0 if free(error) else most
+            return QuestionVector(None, SearchUsage(embedder.model, spent, hold) if hold else None, error.code)
         vector = embedded.vectors[0]
         self._remember(embedder.name, text, vector)
         tokens = embedded.tokens or (most if hold else 0)
@@ -84,26 +85,27 @@ class Questions:
             self.remembered.popitem(last=False)
 
 
-def most_tokens(texts: Sequence[str]) -> int:
-    """No embedding of these is charged for more: a token is a byte at least, and a few are added to each text."""
-    return sum(len(text.encode()) + 16 for text in texts)
-
-
 async def prepare_for(
-    index: IndexRow, request: PublishRequest, embedders: Mapping[str, Embedder]
-) -> tuple[list[PreparedChunk], Embedded]:
-    """The document cut and embedded as `index` was. Errors: EmbedderMismatch, ChunkerMismatch, EmbeddingFailed."""
-    index.check_embedder(embedders)
+    index: IndexRow, request: PublishRequest, passages: Passages
+) -> tuple[list[PreparedChunk], int | None]:
+    """The document cut and embedded as `index` was, and the tokens that are still to be charged, if any.
+
+    Errors: EmbedderMismatch, ChunkerMismatch, EmbeddingFailed, BudgetUsedUp.
+    """
+    index.check_embedder(passages.embedders)
     if index.fingerprint.chunker != CHUNKER_VERSION:
         raise ChunkerMismatch(
             f"Index {index.number} was cut by {index.fingerprint.chunker}; this code cuts with {CHUNKER_VERSION}."
         )
     cut = await _cut(request, index)
     if not index.dense:
-        return [PreparedChunk(part, None) for part in cut], Embedded((), 0)
-    embedded = await embedders[index.fingerprint.embedder].embed_passages([indexed_text(part) for part in cut])
+        return [PreparedChunk(part, None) for part in cut], None
+    texts = [indexed_text(part) for part in cut]
+    name, tenant_id, document_id = index.fingerprint.embedder, request.tenant_id, request.document_id
+    embedded, charged = await passages.embed(name, texts, tenant_id, document_id)
     _check(index, cut, embedded)
-    return [PreparedChunk(*pair) for pair in zip(cut, embedded.vectors, strict=True)], embedded
+    chunks = [PreparedChunk(*pair) for pair in zip(cut, embedded.vectors, strict=True)]
+    return chunks, None if charged else embedded.tokens
 
 
 async def _cut(request: PublishRequest, index: IndexRow) -> list[Chunk]:

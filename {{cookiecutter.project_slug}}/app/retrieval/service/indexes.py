@@ -33,6 +33,7 @@ from app.retrieval.domain.documents import indexed_text
 from app.retrieval.ports import Embedder
 from app.retrieval.repository import graphs, indexes, publishing, searching
 from app.retrieval.service.embedding import prepare_for
+from app.retrieval.service.passages import Passages
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +65,10 @@ class Indexes:
     params: SearchParams
     costs: Costs
     held: Held = field(default_factory=Held)
+
+    @property
+    def passages(self) -> Passages:
+        return Passages(self.embedders, self.costs)
 
     async def live(self) -> IndexRow:
         """The index that searches use now; the first one is made when there is none. Errors: DatabaseUnavailable."""
@@ -158,9 +163,9 @@ class Indexes:
             request = await indexes.load_document(connection, tenant_id, document_id)
         if request is None:
             return
-        chunks, embedded = await prepare_for(index, request, self.embedders)
+        chunks, uncharged = await prepare_for(index, request, self.passages)
         async with self.database.transaction(tenant_id) as connection:
-            await self._charge(connection, tenant_id, index, embedded.tokens, document_id)
+            await self._charge(connection, tenant_id, index, uncharged, document_id)
             version = await publishing.lock_corpus(connection, tenant_id)
             stored = await publishing.stored_document(connection, tenant_id, document_id)
             unchanged = stored and not stored.withdrawn and stored.version == request.document_version
@@ -173,10 +178,10 @@ class Indexes:
             await publishing.count(connection, tenant_id, document_id, index.number, version, changes)
 
     async def _charge(
-        self, connection: AsyncConnection, tenant_id: UUID, index: IndexRow, tokens: int, subject_id: UUID
+        self, connection: AsyncConnection, tenant_id: UUID, index: IndexRow, tokens: int | None, subject_id: UUID
     ) -> None:
-        """What was embedded is charged even when nothing comes of it."""
-        if index.dense:
+        """What was embedded is charged even when nothing comes of it. None: it has been, or there was nothing."""
+        if tokens is not None:
             model = self.embedders[index.fingerprint.embedder].model
             await self.costs.charge(
                 connection, tenant_id, "embedding_document", model, Usage(tokens), subject_id=subject_id
@@ -197,10 +202,10 @@ class Indexes:
     async def _finds(self, index: IndexRow, tenant_id: UUID, wanted: UUID, chunk: Chunk) -> bool:
         text, vector = indexed_text(chunk), None
         if index.dense:
-            embedded = await self.embedders[index.fingerprint.embedder].embed_passages([text])
+            embedded, charged = await self.passages.embed(index.fingerprint.embedder, [text], tenant_id, wanted)
             vector = embedded.vectors[0]
             async with self.database.transaction(tenant_id) as connection:
-                await self._charge(connection, tenant_id, index, embedded.tokens, wanted)
+                await self._charge(connection, tenant_id, index, None if charged else embedded.tokens, wanted)
         async with self.database.read(tenant_id) as connection:
             groups = await indexes.groups_of(connection, wanted)
         question = searching.Question(tenant_id, index, text, vector, groups, 10, self.params)

@@ -1,4 +1,4 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.retrieval.domain import EmbedderMismatch, IndexRow, PreparedChunk, PreparedDocument, PublishRequest
 from app.retrieval.domain import StaleDocument as Stale
 from app.retrieval.domain.indexes import KEPT
-from app.retrieval.ports import Embedder
 from app.retrieval.repository import publishing
 from app.retrieval.service.embedding import prepare_for
+from app.retrieval.service.passages import Passages
 
 log = structlog.get_logger(__name__)
 
@@ -19,9 +19,7 @@ log = structlog.get_logger(__name__)
 SHARE_INDEXES = sql("select pg_advisory_xact_lock_shared(7307)")
 
 
-async def prepare(
-    kept: Sequence[IndexRow], request: PublishRequest, embedders: Mapping[str, Embedder]
-) -> PreparedDocument:
+async def prepare(kept: Sequence[IndexRow], request: PublishRequest, passages: Passages) -> PreparedDocument:
     by_index: dict[int, Sequence[PreparedChunk]] = {}
     tokens: dict[str, int] = {}
     done: dict[object, Sequence[PreparedChunk]] = {}
@@ -29,23 +27,21 @@ async def prepare(
         same = (index.fingerprint.embedder, index.fingerprint.chunker, index.fingerprint.params)
         if same not in done:
             try:
-                chunks, embedded = await prepare_for(index, request, embedders)
+                chunks, uncharged = await prepare_for(index, request, passages)
             except EmbedderMismatch as problem:
                 if index.status == "live":
                     raise
                 log.warning("index_falls_behind", index=index.number, why=problem.code)
                 continue
             done[same] = chunks
-            if index.dense:
-                model = embedders[index.fingerprint.embedder].model
-                tokens[model] = tokens.get(model, 0) + embedded.tokens
+            if uncharged is not None:
+                model = passages.embedders[index.fingerprint.embedder].model
+                tokens[model] = tokens.get(model, 0) + uncharged
         by_index[index.number] = done[same]
     return PreparedDocument(request, by_index, tokens)
 
 
-async def publish(
-    connection: AsyncConnection, documents: Sequence[PreparedDocument], embedders: Mapping[str, Embedder]
-) -> int:
+async def publish(connection: AsyncConnection, documents: Sequence[PreparedDocument], passages: Passages) -> int:
     tenant_id = documents[0].request.tenant_id
     every, newest, known = await publishing.begin(connection, tenant_id, [d.request.document_id for d in documents])
     new = [each for each in documents if not _published(known.get(each.request.document_id), each.request)]
@@ -55,7 +51,7 @@ async def publish(
     writes.store(each.request for each in new)
     for index in every:
         if index.status in KEPT:
-            chunks = [(each.request, await _chunks_for(index, each, embedders)) for each in new]
+            chunks = [(each.request, await _chunks_for(index, each, passages)) for each in new]
             writes.add(index, chunks)
             changes = [(request.groups, len(found)) for request, found in chunks]
             changes += await _replaced(connection, writes, index, [(r, known.get(r.document_id)) for r, _ in chunks])
@@ -64,12 +60,10 @@ async def publish(
     return writes.version
 
 
-async def _chunks_for(
-    index: IndexRow, document: PreparedDocument, embedders: Mapping[str, Embedder]
-) -> Sequence[PreparedChunk]:
+async def _chunks_for(index: IndexRow, document: PreparedDocument, passages: Passages) -> Sequence[PreparedChunk]:
     """The chunks as prepared; made now for an index that was not there, or could not be served, at that moment."""
     if index.number not in document.by_index:
-        document = await prepare([index], document.request, embedders)
+        document = await prepare([index], document.request, passages)
     return document.by_index.get(index.number) or ()
 
 

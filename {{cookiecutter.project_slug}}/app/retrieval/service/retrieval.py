@@ -129,7 +129,7 @@ class Retrieval:
         await self.indexes.live()
         kept = [index for index in self.indexes.held.rows if index.status in KEPT]
         with span("prepare", indexes=len(kept)):
-            return await publishing.prepare(kept, request, self.embedders)
+            return await publishing.prepare(kept, request, self.indexes.passages)
 
     async def publish(self, connection: AsyncConnection, prepared: PreparedDocument) -> int:
         """Puts the document into every kept index in the caller's transaction; its older chunks go at that moment.
@@ -141,7 +141,7 @@ class Retrieval:
 
     async def publish_all(self, connection: AsyncConnection, documents: Sequence[PreparedDocument]) -> int:
         """As `publish`, for different documents of one tenant at once, which appear in one corpus version."""
-        version = await publishing.publish(connection, documents, self.embedders)
+        version = await publishing.publish(connection, documents, self.indexes.passages)
         charged = [
             self._embedding(each.request, *spent) for each in documents for spent in each.embedded_tokens.items()
         ]
