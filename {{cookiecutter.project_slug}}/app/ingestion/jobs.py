@@ -10,6 +10,7 @@ from app.core.errors import Contended, DatabaseUnavailable, StorageFull
 from app.core.jobs import Attempt, JobSpec
 from app.ingestion.service import Ingestion
 from app.ingestion.service.parts import JOB, QUEUE
+from app.ingestion.service.processing import NOTHING_TO_DO
 
 T = TypeVar("T")
 
@@ -72,8 +73,9 @@ class _Batch:
                 about.warning("document_failed", error=type(ended).__name__)
             else:
                 del self.left[document]
-                reason = ended.reason.code if ended.reason else None
-                about.info("document_ended", status=ended.status, reason=reason)
+                if ended is not NOTHING_TO_DO:
+                    reason = ended.reason.code if ended.reason else None
+                    about.info("document_ended", status=ended.status, reason=reason)
         for error in failed.values():
             if isinstance(error, NOT_ITS_FAULT):
                 raise error
