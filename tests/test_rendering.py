@@ -17,6 +17,7 @@ RENDERED = {
     "policies/data.yaml",
     "policies/ownership.yaml",
     "policies/quality.yaml",
+    "policies/review.yaml",
     "policies/security.yaml",
     "policies/slo.yaml",
 }

@@ -24,6 +24,7 @@ from app.inference import routes as inference_routes
 from app.ingestion import routes as ingestion_routes
 from app.releases import routes as releases_routes
 from app.retrieval import routes as retrieval_routes
+from app.review import routes as review_routes
 from app.safety.domain.policy import SecurityPolicy
 from app.wiring import State
 
@@ -59,6 +60,7 @@ async def metrics() -> Response:
 
 ROUTERS = (
     governance_routes.router,
+    review_routes.router,
     evaluation_routes.router,
     inference_routes.router,
     ingestion_routes.router,

@@ -22,7 +22,7 @@ async def work(state: State) -> None:
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(name, running.cancel)
     log.info("worker_started", jobs=sorted(worker.specs), concurrency=worker.concurrency)
-    async with background(*state.background(), state.canaries.watch()):
+    async with background(*state.background(), state.canaries.watch(), state.reviews.watch()):
         with contextlib.suppress(asyncio.CancelledError):
             await running
     log.info("worker_stopped")

@@ -20,6 +20,7 @@ from app.cli import (
     ingest,
     keys,
     release,
+    review,
     run,
     search,
     serve,
@@ -47,6 +48,7 @@ governance.add_to_release(release.app)
 app.add_typer(governance.app, name="governance")
 app.add_typer(audit.app, name="audit")
 app.add_typer(budget.app, name="budget")
+app.add_typer(review.app, name="review")
 
 
 def main() -> None:

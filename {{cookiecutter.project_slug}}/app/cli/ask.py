@@ -4,10 +4,13 @@ import typer
 from rich.markup import escape
 
 from app.cli.common import DEFAULT_TENANT, actor, caller_at_the_command_line, err, out, with_state
-from app.inference.domain.answers import Answer, Question
+from app.inference.domain.answers import Question
+from app.inference.domain.review import Held
+from app.inference.service.answering import Reply
 from app.wiring import State
 
 REFUSED = 3
+HELD = 4
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,9 +27,10 @@ def ask(
     ] = None,
     sentences: Annotated[int, typer.Option(min=1, max=10, help="Most sentences to quote when no model writes.")] = 3,
 ) -> None:
-    """Answer a question from the documents, with citations. Exit status 3: they hold no answer."""
+    """Answer a question from the documents, with citations. Exit status 3: they hold no answer; 4: a person has
+    to see it first."""
 
-    async def work(state: State) -> Answer:
+    async def work(state: State) -> Reply:
         tenant_id = await state.identity.tenant(tenant)
         caller = caller_at_the_command_line(tenant_id, group or [])
         asked = Question(question, sentences=sentences, model=model)
@@ -37,11 +41,18 @@ def ask(
 
     answer = with_state(work)
     show_answer(answer)
+    if isinstance(answer, Held):
+        raise typer.Exit(HELD)
     if answer.refusal:
         raise typer.Exit(REFUSED)
 
 
-def show_answer(answer: Answer) -> None:
+def show_answer(answer: Reply) -> None:
+    if isinstance(answer, Held):
+        out.print(
+            f"The answer waits for a person until {answer.due_at:%Y-%m-%d %H:%M} UTC: {answer.id}", highlight=False
+        )
+        return
     style = "yellow" if answer.refusal else "bold"
     out.print(f"[{style}]{escape(answer.text)}[/{style}]\n", highlight=False)
     for citation in answer.citations:

@@ -13,7 +13,7 @@ from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, out, sett
 from app.cli.ingest import files_in, ingest_files, show_results
 from app.core.errors import StartRefused
 from app.core.schema import migrate
-from app.inference.domain.answers import Question
+from app.inference.domain.answers import Answer, Question
 from app.settings import Settings
 from app.wiring import State, build, database_urls, observe
 
@@ -85,7 +85,7 @@ async def _read_and_answer(state: State, settings: Settings, watch: Stopwatch) -
             answer = await state.answers.answer(caller, Question(question))
         show_answer(answer)
         out.print()
-        refused.append(answer.refusal is not None)
+        refused.append(isinstance(answer, Answer) and answer.refusal is not None)
     if refused != [False, False, True]:
         raise StartRefused("The demo did not end as it should: two questions answered with citations, one refused.")
 

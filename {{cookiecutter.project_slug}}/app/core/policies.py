@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.core.errors import StartRefused
 
+LONGEST_SHOWN = 120
+"""Characters of a wrong value that an error repeats."""
+
 
 class PolicyModel(BaseModel):
     """What every policy file has. Unknown fields are refused: a misspelt rule must not be silently off."""
@@ -83,4 +86,6 @@ def _validated(path: Path, raw: bytes, model: type[P]) -> P:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise StartRefused(f"{path}: {field}: {first['msg']} (found {first['input']!r}).") from error
+        found = repr(first["input"])
+        shown = found if len(found) <= LONGEST_SHOWN else f"{found[:LONGEST_SHOWN]}…"
+        raise StartRefused(f"{path}: {field}: {first['msg'].removeprefix('Value error, ')} (found {shown}).") from error

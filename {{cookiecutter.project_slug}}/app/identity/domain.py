@@ -38,7 +38,7 @@ OPERATOR: Final = USER | {
     "answers:replay",
     "costs:read",
 }
-ADMIN: Final = REVIEWER | OPERATOR | {"keys:manage", "audit:read", "budgets:manage"}
+ADMIN: Final = REVIEWER | OPERATOR | {"keys:manage", "audit:read", "budgets:manage", "reviews:escalated"}
 
 PERMISSIONS: Final = {"user": USER, "reviewer": REVIEWER, "operator": OPERATOR, "admin": ADMIN}
 

@@ -7,12 +7,13 @@ from uuid import UUID
 
 import orjson
 import psycopg
-from sqlalchemy import Row, delete, select, text
+from sqlalchemy import Row, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.database import AS_TENANT, Database
 from app.core.ids import new_id
+from app.core.jobs import enqueue
 from app.costs.domain import LedgerRow
 from app.costs.domain.budgets import Settlement
 from app.costs.service import (
@@ -29,7 +30,8 @@ from app.inference.domain.conditions import Conditions
 from app.inference.domain.exposure import Exposure
 from app.inference.domain.idempotency import KEPT_HOURS, Claim, Settled, Stored, Superseded
 from app.inference.domain.outcomes import Outcome
-from app.inference.tables import answers, feedback, idempotency_keys
+from app.inference.domain.review import SENT_JOB, SENT_QUEUE, Delivered, Sent, State
+from app.inference.tables import answers, feedback, idempotency_keys, reviewed_answers
 
 # Positional and typed, because it is the hot path: psycopg's named parameters are put in order on every call.
 _ANSWER = """
@@ -99,11 +101,16 @@ async def record(
     rows: Sequence[LedgerRow],
     settled: Settled | None = None,
     paid: Settlement | None = None,
+    sent: Sent | None = None,
 ) -> None:
     """One transaction, one round trip: the answer, what it cost, the end of its holds and of its claim; or none of it.
+    sent: the answer goes to a person too; then it takes more than one round trip, and is still one transaction.
 
     Errors: Superseded when the claim was taken over in the meantime.
     """
+    if kept and sent:
+        await _record_sent(database, kept, rows, settled, paid, sent)
+        return
     values = _values(kept) if kept else ()
     if not settled:
         written = [each for row in rows for each in ledger_parameters(row)]
@@ -122,6 +129,54 @@ async def record(
             await connection.execute(_SETTLE, _settling(settled))
     except psycopg.errors.DivisionByZero as error:
         raise Superseded from error
+
+
+async def _record_sent(
+    database: Database,
+    kept: Kept,
+    rows: Sequence[LedgerRow],
+    settled: Settled | None,
+    paid: Settlement | None,
+    sent: Sent,
+) -> None:
+    tenant_id = kept.caller.tenant_id
+    try:
+        async with database.transaction(tenant_id) as connection:
+            raw: Any = (await connection.get_raw_connection()).driver_connection
+            await raw.execute(_ANSWER, _values(kept))
+            for row in rows:
+                await raw.execute(LEDGER_SQL, ledger_parameters(row))
+            if paid:
+                await raw.execute(SETTLE_SQL, settle_parameters(paid))
+            if settled:
+                await raw.execute(_SETTLE, _settling(settled))
+            await connection.execute(insert(reviewed_answers).values(_sending(kept, sent)))
+            about = {"tenant_id": str(tenant_id), "answer_id": str(kept.answer.id)}
+            await enqueue(connection, SENT_JOB, queue=SENT_QUEUE, **about)
+    except psycopg.errors.DivisionByZero as error:
+        raise Superseded from error
+
+
+def _sending(kept: Kept, sent: Sent) -> dict[str, Any]:
+    return {
+        "answer_id": kept.answer.id,
+        "tenant_id": kept.caller.tenant_id,
+        "rule": sent.rule.name,
+        "timing": sent.rule.send,
+        "state": sent.state,
+        "risk_tier": sent.risk_tier,
+        "created_at": sent.created_at,
+        "due_at": sent.due_at,
+        "escalate_at": sent.escalate_at,
+        "decisions": sent.rule.decisions,
+        "self_approval": sent.self_approval,
+        "asker_key": kept.caller.key_id,
+        "asker": kept.caller.name,
+        "groups": list(kept.conditions.groups),
+        "overlap": sent.overlap,
+        "payload": sent.payload,
+        "digest": sent.digest,
+    }
 
 
 async def record_failure(database: Database, tenant_id: UUID, exposure: Exposure, code: str) -> None:
@@ -196,7 +251,32 @@ async def release(database: Database, held: Claim) -> None:
 
 
 async def find(connection: AsyncConnection, answer_id: UUID) -> Row[Any, Any] | None:
-    return (await connection.execute(select(answers).where(answers.c.id == answer_id))).first()
+    """The answer as it was made, with what a person made of it: `state` is null for one that nobody looks at."""
+    reviewing = reviewed_answers.c
+    seen = (reviewing.state, reviewing.timing, reviewing.due_at, reviewing.decided_at, reviewing.edited)
+    wanted = select(answers, *seen, reviewing.payload, reviewing.digest)
+    joined = answers.outerjoin(reviewed_answers, reviewing.answer_id == answers.c.id)
+    return (await connection.execute(wanted.select_from(joined).where(answers.c.id == answer_id))).first()
+
+
+async def reviewed(connection: AsyncConnection, answer_id: UUID) -> Delivered | None:
+    own = [reviewed_answers.c[name] for name in Delivered.__slots__ if name != "question"]
+    joined = reviewed_answers.join(answers, answers.c.id == reviewed_answers.c.answer_id)
+    wanted = select(answers.c.question, *own).select_from(joined).where(answers.c.id == answer_id)
+    row = (await connection.execute(wanted)).first()
+    if row is None:
+        return None
+    return Delivered(**{**row._mapping, "groups": tuple(row.groups), "payload": bytes(row.payload)})
+
+
+async def decide(
+    connection: AsyncConnection, answer_id: UUID, state: State, payload: bytes, digest: str, edited: bool, at: datetime
+) -> bool:
+    """Ends the wait of a held answer, once."""
+    held = reviewed_answers.c.state == "held"
+    ended = update(reviewed_answers).where(reviewed_answers.c.answer_id == answer_id, held)
+    values = {"state": state, "payload": payload, "digest": digest, "edited": edited, "decided_at": at}
+    return (await connection.execute(ended.values(values))).rowcount == 1
 
 
 async def add_feedback(

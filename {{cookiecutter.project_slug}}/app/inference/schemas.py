@@ -75,8 +75,36 @@ class AnswerShown(BaseModel):
     environment: str = Field(description="production, or staging where that was asked for.")
 
 
+class HeldShown(BaseModel):
+    """An answer that nobody gets before a person has decided."""
+
+    id: UUID
+    created_at: datetime
+    status: Literal["held"]
+    where: str = Field(description="Where to look for the decision.")
+    due_at: datetime = Field(description="Without a decision by then it is rejected.")
+    release_id: str
+    trace_id: str
+    environment: str
+
+
+class AnswerWaiting(HeldShown):
+    status: Literal["held", "rejected"]  # type: ignore[assignment]
+    question: str
+    decided_at: datetime | None = None
+
+
+class ReviewedShown(BaseModel):
+    """A person let this answer leave."""
+
+    edited: bool = Field(description="The text is a person's.")
+    decided_at: datetime
+    sha256: str = Field(description="Of the answer's bytes, as the person saw them.")
+
+
 class AnswerKept(AnswerShown):
     question: str
+    review: ReviewedShown | None = None
 
 
 class DifferenceShown(BaseModel):

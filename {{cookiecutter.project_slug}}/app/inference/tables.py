@@ -1,9 +1,11 @@
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
     DateTime,
+    Float,
     ForeignKey,
     Index,
     LargeBinary,
@@ -12,6 +14,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    false,
     func,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -83,4 +86,33 @@ answer_failures = Table(
     Column("unit", Text, nullable=False),
     Column("code", Text, nullable=False),
     Index("ix_answer_failures_by_release", "tenant_id", "release_id", "at"),
+)
+
+reviewed_answers = Table(
+    "reviewed_answers",
+    metadata,
+    Column("answer_id", Uuid, ForeignKey("answers.id"), primary_key=True),
+    Column("tenant_id", Uuid, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("timing", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("risk_tier", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("due_at", DateTime(timezone=True), nullable=False),
+    Column("escalate_at", DateTime(timezone=True)),
+    Column("decisions", SmallInteger, nullable=False),
+    Column("self_approval", Boolean, nullable=False),
+    Column("asker_key", Uuid, nullable=False),
+    Column("asker", Text, nullable=False),
+    Column("groups", ARRAY(Text), nullable=False),
+    Column("overlap", Float, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("edited", Boolean, nullable=False, server_default=false()),
+    Column("decided_at", DateTime(timezone=True)),
+    CheckConstraint("timing in ('before', 'after')", name="timing"),
+    CheckConstraint("state in ('held', 'delivered', 'rejected')", name="state"),
+    CheckConstraint("timing = 'before' or state = 'delivered'", name="left_before"),
+    CheckConstraint("timing = 'after' or (state = 'held') = (decided_at is null)", name="decided"),
+    CheckConstraint("digest = encode(sha256(payload), 'hex')", name="digest_fits"),
 )

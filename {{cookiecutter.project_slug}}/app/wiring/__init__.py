@@ -32,8 +32,20 @@ from app.identity.domain import RateLimit
 from app.identity.service import Identity
 from app.inference.domain.answers import EXTRACTIVE
 from app.inference.domain.grounds import Grounds
+from app.inference.domain.review import ReviewPolicy
 from app.inference.ports import ChatModel
-from app.inference.service import Again, Answers, Archive, Outcomes, Pipeline, Replays, Servings, Trials
+from app.inference.service import (
+    DECIDED,
+    Again,
+    Answers,
+    Archive,
+    Deliveries,
+    Outcomes,
+    Pipeline,
+    Replays,
+    Servings,
+    Trials,
+)
 from app.ingestion.domain.policy import DataPolicy
 from app.ingestion.jobs import job_specs as ingestion_jobs
 from app.ingestion.service import Ingestion
@@ -42,6 +54,8 @@ from app.releases.domain import INDEX_SWITCHED, MOVED, Ingredients, ModelStep
 from app.releases.service import Environments, Releases, SigningSecret, Standings, read_code, read_prompts
 from app.retrieval.ports import Embedder
 from app.retrieval.service import Retrieval, make_retrieval
+from app.review.jobs import job_specs as review_jobs
+from app.review.service import Reviews
 from app.safety.domain.policy import SecurityPolicy
 from app.settings import Settings
 from app.wiring.fitting import Fitting, confide, released, step_of
@@ -53,6 +67,7 @@ POLICIES: dict[str, type[PolicyModel]] = {
     "security": SecurityPolicy,
     "data": DataPolicy,
     "quality": QualityPolicy,
+    "review": ReviewPolicy,
 }
 
 
@@ -82,6 +97,7 @@ class State:
     outcomes: Outcomes
     replays: Replays
     archive: Archive
+    reviews: Reviews
 
     @property
     def provided(self) -> dict[type, object]:
@@ -106,6 +122,7 @@ class State:
             self.again,
             self.replays,
             self.archive,
+            self.reviews,
             SigningSecret(self.settings.signing_secret),
         )
         return {type(thing): thing for thing in things}
@@ -129,7 +146,7 @@ class State:
     @property
     def jobs(self) -> list[JobSpec]:
         """What a worker can run."""
-        return [*ingestion_jobs(self.ingestion), *evaluation_jobs(self.evaluations)]
+        return [*ingestion_jobs(self.ingestion), *evaluation_jobs(self.evaluations), *review_jobs(self.reviews)]
 
     def background(self) -> list[Awaitable[None]]:
         """What runs beside the requests of a process, until it ends."""
@@ -138,6 +155,7 @@ class State:
             listen(self.database, INDEX_SWITCHED, self.retrieval.follow),
             listen(self.database, MOVED, self.environments.follow),
             self.costs.budgets.watch(),
+            listen(self.database, DECIDED, self.archive.follow),
         ]
 
 
@@ -315,6 +333,7 @@ async def _furnished(on: _Ground, stack: AsyncExitStack) -> State:
         outcomes=outcomes,
         replays=Replays(database),
         archive=Archive(database, clock),
+        reviews=Reviews(database, Deliveries(), policies.get(ReviewPolicy)),
     )
 
 

@@ -17,6 +17,7 @@ from app.core.slo import SloPolicy
 from app.costs.domain import CostPolicy, PriceTable
 from app.inference.domain.answers import EXTRACTIVE
 from app.inference.domain.grounds import Grounds
+from app.inference.domain.review import NOTHING_SENT, ReviewPolicy
 from app.inference.ports import ChatModel
 from app.inference.service import Link, ModelChain, Serving, Servings
 from app.ingestion.domain.policy import DataPolicy
@@ -32,6 +33,7 @@ RELEASED: dict[str, type[PolicyModel]] = {
     "security": SecurityPolicy,
     "data": DataPolicy,
     "cost": CostPolicy,
+    "review": ReviewPolicy,
 }
 """The policies that questions and documents go through; they come from the release, not from this process's files."""
 
@@ -65,7 +67,7 @@ class Fitting:
         """Errors: ReleaseUnservable, IndexMissing, IndexNotReady, EmbedderMismatch, DatabaseUnavailable."""
         manifest = release.manifest
         try:
-            policies = read_policies(release.policies, RELEASED, f"release {release.number}")
+            policies = read_policies(release.policies, _had(release), f"release {release.number}")
             confide(policies, [step.address for step in manifest.chain if step.address])
             params = SearchParams.of(manifest.retrieval)
             links = [await self._link(step) for step in manifest.chain if step.model != EXTRACTIVE]
@@ -82,6 +84,7 @@ class Fitting:
             params=params,
             prices=PriceTable.read(release.prices),
             grounds=Grounds.of(manifest.settings),
+            review=policies.get(ReviewPolicy) if "review" in release.policies else NOTHING_SENT,
         )
 
     async def chat(self, name: str | None) -> ChatModel | None:
@@ -112,6 +115,11 @@ class Fitting:
         return ModelChoice(
             model=step.model, base_url=step.address or "", provider=step.provider, api_key=secret, **parameters
         )
+
+
+def _had(release: Release) -> dict[str, type[PolicyModel]]:
+    """The policies that a release must have: one that was made before there was a review policy has none."""
+    return {name: kind for name, kind in RELEASED.items() if name != "review" or name in release.policies}
 
 
 def released(kind: type[P], standings: Standings, servings: Servings, files: Policies) -> Callable[[], P]:

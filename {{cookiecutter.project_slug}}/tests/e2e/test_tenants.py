@@ -4,15 +4,18 @@ A route with a parameter that this file does not know fails the test: seed it he
 """
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest_asyncio
 
+from app.core.clock import ManualClock
 from app.core.jobs import Worker
 from app.main import create_app
 from app.wiring import State
+from tests.review.conftest import Desk
 
 MARKER = "zanzibar"
 PAGE = f"# Harbour rules\n\nThe harbour master of {MARKER} opens the gate at seven every morning of the working week.\n"
@@ -21,13 +24,22 @@ PAGE = f"# Harbour rules\n\nThe harbour master of {MARKER} opens the gate at sev
 SHARED = ("/v1/releases/{release_id}", "/v1/environments/", "/v1/indexes/", "/v1/evaluations/", "/v1/governance/")
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/v1/answers/{answer_id}/feedback"): {"helpful": True},
+    ("post", "/v1/reviews/{review_id}/heartbeat"): {"token": 1},
+    ("post", "/v1/reviews/{review_id}/release"): {"token": 1},
+    ("post", "/v1/reviews/{review_id}/decide"): {
+        "decision": "approve",
+        "reason": "seen",
+        "token": 1,
+        "version": 1,
+        "sha256": "0" * 64,
+    },
 }
 # Per request, so that it differs between two requests for the same thing.
 FLEETING = ("request_id", "instance", "detail")
 
 
 @pytest_asyncio.fixture
-async def theirs(state: State, client: httpx.AsyncClient) -> dict[str, str]:
+async def theirs(state: State, tenant: UUID, client: httpx.AsyncClient) -> dict[str, str]:
     """What the tenant of `client` owns: an id for every parameter there is."""
     good = ("files", ("harbour.md", PAGE.encode(), "text/markdown"))
     bad = ("files", ("broken.pdf", b"%PDF-1.7 and nothing that follows", "application/pdf"))
@@ -36,10 +48,12 @@ async def theirs(state: State, client: httpx.AsyncClient) -> dict[str, str]:
     answer = await client.post("/v1/answers", json={"question": f"Who opens the gate in {MARKER}?"})
     key = await client.post("/v1/keys", json={"name": "another"})
     held = await client.get("/v1/quarantine")
+    desk = Desk(state, tenant, ManualClock(), replace(state.reviews, clock=ManualClock()))
     found = {
         "document_id": made.json()["items"][0]["id"],
         "entry": held.json()["items"][0]["id"],
         "answer_id": answer.json()["id"],
+        "review_id": str((await desk.queue()).id),
         "prefix": key.json()["prefix"],
     }
     assert (await client.get(f"/v1/documents/{found['document_id']}")).json()["status"] == "published"

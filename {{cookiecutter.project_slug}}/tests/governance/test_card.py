@@ -81,7 +81,7 @@ async def test_each_risk_has_a_control_an_owner_and_what_was_found(state: State,
     assert standing(card, 5)[0] == "in force"
     assert "approved by bob" in standing(card, 8)[1]
     assert standing(card, 7)[0] == "in force"
-    assert standing(card, 11)[0] == "missing"
+    assert standing(card, 11)[0] == "in force"
 
 
 async def test_an_emergency_stands_in_the_register_until_it_is_reviewed(state: State, house: Houses) -> None:

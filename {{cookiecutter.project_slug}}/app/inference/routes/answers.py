@@ -4,19 +4,28 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from app.core.http import provided
 from app.identity.domain import Principal
 from app.identity.service import require
-from app.inference.domain.answers import Answer, Question
+from app.inference.domain.answers import Question
 from app.inference.domain.idempotency import Stored
+from app.inference.domain.review import Held
 from app.inference.routes.events import EventStream, ending_in_words, event, event_of, opened
 from app.inference.routes.keyed import asked_with_key, environment_of, replayed
-from app.inference.schemas import AnswerKept, AnswerRequest, AnswerShown, FeedbackRequest, ReplayShown
+from app.inference.schemas import (
+    AnswerKept,
+    AnswerRequest,
+    AnswerShown,
+    AnswerWaiting,
+    FeedbackRequest,
+    HeldShown,
+    ReplayShown,
+)
 from app.inference.service import Again, Answers, Archive, Keyed, Replays
-from app.inference.service.answering import as_json
+from app.inference.service.answering import Reply, as_json
 
 router = APIRouter(tags=["answers"])
 
@@ -33,8 +42,13 @@ EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The answer; as server-sent events `text` (pieces), `answer` (the whole) or `problem`.",
         "content": {"text/event-stream": {}},
-    }
+    },
+    202: {"description": "The answer waits for a person; `where` says where to look.", "model": HeldShown},
 }
+WAITS: dict[int | str, dict[str, Any]] = {
+    202: {"description": "The answer still waits for a person.", "model": AnswerWaiting}
+}
+LONGEST_WAIT = 60
 
 
 @router.post("/v1/answers", response_model=AnswerShown, responses=EVENTS)
@@ -42,6 +56,7 @@ async def ask(body: AnswerRequest, request: Request, caller: Asker, answers: Ser
     """Answers a question from the caller's documents, with citations, or says that they hold no answer.
 
     An Idempotency-Key makes it safe to send the request again. `X-Environment: staging` asks the release in staging.
+    202: the answer waits for a person, as policies/review.yaml wants; a stream then has one event, `held`.
     """
     question = Question(body.question, body.sentences, body.passages, body.max_tokens, body.temperature, body.model)
     streaming = body.stream or "text/event-stream" in request.headers.get("accept", "")
@@ -56,15 +71,24 @@ async def ask(body: AnswerRequest, request: Request, caller: Asker, answers: Ser
         if streaming:
             events = asked.watch(_events(answers.stream(caller, question, keyed, to)))
             return await opened(ending_in_words(events, "problem"))
-        return Response(as_json(await answers.answer(caller, question, keyed, to)), media_type="application/json")
+        return replied(await answers.answer(caller, question, keyed, to))
 
     return await asked.carry_out(work)
 
 
-async def _events(pieces: AsyncGenerator[str | Answer, None]) -> AsyncGenerator[bytes, None]:
+def replied(reply: Reply) -> Response:
+    if isinstance(reply, Held):
+        return Response(as_json(reply), 202, {"location": reply.where}, "application/json")
+    return Response(as_json(reply), media_type="application/json")
+
+
+async def _events(pieces: AsyncGenerator[str | Reply, None]) -> AsyncGenerator[bytes, None]:
     async with aclosing(pieces):
         async for piece in pieces:
-            yield event("answer", as_json(piece)) if isinstance(piece, Answer) else event_of("text", text=piece)
+            if isinstance(piece, str):
+                yield event_of("text", text=piece)
+            else:
+                yield event("held" if isinstance(piece, Held) else "answer", as_json(piece))
 
 
 def _streamed(stored: Stored) -> EventStream:
@@ -74,10 +98,16 @@ def _streamed(stored: Stored) -> EventStream:
     return EventStream(events())
 
 
-@router.get("/v1/answers/{answer_id}", response_model=AnswerKept)
-async def show(answer_id: UUID, caller: Reader, archive: Archives) -> Response:
-    """An answer as it was delivered, with its question."""
-    return Response(orjson.dumps(await archive.show(caller, answer_id)), media_type="application/json")
+@router.get("/v1/answers/{answer_id}", response_model=AnswerKept | AnswerWaiting, responses=WAITS)
+async def show(
+    answer_id: UUID,
+    caller: Reader,
+    archive: Archives,
+    wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait for a person's decision.")] = 0,
+) -> Response:
+    """An answer as it was delivered, with its question; of one that is held or was rejected, only that it is."""
+    found = await archive.show(caller, answer_id, wait)
+    return Response(orjson.dumps(found), 202 if found["status"] == "held" else 200, media_type="application/json")
 
 
 @router.post("/v1/answers/{answer_id}/replay")

@@ -16,15 +16,20 @@ from app.identity.domain import Principal
 from app.identity.service import require
 from app.inference.domain.answers import EXTRACTIVE, Answer, Question
 from app.inference.domain.idempotency import Stored
+from app.inference.domain.review import Held
 from app.inference.routes.events import EventStream, ending_in_words, event, opened
 from app.inference.routes.keyed import asked_with_key, environment_of, replayed
 from app.inference.schemas import ChatBody, ModelList, ModelShown
 from app.inference.service import Answers, Keyed, Replays
+from app.inference.service.answering import Reply
 
 router = APIRouter(tags=["openai"])
 
 WHOLE_CHAIN = "default"
 CONVERSATION = "x-conversation"
+WAITS = "This answer waits for a person to look at it."
+WITHHELD = "content_filter"
+"""The one way in which this format says that there is a text and that it is not shown."""
 
 Service = Annotated[Answers, provided(Answers)]
 Replaying = Annotated[Replays, provided(Replays)]
@@ -67,8 +72,8 @@ async def chat(body: ChatBody, request: Request, caller: Asker, answers: Service
             with_usage = bool(body.stream_options and body.stream_options.include_usage)
             events = asked.watch(_chunks(answers.stream(caller, question, keyed, to), body.model, with_usage))
             return await opened(ending_in_words(events, "error"))
-        answer = await answers.answer(caller, question, keyed, to)
-        return Response(_completion(answer), media_type="application/json")
+        reply = await answers.answer(caller, question, keyed, to)
+        return Response(_completion(reply), 202 if isinstance(reply, Held) else 200, media_type="application/json")
 
     return await asked.carry_out(work)
 
@@ -85,24 +90,25 @@ def _question(body: ChatBody) -> Question:
     )
 
 
-def _completion(answer: Answer) -> bytes:
-    message = {"role": "assistant", "content": answer.text, "refusal": None}
+def _completion(reply: Reply) -> bytes:
+    whole = {
+        "id": f"chatcmpl-{reply.id.hex}",
+        "object": "chat.completion",
+        "created": int(reply.created_at.timestamp()),
+    }
+    if isinstance(reply, Held):
+        message = {"role": "assistant", "content": WAITS, "refusal": None}
+        choice = {"index": 0, "message": message, "finish_reason": WITHHELD, "logprobs": None}
+        return orjson.dumps({**whole, "model": "held", "choices": [choice], "answer": reply.as_dict()})
+    message = {"role": "assistant", "content": reply.text, "refusal": None}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
     return orjson.dumps(
-        {
-            "id": f"chatcmpl-{answer.id.hex}",
-            "object": "chat.completion",
-            "created": int(answer.created_at.timestamp()),
-            "model": answer.model,
-            "choices": [choice],
-            "usage": _usage(answer),
-            "answer": answer.as_dict(),
-        }
+        {**whole, "model": reply.model, "choices": [choice], "usage": _usage(reply), "answer": reply.as_dict()}
     )
 
 
 async def _chunks(
-    pieces: AsyncGenerator[str | Answer, None], model: str, with_usage: bool
+    pieces: AsyncGenerator[str | Reply, None], model: str, with_usage: bool
 ) -> AsyncGenerator[bytes, None]:
     head: dict[str, Any] = {"id": "chatcmpl-stream", "object": "chat.completion.chunk", "created": 0, "model": model}
 
@@ -116,7 +122,10 @@ async def _chunks(
             if not begun:
                 begun = True
                 yield chunk({"role": "assistant", "content": ""})
-            if isinstance(piece, Answer):
+            if isinstance(piece, Held):
+                yield chunk({"content": WAITS})
+                yield chunk({}, WITHHELD, answer=piece.as_dict())
+            elif isinstance(piece, Answer):
                 yield chunk({}, "stop", answer=piece.as_dict())
                 if with_usage:
                     yield event(None, orjson.dumps({**head, "choices": [], "usage": _usage(piece)}))

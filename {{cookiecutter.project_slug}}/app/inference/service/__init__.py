@@ -1,6 +1,7 @@
 from app.inference.service.again import Again
 from app.inference.service.answering import Answers, Keyed
 from app.inference.service.chain import Link, ModelChain
+from app.inference.service.delivering import DECIDED, Deliveries
 from app.inference.service.keeping import Archive
 from app.inference.service.outcomes import Outcomes
 from app.inference.service.pipeline import Pipeline
@@ -9,10 +10,12 @@ from app.inference.service.serving import Assignment, Serving, Servings
 from app.inference.service.trials import Trial, Trials
 
 __all__ = [
+    "DECIDED",
     "Again",
     "Answers",
     "Archive",
     "Assignment",
+    "Deliveries",
     "Keyed",
     "Link",
     "ModelChain",

@@ -17,6 +17,7 @@ from app.inference.domain.answers import EXTRACTIVE, Answer, Draft, Question, To
 from app.inference.domain.conditions import Conditions
 from app.inference.domain.exposure import Exposure
 from app.inference.domain.idempotency import Claim, Settled, Stored
+from app.inference.domain.review import Held, Sent, Subject, rule_for
 from app.inference.service.journey import Journey
 from app.inference.service.pipeline import Pipeline
 from app.inference.service.serving import Assignment, Servings
@@ -29,12 +30,15 @@ log = structlog.get_logger(__name__)
 KEPT_FOR_RECORD = 0.3
 
 ANSWERED = counter("app_answers_total", "Answers by what they were", ("status", "model", "degraded", "environment"))
+SENT = counter("app_answers_sent_to_review_total", "Answers that a rule sent to a person", ("rule", "timing"))
 ACTIVE = gauge("app_answers_active", "Answers being worked on")
 
-Render = Callable[[Answer], bytes]
+Reply = Answer | Held
+"""What an asker gets: an answer, or word that it waits for a person."""
+Render = Callable[[Reply], bytes]
 
 
-def as_json(answer: Answer) -> bytes:
+def as_json(answer: Reply) -> bytes:
     return orjson.dumps(answer.as_dict())
 
 
@@ -44,6 +48,12 @@ class Keyed:
 
     claim: Claim
     render: Render = as_json
+
+
+def _settled(keyed: Keyed | None, reply: Reply) -> Settled | None:
+    if keyed is None:
+        return None
+    return Settled(keyed.claim, Stored(202 if isinstance(reply, Held) else 200, keyed.render(reply)))
 
 
 @dataclass
@@ -84,8 +94,9 @@ class Answers:
 
     async def answer(
         self, caller: Principal, question: Question, keyed: Keyed | None = None, to: Assignment | None = None
-    ) -> Answer:
-        """A cited answer or an honest refusal, recorded and charged.
+    ) -> Reply:
+        """A cited answer or an honest refusal, recorded and charged; or word that it is held, as the release's review
+        policy wants.
 
         Errors: QuestionRefused, ModelUnknown, TooManyAnswers, OutOfTime, DatabaseUnavailable, Superseded.
         """
@@ -100,9 +111,10 @@ class Answers:
 
     async def stream(
         self, caller: Principal, question: Question, keyed: Keyed | None = None, to: Assignment | None = None
-    ) -> AsyncGenerator[str | Answer, None]:
+    ) -> AsyncGenerator[str | Reply, None]:
         """Pieces of text, then the whole Answer. A reader who leaves ends the call at the provider. Where a wrong
-        answer can do much harm, the text comes in one piece, once it has been checked as a whole.
+        answer can do much harm, or a rule might hold it, the text comes in one piece, once it has been checked as a
+        whole; of one that is held comes only Held.
 
         Errors: as `answer` before the first piece; after it StreamEnded, and nothing but the tokens is kept.
         """
@@ -112,7 +124,7 @@ class Answers:
             pipeline.hold(way)
             with self._paid(way):
                 evidence = await pipeline.find(way)
-                whole = to.serving.risk_tier == "high" or not pipeline.links(way).links
+                whole = self._seen_whole(way) or not pipeline.links(way).links
                 whole = whole or pipeline.why_not(way, evidence) is not None
                 draft = await pipeline.draft(way, evidence) if whole else None
                 if draft is None:
@@ -122,11 +134,11 @@ class Answers:
                                 draft = piece
                             else:
                                 yield piece
-                if draft is None or whole or draft.model == EXTRACTIVE:
-                    draft = draft or pipeline.quote(way, evidence)
-                    yield draft.text
-                answer = await self._deliver(way, evidence, draft, keyed)
-            yield answer
+                unseen = draft is None or whole or draft.model == EXTRACTIVE
+                reply = await self._deliver(way, evidence, draft or pipeline.quote(way, evidence), keyed)
+            if unseen and isinstance(reply, Answer):
+                yield reply.text
+            yield reply
 
     def check(self, to: Assignment, question: Question) -> None:
         """Errors: QuestionTooLong, ModelUnknown."""
@@ -163,25 +175,48 @@ class Answers:
                 self._later(repository.record_failure(self.database, caller.tenant_id, to.exposure, code))
             raise
 
-    async def _deliver(self, way: Journey, evidence: Evidence, draft: Draft, keyed: Keyed | None) -> Answer:
-        """Charges and stores the answer; nothing is delivered that was not."""
+    def _seen_whole(self, way: Journey) -> bool:
+        """Whether nothing may leave before all of it is there."""
+        serving = way.serving
+        return serving.risk_tier == "high" or serving.review.may_hold(serving.risk_tier, way.caller.tenant_id)
+
+    async def _deliver(self, way: Journey, evidence: Evidence, draft: Draft, keyed: Keyed | None) -> Reply:
+        """Charges and stores the answer; nothing is delivered that was not, and nothing that a rule holds."""
         answer, rows = self.pipeline.finish(way, evidence, draft)
+        sent = self._sent(way, answer)
+        reply = sent.instead_of(answer) if sent and sent.state == "held" else answer
         with way.step("record"):
-            await self._record(way, evidence, answer, rows, keyed)
+            await self._record(way, evidence, answer, rows, _settled(keyed, reply), sent)
         self.costs.count(rows)
         self.costs.budgets.count(way.settlement(rows))
         ANSWERED.labels(answer.status, answer.model, str(answer.degraded).lower(), answer.environment).inc()
-        return answer
+        if sent:
+            SENT.labels(sent.rule.name, sent.rule.send).inc()
+        return reply
+
+    def _sent(self, way: Journey, answer: Answer) -> Sent | None:
+        """To a person, where a rule of the release says so."""
+        policy, tier = way.serving.review, way.serving.risk_tier
+        if not policy.rules:
+            return None
+        rule = rule_for(policy, Subject(answer, way.question.text, tier, way.caller.tenant_id))
+        return Sent(rule, tier, policy.overlap, answer.created_at, as_json(answer)) if rule else None
 
     async def _record(
-        self, way: Journey, evidence: Evidence, answer: Answer, rows: list[LedgerRow], keyed: Keyed | None
+        self,
+        way: Journey,
+        evidence: Evidence,
+        answer: Answer,
+        rows: list[LedgerRow],
+        settled: Settled | None,
+        sent: Sent | None,
     ) -> None:
-        settled = Settled(keyed.claim, Stored(200, keyed.render(answer))) if keyed else None
         conditions = Conditions.of(way.question, way.caller.groups, evidence)
         kept = repository.Kept(way.caller, way.question.text, answer, as_json(answer), way.to.exposure, conditions)
         try:
             async with asyncio.timeout(max(way.deadline.remaining(), KEPT_FOR_RECORD)):
-                await repository.record(self.database, way.caller.tenant_id, kept, rows, settled, way.settlement(rows))
+                paid = way.settlement(rows)
+                await repository.record(self.database, way.caller.tenant_id, kept, rows, settled, paid, sent)
         except TimeoutError as error:
             raise OutOfTime("The answer could not be recorded in time.", retry_after=1) from error
 

@@ -1,6 +1,10 @@
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from app.core.clock import Clock
 from app.core.database import Database
@@ -8,28 +12,53 @@ from app.core.ids import new_id
 from app.identity.domain import Principal
 from app.inference import repository
 from app.inference.domain.answers import AnswerMissing
+from app.inference.domain.review import AnswerHeld, Held
+
+LOOK_AGAIN_SECONDS = 1.0
+"""However well a decision is announced, whoever waits for it looks this often."""
 
 
 @dataclass(frozen=True)
 class Archive:
-    """Answers that were delivered, and what people thought of them."""
+    """Answers that were delivered, what people thought of them, and those that wait for a person."""
 
     database: Database
     clock: Clock
+    _waiting: dict[UUID, set[asyncio.Event]] = field(default_factory=dict)
 
-    async def show(self, caller: Principal, answer_id: UUID) -> dict[str, Any]:
-        """The answer as it was delivered, with its question. Errors: AnswerMissing."""
-        async with self.database.read(caller.tenant_id) as connection:
-            found = await repository.find(connection, answer_id)
-        if found is None:
-            raise AnswerMissing(f"There is no answer {answer_id}.")
-        return {"question": found.question, **found.body}
+    async def show(self, caller: Principal, answer_id: UUID, wait: float = 0.0) -> dict[str, Any]:
+        """The answer as it was delivered, with its question; of one that is held or was rejected only that.
+
+        wait: seconds to wait for the decision on one that is held. Errors: AnswerMissing.
+        """
+        until = self.clock.monotonic() + wait
+        told = asyncio.Event()
+        self._waiting.setdefault(answer_id, set()).add(told)
+        try:
+            while True:
+                shown = await self._shown(caller, answer_id)
+                left = until - self.clock.monotonic()
+                if shown["status"] != "held" or left <= 0:
+                    return shown
+                told.clear()
+                await _at_most(told, min(left, LOOK_AGAIN_SECONDS))
+        finally:
+            self._waiting[answer_id].discard(told)
+            if not self._waiting[answer_id]:
+                del self._waiting[answer_id]
+
+    async def follow(self, answer_id: str) -> None:
+        """Wakes who waits for this answer; an empty id wakes nobody, for they look by themselves."""
+        for told in self._waiting.get(UUID(answer_id), ()) if answer_id else ():
+            told.set()
 
     async def rate(self, caller: Principal, answer_id: UUID, helpful: bool, comment: str) -> None:
-        """The last word of a key on an answer counts. Errors: AnswerMissing."""
+        """The last word of a key on an answer counts. Errors: AnswerMissing, AnswerHeld."""
         async with self.database.transaction(caller.tenant_id) as connection:
-            if await repository.find(connection, answer_id) is None:
+            kept = await repository.find(connection, answer_id)
+            if kept is None:
                 raise AnswerMissing(f"There is no answer {answer_id}.")
+            check_left(kept)
             await repository.add_feedback(
                 connection,
                 id=new_id(),
@@ -40,3 +69,43 @@ class Archive:
                 comment=comment,
                 at=self.clock.now(),
             )
+
+    async def _shown(self, caller: Principal, answer_id: UUID) -> dict[str, Any]:
+        async with self.database.read(caller.tenant_id) as connection:
+            found = await repository.find(connection, answer_id)
+        if found is None:
+            raise AnswerMissing(f"There is no answer {answer_id}.")
+        return shown(found)
+
+
+def shown(found: Any) -> dict[str, Any]:
+    """What the asker may see of an answer as it stands in the database."""
+    if found.state is None:
+        return {"question": found.question, **found.body}
+    if found.state == "delivered":
+        decision = {"edited": found.edited, "decided_at": _utc(found.decided_at), "sha256": found.digest}
+        body = orjson.loads(bytes(found.payload))
+        return {"question": found.question, **body, **({"review": decision} if found.decided_at else {})}
+    held = Held(found.id, found.created_at, found.due_at, found.release_id, found.trace_id, found.environment).as_dict()
+    waited = {"created_at": _utc(found.created_at), "due_at": _utc(found.due_at)}
+    if found.state == "rejected":
+        waited |= {"decided_at": _utc(found.decided_at)}
+    return {"question": found.question, **held, **waited, "status": found.state}
+
+
+def check_left(found: Any) -> None:
+    """Errors: AnswerHeld when the asker has not got this answer."""
+    if found.state in ("held", "rejected"):
+        raise AnswerHeld(f"Answer {found.id} is {found.state}.")
+
+
+def _utc(at: Any) -> Any:
+    return at.astimezone(UTC) if at else None
+
+
+async def _at_most(told: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await told.wait()
+    except TimeoutError:
+        return

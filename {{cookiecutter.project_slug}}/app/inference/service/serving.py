@@ -8,6 +8,7 @@ from app.core.policies import Policies
 from app.costs.domain import PriceTable
 from app.inference.domain.exposure import Exposure
 from app.inference.domain.grounds import Grounds
+from app.inference.domain.review import NOTHING_SENT, ReviewPolicy
 from app.inference.service.chain import ModelChain
 from app.releases.domain import Release, ReleaseUnknown
 from app.retrieval.domain import IndexRow, SearchParams
@@ -32,6 +33,7 @@ class Serving:
     params: SearchParams
     prices: PriceTable
     grounds: Grounds
+    review: ReviewPolicy = NOTHING_SENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class SecurityPolicy(PolicyModel):
             "hidden_instructions": rules.hidden_instructions,
             "hidden_text": rules.hidden_text,
             "hidden_characters": rules.hidden_characters,
-        }.get(_kind(finding), "flag")
+        }.get(kind_of(finding), "flag")
 
     def question_action(self, finding: Finding) -> QuestionAction:
         rules = self.questions
@@ -87,8 +87,8 @@ class SecurityPolicy(PolicyModel):
             "instructions": rules.instructions,
             "hidden_instructions": rules.hidden_instructions,
             "hidden_characters": rules.hidden_characters,
-        }.get(_kind(finding), "flag")
+        }.get(kind_of(finding), "flag")
 
 
-def _kind(finding: Finding) -> str:
+def kind_of(finding: Finding) -> str:
     return "hidden_characters" if finding.rule in _HIDDEN_CHARACTERS else finding.rule.partition(".")[0]

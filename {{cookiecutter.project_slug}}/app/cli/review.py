@@ -1,0 +1,124 @@
+from collections.abc import Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+import typer
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, err, out, with_state
+from app.identity.domain import Principal
+from app.inference.domain.review import EditRefused
+from app.review.domain.agreement import Agreement
+from app.review.domain.items import Item, Verb, Verdict
+from app.review.repository import Filters
+from app.wiring import State
+
+app = typer.Typer(help="People judging answers.", no_args_is_help=True)
+
+Tenant = Annotated[str, typer.Option(help="Whose answers.")]
+Groups = Annotated[list[str] | None, typer.Option("--group", help="An access group you hold; may be repeated.")]
+
+NOTHING = 3
+LEVELS = ("", "urgent", "handed up")
+
+
+async def _me(state: State, tenant: str, groups: Sequence[str] | None) -> Principal:
+    return caller_at_the_command_line(await state.identity.tenant(tenant), groups or [])
+
+
+@app.command("list")
+def list_items(
+    tenant: Tenant = DEFAULT_TENANT,
+    group: Groups = None,
+    state: Annotated[str, typer.Option(help="open, decided or expired.")] = "open",
+    rule: Annotated[str | None, typer.Option(help="Only what this rule sent.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="Most to show.")] = 50,
+) -> None:
+    """Show what waits for a person, the earliest due first."""
+
+    async def work(built: State) -> Sequence[Item]:
+        me = await _me(built, tenant, group)
+        return await built.reviews.list(me, Filters(state=state, rule=rule), None, limit)
+
+    table = Table("item", "due (UTC)", "rule", "", "question", "claimed by", "outcome")
+    for item in with_state(work):
+        kind = " ".join(filter(None, (item.timing, "blind" * (item.kind == "overlap"), LEVELS[item.level])))
+        told = (item.rule, kind, item.question[:60], item.lease_by or "", item.outcome or "")
+        table.add_row(str(item.id), f"{item.due_at:%Y-%m-%d %H:%M}", *(escape(cell) for cell in told))
+    out.print(table if table.row_count else "Nothing is there.")
+
+
+@app.command("next")
+def take_next(tenant: Tenant = DEFAULT_TENANT, group: Groups = None) -> None:
+    """Claim the earliest item that you may judge, and show it. Exit status 3: there is none."""
+
+    async def work(state: State) -> Item | None:
+        return await state.reviews.next(await _me(state, tenant, group))
+
+    item = with_state(work)
+    if item is None:
+        out.print("Nothing waits that you may judge.")
+        raise typer.Exit(NOTHING)
+    show_item(item)
+
+
+@app.command()
+def decide(
+    item: Annotated[UUID, typer.Argument(help="The item's id.")],
+    decision: Annotated[Verb, typer.Argument(help="approve, edit, reject, request_changes or escalate.")],
+    token: Annotated[int, typer.Option(help="The token that 'app review next' showed.")],
+    sha256: Annotated[str, typer.Option(help="SHA-256 of what you read, or its first eight digits or more.")],
+    reason: Annotated[str, typer.Option(help="Why; for the audit log.")],
+    text: Annotated[str | None, typer.Option(help="With edit: the answer in your words.")] = None,
+    tenant: Tenant = DEFAULT_TENANT,
+    group: Groups = None,
+) -> None:
+    """Decide on an item that you have claimed. An approved answer leaves at once."""
+
+    async def work(state: State) -> dict[str, Any]:
+        me = await _me(state, tenant, group)
+        held, _ = await state.reviews.show(me, item)
+        seen = held.digest if len(sha256) >= 8 and held.digest.startswith(sha256) else sha256
+        return await state.reviews.decide(me, item, Verdict(decision, reason, token, held.version, seen, text))
+
+    if (decision == "edit") != (text is not None):
+        raise EditRefused("--text goes with edit, and edit with --text.")
+    result = with_state(work)
+    said = result["outcome"] or "still open: more is wanted"
+    out.print(f"The item is {said}.", highlight=False)
+
+
+@app.command()
+def agreement(tenant: Tenant = DEFAULT_TENANT) -> None:
+    """Show how far reviewers agree on what two of them judged without knowing of each other."""
+
+    async def work(state: State) -> Agreement:
+        return await state.reviews.agreement(await _me(state, tenant, None))
+
+    found = with_state(work)
+    alpha = "cannot be told yet" if found.alpha is None else f"is {found.alpha:.3f}"
+    out.print(f"{found.agreed} of {found.pairs} judged the same; Krippendorff's alpha {alpha}.", highlight=False)
+
+
+def show_item(item: Item) -> None:
+    answer: dict[str, Any] = orjson.loads(item.payload)
+    out.print(Panel(escape(item.question), title="question", title_align="left"))
+    out.print(Panel(escape(answer["text"]), title=f"answer by {escape(answer['model'])}", title_align="left"))
+    for citation in answer["citations"]:
+        where = " > ".join(dict.fromkeys((citation["title"], *citation["headings"])))
+        out.print(escape(f"[{citation['marker']}] {where} ({citation['uri'] or citation['source']})"), highlight=False)
+        out.print(f"    “{escape(citation['quote'])}”", style="dim", highlight=False)
+    for finding in answer["findings"]:
+        out.print(f"Found: {escape(finding['rule'])}, {escape(finding['detail'])}.", style="yellow", highlight=False)
+    if item.note:
+        out.print(f"Note: {escape(item.note)}", style="yellow", highlight=False)
+    grounded = "unknown" if answer["groundedness"] is None else f"{answer['groundedness']:.0%}"
+    wanted = f"; {item.needed} people must approve" if item.needed > 1 else ""
+    out.print(f"Rule {item.rule} ({item.timing} delivery, {item.risk_tier} risk), grounded {grounded}{wanted}.")
+    until = f"yours until {item.lease_until:%H:%M:%S}, " if item.lease_until else ""
+    err.print(f"{until}due {item.due_at:%Y-%m-%d %H:%M} UTC", highlight=False)
+    seen = f"--token {item.fence} --sha256 {item.digest[:12]}"
+    err.print(f"app review decide {item.id} approve {seen} --reason …", highlight=False, soft_wrap=True)

@@ -1,0 +1,122 @@
+"""An answer that waits for a person, and what becomes of it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Literal
+from uuid import UUID
+
+from app.core.errors import Conflict
+from app.core.ownership import RiskTier
+from app.inference.domain.answers import Answer
+from app.inference.domain.review.policy import Rule, Timing
+
+State = Literal["held", "delivered", "rejected"]
+Outcome = Literal["delivered", "rejected"]
+
+SENT_JOB, SENT_QUEUE = "review.take", "review"
+"""What is enqueued with every answer that a person is to look at; whoever reviews takes it up."""
+
+
+class AnswerHeld(Conflict):
+    code, title = "answer_held", "The answer waits for a person's decision, or was refused by one"
+    action = "GET /v1/answers/{answer_id} says what became of it."
+
+
+class PayloadChanged(Conflict):
+    code, title = "payload_changed", "The text is not the one that was seen"
+    action = "Read the item again, then decide on what it says now."
+
+
+def digest_of(payload: bytes) -> str:
+    """SHA-256 of what is delivered, by which it is approved."""
+    return sha256(payload).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the asker gets instead of an answer that is held."""
+
+    id: UUID
+    created_at: datetime
+    due_at: datetime
+    release_id: str
+    trace_id: str
+    environment: str
+
+    @property
+    def where(self) -> str:
+        return f"/v1/answers/{self.id}"
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "created_at": self.created_at,
+            "status": "held",
+            "where": self.where,
+            "due_at": self.due_at,
+            "release_id": self.release_id,
+            "trace_id": self.trace_id,
+            "environment": self.environment,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An answer's way to a person. payload: the answer's canonical bytes, the very ones to be delivered."""
+
+    rule: Rule
+    risk_tier: RiskTier
+    overlap: float
+    created_at: datetime
+    payload: bytes
+
+    @property
+    def state(self) -> State:
+        return "held" if self.rule.send == "before" else "delivered"
+
+    @property
+    def due_at(self) -> datetime:
+        return self.created_at + timedelta(minutes=self.rule.due_minutes)
+
+    @property
+    def escalate_at(self) -> datetime | None:
+        minutes = self.rule.escalate_minutes
+        return self.created_at + timedelta(minutes=minutes) if minutes else None
+
+    @property
+    def self_approval(self) -> bool:
+        return self.rule.self_approval == "allow" and self.risk_tier != "high"
+
+    @property
+    def digest(self) -> str:
+        return digest_of(self.payload)
+
+    def instead_of(self, answer: Answer) -> Held:
+        return Held(answer.id, answer.created_at, self.due_at, answer.release_id, answer.trace_id, answer.environment)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """An answer that was sent to a person, as it stands. payload: the answer; what is to be delivered, or was.
+
+    groups: those that it was asked for, which who looks at it must hold as well.
+    """
+
+    answer_id: UUID
+    question: str
+    rule: str
+    timing: Timing
+    state: State
+    risk_tier: str
+    created_at: datetime
+    due_at: datetime
+    escalate_at: datetime | None
+    decisions: int
+    self_approval: bool
+    asker_key: UUID
+    asker: str
+    groups: tuple[str, ...]
+    overlap: float
+    payload: bytes
+    digest: str

@@ -1,0 +1,63 @@
+"""Which rule an answer falls under. A rule decides; who looks and what becomes of it is told elsewhere."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from uuid import UUID
+
+from app.core.ownership import RiskTier
+from app.inference.domain.answers import Answer
+from app.inference.domain.review.policy import Conditions, ReviewPolicy, Rule
+from app.safety.domain.policy import kind_of
+from app.safety.domain.text import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An answer, and what about it the rules ask for."""
+
+    answer: Answer
+    question: str
+    risk_tier: RiskTier
+    tenant_id: UUID
+
+
+def rule_for(policy: ReviewPolicy, subject: Subject) -> Rule | None:
+    """The first rule that fits; None when the answer needs nobody."""
+    return next((rule for rule in policy.rules if fits(rule.when, subject)), None)
+
+
+def fits(when: Conditions, subject: Subject) -> bool:
+    answer = subject.answer
+    return (
+        (not when.risk_tier or subject.risk_tier in when.risk_tier)
+        and (not when.tenants or subject.tenant_id in when.tenants)
+        and when.status in (None, answer.status)
+        and when.degraded in (None, answer.degraded)
+        and (not when.models or any(fnmatchcase(answer.model, each) for each in when.models))
+        and _below(answer.groundedness, when.groundedness_below)
+        and _has(answer.findings, when.findings)
+        and _about(when, subject)
+        and drawn(answer.id, when.sample)
+    )
+
+
+def drawn(subject_id: UUID, share: float) -> bool:
+    """Whether this one is in the sample; the same whenever it is asked."""
+    if share >= 1:
+        return True
+    return int.from_bytes(sha256(subject_id.bytes).digest()[:8]) < share * 2**64
+
+
+def _below(groundedness: float | None, bound: float | None) -> bool:
+    return bound is None or (groundedness is not None and groundedness < bound)
+
+
+def _has(findings: Iterable[Finding], wanted: tuple[str, ...]) -> bool:
+    return not wanted or any("any" in wanted or kind_of(finding) in wanted for finding in findings)
+
+
+def _about(when: Conditions, subject: Subject) -> bool:
+    texts = (subject.question, subject.answer.text)
+    return all(pattern is None or any(pattern.search(text) for text in texts) for pattern in (when.topic, when.found))

@@ -1,0 +1,67 @@
+"""Whether a rule is left nothing by the one above it."""
+
+from collections.abc import Collection
+from fnmatch import fnmatchcase
+from typing import Protocol
+from uuid import UUID
+
+
+class Conditioned(Protocol):
+    @property
+    def risk_tier(self) -> Collection[str]: ...
+    @property
+    def words(self) -> Collection[str]: ...
+    @property
+    def pattern(self) -> str | None: ...
+    @property
+    def findings(self) -> Collection[str]: ...
+    @property
+    def groundedness_below(self) -> float | None: ...
+    @property
+    def models(self) -> Collection[str]: ...
+    @property
+    def degraded(self) -> bool | None: ...
+    @property
+    def status(self) -> str | None: ...
+    @property
+    def tenants(self) -> Collection[UUID]: ...
+    @property
+    def sample(self) -> float: ...
+
+
+def shadowed(below: Conditioned, above: Conditioned) -> bool:
+    """Whether all that fits `below` fits `above` too. Samples are drawn by the answer, so a larger one holds a
+    smaller. Where it cannot be told, as with two patterns, it is not.
+    """
+    return (
+        _within(set(below.risk_tier), set(above.risk_tier))
+        and _within({w.lower() for w in below.words}, {w.lower() for w in above.words})
+        and above.pattern in (None, below.pattern)
+        and _found(below.findings, above.findings)
+        and _lower(below.groundedness_below, above.groundedness_below)
+        and _named(below.models, above.models)
+        and above.degraded in (None, below.degraded)
+        and (above.status in (None, below.status) or (above.status == "answered" and _grounded(below)))
+        and _within(set(below.tenants), set(above.tenants))
+        and below.sample <= above.sample
+    )
+
+
+def _within(below: set[str] | set[UUID], above: set[str] | set[UUID]) -> bool:
+    return not above or (bool(below) and below <= above)
+
+
+def _found(below: Collection[str], above: Collection[str]) -> bool:
+    return _within(set(below), set(above)) or ("any" in above and bool(below))
+
+
+def _lower(below: float | None, above: float | None) -> bool:
+    return above is None or (below is not None and below <= above)
+
+
+def _named(below: Collection[str], above: Collection[str]) -> bool:
+    return not above or (bool(below) and all(any(fnmatchcase(one, wide) for wide in above) for one in below))
+
+
+def _grounded(rule: Conditioned) -> bool:
+    return rule.groundedness_below is not None

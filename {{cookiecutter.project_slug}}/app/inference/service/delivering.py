@@ -1,0 +1,52 @@
+"""What becomes of an answer that was held: the last step before it leaves."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.database import notify
+from app.inference import repository
+from app.inference.domain.answers import AnswerMissing
+from app.inference.domain.review import AnswerHeld, Delivered, Outcome, PayloadChanged, digest_of
+
+DECIDED = "answer_decided"
+"""The channel on which every process hears that an answer need not be waited for any more."""
+
+
+@dataclass(frozen=True)
+class Deliveries:
+    """Answers that were sent to a person; each verb joins the caller's transaction."""
+
+    async def find(self, connection: AsyncConnection, answer_id: UUID) -> Delivered:
+        """Errors: AnswerMissing."""
+        found = await repository.reviewed(connection, answer_id)
+        if found is None:
+            raise AnswerMissing(f"There is no answer {answer_id} that a person is to look at.")
+        return found
+
+    async def deliver(
+        self, connection: AsyncConnection, answer_id: UUID, payload: bytes, approved: str, edited: bool, at: datetime
+    ) -> None:
+        """Lets a held answer leave as `payload`, which must be what was approved. approved: its SHA-256.
+
+        Errors: PayloadChanged, AnswerHeld when its wait has ended already.
+        """
+        if digest_of(payload) != approved:
+            raise PayloadChanged(
+                f"What would be delivered has the SHA-256 {digest_of(payload)[:12]}, not {approved[:12]}."
+            )
+        await self._end(connection, answer_id, "delivered", payload, edited, at)
+
+    async def reject(self, connection: AsyncConnection, answer_id: UUID, at: datetime) -> None:
+        """Nothing of it ever leaves. Errors: AnswerHeld when its wait has ended already."""
+        found = await self.find(connection, answer_id)
+        await self._end(connection, answer_id, "rejected", found.payload, False, at)
+
+    async def _end(
+        self, connection: AsyncConnection, answer_id: UUID, state: Outcome, payload: bytes, edited: bool, at: datetime
+    ) -> None:
+        if not await repository.decide(connection, answer_id, state, payload, digest_of(payload), edited, at):
+            raise AnswerHeld(f"Answer {answer_id} waits for nobody any more.")
+        await notify(connection, DECIDED, str(answer_id))

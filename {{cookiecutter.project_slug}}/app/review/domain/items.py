@@ -1,0 +1,205 @@
+"""What waits for a person, who may take it, and what a decision does to it."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from app.core.errors import Conflict, Forbidden, Invalid, NotFound
+from app.identity.domain import Principal
+from app.inference.domain.review import PayloadChanged
+
+Kind = Literal["answer", "overlap"]
+"""overlap: a second, blind look at the same text; it changes nothing but the agreement that is reported."""
+State = Literal["open", "decided", "expired"]
+Verb = Literal["approve", "edit", "reject", "request_changes", "escalate"]
+Outcome = Literal["approved", "edited", "rejected", "denied"]
+
+URGENT, HANDED_UP = 1, 2
+"""Levels above 0: the time to escalate came, or a reviewer handed it up."""
+SENIOR = "reviews:escalated"
+
+
+class ReviewMissing(NotFound):
+    code, title = "review_missing", "No such review item"
+
+
+class ReviewClosed(Conflict):
+    code, title = "review_closed", "The item has been decided, or its time is up"
+    action = "Read it again; there is nothing left to decide."
+
+
+class ReviewTaken(Conflict):
+    code, title = "review_taken", "Another reviewer has claimed the item"
+    action = "Take another one; this one is free again when the lease ends."
+
+
+class LeaseLost(Conflict):
+    code, title = "review_lease_lost", "The item is not yours any more"
+    action = "Claim it again and read it again."
+
+
+class ReviewChanged(Conflict):
+    code, title = "review_changed", "The item has changed since it was read"
+    action = "Read it again, then decide on what it says now."
+
+
+class SelfApproval(Forbidden):
+    code, title = "review_self_approval", "Nobody decides on an answer to a question of their own"
+    action = "Let somebody else decide."
+
+
+class JudgedAlready(Forbidden):
+    code, title = "review_judged_already", "You have judged this already, and another person is wanted"
+    action = "Leave it to somebody else."
+
+
+class HandedUp(Forbidden):
+    code, title = "review_handed_up", "The item was handed up"
+    action = f"It takes a key with the permission {SENIOR}."
+
+
+class NotForBlind(Invalid):
+    code, title = "review_blind", "A blind second look can only approve, edit or reject"
+
+
+class BadReviewCursor(Invalid):
+    code, title = "review_cursor_unreadable", "The cursor cannot be read"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """payload: the canonical bytes of the answer, whose SHA-256 is `digest` and which is what gets delivered.
+
+    fence: grows with every claim; only its newest value decides. version: grows when the payload changes or changes are
+    asked for; approvals count for one version.
+    """
+
+    id: UUID
+    tenant_id: UUID
+    kind: Kind
+    subject_id: UUID
+    question: str
+    rule: str
+    timing: str
+    risk_tier: str
+    payload: bytes
+    digest: str
+    version: int
+    state: State
+    outcome: Outcome | None
+    needed: int
+    self_approval: bool
+    asker: str
+    groups: Sequence[str]
+    level: int
+    note: str
+    created_at: datetime
+    due_at: datetime
+    escalate_at: datetime | None
+    fence: int
+    lease_by: str | None
+    lease_until: datetime | None
+    decided_at: datetime | None
+
+    def leased(self, at: datetime) -> bool:
+        return self.lease_until is not None and self.lease_until > at
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """A decision as it was recorded."""
+
+    item_id: UUID
+    kind: Kind
+    version: int
+    reviewer: str
+    decision: Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a reviewer says, and what they saw when they said it."""
+
+    decision: Verb
+    reason: str
+    fence: int
+    version: int
+    sha256: str
+    text: str | None = None
+
+
+def check_reviewer(item: Item, caller: Principal, votes: Sequence[Vote]) -> None:
+    """Whether this person may judge this item at all. votes: all on the same answer.
+
+    Errors: SelfApproval, HandedUp, JudgedAlready.
+    """
+    if item.asker == caller.name and not item.self_approval:
+        raise SelfApproval(f"{caller.name} asked the question.")
+    if item.level >= HANDED_UP and not caller.may(SENIOR):
+        raise HandedUp()
+    for vote in votes:
+        judged = vote.version == item.version and vote.decision in ("approve", "edit")
+        if vote.reviewer == caller.name and (vote.item_id != item.id or judged):
+            raise JudgedAlready()
+
+
+def check_open(item: Item, at: datetime) -> None:
+    """Errors: ReviewClosed."""
+    if item.state != "open":
+        raise ReviewClosed(f"The item is {item.outcome or item.state}.")
+    if item.due_at <= at:
+        raise ReviewClosed("The item's time is up.")
+
+
+def check_lease(item: Item, caller: Principal, fence: int, at: datetime) -> None:
+    """Errors: LeaseLost unless `fence` is of the newest claim, which is this caller's and has not ended."""
+    if fence != item.fence:
+        raise LeaseLost(f"The token {fence} is not that of the newest claim.")
+    if item.lease_by != caller.name or not item.leased(at):
+        raise LeaseLost("The lease has ended.")
+
+
+def check_verdict(item: Item, caller: Principal, verdict: Verdict, votes: Sequence[Vote], at: datetime) -> None:
+    """Errors: ReviewClosed, LeaseLost, ReviewChanged, PayloadChanged, NotForBlind, and those of check_reviewer."""
+    check_open(item, at)
+    check_lease(item, caller, verdict.fence, at)
+    if verdict.version != item.version:
+        raise ReviewChanged(f"Version {verdict.version} was read; it is at version {item.version}.")
+    if verdict.sha256 != item.digest:
+        raise PayloadChanged()
+    check_reviewer(item, caller, votes)
+    if item.kind == "overlap" and verdict.decision in ("request_changes", "escalate"):
+        raise NotForBlind()
+
+
+def enough(item: Item, caller: Principal, votes: Sequence[Vote]) -> bool:
+    """Whether the approval of this caller is the last one that the item needs at its version."""
+    others = {
+        vote.reviewer
+        for vote in votes
+        if vote.item_id == item.id and vote.version == item.version and vote.decision in ("approve", "edit")
+    }
+    return len(others | {caller.name}) >= item.needed
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page ended: earliest due first, ids break ties."""
+
+    due_at: datetime
+    id: UUID
+
+    def text(self) -> str:
+        return base64.urlsafe_b64encode(f"{self.due_at.isoformat()}|{self.id}".encode()).decode().rstrip("=")
+
+    @classmethod
+    def parse(cls, text: str) -> "Place":
+        """Errors: BadReviewCursor."""
+        try:
+            due, _, last = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition("|")
+            return cls(datetime.fromisoformat(due), UUID(last))
+        except ValueError as error:
+            raise BadReviewCursor() from error

@@ -1,0 +1,132 @@
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Row
+
+from app.review.domain.agreement import Agreement
+from app.review.domain.items import Item, Kind, Outcome, Place, State, Verb, Verdict
+
+Reason = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"\S", description="For the audit log.")]
+Token = Annotated[int, Field(ge=1, description="The fencing token that the claim gave.")]
+
+
+class TokenRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    token: Token
+
+
+class DecisionRequest(BaseModel):
+    """What you say, and what you saw when you said it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    decision: Verb
+    reason: Reason
+    token: Token
+    version: int = Field(ge=1, description="The item's version as you read it.")
+    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="The payload's SHA-256 as you read it.")
+    text: str | None = Field(None, max_length=20_000, description="With 'edit': the answer in your words.")
+
+    def verdict(self) -> Verdict:
+        return Verdict(self.decision, self.reason, self.token, self.version, self.sha256, self.text)
+
+
+class DecisionShown(BaseModel):
+    id: UUID
+    decision: Verb
+    state: State
+    outcome: Outcome | None
+    version: int
+    sha256: str
+
+
+class PastDecision(BaseModel):
+    at: datetime
+    reviewer: str
+    decision: Verb
+    reason: str
+    version: int
+    sha256: str
+
+
+class ReviewShown(BaseModel):
+    """One answer that a person looks at. `sha256` is that of the answer's canonical bytes: what is delivered."""
+
+    id: UUID
+    kind: Kind
+    answer_id: UUID
+    question: str
+    rule: str
+    timing: Literal["before", "after"]
+    risk_tier: str
+    version: int
+    sha256: str
+    state: State
+    outcome: Outcome | None
+    needed: int = Field(description="How many people must approve the same text.")
+    level: int = Field(description="0; 1 when the time to escalate came; 2 when it was handed up.")
+    note: str = Field(description="Why changes were asked for, or why it was handed up.")
+    asker: str
+    created_at: datetime
+    due_at: datetime
+    claimed_by: str | None
+    claimed_until: datetime | None
+    token: int | None = Field(None, description="Your fencing token, in the reply to a claim.")
+
+    @classmethod
+    def of(cls, item: Item, token: int | None = None) -> "ReviewShown":
+        return cls(**_shown(item), token=token)
+
+
+class ReviewWhole(ReviewShown):
+    answer: dict[str, Any] = Field(description="The answer as it would be delivered, with citations and findings.")
+    decisions: list[PastDecision]
+
+    @classmethod
+    def whole(cls, item: Item, decisions: Sequence[Row[Any]], token: int | None = None) -> "ReviewWhole":
+        past = [
+            PastDecision(
+                at=row.at,
+                reviewer=row.reviewer,
+                decision=row.decision,
+                reason=row.reason,
+                version=row.version,
+                sha256=row.digest,
+            )
+            for row in decisions
+        ]
+        return cls(**_shown(item), token=token, answer=orjson.loads(item.payload), decisions=past)
+
+
+def _shown(item: Item) -> dict[str, Any]:
+    own = ("id", "kind", "question", "rule", "timing", "risk_tier", "version", "state", "outcome", "needed", "level")
+    told = {name: getattr(item, name) for name in (*own, "note", "asker", "created_at", "due_at")}
+    claimed = {"claimed_by": item.lease_by, "claimed_until": item.lease_until}
+    return {**told, **claimed, "answer_id": item.subject_id, "sha256": item.digest}
+
+
+class ReviewPage(BaseModel):
+    items: list[ReviewShown]
+    next: str | None
+
+    @classmethod
+    def of(cls, items: Sequence[Item], limit: int) -> "ReviewPage":
+        more = Place(items[-1].due_at, items[-1].id).text() if len(items) == limit else None
+        return cls(items=[ReviewShown.of(item) for item in items], next=more)
+
+
+class AgreementShown(BaseModel):
+    """How far people agree who judged the same answer without knowing of each other."""
+
+    pairs: int = Field(description="Answers that two people judged.")
+    agreed: int = Field(description="Of these, how many both judged the same.")
+    alpha: float | None = Field(description="Krippendorff's alpha: 1 full agreement, 0 chance; null while too little.")
+
+    @classmethod
+    def of(cls, found: Agreement) -> "AgreementShown":
+        return cls(pairs=found.pairs, agreed=found.agreed, alpha=found.alpha)

@@ -1,0 +1,338 @@
+"""People judging answers: a queue, claims, decisions. What is decided is carried out in the same transaction."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core import audit
+from app.core.audit import Act
+from app.core.clock import Clock
+from app.core.database import Database
+from app.core.errors import Problem
+from app.core.ids import new_id
+from app.core.telemetry import counter
+from app.identity.domain import Principal
+from app.inference.domain.idempotency import KeyReused, check_key
+from app.inference.domain.review import AnswerHeld, Delivered, EditRefused, ReviewPolicy, digest_of, drawn, edit
+from app.inference.service import Deliveries
+from app.releases.domain import check_reason
+from app.review import repository
+from app.review.domain.agreement import Agreement, agreement
+from app.review.domain.items import (
+    HANDED_UP,
+    Item,
+    Outcome,
+    Place,
+    ReviewMissing,
+    ReviewTaken,
+    Verdict,
+    check_lease,
+    check_open,
+    check_reviewer,
+    check_verdict,
+    enough,
+)
+from app.review.repository import Filters
+
+log = structlog.get_logger(__name__)
+
+ACTOR = "service"
+SWEEP_SECONDS = 5.0
+BATCH = 100
+OVERLAP_DAYS = 7
+"""How long a blind second look may take; nobody waits for it."""
+
+_decisions = counter("app_review_decisions_total", "Decisions of reviewers", ("decision",))
+_ended = counter("app_review_items_ended_total", "Review items that ended, by what became of them", ("outcome",))
+
+
+@dataclass(frozen=True)
+class Reviews:
+    """The queue of what waits for a person.
+
+    policy: the lease is that of this process's own policies/review.yaml; the rest came with the answer, from its
+    release. clock: None is the database's time, which all processes share.
+    """
+
+    database: Database
+    deliveries: Deliveries
+    policy: ReviewPolicy
+    clock: Clock | None = None
+
+    async def list(self, caller: Principal, filters: Filters, after: Place | None, limit: int) -> Sequence[Item]:
+        """Items that the caller may see, the earliest due first."""
+        async with self.database.read(caller.tenant_id) as connection:
+            at = await self._now(connection)
+            return await repository.page(connection, filters, _groups(caller), after, limit, at)
+
+    async def show(self, caller: Principal, item_id: UUID) -> tuple[Item, Sequence[Row[Any]]]:
+        """An item with its payload, and what was decided on it. Errors: ReviewMissing."""
+        async with self.database.read(caller.tenant_id) as connection:
+            item = await self._find(connection, caller, item_id)
+            return item, await repository.decisions(connection, item_id)
+
+    async def claim(self, caller: Principal, item_id: UUID) -> Item:
+        """Makes the item this caller's until the lease ends; its `fence` is the token that decides.
+
+        Errors: ReviewMissing, ReviewClosed, ReviewTaken, SelfApproval, HandedUp, JudgedAlready.
+        """
+        async with self.database.transaction(caller.tenant_id) as connection:
+            at = await self._now(connection)
+            seen = await self._find(connection, caller, item_id)
+            return await self._claim(connection, caller, seen, at)
+
+    async def next(self, caller: Principal) -> Item | None:
+        """Claims the earliest due item that this caller may judge; None when there is none."""
+        filters, place = Filters(free=True), None
+        while page := await self.list(caller, filters, place, BATCH):
+            for item in page:
+                with contextlib.suppress(Problem):
+                    return await self.claim(caller, item.id)
+            place = Place(page[-1].due_at, page[-1].id)
+        return None
+
+    async def heartbeat(self, caller: Principal, item_id: UUID, fence: int) -> Item:
+        """Begins the lease anew. Errors: ReviewMissing, ReviewClosed, LeaseLost."""
+        async with self.database.transaction(caller.tenant_id) as connection:
+            at = await self._held(connection, caller, item_id, fence)
+            return await repository.change(connection, item_id, lease_until=self._until(at))
+
+    async def release(self, caller: Principal, item_id: UUID, fence: int) -> Item:
+        """Gives the item back undecided. Errors: ReviewMissing, ReviewClosed, LeaseLost."""
+        async with self.database.transaction(caller.tenant_id) as connection:
+            await self._held(connection, caller, item_id, fence)
+            return await repository.change(connection, item_id, lease_by=None, lease_until=None)
+
+    async def decide(
+        self, caller: Principal, item_id: UUID, verdict: Verdict, key: str | None = None
+    ) -> dict[str, Any]:
+        """Takes a decision and carries it out: an approved or edited answer leaves, a rejected one never does.
+
+        key: the same request with the same key gives the same result and is carried out once. Errors: ReviewMissing,
+        ReviewClosed, LeaseLost, ReviewChanged, PayloadChanged, SelfApproval, HandedUp, JudgedAlready, EditRefused,
+        KeyReused, ReasonMissing.
+        """
+        verdict = replace(verdict, reason=check_reason(verdict.reason))
+        if (verdict.decision == "edit") != (verdict.text is not None):
+            raise EditRefused("The text goes with the decision 'edit', and with no other.")
+        request = sha256(json.dumps(asdict(verdict), sort_keys=True).encode() + caller.name.encode()).digest()
+        async with self.database.transaction(caller.tenant_id) as connection:
+            item = await self._find(connection, caller, item_id, lock=True)
+            if key is not None and (known := await repository.made(connection, item_id, check_key(key))):
+                if bytes(known.request) != request:
+                    raise KeyReused
+                return dict(known.result)
+            at = await self._now(connection)
+            votes = await repository.votes(connection, item.subject_id)
+            check_verdict(item, caller, verdict, votes, at)
+            after = await self._apply(connection, caller, item, verdict, enough(item, caller, votes), at)
+            result = _result(after, verdict)
+            await repository.record(
+                connection,
+                **_recorded(item, after, caller, verdict, at),
+                idempotency_key=key or str(new_id()),
+                request=request,
+                result=result,
+            )
+            await self._audit(connection, caller.name, verdict.decision, item, verdict.reason, at, after)
+        _decisions.labels(verdict.decision).inc()
+        if after.outcome:
+            _ended.labels(after.outcome).inc()
+        return result
+
+    async def agreement(self, caller: Principal) -> Agreement:
+        """How far reviewers agree on what two of them judged blindly."""
+        async with self.database.read(caller.tenant_id) as connection:
+            return agreement(await repository.labels(connection))
+
+    async def take(self, tenant_id: UUID, answer_id: UUID) -> None:
+        """Puts an answer into the queue, and some of them twice. A second time does nothing. Errors: AnswerMissing."""
+        async with self.database.transaction(tenant_id) as connection:
+            found = await self.deliveries.find(connection, answer_id)
+            await repository.add(connection, _item(tenant_id, found))
+            if drawn(UUID(int=found.answer_id.int ^ (2**128 - 1)), found.overlap):
+                await repository.add(connection, _second(_item(tenant_id, found)))
+
+    async def deny(self, tenant_id: UUID, answer_id: UUID, reason: str) -> None:
+        """The safe end of an answer that could not be put into the queue."""
+        async with self.database.transaction(tenant_id) as connection:
+            at = await self._now(connection)
+            with contextlib.suppress(AnswerHeld):
+                await self.deliveries.reject(connection, answer_id, at)
+            act = Act(ACTOR, "review.deny", str(answer_id), reason, after="rejected", tenant_id=tenant_id)
+            await audit.record(connection, act, at)
+
+    async def sweep(self) -> int:
+        """Ends what is past its time, with the safe end: a held answer is not delivered. Returns how many ended."""
+        async with self.database.read(None) as connection:
+            at = await self._now(connection)
+            tenants = await repository.due_tenants(connection, at)
+        return sum([await self._sweep(tenant_id) for tenant_id in tenants])
+
+    async def watch(self) -> None:
+        """Sweeps for ever, through outages; harmless when many do."""
+        while True:
+            try:
+                await self.sweep()
+            except Problem as problem:
+                log.warning("reviews_not_swept", code=problem.code)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _sweep(self, tenant_id: UUID) -> int:
+        async with self.database.transaction(tenant_id) as connection:
+            at = await self._now(connection)
+            await repository.escalate(connection, at)
+            late = await repository.expired(connection, at, BATCH)
+            for item in late:
+                if item.kind == "answer" and item.timing == "before":
+                    with contextlib.suppress(AnswerHeld):
+                        await self.deliveries.reject(connection, item.subject_id, at)
+                after = await repository.end(connection, item, "expired", "denied", at)
+                await self._audit(connection, ACTOR, "expire", item, "its time was up", at, after)
+                _ended.labels("denied").inc()
+        return len(late)
+
+    async def _claim(self, connection: AsyncConnection, caller: Principal, seen: Item, at: datetime) -> Item:
+        check_open(seen, at)
+        if seen.leased(at) and seen.lease_by != caller.name:
+            raise ReviewTaken(f"It is {seen.lease_by}'s until {seen.lease_until:%H:%M:%S} UTC.")
+        check_reviewer(seen, caller, await repository.votes(connection, seen.subject_id))
+        taken = await repository.claim(connection, seen, caller.name, self._until(at))
+        if taken is None:
+            raise ReviewTaken("Another reviewer was faster.")
+        return taken
+
+    async def _apply(
+        self, connection: AsyncConnection, caller: Principal, item: Item, verdict: Verdict, last: bool, at: datetime
+    ) -> Item:
+        free = {"lease_by": None, "lease_until": None}
+        if verdict.decision == "escalate":
+            return await repository.change(connection, item.id, level=HANDED_UP, note=verdict.reason, **free)
+        if verdict.decision == "request_changes":
+            return await repository.change(connection, item.id, version=item.version + 1, note=verdict.reason, **free)
+        if verdict.decision == "reject":
+            return await self._end(connection, item, "rejected", at)
+        if verdict.decision == "edit":
+            payload = edit(item.payload, verdict.text or "")
+            new = {"payload": payload, "digest": digest_of(payload), "version": item.version + 1}
+            item, last = await repository.change(connection, item.id, **new, **free), item.needed == 1
+        if not last:
+            return await repository.change(connection, item.id, **free)
+        return await self._end(connection, item, "edited" if await self._differs(connection, item) else "approved", at)
+
+    async def _differs(self, connection: AsyncConnection, item: Item) -> bool:
+        return (await self.deliveries.find(connection, item.subject_id)).digest != item.digest
+
+    async def _end(self, connection: AsyncConnection, item: Item, outcome: Outcome, at: datetime) -> Item:
+        if item.kind == "answer" and item.timing == "before":
+            if outcome == "rejected":
+                await self.deliveries.reject(connection, item.subject_id, at)
+            else:
+                changed = outcome == "edited"
+                await self.deliveries.deliver(connection, item.subject_id, item.payload, item.digest, changed, at)
+        return await repository.end(connection, item, "decided", outcome, at)
+
+    async def _audit(
+        self, connection: AsyncConnection, actor: str, verb: str, item: Item, why: str, at: datetime, after: Item
+    ) -> None:
+        act = Act(actor, f"review.{verb}", str(item.id), why, item.digest, after.digest, item.tenant_id)
+        await audit.record(connection, act, at)
+
+    async def _held(self, connection: AsyncConnection, caller: Principal, item_id: UUID, fence: int) -> datetime:
+        item = await self._find(connection, caller, item_id, lock=True)
+        at = await self._now(connection)
+        check_open(item, at)
+        check_lease(item, caller, fence, at)
+        return at
+
+    async def _find(self, connection: AsyncConnection, caller: Principal, item_id: UUID, lock: bool = False) -> Item:
+        item = await repository.find(connection, item_id, _groups(caller), lock)
+        if item is None:
+            raise ReviewMissing(f"There is no review item {item_id}.")
+        return item
+
+    async def _now(self, connection: AsyncConnection) -> datetime:
+        return await repository.moment(connection, self.clock.now() if self.clock else None)
+
+    def _until(self, at: datetime) -> datetime:
+        return at + timedelta(seconds=self.policy.lease_seconds)
+
+
+def _groups(caller: Principal) -> Sequence[str]:
+    return sorted(caller.groups)
+
+
+def _item(tenant_id: UUID, found: Delivered) -> Item:
+    return Item(
+        id=new_id(),
+        tenant_id=tenant_id,
+        kind="answer",
+        subject_id=found.answer_id,
+        question=found.question,
+        rule=found.rule,
+        timing=found.timing,
+        risk_tier=found.risk_tier,
+        payload=found.payload,
+        digest=found.digest,
+        version=1,
+        state="open",
+        outcome=None,
+        needed=found.decisions,
+        self_approval=found.self_approval,
+        asker=found.asker,
+        groups=found.groups,
+        level=0,
+        note="",
+        created_at=found.created_at,
+        due_at=found.due_at,
+        escalate_at=found.escalate_at,
+        fence=0,
+        lease_by=None,
+        lease_until=None,
+        decided_at=None,
+    )
+
+
+def _second(item: Item) -> Item:
+    due = max(item.due_at, item.created_at + timedelta(days=OVERLAP_DAYS))
+    return replace(item, id=new_id(), kind="overlap", needed=1, due_at=due, escalate_at=None)
+
+
+def _result(after: Item, verdict: Verdict) -> dict[str, Any]:
+    """What the reviewer is told, now and when the same request comes again."""
+    return {
+        "id": str(after.id),
+        "decision": verdict.decision,
+        "state": after.state,
+        "outcome": after.outcome,
+        "version": after.version,
+        "sha256": after.digest,
+    }
+
+
+def _recorded(item: Item, after: Item, caller: Principal, verdict: Verdict, at: datetime) -> dict[str, Any]:
+    """A vote counts for the version that it leaves: an edit is an approval of the edited text."""
+    return {
+        "id": new_id(),
+        "tenant_id": item.tenant_id,
+        "item_id": item.id,
+        "subject_id": item.subject_id,
+        "kind": item.kind,
+        "version": after.version if verdict.decision == "edit" else item.version,
+        "fence": verdict.fence,
+        "reviewer": caller.name,
+        "decision": verdict.decision,
+        "reason": verdict.reason,
+        "digest": after.digest,
+        "at": at,
+    }

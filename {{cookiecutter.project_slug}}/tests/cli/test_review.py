@@ -1,0 +1,65 @@
+"""Judging answers at the command line, on the real database of these tests."""
+
+import asyncio
+import re
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+from typer.testing import CliRunner, Result
+
+from app.cli import app
+from app.cli.common import actor
+from app.core.clock import ManualClock
+from app.core.embedded import Urls
+from app.review.domain.items import LeaseLost
+from app.settings import Settings
+from app.wiring import State, build
+from tests.cli.test_costs_and_version import run
+from tests.review.conftest import Desk
+
+__all__ = ["run"]
+
+
+def queued(urls: Urls, settings: Settings, name: str, **options: object) -> UUID:
+    async def go() -> UUID:
+        async with build(settings, urls) as state:
+            return (await _desk(state, await state.identity.ensure_tenant(name)).queue(**options)).id
+
+    return asyncio.run(go())
+
+
+def _desk(state: State, tenant: UUID) -> Desk:
+    return Desk(state, tenant, ManualClock(), replace(state.reviews, clock=ManualClock()))
+
+
+def call(run: CliRunner, *arguments: str) -> Result:
+    return run.invoke(app, list(arguments))
+
+
+def test_from_the_list_to_the_decision(run: CliRunner, database_urls: Urls, settings: Settings) -> None:
+    name = f"desk-{uuid4()}"
+    item = queued(database_urls, settings, name)
+    assert str(item)[:8] in call(run, "review", "list", "--tenant", name).output
+    shown = call(run, "review", "next", "--tenant", name).output
+    for part in (
+        "When does the gate open?",
+        "The gate opens at seven [1].",
+        "Harbour rules",
+        "opens the gate at seven.",
+    ):
+        assert part in shown
+    assert "Rule all (before delivery" in shown
+    found = re.search(r"--token (\d+) --sha256 (\w+)", shown)
+    assert found
+    decision = ["review", "decide", str(item), "approve", "--reason", "fine", "--tenant", name, "--sha256", found[2]]
+    late = call(run, *decision, "--token", "99")
+    assert isinstance(late.exception, LeaseLost)
+    assert "approved" in call(run, *decision, "--token", found[1]).output
+    assert call(run, "review", "next", "--tenant", name).exit_code == 3
+    assert "0 of 0" in call(run, "review", "agreement", "--tenant", name).output
+
+
+def test_who_asked_is_given_nothing_to_judge(run: CliRunner, database_urls: Urls, settings: Settings) -> None:
+    name = f"desk-{uuid4()}"
+    queued(database_urls, settings, name, asker=actor())
+    assert call(run, "review", "next", "--tenant", name).exit_code == 3

@@ -1,0 +1,93 @@
+"""The API and the worker are killed while answers are being held: every answer that was written down gets into the
+queue, once, and none leaves by itself."""
+
+import asyncio
+import json
+import random
+import shutil
+import signal
+import sys
+from asyncio.subprocess import DEVNULL
+from contextlib import suppress
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import pytest
+
+from app.core.embedded import Urls
+from app.core.jobs import Worker
+from app.wiring import State, build
+from tests.conftest import ROOT, adopt
+from tests.e2e.conftest import environment
+from tests.e2e.test_death import api, live_again, publish, rows
+
+__all__ = ["live_again"]
+
+HOLD_ALL = "\nrules:\n  - {name: all, send: before, due_minutes: 60}\n"
+KILLS, ASKERS = 4, 6
+COUNTS = """
+select (select count(*) from answers), (select count(*) from reviewed_answers where state = 'held'),
+       (select count(*) from review_items where kind = 'answer'), (select count(*) from ledger)
+"""
+
+
+def holding(root: Path, old: Path) -> Path:
+    for name in ("policies", "prompts", "migrations", "evals"):
+        shutil.copytree(old / name, root / name)
+    policy = root / "policies" / "review.yaml"
+    policy.write_text(policy.read_text().partition("\nrules:")[0] + HOLD_ALL)
+    return root
+
+
+async def ask_until_dead(client: httpx.AsyncClient, key: str, stop: asyncio.Event) -> list[int]:
+    said: list[int] = []
+    headers = {"Authorization": f"Bearer {key}"}
+    with suppress(httpx.TransportError):
+        while not stop.is_set():
+            reply = await client.post("/v1/answers", json={"question": "Who built the lighthouse?"}, headers=headers)
+            assert "Marta" not in reply.text
+            said.append(reply.status_code)
+    return said
+
+
+async def killed_worker(data: Path, common: dict[str, str], url: str, after: float) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "app", "worker",
+        cwd=ROOT, env=environment(data, DATABASE_URL=url, **common), stdout=DEVNULL, stderr=DEVNULL,
+    )  # fmt: skip
+    await asyncio.sleep(after)
+    process.send_signal(signal.SIGKILL)
+    await process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("live_again")
+async def test_every_answer_that_was_written_down_gets_into_the_queue_once(
+    state: State, tenant: UUID, key: str, database_urls: Urls, tmp_path: Path
+) -> None:
+    await publish(state, tenant)
+    root = holding(tmp_path / "root", state.settings.root)
+    async with build(state.settings.model_copy(update={"root": root}), database_urls) as written:
+        await adopt(written)
+    common = {"APP_EMBEDDER": "none", "APP_ROOT": str(root), "APP_KEY_PEPPER": state.settings.pepper().decode()}
+    pick, told = random.Random(7), 0
+    for _ in range(KILLS):
+        async with api(tmp_path, DATABASE_URL=database_urls.service, **common) as (process, client):
+            stop = asyncio.Event()
+            askers = [asyncio.ensure_future(ask_until_dead(client, key, stop)) for _ in range(ASKERS)]
+            await asyncio.sleep(pick.uniform(0.3, 0.9))
+            process.send_signal(signal.SIGKILL)
+            stop.set()
+            statuses = [status for each in await asyncio.gather(*askers) for status in each]
+        assert set(statuses) <= {202}, json.dumps(statuses)
+        told += len(statuses)
+        await killed_worker(tmp_path, common, database_urls.service, pick.uniform(1.5, 2.5))
+    worker = Worker(state.database, state.jobs, concurrency=2)
+    async with worker.app.open_async(state.database.pool):
+        await worker.reap(silent_seconds=0)
+    await worker.run(wait=False)
+    [(answers, held, items, charges)] = await rows(state, tenant, COUNTS)
+    assert told > 0
+    assert answers >= told
+    assert answers == held == items == charges

@@ -1,0 +1,139 @@
+"""Which answers a rule of policies/review.yaml sends to a person, and which rules are refused at the start."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from pydantic import ValidationError
+
+from app.core.clock import ManualClock
+from app.core.errors import StartRefused
+from app.core.policies import read_policies
+from app.inference.domain.review import ReviewPolicy, Subject, drawn, rule_for
+from app.safety.domain.text import Finding
+from tests.review.conftest import answer_of
+
+TENANT = UUID(int=7)
+
+
+def rule(name: str = "one", send: str = "before", **when: Any) -> dict[str, Any]:
+    return {"name": name, "send": send, "due_minutes": 60, "when": when}
+
+
+def policy(*rules: dict[str, Any]) -> ReviewPolicy:
+    return ReviewPolicy.model_validate({"owner": "tests", "rules": list(rules)})
+
+
+def fits(when: dict[str, Any], question: str = "When?", tier: str = "medium", **changes: Any) -> bool:
+    answer = replace(answer_of(ManualClock()), **changes)
+    return rule_for(policy(rule(**when)), Subject(answer, question, tier, TENANT)) is not None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("when", "about", "expected"),
+    [
+        ({}, {}, True),
+        ({"risk_tier": ["high"]}, {"tier": "high"}, True),
+        ({"risk_tier": ["high"]}, {}, False),
+        ({"words": ["gate"]}, {}, True),
+        ({"words": ["GATE opens"]}, {}, True),
+        ({"words": ["gat"]}, {}, False),
+        ({"words": ["dosage"]}, {"question": "Which dosage?"}, True),
+        ({"pattern": r"\bse\w+en\b"}, {}, True),
+        ({"pattern": r"^never$"}, {}, False),
+        ({"findings": ["any"]}, {}, False),
+        ({"findings": ["any"]}, {"findings": (Finding("tag_characters", ""),)}, True),
+        ({"findings": ["instructions"]}, {"findings": (Finding("instructions.override", ""),)}, True),
+        ({"findings": ["instructions"]}, {"findings": (Finding("zero_width", ""),)}, False),
+        ({"groundedness_below": 0.8}, {"groundedness": 0.79}, True),
+        ({"groundedness_below": 0.8}, {"groundedness": 0.8}, False),
+        ({"groundedness_below": 0.8}, {"groundedness": None}, False),
+        ({"models": ["extr*"]}, {}, True),
+        ({"models": ["gpt-4o"]}, {}, False),
+        ({"degraded": True}, {}, False),
+        ({"degraded": True}, {"degraded": True}, True),
+        ({"status": "refused"}, {}, False),
+        ({"tenants": [str(TENANT)]}, {}, True),
+        ({"tenants": [str(uuid4())]}, {}, False),
+        ({"words": ["gate"], "degraded": True}, {}, False),
+    ],
+)
+def test_a_rule_fits_when_all_it_names_holds(when: dict[str, Any], about: dict[str, Any], expected: bool) -> None:
+    assert fits(when, **about) is expected
+
+
+def test_the_first_rule_that_fits_counts() -> None:
+    rules = policy(rule("a", words=["nothing"]), rule("b", words=["gate"]), rule("c"))
+    found = rule_for(rules, Subject(answer_of(ManualClock()), "When?", "low", TENANT))
+    assert found is not None
+    assert found.name == "b"
+
+
+def test_a_sample_is_drawn_by_the_answer_alone_and_has_its_size() -> None:
+    ids = [uuid4() for _ in range(20_000)]
+    assert 0.045 < sum(drawn(each, 0.05) for each in ids) / len(ids) < 0.055
+    assert all(drawn(each, 0.2) for each in ids if drawn(each, 0.05))
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ([rule("a"), rule("b", words=["x"])], "rule 'b' can never fit, because 'a' above it takes everything"),
+        ([rule("a", words=["x", "y"]), rule("b", words=["Y"], degraded=True)], "'b' can never fit"),
+        ([rule("a", groundedness_below=0.9), rule("b", groundedness_below=0.5)], "'b' can never fit"),
+        ([rule("a", findings=["any"]), rule("b", findings=["instructions"])], "'b' can never fit"),
+        ([rule("a", models=["gpt-*"]), rule("b", models=["gpt-4o"])], "'b' can never fit"),
+        ([rule("a", sample=0.5), rule("b", sample=0.2)], "'b' can never fit"),
+        ([rule("a", status="answered"), rule("b", groundedness_below=0.5)], "'b' can never fit"),
+        ([rule("a", "after", words=["x"]), rule("b")], "'b' stands below 'a', which lets answers leave; move it above"),
+        ([rule("a"), rule("a", words=["x"])], "two rules are called 'a'"),
+        ([rule("a", words=[])], "an empty list never fits"),
+        ([rule("a", status="refused", groundedness_below=0.5)], "a refusal has no groundedness"),
+        ([rule("a", pattern="(")], "is not a regular expression"),
+        ([rule("a", risk_tier=["extreme"])], "'low', 'medium' or 'high'"),
+        ([rule("a", findings=["rumours"])], "unsupported_sentence"),
+        ([rule("a", sample=0)], "greater than 0"),
+        ([rule("a", moon="full")], "Extra inputs are not permitted"),
+        ([{**rule("a"), "escalate_minutes": 60}], "never escalates"),
+    ],
+)
+def test_a_rule_that_can_never_fit_is_refused(rules: list[dict[str, Any]], said: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        policy(*rules)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [rule("a", words=["x"]), rule("b", words=["x", "y"])],
+        [rule("a", groundedness_below=0.5), rule("b", groundedness_below=0.9)],
+        [rule("a", sample=0.2), rule("b", sample=0.5)],
+        [rule("a", models=["gpt-4o"]), rule("b", models=["gpt-*"])],
+        [rule("a", findings=["instructions"]), rule("b", findings=["any"])],
+        [rule("a", status="answered"), rule("b")],
+        [rule("a", risk_tier=["high"], words=["x"]), rule("b", words=["x"])],
+    ],
+)
+def test_a_rule_that_is_left_something_is_taken(rules: list[dict[str, Any]]) -> None:
+    assert len(policy(*rules).rules) == 2
+
+
+def test_the_start_says_which_file_which_rule_and_what_to_do() -> None:
+    rules = b"".join(b"\n  - {name: %b, send: before, due_minutes: 5}" % name for name in (b"a", b"b"))
+    raw = b"owner: tests\nrules:" + rules
+    with pytest.raises(StartRefused) as refused:
+        read_policies({"review": raw}, {"review": ReviewPolicy}, "policies")
+    said = str(refused.value)
+    assert "policies/review.yaml: rules: " in said
+    assert "rule 'b' can never fit" in said
+    assert "move it up, narrow the other or take it out" in said
+    assert len(said) < 500
+
+
+def test_only_where_a_rule_could_hold_an_answer_is_a_stream_kept_back() -> None:
+    rules = policy(rule("a", risk_tier=["high"]), rule("b", tenants=[str(TENANT)]), rule("c", "after"))
+    assert rules.may_hold("high", uuid4())
+    assert rules.may_hold("low", TENANT)
+    assert not rules.may_hold("low", uuid4())

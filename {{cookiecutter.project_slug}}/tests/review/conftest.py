@@ -1,0 +1,126 @@
+"""Answers sent to people, written down the way the pipeline does it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+
+from app.core.clock import Clock, ManualClock
+from app.core.ids import new_id
+from app.costs.domain import Usage
+from app.identity.domain import Principal
+from app.inference import repository
+from app.inference.domain.answers import Answer, Citation
+from app.inference.domain.conditions import Conditions
+from app.inference.domain.exposure import Exposure
+from app.inference.domain.review import Rule, Sent
+from app.inference.service.answering import as_json
+from app.review.domain.items import Item, Verb, Verdict
+from app.review.repository import Filters
+from app.review.service import Reviews
+from app.wiring import State
+
+BEFORE: dict[str, Any] = {"name": "all", "send": "before", "due_minutes": 60}
+TEXT = "The gate opens at seven [1]."
+
+
+def answer_of(clock: Clock, text: str = TEXT) -> Answer:
+    quote = "The harbour master opens the gate at seven."
+    citation = Citation(1, uuid4(), uuid4(), "Harbour rules", "tests", "harbour.md", (), quote, 0, len(quote), 1)
+    return Answer(
+        id=new_id(),
+        created_at=clock.now(),
+        status="answered",
+        text=text,
+        model="extractive",
+        degraded=False,
+        reasons=(),
+        refusal=None,
+        release_id="0" * 64,
+        corpus_version=1,
+        citations=(citation,),
+        findings=(),
+        usage=Usage(0),
+        estimated=False,
+        cost_micro_usd=0,
+        trace_id="1" * 32,
+        groundedness=1.0,
+    )
+
+
+@dataclass
+class Desk:
+    """A tenant's queue, with a clock of its own."""
+
+    state: State
+    tenant: UUID
+    clock: ManualClock
+    reviews: Reviews
+
+    def person(self, name: str, *roles: str, groups: tuple[str, ...] = ()) -> Principal:
+        return Principal(self.tenant, uuid4(), name, frozenset(roles or ("reviewer",)), frozenset(groups))
+
+    async def send(
+        self,
+        asker: str = "asker",
+        tier: str = "medium",
+        overlap: float = 0.0,
+        groups: tuple[str, ...] = (),
+        **rule: Any,
+    ) -> UUID:
+        """An answer is recorded and sent; it is not in the queue yet."""
+        answer = answer_of(self.clock)
+        sent = Sent(Rule(**{**BEFORE, **rule}), tier, overlap, answer.created_at, as_json(answer))  # type: ignore[arg-type]
+        conditions = Conditions(3, 8, 512, 0.0, None, groups, (), None)
+        caller = replace(self.person(asker, "user"), groups=frozenset(groups))
+        kept = repository.Kept(
+            caller, "When does the gate open?", answer, as_json(answer), Exposure(answer.release_id), conditions
+        )
+        await repository.record(self.state.database, self.tenant, kept, [], sent=sent)
+        return answer.id
+
+    async def queue(self, **options: Any) -> Item:
+        """An answer in the queue; a second look at it comes second."""
+        answer_id = await self.send(**options)
+        await self.reviews.take(self.tenant, answer_id)
+        reader = self.person("reader", groups=options.get("groups", ()))
+        items = await self.reviews.list(reader, Filters(state=None), None, 200)
+        return next(item for item in items if item.subject_id == answer_id and item.kind == "answer")
+
+    async def decide(self, who: Principal, item: Item, decision: Verb, text: str | None = None) -> dict[str, Any]:
+        """Claims and decides on what was claimed."""
+        mine = await self.reviews.claim(who, item.id)
+        return await self.reviews.decide(who, item.id, said(mine, decision, text))
+
+    async def asked(self, answer_id: UUID) -> dict[str, Any]:
+        return await self.state.archive.show(self.person("asker", "user"), answer_id)
+
+    async def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        async with self.state.database.pipeline(self.tenant) as connection:
+            cursor = await connection.execute(sql)
+        return await cursor.fetchall()
+
+
+def said(item: Item, decision: Verb, text: str | None = None) -> Verdict:
+    return Verdict(decision, "as I see it", item.fence, item.version, item.digest, text)
+
+
+Seated = Callable[[], Awaitable[Desk]]
+
+
+@pytest.fixture
+def seat(state: State) -> Seated:
+    async def make() -> Desk:
+        tenant = await state.identity.ensure_tenant(f"desk-{uuid4().hex}")
+        clock = ManualClock()
+        return Desk(state, tenant, clock, replace(state.reviews, clock=clock))
+
+    return make
+
+
+@pytest_asyncio.fixture
+async def desk(seat: Seated) -> Desk:
+    return await seat()
