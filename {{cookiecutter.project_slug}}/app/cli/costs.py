@@ -1,3 +1,4 @@
+import sys
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
@@ -7,9 +8,12 @@ from rich.table import Table
 
 from app.cli.common import DEFAULT_TENANT, out, with_state
 from app.costs.domain import Total, Totals
+from app.costs.domain.units import Units
+from app.costs.schemas import as_csv
 from app.wiring import State
 
 SHORT, RELEASE_DIGITS = 12, 64
+MICRO = 1_000_000
 
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day, both ends included.")]
 Tenant = Annotated[str, typer.Option(help="Whose costs.")]
@@ -19,15 +23,24 @@ def add_to(app: typer.Typer) -> None:
     app.command()(costs)
 
 
-def costs(tenant: Tenant = DEFAULT_TENANT, since: Day = None, until: Day = None) -> None:
+def costs(
+    tenant: Tenant = DEFAULT_TENANT,
+    since: Day = None,
+    until: Day = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print a table for other programs instead.")] = False,
+) -> None:
     """Show what was spent, by day, feature, model, release and environment; without dates, the last 30 days."""
 
-    async def load(state: State) -> tuple[Totals, Decimal]:
+    async def load(state: State) -> tuple[Totals, Units, Decimal]:
         tenant_id = await state.identity.tenant(tenant)
-        days = (day.date() if day else None for day in (since, until))
-        return await state.costs.totals(tenant_id, *days), state.costs.policy.monthly_budget_usd
+        days = [day.date() if day else None for day in (since, until)]
+        units = await state.costs.units(tenant_id, *days)
+        return await state.costs.totals(tenant_id, *days), units, state.costs.policy.monthly_budget_usd
 
-    found, budget = with_state(load)
+    found, units, budget = with_state(load)
+    if csv:
+        sys.stdout.write(as_csv(found))
+        return
     title = f"Costs from {found.since} to {found.until} ({found.time_zone})"
     table = Table("", "calls", "tokens in", "tokens out", "USD", title=title, title_justify="left")
     for column in table.columns[1:]:
@@ -38,6 +51,15 @@ def costs(tenant: Tenant = DEFAULT_TENANT, since: Day = None, until: Day = None)
         table.add_section()
     table.add_row("all", *_figures(found.total), style="bold")
     out.print(table)
+    for unit in units.units:
+        out.print(f"{unit.count:,} x {unit.name}: {unit.each / MICRO:.6f} USD each.", highlight=False)
+    for release in units.releases:
+        change = "" if release.change is None else f", {release.change:+.1%} against the release before"
+        out.print(
+            f"An answer of {release.release_id[:SHORT]}: {release.each / MICRO:.6f} USD{change}.", highlight=False
+        )
+    expected = units.forecast.expected_micro_usd / MICRO
+    out.print(f"This month of {tenant} will come to about {expected:.6f} USD.", highlight=False)
     out.print(f"A month of the whole service may cost {budget:f} USD.", highlight=False)
 
 

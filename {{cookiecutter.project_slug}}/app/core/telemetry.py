@@ -85,6 +85,13 @@ def span(
             raise
 
 
+def annotate(**attributes: Any) -> None:
+    """Adds to the span that is current, if it is kept. Never user text."""
+    current = trace.get_current_span()
+    if current.is_recording():
+        current.set_attributes(attributes)
+
+
 def recording() -> bool:
     """Whether a span begun here would be kept; False in a trace that was not sampled."""
     parent = trace.get_current_span()

@@ -2,9 +2,10 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from fastapi.responses import Response
 
 from app.core.http import provided
-from app.costs.schemas import BudgetView, CostsView, GrantWanted, LimitWanted
+from app.costs.schemas import BudgetView, CostsView, GrantWanted, LimitWanted, UnitsView, as_csv
 from app.costs.service import Costs
 from app.identity.domain import Principal
 from app.identity.service import require
@@ -29,6 +30,19 @@ async def costs(caller: Operator, service: Service, since: Day = None, until: Da
     """What the caller's tenant spent, by day, feature, model and release; without dates, the last 30 days."""
     totals = await service.totals(caller.tenant_id, since, until)
     return CostsView.of(totals, service.policy.monthly_budget_usd, service.table.digest)
+
+
+@router.get("/v1/costs/units")
+async def units(caller: Operator, service: Service, since: Day = None, until: Day = None) -> UnitsView:
+    """What one answer, document and evaluation cost the caller's tenant, by release, and what this month comes to."""
+    return UnitsView.of(await service.units(caller.tenant_id, since, until))
+
+
+@router.get("/v1/costs.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
+async def costs_as_csv(caller: Operator, service: Service, since: Day = None, until: Day = None) -> Response:
+    """What `GET /v1/costs` tells, as a table: one line for each day, feature, model, release and environment."""
+    totals = await service.totals(caller.tenant_id, since, until)
+    return Response(as_csv(totals), media_type="text/csv; charset=utf-8")
 
 
 @router.get("/v1/budgets")

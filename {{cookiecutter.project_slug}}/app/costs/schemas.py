@@ -1,3 +1,5 @@
+import csv
+import io
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -7,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.costs.domain import Total, Totals
 from app.costs.domain.budgets import SERVICE, Budget, Span
+from app.costs.domain.units import ReleaseCost, Unit, Units
 
 Amount = Annotated[Decimal, Field(ge=0, le=1_000_000_000, allow_inf_nan=False, decimal_places=6)]
 
@@ -122,3 +125,69 @@ class CostsView(BaseModel):
             by_release=[TotalView.of(each) for each in totals.by_release],
             by_environment=[TotalView.of(each) for each in totals.by_environment],
         )
+
+
+class UnitView(BaseModel):
+    name: str = Field(description="answer, document or evaluation.")
+    count: int
+    micro_usd: int
+    micro_usd_each: float
+
+    @classmethod
+    def of(cls, unit: Unit) -> "UnitView":
+        return cls(name=unit.name, count=unit.count, micro_usd=unit.micro_usd, micro_usd_each=round(unit.each, 3))
+
+
+class ReleaseCostView(BaseModel):
+    release_id: str
+    first_at: datetime
+    answers: int
+    micro_usd_each: float
+    change: float | None = Field(description="Against the release used before it: 0.1 for a tenth more.")
+
+    @classmethod
+    def of(cls, cost: ReleaseCost) -> "ReleaseCostView":
+        change = None if cost.change is None else round(cost.change, 4)
+        return cls(
+            release_id=cost.release_id,
+            first_at=cost.first_at,
+            answers=cost.answers,
+            micro_usd_each=round(cost.each, 3),
+            change=change,
+        )
+
+
+class UnitsView(BaseModel):
+    since: date
+    until: date
+    units: list[UnitView]
+    releases: list[ReleaseCostView] = Field(description="In the order of their first answer.")
+    month: date
+    month_spent_micro_usd: int
+    month_expected_micro_usd: int = Field(description="If it goes on like the last seven days of it.")
+
+    @classmethod
+    def of(cls, found: Units) -> "UnitsView":
+        return cls(
+            since=found.since,
+            until=found.until,
+            units=[UnitView.of(each) for each in found.units],
+            releases=[ReleaseCostView.of(each) for each in found.releases],
+            month=found.forecast.month,
+            month_spent_micro_usd=found.forecast.spent_micro_usd,
+            month_expected_micro_usd=found.forecast.expected_micro_usd,
+        )
+
+
+COLUMNS = ("key", "calls", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "micro_usd")
+
+
+def as_csv(totals: Totals) -> str:
+    """One line for each day, feature, model, release and environment."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(("by", *COLUMNS))
+    for by in ("day", "feature", "model", "release", "environment"):
+        for total in getattr(totals, f"by_{by}"):
+            writer.writerow((by, *(getattr(total, column) for column in COLUMNS)))
+    return table.getvalue()

@@ -1,5 +1,6 @@
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -99,6 +100,8 @@ budget_holds = Table(
     Column("day", Date, nullable=False),
     Column("stripe", SmallInteger, nullable=False),
     Column("micro_usd", BigInteger, nullable=False),
+    Column("spent", BigInteger, nullable=False),
+    Column("shared", Boolean, nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
     CheckConstraint("micro_usd > 0", name="amount"),
 )

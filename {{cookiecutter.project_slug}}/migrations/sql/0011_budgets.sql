@@ -2,7 +2,8 @@
 --
 -- budget_windows   one row for each scope and window: how much of its limit was handed out to purses
 -- budget_purses    what was handed out, in up to 16 purses for each tenant and day; an answer locks one of them
--- budget_holds     money set aside for calls under way
+-- budget_holds     money set aside for calls under way; a shared one is for many calls of one process, and counts what
+--                  they spent until it ends
 --
 -- A purse is filled from four windows at once (service and tenant, day and month), so that for each of them
 --     handed out = sum of free + held + committed of its purses <= limit
@@ -45,6 +46,8 @@ create table budget_holds (
     day date not null,
     stripe smallint not null,
     micro_usd bigint not null,
+    spent bigint not null,
+    shared boolean not null,
     expires_at timestamptz not null,
     constraint ck_budget_holds_amount check (micro_usd > 0)
 ) with (fillfactor = 50);
@@ -75,11 +78,19 @@ $$;
 -- What is committed and what is held in a window.
 create function budget_used(p_scope uuid, p_span text, p_starts date)
 returns table (committed bigint, held bigint) language sql stable as $$
-    select coalesce(sum(p.committed), 0)::bigint, coalesce(sum(p.held), 0)::bigint
-    from budget_purses p
-    where (p.scope = p_scope or p_scope = '00000000-0000-0000-0000-000000000000')
-      and p.day >= p_starts
-      and p.day < (p_starts + case p_span when 'day' then interval '1 day' else interval '1 month' end)::date
+    with wanted as (
+        select (p_starts + case p_span when 'day' then interval '1 day' else interval '1 month' end)::date as ends,
+               p_scope = '00000000-0000-0000-0000-000000000000' as everybody
+    )
+    select (coalesce(sum(committed), 0) + coalesce(sum(spent), 0))::bigint,
+           (coalesce(sum(held), 0) - coalesce(sum(spent), 0))::bigint
+    from (
+        select p.committed, p.held, 0 as spent from budget_purses p, wanted w
+        where (w.everybody or p.scope = p_scope) and p.day >= p_starts and p.day < w.ends
+        union all
+        select 0, 0, h.spent from budget_holds h, wanted w
+        where h.shared and (w.everybody or h.scope = p_scope) and h.day >= p_starts and h.day < w.ends
+    ) as money
 $$;
 
 -- Gives the money of holds that nobody settled back to their purses. Returns how many there were.
@@ -98,9 +109,11 @@ begin
     perform 1 from budget_purses p
     where (p.scope, p.day, p.stripe) in (select h.scope, h.day, h.stripe from unnest(lapsed) h)
     order by p.scope, p.day, p.stripe for update;
-    update budget_purses p set held = p.held - h.micro_usd, free = p.free + h.micro_usd
+    update budget_purses p
+    set held = p.held - h.micro_usd, free = p.free + h.micro_usd - h.spent, committed = p.committed + h.spent
     from (
-        select scope, day, stripe, sum(micro_usd)::bigint as micro_usd from unnest(lapsed) group by 1, 2, 3
+        select scope, day, stripe, sum(micro_usd)::bigint as micro_usd, sum(spent)::bigint as spent
+        from unnest(lapsed) group by 1, 2, 3
     ) h
     where (p.scope, p.day, p.stripe) = (h.scope, h.day, h.stripe);
     return cardinality(lapsed);
@@ -140,11 +153,13 @@ begin
 end $$;
 
 -- Sets money aside: the day and the purse it was taken from; or, with no purse, the window that has too little left.
+-- p_best: where there is plenty, so much is held instead, to be shared by several calls.
 create function budget_hold(
-    p_id uuid, p_scope uuid, p_amount bigint, p_seconds double precision, p_zone text, p_limits bigint[],
-    p_at timestamptz default null
+    p_id uuid, p_scope uuid, p_amount bigint, p_best bigint, p_seconds double precision, p_zone text,
+    p_limits bigint[], p_at timestamptz default null
 ) returns table (
-    day date, stripe smallint, used_percent smallint, refused_scope uuid, refused_span text, limit_micro_usd bigint
+    day date, stripe smallint, micro_usd bigint, used_percent smallint, refused_scope uuid, refused_span text,
+    limit_micro_usd bigint
 ) language plpgsql as $$
 declare
     moment timestamptz := coalesce(p_at, clock_timestamp());
@@ -154,15 +169,21 @@ declare
     tried boolean := false;
     percent smallint;
     block bigint;
+    taken bigint := p_amount;
 begin
-    select p.stripe, p.used_percent into purse from budget_purses p
-    where p.scope = p_scope and p.day = today and p.free >= p_amount limit 1 for update skip locked;
+    select p.stripe, p.used_percent, p.free into purse from budget_purses p
+    where p.scope = p_scope and p.day = today and p.free >= p_amount
+    order by p.free desc limit 1 for update skip locked;
     if found then
-        update budget_purses p set free = p.free - p_amount, held = p.held + p_amount
+        if purse.free >= p_best then
+            taken := p_best;
+        end if;
+        update budget_purses p set free = p.free - taken, held = p.held + taken
         where p.scope = p_scope and p.day = today and p.stripe = purse.stripe;
-        insert into budget_holds
-        values (p_id, p_scope, today, purse.stripe, p_amount, moment + make_interval(secs => p_seconds));
-        return query select today, purse.stripe, purse.used_percent, null::uuid, null::text, null::bigint;
+        insert into budget_holds values (
+            p_id, p_scope, today, purse.stripe, taken, 0, taken > p_amount, moment + make_interval(secs => p_seconds));
+        return query
+            select today, purse.stripe, taken, purse.used_percent, null::uuid, null::text, null::bigint;
         return;
     end if;
 
@@ -179,7 +200,8 @@ begin
         tried := true;
     end loop;
     if tightest is not null and tightest.room < p_amount then
-        return query select today, null::smallint, 100::smallint, tightest.scope, tightest.span, tightest.limit_micro_usd;
+        return query select today, null::smallint, 0::bigint, 100::smallint, tightest.scope, tightest.span,
+                            tightest.limit_micro_usd;
         return;
     end if;
 
@@ -196,18 +218,21 @@ begin
         select least(count(*), 15)::smallint as stripe into purse from budget_purses p
         where p.scope = p_scope and p.day = today;
     end if;
-    insert into budget_purses as p values (p_scope, today, purse.stripe, block - p_amount, p_amount, 0, percent)
+    if block >= p_best then
+        taken := p_best;
+    end if;
+    insert into budget_purses as p values (p_scope, today, purse.stripe, block - taken, taken, 0, percent)
     on conflict on constraint pk_budget_purses do update
-    set free = p.free + block - p_amount, held = p.held + p_amount, used_percent = excluded.used_percent;
+    set free = p.free + block - taken, held = p.held + taken, used_percent = excluded.used_percent;
     update budget_windows b set handed_out = b.handed_out + block
     where (b.scope, b.span, b.starts) in (select * from budget_windows_of(p_scope, today));
-    insert into budget_holds
-    values (p_id, p_scope, today, purse.stripe, p_amount, moment + make_interval(secs => p_seconds));
-    return query select today, purse.stripe, percent, null::uuid, null::text, null::bigint;
+    insert into budget_holds values (
+        p_id, p_scope, today, purse.stripe, taken, 0, taken > p_amount, moment + make_interval(secs => p_seconds));
+    return query select today, purse.stripe, taken, percent, null::uuid, null::text, null::bigint;
 end $$;
 
 -- Ends holds: what was spent is committed in the first purse, the rest is free again. A hold that lapsed, or that was
--- never known, is charged all the same. With nothing spent this is a release.
+-- never known, is charged all the same. With nothing spent this is a release. A shared hold goes on; it counts along.
 create function budget_settle(
     p_ids uuid[], p_scope uuid, p_days date[], p_stripes smallint[], p_spent bigint
 ) returns void language plpgsql as $$
@@ -221,6 +246,11 @@ begin
         order by p.scope, p.day, p.stripe for update;
     end if;
     for n in 1 .. cardinality(p_ids) loop
+        update budget_holds h set spent = h.spent + p_spent where h.id = p_ids[n] and h.shared;
+        if found then
+            p_spent := 0;
+            continue;
+        end if;
         delete from budget_holds h where h.id = p_ids[n] returning h.micro_usd into amount;
         amount := coalesce(amount, 0);
         update budget_purses p
@@ -228,4 +258,16 @@ begin
         where p.scope = p_scope and p.day = p_days[n] and p.stripe = p_stripes[n];
         p_spent := 0;
     end loop;
+end $$;
+
+-- Ends a shared hold: what its calls spent is committed, the rest is free again.
+create function budget_end(p_id uuid) returns void language plpgsql as $$
+declare
+    ended budget_holds;
+begin
+    delete from budget_holds h where h.id = p_id returning * into ended;
+    update budget_purses p
+    set held = p.held - ended.micro_usd, free = p.free + ended.micro_usd - ended.spent,
+        committed = p.committed + ended.spent
+    where (p.scope, p.day, p.stripe) = (ended.scope, ended.day, ended.stripe);
 end $$;

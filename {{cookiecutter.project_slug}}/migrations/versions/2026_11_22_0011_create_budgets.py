@@ -21,6 +21,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     for function in (
+        "end",
         "settle",
         "hold",
         "lock",

@@ -40,10 +40,10 @@ def machine(url: str) -> type[RuleBasedStateMachine]:
         @rule(target=holds, who=st.integers(0, 1), amount=AMOUNTS)
         def hold(self, who: int, amount: int) -> tuple[UUID, UUID, date, int, int, datetime] | None:
             wanted, tenant = uuid4(), self.tenants[who]
-            asked = (wanted, tenant, amount, HOLD_SECONDS, ZONE, self.limits, self.at)
-            row = self.db.execute("select * from budget_hold(%s, %s, %s, %s, %s, %s, %s)", asked).fetchone()
+            asked = (wanted, tenant, amount, amount, HOLD_SECONDS, ZONE, self.limits, self.at)
+            row = self.db.execute("select * from budget_hold(%s, %s, %s, %s, %s, %s, %s, %s)", asked).fetchone()
             assert row
-            day, stripe, _, scope, span, _ = row
+            day, stripe, _, _, scope, span, _ = row
             if stripe is None:
                 self._forget_lapsed()
                 assert self._room(scope, span, day) < amount, "refused although there was room"

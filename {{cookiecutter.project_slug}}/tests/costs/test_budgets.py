@@ -26,14 +26,16 @@ def empty(database_urls: Urls) -> None:
         connection.execute("truncate budget_limits, budget_windows, budget_purses, budget_holds")
 
 
-def budgets_of(database: Database, clock: ManualClock | None = None, usd: str = "1", **rules: object) -> Budgets:
+def budgets_of(
+    database: Database, clock: ManualClock | None = None, usd: str = "1", shared_by: int = 1, **rules: object
+) -> Budgets:
     policy = CostPolicy(
         owner="someone",
         monthly_budget_usd=Decimal(usd),
         time_zone="Europe/Berlin",
         budgets=BudgetRules.model_validate(rules),
     )
-    return Budgets(policy, database, clock or ManualClock(EVE), by_clock=True)
+    return Budgets(policy, database, clock or ManualClock(EVE), by_clock=True, shared_by=shared_by)
 
 
 async def settle(budgets: Budgets, hold: Hold | None, micro_usd: int) -> None:
@@ -267,3 +269,68 @@ def test_the_owner_must_hear_of_it_before_a_model_is_changed() -> None:
 def test_a_settlement_of_nothing_is_none() -> None:
     assert not Settlement((), 5)
     assert replace(Settlement((), 5), micro_usd=3).micro_usd == 3
+
+
+async def test_where_there_is_plenty_one_hold_is_shared_by_many_calls(database: Database, tenant: UUID) -> None:
+    budgets = budgets_of(database, shared_by=16)
+    holds = [await budgets.hold(tenant, 100) for _ in range(4)]
+    assert len({hold.id for hold in holds if hold}) == 1
+    assert await used(budgets, tenant) == [(0, 1600)] * 4, "all of it counts as held"
+    for hold in holds:
+        await settle(budgets, hold, 60)
+    assert await used(budgets, tenant) == [(240, 1360)] * 4
+    await budgets.close()
+    assert await used(budgets, tenant) == [(240, 0)] * 4
+
+
+async def test_near_the_limit_nobody_shares(database: Database, tenant: UUID) -> None:
+    budgets = budgets_of(database, usd="0.05", shared_by=16)
+    await budgets.hold(tenant, 100)
+    assert await used(budgets, tenant) == [(0, 100)] * 4
+
+
+async def test_calls_beside_each_other_do_not_all_wait_for_one_row(database: Database, tenant: UUID) -> None:
+    budgets = budgets_of(database, usd="10", shared_by=16)
+    holds = [await budgets.hold(tenant, 100) for _ in range(12)]
+    assert len({hold.id for hold in holds if hold}) == 3
+
+
+async def test_a_process_that_died_loses_what_it_shared_and_nothing_that_was_spent(
+    database: Database, tenant: UUID
+) -> None:
+    clock = ManualClock(EVE.replace(day=10))
+    budgets = budgets_of(database, clock, shared_by=16)
+    await settle(budgets, await budgets.hold(tenant, 100, seconds=60), 70)
+    late = await budgets.hold(tenant, 100, seconds=60)
+    clock.advance(91)
+    assert await used(budgets, tenant) == [(70, 0)] * 4
+    await settle(budgets, late, 80)
+    assert await used(budgets, tenant) == [(150, 0)] * 4
+
+
+async def test_a_shared_hold_is_given_out_for_half_a_minute(database: Database, tenant: UUID) -> None:
+    clock = ManualClock(EVE.replace(day=10))
+    budgets = budgets_of(database, clock, shared_by=16)
+    first = await budgets.hold(tenant, 100, seconds=60)
+    await settle(budgets, first, 70)
+    clock.advance(31)
+    second = await budgets.hold(tenant, 100, seconds=60)
+    assert first
+    assert second
+    assert first.id != second.id
+    await budgets.release([second])
+    await budgets.close()
+    assert await used(budgets, tenant) == [(70, 0)] * 4
+
+
+async def test_what_a_call_left_over_is_for_the_next(database: Database, tenant: UUID) -> None:
+    budgets = budgets_of(database, shared_by=4)
+    ids = set()
+    for _ in range(30):
+        hold = await budgets.hold(tenant, 100)
+        assert hold
+        ids.add(hold.id)
+        await settle(budgets, hold, 10)
+    assert len(ids) == 1
+    await budgets.close()
+    assert await used(budgets, tenant) == [(300, 0)] * 4

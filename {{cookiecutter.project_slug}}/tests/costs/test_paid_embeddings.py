@@ -16,7 +16,7 @@ from app.core.embedded import Urls
 from app.core.errors import OutOfTime, Problem
 from app.costs.domain import CostPolicy, ModelPrice, PriceTable, Tier, UnitPrices
 from app.costs.domain.budgets import BudgetUsedUp
-from app.costs.service import Costs
+from app.costs.service import Budgets, Costs
 from app.retrieval.domain import EmbeddingFailed, Fingerprint, IndexRow
 from app.retrieval.service.embedding import Questions
 from app.retrieval.service.passages import Passages, most_tokens
@@ -37,7 +37,9 @@ def empty(database_urls: Urls) -> None:
 def costs(database: Database) -> Costs:
     policy = CostPolicy(owner="someone", monthly_budget_usd=Decimal("0.1"))
     table = PriceTable([ModelPrice("minilm-words", "somewhere", "list", (Tier(0, PAID),))])
-    return Costs(policy, table, database, ManualClock(NOON))
+    made = Costs(policy, table, database, ManualClock(NOON))
+    made.__dict__["budgets"] = Budgets(policy, database, made.clock, shared_by=1)
+    return made
 
 
 async def ledger(costs: Costs, tenant: UUID) -> list[tuple[Any, ...]]:

@@ -51,6 +51,12 @@ async def until_settled(service: Service) -> Budget:
     raise AssertionError("a hold was left behind")
 
 
+async def until_asked(service: Service, times: int) -> None:
+    async with asyncio.timeout(5):
+        while len(service.model.calls) < times:  # noqa: ASYNC110, the stand-in has no event for it
+            await asyncio.sleep(0.005)
+
+
 @pytest.fixture
 async def limited(service: Service) -> Service:
     await limit(service, 1_000_000)
@@ -58,9 +64,9 @@ async def limited(service: Service) -> Service:
 
 
 async def test_an_answer_is_held_for_and_settled_at_what_it_cost(limited: Service) -> None:
-    limited.model.faults.append(Fault(hang=0.3))
+    limited.model.faults.append(Fault(hang=0.5))
     asking = asyncio.create_task(limited.ask(WHO))
-    await asyncio.sleep(0.2)
+    await until_asked(limited, 1)
     during = await own_day(limited)
     assert during.committed_micro_usd == 0
     answer = (await asking).json()
@@ -172,9 +178,9 @@ async def test_an_attempt_that_was_turned_away_costs_nothing(limited: Service) -
 
 async def test_no_second_attempt_is_made_that_there_is_no_money_for(service: Service) -> None:
     await limit(service, 1_000_000)
-    service.model.faults.append(Fault(hang=0.2))
+    service.model.faults.append(Fault(hang=0.5))
     asking = asyncio.create_task(service.ask(WHO))
-    await asyncio.sleep(0.1)
+    await until_asked(service, 1)
     worst = (await own_day(service)).held_micro_usd
     cost = (await asking).json()["cost_micro_usd"]
     await limit(service, cost + worst + 10)
@@ -216,7 +222,7 @@ async def test_a_reader_who_leaves_pays_for_what_was_written(limited: Service) -
 async def test_an_asker_who_leaves_before_the_first_word_pays_the_hold(limited: Service) -> None:
     limited.model.faults.append(Fault(hang=5))
     asking = asyncio.create_task(limited.ask(WHO, stream=True))
-    await asyncio.sleep(0.3)
+    await until_asked(limited, 1)
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
     after = await until_settled(limited)
@@ -238,9 +244,9 @@ async def test_a_trial_is_held_for_and_settled(limited: Service) -> None:
 
 async def test_fifty_askers_at_once_never_pass_the_limit(service: Service) -> None:
     await limit(service, 1_000_000)
-    service.model.faults.append(Fault(hang=0.2))
+    service.model.faults.append(Fault(hang=0.5))
     asking = asyncio.create_task(service.ask(WHO))
-    await asyncio.sleep(0.1)
+    await until_asked(service, 1)
     worst = (await own_day(service)).held_micro_usd
     spent = (await asking).json()["cost_micro_usd"]
     most = spent + 10 * worst

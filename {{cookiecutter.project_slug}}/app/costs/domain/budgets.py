@@ -1,6 +1,6 @@
 """Budgets: what may be spent in a window of time, and money held for calls under way."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Literal, Self
@@ -13,6 +13,9 @@ from app.core.errors import Invalid, PaymentRequired
 
 SERVICE = UUID(int=0)
 """The scope of the whole service; every other scope is a tenant's id."""
+
+SIDE_BY_SIDE = 4
+"""Most calls that settle in one row at the same time."""
 
 Span = Literal["day", "month"]
 Step = Literal["cheaper", "extractive"]
@@ -56,9 +59,48 @@ class NoLimit(Invalid):
     action = "Set one with 'app budget set' or in policies/cost.yaml."
 
 
+@dataclass
+class Pouch:
+    """A hold in the database that one process shares out to its calls, so that not each of them has to ask.
+
+    left: not given to any call. live: calls under way. fresh_until, until: monotonic seconds; after the first nothing
+    is given any more, after the second the database takes the rest back.
+    """
+
+    id: UUID
+    tenant_id: UUID
+    day: date
+    stripe: int
+    used_percent: int
+    left: int
+    fresh_until: float
+    until: float
+    live: int = 0
+
+    def give(self, micro_usd: int, seconds: float, now: float) -> "Hold | None":
+        """A part for one call, of so many seconds at most; None when there is none to give."""
+        if self.left < micro_usd or self.live >= SIDE_BY_SIDE or now > self.fresh_until or now + seconds > self.until:
+            return None
+        self.left -= micro_usd
+        self.live += 1
+        return Hold(self.id, self.tenant_id, self.day, self.stripe, micro_usd, self.used_percent, self)
+
+    def back(self, hold: "Hold", spent: int) -> None:
+        """A call has ended, and the database knows what it spent."""
+        self.left += hold.micro_usd - spent
+        self.live -= 1
+
+    def over(self, wanted: int, now: float) -> bool:
+        """Whether nobody can use it any more."""
+        return self.live == 0 and (now > self.fresh_until or self.left < wanted)
+
+
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Money set aside for a call. used_percent: of the tightest limit, when its purse was last filled."""
+    """Money set aside for a call. used_percent: of the tightest limit, when its purse was last filled.
+
+    pouch: what it is a part of, where the process shares one.
+    """
 
     id: UUID
     tenant_id: UUID
@@ -66,6 +108,7 @@ class Hold:
     stripe: int
     micro_usd: int
     used_percent: int = 0
+    pouch: Pouch | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

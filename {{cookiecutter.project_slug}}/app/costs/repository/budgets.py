@@ -9,12 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.database import Database
 from app.costs.domain.budgets import SERVICE, Budget, Settlement, Span, opens_at
 
-_HOLD = "select * from budget_hold(%s, %s, %s, %s, %s, %s, %s)"
+_HOLD = "select * from budget_hold(%s, %s, %s, %s, %s, %s, %s, %s)"
+_END = "select budget_end(%s)"
 # One round trip more would be felt: it goes out with the answer.
 SETTLE_SQL = "select budget_settle(%s, %s, %s, %s, %s)"
 SETTLE_AS_TENANT = SETTLE_SQL + " from as_tenant"
 
-_LIVE = text("select count(*) from (select 1 from budget_holds where id = any (:ids) for update) as held")
+_LOCK_HOLDS = text("select 1 from budget_holds where id = any (:ids) order by id for update")
+_CHARGED = text("select exists (select from ledger where tenant_id = :tenant and subject_id = :subject)")
 _LOCK = text("select budget_lock(:scope, :day)")
 _COLLECT = text("select budget_collect(:scope, :day, true)")
 _STANDING = text(
@@ -42,6 +44,10 @@ async def hold(database: Database, *asked: Any) -> Any:
     return row
 
 
+async def end(database: Database, id: UUID) -> None:
+    await database.ask(_END, (id,))
+
+
 def settle_parameters(settled: Settlement) -> tuple[Any, ...]:
     holds = settled.holds
     return (
@@ -58,10 +64,11 @@ async def settle(connection: AsyncConnection, settled: Settlement) -> None:
     await raw.execute(SETTLE_SQL, settle_parameters(settled))
 
 
-async def live(connection: AsyncConnection, settled: Settlement) -> bool:
-    """Whether a hold is still there; nobody else ends it before this transaction has."""
-    found = await connection.execute(_LIVE, {"ids": [hold.id for hold in settled.holds]})
-    return int(found.scalar_one()) > 0
+async def charged(connection: AsyncConnection, settled: Settlement, subject_id: UUID) -> bool:
+    """Whether something was charged for a subject; whoever is about to do so from these holds is waited for."""
+    await connection.execute(_LOCK_HOLDS, {"ids": [hold.id for hold in settled.holds]})
+    asked = {"tenant": settled.holds[0].tenant_id, "subject": subject_id}
+    return bool((await connection.execute(_CHARGED, asked)).scalar_one())
 
 
 async def today(connection: AsyncConnection, zone: str, at: datetime | None) -> date:

@@ -28,10 +28,11 @@ from app.costs.domain import (
     decide_price,
 )
 from app.costs.domain.budgets import Settlement
+from app.costs.domain.units import Units, forecast, with_changes
 from app.costs.ports import PriceList
-from app.costs.repository import LEDGER_AS_TENANT, LEDGER_SQL, ledger_parameters
+from app.costs.repository import LEDGER_AS_TENANT, LEDGER_SQL, ledger_parameters, units
 from app.costs.repository.budgets import SETTLE_AS_TENANT, SETTLE_SQL, settle_parameters
-from app.costs.repository.budgets import live as still_held
+from app.costs.repository.budgets import charged as was_charged
 from app.costs.service.budgets import Budgets
 
 __all__ = [
@@ -80,13 +81,13 @@ class Costs:
         """The most that a call of at most these tokens can cost, in micro-dollars. Errors: ModelUnpriced."""
         return self.table.worst(model, usage)
 
-    async def abandon(self, tenant_id: UUID, rows: Sequence[LedgerRow], settled: Settlement) -> None:
+    async def abandon(self, tenant_id: UUID, subject_id: UUID, rows: Sequence[LedgerRow], settled: Settlement) -> None:
         """Charges a question that got no answer, and ends its holds.
 
-        Writes nothing when the holds have ended meanwhile: then the answer was recorded after all, with its charge.
+        Writes nothing when the subject has been charged meanwhile: then the answer was recorded after all.
         """
         async with self.database.transaction(tenant_id) as connection:
-            if settled and not await still_held(connection, settled):
+            if settled and await was_charged(connection, settled, subject_id):
                 return
             await self.record(connection, rows)
             await self.budgets.settle(connection, settled)
@@ -150,11 +151,26 @@ class Costs:
 
         Without dates: the last 30 days.
         """
-        zone = self.policy.time_zone
-        last = until or self.clock.now().astimezone(ZoneInfo(zone)).date()
-        first = since or last - timedelta(days=29)
+        first, last = self._days(since, until)
         async with self.database.read(tenant_id) as connection:
-            return await repository.totals(connection, tenant_id, first, last, zone)
+            return await repository.totals(connection, tenant_id, first, last, self.policy.time_zone)
+
+    async def units(self, tenant_id: UUID, since: date | None = None, until: date | None = None) -> Units:
+        """What an answer, a document and an evaluation cost a tenant in these days, what an answer of each release
+        cost, and what this month will come to."""
+        (first, last), zone = self._days(since, until), self.policy.time_zone
+        today = self._days(None, None)[1]
+        async with self.database.read(tenant_id) as connection:
+            found = await units.units(connection, tenant_id, first, last, zone)
+            by_release = await units.releases(connection, tenant_id, first, last, zone)
+            month = await repository.totals(connection, tenant_id, today.replace(day=1), today, zone)
+        by_day = {date.fromisoformat(day.key): day.micro_usd for day in month.by_day}
+        expected = forecast(today, by_day, by_day.pop(today, 0))
+        return Units(first, last, tuple(found), with_changes(by_release), expected)
+
+    def _days(self, since: date | None, until: date | None) -> tuple[date, date]:
+        last = until or self.clock.now().astimezone(ZoneInfo(self.policy.time_zone)).date()
+        return since or last - timedelta(days=29), last
 
 
 def _count(row: LedgerRow) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,18 @@ from app.core.database import Database
 from app.core.ids import new_id
 from app.core.telemetry import counter, gauge
 from app.costs.domain import CostPolicy
-from app.costs.domain.budgets import SERVICE, Budget, BudgetUsedUp, Hold, NoLimit, Settlement, Span, name_of, opens_at
+from app.costs.domain.budgets import (
+    SERVICE,
+    Budget,
+    BudgetUsedUp,
+    Hold,
+    NoLimit,
+    Pouch,
+    Settlement,
+    Span,
+    name_of,
+    opens_at,
+)
 from app.costs.repository import budgets as repository
 
 log = structlog.get_logger(__name__)
@@ -25,6 +37,8 @@ log = structlog.get_logger(__name__)
 HOLD_SECONDS = 300.0
 """Longer than any call may take; money of a process that died comes back after it."""
 SWEEP_SECONDS = 15.0
+FRESH_SECONDS = 30.0
+"""How long a shared hold is given out."""
 
 HOLDS = counter("app_budget_holds_total", "Holds asked for, by what became of them", ("outcome",))
 LAPSED = counter("app_budget_holds_lapsed_total", "Holds that nobody settled, whose money went back")
@@ -39,17 +53,25 @@ class Budgets:
 
     For every limit, and whatever happens at once: committed + held <= limit.
     by_clock: for tests; otherwise the database says what time it is, the same for every process.
+    shared_by: calls that one hold in the database may be for, where there is plenty left.
     """
 
     policy: CostPolicy
     database: Database
     clock: Clock
     by_clock: bool = False
+    shared_by: int = 16
+    pouches: dict[UUID, list[Pouch]] = field(default_factory=dict)
+    ending: set[asyncio.Task[None]] = field(default_factory=set)
     told: set[tuple[object, ...]] = field(default_factory=set)
 
     @property
     def at(self) -> datetime | None:
         return self.clock.now() if self.by_clock else None
+
+    @cached_property
+    def _limits(self) -> list[int | None]:
+        return self.policy.limits
 
     async def hold(self, tenant_id: UUID, micro_usd: int, *, seconds: float = HOLD_SECONDS) -> Hold | None:
         """Sets money aside for a call; None for a call that costs nothing. Errors: BudgetUsedUp, DatabaseUnavailable.
@@ -58,9 +80,15 @@ class Budgets:
         """
         if micro_usd <= 0:
             return None
+        now = self.clock.monotonic()
+        for pouch in self.pouches.get(tenant_id, ()):
+            if given := pouch.give(micro_usd, seconds, now):
+                return given
+        self.tidy(tenant_id, micro_usd)
+        best, lasts = micro_usd * self.shared_by, seconds + FRESH_SECONDS * (self.shared_by > 1)
         found, policy = new_id(), self.policy
-        day, stripe, percent, scope, span, limit = await repository.hold(
-            self.database, found, tenant_id, micro_usd, seconds, policy.time_zone, policy.limits, self.at
+        day, stripe, taken, percent, scope, span, limit = await repository.hold(
+            self.database, found, tenant_id, micro_usd, best, lasts, policy.time_zone, self._limits, self.at
         )
         if stripe is None:
             _REFUSED.inc()
@@ -68,7 +96,11 @@ class Budgets:
         _HELD.inc()
         if percent >= policy.budgets.warn_percent:
             self._tell("budget_nearly_used_up", tenant_id, day, used_percent=percent)
-        return Hold(found, tenant_id, day, stripe, micro_usd, percent)
+        if taken == micro_usd:
+            return Hold(found, tenant_id, day, stripe, micro_usd, percent)
+        pouch = Pouch(found, tenant_id, day, stripe, percent, taken, now + FRESH_SECONDS, now + lasts)
+        self.pouches.setdefault(tenant_id, []).append(pouch)
+        return pouch.give(micro_usd, seconds, now)
 
     def _used_up(self, scope: UUID, span: Span, day: date, limit: int, wanted: int) -> BudgetUsedUp:
         opens, name = opens_at(span, day, self.policy.time_zone), name_of(scope, span)
@@ -94,13 +126,51 @@ class Budgets:
 
     def count(self, settled: Settlement) -> None:
         """Adds to the metrics; only for callers that settle in a statement of their own."""
-        OVERRUN.inc(max(0, settled.micro_usd - sum(hold.micro_usd for hold in settled.holds)))
+        spent = settled.micro_usd
+        if spent > sum(hold.micro_usd for hold in settled.holds):
+            OVERRUN.inc(spent - sum(hold.micro_usd for hold in settled.holds))
+        for hold in settled.holds:
+            if hold.pouch:
+                hold.pouch.back(hold, spent)
+            spent = 0
+
+    def tidy(self, tenant_id: UUID, wanted: int = 0) -> None:
+        """Ends the shared holds of a tenant that are of no use any more."""
+        now, kept = self.clock.monotonic(), []
+        for pouch in self.pouches.get(tenant_id, ()):
+            if pouch.over(wanted, now):
+                task = asyncio.get_running_loop().create_task(self._end(pouch))
+                self.ending.add(task)
+                task.add_done_callback(self.ending.discard)
+            elif now < pouch.until:
+                kept.append(pouch)
+        self.pouches[tenant_id] = kept
+        if not kept:
+            del self.pouches[tenant_id]
+
+    async def _end(self, pouch: Pouch) -> None:
+        try:
+            await repository.end(self.database, pouch.id)
+        except Exception as error:
+            log.warning("shared_hold_left_to_lapse", error=type(error).__name__)
+
+    async def close(self) -> None:
+        """Gives back what this process held and did not need."""
+        for pouch in [each for pouches in self.pouches.values() for each in pouches]:
+            pouch.fresh_until = 0.0
+        for tenant_id in list(self.pouches):
+            self.tidy(tenant_id)
+        await asyncio.gather(*self.ending)
 
     async def release(self, holds: Sequence[Hold]) -> None:
         """Gives the money back: the call was not made, or cost nothing."""
-        if holds:
+        alone = tuple(hold for hold in holds if hold.pouch is None)
+        for hold in holds:
+            if hold.pouch:
+                hold.pouch.back(hold, 0)
+        if alone:
             async with self.database.transaction(None) as connection:
-                await repository.settle(connection, Settlement(tuple(holds), 0))
+                await repository.settle(connection, Settlement(alone, 0))
 
     @asynccontextmanager
     async def held(self, tenant_id: UUID, micro_usd: int) -> AsyncIterator[Hold | None]:
@@ -146,6 +216,8 @@ class Budgets:
         """Runs until it is cancelled: gives the money of lapsed holds back, and keeps the metrics up to date."""
         while True:
             try:
+                for tenant_id in list(self.pouches):
+                    self.tidy(tenant_id)
                 for each in await self.standing():
                     USED.labels(each.span).set(each.used_percent / 100)
             except Exception as error:

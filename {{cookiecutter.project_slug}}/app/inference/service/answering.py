@@ -8,7 +8,7 @@ import structlog
 
 from app.core.database import Database
 from app.core.errors import OutOfTime, Problem
-from app.core.telemetry import counter, gauge, span
+from app.core.telemetry import annotate, counter, gauge, span
 from app.costs.domain import LedgerRow
 from app.costs.service import Costs
 from app.identity.domain import Principal
@@ -189,6 +189,7 @@ class Answers:
             await self._record(way, evidence, answer, rows, _settled(keyed, reply), sent)
         self.costs.count(rows)
         self.costs.budgets.count(way.settlement(rows))
+        annotate(cost_micro_usd=answer.cost_micro_usd)
         ANSWERED.labels(answer.status, answer.model, str(answer.degraded).lower(), answer.environment).inc()
         if sent:
             SENT.labels(sent.rule.name, sent.rule.send).inc()
@@ -233,7 +234,7 @@ class Answers:
 
     async def _abandon(self, way: Journey, rows: list[LedgerRow]) -> None:
         try:
-            await self.costs.abandon(way.caller.tenant_id, rows, way.settlement(rows))
+            await self.costs.abandon(way.caller.tenant_id, way.id, rows, way.settlement(rows))
         except Exception as error:
             # The hold lapses by itself, so that no money is lost; what was spent is in the provider's own account.
             log.error("charge_lost", answer=str(way.id), error=type(error).__name__)
