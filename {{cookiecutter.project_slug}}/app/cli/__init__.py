@@ -14,6 +14,7 @@ from app.cli import (
     costs,
     database,
     demo,
+    evals,
     evaluate,
     governance,
     index,
@@ -49,6 +50,7 @@ app.add_typer(governance.app, name="governance")
 app.add_typer(audit.app, name="audit")
 app.add_typer(budget.app, name="budget")
 app.add_typer(review.app, name="review")
+app.add_typer(evals.app, name="evals")
 
 
 def main() -> None:

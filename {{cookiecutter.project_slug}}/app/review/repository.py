@@ -1,10 +1,10 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, cast, select, text, tuple_, update
+from sqlalchemy import Row, and_, cast, select, text, true, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -119,6 +119,17 @@ async def end(connection: AsyncConnection, item: Item, state: str, outcome: Outc
     return await change(connection, item.id, **ended)
 
 
+async def corrected(connection: AsyncConnection, groups: Sequence[str], limit: int) -> list[tuple[Item, str, str]]:
+    """Items whose answer was edited or rejected, newest first, each with the last reviewer and their reason."""
+    last = select(MADE.reviewer, MADE.reason).where(MADE.item_id == ITEM.id).order_by(MADE.at.desc(), MADE.id.desc())
+    said = last.limit(1).lateral("said")
+    wanted = select(review_items, said.c.reviewer, said.c.reason).join(said, true())
+    wanted = wanted.where(ITEM.kind == "answer", ITEM.outcome.in_(("edited", "rejected")), _seen_by(groups))
+    found = await connection.execute(wanted.order_by(ITEM.decided_at.desc(), ITEM.id).limit(limit))
+    columns = [column.name for column in review_items.c]
+    return [(_item_of({name: row._mapping[name] for name in columns}), row.reviewer, row.reason) for row in found]
+
+
 async def labels(connection: AsyncConnection) -> list[list[str]]:
     """For each answer that two people judged without knowing of each other, what they made of it."""
     pairs = text(
@@ -135,4 +146,8 @@ def _seen_by(groups: Sequence[str]) -> Any:
 
 
 def _item(row: Row[Any]) -> Item:
-    return Item(**{**row._mapping, "groups": tuple(row.groups), "payload": bytes(row.payload)})
+    return _item_of(row._mapping)
+
+
+def _item_of(values: Mapping[Any, Any]) -> Item:
+    return Item(**{**values, "groups": tuple(values["groups"]), "payload": bytes(values["payload"])})

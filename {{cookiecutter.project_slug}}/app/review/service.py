@@ -21,6 +21,8 @@ from app.core.database import Database
 from app.core.errors import Problem
 from app.core.ids import new_id
 from app.core.telemetry import counter
+from app.evaluation.domain.cases import Case
+from app.evaluation.service import Suites
 from app.identity.domain import Principal
 from app.inference.domain.idempotency import KeyReused, check_key
 from app.inference.domain.review import AnswerHeld, Delivered, EditRefused, ReviewPolicy, digest_of, drawn, edit
@@ -28,6 +30,7 @@ from app.inference.service import Deliveries
 from app.releases.domain import check_reason
 from app.review import repository
 from app.review.domain.agreement import Agreement, agreement
+from app.review.domain.candidates import Candidate, CandidateMissing
 from app.review.domain.items import (
     HANDED_UP,
     Item,
@@ -49,6 +52,7 @@ log = structlog.get_logger(__name__)
 ACTOR = "service"
 SWEEP_SECONDS = 5.0
 BATCH = 100
+MOST_CANDIDATES = 500
 OVERLAP_DAYS = 7
 """How long a blind second look may take; nobody waits for it."""
 
@@ -67,6 +71,7 @@ class Reviews:
     database: Database
     deliveries: Deliveries
     policy: ReviewPolicy
+    suites: Suites
     clock: Clock | None = None
 
     async def list(self, caller: Principal, filters: Filters, after: Place | None, limit: int) -> Sequence[Item]:
@@ -154,6 +159,26 @@ class Reviews:
         """How far reviewers agree on what two of them judged blindly."""
         async with self.database.read(caller.tenant_id) as connection:
             return agreement(await repository.labels(connection))
+
+    async def candidates(self, caller: Principal) -> Sequence[Candidate]:
+        """What was edited or rejected and stands in no suite yet, newest first."""
+        known = {case.id for name in self.suites.names() for case in self.suites.load(name).cases}
+        async with self.database.read(caller.tenant_id) as connection:
+            found = await repository.corrected(connection, _groups(caller), MOST_CANDIDATES)
+        return [each for each in (Candidate(*one) for one in found) if each.case_id not in known]
+
+    async def accept(self, caller: Principal, item_id: UUID) -> Case:
+        """Writes a candidate into the golden suite. Errors: CandidateMissing, CandidateUnusable, SuiteRefused."""
+        found = next((each for each in await self.candidates(caller) if each.item.id == item_id), None)
+        if found is None:
+            raise CandidateMissing(f"No candidate comes from item {item_id}.")
+        case = found.case
+        async with self.database.transaction(caller.tenant_id) as connection:
+            at = await self._now(connection)
+            act = Act(caller.name, "evals.accept", case.id, f"from review item {item_id}", after=case.digest)
+            await audit.record(connection, replace(act, tenant_id=caller.tenant_id), at)
+            await asyncio.to_thread(self.suites.add, case)
+        return case
 
     async def take(self, tenant_id: UUID, answer_id: UUID) -> None:
         """Puts an answer into the queue, and some of them twice. A second time does nothing. Errors: AnswerMissing."""

@@ -334,7 +334,7 @@ async def _furnished(on: _Ground, stack: AsyncExitStack) -> State:
         outcomes=outcomes,
         replays=Replays(database),
         archive=Archive(database, clock),
-        reviews=Reviews(database, Deliveries(), policies.get(ReviewPolicy)),
+        reviews=Reviews(database, Deliveries(), policies.get(ReviewPolicy), Suites(on.settings.root / "evals")),
     )
 
 

@@ -11,6 +11,7 @@ from app.cli import app
 from app.cli.common import actor
 from app.core.clock import ManualClock
 from app.core.embedded import Urls
+from app.review.domain.candidates import CandidateMissing
 from app.review.domain.items import LeaseLost
 from app.settings import Settings
 from app.wiring import State, build
@@ -63,3 +64,18 @@ def test_who_asked_is_given_nothing_to_judge(run: CliRunner, database_urls: Urls
     name = f"desk-{uuid4()}"
     queued(database_urls, settings, name, asker=actor())
     assert call(run, "review", "next", "--tenant", name).exit_code == 3
+
+
+def test_what_was_corrected_is_listed_and_an_unknown_item_is_not_accepted(
+    run: CliRunner, database_urls: Urls, settings: Settings
+) -> None:
+    name = f"desk-{uuid4()}"
+    item = queued(database_urls, settings, name)
+    shown = call(run, "review", "next", "--tenant", name).output
+    found = re.search(r"--token (\d+) --sha256 (\w+)", shown)
+    assert found
+    seen = ["--token", found[1], "--sha256", found[2], "--tenant", name]
+    call(run, "review", "decide", str(item), "reject", "--reason", "wrong", *seen)
+    assert "rejected" in call(run, "evals", "candidates", "--tenant", name).output
+    unknown = call(run, "evals", "accept", str(uuid4()), "--tenant", name)
+    assert isinstance(unknown.exception, CandidateMissing)

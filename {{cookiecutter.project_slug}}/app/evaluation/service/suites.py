@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.evaluation.domain.cases import Case
 from app.evaluation.domain.judging import LABELS
 from app.evaluation.domain.suites import (
     EVERYTHING,
@@ -14,6 +15,8 @@ from app.evaluation.domain.suites import (
     parse_suite,
     together,
 )
+
+GOLDEN = "golden"
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,21 @@ class Suites:
         if name not in self.names():
             raise SuiteMissing(f"There is no suite '{name[:80]}'; there are {', '.join([EVERYTHING, *self.names()])}.")
         return self._read(name)
+
+    def add(self, case: Case, name: str = GOLDEN) -> None:
+        """Writes a case below the others of its suite, whole or not at all.
+
+        Errors: SuiteRefused when its id stands in any suite already, or the file is not readable as it is.
+        """
+        path = self.folder / f"{name}.jsonl"
+        before = _text(path)
+        said = case.model_dump_json(exclude_defaults=True)
+        after = before + "\n" * (not before.endswith("\n")) + said + "\n"
+        others = [self._read(each) for each in self.names() if each != name]
+        together([*others, parse_suite(name, after)])
+        beside = path.with_suffix(".part")
+        beside.write_text(after, encoding="utf-8")
+        beside.replace(path)
 
     def corpus(self) -> Corpus:
         """Errors: SuiteRefused."""

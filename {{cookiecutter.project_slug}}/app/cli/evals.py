@@ -1,0 +1,50 @@
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, out, with_state
+from app.evaluation.domain.cases import Case
+from app.identity.domain import Principal
+from app.review.domain.candidates import Candidate
+from app.wiring import State
+
+app = typer.Typer(help="Cases of the evaluation.", no_args_is_help=True)
+
+Tenant = Annotated[str, typer.Option(help="Whose answers.")]
+Groups = Annotated[list[str] | None, typer.Option("--group", help="An access group you hold; may be repeated.")]
+
+
+async def _me(state: State, tenant: str, groups: Sequence[str] | None) -> Principal:
+    return caller_at_the_command_line(await state.identity.tenant(tenant), groups or [])
+
+
+@app.command()
+def candidates(tenant: Tenant = DEFAULT_TENANT, group: Groups = None) -> None:
+    """List what reviewers edited or rejected and nobody has taken into evals/ yet."""
+
+    async def work(state: State) -> Sequence[Candidate]:
+        return await state.reviews.candidates(await _me(state, tenant, group))
+
+    table = Table("item", "was", "question", "release", "by", "why")
+    for each in with_state(work):
+        told = (each.item.outcome or "", each.item.question[:60], each.release_id[:12], each.reviewer, each.reason)
+        table.add_row(str(each.item.id), *(escape(cell) for cell in told))
+    out.print(table if table.row_count else "There is none.")
+
+
+@app.command()
+def accept(
+    item: Annotated[UUID, typer.Argument(help="The item's id, as 'app evals candidates' lists it.")],
+    tenant: Tenant = DEFAULT_TENANT,
+    group: Groups = None,
+) -> None:
+    """Write a candidate into evals/golden.jsonl. The documents it is asked of must be in evals/corpus.json."""
+
+    async def work(state: State) -> Case:
+        return await state.reviews.accept(await _me(state, tenant, group), item)
+
+    out.print(f"Case {with_state(work).id} stands in evals/golden.jsonl now.", highlight=False)
