@@ -1,6 +1,7 @@
 import sys
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from rich.table import Table
 
 from app.cli.common import DEFAULT_TENANT, out, with_state
 from app.costs.domain import Total, Totals
+from app.costs.domain.reconciling import Deviation, read_export
 from app.costs.domain.units import Units
 from app.costs.schemas import as_csv
 from app.wiring import State
@@ -21,6 +23,7 @@ Tenant = Annotated[str, typer.Option(help="Whose costs.")]
 
 def add_to(app: typer.Typer) -> None:
     app.command()(costs)
+    app.command()(reconcile)
 
 
 def costs(
@@ -74,3 +77,27 @@ def _figures(total: Total) -> tuple[str, ...]:
         f"{total.output_tokens:,}",
         f"{total.micro_usd / 1_000_000:.6f}",
     )
+
+
+def reconcile(
+    export: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="The provider's usage: CSV or JSON lines.")
+    ],
+) -> None:
+    """Compare the ledger of all tenants with a provider's own usage export; ends with 1 where they differ."""
+    provider = read_export(export.read_text(encoding="utf-8"))
+
+    async def load(state: State) -> list[Deviation]:
+        return await state.costs.reconcile(provider, await state.retrieval.indexes.tenants())
+
+    deviations = with_state(load)
+    if not deviations:
+        out.print("The ledger and the export say the same.")
+        return
+    table = Table("day", "model", "", "tokens in", "tokens out", "USD")
+    for each in deviations:
+        for name, spent in (("ledger", each.ledger), ("provider", each.provider)):
+            usd = "" if spent.micro_usd is None else f"{spent.micro_usd / MICRO:.6f}"
+            table.add_row(f"{each.day}", each.model, name, f"{spent.input:,}", f"{spent.output:,}", usd)
+    out.print(table)
+    raise typer.Exit(1)

@@ -4,6 +4,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.costs.domain.reconciling import Spent
 from app.costs.domain.units import ReleaseCost, Unit
 
 _WITHIN = """
@@ -26,6 +27,22 @@ _RELEASES = text(
     group by 1 order by 2
     """  # noqa: S608
 )
+
+
+_ACCOUNT = text(
+    f"""
+    select (at at time zone :zone)::date as day, model, sum(input_tokens)::bigint, sum(output_tokens)::bigint,
+           sum(micro_usd)::bigint
+    from ledger where {_WITHIN} group by 1, 2 having sum(micro_usd) > 0
+    """  # noqa: S608
+)
+
+
+async def account(connection: AsyncConnection, tenant: UUID, since: date, until: date) -> dict[tuple[date, str], Spent]:
+    """Days as providers have them, in UTC."""
+    asked = {"tenant": tenant, "since": since, "until": until, "zone": "UTC"}
+    rows = await connection.execute(_ACCOUNT, asked)
+    return {(day, model): Spent(*spent) for day, model, *spent in rows}
 
 
 async def units(connection: AsyncConnection, tenant: UUID, since: date, until: date, zone: str) -> list[Unit]:

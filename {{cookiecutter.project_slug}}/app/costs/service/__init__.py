@@ -28,6 +28,7 @@ from app.costs.domain import (
     decide_price,
 )
 from app.costs.domain.budgets import Settlement
+from app.costs.domain.reconciling import Account, Deviation, Spent, compare
 from app.costs.domain.units import Units, forecast, with_changes
 from app.costs.ports import PriceList
 from app.costs.repository import LEDGER_AS_TENANT, LEDGER_SQL, ledger_parameters, units
@@ -167,6 +168,17 @@ class Costs:
         by_day = {date.fromisoformat(day.key): day.micro_usd for day in month.by_day}
         expected = forecast(today, by_day, by_day.pop(today, 0))
         return Units(first, last, tuple(found), with_changes(by_release), expected)
+
+    async def reconcile(self, provider: Account, tenants: Sequence[UUID]) -> list[Deviation]:
+        """Where the ledger of these tenants and a provider's account differ, on the days and models of the account."""
+        days, models = [day for day, _ in provider], {model for _, model in provider}
+        ledger: dict[tuple[date, str], Spent] = {}
+        for tenant_id in tenants:
+            async with self.database.read(tenant_id) as connection:
+                for key, spent in (await units.account(connection, tenant_id, min(days), max(days))).items():
+                    if key[1] in models:
+                        ledger[key] = ledger.get(key, Spent()).plus(spent)
+        return compare(ledger, provider)
 
     def _days(self, since: date | None, until: date | None) -> tuple[date, date]:
         last = until or self.clock.now().astimezone(ZoneInfo(self.policy.time_zone)).date()

@@ -1,0 +1,98 @@
+"""The ledger beside a provider's own account of the same days."""
+
+import csv
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from app.core.errors import Invalid
+
+DAY = ("day", "date", "usage_date", "start_time_iso")
+MODEL = ("model", "model_name", "model_id", "snapshot_id")
+INPUT = ("input_tokens", "prompt_tokens", "n_context_tokens_total")
+OUTPUT = ("output_tokens", "completion_tokens", "n_generated_tokens_total")
+USD = ("usd", "cost_usd", "cost", "amount")
+
+
+class ExportUnusable(Invalid):
+    code, title = "usage_export_unusable", "The provider's export cannot be read"
+    action = "Give CSV with a header, or JSON lines, with a day, a model, input tokens and output tokens in each line."
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Tokens of one day and model. micro_usd: None where the provider does not say."""
+
+    input: int = 0
+    output: int = 0
+    micro_usd: int | None = None
+
+    def plus(self, other: "Spent") -> "Spent":
+        money = [each for each in (self.micro_usd, other.micro_usd) if each is not None]
+        return Spent(self.input + other.input, self.output + other.output, sum(money) if money else None)
+
+
+Account = Mapping[tuple[date, str], Spent]
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """A day and model on which the two do not say the same."""
+
+    day: date
+    model: str
+    ledger: Spent
+    provider: Spent
+
+
+def read_export(content: str) -> Account:
+    """The sums by day and model. Errors: ExportUnusable, naming the line."""
+    found: dict[tuple[date, str], Spent] = {}
+    for number, line in enumerate(_lines(content), 1):
+        day, model, spent = _read(line, number)
+        found[day, model] = found.get((day, model), Spent()).plus(spent)
+    if not found:
+        raise ExportUnusable("There is no line in the export.")
+    return found
+
+
+def compare(ledger: Account, provider: Account) -> list[Deviation]:
+    """What differs, by day and model; amounts only where the provider names them."""
+    deviations = []
+    for day, model in sorted({*ledger, *provider}):
+        ours, theirs = ledger.get((day, model), Spent(micro_usd=0)), provider.get((day, model), Spent())
+        same = (ours.input, ours.output) == (theirs.input, theirs.output)
+        if not same or theirs.micro_usd not in (None, ours.micro_usd):
+            deviations.append(Deviation(day, model, ours, theirs))
+    return deviations
+
+
+def _lines(content: str) -> Iterable[Mapping[str, Any]]:
+    if not content.lstrip().startswith("{"):
+        yield from csv.DictReader(content.splitlines())
+        return
+    for number, line in enumerate(filter(str.strip, content.splitlines()), 1):
+        try:
+            yield dict(json.loads(line))
+        except (ValueError, TypeError) as error:
+            raise ExportUnusable(f"Line {number} is not a JSON object.") from error
+
+
+def _read(line: Mapping[str, Any], number: int) -> tuple[date, str, Spent]:
+    day, model, read, written = (_first(line, names) for names in (DAY, MODEL, INPUT, OUTPUT))
+    usd = _first(line, USD)
+    try:
+        money = None if usd in (None, "") else round(Decimal(str(usd)) * 1_000_000)
+        spent = Spent(int(read or 0), int(written or 0), money)
+        if min(spent.input, spent.output, spent.micro_usd or 0) < 0 or not model:
+            raise ValueError
+        return date.fromisoformat(str(day)[:10]), str(model), spent
+    except (ValueError, TypeError, InvalidOperation, OverflowError) as error:
+        raise ExportUnusable(f"Line {number} lacks a day, a model or token counts that can be.") from error
+
+
+def _first(line: Mapping[str, Any], names: Iterable[str]) -> Any:
+    return next((line[name] for name in names if line.get(name) is not None), None)

@@ -1,0 +1,56 @@
+"""The process dies while money is held for a call: nobody is charged, and the money comes back."""
+
+import asyncio
+import json
+import signal
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import psycopg
+import pytest
+
+from app.adapters.chat.choice import ModelChoice
+from app.adapters.chat.standin import Fault, StandIn
+from app.core.embedded import Urls
+from app.wiring import State, build
+from tests.conftest import adopt
+from tests.e2e.test_death import BODY, MODEL, api, live_again, publish, rows
+
+__all__ = ["live_again"]
+
+
+@pytest.mark.usefixtures("live_again")
+async def test_what_a_killed_process_held_comes_back_and_is_charged_to_nobody(
+    state: State, tenant: UUID, key: str, database_urls: Urls, tmp_path: Path
+) -> None:
+    await publish(state, tenant)
+    await state.costs.budgets.set("tests", tenant, "day", 100_000, "a test needs it")
+    async with StandIn(MODEL) as model:
+        chain = ModelChoice(model=MODEL, base_url=model.url)
+        async with build(state.settings.model_copy(update={"model_chain": (chain,)}), database_urls) as written:
+            await adopt(written)
+        common = {
+            "APP_EMBEDDER": "none",
+            "APP_MODEL_CHAIN": json.dumps([{"model": MODEL, "base_url": model.url}]),
+            "APP_KEY_PEPPER": state.settings.pepper().decode(),
+            "DATABASE_URL": database_urls.service,
+            "APP_DATABASE_OWNER_URL": database_urls.owner,
+        }
+        model.faults.append(Fault(hang=20))
+        headers = {"Authorization": f"Bearer {key}"}
+        async with api(tmp_path, **common) as (process, client):
+            asking = asyncio.ensure_future(client.post("/v1/answers", json=BODY, headers=headers))
+            async with asyncio.timeout(20):
+                while not model.calls:  # noqa: ASYNC110, another process asks
+                    await asyncio.sleep(0.01)
+            process.send_signal(signal.SIGKILL)
+            with pytest.raises(httpx.TransportError):
+                await asking
+    held = (await state.costs.budgets.standing(tenant))[2]
+    assert held.held_micro_usd > 0
+    with psycopg.connect(database_urls.owner) as connection:
+        connection.execute("update budget_holds set expires_at = now() where scope = %s", (tenant,))
+    after = (await state.costs.budgets.standing(tenant))[2]
+    assert (after.committed_micro_usd, after.held_micro_usd) == (0, 0)
+    assert await rows(state, tenant, "select 1 from ledger") == []
