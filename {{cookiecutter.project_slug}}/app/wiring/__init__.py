@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from app import __version__
@@ -14,6 +15,7 @@ from app.adapters.prices import BundledPrices
 from app.core.clock import Clock, SystemClock
 from app.core.database import Database, listen, open_database
 from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
+from app.core.errors import StartRefused
 from app.core.health import Health
 from app.core.jobs import JobSpec
 from app.core.logging import configure_logging
@@ -167,6 +169,7 @@ def check(settings: Settings) -> Policies:
     """What a start would refuse before it looks at models' weights or the database. Errors: StartRefused."""
     policies = policies_of(settings)
     _keep_confidential(settings, policies)
+    _know_models(settings, policies)
     read_prompts(settings.root / "prompts")
     make_price_table(policies.get(CostPolicy), _writers(settings), BundledPrices(), SystemClock())
     return policies
@@ -197,6 +200,17 @@ def observe(settings: Settings) -> None:
 def _keep_confidential(settings: Settings, policies: Policies) -> None:
     embeds = "openai" in (settings.embedder, settings.embedder_next)
     confide(policies, [choice.base_url for choice in settings.model_chain] + [settings.embedder_url] * embeds)
+
+
+def _know_models(settings: Settings, policies: Policies) -> None:
+    names = [each.model for each in _writers(settings)]
+    for rule in policies.get(ReviewPolicy).rules:
+        for wanted in rule.when.models:
+            if not any(fnmatchcase(name, wanted) for name in names):
+                raise StartRefused(
+                    f"policies/review.yaml: rule '{rule.name}' names the model {wanted}, and there are only "
+                    f"{', '.join(names)}; correct the name, or take it out."
+                )
 
 
 def _embedders(settings: Settings) -> list[Embedder]:
@@ -271,6 +285,7 @@ class _Ground:
 async def _ground(settings: Settings, urls: Urls, clock: Clock) -> _Ground:
     policies = policies_of(settings)
     _keep_confidential(settings, policies)
+    _know_models(settings, policies)
     database = await open_database(urls.service, settings.database_pool)
     embedders = _embedders(settings)
     costs = _costs(settings, policies, embedders, database, clock)

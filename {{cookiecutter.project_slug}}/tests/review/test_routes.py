@@ -7,14 +7,16 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from app.core.embedded import Urls
+from app.core.errors import StartRefused
 from app.core.jobs import Worker
 from app.main import create_app
 from app.retrieval.domain import PublishRequest
 from app.settings import Settings
-from app.wiring import State, build
+from app.wiring import State, build, check
 from tests.conftest import adopt
 from tests.review.conftest import Desk
 
@@ -67,6 +69,13 @@ async def test_editing_the_file_changes_who_waits(
     assert (status, held["status"]) == (202, "held")
     status, answer = await asked(written(tmp_path / "without", settings, " []\n"), database_urls)
     assert (status, answer["status"]) == (200, "answered")
+
+
+def test_a_rule_about_a_model_that_is_not_there_stops_the_start(settings: Settings, tmp_path: Path) -> None:
+    rule = "\n  - {name: doubt, send: after, due_minutes: 60, when: {models: [%s]}}\n"
+    with pytest.raises(StartRefused, match=r"review.yaml: rule 'doubt' names the model gpt-9, and there are only extr"):
+        check(written(tmp_path / "wrong", settings, rule % "gpt-9"))
+    check(written(tmp_path / "right", settings, rule % "extr*"))
 
 
 async def test_from_the_queue_to_the_decision_over_http(desk: Desk) -> None:
