@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 import pytest_asyncio
+import structlog
 
 from app.core.database import Database
 from app.core.embedded import Urls, start_embedded
@@ -24,6 +25,8 @@ def pytest_configure() -> None:
     for name in [name for name in os.environ if name.upper().startswith("APP_") and name != "APP_DATA_DIR"]:
         del os.environ[name]
     os.environ.pop("DATABASE_URL", None)
+    # The library's own default draws every local variable of a traceback, which takes fifteen seconds for a whole state.
+    structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.plain_traceback
 
 
 @pytest.fixture(scope="session")
