@@ -27,3 +27,10 @@ def test_a_model_without_a_price_stops_the_start(settings: Settings) -> None:
     unpriced = {"model": "nobody-sells-this", "base_url": "https://models.example.com/v1"}
     with pytest.raises(StartRefused, match="nobody-sells-this"):
         check(Settings(root=settings.root, data_dir=settings.data_dir, model_chain=[unpriced], _env_file=None))
+
+
+async def test_no_model_is_asked_that_there_is_no_money_for(service: Service) -> None:
+    await service.state.costs.budgets.set("tests", service.tenant, "month", 10, "a test needs it")
+    answer = (await service.ask(WHO)).json()
+    assert (answer["model"], answer["reasons"]) == ("extractive", ["budget: tenant per month used up"])
+    assert not service.model.calls

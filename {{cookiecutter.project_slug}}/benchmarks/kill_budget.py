@@ -1,0 +1,166 @@
+"""kill -9 of the API at random moments, 200 unless told otherwise, while answers are asked for: what happens to the money?
+
+Afterwards no hold may be left once they have lapsed, every answer must have its charge, no answer two, and what the
+budget calls committed must be what the ledger charged. Run with `python -m benchmarks.kill_budget [--seed N]`.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import orjson
+from sqlalchemy import text
+
+from app.adapters.chat.standin import Fault, StandIn
+from app.core.embedded import start_embedded
+from app.core.logging import configure_logging
+from app.core.schema import migrate
+from app.retrieval.domain import PublishRequest
+from app.settings import Settings
+from app.wiring import State, build
+from benchmarks.harness import ROOT, write
+from benchmarks.hot_path import _free_port, _house
+
+KILLS = 200
+ASKERS = 8
+LONGEST_LIFE = 0.6
+TEXT = "The lighthouse of Karlen was built in 1874 by the engineer Marta Holm."
+QUESTION = "Who built the lighthouse of Karlen?"
+
+ANSWERS = """
+    select count(*), count(*) filter (where charges = 0), count(*) filter (where charges > 1) from (
+        select a.id, (select count(*) from ledger l where l.subject_id = a.id and l.micro_usd > 0) as charges
+        from answers a where a.model = 'stand-in'
+    ) as found
+"""
+CHARGED = "select coalesce(sum(micro_usd), 0)::bigint, count(*) from ledger"
+MONEY = "select sum(committed)::bigint, sum(held)::bigint, (select count(*) from budget_holds) from budget_purses"
+LAPSE = "update budget_holds set expires_at = now()"
+
+
+async def main(seed: int, kills: int) -> None:
+    configure_logging("ERROR", "console")
+    print(f"seed {seed}", flush=True)
+    server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
+    name = f"bench_{uuid4().hex[:12]}"
+    urls = server.urls(name)
+    try:
+        migrate(urls.owner, urls.service, ROOT)
+        with tempfile.TemporaryDirectory() as folder:
+            house = _house(Path(folder))
+            settings = Settings(root=house, data_dir=house, embedder="none", _env_file=None)
+            async with build(settings, urls) as state, StandIn(model="stand-in") as model:
+                model.always = Fault(pieces=(TEXT[:-1], " [1]."), pause=0.02)
+                tenant = await state.identity.ensure_tenant("bench")
+                key = (await state.identity.create_key(tenant, "bench", ["user"])).text
+                await _publish(state, tenant)
+                storm = await _storm(house, urls.service, model.url, key, random.Random(seed), kills)
+                result = await _count(state, tenant)
+        write("kill_budget", {"seed": seed, **storm, **result})
+        if result["uncharged"] or result["charged_twice"] or result["left_held"] or result["difference_micro_usd"]:
+            sys.exit("Money was lost, doubled or left behind.")
+    finally:
+        server.drop(name)
+        server.stop()
+
+
+async def _publish(state: State, tenant: UUID) -> None:
+    request = PublishRequest(uuid4(), tenant, 1, "Lighthouse", "bench", "tower.md", TEXT)
+    prepared = await state.retrieval.prepare(request)
+    async with state.database.transaction(tenant) as connection:
+        await state.retrieval.publish(connection, prepared)
+
+
+async def _storm(house: Path, url: str, model: str, key: str, chance: random.Random, kills: int) -> dict[str, Any]:
+    port = _free_port()
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("APP_")},
+        "DATABASE_URL": url,
+        "APP_ROOT": str(house),
+        "APP_DATA_DIR": str(house),
+        "APP_EMBEDDER": "none",
+        "APP_MODEL_CHAIN": orjson.dumps([{"model": "stand-in", "base_url": model}]).decode(),
+    }
+    stop, ended = asyncio.Event(), {"whole": 0, "cut": 0}
+    askers = [asyncio.create_task(_ask(port, key, number % 2 == 1, stop, ended)) for number in range(ASKERS)]
+    for number in range(kills):
+        command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
+        running = subprocess.Popen(  # noqa: ASYNC220, it has only to be started
+            command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        await _alive(port)
+        await asyncio.sleep(chance.uniform(0.02, LONGEST_LIFE))
+        running.kill()
+        running.wait()
+        if number % 20 == 19:
+            print(f"kill {number + 1}: {ended}", flush=True)
+    stop.set()
+    await asyncio.gather(*askers)
+    return {"kills": kills, "replies": ended["whole"], "requests_cut": ended["cut"]}
+
+
+async def _ask(port: int, key: str, stream: bool, stop: asyncio.Event, ended: dict[str, int]) -> None:
+    body = {"question": QUESTION, "stream": stream}
+    headers = {"Authorization": f"Bearer {key}"}
+    while not stop.is_set():
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=10) as client:
+            try:
+                while not stop.is_set():
+                    reply = await client.post("/v1/answers", json=body)
+                    ended["whole"] += reply.status_code == 200
+            except httpx.ConnectError:
+                await asyncio.sleep(0.05)
+            except httpx.HTTPError:
+                ended["cut"] += 1
+
+
+async def _alive(port: int) -> None:
+    until = time.monotonic() + 60
+    async with httpx.AsyncClient() as client:
+        while time.monotonic() < until:
+            with contextlib.suppress(httpx.HTTPError):
+                if (await client.get(f"http://127.0.0.1:{port}/health/live")).status_code == 200:
+                    return
+            await asyncio.sleep(0.02)
+    raise RuntimeError("the service does not start")
+
+
+async def _count(state: State, tenant: UUID) -> dict[str, Any]:
+    async with state.database.transaction(None) as connection:
+        _, before, holds = (await connection.execute(text(MONEY))).one()
+        # Their time has come: whoever held them is dead.
+        await connection.execute(text(LAPSE))
+    await state.costs.budgets.standing()
+    async with state.database.transaction(tenant) as connection:
+        committed, held, left = (await connection.execute(text(MONEY))).one()
+        answers, uncharged, twice = (await connection.execute(text(ANSWERS))).one()
+        charged, rows = (await connection.execute(text(CHARGED))).one()
+    return {
+        "answers": answers,
+        "uncharged": uncharged,
+        "charged_twice": twice,
+        "ledger_rows": rows,
+        "holds_of_the_dead": holds,
+        "held_by_the_dead_micro_usd": before,
+        "left_held": held + left,
+        "charged_micro_usd": charged,
+        "difference_micro_usd": committed - charged,
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    parser.add_argument("--kills", type=int, default=KILLS)
+    given = parser.parse_args()
+    asyncio.run(main(given.seed, given.kills))
