@@ -1,4 +1,4 @@
-"""kill -9 of the API at random moments, 200 unless told otherwise, while answers are asked for: what happens to the money?
+"""kill -9 of the API at random moments while answers are asked for, 200 times or `--kills`: what becomes of the money?
 
 Afterwards no hold may be left once they have lapsed, every answer must have its charge, no answer two, and what the
 budget calls committed must be what the ledger charged. Run with `python -m benchmarks.kill_budget [--seed N]`.
