@@ -26,7 +26,7 @@ from app.retrieval.ports import Embedder
 from app.retrieval.repository import indexes as index_rows
 from app.retrieval.repository import searching
 from app.retrieval.service import publishing
-from app.retrieval.service.embedding import Questions
+from app.retrieval.service.embedding import Questions, QuestionVector
 from app.retrieval.service.indexes import Indexes
 
 _seconds = histogram("app_search_seconds", "Time of a step of a search.", ["step"])
@@ -87,18 +87,8 @@ class Retrieval:
         ended = time.perf_counter()
         _embed_seconds.observe(embedded - started)
         _find_seconds.observe(ended - embedded)
-        return Evidence(
-            passages=found.passages,
-            index_id=index.id,
-            index_number=index.number,
-            corpus_version=found.corpus_version,
-            top_dense=found.top_dense,
-            top_bm25=found.top_bm25,
-            possible_bm25=found.possible_bm25,
-            usage=meant.usage,
-            degraded=meant.degraded,
-            timings={"embed": (embedded - started) * 1000, "search": (ended - embedded) * 1000},
-        )
+        timings = {"embed": (embedded - started) * 1000, "search": (ended - embedded) * 1000}
+        return _evidence(index, found, meant, timings)
 
     def _charged(self, caller: Principal, usage: SearchUsage | None) -> list[LedgerRow]:
         if usage is None:
@@ -191,6 +181,21 @@ class Retrieval:
     async def close(self) -> None:
         for embedder in self.embedders.values():
             await embedder.close()
+
+
+def _evidence(index: IndexRow, found: searching.Found, meant: QuestionVector, timings: Mapping[str, float]) -> Evidence:
+    return Evidence(
+        passages=found.passages,
+        index_id=index.id,
+        index_number=index.number,
+        corpus_version=found.corpus_version,
+        top_dense=found.top_dense,
+        top_bm25=found.top_bm25,
+        possible_bm25=found.possible_bm25,
+        usage=meant.usage,
+        degraded=meant.degraded,
+        timings=timings,
+    )
 
 
 def make_retrieval(
