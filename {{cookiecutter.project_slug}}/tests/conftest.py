@@ -25,7 +25,7 @@ def pytest_configure() -> None:
     for name in [name for name in os.environ if name.upper().startswith("APP_") and name != "APP_DATA_DIR"]:
         del os.environ[name]
     os.environ.pop("DATABASE_URL", None)
-    # The library's own default draws every local variable of a traceback, which takes fifteen seconds for a whole state.
+    # The library's own default draws every local variable of a traceback: fifteen seconds for a whole state.
     structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.plain_traceback
 
 

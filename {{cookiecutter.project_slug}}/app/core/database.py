@@ -215,6 +215,7 @@ async def open_database(url: str, size: int) -> Database:
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
         pool_recycle=1800,
+        pool_pre_ping=True,  # what a restarted server left behind is replaced, not handed out
         hide_parameters=True,  # errors are logged, and parameters hold what users wrote
         connect_args={"connect_timeout": CONNECT_SECONDS, "prepare_threshold": 2},
     )

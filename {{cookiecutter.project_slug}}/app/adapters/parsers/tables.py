@@ -26,7 +26,7 @@ def parse_csv(data: bytes, *, repair: bool) -> ParsedDocument:
     builder = TextBuilder()
     for finding in findings:
         builder.find(finding)
-    csv.field_size_limit(len(data) + 1)
+    csv.field_size_limit(max(csv.field_size_limit(), len(data) + 1))  # of the whole process: never lowered
     rows = csv.reader(StringIO(text.replace("\0", " "), newline=""), delimiter=_delimiter(text), strict=False)
     try:
         _write_rows(builder, rows)
