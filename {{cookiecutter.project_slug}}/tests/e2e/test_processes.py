@@ -73,10 +73,7 @@ def test_the_service_survives_the_death_of_its_database(tmp_path: Path) -> None:
     try:
         with running.client() as client:
             os.kill(int((tmp_path / "postgres" / "postmaster.pid").read_text().split()[0]), 9)
-            began = time.monotonic()
-            down = client.get("/health/ready")
-            assert time.monotonic() - began < 1.5
-            assert down.status_code == 503
+            down = _first_down(client)
             assert down.json()["checks"]["database"] != "ok"
             assert client.get("/health/live").status_code == 200
             assert client.get("/v1/keys").json()["code"] == "database_unavailable"
@@ -84,6 +81,18 @@ def test_the_service_survives_the_death_of_its_database(tmp_path: Path) -> None:
             assert client.get("/v1/keys").status_code == 200
     finally:
         assert running.stop() == 0
+
+
+def _first_down(client: httpx.Client) -> httpx.Response:
+    """A connection lives on for a moment after its server was killed; no reply takes long meanwhile."""
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        began = time.monotonic()
+        reply = client.get("/health/ready")
+        assert time.monotonic() - began < 1.5
+        if reply.status_code == 503:
+            return reply
+    pytest.fail("the service did not notice that its database had died")
 
 
 def _until(true: object, seconds: float = 20) -> None:
