@@ -34,20 +34,15 @@ from app.inference.domain.review import SENT_JOB, SENT_QUEUE, Delivered, Sent, S
 from app.inference.tables import answers, feedback, idempotency_keys, reviewed_answers
 
 # Positional and typed, because it is the hot path: psycopg's named parameters are put in order on every call.
-_ANSWER = """
-insert into answers (
-    id, tenant_id, key_id, created_at, question, status, model, release_id, corpus_version, trace_id, body,
-    environment, arm, unit, conditions
-) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s::jsonb)
-"""
+_COLUMNS = (
+    "id, tenant_id, key_id, created_at, question, status, model, release_id, corpus_version, trace_id, body, "
+    "environment, arm, unit, conditions"
+)
+_PLACES = "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s::jsonb"
+_ANSWER = f"insert into answers ({_COLUMNS}) values ({_PLACES})"  # noqa: S608
 
 # One statement for an answer and what it cost: nearly every request ends with it.
-_ANSWER_AS_TENANT = """
-insert into answers (
-    id, tenant_id, key_id, created_at, question, status, model, release_id, corpus_version, trace_id, body,
-    environment, arm, unit, conditions
-) select %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s::jsonb from as_tenant
-"""
+_ANSWER_AS_TENANT = f"insert into answers ({_COLUMNS}) select {_PLACES} from as_tenant"  # noqa: S608
 
 _FAILURE = f"""
 {AS_TENANT}
@@ -96,65 +91,52 @@ class Kept:
 
 async def record(
     database: Database,
-    tenant_id: UUID,
-    kept: Kept | None,
+    kept: Kept,
     rows: Sequence[LedgerRow],
-    settled: Settled | None = None,
-    paid: Settlement | None = None,
-    sent: Sent | None = None,
+    settled: Settled | None,
+    paid: Settlement,
+    sent: Sent | None,
 ) -> None:
     """One transaction, one round trip: the answer, what it cost, the end of its holds and of its claim; or none of it.
     sent: the answer goes to a person too; then it takes more than one round trip, and is still one transaction.
 
     Errors: Superseded when the claim was taken over in the meantime.
     """
-    if kept and sent:
-        await _record_sent(database, kept, rows, settled, paid, sent)
-        return
-    values = _values(kept) if kept else ()
-    if not settled:
+    tenant_id = kept.caller.tenant_id
+    if not settled and not sent:
         written = [each for row in rows for each in ledger_parameters(row)]
         ending = settle_parameters(paid) if paid else ()
-        statement = _recording(bool(kept), len(rows), bool(paid))
-        await database.insert(tenant_id, statement, (*values, *written, *ending))
+        await database.insert(tenant_id, _recording(len(rows), bool(paid)), (*_values(kept), *written, *ending))
         return
     try:
-        async with database.pipeline(tenant_id) as connection:
-            if kept:
-                await connection.execute(_ANSWER, values, prepare=True)
-            for row in rows:
-                await connection.execute(LEDGER_SQL, ledger_parameters(row), prepare=True)
-            if paid:
-                await connection.execute(SETTLE_SQL, settle_parameters(paid), prepare=True)
-            await connection.execute(_SETTLE, _settling(settled))
+        if sent is None:
+            async with database.pipeline(tenant_id) as connection:
+                await _write(connection, kept, rows, settled, paid)
+            return
+        async with database.transaction(tenant_id) as transaction:
+            raw: Any = (await transaction.get_raw_connection()).driver_connection
+            await _write(raw, kept, rows, settled, paid)
+            await transaction.execute(insert(reviewed_answers).values(_sending(kept, sent)))
+            about = {"tenant_id": str(tenant_id), "answer_id": str(kept.answer.id)}
+            await enqueue(transaction, SENT_JOB, queue=SENT_QUEUE, **about)
     except psycopg.errors.DivisionByZero as error:
         raise Superseded from error
 
 
-async def _record_sent(
-    database: Database,
+async def _write(
+    connection: psycopg.AsyncConnection[Any],
     kept: Kept,
     rows: Sequence[LedgerRow],
     settled: Settled | None,
-    paid: Settlement | None,
-    sent: Sent,
+    paid: Settlement,
 ) -> None:
-    tenant_id = kept.caller.tenant_id
-    try:
-        async with database.transaction(tenant_id) as connection:
-            raw: Any = (await connection.get_raw_connection()).driver_connection
-            await raw.execute(_ANSWER, _values(kept))
-            for row in rows:
-                await raw.execute(LEDGER_SQL, ledger_parameters(row))
-            if paid:
-                await raw.execute(SETTLE_SQL, settle_parameters(paid))
-            if settled:
-                await raw.execute(_SETTLE, _settling(settled))
-            await connection.execute(insert(reviewed_answers).values(_sending(kept, sent)))
-            about = {"tenant_id": str(tenant_id), "answer_id": str(kept.answer.id)}
-            await enqueue(connection, SENT_JOB, queue=SENT_QUEUE, **about)
-    except psycopg.errors.DivisionByZero as error:
-        raise Superseded from error
+    await connection.execute(_ANSWER.encode(), _values(kept), prepare=True)
+    for row in rows:
+        await connection.execute(LEDGER_SQL.encode(), ledger_parameters(row), prepare=True)
+    if paid:
+        await connection.execute(SETTLE_SQL.encode(), settle_parameters(paid), prepare=True)
+    if settled:
+        await connection.execute(_SETTLE, _settling(settled))
 
 
 def _sending(kept: Kept, sent: Sent) -> dict[str, Any]:
@@ -185,8 +167,8 @@ async def record_failure(database: Database, tenant_id: UUID, exposure: Exposure
 
 
 @cache
-def _recording(answer: bool, charges: int, paid: bool) -> str:
-    *others, last = [_ANSWER_AS_TENANT] * answer + [LEDGER_AS_TENANT] * charges + [SETTLE_AS_TENANT] * paid
+def _recording(charges: int, paid: bool) -> str:
+    *others, last = [_ANSWER_AS_TENANT] + [LEDGER_AS_TENANT] * charges + [SETTLE_AS_TENANT] * paid
     return ", ".join([AS_TENANT, *(f"written_{n} as ({each})" for n, each in enumerate(others))]) + f" {last}"
 
 

@@ -11,6 +11,7 @@ import pytest_asyncio
 from app.core.clock import Clock, ManualClock
 from app.core.ids import new_id
 from app.costs.domain import Usage
+from app.costs.domain.budgets import Settlement
 from app.identity.domain import Principal
 from app.inference import repository
 from app.inference.domain.answers import Answer, Citation
@@ -79,7 +80,7 @@ class Desk:
         kept = repository.Kept(
             caller, "When does the gate open?", answer, as_json(answer), Exposure(answer.release_id), conditions
         )
-        await repository.record(self.state.database, self.tenant, kept, [], sent=sent)
+        await repository.record(self.state.database, kept, [], None, Settlement((), 0), sent)
         return answer.id
 
     async def queue(self, **options: Any) -> Item:

@@ -94,7 +94,7 @@ def observe(trial: Trial) -> Observation:
         degraded=answer.degraded,
         cited=tuple(Cited(each.uri, each.headings, each.quote) for each in answer.citations),
         found=tuple(Found(each.uri, each.headings) for each in trial.evidence.passages),
-        groundedness=trial.groundedness,
+        groundedness=trial.answer.groundedness,
         latency_ms=answer.timings_ms.get("total"),
         cost_micro_usd=answer.cost_micro_usd,
     )

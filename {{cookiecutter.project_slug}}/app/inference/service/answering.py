@@ -10,6 +10,7 @@ from app.core.database import Database
 from app.core.errors import OutOfTime, Problem
 from app.core.telemetry import annotate, counter, gauge, span
 from app.costs.domain import LedgerRow
+from app.costs.domain.budgets import Settlement
 from app.costs.service import Costs
 from app.identity.domain import Principal
 from app.inference import repository
@@ -183,41 +184,38 @@ class Answers:
     async def _deliver(self, way: Journey, evidence: Evidence, draft: Draft, keyed: Keyed | None) -> Reply:
         """Charges and stores the answer; nothing is delivered that was not, and nothing that a rule holds."""
         answer, rows = self.pipeline.finish(way, evidence, draft)
-        sent = self._sent(way, answer)
+        conditions = Conditions.of(way.question, way.caller.groups, evidence)
+        kept = repository.Kept(way.caller, way.question.text, answer, as_json(answer), way.to.exposure, conditions)
+        sent, paid = self._sent(way, kept), way.settlement(rows)
         reply = sent.instead_of(answer) if sent and sent.state == "held" else answer
         with way.step("record"):
-            await self._record(way, evidence, answer, rows, _settled(keyed, reply), sent)
+            await self._record(way, kept, rows, _settled(keyed, reply), paid, sent)
         self.costs.count(rows)
-        self.costs.budgets.count(way.settlement(rows))
+        self.costs.budgets.count(paid)
         annotate(cost_micro_usd=answer.cost_micro_usd)
         ANSWERED.labels(answer.status, answer.model, str(answer.degraded).lower(), answer.environment).inc()
         if sent:
             SENT.labels(sent.rule.name, sent.rule.send).inc()
         return reply
 
-    def _sent(self, way: Journey, answer: Answer) -> Sent | None:
+    def _sent(self, way: Journey, kept: repository.Kept) -> Sent | None:
         """To a person, where a rule of the release says so."""
-        policy, tier = way.serving.review, way.serving.risk_tier
-        if not policy.rules:
-            return None
-        rule = rule_for(policy, Subject(answer, way.question.text, tier, way.caller.tenant_id))
-        return Sent(rule, tier, policy.overlap, answer.created_at, as_json(answer)) if rule else None
+        policy, tier, answer = way.serving.review, way.serving.risk_tier, kept.answer
+        rule = rule_for(policy, Subject(answer, kept.question, tier, way.caller.tenant_id))
+        return Sent(rule, tier, policy.overlap, answer.created_at, kept.body) if rule else None
 
     async def _record(
         self,
         way: Journey,
-        evidence: Evidence,
-        answer: Answer,
+        kept: repository.Kept,
         rows: list[LedgerRow],
         settled: Settled | None,
+        paid: Settlement,
         sent: Sent | None,
     ) -> None:
-        conditions = Conditions.of(way.question, way.caller.groups, evidence)
-        kept = repository.Kept(way.caller, way.question.text, answer, as_json(answer), way.to.exposure, conditions)
         try:
             async with asyncio.timeout(max(way.deadline.remaining(), KEPT_FOR_RECORD)):
-                paid = way.settlement(rows)
-                await repository.record(self.database, way.caller.tenant_id, kept, rows, settled, paid, sent)
+                await repository.record(self.database, kept, rows, settled, paid, sent)
         except TimeoutError as error:
             raise OutOfTime("The answer could not be recorded in time.", retry_after=1) from error
 

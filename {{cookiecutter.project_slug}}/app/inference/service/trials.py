@@ -22,8 +22,6 @@ class Trial:
 
     answer: Answer
     evidence: Evidence
-    question: Question
-    groundedness: float | None
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class Trials:
                 await self._end(way, self.pipeline.owed(way, feature), subject_id)
                 raise
         await self._end(way, rows, subject_id)
-        return Trial(answer, evidence, question, draft.groundedness)
+        return Trial(answer, evidence)
 
     async def _end(self, way: Journey, rows: list[LedgerRow], subject_id: UUID | None) -> None:
         charged = [replace(row, subject_id=subject_id or way.id) for row in rows]
