@@ -15,13 +15,16 @@ class ChatModel(Protocol):
         ...
 
     async def complete(self, request: ChatRequest, deadline: Deadline) -> Completion:
-        """The whole reply. Errors: a ModelFailure, at the deadline at the latest; the text never holds more
-        than `request.most_characters`."""
+        """The whole reply; with `request.tools` it may hold calls of them beside the text or in its place.
+
+        Errors: a ModelFailure, at the deadline at the latest. The text never holds more than
+        `request.most_characters`, nor do the arguments of a call.
+        """
         ...
 
     def stream(self, request: ChatRequest, deadline: Deadline) -> AsyncGenerator[str | Ending, None]:
         """Pieces of text as they come, none empty, then one Ending. Closing it early ends the call at the
-        provider.
+        provider. A request with tools is never streamed: what they would do is known only when all is there.
 
         Errors: a ModelFailure before the first piece; afterwards only Interrupted, or Hung after silence.
         """

@@ -1,7 +1,8 @@
 """A small server that speaks the OpenAI chat format: for tests, benchmarks and trying things out without a
 provider.
 
-It answers with the first sentence of the first passage it is shown and cites it. On its command line:
+It answers with the first sentence of the first passage it is shown and cites it. Offered tools, it calls those that
+the question names, with what the question holds for their arguments. On its command line:
 python -m app.adapters.chat.standin --port 9000
 """
 
@@ -58,7 +59,9 @@ class Call:
 @dataclass
 class StandIn:
     """`faults`: what happens to the next calls, one each; `always`: to every call after them; `context`: the
-    tokens it reads at most; `mind`: what it writes to a request, `answer_to` where nothing else is given."""
+    tokens it reads at most; `mind`: its reply to a request, a text or a whole message; `reply_to` where nothing else is
+    given.
+    """
 
     model: str = "stand-in"
     port: int = 0
@@ -67,7 +70,7 @@ class StandIn:
     always: Fault | None = None
     calls: deque[Call] = field(default_factory=lambda: deque(maxlen=10_000))
     drop_after_stream: bool = False
-    mind: Callable[[Json], str] | None = None
+    mind: Callable[[Json], str | Json] | None = None
     _server: asyncio.Server | None = None
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
@@ -138,9 +141,12 @@ class StandIn:
         return True
 
     def _completion(self, call: Call, fault: Fault) -> Json:
-        text = "x" * fault.flood or "".join(fault.pieces or (self._write(call),))
-        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-        return self._envelope("chat.completion") | {"choices": [choice], "usage": _usage(call.body, text)}
+        written = "x" * fault.flood or "".join(fault.pieces or ()) or self._mind(call)
+        message = written if isinstance(written, dict) else {"content": written}
+        finish = "tool_calls" if message.get("tool_calls") else "stop"
+        choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}
+        usage = _usage(call.body, _text_of(message))
+        return self._envelope("chat.completion") | {"choices": [choice], "usage": usage}
 
     async def _stream(self, call: Call, fault: Fault, send: Write) -> bool:
         await send(_STREAM_HEAD)
@@ -159,8 +165,12 @@ class StandIn:
         await send(_event(b"[DONE]") + b"0\r\n\r\n")
         return not self.drop_after_stream
 
+    def _mind(self, call: Call) -> str | Json:
+        return (self.mind or reply_to)(call.body)
+
     def _write(self, call: Call) -> str:
-        return (self.mind or answer_to)(call.body)
+        written = self._mind(call)
+        return written if isinstance(written, str) else str(written.get("content") or "")
 
     def _chunk(self, delta: Json, finish: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
@@ -168,6 +178,47 @@ class StandIn:
 
     def _envelope(self, kind: str) -> Json:
         return {"id": "chatcmpl-stand-in", "object": kind, "created": 0, "model": self.model}
+
+
+def reply_to(body: Json) -> str | Json:
+    """Calls of the tools that the question names; once there are results, what they say; else an answer."""
+    messages = body.get("messages", ())
+    results = [str(m.get("content")) for m in messages if m.get("role") == "tool"]
+    if results:
+        return " ".join(f"{_plain(orjson.loads(result))}." for result in results)
+    wanted = _question_of(messages)
+    tools = [tool["function"] for tool in body.get("tools", ()) if body.get("tool_choice") != "none"]
+    named = [tool for tool in tools if all(word in wanted.lower() for word in tool["name"].split("_"))]
+    if not named:
+        return answer_to(body)
+    return {"content": None, "tool_calls": [_call(tool, wanted, place) for place, tool in enumerate(named)]}
+
+
+def _question_of(messages: Any) -> str:
+    last = next((str(m.get("content") or "") for m in reversed(messages) if m.get("role") == "user"), "")
+    return last.partition("<question>")[2].partition("</question>")[0] or last
+
+
+def _call(tool: Json, wanted: str, place: int) -> Json:
+    found = {}
+    for name, schema in tool["parameters"].get("properties", {}).items():
+        # What has a pattern is looked for by it; any other text stands in quotation marks.
+        pattern = schema["pattern"].strip("^$") if "pattern" in schema else r"(?<=\").+(?=\")"
+        if match := re.search(pattern, wanted):
+            found[name] = match.group()
+    function = {"name": tool["name"], "arguments": orjson.dumps(found).decode()}
+    return {"id": f"call-{place}", "type": "function", "function": function}
+
+
+def _plain(result: Any) -> str:
+    if isinstance(result, dict):
+        return ", ".join(f"{name} {_plain(value)}" for name, value in result.items())
+    return ", ".join(map(_plain, result)) if isinstance(result, list) else str(result)
+
+
+def _text_of(message: Json) -> str:
+    calls = message.get("tool_calls") or ()
+    return str(message.get("content") or "") + "".join(call["function"]["arguments"] for call in calls)
 
 
 def answer_to(body: Json) -> str:

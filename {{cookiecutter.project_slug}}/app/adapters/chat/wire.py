@@ -6,20 +6,37 @@ from typing import Any
 import orjson
 
 from app.costs.domain import Usage
-from app.inference.domain.chat import ChatRequest, Completion, Ending, Finish, estimate
+from app.inference.domain.chat import ChatRequest, Completion, Ending, Finish, Message, ToolCall, estimate
 from app.inference.domain.failures import Declined, ModelFailure, Nonsense, failure_of
 
 Json = dict[str, Any]
 
+MOST_CALLS, LONGEST_NAME = 32, 200
+
 
 def body_of(request: ChatRequest, model: str, limit_field: str, stream: bool) -> bytes:
-    messages = [{"role": m.role, "content": m.content} for m in request.messages]
+    messages = [_message(message) for message in request.messages]
     body: Json = {"model": model, "messages": messages, limit_field: request.max_tokens}
+    if request.tools:
+        shown = ({"name": t.name, "description": t.description, "parameters": t.parameters} for t in request.tools)
+        body["tools"] = [{"type": "function", "function": tool} for tool in shown]
+        body["tool_choice"] = "auto" if request.may_call else "none"
     if request.temperature is not None:
         body["temperature"] = request.temperature
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     return orjson.dumps(body)
+
+
+def _message(message: Message) -> Json:
+    plain: Json = {"role": message.role, "content": message.content}
+    if message.calls:
+        functions = [(call.id, {"name": call.name, "arguments": call.arguments}) for call in message.calls]
+        plain["tool_calls"] = [{"id": name, "type": "function", "function": each} for name, each in functions]
+        plain["content"] = message.content or None
+    if message.call_id is not None:
+        plain["tool_call_id"] = message.call_id
+    return plain
 
 
 def parse_object(raw: bytes) -> Json:
@@ -48,12 +65,37 @@ def parse_completion(found: Json, request: ChatRequest) -> Completion:
         raise Nonsense("the reply has no choices")
     finish = finish_of(choice.get("finish_reason"))
     text = text_of(message.get("content"))
-    if not text.strip():
+    calls = calls_of(message.get("tool_calls"), request)
+    if not text.strip() and not calls:
         raise Declined("the model refused") if message.get("refusal") else Nonsense("the reply is empty")
     kept = text[: request.most_characters]
     usage = usage_of(found.get("usage"))
-    ending = Ending("cut" if len(kept) < len(text) else finish, usage or estimate(request, kept), usage is None)
-    return Completion(kept, ending)
+    written = kept + "".join(call.name + call.arguments for call in calls)
+    ending = Ending("cut" if len(kept) < len(text) else finish, usage or estimate(request, written), usage is None)
+    return Completion(kept, ending, calls)
+
+
+def calls_of(found: object, request: ChatRequest) -> tuple[ToolCall, ...]:
+    """What the model asks for, where it was offered anything. Some servers send arguments as an object, or no id."""
+    if not request.tools or not request.may_call or not isinstance(found, list):
+        return ()
+    if len(found) > MOST_CALLS:
+        raise Nonsense(f"the reply calls more than {MOST_CALLS} tools")
+    return tuple(_call(each, place, request) for place, each in enumerate(found))
+
+
+def _call(found: object, place: int, request: ChatRequest) -> ToolCall:
+    function = found.get("function") if isinstance(found, dict) else None
+    if not isinstance(found, dict) or not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        raise Nonsense("the reply calls a tool without a name")
+    arguments, own = function.get("arguments"), found.get("id")
+    if not isinstance(arguments, str):
+        arguments = orjson.dumps(arguments or {}).decode()
+    if len(arguments) > request.most_characters or len(function["name"]) > LONGEST_NAME:
+        raise Nonsense("the reply calls a tool with too long arguments")
+    return ToolCall(
+        own if isinstance(own, str) and 0 < len(own) <= LONGEST_NAME else f"call_{place}", function["name"], arguments
+    )
 
 
 def parse_chunk(found: Json) -> tuple[str, Finish | None, Usage | None]:

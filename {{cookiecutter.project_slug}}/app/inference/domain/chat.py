@@ -1,28 +1,73 @@
-from dataclasses import dataclass
-from typing import Literal
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
 
 from app.costs.domain import Usage
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
 Finish = Literal["stop", "length", "cut"]
 """stop: the model was done; length: it reached the token limit; cut: it went past it and was cut by us."""
 
 CHARACTERS_PER_TOKEN = 4
 LONGEST_TOKEN = 8
-MESSAGE_TOKENS, TEMPLATE_TOKENS = 16, 64
+MESSAGE_TOKENS, TEMPLATE_TOKENS, TOOL_TOKENS = 16, 64, 64
+
+
+@dataclass(frozen=True)
+class Tool:
+    """What a model may ask for. parameters: the JSON schema of its arguments."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+    @cached_property
+    def characters(self) -> int:
+        return len(self.name) + len(self.description) + len(json.dumps(self.parameters))
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """What a model asked for. arguments: as it wrote them, which need not be JSON, nor what was wanted.
+
+    id: by which the result is told from others of the same reply.
+    """
+
+    id: str
+    name: str
+    arguments: str
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
+    """calls: what an assistant asked for. call_id: which of them a tool's content is the result of."""
+
     role: Role
     content: str
+    calls: tuple[ToolCall, ...] = ()
+    call_id: str | None = None
+
+    @property
+    def text(self) -> str:
+        """All that a model reads of it."""
+        return self.content + "".join(call.name + call.arguments for call in self.calls)
 
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
+    """may_call: False when the tools are only named because the messages speak of them."""
+
     messages: tuple[Message, ...]
     max_tokens: int = 512
     temperature: float | None = 0.0
+    tools: tuple[Tool, ...] = ()
+    may_call: bool = True
+
+    def then(self, *messages: Message) -> "ChatRequest":
+        """The same conversation, further on."""
+        return replace(self, messages=(*self.messages, *messages))
 
     @property
     def most_characters(self) -> int:
@@ -41,20 +86,24 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
+    """A reply: text, or calls of tools, or both."""
+
     text: str
     ending: Ending
+    calls: tuple[ToolCall, ...] = ()
 
 
 def estimate(request: ChatRequest, text: str) -> Usage:
     """Tokens of a call whose provider did not say; about 5 % low on English."""
-    read = sum(len(message.content) for message in request.messages)
+    read = sum(len(message.text) for message in request.messages) + sum(tool.characters for tool in request.tools)
     return Usage(_tokens(read), output=_tokens(len(text)))
 
 
 def most(request: ChatRequest) -> Usage:
     """No call of this request is charged for more: a token is a byte at least, and templates add a few of their own."""
-    read = sum(len(message.content.encode()) + MESSAGE_TOKENS for message in request.messages)
-    return Usage(read + TEMPLATE_TOKENS, output=request.max_tokens)
+    read = sum(len(message.text.encode()) + MESSAGE_TOKENS for message in request.messages)
+    tools = sum(tool.characters + TOOL_TOKENS for tool in request.tools)
+    return Usage(read + tools + TEMPLATE_TOKENS, output=request.max_tokens)
 
 
 def _tokens(characters: int) -> int:

@@ -1,0 +1,118 @@
+"""Calls of tools over the chat format: what is sent, what is understood, and what servers get wrong."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+import pytest_asyncio
+
+from app.adapters.chat.openai import OpenAIChat, openai_endpoint
+from app.adapters.chat.standin import Fault, StandIn
+from app.adapters.chat.transport import make_transport
+from app.core.clock import SystemClock
+from app.inference.domain.chat import ChatRequest, Message, Tool, ToolCall, estimate, most
+from app.inference.domain.failures import Nonsense
+from tests.adapters.chat.contract import asked, soon
+
+SCHEMA = {"type": "object", "properties": {"gate": {"type": "string", "pattern": "^G-[0-9]+$"}}, "required": ["gate"]}
+OPEN = Tool("open_gate", "Opens a gate of the harbour.", SCHEMA)
+
+
+def offered(text: str = "Please open gate G-7.") -> ChatRequest:
+    return replace(asked(text), tools=(OPEN,))
+
+
+def called(*calls: Any, **message: Any) -> Fault:
+    choice = {"message": {"content": None, "tool_calls": list(calls), **message}, "finish_reason": "tool_calls"}
+    return Fault(body=orjson.dumps({"choices": [choice], "usage": {"prompt_tokens": 9, "completion_tokens": 4}}))
+
+
+def function(name: Any = "open_gate", arguments: Any = '{"gate": "G-7"}', **more: Any) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name, "arguments": arguments}, **more}
+
+
+@pytest_asyncio.fixture
+async def server() -> AsyncIterator[StandIn]:
+    async with StandIn() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def model(server: StandIn) -> AsyncIterator[OpenAIChat]:
+    async with make_transport() as transport:
+        yield OpenAIChat(openai_endpoint("m", server.url, "m", None), transport, SystemClock())
+
+
+async def test_a_tool_is_offered_called_and_its_result_read(server: StandIn, model: OpenAIChat) -> None:
+    request = offered()
+    reply = await model.complete(request, soon())
+    (call,) = reply.calls
+    assert (call.name, orjson.loads(call.arguments)) == ("open_gate", {"gate": "G-7"})
+    assert not reply.text
+    result = Message("tool", '{"gate": "G-7", "stands": "open"}', call_id=call.id)
+    after = await model.complete(request.then(Message("assistant", "", reply.calls), result), soon())
+    assert (after.text, after.calls) == ("gate G-7, stands open.", ())
+    first, second = (each.body for each in server.calls)
+    offer = {"name": OPEN.name, "description": OPEN.description, "parameters": SCHEMA}
+    assert first["tools"] == [{"type": "function", "function": offer}]
+    assert first["tool_choice"] == "auto"
+    said, told = second["messages"][-2:]
+    assert (said["role"], said["content"], said["tool_calls"][0]["id"]) == ("assistant", None, call.id)
+    assert (told["role"], told["tool_call_id"]) == ("tool", call.id)
+
+
+async def test_nothing_is_said_of_tools_where_none_are_offered(server: StandIn, model: OpenAIChat) -> None:
+    await model.complete(asked(), soon())
+    assert not {"tools", "tool_choice"} & server.calls[0].body.keys()
+
+
+async def test_calls_that_nobody_offered_are_not_taken(server: StandIn, model: OpenAIChat) -> None:
+    server.faults += [called(function(), content="Done.")] * 2
+    assert (await model.complete(asked(), soon())).calls == ()
+    closed = replace(offered(), may_call=False)
+    assert (await model.complete(closed, soon())).calls == ()
+    assert server.calls[-1].body["tool_choice"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("call", "understood"),
+    [
+        (function(id="a"), ToolCall("a", "open_gate", '{"gate": "G-7"}')),
+        (function(arguments={"gate": "G-7"}), ToolCall("call_0", "open_gate", '{"gate":"G-7"}')),
+        (function(arguments=None), ToolCall("call_0", "open_gate", "{}")),
+        (function(arguments="not JSON", id=7), ToolCall("call_0", "open_gate", "not JSON")),
+    ],
+)
+async def test_what_servers_write_differently_is_understood(
+    server: StandIn, model: OpenAIChat, call: Any, understood: ToolCall
+) -> None:
+    server.faults.append(called(call))
+    reply = await model.complete(offered(), soon())
+    assert reply.calls == (understood,)
+    assert (reply.ending.usage.input, reply.ending.usage.output) == (9, 4)
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["text", {}, {"function": "open"}, function(name=None), function(name="x" * 300), function(arguments="x" * 10_000)],
+)
+async def test_what_cannot_be_a_call_is_nonsense(server: StandIn, model: OpenAIChat, call: Any) -> None:
+    server.faults.append(called(call))
+    with pytest.raises(Nonsense):
+        await model.complete(offered(), soon())
+
+
+async def test_a_flood_of_calls_is_nonsense(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(called(*[function()] * 33))
+    with pytest.raises(Nonsense, match="more than 32"):
+        await model.complete(offered(), soon())
+
+
+def test_tools_and_calls_are_part_of_what_is_paid() -> None:
+    plain, with_tools = asked("Please open gate G-7."), offered()
+    assert estimate(with_tools, "").input > estimate(plain, "").input
+    assert most(with_tools).input > most(plain).input
+    further = with_tools.then(Message("assistant", "", (ToolCall("a", "open_gate", '{"gate": "G-7"}'),)))
+    assert most(further).input > most(with_tools).input
