@@ -2,7 +2,8 @@
 
 ModelFailure
 ├── Overloaded     429: wait as long as it says, inside the deadline
-├── Unreachable    no connection, or it broke: wait, try again
+├── Unreachable    no connection: wait, try again
+│   └── Dropped    it broke once the model had been asked, so that the provider may have worked on it
 ├── Broken         5xx: wait, try again
 ├── Hung           no reply in time: the next model, if there is time
 ├── Nonsense       a reply that cannot be used: once more, then the next model
@@ -32,7 +33,7 @@ class Then(Enum):
 
 class ModelFailure(Exception):
     """`outage`: whether it tells that the provider is unwell, which the breaker counts. `may_be_charged`: whether the
-    provider may want money all the same; `usage`: for how much, where it said so.
+    provider may want money all the same; `usage`: for how much, where it said so, and then it does.
     """
 
     reason: ClassVar[str]
@@ -52,6 +53,10 @@ class Overloaded(ModelFailure):
 
 class Unreachable(ModelFailure):
     reason, then, outage = "model_unreachable", Then.RETRY, True
+
+
+class Dropped(Unreachable):
+    may_be_charged = True
 
 
 class Broken(ModelFailure):
@@ -83,7 +88,7 @@ class Unaffordable(ModelFailure):
 
 
 class Interrupted(ModelFailure):
-    reason, then, outage = "model_interrupted", Then.STOP, True
+    reason, then, outage, may_be_charged = "model_interrupted", Then.STOP, True, True
 
 
 class Declined(ModelFailure):

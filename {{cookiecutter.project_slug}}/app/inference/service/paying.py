@@ -46,7 +46,7 @@ class Bill:
 
     def failed(self, model: str, failure: ModelFailure) -> None:
         self.calling = None
-        if failure.may_be_charged and self.worst.get(model):
+        if self.worst.get(model) and (failure.usage or failure.may_be_charged):
             self.owed.append((model, failure.usage or self.bound))
 
     def left(self) -> None:

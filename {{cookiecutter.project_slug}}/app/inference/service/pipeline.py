@@ -153,7 +153,7 @@ class Pipeline:
         except Exhausted as exhausted:
             yield self._instead(way, evidence, exhausted)
         except ModelFailure as failure:
-            _spent(way, request, writing)
+            _spent(way, request, writing, failure.usage)
             log.warning("stream_ended", model=writing and writing.model, reason=failure.reason)
             raise StreamEnded(f"The model's reply broke off ({failure.reason}).", retry_after=1) from failure
         except (asyncio.CancelledError, GeneratorExit):
@@ -257,11 +257,11 @@ class Pipeline:
         return rows
 
 
-def _spent(way: Journey, request: ChatRequest, writing: Writing | None) -> None:
+def _spent(way: Journey, request: ChatRequest, writing: Writing | None, told: Usage | None = None) -> None:
     """Tokens that were spent on an answer nobody got are charged all the same, even if the caller has gone."""
     if writing is not None:
-        way.bill.calling = None
-        way.bill.owed.append((writing.model, estimate(request, writing.text)))
+        usage = way.bill.charged(writing.model, told or estimate(request, writing.text), told is None)
+        way.bill.owed.append((writing.model, usage))
 
 
 def _reasons(failures: tuple[tuple[str, ModelFailure], ...]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Which answers a rule of policies/review.yaml sends to a person, and which rules are refused at the start."""
+"""What a rule of policies/review.yaml sends to a person, and which rules are refused at the start."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from app.core.clock import ManualClock
 from app.core.errors import StartRefused
 from app.core.policies import read_policies
-from app.inference.domain.review import ReviewPolicy, Subject, drawn, rule_for
+from app.inference.domain.review import ActionClass, Deed, ReviewPolicy, Subject, drawn, rule_for, rule_for_action
 from app.safety.domain.text import Finding
 from tests.review.conftest import answer_of
 
@@ -63,6 +63,62 @@ def test_a_rule_fits_when_all_it_names_holds(when: dict[str, Any], about: dict[s
     assert fits(when, **about) is expected
 
 
+def waits(
+    *rules: dict[str, Any],
+    risk: ActionClass = "reversible",
+    text: str = "Add a note.",
+    tainted: bool = False,
+    **more: Any,
+) -> tuple[str, str] | None:
+    deed = Deed(
+        **{"id": uuid4(), "risk": risk, "text": text, "findings": (), "risk_tier": "low", "tenant_id": TENANT} | more
+    )
+    found = rule_for_action(policy(*rules), deed, tainted)
+    return (found.name, found.send) if found else None
+
+
+def test_an_action_runs_by_itself_or_waits_as_the_rules_say() -> None:
+    assert waits() is None
+    assert waits(rule("a")) is None, "a rule without a class is about answers"
+    assert waits(rule("a", action=["reversible"])) == ("a", "before")
+    assert waits(rule("a", action=["irreversible"])) is None
+    assert waits(rule("a", "after", action=["reversible"])) == ("a", "after")
+    assert waits(rule("a", action=["reversible"], words=["note"])) == ("a", "before")
+    assert waits(rule("a", action=["reversible"], words=["refund"])) is None
+    assert waits(rule("a", action=["reversible"], risk_tier=["high"])) is None
+    assert waits(rule("a", action=["reversible"], tenants=[str(uuid4())])) is None
+    finding = (Finding("instructions.override", ""),)
+    assert waits(rule("a", action=["reversible"], findings=["instructions"]), findings=finding) == ("a", "before")
+
+
+def test_what_cannot_be_undone_always_waits() -> None:
+    assert waits(risk="irreversible") == ("irreversible", "before")
+    assert waits(rule("a", action=["irreversible"]), risk="irreversible") == ("a", "before")
+    assert waits(rule("a", action=["irreversible"], words=["x"]), risk="irreversible") == ("irreversible", "before")
+
+
+def test_after_untrusted_text_everything_waits() -> None:
+    assert waits(tainted=True) == ("untrusted-text", "before")
+    assert waits(rule("a", "after", action=["reversible"]), tainted=True) == ("untrusted-text", "before")
+    assert waits(rule("a", action=["reversible"]), tainted=True) == ("a", "before")
+
+
+def test_a_rule_on_actions_is_about_no_answer() -> None:
+    assert not fits({"action": ["reversible", "irreversible"]})
+    assert not policy(rule(action=["reversible"])).may_hold("high", TENANT)
+
+
+def test_rules_on_actions_and_on_answers_do_not_stand_in_each_others_way() -> None:
+    assert (
+        len(
+            policy(
+                rule("a", "after"), rule("b", action=["irreversible"]), rule("c", "after", action=["reversible"])
+            ).rules
+        )
+        == 3
+    )
+
+
 def test_the_first_rule_that_fits_counts() -> None:
     rules = policy(rule("a", words=["nothing"]), rule("b", words=["gate"]), rule("c"))
     found = rule_for(rules, Subject(answer_of(ManualClock()), "When?", "low", TENANT))
@@ -88,6 +144,11 @@ def test_a_sample_is_drawn_by_the_answer_alone_and_has_its_size() -> None:
         ([rule("a", status="answered"), rule("b", groundedness_below=0.5)], "'b' can never fit"),
         ([rule("a", "after", words=["x"]), rule("b")], "'b' stands below 'a', which lets answers leave; move it above"),
         ([rule("a"), rule("a", words=["x"])], "two rules are called 'a'"),
+        ([rule("a", action=["reversible"]), rule("b", action=["reversible"], words=["x"])], "'b' can never fit"),
+        ([rule("a", action=["reversible"], groundedness_below=0.5)], "an action has no groundedness_below"),
+        ([rule("a", action=["reversible"], models=["x"])], "an action has no models"),
+        ([rule("a", "after", action=["irreversible"])], "they always wait: send before"),
+        ([rule("a", action=[])], "an empty list never fits"),
         ([rule("a", words=[])], "an empty list never fits"),
         ([rule("a", status="refused", groundedness_below=0.5)], "a refusal has no groundedness"),
         ([rule("a", pattern="(")], "is not a regular expression"),

@@ -11,14 +11,16 @@ from app.inference.domain.review.holding import (
     State,
     digest_of,
 )
-from app.inference.domain.review.policy import NOTHING_SENT, ReviewPolicy, Rule
-from app.inference.domain.review.sending import Subject, drawn, rule_for
+from app.inference.domain.review.policy import NOTHING_SENT, ActionClass, ReviewPolicy, Rule
+from app.inference.domain.review.sending import Deed, Subject, drawn, rule_for, rule_for_action
 
 __all__ = [
     "NOTHING_SENT",
     "SENT_JOB",
     "SENT_QUEUE",
+    "ActionClass",
     "AnswerHeld",
+    "Deed",
     "Delivered",
     "EditRefused",
     "Held",
@@ -33,4 +35,5 @@ __all__ = [
     "drawn",
     "edit",
     "rule_for",
+    "rule_for_action",
 ]

@@ -1,7 +1,7 @@
 """An answer that waits for a person, and what becomes of it."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal
 from uuid import UUID
@@ -77,16 +77,15 @@ class Sent:
 
     @property
     def due_at(self) -> datetime:
-        return self.created_at + timedelta(minutes=self.rule.due_minutes)
+        return self.rule.due(self.created_at)
 
     @property
     def escalate_at(self) -> datetime | None:
-        minutes = self.rule.escalate_minutes
-        return self.created_at + timedelta(minutes=minutes) if minutes else None
+        return self.rule.escalates(self.created_at)
 
     @property
     def self_approval(self) -> bool:
-        return self.rule.self_approval == "allow" and self.risk_tier != "high"
+        return self.rule.lets_asker_decide(self.risk_tier)
 
     @property
     def digest(self) -> str:

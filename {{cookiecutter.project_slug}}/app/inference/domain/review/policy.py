@@ -1,6 +1,7 @@
-"""policies/review.yaml: which answers a person looks at, before or after the asker gets them."""
+"""policies/review.yaml: which answers and actions a person looks at, before or after they count."""
 
 import re
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Annotated, Literal, Self
 from uuid import UUID
@@ -14,7 +15,10 @@ from app.inference.domain.review.shadows import shadowed
 FindingKind = Literal[
     "any", "instructions", "hidden_instructions", "hidden_characters", "invented_citation", "unsupported_sentence"
 ]
+ActionClass = Literal["reversible", "irreversible"]
 Timing = Literal["before", "after"]
+OF_ANSWERS = ("groundedness_below", "models", "degraded", "status")
+"""Conditions that nothing but an answer can meet."""
 Word = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\w")]
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -24,8 +28,11 @@ class _Rules(BaseModel):
 
 
 class Conditions(_Rules):
-    """All that are named must hold; of a list, one entry is enough."""
+    """All that are named must hold; of a list, one entry is enough. Without `action` they are about answers."""
 
+    action: tuple[ActionClass, ...] = Field(
+        (), description="Actions of this risk class are meant, as a model proposed them, and no answers."
+    )
     risk_tier: tuple[RiskTier, ...] = Field((), description="Risk tier of policies/ownership.yaml in the release.")
     words: tuple[Word, ...] = Field((), description="Words or phrases in the question or in the answer.")
     pattern: str | None = Field(None, min_length=1, max_length=1000, description="A regular expression for the same.")
@@ -39,7 +46,7 @@ class Conditions(_Rules):
     tenants: tuple[UUID, ...] = Field((), description="Ids of the tenants whose answers are meant.")
     sample: Share = Field(1.0, description="The share of what fits that is sent; drawn by the answer's id.")
 
-    @field_validator("risk_tier", "words", "findings", "models", "tenants", mode="before")
+    @field_validator("action", "risk_tier", "words", "findings", "models", "tenants", mode="before")
     @classmethod
     def _names_something(cls, value: object) -> object:
         if isinstance(value, list) and not value:
@@ -59,6 +66,8 @@ class Conditions(_Rules):
     def _can_hold_together(self) -> Self:
         if self.status == "refused" and self.groundedness_below is not None:
             raise ValueError("a refusal has no groundedness, so both never hold; take one of them out")
+        if self.action and (named := [name for name in OF_ANSWERS if getattr(self, name) not in (None, ())]):
+            raise ValueError(f"an action has no {named[0]}; write a rule of its own for answers")
         return self
 
     @cached_property
@@ -95,6 +104,21 @@ class Rule(_Rules):
             raise ValueError(f"rule '{self.name}' never escalates: escalate_minutes must be below due_minutes")
         return self
 
+    @model_validator(mode="after")
+    def _holds_what_cannot_be_undone(self) -> Self:
+        if self.send == "after" and "irreversible" in self.when.action:
+            raise ValueError(f"rule '{self.name}' lets irreversible actions run first; they always wait: send before")
+        return self
+
+    def due(self, since: datetime) -> datetime:
+        return since + timedelta(minutes=self.due_minutes)
+
+    def escalates(self, since: datetime) -> datetime | None:
+        return since + timedelta(minutes=self.escalate_minutes) if self.escalate_minutes else None
+
+    def lets_asker_decide(self, risk_tier: RiskTier) -> bool:
+        return self.self_approval == "allow" and risk_tier != "high"
+
 
 class ReviewPolicy(PolicyModel):
     """policies/review.yaml. The first rule that fits counts. A rule that can never fit stops the start."""
@@ -111,8 +135,8 @@ class ReviewPolicy(PolicyModel):
     @classmethod
     def _each_can_fit(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
         for place, rule in enumerate(rules):
-            above = rules[:place]
-            if any(other.name == rule.name for other in above):
+            above = [other for other in rules[:place] if bool(other.when.action) == bool(rule.when.action)]
+            if any(other.name == rule.name for other in rules[:place]):
                 raise ValueError(f"two rules are called '{rule.name}'; give one another name")
             if rule.send == "before" and (late := next((o for o in above if o.send == "after"), None)):
                 raise ValueError(
@@ -129,6 +153,7 @@ class ReviewPolicy(PolicyModel):
         """Whether any answer to this tenant might be held; asked before there is one."""
         return any(
             rule.send == "before"
+            and not rule.when.action
             and (not rule.when.risk_tier or risk_tier in rule.when.risk_tier)
             and (not rule.when.tenants or tenant_id in rule.when.tenants)
             for rule in self.rules

@@ -1,4 +1,4 @@
-"""Which rule an answer falls under. A rule decides; who looks and what becomes of it is told elsewhere."""
+"""Which rule an answer or an action falls under. A rule decides; who looks and what becomes of it is told elsewhere."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.core.ownership import RiskTier
 from app.inference.domain.answers import Answer
-from app.inference.domain.review.policy import Conditions, ReviewPolicy, Rule
+from app.inference.domain.review.policy import ActionClass, Conditions, ReviewPolicy, Rule
 from app.safety.domain.policy import kind_of
 from app.safety.domain.text import Finding
 
@@ -23,6 +23,47 @@ class Subject:
     tenant_id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """An action as it was proposed, and what about it the rules ask for. text: the question and the arguments."""
+
+    id: UUID
+    risk: ActionClass
+    text: str
+    findings: tuple[Finding, ...]
+    risk_tier: RiskTier
+    tenant_id: UUID
+
+
+ALWAYS = Rule(name="irreversible", send="before", due_minutes=24 * 60)
+"""What cannot be undone waits for a person, whatever the rules say."""
+UNTRUSTED = Rule(name="untrusted-text", send="before", due_minutes=24 * 60)
+"""So does what was proposed after the model had read what others wrote."""
+
+
+def rule_for_action(policy: ReviewPolicy, deed: Deed, tainted: bool) -> Rule | None:
+    """The first rule that fits; None when the action may run by itself. One that lets it run first gives way where it
+    must wait.
+    """
+    rule = next((rule for rule in policy.rules if fits_action(rule.when, deed)), None)
+    if rule and rule.send == "before":
+        return rule
+    if deed.risk == "irreversible":
+        return ALWAYS
+    return UNTRUSTED if tainted else rule
+
+
+def fits_action(when: Conditions, deed: Deed) -> bool:
+    return (
+        deed.risk in when.action
+        and (not when.risk_tier or deed.risk_tier in when.risk_tier)
+        and (not when.tenants or deed.tenant_id in when.tenants)
+        and _has(deed.findings, when.findings)
+        and _says(when, (deed.text,))
+        and drawn(deed.id, when.sample)
+    )
+
+
 def rule_for(policy: ReviewPolicy, subject: Subject) -> Rule | None:
     """The first rule that fits; None when the answer needs nobody."""
     return next((rule for rule in policy.rules if fits(rule.when, subject)), None)
@@ -31,14 +72,15 @@ def rule_for(policy: ReviewPolicy, subject: Subject) -> Rule | None:
 def fits(when: Conditions, subject: Subject) -> bool:
     answer = subject.answer
     return (
-        (not when.risk_tier or subject.risk_tier in when.risk_tier)
+        not when.action
+        and (not when.risk_tier or subject.risk_tier in when.risk_tier)
         and (not when.tenants or subject.tenant_id in when.tenants)
         and when.status in (None, answer.status)
         and when.degraded in (None, answer.degraded)
         and (not when.models or any(fnmatchcase(answer.model, each) for each in when.models))
         and _below(answer.groundedness, when.groundedness_below)
         and _has(answer.findings, when.findings)
-        and _about(when, subject)
+        and _says(when, (subject.question, answer.text))
         and drawn(answer.id, when.sample)
     )
 
@@ -58,6 +100,5 @@ def _has(findings: Iterable[Finding], wanted: tuple[str, ...]) -> bool:
     return not wanted or any("any" in wanted or kind_of(finding) in wanted for finding in findings)
 
 
-def _about(when: Conditions, subject: Subject) -> bool:
-    texts = (subject.question, subject.answer.text)
+def _says(when: Conditions, texts: tuple[str, ...]) -> bool:
     return all(pattern is None or any(pattern.search(text) for text in texts) for pattern in (when.topic, when.found))

@@ -8,6 +8,8 @@ from uuid import UUID
 
 class Conditioned(Protocol):
     @property
+    def action(self) -> Collection[str]: ...
+    @property
     def risk_tier(self) -> Collection[str]: ...
     @property
     def words(self) -> Collection[str]: ...
@@ -34,7 +36,8 @@ def shadowed(below: Conditioned, above: Conditioned) -> bool:
     smaller. Where it cannot be told, as with two patterns, it is not.
     """
     return (
-        _within(set(below.risk_tier), set(above.risk_tier))
+        _of_the_same(set(below.action), set(above.action))
+        and _within(set(below.risk_tier), set(above.risk_tier))
         and _within({w.lower() for w in below.words}, {w.lower() for w in above.words})
         and above.pattern in (None, below.pattern)
         and _found(below.findings, above.findings)
@@ -45,6 +48,11 @@ def shadowed(below: Conditioned, above: Conditioned) -> bool:
         and _within(set(below.tenants), set(above.tenants))
         and below.sample <= above.sample
     )
+
+
+def _of_the_same(below: set[str], above: set[str]) -> bool:
+    """Rules on actions and rules on answers leave each other all."""
+    return below <= above and bool(below) == bool(above)
 
 
 def _within(below: set[str] | set[UUID], above: set[str] | set[UUID]) -> bool:
