@@ -169,6 +169,42 @@ async def test_an_attempt_that_may_have_been_charged_is_charged(limited: Service
     assert (after.committed_micro_usd, after.held_micro_usd) == (answer["cost_micro_usd"], 0)
 
 
+async def test_an_attempt_that_told_what_it_cost_is_charged_for_that(limited: Service) -> None:
+    useless = {"choices": [{"message": {"content": " "}}], "usage": {"prompt_tokens": 70, "completion_tokens": 30}}
+    limited.model.faults.append(Fault(body=orjson.dumps(useless)))
+    answer = (await limited.ask(WHO)).json()
+    rows = await charged(limited)
+    assert len(rows) == 2
+    assert ("stand-in", 70, 30, 130) in rows
+    after = await own_day(limited)
+    assert after.committed_micro_usd == answer["cost_micro_usd"] == sum(row[3] for row in rows)
+
+
+async def test_a_reply_that_the_provider_took_back_is_charged(limited: Service) -> None:
+    kept = {
+        "choices": [{"message": {"content": ""}, "finish_reason": "content_filter"}],
+        "usage": {"prompt_tokens": 70, "completion_tokens": 30},
+    }
+    limited.model.faults.append(Fault(body=orjson.dumps(kept)))
+    answer = (await limited.ask(WHO)).json()
+    assert (answer["refusal"], answer["cost_micro_usd"]) == ("declined", 130)
+
+
+async def test_an_attempt_whose_connection_broke_is_charged_as_much_as_was_held(limited: Service) -> None:
+    limited.model.faults.append(Fault(drop=True))
+    answer = (await limited.ask(WHO)).json()
+    assert max(row[2] for row in await charged(limited)) == 512
+    assert (await own_day(limited)).committed_micro_usd == answer["cost_micro_usd"]
+
+
+async def test_a_stream_that_breaks_without_a_bill_is_charged_as_much_as_was_held(limited: Service) -> None:
+    limited.model.faults.append(Fault(pieces=("It was built ", "in 1874 "), cut=True))
+    assert "stream_ended" in (await limited.ask(WHO, stream=True)).text
+    after = await until_settled(limited)
+    ((_, _, written, micro_usd),) = await charged(limited)
+    assert (written, after.committed_micro_usd) == (512, micro_usd)
+
+
 async def test_an_attempt_that_was_turned_away_costs_nothing(limited: Service) -> None:
     limited.model.faults.append(Fault(status=500))
     answer = (await limited.ask(WHO)).json()
@@ -215,7 +251,7 @@ async def test_a_reader_who_leaves_pays_for_what_was_written(limited: Service) -
             break
     after = await until_settled(limited)
     ((_, _, written, micro_usd),) = await charged(limited)
-    assert 0 < written < 512
+    assert 0 < written <= 512
     assert after.committed_micro_usd == micro_usd > 0
 
 

@@ -9,12 +9,13 @@ from pydantic import SecretStr
 
 from app.adapters.chat.events import EventReader, EventTooLong
 from app.adapters.chat.transport import CONNECT_SECONDS, Reuse
-from app.adapters.chat.wire import body_of, parse_chunk, parse_completion, parse_failure, parse_object
+from app.adapters.chat.wire import body_of, parse_chunk, parse_completion, parse_failure, parse_object, usage_of
 from app.core.clock import Clock, Deadline
 from app.core.telemetry import traceparent
 from app.costs.domain import Usage
 from app.inference.domain.chat import ChatRequest, Completion, Ending, Finish, estimate
 from app.inference.domain.failures import (
+    Dropped,
     Hung,
     Interrupted,
     ModelFailure,
@@ -28,6 +29,10 @@ ENVELOPE_BYTES = 64 * 1024
 ERROR_BYTES = 16 * 1024
 BYTES_PER_CHARACTER = 6
 BROKEN = (httpx.HTTPError, aiohttp.ClientError, OSError)
+UNSENT = (httpx.ConnectError, aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+"""Nobody heard the question, so that nobody charges for it."""
+DEAD_SECONDS = 0.5
+"""A pooled connection that was dead shows it sooner; one that breaks later had been heard."""
 
 
 @dataclass(frozen=True)
@@ -94,16 +99,21 @@ class OpenAIChat:
         most = ENVELOPE_BYTES + request.most_characters * BYTES_PER_CHARACTER
         try:
             async with asyncio.timeout(deadline.remaining()):
-                return parse_completion(parse_object(await self._fetch(body, most)), request)
+                found = parse_object(await self._fetch(body, most))
         except TimeoutError as error:
             raise Hung("no reply in time") from error
+        try:
+            return parse_completion(found, request)
+        except ModelFailure as failure:
+            failure.usage = usage_of(found.get("usage"))
+            raise
 
     async def _fetch(self, body: bytes, most: int) -> bytes:
         response = await self._open(body)
         try:
             return await _read(response, most)
         except BROKEN as error:
-            raise Unreachable(f"the reply broke off: {type(error).__name__}") from error
+            raise Dropped(f"the reply broke off: {type(error).__name__}") from error
         finally:
             await response.aclose()
 
@@ -141,16 +151,14 @@ class OpenAIChat:
             await response.aclose()
 
     async def _send(self, body: bytes) -> httpx.Response:
+        until = self.clock.monotonic() + DEAD_SECONDS
         with Reuse() as reused:
             try:
                 return await self._send_once(body)
-            except BROKEN as error:
-                if not reused:
-                    raise Unreachable(f"no connection: {type(error).__name__}") from error
-        try:
-            return await self._send_once(body)
-        except BROKEN as error:
-            raise Unreachable(f"no connection: {type(error).__name__}") from error
+            except Dropped:
+                if not reused or self.clock.monotonic() > until:
+                    raise
+        return await self._send_once(body)
 
     async def _send_once(self, body: bytes) -> httpx.Response:
         endpoint = self.endpoint
@@ -158,7 +166,13 @@ class OpenAIChat:
         if trace := traceparent():
             headers.append((b"traceparent", trace.encode()))
         request = httpx.Request("POST", endpoint.address, headers=headers, content=body, extensions=_CONNECT)
-        response = await self.transport.handle_async_request(request)
+        try:
+            response = await self.transport.handle_async_request(request)
+        except BROKEN as error:
+            # httpx has one word for both; what aiohttp said is behind it.
+            unsent = isinstance(error, UNSENT) or isinstance(error.__cause__, UNSENT)
+            failure = Unreachable if unsent else Dropped
+            raise failure(f"no connection: {type(error).__name__}") from error
         response.request = request
         return response
 
@@ -183,6 +197,12 @@ class _Reading:
     def begun(self) -> bool:
         return bool(self._parts)
 
+    @property
+    def usage(self) -> Usage | None:
+        """What the whole call cost, where the provider has said so: some count along, and are cut in the middle."""
+        whole = self.done if self._finish is None else self._finish != "cut"
+        return self._usage if whole and self._usage and (self._usage.output or not self._parts) else None
+
     def take(self, raw: bytes | None) -> list[str]:
         """The pieces of text in these bytes; None: the connection was closed."""
         try:
@@ -199,8 +219,8 @@ class _Reading:
 
     def ending(self) -> Ending:
         if not self._parts:
-            raise Nonsense("the stream held no text")
-        usage = self._usage
+            raise Nonsense("the stream held no text", usage=self.usage)
+        usage = self.usage
         spoken = usage or estimate(self._request, "".join(self._parts))
         return Ending(self._finish or "stop", spoken, usage is None)
 
@@ -216,10 +236,12 @@ class _Reading:
             self.done = True
             return ""
         try:
-            text, finish, usage = parse_chunk(parse_object(event))
+            found = parse_object(event)
+            text, finish, usage = parse_chunk(found)
         except Nonsense as error:
             raise self._broken(str(error)) from error
         except ModelFailure as error:
+            error.usage = usage_of(found.get("usage"))
             raise (self._broken(str(error)) if self.begun and error.outage else error) from error
         self._finish, self._usage = finish or self._finish, usage or self._usage
         return self._keep(text)
@@ -234,7 +256,7 @@ class _Reading:
         return kept
 
     def _broken(self, detail: str) -> ModelFailure:
-        return Interrupted(detail) if self.begun else Nonsense(detail)
+        return Interrupted(detail, usage=self.usage) if self.begun else Nonsense(detail, usage=self.usage)
 
 
 async def _read(response: httpx.Response, most: int, *, cut: bool = False) -> bytes:
@@ -254,7 +276,7 @@ async def _next(chunks: AsyncIterator[bytes], patience: Deadline, reading: _Read
         async with asyncio.timeout(patience.remaining()):
             return await anext(chunks, None)
     except TimeoutError as error:
-        raise Hung("the stream stalled") from error
+        raise Hung("the stream stalled", usage=reading.usage) from error
     except BROKEN as error:
-        failure = Interrupted if reading.begun else Unreachable
-        raise failure(f"the stream broke: {type(error).__name__}") from error
+        failure = Interrupted if reading.begun else Dropped
+        raise failure(f"the stream broke: {type(error).__name__}", usage=reading.usage) from error

@@ -7,7 +7,7 @@ import orjson
 
 from app.costs.domain import Usage
 from app.inference.domain.chat import ChatRequest, Completion, Ending, Finish, Message, ToolCall, estimate
-from app.inference.domain.failures import Declined, ModelFailure, Nonsense, failure_of
+from app.inference.domain.failures import ModelFailure, Nonsense, Withheld, failure_of
 
 Json = dict[str, Any]
 
@@ -67,9 +67,10 @@ def parse_completion(found: Json, request: ChatRequest) -> Completion:
     text = text_of(message.get("content"))
     calls = calls_of(message.get("tool_calls"), request)
     if not text.strip() and not calls:
-        raise Declined("the model refused") if message.get("refusal") else Nonsense("the reply is empty")
+        raise Withheld("the model refused") if message.get("refusal") else Nonsense("the reply is empty")
     kept = text[: request.most_characters]
     usage = usage_of(found.get("usage"))
+    usage = usage if usage and usage.output else None
     written = kept + "".join(call.name + call.arguments for call in calls)
     ending = Ending("cut" if len(kept) < len(text) else finish, usage or estimate(request, written), usage is None)
     return Completion(kept, ending, calls)
@@ -122,7 +123,7 @@ def raise_error(found: Json) -> None:
 
 def finish_of(reason: object) -> Finish:
     if reason == "content_filter":
-        raise Declined("the provider filtered the reply")
+        raise Withheld("the provider filtered the reply")
     return "length" if reason == "length" else "stop"
 
 
@@ -140,7 +141,8 @@ def usage_of(found: object) -> Usage | None:
     if not isinstance(found, dict):
         return None
     read, written = _count(found.get("prompt_tokens")), _count(found.get("completion_tokens"))
-    if read is None or written is None:
+    # A call that read nothing was none: whoever says so does not know.
+    if not read or written is None:
         return None
     cached = _count(_inside(found, "prompt_tokens_details", "cached_tokens")) or 0
     reasoning = _count(_inside(found, "completion_tokens_details", "reasoning_tokens")) or 0

@@ -94,7 +94,7 @@ class Judging:
             completion = await model.complete(request, Deadline.after(SECONDS, self.clock))
         except ModelFailure as failure:
             if hold:
-                spent = (failure.usage or bound) if failure.may_be_charged else Usage(0)
+                spent = failure.usage or (bound if failure.may_be_charged else Usage(0))
                 async with self.database.transaction(tenant) as connection:
                     await self._charge(connection, hold, tenant, model.name, spent, run_id)
             raise

@@ -13,6 +13,7 @@ ModelFailure
 ├── Unaffordable   a budget has too little left for it: the next model, at once
 ├── Interrupted    a stream ended early: nothing, for the reader has seen its beginning
 └── Declined       the provider's security refused: nothing, for another model must not be a way around it
+    └── Withheld   it did so when the reply had been written, or begun
 """
 
 from datetime import datetime
@@ -93,6 +94,10 @@ class Interrupted(ModelFailure):
 
 class Declined(ModelFailure):
     reason, then = "model_declined", Then.STOP
+
+
+class Withheld(Declined):
+    may_be_charged = True
 
 
 def failure_of(status: int, kind: str, retry_after: float | None = None) -> ModelFailure:

@@ -14,6 +14,7 @@ from app.adapters.chat.openai import OpenAIChat, azure_endpoint, openai_endpoint
 from app.adapters.chat.standin import Fault, StandIn
 from app.adapters.chat.transport import make_transport
 from app.core.clock import SystemClock
+from app.costs.domain import Usage
 from app.inference.domain.failures import (
     Broken,
     Declined,
@@ -134,6 +135,74 @@ async def test_a_reply_that_cannot_be_used_is_nonsense(server: StandIn, model: O
     server.faults.append(Fault(body=body))
     with pytest.raises(Nonsense):
         await model.complete(asked(), soon())
+
+
+async def test_what_a_useless_reply_cost_is_told(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(Fault(body=said(message={"content": " "})))
+    with pytest.raises(Nonsense) as told:
+        await model.complete(asked(), soon())
+    assert told.value.usage == Usage(7, output=3)
+    server.faults.append(Fault(body=said(message={"content": ""}, finish_reason="content_filter")))
+    with pytest.raises(Declined) as told_too:
+        await model.complete(asked(), soon())
+    assert (told_too.value.usage, told_too.value.may_be_charged) == (Usage(7, output=3), True)
+
+
+BILL = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
+
+
+def chunks(*found: Any, done: bool = True) -> bytes:
+    ends = [b"data: [DONE]"] if done else []
+    return b"\n\n".join([*(b"data: " + orjson.dumps(each) for each in found), *ends, b""])
+
+
+def chunk(text: str | None = None, finish: str | None = None, **more: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}], **more}
+
+
+async def test_a_stream_that_held_nothing_tells_what_it_cost(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(Fault(body=chunks(chunk(finish="stop"), BILL)))
+    with pytest.raises(Nonsense) as told:
+        await read(model, asked(), soon())
+    assert told.value.usage == Usage(7, output=3)
+
+
+async def test_a_stream_that_breaks_after_its_bill_tells_what_it_cost(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(Fault(body=chunks(chunk("Good day."), chunk(finish="stop"), BILL, [], done=False)))
+    with pytest.raises(Interrupted) as told:
+        await read(model, asked(), soon())
+    assert told.value.usage == Usage(7, output=3)
+
+
+async def test_a_count_in_the_middle_of_a_stream_is_not_its_bill(server: StandIn, model: OpenAIChat) -> None:
+    counted = chunk("Good ", usage={"prompt_tokens": 7, "completion_tokens": 1})
+    server.faults.append(Fault(body=chunks(counted, chunk("day."), done=False)))
+    with pytest.raises(Interrupted) as told:
+        await read(model, asked(), soon())
+    assert told.value.usage is None
+
+
+@pytest.mark.parametrize(("read_tokens", "written_tokens"), [(0, 3), (7, 0)])
+async def test_a_bill_of_nothing_for_a_reply_is_none(
+    server: StandIn, model: OpenAIChat, read_tokens: int, written_tokens: int
+) -> None:
+    usage = {"prompt_tokens": read_tokens, "completion_tokens": written_tokens}
+    body = {"choices": [{"message": {"content": "eight ch"}}], "usage": usage}
+    server.faults.append(Fault(body=orjson.dumps(body)))
+    assert (await model.complete(asked(), soon())).ending.estimated
+    server.faults.append(Fault(body=chunks(chunk("eight ch", "stop"), {"choices": [], "usage": usage})))
+    assert (await read(model, asked(), soon()))[1].estimated
+
+
+async def test_what_was_heard_may_be_charged_and_what_was_not_is_not(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(Fault(drop=True))
+    with pytest.raises(Unreachable) as heard:
+        await model.complete(asked(), soon())
+    assert heard.value.may_be_charged
+    nowhere = OpenAIChat(openai_endpoint("m", "http://127.0.0.1:9/v1", "m", None), model.transport, SystemClock())
+    with pytest.raises(Unreachable) as unheard:
+        await nowhere.complete(asked(), soon())
+    assert not unheard.value.may_be_charged
 
 
 async def test_a_200_with_an_error_in_it_is_a_failure(server: StandIn, model: OpenAIChat) -> None:
