@@ -2,7 +2,7 @@ from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from app.core.clock import Deadline
-from app.inference.domain.chat import ChatRequest, Completion, Ending
+from app.inference.domain.chat import ChatRequest, Completion, Ending, Leave
 
 
 class ChatModel(Protocol):
@@ -22,9 +22,13 @@ class ChatModel(Protocol):
         """
         ...
 
-    def stream(self, request: ChatRequest, deadline: Deadline) -> AsyncGenerator[str | Ending, None]:
-        """Pieces of text as they come, none empty, then one Ending. Closing it early ends the call at the
-        provider. A request with tools is never streamed: what they would do is known only when all is there.
+    def stream(
+        self, request: ChatRequest, deadline: Deadline, leave: Leave | None = None
+    ) -> AsyncGenerator[str | Ending, None]:
+        """Pieces of text as they come, none empty, then one Ending. Closing it early ends the call at the provider;
+        unless there is `leave`, which is then given the rest: awaiting that reads on to what the provider says it
+        cost, for as long as the call might have taken for a reader who stayed. A request with tools is never
+        streamed: what they would do is known only when all is there.
 
         Errors: a ModelFailure before the first piece; afterwards only Interrupted, or Hung after silence.
         """

@@ -243,15 +243,17 @@ async def test_a_stream_without_usage_is_settled_at_its_hold(limited: Service) -
     assert (await own_day(limited)).committed_micro_usd == micro_usd == answer["cost_micro_usd"]
 
 
-async def test_a_reader_who_leaves_pays_for_what_was_written(limited: Service) -> None:
-    limited.model.faults.append(Fault(pieces=("It was built ", "in 1874 ", "by the engineer ", "Holm."), pause=0.2))
+async def test_a_reader_who_leaves_pays_what_the_provider_says(limited: Service) -> None:
+    said = ("It was built ", "in 1874 ", "by the engineer ", "Holm.")
+    limited.model.faults.append(Fault(pieces=said, pause=0.2))
     body = {"question": WHO, "stream": True}
     async with limited.client() as client, client.stream("POST", "/v1/answers", json=body) as reply:
         async for _ in reply.aiter_lines():
             break
     after = await until_settled(limited)
     ((_, _, written, micro_usd),) = await charged(limited)
-    assert 0 < written <= 512
+    assert written == len("".join(said)) // 4, "as the stand-in counts"
+    assert not limited.model.calls[0].gone, "only the end of a stream says what it cost"
     assert after.committed_micro_usd == micro_usd > 0
 
 

@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import aiohttp
 import httpx
@@ -13,7 +14,7 @@ from app.adapters.chat.wire import body_of, parse_chunk, parse_completion, parse
 from app.core.clock import Clock, Deadline
 from app.core.telemetry import traceparent
 from app.costs.domain import Usage
-from app.inference.domain.chat import ChatRequest, Completion, Ending, Finish, estimate
+from app.inference.domain.chat import ChatRequest, Completion, Ending, Finish, Leave, estimate
 from app.inference.domain.failures import (
     Dropped,
     Hung,
@@ -117,7 +118,9 @@ class OpenAIChat:
         finally:
             await response.aclose()
 
-    async def stream(self, request: ChatRequest, deadline: Deadline) -> AsyncGenerator[str | Ending, None]:
+    async def stream(
+        self, request: ChatRequest, deadline: Deadline, leave: Leave | None = None
+    ) -> AsyncGenerator[str | Ending, None]:
         body = body_of(request, self.endpoint.model, self.endpoint.limit_field, stream=True)
         reading = _Reading(request)
         first = deadline.within(self.endpoint.idle_seconds)
@@ -126,17 +129,36 @@ class OpenAIChat:
                 response = await self._open(body)
         except TimeoutError as error:
             raise Hung("no reply in time") from error
+        left = False
         try:
             # A quiet provider is given up after the idle time however many bytes of an unfinished event drip
             # in.
-            chunks, patience = response.aiter_raw(), deadline.within(self.endpoint.idle_seconds)
+            chunks, patience = _chunks(response), deadline.within(self.endpoint.idle_seconds)
             while not reading.done:
                 for piece in reading.take(await _next(chunks, patience, reading)):
                     yield piece
                     patience = deadline.within(self.endpoint.idle_seconds)
             yield reading.ending()
+        except (GeneratorExit, asyncio.CancelledError):
+            if left := leave is not None:
+                leave(self._rest(response, reading, deadline))
+            raise
+        finally:
+            if not left:
+                await response.aclose()
+
+    async def _rest(self, response: httpx.Response, reading: "_Reading", deadline: Deadline) -> Usage | None:
+        """What a stream cost that nobody reads any more, where its end says so in time."""
+        try:
+            chunks, patience = _chunks(response), deadline.within(self.endpoint.idle_seconds)
+            while not reading.done:
+                if reading.take(await _next(chunks, patience, reading)):
+                    patience = deadline.within(self.endpoint.idle_seconds)
+        except ModelFailure as failure:
+            return failure.usage
         finally:
             await response.aclose()
+        return reading.usage
 
     async def _open(self, body: bytes) -> httpx.Response:
         response = await self._send(body)
@@ -269,6 +291,11 @@ async def _read(response: httpx.Response, most: int, *, cut: bool = False) -> by
                 break
             raise Nonsense(f"the reply is longer than {most} bytes")
     return b"".join(parts)
+
+
+def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
+    # Not by httpx, which does not go on with a stream once reading it was interrupted.
+    return aiter(cast("httpx.AsyncByteStream", response.stream))
 
 
 async def _next(chunks: AsyncIterator[bytes], patience: Deadline, reading: _Reading) -> bytes | None:

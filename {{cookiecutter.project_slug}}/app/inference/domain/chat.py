@@ -1,5 +1,5 @@
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -91,6 +91,11 @@ class Completion:
     text: str
     ending: Ending
     calls: tuple[ToolCall, ...] = ()
+
+
+Rest = Awaitable[Usage | None]
+"""What a stream cost that its reader left; None where the provider did not say so in time."""
+Leave = Callable[[Rest], None]
 
 
 def estimate(request: ChatRequest, text: str) -> Usage:

@@ -113,9 +113,10 @@ class Answers:
     async def stream(
         self, caller: Principal, question: Question, keyed: Keyed | None = None, to: Assignment | None = None
     ) -> AsyncGenerator[str | Reply, None]:
-        """Pieces of text, then the whole Answer. A reader who leaves ends the call at the provider. Where a wrong
-        answer can do much harm, or a rule might hold it, the text comes in one piece, once it has been checked as a
-        whole; of one that is held comes only Held.
+        """Pieces of text, then the whole Answer. A reader who leaves ends the call of a model that costs nothing; of
+        another the stream is read on to what the provider charges. Where a wrong answer can do much harm, or a rule
+        might hold it, the text comes in one piece, once it has been checked as a whole; of one that is held comes only
+        Held.
 
         Errors: as `answer` before the first piece; after it StreamEnded, and nothing but the tokens is kept.
         """
@@ -225,14 +226,15 @@ class Answers:
         try:
             yield
         except BaseException:
-            finished, rows = way.rows is not None, self.pipeline.owed(way)
-            if way.bill.holds or (rows and not finished):
-                self._later(self._abandon(way, rows))
+            self._later(self._abandon(way))
             raise
 
-    async def _abandon(self, way: Journey, rows: list[LedgerRow]) -> None:
+    async def _abandon(self, way: Journey) -> None:
         try:
-            await self.costs.abandon(way.caller.tenant_id, way.id, rows, way.settlement(rows))
+            await way.bill.read_out()
+            finished, rows = way.rows is not None, self.pipeline.owed(way)
+            if way.bill.holds or (rows and not finished):
+                await self.costs.abandon(way.caller.tenant_id, way.id, rows, way.settlement(rows))
         except Exception as error:
             # The hold lapses by itself, so that no money is lost; what was spent is in the provider's own account.
             log.error("charge_lost", answer=str(way.id), error=type(error).__name__)

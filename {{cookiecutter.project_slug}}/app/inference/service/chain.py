@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from app.core.clock import Clock, Deadline
 from app.core.telemetry import counter, histogram, span
-from app.inference.domain.chat import ChatRequest, Completion, Ending
+from app.inference.domain.chat import ChatRequest, Completion, Ending, Leave
 from app.inference.domain.failures import (
     Declined,
     Hung,
@@ -88,6 +88,10 @@ class Meter(Protocol):
 
     def failed(self, model: str, failure: ModelFailure) -> None: ...
 
+    def leave(self, model: str) -> Leave | None:
+        """Where to leave the rest of a stream whose reader goes; None: it is ended."""
+        ...
+
 
 class _Verdict(Enum):
     AGAIN = "again"
@@ -141,7 +145,7 @@ class ModelChain:
                 try:
                     if meter:
                         await meter.before(link.name)
-                    async with aclosing(self._stream(link, request, turn, deadline)) as pieces:
+                    async with aclosing(self._stream(link, request, turn, deadline, meter)) as pieces:
                         async for piece in pieces:
                             if not begun:
                                 begun = True
@@ -182,13 +186,13 @@ class ModelChain:
         return completion
 
     async def _stream(
-        self, link: Link, request: ChatRequest, turn: Deadline, deadline: Deadline
+        self, link: Link, request: ChatRequest, turn: Deadline, deadline: Deadline, meter: Meter | None
     ) -> AsyncGenerator[str | Ending, None]:
         self._admit(link, turn)
         # What has begun may use all the time there is: nobody can take over from it.
-        until = deadline.within(link.seconds)
+        until, leave = deadline.within(link.seconds), meter.leave(link.name) if meter else None
         try:
-            async with aclosing(link.model.stream(request, until)) as pieces:
+            async with aclosing(link.model.stream(request, until, leave)) as pieces:
                 first = await _in_time(anext(pieces), turn)
                 yield first
                 async for piece in pieces:

@@ -8,7 +8,7 @@ from app.core.clock import Deadline
 from app.costs.domain import CostPolicy, PriceTable, Usage
 from app.costs.domain.budgets import BudgetUsedUp, Hold
 from app.costs.service import Budgets
-from app.inference.domain.chat import ChatRequest, most
+from app.inference.domain.chat import ChatRequest, Leave, Rest, most
 from app.inference.domain.failures import ModelFailure, Unaffordable
 from app.inference.service.chain import Link, ModelChain
 
@@ -21,6 +21,7 @@ class Bill:
     """A Meter of the chain. worst: the most one call of each model can cost, in micro-dollars; bound: the most tokens.
 
     owed: calls that became no answer, and are paid for all the same. calling: the model that is being asked.
+    left_over: streams whose reader has gone.
     """
 
     budgets: Budgets
@@ -32,6 +33,7 @@ class Bill:
     bound: Usage = field(default_factory=lambda: Usage(0))
     worst: Mapping[str, int] = field(default_factory=dict)
     calling: str | None = None
+    left_over: list[tuple[str, Rest]] = field(default_factory=list)
 
     async def before(self, model: str) -> None:
         """Errors: Unaffordable, when the money that was held went into attempts before and no more is to be had."""
@@ -54,6 +56,25 @@ class Bill:
         if self.calling and self.worst.get(self.calling):
             self.owed.append((self.calling, self.bound))
         self.calling = None
+
+    def leave(self, model: str) -> Leave | None:
+        """Only what costs money is worth reading to its end when nobody reads it."""
+
+        def left(rest: Rest) -> None:
+            self.calling = None
+            self.left_over.append((model, rest))
+
+        return left if self.worst.get(model) else None
+
+    async def read_out(self) -> None:
+        """Waits for what streams cost whose reader has gone."""
+        while self.left_over:
+            model, rest = self.left_over.pop()
+            told = None
+            try:
+                told = await rest
+            finally:
+                self.owed.append((model, told or self.bound))
 
     def charged(self, model: str, usage: Usage, estimated: bool) -> Usage:
         """What a reply is charged for: a provider that told no usage is paid as much as was held for it."""

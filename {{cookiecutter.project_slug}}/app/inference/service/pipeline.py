@@ -259,7 +259,7 @@ class Pipeline:
 
 def _spent(way: Journey, request: ChatRequest, writing: Writing | None, told: Usage | None = None) -> None:
     """Tokens that were spent on an answer nobody got are charged all the same, even if the caller has gone."""
-    if writing is not None:
+    if writing is not None and not way.bill.left_over:
         usage = way.bill.charged(writing.model, told or estimate(request, writing.text), told is None)
         way.bill.owed.append((writing.model, usage))
 

@@ -15,6 +15,7 @@ from app.adapters.chat.standin import Fault, StandIn
 from app.adapters.chat.transport import make_transport
 from app.core.clock import SystemClock
 from app.costs.domain import Usage
+from app.inference.domain.chat import Rest
 from app.inference.domain.failures import (
     Broken,
     Declined,
@@ -318,6 +319,47 @@ async def test_leaving_a_stream_ends_the_call_at_the_provider(server: StandIn, m
     await anext(stream)
     await stream.aclose()
     await _until(lambda: server.calls[0].gone)
+
+
+@pytest.mark.parametrize("by_cancelling", [False, True])
+async def test_the_rest_of_a_stream_tells_what_it_cost(server: StandIn, model: OpenAIChat, by_cancelling: bool) -> None:
+    server.faults.append(Fault(pieces=("word ",) * 20, pause=0.02))
+    left: list[Rest] = []
+    stream = model.stream(asked(), soon(), left.append)
+    assert await anext(stream) == "word "
+    if by_cancelling:
+        reading = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+    await stream.aclose()
+    (rest,) = left
+    found = await rest
+    assert found
+    assert found.output == 25
+    assert not server.calls[0].gone
+
+
+@pytest.mark.parametrize("fault", [{"cut": True}, {"stall": 30}, {"flood": 50_000_000}])
+async def test_the_rest_of_a_stream_that_does_not_end_tells_nothing(
+    server: StandIn, model: OpenAIChat, fault: dict[str, Any]
+) -> None:
+    server.faults.append(Fault(pieces=("word ",), **fault))
+    left: list[Rest] = []
+    stream = model.stream(asked(), soon(1), left.append)
+    await anext(stream)
+    await stream.aclose()
+    async with asyncio.timeout(2):
+        assert await left[0] is None
+
+
+async def test_who_leaves_at_the_very_end_is_told_at_once(server: StandIn, model: OpenAIChat) -> None:
+    left: list[Rest] = []
+    stream = model.stream(asked(), soon(), left.append)
+    while isinstance(await anext(stream), str):
+        pass
+    await stream.aclose()
+    assert (await left[0]) == Usage(6, output=6)
 
 
 async def test_cancelling_a_call_ends_it_at_the_provider(server: StandIn, model: OpenAIChat) -> None:

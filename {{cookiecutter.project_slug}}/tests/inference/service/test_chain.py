@@ -6,7 +6,7 @@ import pytest
 
 from app.core.clock import Deadline, ManualClock, SystemClock
 from app.costs.domain import Usage
-from app.inference.domain.chat import ChatRequest, Completion, Ending, Message
+from app.inference.domain.chat import ChatRequest, Completion, Ending, Leave, Message
 from app.inference.domain.failures import (
     Broken,
     Declined,
@@ -44,7 +44,9 @@ class Scripted:
     async def complete(self, request: ChatRequest, deadline: Deadline) -> Completion:
         return Completion(self._next(deadline), ENDING)
 
-    async def stream(self, request: ChatRequest, deadline: Deadline) -> AsyncGenerator[str | Ending, None]:
+    async def stream(
+        self, request: ChatRequest, deadline: Deadline, leave: Leave | None = None
+    ) -> AsyncGenerator[str | Ending, None]:
         for word in self._next(deadline).split():
             if word == "BREAK":
                 raise Interrupted("cut")
