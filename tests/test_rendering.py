@@ -13,6 +13,7 @@ RENDERED = {
     "LICENSE",
     "README.md",
     "pyproject.toml",
+    "policies/actions.yaml",
     "policies/cost.yaml",
     "policies/data.yaml",
     "policies/ownership.yaml",

@@ -11,7 +11,18 @@ from uuid import UUID
 from app.core.errors import Forbidden, Invalid, NotFound, TooManyRequests, Unauthenticated
 
 USER: Final = frozenset(
-    {"answers:write", "answers:read", "search:read", "documents:read", "feedback:write", "models:read"}
+    {
+        "answers:write",
+        "answers:read",
+        "search:read",
+        "documents:read",
+        "feedback:write",
+        "models:read",
+        "caller:read",
+        "actions:propose",
+        "tickets:read",
+        "tickets:write",
+    }
 )
 REVIEWER: Final = USER | {
     "quarantine:read",
@@ -21,6 +32,7 @@ REVIEWER: Final = USER | {
     "staging:use",
     "answers:replay",
     "governance:read",
+    "tickets:close",
 }
 OPERATOR: Final = USER | {
     "documents:write",
@@ -37,6 +49,7 @@ OPERATOR: Final = USER | {
     "staging:use",
     "answers:replay",
     "costs:read",
+    "tickets:close",
 }
 ADMIN: Final = REVIEWER | OPERATOR | {"keys:manage", "audit:read", "budgets:manage", "reviews:escalated"}
 
@@ -44,6 +57,8 @@ PERMISSIONS: Final = {"user": USER, "reviewer": REVIEWER, "operator": OPERATOR, 
 
 KEY_PATTERN: Final = re.compile(r"sk_([a-z0-9]{12})_([a-z2-7]{32})")
 MOST_CALLERS: Final = 10_000
+COMMAND_LINE: Final = UUID(int=0)
+"""Stands for the key of whoever may run commands on the machine, and so may do everything."""
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
 
 

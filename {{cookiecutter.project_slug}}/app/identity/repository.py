@@ -25,6 +25,11 @@ async def add_key(connection: AsyncConnection, **values: Any) -> None:
     await connection.execute(insert(api_keys).values(**values))
 
 
+async def live_key(connection: AsyncConnection, key_id: UUID) -> Any:
+    wanted = select(api_keys.c.tenant_id, api_keys.c.name, api_keys.c.roles, api_keys.c.groups)
+    return (await connection.execute(wanted.where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None)))).first()
+
+
 async def keys(connection: AsyncConnection) -> list[Row[Any]]:
     columns = (c for c in api_keys.c if c.name != "digest")
     return list((await connection.execute(select(*columns).order_by(api_keys.c.created_at))).all())

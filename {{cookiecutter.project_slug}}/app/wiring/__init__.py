@@ -7,6 +7,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from app import __version__
+from app.actions.domain import ActionPolicy
+from app.actions.jobs import job_specs as action_jobs
+from app.actions.ports import Action
+from app.actions.service import ENDED, SHIPPED, Actions, Tickets
 from app.adapters.chat.choice import ModelChoice
 from app.adapters.embeddings.opening import EmbedderChoice, open_embedder
 from app.adapters.languages import Langid
@@ -24,6 +28,7 @@ from app.core.policies import Policies, PolicyModel, load_policies
 from app.core.schema import SchemaCheck
 from app.core.slo import SloPolicy
 from app.core.telemetry import configure_tracing, shutdown_tracing
+from app.core.waiting import Waiting
 from app.costs.domain import CostPolicy, PricedModel
 from app.costs.service import Costs, make_price_table
 from app.evaluation.domain.policy import QualityPolicy
@@ -70,7 +75,11 @@ POLICIES: dict[str, type[PolicyModel]] = {
     "data": DataPolicy,
     "quality": QualityPolicy,
     "review": ReviewPolicy,
+    "actions": ActionPolicy,
 }
+
+REGISTRY: dict[str, Action] = {action.name: action for action in SHIPPED}
+"""The actions there are. policies/actions.yaml says which of them may be proposed."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,8 @@ class State:
     outcomes: Outcomes
     replays: Replays
     archive: Archive
+    actions: Actions
+    tickets: Tickets
     reviews: Reviews
 
     @property
@@ -124,6 +135,8 @@ class State:
             self.again,
             self.replays,
             self.archive,
+            self.actions,
+            self.tickets,
             self.reviews,
             SigningSecret(self.settings.signing_secret),
         )
@@ -148,7 +161,8 @@ class State:
     @property
     def jobs(self) -> list[JobSpec]:
         """What a worker can run."""
-        return [*ingestion_jobs(self.ingestion), *evaluation_jobs(self.evaluations), *review_jobs(self.reviews)]
+        lower = [*ingestion_jobs(self.ingestion), *action_jobs(self.actions)]
+        return [*lower, *evaluation_jobs(self.evaluations), *review_jobs(self.reviews)]
 
     def background(self) -> list[Awaitable[None]]:
         """What runs beside the requests of a process, until it ends."""
@@ -157,7 +171,8 @@ class State:
             listen(self.database, INDEX_SWITCHED, self.retrieval.follow),
             listen(self.database, MOVED, self.environments.follow),
             self.costs.budgets.watch(),
-            listen(self.database, DECIDED, self.archive.follow),
+            listen(self.database, DECIDED, self.archive.waiting.follow),
+            listen(self.database, ENDED, self.actions.waiting.follow),
         ]
 
 
@@ -170,6 +185,7 @@ def check(settings: Settings) -> Policies:
     policies = policies_of(settings)
     _keep_confidential(settings, policies)
     _know_models(settings, policies)
+    _know_actions(policies)
     read_prompts(settings.root / "prompts")
     make_price_table(policies.get(CostPolicy), _writers(settings), BundledPrices(), SystemClock())
     return policies
@@ -211,6 +227,15 @@ def _know_models(settings: Settings, policies: Policies) -> None:
                     f"policies/review.yaml: rule '{rule.name}' names the model {wanted}, and there are only "
                     f"{', '.join(names)}; correct the name, or take it out."
                 )
+
+
+def _know_actions(policies: Policies) -> None:
+    for name in policies.get(ActionPolicy).offered:
+        if name not in REGISTRY:
+            raise StartRefused(
+                f"policies/actions.yaml offers {name}, and there are only {', '.join(REGISTRY)}; "
+                "correct the name, or take it out."
+            )
 
 
 def _embedders(settings: Settings) -> list[Embedder]:
@@ -286,6 +311,7 @@ async def _ground(settings: Settings, urls: Urls, clock: Clock) -> _Ground:
     policies = policies_of(settings)
     _keep_confidential(settings, policies)
     _know_models(settings, policies)
+    _know_actions(policies)
     database = await open_database(urls.service, settings.database_pool)
     embedders = _embedders(settings)
     costs = _costs(settings, policies, embedders, database, clock)
@@ -320,6 +346,8 @@ async def _furnished(on: _Ground, stack: AsyncExitStack) -> State:
     pipeline = Pipeline(clock, on.retrieval, on.costs)
     trials, outcomes = Trials(database, on.releases, servings, pipeline), Outcomes(database)
     identity = Identity(database, clock, on.settings.pepper(), RateLimit(limits.requests_per_minute_per_key))
+    waiting, offered = Waiting(clock), released(ActionPolicy, standings, servings, policies)
+    actions = Actions(database, identity, REGISTRY, offered, waiting)
     data = released(DataPolicy, standings, servings, policies)
     security = released(SecurityPolicy, standings, servings, policies)
     parts = IngestionParts(database, on.retrieval, on.parser, Langid(), data, security, clock)
@@ -348,7 +376,9 @@ async def _furnished(on: _Ground, stack: AsyncExitStack) -> State:
         again=Again(database, trials),
         outcomes=outcomes,
         replays=Replays(database),
-        archive=Archive(database, clock),
+        archive=Archive(database, clock, waiting),
+        actions=actions,
+        tickets=Tickets(database, clock),
         reviews=Reviews(database, Deliveries(), policies.get(ReviewPolicy), Suites(on.settings.root / "evals")),
     )
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from app.actions.domain import NOTHING_OFFERED, ActionPolicy
 from app.adapters.chat.choice import ModelChoice
 from app.core.clock import Clock
 from app.core.errors import StartRefused
@@ -34,8 +35,12 @@ RELEASED: dict[str, type[PolicyModel]] = {
     "data": DataPolicy,
     "cost": CostPolicy,
     "review": ReviewPolicy,
+    "actions": ActionPolicy,
 }
 """The policies that questions and documents go through; they come from the release, not from this process's files."""
+
+BEFORE: dict[str, PolicyModel] = {"review": NOTHING_SENT, "actions": NOTHING_OFFERED}
+"""What holds for a release that was made before there were such policies."""
 
 
 def confide(policies: Policies, addresses: list[str]) -> None:
@@ -67,7 +72,7 @@ class Fitting:
         """Errors: ReleaseUnservable, IndexMissing, IndexNotReady, EmbedderMismatch, DatabaseUnavailable."""
         manifest = release.manifest
         try:
-            policies = read_policies(release.policies, _had(release), f"release {release.number}")
+            policies = _policies_of(release)
             confide(policies, [step.address for step in manifest.chain if step.address])
             params = SearchParams.of(manifest.retrieval)
             links = [await self._link(step) for step in manifest.chain if step.model != EXTRACTIVE]
@@ -84,7 +89,8 @@ class Fitting:
             params=params,
             prices=PriceTable.read(release.prices),
             grounds=Grounds.of(manifest.settings),
-            review=policies.get(ReviewPolicy) if "review" in release.policies else NOTHING_SENT,
+            review=policies.get(ReviewPolicy),
+            actions=policies.get(ActionPolicy),
         )
 
     async def chat(self, name: str | None) -> ChatModel | None:
@@ -117,9 +123,11 @@ class Fitting:
         )
 
 
-def _had(release: Release) -> dict[str, type[PolicyModel]]:
-    """The policies that a release must have: one that was made before there was a review policy has none."""
-    return {name: kind for name, kind in RELEASED.items() if name != "review" or name in release.policies}
+def _policies_of(release: Release) -> Policies:
+    """Errors: StartRefused."""
+    had = {name: kind for name, kind in RELEASED.items() if name not in BEFORE or name in release.policies}
+    read = read_policies(release.policies, had, f"release {release.number}")
+    return replace(read, loaded={**BEFORE, **read.loaded})
 
 
 def released(kind: type[P], standings: Standings, servings: Servings, files: Policies) -> Callable[[], P]:

@@ -128,7 +128,7 @@ async def test_who_waits_hears_of_the_decision_at_once(holding: Service) -> None
     await decide(holding, held["id"])
     async with asyncio.timeout(3):
         assert SECRET in (await waiting).json()["text"]
-    assert holding.state.archive._waiting == {}
+    assert holding.state.archive.waiting._told == {}
 
 
 async def test_waiting_ends_when_its_time_is_up(holding: Service) -> None:

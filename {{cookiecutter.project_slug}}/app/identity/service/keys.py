@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core import audit
 from app.core.audit import Act
@@ -14,6 +15,7 @@ from app.core.database import Database
 from app.core.ids import new_id
 from app.identity import repository
 from app.identity.domain import (
+    COMMAND_LINE,
     KeyNotFound,
     NewKey,
     Principal,
@@ -75,6 +77,17 @@ class Identity:
             self._known.pop(digest, None)
             raise UnknownKey()
         return Principal(row.tenant_id, row.id, row.name, frozenset(row.roles), frozenset(row.groups))
+
+    async def holder(self, connection: AsyncConnection, tenant_id: UUID, key_id: UUID) -> Principal | None:
+        """Who a key belongs to and what it may do at this very moment, in a transaction of its tenant; None for one
+        that is not there or was revoked.
+        """
+        if key_id == COMMAND_LINE:
+            return Principal(tenant_id, key_id, SERVICE, frozenset({"admin"}))
+        row = await repository.live_key(connection, key_id)
+        if row is None:
+            return None
+        return Principal(row.tenant_id, key_id, row.name, frozenset(row.roles), frozenset(row.groups))
 
     def admit(self, principal: Principal) -> None:
         """Counts a request against its key's limit. Errors: RateLimited with the seconds to wait."""

@@ -1,5 +1,4 @@
-import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 from uuid import UUID
@@ -9,13 +8,11 @@ import orjson
 from app.core.clock import Clock
 from app.core.database import Database
 from app.core.ids import new_id
+from app.core.waiting import Waiting
 from app.identity.domain import Principal
 from app.inference import repository
 from app.inference.domain.answers import AnswerMissing
 from app.inference.domain.review import AnswerHeld, Held
-
-LOOK_AGAIN_SECONDS = 1.0
-"""However well a decision is announced, whoever waits for it looks this often."""
 
 
 @dataclass(frozen=True)
@@ -24,33 +21,18 @@ class Archive:
 
     database: Database
     clock: Clock
-    _waiting: dict[UUID, set[asyncio.Event]] = field(default_factory=dict)
+    waiting: Waiting
 
     async def show(self, caller: Principal, answer_id: UUID, wait: float = 0.0) -> dict[str, Any]:
         """The answer as it was delivered, with its question; of one that is held or was rejected only that.
 
         wait: seconds to wait for the decision on one that is held. Errors: AnswerMissing.
         """
-        until = self.clock.monotonic() + wait
-        told = asyncio.Event()
-        self._waiting.setdefault(answer_id, set()).add(told)
-        try:
-            while True:
-                shown = await self._shown(caller, answer_id)
-                left = until - self.clock.monotonic()
-                if shown["status"] != "held" or left <= 0:
-                    return shown
-                told.clear()
-                await _at_most(told, min(left, LOOK_AGAIN_SECONDS))
-        finally:
-            self._waiting[answer_id].discard(told)
-            if not self._waiting[answer_id]:
-                del self._waiting[answer_id]
 
-    async def follow(self, answer_id: str) -> None:
-        """Wakes who waits for this answer; an empty id wakes nobody, for they look by themselves."""
-        for told in self._waiting.get(UUID(answer_id), ()) if answer_id else ():
-            told.set()
+        async def look() -> dict[str, Any]:
+            return await self._shown(caller, answer_id)
+
+        return await self.waiting.until(answer_id, look, lambda shown: shown["status"] != "held", wait)
 
     async def rate(self, caller: Principal, answer_id: UUID, helpful: bool, comment: str) -> None:
         """The last word of a key on an answer counts. Errors: AnswerMissing, AnswerHeld."""
@@ -101,11 +83,3 @@ def check_left(found: Any) -> None:
 
 def _utc(at: Any) -> Any:
     return at.astimezone(UTC) if at else None
-
-
-async def _at_most(told: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await told.wait()
-    except TimeoutError:
-        return

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from app.actions.domain import NOTHING_OFFERED, ActionPolicy
 from app.core.ownership import RiskTier
 from app.core.policies import Policies
 from app.costs.domain import PriceTable
@@ -34,6 +35,7 @@ class Serving:
     prices: PriceTable
     grounds: Grounds
     review: ReviewPolicy = NOTHING_SENT
+    actions: ActionPolicy = NOTHING_OFFERED
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,27 @@
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.core.policies import PolicyModel
+
+
+class ActionLimits(BaseModel):
+    """How often an action may be had."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    per_hour: int = Field(ge=1, le=100_000, description="For one key, in any sixty minutes.")
+
+
+class ActionPolicy(PolicyModel):
+    """policies/actions.yaml: what a model may be allowed to do besides answering. A request names those it wants."""
+
+    offered: dict[str, ActionLimits] = Field(
+        default_factory=dict, description="By name; `app actions catalogue` tells what each of them does."
+    )
+    most_rounds: int = Field(
+        4, ge=1, le=10, description="How often a model may come back with proposals for one question."
+    )
+    most_per_answer: int = Field(8, ge=1, le=50, description="The most actions of one answer.")
+
+
+NOTHING_OFFERED = ActionPolicy(owner="nobody")
+"""What a release that was made before there were actions is held to."""

@@ -1,0 +1,127 @@
+"""Actions proposed and entered the way that answering does it."""
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+import pytest_asyncio
+
+from app.actions.domain import ActionPolicy, Entered, Entry, Proposal, Refused, Terms
+from app.actions.service import Actions
+from app.core.clock import ManualClock
+from app.core.embedded import Urls
+from app.core.jobs import Worker
+from app.identity.domain import Principal
+from app.wiring import REGISTRY, State
+
+RELEASE = "0" * 64
+OFFERED = {name: {"per_hour": 1000} for name in REGISTRY}
+POLICY = ActionPolicy(owner="tests", offered=OFFERED)  # type: ignore[arg-type]
+EFFECTS = "select (select count(*) from ticket_notes), (select count(*) from action_runs)"
+
+
+@dataclass
+class Shop:
+    """A tenant with tickets, the key of somebody who asks, and a clock of its own."""
+
+    state: State
+    urls: Urls
+    tenant: UUID
+    caller: Principal
+    prefix: str
+    clock: ManualClock
+    actions: Actions
+
+    async def ticket(self, title: str = "The pump leaks") -> str:
+        return (await self.state.tickets.add(self.caller, title, "Since Monday, at the flange.")).id
+
+    async def propose(
+        self, name: str, policy: ActionPolicy = POLICY, already: tuple[Proposal, ...] = (), **arguments: Any
+    ) -> Proposal | Refused:
+        offers = self.actions.offers(policy, self.caller, [name])
+        text = json.dumps(arguments)
+        return await self.actions.propose(policy, self.caller, uuid4(), RELEASE, offers, name, text, already)
+
+    async def proposal(self, name: str = "add_ticket_note", **arguments: Any) -> Proposal:
+        if "ticket" not in arguments:
+            arguments["ticket"] = await self.ticket()
+        said = {"add_ticket_note": "text", "close_ticket": "resolution"}.get(name)
+        found = await self.propose(name, **({said: "Flange tightened."} if said else {}) | arguments)
+        assert isinstance(found, Proposal), found
+        return found
+
+    def terms(self, **changes: Any) -> Terms:
+        due = self.clock.now() + timedelta(hours=1)
+        known = Terms("all", "before", "medium", due, None, 1, False, (), "What about the pump?", 0.0)
+        return replace(known, **changes)
+
+    async def enter(self, *entries: Entry) -> None:
+        async with self.state.database.transaction(self.tenant) as connection:
+            await self.actions.enter(connection, entries)
+
+    async def approved(self, **arguments: Any) -> Proposal:
+        """A reversible action that no rule wants a person for; it has not run yet."""
+        proposal = await self.proposal(**arguments)
+        await self.enter(Entry(proposal, "approved", None, tainted=False))
+        return proposal
+
+    async def waiting(self, name: str = "close_ticket", tainted: bool = False, **changes: Any) -> Proposal:
+        """An action that waits for a person; it is not in the queue yet."""
+        proposal = await self.proposal(name)
+        await self.enter(Entry(proposal, "waiting", self.terms(**changes), tainted))
+        return proposal
+
+    async def run(self, proposal: Proposal) -> Entered:
+        await self.actions.run(self.tenant, proposal.id)
+        return await self.shown(proposal)
+
+    async def shown(self, proposal: Proposal) -> Entered:
+        return await self.actions.show(self.caller, proposal.id)
+
+    async def work(self) -> None:
+        await Worker(self.state.database, self.state.jobs, concurrency=2).run(wait=False)
+
+    async def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        async with self.state.database.pipeline(self.tenant) as connection:
+            cursor = await connection.execute(sql)
+        return await cursor.fetchall()
+
+    async def effects(self) -> tuple[int, int]:
+        """Notes there are, and runs."""
+        [(notes, runs)] = await self.rows(EFFECTS)
+        return notes, runs
+
+    async def audited(self) -> list[tuple[str, str]]:
+        own = f"tenant_id = '{self.tenant}' and action like 'action.%'"
+        return await self.rows(f"select action, reason from audit_log where {own} order by sequence")  # type: ignore[return-value]
+
+    def tamper(self, sql: str, *values: Any) -> None:
+        """What somebody with the owner's access to the database could do."""
+        with psycopg.connect(self.urls.owner) as connection:
+            connection.execute("select set_config('app.tenant_id', %s, true)", (str(self.tenant),))
+            assert connection.execute(sql, values).rowcount == 1
+
+
+Opened = Callable[[], Awaitable[Shop]]
+
+
+@pytest.fixture
+def open_shop(state: State, database_urls: Urls) -> Opened:
+    async def make() -> Shop:
+        tenant = await state.identity.ensure_tenant(f"shop-{uuid4().hex}")
+        key = await state.identity.create_key(tenant, "asker", ["operator"])
+        caller, clock = await state.identity.authenticate(key.text), ManualClock()
+        actions = replace(state.actions, clock=clock)
+        return Shop(state, database_urls, tenant, caller, key.prefix, clock, actions)
+
+    return make
+
+
+@pytest_asyncio.fixture
+async def shop(open_shop: Opened) -> Shop:
+    return await open_shop()
