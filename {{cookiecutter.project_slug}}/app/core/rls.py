@@ -1,4 +1,4 @@
-"""Row-level security for migrations: what every tenant table gets, written once."""
+"""What migrations give to tables, written once: row-level security, grants, rows that never change."""
 
 from typing import Protocol
 
@@ -21,6 +21,14 @@ def tenant_table(op: Operations, table: str, grants: str, key: str = "tenant_id"
         f"using ({key} = {CURRENT_TENANT}) with check ({key} = {CURRENT_TENANT})"
     )
     shared_table(op, table, grants)
+
+
+def frozen(op: Operations, table: str) -> None:
+    """Lets rows be added and never changed or removed, by nobody. Needs refuse_change() of the migration of releases."""
+    op.execute(
+        f"create trigger {table}_frozen before update or delete or truncate on {table} "
+        "for each statement execute function refuse_change()"
+    )
 
 
 def shared_table(op: Operations, table: str, grants: str) -> None:

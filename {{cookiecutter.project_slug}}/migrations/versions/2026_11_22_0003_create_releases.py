@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from app.core.rls import shared_table
+from app.core.rls import frozen, shared_table
 
 revision = "0003"
 down_revision = "0002"
@@ -46,10 +46,7 @@ FROZEN = ("releases", "release_parts", "environment_moves")
 def upgrade() -> None:
     op.execute(TABLES)
     for table in FROZEN:
-        op.execute(
-            f"create trigger {table}_frozen before update or delete or truncate on {table} "
-            "for each statement execute function refuse_change()"
-        )
+        frozen(op, table)
         shared_table(op, table, "select, insert")
     shared_table(op, "environments", "select, insert, update")
 

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from app.core.rls import tenant_table
+from app.core.rls import frozen, tenant_table
 
 revision = "0004"
 down_revision = "0003"
@@ -41,13 +41,12 @@ create table ledger (
 );
 create index ix_ledger_by_time on ledger (tenant_id, at);
 create index ix_ledger_by_subject on ledger (tenant_id, subject_id);
-create trigger ledger_frozen before update or delete or truncate on ledger
-    for each statement execute function refuse_change();
 """
 
 
 def upgrade() -> None:
     op.execute(LEDGER)
+    frozen(op, "ledger")
     tenant_table(op, "ledger", "select, insert")
 
 

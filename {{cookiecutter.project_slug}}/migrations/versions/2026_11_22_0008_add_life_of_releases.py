@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from app.core.rls import shared_table, tenant_table
+from app.core.rls import frozen, shared_table, tenant_table
 
 revision = "0008"
 down_revision = "0007"
@@ -100,10 +100,7 @@ alter table ledger add column environment text not null;
 
 def upgrade() -> None:
     op.execute(LIFE)
-    op.execute(
-        "create trigger release_events_frozen before update or delete or truncate on release_events "
-        "for each statement execute function refuse_change()"
-    )
+    frozen(op, "release_events")
     shared_table(op, "release_events", "select, insert")
     op.execute(ANSWERS)
     tenant_table(op, "answer_failures", "select, insert")

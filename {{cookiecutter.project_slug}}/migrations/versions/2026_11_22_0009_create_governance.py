@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from app.core.rls import CURRENT_TENANT, shared_table
+from app.core.rls import CURRENT_TENANT, frozen, shared_table
 
 revision = "0009"
 down_revision = "0008"
@@ -67,10 +67,7 @@ FROZEN = ("audit_log", "approvals", "break_glass_reviews")
 def upgrade() -> None:
     op.execute(TABLES)
     for table in FROZEN:
-        op.execute(
-            f"create trigger {table}_frozen before update or delete or truncate on {table} "
-            "for each statement execute function refuse_change()"
-        )
+        frozen(op, table)
         shared_table(op, table, "select, insert")
     op.execute("alter table audit_log enable row level security")
     op.execute("alter table audit_log force row level security")

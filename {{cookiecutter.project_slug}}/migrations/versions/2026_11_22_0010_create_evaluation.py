@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from app.core.rls import shared_table, tenant_table
+from app.core.rls import frozen, shared_table, tenant_table
 
 revision = "0010"
 down_revision = "0009"
@@ -60,10 +60,7 @@ create table evaluation_results (
 
 def upgrade() -> None:
     op.execute(TABLES)
-    op.execute(
-        "create trigger evaluation_reports_frozen before update or delete or truncate on evaluation_reports "
-        "for each statement execute function refuse_change()"
-    )
+    frozen(op, "evaluation_reports")
     shared_table(op, "evaluation_reports", "select, insert")
     shared_table(op, "evaluation_runs", "select, insert, update")
     tenant_table(op, "evaluation_opinions", "select, insert")

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from app.core.rls import SERVICE_ROLE, tenant_table
+from app.core.rls import SERVICE_ROLE, frozen, tenant_table
 
 revision = "0012"
 down_revision = "0011"
@@ -98,8 +98,6 @@ create table review_decisions (
     constraint ck_review_decisions_named check (reviewer <> '' and reason <> '')
 );
 create index ix_review_decisions_subject_id on review_decisions (subject_id);
-create trigger review_decisions_frozen before update or delete or truncate on review_decisions
-    for each statement execute function refuse_change();
 """
 
 # Which tenants have something whose time has come: the only thing that is asked across tenants.
@@ -114,6 +112,7 @@ as $$ select distinct i.tenant_id from review_items i
 def upgrade() -> None:
     op.execute(REVIEWED)
     op.execute(ITEMS)
+    frozen(op, "review_decisions")
     tenant_table(op, "reviewed_answers", "select, insert, update (state, payload, digest, edited, decided_at)")
     tenant_table(
         op,
