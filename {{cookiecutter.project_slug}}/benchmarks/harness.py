@@ -4,19 +4,22 @@ import asyncio
 import json
 import os
 import platform
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 
-from app.core.embedded import start_embedded
+from app.core.embedded import Urls, start_embedded
 from app.core.jobs import Worker
 from app.core.schema import migrate
 from app.main import create_app
@@ -27,21 +30,38 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 
 
-@asynccontextmanager
-async def service(**settings: Any) -> AsyncIterator[State]:
-    """A wired state over a fresh database, which is dropped at the end."""
+@contextmanager
+def fresh_database() -> Iterator[Urls]:
+    """A migrated database that nobody else uses; it is dropped at the end."""
     server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
     name = f"bench_{uuid4().hex[:12]}"
     urls = server.urls(name)
     try:
         migrate(urls.owner, urls.service, ROOT)
-        with tempfile.TemporaryDirectory() as folder:
-            chosen = Settings(root=ROOT, data_dir=Path(folder), _env_file=None, **settings)
-            async with build(chosen, urls) as state:
-                yield state
+        yield urls
     finally:
         server.drop(name)
         server.stop()
+
+
+def house(folder: Path, prices: str) -> Path:
+    """A service's folder: its own policies, but these prices besides, and a limit of requests no run reaches."""
+    for part in ("policies", "prompts", "migrations"):
+        shutil.copytree(ROOT / part, folder / part)
+    with (folder / "policies" / "cost.yaml").open("a") as cost:
+        cost.write(f"\n{indent(prices, '  ')}\n")
+    security = folder / "policies" / "security.yaml"
+    security.write_text(re.sub(r"(requests_per_minute_per_key:).*", r"\1 1000000", security.read_text()))
+    return folder
+
+
+@asynccontextmanager
+async def service(**settings: Any) -> AsyncIterator[State]:
+    """A wired state over a fresh database, which is dropped at the end."""
+    with fresh_database() as urls, tempfile.TemporaryDirectory() as folder:
+        chosen = Settings(root=ROOT, data_dir=Path(folder), _env_file=None, **settings)
+        async with build(chosen, urls) as state:
+            yield state
 
 
 @asynccontextmanager

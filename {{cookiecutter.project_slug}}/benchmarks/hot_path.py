@@ -10,14 +10,8 @@ import argparse
 import asyncio
 import os
 import random
-import re
-import shutil
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,53 +23,33 @@ import httpx
 import orjson
 import psutil
 
-from app.core.embedded import start_embedded
-from app.core.schema import migrate
 from app.retrieval.domain import Heading, PublishRequest
 from app.settings import Settings
 from app.wiring import State, build
-from benchmarks.harness import ROOT, write
+from benchmarks.harness import fresh_database, house, write
 from benchmarks.load import Run, cpu_of, cpu_of_tree, post_all
+from benchmarks.processes import running
 
 CHUNKS = 10_000
 PER_DOCUMENT = 50
 WORDS = 4000
 PROMPT = "x" * 1500
-PRICE = "\n  stand-in: {input: 1, output: 2}\n"
+PRICE = "stand-in: {input: 1, output: 2}"
 
 
 async def main(answers: int, chunks: int) -> None:
     # More than a little means that somebody else was at work, and the rates below are too low.
     busy = round(os.getloadavg()[0], 1)
-    server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
-    name = f"bench_{uuid4().hex[:12]}"
-    urls = server.urls(name)
-    try:
-        migrate(urls.owner, urls.service, ROOT)
-        with tempfile.TemporaryDirectory() as folder:
-            house = _house(Path(folder))
-            settings = Settings(root=house, data_dir=house, embedder="none", _env_file=None)
-            async with build(settings, urls) as state:
-                tenant = await state.identity.ensure_tenant("bench")
-                key = (await state.identity.create_key(tenant, "bench", ["user"])).text
-                questions = await _fill(state, tenant, chunks)
-                postgres = await _postmaster(state)
-            result = await _measure(house, urls.service, key, questions, answers, postgres)
-            write("hot_path", {"chunks": chunks, "load_of_others": busy, **result})
-    finally:
-        server.drop(name)
-        server.stop()
-
-
-def _house(folder: Path) -> Path:
-    """A service's folder: its own policies, but a price for the stand-in and a limit no run reaches."""
-    for part in ("policies", "prompts", "migrations"):
-        shutil.copytree(ROOT / part, folder / part)
-    with (folder / "policies" / "cost.yaml").open("a") as cost:
-        cost.write(PRICE)
-    security = folder / "policies" / "security.yaml"
-    security.write_text(re.sub(r"(requests_per_minute_per_key:).*", r"\1 1000000", security.read_text()))
-    return folder
+    with fresh_database() as urls, tempfile.TemporaryDirectory() as folder:
+        home = house(Path(folder), PRICE)
+        settings = Settings(root=home, data_dir=home, embedder="none", _env_file=None)
+        async with build(settings, urls) as state:
+            tenant = await state.identity.ensure_tenant("bench")
+            key = (await state.identity.create_key(tenant, "bench", ["user"])).text
+            questions = await _fill(state, tenant, chunks)
+            postgres = await _postmaster(state)
+        result = await _measure(home, urls.service, key, questions, answers, postgres)
+        write("hot_path", {"chunks": chunks, "load_of_others": busy, **result})
 
 
 async def _fill(state: State, tenant: UUID, chunks: int) -> list[str]:
@@ -141,23 +115,23 @@ class Load:
 
 
 async def _measure(
-    house: Path, url: str, key: str, questions: list[str], answers: int, postgres: psutil.Process
+    home: Path, url: str, key: str, questions: list[str], answers: int, postgres: psutil.Process
 ) -> dict[str, Any]:
     chosen = [questions[n % len(questions)] for n in range(answers)]
-    async with _collector() as traces, _process("app.adapters.chat.standin") as (model, model_port):
+    async with _collector() as traces, running("app.adapters.chat.standin") as (model, model_port):
         upstream = f"http://127.0.0.1:{model_port}/v1"
         environment = {
             "DATABASE_URL": url,
-            "APP_ROOT": str(house),
-            "APP_DATA_DIR": str(house),
+            "APP_ROOT": str(home),
+            "APP_DATA_DIR": str(home),
             "APP_EMBEDDER": "none",
             "APP_MODEL_CHAIN": orjson.dumps([{"model": "stand-in", "base_url": upstream}]).decode(),
             "APP_TRACES": "otlp",
             "APP_OTLP_ENDPOINT": f"http://127.0.0.1:{traces}/v1/traces",
         }
         async with (
-            _process("app", "serve", environment=environment) as (api, api_port),
-            _process("benchmarks.pass_through", "--upstream", upstream) as (floor, floor_port),
+            running("app", "serve", environment=environment) as (api, api_port),
+            running("benchmarks.pass_through", "--upstream", upstream) as (floor, floor_port),
         ):
             await _check(api_port, key, chosen[0])
             asked = [orjson.dumps({"question": question}) for question in chosen]
@@ -203,25 +177,6 @@ def _summary(rounds: list[tuple[Run, dict[str, float], Run, dict[str, float]]]) 
 
 
 @asynccontextmanager
-async def _process(
-    module: str, *arguments: str, environment: dict[str, str] | None = None
-) -> AsyncIterator[tuple[psutil.Process, int]]:
-    port = _free_port()
-    known = {name: value for name, value in os.environ.items() if not name.startswith("APP_")}
-    command = [sys.executable, "-m", module, *arguments, "--port", str(port)]
-    log = subprocess.DEVNULL
-    running = subprocess.Popen(  # noqa: ASYNC220, it has only to be started
-        command, env={**known, **(environment or {})}, cwd=ROOT, stdout=log, stderr=log
-    )
-    try:
-        await _listening(port, running)
-        yield psutil.Process(running.pid), port
-    finally:
-        running.terminate()
-        running.wait(15)
-
-
-@asynccontextmanager
 async def _collector() -> AsyncIterator[int]:
     """Takes traces and forgets them."""
 
@@ -239,19 +194,6 @@ async def _collector() -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
 
 
-async def _listening(port: int, running: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 30
-    while time.monotonic() < until and running.poll() is None:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.05)
-            continue
-        writer.close()
-        return
-    raise RuntimeError(f"{running.args!r} does not listen")
-
-
 async def _check(port: int, key: str, question: str) -> None:
     """What is measured is the whole way: a cited answer of the model, recorded."""
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {key}"}) as client:
@@ -260,13 +202,6 @@ async def _check(port: int, key: str, question: str) -> None:
     assert answer["model"] == "stand-in", answer
     assert answer["citations"], answer
     assert not answer["degraded"], answer
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":

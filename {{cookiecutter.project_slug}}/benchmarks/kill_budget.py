@@ -22,16 +22,15 @@ import orjson
 from sqlalchemy import text
 
 from app.adapters.chat.standin import Fault, StandIn
-from app.core.embedded import start_embedded
 from app.core.logging import configure_logging
-from app.core.schema import migrate
 from app.retrieval.domain import PublishRequest
 from app.settings import Settings
 from app.wiring import State, build
-from benchmarks.harness import ROOT, write
-from benchmarks.hot_path import _free_port, _house
+from benchmarks.harness import ROOT, fresh_database, house, write
+from benchmarks.processes import free_port
 
 KILLS = 200
+PRICE = "stand-in: {input: 1, output: 2}"
 ASKERS = 8
 LONGEST_LIFE = 0.6
 TEXT = "The lighthouse of Karlen was built in 1874 by the engineer Marta Holm."
@@ -51,27 +50,20 @@ LAPSE = "update budget_holds set expires_at = now()"
 async def main(seed: int, kills: int) -> None:
     configure_logging("ERROR", "console")
     print(f"seed {seed}", flush=True)
-    server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
-    name = f"bench_{uuid4().hex[:12]}"
-    urls = server.urls(name)
-    try:
-        migrate(urls.owner, urls.service, ROOT)
+    with fresh_database() as urls:
         with tempfile.TemporaryDirectory() as folder:
-            house = _house(Path(folder))
-            settings = Settings(root=house, data_dir=house, embedder="none", _env_file=None)
+            home = house(Path(folder), PRICE)
+            settings = Settings(root=home, data_dir=home, embedder="none", _env_file=None)
             async with build(settings, urls) as state, StandIn(model="stand-in") as model:
                 model.always = Fault(pieces=(TEXT[:-1], " [1]."), pause=0.02)
                 tenant = await state.identity.ensure_tenant("bench")
                 key = (await state.identity.create_key(tenant, "bench", ["user"])).text
                 await _publish(state, tenant)
-                storm = await _storm(house, urls.service, model.url, key, random.Random(seed), kills)
+                storm = await _storm(home, urls.service, model.url, key, random.Random(seed), kills)
                 result = await _count(state, tenant)
         write("kill_budget", {"seed": seed, **storm, **result})
         if result["uncharged"] or result["charged_twice"] or result["left_held"] or result["difference_micro_usd"]:
             sys.exit("Money was lost, doubled or left behind.")
-    finally:
-        server.drop(name)
-        server.stop()
 
 
 async def _publish(state: State, tenant: UUID) -> None:
@@ -81,13 +73,13 @@ async def _publish(state: State, tenant: UUID) -> None:
         await state.retrieval.publish(connection, prepared)
 
 
-async def _storm(house: Path, url: str, model: str, key: str, chance: random.Random, kills: int) -> dict[str, Any]:
-    port = _free_port()
+async def _storm(home: Path, url: str, model: str, key: str, chance: random.Random, kills: int) -> dict[str, Any]:
+    port = free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("APP_")},
         "DATABASE_URL": url,
-        "APP_ROOT": str(house),
-        "APP_DATA_DIR": str(house),
+        "APP_ROOT": str(home),
+        "APP_DATA_DIR": str(home),
         "APP_EMBEDDER": "none",
         "APP_MODEL_CHAIN": orjson.dumps([{"model": "stand-in", "base_url": model}]).decode(),
     }

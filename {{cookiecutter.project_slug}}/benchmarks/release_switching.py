@@ -9,7 +9,6 @@ Run with `python -m benchmarks.release_switching [--answers N] [--seed N]`. Two 
 
 import argparse
 import asyncio
-import os
 import random
 import tempfile
 import time
@@ -24,15 +23,13 @@ from uuid import UUID, uuid4
 import orjson
 
 from app.core.database import background, listen
-from app.core.embedded import start_embedded
 from app.core.logging import configure_logging
-from app.core.schema import migrate
 from app.identity.domain import Principal
 from app.releases.domain import MOVED, Evidence, Release, Standing
 from app.retrieval.domain import PublishRequest
 from app.settings import Settings
 from app.wiring import State, build
-from benchmarks.harness import ROOT, write
+from benchmarks.harness import ROOT, fresh_database, write
 from benchmarks.measures import percentile
 from benchmarks.processes import running
 
@@ -68,19 +65,12 @@ class Watched:
 async def main(answers: int, seed: int) -> None:
     configure_logging("ERROR", "console")
     print(f"seed {seed}", flush=True)
-    server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
-    name = f"bench_{uuid4().hex[:12]}"
-    urls = server.urls(name)
-    try:
-        migrate(urls.owner, urls.service, ROOT)
+    with fresh_database() as urls:
         with tempfile.TemporaryDirectory() as folder:
             settings = Settings(root=ROOT, data_dir=Path(folder), embedder="none", _env_file=None)
             async with build(settings, urls) as state:
                 result = await measure(state, urls.service, folder, answers, random.Random(seed))
         write("release_switching", {"seed": seed, **result})
-    finally:
-        server.drop(name)
-        server.stop()
 
 
 async def measure(state: State, url: str, folder: str, answers: int, generator: random.Random) -> dict[str, Any]:
