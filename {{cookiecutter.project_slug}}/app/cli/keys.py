@@ -50,6 +50,21 @@ def list_keys(tenant: Tenant = DEFAULT_TENANT) -> None:
     with_state(work)
 
 
+@app.command("webhook-secret")
+def webhook_secret(
+    name: Annotated[str, typer.Argument(help="Name or prefix of the key that asks.")], tenant: Tenant = DEFAULT_TENANT
+) -> None:
+    """Show what signs the webhooks of a key, for who checks them. A new key has a new secret."""
+
+    async def work(state: State) -> str:
+        tenant_id = await state.identity.tenant(tenant)
+        return await state.identity.show_webhook_secret(tenant_id, name, actor())
+
+    secret = with_state(work)
+    err.print(f"Secret of the webhooks of {name}. Keep it now: it is stored nowhere.", highlight=False)
+    out.print(secret, highlight=False, soft_wrap=True)
+
+
 @app.command()
 def revoke(prefix: Annotated[str, typer.Argument(help="The key's prefix.")], tenant: Tenant = DEFAULT_TENANT) -> None:
     """Refuse a key everywhere from the next second on."""

@@ -41,6 +41,7 @@ class JobSpec:
     """A kind of job. `run(attempt, **arguments)` may be called twice with the same arguments and must not mind.
 
     dead: called with the arguments and the reason once the last attempt has failed or has killed its worker.
+    longest_wait: seconds, between two attempts.
     """
 
     name: str
@@ -48,6 +49,7 @@ class JobSpec:
     dead: Callable[..., Awaitable[None]] | None = None
     attempts: int = 5
     queue: str = "default"
+    longest_wait: int = 60
 
 
 async def enqueue(
@@ -79,7 +81,7 @@ class Worker:
             self._register(spec)
 
     def _register(self, spec: JobSpec) -> None:
-        @self.app.task(name=spec.name, queue=spec.queue, pass_context=True, retry=_Backoff(spec.attempts))
+        @self.app.task(name=spec.name, queue=spec.queue, pass_context=True, retry=_Backoff(spec))
         async def run(context: JobContext, /, **arguments: Any) -> None:
             number = (context.job.attempts if context.job else 0) + 1
             await self._run(spec, Attempt(number, last=number >= spec.attempts), arguments)
@@ -157,12 +159,12 @@ class Worker:
 
 
 class _Backoff(procrastinate.BaseRetryStrategy):
-    """Retries after 1, 2, 4, … seconds, at most 60."""
+    """Retries after 1, 2, 4, … seconds, up to the longest wait."""
 
-    def __init__(self, attempts: int) -> None:
-        self.attempts = attempts
+    def __init__(self, spec: JobSpec) -> None:
+        self.spec = spec
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> procrastinate.RetryDecision | None:
-        if job.attempts + 1 >= self.attempts:
+        if job.attempts + 1 >= self.spec.attempts:
             return None
-        return procrastinate.RetryDecision(retry_in={"seconds": min(60, 2**job.attempts)})
+        return procrastinate.RetryDecision(retry_in={"seconds": min(self.spec.longest_wait, 2**job.attempts)})

@@ -1,5 +1,6 @@
 """Who may do what. Readable on purpose: this file is the answer to an auditor's question."""
 
+import base64
 import hmac
 import re
 import secrets
@@ -8,7 +9,7 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
-from app.core.errors import Forbidden, Invalid, NotFound, TooManyRequests, Unauthenticated
+from app.core.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unauthenticated
 
 USER: Final = frozenset(
     {
@@ -81,6 +82,11 @@ class TenantMissing(NotFound):
 
 class KeyNotFound(NotFound):
     code, title = "key_not_found", "No such API key"
+
+
+class KeyAmbiguous(Conflict):
+    code, title = "key_ambiguous", "Several keys have this name"
+    action = "Name the key by its prefix; 'app keys list' shows it."
 
 
 class UnknownRole(Invalid):
@@ -160,6 +166,16 @@ def parse_key(text: str) -> NewKey:
 
 def digest_of(key: NewKey, pepper: bytes) -> bytes:
     return hmac.digest(pepper, key.text.encode(), sha256)
+
+
+def webhook_secret_of(key_id: UUID, pepper: bytes) -> bytes:
+    """What signs messages on behalf of a key: derived, so that it is stored nowhere and goes when the key goes."""
+    return hmac.digest(pepper, b"webhook " + key_id.bytes, sha256)
+
+
+def webhook_secret_text(secret: bytes) -> str:
+    """As who checks the signatures is given it. Source: standardwebhooks.com, 1.0.0."""
+    return f"whsec_{base64.b64encode(secret).decode()}"
 
 
 def same(one: bytes, other: bytes) -> bool:

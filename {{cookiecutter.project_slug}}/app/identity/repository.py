@@ -35,6 +35,13 @@ async def keys(connection: AsyncConnection) -> list[Row[Any]]:
     return list((await connection.execute(select(*columns).order_by(api_keys.c.created_at))).all())
 
 
+async def live_keys(connection: AsyncConnection, name: str) -> list[Any]:
+    """Those of that name or prefix that are not revoked."""
+    named = (api_keys.c.name == name) | (api_keys.c.prefix == name)
+    wanted = select(api_keys.c.id, api_keys.c.prefix).where(named, api_keys.c.revoked_at.is_(None))
+    return list((await connection.execute(wanted)).all())
+
+
 async def revoke(connection: AsyncConnection, prefix: str, at: datetime) -> list[str] | None:
     """The roles of the key that was revoked; None when there is no live one."""
     live = update(api_keys).where(api_keys.c.prefix == prefix, api_keys.c.revoked_at.is_(None))

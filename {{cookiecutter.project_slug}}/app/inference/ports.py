@@ -1,8 +1,9 @@
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Protocol
 
 from app.core.clock import Deadline
 from app.inference.domain.chat import ChatRequest, Completion, Ending, Leave
+from app.safety.domain.webhooks import Target
 
 
 class ChatModel(Protocol):
@@ -32,4 +33,13 @@ class ChatModel(Protocol):
 
         Errors: a ModelFailure before the first piece; afterwards only Interrupted, or Hung after silence.
         """
+        ...
+
+
+class Messenger(Protocol):
+    """Sends a message to an address that was named from outside. It never goes to another one than that: redirects are
+    not followed, and a host that may not be at a private address is not looked for there."""
+
+    async def post(self, target: Target, headers: Mapping[str, str], body: bytes) -> int:
+        """The status of the reply, whose body is not read. Errors: NotTold, when there was none in a few seconds."""
         ...

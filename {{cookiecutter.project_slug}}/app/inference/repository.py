@@ -30,7 +30,7 @@ from app.inference.domain.conditions import Conditions
 from app.inference.domain.exposure import Exposure
 from app.inference.domain.idempotency import KEPT_HOURS, Claim, Settled, Stored, Superseded
 from app.inference.domain.outcomes import Outcome
-from app.inference.domain.review import SENT_JOB, SENT_QUEUE, Delivered, Sent, State
+from app.inference.domain.review import SENT_JOB, SENT_QUEUE, Delivered, Sent, State, Waiter
 from app.inference.tables import answers, feedback, idempotency_keys, reviewed_answers
 
 # Positional and typed, because it is the hot path: psycopg's named parameters are put in order on every call.
@@ -158,6 +158,7 @@ def _sending(kept: Kept, sent: Sent) -> dict[str, Any]:
         "overlap": sent.overlap,
         "payload": sent.payload,
         "digest": sent.digest,
+        "webhook": sent.webhook,
     }
 
 
@@ -253,12 +254,15 @@ async def reviewed(connection: AsyncConnection, answer_id: UUID) -> Delivered | 
 
 async def decide(
     connection: AsyncConnection, answer_id: UUID, state: State, payload: bytes, digest: str, edited: bool, at: datetime
-) -> bool:
-    """Ends the wait of a held answer, once."""
+) -> Waiter | None:
+    """Ends the wait of a held answer, once; None when it was over."""
     held = reviewed_answers.c.state == "held"
     ended = update(reviewed_answers).where(reviewed_answers.c.answer_id == answer_id, held)
     values = {"state": state, "payload": payload, "digest": digest, "edited": edited, "decided_at": at}
-    return (await connection.execute(ended.values(values))).rowcount == 1
+    row = reviewed_answers.c
+    told = ended.values(values).returning(row.tenant_id, row.asker_key, row.webhook)
+    found = (await connection.execute(told)).first()
+    return Waiter(*found) if found else None
 
 
 async def add_feedback(

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.inference.domain.replays import Replay
+from app.safety.domain.webhooks import LONGEST_ADDRESS
 
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
 
@@ -22,6 +23,12 @@ class AnswerRequest(BaseModel):
     stream: bool = Field(False, description="Server-sent events; the same as Accept: text/event-stream.")
     conversation: str | None = Field(
         None, min_length=1, max_length=200, description="Your id of a conversation: all of it gets the same release."
+    )
+    webhook: str | None = Field(
+        None,
+        min_length=1,
+        max_length=LONGEST_ADDRESS,
+        description="An address to tell when a person, or the time, has decided on an answer that waits.",
     )
 
 

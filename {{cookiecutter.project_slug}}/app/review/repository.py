@@ -43,7 +43,7 @@ async def due_tenants(connection: AsyncConnection, at: datetime) -> list[UUID]:
 
 async def add(connection: AsyncConnection, item: Item) -> None:
     """A second time for the same answer it does nothing."""
-    new = insert(review_items).values({**asdict(item), "groups": list(item.groups)})
+    new = insert(review_items).values({**asdict(item), "groups": list(item.groups), "seen_by": list(item.seen_by)})
     await connection.execute(new.on_conflict_do_nothing(index_elements=["subject_id", "kind"]))
 
 
@@ -150,4 +150,5 @@ def _item(row: Row[Any]) -> Item:
 
 
 def _item_of(values: Mapping[Any, Any]) -> Item:
-    return Item(**{**values, "groups": tuple(values["groups"]), "payload": bytes(values["payload"])})
+    lists = {name: tuple(values[name]) for name in ("groups", "seen_by")}
+    return Item(**{**values, **lists, "payload": bytes(values["payload"])})

@@ -49,6 +49,7 @@ review_items = Table(
     Column("lease_by", Text),
     Column("lease_until", DateTime(timezone=True)),
     Column("decided_at", DateTime(timezone=True)),
+    Column("seen_by", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     UniqueConstraint("subject_id", "kind"),
     CheckConstraint("kind in ('answer', 'overlap')", name="kind"),
     CheckConstraint("state in ('open', 'decided', 'expired')", name="state"),

@@ -16,6 +16,7 @@ from app.adapters.embeddings.opening import EmbedderChoice, open_embedder
 from app.adapters.languages import Langid
 from app.adapters.parsers.pool import ParserPool
 from app.adapters.prices import BundledPrices
+from app.adapters.webhooks import HttpMessenger
 from app.core.clock import Clock, SystemClock
 from app.core.database import Database, listen, open_database
 from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
@@ -40,6 +41,7 @@ from app.identity.service import Identity
 from app.inference.domain.answers import EXTRACTIVE
 from app.inference.domain.grounds import Grounds
 from app.inference.domain.review import ReviewPolicy
+from app.inference.jobs import job_specs as inference_jobs
 from app.inference.ports import ChatModel
 from app.inference.service import (
     DECIDED,
@@ -51,6 +53,7 @@ from app.inference.service import (
     Pipeline,
     Replays,
     Servings,
+    Telling,
     Trials,
 )
 from app.ingestion.domain.policy import DataPolicy
@@ -111,6 +114,7 @@ class State:
     actions: Actions
     tickets: Tickets
     reviews: Reviews
+    telling: Telling
 
     @property
     def provided(self) -> dict[type, object]:
@@ -161,7 +165,7 @@ class State:
     @property
     def jobs(self) -> list[JobSpec]:
         """What a worker can run."""
-        lower = [*ingestion_jobs(self.ingestion), *action_jobs(self.actions)]
+        lower = [*ingestion_jobs(self.ingestion), *action_jobs(self.actions), *inference_jobs(self.telling)]
         return [*lower, *evaluation_jobs(self.evaluations), *review_jobs(self.reviews)]
 
     def background(self) -> list[Awaitable[None]]:
@@ -380,6 +384,7 @@ async def _furnished(on: _Ground, stack: AsyncExitStack) -> State:
         actions=actions,
         tickets=Tickets(database, clock),
         reviews=Reviews(database, Deliveries(), policies.get(ReviewPolicy), Suites(on.settings.root / "evals")),
+        telling=Telling(HttpMessenger(), identity, security, clock),
     )
 
 

@@ -16,6 +16,7 @@ from app.core.ids import new_id
 from app.identity import repository
 from app.identity.domain import (
     COMMAND_LINE,
+    KeyAmbiguous,
     KeyNotFound,
     NewKey,
     Principal,
@@ -28,6 +29,8 @@ from app.identity.domain import (
     make_key,
     parse_key,
     same,
+    webhook_secret_of,
+    webhook_secret_text,
 )
 
 REMEMBERED_SECONDS = 0.8
@@ -150,3 +153,24 @@ class Identity:
                 raise KeyNotFound(f"This tenant has no live key with the prefix '{prefix}'.")
             act = Act(actor, "key.revoke", f"key {prefix}", before=" ".join(roles), tenant_id=tenant_id)
             await audit.record(connection, act, self.clock.now())
+
+    async def webhook_secret(self, tenant_id: UUID, key_id: UUID) -> bytes | None:
+        """What signs messages on behalf of a key; None for one that is revoked."""
+        async with self.database.read(tenant_id) as connection:
+            holder = await self.holder(connection, tenant_id, key_id)
+        return webhook_secret_of(key_id, self.pepper) if holder else None
+
+    async def show_webhook_secret(self, tenant_id: UUID, name: str, actor: str) -> str:
+        """The same as text, for who checks the signatures; noted in the audit log. name: of the key, or its prefix.
+
+        Errors: KeyNotFound, KeyAmbiguous.
+        """
+        async with self.database.transaction(tenant_id) as connection:
+            found = await repository.live_keys(connection, name)
+            if not found:
+                raise KeyNotFound(f"This tenant has no live key with the name or prefix '{name}'.")
+            if len(found) > 1:
+                raise KeyAmbiguous(f"'{name}' is the name of {len(found)} keys: {', '.join(k.prefix for k in found)}.")
+            act = Act(actor, "key.webhook_secret", f"key {found[0].prefix}", tenant_id=tenant_id)
+            await audit.record(connection, act, self.clock.now())
+        return webhook_secret_text(webhook_secret_of(found[0].id, self.pepper))

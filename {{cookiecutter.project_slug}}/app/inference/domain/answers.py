@@ -51,7 +51,7 @@ class StreamEnded(Unavailable):
 @dataclass(frozen=True, slots=True)
 class Question:
     """sentences: the most the extractive answerer quotes. passages: the most that are looked at.
-    model: one of the chain, or None for all of it.
+    model: one of the chain, or None for all of it. webhook: who is told when an answer that was held is decided.
     """
 
     text: str
@@ -60,6 +60,7 @@ class Question:
     max_tokens: int = 512
     temperature: float | None = 0.0
     model: str | None = None
+    webhook: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

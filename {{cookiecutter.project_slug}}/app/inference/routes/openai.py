@@ -4,6 +4,7 @@ know.
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Annotated, Any
 
 import orjson
@@ -27,6 +28,7 @@ router = APIRouter(tags=["openai"])
 
 WHOLE_CHAIN = "default"
 CONVERSATION = "x-conversation"
+WEBHOOK = "x-webhook"
 WAITS = "This answer waits for a person to look at it."
 WITHHELD = "content_filter"
 """The one way in which this format says that there is a text and that it is not shown."""
@@ -57,9 +59,10 @@ def _owner(name: str) -> str:
 async def chat(body: ChatBody, request: Request, caller: Asker, answers: Service, replays: Replaying) -> Response:
     """Answers the last message of the user from the caller's documents, in the OpenAI chat format.
 
-    The field `answer` beside the format's own holds citations, cost and the rest of POST /v1/answers.
+    The field `answer` beside the format's own holds citations, cost and the rest of POST /v1/answers. `X-Webhook` names
+    an address to tell when an answer that waits for a person is decided.
     """
-    question = _question(body)
+    question = replace(_question(body), webhook=request.headers.get(WEBHOOK))
     to = await answers.assign(caller, environment_of(request), request.headers.get(CONVERSATION))
     answers.check(to, question)
     asked = await asked_with_key(request, replays, caller, body, to.serving.deadline_seconds)

@@ -7,6 +7,7 @@ from app.inference.service.outcomes import Outcomes
 from app.inference.service.pipeline import Pipeline
 from app.inference.service.replaying import Replays
 from app.inference.service.serving import Assignment, Serving, Servings
+from app.inference.service.telling import Telling
 from app.inference.service.trials import Trial, Trials
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Replays",
     "Serving",
     "Servings",
+    "Telling",
     "Trial",
     "Trials",
 ]

@@ -143,7 +143,7 @@ class Answers:
             yield reply
 
     def check(self, to: Assignment, question: Question) -> None:
-        """Errors: QuestionTooLong, ModelUnknown."""
+        """Errors: QuestionTooLong, ModelUnknown, WebhookRefused."""
         self.pipeline.check(to.serving, question)
 
     def models(self, to: Assignment) -> tuple[str, ...]:
@@ -203,7 +203,7 @@ class Answers:
         """To a person, where a rule of the release says so."""
         policy, tier, answer = way.serving.review, way.serving.risk_tier, kept.answer
         rule = rule_for(policy, Subject(answer, kept.question, tier, way.caller.tenant_id))
-        return Sent(rule, tier, policy.overlap, answer.created_at, kept.body) if rule else None
+        return Sent(rule, tier, policy.overlap, answer.created_at, kept.body, way.question.webhook) if rule else None
 
     async def _record(
         self,

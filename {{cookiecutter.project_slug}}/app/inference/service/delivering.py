@@ -7,9 +7,11 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.database import notify
+from app.core.jobs import enqueue
 from app.inference import repository
 from app.inference.domain.answers import AnswerMissing
 from app.inference.domain.review import AnswerHeld, Delivered, Outcome, PayloadChanged, digest_of
+from app.safety.domain.webhooks import TELL_JOB, TELL_QUEUE
 
 DECIDED = "answer_decided"
 """The channel on which every process hears that an answer need not be waited for any more."""
@@ -47,6 +49,10 @@ class Deliveries:
     async def _end(
         self, connection: AsyncConnection, answer_id: UUID, state: Outcome, payload: bytes, edited: bool, at: datetime
     ) -> None:
-        if not await repository.decide(connection, answer_id, state, payload, digest_of(payload), edited, at):
+        waiter = await repository.decide(connection, answer_id, state, payload, digest_of(payload), edited, at)
+        if waiter is None:
             raise AnswerHeld(f"Answer {answer_id} waits for nobody any more.")
         await notify(connection, DECIDED, str(answer_id))
+        if waiter.url:
+            notice = waiter.notice(waiter.url, answer_id, state, at)
+            await enqueue(connection, TELL_JOB, queue=TELL_QUEUE, **notice.job)

@@ -44,12 +44,14 @@ class Pipeline:
     costs: Costs
 
     def check(self, serving: Serving, question: Question) -> None:
-        """Errors: QuestionTooLong, ModelUnknown."""
+        """Errors: QuestionTooLong, ModelUnknown, WebhookRefused."""
         most = serving.security.limits.question_characters
         if len(question.text) > most:
             raise QuestionTooLong(f"A question has at most {most:,} characters; this one has {len(question.text):,}.")
         if question.model not in (None, *self.models(serving)):
             raise ModelUnknown(f"There is no model '{question.model[:80] if question.model else ''}'.")
+        if question.webhook is not None:
+            serving.security.webhooks.target(question.webhook)
 
     def models(self, serving: Serving) -> tuple[str, ...]:
         """The models a caller may name, first choice first."""

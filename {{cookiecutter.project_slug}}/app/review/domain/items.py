@@ -103,6 +103,7 @@ class Item:
     lease_by: str | None
     lease_until: datetime | None
     decided_at: datetime | None
+    seen_by: Sequence[str] = ()
 
     def leased(self, at: datetime) -> bool:
         return self.lease_until is not None and self.lease_until > at

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.core.errors import Invalid
 from app.core.policies import PolicyModel
 from app.safety.domain.text import Finding
+from app.safety.domain.webhooks import WebhookHosts
 
 DocumentAction = Literal["ignore", "flag", "quarantine"]
 QuestionAction = Literal["ignore", "flag", "refuse"]
@@ -65,6 +66,7 @@ class SecurityPolicy(PolicyModel):
     )
     documents: DocumentScreening = DocumentScreening()
     questions: QuestionScreening = QuestionScreening()
+    webhooks: WebhookHosts = WebhookHosts()
     limits: Limits = Limits()
 
     def may_receive(self, address: str) -> bool:

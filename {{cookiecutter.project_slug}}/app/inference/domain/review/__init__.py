@@ -9,6 +9,7 @@ from app.inference.domain.review.holding import (
     PayloadChanged,
     Sent,
     State,
+    Waiter,
     digest_of,
 )
 from app.inference.domain.review.policy import NOTHING_SENT, ActionClass, ReviewPolicy, Rule
@@ -31,6 +32,7 @@ __all__ = [
     "Sent",
     "State",
     "Subject",
+    "Waiter",
     "digest_of",
     "drawn",
     "edit",

@@ -7,9 +7,11 @@ from typing import Any, Literal
 from uuid import UUID
 
 from app.core.errors import Conflict
+from app.core.ids import new_id
 from app.core.ownership import RiskTier
 from app.inference.domain.answers import Answer
 from app.inference.domain.review.policy import Rule, Timing
+from app.safety.domain.webhooks import Notice
 
 State = Literal["held", "delivered", "rejected"]
 Outcome = Literal["delivered", "rejected"]
@@ -33,6 +35,22 @@ def digest_of(payload: bytes) -> str:
     return sha256(payload).hexdigest()
 
 
+def where_of(answer_id: UUID) -> str:
+    return f"/v1/answers/{answer_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiter:
+    """Who is told that a held answer was decided."""
+
+    tenant_id: UUID
+    key_id: UUID
+    url: str | None
+
+    def notice(self, url: str, answer_id: UUID, state: Outcome, at: datetime) -> Notice:
+        return Notice(new_id(), self.tenant_id, self.key_id, url, "answer", answer_id, state, where_of(answer_id), at)
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """What the asker gets instead of an answer that is held."""
@@ -46,7 +64,7 @@ class Held:
 
     @property
     def where(self) -> str:
-        return f"/v1/answers/{self.id}"
+        return where_of(self.id)
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -63,13 +81,17 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """An answer's way to a person. payload: the answer's canonical bytes, the very ones to be delivered."""
+    """An answer's way to a person. payload: the answer's canonical bytes, the very ones to be delivered.
+
+    webhook: where the asker wants to be told of the decision.
+    """
 
     rule: Rule
     risk_tier: RiskTier
     overlap: float
     created_at: datetime
     payload: bytes
+    webhook: str | None = None
 
     @property
     def state(self) -> State:

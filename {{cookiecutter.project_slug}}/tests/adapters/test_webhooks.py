@@ -1,0 +1,62 @@
+"""What only the sender can hold: that a message reaches no other place than it was meant for."""
+
+import socket
+from typing import Any
+
+import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from app.adapters.webhooks import HttpMessenger, PublicAddresses
+from app.inference.domain.telling import NotTold
+from app.safety.domain.webhooks import Target
+from tests.inference.receiver import Receiver
+
+
+class Names(AbstractResolver):
+    """Every name is at these addresses."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = addresses
+
+    async def resolve(self, host: str, port: int = 0, family: Any = socket.AF_INET) -> list[ResolveResult]:
+        common: dict[str, Any] = {"hostname": host, "port": port, "family": socket.AF_INET, "proto": 0, "flags": 0}
+        return [ResolveResult(host=address, **common) for address in self.addresses]
+
+    async def close(self) -> None:
+        pass
+
+
+async def told(receiver: Receiver, private: bool, *addresses: str, host: str = "hooks.example.com") -> int:
+    messenger = HttpMessenger(seconds=2, resolver=lambda: PublicAddresses(Names(*addresses)))
+    return await messenger.post(Target(f"http://{host}:{receiver.port}/", private), {}, b"{}")
+
+
+async def test_a_public_name_that_leads_to_a_private_address_is_not_called() -> None:
+    async with Receiver() as receiver:
+        with pytest.raises(NotTold):
+            await told(receiver, False, "127.0.0.1")
+        with pytest.raises(NotTold):
+            await told(receiver, False, "93.184.216.34", "127.0.0.1")
+    assert receiver.messages == []
+
+
+async def test_nor_is_an_address_written_as_a_number() -> None:
+    async with Receiver() as receiver:
+        for host in ("127.0.0.1", "[::ffff:127.0.0.1]", "127.1", "2130706433"):
+            with pytest.raises(NotTold):
+                await told(receiver, False, "127.0.0.1", host=host)
+    assert receiver.messages == []
+
+
+async def test_a_host_that_may_be_private_is_called() -> None:
+    async with Receiver() as receiver:
+        assert await told(receiver, True, host="localhost") == 204
+    assert len(receiver.messages) == 1
+
+
+async def test_a_receiver_that_is_not_there_is_named_without_its_address() -> None:
+    async with Receiver() as receiver:
+        pass
+    with pytest.raises(NotTold) as gone:
+        await told(receiver, True, host="localhost")
+    assert str(gone.value) == "no reply: ClientConnectorError"
