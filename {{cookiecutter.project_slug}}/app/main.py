@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from app import __version__
+from app.actions import routes as actions_routes
 from app.adapters.swagger import add_documentation
 from app.core.database import background
 from app.core.health import Health
@@ -64,6 +65,7 @@ ROUTERS = (
     evaluation_routes.router,
     inference_routes.router,
     ingestion_routes.router,
+    actions_routes.router,
     retrieval_routes.router,
     releases_routes.router,
     costs_routes.router,

@@ -6,6 +6,7 @@ import sys
 import typer
 
 from app.cli import (
+    actions,
     answer,
     ask,
     audit,
@@ -25,6 +26,7 @@ from app.cli import (
     run,
     search,
     serve,
+    tickets,
     version,
 )
 from app.core.database import problem_of
@@ -50,6 +52,8 @@ app.add_typer(governance.app, name="governance")
 app.add_typer(audit.app, name="audit")
 app.add_typer(budget.app, name="budget")
 app.add_typer(review.app, name="review")
+app.add_typer(actions.app, name="actions")
+app.add_typer(tickets.app, name="tickets")
 app.add_typer(evals.app, name="evals")
 
 

@@ -10,11 +10,15 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest_asyncio
+from sqlalchemy import text
 
 from app.core.clock import ManualClock
+from app.core.embedded import Urls
 from app.core.jobs import Worker
+from app.identity.domain import COMMAND_LINE, Principal
 from app.main import create_app
 from app.wiring import State
+from tests.actions.conftest import Shop
 from tests.review.conftest import Desk
 
 MARKER = "zanzibar"
@@ -39,7 +43,7 @@ FLEETING = ("request_id", "instance", "detail")
 
 
 @pytest_asyncio.fixture
-async def theirs(state: State, tenant: UUID, client: httpx.AsyncClient) -> dict[str, str]:
+async def theirs(state: State, tenant: UUID, client: httpx.AsyncClient, database_urls: Urls) -> dict[str, str]:
     """What the tenant of `client` owns: an id for every parameter there is."""
     good = ("files", ("harbour.md", PAGE.encode(), "text/markdown"))
     bad = ("files", ("broken.pdf", b"%PDF-1.7 and nothing that follows", "application/pdf"))
@@ -49,15 +53,30 @@ async def theirs(state: State, tenant: UUID, client: httpx.AsyncClient) -> dict[
     key = await client.post("/v1/keys", json={"name": "another"})
     held = await client.get("/v1/quarantine")
     desk = Desk(state, tenant, ManualClock(), replace(state.reviews, clock=ManualClock()))
+    caller = Principal(tenant, COMMAND_LINE, MARKER, frozenset({"admin"}))
+    shop = Shop(state, database_urls, tenant, caller, "", ManualClock(), state.actions)
     found = {
         "document_id": made.json()["items"][0]["id"],
         "entry": held.json()["items"][0]["id"],
         "answer_id": answer.json()["id"],
         "review_id": str((await desk.queue()).id),
         "prefix": key.json()["prefix"],
+        "number": await _ticket(state, tenant),
+        "action_id": str((await shop.waiting()).id),
     }
     assert (await client.get(f"/v1/documents/{found['document_id']}")).json()["status"] == "published"
     return found
+
+
+async def _ticket(state: State, tenant: UUID) -> str:
+    """With a number that is found in nothing else."""
+    number = 987_654_321
+    values = {"id": uuid4(), "tenant": tenant, "number": number, "title": f"The gate of {MARKER}"}
+    async with state.database.transaction(tenant) as connection:
+        await connection.execute(
+            text("insert into tickets values (:id, :tenant, :number, :title, :title, 'open', now(), 'tests')"), values
+        )
+    return str(number)
 
 
 @pytest_asyncio.fixture

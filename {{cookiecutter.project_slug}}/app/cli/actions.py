@@ -1,0 +1,72 @@
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+import orjson
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from app.actions.domain import Entered, Offer
+from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, out, with_state
+from app.wiring import State
+
+app = typer.Typer(help="What models proposed to do, and what became of it.", no_args_is_help=True)
+
+Tenant = Annotated[str, typer.Option(help="Whose actions.")]
+
+
+@app.command("list")
+def list_actions(
+    tenant: Tenant = DEFAULT_TENANT,
+    state: Annotated[
+        str | None, typer.Option(help="waiting, approved, done, failed, rejected or expired; default: all.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="Most to show.")] = 50,
+) -> None:
+    """Show a tenant's actions, the newest first."""
+
+    async def work(built: State) -> Sequence[Entered]:
+        me = caller_at_the_command_line(await built.identity.tenant(tenant))
+        return await built.actions.list(me, state=state, limit=limit)  # type: ignore[arg-type]
+
+    table = Table("action", "when (UTC)", "what", "arguments", "for", "state")
+    for each in with_state(work):
+        told = (each.action, orjson.dumps(each.arguments).decode()[:60], each.requester, each.state)
+        table.add_row(str(each.id), f"{each.created_at:%Y-%m-%d %H:%M}", *(escape(cell) for cell in told))
+    out.print(table if table.row_count else "Nothing was proposed.")
+
+
+@app.command()
+def show(action: Annotated[UUID, typer.Argument(help="The action's id.")], tenant: Tenant = DEFAULT_TENANT) -> None:
+    """Show one action: what would run, for whom, and what became of it."""
+
+    async def work(state: State) -> Entered:
+        return await state.actions.show(caller_at_the_command_line(await state.identity.tenant(tenant)), action)
+
+    show_action(with_state(work))
+
+
+@app.command()
+def catalogue() -> None:
+    """Show the actions that a request to the live release may name; before there is one, those of this folder."""
+
+    async def work(state: State) -> Sequence[Offer]:
+        await state.environments.refresh()
+        return state.actions.catalogue()
+
+    table = Table("name", "risk", "permission", "what it does")
+    for offer in with_state(work):
+        table.add_row(offer.name, offer.risk, offer.scope, escape(offer.description))
+    out.print(table if table.row_count else "The live release offers no actions.")
+
+
+def show_action(found: Entered) -> None:
+    said = [f"{found.action} ({found.risk}) for {found.requester}: {found.state}"]
+    said += [f"  {name}: {value}" for name, value in found.arguments.items()]
+    said += [f"approved by {found.approved_by}"] if found.approved_by else []
+    said += [found.reason] if found.reason else []
+    said += [f"result: {orjson.dumps(found.result).decode()}"] if found.result is not None else []
+    said += [f"answer {found.answer_id}, release {found.release_id[:12]}, SHA-256 {found.digest}"]
+    for line in said:
+        out.print(escape(line), highlight=False, soft_wrap=True)

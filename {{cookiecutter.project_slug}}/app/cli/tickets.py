@@ -1,0 +1,69 @@
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from app.actions.domain.tickets import Status, Ticket, TicketMissing, number_of
+from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, out, with_state
+from app.wiring import State
+
+app = typer.Typer(help="Tickets: what the shipped actions work on.", no_args_is_help=True)
+
+Tenant = Annotated[str, typer.Option(help="Whose tickets.")]
+
+
+@app.command()
+def add(
+    title: Annotated[str, typer.Argument(help="What it is about, in a line.")],
+    text: Annotated[str, typer.Option(help="The rest.")] = "",
+    tenant: Tenant = DEFAULT_TENANT,
+) -> None:
+    """Open a ticket."""
+
+    async def work(state: State) -> Ticket:
+        me = caller_at_the_command_line(await state.identity.tenant(tenant))
+        return await state.tickets.add(me, title, text or title)
+
+    out.print(f"{with_state(work).id} is open.", highlight=False)
+
+
+@app.command("list")
+def list_tickets(
+    tenant: Tenant = DEFAULT_TENANT,
+    closed: Annotated[bool, typer.Option("--closed", help="The closed ones instead of the open ones.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="Most to show.")] = 50,
+) -> None:
+    """Show tickets, the newest first."""
+    status: Status = "closed" if closed else "open"
+
+    async def work(state: State) -> Sequence[Ticket]:
+        me = caller_at_the_command_line(await state.identity.tenant(tenant))
+        return await state.tickets.list(me, status, None, limit)
+
+    table = Table("ticket", "opened (UTC)", "by", "title")
+    for ticket in with_state(work):
+        table.add_row(
+            ticket.id, f"{ticket.created_at:%Y-%m-%d %H:%M}", escape(ticket.created_by), escape(ticket.title)
+        )
+    out.print(table if table.row_count else f"There are no {status} tickets.")
+
+
+@app.command()
+def show(
+    ticket: Annotated[str, typer.Argument(help="Its id, such as T-12.")], tenant: Tenant = DEFAULT_TENANT
+) -> None:
+    """Show a ticket with its newest notes."""
+    if not ticket.removeprefix("T-").isdecimal() or len(ticket) > 11:
+        raise TicketMissing(f"There is no ticket {ticket}; ids read like T-12.")
+
+    async def work(state: State) -> Ticket:
+        me = caller_at_the_command_line(await state.identity.tenant(tenant))
+        return await state.tickets.show(me, number_of(ticket))
+
+    found = with_state(work)
+    out.print(escape(f"{found.id}, {found.status}: {found.title}"), highlight=False)
+    out.print(escape(found.text), highlight=False)
+    for note in found.notes:
+        out.print(escape(f"{note.at:%Y-%m-%d %H:%M} {note.author}: {note.text}"), highlight=False)

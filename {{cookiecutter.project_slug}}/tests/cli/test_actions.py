@@ -1,0 +1,63 @@
+"""Actions and tickets at the command line, on the real database of these tests."""
+
+import asyncio
+from uuid import UUID, uuid4
+
+from typer.testing import CliRunner, Result
+
+from app.actions.domain import ActionMissing
+from app.actions.domain.tickets import TicketMissing
+from app.cli import app
+from app.core.clock import ManualClock
+from app.core.embedded import Urls
+from app.identity.domain import COMMAND_LINE, Principal
+from app.settings import Settings
+from app.wiring import build
+from tests.actions.conftest import Shop
+from tests.cli.test_costs_and_version import run
+
+__all__ = ["run"]
+
+
+def call(run: CliRunner, *arguments: str) -> Result:
+    return run.invoke(app, list(arguments))
+
+
+def noted(urls: Urls, settings: Settings, name: str) -> UUID:
+    """Somebody at the command line asked; the action has run."""
+
+    async def go() -> UUID:
+        async with build(settings, urls) as state:
+            tenant = await state.identity.tenant(name)
+            caller = Principal(tenant, COMMAND_LINE, "ana", frozenset({"admin"}))
+            shop = Shop(state, urls, tenant, caller, "", ManualClock(), state.actions)
+            proposal = await shop.approved(ticket="T-1", text="Tiles ordered.")
+            assert (await shop.run(proposal)).state == "done"
+            return proposal.id
+
+    return asyncio.run(go())
+
+
+def test_from_a_ticket_to_what_was_done_about_it(run: CliRunner, database_urls: Urls, settings: Settings) -> None:
+    name = f"shop-{uuid4()}"
+    assert call(run, "keys", "create", "ana", "--tenant", name).exit_code == 0
+    of = ("--tenant", name)
+    assert "Nothing was proposed." in call(run, "actions", "list", *of).output
+    assert "There are no open tickets." in call(run, "tickets", "list", *of).output
+    assert "T-1 is open." in call(run, "tickets", "add", "The roof [leaks]", "--text", "Since May.", *of).output
+    assert "The roof [leaks]" in call(run, "tickets", "list", *of).output
+    action = noted(database_urls, settings, name)
+    assert "ana: Tiles ordered." in call(run, "tickets", "show", "T-1", *of).output
+    assert str(action)[:8] in call(run, "actions", "list", "--state", "done", *of).output
+    shown = call(run, "actions", "show", str(action), *of).output
+    for part in ("add_ticket_note (reversible) for ana: done", "text: Tiles ordered.", '"noted":true'):
+        assert part in shown
+    assert isinstance(call(run, "actions", "show", str(uuid4()), *of).exception, ActionMissing)
+    for unknown in ("T-7", "seven", "T-99999999999"):
+        assert isinstance(call(run, "tickets", "show", unknown, *of).exception, TicketMissing)
+
+
+def test_the_catalogue_lists_what_a_request_may_name(run: CliRunner) -> None:
+    shown = call(run, "actions", "catalogue").output
+    assert "close_ticket" in shown
+    assert "irreversible" in shown
