@@ -1,0 +1,3 @@
+from app.review.service.queue import Reviews
+
+__all__ = ["Reviews"]
