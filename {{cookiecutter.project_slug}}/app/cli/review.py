@@ -116,8 +116,9 @@ def show_item(item: Item) -> None:
     if item.note:
         out.print(f"Note: {escape(item.note)}", style="yellow", highlight=False)
     grounded = "unknown" if answer["groundedness"] is None else f"{answer['groundedness']:.0%}"
+    sure = "" if answer.get("confidence") is None else f", confidence {answer['confidence']:.2f}"
     wanted = f"; {item.needed} people must approve" if item.needed > 1 else ""
-    out.print(f"Rule {item.rule} ({item.timing} delivery, {item.risk_tier} risk), grounded {grounded}{wanted}.")
+    out.print(f"Rule {item.rule} ({item.timing} delivery, {item.risk_tier} risk), grounded {grounded}{sure}{wanted}.")
     until = f"yours until {item.lease_until:%H:%M:%S}, " if item.lease_until else ""
     err.print(f"{until}due {item.due_at:%Y-%m-%d %H:%M} UTC", highlight=False)
     seen = f"--token {item.fence} --sha256 {item.digest[:12]}"

@@ -79,6 +79,9 @@ class AnswerShown(BaseModel):
     timings_ms: dict[str, float]
     trace_id: str
     groundedness: float | None = Field(description="The part of the sentences that stands in the evidence.")
+    confidence: float | None = Field(
+        None, description="How sure the model was of its words, 0 to 1; asked for where a review rule wants it."
+    )
     environment: str = Field(description="production, or staging where that was asked for.")
 
 

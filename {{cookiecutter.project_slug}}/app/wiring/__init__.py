@@ -225,6 +225,12 @@ def _keep_confidential(settings: Settings, policies: Policies) -> None:
 def _know_models(settings: Settings, policies: Policies) -> None:
     names = [each.model for each in _writers(settings)]
     for rule in policies.get(ReviewPolicy).rules:
+        meant = [name for name in names if any(fnmatchcase(name, each) for each in rule.when.models or ("*",))]
+        if rule.when.confidence_below is not None and not {*meant} - {EXTRACTIVE}:
+            raise StartRefused(
+                f"policies/review.yaml: rule '{rule.name}' asks how sure a model was, and none that it means writes "
+                "here; name one in APP_MODEL_CHAIN, or take the condition out."
+            )
         for wanted in rule.when.models:
             if not any(fnmatchcase(name, wanted) for name in names):
                 raise StartRefused(

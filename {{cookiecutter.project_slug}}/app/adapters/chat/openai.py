@@ -14,7 +14,7 @@ from app.adapters.chat.wire import body_of, parse_chunk, parse_completion, parse
 from app.core.clock import Clock, Deadline
 from app.core.telemetry import traceparent
 from app.costs.domain import Usage
-from app.inference.domain.chat import ChatRequest, Completion, Ending, Finish, Leave, estimate
+from app.inference.domain.chat import ChatRequest, Completion, Ending, Finish, Leave, confidence_of, estimate
 from app.inference.domain.failures import (
     Dropped,
     Hung,
@@ -29,6 +29,8 @@ from app.inference.domain.failures import (
 ENVELOPE_BYTES = 64 * 1024
 ERROR_BYTES = 16 * 1024
 BYTES_PER_CHARACTER = 6
+LOGPROB_BYTES = 1024
+"""Of a token with its text, its bytes and its probability."""
 BROKEN = (httpx.HTTPError, aiohttp.ClientError, OSError)
 UNSENT = (httpx.ConnectError, aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 """Nobody heard the question, so that nobody charges for it."""
@@ -98,6 +100,7 @@ class OpenAIChat:
     async def complete(self, request: ChatRequest, deadline: Deadline) -> Completion:
         body = body_of(request, self.endpoint.model, self.endpoint.limit_field, stream=False)
         most = ENVELOPE_BYTES + request.most_characters * BYTES_PER_CHARACTER
+        most += request.max_tokens * LOGPROB_BYTES if request.logprobs else 0
         try:
             async with asyncio.timeout(deadline.remaining()):
                 found = parse_object(await self._fetch(body, most))
@@ -213,6 +216,7 @@ class _Reading:
         self._parts: list[str] = []
         self._finish: Finish | None = None
         self._usage: Usage | None = None
+        self._logprobs: list[float] | None = [] if request.logprobs else None
         self.done = False
 
     @property
@@ -244,7 +248,7 @@ class _Reading:
             raise Nonsense("the stream held no text", usage=self.usage)
         usage = self.usage
         spoken = usage or estimate(self._request, "".join(self._parts))
-        return Ending(self._finish or "stop", spoken, usage is None)
+        return Ending(self._finish or "stop", spoken, usage is None, confidence_of(self._logprobs))
 
     def _close(self) -> None:
         if self._finish is None:
@@ -259,14 +263,21 @@ class _Reading:
             return ""
         try:
             found = parse_object(event)
-            text, finish, usage = parse_chunk(found)
+            text, finish, usage, logprobs = parse_chunk(found)
         except Nonsense as error:
             raise self._broken(str(error)) from error
         except ModelFailure as error:
             error.usage = usage_of(found.get("usage"))
             raise (self._broken(str(error)) if self.begun and error.outage else error) from error
         self._finish, self._usage = finish or self._finish, usage or self._usage
+        self._weigh(text, logprobs)
         return self._keep(text)
+
+    def _weigh(self, text: str, logprobs: list[float] | None) -> None:
+        """One piece of text of which nothing is told, and nothing can be told of the whole."""
+        if self._logprobs is None or (logprobs is None and not text):
+            return
+        self._logprobs = None if logprobs is None else self._logprobs + logprobs
 
     def _keep(self, text: str) -> str:
         kept = text[: self._left]

@@ -9,6 +9,7 @@ python -m app.adapters.chat.standin --port 9000
 import argparse
 import asyncio
 import contextlib
+import math
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -60,7 +61,7 @@ class Call:
 class StandIn:
     """`faults`: what happens to the next calls, one each; `always`: to every call after them; `context`: the
     tokens it reads at most; `mind`: its reply to a request, a text or a whole message; `reply_to` where nothing else is
-    given.
+    given; `confidence`: the probability it names of each of its tokens, None for a server that names none.
     """
 
     model: str = "stand-in"
@@ -71,6 +72,7 @@ class StandIn:
     calls: deque[Call] = field(default_factory=lambda: deque(maxlen=10_000))
     drop_after_stream: bool = False
     mind: Callable[[Json], str | Json] | None = None
+    confidence: float | None = 0.9
     _server: asyncio.Server | None = None
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
@@ -145,6 +147,7 @@ class StandIn:
         message = written if isinstance(written, dict) else {"content": written}
         finish = "tool_calls" if message.get("tool_calls") else "stop"
         choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}
+        choice |= self._sure(call, _text_of(message))
         usage = _usage(call.body, _text_of(message))
         return self._envelope("chat.completion") | {"choices": [choice], "usage": usage}
 
@@ -153,7 +156,7 @@ class StandIn:
         pieces = fault.pieces or tuple(re.findall(r"\S+\s*", self._write(call)))
         await send(self._chunk({"role": "assistant", "content": None}))
         async for piece in _pace(pieces, fault):
-            await send(self._chunk({"content": piece}))
+            await send(self._chunk({"content": piece}, **self._sure(call, piece)))
         if fault.stall:
             await asyncio.sleep(fault.stall)
         if fault.cut:
@@ -172,8 +175,14 @@ class StandIn:
         written = self._mind(call)
         return written if isinstance(written, str) else str(written.get("content") or "")
 
-    def _chunk(self, delta: Json, finish: str | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    def _sure(self, call: Call, text: str) -> Json:
+        if not call.body.get("logprobs") or self.confidence is None:
+            return {}
+        told = {"logprob": math.log(self.confidence), "top_logprobs": []}
+        return {"logprobs": {"content": [{"token": token, **told} for token in re.findall(r"\S+\s*", text)]}}
+
+    def _chunk(self, delta: Json, finish: str | None = None, **more: Any) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish, **more}
         return _event(orjson.dumps(self._envelope("chat.completion.chunk") | {"choices": [choice]}))
 
     def _envelope(self, kind: str) -> Json:

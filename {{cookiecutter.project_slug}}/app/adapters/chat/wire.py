@@ -6,7 +6,16 @@ from typing import Any
 import orjson
 
 from app.costs.domain import Usage
-from app.inference.domain.chat import ChatRequest, Completion, Ending, Finish, Message, ToolCall, estimate
+from app.inference.domain.chat import (
+    ChatRequest,
+    Completion,
+    Ending,
+    Finish,
+    Message,
+    ToolCall,
+    confidence_of,
+    estimate,
+)
 from app.inference.domain.failures import ModelFailure, Nonsense, Withheld, failure_of
 
 Json = dict[str, Any]
@@ -23,6 +32,8 @@ def body_of(request: ChatRequest, model: str, limit_field: str, stream: bool) ->
         body["tool_choice"] = "auto" if request.may_call else "none"
     if request.temperature is not None:
         body["temperature"] = request.temperature
+    if request.logprobs:
+        body["logprobs"] = True
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     return orjson.dumps(body)
@@ -72,8 +83,20 @@ def parse_completion(found: Json, request: ChatRequest) -> Completion:
     usage = usage_of(found.get("usage"))
     usage = usage if usage and usage.output else None
     written = kept + "".join(call.name + call.arguments for call in calls)
-    ending = Ending("cut" if len(kept) < len(text) else finish, usage or estimate(request, written), usage is None)
+    sure = confidence_of(logprobs_of(choice)) if request.logprobs else None
+    spoken = usage or estimate(request, written)
+    ending = Ending("cut" if len(kept) < len(text) else finish, spoken, usage is None, sure)
     return Completion(kept, ending, calls)
+
+
+def logprobs_of(choice: Json) -> list[float] | None:
+    """The logarithm of the probability of each token; None where that is not told of all of them."""
+    tokens = _inside(choice, "logprobs", "content")
+    if not isinstance(tokens, list) or not tokens:
+        return None
+    found = [token.get("logprob") if isinstance(token, dict) else None for token in tokens]
+    told = [float(each) for each in found if isinstance(each, float | int) and not isinstance(each, bool)]
+    return [min(each, 0.0) for each in told] if len(told) == len(found) else None
 
 
 def calls_of(found: object, request: ChatRequest) -> tuple[ToolCall, ...]:
@@ -99,18 +122,19 @@ def _call(found: object, place: int, request: ChatRequest) -> ToolCall:
     )
 
 
-def parse_chunk(found: Json) -> tuple[str, Finish | None, Usage | None]:
-    """Text, finish and usage of one piece of a stream, each possibly absent."""
+def parse_chunk(found: Json) -> tuple[str, Finish | None, Usage | None, list[float] | None]:
+    """Text, finish, usage and logprobs of one piece of a stream, each possibly absent."""
     raise_error(found)
     usage = usage_of(found.get("usage"))
     choice = _first_choice(found)
     if choice is None:
-        return "", None, usage
+        return "", None, usage, None
     delta = choice.get("delta")
     if not isinstance(delta, dict):
         raise Nonsense("a piece of the stream has no delta")
     reason = choice.get("finish_reason")
-    return text_of(delta.get("content")), None if reason is None else finish_of(reason), usage
+    finish = None if reason is None else finish_of(reason)
+    return text_of(delta.get("content")), finish, usage, logprobs_of(choice)
 
 
 def raise_error(found: Json) -> None:

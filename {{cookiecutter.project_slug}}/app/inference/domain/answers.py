@@ -106,6 +106,7 @@ class Draft:
 
     quoted: the evidence speaks instead of `model`, whose tokens are still to be paid.
     supported: enough of what the model wrote stands in the evidence. groundedness: the part of its sentences that does.
+    confidence: how sure the model was of its words, where its provider said so.
     """
 
     model: str
@@ -118,6 +119,7 @@ class Draft:
     quoted: bool = False
     supported: bool = True
     groundedness: float | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,8 @@ class Answer:
 
     degraded: it was not made the way it should have been; `reasons` say why. timings_ms: by step, and
     `total`. groundedness: the part of its sentences that stands in the evidence; None for a refusal.
+    confidence: the geometric mean of the probabilities of the tokens that a model wrote; None where no model wrote it,
+    nobody asked or its provider does not say.
     """
 
     id: UUID
@@ -147,6 +151,7 @@ class Answer:
     trace_id: str = ""
     groundedness: float | None = None
     environment: str = PRODUCTION
+    confidence: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -171,5 +176,6 @@ class Answer:
             "timings_ms": self.timings_ms,
             "trace_id": self.trace_id,
             "groundedness": self.groundedness,
+            "confidence": self.confidence,
             "environment": self.environment,
         }

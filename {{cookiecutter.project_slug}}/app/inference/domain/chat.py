@@ -1,5 +1,6 @@
 import json
-from collections.abc import Awaitable, Callable, Mapping
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -57,13 +58,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """may_call: False when the tools are only named because the messages speak of them."""
+    """may_call: False when the tools are only named because the messages speak of them. logprobs: how sure the model
+    was of each token is wanted with the reply.
+    """
 
     messages: tuple[Message, ...]
     max_tokens: int = 512
     temperature: float | None = 0.0
     tools: tuple[Tool, ...] = ()
     may_call: bool = True
+    logprobs: bool = False
 
     def then(self, *messages: Message) -> "ChatRequest":
         """The same conversation, further on."""
@@ -77,11 +81,14 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a reply ended. `estimated`: the provider named no usage, so that tokens are characters / 4."""
+    """How a reply ended. `estimated`: the provider named no usage, so that tokens are characters / 4. confidence: see
+    `confidence_of`; None where the provider did not say enough.
+    """
 
     finish: Finish
     usage: Usage
     estimated: bool = False
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,11 @@ class Completion:
 Rest = Awaitable[Usage | None]
 """What a stream cost that its reader left; None where the provider did not say so in time."""
 Leave = Callable[[Rest], None]
+
+
+def confidence_of(logprobs: Sequence[float] | None) -> float | None:
+    """The geometric mean of the probabilities that the model gave to the tokens it wrote, whose logarithms these are."""
+    return math.exp(sum(logprobs) / len(logprobs)) if logprobs else None
 
 
 def estimate(request: ChatRequest, text: str) -> Usage:

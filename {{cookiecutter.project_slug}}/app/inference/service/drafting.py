@@ -90,6 +90,7 @@ class Writing:
             findings=tuple(findings),
             supported=grounding.enough(self._tier),
             groundedness=grounding.share,
+            confidence=ending.confidence,
         )
 
     def _cited(self, text: str, grounding: Grounding) -> tuple[Citation, ...]:

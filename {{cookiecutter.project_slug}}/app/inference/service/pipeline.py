@@ -187,7 +187,8 @@ class Pipeline:
     def _request(self, way: Journey, evidence: Evidence) -> ChatRequest:
         question = way.question
         prompt = way.serving.release.prompt(PROMPT).text
-        return ask(prompt, question.text, evidence.passages, question.max_tokens, question.temperature)
+        request = ask(prompt, question.text, evidence.passages, question.max_tokens, question.temperature)
+        return replace(request, logprobs=way.serving.review.asks_confidence)
 
     def _until(self, way: Journey) -> Deadline:
         return way.deadline.within(
@@ -230,6 +231,7 @@ class Pipeline:
             timings_ms=way.total(),
             trace_id=way.trace_id,
             groundedness=draft.groundedness,
+            confidence=draft.confidence,
             environment=way.to.exposure.environment,
         )
         return answer, rows

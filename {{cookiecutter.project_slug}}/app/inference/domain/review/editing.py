@@ -17,7 +17,7 @@ class EditRefused(Invalid):
 
 def edit(payload: bytes, text: str) -> bytes:
     """The same answer in other words, with the citations that the words still use. What a person wrote has no measured
-    groundedness. Errors: EditRefused when the text is empty, too long, unchanged, or cites what was not found.
+    groundedness, nor a model's confidence. Errors: EditRefused when the text is empty, too long, unchanged, or cites what was not found.
     """
     answer: dict[str, Any] = orjson.loads(payload)
     words = text.strip()
@@ -31,5 +31,5 @@ def edit(payload: bytes, text: str) -> bytes:
             f"[{invented[0]}] cites nothing.", action="Citations come from the documents that were found; use those."
         )
     kept = [citation for citation in answer["citations"] if citation["marker"] in used]
-    changed = {"status": "answered", "refusal": None, "text": words, "citations": kept, "groundedness": None}
-    return orjson.dumps(answer | changed)
+    changed = {"status": "answered", "refusal": None, "text": words, "citations": kept}
+    return orjson.dumps(answer | changed | {"groundedness": None, "confidence": None})

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from app.core.ownership import RiskTier
 from app.core.policies import PolicyModel
+from app.inference.domain.answers import EXTRACTIVE
 from app.inference.domain.review.shadows import shadowed
 
 FindingKind = Literal[
@@ -17,7 +18,7 @@ FindingKind = Literal[
 ]
 ActionClass = Literal["reversible", "irreversible"]
 Timing = Literal["before", "after"]
-OF_ANSWERS = ("groundedness_below", "models", "degraded", "status")
+OF_ANSWERS = ("groundedness_below", "confidence_below", "models", "degraded", "status")
 """Conditions that nothing but an answer can meet."""
 Word = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\w")]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -39,6 +40,11 @@ class Conditions(_Rules):
     findings: tuple[FindingKind, ...] = Field((), description="What screening found in the question or the answer.")
     groundedness_below: Share | None = Field(
         None, description="The part of the answer's sentences that stands in the evidence is smaller than this."
+    )
+    confidence_below: Share | None = Field(
+        None,
+        description="A model wrote the answer and was less sure of its words, on the geometric mean of their tokens' "
+        "probabilities, than this, or its provider does not say.",
     )
     models: tuple[Word, ...] = Field((), description="Who wrote the answer; a trailing * fits many.")
     degraded: bool | None = Field(None, description="Whether the answer was made the way it should have been.")
@@ -66,6 +72,10 @@ class Conditions(_Rules):
     def _can_hold_together(self) -> Self:
         if self.status == "refused" and self.groundedness_below is not None:
             raise ValueError("a refusal has no groundedness, so both never hold; take one of them out")
+        if self.confidence_below is not None and self.status == "refused":
+            raise ValueError("a refusal has no confidence, so both never hold; take one of them out")
+        if self.confidence_below is not None and self.models and set(self.models) == {EXTRACTIVE}:
+            raise ValueError("what is quoted has no confidence, so both never hold; name a model that writes")
         if self.action and (named := [name for name in OF_ANSWERS if getattr(self, name) not in (None, ())]):
             raise ValueError(f"an action has no {named[0]}; write a rule of its own for answers")
         return self
@@ -148,6 +158,11 @@ class ReviewPolicy(PolicyModel):
                     "move it up, narrow the other or take it out"
                 )
         return rules
+
+    @property
+    def asks_confidence(self) -> bool:
+        """Whether a rule wants to know how sure a model was, which its provider must be asked for."""
+        return any(rule.when.confidence_below is not None for rule in self.rules)
 
     def may_hold(self, risk_tier: RiskTier, tenant_id: UUID) -> bool:
         """Whether any answer to this tenant might be held; asked before there is one."""

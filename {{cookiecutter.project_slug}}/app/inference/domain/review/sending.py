@@ -7,7 +7,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from app.core.ownership import RiskTier
-from app.inference.domain.answers import Answer
+from app.inference.domain.answers import EXTRACTIVE, Answer
 from app.inference.domain.review.policy import ActionClass, Conditions, ReviewPolicy, Rule
 from app.safety.domain.policy import kind_of
 from app.safety.domain.text import Finding
@@ -79,6 +79,7 @@ def fits(when: Conditions, subject: Subject) -> bool:
         and when.degraded in (None, answer.degraded)
         and (not when.models or any(fnmatchcase(answer.model, each) for each in when.models))
         and _below(answer.groundedness, when.groundedness_below)
+        and _unsure(answer, when.confidence_below)
         and _has(answer.findings, when.findings)
         and _says(when, (subject.question, answer.text))
         and drawn(answer.id, when.sample)
@@ -94,6 +95,14 @@ def drawn(subject_id: UUID, share: float) -> bool:
 
 def _below(groundedness: float | None, bound: float | None) -> bool:
     return bound is None or (groundedness is not None and groundedness < bound)
+
+
+def _unsure(answer: Answer, bound: float | None) -> bool:
+    """A model whose provider tells nothing is not believed to have been sure."""
+    if bound is None:
+        return True
+    written = answer.status == "answered" and answer.model != EXTRACTIVE
+    return written and (answer.confidence is None or answer.confidence < bound)
 
 
 def _has(findings: Iterable[Finding], wanted: tuple[str, ...]) -> bool:

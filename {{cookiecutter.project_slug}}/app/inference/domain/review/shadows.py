@@ -20,6 +20,8 @@ class Conditioned(Protocol):
     @property
     def groundedness_below(self) -> float | None: ...
     @property
+    def confidence_below(self) -> float | None: ...
+    @property
     def models(self) -> Collection[str]: ...
     @property
     def degraded(self) -> bool | None: ...
@@ -42,9 +44,10 @@ def shadowed(below: Conditioned, above: Conditioned) -> bool:
         and above.pattern in (None, below.pattern)
         and _found(below.findings, above.findings)
         and _lower(below.groundedness_below, above.groundedness_below)
+        and _lower(below.confidence_below, above.confidence_below)
         and _named(below.models, above.models)
         and above.degraded in (None, below.degraded)
-        and (above.status in (None, below.status) or (above.status == "answered" and _grounded(below)))
+        and (above.status in (None, below.status) or (above.status == "answered" and _of_text(below)))
         and _within(set(below.tenants), set(above.tenants))
         and below.sample <= above.sample
     )
@@ -71,5 +74,6 @@ def _named(below: Collection[str], above: Collection[str]) -> bool:
     return not above or (bool(below) and all(any(fnmatchcase(one, wide) for wide in above) for one in below))
 
 
-def _grounded(rule: Conditioned) -> bool:
-    return rule.groundedness_below is not None
+def _of_text(rule: Conditioned) -> bool:
+    """Whether it wants something that a refusal does not have."""
+    return rule.groundedness_below is not None or rule.confidence_below is not None

@@ -1,0 +1,96 @@
+"""What providers say of how sure they were, read with suspicion."""
+
+import math
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from app.adapters.chat.openai import OpenAIChat, openai_endpoint
+from app.adapters.chat.standin import Fault, StandIn
+from app.adapters.chat.transport import make_transport
+from app.adapters.chat.wire import logprobs_of
+from app.core.clock import SystemClock
+from app.inference.domain.chat import Ending
+from tests.adapters.chat.contract import asked, soon
+
+
+@pytest_asyncio.fixture
+async def server() -> AsyncIterator[StandIn]:
+    async with StandIn(confidence=0.25) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def model(server: StandIn) -> AsyncIterator[OpenAIChat]:
+    async with make_transport() as transport:
+        yield OpenAIChat(openai_endpoint("m", server.url, "m", SecretStr("secret")), transport, SystemClock())
+
+
+async def streamed(model: OpenAIChat, logprobs: bool) -> float | None:
+    request = replace(asked(), logprobs=logprobs)
+    [ending] = [piece async for piece in model.stream(request, soon()) if isinstance(piece, Ending)]
+    return ending.confidence
+
+
+async def test_it_is_told_in_one_piece_and_in_a_stream_alike(server: StandIn, model: OpenAIChat) -> None:
+    whole = await model.complete(replace(asked(), logprobs=True), soon())
+    assert whole.ending.confidence == pytest.approx(0.25)
+    assert await streamed(model, True) == pytest.approx(0.25)
+    assert [call.body["logprobs"] for call in server.calls] == [True, True]
+
+
+async def test_nothing_is_read_that_was_not_asked_for(server: StandIn, model: OpenAIChat) -> None:
+    whole = await model.complete(asked(), soon())
+    assert (whole.ending.confidence, await streamed(model, False)) == (None, None)
+    assert all("logprobs" not in call.body for call in server.calls)
+
+
+async def test_a_server_that_tells_nothing_leaves_it_open(server: StandIn, model: OpenAIChat) -> None:
+    server.confidence = None
+    whole = await model.complete(replace(asked(), logprobs=True), soon())
+    assert (whole.ending.confidence, await streamed(model, True)) == (None, None)
+
+
+async def test_a_stream_that_tells_of_a_part_only_tells_nothing(server: StandIn, model: OpenAIChat) -> None:
+    def piece(text: str, **more: Any) -> bytes:
+        choice = {"index": 0, "delta": {"content": text}, **more}
+        return b"data: " + orjson.dumps({"choices": [choice]}) + b"\n\n"
+
+    told = {"logprobs": {"content": [{"token": "a", "logprob": -0.1}]}}
+    body = piece("a ", **told) + piece("b ") + piece("c", **told, finish_reason="stop") + b"data: [DONE]\n\n"
+    server.faults.append(Fault(headers=(("x", "y"),), body=body))
+    assert await streamed(model, True) is None
+
+
+@pytest.mark.parametrize(
+    ("logprobs", "expected"),
+    [
+        ({"content": [{"logprob": -0.5}, {"logprob": 0}]}, [-0.5, 0.0]),
+        ({"content": [{"logprob": 0.0001}]}, [0.0]),
+        ({"content": [{"logprob": -9999.0}]}, [-9999.0]),
+        ({"content": [{"logprob": -0.5}, {"logprob": None}]}, None),
+        ({"content": [{"logprob": True}]}, None),
+        ({"content": [{"logprob": "-0.5"}]}, None),
+        ({"content": ["-0.5"]}, None),
+        ({"content": []}, None),
+        ({"content": None}, None),
+        ({"tokens": ["a"], "token_logprobs": [-0.1]}, None),
+        (None, None),
+        (7, None),
+    ],
+)
+def test_what_is_no_list_of_probabilities_is_none(logprobs: Any, expected: list[float] | None) -> None:
+    assert logprobs_of({"logprobs": logprobs}) == expected
+
+
+async def test_a_long_reply_with_its_probabilities_is_not_too_long(server: StandIn, model: OpenAIChat) -> None:
+    token = {"token": "word ", "logprob": math.log(0.5), "bytes": list(b"word "), "top_logprobs": [{"token": "word "}]}
+    choice = {"index": 0, "message": {"content": "word " * 800}, "logprobs": {"content": [token] * 800}}
+    server.always = Fault(body=orjson.dumps({"choices": [choice]}))
+    whole = await model.complete(replace(asked(), logprobs=True, max_tokens=800), soon())
+    assert whole.ending.confidence == pytest.approx(0.5)
