@@ -13,6 +13,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from app import __version__
 from app.actions import routes as actions_routes
 from app.adapters.swagger import add_documentation
+from app.console import routes as console_routes
+from app.console.service import addresses
 from app.core.database import background
 from app.core.health import Health
 from app.core.http import BodyLimit, Closed, Observed, install_problem_handlers
@@ -60,6 +62,7 @@ async def metrics() -> Response:
 
 
 ROUTERS = (
+    console_routes.router,
     governance_routes.router,
     review_routes.router,
     evaluation_routes.router,
@@ -112,11 +115,13 @@ def create_app(state: State) -> FastAPI:
     app.state.provided = state.provided
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
     install_problem_handlers(app)
+    console = addresses() if state.settings.console else set()
     for router in ROUTERS:
-        app.include_router(router)
+        if console or router is not console_routes.router:
+            app.include_router(router)
     add_documentation(app)
     uploads = {"/v1/documents": state.policies.get(SecurityPolicy).limits.upload_request_bytes}
     app.add_middleware(BodyLimit, most=MOST_BODY_BYTES, limits=uploads)
-    app.add_middleware(Closed, why=state.environments.closed, open_paths=OPEN)
+    app.add_middleware(Closed, why=state.environments.closed, open_paths=OPEN | console)
     app.add_middleware(Observed)
     return app

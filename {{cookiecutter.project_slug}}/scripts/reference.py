@@ -229,7 +229,7 @@ def routes_page() -> str:
     for route in routes():
         for method in sorted(route.methods):
             permission = permission_of(route)
-            text = described.get(route.path, {}).get(method.lower(), {}).get("description", "")
+            text = described.get(route.path, {}).get(method.lower(), {}).get("description", "") or route.description
             rows.append((f"`{method} {route.path}`", f"`{permission}`" if permission else "none", one_line(text)))
     roles = [(f"`{role}`", ", ".join(f"`{each}`" for each in sorted(PERMISSIONS[role]))) for role in PERMISSIONS]
     return page(

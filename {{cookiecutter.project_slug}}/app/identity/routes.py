@@ -4,13 +4,20 @@ from fastapi import APIRouter
 
 from app.core.http import provided
 from app.identity.domain import Principal
-from app.identity.schemas import KeyCreated, KeyList, KeyRequest, KeyShown
+from app.identity.schemas import CallerShown, KeyCreated, KeyList, KeyRequest, KeyShown
 from app.identity.service import Identity, require
 
 router = APIRouter(tags=["keys"])
 
 Identities = Annotated[Identity, provided(Identity)]
 Manager = Annotated[Principal, require("keys:manage")]
+Anybody = Annotated[Principal, require("caller:read")]
+
+
+@router.get("/v1/caller")
+async def show_caller(caller: Anybody) -> CallerShown:
+    """Who the key belongs to and what it may do. Every role may ask."""
+    return CallerShown.of(caller)
 
 
 @router.post("/v1/keys", status_code=201)

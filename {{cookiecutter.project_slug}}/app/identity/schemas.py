@@ -3,6 +3,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.identity.domain import PERMISSIONS, Principal
+
 
 class KeyRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -25,6 +27,24 @@ class KeyShown(BaseModel):
     groups: list[str]
     created_at: datetime
     revoked_at: datetime | None
+
+
+class CallerShown(BaseModel):
+    """Who the service takes you for."""
+
+    name: str
+    roles: list[str]
+    groups: list[str]
+    permissions: list[str] = Field(description="What the roles come to.")
+
+    @classmethod
+    def of(cls, caller: Principal) -> "CallerShown":
+        return cls(
+            name=caller.name,
+            roles=sorted(caller.roles),
+            groups=sorted(caller.groups),
+            permissions=sorted({each for role in caller.roles for each in PERMISSIONS.get(role, ())}),
+        )
 
 
 class KeyList(BaseModel):

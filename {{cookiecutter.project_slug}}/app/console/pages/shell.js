@@ -1,0 +1,69 @@
+// What both pages share: signing in with a key, who is there, signing out.
+
+import { forgetKey, get, hasKey, keepKey } from "./api.js";
+import { h, replace, say } from "./dom.js";
+
+const main = document.getElementById("main");
+const who = document.getElementById("who");
+
+/** Runs `start(caller)` once somebody is there who holds the permission; asks for a key until then. */
+export async function open(permission, start) {
+  addEventListener("refused-key", ({ detail }) => {
+    forgetKey();
+    if (!main.querySelector(".sign-in")) ask(permission, start, trouble(detail));
+  });
+  if (!hasKey()) return ask(permission, start);
+  replace(main, h("p", { class: "quiet" }, "One moment…"));
+  await enter(permission, start);
+}
+
+/** A problem in words: what it was, and what helps. */
+export function trouble(found, ...more) {
+  const text = found.message === found.title ? found.title : [found.title, ". ", found.message];
+  return h("div", { class: "notice bad" }, h("p", {}, h("strong", {}, text)), found.action && h("p", {}, found.action), more);
+}
+
+async function enter(permission, start) {
+  let caller;
+  try {
+    caller = await get("v1/caller");
+  } catch (error) {
+    return ask(permission, start, trouble(error));
+  }
+  if (!caller.permissions.includes(permission)) {
+    const missing = `The key “${caller.name}” has the ${caller.roles.length > 1 ? "roles" : "role"} ${caller.roles.join(", ")}.`;
+    return ask(permission, start, h("div", { class: "notice bad" }, h("p", {}, missing, ` This page needs the permission ${permission}.`)));
+  }
+  replace(who, h("span", {}, h("span", { class: "unseen" }, "Signed in as "), caller.name), h("button", { type: "button", onclick: leave }, "Sign out"));
+  start(caller);
+}
+
+function leave() {
+  forgetKey();
+  location.reload();
+}
+
+function ask(permission, start, why = null) {
+  replace(who);
+  const field = h("input", { id: "key", type: "password", autocomplete: "off", spellcheck: "false", required: true });
+  const told = h("div", { role: "alert" }, why);
+  const submit = async (event) => {
+    event.preventDefault();
+    if (!field.value.trim()) return;
+    keepKey(field.value);
+    replace(told);
+    say("Signing in");
+    await enter(permission, start);
+  };
+  const form = h("form", { class: "card sign-in", onsubmit: submit });
+  form.append(
+    h("h1", {}, "Sign in"),
+    told,
+    h("label", { for: "key" }, "API key"),
+    field,
+    h("p", { class: "quiet" }, "It stays in this tab and is forgotten when the tab is closed. ‘app keys create’ makes one."),
+    h("button", { class: "main" }, "Sign in"),
+  );
+  replace(main, form);
+  field.focus();
+}

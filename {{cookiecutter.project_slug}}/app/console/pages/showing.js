@@ -1,0 +1,118 @@
+// One item, as a person has to see it to decide: what would leave, what it rests on, and who said what about it.
+
+import { h } from "./dom.js";
+import { VERBS, argumentsOf } from "./deciding.js";
+import { badges, due } from "./queue.js";
+import { cited, plain } from "./texts.js";
+import { when } from "./times.js";
+
+/** place: where the form will stand. */
+export function shown(item, place) {
+  const body = item.action ? action(item.action) : answer(item.answer);
+  return [head(item), note(item), body, place, facts(item), decisions(item)];
+}
+
+function head(item) {
+  return h(
+    "header",
+    {},
+    h("h1", { id: "question", tabindex: -1, dir: "auto" }, plain(item.question)),
+    h("p", { class: "facts" }, due(item), badges(item), h("span", {}, "asked by ", h("strong", {}, plain(item.asker))), h("span", {}, "rule ", h("strong", {}, item.rule))),
+  );
+}
+
+function note(item) {
+  const given = item.note && h("p", { class: "notice" }, h("strong", {}, item.level >= 2 ? "Handed up: " : "Changes were asked for: "), plain(item.note));
+  const after = item.timing === "after" && h("p", { class: "notice" }, "The asker has this already. A decision is recorded and does not take it back.");
+  const blind = item.kind === "overlap" && h("p", { class: "notice" }, "A second look: you are not told what the first reviewer said, and nothing is delivered by it.");
+  return [given, after, blind];
+}
+
+function answer(found) {
+  const lead = (citation) => {
+    const card = document.getElementById(`passage-${citation.marker}`);
+    card.scrollIntoView({ block: "center" });
+    card.focus();
+  };
+  return [
+    h("section", { class: "card", "aria-label": "Answer" }, h("h2", {}, found.status === "refused" ? "Refusal" : "Answer"), h("div", { id: "answer", class: "text", dir: "auto" }, cited(found.text, found.citations, lead)), grounds(found)),
+    findings(found.findings),
+    h("section", { "aria-label": "Passages" }, h("h2", {}, `Passages (${found.citations.length})`), found.citations.map(passage), !found.citations.length && h("p", { class: "quiet" }, "It cites none.")),
+  ];
+}
+
+function grounds(found) {
+  const share = (name, value) => [h("dt", {}, name), h("dd", {}, h("meter", { min: 0, max: 1, low: 0.5, high: 0.8, optimum: 1, value, "aria-label": name }), ` ${Math.round(value * 100)} %`)];
+  const known = [["stands in the passages", found.groundedness], ["the model's confidence", found.confidence]].filter(([, value]) => typeof value === "number");
+  return h(
+    "dl",
+    { class: "facts" },
+    known.map(([name, value]) => share(name, value)),
+    h("dt", {}, "written by"),
+    h("dd", {}, found.model, found.degraded && ` (degraded: ${found.reasons.join(", ")})`),
+  );
+}
+
+function findings(found) {
+  if (!found.length) return h("p", { class: "quiet" }, "Screening found nothing.");
+  const lines = found.map((each) => h("li", {}, h("strong", {}, each.rule), ": ", plain(each.detail), each.count > 1 && ` (${each.count} times)`));
+  return h("section", { class: "notice bad", "aria-label": "Findings" }, h("h2", {}, "Screening found"), h("ul", {}, lines));
+}
+
+function passage(each) {
+  const place = [...each.headings, each.uri].filter(Boolean).join(" › ");
+  return h(
+    "article",
+    { class: "card passage", id: `passage-${each.marker}`, tabindex: -1, "aria-label": `Passage ${each.marker}` },
+    h("h3", {}, h("span", { class: "number" }, `[${each.marker}]`), " ", plain(each.title)),
+    h("blockquote", { dir: "auto" }, plain(each.quote)),
+    h("p", { class: "quiet" }, plain(place), ` · ${each.source}, version ${each.version}, characters ${each.start}–${each.end}`),
+  );
+}
+
+function action(found) {
+  const rows = Object.entries(argumentsOf(found)).map(([name, value]) =>
+    h("tr", {}, h("th", { scope: "row" }, plain(name)), h("td", { dir: "auto" }, plain(typeof value === "string" ? value : JSON.stringify(value, null, 2)))),
+  );
+  const risk = found.risk;
+  const warning = { irreversible: "What it does cannot be undone.", reversible: "What it does can be undone by hand." }[risk] ?? "";
+  return [
+    h(
+      "section",
+      { class: "card", "aria-label": "Action" },
+      h("h2", {}, "Action ", h("code", {}, found.action ?? found.name), " ", h("span", { class: risk === "irreversible" ? "badge urgent" : "badge" }, risk)),
+      warning && h("p", {}, warning),
+      h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "argument"), h("th", { scope: "col" }, "value"))), h("tbody", {}, rows)),
+    ),
+    h("details", { class: "card" }, h("summary", {}, "What would run, to the byte"), h("pre", { class: "code" }, plain(JSON.stringify(found, null, 2)))),
+  ];
+}
+
+function facts(item) {
+  const { answer: found } = item;
+  const rows = [
+    ["SHA-256", h("code", {}, item.sha256)],
+    ["version", item.version],
+    ["decisions needed", item.needed],
+    ["came in", when(item.created_at)],
+    ["item", h("code", {}, item.id)],
+    found && ["answer", h("code", {}, found.id)],
+    found && ["release", h("code", {}, found.release_id)],
+    found && ["corpus version", found.corpus_version],
+    found && ["cost", `${found.cost_micro_usd.toLocaleString("en")} micro-dollars`],
+    found && ["trace", h("code", {}, found.trace_id)],
+  ];
+  const shown = rows.filter(Boolean).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
+  return h("details", { class: "card" }, h("summary", {}, "What is decided on: SHA-256 ", h("code", {}, item.sha256.slice(0, 12)), `…, version ${item.version}`), h("dl", { class: "facts" }, shown));
+}
+
+function decisions(item) {
+  const of = item.decisions.filter((each) => each.version === item.version && ["approve", "edit"].includes(each.decision));
+  const people = new Set(of.map((each) => each.reviewer)).size;
+  const missing = item.state === "open" && item.needed > 1 && h("p", {}, `${people} of the ${item.needed} people who must approve this version have done so.`);
+  const lines = item.decisions.map((each) =>
+    h("li", {}, h("strong", {}, plain(each.reviewer)), ` ${VERBS[each.decision]?.said.toLowerCase() ?? each.decision}, version ${each.version}, `, when(each.at), h("br", {}), h("q", {}, plain(each.reason))),
+  );
+  const none = !item.decisions.length && h("p", { class: "quiet" }, "Nobody has decided anything yet.");
+  return h("section", { "aria-label": "Decisions" }, h("h2", {}, "Decisions so far"), missing, none, h("ol", { class: "past" }, lines));
+}

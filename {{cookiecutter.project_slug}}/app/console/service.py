@@ -1,0 +1,45 @@
+"""Files of the console. They hold no data: whoever gets them has got nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from types import MappingProxyType
+
+from app.core.errors import StartRefused
+
+FOLDER = Path(__file__).parent / "pages"
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+PAGES = {"/console/": "reviews.html", "/console/budgets": "budgets.html"}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    content: bytes
+    media_type: str
+    etag: str
+
+
+@cache
+def files() -> Mapping[str, File]:
+    """Every file by its name, read once. Errors: StartRefused when a page is not installed."""
+    found = {path.name: _read(path) for path in sorted(FOLDER.iterdir()) if path.suffix in TYPES}
+    if missing := sorted(set(PAGES.values()) - set(found)):
+        raise StartRefused(f"The console lacks {', '.join(missing)}: install it again, or set APP_CONSOLE=false.")
+    return MappingProxyType(found)
+
+
+def addresses() -> set[str]:
+    """Where the console is; open to everybody, and also while no release is served."""
+    return {"/console", *PAGES, *(f"/console/files/{name}" for name in files())}
+
+
+def _read(path: Path) -> File:
+    content = path.read_bytes()
+    return File(content, TYPES[path.suffix], f'"{sha256(content).hexdigest()[:32]}"')

@@ -1,0 +1,71 @@
+"""The whole service on a port, with every answer held for a person, and a browser in front of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest_asyncio
+import uvicorn
+
+from app.core.jobs import Worker
+from app.main import create_app
+from app.retrieval.domain import PublishRequest
+from app.settings import Settings
+from app.wiring import State, build
+from tests.conftest import adopt
+from tests.review.test_routes import written
+
+PAGE = "The harbour master of Zadar opens the gate at seven every morning of the working week."
+QUESTION = "When does the harbour master of Zadar open the gate?"
+RULES = "\n  - {name: harbour, send: before, due_minutes: 60, when: {words: [harbour]}}\n"
+
+
+@dataclass
+class House:
+    """A running service and one tenant of it."""
+
+    state: State
+    base: str
+    tenant: UUID
+
+    async def key(self, name: str, role: str = "reviewer") -> str:
+        return (await self.state.identity.create_key(self.tenant, name, [role])).text
+
+    async def client(self, name: str, role: str) -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {await self.key(name, role)}"}
+        return httpx.AsyncClient(base_url=self.base, headers=headers, timeout=20)
+
+    async def publish(self, text: str, title: str = "Harbour rules", uri: str = "harbour.md") -> None:
+        prepared = await self.state.retrieval.prepare(
+            PublishRequest(uuid4(), self.tenant, 1, title, "tests", uri, text)
+        )
+        async with self.state.database.transaction(self.tenant) as connection:
+            await self.state.retrieval.publish(connection, prepared)
+
+    async def ask(self, asker: httpx.AsyncClient, question: str = QUESTION) -> str:
+        """The id of an answer that is held, and in the queue."""
+        held = await asker.post("/v1/answers", json={"question": question})
+        assert held.status_code == 202, held.text
+        await Worker(self.state.database, self.state.jobs, concurrency=1).run(wait=False)
+        return str(held.json()["id"])
+
+
+@pytest_asyncio.fixture
+async def house(settings: Settings, state: State, database_urls: Any, tmp_path: Path) -> AsyncIterator[House]:
+    root = written(tmp_path / "root", settings, RULES)
+    async with build(root, database_urls) as held:
+        await adopt(held)
+        server = uvicorn.Server(uvicorn.Config(create_app(held), port=0, log_config=None, lifespan="on"))
+        serving = asyncio.ensure_future(server.serve())
+        while not server.started:  # noqa: ASYNC110 (the library has no event for it)
+            await asyncio.sleep(0.02)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        tenant = await held.identity.ensure_tenant(f"house-{uuid4().hex}")
+        yield House(held, f"http://127.0.0.1:{port}", tenant)
+        server.should_exit = True
+        await serving
+    await adopt(state)

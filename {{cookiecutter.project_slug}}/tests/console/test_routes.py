@@ -1,0 +1,138 @@
+"""Pages that anybody may have, because there is nothing in them; what they load is what is shipped."""
+
+import re
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.console.service import FOLDER, PAGES, addresses, files
+from app.core.errors import Conflict
+from app.main import create_app
+from app.wiring import State
+from tests.conftest import ROOT
+
+SCRIPTS = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.js")}
+
+
+def anonymous(state: State) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app=create_app(state), raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://service")
+
+
+@pytest.mark.parametrize("address", PAGES)
+async def test_a_page_may_load_and_ask_only_this_service(state: State, address: str) -> None:
+    async with anonymous(state) as nobody:
+        page = await nobody.get(address)
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    rules = dict(rule.split(" ", 1) for rule in page.headers["content-security-policy"].split("; "))
+    assert rules == {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "connect-src": "'self'",
+        "img-src": "'self' data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+        "require-trusted-types-for": "'script'",
+        "trusted-types": "'none'",
+    }
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert page.headers["cache-control"] == "no-store"
+    assert page.headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("address", PAGES)
+async def test_what_a_page_loads_is_there(state: State, address: str) -> None:
+    async with anonymous(state) as nobody:
+        page = (await nobody.get(address)).text
+        loaded = re.findall(r"(?:src|href)=\"(files/[^\"]+)\"", page)
+        assert {name.rpartition(".")[2] for name in loaded} == {"js", "css", "svg"}
+        while loaded:
+            reply = await nobody.get(f"/console/{loaded.pop()}")
+            assert reply.status_code == 200
+            assert reply.headers["x-content-type-options"] == "nosniff"
+            loaded += [f"files/{name}" for name in re.findall(r"from \"\./([^\"]+)\"", reply.text)]
+
+
+async def test_a_file_that_has_not_changed_is_not_sent_again(state: State) -> None:
+    async with anonymous(state) as nobody:
+        first = await nobody.get("/console/files/dom.js")
+        again = await nobody.get("/console/files/dom.js", headers={"If-None-Match": first.headers["etag"]})
+        other = await nobody.get("/console/files/dom.js", headers={"If-None-Match": '"another"'})
+    assert first.headers["cache-control"] == "no-cache"
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert other.status_code == 200
+
+
+@pytest.mark.parametrize("name", ["..%2fservice.py", "reviews.html", "service.py", "nothing.js", "%2e%2e/routes.py"])
+async def test_nothing_else_is_served(state: State, name: str) -> None:
+    async with anonymous(state) as nobody:
+        assert (await nobody.get(f"/console/files/{name}")).status_code == 404
+
+
+def test_every_file_of_the_folder_is_served_and_packed() -> None:
+    assert set(files()) == {path.name for path in FOLDER.iterdir()}
+    packed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["package-data"]
+    found = {path for pattern in packed["app.console"] for path in FOLDER.parent.glob(pattern)}
+    assert found == set(FOLDER.iterdir())
+
+
+def test_no_page_and_no_script_names_a_foreign_host() -> None:
+    for name, file in files().items():
+        text = file.content.decode().replace("http://www.w3.org/2000/svg", "")
+        assert re.findall(r"(?:https?:)?//[a-z0-9-]+\.[a-z]+", text) == [], name
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_no_script_reads_a_text_as_markup(name: str) -> None:
+    ways = r"(?:inner|outer|Adjacent)HTML|document\.write|DOMParser|createContextualFragment|\beval\b|Function\("
+    assert re.findall(ways, SCRIPTS[name]) == []
+
+
+def test_the_key_is_kept_in_the_tab_alone() -> None:
+    keeps = re.compile(r"(?:local|session)Storage|cookie|indexedDB")
+    kept = {name: text for name, text in SCRIPTS.items() if keeps.search(text)}
+    assert set(kept) == {"api.js", "keys.js"}
+    assert "localStorage" not in kept["api.js"]
+    assert "sessionStorage" not in kept["keys.js"]
+
+
+async def test_without_a_key_there_is_no_data(state: State) -> None:
+    asked = {each for text in SCRIPTS.values() for each in re.findall(r"[\"`](v1/[a-z/]+)", text)}
+    assert {"v1/caller", "v1/reviews", "v1/budgets", "v1/costs", "v1/costs/units"} <= asked
+    async with anonymous(state) as nobody:
+        for path in asked - {"v1/reviews/"}:
+            reply = await nobody.get(f"/{path}")
+            assert (reply.status_code, reply.json()["code"]) == (401, "key_missing"), path
+
+
+async def test_the_console_can_be_switched_off(state: State) -> None:
+    off = replace(state, settings=state.settings.model_copy(update={"console": False}))
+    async with anonymous(off) as nobody:
+        for address in addresses():
+            assert (await nobody.get(address)).status_code == 404
+
+
+async def test_the_page_opens_while_nothing_is_answered(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(state.environments), "closed", lambda self: Conflict("closed for a test"))
+    async with anonymous(state) as nobody:
+        assert (await nobody.get("/console/")).status_code == 200
+        assert (await nobody.get("/console/files/dom.js")).status_code == 200
+        assert (await nobody.get("/v1/reviews")).status_code == 409
+
+
+async def test_a_key_is_told_who_it_is(client: httpx.AsyncClient, state: State, tenant: object) -> None:
+    told = (await client.get("/v1/caller")).json()
+    assert (told["name"], told["roles"], told["groups"]) == ("test", ["admin"], [])
+    assert {"reviews:decide", "costs:read"} <= set(told["permissions"])
+
+
+def test_the_pages_hold_nothing_but_their_frame() -> None:
+    for name in PAGES.values():
+        text = Path(FOLDER / name).read_text(encoding="utf-8")
+        assert re.search(r"<main[^>]*></main>", text)
+        assert re.findall(r"<script(?![^>]*src=)|\son[a-z]+=|\sstyle=", text) == []
