@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -89,36 +89,38 @@ class Kept:
     conditions: Conditions
 
 
+Also = Callable[[AsyncConnection], Awaitable[None]]
+
+
 async def record(
     database: Database,
     kept: Kept,
     rows: Sequence[LedgerRow],
     settled: Settled | None,
     paid: Settlement,
-    sent: Sent | None,
+    also: Sequence[Also] = (),
 ) -> None:
     """One transaction, one round trip: the answer, what it cost, the end of its holds and of its claim; or none of it.
-    sent: the answer goes to a person too; then it takes more than one round trip, and is still one transaction.
+    also: what is written with it; then it takes more than one round trip, and is still one transaction.
 
     Errors: Superseded when the claim was taken over in the meantime.
     """
     tenant_id = kept.caller.tenant_id
-    if not settled and not sent:
+    if not settled and not also:
         written = [each for row in rows for each in ledger_parameters(row)]
         ending = settle_parameters(paid) if paid else ()
         await database.insert(tenant_id, _recording(len(rows), bool(paid)), (*_values(kept), *written, *ending))
         return
     try:
-        if sent is None:
+        if not also:
             async with database.pipeline(tenant_id) as connection:
                 await _write(connection, kept, rows, settled, paid)
             return
         async with database.transaction(tenant_id) as transaction:
             raw: Any = (await transaction.get_raw_connection()).driver_connection
             await _write(raw, kept, rows, settled, paid)
-            await transaction.execute(insert(reviewed_answers).values(_sending(kept, sent)))
-            about = {"tenant_id": str(tenant_id), "answer_id": str(kept.answer.id)}
-            await enqueue(transaction, SENT_JOB, queue=SENT_QUEUE, **about)
+            for each in also:
+                await each(transaction)
     except psycopg.errors.DivisionByZero as error:
         raise Superseded from error
 
@@ -137,6 +139,13 @@ async def _write(
         await connection.execute(SETTLE_SQL.encode(), settle_parameters(paid), prepare=True)
     if settled:
         await connection.execute(_SETTLE, _settling(settled))
+
+
+async def send(connection: AsyncConnection, kept: Kept, sent: Sent) -> None:
+    """An answer that a person is to look at."""
+    await connection.execute(insert(reviewed_answers).values(_sending(kept, sent)))
+    about = {"tenant_id": str(kept.caller.tenant_id), "answer_id": str(kept.answer.id)}
+    await enqueue(connection, SENT_JOB, queue=SENT_QUEUE, **about)
 
 
 def _sending(kept: Kept, sent: Sent) -> dict[str, Any]:

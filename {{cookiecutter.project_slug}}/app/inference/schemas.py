@@ -9,6 +9,7 @@ from app.inference.domain.replays import Replay
 from app.safety.domain.webhooks import LONGEST_ADDRESS
 
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
+ActionName = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class AnswerRequest(BaseModel):
@@ -21,6 +22,9 @@ class AnswerRequest(BaseModel):
     max_tokens: int = Field(512, ge=1, le=8192, description="Most tokens a model may write.")
     temperature: float | None = Field(0.0, ge=0, le=2)
     stream: bool = Field(False, description="Server-sent events; the same as Accept: text/event-stream.")
+    actions: list[ActionName] = Field(
+        [], max_length=50, description="What the model may propose to do, of GET /v1/actions/catalogue."
+    )
     conversation: str | None = Field(
         None, min_length=1, max_length=200, description="Your id of a conversation: all of it gets the same release."
     )
@@ -61,6 +65,17 @@ class UsageShown(BaseModel):
     estimated: bool
 
 
+class ActedShown(BaseModel):
+    """What the model proposed to do, as it stood when the answer was given."""
+
+    id: UUID
+    action: str
+    risk: Literal["read", "reversible", "irreversible"]
+    arguments: dict[str, Any]
+    state: Literal["waiting", "approved", "done"] = Field(description="approved: it runs as soon as it can.")
+    where: str = Field(description="What became of it.")
+
+
 class AnswerShown(BaseModel):
     id: UUID
     created_at: datetime
@@ -83,6 +98,7 @@ class AnswerShown(BaseModel):
         None, description="How sure the model was of its words, 0 to 1; asked for where a review rule wants it."
     )
     environment: str = Field(description="production, or staging where that was asked for.")
+    actions: list[ActedShown] = []
 
 
 class HeldShown(BaseModel):
@@ -163,6 +179,21 @@ class ChatMessage(BaseModel):
         return self.content or ""
 
 
+class ChatFunction(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    name: ActionName
+
+
+class ChatTool(BaseModel):
+    """An action of this service by its name; what else is said of it is this service's to say."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    type: Literal["function"] = "function"
+    function: ChatFunction
+
+
 class StreamOptions(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
@@ -183,6 +214,12 @@ class ChatBody(BaseModel):
     temperature: float | None = Field(None, ge=0, le=2)
     max_tokens: int | None = Field(None, ge=1, le=8192)
     max_completion_tokens: int | None = Field(None, ge=1, le=8192)
+    tools: list[ChatTool] | None = Field(None, max_length=50, description="Actions it may propose; they run here.")
+    tool_choice: str | dict[str, Any] | None = None
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        return () if self.tool_choice == "none" else tuple(tool.function.name for tool in self.tools or ())
 
 
 class ModelShown(BaseModel):

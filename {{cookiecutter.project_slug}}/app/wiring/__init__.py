@@ -45,6 +45,7 @@ from app.inference.jobs import job_specs as inference_jobs
 from app.inference.ports import ChatModel
 from app.inference.service import (
     DECIDED,
+    Acting,
     Again,
     Answers,
     Archive,
@@ -353,11 +354,11 @@ async def _furnished(on: _Ground, stack: AsyncExitStack) -> State:
     standings = Standings(on.releases, servings)
     approvals = Approvals(database, clock, on.releases, policies.get(OwnershipPolicy), standings)
     environments = Environments(on.releases, standings, approvals, on.settings.environment == "development")
-    pipeline = Pipeline(clock, on.retrieval, on.costs)
-    trials, outcomes = Trials(database, on.releases, servings, pipeline), Outcomes(database)
     identity = Identity(database, clock, on.settings.pepper(), RateLimit(limits.requests_per_minute_per_key))
     waiting, offered = Waiting(clock), released(ActionPolicy, standings, servings, policies)
     actions = Actions(database, identity, REGISTRY, offered, waiting)
+    pipeline = Pipeline(clock, on.retrieval, on.costs, Acting(actions))
+    trials, outcomes = Trials(database, on.releases, servings, pipeline), Outcomes(database)
     data = released(DataPolicy, standings, servings, policies)
     security = released(SecurityPolicy, standings, servings, policies)
     parts = IngestionParts(database, on.retrieval, on.parser, Langid(), data, security, clock)
@@ -389,7 +390,7 @@ async def _furnished(on: _Ground, stack: AsyncExitStack) -> State:
         archive=Archive(database, clock, waiting),
         actions=actions,
         tickets=Tickets(database, clock),
-        reviews=Reviews(database, Deliveries(), policies.get(ReviewPolicy), Suites(on.settings.root / "evals")),
+        reviews=Reviews(database, Deliveries(), actions, policies.get(ReviewPolicy), Suites(on.settings.root / "evals")),
         telling=Telling(HttpMessenger(), identity, security, clock),
     )
 

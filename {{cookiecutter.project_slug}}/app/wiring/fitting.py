@@ -20,7 +20,7 @@ from app.inference.domain.answers import EXTRACTIVE
 from app.inference.domain.grounds import Grounds
 from app.inference.domain.review import NOTHING_SENT, ReviewPolicy
 from app.inference.ports import ChatModel
-from app.inference.service import Link, ModelChain, Serving, Servings
+from app.inference.service import ACT, PROMPT, Link, ModelChain, Serving, Servings
 from app.ingestion.domain.policy import DataPolicy
 from app.releases.domain import ModelStep, Release, ReleaseUnservable, canonical_json
 from app.releases.service import Standings
@@ -73,6 +73,8 @@ class Fitting:
         manifest = release.manifest
         try:
             policies = _policies_of(release)
+            for prompt in (PROMPT, ACT) if policies.get(ActionPolicy).offered else (PROMPT,):
+                release.prompt(prompt)
             confide(policies, [step.address for step in manifest.chain if step.address])
             params = SearchParams.of(manifest.retrieval)
             links = [await self._link(step) for step in manifest.chain if step.model != EXTRACTIVE]

@@ -90,3 +90,31 @@ async def test_a_stream_that_breaks_raises(client: openai.AsyncOpenAI, service: 
     with pytest.raises(openai.APIError):
         async for _ in stream:
             pass
+
+
+async def test_tools_name_actions_that_run_here(client: openai.AsyncOpenAI, service: Service) -> None:
+    caller = await service.state.identity.authenticate(service.key)
+    await service.state.tickets.add(caller, "Printer", "It prints grey.")
+    tool = {"type": "function", "function": {"name": "look_up_ticket", "parameters": {"type": "object"}}}
+    done = await client.chat.completions.create(
+        model="default",
+        messages=[{"role": "user", "content": "Look up the ticket T-1."}],
+        tools=[tool],  # type: ignore[list-item]
+    )
+    assert done.choices[0].finish_reason == "stop"
+    assert "It prints grey" in (done.choices[0].message.content or "")
+    [acted] = (done.model_extra or {})["answer"]["actions"]
+    assert (acted["action"], acted["state"]) == ("look_up_ticket", "done")
+
+
+async def test_a_tool_that_is_not_of_this_service_is_refused(client: openai.AsyncOpenAI, service: Service) -> None:
+    tool = {"type": "function", "function": {"name": "run_on_my_machine", "parameters": {"type": "object"}}}
+    with pytest.raises(openai.UnprocessableEntityError):
+        await client.chat.completions.create(model="default", messages=ASKED, tools=[tool])  # type: ignore[arg-type,list-item]
+    done = await client.chat.completions.create(
+        model="default",
+        messages=ASKED,  # type: ignore[arg-type]
+        tools=[tool],  # type: ignore[list-item]
+        tool_choice="none",
+    )
+    assert "[1]" in (done.choices[0].message.content or "")

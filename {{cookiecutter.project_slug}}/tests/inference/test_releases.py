@@ -58,7 +58,7 @@ async def test_a_switch_brings_prompt_parameters_and_policies_together(service: 
     security = base.policies["security"].replace(b"question_characters: 2000", b"question_characters: 30")
     changed = base.manifest.model_copy(
         update={
-            "prompts": {"answer": prompt.digest},
+            "prompts": {**base.manifest.prompts, "answer": prompt.digest},
             "retrieval": {**base.manifest.retrieval, "budget": 801},
             "policies": {**base.manifest.policies, "security": _digest(security)},
         }

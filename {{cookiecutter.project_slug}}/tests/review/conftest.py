@@ -80,7 +80,14 @@ class Desk:
         kept = repository.Kept(
             caller, "When does the gate open?", answer, as_json(answer), Exposure(answer.release_id), conditions
         )
-        await repository.record(self.state.database, kept, [], None, Settlement((), 0), sent)
+        await repository.record(
+            self.state.database,
+            kept,
+            [],
+            None,
+            Settlement((), 0),
+            [lambda connection: repository.send(connection, kept, sent)],
+        )
         return answer.id
 
     async def queue(self, **options: Any) -> Item:

@@ -163,6 +163,14 @@ class Usage:
         if self.cached_input > self.input or self.reasoning > self.output:
             raise ValueError("cached tokens are part of the input, reasoning tokens are part of the output")
 
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.input + other.input,
+            self.cached_input + other.cached_input,
+            self.output + other.output,
+            self.reasoning + other.reasoning,
+        )
+
     @classmethod
     def reported(cls, input: int, cached_input: int = 0, output: int = 0, reasoning: int = 0) -> "Usage":
         """What a provider said, made consistent so that it is never charged too low."""

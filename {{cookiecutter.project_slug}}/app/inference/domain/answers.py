@@ -6,6 +6,7 @@ from uuid import UUID
 
 from app.core.errors import Invalid, NotFound, Unavailable
 from app.costs.domain import Usage
+from app.inference.domain.acts import Acted
 from app.releases.domain import PRODUCTION
 from app.retrieval.domain import Passage
 from app.safety.domain.text import Finding
@@ -51,7 +52,8 @@ class StreamEnded(Unavailable):
 @dataclass(frozen=True, slots=True)
 class Question:
     """sentences: the most the extractive answerer quotes. passages: the most that are looked at.
-    model: one of the chain, or None for all of it. webhook: who is told when an answer that was held is decided.
+    model: one of the chain, or None for all of it. actions: what a model may propose to do besides answering.
+    webhook: who is told when an answer that was held is decided.
     """
 
     text: str
@@ -60,6 +62,7 @@ class Question:
     max_tokens: int = 512
     temperature: float | None = 0.0
     model: str | None = None
+    actions: tuple[str, ...] = ()
     webhook: str | None = None
 
 
@@ -151,6 +154,7 @@ class Answer:
     trace_id: str = ""
     groundedness: float | None = None
     environment: str = PRODUCTION
+    actions: tuple[Acted, ...] = ()
     confidence: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -178,4 +182,5 @@ class Answer:
             "groundedness": self.groundedness,
             "confidence": self.confidence,
             "environment": self.environment,
+            "actions": [each.as_dict() for each in self.actions],
         }

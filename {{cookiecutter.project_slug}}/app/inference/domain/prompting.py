@@ -1,19 +1,24 @@
 import re
 from collections.abc import Sequence
 
-from app.inference.domain.chat import ChatRequest, Message
+from app.inference.domain.chat import ChatRequest, Message, Tool
 from app.retrieval.domain import Passage
 
 _FENCE = re.compile(r"<(/?)(?=(?:passages?|question)\b)", re.IGNORECASE)
 
 
 def ask(
-    prompt: str, question: str, passages: Sequence[Passage], max_tokens: int, temperature: float | None
+    prompt: str,
+    question: str,
+    passages: Sequence[Passage],
+    max_tokens: int,
+    temperature: float | None,
+    tools: tuple[Tool, ...] = (),
 ) -> ChatRequest:
     """The request to a model. Passages and question stand inside marks that they cannot close themselves."""
     shown = "\n".join(_shown(n, passage) for n, passage in enumerate(passages, 1))
     asked = f"<passages>\n{shown}\n</passages>\n\n<question>\n{_inert(question)}\n</question>"
-    return ChatRequest((Message("system", prompt), Message("user", asked)), max_tokens, temperature)
+    return ChatRequest((Message("system", prompt), Message("user", asked)), max_tokens, temperature, tools)
 
 
 def _shown(number: int, passage: Passage) -> str:

@@ -60,7 +60,7 @@ async def ask(body: AnswerRequest, request: Request, caller: Asker, answers: Ser
     202: the answer waits for a person, as policies/review.yaml wants; a stream then has one event, `held`.
     """
     question = Question(body.question, body.sentences, body.passages, body.max_tokens, body.temperature, body.model)
-    question = replace(question, webhook=body.webhook)
+    question = replace(question, actions=tuple(body.actions), webhook=body.webhook)
     streaming = body.stream or "text/event-stream" in request.headers.get("accept", "")
     to = await answers.assign(caller, environment_of(request), body.conversation)
     answers.check(to, question)

@@ -59,8 +59,9 @@ def _owner(name: str) -> str:
 async def chat(body: ChatBody, request: Request, caller: Asker, answers: Service, replays: Replaying) -> Response:
     """Answers the last message of the user from the caller's documents, in the OpenAI chat format.
 
-    The field `answer` beside the format's own holds citations, cost and the rest of POST /v1/answers. `X-Webhook` names
-    an address to tell when an answer that waits for a person is decided.
+    The field `answer` beside the format's own holds citations, cost and the rest of POST /v1/answers. `tools` name
+    actions of this service: the model may propose them, they run here, and `answer.actions` tells what became of them.
+    `X-Webhook` names an address to tell when an answer that waits for a person is decided.
     """
     question = replace(_question(body), webhook=request.headers.get(WEBHOOK))
     to = await answers.assign(caller, environment_of(request), request.headers.get(CONVERSATION))
@@ -90,6 +91,7 @@ def _question(body: ChatBody) -> Question:
         max_tokens=body.max_completion_tokens or body.max_tokens or 512,
         temperature=body.temperature if body.temperature is not None else 0.0,
         model=None if body.model == WHOLE_CHAIN else body.model,
+        actions=body.actions,
     )
 
 

@@ -1,7 +1,7 @@
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 import structlog
@@ -18,7 +18,8 @@ from app.inference.domain.answers import EXTRACTIVE, Answer, Draft, Question, To
 from app.inference.domain.conditions import Conditions
 from app.inference.domain.exposure import Exposure
 from app.inference.domain.idempotency import Claim, Settled, Stored
-from app.inference.domain.review import Held, Sent, Subject, rule_for
+from app.inference.domain.review import Held, Rule, Sent, Subject, rule_for
+from app.inference.service.acting import waiting
 from app.inference.service.journey import Journey
 from app.inference.service.pipeline import Pipeline
 from app.inference.service.serving import Assignment, Servings
@@ -126,7 +127,7 @@ class Answers:
             pipeline.hold(way)
             with self._paid(way):
                 evidence = await pipeline.find(way)
-                whole = self._seen_whole(way) or not pipeline.links(way).links
+                whole = self._seen_whole(way) or way.acts is not None or not pipeline.links(way).links
                 whole = whole or pipeline.why_not(way, evidence) is not None
                 draft = await pipeline.draft(way, evidence) if whole else None
                 if draft is None:
@@ -185,12 +186,16 @@ class Answers:
     async def _deliver(self, way: Journey, evidence: Evidence, draft: Draft, keyed: Keyed | None) -> Reply:
         """Charges and stores the answer; nothing is delivered that was not, and nothing that a rule holds."""
         answer, rows = self.pipeline.finish(way, evidence, draft)
+        rule = self._rule(way, answer)
+        if rule and rule.send == "before" and way.acts:
+            way.acts.entries = waiting(way, rule, way.acts.entries)
+            answer = replace(answer, actions=way.acts.acted)
         conditions = Conditions.of(way.question, way.caller.groups, evidence)
         kept = repository.Kept(way.caller, way.question.text, answer, as_json(answer), way.to.exposure, conditions)
-        sent, paid = self._sent(way, kept), way.settlement(rows)
+        sent, paid = self._sent(way, rule, kept), way.settlement(rows)
         reply = sent.instead_of(answer) if sent and sent.state == "held" else answer
         with way.step("record"):
-            await self._record(way, kept, rows, _settled(keyed, reply), paid, sent)
+            await self._record(way, kept, rows, _settled(keyed, reply), paid, self._also(way, kept, sent))
         self.costs.count(rows)
         self.costs.budgets.count(paid)
         annotate(cost_micro_usd=answer.cost_micro_usd)
@@ -199,11 +204,25 @@ class Answers:
             SENT.labels(sent.rule.name, sent.rule.send).inc()
         return reply
 
-    def _sent(self, way: Journey, kept: repository.Kept) -> Sent | None:
-        """To a person, where a rule of the release says so."""
-        policy, tier, answer = way.serving.review, way.serving.risk_tier, kept.answer
-        rule = rule_for(policy, Subject(answer, kept.question, tier, way.caller.tenant_id))
-        return Sent(rule, tier, policy.overlap, answer.created_at, kept.body, way.question.webhook) if rule else None
+    def _rule(self, way: Journey, answer: Answer) -> Rule | None:
+        """Where a rule of the release sends it to a person."""
+        about = Subject(answer, way.question.text, way.serving.risk_tier, way.caller.tenant_id)
+        return rule_for(way.serving.review, about)
+
+    def _sent(self, way: Journey, rule: Rule | None, kept: repository.Kept) -> Sent | None:
+        if rule is None:
+            return None
+        serving, since = way.serving, kept.answer.created_at
+        return Sent(rule, serving.risk_tier, serving.review.overlap, since, kept.body, way.question.webhook)
+
+    def _also(self, way: Journey, kept: repository.Kept, sent: Sent | None) -> list[repository.Also]:
+        """What is written down with the answer, or not at all."""
+        also: list[repository.Also] = []
+        if sent:
+            also.append(lambda connection: repository.send(connection, kept, sent))
+        if way.acts and (entries := way.acts.entries):
+            also.append(lambda connection: self.pipeline.acting.enter(connection, entries))
+        return also
 
     async def _record(
         self,
@@ -212,11 +231,11 @@ class Answers:
         rows: list[LedgerRow],
         settled: Settled | None,
         paid: Settlement,
-        sent: Sent | None,
+        also: Sequence[repository.Also],
     ) -> None:
         try:
             async with asyncio.timeout(max(way.deadline.remaining(), KEPT_FOR_RECORD)):
-                await repository.record(self.database, kept, rows, settled, paid, sent)
+                await repository.record(self.database, kept, rows, settled, paid, also)
         except TimeoutError as error:
             raise OutOfTime("The answer could not be recorded in time.", retry_after=1) from error
 

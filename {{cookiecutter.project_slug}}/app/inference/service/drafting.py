@@ -1,12 +1,14 @@
 """From evidence to a draft, without any I/O: quoting, and checking what a model wrote."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from app.core.ownership import RiskTier
 from app.costs.domain import Usage
+from app.inference.domain.acts import Acts
 from app.inference.domain.answers import EXTRACTIVE, SENTENCES, Citation, Draft, Question, Reason, cite
 from app.inference.domain.chat import Ending
-from app.inference.domain.extractive import coverage, pick
+from app.inference.domain.extractive import Readable, coverage, pick
 from app.inference.domain.grounding import Grounding, ground
 from app.inference.domain.grounds import Grounds
 from app.inference.domain.markers import Markers, Verdict, markers_in
@@ -42,11 +44,19 @@ def quote(question: Question, evidence: Evidence) -> Draft:
     return Draft(EXTRACTIVE, text, tuple(cited), NOTHING, groundedness=1.0)
 
 
-class Writing:
-    """A model's text as it comes in: cleaned piece by piece, checked at the end."""
+def recount(acts: Acts, otherwise: Draft) -> Draft:
+    """What became of the proposals, in our own words; where there were none, `otherwise`."""
+    return Draft(EXTRACTIVE, acts.account, (), NOTHING) if acts.account else otherwise
 
-    def __init__(self, model: str, evidence: Evidence, tier: RiskTier) -> None:
+
+class Writing:
+    """A model's text as it comes in: cleaned piece by piece, checked at the end. told: what it may lean on besides the
+    evidence, and cites nothing for.
+    """
+
+    def __init__(self, model: str, evidence: Evidence, tier: RiskTier, told: Sequence[Readable] = ()) -> None:
         self.model = model
+        self._told = told
         self._tier = tier
         self._evidence = evidence
         self._verdict = Verdict()
@@ -73,7 +83,7 @@ class Writing:
         if self._verdict.no_answer or not self.text.strip():
             return refuse("no_answer", self.model, ending.usage, ending.estimated)
         text = self.text.strip()
-        grounding = ground(text, self._evidence.passages)
+        grounding = ground(text, [*self._evidence.passages, *self._told])
         findings = [*self._findings.values()]
         if self._markers.invented:
             findings.append(Finding("invented_citation", "citations of nothing were taken out", self._markers.invented))
@@ -95,7 +105,8 @@ class Writing:
 
     def _cited(self, text: str, grounding: Grounding) -> tuple[Citation, ...]:
         passages = self._evidence.passages
-        cited = {s.passage: cite(s.passage + 1, passages[s.passage], s.start, s.end) for s in grounding.supports}
+        supports = (support for support in grounding.supports if support.passage < len(passages))
+        cited = {s.passage: cite(s.passage + 1, passages[s.passage], s.start, s.end) for s in supports}
         # Every marker that the reader sees leads somewhere, if only to the passage as a whole.
         for number in markers_in(text):
             whole = passages[number - 1]

@@ -11,6 +11,7 @@ from app.core.telemetry import current_trace_id, histogram, recording, span
 from app.costs.domain import LedgerRow
 from app.costs.domain.budgets import Settlement
 from app.identity.domain import Principal
+from app.inference.domain.acts import Acts
 from app.inference.domain.answers import Question
 from app.inference.service.paying import Bill
 from app.inference.service.serving import Assignment, Serving
@@ -63,6 +64,7 @@ class Journey:
     timings: dict[str, float] = field(default_factory=dict)
     embedded: SearchUsage | None = None
     rows: list[LedgerRow] | None = None
+    acts: Acts | None = None
 
     @property
     def serving(self) -> Serving:

@@ -1,6 +1,6 @@
 """Money for the calls of one answer: held before them, and what was spent on the way."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -35,6 +35,11 @@ class Bill:
     calling: str | None = None
     left_over: list[tuple[str, Rest]] = field(default_factory=list)
 
+    def measure(self, request: ChatRequest, models: Iterable[str] = ()) -> None:
+        """What calls of this request can cost. models: None named are those of before."""
+        self.bound = most(request)
+        self.worst = {model: self.prices.worst(model, self.bound) for model in models or self.worst}
+
     async def before(self, model: str) -> None:
         """Errors: Unaffordable, when the money that was held went into attempts before and no more is to be had."""
         if self.worst.get(model):
@@ -56,6 +61,10 @@ class Bill:
         if self.calling and self.worst.get(self.calling):
             self.owed.append((self.calling, self.bound))
         self.calling = None
+
+    def passed(self, model: str, usage: Usage, estimated: bool) -> None:
+        """A reply that led to another call, and is paid for all the same."""
+        self.owed.append((model, self.charged(model, usage, estimated)))
 
     def leave(self, model: str) -> Leave | None:
         """Only what costs money is worth reading to its end when nobody reads it."""
@@ -97,8 +106,8 @@ async def afford(
 
     Errors: BudgetUsedUp, when not even the cheapest may be asked and the policy has nothing in its place.
     """
-    bill.prices, bill.bound = prices, most(request)
-    bill.worst = {link.name: prices.worst(link.name, bill.bound) for link in chain.links}
+    bill.prices = prices
+    bill.measure(request, [link.name for link in chain.links])
     rules, links, why = policy.budgets, chain.links, None
     while dearest := max((bill.worst[link.name] for link in links), default=0):
         try:

@@ -13,12 +13,23 @@ from app.core.ids import new_id
 from app.costs.domain import CostPolicy, Feature, LedgerRow, PriceTable, Usage
 from app.costs.service import Costs
 from app.identity.domain import Principal
-from app.inference.domain.answers import EXTRACTIVE, Answer, Draft, ModelUnknown, Question, QuestionTooLong, StreamEnded
-from app.inference.domain.chat import ChatRequest, Ending, estimate
+from app.inference.domain.acts import Acts, Told
+from app.inference.domain.answers import (
+    EXTRACTIVE,
+    Answer,
+    Draft,
+    ModelUnknown,
+    Question,
+    QuestionTooLong,
+    Reason,
+    StreamEnded,
+)
+from app.inference.domain.chat import ChatRequest, Ending, Tool, estimate
 from app.inference.domain.failures import ModelFailure
 from app.inference.domain.prompting import ask
-from app.inference.service.chain import Began, Exhausted, ModelChain
-from app.inference.service.drafting import UNSEARCHED, Writing, quote, refuse, why_not
+from app.inference.service.acting import Acting
+from app.inference.service.chain import Began, Exhausted, ModelChain, Reply
+from app.inference.service.drafting import UNSEARCHED, Writing, quote, recount, refuse, why_not
 from app.inference.service.journey import Journey
 from app.inference.service.paying import Bill, afford
 from app.inference.service.serving import Assignment, Serving
@@ -32,7 +43,7 @@ log = structlog.get_logger(__name__)
 
 KEPT_FOR_FALLBACK = 0.1
 """Share of the deadline that no model gets, so that quoting the evidence is always possible."""
-PROMPT = "answer"
+PROMPT, ACT = "answer", "act"
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,7 @@ class Pipeline:
     clock: Clock
     retrieval: Retrieval
     costs: Costs
+    acting: Acting
 
     def check(self, serving: Serving, question: Question) -> None:
         """Errors: QuestionTooLong, ModelUnknown, WebhookRefused."""
@@ -58,7 +70,10 @@ class Pipeline:
         return (*(link.name for link in serving.chain.links), EXTRACTIVE)
 
     def set_out(self, caller: Principal, question: Question, to: Assignment) -> Journey:
-        """The question, checked and screened. Errors: QuestionTooLong, ModelUnknown, QuestionRefused."""
+        """The question, checked and screened, with what it lets a model do.
+
+        Errors: QuestionTooLong, ModelUnknown, QuestionRefused, ActionUnknown, NotAllowed.
+        """
         serving = to.serving
         self.check(serving, question)
         deadline = Deadline.after(serving.deadline_seconds, self.clock)
@@ -70,6 +85,7 @@ class Pipeline:
             if refused:
                 raise QuestionRefused(f"The question {refused[0].detail}.", findings=[f.as_dict() for f in refused])
             way.question = replace(question, text=clean.text)
+        way.acts = self.acting.offer(way)
         return way
 
     def hold(self, way: Journey) -> None:
@@ -100,11 +116,13 @@ class Pipeline:
             way.reasons.append(f"search: {evidence.degraded}")
         return evidence
 
-    def why_not(self, way: Journey, evidence: Evidence) -> str | None:
+    def why_not(self, way: Journey, evidence: Evidence) -> Reason | None:
         """Why this evidence cannot carry an answer; None when it may."""
         return why_not(way.question.text, evidence, way.serving.grounds)
 
     async def draft(self, way: Journey, evidence: Evidence) -> Draft:
+        if way.acts is not None:
+            return await self._act(way, evidence, way.acts)
         if reason := why_not(way.question.text, evidence, way.serving.grounds):
             return refuse(reason)
         chain = self.links(way)
@@ -120,16 +138,44 @@ class Pipeline:
         except Exhausted as exhausted:
             return self._instead(way, evidence, exhausted)
         way.reasons += _reasons(reply.failures)
-        with way.step("check"):
-            writing = Writing(reply.model, evidence, way.serving.risk_tier)
-            writing.feed(reply.completion.text)
-            writing.end()
-            draft = writing.draft(reply.completion.ending)
+        draft = self._checked(way, evidence, reply)
         if draft.supported:
             return draft
         way.reasons.append(f"{reply.model}: answer_unsupported")
-        quoted = self.quote(way, evidence)
-        return replace(quoted, model=reply.model, usage=draft.usage, estimated=draft.estimated, quoted=True)
+        return _charged_as(draft, self.quote(way, evidence))
+
+    async def _act(self, way: Journey, evidence: Evidence, acts: Acts) -> Draft:
+        """The draft of an answer whose model may do more than answer: also where the documents say nothing about it."""
+        if reason := self.why_not(way, evidence):
+            evidence = replace(evidence, passages=())
+        acts.tainted |= bool(evidence.passages)
+        request = self._request(way, evidence, ACT, acts.tools)
+        chain = await self._afford(way, request, self.links(way))
+        without = refuse(reason) if reason else self.quote(way, evidence)
+        if not chain.links:
+            way.reasons.append("actions: no model to propose them")
+            return without
+        try:
+            with way.step("model"):
+                reply = await self.acting.converse(way, acts, request, chain, self._until(way))
+        except Exhausted as exhausted:
+            way.reasons += _reasons(tuple(exhausted.failures))
+            if exhausted.declined:
+                acts.drop()
+                return refuse("declined", exhausted.failures[-1][0])
+            return recount(acts, without)
+        draft = self._checked(way, evidence, reply, acts.told)
+        if draft.supported and not (draft.refusal and acts.told):
+            return draft
+        way.reasons.append(f"{reply.model}: answer_unsupported")
+        return _charged_as(draft, recount(acts, without))
+
+    def _checked(self, way: Journey, evidence: Evidence, reply: Reply, told: Sequence[Told] = ()) -> Draft:
+        with way.step("check"):
+            writing = Writing(reply.model, evidence, way.serving.risk_tier, told)
+            writing.feed(reply.completion.text)
+            writing.end()
+            return writing.draft(reply.completion.ending)
 
     async def written(self, way: Journey, evidence: Evidence) -> AsyncGenerator[str | Draft, None]:
         """Pieces as the model writes them, then its draft; only the draft where no model would begin."""
@@ -184,11 +230,12 @@ class Pipeline:
             way.reasons.append(why)
         return chain
 
-    def _request(self, way: Journey, evidence: Evidence) -> ChatRequest:
-        question = way.question
-        prompt = way.serving.release.prompt(PROMPT).text
-        request = ask(prompt, question.text, evidence.passages, question.max_tokens, question.temperature)
-        return replace(request, logprobs=way.serving.review.asks_confidence)
+    def _request(
+        self, way: Journey, evidence: Evidence, prompt: str = PROMPT, tools: tuple[Tool, ...] = ()
+    ) -> ChatRequest:
+        question, text = way.question, way.serving.release.prompt(prompt).text
+        asked = ask(text, question.text, evidence.passages, question.max_tokens, question.temperature, tools)
+        return replace(asked, logprobs=way.serving.review.asks_confidence)
 
     def _until(self, way: Journey) -> Deadline:
         return way.deadline.within(
@@ -225,7 +272,7 @@ class Pipeline:
             corpus_version=evidence.corpus_version,
             citations=draft.citations,
             findings=(*way.findings, *draft.findings),
-            usage=draft.usage,
+            usage=draft.usage + way.acts.spent if way.acts else draft.usage,
             estimated=draft.estimated,
             cost_micro_usd=sum(row.charge.micro_usd for row in rows),
             timings_ms=way.total(),
@@ -233,6 +280,7 @@ class Pipeline:
             groundedness=draft.groundedness,
             confidence=draft.confidence,
             environment=way.to.exposure.environment,
+            actions=way.acts.acted if way.acts else (),
         )
         return answer, rows
 
@@ -259,6 +307,11 @@ class Pipeline:
         if embedded := way.embedded:
             rows.append(row("embedding_query", embedded.model, Usage(embedded.tokens), None))
         return rows
+
+
+def _charged_as(written: Draft, said: Draft) -> Draft:
+    """What is said in the place of what a model wrote, whose tokens are to be paid all the same."""
+    return replace(said, model=written.model, usage=written.usage, estimated=written.estimated, quoted=True)
 
 
 def _spent(way: Journey, request: ChatRequest, writing: Writing | None, told: Usage | None = None) -> None:

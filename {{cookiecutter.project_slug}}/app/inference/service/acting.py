@@ -1,0 +1,112 @@
+"""Questions whose answers may act. A model proposes, reads run at once, and nothing else happens before the answer is
+written down: it is entered in the same transaction, to run by itself or to wait for a person.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.actions.domain import Entry, Proposal, Refused, Terms
+from app.actions.service import Actions
+from app.core.clock import Deadline
+from app.inference.domain.acts import Acts, Told
+from app.inference.domain.chat import ChatRequest, Message, ToolCall
+from app.inference.domain.review import Deed, Rule, rule_for_action
+from app.inference.service.chain import ModelChain, Reply
+from app.inference.service.journey import Journey
+
+
+@dataclass(frozen=True)
+class Acting:
+    """What a model may do for the one who asks, on the terms of the release."""
+
+    actions: Actions
+
+    def offer(self, way: Journey) -> Acts | None:
+        """What the question wants to be offered; None when it wants nothing. Errors: ActionUnknown, NotAllowed."""
+        if not (wanted := way.question.actions):
+            return None
+        offers = self.actions.offers(way.serving.actions, way.caller, wanted)
+        return Acts(offers, tainted=bool(way.findings))
+
+    async def converse(
+        self, way: Journey, acts: Acts, request: ChatRequest, chain: ModelChain, until: Deadline
+    ) -> Reply:
+        """The model's last reply, after what it proposed on the way. Every call is charged. Errors: Exhausted."""
+        rounds = 0
+        while True:
+            request = replace(request, may_call=rounds < way.serving.actions.most_rounds)
+            way.bill.measure(request)
+            reply = await chain.complete(request, until, way.bill)
+            way.reasons += [f"{name}: {failure.reason}" for name, failure in reply.failures]
+            said = reply.completion
+            if not said.calls:
+                return reply
+            rounds += 1
+            way.bill.passed(reply.model, said.ending.usage, said.ending.estimated)
+            acts.spent = acts.spent + said.ending.usage
+            request = request.then(
+                Message("assistant", said.text, said.calls), *await self._told(way, acts, said.calls)
+            )
+
+    async def _told(self, way: Journey, acts: Acts, calls: Sequence[ToolCall]) -> list[Message]:
+        # What is proposed side by side was proposed before any of the results was read.
+        tainted, messages = acts.tainted, []
+        for call in calls:
+            made = await self._propose(way, acts, call, tainted)
+            told = Told.of(made)
+            if isinstance(made, Entry):
+                acts.entries.append(made)
+                acts.tainted |= made.state == "done" and acts.offer(made.proposal.action).untrusted
+            acts.told.append(told)
+            messages.append(Message("tool", told.content, call_id=call.id))
+        return messages
+
+    async def _propose(self, way: Journey, acts: Acts, call: ToolCall, tainted: bool) -> Entry | Refused:
+        policy, already = way.serving.actions, [entry.proposal for entry in acts.entries]
+        made = await self.actions.propose(
+            policy, way.caller, way.id, way.release.id, acts.offers, call.name, call.arguments, already
+        )
+        if isinstance(made, Refused):
+            return made
+        if made.risk == "read":
+            result = await self.actions.read(made)
+            return result if isinstance(result, Refused) else Entry(made, "done", None, tainted, result)
+        rule = rule_for_action(way.serving.review, _deed(way, made), tainted)
+        if rule is None:
+            return Entry(made, "approved", None, tainted)
+        return Entry(made, "waiting" if rule.send == "before" else "approved", _terms(way, rule, made), tainted)
+
+    async def enter(self, connection: AsyncConnection, entries: Sequence[Entry]) -> None:
+        """Joins the transaction in which the answer is written down."""
+        await self.actions.enter(connection, entries)
+
+
+def waiting(way: Journey, rule: Rule, entries: Sequence[Entry]) -> list[Entry]:
+    """What would run by itself waits like the answer that it belongs to, and by the same rule."""
+    return [
+        replace(entry, state="waiting", terms=_terms(way, rule, entry.proposal)) if entry.state == "approved" else entry
+        for entry in entries
+    ]
+
+
+def _deed(way: Journey, made: Proposal) -> Deed:
+    text = f"{way.question.text}\n{made.action} {made.arguments}"
+    return Deed(made.id, made.risk, text, way.findings, way.serving.risk_tier, way.caller.tenant_id)  # type: ignore[arg-type]
+
+
+def _terms(way: Journey, rule: Rule, made: Proposal) -> Terms:
+    tier = way.serving.risk_tier
+    return Terms(
+        rule=rule.name,
+        timing=rule.send,
+        risk_tier=tier,
+        due_at=rule.due(made.created_at),
+        escalate_at=rule.escalates(made.created_at),
+        decisions=rule.decisions,
+        self_approval=rule.lets_asker_decide(tier),
+        groups=tuple(sorted(way.caller.groups)),
+        question=way.question.text,
+        overlap=way.serving.review.overlap,
+    )
