@@ -2,13 +2,17 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
 from app.core.clock import Deadline, SystemClock
-from app.inference.domain.chat import ChatRequest, Ending, Message
+from app.inference.domain.chat import ChatRequest, Ending, Message, Tool, ToolCall
 from app.inference.domain.failures import Hung, ModelFailure, Unacceptable
 from app.inference.ports import ChatModel
+
+GATE = {"type": "object", "properties": {"gate": {"type": "string", "pattern": "^G-[0-9]+$"}}, "required": ["gate"]}
+OPEN_GATE = Tool("open_gate", "Opens a gate of the harbour.", GATE)
 
 
 def asked(text: str = "Say hello.", max_tokens: int = 24) -> ChatRequest:
@@ -75,6 +79,21 @@ class ChatModelContract:
     async def test_many_calls_at_once_all_end(self, model: ChatModel) -> None:
         replies = await asyncio.gather(*(model.complete(asked(max_tokens=3), soon(60)) for _ in range(4)))
         assert all(reply.text for reply in replies)
+
+    async def test_with_tools_it_calls_what_it_was_offered_or_writes(self, model: ChatModel) -> None:
+        request = replace(asked("Open gate G-7."), tools=(OPEN_GATE,))
+        reply = await model.complete(request, soon())
+        assert {call.name for call in reply.calls} <= {"open_gate"}
+        assert reply.calls or reply.text.strip()
+        assert reply.ending.usage.output > 0
+
+    async def test_it_reads_what_came_of_its_calls_and_writes(self, model: ChatModel) -> None:
+        call = ToolCall("call_1", "open_gate", '{"gate": "G-7"}')
+        request = replace(asked("Open gate G-7."), tools=(OPEN_GATE,), may_call=False)
+        told = Message("tool", '{"result": {"gate": "G-7", "stands": "open"}}', call_id=call.id)
+        reply = await model.complete(request.then(Message("assistant", "", (call,)), told), soon())
+        assert reply.text.strip()
+        assert not reply.calls
 
     async def test_every_failure_names_what_may_be_done_about_it(self, model: ChatModel) -> None:
         with pytest.raises(ModelFailure) as told:

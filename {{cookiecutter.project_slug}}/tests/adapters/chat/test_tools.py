@@ -12,16 +12,13 @@ from app.adapters.chat.openai import OpenAIChat, openai_endpoint
 from app.adapters.chat.standin import Fault, StandIn
 from app.adapters.chat.transport import make_transport
 from app.core.clock import SystemClock
-from app.inference.domain.chat import ChatRequest, Message, Tool, ToolCall, estimate, most
+from app.inference.domain.chat import ChatRequest, Message, ToolCall, estimate, most
 from app.inference.domain.failures import Nonsense
-from tests.adapters.chat.contract import asked, soon
-
-SCHEMA = {"type": "object", "properties": {"gate": {"type": "string", "pattern": "^G-[0-9]+$"}}, "required": ["gate"]}
-OPEN = Tool("open_gate", "Opens a gate of the harbour.", SCHEMA)
+from tests.adapters.chat.contract import GATE, OPEN_GATE, asked, soon
 
 
 def offered(text: str = "Please open gate G-7.") -> ChatRequest:
-    return replace(asked(text), tools=(OPEN,))
+    return replace(asked(text), tools=(OPEN_GATE,))
 
 
 def called(*calls: Any, **message: Any) -> Fault:
@@ -55,7 +52,7 @@ async def test_a_tool_is_offered_called_and_its_result_read(server: StandIn, mod
     after = await model.complete(request.then(Message("assistant", "", reply.calls), result), soon())
     assert (after.text, after.calls) == ("gate G-7, stands open.", ())
     first, second = (each.body for each in server.calls)
-    offer = {"name": OPEN.name, "description": OPEN.description, "parameters": SCHEMA}
+    offer = {"name": OPEN_GATE.name, "description": OPEN_GATE.description, "parameters": GATE}
     assert first["tools"] == [{"type": "function", "function": offer}]
     assert first["tool_choice"] == "auto"
     said, told = second["messages"][-2:]
