@@ -16,7 +16,7 @@ from app.review.domain.items import Item, Verb, Verdict
 from app.review.repository import Filters
 from app.wiring import State
 
-app = typer.Typer(help="People judging answers.", no_args_is_help=True)
+app = typer.Typer(help="People judging answers and actions.", no_args_is_help=True)
 
 Tenant = Annotated[str, typer.Option(help="Whose answers.")]
 Groups = Annotated[list[str] | None, typer.Option("--group", help="An access group you hold; may be repeated.")]
@@ -45,7 +45,8 @@ def list_items(
 
     table = Table("item", "due (UTC)", "rule", "", "question", "claimed by", "outcome")
     for item in with_state(work):
-        kind = " ".join(filter(None, (item.timing, "blind" * (item.kind == "overlap"), LEVELS[item.level])))
+        about = {"overlap": "blind", "action": "action"}.get(item.kind)
+        kind = " ".join(filter(None, (item.timing, about, LEVELS[item.level])))
         told = (item.rule, kind, item.question[:60], item.lease_by or "", item.outcome or "")
         table.add_row(str(item.id), f"{item.due_at:%Y-%m-%d %H:%M}", *(escape(cell) for cell in told))
     out.print(table if table.row_count else "Nothing is there.")
@@ -72,11 +73,13 @@ def decide(
     token: Annotated[int, typer.Option(help="The token that 'app review next' showed.")],
     sha256: Annotated[str, typer.Option(help="SHA-256 of what you read, or its first eight digits or more.")],
     reason: Annotated[str, typer.Option(help="Why; for the audit log.")],
-    text: Annotated[str | None, typer.Option(help="With edit: the answer in your words.")] = None,
+    text: Annotated[
+        str | None, typer.Option(help="With edit: the answer in your words, or all arguments of the action as JSON.")
+    ] = None,
     tenant: Tenant = DEFAULT_TENANT,
     group: Groups = None,
 ) -> None:
-    """Decide on an item that you have claimed. An approved answer leaves at once."""
+    """Decide on an item that you have claimed. An approved answer leaves at once, an approved action runs."""
 
     async def work(state: State) -> dict[str, Any]:
         me = await _me(state, tenant, group)
@@ -104,8 +107,21 @@ def agreement(tenant: Tenant = DEFAULT_TENANT) -> None:
 
 
 def show_item(item: Item) -> None:
-    answer: dict[str, Any] = orjson.loads(item.payload)
     out.print(Panel(escape(item.question), title="question", title_align="left"))
+    payload: dict[str, Any] = orjson.loads(item.payload)
+    grounded = show_action(payload) if item.kind == "action" else show_answer(payload)
+    if item.note:
+        out.print(f"Note: {escape(item.note)}", style="yellow", highlight=False)
+    wanted = f"; {item.needed} people must approve" if item.needed > 1 else ""
+    moment = "the run" if item.kind == "action" else "delivery"
+    out.print(f"Rule {item.rule} ({item.timing} {moment}, {item.risk_tier} risk){grounded}{wanted}.")
+    until = f"yours until {item.lease_until:%H:%M:%S}, " if item.lease_until else ""
+    err.print(f"{until}due {item.due_at:%Y-%m-%d %H:%M} UTC", highlight=False)
+    seen = f"--token {item.fence} --sha256 {item.digest[:12]}"
+    err.print(f"app review decide {item.id} approve {seen} --reason …", highlight=False, soft_wrap=True)
+
+
+def show_answer(answer: dict[str, Any]) -> str:
     out.print(Panel(escape(answer["text"]), title=f"answer by {escape(answer['model'])}", title_align="left"))
     for citation in answer["citations"]:
         where = " > ".join(dict.fromkeys((citation["title"], *citation["headings"])))
@@ -113,13 +129,15 @@ def show_item(item: Item) -> None:
         out.print(f"    “{escape(citation['quote'])}”", style="dim", highlight=False)
     for finding in answer["findings"]:
         out.print(f"Found: {escape(finding['rule'])}, {escape(finding['detail'])}.", style="yellow", highlight=False)
-    if item.note:
-        out.print(f"Note: {escape(item.note)}", style="yellow", highlight=False)
-    grounded = "unknown" if answer["groundedness"] is None else f"{answer['groundedness']:.0%}"
     sure = "" if answer.get("confidence") is None else f", confidence {answer['confidence']:.2f}"
-    wanted = f"; {item.needed} people must approve" if item.needed > 1 else ""
-    out.print(f"Rule {item.rule} ({item.timing} delivery, {item.risk_tier} risk), grounded {grounded}{sure}{wanted}.")
-    until = f"yours until {item.lease_until:%H:%M:%S}, " if item.lease_until else ""
-    err.print(f"{until}due {item.due_at:%Y-%m-%d %H:%M} UTC", highlight=False)
-    seen = f"--token {item.fence} --sha256 {item.digest[:12]}"
-    err.print(f"app review decide {item.id} approve {seen} --reason …", highlight=False, soft_wrap=True)
+    return ", grounded " + ("unknown" if answer["groundedness"] is None else f"{answer['groundedness']:.0%}") + sure
+
+
+def show_action(action: dict[str, Any]) -> str:
+    """All that an approval is bound to."""
+    arguments = orjson.dumps(action["arguments"], option=orjson.OPT_INDENT_2).decode()
+    title = f"{action['action']} ({action['risk']}) for {action['requester']['name']}"
+    out.print(Panel(escape(arguments), title=escape(title), title_align="left"))
+    bound = f"answer {action['answer_id']}, release {action['release_id'][:12]}, nonce {action['nonce']}"
+    out.print(escape(bound), style="dim", highlight=False, soft_wrap=True)
+    return ""

@@ -1,5 +1,7 @@
 from uuid import UUID
 
+from app.actions.domain import SENT_JOB as ACTION_JOB
+from app.actions.domain import SENT_QUEUE as ACTION_QUEUE
 from app.core.jobs import Attempt, JobSpec
 from app.inference.domain.review import SENT_JOB, SENT_QUEUE
 from app.review.service import Reviews
@@ -8,7 +10,9 @@ ATTEMPTS = 24
 
 
 def job_specs(room: Reviews) -> list[JobSpec]:
-    """Putting an answer into the queue. Run twice it is there once; when it cannot be, the answer is not delivered."""
+    """Putting answers and actions into the queue. Run twice they are there once; when one cannot be, the answer is not
+    delivered, and the action does not run.
+    """
 
     async def take(attempt: Attempt, *, tenant_id: str, answer_id: str) -> None:
         await room.take(UUID(tenant_id), UUID(answer_id))
@@ -16,4 +20,13 @@ def job_specs(room: Reviews) -> list[JobSpec]:
     async def dead(*, tenant_id: str, answer_id: str, reason: str) -> None:
         await room.deny(UUID(tenant_id), UUID(answer_id), reason)
 
-    return [JobSpec(SENT_JOB, take, dead, attempts=ATTEMPTS, queue=SENT_QUEUE)]
+    async def take_action(attempt: Attempt, *, tenant_id: str, action_id: str) -> None:
+        await room.take(UUID(tenant_id), UUID(action_id), "action")
+
+    async def dead_action(*, tenant_id: str, action_id: str, reason: str) -> None:
+        await room.deny(UUID(tenant_id), UUID(action_id), reason, "action")
+
+    return [
+        JobSpec(SENT_JOB, take, dead, attempts=ATTEMPTS, queue=SENT_QUEUE),
+        JobSpec(ACTION_JOB, take_action, dead_action, attempts=ATTEMPTS, queue=ACTION_QUEUE),
+    ]

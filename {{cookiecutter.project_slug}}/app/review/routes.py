@@ -33,7 +33,7 @@ async def list_reviews(
     room: Room,
     state: Annotated[Literal["open", "decided", "expired"] | None, Query()] = "open",
     rule: Name = None,
-    kind: Annotated[Literal["answer", "overlap"] | None, Query()] = None,
+    kind: Annotated[Literal["answer", "overlap", "action"] | None, Query()] = None,
     timing: Annotated[Literal["before", "after"] | None, Query()] = None,
     risk_tier: Annotated[Literal["low", "medium", "high"] | None, Query()] = None,
     level: Annotated[int | None, Query(ge=0, le=2)] = None,
@@ -55,7 +55,7 @@ async def show_agreement(caller: Reader, room: Room) -> AgreementShown:
 
 @router.get("/v1/reviews/{review_id}")
 async def show_review(review_id: UUID, caller: Reader, room: Room) -> ReviewWhole:
-    """One item with the answer as it would be delivered, and what was decided so far."""
+    """One item with the answer as it would be delivered, or the action as it would run, and what was decided so far."""
     return ReviewWhole.whole(*await room.show(caller, review_id))
 
 

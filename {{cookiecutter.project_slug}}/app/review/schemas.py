@@ -30,7 +30,11 @@ class DecisionRequest(BaseModel):
     token: Token
     version: int = Field(ge=1, description="The item's version as you read it.")
     sha256: str = Field(pattern="^[0-9a-f]{64}$", description="The payload's SHA-256 as you read it.")
-    text: str | None = Field(None, max_length=20_000, description="With 'edit': the answer in your words.")
+    text: str | None = Field(
+        None,
+        max_length=20_000,
+        description="With 'edit': the answer in your words, or all arguments of the action as a JSON object.",
+    )
 
     def verdict(self) -> Verdict:
         return Verdict(self.decision, self.reason, self.token, self.version, self.sha256, self.text)
@@ -55,11 +59,12 @@ class PastDecision(BaseModel):
 
 
 class ReviewShown(BaseModel):
-    """One answer that a person looks at. `sha256` is that of the answer's canonical bytes: what is delivered."""
+    """An answer or an action that a person looks at. `sha256` is that of the very bytes that are delivered or run."""
 
     id: UUID
     kind: Kind
     answer_id: UUID
+    action_id: UUID | None = Field(description="null: it is about the answer itself.")
     question: str
     rule: str
     timing: Literal["before", "after"]
@@ -84,7 +89,12 @@ class ReviewShown(BaseModel):
 
 
 class ReviewWhole(ReviewShown):
-    answer: dict[str, Any] = Field(description="The answer as it would be delivered, with citations and findings.")
+    answer: dict[str, Any] | None = Field(
+        description="The answer as it would be delivered, with citations and findings; null for an action."
+    )
+    action: dict[str, Any] | None = Field(
+        description="The action as it would run: its name, arguments, requester, release and nonce; null for an answer."
+    )
     decisions: list[PastDecision]
 
     @classmethod
@@ -100,14 +110,19 @@ class ReviewWhole(ReviewShown):
             )
             for row in decisions
         ]
-        return cls(**_shown(item), token=token, answer=orjson.loads(item.payload), decisions=past)
+        about = "action" if item.kind == "action" else "answer"
+        told = {"answer": None, "action": None, about: orjson.loads(item.payload)}
+        return cls(**_shown(item), token=token, **told, decisions=past)
 
 
 def _shown(item: Item) -> dict[str, Any]:
     own = ("id", "kind", "question", "rule", "timing", "risk_tier", "version", "state", "outcome", "needed", "level")
     told = {name: getattr(item, name) for name in (*own, "note", "asker", "created_at", "due_at")}
     claimed = {"claimed_by": item.lease_by, "claimed_until": item.lease_until}
-    return {**told, **claimed, "answer_id": item.subject_id, "sha256": item.digest}
+    answer_id, action_id = item.subject_id, None
+    if item.kind == "action":
+        answer_id, action_id = orjson.loads(item.payload)["answer_id"], item.subject_id
+    return {**told, **claimed, "answer_id": answer_id, "action_id": action_id, "sha256": item.digest}
 
 
 class ReviewPage(BaseModel):

@@ -51,7 +51,7 @@ review_items = Table(
     Column("decided_at", DateTime(timezone=True)),
     Column("seen_by", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     UniqueConstraint("subject_id", "kind"),
-    CheckConstraint("kind in ('answer', 'overlap')", name="kind"),
+    CheckConstraint("kind in ('answer', 'overlap', 'action')", name="kind"),
     CheckConstraint("state in ('open', 'decided', 'expired')", name="state"),
     CheckConstraint("outcome in ('approved', 'edited', 'rejected', 'denied')", name="outcome"),
     CheckConstraint("(state = 'open') = (outcome is null and decided_at is null)", name="ended"),

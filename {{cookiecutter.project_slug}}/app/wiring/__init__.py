@@ -363,6 +363,7 @@ async def _furnished(on: _Ground, stack: AsyncExitStack) -> State:
     security = released(SecurityPolicy, standings, servings, policies)
     parts = IngestionParts(database, on.retrieval, on.parser, Langid(), data, security, clock)
     ingestion, quality = Ingestion(parts), policies.get(QualityPolicy)
+    suites = Suites(on.settings.root / "evals")
     return State(
         settings=on.settings,
         policies=policies,
@@ -390,7 +391,7 @@ async def _furnished(on: _Ground, stack: AsyncExitStack) -> State:
         archive=Archive(database, clock, waiting),
         actions=actions,
         tickets=Tickets(database, clock),
-        reviews=Reviews(database, Deliveries(), actions, policies.get(ReviewPolicy), Suites(on.settings.root / "evals")),
+        reviews=Reviews(database, Deliveries(), actions, policies.get(ReviewPolicy), suites),
         telling=Telling(HttpMessenger(), identity, security, clock),
     )
 

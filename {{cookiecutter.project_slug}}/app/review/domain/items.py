@@ -11,7 +11,7 @@ from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.identity.domain import Principal
 from app.inference.domain.review import PayloadChanged
 
-Kind = Literal["answer", "overlap"]
+Kind = Literal["answer", "overlap", "action"]
 """overlap: a second, blind look at the same text; it changes nothing but the agreement that is reported."""
 State = Literal["open", "decided", "expired"]
 Verb = Literal["approve", "edit", "reject", "request_changes", "escalate"]
@@ -47,7 +47,7 @@ class ReviewChanged(Conflict):
 
 
 class SelfApproval(Forbidden):
-    code, title = "review_self_approval", "Nobody decides on an answer to a question of their own"
+    code, title = "review_self_approval", "Nobody decides on what came of a question of their own"
     action = "Let somebody else decide."
 
 
@@ -71,7 +71,7 @@ class BadReviewCursor(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """payload: the canonical bytes of the answer, whose SHA-256 is `digest` and which is what gets delivered.
+    """payload: the canonical bytes, whose SHA-256 is `digest` and which are what gets delivered or run.
 
     fence: grows with every claim; only its newest value decides. version: grows when the payload changes or changes are
     asked for; approvals count for one version.

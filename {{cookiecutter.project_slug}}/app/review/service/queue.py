@@ -1,4 +1,4 @@
-"""People judging answers: a queue, claims, decisions. What is decided is carried out in the same transaction."""
+"""People judging answers and actions: a queue, claims, decisions. A decision and what it does are one transaction."""
 
 import asyncio
 import contextlib
@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.actions.service import Actions
 from app.core import audit
 from app.core.audit import Act
 from app.core.clock import Clock
@@ -25,7 +26,7 @@ from app.evaluation.domain.cases import Case
 from app.evaluation.service import Suites
 from app.identity.domain import Principal
 from app.inference.domain.idempotency import KeyReused, check_key
-from app.inference.domain.review import AnswerHeld, Delivered, EditRefused, ReviewPolicy, digest_of, drawn, edit
+from app.inference.domain.review import EditRefused, ReviewPolicy, digest_of, drawn
 from app.inference.service import Deliveries
 from app.releases.domain import check_reason
 from app.review import repository
@@ -34,6 +35,7 @@ from app.review.domain.candidates import Candidate, CandidateMissing
 from app.review.domain.items import (
     HANDED_UP,
     Item,
+    Kind,
     Outcome,
     Place,
     ReviewMissing,
@@ -46,6 +48,7 @@ from app.review.domain.items import (
     enough,
 )
 from app.review.repository import Filters
+from app.review.service.subjects import ActionSubject, AnswerSubject, Subject, Word
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +73,7 @@ class Reviews:
 
     database: Database
     deliveries: Deliveries
+    actions: Actions
     policy: ReviewPolicy
     suites: Suites
     clock: Clock | None = None
@@ -121,11 +125,12 @@ class Reviews:
     async def decide(
         self, caller: Principal, item_id: UUID, verdict: Verdict, key: str | None = None
     ) -> dict[str, Any]:
-        """Takes a decision and carries it out: an approved or edited answer leaves, a rejected one never does.
+        """Takes a decision and carries it out: an approved or edited answer leaves, a rejected one never does; an
+        action runs, or never does.
 
         key: the same request with the same key gives the same result and is carried out once. Errors: ReviewMissing,
         ReviewClosed, LeaseLost, ReviewChanged, PayloadChanged, SelfApproval, HandedUp, JudgedAlready, EditRefused,
-        KeyReused, ReasonMissing.
+        ArgumentsRefused, KeyReused, ReasonMissing.
         """
         verdict = replace(verdict, reason=check_reason(verdict.reason))
         if (verdict.decision == "edit") != (verdict.text is not None):
@@ -180,25 +185,29 @@ class Reviews:
             await asyncio.to_thread(self.suites.add, case)
         return case
 
-    async def take(self, tenant_id: UUID, answer_id: UUID) -> None:
-        """Puts an answer into the queue, and some of them twice. A second time does nothing. Errors: AnswerMissing."""
-        async with self.database.transaction(tenant_id) as connection:
-            found = await self.deliveries.find(connection, answer_id)
-            await repository.add(connection, _item(tenant_id, found))
-            if drawn(UUID(int=found.answer_id.int ^ (2**128 - 1)), found.overlap):
-                await repository.add(connection, _second(_item(tenant_id, found)))
+    async def take(self, tenant_id: UUID, subject_id: UUID, kind: Kind = "answer") -> None:
+        """Puts an answer or an action into the queue, and some answers twice. A second time does nothing.
 
-    async def deny(self, tenant_id: UUID, answer_id: UUID, reason: str) -> None:
-        """The safe end of an answer that could not be put into the queue."""
+        Errors: AnswerMissing, ActionMissing.
+        """
+        async with self.database.transaction(tenant_id) as connection:
+            item, overlap = await self._subject(kind).item(connection, tenant_id, subject_id)
+            await repository.add(connection, item)
+            if drawn(UUID(int=subject_id.int ^ (2**128 - 1)), overlap):
+                await repository.add(connection, _second(item))
+
+    async def deny(self, tenant_id: UUID, subject_id: UUID, reason: str, kind: Kind = "answer") -> None:
+        """The safe end of what could not be put into the queue."""
         async with self.database.transaction(tenant_id) as connection:
             at = await self._now(connection)
-            with contextlib.suppress(AnswerHeld):
-                await self.deliveries.reject(connection, answer_id, at)
-            act = Act(ACTOR, "review.deny", str(answer_id), reason, after="rejected", tenant_id=tenant_id)
+            await self._subject(kind).lapse(connection, subject_id, False, Word(ACTOR, reason, at))
+            act = Act(ACTOR, "review.deny", str(subject_id), reason, after="rejected", tenant_id=tenant_id)
             await audit.record(connection, act, at)
 
     async def sweep(self) -> int:
-        """Ends what is past its time, with the safe end: a held answer is not delivered. Returns how many ended."""
+        """Ends what is past its time, with the safe end: a held answer is not delivered, a waiting action does not run.
+        Returns how many ended.
+        """
         async with self.database.read(None) as connection:
             at = await self._now(connection)
             tenants = await repository.due_tenants(connection, at)
@@ -219,11 +228,11 @@ class Reviews:
             await repository.escalate(connection, at)
             late = await repository.expired(connection, at, BATCH)
             for item in late:
-                if item.kind == "answer" and item.timing == "before":
-                    with contextlib.suppress(AnswerHeld):
-                        await self.deliveries.reject(connection, item.subject_id, at)
+                word = Word(ACTOR, "its time was up", at)
+                if item.kind != "overlap" and item.timing == "before":
+                    await self._subject(item.kind).lapse(connection, item.subject_id, True, word)
                 after = await repository.end(connection, item, "expired", "denied", at)
-                await self._audit(connection, ACTOR, "expire", item, "its time was up", at, after)
+                await self._audit(connection, ACTOR, "expire", item, word.why, at, after)
                 _ended.labels("denied").inc()
         return len(late)
 
@@ -240,32 +249,33 @@ class Reviews:
     async def _apply(
         self, connection: AsyncConnection, caller: Principal, item: Item, verdict: Verdict, last: bool, at: datetime
     ) -> Item:
-        free = {"lease_by": None, "lease_until": None}
+        free, word = {"lease_by": None, "lease_until": None}, Word(caller.name, verdict.reason, at)
         if verdict.decision == "escalate":
             return await repository.change(connection, item.id, level=HANDED_UP, note=verdict.reason, **free)
         if verdict.decision == "request_changes":
             return await repository.change(connection, item.id, version=item.version + 1, note=verdict.reason, **free)
         if verdict.decision == "reject":
-            return await self._end(connection, item, "rejected", at)
+            return await self._end(connection, item, "rejected", word)
         if verdict.decision == "edit":
-            payload = edit(item.payload, verdict.text or "")
+            payload = self._subject(item.kind).edit(item.payload, verdict.text or "")
             new = {"payload": payload, "digest": digest_of(payload), "version": item.version + 1}
             item, last = await repository.change(connection, item.id, **new, **free), item.needed == 1
         if not last:
             return await repository.change(connection, item.id, **free)
-        return await self._end(connection, item, "edited" if await self._differs(connection, item) else "approved", at)
+        same = await self._subject(item.kind).digest(connection, item.subject_id) == item.digest
+        return await self._end(connection, item, "approved" if same else "edited", word)
 
-    async def _differs(self, connection: AsyncConnection, item: Item) -> bool:
-        return (await self.deliveries.find(connection, item.subject_id)).digest != item.digest
-
-    async def _end(self, connection: AsyncConnection, item: Item, outcome: Outcome, at: datetime) -> Item:
-        if item.kind == "answer" and item.timing == "before":
+    async def _end(self, connection: AsyncConnection, item: Item, outcome: Outcome, word: Word) -> Item:
+        if item.kind != "overlap" and item.timing == "before":
+            subject = self._subject(item.kind)
             if outcome == "rejected":
-                await self.deliveries.reject(connection, item.subject_id, at)
+                await subject.stop(connection, item, word)
             else:
-                changed = outcome == "edited"
-                await self.deliveries.deliver(connection, item.subject_id, item.payload, item.digest, changed, at)
-        return await repository.end(connection, item, "decided", outcome, at)
+                await subject.pass_on(connection, item, outcome == "edited", word)
+        return await repository.end(connection, item, "decided", outcome, word.at)
+
+    def _subject(self, kind: Kind) -> Subject:
+        return ActionSubject(self.actions) if kind == "action" else AnswerSubject(self.deliveries)
 
     async def _audit(
         self, connection: AsyncConnection, actor: str, verb: str, item: Item, why: str, at: datetime, after: Item
@@ -295,37 +305,6 @@ class Reviews:
 
 def _groups(caller: Principal) -> Sequence[str]:
     return sorted(caller.groups)
-
-
-def _item(tenant_id: UUID, found: Delivered) -> Item:
-    return Item(
-        id=new_id(),
-        tenant_id=tenant_id,
-        kind="answer",
-        subject_id=found.answer_id,
-        question=found.question,
-        rule=found.rule,
-        timing=found.timing,
-        risk_tier=found.risk_tier,
-        payload=found.payload,
-        digest=found.digest,
-        version=1,
-        state="open",
-        outcome=None,
-        needed=found.decisions,
-        self_approval=found.self_approval,
-        asker=found.asker,
-        groups=found.groups,
-        level=0,
-        note="",
-        created_at=found.created_at,
-        due_at=found.due_at,
-        escalate_at=found.escalate_at,
-        fence=0,
-        lease_by=None,
-        lease_until=None,
-        decided_at=None,
-    )
 
 
 def _second(item: Item) -> Item:
