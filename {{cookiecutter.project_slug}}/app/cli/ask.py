@@ -26,14 +26,21 @@ def ask(
         str | None, typer.Option(help="Try this release, live or not; nothing is stored but its cost. 'files': these.")
     ] = None,
     sentences: Annotated[int, typer.Option(min=1, max=10, help="Most sentences to quote when no model writes.")] = 3,
+    action: Annotated[
+        list[str] | None,
+        typer.Option(help="What the model may propose to do, of 'app actions catalogue'; may be repeated."),
+    ] = None,
 ) -> None:
     """Answer a question from the documents, with citations. Exit status 3: they hold no answer; 4: a person has
     to see it first."""
 
+    if action and release is not None:
+        raise typer.BadParameter("a trial does nothing but answer; leave out --action or --release.")
+
     async def work(state: State) -> Reply:
         tenant_id = await state.identity.tenant(tenant)
         caller = caller_at_the_command_line(tenant_id, group or [])
-        asked = Question(question, sentences=sentences, model=model)
+        asked = Question(question, sentences=sentences, model=model, actions=tuple(action or ()))
         if release is None:
             return await state.answers.answer(caller, asked)
         wanted = (await state.releases.create(actor())).id if release == "files" else release
@@ -59,6 +66,8 @@ def show_answer(answer: Reply) -> None:
         where = " > ".join(dict.fromkeys((citation.title, *citation.headings)))
         place = f"{citation.uri or citation.source}, characters {citation.start} to {citation.end}"
         out.print(f"[dim]{escape(f'[{citation.marker}]')} {escape(where)} ({escape(place)})[/dim]", highlight=False)
+    for acted in answer.actions:
+        out.print(f"[cyan]{escape(acted.action)}[/cyan] {acted.state}: app actions show {acted.id}", highlight=False)
     for reason in answer.reasons:
         err.print(f"Degraded: {escape(reason)}.", highlight=False)
     steps = ", ".join(f"{step} {spent:.1f} ms" for step, spent in answer.timings_ms.items())

@@ -42,3 +42,21 @@ def test_a_model_that_is_not_there_is_named(asked: Ingest) -> None:
     result = ask(asked, "When is the lamp lit?", "--model", "gpt-9")
     assert result.exit_code != 0
     assert "gpt-9" in str(result.exception)
+
+
+def test_an_action_that_is_not_there_is_named(asked: Ingest) -> None:
+    result = ask(asked, "When is the lamp lit?", "--action", "open_the_safe")
+    assert result.exit_code != 0
+    assert "open_the_safe" in str(result.exception)
+
+
+def test_without_a_model_nothing_is_done_and_it_says_so(asked: Ingest) -> None:
+    result = ask(asked, "When is the harbour lamp lit?", "--action", "look_up_ticket")
+    assert result.exit_code == 0
+    assert "no model to propose them" in result.stderr
+
+
+def test_a_trial_does_nothing_but_answer(asked: Ingest) -> None:
+    result = ask(asked, "When is the lamp lit?", "--action", "look_up_ticket", "--release", "files")
+    assert result.exit_code == 2
+    assert "a trial does nothing but answer" in result.stderr
