@@ -1,5 +1,6 @@
 import os
 import time
+from hashlib import sha256
 from uuid import UUID
 
 
@@ -11,3 +12,8 @@ def new_id() -> UUID:
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return UUID(int=value)
+
+
+def drawn(key: bytes, share: float) -> bool:
+    """Whether this one is among the share that is drawn: the same whenever it is asked, and of a larger share too."""
+    return share >= 1 or int.from_bytes(sha256(key).digest()[:8]) < share * 2**64

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Literal
 
 from app.core.errors import Invalid
+from app.core.ids import drawn
 from app.releases.domain.manifest import Release
 
 PRODUCTION, STAGING = "production", "staging"
@@ -41,8 +41,7 @@ class Canary:
 
     def takes(self, unit: str) -> bool:
         """Whether whoever this is gets the canary: always the same answer for the same canary."""
-        drawn = int.from_bytes(sha256(f"{self.release_id}:{unit}".encode()).digest()[:8])
-        return drawn < self.percent / 100 * 2**64
+        return drawn(f"{self.release_id}:{unit}".encode(), self.percent / 100)
 
 
 @dataclass(frozen=True, slots=True)

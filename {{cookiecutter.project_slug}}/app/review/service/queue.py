@@ -20,13 +20,13 @@ from app.core.audit import Act
 from app.core.clock import Clock
 from app.core.database import Database
 from app.core.errors import Problem
-from app.core.ids import new_id
+from app.core.ids import drawn, new_id
 from app.core.telemetry import counter
 from app.evaluation.domain.cases import Case
 from app.evaluation.service import Suites
 from app.identity.domain import Principal
 from app.inference.domain.idempotency import KeyReused, check_key
-from app.inference.domain.review import EditRefused, ReviewPolicy, digest_of, drawn
+from app.inference.domain.review import EditRefused, ReviewPolicy, digest_of
 from app.inference.service import Deliveries
 from app.releases.domain import check_reason
 from app.review import repository
@@ -193,7 +193,7 @@ class Reviews:
         async with self.database.transaction(tenant_id) as connection:
             item, overlap = await self._subject(kind).item(connection, tenant_id, subject_id)
             await repository.add(connection, item)
-            if drawn(UUID(int=subject_id.int ^ (2**128 - 1)), overlap):
+            if drawn(UUID(int=subject_id.int ^ (2**128 - 1)).bytes, overlap):
                 await repository.add(connection, _second(item))
 
     async def deny(self, tenant_id: UUID, subject_id: UUID, reason: str, kind: Kind = "answer") -> None:

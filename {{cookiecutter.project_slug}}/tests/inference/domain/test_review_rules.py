@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from app.core.clock import ManualClock
 from app.core.errors import StartRefused
 from app.core.policies import read_policies
-from app.inference.domain.review import ActionClass, Deed, ReviewPolicy, Subject, drawn, rule_for, rule_for_action
+from app.inference.domain.review import ActionClass, Deed, ReviewPolicy, Subject, rule_for, rule_for_action
 from app.safety.domain.text import Finding
 from tests.review.conftest import answer_of
 
@@ -129,12 +129,6 @@ def test_the_first_rule_that_fits_counts() -> None:
     found = rule_for(rules, Subject(answer_of(ManualClock()), "When?", "low", TENANT))
     assert found is not None
     assert found.name == "b"
-
-
-def test_a_sample_is_drawn_by_the_answer_alone_and_has_its_size() -> None:
-    ids = [uuid4() for _ in range(20_000)]
-    assert 0.045 < sum(drawn(each, 0.05) for each in ids) / len(ids) < 0.055
-    assert all(drawn(each, 0.2) for each in ids if drawn(each, 0.05))
 
 
 @pytest.mark.parametrize(

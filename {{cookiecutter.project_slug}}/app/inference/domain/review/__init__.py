@@ -13,7 +13,7 @@ from app.inference.domain.review.holding import (
     digest_of,
 )
 from app.inference.domain.review.policy import NOTHING_SENT, ActionClass, ReviewPolicy, Rule
-from app.inference.domain.review.sending import Deed, Subject, drawn, rule_for, rule_for_action
+from app.inference.domain.review.sending import Deed, Subject, rule_for, rule_for_action
 
 __all__ = [
     "NOTHING_SENT",
@@ -34,7 +34,6 @@ __all__ = [
     "Subject",
     "Waiter",
     "digest_of",
-    "drawn",
     "edit",
     "rule_for",
     "rule_for_action",

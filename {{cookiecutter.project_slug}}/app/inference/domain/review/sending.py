@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from hashlib import sha256
 from uuid import UUID
 
+from app.core.ids import drawn
 from app.core.ownership import RiskTier
 from app.inference.domain.answers import EXTRACTIVE, Answer
 from app.inference.domain.review.policy import ActionClass, Conditions, ReviewPolicy, Rule
@@ -60,7 +60,7 @@ def fits_action(when: Conditions, deed: Deed) -> bool:
         and (not when.tenants or deed.tenant_id in when.tenants)
         and _has(deed.findings, when.findings)
         and _says(when, (deed.text,))
-        and drawn(deed.id, when.sample)
+        and drawn(deed.id.bytes, when.sample)
     )
 
 
@@ -82,15 +82,8 @@ def fits(when: Conditions, subject: Subject) -> bool:
         and _unsure(answer, when.confidence_below)
         and _has(answer.findings, when.findings)
         and _says(when, (subject.question, answer.text))
-        and drawn(answer.id, when.sample)
+        and drawn(answer.id.bytes, when.sample)
     )
-
-
-def drawn(subject_id: UUID, share: float) -> bool:
-    """Whether this one is in the sample; the same whenever it is asked."""
-    if share >= 1:
-        return True
-    return int.from_bytes(sha256(subject_id.bytes).digest()[:8]) < share * 2**64
 
 
 def _below(groundedness: float | None, bound: float | None) -> bool:
