@@ -10,7 +10,8 @@ from app.core.database import notify
 from app.core.jobs import enqueue
 from app.inference import repository
 from app.inference.domain.answers import AnswerMissing
-from app.inference.domain.review import AnswerHeld, Delivered, Outcome, PayloadChanged, digest_of
+from app.inference.domain.review import AnswerHeld, Delivered, Outcome, PayloadChanged
+from app.releases.domain import digest_of
 from app.safety.domain.webhooks import TELL_JOB, TELL_QUEUE
 
 DECIDED = "answer_decided"

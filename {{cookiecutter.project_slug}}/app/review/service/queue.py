@@ -26,9 +26,9 @@ from app.evaluation.domain.cases import Case
 from app.evaluation.service import Suites
 from app.identity.domain import Principal
 from app.inference.domain.idempotency import KeyReused, check_key
-from app.inference.domain.review import EditRefused, ReviewPolicy, digest_of
+from app.inference.domain.review import EditRefused, ReviewPolicy
 from app.inference.service import Deliveries
-from app.releases.domain import check_reason
+from app.releases.domain import check_reason, digest_of
 from app.review import repository
 from app.review.domain.agreement import Agreement, agreement
 from app.review.domain.candidates import Candidate, CandidateMissing

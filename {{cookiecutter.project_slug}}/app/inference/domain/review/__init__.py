@@ -10,7 +10,6 @@ from app.inference.domain.review.holding import (
     Sent,
     State,
     Waiter,
-    digest_of,
 )
 from app.inference.domain.review.policy import NOTHING_SENT, ActionClass, ReviewPolicy, Rule
 from app.inference.domain.review.sending import Deed, Subject, rule_for, rule_for_action
@@ -33,7 +32,6 @@ __all__ = [
     "State",
     "Subject",
     "Waiter",
-    "digest_of",
     "edit",
     "rule_for",
     "rule_for_action",

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, Literal
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from app.core.ids import new_id
 from app.core.ownership import RiskTier
 from app.inference.domain.answers import Answer
 from app.inference.domain.review.policy import Rule, Timing
+from app.releases.domain import digest_of
 from app.safety.domain.webhooks import Notice
 
 State = Literal["held", "delivered", "rejected"]
@@ -28,11 +28,6 @@ class AnswerHeld(Conflict):
 class PayloadChanged(Conflict):
     code, title = "payload_changed", "The text is not the one that was seen"
     action = "Read the item again, then decide on what it says now."
-
-
-def digest_of(payload: bytes) -> str:
-    """SHA-256 of what is delivered, by which it is approved."""
-    return sha256(payload).hexdigest()
 
 
 def where_of(answer_id: UUID) -> str:
