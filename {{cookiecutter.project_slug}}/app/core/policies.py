@@ -50,11 +50,7 @@ def load_policies(folder: Path, models: Mapping[str, type[PolicyModel]]) -> Poli
     if extra:
         raise StartRefused(f"{folder / extra[0]}: no part of the service enforces this policy; remove the file.")
     raw = {name: _bytes(folder / f"{name}.yaml") for name in models}
-    return Policies(
-        loaded={name: _validated(folder / f"{name}.yaml", raw[name], model) for name, model in models.items()},
-        digests={name: hashlib.sha256(raw[name]).hexdigest() for name in models},
-        contents=raw,
-    )
+    return _read(folder, raw, models)
 
 
 def read_policies(contents: Mapping[str, bytes], models: Mapping[str, type[PolicyModel]], where: str) -> Policies:
@@ -62,11 +58,15 @@ def read_policies(contents: Mapping[str, bytes], models: Mapping[str, type[Polic
     missing = sorted(models.keys() - contents.keys())
     if missing:
         raise StartRefused(f"{where} has no policy {missing[0]}.")
-    kept = {name: contents[name] for name in models}
+    return _read(Path(where), {name: contents[name] for name in models}, models)
+
+
+def _read(folder: Path, contents: Mapping[str, bytes], models: Mapping[str, type[PolicyModel]]) -> Policies:
+    """folder: where each is said to stand, for the error."""
     return Policies(
-        loaded={name: _validated(Path(where, f"{name}.yaml"), kept[name], model) for name, model in models.items()},
-        digests={name: hashlib.sha256(raw).hexdigest() for name, raw in kept.items()},
-        contents=kept,
+        loaded={name: _validated(folder / f"{name}.yaml", contents[name], model) for name, model in models.items()},
+        digests={name: hashlib.sha256(raw).hexdigest() for name, raw in contents.items()},
+        contents=contents,
     )
 
 
