@@ -1,7 +1,7 @@
 from app.retrieval.domain.chunking import CHUNKER_VERSION, Chunk, ChunkerParams, Heading, chunk
 from app.retrieval.domain.documents import PreparedChunk, PreparedDocument, PublishRequest, chunk_id, indexed_text
 from app.retrieval.domain.evidence import Evidence, Passage, SearchUsage
-from app.retrieval.domain.indexes import Fingerprint, IndexRow, IndexStatus, SearchParams, Switch
+from app.retrieval.domain.indexes import Fingerprint, IndexRow, IndexStatus, SearchParams
 from app.retrieval.domain.problems import (
     ChunkerMismatch,
     EmbedderMismatch,
@@ -39,7 +39,6 @@ __all__ = [
     "SearchParams",
     "SearchUsage",
     "StaleDocument",
-    "Switch",
     "UnknownTextSearch",
     "Vector",
     "VerificationFailed",

@@ -114,10 +114,3 @@ def _setting_of(embedder: str) -> str:
     return (
         f"APP_EMBEDDER=minilm and APP_EMBEDDER_FOLDER to the folder of {name}" if name else f"APP_EMBEDDER={embedder}"
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Switch:
-    from_number: int | None
-    to_number: int
-    switched_at: datetime
