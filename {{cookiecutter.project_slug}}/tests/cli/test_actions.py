@@ -1,6 +1,8 @@
 """Actions and tickets at the command line, on the real database of these tests."""
 
 import asyncio
+import re
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from typer.testing import CliRunner, Result
@@ -55,6 +57,34 @@ def test_from_a_ticket_to_what_was_done_about_it(run: CliRunner, database_urls: 
     assert isinstance(call(run, "actions", "show", str(uuid4()), *of).exception, ActionMissing)
     for unknown in ("T-7", "seven", "T-99999999999"):
         assert isinstance(call(run, "tickets", "show", unknown, *of).exception, TicketMissing)
+
+
+def waiting(urls: Urls, settings: Settings, name: str) -> UUID:
+    async def go() -> UUID:
+        async with build(settings, urls) as state:
+            tenant = await state.identity.ensure_tenant(name)
+            caller = Principal(tenant, COMMAND_LINE, "ana", frozenset({"admin"}))
+            shop = Shop(state, urls, tenant, caller, "", ManualClock(), state.actions)
+            proposal = await shop.waiting(due_at=datetime.now(UTC) + timedelta(hours=1))
+            await state.reviews.take(tenant, proposal.id, "action")
+            return proposal.id
+
+    return asyncio.run(go())
+
+
+def test_an_action_is_decided_on_at_the_command_line(run: CliRunner, database_urls: Urls, settings: Settings) -> None:
+    name = f"shop-{uuid4()}"
+    action = waiting(database_urls, settings, name)
+    of = ("--tenant", name)
+    assert "before action" in call(run, "review", "list", *of).output
+    shown = call(run, "review", "next", *of).output
+    for part in ("close_ticket (irreversible) for ana", '"resolution": "Flange tightened."', "(before the run, medium"):
+        assert part in shown
+    found = re.search(r"review decide (\S+) approve --token (\d+) --sha256 (\w+)", shown)
+    assert found
+    seen = ["--token", found[2], "--sha256", found[3], "--reason", "fine", *of]
+    assert "approved" in call(run, "review", "decide", found[1], "approve", *seen).output
+    assert ": approved" in call(run, "actions", "show", str(action), *of).output
 
 
 def test_the_catalogue_lists_what_a_request_may_name(run: CliRunner) -> None:
