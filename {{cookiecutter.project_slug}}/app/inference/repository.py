@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 import psycopg
-from sqlalchemy import Row, delete, select, text, update
+from sqlalchemy import Row, and_, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,8 +30,9 @@ from app.inference.domain.conditions import Conditions
 from app.inference.domain.exposure import Exposure
 from app.inference.domain.idempotency import KEPT_HOURS, Claim, Settled, Stored, Superseded
 from app.inference.domain.outcomes import Outcome
-from app.inference.domain.review import SENT_JOB, SENT_QUEUE, Delivered, Sent, State, Waiter
+from app.inference.domain.review import SENT_JOB, SENT_QUEUE, Delivered, Opinion, Sent, State, Waiter
 from app.inference.tables import answers, feedback, idempotency_keys, reviewed_answers
+from app.releases.domain import digest_of
 
 # Positional and typed, because it is the hot path: psycopg's named parameters are put in order on every call.
 _COLUMNS = (
@@ -245,8 +246,8 @@ async def release(database: Database, held: Claim) -> None:
 async def find(connection: AsyncConnection, answer_id: UUID) -> Row[Any, Any] | None:
     """The answer as it was made, with what a person made of it: `state` is null for one that nobody looks at."""
     reviewing = reviewed_answers.c
-    seen = (reviewing.state, reviewing.timing, reviewing.due_at, reviewing.decided_at, reviewing.edited)
-    wanted = select(answers, *seen, reviewing.payload, reviewing.digest)
+    seen = ("state", "timing", "due_at", "decided_at", "edited", "payload", "digest", "outcome", "reason")
+    wanted = select(answers, *(reviewing[name] for name in seen))
     joined = answers.outerjoin(reviewed_answers, reviewing.answer_id == answers.c.id)
     return (await connection.execute(wanted.select_from(joined).where(answers.c.id == answer_id))).first()
 
@@ -272,6 +273,18 @@ async def decide(
     told = ended.values(values).returning(row.tenant_id, row.asker_key, row.webhook)
     found = (await connection.execute(told)).first()
     return Waiter(*found) if found else None
+
+
+async def remember(connection: AsyncConnection, answer_id: UUID, opinion: Opinion, reason: str) -> None:
+    said = update(reviewed_answers).where(reviewed_answers.c.answer_id == answer_id)
+    await connection.execute(said.values(outcome=opinion, reason=reason))
+
+
+async def judge(connection: AsyncConnection, answer_id: UUID, payload: bytes, edited: bool, at: datetime) -> None:
+    """What a person would have said in the place of an answer that has left; which stays as it was."""
+    left = and_(reviewed_answers.c.answer_id == answer_id, reviewed_answers.c.timing == "after")
+    values = {"payload": payload, "digest": digest_of(payload), "edited": edited, "decided_at": at}
+    await connection.execute(update(reviewed_answers).where(left).values(values))
 
 
 async def add_feedback(

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.inference.domain.replays import Replay
+from app.inference.domain.review import Opinion, Timing
 from app.safety.domain.webhooks import LONGEST_ADDRESS
 
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
@@ -121,11 +122,15 @@ class AnswerWaiting(HeldShown):
 
 
 class ReviewedShown(BaseModel):
-    """A person let this answer leave."""
+    """What a person made of this answer: before it left, or after."""
 
-    edited: bool = Field(description="The text is a person's.")
+    outcome: Opinion
+    timing: Timing
+    edited: bool = Field(description="before: the text is a person's. after: the person would have said `text`.")
+    text: str | None = Field(None, description="The person's words in the place of an answer that had left.")
+    reason: str | None = Field(None, description="Why; shown to those who may read reviews.")
     decided_at: datetime
-    sha256: str = Field(description="Of the answer's bytes, as the person saw them.")
+    sha256: str = Field(description="Of the answer's bytes as the person saw or wrote them.")
 
 
 class AnswerKept(AnswerShown):

@@ -10,7 +10,7 @@ from app.core.database import notify
 from app.core.jobs import enqueue
 from app.inference import repository
 from app.inference.domain.answers import AnswerMissing
-from app.inference.domain.review import AnswerHeld, Delivered, Outcome, PayloadChanged
+from app.inference.domain.review import AnswerHeld, Delivered, Opinion, Outcome, PayloadChanged
 from app.releases.domain import digest_of
 from app.safety.domain.webhooks import TELL_JOB, TELL_QUEUE
 
@@ -46,6 +46,15 @@ class Deliveries:
         """Nothing of it ever leaves. Errors: AnswerHeld when its wait has ended already."""
         found = await self.find(connection, answer_id)
         await self._end(connection, answer_id, "rejected", found.payload, False, at)
+
+    async def remember(
+        self, connection: AsyncConnection, answer_id: UUID, opinion: Opinion, reason: str, payload: bytes, at: datetime
+    ) -> None:
+        """What a person made of an answer, for whoever reads it later. An answer that has left stays as it was; payload:
+        as the person would have it.
+        """
+        await repository.judge(connection, answer_id, payload, opinion == "edited", at)
+        await repository.remember(connection, answer_id, opinion, reason)
 
     async def _end(
         self, connection: AsyncConnection, answer_id: UUID, state: Outcome, payload: bytes, edited: bool, at: datetime

@@ -57,22 +57,39 @@ class Archive:
             found = await repository.find(connection, answer_id)
         if found is None:
             raise AnswerMissing(f"There is no answer {answer_id}.")
-        return shown(found)
+        return shown(found, caller)
 
 
-def shown(found: Any) -> dict[str, Any]:
-    """What the asker may see of an answer as it stands in the database."""
+def shown(found: Any, caller: Principal) -> dict[str, Any]:
+    """What this caller may see of an answer as it stands in the database."""
     if found.state is None:
         return {"question": found.question, **found.body}
     if found.state == "delivered":
-        decision = {"edited": found.edited, "decided_at": _utc(found.decided_at), "sha256": found.digest}
-        body = orjson.loads(bytes(found.payload))
-        return {"question": found.question, **body, **({"review": decision} if found.decided_at else {})}
+        body = orjson.loads(bytes(found.payload)) if found.timing == "before" else found.body
+        return {"question": found.question, **body, **_reviewed(found, caller)}
     held = Held(found.id, found.created_at, found.due_at, found.release_id, found.trace_id, found.environment).as_dict()
     waited = {"created_at": _utc(found.created_at), "due_at": _utc(found.due_at)}
     if found.state == "rejected":
         waited |= {"decided_at": _utc(found.decided_at)}
     return {"question": found.question, **held, **waited, "status": found.state}
+
+
+def _reviewed(found: Any, caller: Principal) -> dict[str, Any]:
+    """What a person made of an answer that has left. The reason is theirs, for those who may read reviews."""
+    if found.decided_at is None:
+        return {}
+    opinion: dict[str, Any] = {
+        "outcome": found.outcome or ("edited" if found.edited else "approved"),
+        "timing": found.timing,
+        "edited": found.edited,
+        "decided_at": _utc(found.decided_at),
+        "sha256": found.digest,
+    }
+    if found.edited and found.timing == "after":
+        opinion["text"] = orjson.loads(bytes(found.payload))["text"]
+    if found.reason is not None and caller.may("reviews:read"):
+        opinion["reason"] = found.reason
+    return {"review": opinion}
 
 
 def check_left(found: Any) -> None:

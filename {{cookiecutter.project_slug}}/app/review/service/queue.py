@@ -26,7 +26,7 @@ from app.evaluation.domain.cases import Case
 from app.evaluation.service import Suites
 from app.identity.domain import Principal
 from app.inference.domain.idempotency import KeyReused, check_key
-from app.inference.domain.review import EditRefused, ReviewPolicy
+from app.inference.domain.review import EditRefused, Opinion, ReviewPolicy
 from app.inference.service import Deliveries
 from app.releases.domain import check_reason, digest_of
 from app.review import repository
@@ -36,7 +36,6 @@ from app.review.domain.items import (
     HANDED_UP,
     Item,
     Kind,
-    Outcome,
     Place,
     ReviewMissing,
     ReviewTaken,
@@ -265,13 +264,15 @@ class Reviews:
         same = await self._subject(item.kind).digest(connection, item.subject_id) == item.digest
         return await self._end(connection, item, "approved" if same else "edited", word)
 
-    async def _end(self, connection: AsyncConnection, item: Item, outcome: Outcome, word: Word) -> Item:
+    async def _end(self, connection: AsyncConnection, item: Item, outcome: Opinion, word: Word) -> Item:
+        subject = self._subject(item.kind)
         if item.kind != "overlap" and item.timing == "before":
-            subject = self._subject(item.kind)
             if outcome == "rejected":
                 await subject.stop(connection, item, word)
             else:
                 await subject.pass_on(connection, item, outcome == "edited", word)
+        if item.kind != "overlap":
+            await subject.remember(connection, item, outcome, word)
         return await repository.end(connection, item, "decided", outcome, word.at)
 
     def _subject(self, kind: Kind) -> Subject:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.actions.domain import ActionEnded, Entered, State
 from app.actions.service import Actions
 from app.core.ids import new_id
-from app.inference.domain.review import AnswerHeld, Delivered, edit
+from app.inference.domain.review import AnswerHeld, Delivered, Opinion, edit
 from app.inference.service import Deliveries
 from app.review.domain.items import Item, Kind
 
@@ -50,6 +50,10 @@ class Subject(Protocol):
         """A reviewer said no."""
         ...
 
+    async def remember(self, connection: AsyncConnection, item: Item, opinion: Opinion, word: Word) -> None:
+        """Keeps what a reviewer made of it for who reads it later, whether or not it had gone on by then."""
+        ...
+
     async def lapse(self, connection: AsyncConnection, subject_id: UUID, expired: bool, word: Word) -> None:
         """The safe end, where nobody decided; what has ended already stays as it is."""
         ...
@@ -74,6 +78,9 @@ class AnswerSubject:
 
     async def stop(self, connection: AsyncConnection, item: Item, word: Word) -> None:
         await self.deliveries.reject(connection, item.subject_id, word.at)
+
+    async def remember(self, connection: AsyncConnection, item: Item, opinion: Opinion, word: Word) -> None:
+        await self.deliveries.remember(connection, item.subject_id, opinion, word.why, item.payload, word.at)
 
     async def lapse(self, connection: AsyncConnection, subject_id: UUID, expired: bool, word: Word) -> None:
         with contextlib.suppress(AnswerHeld):
@@ -103,6 +110,9 @@ class ActionSubject:
 
     async def stop(self, connection: AsyncConnection, item: Item, word: Word) -> None:
         await self.actions.reject(connection, item.subject_id, "rejected", word.by, word.why, word.at)
+
+    async def remember(self, connection: AsyncConnection, item: Item, opinion: Opinion, word: Word) -> None:
+        """Its row has that from the decision itself."""
 
     async def lapse(self, connection: AsyncConnection, subject_id: UUID, expired: bool, word: Word) -> None:
         with contextlib.suppress(ActionEnded):

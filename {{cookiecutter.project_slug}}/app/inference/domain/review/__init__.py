@@ -5,13 +5,14 @@ from app.inference.domain.review.holding import (
     AnswerHeld,
     Delivered,
     Held,
+    Opinion,
     Outcome,
     PayloadChanged,
     Sent,
     State,
     Waiter,
 )
-from app.inference.domain.review.policy import NOTHING_SENT, ActionClass, ReviewPolicy, Rule
+from app.inference.domain.review.policy import NOTHING_SENT, ActionClass, ReviewPolicy, Rule, Timing
 from app.inference.domain.review.sending import Deed, Subject, rule_for, rule_for_action
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Delivered",
     "EditRefused",
     "Held",
+    "Opinion",
     "Outcome",
     "PayloadChanged",
     "ReviewPolicy",
@@ -31,6 +33,7 @@ __all__ = [
     "Sent",
     "State",
     "Subject",
+    "Timing",
     "Waiter",
     "edit",
     "rule_for",

@@ -15,6 +15,8 @@ from app.safety.domain.webhooks import Notice
 
 State = Literal["held", "delivered", "rejected"]
 Outcome = Literal["delivered", "rejected"]
+Opinion = Literal["approved", "edited", "rejected"]
+"""What a person made of an answer, whether or not it had left by then."""
 
 SENT_JOB, SENT_QUEUE = "review.take", "review"
 """What is enqueued with every answer that a person is to look at; whoever reviews takes it up."""
@@ -114,7 +116,8 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """An answer that was sent to a person, as it stands. payload: the answer; what is to be delivered, or was.
+    """An answer that was sent to a person, as it stands. payload: the answer; what is to be delivered, or was, or
+    what a person would have said in its place.
 
     groups: those that it was asked for, which who looks at it must hold as well.
     """
