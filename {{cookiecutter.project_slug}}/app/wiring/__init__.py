@@ -30,7 +30,7 @@ from app.core.schema import SchemaCheck
 from app.core.slo import SloPolicy
 from app.core.telemetry import configure_tracing, shutdown_tracing
 from app.core.waiting import Waiting
-from app.costs.domain import CostPolicy, PricedModel
+from app.costs.domain import CostPolicy
 from app.costs.service import Costs, make_price_table
 from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.jobs import job_specs as evaluation_jobs
@@ -70,6 +70,7 @@ from app.review.service import Reviews
 from app.safety.domain.policy import SecurityPolicy
 from app.settings import Settings
 from app.wiring.fitting import Fitting, confide, released, step_of
+from app.wiring.pricing import make_costs, writers
 
 POLICIES: dict[str, type[PolicyModel]] = {
     "ownership": OwnershipPolicy,
@@ -192,7 +193,7 @@ def check(settings: Settings) -> Policies:
     _know_models(settings, policies)
     _know_actions(policies)
     read_prompts(settings.root / "prompts")
-    make_price_table(policies.get(CostPolicy), _writers(settings), BundledPrices(), SystemClock())
+    make_price_table(policies.get(CostPolicy), writers(settings), BundledPrices(), SystemClock())
     return policies
 
 
@@ -224,7 +225,7 @@ def _keep_confidential(settings: Settings, policies: Policies) -> None:
 
 
 def _know_models(settings: Settings, policies: Policies) -> None:
-    names = [each.model for each in _writers(settings)]
+    names = [each.model for each in writers(settings)]
     for rule in policies.get(ReviewPolicy).rules:
         meant = [name for name in names if any(fnmatchcase(name, each) for each in rule.when.models or ("*",))]
         if rule.when.confidence_below is not None and not {*meant} - {EXTRACTIVE}:
@@ -262,24 +263,6 @@ def _embedders(settings: Settings) -> list[Embedder]:
     return [open_embedder(kind, choice) for kind in kinds]
 
 
-def _costs(
-    settings: Settings, policies: Policies, embedders: list[Embedder], database: Database, clock: Clock
-) -> Costs:
-    policy = policies.get(CostPolicy)
-    vectors = [
-        PricedModel(each.model, each.provider, "embedding", settings.embedder_url)
-        for each in embedders
-        if each.dimensions
-    ]
-    models = [*_writers(settings), *vectors]
-    return Costs(policy, make_price_table(policy, models, BundledPrices(), clock), database, clock)
-
-
-def _writers(settings: Settings) -> list[PricedModel]:
-    written = [PricedModel(each.model, each.paid, address=each.base_url) for each in settings.model_chain]
-    return [*written, PricedModel(EXTRACTIVE, "local")]
-
-
 def _ingredients(settings: Settings, policies: Policies, costs: Costs, retrieval: Retrieval) -> Ingredients:
     return Ingredients(
         code=read_code(Path(__file__).parent.parent, __version__),
@@ -288,6 +271,7 @@ def _ingredients(settings: Settings, policies: Policies, costs: Costs, retrieval
         retrieval=retrieval.params.manifest(),
         policies=policies.contents,
         prices=costs.table.canonical,
+        refused=costs.refused,
         settings={"deadline_seconds": policies.get(SloPolicy).deadline_seconds, **Grounds().manifest()},
         suites=b"".join(file.read_bytes() for file in sorted((settings.root / "evals").glob("*.jsonl"))),
     )
@@ -325,7 +309,7 @@ async def _ground(settings: Settings, urls: Urls, clock: Clock) -> _Ground:
     _know_actions(policies)
     database = await open_database(urls.service, settings.database_pool)
     embedders = _embedders(settings)
-    costs = _costs(settings, policies, embedders, database, clock)
+    costs = await make_costs(settings, policies.get(CostPolicy), embedders, database, clock)
     retrieval = make_retrieval(database, clock, costs, embedders, settings.text_search)
     releases = Releases(_ingredients(settings, policies, costs, retrieval), database, retrieval.indexes, clock)
     parser = ParserPool(processes=settings.worker_concurrency)
@@ -403,7 +387,7 @@ def _health(on: _Ground, environments: Environments, approvals: Approvals) -> He
         "index": on.retrieval.ready,
         "release": environments.ready,
     }
-    return Health(checks, (approvals.notes, on.costs.budgets.notes))
+    return Health(checks, (approvals.notes, on.costs.notes))
 
 
 def _evaluations(

@@ -77,6 +77,8 @@ class Fitting:
                 release.prompt(prompt)
             confide(policies, [step.address for step in manifest.chain if step.address])
             params = SearchParams.of(manifest.retrieval)
+            prices = PriceTable.read(release.prices)
+            prices.check_writers(step.model for step in manifest.chain)
             links = [await self._link(step) for step in manifest.chain if step.model != EXTRACTIVE]
         except (StartRefused, ValidationError, ValueError) as error:
             raise ReleaseUnservable(f"Release {release.number} cannot be served here: {_said(error)}") from error
@@ -89,7 +91,7 @@ class Fitting:
             risk_tier=policies.get(OwnershipPolicy).risk_tier,
             index=await self.retrieval.indexes.for_release(manifest.index),
             params=params,
-            prices=PriceTable.read(release.prices),
+            prices=prices,
             grounds=Grounds.of(manifest.settings),
             review=policies.get(ReviewPolicy),
             actions=policies.get(ActionPolicy),

@@ -1,6 +1,8 @@
+import json
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -23,9 +25,9 @@ from app.costs.domain import (
     Tier,
     UnitPrices,
     Usage,
-    decide_price,
     micro_usd,
 )
+from app.costs.domain.pricing import check_against, decide_price
 from app.costs.service import make_price_table
 
 CHAT = PricedModel("some-model", "some-provider")
@@ -276,3 +278,70 @@ def test_a_price_that_changes_with_the_hour_is_the_highest_of_the_day() -> None:
     found = BundledPrices().find(PricedModel("deepseek-v4-flash", "deepseek"), TODAY)
     assert found is not None
     assert found.at(0).input >= max(hours)
+
+
+def stored(**changes: Any) -> bytes:
+    """A release's price table of one model, with something changed in it."""
+    table = json.loads(PriceTable([flat("0.15", "0.075", "0.60")]).canonical)
+    entry = table["some-model"]
+    entry["tiers"][0]["prices"] |= {
+        name: value for name, value in changes.items() if name in entry["tiers"][0]["prices"]
+    }
+    entry |= {name: value for name, value in changes.items() if name in entry}
+    return json.dumps(table).encode()
+
+
+def test_a_stored_table_is_read_as_it_was() -> None:
+    assert json.loads(PriceTable.read(stored()).canonical) == json.loads(stored())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"input": "0"},
+        {"output": "-0.6"},
+        {"input": "NaN"},
+        {"cached_input": "Infinity"},
+        {"cached_input": "-1"},
+        {"input": "150000"},
+        {"input": "0.00000015"},
+        {"call": "-1"},
+        {"input": None},
+        {"tiers": []},
+        {"source": "local"},
+    ],
+)
+def test_a_stored_table_is_not_believed_either(changes: dict[str, Any]) -> None:
+    with pytest.raises(BadPrice):
+        PriceTable.read(stored(**changes))
+
+
+def test_what_is_no_table_is_refused() -> None:
+    for content in (b"", b"[]", b"7", b'{"a": 1}', b"\xff"):
+        with pytest.raises(BadPrice):
+            PriceTable.read(content)
+
+
+def test_a_model_that_writes_has_a_price_for_it() -> None:
+    table = PriceTable.read(stored(output="0"))
+    with pytest.raises(BadPrice, match="output price"):
+        table.check_writers(["some-model"])
+    with pytest.raises(BadPrice, match="no price for 'another'"):
+        table.check_writers(["another"])
+
+
+@pytest.mark.parametrize(("times", "good"), [("499", True), ("501", False), ("0.01", True), ("0.001", False)])
+def test_a_price_far_from_that_of_the_live_release_is_refused(times: str, good: bool) -> None:
+    live = PriceTable([flat("1", "1", "4")])
+    new = PriceTable([flat("1", "1", str(Decimal(4) * Decimal(times)))])
+    if good:
+        check_against(new, live)
+    else:
+        with pytest.raises(BadPrice, match="the live release says 4"):
+            check_against(new, live)
+
+
+def test_what_becomes_local_or_gets_a_ceiling_is_not_compared() -> None:
+    local = ModelPrice("some-model", "us", "local", (Tier(0, FREE),))
+    check_against(PriceTable([local]), PriceTable([flat("1", "1", "4")]))
+    check_against(PriceTable([flat("1", "1", "4")]), PriceTable([local]))

@@ -1,7 +1,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
@@ -20,6 +20,8 @@ from app.costs.domain.budgets import BudgetRules
 PICO = 10**12
 LOWEST, HIGHEST = Decimal("0.0005"), Decimal("2000")
 FARTHEST = 100
+MOST = 10**6 * PICO
+"""No amount in a price table is above a million dollars."""
 
 Purpose = Literal["chat", "embedding"]
 Feature = Literal["answer", "search", "embedding_document", "embedding_query", "evaluation", "judging"]
@@ -258,8 +260,21 @@ class PriceTable:
 
     @classmethod
     def read(cls, canonical: bytes) -> "PriceTable":
-        """The table that a release was made with."""
-        return cls(_read_price(each) for each in json.loads(canonical).values())
+        """The table that a release was made with. Errors: BadPrice, wherever it came from."""
+        try:
+            table = cls(_read_price(each) for each in json.loads(canonical).values())
+        except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
+            raise BadPrice("A stored price table cannot be read; go to a release that has another one.") from error
+        for price in table.models:
+            check_price(price, "the stored price table", chat=False)
+        return table
+
+    def check_writers(self, models: Iterable[str]) -> None:
+        """Errors: BadPrice, when one of them has no price, or writes for nothing."""
+        for model in models:
+            if (known := self._prices.get(model)) is None:
+                raise BadPrice(f"The stored price table has no price for '{model}'; go to a release that has one.")
+            check_price(known, "the stored price table", chat=True)
 
     @property
     def models(self) -> Sequence[ModelPrice]:
@@ -300,50 +315,26 @@ def _digits(value: Decimal) -> str:
     return format(value.normalize(), "f")
 
 
-def decide_price(wanted: PricedModel, policy: CostPolicy, listed: ModelPrice | None) -> ModelPrice:
-    """The policy's price if it has one, else the list's. Raises ModelUnpriced or BadPrice."""
-    said = policy.price_of(wanted.model)
-    if said is None:
-        if listed is None:
-            raise ModelUnpriced(f"There is no price for the model '{wanted.model}' of {wanted.provider}.")
-        return _checked(listed, wanted, None)
-    if said.local:
-        return ModelPrice(wanted.model, wanted.provider, "local", (Tier(0, FREE),))
-    if said.ceiling_usd_per_call is not None:
-        return _ceiling(wanted, said.ceiling_usd_per_call)
-    return _checked(_from_policy(wanted, said), wanted, listed)
+WHERE = {"policy": "policies/cost.yaml", "list": "the bundled price list"}
 
 
-def _ceiling(wanted: PricedModel, usd: Decimal) -> ModelPrice:
-    if usd == 0:
-        raise BadPrice(f"policies/cost.yaml gives '{wanted.model}' a ceiling of 0; write what a call may cost at most.")
-    prices = UnitPrices(Decimal(0), Decimal(0), Decimal(0), usd)
-    return ModelPrice(wanted.model, wanted.provider, "ceiling", (Tier(0, prices),))
-
-
-def _from_policy(wanted: PricedModel, said: PolicyPrice) -> ModelPrice:
-    price = said.input if said.input is not None else Decimal(0)
-    if said.output is None and wanted.purpose == "chat":
-        raise BadPrice(
-            f"policies/cost.yaml gives '{wanted.model}' an input price and no output price; "
-            "add 'output' in USD per million tokens."
-        )
-    cached = said.cached_input if said.cached_input is not None else price
-    prices = UnitPrices(price, cached, said.output or Decimal(0))
-    return ModelPrice(wanted.model, wanted.provider, "policy", (Tier(0, prices),))
-
-
-def _checked(price: ModelPrice, wanted: PricedModel, listed: ModelPrice | None) -> ModelPrice:
-    where = "policies/cost.yaml" if price.source == "policy" else "the bundled price list"
+def check_price(price: ModelPrice, where: str, *, chat: bool) -> None:
+    """chat: a model that writes must have a price for that. Errors: BadPrice, for one that cannot be right."""
+    amounts = [amount for tier in price.tiers for amount in astuple(tier.prices)]
+    if not amounts or not all(map(_is_amount, amounts)):
+        raise BadPrice(f"A price of '{price.model}' in {where} is no amount of money; correct policies/cost.yaml.")
+    if price.source in ("local", "ceiling"):
+        if any(amounts) is not (price.source == "ceiling"):
+            raise BadPrice(f"'{price.model}' in {where} is {price.source} and costs {max(amounts)}; make it again.")
+        return
     for tier in price.tiers:
-        _plausible("input", tier.prices.input, wanted.model, where)
-        if wanted.purpose == "chat":
-            _plausible("output", tier.prices.output, wanted.model, where)
-    if listed is not None:
-        _near("input", price.tiers[0].prices.input, listed.tiers[0].prices.input, wanted.model)
-        if wanted.purpose == "chat":
-            _near("output", price.tiers[0].prices.output, listed.tiers[0].prices.output, wanted.model)
-    return price
+        _plausible("input", tier.prices.input, price.model, where)
+        if chat or tier.prices.output:
+            _plausible("output", tier.prices.output, price.model, where)
+
+
+def _is_amount(price: Decimal) -> bool:
+    return price.is_finite() and 0 <= price * PICO <= MOST and price * PICO % 1 == 0
 
 
 def _plausible(kind: str, price: Decimal, model: str, where: str) -> None:
@@ -356,12 +347,4 @@ def _plausible(kind: str, price: Decimal, model: str, where: str) -> None:
         raise BadPrice(
             f"The {kind} price of '{model}' in {where} is {price} USD per million tokens, outside "
             f"{LOWEST} to {HIGHEST}; check the unit and correct it in policies/cost.yaml."
-        )
-
-
-def _near(kind: str, price: Decimal, listed: Decimal, model: str) -> None:
-    if listed > 0 and not listed / FARTHEST < price < listed * FARTHEST:
-        raise BadPrice(
-            f"The {kind} price of '{model}' in policies/cost.yaml is {price} USD per million tokens "
-            f"while the bundled price list says {listed}; give the price of a million tokens."
         )

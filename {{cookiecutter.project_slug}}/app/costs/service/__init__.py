@@ -25,9 +25,9 @@ from app.costs.domain import (
     PriceTable,
     Totals,
     Usage,
-    decide_price,
 )
 from app.costs.domain.budgets import Settlement
+from app.costs.domain.pricing import decide_price
 from app.costs.domain.reconciling import Account, Deviation, Spent, compare
 from app.costs.domain.units import Units, forecast, with_changes
 from app.costs.ports import PriceList
@@ -69,14 +69,22 @@ def make_price_table(policy: CostPolicy, models: Sequence[PricedModel], prices: 
 
 @dataclass(frozen=True)
 class Costs:
+    """refused: why the prices of this process's own files are not used, and the last good ones are."""
+
     policy: CostPolicy
     table: PriceTable
     database: Database
     clock: Clock
+    refused: str = ""
 
     @cached_property
     def budgets(self) -> Budgets:
         return Budgets(self.policy, self.database, self.clock)
+
+    async def notes(self) -> list[str]:
+        """What the owner should see to."""
+        refused = [f"The prices of the files here are not used, but those of the live release. {self.refused}"]
+        return refused * bool(self.refused) + await self.budgets.notes()
 
     def worst(self, model: str, usage: Usage) -> int:
         """The most that a call of at most these tokens can cost, in micro-dollars. Errors: ModelUnpriced."""

@@ -40,6 +40,7 @@ from app.releases.domain.manifest import (
 )
 from app.releases.domain.problems import (
     CanaryRunning,
+    FilesRefused,
     IllegalMove,
     NoCanary,
     NoEarlierRelease,
@@ -70,6 +71,7 @@ __all__ = [
     "Digest",
     "Event",
     "Evidence",
+    "FilesRefused",
     "IllegalMove",
     "IndexPin",
     "Ingredients",

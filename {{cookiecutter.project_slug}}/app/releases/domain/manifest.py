@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.core.errors import StartRefused
-from app.releases.domain.problems import ReleaseUnservable, UnknownParameter
+from app.releases.domain.problems import FilesRefused, ReleaseUnservable, UnknownParameter
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Scalar = str | int | float | bool | None
@@ -128,6 +128,7 @@ class Ingredients:
     """What this process was started with: a manifest but for the index, and the bytes of its parts.
 
     suites: the files of cases that releases are measured by, one after the other; empty where there are none.
+    refused: why no release may be made of it.
     """
 
     code: CodePin
@@ -138,8 +139,12 @@ class Ingredients:
     prices: bytes
     settings: Mapping[str, Scalar]
     suites: bytes = b""
+    refused: str = ""
 
     def manifest(self, index: IndexPin) -> Manifest:
+        """Errors: FilesRefused."""
+        if self.refused:
+            raise FilesRefused(self.refused)
         return Manifest(
             code=self.code,
             prompts={name: prompt.digest for name, prompt in self.prompts.items()},

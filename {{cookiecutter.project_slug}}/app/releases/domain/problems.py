@@ -24,6 +24,11 @@ class ReleaseUnservable(Conflict):
     action = "Give the process what the release needs, or go to another release."
 
 
+class FilesRefused(Conflict):
+    code, title = "files_refused", "No release can be made of the files of this process"
+    action = "Correct what it names, start the service again, and make the release then."
+
+
 class IllegalMove(Conflict):
     code, title = "illegal_move", "A release in this state cannot go there"
     action = "GET /v1/releases/{id} shows the release's life so far."

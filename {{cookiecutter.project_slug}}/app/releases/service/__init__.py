@@ -1,7 +1,16 @@
 from app.releases.service.environments import Environments
-from app.releases.service.making import read_code, read_prompts, releases_on
+from app.releases.service.making import live_prices, read_code, read_prompts, releases_on
 from app.releases.service.releases import Releases
 from app.releases.service.secrets import SigningSecret
 from app.releases.service.standing import Standings
 
-__all__ = ["Environments", "Releases", "SigningSecret", "Standings", "read_code", "read_prompts", "releases_on"]
+__all__ = [
+    "Environments",
+    "Releases",
+    "SigningSecret",
+    "Standings",
+    "live_prices",
+    "read_code",
+    "read_prompts",
+    "releases_on",
+]

@@ -4,8 +4,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.database import Database
 from app.releases import repository
-from app.releases.domain import CodePin, Manifest, Prompt, PromptUnusable
+from app.releases.domain import PRODUCTION, CodePin, Manifest, Prompt, PromptUnusable
 
 
 def read_prompts(folder: Path) -> dict[str, Prompt]:
@@ -23,6 +24,17 @@ def read_code(package: Path, version: str) -> CodePin:
         content = hashlib.sha256(file.read_bytes()).hexdigest()
         whole.update(f"{content}  {file.relative_to(package).as_posix()}\n".encode())
     return CodePin(version=version, digest=whole.hexdigest())
+
+
+async def live_prices(database: Database) -> bytes | None:
+    """The price table of what is live in production; None while nothing is. Errors: DatabaseUnavailable."""
+    async with database.read(None) as connection:
+        pointer = await repository.pointer(connection, PRODUCTION)
+        stored = await repository.find(connection, pointer.release_id) if pointer else None
+        if stored is None:
+            return None
+        digest = Manifest.model_validate_json(stored.manifest).prices
+        return (await repository.parts(connection, {digest})).get(digest)
 
 
 async def releases_on(connection: AsyncConnection, index_id: UUID) -> list[int]:

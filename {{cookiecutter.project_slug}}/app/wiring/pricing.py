@@ -1,0 +1,59 @@
+"""The prices of a process: those of its files, or the last good ones."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from app.adapters.prices import BundledPrices
+from app.core.clock import Clock
+from app.core.database import Database
+from app.core.errors import Problem, StartRefused
+from app.costs.domain import CostPolicy, PricedModel, PriceTable
+from app.costs.domain.pricing import check_against
+from app.costs.service import Costs, make_price_table
+from app.inference.domain.answers import EXTRACTIVE
+from app.releases.service import live_prices
+from app.retrieval.ports import Embedder
+from app.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+async def make_costs(
+    settings: Settings, policy: CostPolicy, embedders: list[Embedder], database: Database, clock: Clock
+) -> Costs:
+    """Errors: StartRefused, when the prices of the files cannot be right and there are no others."""
+    vectors = [
+        PricedModel(each.model, each.provider, "embedding", settings.embedder_url)
+        for each in embedders
+        if each.dimensions
+    ]
+    models, good = [*writers(settings), *vectors], await _last_good(database)
+    try:
+        table = make_price_table(policy, models, BundledPrices(), clock)
+        if good:
+            check_against(table, good)
+    except StartRefused as refused:
+        if good is None or not _knows(good, models):
+            raise
+        log.error("price_table_refused", reason=str(refused), kept=good.digest)
+        return Costs(policy, good, database, clock, str(refused))
+    return Costs(policy, table, database, clock)
+
+
+def writers(settings: Settings) -> list[PricedModel]:
+    written = [PricedModel(each.model, each.paid, address=each.base_url) for each in settings.model_chain]
+    return [*written, PricedModel(EXTRACTIVE, "local")]
+
+
+async def _last_good(database: Database) -> PriceTable | None:
+    try:
+        kept = await live_prices(database)
+        return PriceTable.read(kept) if kept else None
+    except (Problem, StartRefused) as unknown:
+        log.warning("last_prices_unknown", error=type(unknown).__name__)
+        return None
+
+
+def _knows(table: PriceTable, models: Sequence[PricedModel]) -> bool:
+    return {each.model for each in models} <= {each.model for each in table.models}

@@ -1,0 +1,111 @@
+"""A price table that cannot be right is refused, and the last good one goes on: at the start, and while running."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from app.adapters.chat.choice import ModelChoice
+from app.core.embedded import Urls
+from app.core.errors import StartRefused
+from app.releases.domain import FilesRefused, ReleaseUnservable, digest_of
+from app.settings import Settings
+from app.wiring import State, build
+from tests.inference.conftest import Service
+from tests.inference.test_budgets import WHO
+
+PRICE = "stand-in: {input: 1, output: 2}"
+NOWHERE = Urls("postgresql://nobody@127.0.0.1:1/none", "postgresql://nobody@127.0.0.1:1/none")
+BAD = {
+    "zero": "stand-in: {input: 1, output: 0}",
+    "a unit too large": "stand-in: {input: 1000, output: 2000}",
+    "a unit too small": "stand-in: {input: 0.001, output: 0.002}",
+    "out of the world": "stand-in: {input: 10000, output: 20000}",
+    "missing": "nobody: {input: 1, output: 2}",
+}
+
+
+@pytest.fixture
+def with_price(house: Path, settings: Settings) -> Any:
+    """The settings of a process whose files have another price for the stand-in."""
+    cost = house / "policies" / "cost.yaml"
+    before = cost.read_text()
+    chain = (ModelChoice(model="stand-in", base_url="http://127.0.0.1:9/v1"),)
+
+    def choose(price: str) -> Settings:
+        assert PRICE in before
+        cost.write_text(before.replace(PRICE, price))
+        return settings.model_copy(update={"root": house, "model_chain": chain})
+
+    yield choose
+    cost.write_text(before)
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+async def test_a_process_with_bad_prices_keeps_those_of_the_live_release(
+    service: Service, with_price: Any, database_urls: Urls, bad: str
+) -> None:
+    async with build(with_price(bad), database_urls) as state:
+        assert state.costs.table.digest == service.state.costs.table.digest
+        (note,) = [note for note in await state.health.notes() if "prices" in note]
+        assert "stand-in" in note
+        with pytest.raises(FilesRefused, match="stand-in"):
+            await state.releases.create("tests")
+        await state.environments.resolve()
+        assert state.environments.current().id == service.state.environments.current().id
+
+
+@pytest.mark.parametrize("bad", ["zero", "missing", "out of the world"])
+async def test_with_no_good_prices_a_process_does_not_start(with_price: Any, bad: str) -> None:
+    with pytest.raises(StartRefused, match="stand-in"):
+        async with build(with_price(BAD[bad]), NOWHERE):
+            pass
+
+
+async def test_good_prices_are_taken(service: Service, with_price: Any, database_urls: Urls) -> None:
+    async with build(with_price("stand-in: {input: 2, output: 3}"), database_urls) as state:
+        assert state.costs.table.digest != service.state.costs.table.digest
+        assert not [note for note in await state.health.notes() if "prices" in note]
+        assert await state.releases.create("tests")
+
+
+async def with_table(state: State, **prices: str) -> str:
+    """A release that is like the live one but for the prices of the stand-in; as one that came from elsewhere."""
+    release, parts = await state.releases.show(state.environments.current().id)
+    table = orjson.loads(release.prices)
+    table["stand-in"]["tiers"][0]["prices"] |= prices
+    bad = orjson.dumps(table)
+    manifest = release.manifest.model_copy(update={"prices": digest_of(bad)})
+    async with state.database.transaction(None) as connection:
+        stored = await state.releases.store(connection, manifest, {**parts, digest_of(bad): bad}, "tests", "a test")
+    return stored.id
+
+
+@pytest.mark.parametrize("prices", [{"output": "0"}, {"input": "NaN"}, {"input": "-1"}, {"output": "2000000"}])
+async def test_a_release_with_bad_prices_does_not_go_live_and_answers_cost_what_they_did(
+    service: Service, prices: dict[str, str]
+) -> None:
+    state, before = service.state, (await service.ask(WHO)).json()
+    bad = await with_table(state, **prices)
+    with pytest.raises(ReleaseUnservable, match="price"):
+        await state.environments.activate("tests", bad, "a test needs it", break_glass=True)
+    after = (await service.ask(WHO)).json()
+    assert after["release_id"] == before["release_id"] != bad
+    assert after["cost_micro_usd"] == before["cost_micro_usd"] > 0
+
+
+async def test_a_running_process_stays_with_the_last_release_whose_prices_are_good(
+    service: Service, with_price: Any, database_urls: Urls
+) -> None:
+    before = (await service.ask(WHO)).json()
+    bad = await with_table(service.state, output="0")
+    async with build(with_price(PRICE), database_urls) as other:
+        # A process that did not look lets it go live.
+        live, held = await other.environments.resolve(), other.answers.servings.held
+        held[bad] = held[live.id]
+        await other.environments.activate("tests", bad, "nobody looked", break_glass=True)
+    await service.state.environments.follow()
+    after = (await service.ask(WHO)).json()
+    assert (after["release_id"], after["cost_micro_usd"]) == (before["release_id"], before["cost_micro_usd"])
+    assert "price" in (await service.state.health.report())["release"]
