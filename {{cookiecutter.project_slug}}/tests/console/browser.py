@@ -92,6 +92,10 @@ class Page:
         await self.wait(f"(e => e && (e.focus(), e.select(), true))(document.getElementById({json.dumps(field)}))")
         await self.command("Input.insertText", text=text)
 
+    async def touch(self) -> None:
+        """A hand on the mouse."""
+        await self.command("Input.dispatchMouseEvent", type="mouseMoved", x=300, y=300 + len(self.asked) % 50)
+
     async def key(self, key: str) -> None:
         for kind in ("keyDown", "keyUp"):
             text = {"text": key} if len(key) == 1 and kind == "keyDown" else {}
@@ -125,6 +129,7 @@ class Browser:
             ]
             for domain in ("Page", "Runtime", "Log", "Network"):
                 await page.command(f"{domain}.enable")
+            await page.command("Emulation.setFocusEmulationEnabled", enabled=True)
             yield page
         await listening
 

@@ -8,8 +8,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import pytest
 import pytest_asyncio
 import uvicorn
+from sqlalchemy import text as sql
 
 from app.core.jobs import Worker
 from app.main import create_app
@@ -46,6 +48,11 @@ class House:
         async with self.state.database.transaction(self.tenant) as connection:
             await self.state.retrieval.publish(connection, prepared)
 
+    async def end_lease(self) -> None:
+        """As if its reviewer had slept."""
+        async with self.state.database.transaction(self.tenant) as connection:
+            await connection.execute(sql("update review_items set lease_until = now() - interval '1 second'"))
+
     async def ask(self, asker: httpx.AsyncClient, question: str = QUESTION) -> str:
         """The id of an answer that is held, and in the queue."""
         held = await asker.post("/v1/answers", json={"question": question})
@@ -54,9 +61,18 @@ class House:
         return str(held.json()["id"])
 
 
+@pytest.fixture
+def lease_seconds() -> int:
+    return 300
+
+
 @pytest_asyncio.fixture
-async def house(settings: Settings, state: State, database_urls: Any, tmp_path: Path) -> AsyncIterator[House]:
+async def house(
+    settings: Settings, state: State, database_urls: Any, tmp_path: Path, lease_seconds: int
+) -> AsyncIterator[House]:
     root = written(tmp_path / "root", settings, RULES)
+    policy = root.root / "policies" / "review.yaml"
+    policy.write_text(policy.read_text().replace("lease_seconds: 300", f"lease_seconds: {lease_seconds}"))
     async with build(root, database_urls) as held:
         await adopt(held)
         server = uvicorn.Server(uvicorn.Config(create_app(held), port=0, log_config=None, lifespan="on"))

@@ -1,5 +1,6 @@
 """What a reviewer sees and does in a real browser, and what comes of it for the one who asked."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -49,3 +50,130 @@ async def test_the_asker_gets_what_a_reviewer_wrote(house: House, chromium: Brow
         assert (answer["status"], answer["text"]) == ("answered", "At seven on weekdays [1].")
         assert page.said == []
         assert {address.partition("/v1")[0].partition("/console")[0] for address in page.asked} <= {house.base}
+
+
+HOSTILE = (
+    "The harbour master of Zadar <script>window.ran = 1</script> opens the gate "
+    "<img src=x onerror='window.ran = 1'> at seven <a href='https://evil.example/'>every morning</a>."
+)
+
+
+async def test_what_stands_in_an_answer_is_shown_and_never_run(house: House, chromium: Browser) -> None:
+    await house.publish(HOSTILE, "<img src=x onerror='window.ran = 1'>", "javascript:window.ran=1")
+    asker = await house.client("<svg onload='window.ran = 1'>", "user")
+    async with asker, chromium.tab() as page:
+        await house.ask(asker)
+        await sign_in(page, house, "ana")
+        await page.press(QUESTION)
+        await page.sees("<script>window.ran = 1</script>")
+        await page.sees("<svg onload='window.ran = 1'>")
+        await page.press("Claim")
+        await page.press("Edit")
+        await page.type("text", HOSTILE.replace("seven", "eight"))
+        await page.wait("document.querySelector('.diff ins').innerText === 'eight'")
+        made = "main :is(script, img, svg, iframe, object, a[href]:not([href^='#']))"
+        assert await page.run(f'document.querySelectorAll("{made}").length') == 0
+        assert await page.run("window.ran") is None
+        assert page.said == []
+        assert [address for address in page.asked if "evil" in address or address.endswith("/x")] == []
+
+
+async def test_the_browser_itself_refuses_to_read_a_text_as_markup(house: House, chromium: Browser) -> None:
+    async with chromium.tab() as page:
+        await page.open(f"{house.base}/console/")
+        await page.sees("Sign in")
+        tried = "(() => { try { document.body.innerHTML = '<b>x</b>'; return 'done' } catch (e) { return e.name } })()"
+        assert await page.run(tried) == "TypeError"
+        assert await page.run("fetch('http://127.0.0.1:1/').then(() => 'sent', () => 'refused')") == "refused"
+        assert any("Content Security Policy" in words for words in page.said)
+
+
+async def test_a_second_reviewer_sees_who_has_it_and_is_told_what_to_do(house: House, chromium: Browser) -> None:
+    await house.publish(PAGE)
+    asker = await house.client("asker", "user")
+    async with asker, chromium.tab() as ana, chromium.tab() as bo:
+        await house.ask(asker)
+        await sign_in(ana, house, "ana")
+        await ana.press("Next item")
+        await ana.sees("yours for")
+        await sign_in(bo, house, "bo")
+        await bo.sees("ana has it")
+        await bo.press(QUESTION)
+        await bo.press("Claim")
+        await bo.sees("Another reviewer has claimed the item")
+        await bo.sees("Take the next one")
+        await ana.press("Give back")
+        await ana.sees("Claim")
+        await bo.press("Claim")
+        await bo.sees("yours for")
+
+
+async def test_somebody_who_may_not_review_is_told_so(house: House, chromium: Browser) -> None:
+    async with chromium.tab() as page:
+        await page.open(f"{house.base}/console/")
+        await page.type("key", "sk_000000000000_" + "a" * 32)
+        await page.press("Sign in")
+        await page.sees("The API key is not valid")
+        await page.type("key", await house.key("asker", "user"))
+        await page.press("Sign in")
+        await page.sees("This page needs the permission reviews:read.")
+
+
+async def test_a_key_is_forgotten_with_its_tab(house: House, chromium: Browser) -> None:
+    async with chromium.tab() as page:
+        await sign_in(page, house, "ana")
+        assert await page.run("Object.keys(localStorage).length + document.cookie.length") == 0
+        await page.press("Sign out")
+        await page.sees("API key")
+        assert await page.run("sessionStorage.length") == 0
+
+
+@pytest.mark.parametrize("lease_seconds", [10])
+async def test_a_claim_is_kept_while_the_page_is_used_and_lost_in_words(house: House, chromium: Browser) -> None:
+    await house.publish(PAGE)
+    asker = await house.client("asker", "user")
+    async with asker, chromium.tab() as page:
+        await house.ask(asker)
+        await sign_in(page, house, "ana")
+        await page.press("Next item")
+        await page.press("Edit")
+        for _ in range(12):
+            await page.touch()
+            await asyncio.sleep(1)
+        await page.sees("yours for")
+        await page.type("text", "At seven [1].")
+        await page.sees("This item is not yours any more.")
+        await page.sees("What you typed is kept.")
+        await page.press("Claim it again")
+        await page.wait("document.getElementById('text').value === 'At seven [1].'")
+
+
+async def test_a_decision_that_comes_too_late_is_explained(house: House, chromium: Browser) -> None:
+    await house.publish(PAGE)
+    asker, bo = await house.client("asker", "user"), await house.client("bo", "reviewer")
+    async with asker, bo, chromium.tab() as page:
+        await house.ask(asker)
+        await sign_in(page, house, "ana")
+        await page.press("Next item")
+        await page.sees("yours for")
+        await page.key("r")
+        await page.type("reason", "wrong time")
+        await house.end_lease()
+        [item] = (await bo.get("/v1/reviews")).json()["items"]
+        assert (await bo.post(f"/v1/reviews/{item['id']}/claim")).status_code == 200
+        await page.run("document.querySelector('form.deciding').requestSubmit()")
+        await page.sees("The item is not yours any more")
+        await page.sees("What you typed is kept. Claim the item again")
+        await page.press("Claim it again")
+        await page.sees("Another reviewer has claimed the item")
+
+
+async def test_money_is_shown_to_who_may_see_it(house: House, chromium: Browser) -> None:
+    async with chromium.tab() as page:
+        await page.open(f"{house.base}/console/budgets")
+        await page.type("key", await house.key("olga", "operator"))
+        await page.press("Sign in")
+        await page.sees("Whole service, this month")
+        await page.sees("left of $200.00")
+        await page.sees("by the end of the month")
+        assert page.said == []

@@ -24,8 +24,7 @@ const NEXT_STEP = {
 export const verbs = (item) => (item.kind === "overlap" ? BLIND : Object.keys(VERBS));
 
 /** What an edit begins with: the answer's text, or the arguments of an action. */
-export const original = (item) => (item.action ? JSON.stringify(argumentsOf(item.action), null, 2) : item.answer.text);
-export const argumentsOf = (action) => action.arguments ?? action.payload?.arguments ?? {};
+export const original = (item) => (item.action ? JSON.stringify(item.action.arguments, null, 2) : item.answer.text);
 
 /** Why something did not work, and what to do now. */
 export function explained(error, ...buttons) {
@@ -46,7 +45,7 @@ export class Form {
     this.element = h("form", { class: "card deciding", "aria-label": VERBS[this.verb].name, onsubmit: (event) => this.send(event), onkeydown: (event) => this.key(event) });
     this.element.append(
       h("h2", {}, VERBS[this.verb].name),
-      h("p", { id: "hint", class: "quiet" }, VERBS[this.verb].hint),
+      h("p", { id: "hint", class: "quiet" }, this.verb === "edit" && item.action ? "Your arguments are used instead; name all of them." : VERBS[this.verb].hint),
       ...(this.verb === "edit" ? this.editor() : []),
       h("label", { for: "reason" }, "Reason, for the audit log"),
       this.reason,

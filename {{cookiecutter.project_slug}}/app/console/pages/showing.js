@@ -1,14 +1,14 @@
 // One item, as a person has to see it to decide: what would leave, what it rests on, and who said what about it.
 
 import { h } from "./dom.js";
-import { VERBS, argumentsOf } from "./deciding.js";
+import { VERBS } from "./deciding.js";
 import { badges, due } from "./queue.js";
 import { cited, plain } from "./texts.js";
 import { when } from "./times.js";
 
 /** place: where the form will stand. */
 export function shown(item, place) {
-  const body = item.action ? action(item.action) : answer(item.answer);
+  const body = item.action ? action(item.action, item.sha256) : answer(item.answer);
   return [head(item), note(item), body, place, facts(item), decisions(item)];
 }
 
@@ -22,7 +22,7 @@ function head(item) {
 }
 
 function note(item) {
-  const given = item.note && h("p", { class: "notice" }, h("strong", {}, item.level >= 2 ? "Handed up: " : "Changes were asked for: "), plain(item.note));
+  const given = item.note && h("p", { class: "notice" }, h("strong", {}, item.level >= 2 ? "Handed up: " : item.version > 1 ? "Changes were asked for: " : "Note: "), plain(item.note));
   const after = item.timing === "after" && h("p", { class: "notice" }, "The asker has this already. A decision is recorded and does not take it back.");
   const blind = item.kind === "overlap" && h("p", { class: "notice" }, "A second look: you are not told what the first reviewer said, and nothing is delivered by it.");
   return [given, after, blind];
@@ -70,22 +70,38 @@ function passage(each) {
   );
 }
 
-function action(found) {
-  const rows = Object.entries(argumentsOf(found)).map(([name, value]) =>
+function action(found, sha256) {
+  const rows = Object.entries(found.arguments).map(([name, value]) =>
     h("tr", {}, h("th", { scope: "row" }, plain(name)), h("td", { dir: "auto" }, plain(typeof value === "string" ? value : JSON.stringify(value, null, 2)))),
   );
-  const risk = found.risk;
-  const warning = { irreversible: "What it does cannot be undone.", reversible: "What it does can be undone by hand." }[risk] ?? "";
+  const warning = { irreversible: "What it does cannot be undone.", reversible: "What it does can be undone by hand." }[found.risk] ?? "";
+  const head = h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "argument"), h("th", { scope: "col" }, "value")));
+  const text = canonical(found);
+  const same = h("p", { class: "quiet", role: "status" });
+  agrees(text, sha256).then((yes) => (same.textContent = yes ? "This browser computed the SHA-256 of it again, and it is the one that is approved." : ""));
   return [
     h(
       "section",
       { class: "card", "aria-label": "Action" },
-      h("h2", {}, "Action ", h("code", {}, found.action ?? found.name), " ", h("span", { class: risk === "irreversible" ? "badge urgent" : "badge" }, risk)),
-      warning && h("p", {}, warning),
-      h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "argument"), h("th", { scope: "col" }, "value"))), h("tbody", {}, rows)),
+      h("h2", {}, "Action ", h("code", {}, plain(found.action)), " ", h("span", { class: found.risk === "irreversible" ? "badge urgent" : "badge" }, found.risk)),
+      h("p", {}, "for ", h("strong", {}, plain(found.requester.name)), ". ", warning),
+      h("table", {}, head, h("tbody", {}, rows)),
     ),
-    h("details", { class: "card" }, h("summary", {}, "What would run, to the byte"), h("pre", { class: "code" }, plain(JSON.stringify(found, null, 2)))),
+    h("details", { class: "card" }, h("summary", {}, "What would run, to the byte"), h("pre", { class: "code" }, plain(text)), same),
   ];
+}
+
+/** Keys sorted and no spaces: the spelling whose SHA-256 is approved. */
+function canonical(value) {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (value === null || typeof value !== "object") return JSON.stringify(value);
+  return `{${Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join(",")}}`;
+}
+
+async function agrees(text, sha256) {
+  if (!globalThis.crypto?.subtle) return false; // a browser computes it over https and on this machine only
+  const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("") === sha256;
 }
 
 function facts(item) {
@@ -96,7 +112,10 @@ function facts(item) {
     ["decisions needed", item.needed],
     ["came in", when(item.created_at)],
     ["item", h("code", {}, item.id)],
-    found && ["answer", h("code", {}, found.id)],
+    ["answer", h("code", {}, item.answer_id)],
+    item.action && ["action", h("code", {}, item.action_id)],
+    item.action && ["release", h("code", {}, item.action.release_id)],
+    item.action && ["nonce, good for one run", h("code", {}, item.action.nonce)],
     found && ["release", h("code", {}, found.release_id)],
     found && ["corpus version", found.corpus_version],
     found && ["cost", `${found.cost_micro_usd.toLocaleString("en")} micro-dollars`],
