@@ -1,0 +1,124 @@
+"""A worker dies before, during and after the run of an approved action: it is done once, whichever it was."""
+
+import asyncio
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from app.core.embedded import Urls
+from app.core.jobs import Worker
+from tests.actions.conftest import Shop, open_shop, shop
+from tests.conftest import ROOT
+from tests.e2e.conftest import environment
+
+__all__ = ["open_shop", "shop"]
+
+PATIENCE = 30
+BLOCKED = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+JOBS = "select id from procrastinate_jobs where task_name = 'actions.run' and args->>'action_id' = '{}'"
+
+
+@asynccontextmanager
+async def at_work(urls: Urls, data: Path) -> AsyncIterator[Process]:
+    """A worker of its own, killed at the end."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "app", "worker", cwd=ROOT, stdout=DEVNULL, stderr=DEVNULL,
+        env=environment(data, DATABASE_URL=urls.service, APP_EMBEDDER="none"),
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+class Hand:
+    """Holds rows of the database so that the worker stands still exactly where it wants them."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self.open: list[psycopg.AsyncConnection[Any]] = []
+
+    async def hold(self, sql: str, *values: Any) -> psycopg.AsyncConnection[Any]:
+        connection = await psycopg.AsyncConnection.connect(self.shop.urls.owner)
+        self.open.append(connection)
+        assert (await connection.execute(f"{sql} for update", values)).rowcount == 1
+        return connection
+
+    async def let_go(self) -> None:
+        for connection in self.open:
+            await connection.close()
+
+    async def until(self, what: Callable[[], Awaitable[bool]]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not await what():  # noqa: ASYNC110, another process works
+                await asyncio.sleep(0.02)
+
+    async def blocked(self, many: int = 1) -> None:
+        async def look() -> bool:
+            async with await psycopg.AsyncConnection.connect(self.shop.urls.owner) as connection:
+                found = await (await connection.execute(BLOCKED)).fetchone()
+            return bool(found and found[0] >= many)
+
+        await self.until(look)
+
+
+async def finished_by_others(shop: Shop) -> None:
+    """What a living worker does once the dead one has been silent for long enough."""
+    worker = Worker(shop.state.database, shop.state.jobs, concurrency=2)
+    async with worker.app.open_async(shop.state.database.pool):
+        await worker.reap(silent_seconds=0)
+    await worker.run(wait=False)
+
+
+@pytest.mark.parametrize("held", ["actions", "tickets"], ids=["before it", "in the middle of it"])
+async def test_killed_before_the_end_of_a_run_nothing_has_happened_and_it_runs_again(
+    shop: Shop, database_urls: Urls, tmp_path: Path, held: str
+) -> None:
+    proposal, hand = await shop.approved(), Hand(shop)
+    which = proposal.id if held == "actions" else (await shop.rows("select id from tickets"))[0][0]
+    await hand.hold(f"select 1 from {held} where id = %s", which)
+    async with at_work(database_urls, tmp_path) as process:
+        await hand.blocked()
+        process.kill()
+        await process.wait()
+    await hand.let_go()
+    assert (await shop.shown(proposal)).state == "approved"
+    assert await shop.effects() == (0, 0)
+    await finished_by_others(shop)
+    assert (await shop.shown(proposal)).state == "done"
+    assert await shop.effects() == (1, 1)
+    assert len(await shop.audited()) == 1
+
+
+async def test_killed_after_a_run_before_anybody_knew_it_does_not_run_again(
+    shop: Shop, database_urls: Urls, tmp_path: Path
+) -> None:
+    proposal, hand = await shop.approved(), Hand(shop)
+    ticket = await hand.hold("select 1 from tickets where tenant_id = %s", shop.tenant)
+    async with at_work(database_urls, tmp_path) as process:
+        await hand.blocked()
+        [(job,)] = await shop.rows(JOBS.format(proposal.id))
+        await hand.hold("select 1 from procrastinate_jobs where id = %s", job)
+        await ticket.rollback()
+
+        async def done() -> bool:
+            return (await shop.shown(proposal)).state == "done"
+
+        await hand.until(done)
+        await hand.blocked()  # it wants to say so to the queue
+        process.kill()
+        await process.wait()
+    await hand.let_go()
+    assert len(await shop.rows(JOBS.format(proposal.id))) == 1
+    await finished_by_others(shop)
+    assert await shop.rows(JOBS.format(proposal.id)) == []
+    assert await shop.effects() == (1, 1)
+    assert len(await shop.audited()) == 1
