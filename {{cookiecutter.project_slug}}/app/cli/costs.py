@@ -42,7 +42,7 @@ def costs(
 
     found, units, budget = with_state(load)
     if csv:
-        sys.stdout.write(as_csv(found))
+        sys.stdout.write(as_csv(found, units))
         return
     title = f"Costs from {found.since} to {found.until} ({found.time_zone})"
     table = Table("", "calls", "tokens in", "tokens out", "USD", title=title, title_justify="left")
@@ -55,7 +55,8 @@ def costs(
     table.add_row("all", *_figures(found.total), style="bold")
     out.print(table)
     for unit in units.units:
-        out.print(f"{unit.count:,} x {unit.name}: {unit.each / MICRO:.6f} USD each.", highlight=False)
+        each = "none to share the cost" if unit.each is None else f"{unit.each / MICRO:.6f} USD each"
+        out.print(f"{unit.count:,} x {unit.name}: {each}.", highlight=False)
     for release in units.releases:
         change = "" if release.change is None else f", {release.change:+.1%} against the release before"
         out.print(

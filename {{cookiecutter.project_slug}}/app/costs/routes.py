@@ -34,15 +34,18 @@ async def costs(caller: Operator, service: Service, since: Day = None, until: Da
 
 @router.get("/v1/costs/units")
 async def units(caller: Operator, service: Service, since: Day = None, until: Day = None) -> UnitsView:
-    """What one answer, document and evaluation cost the caller's tenant, by release, and what this month comes to."""
+    """What one answer, resolved answer, document and evaluation cost the caller's tenant, and a whole month."""
     return UnitsView.of(await service.units(caller.tenant_id, since, until))
 
 
 @router.get("/v1/costs.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
 async def costs_as_csv(caller: Operator, service: Service, since: Day = None, until: Day = None) -> Response:
-    """What `GET /v1/costs` tells, as a table: one line for each day, feature, model, release and environment."""
+    """What `GET /v1/costs` tells, as a table: one line for each day, feature, model, release and environment, and one
+    for each kind of thing that was paid for."""
     totals = await service.totals(caller.tenant_id, since, until)
-    return Response(as_csv(totals), media_type="text/csv; charset=utf-8")
+    return Response(
+        as_csv(totals, await service.units(caller.tenant_id, since, until)), media_type="text/csv; charset=utf-8"
+    )
 
 
 @router.get("/v1/budgets")

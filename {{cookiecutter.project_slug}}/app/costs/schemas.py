@@ -128,14 +128,15 @@ class CostsView(BaseModel):
 
 
 class UnitView(BaseModel):
-    name: str = Field(description="answer, document or evaluation.")
+    name: str = Field(description="answer, resolved answer, document or evaluation.")
     count: int
     micro_usd: int
-    micro_usd_each: float
+    micro_usd_each: float | None = Field(description="Of all answers, for each resolved one; null where none is.")
 
     @classmethod
     def of(cls, unit: Unit) -> "UnitView":
-        return cls(name=unit.name, count=unit.count, micro_usd=unit.micro_usd, micro_usd_each=round(unit.each, 3))
+        each = None if unit.each is None else round(unit.each, 3)
+        return cls(name=unit.name, count=unit.count, micro_usd=unit.micro_usd, micro_usd_each=each)
 
 
 class ReleaseCostView(BaseModel):
@@ -182,12 +183,16 @@ class UnitsView(BaseModel):
 COLUMNS = ("key", "calls", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "micro_usd")
 
 
-def as_csv(totals: Totals) -> str:
-    """One line for each day, feature, model, release and environment."""
+def as_csv(totals: Totals, units: Units) -> str:
+    """One line for each day, feature, model, release and environment, and one for each kind of thing that was paid for:
+    there `calls` is how many, and the tokens are left out.
+    """
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(("by", *COLUMNS))
     for by in ("day", "feature", "model", "release", "environment"):
         for total in getattr(totals, f"by_{by}"):
             writer.writerow((by, *(getattr(total, column) for column in COLUMNS)))
+    for unit in units.units:
+        writer.writerow(("unit", unit.name, unit.count, *[""] * 4, unit.micro_usd))
     return table.getvalue()

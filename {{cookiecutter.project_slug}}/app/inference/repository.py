@@ -1,6 +1,6 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -312,6 +312,17 @@ async def add_feedback(
     await connection.execute(new.on_conflict_do_update(index_elements=["answer_id", "key_id"], set_=changed))
 
 
+_RESOLVED = text(
+    """
+    select count(*) from answers a
+    where a.tenant_id = :tenant and a.status = 'answered'
+      and a.created_at >= (:since)::date::timestamp at time zone :zone
+      and a.created_at < ((:until)::date + 1)::timestamp at time zone :zone
+      and not exists (select from reviewed_answers r
+                      where r.answer_id = a.id and (r.state <> 'delivered' or r.outcome = 'rejected'))
+      and coalesce((select f.helpful from feedback f where f.answer_id = a.id order by f.created_at desc limit 1), true)
+    """
+)
 _OUTCOMES = text(
     """
     select release_id, arm, tenant_id, unit, created_at, false, status = 'refused', (body->>'degraded')::boolean,
@@ -334,3 +345,8 @@ async def outcomes(
 ) -> list[Outcome]:
     asked = {"tenant": tenant_id, "releases": list(release_ids), "since": since}
     return [Outcome(*row) for row in await connection.execute(_OUTCOMES, asked)]
+
+
+async def resolved(connection: AsyncConnection, tenant: UUID, since: date, until: date, zone: str) -> int:
+    asked = {"tenant": tenant, "since": since, "until": until, "zone": zone}
+    return int((await connection.execute(_RESOLVED, asked)).scalar_one())

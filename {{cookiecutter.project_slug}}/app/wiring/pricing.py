@@ -12,6 +12,7 @@ from app.costs.domain import CostPolicy, PricedModel, PriceTable
 from app.costs.domain.pricing import check_against
 from app.costs.service import Costs, make_price_table
 from app.inference.domain.answers import EXTRACTIVE
+from app.inference.service import Resolved
 from app.releases.service import live_prices
 from app.retrieval.ports import Embedder
 from app.settings import Settings
@@ -37,8 +38,8 @@ async def make_costs(
         if good is None or not _knows(good, models):
             raise
         log.error("price_table_refused", reason=str(refused), kept=good.digest)
-        return Costs(policy, good, database, clock, str(refused))
-    return Costs(policy, table, database, clock)
+        return Costs(policy, good, database, clock, str(refused), Resolved())
+    return Costs(policy, table, database, clock, resolutions=Resolved())
 
 
 def writers(settings: Settings) -> list[PricedModel]:

@@ -73,7 +73,11 @@ async def test_units_over_http(client: httpx.AsyncClient, database: Database, te
     await charge(costs_of(database), tenant, [("answer", MILLION, "a" * 64)])
     days = {"since": "2026-11-01", "until": "2026-11-30"}
     shown = (await client.get("/v1/costs/units", params=days)).json()
-    assert shown["units"] == [{"name": "answer", "count": 1, "micro_usd": 150_000, "micro_usd_each": 150_000.0}]
+    spent = {"micro_usd": 150_000}
+    assert shown["units"] == [
+        {"name": "answer", "count": 1, "micro_usd_each": 150_000.0, **spent},
+        {"name": "resolved answer", "count": 0, "micro_usd_each": None, **spent},
+    ]
     assert [release["release_id"] for release in shown["releases"]] == ["a" * 64]
 
 
@@ -85,6 +89,7 @@ async def test_costs_as_a_table_for_other_programs(client: httpx.AsyncClient, da
     assert lines[0] == "by,key,calls,input_tokens,cached_tokens,output_tokens,reasoning_tokens,micro_usd"
     assert lines[1] == "day,2026-11-22,1,1000000,0,0,0,150000"
     assert f"release,{'a' * 64},1,1000000,0,0,0,150000" in lines
+    assert lines[-2:] == ["unit,answer,1,,,,,150000", "unit,resolved answer,0,,,,,150000"]
 
 
 @pytest.mark.parametrize("role", ["user", "reviewer"])

@@ -4,6 +4,8 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, datetime
 
+RESOLVED = "resolved answer"
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -14,9 +16,9 @@ class Unit:
     micro_usd: int
 
     @property
-    def each(self) -> float:
-        """Micro-dollars of one."""
-        return self.micro_usd / self.count if self.count else 0.0
+    def each(self) -> float | None:
+        """Micro-dollars of one; None where there is none to share the cost."""
+        return self.micro_usd / self.count if self.count else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,14 @@ class Units:
     units: tuple[Unit, ...]
     releases: tuple[ReleaseCost, ...]
     forecast: Forecast
+
+
+def with_resolved(units: list[Unit], resolved: int) -> tuple[Unit, ...]:
+    """Beside the answers those that settled a question: what was spent on all of them is shared by these."""
+    found: list[Unit] = []
+    for unit in units:
+        found += [unit, Unit(RESOLVED, resolved, unit.micro_usd)] if unit.name == "answer" else [unit]
+    return tuple(found)
 
 
 def forecast(today: date, spent_before_today: dict[date, int], spent_today: int) -> Forecast:

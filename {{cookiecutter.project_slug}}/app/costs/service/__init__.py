@@ -29,8 +29,8 @@ from app.costs.domain import (
 from app.costs.domain.budgets import Settlement
 from app.costs.domain.pricing import decide_price
 from app.costs.domain.reconciling import Account, Deviation, Spent, compare
-from app.costs.domain.units import Units, forecast, with_changes
-from app.costs.ports import PriceList
+from app.costs.domain.units import Units, forecast, with_changes, with_resolved
+from app.costs.ports import PriceList, Resolutions
 from app.costs.repository import LEDGER_AS_TENANT, LEDGER_SQL, ledger_parameters, units
 from app.costs.repository.budgets import SETTLE_AS_TENANT, SETTLE_SQL, settle_parameters
 from app.costs.repository.budgets import charged as was_charged
@@ -76,6 +76,7 @@ class Costs:
     database: Database
     clock: Clock
     refused: str = ""
+    resolutions: Resolutions | None = None
 
     @cached_property
     def budgets(self) -> Budgets:
@@ -165,17 +166,20 @@ class Costs:
             return await repository.totals(connection, tenant_id, first, last, self.policy.time_zone)
 
     async def units(self, tenant_id: UUID, since: date | None = None, until: date | None = None) -> Units:
-        """What an answer, a document and an evaluation cost a tenant in these days, what an answer of each release
-        cost, and what this month will come to."""
+        """What an answer, a resolved one, a document and an evaluation cost a tenant in these days, what an answer of
+        each release cost, and what this month will come to."""
         (first, last), zone = self._days(since, until), self.policy.time_zone
         today = self._days(None, None)[1]
         async with self.database.read(tenant_id) as connection:
             found = await units.units(connection, tenant_id, first, last, zone)
+            settled = self.resolutions
+            resolved = await settled.resolved(connection, tenant_id, first, last, zone) if settled else None
             by_release = await units.releases(connection, tenant_id, first, last, zone)
             month = await repository.totals(connection, tenant_id, today.replace(day=1), today, zone)
         by_day = {date.fromisoformat(day.key): day.micro_usd for day in month.by_day}
         expected = forecast(today, by_day, by_day.pop(today, 0))
-        return Units(first, last, tuple(found), with_changes(by_release), expected)
+        kinds = tuple(found) if resolved is None else with_resolved(found, resolved)
+        return Units(first, last, kinds, with_changes(by_release), expected)
 
     async def reconcile(self, provider: Account, tenants: Sequence[UUID]) -> list[Deviation]:
         """Where the ledger of these tenants and a provider's account differ, on the days and models of the account."""

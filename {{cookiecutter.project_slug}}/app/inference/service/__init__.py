@@ -4,7 +4,7 @@ from app.inference.service.answering import Answers, Keyed
 from app.inference.service.chain import Link, ModelChain
 from app.inference.service.delivering import DECIDED, Deliveries
 from app.inference.service.keeping import Archive
-from app.inference.service.outcomes import Outcomes
+from app.inference.service.outcomes import Outcomes, Resolved
 from app.inference.service.pipeline import ACT, PROMPT, Pipeline
 from app.inference.service.replaying import Replays
 from app.inference.service.serving import Assignment, Serving, Servings
@@ -27,6 +27,7 @@ __all__ = [
     "Outcomes",
     "Pipeline",
     "Replays",
+    "Resolved",
     "Serving",
     "Servings",
     "Telling",

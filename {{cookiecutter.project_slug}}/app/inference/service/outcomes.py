@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.database import Database
 from app.inference import repository
@@ -23,3 +25,10 @@ class Outcomes:
             async with self.database.read(tenant_id) as connection:
                 found += await repository.outcomes(connection, tenant_id, release_ids, since)
         return sorted(found, key=lambda outcome: outcome.at)
+
+
+class Resolved:
+    """Says to the costs how many answers settled their question."""
+
+    async def resolved(self, connection: AsyncConnection, tenant: UUID, since: date, until: date, zone: str) -> int:
+        return await repository.resolved(connection, tenant, since, until, zone)
