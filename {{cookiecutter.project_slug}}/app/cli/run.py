@@ -117,6 +117,8 @@ def _await_ready(settings: Settings, children: list[subprocess.Popen[bytes]]) ->
 def _greet(settings: Settings, key: str) -> None:
     base = f"http://{settings.host}:{settings.port}"
     out.print(f"\nReady at [bold]{base}[/]   (documentation at {base}/docs, Ctrl-C stops)\n")
+    if settings.console:
+        out.print(f"Console: {base}/console/ (reviews and budgets; sign in with the key below)\n", highlight=False)
     out.print(f"Development key: {key}\n", highlight=False)
     out.print("Ask something:", highlight=False)
     out.print(

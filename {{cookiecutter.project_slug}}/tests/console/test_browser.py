@@ -1,12 +1,16 @@
 """What a reviewer sees and does in a real browser, and what comes of it for the one who asked."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from app.core.clock import ManualClock
+from app.core.embedded import Urls
+from tests.actions.conftest import Shop
 from tests.console.browser import Browser, Page, browser, installed
 from tests.console.conftest import PAGE, QUESTION, House
 
@@ -166,6 +170,36 @@ async def test_a_decision_that_comes_too_late_is_explained(house: House, chromiu
         await page.sees("What you typed is kept. Claim the item again")
         await page.press("Claim it again")
         await page.sees("Another reviewer has claimed the item")
+
+
+async def test_an_action_is_shown_as_it_would_run_and_runs_as_it_was_corrected(
+    house: House, chromium: Browser, database_urls: Urls
+) -> None:
+    state, key = house.state, await house.state.identity.create_key(house.tenant, "asker", ["operator"])
+    caller = await state.identity.authenticate(key.text)
+    shop = Shop(state, database_urls, house.tenant, caller, key.prefix, ManualClock(state.clock.now()), state.actions)
+    proposal = await shop.waiting("close_ticket")
+    await shop.work()
+    async with chromium.tab() as page:
+        await sign_in(page, house, "ana")
+        await page.press("Next item")
+        await page.sees("What it does cannot be undone.")
+        await page.sees("Flange tightened.")
+        await page.run("document.querySelectorAll('details').forEach(e => e.open = true)")
+        await page.sees(proposal.payload.decode())
+        await page.sees("This browser computed the SHA-256 of it again")
+        await page.press("Edit")
+        await page.type("text", "{")
+        await page.type("reason", "say what was done")
+        await page.run("document.querySelector('form.deciding').requestSubmit()")
+        await page.sees("This is not JSON")
+        await page.type("text", json.dumps({**proposal.arguments, "resolution": "Flange replaced."}))
+        await page.run("document.querySelector('form.deciding').requestSubmit()")
+        await page.sees("Edited and approved.")
+        assert page.said == []
+    await shop.work()
+    done = await shop.shown(proposal)
+    assert (done.state, done.arguments["resolution"], done.approved_by) == ("done", "Flange replaced.", "ana")
 
 
 async def test_money_is_shown_to_who_may_see_it(house: House, chromium: Browser) -> None:

@@ -1,4 +1,5 @@
 import os
+import re
 import time
 from pathlib import Path
 
@@ -34,6 +35,8 @@ def test_run_prints_a_key_that_works_and_the_same_one_at_the_next_start(tmp_path
     first = start(tmp_path)
     with first.client() as client:
         assert client.get("/v1/keys").status_code == 200
+        [console] = re.findall(r"http\S+/console/", first.printed)
+        assert client.get(console).headers["content-type"].startswith("text/html")
     assert first.stop() == 0
     second = start(tmp_path)
     assert second.key == first.key
