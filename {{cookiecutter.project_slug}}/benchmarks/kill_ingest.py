@@ -10,7 +10,6 @@ import contextlib
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +30,7 @@ from app.ingestion.domain.documents import Envelope, Upload
 from app.settings import Settings
 from app.wiring import State, build
 from benchmarks.harness import ROOT, work_off, write
+from benchmarks.processes import Crew
 
 DOCUMENTS = 200
 WORKER_KILLS = 50
@@ -95,44 +95,12 @@ async def send(state: State, tenant: str, uploads: list[Upload]) -> UUID:
     return tenant_id
 
 
-class Crew:
-    """Workers that are replaced when they are killed, so that some are at work at every moment."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.workers: dict[Path, subprocess.Popen[bytes]] = {}
-        self.hired = 0
-
-    def hire(self) -> None:
-        self.hired += 1
-        log = self.folder / f"worker-{self.hired}.log"
-        environment = {"APP_DATA_DIR": str(self.folder), "APP_ROOT": str(ROOT), "APP_LOG_LEVEL": "INFO"}
-        with log.open("wb") as out:
-            command = [sys.executable, "-m", "app", "worker"]
-            self.workers[log] = subprocess.Popen(
-                command, cwd=ROOT, env=os.environ | environment, stderr=out, stdout=out
-            )
-
-    async def at_work(self) -> list[Path]:
-        """Those that take jobs by now, once there is one."""
-        while True:
-            found = [log for log in self.workers if b"worker_started" in log.read_bytes()]
-            if found:
-                return found
-            await asyncio.sleep(0.05)
-
-    def kill(self, log: Path) -> None:
-        process = self.workers.pop(log)
-        process.kill()
-        process.wait()
-
-
 async def storm(
     state: State, tenant: UUID, server: EmbeddedPostgres, folder: Path, generator: random.Random
 ) -> dict[str, Any]:
     """Kills until all kills are done, then lets the last crew finish."""
     server_kills = set(generator.sample(range(WORKER_KILLS), SERVER_KILLS))
-    crew = Crew(folder)
+    crew = Crew(folder, {"APP_DATA_DIR": str(folder), "APP_ROOT": str(ROOT)})
     left_at = []
     for _ in range(WORKERS):
         crew.hire()

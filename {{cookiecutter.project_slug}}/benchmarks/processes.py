@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import psutil
 
@@ -46,6 +47,38 @@ async def _listening(port: int, process: subprocess.Popen[bytes]) -> None:
         writer.close()
         return
     raise RuntimeError(f"{process.args!r} does not listen")
+
+
+class Crew:
+    """Workers that are replaced when they are killed, so that some are at work at every moment."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder = folder
+        self.environment = environment | {"APP_LOG_LEVEL": "INFO"}
+        self.workers: dict[Path, subprocess.Popen[bytes]] = {}
+        self.hired = 0
+
+    def hire(self) -> None:
+        self.hired += 1
+        log = self.folder / f"worker-{self.hired}.log"
+        with log.open("wb") as out:
+            command = [sys.executable, "-m", "app", "worker"]
+            self.workers[log] = subprocess.Popen(
+                command, cwd=ROOT, env=os.environ | self.environment, stderr=out, stdout=out
+            )
+
+    async def at_work(self) -> list[Path]:
+        """Those that take jobs by now, once there is one."""
+        while True:
+            found = [log for log in self.workers if b"worker_started" in log.read_bytes()]
+            if found:
+                return found
+            await asyncio.sleep(0.02)
+
+    def kill(self, log: Path) -> None:
+        process = self.workers.pop(log)
+        process.kill()
+        process.wait()
 
 
 def free_port() -> int:
