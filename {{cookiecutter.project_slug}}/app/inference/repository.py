@@ -246,7 +246,8 @@ async def release(database: Database, held: Claim) -> None:
 async def find(connection: AsyncConnection, answer_id: UUID) -> Row[Any, Any] | None:
     """The answer as it was made, with what a person made of it: `state` is null for one that nobody looks at."""
     reviewing = reviewed_answers.c
-    seen = ("state", "timing", "due_at", "decided_at", "edited", "payload", "digest", "outcome", "reason")
+    state = ("state", "timing", "due_at", "decided_at", "edited", "payload", "digest")
+    seen = (*state, "outcome", "reason", "blind", "asker_key", "asker")
     wanted = select(answers, *(reviewing[name] for name in seen))
     joined = answers.outerjoin(reviewed_answers, reviewing.answer_id == answers.c.id)
     return (await connection.execute(wanted.select_from(joined).where(answers.c.id == answer_id))).first()
@@ -273,6 +274,11 @@ async def decide(
     told = ended.values(values).returning(row.tenant_id, row.asker_key, row.webhook)
     found = (await connection.execute(told)).first()
     return Waiter(*found) if found else None
+
+
+async def blind(connection: AsyncConnection, answer_id: UUID, on: bool) -> None:
+    looked_at = update(reviewed_answers).where(reviewed_answers.c.answer_id == answer_id)
+    await connection.execute(looked_at.values(blind=on))
 
 
 async def remember(connection: AsyncConnection, answer_id: UUID, opinion: Opinion, reason: str) -> None:

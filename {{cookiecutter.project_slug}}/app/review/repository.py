@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, cast, select, text, true, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, and_, any_, case, cast, func, literal, not_, or_, select, text, true, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.review.domain.blind import PAIR, Twin, as_sent, hidden
 from app.review.domain.items import URGENT, Item, Outcome, Place, Vote
 from app.review.tables import review_decisions, review_items
 
@@ -15,6 +16,19 @@ ITEM = review_items.c
 MADE = review_decisions.c
 
 _MOMENT = text("select coalesce(cast(:at as timestamptz), clock_timestamp())")
+_OTHER = review_items.alias("twin")
+_TWIN = _OTHER.c
+_SIDE_BY_SIDE = select(
+    review_items,
+    _TWIN.state.label("twin_state"),
+    _TWIN.seen_by.label("twin_seen_by"),
+    func.coalesce(ITEM.original, _TWIN.original).label("sent"),
+).select_from(
+    review_items.outerjoin(
+        _OTHER,
+        and_(_TWIN.subject_id == ITEM.subject_id, _TWIN.id != ITEM.id, ITEM.kind.in_(PAIR), _TWIN.kind.in_(PAIR)),
+    )
+)
 _DUE = text("select review_due_tenants(:at)")
 
 
@@ -41,10 +55,11 @@ async def due_tenants(connection: AsyncConnection, at: datetime) -> list[UUID]:
     return list((await connection.execute(_DUE, {"at": at})).scalars())
 
 
-async def add(connection: AsyncConnection, item: Item) -> None:
-    """A second time for the same answer it does nothing."""
+async def add(connection: AsyncConnection, item: Item) -> bool:
+    """A second time for the same answer it does nothing, and says so."""
     new = insert(review_items).values({**asdict(item), "groups": list(item.groups), "seen_by": list(item.seen_by)})
-    await connection.execute(new.on_conflict_do_nothing(index_elements=["subject_id", "kind"]))
+    once = new.on_conflict_do_nothing(index_elements=["subject_id", "kind"]).returning(ITEM.id)
+    return (await connection.execute(once)).first() is not None
 
 
 async def find(connection: AsyncConnection, item_id: UUID, groups: Sequence[str], lock: bool = False) -> Item | None:
@@ -53,25 +68,78 @@ async def find(connection: AsyncConnection, item_id: UUID, groups: Sequence[str]
     return _item(row) if row else None
 
 
+async def twin(connection: AsyncConnection, item: Item) -> Twin | None:
+    """The other look at the same text, where there is one."""
+    same = select(ITEM.state, ITEM.seen_by).where(ITEM.subject_id == item.subject_id, ITEM.id != item.id)
+    row = (await connection.execute(same.where(ITEM.kind.in_(PAIR)))).first() if item.kind in PAIR else None
+    return Twin(row.state, tuple(row.seen_by)) if row else None
+
+
+async def glance(
+    connection: AsyncConnection, item_id: UUID, groups: Sequence[str], who: str, at: datetime
+) -> tuple[Item, bool] | None:
+    """An item as this person may see it, and whether anything of it is hidden from them."""
+    row = (await connection.execute(_SIDE_BY_SIDE.where(ITEM.id == item_id, _seen_by(groups)))).first()
+    return _as_seen(row, who, at) if row else None
+
+
 async def page(
-    connection: AsyncConnection, filters: Filters, groups: Sequence[str], after: Place | None, limit: int, at: datetime
+    connection: AsyncConnection,
+    filters: Filters,
+    groups: Sequence[str],
+    who: str,
+    after: Place | None,
+    limit: int,
+    at: datetime,
 ) -> list[Item]:
-    """The earliest due first."""
-    wanted = select(review_items).where(_seen_by(groups)).order_by(ITEM.due_at, ITEM.id).limit(limit)
-    for name in ("state", "rule", "kind", "timing", "risk_tier", "level"):
+    """As this person may see them, the earliest due first."""
+    veiled = _hidden(who)
+    wanted = _SIDE_BY_SIDE.where(_seen_by(groups)).order_by(ITEM.due_at, ITEM.id).limit(limit)
+    for name in ("rule", "kind", "timing", "risk_tier"):
         if (value := getattr(filters, name)) is not None:
             wanted = wanted.where(ITEM[name] == value)
+    if filters.level is not None:
+        told = case((veiled, case((ITEM.escalate_at <= at, URGENT), else_=0)), else_=ITEM.level)
+        wanted = wanted.where(told == filters.level)
     if filters.free:
         wanted = wanted.where((ITEM.lease_until.is_(None)) | (ITEM.lease_until <= at), ITEM.due_at > at)
     if after:
         wanted = wanted.where(tuple_(ITEM.due_at, ITEM.id) > (after.due_at, after.id))
-    return [_item(row) for row in await connection.execute(wanted)]
+    if filters.state is None:
+        return await _read(connection, wanted, who, at)
+    if filters.state != "open":
+        return await _read(connection, wanted.where(ITEM.state == filters.state, not_(veiled)), who, at)
+    found = await _read(connection, wanted.where(ITEM.state == "open"), who, at)
+    if not filters.free:
+        # What has ended on one side only; looked for from the side that is open, of which there are few.
+        found += await _read(connection, wanted.where(ITEM.state != "open", _TWIN.state == "open", veiled), who, at)
+    return sorted(found, key=lambda item: (item.due_at, item.id))[:limit]
+
+
+async def _read(connection: AsyncConnection, wanted: Select[Any], who: str, at: datetime) -> list[Item]:
+    return [_as_seen(row, who, at)[0] for row in await connection.execute(wanted)]
+
+
+def _as_seen(row: Row[Any], who: str, at: datetime) -> tuple[Item, bool]:
+    item = _item_of({name: row._mapping[name] for name in ITEM.keys()})  # noqa: SIM118, it is a collection of columns
+    other = Twin(row.twin_state, tuple(row.twin_seen_by)) if row.twin_state else None
+    if not hidden(item, other, who):
+        return item, False
+    return as_sent(item, bytes(row.sent) if row.sent else None, at), True
+
+
+def _hidden(who: str) -> ColumnElement[bool]:
+    """What app.review.domain.blind.hidden says."""
+    under_way = or_(ITEM.state == "open", _TWIN.state == "open")
+    return and_(_TWIN.id.is_not(None), under_way, not_(_claimed_by(who)))
 
 
 async def claim(connection: AsyncConnection, seen: Item, reviewer: str, until: datetime) -> Item | None:
     """One conditional update: it succeeds for one of all who saw the same item free."""
     same = and_(ITEM.id == seen.id, ITEM.state == "open", ITEM.fence == seen.fence)
-    taken = update(review_items).where(same).values(fence=ITEM.fence + 1, lease_by=reviewer, lease_until=until)
+    seen_by = case((_claimed_by(reviewer), ITEM.seen_by), else_=func.array_append(ITEM.seen_by, reviewer))
+    lease = {"fence": ITEM.fence + 1, "lease_by": reviewer, "lease_until": until, "seen_by": seen_by}
+    taken = update(review_items).where(same).values(lease)
     row = (await connection.execute(taken.returning(*review_items.c))).first()
     return _item(row) if row else None
 
@@ -125,6 +193,7 @@ async def corrected(connection: AsyncConnection, groups: Sequence[str], limit: i
     said = last.limit(1).lateral("said")
     wanted = select(review_items, said.c.reviewer, said.c.reason).join(said, true())
     wanted = wanted.where(ITEM.kind == "answer", ITEM.outcome.in_(("edited", "rejected")), _seen_by(groups))
+    wanted = wanted.where(ITEM.subject_id.not_in(select(_TWIN.subject_id).where(_TWIN.state == "open")))
     found = await connection.execute(wanted.order_by(ITEM.decided_at.desc(), ITEM.id).limit(limit))
     columns = [column.name for column in review_items.c]
     return [(_item_of({name: row._mapping[name] for name in columns}), row.reviewer, row.reason) for row in found]
@@ -140,6 +209,10 @@ async def labels(connection: AsyncConnection) -> list[list[str]]:
     return list((await connection.execute(pairs)).scalars())
 
 
+def _claimed_by(who: str) -> ColumnElement[bool]:
+    return literal(who) == any_(ITEM.seen_by)
+
+
 def _seen_by(groups: Sequence[str]) -> Any:
     """An answer made for access groups is shown only to who holds them all."""
     return ITEM.groups.op("<@")(cast(list(groups), ARRAY(TEXT)))
@@ -151,4 +224,6 @@ def _item(row: Row[Any]) -> Item:
 
 def _item_of(values: Mapping[Any, Any]) -> Item:
     lists = {name: tuple(values[name]) for name in ("groups", "seen_by")}
-    return Item(**{**values, **lists, "payload": bytes(values["payload"])})
+    original = values["original"]
+    raw = {"payload": bytes(values["payload"]), "original": None if original is None else bytes(original)}
+    return Item(**{**values, **lists, **raw})

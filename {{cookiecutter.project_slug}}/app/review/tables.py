@@ -50,6 +50,7 @@ review_items = Table(
     Column("lease_until", DateTime(timezone=True)),
     Column("decided_at", DateTime(timezone=True)),
     Column("seen_by", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("original", LargeBinary),
     UniqueConstraint("subject_id", "kind"),
     CheckConstraint("kind in ('answer', 'overlap', 'action')", name="kind"),
     CheckConstraint("state in ('open', 'decided', 'expired')", name="state"),

@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from app.cli import app
 from app.cli.common import actor
+from app.cli.review import app as review
 from app.core.clock import ManualClock
 from app.core.embedded import Urls
 from app.review.domain.candidates import CandidateMissing
@@ -79,3 +80,40 @@ def test_what_was_corrected_is_listed_and_an_unknown_item_is_not_accepted(
     assert "rejected" in call(run, "evals", "candidates", "--tenant", name).output
     unknown = call(run, "evals", "accept", str(uuid4()), "--tenant", name)
     assert isinstance(unknown.exception, CandidateMissing)
+
+
+async def two_looks(state: State, name: str, decided: bool) -> None:
+    """One of two looks at an answer: claimed, or ended."""
+    desk = _desk(state, await state.identity.ensure_tenant(name))
+    item = await desk.queue(overlap=1.0)
+    ana = desk.person("ana")
+    if decided:
+        await desk.decide(ana, item, "reject")
+    else:
+        await desk.reviews.claim(ana, item.id)
+
+
+def test_no_command_tells_a_second_reviewer_what_the_first_has_done(
+    run: CliRunner, database_urls: Urls, settings: Settings
+) -> None:
+    assert {command.name or command.callback.__name__ for command in review.registered_commands if command.callback} == {
+        "list",
+        "next",
+        "decide",
+        "agreement",
+    }, "a new command must not tell either"
+    told = []
+    for decided in (False, True):
+        name = f"looks-{uuid4().hex}"
+
+        async def go(name: str = name, decided: bool = decided) -> None:
+            async with build(settings, database_urls) as state:
+                await two_looks(state, name, decided)
+
+        asyncio.run(go())
+        mine = ["--tenant", name]
+        listed = [call(run, "review", "list", "--state", each, *mine).stdout for each in ("open", "decided", "expired")]
+        other = [call(run, "review", "agreement", *mine).stdout, call(run, "evals", "candidates", *mine).stdout]
+        claimed = call(run, "review", "next", *mine).stdout
+        told.append([re.sub(r"[0-9a-f-]{8,}|\d+", "N", text) for text in (*listed, *other, claimed)])
+    assert told[0] == told[1]

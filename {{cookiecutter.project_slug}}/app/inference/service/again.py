@@ -10,7 +10,7 @@ from app.inference import repository
 from app.inference.domain.answers import EXTRACTIVE, AnswerMissing
 from app.inference.domain.conditions import Conditions
 from app.inference.domain.replays import Difference, Replay
-from app.inference.service.keeping import check_left
+from app.inference.service.keeping import check_left, check_sight
 from app.inference.service.trials import Trials
 from app.retrieval.domain import Evidence
 
@@ -26,12 +26,13 @@ class Again:
         """Runs an answer's question again on its own release and corpus version, for the groups it was asked for.
 
         The caller's own rights decide what is shown. Charged as an evaluation.
-        Errors: AnswerMissing, AnswerHeld, and those of Trials.run.
+        Errors: AnswerMissing, AnswerHeld, JudgedTwice, and those of Trials.run.
         """
         async with self.database.read(caller.tenant_id) as connection:
             kept = await repository.find(connection, answer_id)
         if kept is None:
             raise AnswerMissing(f"There is no answer {answer_id}.")
+        check_sight(kept, caller)
         check_left(kept)
         then = Conditions.read(kept.conditions)
         asker = replace(caller, groups=frozenset(then.groups))

@@ -47,6 +47,10 @@ class Deliveries:
         found = await self.find(connection, answer_id)
         await self._end(connection, answer_id, "rejected", found.payload, False, at)
 
+    async def blind(self, connection: AsyncConnection, answer_id: UUID, on: bool) -> None:
+        """Whether a second person judges it without knowing of the first."""
+        await repository.blind(connection, answer_id, on)
+
     async def remember(
         self, connection: AsyncConnection, answer_id: UUID, opinion: Opinion, reason: str, payload: bytes, at: datetime
     ) -> None:

@@ -12,7 +12,7 @@ from app.core.waiting import Waiting
 from app.identity.domain import Principal
 from app.inference import repository
 from app.inference.domain.answers import AnswerMissing
-from app.inference.domain.review import AnswerHeld, Held
+from app.inference.domain.review import AnswerHeld, Held, JudgedTwice
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Archive:
     async def show(self, caller: Principal, answer_id: UUID, wait: float = 0.0) -> dict[str, Any]:
         """The answer as it was delivered, with its question; of one that is held or was rejected only that.
 
-        wait: seconds to wait for the decision on one that is held. Errors: AnswerMissing.
+        wait: seconds to wait for the decision on one that is held. Errors: AnswerMissing, JudgedTwice.
         """
 
         async def look() -> dict[str, Any]:
@@ -35,11 +35,12 @@ class Archive:
         return await self.waiting.until(answer_id, look, lambda shown: shown["status"] != "held", wait)
 
     async def rate(self, caller: Principal, answer_id: UUID, helpful: bool, comment: str) -> None:
-        """The last word of a key on an answer counts. Errors: AnswerMissing, AnswerHeld."""
+        """The last word of a key on an answer counts. Errors: AnswerMissing, AnswerHeld, JudgedTwice."""
         async with self.database.transaction(caller.tenant_id) as connection:
             kept = await repository.find(connection, answer_id)
             if kept is None:
                 raise AnswerMissing(f"There is no answer {answer_id}.")
+            check_sight(kept, caller)
             check_left(kept)
             await repository.add_feedback(
                 connection,
@@ -57,6 +58,7 @@ class Archive:
             found = await repository.find(connection, answer_id)
         if found is None:
             raise AnswerMissing(f"There is no answer {answer_id}.")
+        check_sight(found, caller)
         return shown(found, caller)
 
 
@@ -76,7 +78,7 @@ def shown(found: Any, caller: Principal) -> dict[str, Any]:
 
 def _reviewed(found: Any, caller: Principal) -> dict[str, Any]:
     """What a person made of an answer that has left. The reason is theirs, for those who may read reviews."""
-    if found.decided_at is None:
+    if found.decided_at is None or _kept_from(found, caller):
         return {}
     opinion: dict[str, Any] = {
         "outcome": found.outcome or ("edited" if found.edited else "approved"),
@@ -90,6 +92,17 @@ def _reviewed(found: Any, caller: Principal) -> dict[str, Any]:
     if found.reason is not None and caller.may("reviews:read"):
         opinion["reason"] = found.reason
     return {"review": opinion}
+
+
+def check_sight(found: Any, caller: Principal) -> None:
+    """Errors: JudgedTwice, where what became of the answer would tell a second reviewer of the first."""
+    if found.timing == "before" and _kept_from(found, caller):
+        raise JudgedTwice(f"Answer {found.id} is judged twice.")
+
+
+def _kept_from(found: Any, caller: Principal) -> bool:
+    asked = caller.key_id == found.asker_key or caller.name == found.asker
+    return bool(found.blind) and caller.may("reviews:decide") and not asked
 
 
 def check_left(found: Any) -> None:

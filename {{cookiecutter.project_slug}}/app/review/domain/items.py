@@ -74,7 +74,7 @@ class Item:
     """payload: the canonical bytes, whose SHA-256 is `digest` and which are what gets delivered or run.
 
     fence: grows with every claim; only its newest value decides. version: grows when the payload changes or changes are
-    asked for; approvals count for one version.
+    asked for; approvals count for one version. seen_by: who has claimed it. original: of a second look, what was sent.
     """
 
     id: UUID
@@ -104,6 +104,7 @@ class Item:
     lease_until: datetime | None
     decided_at: datetime | None
     seen_by: Sequence[str] = ()
+    original: bytes | None = None
 
     def leased(self, at: datetime) -> bool:
         return self.lease_until is not None and self.lease_until > at
@@ -132,13 +133,18 @@ class Verdict:
     text: str | None = None
 
 
+def check_self(item: Item, caller: Principal) -> None:
+    """Errors: SelfApproval."""
+    if item.asker == caller.name and not item.self_approval:
+        raise SelfApproval(f"{caller.name} asked the question.")
+
+
 def check_reviewer(item: Item, caller: Principal, votes: Sequence[Vote]) -> None:
     """Whether this person may judge this item at all. votes: all on the same answer.
 
     Errors: SelfApproval, HandedUp, JudgedAlready.
     """
-    if item.asker == caller.name and not item.self_approval:
-        raise SelfApproval(f"{caller.name} asked the question.")
+    check_self(item, caller)
     if item.level >= HANDED_UP and not caller.may(SENIOR):
         raise HandedUp()
     for vote in votes:

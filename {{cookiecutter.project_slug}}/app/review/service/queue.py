@@ -31,11 +31,13 @@ from app.inference.service import Deliveries
 from app.releases.domain import check_reason, digest_of
 from app.review import repository
 from app.review.domain.agreement import Agreement, agreement
+from app.review.domain.blind import check_told, check_untold, hidden
 from app.review.domain.candidates import Candidate, CandidateMissing
 from app.review.domain.items import (
     HANDED_UP,
     Item,
     Kind,
+    Outcome,
     Place,
     ReviewMissing,
     ReviewTaken,
@@ -81,18 +83,24 @@ class Reviews:
         """Items that the caller may see, the earliest due first."""
         async with self.database.read(caller.tenant_id) as connection:
             at = await self._now(connection)
-            return await repository.page(connection, filters, _groups(caller), after, limit, at)
+            return await repository.page(connection, filters, _groups(caller), caller.name, after, limit, at)
 
     async def show(self, caller: Principal, item_id: UUID) -> tuple[Item, Sequence[Row[Any]]]:
-        """An item with its payload, and what was decided on it. Errors: ReviewMissing."""
+        """An item with its payload, and what was decided on it. One that two people judge blindly looks untouched to
+        who has not claimed it. Errors: ReviewMissing.
+        """
         async with self.database.read(caller.tenant_id) as connection:
-            item = await self._find(connection, caller, item_id)
-            return item, await repository.decisions(connection, item_id)
+            at = await self._now(connection)
+            found = await repository.glance(connection, item_id, _groups(caller), caller.name, at)
+            if found is None:
+                raise ReviewMissing(f"There is no review item {item_id}.")
+            item, blind = found
+            return item, () if blind else await repository.decisions(connection, item_id)
 
     async def claim(self, caller: Principal, item_id: UUID) -> Item:
         """Makes the item this caller's until the lease ends; its `fence` is the token that decides.
 
-        Errors: ReviewMissing, ReviewClosed, ReviewTaken, SelfApproval, HandedUp, JudgedAlready.
+        Errors: ReviewMissing, ReviewClosed, ReviewTaken, SelfApproval, HandedUp, JudgedAlready, SeenAlready.
         """
         async with self.database.transaction(caller.tenant_id) as connection:
             at = await self._now(connection)
@@ -142,6 +150,7 @@ class Reviews:
                     raise KeyReused
                 return dict(known.result)
             at = await self._now(connection)
+            check_told(item, await repository.twin(connection, item), caller)
             votes = await repository.votes(connection, item.subject_id)
             check_verdict(item, caller, verdict, votes, at)
             after = await self._apply(connection, caller, item, verdict, enough(item, caller, votes), at)
@@ -193,7 +202,8 @@ class Reviews:
             item, overlap = await self._subject(kind).item(connection, tenant_id, subject_id)
             await repository.add(connection, item)
             if drawn(UUID(int=subject_id.int ^ (2**128 - 1)).bytes, overlap):
-                await repository.add(connection, _second(item))
+                if await repository.add(connection, _second(item)):
+                    await self.deliveries.blind(connection, subject_id, True)
 
     async def deny(self, tenant_id: UUID, subject_id: UUID, reason: str, kind: Kind = "answer") -> None:
         """The safe end of what could not be put into the queue."""
@@ -230,16 +240,19 @@ class Reviews:
                 word = Word(ACTOR, "its time was up", at)
                 if item.kind != "overlap" and item.timing == "before":
                     await self._subject(item.kind).lapse(connection, item.subject_id, True, word)
-                after = await repository.end(connection, item, "expired", "denied", at)
+                after = await self._close(connection, item, "expired", "denied", at)
                 await self._audit(connection, ACTOR, "expire", item, word.why, at, after)
                 _ended.labels("denied").inc()
         return len(late)
 
     async def _claim(self, connection: AsyncConnection, caller: Principal, seen: Item, at: datetime) -> Item:
+        twin, votes = await repository.twin(connection, seen), await repository.votes(connection, seen.subject_id)
+        if twin and hidden(seen, twin, caller.name):
+            check_untold(seen, twin, caller, votes, at)
         check_open(seen, at)
         if seen.leased(at) and seen.lease_by != caller.name:
             raise ReviewTaken(f"It is {seen.lease_by}'s until {seen.lease_until:%H:%M:%S} UTC.")
-        check_reviewer(seen, caller, await repository.votes(connection, seen.subject_id))
+        check_reviewer(seen, caller, votes)
         taken = await repository.claim(connection, seen, caller.name, self._until(at))
         if taken is None:
             raise ReviewTaken("Another reviewer was faster.")
@@ -273,7 +286,16 @@ class Reviews:
                 await subject.pass_on(connection, item, outcome == "edited", word)
         if item.kind != "overlap":
             await subject.remember(connection, item, outcome, word)
-        return await repository.end(connection, item, "decided", outcome, word.at)
+        return await self._close(connection, item, "decided", outcome, word.at)
+
+    async def _close(
+        self, connection: AsyncConnection, item: Item, state: str, outcome: Outcome, at: datetime
+    ) -> Item:
+        """When both looks have ended, there is nothing left to hide."""
+        after, twin = await repository.end(connection, item, state, outcome, at), await repository.twin(connection, item)
+        if twin and twin.state != "open":
+            await self.deliveries.blind(connection, item.subject_id, False)
+        return after
 
     def _subject(self, kind: Kind) -> Subject:
         return ActionSubject(self.actions) if kind == "action" else AnswerSubject(self.deliveries)
@@ -287,6 +309,7 @@ class Reviews:
     async def _held(self, connection: AsyncConnection, caller: Principal, item_id: UUID, fence: int) -> datetime:
         item = await self._find(connection, caller, item_id, lock=True)
         at = await self._now(connection)
+        check_told(item, await repository.twin(connection, item), caller)
         check_open(item, at)
         check_lease(item, caller, fence, at)
         return at
@@ -310,7 +333,7 @@ def _groups(caller: Principal) -> Sequence[str]:
 
 def _second(item: Item) -> Item:
     due = max(item.due_at, item.created_at + timedelta(days=OVERLAP_DAYS))
-    return replace(item, id=new_id(), kind="overlap", needed=1, due_at=due, escalate_at=None)
+    return replace(item, id=new_id(), kind="overlap", needed=1, due_at=due, escalate_at=None, original=item.payload)
 
 
 def _result(after: Item, verdict: Verdict) -> dict[str, Any]:

@@ -27,6 +27,11 @@ class AnswerHeld(Conflict):
     action = "GET /v1/answers/{answer_id} says what became of it."
 
 
+class JudgedTwice(Conflict):
+    code, title = "judged_twice", "Two people judge this answer, and the second must not learn of the first"
+    action = "Reviewers other than the asker see it when both have decided."
+
+
 class PayloadChanged(Conflict):
     code, title = "payload_changed", "The text is not the one that was seen"
     action = "Read the item again, then decide on what it says now."
