@@ -1,3 +1,4 @@
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
@@ -7,6 +8,7 @@ from rich.table import Table
 
 from app.cli.common import DEFAULT_TENANT, actor, out, with_state
 from app.costs.domain.budgets import SERVICE, Budget, Span
+from app.costs.domain.budgets import State as Standing
 from app.wiring import State
 
 app = typer.Typer(help="Budgets: what may be spent, and what was.", no_args_is_help=True)
@@ -19,14 +21,37 @@ Which = Annotated[str, typer.Argument(metavar="day|month", help="Which window.")
 Why = Annotated[str, typer.Option(help="Why; kept in the audit log.")]
 
 
+@dataclass(frozen=True)
+class Line:
+    """name: of the tenant, where there are several."""
+
+    budget: Budget
+    standing: str
+    name: str = ""
+
+
 @app.command()
 def show(tenant: Tenant = DEFAULT_TENANT) -> None:
     """Show the budgets of the service and of a tenant, and how they stand."""
 
-    async def work(state: State) -> list[Budget]:
-        return await state.costs.budgets.standing(await state.identity.tenant(tenant))
+    async def work(state: State) -> list[Line]:
+        return _lines(state, await state.costs.budgets.standing(await state.identity.tenant(tenant)))
 
     _print(with_state(work))
+
+
+@app.command()
+def near() -> None:
+    """Show which tenants have nearly or wholly used up a limit of their own, those with the least left first."""
+
+    async def work(state: State) -> list[Line]:
+        found = _lines(state, await state.costs.budgets.near())
+        return [replace(line, name=await state.identity.name_of(line.budget.scope)) for line in found]
+
+    if found := with_state(work):
+        _print(found)
+    else:
+        out.print("No tenant is near a limit of its own.")
 
 
 @app.command("set")
@@ -40,10 +65,11 @@ def set_limit(
     """Set a limit, from now on and in every window to come."""
     span, amount = _span(which), None if usd == "policy" else _micro(usd)
 
-    async def work(state: State) -> Budget:
-        return await state.costs.budgets.set(actor(), await _scope(state, tenant, service), span, amount, reason)
+    async def work(state: State) -> list[Line]:
+        scope = await _scope(state, tenant, service)
+        return _lines(state, [await state.costs.budgets.set(actor(), scope, span, amount, reason)])
 
-    _print([with_state(work)])
+    _print(with_state(work))
 
 
 @app.command()
@@ -59,10 +85,11 @@ def grant(
     if amount == 0:
         raise typer.BadParameter("a grant is more than 0")
 
-    async def work(state: State) -> Budget:
-        return await state.costs.budgets.grant(actor(), await _scope(state, tenant, service), span, amount, reason)
+    async def work(state: State) -> list[Line]:
+        scope = await _scope(state, tenant, service)
+        return _lines(state, [await state.costs.budgets.grant(actor(), scope, span, amount, reason)])
 
-    _print([with_state(work)])
+    _print(with_state(work))
 
 
 async def _scope(state: State, tenant: str, service: bool) -> UUID:
@@ -85,14 +112,21 @@ def _micro(usd: str) -> int:
     return int(amount)
 
 
-def _print(budgets: list[Budget]) -> None:
-    table = Table("budget", "limit USD", "spent", "held", "used", "opens again")
+def _lines(state: State, budgets: list[Budget]) -> list[Line]:
+    names: dict[Standing, str] = {"open": "", "near": "near its limit", "used_up": "used up"}
+    return [Line(each, names[state.costs.budgets.state(each)]) for each in budgets]
+
+
+def _print(lines: list[Line]) -> None:
+    table = Table("budget", "limit USD", "spent", "held", "used", "opens again", "")
     for column in table.columns[1:5]:
         column.justify = "right"
-    for each in budgets:
+    for line in lines:
+        each = line.budget
         limit = "none" if each.limit_micro_usd is None else _usd(each.limit_micro_usd)
         amounts = (limit, _usd(each.committed_micro_usd), _usd(each.held_micro_usd), f"{each.used_percent:.1f} %")
-        table.add_row(each.name, *amounts, f"{each.opens_at:%Y-%m-%d %H:%M %Z}")
+        name = f"{line.name} per {each.span}" if line.name else each.name
+        table.add_row(name, *amounts, f"{each.opens_at:%Y-%m-%d %H:%M %Z}", line.standing)
     out.print(table)
 
 

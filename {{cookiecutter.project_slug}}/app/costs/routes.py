@@ -5,6 +5,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from app.core.http import provided
+from app.costs.domain.budgets import Budget
 from app.costs.schemas import BudgetView, CostsView, GrantWanted, LimitWanted, UnitsView, as_csv
 from app.costs.service import Costs
 from app.identity.domain import Principal
@@ -51,18 +52,24 @@ async def costs_as_csv(caller: Operator, service: Service, since: Day = None, un
 @router.get("/v1/budgets")
 async def budgets(caller: Operator, service: Service) -> list[BudgetView]:
     """The budgets of the service and of the caller's tenant, by day and by month, and how they stand now."""
-    return [BudgetView.of(each) for each in await service.budgets.standing(caller.tenant_id)]
+    return [_view(service, each) for each in await service.budgets.standing(caller.tenant_id)]
 
 
 @router.put("/v1/budgets")
 async def set_budget(caller: Treasurer, service: Service, wanted: LimitWanted) -> BudgetView:
     """Sets a limit, from now on and in every window to come; null gives it back to policies/cost.yaml. Audited."""
     scope = wanted.scope_of(caller.tenant_id)
-    return BudgetView.of(await service.budgets.set(caller.name, scope, wanted.span, wanted.micro_usd, wanted.reason))
+    found = await service.budgets.set(caller.name, scope, wanted.span, wanted.micro_usd, wanted.reason)
+    return _view(service, found)
 
 
 @router.post("/v1/budgets/grants")
 async def grant_budget(caller: Treasurer, service: Service, wanted: GrantWanted) -> BudgetView:
     """Adds money to a limit for the window that is open now, and no longer. Audited."""
     scope = wanted.scope_of(caller.tenant_id)
-    return BudgetView.of(await service.budgets.grant(caller.name, scope, wanted.span, wanted.micro_usd, wanted.reason))
+    found = await service.budgets.grant(caller.name, scope, wanted.span, wanted.micro_usd, wanted.reason)
+    return _view(service, found)
+
+
+def _view(service: Costs, budget: Budget) -> BudgetView:
+    return BudgetView.of(budget, service.budgets.state(budget))

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.costs.domain import Total, Totals
-from app.costs.domain.budgets import SERVICE, Budget, Span
+from app.costs.domain.budgets import SERVICE, Budget, Span, State
 from app.costs.domain.units import ReleaseCost, Unit, Units
 
 Amount = Annotated[Decimal, Field(ge=0, le=1_000_000_000, allow_inf_nan=False, decimal_places=6)]
@@ -50,10 +50,11 @@ class BudgetView(BaseModel):
     committed_micro_usd: int = Field(description="Spent by calls that were held in this window.")
     held_micro_usd: int = Field(description="Set aside for calls under way.")
     used_percent: float
+    state: State = Field(description="near: from the warn_percent of policies/cost.yaml on.")
     opens_at: datetime = Field(description="When the next window begins.")
 
     @classmethod
-    def of(cls, budget: Budget) -> "BudgetView":
+    def of(cls, budget: Budget, state: State) -> "BudgetView":
         return cls(
             scope="service" if budget.scope == SERVICE else "tenant",
             span=budget.span,
@@ -64,6 +65,7 @@ class BudgetView(BaseModel):
             committed_micro_usd=budget.committed_micro_usd,
             held_micro_usd=budget.held_micro_usd,
             used_percent=round(budget.used_percent, 2),
+            state=state,
             opens_at=budget.opens_at,
         )
 

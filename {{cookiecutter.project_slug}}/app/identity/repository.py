@@ -17,6 +17,10 @@ async def find_tenant(connection: AsyncConnection, name: str) -> UUID | None:
     return (await connection.execute(text("select find_tenant(:name)"), {"name": name})).scalar()
 
 
+async def name_of(connection: AsyncConnection, tenant_id: UUID) -> str | None:
+    return (await connection.execute(select(tenants.c.name).where(tenants.c.id == tenant_id))).scalar()
+
+
 async def add_tenant(connection: AsyncConnection, tenant_id: UUID, name: str) -> None:
     await connection.execute(insert(tenants).values(id=tenant_id, name=name))
 

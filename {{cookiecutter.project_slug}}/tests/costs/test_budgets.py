@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 import pytest_asyncio
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from app.core.clock import ManualClock
@@ -210,6 +211,53 @@ async def test_the_owner_is_told_before_it_is_felt(database: Database, tenant: U
     assert await budgets.notes() == []
     await budgets.hold(tenant, 10)
     assert await budgets.notes() == ["The budget 'service per month' is 80 % used until 2031-04-01T00:00:00+02:00."]
+
+
+async def test_the_owner_is_told_of_tenants_near_a_limit_of_their_own(database: Database, tenant: UUID) -> None:
+    budgets = budgets_of(database, tenant_daily_usd="0.001", tenant_monthly_usd="0.01")
+    other, third = uuid4(), uuid4()
+    for who, amount in ((tenant, 790), (other, 1000), (third, 1)):
+        await budgets.hold(who, amount)
+    assert [(each.scope, each.span, budgets.state(each)) for each in await budgets.near()] == [
+        (other, "day", "used_up")
+    ]
+    await settle(budgets, await budgets.hold(tenant, 20), 10)
+    found = await budgets.near()
+    assert [(each.scope, budgets.state(each)) for each in found] == [(other, "used_up"), (tenant, "near")]
+    assert await budgets.notes() == ["2 of the tenants near or at a limit of their own: 'app budget near' names them."]
+    standing = {each.name: budgets.state(each) for each in await budgets.standing(tenant)}
+    assert standing == {
+        "service per day": "open",
+        "service per month": "open",
+        "tenant per day": "near",
+        "tenant per month": "open",
+    }
+
+
+async def test_tenants_without_a_limit_are_near_none(database: Database, tenant: UUID) -> None:
+    budgets = budgets_of(database)
+    await budgets.hold(tenant, 900_000)
+    assert await budgets.near() == []
+    await budgets.set("ann", tenant, "month", 900_000, "now it has one")
+    assert [each.span for each in await budgets.near()] == ["month"]
+
+
+async def test_an_alert_can_be_raised_on_tenants_near_their_limit(database: Database, tenant: UUID) -> None:
+    budgets = budgets_of(database, tenant_daily_usd="0.001")
+    await budgets.hold(tenant, 900)
+    await budgets.hold(uuid4(), 1000)
+    watching = asyncio.create_task(budgets.watch())
+    try:
+        async with asyncio.timeout(5):
+            while alarm("near") != 1:  # noqa: ASYNC110, a metric has no event
+                await asyncio.sleep(0.01)
+        assert alarm("used_up") == 1
+    finally:
+        watching.cancel()
+
+
+def alarm(state: str) -> float | None:
+    return REGISTRY.get_sample_value("app_budget_tenants", {"span": "day", "state": state})
 
 
 @pytest_asyncio.fixture

@@ -19,6 +19,7 @@ SIDE_BY_SIDE = 4
 
 Span = Literal["day", "month"]
 Step = Literal["cheaper", "extractive"]
+State = Literal["open", "near", "used_up"]
 Limit = Annotated[Decimal, Field(gt=0, allow_inf_nan=False, max_digits=15, decimal_places=6)]
 
 
@@ -145,6 +146,12 @@ class Budget:
     @property
     def name(self) -> str:
         return name_of(self.scope, self.span)
+
+    def state(self, warn_percent: int) -> State:
+        """near: from that part of the limit on, the owner is told."""
+        if self.used_percent >= 100:
+            return "used_up"
+        return "near" if self.limit_micro_usd is not None and self.used_percent >= warn_percent else "open"
 
 
 def name_of(scope: UUID, span: Span) -> str:

@@ -26,6 +26,17 @@ _STANDING = text(
     from budget_standing(:scope, :day, :limits) s, budget_used(s.scope, s.span, s.starts) u
     """
 )
+# Only those tenants whose calls were paid for this month can be near a limit of theirs.
+_NEAR = text(
+    """
+    select s.scope, s.span, s.starts, s.limit_micro_usd, s.granted as granted_micro_usd, s.set_by_hand,
+           u.committed as committed_micro_usd, u.held as held_micro_usd
+    from (select distinct scope from budget_purses where day between date_trunc('month', (:day)::date) and :day) t,
+         budget_standing(t.scope, :day, :limits) s, budget_used(s.scope, s.span, s.starts) u
+    where s.scope = t.scope and 100 * (u.committed + u.held) >= :percent * s.limit_micro_usd
+    order by (u.committed + u.held)::numeric / greatest(s.limit_micro_usd, 1) desc, s.scope, s.span
+    """
+)
 _SET = text(
     """
     insert into budget_limits values (:scope, :span, :amount, now())
@@ -80,6 +91,13 @@ async def standing(
     connection: AsyncConnection, scope: UUID, day: date, limits: Sequence[int | None], zone: str
 ) -> list[Budget]:
     rows = await connection.execute(_STANDING, {"scope": scope, "day": day, "limits": list(limits)})
+    return [Budget(**row, opens_at=opens_at(row["span"], row["starts"], zone)) for row in rows.mappings()]
+
+
+async def near(
+    connection: AsyncConnection, day: date, limits: Sequence[int | None], percent: int, zone: str
+) -> list[Budget]:
+    rows = await connection.execute(_NEAR, {"day": day, "limits": list(limits), "percent": percent})
     return [Budget(**row, opens_at=opens_at(row["span"], row["starts"], zone)) for row in rows.mappings()]
 
 

@@ -27,6 +27,7 @@ from app.costs.domain.budgets import (
     Pouch,
     Settlement,
     Span,
+    State,
     name_of,
     opens_at,
 )
@@ -37,6 +38,7 @@ log = structlog.get_logger(__name__)
 HOLD_SECONDS = 300.0
 """Longer than any call may take; money of a process that died comes back after it."""
 SWEEP_SECONDS = 15.0
+SPANS: tuple[Span, ...] = ("day", "month")
 FRESH_SECONDS = 30.0
 """How long a shared hold is given out."""
 
@@ -44,6 +46,9 @@ HOLDS = counter("app_budget_holds_total", "Holds asked for, by what became of th
 LAPSED = counter("app_budget_holds_lapsed_total", "Holds that nobody settled, whose money went back")
 OVERRUN = counter("app_budget_overrun_micro_usd_total", "Charged beyond what was held, in micro-dollars")
 USED = gauge("app_budget_used_ratio", "Committed and held, as a part of the limit of the whole service", ("span",))
+TENANTS = gauge(
+    "app_budget_tenants", "Tenants that are near a limit of their own, or have used it up", ("span", "state")
+)
 _HELD, _REFUSED = HOLDS.labels("held"), HOLDS.labels("refused")
 
 
@@ -190,6 +195,16 @@ class Budgets:
             day = await repository.today(connection, self.policy.time_zone, self.at)
             return await self._standing(connection, tenant_id, day)
 
+    async def near(self) -> list[Budget]:
+        """The budgets of tenants that are nearly used up, or wholly; those with the least left first."""
+        async with self.database.transaction(None) as connection:
+            day = await repository.today(connection, self.policy.time_zone, self.at)
+            warn = self.policy.budgets.warn_percent
+            return await repository.near(connection, day, self._limits, warn, self.policy.time_zone)
+
+    def state(self, budget: Budget) -> State:
+        return budget.state(self.policy.budgets.warn_percent)
+
     async def set(self, actor: str, scope: UUID, span: Span, micro_usd: int | None, reason: str) -> Budget:
         """Sets a limit from now on, in every window to come too; None: as the policy says. Audited."""
         before = await self._one(scope, span)
@@ -220,18 +235,27 @@ class Budgets:
                     self.tidy(tenant_id)
                 for each in await self.standing():
                     USED.labels(each.span).set(each.used_percent / 100)
+                self._show(await self.near())
             except Exception as error:
                 log.warning("budget_watch_failed", error=type(error).__name__)
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def notes(self) -> list[str]:
-        """What the owner should see to: budgets of the service that are nearly used up."""
-        warn = self.policy.budgets.warn_percent
-        return [
+        """What the owner should see to: budgets that are nearly used up, those of tenants by their number."""
+        own = [
             f"The budget '{each.name}' is {each.used_percent:.0f} % used until {each.opens_at.isoformat()}."
             for each in await self.standing()
-            if each.used_percent >= warn
+            if self.state(each) != "open"
         ]
+        if tenants := len({each.scope for each in await self.near()}):
+            own.append(f"{tenants} of the tenants near or at a limit of their own: 'app budget near' names them.")
+        return own
+
+    def _show(self, near: Sequence[Budget]) -> None:
+        states = [(each.span, self.state(each)) for each in near]
+        for span in SPANS:
+            for state in ("near", "used_up"):
+                TENANTS.labels(span, state).set(states.count((span, state)))
 
     async def _lock(self, connection: AsyncConnection, scope: UUID) -> None:
         await repository.lock(connection, scope, await repository.today(connection, self.policy.time_zone, self.at))

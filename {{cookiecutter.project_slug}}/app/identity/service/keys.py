@@ -105,6 +105,11 @@ class Identity:
             raise TenantMissing(f"There is no tenant named '{name}'.")
         return found
 
+    async def name_of(self, tenant_id: UUID) -> str:
+        """How people call a tenant; its id where nobody does."""
+        async with self.database.read(tenant_id) as connection:
+            return await repository.name_of(connection, tenant_id) or str(tenant_id)
+
     async def ensure_tenant(self, name: str, actor: str = SERVICE) -> UUID:
         """The tenant of that name, made when it does not exist; two callers at once get the same one."""
         try:

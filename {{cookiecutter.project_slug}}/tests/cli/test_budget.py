@@ -1,0 +1,34 @@
+import asyncio
+from uuid import uuid4
+
+from typer.testing import CliRunner
+
+from app.cli import app
+from app.core.embedded import Urls
+from app.settings import Settings
+from app.wiring import build
+from tests.cli.test_costs_and_version import run
+
+__all__ = ["run"]
+
+
+async def _spend(urls: Urls, settings: Settings, names: dict[str, int]) -> None:
+    """So many micro-dollars of each tenant's day are set aside, out of 10,000."""
+    async with build(settings, urls) as state:
+        for name, amount in names.items():
+            tenant = await state.identity.ensure_tenant(name)
+            await state.costs.budgets.set("tests", tenant, "day", 10_000, "a test")
+            await state.costs.budgets.hold(tenant, amount, seconds=3600)
+
+
+def test_who_is_near_a_limit_is_named(run: CliRunner, database_urls: Urls, settings: Settings) -> None:
+    used_up, near, far = (f"{kind}-{uuid4().hex[:6]}" for kind in ("all", "most", "little"))
+    asyncio.run(_spend(database_urls, settings, {used_up: 10_000, near: 8_500, far: 100}))
+    lines = {
+        line.split()[1]: line for line in run.invoke(app, ["budget", "near"]).output.splitlines() if "per day" in line
+    }
+    assert "used up" in lines[used_up]
+    assert "near its limit" in lines[near]
+    assert far not in lines
+    shown = run.invoke(app, ["budget", "show", "--tenant", near]).output
+    assert "near its limit" in next(line for line in shown.splitlines() if "tenant per day" in line)
