@@ -44,16 +44,12 @@ def list_tickets(
 
     table = Table("ticket", "opened (UTC)", "by", "title")
     for ticket in with_state(work):
-        table.add_row(
-            ticket.id, f"{ticket.created_at:%Y-%m-%d %H:%M}", escape(ticket.created_by), escape(ticket.title)
-        )
+        table.add_row(ticket.id, f"{ticket.created_at:%Y-%m-%d %H:%M}", escape(ticket.created_by), escape(ticket.title))
     out.print(table if table.row_count else f"There are no {status} tickets.")
 
 
 @app.command()
-def show(
-    ticket: Annotated[str, typer.Argument(help="Its id, such as T-12.")], tenant: Tenant = DEFAULT_TENANT
-) -> None:
+def show(ticket: Annotated[str, typer.Argument(help="Its id, such as T-12.")], tenant: Tenant = DEFAULT_TENANT) -> None:
     """Show a ticket with its newest notes."""
     if not ticket.removeprefix("T-").isdecimal() or len(ticket) > 11:
         raise TicketMissing(f"There is no ticket {ticket}; ids read like T-12.")

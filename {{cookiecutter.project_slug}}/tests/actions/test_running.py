@@ -8,8 +8,10 @@ from uuid import uuid4
 import orjson
 import psycopg
 import pytest
+from sqlalchemy.exc import DBAPIError
 
-from app.actions.domain import ActionMissing, Entry, digest_of, payload_of
+from app.actions.domain import ActionChanged, ActionMissing, Entry, digest_of, payload_of
+from app.actions.domain.tickets import TicketClosed
 from app.actions.jobs import ATTEMPTS, job_specs
 from app.core.errors import Unavailable
 from tests.actions.conftest import POLICY, Opened, Shop
@@ -42,6 +44,7 @@ async def test_two_workers_at_once_do_it_once(shop: Shop) -> None:
     proposals = [await shop.approved() for _ in range(5)]
     await asyncio.gather(*(shop.actions.run(shop.tenant, each.id) for each in proposals * 2))
     assert await shop.effects() == (5, 5)
+    assert await shop.audited() == [("action.run", "no rule wanted a person")] * 5
 
 
 async def test_an_action_whose_answer_was_not_written_down_is_not_there(shop: Shop) -> None:
@@ -126,7 +129,7 @@ async def test_the_database_itself_wants_a_person_where_one_is_wanted(shop: Shop
         shop.tamper("update actions set state = 'approved', approved_digest = digest where id = %s", proposal.id)
 
 
-async def test_what_an_action_did_before_it_failed_is_undone_and_not_tried_again(shop: Shop) -> None:
+async def test_an_action_that_cannot_be_done_has_failed_and_is_not_tried_again(shop: Shop) -> None:
     ticket = await shop.ticket()
     first, second = [await shop.proposal("close_ticket", ticket=ticket) for _ in range(2)]
     for each in (first, second):
@@ -137,6 +140,45 @@ async def test_what_an_action_did_before_it_failed_is_undone_and_not_tried_again
     failed = await shop.run(second)
     assert (failed.state, failed.reason) == ("failed", f"ticket_closed: {ticket} is closed already.")
     assert await shop.effects() == (1, 2)
+
+
+async def test_only_the_bytes_that_were_approved_are_let_through(shop: Shop) -> None:
+    proposal = await shop.waiting()
+    for payload, digest in (
+        (proposal.payload, "0" * 64),
+        (proposal.payload + b" ", digest_of(proposal.payload + b" ")),
+    ):
+        with pytest.raises(ActionChanged):
+            async with shop.state.database.transaction(shop.tenant) as connection:
+                await shop.actions.approve(connection, proposal.id, payload, digest, "ana", shop.clock.now())
+    assert (await shop.shown(proposal)).state == "waiting"
+
+
+async def test_an_action_that_says_it_reads_and_writes_is_stopped_by_the_database(shop: Shop) -> None:
+    class Liar(Flaky):
+        risk = "read"
+
+    proposal = await shop.proposal()
+    liar = Liar(shop.actions.registry["add_ticket_note"], failures=0)
+    shop.actions = replace(shop.actions, registry={**shop.actions.registry, "add_ticket_note": liar})
+    with pytest.raises(DBAPIError, match="read-only transaction"):
+        await shop.actions.read(replace(proposal, risk="read"))
+    assert await shop.effects() == (0, 0)
+
+
+async def test_what_an_action_wrote_before_it_failed_is_undone(shop: Shop) -> None:
+    class Regretful(Flaky):
+        async def run(self, connection: Any, run: Any, arguments: Any) -> Any:
+            await self.inner.run(connection, run, arguments)
+            raise TicketClosed("Too late.")
+
+    late = Regretful(shop.actions.registry["add_ticket_note"], failures=0)
+    shop.actions = replace(shop.actions, registry={**shop.actions.registry, "add_ticket_note": late})
+    proposal = await shop.approved()
+    for _ in range(2):
+        assert (await shop.run(proposal)).reason == "ticket_closed: Too late."
+    assert await shop.effects() == (0, 1)
+    assert await shop.audited() == [("action.fail", "ticket_closed: Too late.")]
 
 
 class Flaky:

@@ -58,8 +58,8 @@ async def locked(connection: AsyncConnection, number: int) -> Row[Any, Any] | No
     return (await connection.execute(wanted)).first()
 
 
-async def close(connection: AsyncConnection, ticket_id: UUID) -> None:
-    await connection.execute(update(tickets).where(OWN.id == ticket_id).values(status="closed"))
+async def set_status(connection: AsyncConnection, ticket_id: UUID, status: Status) -> None:
+    await connection.execute(update(tickets).where(OWN.id == ticket_id).values(status=status))
 
 
 async def note(connection: AsyncConnection, run: Run, ticket_id: UUID, said: str) -> None:

@@ -84,7 +84,7 @@ class CloseTicket:
         ticket_id, status = await _locked(connection, arguments.ticket)
         if status == "closed":
             raise TicketClosed(f"{arguments.ticket} is closed already.")
-        await repository.close(connection, ticket_id)
+        await repository.set_status(connection, ticket_id, "closed")
         await repository.note(connection, run, ticket_id, arguments.resolution)
         return {"ticket": arguments.ticket, "status": "closed"}
 
