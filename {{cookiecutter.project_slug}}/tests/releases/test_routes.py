@@ -1,9 +1,11 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import httpx
 import pytest_asyncio
 
+from app.main import create_app
 from app.wiring import State
 from tests.conftest import adopt
 
@@ -59,6 +61,26 @@ async def test_a_draft_is_made_listed_compared_and_carried_elsewhere(client: htt
     assert (taken.status_code, taken.json()["id"]) == (201, made["id"])
     spoilt = await client.post("/v1/releases/import", files={"file": ("release.json", file[:-9])})
     assert (spoilt.status_code, spoilt.json()["code"]) == (400, "parcel_refused")
+
+
+async def test_a_deployment_without_a_secret_to_sign_with_says_what_to_do(
+    client: httpx.AsyncClient, state: State, key: str
+) -> None:
+    made = await draft(client)
+    file = (await client.get(f"/v1/releases/{made['id']}/export")).content
+    bare = replace(state, settings=state.settings.model_copy(update={"environment": "staging"}))
+    transport = httpx.ASGITransport(app=create_app(bare), raise_app_exceptions=False)
+    headers = {"Authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://service", headers=headers) as other:
+        replies = [
+            await other.get(f"/v1/releases/{made['id']}/export"),
+            await other.post("/v1/releases/import", files={"file": ("release.json", file)}),
+        ]
+    for reply in replies:
+        problem = reply.json()
+        assert (reply.status_code, problem["code"]) == (503, "release_secret_missing")
+        assert "APP_RELEASE_SECRET" in problem["detail"]
+        assert "starts it again" in problem["action"]
 
 
 async def test_what_is_not_approved_does_not_go_live_over_http_either(client: httpx.AsyncClient) -> None:

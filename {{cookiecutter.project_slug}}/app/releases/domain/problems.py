@@ -19,6 +19,11 @@ class NothingLive(Unavailable):
     )
 
 
+class SecretMissing(Unavailable):
+    code, title = "release_secret_missing", "This deployment has nothing to sign releases with"
+    action = "Whoever runs it sets APP_RELEASE_SECRET, the same on both sides, and starts it again."
+
+
 class ReleaseUnservable(Conflict):
     code, title = "release_unservable", "This process cannot answer on that release"
     action = "Give the process what the release needs, or go to another release."

@@ -1,9 +1,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.core.errors import StartRefused
+from app.releases.domain.problems import SecretMissing
+
 
 @dataclass(frozen=True)
 class SigningSecret:
     """What signs exported releases; asked for only when it is needed, because most deployments never are."""
 
     value: Callable[[], bytes]
+
+    def given(self) -> bytes:
+        """Errors: SecretMissing."""
+        try:
+            return self.value()
+        except StartRefused as refused:
+            raise SecretMissing(str(refused)) from refused
