@@ -50,7 +50,8 @@ _BINARIES = (
 )
 _ARCHIVES = frozenset({"a RAR archive", "a 7z archive", "a gzip archive", "a bzip2 archive", "an xz archive"})
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_BEFORE_HTML = re.compile(rb"\s+|<!--.*?-->", re.DOTALL)
+_HTML = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _XML = re.compile(rb"\s*<(?:\?xml|!DOCTYPE(?!\s+html))", re.IGNORECASE)
 _ENTITY = re.compile(rb"<!\s*ENTITY", re.IGNORECASE)
 
@@ -98,7 +99,7 @@ def _by_content(data: bytes, named: str | None) -> str:
         if data.startswith(magic) and (len(magic) > 3 or not _is_text(data)):
             code = "archive_unsupported" if what in _ARCHIVES and named is None else "wrong_type"
             raise Unparsable(code, f"The file is {what}.")
-    if _HTML.match(data[:4096]):
+    if _begins_html(data[:4096]):
         return "html"
     if _XML.match(data[:1024]) and named not in ("html", "markdown"):
         if EXTERNAL.search(data):
@@ -107,6 +108,16 @@ def _by_content(data: bytes, named: str | None) -> str:
             raise Unparsable("xml_entities", "The XML declares entities, which can grow without end.")
         raise Unparsable("xml_unsupported", "The file is XML of a kind that is not supported.")
     return "text"
+
+
+def _begins_html(head: bytes) -> bool:
+    """Goes over what may stand before the first tag once, and never back: one expression for all of it could be made to
+    try every way of cutting it into comments.
+    """
+    at = 0
+    while found := _BEFORE_HTML.match(head, at):
+        at = found.end()
+    return _HTML.match(head, at) is not None
 
 
 _OLE_DETAIL = "The file is an old or a password-protected Office document."
