@@ -68,6 +68,7 @@ async def development_key(settings: Settings, urls: Urls) -> str:
     path = settings.data_dir / "development-key"
     async with build(settings, urls) as state:
         await state.retrieval.ready()
+        await _tell_what_is_live(state)
         if path.exists():
             with contextlib.suppress(UnknownKey):
                 await state.identity.authenticate(path.read_text())

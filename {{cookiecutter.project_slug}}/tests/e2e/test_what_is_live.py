@@ -1,0 +1,32 @@
+"""`app run` says which release it answers on, and `app serve` when its files are not what it answers on."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.e2e.conftest import start
+
+
+@pytest.mark.slow
+def test_the_first_release_says_so_and_changed_files_say_what_to_do(tmp_path: Path) -> None:
+    root, data = tmp_path / "root", tmp_path / "data"
+    for name in ("policies", "prompts", "migrations", "evals"):
+        shutil.copytree(ROOT / name, root / name)
+    first = start(data, APP_ROOT=str(root), APP_EMBEDDER="none")
+    assert first.stop() == 0
+    assert "is the first one here: it approved itself." in first.printed
+    assert "differ from release" not in first.printed
+    assert "files_are_not_what_is_live" not in first.printed
+
+    prompt = root / "prompts" / "answer.md"
+    prompt.write_text(prompt.read_text() + "\nBe brief.\n")
+    changed = start(data, APP_ROOT=str(root), APP_EMBEDDER="none")
+    assert changed.stop() == 0
+    assert "Your prompts differ from release 1, which is live." in changed.printed
+    assert "app release create --staging" in changed.printed
+    assert "approved itself" not in changed.printed
+    warnings = [line for line in changed.printed.splitlines() if "files_are_not_what_is_live" in line]
+    assert warnings
+    assert all("prompts" in line for line in warnings)
