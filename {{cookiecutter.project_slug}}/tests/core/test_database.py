@@ -2,11 +2,12 @@ import os
 from pathlib import Path
 from uuid import UUID
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from app.core.database import Database
+from app.core.database import Database, open_database
 from app.core.embedded import Urls
 from app.core.errors import DatabaseUnavailable, StartRefused
 from app.core.schema import drift, migrate, newest, verify
@@ -82,8 +83,6 @@ def test_tables_in_code_equal_the_migrated_schema(database_urls: Urls) -> None:
 
 
 async def test_a_database_that_is_away_is_a_503_and_not_a_fault(state: State) -> None:
-    from app.core.database import open_database
-
     gone = await open_database("postgresql://nobody@127.0.0.1:1/none", 2)
     with pytest.raises(DatabaseUnavailable):
         async with gone.transaction(None):
@@ -93,14 +92,23 @@ async def test_a_database_that_is_away_is_a_503_and_not_a_fault(state: State) ->
     await gone.close()
 
 
+async def test_a_connection_that_the_server_has_closed_is_replaced_and_not_handed_out(database_urls: Urls) -> None:
+    opened = await open_database(database_urls.service, 1)
+    async with opened.transaction(None) as connection:
+        worker = await connection.scalar(text("select pg_backend_pid()"))
+    async with await psycopg.AsyncConnection.connect(database_urls.owner, autocommit=True) as owner:
+        await owner.execute("select pg_terminate_backend(%s, 5000)", (worker,))
+    async with opened.transaction(None) as connection:
+        assert await connection.scalar(text("select pg_backend_pid()")) != worker
+    await opened.close()
+
+
 async def test_a_start_as_a_role_that_bypasses_row_security_is_refused(database_urls: Urls) -> None:
     with pytest.raises(StartRefused, match="bypass row-level security"):
         await verify(database_urls.owner, ROOT)
 
 
 async def test_an_older_and_a_newer_schema_are_refused_with_the_command(database_urls: Urls) -> None:
-    import psycopg
-
     async with await psycopg.AsyncConnection.connect(database_urls.owner, autocommit=True) as owner:
         found = await (await owner.execute("select version_num from alembic_version")).fetchone()
         assert found

@@ -148,6 +148,8 @@ async def test_neither_a_note_nor_a_level_shows_through(desk: Desk, verb: Verb) 
     await decided(verb)(desk, item)
     shown, decisions = await desk.reviews.show(desk.person("ben"), item.id)
     assert (shown.note, shown.level, shown.version, list(decisions)) == ("", 0, 1, [])
+    levels = [len(await desk.reviews.list(desk.person("ben"), Filters(level=level), None, 10)) for level in (0, 2)]
+    assert levels == [2, 0]
 
 
 async def test_who_has_claimed_one_does_not_judge_the_other(desk: Desk) -> None:
