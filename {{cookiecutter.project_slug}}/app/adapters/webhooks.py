@@ -59,7 +59,7 @@ class HttpMessenger:
     def _session(self, target: Target) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(resolver=None if target.private else self.resolver(), force_close=True),
-            timeout=aiohttp.ClientTimeout(total=self.seconds, sock_connect=CONNECT_SECONDS),
+            timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             read_bufsize=READ_BYTES,
             auto_decompress=False,

@@ -69,7 +69,8 @@ from app.review.jobs import job_specs as review_jobs
 from app.review.service import Reviews
 from app.safety.domain.policy import SecurityPolicy
 from app.settings import Settings
-from app.wiring.fitting import Fitting, confide, released, step_of
+from app.wiring.checking import check_together
+from app.wiring.fitting import Fitting, released, step_of
 from app.wiring.pricing import make_costs, writers
 
 POLICIES: dict[str, type[PolicyModel]] = {
@@ -189,9 +190,7 @@ def policies_of(settings: Settings) -> Policies:
 def check(settings: Settings) -> Policies:
     """What a start would refuse before it looks at models' weights or the database. Errors: StartRefused."""
     policies = policies_of(settings)
-    _keep_confidential(settings, policies)
-    _know_models(settings, policies)
-    _know_actions(policies)
+    check_together(settings, policies, REGISTRY)
     read_prompts(settings.root / "prompts")
     make_price_table(policies.get(CostPolicy), writers(settings), BundledPrices(), SystemClock())
     return policies
@@ -217,37 +216,6 @@ def observe(settings: Settings) -> None:
         __version__,
         settings.otlp_endpoint,
     )
-
-
-def _keep_confidential(settings: Settings, policies: Policies) -> None:
-    embeds = "openai" in (settings.embedder, settings.embedder_next)
-    confide(policies, [choice.base_url for choice in settings.model_chain] + [settings.embedder_url] * embeds)
-
-
-def _know_models(settings: Settings, policies: Policies) -> None:
-    names = [each.model for each in writers(settings)]
-    for rule in policies.get(ReviewPolicy).rules:
-        meant = [name for name in names if any(fnmatchcase(name, each) for each in rule.when.models or ("*",))]
-        if rule.when.confidence_below is not None and not {*meant} - {EXTRACTIVE}:
-            raise StartRefused(
-                f"policies/review.yaml: rule '{rule.name}' asks how sure a model was, and none that it means writes "
-                "here; name one in APP_MODEL_CHAIN, or take the condition out."
-            )
-        for wanted in rule.when.models:
-            if not any(fnmatchcase(name, wanted) for name in names):
-                raise StartRefused(
-                    f"policies/review.yaml: rule '{rule.name}' names the model {wanted}, and there are only "
-                    f"{', '.join(names)}; correct the name, or take it out."
-                )
-
-
-def _know_actions(policies: Policies) -> None:
-    for name in policies.get(ActionPolicy).offered:
-        if name not in REGISTRY:
-            raise StartRefused(
-                f"policies/actions.yaml offers {name}, and there are only {', '.join(REGISTRY)}; "
-                "correct the name, or take it out."
-            )
 
 
 def _embedders(settings: Settings) -> list[Embedder]:
@@ -304,9 +272,7 @@ class _Ground:
 
 async def _ground(settings: Settings, urls: Urls, clock: Clock) -> _Ground:
     policies = policies_of(settings)
-    _keep_confidential(settings, policies)
-    _know_models(settings, policies)
-    _know_actions(policies)
+    check_together(settings, policies, REGISTRY)
     database = await open_database(urls.service, settings.database_pool)
     embedders = _embedders(settings)
     costs = await make_costs(settings, policies.get(CostPolicy), embedders, database, clock)

@@ -175,6 +175,8 @@ def test_a_rule_that_can_never_fit_is_refused(rules: list[dict[str, Any]], said:
     [
         [rule("a", words=["x"]), rule("b", words=["x", "y"])],
         [rule("a", groundedness_below=0.5), rule("b", groundedness_below=0.9)],
+        [rule("a", confidence_below=0.5), rule("b", confidence_below=0.9)],
+        [rule("a", confidence_below=0.5), rule("b", groundedness_below=0.9)],
         [rule("a", sample=0.2), rule("b", sample=0.5)],
         [rule("a", models=["gpt-4o"]), rule("b", models=["gpt-*"])],
         [rule("a", findings=["instructions"]), rule("b", findings=["any"])],
