@@ -136,7 +136,8 @@ def test_no_budget_is_passed_and_no_money_is_lost(database_urls: Urls, seed: int
         deadline=None,
         database=None,
         derandomize=False,
-        phases=[Phase.generate, Phase.shrink],
+        # What fails is shown as it was found: making it shorter takes minutes, and a guard that is gone shows at once.
+        phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
     kind = machine(database_urls.owner)

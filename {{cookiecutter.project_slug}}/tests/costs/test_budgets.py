@@ -78,7 +78,7 @@ async def test_a_released_hold_leaves_nothing_behind(database: Database, tenant:
     budgets = budgets_of(database)
     hold = await budgets.hold(tenant, 1_000_000)
     assert hold
-    await budgets.release([hold])
+    await settle(budgets, hold, 0)
     assert await budgets.hold(tenant, 1_000_000)
 
 
@@ -366,7 +366,7 @@ async def test_a_shared_hold_is_given_out_for_half_a_minute(database: Database, 
     assert first
     assert second
     assert first.id != second.id
-    await budgets.release([second])
+    await settle(budgets, second, 0)
     await budgets.close()
     assert await used(budgets, tenant) == [(70, 0)] * 4
 

@@ -10,6 +10,7 @@ import pytest
 from app.adapters.chat.standin import Fault
 from app.costs.domain import CostPolicy
 from app.costs.domain.budgets import Budget
+from app.inference import repository
 from app.inference.domain.answers import Question
 from tests.inference.conftest import BRIDGE, TOWER, Open, Service, change_serving
 
@@ -267,6 +268,25 @@ async def test_an_asker_who_leaves_before_the_first_word_pays_the_hold(limited: 
     ((_, _, written, micro_usd),) = await charged(limited)
     assert written == 512
     assert after.committed_micro_usd == micro_usd
+
+
+async def test_an_answer_that_was_written_down_after_all_is_not_charged_twice(
+    limited: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = repository.record
+
+    async def late(*whole: Any) -> None:
+        await record(*whole)
+        raise TimeoutError
+
+    with monkeypatch.context() as slow:
+        slow.setattr(repository, "record", late)
+        assert (await limited.ask(WHO)).status_code == 504
+        await limited.state.answers.close()
+    assert len(await limited.rows("select 1 from answers")) == 1
+    ((*_, micro_usd),) = await charged(limited)
+    after = await own_day(limited)
+    assert (after.committed_micro_usd, after.held_micro_usd) == (micro_usd, 0)
 
 
 async def test_a_trial_is_held_for_and_settled(limited: Service) -> None:

@@ -1,8 +1,7 @@
 """Money is held before a paid call and settled with what the call was for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
@@ -166,27 +165,6 @@ class Budgets:
         for tenant_id in list(self.pouches):
             self.tidy(tenant_id)
         await asyncio.gather(*self.ending)
-
-    async def release(self, holds: Sequence[Hold]) -> None:
-        """Gives the money back: the call was not made, or cost nothing."""
-        alone = tuple(hold for hold in holds if hold.pouch is None)
-        for hold in holds:
-            if hold.pouch:
-                hold.pouch.back(hold, 0)
-        if alone:
-            async with self.database.transaction(None) as connection:
-                await repository.settle(connection, Settlement(alone, 0))
-
-    @asynccontextmanager
-    async def held(self, tenant_id: UUID, micro_usd: int) -> AsyncIterator[Hold | None]:
-        """A hold for the block, given back when the block fails. The block settles it. Errors: BudgetUsedUp."""
-        hold = await self.hold(tenant_id, micro_usd)
-        try:
-            yield hold
-        except BaseException:
-            if hold:
-                await asyncio.shield(self.release([hold]))
-            raise
 
     async def standing(self, tenant_id: UUID = SERVICE) -> list[Budget]:
         """How the budgets of the service and of a tenant stand now."""
