@@ -5,7 +5,7 @@ from uuid import UUID
 import orjson
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from app.actions.domain import Entered, Offer
 from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, out, with_state
@@ -30,10 +30,10 @@ def list_actions(
         me = caller_at_the_command_line(await built.identity.tenant(tenant))
         return await built.actions.list(me, state=state, limit=limit)  # type: ignore[arg-type]
 
-    table = Table("action", "when (UTC)", "what", "arguments", "for", "state")
+    table = Table(Column("action", no_wrap=True), "when (UTC)", "what", "state")
     for each in with_state(work):
-        told = (each.action, orjson.dumps(each.arguments).decode()[:60], each.requester, each.state)
-        table.add_row(str(each.id), f"{each.created_at:%Y-%m-%d %H:%M}", *(escape(cell) for cell in told))
+        what = f"{each.action} {orjson.dumps(each.arguments).decode()[:60]} for {each.requester}"
+        table.add_row(str(each.id), f"{each.created_at:%Y-%m-%d %H:%M}", escape(what), each.state)
     out.print(table if table.row_count else "Nothing was proposed.")
 
 

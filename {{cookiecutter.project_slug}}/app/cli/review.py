@@ -6,7 +6,7 @@ import orjson
 import typer
 from rich.markup import escape
 from rich.panel import Panel
-from rich.table import Table
+from rich.table import Column, Table
 
 from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, err, out, with_state
 from app.identity.domain import Principal
@@ -43,11 +43,12 @@ def list_items(
         me = await _me(built, tenant, group)
         return await built.reviews.list(me, Filters(state=state, rule=rule), None, limit)
 
-    table = Table("item", "due (UTC)", "rule", "", "question", "claimed by", "outcome")
+    table = Table(Column("item", no_wrap=True), "due (UTC)", "question", "stands")
     for item in with_state(work):
         about = {"overlap": "blind", "action": "action"}.get(item.kind)
         kind = " ".join(filter(None, (item.timing, about, LEVELS[item.level])))
-        told = (item.rule, kind, item.question[:60], item.lease_by or "", item.outcome or "")
+        stands = item.outcome or (f"{kind}, claimed by {item.lease_by}" if item.lease_by else kind)
+        told = (f"{item.question[:60]} ({item.rule})", stands)
         table.add_row(str(item.id), f"{item.due_at:%Y-%m-%d %H:%M}", *(escape(cell) for cell in told))
     out.print(table if table.row_count else "Nothing is there.")
 

@@ -194,7 +194,7 @@ def reply_to(body: Json) -> str | Json:
     messages = body.get("messages", ())
     results = [str(m.get("content")) for m in messages if m.get("role") == "tool"]
     if results:
-        return " ".join(f"{_plain(orjson.loads(result))}." for result in results)
+        return " ".join(_told(orjson.loads(result)) for result in results)
     wanted = _question_of(messages)
     tools = [tool["function"] for tool in body.get("tools", ()) if body.get("tool_choice") != "none"]
     named = [tool for tool in tools if all(word in wanted.lower() for word in tool["name"].split("_"))]
@@ -217,6 +217,12 @@ def _call(tool: Json, wanted: str, place: int) -> Json:
             found[name] = match.group()
     function = {"name": tool["name"], "arguments": orjson.dumps(found).decode()}
     return {"id": f"call-{place}", "type": "function", "function": function}
+
+
+def _told(result: Any) -> str:
+    # One value of a kind that is named: what it is called says nothing to the reader.
+    text = _plain(next(iter(result.values())) if isinstance(result, dict) and len(result) == 1 else result)
+    return text if text.endswith(".") else f"{text}."
 
 
 def _plain(result: Any) -> str:
