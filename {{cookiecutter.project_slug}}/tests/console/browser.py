@@ -33,6 +33,7 @@ class Page:
     session: str = ""
     said: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    losing: asyncio.Future[None] | None = None
     _numbers: count = field(default_factory=lambda: count(1))  # type: ignore[type-arg]
     _waiting: dict[int, asyncio.Future[dict[str, Any]]] = field(default_factory=dict)
 
@@ -46,6 +47,8 @@ class Page:
                 self.said.append(json.dumps(told["params"]["exceptionDetails"]))
             elif told.get("method") == "Log.entryAdded":
                 self.said.append(told["params"]["entry"]["text"])
+            elif told.get("method") == "Fetch.requestPaused":
+                self.losing = asyncio.ensure_future(self._lose(told["params"]["requestId"]))
             elif told.get("method") == "Network.requestWillBeSent":
                 self.asked.append(told["params"]["request"]["url"])
 
@@ -91,6 +94,14 @@ class Page:
         """Real key strokes into the field with this id, instead of what it holds."""
         await self.wait(f"(e => e && (e.focus(), e.select(), true))(document.getElementById({json.dumps(field)}))")
         await self.command("Input.insertText", text=text)
+
+    async def lose_reply(self, pattern: str) -> None:
+        """The service gets the next request to an address like this, and its reply gets lost."""
+        await self.command("Fetch.enable", patterns=[{"urlPattern": pattern, "requestStage": "Response"}])
+
+    async def _lose(self, request: str) -> None:
+        await self.command("Fetch.failRequest", requestId=request, errorReason="ConnectionReset")
+        await self.command("Fetch.disable")
 
     async def touch(self) -> None:
         """A hand on the mouse."""

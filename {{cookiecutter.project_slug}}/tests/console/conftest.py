@@ -72,7 +72,8 @@ async def house(
 ) -> AsyncIterator[House]:
     root = written(tmp_path / "root", settings, RULES)
     policy = root.root / "policies" / "review.yaml"
-    policy.write_text(policy.read_text().replace("lease_seconds: 300", f"lease_seconds: {lease_seconds}"))
+    plain = policy.read_text().replace("overlap: 0.1", "overlap: 0")
+    policy.write_text(plain.replace("lease_seconds: 300", f"lease_seconds: {lease_seconds}"))
     async with build(root, database_urls) as held:
         await adopt(held)
         server = uvicorn.Server(uvicorn.Config(create_app(held), port=0, log_config=None, lifespan="on"))

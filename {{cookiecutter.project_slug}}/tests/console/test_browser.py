@@ -107,7 +107,7 @@ async def test_a_second_reviewer_sees_who_has_it_and_is_told_what_to_do(house: H
         await bo.sees("Another reviewer has claimed the item")
         await bo.sees("Take the next one")
         await ana.press("Give back")
-        await ana.sees("Claim")
+        await ana.sees("Given back.")
         await bo.press("Claim")
         await bo.sees("yours for")
 
@@ -170,6 +170,25 @@ async def test_a_decision_that_comes_too_late_is_explained(house: House, chromiu
         await page.sees("What you typed is kept. Claim the item again")
         await page.press("Claim it again")
         await page.sees("Another reviewer has claimed the item")
+
+
+async def test_a_decision_whose_reply_got_lost_is_sent_again_and_taken_once(house: House, chromium: Browser) -> None:
+    await house.publish(PAGE)
+    asker, bo = await house.client("asker", "user"), await house.client("bo", "reviewer")
+    async with asker, bo, chromium.tab() as page:
+        await house.ask(asker)
+        await sign_in(page, house, "ana")
+        await page.press("Next item")
+        await page.press("Reject")
+        await page.type("reason", "wrong time")
+        await page.lose_reply("*/decide")
+        await page.run("document.querySelector('form.deciding').requestSubmit()")
+        await page.sees("The service cannot be reached")
+        await page.run("document.querySelector('form.deciding').requestSubmit()")
+        await page.sees("Rejected.")
+        [item] = (await bo.get("/v1/reviews", params={"state": "decided"})).json()["items"]
+        [past] = (await bo.get(f"/v1/reviews/{item['id']}")).json()["decisions"]
+        assert (past["reviewer"], past["decision"], past["reason"]) == ("ana", "reject", "wrong time")
 
 
 async def test_an_action_is_shown_as_it_would_run_and_runs_as_it_was_corrected(

@@ -136,3 +136,33 @@ def test_the_pages_hold_nothing_but_their_frame() -> None:
         text = Path(FOLDER / name).read_text(encoding="utf-8")
         assert re.search(r"<main[^>]*></main>", text)
         assert re.findall(r"<script(?![^>]*src=)|\son[a-z]+=|\sstyle=", text) == []
+
+
+def colours(css: str) -> list[dict[str, str]]:
+    """The named colours of the light scheme and of the dark one."""
+    light, dark = re.findall(r":root \{(.*?)\}", css, re.S)[:2]
+    found = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", light))
+    return [found, found | dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", dark))]
+
+
+def contrast(one: str, other: str) -> float:
+    """Source: WCAG 2.2, relative luminance and contrast ratio."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+PAIRS = [(ink, paper) for ink in ("text", "quiet", "accent", "bad", "warn") for paper in ("card", "back", "chosen")]
+PAIRS += [("on-accent", "accent"), ("card", "bad"), ("bad", "bad-back"), ("good", "good-back"), ("text", "warn-back")]
+PAIRS += [("text", "bad-back"), ("text", "good-back")]
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_every_text_can_be_read_on_its_ground(scheme: int) -> None:
+    named = colours(files()["console.css"].content.decode())[scheme]
+    assert {pair: round(ratio, 2) for pair in PAIRS if (ratio := contrast(*(named[name] for name in pair))) < 4.5} == {}

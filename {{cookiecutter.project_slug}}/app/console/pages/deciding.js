@@ -7,7 +7,7 @@ import { trouble } from "./shell.js";
 
 export const VERBS = {
   approve: { letter: "a", name: "Approve", said: "Approved", hint: "It goes on as it stands above." },
-  edit: { letter: "e", name: "Edit", said: "Edited and approved", hint: "Your text goes on instead. It may cite only the passages above." },
+  edit: { letter: "e", name: "Edit", send: "Approve my text", said: "Edited and approved", hint: "Your text goes on instead. It may cite only the passages above." },
   reject: { letter: "r", name: "Reject", said: "Rejected", hint: "It never goes on." },
   request_changes: { letter: "q", name: "Request changes", said: "Changes requested", hint: "It goes back to the queue with your reason; earlier approvals do not count any more." },
   escalate: { letter: "x", name: "Escalate", said: "Handed up", hint: "It goes to whoever holds the permission reviews:escalated." },
@@ -37,11 +37,12 @@ export class Form {
   constructor(item, lease, draft, done, lost, closed) {
     Object.assign(this, { item, lease, draft, done, lost, closed });
     this.verb = draft.verb;
+    this.name = VERBS[this.verb].send ?? VERBS[this.verb].name;
     this.told = h("div", { role: "alert" });
     this.reason = h("textarea", { id: "reason", rows: 2, maxlength: 2000, required: true, "aria-describedby": "hint" });
     this.reason.value = draft.reason ?? "";
     this.reason.addEventListener("input", () => (draft.reason = this.reason.value));
-    this.submit = h("button", { class: this.verb === "reject" ? "main danger" : "main" }, VERBS[this.verb].name);
+    this.submit = h("button", { class: this.verb === "reject" ? "main danger" : "main" }, this.name);
     this.element = h("form", { class: "card deciding", "aria-label": VERBS[this.verb].name, onsubmit: (event) => this.send(event), onkeydown: (event) => this.key(event) });
     this.element.append(
       h("h2", {}, VERBS[this.verb].name),
@@ -122,7 +123,7 @@ export class Form {
   busy(on) {
     this.sending = on;
     this.submit.disabled = on;
-    this.submit.textContent = on ? "Sending…" : VERBS[this.verb].name;
+    this.submit.textContent = on ? "Sending…" : this.name;
   }
 
   tell(node) {

@@ -247,7 +247,8 @@ class Desk {
     const found = await get("v1/reviews/agreement").catch(() => null);
     if (!found) return;
     const alpha = found.alpha === null ? "too little to tell" : `Krippendorff’s alpha ${found.alpha.toFixed(2)}`;
-    this.agreement.textContent = `Agreement: ${alpha}; ${found.agreed} of ${found.pairs} second looks agreed.`;
+    const looks = found.pairs ? `; ${found.agreed} of ${found.pairs} second looks agreed` : "";
+    this.agreement.textContent = `Agreement of reviewers: ${alpha}${looks}.`;
   }
 }
 
