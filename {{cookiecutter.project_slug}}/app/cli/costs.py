@@ -31,8 +31,12 @@ def costs(
     since: Day = None,
     until: Day = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print a table for other programs instead.")] = False,
+    by_tenant: Annotated[bool, typer.Option("--by-tenant", help="Show what each tenant spent instead.")] = False,
 ) -> None:
     """Show what was spent, by day, feature, model, release and environment; without dates, the last 30 days."""
+    if by_tenant:
+        _by_tenant(since, until)
+        return
 
     async def load(state: State) -> tuple[Totals, Units, Decimal]:
         tenant_id = await state.identity.tenant(tenant)
@@ -67,6 +71,19 @@ def costs(
     out.print(f"A month of the whole service may cost {budget:f} USD.", highlight=False)
 
 
+def _by_tenant(since: datetime | None, until: datetime | None) -> None:
+    async def load(state: State) -> list[tuple[str, Total]]:
+        spent = await state.costs.by_tenant(*[day.date() if day else None for day in (since, until)])
+        return [(await state.identity.name_of(each), total) for each, total in spent]
+
+    table = Table("tenant", "calls", "tokens in", "tokens out", "USD")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, total in with_state(load):
+        table.add_row(name, *_figures(total))
+    out.print(table)
+
+
 def _short(key: str) -> str:
     return key[:SHORT] if len(key) == RELEASE_DIGITS else key or "none"
 
@@ -89,7 +106,7 @@ def reconcile(
     provider = read_export(export.read_text(encoding="utf-8"))
 
     async def load(state: State) -> list[Deviation]:
-        return await state.costs.reconcile(provider, await state.retrieval.indexes.tenants())
+        return await state.costs.reconcile(provider, await state.costs.budgets.payers())
 
     deviations = with_state(load)
     if not deviations:

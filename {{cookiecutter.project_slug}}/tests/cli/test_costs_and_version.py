@@ -1,6 +1,7 @@
 import asyncio
 import logging
 from collections.abc import Iterator
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
@@ -10,9 +11,13 @@ from typer.testing import CliRunner
 from app import __version__
 from app.cli import app
 from app.core.embedded import Urls
-from app.costs.domain import Usage
+from app.costs.domain import ModelPrice, PriceTable, Tier, UnitPrices, Usage
+from app.costs.domain.budgets import Settlement
 from app.settings import Settings
 from app.wiring import build
+
+DOLLAR = UnitPrices(Decimal(1), Decimal(1), Decimal(1))
+PRICED = PriceTable([ModelPrice("m", "somewhere", "policy", (Tier(0, DOLLAR),))])
 
 
 @pytest.fixture
@@ -47,6 +52,24 @@ def test_costs_are_shown_as_a_table(run: CliRunner, database_urls: Urls, setting
     assert result.exit_code == 0
     for expected in ("feature answer", "model extractive", "1,234", "0.000000", "may cost"):
         assert expected in result.output
+
+
+def test_costs_are_shown_tenant_by_tenant(run: CliRunner, database_urls: Urls, settings: Settings) -> None:
+    async def pay() -> str:
+        async with build(settings, database_urls) as state:
+            tenant = await state.identity.ensure_tenant(name := f"payer-{uuid4().hex[:6]}")
+            hold = await state.costs.budgets.hold(tenant, 1000)
+            assert hold
+            row = state.costs.row(tenant, "answer", "m", Usage(1000), table=PRICED)
+            async with state.database.transaction(tenant) as connection:
+                await state.costs.record(connection, [row])
+                await state.costs.budgets.settle(connection, Settlement((hold,), row.charge.micro_usd))
+            return name
+
+    name = asyncio.run(pay())
+    (line,) = [line for line in run.invoke(app, ["costs", "--by-tenant"]).output.splitlines() if name in line]
+    assert "1,000" in line
+    assert "0.001000" in line
 
 
 def test_version_names_the_code_the_schema_and_the_live_release(

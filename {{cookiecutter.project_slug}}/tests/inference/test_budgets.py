@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from app.adapters.chat.standin import Fault
 from app.costs.domain import CostPolicy
@@ -279,10 +280,11 @@ async def test_an_answer_that_was_written_down_after_all_is_not_charged_twice(
         await record(*whole)
         raise TimeoutError
 
-    with monkeypatch.context() as slow:
+    with monkeypatch.context() as slow, capture_logs() as told:
         slow.setattr(repository, "record", late)
         assert (await limited.ask(WHO)).status_code == 504
         await limited.state.answers.close()
+    assert "charge_lost" not in [line["event"] for line in told]
     assert len(await limited.rows("select 1 from answers")) == 1
     ((*_, micro_usd),) = await charged(limited)
     after = await own_day(limited)

@@ -37,6 +37,7 @@ _NEAR = text(
     order by (u.committed + u.held)::numeric / greatest(s.limit_micro_usd, 1) desc, s.scope, s.span
     """
 )
+_PAYERS = text("select distinct scope from budget_purses order by scope")
 _SET = text(
     """
     insert into budget_limits values (:scope, :span, :amount, now())
@@ -99,6 +100,11 @@ async def near(
 ) -> list[Budget]:
     rows = await connection.execute(_NEAR, {"day": day, "limits": list(limits), "percent": percent})
     return [Budget(**row, opens_at=opens_at(row["span"], row["starts"], zone)) for row in rows.mappings()]
+
+
+async def payers(connection: AsyncConnection) -> list[UUID]:
+    """Every tenant that money was ever held for."""
+    return list((await connection.execute(_PAYERS)).scalars())
 
 
 async def sweep(connection: AsyncConnection, at: datetime | None) -> int:

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property, lru_cache
@@ -23,6 +23,7 @@ from app.costs.domain import (
     ModelUnpriced,
     PricedModel,
     PriceTable,
+    Total,
     Totals,
     Usage,
 )
@@ -165,6 +166,11 @@ class Costs:
         async with self.database.read(tenant_id) as connection:
             return await repository.totals(connection, tenant_id, first, last, self.policy.time_zone)
 
+    async def by_tenant(self, since: date | None = None, until: date | None = None) -> list[tuple[UUID, Total]]:
+        """What each tenant spent that spent anything, the dearest first. Days as for `totals`."""
+        spent = [(each, (await self.totals(each, since, until)).total) for each in await self.budgets.payers()]
+        return sorted((pair for pair in spent if pair[1].micro_usd), key=lambda pair: -pair[1].micro_usd)
+
     async def units(self, tenant_id: UUID, since: date | None = None, until: date | None = None) -> Units:
         """What an answer, a resolved one, a document and an evaluation cost a tenant in these days, what an answer of
         each release cost, and what this month will come to."""
@@ -181,7 +187,7 @@ class Costs:
         kinds = tuple(found) if resolved is None else with_resolved(found, resolved)
         return Units(first, last, kinds, with_changes(by_release), expected)
 
-    async def reconcile(self, provider: Account, tenants: Sequence[UUID]) -> list[Deviation]:
+    async def reconcile(self, provider: Account, tenants: Iterable[UUID]) -> list[Deviation]:
         """Where the ledger of these tenants and a provider's account differ, on the days and models of the account."""
         days, models = [day for day, _ in provider], {model for _, model in provider}
         ledger: dict[tuple[date, str], Spent] = {}

@@ -180,6 +180,11 @@ class Budgets:
             warn = self.policy.budgets.warn_percent
             return await repository.near(connection, day, self._limits, warn, self.policy.time_zone)
 
+    async def payers(self) -> list[UUID]:
+        """Every tenant that a paid call was ever made for."""
+        async with self.database.read(None) as connection:
+            return await repository.payers(connection)
+
     def state(self, budget: Budget) -> State:
         return budget.state(self.policy.budgets.warn_percent)
 
