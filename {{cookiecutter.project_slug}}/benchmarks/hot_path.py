@@ -46,13 +46,13 @@ async def main(answers: int, chunks: int) -> None:
         async with build(settings, urls) as state:
             tenant = await state.identity.ensure_tenant("bench")
             key = (await state.identity.create_key(tenant, "bench", ["user"])).text
-            questions = await _fill(state, tenant, chunks)
-            postgres = await _postmaster(state)
+            questions = await fill(state, tenant, chunks)
+            postgres = await postmaster(state)
         result = await _measure(home, urls.service, key, questions, answers, postgres)
         write("hot_path", {"chunks": chunks, "load_of_others": busy, **result})
 
 
-async def _fill(state: State, tenant: UUID, chunks: int) -> list[str]:
+async def fill(state: State, tenant: UUID, chunks: int) -> list[str]:
     """Documents of made-up words that are as unevenly common as real ones, and questions about their sentences."""
     chance = random.Random(20)
     words = [_word(number) for number in range(WORDS)]
@@ -84,7 +84,7 @@ def _word(number: int) -> str:
     return letters + "n"
 
 
-async def _postmaster(state: State) -> psutil.Process:
+async def postmaster(state: State) -> psutil.Process:
     async with state.database.pool.connection() as connection:
         pid = (await (await connection.execute("select pg_backend_pid()")).fetchone() or [0])[0]
     parent = psutil.Process(pid).parent()
@@ -133,7 +133,7 @@ async def _measure(
             running("app", "serve", environment=environment) as (api, api_port),
             running("benchmarks.pass_through", "--upstream", upstream) as (floor, floor_port),
         ):
-            await _check(api_port, key, chosen[0])
+            await check(api_port, key, chosen[0])
             asked = [orjson.dumps({"question": question}) for question in chosen]
             prompt = {"model": "m", "messages": [{"role": "user", "content": PROMPT}]}
             watched = {"api": api, "postgresql": postgres, "stand_in": model}
@@ -194,7 +194,7 @@ async def _collector() -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
 
 
-async def _check(port: int, key: str, question: str) -> None:
+async def check(port: int, key: str, question: str) -> None:
     """What is measured is the whole way: a cited answer of the model, recorded."""
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {key}"}) as client:
         reply = await client.post(f"http://127.0.0.1:{port}/v1/answers", json={"question": question})

@@ -1,0 +1,112 @@
+"""What holding money and settling it costs: the same answers by a model with a price, and by one that costs nothing.
+
+Two API processes over two databases that hold the same 1,000 chunks. In one the model has a price, and the service and
+the tenant have limits by day and by month; in the other it is local, so that nothing is held or settled. They are asked
+in turns, by one key. Run with `python -m benchmarks.budget_overhead`; four minutes. Close everything else.
+"""
+
+import argparse
+import asyncio
+import os
+import statistics
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psutil
+
+from app.settings import Settings
+from app.wiring import build
+from benchmarks.harness import fresh_database, house, write
+from benchmarks.hot_path import PRICE, Load, check, fill, postmaster
+from benchmarks.load import Run
+from benchmarks.processes import running
+
+CHUNKS = 1000
+FREE = "stand-in: {local: true}"
+LIMITS = """budgets:
+  service_daily_usd: 100000
+  tenant_daily_usd: 100000
+  tenant_monthly_usd: 1000000"""
+MONTH = "monthly_budget_usd: 1000000"
+MOST_LOST, MOST_CPU_MS = 0.15, 1.0
+
+Measured = tuple[Run, dict[str, float]]
+
+
+async def main(answers: int, rounds: int) -> None:
+    busy = round(os.getloadavg()[0], 1)
+    async with AsyncExitStack() as stack:
+        model, port = await stack.enter_async_context(running("app.adapters.chat.standin"))
+        upstream = f"http://127.0.0.1:{port}/v1"
+        paid = await stack.enter_async_context(_service(PRICE, upstream, model, answers))
+        free = await stack.enter_async_context(_service(FREE, upstream, model, answers))
+        result = {f"connections_{n}": await _compare(paid, free, n, rounds) for n in (16, 1)}
+    write("budget_overhead", {"chunks": CHUNKS, "answers_a_run": answers, "load_of_others": busy, **result})
+
+
+@asynccontextmanager
+async def _service(price: str, upstream: str, model: psutil.Process, answers: int) -> AsyncIterator[Load]:
+    with fresh_database() as urls, tempfile.TemporaryDirectory() as folder:
+        home = house(Path(folder), price)
+        cost = home / "policies" / "cost.yaml"
+        lines = [MONTH if line.startswith("monthly_") else line for line in cost.read_text().splitlines()]
+        cost.write_text("\n".join(LIMITS if line == "budgets:" else line for line in lines) + "\n")
+        settings = Settings(root=home, data_dir=home, embedder="none", _env_file=None)
+        async with build(settings, urls) as state:
+            tenant = await state.identity.ensure_tenant("bench")
+            key = (await state.identity.create_key(tenant, "bench", ["user"])).text
+            questions = await fill(state, tenant, CHUNKS)
+            postgres = await postmaster(state)
+        environment = {
+            "DATABASE_URL": urls.service,
+            "APP_ROOT": str(home),
+            "APP_DATA_DIR": str(home),
+            "APP_EMBEDDER": "none",
+            "APP_MODEL_CHAIN": orjson.dumps([{"model": "stand-in", "base_url": upstream}]).decode(),
+        }
+        async with running("app", "serve", environment=environment) as (api, port):
+            await check(port, key, questions[0])
+            asked = [orjson.dumps({"question": questions[n % len(questions)]}) for n in range(answers)]
+            watched = {"api": api, "postgresql": postgres, "stand_in": model}
+            yield Load(port, asked, [f"authorization: Bearer {key}"], watched)
+
+
+async def _compare(paid: Load, free: Load, connections: int, rounds: int) -> dict[str, Any]:
+    pairs: list[tuple[Measured, Measured]] = []
+    for number in range(rounds + 1):
+        # Each goes first in every second round; the first round warms up.
+        first, second = (paid, free) if number % 2 else (free, paid)
+        found = {id(load): await load.run(connections) for load in (first, second)}
+        if number:
+            pairs.append((found[id(paid)], found[id(free)]))
+    return _summary(pairs)
+
+
+def _summary(pairs: list[tuple[Measured, Measured]]) -> dict[str, Any]:
+    def middle(values: list[float]) -> float:
+        return round(statistics.median(values), 3)
+
+    lost = middle([1 - with_money[0].per_second / without[0].per_second for with_money, without in pairs])
+    more = middle([with_money[1]["api"] - without[1]["api"] for with_money, without in pairs])
+    return {
+        "answers_per_second": middle([with_money[0].per_second for with_money, _ in pairs]),
+        "answers_per_second_without": middle([without[0].per_second for _, without in pairs]),
+        "share_of_answers_lost": lost,
+        "api_cpu_ms": middle([with_money[1]["api"] for with_money, _ in pairs]),
+        "api_cpu_ms_without": middle([without[1]["api"] for _, without in pairs]),
+        "api_cpu_ms_of_money": more,
+        "postgresql_cpu_ms_of_money": middle([p[1]["postgresql"] - f[1]["postgresql"] for p, f in pairs]),
+        "within_limits": lost <= MOST_LOST and more <= MOST_CPU_MS,
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--answers", type=int, default=1500)
+    parser.add_argument("--rounds", type=int, default=8)
+    given = parser.parse_args()
+    asyncio.run(main(given.answers, given.rounds))
