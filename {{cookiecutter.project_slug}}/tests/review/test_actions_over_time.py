@@ -1,0 +1,202 @@
+"""Actions against a model of them: proposed, judged, run twice, tampered with, in any order, on a clock that jumps.
+
+Runs print the seed with which they can be repeated: pytest --hypothesis-seed=….
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from app.actions.domain import Entry, Proposal, digest_of, payload_of
+from app.core.errors import Conflict, Forbidden
+from app.review.domain.items import Item
+from app.review.repository import Filters
+from app.review.service import Reviews
+from tests.actions.conftest import Opened, Shop, open_shop
+from tests.review.conftest import said
+from tests.review.test_actions import person, queue_of
+
+__all__ = ["open_shop"]
+
+T = TypeVar("T")
+SEED = 20261122
+LEASE = 300
+who = st.sampled_from(("ana", "bob", "eve"))
+which = st.integers(0, 30)
+
+ROWS = """
+select a.id, a.state, coalesce(n.text, ''), (select count(*) from action_runs r where r.action_id = a.id),
+       (select count(*) from audit_log l where l.subject = a.id::text and l.action in ('action.run', 'action.fail'))
+from actions a left join ticket_notes n on n.action_id = a.id
+"""
+
+
+@dataclass
+class Known:
+    """What must be true of an action. text: the note that it would write."""
+
+    proposal: Proposal
+    text: str
+    state: str
+    needed: int = 1
+    due: float = 0.0
+    fence: int = 0
+    holder: str | None = None
+    until: float = 0.0
+    version: int = 1
+    approved: set[str] = field(default_factory=set)
+    tampered: bool = False
+
+
+class Book(RuleBasedStateMachine):
+    run: Callable[[Coroutine[Any, Any, T]], T]
+    open: Callable[[], Shop]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shop = type(self).open()
+        self.queue: Reviews = queue_of(self.shop)
+        self.ticket = type(self).run(self.shop.ticket())
+        self.known: list[Known] = []
+        self.claims: list[tuple[Known, str, Item]] = []
+        self.written = 0
+
+    @property
+    def now(self) -> float:
+        return self.shop.clock.at.timestamp()
+
+    def words(self) -> str:
+        self.written += 1
+        return f"Note {self.written}."
+
+    @rule()
+    def propose_what_needs_nobody(self) -> None:
+        text = self.words()
+        proposal = type(self).run(self.shop.proposal(ticket=self.ticket, text=text))
+        type(self).run(self.shop.enter(Entry(proposal, "approved", None, False)))
+        self.known.append(Known(proposal, text, "approved"))
+
+    @rule(needed=st.integers(1, 2), minutes=st.integers(5, 60))
+    def propose_what_waits(self, needed: int, minutes: int) -> None:
+        text, due = self.words(), self.shop.clock.at + timedelta(minutes=minutes)
+        proposal = type(self).run(self.shop.proposal(ticket=self.ticket, text=text))
+        terms = self.shop.terms(decisions=needed, due_at=due)
+        type(self).run(self.shop.enter(Entry(proposal, "waiting", terms, True)))
+        type(self).run(self.queue.take(self.shop.tenant, proposal.id, "action"))
+        self.known.append(Known(proposal, text, "waiting", needed, due.timestamp()))
+
+    @rule(seconds=st.integers(1, 900))
+    def wait(self, seconds: int) -> None:
+        self.shop.clock.advance(seconds)
+
+    @precondition(lambda self: any(known.due for known in self.known))
+    @rule(name=who, number=which)
+    def claim(self, name: str, number: int) -> None:
+        judged = [known for known in self.known if known.due]
+        known = judged[number % len(judged)]
+        free = known.holder in (None, name) or known.until <= self.now
+        may = known.state == "waiting" and self.now < known.due and free and name not in known.approved
+        items = type(self).run(self.queue.list(person(self.shop, "reader"), Filters(state=None), None, 200))
+        item = next(each for each in items if each.subject_id == known.proposal.id)
+        try:
+            mine = type(self).run(self.queue.claim(person(self.shop, name), item.id))
+        except (Conflict, Forbidden):
+            assert not may
+            return
+        assert may
+        known.fence, known.holder, known.until = known.fence + 1, name, self.now + LEASE
+        self.claims.append((known, name, mine))
+
+    @precondition(lambda self: self.claims)
+    @rule(number=which, decision=st.sampled_from(["approve", "approve", "reject", "edit"]))
+    def decide(self, number: int, decision: Any) -> None:
+        """On any claim there ever was, most of them long out of date."""
+        known, name, mine = self.claims[number % len(self.claims)]
+        live = known.holder == name and known.fence == mine.fence and self.now < known.until
+        may = known.state == "waiting" and self.now < known.due and live and known.version == mine.version
+        words = self.words()
+        text = json.dumps({"ticket": self.ticket, "text": words}) if decision == "edit" else None
+        try:
+            type(self).run(self.queue.decide(person(self.shop, name), mine.id, said(mine, decision, text)))
+        except (Conflict, Forbidden):
+            assert not may
+            return
+        assert may
+        known.holder = None
+        if decision == "reject":
+            known.state = "rejected"
+            return
+        if decision == "edit":
+            known.version, known.approved, known.text = known.version + 1, set(), words
+        known.approved.add(name)
+        if len(known.approved) >= known.needed:
+            known.state = "approved"
+
+    @rule()
+    def sweep(self) -> None:
+        type(self).run(self.queue.sweep())
+        for known in self.known:
+            if known.state == "waiting" and known.due <= self.now:
+                known.state = "expired"
+
+    @precondition(lambda self: any(known.state == "approved" and not known.tampered for known in self.known))
+    @rule(number=which)
+    def tamper(self, number: int) -> None:
+        """What was approved is changed behind the approval."""
+        approved = [known for known in self.known if known.state == "approved" and not known.tampered]
+        known = approved[number % len(approved)]
+        other = payload_of(known.proposal, {"ticket": self.ticket, "text": "Pay the bearer."})
+        changed = (other, digest_of(other), known.proposal.id)
+        self.shop.tamper("update actions set payload = %s, digest = %s where id = %s", *changed)
+        known.tampered = True
+
+    @precondition(lambda self: self.known)
+    @rule(numbers=st.lists(which, min_size=1, max_size=4))
+    def work(self, numbers: list[int]) -> None:
+        """Jobs of any actions, some twice at once, whether their time has come or not."""
+        chosen = [self.known[number % len(self.known)] for number in numbers]
+
+        async def all_at_once() -> None:
+            ids = [known.proposal.id for known in chosen]
+            await asyncio.gather(*(self.shop.actions.run(self.shop.tenant, each) for each in ids))
+
+        type(self).run(all_at_once())
+        for known in chosen:
+            if known.state == "approved":
+                known.state = "failed" if known.tampered else "done"
+
+    @invariant()
+    def what_was_done_is_what_was_approved(self) -> None:
+        rows = type(self).run(self.shop.rows(ROWS))
+        assert len(rows) == len(self.known)
+        by_id = {known.proposal.id: known for known in self.known}
+        for action_id, state, text, runs, lines in rows:
+            known = by_id[action_id]
+            assert state == known.state
+            assert text == (known.text if state == "done" else "")
+            assert runs == (state == "done")
+            assert lines == (state in ("done", "failed"))
+
+
+async def test_actions_keep_their_promises_whatever_happens(open_shop: Opened) -> None:
+    loop = asyncio.get_running_loop()
+
+    def run(work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, loop).result(30)
+
+    class Opened_(Book):
+        pass
+
+    Opened_.run = staticmethod(run)  # type: ignore[assignment]
+    Opened_.open = staticmethod(lambda: run(open_shop()))  # type: ignore[assignment]
+    print(f"seed {SEED}")
+    # Its own thread: the machine is synchronous, and the book lives on this loop.
+    limits = settings(max_examples=12, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+    await asyncio.to_thread(run_state_machine_as_test, seed(SEED)(Opened_), settings=limits)
