@@ -80,7 +80,7 @@ function forecast(units, budgets) {
   const verdict = limit !== null && (over ? `That is ${dollars(expected - limit)} more than the budget of ${dollars(limit)}.` : `The budget is ${dollars(limit)}.`);
   return h(
     "article",
-    { class: "card" },
+    { class: "card whole" },
     h("h2", {}, "This tenant, to the end of the month ", over && h("span", { class: "badge urgent" }, "over the budget")),
     bar([["spent", spent], ["expected", Math.max(0, expected - spent)]], Math.max(limit ?? 0, expected), words),
     h("p", { class: "under" }, words, " ", verdict),

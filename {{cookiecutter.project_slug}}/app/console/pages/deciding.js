@@ -14,7 +14,7 @@ export const VERBS = {
 };
 const BLIND = ["approve", "edit", "reject"];
 const NEXT_STEP = {
-  review_taken: "Take the next one; this one is free again when the claim ends.",
+  review_taken: "Take the next one; this one may be free again later.",
   review_closed: "There is nothing left to decide here. Take the next one.",
   review_lease_lost: "What you typed is kept. Claim the item again, look whether it has changed, and decide.",
   review_changed: "What you typed is kept. Claim the item again: you will see what it says now.",
