@@ -57,7 +57,6 @@ ENDED = "action_ended"
 PROPOSE = "actions:propose"
 SEES_ALL = "reviews:read"
 
-_refused = counter("app_action_proposals_refused_total", "Proposals of models that came to nothing", ("reason",))
 _entered = counter("app_actions_entered_total", "Actions that were entered", ("action", "state"))
 _ended = counter("app_actions_ended_total", "Actions that ended, by what became of them", ("action", "state"))
 
@@ -112,22 +111,6 @@ class Actions:
 
         arguments: JSON as the model wrote it. already: what was proposed for the same answer before.
         """
-        found = await self._proposal(policy, caller, answer_id, release_id, offers, name, arguments, already)
-        if isinstance(found, Refused):
-            _refused.labels(found.reason).inc()
-        return found
-
-    async def _proposal(
-        self,
-        policy: ActionPolicy,
-        caller: Principal,
-        answer_id: UUID,
-        release_id: str,
-        offers: Sequence[Offer],
-        name: str,
-        arguments: str,
-        already: Sequence[Proposal],
-    ) -> Proposal | Refused:
         if name not in (listed := [offer.name for offer in offers]):
             return Refused("not_offered", f"That action is not offered; there are: {', '.join(listed) or 'none'}.")
         try:
