@@ -107,10 +107,18 @@ class Page:
         """A hand on the mouse."""
         await self.command("Input.dispatchMouseEvent", type="mouseMoved", x=300, y=300 + len(self.asked) % 50)
 
-    async def key(self, key: str) -> None:
+    async def key(self, key: str, control: bool = False) -> None:
         for kind in ("keyDown", "keyUp"):
             text = {"text": key} if len(key) == 1 and kind == "keyDown" else {}
-            await self.command("Input.dispatchKeyEvent", type=kind, key=key, **text)
+            await self.command("Input.dispatchKeyEvent", type=kind, key=key, modifiers=2 * control, **text)
+
+    async def nameless(self) -> list[str]:
+        """Roles of what can be operated and has no name for those who do not see it."""
+        tree = (await self.command("Accessibility.getFullAXTree"))["nodes"]
+        operated = {"button", "link", "textbox", "combobox", "checkbox", "meter", "image"}
+        found = [node for node in tree if node.get("role", {}).get("value") in operated and not node.get("ignored")]
+        assert found
+        return [node["role"]["value"] for node in found if not node.get("name", {}).get("value")]
 
     async def size(self, width: int, height: int, scheme: str = "light") -> None:
         await self.command(

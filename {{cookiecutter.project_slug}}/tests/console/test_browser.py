@@ -56,6 +56,30 @@ async def test_the_asker_gets_what_a_reviewer_wrote(house: House, chromium: Brow
         assert {address.partition("/v1")[0].partition("/console")[0] for address in page.asked} <= {house.base}
 
 
+async def test_a_keyboard_is_enough_and_everything_has_a_name(house: House, chromium: Browser) -> None:
+    await house.publish(PAGE)
+    asker = await house.client("asker", "user")
+    async with asker, chromium.tab() as page:
+        answer_id = await house.ask(asker)
+        await sign_in(page, house, "ana")
+        await page.sees(QUESTION)
+        await page.key("j")
+        await page.sees("Harbour rules")
+        await page.wait("document.activeElement.id === 'question'")
+        await page.key("c")
+        await page.sees("yours for")
+        await page.key("a")
+        await page.wait("document.activeElement.id === 'reason'")
+        for letter in "read":
+            await page.key(letter)
+        assert await page.run("document.querySelector('form.deciding h2').innerText") == "Approve"
+        assert await page.nameless() == []
+        await page.key("Enter", control=True)
+        await page.sees("Approved.")
+        await page.wait("document.activeElement.innerText.startsWith('Next item')")
+        assert (await asker.get(f"/v1/answers/{answer_id}")).json()["status"] == "answered"
+
+
 HOSTILE = (
     "The harbour master of Zadar <script>window.ran = 1</script> opens the gate "
     "<img src=x onerror='window.ran = 1'> at seven <a href='https://evil.example/'>every morning</a>."
@@ -229,4 +253,5 @@ async def test_money_is_shown_to_who_may_see_it(house: House, chromium: Browser)
         await page.sees("Whole service, this month")
         await page.sees("left of $200.00")
         await page.sees("by the end of the month")
+        assert await page.nameless() == []
         assert page.said == []

@@ -7,7 +7,15 @@ import { open, trouble } from "./shell.js";
 import { countdown, when } from "./times.js";
 
 const EVERY = 30_000;
-const WAYS = { feature: "By feature", model: "By model", release: "By release", environment: "By environment", tenant: "By tenant", user: "By key", key: "By key" };
+const WAYS = {
+  feature: "By feature",
+  model: "By model",
+  release: "By release",
+  environment: "By environment",
+  tenant: "By tenant",
+  user: "By key",
+  key: "By key",
+};
 
 class Money {
   constructor() {
@@ -15,10 +23,24 @@ class Money {
     this.told = h("div", { role: "alert" });
     this.standing = h("section", { "aria-label": "Budgets" });
     this.spend = h("section", { "aria-label": "Spend" });
-    const choice = h("select", { id: "days", onchange: ({ target }) => ((this.days = Number(target.value)), this.load()) });
-    choice.append(...[7, 30, 90, 365].map((days) => h("option", { value: days, selected: days === this.days }, `${days} days`)));
+    const choice = h("select", {
+      id: "days",
+      onchange: ({ target }) => ((this.days = Number(target.value)), this.load()),
+    });
+    choice.append(
+      ...[7, 30, 90, 365].map((days) => h("option", { value: days, selected: days === this.days }, `${days} days`)),
+    );
     this.period = h("p", { class: "period" }, h("label", { for: "days" }, "Spend of the last"), choice);
-    this.element = h("div", { class: "money" }, this.told, h("h1", {}, "Budgets"), this.standing, h("h1", {}, "Spend"), this.period, this.spend);
+    this.element = h(
+      "div",
+      { class: "money" },
+      this.told,
+      h("h1", {}, "Budgets"),
+      this.standing,
+      h("h1", {}, "Spend"),
+      this.period,
+      this.spend,
+    );
     setInterval(() => document.hidden || this.load(), EVERY);
   }
 
@@ -28,7 +50,11 @@ class Money {
     const since = new Date(until.getTime() - (this.days - 1) * 86_400_000);
     const period = { since: since.toISOString().slice(0, 10) };
     try {
-      const [budgets, costs, units] = await Promise.all([get("v1/budgets"), get("v1/costs", period), get("v1/costs/units", period)]);
+      const [budgets, costs, units] = await Promise.all([
+        get("v1/budgets"),
+        get("v1/costs", period),
+        get("v1/costs/units", period),
+      ]);
       if (asked !== this.asked) return;
       replace(this.told);
       replace(this.standing, budgets.map(budget), forecast(units, budgets));
@@ -39,36 +65,67 @@ class Money {
   }
 
   draw(costs, units) {
-    const unfolded = new Set([...this.spend.querySelectorAll("details[open]")].map((each) => each.parentElement.dataset.name));
+    const unfolded = new Set(
+      [...this.spend.querySelectorAll("details[open]")].map((each) => each.parentElement.dataset.name),
+    );
     const ways = Object.entries(WAYS).filter(([name]) => costs[`by_${name}`]?.length);
-    const whole = h("p", { class: "quiet" }, `${dollars(costs.total.micro_usd)} for ${costs.total.calls.toLocaleString("en")} calls, ${costs.since} to ${costs.until} (days of ${costs.time_zone}).`);
+    const whole = h(
+      "p",
+      { class: "quiet" },
+      `${dollars(costs.total.micro_usd)} for ${costs.total.calls.toLocaleString("en")} calls, ${costs.since} to ${costs.until} (days of ${costs.time_zone}).`,
+    );
     replace(
       this.spend,
       whole,
       card("Day by day", "day", columns(costs.by_day, costs.since, costs.until)),
-      h("div", { class: "two" }, ways.map(([name, title]) => card(title, name, rows(name, costs[`by_${name}`]))), card("What one costs", "units", each(units)), units.releases.length > 0 && card("What a release changed", "releases", releases(units.releases))),
+      h(
+        "div",
+        { class: "two" },
+        ways.map(([name, title]) => card(title, name, rows(name, costs[`by_${name}`]))),
+        card("What one costs", "units", each(units)),
+        units.releases.length > 0 && card("What a release changed", "releases", releases(units.releases)),
+      ),
     );
     for (const name of unfolded) this.spend.querySelector(`[data-name="${name}"] details`)?.setAttribute("open", "");
   }
 }
 
-const card = (title, name, ...content) => h("section", { class: "card", "data-name": name, "aria-label": title }, h("h2", {}, title), content);
+const card = (title, name, ...content) =>
+  h("section", { class: "card", "data-name": name, "aria-label": title }, h("h2", {}, title), content);
 
 function budget(found) {
   const { limit_micro_usd: limit, committed_micro_usd: committed, held_micro_usd: held } = found;
   const name = `${found.scope === "service" ? "Whole service" : "This tenant"}, ${{ day: "today", month: "this month" }[found.span] ?? found.span}`;
   const full = limit !== null && committed + held >= limit;
   const near = limit !== null && found.used_percent >= 80;
-  const amounts = limit === null ? `${dollars(committed)} spent, ${dollars(held)} held; no limit.` : `${dollars(committed)} spent, ${dollars(held)} held, ${dollars(Math.max(0, limit - committed - held))} left of ${dollars(limit)}.`;
-  const signs = [full && h("span", { class: "badge urgent" }, "used up"), !full && near && h("span", { class: "badge tier-medium" }, "nearly used up"), found.set_by_hand && h("span", { class: "badge" }, "set by hand"), found.granted_micro_usd > 0 && h("span", { class: "badge" }, `${dollars(found.granted_micro_usd)} granted`)];
-  const parts = [[full ? "over" : "spent", committed], ["held-part", held]];
+  const amounts =
+    limit === null
+      ? `${dollars(committed)} spent, ${dollars(held)} held; no limit.`
+      : `${dollars(committed)} spent, ${dollars(held)} held, ${dollars(Math.max(0, limit - committed - held))} left of ${dollars(limit)}.`;
+  const signs = [
+    full && h("span", { class: "badge urgent" }, "used up"),
+    !full && near && h("span", { class: "badge tier-medium" }, "nearly used up"),
+    found.set_by_hand && h("span", { class: "badge" }, "set by hand"),
+    found.granted_micro_usd > 0 && h("span", { class: "badge" }, `${dollars(found.granted_micro_usd)} granted`),
+  ];
+  const parts = [
+    [full ? "over" : "spent", committed],
+    ["held-part", held],
+  ];
   return h(
     "article",
     { class: "card" },
     h("h2", {}, name, " ", limit !== null && h("span", { class: "quiet" }, `${found.used_percent} % `), signs),
     limit !== null && bar(parts, limit, `${name}: ${amounts}`),
     h("p", { class: "under" }, amounts),
-    h("p", { class: "quiet" }, countdown(found.opens_at, full ? "opens again in " : "begins anew in ", "begins anew now", 0), " (", when(found.opens_at), ")"),
+    h(
+      "p",
+      { class: "quiet" },
+      countdown(found.opens_at, full ? "opens again in " : "begins anew in ", "begins anew now", 0),
+      " (",
+      when(found.opens_at),
+      ")",
+    ),
   );
 }
 
@@ -77,26 +134,71 @@ function forecast(units, budgets) {
   const limit = budgets.find((each) => each.scope === "tenant" && each.span === "month")?.limit_micro_usd ?? null;
   const over = limit !== null && expected > limit;
   const words = `${dollars(spent)} spent so far; ${dollars(expected)} by the end of the month, if it goes on like the last seven days.`;
-  const verdict = limit !== null && (over ? `That is ${dollars(expected - limit)} more than the budget of ${dollars(limit)}.` : `The budget is ${dollars(limit)}.`);
+  const verdict =
+    limit !== null &&
+    (over
+      ? `That is ${dollars(expected - limit)} more than the budget of ${dollars(limit)}.`
+      : `The budget is ${dollars(limit)}.`);
   return h(
     "article",
     { class: "card whole" },
-    h("h2", {}, "This tenant, to the end of the month ", over && h("span", { class: "badge urgent" }, "over the budget")),
-    bar([["spent", spent], ["expected", Math.max(0, expected - spent)]], Math.max(limit ?? 0, expected), words),
+    h(
+      "h2",
+      {},
+      "This tenant, to the end of the month ",
+      over && h("span", { class: "badge urgent" }, "over the budget"),
+    ),
+    bar(
+      [
+        ["spent", spent],
+        ["expected", Math.max(0, expected - spent)],
+      ],
+      Math.max(limit ?? 0, expected),
+      words,
+    ),
     h("p", { class: "under" }, words, " ", verdict),
-    h("p", { class: "quiet legend" }, h("span", { class: "key spent" }), "spent", h("span", { class: "key held-part" }), "held for calls under way", h("span", { class: "key expected" }), "expected"),
+    h(
+      "p",
+      { class: "quiet legend" },
+      h("span", { class: "key spent" }),
+      "spent",
+      h("span", { class: "key held-part" }),
+      "held for calls under way",
+      h("span", { class: "key expected" }),
+      "expected",
+    ),
   );
 }
 
 function each(found) {
-  const lines = found.units.map((unit) => h("tr", {}, h("th", { scope: "row" }, unit.name), h("td", {}, unit.count.toLocaleString("en")), h("td", {}, dollars(unit.micro_usd_each)), h("td", {}, dollars(unit.micro_usd))));
+  const lines = found.units.map((unit) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, unit.name),
+      h("td", {}, unit.count.toLocaleString("en")),
+      h("td", {}, dollars(unit.micro_usd_each)),
+      h("td", {}, dollars(unit.micro_usd)),
+    ),
+  );
   const head = ["one", "how many", "each", "together"].map((text) => h("th", { scope: "col" }, text));
   return h("div", { class: "wide" }, h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, lines)));
 }
 
 function releases(found) {
-  const percent = (change) => (change === null ? "the first" : `${change > 0 ? "+" : ""}${(change * 100).toFixed(1)} %`);
-  const lines = found.map((each) => h("tr", {}, h("th", { scope: "row" }, h("code", {}, each.release_id.slice(0, 12))), h("td", {}, when(each.first_at)), h("td", {}, each.answers.toLocaleString("en")), h("td", {}, dollars(each.micro_usd_each)), h("td", {}, percent(each.change))));
+  const percent = (change) =>
+    change === null ? "the first" : `${change > 0 ? "+" : ""}${(change * 100).toFixed(1)} %`;
+  const lines = found.map((each) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, h("code", {}, each.release_id.slice(0, 12))),
+      h("td", {}, when(each.first_at)),
+      h("td", {}, each.answers.toLocaleString("en")),
+      h("td", {}, dollars(each.micro_usd_each)),
+      h("td", {}, percent(each.change)),
+    ),
+  );
   const head = ["release", "since", "answers", "each", "change"].map((text) => h("th", { scope: "col" }, text));
   return h("div", { class: "wide" }, h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, lines)));
 }

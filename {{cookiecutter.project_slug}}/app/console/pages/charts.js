@@ -15,7 +15,11 @@ export function dollars(micro) {
 /** One bar of parts: [[class, value], …] of `whole`. */
 export function bar(parts, whole, label) {
   const height = 14;
-  const all = Math.max(whole, parts.reduce((sum, [, value]) => sum + value, 0), 1);
+  const all = Math.max(
+    whole,
+    parts.reduce((sum, [, value]) => sum + value, 0),
+    1,
+  );
   let x = 0;
   const drawn = parts.map(([kind, value]) => {
     const width = (value / all) * WIDE;
@@ -24,14 +28,29 @@ export function bar(parts, whole, label) {
     return part;
   });
   const back = svg("rect", { x: 0, y: 0, width: WIDE, height, class: "empty" });
-  return svg("svg", { class: "bar-chart", viewBox: `0 0 ${WIDE} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": label }, back, drawn);
+  return svg(
+    "svg",
+    {
+      class: "bar-chart",
+      viewBox: `0 0 ${WIDE} ${height}`,
+      preserveAspectRatio: "none",
+      role: "img",
+      "aria-label": label,
+    },
+    back,
+    drawn,
+  );
 }
 
 /** A column for each day from `since` to `until`; days without a row stand empty. rows: [{key, micro_usd, calls}] */
 export function columns(rows, since, until) {
   const known = new Map(rows.map((row) => [row.key, row]));
   const days = [];
-  for (let day = new Date(`${since}T00:00:00Z`); days.length < 400 && day <= new Date(`${until}T00:00:00Z`); day.setUTCDate(day.getUTCDate() + 1))
+  for (
+    let day = new Date(`${since}T00:00:00Z`);
+    days.length < 400 && day <= new Date(`${until}T00:00:00Z`);
+    day.setUTCDate(day.getUTCDate() + 1)
+  )
     days.push(day.toISOString().slice(0, 10));
   const most = Math.max(1, ...rows.map((row) => row.micro_usd));
   const [height, step] = [150, WIDE / days.length];
@@ -44,7 +63,12 @@ export function columns(rows, since, until) {
   const top = dollars(rows.length ? most : 0);
   const words = `Spend by day from ${since} to ${until}; the most on one day is ${top}.`;
   const line = svg("line", { x1: 0, x2: WIDE, y1: height + 0.5, y2: height + 0.5 });
-  const picture = svg("svg", { viewBox: `0 0 ${WIDE} ${height + 1}`, role: "img", "aria-label": words, class: "columns" }, line, drawn);
+  const picture = svg(
+    "svg",
+    { viewBox: `0 0 ${WIDE} ${height + 1}`, role: "img", "aria-label": words, class: "columns" },
+    line,
+    drawn,
+  );
   const ends = h("p", { class: "quiet ends", "aria-hidden": "true" }, h("span", {}, since), h("span", {}, until));
   return [h("p", { class: "quiet ends", "aria-hidden": "true" }, top), picture, ends, figures("day", rows)];
 }
@@ -54,10 +78,21 @@ export function rows(name, found) {
   const sorted = [...found].sort((one, other) => other.micro_usd - one.micro_usd);
   const shown = sorted.slice(0, MOST_ROWS);
   const rest = sorted.slice(MOST_ROWS);
-  if (rest.length) shown.push({ key: `${rest.length} more`, micro_usd: rest.reduce((sum, row) => sum + row.micro_usd, 0), calls: rest.reduce((sum, row) => sum + row.calls, 0) });
+  if (rest.length)
+    shown.push({
+      key: `${rest.length} more`,
+      micro_usd: rest.reduce((sum, row) => sum + row.micro_usd, 0),
+      calls: rest.reduce((sum, row) => sum + row.calls, 0),
+    });
   const most = Math.max(1, ...shown.map((row) => row.micro_usd));
   const lines = shown.map((row) =>
-    h("li", {}, h("span", { class: "name", title: row.key }, row.key || "none"), bar([["spent", row.micro_usd]], most, `${row.key}: ${dollars(row.micro_usd)}`), h("span", { class: "amount" }, dollars(row.micro_usd))),
+    h(
+      "li",
+      {},
+      h("span", { class: "name", title: row.key }, row.key || "none"),
+      bar([["spent", row.micro_usd]], most, `${row.key}: ${dollars(row.micro_usd)}`),
+      h("span", { class: "amount" }, dollars(row.micro_usd)),
+    ),
   );
   return [h("ol", { class: "bars" }, lines), figures(name, sorted)];
 }
@@ -65,7 +100,18 @@ export function rows(name, found) {
 function figures(name, found) {
   const head = [name, "calls", "input tokens", "output tokens", "spent"].map((text) => h("th", { scope: "col" }, text));
   const body = found.map((row) =>
-    h("tr", {}, h("th", { scope: "row" }, row.key || "none"), [row.calls, row.input_tokens, row.output_tokens].map((value) => h("td", {}, (value ?? 0).toLocaleString("en"))), h("td", {}, dollars(row.micro_usd))),
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, row.key || "none"),
+      [row.calls, row.input_tokens, row.output_tokens].map((value) => h("td", {}, (value ?? 0).toLocaleString("en"))),
+      h("td", {}, dollars(row.micro_usd)),
+    ),
   );
-  return h("details", {}, h("summary", { class: "quiet" }, "Figures"), h("div", { class: "wide" }, h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, body))));
+  return h(
+    "details",
+    {},
+    h("summary", { class: "quiet" }, "Figures"),
+    h("div", { class: "wide" }, h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, body))),
+  );
 }

@@ -7,10 +7,26 @@ import { trouble } from "./shell.js";
 
 export const VERBS = {
   approve: { letter: "a", name: "Approve", said: "Approved", hint: "It goes on as it stands above." },
-  edit: { letter: "e", name: "Edit", send: "Approve my text", said: "Edited and approved", hint: "Your text goes on instead. It may cite only the passages above." },
+  edit: {
+    letter: "e",
+    name: "Edit",
+    send: "Approve my text",
+    said: "Edited and approved",
+    hint: "Your text goes on instead. It may cite only the passages above.",
+  },
   reject: { letter: "r", name: "Reject", said: "Rejected", hint: "It never goes on." },
-  request_changes: { letter: "q", name: "Request changes", said: "Changes requested", hint: "It goes back to the queue with your reason; earlier approvals do not count any more." },
-  escalate: { letter: "x", name: "Escalate", said: "Handed up", hint: "It goes to whoever holds the permission reviews:escalated." },
+  request_changes: {
+    letter: "q",
+    name: "Request changes",
+    said: "Changes requested",
+    hint: "It goes back to the queue with your reason; earlier approvals do not count any more.",
+  },
+  escalate: {
+    letter: "x",
+    name: "Escalate",
+    said: "Handed up",
+    hint: "It goes to whoever holds the permission reviews:escalated.",
+  },
 };
 const BLIND = ["approve", "edit", "reject"];
 const NEXT_STEP = {
@@ -43,15 +59,32 @@ export class Form {
     this.reason.value = draft.reason ?? "";
     this.reason.addEventListener("input", () => (draft.reason = this.reason.value));
     this.submit = h("button", { class: this.verb === "reject" ? "main danger" : "main" }, this.name);
-    this.element = h("form", { class: "card deciding", "aria-label": VERBS[this.verb].name, onsubmit: (event) => this.send(event), onkeydown: (event) => this.key(event) });
+    this.element = h("form", {
+      class: "card deciding",
+      "aria-label": VERBS[this.verb].name,
+      onsubmit: (event) => this.send(event),
+      onkeydown: (event) => this.key(event),
+    });
     this.element.append(
       h("h2", {}, VERBS[this.verb].name),
-      h("p", { id: "hint", class: "quiet" }, this.verb === "edit" && item.action ? "Your arguments are used instead; name all of them." : VERBS[this.verb].hint),
+      h(
+        "p",
+        { id: "hint", class: "quiet" },
+        this.verb === "edit" && item.action
+          ? "Your arguments are used instead; name all of them."
+          : VERBS[this.verb].hint,
+      ),
       ...(this.verb === "edit" ? this.editor() : []),
       h("label", { for: "reason" }, "Reason, for the audit log"),
       this.reason,
       this.told,
-      h("p", { class: "buttons" }, this.submit, h("button", { type: "button", onclick: closed }, "Cancel"), h("span", { class: "quiet keys" }, "Ctrl Enter sends, Esc cancels")),
+      h(
+        "p",
+        { class: "buttons" },
+        this.submit,
+        h("button", { type: "button", onclick: closed }, "Cancel"),
+        h("span", { class: "quiet keys" }, "Ctrl Enter sends, Esc cancels"),
+      ),
     );
   }
 
@@ -63,12 +96,22 @@ export class Form {
   editor() {
     const before = original(this.item);
     const json = Boolean(this.item.action);
-    this.text = h("textarea", { id: "text", rows: Math.min(16, Math.max(5, before.split("\n").length + 3)), maxlength: 20000, spellcheck: json ? "false" : "true", class: json ? "code" : null, dir: "auto" });
+    this.text = h("textarea", {
+      id: "text",
+      rows: Math.min(16, Math.max(5, before.split("\n").length + 3)),
+      maxlength: 20000,
+      spellcheck: json ? "false" : "true",
+      class: json ? "code" : null,
+      dir: "auto",
+    });
     this.text.value = this.draft.text ?? before;
     const shown = h("div", { class: json ? "diff code" : "diff", dir: "auto" });
     const draw = () => {
       const after = this.text.value;
-      replace(shown, after === before ? h("span", { class: "quiet" }, "Nothing changed yet.") : difference(before, after));
+      replace(
+        shown,
+        after === before ? h("span", { class: "quiet" }, "Nothing changed yet.") : difference(before, after),
+      );
     };
     let soon;
     this.text.addEventListener("input", () => {
@@ -77,7 +120,12 @@ export class Form {
       soon = setTimeout(draw, 120);
     });
     draw();
-    return [h("label", { for: "text" }, json ? "Arguments, as JSON" : "The answer in your words"), this.text, h("h3", {}, "What changes"), shown];
+    return [
+      h("label", { for: "text" }, json ? "Arguments, as JSON" : "The answer in your words"),
+      this.text,
+      h("h3", {}, "What changes"),
+      shown,
+    ];
   }
 
   key(event) {
@@ -90,7 +138,13 @@ export class Form {
     if (this.sending) return;
     const wrong = this.wrong();
     if (wrong) return this.tell(h("div", { class: "notice bad" }, wrong));
-    const body = { decision: this.verb, reason: this.reason.value.trim(), token: this.lease.token, version: this.item.version, sha256: this.item.sha256 };
+    const body = {
+      decision: this.verb,
+      reason: this.reason.value.trim(),
+      token: this.lease.token,
+      version: this.item.version,
+      sha256: this.item.sha256,
+    };
     if (this.verb === "edit") body.text = this.text.value;
     const words = JSON.stringify(body);
     // The same decision sent again has the same key, so that a reply that got lost does not decide twice.

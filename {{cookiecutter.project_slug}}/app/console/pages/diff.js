@@ -8,7 +8,9 @@ const MOST_CELLS = 4_000_000;
 
 /** Elements that show how `after` differs from `before`. */
 export function difference(before, after) {
-  return changes(before, after).map(([kind, text]) => (kind === "same" ? plain(text) : h(kind, {}, plain(text)))).flat();
+  return changes(before, after)
+    .map(([kind, text]) => (kind === "same" ? plain(text) : h(kind, {}, plain(text))))
+    .flat();
 }
 
 /** [["same" | "del" | "ins", text], …] */
@@ -25,7 +27,11 @@ export function changes(before, after) {
 }
 
 function between(one, other) {
-  if (one.length * other.length > MOST_CELLS) return [["del", one.join("")], ["ins", other.join("")]];
+  if (one.length * other.length > MOST_CELLS)
+    return [
+      ["del", one.join("")],
+      ["ins", other.join("")],
+    ];
   const width = other.length + 1;
   const longest = new Uint16Array((one.length + 1) * width);
   for (let i = one.length - 1; i >= 0; i--)

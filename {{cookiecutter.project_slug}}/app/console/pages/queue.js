@@ -8,12 +8,43 @@ import { countdown, when } from "./times.js";
 
 const EVERY = 15_000;
 const FILTERS = [
-  ["state", "State", [["open", "open"], ["decided", "decided"], ["expired", "expired"]]],
-  ["kind", "Kind", [["", "all"], ["answer", "answers"], ["action", "actions"], ["overlap", "second looks"]]],
-  ["risk_tier", "Risk", [["", "all"], ["high", "high"], ["medium", "medium"], ["low", "low"]]],
+  [
+    "state",
+    "State",
+    [
+      ["open", "open"],
+      ["decided", "decided"],
+      ["expired", "expired"],
+    ],
+  ],
+  [
+    "kind",
+    "Kind",
+    [
+      ["", "all"],
+      ["answer", "answers"],
+      ["action", "actions"],
+      ["overlap", "second looks"],
+    ],
+  ],
+  [
+    "risk_tier",
+    "Risk",
+    [
+      ["", "all"],
+      ["high", "high"],
+      ["medium", "medium"],
+      ["low", "low"],
+    ],
+  ],
 ];
 export const KINDS = { answer: "answer", action: "action", overlap: "blind second look" };
-export const OUTCOMES = { approved: "approved", edited: "approved with changes", rejected: "rejected", denied: "not decided in time, so denied" };
+export const OUTCOMES = {
+  approved: "approved",
+  edited: "approved with changes",
+  rejected: "rejected",
+  denied: "not decided in time, so denied",
+};
 
 export class Queue {
   /** chosen(): the id of the item that is open. */
@@ -26,7 +57,14 @@ export class Queue {
     this.told = h("div", {});
     this.count = h("span", { class: "quiet", role: "status" });
     this.more = h("button", { type: "button", hidden: true, onclick: () => this.load(true) }, "Show more");
-    this.element = h("section", { class: "queue", "aria-label": "Queue" }, this.head(), this.told, this.list, this.more);
+    this.element = h(
+      "section",
+      { class: "queue", "aria-label": "Queue" },
+      this.head(),
+      this.told,
+      this.list,
+      this.more,
+    );
     setInterval(() => document.hidden || this.load(), EVERY);
     document.addEventListener("visibilitychange", () => document.hidden || this.load());
   }
@@ -46,12 +84,36 @@ export class Queue {
       this.load();
     };
     const choices = FILTERS.map(([name, label, values]) => {
-      const options = values.map(([value, text]) => h("option", { value, selected: value === this.filters[name] }, text));
+      const options = values.map(([value, text]) =>
+        h("option", { value, selected: value === this.filters[name] }, text),
+      );
       return h("label", {}, label, h("select", { name, onchange: set(name) }, options));
     });
-    const rule = h("input", { name: "rule", value: this.filters.rule, maxlength: 100, autocomplete: "off", onchange: set("rule") });
-    const free = h("input", { name: "free", type: "checkbox", checked: this.filters.free === "true", onchange: set("free") });
-    return h("div", { class: "filters" }, h("h2", {}, "Queue ", this.count), h("div", { class: "choices" }, choices, h("label", {}, "Rule", rule), h("label", { class: "tick" }, free, "free only")));
+    const rule = h("input", {
+      name: "rule",
+      value: this.filters.rule,
+      maxlength: 100,
+      autocomplete: "off",
+      onchange: set("rule"),
+    });
+    const free = h("input", {
+      name: "free",
+      type: "checkbox",
+      checked: this.filters.free === "true",
+      onchange: set("free"),
+    });
+    return h(
+      "div",
+      { class: "filters" },
+      h("h2", {}, "Queue ", this.count),
+      h(
+        "div",
+        { class: "choices" },
+        choices,
+        h("label", {}, "Rule", rule),
+        h("label", { class: "tick" }, free, "free only"),
+      ),
+    );
   }
 
   async load(further = false) {
@@ -75,7 +137,10 @@ export class Queue {
     const focused = this.list.contains(document.activeElement) ? document.activeElement.hash : null;
     this.count.textContent = `${this.items.length}${this.next ? "+" : ""}`;
     this.more.hidden = !this.next;
-    replace(this.list, this.items.map((item) => row(item, item.id === this.chosen(), this.caller.name)));
+    replace(
+      this.list,
+      this.items.map((item) => row(item, item.id === this.chosen(), this.caller.name)),
+    );
     if (!this.items.length) replace(this.list, h("li", { class: "quiet nothing" }, "Nothing here."));
     if (focused) this.list.querySelector(`a[href="${focused}"]`)?.focus();
   }
@@ -108,7 +173,8 @@ export function due(item) {
 }
 
 function row(item, chosen, me) {
-  const held = item.claimed_by && h("span", { class: "held" }, item.claimed_by === me ? "yours" : `${item.claimed_by} has it`);
+  const held =
+    item.claimed_by && h("span", { class: "held" }, item.claimed_by === me ? "yours" : `${item.claimed_by} has it`);
   const link = h(
     "a",
     { href: `#${item.id}`, class: item.level ? "row standing-out" : "row", "aria-current": chosen ? "true" : null },

@@ -20,7 +20,12 @@ class Desk {
     this.pane = h("section", { class: "pane", "aria-label": "Item" });
     this.agreement = h("p", { class: "quiet agreement" });
     this.help = new Help(Object.entries(VERBS).map(([, { letter, name }]) => [letter, name]));
-    const next = h("button", { type: "button", class: "main", onclick: () => this.next() }, "Next item", h("kbd", { "aria-hidden": "true" }, "n"));
+    const next = h(
+      "button",
+      { type: "button", class: "main", onclick: () => this.next() },
+      "Next item",
+      h("kbd", { "aria-hidden": "true" }, "n"),
+    );
     this.queue.element.prepend(h("p", { class: "buttons first" }, next, this.help.button));
     this.queue.element.append(this.agreement);
     this.element = h("div", { class: "desk" }, this.queue.element, this.pane, this.help.element);
@@ -56,7 +61,11 @@ class Desk {
     Object.assign(this, { id, item: null });
     this.queue.draw();
     document.body.classList.toggle("one", Boolean(id));
-    if (!id) return replace(this.pane, h("p", { class: "quiet nothing" }, "Choose an item on the left, or press n for the next one."));
+    if (!id)
+      return replace(
+        this.pane,
+        h("p", { class: "quiet nothing" }, "Choose an item on the left, or press n for the next one."),
+      );
     replace(this.pane, h("p", { class: "quiet" }, "One moment…"));
     try {
       const item = await get(`v1/reviews/${id}`);
@@ -90,18 +99,36 @@ class Desk {
 
   actions() {
     const { item, lease } = this;
-    const button = (name, letter, press, kind = null) => h("button", { type: "button", class: kind, "aria-keyshortcuts": letter, onclick: press }, name, h("kbd", { "aria-hidden": "true" }, letter));
+    const button = (name, letter, press, kind = null) =>
+      h(
+        "button",
+        { type: "button", class: kind, "aria-keyshortcuts": letter, onclick: press },
+        name,
+        h("kbd", { "aria-hidden": "true" }, letter),
+      );
     const next = button("Next item", "n", () => this.next());
-    if (item.state !== "open") return replace(this.bar, h("span", {}, "This item is ", OUTCOMES[item.outcome] ?? item.state, "."), next);
-    if (!this.caller.permissions.includes("reviews:decide")) return replace(this.bar, h("span", {}, "Your key may read reviews and not decide on them."), next);
+    if (item.state !== "open")
+      return replace(this.bar, h("span", {}, "This item is ", OUTCOMES[item.outcome] ?? item.state, "."), next);
+    if (!this.caller.permissions.includes("reviews:decide"))
+      return replace(this.bar, h("span", {}, "Your key may read reviews and not decide on them."), next);
     if (!lease) {
-      const whose = item.claimed_by === this.caller.name ? "You have it in another tab, " : `${item.claimed_by} has it, `;
-      const other = item.claimed_by && h("span", { class: "held" }, whose, countdown(item.claimed_until, "for another ", "and may have left it", 0));
-      return replace(this.bar, other, button("Claim", "c", () => this.claim(), "main"), next);
+      const whose =
+        item.claimed_by === this.caller.name ? "You have it in another tab, " : `${item.claimed_by} has it, `;
+      const other =
+        item.claimed_by &&
+        h("span", { class: "held" }, whose, countdown(item.claimed_until, "for another ", "and may have left it", 0));
+      return replace(
+        this.bar,
+        other,
+        button("Claim", "c", () => this.claim(), "main"),
+        next,
+      );
     }
     const open = Boolean(this.form);
     this.left = countdown(new Date(lease.until).toISOString(), "yours for ", "not yours any more", lease.span / 4);
-    const choices = verbs(item).map((verb) => button(VERBS[verb].name, VERBS[verb].letter, () => this.begin(verb), { approve: "main", reject: "danger" }[verb]));
+    const choices = verbs(item).map((verb) =>
+      button(VERBS[verb].name, VERBS[verb].letter, () => this.begin(verb), { approve: "main", reject: "danger" }[verb]),
+    );
     replace(this.bar, this.left, !open && [choices, button("Give back", "b", () => this.giveBack())]);
   }
 
@@ -110,14 +137,22 @@ class Desk {
       const item = await post(`v1/reviews/${id}/claim`);
       const before = this.item?.id === id ? this.item : null;
       this.lease?.stop();
-      this.lease = new Lease(item, (until) => this.renewed(until), (why) => this.lost(why));
+      this.lease = new Lease(
+        item,
+        (until) => this.renewed(until),
+        (why) => this.lost(why),
+      );
       if (this.id !== id) {
         this.id = id;
         history.pushState(null, "", `#${id}`);
         document.body.classList.add("one");
       }
       const changed = before && before.sha256 !== item.sha256;
-      this.draw(item, changed && h("p", { class: "notice" }, "It has changed since you looked at it. Read it again before you decide."));
+      this.draw(
+        item,
+        changed &&
+          h("p", { class: "notice" }, "It has changed since you looked at it. Read it again before you decide."),
+      );
       say(`Claimed${changed ? "; it has changed since you looked at it" : ""}.`);
       this.queue.load();
       if (this.draft?.verb && !changed) this.begin(this.draft.verb);
@@ -146,7 +181,15 @@ class Desk {
     const kept = typed ? "What you typed is kept. " : "";
     const words = h("p", {}, h("strong", {}, "This item is not yours any more. "), why);
     const next = h("p", {}, kept, "Somebody else may take it now. Claim it again to go on.");
-    this.tell(h("div", { class: "notice bad" }, words, next, h("p", { class: "buttons" }, h("button", { type: "button", onclick: () => this.claim() }, "Claim it again"))));
+    this.tell(
+      h(
+        "div",
+        { class: "notice bad" },
+        words,
+        next,
+        h("p", { class: "buttons" }, h("button", { type: "button", onclick: () => this.claim() }, "Claim it again")),
+      ),
+    );
     this.queue.load();
   }
 
@@ -163,7 +206,14 @@ class Desk {
     if (!this.lease || !verbs(this.item).includes(verb)) return;
     const draft = { ...this.draft, verb };
     this.drafts.set(this.id, draft);
-    this.form = new Form(this.item, this.lease, draft, (result, made) => this.done(result, made), (error) => this.refused(error), () => this.close());
+    this.form = new Form(
+      this.item,
+      this.lease,
+      draft,
+      (result, made) => this.done(result, made),
+      (error) => this.refused(error),
+      () => this.close(),
+    );
     replace(this.told);
     replace(this.place, this.form.element);
     this.actions();
@@ -188,10 +238,21 @@ class Desk {
     this.lease.stop();
     this.lease = this.form = null;
     this.drafts.delete(result.id);
-    const more = result.state === "open" && ["approve", "edit"].includes(verb) ? " Another person must approve it as well." : "";
+    const more =
+      result.state === "open" && ["approve", "edit"].includes(verb) ? " Another person must approve it as well." : "";
     const words = `${VERBS[verb].said}.${more}`;
-    const next = h("button", { type: "button", class: "main", onclick: () => this.next() }, "Next item", h("kbd", { "aria-hidden": "true" }, "n"));
-    const told = h("div", { class: "notice good" }, h("p", {}, h("strong", {}, words)), h("p", { class: "buttons" }, next));
+    const next = h(
+      "button",
+      { type: "button", class: "main", onclick: () => this.next() },
+      "Next item",
+      h("kbd", { "aria-hidden": "true" }, "n"),
+    );
+    const told = h(
+      "div",
+      { class: "notice good" },
+      h("p", {}, h("strong", {}, words)),
+      h("p", { class: "buttons" }, next),
+    );
     say(words);
     try {
       const item = await get(`v1/reviews/${result.id}`);

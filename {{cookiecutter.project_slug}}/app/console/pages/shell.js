@@ -20,7 +20,13 @@ export async function open(permission, start) {
 /** A problem in words: what it was, and what helps. */
 export function trouble(found, ...more) {
   const text = found.message === found.title ? found.title : [found.title, ". ", found.message];
-  return h("div", { class: "notice bad" }, h("p", {}, h("strong", {}, text)), found.action && h("p", {}, found.action), more);
+  return h(
+    "div",
+    { class: "notice bad" },
+    h("p", {}, h("strong", {}, text)),
+    found.action && h("p", {}, found.action),
+    more,
+  );
 }
 
 async function enter(permission, start) {
@@ -32,9 +38,17 @@ async function enter(permission, start) {
   }
   if (!caller.permissions.includes(permission)) {
     const missing = `The key “${caller.name}” has the ${caller.roles.length > 1 ? "roles" : "role"} ${caller.roles.join(", ")}.`;
-    return ask(permission, start, h("div", { class: "notice bad" }, h("p", {}, missing, ` This page needs the permission ${permission}.`)));
+    return ask(
+      permission,
+      start,
+      h("div", { class: "notice bad" }, h("p", {}, missing, ` This page needs the permission ${permission}.`)),
+    );
   }
-  replace(who, h("span", {}, h("span", { class: "unseen" }, "Signed in as "), caller.name), h("button", { type: "button", onclick: leave }, "Sign out"));
+  replace(
+    who,
+    h("span", {}, h("span", { class: "unseen" }, "Signed in as "), caller.name),
+    h("button", { type: "button", onclick: leave }, "Sign out"),
+  );
   start(caller);
 }
 
@@ -61,7 +75,11 @@ function ask(permission, start, why = null) {
     told,
     h("label", { for: "key" }, "API key"),
     field,
-    h("p", { class: "quiet" }, "It stays in this tab and is forgotten when the tab is closed. ‘app keys create’ makes one."),
+    h(
+      "p",
+      { class: "quiet" },
+      "It stays in this tab and is forgotten when the tab is closed. ‘app keys create’ makes one.",
+    ),
     h("button", { class: "main" }, "Sign in"),
   );
   replace(main, form);

@@ -17,14 +17,36 @@ function head(item) {
     "header",
     {},
     h("h1", { id: "question", tabindex: -1, dir: "auto" }, plain(item.question)),
-    h("p", { class: "facts" }, due(item), badges(item), h("span", {}, "asked by ", h("strong", {}, plain(item.asker))), h("span", {}, "rule ", h("strong", {}, item.rule))),
+    h(
+      "p",
+      { class: "facts" },
+      due(item),
+      badges(item),
+      h("span", {}, "asked by ", h("strong", {}, plain(item.asker))),
+      h("span", {}, "rule ", h("strong", {}, item.rule)),
+    ),
   );
 }
 
 function note(item) {
-  const given = item.note && h("p", { class: "notice" }, h("strong", {}, item.level >= 2 ? "Handed up: " : item.version > 1 ? "Changes were asked for: " : "Note: "), plain(item.note));
-  const after = item.timing === "after" && h("p", { class: "notice" }, "The asker has this already. A decision is recorded and does not take it back.");
-  const blind = item.kind === "overlap" && h("p", { class: "notice" }, "A second look: you are not told what the first reviewer said, and nothing is delivered by it.");
+  const given =
+    item.note &&
+    h(
+      "p",
+      { class: "notice" },
+      h("strong", {}, item.level >= 2 ? "Handed up: " : item.version > 1 ? "Changes were asked for: " : "Note: "),
+      plain(item.note),
+    );
+  const after =
+    item.timing === "after" &&
+    h("p", { class: "notice" }, "The asker has this already. A decision is recorded and does not take it back.");
+  const blind =
+    item.kind === "overlap" &&
+    h(
+      "p",
+      { class: "notice" },
+      "A second look: you are not told what the first reviewer said, and nothing is delivered by it.",
+    );
   return [given, after, blind];
 }
 
@@ -35,15 +57,38 @@ function answer(found) {
     card.focus();
   };
   return [
-    h("section", { class: "card", "aria-label": "Answer" }, h("h2", {}, found.status === "refused" ? "Refusal" : "Answer"), h("div", { id: "answer", class: "text", dir: "auto" }, cited(found.text, found.citations, lead)), grounds(found)),
+    h(
+      "section",
+      { class: "card", "aria-label": "Answer" },
+      h("h2", {}, found.status === "refused" ? "Refusal" : "Answer"),
+      h("div", { id: "answer", class: "text", dir: "auto" }, cited(found.text, found.citations, lead)),
+      grounds(found),
+    ),
     findings(found.findings),
-    h("section", { "aria-label": "Passages" }, h("h2", {}, `Passages (${found.citations.length})`), found.citations.map(passage), !found.citations.length && h("p", { class: "quiet" }, "It cites none.")),
+    h(
+      "section",
+      { "aria-label": "Passages" },
+      h("h2", {}, `Passages (${found.citations.length})`),
+      found.citations.map(passage),
+      !found.citations.length && h("p", { class: "quiet" }, "It cites none."),
+    ),
   ];
 }
 
 function grounds(found) {
-  const share = (name, value) => [h("dt", {}, name), h("dd", {}, h("meter", { min: 0, max: 1, low: 0.5, high: 0.8, optimum: 1, value, "aria-label": name }), ` ${Math.round(value * 100)} %`)];
-  const known = [["stands in the passages", found.groundedness], ["the model's confidence", found.confidence]].filter(([, value]) => typeof value === "number");
+  const share = (name, value) => [
+    h("dt", {}, name),
+    h(
+      "dd",
+      {},
+      h("meter", { min: 0, max: 1, low: 0.5, high: 0.8, optimum: 1, value, "aria-label": name }),
+      ` ${Math.round(value * 100)} %`,
+    ),
+  ];
+  const known = [
+    ["stands in the passages", found.groundedness],
+    ["the model's confidence", found.confidence],
+  ].filter(([, value]) => typeof value === "number");
   return h(
     "dl",
     { class: "facts" },
@@ -55,8 +100,15 @@ function grounds(found) {
 
 function findings(found) {
   if (!found.length) return h("p", { class: "quiet" }, "Screening found nothing.");
-  const lines = found.map((each) => h("li", {}, h("strong", {}, each.rule), ": ", plain(each.detail), each.count > 1 && ` (${each.count} times)`));
-  return h("section", { class: "notice bad", "aria-label": "Findings" }, h("h2", {}, "Screening found"), h("ul", {}, lines));
+  const lines = found.map((each) =>
+    h("li", {}, h("strong", {}, each.rule), ": ", plain(each.detail), each.count > 1 && ` (${each.count} times)`),
+  );
+  return h(
+    "section",
+    { class: "notice bad", "aria-label": "Findings" },
+    h("h2", {}, "Screening found"),
+    h("ul", {}, lines),
+  );
 }
 
 function passage(each) {
@@ -66,28 +118,58 @@ function passage(each) {
     { class: "card passage", id: `passage-${each.marker}`, tabindex: -1, "aria-label": `Passage ${each.marker}` },
     h("h3", {}, h("span", { class: "number" }, `[${each.marker}]`), " ", plain(each.title)),
     h("blockquote", { dir: "auto" }, plain(each.quote)),
-    h("p", { class: "quiet" }, plain(place), ` · ${each.source}, version ${each.version}, characters ${each.start}–${each.end}`),
+    h(
+      "p",
+      { class: "quiet" },
+      plain(place),
+      ` · ${each.source}, version ${each.version}, characters ${each.start}–${each.end}`,
+    ),
   );
 }
 
 function action(found, sha256) {
   const rows = Object.entries(found.arguments).map(([name, value]) =>
-    h("tr", {}, h("th", { scope: "row" }, plain(name)), h("td", { dir: "auto" }, plain(typeof value === "string" ? value : JSON.stringify(value, null, 2)))),
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, plain(name)),
+      h("td", { dir: "auto" }, plain(typeof value === "string" ? value : JSON.stringify(value, null, 2))),
+    ),
   );
-  const warning = { irreversible: "What it does cannot be undone.", reversible: "What it does can be undone by hand." }[found.risk] ?? "";
+  const warning =
+    { irreversible: "What it does cannot be undone.", reversible: "What it does can be undone by hand." }[found.risk] ??
+    "";
   const head = h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "argument"), h("th", { scope: "col" }, "value")));
   const text = canonical(found);
   const same = h("p", { class: "quiet", role: "status" });
-  agrees(text, sha256).then((yes) => (same.textContent = yes ? "This browser computed the SHA-256 of it again, and it is the one that is approved." : ""));
+  agrees(text, sha256).then(
+    (yes) =>
+      (same.textContent = yes
+        ? "This browser computed the SHA-256 of it again, and it is the one that is approved."
+        : ""),
+  );
   return [
     h(
       "section",
       { class: "card", "aria-label": "Action" },
-      h("h2", {}, "Action ", h("code", {}, plain(found.action)), " ", h("span", { class: found.risk === "irreversible" ? "badge urgent" : "badge" }, found.risk)),
+      h(
+        "h2",
+        {},
+        "Action ",
+        h("code", {}, plain(found.action)),
+        " ",
+        h("span", { class: found.risk === "irreversible" ? "badge urgent" : "badge" }, found.risk),
+      ),
       h("p", {}, "for ", h("strong", {}, plain(found.requester.name)), ". ", warning),
       h("table", {}, head, h("tbody", {}, rows)),
     ),
-    h("details", { class: "card" }, h("summary", {}, "What would run, to the byte"), h("pre", { class: "code" }, plain(text)), same),
+    h(
+      "details",
+      { class: "card" },
+      h("summary", {}, "What would run, to the byte"),
+      h("pre", { class: "code" }, plain(text)),
+      same,
+    ),
   ];
 }
 
@@ -95,7 +177,10 @@ function action(found, sha256) {
 function canonical(value) {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   if (value === null || typeof value !== "object") return JSON.stringify(value);
-  return `{${Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join(",")}}`;
+  return `{${Object.keys(value)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`)
+    .join(",")}}`;
 }
 
 async function agrees(text, sha256) {
@@ -122,16 +207,47 @@ function facts(item) {
     found && ["trace", h("code", {}, found.trace_id)],
   ];
   const shown = rows.filter(Boolean).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
-  return h("details", { class: "card" }, h("summary", {}, "What is decided on: SHA-256 ", h("code", {}, item.sha256.slice(0, 12)), `…, version ${item.version}`), h("dl", { class: "facts" }, shown));
+  return h(
+    "details",
+    { class: "card" },
+    h(
+      "summary",
+      {},
+      "What is decided on: SHA-256 ",
+      h("code", {}, item.sha256.slice(0, 12)),
+      `…, version ${item.version}`,
+    ),
+    h("dl", { class: "facts" }, shown),
+  );
 }
 
 function decisions(item) {
-  const of = item.decisions.filter((each) => each.version === item.version && ["approve", "edit"].includes(each.decision));
+  const of = item.decisions.filter(
+    (each) => each.version === item.version && ["approve", "edit"].includes(each.decision),
+  );
   const people = new Set(of.map((each) => each.reviewer)).size;
-  const missing = item.state === "open" && item.needed > 1 && h("p", {}, `${people} of the ${item.needed} people who must approve this version have done so.`);
+  const missing =
+    item.state === "open" &&
+    item.needed > 1 &&
+    h("p", {}, `${people} of the ${item.needed} people who must approve this version have done so.`);
   const lines = item.decisions.map((each) =>
-    h("li", {}, h("strong", {}, plain(each.reviewer)), ` ${VERBS[each.decision]?.said.toLowerCase() ?? each.decision}, version ${each.version}, `, when(each.at), h("br", {}), h("q", {}, plain(each.reason))),
+    h(
+      "li",
+      {},
+      h("strong", {}, plain(each.reviewer)),
+      ` ${VERBS[each.decision]?.said.toLowerCase() ?? each.decision}, version ${each.version}, `,
+      when(each.at),
+      h("br", {}),
+      h("q", {}, plain(each.reason)),
+    ),
   );
   const none = !item.decisions.length && h("p", { class: "quiet" }, "Nobody has decided anything yet.");
-  return h("section", { "aria-label": "Decisions" }, h("h2", {}, "Decisions so far"), missing, none, h("ol", { class: "past" }, lines));
+  return h(
+    "section",
+    { "aria-label": "Decisions" },
+    h("h2", {}, "Decisions so far"),
+    missing,
+    none,
+    h("ol", { class: "past" }, lines),
+  );
 }

@@ -6,12 +6,17 @@ import { h } from "./dom.js";
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const short = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
-export const when = (text) => h("time", { datetime: text, title: exact.format(new Date(text)) }, short.format(new Date(text)));
+export const when = (text) =>
+  h("time", { datetime: text, title: exact.format(new Date(text)) }, short.format(new Date(text)));
 
 /** "2 d 3 h", "14 min", "0:42": the two largest parts of a length in milliseconds. */
 export function length(milliseconds) {
   const seconds = Math.max(0, Math.round(milliseconds / 1000));
-  const [days, hours, minutes] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
+  const [days, hours, minutes] = [
+    Math.floor(seconds / 86400),
+    Math.floor(seconds / 3600) % 24,
+    Math.floor(seconds / 60) % 60,
+  ];
   if (days) return hours ? `${days} d ${hours} h` : `${days} d`;
   if (hours) return minutes ? `${hours} h ${minutes} min` : `${hours} h`;
   if (minutes >= 10) return `${minutes} min`;
