@@ -86,7 +86,7 @@ async def propose(state: State, tenant: UUID) -> None:
     key = await state.identity.create_key(tenant, "asker", ["operator"])
     caller = await state.identity.authenticate(key.text)
     due = datetime.now(UTC) + timedelta(days=1)
-    terms = Terms("bench", "before", "medium", due, None, 1, False, (), "What about the tickets?", 0.0)
+    terms = Terms("bench", "before", "medium", due, None, 1, False, (), "What about the tickets?")
     for number in range(ACTIONS):
         ticket = (await state.tickets.add(caller, f"Ticket {number}", "It drips.")).id
         closing = number % 2 == 1

@@ -57,7 +57,7 @@ class Shop:
 
     def terms(self, **changes: Any) -> Terms:
         due = self.clock.now() + timedelta(hours=1)
-        known = Terms("all", "before", "medium", due, None, 1, False, (), "What about the pump?", 0.0)
+        known = Terms("all", "before", "medium", due, None, 1, False, (), "What about the pump?")
         return replace(known, **changes)
 
     async def enter(self, *entries: Entry) -> None:

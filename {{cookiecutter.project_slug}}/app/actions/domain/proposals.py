@@ -127,7 +127,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Why and how a person looks at it. overlap: the share of which a second person is asked blindly."""
+    """Why and how a person looks at it."""
 
     rule: str
     timing: Timing
@@ -138,7 +138,6 @@ class Terms:
     self_approval: bool
     groups: tuple[str, ...]
     question: str
-    overlap: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,5 +108,4 @@ def _terms(way: Journey, rule: Rule, made: Proposal) -> Terms:
         self_approval=rule.lets_asker_decide(tier),
         groups=tuple(sorted(way.caller.groups)),
         question=way.question.text,
-        overlap=way.serving.review.overlap,
     )
