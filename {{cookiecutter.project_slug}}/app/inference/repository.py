@@ -276,6 +276,11 @@ async def decide(
     return Waiter(*found) if found else None
 
 
+async def lock(connection: AsyncConnection, answer_id: UUID) -> None:
+    row = select(reviewed_answers.c.answer_id).where(reviewed_answers.c.answer_id == answer_id)
+    await connection.execute(row.with_for_update())
+
+
 async def blind(connection: AsyncConnection, answer_id: UUID, on: bool) -> None:
     looked_at = update(reviewed_answers).where(reviewed_answers.c.answer_id == answer_id)
     await connection.execute(looked_at.values(blind=on))

@@ -301,13 +301,14 @@ async def test_a_receiver_that_says_nothing_is_given_up_soon_and_tried_again(
     holding: Service, receiver: Receiver
 ) -> None:
     async def silent(_: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(5)
+        await asyncio.sleep(30)
 
     receiver.answering = silent
     impatient = replace(holding.state.telling, messenger=HttpMessenger(seconds=0.2))
     held = (await holding.ask(WHO, webhook=receiver.url)).json()
     await decide(holding, held["id"])
-    await Worker(holding.state.database, job_specs(impatient), concurrency=1).run(wait=False)
+    async with asyncio.timeout(10):
+        await Worker(holding.state.database, job_specs(impatient), concurrency=1).run(wait=False)
     assert [job[:2] for job in await jobs(holding)] == [("todo", 1)]
 
 

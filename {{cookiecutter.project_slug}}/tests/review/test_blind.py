@@ -2,6 +2,7 @@
 tells it from a text that the first has only begun to read.
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -174,6 +175,16 @@ async def test_when_both_have_decided_all_is_told(desk: Desk) -> None:
     ended = await desk.reviews.list(reader, Filters(state="decided"), None, 10)
     assert {(each.kind, each.outcome) for each in ended} == {("answer", "rejected"), ("overlap", "approved")}
     assert [each.item.id for each in await desk.reviews.candidates(reader)] == [item.id]
+
+
+async def test_two_who_decide_at_the_same_moment_leave_nothing_hidden(desk: Desk) -> None:
+    pairs = [await pair(desk) for _ in range(12)]
+
+    async def decide(name: str, item: Item) -> None:
+        await desk.decide(desk.person(name), item, "approve")
+
+    await asyncio.gather(*(decide(f"{side}-{n}", both[side]) for n, both in enumerate(pairs) for side in (0, 1)))
+    assert await desk.rows("select count(*) from reviewed_answers where blind") == [(0,)]
 
 
 async def test_when_the_time_of_the_second_is_up_all_is_told_too(desk: Desk) -> None:

@@ -47,6 +47,10 @@ class Deliveries:
         found = await self.find(connection, answer_id)
         await self._end(connection, answer_id, "rejected", found.payload, False, at)
 
+    async def lock(self, connection: AsyncConnection, answer_id: UUID) -> None:
+        """Until the end of the transaction nobody else changes what is known of this answer."""
+        await repository.lock(connection, answer_id)
+
     async def blind(self, connection: AsyncConnection, answer_id: UUID, on: bool) -> None:
         """Whether a second person judges it without knowing of the first."""
         await repository.blind(connection, answer_id, on)

@@ -236,11 +236,14 @@ class Reviews:
             at = await self._now(connection)
             await repository.escalate(connection, at)
             late = await repository.expired(connection, at, BATCH)
+            word, ended = Word(ACTOR, "its time was up", at), []
             for item in late:
-                word = Word(ACTOR, "its time was up", at)
                 if item.kind != "overlap" and item.timing == "before":
                     await self._subject(item.kind).lapse(connection, item.subject_id, True, word)
                 after = await self._close(connection, item, "expired", "denied", at)
+                ended.append((item, after))
+            # Last, as everywhere: who waits for the log must not hold what another who has it is waiting for.
+            for item, after in ended:
                 await self._audit(connection, ACTOR, "expire", item, word.why, at, after)
                 _ended.labels("denied").inc()
         return len(late)
@@ -292,7 +295,11 @@ class Reviews:
         self, connection: AsyncConnection, item: Item, state: str, outcome: Outcome, at: datetime
     ) -> Item:
         """When both looks have ended, there is nothing left to hide."""
-        after, twin = await repository.end(connection, item, state, outcome, at), await repository.twin(connection, item)
+        after = await repository.end(connection, item, state, outcome, at)
+        if await repository.twin(connection, item) is None:
+            return after
+        await self.deliveries.lock(connection, item.subject_id)  # or two who end it at once would each see the other open
+        twin = await repository.twin(connection, item)
         if twin and twin.state != "open":
             await self.deliveries.blind(connection, item.subject_id, False)
         return after
