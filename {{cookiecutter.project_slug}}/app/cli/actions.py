@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from app.actions.domain import Entered, Offer
+from app.actions.domain import State as ActionState
 from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, out, with_state
 from app.wiring import State
 
@@ -19,16 +20,14 @@ Tenant = Annotated[str, typer.Option(help="Whose actions.")]
 @app.command("list")
 def list_actions(
     tenant: Tenant = DEFAULT_TENANT,
-    state: Annotated[
-        str | None, typer.Option(help="waiting, approved, done, failed, rejected or expired; default: all.")
-    ] = None,
+    state: Annotated[ActionState | None, typer.Option(help="Only those in this state.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=200, help="Most to show.")] = 50,
 ) -> None:
     """Show a tenant's actions, the newest first."""
 
     async def work(built: State) -> Sequence[Entered]:
         me = caller_at_the_command_line(await built.identity.tenant(tenant))
-        return await built.actions.list(me, state=state, limit=limit)  # type: ignore[arg-type]
+        return await built.actions.list(me, state=state, limit=limit)
 
     table = Table(Column("action", no_wrap=True), "when (UTC)", "what", "state")
     for each in with_state(work):

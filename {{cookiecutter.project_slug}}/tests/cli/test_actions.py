@@ -45,6 +45,7 @@ def test_from_a_ticket_to_what_was_done_about_it(run: CliRunner, database_urls: 
     assert call(run, "keys", "create", "ana", "--tenant", name).exit_code == 0
     of = ("--tenant", name)
     assert "Nothing was proposed." in call(run, "actions", "list", *of).output
+    assert call(run, "actions", "list", "--state", "lost", *of).exit_code == 2
     assert "There are no open tickets." in call(run, "tickets", "list", *of).output
     assert "T-1 is open." in call(run, "tickets", "add", "The roof [leaks]", "--text", "Since May.", *of).output
     assert "The roof [leaks]" in call(run, "tickets", "list", *of).output
