@@ -63,6 +63,7 @@ class HttpMessenger:
             cookie_jar=aiohttp.DummyCookieJar(),
             read_bufsize=READ_BYTES,
             auto_decompress=False,
+            skip_auto_headers=("User-Agent", "Accept-Encoding"),
             trust_env=False,
         )
 
