@@ -7,7 +7,7 @@ import os
 import shutil
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -165,12 +165,17 @@ async def browser(folder: Path) -> AsyncIterator[Browser]:
         start_new_session=True,
     )  # fmt: skip
     try:
-        address = await asyncio.wait_for(_address(process), 60)
+        address, told = await asyncio.wait_for(_address(process), 60), process.stderr
+        assert told
+        draining = asyncio.ensure_future(told.read())  # else it stands still once the pipe is full
         async with aiohttp.ClientSession() as client:
             yield Browser(address, client)
-    finally:
         process.terminate()
-        await process.communicate()
+        await draining
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 async def _address(process: Process) -> str:

@@ -239,8 +239,9 @@ async def test_an_action_is_shown_as_it_would_run_and_runs_as_it_was_corrected(
         await page.type("text", json.dumps({**proposal.arguments, "resolution": "Flange replaced."}))
         await page.run("document.querySelector('form.deciding').requestSubmit()")
         await page.sees("Edited and approved.")
+        await shop.work()
+        await page.sees("It has been done.")
         assert page.said == []
-    await shop.work()
     done = await shop.shown(proposal)
     assert (done.state, done.arguments["resolution"], done.approved_by) == ("done", "Flange replaced.", "ana")
 

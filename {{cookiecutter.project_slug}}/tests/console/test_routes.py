@@ -105,7 +105,7 @@ async def test_without_a_key_there_is_no_data(state: State) -> None:
     asked = {each for text in SCRIPTS.values() for each in re.findall(r"[\"`](v1/[a-z/]+)", text)}
     assert {"v1/caller", "v1/reviews", "v1/budgets", "v1/costs", "v1/costs/units"} <= asked
     async with anonymous(state) as nobody:
-        for path in asked - {"v1/reviews/"}:
+        for path in (path for path in asked if not path.endswith("/")):
             reply = await nobody.get(f"/{path}")
             assert (reply.status_code, reply.json()["code"]) == (401, "key_missing"), path
 

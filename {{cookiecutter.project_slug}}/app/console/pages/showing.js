@@ -1,15 +1,25 @@
 // One item, as a person has to see it to decide: what would leave, what it rests on, and who said what about it.
 
-import { h } from "./dom.js";
+import { get } from "./api.js";
+import { h, replace } from "./dom.js";
 import { VERBS } from "./deciding.js";
 import { badges, due } from "./queue.js";
 import { cited, plain } from "./texts.js";
 import { when } from "./times.js";
 
+const ENDS = {
+  waiting: "It waits.",
+  approved: "Approved. No worker has taken it up yet.",
+  done: "It has been done.",
+  failed: "It could not be done.",
+  rejected: "It was rejected and is not done.",
+  expired: "Its time ran out, and it is not done.",
+};
+
 /** place: where the form will stand. */
 export function shown(item, place) {
   const body = item.action ? action(item.action, item.sha256) : answer(item.answer);
-  return [head(item), note(item), body, place, facts(item), decisions(item)];
+  return [head(item), note(item), became(item), body, place, facts(item), decisions(item)];
 }
 
 function head(item) {
@@ -171,6 +181,20 @@ function action(found, sha256) {
       same,
     ),
   ];
+}
+
+/** What an action came to, once somebody has decided on it; running it is the worker's, and may take a moment. */
+function became(item) {
+  if (!item.action || item.state === "open") return null;
+  const line = h("p", { class: "notice", role: "status" }, "A worker takes it up…");
+  const tell = (found) => {
+    const why = found.reason && [" ", plain(found.reason)];
+    replace(line, h("strong", {}, ENDS[found.state] ?? found.state), why);
+    line.classList.toggle("good", found.state === "done");
+    line.classList.toggle("bad", found.state === "failed");
+  };
+  get(`v1/actions/${item.action_id}`, { wait: 20 }).then(tell, () => line.remove());
+  return line;
 }
 
 /** Keys sorted and no spaces: the spelling whose SHA-256 is approved. */
