@@ -18,9 +18,10 @@ from typing import Any
 import orjson
 import psutil
 
+from app.core.embedded import Urls
 from app.settings import Settings
 from app.wiring import build
-from benchmarks.harness import fresh_database, house, write
+from benchmarks.harness import fresh_databases, house, write
 from benchmarks.hot_path import PRICE, Load, check, fill, postmaster
 from benchmarks.load import Run
 from benchmarks.processes import running
@@ -39,18 +40,23 @@ Measured = tuple[Run, dict[str, float]]
 
 async def main(answers: int, rounds: int) -> None:
     busy = round(os.getloadavg()[0], 1)
-    async with AsyncExitStack() as stack:
-        model, port = await stack.enter_async_context(running("app.adapters.chat.standin"))
-        upstream = f"http://127.0.0.1:{port}/v1"
-        paid = await stack.enter_async_context(_service(PRICE, upstream, model, answers))
-        free = await stack.enter_async_context(_service(FREE, upstream, model, answers))
-        result = {f"connections_{n}": await _compare(paid, free, n, rounds) for n in (16, 1)}
+    with fresh_databases(2) as (with_money, without):
+        result = await _measure(with_money, without, answers, rounds)
     write("budget_overhead", {"chunks": CHUNKS, "answers_a_run": answers, "load_of_others": busy, **result})
 
 
+async def _measure(with_money: Urls, without: Urls, answers: int, rounds: int) -> dict[str, Any]:
+    async with AsyncExitStack() as stack:
+        model, port = await stack.enter_async_context(running("app.adapters.chat.standin"))
+        upstream = f"http://127.0.0.1:{port}/v1"
+        paid = await stack.enter_async_context(_service(with_money, PRICE, upstream, model, answers))
+        free = await stack.enter_async_context(_service(without, FREE, upstream, model, answers))
+        return {f"connections_{n}": await _compare(paid, free, n, rounds) for n in (16, 1)}
+
+
 @asynccontextmanager
-async def _service(price: str, upstream: str, model: psutil.Process, answers: int) -> AsyncIterator[Load]:
-    with fresh_database() as urls, tempfile.TemporaryDirectory() as folder:
+async def _service(urls: Urls, price: str, upstream: str, model: psutil.Process, answers: int) -> AsyncIterator[Load]:
+    with tempfile.TemporaryDirectory() as folder:
         home = house(Path(folder), price)
         cost = home / "policies" / "cost.yaml"
         lines = [MONTH if line.startswith("monthly_") else line for line in cost.read_text().splitlines()]

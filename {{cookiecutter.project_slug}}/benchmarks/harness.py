@@ -31,17 +31,25 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 
 @contextmanager
-def fresh_database() -> Iterator[Urls]:
-    """A migrated database that nobody else uses; it is dropped at the end."""
+def fresh_databases(count: int) -> Iterator[list[Urls]]:
+    """Migrated databases that nobody else uses; they are dropped at the end."""
     server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
-    name = f"bench_{uuid4().hex[:12]}"
-    urls = server.urls(name)
+    names = [f"bench_{uuid4().hex[:12]}" for _ in range(count)]
     try:
-        migrate(urls.owner, urls.service, ROOT)
-        yield urls
+        for urls in map(server.urls, names):
+            migrate(urls.owner, urls.service, ROOT)
+        yield [server.urls(name) for name in names]
     finally:
-        server.drop(name)
+        for name in names:
+            server.drop(name)
         server.stop()
+
+
+@contextmanager
+def fresh_database() -> Iterator[Urls]:
+    """One of those."""
+    with fresh_databases(1) as (urls,):
+        yield urls
 
 
 def house(folder: Path, prices: str) -> Path:

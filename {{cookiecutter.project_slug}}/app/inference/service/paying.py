@@ -15,6 +15,8 @@ from app.inference.service.chain import Link, ModelChain
 AFTER_DEADLINE = 60.0
 """Seconds that a hold outlives the answer's deadline, for what is still to be written down."""
 
+NO_PRICES = PriceTable([])
+
 
 @dataclass
 class Bill:
@@ -29,7 +31,7 @@ class Bill:
     deadline: Deadline
     holds: list[Hold] = field(default_factory=list)
     owed: list[tuple[str, Usage]] = field(default_factory=list)
-    prices: PriceTable = field(default_factory=lambda: PriceTable([]))
+    prices: PriceTable = NO_PRICES
     bound: Usage = field(default_factory=lambda: Usage(0))
     worst: Mapping[str, int] = field(default_factory=dict)
     calling: str | None = None
