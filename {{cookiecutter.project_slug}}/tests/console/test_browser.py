@@ -147,6 +147,24 @@ async def test_somebody_who_may_not_review_is_told_so(house: House, chromium: Br
         await page.sees("This page needs the permission reviews:read.")
 
 
+async def test_who_loses_the_key_is_told_and_can_go_on_with_another(house: House, chromium: Browser) -> None:
+    await house.publish(PAGE)
+    asker = await house.client("asker", "user")
+    async with asker, chromium.tab() as page:
+        await house.ask(asker)
+        await sign_in(page, house, "ana")
+        [key] = [row for row in await house.state.identity.list_keys(house.tenant) if row.name == "ana"]
+        await house.state.identity.revoke_key(house.tenant, key.prefix)
+        await asyncio.sleep(1)
+        await page.press("Next item")
+        await page.sees("The API key is not valid.")
+        assert QUESTION not in await page.text()
+        await page.type("key", await house.key("ana"))
+        await page.press("Sign in")
+        await page.press("Next item")
+        await page.sees("yours for")
+
+
 async def test_a_key_is_forgotten_with_its_tab(house: House, chromium: Browser) -> None:
     async with chromium.tab() as page:
         await sign_in(page, house, "ana")

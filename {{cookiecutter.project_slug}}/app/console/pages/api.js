@@ -1,6 +1,7 @@
 // The way to the API. The key lives in the tab's session storage, and is forgotten with the tab.
 
 const KEY = "console.key";
+const WHY = "console.why";
 const API = new URL("../", document.baseURI);
 
 let ahead = 0; // milliseconds by which the service's clock is ahead of this machine's
@@ -17,6 +18,19 @@ export class Trouble extends Error {
 export const hasKey = () => sessionStorage.getItem(KEY) !== null;
 export const keepKey = (key) => sessionStorage.setItem(KEY, key.trim());
 export const forgetKey = () => sessionStorage.removeItem(KEY);
+
+/** Forgets the key and everything that was shown; the page begins anew and says why. */
+export function beginAnew(why) {
+  forgetKey();
+  if (why) sessionStorage.setItem(WHY, why);
+  location.reload();
+}
+
+export function whyAnew() {
+  const why = sessionStorage.getItem(WHY);
+  sessionStorage.removeItem(WHY);
+  return why;
+}
 
 /** The service's time, in milliseconds. */
 export const now = () => Date.now() + ahead;

@@ -1,6 +1,6 @@
 // What both pages share: signing in with a key, who is there, signing out.
 
-import { forgetKey, get, hasKey, keepKey } from "./api.js";
+import { beginAnew, forgetKey, get, hasKey, keepKey, whyAnew } from "./api.js";
 import { h, replace, say } from "./dom.js";
 
 const main = document.getElementById("main");
@@ -8,11 +8,8 @@ const who = document.getElementById("who");
 
 /** Runs `start(caller)` once somebody is there who holds the permission; asks for a key until then. */
 export async function open(permission, start) {
-  addEventListener("refused-key", ({ detail }) => {
-    forgetKey();
-    if (!main.querySelector(".sign-in")) ask(permission, start, trouble(detail));
-  });
-  if (!hasKey()) return ask(permission, start);
+  const why = whyAnew();
+  if (!hasKey()) return ask(permission, start, why && h("div", { class: "notice bad" }, why));
   replace(main, h("p", { class: "quiet" }, "One moment…"));
   await enter(permission, start);
 }
@@ -34,6 +31,7 @@ async function enter(permission, start) {
   try {
     caller = await get("v1/caller");
   } catch (error) {
+    if (error.status === 401) forgetKey();
     return ask(permission, start, trouble(error));
   }
   if (!caller.permissions.includes(permission)) {
@@ -47,14 +45,10 @@ async function enter(permission, start) {
   replace(
     who,
     h("span", {}, h("span", { class: "unseen" }, "Signed in as "), caller.name),
-    h("button", { type: "button", onclick: leave }, "Sign out"),
+    h("button", { type: "button", onclick: () => beginAnew() }, "Sign out"),
   );
+  addEventListener("refused-key", ({ detail }) => beginAnew(`${detail.title}.`), { once: true });
   start(caller);
-}
-
-function leave() {
-  forgetKey();
-  location.reload();
 }
 
 function ask(permission, start, why = null) {

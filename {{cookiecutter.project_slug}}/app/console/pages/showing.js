@@ -92,7 +92,7 @@ function grounds(found) {
       "dd",
       {},
       h("meter", { min: 0, max: 1, low: 0.5, high: 0.8, optimum: 1, value, "aria-label": name }),
-      ` ${Math.round(value * 100)} %`,
+      ` ${Math.round(value * 100)}\u00a0%`,
     ),
   ];
   const known = [
