@@ -34,6 +34,7 @@ LIMITS = """budgets:
   tenant_monthly_usd: 1000000"""
 MONTH = "monthly_budget_usd: 1000000"
 MOST_LOST, MOST_CPU_MS = 0.15, 1.0
+"""What this may cost at 16 connections: a share of the answers each second, and milliseconds of the API's processor."""
 
 Measured = tuple[Run, dict[str, float]]
 
@@ -42,6 +43,9 @@ async def main(answers: int, rounds: int) -> None:
     busy = round(os.getloadavg()[0], 1)
     with fresh_databases(2) as (with_money, without):
         result = await _measure(with_money, without, answers, rounds)
+    busiest = result["connections_16"]
+    kept = busiest["share_of_answers_lost"] <= MOST_LOST and busiest["api_cpu_ms_of_money"] <= MOST_CPU_MS
+    result["within_limits"] = kept
     write("budget_overhead", {"chunks": CHUNKS, "answers_a_run": answers, "load_of_others": busy, **result})
 
 
@@ -106,7 +110,6 @@ def _summary(pairs: list[tuple[Measured, Measured]]) -> dict[str, Any]:
         "api_cpu_ms_without": middle([without[1]["api"] for _, without in pairs]),
         "api_cpu_ms_of_money": more,
         "postgresql_cpu_ms_of_money": middle([p[1]["postgresql"] - f[1]["postgresql"] for p, f in pairs]),
-        "within_limits": lost <= MOST_LOST and more <= MOST_CPU_MS,
     }
 
 
