@@ -20,7 +20,7 @@ from tests.e2e.conftest import environment
 __all__ = ["open_shop", "shop"]
 
 PATIENCE = 30
-BLOCKED = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+BLOCKED = "from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 JOBS = "select id from procrastinate_jobs where task_name = 'actions.run' and args->>'action_id' = '{}'"
 
 
@@ -53,6 +53,9 @@ class Hand:
         return connection
 
     async def let_go(self) -> None:
+        """The server learns that the worker is dead; what it still waited for would else be done."""
+        async with await psycopg.AsyncConnection.connect(self.shop.urls.owner) as connection:
+            await connection.execute(f"select pg_terminate_backend(pid, 5000) {BLOCKED}")
         for connection in self.open:
             await connection.close()
 
@@ -64,7 +67,7 @@ class Hand:
     async def blocked(self, many: int = 1) -> None:
         async def look() -> bool:
             async with await psycopg.AsyncConnection.connect(self.shop.urls.owner) as connection:
-                found = await (await connection.execute(BLOCKED)).fetchone()
+                found = await (await connection.execute(f"select count(*) {BLOCKED}")).fetchone()
             return bool(found and found[0] >= many)
 
         await self.until(look)
