@@ -13,7 +13,12 @@ from sqlalchemy.exc import DBAPIError
 from app.actions.domain import ActionChanged, ActionMissing, Entry, digest_of, payload_of
 from app.actions.domain.tickets import TicketClosed
 from app.actions.jobs import ATTEMPTS, job_specs
+from app.actions.service import ENDED
+from app.core import waiting
+from app.core.clock import SystemClock
+from app.core.database import background, listen
 from app.core.errors import Unavailable
+from app.core.waiting import Waiting
 from tests.actions.conftest import POLICY, Opened, Shop
 from tests.actions.test_proposing import limited
 
@@ -236,15 +241,22 @@ async def test_of_twenty_entered_at_once_only_as_many_run_as_the_limit_lets(shop
     assert await shop.effects() == (5, 5)
 
 
-async def test_whoever_waits_for_an_action_hears_of_its_end(shop: Shop) -> None:
-    proposal = await shop.approved()
-    shop.actions = replace(shop.actions, waiting=shop.state.actions.waiting)
-    waiting = asyncio.ensure_future(shop.actions.show(shop.caller, proposal.id, wait=20))
-    await asyncio.sleep(0.05)
-    await shop.actions.run(shop.tenant, proposal.id)
-    await shop.actions.waiting.follow(str(proposal.id))
-    async with asyncio.timeout(0.9):
-        assert (await waiting).state == "done"
+async def test_whoever_waits_for_an_action_hears_of_its_end(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "LOOK_AGAIN_SECONDS", 60.0)
+    room = Waiting(SystemClock())
+    shop.actions = replace(shop.actions, waiting=room)
+    ends = [shop.actions.give_up, shop.actions.run]
+    async with background(listen(shop.state.database, ENDED, room.follow)):
+        await asyncio.sleep(0.2)
+        for end, more in zip(ends, [["It could not be."], []], strict=True):
+            proposal = await shop.approved()
+            shown = asyncio.ensure_future(shop.actions.show(shop.caller, proposal.id, wait=20))
+            await asyncio.sleep(0.1)
+            assert not shown.done()
+            await end(shop.tenant, proposal.id, *more)
+            async with asyncio.timeout(3):
+                assert (await shown).state in ("done", "failed")
+    assert room._told == {}
 
 
 async def test_an_action_is_seen_by_its_requester_and_by_reviewers(shop: Shop, open_shop: Opened) -> None:
