@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -36,6 +37,19 @@ async def test_what_one_of_a_thing_costs(database: Database, tenant: UUID) -> No
         ("document", 1, 150_000),
         ("evaluation", 1, 300_000),
     ]
+
+
+async def test_the_vector_of_its_question_is_part_of_what_an_answer_costs(database: Database, tenant: UUID) -> None:
+    costs, answer = costs_of(database), new_id()
+    about: dict[str, Any] = {"subject_id": answer, "release_id": "a" * 64}
+    async with database.transaction(tenant) as connection:
+        await costs.charge(connection, tenant, "answer", "paid", Usage(MILLION), **about)
+        await costs.charge(connection, tenant, "embedding_query", "paid", Usage(MILLION), **about)
+        await costs.charge(connection, tenant, "embedding_query", "paid", Usage(MILLION), subject_id=new_id())
+        await costs.charge(connection, tenant, "embedding_query", "paid", Usage(MILLION))
+    found = await costs.units(tenant)
+    assert [(unit.name, unit.count, unit.each) for unit in found.units] == [("answer", 1, 300_000)]
+    assert [(release.answers, release.each) for release in found.releases] == [(1, 300_000)]
 
 
 async def test_what_each_tenant_spent(database: Database, tenant: UUID) -> None:

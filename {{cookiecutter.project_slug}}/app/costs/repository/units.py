@@ -11,24 +11,33 @@ _WITHIN = """
     tenant_id = :tenant and at >= (:since)::date::timestamp at time zone :zone
     and at < ((:until)::date + 1)::timestamp at time zone :zone
 """
+# The vector of its question is part of what an answer costs; that of a mere search is not.
+_CHARGED = f"""
+    with charged as (
+        select *, case when feature = 'embedding_query' and bool_or(feature = 'answer') over (partition by subject_id)
+                       then 'answer' else feature end as part
+        from ledger where {_WITHIN}
+          and feature in ('answer', 'embedding_query', 'embedding_document', 'evaluation', 'judging')
+    )
+"""  # noqa: S608
 _UNITS = text(
-    f"""
-    select case when feature = 'answer' then 'answer' when feature = 'embedding_document' then 'document'
-                when feature in ('evaluation', 'judging') then 'evaluation' end as name,
+    _CHARGED
+    + """
+    select case when part = 'answer' then 'answer' when part = 'embedding_document' then 'document'
+                else 'evaluation' end as name,
            count(distinct subject_id) as count, sum(micro_usd)::bigint as micro_usd
-    from ledger where {_WITHIN} and feature in ('answer', 'embedding_document', 'evaluation', 'judging')
+    from charged where part <> 'embedding_query'
     group by 1 order by 1
     """  # noqa: S608
 )
 _RELEASES = text(
-    f"""
+    _CHARGED
+    + """
     select release_id, min(at) as first_at, count(distinct subject_id) as answers, sum(micro_usd)::bigint as micro_usd
-    from ledger where {_WITHIN} and feature = 'answer' and environment = 'production' and release_id is not null
+    from charged where part = 'answer' and environment = 'production' and release_id is not null
     group by 1 order by 2
     """  # noqa: S608
 )
-
-
 _ACCOUNT = text(
     f"""
     select (at at time zone :zone)::date as day, model, sum(input_tokens)::bigint, sum(output_tokens)::bigint,
