@@ -21,22 +21,22 @@ _CHARGED = f"""
     )
 """  # noqa: S608
 _UNITS = text(
-    _CHARGED
+    _CHARGED  # noqa: S608
     + """
     select case when part = 'answer' then 'answer' when part = 'embedding_document' then 'document'
                 else 'evaluation' end as name,
            count(distinct subject_id) as count, sum(micro_usd)::bigint as micro_usd
     from charged where part <> 'embedding_query'
     group by 1 order by 1
-    """  # noqa: S608
+    """
 )
 _RELEASES = text(
-    _CHARGED
+    _CHARGED  # noqa: S608
     + """
     select release_id, min(at) as first_at, count(distinct subject_id) as answers, sum(micro_usd)::bigint as micro_usd
     from charged where part = 'answer' and environment = 'production' and release_id is not null
     group by 1 order by 2
-    """  # noqa: S608
+    """
 )
 _ACCOUNT = text(
     f"""
