@@ -21,6 +21,8 @@ from app.releases.domain import ReleaseUnservable
 from app.review.domain.items import Verdict
 from app.review.repository import Filters
 from tests.inference.conftest import Service, change_serving
+from tests.inference.receiver import Receiver
+from tests.inference.test_webhooks import allow
 
 ALL = ["look_up_ticket", "add_ticket_note", "close_ticket"]
 LOOK = "Look up the ticket T-1, please."
@@ -362,3 +364,17 @@ async def test_a_release_that_offers_actions_has_a_prompt_for_them(desk: Service
     bare = replace(base, prompts={"answer": base.prompt("answer")})
     with pytest.raises(ReleaseUnservable, match=r"prompts/act\.md"):
         await desk.state.answers.servings.fit(bare)
+
+
+@pytest.mark.parametrize(("decision", "state"), [("approve", "done"), ("reject", "rejected")])
+async def test_who_asked_to_be_told_of_the_end_of_what_waits_is_told(desk: Service, decision: str, state: str) -> None:
+    async with Receiver() as receiver:
+        allow(desk, f"http://127.0.0.1:{receiver.port}")
+        noted, closed = [(await ask(desk, each, webhook=receiver.url))["actions"][0] for each in (NOTE, CLOSE)]
+        await work(desk)
+        assert not receiver.messages, f"nobody waited for {noted['action']}"
+        await decide(desk, closed["id"], decision)
+        await work(desk)
+        [message] = receiver.messages
+    assert message.told["type"] == f"action.{state}"
+    assert message.told["data"] == {"id": closed["id"], "status": state, "where": closed["where"]}

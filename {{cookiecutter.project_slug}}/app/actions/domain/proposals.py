@@ -9,7 +9,9 @@ from uuid import UUID
 
 import orjson
 
+from app.core.ids import new_id
 from app.releases.domain import canonical_json
+from app.safety.domain.webhooks import Notice
 
 RiskClass = Literal["read", "reversible", "irreversible"]
 """read changes nothing; what a reversible one does can be undone by hand; what an irreversible one does cannot."""
@@ -127,7 +129,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Why and how a person looks at it."""
+    """Why and how a person looks at it. webhook: where the requester wants to be told of its end."""
 
     rule: str
     timing: Timing
@@ -138,6 +140,7 @@ class Terms:
     self_approval: bool
     groups: tuple[str, ...]
     question: str
+    webhook: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +200,13 @@ class Entered:
     def arguments(self) -> dict[str, Any]:
         found: dict[str, Any] = orjson.loads(self.payload)["arguments"]
         return found
+
+    def notice(self, state: State, at: datetime) -> Notice | None:
+        """For who asked to be told of its end; None for nobody."""
+        if self.terms is None or self.terms.webhook is None:
+            return None
+        where = f"/v1/actions/{self.id}"
+        return Notice(new_id(), self.tenant_id, self.key_id, self.terms.webhook, "action", self.id, state, where, at)
 
 
 Fault = Literal["payload_changed", "binding_broken", "requester_gone", "scope_lost", "nonce_used", "action_gone"]

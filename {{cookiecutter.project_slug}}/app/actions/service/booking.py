@@ -49,6 +49,7 @@ from app.core.waiting import Waiting
 from app.identity.domain import Principal
 from app.identity.service import Identity
 from app.releases.domain import canonical_json
+from app.safety.domain.webhooks import TELL_JOB, TELL_QUEUE
 
 log = structlog.get_logger(__name__)
 
@@ -207,7 +208,7 @@ class Actions:
         entered = await self._find(connection, action_id, lock=True)
         if not await repository.end(connection, action_id, "waiting", state, f"{by}: {reason}", None, at):
             raise ActionEnded(f"Action {action_id} is {entered.state}.")
-        await self._told(connection, entered, state)
+        await self._told(connection, entered, state, at)
 
     def edit(self, payload: bytes, text: str) -> bytes:
         """The same action with other arguments. text: all of them, as a JSON object. Errors: ArgumentsRefused."""
@@ -233,7 +234,7 @@ class Actions:
                 state, reason, result = await self._try(connection, entered, at)
             await repository.end(connection, action_id, "approved", state, reason, result, at)
             await self._audit(connection, entered, state, reason, at)
-            await self._told(connection, entered, state)
+            await self._told(connection, entered, state, at)
         if state == "failed":
             log.warning("action_failed", action=entered.action, action_id=str(action_id), reason=reason)
 
@@ -273,7 +274,7 @@ class Actions:
             at = await self._now(connection)
             if await repository.end(connection, action_id, "approved", "failed", reason, None, at):
                 await self._audit(connection, entered, "failed", reason, at)
-                await self._told(connection, entered, "failed")
+                await self._told(connection, entered, "failed", at)
 
     async def show(self, caller: Principal, action_id: UUID, wait: float = 0.0) -> Entered:
         """An action as it stands, to its requester and to reviewers. wait: seconds to wait for its end.
@@ -317,8 +318,10 @@ class Actions:
         act = Act(entered.requester, verb, str(entered.id), said, entered.approved_digest, state, entered.tenant_id)
         await audit.record(connection, act, at)
 
-    async def _told(self, connection: AsyncConnection, entered: Entered, state: State) -> None:
+    async def _told(self, connection: AsyncConnection, entered: Entered, state: State, at: datetime) -> None:
         await notify(connection, ENDED, str(entered.id))
+        if notice := entered.notice(state, at):
+            await enqueue(connection, TELL_JOB, queue=TELL_QUEUE, **notice.job)
         _ended.labels(entered.action, state).inc()
 
     async def _now(self, connection: AsyncConnection) -> datetime:

@@ -108,4 +108,5 @@ def _terms(way: Journey, rule: Rule, made: Proposal) -> Terms:
         self_approval=rule.lets_asker_decide(tier),
         groups=tuple(sorted(way.caller.groups)),
         question=way.question.text,
+        webhook=way.question.webhook if rule.send == "before" else None,
     )
