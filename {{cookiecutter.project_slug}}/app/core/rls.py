@@ -24,7 +24,7 @@ def tenant_table(op: Operations, table: str, grants: str, key: str = "tenant_id"
 
 
 def frozen(op: Operations, table: str) -> None:
-    """Lets rows be added and never changed or removed, by nobody. Needs refuse_change() of the migration of releases."""
+    """Lets rows be added, and never changed or removed by anybody. refuse_change() is made with the releases."""
     op.execute(
         f"create trigger {table}_frozen before update or delete or truncate on {table} "
         "for each statement execute function refuse_change()"

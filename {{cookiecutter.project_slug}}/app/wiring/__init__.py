@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from app import __version__
@@ -20,7 +19,6 @@ from app.adapters.webhooks import HttpMessenger
 from app.core.clock import Clock, SystemClock
 from app.core.database import Database, listen, open_database
 from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
-from app.core.errors import StartRefused
 from app.core.health import Health
 from app.core.jobs import JobSpec
 from app.core.logging import configure_logging

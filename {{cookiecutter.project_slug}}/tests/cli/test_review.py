@@ -96,7 +96,9 @@ async def two_looks(state: State, name: str, decided: bool) -> None:
 def test_no_command_tells_a_second_reviewer_what_the_first_has_done(
     run: CliRunner, database_urls: Urls, settings: Settings
 ) -> None:
-    assert {command.name or command.callback.__name__ for command in review.registered_commands if command.callback} == {
+    assert {
+        command.name or command.callback.__name__ for command in review.registered_commands if command.callback
+    } == {
         "list",
         "next",
         "decide",

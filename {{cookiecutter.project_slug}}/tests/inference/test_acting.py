@@ -239,7 +239,7 @@ async def test_a_model_is_told_what_is_wrong_and_may_correct_itself(desk: Servic
 async def test_a_model_that_never_ends_is_stopped(desk: Service) -> None:
     change_serving(
         desk.state, actions=ActionPolicy(owner="tests", offered={"look_up_ticket": {"per_hour": 9}}, most_rounds=2)
-    )  # type: ignore[dict-item]
+    )
     desk.model.mind = script(calls(LOOKED))
     answer = await ask(desk, LOOK, actions=["look_up_ticket"])
     choices = [each.body["tool_choice"] for each in desk.model.calls]
@@ -252,7 +252,7 @@ async def test_a_model_that_never_ends_is_stopped(desk: Service) -> None:
 
 async def test_one_answer_has_so_many_actions_and_no_more(desk: Service) -> None:
     limits = {"add_ticket_note": {"per_hour": 9}}
-    change_serving(desk.state, actions=ActionPolicy(owner="tests", offered=limits, most_per_answer=2))  # type: ignore[arg-type]
+    change_serving(desk.state, actions=ActionPolicy(owner="tests", offered=limits, most_per_answer=2))
     desk.model.mind = script(calls(*[call("add_ticket_note", n, ticket="T-1", text=f"{n}") for n in range(5)]), "Done.")
     answer = await ask(desk, NOTE, actions=["add_ticket_note"])
     assert len(answer["actions"]) == 2

@@ -117,7 +117,9 @@ async def test_the_signature_is_what_the_standard_says(holding: Service, receive
     await held_and_told(holding, receiver)
     [message] = receiver.messages
     assert signed_by(await secret_of(holding), message)
-    assert not signed_by(await secret_of(holding), replace(message, body=message.body.replace(b"delivered", b"rejected")))
+    assert not signed_by(
+        await secret_of(holding), replace(message, body=message.body.replace(b"delivered", b"rejected"))
+    )
 
 
 async def test_the_ten_lines_of_the_handbook_check_it(holding: Service, receiver: Receiver) -> None:
@@ -220,7 +222,9 @@ async def test_a_revoked_key_signs_nothing(holding: Service, receiver: Receiver)
     assert (receiver.messages, count("key_revoked") - before) == ([], 1)
 
 
-async def test_a_receiver_that_is_dead_for_a_while_is_told_when_it_is_back(holding: Service, receiver: Receiver) -> None:
+async def test_a_receiver_that_is_dead_for_a_while_is_told_when_it_is_back(
+    holding: Service, receiver: Receiver
+) -> None:
     held = (await holding.ask(WHO, webhook=receiver.url)).json()
     await receiver.__aexit__()
     await decide(holding, held["id"])
@@ -230,9 +234,9 @@ async def test_a_receiver_that_is_dead_for_a_while_is_told_when_it_is_back(holdi
     async with Receiver(receiver.port, statuses=[500]) as back:
         worker = Worker(holding.state.database, job_specs(holding.state.telling), concurrency=1)
         async with background(worker.run()), asyncio.timeout(20):
-            while len(back.messages) < 2:
+            while len(back.messages) < 2:  # noqa: ASYNC110, nothing tells when
                 await asyncio.sleep(0.05)
-            while await jobs(holding):
+            while await jobs(holding):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
     first, second = back.messages
     assert first.headers["webhook-id"] == second.headers["webhook-id"]

@@ -86,7 +86,7 @@ def test_a_list_of_hosts_that_cannot_be_meant_stops_the_start(given: dict[str, l
         ("127.0.0.1", False),
         ("169.254.169.254", False),
         ("100.64.0.1", False),
-        ("0.0.0.0", False),
+        ("0.0.0.0", False),  # noqa: S104
         ("224.0.0.1", False),
         ("::1", False),
         ("fe80::1", False),

@@ -106,7 +106,7 @@ Leave = Callable[[Rest], None]
 
 
 def confidence_of(logprobs: Sequence[float] | None) -> float | None:
-    """The geometric mean of the probabilities that the model gave to the tokens it wrote, whose logarithms these are."""
+    """The geometric mean of the probabilities that the model gave to its tokens, whose logarithms these are."""
     return math.exp(sum(logprobs) / len(logprobs)) if logprobs else None
 
 

@@ -58,8 +58,8 @@ class Deliveries:
     async def remember(
         self, connection: AsyncConnection, answer_id: UUID, opinion: Opinion, reason: str, payload: bytes, at: datetime
     ) -> None:
-        """What a person made of an answer, for whoever reads it later. An answer that has left stays as it was; payload:
-        as the person would have it.
+        """What a person made of an answer, for whoever reads it later. An answer that has left stays as it was.
+        payload: as the person would have it.
         """
         await repository.judge(connection, answer_id, payload, opinion == "edited", at)
         await repository.remember(connection, answer_id, opinion, reason)

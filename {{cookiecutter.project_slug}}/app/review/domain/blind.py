@@ -9,7 +9,19 @@ from datetime import datetime
 from app.core.errors import Forbidden
 from app.identity.domain import Principal
 from app.releases.domain import digest_of
-from app.review.domain.items import (HANDED_UP, SENIOR, URGENT, Item, JudgedAlready, Kind, LeaseLost, ReviewClosed, ReviewTaken, Vote, check_self)
+from app.review.domain.items import (
+    HANDED_UP,
+    SENIOR,
+    URGENT,
+    Item,
+    JudgedAlready,
+    Kind,
+    LeaseLost,
+    ReviewClosed,
+    ReviewTaken,
+    Vote,
+    check_self,
+)
 
 PAIR: tuple[Kind, ...] = ("answer", "overlap")
 
@@ -33,7 +45,7 @@ def hidden(item: Item, twin: Twin | None, who: str) -> bool:
 
 
 def as_sent(item: Item, sent: bytes | None, at: datetime) -> Item:
-    """As it would look if nobody had touched it. sent: its bytes on that day; None where nobody can have changed them."""
+    """As it would look if nobody had touched it. sent: its bytes on that day; None where nobody changes them."""
     payload = item.payload if sent is None else sent
     return replace(
         item,

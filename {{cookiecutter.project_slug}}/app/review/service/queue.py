@@ -201,9 +201,9 @@ class Reviews:
         async with self.database.transaction(tenant_id) as connection:
             item, overlap = await self._subject(kind).item(connection, tenant_id, subject_id)
             await repository.add(connection, item)
-            if drawn(UUID(int=subject_id.int ^ (2**128 - 1)).bytes, overlap):
-                if await repository.add(connection, _second(item)):
-                    await self.deliveries.blind(connection, subject_id, True)
+            twice = drawn(UUID(int=subject_id.int ^ (2**128 - 1)).bytes, overlap)
+            if twice and await repository.add(connection, _second(item)):
+                await self.deliveries.blind(connection, subject_id, True)
 
     async def deny(self, tenant_id: UUID, subject_id: UUID, reason: str, kind: Kind = "answer") -> None:
         """The safe end of what could not be put into the queue."""
@@ -291,14 +291,14 @@ class Reviews:
             await subject.remember(connection, item, outcome, word)
         return await self._close(connection, item, "decided", outcome, word.at)
 
-    async def _close(
-        self, connection: AsyncConnection, item: Item, state: str, outcome: Outcome, at: datetime
-    ) -> Item:
+    async def _close(self, connection: AsyncConnection, item: Item, state: str, outcome: Outcome, at: datetime) -> Item:
         """When both looks have ended, there is nothing left to hide."""
         after = await repository.end(connection, item, state, outcome, at)
         if await repository.twin(connection, item) is None:
             return after
-        await self.deliveries.lock(connection, item.subject_id)  # or two who end it at once would each see the other open
+        await self.deliveries.lock(
+            connection, item.subject_id
+        )  # or two who end it at once would each see the other open
         twin = await repository.twin(connection, item)
         if twin and twin.state != "open":
             await self.deliveries.blind(connection, item.subject_id, False)

@@ -89,7 +89,12 @@ def test_what_is_no_list_of_probabilities_is_none(logprobs: Any, expected: list[
 
 
 async def test_a_long_reply_with_its_probabilities_is_not_too_long(server: StandIn, model: OpenAIChat) -> None:
-    token = {"token": "word ", "logprob": math.log(0.5), "bytes": list(b"word " * 12), "top_logprobs": [{"token": "word "}]}
+    token = {
+        "token": "word ",
+        "logprob": math.log(0.5),
+        "bytes": list(b"word " * 12),
+        "top_logprobs": [{"token": "word "}],
+    }
     choice = {"index": 0, "message": {"content": "word " * 800}, "logprobs": {"content": [token] * 800}}
     server.always = Fault(body=orjson.dumps({"choices": [choice]}))
     whole = await model.complete(replace(asked(), logprobs=True, max_tokens=800), soon())

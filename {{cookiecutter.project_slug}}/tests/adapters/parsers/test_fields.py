@@ -1,4 +1,4 @@
-"""The longest field that the CSV reader takes is a number of the whole process; files that are read together share it."""
+"""The longest field that the CSV reader takes is one number for all files that a process reads together."""
 
 import csv
 from collections.abc import Iterator

@@ -23,7 +23,9 @@ def test_a_page_is_known_by_its_first_tag(page: bytes) -> None:
         kind_of(page, "a.txt")
 
 
-@pytest.mark.parametrize("text", [b"<!-- never closed <html>", b"<!-- a --> b <html>", b"<p>", b"<htmlish>", b"a <html>"])
+@pytest.mark.parametrize(
+    "text", [b"<!-- never closed <html>", b"<!-- a --> b <html>", b"<p>", b"<htmlish>", b"a <html>"]
+)
 def test_what_does_not_begin_with_such_a_tag_is_none(text: bytes) -> None:
     assert kind_of(text, "a.txt") == "text"
 

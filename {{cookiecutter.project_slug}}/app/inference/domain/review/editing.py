@@ -17,7 +17,9 @@ class EditRefused(Invalid):
 
 def edit(payload: bytes, text: str) -> bytes:
     """The same answer in other words, with the citations that the words still use. What a person wrote has no measured
-    groundedness, nor a model's confidence. Errors: EditRefused when the text is empty, too long, unchanged, or cites what was not found.
+    groundedness, nor a model's confidence.
+
+    Errors: EditRefused when the text is empty, too long, unchanged, or cites what was not found.
     """
     answer: dict[str, Any] = orjson.loads(payload)
     words = text.strip()
