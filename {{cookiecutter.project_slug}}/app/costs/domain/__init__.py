@@ -294,6 +294,7 @@ class PriceTable:
         return Charge(micro_usd(usage, prices), model, known.provider, usage, prices, self.digest)
 
 
+@lru_cache(maxsize=512)
 def _dearest(prices: UnitPrices) -> UnitPrices:
     return replace(prices, input=max(prices.input, prices.cached_input)) if prices.cached_input else prices
 

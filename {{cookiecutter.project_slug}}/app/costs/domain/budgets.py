@@ -14,8 +14,8 @@ from app.core.errors import Invalid, PaymentRequired
 SERVICE = UUID(int=0)
 """The scope of the whole service; every other scope is a tenant's id."""
 
-SIDE_BY_SIDE = 4
-"""Most calls that settle in one row at the same time."""
+SIDE_BY_SIDE = 1
+"""Most calls of a shared hold at the same time: each settles in its row, and the next would wait for its commit."""
 
 Span = Literal["day", "month"]
 Step = Literal["cheaper", "extractive"]
