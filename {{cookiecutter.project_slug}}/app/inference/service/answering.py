@@ -105,7 +105,6 @@ class Answers:
         to = to or await self.assign(caller)
         with self._admitted(), self._watched(caller, to), span("answer"):
             way = self.pipeline.set_out(caller, question, to)
-            self.pipeline.hold(way)
             with self._paid(way):
                 evidence = await self.pipeline.find(way)
                 draft = await self.pipeline.draft(way, evidence)
@@ -124,7 +123,6 @@ class Answers:
         to, pipeline = to or await self.assign(caller), self.pipeline
         with self._admitted(), self._watched(caller, to):
             way = pipeline.set_out(caller, question, to)
-            pipeline.hold(way)
             with self._paid(way):
                 evidence = await pipeline.find(way)
                 whole = self._seen_whole(way) or way.acts is not None or not pipeline.links(way).links

@@ -88,12 +88,6 @@ class Pipeline:
         way.acts = self.acting.offer(way)
         return way
 
-    def hold(self, way: Journey) -> None:
-        """Nothing is begun that could not be charged. Errors: ModelUnpriced."""
-        with way.step("hold"):
-            for model in self.models(way.serving):
-                way.serving.prices.charge(model, Usage(0))
-
     async def find(self, way: Journey, corpus_version: int | None = None) -> Evidence:
         with way.step("evidence"):
             try:

@@ -52,7 +52,6 @@ class Trials:
         to = Assignment(await self.servings.ready(release), Exposure(release.id, TRIAL))
         with span("trial", release=release.short):
             way = self.pipeline.set_out(caller, question, to)
-            self.pipeline.hold(way)
             try:
                 evidence = await self.pipeline.find(way, corpus_version)
                 draft = await self.pipeline.draft(way, evidence)
