@@ -131,8 +131,9 @@ async def with_index(state: State, params: ChunkerParams | None = None, embedder
 
 
 async def with_prompt(state: State, text: str) -> Release:
-    prompts = {"answer": Prompt.read("answer", text.encode())}
-    made = replace(state.releases, ingredients=replace(state.releases.ingredients, prompts=prompts))
+    own = state.releases.ingredients
+    prompts = {**own.prompts, "answer": Prompt.read("answer", text.encode())}
+    made = replace(state.releases, ingredients=replace(own, prompts=prompts))
     return await made.create("ada")
 
 
