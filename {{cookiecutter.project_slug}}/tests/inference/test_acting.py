@@ -1,5 +1,7 @@
 """A model may propose what it was offered, and nothing else happens before the answer is written down."""
 
+import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from app.actions.domain import ActionPolicy
+from app.actions.service.tickets import LookUpTicket
 from app.adapters.chat.standin import Fault
 from app.core.jobs import Worker
 from app.identity.domain import Principal
@@ -248,6 +251,21 @@ async def test_a_model_that_never_ends_is_stopped(desk: Service) -> None:
     assert len(answer["actions"]) == 2
     assert "It prints grey" in answer["text"], "what was read is told without the model"
     assert answer["degraded"]
+
+
+async def test_a_read_that_takes_too_long_is_given_up_in_time(desk: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(LookUpTicket):
+        async def run(self, *_: object) -> Json:  # type: ignore[override]
+            await asyncio.sleep(60)
+            raise AssertionError
+
+    monkeypatch.setitem(desk.state.actions.registry, "look_up_ticket", Slow())  # type: ignore[arg-type]
+    change_serving(desk.state, deadline_seconds=1.5)
+    began = time.monotonic()
+    answer = await ask(desk, LOOK)
+    assert time.monotonic() - began < 5
+    assert answer["text"] == "There was no time left for that."
+    assert answer["actions"] == []
 
 
 async def test_one_answer_has_so_many_actions_and_no_more(desk: Service) -> None:

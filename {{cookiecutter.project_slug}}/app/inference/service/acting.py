@@ -2,6 +2,7 @@
 written down: it is entered in the same transaction, to run by itself or to wait for a person.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -47,14 +48,18 @@ class Acting:
             way.bill.passed(reply.model, said.ending.usage, said.ending.estimated)
             acts.spent = acts.spent + said.ending.usage
             request = request.then(
-                Message("assistant", said.text, said.calls), *await self._told(way, acts, said.calls)
+                Message("assistant", said.text, said.calls), *await self._told(way, acts, said.calls, until)
             )
 
-    async def _told(self, way: Journey, acts: Acts, calls: Sequence[ToolCall]) -> list[Message]:
+    async def _told(self, way: Journey, acts: Acts, calls: Sequence[ToolCall], until: Deadline) -> list[Message]:
         # What is proposed side by side was proposed before any of the results was read.
         tainted, messages = acts.tainted, []
         for call in calls:
-            made = await self._propose(way, acts, call, tainted)
+            try:
+                async with asyncio.timeout(until.remaining()):
+                    made = await self._propose(way, acts, call, tainted)
+            except TimeoutError:
+                made = Refused("failed", "There was no time left for that.")
             told = Told.of(made)
             if isinstance(made, Entry):
                 acts.entries.append(made)
