@@ -34,6 +34,17 @@ def test_the_demo_answers_with_citations_and_refuses_what_it_cannot_know(
         assert make(service, "demo") == 0
 
 
+def test_its_first_release_passes_its_own_gate(service: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """With nothing live to be compared with, each protected case must hold by itself."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("APP_", "DATABASE_"))}
+    clean["APP_DATA_DIR"] = str(service.parent / "gate")
+    with capfd.disabled():
+        print()
+        for command in ("migrate", "evaluate"):
+            done = subprocess.run([".venv/bin/app", command], cwd=service, env=clean, check=False)
+            assert done.returncode == 0, command
+
+
 def test_its_style_types_contracts_and_migrations_are_clean(service: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with capfd.disabled():
         print()
