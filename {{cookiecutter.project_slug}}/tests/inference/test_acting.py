@@ -203,7 +203,7 @@ async def test_a_question_with_hidden_characters_is_not_trusted_either(desk: Ser
 
 async def test_a_rule_sends_to_a_person_what_could_run_by_itself(desk: Service) -> None:
     rule = {"name": "notes", "send": "before", "due_minutes": 60, "when": {"action": ["reversible"]}}
-    change_serving(desk.state, review=ReviewPolicy(owner="tests", rules=[rule]))  # type: ignore[list-item]
+    change_serving(desk.state, review=ReviewPolicy(owner="tests", overlap=0, rules=[rule]))  # type: ignore[list-item]
     [acted] = (await ask(desk, NOTE))["actions"]
     assert acted["state"] == "waiting"
     await decide(desk, acted["id"])
@@ -212,7 +212,7 @@ async def test_a_rule_sends_to_a_person_what_could_run_by_itself(desk: Service) 
 
 async def test_what_an_answer_proposes_waits_with_it(desk: Service) -> None:
     rule = {"name": "all", "send": "before", "due_minutes": 60}
-    change_serving(desk.state, review=ReviewPolicy(owner="tests", rules=[rule]))  # type: ignore[list-item]
+    change_serving(desk.state, review=ReviewPolicy(owner="tests", overlap=0, rules=[rule]))  # type: ignore[list-item]
     reply = await desk.ask(NOTE, actions=ALL)
     assert reply.status_code == 202
     await work(desk)

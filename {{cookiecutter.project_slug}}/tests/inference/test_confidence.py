@@ -17,7 +17,7 @@ WHO = "Who built the lighthouse of Karlen?"
 
 def rules(service: Service, **when: Any) -> None:
     unsure = {"name": "unsure", "send": "before", "due_minutes": 60, "when": when}
-    change_serving(service.state, review=ReviewPolicy(owner="tests", rules=[unsure]))  # type: ignore[list-item]
+    change_serving(service.state, review=ReviewPolicy(owner="tests", overlap=0, rules=[unsure]))  # type: ignore[list-item]
 
 
 async def test_nobody_is_asked_while_no_rule_wants_to_know(service: Service) -> None:
@@ -45,7 +45,7 @@ async def test_an_answer_of_an_unsure_model_waits(
 
 async def test_a_stream_that_leaves_is_asked_too(service: Service) -> None:
     after = {"name": "unsure", "send": "after", "due_minutes": 60, "when": {"confidence_below": 0.6}}
-    change_serving(service.state, review=ReviewPolicy(owner="tests", rules=[after]))  # type: ignore[list-item]
+    change_serving(service.state, review=ReviewPolicy(owner="tests", overlap=0, rules=[after]))  # type: ignore[list-item]
     service.model.confidence = 0.4
     reply = await service.ask(WHO, stream=True)
     assert service.model.calls[0].body["stream"] is True

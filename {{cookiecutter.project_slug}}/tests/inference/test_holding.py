@@ -20,7 +20,7 @@ HOLD = {"name": "people", "send": "before", "due_minutes": 60, "when": {"words":
 
 @pytest.fixture
 def holding(quoting: Service) -> Service:
-    change_serving(quoting.state, review=ReviewPolicy(owner="tests", rules=[HOLD]))  # type: ignore[list-item]
+    change_serving(quoting.state, review=ReviewPolicy(owner="tests", overlap=0, rules=[HOLD]))  # type: ignore[list-item]
     return quoting
 
 
@@ -82,7 +82,7 @@ async def test_a_stream_of_a_held_answer_says_only_that(holding: Service) -> Non
 
 
 async def test_a_model_that_writes_is_not_streamed_where_a_rule_might_hold_it(service: Service) -> None:
-    change_serving(service.state, review=ReviewPolicy(owner="tests", rules=[HOLD]))  # type: ignore[list-item]
+    change_serving(service.state, review=ReviewPolicy(owner="tests", overlap=0, rules=[HOLD]))  # type: ignore[list-item]
     reply = await service.ask(WHO, stream=True)
     assert len(service.model.calls) == 1
     assert [line for line in reply.text.splitlines() if line.startswith("event")] == ["event: held"]
@@ -148,7 +148,7 @@ async def test_a_held_answer_is_charged_and_recorded_with_its_way_to_a_person(ho
 
 
 async def test_an_answer_that_a_person_sees_afterwards_leaves_at_once(holding: Service) -> None:
-    change_serving(holding.state, review=ReviewPolicy(owner="tests", rules=[{**HOLD, "send": "after"}]))  # type: ignore[list-item]
+    change_serving(holding.state, review=ReviewPolicy(owner="tests", overlap=0, rules=[{**HOLD, "send": "after"}]))  # type: ignore[list-item]
     reply = await holding.ask(WHO)
     assert reply.status_code == 200
     assert (await get(holding, reply.json()["id"])).json()["text"] == reply.json()["text"]

@@ -49,7 +49,7 @@ async def test_what_the_asker_calls_unhelpful_is_not_until_he_takes_it_back(serv
 @pytest.mark.parametrize("timing", ["before", "after"])
 async def test_what_a_reviewer_rejects_is_not(service: Service, timing: str) -> None:
     rule = {**HOLD, "send": timing}
-    change_serving(service.state, review=ReviewPolicy(owner="tests", rules=[rule]))  # type: ignore[list-item]
+    change_serving(service.state, review=ReviewPolicy(owner="tests", overlap=0, rules=[rule]))  # type: ignore[list-item]
     first, second = (await service.ask(WHO)).json(), (await service.ask(WHO)).json()
     assert (await resolved(service))[0] == (0 if timing == "before" else 2), "nobody has seen what is held"
     await decide(service, first["id"], "reject")

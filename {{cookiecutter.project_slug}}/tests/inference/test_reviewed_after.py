@@ -20,7 +20,7 @@ OTHER = "A person wrote this instead."
 def leaving(quoting: Service) -> Service:
     change_serving(
         quoting.state,
-        review=ReviewPolicy(owner="tests", rules=[{**HOLD, "send": "after"}]),  # type: ignore[list-item]
+        review=ReviewPolicy(owner="tests", overlap=0, rules=[{**HOLD, "send": "after"}]),  # type: ignore[list-item]
     )
     return quoting
 
@@ -50,7 +50,7 @@ async def test_what_a_person_would_have_said_does_not_take_the_place_of_what_was
 
 
 async def test_before_delivery_the_persons_text_is_the_answer(quoting: Service) -> None:
-    change_serving(quoting.state, review=ReviewPolicy(owner="tests", rules=[HOLD]))  # type: ignore[list-item]
+    change_serving(quoting.state, review=ReviewPolicy(owner="tests", overlap=0, rules=[HOLD]))  # type: ignore[list-item]
     held = (await quoting.ask(WHO)).json()
     await decide(quoting, held["id"], "edit", OTHER)
     shown = (await get(quoting, held["id"])).json()

@@ -47,7 +47,7 @@ def allow(service: Service, *private: str, hosts: tuple[str, ...] = ()) -> None:
     security = SecurityPolicy(owner="tests", webhooks=WebhookHosts(hosts=hosts, private=private))
     policies = service.state.answers.servings.of(service.state.environments.current()).policies
     changed = replace(policies, loaded={**policies.loaded, "security": security})
-    review = ReviewPolicy(owner="tests", rules=[HOLD])  # type: ignore[list-item]
+    review = ReviewPolicy(owner="tests", overlap=0, rules=[HOLD])  # type: ignore[list-item]
     change_serving(service.state, security=security, policies=changed, review=review)
 
 
