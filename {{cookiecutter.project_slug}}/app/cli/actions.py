@@ -9,7 +9,7 @@ from rich.table import Column, Table
 
 from app.actions.domain import Entered, Offer
 from app.actions.domain import State as ActionState
-from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, out, with_state
+from app.cli.common import DEFAULT_TENANT, caller_in, out, with_state
 from app.wiring import State
 
 app = typer.Typer(help="What models proposed to do, and what became of it.", no_args_is_help=True)
@@ -26,7 +26,7 @@ def list_actions(
     """Show a tenant's actions, the newest first."""
 
     async def work(built: State) -> Sequence[Entered]:
-        me = caller_at_the_command_line(await built.identity.tenant(tenant))
+        me = await caller_in(built, tenant)
         return await built.actions.list(me, state=state, limit=limit)
 
     table = Table(Column("action", no_wrap=True), "when (UTC)", "what", "state")
@@ -41,7 +41,7 @@ def show(action: Annotated[UUID, typer.Argument(help="The action's id.")], tenan
     """Show one action: what would run, for whom, and what became of it."""
 
     async def work(state: State) -> Entered:
-        return await state.actions.show(caller_at_the_command_line(await state.identity.tenant(tenant)), action)
+        return await state.actions.show(await caller_in(state, tenant), action)
 
     show_action(with_state(work))
 

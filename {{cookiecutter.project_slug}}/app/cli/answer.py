@@ -5,7 +5,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, out, with_state
+from app.cli.common import DEFAULT_TENANT, caller_in, out, with_state
 from app.inference.domain.replays import Replay
 from app.wiring import State
 
@@ -27,7 +27,7 @@ def replay(
     """Run a past answer again on its own release and documents. Exit status 1: something differs that must not."""
 
     async def work(state: State) -> Replay:
-        caller = caller_at_the_command_line(await state.identity.tenant(tenant))
+        caller = await caller_in(state, tenant)
         return await state.again.replay(caller, answer)
 
     again = with_state(work)

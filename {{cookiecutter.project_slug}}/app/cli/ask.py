@@ -3,7 +3,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from app.cli.common import DEFAULT_TENANT, actor, caller_at_the_command_line, err, out, with_state
+from app.cli.common import DEFAULT_TENANT, actor, caller_in, err, out, with_state
 from app.inference.domain.answers import Question
 from app.inference.domain.review import Held
 from app.inference.service.answering import Reply
@@ -38,8 +38,7 @@ def ask(
         raise typer.BadParameter("a trial does nothing but answer; leave out --action or --release.")
 
     async def work(state: State) -> Reply:
-        tenant_id = await state.identity.tenant(tenant)
-        caller = caller_at_the_command_line(tenant_id, group or [])
+        caller = await caller_in(state, tenant, group)
         asked = Question(question, sentences=sentences, model=model, actions=tuple(action or ()))
         if release is None:
             return await state.answers.answer(caller, asked)

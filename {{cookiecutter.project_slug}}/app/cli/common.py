@@ -39,6 +39,11 @@ def caller_at_the_command_line(tenant_id: UUID, groups: Iterable[str] = ()) -> P
     return Principal(tenant_id, COMMAND_LINE, actor(), frozenset({"admin"}), frozenset(groups))
 
 
+async def caller_in(state: State, tenant: str, groups: Iterable[str] | None = None) -> Principal:
+    """The same for a tenant by its name. Errors: TenantMissing."""
+    return caller_at_the_command_line(await state.identity.tenant(tenant), groups or ())
+
+
 def settings_for_command() -> Settings:
     """Settings with logs quiet enough for a person at a terminal, unless the environment says otherwise."""
     quiet = {} if "APP_LOG_LEVEL" in os.environ else {"log_level": "WARNING"}

@@ -6,9 +6,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, out, with_state
+from app.cli.common import DEFAULT_TENANT, caller_in, out, with_state
 from app.evaluation.domain.cases import Case
-from app.identity.domain import Principal
 from app.review.domain.candidates import Candidate
 from app.wiring import State
 
@@ -18,16 +17,12 @@ Tenant = Annotated[str, typer.Option(help="Whose answers.")]
 Groups = Annotated[list[str] | None, typer.Option("--group", help="An access group you hold; may be repeated.")]
 
 
-async def _me(state: State, tenant: str, groups: Sequence[str] | None) -> Principal:
-    return caller_at_the_command_line(await state.identity.tenant(tenant), groups or [])
-
-
 @app.command()
 def candidates(tenant: Tenant = DEFAULT_TENANT, group: Groups = None) -> None:
     """List what reviewers edited or rejected and nobody has taken into evals/ yet."""
 
     async def work(state: State) -> Sequence[Candidate]:
-        return await state.reviews.candidates(await _me(state, tenant, group))
+        return await state.reviews.candidates(await caller_in(state, tenant, group))
 
     table = Table("item", "was", "question", "release", "by", "why")
     for each in with_state(work):
@@ -45,6 +40,6 @@ def accept(
     """Write a candidate into evals/golden.jsonl. The documents it is asked of must be in evals/corpus.json."""
 
     async def work(state: State) -> Case:
-        return await state.reviews.accept(await _me(state, tenant, group), item)
+        return await state.reviews.accept(await caller_in(state, tenant, group), item)
 
     out.print(f"Case {with_state(work).id} stands in evals/golden.jsonl now.", highlight=False)

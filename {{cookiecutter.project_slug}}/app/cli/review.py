@@ -8,8 +8,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Column, Table
 
-from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, err, out, with_state
-from app.identity.domain import Principal
+from app.cli.common import DEFAULT_TENANT, caller_in, err, out, with_state
 from app.inference.domain.review import EditRefused
 from app.review.domain.agreement import Agreement
 from app.review.domain.items import Item, Verb, Verdict
@@ -25,10 +24,6 @@ NOTHING = 3
 LEVELS = ("", "urgent", "handed up")
 
 
-async def _me(state: State, tenant: str, groups: Sequence[str] | None) -> Principal:
-    return caller_at_the_command_line(await state.identity.tenant(tenant), groups or [])
-
-
 @app.command("list")
 def list_items(
     tenant: Tenant = DEFAULT_TENANT,
@@ -40,7 +35,7 @@ def list_items(
     """Show what waits for a person, the earliest due first."""
 
     async def work(built: State) -> Sequence[Item]:
-        me = await _me(built, tenant, group)
+        me = await caller_in(built, tenant, group)
         return await built.reviews.list(me, Filters(state=state, rule=rule), None, limit)
 
     table = Table(Column("item", no_wrap=True), "due (UTC)", "question", "stands")
@@ -58,7 +53,7 @@ def take_next(tenant: Tenant = DEFAULT_TENANT, group: Groups = None) -> None:
     """Claim the earliest item that you may judge, and show it. Exit status 3: there is none."""
 
     async def work(state: State) -> Item | None:
-        return await state.reviews.next(await _me(state, tenant, group))
+        return await state.reviews.next(await caller_in(state, tenant, group))
 
     item = with_state(work)
     if item is None:
@@ -83,7 +78,7 @@ def decide(
     """Decide on an item that you have claimed. An approved answer leaves at once, an approved action runs."""
 
     async def work(state: State) -> dict[str, Any]:
-        me = await _me(state, tenant, group)
+        me = await caller_in(state, tenant, group)
         held, _ = await state.reviews.show(me, item)
         seen = held.digest if len(sha256) >= 8 and held.digest.startswith(sha256) else sha256
         return await state.reviews.decide(me, item, Verdict(decision, reason, token, held.version, seen, text))
@@ -100,7 +95,7 @@ def agreement(tenant: Tenant = DEFAULT_TENANT) -> None:
     """Show how far reviewers agree on what two of them judged without knowing of each other."""
 
     async def work(state: State) -> Agreement:
-        return await state.reviews.agreement(await _me(state, tenant, None))
+        return await state.reviews.agreement(await caller_in(state, tenant))
 
     found = with_state(work)
     alpha = "cannot be told yet" if found.alpha is None else f"is {found.alpha:.3f}"

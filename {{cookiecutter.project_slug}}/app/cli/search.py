@@ -3,7 +3,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, err, out, with_state
+from app.cli.common import DEFAULT_TENANT, caller_in, err, out, with_state
 from app.core.clock import Deadline
 from app.retrieval.domain import Evidence
 from app.wiring import State
@@ -26,9 +26,8 @@ def search(
     """Show the passages that a question finds, best first."""
 
     async def work(state: State) -> Evidence:
-        tenant_id = await state.identity.tenant(tenant)
         return await state.retrieval.search(
-            caller_at_the_command_line(tenant_id, group or []),
+            await caller_in(state, tenant, group),
             query,
             limit=limit,
             deadline=Deadline.after(SECONDS, state.clock),

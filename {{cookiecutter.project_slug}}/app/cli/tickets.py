@@ -6,7 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.actions.domain.tickets import Status, Ticket, TicketMissing, number_of
-from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, out, with_state
+from app.cli.common import DEFAULT_TENANT, caller_in, out, with_state
 from app.wiring import State
 
 app = typer.Typer(help="Tickets: what the shipped actions work on.", no_args_is_help=True)
@@ -23,7 +23,7 @@ def add(
     """Open a ticket."""
 
     async def work(state: State) -> Ticket:
-        me = caller_at_the_command_line(await state.identity.tenant(tenant))
+        me = await caller_in(state, tenant)
         return await state.tickets.add(me, title, text or title)
 
     out.print(f"{with_state(work).id} is open.", highlight=False)
@@ -39,7 +39,7 @@ def list_tickets(
     status: Status = "closed" if closed else "open"
 
     async def work(state: State) -> Sequence[Ticket]:
-        me = caller_at_the_command_line(await state.identity.tenant(tenant))
+        me = await caller_in(state, tenant)
         return await state.tickets.list(me, status, None, limit)
 
     table = Table("ticket", "opened (UTC)", "by", "title")
@@ -55,7 +55,7 @@ def show(ticket: Annotated[str, typer.Argument(help="Its id, such as T-12.")], t
         raise TicketMissing(f"There is no ticket {ticket}; ids read like T-12.")
 
     async def work(state: State) -> Ticket:
-        me = caller_at_the_command_line(await state.identity.tenant(tenant))
+        me = await caller_in(state, tenant)
         return await state.tickets.show(me, number_of(ticket))
 
     found = with_state(work)

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from app.core.clock import Clock
 from app.core.errors import Contended, DatabaseUnavailable, Problem, StorageFull
 
 log = structlog.get_logger(__name__)
@@ -172,6 +174,19 @@ async def in_one_trip(
 async def notify(connection: AsyncConnection, channel: str, payload: str = "") -> None:
     """Tells every listener on `channel`, if and when the transaction commits."""
     await connection.execute(text("select pg_notify(:c, :p)"), {"c": channel, "p": payload})
+
+
+async def moment(connection: AsyncConnection, clock: Clock | None = None) -> datetime:
+    """The database's time, which all processes share, unless a clock is given."""
+    if clock:
+        return clock.now()
+    found: datetime = await connection.scalar(text("select clock_timestamp()"))
+    return found
+
+
+async def in_turn(connection: AsyncConnection, whose: str) -> None:
+    """Whoever else asks for the same turn waits for the end of the caller's transaction."""
+    await connection.execute(text("select pg_advisory_xact_lock(hashtextextended(:whose, 0))"), {"whose": whose})
 
 
 async def listen(

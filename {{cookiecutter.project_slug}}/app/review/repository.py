@@ -32,7 +32,6 @@ from app.review.tables import review_decisions, review_items
 ITEM = review_items.c
 MADE = review_decisions.c
 
-_MOMENT = text("select coalesce(cast(:at as timestamptz), clock_timestamp())")
 _OTHER = review_items.alias("twin")
 _TWIN = _OTHER.c
 _SIDE_BY_SIDE = select(
@@ -60,12 +59,6 @@ class Filters:
     risk_tier: str | None = None
     level: int | None = None
     free: bool = False
-
-
-async def moment(connection: AsyncConnection, at: datetime | None) -> datetime:
-    """The database's time, which all processes share, unless `at` is given."""
-    found: datetime = await connection.scalar(_MOMENT, {"at": at})
-    return found
 
 
 async def due_tenants(connection: AsyncConnection, at: datetime) -> list[UUID]:

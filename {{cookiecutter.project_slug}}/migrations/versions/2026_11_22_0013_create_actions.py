@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from app.core.rls import tenant_table
+from app.core.rls import frozen, tenant_table
 
 revision = "0013"
 down_revision = "0012"
@@ -53,8 +53,6 @@ create table action_runs (
     at timestamptz not null,
     constraint uq_action_runs_action_id unique (action_id)
 );
-create trigger action_runs_frozen before update or delete or truncate on action_runs
-    for each statement execute function refuse_change();
 """
 
 TICKETS = """
@@ -91,6 +89,7 @@ alter table review_items add constraint ck_review_items_kind check (kind in ({ki
 
 def upgrade() -> None:
     op.execute(ACTIONS)
+    frozen(op, "action_runs")
     op.execute(TICKETS)
     changes = "state, payload, digest, approved_digest, approved_by, edited, reason, result, decided_at, ended_at"
     tenant_table(op, "actions", f"select, insert, update ({changes})")

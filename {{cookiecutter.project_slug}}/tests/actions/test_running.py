@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from app.actions.domain import ActionChanged, ActionMissing, Entry, digest_of, payload_of
+from app.actions.domain import ActionChanged, ActionMissing, Entry, payload_of
 from app.actions.domain.tickets import TicketClosed
 from app.actions.jobs import ATTEMPTS, job_specs
 from app.actions.service import ENDED
@@ -19,6 +19,7 @@ from app.core.clock import SystemClock
 from app.core.database import background, listen
 from app.core.errors import Unavailable
 from app.core.waiting import Waiting
+from app.releases.domain import digest_of
 from tests.actions.conftest import POLICY, Opened, Shop
 from tests.actions.test_proposing import limited
 

@@ -15,6 +15,7 @@ import pytest_asyncio
 from app.actions.domain import ActionPolicy
 from app.actions.service.tickets import LookUpTicket
 from app.adapters.chat.standin import Fault
+from app.core import waiting
 from app.core.jobs import Worker
 from app.identity.domain import Principal
 from app.inference import repository
@@ -365,6 +366,17 @@ async def test_a_stream_gives_the_text_in_one_piece_once_all_is_entered(desk: Se
     assert '"state":"approved"' in reply.text
     await work(desk)
     assert await notes(desk) == ["The drum was replaced"]
+
+
+async def test_who_waits_for_an_action_hears_of_its_end_at_once(desk: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "LOOK_AGAIN_SECONDS", 60.0)
+    [acted] = (await ask(desk, NOTE))["actions"]
+    shown = asyncio.ensure_future(get(desk, f"{acted['where']}?wait=20"))
+    await asyncio.sleep(0.2)
+    assert not shown.done()
+    await work(desk)
+    async with asyncio.timeout(3):
+        assert (await shown)["state"] == "done"
 
 
 async def test_another_tenant_sees_nothing_of_it(desk: Service) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from app.core import waiting
 from app.core.jobs import Worker
 from app.inference.domain.review import ReviewPolicy
 from app.review.domain.items import Verb, Verdict
@@ -120,14 +121,15 @@ async def test_neither_a_replay_nor_feedback_reaches_an_answer_that_is_held(hold
     assert (rated.status_code, rated.json()["code"]) == (409, "answer_held")
 
 
-async def test_who_waits_hears_of_the_decision_at_once(holding: Service) -> None:
+async def test_who_waits_hears_of_the_decision_at_once(holding: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "LOOK_AGAIN_SECONDS", 60.0)
     held = (await holding.ask(WHO)).json()
-    waiting = asyncio.ensure_future(get(holding, held["id"], wait=20))
+    shown = asyncio.ensure_future(get(holding, held["id"], wait=20))
     await asyncio.sleep(0.2)
-    assert not waiting.done()
+    assert not shown.done()
     await decide(holding, held["id"])
     async with asyncio.timeout(3):
-        assert SECRET in (await waiting).json()["text"]
+        assert SECRET in (await shown).json()["text"]
     assert holding.state.archive.waiting._told == {}
 
 

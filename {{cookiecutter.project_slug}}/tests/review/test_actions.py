@@ -8,11 +8,12 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from app.actions.domain import ActionChanged, ArgumentsRefused, Entered, Entry, Proposal, digest_of, payload_of
+from app.actions.domain import ActionChanged, ArgumentsRefused, Entered, Entry, Proposal, payload_of
 from app.core.errors import Problem
 from app.identity.domain import Principal
 from app.inference.domain.review import PayloadChanged
 from app.main import create_app
+from app.releases.domain import digest_of
 from app.review.domain.items import Item, ReviewClosed, SelfApproval
 from app.review.jobs import job_specs
 from app.review.repository import Filters

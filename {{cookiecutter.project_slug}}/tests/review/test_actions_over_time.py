@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from app.actions.domain import Entry, Proposal, digest_of, payload_of
+from app.actions.domain import Entry, Proposal, payload_of
 from app.core.errors import Conflict, Forbidden
+from app.releases.domain import digest_of
 from app.review.domain.items import Item
 from app.review.repository import Filters
 from app.review.service import Reviews

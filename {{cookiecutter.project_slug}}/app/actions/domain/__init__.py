@@ -17,7 +17,6 @@ from app.actions.domain.proposals import (
     State,
     Terms,
     bound_by,
-    digest_of,
     fault_in,
     payload_of,
 )
@@ -47,7 +46,6 @@ __all__ = [
     "State",
     "Terms",
     "bound_by",
-    "digest_of",
     "fault_in",
     "payload_of",
 ]

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
 import orjson
 
 from app.core.ids import new_id
-from app.releases.domain import canonical_json
+from app.releases.domain import canonical_json, digest_of
 from app.safety.domain.webhooks import Notice
 
 RiskClass = Literal["read", "reversible", "irreversible"]
@@ -92,10 +91,6 @@ def payload_of(bound: Bound, arguments: Mapping[str, Any]) -> bytes:
             "nonce": str(bound.nonce),
         }
     )
-
-
-def digest_of(payload: bytes) -> str:
-    return sha256(payload).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

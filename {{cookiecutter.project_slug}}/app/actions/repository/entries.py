@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import Row, func, select, text, update
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,19 +15,6 @@ OWN = actions.c
 LIMIT_REACHED = "limit_reached"
 
 _TERMS = TypeAdapter(Terms)
-_MOMENT = text("select coalesce(cast(:at as timestamptz), clock_timestamp())")
-_TURN = text("select pg_advisory_xact_lock(hashtextextended(:whose, 0))")
-
-
-async def moment(connection: AsyncConnection, at: datetime | None) -> datetime:
-    """The database's time, which all processes share, unless `at` is given."""
-    found: datetime = await connection.scalar(_MOMENT, {"at": at})
-    return found
-
-
-async def in_turn(connection: AsyncConnection, key_id: UUID, action: str) -> None:
-    """Whoever else enters this action of this key waits for the end of the caller's transaction."""
-    await connection.execute(_TURN, {"whose": f"actions {key_id} {action}"})
 
 
 async def count_recent(connection: AsyncConnection, key_id: UUID, action: str, at: datetime) -> int:

@@ -9,12 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.actions.domain import Run
 from app.actions.domain.tickets import MOST_NOTES, Note, Status, Ticket
 from app.actions.tables import ticket_notes, tickets
+from app.core.database import in_turn
 from app.core.ids import new_id
 
 OWN = tickets.c
 NOTE = ticket_notes.c
 
-_TURN = text("select pg_advisory_xact_lock(hashtextextended(:whose, 0))")
 _ADD = text(
     """
     insert into tickets (id, tenant_id, number, title, text, status, created_at, created_by)
@@ -27,7 +27,7 @@ _ADD = text(
 
 async def add(connection: AsyncConnection, tenant_id: UUID, title: str, said: str, by: str, at: datetime) -> Ticket:
     """A tenant's tickets are numbered from 1, without gaps."""
-    await connection.execute(_TURN, {"whose": f"tickets {tenant_id}"})
+    await in_turn(connection, f"tickets {tenant_id}")
     values = {"id": new_id(), "tenant": tenant_id, "title": title, "text": said, "by": by, "at": at}
     return _ticket((await connection.execute(_ADD, values)).one())
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -32,7 +33,6 @@ from app.actions.domain import (
     Run,
     State,
     bound_by,
-    digest_of,
     fault_in,
 )
 from app.actions.ports import Action
@@ -40,7 +40,7 @@ from app.actions.service.proposing import offer_of, read_arguments
 from app.core import audit
 from app.core.audit import Act
 from app.core.clock import Clock
-from app.core.database import Database, notify
+from app.core.database import Database, in_turn, moment, notify
 from app.core.errors import Problem
 from app.core.ids import new_id
 from app.core.jobs import enqueue
@@ -48,7 +48,7 @@ from app.core.telemetry import counter, span
 from app.core.waiting import Waiting
 from app.identity.domain import Principal
 from app.identity.service import Identity
-from app.releases.domain import canonical_json
+from app.releases.domain import canonical_json, digest_of
 from app.safety.domain.webhooks import TELL_JOB, TELL_QUEUE
 
 log = structlog.get_logger(__name__)
@@ -76,10 +76,14 @@ class Actions:
     waiting: Waiting
     clock: Clock | None = None
 
+    @cached_property
+    def _offers(self) -> Mapping[str, Offer]:
+        return {name: offer_of(action) for name, action in self.registry.items()}
+
     def catalogue(self, policy: ActionPolicy | None = None) -> tuple[Offer, ...]:
         """What may be proposed at all; by the live release's policy where none is named."""
         policy = policy or self.live()
-        return tuple(offer_of(self.registry[name]) for name in sorted(policy.offered.keys() & self.registry.keys()))
+        return tuple(self._offers[name] for name in sorted(policy.offered.keys() & self._offers.keys()))
 
     def offers(self, policy: ActionPolicy, caller: Principal, names: Sequence[str]) -> tuple[Offer, ...]:
         """Those of the named actions, each once, for which the caller has the permission.
@@ -164,7 +168,7 @@ class Actions:
         for entry in sorted(entries, key=lambda each: (each.proposal.key_id.int, each.proposal.action)):
             own, over = entry.proposal, False
             if entry.state != "done":
-                await repository.in_turn(connection, own.key_id, own.action)
+                await in_turn(connection, f"actions {own.key_id} {own.action}")
                 over = await repository.count_recent(connection, own.key_id, own.action, at) >= own.per_hour
             state: State = "failed" if over else entry.state
             await repository.add(connection, entry, state, "limit_reached" if over else "", at)
@@ -325,7 +329,7 @@ class Actions:
         _ended.labels(entered.action, state).inc()
 
     async def _now(self, connection: AsyncConnection) -> datetime:
-        return await repository.moment(connection, self.clock.now() if self.clock else None)
+        return await moment(connection, self.clock)
 
 
 def _with(payload: bytes, arguments: Mapping[str, Any]) -> bytes:

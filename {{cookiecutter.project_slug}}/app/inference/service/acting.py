@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from app.actions.domain import Entry, Proposal, Refused, Terms
 from app.actions.service import Actions
 from app.core.clock import Deadline
@@ -34,11 +32,12 @@ class Acting:
     async def converse(
         self, way: Journey, acts: Acts, request: ChatRequest, chain: ModelChain, until: Deadline
     ) -> Reply:
-        """The model's last reply, after what it proposed on the way. Every call is charged. Errors: Exhausted."""
+        """The model's last reply, after what it proposed on the way. Every call is charged; the first is measured
+        already. Errors: Exhausted.
+        """
         rounds = 0
         while True:
             request = replace(request, may_call=rounds < way.serving.actions.most_rounds)
-            way.bill.measure(request)
             reply = await chain.complete(request, until, way.bill)
             way.reasons += [f"{name}: {failure.reason}" for name, failure in reply.failures]
             said = reply.completion
@@ -50,6 +49,7 @@ class Acting:
             request = request.then(
                 Message("assistant", said.text, said.calls), *await self._told(way, acts, said.calls, until)
             )
+            way.bill.measure(request)
 
     async def _told(self, way: Journey, acts: Acts, calls: Sequence[ToolCall], until: Deadline) -> list[Message]:
         # What is proposed side by side was proposed before any of the results was read.
@@ -82,10 +82,6 @@ class Acting:
         if rule is None:
             return Entry(made, "approved", None, tainted)
         return Entry(made, "waiting" if rule.send == "before" else "approved", _terms(way, rule, made), tainted)
-
-    async def enter(self, connection: AsyncConnection, entries: Sequence[Entry]) -> None:
-        """Joins the transaction in which the answer is written down."""
-        await self.actions.enter(connection, entries)
 
 
 def waiting(way: Journey, rule: Rule, entries: Sequence[Entry]) -> list[Entry]:

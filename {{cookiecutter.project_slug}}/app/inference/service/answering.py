@@ -219,7 +219,7 @@ class Answers:
         if sent:
             also.append(lambda connection: repository.send(connection, kept, sent))
         if way.acts and (entries := way.acts.entries):
-            also.append(lambda connection: self.pipeline.acting.enter(connection, entries))
+            also.append(lambda connection: self.pipeline.acting.actions.enter(connection, entries))
         return also
 
     async def _record(

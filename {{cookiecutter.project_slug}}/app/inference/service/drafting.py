@@ -44,9 +44,9 @@ def quote(question: Question, evidence: Evidence) -> Draft:
     return Draft(EXTRACTIVE, text, tuple(cited), NOTHING, groundedness=1.0)
 
 
-def recount(acts: Acts, otherwise: Draft) -> Draft:
-    """What became of the proposals, in our own words; where there were none, `otherwise`."""
-    return Draft(EXTRACTIVE, acts.account, (), NOTHING) if acts.account else otherwise
+def recount(acts: Acts) -> Draft | None:
+    """What became of the proposals, in our own words; None where there were none."""
+    return Draft(EXTRACTIVE, acts.account, (), NOTHING) if acts.account else None
 
 
 class Writing:

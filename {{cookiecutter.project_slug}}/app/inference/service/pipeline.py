@@ -130,7 +130,7 @@ class Pipeline:
             with way.step("model"):
                 reply = await chain.complete(request, self._until(way), way.bill)
         except Exhausted as exhausted:
-            return self._instead(way, evidence, exhausted)
+            return self._declined(way, exhausted) or self.quote(way, evidence)
         way.reasons += _reasons(reply.failures)
         draft = self._checked(way, evidence, reply)
         if draft.supported:
@@ -145,24 +145,26 @@ class Pipeline:
         acts.tainted |= bool(evidence.passages)
         request = self._request(way, evidence, ACT, acts.tools)
         chain = await self._afford(way, request, self.links(way))
-        without = refuse(reason) if reason else self.quote(way, evidence)
         if not chain.links:
             way.reasons.append("actions: no model to propose them")
-            return without
+            return self._recounted(way, evidence, acts, reason)
         try:
             with way.step("model"):
                 reply = await self.acting.converse(way, acts, request, chain, self._until(way))
         except Exhausted as exhausted:
-            way.reasons += _reasons(tuple(exhausted.failures))
-            if exhausted.declined:
+            if declined := self._declined(way, exhausted):
                 acts.drop()
-                return refuse("declined", exhausted.failures[-1][0])
-            return recount(acts, without)
+                return declined
+            return self._recounted(way, evidence, acts, reason)
         draft = self._checked(way, evidence, reply, acts.told)
         if draft.supported and not (draft.refusal and acts.told):
             return draft
         way.reasons.append(f"{reply.model}: answer_unsupported")
-        return _charged_as(draft, recount(acts, without))
+        return _charged_as(draft, self._recounted(way, evidence, acts, reason))
+
+    def _recounted(self, way: Journey, evidence: Evidence, acts: Acts, reason: Reason | None) -> Draft:
+        """Without a model's words: what became of its proposals, else what the documents say or do not."""
+        return recount(acts) or (refuse(reason) if reason else self.quote(way, evidence))
 
     def _checked(self, way: Journey, evidence: Evidence, reply: Reply, told: Sequence[Told] = ()) -> Draft:
         with way.step("check"):
@@ -193,7 +195,7 @@ class Pipeline:
                             yield seen
                         yield self._judged(way, writing, item)
         except Exhausted as exhausted:
-            yield self._instead(way, evidence, exhausted)
+            yield self._declined(way, exhausted) or self.quote(way, evidence)
         except ModelFailure as failure:
             _spent(way, request, writing, failure.usage)
             log.warning("stream_ended", model=writing and writing.model, reason=failure.reason)
@@ -236,12 +238,10 @@ class Pipeline:
             max(0.0, way.deadline.remaining() - way.serving.deadline_seconds * KEPT_FOR_FALLBACK)
         )
 
-    def _instead(self, way: Journey, evidence: Evidence, exhausted: Exhausted) -> Draft:
-        """What is delivered when no model answered. A refusal for security is not worked around."""
+    def _declined(self, way: Journey, exhausted: Exhausted) -> Draft | None:
+        """Notes why no model answered. A refusal for security is delivered, and not worked around."""
         way.reasons += _reasons(tuple(exhausted.failures))
-        if exhausted.declined:
-            return refuse("declined", exhausted.failures[-1][0])
-        return self.quote(way, evidence)
+        return refuse("declined", exhausted.failures[-1][0]) if exhausted.declined else None
 
     def quote(self, way: Journey, evidence: Evidence) -> Draft:
         with way.step("extract"):

@@ -18,7 +18,7 @@ from app.actions.service import Actions
 from app.core import audit
 from app.core.audit import Act
 from app.core.clock import Clock
-from app.core.database import Database
+from app.core.database import Database, moment
 from app.core.errors import Problem
 from app.core.ids import drawn, new_id
 from app.core.telemetry import counter
@@ -296,9 +296,8 @@ class Reviews:
         after = await repository.end(connection, item, state, outcome, at)
         if await repository.twin(connection, item) is None:
             return after
-        await self.deliveries.lock(
-            connection, item.subject_id
-        )  # or two who end it at once would each see the other open
+        # Otherwise two who end it at once would each see the other open.
+        await self.deliveries.lock(connection, item.subject_id)
         twin = await repository.twin(connection, item)
         if twin and twin.state != "open":
             await self.deliveries.blind(connection, item.subject_id, False)
@@ -328,7 +327,7 @@ class Reviews:
         return item
 
     async def _now(self, connection: AsyncConnection) -> datetime:
-        return await repository.moment(connection, self.clock.now() if self.clock else None)
+        return await moment(connection, self.clock)
 
     def _until(self, at: datetime) -> datetime:
         return at + timedelta(seconds=self.policy.lease_seconds)
