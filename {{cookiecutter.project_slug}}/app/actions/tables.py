@@ -1,4 +1,5 @@
 from sqlalchemy import (
+    ARRAY,
     Boolean,
     CheckConstraint,
     Column,
@@ -12,6 +13,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     false,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -42,6 +44,7 @@ actions = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("decided_at", DateTime(timezone=True)),
     Column("ended_at", DateTime(timezone=True)),
+    Column("documents", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
     UniqueConstraint("nonce"),
     CheckConstraint("risk in ('read', 'reversible', 'irreversible')", name="risk"),
     CheckConstraint("state in ('waiting', 'approved', 'done', 'failed', 'rejected', 'expired')", name="state"),
@@ -96,6 +99,7 @@ ticket_notes = Table(
     Column("at", DateTime(timezone=True), nullable=False),
     Column("author", Text, nullable=False),
     Column("text", Text, nullable=False),
+    Column("documents", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
     UniqueConstraint("action_id"),
     Index("ix_ticket_notes_ticket_id", "ticket_id", "at"),
 )

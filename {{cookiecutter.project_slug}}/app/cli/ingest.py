@@ -15,13 +15,14 @@ from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, err, out,
 from app.core.errors import StartRefused
 from app.core.jobs import Worker
 from app.identity.domain import Principal
-from app.ingestion.domain.documents import UNFINISHED, Accepted, Upload
+from app.ingestion.domain.documents import UNFINISHED, Accepted, Upload, envelope
 from app.wiring import State
 
 BATCH_FILES = 50
 BATCH_BYTES = 20_000_000
 POLL_SECONDS = 0.3
 SHOWN = 50
+READERS = "Who may read them; may be repeated. '' is everybody. Left out, a document keeps the readers it has."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def add_to(app: typer.Typer) -> None:
 def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders to be searched for files.")],
     source: Annotated[str | None, typer.Option(help="Where they come from; see policies/data.yaml.")] = None,
-    group: Annotated[list[str] | None, typer.Option(help="Who may read them; may be repeated.")] = None,
+    group: Annotated[list[str] | None, typer.Option(help=READERS)] = None,
     tenant: Annotated[str, typer.Option(help="Whose documents.")] = DEFAULT_TENANT,
     wait: Annotated[bool, typer.Option(help="Process them here and now, beside any running worker.")] = True,
 ) -> None:
@@ -57,7 +58,7 @@ def ingest(
 
     async def work(state: State) -> list[Ended]:
         tenant_id = await state.identity.ensure_tenant(tenant)
-        return await ingest_files(state, caller_at_the_command_line(tenant_id), source, files, group or [], wait)
+        return await ingest_files(state, caller_at_the_command_line(tenant_id), source, files, group or None, wait)
 
     ended = with_state(work)
     show_results(ended)
@@ -96,11 +97,11 @@ async def ingest_files(
     caller: Principal,
     source: str | None,
     files: Sequence[Found],
-    groups: Sequence[str] = (),
+    groups: Sequence[str] | None = None,
     wait: bool = True,
 ) -> list[Ended]:
     """Stores the files, processes them beside any running worker, and says what became of each."""
-    common = state.ingestion.envelope(source, list(groups), {})
+    common = envelope(source, groups, {})
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=err) as progress:
         storing = progress.add_task("Storing", total=len(files))

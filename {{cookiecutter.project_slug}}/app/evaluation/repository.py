@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -110,15 +110,19 @@ async def keep_opinion(
     await connection.execute(insert(evaluation_opinions).values(values).on_conflict_do_nothing())
 
 
-async def add_report(connection: AsyncConnection, digest: str, content: bytes, at: datetime) -> None:
-    values = {"digest": digest, "content": content, "created_at": at}
+async def add_report(
+    connection: AsyncConnection, digest: str, content: bytes, at: datetime, sources: Mapping[str, Any] | None = None
+) -> None:
+    """sources: for each case, the documents that its texts came out of; where they are not known nobody sees those."""
+    values = {"digest": digest, "content": content, "created_at": at, "sources": sources or {}}
     await connection.execute(insert(evaluation_reports).values(values).on_conflict_do_nothing())
 
 
-async def report(connection: AsyncConnection, digest: str) -> bytes | None:
-    query = select(evaluation_reports.c.content).where(evaluation_reports.c.digest == digest)
-    found: bytes | None = await connection.scalar(query)
-    return found
+async def report(connection: AsyncConnection, digest: str) -> tuple[bytes, Mapping[str, Any]] | None:
+    """The canonical bytes, and the sources of each case."""
+    own = evaluation_reports.c
+    row = (await connection.execute(select(own.content, own.sources).where(own.digest == digest))).first()
+    return (bytes(row.content), row.sources) if row else None
 
 
 def _run(row: Row[Any]) -> Run:

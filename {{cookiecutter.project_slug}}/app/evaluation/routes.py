@@ -5,7 +5,6 @@ from fastapi import APIRouter, Body, Query
 from fastapi.responses import Response
 
 from app.core.http import provided
-from app.evaluation.domain.report import Report
 from app.evaluation.schemas import CanaryLook, EvaluationPage, EvaluationRequest, EvaluationShown
 from app.evaluation.service import Canaries, Evaluations
 from app.evaluation.service.rendering import as_html, as_markdown
@@ -55,17 +54,17 @@ async def look_at_canary(caller: Reader, canaries: Watch) -> CanaryLook:
 
 @router.get("/v1/evaluations/{run_id}/report.json", response_class=Response)
 async def report_json(run_id: UUID, caller: Reader, room: Room) -> Response:
-    """The canonical report: its SHA-256 is what an approval is bound to."""
-    return Response(await room.report(run_id), media_type="application/json")
+    """The canonical report: its SHA-256 is what an approval is bound to, unless a note says that cases are withheld."""
+    return Response((await room.report_seen_by(caller, run_id)).canonical, media_type="application/json")
 
 
 @router.get("/v1/evaluations/{run_id}/report.md", response_class=Response)
 async def report_markdown(run_id: UUID, caller: Reader, room: Room) -> Response:
     """The report for a pull request."""
-    return Response(as_markdown(Report.read(await room.report(run_id))), media_type="text/markdown")
+    return Response(as_markdown(await room.report_seen_by(caller, run_id)), media_type="text/markdown")
 
 
 @router.get("/v1/evaluations/{run_id}/report.html", response_class=Response)
 async def report_html(run_id: UUID, caller: Reader, room: Room) -> Response:
     """The report as a page, with charts by metric and slice and the cases that got worse."""
-    return Response(as_html(Report.read(await room.report(run_id))), media_type="text/html")
+    return Response(as_html(await room.report_seen_by(caller, run_id)), media_type="text/html")

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -21,6 +22,7 @@ evaluation_reports = Table(
     Column("digest", Text, primary_key=True),
     Column("content", LargeBinary, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("sources", JSONB, nullable=False, server_default=text("'{}'")),
     CheckConstraint("digest = encode(sha256(content), 'hex')", name="digest_fits"),
 )
 

@@ -4,6 +4,7 @@ import base64
 import hmac
 import re
 import secrets
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
@@ -56,6 +57,7 @@ ADMIN: Final = REVIEWER | OPERATOR | {"keys:manage", "audit:read", "budgets:mana
 
 PERMISSIONS: Final = {"user": USER, "reviewer": REVIEWER, "operator": OPERATOR, "admin": ADMIN}
 
+GROUP_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]{0,99}")
 KEY_PATTERN: Final = re.compile(r"sk_([a-z0-9]{12})_([a-z2-7]{32})")
 MOST_CALLERS: Final = 10_000
 COMMAND_LINE: Final = UUID(int=0)
@@ -93,6 +95,11 @@ class UnknownRole(Invalid):
     code, title = "unknown_role", "There is no such role"
 
 
+class BadGroup(Invalid):
+    code, title = "bad_access_group", "This cannot be the name of an access group"
+    action = "Use 1 to 100 letters, digits or ._:@/- characters, without blanks, beginning with a letter or digit."
+
+
 class RateLimited(TooManyRequests):
     code, title = "rate_limited", "This key has sent too many requests"
 
@@ -106,6 +113,15 @@ class Principal:
     name: str
     roles: frozenset[str]
     groups: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def is_machine(self) -> bool:
+        """Whether it is whoever may run commands on the machine."""
+        return self.key_id == COMMAND_LINE
+
+    def reads(self, access_groups: Collection[str]) -> bool:
+        """Whether what these groups may read is theirs to read; no groups means everybody."""
+        return not access_groups or not self.groups.isdisjoint(access_groups)
 
     def may(self, permission: str) -> bool:
         return any(permission in PERMISSIONS.get(role, ()) for role in self.roles)
@@ -187,3 +203,11 @@ def check_roles(roles: frozenset[str]) -> frozenset[str]:
     if unknown or not roles:
         raise UnknownRole(f"The roles are {', '.join(PERMISSIONS)}; '{', '.join(unknown)}' is none of them.")
     return roles
+
+
+def check_groups(groups: Iterable[str]) -> list[str]:
+    """In order, each once. Errors: BadGroup."""
+    wanted = sorted(set(groups))
+    if bad := [group for group in wanted if not GROUP_PATTERN.fullmatch(group)]:
+        raise BadGroup(f"'{bad[0][:100]}' is no access group.")
+    return wanted

@@ -1,4 +1,4 @@
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -11,6 +11,7 @@ from sqlalchemy import Row, and_, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.access import readable_by
 from app.core.database import AS_TENANT, Database
 from app.core.ids import new_id
 from app.core.jobs import enqueue
@@ -37,9 +38,9 @@ from app.releases.domain import digest_of
 # Positional and typed, because it is the hot path: psycopg's named parameters are put in order on every call.
 _COLUMNS = (
     "id, tenant_id, key_id, created_at, question, status, model, release_id, corpus_version, trace_id, body, "
-    "environment, arm, unit, conditions"
+    "environment, arm, unit, conditions, documents"
 )
-_PLACES = "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s::jsonb"
+_PLACES = "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s::jsonb, %s::uuid[]"
 _ANSWER = f"insert into answers ({_COLUMNS}) values ({_PLACES})"  # noqa: S608
 
 # One statement for an answer and what it cost: nearly every request ends with it.
@@ -54,15 +55,15 @@ select %s, %s, now(), %s, %s, %s, %s, %s from as_tenant
 # Divides by zero, and so undoes the whole transaction, when the claim is no longer ours.
 _SETTLE = """
 with settled as (
-    update idempotency_keys set status = %s, body = %s
-    where tenant_id = %s and route = %s and key = %s and claim_id = %s and status is null returning 1
+    update idempotency_keys set status = %s, body = %s, documents = %s::uuid[]
+    where tenant_id = %s and key_id = %s and route = %s and key = %s and claim_id = %s and status is null returning 1
 ) select 1 / count(*) from settled
 """
 
 _CLAIM = """
-insert into idempotency_keys (tenant_id, route, key, digest, claim_id, claimed_until, created_at)
-values (%s, %s, %s, %s, %s, now() + make_interval(secs => %s), now())
-on conflict (tenant_id, route, key) do update
+insert into idempotency_keys (tenant_id, key_id, route, key, digest, claim_id, claimed_until, created_at)
+values (%s, %s, %s, %s, %s, %s, now() + make_interval(secs => %s), now())
+on conflict (tenant_id, key_id, route, key) do update
 set claim_id = excluded.claim_id, claimed_until = excluded.claimed_until, created_at = excluded.created_at
 where idempotency_keys.status is null and idempotency_keys.claimed_until < now()
   and idempotency_keys.digest = excluded.digest
@@ -73,14 +74,15 @@ delete from idempotency_keys where tenant_id = %s and created_at < now() - make_
 """
 
 _CLAIMED = """
-select claim_id, digest, status, body, extract(epoch from claimed_until - now())::float8
-from idempotency_keys where tenant_id = %s and route = %s and key = %s
+select claim_id, digest, status, body, extract(epoch from claimed_until - now())::float8,
+       readable(documents, %s::text[])
+from idempotency_keys where tenant_id = %s and key_id = %s and route = %s and key = %s
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An answer with all that is kept of it. body: the answer as it is delivered."""
+    """An answer with all that is kept of it. body: the answer as it is delivered. documents: see `sources_of`."""
 
     caller: Principal
     question: str
@@ -88,6 +90,7 @@ class Kept:
     body: bytes
     exposure: Exposure
     conditions: Conditions
+    documents: tuple[UUID, ...]
 
 
 Also = Callable[[AsyncConnection], Awaitable[None]]
@@ -201,25 +204,26 @@ def _values(kept: Kept) -> tuple[Any, ...]:
         exposure.arm,
         exposure.unit,
         orjson.dumps(kept.conditions).decode(),
+        list(kept.documents),
     )
 
 
 async def claim(
-    database: Database, wanted: Claim, digest: bytes, seconds: float
-) -> tuple[UUID, bytes, Stored | None, float]:
-    """Tries to claim; tells whose the key is now, its digest, how it ended and how long it is still
-    claimed.
+    database: Database, wanted: Claim, digest: bytes, seconds: float, groups: Collection[str]
+) -> tuple[UUID, bytes, Stored | None, float, bool]:
+    """Tries to claim; tells whose the key is now, its digest, how it ended, how long it is still claimed, and whether
+    who holds `groups` may read how it ended.
     """
-    where = (wanted.tenant_id, wanted.route, wanted.key)
+    where = (wanted.tenant_id, wanted.key_id, wanted.route, wanted.key)
     async with database.pipeline(wanted.tenant_id) as connection:
         await connection.execute(_FORGET, (wanted.tenant_id, KEPT_HOURS))
         await connection.execute(_CLAIM, (*where, digest, wanted.id, seconds))
-        cursor = await connection.execute(_CLAIMED, where)
+        cursor = await connection.execute(_CLAIMED, (sorted(groups), *where))
     row = await cursor.fetchone()
     if row is None:
         raise Superseded
-    holder, found, status, body, left = row
-    return holder, bytes(found), Stored(status, bytes(body)) if status else None, left
+    holder, found, status, body, left, readable = row
+    return holder, bytes(found), Stored(status, bytes(body)) if status else None, left, readable
 
 
 async def settle(database: Database, settled: Settled) -> None:
@@ -233,7 +237,8 @@ async def settle(database: Database, settled: Settled) -> None:
 
 def _settling(settled: Settled) -> tuple[Any, ...]:
     held, how = settled.claim, settled.stored
-    return how.status, how.body, held.tenant_id, held.route, held.key, held.id
+    documents = list(settled.documents)
+    return how.status, how.body, documents, held.tenant_id, held.key_id, held.route, held.key, held.id
 
 
 async def release(database: Database, held: Claim) -> None:
@@ -243,24 +248,29 @@ async def release(database: Database, held: Claim) -> None:
         )
 
 
-async def find(connection: AsyncConnection, answer_id: UUID) -> Row[Any, Any] | None:
-    """The answer as it was made, with what a person made of it: `state` is null for one that nobody looks at."""
+async def find(connection: AsyncConnection, answer_id: UUID, groups: Collection[str]) -> Row[Any, Any] | None:
+    """The answer as it was made, with what a person made of it: `state` is null for one that nobody looks at. None
+    also where who holds `groups` may not read all the documents that it came out of.
+    """
     reviewing = reviewed_answers.c
     state = ("state", "timing", "due_at", "decided_at", "edited", "payload", "digest")
     seen = (*state, "outcome", "reason", "blind", "asker_key", "asker")
     wanted = select(answers, *(reviewing[name] for name in seen))
     joined = answers.outerjoin(reviewed_answers, reviewing.answer_id == answers.c.id)
-    return (await connection.execute(wanted.select_from(joined).where(answers.c.id == answer_id))).first()
+    mine = (answers.c.id == answer_id, readable_by(groups, answers.c.documents))
+    return (await connection.execute(wanted.select_from(joined).where(*mine))).first()
 
 
 async def reviewed(connection: AsyncConnection, answer_id: UUID) -> Delivered | None:
-    own = [reviewed_answers.c[name] for name in Delivered.__slots__ if name != "question"]
+    of_answer = ("question", "documents")
+    own = [reviewed_answers.c[name] for name in Delivered.__slots__ if name not in of_answer]
     joined = reviewed_answers.join(answers, answers.c.id == reviewed_answers.c.answer_id)
-    wanted = select(answers.c.question, *own).select_from(joined).where(answers.c.id == answer_id)
+    wanted = select(*(answers.c[name] for name in of_answer), *own).select_from(joined).where(answers.c.id == answer_id)
     row = (await connection.execute(wanted)).first()
     if row is None:
         return None
-    return Delivered(**{**row._mapping, "groups": tuple(row.groups), "payload": bytes(row.payload)})
+    lists = {"groups": tuple(row.groups), "documents": tuple(row.documents)}
+    return Delivered(**{**row._mapping, **lists, "payload": bytes(row.payload)})
 
 
 async def decide(

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Uuid,
     false,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -39,6 +40,7 @@ answers = Table(
     Column("arm", Text, nullable=False),
     Column("unit", Text, nullable=False),
     Column("conditions", JSONB, nullable=False),
+    Column("documents", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
     CheckConstraint("arm in ('live', 'control', 'canary')", name="arm"),
     CheckConstraint("status in ('answered', 'refused')", name="status"),
     CheckConstraint("release_id <> '' and trace_id <> ''", name="accounted_for"),
@@ -63,6 +65,7 @@ idempotency_keys = Table(
     "idempotency_keys",
     metadata,
     Column("tenant_id", Uuid, primary_key=True),
+    Column("key_id", Uuid, primary_key=True),
     Column("route", Text, primary_key=True),
     Column("key", Text, primary_key=True),
     Column("digest", LargeBinary, nullable=False),
@@ -71,6 +74,7 @@ idempotency_keys = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("status", SmallInteger),
     Column("body", LargeBinary),
+    Column("documents", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
     Index("ix_idempotency_keys_by_time", "tenant_id", "created_at"),
 )
 

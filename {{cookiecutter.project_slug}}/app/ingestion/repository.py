@@ -12,17 +12,27 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.database import Database, in_one_trip
 from app.core.ids import new_id
-from app.ingestion.domain.documents import AlreadyDecided, Cursor, Envelope, QuarantineMissing, Work
+from app.ingestion.domain.documents import AlreadyDecided, Cursor, Place, QuarantineMissing, Work
 from app.ingestion.domain.reasons import Reason
 from app.safety.domain.text import Finding
 
 LIVE_CONTENT = text(
     """
-    select sha256, document_id, version, status from document_versions
-    where tenant_id = :tenant and source = :source and sha256 = any(:digests) and access_groups = :groups
+    select sha256, access_groups, document_id, version, status from document_versions
+    where tenant_id = :tenant and source = :source and sha256 = any(:digests)
       and copy_of = '' and status in ('received', 'processing', 'published')
     """
 )
+# Locked, so that who may read a document does not change between the look and the upload.
+PLACES = text(
+    """
+    select d.id, d.uri, d.access_groups as readers, v.access_groups as wanted
+    from documents d join document_versions v on v.document_id = d.id and v.version = d.version
+    where d.tenant_id = :tenant and d.source = :source and d.uri = any(:uris) and d.deleted_at is null
+    order by d.uri for update of d
+    """
+)
+SET_READERS = text("update documents set access_groups = :groups, updated_at = :now where id = :document")
 ADDRESS = text(
     """
     select id from documents
@@ -193,17 +203,26 @@ DROP_BLOBS = text(
       )
     """
 )
-SHOWN = """
-    select d.id, d.source, d.uri, d.title, d.access_groups, v.status, d.version, d.live_version, d.created_at,
-        d.updated_at, v.name, v.size, v.metadata, v.kind, v.language, v.characters, v.findings,
-        encode(v.sha256, 'hex') as sha256,
-        q.id as quarantine_id, q.reason, q.detail, q.duplicate_of
+# A version that is not served yet may be for other readers than the one that is: who looks must be among both.
+_IN_SIGHT = """
+    (cast(:all as boolean) or ((d.access_groups = '{}' or d.access_groups && cast(:groups as text[]))
+        and (v.access_groups = '{}' or v.access_groups && cast(:groups as text[]))))
+"""
+# Who brought a document in without being among its readers learns how it fares, and nothing that it says.
+SHOWN = f"""
+    select d.id, d.source, d.uri, case when whole then d.title else v.name end as title, v.access_groups, v.status,
+        d.version, d.live_version, d.created_at, d.updated_at, v.name, v.size,
+        case when whole then v.metadata else '{{}}' end as metadata, v.kind,
+        case when whole then v.language end as language, v.characters,
+        case when whole then v.findings else '[]' end as findings, encode(v.sha256, 'hex') as sha256,
+        q.id as quarantine_id, q.reason, case when whole then q.detail else '' end as detail, q.duplicate_of
     from documents d
     join document_versions v on v.document_id = d.id and v.version = d.version
+    cross join lateral (select {_IN_SIGHT} as whole) sight
     left join quarantine q on q.document_id = d.id and q.version = d.version and q.decision is null
-    where d.deleted_at is null and (cast(:all as boolean) or (d.live_version is not null
-        and (d.access_groups = '{}' or d.access_groups && cast(:groups as text[]))))
-"""
+    where d.deleted_at is null
+      and ((whole and (cast(:manages as boolean) or d.live_version is not null)) or v.received_by = :who)
+"""  # noqa: S608
 GET_DOCUMENT = text(SHOWN + " and d.id = :id")
 LIST_DOCUMENTS = text(
     SHOWN
@@ -213,15 +232,15 @@ LIST_DOCUMENTS = text(
     order by d.created_at desc, d.id desc limit :limit
     """
 )
-HELD = """
+HELD = f"""
     select q.id, q.document_id, q.version, q.reason, q.detail, q.duplicate_of, q.findings, q.created_at, q.decision,
-        q.decided_at, q.decided_by, q.note, v.name, v.size, d.source, d.uri, d.access_groups,
+        q.decided_at, q.decided_by, q.note, v.name, v.size, d.source, d.uri, v.access_groups,
         encode(v.sha256, 'hex') as sha256
     from quarantine q
     join document_versions v on v.document_id = q.document_id and v.version = q.version
     join documents d on d.id = q.document_id
-    where true
-"""
+    where d.deleted_at is null and {_IN_SIGHT}
+"""  # noqa: S608
 GET_HELD = text(HELD + " and q.id = :id")
 LIST_HELD = text(
     HELD
@@ -233,12 +252,13 @@ LIST_HELD = text(
     """
 )
 ORIGINAL = text(
-    """
+    f"""
     select b.bytes, v.name from quarantine q
     join document_versions v on v.document_id = q.document_id and v.version = q.version
+    join documents d on d.id = q.document_id
     join blobs b on b.tenant_id = v.tenant_id and b.sha256 = v.sha256
-    where q.id = :id
-    """
+    where q.id = :id and d.deleted_at is null and {_IN_SIGHT}
+    """  # noqa: S608
 )
 DISCARD_VERSION = text(
     """
@@ -274,21 +294,25 @@ async def run(connection: AsyncConnection, statement: Any, **values: Any) -> int
 
 Twin = tuple[UUID, int, str]
 """The id, version and status of a document that holds a content."""
+Content = tuple[bytes, tuple[str, ...]]
+"""The digest of a content, and who may read it: what is for other readers is another document."""
 
 
 async def live_content(
-    connection: AsyncConnection, tenant_id: UUID, common: Envelope, digests: list[bytes]
-) -> dict[bytes, Twin]:
-    """What is already held, or on its way, of these contents, by digest."""
-    found = await every(
-        connection,
-        LIVE_CONTENT,
-        tenant=tenant_id,
-        source=common.source,
-        digests=digests,
-        groups=list(common.access_groups),
-    )
-    return {bytes(row["sha256"]): (row["document_id"], row["version"], row["status"]) for row in found}
+    connection: AsyncConnection, tenant_id: UUID, source: str, digests: list[bytes]
+) -> dict[Content, Twin]:
+    """What is already held, or on its way, of these contents."""
+    found = await every(connection, LIVE_CONTENT, tenant=tenant_id, source=source, digests=digests)
+    return {
+        (bytes(row["sha256"]), tuple(row["access_groups"])): (row["document_id"], row["version"], row["status"])
+        for row in found
+    }
+
+
+async def places(connection: AsyncConnection, tenant_id: UUID, source: str, uris: list[str]) -> dict[str, Place]:
+    """What is at these addresses now; it stays as it is until the end of the transaction."""
+    found = await every(connection, PLACES, tenant=tenant_id, source=source, uris=uris)
+    return {row["uri"]: Place(row["id"], tuple(row["readers"]), tuple(row["wanted"])) for row in found}
 
 
 async def take_up(database: Database, tenant_id: UUID, wanted: Mapping[UUID, int]) -> list[Work]:
@@ -377,12 +401,12 @@ async def hold(
 
 
 async def decide(
-    connection: AsyncConnection, entry: UUID, decision: str, by: str, note: str, now: datetime
+    connection: AsyncConnection, entry: UUID, sight: Mapping[str, Any], decision: str, by: str, note: str, now: datetime
 ) -> RowMapping:
-    """Closes an open entry. Errors: QuarantineMissing, AlreadyDecided."""
-    row = await first(connection, DECIDE, id=entry, decision=decision, by=by, note=note, now=now)
-    if row is not None:
-        return row
-    if await first(connection, GET_HELD, id=entry) is None:
+    """Closes an open entry. sight: what its decider may see. Errors: QuarantineMissing, AlreadyDecided."""
+    if await first(connection, GET_HELD, id=entry, **sight) is None:
         raise QuarantineMissing(f"There is no quarantine entry {entry}.")
-    raise AlreadyDecided(f"The entry {entry} waits no more.")
+    row = await first(connection, DECIDE, id=entry, decision=decision, by=by, note=note, now=now)
+    if row is None:
+        raise AlreadyDecided(f"The entry {entry} waits no more.")
+    return row

@@ -12,7 +12,7 @@ from app.core.forms import form_of
 from app.core.http import provided
 from app.identity.domain import Principal
 from app.identity.service import require
-from app.ingestion.domain.documents import Accepted, BadUpload, Cursor, Upload
+from app.ingestion.domain.documents import Accepted, BadUpload, Cursor, Upload, envelope
 from app.ingestion.schemas import (
     DecisionReply,
     DecisionRequest,
@@ -62,7 +62,8 @@ _FORM = {
                         "access_groups": {
                             "type": "array",
                             "items": {"type": "string"},
-                            "description": "Who may read them; nobody named: everybody of the tenant.",
+                            "description": "Who may read them; an empty field: everybody of the tenant. Left out: "
+                            "whoever may read what is at the address now, or whom the source names for a new one.",
                         },
                         "uri": {
                             "type": "string",
@@ -84,8 +85,7 @@ async def upload(request: Request, caller: Writer, room: Room) -> UploadReply:
         files = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
         if not files:
             raise BadUpload("The form holds no file.", action="Send one or more files in the field 'files'.")
-        groups = [group for given in form.getlist("access_groups") for group in str(given).split(",")]
-        common = room.envelope(_text(form, "source"), groups, _metadata(_text(form, "metadata")))
+        common = envelope(_text(form, "source"), _groups(form), _metadata(_text(form, "metadata")))
         uri = _text(form, "uri")
         if uri and len(files) > 1:
             raise BadUpload("'uri' names a single file, and several were sent.")
@@ -105,6 +105,12 @@ async def _read(file: UploadFile, uri: str | None, most: int) -> Upload:
 def _text(form: FormData, name: str) -> str | None:
     value = form.get(name)
     return value if isinstance(value, str) and value else None
+
+
+def _groups(form: FormData) -> list[str] | None:
+    """None where the form says nothing of them; an empty field says everybody."""
+    given = form.getlist("access_groups")
+    return [group for each in given for group in str(each).split(",")] if given else None
 
 
 def _metadata(text: str | None) -> dict[str, Any]:
@@ -129,6 +135,7 @@ def _shown(item: Accepted) -> UploadedFile:
         status=item.status,
         name=item.name,
         source=item.source,
+        access_groups=list(item.access_groups),
         duplicate_of=item.duplicate_of,
         problem=problem,
     )
@@ -143,7 +150,7 @@ async def list_documents(
     after: After = None,
     limit: Limit = 50,
 ) -> DocumentPage:
-    """Documents, newest first: all of the tenant for operators, for others what is served and they may read."""
+    """Documents that you may read, newest first; for operators also those not served yet, and what they brought in."""
     cursor = Cursor.parse(after) if after else None
     rows = await room.list(caller, status=status, source=source, after=cursor, limit=limit)
     return DocumentPage(items=[DocumentShown.of(row) for row in rows], next=_next(rows, limit))

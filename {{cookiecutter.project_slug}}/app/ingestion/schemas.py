@@ -23,6 +23,7 @@ class UploadedFile(BaseModel):
     status: str = Field(description="received, published (already there), quarantined or refused")
     name: str
     source: str
+    access_groups: list[str] = Field(description="Who may read it; nobody named: everybody of the tenant.")
     duplicate_of: UUID | None = None
     problem: FileProblem | None = None
 

@@ -11,7 +11,6 @@ from sqlalchemy import (
     and_,
     any_,
     case,
-    cast,
     func,
     literal,
     not_,
@@ -22,13 +21,15 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.access import readable_by
 from app.review.domain.blind import PAIR, Twin, as_sent, hidden
 from app.review.domain.items import URGENT, Item, Outcome, Place, Vote
 from app.review.tables import review_decisions, review_items
 
+LISTS = ("groups", "seen_by", "documents")
 ITEM = review_items.c
 MADE = review_decisions.c
 
@@ -67,13 +68,14 @@ async def due_tenants(connection: AsyncConnection, at: datetime) -> list[UUID]:
 
 async def add(connection: AsyncConnection, item: Item) -> bool:
     """A second time for the same answer it does nothing, and says so."""
-    new = insert(review_items).values({**asdict(item), "groups": list(item.groups), "seen_by": list(item.seen_by)})
+    lists = {name: list(getattr(item, name)) for name in LISTS}
+    new = insert(review_items).values({**asdict(item), **lists})
     once = new.on_conflict_do_nothing(index_elements=["subject_id", "kind"]).returning(ITEM.id)
     return (await connection.execute(once)).first() is not None
 
 
 async def find(connection: AsyncConnection, item_id: UUID, groups: Sequence[str], lock: bool = False) -> Item | None:
-    wanted = select(review_items).where(ITEM.id == item_id, _seen_by(groups))
+    wanted = select(review_items).where(ITEM.id == item_id, readable_by(groups, ITEM.documents))
     row = (await connection.execute(wanted.with_for_update() if lock else wanted)).first()
     return _item(row) if row else None
 
@@ -89,7 +91,8 @@ async def glance(
     connection: AsyncConnection, item_id: UUID, groups: Sequence[str], who: str, at: datetime
 ) -> tuple[Item, bool] | None:
     """An item as this person may see it, and whether anything of it is hidden from them."""
-    row = (await connection.execute(_SIDE_BY_SIDE.where(ITEM.id == item_id, _seen_by(groups)))).first()
+    mine = (ITEM.id == item_id, readable_by(groups, ITEM.documents))
+    row = (await connection.execute(_SIDE_BY_SIDE.where(*mine))).first()
     return _as_seen(row, who, at) if row else None
 
 
@@ -104,7 +107,7 @@ async def page(
 ) -> list[Item]:
     """As this person may see them, the earliest due first."""
     veiled = _hidden(who)
-    wanted = _SIDE_BY_SIDE.where(_seen_by(groups)).order_by(ITEM.due_at, ITEM.id).limit(limit)
+    wanted = _SIDE_BY_SIDE.where(readable_by(groups, ITEM.documents)).order_by(ITEM.due_at, ITEM.id).limit(limit)
     for name in ("rule", "kind", "timing", "risk_tier"):
         if (value := getattr(filters, name)) is not None:
             wanted = wanted.where(ITEM[name] == value)
@@ -202,7 +205,8 @@ async def corrected(connection: AsyncConnection, groups: Sequence[str], limit: i
     last = select(MADE.reviewer, MADE.reason).where(MADE.item_id == ITEM.id).order_by(MADE.at.desc(), MADE.id.desc())
     said = last.limit(1).lateral("said")
     wanted = select(review_items, said.c.reviewer, said.c.reason).join(said, true())
-    wanted = wanted.where(ITEM.kind == "answer", ITEM.outcome.in_(("edited", "rejected")), _seen_by(groups))
+    wanted = wanted.where(ITEM.kind == "answer", ITEM.outcome.in_(("edited", "rejected")))
+    wanted = wanted.where(readable_by(groups, ITEM.documents))
     wanted = wanted.where(ITEM.subject_id.not_in(select(_TWIN.subject_id).where(_TWIN.state == "open")))
     found = await connection.execute(wanted.order_by(ITEM.decided_at.desc(), ITEM.id).limit(limit))
     columns = [column.name for column in review_items.c]
@@ -223,17 +227,12 @@ def _claimed_by(who: str) -> ColumnElement[bool]:
     return literal(who) == any_(ITEM.seen_by)
 
 
-def _seen_by(groups: Sequence[str]) -> Any:
-    """An answer made for access groups is shown only to who holds them all."""
-    return ITEM.groups.op("<@")(cast(list(groups), ARRAY(TEXT)))
-
-
 def _item(row: Row[Any]) -> Item:
     return _item_of(row._mapping)
 
 
 def _item_of(values: Mapping[Any, Any]) -> Item:
-    lists = {name: tuple(values[name]) for name in ("groups", "seen_by")}
+    lists = {name: tuple(values[name]) for name in LISTS}
     original = values["original"]
     raw = {"payload": bytes(values["payload"]), "original": None if original is None else bytes(original)}
     return Item(**{**values, **lists, **raw})

@@ -41,7 +41,7 @@ async def list_reviews(
     after: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> ReviewPage:
-    """What waits for a person, the earliest due first. Answers made for access groups are seen by who holds them."""
+    """What waits for a person, the earliest due first; of it, what the caller may read the documents of."""
     filters = Filters(state, rule, kind, timing, risk_tier, level, free)
     place = Place.parse(after) if after else None
     return ReviewPage.of(await room.list(caller, filters, place, limit), limit)

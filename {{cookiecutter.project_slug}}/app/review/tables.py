@@ -51,6 +51,7 @@ review_items = Table(
     Column("decided_at", DateTime(timezone=True)),
     Column("seen_by", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("original", LargeBinary),
+    Column("documents", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
     UniqueConstraint("subject_id", "kind"),
     CheckConstraint("kind in ('answer', 'overlap', 'action')", name="kind"),
     CheckConstraint("state in ('open', 'decided', 'expired')", name="state"),

@@ -32,7 +32,7 @@ from app.costs.domain import CostPolicy
 from app.costs.service import Costs, make_price_table
 from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.jobs import job_specs as evaluation_jobs
-from app.evaluation.service import Canaries, Evaluations, Judging, Library, Rulebook, Runner, Suites
+from app.evaluation.service import Canaries, Evaluations, Judging, Library, Reports, Rulebook, Runner, Suites
 from app.governance.service import Approvals, AuditLog, Overview
 from app.identity.domain import RateLimit
 from app.identity.service import Identity
@@ -373,4 +373,5 @@ def _evaluations(
         environments,
         Rulebook(quality, on.policies.digests["quality"]),
         Judging(on.database, on.clock, on.costs, identity, suites, quality.judge, judge),
+        Reports(on.database, identity, suites),
     )

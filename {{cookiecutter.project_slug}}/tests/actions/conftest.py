@@ -70,10 +70,12 @@ class Shop:
         await self.enter(Entry(proposal, "approved", None, tainted=False))
         return proposal
 
-    async def waiting(self, name: str = "close_ticket", tainted: bool = False, **changes: Any) -> Proposal:
-        """An action that waits for a person; it is not in the queue yet."""
+    async def waiting(
+        self, name: str = "close_ticket", tainted: bool = False, documents: tuple[UUID, ...] = (), **changes: Any
+    ) -> Proposal:
+        """An action that waits for a person; it is not in the queue yet. documents: what its model had read."""
         proposal = await self.proposal(name)
-        await self.enter(Entry(proposal, "waiting", self.terms(**changes), tainted))
+        await self.enter(Entry(proposal, "waiting", self.terms(**changes), tainted, documents=documents))
         return proposal
 
     async def run(self, proposal: Proposal) -> Entered:

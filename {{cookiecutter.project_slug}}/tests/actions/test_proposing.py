@@ -104,13 +104,13 @@ async def test_a_key_has_an_action_only_so_often_an_hour(shop: Shop) -> None:
 async def test_a_read_runs_at_once_and_can_only_read(shop: Shop) -> None:
     ticket = await shop.ticket()
     proposal = await shop.proposal("look_up_ticket", ticket=ticket)
-    found = await shop.actions.read(proposal)
+    found = await shop.actions.read(shop.caller, proposal, set())
     assert not isinstance(found, Refused)
     assert (found["ticket"], found["title"], found["status"]) == (ticket, "The pump leaks", "open")
-    missing = await shop.actions.read(await shop.proposal("look_up_ticket", ticket="T-999"))
+    missing = await shop.actions.read(shop.caller, await shop.proposal("look_up_ticket", ticket="T-999"), set())
     assert missing == Refused("failed", "There is no ticket T-999.")
     with pytest.raises(ValueError, match="more than read"):
-        await shop.actions.read(await shop.proposal(ticket=ticket))
+        await shop.actions.read(shop.caller, await shop.proposal(ticket=ticket), set())
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ async def test_an_action_that_says_it_reads_and_writes_is_stopped_by_the_databas
     liar = Liar(shop.actions.registry["add_ticket_note"], failures=0)
     shop.actions = replace(shop.actions, registry={**shop.actions.registry, "add_ticket_note": liar})
     with pytest.raises(DBAPIError, match="read-only transaction"):
-        await shop.actions.read(replace(proposal, risk="read"))
+        await shop.actions.read(shop.caller, replace(proposal, risk="read"), set())
     assert await shop.effects() == (0, 0)
 
 
@@ -277,7 +277,7 @@ async def test_an_action_is_seen_by_its_requester_and_by_reviewers(shop: Shop, o
 
 async def test_a_read_is_entered_as_done_with_what_it_found(shop: Shop) -> None:
     proposal = await shop.proposal("look_up_ticket")
-    result = await shop.actions.read(proposal)
+    result = await shop.actions.read(shop.caller, proposal, set())
     await shop.enter(Entry(proposal, "done", None, True, result))
     found = await shop.shown(proposal)
     assert (found.state, found.result["title"], found.tainted) == ("done", "The pump leaks", True)

@@ -160,7 +160,7 @@ async def test_a_quoted_answer_is_replayed_to_the_byte_on_its_own_release_and_do
 async def test_a_replay_shows_what_was_deleted_and_does_not_bring_it_back(quoting: Service) -> None:
     state = quoting.state
     extra = await quoting.publish("The lighthouse of Karlen has a red roof.", title="Roof", uri="roof.md")
-    answer = (await quoting.ask(WHO)).json()
+    answer = (await quoting.ask(WHO, sentences=1)).json()
     async with state.database.transaction(quoting.tenant) as connection:
         await state.retrieval.withdraw(connection, quoting.tenant, extra)
     async with quoting.client(await operator(quoting)) as client:

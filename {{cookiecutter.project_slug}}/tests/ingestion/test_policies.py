@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import Any
 
 from app.identity.domain import Principal
-from app.ingestion.domain.documents import Upload
+from app.ingestion.domain.documents import Upload, envelope
 from app.ingestion.domain.policy import DataPolicy
 from app.ingestion.service import Ingestion
 from app.safety.domain.policy import SecurityPolicy
@@ -22,9 +22,7 @@ def room_of(state: State, **source: Any) -> Ingestion:
 
 async def end(room: Ingestion, caller: Principal, name: str, data: bytes, **common: Any) -> Any:
     """Takes one file in and processes it, as the job would."""
-    (item,) = await room.accept(
-        caller, room.envelope("shop", (), common.pop("metadata", {})), [Upload(name, data, name)]
-    )
+    (item,) = await room.accept(caller, envelope("shop", None, common.pop("metadata", {})), [Upload(name, data, name)])
     assert item.problem is None
     assert item.id
     await room.process(caller.tenant_id, item.id, item.version or 0)
@@ -85,6 +83,8 @@ async def test_a_document_past_its_age_is_held(state, principal) -> None:
 async def test_readers_of_a_source_are_those_it_names_unless_the_upload_names_others(state, principal) -> None:
     room = room_of(state, access_groups=["staff"])
     assert (await end(room, principal, "a.txt", b"The lamp is lit."))["access_groups"] == ["staff"]
+    (named,) = await room.accept(principal, envelope("shop", ["crew"], {}), [Upload("b.txt", b"It is dark.", "b.txt")])
+    assert named.access_groups == ("crew",)
 
 
 async def test_an_undeclared_source_can_be_held_back(state, principal) -> None:

@@ -19,6 +19,7 @@ from app.inference.domain.conditions import Conditions
 from app.inference.domain.exposure import Exposure
 from app.inference.domain.review import Rule, Sent
 from app.inference.service.answering import as_json
+from app.retrieval.domain import PublishRequest
 from app.review.domain.items import Item, Verb, Verdict
 from app.review.repository import Filters
 from app.review.service import Reviews
@@ -52,6 +53,16 @@ def answer_of(clock: Clock, text: str = TEXT) -> Answer:
     )
 
 
+async def publish(state: State, tenant: UUID, groups: tuple[str, ...]) -> UUID:
+    request = PublishRequest(
+        uuid4(), tenant, 1, "Harbour rules", "tests", f"{uuid4()}.md", "The gate.", access_groups=groups
+    )
+    prepared = await state.retrieval.prepare(request)
+    async with state.database.transaction(tenant) as connection:
+        await state.retrieval.publish(connection, prepared)
+    return request.document_id
+
+
 @dataclass
 class Desk:
     """A tenant's queue, with a clock of its own."""
@@ -64,6 +75,10 @@ class Desk:
     def person(self, name: str, *roles: str, groups: tuple[str, ...] = ()) -> Principal:
         return Principal(self.tenant, uuid4(), name, frozenset(roles or ("reviewer",)), frozenset(groups))
 
+    async def document(self, *groups: str) -> UUID:
+        """One that these groups may read."""
+        return await publish(self.state, self.tenant, groups)
+
     async def send(
         self,
         asker: str = "asker",
@@ -72,13 +87,19 @@ class Desk:
         groups: tuple[str, ...] = (),
         **rule: Any,
     ) -> UUID:
-        """An answer is recorded and sent; it is not in the queue yet."""
+        """An answer is recorded and sent; it is not in the queue yet. groups: who may read what it came out of."""
         answer = answer_of(self.clock)
         sent = Sent(Rule(**{**BEFORE, **rule}), tier, overlap, answer.created_at, as_json(answer))  # type: ignore[arg-type]
         conditions = Conditions(3, 8, 512, 0.0, None, groups, (), None)
         caller = replace(self.person(asker, "user"), groups=frozenset(groups))
         kept = repository.Kept(
-            caller, "When does the gate open?", answer, as_json(answer), Exposure(answer.release_id), conditions
+            caller,
+            "When does the gate open?",
+            answer,
+            as_json(answer),
+            Exposure(answer.release_id),
+            conditions,
+            (await self.document(*groups),),
         )
         await repository.record(
             self.state.database,

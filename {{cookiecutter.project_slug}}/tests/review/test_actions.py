@@ -19,7 +19,7 @@ from app.review.jobs import job_specs
 from app.review.repository import Filters
 from app.review.service import Reviews
 from tests.actions.conftest import Shop, open_shop, shop
-from tests.review.conftest import said
+from tests.review.conftest import publish, said
 
 __all__ = ["open_shop", "shop"]
 
@@ -32,12 +32,14 @@ def queue_of(shop: Shop) -> Reviews:
     return replace(shop.state.reviews, clock=shop.clock, actions=shop.actions)
 
 
-async def queued(shop: Shop, **terms: Any) -> tuple[Proposal, Item]:
-    proposal = await shop.waiting(**terms)
+async def queued(shop: Shop, groups: tuple[str, ...] = (), **terms: Any) -> tuple[Proposal, Item]:
+    """groups: who may read what the model had read."""
+    documents = (await publish(shop.state, shop.tenant, groups),)
+    proposal = await shop.waiting(documents=documents, **terms)
     queue = queue_of(shop)
     await queue.take(shop.tenant, proposal.id, "action")
     await queue.take(shop.tenant, proposal.id, "action")
-    [item] = await queue.list(person(shop, "reader", *terms.get("groups", ())), Filters(kind="action"), None, 10)
+    [item] = await queue.list(person(shop, "reader", *groups), Filters(kind="action"), None, 10)
     return proposal, item
 
 
@@ -178,7 +180,7 @@ async def test_a_reviewer_is_told_that_untrusted_text_came_before(shop: Shop) ->
     assert "text that anybody may have written" in item.note
 
 
-async def test_an_action_for_access_groups_is_seen_by_who_holds_them(shop: Shop) -> None:
+async def test_an_action_is_seen_by_who_may_read_what_its_model_had_read(shop: Shop) -> None:
     _, item = await queued(shop, groups=("board",))
     with pytest.raises(Problem, match="no review item"):
         await queue_of(shop).claim(person(shop, "ana"), item.id)

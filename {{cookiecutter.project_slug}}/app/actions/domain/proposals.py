@@ -1,7 +1,7 @@
 """What a model may do besides answering, from the proposal to its end."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
@@ -45,12 +45,19 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What an action is told when it runs. id: one for one action, however often it is tried."""
+    """What an action is told when it runs. id: one for one action, however often it is tried. groups: the requester's
+    access groups, for an action that reads.
+
+    documents: those that the model had read: what the action writes down for others is as closed as they are
+    (app.core.access). An action that reads what came out of further documents adds them.
+    """
 
     id: UUID
     tenant_id: UUID
     requester: str
     at: datetime
+    groups: frozenset[str] = frozenset()
+    documents: set[UUID] = field(default_factory=set)
 
 
 class Bound(Protocol):
@@ -143,6 +150,7 @@ class Entry:
     """How an action enters the books, with the answer that it was proposed for.
 
     done: a read, which has run. tainted: text that anybody may have written had reached the model before.
+    documents: those that the model had read.
     """
 
     proposal: Proposal
@@ -150,6 +158,7 @@ class Entry:
     terms: Terms | None
     tainted: bool
     result: Any = None
+    documents: tuple[UUID, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.proposal.risk == "read") != (self.state == "done"):
@@ -190,6 +199,7 @@ class Entered:
     created_at: datetime
     decided_at: datetime | None
     ended_at: datetime | None
+    documents: tuple[UUID, ...] = ()
 
     @property
     def arguments(self) -> dict[str, Any]:

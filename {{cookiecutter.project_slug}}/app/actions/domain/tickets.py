@@ -27,12 +27,13 @@ class TicketClosed(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """action_id: the action that wrote it; a note is never without one."""
+    """action_id: the action that wrote it; a note is never without one. documents: those it may hold words of."""
 
     at: datetime
     author: str
     text: str
     action_id: UUID
+    documents: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.actions.domain import Entered, Entry, State, Terms
 from app.actions.tables import action_runs, actions
+from app.core.access import readable_by
 
 OWN = actions.c
 LIMIT_REACHED = "limit_reached"
@@ -49,6 +50,7 @@ async def add(connection: AsyncConnection, entry: Entry, state: State, reason: s
             terms=_TERMS.dump_python(entry.terms, mode="json") if entry.terms else None,
             created_at=own.created_at,
             ended_at=None if state in ("waiting", "approved") else at,
+            documents=list(entry.documents),
         )
     )
 
@@ -59,11 +61,18 @@ async def find(connection: AsyncConnection, action_id: UUID, lock: bool = False)
     return _entered(row) if row else None
 
 
+async def seen(connection: AsyncConnection, action_id: UUID, groups: Collection[str]) -> Entered | None:
+    """As `find`, for a reader who holds these groups."""
+    wanted = select(actions).where(OWN.id == action_id, readable_by(groups, OWN.documents))
+    row = (await connection.execute(wanted)).first()
+    return _entered(row) if row else None
+
+
 async def page(
-    connection: AsyncConnection, wanted: Mapping[str, Any], before: UUID | None, limit: int
+    connection: AsyncConnection, groups: Collection[str], wanted: Mapping[str, Any], before: UUID | None, limit: int
 ) -> list[Entered]:
-    """The newest first. wanted: values of columns; None is no matter."""
-    found = select(actions).order_by(OWN.id.desc()).limit(limit)
+    """What a reader who holds these groups may see, the newest first. wanted: values of columns; None is no matter."""
+    found = select(actions).where(readable_by(groups, OWN.documents)).order_by(OWN.id.desc()).limit(limit)
     for name, value in wanted.items():
         if value is not None:
             found = found.where(OWN[name] == value)
@@ -102,4 +111,5 @@ async def use_up(connection: AsyncConnection, entered: Entered, at: datetime) ->
 
 def _entered(row: Row[Any]) -> Entered:
     terms = _TERMS.validate_python(row.terms) if row.terms else None
-    return Entered(**{**row._mapping, "payload": bytes(row.payload), "terms": terms})
+    values = {**row._mapping, "payload": bytes(row.payload), "terms": terms, "documents": tuple(row.documents)}
+    return Entered(**values)

@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.actions.domain import Run
 from app.actions.domain.tickets import MOST_NOTES, Note, Status, Ticket
 from app.actions.tables import ticket_notes, tickets
+from app.core.access import readable_by
 from app.core.database import in_turn
 from app.core.ids import new_id
 
@@ -32,14 +34,15 @@ async def add(connection: AsyncConnection, tenant_id: UUID, title: str, said: st
     return _ticket((await connection.execute(_ADD, values)).one())
 
 
-async def find(connection: AsyncConnection, number: int) -> Ticket | None:
-    """With its newest notes, the oldest of them first."""
+async def find(connection: AsyncConnection, number: int, groups: Collection[str]) -> Ticket | None:
+    """With the newest notes that whoever holds these groups may read, the oldest of them first."""
     row = (await connection.execute(select(tickets).where(OWN.number == number))).first()
     if row is None:
         return None
-    wanted = select(NOTE.at, NOTE.author, NOTE.text, NOTE.action_id).where(NOTE.ticket_id == row.id)
+    wanted = select(NOTE.at, NOTE.author, NOTE.text, NOTE.action_id, NOTE.documents).where(NOTE.ticket_id == row.id)
+    wanted = wanted.where(readable_by(groups, NOTE.documents))
     found = (await connection.execute(wanted.order_by(NOTE.at.desc(), NOTE.id.desc()).limit(MOST_NOTES))).all()
-    return _ticket(row, tuple(Note(*each) for each in reversed(found)))
+    return _ticket(row, tuple(_note(each) for each in reversed(found)))
 
 
 async def page(connection: AsyncConnection, status: Status | None, before: int | None, limit: int) -> list[Ticket]:
@@ -64,8 +67,13 @@ async def set_status(connection: AsyncConnection, ticket_id: UUID, status: Statu
 
 async def note(connection: AsyncConnection, run: Run, ticket_id: UUID, said: str) -> None:
     about = {"id": new_id(), "tenant_id": run.tenant_id, "ticket_id": ticket_id, "action_id": run.id}
-    await connection.execute(insert(ticket_notes).values(**about, at=run.at, author=run.requester, text=said))
+    note = {**about, "at": run.at, "author": run.requester, "text": said, "documents": list(run.documents)}
+    await connection.execute(insert(ticket_notes).values(note))
 
 
 def _ticket(row: Row[Any], notes: tuple[Note, ...] = ()) -> Ticket:
     return Ticket(row.number, row.title, row.text, row.status, row.created_at, row.created_by, notes)
+
+
+def _note(row: Row[Any]) -> Note:
+    return Note(row.at, row.author, row.text, row.action_id, tuple(row.documents))

@@ -145,12 +145,16 @@ class Actions:
             per_hour=per_hour,
         )
 
-    async def read(self, proposal: Proposal) -> Mapping[str, Any] | Refused:
-        """Runs an action that only reads, in a transaction that can only read. A failure is told in words."""
+    async def read(self, caller: Principal, proposal: Proposal, documents: set[UUID]) -> Mapping[str, Any] | Refused:
+        """Runs an action that only reads, in a transaction that can only read. A failure is told in words.
+
+        documents: what the model has read so far; those that the result came out of are added.
+        """
         if proposal.risk != "read":
             raise ValueError(f"{proposal.action} does more than read")
         action = self.registry[proposal.action]
-        run = Run(proposal.id, proposal.tenant_id, proposal.requester, proposal.created_at)
+        about = (proposal.id, proposal.tenant_id, proposal.requester, proposal.created_at)
+        run = Run(*about, groups=caller.groups, documents=documents)
         try:
             async with self.database.read(proposal.tenant_id) as connection:
                 return await action.run(connection, run, action.arguments.model_validate(proposal.arguments))
@@ -251,7 +255,7 @@ class Actions:
         if fault:
             return "failed", fault, None
         action = self.registry[entered.action]
-        run = Run(entered.id, entered.tenant_id, entered.requester, at)
+        run = Run(entered.id, entered.tenant_id, entered.requester, at, documents=set(entered.documents))
         try:
             # What it has written is undone when it fails; that it was tried is not.
             async with connection.begin_nested():
@@ -288,8 +292,8 @@ class Actions:
 
         async def look() -> Entered:
             async with self.database.read(caller.tenant_id) as connection:
-                found = await self._find(connection, action_id)
-            if found.key_id != caller.key_id and not caller.may(SEES_ALL):
+                found = await repository.seen(connection, action_id, caller.groups)
+            if found is None or (found.key_id != caller.key_id and not caller.may(SEES_ALL)):
                 raise ActionMissing(f"There is no action {action_id}.")
             return found
 
@@ -308,7 +312,7 @@ class Actions:
         whose = None if caller.may(SEES_ALL) else caller.key_id
         wanted = {"key_id": whose, "state": state, "action": action, "answer_id": answer_id}
         async with self.database.read(caller.tenant_id) as connection:
-            return await repository.page(connection, wanted, before, limit)
+            return await repository.page(connection, caller.groups, wanted, before, limit)
 
     async def _find(self, connection: AsyncConnection, action_id: UUID, lock: bool = False) -> Entered:
         found = await repository.find(connection, action_id, lock)

@@ -1,6 +1,6 @@
 """The shipped actions, on a table of tickets. A service with a ticket system of its own replaces this file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
@@ -44,9 +44,9 @@ class Tickets:
             return await repository.page(connection, status, before, limit)
 
     async def show(self, caller: Principal, number: int) -> Ticket:
-        """Errors: TicketMissing."""
+        """With the notes that the caller may read. Errors: TicketMissing."""
         async with self.database.read(caller.tenant_id) as connection:
-            return await _find(connection, number)
+            return await _find(connection, number, caller.groups)
 
 
 class LookUpTicket:
@@ -57,7 +57,9 @@ class LookUpTicket:
 
     async def run(self, connection: AsyncConnection, run: Run, arguments: LookUp) -> Mapping[str, Any]:
         """Errors: TicketMissing."""
-        return told(await _find(connection, number_of(arguments.ticket)))
+        found = await _find(connection, number_of(arguments.ticket), run.groups)
+        run.documents.update(*(note.documents for note in found.notes))
+        return told(found)
 
 
 class AddTicketNote:
@@ -92,8 +94,8 @@ class CloseTicket:
 SHIPPED: tuple[Action, ...] = (LookUpTicket(), AddTicketNote(), CloseTicket())
 
 
-async def _find(connection: AsyncConnection, number: int) -> Ticket:
-    found = await repository.find(connection, number)
+async def _find(connection: AsyncConnection, number: int, groups: Collection[str]) -> Ticket:
+    found = await repository.find(connection, number, groups)
     if found is None:
         raise TicketMissing(f"There is no ticket T-{number}.")
     return found

@@ -1,6 +1,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+UNKNOWN = "00000000-0000-0000-0000-000000000000"
+"""Stands for the documents of what was kept before they were: one that nobody may read."""
 Outcome = Literal["answered", "refused", "screened"]
 """screened: turned away at the door, before anything was searched."""
 
@@ -25,7 +27,7 @@ class Observation:
     """What a release did with a case; scores are computed from it and from nothing else.
 
     why: the reason of a refusal, or the code of the problem at the door. groundedness: share of the answer's sentences
-    that the evidence supports.
+    that the evidence supports. documents: ids of those that the text may hold words of.
     """
 
     outcome: Outcome
@@ -38,6 +40,7 @@ class Observation:
     groundedness: float | None = None
     latency_ms: float | None = None
     cost_micro_usd: int | None = None
+    documents: tuple[str, ...] = (UNKNOWN,)
 
     @property
     def refused(self) -> bool:
@@ -50,4 +53,5 @@ class Observation:
     def read(cls, stored: dict[str, Any]) -> "Observation":
         cited = tuple(Cited(each["uri"], tuple(each["headings"]), each["quote"]) for each in stored["cited"])
         found = tuple(Found(each["uri"], tuple(each["headings"])) for each in stored["found"])
-        return cls(**{**stored, "cited": cited, "found": found})
+        documents = tuple(stored.get("documents", (UNKNOWN,)))
+        return cls(**{**stored, "cited": cited, "found": found, "documents": documents})

@@ -1,7 +1,7 @@
 """What was measured and what was decided, as one file whose hash goes into the approval."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from math import isclose
 from typing import Self
@@ -13,6 +13,8 @@ from app.evaluation.domain.gate import Finding, Judgement, Verdict, judge
 from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.domain.scores import RunScores
 from app.releases.domain import canonical_json, digest_of
+
+WITHHELD = "(withheld)"
 
 
 class ReportUnusable(Invalid):
@@ -118,6 +120,23 @@ class Report(_Frozen):
 
     def _sealed(self) -> str:
         return digest_of(canonical_json(self.model_dump(mode="json", exclude={"seal"})))
+
+
+def withhold(report: Report, case_ids: Collection[str]) -> Report:
+    """The same without the texts of these cases. It is no longer what an approval is bound to; its broken seal shows it."""
+    if not case_ids:
+        return report
+    closed = Told(text=WITHHELD)
+
+    def shown(case: Worsened) -> Worsened:
+        if case.case_id not in case_ids:
+            return case
+        return Worsened(case_id=case.case_id, question=WITHHELD, before=case.before and closed, after=closed)
+
+    note = (
+        f"{len(case_ids)} of the cases that got worse are withheld: they come out of documents that you may not read."
+    )
+    return report.model_copy(update={"worsened": tuple(map(shown, report.worsened)), "notes": (*report.notes, note)})
 
 
 def _follows(report: Report) -> None:

@@ -17,6 +17,7 @@ from app.evaluation.domain.suites import EVERYTHING, Suite, check_leaks
 from app.evaluation.service.comparing import Rulebook, Sides, report_on
 from app.evaluation.service.judging import Judging
 from app.evaluation.service.library import Library, Progress, no_progress
+from app.evaluation.service.reports import Reports, sources_of
 from app.evaluation.service.running import Asked, Runner
 from app.evaluation.service.suites import Suites
 from app.releases.domain import Evidence, NothingLive, Release
@@ -41,6 +42,7 @@ class Evaluations:
     environments: Environments
     rules: Rulebook
     judging: Judging
+    reports: Reports
 
     async def start(
         self, actor: str, wanted: str, suite: str = EVERYTHING, against: bytes | None = None, queued: bool = True
@@ -108,7 +110,8 @@ class Evaluations:
             if (known := await repository.find_run(connection, run.id)) and known.ended:
                 return known
             now = self.clock.now()
-            await repository.add_report(connection, digest, report.canonical, now)
+            sources = sources_of(sides.candidate, sides.baseline)
+            await repository.add_report(connection, digest, report.canonical, now, sources)
             ended = {"status": "done", "done": run.total, "ended_at": now, "report": digest, "verdict": verdict}
             await repository.change_run(connection, run.id, **ended)
             if suite.name == EVERYTHING:  # a part of the suites is worth a look, but no evidence
@@ -140,8 +143,7 @@ class Evaluations:
         candidate = await self._side(run, run.release_id, suite, 0, progress, "Candidate")
         baseline, against = None, None
         if run.against:
-            async with self.database.read(None) as connection:
-                against = Report.read(await repository.report(connection, run.against) or b"", run.against)
+            against = Report.read(await self.reports.whole(run.against), run.against)
         elif run.baseline_id == run.release_id:
             baseline = candidate
         elif run.baseline_id:
@@ -181,15 +183,18 @@ class Evaluations:
 
     async def report(self, run_id: UUID) -> bytes:
         """The canonical report, byte for byte as it was kept. Errors: EvaluationMissing, EvaluationUnfinished."""
+        return await self.report_of(await self._ended(run_id))
+
+    async def report_seen_by(self, caller: Principal, run_id: UUID) -> Report:
+        """Without what the caller may not read, see `Reports.seen_by`. Errors: as `report`."""
+        return await self.reports.seen_by(caller, await self._ended(run_id))
+
+    async def _ended(self, run_id: UUID) -> str:
         run = await self.find(run_id)
         if run.report is None:
             raise EvaluationUnfinished(run.problem or f"{run.done} of {run.total} cases are done.")
-        return await self.report_of(run.report)
+        return run.report
 
     async def report_of(self, digest: str) -> bytes:
         """A report by its digest. Errors: EvaluationMissing."""
-        async with self.database.read(None) as connection:
-            content = await repository.report(connection, digest)
-        if content is None:
-            raise EvaluationMissing(f"There is no report {digest[:12]}.")
-        return content
+        return await self.reports.whole(digest)

@@ -10,7 +10,7 @@ from app.evaluation.domain.runs import CorpusRefused
 from app.evaluation.domain.suites import Corpus, Folder
 from app.identity.domain import Principal
 from app.identity.service import Identity
-from app.ingestion.domain.documents import UNFINISHED, Cursor, Upload
+from app.ingestion.domain.documents import UNFINISHED, Cursor, Upload, envelope
 from app.ingestion.service import Ingestion
 from app.retrieval.service import Retrieval
 
@@ -67,7 +67,7 @@ class Library:
     async def _put(self, folder: Folder, files: dict[str, Path]) -> AsyncIterator[int]:
         """The number of files of each batch, once they are served."""
         caller = _keeper(await self.identity.ensure_tenant(folder.tenant))
-        common = self.ingestion.envelope(folder.source, list(folder.groups), {})
+        common = envelope(folder.source, folder.groups, {})
         names = list(files)
         for start in range(0, len(names), BATCH):
             batch = names[start : start + BATCH]

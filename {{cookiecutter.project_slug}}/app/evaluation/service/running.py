@@ -12,7 +12,7 @@ from app.evaluation.domain.observation import Cited, Found, Observation
 from app.evaluation.domain.suites import Suite
 from app.identity.domain import Principal
 from app.identity.service import Identity
-from app.inference.domain.answers import Question, QuestionTooLong
+from app.inference.domain.answers import Question, QuestionTooLong, sources_of
 from app.inference.service import Trials
 from app.inference.service.trials import Trial
 from app.retrieval.service import Retrieval
@@ -72,7 +72,7 @@ class Runner:
             )
             seen = observe(trial)
         except (QuestionRefused, QuestionTooLong) as problem:
-            seen = Observation("screened", str(problem), why=problem.code)
+            seen = Observation("screened", str(problem), why=problem.code, documents=())
         async with self.database.transaction(tenant) as connection:
             await repository.keep(connection, tenant, release_id, case.digest, version, seen, self.clock.now())
             await repository.progress(connection, run_id, done)
@@ -97,6 +97,7 @@ def observe(trial: Trial) -> Observation:
         groundedness=trial.answer.groundedness,
         latency_ms=answer.timings_ms.get("total"),
         cost_micro_usd=answer.cost_micro_usd,
+        documents=tuple(sorted(map(str, sources_of(answer, trial.evidence, None)))),
     )
 
 

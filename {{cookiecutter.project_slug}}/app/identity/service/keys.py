@@ -24,6 +24,7 @@ from app.identity.domain import (
     RateLimited,
     TenantMissing,
     UnknownKey,
+    check_groups,
     check_roles,
     digest_of,
     make_key,
@@ -128,7 +129,7 @@ class Identity:
     async def create_key(
         self, tenant_id: UUID, name: str, roles: Iterable[str], groups: Iterable[str] = (), actor: str = SERVICE
     ) -> NewKey:
-        """A new key; its text is never to be had again. Errors: UnknownRole."""
+        """A new key; its text is never to be had again. Errors: UnknownRole, BadGroup."""
         checked = sorted(check_roles(frozenset(roles)))
         key = make_key()
         async with self.database.transaction(tenant_id) as connection:
@@ -140,7 +141,7 @@ class Identity:
                 prefix=key.prefix,
                 digest=digest_of(key, self.pepper),
                 roles=checked,
-                groups=sorted(set(groups)),
+                groups=check_groups(groups),
             )
             act = Act(actor, "key.create", f"key {key.prefix}", after=" ".join(checked), tenant_id=tenant_id)
             await audit.record(connection, act, self.clock.now())

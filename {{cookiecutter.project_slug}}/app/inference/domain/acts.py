@@ -67,10 +67,12 @@ class Acts:
 
     tainted: text that others wrote has reached the model, so that whatever it proposes from then on may be theirs.
     told: what came back to it, which its answer may lean on. spent: tokens of the calls before the last.
+    documents: those whose words it has read.
     """
 
     offers: tuple[Offer, ...]
     tainted: bool = False
+    documents: set[UUID] = field(default_factory=set)
     entries: list[Entry] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     spent: Usage = field(default_factory=lambda: Usage(0))

@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -8,7 +8,7 @@ from app.core.errors import Invalid, NotFound, Unavailable
 from app.costs.domain import Usage
 from app.inference.domain.acts import Acted
 from app.releases.domain import PRODUCTION
-from app.retrieval.domain import Passage
+from app.retrieval.domain import Evidence, Passage
 from app.safety.domain.text import Finding
 
 EXTRACTIVE = "extractive"
@@ -84,6 +84,18 @@ class Citation:
     start: int
     end: int
     version: int
+
+
+def sources_of(answer: "Answer", evidence: Evidence, acted: Collection[UUID] | None) -> frozenset[UUID]:
+    """The documents that an answer may hold words of, and is as closed as (app.core.access).
+
+    A model has read every passage, whatever it cites; what was quoted holds nothing but its citations.
+    acted: where a model could act, the documents that it had read.
+    """
+    cited = frozenset(citation.document_id for citation in answer.citations)
+    if acted is not None:
+        return cited | frozenset(acted)
+    return cited if answer.model == EXTRACTIVE else cited | evidence.documents
 
 
 def cite(marker: int, passage: Passage, start: int, end: int) -> Citation:

@@ -35,6 +35,7 @@ class Claim:
 
     id: UUID
     tenant_id: UUID
+    key_id: UUID
     route: str
     key: str
 
@@ -49,10 +50,11 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A claim and how the request that held it ended."""
+    """A claim and how the request that held it ended. documents: those that the reply may hold words of."""
 
     claim: Claim
     stored: Stored
+    documents: tuple[UUID, ...] = ()
 
 
 def check_key(key: str) -> str:

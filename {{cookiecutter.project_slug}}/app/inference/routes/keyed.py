@@ -64,7 +64,7 @@ async def asked_with_key(
     key = request.headers.get(HEADER)
     if key is None:
         return Asked(request, replays)
-    found = await replays.begin(caller.tenant_id, request.url.path, key, body.model_dump(mode="json"), seconds)
+    found = await replays.begin(caller, request.url.path, key, body.model_dump(mode="json"), seconds)
     return Asked(request, replays, found) if isinstance(found, Claim) else Asked(request, replays, None, found)
 
 

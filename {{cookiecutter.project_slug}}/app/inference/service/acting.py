@@ -76,12 +76,13 @@ class Acting:
         if isinstance(made, Refused):
             return made
         if made.risk == "read":
-            result = await self.actions.read(made)
-            return result if isinstance(result, Refused) else Entry(made, "done", None, tainted, result)
+            result = await self.actions.read(way.caller, made, acts.documents)
+            seen = tuple(acts.documents)
+            return result if isinstance(result, Refused) else Entry(made, "done", None, tainted, result, seen)
         rule = rule_for_action(way.serving.review, _deed(way, made), tainted)
-        if rule is None:
-            return Entry(made, "approved", None, tainted)
-        return Entry(made, "waiting" if rule.send == "before" else "approved", _terms(way, rule, made), tainted)
+        terms = None if rule is None else _terms(way, rule, made)
+        waits = rule is not None and rule.send == "before"
+        return Entry(made, "waiting" if waits else "approved", terms, tainted, documents=tuple(acts.documents))
 
 
 def waiting(way: Journey, rule: Rule, entries: Sequence[Entry]) -> list[Entry]:

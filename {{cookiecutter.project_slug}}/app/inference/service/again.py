@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from app.core.access import may_read
 from app.core.database import Database
 from app.identity.domain import Principal
 from app.inference import repository
-from app.inference.domain.answers import EXTRACTIVE, AnswerMissing
+from app.inference.domain.answers import EXTRACTIVE, AnswerMissing, sources_of
 from app.inference.domain.conditions import Conditions
 from app.inference.domain.replays import Difference, Replay
 from app.inference.service.keeping import check_left, check_sight
@@ -25,11 +26,12 @@ class Again:
     async def replay(self, caller: Principal, answer_id: UUID) -> Replay:
         """Runs an answer's question again on its own release and corpus version, for the groups it was asked for.
 
-        The caller's own rights decide what is shown. Charged as an evaluation.
+        The caller's own rights decide what is shown: to who may not read what it is made of, now or then, there is no
+        such answer. Charged as an evaluation.
         Errors: AnswerMissing, AnswerHeld, JudgedTwice, and those of Trials.run.
         """
         async with self.database.read(caller.tenant_id) as connection:
-            kept = await repository.find(connection, answer_id)
+            kept = await repository.find(connection, answer_id, caller.groups)
         if kept is None:
             raise AnswerMissing(f"There is no answer {answer_id}.")
         check_sight(kept, caller)
@@ -43,6 +45,10 @@ class Again:
             corpus_version=kept.corpus_version,
             subject_id=answer_id,
         )
+        async with self.database.read(caller.tenant_id) as connection:
+            seen = sources_of(trial.answer, trial.evidence, None)
+            if not await may_read(connection, caller.groups, seen):
+                raise AnswerMissing(f"There is no answer {answer_id}.")
         return _compared(kept, then, trial.evidence, trial.answer.text)
 
 

@@ -1,7 +1,8 @@
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
+from uuid import UUID
 
 import orjson
 import structlog
@@ -14,7 +15,7 @@ from app.costs.domain.budgets import Settlement
 from app.costs.service import Costs
 from app.identity.domain import Principal
 from app.inference import repository
-from app.inference.domain.answers import EXTRACTIVE, Answer, Draft, Question, TooManyAnswers
+from app.inference.domain.answers import EXTRACTIVE, Answer, Draft, Question, TooManyAnswers, sources_of
 from app.inference.domain.conditions import Conditions
 from app.inference.domain.exposure import Exposure
 from app.inference.domain.idempotency import Claim, Settled, Stored
@@ -52,10 +53,11 @@ class Keyed:
     render: Render = as_json
 
 
-def _settled(keyed: Keyed | None, reply: Reply) -> Settled | None:
+def _settled(keyed: Keyed | None, reply: Reply, documents: Collection[UUID]) -> Settled | None:
     if keyed is None:
         return None
-    return Settled(keyed.claim, Stored(202 if isinstance(reply, Held) else 200, keyed.render(reply)))
+    stored = Stored(202 if isinstance(reply, Held) else 200, keyed.render(reply))
+    return Settled(keyed.claim, stored, tuple(documents))
 
 
 @dataclass
@@ -189,11 +191,14 @@ class Answers:
             way.acts.entries = waiting(way, rule, way.acts.entries)
             answer = replace(answer, actions=way.acts.acted)
         conditions = Conditions.of(way.question, way.caller.groups, evidence)
-        kept = repository.Kept(way.caller, way.question.text, answer, as_json(answer), way.to.exposure, conditions)
+        sources = sources_of(answer, evidence, way.acts.documents if way.acts else None)
+        kept = repository.Kept(
+            way.caller, way.question.text, answer, as_json(answer), way.to.exposure, conditions, tuple(sources)
+        )
         sent, paid = self._sent(way, rule, kept), way.settlement(rows)
         reply = sent.instead_of(answer) if sent and sent.state == "held" else answer
         with way.step("record"):
-            await self._record(way, kept, rows, _settled(keyed, reply), paid, self._also(way, kept, sent))
+            await self._record(way, kept, rows, _settled(keyed, reply, sources), paid, self._also(way, kept, sent))
         self.costs.count(rows)
         self.costs.budgets.count(paid)
         annotate(cost_micro_usd=answer.cost_micro_usd)

@@ -17,7 +17,9 @@ from app.inference.domain.review import AnswerHeld, Held, JudgedTwice
 
 @dataclass(frozen=True)
 class Archive:
-    """Answers that were delivered, what people thought of them, and those that wait for a person."""
+    """Answers that were delivered, what people thought of them, and those that wait for a person. To who may not read
+    what an answer came out of, there is no such answer; not even to its asker, once a document is closed or deleted.
+    """
 
     database: Database
     clock: Clock
@@ -37,7 +39,7 @@ class Archive:
     async def rate(self, caller: Principal, answer_id: UUID, helpful: bool, comment: str) -> None:
         """The last word of a key on an answer counts. Errors: AnswerMissing, AnswerHeld, JudgedTwice."""
         async with self.database.transaction(caller.tenant_id) as connection:
-            kept = await repository.find(connection, answer_id)
+            kept = await repository.find(connection, answer_id, caller.groups)
             if kept is None:
                 raise AnswerMissing(f"There is no answer {answer_id}.")
             check_sight(kept, caller)
@@ -55,7 +57,7 @@ class Archive:
 
     async def _shown(self, caller: Principal, answer_id: UUID) -> dict[str, Any]:
         async with self.database.read(caller.tenant_id) as connection:
-            found = await repository.find(connection, answer_id)
+            found = await repository.find(connection, answer_id, caller.groups)
         if found is None:
             raise AnswerMissing(f"There is no answer {answer_id}.")
         check_sight(found, caller)

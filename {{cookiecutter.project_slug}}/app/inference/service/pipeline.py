@@ -143,6 +143,7 @@ class Pipeline:
         if reason := self.why_not(way, evidence):
             evidence = replace(evidence, passages=())
         acts.tainted |= bool(evidence.passages)
+        acts.documents |= evidence.documents
         request = self._request(way, evidence, ACT, acts.tools)
         chain = await self._afford(way, request, self.links(way))
         if not chain.links:

@@ -1,7 +1,6 @@
 import contextlib
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import structlog
 
@@ -9,7 +8,9 @@ from app.core.database import Database
 from app.core.errors import Problem
 from app.core.ids import new_id
 from app.core.telemetry import counter
+from app.identity.domain import Principal
 from app.inference import repository
+from app.inference.domain.answers import AnswerMissing
 from app.inference.domain.idempotency import (
     Claim,
     KeyReused,
@@ -34,15 +35,17 @@ class Replays:
 
     database: Database
 
-    async def begin(self, tenant_id: UUID, route: str, key: str, body: Any, seconds: float) -> Claim | Stored:
-        """A claim to carry the request out, or the reply of the one that was.
+    async def begin(self, caller: Principal, route: str, key: str, body: Any, seconds: float) -> Claim | Stored:
+        """A claim to carry the request out, or the reply of the one that was. Each API key has its own.
 
         seconds: the most that carrying it out can take; a process that died leaves its claim to the next one after it.
-        Errors: KeyTooLong, KeyReused for another body, StillRunning while the first one is under way.
+        Errors: KeyTooLong, KeyReused for another body, StillRunning while the first one is under way, AnswerMissing
+        where the caller may no longer read what the reply came out of.
         """
-        wanted = Claim(new_id(), tenant_id, route, check_key(key))
-        digest = digest_of(body)
-        holder, known, stored, left = await repository.claim(self.database, wanted, digest, seconds + LEASE_MARGIN)
+        wanted = Claim(new_id(), caller.tenant_id, caller.key_id, route, check_key(key))
+        digest, lease = digest_of(body), seconds + LEASE_MARGIN
+        found = await repository.claim(self.database, wanted, digest, lease, caller.groups)
+        holder, known, stored, left, readable = found
         if holder == wanted.id:
             SEEN.labels("claimed").inc()
             return wanted
@@ -52,6 +55,9 @@ class Replays:
         if stored is None:
             SEEN.labels("in_flight").inc()
             raise StillRunning(retry_after=max(1.0, left))
+        if not readable:
+            SEEN.labels("withheld").inc()
+            raise AnswerMissing("The answer to this request came out of documents that cannot be read any more.")
         SEEN.labels("replayed").inc()
         return stored
 

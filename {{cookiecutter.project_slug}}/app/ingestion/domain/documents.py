@@ -14,7 +14,8 @@ from hashlib import sha256
 from typing import Any, Literal
 from uuid import UUID
 
-from app.core.errors import BadRequest, Conflict, Invalid, NotFound, Problem, TooLarge
+from app.core.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, Problem, TooLarge
+from app.identity.domain import GROUP_PATTERN
 from app.ingestion.domain.reasons import Reason
 
 Status = Literal["received", "processing", "published", "quarantined", "superseded", "discarded", "deleted"]
@@ -24,7 +25,6 @@ HOLDS_CONTENT = ("received", "processing", "published")
 DEFAULT_SOURCE = "upload"
 _UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f]|(?:^|[/\\])\.\.(?:[/\\]|$)|\.\.?%2f|%2f|%5c|%00|\.\.[/\\]", re.IGNORECASE)
 _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:@/-]{0,99}")
-_GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]{0,99}")
 
 
 class DocumentMissing(NotFound):
@@ -70,6 +70,11 @@ class BadUpload(Invalid):
     code, title = "bad_upload", "The upload cannot be taken as it is"
 
 
+class ReadersNotYours(Forbidden):
+    code, title = "readers_not_yours", "Who does not read a document cannot open it to others"
+    action = "Leave access_groups out to keep its readers, or use a key that holds one of its access groups."
+
+
 class BadCursor(BadRequest):
     code, title = "bad_cursor", "The cursor is not one of ours"
     action = "Use 'next' of the page before, unchanged."
@@ -90,11 +95,22 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What a batch of files has in common."""
+    """What a batch of files has in common. access_groups: who may read them; () is everybody, None is whoever may read
+    the document that is at the address now, or whom the source names for a new one.
+    """
 
     source: str = DEFAULT_SOURCE
-    access_groups: tuple[str, ...] = ()
+    access_groups: tuple[str, ...] | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is at an address now. readers: who may read what is served; wanted: who may once its newest version is."""
+
+    document_id: UUID
+    readers: tuple[str, ...]
+    wanted: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +124,7 @@ class Accepted:
     status: str = "refused"
     duplicate_of: UUID | None = None
     problem: Problem | None = None
+    access_groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,21 +186,15 @@ def check_uri(uri: str) -> str:
     return uri
 
 
-def envelope(
-    source: str | None, groups: Iterable[str], metadata: Mapping[str, Any], defaults: Iterable[str]
-) -> Envelope:
-    """Checks what a batch has in common. defaults: the groups of the source, used when none are given.
-
-    Errors: BadUpload.
-    """
+def envelope(source: str | None, groups: Iterable[str] | None, metadata: Mapping[str, Any]) -> Envelope:
+    """Checks what a batch has in common. groups: None where nothing was said of them. Errors: BadUpload."""
     named = (source or DEFAULT_SOURCE).strip()
     if not _SOURCE.fullmatch(named):
         raise BadUpload("A source is 1 to 100 letters, digits, blanks or ._:@/- characters.")
-    wanted = sorted({group.strip() for group in groups if group.strip()} or set(defaults))
-    bad = [group for group in wanted if not _GROUP.fullmatch(group)]
-    if bad:
+    wanted = None if groups is None else tuple(sorted({group.strip() for group in groups if group.strip()}))
+    if not all(GROUP_PATTERN.fullmatch(group) for group in wanted or ()):
         raise BadUpload("An access group is 1 to 100 letters, digits or ._:@/- characters, without blanks.")
     if len(metadata) > 50 or not all(isinstance(value, str | int | float) for value in metadata.values()):
         raise BadUpload("'metadata' is a JSON object of at most 50 texts or numbers.")
     kept = {str(key)[:100]: str(value)[:2000].replace("\0", "") for key, value in metadata.items()}
-    return Envelope(named, tuple(wanted), kept)
+    return Envelope(named, wanted, kept)

@@ -2,26 +2,32 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core import audit
+from app.core.audit import Act
 from app.core.errors import Contended, Problem
 from app.core.ids import new_id
+from app.identity.domain import Principal
 from app.ingestion import repository as rows
 from app.ingestion.domain.documents import (
     Accepted,
     Envelope,
     FileTooLarge,
+    Place,
     RepeatedName,
     TooManyFiles,
     Upload,
     check_name,
     check_uri,
 )
+from app.ingestion.domain.readers import in_common, readers_of
 from app.ingestion.domain.reasons import reason
-from app.ingestion.service.parts import Parts, enqueue_processing, uploads
+from app.ingestion.service.parts import Parts, enqueue_processing, uploader, uploads
 
 _TRIES = 4
 # Each job and each publish has a price of its own, which small documents share.
@@ -33,7 +39,7 @@ class _RaceLost(Exception):
     """Someone else stored the same content between our look and our write: look again."""
 
 
-async def accept(parts: Parts, tenant_id: UUID, by: str, common: Envelope, files: Sequence[Upload]) -> list[Accepted]:
+async def accept(parts: Parts, caller: Principal, common: Envelope, files: Sequence[Upload]) -> list[Accepted]:
     limits = parts.security.limits
     if len(files) > limits.upload_files:
         raise TooManyFiles(f"{len(files)} files; {limits.upload_files} is the most.")
@@ -44,7 +50,7 @@ async def accept(parts: Parts, tenant_id: UUID, by: str, common: Envelope, files
     good.sort(key=lambda index: files[index].digest)
     for attempt in range(1, _TRIES + 1):
         try:
-            stored = await _store(parts, tenant_id, by, common, [(index, files[index]) for index in good])
+            stored = await _store(parts, caller, common, [(index, files[index]) for index in good])
             break
         except (Contended, _RaceLost) as error:
             if attempt == _TRIES:
@@ -83,17 +89,29 @@ def _check(parts: Parts, common: Envelope, file: Upload, seen: set[str]) -> None
 
 
 async def _store(
-    parts: Parts, tenant_id: UUID, by: str, common: Envelope, files: Sequence[tuple[int, Upload]]
+    parts: Parts, caller: Principal, common: Envelope, files: Sequence[tuple[int, Upload]]
 ) -> dict[int, Accepted]:
-    stored = {}
+    stored: dict[int, Accepted] = {}
     work: list[tuple[UUID, int, int]] = []
+    tenant_id, source = caller.tenant_id, common.source
     async with parts.database.transaction(tenant_id) as connection:
-        twins = await rows.live_content(connection, tenant_id, common, [file.digest for _, file in files])
+        places = await rows.places(connection, tenant_id, source, [file.uri for _, file in files])
+        twins = await rows.live_content(connection, tenant_id, source, [file.digest for _, file in files])
         for index, file in files:
-            item = await _store_one(parts, connection, tenant_id, by, common, file, twins.get(file.digest))
+            place = places.get(file.uri)
+            try:
+                readers = readers_of(common, parts.data.source(source).access_groups, place, caller)
+            except Problem as problem:
+                stored[index] = Accepted(file.name, source, problem=problem)
+                continue
+            mine = replace(common, access_groups=readers)
+            content = (file.digest, readers)
+            item = await _store_one(parts, connection, caller, mine, file, twins.get(content))
+            if place and not item.duplicate_of:
+                await _close(parts, connection, caller, place, readers)
             stored[index] = item
             if item.status != "quarantined" and item.id and item.version:
-                twins.setdefault(file.digest, (item.id, item.version, item.status))
+                twins.setdefault(content, (item.id, item.version, item.status))
             if item.status == "received" and item.id and item.version and not item.duplicate_of:
                 work.append((item.id, item.version, len(file.data)))
         for together in groups(work):
@@ -114,18 +132,35 @@ def groups(work: Iterable[tuple[UUID, int, int]]) -> list[dict[UUID, int]]:
     return found
 
 
+async def _close(
+    parts: Parts, connection: AsyncConnection, caller: Principal, place: Place, readers: tuple[str, ...]
+) -> None:
+    """Who may not read the new version may not read the old one from now on, also while the new one is on its way or
+    held back; who may read only the new one waits for it.
+    """
+    now = parts.clock.now()
+    if set(left := in_common(place.readers, readers)) != set(place.readers):
+        await rows.run(connection, rows.SET_READERS, document=place.document_id, groups=left, now=now)
+        await parts.retrieval.set_access(connection, caller.tenant_id, place.document_id, left)
+    if readers != place.wanted:
+        before, after = (", ".join(each) or "everybody" for each in (place.wanted, readers))
+        subject = f"document {place.document_id}"
+        act = Act(caller.name, "document.readers", subject, "", before, after, caller.tenant_id)
+        await audit.record(connection, act, now)
+
+
 async def _store_one(
     parts: Parts,
     connection: AsyncConnection,
-    tenant_id: UUID,
-    by: str,
+    caller: Principal,
     common: Envelope,
     file: Upload,
     twin: rows.Twin | None,
 ) -> Accepted:
+    tenant_id, by = caller.tenant_id, uploader(caller)
     if twin and parts.data.source(common.source).duplicates.exact == "link":
         await _retire_address(parts, connection, tenant_id, by, common, file, twin[0])
-        return Accepted(file.name, common.source, *twin, twin[0])
+        return Accepted(file.name, common.source, *twin, twin[0], access_groups=common.access_groups or ())
     return await _add(parts, connection, tenant_id, by, common, file, twin[0] if twin else None)
 
 
@@ -147,7 +182,7 @@ async def _add(
         "name": file.name,
         "sha256": file.digest,
         "size": len(file.data),
-        "groups": list(common.access_groups),
+        "groups": list(common.access_groups or ()),
         "metadata": rows.as_json(common.metadata),
         "status": status,
         "now": now,
@@ -168,7 +203,8 @@ async def _add(
     if twin:
         held = reason("exact_duplicate", "The same content is already served.", str(twin))
         await rows.hold(connection, tenant_id, place["id"], place["version"], held, (), now)
-    return Accepted(file.name, common.source, place["id"], place["version"], status, twin)
+    readers = common.access_groups or ()
+    return Accepted(file.name, common.source, place["id"], place["version"], status, twin, access_groups=readers)
 
 
 async def _retire_address(

@@ -10,13 +10,13 @@ from app.core.audit import Act
 from app.identity.domain import Principal
 from app.ingestion import repository as rows
 from app.ingestion.domain.documents import Superseded
-from app.ingestion.service.parts import Parts, enqueue_processing
+from app.ingestion.service.parts import Parts, enqueue_processing, sight
 
 
 async def release(parts: Parts, caller: Principal, entry: UUID, by: str, note: str) -> UUID:
     now = parts.clock.now()
     async with parts.database.transaction(caller.tenant_id) as connection:
-        held = await rows.decide(connection, entry, "released", by, note, now)
+        held = await rows.decide(connection, entry, sight(caller), "released", by, note, now)
         here = {"document": held["document_id"], "version": held["version"]}
         if await rows.first(connection, rows.RELEASE_VERSION, reason=held["reason"], **here) is None:
             raise Superseded("A newer version of the document has come in, or it was deleted.")
@@ -30,7 +30,7 @@ async def release(parts: Parts, caller: Principal, entry: UUID, by: str, note: s
 async def discard(parts: Parts, caller: Principal, entry: UUID, by: str, note: str) -> UUID:
     now = parts.clock.now()
     async with parts.database.transaction(caller.tenant_id) as connection:
-        held = await rows.decide(connection, entry, "discarded", by, note, now)
+        held = await rows.decide(connection, entry, sight(caller), "discarded", by, note, now)
         here = {"document": held["document_id"], "now": now}
         await rows.run(connection, rows.DISCARD_VERSION, version=held["version"], **here)
         await rows.run(connection, rows.TOUCH, **here)

@@ -17,10 +17,9 @@ from app.ingestion.domain.documents import (
     Outcome,
     QuarantineMissing,
     Upload,
-    envelope,
 )
 from app.ingestion.service import accepting, deciding, processing
-from app.ingestion.service.parts import Parts
+from app.ingestion.service.parts import Parts, sight, uploader
 
 
 @dataclass(frozen=True)
@@ -29,17 +28,12 @@ class Ingestion:
 
     parts: Parts
 
-    def envelope(self, source: str | None, groups: Sequence[str], metadata: dict[str, Any]) -> Envelope:
-        """What a batch has in common, with the source's own access groups where none are given. Errors: BadUpload."""
-        named = envelope(source, groups, metadata, ())
-        return envelope(source, groups, metadata, self.parts.data.source(named.source).access_groups)
-
     async def accept(self, caller: Principal, common: Envelope, files: Sequence[Upload]) -> list[Accepted]:
         """Stores each file and its job, or says why not; one bad file keeps no other out. Results in the order given.
 
         Errors: TooManyFiles, StorageFull, DatabaseUnavailable: then nothing was stored.
         """
-        return await accepting.accept(self.parts, caller.tenant_id, _who(caller), common, files)
+        return await accepting.accept(self.parts, caller, common, files)
 
     async def process(self, tenant_id: UUID, document_id: UUID, version: int) -> Outcome:
         """Ends a version: published or quarantined. Harmless to run twice, at once, or again after a crash.
@@ -62,7 +56,7 @@ class Ingestion:
     async def get(self, caller: Principal, document_id: UUID) -> RowMapping:
         """Errors: DocumentMissing, also for what the caller may not read."""
         async with self.parts.database.read(caller.tenant_id) as connection:
-            row = await rows.first(connection, rows.GET_DOCUMENT, id=document_id, **_sight(caller))
+            row = await rows.first(connection, rows.GET_DOCUMENT, id=document_id, **_view(caller))
         if row is None:
             raise DocumentMissing(f"There is no document {document_id}.")
         return row
@@ -70,7 +64,7 @@ class Ingestion:
     async def list(
         self, caller: Principal, *, status: str | None, source: str | None, after: Cursor | None, limit: int
     ) -> Sequence[RowMapping]:
-        """Newest first. Operators see every document, others what is served and they may read."""
+        """Newest first: what the caller may read; operators also what is not served yet, and what they brought in."""
         async with self.parts.database.read(caller.tenant_id) as connection:
             return await rows.every(
                 connection,
@@ -79,13 +73,15 @@ class Ingestion:
                 source=source,
                 limit=limit,
                 **rows.page(after),
-                **_sight(caller),
+                **_view(caller),
             )
 
     async def delete(self, caller: Principal, document_id: UUID) -> None:
         """From the commit on no search finds it, in any release; its bytes are gone too. Errors: DocumentMissing."""
         async with self.parts.database.transaction(caller.tenant_id) as connection:
-            if not await accepting.withdraw(self.parts, connection, caller.tenant_id, document_id, _who(caller)):
+            seen = await rows.first(connection, rows.GET_DOCUMENT, id=document_id, **_view(caller))
+            by = uploader(caller)
+            if not (seen and await accepting.withdraw(self.parts, connection, caller.tenant_id, document_id, by)):
                 raise DocumentMissing(f"There is no document {document_id}.")
             act = Act(caller.name, "document.delete", f"document {document_id}", tenant_id=caller.tenant_id)
             await audit.record(connection, act, self.parts.clock.now())
@@ -93,10 +89,16 @@ class Ingestion:
     async def quarantine(
         self, caller: Principal, *, reason: str | None, waiting: bool, after: Cursor | None, limit: int
     ) -> Sequence[RowMapping]:
-        """Entries, newest first; waiting: only those without a decision."""
+        """Entries of documents that the caller may read, newest first; waiting: only those without a decision."""
         async with self.parts.database.read(caller.tenant_id) as connection:
             return await rows.every(
-                connection, rows.LIST_HELD, reason=reason, open=waiting, limit=limit, **rows.page(after)
+                connection,
+                rows.LIST_HELD,
+                reason=reason,
+                open=waiting,
+                limit=limit,
+                **rows.page(after),
+                **sight(caller),
             )
 
     async def held(self, caller: Principal, entry: UUID) -> RowMapping:
@@ -109,7 +111,7 @@ class Ingestion:
 
     async def _held(self, caller: Principal, statement: Any, entry: UUID) -> RowMapping:
         async with self.parts.database.read(caller.tenant_id) as connection:
-            row = await rows.first(connection, statement, id=entry)
+            row = await rows.first(connection, statement, id=entry, **sight(caller))
         if row is None:
             raise QuarantineMissing(f"There is no quarantine entry {entry}.")
         return row
@@ -119,11 +121,11 @@ class Ingestion:
 
         Errors: QuarantineMissing, AlreadyDecided, Superseded.
         """
-        return await deciding.release(self.parts, caller, entry, _who(caller), note)
+        return await deciding.release(self.parts, caller, entry, uploader(caller), note)
 
     async def discard(self, caller: Principal, entry: UUID, note: str) -> UUID:
         """Ends the version for good and drops its bytes. Errors: QuarantineMissing, AlreadyDecided."""
-        return await deciding.discard(self.parts, caller, entry, _who(caller), note)
+        return await deciding.discard(self.parts, caller, entry, uploader(caller), note)
 
     async def newest(self, caller: Principal, documents: Sequence[UUID]) -> Sequence[RowMapping]:
         """(id, version, status, reason, detail) of the newest version of each of these documents."""
@@ -131,9 +133,5 @@ class Ingestion:
             return await rows.every(connection, rows.NEWEST, documents=list(documents))
 
 
-def _who(caller: Principal) -> str:
-    return f"key:{caller.key_id}"
-
-
-def _sight(caller: Principal) -> dict[str, Any]:
-    return {"all": caller.may("documents:write"), "groups": sorted(caller.groups)}
+def _view(caller: Principal) -> dict[str, Any]:
+    return {**sight(caller), "manages": caller.may("documents:write"), "who": uploader(caller)}

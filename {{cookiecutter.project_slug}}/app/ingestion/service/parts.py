@@ -1,5 +1,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -8,6 +9,7 @@ from app.core.clock import Clock
 from app.core.database import Database
 from app.core.jobs import enqueue
 from app.core.telemetry import counter, histogram
+from app.identity.domain import Principal
 from app.ingestion.domain.policy import DataPolicy
 from app.ingestion.ports import LanguageGuesser, Parser
 from app.retrieval.service import Retrieval
@@ -40,6 +42,18 @@ class Parts:
     @property
     def security(self) -> SecurityPolicy:
         return self.security_policy()
+
+
+def sight(caller: Principal) -> dict[str, Any]:
+    """What a caller may see of documents, for the queries of `repository`. Who runs commands on the machine keeps the
+    documents of all readers in order.
+    """
+    manages = caller.may("documents:write")
+    return {"all": caller.is_machine and manages, "groups": sorted(caller.groups)}
+
+
+def uploader(caller: Principal) -> str:
+    return f"key:{caller.key_id}"
 
 
 async def enqueue_processing(connection: AsyncConnection, tenant_id: UUID, versions: Mapping[UUID, int]) -> None:

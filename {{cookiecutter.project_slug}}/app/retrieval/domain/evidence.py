@@ -60,3 +60,8 @@ class Evidence:
     usage: SearchUsage | None = None
     degraded: str | None = None
     timings: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def documents(self) -> frozenset[UUID]:
+        """Those that the passages are of."""
+        return frozenset(passage.document_id for passage in self.passages)

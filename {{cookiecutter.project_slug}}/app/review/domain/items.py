@@ -75,6 +75,7 @@ class Item:
 
     fence: grows with every claim; only its newest value decides. version: grows when the payload changes or changes are
     asked for; approvals count for one version. seen_by: who has claimed it. original: of a second look, what was sent.
+    documents: those that whoever looks at it must be able to read now.
     """
 
     id: UUID
@@ -105,6 +106,7 @@ class Item:
     decided_at: datetime | None
     seen_by: Sequence[str] = ()
     original: bytes | None = None
+    documents: Sequence[UUID] = ()
 
     def leased(self, at: datetime) -> bool:
         return self.lease_until is not None and self.lease_until > at

@@ -309,7 +309,9 @@ class Reviews:
     async def _audit(
         self, connection: AsyncConnection, actor: str, verb: str, item: Item, why: str, at: datetime, after: Item
     ) -> None:
-        act = Act(actor, f"review.{verb}", str(item.id), why, item.digest, after.digest, item.tenant_id)
+        # Without a reviewer's reason, which may quote the answer; the item keeps it.
+        told = why if actor == ACTOR else ""
+        act = Act(actor, f"review.{verb}", str(item.id), told, item.digest, after.digest, item.tenant_id)
         await audit.record(connection, act, at)
 
     async def _held(self, connection: AsyncConnection, caller: Principal, item_id: UUID, fence: int) -> datetime:

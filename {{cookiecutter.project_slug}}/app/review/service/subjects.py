@@ -173,4 +173,5 @@ def _item(
         lease_by=None,
         lease_until=None,
         decided_at=None,
+        documents=found.documents,
     )

@@ -27,10 +27,11 @@ def test_an_address_may_be_a_path() -> None:
         check_uri("a\nb")
 
 
-def test_groups_are_sorted_once_each_and_fall_back_to_those_of_the_source() -> None:
-    assert envelope(None, ["b", "a", "b "], {}, ["x"]).access_groups == ("a", "b")
-    assert envelope(None, [" "], {}, ["x"]).access_groups == ("x",)
-    assert envelope(None, [], {}, []).source == "upload"
+def test_groups_are_sorted_once_each_and_nothing_said_is_not_everybody() -> None:
+    assert envelope(None, ["b", "a", "b "], {}).access_groups == ("a", "b")
+    assert envelope(None, [" "], {}).access_groups == ()
+    assert envelope(None, None, {}).access_groups is None
+    assert envelope(None, [], {}).source == "upload"
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_groups_are_sorted_once_each_and_fall_back_to_those_of_the_source() -> N
 )
 def test_what_a_batch_says_about_itself_is_checked(source: str | None, groups: list[str], metadata: dict) -> None:
     with pytest.raises(BadUpload):
-        envelope(source, groups, metadata, [])
+        envelope(source, groups, metadata)
 
 
 def test_a_cursor_survives_the_journey() -> None:

@@ -124,7 +124,7 @@ class Delivered:
     """An answer that was sent to a person, as it stands. payload: the answer; what is to be delivered, or was, or
     what a person would have said in its place.
 
-    groups: those that it was asked for, which who looks at it must hold as well.
+    groups: those that it was asked for. documents: those that whoever looks at it must be able to read.
     """
 
     answer_id: UUID
@@ -144,3 +144,4 @@ class Delivered:
     overlap: float
     payload: bytes
     digest: str
+    documents: tuple[UUID, ...] = ()
