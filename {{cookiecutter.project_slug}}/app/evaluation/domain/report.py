@@ -123,7 +123,7 @@ class Report(_Frozen):
 
 
 def withhold(report: Report, case_ids: Collection[str]) -> Report:
-    """The same without the texts of these cases. It is no longer what an approval is bound to; its broken seal shows it."""
+    """The same without the texts of these cases. It is not what an approval is bound to; its broken seal shows it."""
     if not case_ids:
         return report
     closed = Told(text=WITHHELD)
@@ -133,9 +133,7 @@ def withhold(report: Report, case_ids: Collection[str]) -> Report:
             return case
         return Worsened(case_id=case.case_id, question=WITHHELD, before=case.before and closed, after=closed)
 
-    note = (
-        f"{len(case_ids)} of the cases that got worse are withheld: they come out of documents that you may not read."
-    )
+    note = f"{len(case_ids)} of the cases that got worse are withheld: you may not read what they came out of."
     return report.model_copy(update={"worsened": tuple(map(shown, report.worsened)), "notes": (*report.notes, note)})
 
 

@@ -20,6 +20,7 @@ from app.evaluation.service.library import Library, Progress, no_progress
 from app.evaluation.service.reports import Reports, sources_of
 from app.evaluation.service.running import Asked, Runner
 from app.evaluation.service.suites import Suites
+from app.identity.domain import Principal
 from app.releases.domain import Evidence, NothingLive, Release
 from app.releases.service import Environments, Releases
 
