@@ -1,0 +1,90 @@
+"""What was derived from a document is as closed as the document, now: whoever asks, by whatever route."""
+
+import os
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from uuid import uuid4
+
+import httpx
+import pytest_asyncio
+
+from app.actions.domain import ActionPolicy
+from app.inference.domain.review import ReviewPolicy
+from app.main import create_app
+from tests.access.world import ACTIONS, KEYS, World, answer
+from tests.inference.conftest import Open, Service, change_serving, house, open_service
+
+__all__ = ["house", "open_service"]
+
+SEQUENCES = int(os.environ.get("ACCESS_SEQUENCES", "40"))
+FIRST = int(os.environ.get("ACCESS_FIRST_SEED", "1"))
+STEPS = 22
+HOLD = {"name": "some", "send": "before", "due_minutes": 60, "when": {"sample": 0.25}}
+EVERYWHERE = {
+    "/v1/answers",
+    "/v1/answers/*",
+    "/v1/answers/*/replay",
+    "/v1/actions",
+    "/v1/actions/*",
+    "/v1/chat/completions",
+    "/v1/documents",
+    "/v1/documents/*",
+    "/v1/quarantine/*/original",
+    "/v1/reviews/*",
+    "/v1/reviews/*/claim",
+    "/v1/search",
+    "/v1/tickets/*",
+}
+"""Routes that tell words of documents to who may read them: a run that met none of some was no test of them."""
+
+
+@pytest_asyncio.fixture
+async def service(open_service: Open) -> Service:
+    started = await open_service()
+    started.model.mind = answer
+    offered = {name: {"per_hour": 100_000} for name in ACTIONS}
+    change_serving(
+        started.state,
+        review=ReviewPolicy(owner="tests", overlap=0, rules=[HOLD]),  # type: ignore[list-item]
+        actions=ActionPolicy(owner="tests", offered=offered),  # type: ignore[arg-type]
+    )
+    return started
+
+
+@pytest_asyncio.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as opened:
+        yield opened
+
+
+async def world(service: Service, stack: AsyncExitStack, seed: int) -> World:
+    """A new tenant, a key of each kind, and a ticket."""
+    state = service.state
+    tenant = await state.identity.ensure_tenant(f"world-{seed}-{uuid4().hex}")
+    app, clients = create_app(state), {}
+    for name, (roles, groups) in KEYS.items():
+        key = await state.identity.create_key(tenant, name, roles, groups)
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        headers = {"Authorization": f"Bearer {key.text}"}
+        client = httpx.AsyncClient(transport=transport, base_url="http://service", headers=headers)
+        clients[name] = await stack.enter_async_context(client)
+    made = World(state, app, tenant, random.Random(seed), clients)
+    await made.call("user", "POST", "/v1/tickets", json={"title": "The lamp", "text": "It is dark."})
+    return made
+
+
+async def test_nobody_is_told_words_of_a_document_that_they_may_not_read(
+    service: Service, stack: AsyncExitStack
+) -> None:
+    seen: set[str] = set()
+    for seed in range(FIRST, FIRST + SEQUENCES):
+        made = await world(service, stack, seed)
+        try:
+            await made.live(STEPS)
+        except AssertionError as error:
+            error.add_note(f"With ACCESS_FIRST_SEED={seed} ACCESS_SEQUENCES=1 it happens again.")
+            raise
+        seen |= made.seen
+        await stack.aclose()
+    assert seen >= EVERYWHERE or SEQUENCES < 40, EVERYWHERE - seen

@@ -1,0 +1,312 @@
+"""A tenant in which everything happens in a random order, and an account of who may read which text at each moment.
+
+Every document holds words that stand nowhere else. Whatever any route says to any key is searched for such words, and
+each one found must be of a document that the key may read at that moment.
+"""
+
+import random
+import re
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import orjson
+from fastapi import FastAPI
+from starlette.routing import BaseRoute
+
+from app.cli.common import caller_at_the_command_line
+from app.core.jobs import Worker
+from app.ingestion.domain.readers import adds_readers, in_common
+from app.wiring import State
+
+Json = dict[str, Any]
+Groups = tuple[str, ...]
+
+WORD = re.compile(r"zq[0-9a-f]{10}")
+PASSAGE = re.compile(r"<passage n=\"(\d+)\"[^>]*>\n?(.+?)</passage>", re.DOTALL)
+GROUPS: Sequence[Groups] = ((), ("hr",), ("lab",), ("hr", "lab"))
+PLACES = ("Alder", "Birch", "Cedar", "Damson", "Elm", "Fir")
+KEYS: dict[str, tuple[list[str], list[str]]] = {
+    "admin": (["admin"], []),
+    "admin of hr": (["admin"], ["hr"]),
+    "operator": (["operator"], ["hr", "lab"]),
+    "operator of none": (["operator"], []),
+    "reviewer": (["reviewer"], ["lab"]),
+    "reviewer of all": (["reviewer"], ["hr", "lab"]),
+    "user of hr": (["user"], ["hr"]),
+    "user": (["user"], []),
+}
+MANAGERS = ("admin", "admin of hr", "operator", "operator of none")
+ACTIONS = ["look_up_ticket", "add_ticket_note"]
+VARIANTS = {"/v1/quarantine": ["?waiting=false"], "/v1/reviews": ["?state=decided", "?state=expired"]}
+# Routes about the service as a whole, whose ids this tenant has none of.
+OF_THE_SERVICE = {"release_id", "run_id", "environment", "approval_id", "name", "prefix"}
+
+
+class Leak(AssertionError):
+    """A key was told words that it may not read."""
+
+
+@dataclass
+class Document:
+    """readers: who may read what is served; wanted: who may once the newest version is served."""
+
+    readers: Groups
+    wanted: Groups
+    words: list[str] = field(default_factory=list)
+    gone: bool = False
+
+    def open_to(self, groups: Sequence[str]) -> bool:
+        return not self.gone and all(not each or set(each) & set(groups) for each in (self.readers, self.wanted))
+
+
+def answer(request: Json) -> str | Json:
+    """What the model says: all that it was shown; and as an action, too, where it may act."""
+    shown = " ".join(message.get("content") or "" for message in request["messages"][1:])
+    passages = [(n, " ".join(text.split())) for n, text in PASSAGE.findall(shown)]
+    told = " ".join(m["content"] for m in request["messages"] if m["role"] == "tool")
+    if request.get("tools") and not told:
+        note = {"ticket": "T-1", "text": " ".join(text for _, text in passages)[:1500] or "Nothing."}
+        asked = [("look_up_ticket", {"ticket": "T-1"}), ("add_ticket_note", note)]
+        return {
+            "content": None,
+            "tool_calls": [
+                {
+                    "id": f"c{n}",
+                    "type": "function",
+                    "function": {"name": name, "arguments": orjson.dumps(args).decode()},
+                }
+                for n, (name, args) in enumerate(asked)
+            ],
+        }
+    said = " ".join(f"{text} [{n}]" for n, text in passages)
+    return f"{said} {' '.join(WORD.findall(told))}".strip() or "NO ANSWER"
+
+
+@dataclass
+class World:
+    state: State
+    app: FastAPI
+    tenant: UUID
+    chance: random.Random
+    clients: dict[str, httpx.AsyncClient]
+    documents: dict[UUID, Document] = field(default_factory=dict)
+    at: dict[str, UUID] = field(default_factory=dict)
+    known: dict[str, list[str]] = field(default_factory=dict)
+    sent: list[tuple[str, Json, str]] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    told: list[str] = field(default_factory=list)
+
+    async def call(self, key: str, method: str, path: str, **request: Any) -> httpx.Response:
+        """A request, whose reply is searched for words."""
+        reply = await self.clients[key].request(method, path, **request)
+        self.told.append(
+            f"{key}: {method} {path} {request.get('json') or request.get('data') or ''} {reply.status_code}"
+        )
+        self.search(key, path, reply.content)
+        assert reply.status_code < 500, (self.told[-1], reply.text)
+        return reply
+
+    def search(self, key: str, path: str, content: bytes) -> None:
+        text = content.decode(errors="replace")
+        for word in set(WORD.findall(text)):
+            owner = next((each for each in self.documents.values() if word in each.words), None)
+            if owner is None or not owner.open_to(KEYS[key][1]):
+                last = "\n".join(self.told[-25:])
+                raise Leak(f"{key} was told {word} of {owner} by {path}\n{text[:1500]}\n{last}")
+            self.seen.add(re.sub(r"[0-9a-f-]{36}|(?<=/)\d+", "*", path.partition("?")[0]))
+
+    def pick(self, *names: str) -> str:
+        return self.chance.choice(names or tuple(KEYS))
+
+    # What people do
+
+    async def upload(self) -> None:
+        """A new document, or a new version of one; sometimes one that is held back."""
+        key, place = self.pick(*MANAGERS), self.chance.choice(PLACES)
+        word = f"zq{self.chance.getrandbits(40):010x}"
+        about = (
+            f"# Notes on {place} {word}\n\nThe code of {place} is {word}. It was {self.chance.getrandbits(64)} before."
+        )
+        data = about.encode() + (b" caf\xe9" if self.chance.random() < 0.25 else b"")
+        groups = self.chance.choice([None, *GROUPS])
+        form: Json = {"metadata": orjson.dumps({"remark": word}).decode()}
+        form |= {} if groups is None else {"access_groups": ",".join(groups)}
+        document = self.documents.get(self.at[place]) if place in self.at else None
+        # The words are the document's before anything may show them.
+        owner = document or Document(groups or (), groups or ())
+        owner.words.append(word)
+        self.documents.setdefault(self.at.get(place) or uuid4(), owner)
+        held = Document(owner.readers, owner.wanted, owner.words)
+        wanted = owner.wanted if groups is None else groups
+        owner.readers, owner.wanted = tuple(in_common(owner.readers, wanted)), wanted
+        files = {"files": (f"{place}.md", data)}
+        reply = await self.clients[key].post("/v1/documents", files=files, data=form)
+        self.told.append(f"{key}: upload {place} {groups} {word} {reply.status_code}")
+        mine = KEYS[key][1]
+        opens = document is not None and (adds_readers(wanted, held.wanted) or adds_readers(wanted, held.readers))
+        if opens and not held.open_to(mine):
+            owner.readers, owner.wanted = held.readers, held.wanted
+            if reply.json().get("code") != "readers_not_yours":
+                raise Leak(f"{key} opened {place} from {held} to {wanted}: {reply.text}")
+            return
+        assert reply.status_code == 202, reply.text
+        [item] = reply.json()["items"]
+        if document is None:
+            self.documents = {k: d for k, d in self.documents.items() if d is not owner}
+            self.at[place] = UUID(item["id"])
+            self.documents[self.at[place]] = owner
+            self.note("document_id", item["id"])
+        self.search(key, "/v1/documents", reply.content)
+
+    async def work(self) -> None:
+        """Every job there is; then what has been published is for those it was meant for."""
+        await Worker(self.state.database, self.state.jobs, concurrency=1).run(wait=False)
+        machine = caller_at_the_command_line(self.tenant)
+        for row in await self.state.ingestion.newest(machine, list(self.documents)):
+            document = self.documents[row["id"]]
+            if row["status"] == "published":
+                document.readers = document.wanted
+        rows = await self.state.ingestion.quarantine(machine, reason=None, waiting=False, after=None, limit=200)
+        for row in rows:
+            self.note("entry", str(row["id"]))
+
+    async def delete(self) -> None:
+        if not self.at:
+            return
+        key, place = self.pick(*MANAGERS), self.chance.choice(list(self.at))
+        reply = await self.call(key, "DELETE", f"/v1/documents/{self.at[place]}")
+        if reply.status_code == 204:
+            self.documents[self.at.pop(place)].gone = True
+
+    async def ask(self) -> None:
+        """By either of the two routes, at once or as a stream, with or without a model, actions and a key."""
+        key, place = self.pick(), self.chance.choice(list(self.at) or PLACES)
+        question = f"What is the code of {place}?"
+        model = self.chance.choice(["extractive", "stand-in"])
+        acts = ACTIONS if model == "stand-in" and self.chance.random() < 0.5 else []
+        route, body = "/v1/answers", {"question": question, "model": model, "actions": acts}
+        if self.chance.random() < 0.3:
+            messages = [{"role": "user", "content": question}]
+            tools = [{"type": "function", "function": {"name": name}} for name in acts]
+            route = "/v1/chat/completions"
+            body = {"model": model, "messages": messages, **({"tools": tools} if tools else {})}
+        if self.chance.random() < 0.25:
+            body["stream"] = True
+        again = f"k{self.chance.getrandbits(32)}"
+        self.sent.append((route, body, again))
+        await self._ask(key, route, body, again)
+
+    async def repeat(self) -> None:
+        """A request that was sent before, with its Idempotency-Key, by anybody."""
+        if self.sent:
+            await self._ask(self.pick(), *self.chance.choice(self.sent))
+
+    async def _ask(self, key: str, route: str, body: Json, again: str) -> None:
+        reply = await self.call(key, "POST", route, json=body, headers={"Idempotency-Key": again})
+        for found in re.findall(r'"where":"(/v1/(answers|actions)/([0-9a-f-]{36}))"', reply.text):
+            self.note("answer_id" if found[1] == "answers" else "action_id", found[2])
+        for found in re.findall(r'"id":"([0-9a-f-]{36})","created_at"', reply.text):
+            self.note("answer_id", found)
+
+    async def find(self) -> None:
+        place = self.chance.choice(PLACES)
+        await self.call(self.pick(), "POST", "/v1/search", json={"query": f"code of {place}"})
+
+    async def replay(self) -> None:
+        if known := self.known.get("answer_id"):
+            await self.call(self.pick(*MANAGERS), "POST", f"/v1/answers/{self.chance.choice(known)}/replay")
+
+    async def rate(self) -> None:
+        """Who may not read an answer cannot rate it either."""
+        if known := self.known.get("answer_id"):
+            path = f"/v1/answers/{self.chance.choice(known)}"
+            key = self.pick()
+            shown = await self.call(key, "GET", path)
+            rated = await self.call(key, "POST", f"{path}/feedback", json={"helpful": True})
+            if (shown.status_code == 404) != (rated.status_code == 404):
+                raise Leak(f"{key} is shown {path} with {shown.status_code} and rates it with {rated.status_code}")
+
+    async def review(self) -> None:
+        """Claims what it sees, and decides on it."""
+        key = self.pick("admin", "admin of hr", "reviewer", "reviewer of all")
+        listed = (await self.call(key, "GET", "/v1/reviews")).json().get("items", [])
+        known = [*self.known.get("review_id", ()), *(item["id"] for item in listed)]
+        for item in listed:
+            self.note("review_id", item["id"])
+        if not known:
+            return
+        mine = await self.call(key, "POST", f"/v1/reviews/{self.chance.choice(known)}/claim")
+        if mine.status_code == 200:
+            item = mine.json()
+            said = {"decision": self.chance.choice(["approve", "approve", "reject"]), "reason": "as it should be"}
+            body = {**said, "token": item["token"], "version": item["version"], "sha256": item["sha256"]}
+            await self.call(key, "POST", f"/v1/reviews/{item['id']}/decide", json=body)
+
+    async def settle(self) -> None:
+        """Decides on what is in quarantine, where it is in sight."""
+        if known := self.known.get("entry"):
+            verb = self.chance.choice(["release", "release", "discard"])
+            await self.call(self.pick(*MANAGERS), "POST", f"/v1/quarantine/{self.chance.choice(known)}/{verb}")
+
+    # Reading everything
+
+    def note(self, name: str, value: str) -> None:
+        values = self.known.setdefault(name, [])
+        if value not in values:
+            values.append(value)
+
+    def paths(self) -> Iterator[str]:
+        """Every address that can be read, with every id there is."""
+        for route in self.app.routes:
+            if "GET" not in (getattr(route, "methods", None) or ()):
+                continue
+            yield from self._filled(route)
+
+    def _filled(self, route: BaseRoute) -> Iterator[str]:
+        path = str(getattr(route, "path", ""))
+        names = re.findall(r"{(\w+)(?::\w+)?}", path)
+        if OF_THE_SERVICE & set(names) or path.startswith(("/docs", "/openapi", "/console", "/health")):
+            return
+        if not names:
+            yield path
+            yield from (path + query for query in VARIANTS.get(path, ()))
+            return
+        [name] = names
+        for value in ["1"] if name == "number" else self.known.get(name, ()):
+            yield re.sub(r"{.*}", value, path)
+        if name != "number" and name not in self.taught:
+            raise AssertionError(
+                f"{path} takes a {name} that this test knows nothing of: teach it, or the route is not read"
+            )
+
+    taught = frozenset({"answer_id", "document_id", "entry", "review_id", "action_id"})
+
+    async def read_all(self, key: str) -> None:
+        for path in dict.fromkeys(self.paths()):
+            await self.call(key, "GET", path)
+
+    async def live(self, steps: int) -> None:
+        """So many things in a random order; who looks sees only what is theirs to see."""
+        happenings: list[tuple[int, Callable[[], Awaitable[None]]]] = [
+            (5, self.upload),
+            (5, self.work),
+            (5, self.ask),
+            (2, self.repeat),
+            (2, self.find),
+            (1, self.delete),
+            (2, self.replay),
+            (1, self.rate),
+            (3, self.review),
+            (1, self.settle),
+        ]
+        weights, deeds = zip(*happenings, strict=True)
+        for deed in [self.upload, self.work, self.ask]:
+            await deed()
+        for _ in range(steps):
+            [deed] = self.chance.choices(deeds, weights)
+            await deed()
+        for key in self.chance.sample(list(KEYS), 3):
+            await self.read_all(key)
