@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from app.actions.domain import ActionPolicy
 from app.inference.domain.review import ReviewPolicy
+from app.inference.domain.review.policy import NOTHING_SENT
 from app.main import create_app
 from tests.access.world import ACTIONS, KEYS, World, answer
 from tests.inference.conftest import Open, Service, change_serving, house, open_service
@@ -88,3 +89,43 @@ async def test_nobody_is_told_words_of_a_document_that_they_may_not_read(
         seen |= made.seen
         await stack.aclose()
     assert seen >= EVERYWHERE or SEQUENCES < 40, EVERYWHERE - seen
+
+
+async def test_a_replay_that_finds_more_than_the_answer_did_is_for_who_may_read_that_too(
+    service: Service, stack: AsyncExitStack
+) -> None:
+    """What was opened to the asker since stands in what the replay says now, and not in what was said then."""
+    made, state = await world(service, stack, 7), service.state
+    change_serving(state, review=NOTHING_SENT)
+    await service.publish("The code of Alder is green.", made.tenant, uri="alder.md")
+    closed = await service.publish(
+        "The code of Alder is also the secret word zqx.", made.tenant, uri="secret.md", access_groups=["lab"]
+    )
+    asked = {"question": "What is the code of Alder?", "model": "extractive"}
+    answer_id = (await made.call("user of hr", "POST", "/v1/answers", json=asked)).json()["id"]
+    async with state.database.transaction(made.tenant) as connection:
+        await state.retrieval.set_access(connection, made.tenant, closed, ["hr"])
+    path = f"/v1/answers/{answer_id}"
+    assert (await made.call("operator of none", "GET", path)).status_code == 200
+    assert (await made.call("operator of none", "POST", f"{path}/replay")).status_code == 404
+    again = await made.call("admin of hr", "POST", f"{path}/replay")
+    assert "zqx" in again.json()["after"]
+    assert "zqx" not in again.json()["before"]
+
+
+async def test_two_keys_of_a_tenant_share_no_idempotency_key(service: Service, stack: AsyncExitStack) -> None:
+    made = await world(service, stack, 8)
+    change_serving(service.state, review=NOTHING_SENT)
+    await service.publish("The code of Alder is green.", made.tenant, uri="alder.md")
+    asked = {"question": "What is the code of Alder?", "model": "extractive"}
+    chat = {"model": "extractive", "messages": [{"role": "user", "content": asked["question"]}]}
+    for path, body in (("/v1/answers", asked), ("/v1/chat/completions", chat)):
+        same = {"json": body, "headers": {"Idempotency-Key": "the same"}}
+        first, other = (
+            await made.call("user", "POST", path, **same),
+            await made.call("user of hr", "POST", path, **same),
+        )
+        again = await made.call("user", "POST", path, **same)
+        assert first.json()["id"] == again.json()["id"] != other.json()["id"]
+        assert "idempotency-replayed" in again.headers
+        assert "idempotency-replayed" not in other.headers

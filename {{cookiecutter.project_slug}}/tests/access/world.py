@@ -183,7 +183,9 @@ class World:
 
     async def ask(self) -> None:
         """By either of the two routes, at once or as a stream, with or without a model, actions and a key."""
-        key, place = self.pick(), self.chance.choice(list(self.at) or PLACES)
+        place = self.chance.choice(list(self.at) or PLACES)
+        # Mostly by somebody who finds something: what nobody is told cannot leak.
+        key = self.pick(*self.readers(place))
         question = f"What is the code of {place}?"
         model = self.chance.choice(["extractive", "stand-in"])
         acts = ACTIONS if model == "stand-in" and self.chance.random() < 0.5 else []
@@ -198,6 +200,12 @@ class World:
         again = f"k{self.chance.getrandbits(32)}"
         self.sent.append((route, body, again))
         await self._ask(key, route, body, again)
+
+    def readers(self, place: str) -> list[str]:
+        document = self.documents.get(self.at[place]) if place in self.at else None
+        if document is None or self.chance.random() < 0.2:
+            return []
+        return [name for name, (_, groups) in KEYS.items() if document.open_to(groups)]
 
     async def repeat(self) -> None:
         """A request that was sent before, with its Idempotency-Key, by anybody."""
@@ -308,5 +316,7 @@ class World:
         for _ in range(steps):
             [deed] = self.chance.choices(deeds, weights)
             await deed()
-        for key in self.chance.sample(list(KEYS), 3):
+            if deed == self.upload and self.chance.random() < 0.6:
+                await self.work()
+        for key in ("operator of none", *self.chance.sample(list(KEYS), 3)):
             await self.read_all(key)

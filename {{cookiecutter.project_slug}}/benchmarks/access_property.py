@@ -1,0 +1,44 @@
+"""Random sequences of uploads, deletions, questions and reviews, in which nobody is told what they may not read.
+
+The test of `make test`, with more sequences.
+
+Run with `python -m benchmarks.access_property [--sequences 2000]`. Half an hour on two cores.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+
+from benchmarks.harness import ROOT, write
+
+TEST = "tests/access"
+PROCESSES = 2
+FIRST_SEED = 1000
+
+
+def main(sequences: int, short: bool) -> None:
+    begun = time.perf_counter()
+    each = sequences // PROCESSES
+    running = [start(FIRST_SEED + number * each, each) for number in range(PROCESSES)]
+    ended = [process.wait() for process in running]
+    if any(ended):
+        sys.exit("A sequence showed somebody what they may not read; its seed stands above.")
+    if not short:
+        result = {"sequences": each * PROCESSES, "first_seed": FIRST_SEED, "leaks": 0}
+        write("access_property", result | {"seconds": round(time.perf_counter() - begun)})
+
+
+def start(first: int, count: int) -> "subprocess.Popen[bytes]":
+    environment = {**os.environ, "ACCESS_SEQUENCES": str(count), "ACCESS_FIRST_SEED": str(first)}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--show-capture=no", TEST]
+    return subprocess.Popen(command, cwd=ROOT, env=environment)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sequences", type=int, default=2000)
+    parser.add_argument("--short", action="store_true", help="A few sequences, and nothing is written.")
+    options = parser.parse_args()
+    main(4 if options.short else options.sequences, options.short)
