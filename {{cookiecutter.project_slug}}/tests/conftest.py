@@ -1,7 +1,8 @@
-"""One embedded server for the whole run, one fresh database in it, one new tenant for each test."""
+"""An embedded server for each process of the run, a fresh database in it, a new tenant for each test."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -11,7 +12,7 @@ import pytest_asyncio
 import structlog
 
 from app.core.database import Database
-from app.core.embedded import Urls, start_embedded
+from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
 from app.core.schema import migrate
 from app.identity.domain import Principal
 from app.main import create_app
@@ -30,14 +31,38 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session")
-def database_urls() -> Iterator[Urls]:
-    server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
-    name = f"test_{uuid4().hex[:12]}"
-    urls = server.urls(name)
-    migrate(urls.owner, urls.service, ROOT)
-    yield urls
-    server.drop(name)
+def embedded() -> Iterator[EmbeddedPostgres]:
+    """Kept from run to run, beside the one of `make run`; another run of the same tests joins it."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")) / f"test-{worker}")
+    yield server
     server.stop()
+
+
+FreshDatabase = Callable[[], AbstractContextManager[Urls]]
+
+
+@pytest.fixture(scope="session")
+def fresh_database(embedded: EmbeddedPostgres) -> FreshDatabase:
+    """Makes migrated databases that nobody else uses; each is dropped at the end of its block."""
+
+    @contextmanager
+    def make() -> Iterator[Urls]:
+        name = f"test_{uuid4().hex[:12]}"
+        try:
+            urls = embedded.urls(name)
+            migrate(urls.owner, urls.service, ROOT)
+            yield urls
+        finally:
+            embedded.drop(name)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def database_urls(fresh_database: FreshDatabase) -> Iterator[Urls]:
+    with fresh_database() as urls:
+        yield urls
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,11 @@
 """A release that was made worse on purpose does not get past the gate; one that is the same does."""
 
-import os
 import random
 import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -15,8 +13,7 @@ import pytest_asyncio
 from app.adapters.chat.choice import ModelChoice
 from app.adapters.chat.standin import Fault, StandIn
 from app.core.clock import Deadline
-from app.core.embedded import Urls, start_embedded
-from app.core.schema import migrate
+from app.core.embedded import Urls
 from app.evaluation.domain.report import Report
 from app.evaluation.service import Evaluations
 from app.releases.domain import Prompt, Release, Scalar
@@ -25,7 +22,7 @@ from app.retrieval.domain.vectors import Vector
 from app.retrieval.ports import Embedded
 from app.settings import Settings
 from app.wiring import State, build
-from tests.conftest import ROOT
+from tests.conftest import ROOT, FreshDatabase
 from tests.evaluation.heeding import heedful
 from tests.evaluation.test_evaluations import beside
 
@@ -75,16 +72,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def own_database(database_urls: Urls) -> Iterator[Urls]:
-    """Another one than the other tests', whose live index knows no vectors; on the server of the whole run, which stops
-    it.
-    """
-    server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
-    name = f"six_{uuid4().hex[:12]}"
-    urls = server.urls(name)
-    migrate(urls.owner, urls.service, ROOT)
-    yield urls
-    server.drop(name)
+def own_database(fresh_database: FreshDatabase) -> Iterator[Urls]:
+    """Another one than the other tests', whose live index knows no vectors."""
+    with fresh_database() as urls:
+        yield urls
 
 
 @dataclass
