@@ -1,5 +1,6 @@
 """An embedded server for each process of the run, a fresh database in it, a new tenant for each test."""
 
+import importlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,18 +15,44 @@ import structlog
 from app.core.database import Database
 from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
 from app.core.schema import migrate
+from app.core.slo import SloPolicy
 from app.identity.domain import Principal
 from app.main import create_app
 from app.settings import Settings
 from app.wiring import State, build
+from tests import clock
 
 ROOT = Path(__file__).parent.parent
 
 
+LONG = 60
+PATIENT = {
+    "app.core.database": ("CONNECT_SECONDS", "POOL_SECONDS"),
+    "app.core.schema": ("CONNECT_SECONDS",),
+    "app.core.health": ("CHECK_SECONDS",),
+    "app.inference.service.answering": ("KEPT_FOR_RECORD",),
+    "app.adapters.chat.transport": ("CONNECT_SECONDS",),
+    "app.adapters.webhooks": ("CONNECT_SECONDS",),
+}
+"""What the service waits at most, in this process: so long that no slow machine gets there."""
+
+
+def be_patient() -> None:
+    clock.install()
+    for module, names in PATIENT.items():
+        for name in names:
+            assert hasattr(importlib.import_module(module), name)
+            setattr(importlib.import_module(module), name, LONG)
+    # However fast this service's answers must be: a test that is about the deadline sets one.
+    SloPolicy.deadline_seconds = property(lambda _: 10.0 * LONG)  # type: ignore[method-assign, assignment]
+
+
 def pytest_configure() -> None:
+    be_patient()
     for name in [name for name in os.environ if name.upper().startswith("APP_") and name != "APP_DATA_DIR"]:
         del os.environ[name]
     os.environ.pop("DATABASE_URL", None)
+    os.environ["COLUMNS"] = "200"  # what is printed does not depend on who looks on
     # The library's own default draws every local variable of a traceback: fifteen seconds for a whole state.
     structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.plain_traceback
 
@@ -65,6 +92,14 @@ def database_urls(fresh_database: FreshDatabase) -> Iterator[Urls]:
         yield urls
 
 
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch) -> Urls:
+    """A database that is away. Nothing comes of waiting for it, so that nobody waits long."""
+    monkeypatch.setattr("app.core.database.POOL_SECONDS", 0.05)
+    url = "postgresql://app_service:x@127.0.0.1:1/nothing"
+    return Urls(service=url, owner=url)
+
+
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return Settings(root=ROOT, data_dir=tmp_path_factory.mktemp("data"), embedder="none", _env_file=None)
@@ -74,6 +109,11 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 async def state(database_urls: Urls, settings: Settings) -> AsyncIterator[State]:
     async with build(settings, database_urls) as built:
         yield built
+
+
+def only_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for a row to change is woken by being told, and does not look by himself."""
+    monkeypatch.setattr("app.core.waiting._at_most", lambda told, seconds: told.wait())
 
 
 async def adopt(state: State) -> None:

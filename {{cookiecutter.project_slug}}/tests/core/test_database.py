@@ -9,7 +9,6 @@ from app.core.database import Database, open_database
 from app.core.embedded import EmbeddedPostgres, Urls
 from app.core.errors import DatabaseUnavailable, StartRefused
 from app.core.schema import drift, migrate, newest, verify
-from app.wiring import State
 from tests.conftest import ROOT
 
 TENANT = "select current_setting('app.tenant_id', true)"
@@ -80,8 +79,8 @@ def test_tables_in_code_equal_the_migrated_schema(database_urls: Urls) -> None:
     assert drift(database_urls.owner, ROOT) == []
 
 
-async def test_a_database_that_is_away_is_a_503_and_not_a_fault(state: State) -> None:
-    gone = await open_database("postgresql://nobody@127.0.0.1:1/none", 2)
+async def test_a_database_that_is_away_is_a_503_and_not_a_fault(nowhere: Urls) -> None:
+    gone = await open_database(nowhere.service, 2)
     with pytest.raises(DatabaseUnavailable):
         async with gone.transaction(None):
             pass

@@ -18,7 +18,7 @@ import pytest
 from benchmarks.processes import free_port
 from tests.conftest import ROOT
 
-START_SECONDS = 60.0
+START_SECONDS = 240.0
 
 
 def environment(data: Path, **variables: str) -> dict[str, str]:
@@ -34,7 +34,7 @@ def app(data: Path, *arguments: str, **variables: str) -> subprocess.CompletedPr
         env=environment(data, **variables),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=START_SECONDS,
         check=False,
     )
 
@@ -64,13 +64,13 @@ class Running:
         return re.findall(r"sk_[a-z0-9]{12}_[a-z2-7]{32}", self.printed)[0]
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.base, headers={"Authorization": f"Bearer {self.key}"}, timeout=20)
+        return httpx.Client(base_url=self.base, headers={"Authorization": f"Bearer {self.key}"}, timeout=START_SECONDS)
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(30)
+        code = self.process.wait(START_SECONDS)
         assert self.reader
-        self.reader.join(10)
+        self.reader.join(START_SECONDS)
         return code
 
 
@@ -94,12 +94,12 @@ def serving(data: Path, **variables: str) -> Iterator[str]:
         yield base
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(START_SECONDS) == 0
 
 
 def _alive(base: str) -> bool:
     try:
-        return httpx.get(f"{base}/health/live").status_code == 200
+        return httpx.get(f"{base}/health/live", timeout=START_SECONDS).status_code == 200
     except httpx.TransportError:
         return False
 

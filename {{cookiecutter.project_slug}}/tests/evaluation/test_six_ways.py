@@ -6,16 +6,19 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from app.adapters.chat.choice import ModelChoice
-from app.adapters.chat.standin import Fault, StandIn
+from app.adapters.chat.standin import StandIn
 from app.core.clock import Deadline
 from app.core.embedded import Urls
 from app.evaluation.domain.report import Report
 from app.evaluation.service import Evaluations
+from app.inference.service import journey
 from app.releases.domain import Prompt, Release, Scalar
 from app.retrieval.domain import ChunkerParams
 from app.retrieval.domain.vectors import Vector
@@ -61,6 +64,23 @@ def _noise(text: str, length: int) -> Vector:
     return Vector.of([draw.gauss(0, 1) for _ in range(length)])
 
 
+_spent = 0.0
+
+
+def slowly(body: dict[str, Any]) -> str:
+    global _spent
+    _spent += SLOW_SECONDS
+    return heedful(body)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def time_of_answers() -> Iterator[None]:
+    """An answer takes as long as its model, and no longer where the machine is busy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journey, "time", SimpleNamespace(perf_counter=lambda: _spent))
+        yield
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("six")
@@ -99,7 +119,7 @@ async def bench(house: Path, own_database: Urls) -> AsyncIterator[Bench]:
     settings = Settings(root=house, data_dir=house, embedder="minilm", _env_file=None)
     async with AsyncExitStack() as stack:
         careful = await stack.enter_async_context(StandIn(model="careful", mind=heedful))
-        slow = await stack.enter_async_context(StandIn(model="slow", mind=heedful, always=Fault(hang=SLOW_SECONDS)))
+        slow = await stack.enter_async_context(StandIn(model="slow", mind=slowly))
         states = []
         for models in ((), (careful,), (slow,)):
             chain = tuple(ModelChoice(model=each.model, base_url=each.url) for each in models)

@@ -94,7 +94,7 @@ def search(retrieval: Retrieval, principal: Principal) -> Callable[..., Awaitabl
         return await retrieval.search(
             caller,
             query,
-            deadline=Deadline.after(5, retrieval.clock),
+            deadline=Deadline.after(600, retrieval.clock),
             **options,  # type: ignore[arg-type]
         )
 
