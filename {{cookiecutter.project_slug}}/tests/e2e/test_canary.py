@@ -38,7 +38,7 @@ async def test_a_worker_process_ends_a_harmful_canary(state: State, tenant: UUID
         await until(ended)
     finally:
         worker.terminate()
-        worker.wait(240)
+        worker.wait(500)
     last = (await state.environments.moves(limit=1))[0]
     assert (last.kind, last.actor) == ("canary_ended", "canary judge")
     await state.environments.refresh()

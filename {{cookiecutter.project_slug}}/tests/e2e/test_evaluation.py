@@ -56,7 +56,7 @@ def run(house: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         env=variables(house),
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=500,
         check=False,
     )
 
