@@ -1,9 +1,11 @@
 """How long a bake and a first start take, what an idle service weighs, and what it takes on disk.
 
 Run it with `.venv/bin/python benchmarks/bake_and_first_run.py` after `make env-dev`, on Linux, on a quiet machine. It
-bakes the defaults into a folder of its own, installs them, and writes benchmarks/results/first_run.json.
+bakes the defaults into a folder of its own, installs them, and writes benchmarks/results/first_run.json. With --short
+it does everything once, waits for nothing and writes nothing.
 """
 
+import argparse
 import contextlib
 import json
 import os
@@ -34,10 +36,13 @@ PARTS = {
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--short", action="store_true", help="everything once; no result is written")
+    short = bool(parser.parse_args().short)
     folder = Path(tempfile.mkdtemp(prefix="first-run-"))
     load = os.getloadavg()[0]
     try:
-        project, bakes = bake(folder)
+        project, bakes = bake(folder, turns=1 if short else 5)
         install_seconds = timed(["make", "env"], project)
         result = {
             "measured_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -45,24 +50,25 @@ def main() -> int:
             "load_average_before": round(load, 2),
             "bake_seconds_without_network": bakes,
             "environment_seconds_warm_cache": round(install_seconds, 1),
-            "start": starts(project),
+            "start": starts(project, *((1, 0) if short else (3, IDLE_SECONDS))),
             "installed_mb": installed(project),
         }
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    if not short:
+        RESULT.parent.mkdir(exist_ok=True)
+        RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=2))
     return 0
 
 
-def bake(folder: Path) -> tuple[Path, dict[str, object]]:
-    """Bakes five times, in a network namespace without a way out where the system gives one."""
+def bake(folder: Path, turns: int) -> tuple[Path, dict[str, object]]:
+    """Bakes so many times, in a network namespace without a way out where the system gives one."""
     offline = ["unshare", "--net", "--map-root-user"]
     if subprocess.run([*offline, "true"], capture_output=True, check=False).returncode:
         offline = []
     seconds = []
-    for turn in range(5):
+    for turn in range(turns):
         out = folder / str(turn)
         out.mkdir()
         bake_one = [sys.executable, "-m", "cookiecutter", str(REPOSITORY), "--no-input", "--output-dir", str(out)]
@@ -81,13 +87,13 @@ def timed(command: list[str], folder: Path, **environment: str) -> float:
     return time.monotonic() - started
 
 
-def starts(project: Path) -> dict[str, object]:
+def starts(project: Path, times: int, idle_seconds: int) -> dict[str, object]:
     """Start to ready with a new database, then with the one that is there; and memory when nothing is asked."""
     found: dict[str, object] = {}
     with running(project, "minilm") as ready_in:
         found["ready_seconds_new_database"] = round(ready_in, 2)
     again = []
-    for _ in range(3):
+    for _ in range(times):
         with running(project, "minilm") as ready_in:
             again.append(ready_in)
     found["ready_seconds_warm"] = {"median": round(statistics.median(again), 2), "worst": round(max(again), 2)}
@@ -95,7 +101,7 @@ def starts(project: Path) -> dict[str, object]:
         # An index remembers its embedder: another one begins with a database of its own.
         shutil.rmtree(project / ".data")
         with running(project, embedder):
-            time.sleep(IDLE_SECONDS)
+            time.sleep(idle_seconds)
             found[f"idle_mb_{label}"] = {part: resident_mb(project, part) for part in ("serve", "worker")}
     return found
 

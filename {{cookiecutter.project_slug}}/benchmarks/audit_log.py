@@ -17,27 +17,27 @@ import psycopg
 from app.core import audit
 from app.core.audit import GENESIS, Act, Line, Verified
 from app.wiring import State
-from benchmarks.harness import service, write
+from benchmarks.harness import arguments_of, service, write
 from benchmarks.measures import percentile
 
 WRITERS, ACTS = 8, 2000
 NAMES = [field.name for field in fields(Line)]
 
 
-async def main(lines: int) -> None:
+async def main(lines: int, short: bool) -> None:
     async with service(embedder="none", log_level="WARNING") as state:
-        appended = await append(state)
+        appended = await append(state, WRITERS * 2 if short else ACTS)
         fill(state.urls.owner, lines)
         verified = await verify(state, lines)
-    write("audit_log", {"writers": WRITERS, "appended": appended, "verified": verified})
+    write("audit_log", {"writers": WRITERS, "appended": appended, "verified": verified}, short)
 
 
-async def append(state: State) -> dict[str, float]:
+async def append(state: State, acts: int) -> dict[str, float]:
     """Transactions that hold one act and nothing else: the most that the one lock lets through."""
     times: list[float] = []
 
     async def write_some(name: str) -> None:
-        for number in range(ACTS // WRITERS):
+        for number in range(acts // WRITERS):
             begun = time.perf_counter()
             async with state.database.transaction(None) as connection:
                 await audit.record(connection, Act(name, "bench.act", f"thing {number}"), state.clock.now())
@@ -47,8 +47,8 @@ async def append(state: State) -> dict[str, float]:
     await asyncio.gather(*(write_some(f"writer {number}") for number in range(WRITERS)))
     seconds = time.perf_counter() - begun
     return {
-        "acts": ACTS,
-        "acts_per_second": round(ACTS / seconds, 1),
+        "acts": acts,
+        "acts_per_second": round(acts / seconds, 1),
         "p50_ms": round(percentile(times, 0.5), 2),
         "p99_ms": round(percentile(times, 0.99), 2),
     }
@@ -94,4 +94,5 @@ async def verify(state: State, lines: int) -> dict[str, Any]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=300_000)
-    asyncio.run(main(parser.parse_args().lines))
+    given = arguments_of(parser)
+    asyncio.run(main(200 if given.short else given.lines, given.short))

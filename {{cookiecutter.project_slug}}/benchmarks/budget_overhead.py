@@ -21,8 +21,8 @@ import psutil
 from app.core.embedded import Urls
 from app.settings import Settings
 from app.wiring import build
-from benchmarks.harness import fresh_databases, house, write
-from benchmarks.hot_path import PRICE, Load, check, fill, postmaster
+from benchmarks.harness import arguments_of, fresh_databases, house, write
+from benchmarks.hot_path import PER_DOCUMENT, PRICE, Load, check, fill, postmaster
 from benchmarks.load import Run
 from benchmarks.processes import running
 
@@ -39,27 +39,29 @@ MOST_LOST, MOST_CPU_MS = 0.15, 1.0
 Measured = tuple[Run, dict[str, float]]
 
 
-async def main(answers: int, rounds: int) -> None:
+async def main(answers: int, rounds: int, short: bool) -> None:
     busy = round(os.getloadavg()[0], 1)
     with fresh_databases(2) as (with_money, without):
-        result = await _measure(with_money, without, answers, rounds)
+        result = await _measure(with_money, without, answers, rounds, PER_DOCUMENT if short else CHUNKS)
     busiest = result["connections_16"]
     kept = busiest["share_of_answers_lost"] <= MOST_LOST and busiest["api_cpu_ms_of_money"] <= MOST_CPU_MS
     result["within_limits"] = kept
-    write("budget_overhead", {"chunks": CHUNKS, "answers_a_run": answers, "load_of_others": busy, **result})
+    write("budget_overhead", {"chunks": CHUNKS, "answers_a_run": answers, "load_of_others": busy, **result}, short)
 
 
-async def _measure(with_money: Urls, without: Urls, answers: int, rounds: int) -> dict[str, Any]:
+async def _measure(with_money: Urls, without: Urls, answers: int, rounds: int, chunks: int) -> dict[str, Any]:
     async with AsyncExitStack() as stack:
         model, port = await stack.enter_async_context(running("app.adapters.chat.standin"))
         upstream = f"http://127.0.0.1:{port}/v1"
-        paid = await stack.enter_async_context(_service(with_money, PRICE, upstream, model, answers))
-        free = await stack.enter_async_context(_service(without, FREE, upstream, model, answers))
+        paid = await stack.enter_async_context(_service(with_money, PRICE, upstream, model, answers, chunks))
+        free = await stack.enter_async_context(_service(without, FREE, upstream, model, answers, chunks))
         return {f"connections_{n}": await _compare(paid, free, n, rounds) for n in (16, 1)}
 
 
 @asynccontextmanager
-async def _service(urls: Urls, price: str, upstream: str, model: psutil.Process, answers: int) -> AsyncIterator[Load]:
+async def _service(
+    urls: Urls, price: str, upstream: str, model: psutil.Process, answers: int, chunks: int
+) -> AsyncIterator[Load]:
     with tempfile.TemporaryDirectory() as folder:
         home = house(Path(folder), price)
         cost = home / "policies" / "cost.yaml"
@@ -69,7 +71,7 @@ async def _service(urls: Urls, price: str, upstream: str, model: psutil.Process,
         async with build(settings, urls) as state:
             tenant = await state.identity.ensure_tenant("bench")
             key = (await state.identity.create_key(tenant, "bench", ["user"])).text
-            questions = await fill(state, tenant, CHUNKS)
+            questions = await fill(state, tenant, chunks)
             postgres = await postmaster(state)
         environment = {
             "DATABASE_URL": urls.service,
@@ -117,5 +119,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--answers", type=int, default=1500)
     parser.add_argument("--rounds", type=int, default=8)
-    given = parser.parse_args()
-    asyncio.run(main(given.answers, given.rounds))
+    given = arguments_of(parser)
+    asyncio.run(main(*((20, 1) if given.short else (given.answers, given.rounds)), given.short))

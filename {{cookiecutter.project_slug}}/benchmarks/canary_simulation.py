@@ -135,7 +135,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--answers", type=int, default=SAMPLE, help="answers of the canary at the most")
+    parser.add_argument("--short", action="store_true", help="a little of everything; no result is written")
     options = parser.parse_args()
+    if options.short:
+        options.runs, options.answers = 2, 100
     result = {
         traffic.name: simulate(traffic, options.answers, options.runs, seed=number)
         for number, traffic in enumerate((*CLEAN, *HARMFUL))
@@ -144,7 +147,11 @@ def main() -> None:
     from benchmarks.harness import write
 
     command = f"python -m benchmarks.canary_simulation --runs {options.runs} --answers {options.answers}"
-    write("canary_simulation", {"command": command, "answers_of_the_canary": options.answers, "traffic": result})
+    write(
+        "canary_simulation",
+        {"command": command, "answers_of_the_canary": options.answers, "traffic": result},
+        options.short,
+    )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
-"""Public test sets, read from a folder that is named when a benchmark is run."""
+"""Public test sets, read from a folder that is named when a benchmark is run; a tiny one is made up where none is."""
 
+import argparse
 import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -15,13 +18,25 @@ class RankingSet:
     questions: Sequence[tuple[str, Mapping[str, float]]]
 
 
-def squad2(folder: Path) -> RankingSet:
+def add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, help="the folder of the test sets", required="--short" not in sys.argv)
+
+
+def articles_of(folder: Path | None, file: str) -> list[dict[str, Any]]:
+    if folder is None:
+        return _made_up(file)
+    articles: list[dict[str, Any]] = json.loads((folder / "squad2" / f"{file}.json").read_text(encoding="utf-8"))[
+        "data"
+    ]
+    return articles
+
+
+def squad2(folder: Path | None) -> RankingSet:
     """Every passage of both files; every answerable question of dev.json, answered by the passage it was asked of."""
     passages: dict[str, str] = {}
     questions: list[tuple[str, Mapping[str, float]]] = []
     for file in ("dev", "distractors"):
-        articles = json.loads((folder / "squad2" / f"{file}.json").read_text(encoding="utf-8"))["data"]
-        for paragraph in (paragraph for article in articles for paragraph in article["paragraphs"]):
+        for paragraph in (paragraph for article in articles_of(folder, file) for paragraph in article["paragraphs"]):
             name = f"passage-{len(passages):04}.txt"
             passages[name] = paragraph["context"]
             if file == "dev":
@@ -30,8 +45,12 @@ def squad2(folder: Path) -> RankingSet:
     return RankingSet(passages, questions)
 
 
-def cranfield(folder: Path) -> RankingSet:
+def cranfield(folder: Path | None) -> RankingSet:
     """Title and abstract of each document. Judgements 1 (best) to 4 give the gains 15, 7, 3 and 1."""
+    if folder is None:
+        return RankingSet(
+            {"abstract-0001.txt": WINGS}, [("How is the lift of a swept wing measured?", {"abstract-0001.txt": 15.0})]
+        )
     documents = _records(folder / "cranfield" / "cran.all.1400")
     passages = {
         f"abstract-{number:04}.txt": f"{fields.get('T', '').strip()}\n\n{fields.get('W', '').strip()}"
@@ -46,6 +65,22 @@ def cranfield(folder: Path) -> RankingSet:
     queries = [fields.get("W", "") for fields in _records(folder / "cranfield" / "cran.qry")]
     questions = [(" ".join(text.split()), gains.get(number, {})) for number, text in enumerate(queries, 1)]
     return RankingSet(passages, [(text, judged) for text, judged in questions if text and judged])
+
+
+WINGS = "The lift of a swept wing was measured in a wind tunnel at low speed. It falls with the angle of the sweep."
+
+
+def _made_up(file: str) -> list[dict[str, Any]]:
+    """Articles of one passage: about towers for `dev`, about bridges, which nobody asks about, for all else."""
+    what = "tower" if file == "dev" else "bridge"
+    builders = (("Karlen", 1874, "Marta Holm"), ("Sarn", 1931, "Ole Berg"), ("Oberau", 1958, "Ida Lenz"))
+    return [_article(what, *each) for each in builders]
+
+
+def _article(what: str, place: str, year: int, who: str) -> dict[str, Any]:
+    text = f"The {what} of {place} was built in {year} by the engineer {who}. It stands on a hill above the river."
+    asked = {"question": f"Who built the {what} of {place}?", "answers": [{"text": who}], "is_impossible": False}
+    return {"title": f"{what} {place}", "paragraphs": [{"context": text, "qas": [asked]}]}
 
 
 def _records(path: Path) -> list[dict[str, str]]:

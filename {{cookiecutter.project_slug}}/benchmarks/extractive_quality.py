@@ -8,7 +8,6 @@ Run with `python -m benchmarks.extractive_quality --data FOLDER`; FOLDER holds s
 
 import argparse
 import asyncio
-import json
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -19,8 +18,8 @@ from typing import Any
 import httpx
 
 from app.wiring import State
-from benchmarks.datasets import RankingSet, cranfield
-from benchmarks.harness import client_of, service, write
+from benchmarks.datasets import RankingSet, add_data, articles_of, cranfield
+from benchmarks.harness import arguments_of, client_of, service, write
 from benchmarks.measures import percentile
 from benchmarks.retrieval_quality import ingest
 
@@ -39,8 +38,8 @@ class Asked:
     half: int
 
 
-def questions_of(folder: Path) -> list[Asked]:
-    articles = json.loads((folder / "squad2" / "dev.json").read_text(encoding="utf-8"))["data"]
+def questions_of(folder: Path | None) -> list[Asked]:
+    articles = articles_of(folder, "dev")
     fitted = set(sorted(article["title"] for article in articles)[::2])
     return [
         Asked(each["question"], [gold["text"] for gold in each["answers"]], article["title"] not in fitted)
@@ -51,17 +50,17 @@ def questions_of(folder: Path) -> list[Asked]:
     ]
 
 
-def passages_of(folder: Path, *files: str) -> dict[str, str]:
+def passages_of(folder: Path | None, *files: str) -> dict[str, str]:
     paragraphs = [
         paragraph["context"]
         for file in files
-        for article in json.loads((folder / "squad2" / f"{file}.json").read_text(encoding="utf-8"))["data"]
+        for article in articles_of(folder, file)
         for paragraph in article["paragraphs"]
     ]
     return {f"passage-{number:04}.txt": text for number, text in enumerate(paragraphs)}
 
 
-async def main(data: Path) -> None:
+async def main(data: Path | None, short: bool) -> None:
     asked = questions_of(data)
     corpora = {
         OWN: passages_of(data, "dev", "distractors"),
@@ -75,7 +74,7 @@ async def main(data: Path) -> None:
                 name: await measure(state, name, passages, asked if name == OWN else asked[::OFF_TOPIC])
                 for name, passages in corpora.items()
             }
-        write("extractive_quality", result)
+        write("extractive_quality", result, short)
 
 
 async def measure(state: State, corpus: str, passages: Mapping[str, str], asked: Sequence[Asked]) -> dict[str, Any]:
@@ -114,5 +113,6 @@ def delivered(answer: Mapping[str, Any], asked: Asked, count: int) -> bool:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    asyncio.run(main(parser.parse_args().data))
+    add_data(parser)
+    given = arguments_of(parser)
+    asyncio.run(main(given.data, given.short))

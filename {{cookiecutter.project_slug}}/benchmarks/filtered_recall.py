@@ -18,8 +18,8 @@ from app.identity.domain import Principal
 from app.retrieval.domain import IndexRow, Vector
 from app.wiring import State
 from benchmarks.bulk import Maker, load
-from benchmarks.datasets import RankingSet, squad2
-from benchmarks.harness import service, write
+from benchmarks.datasets import RankingSet, add_data, squad2
+from benchmarks.harness import arguments_of, service, write
 from benchmarks.search_scale import vectors
 
 SIZE, SHARE, ASKED, DEPTH, SIDE = 50_000, 100, 100, 10, 50
@@ -41,36 +41,36 @@ where t.tenant_id = %(tenant)s and t.index_number = %(index)s and coalesce(t.acc
 """
 
 
-async def main(data: Path) -> None:
-    source = squad2(data)
-    result: dict[str, Any] = {"chunks": SIZE, "readable": SIZE // SHARE}
+async def main(data: Path | None, short: bool) -> None:
+    source, size = squad2(data), SHARE * 2 if short else SIZE
+    result: dict[str, Any] = {"chunks": size, "readable": size // SHARE}
     for embedder in ("none", "minilm"):
         label = "bm25" if embedder == "none" else "hybrid"
         async with service(embedder=embedder, log_level="WARNING") as state:
             result[label] = {
-                "one_of_100_tenants": await by_tenant(state, source),
-                "one_group_of_100": await by_group(state, source),
+                "one_of_100_tenants": await by_tenant(state, source, size),
+                "one_group_of_100": await by_group(state, source, size),
             }
             print(label, result[label], flush=True)
-    write("filtered_recall", result)
+    write("filtered_recall", result, short)
 
 
-async def by_tenant(state: State, source: RankingSet) -> dict[str, float]:
+async def by_tenant(state: State, source: RankingSet, size: int) -> dict[str, float]:
     index = await state.retrieval.indexes.live()
     maker = Maker(source, await vectors(state, source))
     tenants = [await state.identity.ensure_tenant(f"tenant-{number}") for number in range(SHARE)]
     for tenant_id in tenants:
         last = tenant_id == tenants[-1]
-        await asyncio.to_thread(load, state.urls.owner, index, tenant_id, maker.make(SIZE // SHARE), analyze=last)
+        await asyncio.to_thread(load, state.urls.owner, index, tenant_id, maker.make(size // SHARE), analyze=last)
     return await compare(state, index, source, tenants[SHARE // 2], [])
 
 
-async def by_group(state: State, source: RankingSet) -> dict[str, float]:
+async def by_group(state: State, source: RankingSet, size: int) -> dict[str, float]:
     index = await state.retrieval.indexes.live()
     maker = Maker(source, await vectors(state, source))
     tenant_id = await state.identity.ensure_tenant("groups")
     groups = [[f"group-{number}"] for number in range(SHARE)]
-    await asyncio.to_thread(load, state.urls.owner, index, tenant_id, maker.make(SIZE, groups))
+    await asyncio.to_thread(load, state.urls.owner, index, tenant_id, maker.make(size, groups))
     return await compare(state, index, source, tenant_id, groups[3])
 
 
@@ -80,10 +80,10 @@ async def compare(
     caller = Principal(tenant_id, UUID(int=0), "bench", frozenset({"user"}), frozenset(groups))
     found = wanted = foreign = 0
     with psycopg.connect(state.urls.owner, autocommit=True) as owner:
-        for text, _ in source.questions[:: len(source.questions) // ASKED]:
+        for text, _ in source.questions[:: max(1, len(source.questions) // ASKED)]:
             deadline = Deadline.after(30, state.clock)
             evidence = await state.retrieval.search(caller, text, deadline=deadline, limit=DEPTH)
-            vector = (await state.retrieval.questions.vector(index, text, deadline)).vector
+            vector = (await state.retrieval.questions.vector(tenant_id, index, text, deadline)).vector
             readable, scores = exact(owner, index, tenant_id, groups, text, vector)
             ranked = {passage.chunk_id for passage in evidence.passages}
             best = sorted(scores.values(), reverse=True)[:DEPTH]
@@ -129,5 +129,6 @@ def _spread(scores: dict[UUID, float], among: set[UUID], key: UUID) -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    asyncio.run(main(parser.parse_args().data))
+    add_data(parser)
+    given = arguments_of(parser)
+    asyncio.run(main(given.data, given.short))

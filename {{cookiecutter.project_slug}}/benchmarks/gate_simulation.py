@@ -68,7 +68,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10_000, help="runs for each coverage")
     parser.add_argument("--judged", type=int, default=2000, help="runs for each fall through the whole gate")
+    parser.add_argument("--short", action="store_true", help="a little of everything; no result is written")
     options = parser.parse_args()
+    if options.short:
+        options.runs, options.judged = BATCH, 1
     covered = {
         f"{kind}, {cases} cases from {documents} documents, fall {fall:g}": round(
             coverage(kind, cases, documents, options.runs, fall, seed=1), 4
@@ -94,6 +97,7 @@ def main() -> None:
             "interval_covers_the_truth": covered,
             "gate_of_five_metrics_tolerance_0.1": falls,
         },
+        options.short,
     )
 
 

@@ -1,5 +1,6 @@
 """A whole service in this process, over a database of its own, and where results go."""
 
+import argparse
 import asyncio
 import json
 import os
@@ -85,20 +86,49 @@ async def client_of(state: State, tenant: str = "bench") -> AsyncIterator[tuple[
         yield client, tenant_id
 
 
+@asynccontextmanager
+async def worker(state: State) -> AsyncIterator[None]:
+    """A worker that is at work beside the block, and at its end has finished what there is, later tries included."""
+    working = asyncio.create_task(Worker(state.database, state.jobs, state.settings.worker_concurrency).run())
+    try:
+        yield
+        while await unfinished(state):
+            if working.done():
+                await working
+            await asyncio.sleep(0.05)
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+async def unfinished(state: State) -> bool:
+    """Asked beside the API: what a busy client costs is not the question."""
+    query = "select exists (select 1 from procrastinate_jobs where status in ('todo', 'doing'))"
+    async with state.database.pool.connection() as connection:
+        found = await (await connection.execute(query)).fetchone()
+    return bool(found and found[0])
+
+
 async def work_off(state: State) -> None:
-    """Runs the worker until the queue is empty, jobs that wait for another try included."""
-    waiting = "select count(*) from procrastinate_jobs where status in ('todo', 'doing')"
-    while True:
-        await Worker(state.database, state.jobs, state.settings.worker_concurrency).run(wait=False)
-        async with state.database.pool.connection() as connection:
-            left = await (await connection.execute(waiting)).fetchone()
-        if not left or not left[0]:
-            return
-        await asyncio.sleep(1)
+    """Until the queue is empty. A slow job is waited for, and not ended and tried again."""
+    async with worker(state):
+        pass
 
 
-def write(name: str, result: dict[str, Any]) -> None:
-    """Puts `result` into results/<name>.json with when and where it was measured, and into the handbook."""
+def arguments_of(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """What the command line says; `--short` makes a benchmark do a little of everything, in seconds."""
+    parser.add_argument("--short", action="store_true", help="a little of everything; no result is written")
+    return parser.parse_args()
+
+
+def write(name: str, result: dict[str, Any], short: bool = False) -> None:
+    """Puts `result` into results/<name>.json with when and where it was measured, and into the handbook.
+
+    short: nothing was measured; it is only shown.
+    """
+    if short:
+        print(json.dumps(result, indent=2))
+        return
     measured = {
         "measured_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",

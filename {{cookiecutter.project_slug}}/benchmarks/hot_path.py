@@ -26,7 +26,7 @@ import psutil
 from app.retrieval.domain import Heading, PublishRequest
 from app.settings import Settings
 from app.wiring import State, build
-from benchmarks.harness import fresh_database, house, write
+from benchmarks.harness import arguments_of, fresh_database, house, write
 from benchmarks.load import Run, cpu_of, cpu_of_tree, post_all
 from benchmarks.processes import running
 
@@ -37,7 +37,7 @@ PROMPT = "x" * 1500
 PRICE = "stand-in: {input: 1, output: 2}"
 
 
-async def main(answers: int, chunks: int) -> None:
+async def main(answers: int, chunks: int, short: bool) -> None:
     # More than a little means that somebody else was at work, and the rates below are too low.
     busy = round(os.getloadavg()[0], 1)
     with fresh_database() as urls, tempfile.TemporaryDirectory() as folder:
@@ -49,7 +49,7 @@ async def main(answers: int, chunks: int) -> None:
             questions = await fill(state, tenant, chunks)
             postgres = await postmaster(state)
         result = await _measure(home, urls.service, key, questions, answers, postgres)
-        write("hot_path", {"chunks": chunks, "load_of_others": busy, **result})
+        write("hot_path", {"chunks": chunks, "load_of_others": busy, **result}, short)
 
 
 async def fill(state: State, tenant: UUID, chunks: int) -> list[str]:
@@ -208,5 +208,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--answers", type=int, default=1500)
     parser.add_argument("--chunks", type=int, default=CHUNKS)
-    given = parser.parse_args()
-    asyncio.run(main(given.answers, given.chunks))
+    given = arguments_of(parser)
+    asyncio.run(main(*((20, PER_DOCUMENT) if given.short else (given.answers, given.chunks)), given.short))

@@ -15,11 +15,10 @@ from pathlib import Path
 
 import psutil
 
-from app.core.jobs import Worker
 from app.core.logging import configure_logging
 from app.wiring import State
 from benchmarks.datasets import squad2
-from benchmarks.harness import client_of, service, write
+from benchmarks.harness import arguments_of, client_of, service, worker, write
 
 PASSAGES = 1_000
 UPLOAD = 50
@@ -42,9 +41,9 @@ class Spent:
         self.cpu += processor_seconds(state) - cpu
 
 
-async def main(data: Path | None, embedder: str) -> None:
+async def main(data: Path | None, embedder: str, short: bool) -> None:
     configure_logging("WARNING", "console")
-    texts = passages(data)
+    texts = passages(data)[: 8 if short else PASSAGES]
     one, alone, piped = Spent(), Spent(), Spent()
     async with service(embedder=embedder) as state:
         callers = state.settings.worker_concurrency
@@ -75,7 +74,7 @@ async def main(data: Path | None, embedder: str) -> None:
         "embedder_cpu_ms_per_passage": round(alone.cpu / len(texts) * 1000, 1),
         "pipeline_cpu_ms_per_passage": round(piped.cpu / len(texts) * 1000, 1),
     }
-    write("ingest_throughput", result)
+    write("ingest_throughput", result, short)
 
 
 def processor_seconds(state: State) -> float:
@@ -116,29 +115,16 @@ async def embedder_alone(state: State, texts: Sequence[str], callers: int) -> No
 
 async def pipeline(state: State, texts: Sequence[str], first: int) -> None:
     """From the first upload to the last publish; the worker runs meanwhile."""
-    async with client_of(state) as (client, _):
-        worker = asyncio.create_task(Worker(state.database, state.jobs, state.settings.worker_concurrency).run())
+    async with client_of(state) as (client, _), worker(state):
         for start in range(0, len(texts), UPLOAD):
             batch = enumerate(texts[start : start + UPLOAD], first + start)
             files = [("files", (f"passage-{number}.txt", text.encode())) for number, text in batch]
             (await client.post("/v1/documents", files=files)).raise_for_status()
-        while await waiting(state):  # noqa: ASYNC110  the work is in the queue of the database
-            await asyncio.sleep(0.05)
-        worker.cancel()
-        await asyncio.gather(worker, return_exceptions=True)
-
-
-async def waiting(state: State) -> bool:
-    """Asked beside the API: what a busy client costs is not the question here."""
-    query = "select exists (select 1 from procrastinate_jobs where status in ('todo', 'doing'))"
-    async with state.database.pool.connection() as connection:
-        found = await (await connection.execute(query)).fetchone()
-    return bool(found and found[0])
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--embedder", default="minilm")
-    chosen = parser.parse_args()
-    asyncio.run(main(chosen.data, chosen.embedder))
+    chosen = arguments_of(parser)
+    asyncio.run(main(chosen.data, chosen.embedder, chosen.short))

@@ -31,7 +31,7 @@ from app.review.domain.items import Verdict
 from app.review.jobs import job_specs as review_jobs
 from app.settings import Settings
 from app.wiring import State, build
-from benchmarks.harness import ROOT, fresh_database, write
+from benchmarks.harness import ROOT, arguments_of, fresh_database, write
 from benchmarks.processes import Crew
 
 ACTIONS = 100
@@ -59,7 +59,7 @@ IN_HAND = """
 CLOSED = "select count(*) from tickets where status = 'closed'"
 
 
-async def main(seed: int) -> None:
+async def main(seed: int, actions: int, kills: int, short: bool) -> None:
     configure_logging("ERROR", "console")
     print(f"seed {seed}", flush=True)
     with fresh_database() as urls, tempfile.TemporaryDirectory() as folder:
@@ -67,12 +67,12 @@ async def main(seed: int) -> None:
         slow_down(urls)
         async with build(settings, urls) as state:
             tenant = await state.identity.ensure_tenant("bench")
-            await propose(state, tenant)
+            await propose(state, tenant, actions)
             await approve(state, tenant)
-            storm = await rage(state, tenant, urls, Path(folder), random.Random(seed))
-            result = await count(state, tenant)
-    write("kill_actions", {"seed": seed, **storm, **result})
-    if result["not_done"] or result["done_twice"] or result["tickets_closed"] != ACTIONS // 2:
+            storm = await rage(state, tenant, urls, Path(folder), kills, random.Random(seed))
+            result = await count(state, tenant, actions)
+    write("kill_actions", {"seed": seed, **storm, **result}, short)
+    if result["not_done"] or result["done_twice"] or result["tickets_closed"] != actions // 2:
         sys.exit("Actions were lost or done twice.")
 
 
@@ -81,13 +81,13 @@ def slow_down(urls: Urls) -> None:
         connection.execute(SLOW)
 
 
-async def propose(state: State, tenant: UUID) -> None:
+async def propose(state: State, tenant: UUID, actions: int) -> None:
     """As if answers had proposed them: every other one runs by itself, every other one waits for a person."""
     key = await state.identity.create_key(tenant, "asker", ["operator"])
     caller = await state.identity.authenticate(key.text)
     due = datetime.now(UTC) + timedelta(days=1)
     terms = Terms("bench", "before", "medium", due, None, 1, False, (), "What about the tickets?")
-    for number in range(ACTIONS):
+    for number in range(actions):
         ticket = (await state.tickets.add(caller, f"Ticket {number}", "It drips.")).id
         closing = number % 2 == 1
         arguments = {"ticket": ticket, ("resolution" if closing else "text"): "Tightened."}
@@ -103,7 +103,7 @@ async def propose(state: State, tenant: UUID) -> None:
             arguments=arguments,
             nonce=new_id(),
             created_at=datetime.now(UTC),
-            per_hour=ACTIONS,
+            per_hour=actions,
         )
         async with state.database.transaction(tenant) as connection:
             await state.actions.enter(
@@ -118,7 +118,9 @@ async def approve(state: State, tenant: UUID) -> None:
         await state.reviews.decide(reviewer, item.id, Verdict("approve", "seen", item.fence, item.version, item.digest))
 
 
-async def rage(state: State, tenant: UUID, urls: Urls, folder: Path, chance: random.Random) -> dict[str, Any]:
+async def rage(
+    state: State, tenant: UUID, urls: Urls, folder: Path, kills: int, chance: random.Random
+) -> dict[str, Any]:
     """Kills until all kills are done, then lets the last worker finish."""
     crew = Crew(
         folder,
@@ -133,7 +135,7 @@ async def rage(state: State, tenant: UUID, urls: Urls, folder: Path, chance: ran
     left_at, dropped = [], set[tuple[int, int]]()
     caught = Counter[str]()
     try:
-        for number in range(KILLS):
+        for number in range(kills):
             crew.hire()
             [worker] = await crew.at_work()
             await asyncio.sleep(chance.uniform(0.0, LONGEST_LIFE))
@@ -151,7 +153,7 @@ async def rage(state: State, tenant: UUID, urls: Urls, folder: Path, chance: ran
         for log in list(crew.workers):
             crew.kill(log)
     return {
-        "worker_kills": KILLS,
+        "worker_kills": kills,
         "worker_kills_with_work_left": sum(left > 0 for left in left_at),
         "runs_killed_before_their_end": caught["approved"],
         "runs_killed_after_their_end": caught["done"],
@@ -159,12 +161,12 @@ async def rage(state: State, tenant: UUID, urls: Urls, folder: Path, chance: ran
     }
 
 
-async def count(state: State, tenant: UUID) -> dict[str, Any]:
+async def count(state: State, tenant: UUID, actions: int) -> dict[str, Any]:
     ends = await rows(state, tenant, ENDS)
     return {
         "actions": len(ends),
         "done_once": sum(row[1:] == ("done", 1, 1, 1) for row in ends),
-        "not_done": sum(row[1] != "done" or 0 in row[2:] for row in ends) + ACTIONS - len(ends),
+        "not_done": sum(row[1] != "done" or 0 in row[2:] for row in ends) + actions - len(ends),
         "done_twice": sum(max(row[2:]) > 1 for row in ends),
         "notes_added": sum(row[2] for row in ends if row[0] == "add_ticket_note"),
         "tickets_closed": (await rows(state, tenant, CLOSED))[0][0],
@@ -179,4 +181,5 @@ async def rows(state: State, tenant: UUID, query: str) -> list[tuple[Any, ...]]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
-    asyncio.run(main(parser.parse_args().seed))
+    given = arguments_of(parser)
+    asyncio.run(main(given.seed, *((4, 1) if given.short else (ACTIONS, KILLS)), given.short))

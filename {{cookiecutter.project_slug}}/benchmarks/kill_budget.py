@@ -26,8 +26,8 @@ from app.core.logging import configure_logging
 from app.retrieval.domain import PublishRequest
 from app.settings import Settings
 from app.wiring import State, build
-from benchmarks.harness import ROOT, fresh_database, house, write
-from benchmarks.processes import free_port
+from benchmarks.harness import ROOT, arguments_of, fresh_database, house, write
+from benchmarks.processes import PATIENCE, free_port
 
 KILLS = 200
 PRICE = "stand-in: {input: 1, output: 2}"
@@ -47,7 +47,7 @@ MONEY = "select sum(committed)::bigint, sum(held)::bigint, (select count(*) from
 LAPSE = "update budget_holds set expires_at = now()"
 
 
-async def main(seed: int, kills: int) -> None:
+async def main(seed: int, kills: int, short: bool) -> None:
     configure_logging("ERROR", "console")
     print(f"seed {seed}", flush=True)
     with fresh_database() as urls:
@@ -61,7 +61,7 @@ async def main(seed: int, kills: int) -> None:
                 await _publish(state, tenant)
                 storm = await _storm(home, urls.service, model.url, key, random.Random(seed), kills)
                 result = await _count(state, tenant)
-        write("kill_budget", {"seed": seed, **storm, **result})
+        write("kill_budget", {"seed": seed, **storm, **result}, short)
         if result["uncharged"] or result["charged_twice"] or result["left_held"] or result["difference_micro_usd"]:
             sys.exit("Money was lost, doubled or left behind.")
 
@@ -117,7 +117,7 @@ async def _ask(port: int, key: str, stream: bool, stop: asyncio.Event, ended: di
 
 
 async def _alive(port: int) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     async with httpx.AsyncClient() as client:
         while time.monotonic() < until:
             with contextlib.suppress(httpx.HTTPError):
@@ -154,5 +154,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     parser.add_argument("--kills", type=int, default=KILLS)
-    given = parser.parse_args()
-    asyncio.run(main(given.seed, given.kills))
+    given = arguments_of(parser)
+    asyncio.run(main(given.seed, 2 if given.short else given.kills, given.short))

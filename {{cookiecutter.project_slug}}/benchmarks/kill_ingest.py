@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -29,16 +30,21 @@ from app.identity.domain import Principal
 from app.ingestion.domain.documents import Envelope, Upload
 from app.settings import Settings
 from app.wiring import State, build
-from benchmarks.harness import ROOT, work_off, write
+from benchmarks.harness import ROOT, arguments_of, work_off, write
 from benchmarks.processes import Crew
 
-DOCUMENTS = 200
-WORKER_KILLS = 50
-SERVER_KILLS = 5
 EVERY_TENTH_IS_BAD = 10
 WORKERS = 3
 LONGEST_CALM = 2.5
 PATIENCE = 300.0
+
+
+@dataclass(frozen=True)
+class Size:
+    documents: int = 200
+    worker_kills: int = 50
+    server_kills: int = 5
+
 
 CHUNKS = """
     select d.uri, c.ordinal, c.start_at, c.end_at, c.headings, c.text from chunks c
@@ -52,10 +58,10 @@ ENDS = """
 """
 
 
-async def main(seed: int) -> None:
+async def main(seed: int, size: Size, short: bool) -> None:
     configure_logging("ERROR", "console")
     generator = random.Random(seed)
-    uploads = documents(generator)
+    uploads = documents(generator, size.documents)
     print(f"seed {seed}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         server = start_embedded(Path(folder))
@@ -66,19 +72,19 @@ async def main(seed: int) -> None:
             calm = await send(state, "calm", uploads)
             await work_off(state)
             stormy = await send(state, "stormy", uploads)
-            kills = await storm(state, stormy, server, Path(folder), generator)
-            result = await compare(state, calm, stormy)
+            kills = await storm(state, stormy, server, Path(folder), size, generator)
+            result = await compare(state, calm, stormy, size.documents)
         server.stop()
-    write("kill_ingest", {"seed": seed, "documents": DOCUMENTS, **kills, **result})
+    write("kill_ingest", {"seed": seed, "documents": size.documents, **kills, **result}, short)
     if result["lost"] or result["doubled"] or result["different"]:
         sys.exit("Documents were lost, doubled or changed.")
 
 
-def documents(generator: random.Random) -> list[Upload]:
+def documents(generator: random.Random, count: int) -> list[Upload]:
     """Documents of some chunks each, under headings; every tenth is damaged and must end in quarantine."""
     words = ["".join(generator.choices("abcdefghijklmnoprstuvw", k=generator.randint(2, 9))) for _ in range(5_000)]
     uploads = []
-    for number in range(DOCUMENTS):
+    for number in range(count):
         sections = range(generator.randint(1, 3))
         parts = [f"## Section {section}\n\n{' '.join(generator.choices(words, k=150))}.\n" for section in sections]
         data = "\n".join([f"# Document {number}\n", *parts]).encode()
@@ -96,16 +102,16 @@ async def send(state: State, tenant: str, uploads: list[Upload]) -> UUID:
 
 
 async def storm(
-    state: State, tenant: UUID, server: EmbeddedPostgres, folder: Path, generator: random.Random
+    state: State, tenant: UUID, server: EmbeddedPostgres, folder: Path, size: Size, generator: random.Random
 ) -> dict[str, Any]:
     """Kills until all kills are done, then lets the last crew finish."""
-    server_kills = set(generator.sample(range(WORKER_KILLS), SERVER_KILLS))
+    server_kills = set(generator.sample(range(size.worker_kills), size.server_kills))
     crew = Crew(folder, {"APP_DATA_DIR": str(folder), "APP_ROOT": str(ROOT)})
     left_at = []
     for _ in range(WORKERS):
         crew.hire()
     try:
-        for number in range(WORKER_KILLS):
+        for number in range(size.worker_kills):
             at_work = await crew.at_work()
             await asyncio.sleep(generator.uniform(0.0, LONGEST_CALM))
             if number in server_kills:
@@ -121,9 +127,9 @@ async def storm(
         for log in list(crew.workers):
             crew.kill(log)
     return {
-        "worker_kills": WORKER_KILLS,
+        "worker_kills": size.worker_kills,
         "worker_kills_with_work_left": sum(left > 0 for left in left_at),
-        "server_kills": SERVER_KILLS,
+        "server_kills": size.server_kills,
         "seconds_to_finish_after_the_last_kill": round(time.monotonic() - last_kill, 1),
     }
 
@@ -143,14 +149,14 @@ async def unfinished(state: State, tenant: UUID) -> int:
             await asyncio.sleep(0.2)
 
 
-async def compare(state: State, calm: UUID, stormy: UUID) -> dict[str, Any]:
+async def compare(state: State, calm: UUID, stormy: UUID, documents: int) -> dict[str, Any]:
     ends = await rows(state, stormy, ENDS)
     statuses = Counter(str(row[1]) for row in ends)
     expected, found = await rows(state, calm, CHUNKS), await rows(state, stormy, CHUNKS)
     once = [row for row in ends if (row[1], row[3], row[4]) in (("published", 0, 1), ("quarantined", 1, 0))]
     return {
         "ends": dict(sorted(statuses.items())),
-        "lost": DOCUMENTS - len(ends) + sum(row[1] in ("received", "processing") for row in ends),
+        "lost": documents - len(ends) + sum(row[1] in ("received", "processing") for row in ends),
         "doubled": len(ends) - len(once),
         "chunks": len(found),
         "different": len(set(map(repr, expected)) ^ set(map(repr, found))) + abs(len(expected) - len(found)),
@@ -165,4 +171,5 @@ async def rows(state: State, tenant: UUID, query: str) -> list[tuple[Any, ...]]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
-    asyncio.run(main(parser.parse_args().seed))
+    given = arguments_of(parser)
+    asyncio.run(main(given.seed, Size(12, 1, 1) if given.short else Size(), given.short))

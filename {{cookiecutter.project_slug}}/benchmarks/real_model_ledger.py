@@ -40,7 +40,7 @@ from app.costs.domain.reconciling import read_export
 from app.retrieval.domain import PublishRequest
 from app.settings import Settings
 from app.wiring import State, build
-from benchmarks.harness import ROOT, fresh_database, house, write
+from benchmarks.harness import ROOT, arguments_of, fresh_database, house, write
 from benchmarks.processes import free_port, running
 
 Tokens = tuple[int, int]
@@ -177,7 +177,7 @@ class Asker:
         self.proxy.tricks.clear()
 
 
-async def main(url: str | None, model: str, rounds: int, seed: int) -> None:
+async def main(url: str | None, model: str, rounds: int, seed: int, short: bool) -> None:
     configure_logging("ERROR", "console")
     print(f"seed {seed}", flush=True)
     with fresh_database() as urls, tempfile.TemporaryDirectory() as folder, _server(url) as upstream:
@@ -204,7 +204,7 @@ async def main(url: str | None, model: str, rounds: int, seed: int) -> None:
                     base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=180
                 ) as client:
                     result = await _compare(Asker(client, proxy, random.Random(seed)), state, tenant, model, rounds)
-    write("real_model_ledger", {"model": model, "seed": seed, **result})
+    write("real_model_ledger", {"model": model, "seed": seed, **result}, short)
     if result["told"]["difference"] or result["kept_back"]["too_low"] or result["held_at_the_end"]:
         sys.exit("The ledger and the server do not agree.")
 
@@ -349,5 +349,5 @@ if __name__ == "__main__":
     parser.add_argument("--model", default="smollm2", help="What that server calls its model.")
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
-    given = parser.parse_args()
-    asyncio.run(main(given.url, given.model, given.rounds, given.seed))
+    given = arguments_of(parser)
+    asyncio.run(main(given.url, given.model, 2 if given.short else given.rounds, given.seed, given.short))

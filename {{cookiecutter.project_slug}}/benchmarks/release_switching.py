@@ -29,7 +29,7 @@ from app.releases.domain import MOVED, Evidence, Release, Standing
 from app.retrieval.domain import PublishRequest
 from app.settings import Settings
 from app.wiring import State, build
-from benchmarks.harness import ROOT, fresh_database, write
+from benchmarks.harness import ROOT, arguments_of, fresh_database, write
 from benchmarks.measures import percentile
 from benchmarks.processes import running
 
@@ -62,18 +62,21 @@ class Watched:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-async def main(answers: int, seed: int) -> None:
+async def main(answers: int, seed: int, short: bool) -> None:
     configure_logging("ERROR", "console")
     print(f"seed {seed}", flush=True)
     with fresh_database() as urls:
         with tempfile.TemporaryDirectory() as folder:
             settings = Settings(root=ROOT, data_dir=Path(folder), embedder="none", _env_file=None)
             async with build(settings, urls) as state:
-                result = await measure(state, urls.service, folder, answers, random.Random(seed))
-        write("release_switching", {"seed": seed, **result})
+                moves = 4 if short else MOVES
+                result = await measure(state, urls.service, folder, answers, moves, random.Random(seed))
+        write("release_switching", {"seed": seed, **result}, short)
 
 
-async def measure(state: State, url: str, folder: str, answers: int, generator: random.Random) -> dict[str, Any]:
+async def measure(
+    state: State, url: str, folder: str, answers: int, moves: int, generator: random.Random
+) -> dict[str, Any]:
     tenant = await state.identity.ensure_tenant("bench")
     key = (await state.identity.create_key(tenant, "bench", ["user"])).text
     await publish(state, tenant)
@@ -99,12 +102,12 @@ async def measure(state: State, url: str, folder: str, answers: int, generator: 
         await stack.enter_async_context(background(listen(state.database, MOVED, told)))
         asking = [asyncio.create_task(converse(ports[n % 2], key, tenant, n, watched)) for n in range(CONNECTIONS)]
         await asyncio.sleep(1.5)
-        await move_about(state, watched, generator)
+        await move_about(state, watched, moves, generator)
         while len(watched.replies) < answers:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         watched.stop.set()
         await asyncio.gather(*asking)
-    return await told_apart(state, tenant, watched)
+    return await told_apart(state, tenant, watched, moves)
 
 
 async def publish(state: State, tenant: UUID) -> None:
@@ -140,11 +143,11 @@ async def converse(port: int, key: str, tenant: UUID, number: int, watched: Watc
     writer.close()
 
 
-async def move_about(state: State, watched: Watched, generator: random.Random) -> None:
+async def move_about(state: State, watched: Watched, moves: int, generator: random.Random) -> None:
     """Five rounds of: a release goes live, another is a canary, the canary goes live, and all is taken back."""
     places = state.environments
     note(state, watched)
-    for round_ in range(MOVES // 4):
+    for round_ in range(moves // 4):
         steps: list[Callable[[], Awaitable[object]]] = []
         one, other = await approved(state, round_ * 2), await approved(state, round_ * 2 + 1)
         steps = [
@@ -173,11 +176,11 @@ async def approved(state: State, number: int) -> Release:
     return release
 
 
-async def told_apart(state: State, tenant: UUID, watched: Watched) -> dict[str, Any]:
-    assert len(watched.commits) == MOVES, f"{len(watched.commits)} moves were told"
+async def told_apart(state: State, tenant: UUID, watched: Watched, moves: int) -> dict[str, Any]:
+    assert len(watched.commits) == moves, f"{len(watched.commits)} moves were told"
     lags, late = [], 0
     for number, committed in enumerate(watched.commits):
-        until = watched.commits[number + 1] if number + 1 < MOVES else float("inf")
+        until = watched.commits[number + 1] if number + 1 < moves else float("inf")
         standing = watched.standings[number + 1][1]
         after = [reply for reply in watched.replies if committed < reply.ended < until]
         old = [reply.ended - committed for reply in after if standing.assign(reply.unit)[0].id != reply.release_id]
@@ -187,7 +190,7 @@ async def told_apart(state: State, tenant: UUID, watched: Watched) -> dict[str, 
         "answers": len(watched.replies),
         "failed": len(watched.failed),
         "first_failures": watched.failed[:3],
-        "moves": MOVES,
+        "moves": moves,
         "lag_ms": {
             "median": round(median(lags) * 1000, 1),
             "p99": round(percentile(lags, 0.99) * 1000, 1),
@@ -216,5 +219,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--answers", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=20261122)
-    given = parser.parse_args()
-    asyncio.run(main(given.answers, given.seed))
+    given = arguments_of(parser)
+    asyncio.run(main(100 if given.short else given.answers, given.seed, given.short))

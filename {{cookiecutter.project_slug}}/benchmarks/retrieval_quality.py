@@ -12,15 +12,15 @@ from typing import Any
 import httpx
 
 from app.wiring import State
-from benchmarks.datasets import RankingSet, cranfield, squad2
-from benchmarks.harness import client_of, service, work_off, write
+from benchmarks.datasets import RankingSet, add_data, cranfield, squad2
+from benchmarks.harness import arguments_of, client_of, service, work_off, write
 from benchmarks.measures import ndcg, recall
 
 UPLOAD = 50
 DEPTH = 10
 
 
-async def main(data: Path, only: str | None) -> None:
+async def main(data: Path | None, only: str | None, short: bool) -> None:
     sets = {"squad2": squad2(data), "cranfield": cranfield(data)}
     result: dict[str, Any] = {}
     for embedder, label in (("none", "bm25"), ("minilm", "hybrid")):
@@ -29,7 +29,7 @@ async def main(data: Path, only: str | None) -> None:
                 if only in (None, name):
                     result.setdefault(name, {})[label] = await measure(state, name, chosen)
                     print(name, label, result[name][label], flush=True)
-    write("retrieval_quality" + (f"_{only}" if only else ""), result)
+    write("retrieval_quality" + (f"_{only}" if only else ""), result, short)
 
 
 async def measure(state: State, name: str, chosen: RankingSet) -> dict[str, Any]:
@@ -67,7 +67,7 @@ async def ask(client: httpx.AsyncClient, question: str) -> list[str]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    add_data(parser)
     parser.add_argument("--only", choices=["squad2", "cranfield"])
-    arguments = parser.parse_args()
-    asyncio.run(main(arguments.data, arguments.only))
+    given = arguments_of(parser)
+    asyncio.run(main(given.data, given.only, given.short))

@@ -20,8 +20,8 @@ from app.retrieval.domain import SearchParams, Vector
 from app.retrieval.repository.searching import Question, search
 from app.wiring import State
 from benchmarks.bulk import Maker, load
-from benchmarks.datasets import RankingSet, squad2
-from benchmarks.harness import client_of, service, write
+from benchmarks.datasets import RankingSet, add_data, squad2
+from benchmarks.harness import arguments_of, client_of, service, write
 from benchmarks.measures import percentile
 
 WARM, ASKED = 200, 400
@@ -40,7 +40,7 @@ class Corpus:
     times: list[float] = field(default_factory=list)
 
 
-async def main(data: Path, sizes: list[int], embedders: list[str]) -> None:
+async def main(data: Path | None, sizes: list[int], embedders: list[str], short: bool) -> None:
     source = squad2(data)
     result: dict[str, Any] = {}
     for embedder in embedders:
@@ -49,12 +49,12 @@ async def main(data: Path, sizes: list[int], embedders: list[str]) -> None:
             begun = time.perf_counter()
             graphs = await state.retrieval.indexes.optimise(state.urls.owner, lambda done, total: None)
             seconds = time.perf_counter() - begun
-            await ask(corpora, source)
+            await ask(corpora, source, *((2, 4) if short else (WARM, ASKED)))
             found = {str(corpus.size): await summary(state, source, corpus) for corpus in corpora}
         first, last = (found[str(size)]["p50_ms"] for size in (sizes[0], sizes[-1]))
         extra = {"vector_index_seconds": round(seconds, 1)} if graphs else {}
         result["bm25" if embedder == "none" else "hybrid"] = found | extra | {"p50_ratio": round(last / first, 2)}
-    write("search_scale", result)
+    write("search_scale", result, short)
 
 
 async def fill(state: State, stack: AsyncExitStack, source: RankingSet, size: int) -> Corpus:
@@ -66,22 +66,23 @@ async def fill(state: State, stack: AsyncExitStack, source: RankingSet, size: in
     return Corpus(size, tenant_id, client, time.perf_counter() - begun)
 
 
-async def ask(corpora: list[Corpus], source: RankingSet) -> None:
+async def ask(corpora: list[Corpus], source: RankingSet, warm: int, asked: int) -> None:
     """The same questions to every corpus in turns, so that whatever else the machine does weighs on all alike."""
     questions = itertools.cycle(text for text, _ in source.questions[::7])
-    for number in range(WARM + ASKED):
+    for number in range(warm + asked):
         text = next(questions)
         for place, corpus in enumerate(corpora):
             # Each question is new, so that no vector is remembered.
             body = {"query": f"{text} {'?' * (number // 400 * len(corpora) + place)}"}
             begun = time.perf_counter()
             reply = await corpus.client.post("/v1/search", json=body)
-            corpus.times.append((time.perf_counter() - begun) * 1000)
+            if number >= warm:
+                corpus.times.append((time.perf_counter() - begun) * 1000)
             assert reply.json()["passages"]
 
 
 async def summary(state: State, source: RankingSet, corpus: Corpus) -> dict[str, Any]:
-    times = corpus.times[WARM:]
+    times = corpus.times
     return {
         "p50_ms": round(percentile(times, 0.5), 2),
         "p95_ms": round(percentile(times, 0.95), 2),
@@ -95,8 +96,10 @@ async def agreement(state: State, source: RankingSet, tenant_id: UUID) -> float:
     index = await state.retrieval.indexes.live()
     everything = SearchParams(budget=10**6, exact_vectors=10**9)
     same = asked = 0
-    for text, _ in source.questions[:: len(source.questions) // COMPARED]:
-        vector = (await state.retrieval.questions.vector(index, text, Deadline.after(30, state.clock))).vector
+    for text, _ in source.questions[:: max(1, len(source.questions) // COMPARED)]:
+        vector = (
+            await state.retrieval.questions.vector(tenant_id, index, text, Deadline.after(30, state.clock))
+        ).vector
         found = []
         for params in (state.retrieval.params, everything):
             question = Question(tenant_id, index, text, vector, [], 10, params)
@@ -114,9 +117,9 @@ async def vectors(state: State, source: RankingSet) -> list[Vector]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    add_data(parser)
     parser.add_argument("--sizes", default="10000,100000")
     parser.add_argument("--embedders", default="none,minilm")
-    arguments = parser.parse_args()
-    sizes = [int(size) for size in arguments.sizes.split(",")]
-    asyncio.run(main(arguments.data, sizes, arguments.embedders.split(",")))
+    given = arguments_of(parser)
+    sizes = [20, 40] if given.short else [int(size) for size in given.sizes.split(",")]
+    asyncio.run(main(given.data, sizes, given.embedders.split(","), given.short))

@@ -1,7 +1,9 @@
-"""One embedded server for the whole run, one fresh database in it, one new tenant for each test."""
+"""An embedded server for each process of the run, a fresh database in it, a new tenant for each test."""
 
+import importlib
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -11,33 +13,91 @@ import pytest_asyncio
 import structlog
 
 from app.core.database import Database
-from app.core.embedded import Urls, start_embedded
+from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
 from app.core.schema import migrate
+from app.core.slo import SloPolicy
 from app.identity.domain import Principal
 from app.main import create_app
 from app.settings import Settings
 from app.wiring import State, build
+from tests import clock
 
 ROOT = Path(__file__).parent.parent
 
 
+LONG = 60
+PATIENT = {
+    "app.core.database": ("CONNECT_SECONDS", "POOL_SECONDS"),
+    "app.core.schema": ("CONNECT_SECONDS",),
+    "app.core.health": ("CHECK_SECONDS",),
+    "app.inference.service.answering": ("KEPT_FOR_RECORD",),
+    "app.adapters.chat.transport": ("CONNECT_SECONDS",),
+    "app.adapters.webhooks": ("CONNECT_SECONDS",),
+}
+"""What the service waits at most, in this process: so long that no slow machine gets there."""
+
+
+def be_patient() -> None:
+    clock.install()
+    for module, names in PATIENT.items():
+        for name in names:
+            assert hasattr(importlib.import_module(module), name)
+            setattr(importlib.import_module(module), name, LONG)
+    # However fast this service's answers must be: a test that is about the deadline sets one.
+    SloPolicy.deadline_seconds = property(lambda _: 10.0 * LONG)  # type: ignore[method-assign, assignment]
+
+
 def pytest_configure() -> None:
+    be_patient()
     for name in [name for name in os.environ if name.upper().startswith("APP_") and name != "APP_DATA_DIR"]:
         del os.environ[name]
     os.environ.pop("DATABASE_URL", None)
+    os.environ["COLUMNS"] = "200"  # what is printed does not depend on who looks on
     # The library's own default draws every local variable of a traceback: fifteen seconds for a whole state.
     structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.plain_traceback
 
 
 @pytest.fixture(scope="session")
-def database_urls() -> Iterator[Urls]:
-    server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
-    name = f"test_{uuid4().hex[:12]}"
-    urls = server.urls(name)
-    migrate(urls.owner, urls.service, ROOT)
-    yield urls
-    server.drop(name)
+def embedded() -> Iterator[EmbeddedPostgres]:
+    """Kept from run to run, beside the one of `make run`; another run of the same tests joins it."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")) / f"test-{worker}")
+    yield server
     server.stop()
+
+
+FreshDatabase = Callable[[], AbstractContextManager[Urls]]
+
+
+@pytest.fixture(scope="session")
+def fresh_database(embedded: EmbeddedPostgres) -> FreshDatabase:
+    """Makes migrated databases that nobody else uses; each is dropped at the end of its block."""
+
+    @contextmanager
+    def make() -> Iterator[Urls]:
+        name = f"test_{uuid4().hex[:12]}"
+        try:
+            urls = embedded.urls(name)
+            migrate(urls.owner, urls.service, ROOT)
+            yield urls
+        finally:
+            embedded.drop(name)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def database_urls(fresh_database: FreshDatabase) -> Iterator[Urls]:
+    with fresh_database() as urls:
+        yield urls
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch) -> Urls:
+    """A database that is away. Nothing comes of waiting for it, so that nobody waits long."""
+    monkeypatch.setattr("app.core.database.POOL_SECONDS", 0.05)
+    url = "postgresql://app_service:x@127.0.0.1:1/nothing"
+    return Urls(service=url, owner=url)
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +109,11 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 async def state(database_urls: Urls, settings: Settings) -> AsyncIterator[State]:
     async with build(settings, database_urls) as built:
         yield built
+
+
+def only_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for a row to change is woken by being told, and does not look by himself."""
+    monkeypatch.setattr("app.core.waiting._at_most", lambda told, seconds: told.wait())
 
 
 async def adopt(state: State) -> None:

@@ -12,6 +12,7 @@ from app.main import create_app
 from app.releases.domain import INDEX_SWITCHED, MOVED
 from app.settings import Settings
 from app.wiring import State, build, check
+from tests.clock import until
 from tests.conftest import ROOT
 
 ELSEWHERE = {"model": "gpt-4o-mini", "base_url": "https://api.openai.com/v1", "api_key": "none"}
@@ -78,13 +79,15 @@ async def test_a_serving_process_hears_of_other_indexes_and_releases(state: Stat
     follower = Follower()
     app = create_app(replace(state, **{room: follower}))
     async with app.router.lifespan_context(app):
-        for _ in range(50):  # until it listens
+
+        async def told() -> bool:
+            """From when it listens."""
             async with state.database.transaction(None) as connection:
                 await notify(connection, channel, "7")
-            if not follower.told.empty():
-                break
-            await asyncio.sleep(0.1)
-        assert await asyncio.wait_for(follower.told.get(), 1) == "7"
+            return not follower.told.empty()
+
+        await until(told)
+        assert await follower.told.get() == "7"
 
 
 def test_confidential_text_may_go_to_an_agreed_host_and_to_this_machine(root: Path) -> None:

@@ -123,7 +123,8 @@ class Worker:
                 update_heartbeat_interval=HEARTBEAT_SECONDS,
                 stalled_worker_timeout=STALLED_SECONDS,
                 fetch_job_polling_interval=1.0,
-                shutdown_graceful_timeout=10,
+                # Until the queue is empty means until the last job has ended, however long it takes.
+                shutdown_graceful_timeout=10 if wait else None,
                 delete_jobs="successful",
             )
 

@@ -14,7 +14,6 @@ from app.actions.domain import ActionChanged, ActionMissing, Entry, payload_of
 from app.actions.domain.tickets import TicketClosed
 from app.actions.jobs import ATTEMPTS, job_specs
 from app.actions.service import ENDED
-from app.core import waiting
 from app.core.clock import SystemClock
 from app.core.database import background, listen
 from app.core.errors import Unavailable
@@ -22,6 +21,8 @@ from app.core.waiting import Waiting
 from app.releases.domain import digest_of
 from tests.actions.conftest import POLICY, Opened, Shop
 from tests.actions.test_proposing import limited
+from tests.clock import until
+from tests.conftest import only_told
 
 
 async def test_an_approved_action_runs_through_the_queue_and_tells_what_it_did(shop: Shop) -> None:
@@ -243,20 +244,24 @@ async def test_of_twenty_entered_at_once_only_as_many_run_as_the_limit_lets(shop
 
 
 async def test_whoever_waits_for_an_action_hears_of_its_end(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "LOOK_AGAIN_SECONDS", 60.0)
-    room = Waiting(SystemClock())
+    only_told(monkeypatch)
+    room, listening = Waiting(SystemClock()), asyncio.Event()
     shop.actions = replace(shop.actions, waiting=room)
     ends = [shop.actions.give_up, shop.actions.run]
-    async with background(listen(shop.state.database, ENDED, room.follow)):
-        await asyncio.sleep(0.2)
+
+    async def hear(subject: str) -> None:
+        listening.set()
+        await room.follow(subject)
+
+    async with background(listen(shop.state.database, ENDED, hear)):
+        await listening.wait()
         for end, more in zip(ends, [["It could not be."], []], strict=True):
             proposal = await shop.approved()
             shown = asyncio.ensure_future(shop.actions.show(shop.caller, proposal.id, wait=20))
-            await asyncio.sleep(0.1)
+            await until(lambda: room._told)
             assert not shown.done()
             await end(shop.tenant, proposal.id, *more)
-            async with asyncio.timeout(3):
-                assert (await shown).state in ("done", "failed")
+            assert (await shown).state in ("done", "failed")
     assert room._told == {}
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
-PATIENCE = 20.0
+PATIENCE = 120.0
 
 
 def installed() -> str | None:
@@ -165,7 +165,7 @@ async def browser(folder: Path) -> AsyncIterator[Browser]:
         start_new_session=True,
     )  # fmt: skip
     try:
-        address, told = await asyncio.wait_for(_address(process), 60), process.stderr
+        address, told = await asyncio.wait_for(_address(process), PATIENCE), process.stderr
         assert told
         draining = asyncio.ensure_future(told.read())  # else it stands still once the pipe is full
         async with aiohttp.ClientSession() as client:

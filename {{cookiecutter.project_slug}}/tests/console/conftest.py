@@ -39,7 +39,7 @@ class House:
 
     async def client(self, name: str, role: str) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {await self.key(name, role)}"}
-        return httpx.AsyncClient(base_url=self.base, headers=headers, timeout=20)
+        return httpx.AsyncClient(base_url=self.base, headers=headers, timeout=10_000)
 
     async def publish(self, text: str, title: str = "Harbour rules", uri: str = "harbour.md") -> None:
         prepared = await self.state.retrieval.prepare(

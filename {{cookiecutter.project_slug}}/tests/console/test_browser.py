@@ -11,6 +11,7 @@ import pytest_asyncio
 from app.core.clock import ManualClock
 from app.core.embedded import Urls
 from tests.actions.conftest import Shop
+from tests.clock import leap
 from tests.console.browser import Browser, Page, browser, installed
 from tests.console.conftest import PAGE, QUESTION, House
 
@@ -155,7 +156,7 @@ async def test_who_loses_the_key_is_told_and_can_go_on_with_another(house: House
         await sign_in(page, house, "ana")
         [key] = [row for row in await house.state.identity.list_keys(house.tenant) if row.name == "ana"]
         await house.state.identity.revoke_key(house.tenant, key.prefix)
-        await asyncio.sleep(1)
+        await leap(1)
         await page.press("Next item")
         await page.sees("The API key is not valid.")
         assert QUESTION not in await page.text()

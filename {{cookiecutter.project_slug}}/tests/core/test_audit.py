@@ -1,12 +1,10 @@
 """The log is tampered with as the owner of the tables would: the trigger off, then any statement at all."""
 
 import asyncio
-import os
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,24 +17,19 @@ from sqlalchemy.exc import DBAPIError
 from app.core import audit
 from app.core.audit import Act, Broken, Head, Line, Verified
 from app.core.database import Database, open_database
-from app.core.embedded import Urls, start_embedded
-from app.core.schema import migrate
+from app.core.embedded import Urls
 from app.core.telemetry import configure_tracing, current_trace_id, shutdown_tracing, span
-from tests.conftest import ROOT
+from tests.conftest import FreshDatabase
 
 NOW = datetime(2030, 1, 1, 12, 30, 15, 123456, tzinfo=UTC)
 ALL = "sequence, at, actor, action, subject, before, after, reason, trace_id, tenant_id, previous, hash"
 
 
 @pytest.fixture(scope="module")
-def urls(database_urls: Urls) -> Iterator[Urls]:
+def urls(fresh_database: FreshDatabase) -> Iterator[Urls]:
     """A database of its own: what is done here would leave the log of the other tests broken."""
-    server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
-    name = f"audit_{uuid4().hex[:12]}"
-    made = server.urls(name)
-    migrate(made.owner, made.service, ROOT)
-    yield made
-    server.drop(name)
+    with fresh_database() as made:
+        yield made
 
 
 @pytest_asyncio.fixture

@@ -1,6 +1,4 @@
-import os
-from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -8,10 +6,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from app.core.database import Database, open_database
-from app.core.embedded import Urls
+from app.core.embedded import EmbeddedPostgres, Urls
 from app.core.errors import DatabaseUnavailable, StartRefused
 from app.core.schema import drift, migrate, newest, verify
-from app.wiring import State
 from tests.conftest import ROOT
 
 TENANT = "select current_setting('app.tenant_id', true)"
@@ -82,8 +79,8 @@ def test_tables_in_code_equal_the_migrated_schema(database_urls: Urls) -> None:
     assert drift(database_urls.owner, ROOT) == []
 
 
-async def test_a_database_that_is_away_is_a_503_and_not_a_fault(state: State) -> None:
-    gone = await open_database("postgresql://nobody@127.0.0.1:1/none", 2)
+async def test_a_database_that_is_away_is_a_503_and_not_a_fault(nowhere: Urls) -> None:
+    gone = await open_database(nowhere.service, 2)
     with pytest.raises(DatabaseUnavailable):
         async with gone.transaction(None):
             pass
@@ -125,11 +122,9 @@ async def test_an_older_and_a_newer_schema_are_refused_with_the_command(database
     await verify(database_urls.service, ROOT)
 
 
-def test_the_schema_goes_back_to_nothing_and_forward_again(database_urls: Urls) -> None:
-    from app.core.embedded import start_embedded
-
-    server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
-    urls = server.urls("test_back_and_forth")
+def test_the_schema_goes_back_to_nothing_and_forward_again(embedded: EmbeddedPostgres) -> None:
+    name = f"test_{uuid4().hex[:12]}"
+    urls = embedded.urls(name)
     try:
         assert migrate(urls.owner, urls.service, ROOT) == (None, newest(ROOT))
         assert migrate(urls.owner, urls.service, ROOT) == (newest(ROOT), newest(ROOT))
@@ -138,4 +133,4 @@ def test_the_schema_goes_back_to_nothing_and_forward_again(database_urls: Urls) 
         with pytest.raises(StartRefused, match="no revision 'nowhere'"):
             migrate(urls.owner, urls.service, ROOT, "nowhere")
     finally:
-        server.drop("test_back_and_forth")
+        embedded.drop(name)

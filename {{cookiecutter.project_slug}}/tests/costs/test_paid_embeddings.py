@@ -99,7 +99,7 @@ def index_of(embedder: WordsEmbedder) -> IndexRow:
 async def test_a_question_without_money_for_its_vector_is_searched_by_words(costs: Costs, tenant: UUID) -> None:
     embedder = WordsEmbedder()
     questions = Questions({embedder.name: embedder}, costs)
-    deadline = Deadline.after(5, costs.clock)
+    deadline = Deadline.after(600, costs.clock)
     found = await questions.vector(tenant, index_of(embedder), "Who built the lighthouse?", deadline)
     assert found.vector
     assert found.usage

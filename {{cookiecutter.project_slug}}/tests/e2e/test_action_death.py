@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ import pytest
 from app.core.embedded import Urls
 from app.core.jobs import Worker
 from tests.actions.conftest import Shop, open_shop, shop
+from tests.clock import until
 from tests.conftest import ROOT
 from tests.e2e.conftest import environment
 
 __all__ = ["open_shop", "shop"]
 
-PATIENCE = 30
 BLOCKED = "from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 JOBS = "select id from procrastinate_jobs where task_name = 'actions.run' and args->>'action_id' = '{}'"
 
@@ -59,18 +59,13 @@ class Hand:
         for connection in self.open:
             await connection.close()
 
-    async def until(self, what: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not await what():  # noqa: ASYNC110, another process works
-                await asyncio.sleep(0.02)
-
     async def blocked(self, many: int = 1) -> None:
         async def look() -> bool:
             async with await psycopg.AsyncConnection.connect(self.shop.urls.owner) as connection:
                 found = await (await connection.execute(f"select count(*) {BLOCKED}")).fetchone()
             return bool(found and found[0] >= many)
 
-        await self.until(look)
+        await until(look)
 
 
 async def finished_by_others(shop: Shop) -> None:
@@ -115,7 +110,7 @@ async def test_killed_after_a_run_before_anybody_knew_it_does_not_run_again(
         async def done() -> bool:
             return (await shop.shown(proposal)).state == "done"
 
-        await hand.until(done)
+        await until(done)
         await hand.blocked()  # it wants to say so to the queue
         process.kill()
         await process.wait()

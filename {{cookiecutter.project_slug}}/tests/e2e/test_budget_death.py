@@ -14,6 +14,7 @@ from app.adapters.chat.choice import ModelChoice
 from app.adapters.chat.standin import Fault, StandIn
 from app.core.embedded import Urls
 from app.wiring import State, build
+from tests.clock import until
 from tests.conftest import adopt
 from tests.e2e.test_death import BODY, MODEL, api, live_again, publish, rows
 
@@ -37,13 +38,11 @@ async def test_what_a_killed_process_held_comes_back_and_is_charged_to_nobody(
             "DATABASE_URL": database_urls.service,
             "APP_DATABASE_OWNER_URL": database_urls.owner,
         }
-        model.faults.append(Fault(hang=20))
+        model.faults.append(Fault(hang=1000))
         headers = {"Authorization": f"Bearer {key}"}
         async with api(tmp_path, **common) as (process, client):
             asking = asyncio.ensure_future(client.post("/v1/answers", json=BODY, headers=headers))
-            async with asyncio.timeout(20):
-                while not model.calls:  # noqa: ASYNC110, another process asks
-                    await asyncio.sleep(0.01)
+            await until(lambda: model.calls)
             process.send_signal(signal.SIGKILL)
             with pytest.raises(httpx.TransportError):
                 await asking

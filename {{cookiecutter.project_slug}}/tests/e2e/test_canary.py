@@ -1,6 +1,5 @@
 """A worker process takes a harmful canary back without being told."""
 
-import asyncio
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from app.identity.domain import Principal
 from app.releases.domain import Evidence
 from app.retrieval.domain import PublishRequest
 from app.wiring import State
+from tests.clock import until
 from tests.conftest import ROOT, adopt
 from tests.e2e.conftest import environment
 from tests.evaluation.test_canaries import serve
@@ -30,13 +30,15 @@ async def test_a_worker_process_ends_a_harmful_canary(state: State, tenant: UUID
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+    async def ended() -> bool:
+        return not await state.environments.canary()
+
     try:
-        async with asyncio.timeout(30):
-            while await state.environments.canary():  # noqa: ASYNC110 - another process ends it
-                await asyncio.sleep(0.1)
+        await until(ended)
     finally:
         worker.terminate()
-        worker.wait(15)
+        worker.wait(500)
     last = (await state.environments.moves(limit=1))[0]
     assert (last.kind, last.actor) == ("canary_ended", "canary judge")
     await state.environments.refresh()

@@ -23,8 +23,9 @@ from app.adapters.chat.standin import StandIn
 from app.core.embedded import Urls
 from app.retrieval.domain import PublishRequest
 from app.wiring import State, build
+from tests.clock import until
 from tests.conftest import ROOT, adopt
-from tests.e2e.conftest import START_SECONDS, environment, free_port
+from tests.e2e.conftest import environment, free_port
 
 MODEL = "gpt-4o-mini"  # has a price, so that a second charge would show
 TEXT = "The lighthouse of Karlen was built in 1874 by the engineer Marta Holm."
@@ -84,11 +85,10 @@ async def api(data: Path, **variables: str) -> AsyncIterator[tuple[Process, http
         stderr=DEVNULL,
     )
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            async with asyncio.timeout(START_SECONDS):
-                while not await _alive(client):
-                    assert process.returncode is None
-                    await asyncio.sleep(0.05)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10_000) as client:
+            while not await _alive(client):
+                assert process.returncode is None
+                await asyncio.sleep(0.05)
             yield process, client
     finally:
         if process.returncode is None:
@@ -142,10 +142,8 @@ async def test_an_answer_that_was_stored_by_a_process_that_then_died_is_given_ag
         headers = {"Authorization": f"Bearer {key}"} | KEYED
         async with api(tmp_path, DATABASE_URL=through, **common) as (process, client):
             asking = asyncio.ensure_future(client.post("/v1/answers", json=BODY, headers=headers))
-            async with asyncio.timeout(20):
-                await wire.cut.wait()
-                while not await rows(state, tenant, "select 1 from answers"):  # noqa: ASYNC110, another process writes
-                    await asyncio.sleep(0.01)
+            await wire.cut.wait()
+            await until(lambda: rows(state, tenant, "select 1 from answers"))
             assert not asking.done()
             process.send_signal(signal.SIGKILL)
             with pytest.raises(httpx.TransportError):

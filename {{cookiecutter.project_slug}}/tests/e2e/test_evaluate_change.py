@@ -39,7 +39,7 @@ def measure(repository: Path, base: str) -> subprocess.CompletedProcess[str]:
     variables |= {"APP_ROOT": "."}
     command = [sys.executable, "scripts/evaluate.py"]
     return subprocess.run(
-        command, cwd=repository, env=variables, capture_output=True, text=True, timeout=200, check=False
+        command, cwd=repository, env=variables, capture_output=True, text=True, timeout=500, check=False
     )
 
 

@@ -18,6 +18,7 @@ import pytest
 from app.core.embedded import Urls
 from app.core.jobs import Worker
 from app.wiring import State, build
+from tests.clock import until
 from tests.conftest import ROOT, adopt
 from tests.e2e.conftest import environment
 from tests.e2e.test_death import api, live_again, publish, rows
@@ -40,15 +41,13 @@ def holding(root: Path, old: Path) -> Path:
     return root
 
 
-async def ask_until_dead(client: httpx.AsyncClient, key: str, stop: asyncio.Event) -> list[int]:
-    said: list[int] = []
+async def ask_until_dead(client: httpx.AsyncClient, key: str, stop: asyncio.Event, said: list[int]) -> None:
     headers = {"Authorization": f"Bearer {key}"}
     with suppress(httpx.TransportError):
         while not stop.is_set():
             reply = await client.post("/v1/answers", json={"question": "Who built the lighthouse?"}, headers=headers)
             assert "Marta" not in reply.text
             said.append(reply.status_code)
-    return said
 
 
 async def killed_worker(data: Path, common: dict[str, str], url: str, after: float) -> None:
@@ -75,19 +74,20 @@ async def test_every_answer_that_was_written_down_gets_into_the_queue_once(
     for _ in range(KILLS):
         async with api(tmp_path, DATABASE_URL=database_urls.service, **common) as (process, client):
             stop = asyncio.Event()
-            askers = [asyncio.ensure_future(ask_until_dead(client, key, stop)) for _ in range(ASKERS)]
-            await asyncio.sleep(pick.uniform(0.3, 0.9))
+            said: list[int] = []
+            askers = [asyncio.ensure_future(ask_until_dead(client, key, stop, said)) for _ in range(ASKERS)]
+            await until(said.__len__)
+            await asyncio.sleep(pick.uniform(0, 0.5))
             process.send_signal(signal.SIGKILL)
             stop.set()
-            statuses = [status for each in await asyncio.gather(*askers) for status in each]
-        assert set(statuses) <= {202}, json.dumps(statuses)
-        told += len(statuses)
+            await asyncio.gather(*askers)
+        assert set(said) == {202}, json.dumps(said)
+        told += len(said)
         await killed_worker(tmp_path, common, database_urls.service, pick.uniform(1.5, 2.5))
     worker = Worker(state.database, state.jobs, concurrency=2)
     async with worker.app.open_async(state.database.pool):
         await worker.reap(silent_seconds=0)
     await worker.run(wait=False)
     [(answers, held, items, charges)] = await rows(state, tenant, COUNTS)
-    assert told > 0
     assert answers >= told
     assert answers == held == items == charges

@@ -15,6 +15,7 @@ from app.evaluation.service import Canaries
 from app.identity.domain import Principal
 from app.releases.domain import Evidence, NoCanary
 from app.wiring import State
+from tests.clock import until
 from tests.conftest import adopt
 
 INSERT = """
@@ -123,9 +124,12 @@ async def test_two_workers_that_judge_at_once_end_it_once(state: State, canaries
 async def test_a_worker_tends_the_canary_by_itself(state: State, canaries: Canaries, tenant: UUID) -> None:
     await serve(state, tenant, "control")
     await serve(state, tenant, "canary", refused=0.6)
-    async with background(canaries.watch()), asyncio.timeout(5):
-        while await state.environments.canary():  # noqa: ASYNC110 - the database has no event for it
-            await asyncio.sleep(0.02)
+
+    async def ended() -> bool:
+        return not await state.environments.canary()
+
+    async with background(canaries.watch()):
+        await until(ended)
 
 
 async def test_without_a_canary_there_is_nothing_to_look_at(state: State) -> None:

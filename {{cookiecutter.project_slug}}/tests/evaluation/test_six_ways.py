@@ -1,31 +1,31 @@
 """A release that was made worse on purpose does not get past the gate; one that is the same does."""
 
-import os
 import random
 import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from uuid import uuid4
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from app.adapters.chat.choice import ModelChoice
-from app.adapters.chat.standin import Fault, StandIn
+from app.adapters.chat.standin import StandIn
 from app.core.clock import Deadline
-from app.core.embedded import Urls, start_embedded
-from app.core.schema import migrate
+from app.core.embedded import Urls
 from app.evaluation.domain.report import Report
 from app.evaluation.service import Evaluations
+from app.inference.service import journey
 from app.releases.domain import Prompt, Release, Scalar
 from app.retrieval.domain import ChunkerParams
 from app.retrieval.domain.vectors import Vector
 from app.retrieval.ports import Embedded
 from app.settings import Settings
 from app.wiring import State, build
-from tests.conftest import ROOT
+from tests.conftest import ROOT, FreshDatabase
 from tests.evaluation.heeding import heedful
 from tests.evaluation.test_evaluations import beside
 
@@ -64,6 +64,23 @@ def _noise(text: str, length: int) -> Vector:
     return Vector.of([draw.gauss(0, 1) for _ in range(length)])
 
 
+_spent = 0.0
+
+
+def slowly(body: dict[str, Any]) -> str:
+    global _spent
+    _spent += SLOW_SECONDS
+    return heedful(body)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def time_of_answers() -> Iterator[None]:
+    """An answer takes as long as its model, and no longer where the machine is busy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journey, "time", SimpleNamespace(perf_counter=lambda: _spent))
+        yield
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("six")
@@ -75,16 +92,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def own_database(database_urls: Urls) -> Iterator[Urls]:
-    """Another one than the other tests', whose live index knows no vectors; on the server of the whole run, which stops
-    it.
-    """
-    server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
-    name = f"six_{uuid4().hex[:12]}"
-    urls = server.urls(name)
-    migrate(urls.owner, urls.service, ROOT)
-    yield urls
-    server.drop(name)
+def own_database(fresh_database: FreshDatabase) -> Iterator[Urls]:
+    """Another one than the other tests', whose live index knows no vectors."""
+    with fresh_database() as urls:
+        yield urls
 
 
 @dataclass
@@ -108,7 +119,7 @@ async def bench(house: Path, own_database: Urls) -> AsyncIterator[Bench]:
     settings = Settings(root=house, data_dir=house, embedder="minilm", _env_file=None)
     async with AsyncExitStack() as stack:
         careful = await stack.enter_async_context(StandIn(model="careful", mind=heedful))
-        slow = await stack.enter_async_context(StandIn(model="slow", mind=heedful, always=Fault(hang=SLOW_SECONDS)))
+        slow = await stack.enter_async_context(StandIn(model="slow", mind=slowly))
         states = []
         for models in ((), (careful,), (slow,)):
             chain = tuple(ModelChoice(model=each.model, base_url=each.url) for each in models)

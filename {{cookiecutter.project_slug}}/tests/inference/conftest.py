@@ -19,6 +19,7 @@ from app.main import create_app
 from app.retrieval.domain import PublishRequest
 from app.settings import Settings
 from app.wiring import State, build
+from tests.clock import until
 from tests.conftest import adopt
 
 PRICES = """
@@ -63,7 +64,7 @@ class Service:
 
     def client(self, key: str | None = None) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {key or self.key}"}
-        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20)
+        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=10_000)
 
     async def ask(self, question: str, key: str | None = None, **body: Any) -> httpx.Response:
         headers = body.pop("headers", {})
@@ -77,6 +78,10 @@ class Service:
         async with self.state.database.transaction(request.tenant_id) as connection:
             await self.state.retrieval.publish(connection, prepared)
         return request.document_id
+
+    async def asked(self, times: int = 1) -> None:
+        """Until the model has been called so often."""
+        await until(lambda: len(self.model.calls) >= times)
 
     async def rows(self, sql: str, tenant: UUID | None = None) -> list[tuple[Any, ...]]:
         async with self.state.database.pipeline(tenant or self.tenant) as connection:
@@ -118,10 +123,13 @@ async def open_service(
 
     async with AsyncExitStack() as stack:
 
-        async def start(models: int = 1, idle_seconds: float = 0.5, **answers: Any) -> Service:
+        async def start(models: int = 1, idle_seconds: float = 100, **answers: Any) -> Service:
             names = ("stand-in", "stand-by")[:models]
             running = [await stack.enter_async_context(StandIn(model=name)) for name in names]
-            chain = tuple(ModelChoice(model=s.model, base_url=s.url, idle_seconds=idle_seconds) for s in running)
+            chain = tuple(
+                ModelChoice(model=each.model, base_url=each.url, idle_seconds=idle_seconds, timeout_seconds=600)
+                for each in running
+            )
             chosen = settings.model_copy(update={"root": house, "model_chain": chain})
             state = await stack.enter_async_context(build(chosen, database_urls))
             await adopt(state)

@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 from uuid import uuid4
 
@@ -5,6 +6,7 @@ import pytest
 
 from app.adapters.chat.standin import Fault
 from app.core.ownership import RiskTier
+from tests.clock import leap, until
 from tests.inference.conftest import TOWER, Open, Service
 
 WHO = "Who built the lighthouse of Karlen?"
@@ -182,14 +184,17 @@ async def test_one_model_can_be_named(open_service: Open) -> None:
 
 
 async def test_more_answers_at_once_than_allowed_are_turned_away_quickly(open_service: Open) -> None:
-    import asyncio
-
     service = await open_service()
     await service.publish(TOWER)
     object.__setattr__(service.state.answers, "most_at_once", 2)
-    service.model.always = Fault(hang=0.5)
-    replies = await asyncio.gather(*(service.ask(WHO) for _ in range(6)))
+    service.model.always = Fault(hang=100)
+    asking = [asyncio.ensure_future(service.ask(WHO)) for _ in range(6)]
+    await until(lambda: sum(each.done() for each in asking) == 4)
+    await service.asked(2)
+    await leap(100)
+    replies = await asyncio.gather(*asking)
     statuses = sorted(reply.status_code for reply in replies)
+    service.model.always = None
     assert statuses == [200, 200, 503, 503, 503, 503]
     shed: dict[str, Any] = next(r for r in replies if r.status_code == 503).json()
     assert shed["code"] == "too_many_answers"

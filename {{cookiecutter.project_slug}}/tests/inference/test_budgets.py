@@ -13,6 +13,7 @@ from app.costs.domain import CostPolicy
 from app.costs.domain.budgets import Budget
 from app.inference import repository
 from app.inference.domain.answers import Question
+from tests.clock import leap, until
 from tests.inference.conftest import BRIDGE, TOWER, Open, Service, change_serving
 
 WHO = "Who built the lighthouse of Karlen?"
@@ -45,18 +46,13 @@ async def charged(service: Service) -> list[tuple[Any, ...]]:
 
 
 async def until_settled(service: Service) -> Budget:
-    for _ in range(100):
-        found = await own_day(service)
-        if not found.held_micro_usd:
-            return found
-        await asyncio.sleep(0.02)
-    raise AssertionError("a hold was left behind")
+    """Until no hold is left behind."""
 
+    async def settled() -> bool:
+        return not (await own_day(service)).held_micro_usd
 
-async def until_asked(service: Service, times: int) -> None:
-    async with asyncio.timeout(5):
-        while len(service.model.calls) < times:  # noqa: ASYNC110, the stand-in has no event for it
-            await asyncio.sleep(0.005)
+    await until(settled)
+    return await own_day(service)
 
 
 @pytest.fixture
@@ -66,10 +62,11 @@ async def limited(service: Service) -> Service:
 
 
 async def test_an_answer_is_held_for_and_settled_at_what_it_cost(limited: Service) -> None:
-    limited.model.faults.append(Fault(hang=0.5))
+    limited.model.faults.append(Fault(hang=100))
     asking = asyncio.create_task(limited.ask(WHO))
-    await until_asked(limited, 1)
+    await limited.asked()
     during = await own_day(limited)
+    await leap(100)
     assert during.committed_micro_usd == 0
     answer = (await asking).json()
     after = await own_day(limited)
@@ -216,10 +213,11 @@ async def test_an_attempt_that_was_turned_away_costs_nothing(limited: Service) -
 
 async def test_no_second_attempt_is_made_that_there_is_no_money_for(service: Service) -> None:
     await limit(service, 1_000_000)
-    service.model.faults.append(Fault(hang=0.5))
+    service.model.faults.append(Fault(hang=100))
     asking = asyncio.create_task(service.ask(WHO))
-    await until_asked(service, 1)
+    await service.asked()
     worst = (await own_day(service)).held_micro_usd
+    await leap(100)
     cost = (await asking).json()["cost_micro_usd"]
     await limit(service, cost + worst + 10)
     service.model.faults.append(Fault(body=b"not json"))
@@ -247,7 +245,7 @@ async def test_a_stream_without_usage_is_settled_at_its_hold(limited: Service) -
 
 async def test_a_reader_who_leaves_pays_what_the_provider_says(limited: Service) -> None:
     said = ("It was built ", "in 1874 ", "by the engineer ", "Holm.")
-    limited.model.faults.append(Fault(pieces=said, pause=0.2))
+    limited.model.faults.append(Fault(pieces=said, pause=0.02))
     body = {"question": WHO, "stream": True}
     async with limited.client() as client, client.stream("POST", "/v1/answers", json=body) as reply:
         async for _ in reply.aiter_lines():
@@ -260,11 +258,12 @@ async def test_a_reader_who_leaves_pays_what_the_provider_says(limited: Service)
 
 
 async def test_an_asker_who_leaves_before_the_first_word_pays_the_hold(limited: Service) -> None:
-    limited.model.faults.append(Fault(hang=5))
+    limited.model.faults.append(Fault(hang=1000))
     asking = asyncio.create_task(limited.ask(WHO, stream=True))
-    await until_asked(limited, 1)
+    await limited.asked()
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
+    await leap(101)
     after = await until_settled(limited)
     ((_, _, written, micro_usd),) = await charged(limited)
     assert written == 512
@@ -304,10 +303,11 @@ async def test_a_trial_is_held_for_and_settled(limited: Service) -> None:
 
 async def test_fifty_askers_at_once_never_pass_the_limit(service: Service) -> None:
     await limit(service, 1_000_000)
-    service.model.faults.append(Fault(hang=0.5))
+    service.model.faults.append(Fault(hang=100))
     asking = asyncio.create_task(service.ask(WHO))
-    await until_asked(service, 1)
+    await service.asked()
     worst = (await own_day(service)).held_micro_usd
+    await leap(100)
     spent = (await asking).json()["cost_micro_usd"]
     most = spent + 10 * worst
     await limit(service, most)

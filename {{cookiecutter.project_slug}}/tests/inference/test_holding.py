@@ -7,11 +7,12 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from app.core import waiting
 from app.core.jobs import Worker
 from app.inference.domain.review import ReviewPolicy
 from app.review.domain.items import Verb, Verdict
 from app.review.repository import Filters
+from tests.clock import until
+from tests.conftest import only_told
 from tests.inference.conftest import Service, change_serving
 
 WHO = "Who built the lighthouse of Karlen?"
@@ -122,21 +123,19 @@ async def test_neither_a_replay_nor_feedback_reaches_an_answer_that_is_held(hold
 
 
 async def test_who_waits_hears_of_the_decision_at_once(holding: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "LOOK_AGAIN_SECONDS", 60.0)
+    only_told(monkeypatch)
     held = (await holding.ask(WHO)).json()
     shown = asyncio.ensure_future(get(holding, held["id"], wait=20))
-    await asyncio.sleep(0.2)
+    await until(lambda: holding.state.archive.waiting._told)
     assert not shown.done()
     await decide(holding, held["id"])
-    async with asyncio.timeout(3):
-        assert SECRET in (await shown).json()["text"]
+    assert SECRET in (await shown).json()["text"]
     assert holding.state.archive.waiting._told == {}
 
 
 async def test_waiting_ends_when_its_time_is_up(holding: Service) -> None:
     held = (await holding.ask(WHO)).json()
-    async with asyncio.timeout(3):
-        reply = await get(holding, held["id"], wait=0.3)
+    reply = await get(holding, held["id"], wait=0.1)
     assert (reply.status_code, reply.json()["status"]) == (202, "held")
 
 

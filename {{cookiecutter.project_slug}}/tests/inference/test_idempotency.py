@@ -7,6 +7,7 @@ from app.adapters.chat.standin import Fault
 from app.inference import repository
 from app.inference.domain.idempotency import Claim
 from app.inference.service import Replays
+from tests.clock import leap
 from tests.inference.conftest import TOWER, Open, Service
 
 WHO = "Who built the lighthouse of Karlen?"
@@ -39,12 +40,13 @@ async def test_the_spelling_of_the_body_does_not_matter(service: Service) -> Non
 
 
 async def test_while_the_first_is_under_way_the_second_is_a_conflict(service: Service) -> None:
-    service.model.faults.append(Fault(hang=0.6))
+    service.model.faults.append(Fault(hang=100))
     first = asyncio.ensure_future(service.ask(WHO, **keyed("three")))
-    await asyncio.sleep(0.3)
+    await service.asked()
     second = await service.ask(WHO, **keyed("three"))
     assert (second.status_code, second.json()["code"]) == (409, "idempotency_in_flight")
     assert int(second.headers["retry-after"]) >= 1
+    await leap(100)
     assert (await first).status_code == 200
     assert (await service.ask(WHO, **keyed("three"))).content == (await first).content
 
@@ -91,7 +93,7 @@ async def test_a_fault_of_ours_is_replayed_too(service: Service, monkeypatch: py
 
 
 async def test_a_request_that_asks_to_be_sent_again_can_be(open_service: Open) -> None:
-    service = await open_service(deadline_seconds=0.4)
+    service = await open_service()
     await service.publish(TOWER)
     service.state.answers._open.count = 10_000
     assert (await service.ask(WHO, **keyed("six"))).status_code == 503
@@ -103,10 +105,10 @@ async def test_what_a_dead_process_had_claimed_is_free_after_its_lease(service: 
     replays = Replays(service.state.database)
     path, body = "/v1/answers", {"question": WHO}
     caller = await service.state.identity.authenticate(service.key)
-    dead = await replays.begin(caller, path, "seven", body, -0.5)
+    dead = await replays.begin(caller, path, "seven", body, 60)
     assert isinstance(dead, Claim)
-    await asyncio.sleep(0.6)
-    alive = await replays.begin(caller, path, "seven", body, -0.5)
+    await service.rows("update idempotency_keys set claimed_until = now() - interval '1 second' returning 1")
+    alive = await replays.begin(caller, path, "seven", body, 60)
     assert isinstance(alive, Claim)
     assert alive.id != dead.id
 

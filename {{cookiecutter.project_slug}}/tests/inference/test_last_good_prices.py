@@ -16,7 +16,6 @@ from tests.inference.conftest import Service
 from tests.inference.test_budgets import WHO
 
 PRICE = "stand-in: {input: 1, output: 2}"
-NOWHERE = Urls("postgresql://nobody@127.0.0.1:1/none", "postgresql://nobody@127.0.0.1:1/none")
 BAD = {
     "zero": "stand-in: {input: 1, output: 0}",
     "a unit too large": "stand-in: {input: 1000, output: 2000}",
@@ -57,9 +56,9 @@ async def test_a_process_with_bad_prices_keeps_those_of_the_live_release(
 
 
 @pytest.mark.parametrize("bad", ["zero", "missing", "out of the world"])
-async def test_with_no_good_prices_a_process_does_not_start(with_price: Any, bad: str) -> None:
+async def test_with_no_good_prices_a_process_does_not_start(with_price: Any, bad: str, nowhere: Urls) -> None:
     with pytest.raises(StartRefused, match="stand-in"):
-        async with build(with_price(BAD[bad]), NOWHERE):
+        async with build(with_price(BAD[bad]), nowhere):
             pass
 
 

@@ -10,6 +10,7 @@ from app.adapters.chat.standin import Fault
 from app.identity.domain import Principal
 from app.inference.domain.answers import Question
 from app.releases.domain import Evidence, Prompt, ReleaseUnservable
+from tests.clock import leap
 from tests.inference.conftest import BRIDGE, TOWER, Open, Service
 
 WHO = "Who built the lighthouse of Karlen?"
@@ -42,10 +43,11 @@ async def operator(service: Service) -> str:
 async def test_an_answer_in_flight_ends_on_the_release_it_began_with(service: Service) -> None:
     before = service.state.environments.current().id
     after = await another(service)
-    service.model.always = Fault(hang=0.4)
+    service.model.always = Fault(hang=100)
     asking = asyncio.ensure_future(service.ask(WHO))
-    await asyncio.sleep(0.2)
+    await service.asked()
     await live(service, after)
+    await leap(100)
     assert (await asking).json()["release_id"] == before
     service.model.always = None
     assert (await service.ask(WHO)).json()["release_id"] == after

@@ -1,19 +1,16 @@
 """A call to a provider goes out under the trace of the request that caused it."""
 
-import os
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from app.core.embedded import Urls, start_embedded
-from app.core.schema import migrate
+from app.core.embedded import Urls
 from app.core.telemetry import configure_tracing, shutdown_tracing
 from app.settings import Settings
 from app.wiring import build
 from tests.adapters.embeddings.test_openai import SIZE, Provider
-from tests.conftest import ROOT
+from tests.conftest import FreshDatabase
 from tests.inference.conftest import Service, serving
 
 WHO = "Who built the lighthouse of Karlen?"
@@ -30,13 +27,10 @@ def tracing(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture
-def own_database(database_urls: Urls) -> Iterator[Urls]:
-    """Another database of the same server: its first index is made with the embedder of the test."""
-    server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
-    urls = server.urls("test_traced_vectors")
-    migrate(urls.owner, urls.service, ROOT)
-    yield urls
-    server.drop("test_traced_vectors")
+def own_database(fresh_database: FreshDatabase) -> Iterator[Urls]:
+    """Its first index is made with the embedder of the test."""
+    with fresh_database() as urls:
+        yield urls
 
 
 @pytest_asyncio.fixture

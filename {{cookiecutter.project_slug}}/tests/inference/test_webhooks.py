@@ -25,6 +25,7 @@ from app.inference.service import Deliveries
 from app.inference.service.telling import TOLD
 from app.safety.domain.policy import SecurityPolicy
 from app.safety.domain.webhooks import WebhookHosts
+from tests.clock import until
 from tests.conftest import ROOT
 from tests.inference.conftest import Service, change_serving
 from tests.inference.receiver import Message, Receiver
@@ -233,11 +234,12 @@ async def test_a_receiver_that_is_dead_for_a_while_is_told_when_it_is_back(
     assert (status, attempts) == ("todo", 1)
     async with Receiver(receiver.port, statuses=[500]) as back:
         worker = Worker(holding.state.database, job_specs(holding.state.telling), concurrency=1)
-        async with background(worker.run()), asyncio.timeout(20):
-            while len(back.messages) < 2:  # noqa: ASYNC110, nothing tells when
-                await asyncio.sleep(0.05)
-            while await jobs(holding):  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+
+        async def done() -> bool:
+            return len(back.messages) >= 2 and not await jobs(holding)
+
+        async with background(worker.run()):
+            await until(done)
     first, second = back.messages
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
     assert first.body == second.body
@@ -305,14 +307,13 @@ async def test_a_receiver_that_says_nothing_is_given_up_soon_and_tried_again(
     holding: Service, receiver: Receiver
 ) -> None:
     async def silent(_: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(30)
+        await asyncio.sleep(1000)
 
     receiver.answering = silent
     impatient = replace(holding.state.telling, messenger=HttpMessenger(seconds=0.2))
     held = (await holding.ask(WHO, webhook=receiver.url)).json()
     await decide(holding, held["id"])
-    async with asyncio.timeout(10):
-        await Worker(holding.state.database, job_specs(impatient), concurrency=1).run(wait=False)
+    await Worker(holding.state.database, job_specs(impatient), concurrency=1).run(wait=False)
     assert [job[:2] for job in await jobs(holding)] == [("todo", 1)]
 
 

@@ -1,7 +1,7 @@
 """Whatever dies meanwhile: every accepted document ends once, published or quarantined, and nothing is there twice."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +18,7 @@ from app.ingestion.domain.documents import Outcome
 from app.ingestion.jobs import job_specs
 from app.ingestion.service import Ingestion
 from app.wiring import State
+from tests.clock import until
 
 LAMPS = " ".join(f"Lamp number {number} hangs in the hall of the old lighthouse." for number in range(90)).encode()
 
@@ -195,10 +196,15 @@ async def test_a_poison_document_is_dead_lettered_and_the_queue_moves_on(
     specs = job_specs(broken)
     poison, good = await send(("poison.txt", b"The lamp is broken."), ("good.txt", b"The lamp is whole."))
     worker = asyncio.create_task(Worker(state.database, specs, 1).run())
-    document = {"status": "received"}
-    while document["status"] not in ("quarantined", "published"):
-        await asyncio.sleep(0.2)
-        document = (await client.get(f"/v1/documents/{poison['id']}")).json()
+
+    async def shown() -> dict[str, Any]:
+        return (await client.get(f"/v1/documents/{poison['id']}")).json()
+
+    async def through() -> bool:
+        return (await shown())["status"] in ("quarantined", "published")
+
+    await until(through)
+    document = await shown()
     worker.cancel()
     with pytest.raises(asyncio.CancelledError):
         await worker
@@ -240,28 +246,46 @@ async def test_one_that_was_overtaken_keeps_the_others_of_its_job_from_nothing(s
     assert sorted(await search("lamp bright")) == ["The good lamp is bright.", "The new lamp is bright too."]
 
 
+@dataclass(frozen=True)
+class FullDisk:
+    """Every insert into `table` fails as it does on a full disk, until there is space."""
+
+    urls: Urls
+    table: str
+    name: str
+
+    def run(self, *statements: str) -> Any:
+        with psycopg.connect(self.urls.owner, autocommit=True) as connection:
+            return [connection.execute(statement) for statement in statements][-1]  # type: ignore[arg-type]
+
+    def fill(self) -> None:
+        # What a sequence has given out is not taken back with the transaction.
+        self.run(
+            f"create sequence {self.name}",
+            f"create function {self.name}() returns trigger language plpgsql security definer as $$ begin "
+            f"perform nextval('{self.name}'); raise exception 'disk full' using errcode = '53100'; end $$",
+            f"create trigger {self.name} before insert on {self.table} for each row execute function {self.name}()",
+        )
+
+    def refused(self) -> int:
+        return int(self.run(f"select case when is_called then last_value else 0 end from {self.name}").fetchone()[0])
+
+    def free(self) -> None:
+        self.run(
+            f"drop trigger if exists {self.name} on {self.table}",
+            f"drop function if exists {self.name}()",
+            f"drop sequence if exists {self.name}",
+        )
+
+
 @contextmanager
-def full_disk(urls: Urls, table: str) -> Iterator[Callable[[], None]]:
-    """Every insert into `table` fails as it does on a full disk, until the yielded function is called."""
-    name = f"full_{uuid4().hex[:8]}"
-
-    def run(*statements: str) -> None:
-        with psycopg.connect(urls.owner, autocommit=True) as connection:
-            for statement in statements:
-                connection.execute(statement)  # type: ignore[arg-type]
-
-    def free() -> None:
-        run(f"drop trigger if exists {name} on {table}", f"drop function if exists {name}()")
-
-    run(
-        f"create function {name}() returns trigger language plpgsql as "
-        "$$ begin raise exception 'disk full' using errcode = '53100'; end $$",
-        f"create trigger {name} before insert on {table} for each row execute function {name}()",
-    )
+def full_disk(urls: Urls, table: str) -> Iterator[FullDisk]:
+    disk = FullDisk(urls, table, f"full_{uuid4().hex[:8]}")
+    disk.fill()
     try:
-        yield free
+        yield disk
     finally:
-        free()
+        disk.free()
 
 
 async def test_an_upload_to_a_full_disk_is_507_and_leaves_nothing(client, database_urls: Urls, ingest) -> None:
@@ -275,11 +299,11 @@ async def test_an_upload_to_a_full_disk_is_507_and_leaves_nothing(client, databa
 
 async def test_a_disk_that_fills_while_publishing_only_delays_it(send, client, work, search, database_urls) -> None:
     (item,) = await send(("a.txt", b"The lamp is lit."))
-    with full_disk(database_urls, "chunks") as free:
+    with full_disk(database_urls, "chunks") as disk:
         working = asyncio.create_task(work())
-        await asyncio.sleep(1)
+        await until(lambda: disk.refused() > 1)
         assert await search("lamp") == []
         assert (await client.get(f"/v1/documents/{item['id']}")).json()["status"] == "processing"
-        free()
+        disk.free()
         await working
     assert await search("lamp") == ["The lamp is lit."]

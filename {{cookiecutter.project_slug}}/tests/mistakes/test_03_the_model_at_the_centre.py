@@ -1,26 +1,30 @@
-import time
+import asyncio
 
 import pytest
 
 from app.adapters.chat.standin import Fault
+from tests.clock import leap
 from tests.inference.conftest import TOWER, Open, Service
 
 WHO = "Who built the lighthouse of Karlen?"
-BUDGET = 2.0
+DEADLINE = 600
 
 
 @pytest.mark.parametrize(
     "fault",
-    [Fault(500), Fault(429, (("Retry-After", "86400"),)), Fault(hang=60), Fault(body=b"<html>"), Fault(drop=True)],
+    [Fault(500), Fault(429, (("Retry-After", "86400"),)), Fault(hang=1000), Fault(body=b"<html>"), Fault(drop=True)],
     ids=["down", "rate limited", "slow", "talking nonsense", "hanging up"],
 )
 async def test_with_a_sick_model_people_still_get_a_cited_answer_in_time(open_service: Open, fault: Fault) -> None:
-    service = await open_service(deadline_seconds=BUDGET)
+    service = await open_service(deadline_seconds=DEADLINE)
     await service.publish(TOWER)
     service.model.always = fault
-    began = time.monotonic()
-    answer = (await service.ask(WHO)).json()
-    assert time.monotonic() - began < BUDGET + 0.5
+    asking = asyncio.ensure_future(service.ask(WHO))
+    await service.asked()
+    if fault.hang:
+        await leap(0.9 * DEADLINE)
+    answer = (await asking).json()
+    assert answer["timings_ms"]["total"] < 1000 * DEADLINE
     assert (answer["status"], answer["model"], answer["degraded"]) == ("answered", "extractive", True)
     cited = answer["citations"][0]
     assert TOWER[cited["start"] : cited["end"]] == cited["quote"]

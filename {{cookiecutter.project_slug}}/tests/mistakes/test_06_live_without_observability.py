@@ -11,7 +11,6 @@ from app.wiring import build
 from tests.inference.conftest import Service
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
-NOWHERE = "postgresql://app_service:x@127.0.0.1:9/nothing"
 
 
 @pytest.fixture
@@ -36,8 +35,8 @@ async def test_a_refusal_can_be_seen_in_the_metrics(client: httpx.AsyncClient) -
     assert 'route="/v1/answers/{answer_id}",status="404"' in metrics
 
 
-async def test_the_service_says_which_dependency_is_down(settings: Settings) -> None:
-    async with build(settings, Urls(owner=NOWHERE, service=NOWHERE)) as state:
+async def test_the_service_says_which_dependency_is_down(settings: Settings, nowhere: Urls) -> None:
+    async with build(settings, nowhere) as state:
         transport = httpx.ASGITransport(app=create_app(state))
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
             assert (await client.get("/health/live")).status_code == 200

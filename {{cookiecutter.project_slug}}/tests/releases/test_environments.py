@@ -21,6 +21,7 @@ from app.releases.domain import (
     ReleaseUnservable,
 )
 from app.releases.service import Environments
+from tests.clock import until
 from tests.releases.conftest import Bench, House, Shelf, ingredients
 
 
@@ -119,9 +120,9 @@ async def test_every_process_follows_at_once(house: House) -> None:
     second = await house.approved(one)
     database = other.releases.database
     async with background(listen(database, MOVED, other.follow, poll_seconds=60)):
-        await _until(lambda: bool(other.held.by_name))
+        await until(lambda: bool(other.held.by_name))
         await one.activate("operator", second.id, "better")
-        await _until(lambda: other.current() == second)
+        await until(lambda: other.current() == second)
 
 
 async def test_a_process_that_missed_the_word_follows_by_looking(house: House) -> None:
@@ -132,7 +133,7 @@ async def test_a_process_that_missed_the_word_follows_by_looking(house: House) -
     await one.activate("operator", second.id, "better")
     database = other.releases.database
     async with background(listen(database, "nobody_speaks_here", other.follow, poll_seconds=0.05)):
-        await _until(lambda: other.current() == second)
+        await until(lambda: other.current() == second)
 
 
 async def test_who_holds_a_standing_keeps_its_release_when_another_goes_live(house: House) -> None:
@@ -328,9 +329,3 @@ async def test_what_was_live_at_a_moment_is_one_question(house: House) -> None:
     assert (now.release_id, now.canary and now.canary.release_id) == (first.id, second.id)
     with pytest.raises(ReleaseMissing):
         await process.at(before - timedelta(seconds=1))
-
-
-async def _until(true) -> None:
-    async with asyncio.timeout(5):
-        while not true():  # noqa: ASYNC110 - what is awaited has no event of its own
-            await asyncio.sleep(0.01)

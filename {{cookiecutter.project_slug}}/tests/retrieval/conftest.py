@@ -1,25 +1,21 @@
 import hashlib
 import math
-import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
 
 from app.core.clock import Deadline
-from app.core.embedded import Urls, start_embedded
-from app.core.schema import migrate
 from app.identity.domain import Principal
 from app.retrieval.domain import Evidence, PublishRequest, Vector
 from app.retrieval.ports import Embedded
 from app.retrieval.service import Retrieval
 from app.settings import Settings
 from app.wiring import State, build
-from tests.conftest import ROOT
+from tests.conftest import FreshDatabase
 
 
 @dataclass
@@ -60,15 +56,11 @@ class WordsEmbedder:
 
 
 @pytest_asyncio.fixture(scope="package")
-async def state(database_urls: Urls, settings: Settings) -> AsyncIterator[State]:
+async def state(fresh_database: FreshDatabase, settings: Settings) -> AsyncIterator[State]:
     """A database of its own: an index is made of every document there is, and others leave many."""
-    server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
-    name = f"retrieval_{uuid4().hex[:12]}"
-    urls = server.urls(name)
-    migrate(urls.owner, urls.service, ROOT)
-    async with build(settings, urls) as built:
-        yield built
-    server.drop(name)
+    with fresh_database() as urls:
+        async with build(settings, urls) as built:
+            yield built
 
 
 @pytest.fixture
@@ -102,7 +94,7 @@ def search(retrieval: Retrieval, principal: Principal) -> Callable[..., Awaitabl
         return await retrieval.search(
             caller,
             query,
-            deadline=Deadline.after(5, retrieval.clock),
+            deadline=Deadline.after(600, retrieval.clock),
             **options,  # type: ignore[arg-type]
         )
 

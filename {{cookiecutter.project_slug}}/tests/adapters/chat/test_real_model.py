@@ -30,7 +30,7 @@ def address() -> Iterator[str]:
     yield line.split()[1]
     server.stdin.close()
     server.stdout.close()
-    server.wait(30)
+    server.wait(240)
 
 
 @pytest_asyncio.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ def minilm() -> OnnxEmbedder:
 
 
 def soon() -> Deadline:
-    return Deadline.after(30, SystemClock())
+    return Deadline.after(600, SystemClock())
 
 
 async def test_like_questions_have_like_vectors(minilm):
@@ -48,11 +47,11 @@ async def test_tokens_are_counted_up_to_the_longest_text_that_is_read(minilm):
 
 async def test_the_loop_is_free_while_passages_are_embedded(minilm):
     working = asyncio.create_task(minilm.embed_passages(["a long text about many things " * 60] * 12))
-    longest, last = 0.0, time.perf_counter()
+    turns = 0
     while not working.done():
-        await asyncio.sleep(0.005)
-        longest, last = max(longest, time.perf_counter() - last), time.perf_counter()
-    assert longest < 0.25
+        await asyncio.sleep(0.001)
+        turns += 1
+    assert turns > 10, "between its batches alone there would be two or three"
 
 
 async def test_a_question_past_its_deadline_is_not_waited_for(minilm):

@@ -69,7 +69,7 @@ async def provider() -> AsyncIterator[tuple[Provider, OpenAIEmbedder]]:
 
 
 def soon() -> Deadline:
-    return Deadline.after(5, SystemClock())
+    return Deadline.after(600, SystemClock())
 
 
 async def test_vectors_come_in_the_order_of_the_texts_with_their_usage(provider):
