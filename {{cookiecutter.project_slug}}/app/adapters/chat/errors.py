@@ -80,7 +80,8 @@ def _failure(status: int, error: object, wait: float | None, found: Json) -> Mod
 
 def error_in(found: Json) -> object | None:
     """The error of a reply or of a piece of a stream, by itself or in its choice."""
-    if error := found.get("error"):
+    error: object = found.get("error")
+    if error:
         return error
     if found.get("object") == "error" or found.get("type") == "error":
         return found
