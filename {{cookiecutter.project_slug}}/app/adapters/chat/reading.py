@@ -42,7 +42,7 @@ class StreamReading:
         self._bytes_left = ENVELOPE_BYTES + request.max_tokens * BYTES_PER_TOKEN
         self._parts: list[str] = []
         self._chunks = self._apart = 0
-        self._refused = False
+        self._refused = self._by_delta = False
         self._finish: Finish | None = None
         self._usage: Usage | None = None
         self._logprobs: list[float] | None = [] if request.logprobs else None
@@ -196,7 +196,8 @@ class StreamReading:
         self._refused |= chunk.refused
         self._apart += chunk.reasoning
         # Some servers repeat at the end, as a whole, what they had sent in pieces.
-        text = "" if chunk.whole and self._parts else chunk.text
+        text = "" if chunk.whole and self._by_delta else chunk.text
+        self._by_delta |= bool(text) and not chunk.whole
         self._chunks += bool(text or chunk.reasoning or chunk.refused)
         self._weigh(chunk)
         pieces = self._keep(self._visible(text))

@@ -201,12 +201,11 @@ def parse_chunk(found: Json, wait: float | None = None) -> Chunk:
     if choice is None:
         return Chunk(usage=usage)
     # Azure's filter tells what it found in pieces without a delta; some servers repeat the whole reply at the end.
-    delta, message = choice.get("delta"), choice.get("message")
-    said = _said(delta if isinstance(delta, dict) else message if isinstance(message, dict) else {})
+    delta, message = _dict(choice.get("delta")), _dict(choice.get("message"))
+    said = _said(delta or message)
     reason = choice.get("finish_reason")
     finish = None if reason is None else finish_of(reason)
-    whole = not isinstance(delta, dict)
-    return Chunk(said.text, said.reasoning, said.refused, finish, usage, logprobs_of(choice), whole)
+    return Chunk(said.text, said.reasoning, said.refused, finish, usage, logprobs_of(choice), whole=not delta)
 
 
 @dataclass(frozen=True, slots=True)
