@@ -85,6 +85,22 @@ def span(
             raise
 
 
+def start_span(name: str, **attributes: Any) -> trace.Span:
+    """A span for what goes on across the yields of a generator: not the current one, and to be ended by hand."""
+    parent = trace.get_current_span()
+    if parent.get_span_context().is_valid and not parent.is_recording():
+        # The head was not sampled. This one is not recorded either, and goes on under the same trace.
+        return trace.NonRecordingSpan(parent.get_span_context())
+    return _tracer.start_span(name, attributes=attributes or None)
+
+
+@contextmanager
+def within(current: trace.Span) -> Iterator[None]:
+    """Makes a span that was started by hand the current one, for a while without a yield."""
+    with trace.use_span(current, end_on_exit=False, record_exception=False, set_status_on_exception=False):
+        yield
+
+
 def annotate(**attributes: Any) -> None:
     """Adds to the span that is current, if it is kept. Never user text."""
     current = trace.get_current_span()

@@ -31,7 +31,8 @@ class ChatModel(Protocol):
         cost, for as long as the call might have taken for a reader who stayed. A request with tools is never
         streamed: what they would do is known only when all is there.
 
-        Errors: a ModelFailure before the first piece; afterwards only Interrupted, or Hung after silence.
+        Errors: a ModelFailure before the first piece; afterwards Interrupted, Hung after silence, or Overloaded and its
+        like where the provider broke it off with that. A refusal after the first piece is an Ending.
         """
         ...
 

@@ -4,11 +4,12 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import lru_cache
 from typing import Any, Protocol
 
+import structlog
+
 from app.core.clock import Clock, Deadline
-from app.core.telemetry import counter, histogram, span
+from app.core.telemetry import counter
 from app.inference.domain.chat import ChatRequest, Completion, Ending, Leave
 from app.inference.domain.failures import (
     Declined,
@@ -21,14 +22,15 @@ from app.inference.domain.failures import (
 )
 from app.inference.domain.resilience import MOST_ATTEMPTS, Breaker, RetryBudget, Throttle, backoff
 from app.inference.ports import ChatModel
+from app.inference.service.attempt import Attempt
+
+log = structlog.get_logger(__name__)
 
 SHARE_OF_FIRST = 0.6
 """Of the time left, for a model that has others behind it."""
 LONGEST_REST = 30.0
 AFTER_REST = 0.01
 
-CALLS = counter("app_model_calls_total", "Calls to models, by how they ended", ("model", "outcome"))
-SECONDS = histogram("app_model_seconds", "Time of one call to a model", ("model",))
 OPENED = counter("app_model_breaker_opened_total", "Times a model was given up for a while", ("model",))
 
 
@@ -118,7 +120,7 @@ class ModelChain:
                 try:
                     if meter:
                         await meter.before(link.name)
-                    completion = await self._call(link, request, turn)
+                    completion = await self._call(link, request, turn, attempt)
                     return Reply(link.name, completion, tuple(failures))
                 except ModelFailure as failure:
                     if meter:
@@ -145,7 +147,9 @@ class ModelChain:
                 try:
                     if meter:
                         await meter.before(link.name)
-                    async with aclosing(self._stream(link, request, turn, deadline, meter)) as pieces:
+                    # What has begun may use all the time there is: nobody can take over from it.
+                    until = deadline.within(link.seconds)
+                    async with aclosing(self._stream(link, request, turn, until, meter, attempt)) as pieces:
                         async for piece in pieces:
                             if not begun:
                                 begun = True
@@ -170,40 +174,40 @@ class ModelChain:
         share = 1.0 if last else SHARE_OF_FIRST
         return deadline.within(min(link.seconds, deadline.remaining() * share))
 
-    async def _call(self, link: Link, request: ChatRequest, turn: Deadline) -> Completion:
+    async def _call(self, link: Link, request: ChatRequest, turn: Deadline, number: int) -> Completion:
         self._admit(link, turn)
-        metrics = _metrics_of(link.name)
-        with span("model.complete", model=link.name), metrics.seconds.time():
+        with Attempt(link.name, number) as attempt:
             try:
-                completion = await link.model.complete(request, turn)
+                with attempt.current():
+                    completion = await link.model.complete(request, turn)
             except ModelFailure as failure:
                 self._failed(link, failure)
                 raise
-            except asyncio.CancelledError:
-                metrics.ended("cancelled")
-                raise
+            attempt.ended(completion.ending)
         self._succeeded(link)
         return completion
 
     async def _stream(
-        self, link: Link, request: ChatRequest, turn: Deadline, deadline: Deadline, meter: Meter | None
+        self, link: Link, request: ChatRequest, turn: Deadline, until: Deadline, meter: Meter | None, number: int
     ) -> AsyncGenerator[str | Ending, None]:
+        """turn: by when it must have begun; until: by when it must have ended."""
         self._admit(link, turn)
-        # What has begun may use all the time there is: nobody can take over from it.
-        until, leave = deadline.within(link.seconds), meter.leave(link.name) if meter else None
-        try:
-            async with aclosing(link.model.stream(request, until, leave)) as pieces:
-                first = await _in_time(anext(pieces), turn)
-                yield first
-                async for piece in pieces:
-                    yield piece
-        except ModelFailure as failure:
-            self._failed(link, failure)
-            raise
-        except (asyncio.CancelledError, GeneratorExit):
-            _metrics_of(link.name).ended("cancelled")
-            raise
-        self._succeeded(link)
+        leave = meter.leave(link.name) if meter else None
+        with Attempt(link.name, number) as attempt:
+            try:
+                async with aclosing(link.model.stream(request, until, leave)) as pieces:
+                    with attempt.current():
+                        first = await _in_time(anext(pieces), turn)
+                    attempt.first(first)
+                    yield first
+                    async for piece in pieces:
+                        if isinstance(piece, Ending):
+                            attempt.ended(piece)
+                            self._succeeded(link)
+                        yield piece
+            except ModelFailure as failure:
+                self._failed(link, failure)
+                raise
 
     def _admit(self, link: Link, turn: Deadline) -> None:
         now = self.clock.monotonic()
@@ -217,14 +221,14 @@ class ModelChain:
             raise Skipped("it refuses most calls", 1.0)
 
     def _succeeded(self, link: Link) -> None:
-        _metrics_of(link.name).ended("ok")
         link.throttle.record(self.clock.monotonic(), True)
         if link.breaker.succeeded():
             link.throttle.reset()
 
     def _failed(self, link: Link, failure: ModelFailure) -> None:
         now = self.clock.monotonic()
-        _metrics_of(link.name).ended(failure.reason)
+        if failure.parameter:
+            log.warning("model.parameter_refused", model=link.name, parameter=failure.parameter, detail=str(failure))
         taken = not failure.outage and not isinstance(failure, Overloaded)
         link.throttle.record(now, taken)
         if failure.outage:
@@ -257,25 +261,6 @@ async def _in_time(first: Any, turn: Deadline) -> str | Ending:
             return piece
     except TimeoutError as error:
         raise Hung("no reply in time") from error
-
-
-@dataclass(frozen=True)
-class _Metrics:
-    model: str
-    seconds: Any
-
-    def ended(self, outcome: str) -> None:
-        _calls_of(self.model, outcome).inc()
-
-
-@lru_cache(maxsize=64)
-def _metrics_of(model: str) -> _Metrics:
-    return _Metrics(model, SECONDS.labels(model))
-
-
-@lru_cache(maxsize=512)
-def _calls_of(model: str, outcome: str) -> Any:
-    return CALLS.labels(model, outcome)
 
 
 __all__ = ["Began", "Exhausted", "Interrupted", "Link", "ModelChain", "Reply"]

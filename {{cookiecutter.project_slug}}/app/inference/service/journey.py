@@ -1,13 +1,14 @@
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import TypeVar
 from uuid import UUID
 
 from app.core.clock import Deadline
 from app.core.ids import new_id
-from app.core.telemetry import current_trace_id, histogram, recording, span
+from app.core.telemetry import current_trace_id, histogram, mark_failed, recording, span, start_span, within
 from app.costs.domain import LedgerRow
 from app.costs.domain.budgets import Settlement
 from app.identity.domain import Principal
@@ -18,6 +19,8 @@ from app.inference.service.serving import Assignment, Serving
 from app.releases.domain import Release
 from app.retrieval.domain import SearchUsage
 from app.safety.domain.text import Finding
+
+T = TypeVar("T")
 
 STEPS = ("screen", "hold", "evidence", "model", "extract", "check", "record")
 SECONDS = histogram("app_answer_step_seconds", "Time of one step of an answer", ("step",))
@@ -81,6 +84,24 @@ class Journey:
     def step(self, name: str) -> "Step":
         """A span and a time. Never held across a yield of a stream: a span belongs to one task."""
         return Step(self, name)
+
+    async def streamed_step(self, name: str, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+        """The same for what comes piece by piece: its span is the current one only while the next piece is made."""
+        started, around = time.perf_counter(), start_span(name)
+        try:
+            async with aclosing(items):
+                while True:
+                    with within(around):
+                        item = await anext(items, None)
+                    if item is None:
+                        return
+                    yield item
+        except Exception as error:
+            mark_failed(around, error)
+            raise
+        finally:
+            around.end()
+            self.took(name, time.perf_counter() - started)
 
     def took(self, name: str, seconds: float) -> None:
         self.timings[name] = round(seconds * 1000, 3)

@@ -183,7 +183,8 @@ class Pipeline:
             return
         writing: Writing | None = None
         try:
-            async with aclosing(chain.stream(request, self._until(way), way.bill)) as items:
+            stream = chain.stream(request, self._until(way), way.bill)
+            async with aclosing(way.streamed_step("model", stream)) as items:
                 async for item in items:
                     if isinstance(item, Began):
                         writing = Writing(item.model, evidence, way.serving.risk_tier)

@@ -1,0 +1,420 @@
+"""What providers send in place of the plain format: in one piece, in a stream, and cut at every byte."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+import pytest_asyncio
+
+from app.adapters.chat.openai import OpenAIChat, openai_endpoint
+from app.adapters.chat.reading import StreamReading
+from app.adapters.chat.standin import Fault, StandIn
+from app.adapters.chat.transport import make_transport
+from app.adapters.chat.wire import Dialect
+from app.core.clock import SystemClock
+from app.costs.domain import Usage
+from app.inference.domain.chat import ChatRequest, Completion, Ending
+from app.inference.domain.failures import (
+    Broken,
+    Declined,
+    Denied,
+    Hung,
+    Interrupted,
+    ModelFailure,
+    Nonsense,
+    Overloaded,
+    Unacceptable,
+    Withheld,
+)
+from tests.adapters.chat.contract import asked, soon
+from tests.conftest import ROOT
+
+Json = dict[str, Any]
+CASES = ROOT / "tests" / "data" / "provider"
+POOL = "The pool opens at six. It closes at nine. [1]"
+USAGE = {"prompt_tokens": 7, "completion_tokens": 3}
+
+
+@pytest_asyncio.fixture
+async def server() -> AsyncIterator[StandIn]:
+    async with StandIn() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def model(server: StandIn) -> AsyncIterator[OpenAIChat]:
+    async with make_transport() as transport:
+        endpoint = openai_endpoint("m", server.url, "m", None, idle_seconds=5)
+        yield OpenAIChat(endpoint, transport, SystemClock())
+
+
+def with_dialect(model: OpenAIChat, **fields: Any) -> OpenAIChat:
+    return replace(model, endpoint=replace(model.endpoint, dialect=Dialect(**fields)))
+
+
+async def streamed(model: OpenAIChat, request: ChatRequest | None = None) -> Completion:
+    *pieces, ending = [piece async for piece in model.stream(request or asked(), soon())]
+    assert isinstance(ending, Ending)
+    return Completion("".join(map(str, pieces)), ending)
+
+
+async def replied(model: OpenAIChat, stream: bool, request: ChatRequest | None = None) -> Completion:
+    return await (streamed(model, request) if stream else model.complete(request or asked(), soon()))
+
+
+def choice(finish: str | None = None, index: Any = 0, **delta: Any) -> Json:
+    return {"choices": [{"index": index, "delta": delta, "finish_reason": finish}]}
+
+
+def events(*found: Json | str, end: str = "\n", done: bool = True) -> bytes:
+    lines = [each if isinstance(each, str) else f"data: {orjson.dumps(each).decode()}" for each in found]
+    return "".join(f"{line}{end}{end}" for line in [*lines, *(["data: [DONE]"] if done else [])]).encode()
+
+
+def cut(raw: bytes, size: int, dialect: Dialect | None = None, most: int = 64) -> Completion:
+    """A stream whose bytes come so many at a time."""
+    reading = StreamReading(asked(max_tokens=most), "m", dialect or Dialect())
+    pieces: list[str] = []
+    for at in range(0, len(raw), size):
+        if not reading.done:
+            pieces += reading.take(raw[at : at + size])
+    pieces += [] if reading.done else reading.take(None)
+    return Completion("".join(pieces), reading.ending())
+
+
+HELLO = (choice(role="assistant", content=""), choice(content="Good "), choice(content="day."))
+STOP = choice("stop")
+BILL = {"choices": [], "usage": USAGE}
+WHOLE = {"choices": [{"message": {"content": "Good day."}, "finish_reason": "stop"}], "usage": USAGE}
+
+GOOD = {
+    "comments": events(": OPENROUTER PROCESSING", *HELLO, ": ping", STOP, BILL),
+    "crlf": events(*HELLO, STOP, BILL, end="\r\n"),
+    "cr": events(*HELLO, STOP, BILL, end="\r"),
+    "bom": b"\xef\xbb\xbf" + events(*HELLO, STOP, BILL),
+    "no space": events(*HELLO, STOP, BILL).replace(b"data: ", b"data:"),
+    "no end": events(*HELLO, STOP, BILL, done=False),
+    "no blank line": events(*HELLO, STOP, BILL, done=False).rstrip(),
+    "one event of many lines": events(
+        orjson.dumps(choice("stop", content="Good day."), option=orjson.OPT_INDENT_2)
+        .decode()
+        .replace("\n", "\ndata: ")
+        .replace("{", "data: {", 1),
+        BILL,
+    ),
+    "several objects in an event": events(*HELLO, STOP, BILL).replace(b"\n\n", b"\n"),
+    "lines of JSON": b"".join(orjson.dumps(each) + b"\n" for each in (*HELLO, STOP, BILL)),
+    "a whole reply": orjson.dumps(WHOLE),
+    "a whole reply, indented": orjson.dumps(WHOLE, option=orjson.OPT_INDENT_2) + b"\n",
+    "no choices": events({"choices": None}, {"id": "a"}, *HELLO, {"choices": None, "usage": USAGE}, STOP),
+    "usage before the end": events(*HELLO, BILL, STOP),
+    "usage with the end": events(*HELLO, STOP | {"usage": USAGE}),
+    "a delta of null": events(*HELLO, {"choices": [{"index": 0, "delta": None}]}, STOP, BILL),
+    "no delta": events(*HELLO, {"choices": [{"index": 0, "content_filter_offsets": {"check_offset": 3}}]}, STOP, BILL),
+    "empty events": events("data:", *HELLO, "event: ping\ndata:", STOP, BILL),
+    "message in place of delta": events(
+        {"choices": [{"message": {"content": "Good "}}]}, {"choices": [{"message": {"content": "day."}}]}, STOP, BILL
+    ),
+    "a message that repeats all": events(*HELLO, {"choices": [{"message": {"content": "Good day."}}]}, STOP, BILL),
+    "other choices": events(*HELLO, choice(index=1, content="Bad night."), STOP, choice("length", 1), BILL),
+    "a role at the end": events(*HELLO, STOP, choice(role="assistant"), choice("stop", content=""), BILL),
+    "parts": events(choice(content=[{"type": "text", "text": "Good "}, "day."]), STOP, BILL),
+    "reasoning_content": events(choice(reasoning_content="secret", content=None), *HELLO, STOP, BILL),
+    "reasoning": events(choice(reasoning="secret", reasoning_details=[{"text": "secret"}]), *HELLO, STOP, BILL),
+    "thinking parts": events(
+        choice(content=[{"type": "thinking", "thinking": [{"type": "text", "text": "secret"}]}]),
+        choice(content=[{"type": "reasoning", "text": "secret"}, {"thought": True, "text": "secret"}]),
+        *HELLO,
+        STOP,
+        BILL,
+    ),
+    "a thought": events(
+        choice(content="<thought>secret", extra_content={"google": {"thought": True}}),
+        choice(content="</thought>Good day."),
+        STOP,
+        BILL,
+    ),
+    "tags": events(
+        choice(content="<th"), choice(content="ink>secret</thi"), choice(content="nk>\n\nGood day."), STOP, BILL
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_good_reply_is_the_same_wherever_its_bytes_are_cut(name: str) -> None:
+    ending = Ending("stop", Usage(7, output=3))
+    for size in (1, 2, 3, 7, 61, len(GOOD[name])):
+        assert cut(GOOD[name], size) == Completion("Good day.", ending), size
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "finish"),
+    [
+        ("azure-async-filter", POOL, "stop"),
+        ("finish-length", "The pool opens at ", "length"),
+        ("think-tags", POOL, "stop"),
+    ],
+)
+def test_a_stream_from_the_field_is_read_right_wherever_it_is_cut(name: str, text: str, finish: str) -> None:
+    raw = (CASES / f"{name}.sse").read_bytes()
+    for size in range(1, len(raw), 1 + len(raw) // 150):
+        reply = cut(raw, size)
+        assert (reply.text, reply.ending.finish) == (text, finish), size
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_error_of_status_200_from_the_field_is_an_overload(
+    server: StandIn, model: OpenAIChat, stream: bool
+) -> None:
+    body = (CASES / "error-200-on-stream.json").read_bytes()
+    server.faults.append(Fault(body=body, headers=(("Retry-After", "3"),)))
+    with pytest.raises(Overloaded) as told:
+        await replied(model, stream)
+    assert told.value.retry_after == 3
+
+
+ERRORS: list[tuple[Any, type[ModelFailure]]] = [
+    ({"code": 429}, Overloaded),
+    ({"code": "429", "message": "Provider returned error"}, Overloaded),
+    ({"type": "rate_limit_error"}, Overloaded),
+    ({"status": "RESOURCE_EXHAUSTED"}, Overloaded),
+    ({"type": "overloaded_error"}, Overloaded),
+    ("Rate limit exceeded, slow down", Overloaded),
+    ({"code": 529}, Overloaded),
+    ({"code": "insufficient_quota"}, Denied),
+    ({"code": 401}, Denied),
+    ({"code": 400, "status": "INVALID_ARGUMENT", "details": [{"reason": "API_KEY_INVALID"}]}, Denied),
+    ({"code": 502, "metadata": {"provider_name": "x", "raw": "y"}}, Broken),
+    ({"code": "server_error"}, Broken),
+    ("something", Broken),
+    ({"code": "model_not_found", "type": "invalid_request_error"}, Unacceptable),
+    ({"code": "content_filter"}, Declined),
+    ({"code": 403, "metadata": {"reasons": ["violence"], "flagged_input": "…"}}, Declined),
+]
+
+
+@pytest.mark.parametrize(("error", "expected"), ERRORS)
+@pytest.mark.parametrize("shape", ["top", "choice", "list", "event", "line"])
+def test_an_error_in_a_stream_is_what_it_says(error: Any, expected: type[ModelFailure], shape: str) -> None:
+    raw = {
+        "top": events({"error": error}),
+        "choice": events({"choices": [{"index": 0, "error": error, "delta": {}, "finish_reason": "error"}]}),
+        "list": orjson.dumps([{"error": error}]),
+        "event": b": busy\n\nevent: error\ndata: " + orjson.dumps({"error": error}) + b"\n\n",
+        "line": b": busy\n\n" + orjson.dumps({"error": error}) + b"\n",
+    }[shape]
+    with pytest.raises(expected) as told:
+        cut(raw, 5)
+    assert type(told.value) is expected
+
+
+@pytest.mark.parametrize(("error", "expected"), ERRORS)
+async def test_an_error_in_a_plain_reply_is_what_it_says(
+    server: StandIn, model: OpenAIChat, error: Any, expected: type[ModelFailure]
+) -> None:
+    for shape in ({"error": error}, {"choices": [{"message": {"content": "a"}, "error": error}]}):
+        server.faults.append(Fault(body=orjson.dumps(shape)))
+        with pytest.raises(expected):
+            await model.complete(asked(), soon())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": 429, "metadata": {"headers": {"Retry-After": "4"}}},
+        {"code": 429, "retry_after": 4},
+        {"code": 429, "details": [{"@type": "RetryInfo", "retryDelay": "4s"}]},
+    ],
+)
+def test_an_error_says_itself_how_long_to_wait(error: Json) -> None:
+    with pytest.raises(Overloaded) as told:
+        cut(events({"error": error}), 9)
+    assert told.value.retry_after == 4
+
+
+def test_an_error_after_text_breaks_it_off_and_a_filter_ends_it() -> None:
+    with pytest.raises(Interrupted):
+        cut(events(*HELLO, {"error": {"code": 502}}), 9)
+    with pytest.raises(Interrupted):
+        cut(events(*HELLO, choice("error")), 9)
+    with pytest.raises(Overloaded):
+        cut(events(*HELLO, {"error": {"code": 429}}), 9)
+    reply = cut(events(*HELLO, {"error": {"code": "content_filter"}}), 9)
+    assert (reply.text, reply.ending.finish) == ("Good day.", "content_filter")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("reason", ["length", "max_tokens", "MAX_TOKENS", "model_length", "max_output_tokens"])
+async def test_a_reply_that_reached_its_limit_says_so(
+    server: StandIn, model: OpenAIChat, reason: str, stream: bool
+) -> None:
+    server.faults.append(Fault(pieces=("The pool ", "opens at"), finish=reason))
+    reply = await replied(model, stream)
+    assert (reply.text, reply.ending.finish) == ("The pool opens at", "length")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("reason", ["content_filter", "SAFETY", "RECITATION", "refusal", "sensitive", "content-filter"])
+async def test_a_reply_that_a_filter_kept_is_withheld_and_paid(
+    server: StandIn, model: OpenAIChat, reason: str, stream: bool
+) -> None:
+    server.faults.append(Fault(pieces=(), finish=reason))
+    with pytest.raises(Withheld) as told:
+        await replied(model, stream)
+    assert told.value.usage
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_refusal_is_a_refusal(server: StandIn, model: OpenAIChat, stream: bool) -> None:
+    server.faults.append(Fault(pieces=(), refusal="I cannot help with that."))
+    with pytest.raises(Withheld, match="the model refused"):
+        await replied(model, stream)
+    parts = [{"type": "refusal", "refusal": "No."}]
+    body = (
+        events(choice(content=parts), STOP) if stream else orjson.dumps({"choices": [{"message": {"content": parts}}]})
+    )
+    server.faults.append(Fault(body=body))
+    with pytest.raises(Withheld, match="the model refused"):
+        await replied(model, stream)
+
+
+@pytest.mark.parametrize("fault", [{"finish": "content_filter"}, {"refusal": "I cannot go on."}])
+async def test_what_is_refused_after_text_ends_a_stream_and_withholds_a_plain_reply(
+    server: StandIn, model: OpenAIChat, fault: Json
+) -> None:
+    server.always = Fault(pieces=("The pool ", "opens"), **fault)
+    reply = await streamed(model)
+    assert (reply.text, reply.ending.finish, reply.ending.estimated) == ("The pool opens", "content_filter", False)
+    with pytest.raises(Withheld):
+        await model.complete(asked(), soon())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("where", ["reasoning_content", "reasoning", "thinking", "<think>", "<thought>"])
+async def test_reasoning_does_not_reach_the_reader(
+    server: StandIn, model: OpenAIChat, where: str, stream: bool
+) -> None:
+    server.faults.append(Fault(pieces=("Six.",), reasoning=("secret ", "thing"), reasoning_in=where))
+    assert (await replied(model, stream)).text == "Six."
+    server.faults.append(Fault(pieces=(), reasoning=("secret ", "thing"), reasoning_in=where, finish="length"))
+    with pytest.raises(Nonsense, match="reasoned and did not answer within the token limit"):
+        await replied(model, stream)
+
+
+def test_reasoning_counts_where_the_provider_does_not() -> None:
+    field = cut(events(choice(reasoning="x" * 40), choice("stop", content="y" * 40)), 50)
+    tagged = cut(events(choice("stop", content="<think>" + "x" * 25 + "</think>" + "y" * 40)), 50)
+    for reply in (field, tagged):
+        assert (reply.ending.estimated, reply.ending.usage.output, reply.ending.usage.reasoning) == (True, 20, 10)
+
+
+@pytest.mark.parametrize("piece", [choice(reasoning="x" * 100), choice(content="<think>" + "x" * 100)])
+def test_reasoning_without_end_is_cut(piece: Json) -> None:
+    reading = StreamReading(asked(max_tokens=64), "m", Dialect())
+    took = 0
+    while not reading.done:
+        assert reading.take(events(piece, done=False)) == []
+        took += 1
+    assert took < 10
+    with pytest.raises(Nonsense):
+        reading.ending()
+
+
+async def test_reasoning_and_comments_are_signs_of_life_and_silence_is_not(server: StandIn, model: OpenAIChat) -> None:
+    patient = replace(model, endpoint=replace(model.endpoint, idle_seconds=1.0))
+    server.faults.append(Fault(pieces=("Six.",), reasoning=("hm ",) * 8, pause=0.3))
+    assert (await streamed(patient)).text == "Six."
+    server.faults.append(Fault(pieces=(), reasoning=("hm ",), stall=30))
+    with pytest.raises(Hung):
+        await streamed(patient)
+
+
+def test_a_comment_is_a_sign_of_life() -> None:
+    reading = StreamReading(asked(), "m", Dialect())
+    reading.take(b": OPENROUTER PROCESSING\n\n")
+    seen = reading.signs
+    assert seen
+    reading.take(b": OPENROUTER PROC")
+    assert reading.signs == seen
+
+
+def test_a_stream_that_falls_silent_after_its_end_is_whole() -> None:
+    reading = StreamReading(asked(), "m", Dialect())
+    assert reading.take(events(*HELLO, STOP, done=False)) == ["Good ", "day."]
+    assert (reading.finished, reading.done) == (True, False)
+    assert reading.close() == []
+    assert reading.ending().finish == "stop"
+
+
+async def test_a_closing_tag_that_nothing_opened_is_told_of_and_can_be_configured(
+    server: StandIn, model: OpenAIChat
+) -> None:
+    server.always = Fault(pieces=("secret ", "thing\n</think>", "\n\nSix."))
+    assert (await model.complete(asked(), soon())).text == "Six."
+    with pytest.raises(Interrupted):
+        await streamed(model)
+    configured = with_dialect(model, starts_with_reasoning=True)
+    assert (await streamed(configured)).text == "Six."
+    assert (await configured.complete(asked(), soon())).text == "Six."
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_a_model_refuses_is_not_sent(server: StandIn, model: OpenAIChat, stream: bool) -> None:
+    request = replace(asked(), logprobs=True)
+    await replied(model, stream, request)
+    sent = server.calls[-1].body
+    assert {"temperature", "logprobs"} <= sent.keys()
+    assert ("stream_options" in sent) == stream
+    modest = with_dialect(
+        model,
+        limit_field="max_completion_tokens",
+        send_temperature=False,
+        send_stream_options=False,
+        send_logprobs=False,
+    )
+    reply = await replied(modest, stream, request)
+    sent = server.calls[-1].body
+    assert not {"temperature", "stream_options", "logprobs", "max_tokens"} & sent.keys()
+    assert sent["max_completion_tokens"] == 24
+    assert reply.ending.estimated == stream
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("status", "body", "parameter"),
+    [
+        (400, {"error": {"code": "unsupported_value", "param": "temperature", "message": "…"}}, "temperature"),
+        (400, {"error": {"message": "Unrecognized request argument supplied: stream_options"}}, "stream_options"),
+        (422, {"detail": [{"type": "extra_forbidden", "loc": ["body", "stream_options"]}]}, "stream_options"),
+        (400, {"error": {"code": "unsupported_parameter", "param": "max_tokens"}}, "max_tokens"),
+        (403, {"error": {"message": "You are not allowed to request logprobs from this model"}}, "logprobs"),
+        (400, {"error": {"code": "context_length_exceeded", "message": "max_tokens is too large"}}, None),
+        (400, {"error": {"code": "invalid_value", "param": "messages", "message": "bad temperature"}}, None),
+    ],
+)
+async def test_a_refused_parameter_is_named_with_what_to_set(
+    server: StandIn, model: OpenAIChat, status: int, body: Json, parameter: str | None, stream: bool
+) -> None:
+    server.faults.append(Fault(status, body=orjson.dumps(body)))
+    with pytest.raises(Unacceptable) as told:
+        await replied(model, stream)
+    assert told.value.parameter == parameter
+    assert ("in APP_MODEL_CHAIN" in str(told.value)) == (parameter is not None)
+
+
+async def test_a_stream_that_answers_a_plain_request_is_read(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(Fault(body=events(": busy", *HELLO, STOP, BILL)))
+    assert await model.complete(asked(), soon()) == Completion("Good day.", Ending("stop", Usage(7, output=3)))
+
+
+async def test_a_plain_reply_that_answers_a_stream_is_read(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(Fault(pieces=("Good ", "day."), whole=True, finish="length"))
+    reply = await streamed(model)
+    assert (reply.text, reply.ending.finish, reply.ending.estimated) == ("Good day.", "length", False)
+
+
+async def test_azures_notes_of_its_filter_break_nothing(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(Fault(pieces=("Good ", "day."), async_filter=True))
+    assert (await streamed(model)).text == "Good day."

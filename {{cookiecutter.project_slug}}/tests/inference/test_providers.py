@@ -1,0 +1,79 @@
+"""What real providers send, seen by who asks: through HTTP, plain and streamed."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from app.adapters.chat.standin import Fault
+from app.core import telemetry
+from tests.inference.conftest import Service
+
+WHO = "Who built the lighthouse of Karlen?"
+TEXT = ("It was built in 1874 ", "by the engineer Marta Holm. [1]")
+
+
+@pytest.fixture
+def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
+    kept, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    monkeypatch.setattr(telemetry, "_tracer", provider.get_tracer("test"))
+    yield kept
+    provider.shutdown()
+
+
+async def asked(service: Service, stream: bool) -> tuple[str, dict[str, object]]:
+    """All that left, and the answer itself."""
+    reply = await service.ask(WHO, stream=stream)
+    assert reply.status_code == 200
+    if not stream:
+        return reply.text, reply.json()
+    data = [line.removeprefix("data: ") for line in reply.text.splitlines() if line.startswith("data: ")]
+    return reply.text, json.loads(data[-1])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("where", ["reasoning_content", "<think>", "<thought>"])
+async def test_reasoning_leaves_by_no_door(service: Service, where: str, stream: bool) -> None:
+    service.model.faults.append(Fault(pieces=TEXT, reasoning=("the secret ", "plan"), reasoning_in=where))
+    whole, answer = await asked(service, stream)
+    assert "secret" not in whole
+    assert where not in whole
+    assert answer["model"] == service.model.model
+    assert "Marta Holm" in str(answer["text"])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_refusal_of_the_model_is_delivered_and_nothing_is_quoted(service: Service, stream: bool) -> None:
+    service.model.faults.append(Fault(pieces=(), refusal="I cannot help with that."))
+    _, answer = await asked(service, stream)
+    assert (answer["status"], answer["refusal"], answer["citations"]) == ("refused", "declined", [])
+    assert len(service.model.calls) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_overload_with_status_200_is_tried_again(service: Service, stream: bool) -> None:
+    service.model.faults.append(Fault(body=b'{"error": {"message": "Provider returned error", "code": 429}}'))
+    _, answer = await asked(service, stream)
+    assert (answer["model"], answer["degraded"], len(service.model.calls)) == (service.model.model, False, 2)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_each_call_to_a_model_is_a_span_of_its_own(
+    service: Service, spans: InMemorySpanExporter, stream: bool
+) -> None:
+    service.model.faults.append(Fault(503))
+    _, answer = await asked(service, stream)
+    assert answer["model"] == service.model.model
+    found = spans.get_finished_spans()
+    (around,) = [span for span in found if span.name == "model"]
+    calls = [span for span in found if span.name == "model.complete"]
+    assert {span.parent and span.parent.span_id for span in calls} == {around.context.span_id}
+    told = [(span.attributes["attempt"], span.attributes["outcome"]) for span in calls if span.attributes]
+    assert told == [(1, "model_broken"), (2, "ok")]
+    assert "model" in answer["timings_ms"]  # type: ignore[operator]
+    sent = [call.headers["traceparent"].split("-")[2] for call in service.model.calls]
+    assert sent == [f"{span.context.span_id:016x}" for span in calls]
