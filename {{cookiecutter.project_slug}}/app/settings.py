@@ -16,6 +16,7 @@ from app.core.logging import LogFormat
 from app.core.telemetry import TraceTarget
 
 PREFIX = "APP_"
+METRICS_SETTING = "APP_WORKER_METRICS_PORT"
 
 
 class Settings(BaseSettings):
@@ -27,8 +28,11 @@ class Settings(BaseSettings):
         "development",
         description="Where this runs. Outside development nothing is made up: secrets must be given.",
     )
-    host: str = Field("127.0.0.1", description="Address the API listens on.")
+    host: str = Field("127.0.0.1", description="Address that the API and the metrics of the worker listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port the API listens on.")
+    worker_metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="Port on which a worker shows its metrics. Unset: the one after APP_PORT."
+    )
     console: bool = Field(True, description="Whether the API serves the pages at /console for reviewers and operators.")
     root: Path = Field(Path("."), description="Folder that holds policies/, prompts/, migrations/ and docs/.")
 
@@ -56,6 +60,11 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe line to log.")
     log_format: LogFormat = Field("json", description="json for machines, console for people.")
     traces: TraceTarget = Field("none", description="Where traces go; with otlp see APP_OTLP_ENDPOINT.")
+    service_name: str | None = Field(
+        None,
+        validation_alias="OTEL_SERVICE_NAME",
+        description="Name of the service in traces. Unset: that of OTEL_RESOURCE_ATTRIBUTES, or of the folder.",
+    )
     trace_sample: float = Field(0.1, ge=0, le=1, description="Share of traces recorded, decided at the first span.")
     otlp_endpoint: str | None = Field(None, description="Full URL of the collector's OTLP/HTTP traces endpoint.")
 
@@ -124,6 +133,13 @@ class Settings(BaseSettings):
         if self.environment == "production" and self.database_url is None:
             raise ValueError("DATABASE_URL must be set in production: the embedded server is for laptops and tests")
         return self
+
+    @property
+    def metrics_port(self) -> int:
+        """Where a worker shows its metrics; 0 for any free port."""
+        if self.worker_metrics_port is not None:
+            return self.worker_metrics_port
+        return self.port + 1 if 0 < self.port < 65535 else 0
 
     def pepper(self) -> bytes:
         """What is mixed into the hashes of keys."""

@@ -213,6 +213,7 @@ def observe(settings: Settings) -> None:
         settings.root.resolve().name,
         __version__,
         settings.otlp_endpoint,
+        settings.service_name,
     )
 
 
