@@ -12,9 +12,11 @@ from sqlalchemy import text as sql
 
 from app.core.database import CONNECT_SECONDS, database_problems, metadata
 from app.core.errors import StartRefused
+from app.core.pooling import refuse_shared_sessions, refuse_shared_sessions_now
 from app.core.rls import SERVICE_ROLE
 
 OLDEST_PGVECTOR = (0, 8, 5)
+OWNER_SETTING = "APP_DATABASE_OWNER_URL"
 LOCK_SECONDS = 5
 STATEMENT_SECONDS = 600
 
@@ -54,6 +56,7 @@ def migrate(owner_url: str, service_url: str, root: Path, target: str = "head") 
     Each statement waits at most 5 s for a lock and runs at most 10 min, so that a migration never blocks traffic
     for longer; a failed one leaves the schema as it was.
     """
+    refuse_shared_sessions_now(owner_url, "DATABASE_URL" if owner_url == service_url else OWNER_SETTING)
     engine = _engine(owner_url)
     with engine.connect() as connection:
         connection.execute(sql("select pg_advisory_lock(7306)"))
@@ -157,10 +160,11 @@ class SchemaCheck:
 
 
 async def verify(service_url: str, root: Path) -> None:
-    """Errors: StartRefused when the schema is older or newer than the code, pgvector is too old, or the role can
-    bypass row-level security, each with the command that helps; DatabaseUnavailable when nobody answers.
+    """Errors: StartRefused when the schema is older or newer than the code, pgvector is too old, the role can bypass
+    row-level security, or a pooler shares sessions, each with what helps; DatabaseUnavailable when nobody answers.
     """
     with database_problems():
+        await refuse_shared_sessions(service_url, "DATABASE_URL")
         connecting = psycopg.AsyncConnection.connect(service_url, autocommit=True, connect_timeout=CONNECT_SECONDS)
         async with await connecting as connection:
             await _verify(connection, root)
