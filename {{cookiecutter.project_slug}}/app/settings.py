@@ -2,13 +2,14 @@
 
 import difflib
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.adapters.chat.choice import CHAIN_EXAMPLE, ModelChoice
 from app.core.errors import StartRefused
@@ -16,6 +17,14 @@ from app.core.logging import LogFormat
 from app.core.telemetry import TraceTarget
 
 PREFIX = "APP_"
+V = TypeVar("V", str, str | None)
+
+_INJECTED = re.compile(
+    r"APP(_[A-Z0-9_]+)?_(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)", re.IGNORECASE
+)
+_INJECTED_PORT = re.compile(r"APP(_[A-Z0-9_]+)?_PORT", re.IGNORECASE)
+_ADDRESS = re.compile(r"(tcp|udp|sctp)://", re.IGNORECASE)
+
 METRICS_SETTING = "APP_WORKER_METRICS_PORT"
 
 
@@ -106,6 +115,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        if isinstance(env_settings, EnvSettingsSource):
+            env_settings.env_vars = _ours(env_settings.env_vars)
         return init_settings, env_settings, dotenv_settings
 
     @field_validator("database_url", "database_owner_url")
@@ -173,7 +184,7 @@ def variable_of(name: str) -> str:
 
 def load_settings(**overrides: Any) -> Settings:
     """The settings of this process. Errors: StartRefused naming the variable and what is wrong with it."""
-    _refuse_unknown({**_dotenv(), **os.environ})
+    _refuse_unknown({**_dotenv(), **_ours(os.environ)})
     try:
         return Settings(**overrides)
     except ValidationError as error:
@@ -185,7 +196,7 @@ def load_settings(**overrides: Any) -> Settings:
 
 def sources(settings: Settings) -> list[tuple[str, str, str, str]]:
     """Each setting as (variable, value with secrets masked, where it came from, description)."""
-    environment, file = _fold(os.environ), _fold(_dotenv())
+    environment, file = _fold(_ours(os.environ)), _fold(_dotenv())
     rows = []
     for name, field in Settings.model_fields.items():
         variable = variable_of(name)
@@ -211,6 +222,15 @@ def _dotenv() -> dict[str, str | None]:
     from dotenv import dotenv_values
 
     return dict(dotenv_values(".env"))
+
+
+def _ours(variables: Mapping[str, V]) -> dict[str, V]:
+    """Without what Kubernetes and Docker put into every container about a Service or a link named app or app-…"""
+    return {
+        name: value
+        for name, value in variables.items()
+        if not _INJECTED.fullmatch(name) and not (_INJECTED_PORT.fullmatch(name) and _ADDRESS.match(value or ""))
+    }
 
 
 def _refuse_unknown(variables: Mapping[str, Any]) -> None:

@@ -8,9 +8,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from app.cli.common import DEFAULT_TENANT, actor, err, out, with_state
+from app.core.errors import Invalid
 from app.core.pooling import refuse_shared_sessions
 from app.core.schema import OWNER_SETTING
-from app.core.errors import Invalid
 from app.retrieval.domain import ChunkerParams, Fingerprint, IndexRow
 from app.retrieval.service import Retrieval
 from app.wiring import State

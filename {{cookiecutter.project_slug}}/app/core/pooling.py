@@ -65,6 +65,6 @@ async def _shares(url: str, first: Connection) -> bool:
 def _sentence(setting: str) -> str:
     return (
         f"{setting} leads through a connection pooler in transaction mode, and prepared statements, LISTEN and "
-        "advisory locks do not hold there; set pool_mode = session for this database in PgBouncer, or name the database server "
-        f"itself in {setting}."
+        "advisory locks do not hold there; set pool_mode = session for this database in PgBouncer, or name the "
+        f"database server itself in {setting}."
     )
