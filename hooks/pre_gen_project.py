@@ -8,6 +8,7 @@ from pathlib import Path
 # The one line that the generator fills in: JSON never holds three quotes in a row, so any answer fits.
 ANSWERS: dict[str, str] = json.loads(r"""{{ cookiecutter | jsonify }}""")
 
+OLDEST_COOKIECUTTER = "cookiecutter 2.1.1"
 SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 WHOLE = re.compile(r"[1-9][0-9]*")
@@ -68,9 +69,17 @@ def template_complaint(repository: str) -> str | None:
     )
 
 
+def generator_complaint(answers: dict[str, str]) -> str | None:
+    """A cookiecutter of before private variables copies them as they stand, and the service with them."""
+    if "cookiecutter." not in answers["__license_expression"]:
+        return None
+    return f"This cookiecutter is too old for the template: install {OLDEST_COOKIECUTTER} or newer and bake again."
+
+
 def first_complaint(answers: dict[str, str]) -> str | None:
     return (
-        name_complaint("The name of the service", answers["project_name"])
+        generator_complaint(answers)
+        or name_complaint("The name of the service", answers["project_name"])
         or name_complaint("The owner team", answers["owner_team"])
         or contact_complaint(answers["oncall_contact"])
         or latency_complaint(answers["p95_latency_ms"])

@@ -1,5 +1,6 @@
 """The environment is made with nothing but Python and an index, made once, and a failure is one sentence."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -105,3 +106,55 @@ def test_the_lock_of_the_checks_serves_for_running_too(small: Path) -> None:
     shutil.copy(small / "requirements.lock", small / "requirements-dev.lock")
     assert bootstrap(small, "requirements-dev.lock").returncode == 0
     assert bootstrap(small, "requirements.lock").stdout == ""
+
+
+def activated(root: Path, venv: Path, *locks: str) -> "subprocess.CompletedProcess[str]":
+    """Bootstraps as `make` does in a shell that activated `venv`."""
+    path = f"{venv / 'bin'}:{os.environ['PATH']}"
+    command = ["python3", str(SCRIPT), "--root", str(root), *locks]
+    return run(["/bin/sh", "-c", 'exec "$@"', "sh", *command], root, PATH=path, VIRTUAL_ENV=str(venv))
+
+
+def test_an_activated_environment_gets_another_lock_and_stays(small: Path) -> None:
+    assert bootstrap(small, "requirements.lock").returncode == 0
+    shutil.copy(small / "requirements.lock", small / "requirements-dev.lock")
+    marker = small / ".venv" / "kept"
+    marker.touch()
+    first = activated(small, small / ".venv", "requirements-dev.lock")
+    assert first.returncode == 0, first.stdout
+    assert "environment ready" in first.stdout
+    assert marker.exists()
+    again = activated(small, small / ".venv", "requirements-dev.lock")
+    assert (again.returncode, again.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("pip_inside", [True, False])
+def test_an_activated_environment_that_must_be_remade_is_remade_from_outside(small: Path, pip_inside: bool) -> None:
+    made = [sys.executable, "-m", "venv", *([] if pip_inside else ["--without-pip"]), str(small / ".venv")]
+    assert run(made, small).returncode == 0
+    for expected in ("making .venv", ""):
+        done = activated(small, small / ".venv", "requirements.lock")
+        assert done.returncode == 0, done.stdout
+        assert expected in done.stdout
+    assert done.stdout == ""
+    assert run([str(small / ".venv" / "bin" / "app")], small).stdout == "iniconfig\n"
+    home = (small / ".venv" / "pyvenv.cfg").read_text()
+    assert str(small / ".venv") not in home.split("command")[0]
+
+
+def test_another_environment_that_is_activated_and_has_no_pip_does(small: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    assert run([sys.executable, "-m", "venv", "--without-pip", str(other)], small).returncode == 0
+    assert bootstrap(small, "requirements.lock").returncode == 0
+    (small / "requirements.lock").write_text("# changed\n" + (small / "requirements.lock").read_text())
+    done = activated(small, other, "requirements.lock")
+    assert done.returncode == 0, done.stdout
+    assert "environment ready" in done.stdout
+
+
+@pytest.mark.parametrize("root", [REPOSITORY, TEMPLATE])
+def test_make_hands_an_activated_environment_to_the_same_script(root: Path) -> None:
+    """`make` of the template and of a service run what the tests above run, with whatever python3 comes first."""
+    shown = run(["make", "-n", "env-dev", "env"], root).stdout
+    assert shown.count("python3") == 2
+    assert shown.count("scripts/bootstrap.py") == 2

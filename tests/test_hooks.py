@@ -1,5 +1,6 @@
 """After a bake: a repository with one commit, nothing around it touched, and two commands to go on with."""
 
+import json
 import os
 import shutil
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.baking import REPOSITORY, bake, run
+from tests.baking import QUESTIONS, REPOSITORY, bake, run
 
 
 def git(folder: Path, *words: str) -> str:
@@ -121,3 +122,31 @@ def test_a_hook_imports_only_the_standard_library_and_is_filled_in_once(name: st
     imported = {line.split()[1].split(".")[0] for line in text.splitlines() if line.startswith(("import ", "from "))}
     assert imported <= sys.stdlib_module_names
     assert text.count("{{ cookiecutter") == 1
+
+
+TOO_OLD = "This cookiecutter is too old for the template: install cookiecutter 2.1.1 or newer and bake again.\n"
+
+
+def test_a_generator_that_leaves_private_variables_as_they_stand_is_refused(tmp_path: Path) -> None:
+    raw = {name: value if isinstance(value, str) else value[0] for name, value in QUESTIONS.items() if name[0] != "_"}
+    raw |= {name: value for name, value in QUESTIONS.items() if name[0] == "_"} | {"project_slug": "handbook-answers"}
+    text = (REPOSITORY / "hooks" / "pre_gen_project.py").read_text(encoding="utf-8")
+    (tmp_path / "hook.py").write_text(text.replace("{{ cookiecutter | jsonify }}", json.dumps(raw)), encoding="utf-8")
+    done = run([sys.executable, "hook.py"], tmp_path)
+    assert (done.returncode, done.stdout) == (1, TOO_OLD)
+
+
+def test_cookiecutter_1_7_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    """With the real one, where the package index has it."""
+    old = tmp_path / "old"
+    assert run([sys.executable, "-m", "venv", str(old)], tmp_path).returncode == 0
+    install = [str(old / "bin" / "python"), "-m", "pip", "install", "-q", "cookiecutter==1.7.3", "setuptools<81"]
+    if run(install, tmp_path).returncode:
+        pytest.skip("the package index does not have cookiecutter 1.7.3")
+    out = tmp_path / "out"
+    out.mkdir()
+    command = [str(old / "bin" / "cookiecutter"), str(REPOSITORY), "--no-input", "--output-dir", str(out)]
+    done = run(command, tmp_path, HOME=str(tmp_path))
+    assert done.returncode != 0
+    assert TOO_OLD in done.stdout
+    assert not list(out.iterdir())

@@ -2,13 +2,14 @@
 
 import difflib
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.adapters.chat.choice import CHAIN_EXAMPLE, ModelChoice
 from app.core.errors import StartRefused
@@ -16,6 +17,15 @@ from app.core.logging import LogFormat
 from app.core.telemetry import TraceTarget
 
 PREFIX = "APP_"
+V = TypeVar("V", str, str | None)
+
+_INJECTED = re.compile(
+    r"APP(_[A-Z0-9_]+)?_(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)", re.IGNORECASE
+)
+_INJECTED_PORT = re.compile(r"APP(_[A-Z0-9_]+)?_PORT", re.IGNORECASE)
+_ADDRESS = re.compile(r"(tcp|udp|sctp)://", re.IGNORECASE)
+
+METRICS_SETTING = "APP_WORKER_METRICS_PORT"
 
 
 class Settings(BaseSettings):
@@ -27,8 +37,11 @@ class Settings(BaseSettings):
         "development",
         description="Where this runs. Outside development nothing is made up: secrets must be given.",
     )
-    host: str = Field("127.0.0.1", description="Address the API listens on.")
+    host: str = Field("127.0.0.1", description="Address that the API and the metrics of the worker listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port the API listens on.")
+    worker_metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="Port on which a worker shows its metrics. Unset: the one after APP_PORT."
+    )
     console: bool = Field(True, description="Whether the API serves the pages at /console for reviewers and operators.")
     root: Path = Field(Path("."), description="Folder that holds policies/, prompts/, migrations/ and docs/.")
 
@@ -56,6 +69,11 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe line to log.")
     log_format: LogFormat = Field("json", description="json for machines, console for people.")
     traces: TraceTarget = Field("none", description="Where traces go; with otlp see APP_OTLP_ENDPOINT.")
+    service_name: str | None = Field(
+        None,
+        validation_alias="OTEL_SERVICE_NAME",
+        description="Name of the service in traces. Unset: that of OTEL_RESOURCE_ATTRIBUTES, or of the folder.",
+    )
     trace_sample: float = Field(0.1, ge=0, le=1, description="Share of traces recorded, decided at the first span.")
     otlp_endpoint: str | None = Field(None, description="Full URL of the collector's OTLP/HTTP traces endpoint.")
 
@@ -97,6 +115,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        if isinstance(env_settings, EnvSettingsSource):
+            env_settings.env_vars = _ours(env_settings.env_vars)
         return init_settings, env_settings, dotenv_settings
 
     @field_validator("database_url", "database_owner_url")
@@ -124,6 +144,13 @@ class Settings(BaseSettings):
         if self.environment == "production" and self.database_url is None:
             raise ValueError("DATABASE_URL must be set in production: the embedded server is for laptops and tests")
         return self
+
+    @property
+    def metrics_port(self) -> int:
+        """Where a worker shows its metrics; 0 for any free port."""
+        if self.worker_metrics_port is not None:
+            return self.worker_metrics_port
+        return self.port + 1 if 0 < self.port < 65535 else 0
 
     def pepper(self) -> bytes:
         """What is mixed into the hashes of keys."""
@@ -157,7 +184,7 @@ def variable_of(name: str) -> str:
 
 def load_settings(**overrides: Any) -> Settings:
     """The settings of this process. Errors: StartRefused naming the variable and what is wrong with it."""
-    _refuse_unknown({**_dotenv(), **os.environ})
+    _refuse_unknown({**_dotenv(), **_ours(os.environ)})
     try:
         return Settings(**overrides)
     except ValidationError as error:
@@ -169,7 +196,7 @@ def load_settings(**overrides: Any) -> Settings:
 
 def sources(settings: Settings) -> list[tuple[str, str, str, str]]:
     """Each setting as (variable, value with secrets masked, where it came from, description)."""
-    environment, file = _fold(os.environ), _fold(_dotenv())
+    environment, file = _fold(_ours(os.environ)), _fold(_dotenv())
     rows = []
     for name, field in Settings.model_fields.items():
         variable = variable_of(name)
@@ -195,6 +222,15 @@ def _dotenv() -> dict[str, str | None]:
     from dotenv import dotenv_values
 
     return dict(dotenv_values(".env"))
+
+
+def _ours(variables: Mapping[str, V]) -> dict[str, V]:
+    """Without what Kubernetes and Docker put into every container about a Service or a link named app or app-…"""
+    return {
+        name: value
+        for name, value in variables.items()
+        if not _INJECTED.fullmatch(name) and not (_INJECTED_PORT.fullmatch(name) and _ADDRESS.match(value or ""))
+    }
 
 
 def _refuse_unknown(variables: Mapping[str, Any]) -> None:

@@ -37,6 +37,8 @@ def main() -> int:
     try:
         if sys.version_info < OLDEST:
             return run_with_newer_python()
+        if runs_from(Path(options.root) / ".venv"):
+            return run_with_outer_python()
         make(Path(options.root).resolve(), options.locks)
     except Stop as stop:
         print(f"bootstrap: {stop}", file=sys.stderr)
@@ -53,6 +55,20 @@ def run_with_newer_python() -> int:
         f"Python 3.11 or newer is needed and this is {sys.version_info[0]}.{sys.version_info[1]}: "
         "install one, or name it as in `make demo PYTHON=python3.12`."
     )
+
+
+def runs_from(venv: Path) -> bool:
+    """Whether this very Python is the one of `venv`, as it is in a shell that activated it."""
+    return sys.prefix != sys.base_prefix and Path(sys.prefix).resolve() == venv.resolve()
+
+
+def run_with_outer_python() -> int:
+    """An environment can be neither remade nor relied on for a pip from inside: the Python that made it goes on."""
+    outer = getattr(sys, "_base_executable", None)
+    if not outer or Path(outer).parent.resolve() == Path(sys.executable).parent.resolve():
+        raise Stop("this Python runs from .venv itself and does not know another: run `deactivate` and try again.")
+    clean = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "__PYVENV_LAUNCHER__")}
+    return subprocess.call([outer, *sys.argv], env=clean)
 
 
 def make(root: Path, locks: list[str]) -> None:
@@ -117,7 +133,12 @@ def pip_into(python: Path) -> list[str]:
     inside = subprocess.run([str(python), "-m", "pip", "--version"], capture_output=True, check=False)
     if inside.returncode == 0:
         return [str(python), "-m", "pip"]
-    return [*(outer_pip() or []), "--python", str(python)]
+    outside = outer_pip()
+    if outside is not None:
+        return [*outside, "--python", str(python)]
+    if subprocess.run([str(python), "-m", "ensurepip"], capture_output=True, check=False).returncode:
+        raise Stop("there is no pip to install with: install the module venv or pip for this Python and run again.")
+    return [str(python), "-m", "pip"]
 
 
 def install(locks: list[Path], python: Path) -> None:

@@ -257,8 +257,9 @@ def metrics_page() -> str:
         rows.append((f"`{name}`", each._type, labels, each._documentation))
     return page(
         "Metrics",
-        "`GET /metrics` shows these in the Prometheus text format, beside those of the Python process itself. No "
-        "metric carries a tenant, a user or a text.",
+        "`GET /metrics` of the API and the metrics port of each worker show these in the Prometheus text format, "
+        "beside those of the Python process itself. Each process shows what it has counted: jobs and the reading of "
+        "documents are a worker's. No metric carries a tenant, a user or a text.",
         table(("metric", "kind", "labels", "what it counts"), rows),
     )
 

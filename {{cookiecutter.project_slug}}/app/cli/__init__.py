@@ -31,6 +31,9 @@ from app.cli import (
 )
 from app.core.database import problem_of
 from app.core.errors import DatabaseUnavailable, Problem, StartRefused
+from app.core.grants import greeting_of, sentence_of
+from app.core.rls import SERVICE_ROLE
+from app.settings import load_settings
 
 app = typer.Typer(
     name="app",
@@ -73,12 +76,27 @@ def main() -> None:
 
 def _unexpected(error: Exception) -> str:
     if problem := problem_of(error):
-        return _sentence(problem)
+        return _sentence(_caused(problem, error))
+    if said := _of_the_database(error):
+        return f"app: {said}"
     return f"app: an unexpected {type(error).__name__}; run it again with APP_LOG_LEVEL=DEBUG to see where."
+
+
+def _caused(problem: Problem, error: Exception) -> Problem:
+    problem.__cause__ = error
+    return problem
+
+
+def _of_the_database(error: Exception) -> str | None:
+    settings = load_settings()
+    url = settings.database_url.get_secret_value() if settings.database_url else f"postgresql://{SERVICE_ROLE}@/app"
+    return sentence_of(error, url, url)
 
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, DatabaseUnavailable):
+        if said := greeting_of(error):
+            return f"app: The database refuses the connection: {said}; see to that, or correct DATABASE_URL."
         return "app: The database does not answer; start it, or correct DATABASE_URL."
     todo = getattr(error, "what_to_do", None)
     said = str(error)

@@ -9,6 +9,8 @@ from rich.table import Table
 
 from app.cli.common import DEFAULT_TENANT, actor, err, out, with_state
 from app.core.errors import Invalid
+from app.core.pooling import refuse_shared_sessions
+from app.core.schema import OWNER_SETTING
 from app.retrieval.domain import ChunkerParams, Fingerprint, IndexRow
 from app.retrieval.service import Retrieval
 from app.wiring import State
@@ -101,6 +103,7 @@ def optimise(
 
     async def work(state: State) -> int:
         with _bar("Tenants") as progress:
+            await refuse_shared_sessions(state.urls.owner, OWNER_SETTING)
             return len(await state.retrieval.indexes.optimise(state.urls.owner, progress, above))
 
     out.print(f"{with_state(work)} tenants got an approximate vector index.")

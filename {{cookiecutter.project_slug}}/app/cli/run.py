@@ -1,8 +1,8 @@
 import asyncio
 import contextlib
+import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,12 +15,18 @@ import typer
 from app.cli.common import DEFAULT_TENANT, out, settings_for_command
 from app.core.embedded import Urls
 from app.core.errors import Problem, StartRefused
+from app.core.health import SILENT
+from app.core.listening import claimed, url_of
 from app.core.schema import migrate
 from app.identity.domain import UnknownKey
-from app.settings import Settings
+from app.settings import METRICS_SETTING, Settings
 from app.wiring import State, build, database_urls, observe
 
 READY_SECONDS = 30.0
+TELL_SECONDS = 10.0
+ASK_SECONDS = 5.0
+NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+NO_ANSWER = "The API does not answer yet."
 STOP_SECONDS = 15.0
 
 
@@ -32,7 +38,7 @@ def run() -> None:
     """Run the API and a worker together until Ctrl-C, on a migrated database, with a development key."""
     settings = settings_for_command()
     observe(settings)
-    _refuse_taken_port(settings)
+    _refuse_taken_ports(settings)
     out.print("Starting the database…")
     urls, server = database_urls(settings)
     migrate(urls.owner, urls.service, settings.root)
@@ -55,10 +61,14 @@ def _start(part: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "app", part])  # noqa: S603
 
 
-def _refuse_taken_port(settings: Settings) -> None:
-    with socket.socket() as probe:
-        if probe.connect_ex((settings.host, settings.port)) == 0:
-            raise StartRefused(f"Port {settings.port} of {settings.host} is in use; choose another with APP_PORT.")
+def _refuse_taken_ports(settings: Settings) -> None:
+    if settings.port == 0:
+        raise StartRefused("'app run' tells the address of the API; set APP_PORT to a number other than 0.")
+    if settings.metrics_port == settings.port:
+        raise StartRefused(f"API and worker cannot share port {settings.port}; choose another with {METRICS_SETTING}.")
+    for port, setting in ((settings.port, "APP_PORT"), (settings.metrics_port, METRICS_SETTING)):
+        with claimed(settings.host, port, setting):
+            pass
 
 
 async def development_key(settings: Settings, urls: Urls) -> str:
@@ -104,19 +114,43 @@ def _keep(path: Path, text: str) -> None:
 
 
 def _await_ready(settings: Settings, children: list[subprocess.Popen[bytes]]) -> None:
-    address = f"http://{settings.host}:{settings.port}/health/ready"
-    until = time.monotonic() + READY_SECONDS
-    while time.monotonic() < until:
+    """Waits as long as it takes while both processes live; gives up on an API that answers and gets no readier."""
+    missing, since, told = NO_ANSWER, time.monotonic(), time.monotonic()
+    while still := _missing(f"{url_of(settings.host, settings.port)}/health/ready"):
         if any(child.poll() is not None for child in children):
             raise StartRefused("The API or the worker did not start; the lines above say why.")
-        with contextlib.suppress(urllib.error.URLError, OSError), urllib.request.urlopen(address, timeout=1):
-            return
+        now = time.monotonic()
+        if still != missing:
+            missing, since = still, now
+        if not _busy(still) and now - since > READY_SECONDS:
+            raise StartRefused(f"The API runs and does not get ready. {still}")
+        if now - told > TELL_SECONDS:
+            told = now
+            out.print(f"Still starting (Ctrl-C stops). {still}", highlight=False, markup=False)
         time.sleep(0.05)
-    raise StartRefused(f"The API was not ready within {READY_SECONDS:.0f} s; {address} says what is missing.")
+
+
+def _busy(missing: str) -> bool:
+    """Whether a slow machine alone explains it: then waiting helps."""
+    return missing == NO_ANSWER or SILENT in missing
+
+
+def _missing(address: str) -> str:
+    """What keeps the API from being ready, in sentences; empty when nothing does."""
+    try:
+        with NO_PROXY.open(address, timeout=ASK_SECONDS):
+            return ""
+    except urllib.error.HTTPError as refused:
+        with refused, contextlib.suppress(ValueError, KeyError, OSError):
+            checks = json.load(refused)["checks"]
+            return " ".join(f"{name}: {state}" for name, state in checks.items() if state != "ok") or NO_ANSWER
+    except (urllib.error.URLError, OSError):
+        pass
+    return NO_ANSWER
 
 
 def _greet(settings: Settings, key: str) -> None:
-    base = f"http://{settings.host}:{settings.port}"
+    base = url_of(settings.host, settings.port)
     out.print(f"\nReady at [bold]{base}[/]   (documentation at {base}/docs, Ctrl-C stops)\n")
     if settings.console:
         out.print(f"Console: {base}/console/ (reviews and budgets; sign in with the key below)\n", highlight=False)

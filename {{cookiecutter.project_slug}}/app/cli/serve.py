@@ -2,9 +2,11 @@ import asyncio
 import contextlib
 import gc
 import signal
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Annotated
 
 import structlog
@@ -13,10 +15,11 @@ import uvicorn
 
 from app.core.database import background
 from app.core.errors import DatabaseUnavailable, Problem
+from app.core.listening import claimed, refusals
 from app.core.schema import verify
 from app.main import create_app
 from app.settings import Settings, load_settings
-from app.wiring import build, database_urls, observe
+from app.wiring import State, build, database_urls, observe
 from app.worker import work
 
 log = structlog.get_logger(__name__)
@@ -33,15 +36,17 @@ def serve(
 ) -> None:
     """Run the API until Ctrl-C."""
     given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
-    _run(load_settings(**given), api=True)
+    settings = load_settings(**given)
+    with claimed(settings.host, settings.port, "APP_PORT") as sockets:
+        _run(settings, partial(_serve, sockets=sockets))
 
 
 def run_worker() -> None:
-    """Run the jobs of the queue until Ctrl-C."""
-    _run(load_settings(), api=False)
+    """Run the jobs of the queue until Ctrl-C; show their metrics on a port of their own."""
+    _run(load_settings(), work)
 
 
-def _run(settings: Settings, api: bool) -> None:
+def _run(settings: Settings, door: Callable[[State], Awaitable[None]]) -> None:
     observe(settings)
     urls, server = database_urls(settings)
 
@@ -58,20 +63,7 @@ def _run(settings: Settings, api: bool) -> None:
             with contextlib.suppress(Problem):  # readiness says what is missing, until it is there
                 if parts := await state.environments.unreleased():
                     log.warning("files_are_not_what_is_live", parts=parts, what="'app release create' makes a draft")
-            if not api:
-                await work(state)
-                return
-            config = uvicorn.Config(
-                create_app(state),
-                host=settings.host,
-                port=settings.port,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=10,
-            )
-            _spare_the_collector()
-            await uvicorn.Server(config).serve()
+            await door(state)
 
     # The server library sends the signal to itself again once it has shut down; that must not skip our own clean-up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -81,6 +73,22 @@ def _run(settings: Settings, api: bool) -> None:
     finally:
         if server:
             server.stop()
+
+
+async def _serve(state: State, sockets: list[socket.socket]) -> None:
+    settings = state.settings
+    config = uvicorn.Config(
+        create_app(state),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+    _spare_the_collector()
+    with refusals(settings.host, settings.port, "APP_PORT"):
+        await uvicorn.Server(config).serve(sockets)
 
 
 def _spare_the_collector() -> None:

@@ -3,12 +3,15 @@
 import asyncio
 import hashlib
 import importlib
+import locale
 import logging
 import os
 import subprocess
 import tempfile
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -139,13 +142,44 @@ def _start(handle: Any) -> None:
     """Tries for some seconds: a server that was stopped a moment ago may still be letting go of its memory."""
     for attempt in range(START_TRIES):
         try:
-            handle.start()
+            with _usable_locale():
+                handle.start()
         except subprocess.SubprocessError:
             if attempt == START_TRIES - 1:
                 raise
             time.sleep(1 + attempt)
         else:
             return
+
+
+@contextmanager
+def _usable_locale() -> Iterator[None]:
+    """The first start asks the environment for a locale, and fails with one that is not there or is not of UTF-8."""
+    if os.name != "posix" or _is_usable(""):
+        yield
+        return
+    before = os.environ.get("LC_ALL")
+    os.environ["LC_ALL"] = next(filter(_is_usable, ("C.UTF-8", "en_US.UTF-8")), "C")
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["LC_ALL"]
+        else:
+            os.environ["LC_ALL"] = before
+
+
+def _is_usable(name: str) -> bool:
+    """name: empty for the locale that the environment names."""
+    kept = locale.setlocale(locale.LC_ALL)
+    try:
+        locale.setlocale(locale.LC_ALL, name)
+        of_c = locale.setlocale(locale.LC_CTYPE) in ("C", "POSIX")
+        return of_c or locale.nl_langinfo(locale.CODESET).upper() in ("UTF-8", "UTF8")
+    except locale.Error:
+        return False
+    finally:
+        locale.setlocale(locale.LC_ALL, kept)
 
 
 def _library() -> ModuleType:

@@ -13,6 +13,7 @@ log = structlog.get_logger(__name__)
 Check = Callable[[], Awaitable[None]]
 Note = Callable[[], Awaitable[list[str]]]
 CHECK_SECONDS = 0.9
+SILENT = "does not answer"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Health:
             async with asyncio.timeout(CHECK_SECONDS):
                 await self.checks[name]()
         except TimeoutError:
-            return "does not answer"
+            return SILENT
         except Problem as problem:
             return " ".join(filter(None, (problem.detail, problem.what_to_do)))
         except StartRefused as known:

@@ -9,12 +9,16 @@ from typing import Any
 import psycopg
 from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url
 from sqlalchemy import text as sql
+from sqlalchemy.exc import DBAPIError
 
-from app.core.database import CONNECT_SECONDS, database_problems, metadata
+from app.core.database import CONNECT_SECONDS, database_problems, metadata, problem_of
 from app.core.errors import StartRefused
+from app.core.grants import sentence_of
+from app.core.pooling import refuse_shared_sessions, refuse_shared_sessions_now
 from app.core.rls import SERVICE_ROLE
 
 OLDEST_PGVECTOR = (0, 8, 5)
+OWNER_SETTING = "APP_DATABASE_OWNER_URL"
 LOCK_SECONDS = 5
 STATEMENT_SECONDS = 600
 
@@ -52,25 +56,35 @@ def migrate(owner_url: str, service_url: str, root: Path, target: str = "head") 
     """Brings the schema to `target`, one process at a time; returns the revision before and after.
 
     Each statement waits at most 5 s for a lock and runs at most 10 min, so that a migration never blocks traffic
-    for longer; a failed one leaves the schema as it was.
+    for longer; a failed one leaves the schema as it was. Errors: StartRefused, with the right that is missing.
     """
+    refuse_shared_sessions_now(owner_url, "DATABASE_URL" if owner_url == service_url else OWNER_SETTING)
     engine = _engine(owner_url)
-    with engine.connect() as connection:
-        connection.execute(sql("select pg_advisory_lock(7306)"))
+    try:
+        with engine.connect() as connection:
+            return _migrate(connection, service_url, root, target)
+    except DBAPIError as error:
+        if problem_of(error) or not (said := sentence_of(error, owner_url, service_url)):
+            raise
+        raise StartRefused(said) from error
+
+
+def _migrate(connection: Connection, service_url: str, root: Path, target: str) -> tuple[str | None, str | None]:
+    connection.execute(sql("select pg_advisory_lock(7306)"))
+    connection.commit()
+    try:
+        with connection.begin():
+            _prepare(connection, service_url)
+        before = _revision(connection)
+        connection.execute(sql(f"set lock_timeout = '{LOCK_SECONDS}s'"))
+        connection.execute(sql(f"set statement_timeout = '{STATEMENT_SECONDS}s'"))
         connection.commit()
-        try:
-            with connection.begin():
-                _prepare(connection, service_url)
-            before = _revision(connection)
-            connection.execute(sql(f"set lock_timeout = '{LOCK_SECONDS}s'"))
-            connection.execute(sql(f"set statement_timeout = '{STATEMENT_SECONDS}s'"))
-            connection.commit()
-            _move(connection, target, before, root)
-            after = _revision(connection)
-        finally:
-            connection.rollback()
-            connection.execute(sql("select pg_advisory_unlock(7306)"))
-            connection.commit()
+        _move(connection, target, before, root)
+        after = _revision(connection)
+    finally:
+        connection.rollback()
+        connection.execute(sql("select pg_advisory_unlock(7306)"))
+        connection.commit()
     return before, after
 
 
@@ -157,10 +171,11 @@ class SchemaCheck:
 
 
 async def verify(service_url: str, root: Path) -> None:
-    """Errors: StartRefused when the schema is older or newer than the code, pgvector is too old, or the role can
-    bypass row-level security, each with the command that helps; DatabaseUnavailable when nobody answers.
+    """Errors: StartRefused when the schema is older or newer than the code, pgvector is too old, the role can bypass
+    row-level security, or a pooler shares sessions, each with what helps; DatabaseUnavailable when nobody answers.
     """
     with database_problems():
+        await refuse_shared_sessions(service_url, "DATABASE_URL")
         connecting = psycopg.AsyncConnection.connect(service_url, autocommit=True, connect_timeout=CONNECT_SECONDS)
         async with await connecting as connection:
             await _verify(connection, root)

@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from opentelemetry import trace
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
+
+from app.core.listening import refusals
 
 TraceTarget = Literal["none", "console", "otlp"]
 
@@ -22,22 +24,31 @@ _tracer: trace.Tracer = trace.NoOpTracer()
 _provider: TracerProvider | None = None
 
 
-def configure_tracing(target: TraceTarget, sample: float, service: str, version: str, endpoint: str | None) -> None:
+def configure_tracing(
+    target: TraceTarget, sample: float, service: str, version: str, endpoint: str | None, named: str | None = None
+) -> None:
     """Sends spans to nowhere, standard output or an OTLP collector; ids exist in every case.
 
-    sample: the share of traces recorded, decided at the head and followed by the children.
+    sample: the share of traces recorded, decided at the head and followed by the children. service: the name where
+    neither `named` nor OTEL_RESOURCE_ATTRIBUTES gives another.
     """
     global _tracer, _provider
     shutdown_tracing()
     sampler = ALWAYS_OFF if target == "none" else TraceIdRatioBased(sample)
     _provider = TracerProvider(
         sampler=ParentBased(sampler) if target != "none" else ALWAYS_OFF,
-        resource=Resource.create({"service.name": service, "service.version": version}),
+        resource=_resource(service, version, named),
         shutdown_on_exit=False,
     )
     if exporter := _exporter(target, endpoint):
         _provider.add_span_processor(BatchSpanProcessor(exporter))
     _tracer = _provider.get_tracer("app")
+
+
+def _resource(service: str, version: str, named: str | None) -> Resource:
+    ours = Resource.create({"service.name": service, "service.version": version})
+    merged = ours.merge(OTELResourceDetector().detect())
+    return merged.merge(Resource({"service.name": named})) if named else merged
 
 
 def _exporter(target: TraceTarget, endpoint: str | None) -> SpanExporter | None:
@@ -131,6 +142,22 @@ def current_trace_id() -> str:
     """32 hex digits, or an empty string outside of any span."""
     context = trace.get_current_span().get_span_context()
     return f"{context.trace_id:032x}" if context.trace_id else ""
+
+
+@contextmanager
+def metrics_served(host: str, port: int, setting: str) -> Iterator[int]:
+    """Shows this process's metrics over HTTP, from a thread of its own; gives the port. For a process without a door.
+
+    port: 0 takes any that is free. Errors: StartRefused, naming `setting` where the port is taken.
+    """
+    with refusals(host, port, setting):
+        server, thread = start_http_server(port, host)
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def counter(name: str, text: str, labels: Sequence[str] = ()) -> Counter:

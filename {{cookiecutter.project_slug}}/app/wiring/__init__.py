@@ -26,6 +26,7 @@ from app.core.ownership import OwnershipPolicy
 from app.core.policies import Policies, PolicyModel, load_policies
 from app.core.schema import SchemaCheck
 from app.core.slo import SloPolicy
+from app.core.storage import StorageCheck
 from app.core.telemetry import configure_tracing, shutdown_tracing
 from app.core.waiting import Waiting
 from app.costs.domain import CostPolicy
@@ -213,6 +214,7 @@ def observe(settings: Settings) -> None:
         settings.root.resolve().name,
         __version__,
         settings.otlp_endpoint,
+        settings.service_name,
     )
 
 
@@ -347,6 +349,7 @@ async def _furnished(on: _Ground, stack: AsyncExitStack) -> State:
 def _health(on: _Ground, environments: Environments, approvals: Approvals) -> Health:
     checks: dict[str, Callable[[], Awaitable[None]]] = {
         "database": on.database.ping,
+        "storage": StorageCheck(on.database, on.clock),
         "schema": SchemaCheck(on.urls.service, on.settings.root),
         "index": on.retrieval.ready,
         "release": environments.ready,

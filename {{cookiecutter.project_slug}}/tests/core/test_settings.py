@@ -28,8 +28,48 @@ def test_an_unknown_variable_in_the_env_file_stops_the_start_too(tmp_path: Path)
         load_settings()
 
 
+SERVICE_APP = {
+    "APP_SERVICE_HOST": "10.0.0.7",
+    "APP_SERVICE_PORT": "80",
+    "APP_SERVICE_PORT_HTTP": "80",
+    "APP_PORT": "tcp://10.0.0.7:80",
+    "APP_PORT_80_TCP": "tcp://10.0.0.7:80",
+    "APP_PORT_80_TCP_PROTO": "tcp",
+    "APP_PORT_80_TCP_PORT": "80",
+    "APP_PORT_80_TCP_ADDR": "10.0.0.7",
+    "APP_PORT_53_UDP": "udp://10.0.0.7:53",
+}
+
+
+@pytest.mark.parametrize("service", ["APP", "APP_WORKER", "APP_WORKER_METRICS", "APP_DATABASE"])
+def test_a_kubernetes_service_named_like_us_stops_nothing(monkeypatch: pytest.MonkeyPatch, service: str) -> None:
+    for name, value in SERVICE_APP.items():
+        monkeypatch.setenv(service + name.removeprefix("APP"), value)
+    settings = load_settings()
+    assert (settings.port, settings.metrics_port) == (8000, 8001)
+    assert {row[0]: row[2] for row in sources(settings)}["APP_PORT"] == "default"
+
+
+def test_a_port_of_the_manifest_counts_beside_such_a_service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in SERVICE_APP.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("APP_PORT", "9000")
+    assert (load_settings().port, load_settings().metrics_port) == (9000, 9001)
+    monkeypatch.setenv("APP_PORT", SERVICE_APP["APP_PORT"])
+    (tmp_path / ".env").write_text("APP_PORT=9001\n")
+    assert load_settings().port == 9001
+
+
+@pytest.mark.parametrize("name", ["APP_SERVICE_NAME", "APP_PORTS", "APP_PORT_TCP", "APP_HOST_PORT"])
+def test_what_no_service_injects_is_refused_as_before(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "80")
+    with pytest.raises(StartRefused, match=f"{name} is not a setting"):
+        load_settings()
+
+
 @pytest.mark.parametrize(
-    ("name", "value"), [("APP_PORT", "eighty"), ("APP_TRACES", "paper"), ("APP_TRACE_SAMPLE", "2")]
+    ("name", "value"),
+    [("APP_PORT", "eighty"), ("APP_PORT", "http://10.0.0.7:80"), ("APP_TRACES", "paper"), ("APP_TRACE_SAMPLE", "2")],
 )
 def test_a_bad_value_stops_the_start_and_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)

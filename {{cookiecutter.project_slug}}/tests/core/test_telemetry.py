@@ -2,6 +2,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,6 +10,9 @@ import structlog
 
 from app.core.logging import configure_logging
 from app.core.telemetry import configure_tracing, current_trace_id, shutdown_tracing, span, traceparent
+from app.settings import load_settings
+from app.wiring import observe
+from tests.conftest import ROOT
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -66,3 +70,41 @@ def test_a_log_line_is_one_json_object_with_the_ids_that_join_it(capsys: pytest.
     finally:
         shutdown_tracing()
         structlog.reset_defaults()
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"OTEL_SERVICE_NAME": "answers-eu"}, "answers-eu"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=answers-us,team=a"}, "answers-us"),
+        ({"OTEL_SERVICE_NAME": "answers-eu", "OTEL_RESOURCE_ATTRIBUTES": "service.name=other"}, "answers-eu"),
+        ({"OTEL_SERVICE_NAME": ""}, ROOT.name),
+        ({}, ROOT.name),
+    ],
+)
+def test_the_service_is_named_in_traces_as_the_environment_says(
+    variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", printed)
+    for name in ("OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    try:
+        observe(load_settings(root=ROOT, traces="console", trace_sample=1.0))
+        with span("step"):
+            pass
+    finally:
+        shutdown_tracing()
+        structlog.reset_defaults()
+    shown = json.loads(printed.getvalue())["resource"]["attributes"]
+    assert shown["service.name"] == expected
+    assert shown.get("team") == ("a" if "team" in str(variables) else None)
+
+
+def test_a_service_name_in_the_env_file_counts_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("OTEL_SERVICE_NAME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("OTEL_SERVICE_NAME=answers-eu\n")
+    assert load_settings().service_name == "answers-eu"

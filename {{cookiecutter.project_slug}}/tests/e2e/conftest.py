@@ -30,7 +30,16 @@ main()
 
 def environment(data: Path, **variables: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("APP_") and name != "DATABASE_URL"}
-    return kept | {"APP_DATA_DIR": str(data), "APP_ROOT": str(ROOT), "COLUMNS": "200"} | variables
+    return (
+        kept
+        | {
+            "APP_DATA_DIR": str(data),
+            "APP_ROOT": str(ROOT),
+            "APP_WORKER_METRICS_PORT": "0",  # several services run on this machine at a time
+            "COLUMNS": "200",
+        }
+        | variables
+    )
 
 
 def app(data: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

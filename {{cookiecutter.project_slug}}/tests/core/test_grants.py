@@ -1,0 +1,102 @@
+"""Without a right, a command says in one sentence which it is and what grants it; and what it says works."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+from app.core.embedded import Urls
+from app.core.errors import StartRefused
+from app.core.schema import migrate, newest
+from tests.conftest import ROOT
+from tests.e2e.conftest import app
+
+
+class Theirs:
+    """A database on a server where nobody has prepared anything for us."""
+
+    def __init__(self, admin: Urls) -> None:
+        self.name = f"bare_{uuid4().hex[:12]}"
+        self.owner, self.service = f"{self.name}_owner", f"{self.name}_service"
+        self.admin = make_url(admin.owner)
+        for role in (self.owner, self.service):
+            self.run(f"create role {role} login")
+        self.run(f"create database {self.name}")
+
+    def url(self, role: str | None = None, database: str | None = None) -> str:
+        url = self.admin.set(database=database or self.name)
+        return (url.set(username=role) if role else url).render_as_string(hide_password=False)
+
+    def run(self, statement: str, database: str | None = "postgres") -> None:
+        with psycopg.connect(self.url(database=database), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def migrate(self) -> str:
+        """What stops a migration; empty when nothing does."""
+        try:
+            migrate(self.url(self.owner), self.url(self.service), ROOT)
+        except StartRefused as refused:
+            return str(refused)
+        return ""
+
+    def drop(self) -> None:
+        self.run(f"drop database {self.name} with (force)")
+        for role in (self.owner, self.service):
+            self.run(f"drop role {role}")
+
+
+@pytest.fixture
+def theirs(database_urls: Urls) -> Iterator[Theirs]:
+    made = Theirs(database_urls)
+    yield made
+    made.drop()
+
+
+def test_following_what_a_refused_migration_says_ends_in_a_migrated_database(theirs: Theirs) -> None:
+    said: list[str] = []
+    while told := theirs.migrate():
+        assert told not in said, told
+        assert told.startswith(f"The role {theirs.owner} "), told
+        said.append(told)
+        [statement] = re.findall(r"run '(.+?);' in this database", told)
+        theirs.run(statement, database=None)
+    assert len(said) >= 2
+    assert migrate(theirs.url(theirs.owner), theirs.url(theirs.service), ROOT) == (newest(ROOT), newest(ROOT))
+
+
+def test_a_migration_by_who_does_not_own_the_tables_says_so_at_the_command_line(theirs: Theirs, tmp_path: Path) -> None:
+    theirs.run("create extension vector", database=None)
+    theirs.run(f"grant app_service to {theirs.service}")
+    migrate(theirs.url(), theirs.url(theirs.service), ROOT)
+    names = {"DATABASE_URL": theirs.url(theirs.service), "APP_DATABASE_OWNER_URL": theirs.url(theirs.owner)}
+    done = app(tmp_path, "migrate", "--to", "0014", **names)
+    assert done.returncode == 1
+    assert re.fullmatch(r"app: The role \w+_owner (lacks|does not own|may not) .+ run '.+;' in .+\n", done.stderr), (
+        done.stderr
+    )
+
+
+def test_any_command_without_a_right_says_so_too(theirs: Theirs, tmp_path: Path) -> None:
+    theirs.run("create extension vector", database=None)
+    theirs.run(f"grant app_service to {theirs.service}")
+    migrate(theirs.url(), theirs.url(theirs.service), ROOT)
+    theirs.run("revoke all on api_keys from app_service", database=None)
+    names = {"DATABASE_URL": theirs.url(theirs.service), "APP_EMBEDDER": "none"}
+    done = app(tmp_path, "keys", "create", "reader", **names)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"app: The role {theirs.service} lacks all on the table api_keys; let an administrator of the database run "
+        f"'grant all on table api_keys to {theirs.service};' in this database, then try again.\n"
+    )
+
+
+def test_a_database_that_does_not_exist_is_named(database_urls: Urls, tmp_path: Path) -> None:
+    url = make_url(database_urls.service).set(database="nowhere").render_as_string(hide_password=False)
+    for command in (["keys", "list"], ["migrate"]):
+        done = app(tmp_path, *command, DATABASE_URL=url)
+        assert done.returncode == 1
+        assert done.stderr.startswith('app: The database refuses the connection: database "nowhere" does not exist;')

@@ -1,0 +1,106 @@
+"""Behind a pooler that shares sessions nothing starts, and readiness says why; session mode is fine."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import psycopg
+import pytest
+import pytest_asyncio
+
+from app.core.embedded import Urls
+from app.core.errors import StartRefused
+from app.core.pooling import refuse_shared_sessions
+from app.core.schema import SchemaCheck, migrate, verify
+from tests.conftest import ROOT
+from tests.core.pooler import pooling
+from tests.e2e.conftest import app, free_port
+
+REFUSED = "DATABASE_URL leads through a connection pooler in transaction mode"
+OWNER_REFUSED = f"APP_DATABASE_OWNER_URL{REFUSED.removeprefix('DATABASE_URL')}"
+
+
+@pytest_asyncio.fixture
+async def pooled(database_urls: Urls) -> AsyncIterator[str]:
+    async with pooling(database_urls.service) as url:
+        yield url
+
+
+async def test_a_direct_connection_is_fine(database_urls: Urls) -> None:
+    await refuse_shared_sessions(database_urls.service, "DATABASE_URL")
+
+
+async def test_a_shared_session_stops_the_start_and_is_named_with_its_remedy(pooled: str) -> None:
+    with pytest.raises(StartRefused, match=f"{REFUSED}.*set pool_mode = session.*or name the database server itself"):
+        await verify(pooled, ROOT)
+
+
+async def test_readiness_says_it_where_the_database_came_after_the_start(pooled: str) -> None:
+    check = SchemaCheck(pooled, ROOT)
+    with pytest.raises(StartRefused, match=REFUSED):
+        await check()
+    assert not check.verified
+
+
+async def test_a_migration_is_refused_too_and_names_the_setting_of_the_owner(database_urls: Urls) -> None:
+    async with pooling(database_urls.owner) as url:
+        with pytest.raises(StartRefused, match=OWNER_REFUSED):
+            await asyncio.to_thread(migrate, url, database_urls.service, ROOT)
+
+
+@contextmanager
+def pgbouncer(folder: Path, url: str, mode: str) -> Iterator[str]:
+    """A real PgBouncer in front of the embedded server."""
+    parts, port = urlsplit(url), free_port()
+    socket_folder = Path(parse_qs(parts.query)["host"][0])
+    (folder / "users").write_text(f'"{parts.username}" ""\n')
+    (folder / "pgbouncer.ini").write_text(
+        f"[databases]\n{parts.path[1:]} = host={socket_folder}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
+        f"listen_port = {port}\nunix_socket_dir =\nauth_type = trust\nauth_file = {folder / 'users'}\n"
+        f"pool_mode = {mode}\n"
+    )
+    for path in (*reversed(folder.parents), folder, folder / "users", folder / "pgbouncer.ini"):
+        if os.geteuid() == 0 and path.is_relative_to("/tmp") and path != Path("/tmp"):
+            path.chmod(0o755)
+    as_owner = ["-u", socket_folder.owner()] if os.geteuid() == 0 else []
+    process = subprocess.Popen(
+        ["pgbouncer", *as_owner, str(folder / "pgbouncer.ini")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    pooled = f"postgresql://{parts.username}@127.0.0.1:{port}{parts.path}"
+    try:
+        for _ in range(600):
+            try:
+                psycopg.connect(pooled, connect_timeout=2).close()
+                break
+            except psycopg.OperationalError:
+                assert process.poll() is None
+                time.sleep(0.1)
+        yield pooled
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+needs_pgbouncer = pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="there is no pgbouncer here")
+
+
+@needs_pgbouncer
+@pytest.mark.parametrize("mode", ["transaction", "statement"])
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_behind_a_real_pgbouncer_no_door_opens(mode: str, command: str, database_urls: Urls, tmp_path: Path) -> None:
+    with pgbouncer(tmp_path, database_urls.service, mode) as url:
+        done = app(tmp_path, command, DATABASE_URL=url, APP_PORT=str(free_port()))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"app: {REFUSED}"), done.stderr
+
+
+@needs_pgbouncer
+async def test_a_real_pgbouncer_in_session_mode_is_fine(database_urls: Urls, tmp_path: Path) -> None:
+    with pgbouncer(tmp_path, database_urls.service, "session") as url:
+        await verify(url, ROOT)

