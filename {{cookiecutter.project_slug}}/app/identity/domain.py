@@ -6,7 +6,7 @@ import re
 import secrets
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unauthenticated
@@ -29,10 +29,8 @@ REVIEWER: Final = USER | {
     "quarantine:read",
     "reviews:read",
     "reviews:decide",
-    "releases:read",
     "staging:use",
     "answers:replay",
-    "governance:read",
     "tickets:close",
 }
 OPERATOR: Final = USER | {
@@ -40,13 +38,6 @@ OPERATOR: Final = USER | {
     "documents:delete",
     "quarantine:read",
     "quarantine:decide",
-    "index:manage",
-    "releases:read",
-    "releases:write",
-    "releases:evaluate",
-    "releases:activate",
-    "releases:approve",
-    "governance:read",
     "staging:use",
     "answers:replay",
     "costs:read",
@@ -54,12 +45,36 @@ OPERATOR: Final = USER | {
 }
 ADMIN: Final = REVIEWER | OPERATOR | {"keys:manage", "audit:read", "budgets:manage", "reviews:escalated"}
 
-PERMISSIONS: Final = {"user": USER, "reviewer": REVIEWER, "operator": OPERATOR, "admin": ADMIN}
+OF_SERVICE: Final = frozenset(
+    {
+        "releases:read",
+        "releases:write",
+        "releases:evaluate",
+        "releases:activate",
+        "releases:approve",
+        "index:manage",
+        "governance:read",
+        "service:audit",
+        "service:budgets",
+    }
+)
+"""What concerns all tenants. No role of a tenant holds any of it."""
+SERVICE: Final = OF_SERVICE | {"caller:read", "models:read", "costs:read", "audit:read", "budgets:manage"}
+"""Stands above the tenants, and reads no document, answer or review of any."""
+
+PERMISSIONS: Final = {"user": USER, "reviewer": REVIEWER, "operator": OPERATOR, "admin": ADMIN, "service": SERVICE}
+
+OF_KEY: Final = frozenset({"caller:read", "models:read", "answers:write", "actions:propose"})
+"""What reaches only what belongs to the key that asks, or to nobody."""
+Scope = Literal["own", "tenant", "service"]
+"""Whose things a permission reaches: those of the key, of its tenant, or of all tenants."""
 
 KEY_PATTERN: Final = re.compile(r"sk_([a-z0-9]{12})_([a-z2-7]{32})")
 MOST_CALLERS: Final = 10_000
 COMMAND_LINE: Final = UUID(int=0)
 """Stands for the key of whoever may run commands on the machine, and so may do everything."""
+EVERY_ROLE: Final = frozenset({"admin", "service"})
+"""All that can be done, with these two."""
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -91,6 +106,11 @@ class KeyAmbiguous(Conflict):
 
 class UnknownRole(Invalid):
     code, title = "unknown_role", "There is no such role"
+
+
+class RoleNotGranted(Forbidden):
+    code, title = "role_not_granted", "This key may not give that role"
+    action = "Whoever runs the service gives it at the command line: app keys create NAME --role ROLE."
 
 
 class RateLimited(TooManyRequests):
@@ -187,3 +207,19 @@ def check_roles(roles: frozenset[str]) -> frozenset[str]:
     if unknown or not roles:
         raise UnknownRole(f"The roles are {', '.join(PERMISSIONS)}; '{', '.join(unknown)}' is none of them.")
     return roles
+
+
+def check_grant(roles: frozenset[str], giver: Principal) -> None:
+    """A key gives what it could do itself, and never the service role: that is given at the command line alone.
+
+    Errors: RoleNotGranted.
+    """
+    for role in sorted(roles & PERMISSIONS.keys()):
+        if PERMISSIONS[role] & OF_SERVICE or not all(giver.may(each) for each in PERMISSIONS[role]):
+            raise RoleNotGranted(f"The role {role} cannot be given by this key.")
+
+
+def scope_of(permission: str) -> Scope:
+    if permission in OF_SERVICE:
+        return "service"
+    return "own" if permission in OF_KEY else "tenant"
