@@ -118,16 +118,23 @@ def _lines(state: State, budgets: list[Budget]) -> list[Line]:
 
 
 def _print(lines: list[Line]) -> None:
-    table = Table("budget", "limit USD", "allowed", "spent", "held", "used", "opens again", "")
-    for column in table.columns[1:6]:
+    table = Table("budget", "limit USD", "spent", "held", "used", "opens again", "")
+    for column in table.columns[1:5]:
         column.justify = "right"
     for line in lines:
         each = line.budget
-        limits = (_limit(each.limit_micro_usd), _limit(each.allowed_micro_usd))
-        amounts = (*limits, _usd(each.committed_micro_usd), _usd(each.held_micro_usd), f"{each.used_percent:.1f} %")
+        spent, held = _usd(each.committed_micro_usd), _usd(each.held_micro_usd)
+        amounts = (_limit(each.limit_micro_usd), spent, held, f"{each.used_percent:.1f} %")
         name = f"{line.name} per {each.span}" if line.name else each.name
-        table.add_row(name, *amounts, f"{each.opens_at:%Y-%m-%d %H:%M %Z}", line.standing)
+        table.add_row(name, *amounts, f"{each.opens_at:%Y-%m-%d %H:%M %Z}", _standing(line))
     out.print(table)
+
+
+def _standing(line: Line) -> str:
+    """A tenant may have set itself less than it is allowed."""
+    budget = line.budget
+    own = f"its own limit; {_limit(budget.allowed_micro_usd)} allowed"
+    return ", ".join(filter(None, (line.standing, own if budget.lowered else "")))
 
 
 def _limit(micro: int | None) -> str:

@@ -114,7 +114,7 @@ def routes_of(routes: Iterable[Any]) -> Iterator[tuple[str, str, str]]:
     """(method, path, permission) of everything that an application serves."""
     for route in routes:
         if isinstance(route, APIRoute):
-            yield from ((method, route.path, permission_of(route.dependant)) for method in route.methods)
+            yield from ((method, route.path, permission_of(route.dependant)) for method in route.methods or ())
         elif isinstance(route, Route | Mount):
             yield "GET", route.path, "-"
         else:

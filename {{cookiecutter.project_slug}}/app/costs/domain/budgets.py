@@ -139,12 +139,17 @@ class Budget:
     span: Span
     starts: date
     limit_micro_usd: int | None
+    allowed_micro_usd: int | None
     granted_micro_usd: int
     set_by_hand: bool
     committed_micro_usd: int
     held_micro_usd: int
     opens_at: datetime
-    allowed_micro_usd: int | None = None
+
+    @property
+    def lowered(self) -> bool:
+        """Whether the tenant has set itself less than it is allowed."""
+        return self.limit_micro_usd != self.allowed_micro_usd
 
     def check_own(self, micro_usd: int | None) -> None:
         """Whether a tenant may set this for itself. Errors: LimitNotAllowed."""
