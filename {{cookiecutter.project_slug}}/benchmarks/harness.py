@@ -77,7 +77,7 @@ async def service(**settings: Any) -> AsyncIterator[State]:
 async def client_of(state: State, tenant: str = "bench") -> AsyncIterator[tuple[httpx.AsyncClient, UUID]]:
     """Calls the application in this process with an admin key of `tenant`."""
     tenant_id = await state.identity.ensure_tenant(tenant)
-    key = (await state.identity.create_key(tenant_id, "bench", ["admin"])).text
+    key = (await state.identity.create_key(tenant_id, "bench", ["admin", "service"])).text
     transport = httpx.ASGITransport(app=create_app(state))
     headers = {"Authorization": f"Bearer {key}"}
     async with httpx.AsyncClient(

@@ -218,7 +218,7 @@ def permission_of(route: APIRoute) -> str:
 
 
 def routes_page() -> str:
-    from app.identity.domain import PERMISSIONS
+    from app.identity.domain import PERMISSIONS, scope_of
     from app.main import ROUTERS
 
     whole = FastAPI()
@@ -230,15 +230,19 @@ def routes_page() -> str:
         for method in sorted(route.methods):
             permission = permission_of(route)
             text = described.get(route.path, {}).get(method.lower(), {}).get("description", "") or route.description
-            rows.append((f"`{method} {route.path}`", f"`{permission}`" if permission else "none", one_line(text)))
+            needs = (f"`{permission}`", scope_of(permission)) if permission else ("none", "open")
+            rows.append((f"`{method} {route.path}`", *needs, one_line(text)))
     roles = [(f"`{role}`", ", ".join(f"`{each}`" for each in sorted(PERMISSIONS[role]))) for role in PERMISSIONS]
     return page(
         "Routes",
         "A running service shows the same, with every field, at `/docs`, and as OpenAPI at `/openapi.json`. A key is "
         "sent as `Authorization: Bearer <key>`.",
-        table(("route", "permission", "what it does"), rows),
+        "The scope says whose things a route reaches: `own` those of the key, `tenant` those of its tenant, `service` "
+        "those of all tenants, `open` nobody's, without a key.",
+        table(("route", "permission", "scope", "what it does"), rows),
         "## Roles",
-        "A key has one role or more; a role is a set of permissions.",
+        "A key has one role or more; a role is a set of permissions. The role `service` stands above the tenants and "
+        "is given at the command line alone.",
         table(("role", "permissions"), roles),
     )
 

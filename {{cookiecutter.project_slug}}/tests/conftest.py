@@ -134,7 +134,7 @@ async def tenant(state: State) -> UUID:
 
 @pytest_asyncio.fixture
 async def key(state: State, tenant: UUID) -> str:
-    return (await state.identity.create_key(tenant, "test", ["admin"])).text
+    return (await state.identity.create_key(tenant, "test", ["admin", "service"])).text
 
 
 @pytest_asyncio.fixture
@@ -144,7 +144,7 @@ async def principal(state: State, key: str) -> Principal:
 
 @pytest_asyncio.fixture
 async def client(state: State, key: str) -> AsyncIterator[httpx.AsyncClient]:
-    """Calls the whole application in this process, with an admin key of `tenant`."""
+    """Calls the whole application in this process, with a key of `tenant` that may do everything."""
     transport = httpx.ASGITransport(app=create_app(state), raise_app_exceptions=False)
     async with httpx.AsyncClient(
         transport=transport, base_url="http://service", headers={"Authorization": f"Bearer {key}"}

@@ -62,7 +62,7 @@ def set_limit(
     tenant: Tenant = DEFAULT_TENANT,
     service: OfService = False,
 ) -> None:
-    """Set a limit, from now on and in every window to come."""
+    """Set what the service or a tenant is allowed, from now on and in every window to come."""
     span, amount = _span(which), None if usd == "policy" else _micro(usd)
 
     async def work(state: State) -> list[Line]:
@@ -80,7 +80,7 @@ def grant(
     tenant: Tenant = DEFAULT_TENANT,
     service: OfService = False,
 ) -> None:
-    """Add money to a limit for the window that is open now, and no longer."""
+    """Add money to what is allowed for the window that is open now, and no longer."""
     span, amount = _span(which), _micro(usd)
     if amount == 0:
         raise typer.BadParameter("a grant is more than 0")
@@ -123,11 +123,22 @@ def _print(lines: list[Line]) -> None:
         column.justify = "right"
     for line in lines:
         each = line.budget
-        limit = "none" if each.limit_micro_usd is None else _usd(each.limit_micro_usd)
-        amounts = (limit, _usd(each.committed_micro_usd), _usd(each.held_micro_usd), f"{each.used_percent:.1f} %")
+        spent, held = _usd(each.committed_micro_usd), _usd(each.held_micro_usd)
+        amounts = (_limit(each.limit_micro_usd), spent, held, f"{each.used_percent:.1f} %")
         name = f"{line.name} per {each.span}" if line.name else each.name
-        table.add_row(name, *amounts, f"{each.opens_at:%Y-%m-%d %H:%M %Z}", line.standing)
+        table.add_row(name, *amounts, f"{each.opens_at:%Y-%m-%d %H:%M %Z}", _standing(line))
     out.print(table)
+
+
+def _standing(line: Line) -> str:
+    """A tenant may have set itself less than it is allowed."""
+    budget = line.budget
+    own = f"its own limit; {_limit(budget.allowed_micro_usd)} allowed"
+    return ", ".join(filter(None, (line.standing, own if budget.lowered else "")))
+
+
+def _limit(micro: int | None) -> str:
+    return "none" if micro is None else _usd(micro)
 
 
 def _usd(micro: int) -> str:

@@ -9,13 +9,14 @@ from app.wiring import State
 app = typer.Typer(help="API keys.", no_args_is_help=True)
 
 Tenant = Annotated[str, typer.Option(help="Name of the tenant.")]
+ROLES = "user, reviewer, operator or admin; or service, for what concerns all tenants. May be repeated."
 
 
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="Who or what will use the key.")],
     tenant: Tenant = DEFAULT_TENANT,
-    role: Annotated[list[str] | None, typer.Option(help="user, reviewer, operator or admin; may be repeated.")] = None,
+    role: Annotated[list[str] | None, typer.Option(help=ROLES)] = None,
     group: Annotated[list[str] | None, typer.Option(help="Access group the key belongs to; may be repeated.")] = None,
 ) -> None:
     """Make a key, and the tenant when it is new. The key is shown this once."""

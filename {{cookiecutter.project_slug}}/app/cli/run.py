@@ -18,7 +18,7 @@ from app.core.errors import Problem, StartRefused
 from app.core.health import SILENT
 from app.core.listening import claimed, url_of
 from app.core.schema import migrate
-from app.identity.domain import UnknownKey
+from app.identity.domain import EVERY_ROLE, UnknownKey
 from app.settings import METRICS_SETTING, Settings
 from app.wiring import State, build, database_urls, observe
 
@@ -72,7 +72,7 @@ def _refuse_taken_ports(settings: Settings) -> None:
 
 
 async def development_key(settings: Settings, urls: Urls) -> str:
-    """The same key at every start, of a tenant named default, with all roles. Refused outside development."""
+    """The same key at every start, of a tenant named default, with every role. Refused outside development."""
     if settings.environment != "development":
         raise StartRefused("'app run' is for development; run 'app serve' and 'app worker' here.")
     path = settings.data_dir / "development-key"
@@ -81,10 +81,10 @@ async def development_key(settings: Settings, urls: Urls) -> str:
         await _tell_what_is_live(state)
         if path.exists():
             with contextlib.suppress(UnknownKey):
-                await state.identity.authenticate(path.read_text())
-                return path.read_text()
+                if (await state.identity.authenticate(path.read_text())).roles >= EVERY_ROLE:
+                    return path.read_text()
         tenant = await state.identity.ensure_tenant(DEFAULT_TENANT)
-        key = await state.identity.create_key(tenant, "development", ["admin"])
+        key = await state.identity.create_key(tenant, "development", EVERY_ROLE)
     _keep(path, key.text)
     return key.text
 

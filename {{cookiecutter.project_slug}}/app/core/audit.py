@@ -151,8 +151,8 @@ async def head(connection: AsyncConnection) -> Head | None:
 
 
 async def page(connection: AsyncConnection, limit: int, below: int | None = None) -> list[Line]:
-    """The newest lines, newest first: in a transaction of a tenant those of this tenant and of the service as a whole,
-    without a tenant all. below: only sequences under this one.
+    """The newest lines, newest first: in a transaction of a tenant those of this tenant, without a tenant all.
+    below: only sequences under this one.
     """
     wanted = select(audit_log).order_by(audit_log.c.sequence.desc()).limit(limit)
     if below is not None:

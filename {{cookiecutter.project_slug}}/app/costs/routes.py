@@ -1,20 +1,25 @@
 from datetime import date
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from app.core.http import provided
-from app.costs.domain.budgets import Budget
-from app.costs.schemas import BudgetView, CostsView, GrantWanted, LimitWanted, UnitsView, as_csv
+from app.costs.domain.budgets import SERVICE, Budget
+from app.costs.schemas import BudgetView, BudgetWanted, CostsView, GrantWanted, LimitWanted, UnitsView, as_csv
 from app.costs.service import Costs
 from app.identity.domain import Principal
-from app.identity.service import require
+from app.identity.service import Identity, require
 
 router = APIRouter(tags=["costs"])
 
+ALLOWS = "service:budgets"
+
 Operator = Annotated[Principal, require("costs:read")]
 Treasurer = Annotated[Principal, require("budgets:manage")]
+Allower = Annotated[Principal, require(ALLOWS)]
+Identities = Annotated[Identity, provided(Identity)]
 Service = Annotated[Costs, provided(Costs)]
 Day = Annotated[
     date | None,
@@ -51,24 +56,41 @@ async def costs_as_csv(caller: Operator, service: Service, since: Day = None, un
 
 @router.get("/v1/budgets")
 async def budgets(caller: Operator, service: Service) -> list[BudgetView]:
-    """The budgets of the service and of the caller's tenant, by day and by month, and how they stand now."""
-    return [_view(service, each) for each in await service.budgets.standing(caller.tenant_id)]
+    """The budgets of the caller's tenant, and with the role service those of the whole service, by day and by month,
+    and how they stand now."""
+    seen = {caller.tenant_id, SERVICE} if caller.may(ALLOWS) else {caller.tenant_id}
+    found = await service.budgets.standing(caller.tenant_id)
+    return [_view(service, each) for each in found if each.scope in seen]
 
 
 @router.put("/v1/budgets")
-async def set_budget(caller: Treasurer, service: Service, wanted: LimitWanted) -> BudgetView:
-    """Sets a limit, from now on and in every window to come; null gives it back to policies/cost.yaml. Audited."""
-    scope = wanted.scope_of(caller.tenant_id)
-    found = await service.budgets.set(caller.name, scope, wanted.span, wanted.micro_usd, wanted.reason)
+async def set_budget(caller: Treasurer, service: Service, identity: Identities, wanted: LimitWanted) -> BudgetView:
+    """Sets a limit, from now on and in every window to come. The role service sets what the service and each tenant
+    are allowed; null gives it back to policies/cost.yaml. An admin sets less than that for its own tenant; null takes
+    it back. Audited."""
+    if wanted.beyond:
+        caller.require(ALLOWS)
+    if caller.may(ALLOWS):
+        scope = await _scope(identity, caller, wanted)
+        found = await service.budgets.set(caller.name, scope, wanted.span, wanted.micro_usd, wanted.reason)
+    else:
+        own = (caller.name, caller.tenant_id, wanted.span, wanted.micro_usd, wanted.reason)
+        found = await service.budgets.set_own(*own)
     return _view(service, found)
 
 
 @router.post("/v1/budgets/grants")
-async def grant_budget(caller: Treasurer, service: Service, wanted: GrantWanted) -> BudgetView:
-    """Adds money to a limit for the window that is open now, and no longer. Audited."""
-    scope = wanted.scope_of(caller.tenant_id)
+async def grant_budget(caller: Allower, service: Service, identity: Identities, wanted: GrantWanted) -> BudgetView:
+    """Adds money to what is allowed for the window that is open now, and no longer. Audited."""
+    scope = await _scope(identity, caller, wanted)
     found = await service.budgets.grant(caller.name, scope, wanted.span, wanted.micro_usd, wanted.reason)
     return _view(service, found)
+
+
+async def _scope(identity: Identity, caller: Principal, wanted: BudgetWanted) -> UUID:
+    if wanted.scope == "service":
+        return SERVICE
+    return caller.tenant_id if wanted.tenant is None else await identity.tenant(wanted.tenant)
 
 
 def _view(service: Costs, budget: Budget) -> BudgetView:

@@ -2,11 +2,11 @@ import csv
 import io
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Literal
-from uuid import UUID
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from app.core.reasons import Reason
 from app.costs.domain import Total, Totals
 from app.costs.domain.budgets import SERVICE, Budget, Span, State
 from app.costs.domain.units import ReleaseCost, Unit, Units
@@ -45,6 +45,7 @@ class BudgetView(BaseModel):
     span: Span
     starts: date
     limit_micro_usd: int | None = Field(description="With what was granted; null where there is no limit.")
+    allowed_micro_usd: int | None = Field(description="What the service allows; a tenant may set less for itself.")
     granted_micro_usd: int = Field(description="Added for this window alone.")
     set_by_hand: bool = Field(description="Whether the limit was set here, and not by policies/cost.yaml.")
     committed_micro_usd: int = Field(description="Spent by calls that were held in this window.")
@@ -60,6 +61,7 @@ class BudgetView(BaseModel):
             span=budget.span,
             starts=budget.starts,
             limit_micro_usd=budget.limit_micro_usd,
+            allowed_micro_usd=budget.allowed_micro_usd,
             granted_micro_usd=budget.granted_micro_usd,
             set_by_hand=budget.set_by_hand,
             committed_micro_usd=budget.committed_micro_usd,
@@ -73,12 +75,21 @@ class BudgetView(BaseModel):
 class BudgetWanted(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    scope: Literal["service", "tenant"] = Field(description="The whole service, or the tenant of the key.")
+    scope: Literal["service", "tenant"] = Field(description="The whole service, or a tenant.")
+    tenant: str | None = Field(None, description="Name of another tenant than that of the key; for the role service.")
     span: Span
-    reason: str = Field(min_length=1, max_length=500, description="Why; kept in the audit log.")
+    reason: Reason
 
-    def scope_of(self, tenant_id: UUID) -> UUID:
-        return SERVICE if self.scope == "service" else tenant_id
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.tenant is not None and self.scope != "tenant":
+            raise ValueError("a tenant goes with the scope 'tenant'")
+        return self
+
+    @property
+    def beyond(self) -> bool:
+        """Whether it concerns more than the tenant of the key."""
+        return self.scope == "service" or self.tenant is not None
 
 
 class LimitWanted(BudgetWanted):

@@ -67,6 +67,18 @@ budget_limits = Table(
     CheckConstraint("micro_usd >= 0", name="amount"),
 )
 
+budget_own_limits = Table(
+    "budget_own_limits",
+    metadata,
+    Column("scope", Uuid, primary_key=True),
+    Column("span", Text, primary_key=True),
+    Column("micro_usd", BigInteger, nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    CheckConstraint(SPANS, name="span"),
+    CheckConstraint("micro_usd >= 0", name="amount"),
+    CheckConstraint("scope <> '00000000-0000-0000-0000-000000000000'", name="scope"),
+)
+
 budget_windows = Table(
     "budget_windows",
     metadata,

@@ -24,9 +24,12 @@ from app.releases.service import Releases
 
 router = APIRouter(tags=["governance"])
 
+WHOLE = "service:audit"
+
 Approver = Annotated[Principal, require("releases:approve")]
 Reader = Annotated[Principal, require("releases:read")]
 Auditor = Annotated[Principal, require("audit:read")]
+ServiceAuditor = Annotated[Principal, require(WHOLE)]
 Overseer = Annotated[Principal, require("governance:read")]
 Page = Annotated[Overview, provided(Overview)]
 Service = Annotated[Approvals, provided(Approvals)]
@@ -80,11 +83,11 @@ async def governance_card(_: Overseer, overview: Page) -> HTMLResponse:
 async def audit_log(
     caller: Auditor, log: Log, limit: Annotated[int, Query(ge=1, le=500)] = 100, below: int | None = None
 ) -> AuditPage:
-    """Acts of control over the service and over the caller's tenant, the newest first."""
-    return AuditPage.of(await log.page(limit, below, caller.tenant_id), limit)
+    """Acts of control, the newest first: with the role service all, else those of the caller's tenant."""
+    return AuditPage.of(await log.page(limit, below, None if caller.may(WHOLE) else caller.tenant_id), limit)
 
 
 @router.get("/v1/audit/head")
-async def audit_head(_: Auditor, log: Log) -> HeadShown:
+async def audit_head(_: ServiceAuditor, log: Log) -> HeadShown:
     """The newest line's sequence and hash, to be kept outside of the database."""
     return HeadShown.of(await log.head())

@@ -1,15 +1,13 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.audit import Head, Line
+from app.core.reasons import Reason
 from app.governance.domain.approvals import Approval, Emergency, Kind
-
-Reason = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"\S", description="For the audit log.")]
 
 
 class ApprovalRequest(BaseModel):

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unauthenticated
@@ -30,10 +30,8 @@ REVIEWER: Final = USER | {
     "quarantine:read",
     "reviews:read",
     "reviews:decide",
-    "releases:read",
     "staging:use",
     "answers:replay",
-    "governance:read",
     "tickets:close",
 }
 OPERATOR: Final = USER | {
@@ -41,13 +39,6 @@ OPERATOR: Final = USER | {
     "documents:delete",
     "quarantine:read",
     "quarantine:decide",
-    "index:manage",
-    "releases:read",
-    "releases:write",
-    "releases:evaluate",
-    "releases:activate",
-    "releases:approve",
-    "governance:read",
     "staging:use",
     "answers:replay",
     "costs:read",
@@ -55,13 +46,37 @@ OPERATOR: Final = USER | {
 }
 ADMIN: Final = REVIEWER | OPERATOR | {"keys:manage", "audit:read", "budgets:manage", "reviews:escalated"}
 
-PERMISSIONS: Final = {"user": USER, "reviewer": REVIEWER, "operator": OPERATOR, "admin": ADMIN}
+OF_SERVICE: Final = frozenset(
+    {
+        "releases:read",
+        "releases:write",
+        "releases:evaluate",
+        "releases:activate",
+        "releases:approve",
+        "index:manage",
+        "governance:read",
+        "service:audit",
+        "service:budgets",
+    }
+)
+"""What concerns all tenants. No role of a tenant holds any of it."""
+SERVICE: Final = OF_SERVICE | {"caller:read", "models:read", "costs:read", "audit:read", "budgets:manage"}
+"""Stands above the tenants, and reads no document, answer or review of any."""
+
+PERMISSIONS: Final = {"user": USER, "reviewer": REVIEWER, "operator": OPERATOR, "admin": ADMIN, "service": SERVICE}
+
+OF_KEY: Final = frozenset({"caller:read", "models:read", "answers:write", "actions:propose"})
+"""What reaches only what belongs to the key that asks, or to nobody."""
+Scope = Literal["own", "tenant", "service"]
+"""Whose things a permission reaches: those of the key, of its tenant, or of all tenants."""
 
 GROUP_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]{0,99}")
 KEY_PATTERN: Final = re.compile(r"sk_([a-z0-9]{12})_([a-z2-7]{32})")
 MOST_CALLERS: Final = 10_000
 COMMAND_LINE: Final = UUID(int=0)
 """Stands for the key of whoever may run commands on the machine, and so may do everything."""
+EVERY_ROLE: Final = frozenset({"admin", "service"})
+"""All that can be done, with these two."""
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -98,6 +113,11 @@ class UnknownRole(Invalid):
 class BadGroup(Invalid):
     code, title = "bad_access_group", "This cannot be the name of an access group"
     action = "Use 1 to 100 letters, digits or ._:@/- characters, without blanks, beginning with a letter or digit."
+
+
+class RoleNotGranted(Forbidden):
+    code, title = "role_not_granted", "This key may not give that role"
+    action = "Whoever runs the service gives it at the command line: app keys create NAME --role ROLE."
 
 
 class RateLimited(TooManyRequests):
@@ -211,3 +231,19 @@ def check_groups(groups: Iterable[str]) -> list[str]:
     if bad := [group for group in wanted if not GROUP_PATTERN.fullmatch(group)]:
         raise BadGroup(f"'{bad[0][:100]}' is no access group.")
     return wanted
+
+
+def check_grant(roles: frozenset[str], giver: Principal) -> None:
+    """A key gives what it could do itself, and never the service role: that is given at the command line alone.
+
+    Errors: RoleNotGranted.
+    """
+    for role in sorted(roles & PERMISSIONS.keys()):
+        if PERMISSIONS[role] & OF_SERVICE or not all(giver.may(each) for each in PERMISSIONS[role]):
+            raise RoleNotGranted(f"The role {role} cannot be given by this key.")
+
+
+def scope_of(permission: str) -> Scope:
+    if permission in OF_SERVICE:
+        return "service"
+    return "own" if permission in OF_KEY else "tenant"

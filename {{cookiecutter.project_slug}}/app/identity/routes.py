@@ -22,8 +22,9 @@ async def show_caller(caller: Anybody) -> CallerShown:
 
 @router.post("/v1/keys", status_code=201)
 async def create_key(body: KeyRequest, caller: Manager, identity: Identities) -> KeyCreated:
-    """Makes a key of the caller's tenant. The key is in this reply and nowhere else."""
-    key = await identity.create_key(caller.tenant_id, body.name, body.roles, body.groups, caller.name)
+    """Makes a key of the caller's tenant, with roles that the caller could use itself; the role service is given at the
+    command line alone. The key is in this reply and nowhere else."""
+    key = await identity.give_key(caller, body.name, body.roles, body.groups)
     return KeyCreated(prefix=key.prefix, key=key.text)
 
 

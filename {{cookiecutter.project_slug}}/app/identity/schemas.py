@@ -10,7 +10,7 @@ class KeyRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=100, description="Who or what will use the key.")
-    roles: list[str] = Field(default=["user"], description="user, reviewer, operator or admin.")
+    roles: list[str] = Field(default=["user"], description="user, reviewer, operator or admin; not service.")
     groups: list[str] = Field(default=[], description="Access groups whose documents the key may see.")
 
 

@@ -1,14 +1,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.core.reasons import Reason
 from app.releases.domain import Event, Life, Manifest, Move, Release, Scalar, State
 from app.releases.domain.diff import Change
 
-Reason = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"\S", description="For the audit log.")]
 EnvironmentName = Literal["production", "staging"]
 
 

@@ -7,10 +7,10 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row
 
+from app.core.reasons import Reason
 from app.review.domain.agreement import Agreement
 from app.review.domain.items import Item, Kind, Outcome, Place, State, Verb, Verdict
 
-Reason = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"\S", description="For the audit log.")]
 Token = Annotated[int, Field(ge=1, description="The fencing token that the claim gave.")]
 
 

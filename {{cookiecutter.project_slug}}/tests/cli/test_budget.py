@@ -32,3 +32,21 @@ def test_who_is_near_a_limit_is_named(run: CliRunner, database_urls: Urls, setti
     assert far not in lines
     shown = run.invoke(app, ["budget", "show", "--tenant", near]).output
     assert "near its limit" in next(line for line in shown.splitlines() if "tenant per day" in line)
+
+
+def test_a_limit_that_a_tenant_has_set_itself_is_told_apart(
+    run: CliRunner, database_urls: Urls, settings: Settings
+) -> None:
+    name = f"own-{uuid4().hex[:6]}"
+
+    async def lower() -> None:
+        async with build(settings, database_urls) as state:
+            tenant = await state.identity.ensure_tenant(name)
+            await state.costs.budgets.set("tests", tenant, "day", 10_000, "a test")
+            await state.costs.budgets.set_own("admin", tenant, "day", 2_000, "a test")
+
+    asyncio.run(lower())
+    shown = " ".join(run.invoke(app, ["budget", "show", "--tenant", name]).output.split())
+    assert "0.002000" in shown
+    assert shown.count("its own limit") == 1
+    assert "0.010000" in shown

@@ -1,10 +1,16 @@
+import asyncio
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from typer.testing import CliRunner
 
 from app.cli import app
+from app.cli.run import development_key
+from app.core.embedded import Urls
 from app.identity.domain import KeyAmbiguous, KeyNotFound
+from app.settings import Settings
+from app.wiring import build
 from tests.cli.test_costs_and_version import run
 
 __all__ = ["run"]
@@ -51,3 +57,27 @@ def test_the_audit_log_notes_that_a_secret_was_shown(run: CliRunner) -> None:
     log = run.invoke(app, ["audit", "list"]).stdout
     assert "key.webhook_secret" in log
     assert shown not in log
+
+
+def test_a_development_key_of_before_gives_way_to_one_with_every_role(
+    database_urls: Urls, settings: Settings, tmp_path: Path
+) -> None:
+    own = settings.model_copy(update={"data_dir": tmp_path})
+
+    async def work() -> None:
+        async with build(own, database_urls) as state:
+            tenant = await state.identity.ensure_tenant("default")
+            old = await state.identity.create_key(tenant, "development", ["admin"])
+            (tmp_path / "development-key").write_text(old.text)
+            new = await development_key(own, database_urls)
+            assert (await state.identity.authenticate(new)).roles == {"admin", "service"}
+            assert await development_key(own, database_urls) == new != old.text
+
+    asyncio.run(work())
+
+
+def test_the_role_service_is_given_at_the_command_line(run: CliRunner) -> None:
+    tenant = uuid4().hex
+    done = run.invoke(app, ["keys", "create", "sven", "--tenant", tenant, "--role", "service", "--role", "reviewer"])
+    assert done.exit_code == 0, done.output
+    assert "reviewer service" in " ".join(run.invoke(app, ["keys", "list", "--tenant", tenant]).stdout.split())

@@ -93,7 +93,12 @@ class Page:
     async def type(self, field: str, text: str) -> None:
         """Real key strokes into the field with this id, instead of what it holds."""
         await self.wait(f"(e => e && (e.focus(), e.select(), true))(document.getElementById({json.dumps(field)}))")
-        await self.command("Input.insertText", text=text)
+        await self.strike(text)
+
+    async def strike(self, text: str) -> None:
+        """Real key strokes, one after the other, into whatever has the focus."""
+        for letter in text:
+            await self.key("Enter" if letter == "\n" else letter)
 
     async def lose_reply(self, pattern: str) -> None:
         """The service gets the next request to an address like this, and its reply gets lost."""
@@ -107,10 +112,19 @@ class Page:
         """A hand on the mouse."""
         await self.command("Input.dispatchMouseEvent", type="mouseMoved", x=300, y=300 + len(self.asked) % 50)
 
-    async def key(self, key: str, control: bool = False) -> None:
-        for kind in ("keyDown", "keyUp"):
-            text = {"text": key} if len(key) == 1 and kind == "keyDown" else {}
-            await self.command("Input.dispatchKeyEvent", type=kind, key=key, modifiers=2 * control, **text)
+    async def key(self, key: str, control: bool = False, alt: bool = False, repeats: int = 0) -> None:
+        """A real key, pressed, held down for so many repeats and let go. It types where the focus is, unless the page
+        prevents it.
+        """
+        typed = "" if control or alt else {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
+        letter = ord(key.upper()) if len(key) == 1 and key.isascii() and key.isalnum() else 0
+        code = {"Backspace": 8, "Enter": 13, "Escape": 27}.get(key, letter)
+        pressed: dict[str, Any] = {"key": key, "windowsVirtualKeyCode": code, "modifiers": alt + 2 * control}
+        kind = "keyDown" if typed else "rawKeyDown"
+        for number in range(1 + repeats):
+            held = {"autoRepeat": number > 0, "text": typed} if typed else {"autoRepeat": number > 0}
+            await self.command("Input.dispatchKeyEvent", type=kind, **pressed, **held)
+        await self.command("Input.dispatchKeyEvent", type="keyUp", **pressed)
 
     async def nameless(self) -> list[str]:
         """Roles of what can be operated and has no name for those who do not see it."""

@@ -49,7 +49,7 @@ async def test_the_asker_gets_what_a_reviewer_wrote(house: House, chromium: Brow
         await page.type("text", "At seven on weekdays [1].")
         await page.wait("document.querySelector('.diff ins') && document.querySelector('.diff del')")
         await page.type("reason", "shorter")
-        await page.run("document.querySelector('form.deciding').requestSubmit()")
+        await page.key("Enter", control=True)
         await page.sees("Edited and approved.")
         answer = (await asker.get(f"/v1/answers/{answer_id}")).json()
         assert (answer["status"], answer["text"]) == ("answered", "At seven on weekdays [1].")
@@ -71,14 +71,105 @@ async def test_a_keyboard_is_enough_and_everything_has_a_name(house: House, chro
         await page.sees("yours for")
         await page.key("a")
         await page.wait("document.activeElement.id === 'reason'")
-        for letter in "read":
-            await page.key(letter)
+        await page.strike("read")
         assert await page.run("document.querySelector('form.deciding h2').innerText") == "Approve"
         assert await page.nameless() == []
         await page.key("Enter", control=True)
         await page.sees("Approved.")
         await page.wait("document.activeElement.innerText.startsWith('Next item')")
         assert (await asker.get(f"/v1/answers/{answer_id}")).json()["status"] == "answered"
+        assert [line["reason"] for line in await decisions(house)] == ["read"]
+
+
+REASON = "document.getElementById('reason')"
+FORM = "document.querySelector('form.deciding')"
+
+
+async def decisions(house: House) -> list[dict[str, str]]:
+    async with await house.client("chief", "reviewer") as chief:
+        items = (await chief.get("/v1/reviews", params={"state": "decided"})).json()["items"]
+        return [each for item in items for each in (await chief.get(f"/v1/reviews/{item['id']}")).json()["decisions"]]
+
+
+@pytest.mark.parametrize("repeats", [0, 6])
+async def test_a_shortcut_types_nothing_into_the_field_that_it_opens(
+    house: House, chromium: Browser, repeats: int
+) -> None:
+    await house.publish(PAGE)
+    asker = await house.client("asker", "user")
+    async with asker, chromium.tab() as page:
+        await house.ask(asker)
+        await sign_in(page, house, "ana")
+        await page.sees(QUESTION)
+        await page.key("n")
+        await page.sees("yours for")
+        for letter, field in (("a", "reason"), ("e", "text"), ("r", "reason"), ("q", "reason"), ("x", "reason")):
+            await page.key(letter, repeats=repeats)
+            await page.wait(f"document.activeElement.id === '{field}'")
+            assert await page.run(f"{REASON}.value") == ""
+            assert letter != "e" or await page.run("document.getElementById('text').value.includes('Zadar')")
+            await page.key("Escape")
+            await page.wait(f"!{FORM}")
+        assert page.said == []
+
+
+async def test_a_letter_is_no_reason(house: House, chromium: Browser) -> None:
+    await house.publish(PAGE)
+    asker = await house.client("asker", "user")
+    async with asker, chromium.tab() as page:
+        answer_id = await house.ask(asker)
+        await sign_in(page, house, "ana")
+        await page.sees(QUESTION)
+        for letter in ("n", "a"):
+            await page.key(letter)
+            await page.sees("yours for")
+        await page.wait("document.activeElement.id === 'reason'")
+        for typed, told in (("a", "Write the reason in words"), ("aa", "Write the reason in words")):
+            await page.strike(typed)
+            await page.key("Enter", control=True)
+            await page.sees(told)
+        assert [address for address in page.asked if address.endswith("/decide")] == []
+        assert (await asker.get(f"/v1/answers/{answer_id}")).json()["status"] == "held"
+        await page.strike(" word of harbour")
+        await page.key("Enter", control=True)
+        await page.sees("Approved.")
+        assert [line["reason"] for line in await decisions(house)] == ["aaa word of harbour"]
+
+
+async def test_no_shortcut_reacts_while_somebody_types_or_holds_another_key(house: House, chromium: Browser) -> None:
+    await house.publish(PAGE)
+    asker = await house.client("asker", "user")
+    async with asker, chromium.tab() as page:
+        await house.ask(asker)
+        await sign_in(page, house, "ana")
+        await page.sees(QUESTION)
+        made = "(e => (e.id = 'made', e.contentEditable = 'true', document.body.prepend(e), true))"
+        await page.run(f"{made}(document.createElement('div'))")
+        fields = ("[name=rule]", "[name=state]", "[name=free]", "#made")
+        for field in fields:
+            await page.run(f"document.querySelector('{field}').focus()")
+            await page.wait(f"document.activeElement.matches('{field}')")
+            await page.strike("jnc")
+        assert await page.run("document.querySelector('[name=rule]').value") == "jnc"
+        assert await page.run("document.getElementById('made').innerText") == "jnc"
+        await page.run("document.querySelector('[name=rule]').focus()")
+        for _ in range(3):
+            await page.key("Backspace")
+        await page.run("document.activeElement.blur()")
+        for letter in "jnc":
+            await page.key(letter, control=True)
+            await page.key(letter, alt=True)
+        await page.key("?")
+        await page.wait("document.querySelector('dialog[open]')")
+        await page.strike("jnc")
+        await page.run("document.activeElement.blur()")
+        await page.strike("jnc")
+        assert await page.run("location.hash") == ""
+        assert [address for address in page.asked if address.endswith("/claim")] == []
+        await page.key("Escape")
+        await page.wait("!document.querySelector('dialog[open]')")
+        await page.key("j")
+        await page.sees("Harbour rules")
 
 
 HOSTILE = (
@@ -208,7 +299,7 @@ async def test_a_decision_that_comes_too_late_is_explained(house: House, chromiu
         await house.end_lease()
         [item] = (await bo.get("/v1/reviews")).json()["items"]
         assert (await bo.post(f"/v1/reviews/{item['id']}/claim")).status_code == 200
-        await page.run("document.querySelector('form.deciding').requestSubmit()")
+        await page.key("Enter", control=True)
         await page.sees("The item is not yours any more")
         await page.sees("What you typed is kept. Claim the item again")
         await page.press("Claim it again")
@@ -225,9 +316,9 @@ async def test_a_decision_whose_reply_got_lost_is_sent_again_and_taken_once(hous
         await page.press("Reject")
         await page.type("reason", "wrong time")
         await page.lose_reply("*/decide")
-        await page.run("document.querySelector('form.deciding').requestSubmit()")
+        await page.key("Enter", control=True)
         await page.sees("The service cannot be reached")
-        await page.run("document.querySelector('form.deciding').requestSubmit()")
+        await page.key("Enter", control=True)
         await page.sees("Rejected.")
         [item] = (await bo.get("/v1/reviews", params={"state": "decided"})).json()["items"]
         [past] = (await bo.get(f"/v1/reviews/{item['id']}")).json()["decisions"]
@@ -253,10 +344,10 @@ async def test_an_action_is_shown_as_it_would_run_and_runs_as_it_was_corrected(
         await page.press("Edit")
         await page.type("text", "{")
         await page.type("reason", "say what was done")
-        await page.run("document.querySelector('form.deciding').requestSubmit()")
+        await page.key("Enter", control=True)
         await page.sees("This is not JSON")
         await page.type("text", json.dumps({**proposal.arguments, "resolution": "Flange replaced."}))
-        await page.run("document.querySelector('form.deciding').requestSubmit()")
+        await page.key("Enter", control=True)
         await page.sees("Edited and approved.")
         await shop.work()
         await page.sees("It has been done.")
@@ -265,10 +356,24 @@ async def test_an_action_is_shown_as_it_would_run_and_runs_as_it_was_corrected(
     assert (done.state, done.arguments["resolution"], done.approved_by) == ("done", "Flange replaced.", "ana")
 
 
-async def test_money_is_shown_to_who_may_see_it(house: House, chromium: Browser) -> None:
+async def test_the_money_of_a_tenant_is_shown_to_its_operator_and_no_more(house: House, chromium: Browser) -> None:
+    budgets = house.state.costs.budgets
+    await budgets.set("tests", house.tenant, "day", 5_000_000, "a start")
+    await budgets.set_own("admin", house.tenant, "day", 2_000_000, "a quiet month")
     async with chromium.tab() as page:
         await page.open(f"{house.base}/console/budgets")
         await page.type("key", await house.key("olga", "operator"))
+        await page.press("Sign in")
+        await page.sees("This tenant, today")
+        await page.sees("left of $2.00. The service allows $5.00.")
+        assert "Whole service" not in await page.text()
+        assert "Reviews" not in await page.text()
+
+
+async def test_the_money_of_the_whole_service_is_shown_to_the_role_service(house: House, chromium: Browser) -> None:
+    async with chromium.tab() as page:
+        await page.open(f"{house.base}/console/budgets")
+        await page.type("key", await house.key("sven", "service"))
         await page.press("Sign in")
         await page.sees("Whole service, this month")
         await page.sees("left of $200.00")

@@ -127,7 +127,7 @@ async def test_the_page_opens_while_nothing_is_answered(state: State, monkeypatc
 
 async def test_a_key_is_told_who_it_is(client: httpx.AsyncClient, state: State, tenant: object) -> None:
     told = (await client.get("/v1/caller")).json()
-    assert (told["name"], told["roles"], told["groups"]) == ("test", ["admin"], [])
+    assert (told["name"], told["roles"], told["groups"]) == ("test", ["admin", "service"], [])
     assert {"reviews:decide", "costs:read"} <= set(told["permissions"])
 
 

@@ -26,7 +26,7 @@ def machine(url: str) -> type[RuleBasedStateMachine]:
         def __init__(self) -> None:
             super().__init__()
             self.db = psycopg.connect(url, autocommit=True)
-            self.db.execute("truncate budget_limits, budget_windows, budget_purses, budget_holds")
+            self.db.execute("truncate budget_limits, budget_own_limits, budget_windows, budget_purses, budget_holds")
             self.at = datetime(2030, 1, 30, 22, tzinfo=UTC)
             self.tenants = [uuid4(), uuid4()]
             self.limits: list[int | None] = [3000, 5000, 2000, 4000]
@@ -34,7 +34,7 @@ def machine(url: str) -> type[RuleBasedStateMachine]:
             self.spent: list[tuple[UUID, date, int]] = []
 
         def teardown(self) -> None:
-            self.db.execute("truncate budget_limits, budget_windows, budget_purses, budget_holds")
+            self.db.execute("truncate budget_limits, budget_own_limits, budget_windows, budget_purses, budget_holds")
             self.db.close()
 
         @rule(target=holds, who=st.integers(0, 1), amount=AMOUNTS)

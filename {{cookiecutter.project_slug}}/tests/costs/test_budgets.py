@@ -25,7 +25,7 @@ EVE = datetime(2031, 3, 31, 21, 30, tzinfo=UTC)  # 23:30 in Berlin, the last eve
 @pytest.fixture(autouse=True)
 def empty(database_urls: Urls) -> None:
     with psycopg.connect(database_urls.owner) as connection:
-        connection.execute("truncate budget_limits, budget_windows, budget_purses, budget_holds")
+        connection.execute("truncate budget_limits, budget_own_limits, budget_windows, budget_purses, budget_holds")
 
 
 def budgets_of(

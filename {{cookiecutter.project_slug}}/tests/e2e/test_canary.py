@@ -54,6 +54,6 @@ async def begin(state: State, tenant: UUID) -> None:
     release = await state.releases.create("ada", base=state.environments.current().id, changes=changes)
     async with state.database.transaction(None) as connection:
         await state.releases.mark_evaluated(connection, release.id, "evaluator", Evidence("a" * 64, "PASS"))
-    grace = Principal(tenant, UUID(int=1), "grace", frozenset({"operator"}))
+    grace = Principal(tenant, UUID(int=1), "grace", frozenset({"service"}))
     await state.approvals.approve(grace, release.id, "looks good")
     await state.environments.start_canary("ada", release.id, 50, "carefully")

@@ -13,7 +13,7 @@ from app.wiring import State
 @pytest_asyncio.fixture
 async def operator(service: State) -> AsyncIterator[httpx.AsyncClient]:
     tenant = await service.identity.ensure_tenant("routes")
-    key = await service.identity.create_key(tenant, "grace", ["operator"])
+    key = await service.identity.create_key(tenant, "grace", ["service"])
     async with client_of(service, key.text) as client:
         yield client
 

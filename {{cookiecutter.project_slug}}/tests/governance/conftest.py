@@ -17,7 +17,7 @@ from app.releases.service import Environments, Releases, Standings
 from app.wiring import State
 
 
-def person(name: str, role: str = "operator") -> Principal:
+def person(name: str, role: str = "service") -> Principal:
     return Principal(UUID(int=0), UUID(int=0), name, frozenset({role}))
 
 

@@ -176,8 +176,8 @@ async def test_the_card_over_http(client: httpx.AsyncClient, state: State) -> No
     assert told["live"]["id"] in shown.text
 
 
-async def test_a_user_does_not_see_the_card(state: State, client: httpx.AsyncClient, tenant: UUID) -> None:
-    key = await state.identity.create_key(tenant, "reader", ["user"])
+async def test_no_role_of_a_tenant_sees_the_card(state: State, client: httpx.AsyncClient, tenant: UUID) -> None:
+    key = await state.identity.create_key(tenant, "reader", ["user", "admin"])
     headers = {"Authorization": f"Bearer {key.text}"}
     for path in ("/v1/governance", "/v1/governance/card"):
         assert (await client.get(path, headers=headers)).status_code == 403

@@ -24,7 +24,7 @@ async def test_somebody_else_approves_over_http(
     release = await here.draft(author="ana")
     report = await here.measure(release)
     path = f"/v1/releases/{release.id}/approvals"
-    ana, bob = await key_of(state, tenant, "ana", "operator"), await key_of(state, tenant, "bob", "operator")
+    ana, bob = await key_of(state, tenant, "ana", "service"), await key_of(state, tenant, "bob", "service")
     before = (await client.get(path)).json()
     assert before["items"] == []
     assert "1 must approve" in before["lacking"] or "2 must approve" in before["lacking"]
@@ -49,7 +49,7 @@ async def test_a_rejection_over_http_needs_a_reason(
     assert await here.state(release) == "rejected"
 
 
-@pytest.mark.parametrize("role", ["user", "reviewer"])
+@pytest.mark.parametrize("role", ["user", "reviewer", "operator", "admin"])
 async def test_other_roles_may_not_approve(
     state: State, house: Houses, client: httpx.AsyncClient, tenant: UUID, role: str
 ) -> None:
@@ -57,7 +57,7 @@ async def test_other_roles_may_not_approve(
     release = await here.measured()
     headers = await key_of(state, tenant, "bob", role)
     for path in ("approvals", "rejection"):
-        refused = await client.post(f"/v1/releases/{release.id}/{path}", json={"reason": "x"}, headers=headers)
+        refused = await client.post(f"/v1/releases/{release.id}/{path}", json={"reason": "read it"}, headers=headers)
         assert (refused.status_code, refused.json()["code"]) == (403, "permission_missing")
 
 
@@ -71,15 +71,15 @@ async def test_an_emergency_is_on_the_readiness_page_until_somebody_else_reviewe
     ready = (await client.get("/health/ready")).json()
     assert [note for note in ready["notes"] if release.id[:12] in note]
     path = f"/v1/governance/break-glass/{mine[0].approval.id}/review"
-    bob = await key_of(state, tenant, "bob", "operator")
+    bob = await key_of(state, tenant, "bob", "service")
     assert (await client.post(path, json={"reason": "it was right"}, headers=bob)).json()["reviewer"] == "bob"
     ready = (await client.get("/health/ready")).json()
     assert not [note for note in ready["notes"] if release.id[:12] in note]
-    unknown = await client.post(f"/v1/governance/break-glass/{uuid4()}/review", json={"reason": "x"})
+    unknown = await client.post(f"/v1/governance/break-glass/{uuid4()}/review", json={"reason": "it was right"})
     assert (unknown.status_code, unknown.json()["code"]) == (404, "break_glass_missing")
 
 
-async def test_the_audit_log_is_paged_and_hides_what_other_tenants_do(
+async def test_the_audit_log_is_paged_and_an_admin_sees_what_its_own_tenant_does(
     state: State, client: httpx.AsyncClient, tenant: UUID
 ) -> None:
     other = uuid4()
@@ -89,18 +89,24 @@ async def test_the_audit_log_is_paged_and_hides_what_other_tenants_do(
             await audit.record(
                 connection, Act("ana", "test.act", f"thing {number}", tenant_id=whose), state.clock.now()
             )
-    first = (await client.get("/v1/audit", params={"limit": 2})).json()
-    assert [line["subject"] for line in first["items"]] == ["thing 3", "thing 1"]
+    admin = await key_of(state, tenant, "ana", "admin")
+    theirs = (await client.get("/v1/audit", params={"limit": 3}, headers=admin)).json()
+    assert [line["subject"] for line in theirs["items"]][1:] == ["thing 3", "thing 0"]
+    assert {line["tenant_id"] for line in theirs["items"]} == {str(tenant)}
+    first = (await client.get("/v1/audit", params={"limit": 3})).json()
+    assert [line["subject"] for line in first["items"]][1:] == ["thing 3", "thing 2"]
     second = (await client.get("/v1/audit", params={"limit": 2, "below": first["below"]})).json()
-    assert second["items"][0]["subject"] == "thing 0"
+    assert [line["subject"] for line in second["items"]] == ["thing 1", "thing 0"]
     head = (await client.get("/v1/audit/head")).json()
     assert (head["sequence"], head["hash"]) == (first["items"][0]["sequence"], first["items"][0]["hash"])
 
 
 @pytest.mark.parametrize("role", ["user", "reviewer", "operator"])
-async def test_only_an_admin_reads_the_audit_log(
+async def test_a_tenant_reads_its_audit_log_by_its_admin_alone(
     state: State, client: httpx.AsyncClient, tenant: UUID, role: str
 ) -> None:
     headers = await key_of(state, tenant, "bob", role)
     for path in ("/v1/audit", "/v1/audit/head"):
         assert (await client.get(path, headers=headers)).status_code == 403
+    admin = await key_of(state, tenant, "ana", "admin")
+    assert (await client.get("/v1/audit/head", headers=admin)).json()["code"] == "permission_missing"

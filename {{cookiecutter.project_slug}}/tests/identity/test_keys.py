@@ -1,4 +1,4 @@
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -12,11 +12,14 @@ from app.identity.domain import (
     Principal,
     RateLimit,
     RateLimited,
+    RoleNotGranted,
     UnknownKey,
     UnknownRole,
+    check_grant,
     make_key,
 )
 from app.identity.service import Identity
+from app.main import create_app
 from app.wiring import State
 
 
@@ -132,3 +135,25 @@ async def test_a_query_without_a_filter_sees_one_tenant_only(state: State, tenan
         assert (await connection.execute(text("select count(*) from api_keys"))).scalar() == 0
     async with database.read(None) as connection:
         assert (await connection.execute(text("select count(*) from api_keys"))).scalar() == 0
+
+
+@pytest.mark.parametrize("roles", [["admin"], ["admin", "service"]])
+async def test_nobody_gives_the_role_service_over_http(state: State, tenant: UUID, roles: list[str]) -> None:
+    key = await state.identity.create_key(tenant, "giver", roles)
+    headers = {"Authorization": f"Bearer {key.text}"}
+    transport = httpx.ASGITransport(app=create_app(state), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service", headers=headers) as giver:
+        for asked in (["service"], ["user", "service"]):
+            refused = await giver.post("/v1/keys", json={"name": "above", "roles": asked})
+            assert (refused.status_code, refused.json()["code"]) == (403, "role_not_granted")
+            assert "app keys create" in refused.json()["action"]
+        assert (await giver.post("/v1/keys", json={"name": "beside", "roles": ["admin"]})).status_code == 201
+        assert {item["name"] for item in (await giver.get("/v1/keys")).json()["items"]} == {"giver", "beside"}
+
+
+@pytest.mark.parametrize("role", ["reviewer", "operator", "admin", "service"])
+def test_a_key_gives_no_role_that_can_do_more_than_itself(role: str) -> None:
+    user = Principal(uuid4(), uuid4(), "user", frozenset({"user"}))
+    check_grant(frozenset({"user"}), user)
+    with pytest.raises(RoleNotGranted):
+        check_grant(frozenset({"user", role}), user)

@@ -117,7 +117,7 @@ function budget(found) {
     { class: "card" },
     h("h2", {}, name, " ", limit !== null && h("span", { class: "quiet" }, `${found.used_percent} % `), signs),
     limit !== null && bar(parts, limit, `${name}: ${amounts}`),
-    h("p", { class: "under" }, amounts),
+    h("p", { class: "under" }, amounts, found.allowed_micro_usd !== limit && allowed(found.allowed_micro_usd)),
     h(
       "p",
       { class: "quiet" },
@@ -128,6 +128,9 @@ function budget(found) {
     ),
   );
 }
+
+/** The tenant has set itself a lower limit. */
+const allowed = (amount) => ` The service allows ${amount === null ? "any amount" : dollars(amount)}.`;
 
 function forecast(units, budgets) {
   const { month_spent_micro_usd: spent, month_expected_micro_usd: expected } = units;

@@ -42,6 +42,13 @@ export const verbs = (item) => (item.kind === "overlap" ? BLIND : Object.keys(VE
 /** What an edit begins with: the answer's text, or the arguments of an action. */
 export const original = (item) => (item.action ? JSON.stringify(item.action.arguments, null, 2) : item.answer.text);
 
+/** As the service judges a reason: a word of three letters or more, and not one letter again and again. */
+const hasWord = (text) =>
+  text.split(/\s+/).some((each) => {
+    const letters = each.toLowerCase().match(/\p{L}/gu) ?? [];
+    return letters.length >= 3 && new Set(letters).size > 1;
+  });
+
 /** Why something did not work, and what to do now. */
 export function explained(error, ...buttons) {
   error.action = NEXT_STEP[error.code] ?? error.action;
@@ -129,6 +136,7 @@ export class Form {
   }
 
   key(event) {
+    if (event.isComposing || event.repeat) return;
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.element.requestSubmit();
     if (event.key === "Escape") this.closed();
   }
@@ -163,6 +171,7 @@ export class Form {
 
   wrong() {
     if (!this.reason.value.trim()) return "Write a reason: whoever reads the audit log in a year wants to know it.";
+    if (!hasWord(this.reason.value)) return "Write the reason in words: a letter or two tell nobody why.";
     if (this.verb !== "edit") return null;
     if (this.text.value === original(this.item)) return "Nothing is changed. To let it go on as it stands, approve it.";
     if (!this.item.action) return null;

@@ -43,11 +43,27 @@ export class Help {
   }
 }
 
+const FIELDS = "input, textarea, select, [contenteditable]:not([contenteditable='false'])";
+
+/** Whether a key is somebody's typing, or a part of a longer shortcut of the browser's or of a dialog's. */
+function isTyping(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.getModifierState("AltGraph")) return true;
+  if (event.isComposing || event.defaultPrevented) return true;
+  return document.activeElement?.closest(FIELDS) || document.querySelector("dialog[open]");
+}
+
+/** press(key): whether it did something. Then the key does nothing else, however long it is held down: a field that
+    gets the focus stays empty. */
 export function shortcuts(help, press) {
+  let held = null;
+  addEventListener("keyup", () => (held = null));
   addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.repeat) return;
-    if (event.target.closest("input, textarea, select, dialog") || localStorage.getItem(OFF)) return;
-    if (event.key === "?") return help.open();
-    if (event.key.length === 1) press(event.key);
+    if (event.repeat && event.key === held) return event.preventDefault();
+    held = null;
+    if (event.key.length !== 1 || event.repeat || isTyping(event) || localStorage.getItem(OFF)) return;
+    if (event.key === "?") help.open();
+    else if (!press(event.key)) return;
+    held = event.key;
+    event.preventDefault();
   });
 }

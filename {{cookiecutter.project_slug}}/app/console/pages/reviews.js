@@ -203,7 +203,7 @@ class Desk {
   }
 
   begin(verb) {
-    if (!this.lease || !verbs(this.item).includes(verb)) return;
+    if (!this.canBegin(verb)) return;
     const draft = { ...this.draft, verb };
     this.drafts.set(this.id, draft);
     this.form = new Form(
@@ -294,14 +294,25 @@ class Desk {
     node.scrollIntoView({ block: "nearest" });
   }
 
+  /** Whether the key did something. */
   press(key) {
+    const act = this.bound(key);
+    act?.();
+    return Boolean(act);
+  }
+
+  bound(key) {
     const step = { j: 1, k: -1 }[key];
-    if (step) return this.go((this.queue.beside(step) ?? {}).id ?? null);
-    if (key === "n") return this.next();
-    if (key === "c" && this.item?.state === "open" && !this.lease) return this.claim();
-    if (key === "b" && this.lease) return this.giveBack();
+    if (step) return () => this.go((this.queue.beside(step) ?? {}).id ?? null);
+    if (key === "n") return () => this.next();
+    if (key === "c" && this.item?.state === "open" && !this.lease) return () => this.claim();
+    if (key === "b" && this.lease) return () => this.giveBack();
     const verb = Object.keys(VERBS).find((each) => VERBS[each].letter === key);
-    if (verb) this.begin(verb);
+    return verb && this.canBegin(verb) ? () => this.begin(verb) : null;
+  }
+
+  canBegin(verb) {
+    return Boolean(this.lease) && verbs(this.item).includes(verb);
   }
 
   async agree() {

@@ -42,6 +42,8 @@ async function enter(permission, start) {
       h("div", { class: "notice bad" }, h("p", {}, missing, ` This page needs the permission ${permission}.`)),
     );
   }
+  for (const link of document.querySelectorAll("nav a[data-needs]"))
+    link.hidden = !caller.permissions.includes(link.dataset.needs);
   replace(
     who,
     h("span", {}, h("span", { class: "unseen" }, "Signed in as "), caller.name),

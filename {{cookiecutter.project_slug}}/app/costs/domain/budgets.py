@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.core.errors import Invalid, PaymentRequired
+from app.core.errors import Forbidden, Invalid, PaymentRequired
 
 SERVICE = UUID(int=0)
 """The scope of the whole service; every other scope is a tenant's id."""
@@ -58,6 +58,11 @@ class BudgetUsedUp(PaymentRequired):
 class NoLimit(Invalid):
     code, title = "budget_without_limit", "There is no limit to raise"
     action = "Set one with 'app budget set' or in policies/cost.yaml."
+
+
+class LimitNotAllowed(Forbidden):
+    code, title = "limit_not_allowed", "A tenant's limit cannot be above what the service allows"
+    action = "Set less, or ask whoever holds the role service to allow more."
 
 
 @dataclass
@@ -125,17 +130,31 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """One limit and how it stands. limit_micro_usd: None for none. committed + held never passes it."""
+    """One limit and how it stands. limit_micro_usd: None for none. committed + held never passes it.
+
+    allowed_micro_usd: what the service allows, with what it granted; a tenant may set less for itself.
+    """
 
     scope: UUID
     span: Span
     starts: date
     limit_micro_usd: int | None
+    allowed_micro_usd: int | None
     granted_micro_usd: int
     set_by_hand: bool
     committed_micro_usd: int
     held_micro_usd: int
     opens_at: datetime
+
+    @property
+    def lowered(self) -> bool:
+        """Whether the tenant has set itself less than it is allowed."""
+        return self.limit_micro_usd != self.allowed_micro_usd
+
+    def check_own(self, micro_usd: int | None) -> None:
+        """Whether a tenant may set this for itself. Errors: LimitNotAllowed."""
+        if micro_usd is not None and self.allowed_micro_usd is not None and micro_usd > self.allowed_micro_usd:
+            raise LimitNotAllowed(f"The service allows '{self.name}' {self.allowed_micro_usd / 1_000_000:.6f} USD.")
 
     @property
     def used_percent(self) -> float:

@@ -22,7 +22,7 @@ _COLLECT = text("select budget_collect(:scope, :day, true)")
 _STANDING = text(
     """
     select s.scope, s.span, s.starts, s.limit_micro_usd, s.granted as granted_micro_usd, s.set_by_hand,
-           u.committed as committed_micro_usd, u.held as held_micro_usd
+           s.allowed_micro_usd, u.committed as committed_micro_usd, u.held as held_micro_usd
     from budget_standing(:scope, :day, :limits) s, budget_used(s.scope, s.span, s.starts) u
     """
 )
@@ -30,7 +30,7 @@ _STANDING = text(
 _NEAR = text(
     """
     select s.scope, s.span, s.starts, s.limit_micro_usd, s.granted as granted_micro_usd, s.set_by_hand,
-           u.committed as committed_micro_usd, u.held as held_micro_usd
+           s.allowed_micro_usd, u.committed as committed_micro_usd, u.held as held_micro_usd
     from (select distinct scope from budget_purses where day between date_trunc('month', (:day)::date) and :day) t,
          budget_standing(t.scope, :day, :limits) s, budget_used(s.scope, s.span, s.starts) u
     where s.scope = t.scope and 100 * (u.committed + u.held) >= :percent * s.limit_micro_usd
@@ -38,13 +38,11 @@ _NEAR = text(
     """
 )
 _PAYERS = text("select distinct scope from budget_purses order by scope")
-_SET = text(
-    """
-    insert into budget_limits values (:scope, :span, :amount, now())
-    on conflict on constraint pk_budget_limits do update set micro_usd = :amount, changed_at = now()
-    """
-)
-_CLEAR = text("delete from budget_limits where scope = :scope and span = :span")
+_SET = """
+    insert into {table} values (:scope, :span, :amount, now())
+    on conflict on constraint pk_{table} do update set micro_usd = :amount, changed_at = now()
+"""
+_CLEAR = "delete from {table} where scope = :scope and span = :span"
 _GRANT = text(
     "update budget_windows set granted = granted + :amount where (scope, span, starts) = (:scope, :span, :starts)"
 )
@@ -118,11 +116,13 @@ async def lock(connection: AsyncConnection, scope: UUID, day: date) -> None:
     await connection.execute(_COLLECT, {"scope": None if scope == SERVICE else scope, "day": day})
 
 
-async def set_limit(connection: AsyncConnection, scope: UUID, span: Span, amount: int | None) -> None:
-    if amount is None:
-        await connection.execute(_CLEAR, {"scope": scope, "span": span})
-    else:
-        await connection.execute(_SET, {"scope": scope, "span": span, "amount": amount})
+async def set_limit(
+    connection: AsyncConnection, scope: UUID, span: Span, amount: int | None, *, own: bool = False
+) -> None:
+    """own: the limit that a tenant sets for itself; else the one that the service sets."""
+    table = "budget_own_limits" if own else "budget_limits"
+    statement = (_CLEAR if amount is None else _SET).format(table=table)
+    await connection.execute(text(statement), {"scope": scope, "span": span, "amount": amount})
 
 
 async def grant(connection: AsyncConnection, scope: UUID, span: Span, starts: date, amount: int) -> None:

@@ -15,6 +15,7 @@ from app.core import audit
 from app.core.clock import Clock
 from app.core.database import Database
 from app.core.ids import new_id
+from app.core.reasons import check_reason
 from app.core.telemetry import counter, gauge
 from app.costs.domain import CostPolicy
 from app.costs.domain.budgets import (
@@ -37,6 +38,7 @@ log = structlog.get_logger(__name__)
 HOLD_SECONDS = 300.0
 """Longer than any call may take; money of a process that died comes back after it."""
 SWEEP_SECONDS = 15.0
+OWN = "budget.set_own"
 SPANS: tuple[Span, ...] = ("day", "month")
 FRESH_SECONDS = 30.0
 """How long a shared hold is given out."""
@@ -189,19 +191,39 @@ class Budgets:
         return budget.state(self.policy.budgets.warn_percent)
 
     async def set(self, actor: str, scope: UUID, span: Span, micro_usd: int | None, reason: str) -> Budget:
-        """Sets a limit from now on, in every window to come too; None: as the policy says. Audited."""
+        """What the service allows a scope from now on, in every window to come too; None: as the policy says. Audited.
+
+        Errors: ReasonMissing.
+        """
+        return await self._set(actor, "budget.set", scope, span, micro_usd, check_reason(reason))
+
+    async def set_own(self, actor: str, tenant_id: UUID, span: Span, micro_usd: int | None, reason: str) -> Budget:
+        """What a tenant sets for itself, within what the service allows it; None: no less than that. Audited.
+
+        Errors: LimitNotAllowed, ReasonMissing.
+        """
+        return await self._set(actor, OWN, tenant_id, span, micro_usd, check_reason(reason))
+
+    async def _set(
+        self, actor: str, action: str, scope: UUID, span: Span, micro_usd: int | None, reason: str
+    ) -> Budget:
         before = await self._one(scope, span)
         async with self.database.transaction(_tenant(scope)) as connection:
             await self._lock(connection, scope)
-            await repository.set_limit(connection, scope, span, micro_usd)
+            if action == OWN:
+                _find(await self._standing(connection, scope, before.starts), scope, span).check_own(micro_usd)
+            await repository.set_limit(connection, scope, span, micro_usd, own=action == OWN)
             after = await self._standing(connection, scope, before.starts)
-            await self._audit(connection, actor, "budget.set", before, _find(after, scope, span), reason)
+            await self._audit(connection, actor, action, before, _find(after, scope, span), reason)
         return await self._one(scope, span)
 
     async def grant(self, actor: str, scope: UUID, span: Span, micro_usd: int, reason: str) -> Budget:
-        """Adds to a limit for the window that is open now, and no longer. Audited. Errors: NoLimit."""
+        """Adds to a limit for the window that is open now, and no longer. Audited. Errors: NoLimit,
+        ReasonMissing.
+        """
+        reason = check_reason(reason)
         before = await self._one(scope, span)
-        if before.limit_micro_usd is None:
+        if before.allowed_micro_usd is None:
             raise NoLimit(f"The budget '{before.name}' has no limit that could be raised.")
         async with self.database.transaction(_tenant(scope)) as connection:
             await self._lock(connection, scope)

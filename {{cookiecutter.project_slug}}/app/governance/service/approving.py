@@ -14,6 +14,7 @@ from app.core.clock import Clock
 from app.core.database import Database
 from app.core.ids import new_id
 from app.core.ownership import OwnershipPolicy
+from app.core.reasons import check_reason
 from app.core.telemetry import counter
 from app.governance import repository
 from app.governance.domain.approvals import (
@@ -29,7 +30,7 @@ from app.governance.domain.approvals import (
     lacking,
 )
 from app.identity.domain import PERMISSIONS, Principal
-from app.releases.domain import NotApproved, Release, check_reason
+from app.releases.domain import NotApproved, Release
 from app.releases.service import Releases, Standings
 
 log = structlog.get_logger(__name__)

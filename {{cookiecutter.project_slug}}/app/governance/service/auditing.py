@@ -20,7 +20,7 @@ class AuditLog:
     clock: Clock
 
     async def page(self, limit: int, below: int | None = None, tenant_id: UUID | None = None) -> Sequence[Line]:
-        """The newest lines, newest first. tenant_id: only those of this tenant and of the service as a whole."""
+        """The newest lines, newest first. tenant_id: only those of this tenant."""
         async with self.database.read(tenant_id) as connection:
             return await audit.page(connection, limit, below)
 

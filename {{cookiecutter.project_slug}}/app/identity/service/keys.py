@@ -16,6 +16,7 @@ from app.core.ids import new_id
 from app.identity import repository
 from app.identity.domain import (
     COMMAND_LINE,
+    EVERY_ROLE,
     KeyAmbiguous,
     KeyNotFound,
     NewKey,
@@ -24,6 +25,7 @@ from app.identity.domain import (
     RateLimited,
     TenantMissing,
     UnknownKey,
+    check_grant,
     check_groups,
     check_roles,
     digest_of,
@@ -87,7 +89,7 @@ class Identity:
         that is not there or was revoked.
         """
         if key_id == COMMAND_LINE:
-            return Principal(tenant_id, key_id, SERVICE, frozenset({"admin"}))
+            return Principal(tenant_id, key_id, SERVICE, EVERY_ROLE)
         row = await repository.live_key(connection, key_id)
         if row is None:
             return None
@@ -146,6 +148,14 @@ class Identity:
             act = Act(actor, "key.create", f"key {key.prefix}", after=" ".join(checked), tenant_id=tenant_id)
             await audit.record(connection, act, self.clock.now())
         return key
+
+    async def give_key(self, giver: Principal, name: str, roles: Iterable[str], groups: Iterable[str]) -> NewKey:
+        """A new key of the giver's tenant, with roles that the giver could use itself.
+
+        Errors: UnknownRole, RoleNotGranted.
+        """
+        check_grant(check_roles(frozenset(roles)), giver)
+        return await self.create_key(giver.tenant_id, name, roles, groups, giver.name)
 
     async def list_keys(self, tenant_id: UUID) -> list[Row[Any]]:
         async with self.database.read(tenant_id) as connection:

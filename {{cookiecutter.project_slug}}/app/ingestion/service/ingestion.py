@@ -7,6 +7,7 @@ from sqlalchemy import RowMapping
 
 from app.core import audit
 from app.core.audit import Act
+from app.core.reasons import check_reason
 from app.identity.domain import Principal
 from app.ingestion import repository as rows
 from app.ingestion.domain.documents import (
@@ -119,13 +120,13 @@ class Ingestion:
     async def release(self, caller: Principal, entry: UUID, note: str) -> UUID:
         """Runs the version again without the gate that held it; who and why is kept. Returns the document's id.
 
-        Errors: QuarantineMissing, AlreadyDecided, Superseded.
+        Errors: QuarantineMissing, AlreadyDecided, Superseded, ReasonMissing.
         """
-        return await deciding.release(self.parts, caller, entry, uploader(caller), note)
+        return await deciding.release(self.parts, caller, entry, uploader(caller), note and check_reason(note))
 
     async def discard(self, caller: Principal, entry: UUID, note: str) -> UUID:
-        """Ends the version for good and drops its bytes. Errors: QuarantineMissing, AlreadyDecided."""
-        return await deciding.discard(self.parts, caller, entry, uploader(caller), note)
+        """Ends the version for good and drops its bytes. Errors: QuarantineMissing, AlreadyDecided, ReasonMissing."""
+        return await deciding.discard(self.parts, caller, entry, uploader(caller), note and check_reason(note))
 
     async def newest(self, caller: Principal, documents: Sequence[UUID]) -> Sequence[RowMapping]:
         """(id, version, status, reason, detail) of the newest version of each of these documents."""

@@ -1,3 +1,4 @@
+from app.core.reasons import ReasonMissing
 from app.releases.domain.environments import (
     MOVED,
     PRODUCTION,
@@ -21,7 +22,6 @@ from app.releases.domain.life import (
     Unproven,
     Verdict,
     check_move,
-    check_reason,
 )
 from app.releases.domain.manifest import (
     CodePin,
@@ -47,7 +47,6 @@ from app.releases.domain.problems import (
     NotApproved,
     NothingLive,
     ParcelRefused,
-    ReasonMissing,
     ReleaseMissing,
     ReleaseUnknown,
     ReleaseUnservable,
@@ -103,7 +102,6 @@ __all__ = [
     "canonical_json",
     "check_environment",
     "check_move",
-    "check_reason",
     "digest_of",
     "rebuild",
 ]

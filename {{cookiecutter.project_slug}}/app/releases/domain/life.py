@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
-from app.releases.domain.problems import IllegalMove, ReasonMissing
+from app.releases.domain.problems import IllegalMove
 
 State = Literal["draft", "evaluated", "approved", "canary", "live", "superseded", "rolled_back", "rejected"]
 STATES: tuple[State, ...] = get_args(State)
@@ -34,13 +34,6 @@ def check_move(before: State | None, after: State, unproven: Unproven | None = N
     if after not in LEGAL[before]:
         possible = ", ".join(sorted(LEGAL[before])) or "nothing else"
         raise IllegalMove(f"A release that is {before or 'not stored'} cannot become {after}, only {possible}.")
-
-
-def check_reason(reason: str) -> str:
-    """Errors: ReasonMissing."""
-    if not reason.strip():
-        raise ReasonMissing("No reason was given.")
-    return reason.strip()
 
 
 @dataclass(frozen=True, slots=True)

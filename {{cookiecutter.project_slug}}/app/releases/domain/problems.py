@@ -58,11 +58,6 @@ class CanaryRunning(Conflict):
     action = "Wait for its verdict, or end it with 'app release abort-canary'."
 
 
-class ReasonMissing(Invalid):
-    code, title = "reason_missing", "A reason is needed"
-    action = "Say why, in words that whoever reads the audit log in a year will understand."
-
-
 class UnknownParameter(Invalid):
     code, title = "unknown_parameter", "A release has no such parameter"
 

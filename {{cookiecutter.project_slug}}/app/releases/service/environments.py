@@ -10,6 +10,7 @@ from app.core import audit
 from app.core.audit import Act
 from app.core.database import notify
 from app.core.errors import Problem
+from app.core.reasons import check_reason
 from app.core.telemetry import counter
 from app.releases import repository
 from app.releases.domain import (
@@ -30,7 +31,6 @@ from app.releases.domain import (
     ReleaseUnknown,
     ReleaseUnservable,
     Standing,
-    check_reason,
 )
 from app.releases.ports import Clearance
 from app.releases.service.releases import Releases

@@ -9,6 +9,7 @@ from app.core import audit
 from app.core.audit import Act
 from app.core.clock import Clock
 from app.core.database import Database
+from app.core.reasons import check_reason
 from app.releases import repository
 from app.releases.domain import (
     Event,
@@ -22,7 +23,6 @@ from app.releases.domain import (
     State,
     Unproven,
     check_move,
-    check_reason,
     rebuild,
 )
 from app.releases.domain.diff import Change, compare
@@ -56,8 +56,9 @@ class Releases:
         release, and one that is stored already is returned as it is.
 
         index: the number of another index than the live one. changes: other values of parameters, as
-        `retrieval.dense_weight`. Errors: ReleaseMissing, UnknownParameter, IndexMissing, IndexNotReady.
+        `retrieval.dense_weight`. Errors: ReleaseMissing, UnknownParameter, IndexMissing, IndexNotReady, ReasonMissing.
         """
+        reason = check_reason(reason)
         manifest = await self.draft(base=base, index=index, changes=changes)
         parts = dict(self.ingredients.parts())
         if base is not None:

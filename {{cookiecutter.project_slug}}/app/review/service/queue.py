@@ -21,6 +21,7 @@ from app.core.clock import Clock
 from app.core.database import Database, moment
 from app.core.errors import Problem
 from app.core.ids import drawn, new_id
+from app.core.reasons import check_reason
 from app.core.telemetry import counter
 from app.evaluation.domain.cases import Case
 from app.evaluation.service import Suites
@@ -28,7 +29,7 @@ from app.identity.domain import Principal
 from app.inference.domain.idempotency import KeyReused, check_key
 from app.inference.domain.review import EditRefused, Opinion, ReviewPolicy
 from app.inference.service import Deliveries
-from app.releases.domain import check_reason, digest_of
+from app.releases.domain import digest_of
 from app.review import repository
 from app.review.domain.agreement import Agreement, agreement
 from app.review.domain.blind import check_told, check_untold, hidden

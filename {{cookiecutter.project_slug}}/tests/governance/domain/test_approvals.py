@@ -56,7 +56,7 @@ def life(*more: Event) -> Life:
 def approval(
     by: str, at: datetime = NOW - DAY / 2, report: str = REPORT, ends: datetime = NOW + DAY, kind: Kind = "approval"
 ) -> Approval:
-    return Approval(uuid4(), RELEASE, "production", kind, report, by, "operator", at, ends, "fine")
+    return Approval(uuid4(), RELEASE, "production", kind, report, by, "service", at, ends, "fine")
 
 
 def test_an_approval_is_bound_to_the_newest_report() -> None:

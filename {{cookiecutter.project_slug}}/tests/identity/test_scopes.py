@@ -1,0 +1,228 @@
+"""Whose things every route reaches, one line a route; and that it reaches no further.
+
+A new route fails here until it has its line.
+"""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+from starlette.routing import Mount, Route
+
+from app.identity.domain import OF_SERVICE, PERMISSIONS, scope_of
+from app.main import create_app
+from app.wiring import State
+from tests.e2e.test_tenants import BODIES, MARKER, theirs
+
+__all__ = ["theirs"]
+
+LINES = """
+open     -                    GET /console/
+open     -                    GET /console/budgets
+open     -                    GET /console/files/{name}
+open     -                    GET /docs
+open     -                    GET /docs/files
+open     -                    GET /health/live
+open     -                    GET /health/ready
+open     -                    GET /metrics
+open     -                    GET /openapi.json
+own      actions:propose      GET /v1/actions
+own      actions:propose      GET /v1/actions/catalogue
+own      actions:propose      GET /v1/actions/{action_id}
+own      answers:write        POST /v1/answers
+own      caller:read          GET /v1/caller
+own      answers:write        POST /v1/chat/completions
+own      models:read          GET /v1/models
+tenant   answers:read         GET /v1/answers/{answer_id}
+tenant   feedback:write       POST /v1/answers/{answer_id}/feedback
+tenant   answers:replay       POST /v1/answers/{answer_id}/replay
+tenant   audit:read           GET /v1/audit
+tenant   costs:read           GET /v1/budgets
+tenant   budgets:manage       PUT /v1/budgets
+tenant   costs:read           GET /v1/costs
+tenant   costs:read           GET /v1/costs.csv
+tenant   costs:read           GET /v1/costs/units
+tenant   documents:read       GET /v1/documents
+tenant   documents:write      POST /v1/documents
+tenant   documents:delete     DELETE /v1/documents/{document_id}
+tenant   documents:read       GET /v1/documents/{document_id}
+tenant   keys:manage          GET /v1/keys
+tenant   keys:manage          POST /v1/keys
+tenant   keys:manage          DELETE /v1/keys/{prefix}
+tenant   quarantine:read      GET /v1/quarantine
+tenant   quarantine:read      GET /v1/quarantine/{entry}
+tenant   quarantine:decide    POST /v1/quarantine/{entry}/discard
+tenant   quarantine:read      GET /v1/quarantine/{entry}/original
+tenant   quarantine:decide    POST /v1/quarantine/{entry}/release
+tenant   reviews:read         GET /v1/reviews
+tenant   reviews:read         GET /v1/reviews/agreement
+tenant   reviews:read         GET /v1/reviews/{review_id}
+tenant   reviews:decide       POST /v1/reviews/{review_id}/claim
+tenant   reviews:decide       POST /v1/reviews/{review_id}/decide
+tenant   reviews:decide       POST /v1/reviews/{review_id}/heartbeat
+tenant   reviews:decide       POST /v1/reviews/{review_id}/release
+tenant   search:read          POST /v1/search
+tenant   tickets:read         GET /v1/tickets
+tenant   tickets:write        POST /v1/tickets
+tenant   tickets:read         GET /v1/tickets/{number}
+service  service:audit        GET /v1/audit/head
+service  service:budgets      POST /v1/budgets/grants
+service  releases:read        GET /v1/environments/production/canary
+service  releases:activate    POST /v1/environments/production/canary
+service  releases:activate    POST /v1/environments/production/canary/abort
+service  releases:activate    POST /v1/environments/{environment}/activate
+service  releases:read        GET /v1/environments/{environment}/moves
+service  releases:activate    POST /v1/environments/{environment}/rollback
+service  releases:read        GET /v1/evaluations
+service  releases:read        GET /v1/evaluations/{run_id}
+service  releases:read        GET /v1/evaluations/{run_id}/report.html
+service  releases:read        GET /v1/evaluations/{run_id}/report.json
+service  releases:read        GET /v1/evaluations/{run_id}/report.md
+service  governance:read      GET /v1/governance
+service  releases:approve     POST /v1/governance/break-glass/{approval_id}/review
+service  governance:read      GET /v1/governance/card
+service  index:manage         GET /v1/indexes
+service  releases:read        GET /v1/releases
+service  releases:write       POST /v1/releases
+service  releases:read        GET /v1/releases/at
+service  releases:read        GET /v1/releases/current
+service  releases:write       POST /v1/releases/import
+service  releases:read        GET /v1/releases/{release_id}
+service  releases:read        GET /v1/releases/{release_id}/approvals
+service  releases:approve     POST /v1/releases/{release_id}/approvals
+service  releases:read        GET /v1/releases/{release_id}/diff
+service  releases:evaluate    POST /v1/releases/{release_id}/evaluations
+service  releases:write       GET /v1/releases/{release_id}/export
+service  releases:approve     POST /v1/releases/{release_id}/rejection
+"""
+WORDS = [line.split() for line in LINES.strip().splitlines()]
+TABLE = {(method, path): (scope, permission) for scope, permission, method, path in WORDS}
+OF_TENANTS = ("user", "reviewer", "operator", "admin")
+
+Opened = Callable[[UUID, str], Awaitable[httpx.AsyncClient]]
+
+
+def within(scope: str) -> list[tuple[str, str]]:
+    return [route for route, (found, _) in TABLE.items() if found == scope]
+
+
+def routes_of(routes: Iterable[Any]) -> Iterator[tuple[str, str, str]]:
+    """(method, path, permission) of everything that an application serves."""
+    for route in routes:
+        if isinstance(route, APIRoute):
+            yield from ((method, route.path, permission_of(route.dependant)) for method in route.methods or ())
+        elif isinstance(route, Route | Mount):
+            yield "GET", route.path, "-"
+        else:
+            yield from routes_of(route.original_router.routes)
+
+
+def permission_of(dependant: Any) -> str:
+    found = [getattr(each.call, "permission", None) for each in dependant.dependencies]
+    [permission] = filter(None, found) if any(found) else ["-"]
+    return str(permission)
+
+
+def address(path: str, names: dict[str, str] | None = None) -> str:
+    """With ids that are there, or with such as are not."""
+    given = {"environment": "production", "number": "1", "name": "no.js", **(names or {})}
+    return re.sub(r"\{(\w+)\}", lambda match: given.get(match[1], str(uuid4())), path)
+
+
+@pytest.fixture
+async def opened(state: State) -> AsyncIterator[Opened]:
+    """Calls the whole application with a new key of a tenant and a role."""
+    clients: list[httpx.AsyncClient] = []
+
+    async def make(tenant: UUID, role: str) -> httpx.AsyncClient:
+        key = await state.identity.create_key(tenant, f"{role}-{uuid4().hex[:8]}", [role])
+        transport = httpx.ASGITransport(app=create_app(state), raise_app_exceptions=False)
+        headers = {"Authorization": f"Bearer {key.text}"}
+        clients.append(httpx.AsyncClient(transport=transport, base_url="http://service", headers=headers))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        await client.aclose()
+
+
+@pytest.fixture
+async def stranger(state: State) -> UUID:
+    """A tenant that owns nothing."""
+    return await state.identity.ensure_tenant(f"stranger-{uuid4().hex}")
+
+
+async def test_every_route_has_a_line_and_every_line_a_route(state: State) -> None:
+    served = {(method, path): permission for method, path, permission in routes_of(create_app(state).routes)}
+    assert served == {route: permission for route, (_, permission) in TABLE.items()}
+
+
+def test_a_line_says_what_the_permission_says() -> None:
+    told = {route: scope for route, (scope, permission) in TABLE.items() if permission != "-"}
+    assert told == {route: scope_of(TABLE[route][1]) for route in told}
+    assert {TABLE[route][1] for route in within("open")} == {"-"}
+
+
+def test_no_role_of_a_tenant_holds_anything_of_the_service() -> None:
+    assert {role: PERMISSIONS[role] & OF_SERVICE for role in OF_TENANTS} == dict.fromkeys(OF_TENANTS, frozenset())
+    assert PERMISSIONS.keys() == {*OF_TENANTS, "service"}
+    assert not PERMISSIONS["service"] & {"documents:read", "answers:read", "search:read", "reviews:read", "keys:manage"}
+
+
+@pytest.mark.parametrize("role", PERMISSIONS)
+@pytest.mark.parametrize("whose", ["the owner", "a stranger"])
+async def test_a_route_is_closed_to_every_role_that_lacks_its_permission(
+    opened: Opened, tenant: UUID, stranger: UUID, role: str, whose: str
+) -> None:
+    client = await opened(tenant if whose == "the owner" else stranger, role)
+    for (method, path), (scope, permission) in TABLE.items():
+        if scope == "open":
+            continue
+        reply = await client.request(method, address(path))
+        refused = reply.status_code == 403 and reply.json()["code"] == "permission_missing"
+        assert refused == (permission not in PERMISSIONS[role]), (method, path, reply.text)
+        assert refused or scope != "service" or role == "service", (method, path)
+
+
+@pytest.mark.parametrize("role", PERMISSIONS)
+async def test_a_route_of_a_tenant_shows_another_tenant_nothing(
+    opened: Opened, theirs: dict[str, str], stranger: UUID, role: str
+) -> None:
+    client = await opened(stranger, role)
+    for method, path in within("tenant") + within("own"):
+        if not (method == "GET" or "{" in path):
+            continue
+        body = BODIES.get((method.lower(), path))
+        reply = await client.request(method, address(path, theirs), json=body)
+        assert MARKER not in reply.text, path
+        if "{" in path:
+            assert reply.status_code in (403, 404), (method, path, reply.text)
+        elif (role, path) != ("service", "/v1/audit"):  # which has the ids of all tenants
+            assert not [name for name, own in theirs.items() if own in reply.text], path
+
+
+async def test_the_service_role_reads_of_all_tenants_no_text(
+    opened: Opened, theirs: dict[str, str], stranger: UUID
+) -> None:
+    client = await opened(stranger, "service")
+    for method, path in [*within("service"), ("GET", "/v1/audit")]:
+        if method == "GET":
+            assert MARKER not in (await client.get(address(path, theirs))).text, path
+
+
+async def test_a_route_of_a_key_shows_another_key_of_the_tenant_nothing(
+    opened: Opened, theirs: dict[str, str], tenant: UUID
+) -> None:
+    client = await opened(tenant, "user")
+    assert theirs["action_id"]
+    for method, path in within("own"):
+        if method == "GET":
+            reply = await client.get(address(path, theirs))
+            assert MARKER not in reply.text, path
+            assert theirs["action_id"] not in reply.text or reply.status_code == 404, path
+    assert (await client.get("/v1/actions")).json()["items"] == []
+    assert (await client.get(f"/v1/actions/{theirs['action_id']}")).status_code == 404
