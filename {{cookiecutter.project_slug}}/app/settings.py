@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from app.adapters.chat.choice import CHAIN_EXAMPLE, ModelChoice
 from app.core.errors import StartRefused
 from app.core.logging import LogFormat
+from app.core.server import ServerLimits
 from app.core.telemetry import TraceTarget
 
 PREFIX = "APP_"
@@ -29,6 +30,39 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address the API listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port the API listens on.")
+    max_requests: int = Field(
+        64,
+        ge=1,
+        le=10_000,
+        description="Most requests worked on at once, besides answers (concurrent_answers in policies/security.yaml) "
+        "and uploads. More are refused at once with 503; /health and /metrics never are.",
+    )
+    max_uploads: int = Field(8, ge=1, le=1000, description="Most requests with documents taken in at once.")
+    max_connections: int = Field(
+        800,
+        ge=1,
+        le=100_000,
+        description="Most connections at once; for a new one the one that has been silent longest is closed.",
+    )
+    max_header_bytes: int = Field(
+        32_768, ge=1024, le=16_777_216, description="Most bytes of a request's first line and headers together."
+    )
+    max_headers: int = Field(100, ge=8, le=10_000, description="Most headers of a request.")
+    header_seconds: float = Field(
+        10, gt=0, le=3600, description="Seconds in which the headers of a request must be there."
+    )
+    body_seconds: float = Field(
+        10,
+        gt=0,
+        le=3600,
+        description="Seconds that the body of a request may take beyond what it takes at 16 KiB a second.",
+    )
+    max_buffered_body_bytes: int = Field(
+        64_000_000, ge=1_000_000, description="Most bytes of all bodies that are being read, uploads aside."
+    )
+    send_seconds: float = Field(
+        30, gt=0, le=3600, description="Seconds after which a caller who does not read the reply is cut off."
+    )
     console: bool = Field(True, description="Whether the API serves the pages at /console for reviewers and operators.")
     root: Path = Field(Path("."), description="Folder that holds policies/, prompts/, migrations/ and docs/.")
 
@@ -124,6 +158,16 @@ class Settings(BaseSettings):
         if self.environment == "production" and self.database_url is None:
             raise ValueError("DATABASE_URL must be set in production: the embedded server is for laptops and tests")
         return self
+
+    def server_limits(self) -> ServerLimits:
+        return ServerLimits(
+            connections=self.max_connections,
+            header_bytes=self.max_header_bytes,
+            headers=self.max_headers,
+            header_seconds=self.header_seconds,
+            body_seconds=self.body_seconds,
+            send_seconds=self.send_seconds,
+        )
 
     def pepper(self) -> bytes:
         """What is mixed into the hashes of keys."""

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import structlog
 import typer
-import uvicorn
 
 from app.core.database import background
 from app.core.errors import DatabaseUnavailable, Problem
 from app.core.schema import verify
+from app.core.server import make_server
 from app.main import create_app
 from app.settings import Settings, load_settings
 from app.wiring import build, database_urls, observe
@@ -61,17 +61,9 @@ def _run(settings: Settings, api: bool) -> None:
             if not api:
                 await work(state)
                 return
-            config = uvicorn.Config(
-                create_app(state),
-                host=settings.host,
-                port=settings.port,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=10,
-            )
+            server_of_requests = make_server(create_app(state), settings.host, settings.port, settings.server_limits())
             _spare_the_collector()
-            await uvicorn.Server(config).serve()
+            await server_of_requests.serve()
 
     # The server library sends the signal to itself again once it has shut down; that must not skip our own clean-up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
