@@ -31,6 +31,8 @@ from app.cli import (
 )
 from app.core.database import problem_of
 from app.core.errors import DatabaseUnavailable, Problem, StartRefused
+from app.core.logging import spelled
+from app.core.text import clean, flaw_in
 
 app = typer.Typer(
     name="app",
@@ -60,18 +62,23 @@ app.add_typer(evals.app, name="evals")
 def main() -> None:
     """Runs the command line."""
     try:
+        for given in sys.argv[1:]:
+            if message := flaw_in(given):
+                raise StartRefused(f"'{clean(given)[:80]}' {message}; write it in UTF-8")
         app()
     except (StartRefused, Problem) as error:
         sys.exit(_sentence(error))
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception as error:
+    except (GeneratorExit, SystemExit):
+        raise
+    except BaseException as error:
         if os.environ.get("APP_LOG_LEVEL", "").upper() == "DEBUG":
             raise
         sys.exit(_unexpected(error))
 
 
-def _unexpected(error: Exception) -> str:
+def _unexpected(error: BaseException) -> str:
     if problem := problem_of(error):
         return _sentence(problem)
     return f"app: an unexpected {type(error).__name__}; run it again with APP_LOG_LEVEL=DEBUG to see where."
@@ -81,5 +88,5 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, DatabaseUnavailable):
         return "app: The database does not answer; start it, or correct DATABASE_URL."
     todo = getattr(error, "what_to_do", None)
-    said = str(error)
+    said = spelled(error)
     return f"app: {said}{'' if said.endswith(('.', '?')) else '.'}" + (f" {todo}" if todo else "")

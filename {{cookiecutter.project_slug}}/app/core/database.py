@@ -20,7 +20,8 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.core.clock import Clock
-from app.core.errors import ConnectionsBusy, Contended, DatabaseUnavailable, Problem, StorageFull
+from app.core.errors import ConnectionsBusy, Contended, DatabaseUnavailable, Problem, StorageFull, Unstorable
+from app.core.logging import log_failure
 from app.core.telemetry import counter
 
 log = structlog.get_logger(__name__)
@@ -49,6 +50,8 @@ PING_SECONDS = 0.5
 """Shorter than a readiness check may take, so that it says which of the two it is."""
 
 STORAGE_FULL = {"53100", "53200"}
+UNSTORABLE = {"22003", "22008", "22021", "22P05"}
+"""A number or a date out of range, and text that is none."""
 CONTENDED = {"40001", "40P01", "55P03"}
 AWAY = {"57P01", "57P02", "57P03", "53300", "08000", "08003", "08006", "08001"}
 
@@ -63,6 +66,9 @@ def problem_of(error: BaseException) -> Problem | None:
     state = cause.sqlstate
     if state in STORAGE_FULL:
         return StorageFull()
+    if state in UNSTORABLE or (state is None and isinstance(cause, psycopg.DataError)):
+        log_failure(log, "value_refused_by_database", error)  # nothing of the kind should come as far as here
+        return Unstorable()
     if state in CONTENDED:
         return Contended(retry_after=1)
     if state in AWAY or (state is None and isinstance(cause, psycopg.OperationalError)):

@@ -102,6 +102,11 @@ class Invalid(Problem):
     status, code, title = 422, "invalid", "The request cannot be processed"
 
 
+class Unstorable(Invalid):
+    code, title = "unstorable", "A value of the request cannot be stored"
+    action = "Send only numbers and dates within their ranges, and text without the character U+0000."
+
+
 class TooManyRequests(Problem):
     status, code, title = 429, "too_many_requests", "Too many requests"
     action = "Wait as long as Retry-After says, then try again."

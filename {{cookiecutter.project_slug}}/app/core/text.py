@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl
 
 from app.core.errors import Invalid
 
-MOST = 2**63
-"""No number from outside may be larger: a column of the database has 64 bits."""
+LARGEST, LARGEST_32 = 2**63 - 1, 2**31 - 1
+"""No number from outside may be larger: a column of the database has 64 bits, or 32."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # What could decode to any of them. A body in UTF-16 or UTF-32 holds zero bytes.
@@ -76,7 +76,7 @@ def check_value(value: object, name: str) -> None:
 def _flaw(value: object) -> str | None:
     if isinstance(value, str):
         return flaw_in(value)
-    if isinstance(value, int) and not -MOST <= value < MOST:
+    if isinstance(value, int) and not -LARGEST <= value <= LARGEST:
         return "is a number of more than 64 bits"
     if isinstance(value, float) and not math.isfinite(value):
         return "is not a finite number"

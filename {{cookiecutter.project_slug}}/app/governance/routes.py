@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, Response
 
 from app.core.http import provided
+from app.core.text import LARGEST
 from app.governance.domain.page import page
 from app.governance.schemas import (
     ApprovalGiven,
@@ -30,6 +31,7 @@ Auditor = Annotated[Principal, require("audit:read")]
 Overseer = Annotated[Principal, require("governance:read")]
 Page = Annotated[Overview, provided(Overview)]
 Service = Annotated[Approvals, provided(Approvals)]
+Below = Annotated[int | None, Query(ge=0, le=LARGEST)]
 Log = Annotated[AuditLog, provided(AuditLog)]
 ReleaseService = Annotated[Releases, provided(Releases)]
 
@@ -78,7 +80,7 @@ async def governance_card(_: Overseer, overview: Page) -> HTMLResponse:
 
 @router.get("/v1/audit")
 async def audit_log(
-    caller: Auditor, log: Log, limit: Annotated[int, Query(ge=1, le=500)] = 100, below: int | None = None
+    caller: Auditor, log: Log, limit: Annotated[int, Query(ge=1, le=500)] = 100, below: Below = None
 ) -> AuditPage:
     """Acts of control over the service and over the caller's tenant, the newest first."""
     return AuditPage.of(await log.page(limit, below, caller.tenant_id), limit)

@@ -7,11 +7,12 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row
 
+from app.core.text import LARGEST
 from app.review.domain.agreement import Agreement
 from app.review.domain.items import Item, Kind, Outcome, Place, State, Verb, Verdict
 
 Reason = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"\S", description="For the audit log.")]
-Token = Annotated[int, Field(ge=1, description="The fencing token that the claim gave.")]
+Token = Annotated[int, Field(ge=1, le=LARGEST, description="The fencing token that the claim gave.")]
 
 
 class TokenRequest(BaseModel):
@@ -28,7 +29,7 @@ class DecisionRequest(BaseModel):
     decision: Verb
     reason: Reason
     token: Token
-    version: int = Field(ge=1, description="The item's version as you read it.")
+    version: int = Field(ge=1, le=LARGEST, description="The item's version as you read it.")
     sha256: str = Field(pattern="^[0-9a-f]{64}$", description="The payload's SHA-256 as you read it.")
     text: str | None = Field(
         None,

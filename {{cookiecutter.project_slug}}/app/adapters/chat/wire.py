@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from app.core.text import clean
 from app.costs.domain import Usage
 from app.inference.domain.chat import (
     ChatRequest,
@@ -117,9 +118,8 @@ def _call(found: object, place: int, request: ChatRequest) -> ToolCall:
         arguments = orjson.dumps(arguments or {}).decode()
     if len(arguments) > request.most_characters or len(function["name"]) > LONGEST_NAME:
         raise Nonsense("the reply calls a tool with too long arguments")
-    return ToolCall(
-        own if isinstance(own, str) and 0 < len(own) <= LONGEST_NAME else f"call_{place}", function["name"], arguments
-    )
+    name = own if isinstance(own, str) and 0 < len(own) <= LONGEST_NAME else f"call_{place}"
+    return ToolCall(clean(name), clean(function["name"]), clean(arguments))
 
 
 def parse_chunk(found: Json) -> tuple[str, Finish | None, Usage | None, list[float] | None]:

@@ -247,14 +247,10 @@ class Answers:
             raise
 
     async def _abandon(self, way: Journey) -> None:
-        try:
-            await way.bill.read_out()
-            finished, rows = way.rows is not None, self.pipeline.owed(way)
-            if way.bill.holds or (rows and not finished):
-                await self.costs.abandon(way.caller.tenant_id, way.id, rows, way.settlement(rows))
-        except Exception as error:
-            # The hold lapses by itself, so that no money is lost; what was spent is in the provider's own account.
-            log.error("charge_lost", answer=str(way.id), error=type(error).__name__)
+        await way.bill.read_out()
+        finished, rows = way.rows is not None, self.pipeline.owed(way)
+        if way.bill.holds or (rows and not finished):
+            await self.costs.abandon(way.caller.tenant_id, way.id, rows, way.settlement(rows))
 
     def _later(self, work: "asyncio._CoroutineLike[None]") -> None:
         task = asyncio.get_running_loop().create_task(work)
