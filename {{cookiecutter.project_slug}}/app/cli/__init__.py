@@ -2,8 +2,11 @@
 
 import os
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import typer
+import typer.core
 
 from app.cli import (
     actions,
@@ -34,8 +37,21 @@ from app.core.errors import DatabaseUnavailable, Problem, StartRefused
 from app.core.logging import spelled
 from app.core.text import clean, flaw_in
 
+
+class Commands(typer.core.TyperGroup):
+    """Every argument of every command is text that can be stored, before any of them sees it."""
+
+    def main(self, args: Sequence[str] | None = None, *given: Any, **more: Any) -> Any:
+        """Errors: StartRefused."""
+        for argument in sys.argv[1:] if args is None else args:
+            if message := flaw_in(argument):
+                raise StartRefused(f"'{clean(argument)[:80]}' {message}; write it in UTF-8.")
+        return super().main(args, *given, **more)
+
+
 app = typer.Typer(
     name="app",
+    cls=Commands,
     help="Answers questions about your documents, with citations.",
     no_args_is_help=True,
     add_completion=False,
@@ -62,9 +78,6 @@ app.add_typer(evals.app, name="evals")
 def main() -> None:
     """Runs the command line."""
     try:
-        for given in sys.argv[1:]:
-            if message := flaw_in(given):
-                raise StartRefused(f"'{clean(given)[:80]}' {message}; write it in UTF-8")
         app()
     except (StartRefused, Problem) as error:
         sys.exit(_sentence(error))
