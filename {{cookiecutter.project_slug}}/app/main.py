@@ -15,15 +15,18 @@ from app.actions import routes as actions_routes
 from app.adapters.swagger import add_documentation
 from app.console import routes as console_routes
 from app.console.service import addresses
+from app.core.admission import Admission, Rooms, Slots
 from app.core.database import background
 from app.core.health import Health
-from app.core.http import BodyLimit, Closed, Observed, install_problem_handlers
+from app.core.http import Closed, Observed, install_problem_handlers
+from app.core.intake import BodyLimits, Intake
 from app.core.ownership import OwnershipPolicy
 from app.costs import routes as costs_routes
 from app.evaluation import routes as evaluation_routes
 from app.governance import routes as governance_routes
 from app.identity import routes as identity_routes
 from app.inference import routes as inference_routes
+from app.inference.domain.answers import TooManyAnswers
 from app.ingestion import routes as ingestion_routes
 from app.releases import routes as releases_routes
 from app.retrieval import routes as retrieval_routes
@@ -120,8 +123,28 @@ def create_app(state: State) -> FastAPI:
         if console or router is not console_routes.router:
             app.include_router(router)
     add_documentation(app)
-    uploads = {"/v1/documents": state.policies.get(SecurityPolicy).limits.upload_request_bytes}
-    app.add_middleware(BodyLimit, most=MOST_BODY_BYTES, limits=uploads)
+    rooms = _rooms(state)
+    app.add_middleware(Intake, limits=_body_limits(state), rooms=rooms)
     app.add_middleware(Closed, why=state.environments.closed, open_paths=OPEN | console)
     app.add_middleware(Observed)
+    app.add_middleware(Admission, rooms=rooms)
     return app
+
+
+UPLOADS, ANSWERS = "/v1/documents", ("/v1/answers", "/v1/chat/completions")
+
+
+def _body_limits(state: State) -> BodyLimits:
+    settings, uploads = state.settings, state.policies.get(SecurityPolicy).limits.upload_request_bytes
+    return BodyLimits(
+        MOST_BODY_BYTES, {UPLOADS: uploads}, {UPLOADS}, settings.body_seconds, settings.max_buffered_body_bytes
+    )
+
+
+def _rooms(state: State) -> Rooms:
+    """Answers, uploads and all the rest cannot take each other's room; health is always told."""
+    settings = state.settings
+    answers = Slots("answers", lambda: state.answers.most_at_once, TooManyAnswers)
+    uploads = Slots("uploads", lambda: settings.max_uploads)
+    by_path = dict.fromkeys(ANSWERS, answers) | {UPLOADS: uploads}
+    return Rooms(Slots("other", lambda: settings.max_requests), by_path, OPEN)

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from app.adapters.chat.choice import CHAIN_EXAMPLE, ModelChoice
 from app.core.errors import StartRefused
 from app.core.logging import LogFormat
+from app.core.server import ServerLimits
 from app.core.telemetry import TraceTarget
 
 PREFIX = "APP_"
@@ -41,6 +42,39 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port the API listens on.")
     worker_metrics_port: int | None = Field(
         None, ge=0, le=65535, description="Port on which a worker shows its metrics. Unset: the one after APP_PORT."
+    )
+    max_requests: int = Field(
+        64,
+        ge=1,
+        le=10_000,
+        description="Most requests worked on at once, besides answers (concurrent_answers in policies/security.yaml) "
+        "and uploads. More are refused at once with 503; /health and /metrics never are.",
+    )
+    max_uploads: int = Field(8, ge=1, le=1000, description="Most requests with documents taken in at once.")
+    max_connections: int = Field(
+        800,
+        ge=1,
+        le=100_000,
+        description="Most connections at once; for a new one the one that has been silent longest is closed.",
+    )
+    max_header_bytes: int = Field(
+        32_768, ge=1024, le=16_777_216, description="Most bytes of a request's first line and headers together."
+    )
+    max_headers: int = Field(100, ge=8, le=10_000, description="Most headers of a request.")
+    header_seconds: float = Field(
+        10, gt=0, le=3600, description="Seconds in which the headers of a request must be there."
+    )
+    body_seconds: float = Field(
+        10,
+        gt=0,
+        le=3600,
+        description="Seconds that the body of a request may take beyond what it takes at 16 KiB a second.",
+    )
+    max_buffered_body_bytes: int = Field(
+        64_000_000, ge=1_000_000, description="Most bytes of all bodies that are being read, uploads aside."
+    )
+    send_seconds: float = Field(
+        30, gt=0, le=3600, description="Seconds after which a caller who does not read the reply is cut off."
     )
     console: bool = Field(True, description="Whether the API serves the pages at /console for reviewers and operators.")
     root: Path = Field(Path("."), description="Folder that holds policies/, prompts/, migrations/ and docs/.")
@@ -151,6 +185,15 @@ class Settings(BaseSettings):
         if self.worker_metrics_port is not None:
             return self.worker_metrics_port
         return self.port + 1 if 0 < self.port < 65535 else 0
+    def server_limits(self) -> ServerLimits:
+        return ServerLimits(
+            connections=self.max_connections,
+            header_bytes=self.max_header_bytes,
+            headers=self.max_headers,
+            header_seconds=self.header_seconds,
+            body_seconds=self.body_seconds,
+            send_seconds=self.send_seconds,
+        )
 
     def pepper(self) -> bytes:
         """What is mixed into the hashes of keys."""

@@ -2,8 +2,11 @@
 
 import os
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import typer
+import typer.core
 
 from app.cli import (
     actions,
@@ -34,9 +37,24 @@ from app.core.errors import DatabaseUnavailable, Problem, StartRefused
 from app.core.grants import greeting_of, sentence_of
 from app.core.rls import SERVICE_ROLE
 from app.settings import load_settings
+from app.core.logging import spelled
+from app.core.text import clean, flaw_in
+
+
+class Commands(typer.core.TyperGroup):
+    """Every argument of every command is text that can be stored, before any of them sees it."""
+
+    def main(self, args: Sequence[str] | None = None, *given: Any, **more: Any) -> Any:
+        """Errors: StartRefused."""
+        for argument in sys.argv[1:] if args is None else args:
+            if message := flaw_in(argument):
+                raise StartRefused(f"'{clean(argument)[:80]}' {message}; write it in UTF-8.")
+        return super().main(args, *given, **more)
+
 
 app = typer.Typer(
     name="app",
+    cls=Commands,
     help="Answers questions about your documents, with citations.",
     no_args_is_help=True,
     add_completion=False,
@@ -68,13 +86,15 @@ def main() -> None:
         sys.exit(_sentence(error))
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception as error:
+    except (GeneratorExit, SystemExit):
+        raise
+    except BaseException as error:
         if os.environ.get("APP_LOG_LEVEL", "").upper() == "DEBUG":
             raise
         sys.exit(_unexpected(error))
 
 
-def _unexpected(error: Exception) -> str:
+def _unexpected(error: BaseException) -> str:
     if problem := problem_of(error):
         return _sentence(_caused(problem, error))
     if said := _of_the_database(error):
@@ -99,5 +119,5 @@ def _sentence(error: Exception) -> str:
             return f"app: The database refuses the connection: {said}; see to that, or correct DATABASE_URL."
         return "app: The database does not answer; start it, or correct DATABASE_URL."
     todo = getattr(error, "what_to_do", None)
-    said = str(error)
+    said = spelled(error)
     return f"app: {said}{'' if said.endswith(('.', '?')) else '.'}" + (f" {todo}" if todo else "")

@@ -11,12 +11,12 @@ from typing import Annotated
 
 import structlog
 import typer
-import uvicorn
 
 from app.core.database import background
 from app.core.errors import DatabaseUnavailable, Problem
 from app.core.listening import claimed, refusals
 from app.core.schema import verify
+from app.core.server import make_server
 from app.main import create_app
 from app.settings import Settings, load_settings
 from app.wiring import State, build, database_urls, observe
@@ -77,18 +77,10 @@ def _run(settings: Settings, door: Callable[[State], Awaitable[None]]) -> None:
 
 async def _serve(state: State, sockets: list[socket.socket]) -> None:
     settings = state.settings
-    config = uvicorn.Config(
-        create_app(state),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-    )
+    server = make_server(create_app(state), settings.host, settings.port, settings.server_limits())
     _spare_the_collector()
     with refusals(settings.host, settings.port, "APP_PORT"):
-        await uvicorn.Server(config).serve(sockets)
+        await server.serve(sockets)
 
 
 def _spare_the_collector() -> None:

@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,9 +20,15 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.core.clock import Clock
-from app.core.errors import Contended, DatabaseUnavailable, Problem, StorageFull
+from app.core.errors import ConnectionsBusy, Contended, DatabaseUnavailable, Problem, StorageFull, Unstorable
+from app.core.logging import log_failure
+from app.core.telemetry import counter
 
 log = structlog.get_logger(__name__)
+
+BUSY = counter(
+    "app_database_connections_busy_total", "Waits for a database connection of this process that were in vain."
+)
 
 metadata = MetaData(
     naming_convention={
@@ -39,8 +46,12 @@ SET_TENANT = "select set_config('app.tenant_id', %s, true)"
 AS_TENANT = "with as_tenant as materialized (select set_config('app.tenant_id', %s, true))"
 CONNECT_SECONDS = 2
 POOL_SECONDS = 1.0
+PING_SECONDS = 0.5
+"""Shorter than a readiness check may take, so that it says which of the two it is."""
 
 STORAGE_FULL = {"53100", "53200"}
+UNSTORABLE = {"22003", "22008", "22021", "22P05"}
+"""A number or a date out of range, and text that is none."""
 CONTENDED = {"40001", "40P01", "55P03"}
 AWAY = {"57P01", "57P02", "57P03", "53300", "08000", "08003", "08006", "08001"}
 
@@ -49,12 +60,15 @@ def problem_of(error: BaseException) -> Problem | None:
     """The problem that a database error means for a caller; None where it is a fault of ours."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(error, PoolExhausted | PoolTimeout):
-        return DatabaseUnavailable("No database connection came free in time.", retry_after=1)
+        return DatabaseUnavailable("No connection to the database was made in time.", retry_after=1)
     if not isinstance(cause, psycopg.Error):
         return DatabaseUnavailable(retry_after=1) if isinstance(error, InterfaceError) else None
     state = cause.sqlstate
     if state in STORAGE_FULL:
         return StorageFull()
+    if state in UNSTORABLE or (state is None and isinstance(cause, psycopg.DataError)):
+        log_failure(log, "value_refused_by_database", error)  # nothing of the kind should come as far as here
+        return Unstorable()
     if state in CONTENDED:
         return Contended(retry_after=1)
     if state in AWAY or (state is None and isinstance(cause, psycopg.OperationalError)):
@@ -83,15 +97,18 @@ class Database:
     url: str
     engine: AsyncEngine
     pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]]
+    size: int
+    _in_use: Counter[str] = field(default_factory=Counter)
 
     @asynccontextmanager
     async def transaction(self, tenant_id: UUID | None) -> AsyncIterator[AsyncConnection]:
         """One transaction that sees and writes only `tenant_id`'s rows (None: only rows of no tenant).
 
-        Commits at the end, rolls back on an exception. Errors: DatabaseUnavailable, Contended, StorageFull.
+        Commits at the end, rolls back on an exception.
+        Errors: DatabaseUnavailable, ConnectionsBusy, Contended, StorageFull.
         """
-        with database_problems():
-            async with self.engine.begin() as connection:
+        with self._problems("engine"):
+            async with self._begun() as connection:
                 if tenant_id is not None:
                     await connection.execute(
                         text("select set_config('app.tenant_id', :t, true)"), {"t": str(tenant_id)}
@@ -112,8 +129,8 @@ class Database:
         What is not committed by the end of the block never happened. Keep the cursors that `execute` returns
         and fetch from them afterwards.
         """
-        with database_problems():
-            async with self.pool.connection() as connection, connection.pipeline():
+        with self._problems("pool"):
+            async with self._pooled() as connection, connection.pipeline():
                 await connection.execute(SET_TENANT, (str(tenant_id),), prepare=True)
                 yield connection
 
@@ -123,8 +140,8 @@ class Database:
         statement: begins with AS_TENANT, and every row it writes comes `from as_tenant`, so that the tenant is set
         before the row is checked. It must read no table of a tenant.
         """
-        with database_problems():
-            async with self.pool.connection() as connection:
+        with self._problems("pool"):
+            async with self._pooled() as connection:
                 await connection.execute(statement, (str(tenant_id), *parameters), prepare=True)
 
     async def fetch(self, tenant_id: UUID, statement: str | bytes, parameters: Sequence[Any]) -> list[Any]:
@@ -133,23 +150,57 @@ class Database:
         statement: begins at a row that sets the tenant, as in AS_TENANT, and reaches every table of a tenant laterally
         from that row, so that none is read before.
         """
-        with database_problems():
-            async with self.pool.connection() as connection:
+        with self._problems("pool"):
+            async with self._pooled() as connection:
                 cursor = await connection.execute(statement, (str(tenant_id), *parameters), prepare=True, binary=True)
                 return await cursor.fetchall()
 
     async def ask(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
         """The rows of one statement that is a transaction of its own and touches no table of a tenant."""
-        with database_problems():
-            async with self.pool.connection() as connection:
+        with self._problems("pool"):
+            async with self._pooled() as connection:
                 cursor = await connection.execute(statement, parameters, prepare=True, binary=True)
                 return await cursor.fetchall()
 
     async def ping(self) -> None:
-        """Errors: DatabaseUnavailable."""
-        with database_problems():
-            async with self.pool.connection() as connection:
+        """Errors: DatabaseUnavailable; ConnectionsBusy, when it is this process that has too few."""
+        with self._problems("pool"):
+            async with self._pooled(PING_SECONDS) as connection:
                 await connection.execute("select 1")
+
+    @asynccontextmanager
+    async def _begun(self) -> AsyncIterator[AsyncConnection]:
+        async with self.engine.begin() as connection:
+            with self._counted("engine"):
+                yield connection
+
+    @asynccontextmanager
+    async def _pooled(self, seconds: float | None = None) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        async with self.pool.connection(seconds) as connection:
+            with self._counted("pool"):
+                yield connection
+
+    @contextmanager
+    def _counted(self, lane: str) -> Iterator[None]:
+        self._in_use[lane] += 1
+        try:
+            yield
+        finally:
+            self._in_use[lane] -= 1
+
+    @contextmanager
+    def _problems(self, lane: str) -> Iterator[None]:
+        """As database_problems; a wait for a connection while each of them is in use says nothing of the database."""
+        try:
+            with database_problems():
+                yield
+        except DatabaseUnavailable as error:
+            if isinstance(error.__cause__, PoolExhausted | PoolTimeout) and self._in_use[lane] >= self.size:
+                BUSY.inc()
+                raise ConnectionsBusy(
+                    f"All {self.size} database connections of this process are in use.", retry_after=1
+                ) from error
+            raise
 
     async def close(self) -> None:
         await self.pool.close()
@@ -245,7 +296,7 @@ async def open_database(url: str, size: int) -> Database:
         kwargs={"connect_timeout": CONNECT_SECONDS, "prepare_threshold": 2},
     )
     await pool.open(wait=False)
-    return Database(url, engine, pool)
+    return Database(url, engine, pool, size)
 
 
 @asynccontextmanager

@@ -8,7 +8,8 @@ Problem
 ├── Forbidden 403            who is calling may not do this
 ├── NotFound 404             missing, or not yours: the caller cannot tell which
 ├── Conflict 409             the state has moved on
-├── TooLarge 413 · UnsupportedType 415 · TooManyRequests 429
+├── RequestTimeout 408       the request did not arrive in time
+├── TooLarge 413 · UnsupportedType 415 · TooManyRequests 429 · HeadersTooLarge 431
 ├── BadGateway 502           a provider answered with nonsense
 ├── Unavailable 503          a dependency is away; try again
 ├── OutOfTime 504            the deadline passed
@@ -80,6 +81,11 @@ class MethodNotAllowed(Problem):
     status, code, title = 405, "method_not_allowed", "This address does not take that method"
 
 
+class RequestTimeout(Problem):
+    status, code, title = 408, "request_timeout", "The request did not arrive in time"
+    action = "Send it again, over a connection that carries it faster."
+
+
 class Conflict(Problem):
     status, code, title = 409, "conflict", "The state has changed in the meantime"
 
@@ -96,9 +102,19 @@ class Invalid(Problem):
     status, code, title = 422, "invalid", "The request cannot be processed"
 
 
+class Unstorable(Invalid):
+    code, title = "unstorable", "A value of the request cannot be stored"
+    action = "Send only numbers and dates within their ranges, and text without the character U+0000."
+
+
 class TooManyRequests(Problem):
     status, code, title = 429, "too_many_requests", "Too many requests"
     action = "Wait as long as Retry-After says, then try again."
+
+
+class HeadersTooLarge(Problem):
+    status, code, title = 431, "headers_too_large", "The headers of the request are too large"
+    action = "Send fewer and shorter headers, or raise APP_MAX_HEADER_BYTES or APP_MAX_HEADERS."
 
 
 class BadGateway(Problem):
@@ -112,6 +128,16 @@ class Unavailable(Problem):
 
 class DatabaseUnavailable(Unavailable):
     code, title = "database_unavailable", "The database is away"
+
+
+class ConnectionsBusy(Unavailable):
+    code, title = "connections_busy", "All database connections of this process are in use"
+    action = "Try again as late as Retry-After says. If it goes on, raise APP_DATABASE_POOL or run more processes."
+
+
+class Overloaded(Unavailable):
+    code, title = "overloaded", "The service has as much work as it can do"
+    action = "Try again as late as Retry-After says."
 
 
 class Contended(Unavailable):

@@ -4,15 +4,17 @@ from contextlib import asynccontextmanager
 from fastapi import Request
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from app.core.errors import BadRequest
+from app.core.intake import check_form
 
 
 @asynccontextmanager
 async def form_of(request: Request, most_files: int) -> AsyncIterator[FormData]:
     """The multipart form of a request, read only once its caller is known; a declared form would be read before.
 
-    Errors: BadRequest when it is no form or holds more parts than it may.
+    Errors: BadRequest when it is no form or holds more parts than it may, Invalid when a part cannot be stored.
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise BadRequest("The body is not a multipart form.", action="Send the files as multipart/form-data.")
@@ -22,7 +24,10 @@ async def form_of(request: Request, most_files: int) -> AsyncIterator[FormData]:
         if error.status_code != 400:
             raise
         raise BadRequest(f"The form cannot be read: {error.detail}") from error
+    except ClientDisconnect as error:
+        raise BadRequest("The connection ended before the form was whole.") from error
     try:
+        check_form(form)
         yield form
     finally:
         await form.close()

@@ -1,12 +1,13 @@
 """What every route shares: problems as RFC 9457, request ids, one span, one log line and one set of metrics each."""
 
+import asyncio
+import contextlib
 import re
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any, TypeVar, cast
 from uuid import uuid4
 
-import orjson
 import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -15,7 +16,9 @@ from opentelemetry.trace import SpanKind
 from starlette.exceptions import HTTPException
 
 from app.core.errors import BadRequest, Invalid, MethodNotAllowed, NotFound, Problem, TooLarge
-from app.core.telemetry import counter, histogram, mark_failed, span
+from app.core.logging import log_failure
+from app.core.problems import problem_response
+from app.core.telemetry import histogram, mark_failed, span
 
 log = structlog.get_logger(__name__)
 
@@ -27,10 +30,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 T = TypeVar("T")
 
 _seconds = histogram("app_http_request_seconds", "Time until the last byte left.", ["method", "route", "status"])
-_problems = counter("app_problems_total", "Requests that ended in a problem, by its code.", ["code"])
 
 _GOOD_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_BODILESS = {"GET", "HEAD", "OPTIONS"}
 _QUIET = {"/health/live", "/health/ready", "/metrics"}
 
 
@@ -42,15 +43,6 @@ def provided(kind: type[T]) -> Any:
         return found
 
     return Depends(find)
-
-
-def problem_response(problem: Problem, request_id: str, instance: str) -> Response:
-    body = problem.as_dict() | {"request_id": request_id, "instance": instance}
-    headers = {"retry-after": str(max(1, round(problem.retry_after)))} if problem.retry_after is not None else {}
-    if problem.status == 401:
-        headers["www-authenticate"] = "Bearer"
-    _problems.labels(problem.code).inc()
-    return Response(orjson.dumps(body, default=str), problem.status, headers, "application/problem+json")
 
 
 def request_id_of(request: Request) -> str:
@@ -72,7 +64,8 @@ def install_problem_handlers(app: FastAPI) -> None:
         raised = cast(HTTPException, error)
         response = answer(request, _from_status(raised, request))
         for name, value in (raised.headers or {}).items():
-            response.headers.setdefault(name, value)
+            with contextlib.suppress(UnicodeEncodeError):
+                response.headers.setdefault(name, value)
         return response
 
     app.add_exception_handler(Problem, on_problem)
@@ -105,38 +98,6 @@ def _from_status(error: HTTPException, request: Request) -> Problem:
     return BadRequest(str(error.detail))
 
 
-class BodyLimit:
-    """ASGI middleware: refuses a body over the limit of its path, before it is read where its length is announced.
-
-    limits: the most bytes by path; `most` for all others.
-    """
-
-    def __init__(self, app: App, most: int, limits: Mapping[str, int]) -> None:
-        self.app, self.most, self.limits = app, most, limits
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in _BODILESS:
-            await self.app(scope, receive, send)
-            return
-        most = self.limits.get(scope["path"], self.most)
-        announced = _header(scope, b"content-length") or "0"
-        if announced.isdecimal() and int(announced) > most:
-            problem = TooLarge(_too_large(most))
-            await problem_response(problem, scope.get("request_id", ""), scope["path"])(scope, receive, send)
-            return
-        taken = 0
-
-        async def counted() -> MutableMapping[str, Any]:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > most:
-                raise HTTPException(413, _too_large(most))
-            return message
-
-        await self.app(scope, counted, send)
-
-
 class Closed:
     """ASGI middleware: refuses everything but `open_paths` while `why` names a problem."""
 
@@ -150,12 +111,11 @@ class Closed:
         await self.app(scope, receive, send)
 
 
-def _too_large(most: int) -> str:
-    return f"At most {most:,} bytes are taken here."
-
-
 class Observed:
-    """ASGI middleware: every request gets an id, a span, a log line and metrics; no error leaves as bare text."""
+    """ASGI middleware: every request gets an id, a span, a log line and metrics; no error leaves as bare text.
+
+    The last resort: whatever is raised, also by what reports it, ends as a problem with a log line.
+    """
 
     def __init__(self, app: App) -> None:
         self.app = app
@@ -164,8 +124,7 @@ class Observed:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = _header(scope, b"x-request-id")
-        request_id = scope["request_id"] = given if given and _GOOD_ID.fullmatch(given) else uuid4().hex
+        request_id = name_request(scope)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = time.perf_counter()
@@ -178,14 +137,17 @@ class Observed:
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
             await send(message)
 
-        with span(scope["method"], SpanKind.SERVER, _header(scope, b"traceparent")) as current:
+        with span(scope["method"], SpanKind.SERVER, header_of(scope, b"traceparent")) as current:
             try:
                 await self.app(scope, receive, watched)
-            except Exception as error:
-                log.error("request_failed", exc_info=error)
-                mark_failed(current, error)
-                if status:
+            except BaseException as error:  # a request that wants the process to end does not get its way
+                if was_cancelled(error):
                     raise
+                log_failure(log, "request_failed", error)
+                with contextlib.suppress(Exception):
+                    mark_failed(current, error)
+                if status:
+                    raise BrokenOff(type(error).__name__) from None
                 await problem_response(Problem(), request_id, scope["path"])(scope, receive, watched)
             route = getattr(scope.get("route"), "path", "unmatched")
             if current.is_recording():
@@ -194,8 +156,30 @@ class Observed:
         seconds = time.perf_counter() - started
         _seconds.labels(scope["method"], route, str(status)).observe(seconds)
         if scope["path"] not in _QUIET:
-            log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 2))
+            with contextlib.suppress(Exception):  # the reply has left; a log that is broken must not look like ours
+                log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 2))
 
 
-def _header(scope: Scope, wanted: bytes) -> str | None:
+class BrokenOff(Exception):
+    """A reply that had begun cannot be finished; the server closes the connection."""
+
+
+def name_request(scope: Scope) -> str:
+    """The id of a request: the caller's own where it may stand in a log, and the same whenever it is asked for."""
+    if found := scope.get("request_id"):
+        return str(found)
+    given = header_of(scope, b"x-request-id")
+    scope["request_id"] = given if given and _GOOD_ID.fullmatch(given) else uuid4().hex
+    return str(scope["request_id"])
+
+
+def was_cancelled(error: BaseException) -> bool:
+    """Whether the work was called off from outside, and did not fail by itself."""
+    if isinstance(error, GeneratorExit):
+        return True
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling() > 0)
+
+
+def header_of(scope: Scope, wanted: bytes) -> str | None:
     return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), None)

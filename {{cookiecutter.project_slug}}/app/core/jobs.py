@@ -15,7 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.database import Database, background
 from app.core.errors import Problem
+from app.core.http import was_cancelled
+from app.core.logging import log_failure, spelled
 from app.core.telemetry import counter, span
+from app.core.text import clean
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +72,10 @@ async def enqueue(
     return await task.defer_async(**arguments)
 
 
+class JobFailed(Exception):
+    """A job failed; the log has the error with where it happened."""
+
+
 class Worker:
     """Runs the jobs of `specs` until it is told to stop, and takes over those of workers that died."""
 
@@ -90,14 +97,20 @@ class Worker:
         with span(f"job {spec.name}", job_attempt=attempt.number):
             try:
                 await spec.run(attempt, **arguments)
-            except Exception as error:
+            except BaseException as error:
+                if was_cancelled(error):
+                    raise
                 await self._failed(spec, attempt, arguments, error)
-                raise
+                # The queue's library writes down what it is given: nothing that could fail again, or end the worker.
+                raise JobFailed(type(error).__name__) from None
         _ended.labels(spec.name, "done").inc()
 
-    async def _failed(self, spec: JobSpec, attempt: Attempt, arguments: Mapping[str, Any], error: Exception) -> None:
-        reason = f"{type(error).__name__}: {error}" if isinstance(error, Problem) else type(error).__name__
-        log.warning("job_failed", job=spec.name, attempt=attempt.number, last=attempt.last, exc_info=error)
+    async def _failed(
+        self, spec: JobSpec, attempt: Attempt, arguments: Mapping[str, Any], error: BaseException
+    ) -> None:
+        kind = type(error).__name__
+        reason = clean(f"{kind}: {spelled(error)}" if isinstance(error, Problem) else kind)
+        log_failure(log, "job_failed", error, job=spec.name, attempt=attempt.number, last=attempt.last)
         _ended.labels(spec.name, "dead" if attempt.last else "retried").inc()
         if attempt.last and spec.dead:
             await spec.dead(**arguments, reason=reason)

@@ -1,6 +1,7 @@
+import contextlib
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Literal
 
 import orjson
@@ -18,7 +19,33 @@ def _trace_id(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMappin
 
 
 def _json(event: dict[str, Any], default: Any = str, **_: Any) -> str:
-    return orjson.dumps(event, default=default).decode()
+    try:
+        return orjson.dumps(event, default=default).decode()
+    except Exception:  # half a character, a number too large, what cannot be told: the line goes out all the same
+        return orjson.dumps({spelled(name): spelled(value) for name, value in event.items()}).decode()
+
+
+def spelled(value: object) -> str:
+    """Any value as text that can be written anywhere, whatever it does when it is asked."""
+    try:
+        return str(value).encode("utf-8", "backslashreplace").decode()
+    except Exception:
+        return f"<{type(value).__name__}>"
+
+
+def log_failure(logger: Any, event: str, error: BaseException, **facts: Any) -> None:
+    """One line about an error, with where it happened. Whatever is broken, logging included, the caller goes on."""
+    try:
+        logger.error(event, exc_info=error, **facts)
+    except Exception as broken:
+        _last_words(event, type(error).__name__, type(broken).__name__, facts)
+
+
+def _last_words(event: str, error: str, broken: str, facts: Mapping[str, Any]) -> None:
+    with contextlib.suppress(Exception):
+        told = {"level": "error", "event": event, "error": error, "logging_failed": broken}
+        bound = structlog.contextvars.get_contextvars()
+        sys.stderr.write(_json({**told, **bound, **facts}) + "\n")
 
 
 def configure_logging(level: str, style: LogFormat) -> None:

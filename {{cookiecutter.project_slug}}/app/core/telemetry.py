@@ -125,7 +125,7 @@ def recording() -> bool:
     return parent.is_recording() or not parent.get_span_context().is_valid
 
 
-def mark_failed(failed: trace.Span, error: Exception) -> None:
+def mark_failed(failed: trace.Span, error: BaseException) -> None:
     """Only the kind of the error: its message may quote a user."""
     failed.set_status(trace.Status(trace.StatusCode.ERROR, type(error).__name__))
     failed.set_attribute("error.type", type(error).__name__)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 from uuid import UUID
 
+from app.core.admission import set_aside
 from app.core.clock import Clock
 
 LOOK_AGAIN_SECONDS = 1.0
@@ -35,7 +36,8 @@ class Waiting:
                 if settled(found) or left <= 0:
                     return found
                 told.clear()
-                await _at_most(told, min(left, LOOK_AGAIN_SECONDS))
+                with set_aside():
+                    await _at_most(told, min(left, LOOK_AGAIN_SECONDS))
         finally:
             self._told[subject].discard(told)
             if not self._told[subject]:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, Response
 
 from app.core.http import provided
+from app.core.text import LARGEST
 from app.governance.domain.page import page
 from app.governance.schemas import (
     ApprovalGiven,
@@ -33,6 +34,7 @@ ServiceAuditor = Annotated[Principal, require(WHOLE)]
 Overseer = Annotated[Principal, require("governance:read")]
 Page = Annotated[Overview, provided(Overview)]
 Service = Annotated[Approvals, provided(Approvals)]
+Below = Annotated[int | None, Query(ge=0, le=LARGEST)]
 Log = Annotated[AuditLog, provided(AuditLog)]
 ReleaseService = Annotated[Releases, provided(Releases)]
 
@@ -81,7 +83,7 @@ async def governance_card(_: Overseer, overview: Page) -> HTMLResponse:
 
 @router.get("/v1/audit")
 async def audit_log(
-    caller: Auditor, log: Log, limit: Annotated[int, Query(ge=1, le=500)] = 100, below: int | None = None
+    caller: Auditor, log: Log, limit: Annotated[int, Query(ge=1, le=500)] = 100, below: Below = None
 ) -> AuditPage:
     """Acts of control, the newest first: with the role service all, else those of the caller's tenant."""
     return AuditPage.of(await log.page(limit, below, None if caller.may(WHOLE) else caller.tenant_id), limit)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import structlog
 
-from app.core.errors import Contended, DatabaseUnavailable, StorageFull
+from app.core.errors import ConnectionsBusy, Contended, DatabaseUnavailable, StorageFull
 from app.core.jobs import Attempt, JobSpec
 from app.ingestion.service import Ingestion
 from app.ingestion.service.parts import JOB, QUEUE
@@ -22,7 +22,7 @@ TRIES = 6
 DEATHS = 24
 PATIENCE_SECONDS = 900.0
 _LONGEST_WAIT = 15.0
-NOT_ITS_FAULT = (StorageFull, DatabaseUnavailable, Contended)
+NOT_ITS_FAULT = (StorageFull, DatabaseUnavailable, ConnectionsBusy, Contended)
 
 
 def job_specs(room: Ingestion) -> list[JobSpec]:

@@ -10,6 +10,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from app.core.forms import form_of
 from app.core.http import provided
+from app.core.text import check_value
 from app.identity.domain import Principal
 from app.identity.service import require
 from app.ingestion.domain.documents import Accepted, BadUpload, Cursor, Upload, envelope
@@ -120,6 +121,7 @@ def _metadata(text: str | None) -> dict[str, Any]:
         raise BadUpload("'metadata' is not valid JSON.") from error
     if not isinstance(found, dict):
         raise BadUpload("'metadata' is not a JSON object.")
+    check_value(found, "form.metadata")
     return found
 
 

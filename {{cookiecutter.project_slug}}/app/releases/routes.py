@@ -6,6 +6,7 @@ from fastapi import APIRouter, File, Query, UploadFile
 from fastapi.responses import Response
 
 from app.core.http import provided
+from app.core.text import LARGEST_32
 from app.identity.domain import Principal
 from app.identity.service import require
 from app.releases.domain import Release, check_environment
@@ -34,6 +35,7 @@ Author = Annotated[Principal, require("releases:write")]
 Operator = Annotated[Principal, require("releases:activate")]
 Service = Annotated[Releases, provided(Releases)]
 Places = Annotated[Environments, provided(Environments)]
+Below = Annotated[int | None, Query(ge=0, le=LARGEST_32)]
 Secret = Annotated[SigningSecret, provided(SigningSecret)]
 
 
@@ -48,7 +50,7 @@ async def _line(releases: Releases, release: Release) -> ReleaseLine:
 
 @router.get("/v1/releases")
 async def list_releases(
-    _: Reader, releases: Service, limit: Annotated[int, Query(ge=1, le=200)] = 50, below: int | None = None
+    _: Reader, releases: Service, limit: Annotated[int, Query(ge=1, le=200)] = 50, below: Below = None
 ) -> ReleaseList:
     """Every release, the newest first, with its state."""
     rows = await releases.list(limit, below)

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.reasons import Reason
+from app.core.text import LARGEST_32
 from app.releases.domain import Event, Life, Manifest, Move, Release, Scalar, State
 from app.releases.domain.diff import Change
 
@@ -20,7 +21,7 @@ class ReleaseRequest(_Body):
     """A draft of what this process was started with, or of another release with something changed."""
 
     base: str | None = Field(None, description="Number or id of the release to start from; else the files.")
-    index: int | None = Field(None, ge=1, description="Number of another index than the live one.")
+    index: int | None = Field(None, ge=1, le=LARGEST_32, description="Number of another index than the live one.")
     changes: dict[str, Scalar] = Field(
         default_factory=dict, description='Other values of parameters, as {"retrieval.dense_weight": 0.3}.'
     )

@@ -8,10 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row
 
 from app.core.reasons import Reason
+from app.core.text import LARGEST
 from app.review.domain.agreement import Agreement
 from app.review.domain.items import Item, Kind, Outcome, Place, State, Verb, Verdict
 
-Token = Annotated[int, Field(ge=1, description="The fencing token that the claim gave.")]
+Token = Annotated[int, Field(ge=1, le=LARGEST, description="The fencing token that the claim gave.")]
 
 
 class TokenRequest(BaseModel):
@@ -28,7 +29,7 @@ class DecisionRequest(BaseModel):
     decision: Verb
     reason: Reason
     token: Token
-    version: int = Field(ge=1, description="The item's version as you read it.")
+    version: int = Field(ge=1, le=LARGEST, description="The item's version as you read it.")
     sha256: str = Field(pattern="^[0-9a-f]{64}$", description="The payload's SHA-256 as you read it.")
     text: str | None = Field(
         None,

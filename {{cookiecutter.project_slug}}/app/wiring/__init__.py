@@ -291,7 +291,7 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
             state = await _furnished(ground, stack)
             yield state
             await state.answers.close()
-            await state.costs.budgets.close()
+            await state.costs.close()
     finally:
         await ground.close()
 

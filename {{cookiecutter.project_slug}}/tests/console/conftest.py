@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 import pytest_asyncio
-import uvicorn
 from sqlalchemy import text as sql
 
 from app.core.jobs import Worker
+from app.core.server import make_server
 from app.main import create_app
 from app.retrieval.domain import PublishRequest
 from app.settings import Settings
@@ -76,7 +76,7 @@ async def house(
     policy.write_text(plain.replace("lease_seconds: 300", f"lease_seconds: {lease_seconds}"))
     async with build(root, database_urls) as held:
         await adopt(held)
-        server = uvicorn.Server(uvicorn.Config(create_app(held), port=0, log_config=None, lifespan="on"))
+        server = make_server(create_app(held), "127.0.0.1", 0, held.settings.server_limits())
         serving = asyncio.ensure_future(server.serve())
         while not server.started:  # noqa: ASYNC110 (the library has no event for it)
             await asyncio.sleep(0.02)

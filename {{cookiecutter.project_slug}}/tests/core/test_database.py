@@ -1,5 +1,9 @@
+import os
+from contextlib import AsyncExitStack
+from pathlib import Path
 from uuid import UUID, uuid4
 
+import httpx
 import psycopg
 import pytest
 from sqlalchemy import text
@@ -7,7 +11,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from app.core.database import Database, open_database
 from app.core.embedded import EmbeddedPostgres, Urls
-from app.core.errors import DatabaseUnavailable, StartRefused
+from app.core.errors import ConnectionsBusy, DatabaseUnavailable, StartRefused
 from app.core.schema import drift, migrate, newest, verify
 from tests.conftest import ROOT
 
@@ -87,6 +91,51 @@ async def test_a_database_that_is_away_is_a_503_and_not_a_fault(nowhere: Urls) -
     with pytest.raises(DatabaseUnavailable):
         await gone.ping()
     await gone.close()
+
+
+@pytest.mark.parametrize("lane", ["pool", "engine"])
+async def test_a_wait_for_our_own_connections_is_named_so(database_urls: Urls, lane: str) -> None:
+    opened = await open_database(database_urls.service, 2)
+
+    async def take(database: Database, depth: int) -> None:
+        if depth == 0:
+            await (database.ping() if lane == "pool" else _look(database))
+        elif lane == "pool":
+            async with database.pipeline(UUID(int=1)):
+                await take(database, depth - 1)
+        else:
+            async with database.transaction(None):
+                await take(database, depth - 1)
+
+    await take(opened, 1)
+    with pytest.raises(ConnectionsBusy, match="All 2 database connections of this process"):
+        await take(opened, 2)
+    await take(opened, 1)
+    await opened.close()
+
+
+async def _look(database: Database) -> None:
+    async with database.transaction(None) as connection:
+        await connection.execute(text("select 1"))
+
+
+async def test_readiness_says_that_it_is_our_own_connections(state: State, client: httpx.AsyncClient) -> None:
+    async with AsyncExitStack() as stack:
+        for _ in range(state.settings.database_pool):
+            await stack.enter_async_context(state.database.pipeline(UUID(int=1)))
+        reply = await client.get("/health/ready")
+    assert reply.status_code == 503
+    assert "database connections of this process are in use" in reply.json()["checks"]["database"]
+    assert (await client.get("/health/ready")).status_code == 200
+
+
+async def test_a_request_that_finds_no_connection_says_whose_they_are(state: State, client: httpx.AsyncClient) -> None:
+    async with AsyncExitStack() as stack:
+        for _ in range(state.settings.database_pool):
+            await stack.enter_async_context(state.database.transaction(None))
+        reply = await client.get("/v1/documents")
+    assert (reply.status_code, reply.json()["code"]) == (503, "connections_busy")
+    assert reply.headers["retry-after"] == "1"
 
 
 async def test_a_connection_that_the_server_has_closed_is_replaced_and_not_handed_out(database_urls: Urls) -> None:

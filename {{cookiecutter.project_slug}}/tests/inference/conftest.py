@@ -10,11 +10,11 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 import pytest_asyncio
-import uvicorn
 
 from app.adapters.chat.choice import ModelChoice
 from app.adapters.chat.standin import StandIn
 from app.core.embedded import Urls
+from app.core.server import make_server
 from app.main import create_app
 from app.retrieval.domain import PublishRequest
 from app.settings import Settings
@@ -99,8 +99,7 @@ def change_serving(state: State, **changes: Any) -> None:
 @asynccontextmanager
 async def serving(state: State) -> AsyncIterator[str]:
     """A real server on a free port."""
-    config = uvicorn.Config(create_app(state), port=0, log_level="critical", lifespan="on", http="httptools")
-    server = uvicorn.Server(config)
+    server = make_server(create_app(state), "127.0.0.1", 0, state.settings.server_limits())
     running = asyncio.ensure_future(server.serve())
     while not server.started:  # noqa: ASYNC110, uvicorn has no event for it
         await asyncio.sleep(0.005)

@@ -6,6 +6,7 @@ from app.actions.domain.tickets import Status
 from app.actions.schemas.tickets import TicketPage, TicketRequest, TicketShown, TicketWhole
 from app.actions.service import Tickets
 from app.core.http import provided
+from app.core.text import LARGEST_32
 from app.identity.domain import Principal
 from app.identity.service import require
 
@@ -27,7 +28,7 @@ async def list_tickets(
     caller: Reader,
     room: Room,
     status: Annotated[Status | None, Query()] = None,
-    after: Annotated[int | None, Query(ge=1, description="`next` of the page before.")] = None,
+    after: Annotated[int | None, Query(ge=1, le=LARGEST_32, description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> TicketPage:
     """Your tenant's tickets, the newest first."""

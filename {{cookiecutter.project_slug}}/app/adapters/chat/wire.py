@@ -9,6 +9,7 @@ import orjson
 from app.adapters.chat.errors import failure_in, raise_error
 from app.adapters.chat.events import BOM
 from app.adapters.chat.reasoning import ReasoningFilter
+from app.core.text import clean
 from app.costs.domain import Usage
 from app.inference.domain.chat import (
     ChatRequest,
@@ -173,9 +174,8 @@ def _call(found: object, place: int, request: ChatRequest) -> ToolCall:
         arguments = orjson.dumps(arguments or {}).decode()
     if len(arguments) > request.most_characters or len(function["name"]) > LONGEST_NAME:
         raise Nonsense("the reply calls a tool with too long arguments")
-    return ToolCall(
-        own if isinstance(own, str) and 0 < len(own) <= LONGEST_NAME else f"call_{place}", function["name"], arguments
-    )
+    name = own if isinstance(own, str) and 0 < len(own) <= LONGEST_NAME else f"call_{place}"
+    return ToolCall(clean(name), clean(function["name"]), clean(arguments))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from app.adapters.parsers.plain import parse_text, titled
 from app.adapters.parsers.sniffing import is_plain_page
 from app.adapters.parsers.wire import REPLY, REQUEST, decoded
 from app.core.telemetry import counter
+from app.core.text import clean
 from app.ingestion.domain.parsed import ParsedDocument, Unparsable
 
 _ended = counter("app_parser_processes_total", "Parser processes that ended, by why.", ["why"])
@@ -94,7 +95,7 @@ class _Child:
         if reply.pop("tired") or self.done >= self.limits.files:
             await self.stop("old")
         if "code" in reply:
-            raise Unparsable(reply["code"], reply["detail"])
+            raise Unparsable(reply["code"], clean(reply["detail"]))
         return decoded(reply)
 
     async def _ask(self, data: bytes, name: str, repair: bool) -> dict[str, Any]:

@@ -7,6 +7,7 @@ out of a process that has read a hostile file is data and never code.
 import struct
 from typing import Any
 
+from app.core.text import clean
 from app.ingestion.domain.parsed import ParsedDocument
 from app.retrieval.domain.chunking import Heading
 from app.safety.domain.text import Finding
@@ -28,12 +29,13 @@ def encoded(document: ParsedDocument) -> dict[str, Any]:
 
 
 def decoded(reply: dict[str, Any]) -> ParsedDocument:
+    """Whatever a parser made of a file, only text that can be stored comes out; each offset stays what it was."""
     return ParsedDocument(
         kind=reply["kind"],
-        text=reply["text"],
-        title=reply["title"],
-        headings=tuple(Heading(*heading) for heading in reply["headings"]),
-        metadata=reply["metadata"],
-        findings=tuple(Finding(*finding) for finding in reply["findings"]),
-        hidden=reply["hidden"],
+        text=clean(reply["text"]),
+        title=clean(reply["title"]),
+        headings=tuple(Heading(level, clean(title), start) for level, title, start in reply["headings"]),
+        metadata={clean(name): clean(value) for name, value in reply["metadata"].items()},
+        findings=tuple(Finding(rule, clean(detail), *rest) for rule, detail, *rest in reply["findings"]),
+        hidden=clean(reply["hidden"]),
     )

@@ -16,7 +16,7 @@ SETTLE_SQL = "select budget_settle(%s, %s, %s, %s, %s)"
 SETTLE_AS_TENANT = SETTLE_SQL + " from as_tenant"
 
 _LOCK_HOLDS = text("select 1 from budget_holds where id = any (:ids) order by id for update")
-_CHARGED = text("select exists (select from ledger where tenant_id = :tenant and subject_id = :subject)")
+_CHARGED = text("select exists (select from ledger where id = any (:rows) or subject_id = cast(:subject as uuid))")
 _LOCK = text("select budget_lock(:scope, :day)")
 _COLLECT = text("select budget_collect(:scope, :day, true)")
 _STANDING = text(
@@ -74,11 +74,15 @@ async def settle(connection: AsyncConnection, settled: Settlement) -> None:
     await raw.execute(SETTLE_SQL, settle_parameters(settled))
 
 
-async def charged(connection: AsyncConnection, settled: Settlement, subject_id: UUID) -> bool:
-    """Whether something was charged for a subject; whoever is about to do so from these holds is waited for."""
-    await connection.execute(_LOCK_HOLDS, {"ids": [hold.id for hold in settled.holds]})
-    asked = {"tenant": settled.holds[0].tenant_id, "subject": subject_id}
-    return bool((await connection.execute(_CHARGED, asked)).scalar_one())
+async def charged(
+    connection: AsyncConnection, settled: Settlement, subject_id: UUID | None, rows: Sequence[UUID]
+) -> bool:
+    """Whether one of these rows, or any of the subject, was written; whoever is about to settle these holds is waited
+    for.
+    """
+    if settled:
+        await connection.execute(_LOCK_HOLDS, {"ids": [hold.id for hold in settled.holds]})
+    return bool((await connection.execute(_CHARGED, {"rows": list(rows), "subject": subject_id})).scalar_one())
 
 
 async def today(connection: AsyncConnection, zone: str, at: datetime | None) -> date:

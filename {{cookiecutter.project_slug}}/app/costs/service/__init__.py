@@ -1,5 +1,5 @@
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property, lru_cache
 from uuid import UUID
@@ -33,9 +33,10 @@ from app.costs.domain.reconciling import Account, Deviation, Spent, compare
 from app.costs.domain.units import Units, forecast, with_changes, with_resolved
 from app.costs.ports import PriceList, Resolutions
 from app.costs.repository import LEDGER_AS_TENANT, LEDGER_SQL, ledger_parameters, units
-from app.costs.repository.budgets import SETTLE_AS_TENANT, SETTLE_SQL, settle_parameters
+from app.costs.repository.budgets import SETTLE_AS_TENANT, SETTLE_SQL, settle, settle_parameters
 from app.costs.repository.budgets import charged as was_charged
 from app.costs.service.budgets import Budgets
+from app.costs.service.late import LateCharges
 
 __all__ = [
     "LEDGER_AS_TENANT",
@@ -78,6 +79,7 @@ class Costs:
     clock: Clock
     refused: str = ""
     resolutions: Resolutions | None = None
+    late: LateCharges = field(default_factory=LateCharges)
 
     @cached_property
     def budgets(self) -> Budgets:
@@ -92,16 +94,34 @@ class Costs:
         """The most that a call of at most these tokens can cost, in micro-dollars. Errors: ModelUnpriced."""
         return self.table.worst(model, usage)
 
-    async def abandon(self, tenant_id: UUID, subject_id: UUID, rows: Sequence[LedgerRow], settled: Settlement) -> None:
-        """Charges a question that got no answer, and ends its holds.
+    async def abandon(
+        self, tenant_id: UUID, subject_id: UUID | None, rows: Sequence[LedgerRow], settled: Settlement
+    ) -> None:
+        """Charges what was spent beside no record of its own, and ends its holds; again while the database refuses.
 
-        Writes nothing when the subject has been charged meanwhile: then the answer was recorded after all.
+        Writes nothing when it has been charged meanwhile: then it was recorded after all.
         """
+        facts = {"tenant_id": str(tenant_id), "subject_id": str(subject_id), "micro_usd": settled.micro_usd}
+        await self.late.charge(lambda: self._abandon(tenant_id, subject_id, rows, settled), facts)
+
+    async def _abandon(
+        self, tenant_id: UUID, subject_id: UUID | None, rows: Sequence[LedgerRow], settled: Settlement
+    ) -> None:
         async with self.database.transaction(tenant_id) as connection:
-            if settled and await was_charged(connection, settled, subject_id):
-                return
-            await self.record(connection, rows)
-            await self.budgets.settle(connection, settled)
+            known = await was_charged(connection, settled, subject_id, [row.id for row in rows])
+            if not known:
+                await repository.insert_rows(connection, rows)
+                if settled:
+                    await settle(connection, settled)
+        # Only once it is certain: what fails is tried again, and must not be counted twice.
+        if not known:
+            self.count(rows)
+        self.budgets.count(settled)
+
+    async def close(self) -> None:
+        """Writes down what is still owed, and gives back what was not needed."""
+        await self.late.close()
+        await self.budgets.close()
 
     def price(self, model: str, usage: Usage) -> Charge:
         """What one call cost, in whole micro-dollars. Errors: ModelUnpriced."""

@@ -1,10 +1,10 @@
 """A model that reads answers and says whether they are good, believed only while it agrees with people."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.clock import Clock, Deadline
 from app.core.database import Database
@@ -92,22 +92,21 @@ class Judging:
         hold = await self.costs.budgets.hold(tenant, self.costs.worst(model.name, bound))
         try:
             completion = await model.complete(request, Deadline.after(SECONDS, self.clock))
-        except ModelFailure as failure:
+        except BaseException as error:
+            spent = Usage(0) if isinstance(error, Exception) else bound
+            if isinstance(error, ModelFailure):
+                spent = error.usage or (bound if error.may_be_charged else spent)
             if hold:
-                spent = failure.usage or (bound if failure.may_be_charged else Usage(0))
-                async with self.database.transaction(tenant) as connection:
-                    await self._charge(connection, hold, tenant, model.name, spent, run_id)
+                await asyncio.shield(self._charge(hold, tenant, model.name, spent, run_id))
             raise
+        usage = bound if hold and completion.ending.estimated else completion.ending.usage
+        await asyncio.shield(self._charge(hold, tenant, model.name, usage, run_id))
         word = read_word(completion.text)
         async with self.database.transaction(tenant) as connection:
-            usage = bound if hold and completion.ending.estimated else completion.ending.usage
-            await self._charge(connection, hold, tenant, model.name, usage, run_id)
             await repository.keep_opinion(connection, tenant, judge, answered.digest, word, self.clock.now())
         return word
 
-    async def _charge(
-        self, connection: AsyncConnection, hold: Hold | None, tenant: UUID, model: str, usage: Usage, run_id: UUID
-    ) -> None:
-        charge = await self.costs.charge(connection, tenant, "judging", model, usage, subject_id=run_id)
-        if hold:
-            await self.costs.budgets.settle(connection, Settlement((hold,), charge.micro_usd))
+    async def _charge(self, hold: Hold | None, tenant: UUID, model: str, usage: Usage, run_id: UUID) -> None:
+        row = self.costs.row(tenant, "judging", model, usage, subject_id=run_id)
+        paid = Settlement((hold,) if hold else (), row.charge.micro_usd)
+        await self.costs.abandon(tenant, None, [row], paid)

@@ -9,7 +9,9 @@ import structlog
 from fastapi.responses import Response
 
 from app.core.errors import Problem
-from app.core.http import Receive, Send
+from app.core.http import Receive, Send, was_cancelled
+from app.core.logging import log_failure, spelled
+from app.core.problems import count, encoded
 
 log = structlog.get_logger(__name__)
 
@@ -88,11 +90,18 @@ async def ending_in_words(events: AsyncGenerator[bytes, None], name: str) -> Asy
     except Problem as problem:
         if not begun:
             raise
-        body = problem.as_dict()
-        yield event_of(name, error={**body, "message": problem.detail}) if name == "error" else event_of(name, **body)
-    except Exception as error:
-        if not begun:
+        yield last_event(name, problem)
+    except BaseException as error:
+        if not begun or was_cancelled(error):
             raise
-        log.error("stream_failed", exc_info=error)
-        body = Problem().as_dict()
-        yield event_of(name, error={**body, "message": body["detail"]}) if name == "error" else event_of(name, **body)
+        log_failure(log, "stream_failed", error)
+        yield last_event(name, Problem())
+
+
+def last_event(name: str, problem: Problem) -> bytes:
+    """It cannot fail, whatever the problem holds."""
+    count(problem)
+    body = encoded(problem)
+    if name == "error":
+        body = b'{"error":%b,"message":%b}}' % (body[:-1], orjson.dumps(spelled(problem.detail)))
+    return event(name, body)

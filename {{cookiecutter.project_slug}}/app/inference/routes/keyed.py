@@ -7,7 +7,8 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 
 from app.core.errors import Problem
-from app.core.http import problem_response, request_id_of
+from app.core.http import request_id_of
+from app.core.problems import problem_response
 from app.identity.domain import Principal
 from app.inference.domain.idempotency import Claim, Stored
 from app.inference.service import Replays

@@ -9,6 +9,7 @@ import structlog
 
 from app.core.database import Database
 from app.core.errors import OutOfTime, Problem
+from app.core.logging import log_failure
 from app.core.telemetry import annotate, counter, gauge, span
 from app.costs.domain import LedgerRow
 from app.costs.domain.budgets import Settlement
@@ -252,14 +253,17 @@ class Answers:
             raise
 
     async def _abandon(self, way: Journey) -> None:
+        await way.bill.read_out()
+        finished, rows = way.rows is not None, self._owed(way)
+        if way.bill.holds or (rows and not finished):
+            await self.costs.abandon(way.caller.tenant_id, way.id, rows, way.settlement(rows))
+
+    def _owed(self, way: Journey) -> list[LedgerRow]:
         try:
-            await way.bill.read_out()
-            finished, rows = way.rows is not None, self.pipeline.owed(way)
-            if way.bill.holds or (rows and not finished):
-                await self.costs.abandon(way.caller.tenant_id, way.id, rows, way.settlement(rows))
-        except Exception as error:
-            # The hold lapses by itself, so that no money is lost; what was spent is in the provider's own account.
-            log.error("charge_lost", answer=str(way.id), error=type(error).__name__)
+            return self.pipeline.owed(way)
+        except Exception as error:  # what cannot be priced is in the provider's own account; the hold goes back
+            log_failure(log, "charge_lost", error, answer=str(way.id))
+            return []
 
     def _later(self, work: "asyncio._CoroutineLike[None]") -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+import structlog
+
 from app.core.clock import Deadline
 from app.costs.domain import CostPolicy, PriceTable, Usage
 from app.costs.domain.budgets import BudgetUsedUp, Hold
@@ -16,6 +18,8 @@ AFTER_DEADLINE = 60.0
 """Seconds that a hold outlives the answer's deadline, for what is still to be written down."""
 
 NO_PRICES = PriceTable([])
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass
@@ -84,6 +88,8 @@ class Bill:
             told = None
             try:
                 told = await rest
+            except Exception as error:
+                log.warning("stream_not_read_out", model=model, error=type(error).__name__)
             finally:
                 self.owed.append((model, told or self.bound))
 

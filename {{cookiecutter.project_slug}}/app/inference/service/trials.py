@@ -1,3 +1,4 @@
+import asyncio
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -57,14 +58,11 @@ class Trials:
                 draft = await self.pipeline.draft(way, evidence)
                 answer, rows = self.pipeline.finish(way, evidence, draft, feature)
             except BaseException:
-                await self._end(way, self.pipeline.owed(way, feature), subject_id)
+                await asyncio.shield(self._end(way, self.pipeline.owed(way, feature), subject_id))
                 raise
-        await self._end(way, rows, subject_id)
+        await asyncio.shield(self._end(way, rows, subject_id))
         return Trial(answer, evidence)
 
     async def _end(self, way: Journey, rows: list[LedgerRow], subject_id: UUID | None) -> None:
         charged = [replace(row, subject_id=subject_id or way.id) for row in rows]
-        costs = self.pipeline.costs
-        async with self.database.transaction(way.caller.tenant_id) as connection:
-            await costs.record(connection, charged)
-            await costs.budgets.settle(connection, way.settlement(rows))
+        await self.pipeline.costs.abandon(way.caller.tenant_id, None, charged, way.settlement(rows))

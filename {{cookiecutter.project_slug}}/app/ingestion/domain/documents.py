@@ -15,6 +15,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from app.core.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, Problem, TooLarge
+from app.core.text import clean, flaw_in
 from app.identity.domain import GROUP_PATTERN
 from app.ingestion.domain.reasons import Reason
 
@@ -174,14 +175,14 @@ class Cursor:
 
 def check_name(name: str) -> str:
     """The name a file is kept under. Errors: UnsafeName."""
-    if not name or len(name) > 255 or _UNSAFE_NAME.search(name):
+    if not name or len(name) > 255 or _UNSAFE_NAME.search(name) or flaw_in(name):
         raise UnsafeName("The name holds path parts, control characters or encoded slashes, or is longer than 255.")
     return name
 
 
 def check_uri(uri: str) -> str:
     """Errors: UnsafeName."""
-    if len(uri) > 1000 or any(ord(character) < 32 for character in uri):
+    if len(uri) > 1000 or any(ord(character) < 32 for character in uri) or flaw_in(uri):
         raise UnsafeName("The uri holds control characters or is longer than 1,000 characters.")
     return uri
 
@@ -196,5 +197,5 @@ def envelope(source: str | None, groups: Iterable[str] | None, metadata: Mapping
         raise BadUpload("An access group is 1 to 100 letters, digits or ._:@/- characters, without blanks.")
     if len(metadata) > 50 or not all(isinstance(value, str | int | float) for value in metadata.values()):
         raise BadUpload("'metadata' is a JSON object of at most 50 texts or numbers.")
-    kept = {str(key)[:100]: str(value)[:2000].replace("\0", "") for key, value in metadata.items()}
+    kept = {clean(str(key))[:100]: clean(str(value))[:2000] for key, value in metadata.items()}
     return Envelope(named, wanted, kept)

@@ -13,6 +13,7 @@ from app.core.audit import Act
 from app.core.errors import Contended, Problem
 from app.core.ids import new_id
 from app.identity.domain import Principal
+from app.core.text import clean
 from app.ingestion import repository as rows
 from app.ingestion.domain.documents import (
     Accepted,
@@ -74,7 +75,7 @@ def _checked(parts: Parts, common: Envelope, files: Sequence[Upload]) -> tuple[d
             seen.add(file.uri)
             good.append(index)
         except Problem as problem:
-            refused[index] = Accepted(file.name[:255], common.source, problem=problem)
+            refused[index] = Accepted(clean(file.name[:255]), common.source, problem=problem)
     return refused, good
 
 

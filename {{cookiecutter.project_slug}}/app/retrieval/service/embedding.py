@@ -7,8 +7,8 @@ from uuid import UUID
 from app.core.clock import Deadline
 from app.core.errors import OutOfTime
 from app.core.telemetry import counter
-from app.costs.domain import Usage
-from app.costs.domain.budgets import BudgetUsedUp
+from app.costs.domain import LedgerRow, Usage
+from app.costs.domain.budgets import BudgetUsedUp, Settlement
 from app.costs.service import Costs
 from app.retrieval.domain import (
     CHUNKER_VERSION,
@@ -69,10 +69,23 @@ class Questions:
             _degraded.labels(error.code).inc()
             spent = 0 if free(error) else most
             return QuestionVector(None, SearchUsage(embedder.model, spent, hold) if hold else None, error.code)
+        except BaseException as error:
+            self.abandon(tenant_id, SearchUsage(embedder.model, 0 if free(error) else most, hold))
+            raise
         vector = embedded.vectors[0]
         self._remember(embedder.name, text, vector)
         tokens = embedded.tokens or (most if hold else 0)
         return QuestionVector(vector, SearchUsage(embedder.model, tokens, hold))
+
+    def abandon(self, tenant_id: UUID, usage: SearchUsage | None, rows: Sequence[LedgerRow] = ()) -> None:
+        """Charges a vector that nobody got a search for, and ends its hold. rows: what may have been written of it."""
+        if usage is None or not (usage.tokens or usage.hold):
+            return
+        if usage.tokens and not rows:
+            rows = [self.costs.row(tenant_id, "embedding_query", usage.model, Usage(usage.tokens))]
+        holds = (usage.hold,) if usage.hold else ()
+        paid = Settlement(holds, sum(row.charge.micro_usd for row in rows))
+        self.costs.late.soon(self.costs.abandon(tenant_id, None, rows, paid))
 
     def _recall(self, name: str, text: str) -> Vector | None:
         if vector := self.remembered.get((name, text)):

@@ -34,15 +34,13 @@ class Passages:
         except BaseException as error:
             await asyncio.shield(self._charge(hold, embedder.model, 0 if free(error) else most, subject_id))
             raise
-        await self._charge(hold, embedder.model, embedded.tokens or most, subject_id)
+        await asyncio.shield(self._charge(hold, embedder.model, embedded.tokens or most, subject_id))
         return embedded, True
 
     async def _charge(self, hold: Hold, model: str, tokens: int, subject_id: UUID) -> None:
         row = self.costs.row(hold.tenant_id, "embedding_document", model, Usage(tokens), subject_id=subject_id)
-        async with self.costs.database.transaction(hold.tenant_id) as connection:
-            if tokens:
-                await self.costs.record(connection, [row])
-            await self.costs.budgets.settle(connection, Settlement((hold,), row.charge.micro_usd))
+        paid = Settlement((hold,), row.charge.micro_usd)
+        await self.costs.abandon(hold.tenant_id, None, [row] if tokens else [], paid)
 
 
 def most_tokens(texts: Sequence[str]) -> int:

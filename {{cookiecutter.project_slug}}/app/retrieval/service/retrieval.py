@@ -82,8 +82,12 @@ class Retrieval:
             params or self.params,
             corpus_version,
         )
-        with span("search", index=index.number, hybrid=meant.vector is not None):
-            found = await self._find(question, rows, meant.usage)
+        try:
+            with span("search", index=index.number, hybrid=meant.vector is not None):
+                found = await self._find(question, rows, meant.usage)
+        except BaseException:
+            self.questions.abandon(caller.tenant_id, meant.usage, rows)
+            raise
         ended = time.perf_counter()
         _embed_seconds.observe(embedded - started)
         _find_seconds.observe(ended - embedded)

@@ -1,0 +1,67 @@
+"""A problem as bytes. It cannot fail: it is what everything else that fails ends in."""
+
+import contextlib
+import math
+from typing import Any
+
+import orjson
+from fastapi.responses import Response
+
+from app.core.errors import Problem
+from app.core.logging import spelled
+from app.core.telemetry import counter
+
+MEDIA = "application/problem+json"
+LONGEST_WAIT = 10**9
+
+_problems = counter("app_problems_total", "Requests that ended in a problem, by its code.", ["code"])
+
+
+def problem_response(problem: Problem, request_id: str, instance: str) -> Response:
+    """The reply of a request that ended so, counted."""
+    about = {"request_id": request_id, "instance": instance}
+    headers = {} if (wait := retry_after(problem)) is None else {"retry-after": str(wait)}
+    if problem.status == 401:
+        headers["www-authenticate"] = "Bearer"
+    count(problem)
+    return Response(encoded(problem, about), problem.status, headers, MEDIA)
+
+
+def count(problem: Problem) -> None:
+    with contextlib.suppress(Exception):
+        _problems.labels(problem.code).inc()
+
+
+def retry_after(problem: Problem) -> int | None:
+    """Whole seconds, at least one; None where it does not say."""
+    wait = problem.retry_after
+    if wait is None:
+        return None
+    return min(max(1, round(wait)), LONGEST_WAIT) if math.isfinite(wait) else 1
+
+
+def encoded(problem: Problem, about: dict[str, str] | None = None) -> bytes:
+    """The problem as JSON with all that can be told of it: what cannot is left out or spelled."""
+    own = about or {}
+    for tell in (problem.as_dict, lambda: _spelled(problem.as_dict()), lambda: _plain(problem)):
+        with contextlib.suppress(Exception):
+            return orjson.dumps(tell() | own, default=str, option=orjson.OPT_NON_STR_KEYS)
+    return orjson.dumps(_plain(problem) | {name: spelled(text) for name, text in own.items()})
+
+
+def _spelled(body: dict[str, Any]) -> dict[str, Any]:
+    return {spelled(name): value if _tellable(value) else spelled(value) for name, value in body.items()}
+
+
+def _tellable(value: object) -> bool:
+    try:
+        orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
+    except Exception:
+        return False
+    return True
+
+
+def _plain(problem: Problem) -> dict[str, Any]:
+    kind = type(problem)
+    told = {"type": f"/problems/{kind.code}", "title": kind.title, "status": kind.status, "code": kind.code}
+    return told | {"detail": spelled(problem.detail)}

@@ -1,0 +1,208 @@
+"""The HTTP server process: what a connection may cost before anybody knows whose it is."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from app.core.errors import BadRequest, HeadersTooLarge, Overloaded, Problem, RequestTimeout
+from app.core.http import App
+from app.core.ids import new_id
+from app.core.problems import MEDIA, count, encoded, retry_after
+
+LINGER_SECONDS = 1.0
+"""How long a refused connection stays open, so that the refusal is read before it is reset."""
+GRACE_SECONDS = 10
+FRAMING = 8
+"""Bytes of chunked framing for each byte of a body that is sent byte by byte, and a little more."""
+
+
+@dataclass(frozen=True)
+class ServerLimits:
+    """As the settings of the same names."""
+
+    connections: int = 800
+    header_bytes: int = 32_768
+    headers: int = 100
+    header_seconds: float = 10.0
+    body_seconds: float = 10.0
+    send_seconds: float = 30.0
+
+
+def make_server(app: App, host: str, port: int, limits: ServerLimits) -> uvicorn.Server:
+    """The server as it runs everywhere, tests and benchmarks included; port 0 is a free one."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            http=type("Connection", (BoundedConnection,), {"limits": limits}),
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    )
+
+
+class BoundedConnection(HttpToolsProtocol):
+    """One connection: bounded headers, in size, number and time, and nobody who stops sending or reading holds it."""
+
+    limits: ClassVar[ServerLimits] = ServerLimits()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.refused = False
+        self.since = self.loop.time()
+        self._head_open = self._in_body = self._completed = False
+        self._raw = self._head = self._fields = self._body = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._writing: asyncio.TimerHandle | None = None
+        if len(self.connections) > self.limits.connections:
+            self._make_room()
+        self._arm(self.limits.header_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.refused:
+            return
+        began_in_body, self._completed = self._in_body, False
+        super().data_received(data)
+        if self.refused or self.transport.is_closing():
+            return
+        if self._in_body:
+            self._raw += len(data) if began_in_body else 0
+            if self._raw - self._body > self.limits.header_bytes + FRAMING * self._body:
+                self.transport.close()
+        elif not began_in_body and not self._completed:
+            self._raw += len(data)
+            if self._raw > self.limits.header_bytes:
+                self._refuse(HeadersTooLarge(self._too_large()))
+                return
+        if not self._in_body and self._timer is None and (self._head_open or not self._completed):
+            self._arm(self.limits.header_seconds)
+
+    def on_message_begin(self) -> None:
+        self._head_open = True
+        self._head = self._fields = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._head += len(url)
+        if self._head <= self.limits.header_bytes:
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head += len(name) + len(value) + 4
+        self._fields += 1
+        # What comes after a chunked body is of no use to anybody here.
+        if self._head_open and self._head <= self.limits.header_bytes and self._fields <= self.limits.headers:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._head_open, self._in_body = False, True
+        self._raw = self._body = 0
+        self.since = self.loop.time()
+        self._disarm()
+        if self.refused:
+            return
+        if self._head > self.limits.header_bytes or self._fields > self.limits.headers:
+            self._refuse(HeadersTooLarge(self._too_large()))
+            return
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._body += len(body)
+        if not self.refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._in_body, self._completed, self._raw = False, True, 0
+        if not self.refused:
+            super().on_message_complete()
+            if self.cycle.response_complete:
+                self._disarm()
+                self.timeout_keep_alive_task = self.loop.call_later(
+                    self.timeout_keep_alive, self.timeout_keep_alive_handler
+                )
+
+    def on_response_complete(self) -> None:
+        self.since = self.loop.time()
+        super().on_response_complete()
+        if self._in_body and self.cycle.response_complete and not self.transport.is_closing():
+            # Nobody reads the rest of this body any more.
+            self._unset_keepalive_if_required()
+            self._arm(self.limits.body_seconds)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._writing is None:
+            self._writing = self.loop.call_later(self.limits.send_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
+        super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(BadRequest("This is not an HTTP request."))
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is worked on here: it is its caller's turn to send."""
+        cycle: Any = self.cycle
+        return cycle is None or cycle.response_complete or (cycle.more_body and not cycle.response_started)
+
+    def _make_room(self) -> None:
+        others = (each for each in self.connections if each is not self and not each.transport.is_closing())
+        silent = [each for each in others if isinstance(each, BoundedConnection) and each.silent]
+        if silent:
+            min(silent, key=lambda each: each.since).transport.close()
+        else:
+            self._refuse(Overloaded("There are as many connections as there may be.", retry_after=1))
+
+    def _arm(self, seconds: float) -> None:
+        self._disarm()
+        self._timer = self.loop.call_later(seconds, self._late)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _late(self) -> None:
+        self._timer = None
+        if self.refused or self._in_body or not self._raw:
+            self.transport.close()
+        else:
+            said = f"The headers were not there within {self.limits.header_seconds:.0f} seconds."
+            self._refuse(RequestTimeout(said))
+
+    def _too_large(self) -> str:
+        return f"At most {self.limits.headers} headers and {self.limits.header_bytes:,} bytes of them are taken."
+
+    def _refuse(self, problem: Problem) -> None:
+        """Says why, hears nothing any more, and hangs up a little later."""
+        self.refused = True
+        count(problem)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.transport.close()  # a reply is on its way, and cannot be told apart from another one
+            return
+        request_id = new_id().hex.encode()
+        body = encoded(problem, {"request_id": request_id.decode(), "instance": ""})
+        lines = [b"content-type: " + MEDIA.encode(), b"content-length: %d" % len(body), b"connection: close"]
+        lines.append(b"x-request-id: " + request_id)
+        if (wait := retry_after(problem)) is not None:
+            lines.append(b"retry-after: %d" % wait)
+        self.transport.write(STATUS_LINE[problem.status] + b"\r\n".join([*lines, b"", b""]) + body)
+        self._unset_keepalive_if_required()
+        self._arm(LINGER_SECONDS)

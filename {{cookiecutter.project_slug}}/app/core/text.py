@@ -1,0 +1,100 @@
+"""The one kind of text and number that comes in: what JSON can carry and PostgreSQL can store."""
+
+import json
+import math
+import re
+from typing import Any
+from urllib.parse import parse_qsl
+
+from app.core.errors import Invalid
+
+LARGEST, LARGEST_32 = 2**63 - 1, 2**31 - 1
+"""No number from outside may be larger: a column of the database has 64 bits, or 32."""
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+# What could decode to any of them. A body in UTF-16 or UTF-32 holds zero bytes.
+_SUSPECT = re.compile(rb"\x00|\xed[\xa0-\xbf]|\\u(?:0000|[dD][89a-fA-F])|NaN|Infinity|[0-9]{19}|[eE]\+?[0-9]{3}")
+
+Path = tuple[Any, ...]
+"""Where a value stands: (path of what holds it, its key there)."""
+
+
+def clean(text: str) -> str:
+    """The same text with U+FFFD for what cannot be stored. For what programs say; people are told instead."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def flaw_in(text: str) -> str | None:
+    """What is wrong with a text, to go on a sentence that begins with its name; None when it can be stored."""
+    if found := _UNSTORABLE.search(text):
+        kind = "the character U+0000" if found[0] == "\0" else f"half a character (U+{ord(found[0]):04X})"
+        return f"holds {kind}, which cannot be stored"
+    return None
+
+
+def refusal(field: str, message: str) -> Invalid:
+    """The problem that names a field, as those of validation do."""
+    field = clean(field)[:200]
+    errors = [{"field": field, "message": message, "kind": "unstorable"}]
+    return Invalid(f"{field}: {message}.", action="Correct the fields named in 'errors'.", errors=errors)
+
+
+def check_text(text: str, field: str) -> str:
+    """The text itself. Errors: Invalid, naming the field."""
+    if message := flaw_in(text):
+        raise refusal(field, message)
+    return text
+
+
+def check_json(body: bytes) -> None:
+    """Errors: Invalid, naming the first field of the JSON whose value cannot be stored. Leaves all else to others."""
+    if not _SUSPECT.search(body):
+        return
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return  # whoever reads it for its content says so
+    check_value(value, "body")
+
+
+def check_value(value: object, name: str) -> None:
+    """The same of a value that is read already."""
+    stack: list[tuple[Path, object]] = [((None, name), value)]
+    while stack:
+        where, each = stack.pop()
+        if message := _flaw(each):
+            raise refusal(_spelled(where), message)
+        if isinstance(each, dict):
+            for key in each:
+                if message := flaw_in(str(key)):
+                    raise refusal(_spelled((where, key)), f"the name {message}")
+            stack += (((where, key), inner) for key, inner in each.items())
+        elif isinstance(each, list):
+            stack += (((where, place), inner) for place, inner in enumerate(each))
+
+
+def _flaw(value: object) -> str | None:
+    if isinstance(value, str):
+        return flaw_in(value)
+    if isinstance(value, int) and not -LARGEST <= value <= LARGEST:
+        return "is a number of more than 64 bits"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "is not a finite number"
+    return None
+
+
+def _spelled(where: Path | None) -> str:
+    parts: list[str] = []
+    while where is not None:
+        where, key = where
+        parts.append(str(key))
+    return ".".join(reversed(parts))
+
+
+def check_query(query: bytes) -> None:
+    """Errors: Invalid, naming the parameter."""
+    if b"%00" not in query and b"\0" not in query:
+        return
+    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+        check_text(name, "query")
+        check_text(value, f"query.{name}")

@@ -1,0 +1,84 @@
+"""Charges of what could not be recorded: tried again until they are written down."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from app.core.logging import log_failure
+from app.core.telemetry import counter, gauge
+
+log = structlog.get_logger(__name__)
+
+WAITS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, *[30.0] * 20)
+"""Seconds between the attempts: ten minutes of a database that is away or refuses."""
+
+OWED = gauge("app_charges_late", "Charges that are still to be written down, after a request that was not recorded")
+LOST = counter("app_charges_lost_total", "Charges given up after ten minutes or at the end of the process; see the log")
+
+Charge = Callable[[], Awaitable[None]]
+"""May be called again after it failed, whatever became of it."""
+Facts = Mapping[str, Any]
+"""For the log, should the charge be lost."""
+
+
+@dataclass(frozen=True)
+class LateCharges:
+    """Work on money that must not be forgotten because it failed once. A hold lapses meanwhile, the charge stands."""
+
+    waits: tuple[float, ...] = WAITS
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _closing: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def charge(self, charge: Charge, facts: Facts) -> None:
+        """Returns once it has been tried; what failed goes on by itself."""
+        if not await self._done(charge, facts, last=False):
+            self._later(self._again(charge, facts))
+
+    def soon(self, work: "asyncio._CoroutineLike[None]") -> None:
+        """For callers that cannot wait, such as one that was cancelled."""
+        self._later(work)
+
+    async def close(self) -> None:
+        """Each is tried once more, at once; what fails then is lost, and the log says what it was."""
+        self._closing.set()
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _later(self, work: "asyncio._CoroutineLike[None]") -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        OWED.set(len(self._tasks))
+        task.add_done_callback(self._forget)
+
+    async def _again(self, charge: Charge, facts: Facts) -> None:
+        for place, wait in enumerate(self.waits, 1):
+            await self._rest(wait)
+            if await self._done(charge, facts, last=place == len(self.waits) or self._closing.is_set()):
+                return
+
+    async def _done(self, charge: Charge, facts: Facts, last: bool) -> bool:
+        """Whether there is nothing left to do about it."""
+        try:
+            await charge()
+        except Exception as error:
+            if last:
+                LOST.inc()
+                log_failure(log, "charge_lost", error, **facts)
+            else:
+                log.warning("charge_delayed", error=type(error).__name__, **facts)
+            return last
+        return True
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+        except TimeoutError:
+            return
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        OWED.set(len(self._tasks))

@@ -1,0 +1,244 @@
+"""What is left of the answers when far more callers come than can be served, and what refusing the others costs.
+
+One API process with everything on, as in `hot_path`, and its defaults. First its capacity: answers a second over so
+many connections as give the most. Then ten times as many callers, and 500, each of whom asks again as soon as it is
+answered or refused, against Retry-After. Goodput is the part of the capacity that is still answered. Then 300 bodies
+that are never sent to their end, and headers of 150 MB. All in one run, so that the ratios are of the same minute.
+Run with `python -m benchmarks.overload`; two minutes, or with `--short` half a minute. Close everything else.
+"""
+
+import argparse
+import asyncio
+import itertools
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psutil
+
+from app.settings import Settings
+from app.wiring import build
+from benchmarks.harness import fresh_database, house, write
+from benchmarks.hot_path import PRICE, check, fill
+from benchmarks.measures import percentile
+from benchmarks.processes import running
+
+CHUNKS = 1000
+CONNECTIONS = (8, 16, 32)
+TIMES = 10
+CALLERS = 500
+HALF_SENT = 300
+HEADER_BYTES = 150_000_000
+SETTLE_SECONDS = 1.0
+
+
+async def main(seconds: float, short: bool) -> None:
+    busy = round(os.getloadavg()[0], 1)
+    with fresh_database() as urls, tempfile.TemporaryDirectory() as folder:
+        home = house(Path(folder), PRICE)
+        settings = Settings(root=home, data_dir=home, embedder="none", _env_file=None)
+        async with build(settings, urls) as state:
+            tenant = await state.identity.ensure_tenant("bench")
+            key = (await state.identity.create_key(tenant, "bench", ["user"])).text
+            questions = await fill(state, tenant, CHUNKS)
+        result = await _measure(home, urls.service, key, questions, seconds)
+    shown = {"seconds_a_run": seconds, "load_of_others": busy, **result}
+    if short:
+        print(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
+    else:
+        write("overload", shown)
+
+
+async def _measure(home: Path, url: str, key: str, questions: Sequence[str], seconds: float) -> dict[str, Any]:
+    async with running("app.adapters.chat.standin") as (_, model_port):
+        environment = {
+            "DATABASE_URL": url,
+            "APP_ROOT": str(home),
+            "APP_DATA_DIR": str(home),
+            "APP_EMBEDDER": "none",
+            "APP_MODEL_CHAIN": orjson.dumps(
+                [{"model": "stand-in", "base_url": f"http://127.0.0.1:{model_port}/v1"}]
+            ).decode(),
+        }
+        async with running("app", "serve", environment=environment) as (api, port):
+            await check(port, key, questions[0])
+            crowd = Crowd(port, key, questions)
+            await crowd.ask(16, seconds)  # warms up
+            return {**await _overloaded(crowd, seconds, api), **await _slow(crowd, port, key, api)}
+
+
+async def _overloaded(crowd: "Crowd", seconds: float, api: psutil.Process) -> dict[str, Any]:
+    capacities = {many: await crowd.ask(many, seconds) for many in CONNECTIONS}
+    best = max(capacities, key=lambda many: capacities[many].answers_per_second)
+    capacity, result = capacities[best], {}
+    for name, callers in (("ten_times", best * TIMES), ("five_hundred", CALLERS)):
+        # The capacity before and after, so that a slower minute of the machine is not taken for overload.
+        run = await crowd.ask(callers, seconds)
+        again = await crowd.ask(best, seconds)
+        beside = statistics.mean((capacity.answers_per_second, again.answers_per_second))
+        result[name] = {
+            "callers": callers,
+            "capacity_per_second": round(beside, 1),
+            "answers_per_second": round(run.answers_per_second, 1),
+            "goodput": round(run.answers_per_second / beside, 3),
+            "refused_per_second": round((len(run.refused) + len(run.again)) / run.seconds, 1),
+            "refused_ms_p50": run.ms(run.refused, 0.5),
+            "refused_ms_p99": run.ms(run.refused, 0.99),
+            "refused_again_ms_p50": run.ms(run.again, 0.5),
+            "refused_again_ms_p99": run.ms(run.again, 0.99),
+            "answered_ms_p50": run.ms(run.answered, 0.5),
+            "answered_ms_p99": run.ms(run.answered, 0.99),
+            "health_ms_p99": run.ms(run.health, 0.99),
+            "failed": run.failed,
+            "memory_megabytes": _megabytes(api),
+        }
+        capacity = again
+    return {"capacity_connections": best, **result}
+
+
+async def _slow(crowd: "Crowd", port: int, key: str, api: psutil.Process) -> dict[str, Any]:
+    """Answers beside callers who never send their bodies to the end, and memory under endless headers."""
+    before, start = await crowd.ask(16, 4), _megabytes(api)
+    head = f"POST /v1/answers HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-length: 500\r\n\r\n{{"
+    begun = time.perf_counter()
+    lines = [await asyncio.open_connection("127.0.0.1", port) for _ in range(HALF_SENT)]
+    for _, writer in lines:
+        writer.write(head.encode())
+    beside = await crowd.ask(16, 4)
+    replies = await asyncio.gather(*(reader.read() for reader, _ in lines))
+    held = time.perf_counter() - begun
+    for _, writer in lines:
+        writer.close()
+    after = await crowd.ask(16, 4)
+    sent, status, most = await _endless_header(port, api)
+    return {
+        "half_sent_bodies": {
+            "callers": HALF_SENT,
+            "goodput": round(2 * len(beside.answered) / (len(before.answered) + len(after.answered)), 3),
+            "told_408": sum(reply.startswith(b"HTTP/1.1 408") for reply in replies),
+            "all_ended_after_seconds": round(held, 1),
+        },
+        "endless_header": {
+            "bytes_offered": HEADER_BYTES,
+            "bytes_sent_until_refused": sent,
+            "status": status,
+            "memory_growth_megabytes": round(most - start, 1),
+        },
+    }
+
+
+async def _endless_header(port: int, api: psutil.Process) -> tuple[int, int, float]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reply = asyncio.ensure_future(reader.readline())
+    writer.write(b"GET /health/live HTTP/1.1\r\nhost: x\r\na: ")
+    sent, most = 0, _megabytes(api)
+    while sent < HEADER_BYTES and not reply.done():
+        writer.write(b"x" * 65_536)
+        sent += 65_536
+        try:
+            await writer.drain()
+        except ConnectionError:
+            break
+        most = max(most, _megabytes(api))
+    line = await reply
+    writer.close()
+    return sent, int(line.split()[1]), most
+
+
+@dataclass
+class Heard:
+    """Seconds of each reply, by what it was. again: of refusals of those who had just been refused."""
+
+    answered: list[float] = field(default_factory=list)
+    refused: list[float] = field(default_factory=list)
+    again: list[float] = field(default_factory=list)
+    health: list[float] = field(default_factory=list)
+    failed: int = 0
+    seconds: float = 0.0
+
+    @property
+    def answers_per_second(self) -> float:
+        return len(self.answered) / self.seconds
+
+    def ms(self, spent: Sequence[float], share: float) -> float | None:
+        return round(percentile(spent, share) * 1000, 1) if spent else None
+
+
+class Crowd:
+    """Callers who ask for so many seconds, over a connection each, and never wait."""
+
+    def __init__(self, port: int, key: str, questions: Sequence[str]) -> None:
+        self.port = port
+        bodies = (orjson.dumps({"question": question}) for question in questions)
+        self.requests = itertools.cycle([self._request(key, body) for body in bodies])
+
+    def _request(self, key: str, body: bytes) -> bytes:
+        lines = ["POST /v1/answers HTTP/1.1", "host: x", "content-type: application/json"]
+        lines += [f"authorization: Bearer {key}", f"content-length: {len(body)}", "", ""]
+        return "\r\n".join(lines).encode() + body
+
+    async def ask(self, callers: int, seconds: float) -> Heard:
+        """What came back within the seconds, after a moment in which all come in."""
+        heard = Heard()
+        lines = [await asyncio.open_connection("127.0.0.1", self.port) for _ in range(callers)]
+        from_now = time.perf_counter() + SETTLE_SECONDS
+        until = from_now + seconds
+        tasks = [asyncio.ensure_future(self._one(*line, heard, from_now, until)) for line in lines]
+        tasks.append(asyncio.ensure_future(self._watch(heard, until)))
+        await asyncio.gather(*tasks)
+        heard.seconds = seconds
+        return heard
+
+    async def _one(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, heard: Heard, from_now: float, until: float
+    ) -> None:
+        status = 0
+        while time.perf_counter() < until:
+            started, before = time.perf_counter(), status
+            writer.write(next(self.requests))
+            status = await _status(reader)
+            ended = time.perf_counter()
+            if not from_now <= ended <= until:
+                continue
+            if status == 200:
+                heard.answered.append(ended - started)
+            elif status == 503:
+                (heard.again if before == 503 else heard.refused).append(ended - started)
+            else:
+                heard.failed += 1
+        writer.close()
+
+    async def _watch(self, heard: Heard, until: float) -> None:
+        """Health, asked as a load balancer does: over a new connection each time."""
+        while time.perf_counter() < until:
+            started = time.perf_counter()
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            writer.write(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n")
+            heard.failed += await _status(reader) != 200
+            heard.health.append(time.perf_counter() - started)
+            writer.close()
+            await asyncio.sleep(0.1)
+
+
+async def _status(reader: asyncio.StreamReader) -> int:
+    head = await reader.readuntil(b"\r\n\r\n")
+    await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]))
+    return int(head[9:12])
+
+
+def _megabytes(process: psutil.Process) -> float:
+    return round(process.memory_info().rss / 1e6, 1)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--short", action="store_true", help="two seconds a run, shown and not written")
+    given = parser.parse_args()
+    asyncio.run(main(2.0 if given.short else given.seconds, given.short))

@@ -1,0 +1,218 @@
+"""Money that was held is returned or charged, whatever fails between the hold and the record: on the real path."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+from sqlalchemy import text as sql
+from structlog.testing import capture_logs
+
+from app.adapters.chat.standin import Fault
+from app.costs import repository as ledger
+from app.costs.service.late import LateCharges
+from app.inference import repository
+from app.inference.service.pipeline import Pipeline
+from app.retrieval.repository import searching
+from tests.inference.conftest import Service
+from tests.inference.test_budgets import WHO, charged, limit, own_day, until_settled
+
+
+@pytest.fixture
+async def limited(service: Service) -> Service:
+    await limit(service, 1_000_000)
+    return service
+
+
+class Refused(BaseException):
+    pass
+
+
+FAULTS: dict[str, Callable[[], BaseException]] = {
+    "refused": lambda: psycopg.errors.CheckViolation("no"),
+    "a bad value": lambda: psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes"),
+    "half a character": lambda: UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"),
+    "away": lambda: psycopg.OperationalError("gone"),
+    "out of time": lambda: TimeoutError(),
+    "cancelled": lambda: asyncio.CancelledError(),
+    "anything": lambda: Refused(),
+}
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, make: Callable[[], BaseException]) -> None:
+    async def fail(*_: Any, **__: Any) -> Any:
+        raise make()
+
+    monkeypatch.setattr(where, name, fail)
+
+
+async def ask(service: Service, stream: bool, **headers: str) -> int:
+    """The status; of a stream that of its last event."""
+    reply = await service.ask(WHO, stream=stream, headers=headers)
+    if reply.status_code != 200 or not stream:
+        return reply.status_code
+    last = orjson.loads(reply.text.rpartition("data: ")[2])
+    return int(last["status"]) if "code" in last else 200
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_an_answer_that_cannot_be_recorded_is_charged(
+    limited: Service, monkeypatch: pytest.MonkeyPatch, fault: str, stream: bool
+) -> None:
+    with monkeypatch.context() as broken:
+        failing(broken, repository, "record", FAULTS[fault])
+        assert await ask(limited, stream) >= 400
+        after = await until_settled(limited)
+    ((*_, micro_usd),) = await charged(limited)
+    assert after.committed_micro_usd == micro_usd > 0
+    assert await limited.rows("select 1 from answers") == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_that_the_database_itself_refuses_is_charged(
+    limited: Service, monkeypatch: pytest.MonkeyPatch, stream: bool
+) -> None:
+    values = repository._values
+
+    def poisoned(kept: Any) -> Any:
+        return tuple("a\0b" if value == kept.question else value for value in values(kept))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(repository, "_values", poisoned)
+        assert await ask(limited, stream) >= 400
+        after = await until_settled(limited)
+    ((*_, micro_usd),) = await charged(limited)
+    assert after.committed_micro_usd == micro_usd > 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("step", ["finish", "_rows"])
+async def test_what_fails_after_the_model_has_answered_leaves_nothing_held(
+    limited: Service, monkeypatch: pytest.MonkeyPatch, step: str, stream: bool
+) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("a fault of ours")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Pipeline, step, fail)
+        assert await ask(limited, stream) == 500
+        await until_settled(limited)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_charge_that_is_refused_is_made_later(
+    limited: Service, monkeypatch: pytest.MonkeyPatch, stream: bool
+) -> None:
+    refused = 0
+    insert = ledger.insert_rows
+
+    async def at_last(*given: Any) -> None:
+        nonlocal refused
+        if refused < 3:
+            refused += 1
+            raise psycopg.errors.CheckViolation("no")
+        await insert(*given)
+
+    object.__setattr__(limited.state.costs.late, "waits", (0.0,) * 10)
+    with monkeypatch.context() as broken, capture_logs() as told:
+        failing(broken, repository, "record", FAULTS["refused"])
+        broken.setattr(ledger, "insert_rows", at_last)
+        assert await ask(limited, stream) == 500
+        after = await until_settled(limited)
+    ((*_, micro_usd),) = await charged(limited)
+    assert after.committed_micro_usd == micro_usd > 0
+    events = [line["event"] for line in told]
+    assert (events.count("charge_delayed"), events.count("charge_lost")) == (3, 0)
+
+
+async def test_a_charge_whose_hold_has_lapsed_is_made_all_the_same(
+    limited: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lapsed = asyncio.Event()
+    insert = ledger.insert_rows
+
+    async def once_lapsed(*given: Any) -> None:
+        if not lapsed.is_set():
+            raise psycopg.OperationalError("gone")
+        await insert(*given)
+
+    object.__setattr__(limited.state.costs.late, "waits", (0.05,) * 200)
+    with monkeypatch.context() as broken:
+        failing(broken, repository, "record", FAULTS["refused"])
+        broken.setattr(ledger, "insert_rows", once_lapsed)
+        assert await ask(limited, False) == 500
+        assert (await own_day(limited)).held_micro_usd > 0
+        async with limited.state.database.transaction(None) as connection:
+            await connection.execute(sql("select budget_sweep(clock_timestamp() + interval '1 hour')"))
+        assert (await own_day(limited)).held_micro_usd == 0
+        lapsed.set()
+        async with asyncio.timeout(20):
+            while not (found := await charged(limited)):  # noqa: ASYNC110, it is a row
+                await asyncio.sleep(0.02)
+    ((*_, micro_usd),) = found
+    assert (await own_day(limited)).committed_micro_usd == micro_usd > 0
+
+
+async def test_what_is_late_is_tried_once_more_at_the_end_and_its_loss_is_told() -> None:
+    late, tries = LateCharges(waits=(3600.0,) * 3), 0
+
+    async def never() -> None:
+        nonlocal tries
+        tries += 1
+        raise RuntimeError
+
+    with capture_logs() as told:
+        await late.charge(never, {"micro_usd": 7})
+        await late.close()
+    assert tries == 2
+    (lost,) = [line for line in told if line["event"] == "charge_lost"]
+    assert lost["micro_usd"] == 7
+
+
+async def test_tries_are_bounded() -> None:
+    late, tries = LateCharges(waits=(0.0,) * 3), 0
+
+    async def never() -> None:
+        nonlocal tries
+        tries += 1
+        raise RuntimeError
+
+    await late.charge(never, {})
+    async with asyncio.timeout(20):
+        while late._tasks:  # noqa: ASYNC110, it is a set
+            await asyncio.sleep(0)
+    assert tries == 4
+
+
+@pytest.mark.parametrize("fault", ["refused", "away", "cancelled"])
+async def test_a_question_whose_search_fails_leaves_nothing_held(
+    limited: Service, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    with monkeypatch.context() as broken:
+        failing(broken, searching, "search", FAULTS[fault])
+        await ask(limited, False)
+        await until_settled(limited)
+
+
+SAID = "The lighthouse was built%s by the engineer Marta Holm in 1874 [1]."
+CONTENT = b'{"choices": [{"message": {"content": "%b"}}], "usage": {"prompt_tokens": 90, "completion_tokens": 20}}'
+
+
+@pytest.mark.parametrize("written", [r"\u0000", r"\ud83d", r"\udc00x", r"\u0000\ud800"])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_a_model_may_write_never_keeps_an_answer_from_the_record(
+    limited: Service, stream: bool, written: str
+) -> None:
+    """NUL and halves of characters, on the way from the provider to the database."""
+    content = (SAID % written).encode()
+    piece = b'data: {"choices": [{"delta": {"content": "%b"}}]}\n\ndata: [DONE]\n\n' % content
+    limited.model.faults.append(Fault(body=piece if stream else CONTENT % content))
+    assert await ask(limited, stream) in (200, 503)
+    after = await until_settled(limited)
+    ((micro_usd,),) = await limited.rows("select sum(micro_usd)::bigint from ledger")
+    assert after.committed_micro_usd == micro_usd > 0
+    for (text,) in await limited.rows("select body->>'text' from answers"):
+        assert "\0" not in text
