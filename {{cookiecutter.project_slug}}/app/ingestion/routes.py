@@ -130,6 +130,7 @@ def _shown(item: Accepted) -> UploadedFile:
         name=item.name,
         source=item.source,
         duplicate_of=item.duplicate_of,
+        flagged=item.flagged,
         problem=problem,
     )
 

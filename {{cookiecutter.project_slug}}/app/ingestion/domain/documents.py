@@ -99,7 +99,9 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What became of one file of a batch. duplicate_of: the document that already holds the same content."""
+    """What became of one file of a batch. duplicate_of: the document that already holds the same content; flagged: with
+    findings that its readers should know of.
+    """
 
     name: str
     source: str
@@ -108,6 +110,7 @@ class Accepted:
     status: str = "refused"
     duplicate_of: UUID | None = None
     problem: Problem | None = None
+    flagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ async def _store(
             item = await _store_one(parts, connection, tenant_id, by, common, file, twins.get(file.digest))
             stored[index] = item
             if item.status != "quarantined" and item.id and item.version:
-                twins.setdefault(file.digest, (item.id, item.version, item.status))
+                twins.setdefault(file.digest, (item.id, item.version, item.status, False))
             if item.status == "received" and item.id and item.version and not item.duplicate_of:
                 work.append((item.id, item.version, len(file.data)))
         for together in groups(work):
@@ -125,7 +125,7 @@ async def _store_one(
 ) -> Accepted:
     if twin and parts.data.source(common.source).duplicates.exact == "link":
         await _retire_address(parts, connection, tenant_id, by, common, file, twin[0])
-        return Accepted(file.name, common.source, *twin, twin[0])
+        return Accepted(file.name, common.source, *twin[:3], twin[0], flagged=twin[3])
     return await _add(parts, connection, tenant_id, by, common, file, twin[0] if twin else None)
 
 

@@ -39,6 +39,8 @@ _BACKWARDS = re.compile(
     "ignore|disregard|forget|override|bypass|previous|instruct|prompt|reveal"[::-1],
     re.IGNORECASE,
 )
+_PIECE = re.compile(r"[A-Za-z0-9]{16,}")
+_TEXT = re.compile(r"[^\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd]{12,}")
 _WORD = re.compile(r"\w+")
 
 
@@ -61,23 +63,13 @@ def readings(text: str) -> Iterator[Reading]:
 
 
 def _sense(data: bytes) -> str:
-    """The bytes as a text; empty where they are none. A few bytes decide for a long run."""
-    if not _is_text(data[:60]):
-        return ""
-    return data.decode("utf-8", errors="replace")
-
-
-def _is_text(head: bytes) -> bool:
-    shown = head.decode("utf-8", errors="ignore")
-    if len(shown.encode()) < len(head) - 3 or len(shown) < 4:
-        return False
-    plain = sum(character.isalpha() or character.isspace() for character in shown)
-    return all(character.isprintable() or character.isspace() for character in shown) and plain > 0.6 * len(shown)
+    """What of the bytes is text; of bytes by chance hardly anything is."""
+    return "\n".join(_TEXT.findall(data.decode("utf-8", errors="replace")))
 
 
 def _base64(text: str) -> Iterator[str]:
     for match in _BASE64.finditer(text):
-        for run in dict.fromkeys((match[0], *match[0].split("\n"))) if "\n" in match[0] else (match[0],):
+        for run in dict.fromkeys((match[0], *match[0].split("\n"), *_PIECE.findall(match[0]))):
             packed = re.sub(r"[^A-Za-z0-9+/_-]", "", run).replace("+", "-").replace("/", "_")
             packed = packed[: len(packed) - (len(packed) % 4 == 1)]
             yield _sense(urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
