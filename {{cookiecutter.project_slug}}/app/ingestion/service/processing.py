@@ -23,8 +23,8 @@ from app.retrieval.domain import PreparedDocument, PublishRequest
 from app.safety.domain.text import Finding, normalise
 
 _REPAIRABLE = "encoding_damage"
-# Judging a page takes a millisecond, less than another thread is worth; a book, or telling a language, takes long.
-_QUICKLY_JUDGED = 10_000
+# Judging a paragraph takes milliseconds, less than another thread is worth; a page or a language takes longer.
+_QUICKLY_JUDGED = 2_000
 # So many that the embedder is busy while another job publishes, and so few that a question's turn comes soon.
 _SIDE_BY_SIDE = 2
 # What a death of the worker may cost of the work that was done.

@@ -70,6 +70,8 @@ def _sense(data: bytes) -> str:
 def _base64(text: str) -> Iterator[str]:
     for match in _BASE64.finditer(text):
         for run in dict.fromkeys((match[0], *match[0].split("\n"), *_PIECE.findall(match[0]))):
+            if run[1:].islower() or run.isupper() or run.isdigit():
+                continue
             packed = re.sub(r"[^A-Za-z0-9+/_-]", "", run).replace("+", "-").replace("/", "_")
             packed = packed[: len(packed) - (len(packed) % 4 == 1)]
             yield _sense(urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))

@@ -25,7 +25,7 @@ def _told(strong: str, weak: str, nouns: str, things: str, yours: str, signs: st
         rf"|\b(?:{verbs}|{words(weak)})[^\W_]*{few(3)}(?:{whose}){few(4)}(?:{words(nouns)}|{words(things)})"
         rf"|\b(?:{verbs}|{words(weak)})[^\W_]*{few(3)}(?:{words(nouns)}|{words(things)})[^\W_]*{few(1)}(?:{whose})"
     )
-    return Wording("override", pattern, rf"(?:{verbs})[^\W_]*|{words(yours)}|{words(signs)}")
+    return Wording("override", pattern, rf"(?:{verbs})[^\W_]*|{whose}|{words(signs)}")
 
 
 def _whole(stem: str) -> str:
@@ -57,7 +57,7 @@ _TOLD = (
         "regla norma protocol límite limitaci restricci parámetro pauta entrenamiento filtro étic mensaje directiva"
         " configuraci moral principio camino algoritmo proceso sistema",
         "tu tus vuestr anterior previ habitual arriba",
-        "los las el de mis todas",
+        "los las el mis",
     ),
     _told(
         "oublie désobéi outrepasse méprise",
@@ -68,7 +68,7 @@ _TOLD = (
         " norme"
         " procédure principe algorithme processus système garde",
         "tes ton ta vos votre précédent antérieur préalable ci-dessus toutes",
-        "les des et mes le la l",
+        "les des et mes la",
     ),
     _told(
         "dimentica disobbedisci disattendi",
@@ -81,7 +81,7 @@ _TOLD = (
         " algoritm standard"
         " process sistem percors",
         "tuo tua tuoi tue precedent sopra vostr tutte",
-        "le gli i e mie di",
+        "gli mie di il",
     ),
     _told(
         "esqueça esquece desconsidere desobedeça desrespeite",
@@ -92,7 +92,7 @@ _TOLD = (
         "regra ordens protocolo limite limitaç restriç parâmetro treinamento filtro étic norma mensag princípio padr"
         " procediment funç algoritm process sistema",
         "tuas teus suas seus seu sua anterior prévi acima todas",
-        "as os e minhas do da",
+        "os minhas da",
     ),
     _told(
         "negeer vergeet omzeil",
@@ -100,7 +100,7 @@ _TOLD = (
         "instructie opdracht richtlijn aanwijzing prompt",
         "regel beperking protocol programmering grenzen filter bevel",
         "je jouw uw jullie vorige eerdere bovenstaande alle",
-        "de het en alle",
+        "het een",
     ),
     _told(
         "zignoruj ignoruj zapomnij pomiń ignorera glöm ignorer glem bortse",
@@ -108,7 +108,7 @@ _TOLD = (
         "instrukcj poleceni wytyczn instruktion anvisning riktlinj instruks retningslinj",
         "zasad reguł ograniczeń regler",
         "twoj poprzedni dina tidigare dine tidligere",
-        "i och",
+        "och oraz",
     ),
     _told(
         "игнорир проигнорир забуд",
@@ -170,9 +170,9 @@ _YOURS = words("dein eure tus tu vos votre tes ton ta tuo tua tuoi tue seus suas
 _YOU = words("du dich te sistema")
 # Words that hardly a text in these languages does without, and that are none in English.
 _ARTICLES = words(
-    "dein deine deinen deiner dich du die der den das le la les l tes ton ta vos votre el los tu tus su il lo gli"
+    "dein deine deinen deiner dich du die der den das le la les tes ton ta vos votre el los tu tus su il lo gli"
     " tuo tua"
-    " tuoi tue seu sua seus suas teu teus do da je jouw het de"
+    " tuoi tue seu sua seus suas teu teus da jouw het"
 )
 _LEAKS = (
     rf"\b(?:{_SHOW})[^\W_]*{few(5)}(?:{_DEEP})[^\W_]*{few(3)}(?:{_PROMPT})",
