@@ -1,9 +1,10 @@
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
@@ -16,6 +17,7 @@ from app.core.errors import StartRefused
 from app.core.jobs import Worker
 from app.identity.domain import Principal
 from app.ingestion.domain.documents import UNFINISHED, Accepted, Upload, envelope
+from app.ingestion.domain.quality import worth_telling
 from app.wiring import State
 
 BATCH_FILES = 50
@@ -38,6 +40,7 @@ class Ended:
     name: str
     result: str
     reason: str = ""
+    flagged: bool = False
 
 
 def add_to(app: typer.Typer) -> None:
@@ -140,33 +143,44 @@ async def _until_done(
         await asyncio.sleep(POLL_SECONDS)
         for row in await state.ingestion.newest(caller, list(waiting - ended.keys())):
             if row["status"] not in UNFINISHED:
-                why = f"{row['reason']}: {row['detail']}" if row["reason"] else ""
-                ended[row["id"]] = Ended("", row["status"], why)
+                ended[row["id"]] = _what_became(row)
         tell(len(ended))
     return ended
+
+
+def _what_became(row: Any) -> Ended:
+    if row["reason"]:
+        return Ended("", row["status"], f"{row['reason']}: {row['detail']}")
+    told = worth_telling(finding["rule"] for finding in row["findings"])
+    details = dict.fromkeys(finding["detail"] for finding in row["findings"] if finding["rule"] in told)
+    return Ended("", row["status"], "; ".join(details), bool(told))
 
 
 def _at_the_door(file: Found, item: Accepted) -> Ended:
     if item.problem:
         return Ended(file.uri, "refused", f"{item.problem.code}: {item.problem.detail}")
-    return Ended(file.uri, "duplicate" if item.duplicate_of else item.status)
+    return Ended(file.uri, "duplicate" if item.duplicate_of else item.status, flagged=item.flagged)
 
 
 def _end(file: Found, item: Accepted, ended: dict[UUID, Ended]) -> Ended:
     known = ended.get(item.id) if item.id and not item.duplicate_of else None
-    return Ended(file.uri, known.result, known.reason) if known else _at_the_door(file, item)
+    return replace(known, name=file.uri) if known else _at_the_door(file, item)
 
 
 def show_results(ended: Sequence[Ended]) -> None:
-    counts: dict[str, int] = {}
-    for each in ended:
-        counts[each.result] = counts.get(each.result, 0) + 1
-    held = [each for each in ended if each.result in ("refused", "quarantined")]
+    counts = Counter(each.result for each in ended)
+    flagged = Counter(each.result for each in ended if each.flagged)
+    held = [each for each in ended if each.result in ("refused", "quarantined") or each.flagged]
     if held:
         table = Table("file", "result", "reason")
         for each in held[:SHOWN]:
-            table.add_row(escape(each.name), each.result, escape(each.reason))
+            result = f"{each.result}, flagged" if each.flagged else each.result
+            table.add_row(escape(each.name), result, escape(each.reason))
         out.print(table)
         if len(held) > SHOWN:
-            out.print(f"… and {len(held) - SHOWN} more; GET /v1/quarantine lists them.")
-    out.print(", ".join(f"{count} {result}" for result, count in sorted(counts.items())) + ".", highlight=False)
+            out.print(f"… and {len(held) - SHOWN} more; GET /v1/quarantine and GET /v1/documents list them.")
+    told = (
+        f"{count} {result}" + (f" ({flagged[result]} flagged)" if flagged[result] else "")
+        for result, count in sorted(counts.items())
+    )
+    out.print(", ".join(told) + ".", highlight=False)

@@ -38,7 +38,9 @@ class AnswerRequest(BaseModel):
 
 
 class CitationShown(BaseModel):
-    """`quote` is document text [start:end], offsets in characters."""
+    """`quote` is document text [start:end], offsets in characters: the very bytes, markup included. Show it, the title,
+    the headings and the uri as plain text; of an answer only `text` is made for rendering.
+    """
 
     marker: int
     chunk_id: UUID
@@ -81,7 +83,9 @@ class AnswerShown(BaseModel):
     id: UUID
     created_at: datetime
     status: Literal["answered", "refused"]
-    text: str
+    text: str = Field(
+        description="What to show. Spaces in the markup of quoted documents keep it from loading or linking anything."
+    )
     model: str
     degraded: bool
     reasons: list[str]

@@ -13,12 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.database import Database, in_one_trip
 from app.core.ids import new_id
 from app.ingestion.domain.documents import AlreadyDecided, Cursor, Place, QuarantineMissing, Work
+from app.ingestion.domain.quality import worth_telling
 from app.ingestion.domain.reasons import Reason
 from app.safety.domain.text import Finding
 
 LIVE_CONTENT = text(
     """
-    select sha256, access_groups, document_id, version, status from document_versions
+    select sha256, access_groups, document_id, version, status, findings from document_versions
     where tenant_id = :tenant and source = :source and sha256 = any(:digests)
       and copy_of = '' and status in ('received', 'processing', 'published')
     """
@@ -268,7 +269,7 @@ DISCARD_VERSION = text(
 )
 NEWEST = text(
     """
-    select d.id, d.version, v.status, q.reason, q.detail from documents d
+    select d.id, d.version, v.status, v.findings, q.reason, q.detail from documents d
     join document_versions v on v.document_id = d.id and v.version = d.version
     left join quarantine q on q.document_id = d.id and q.version = d.version and q.decision is null
     where d.id = any(:documents)
@@ -292,8 +293,8 @@ async def run(connection: AsyncConnection, statement: Any, **values: Any) -> int
     return (await connection.execute(statement, values)).rowcount
 
 
-Twin = tuple[UUID, int, str]
-"""The id, version and status of a document that holds a content."""
+Twin = tuple[UUID, int, str, bool]
+"""The id, version and status of a document that holds a content, and whether it is flagged."""
 Content = tuple[bytes, tuple[str, ...]]
 """The digest of a content, and who may read it: what is for other readers is another document."""
 
@@ -303,10 +304,12 @@ async def live_content(
 ) -> dict[Content, Twin]:
     """What is already held, or on its way, of these contents."""
     found = await every(connection, LIVE_CONTENT, tenant=tenant_id, source=source, digests=digests)
-    return {
-        (bytes(row["sha256"]), tuple(row["access_groups"])): (row["document_id"], row["version"], row["status"])
-        for row in found
-    }
+    return {(bytes(row["sha256"]), tuple(row["access_groups"])): _twin(row) for row in found}
+
+
+def _twin(row: RowMapping) -> Twin:
+    flagged = bool(worth_telling(finding["rule"] for finding in row["findings"]))
+    return row["document_id"], row["version"], row["status"], flagged
 
 
 async def places(connection: AsyncConnection, tenant_id: UUID, source: str, uris: list[str]) -> dict[str, Place]:

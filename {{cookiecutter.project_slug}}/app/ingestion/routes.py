@@ -139,6 +139,7 @@ def _shown(item: Accepted) -> UploadedFile:
         source=item.source,
         access_groups=list(item.access_groups),
         duplicate_of=item.duplicate_of,
+        flagged=item.flagged,
         problem=problem,
     )
 

@@ -2,8 +2,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
+from app.ingestion.domain.quality import worth_telling
 from app.ingestion.domain.reasons import ACTIONS
 
 
@@ -25,6 +26,7 @@ class UploadedFile(BaseModel):
     source: str
     access_groups: list[str] = Field(description="Who may read it; nobody named: everybody of the tenant.")
     duplicate_of: UUID | None = None
+    flagged: bool = Field(False, description="It is already there, with findings that its readers should know of.")
     problem: FileProblem | None = None
 
 
@@ -49,7 +51,9 @@ class HeldShown(BaseModel):
 
 
 class DocumentShown(BaseModel):
-    """status is that of the newest version; live_version is the one being served, null when none is."""
+    """status is that of the newest version; live_version is the one being served, null when none is. A document is
+    published with `findings` where the policy flags them; `flagged` says so.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -72,6 +76,11 @@ class DocumentShown(BaseModel):
     quarantine: HeldShown | None
     created_at: datetime
     updated_at: datetime
+
+    @computed_field(description="There are findings that a reader of the newest version should know of.")  # type: ignore[prop-decorator]
+    @property
+    def flagged(self) -> bool:
+        return bool(worth_telling(finding.rule for finding in self.findings))
 
     @classmethod
     def of(cls, row: Any) -> "DocumentShown":

@@ -57,13 +57,14 @@ class TextBuilder:
         self._findings[finding.rule] = Finding(finding.rule, finding.detail, count, finding.start)
 
     def build(self, kind: str, title: str = "", metadata: Mapping[str, str] | None = None) -> ParsedDocument:
-        title = squeeze(normalise(title).text) or (self._headings[0].title if self._headings else "")
+        title = squeeze(self._clean(title)) or (self._headings[0].title if self._headings else "")
+        known = {key: self._clean(value)[:1000] for key, value in (metadata or {}).items() if value}
         return ParsedDocument(
             kind=kind,
             text="".join(self._parts),
             title=title[:300],
             headings=tuple(self._headings),
-            metadata={key: normalise(value).text[:1000] for key, value in (metadata or {}).items() if value},
+            metadata=known,
             findings=tuple(self._findings.values()),
             hidden="\n".join(self._hidden)[:200_000],
         )

@@ -10,6 +10,7 @@ import orjson
 from app.actions.domain import Entry, Offer, Proposal, Refused, RiskClass, State
 from app.costs.domain import Usage
 from app.inference.domain.chat import Tool
+from app.safety.domain.markup import neutralise
 
 MOST_TOLD = 8_000
 """Characters of what comes back that a model is shown."""
@@ -91,7 +92,7 @@ class Acts:
     @property
     def account(self) -> str | None:
         """What came of it in our own words; None when nothing was proposed."""
-        return " ".join(each.text for each in self.told) or None
+        return neutralise(" ".join(each.text for each in self.told)) or None
 
     def drop(self) -> None:
         """Nothing of it happens, but for what was read."""

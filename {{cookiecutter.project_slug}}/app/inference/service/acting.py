@@ -14,6 +14,8 @@ from app.inference.domain.chat import ChatRequest, Message, ToolCall
 from app.inference.domain.review import Deed, Rule, rule_for_action
 from app.inference.service.chain import ModelChain, Reply
 from app.inference.service.journey import Journey
+from app.safety.domain.screening import screen_fields
+from app.safety.domain.text import normalise
 
 
 @dataclass(frozen=True)
@@ -60,13 +62,21 @@ class Acting:
                     made = await self._propose(way, acts, call, tainted)
             except TimeoutError:
                 made = Refused("failed", "There was no time left for that.")
-            told = Told.of(made)
+            told = self._screened(way, call.name, Told.of(made))
             if isinstance(made, Entry):
                 acts.entries.append(made)
                 acts.tainted |= made.state == "done" and acts.offer(made.proposal.action).untrusted
             acts.told.append(told)
             messages.append(Message("tool", told.content, call_id=call.id))
         return messages
+
+    def _screened(self, way: Journey, action: str, told: Told) -> Told:
+        """What comes back is screened like a document before a model reads it; withheld where that is quarantined."""
+        findings = screen_fields({action: told.text})
+        way.findings = (*way.findings, *findings)
+        if any(way.serving.security.document_action(finding) == "quarantine" for finding in findings):
+            return Told.of(Refused("failed", "What came back is withheld by the security policy."))
+        return replace(told, content=normalise(told.content).text, text=normalise(told.text).text)
 
     async def _propose(self, way: Journey, acts: Acts, call: ToolCall, tainted: bool) -> Entry | Refused:
         policy, already = way.serving.actions, [entry.proposal for entry in acts.entries]

@@ -13,6 +13,7 @@ from app.inference.domain.grounding import Grounding, ground
 from app.inference.domain.grounds import Grounds
 from app.inference.domain.markers import Markers, Verdict, markers_in
 from app.retrieval.domain import Evidence
+from app.safety.domain.markup import neutralise
 from app.safety.domain.text import Finding, normalise
 
 NOTHING = Usage(0)
@@ -40,7 +41,7 @@ def quote(question: Question, evidence: Evidence) -> Draft:
     if not quotes:
         return refuse("no_answer")
     cited = [cite(n, evidence.passages[q.passage], q.start, q.end) for n, q in enumerate(quotes, 1)]
-    text = " ".join(f"{' '.join(c.quote.split())} [{c.marker}]" for c in cited)
+    text = " ".join(f"{neutralise(' '.join(c.quote.split()))} [{c.marker}]" for c in cited)
     return Draft(EXTRACTIVE, text, tuple(cited), NOTHING, groundedness=1.0)
 
 

@@ -116,7 +116,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What became of one file of a batch. duplicate_of: the document that already holds the same content."""
+    """What became of one file of a batch. duplicate_of: the document that already holds the same content; flagged: with
+    findings that its readers should know of.
+    """
 
     name: str
     source: str
@@ -126,6 +128,7 @@ class Accepted:
     duplicate_of: UUID | None = None
     problem: Problem | None = None
     access_groups: tuple[str, ...] = ()
+    flagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

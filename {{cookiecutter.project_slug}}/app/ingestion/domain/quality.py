@@ -1,7 +1,7 @@
 """The gates a document passes before it is served. Each one is a question with a yes or a reason."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
@@ -11,7 +11,7 @@ from app.ingestion.domain.policy import Source, Verdict
 from app.ingestion.domain.reasons import Reason, reason
 from app.retrieval.domain.chunking import words
 from app.safety.domain.policy import DocumentAction
-from app.safety.domain.screening import screen_document
+from app.safety.domain.screening import screen_document, screen_fields
 from app.safety.domain.text import Finding
 
 Objection = tuple[Reason, Verdict]
@@ -26,6 +26,7 @@ _SIGN = re.compile(r"[^\w\s]|_")
 _SAMPLE = 50_000
 _DATES = ("date", "modified", "updated", "last_modified", "published")
 _TABLES = frozenset({"csv", "jsonl"})
+_NOT_ABOUT_CONTENT = frozenset({"furniture", "not_utf8", "encoding_not_utf8"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,16 @@ class Candidate:
     now: datetime
     source: str = ""
     source_known: bool = True
+    name: str = ""
+    uri: str = ""
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What comes along with the text and may be shown with it; not what stands in the text itself."""
+        headings = [heading.title for heading in self.parsed.headings]
+        fields = {**self.metadata, "name": self.name, "uri": self.uri, "source": self.source}
+        fields |= {"headings": "\n".join(title for title in headings if title not in self.parsed.text)}
+        return {name: value for name, value in fields.items() if value and value not in self.parsed.text}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +69,16 @@ def judge(candidate: Candidate, released: frozenset[str], screening: Callable[[F
         if all(finding.rule != objection.code for finding in noted):
             noted.append(Finding(objection.code, objection.detail))
     noted += screen_document(candidate.parsed.text, candidate.parsed.hidden)
+    noted += screen_fields(candidate.fields)
     suspicious = [finding for finding in noted if screening(finding) == "quarantine"]
     if suspicious and "suspicious_content" not in released:
         return Judgement(reason("suspicious_content", _told(suspicious)), tuple(noted))
     return Judgement(None, tuple(finding for finding in noted if screening(finding) != "ignore"))
+
+
+def worth_telling(rules: Iterable[str]) -> set[str]:
+    """The rules among these that a reader of the document should know of."""
+    return set(rules) - _NOT_ABOUT_CONTENT
 
 
 def _told(findings: list[Finding]) -> str:

@@ -112,7 +112,7 @@ async def _store(
                 await _close(parts, connection, caller, place, readers)
             stored[index] = item
             if item.status != "quarantined" and item.id and item.version:
-                twins.setdefault(content, (item.id, item.version, item.status))
+                twins.setdefault(content, (item.id, item.version, item.status, False))
             if item.status == "received" and item.id and item.version and not item.duplicate_of:
                 work.append((item.id, item.version, len(file.data)))
         for together in groups(work):
@@ -161,7 +161,8 @@ async def _store_one(
     tenant_id, by = caller.tenant_id, uploader(caller)
     if twin and parts.data.source(common.source).duplicates.exact == "link":
         await _retire_address(parts, connection, tenant_id, by, common, file, twin[0])
-        return Accepted(file.name, common.source, *twin, twin[0], access_groups=common.access_groups or ())
+        known = {"access_groups": common.access_groups or (), "flagged": twin[3]}
+        return Accepted(file.name, common.source, *twin[:3], twin[0], **known)
     return await _add(parts, connection, tenant_id, by, common, file, twin[0] if twin else None)
 
 

@@ -129,7 +129,7 @@ class Ingestion:
         return await deciding.discard(self.parts, caller, entry, uploader(caller), note and check_reason(note))
 
     async def newest(self, caller: Principal, documents: Sequence[UUID]) -> Sequence[RowMapping]:
-        """(id, version, status, reason, detail) of the newest version of each of these documents."""
+        """(id, version, status, findings, reason, detail) of the newest version of each of these documents."""
         async with self.parts.database.read(caller.tenant_id) as connection:
             return await rows.every(connection, rows.NEWEST, documents=list(documents))
 

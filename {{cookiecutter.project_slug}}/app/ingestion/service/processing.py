@@ -15,17 +15,16 @@ from app.core.telemetry import span
 from app.ingestion import repository as rows
 from app.ingestion.domain.documents import Outcome, Work
 from app.ingestion.domain.parsed import ParsedDocument, Unparsable
-from app.ingestion.domain.quality import Candidate, judge
+from app.ingestion.domain.quality import Candidate, judge, worth_telling
 from app.ingestion.domain.reasons import Reason, reason
 from app.ingestion.domain.similarity import Signature, bands, resemblance, signature
 from app.ingestion.service.parts import Parts, ended, step_seconds
 from app.retrieval.domain import PreparedDocument, PublishRequest
-from app.safety.domain.text import Finding
+from app.safety.domain.text import Finding, normalise
 
 _REPAIRABLE = "encoding_damage"
-_NOT_ABOUT_CONTENT = frozenset({"furniture", "not_utf8", "encoding_not_utf8"})
-# Judging a page takes a millisecond, less than another thread is worth; a book, or telling a language, takes long.
-_QUICKLY_JUDGED = 10_000
+# Judging a paragraph takes milliseconds, less than another thread is worth; a page or a language takes longer.
+_QUICKLY_JUDGED = 2_000
 # So many that the embedder is busy while another job publishes, and so few that a question's turn comes soon.
 _SIDE_BY_SIDE = 2
 # What a death of the worker may cost of the work that was done.
@@ -163,16 +162,18 @@ def _step(name: str) -> Iterator[None]:
 def _judged(parts: Parts, work: Work, parsed: ParsedDocument) -> tuple[Reason | None, _Prepared]:
     rules = parts.data.source(work.source)
     metadata = {**parsed.metadata, **work.metadata}
-    title = work.metadata.get("title") or parsed.title
+    title = normalise(work.metadata.get("title") or parsed.title).text
     language = parts.languages.guess(parsed.text) if rules.languages else metadata.get("language") or None
     candidate = Candidate(
         parsed=parsed,
         rules=rules,
-        metadata={"title": title, **metadata},
+        metadata={"title": parsed.title, **metadata},
         language=language,
         now=parts.clock.now(),
         source=work.source,
         source_known=parts.data.knows(work.source),
+        name=work.name,
+        uri=work.uri,
     )
     judgement = judge(candidate, work.released, parts.security.document_action)
     signed = signature(parsed.text) if judgement.refused is None and rules.duplicates.near != "allow" else None
@@ -260,7 +261,7 @@ async def _publish(parts: Parts, tenant_id: UUID, ready: Sequence[_Ready]) -> se
 def _flags(parts: Parts, prepared: _Prepared) -> list[str]:
     """What a reader of a passage should know; of an old document only where its source says so."""
     warned = parts.data.source(prepared.work.source).freshness.action == "warn"
-    return sorted({f.rule for f in prepared.findings if not (warned and f.rule == "stale")} - _NOT_ABOUT_CONTENT)
+    return sorted(worth_telling(f.rule for f in prepared.findings if not (warned and f.rule == "stale")))
 
 
 async def _record_published(

@@ -1,0 +1,133 @@
+"""Markup that a renderer would load or link, and the same text in which none is left."""
+
+import re
+from collections.abc import Callable, Iterator
+from html import unescape
+
+_MOST_SHOWN = 200
+_ENTITY = re.compile(r"&(?=(#\d{1,7};?|#[xX][0-9a-fA-F]{1,6};?|[A-Za-z][A-Za-z0-9]{1,31};?))")
+_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+
+# What linkifiers take for a host without a scheme: any country, and the endings of the web.
+_COMMON = "com|net|org|edu|gov|mil|int|biz|info|xyz|online|site|shop|store|cloud|click|museum|aero|coop|asia|xxx|рф"
+_SEEDY = "pro|web|name|app|dev|link|live|top|page|zip|mov|host|space|website|xn--[a-z0-9-]+"
+# Files and attributes end so as well. A single such name with nothing behind it has no room for a secret.
+_FILES = re.compile(
+    "md|py|sh|rs|pl|cc|ps|ml|in|tf|so|is|id|to|my|me|it|as|pro|web|name|app|dev|link|live|top|page|zip|mov|host|space"
+    "|website",
+    re.IGNORECASE,
+)
+_ENDING = rf"(?:{_COMMON}|{_SEEDY}|[a-z]{{2}})(?![\w-])"
+_HOST = re.compile(rf"(?<![\w-])((?:[\w-]{{1,63}}\.){{1,20}})({_ENDING})(?!\.\w)(?=(:\d|[/?#]\S)?)", re.IGNORECASE)
+_BEFORE_ENDING = re.compile(rf"\.(?={_ENDING})", re.IGNORECASE)
+_SCHEMES = "javascript|vbscript|livescript|mailto|xmpp|tel|sms|callto|skype|facetime|magnet|intent|blob|view-source"
+
+# Every rule puts one space into a place that needs to be without one. Nothing else is changed: what a reader sees are
+# the same characters. Escapes would not do: a renderer undoes them before it looks for addresses to link, a plain
+# reader sees backslashes or entities, and done twice they come out as something else.
+_APART: tuple[re.Pattern[str], ...] = (
+    re.compile(r"(?<=<)(?=[A-Za-z/!?])"),  # a tag, a comment, an autolink
+    re.compile(r"(?<=!)(?=\[)|(?<=\])(?=[(\[:{])|(?<=\[)(?=\[)"),  # an image, a link, a definition, a wiki link
+    re.compile(r"(?<=/)(?=\\*/)|(?:(?<=http:)|(?<=https:)|(?<=ftp:))(?!/ ?\\*/)(?=\S)", re.IGNORECASE),  # an address
+    re.compile(rf"(?:{'|'.join(f'(?<={scheme}:)' for scheme in _SCHEMES.split('|'))})(?=\S)", re.IGNORECASE),
+    re.compile(r"(?<=data:)(?=[\w.+-]*[/;,])", re.IGNORECASE),
+    re.compile(r"(?<=[\w.+!#$%&'*/=?^`{|}~-]@)(?=[\w-]+\.\w)"),  # a mail address
+    re.compile(r"(?<=\bwww)(?=\.\w)|(?<=\bwww\.)(?=\w)", re.IGNORECASE),
+    re.compile(r"(?<=\burl)(?=\()|(?<=@)(?=import\b)", re.IGNORECASE),  # a style sheet
+    re.compile(r"(?<=\\)(?=(?:href|url|includegraphics|html[A-Z]\w*)\b)"),  # a formula
+)
+
+
+def neutralise(text: str) -> str:
+    """The same characters with spaces between some, so that no Markdown or HTML renderer loads or links anything.
+
+    Nothing but spaces is added and nothing is taken out; a text that has been through is not changed again.
+    """
+    text = _ENTITY.sub(_entity_apart, text)
+    for pattern in _APART:
+        text = pattern.sub(" ", text)
+    return _HOST.sub(_host_apart, text)
+
+
+def loads_or_links(text: str) -> list[str]:
+    """What a renderer of Markdown or HTML would load or link, each as it stands there (cut at 200); empty: nothing.
+
+    Also what is written with entities, with escapes or over several lines. Bare mail addresses and bare host names are
+    not told: nothing can be sent with them. `neutralise` parts those too.
+    """
+    found: dict[str, None] = {}
+    plain = unescape(text)
+    for view, rules in ((text, _RULES), (plain, _RULES), (_ESCAPE.sub(r"\1", plain), _ADDRESSES)):
+        for rule in rules:
+            found.update((shown[:_MOST_SHOWN], None) for shown in rule(view))
+    return list(found)
+
+
+def _entity_apart(match: re.Match[str]) -> str:
+    """Only entities of what markup is made of; a dash or an accent stays whole."""
+    return "& " if unescape(f"&{match[1]}")[:1].isascii() and unescape(f"&{match[1]}") != f"&{match[1]}" else "&"
+
+
+def _host_apart(match: re.Match[str]) -> str:
+    labels, ending, more = match.groups()
+    if labels.count(".") == 1 and _FILES.fullmatch(ending) and not more:
+        return match[0]
+    return _BEFORE_ENDING.sub(". ", match[0])
+
+
+def _all(pattern: str, flags: re.RegexFlag = re.IGNORECASE) -> Callable[[str], Iterator[str]]:
+    compiled = re.compile(pattern, flags)
+    return lambda text: (match[0] for match in compiled.finditer(text))
+
+
+_TAG = re.compile(r"<([a-z][a-z0-9:-]*)(?:[^<>\"']|\"[^\"]*+\"|'[^']*+'|[\"'])*+>?", re.IGNORECASE)
+_TAGS = re.compile(
+    "a|applet|area|audio|base|bgsound|body|button|embed|form|frame|frameset|iframe|image|img|input|isindex|layer|link"
+    "|math|meta|object|portal|script|source|style|svg|track|video"
+)
+_LOADING = re.compile(
+    r"[\s\"'/](?:src\w*|\w*href|action|formaction|poster|background|data|cite|ping|longdesc|manifest|code(?:base)?"
+    r"|archive|dynsrc|lowsrc|profile|usemap|srcdoc|style|on\w+|content)\s*=",
+    re.IGNORECASE,
+)
+
+
+def _tags(text: str) -> Iterator[str]:
+    for match in _TAG.finditer(text):
+        name = match[1].lower().rpartition(":")[2]
+        if _TAGS.fullmatch(name) or _LOADING.search(match[0]):
+            yield match[0]
+
+
+def _references(text: str) -> Iterator[str]:
+    """Definitions, and what refers to them."""
+    names = {" ".join(match[1].split()).casefold() for match in _DEFINITION.finditer(text)}
+    yield from (match[0].strip() for match in _DEFINITION.finditer(text))
+    for match in _REFERENCE.finditer(text) if names else ():
+        if " ".join((match[2] or match[1]).split()).casefold() in names:
+            yield match[0]
+
+
+_LABEL = r"\[((?:[^\[\]\\]|\\.){1,999}+)\]"
+_DEFINITION = re.compile(rf"(?m:^)[ \t>*+\-\d.)]*{_LABEL}:\s*(?:<[^>\n]*>|\S+)", re.DOTALL)
+_REFERENCE = re.compile(rf"!?{_LABEL}(?:\[((?:[^\[\]\\]|\\.){{0,999}}+)\])?(?!:)", re.DOTALL)
+
+_ADDRESSES: tuple[Callable[[str], Iterator[str]], ...] = (
+    _all(r"\b[a-z][a-z0-9+.-]{1,30}://[^\s<>]+"),
+    _all(r"\b(?:https?|ftp):[\\/]*[^\s\\/<>][^\s<>]*"),
+    _all(r"(?<![:/\w])//[\w-]+(?:\.[\w-]+)+[^\s<>]*"),
+    _all(r"\bwww\.\w[^\s<>]*"),
+    _all(rf"\b(?:{_SCHEMES}):[^\s<>]+"),
+    _all(r"\bdata:[\w.+-]*[/;,][^\s<>]*"),
+    lambda text: (match[0] for match in _HOST.finditer(text) if match[3]),
+)
+_RULES: tuple[Callable[[str], Iterator[str]], ...] = (
+    # Of a link only its middle is looked for: what may stand in its brackets, nested and escaped, is the renderer's.
+    _all(r"(?:!?\[[^\[\]\n]{0,80}+)?\]\([^()\n]{0,200}+\)?"),
+    _all(r"!\[\[[^\[\]\n]{1,200}\]\]"),
+    _references,
+    _tags,
+    _all(r"<[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[\w.-]+>|<[a-z][a-z0-9+.-]{1,31}:[^\s<>]*>"),
+    _all(r"\burl\(\s*[^)\s]*|@import\s+\S+"),
+    *_ADDRESSES,
+)
