@@ -30,9 +30,13 @@ class Fault:
     """What happens to one call instead of a good reply.
 
     status, headers, body: sent as they are. hang: seconds of silence before anything. drop: the connection is
-    closed before the first byte. pieces: a stream's pieces of text; pause: seconds between them; cut: the
+    closed before the first byte. pieces: a stream's pieces of text, () for none; pause: seconds between them; cut: the
     stream ends after its pieces without saying so; stall: it falls silent after them. flood: bytes of text,
-    sent without end before.
+    sent without end before. The next hold for plain replies too. finish: the reason told for the ending, in place of
+    the right one. refusal: what the model says, after its text, in the field for refusals. reasoning: pieces of it,
+    before the text, in reasoning_in: the name of a field, or an opening tag such as <think> that stands in the text.
+    error: what stands in the field for errors after the text, with status 200. whole: a stream is answered with a
+    plain reply. async_filter: the filter's findings come by themselves between the pieces, as from Azure.
     """
 
     status: int = 200
@@ -45,6 +49,29 @@ class Fault:
     cut: bool = False
     stall: float = 0.0
     flood: int = 0
+    finish: str | None = None
+    refusal: str = ""
+    reasoning: tuple[str, ...] = ()
+    reasoning_in: str = "reasoning_content"
+    error: Json | None = None
+    whole: bool = False
+    async_filter: bool = False
+
+    def text(self, written: str) -> str:
+        """What stands in the field for text: with the reasoning, where that is between tags."""
+        return "".join(self.tagged) + written
+
+    @property
+    def tagged(self) -> tuple[str, ...]:
+        if not self.reasoning or not self.reasoning_in.startswith("<"):
+            return ()
+        return (f"{self.reasoning_in}\n", *self.reasoning, f"\n</{self.reasoning_in[1:]}\n\n")
+
+    @property
+    def fields(self) -> tuple[Json, ...]:
+        """Pieces of reasoning that have a field of their own."""
+        apart = self.reasoning and not self.tagged
+        return tuple({self.reasoning_in: piece} for piece in self.reasoning) if apart else ()
 
 
 @dataclass
@@ -137,34 +164,50 @@ class StandIn:
         if _usage(call.body, "")["prompt_tokens"] > self.context:
             await send(_response(_error(400, "exceed_context_size_error"), 400))
             return True
-        if call.body.get("stream"):
+        if call.body.get("stream") and not fault.whole:
             return await self._stream(call, fault, send)
         await send(_response(orjson.dumps(self._completion(call, fault))))
         return True
 
     def _completion(self, call: Call, fault: Fault) -> Json:
-        written = "x" * fault.flood or "".join(fault.pieces or ()) or self._mind(call)
-        message = written if isinstance(written, dict) else {"content": written}
-        finish = "tool_calls" if message.get("tool_calls") else "stop"
+        if fault.error is not None:
+            return self._envelope("chat.completion") | {"choices": [], "error": fault.error}
+        pieces = None if fault.pieces is None else "".join(fault.pieces)
+        written = "x" * fault.flood or (self._mind(call) if pieces is None else pieces)
+        message = dict(written) if isinstance(written, dict) else {"content": fault.text(written)}
+        if fault.refusal:
+            message["refusal"] = fault.refusal
+        if fault.fields:
+            message[fault.reasoning_in] = "".join(fault.reasoning)
+        finish = fault.finish or ("tool_calls" if message.get("tool_calls") else "stop")
         choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}
         choice |= self._sure(call, _text_of(message))
-        usage = _usage(call.body, _text_of(message))
+        usage = _usage(call.body, _text_of(message) + "".join(fault.reasoning) * bool(fault.fields) + fault.refusal)
         return self._envelope("chat.completion") | {"choices": [choice], "usage": usage}
 
     async def _stream(self, call: Call, fault: Fault, send: Write) -> bool:
         await send(_STREAM_HEAD)
-        pieces = fault.pieces or tuple(re.findall(r"\S+\s*", self._write(call)))
+        pieces = tuple(re.findall(r"\S+\s*", self._write(call))) if fault.pieces is None else fault.pieces
         await send(self._chunk({"role": "assistant", "content": None}))
-        async for piece in _pace(pieces, fault):
-            await send(self._chunk({"content": piece}, **self._sure(call, piece)))
+        async for delta in _pace(pieces, fault):
+            told = self._sure(call, delta["content"]) if "content" in delta else {}
+            await send(self._chunk(delta, **told))
+            if fault.async_filter:
+                await send(self._chunk(None, content_filter_results={}, content_filter_offsets={"check_offset": 9}))
         if fault.stall:
             await asyncio.sleep(fault.stall)
         if fault.cut:
             return False
-        await send(self._chunk({}, "stop"))
+        if fault.refusal:
+            await send(self._chunk({"refusal": fault.refusal}))
+        last = self._envelope("chat.completion.chunk") | {"choices": []}
+        if fault.error is not None:
+            await send(_event(orjson.dumps(last | {"error": fault.error})) + b"0\r\n\r\n")
+            return not self.drop_after_stream
+        await send(self._chunk({}, fault.finish or "stop"))
         if (call.body.get("stream_options") or {}).get("include_usage"):
-            last = self._envelope("chat.completion.chunk")
-            await send(_event(orjson.dumps(last | {"choices": [], "usage": _usage(call.body, "".join(pieces))})))
+            written = "".join((*fault.reasoning, *pieces, fault.refusal))
+            await send(_event(orjson.dumps(last | {"usage": _usage(call.body, written)})))
         await send(_event(b"[DONE]") + b"0\r\n\r\n")
         return not self.drop_after_stream
 
@@ -181,8 +224,8 @@ class StandIn:
         told = {"logprob": math.log(self.confidence), "top_logprobs": []}
         return {"logprobs": {"content": [{"token": token, **told} for token in re.findall(r"\S+\s*", text)]}}
 
-    def _chunk(self, delta: Json, finish: str | None = None, **more: Any) -> bytes:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish, **more}
+    def _chunk(self, delta: Json | None, finish: str | None = None, **more: Any) -> bytes:
+        choice = {"index": 0, "finish_reason": finish, **more} | ({} if delta is None else {"delta": delta})
         return _event(orjson.dumps(self._envelope("chat.completion.chunk") | {"choices": [choice]}))
 
     def _envelope(self, kind: str) -> Json:
@@ -269,14 +312,14 @@ async def _left(reader: asyncio.StreamReader) -> None:
             await asyncio.sleep(0.02)
 
 
-async def _pace(pieces: tuple[str, ...], fault: Fault) -> AsyncIterator[str]:
-    for piece in pieces:
-        yield piece
+async def _pace(pieces: tuple[str, ...], fault: Fault) -> AsyncIterator[Json]:
+    for delta in (*fault.fields, *({"content": piece} for piece in (*fault.tagged, *pieces))):
+        yield delta
         if fault.pause:
             await asyncio.sleep(fault.pause)
     sent = 0
     while sent < fault.flood:
-        yield "flood " * 170
+        yield {"content": "flood " * 170}
         sent += 1020
 
 

@@ -8,8 +8,10 @@ from typing import Any, Literal
 from app.costs.domain import Usage
 
 Role = Literal["system", "user", "assistant", "tool"]
-Finish = Literal["stop", "length", "cut"]
-"""stop: the model was done; length: it reached the token limit; cut: it went past it and was cut by us."""
+Finish = Literal["stop", "length", "cut", "content_filter"]
+"""stop: the model was done; length: it reached the token limit; cut: it went past it and was cut by us;
+content_filter: a filter, or the model's own refusal, ended a stream after its text had begun. Only `stop` is whole.
+"""
 
 CHARACTERS_PER_TOKEN = 4
 LONGEST_TOKEN = 8
@@ -110,10 +112,12 @@ def confidence_of(logprobs: Sequence[float] | None) -> float | None:
     return math.exp(sum(logprobs) / len(logprobs)) if logprobs else None
 
 
-def estimate(request: ChatRequest, text: str) -> Usage:
-    """Tokens of a call whose provider did not say; about 5 % low on English."""
+def estimate(request: ChatRequest, text: str, reasoning: int = 0) -> Usage:
+    """Tokens of a call whose provider did not say; about 5 % low on English. reasoning: characters of it, which the
+    text does not hold.
+    """
     read = sum(len(message.text) for message in request.messages) + sum(tool.characters for tool in request.tools)
-    return Usage(_tokens(read), output=_tokens(len(text)))
+    return Usage(_tokens(read), output=_tokens(len(text) + reasoning), reasoning=_tokens(reasoning))
 
 
 def most(request: ChatRequest) -> Usage:
