@@ -29,6 +29,8 @@ T = TypeVar("T")
 _seconds = histogram("app_http_request_seconds", "Time until the last byte left.", ["method", "route", "status"])
 _problems = counter("app_problems_total", "Requests that ended in a problem, by its code.", ["code"])
 
+OPENAI_PATHS = ("/v1/chat/", "/v1/models")
+"""Below these, clients look for what went wrong in the member `error`."""
 _GOOD_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _BODILESS = {"GET", "HEAD", "OPTIONS"}
 _QUIET = {"/health/live", "/health/ready", "/metrics"}
@@ -46,11 +48,17 @@ def provided(kind: type[T]) -> Any:
 
 def problem_response(problem: Problem, request_id: str, instance: str) -> Response:
     body = problem.as_dict() | {"request_id": request_id, "instance": instance}
+    if instance.startswith(OPENAI_PATHS):
+        body["error"] = problem.as_openai()
     headers = {"retry-after": str(max(1, round(problem.retry_after)))} if problem.retry_after is not None else {}
     if problem.status == 401:
         headers["www-authenticate"] = "Bearer"
-    _problems.labels(problem.code).inc()
+    count_problem(problem)
     return Response(orjson.dumps(body, default=str), problem.status, headers, "application/problem+json")
+
+
+def count_problem(problem: Problem) -> None:
+    _problems.labels(problem.code).inc()
 
 
 def request_id_of(request: Request) -> str:

@@ -1,6 +1,6 @@
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, MutableMapping
+from collections.abc import AsyncGenerator, Callable, Mapping, MutableMapping
 from contextlib import aclosing
 from typing import Any
 
@@ -9,7 +9,7 @@ import structlog
 from fastapi.responses import Response
 
 from app.core.errors import Problem
-from app.core.http import Receive, Send
+from app.core.http import Receive, Send, count_problem
 
 log = structlog.get_logger(__name__)
 
@@ -31,8 +31,8 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
-        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+    def __init__(self, events: AsyncGenerator[bytes, None], headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no", **(headers or {})})
         del self.headers["content-length"]
         self._events = events
 
@@ -77,7 +77,18 @@ async def opened(events: AsyncGenerator[bytes, None]) -> EventStream:
     return EventStream(all_events())
 
 
-async def ending_in_words(events: AsyncGenerator[bytes, None], name: str) -> AsyncGenerator[bytes, None]:
+def as_event(problem: Problem) -> bytes:
+    return event_of("problem", **problem.as_dict())
+
+
+def as_openai_event(problem: Problem) -> bytes:
+    """As clients of the OpenAI API look for it: by the member `error`, whatever the event's name."""
+    return event_of("error", **problem.as_dict(), error=problem.as_openai())
+
+
+async def ending_in_words(
+    events: AsyncGenerator[bytes, None], render: Callable[[Problem], bytes]
+) -> AsyncGenerator[bytes, None]:
     """A stream that has begun can only say what went wrong in a last event."""
     begun = False
     try:
@@ -88,11 +99,11 @@ async def ending_in_words(events: AsyncGenerator[bytes, None], name: str) -> Asy
     except Problem as problem:
         if not begun:
             raise
-        body = problem.as_dict()
-        yield event_of(name, error={**body, "message": problem.detail}) if name == "error" else event_of(name, **body)
+        count_problem(problem)
+        yield render(problem)
     except Exception as error:
         if not begun:
             raise
         log.error("stream_failed", exc_info=error)
-        body = Problem().as_dict()
-        yield event_of(name, error={**body, "message": body["detail"]}) if name == "error" else event_of(name, **body)
+        count_problem(Problem())
+        yield render(Problem())
