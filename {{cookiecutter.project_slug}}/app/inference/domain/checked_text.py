@@ -27,7 +27,9 @@ class CheckedText:
     Each sentence is looked at once, however the text is cut into pieces.
     """
 
-    def __init__(self, passages: Sequence[Readable], tier: RiskTier, prompt: str, told: Sequence[Readable] = ()) -> None:
+    def __init__(
+        self, passages: Sequence[Readable], tier: RiskTier, prompt: str, told: Sequence[Readable] = ()
+    ) -> None:
         self._readable = [*passages, *told]
         self._tier: RiskTier = tier
         self._prompt = prompt

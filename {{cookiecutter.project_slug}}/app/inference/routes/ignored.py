@@ -71,7 +71,9 @@ def _of_tools(body: ChatBody) -> Iterator[Warned]:
         message = "Only the names in `tools` count: descriptions and parameters of an action are this service's."
         yield Warned("tools", message)
     if body.tool_choice not in (None, "auto", "none"):
-        yield Warned("tool_choice", "The model itself decides whether it proposes an action; only `none` and `auto` count.")
+        yield Warned(
+            "tool_choice", "The model itself decides whether it proposes an action; only `none` and `auto` count."
+        )
 
 
 def _of_limits(body: ChatBody) -> Iterator[Warned]:

@@ -147,9 +147,7 @@ class _Chunks:
 DONE = event(None, b"[DONE]")
 
 
-async def _chunks(
-    pieces: AsyncGenerator[Opening | str | Reply, None], with_usage: bool
-) -> AsyncGenerator[bytes, None]:
+async def _chunks(pieces: AsyncGenerator[Opening | str | Reply, None], with_usage: bool) -> AsyncGenerator[bytes, None]:
     chunks = _Chunks({})
     async with aclosing(pieces):
         async for piece in pieces:

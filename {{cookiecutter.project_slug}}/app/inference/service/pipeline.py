@@ -174,9 +174,7 @@ class Pipeline:
             made = self._checked(way, evidence, reply, ACT, acts.told)
         return self._settled(way, evidence, made, instead, acted=bool(acts.told))
 
-    def _checked(
-        self, way: Journey, evidence: Evidence, reply: Reply, prompt: str, told: Sequence[Told] = ()
-    ) -> Wrote:
+    def _checked(self, way: Journey, evidence: Evidence, reply: Reply, prompt: str, told: Sequence[Told] = ()) -> Wrote:
         with way.step("check"):
             text = self._text(way, evidence, prompt, told)
             text.feed(reply.completion.text)
@@ -343,9 +341,7 @@ class Pipeline:
         return rows
 
 
-def _spent(
-    way: Journey, request: ChatRequest, model: str, text: CheckedText | None, told: Usage | None = None
-) -> None:
+def _spent(way: Journey, request: ChatRequest, model: str, text: CheckedText | None, told: Usage | None = None) -> None:
     """Tokens that were spent on an answer nobody got are charged all the same, even if the caller has gone."""
     if text is not None and not way.bill.left_over:
         usage = way.bill.charged(model, told or estimate(request, text.written), told is None)
