@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from app.actions.domain import NOTHING_OFFERED, ActionPolicy
-from app.adapters.chat.choice import ModelChoice
+from app.adapters.chat.choice import DIALECT, ModelChoice
 from app.core.clock import Clock
 from app.core.errors import StartRefused
 from app.core.ownership import OwnershipPolicy
@@ -146,7 +146,9 @@ def released(kind: type[P], standings: Standings, servings: Servings, files: Pol
 
 def step_of(choice: ModelChoice) -> ModelStep:
     """How a manifest names a model of the settings; the key stays out of it."""
-    parameters = choice.model_dump(exclude={"model", "base_url", "api_key", "provider"})
+    # Named only where they are set, so that releases of before the options stay what they were.
+    usual = {name for name in DIALECT if getattr(choice, name) == ModelChoice.model_fields[name].default}
+    parameters = choice.model_dump(exclude={"model", "base_url", "api_key", "provider", *usual})
     return ModelStep(provider=choice.paid, model=choice.model, address=choice.base_url, parameters=parameters)
 
 

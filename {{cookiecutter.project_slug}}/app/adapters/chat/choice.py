@@ -2,6 +2,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+DIALECT = ("send_temperature", "send_stream_options", "send_logprobs", "starts_with_reasoning")
+"""Options that most models leave as they are; a release names them where they are not."""
 CHAIN_EXAMPLE = '[{"model": "gpt-4.1-mini", "base_url": "https://api.openai.com/v1", "api_key": "…"}]'
 
 
@@ -20,6 +22,14 @@ class ModelChoice(BaseModel):
     api_version: str = Field("2024-10-21", description="Version of Azure's interface.")
     limit_field: Literal["max_tokens", "max_completion_tokens"] = Field(
         "max_tokens", description="How the provider calls the most tokens it may write."
+    )
+    send_temperature: bool = Field(True, description="False for a model that refuses a temperature.")
+    send_stream_options: bool = Field(
+        True, description="False for a model that refuses stream_options; its streams then do not tell what they cost."
+    )
+    send_logprobs: bool = Field(True, description="False for a model that refuses logprobs.")
+    starts_with_reasoning: bool = Field(
+        False, description="True where the server's chat template opens the reasoning, so that replies only close it."
     )
     timeout_seconds: float = Field(
         60.0, gt=0, le=600, description="The most one call may take; never more than what is left of the deadline."

@@ -1,13 +1,13 @@
 import httpx
 
-from app.adapters.chat.choice import ModelChoice
+from app.adapters.chat.choice import DIALECT, ModelChoice
 from app.adapters.chat.openai import OpenAIChat, azure_endpoint, openai_endpoint
 from app.core.clock import Clock
 
 
 def open_chat(choice: ModelChoice, transport: httpx.AsyncBaseTransport, clock: Clock) -> OpenAIChat:
     """The model a setting names; the transport is shared by all of them and closed by its owner."""
-    options: dict[str, str | float] = {"limit_field": choice.limit_field, "idle_seconds": choice.idle_seconds}
+    options = choice.model_dump(include={"idle_seconds", "limit_field", *DIALECT})
     if choice.kind == "azure":
         endpoint = azure_endpoint(
             choice.model, choice.base_url, choice.model, choice.api_key, choice.api_version, **options

@@ -1,10 +1,14 @@
 """The OpenAI chat format, read with suspicion: what real servers send, and what broken ones do."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from app.adapters.chat.errors import failure_in, raise_error
+from app.adapters.chat.events import BOM
+from app.adapters.chat.reasoning import ReasoningFilter
 from app.costs.domain import Usage
 from app.inference.domain.chat import (
     ChatRequest,
@@ -16,26 +20,73 @@ from app.inference.domain.chat import (
     confidence_of,
     estimate,
 )
-from app.inference.domain.failures import ModelFailure, Nonsense, Withheld, failure_of
+from app.inference.domain.failures import Nonsense, Withheld
 
 Json = dict[str, Any]
 
 MOST_CALLS, LONGEST_NAME = 32, 200
 
+_TOO_LONG = {
+    "length",
+    "max_tokens",
+    "max_output_tokens",
+    "max_completion_tokens",
+    "max_length",
+    "model_length",
+    "model_context_window_exceeded",
+    "token_limit",
+}
+_FILTERED = {
+    "content_filter",
+    "content_filtered",
+    "safety",
+    "image_safety",
+    "recitation",
+    "refusal",
+    "refused",
+    "sensitive",
+    "blocklist",
+    "prohibited_content",
+    "spii",
+    "guardrail_intervened",
+    "moderation",
+    "blocked",
+    "jailbreak",
+}
+_FAILED = {"error", "network_error", "insufficient_system_resource", "abort", "aborted", "cancelled", "timeout"}
+_TEXT_PARTS = {None, "text", "output_text"}
+_REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_text", "reasoning_details", "thinking_blocks")
+"""Fields for reasoning; several may hold the same."""
 
-def body_of(request: ChatRequest, model: str, limit_field: str, stream: bool) -> bytes:
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one model differs from the rest. limit_field: what it calls the token limit; what it is not to be sent; and
+    whether its replies begin within reasoning.
+    """
+
+    limit_field: str = "max_tokens"
+    send_temperature: bool = True
+    send_stream_options: bool = True
+    send_logprobs: bool = True
+    starts_with_reasoning: bool = False
+
+
+def body_of(request: ChatRequest, model: str, dialect: Dialect, stream: bool) -> bytes:
     messages = [_message(message) for message in request.messages]
-    body: Json = {"model": model, "messages": messages, limit_field: request.max_tokens}
+    body: Json = {"model": model, "messages": messages, dialect.limit_field: request.max_tokens}
     if request.tools:
         shown = ({"name": t.name, "description": t.description, "parameters": t.parameters} for t in request.tools)
         body["tools"] = [{"type": "function", "function": tool} for tool in shown]
         body["tool_choice"] = "auto" if request.may_call else "none"
-    if request.temperature is not None:
+    if request.temperature is not None and dialect.send_temperature:
         body["temperature"] = request.temperature
-    if request.logprobs:
+    if request.logprobs and dialect.send_logprobs:
         body["logprobs"] = True
     if stream:
-        body |= {"stream": True, "stream_options": {"include_usage": True}}
+        body["stream"] = True
+        if dialect.send_stream_options:
+            body["stream_options"] = {"include_usage": True}
     return orjson.dumps(body)
 
 
@@ -52,41 +103,46 @@ def _message(message: Message) -> Json:
 
 def parse_object(raw: bytes) -> Json:
     try:
-        found = orjson.loads(raw)
+        found = orjson.loads(raw.removeprefix(BOM))
     except orjson.JSONDecodeError as error:
         raise Nonsense("the reply is not JSON") from error
+    # Gemini puts errors into a list.
+    if isinstance(found, list) and len(found) == 1 and isinstance(found[0], dict) and "error" in found[0]:
+        found = found[0]
     if not isinstance(found, dict):
         raise Nonsense("the reply is not a JSON object")
     return found
 
 
-def parse_failure(status: int, raw: bytes, wait: float | None) -> ModelFailure:
-    try:
-        found = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        found = None
-    return failure_of(status, _kind(found.get("error") if isinstance(found, dict) else None), wait)
-
-
-def parse_completion(found: Json, request: ChatRequest) -> Completion:
-    raise_error(found)
+def parse_completion(found: Json, request: ChatRequest, dialect: Dialect, wait: float | None = None) -> Completion:
+    """wait: what the headers said of it."""
+    raise_error(found, wait)
     choice = _first_choice(found)
-    message = choice.get("message") if choice else None
-    if choice is None or not isinstance(message, dict):
+    if choice is None or not isinstance(choice.get("message"), dict):
         raise Nonsense("the reply has no choices")
-    finish = finish_of(choice.get("finish_reason"))
-    text = text_of(message.get("content"))
-    calls = calls_of(message.get("tool_calls"), request)
+    said, finish = _said(choice["message"]), finish_of(choice.get("finish_reason"))
+    calls = calls_of(choice["message"].get("tool_calls"), request)
+    reasoning = ReasoningFilter(dialect.starts_with_reasoning)
+    text = reasoning.feed(said.text) + reasoning.end()
+    if said.refused or finish == "content_filter":
+        raise Withheld("the model refused" if said.refused else "the provider filtered the reply")
     if not text.strip() and not calls:
-        raise Withheld("the model refused") if message.get("refusal") else Nonsense("the reply is empty")
+        raise Nonsense(nothing_said(finish, said.reasoning or reasoning.found))
     kept = text[: request.most_characters]
     usage = usage_of(found.get("usage"))
     usage = usage if usage and usage.output else None
     written = kept + "".join(call.name + call.arguments for call in calls)
-    sure = confidence_of(logprobs_of(choice)) if request.logprobs else None
-    spoken = usage or estimate(request, written)
+    # The probabilities of reasoning say nothing about the answer.
+    sure = confidence_of(logprobs_of(choice)) if request.logprobs and not reasoning.found else None
+    spoken = usage or estimate(request, written, said.reasoning + reasoning.characters)
     ending = Ending("cut" if len(kept) < len(text) else finish, spoken, usage is None, sure)
     return Completion(kept, ending, calls)
+
+
+def nothing_said(finish: Finish | None, reasoned: object) -> str:
+    """Why a reply that came holds no answer."""
+    limit = " within the token limit" if finish in ("length", "cut") else ""
+    return f"the model reasoned and did not answer{limit}" if reasoned else f"the reply is empty{limit}"
 
 
 def logprobs_of(choice: Json) -> list[float] | None:
@@ -122,43 +178,102 @@ def _call(found: object, place: int, request: ChatRequest) -> ToolCall:
     )
 
 
-def parse_chunk(found: Json) -> tuple[str, Finish | None, Usage | None, list[float] | None]:
-    """Text, finish, usage and logprobs of one piece of a stream, each possibly absent."""
-    raise_error(found)
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One piece of a stream, each part possibly absent. reasoning: characters of it, beside the text. whole: the text
+    stands where a whole reply has it.
+    """
+
+    text: str = ""
+    reasoning: int = 0
+    refused: bool = False
+    finish: Finish | None = None
+    usage: Usage | None = None
+    logprobs: list[float] | None = None
+    whole: bool = False
+
+
+def parse_chunk(found: Json, wait: float | None = None) -> Chunk:
+    """wait: what the headers said of it, should this be an error."""
+    raise_error(found, wait)
     usage = usage_of(found.get("usage"))
-    choice = _first_choice(found)
+    choice = _first_choice(found, streamed=True)
     if choice is None:
-        return "", None, usage, None
-    delta = choice.get("delta")
-    if not isinstance(delta, dict):
-        raise Nonsense("a piece of the stream has no delta")
+        return Chunk(usage=usage)
+    # Azure's filter tells what it found in pieces without a delta; some servers repeat the whole reply at the end.
+    delta, message = choice.get("delta"), choice.get("message")
+    said = _said(delta if isinstance(delta, dict) else message if isinstance(message, dict) else {})
     reason = choice.get("finish_reason")
     finish = None if reason is None else finish_of(reason)
-    return text_of(delta.get("content")), finish, usage, logprobs_of(choice)
+    whole = not isinstance(delta, dict)
+    return Chunk(said.text, said.reasoning, said.refused, finish, usage, logprobs_of(choice), whole)
 
 
-def raise_error(found: Json) -> None:
-    """Some servers send an error with status 200; its code may be a number or a word."""
-    if error := found.get("error"):
-        code = error.get("code") if isinstance(error, dict) else None
-        status = code if isinstance(code, int) and 400 <= code < 600 else 500
-        raise failure_of(status, _kind(error))
+@dataclass(frozen=True, slots=True)
+class _Said:
+    text: str
+    reasoning: int
+    refused: bool
+
+
+def _said(message: Json) -> _Said:
+    """What a message or a piece of one says to the reader, and how much it says to itself."""
+    text, refused = text_of(message.get("content")), bool(message.get("refusal"))
+    parts = _parts(message.get("content"))
+    refused |= any(part.get("type") == "refusal" for part in parts)
+    apart = [_length(message.get(name)) for name in _REASONING]
+    apart.append(sum(_length(part) for part in parts if _is_reasoning(part)))
+    if message.get("thought") is True or _inside(_dict(message.get("extra_content")), "google", "thought") is True:
+        return _Said("", max(*apart, len(text)), refused)
+    return _Said(text, max(apart), refused)
 
 
 def finish_of(reason: object) -> Finish:
-    if reason == "content_filter":
-        raise Withheld("the provider filtered the reply")
-    return "length" if reason == "length" else "stop"
+    """Errors: the failure that an ending means which is none."""
+    word = str(reason).strip().lower().replace("-", "_").replace(" ", "_")
+    if word in _FAILED:
+        raise failure_in({"type": word})
+    if word in _FILTERED:
+        return "content_filter"
+    return "length" if word in _TOO_LONG else "stop"
 
 
 def text_of(content: object) -> str:
-    if content is None:
-        return ""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
+    if content is None or isinstance(content, str):
+        return content or ""
+    if isinstance(content, list | dict):
         return "".join(_texts(content))
     raise Nonsense("the content is not text")
+
+
+def _texts(content: list[Any] | Json) -> Iterator[str]:
+    for part in content if isinstance(content, list) else [content]:
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, dict) and part.get("type") in _TEXT_PARTS and not _is_reasoning(part):
+            yield text if isinstance(text := part.get("text"), str) else ""
+
+
+def _parts(content: object) -> list[Json]:
+    parts = content if isinstance(content, list) else [content]
+    return [part for part in parts if isinstance(part, dict)]
+
+
+def _is_reasoning(part: Json) -> bool:
+    return part.get("thought") is True or part.get("type") not in (*_TEXT_PARTS, "refusal")
+
+
+def _length(found: object, depth: int = 4) -> int:
+    """Characters of text in a field whose shape differs from provider to provider."""
+    if isinstance(found, str):
+        return len(found)
+    if isinstance(found, list) and depth:
+        return sum(_length(each, depth - 1) for each in found)
+    if isinstance(found, dict) and depth:
+        return max(
+            (_length(found.get(name), depth - 1) for name in ("text", "thinking", "summary", "content")), default=0
+        )
+    return 0
 
 
 def usage_of(found: object) -> Usage | None:
@@ -173,32 +288,24 @@ def usage_of(found: object) -> Usage | None:
     return Usage.reported(read, cached, written, reasoning)
 
 
-def _first_choice(found: Json) -> Json | None:
+def _first_choice(found: Json, *, streamed: bool = False) -> Json | None:
     choices = found.get("choices")
     if not isinstance(choices, list):
+        if streamed and choices is None:
+            return None
         raise Nonsense("the reply has no choices")
-    first = choices[0] if choices else None
-    return first if isinstance(first, dict) else None
-
-
-def _texts(parts: list[Any]) -> Iterator[str]:
-    for part in parts:
-        if isinstance(part, dict) and isinstance(text := part.get("text"), str):
-            yield text
+    ours = [each for each in choices if isinstance(each, dict)]
+    first = next((each for each in ours if each.get("index") in (0, None)), None)
+    return first or (ours[0] if ours and not streamed else None)
 
 
 def _inside(found: Json, outer: str, inner: str) -> object:
-    details = found.get(outer)
-    return details.get(inner) if isinstance(details, dict) else None
+    return _dict(found.get(outer)).get(inner)
 
 
 def _count(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else None
 
 
-def _kind(error: object) -> str:
-    """Only the words that name an error: its sentence may repeat what the user wrote."""
-    if not isinstance(error, dict):
-        return ""
-    words = (error.get("type"), error.get("code"), _inside(error, "innererror", "code"))
-    return " ".join(word[:60] for word in words if isinstance(word, str) and word.isascii())
+def _dict(found: object) -> Json:
+    return found if isinstance(found, dict) else {}

@@ -34,7 +34,8 @@ class Then(Enum):
 
 class ModelFailure(Exception):
     """`outage`: whether it tells that the provider is unwell, which the breaker counts. `may_be_charged`: whether the
-    provider may want money all the same; `usage`: for how much, where it said so, and then it does.
+    provider may want money all the same; `usage`: for how much, where it said so, and then it does. `parameter`: what
+    the provider does not take of the request.
     """
 
     reason: ClassVar[str]
@@ -46,6 +47,7 @@ class ModelFailure(Exception):
         super().__init__(detail or self.reason)
         self.retry_after = retry_after
         self.usage = usage
+        self.parameter: str | None = None
 
 
 class Overloaded(ModelFailure):
@@ -100,16 +102,20 @@ class Withheld(Declined):
     may_be_charged = True
 
 
+FILTERED = ("content_filter", "content_policy", "responsibleai", "moderation", "prohibited_content", "safety")
+"""Words by which providers say that their security refused."""
+
+
 def failure_of(status: int, kind: str, retry_after: float | None = None) -> ModelFailure:
     """The failure that an HTTP status means. `kind`: the provider's own word for the error, never its
     sentence.
     """
     detail = f"status {status} {kind}".strip()
-    if "content_filter" in kind or "content_policy" in kind or "ResponsibleAI" in kind:
+    if any(word in kind.lower() for word in FILTERED):
         return Declined(detail)
     if status in (401, 402, 403):
         return Denied(detail)
-    if status == 429:
+    if status in (429, 529):
         return Denied(detail) if "insufficient_quota" in kind else Overloaded(detail, retry_after)
     if status in (408, 409, 425):
         return Broken(detail, retry_after)
