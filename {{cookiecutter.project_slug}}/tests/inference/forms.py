@@ -33,7 +33,7 @@ async def ask(
     service: Service, form: str, question: str = WHO, key: str | None = None, bearer: str | None = None, **body: Any
 ) -> Seen:
     headers = {"idempotency-key": key} if key else {}
-    streaming = {"stream": True} if form.endswith("stream") else {}
+    streaming: dict[str, Any] = {"stream": True} if form.endswith("stream") else {}
     async with service.client(bearer) as client:
         if not form.startswith("openai"):
             asked = {"question": question, **body, **streaming}

@@ -232,7 +232,9 @@ async def test_a_replay_is_what_was_sent(service: Service, name: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["stream", "openai stream"])
-@pytest.mark.parametrize("how", [{"cut": True}, {"stall": 30}, {"error": {"message": "Sorry", "code": 500}}])
+@pytest.mark.parametrize(
+    "how", [{"cut": True}, {"stall": 30}, {"error": {"message": "Sorry", "code": 500}, "pause": 0.05}]
+)
 async def test_what_breaks_off_after_its_first_sentence_ends_in_a_problem(
     service: Service, form: str, how: dict[str, Any]
 ) -> None:

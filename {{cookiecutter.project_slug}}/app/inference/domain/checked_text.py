@@ -111,7 +111,7 @@ class CheckedText:
     def _take(self, raw: str) -> str:
         text = self._with_real_citations(self._clean(raw))
         self._window = (self._window + text)[-LEAK_WINDOW - len(text) :]
-        if overlaps_prompt(self._window, self._prompt, [each.text for each in self._readable]):
+        if overlaps_prompt(self._window, self._prompt):
             self.leaked = True
             self._waiting.clear()
             return ""

@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from html import unescape
@@ -14,7 +14,7 @@ from urllib.parse import unquote
 WORDS, DISTINCTIVE, LETTERS = 8, 5, 40
 """So many words in a row are no accident, nor so many of the longer ones, nor so many letters whatever is between."""
 _BEGUN = 16
-_SHORTEST_SENTENCE = 24
+_SHORTEST_SENTENCE = 20
 
 _SENTENCE_END = re.compile(r"[.!?:;\n]+(?:\s|$)")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
@@ -99,15 +99,12 @@ def _marks_of(plain: str) -> Iterator[str]:
     yield from _runs(_letters(plain), LETTERS)
 
 
-def overlaps_prompt(text: str, prompt: str, known: Iterable[str] = ()) -> bool:
-    """Whether the text holds a part of the prompt, as it stands there or in a reading that can be undone.
-
-    known: texts that may be repeated, whatever of the prompt they hold.
-    """
+def overlaps_prompt(text: str, prompt: str) -> bool:
+    """Whether the text holds a part of the prompt, as it stands there or in a reading that can be undone."""
     wanted, plain = _prompt(prompt), _plain(text)
-    if _holds(plain, wanted, known) or _enciphers(plain, wanted, known):
+    if _holds(plain, wanted) or _enciphers(plain, wanted):
         return True
-    return any(_near(view, wanted) and _holds(view, wanted, known) for view in map(_plain, _views(text)))
+    return any(_near(view, wanted) and _holds(view, wanted) for view in map(_plain, _views(text)))
 
 
 def may_go_on(text: str, prompt: str) -> bool:
@@ -121,33 +118,21 @@ def _near(plain: str, wanted: _Prompt) -> bool:
     letters, half = _letters(plain), LETTERS // 2
     if any(letters[at : at + half] in wanted.letters for at in range(0, len(letters) - half + 1, half)):
         return True
-    return bool(_told(plain, letters, wanted))
+    return _tells(plain, wanted)
 
 
-def _told(plain: str, letters: str, wanted: _Prompt) -> set[str]:
-    """Whole sentences of the prompt, and words of it that stand nowhere else."""
-    together = _bare(plain)
-    told = {sentence for sentence in wanted.sentences if sentence in letters}
-    return told | {word for word in wanted.code_words if word in together}
+def _tells(plain: str, wanted: _Prompt) -> bool:
+    """Whether it holds a whole sentence of the prompt, or a word that has no other place."""
+    letters, together = _letters(plain), _bare(plain)
+    return any(each in letters for each in wanted.sentences) or any(each in together for each in wanted.code_words)
 
 
-def _holds(plain: str, wanted: _Prompt, known: Iterable[str]) -> bool:
-    found = wanted.marks.intersection(_marks_of(plain))
-    told = _told(plain, _letters(plain), wanted)
-    if not found and not told:
-        return False
-    # Only now, for it is seldom: what stands in the documents is no secret.
-    plains = [_plain(each) for each in known]
-    open_texts = [view(each) for each in plains for view in (_bare, _letters)]
-    if any(not any(each in text for text in open_texts) for each in told):
-        return True
-    return bool(found.difference(mark for each in plains for mark in _marks_of(each)))
+def _holds(plain: str, wanted: _Prompt) -> bool:
+    return _tells(plain, wanted) or not wanted.marks.isdisjoint(_marks_of(plain))
 
 
-def _enciphers(plain: str, wanted: _Prompt, known: Iterable[str]) -> bool:
-    hidden = wanted.ciphers.intersection(_runs(_steps(_letters(plain)), LETTERS))
-    steps = [_steps(_letters(_plain(each))) for each in known] if hidden else []
-    return any(not any(run in each for each in steps) for run in hidden)
+def _enciphers(plain: str, wanted: _Prompt) -> bool:
+    return not wanted.ciphers.isdisjoint(_runs(_steps(_letters(plain)), LETTERS))
 
 
 def _bare(plain: str) -> str:
