@@ -28,6 +28,8 @@ class Problem(Exception):
     code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Something went wrong in the service"
     action: ClassVar[str | None] = None
+    param: ClassVar[str | None] = None
+    """What of a request to the OpenAI format it is about."""
 
     def __init__(
         self,
@@ -54,6 +56,31 @@ class Problem(Exception):
         if self.what_to_do:
             body["action"] = self.what_to_do
         return body | self.extra
+
+    def as_openai(self) -> dict[str, str | None]:
+        """The same as clients of the OpenAI API look for it, in the member `error`."""
+        message = f"{self.detail} {self.what_to_do}" if self.what_to_do else self.detail
+        return {"message": message, "type": self._openai_type, "code": self.code, "param": self._about}
+
+    @property
+    def _openai_type(self) -> str:
+        if self.status >= 500:
+            return "server_error"
+        return _OPENAI_TYPES.get(self.status, "invalid_request_error")
+
+    @property
+    def _about(self) -> str | None:
+        errors = self.extra.get("errors") or [{}]
+        field = str(errors[0].get("field", "")).removeprefix("body").removeprefix(".")
+        return field or self.param
+
+
+_OPENAI_TYPES = {
+    401: "authentication_error",
+    402: "insufficient_quota",
+    403: "permission_error",
+    429: "rate_limit_error",
+}
 
 
 class BadRequest(Problem):

@@ -13,6 +13,8 @@ from app.core.telemetry import counter
 
 MEDIA = "application/problem+json"
 LONGEST_WAIT = 10**9
+OPENAI_PATHS = ("/v1/chat/", "/v1/models")
+"""Below these, clients look for what went wrong in the member `error`."""
 
 _problems = counter("app_problems_total", "Requests that ended in a problem, by its code.", ["code"])
 
@@ -24,7 +26,7 @@ def problem_response(problem: Problem, request_id: str, instance: str) -> Respon
     if problem.status == 401:
         headers["www-authenticate"] = "Bearer"
     count(problem)
-    return Response(encoded(problem, about), problem.status, headers, MEDIA)
+    return Response(encoded(problem, about, instance.startswith(OPENAI_PATHS)), problem.status, headers, MEDIA)
 
 
 def count(problem: Problem) -> None:
@@ -40,13 +42,20 @@ def retry_after(problem: Problem) -> int | None:
     return min(max(1, round(wait)), LONGEST_WAIT) if math.isfinite(wait) else 1
 
 
-def encoded(problem: Problem, about: dict[str, str] | None = None) -> bytes:
-    """The problem as JSON with all that can be told of it: what cannot is left out or spelled."""
+def encoded(problem: Problem, about: dict[str, str] | None = None, for_openai: bool = False) -> bytes:
+    """The problem as JSON with all that can be told of it: what cannot is left out or spelled.
+
+    for_openai: with the member `error`, where clients of the OpenAI API look for it.
+    """
     own = about or {}
-    for tell in (problem.as_dict, lambda: _spelled(problem.as_dict()), lambda: _plain(problem)):
+
+    def whole() -> dict[str, Any]:
+        return problem.as_dict() | ({"error": problem.as_openai()} if for_openai else {})
+
+    for tell in (whole, lambda: _spelled(whole()), lambda: _plain(problem, for_openai)):
         with contextlib.suppress(Exception):
             return orjson.dumps(tell() | own, default=str, option=orjson.OPT_NON_STR_KEYS)
-    return orjson.dumps(_plain(problem) | {name: spelled(text) for name, text in own.items()})
+    return orjson.dumps(_plain(problem, for_openai) | {name: spelled(text) for name, text in own.items()})
 
 
 def _spelled(body: dict[str, Any]) -> dict[str, Any]:
@@ -61,7 +70,8 @@ def _tellable(value: object) -> bool:
     return True
 
 
-def _plain(problem: Problem) -> dict[str, Any]:
-    kind = type(problem)
+def _plain(problem: Problem, for_openai: bool) -> dict[str, Any]:
+    kind, detail = type(problem), spelled(problem.detail)
     told = {"type": f"/problems/{kind.code}", "title": kind.title, "status": kind.status, "code": kind.code}
-    return told | {"detail": spelled(problem.detail)}
+    error = {"message": detail, "type": "server_error", "code": kind.code, "param": None}
+    return told | {"detail": detail} | ({"error": error} if for_openai else {})

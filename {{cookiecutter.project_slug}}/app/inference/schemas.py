@@ -79,6 +79,13 @@ class ActedShown(BaseModel):
     where: str = Field(description="What became of it.")
 
 
+class WarningShown(BaseModel):
+    """Something in the request that had no effect."""
+
+    name: str
+    message: str
+
+
 class AnswerShown(BaseModel):
     id: UUID
     created_at: datetime
@@ -104,6 +111,10 @@ class AnswerShown(BaseModel):
     )
     environment: str = Field(description="production, or staging where that was asked for.")
     actions: list[ActedShown] = []
+    finish_reason: Literal["stop", "length", "content_filter"] = Field(
+        "stop", description="length: the model was cut off at max_tokens. content_filter: its provider refused."
+    )
+    warnings: list[WarningShown] = Field([], description="What of the request had no effect.")
 
 
 class HeldShown(BaseModel):
@@ -117,6 +128,7 @@ class HeldShown(BaseModel):
     release_id: str
     trace_id: str
     environment: str
+    warnings: list[WarningShown] = Field([], description="What of the request had no effect; where there is any.")
 
 
 class AnswerWaiting(HeldShown):
@@ -176,7 +188,7 @@ class FeedbackRequest(BaseModel):
 
 
 class ChatMessage(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="allow")
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | list[dict[str, Any]] | None = None
@@ -189,7 +201,7 @@ class ChatMessage(BaseModel):
 
 
 class ChatFunction(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="allow")
 
     name: ActionName
 
@@ -197,24 +209,24 @@ class ChatFunction(BaseModel):
 class ChatTool(BaseModel):
     """An action of this service by its name; what else is said of it is this service's to say."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="allow")
 
     type: Literal["function"] = "function"
     function: ChatFunction
 
 
 class StreamOptions(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="allow")
 
     include_usage: bool = False
 
 
 class ChatBody(BaseModel):
-    """What an OpenAI client sends. The last message of the user is the question; fields not named here are
-    ignored.
+    """What an OpenAI client sends. The last message of the user is the question; fields not named here have no effect
+    and are named in the answer's `warnings`.
     """
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="allow")
 
     model: Annotated[str, Field(min_length=1, max_length=200)]
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=1000)]
@@ -225,6 +237,10 @@ class ChatBody(BaseModel):
     max_completion_tokens: int | None = Field(None, ge=1, le=8192)
     tools: list[ChatTool] | None = Field(None, max_length=50, description="Actions it may propose; they run here.")
     tool_choice: str | dict[str, Any] | None = None
+
+    @property
+    def wants_usage(self) -> bool:
+        return self.stream and self.stream_options is not None and self.stream_options.include_usage
 
     @property
     def actions(self) -> tuple[str, ...]:

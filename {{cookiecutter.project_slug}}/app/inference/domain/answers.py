@@ -14,6 +14,8 @@ from app.safety.domain.text import Finding
 EXTRACTIVE = "extractive"
 
 Status = Literal["answered", "refused"]
+FinishReason = Literal["stop", "length", "content_filter"]
+"""stop: it is whole; length: the model was cut off at its token limit; content_filter: a filter kept it back."""
 Reason = Literal["no_evidence", "off_topic", "no_answer", "declined", "evidence_timeout"]
 
 SENTENCES: Mapping[Reason, str] = {
@@ -25,17 +27,28 @@ SENTENCES: Mapping[Reason, str] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something in a request that has no effect."""
+
+    name: str
+    message: str
+
+    def as_dict(self) -> dict[str, str]:
+        return {"name": self.name, "message": self.message}
+
+
 class AnswerMissing(NotFound):
     code, title = "answer_missing", "No such answer"
 
 
 class ModelUnknown(NotFound):
-    code, title = "model_unknown", "This service has no such model"
+    code, title, param = "model_unknown", "This service has no such model", "model"
     action = "GET /v1/models lists the models there are."
 
 
 class QuestionTooLong(Invalid):
-    code, title = "question_too_long", "The question is too long"
+    code, title, param = "question_too_long", "The question is too long", "messages"
     action = "Ask something shorter; documents are sent to POST /v1/documents."
 
 
@@ -53,7 +66,7 @@ class StreamEnded(Unavailable):
 class Question:
     """sentences: the most the extractive answerer quotes. passages: the most that are looked at.
     model: one of the chain, or None for all of it. actions: what a model may propose to do besides answering.
-    webhook: who is told when an answer that was held is decided.
+    webhook: who is told when an answer that was held is decided. warnings: what else was asked for, without effect.
     """
 
     text: str
@@ -64,6 +77,7 @@ class Question:
     model: str | None = None
     actions: tuple[str, ...] = ()
     webhook: str | None = None
+    warnings: tuple[Warned, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +134,8 @@ class Draft:
     """What was made of the evidence, before it is charged and stored.
 
     quoted: the evidence speaks instead of `model`, whose tokens are still to be paid.
-    supported: enough of what the model wrote stands in the evidence. groundedness: the part of its sentences that does.
-    confidence: how sure the model was of its words, where its provider said so.
+    groundedness: the part of its sentences that stands in the evidence. confidence: how sure the model was of its
+    words, where its provider said so.
     """
 
     model: str
@@ -132,7 +146,7 @@ class Draft:
     refusal: Reason | None = None
     findings: tuple[Finding, ...] = ()
     quoted: bool = False
-    supported: bool = True
+    finish_reason: FinishReason = "stop"
     groundedness: float | None = None
     confidence: float | None = None
 
@@ -141,10 +155,11 @@ class Draft:
 class Answer:
     """What a user got, with all that led to it.
 
-    degraded: it was not made the way it should have been; `reasons` say why. timings_ms: by step, and
-    `total`. groundedness: the part of its sentences that stands in the evidence; None for a refusal.
-    confidence: the geometric mean of the probabilities of the tokens that a model wrote; None where no model wrote it,
-    nobody asked or its provider does not say.
+    degraded: it was not made the way it should have been; `reasons` say why. timings_ms: by step, and `total`;
+    first_text: until the first text left in a stream. groundedness: the part of its sentences that stands in the
+    evidence; None for a refusal. confidence: the geometric mean of the probabilities of the tokens that a model wrote;
+    None where no model wrote it, nobody asked or its provider does not say. warnings: what of the request had no
+    effect.
     """
 
     id: UUID
@@ -168,6 +183,8 @@ class Answer:
     environment: str = PRODUCTION
     actions: tuple[Acted, ...] = ()
     confidence: float | None = None
+    finish_reason: FinishReason = "stop"
+    warnings: tuple[Warned, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -195,4 +212,6 @@ class Answer:
             "confidence": self.confidence,
             "environment": self.environment,
             "actions": [each.as_dict() for each in self.actions],
+            "finish_reason": self.finish_reason,
+            "warnings": [each.as_dict() for each in self.warnings],
         }

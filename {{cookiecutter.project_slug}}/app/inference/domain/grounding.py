@@ -38,8 +38,19 @@ class Grounding:
         """The part of the sentences that is supported."""
         return 1 - self.unsupported / self.sentences if self.sentences else 0.0
 
+    def __add__(self, further: "Grounding") -> "Grounding":
+        """Of two parts of an answer, one after the other."""
+        known = {support.passage for support in self.supports}
+        new = tuple(support for support in further.supports if support.passage not in known)
+        return Grounding(
+            self.supports + new, self.sentences + further.sentences, self.unsupported + further.unsupported
+        )
+
     def enough(self, tier: RiskTier) -> bool:
         return bool(self.supports) and self.unsupported <= self.sentences * (1 - ENOUGH_SUPPORTED[tier])
+
+
+NOTHING_SAID = Grounding((), 0, 0)
 
 
 def ground(text: str, passages: Sequence[Readable]) -> Grounding:

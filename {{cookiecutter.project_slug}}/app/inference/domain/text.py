@@ -10,7 +10,7 @@ def _all_of(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-_ABBREVIATIONS = _all_of(
+ABBREVIATIONS = _all_of(
     """
     mr mrs ms dr prof rev hon st sr jr gen col maj capt lt sgt cmdr adm gov sen rep pres supt insp vs etc
     al cf viz ca fig figs eq eqs no nos vol vols ch chap sec art arts pp ed eds trans approx est dept
@@ -18,7 +18,7 @@ _ABBREVIATIONS = _all_of(
     a.d jan feb mar apr jun jul aug sep sept oct nov dec lit gr lat fr ger
     """
 )
-_NEVER_LAST = _all_of(
+NEVER_LAST = _all_of(
     """
     mr mrs ms dr prof rev hon st gen col capt lt sgt gov sen vs cf viz e.g i.e fig eq no vol pp
     """
@@ -27,7 +27,7 @@ _STOP = re.compile(r"[.!?…]+[\"'”’)\]]*(?:\[\d+\])*(?=\s)|[。！？]")
 _LAST_WORD = re.compile(r"[^\s(\[\"'“‘]+$")
 _FIRST_WORD = re.compile(r"[\"'“‘(\[]*([^\W_]+)")
 _LINE = re.compile(r"[^\n]+")
-_STRUCTURE = re.compile(r"\s*(?:#{1,6}\s|[-*+•‣–]\s|\(?\d{1,3}[.)]\s|\(?[a-z][.)]\s|\||>\s|```|={3,}|-{3,})")
+STRUCTURE = re.compile(r"\s*(?:#{1,6}\s|[-*+•‣–]\s|\(?\d{1,3}[.)]\s|\(?[a-z][.)]\s|\||>\s|```|={3,}|-{3,})")
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|\d+")
 _SHORT_LINE = 48
 
@@ -113,7 +113,7 @@ def _blocks(text: str) -> list[Span]:
 
 def _continues(text: str, start: int, end: int, line_start: int, content: str) -> bool:
     """A wrapped line goes on with the sentence before it; a new item, row, heading or paragraph does not."""
-    if text.count("\n", end, line_start) > 1 or _STRUCTURE.match(content):
+    if text.count("\n", end, line_start) > 1 or STRUCTURE.match(content):
         return False
     last = text[text.rfind("\n", start, end) + 1 : end] if "\n" in text[start:end] else text[start:end]
     if last.lstrip().startswith(("#", "|")):
@@ -150,9 +150,9 @@ def _ends_sentence(text: str, start: int, stop: re.Match[str], end: int) -> bool
 def _shortened(word: str, follower: str) -> bool:
     if not word:
         return True
-    if word in _NEVER_LAST:
+    if word in NEVER_LAST:
         return True
-    if word in _ABBREVIATIONS:
+    if word in ABBREVIATIONS:
         return follower.lower() not in STOP_WORDS
     return len(word) == 1 and word.isalpha() and word != "i"
 

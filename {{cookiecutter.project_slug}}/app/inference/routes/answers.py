@@ -14,8 +14,9 @@ from app.identity.service import require
 from app.inference.domain.answers import Question
 from app.inference.domain.idempotency import Stored
 from app.inference.domain.review import Held
-from app.inference.routes.events import EventStream, ending_in_words, event, event_of, opened
-from app.inference.routes.keyed import asked_with_key, environment_of, replayed
+from app.inference.routes.events import EventStream, as_event, ending_in_words, event, event_of, opened
+from app.inference.routes.ignored import warnings_of_question
+from app.inference.routes.keyed import REPLAYED, asked_with_key, environment_of, replayed
 from app.inference.schemas import (
     AnswerKept,
     AnswerRequest,
@@ -26,7 +27,7 @@ from app.inference.schemas import (
     ReplayShown,
 )
 from app.inference.service import Again, Answers, Archive, Keyed, Replays
-from app.inference.service.answering import Reply, as_json
+from app.inference.service.answering import Opening, Reply, as_json
 
 router = APIRouter(tags=["answers"])
 
@@ -60,19 +61,19 @@ async def ask(body: AnswerRequest, request: Request, caller: Asker, answers: Ser
     202: the answer waits for a person, as policies/review.yaml wants; a stream then has one event, `held`.
     """
     question = Question(body.question, body.sentences, body.passages, body.max_tokens, body.temperature, body.model)
-    question = replace(question, actions=tuple(body.actions), webhook=body.webhook)
+    question = replace(question, actions=tuple(body.actions), webhook=body.webhook, warnings=warnings_of_question(body))
     streaming = body.stream or "text/event-stream" in request.headers.get("accept", "")
     to = await answers.assign(caller, environment_of(request), body.conversation)
     answers.check(to, question)
     asked = await asked_with_key(request, replays, caller, body, to.serving.deadline_seconds)
     if asked.stored:
-        return _streamed(asked.stored) if streaming and asked.stored.status == 200 else replayed(asked.stored)
+        return _streamed(asked.stored) if streaming and asked.stored.status < 400 else replayed(asked.stored)
     keyed = Keyed(asked.claim) if asked.claim else None
 
     async def work() -> Response:
         if streaming:
             events = asked.watch(_events(answers.stream(caller, question, keyed, to)))
-            return await opened(ending_in_words(events, "problem"))
+            return await opened(ending_in_words(events, as_event))
         return replied(await answers.answer(caller, question, keyed, to))
 
     return await asked.carry_out(work)
@@ -84,20 +85,24 @@ def replied(reply: Reply) -> Response:
     return Response(as_json(reply), media_type="application/json")
 
 
-async def _events(pieces: AsyncGenerator[str | Reply, None]) -> AsyncGenerator[bytes, None]:
+async def _events(pieces: AsyncGenerator[Opening | str | Reply, None]) -> AsyncGenerator[bytes, None]:
     async with aclosing(pieces):
         async for piece in pieces:
             if isinstance(piece, str):
                 yield event_of("text", text=piece)
-            else:
+            elif not isinstance(piece, Opening):
                 yield event("held" if isinstance(piece, Held) else "answer", as_json(piece))
 
 
 def _streamed(stored: Stored) -> EventStream:
     async def events() -> AsyncGenerator[bytes, None]:
+        if stored.status == 202:
+            yield event("held", stored.body)
+            return
+        yield event_of("text", text=orjson.loads(stored.body)["text"])
         yield event("answer", stored.body)
 
-    return EventStream(events())
+    return EventStream(events(), REPLAYED)
 
 
 @router.get("/v1/answers/{answer_id}", response_model=AnswerKept | AnswerWaiting, responses=WAITS)

@@ -1,6 +1,6 @@
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, MutableMapping
+from collections.abc import AsyncGenerator, Callable, Mapping, MutableMapping
 from contextlib import aclosing
 from typing import Any
 
@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from app.core.errors import Problem
 from app.core.http import Receive, Send, was_cancelled
-from app.core.logging import log_failure, spelled
+from app.core.logging import log_failure
 from app.core.problems import count, encoded
 
 log = structlog.get_logger(__name__)
@@ -33,8 +33,8 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
-        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+    def __init__(self, events: AsyncGenerator[bytes, None], headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no", **(headers or {})})
         del self.headers["content-length"]
         self._events = events
 
@@ -79,8 +79,19 @@ async def opened(events: AsyncGenerator[bytes, None]) -> EventStream:
     return EventStream(all_events())
 
 
-async def ending_in_words(events: AsyncGenerator[bytes, None], name: str) -> AsyncGenerator[bytes, None]:
-    """A stream that has begun can only say what went wrong in a last event."""
+def as_event(problem: Problem) -> bytes:
+    return event("problem", encoded(problem))
+
+
+def as_openai_event(problem: Problem) -> bytes:
+    """As clients of the OpenAI API look for it: by the member `error`, whatever the event's name."""
+    return event("error", encoded(problem, for_openai=True))
+
+
+async def ending_in_words(
+    events: AsyncGenerator[bytes, None], render: Callable[[Problem], bytes]
+) -> AsyncGenerator[bytes, None]:
+    """A stream that has begun can only say what went wrong in a last event, which cannot fail itself."""
     begun = False
     try:
         async with aclosing(events):
@@ -90,18 +101,11 @@ async def ending_in_words(events: AsyncGenerator[bytes, None], name: str) -> Asy
     except Problem as problem:
         if not begun:
             raise
-        yield last_event(name, problem)
+        count(problem)
+        yield render(problem)
     except BaseException as error:
         if not begun or was_cancelled(error):
             raise
         log_failure(log, "stream_failed", error)
-        yield last_event(name, Problem())
-
-
-def last_event(name: str, problem: Problem) -> bytes:
-    """It cannot fail, whatever the problem holds."""
-    count(problem)
-    body = encoded(problem)
-    if name == "error":
-        body = b'{"error":%b,"message":%b}}' % (body[:-1], orjson.dumps(spelled(problem.detail)))
-    return event(name, body)
+        count(Problem())
+        yield render(Problem())

@@ -16,6 +16,7 @@ from app.releases.domain import PRODUCTION, STAGING, check_environment
 
 HEADER = "idempotency-key"
 ENVIRONMENT = "x-environment"
+REPLAYED = {"idempotency-replayed": "true"}
 
 
 @dataclass(frozen=True)
@@ -77,4 +78,4 @@ def environment_of(request: Request) -> str | None:
 
 def replayed(stored: Stored) -> Response:
     media = "application/json" if stored.status < 400 else "application/problem+json"
-    return Response(stored.body, stored.status, {"idempotency-replayed": "true"}, media)
+    return Response(stored.body, stored.status, REPLAYED, media)

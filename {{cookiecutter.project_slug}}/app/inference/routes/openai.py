@@ -1,10 +1,10 @@
-"""The same answers for any client of the OpenAI API. Errors are problems with the statuses that such clients
-know.
+"""The same answers for any client of the OpenAI API. Errors are problems with the statuses that such clients know,
+and with the member `error` in which they look for the words.
 """
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import orjson
@@ -18,11 +18,12 @@ from app.identity.service import require
 from app.inference.domain.answers import EXTRACTIVE, Answer, Question
 from app.inference.domain.idempotency import Stored
 from app.inference.domain.review import Held
-from app.inference.routes.events import EventStream, ending_in_words, event, opened
-from app.inference.routes.keyed import asked_with_key, environment_of, replayed
+from app.inference.routes.events import EventStream, as_openai_event, ending_in_words, event, opened
+from app.inference.routes.ignored import warnings_of
+from app.inference.routes.keyed import REPLAYED, asked_with_key, environment_of, replayed
 from app.inference.schemas import ChatBody, ModelList, ModelShown
 from app.inference.service import Answers, Keyed, Replays
-from app.inference.service.answering import Reply
+from app.inference.service.answering import Opening, Reply
 
 router = APIRouter(tags=["openai"])
 
@@ -30,6 +31,7 @@ WHOLE_CHAIN = "default"
 CONVERSATION = "x-conversation"
 WEBHOOK = "x-webhook"
 WAITS = "This answer waits for a person to look at it."
+HELD, CHUNK = "held", "chat.completion.chunk"
 WITHHELD = "content_filter"
 """The one way in which this format says that there is a text and that it is not shown."""
 
@@ -40,7 +42,7 @@ Lister = Annotated[Principal, require("models:read")]
 
 
 class NoQuestion(Invalid):
-    code, title = "no_question", "There is no question in the messages"
+    code, title, param = "no_question", "There is no question in the messages", "messages"
     action = "Let the last message be the user's, with text."
 
 
@@ -68,14 +70,14 @@ async def chat(body: ChatBody, request: Request, caller: Asker, answers: Service
     answers.check(to, question)
     asked = await asked_with_key(request, replays, caller, body, to.serving.deadline_seconds)
     if asked.stored:
-        return _streamed(asked.stored) if body.stream and asked.stored.status == 200 else replayed(asked.stored)
+        again = body.stream and asked.stored.status < 400
+        return _streamed(asked.stored, body.wants_usage) if again else replayed(asked.stored)
     keyed = Keyed(asked.claim, _completion) if asked.claim else None
 
     async def work() -> Response:
         if body.stream:
-            with_usage = bool(body.stream_options and body.stream_options.include_usage)
-            events = asked.watch(_chunks(answers.stream(caller, question, keyed, to), body.model, with_usage))
-            return await opened(ending_in_words(events, "error"))
+            events = asked.watch(_chunks(answers.stream(caller, question, keyed, to), body.wants_usage))
+            return await opened(ending_in_words(events, as_openai_event))
         reply = await answers.answer(caller, question, keyed, to)
         return Response(_completion(reply), 202 if isinstance(reply, Held) else 200, media_type="application/json")
 
@@ -92,64 +94,92 @@ def _question(body: ChatBody) -> Question:
         temperature=body.temperature if body.temperature is not None else 0.0,
         model=None if body.model == WHOLE_CHAIN else body.model,
         actions=body.actions,
+        warnings=warnings_of(body),
     )
+
+
+def _head(opening: Opening, kind: str) -> dict[str, Any]:
+    return {
+        "id": f"chatcmpl-{opening.id.hex}",
+        "object": kind,
+        "created": int(opening.created_at.timestamp()),
+        "model": opening.model,
+    }
 
 
 def _completion(reply: Reply) -> bytes:
-    whole = {
-        "id": f"chatcmpl-{reply.id.hex}",
-        "object": "chat.completion",
-        "created": int(reply.created_at.timestamp()),
-    }
-    if isinstance(reply, Held):
-        message = {"role": "assistant", "content": WAITS, "refusal": None}
-        choice = {"index": 0, "message": message, "finish_reason": WITHHELD, "logprobs": None}
-        return orjson.dumps({**whole, "model": "held", "choices": [choice], "answer": reply.as_dict()})
-    message = {"role": "assistant", "content": reply.text, "refusal": None}
-    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
-    return orjson.dumps(
-        {**whole, "model": reply.model, "choices": [choice], "usage": _usage(reply), "answer": reply.as_dict()}
-    )
+    opening = Opening(reply.id, reply.created_at, HELD if isinstance(reply, Held) else reply.model)
+    message = {"role": "assistant", "content": WAITS if isinstance(reply, Held) else reply.text, "refusal": None}
+    finish = WITHHELD if isinstance(reply, Held) else reply.finish_reason
+    choice = {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
+    usage = {} if isinstance(reply, Held) else {"usage": _usage(reply)}
+    head = _head(opening, "chat.completion")
+    return orjson.dumps({**head, "choices": [choice], **usage, "answer": reply.as_dict()})
 
 
-async def _chunks(
-    pieces: AsyncGenerator[str | Reply, None], model: str, with_usage: bool
-) -> AsyncGenerator[bytes, None]:
-    head: dict[str, Any] = {"id": "chatcmpl-stream", "object": "chat.completion.chunk", "created": 0, "model": model}
+@dataclass(frozen=True)
+class _Chunks:
+    """The pieces of one streamed completion. head: what they have in common."""
 
-    def chunk(delta: dict[str, str], finish: str | None = None, **more: Any) -> bytes:
+    head: dict[str, Any]
+
+    @classmethod
+    def of(cls, opening: Opening) -> "_Chunks":
+        return cls(_head(opening, CHUNK))
+
+    def begin(self) -> bytes:
+        return self._chunk({"role": "assistant", "content": ""})
+
+    def text(self, text: str) -> bytes:
+        return self._chunk({"content": text})
+
+    def end(self, finish: str, answer: Any) -> bytes:
+        return self._chunk({}, finish, answer=answer)
+
+    def usage(self, usage: dict[str, int]) -> bytes:
+        return event(None, orjson.dumps({**self.head, "choices": [], "usage": usage}))
+
+    def _chunk(self, delta: dict[str, str], finish: str | None = None, **more: Any) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
-        return event(None, orjson.dumps({**head, "choices": [choice], **more}))
+        return event(None, orjson.dumps({**self.head, "choices": [choice], **more}))
 
-    begun = False
+
+DONE = event(None, b"[DONE]")
+
+
+async def _chunks(pieces: AsyncGenerator[Opening | str | Reply, None], with_usage: bool) -> AsyncGenerator[bytes, None]:
+    chunks = _Chunks({})
     async with aclosing(pieces):
         async for piece in pieces:
-            if not begun:
-                begun = True
-                yield chunk({"role": "assistant", "content": ""})
-            if isinstance(piece, Held):
-                yield chunk({"content": WAITS})
-                yield chunk({}, WITHHELD, answer=piece.as_dict())
-            elif isinstance(piece, Answer):
-                yield chunk({}, "stop", answer=piece.as_dict())
-                if with_usage:
-                    yield event(None, orjson.dumps({**head, "choices": [], "usage": _usage(piece)}))
+            if isinstance(piece, Opening):
+                chunks = _Chunks.of(piece)
+                yield chunks.begin()
+            elif isinstance(piece, str):
+                yield chunks.text(piece)
+            elif isinstance(piece, Held):
+                yield chunks.text(WAITS)
+                yield chunks.end(WITHHELD, piece.as_dict())
             else:
-                yield chunk({"content": piece})
-    yield event(None, b"[DONE]")
+                yield chunks.end(piece.finish_reason, piece.as_dict())
+                if with_usage:
+                    yield chunks.usage(_usage(piece))
+    yield DONE
 
 
-def _streamed(stored: Stored) -> EventStream:
+def _streamed(stored: Stored, with_usage: bool) -> EventStream:
     whole = orjson.loads(stored.body)
+    [choice] = whole["choices"]
+    chunks = _Chunks({name: whole[name] for name in ("id", "created", "model")} | {"object": CHUNK})
 
     async def events() -> AsyncGenerator[bytes, None]:
-        head = {name: whole[name] for name in ("id", "created", "model")} | {"object": "chat.completion.chunk"}
-        delta = {"role": "assistant", "content": whole["choices"][0]["message"]["content"]}
-        choice = {"index": 0, "delta": delta, "finish_reason": "stop", "logprobs": None}
-        yield event(None, orjson.dumps({**head, "choices": [choice], "answer": whole["answer"]}))
-        yield event(None, b"[DONE]")
+        yield chunks.begin()
+        yield chunks.text(choice["message"]["content"])
+        yield chunks.end(choice["finish_reason"], whole["answer"])
+        if with_usage and "usage" in whole:
+            yield chunks.usage(whole["usage"])
+        yield DONE
 
-    return EventStream(events())
+    return EventStream(events(), REPLAYED)
 
 
 def _usage(answer: Answer) -> dict[str, int]:

@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from uuid import UUID
 
 import orjson
@@ -16,7 +17,7 @@ from app.costs.domain.budgets import Settlement
 from app.costs.service import Costs
 from app.identity.domain import Principal
 from app.inference import repository
-from app.inference.domain.answers import EXTRACTIVE, Answer, Draft, Question, TooManyAnswers, sources_of
+from app.inference.domain.answers import Answer, Draft, Question, TooManyAnswers, sources_of
 from app.inference.domain.conditions import Conditions
 from app.inference.domain.exposure import Exposure
 from app.inference.domain.idempotency import Claim, Settled, Stored
@@ -39,6 +40,17 @@ ACTIVE = gauge("app_answers_active", "Answers being worked on")
 
 Reply = Answer | Held
 """What an asker gets: an answer, or word that it waits for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What is known of a streamed answer before its text."""
+
+    id: UUID
+    created_at: datetime
+    model: str
+
+
 Render = Callable[[Reply], bytes]
 
 
@@ -59,6 +71,11 @@ def _settled(keyed: Keyed | None, reply: Reply, documents: Collection[UUID]) -> 
         return None
     stored = Stored(202 if isinstance(reply, Held) else 200, keyed.render(reply))
     return Settled(keyed.claim, stored, tuple(documents))
+
+
+def _unsaid(answer: Answer, sent: str) -> str:
+    """What the reader of a stream lacks of the answer's text."""
+    return answer.text.removeprefix(sent) if answer.text.startswith(sent) else f"\n\n{answer.text}"
 
 
 @dataclass
@@ -115,33 +132,43 @@ class Answers:
 
     async def stream(
         self, caller: Principal, question: Question, keyed: Keyed | None = None, to: Assignment | None = None
-    ) -> AsyncGenerator[str | Reply, None]:
-        """Pieces of text, then the whole Answer. A reader who leaves ends the call of a model that costs nothing; of
-        another the stream is read on to what the provider charges. Where a wrong answer can do much harm, or a rule
-        might hold it, the text comes in one piece, once it has been checked as a whole; of one that is held comes only
-        Held.
+    ) -> AsyncGenerator[Opening | str | Reply, None]:
+        """An Opening, pieces of text, then the whole Answer, whose text the pieces are. A reader who leaves ends the
+        call of a model that costs nothing; of another the stream is read on to what the provider charges. Each sentence
+        leaves once it is checked; where a wrong answer can do much harm, or a rule might hold it, all of them at once.
+        Of an answer that is held comes only Held.
+
+        Where a refusal ended the text of a model, what had left stays: the refusal's sentence follows in a paragraph of
+        its own, and the Answer holds nothing else.
 
         Errors: as `answer` before the first piece; after it StreamEnded, and nothing but the tokens is kept.
         """
         to, pipeline = to or await self.assign(caller), self.pipeline
         with self._admitted(), self._watched(caller, to):
-            way = pipeline.set_out(caller, question, to)
+            way, sent = pipeline.set_out(caller, question, to), ""
+            way.streamed = True
             with self._paid(way):
                 evidence = await pipeline.find(way)
-                whole = self._seen_whole(way) or way.acts is not None or not pipeline.links(way).links
-                whole = whole or pipeline.why_not(way, evidence) is not None
+                whole = way.acts is not None or self._seen_whole(way)
                 draft = await pipeline.draft(way, evidence) if whole else None
                 if draft is None:
                     async with aclosing(pipeline.written(way, evidence)) as pieces:
                         async for piece in pieces:
                             if isinstance(piece, Draft):
                                 draft = piece
-                            else:
-                                yield piece
-                unseen = draft is None or whole or draft.model == EXTRACTIVE
+                                continue
+                            if not sent:
+                                way.text_left()
+                                yield Opening(way.id, way.created_at, piece.model)
+                            sent += piece.text
+                            yield piece.text
                 reply = await self._deliver(way, evidence, draft or pipeline.quote(way, evidence), keyed)
-            if unseen and isinstance(reply, Answer):
-                yield reply.text
+            if not sent:
+                yield Opening(way.id, way.created_at, "held" if isinstance(reply, Held) else reply.model)
+            if isinstance(reply, Answer) and (rest := _unsaid(reply, sent)):
+                if not sent:
+                    way.text_left()
+                yield rest
             yield reply
 
     def check(self, to: Assignment, question: Question) -> None:

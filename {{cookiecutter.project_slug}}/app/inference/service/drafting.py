@@ -1,20 +1,20 @@
-"""From evidence to a draft, without any I/O: quoting, and checking what a model wrote."""
+"""From evidence to a draft, without any I/O: quoting, and what becomes of what a model wrote."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
-from app.core.ownership import RiskTier
 from app.costs.domain import Usage
 from app.inference.domain.acts import Acts
-from app.inference.domain.answers import EXTRACTIVE, SENTENCES, Citation, Draft, Question, Reason, cite
+from app.inference.domain.answers import EXTRACTIVE, SENTENCES, Citation, Draft, FinishReason, Question, Reason, cite
 from app.inference.domain.chat import Ending
-from app.inference.domain.extractive import Readable, coverage, pick
-from app.inference.domain.grounding import Grounding, ground
+from app.inference.domain.checked_text import CheckedText
+from app.inference.domain.extractive import coverage, pick
+from app.inference.domain.failures import Declined, ModelFailure, Nonsense
 from app.inference.domain.grounds import Grounds
-from app.inference.domain.markers import Markers, Verdict, markers_in
+from app.inference.domain.markers import markers_in
 from app.retrieval.domain import Evidence
 from app.safety.domain.markup import neutralise
-from app.safety.domain.text import Finding, normalise
 
 NOTHING = Usage(0)
 LATE = "search_timeout"
@@ -32,7 +32,8 @@ def why_not(question: str, evidence: Evidence, grounds: Grounds) -> Reason | Non
 
 
 def refuse(reason: Reason, model: str = EXTRACTIVE, usage: Usage = NOTHING, estimated: bool = False) -> Draft:
-    return Draft(model, SENTENCES[reason], (), usage, estimated, reason)
+    finish: FinishReason = "content_filter" if reason == "declined" else "stop"
+    return Draft(model, SENTENCES[reason], (), usage, estimated, reason, finish_reason=finish)
 
 
 def quote(question: Question, evidence: Evidence) -> Draft:
@@ -47,80 +48,95 @@ def quote(question: Question, evidence: Evidence) -> Draft:
 
 def recount(acts: Acts) -> Draft | None:
     """What became of the proposals, in our own words; None where there were none."""
-    return Draft(EXTRACTIVE, acts.account, (), NOTHING) if acts.account else None
+    return Draft(EXTRACTIVE, neutralise(acts.account), (), NOTHING) if acts.account else None
 
 
-class Writing:
-    """A model's text as it comes in: cleaned piece by piece, checked at the end. told: what it may lean on besides the
-    evidence, and cites nothing for.
+@dataclass(frozen=True)
+class Wrote:
+    """What a model wrote, with how it ended."""
+
+    model: str
+    text: CheckedText
+    ending: Ending
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Models that were asked and wrote nothing that left, with why, by name."""
+
+    failures: Sequence[tuple[str, ModelFailure]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """reasons: why the draft is not made as it should have been."""
+
+    draft: Draft
+    reasons: tuple[str, ...] = ()
+
+
+def outcome(made: Wrote | Failed, evidence: Evidence, instead: Callable[[], Draft], acted: bool = False) -> Outcome:
+    """The one place that says what becomes of a model's reply, whole or streamed.
+
+    instead: what is said where the model has nothing to say that may leave. acted: something was done for the asker, so
+    that having no answer is none.
     """
+    if isinstance(made, Failed):
+        return _without_text(made.failures, instead)
+    text, ending, model = made.text, made.ending, made.model
+    if ending.finish == "content_filter":
+        return _without_text([(model, Declined())], instead)
+    if text.no_answer and not acted:
+        return Outcome(refuse("no_answer", model, ending.usage, ending.estimated))
+    reasons = tuple(f"{model}: {why}" for why in _shortcomings(text, ending))
+    if text.text:
+        return Outcome(_said(made, evidence), reasons)
+    quoted = replace(instead(), model=model, usage=ending.usage, estimated=ending.estimated, quoted=True)
+    return Outcome(replace(quoted, findings=(*text.attacks, *quoted.findings)), reasons)
 
-    def __init__(self, model: str, evidence: Evidence, tier: RiskTier, told: Sequence[Readable] = ()) -> None:
-        self.model = model
-        self._told = told
-        self._tier = tier
-        self._evidence = evidence
-        self._verdict = Verdict()
-        self._markers = Markers(len(evidence.passages))
-        self._parts: list[str] = []
-        self._findings: dict[str, Finding] = {}
 
-    def feed(self, piece: str) -> str:
-        """What the reader may see of this piece."""
-        return self._keep(self._markers.feed(self._clean(self._verdict.feed(piece))))
+def _without_text(failures: Sequence[tuple[str, ModelFailure]], instead: Callable[[], Draft]) -> Outcome:
+    """A refusal for security is delivered, and not worked around."""
+    reasons = tuple(f"{name}: {failure.reason}" for name, failure in failures)
+    declined = any(isinstance(failure, Declined) for _, failure in failures)
+    return Outcome(refuse("declined", failures[-1][0]) if declined else instead(), reasons)
 
-    def end(self) -> str:
-        """What was still held back."""
-        return self._keep(self._markers.feed(self._clean(self._verdict.end())) + self._markers.end())
 
-    @property
-    def text(self) -> str:
-        return "".join(self._parts)
+def _shortcomings(text: CheckedText, ending: Ending) -> Iterator[str]:
+    if ending.finish != "stop":
+        yield "truncated"
+    if text.leaked:
+        yield "prompt_leak"
+    if text.links_removed:
+        yield "link_removed"
+    if text.cut_back or text.no_answer:
+        yield "answer_unsupported"
+    elif not text.text and not text.leaked and not text.links_removed:
+        yield Nonsense.reason
 
-    def draft(self, ending: Ending) -> Draft:
-        """The whole, with citations to the evidence it leans on. A draft that leans on too little has
-        none.
-        """
-        if self._verdict.no_answer or not self.text.strip():
-            return refuse("no_answer", self.model, ending.usage, ending.estimated)
-        text = self.text.strip()
-        grounding = ground(text, [*self._evidence.passages, *self._told])
-        findings = [*self._findings.values()]
-        if self._markers.invented:
-            findings.append(Finding("invented_citation", "citations of nothing were taken out", self._markers.invented))
-        if grounding.unsupported:
-            findings.append(
-                Finding("unsupported_sentence", "no passage supports these sentences", grounding.unsupported)
-            )
-        return Draft(
-            self.model,
-            text,
-            self._cited(text, grounding),
-            ending.usage,
-            ending.estimated,
-            findings=tuple(findings),
-            supported=grounding.enough(self._tier),
-            groundedness=grounding.share,
-            confidence=ending.confidence,
-        )
 
-    def _cited(self, text: str, grounding: Grounding) -> tuple[Citation, ...]:
-        passages = self._evidence.passages
-        supports = (support for support in grounding.supports if support.passage < len(passages))
-        cited = {s.passage: cite(s.passage + 1, passages[s.passage], s.start, s.end) for s in supports}
-        # Every marker that the reader sees leads somewhere, if only to the passage as a whole.
-        for number in markers_in(text):
+def _said(made: Wrote, evidence: Evidence) -> Draft:
+    text, ending = made.text, made.ending
+    return Draft(
+        made.model,
+        text.text,
+        _cited(text, evidence),
+        ending.usage,
+        ending.estimated,
+        findings=text.findings,
+        finish_reason="stop" if ending.finish == "stop" else "length",
+        groundedness=text.grounding.share,
+        confidence=ending.confidence,
+    )
+
+
+def _cited(text: CheckedText, evidence: Evidence) -> tuple[Citation, ...]:
+    passages = evidence.passages
+    supports = (support for support in text.grounding.supports if support.passage < len(passages))
+    cited = {s.passage: cite(s.passage + 1, passages[s.passage], s.start, s.end) for s in supports}
+    # Every marker that the reader sees leads somewhere, if only to the passage as a whole.
+    for number in markers_in(text.text):
+        if number <= len(passages):
             whole = passages[number - 1]
             cited.setdefault(number - 1, cite(number, whole, 0, len(whole.text)))
-        return tuple(cited.values())
-
-    def _clean(self, piece: str) -> str:
-        clean = normalise(piece)
-        for finding in clean.findings:
-            self._findings.setdefault(finding.rule, finding)
-        return clean.text
-
-    def _keep(self, piece: str) -> str:
-        if piece:
-            self._parts.append(piece)
-        return piece
+    return tuple(cited.values())

@@ -2,6 +2,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import TracebackType
 from typing import TypeVar
 from uuid import UUID
@@ -24,6 +25,7 @@ T = TypeVar("T")
 
 STEPS = ("screen", "hold", "evidence", "model", "extract", "check", "record")
 SECONDS = histogram("app_answer_step_seconds", "Time of one step of an answer", ("step",))
+FIRST_TEXT = histogram("app_answer_first_text_seconds", "Time until the first text of a streamed answer left")
 _BOUND = {step: SECONDS.labels(step) for step in STEPS}
 
 
@@ -55,6 +57,7 @@ class Journey:
     """One question on its way to an answer: what is known about it so far, and the time it took."""
 
     id: UUID
+    created_at: datetime
     caller: Principal
     question: Question
     deadline: Deadline
@@ -68,6 +71,7 @@ class Journey:
     embedded: SearchUsage | None = None
     rows: list[LedgerRow] | None = None
     acts: Acts | None = None
+    streamed: bool = False
 
     @property
     def serving(self) -> Serving:
@@ -107,5 +111,14 @@ class Journey:
         self.timings[name] = round(seconds * 1000, 3)
         _BOUND[name].observe(seconds)
 
+    def text_left(self) -> None:
+        """The first text leaves for the reader of a stream."""
+        seconds = time.perf_counter() - self.began
+        self.timings["first_text"] = round(seconds * 1000, 3)
+        FIRST_TEXT.observe(seconds)
+
     def total(self) -> dict[str, float]:
-        return {**self.timings, "total": round((time.perf_counter() - self.began) * 1000, 3)}
+        """With the time to the first text of a stream, which is all of it where the text leaves in one piece."""
+        total = round((time.perf_counter() - self.began) * 1000, 3)
+        first = {"first_text": total} if self.streamed else {}
+        return {**first, **self.timings, "total": total}

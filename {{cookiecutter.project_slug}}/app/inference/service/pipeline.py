@@ -1,7 +1,7 @@
 """The way of a question, one line a step; every step has a span, a time and a place in the fallback plan."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -21,15 +21,15 @@ from app.inference.domain.answers import (
     ModelUnknown,
     Question,
     QuestionTooLong,
-    Reason,
     StreamEnded,
 )
 from app.inference.domain.chat import ChatRequest, Ending, Tool, estimate
-from app.inference.domain.failures import ModelFailure
+from app.inference.domain.checked_text import CheckedText
+from app.inference.domain.failures import Declined, ModelFailure
 from app.inference.domain.prompting import ask
 from app.inference.service.acting import Acting
 from app.inference.service.chain import Began, Exhausted, ModelChain, Reply
-from app.inference.service.drafting import UNSEARCHED, Writing, quote, recount, refuse, why_not
+from app.inference.service.drafting import UNSEARCHED, Failed, Wrote, outcome, quote, recount, refuse, why_not
 from app.inference.service.journey import Journey
 from app.inference.service.paying import Bill, afford
 from app.inference.service.serving import Assignment, Serving
@@ -44,6 +44,14 @@ log = structlog.get_logger(__name__)
 KEPT_FOR_FALLBACK = 0.1
 """Share of the deadline that no model gets, so that quoting the evidence is always possible."""
 PROMPT, ACT = "answer", "act"
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """Text of a model that has been checked, on its way to the reader."""
+
+    model: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,8 @@ class Pipeline:
         serving = to.serving
         self.check(serving, question)
         deadline = Deadline.after(serving.deadline_seconds, self.clock)
-        way = Journey(new_id(), caller, question, deadline, to, Bill(self.costs.budgets, caller.tenant_id, deadline))
+        bill = Bill(self.costs.budgets, caller.tenant_id, deadline)
+        way = Journey(new_id(), self.clock.now(), caller, question, deadline, to, bill)
         with way.step("screen"):
             clean = normalise(question.text)
             way.findings = screen_question(clean)
@@ -110,13 +119,26 @@ class Pipeline:
             way.reasons.append(f"search: {evidence.degraded}")
         return evidence
 
-    def why_not(self, way: Journey, evidence: Evidence) -> Reason | None:
-        """Why this evidence cannot carry an answer; None when it may."""
-        return why_not(way.question.text, evidence, way.serving.grounds)
-
     async def draft(self, way: Journey, evidence: Evidence) -> Draft:
         if way.acts is not None:
             return await self._act(way, evidence, way.acts)
+        asking = await self._asking(way, evidence)
+        if isinstance(asking, Draft):
+            return asking
+        request, chain = asking
+        made: Wrote | Failed
+        try:
+            with way.step("model"):
+                reply = await chain.complete(request, self._until(way), way.bill)
+        except Exhausted as exhausted:
+            made = Failed(exhausted.failures)
+        else:
+            way.reasons += _reasons(reply.failures)
+            made = self._checked(way, evidence, reply, PROMPT)
+        return self._settled(way, evidence, made)
+
+    async def _asking(self, way: Journey, evidence: Evidence) -> tuple[ChatRequest, ModelChain] | Draft:
+        """What to ask of which models; or what is said without asking any. Errors: BudgetUsedUp."""
         if reason := why_not(way.question.text, evidence, way.serving.grounds):
             return refuse(reason)
         chain = self.links(way)
@@ -124,94 +146,113 @@ class Pipeline:
             return self.quote(way, evidence)
         request = self._request(way, evidence)
         chain = await self._afford(way, request, chain)
-        if not chain.links:
-            return self.quote(way, evidence)
-        try:
-            with way.step("model"):
-                reply = await chain.complete(request, self._until(way), way.bill)
-        except Exhausted as exhausted:
-            return self._declined(way, exhausted) or self.quote(way, evidence)
-        way.reasons += _reasons(reply.failures)
-        draft = self._checked(way, evidence, reply)
-        if draft.supported:
-            return draft
-        way.reasons.append(f"{reply.model}: answer_unsupported")
-        return _charged_as(draft, self.quote(way, evidence))
+        return (request, chain) if chain.links else self.quote(way, evidence)
 
     async def _act(self, way: Journey, evidence: Evidence, acts: Acts) -> Draft:
         """The draft of an answer whose model may do more than answer: also where the documents say nothing about it."""
-        if reason := self.why_not(way, evidence):
+        if reason := why_not(way.question.text, evidence, way.serving.grounds):
             evidence = replace(evidence, passages=())
+
+        def instead() -> Draft:
+            return recount(acts) or (refuse(reason) if reason else self.quote(way, evidence))
+
         acts.tainted |= bool(evidence.passages)
         acts.documents |= evidence.documents
         request = self._request(way, evidence, ACT, acts.tools)
         chain = await self._afford(way, request, self.links(way))
         if not chain.links:
             way.reasons.append("actions: no model to propose them")
-            return self._recounted(way, evidence, acts, reason)
+            return instead()
+        made: Wrote | Failed
         try:
             with way.step("model"):
                 reply = await self.acting.converse(way, acts, request, chain, self._until(way))
         except Exhausted as exhausted:
-            if declined := self._declined(way, exhausted):
+            made = Failed(exhausted.failures)
+            if exhausted.declined:
                 acts.drop()
-                return declined
-            return self._recounted(way, evidence, acts, reason)
-        draft = self._checked(way, evidence, reply, acts.told)
-        if draft.supported and not (draft.refusal and acts.told):
-            return draft
-        way.reasons.append(f"{reply.model}: answer_unsupported")
-        return _charged_as(draft, self._recounted(way, evidence, acts, reason))
+        else:
+            made = self._checked(way, evidence, reply, ACT, acts.told)
+        return self._settled(way, evidence, made, instead, acted=bool(acts.told))
 
-    def _recounted(self, way: Journey, evidence: Evidence, acts: Acts, reason: Reason | None) -> Draft:
-        """Without a model's words: what became of its proposals, else what the documents say or do not."""
-        return recount(acts) or (refuse(reason) if reason else self.quote(way, evidence))
-
-    def _checked(self, way: Journey, evidence: Evidence, reply: Reply, told: Sequence[Told] = ()) -> Draft:
+    def _checked(self, way: Journey, evidence: Evidence, reply: Reply, prompt: str, told: Sequence[Told] = ()) -> Wrote:
         with way.step("check"):
-            writing = Writing(reply.model, evidence, way.serving.risk_tier, told)
-            writing.feed(reply.completion.text)
-            writing.end()
-            return writing.draft(reply.completion.ending)
+            text = self._text(way, evidence, prompt, told)
+            text.feed(reply.completion.text)
+            text.end()
+        return Wrote(reply.model, text, reply.completion.ending)
 
-    async def written(self, way: Journey, evidence: Evidence) -> AsyncGenerator[str | Draft, None]:
-        """Pieces as the model writes them, then its draft; only the draft where no model would begin."""
-        request = self._request(way, evidence)
-        chain = await self._afford(way, request, self.links(way))
-        if not chain.links:
-            yield self.quote(way, evidence)
+    def _text(self, way: Journey, evidence: Evidence, prompt: str, told: Sequence[Told] = ()) -> CheckedText:
+        return CheckedText(evidence.passages, way.serving.risk_tier, way.serving.release.prompt(prompt).text, told)
+
+    def _settled(
+        self,
+        way: Journey,
+        evidence: Evidence,
+        made: Wrote | Failed,
+        instead: Callable[[], Draft] | None = None,
+        acted: bool = False,
+    ) -> Draft:
+        became = outcome(made, evidence, instead or (lambda: self.quote(way, evidence)), acted)
+        way.reasons += became.reasons
+        return became.draft
+
+    async def written(self, way: Journey, evidence: Evidence) -> AsyncGenerator[Leaving | Draft, None]:
+        """Sentences of a model as each is checked, then the draft; only the draft where no model wrote one.
+
+        Errors: StreamEnded, when the model broke off after some had left; BudgetUsedUp.
+        """
+        asking = await self._asking(way, evidence)
+        if isinstance(asking, Draft):
+            yield asking
             return
-        writing: Writing | None = None
+        request, chain = asking
+        made: Wrote | Failed | None = None
+        model, text = "", None
         try:
             stream = chain.stream(request, self._until(way), way.bill)
             async with aclosing(way.streamed_step("model", stream)) as items:
                 async for item in items:
                     if isinstance(item, Began):
-                        writing = Writing(item.model, evidence, way.serving.risk_tier)
+                        model, text = item.model, self._text(way, evidence, PROMPT)
                         way.reasons += _reasons(item.failures)
-                    elif writing and isinstance(item, str):
-                        if seen := writing.feed(item):
-                            yield seen
-                    elif writing and isinstance(item, Ending):
-                        if seen := writing.end():
-                            yield seen
-                        yield self._judged(way, writing, item)
+                    elif text and isinstance(item, str):
+                        if leaving := text.feed(item):
+                            yield Leaving(model, leaving)
+                    elif text and isinstance(item, Ending):
+                        if leaving := self._rest(way, text, item):
+                            yield Leaving(model, leaving)
+                        made = self._ended(way, model, text, item)
         except Exhausted as exhausted:
-            yield self._declined(way, exhausted) or self.quote(way, evidence)
+            made = Failed(exhausted.failures)
         except ModelFailure as failure:
-            _spent(way, request, writing, failure.usage)
-            log.warning("stream_ended", model=writing and writing.model, reason=failure.reason)
-            raise StreamEnded(f"The model's reply broke off ({failure.reason}).", retry_after=1) from failure
+            made = self._broken_off(way, request, model, text, failure)
         except (asyncio.CancelledError, GeneratorExit):
-            _spent(way, request, writing)
+            _spent(way, request, model, text)
             raise
+        if made:
+            yield self._settled(way, evidence, made)
 
-    def _judged(self, way: Journey, writing: Writing, ending: Ending) -> Draft:
+    def _rest(self, way: Journey, text: CheckedText, ending: Ending) -> str:
+        """What leaves at the end; nothing of what a filter broke off."""
         with way.step("check"):
-            draft = writing.draft(ending)
-        if not draft.supported:
-            way.reasons.append(f"{writing.model}: answer_unsupported")
-        return draft
+            return "" if ending.finish == "content_filter" else text.end()
+
+    def _ended(self, way: Journey, model: str, text: CheckedText, ending: Ending) -> Wrote:
+        if ending.finish == "content_filter":
+            # The refusal is said in our own words; the model's are paid for all the same.
+            way.bill.passed(model, ending.usage, ending.estimated)
+        return Wrote(model, text, ending)
+
+    def _broken_off(
+        self, way: Journey, request: ChatRequest, model: str, text: CheckedText | None, failure: ModelFailure
+    ) -> Failed:
+        """Errors: StreamEnded, where the reader has seen the beginning and nothing can be said in its place."""
+        _spent(way, request, model, text, failure.usage)
+        log.warning("stream_ended", model=model, reason=failure.reason)
+        if text and text.text and not isinstance(failure, Declined):
+            raise StreamEnded(f"The model's reply broke off ({failure.reason}).", retry_after=1) from failure
+        return Failed([(model, failure)])
 
     def links(self, way: Journey) -> ModelChain:
         wanted = way.question.model
@@ -240,11 +281,6 @@ class Pipeline:
             max(0.0, way.deadline.remaining() - way.serving.deadline_seconds * KEPT_FOR_FALLBACK)
         )
 
-    def _declined(self, way: Journey, exhausted: Exhausted) -> Draft | None:
-        """Notes why no model answered. A refusal for security is delivered, and not worked around."""
-        way.reasons += _reasons(tuple(exhausted.failures))
-        return refuse("declined", exhausted.failures[-1][0]) if exhausted.declined else None
-
     def quote(self, way: Journey, evidence: Evidence) -> Draft:
         with way.step("extract"):
             return quote(way.question, evidence)
@@ -257,7 +293,7 @@ class Pipeline:
         rows = way.rows = self._rows(way, [(draft.model, usage), *way.bill.owed], feature)
         answer = Answer(
             id=way.id,
-            created_at=self.clock.now(),
+            created_at=way.created_at,
             status="refused" if draft.refusal else "answered",
             text=draft.text,
             model=EXTRACTIVE if draft.quoted else draft.model,
@@ -275,6 +311,8 @@ class Pipeline:
             trace_id=way.trace_id,
             groundedness=draft.groundedness,
             confidence=draft.confidence,
+            finish_reason=draft.finish_reason,
+            warnings=way.question.warnings,
             environment=way.to.exposure.environment,
             actions=way.acts.acted if way.acts else (),
         )
@@ -305,16 +343,11 @@ class Pipeline:
         return rows
 
 
-def _charged_as(written: Draft, said: Draft) -> Draft:
-    """What is said in the place of what a model wrote, whose tokens are to be paid all the same."""
-    return replace(said, model=written.model, usage=written.usage, estimated=written.estimated, quoted=True)
-
-
-def _spent(way: Journey, request: ChatRequest, writing: Writing | None, told: Usage | None = None) -> None:
+def _spent(way: Journey, request: ChatRequest, model: str, text: CheckedText | None, told: Usage | None = None) -> None:
     """Tokens that were spent on an answer nobody got are charged all the same, even if the caller has gone."""
-    if writing is not None and not way.bill.left_over:
-        usage = way.bill.charged(writing.model, told or estimate(request, writing.text), told is None)
-        way.bill.owed.append((writing.model, usage))
+    if text is not None and not way.bill.left_over:
+        usage = way.bill.charged(model, told or estimate(request, text.written), told is None)
+        way.bill.owed.append((model, usage))
 
 
 def _reasons(failures: tuple[tuple[str, ModelFailure], ...]) -> list[str]:

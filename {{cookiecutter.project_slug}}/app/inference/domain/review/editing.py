@@ -33,5 +33,5 @@ def edit(payload: bytes, text: str) -> bytes:
             f"[{invented[0]}] cites nothing.", action="Citations come from the documents that were found; use those."
         )
     kept = [citation for citation in answer["citations"] if citation["marker"] in used]
-    changed = {"status": "answered", "refusal": None, "text": words, "citations": kept}
+    changed = {"status": "answered", "refusal": None, "finish_reason": "stop", "text": words, "citations": kept}
     return orjson.dumps(answer | changed | {"groundedness": None, "confidence": None})

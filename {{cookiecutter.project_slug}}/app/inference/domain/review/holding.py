@@ -8,7 +8,7 @@ from uuid import UUID
 from app.core.errors import Conflict
 from app.core.ids import new_id
 from app.core.ownership import RiskTier
-from app.inference.domain.answers import Answer
+from app.inference.domain.answers import Answer, Warned
 from app.inference.domain.review.policy import Rule, Timing
 from app.releases.domain import digest_of
 from app.safety.domain.webhooks import Notice
@@ -63,12 +63,14 @@ class Held:
     release_id: str
     trace_id: str
     environment: str
+    warnings: tuple[Warned, ...] = ()
 
     @property
     def where(self) -> str:
         return where_of(self.id)
 
     def as_dict(self) -> dict[str, Any]:
+        warned = {"warnings": [each.as_dict() for each in self.warnings]} if self.warnings else {}
         return {
             "id": self.id,
             "created_at": self.created_at,
@@ -78,6 +80,7 @@ class Held:
             "release_id": self.release_id,
             "trace_id": self.trace_id,
             "environment": self.environment,
+            **warned,
         }
 
 
@@ -116,7 +119,8 @@ class Sent:
         return digest_of(self.payload)
 
     def instead_of(self, answer: Answer) -> Held:
-        return Held(answer.id, answer.created_at, self.due_at, answer.release_id, answer.trace_id, answer.environment)
+        known = (answer.release_id, answer.trace_id, answer.environment, answer.warnings)
+        return Held(answer.id, answer.created_at, self.due_at, *known)
 
 
 @dataclass(frozen=True, slots=True)

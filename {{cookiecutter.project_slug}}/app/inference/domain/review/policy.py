@@ -14,7 +14,14 @@ from app.inference.domain.answers import EXTRACTIVE
 from app.inference.domain.review.shadows import shadowed
 
 FindingKind = Literal[
-    "any", "instructions", "hidden_instructions", "hidden_characters", "invented_citation", "unsupported_sentence"
+    "any",
+    "instructions",
+    "hidden_instructions",
+    "hidden_characters",
+    "invented_citation",
+    "unsupported_sentence",
+    "output_link",
+    "prompt_leak",
 ]
 ActionClass = Literal["reversible", "irreversible"]
 Timing = Literal["before", "after"]

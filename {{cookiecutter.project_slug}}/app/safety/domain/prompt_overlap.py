@@ -1,0 +1,197 @@
+"""Whether a text gives away the instructions that a model was given: in their own words, enciphered or encoded."""
+
+import base64
+import binascii
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from html import unescape
+from itertools import pairwise
+from urllib.parse import unquote
+
+WORDS, DISTINCTIVE, LETTERS = 8, 5, 40
+"""So many words in a row are no accident, nor so many of the longer ones, nor so many letters whatever is between."""
+_BEGUN = 16
+_SHORTEST_SENTENCE = 20
+
+_SENTENCE_END = re.compile(r"[.!?:;\n]+(?:\s|$)")
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_CODE_WORD = re.compile(r"(?=[\w-]*\d)(?=[\w-]*[^\W\d_])\w[\w-]{4,}\w")
+_PACKED = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,6}")
+_HEX_PAIR = re.compile(r"(?:\\x|0x|%)?([0-9A-Fa-f]{2})[\s,:;-]{0,2}")
+_HEX = re.compile(rf"(?:{_HEX_PAIR.pattern}){{12,}}")
+_BITS = re.compile(r"(?:[01]{7,8}[\s,]{0,2}){12,}")
+_CODES = re.compile(r"(?:\d{2,3}[\s,;-]{1,2}){12,}\d{0,3}")
+_ESCAPE = re.compile(r"\\[uU]\{?([0-9A-Fa-f]{4,8})\}?")
+_LOOKALIKES = str.maketrans("аеорсухіјѕһԁԛԝɡοανικρτυχ", "aeopcyxijshdqwgoavikptux")
+_LEET = str.maketrans("013457@$!|", "oleastasil")
+
+
+def _plain(text: str) -> str:
+    text = unicodedata.normalize("NFKD", text).casefold().translate(_LOOKALIKES)
+    return "".join(c for c in text if not unicodedata.combining(c)) if not text.isascii() else text
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalpha, text))
+
+
+def _runs(letters: str, length: int) -> Iterator[str]:
+    return (letters[at : at + length] for at in range(len(letters) - length + 1))
+
+
+def _word_runs(words: Sequence[str], length: int) -> Iterator[str]:
+    return (" ".join(words[at : at + length]) for at in range(len(words) - length + 1))
+
+
+def _steps(letters: str) -> str:
+    """How far it is from each letter to the next: the same for a text and for all its Caesar ciphers."""
+    codes = letters.encode("ascii", errors="ignore")
+    return "".join(chr(97 + (after - before) % 26) for before, after in pairwise(codes))
+
+
+@dataclass(frozen=True)
+class _Prompt:
+    """What the instructions are recognised by."""
+
+    text: str
+
+    @cached_property
+    def letters(self) -> str:
+        return _letters(self.text)
+
+    @cached_property
+    def marks(self) -> frozenset[str]:
+        return frozenset(_marks_of(self.text))
+
+    @cached_property
+    def sentences(self) -> frozenset[str]:
+        found = (part for part in _SENTENCE_END.split(self.text) if len(_WORD.findall(part)) >= 4)
+        return frozenset(each for part in found if len(each := _letters(part)) >= _SHORTEST_SENTENCE)
+
+    @cached_property
+    def code_words(self) -> frozenset[str]:
+        return frozenset(_bare(word) for word in _CODE_WORD.findall(self.text))
+
+    @cached_property
+    def ciphers(self) -> frozenset[str]:
+        there, back = _steps(self.letters), _steps(self.letters[::-1])
+        mirrored = (_steps(letters.translate(_ATBASH)) for letters in (self.letters, self.letters[::-1]))
+        return frozenset(run for steps in (there, back, *mirrored) for run in _runs(steps, LETTERS))
+
+
+_ATBASH = str.maketrans("abcdefghijklmnopqrstuvwxyz", "zyxwvutsrqponmlkjihgfedcba")
+
+
+@lru_cache(maxsize=16)
+def _prompt(text: str) -> _Prompt:
+    return _Prompt(_plain(text))
+
+
+def _marks_of(plain: str) -> Iterator[str]:
+    """The runs of a text by which it is recognised."""
+    words = [word for word in _WORD.findall(plain) if not word.isdecimal()]
+    long = [word for word in words if len(word) > 4]
+    yield from (f"words {run}" for run in _word_runs(words, WORDS))
+    yield from (f"long {run}" for run in _word_runs(long, DISTINCTIVE))
+    yield from _runs(_letters(plain), LETTERS)
+
+
+def overlaps_prompt(text: str, prompt: str) -> bool:
+    """Whether the text holds a part of the prompt, as it stands there or in a reading that can be undone."""
+    wanted, plain = _prompt(prompt), _plain(text)
+    if _holds(plain, wanted) or _enciphers(plain, wanted):
+        return True
+    return any(_near(view, wanted) and _holds(view, wanted) for view in map(_plain, _views(text)))
+
+
+def may_go_on(text: str, prompt: str) -> bool:
+    """Whether the text ends in the middle of words of the prompt, so that what comes next must be seen first."""
+    end = _letters(_plain(text[-8 * _BEGUN :]))[-_BEGUN:]
+    return len(end) == _BEGUN and end in _prompt(prompt).letters
+
+
+def _near(plain: str, wanted: _Prompt) -> bool:
+    """Whether a closer look is worth its time: a run of letters holds one of half its length at one of these places."""
+    letters, half = _letters(plain), LETTERS // 2
+    if any(letters[at : at + half] in wanted.letters for at in range(0, len(letters) - half + 1, half)):
+        return True
+    return _tells(plain, wanted)
+
+
+def _tells(plain: str, wanted: _Prompt) -> bool:
+    """Whether it holds a whole sentence of the prompt, or a word that has no other place."""
+    letters, together = _letters(plain), _bare(plain)
+    return any(each in letters for each in wanted.sentences) or any(each in together for each in wanted.code_words)
+
+
+def _holds(plain: str, wanted: _Prompt) -> bool:
+    return _tells(plain, wanted) or not wanted.marks.isdisjoint(_marks_of(plain))
+
+
+def _enciphers(plain: str, wanted: _Prompt) -> bool:
+    return not wanted.ciphers.isdisjoint(_runs(_steps(_letters(plain)), LETTERS))
+
+
+def _bare(plain: str) -> str:
+    return re.sub(r"[\W_]", "", plain)
+
+
+def _views(text: str) -> Iterator[str]:
+    yield text[::-1]
+    if re.search(r"[0-9@$!|]", text):
+        yield text.translate(_LEET)
+    yield "".join(word[::-1] for word in re.findall(r"\w+|\W+", text))
+    yield " ".join(reversed(text.split()))
+    for marked, undo in _UNDONE:
+        if marked in text:
+            yield undo(text)
+    yield from _decoded(text)
+
+
+_UNDONE: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("%", lambda text: unquote(text, errors="ignore")),
+    ("&", unescape),
+    ("\\", lambda text: _ESCAPE.sub(lambda code: chr(min(int(code[1], 16), 0x10FFFF)), text)),
+)
+
+
+def _decoded(text: str) -> Iterator[str]:
+    if packed := [match[0].rstrip("=") for match in _PACKED.finditer(text)]:
+        for run in {"".join(packed), *packed}:
+            yield from _unpacked(run)
+    for match in _HEX.finditer(text):
+        pairs = "".join(_HEX_PAIR.findall(match[0]))
+        yield _read(bytes.fromhex(pairs))
+        yield _read(bytes.fromhex("0" + pairs[: len(pairs) - 1]))
+    for match in _BITS.finditer(text):
+        bits = re.sub(r"\D", "", match[0])
+        for size in (7, 8):
+            yield _read(bytes(int(bits[at : at + size], 2) for at in range(0, len(bits) - size + 1, size)))
+    for match in _CODES.finditer(text):
+        yield _read(bytes(min(int(code), 255) for code in re.findall(r"\d+", match[0])))
+
+
+def _unpacked(run: str) -> Iterator[str]:
+    """Base 64 and base 32, wherever the run was cut."""
+    plain = run.replace("-", "+").replace("_", "/")
+    for start in range(4):
+        part = plain[start:]
+        yield _read(_bytes(base64.b64decode, part[: len(part) // 4 * 4]))
+    if run.isupper() and not set(run) - set("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"):
+        for start in range(8):
+            part = run[start:]
+            yield _read(_bytes(base64.b32decode, part[: len(part) // 8 * 8]))
+
+
+def _bytes(decode: Callable[[str], bytes], part: str) -> bytes:
+    try:
+        return decode(part)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _read(found: bytes) -> str:
+    return found.decode("utf-8", errors="ignore")
