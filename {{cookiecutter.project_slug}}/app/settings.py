@@ -185,6 +185,7 @@ class Settings(BaseSettings):
         if self.worker_metrics_port is not None:
             return self.worker_metrics_port
         return self.port + 1 if 0 < self.port < 65535 else 0
+
     def server_limits(self) -> ServerLimits:
         return ServerLimits(
             connections=self.max_connections,

@@ -35,10 +35,10 @@ from app.cli import (
 from app.core.database import problem_of
 from app.core.errors import DatabaseUnavailable, Problem, StartRefused
 from app.core.grants import greeting_of, sentence_of
-from app.core.rls import SERVICE_ROLE
-from app.settings import load_settings
 from app.core.logging import spelled
+from app.core.rls import SERVICE_ROLE
 from app.core.text import clean, flaw_in
+from app.settings import load_settings
 
 
 class Commands(typer.core.TyperGroup):
@@ -102,12 +102,12 @@ def _unexpected(error: BaseException) -> str:
     return f"app: an unexpected {type(error).__name__}; run it again with APP_LOG_LEVEL=DEBUG to see where."
 
 
-def _caused(problem: Problem, error: Exception) -> Problem:
+def _caused(problem: Problem, error: BaseException) -> Problem:
     problem.__cause__ = error
     return problem
 
 
-def _of_the_database(error: Exception) -> str | None:
+def _of_the_database(error: BaseException) -> str | None:
     settings = load_settings()
     url = settings.database_url.get_secret_value() if settings.database_url else f"postgresql://{SERVICE_ROLE}@/app"
     return sentence_of(error, url, url)

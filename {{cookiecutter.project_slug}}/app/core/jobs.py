@@ -23,6 +23,7 @@ from app.core.text import clean
 log = structlog.get_logger(__name__)
 
 HEARTBEAT_SECONDS = 5.0
+DAY_SECONDS = 86_400.0
 STALLED_SECONDS = 20.0
 REAP_SECONDS = 5.0
 
@@ -137,7 +138,7 @@ class Worker:
                 stalled_worker_timeout=STALLED_SECONDS,
                 fetch_job_polling_interval=1.0,
                 # Until the queue is empty means until the last job has ended, however long it takes.
-                shutdown_graceful_timeout=10 if wait else None,
+                shutdown_graceful_timeout=10 if wait else DAY_SECONDS,
                 delete_jobs="successful",
             )
 

@@ -11,7 +11,7 @@ from alembic import op
 from app.core.rls import CURRENT_TENANT, shared_table
 
 revision = "0017"
-down_revision = "0015"
+down_revision = "0016"
 
 FOLDER = Path(__file__).parent.parent / "sql"
 ADDED = f"tenant_id is null or {CURRENT_TENANT} is null or tenant_id = {CURRENT_TENANT}"

@@ -1,6 +1,4 @@
-import os
 from contextlib import AsyncExitStack
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import httpx
@@ -13,6 +11,7 @@ from app.core.database import Database, open_database
 from app.core.embedded import EmbeddedPostgres, Urls
 from app.core.errors import ConnectionsBusy, DatabaseUnavailable, StartRefused
 from app.core.schema import drift, migrate, newest, verify
+from app.wiring import State
 from tests.conftest import ROOT
 
 TENANT = "select current_setting('app.tenant_id', true)"

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-
 from app.core.clock import Clock, Deadline
 from app.core.database import Database
 from app.costs.domain import Usage

@@ -12,8 +12,8 @@ from app.core import audit
 from app.core.audit import Act
 from app.core.errors import Contended, Problem
 from app.core.ids import new_id
-from app.identity.domain import Principal
 from app.core.text import clean
+from app.identity.domain import Principal
 from app.ingestion import repository as rows
 from app.ingestion.domain.documents import (
     Accepted,
@@ -161,8 +161,9 @@ async def _store_one(
     tenant_id, by = caller.tenant_id, uploader(caller)
     if twin and parts.data.source(common.source).duplicates.exact == "link":
         await _retire_address(parts, connection, tenant_id, by, common, file, twin[0])
-        known = {"access_groups": common.access_groups or (), "flagged": twin[3]}
-        return Accepted(file.name, common.source, *twin[:3], twin[0], **known)
+        known, version, status, flagged = twin
+        readers = common.access_groups or ()
+        return Accepted(file.name, common.source, known, version, status, known, None, readers, flagged)
     return await _add(parts, connection, tenant_id, by, common, file, twin[0] if twin else None)
 
 
