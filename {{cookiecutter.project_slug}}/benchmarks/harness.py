@@ -54,13 +54,15 @@ def fresh_database() -> Iterator[Urls]:
 
 
 def house(folder: Path, prices: str) -> Path:
-    """A service's folder: its own policies, but these prices besides, and a limit of requests no run reaches."""
+    """A service's folder: its own policies, but these prices besides, and limits that no run reaches."""
     for part in ("policies", "prompts", "migrations"):
         shutil.copytree(ROOT / part, folder / part)
     with (folder / "policies" / "cost.yaml").open("a") as cost:
         cost.write(f"\n{indent(prices, '  ')}\n")
     security = folder / "policies" / "security.yaml"
     security.write_text(re.sub(r"(requests_per_minute_per_key:).*", r"\1 1000000", security.read_text()))
+    slo = folder / "policies" / "slo.yaml"
+    slo.write_text(re.sub(r"(answer_p95_ms:).*", r"\1 120000", slo.read_text()))
     return folder
 
 

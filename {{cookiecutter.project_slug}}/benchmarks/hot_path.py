@@ -28,7 +28,7 @@ from app.settings import Settings
 from app.wiring import State, build
 from benchmarks.harness import arguments_of, fresh_database, house, write
 from benchmarks.load import Run, cpu_of, cpu_of_tree, post_all
-from benchmarks.processes import running
+from benchmarks.processes import PATIENCE, running
 
 CHUNKS = 10_000
 PER_DOCUMENT = 50
@@ -196,7 +196,7 @@ async def _collector() -> AsyncIterator[int]:
 
 async def check(port: int, key: str, question: str) -> None:
     """What is measured is the whole way: a cited answer of the model, recorded."""
-    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {key}"}) as client:
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE) as client:
         reply = await client.post(f"http://127.0.0.1:{port}/v1/answers", json={"question": question})
     answer = reply.json()
     assert answer["model"] == "stand-in", answer

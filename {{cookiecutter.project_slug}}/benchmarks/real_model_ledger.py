@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import os
 import random
-import re
 import subprocess
 import sys
 import tempfile
@@ -48,8 +47,6 @@ Trick = Literal["none", "refuse", "useless", "silent", "cut", "break"]
 
 PRICE = "{model}: {{input: 1, output: 2}}"
 TOKENS = 48
-PATIENT = "answer_p95_ms: 120000"
-"""A small machine is slow, and no deadline is to end a call here."""
 TOPICS = {
     "lighthouse": "The lighthouse of Karlen was built in 1874 by the engineer Marta Holm. Its lamp is seen from afar.",
     "bridge": "The bridge over the Sarn was opened in 1931. It is made of steel and spans 410 metres of water.",
@@ -182,8 +179,6 @@ async def main(url: str | None, model: str, rounds: int, seed: int, short: bool)
     print(f"seed {seed}", flush=True)
     with fresh_database() as urls, tempfile.TemporaryDirectory() as folder, _server(url) as upstream:
         home = house(Path(folder), PRICE.format(model=model))
-        slo = home / "policies" / "slo.yaml"
-        slo.write_text(re.sub(r"answer_p95_ms:.*", PATIENT, slo.read_text()))
         settings = Settings(root=home, data_dir=home, embedder="none", _env_file=None)
         proxy = Proxy(upstream)
         async with build(settings, urls) as state, _listening(proxy) as address:
