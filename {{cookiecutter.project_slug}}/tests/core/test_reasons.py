@@ -1,7 +1,7 @@
 """A reason says something, wherever one is given."""
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import httpx
 import pytest
@@ -14,6 +14,7 @@ from tests.e2e.test_tenants import theirs
 
 __all__ = ["run", "theirs"]
 
+SOMETHING = UUID(int=7)
 BUDGET = {"scope": "tenant", "span": "day", "usd": "1"}
 DECISION = {"decision": "approve", "token": 1, "version": 1, "sha256": "0" * 64}
 BODIES: list[tuple[str, str, dict[str, Any]]] = [
@@ -24,7 +25,7 @@ BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/v1/environments/production/canary/abort", {}),
     ("POST", "/v1/releases/1/approvals", {}),
     ("POST", "/v1/releases/1/rejection", {}),
-    ("POST", f"/v1/governance/break-glass/{uuid4()}/review", {}),
+    ("POST", f"/v1/governance/break-glass/{SOMETHING}/review", {}),
     ("PUT", "/v1/budgets", BUDGET),
     ("POST", "/v1/budgets/grants", BUDGET),
     *(("POST", "/v1/reviews/{review_id}/decide", {**DECISION, "decision": verb}) for verb in ("approve", "reject")),
@@ -40,7 +41,7 @@ COMMANDS = (
     ("release", "reject", "1"),
     ("rollback",),
     ("rollback", "--rehearse"),
-    ("governance", "review-break-glass", str(uuid4())),
+    ("governance", "review-break-glass", str(SOMETHING)),
     ("budget", "set", "day", "1", "--service"),
     ("budget", "grant", "day", "1", "--service"),
 )
