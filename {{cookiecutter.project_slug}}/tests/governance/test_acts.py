@@ -33,12 +33,12 @@ async def test_a_new_tenant_is_in_the_log_once(state: State) -> None:
 async def test_keys_made_and_revoked_over_http_are_in_the_log_under_the_caller(
     state: State, client: httpx.AsyncClient, tenant: UUID
 ) -> None:
-    made = await client.post("/v1/keys", json={"name": "reader", "roles": ["user", "reviewer"]})
+    made = await client.post("/v1/keys", json={"name": "reader", "roles": ["user", "reviewer"], "groups": ["hr"]})
     prefix = made.json()["prefix"]
     assert (await client.delete(f"/v1/keys/{prefix}")).status_code == 204
     created, revoked = (await lines_of(state, tenant))[-2:]
     assert (created.action, created.actor, created.subject) == ("key.create", "test", f"key {prefix}")
-    assert (created.before, created.after) == (None, "reviewer user")
+    assert (created.before, created.after) == (None, "reviewer user group:hr")
     assert (revoked.action, revoked.actor, revoked.before) == ("key.revoke", "test", "reviewer user")
 
 

@@ -132,8 +132,8 @@ class Identity:
         self, tenant_id: UUID, name: str, roles: Iterable[str], groups: Iterable[str] = (), actor: str = SERVICE
     ) -> NewKey:
         """A new key; its text is never to be had again. Errors: UnknownRole, BadGroup."""
-        checked = sorted(check_roles(frozenset(roles)))
-        key = make_key()
+        checked, readers = sorted(check_roles(frozenset(roles))), check_groups(groups)
+        key, granted = make_key(), " ".join([*checked, *(f"group:{group}" for group in readers)])
         async with self.database.transaction(tenant_id) as connection:
             await repository.add_key(
                 connection,
@@ -143,9 +143,9 @@ class Identity:
                 prefix=key.prefix,
                 digest=digest_of(key, self.pepper),
                 roles=checked,
-                groups=check_groups(groups),
+                groups=readers,
             )
-            act = Act(actor, "key.create", f"key {key.prefix}", after=" ".join(checked), tenant_id=tenant_id)
+            act = Act(actor, "key.create", f"key {key.prefix}", after=granted, tenant_id=tenant_id)
             await audit.record(connection, act, self.clock.now())
         return key
 
