@@ -2,9 +2,10 @@
 
 import importlib
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -55,6 +56,21 @@ def pytest_configure() -> None:
     os.environ["COLUMNS"] = "200"  # what is printed does not depend on who looks on
     # The library's own default draws every local variable of a traceback: fifteen seconds for a whole state.
     structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.plain_traceback
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """A failure that shows half a character must not end the whole run: reports go to another process as UTF-8."""
+    report = yield
+    return storable(report)
+
+
+def storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {storable(key): storable(each) for key, each in value.items()}
+    return [storable(each) for each in value] if isinstance(value, list) else value
 
 
 @pytest.fixture(scope="session")

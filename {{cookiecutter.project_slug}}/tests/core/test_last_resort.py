@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from app.core.http import Observed, install_problem_handlers
 from app.core.jobs import JobSpec, Worker, enqueue
 from app.core.logging import configure_logging, log_failure
 from app.core.problems import encoded
-from app.inference.routes.events import ending_in_words
+from app.inference.routes.events import as_event, as_openai_event, ending_in_words
 from tests.core.test_logging import configured  # noqa: F401, a fixture
 
 
@@ -165,17 +165,18 @@ def test_a_problem_is_always_json_with_its_code(name: str) -> None:
     assert told["title"]
 
 
-@pytest.mark.parametrize("name", ["problem", "error"])
+@pytest.mark.parametrize("render", [as_event, as_openai_event])
 @pytest.mark.parametrize("hostile", [name for name in HOSTILE if name != "stop"])
-async def test_a_stream_that_has_begun_ends_with_an_event(name: str, hostile: str) -> None:
+async def test_a_stream_that_has_begun_ends_with_an_event(render: Callable[[Problem], bytes], hostile: str) -> None:
     async def events() -> Any:
         yield b"data: 1\n\n"
         raise HOSTILE[hostile]
 
-    *_, last = [part async for part in ending_in_words(events(), name)]
+    *_, last = [part async for part in ending_in_words(events(), render)]
     event = orjson.loads(last.partition(b"data: ")[2])
-    assert (event["error"]["code"] if name == "error" else event["code"]) in ("invalid", "internal_error")
-    if name == "error":
+    assert event["code"] in ("invalid", "internal_error")
+    if render is as_openai_event:
+        assert event["error"]["code"] == event["code"]
         assert event["error"]["message"]
 
 
@@ -185,7 +186,7 @@ async def test_a_stream_whose_reader_leaves_says_nothing() -> None:
         await asyncio.sleep(60)
 
     async def read() -> None:
-        async for _ in ending_in_words(events(), "problem"):
+        async for _ in ending_in_words(events(), as_event):
             pass
 
     reading = asyncio.create_task(read())
