@@ -1,5 +1,6 @@
 """The operator's door. Every command says what went wrong in one sentence and exits with another number than 0."""
 
+import io
 import os
 import sys
 
@@ -59,6 +60,9 @@ app.add_typer(evals.app, name="evals")
 
 def main() -> None:
     """Runs the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character must not end a command
     try:
         app()
     except (StartRefused, Problem) as error:

@@ -1,35 +1,28 @@
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 
 from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, err, out, with_state
 from app.core.errors import StartRefused
+from app.core.files import FileUnreadable, FoundFile, find, printable, read
 from app.core.jobs import Worker
 from app.identity.domain import Principal
-from app.ingestion.domain.documents import UNFINISHED, Accepted, Upload
+from app.ingestion.domain.documents import UNFINISHED, Accepted, Envelope, Upload
+from app.ingestion.domain.reasons import ACTIONS
 from app.wiring import State
 
 BATCH_FILES = 50
 BATCH_BYTES = 20_000_000
 POLL_SECONDS = 0.3
 SHOWN = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A file to be read. uri: its path below the folder that was named."""
-
-    path: Path
-    uri: str
+NOT_SERVED = ("refused", "quarantined", "unreadable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +43,10 @@ def ingest(
     tenant: Annotated[str, typer.Option(help="Whose documents.")] = DEFAULT_TENANT,
     wait: Annotated[bool, typer.Option(help="Process them here and now, beside any running worker.")] = True,
 ) -> None:
-    """Add documents and say what became of each; exit 1 when one was refused or held back."""
-    files = list(files_in(paths))
-    if not files:
-        raise StartRefused("There is no file in what was named.")
+    """Add documents and say what became of each; exit 1 when one was refused, held back or could not be read."""
+    files = files_in(paths)
+    if len(files) <= 1 and not any(isinstance(each, FoundFile) for each in files):
+        raise StartRefused(str(files[0]) if files else "There is no file in what was named.")
 
     async def work(state: State) -> list[Ended]:
         tenant_id = await state.identity.ensure_tenant(tenant)
@@ -61,41 +54,37 @@ def ingest(
 
     ended = with_state(work)
     show_results(ended)
-    if any(each.result in ("refused", "quarantined") for each in ended):
+    if any(each.result in NOT_SERVED for each in ended):
         raise typer.Exit(1)
 
 
-def files_in(paths: Sequence[Path]) -> Iterator[Found]:
-    for path in paths:
-        if path.is_dir():
-            for each in sorted(each for each in path.rglob("*") if each.is_file()):
-                below = each.relative_to(path)
-                if not any(part.startswith(".") for part in below.parts):
-                    yield Found(each, below.as_posix())
-        elif path.is_file():
-            yield Found(path, path.name)
-        else:
-            raise StartRefused(f"{path}: no such file or folder.")
+def files_in(paths: Sequence[Path]) -> list[FoundFile | FileUnreadable]:
+    """What was named, and lies below the folders that were named, in order."""
+    return list(find(paths))
 
 
-def _batches(files: Sequence[Found]) -> Iterator[list[Found]]:
-    batch: list[Found] = []
-    size = 0
-    for file in files:
-        bytes_there = file.path.stat().st_size
-        if batch and (len(batch) == BATCH_FILES or size + bytes_there > BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(file)
-        size += bytes_there
-    yield batch
+@dataclass
+class _Batch:
+    """Files of one upload, read."""
+
+    files: list[FoundFile] = field(default_factory=list)
+    uploads: list[Upload] = field(default_factory=list)
+    size: int = 0
+
+    def full(self, files: int, size: int) -> bool:
+        return len(self.files) >= files or self.size > size
+
+    def add(self, file: FoundFile, data: bytes) -> None:
+        self.files.append(file)
+        self.uploads.append(Upload(file.path.name, data, file.uri))
+        self.size += len(data)
 
 
 async def ingest_files(
     state: State,
     caller: Principal,
     source: str | None,
-    files: Sequence[Found],
+    files: Sequence[FoundFile | FileUnreadable],
     groups: Sequence[str] = (),
     wait: bool = True,
 ) -> list[Ended]:
@@ -104,14 +93,9 @@ async def ingest_files(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=err) as progress:
         storing = progress.add_task("Storing", total=len(files))
-        accepted: list[tuple[Found, Accepted]] = []
-        for batch in _batches(files):
-            uploads = [Upload(file.path.name, file.path.read_bytes(), file.uri) for file in batch]
-            results = await state.ingestion.accept(caller, common, uploads)
-            accepted += zip(batch, results, strict=True)
-            progress.advance(storing, len(batch))
+        accepted, unreadable = await _stored(state, caller, common, files, lambda: progress.advance(storing))
         if not wait:
-            return [_at_the_door(file, item) for file, item in accepted]
+            return [*unreadable, *(_at_the_door(file, item) for file, item in accepted)]
         waiting = {item.id for _, item in accepted if item.id and item.status in UNFINISHED}
         processing = progress.add_task("Processing", total=len(waiting))
         worker = Worker(state.database, state.jobs, state.settings.worker_concurrency)
@@ -124,7 +108,43 @@ async def ingest_files(
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await running
-    return [_end(file, item, ended) for file, item in accepted]
+    return [*unreadable, *(_end(file, item, ended) for file, item in accepted)]
+
+
+async def _stored(
+    state: State,
+    caller: Principal,
+    common: Envelope,
+    files: Sequence[FoundFile | FileUnreadable],
+    tell: Callable[[], None],
+) -> tuple[list[tuple[FoundFile, Accepted]], list[Ended]]:
+    """What became of each file at the door, and those that could not be read."""
+    limits, largest = state.ingestion.parts.security.limits, state.ingestion.largest_file(common)
+    most_files, most_bytes = min(BATCH_FILES, limits.upload_files), min(BATCH_BYTES, limits.upload_request_bytes)
+    accepted: list[tuple[FoundFile, Accepted]] = []
+    unreadable: list[Ended] = []
+    batch = _Batch()
+
+    async def send() -> None:
+        nonlocal batch
+        if batch.files:
+            accepted.extend(zip(batch.files, await state.ingestion.accept(caller, common, batch.uploads), strict=True))
+        batch = _Batch()
+
+    for file in files:
+        try:
+            if isinstance(file, FileUnreadable):
+                raise file
+            data = await asyncio.to_thread(read, file, largest)
+        except FileUnreadable as fault:
+            unreadable.append(Ended(fault.name, "unreadable", f"{fault.detail} {fault.action}"))
+        else:
+            if batch.full(most_files, most_bytes - len(data)):
+                await send()
+            batch.add(file, data)
+        tell()
+    await send()
+    return accepted, unreadable
 
 
 async def _until_done(
@@ -139,33 +159,35 @@ async def _until_done(
         await asyncio.sleep(POLL_SECONDS)
         for row in await state.ingestion.newest(caller, list(waiting - ended.keys())):
             if row["status"] not in UNFINISHED:
-                why = f"{row['reason']}: {row['detail']}" if row["reason"] else ""
-                ended[row["id"]] = Ended("", row["status"], why)
+                ended[row["id"]] = Ended("", row["status"], _why(row["reason"], row["detail"]))
         tell(len(ended))
     return ended
 
 
-def _at_the_door(file: Found, item: Accepted) -> Ended:
-    if item.problem:
-        return Ended(file.uri, "refused", f"{item.problem.code}: {item.problem.detail}")
-    return Ended(file.uri, "duplicate" if item.duplicate_of else item.status)
+def _why(code: str | None, detail: str | None) -> str:
+    return f"{code}: {detail} {ACTIONS.get(code, '')}".strip() if code else ""
 
 
-def _end(file: Found, item: Accepted, ended: dict[UUID, Ended]) -> Ended:
+def _at_the_door(file: FoundFile, item: Accepted) -> Ended:
+    name = printable(file.uri)
+    if problem := item.problem:
+        return Ended(name, "refused", f"{problem.code}: {problem.detail} {problem.what_to_do or ''}".strip())
+    return Ended(name, "duplicate" if item.duplicate_of else item.status)
+
+
+def _end(file: FoundFile, item: Accepted, ended: dict[UUID, Ended]) -> Ended:
     known = ended.get(item.id) if item.id and not item.duplicate_of else None
-    return Ended(file.uri, known.result, known.reason) if known else _at_the_door(file, item)
+    return Ended(printable(file.uri), known.result, known.reason) if known else _at_the_door(file, item)
 
 
 def show_results(ended: Sequence[Ended]) -> None:
+    """A line for each file that is not served, and how many ended how."""
     counts: dict[str, int] = {}
     for each in ended:
         counts[each.result] = counts.get(each.result, 0) + 1
-    held = [each for each in ended if each.result in ("refused", "quarantined")]
-    if held:
-        table = Table("file", "result", "reason")
-        for each in held[:SHOWN]:
-            table.add_row(escape(each.name), each.result, escape(each.reason))
-        out.print(table)
-        if len(held) > SHOWN:
-            out.print(f"… and {len(held) - SHOWN} more; GET /v1/quarantine lists them.")
+    held = [each for each in ended if each.result == "quarantined"]
+    for each in [each for each in ended if each.result in NOT_SERVED and each not in held] + held[:SHOWN]:
+        out.print(f"{each.name}: {each.result}: {each.reason}", markup=False, highlight=False, soft_wrap=True)
+    if len(held) > SHOWN:
+        out.print(f"… and {len(held) - SHOWN} more in quarantine; GET /v1/quarantine lists them.", highlight=False)
     out.print(", ".join(f"{count} {result}" for result, count in sorted(counts.items())) + ".", highlight=False)

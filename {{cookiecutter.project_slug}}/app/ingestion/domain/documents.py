@@ -22,7 +22,10 @@ UNFINISHED = ("received", "processing")
 HOLDS_CONTENT = ("received", "processing", "published")
 
 DEFAULT_SOURCE = "upload"
-_UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f]|(?:^|[/\\])\.\.(?:[/\\]|$)|\.\.?%2f|%2f|%5c|%00|\.\.[/\\]", re.IGNORECASE)
+_UNSAFE_NAME = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]|(?:^|[/\\])\.\.(?:[/\\]|$)|\.\.?%2f|%2f|%5c|%00|\.\.[/\\]", re.IGNORECASE
+)
+_NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:@/-]{0,99}")
 _GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]{0,99}")
 
@@ -58,7 +61,7 @@ class TooManyFiles(TooLarge):
 
 class UnsafeName(Invalid):
     code, title = "unsafe_name", "The file name is not safe"
-    action = "Give the file a plain name without path parts, control characters or encoded slashes."
+    action = "Give the file a plain UTF-8 name without path parts, control characters or encoded slashes."
 
 
 class RepeatedName(Invalid):
@@ -158,14 +161,19 @@ class Cursor:
 def check_name(name: str) -> str:
     """The name a file is kept under. Errors: UnsafeName."""
     if not name or len(name) > 255 or _UNSAFE_NAME.search(name):
-        raise UnsafeName("The name holds path parts, control characters or encoded slashes, or is longer than 255.")
+        raise UnsafeName(
+            "The name holds path parts, control characters, encoded slashes or bytes that are not UTF-8, "
+            "or is longer than 255."
+        )
     return name
 
 
 def check_uri(uri: str) -> str:
     """Errors: UnsafeName."""
-    if len(uri) > 1000 or any(ord(character) < 32 for character in uri):
-        raise UnsafeName("The uri holds control characters or is longer than 1,000 characters.")
+    if len(uri) > 1000 or _NO_TEXT.search(uri):
+        raise UnsafeName(
+            "The uri holds control characters or bytes that are not UTF-8, or is longer than 1,000 characters."
+        )
     return uri
 
 
@@ -185,5 +193,10 @@ def envelope(
         raise BadUpload("An access group is 1 to 100 letters, digits or ._:@/- characters, without blanks.")
     if len(metadata) > 50 or not all(isinstance(value, str | int | float) for value in metadata.values()):
         raise BadUpload("'metadata' is a JSON object of at most 50 texts or numbers.")
-    kept = {str(key)[:100]: str(value)[:2000].replace("\0", "") for key, value in metadata.items()}
+    kept = {_storable(str(key))[:100]: _storable(str(value))[:2000] for key, value in metadata.items()}
     return Envelope(named, tuple(wanted), kept)
+
+
+def _storable(text: str) -> str:
+    """Without what no database keeps in a text: NUL, and halves of a character."""
+    return text.replace("\0", "").encode("utf-8", "ignore").decode()
