@@ -1,5 +1,6 @@
 """The operator's door. Every command says what went wrong in one sentence and exits with another number than 0."""
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -47,7 +48,8 @@ class Commands(typer.core.TyperGroup):
     def main(self, args: Sequence[str] | None = None, *given: Any, **more: Any) -> Any:
         """Errors: StartRefused."""
         for argument in sys.argv[1:] if args is None else args:
-            if message := flaw_in(argument):
+            # The name of a file that is there may be any bytes; who reads it tells of it by itself.
+            if (message := flaw_in(argument)) and not os.path.lexists(argument):
                 raise StartRefused(f"'{clean(argument)[:80]}' {message}; write it in UTF-8.")
         return super().main(args, *given, **more)
 
@@ -80,6 +82,9 @@ app.add_typer(evals.app, name="evals")
 
 def main() -> None:
     """Runs the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character must not end a command
     try:
         app()
     except (StartRefused, Problem) as error:

@@ -77,7 +77,7 @@ async def _read_and_answer(state: State, settings: Settings, watch: Stopwatch) -
     caller = caller_at_the_command_line(await state.identity.ensure_tenant(DEFAULT_TENANT))
     handbook = settings.root / "docs"
     with watch.step(f"Reading {handbook}"):
-        results = await ingest_files(state, caller, SOURCE, list(files_in([Path(handbook)])))
+        results = await ingest_files(state, caller, SOURCE, files_in([Path(handbook)]))
         show_results(results)
     refused = []
     for question in QUESTIONS:

@@ -1,23 +1,23 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 
 from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, err, out, with_state
 from app.core.errors import StartRefused
+from app.core.files import FileUnreadable, FoundFile, find, printable, read
 from app.core.jobs import Worker
 from app.identity.domain import Principal
-from app.ingestion.domain.documents import UNFINISHED, Accepted, Upload, envelope
+from app.ingestion.domain.documents import UNFINISHED, Accepted, Envelope, Upload, envelope
 from app.ingestion.domain.quality import worth_telling
+from app.ingestion.domain.reasons import ACTIONS
 from app.wiring import State
 
 BATCH_FILES = 50
@@ -26,13 +26,7 @@ POLL_SECONDS = 0.3
 SHOWN = 50
 READERS = "Who may read them; may be repeated. '' is everybody. Left out, a document keeps the readers it has."
 
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A file to be read. uri: its path below the folder that was named."""
-
-    path: Path
-    uri: str
+NOT_SERVED = ("refused", "quarantined", "unreadable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +48,10 @@ def ingest(
     tenant: Annotated[str, typer.Option(help="Whose documents.")] = DEFAULT_TENANT,
     wait: Annotated[bool, typer.Option(help="Process them here and now, beside any running worker.")] = True,
 ) -> None:
-    """Add documents and say what became of each; exit 1 when one was refused or held back."""
-    files = list(files_in(paths))
-    if not files:
-        raise StartRefused("There is no file in what was named.")
+    """Add documents and say what became of each; exit 1 when one was refused, held back or could not be read."""
+    files = files_in(paths)
+    if len(files) <= 1 and not any(isinstance(each, FoundFile) for each in files):
+        raise StartRefused(str(files[0]) if files else "There is no file in what was named.")
 
     async def work(state: State) -> list[Ended]:
         tenant_id = await state.identity.ensure_tenant(tenant)
@@ -65,41 +59,37 @@ def ingest(
 
     ended = with_state(work)
     show_results(ended)
-    if any(each.result in ("refused", "quarantined") for each in ended):
+    if any(each.result in NOT_SERVED for each in ended):
         raise typer.Exit(1)
 
 
-def files_in(paths: Sequence[Path]) -> Iterator[Found]:
-    for path in paths:
-        if path.is_dir():
-            for each in sorted(each for each in path.rglob("*") if each.is_file()):
-                below = each.relative_to(path)
-                if not any(part.startswith(".") for part in below.parts):
-                    yield Found(each, below.as_posix())
-        elif path.is_file():
-            yield Found(path, path.name)
-        else:
-            raise StartRefused(f"{path}: no such file or folder.")
+def files_in(paths: Sequence[Path]) -> list[FoundFile | FileUnreadable]:
+    """What was named, and lies below the folders that were named, in order."""
+    return list(find(paths))
 
 
-def _batches(files: Sequence[Found]) -> Iterator[list[Found]]:
-    batch: list[Found] = []
-    size = 0
-    for file in files:
-        bytes_there = file.path.stat().st_size
-        if batch and (len(batch) == BATCH_FILES or size + bytes_there > BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(file)
-        size += bytes_there
-    yield batch
+@dataclass
+class _Batch:
+    """Files of one upload, read."""
+
+    files: list[FoundFile] = field(default_factory=list)
+    uploads: list[Upload] = field(default_factory=list)
+    size: int = 0
+
+    def full(self, files: int, size: int) -> bool:
+        return len(self.files) >= files or self.size > size
+
+    def add(self, file: FoundFile, data: bytes) -> None:
+        self.files.append(file)
+        self.uploads.append(Upload(file.path.name, data, file.uri))
+        self.size += len(data)
 
 
 async def ingest_files(
     state: State,
     caller: Principal,
     source: str | None,
-    files: Sequence[Found],
+    files: Sequence[FoundFile | FileUnreadable],
     groups: Sequence[str] | None = None,
     wait: bool = True,
 ) -> list[Ended]:
@@ -108,14 +98,9 @@ async def ingest_files(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=err) as progress:
         storing = progress.add_task("Storing", total=len(files))
-        accepted: list[tuple[Found, Accepted]] = []
-        for batch in _batches(files):
-            uploads = [Upload(file.path.name, file.path.read_bytes(), file.uri) for file in batch]
-            results = await state.ingestion.accept(caller, common, uploads)
-            accepted += zip(batch, results, strict=True)
-            progress.advance(storing, len(batch))
+        accepted, unreadable = await _stored(state, caller, common, files, lambda: progress.advance(storing))
         if not wait:
-            return [_at_the_door(file, item) for file, item in accepted]
+            return [*unreadable, *(_at_the_door(file, item) for file, item in accepted)]
         waiting = {item.id for _, item in accepted if item.id and item.status in UNFINISHED}
         processing = progress.add_task("Processing", total=len(waiting))
         worker = Worker(state.database, state.jobs, state.settings.worker_concurrency)
@@ -128,7 +113,43 @@ async def ingest_files(
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await running
-    return [_end(file, item, ended) for file, item in accepted]
+    return [*unreadable, *(_end(file, item, ended) for file, item in accepted)]
+
+
+async def _stored(
+    state: State,
+    caller: Principal,
+    common: Envelope,
+    files: Sequence[FoundFile | FileUnreadable],
+    tell: Callable[[], None],
+) -> tuple[list[tuple[FoundFile, Accepted]], list[Ended]]:
+    """What became of each file at the door, and those that could not be read."""
+    limits, largest = state.ingestion.parts.security.limits, state.ingestion.largest_file(common)
+    most_files, most_bytes = min(BATCH_FILES, limits.upload_files), min(BATCH_BYTES, limits.upload_request_bytes)
+    accepted: list[tuple[FoundFile, Accepted]] = []
+    unreadable: list[Ended] = []
+    batch = _Batch()
+
+    async def send() -> None:
+        nonlocal batch
+        if batch.files:
+            accepted.extend(zip(batch.files, await state.ingestion.accept(caller, common, batch.uploads), strict=True))
+        batch = _Batch()
+
+    for file in files:
+        try:
+            if isinstance(file, FileUnreadable):
+                raise file
+            data = await asyncio.to_thread(read, file, largest)
+        except FileUnreadable as fault:
+            unreadable.append(Ended(fault.name, "unreadable", f"{fault.detail} {fault.action}"))
+        else:
+            if batch.full(most_files, most_bytes - len(data)):
+                await send()
+            batch.add(file, data)
+        tell()
+    await send()
+    return accepted, unreadable
 
 
 async def _until_done(
@@ -149,36 +170,37 @@ async def _until_done(
 
 
 def _what_became(row: Any) -> Ended:
-    if row["reason"]:
-        return Ended("", row["status"], f"{row['reason']}: {row['detail']}")
+    if code := row["reason"]:
+        return Ended("", row["status"], f"{code}: {row['detail']} {ACTIONS.get(code, '')}".strip())
     told = worth_telling(finding["rule"] for finding in row["findings"])
     details = dict.fromkeys(finding["detail"] for finding in row["findings"] if finding["rule"] in told)
     return Ended("", row["status"], "; ".join(details), bool(told))
 
 
-def _at_the_door(file: Found, item: Accepted) -> Ended:
-    if item.problem:
-        return Ended(file.uri, "refused", f"{item.problem.code}: {item.problem.detail}")
-    return Ended(file.uri, "duplicate" if item.duplicate_of else item.status, flagged=item.flagged)
+def _at_the_door(file: FoundFile, item: Accepted) -> Ended:
+    name = printable(file.uri)
+    if problem := item.problem:
+        return Ended(name, "refused", f"{problem.code}: {problem.detail} {problem.what_to_do or ''}".strip())
+    return Ended(name, "duplicate" if item.duplicate_of else item.status, flagged=item.flagged)
 
 
-def _end(file: Found, item: Accepted, ended: dict[UUID, Ended]) -> Ended:
+def _end(file: FoundFile, item: Accepted, ended: dict[UUID, Ended]) -> Ended:
     known = ended.get(item.id) if item.id and not item.duplicate_of else None
-    return replace(known, name=file.uri) if known else _at_the_door(file, item)
+    return replace(known, name=printable(file.uri)) if known else _at_the_door(file, item)
 
 
 def show_results(ended: Sequence[Ended]) -> None:
+    """A line for each file that is not served or is flagged, and how many ended how."""
     counts = Counter(each.result for each in ended)
     flagged = Counter(each.result for each in ended if each.flagged)
-    held = [each for each in ended if each.result in ("refused", "quarantined") or each.flagged]
-    if held:
-        table = Table("file", "result", "reason")
-        for each in held[:SHOWN]:
-            result = f"{each.result}, flagged" if each.flagged else each.result
-            table.add_row(escape(each.name), result, escape(each.reason))
-        out.print(table)
-        if len(held) > SHOWN:
-            out.print(f"… and {len(held) - SHOWN} more; GET /v1/quarantine and GET /v1/documents list them.")
+    kept = [each for each in ended if each.result == "quarantined" or each.flagged]
+    for each in [each for each in ended if each.result in NOT_SERVED and each not in kept] + kept[:SHOWN]:
+        result = f"{each.result}, flagged" if each.flagged else each.result
+        reason = f": {each.reason}" if each.reason else ""
+        out.print(f"{each.name}: {result}{reason}", markup=False, highlight=False, soft_wrap=True)
+    if len(kept) > SHOWN:
+        more = f"… and {len(kept) - SHOWN} more; GET /v1/quarantine and GET /v1/documents list them."
+        out.print(more, highlight=False)
     told = (
         f"{count} {result}" + (f" ({flagged[result]} flagged)" if flagged[result] else "")
         for result, count in sorted(counts.items())

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import structlog
 
-from app.core.errors import ConnectionsBusy, Contended, DatabaseUnavailable, StorageFull
+from app.core.errors import ConnectionsBusy, Contended, DatabaseUnavailable, Problem, StorageFull
 from app.core.jobs import Attempt, JobSpec
+from app.ingestion.domain.parsed import ParserInterrupted
 from app.ingestion.service import Ingestion
 from app.ingestion.service.parts import JOB, QUEUE
 from app.ingestion.service.processing import NOTHING_TO_DO
@@ -35,7 +36,7 @@ def job_specs(room: Ingestion) -> list[JobSpec]:
             if failed and (attempt.number < TRIES or attempt.last):
                 raise next(iter(failed.values()))
             for document, error in failed.items():
-                await batch.give_up(document, type(error).__name__)
+                await batch.give_up(document, _told(error))
 
     async def dead(*, tenant_id: str, documents: Sequence[tuple[str, int]], reason: str) -> None:
         batch = _Batch(room, UUID(tenant_id), _versions(documents))
@@ -43,6 +44,11 @@ def job_specs(room: Ingestion) -> list[JobSpec]:
             await batch.give_up(document, reason)
 
     return [JobSpec(JOB, process, dead, attempts=DEATHS, queue=QUEUE)]
+
+
+def _told(error: Exception) -> str:
+    """Why an attempt failed, in words that never hold a document's own."""
+    return str(error) if isinstance(error, Problem | ParserInterrupted) else type(error).__name__
 
 
 def _versions(documents: Sequence[tuple[str, int]]) -> dict[UUID, int]:

@@ -8,7 +8,7 @@ class Parser(Protocol):
         """The text of one file, whatever the file does: it cannot hang, fill the memory or take the caller with it.
 
         name: only its ending is used. repair: damaged characters are replaced instead of refused.
-        Errors: Unparsable with a code of `domain.reasons`.
+        Errors: Unparsable with a code of `domain.reasons`; ParserInterrupted, which another attempt may not meet.
         """
         ...
 

@@ -15,6 +15,7 @@ from app.core.embedded import Urls
 from app.core.jobs import Worker
 from app.ingestion import jobs
 from app.ingestion.domain.documents import Outcome
+from app.ingestion.domain.parsed import ParserInterrupted
 from app.ingestion.jobs import job_specs
 from app.ingestion.service import Ingestion
 from app.wiring import State
@@ -214,6 +215,60 @@ async def test_a_poison_document_is_dead_lettered_and_the_queue_moves_on(
     await client.post(f"/v1/quarantine/{document['quarantine']['id']}/release")
     await work()
     assert (await client.get(f"/v1/documents/{poison['id']}")).json()["status"] == "published"
+
+
+class Interrupted(Fused):
+    """A parser that a busy machine interrupts so many times."""
+
+    def __init__(self, real: Any, times: int) -> None:
+        super().__init__(real, Fuse(0))
+        self.times = times
+
+    def __getattr__(self, name: str) -> Any:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            self.times -= 1
+            if self.times >= 0:
+                raise ParserInterrupted("The file was not read within 60 s on the clock.")
+            return await getattr(self.real, name)(*args, **kwargs)
+
+        return call
+
+
+async def ended_by(specs: Any, state: State, client: Any, document: str) -> dict[str, Any]:
+    """The document once a worker with these jobs has ended it."""
+    worker = asyncio.create_task(Worker(state.database, specs, 1).run())
+    shown: dict[str, Any] = {"status": "received"}
+    while shown["status"] not in ("quarantined", "published"):
+        await asyncio.sleep(0.2)
+        shown = (await client.get(f"/v1/documents/{document}")).json()
+    worker.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await worker
+    return shown
+
+
+async def test_a_parser_that_a_busy_machine_interrupts_is_tried_again(state, send, client) -> None:
+    room = state.ingestion
+    busy = Ingestion(replace(room.parts, parser=Interrupted(room.parts.parser, 2)))
+    (item,) = await send(("a.txt", b"The lamp is lit at dusk."))
+    document = await ended_by(job_specs(busy), state, client, item["id"])
+    assert document["status"] == "published"
+    assert (await client.get("/v1/quarantine", params={"waiting": False})).json()["items"] == []
+
+
+async def test_one_that_is_interrupted_in_every_attempt_waits_for_a_person_to_try_again(
+    state, send, client, work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "TRIES", 2)
+    room = state.ingestion
+    busy = Ingestion(replace(room.parts, parser=Interrupted(room.parts.parser, 99)))
+    (item,) = await send(("a.txt", b"The lamp is lit at dusk."))
+    held = (await ended_by(job_specs(busy), state, client, item["id"]))["quarantine"]
+    assert held["reason"] == "processing_failed"
+    assert "not read within 60 s on the clock" in held["detail"]
+    await client.post(f"/v1/quarantine/{held['id']}/release")
+    await work()
+    assert (await client.get(f"/v1/documents/{item['id']}")).json()["status"] == "published"
 
 
 async def test_what_cannot_be_published_together_is_published_one_by_one(state, tenant, send) -> None:

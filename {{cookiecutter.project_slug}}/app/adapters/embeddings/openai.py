@@ -1,6 +1,8 @@
 """Any provider of POST /embeddings as OpenAI speaks it."""
 
 import asyncio
+import base64
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -84,28 +86,59 @@ class OpenAIEmbedder:
 
 
 def read_reply(raw: bytes, count: int, dimensions: int, model: str) -> Embedded:
-    """The vectors of a reply, in the order of their texts. Errors: EmbeddingFailed with the reason."""
+    """The vectors of a reply, in the order of their texts. An item without an index is for the text at its place in
+    the list, as long as the indices of the others leave no doubt. Errors: EmbeddingFailed with the reason.
+    """
     try:
         reply: Any = orjson.loads(raw)
-        items = sorted(reply["data"], key=lambda item: item["index"])
-        rows = [[float(x) for x in item["embedding"]] for item in items]
-        places = [item["index"] for item in items]
-    except (ValueError, KeyError, TypeError) as error:
+        rows = [_floats(item["embedding"]) for item in reply["data"]]
+        given = [_index(item.get("index")) for item in reply["data"]]
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, struct.error) as error:
         # JSON has no word for what is not a number: some servers send NaN, which is not JSON any more, or null.
         reason = "not_a_number" if b"NaN" in raw or b"null" in raw or b"Infinity" in raw else "malformed"
         raise EmbeddingFailed(f"The reply of {model} cannot be read.", reason=reason) from error
-    if places != list(range(count)):
+    if len(rows) != count:
         raise EmbeddingFailed(f"{model} gave {len(rows)} vectors for {count} texts.", reason="wrong_count")
+    places = _places(given)
+    if sorted(places) != list(range(count)):
+        raise EmbeddingFailed(f"{model} does not say which vector is of which text.", reason="wrong_count")
     wrong = next((len(row) for row in rows if len(row) != dimensions), None)
     if wrong is not None:
         raise EmbeddingFailed(
             f"{model} gave vectors of {wrong} dimensions, and {dimensions} are set.", reason="wrong_dimensions"
         )
     try:
-        vectors = tuple(Vector.of(row) for row in rows)
+        by_place = {place: Vector.of(row) for place, row in zip(places, rows, strict=True)}
     except (ValueError, OverflowError) as error:
         raise EmbeddingFailed(f"{model} gave a vector without direction.", reason="not_a_number") from error
-    return Embedded(vectors, _tokens(reply))
+    return Embedded(tuple(by_place[place] for place in range(count)), _tokens(reply))
+
+
+def _floats(embedding: Any) -> Sequence[float]:
+    """A list of numbers, or base64 of 32-bit little-endian floats: the default of many clients, and so of servers."""
+    if isinstance(embedding, str):
+        return [each for (each,) in struct.iter_unpack("<f", base64.b64decode(embedding, validate=True))]
+    return [float(x) for x in embedding]
+
+
+def _index(index: Any) -> int | None:
+    if index is None:
+        return None
+    if isinstance(index, bool) or index != int(index):
+        raise ValueError("not an index")
+    return int(index)
+
+
+def _places(given: Sequence[int | None]) -> Sequence[int]:
+    """The text that each item is of; what is not certain stays as it is and is no permutation."""
+    missing = [place for place, index in enumerate(given) if index is None]
+    if len(missing) == 1:
+        # Servers that leave out a zero leave out one index, wherever in the list it stands.
+        left = set(range(len(given))) - {index for index in given if index is not None}
+        return [left.pop() if index is None and len(left) == 1 else -1 if index is None else index for index in given]
+    if missing and any(index not in (None, place) for place, index in enumerate(given)):
+        return [-1] * len(given)
+    return [place if index is None else index for place, index in enumerate(given)]
 
 
 def _tokens(reply: dict[str, Any]) -> int:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import sys
 from typing import Any, BinaryIO
 
@@ -29,11 +30,12 @@ def main() -> None:
         limits.allow_seconds(request["seconds"])
         reply = _reply(data, request)
         reply["tired"] = reply.get("tired", False) or limits.grown()
-        _send(replies, reply)
+        body = json.dumps(reply).encode()
+        limits.allow_seconds(0)
+        _send(replies, body)
 
 
-def _send(replies: BinaryIO, reply: dict[str, Any]) -> None:
-    body = json.dumps(reply).encode()
+def _send(replies: BinaryIO, body: bytes) -> None:
     replies.write(REPLY.pack(len(body)) + body)
     replies.flush()
 
@@ -57,11 +59,13 @@ def _refusal(code: str, detail: str, *, tired: bool = False) -> dict[str, Any]:
 
 
 class _Limits:
-    """Caps on this process, on top of what Python and the parsers take. Systems without a cap keep the time limit."""
+    """Caps on this process, on top of what Python and the parsers take. Systems without a cap keep the clock's."""
 
     def __init__(self, memory: int) -> None:
         self.base = _address_space()
         self.memory = memory
+        with contextlib.suppress(AttributeError):
+            signal.signal(signal.SIGPROF, signal.SIG_DFL)
         with contextlib.suppress(ImportError, ValueError, OSError):
             import resource
 
@@ -71,12 +75,9 @@ class _Limits:
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     def allow_seconds(self, seconds: float) -> None:
-        with contextlib.suppress(ImportError, ValueError, OSError):
-            import resource
-
-            used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
-            hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-            resource.setrlimit(resource.RLIMIT_CPU, (int(used + seconds) + 2, hard))
+        """Of the processor: SIGPROF ends the process then. No seconds: until told again, no limit."""
+        with contextlib.suppress(AttributeError, ValueError, OSError):
+            signal.setitimer(signal.ITIMER_PROF, seconds)
 
     def grown(self) -> bool:
         return bool(self.base) and _address_space() > self.base + self.memory // 3

@@ -15,27 +15,40 @@ from app.adapters.parsers.sniffing import is_plain_page
 from app.adapters.parsers.wire import REPLY, REQUEST, decoded
 from app.core.telemetry import counter
 from app.core.text import clean
-from app.ingestion.domain.parsed import ParsedDocument, Unparsable
+from app.ingestion.domain.parsed import ParsedDocument, ParserInterrupted, Unparsable
 
 _ended = counter("app_parser_processes_total", "Parser processes that ended, by why.", ["why"])
+
+
+def _numbers(*names: str) -> frozenset[int]:
+    """The signals of these names that the system has."""
+    return frozenset(int(getattr(signal, name)) for name in names if hasattr(signal, name))
+
 
 _ROOT = str(Path(app.__file__).resolve().parent.parent)
 _START = f"import sys; sys.path.insert(0, {_ROOT!r}); from app.adapters.parsers.child import main; main()"
 _KEPT = ("PATH", "SYSTEMROOT", "LANG", "LC_ALL", "TMPDIR", "TEMP", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _FREE_BYTES = 500_000
 _LARGEST_REPLY = 512_000_000
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
+_OUT_OF_PROCESSOR_TIME = _numbers("SIGPROF", "SIGXCPU")
+_CRASHES = _numbers("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGSYS", "SIGTRAP")
 
 
 @dataclass(frozen=True, slots=True)
 class ParserLimits:
-    """What one file may take. Large files get more time, because an honest PDF of 300 pages needs it."""
+    """What one file may take. Large files get more time, because an honest PDF of 300 pages needs it.
+
+    seconds, seconds_per_megabyte, most_seconds: of the processor, so that a busy machine refuses no file.
+    clock_factor: how many times as long the clock may run; what ends then is tried again.
+    """
 
     seconds: float = 4.0
     seconds_per_megabyte: float = 4.0
     most_seconds: float = 60.0
     memory_bytes: int = 192_000_000
     files: int = 500
+    clock_factor: float = 15.0
 
     def time_for(self, size: int) -> float:
         extra = max(0, size - _FREE_BYTES) / 1e6 * self.seconds_per_megabyte
@@ -86,10 +99,10 @@ class _Child:
         try:
             reply = await self._ask(data, name, repair)
         except (EOFError, OSError):
-            if not reused:
-                raise await self._died() from None
+            why = await self._died(self.limits.time_for(len(data)))
             # It may have died of an earlier file, or while it waited: only a fresh process can accuse this one.
-            await self.stop("died")
+            if not reused or (isinstance(why, Unparsable) and why.code == "parser_timeout"):
+                raise why from None
             return await self.parse(data, name, repair)
         self.done += 1
         if reply.pop("tired") or self.done >= self.limits.files:
@@ -102,12 +115,13 @@ class _Child:
         seconds = self.limits.time_for(len(data))
         process = await self._ready()
         header = json.dumps({"name": name[-255:], "repair": repair, "seconds": seconds}).encode()
+        clock = seconds * self.limits.clock_factor
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(clock):
                 return await _exchange(process, REQUEST.pack(len(header), len(data)) + header, data)
         except TimeoutError as error:
             await self.stop("timeout")
-            raise Unparsable("parser_timeout", f"Reading the file took more than {seconds:.0f} s.") from error
+            raise ParserInterrupted(f"The file was not read within {clock:.3g} s on the clock.") from error
         except (EOFError, OSError):
             raise
         except BaseException:
@@ -117,43 +131,47 @@ class _Child:
     async def _ready(self) -> Process:
         if self.process is None or self.process.returncode is not None or _has_ended(self.process):
             await self.stop("done")
-            self.process = await create_subprocess_exec(
-                sys.executable,
-                "-I",
-                "-c",
-                _START,
-                str(self.limits.memory_bytes),
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=DEVNULL,
-                env={key: os.environ[key] for key in _KEPT if key in os.environ},
-            )
-            await self._greeted(self.process)
+            try:
+                self.process = await self._started()
+            except (TimeoutError, EOFError, OSError) as error:
+                await self.stop("not started")
+                raise ParserInterrupted("No process to read the file in could be started.") from error
         return self.process
 
-    async def _greeted(self, process: Process) -> None:
-        """Waits until the child can read. A file's time begins then: on a busy machine a start takes seconds."""
+    async def _started(self) -> Process:
+        """A child that can read. A file's time begins then: on a busy machine a start takes seconds."""
+        process = await create_subprocess_exec(
+            sys.executable,
+            "-I",
+            "-c",
+            _START,
+            str(self.limits.memory_bytes),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=DEVNULL,
+            env={key: os.environ[key] for key in _KEPT if key in os.environ},
+        )
+        self.process = process
         try:
             async with asyncio.timeout(_START_SECONDS):
                 if process.stdout is None or REPLY.unpack(await process.stdout.readexactly(REPLY.size)) != (0,):
                     raise EOFError
-        except TimeoutError as error:
-            await self.stop("timeout")
-            raise EOFError from error
-        except (EOFError, OSError):
+        except (TimeoutError, EOFError, OSError):
             raise
         except BaseException:
             await self.stop("cancelled")
             raise
+        return process
 
-    async def _died(self) -> Unparsable:
+    async def _died(self, seconds: float) -> Exception:
+        """Why a child is gone: a refusal where it died of the file, an interruption where it was ended."""
         process = self.process
         code = await process.wait() if process else 0
         await self.stop("died")
-        if code == -getattr(signal, "SIGXCPU", 24):
-            return Unparsable("parser_timeout", "Reading the file took more time than it may.")
-        if code == -getattr(signal, "SIGKILL", 9):
-            return Unparsable("parser_memory", "Reading the file was ended by the system.")
+        if -code in _OUT_OF_PROCESSOR_TIME:
+            return Unparsable("parser_timeout", f"Reading the file takes more than {seconds:.3g} s of processor time.")
+        if code < 0 and -code not in _CRASHES:
+            return ParserInterrupted(f"The parser was ended from outside by signal {-code}.")
         return Unparsable("parser_crashed", "Reading the file crashed the parser.")
 
     async def stop(self, why: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from app.core.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, Problem, TooLarge
-from app.core.text import clean, flaw_in
+from app.core.text import clean
 from app.identity.domain import GROUP_PATTERN
 from app.ingestion.domain.reasons import Reason
 
@@ -24,7 +24,10 @@ UNFINISHED = ("received", "processing")
 HOLDS_CONTENT = ("received", "processing", "published")
 
 DEFAULT_SOURCE = "upload"
-_UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f]|(?:^|[/\\])\.\.(?:[/\\]|$)|\.\.?%2f|%2f|%5c|%00|\.\.[/\\]", re.IGNORECASE)
+_UNSAFE_NAME = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]|(?:^|[/\\])\.\.(?:[/\\]|$)|\.\.?%2f|%2f|%5c|%00|\.\.[/\\]", re.IGNORECASE
+)
+_NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:@/-]{0,99}")
 
 
@@ -59,7 +62,7 @@ class TooManyFiles(TooLarge):
 
 class UnsafeName(Invalid):
     code, title = "unsafe_name", "The file name is not safe"
-    action = "Give the file a plain name without path parts, control characters or encoded slashes."
+    action = "Give the file a plain UTF-8 name without path parts, control characters or encoded slashes."
 
 
 class RepeatedName(Invalid):
@@ -178,15 +181,20 @@ class Cursor:
 
 def check_name(name: str) -> str:
     """The name a file is kept under. Errors: UnsafeName."""
-    if not name or len(name) > 255 or _UNSAFE_NAME.search(name) or flaw_in(name):
-        raise UnsafeName("The name holds path parts, control characters or encoded slashes, or is longer than 255.")
+    if not name or len(name) > 255 or _UNSAFE_NAME.search(name):
+        raise UnsafeName(
+            "The name holds path parts, control characters, encoded slashes or bytes that are not UTF-8, "
+            "or is longer than 255."
+        )
     return name
 
 
 def check_uri(uri: str) -> str:
     """Errors: UnsafeName."""
-    if len(uri) > 1000 or any(ord(character) < 32 for character in uri) or flaw_in(uri):
-        raise UnsafeName("The uri holds control characters or is longer than 1,000 characters.")
+    if len(uri) > 1000 or _NO_TEXT.search(uri):
+        raise UnsafeName(
+            "The uri holds control characters or bytes that are not UTF-8, or is longer than 1,000 characters."
+        )
     return uri
 
 

@@ -1,4 +1,4 @@
-"""What a parser hands over, and the one way in which it refuses."""
+"""What a parser hands over, how it refuses a file, and what stops it that is not the file's fault."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,3 +33,7 @@ class Unparsable(Exception):
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
+
+
+class ParserInterrupted(Exception):
+    """The file was not read, and that says nothing about the file: the machine was too busy, or ended the parser."""

@@ -29,6 +29,12 @@ class Ingestion:
 
     parts: Parts
 
+    def largest_file(self, common: Envelope) -> int:
+        """The most bytes that a file of this batch may have."""
+        limits = self.parts.security.limits
+        of_source = self.parts.data.source(common.source).max_file_bytes
+        return min(limits.upload_file_bytes, limits.upload_request_bytes, of_source)
+
     async def accept(self, caller: Principal, common: Envelope, files: Sequence[Upload]) -> list[Accepted]:
         """Stores each file and its job, or says why not; one bad file keeps no other out. Results in the order given.
 

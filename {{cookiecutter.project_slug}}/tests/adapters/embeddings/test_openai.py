@@ -1,6 +1,8 @@
 """An OpenAI-compatible provider on loopback: what it gives is used, what it gives wrong is named."""
 
+import base64
 import json
+import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -110,6 +112,18 @@ def spoil(value: Any) -> Callable[[dict[str, Any]], Any]:
     [
         (drop_one, "wrong_count"),
         (lambda reply: reply | {"data": [reply["data"][0]] * 2}, "wrong_count"),
+        (lambda reply: reply | {"data": [item | {"index": 7} for item in reply["data"]]}, "wrong_count"),
+        (
+            lambda reply: reply | {"data": [item | {"index": -1 - item["index"]} for item in reply["data"]]},
+            "wrong_count",
+        ),
+        (lambda reply: reply | {"data": [item | {"index": True} for item in reply["data"]]}, "malformed"),
+        (lambda reply: reply | {"data": [item | {"index": "first"} for item in reply["data"]]}, "malformed"),
+        (lambda reply: reply | {"data": [item | {"embedding": "no base64!"} for item in reply["data"]]}, "malformed"),
+        (
+            lambda reply: reply | {"data": [item | {"embedding": "AACAPw=="} for item in reply["data"]]},
+            "wrong_dimensions",
+        ),
         (shorten, "wrong_dimensions"),
         (empty, "wrong_dimensions"),
         (spoil(float("nan")), "not_a_number"),
@@ -128,6 +142,63 @@ async def test_a_reply_that_cannot_be_used_is_named(provider, change, reason):
     with pytest.raises(EmbeddingFailed) as failed:
         await embedder.embed_passages(["a", "b"])
     assert failed.value.extra["reason"] == reason
+
+
+def item(number: int, **more: Any) -> dict[str, Any]:
+    return {"embedding": [float(number), *[1.0] * (SIZE - 1)]} | more
+
+
+def numbers(items: list[dict[str, Any]]) -> list[int]:
+    """Which item each text got."""
+    found = read_reply(json.dumps({"data": items}).encode(), len(items), SIZE, "m")
+    return [round(vector.floats()[0] / vector.floats()[1]) for vector in found.vectors]
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [item(0), item(1, index=1), item(2, index=2)],
+        [item(0, index=0), item(1), item(2)],
+        [item(0), item(1), item(2)],
+        [item(0, index=None), item(1, index=None), item(2, index=2)],
+        [item(2, index=2), item(1, index=1), item(0, index=0)],
+        [item(2, index=2), item(0), item(1, index=1)],
+        [item(0, index=0.0), item(2, index=2.0), item(1, index=1.0)],
+    ],
+    ids=["first", "others", "all", "null", "turned", "omitted zero", "fractions"],
+)
+def test_where_an_index_is_missing_the_place_in_the_list_counts(items):
+    assert numbers(items) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [item(0), item(1), item(2, index=0)],
+        [item(0, index=2), item(1), item(2)],
+        [item(0), item(1, index=1), item(2, index=1)],
+        [item(0), item(1, index=1), item(2, index=3)],
+        [item(0), item(1, index=9), item(2)],
+    ],
+)
+def test_where_it_is_not_certain_which_vector_is_of_which_text_none_is_taken(items):
+    with pytest.raises(EmbeddingFailed) as failed:
+        numbers(items)
+    assert failed.value.extra["reason"] == "wrong_count"
+
+
+def test_vectors_in_base64_are_read_as_floats_of_32_bits():
+    coded = [base64.b64encode(struct.pack(f"<{SIZE}f", *item(n)["embedding"])).decode() for n in range(2)]
+    assert numbers([{"embedding": text, "index": place} for place, text in enumerate(coded)]) == [0, 1]
+
+
+async def test_a_provider_that_leaves_out_the_first_index_is_understood(provider):
+    stand_in, embedder = provider
+    stand_in.change = lambda reply: (
+        reply | {"data": [each if each["index"] else {"embedding": each["embedding"]} for each in reply["data"]]}
+    )
+    found = await embedder.embed_passages(["a", "four"])
+    assert found.vectors[1].floats()[0] > found.vectors[0].floats()[0]
 
 
 def test_a_vector_without_direction_is_named():

@@ -1,4 +1,4 @@
-"""Every hostile file ends as it should, within the limits of time and memory, and the one after it is read as ever."""
+"""Every hostile file ends as it should, within its processor time and 256 MB, and the one after it is read as ever."""
 
 import asyncio
 import contextlib

@@ -14,7 +14,22 @@ def test_a_plain_name_is_kept(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "../a", "a/../b", "..\\a", "a\x00b", "a\nb", "..%2Fa", "%2fetc%2fpasswd", "a%00.md", "x" * 256]
+    "name",
+    [
+        "",
+        "../a",
+        "a/../b",
+        "..\\a",
+        "a\x00b",
+        "a\nb",
+        "..%2Fa",
+        "%2fetc%2fpasswd",
+        "a%00.md",
+        "x" * 256,
+        "caf\udce9",
+        "\ud800",
+        "a\x85b",
+    ],
 )
 def test_a_name_that_could_lead_elsewhere_is_refused(name: str) -> None:
     with pytest.raises(UnsafeName):
@@ -23,8 +38,9 @@ def test_a_name_that_could_lead_elsewhere_is_refused(name: str) -> None:
 
 def test_an_address_may_be_a_path() -> None:
     assert check_uri("docs/how-to/rotate.md") == "docs/how-to/rotate.md"
-    with pytest.raises(UnsafeName):
-        check_uri("a\nb")
+    for uri in ("a\nb", "a\x7fb", "caf\udce9.txt", "x" * 1001):
+        with pytest.raises(UnsafeName):
+            check_uri(uri)
 
 
 def test_groups_are_sorted_once_each_and_nothing_said_is_not_everybody() -> None:
@@ -41,6 +57,10 @@ def test_groups_are_sorted_once_each_and_nothing_said_is_not_everybody() -> None
 def test_what_a_batch_says_about_itself_is_checked(source: str | None, groups: list[str], metadata: dict) -> None:
     with pytest.raises(BadUpload):
         envelope(source, groups, metadata)
+
+
+def test_metadata_is_kept_without_what_no_database_keeps() -> None:
+    assert envelope(None, [], {"ti\ud800tle": "The\0 lamp\udfff"}, []).metadata == {"title": "The lamp"}
 
 
 def test_a_cursor_survives_the_journey() -> None:
