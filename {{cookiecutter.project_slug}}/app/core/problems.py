@@ -59,7 +59,13 @@ def encoded(problem: Problem, about: dict[str, str] | None = None, for_openai: b
 
 
 def _spelled(body: dict[str, Any]) -> dict[str, Any]:
-    return {spelled(name): value if _tellable(value) else spelled(value) for name, value in body.items()}
+    return {spelled(name): _told(value) for name, value in body.items()}
+
+
+def _told(value: object) -> object:
+    if _tellable(value):
+        return value
+    return _spelled(value) if isinstance(value, dict) else spelled(value)
 
 
 def _tellable(value: object) -> bool:

@@ -110,6 +110,8 @@ def test_a_flagged_document_is_not_reported_without_a_word_of_it(run: Ingest, fo
     assert "in title" in result.stdout
     assert "3 published (1 flagged)." in result.stdout
     assert "3 duplicate (1 flagged)." in run(folder).stdout
+
+
 def lines_of(result: Result) -> list[str]:
     return result.stdout.strip().splitlines()
 
