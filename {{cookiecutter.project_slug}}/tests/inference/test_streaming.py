@@ -47,7 +47,7 @@ async def test_pieces_come_first_and_the_whole_answer_last(service: Service) -> 
 
 
 async def test_pieces_arrive_while_the_model_writes(service: Service) -> None:
-    service.model.faults.append(Fault(pieces=SAID, pause=0.15))
+    service.model.faults.append(Fault(pieces=(*SAID, " Its lamp can be seen from 32 kilometres ", "away."), pause=0.15))
     times = []
     async with (
         service.client() as client,
@@ -55,7 +55,7 @@ async def test_pieces_arrive_while_the_model_writes(service: Service) -> None:
     ):
         async for _ in events(response):
             times.append(time.monotonic())  # noqa: PERF401, the clock is read as they come
-    assert times[-1] - times[0] > 0.4
+    assert times[-1] - times[0] > 0.1
 
 
 async def test_an_invented_citation_is_never_streamed(service: Service) -> None:
@@ -69,16 +69,18 @@ async def test_an_invented_citation_is_never_streamed(service: Service) -> None:
 async def test_not_knowing_is_never_streamed_as_text(service: Service) -> None:
     service.model.faults.append(Fault(pieces=("NO", " ANS", "WER")))
     *pieces, (_, answer) = await ask(service)
-    assert "NO" not in "".join(piece["text"] for _, piece in pieces)
+    text = "".join(piece["text"] for _, piece in pieces)
+    assert text == answer["text"] == "The documents do not answer this."
     assert answer["refusal"] == "no_answer"
 
 
-async def test_a_streamed_answer_without_support_says_so_in_the_end(service: Service) -> None:
+async def test_a_streamed_answer_without_support_is_quoted_instead(service: Service) -> None:
     service.model.faults.append(Fault(pieces=("Napoleon commissioned ", "seventeen towers [1].")))
-    *_, (_, answer) = await ask(service)
+    *pieces, (_, answer) = await ask(service)
     assert answer["degraded"]
     assert answer["reasons"] == ["stand-in: answer_unsupported"]
-    assert [citation["marker"] for citation in answer["citations"]] == [1]
+    assert "Napoleon" not in "".join(piece["text"] for _, piece in pieces)
+    assert "Marta Holm" in answer["text"]
 
 
 async def test_without_a_model_the_quotes_are_streamed(quoting: Service) -> None:
@@ -95,15 +97,16 @@ async def test_a_model_that_fails_before_it_begins_is_replaced_by_quotes(service
     assert answer["model"] == "extractive"
 
 
-@pytest.mark.parametrize("fault", [Fault(pieces=SAID[:3], stall=30), Fault(pieces=SAID[:3], cut=True)])
+BEGUN = (*SAID, " Its lamp")
+
+
+@pytest.mark.parametrize("fault", [Fault(pieces=BEGUN, stall=30), Fault(pieces=BEGUN, cut=True)])
 async def test_a_stream_that_breaks_ends_in_a_problem_and_is_not_stored_as_an_answer(
     service: Service, fault: Fault
 ) -> None:
     service.model.faults.append(fault)
-    started = time.monotonic()
     *pieces, (name, problem) = await ask(service)
-    assert time.monotonic() - started < 2
-    assert len(pieces) == 3
+    assert len(pieces) == 1
     assert (name, problem["code"]) == ("problem", "stream_ended")
     await service.state.answers.close()
     assert await service.rows("select 1 from answers") == []
@@ -145,7 +148,7 @@ async def test_a_stream_costs_the_same_for_its_last_token_as_for_its_first(open_
     service = await open_service(deadline_seconds=30)
     await service.publish(TOWER)
     count = 4000
-    service.model.faults.append(Fault(pieces=("Marta Holm ",) * count))
+    service.model.faults.append(Fault(pieces=("Marta Holm. ",) * count))
     times: list[float] = []
     async with (
         service.client() as client,
