@@ -81,15 +81,19 @@ async def test_each_problem_is_the_clients_own_error(client: openai.AsyncOpenAI,
 
 
 async def test_a_stream_that_breaks_raises(client: openai.AsyncOpenAI, service: Service) -> None:
-    service.model.faults.append(Fault(pieces=("It was ", "built "), cut=True))
+    service.model.faults.append(Fault(pieces=("It was built by Marta Holm [1]. ", "Its "), cut=True))
     stream = await client.chat.completions.create(
         model="default",
         messages=ASKED,  # type: ignore[arg-type]
         stream=True,
     )
-    with pytest.raises(openai.APIError):
-        async for _ in stream:
-            pass
+    text = ""
+    with pytest.raises(openai.APIError) as broken:
+        async for chunk in stream:
+            text += chunk.choices[0].delta.content or ""
+    assert text == "It was built by Marta Holm [1]."
+    assert (broken.value.code, broken.value.type, broken.value.param) == ("stream_ended", "server_error", None)
+    assert "broke off" in broken.value.message
 
 
 async def test_tools_name_actions_that_run_here(client: openai.AsyncOpenAI, service: Service) -> None:
@@ -118,3 +122,25 @@ async def test_a_tool_that_is_not_of_this_service_is_refused(client: openai.Asyn
         tool_choice="none",
     )
     assert "[1]" in (done.choices[0].message.content or "")
+
+
+async def test_a_streamed_refusal_is_text_under_the_answers_own_id(
+    client: openai.AsyncOpenAI, service: Service
+) -> None:
+    service.model.faults.append(Fault(pieces=("NO ANSWER",)))
+    stream = await client.chat.completions.create(model="default", messages=ASKED, stream=True)  # type: ignore[arg-type]
+    chunks = [chunk async for chunk in stream]
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "The documents do not answer this."
+    answer = (chunks[-1].model_extra or {})["answer"]
+    assert {chunk.id for chunk in chunks} == {f"chatcmpl-{answer['id'].replace('-', '')}"}
+    assert {chunk.model for chunk in chunks} == {"stand-in"}
+    assert chunks[0].created > 1_700_000_000
+    assert chunks[-1].choices[0].finish_reason == "stop"
+
+
+async def test_a_cut_answer_says_so(client: openai.AsyncOpenAI, service: Service) -> None:
+    service.model.always = Fault(pieces=("It was built by Marta Holm [1]. ", "Its lamp"), finish="length")
+    done = await client.chat.completions.create(model="default", messages=ASKED)  # type: ignore[arg-type]
+    stream = await client.chat.completions.create(model="default", messages=ASKED, stream=True)  # type: ignore[arg-type]
+    last = [chunk async for chunk in stream][-1]
+    assert done.choices[0].finish_reason == last.choices[0].finish_reason == "length"

@@ -59,7 +59,7 @@ CASES = {
         findings=("unsupported_sentence",),
     ),
     "nothing about it": Case(
-        Fault(), SENTENCES["off_topic"], refusal="off_topic", question="How do volcanoes form on Io?"
+        Fault(), SENTENCES["no_evidence"], refusal="no_evidence", question="How do volcanoes form on Io?"
     ),
     "NO ANSWER": Case(Fault(pieces=("NO", " ANS", "WER")), SENTENCES["no_answer"], refusal="no_answer"),
     "a filter before text": Case(
@@ -125,6 +125,7 @@ CASES = {
         said("truncated"),
         finish="length",
         body={"max_tokens": 9},
+        same_bill=False,
     ),
     "cut and unsupported": Case(
         Fault(pieces=("Napoleon commissioned",), finish="length"), None, said("truncated", "answer_unsupported")

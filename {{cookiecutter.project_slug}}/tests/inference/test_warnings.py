@@ -1,0 +1,102 @@
+"""What a request asks for and does not get is named in its answer, in every form."""
+
+from typing import Any
+from uuid import uuid4
+
+import openai
+import pytest
+
+from app.inference.domain.review import ReviewPolicy
+from tests.inference.conftest import Service, change_serving
+from tests.inference.forms import FORMS, WHO, ask
+
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+SAY = {"type": "text", "text": WHO}
+USER = {"role": "user", "content": WHO}
+TOOL = {"type": "function", "function": {"name": "look_up_ticket", "parameters": {"type": "object"}}}
+
+
+def messages(*before: dict[str, Any], last: dict[str, Any] = USER) -> dict[str, Any]:
+    return {"messages": [*before, last]}
+
+
+SENT: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "nothing": ({}, []),
+    "defaults": ({"n": 1, "top_p": 1, "logprobs": False, "stop": None, "response_format": {"type": "text"}}, []),
+    "what counts": ({"max_tokens": 100, "temperature": 0.5, "tool_choice": "auto"}, []),
+    "system": (messages({"role": "system", "content": "Rhyme."}), ["system"]),
+    "developer": (messages({"role": "developer", "content": "Rhyme."}), ["system"]),
+    "history": (messages(USER, {"role": "assistant", "content": "Marta."}), ["history"]),
+    "both": (messages({"role": "system", "content": "Rhyme."}, USER), ["system", "history"]),
+    "image": (messages(last={"role": "user", "content": [SAY, IMAGE, IMAGE]}), ["images"]),
+    "sound": (messages(last={"role": "user", "content": [SAY, {"type": "input_audio"}]}), ["audio_input"]),
+    "file": (messages(last={"role": "user", "content": [SAY, {"type": "file", "file": {}}]}), ["files"]),
+    "name": (messages(last={**USER, "name": "Bo"}), ["messages.name"]),
+    "members": (
+        {"n": 2, "stop": ["."], "seed": 7, "top_p": 0.5, "user": "bo", "metadata": {"a": "b"}, "logprobs": True},
+        ["n", "stop", "seed", "top_p", "user", "metadata", "logprobs"],
+    ),
+    "formats": (
+        {"response_format": {"type": "json_object"}, "modalities": ["text", "audio"], "audio": {"voice": "x"}},
+        ["response_format", "modalities", "audio"],
+    ),
+    "penalties": (
+        {"frequency_penalty": 1, "presence_penalty": -1, "logit_bias": {"1": 2}},
+        ["frequency_penalty", "presence_penalty", "logit_bias"],
+    ),
+    "unknown": (
+        {"reasoning_effort": "high", "web_search_options": {}, "what_is_this": 0},
+        ["reasoning_effort", "web_search_options", "what_is_this"],
+    ),
+    "tools": ({"tools": [TOOL], "tool_choice": "none"}, ["tools"]),
+    "forced": ({"tool_choice": {"type": "function", "function": {"name": "x"}}}, ["tool_choice"]),
+    "required": ({"tool_choice": "required"}, ["tool_choice"]),
+    "two limits": ({"max_tokens": 10, "max_completion_tokens": 300}, ["max_tokens"]),
+    "quoting": ({"model": "extractive", "temperature": 1, "max_tokens": 5}, ["temperature", "max_tokens"]),
+}
+
+
+@pytest.mark.parametrize("name", SENT)
+async def test_what_has_no_effect_is_named(service: Service, name: str) -> None:
+    body, named = SENT[name]
+    keys = uuid4().hex
+    for form in ("openai json", "openai stream"):
+        for _ in range(2):
+            seen = await ask(service, form, key=f"{keys} {form}", **body)
+            warnings = seen.answer["warnings"]
+            assert [each["name"] for each in warnings] == named, form
+            assert all(each["message"].endswith((".", "count.")) for each in warnings)
+
+
+@pytest.mark.parametrize("form", FORMS[:2])
+async def test_a_native_answer_has_them_too(service: Service, form: str) -> None:
+    assert (await ask(service, form)).answer["warnings"] == []
+    seen = await ask(service, form, model="extractive", temperature=1)
+    assert [each["name"] for each in seen.answer["warnings"]] == ["temperature"]
+
+
+async def test_they_are_kept_with_the_answer(service: Service) -> None:
+    answer = (await ask(service, "openai json", n=2)).answer
+    async with service.client() as client:
+        kept = (await client.get(f"/v1/answers/{answer['id']}")).json()
+    assert kept["warnings"] == answer["warnings"] != []
+
+
+async def test_what_is_held_has_them(service: Service) -> None:
+    rule = {"name": "people", "send": "before", "due_minutes": 60}
+    change_serving(service.state, review=ReviewPolicy.model_validate({"owner": "tests", "overlap": 0, "rules": [rule]}))
+    for form in FORMS[2:]:
+        held = (await ask(service, form, n=2)).answer
+        assert (held["status"], [each["name"] for each in held["warnings"]]) == ("held", ["n"])
+
+
+async def test_the_real_client_reads_them(service: Service) -> None:
+    async with openai.AsyncOpenAI(api_key=service.key, base_url=f"{service.url}/v1", max_retries=0) as client:
+        done = await client.chat.completions.create(model="default", messages=[USER], n=3, seed=1)  # type: ignore[list-item]
+    assert [each["name"] for each in (done.model_extra or {})["answer"]["warnings"]] == ["n", "seed"]
+
+
+async def test_another_request_under_the_same_key_is_told_apart_by_what_has_no_effect(service: Service) -> None:
+    key = uuid4().hex
+    assert (await ask(service, "openai json", key=key)).status == 200
+    assert (await ask(service, "openai json", key=key, n=2)).answer["code"] == "idempotency_key_reused"
