@@ -19,10 +19,11 @@ from app.ingestion.domain.quality import Candidate, judge
 from app.ingestion.domain.reasons import Reason, reason
 from app.ingestion.domain.similarity import Signature, bands, resemblance, signature
 from app.ingestion.service.parts import Parts, ended, step_seconds
-from app.retrieval.domain import PreparedDocument, PublishRequest
+from app.retrieval.domain import PreparedDocument, PublishRequest, TooManyChunks
 from app.safety.domain.text import Finding
 
 _REPAIRABLE = "encoding_damage"
+_COSTLY = "too_many_chunks"
 _NOT_ABOUT_CONTENT = frozenset({"furniture", "not_utf8", "encoding_not_utf8"})
 # Judging a page takes a millisecond, less than another thread is worth; a book, or telling a language, takes long.
 _QUICKLY_JUDGED = 10_000
@@ -144,6 +145,9 @@ async def _served(parts: Parts, tenant_id: UUID, documents: Sequence[_Prepared])
         for document, each in zip(some, made, strict=True):
             if isinstance(each, _Ready):
                 ready.append(each)
+            elif isinstance(each, TooManyChunks):
+                held = _hold(parts, document.work, reason(_COSTLY, each.detail), document.findings, document.parsed)
+                ends[document.work.document_id] = await _kept(held)
             else:
                 ends[document.work.document_id] = each
         if time.perf_counter() - since > _MOST_SECONDS_UNPUBLISHED:
@@ -222,6 +226,7 @@ async def _ready(parts: Parts, prepared: _Prepared) -> _Ready:
                 text=prepared.parsed.text,
                 headings=prepared.parsed.headings,
                 flags=_flags(parts, prepared),
+                most_chunks=None if _COSTLY in work.released else parts.data.source(work.source).max_chunks,
             )
         )
     return _Ready(prepared, document)
