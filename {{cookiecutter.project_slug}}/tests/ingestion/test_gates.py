@@ -1,5 +1,6 @@
 """Every file that should not be served ends in quarantine with a reason of its own, and the batch goes on."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,42 @@ async def test_what_was_found_in_a_document_travels_with_its_passages(ingest, cl
         "a.txt": ["instructions.override"],
         "b.txt": [],
     }
+
+
+def distinct_words(count: int) -> str:
+    generator = random.Random(count)
+    return " ".join("".join(generator.choices("abcdefghijklmno", k=7)) for _ in range(count))
+
+
+async def test_a_text_that_only_repeats_itself_is_held_back_before_it_costs_anything(ingest, client) -> None:
+    (document,) = await ingest(("lamps.txt", b"lamp " * 100_000))
+    held = document["quarantine"]
+    assert (held["reason"], document["status"]) == ("repetitive", "quarantined")
+    assert "0.0% of the text is no repetition; the source wants 1.0%" in held["detail"]
+    assert "min_distinct_share" in held["action"]
+
+
+async def test_a_document_of_too_many_chunks_is_held_back_before_any_is_embedded(
+    state, ingest, client, work, monkeypatch
+) -> None:
+    """A heading for every two words makes a chunk of every two words."""
+    page = "\n\n".join(f"# {word}\n\nsays {word}" for word in distinct_words(600).split()).encode()
+    strict = state.ingestion.parts.data.model_copy(
+        update={"defaults": state.ingestion.parts.data.defaults.model_copy(update={"max_chunks": 500})}
+    )
+    monkeypatch.setattr(type(state.ingestion.parts), "data", property(lambda _: strict))
+    (document, honest) = await ingest(("lamps.md", page), ("honest.md", b"# Lamps\n\nThe lamp is lit."))
+    held = document["quarantine"]
+    assert (held["reason"], honest["status"]) == ("too_many_chunks", "published")
+    assert "600 chunks; 500 is the most" in held["detail"]
+    await client.post(f"/v1/quarantine/{held['id']}/release")
+    await work()
+    assert (await client.get(f"/v1/documents/{document['id']}")).json()["status"] == "published"
+
+
+async def test_three_megabytes_of_honest_prose_on_one_line_are_served(ingest, search) -> None:
+    generator, vocabulary = random.Random(1), distinct_words(8_000).split()
+    prose = " ".join(generator.choices(vocabulary, k=375_000))
+    (document,) = await ingest(("long.txt", f"{prose} zebralamp".encode()))
+    assert document["status"] == "published"
+    assert len(await search("zebralamp")) == 1

@@ -47,6 +47,12 @@ class Source(Rules):
     )
     max_file_bytes: int = Field(20_000_000, ge=1, description="The largest file.")
     max_characters: int = Field(5_000_000, ge=1, description="The longest text.")
+    max_chunks: int = Field(
+        10_000, ge=1, description="The most passages a document may be cut into: each is embedded and kept."
+    )
+    min_distinct_share: float = Field(
+        0.01, ge=0, le=1, description="The least share of a long text that is no repetition of what it said before."
+    )
     min_words: int = Field(2, ge=0, description="The fewest words.")
     languages: tuple[str, ...] = Field((), description="ISO codes such as en; nothing named means any.")
     not_utf8: Verdict = Field("quarantine", description="The text came in another encoding than UTF-8.")

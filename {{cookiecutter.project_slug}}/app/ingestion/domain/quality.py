@@ -9,6 +9,7 @@ from itertools import islice
 from app.ingestion.domain.parsed import ParsedDocument
 from app.ingestion.domain.policy import Source, Verdict
 from app.ingestion.domain.reasons import Reason, reason
+from app.ingestion.domain.similarity import distinct_share
 from app.retrieval.domain.chunking import words
 from app.safety.domain.policy import DocumentAction
 from app.safety.domain.screening import screen_document, screen_fields
@@ -24,6 +25,8 @@ _FURNITURE_LINE = re.compile(
 )
 _SIGN = re.compile(r"[^\w\s]|_")
 _SAMPLE = 50_000
+# What repeats itself on a page costs little, and a form may well be one.
+_LONG = 20_000
 _DATES = ("date", "modified", "updated", "last_modified", "published")
 _TABLES = frozenset({"csv", "jsonl"})
 _NOT_ABOUT_CONTENT = frozenset({"furniture", "not_utf8", "encoding_not_utf8"})
@@ -128,6 +131,15 @@ def _size(c: Candidate) -> Iterator[Objection]:
         yield reason("too_short", detail), "quarantine"
 
 
+def _repetition(c: Candidate) -> Iterator[Objection]:
+    if len(c.parsed.text) < _LONG or c.rules.min_distinct_share == 0:
+        return
+    share = distinct_share(c.parsed.text)
+    if share < c.rules.min_distinct_share:
+        detail = f"Only {share:.1%} of the text is no repetition; the source wants {c.rules.min_distinct_share:.1%}."
+        yield reason("repetitive", detail), "quarantine"
+
+
 def _characters(c: Candidate) -> Iterator[Objection]:
     sample = c.parsed.text[:_SAMPLE]
     damaged = sum(1 for _ in _MOJIBAKE.finditer(sample))
@@ -182,4 +194,4 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:] + "."
 
 
-_GATES = (_contract, _repairs, _size, _characters, _boilerplate, _language, _freshness)
+_GATES = (_contract, _repairs, _size, _characters, _boilerplate, _repetition, _language, _freshness)

@@ -20,6 +20,8 @@ ACTIONS: Final[dict[str, str]] = {
     "no_text": "Upload a version with real text; scanned pages need text recognition first.",
     "too_large": "Split the file, or raise the limit in policies/data.yaml.",
     "too_long": "Split the document, or raise max_characters in policies/data.yaml.",
+    "too_many_chunks": "Split the document, raise max_chunks in policies/data.yaml, or release it at its full cost.",
+    "repetitive": "Upload it without the repetitions, lower min_distinct_share in policies/data.yaml, or release it.",
     "too_short": "Lower min_words in policies/data.yaml if such short documents are meant.",
     "wrong_type": "Give the file the name ending of what it really is.",
     "type_unsupported": "Convert it to Markdown, plain text, HTML, PDF, DOCX, CSV or JSON lines.",

@@ -2,6 +2,7 @@
 
 import re
 import zlib
+from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 
@@ -11,6 +12,9 @@ SHINGLE = 5
 MIN_WORDS = 40
 _MAX_WORDS = 200_000
 _EMPTY = 1 << 32
+_CHOSEN = 8
+_LONG_WORD = 60
+_PIECE = 1 << 16
 _WORD = re.compile(r"\w+")
 
 Signature = tuple[int, ...]
@@ -40,6 +44,28 @@ def _filled(lowest: Sequence[int]) -> Signature:
             filled[slot] = neighbour if neighbour == _EMPTY else (neighbour + distance * 0x9E3779B1) % _EMPTY
             distance += 1
     return tuple(filled)
+
+
+def distinct_share(text: str) -> float:
+    """About how much of a text is no repetition, 0 to 1: distinct runs of five words among all of them, or, where a
+    text has hardly any words, how far it can be compressed. In one pass, and in little memory whatever the text.
+    """
+    count, kept = 0, set()
+    run: deque[str] = deque(maxlen=SHINGLE)
+    for match in _WORD.finditer(text):
+        run.append(match.group())
+        count += 1
+        # One in eight, chosen by what they say: a run that comes again is chosen again, and counted once.
+        if not (hashed := zlib.crc32(" ".join(run).encode())) % _CHOSEN:
+            kept.add(hashed)
+    if count and count * _LONG_WORD >= len(text):
+        return min(1.0, len(kept) * _CHOSEN / count)
+    packer = zlib.compressobj(1)
+    pieces = (text[start : start + _PIECE].encode() for start in range(0, len(text), _PIECE))
+    packed, size = 0, 0
+    for piece in pieces:
+        packed, size = packed + len(packer.compress(piece)), size + len(piece)
+    return min(1.0, (packed + len(packer.flush())) / size) if size else 1.0
 
 
 def bands(signed: Signature) -> list[int]:

@@ -19,10 +19,11 @@ from app.ingestion.domain.quality import Candidate, judge, worth_telling
 from app.ingestion.domain.reasons import Reason, reason
 from app.ingestion.domain.similarity import Signature, bands, resemblance, signature
 from app.ingestion.service.parts import Parts, ended, step_seconds
-from app.retrieval.domain import PreparedDocument, PublishRequest
+from app.retrieval.domain import PreparedDocument, PublishRequest, TooManyChunks
 from app.safety.domain.text import Finding, normalise
 
 _REPAIRABLE = "encoding_damage"
+_COSTLY = "too_many_chunks"
 # Judging a paragraph takes milliseconds, less than another thread is worth; a page or a language takes longer.
 _QUICKLY_JUDGED = 2_000
 # So many that the embedder is busy while another job publishes, and so few that a question's turn comes soon.
@@ -143,6 +144,9 @@ async def _served(parts: Parts, tenant_id: UUID, documents: Sequence[_Prepared])
         for document, each in zip(some, made, strict=True):
             if isinstance(each, _Ready):
                 ready.append(each)
+            elif isinstance(each, TooManyChunks):
+                held = _hold(parts, document.work, reason(_COSTLY, each.detail), document.findings, document.parsed)
+                ends[document.work.document_id] = await _kept(held)
             else:
                 ends[document.work.document_id] = each
         if time.perf_counter() - since > _MOST_SECONDS_UNPUBLISHED:
@@ -223,6 +227,7 @@ async def _ready(parts: Parts, prepared: _Prepared) -> _Ready:
                 text=prepared.parsed.text,
                 headings=prepared.parsed.headings,
                 flags=_flags(parts, prepared),
+                most_chunks=None if _COSTLY in work.released else parts.data.source(work.source).max_chunks,
             )
         )
     return _Ready(prepared, document)

@@ -11,6 +11,7 @@ from app.retrieval.domain.problems import (
     IndexNotReady,
     NoLiveIndex,
     StaleDocument,
+    TooManyChunks,
     UnknownTextSearch,
     VerificationFailed,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "SearchParams",
     "SearchUsage",
     "StaleDocument",
+    "TooManyChunks",
     "UnknownTextSearch",
     "Vector",
     "VerificationFailed",

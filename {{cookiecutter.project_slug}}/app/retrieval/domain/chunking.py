@@ -135,9 +135,9 @@ def _parts(text: str, start: int, end: int, params: ChunkerParams) -> Iterator[S
     if total <= params.whole:
         yield from _trimmed(text, start, end)
         return
-    units = [(span, words(text[span[0] : span[1]])) for span in _units(text, start, end, params.target)]
     begin, filled, left = start, 0, total
-    for (unit_start, _), size in units:
+    for unit_start, unit_end in _units(text, start, end, params.target):
+        size = words(text[unit_start:unit_end])
         share = left / max(1, round(left / params.target))
         # Cut where the running total passes an even share of what is left, on the side that lands nearer to it.
         if filled and (filled + size > params.whole or filled + size / 2 > share):

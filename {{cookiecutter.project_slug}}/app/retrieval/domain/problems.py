@@ -44,6 +44,11 @@ class ChunkerMismatch(Unavailable):
     action = "Make a new index with 'app index build' and go over to it with 'app release create --index N'."
 
 
+class TooManyChunks(Invalid):
+    code, title = "too_many_chunks", "The document is cut into too many chunks"
+    action = "Split the document, or raise max_chunks in policies/data.yaml."
+
+
 class VerificationFailed(Conflict):
     code, title = "verification_failed", "The new index does not find its own chunks"
     action = "The live index was not touched. See the log, then run 'app index build' again."

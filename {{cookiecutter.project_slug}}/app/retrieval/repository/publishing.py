@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -16,8 +17,10 @@ from app.core.database import driver_sql, in_one_trip
 from app.retrieval.domain import Fingerprint, IndexRow, PreparedChunk, PublishRequest, chunk_id, indexed_text
 from app.retrieval.tables import chunk_terms, chunk_vectors, chunks, corpora, indexed_documents
 
+Statement = tuple[str, Mapping[str, Any]]
+
 CHUNK_TABLES = (chunks, chunk_terms, chunk_vectors)
-_TOGETHER = 500
+_TOGETHER = 250
 
 # Chunks come as one JSON document, however many they are: a trip and a plan for each would cost more than the rows.
 ADD_CHUNKS = driver_sql(
@@ -141,28 +144,36 @@ class Writes:
 
     tenant_id: UUID
     version: int
-    statements: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    statements: list[Iterable[Statement]] = field(default_factory=list)
 
     def store(self, requests: Iterable[PublishRequest]) -> None:
         documents = _json([_document(request) for request in requests])
-        self.statements.append((STORE_DOCUMENTS, {"tenant": self.tenant_id, "documents": documents}))
-        self.statements.append((GROW_CORPUS, {"tenant": self.tenant_id, "version": self.version}))
+        store = (STORE_DOCUMENTS, {"tenant": self.tenant_id, "documents": documents})
+        self.statements.append([store, (GROW_CORPUS, {"tenant": self.tenant_id, "version": self.version})])
 
     def add(self, index: IndexRow, prepared: Iterable[tuple[PublishRequest, Sequence[PreparedChunk]]]) -> None:
-        parts = [part for request, chunks in prepared for part in _parts(index, request, chunks)]
-        self.statements += _additions(index, self.tenant_id, self.version, parts)
+        parts = (part for request, chunks in prepared for part in _parts(index, request, chunks))
+        self.statements.append(_additions(index, self.tenant_id, self.version, parts))
 
     def count(self, index: int, documents: Sequence[UUID], changes: Iterable[tuple[Sequence[str], int]]) -> None:
         """changes: chunks more or fewer by readers."""
         scope = {"tenant": self.tenant_id, "index": index, "version": self.version}
         pairs = [(groups, change) for groups, change in changes if change]
-        self.statements.append((_COUNT_TERMS, scope | {"documents": list(documents)}))
-        self.statements.append((_COUNT_CHUNKS, scope | {"change": sum(change for _, change in pairs)}))
-        for groups, change in pairs:
-            self.statements.append((_COUNT_READERS, scope | {"groups": list(groups), "change": change}))
+        terms, chunks_ = scope | {"documents": list(documents)}, scope | {"change": sum(c for _, c in pairs)}
+        self.statements.append([(_COUNT_TERMS, terms), (_COUNT_CHUNKS, chunks_)])
+        self.statements.append(
+            [(_COUNT_READERS, scope | {"groups": list(groups), "change": change}) for groups, change in pairs]
+        )
 
     async def send(self, connection: AsyncConnection) -> None:
-        await in_one_trip(connection, *self.statements)
+        """In one trip, or in one for each slice of chunks, so that no more than one is in memory as JSON."""
+        trip: list[Statement] = []
+        for statement in chain.from_iterable(self.statements):
+            if statement[0] is ADD_CHUNKS and any(sent[0] is ADD_CHUNKS for sent in trip):
+                await in_one_trip(connection, *trip)
+                trip = []
+            trip.append(statement)
+        await in_one_trip(connection, *trip)
 
 
 def _document(request: PublishRequest) -> dict[str, Any]:
@@ -211,8 +222,8 @@ async def add_chunks(
     prepared: Sequence[PreparedChunk],
     version: int,
 ) -> None:
-    parts = list(_parts(index, request, prepared))
-    await in_one_trip(connection, *_additions(index, request.tenant_id, version, parts))
+    for statement in _additions(index, request.tenant_id, version, _parts(index, request, prepared)):
+        await in_one_trip(connection, statement)
 
 
 _COUNT_TERMS, _COUNT_CHUNKS, _COUNT_READERS = (
@@ -221,8 +232,8 @@ _COUNT_TERMS, _COUNT_CHUNKS, _COUNT_READERS = (
 
 
 def _additions(
-    index: IndexRow, tenant_id: UUID, version: int, parts: Sequence[Mapping[str, Any]]
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    index: IndexRow, tenant_id: UUID, version: int, parts: Iterator[Mapping[str, Any]]
+) -> Iterator[Statement]:
     """What adds the chunks, some hundreds at a time: a JSON document of the database has a largest size."""
     scope = {
         "tenant": tenant_id,
@@ -231,8 +242,8 @@ def _additions(
         "config": index.fingerprint.text_search,
         "mean_length": index.fingerprint.mean_length,
     }
-    for start in range(0, len(parts), _TOGETHER):
-        yield ADD_CHUNKS, scope | {"parts": _json(parts[start : start + _TOGETHER])}
+    while some := list(islice(parts, _TOGETHER)):
+        yield ADD_CHUNKS, scope | {"parts": _json(some)}
 
 
 def _parts(index: IndexRow, request: PublishRequest, prepared: Iterable[PreparedChunk]) -> Iterator[dict[str, Any]]:

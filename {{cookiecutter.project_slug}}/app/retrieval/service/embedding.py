@@ -19,6 +19,7 @@ from app.retrieval.domain import (
     PreparedChunk,
     PublishRequest,
     SearchUsage,
+    TooManyChunks,
     Vector,
     chunk,
     indexed_text,
@@ -103,7 +104,7 @@ async def prepare_for(
 ) -> tuple[list[PreparedChunk], int | None]:
     """The document cut and embedded as `index` was, and the tokens that are still to be charged, if any.
 
-    Errors: EmbedderMismatch, ChunkerMismatch, EmbeddingFailed, BudgetUsedUp.
+    Errors: EmbedderMismatch, ChunkerMismatch, TooManyChunks, EmbeddingFailed, BudgetUsedUp.
     """
     index.check_embedder(passages.embedders)
     if index.fingerprint.chunker != CHUNKER_VERSION:
@@ -111,6 +112,8 @@ async def prepare_for(
             f"Index {index.number} was cut by {index.fingerprint.chunker}; this code cuts with {CHUNKER_VERSION}."
         )
     cut = await _cut(request, index)
+    if request.most_chunks is not None and len(cut) > request.most_chunks:
+        raise TooManyChunks(f"The text is cut into {len(cut):,} chunks; {request.most_chunks:,} is the most.")
     if not index.dense:
         return [PreparedChunk(part, None) for part in cut], None
     texts = [indexed_text(part) for part in cut]

@@ -118,7 +118,7 @@ class Retrieval:
     async def prepare(self, request: PublishRequest) -> PreparedDocument:
         """Cuts and embeds a document for every index that is kept up to date; writes nothing.
 
-        Errors: EmbedderMismatch, ChunkerMismatch, EmbeddingFailed, OutOfTime.
+        Errors: EmbedderMismatch, ChunkerMismatch, TooManyChunks, EmbeddingFailed, OutOfTime.
         """
         await self.indexes.live()
         kept = [index for index in self.indexes.held.rows if index.status in KEPT]
