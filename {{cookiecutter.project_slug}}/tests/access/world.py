@@ -325,5 +325,5 @@ class World:
             [deed] = self.chance.choices(deeds, weights)
             await deed()
         await self.work()
-        for key in ("admin", "reviewer", *self.chance.sample(list(KEYS), 2)):
+        for key in (self.pick("admin", "reviewer"), self.pick()):
             await self.read_all(key)
