@@ -197,7 +197,7 @@ async def test_an_attempt_whose_connection_broke_is_charged_as_much_as_was_held(
 
 
 async def test_a_stream_that_breaks_without_a_bill_is_charged_as_much_as_was_held(limited: Service) -> None:
-    limited.model.faults.append(Fault(pieces=("It was built ", "in 1874 "), cut=True))
+    limited.model.faults.append(Fault(pieces=("Marta Holm built it [1]. ", "In 1874 "), cut=True))
     assert "stream_ended" in (await limited.ask(WHO, stream=True)).text
     after = await until_settled(limited)
     ((_, _, written, micro_usd),) = await charged(limited)
