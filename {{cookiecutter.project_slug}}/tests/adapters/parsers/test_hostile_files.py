@@ -10,13 +10,12 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from app.adapters.parsers.pool import ParserLimits, ParserPool
+from app.adapters.parsers.pool import ParserPool
 from app.ingestion.domain.parsed import ParsedDocument, Unparsable
 from tests.adapters.parsers.bombs import BOMBS
 
 FILES = Path(__file__).parents[2] / "data" / "hostile-files"
 HONEST = "Refunds are paid within 14 days."
-PATIENT = ParserLimits(seconds=60)
 
 REFUSED = {
     "billion_laughs.xml": "xml_entities",
@@ -41,7 +40,7 @@ REPAIRED = {
 
 @pytest_asyncio.fixture(scope="module")
 async def pool() -> AsyncIterator[ParserPool]:
-    pool = ParserPool(limits=PATIENT)
+    pool = ParserPool()
     yield pool
     await pool.close()
 
@@ -58,7 +57,7 @@ async def test_an_honest_file_is_read(pool: ParserPool, name: str) -> None:
 
 
 async def test_only_a_page_of_plain_text_is_read_without_another_process() -> None:
-    pool = ParserPool(limits=PATIENT)
+    pool = ParserPool()
     try:
         assert (await read(pool, "ok_plain.txt")).text.strip() == HONEST
         assert pool._children[0].process is None
