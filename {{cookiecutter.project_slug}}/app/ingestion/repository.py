@@ -246,6 +246,13 @@ DISCARD_VERSION = text(
     where document_id = :document and version = :version and status = 'quarantined'
     """
 )
+UNFINISHED = text(
+    """
+    select count(*) as documents from documents d
+    join document_versions v on v.document_id = d.id and v.version = d.version
+    where d.deleted_at is null and v.status in ('received', 'processing')
+    """
+)
 NEWEST = text(
     """
     select d.id, d.version, v.status, q.reason, q.detail from documents d
