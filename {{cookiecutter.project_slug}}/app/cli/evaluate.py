@@ -13,7 +13,7 @@ from app.cli.common import actor, err, out, with_state
 from app.core.errors import Problem, StartRefused
 from app.evaluation.domain.report import Report
 from app.evaluation.domain.suites import EVERYTHING
-from app.evaluation.service.rendering import as_html, as_markdown, as_tables, headline, reasons
+from app.evaluation.service.rendering import as_html, as_markdown, as_tables, headline, notes, reasons
 from app.wiring import State
 
 EXIT = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 2}
@@ -110,7 +110,7 @@ def _show(report: Report) -> None:
         for row, verdict in zip(shown.rows, shown.verdicts, strict=True):
             table.add_row(*(escape(row[number]) for number in kept), style=STYLES[verdict] if verdict != "PASS" else "")
         out.print(table)
-    for reason in (*reasons(report), *report.notes):
+    for reason in (*reasons(report), *notes(report)):
         out.print(f"- {escape(reason)}", highlight=False)
     out.print(f"[{STYLES[report.verdict]}]{escape(headline(report))}[/]", highlight=False)
     out.print(f"[dim]Report {report.digest}[/dim]", highlight=False)

@@ -4,7 +4,7 @@ import structlog
 
 from app.core.errors import Invalid, NotFound
 from app.core.jobs import Attempt, JobSpec
-from app.evaluation.domain.runs import EvaluationUnfinished
+from app.evaluation.domain.runs import CorpusMoved, EvaluationUnfinished
 from app.evaluation.service import Evaluations
 from app.evaluation.service.evaluations import JOB, QUEUE
 
@@ -21,7 +21,7 @@ def job_specs(room: Evaluations) -> list[JobSpec]:
         with structlog.contextvars.bound_contextvars(evaluation_id=run_id):
             try:
                 ended = await room.carry_out(UUID(run_id))
-            except (Invalid, NotFound, EvaluationUnfinished) as problem:
+            except (Invalid, NotFound, EvaluationUnfinished, CorpusMoved) as problem:
                 # Trying again would not help; a person has to correct something.
                 await room.fail(UUID(run_id), str(problem))
                 log.warning("evaluation_failed", code=problem.code)

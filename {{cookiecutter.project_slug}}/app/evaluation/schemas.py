@@ -28,6 +28,7 @@ class EvaluationShown(BaseModel):
     status: RunStatus
     done: int
     total: int
+    corpus: dict[str, int] = Field(description="The corpus version of each tenant that is measured, once it is known.")
     created_at: datetime
     ended_at: datetime | None
     report: str | None
@@ -47,6 +48,7 @@ class EvaluationShown(BaseModel):
             status=run.status,
             done=run.done,
             total=run.total,
+            corpus=dict(run.corpus),
             created_at=run.created_at,
             ended_at=run.ended_at,
             report=run.report,

@@ -267,6 +267,13 @@ DISCARD_VERSION = text(
     where document_id = :document and version = :version and status = 'quarantined'
     """
 )
+UNFINISHED = text(
+    """
+    select count(*) as documents from documents d
+    join document_versions v on v.document_id = d.id and v.version = d.version
+    where d.deleted_at is null and v.status in ('received', 'processing')
+    """
+)
 NEWEST = text(
     """
     select d.id, d.version, v.status, v.findings, q.reason, q.detail from documents d

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from app.adapters.parsers.builder import squeeze
 from app.adapters.parsers.decoding import decode
+from app.adapters.parsers.hidden_markup import without_hidden_elements
 from app.ingestion.domain.parsed import ParsedDocument
 from app.retrieval.domain.chunking import Heading
 from app.safety.domain.text import Finding, normalise
@@ -15,12 +16,8 @@ _FRONT = re.compile(r"\A---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*\n", re.DOTALL)
 _FIELD = re.compile(r"^([A-Za-z][\w -]{0,40}):[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 _FENCED = re.compile(r"^[ ]{0,3}(```+|~~~+)[^\n]*\n.*?(?:^[ ]{0,3}\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)|^\[//\]:[ \t]*#[^\n]*", re.DOTALL | re.MULTILINE)
-_HIDDEN = re.compile(
-    r"<(\w+)\b[^>]*?(?:\shidden\b|style\s*=\s*[\"'][^\"'>]*?"
-    r"(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?![.\d]*[1-9])))[^>]*>.*?</\1\s*>",
-    re.IGNORECASE | re.DOTALL,
-)
-_ATX = re.compile(r"^[ ]{0,3}(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$", re.MULTILINE)
+_ATX = re.compile(r"^[ ]{0,3}(#{1,6})[ \t](.+)$", re.MULTILINE)
+_LONGEST_HEADING = 1_000
 _SETEXT = re.compile(r"^[ ]{0,3}([^\s|>*+\-][^\n]{0,200})\n[ ]{0,3}(=+|-{3,})[ \t]*$", re.MULTILINE)
 _MARKUP = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
 
@@ -82,12 +79,17 @@ def _without_hidden(text: str) -> tuple[str, str, int]:
         piece = text[position : span[0]]
         hidden += _COMMENT.findall(piece)
         piece = _COMMENT.sub("", piece)
-        hidden += [match[0] for match in _HIDDEN.finditer(piece)]
-        piece, hid = _HIDDEN.subn("", piece)
-        count += hid
+        piece, elements = without_hidden_elements(piece)
+        hidden += elements
+        count += len(elements)
         kept += [piece, text[span[0] : span[1]]]
         position = span[1]
     return "".join(kept), "\n".join(hidden), count
+
+
+def _title(line: str) -> str:
+    """Without the signs that may close a heading, unless it has no others."""
+    return line.rstrip(" \t").rstrip("#").rstrip(" \t") or line
 
 
 def _fences(text: str) -> list[tuple[int, int]]:
@@ -96,7 +98,7 @@ def _fences(text: str) -> list[tuple[int, int]]:
 
 def _headings(text: str) -> Iterator[Heading]:
     fences = iter([*_fences(text), (len(text), len(text) + 1)])
-    found = [(m.start(), len(m[1]), m[2]) for m in _ATX.finditer(text)]
+    found = [(m.start(), len(m[1]), _title(m[2])) for m in _ATX.finditer(text) if len(m[2]) <= _LONGEST_HEADING]
     found += [(m.start(), 1 if m[2][0] == "=" else 2, m[1]) for m in _SETEXT.finditer(text)]
     start, end = next(fences)
     for position, level, title in sorted(found):

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from math import isclose
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -45,6 +45,7 @@ class Worsened(_Frozen):
 
 class Report(_Frozen):
     """Everything that led to the verdict. policy_digest: of the bytes of policies/quality.yaml, policy: what it said.
+    corpus: the corpus version of each tenant that was asked; reports from before it was kept have none.
     seal: digest of all the rest, so that a slip of the hand is noticed before the hash in the approval is compared.
     """
 
@@ -58,6 +59,7 @@ class Report(_Frozen):
     judgement: Judgement
     worsened: tuple[Worsened, ...] = ()
     notes: tuple[str, ...] = ()
+    corpus: Mapping[str, int] = {}
     seal: str = ""
 
     @classmethod
@@ -72,6 +74,7 @@ class Report(_Frozen):
         worsened: Sequence[Worsened] = (),
         judgement: Judgement | None = None,
         notes: Sequence[str] = (),
+        corpus: Mapping[str, int] | None = None,
     ) -> Self:
         """Judges the runs, unless it is told what `judge` said of them with this seed."""
         report = cls(
@@ -84,6 +87,7 @@ class Report(_Frozen):
             judgement=judgement or judge(candidate, baseline, policy, seed),
             worsened=tuple(worsened),
             notes=tuple(notes),
+            corpus=corpus or {},
         )
         return report.model_copy(update={"seal": report._sealed()})
 
@@ -112,14 +116,18 @@ class Report(_Frozen):
 
     @property
     def canonical(self) -> bytes:
-        return canonical_json(self.model_dump(mode="json"))
+        return canonical_json(self._dumped(set()))
 
     @property
     def digest(self) -> str:
         return digest_of(self.canonical)
 
     def _sealed(self) -> str:
-        return digest_of(canonical_json(self.model_dump(mode="json", exclude={"seal"})))
+        return digest_of(canonical_json(self._dumped({"seal"})))
+
+    def _dumped(self, without: set[str]) -> dict[str, Any]:
+        """A report without a corpus reads as it was written when none was kept: its digest must not change."""
+        return self.model_dump(mode="json", exclude=without if self.corpus else without | {"corpus"})
 
 
 def withhold(report: Report, case_ids: Collection[str]) -> Report:

@@ -25,6 +25,16 @@ class CorpusRefused(Invalid):
     action = "Correct the file, or the folder in evals/corpus.json."
 
 
+class CorpusBusy(Conflict):
+    code, title = "corpus_busy", "Documents of the evaluation are still being processed"
+    action = "Wait until they are served, or start a worker if none runs ('app worker'), then evaluate again."
+
+
+class CorpusMoved(Conflict):
+    code, title = "corpus_moved", "The documents changed while they were measured"
+    action = "Nothing was decided. Wait until nothing is added to or deleted from them, then evaluate again."
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One evaluation of one release on one suite.

@@ -46,7 +46,9 @@ def report_on(sides: Sides, rules: Rulebook, run: Run, at: datetime) -> Report:
     judgement = judge(candidate, baseline, rules.policy, seed)
     worsened = tuple(_worsened(sides, judgement))
     notes = dict.fromkeys(each.note for each in sides.opinions)
-    return Report.make(candidate, baseline, rules.policy, rules.digest, seed, at, worsened, judgement, tuple(notes))
+    return Report.make(
+        candidate, baseline, rules.policy, rules.digest, seed, at, worsened, judgement, tuple(notes), run.corpus
+    )
 
 
 def _scored(release_id: str, suite: Suite, seen: Mapping[str, Asked], opinions: Sequence[Opinions]) -> RunScores:

@@ -12,7 +12,7 @@ from app.core.jobs import enqueue
 from app.core.telemetry import counter
 from app.evaluation import repository
 from app.evaluation.domain.report import Report
-from app.evaluation.domain.runs import EvaluationMissing, EvaluationUnfinished, Run
+from app.evaluation.domain.runs import CorpusMoved, EvaluationMissing, EvaluationUnfinished, Run
 from app.evaluation.domain.suites import EVERYTHING, Suite, check_leaks
 from app.evaluation.service.comparing import Rulebook, Sides, report_on
 from app.evaluation.service.judging import Judging
@@ -96,7 +96,7 @@ class Evaluations:
 
     async def carry_out(self, run_id: UUID, progress: Progress = no_progress) -> Run:
         """Runs what is not known yet, compares, and keeps the report; harmless to run twice, and after a crash it goes
-        on where it was. Errors: EvaluationMissing, CorpusRefused, and those of Trials.run.
+        on where it was. Errors: EvaluationMissing, CorpusRefused, CorpusBusy, CorpusMoved, and those of Trials.run.
         """
         run = await self.find(run_id)
         if run.ended:
@@ -104,6 +104,7 @@ class Evaluations:
         suite = await self._same_suite(run)
         run = await self._with_corpus(run, suite, progress)
         sides = await self._both(run, suite, progress)
+        await self._check_unmoved(run, suite)
         report = await asyncio.to_thread(report_on, sides, self.rules, run, self.clock.now())
         digest, verdict = report.digest, report.judgement.verdict
         async with self.database.transaction(None) as connection:
@@ -135,10 +136,25 @@ class Evaluations:
         if run.corpus:
             return run
         await self.library.bring_up_to_date(self.suites.corpus(), progress)
+        await self.library.settled(suite.tenants, progress)
         corpus = await self.library.versions(suite.tenants)
         async with self.database.transaction(None) as connection:
             await repository.change_run(connection, run.id, status="running", corpus=corpus)
         return replace(run, status="running", corpus=corpus)
+
+    async def _check_unmoved(self, run: Run, suite: Suite) -> None:
+        """Errors: CorpusMoved when documents came or went while they were measured; the run has failed then."""
+        measured = dict.fromkeys(case.tenant for case in suite.cases if not case.corpus_version)
+        now = await self.library.versions(measured)
+        moved = [
+            f"tenant {name} was at corpus version {run.corpus[name]} and is at {version}"
+            for name, version in now.items()
+            if version != run.corpus[name]
+        ]
+        if moved:
+            why = f"The documents changed while they were measured: {', '.join(moved)}."
+            await self.fail(run.id, why)
+            raise CorpusMoved(why)
 
     async def _both(self, run: Run, suite: Suite, progress: Progress) -> Sides:
         candidate = await self._side(run, run.release_id, suite, 0, progress, "Candidate")

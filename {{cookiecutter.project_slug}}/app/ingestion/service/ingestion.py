@@ -134,6 +134,11 @@ class Ingestion:
         """Ends the version for good and drops its bytes. Errors: QuarantineMissing, AlreadyDecided, ReasonMissing."""
         return await deciding.discard(self.parts, caller, entry, uploader(caller), note and check_reason(note))
 
+    async def unfinished(self, caller: Principal) -> int:
+        """How many documents of the tenant wait for their newest version to be published or held back."""
+        async with self.parts.database.read(caller.tenant_id) as connection:
+            return int((await rows.one(connection, rows.UNFINISHED))["documents"])
+
     async def newest(self, caller: Principal, documents: Sequence[UUID]) -> Sequence[RowMapping]:
         """(id, version, status, findings, reason, detail) of the newest version of each of these documents."""
         async with self.parts.database.read(caller.tenant_id) as connection:

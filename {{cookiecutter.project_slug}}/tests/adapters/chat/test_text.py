@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from app.adapters.chat.wire import parse_completion, parse_object
+from app.adapters.chat.wire import Dialect, parse_completion, parse_object
 from app.inference.domain.chat import ChatRequest, Message, Tool
 from app.inference.domain.failures import Nonsense
 
@@ -12,7 +12,7 @@ REQUEST = ChatRequest((Message("user", "x"),), 100, tools=(Tool("a", "b", {}),),
 
 def test_a_tool_call_holds_nothing_that_cannot_be_stored() -> None:
     call = {"id": "1\0", "function": {"name": "open\0ticket", "arguments": '{"a": "b\0"}'}}
-    found = parse_completion({"choices": [{"message": {"content": None, "tool_calls": [call]}}]}, REQUEST)
+    found = parse_completion({"choices": [{"message": {"content": None, "tool_calls": [call]}}]}, REQUEST, Dialect())
     (made,) = found.calls
     assert "\0" not in made.id + made.name + made.arguments
 

@@ -4,7 +4,7 @@ from html import escape
 
 from app.evaluation.domain.report import Report, Told, worst
 from app.evaluation.service.rendering.tables import Table, as_tables
-from app.evaluation.service.rendering.words import MARKS, headline, reasons, short
+from app.evaluation.service.rendering.words import MARKS, headline, notes, reasons, short
 
 _WORST = 10
 _SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
@@ -17,7 +17,7 @@ def as_markdown(report: Report) -> str:
     lines = [f"## {MARKS[report.verdict]} {_plain(headline(report))}", ""]
     if report.verdict == "INCONCLUSIVE":
         lines += ["A doubt blocks. More cases settle it, or a change that moves fewer answers.", ""]
-    lines += [f"- {_plain(each)}" for each in (*reasons(report), *report.notes)]
+    lines += [f"- {_plain(each)}" for each in (*reasons(report), *notes(report))]
     for table in as_tables(report):
         lines += ["", f"### {table.title}", "", *_grid(table)]
     lines += _worse(report)

@@ -8,7 +8,7 @@ from app.evaluation.domain.report import Report, Told, Worsened, worst
 from app.evaluation.service.rendering.charts import differences, levels
 from app.evaluation.service.rendering.style import STYLE
 from app.evaluation.service.rendering.tables import Table, as_tables
-from app.evaluation.service.rendering.words import MARKS, headline, parts, reasons, short, whole
+from app.evaluation.service.rendering.words import MARKS, headline, notes, parts, reasons, short, whole
 
 _WORST = 50
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -48,7 +48,7 @@ def _top(report: Report) -> str:
 
 def _why(report: Report) -> str:
     told = "".join(f"<li>{escape(each)}</li>" for each in reasons(report))
-    noted = "".join(f"<p>{escape(each)}</p>" for each in report.notes)
+    noted = "".join(f"<p>{escape(each)}</p>" for each in notes(report))
     return noted + (f'<section><h2>What stands in the way</h2><ul class="why">{told}</ul></section>' if told else "")
 
 

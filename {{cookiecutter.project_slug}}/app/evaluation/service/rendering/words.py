@@ -16,6 +16,12 @@ def headline(report: Report) -> str:
     )
 
 
+def notes(report: Report) -> tuple[str, ...]:
+    """The state of the documents that were asked about, where the report tells it, and what else was noted."""
+    places = [f"{version} of tenant {tenant}" for tenant, version in sorted(report.corpus.items())]
+    return (*report.notes, *([f"Measured on corpus version {', '.join(places)}."] if places else ()))
+
+
 def reasons(report: Report) -> tuple[str, ...]:
     """What stands in the way of a PASS, the weightiest first; nothing for a PASS."""
     judgement = report.judgement

@@ -1,0 +1,58 @@
+"""Elements of HTML inside Markdown that a reader does not see. One pass: no text can make it go over itself again."""
+
+import re
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator
+
+_OPENING = re.compile(r"<(\w+)\b")
+_CLOSING = re.compile(r"</(\w+)\s*>")
+_HIDES = re.compile(
+    r"\shidden\b|style\s*=\s*[\"'][^\"'>]*?"
+    r"(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?![.\d]*[1-9]))",
+    re.IGNORECASE,
+)
+
+Span = tuple[int, int]
+
+
+def without_hidden_elements(text: str) -> tuple[str, list[str]]:
+    """The text without the elements that are marked as hidden, and those elements."""
+    if "</" not in text:
+        return text, []
+    kept: list[str] = []
+    hidden: list[str] = []
+    position = 0
+    for start, end in _hidden(text):
+        kept.append(text[position:start])
+        hidden.append(text[start:end])
+        position = end
+    return "".join((*kept, text[position:])), hidden
+
+
+def _hidden(text: str) -> Iterator[Span]:
+    closings: dict[str, list[Span]] = defaultdict(list)
+    for match in _CLOSING.finditer(text):
+        closings[match[1].lower()].append(match.span())
+    position = 0
+    while opening := _OPENING.search(text, position):
+        position = text.find(">", opening.end()) + 1
+        if not position:
+            return
+        end = _end(text, opening, position, closings)
+        if end is None and (last := text.rfind("<", opening.end(), position)) > 0:
+            # "a <b and <p hidden>": what the first sign opens is nothing, what the last one opens may be.
+            opening = _OPENING.match(text, last)
+            end = _end(text, opening, position, closings) if opening else None
+        if end is not None and opening:
+            yield opening.start(), end
+            position = end
+
+
+def _end(text: str, opening: re.Match[str], body: int, closings: dict[str, list[Span]]) -> int | None:
+    """Where the element ends that the tag opens; None when it is not hidden, or never closed."""
+    if not _HIDES.search(text, opening.end(), body):
+        return None
+    found = closings.get(opening[1].lower(), ())
+    place = bisect_left(found, (body, body))
+    return found[place][1] if place < len(found) else None

@@ -1,0 +1,49 @@
+"""Hidden elements are taken out whole, and no text takes longer than its length says."""
+
+import time
+
+import pytest
+
+from app.adapters.parsers.dispatch import parse
+from app.adapters.parsers.hidden_markup import without_hidden_elements
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("a <p hidden>b</p> c", "a  c"),
+        ("a <P HIDDEN>b</p > c", "a  c"),
+        ("a <span style='display: none'>b</span> c", "a  c"),
+        ('a <span title="x<y" style="opacity:0">b</span> c', "a  c"),
+        ("a <b and <p hidden>b</p> c", "a <b and  c"),
+        ("a <p hidden>b</p><p hidden>b</p> c", "a  c"),
+        ("a <p style='opacity:0.5'>b</p> c", "a <p style='opacity:0.5'>b</p> c"),
+        ("a <p hidden>b c", "a <p hidden>b c"),
+        ("a </p><p hidden>b c", "a </p><p hidden>b c"),
+        ("if 1 < 2 and 3 > 2", "if 1 < 2 and 3 > 2"),
+    ],
+)
+def test_what_a_reader_does_not_see_is_taken_out(text: str, kept: str) -> None:
+    found, hidden = without_hidden_elements(text)
+    assert found == kept
+    assert "".join(hidden) == "" if found == text else all("b" in each for each in hidden)
+
+
+COSTLY = {
+    "open tags": "<a " * 1_000_000,
+    "open tags that end": "<a " * 1_000_000 + "> </a>",
+    "hidden without an end": "</b>" + "<p hidden>" * 300_000,
+    "each of its own name": "</b>" + "".join(f"<p{number} hidden>" for number in range(200_000)),
+    "styles": "<p " + "style='x " * 300_000 + "> </p>",
+    "a heading of blanks": "# a" + " " * 3_000_000 + "b",
+    "a heading of signs": "# a" + "# " * 1_500_000 + "b",
+    "a heading of brackets": "# " + "[" * 3_000_000,
+}
+
+
+@pytest.mark.parametrize("text", COSTLY.values(), ids=COSTLY)
+def test_three_megabytes_of_any_markup_are_read_in_one_pass(text: str) -> None:
+    """Going over it again and again would take hours."""
+    began = time.process_time()
+    parse(text.encode(), "page.md")
+    assert time.process_time() - began < 60
