@@ -89,7 +89,7 @@ async def test_a_wait_for_a_person_takes_no_room(state: State, client: httpx.Asy
         try:
             path = "/v1/actions/0190a0a0-0000-7000-8000-000000000000?wait=1"
             waiting = asyncio.ensure_future(door.get(path, headers=headers))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await asyncio.wait({waiting, asyncio.ensure_future(asked.wait())}, return_when="FIRST_COMPLETED")
             assert (await door.get("/v1/caller", headers=headers)).status_code == 200
             await waiting

@@ -14,6 +14,7 @@ from app.core.schema import drift, migrate, newest, verify
 from app.wiring import State
 from tests.conftest import ROOT
 
+HURRY = 0.2
 TENANT = "select current_setting('app.tenant_id', true)"
 
 
@@ -92,6 +93,15 @@ async def test_a_database_that_is_away_is_a_503_and_not_a_fault(nowhere: Urls) -
     await gone.close()
 
 
+@pytest.fixture
+def hurried(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits long for a connection: none comes free in these tests."""
+    monkeypatch.setattr("app.core.database.POOL_SECONDS", HURRY)
+    monkeypatch.setattr(state.database.pool, "timeout", HURRY)
+    monkeypatch.setattr(state.database.engine.pool, "_timeout", HURRY)
+
+
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("lane", ["pool", "engine"])
 async def test_a_wait_for_our_own_connections_is_named_so(database_urls: Urls, lane: str) -> None:
     opened = await open_database(database_urls.service, 2)
@@ -118,6 +128,7 @@ async def _look(database: Database) -> None:
         await connection.execute(text("select 1"))
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_readiness_says_that_it_is_our_own_connections(state: State, client: httpx.AsyncClient) -> None:
     async with AsyncExitStack() as stack:
         for _ in range(state.settings.database_pool):
@@ -128,6 +139,7 @@ async def test_readiness_says_that_it_is_our_own_connections(state: State, clien
     assert (await client.get("/health/ready")).status_code == 200
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_a_request_that_finds_no_connection_says_whose_they_are(state: State, client: httpx.AsyncClient) -> None:
     async with AsyncExitStack() as stack:
         for _ in range(state.settings.database_pool):

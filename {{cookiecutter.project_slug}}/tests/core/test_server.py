@@ -12,6 +12,7 @@ from app.core.admission import Admission, Rooms, Slots
 from app.core.http import Observed
 from app.core.intake import BodyLimits, Intake
 from app.core.server import ServerLimits, make_server
+from tests.clock import until
 
 PATIENCE = 20.0
 """Seconds; only a connection that is held for ever reaches them."""
@@ -21,7 +22,7 @@ class House:
     """An application that answers with the length of the body, and `/slow` once it is let go."""
 
     def __init__(self) -> None:
-        self.begun = 0
+        self.begun = self.ended = 0
         self.let_go = asyncio.Event()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
@@ -43,6 +44,7 @@ class House:
         for start in range(0, len(body), 100_000):
             await send({"type": "http.response.body", "body": body[start : start + 100_000], "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+        self.ended += 1
 
 
 @asynccontextmanager
@@ -212,11 +214,12 @@ async def test_the_bodies_under_way_are_bounded_together() -> None:
 
 
 async def test_a_reader_who_does_not_read_is_cut_off() -> None:
-    async with standing(House(), QUICK) as call:
+    house = House()
+    async with standing(house, QUICK) as call:
         line = await call()
         line.writer.transport.pause_reading()  # type: ignore[attr-defined]
         await line.say(b"GET /much HTTP/1.1\r\nhost: x\r\n\r\n")
-        await asyncio.sleep(1)
+        await until(lambda: house.ended)  # nothing holds up who writes to a line that is cut
         line.writer.transport.resume_reading()  # type: ignore[attr-defined]
         with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
             await line.reply()

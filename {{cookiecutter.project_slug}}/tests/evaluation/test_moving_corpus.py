@@ -13,9 +13,10 @@ from app.evaluation.service import Evaluations
 from app.evaluation.service.library import Library
 from app.evaluation.service.rendering import as_html, as_markdown
 from app.identity.domain import Principal
-from app.ingestion.domain.documents import Upload
+from app.ingestion.domain.documents import Upload, envelope
 from app.ingestion.domain.parsed import ParserInterrupted
 from app.wiring import State
+from tests.clock import leap, until
 from tests.evaluation.conftest import House
 from tests.evaluation.test_evaluations import alone, draft, evaluate
 
@@ -29,7 +30,7 @@ async def keeper(service: State, house: House) -> Principal:
 async def put(service: State, house: House, name: str, said: str) -> None:
     """Takes a document in as anybody else would; a worker still has to process it."""
     caller = await keeper(service, house)
-    common = service.ingestion.envelope("others", [], {})
+    common = envelope("others", None, {})
     await service.ingestion.accept(caller, common, [Upload(name, said.encode(), name)])
 
 
@@ -99,7 +100,8 @@ async def test_a_document_of_its_own_that_another_took_up_is_waited_for(service:
 
     slow = replace(library, ingestion=Overtaken())  # type: ignore[arg-type]
     bringing = asyncio.create_task(slow.bring_up_to_date(service.evaluations.suites.corpus()))
-    await asyncio.sleep(1)
+    await until(lambda: others)
+    await leap(1)
     assert not bringing.done()
     released.set()
     await bringing
