@@ -9,7 +9,9 @@ import argparse
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 from benchmarks.harness import ROOT, write
 
@@ -21,8 +23,10 @@ FIRST_SEED = 1000
 def main(sequences: int, short: bool) -> None:
     begun = time.perf_counter()
     each = sequences // PROCESSES
-    running = [start(FIRST_SEED + number * each, each) for number in range(PROCESSES)]
-    ended = [process.wait() for process in running]
+    with tempfile.TemporaryDirectory() as folder:
+        places = [Path(folder) / str(number) for number in range(PROCESSES)]
+        running = [start(FIRST_SEED + number * each, each, place) for number, place in enumerate(places)]
+        ended = [process.wait() for process in running]
     if any(ended):
         sys.exit("A sequence showed somebody what they may not read; its seed stands above.")
     if not short:
@@ -30,9 +34,10 @@ def main(sequences: int, short: bool) -> None:
         write("access_property", result | {"seconds": round(time.perf_counter() - begun)})
 
 
-def start(first: int, count: int) -> "subprocess.Popen[bytes]":
+def start(first: int, count: int, place: Path) -> "subprocess.Popen[bytes]":
     environment = {**os.environ, "ACCESS_SEQUENCES": str(count), "ACCESS_FIRST_SEED": str(first)}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--show-capture=no", TEST]
+    command += [f"--basetemp={place}"]
     return subprocess.Popen(command, cwd=ROOT, env=environment)
 
 

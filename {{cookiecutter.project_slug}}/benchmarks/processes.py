@@ -17,6 +17,9 @@ from benchmarks.harness import ROOT
 
 PATIENCE = 500
 
+ANY_PORT = {"APP_WORKER_METRICS_PORT": "0"}
+"""Several workers stand side by side here, and nobody asks for their metrics."""
+
 
 @asynccontextmanager
 async def running(
@@ -27,7 +30,11 @@ async def running(
     known = {name: value for name, value in os.environ.items() if not name.startswith("APP_")}
     command = [sys.executable, "-m", module, *arguments, "--port", str(port)]
     process = subprocess.Popen(  # noqa: ASYNC220, it has only to be started
-        command, env={**known, **(environment or {})}, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        env={**known, **ANY_PORT, **(environment or {})},
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         await _listening(port, process)
@@ -65,7 +72,7 @@ class Crew:
         with log.open("wb") as out:
             command = [sys.executable, "-m", "app", "worker"]
             self.workers[log] = subprocess.Popen(
-                command, cwd=ROOT, env=os.environ | self.environment, stderr=out, stdout=out
+                command, cwd=ROOT, env=os.environ | ANY_PORT | self.environment, stderr=out, stdout=out
             )
 
     async def at_work(self) -> list[Path]:

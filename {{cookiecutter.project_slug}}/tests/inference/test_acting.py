@@ -22,11 +22,8 @@ from app.inference.domain.review import ReviewPolicy
 from app.releases.domain import ReleaseUnservable
 from app.review.domain.items import Verdict
 from app.review.repository import Filters
-from tests.clock import leap, until
-from tests.conftest import only_told
+from tests.clock import leap
 from tests.inference.conftest import Service, change_serving
-from tests.inference.receiver import Receiver
-from tests.inference.test_webhooks import allow
 
 ALL = ["look_up_ticket", "add_ticket_note", "close_ticket"]
 LOOK = "Look up the ticket T-1, please."
@@ -371,16 +368,6 @@ async def test_a_stream_gives_the_text_in_one_piece_once_all_is_entered(desk: Se
     assert await notes(desk) == ["The drum was replaced"]
 
 
-async def test_who_waits_for_an_action_hears_of_its_end_at_once(desk: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    only_told(monkeypatch)
-    [acted] = (await ask(desk, NOTE))["actions"]
-    shown = asyncio.ensure_future(get(desk, f"{acted['where']}?wait=20"))
-    await until(lambda: desk.state.actions.waiting._told)
-    assert not shown.done()
-    await work(desk)
-    assert (await shown)["state"] == "done"
-
-
 async def test_another_tenant_sees_nothing_of_it(desk: Service) -> None:
     [acted] = (await ask(desk, NOTE))["actions"]
     other = await desk.state.identity.ensure_tenant(f"tenant-{uuid4().hex}")
@@ -396,17 +383,3 @@ async def test_a_release_that_offers_actions_has_a_prompt_for_them(desk: Service
     bare = replace(base, prompts={"answer": base.prompt("answer")})
     with pytest.raises(ReleaseUnservable, match=r"prompts/act\.md"):
         await desk.state.answers.servings.fit(bare)
-
-
-@pytest.mark.parametrize(("decision", "state"), [("approve", "done"), ("reject", "rejected")])
-async def test_who_asked_to_be_told_of_the_end_of_what_waits_is_told(desk: Service, decision: str, state: str) -> None:
-    async with Receiver() as receiver:
-        allow(desk, f"http://127.0.0.1:{receiver.port}")
-        noted, closed = [(await ask(desk, each, webhook=receiver.url))["actions"][0] for each in (NOTE, CLOSE)]
-        await work(desk)
-        assert not receiver.messages, f"nobody waited for {noted['action']}"
-        await decide(desk, closed["id"], decision)
-        await work(desk)
-        [message] = receiver.messages
-    assert message.told["type"] == f"action.{state}"
-    assert message.told["data"] == {"id": closed["id"], "status": state, "where": closed["where"]}

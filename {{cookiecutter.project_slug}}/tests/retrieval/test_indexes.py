@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -373,30 +373,3 @@ async def test_an_index_begun_during_a_publish_has_its_document(state, home, ret
     found = await ask(retrieval, caller, "topic2")
     assert found.index_number != home
     assert {passage.document_id for passage in found.passages} == {late.document_id}
-
-
-async def test_a_build_does_not_bring_back_what_a_publish_is_replacing(
-    state, home, retrieval, request_of, caller, words
-):
-    both = World(state, *retrieval.embedders.values(), words).retrieval
-    first = request_of(text_of(1))
-    await put(both, first)
-    embed = words.embed_passages
-    async with AsyncExitStack() as publishing:
-        replacing = asyncio.Event()
-
-        async def replaced_meanwhile(texts: list[str]) -> object:
-            words.embed_passages = embed
-            vectors = await embed(texts)
-            await publishing.enter_async_context(in_flight(both, replace(first, text=text_of(2), document_version=2)))
-            replacing.set()
-            return vectors
-
-        words.embed_passages = replaced_meanwhile
-        vectors = replace(both.indexes.first, embedder=words.name, dimensions=words.dimensions)
-        building = asyncio.create_task(both.indexes.build(vectors, ignore))
-        await replacing.wait()
-        await until(partial(ended_or_waits, both, building))
-    await go_to(both, (await building).number)
-    found = await ask(both, caller, "topic1 topic2")
-    assert {passage.version for passage in found.passages} == {2}

@@ -76,12 +76,13 @@ class Fault:
 
 @dataclass
 class Call:
-    """One call that came in; `gone`: the client had left before the reply was through."""
+    """One call that came in; `gone`: the client had left before the reply was through; `silent`: its stream stalled."""
 
     path: str
     headers: dict[str, str]
     body: Json
     gone: bool = False
+    silent: bool = False
 
 
 @dataclass
@@ -195,6 +196,7 @@ class StandIn:
             if fault.async_filter:
                 await send(self._chunk(None, content_filter_results={}, content_filter_offsets={"check_offset": 9}))
         if fault.stall:
+            call.silent = True
             await asyncio.sleep(fault.stall)
         if fault.cut:
             return False

@@ -63,7 +63,7 @@ class Journey:
     deadline: Deadline
     to: Assignment
     bill: Bill
-    began: float = field(default_factory=time.perf_counter)
+    began: float = field(default_factory=lambda: time.perf_counter())
     trace_id: str = field(default_factory=lambda: current_trace_id() or new_id().hex)
     findings: tuple[Finding, ...] = ()
     reasons: list[str] = field(default_factory=list)

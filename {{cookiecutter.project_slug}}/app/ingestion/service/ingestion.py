@@ -19,6 +19,7 @@ from app.ingestion.domain.documents import (
     QuarantineMissing,
     Upload,
 )
+from app.ingestion.repository import reading
 from app.ingestion.service import accepting, deciding, processing
 from app.ingestion.service.parts import Parts, sight, uploader
 
@@ -63,7 +64,7 @@ class Ingestion:
     async def get(self, caller: Principal, document_id: UUID) -> RowMapping:
         """Errors: DocumentMissing, also for what the caller may not read."""
         async with self.parts.database.read(caller.tenant_id) as connection:
-            row = await rows.first(connection, rows.GET_DOCUMENT, id=document_id, **_view(caller))
+            row = await rows.first(connection, reading.GET_DOCUMENT, id=document_id, **_view(caller))
         if row is None:
             raise DocumentMissing(f"There is no document {document_id}.")
         return row
@@ -75,7 +76,7 @@ class Ingestion:
         async with self.parts.database.read(caller.tenant_id) as connection:
             return await rows.every(
                 connection,
-                rows.LIST_DOCUMENTS,
+                reading.LIST_DOCUMENTS,
                 status=status,
                 source=source,
                 limit=limit,
@@ -86,7 +87,7 @@ class Ingestion:
     async def delete(self, caller: Principal, document_id: UUID) -> None:
         """From the commit on no search finds it, in any release; its bytes are gone too. Errors: DocumentMissing."""
         async with self.parts.database.transaction(caller.tenant_id) as connection:
-            seen = await rows.first(connection, rows.GET_DOCUMENT, id=document_id, **_view(caller))
+            seen = await rows.first(connection, reading.GET_DOCUMENT, id=document_id, **_view(caller))
             by = uploader(caller)
             if not (seen and await accepting.withdraw(self.parts, connection, caller.tenant_id, document_id, by)):
                 raise DocumentMissing(f"There is no document {document_id}.")
@@ -100,7 +101,7 @@ class Ingestion:
         async with self.parts.database.read(caller.tenant_id) as connection:
             return await rows.every(
                 connection,
-                rows.LIST_HELD,
+                reading.LIST_HELD,
                 reason=reason,
                 open=waiting,
                 limit=limit,
@@ -110,11 +111,11 @@ class Ingestion:
 
     async def held(self, caller: Principal, entry: UUID) -> RowMapping:
         """Errors: QuarantineMissing."""
-        return await self._held(caller, rows.GET_HELD, entry)
+        return await self._held(caller, reading.GET_HELD, entry)
 
     async def original(self, caller: Principal, entry: UUID) -> RowMapping:
         """The bytes as they came in, and the file's name. Errors: QuarantineMissing."""
-        return await self._held(caller, rows.ORIGINAL, entry)
+        return await self._held(caller, reading.ORIGINAL, entry)
 
     async def _held(self, caller: Principal, statement: Any, entry: UUID) -> RowMapping:
         async with self.parts.database.read(caller.tenant_id) as connection:

@@ -59,8 +59,8 @@ def test_what_a_batch_says_about_itself_is_checked(source: str | None, groups: l
         envelope(source, groups, metadata)
 
 
-def test_metadata_is_kept_without_what_no_database_keeps() -> None:
-    assert envelope(None, [], {"ti\ud800tle": "The\0 lamp\udfff"}, []).metadata == {"title": "The lamp"}
+def test_metadata_has_a_sign_in_place_of_what_no_database_keeps() -> None:
+    assert envelope(None, [], {"ti\ud800tle": "The\0 lamp\udfff"}).metadata == {"ti\ufffdtle": "The\ufffd lamp\ufffd"}
 
 
 def test_a_cursor_survives_the_journey() -> None:
