@@ -17,9 +17,10 @@ from tests.retrieval.test_indexes import (
     in_flight,
     put,
     text_of,
+    words,
 )
 
-__all__ = ["caller", "home"]
+__all__ = ["caller", "home", "words"]
 
 
 async def test_a_build_does_not_bring_back_what_a_publish_is_replacing(
