@@ -1,4 +1,4 @@
-"""What a reader may see of documents and of quarantine: the only queries whose rows leave this room."""
+"""What a reader may see of documents and of quarantine: rows of documents outside their access groups are left out."""
 
 from sqlalchemy import text
 
