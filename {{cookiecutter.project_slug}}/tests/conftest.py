@@ -1,4 +1,4 @@
-"""An embedded server for each process of the run, a fresh database in it, a new tenant for each test."""
+"""An embedded server for each process of the run, a fresh database in it for each file, a new tenant for each test."""
 
 import importlib
 import os
@@ -9,9 +9,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import psycopg
 import pytest
 import pytest_asyncio
 import structlog
+from psycopg import sql
 
 from app.core.database import Database
 from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
@@ -78,32 +80,46 @@ def embedded() -> Iterator[EmbeddedPostgres]:
     """Kept from run to run, beside the one of `make run`; another run of the same tests joins it."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
     server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")) / f"test-{worker}")
+    # What is written here need not outlive a power cut; what must outlive a killed process does.
+    _run(server, "alter system set fsync = off")
+    _run(server, "select pg_reload_conf()")
     yield server
     server.stop()
+
+
+def _run(server: EmbeddedPostgres, statement: str, *names: str) -> None:
+    with psycopg.connect(server.urls("postgres").owner, autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))  # type: ignore[arg-type]
 
 
 FreshDatabase = Callable[[], AbstractContextManager[Urls]]
 
 
 @pytest.fixture(scope="session")
-def fresh_database(embedded: EmbeddedPostgres) -> FreshDatabase:
+def fresh_database(embedded: EmbeddedPostgres) -> Iterator[FreshDatabase]:
     """Makes migrated databases that nobody else uses; each is dropped at the end of its block."""
+    template = f"test_{uuid4().hex[:12]}"
+    migrated = embedded.urls(template)
+    migrate(migrated.owner, migrated.service, ROOT)
 
     @contextmanager
     def make() -> Iterator[Urls]:
         name = f"test_{uuid4().hex[:12]}"
         try:
-            urls = embedded.urls(name)
-            migrate(urls.owner, urls.service, ROOT)
-            yield urls
+            _run(embedded, "create database {} template {}", name, template)
+            yield embedded.urls(name)
         finally:
             embedded.drop(name)
 
-    return make
+    try:
+        yield make
+    finally:
+        embedded.drop(template)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def database_urls(fresh_database: FreshDatabase) -> Iterator[Urls]:
+    """One for each file: whatever release, budget or document another file left is not there."""
     with fresh_database() as urls:
         yield urls
 
@@ -121,7 +137,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return Settings(root=ROOT, data_dir=tmp_path_factory.mktemp("data"), embedder="none", _env_file=None)
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module")
 async def state(database_urls: Urls, settings: Settings) -> AsyncIterator[State]:
     async with build(settings, database_urls) as built:
         yield built

@@ -13,7 +13,7 @@ from app.actions.domain import ActionPolicy
 from app.inference.domain.review import ReviewPolicy
 from app.inference.domain.review.policy import NOTHING_SENT
 from app.main import create_app
-from tests.access.world import ACTIONS, KEYS, World, answer
+from tests.access.world import ACTIONS, KEYS, LAMP, World, answer
 from tests.inference.conftest import Open, Service, change_serving, house, open_service
 
 __all__ = ["house", "open_service"]
@@ -60,7 +60,7 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 
 
 async def world(service: Service, stack: AsyncExitStack, seed: int) -> World:
-    """A new tenant, a key of each kind, and a ticket."""
+    """A new tenant, a key of each kind, a ticket, and a document for all."""
     state = service.state
     tenant = await state.identity.ensure_tenant(f"world-{seed}-{uuid4().hex}")
     app, clients = create_app(state), {}
@@ -72,6 +72,7 @@ async def world(service: Service, stack: AsyncExitStack, seed: int) -> World:
         clients[name] = await stack.enter_async_context(client)
     made = World(state, app, tenant, random.Random(seed), clients)
     await made.call("user", "POST", "/v1/tickets", json={"title": "The lamp", "text": "It is dark."})
+    await service.publish(LAMP, tenant, uri="lamp.md")
     return made
 
 

@@ -38,6 +38,8 @@ KEYS: dict[str, tuple[list[str], list[str]]] = {
     "user": (["user"], []),
 }
 MANAGERS = ("admin", "admin of hr", "operator", "operator of none")
+LAMP = "# The harbour lamp\n\nThe harbour lamp is lit at dusk by the keeper."
+LAMP_QUESTION = "When is the harbour lamp lit?"
 ACTIONS = ["look_up_ticket", "add_ticket_note"]
 VARIANTS = {"/v1/quarantine": ["?waiting=false"], "/v1/reviews": ["?state=decided", "?state=expired"]}
 # Routes about the service as a whole, whose ids this tenant has none of.
@@ -66,7 +68,8 @@ def answer(request: Json) -> str | Json:
     shown = " ".join(message.get("content") or "" for message in request["messages"][1:])
     passages = [(n, " ".join(text.split())) for n, text in PASSAGE.findall(shown)]
     told = " ".join(m["content"] for m in request["messages"] if m["role"] == "tool")
-    if request.get("tools") and not told:
+    offered = [tool["function"]["name"] for tool in request.get("tools") or ()]
+    if offered and not told:
         note = {"ticket": "T-1", "text": " ".join(text for _, text in passages)[:1500] or "Nothing."}
         asked = [("look_up_ticket", {"ticket": "T-1"}), ("add_ticket_note", note)]
         return {
@@ -78,6 +81,7 @@ def answer(request: Json) -> str | Json:
                     "function": {"name": name, "arguments": orjson.dumps(args).decode()},
                 }
                 for n, (name, args) in enumerate(asked)
+                if name in offered
             ],
         }
     said = " ".join(f"{text} [{n}]" for n, text in passages)
@@ -95,6 +99,7 @@ class World:
     at: dict[str, UUID] = field(default_factory=dict)
     known: dict[str, list[str]] = field(default_factory=dict)
     sent: list[tuple[str, str, Json, str]] = field(default_factory=list)
+    sent_by: set[tuple[str, str]] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)
     told: list[str] = field(default_factory=list)
 
@@ -212,6 +217,12 @@ class World:
             return []
         return [name for name, (_, groups) in KEYS.items() if document.open_to(groups)]
 
+    async def consult(self) -> None:
+        """A question whose answer says nothing but what the ticket's notes hold."""
+        key = self.pick("user of hr", "operator", "reviewer of all", "admin of hr", "user")
+        body = {"question": LAMP_QUESTION, "model": "stand-in", "actions": ["look_up_ticket"]}
+        await self._ask(key, "/v1/answers", body, f"k{self.chance.getrandbits(32)}")
+
     async def repeat(self) -> None:
         """A request that was sent before, with its Idempotency-Key, by the same key or by another."""
         if self.sent:
@@ -220,6 +231,9 @@ class World:
 
     async def _ask(self, key: str, route: str, body: Json, again: str) -> None:
         reply = await self.call(key, "POST", route, json=body, headers={"Idempotency-Key": again})
+        if reply.headers.get("idempotency-replayed") and (key, again) not in self.sent_by:
+            raise Leak(f"{key} was given the stored reply of another key: {self.told[-1]}")
+        self.sent_by.add((key, again))
         for found in re.findall(r'"where":"(/v1/(answers|actions)/([0-9a-f-]{36}))"', reply.text):
             self.note("answer_id" if found[1] == "answers" else "action_id", found[2])
         for found in re.findall(r'"id":"([0-9a-f-]{36})","created_at"', reply.text):
@@ -310,6 +324,7 @@ class World:
             (2, self.upload),
             (2, self.work),
             (6, self.ask),
+            (2, self.consult),
             (4, self.repeat),
             (1, self.find),
             (1, self.delete),
