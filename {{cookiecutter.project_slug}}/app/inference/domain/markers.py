@@ -52,10 +52,12 @@ class Markers:
         held = self._held
         if char in _OPENERS:
             self._held = char
-            return "" if held == "!" else held
+            return "" if held.startswith("!") else held
         if char == "!":
-            self._held = char
-            return held
+            # A run of them is held together: whatever is left of it before a bracket would make an image.
+            run = held.startswith("!")
+            self._held = held + char if run else char
+            return "" if run else held
         if not held:
             return char
         if held[0] in _OPENERS and len(held) < _LONGEST_MARKER:

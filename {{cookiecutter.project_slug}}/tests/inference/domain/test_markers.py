@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.inference.domain.markers import Markers, Verdict, markers_in
@@ -34,6 +34,7 @@ def test_only_markers_of_passages_that_exist_get_out(written: str, seen: str) ->
     assert through(written, []) == seen
 
 
+@example("!![", [])
 @given(st.text(alphabet="ab[]【】!0123456789, -", max_size=80), st.lists(st.integers(1, 5), max_size=40))
 def test_however_the_text_is_cut_the_same_gets_out_and_nothing_invented(text: str, cuts: list[int]) -> None:
     whole = through(text, [])
