@@ -26,7 +26,7 @@ from app.evaluation import routes as evaluation_routes
 from app.governance import routes as governance_routes
 from app.identity import routes as identity_routes
 from app.inference import routes as inference_routes
-from app.inference.domain.answers import TooManyAnswers
+from app.inference.domain.answer import TooManyAnswers
 from app.ingestion import routes as ingestion_routes
 from app.releases import routes as releases_routes
 from app.retrieval import routes as retrieval_routes
@@ -144,7 +144,7 @@ def _body_limits(state: State) -> BodyLimits:
 def _rooms(state: State) -> Rooms:
     """Answers, uploads and all the rest cannot take each other's room; health is always told."""
     settings = state.settings
-    answers = Slots("answers", lambda: state.answers.most_at_once, TooManyAnswers)
+    answers = Slots("answers", lambda: state.answers.max_concurrent, TooManyAnswers)
     uploads = Slots("uploads", lambda: settings.max_uploads)
     by_path = dict.fromkeys(ANSWERS, answers) | {UPLOADS: uploads}
     return Rooms(Slots("other", lambda: settings.max_requests), by_path, OPEN)

@@ -87,7 +87,7 @@ async def verify(state: State, lines: int) -> dict[str, Any]:
         "lines": lines,
         "seconds": round(seconds, 1),
         "lines_per_second": round(lines / seconds),
-        "most_memory_megabytes": round(most / 1e6, 1),
+        "max_memory_megabytes": round(most / 1e6, 1),
     }
 
 

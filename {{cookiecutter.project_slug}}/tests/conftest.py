@@ -33,7 +33,7 @@ PATIENT = {
     "app.core.database": ("CONNECT_SECONDS", "POOL_SECONDS"),
     "app.core.schema": ("CONNECT_SECONDS",),
     "app.core.health": ("CHECK_SECONDS",),
-    "app.inference.service.answering": ("KEPT_FOR_RECORD",),
+    "app.inference.service.delivery": ("RECORD_SECONDS",),
     "app.adapters.chat.transport": ("CONNECT_SECONDS",),
     "app.adapters.webhooks": ("CONNECT_SECONDS",),
 }

@@ -1,4 +1,4 @@
-"""Sending a message to an address that somebody named, which must reach no other place than it says."""
+"""Webhooks over HTTP to URLs that callers name: a request reaches that host and nothing else (no SSRF)."""
 
 import asyncio
 import socket
@@ -9,8 +9,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from app.inference.domain.telling import NotTold
-from app.safety.domain.webhooks import Target, is_public
+from app.webhooks.domain import DeliveryFailed, Target, is_public
 
 CONNECT_SECONDS = 3.0
 SECONDS = 8.0
@@ -18,7 +17,7 @@ READ_BYTES = 1024
 
 
 class PublicAddresses(AbstractResolver):
-    """Gives only addresses that the whole internet knows, at the very moment of the connection."""
+    """Resolves to public addresses only, at the moment of the connection."""
 
     def __init__(self, all_addresses: AbstractResolver | None = None) -> None:
         self._all = all_addresses or aiohttp.ThreadedResolver()
@@ -36,8 +35,8 @@ class PublicAddresses(AbstractResolver):
 
 
 @dataclass(frozen=True)
-class HttpMessenger:
-    """A Messenger over HTTP/1.1 and a connection of its own for each message: no redirects, no proxies, no cookies."""
+class HttpWebhookTransport:
+    """A WebhookTransport over HTTP/1.1, a connection for each request: no redirects, no proxies, no cookies."""
 
     seconds: float = SECONDS
     resolver: Callable[[], AbstractResolver] = PublicAddresses
@@ -46,7 +45,7 @@ class HttpMessenger:
         url = URL(target.url, encoded=True)
         # An address that is a number is not looked up, so that no resolver sees it.
         if not target.private and not _named(url.host or "") and not is_public(url.host or ""):
-            raise NotTold("the address is private")
+            raise DeliveryFailed("the address is private")
         try:
             async with asyncio.timeout(self.seconds), self._session(target) as session:
                 # The reply is closed unread: its status is all there is to know.
@@ -54,7 +53,7 @@ class HttpMessenger:
                 reply.close()
                 return reply.status
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            raise NotTold(_why(error)) from error
+            raise DeliveryFailed(_why(error)) from error
 
     def _session(self, target: Target) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
@@ -77,5 +76,5 @@ def _named(host: str) -> bool:
 
 
 def _why(error: Exception) -> str:
-    """Without the address, which may hold a secret of who is told."""
+    """Without the URL, which may hold a secret of the receiver."""
     return "no reply in time" if isinstance(error, TimeoutError) else f"no reply: {type(error).__name__}"

@@ -6,7 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.cli.common import DEFAULT_TENANT, caller_in, out, with_state
-from app.inference.domain.replays import Replay
+from app.inference.domain.replay import Replay
 from app.wiring import State
 
 app = typer.Typer(help="Past answers.", no_args_is_help=True)
@@ -28,7 +28,7 @@ def replay(
 
     async def work(state: State) -> Replay:
         caller = await caller_in(state, tenant)
-        return await state.again.replay(caller, answer)
+        return await state.replays.replay(caller, answer)
 
     again = with_state(work)
     where = f"release {again.release_id[:12]}, corpus version {again.corpus_version}"

@@ -4,9 +4,9 @@ import typer
 from rich.markup import escape
 
 from app.cli.common import DEFAULT_TENANT, actor, caller_in, err, out, with_state
-from app.inference.domain.answers import Question
-from app.inference.domain.review import Held
-from app.inference.service.answering import Reply
+from app.inference.domain.answer import Question
+from app.inference.domain.human_review import HeldAnswer
+from app.inference.service.delivery import Reply
 from app.wiring import State
 
 REFUSED = 3
@@ -47,14 +47,14 @@ def ask(
 
     answer = with_state(work)
     show_answer(answer)
-    if isinstance(answer, Held):
+    if isinstance(answer, HeldAnswer):
         raise typer.Exit(HELD)
     if answer.refusal:
         raise typer.Exit(REFUSED)
 
 
 def show_answer(answer: Reply) -> None:
-    if isinstance(answer, Held):
+    if isinstance(answer, HeldAnswer):
         out.print(
             f"The answer waits for a person until {answer.due_at:%Y-%m-%d %H:%M} UTC: {answer.id}", highlight=False
         )

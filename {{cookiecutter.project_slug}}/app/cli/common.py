@@ -40,7 +40,7 @@ def caller_at_the_command_line(tenant_id: UUID, groups: Iterable[str] = ()) -> P
 
 
 async def caller_in(state: State, tenant: str, groups: Iterable[str] | None = None) -> Principal:
-    """The same for a tenant by its name. Errors: TenantMissing."""
+    """The same for a tenant by its name. Errors: TenantNotFound."""
     return caller_at_the_command_line(await state.identity.tenant(tenant), groups or ())
 
 

@@ -13,7 +13,7 @@ from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, out, sett
 from app.cli.ingest import files_in, ingest_files, show_results
 from app.core.errors import StartRefused
 from app.core.schema import migrate
-from app.inference.domain.answers import Answer, Question
+from app.inference.domain.answer import Answer, Question
 from app.settings import Settings
 from app.wiring import State, build, database_urls, observe
 

@@ -125,7 +125,7 @@ async def _stored(
 ) -> tuple[list[tuple[FoundFile, Accepted]], list[Ended]]:
     """What became of each file at the door, and those that could not be read."""
     limits, largest = state.ingestion.parts.security.limits, state.ingestion.largest_file(common)
-    most_files, most_bytes = min(BATCH_FILES, limits.upload_files), min(BATCH_BYTES, limits.upload_request_bytes)
+    max_files, max_bytes = min(BATCH_FILES, limits.upload_files), min(BATCH_BYTES, limits.upload_request_bytes)
     accepted: list[tuple[FoundFile, Accepted]] = []
     unreadable: list[Ended] = []
     batch = _Batch()
@@ -144,7 +144,7 @@ async def _stored(
         except FileUnreadable as fault:
             unreadable.append(Ended(fault.name, "unreadable", f"{fault.detail} {fault.action}"))
         else:
-            if batch.full(most_files, most_bytes - len(data)):
+            if batch.full(max_files, max_bytes - len(data)):
                 await send()
             batch.add(file, data)
         tell()

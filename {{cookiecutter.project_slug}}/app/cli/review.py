@@ -9,7 +9,7 @@ from rich.panel import Panel
 from rich.table import Column, Table
 
 from app.cli.common import DEFAULT_TENANT, caller_in, err, out, with_state
-from app.inference.domain.review import EditRefused
+from app.inference.domain.human_review import EditRefused
 from app.review.domain.agreement import Agreement
 from app.review.domain.items import Item, Verb, Verdict
 from app.review.repository import Filters

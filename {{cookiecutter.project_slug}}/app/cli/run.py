@@ -18,7 +18,7 @@ from app.core.errors import Problem, StartRefused
 from app.core.health import SILENT
 from app.core.listening import claimed, url_of
 from app.core.schema import migrate
-from app.identity.domain import EVERY_ROLE, UnknownKey
+from app.identity.domain import EVERY_ROLE, KeyInvalid
 from app.settings import METRICS_SETTING, Settings
 from app.wiring import State, build, database_urls, observe
 
@@ -80,7 +80,7 @@ async def development_key(settings: Settings, urls: Urls) -> str:
         await state.retrieval.ready()
         await _tell_what_is_live(state)
         if path.exists():
-            with contextlib.suppress(UnknownKey):
+            with contextlib.suppress(KeyInvalid):
                 if (await state.identity.authenticate(path.read_text())).roles >= EVERY_ROLE:
                     return path.read_text()
         tenant = await state.identity.ensure_tenant(DEFAULT_TENANT)

@@ -5,7 +5,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from app.actions.domain.tickets import Status, Ticket, TicketMissing, number_of
+from app.actions.domain.tickets import Status, Ticket, TicketNotFound, number_of
 from app.cli.common import DEFAULT_TENANT, caller_in, out, with_state
 from app.wiring import State
 
@@ -52,7 +52,7 @@ def list_tickets(
 def show(ticket: Annotated[str, typer.Argument(help="Its id, such as T-12.")], tenant: Tenant = DEFAULT_TENANT) -> None:
     """Show a ticket with its newest notes."""
     if not ticket.removeprefix("T-").isdecimal() or len(ticket) > 11:
-        raise TicketMissing(f"There is no ticket {ticket}; ids read like T-12.")
+        raise TicketNotFound(f"There is no ticket {ticket}; ids read like T-12.")
 
     async def work(state: State) -> Ticket:
         me = await caller_in(state, tenant)

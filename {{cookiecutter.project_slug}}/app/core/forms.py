@@ -11,7 +11,7 @@ from app.core.intake import check_form
 
 
 @asynccontextmanager
-async def form_of(request: Request, most_files: int) -> AsyncIterator[FormData]:
+async def form_of(request: Request, max_files: int) -> AsyncIterator[FormData]:
     """The multipart form of a request, read only once its caller is known; a declared form would be read before.
 
     Errors: BadRequest when it is no form or holds more parts than it may, Invalid when a part cannot be stored.
@@ -19,7 +19,7 @@ async def form_of(request: Request, most_files: int) -> AsyncIterator[FormData]:
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise BadRequest("The body is not a multipart form.", action="Send the files as multipart/form-data.")
     try:
-        form = await request.form(max_files=most_files, max_fields=200)
+        form = await request.form(max_files=max_files, max_fields=200)
     except HTTPException as error:
         if error.status_code != 400:
             raise

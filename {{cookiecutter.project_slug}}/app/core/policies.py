@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -19,6 +19,11 @@ class PolicyModel(BaseModel):
     """What every policy file has. Unknown fields are refused: a misspelt rule must not be silently off."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    renamed_keys: ClassVar[Mapping[str, str]] = {}
+    """Keys of earlier versions, at any depth, with their names now. A file has to use the new name; a release that was
+    stored with the old one stays readable.
+    """
 
     owner: str = Field(min_length=1, description="Who answers for this file.")
 
@@ -50,6 +55,8 @@ def load_policies(folder: Path, models: Mapping[str, type[PolicyModel]]) -> Poli
     if extra:
         raise StartRefused(f"{folder / extra[0]}: no part of the service enforces this policy; remove the file.")
     raw = {name: _bytes(folder / f"{name}.yaml") for name in models}
+    for name, model in models.items():
+        _refuse_old_keys(folder / f"{name}.yaml", raw[name], model)
     return _read(folder, raw, models)
 
 
@@ -70,6 +77,26 @@ def _read(folder: Path, contents: Mapping[str, bytes], models: Mapping[str, type
     )
 
 
+def _refuse_old_keys(path: Path, raw: bytes, model: type[PolicyModel]) -> None:
+    keys = {token.value for token in _scalars(raw)} if model.renamed_keys else set()
+    for old, new in model.renamed_keys.items():
+        if old in keys:
+            raise StartRefused(f"{path}: {old} is now called {new}; rename the key.")
+
+
+def _scalars(raw: bytes) -> list[yaml.ScalarToken]:
+    try:
+        return [token for token in yaml.scan(raw) if isinstance(token, yaml.ScalarToken)]
+    except yaml.YAMLError:  # reported with its place when the file is read
+        return []
+
+
+def _with_new_keys(data: Any, renamed: Mapping[str, str]) -> Any:
+    if isinstance(data, dict):
+        return {renamed.get(key, key): _with_new_keys(value, renamed) for key, value in data.items()}
+    return [_with_new_keys(each, renamed) for each in data] if isinstance(data, list) else data
+
+
 def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -79,8 +106,7 @@ def _bytes(path: Path) -> bytes:
 
 def _validated(path: Path, raw: bytes, model: type[P]) -> P:
     try:
-        data: Any = yaml.safe_load(raw)
-        return model.model_validate(data)
+        return model.model_validate(_with_new_keys(yaml.safe_load(raw), model.renamed_keys))
     except yaml.YAMLError as error:
         raise StartRefused(f"{path}: is not valid YAML ({' '.join(str(error).split())}).") from error
     except ValidationError as error:

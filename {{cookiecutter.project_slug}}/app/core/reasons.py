@@ -14,20 +14,20 @@ Reason = Annotated[
 """A reason in the body of a request. Whether it says anything is for `check_reason`, which every service asks."""
 
 
-class ReasonMissing(Invalid):
+class ReasonRequired(Invalid):
     code, title = "reason_missing", "A reason needs words"
     action = "Say why, in words that whoever reads the audit log in a year will understand."
 
 
 def check_reason(reason: str) -> str:
-    """The reason without the space around it. Errors: ReasonMissing, when there is no word of three letters or more in
+    """The reason without the space around it. Errors: ReasonRequired, when there is no word of three letters or more in
     it: a key that was pressed or held down by accident is no reason.
     """
     told = reason.strip()
     if not told:
-        raise ReasonMissing("No reason was given.")
+        raise ReasonRequired("No reason was given.")
     if not any(_is_word(each) for each in told.split()):
-        raise ReasonMissing(f"The reason has no word of {SHORTEST_WORD} letters or more.")
+        raise ReasonRequired(f"The reason has no word of {SHORTEST_WORD} letters or more.")
     return told
 
 

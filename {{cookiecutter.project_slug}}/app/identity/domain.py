@@ -80,11 +80,11 @@ EVERY_ROLE: Final = frozenset({"admin", "service"})
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
 
 
-class UnknownKey(Unauthenticated):
+class KeyInvalid(Unauthenticated):
     code, title = "unknown_key", "The API key is not valid"
 
 
-class KeyMissing(Unauthenticated):
+class KeyRequired(Unauthenticated):
     code, title = "key_missing", "No API key was sent"
 
 
@@ -92,8 +92,8 @@ class NotAllowed(Forbidden):
     code, title = "permission_missing", "This key lacks a permission"
 
 
-class TenantMissing(NotFound):
-    code, title = "tenant_missing", "No such tenant"
+class TenantNotFound(NotFound):
+    code, title = "tenant_not_found", "No such tenant"
     action = "'app keys create --tenant NAME' makes a tenant with its first key."
 
 
@@ -196,7 +196,7 @@ def make_key() -> NewKey:
 def parse_key(text: str) -> NewKey:
     match = KEY_PATTERN.fullmatch(text)
     if not match:
-        raise UnknownKey()
+        raise KeyInvalid()
     return NewKey(match[1], match[2])
 
 

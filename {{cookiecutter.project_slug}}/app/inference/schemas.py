@@ -5,9 +5,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.inference.domain.replays import Replay
-from app.inference.domain.review import Opinion, Timing
-from app.safety.domain.webhooks import LONGEST_ADDRESS
+from app.inference.domain.human_review import ReviewDecision, Timing
+from app.inference.domain.replay import Replay
+from app.webhooks.domain import MAX_URL_CHARACTERS
 
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
 ActionName = Annotated[str, Field(min_length=1, max_length=100)]
@@ -32,7 +32,7 @@ class AnswerRequest(BaseModel):
     webhook: str | None = Field(
         None,
         min_length=1,
-        max_length=LONGEST_ADDRESS,
+        max_length=MAX_URL_CHARACTERS,
         description="An address to tell when a person, or the time, has decided on an answer that waits.",
     )
 
@@ -140,7 +140,7 @@ class AnswerWaiting(HeldShown):
 class ReviewedShown(BaseModel):
     """What a person made of this answer: before it left, or after."""
 
-    outcome: Opinion
+    outcome: ReviewDecision
     timing: Timing
     edited: bool = Field(description="before: the text is a person's. after: the person would have said `text`.")
     text: str | None = Field(None, description="The person's words in the place of an answer that had left.")

@@ -13,23 +13,23 @@ class Indexes(Protocol):
         ...
 
     async def pin(self, number: int) -> IndexPin:
-        """What a release pins of an index. Errors: IndexMissing, IndexNotReady."""
+        """What a release pins of an index. Errors: IndexNotFound, IndexNotReady."""
         ...
 
     async def enter(self, connection: AsyncConnection, index_id: UUID) -> None:
         """Makes an index the live one in the caller's transaction; nothing happens when it is so already.
 
-        Errors: IndexMissing, IndexNotReady, IndexBehind when it lacks documents.
+        Errors: IndexNotFound, IndexNotReady, IndexBehind when it lacks documents.
         """
         ...
 
 
-class Servings(Protocol):
-    async def make_ready(self, release: Release) -> None:
+class ReleaseCache(Protocol):
+    async def preload(self, release: Release) -> None:
         """Holds in memory all that answering on this release needs; harmless to repeat. Errors: ReleaseUnservable."""
         ...
 
-    def keep_only(self, release_ids: set[str]) -> None:
+    def retain(self, release_ids: set[str]) -> None:
         """Lets go of all other releases. Answers in flight keep what they began with."""
         ...
 

@@ -1,9 +1,9 @@
 from uuid import UUID
 
-from app.actions.domain import SENT_JOB as ACTION_JOB
-from app.actions.domain import SENT_QUEUE as ACTION_QUEUE
+from app.actions.domain import REVIEW_JOB as ACTION_JOB
+from app.actions.domain import REVIEW_QUEUE as ACTION_QUEUE
 from app.core.jobs import Attempt, JobSpec
-from app.inference.domain.review import SENT_JOB, SENT_QUEUE
+from app.inference.domain.human_review import REVIEW_JOB, REVIEW_QUEUE
 from app.review.service import Reviews
 
 ATTEMPTS = 24
@@ -27,6 +27,6 @@ def job_specs(room: Reviews) -> list[JobSpec]:
         await room.deny(UUID(tenant_id), UUID(action_id), reason, "action")
 
     return [
-        JobSpec(SENT_JOB, take, dead, attempts=ATTEMPTS, queue=SENT_QUEUE),
+        JobSpec(REVIEW_JOB, take, dead, attempts=ATTEMPTS, queue=REVIEW_QUEUE),
         JobSpec(ACTION_JOB, take_action, dead_action, attempts=ATTEMPTS, queue=ACTION_QUEUE),
     ]

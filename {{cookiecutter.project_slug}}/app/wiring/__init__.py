@@ -15,7 +15,7 @@ from app.adapters.embeddings.opening import EmbedderChoice, open_embedder
 from app.adapters.languages import Langid
 from app.adapters.parsers.pool import ParserPool
 from app.adapters.prices import BundledPrices
-from app.adapters.webhooks import HttpMessenger
+from app.adapters.webhooks import HttpWebhookTransport
 from app.core.clock import Clock, SystemClock
 from app.core.database import Database, listen, open_database
 from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
@@ -35,31 +35,31 @@ from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.jobs import job_specs as evaluation_jobs
 from app.evaluation.service import Canaries, Evaluations, Judging, Library, Reports, Rulebook, Runner, Suites
 from app.governance.service import Approvals, AuditLog, Overview
+from app.idempotency.service import IdempotencyKeys
 from app.identity.domain import RateLimit
 from app.identity.service import Identity
-from app.inference.domain.answers import EXTRACTIVE
-from app.inference.domain.grounds import Grounds
-from app.inference.domain.review import ReviewPolicy
-from app.inference.jobs import job_specs as inference_jobs
-from app.inference.ports import ChatModel
+from app.inference.domain.answer import EXTRACTIVE
+from app.inference.domain.grounding.answerability import Answerability
+from app.inference.domain.human_review import ReviewPolicy
 from app.inference.service import (
     DECIDED,
-    Acting,
-    Again,
+    AnswerArchive,
+    AnswerReplays,
     Answers,
-    Archive,
-    Deliveries,
-    Outcomes,
+    Delivery,
+    Generation,
+    HeldAnswers,
+    LiveTraffic,
+    LoadedReleases,
     Pipeline,
-    Replays,
-    Servings,
-    Telling,
+    ToolCalling,
     Trials,
 )
 from app.ingestion.domain.policy import DataPolicy
 from app.ingestion.jobs import job_specs as ingestion_jobs
 from app.ingestion.service import Ingestion
 from app.ingestion.service.parts import Parts as IngestionParts
+from app.llm.ports import ChatModel
 from app.releases.domain import INDEX_SWITCHED, MOVED, Ingredients, ModelStep
 from app.releases.service import Environments, Releases, SigningSecret, Standings, read_code, read_prompts
 from app.retrieval.ports import Embedder
@@ -68,9 +68,11 @@ from app.review.jobs import job_specs as review_jobs
 from app.review.service import Reviews
 from app.safety.domain.policy import SecurityPolicy
 from app.settings import Settings
-from app.wiring.checking import check_together
-from app.wiring.fitting import Fitting, released, step_of
+from app.webhooks.jobs import job_specs as webhook_jobs
+from app.webhooks.service import WebhookSender
 from app.wiring.pricing import make_costs, writers
+from app.wiring.release_loader import ReleaseLoader, released, step_of
+from app.wiring.startup_checks import check_together
 
 POLICIES: dict[str, type[PolicyModel]] = {
     "ownership": OwnershipPolicy,
@@ -109,14 +111,14 @@ class State:
     trials: Trials
     evaluations: Evaluations
     canaries: Canaries
-    again: Again
-    outcomes: Outcomes
-    replays: Replays
-    archive: Archive
+    replays: AnswerReplays
+    live_traffic: LiveTraffic
+    idempotency_keys: IdempotencyKeys
+    archive: AnswerArchive
     actions: Actions
     tickets: Tickets
     reviews: Reviews
-    telling: Telling
+    webhooks: WebhookSender
 
     @property
     def provided(self) -> dict[type, object]:
@@ -138,8 +140,8 @@ class State:
             self.answers,
             self.evaluations,
             self.canaries,
-            self.again,
             self.replays,
+            self.idempotency_keys,
             self.archive,
             self.actions,
             self.tickets,
@@ -167,7 +169,7 @@ class State:
     @property
     def jobs(self) -> list[JobSpec]:
         """What a worker can run."""
-        lower = [*ingestion_jobs(self.ingestion), *action_jobs(self.actions), *inference_jobs(self.telling)]
+        lower = [*ingestion_jobs(self.ingestion), *action_jobs(self.actions), *webhook_jobs(self.webhooks)]
         return [*lower, *evaluation_jobs(self.evaluations), *review_jobs(self.reviews)]
 
     def background(self) -> list[Awaitable[None]]:
@@ -231,7 +233,7 @@ def _embedders(settings: Settings) -> list[Embedder]:
     return [open_embedder(kind, choice) for kind in kinds]
 
 
-def _ingredients(settings: Settings, policies: Policies, costs: Costs, retrieval: Retrieval) -> Ingredients:
+def _release_inputs(settings: Settings, policies: Policies, costs: Costs, retrieval: Retrieval) -> Ingredients:
     return Ingredients(
         code=read_code(Path(__file__).parent.parent, __version__),
         prompts=read_prompts(settings.root / "prompts"),
@@ -240,7 +242,7 @@ def _ingredients(settings: Settings, policies: Policies, costs: Costs, retrieval
         policies=policies.contents,
         prices=costs.table.canonical,
         refused=costs.refused,
-        settings={"deadline_seconds": policies.get(SloPolicy).deadline_seconds, **Grounds().manifest()},
+        settings={"deadline_seconds": policies.get(SloPolicy).deadline_seconds, **Answerability().manifest()},
         suites=b"".join(file.read_bytes() for file in sorted((settings.root / "evals").glob("*.jsonl"))),
     )
 
@@ -250,7 +252,7 @@ def _steps(choices: tuple[ModelChoice, ...]) -> tuple[ModelStep, ...]:
 
 
 @dataclass(frozen=True)
-class _Ground:
+class Infrastructure:
     """What everything else in a process stands on."""
 
     settings: Settings
@@ -270,25 +272,25 @@ class _Ground:
         shutdown_tracing()
 
 
-async def _ground(settings: Settings, urls: Urls, clock: Clock) -> _Ground:
+async def _open_infrastructure(settings: Settings, urls: Urls, clock: Clock) -> Infrastructure:
     policies = policies_of(settings)
     check_together(settings, policies, REGISTRY)
     database = await open_database(urls.service, settings.database_pool)
     embedders = _embedders(settings)
     costs = await make_costs(settings, policies.get(CostPolicy), embedders, database, clock)
     retrieval = make_retrieval(database, clock, costs, embedders, settings.text_search)
-    releases = Releases(_ingredients(settings, policies, costs, retrieval), database, retrieval.indexes, clock)
+    releases = Releases(_release_inputs(settings, policies, costs, retrieval), database, retrieval.indexes, clock)
     parser = ParserPool(processes=settings.worker_concurrency)
-    return _Ground(settings, policies, clock, database, urls, costs, retrieval, releases, parser)
+    return Infrastructure(settings, policies, clock, database, urls, costs, retrieval, releases, parser)
 
 
 @asynccontextmanager
 async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> AsyncIterator[State]:
     """Makes the state of a process and takes it down again. Errors: StartRefused."""
-    ground = await _ground(settings, urls, clock or SystemClock())
+    ground = await _open_infrastructure(settings, urls, clock or SystemClock())
     try:
         async with AsyncExitStack() as stack:
-            state = await _furnished(ground, stack)
+            state = await _build_services(ground, stack)
             yield state
             await state.answers.close()
             await state.costs.close()
@@ -296,21 +298,22 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
         await ground.close()
 
 
-async def _furnished(on: _Ground, stack: AsyncExitStack) -> State:
+async def _build_services(on: Infrastructure, stack: AsyncExitStack) -> State:
     policies, database, clock = on.policies, on.database, on.clock
     limits = policies.get(SecurityPolicy).limits
-    fitting = Fitting(on.retrieval, clock, on.settings.model_chain, stack)
-    servings = Servings(fitting.fit)
-    standings = Standings(on.releases, servings)
+    release_loader = ReleaseLoader(on.retrieval, clock, on.settings.model_chain, stack)
+    loaded_releases = LoadedReleases(release_loader.load)
+    standings = Standings(on.releases, loaded_releases)
     approvals = Approvals(database, clock, on.releases, policies.get(OwnershipPolicy), standings)
     environments = Environments(on.releases, standings, approvals, on.settings.environment == "development")
     identity = Identity(database, clock, on.settings.pepper(), RateLimit(limits.requests_per_minute_per_key))
-    waiting, offered = Waiting(clock), released(ActionPolicy, standings, servings, policies)
+    waiting, offered = Waiting(clock), released(ActionPolicy, standings, loaded_releases, policies)
     actions = Actions(database, identity, REGISTRY, offered, waiting)
-    pipeline = Pipeline(clock, on.retrieval, on.costs, Acting(actions))
-    trials, outcomes = Trials(database, on.releases, servings, pipeline), Outcomes(database)
-    data = released(DataPolicy, standings, servings, policies)
-    security = released(SecurityPolicy, standings, servings, policies)
+    pipeline = Pipeline(clock, on.retrieval, on.costs, Generation(ToolCalling(actions)))
+    delivery = Delivery(database, pipeline, on.costs)
+    trials, live_traffic = Trials(database, on.releases, loaded_releases, pipeline), LiveTraffic(database)
+    data = released(DataPolicy, standings, loaded_releases, policies)
+    security = released(SecurityPolicy, standings, loaded_releases, policies)
     parts = IngestionParts(database, on.retrieval, on.parser, Langid(), data, security, clock)
     ingestion, quality = Ingestion(parts), policies.get(QualityPolicy)
     suites = Suites(on.settings.root / "evals")
@@ -329,24 +332,24 @@ async def _furnished(on: _Ground, stack: AsyncExitStack) -> State:
         audit=AuditLog(database, clock),
         retrieval=on.retrieval,
         ingestion=ingestion,
-        answers=Answers(database, environments, servings, pipeline, on.costs, limits.concurrent_answers),
+        answers=Answers(environments, loaded_releases, pipeline, delivery, limits.concurrent_answers),
         trials=trials,
         evaluations=_evaluations(
-            on, identity, ingestion, trials, environments, await fitting.chat(quality.judge.model)
+            on, identity, ingestion, trials, environments, await release_loader.chat(quality.judge.model)
         ),
-        canaries=Canaries(environments, outcomes, on.retrieval.indexes.tenants, quality.canary, clock),
-        again=Again(database, trials),
-        outcomes=outcomes,
-        replays=Replays(database),
-        archive=Archive(database, clock, waiting),
+        canaries=Canaries(environments, live_traffic, on.retrieval.indexes.tenants, quality.canary, clock),
+        replays=AnswerReplays(database, trials),
+        live_traffic=live_traffic,
+        idempotency_keys=IdempotencyKeys(database),
+        archive=AnswerArchive(database, clock, waiting),
         actions=actions,
         tickets=Tickets(database, clock),
-        reviews=Reviews(database, Deliveries(), actions, policies.get(ReviewPolicy), suites),
-        telling=Telling(HttpMessenger(), identity, security, clock),
+        reviews=Reviews(database, HeldAnswers(), actions, policies.get(ReviewPolicy), suites),
+        webhooks=WebhookSender(HttpWebhookTransport(), identity, lambda: security().webhooks, clock),
     )
 
 
-def _health(on: _Ground, environments: Environments, approvals: Approvals) -> Health:
+def _health(on: Infrastructure, environments: Environments, approvals: Approvals) -> Health:
     checks: dict[str, Callable[[], Awaitable[None]]] = {
         "database": on.database.ping,
         "storage": StorageCheck(on.database, on.clock),
@@ -358,7 +361,7 @@ def _health(on: _Ground, environments: Environments, approvals: Approvals) -> He
 
 
 def _evaluations(
-    on: _Ground,
+    on: Infrastructure,
     identity: Identity,
     ingestion: Ingestion,
     trials: Trials,

@@ -11,8 +11,8 @@ from app.core.errors import Problem, StartRefused
 from app.costs.domain import CostPolicy, PricedModel, PriceTable
 from app.costs.domain.pricing import check_against
 from app.costs.service import Costs, make_price_table
-from app.inference.domain.answers import EXTRACTIVE
-from app.inference.service import Resolved
+from app.inference.domain.answer import EXTRACTIVE
+from app.inference.service import ResolvedAnswers
 from app.releases.service import live_prices
 from app.retrieval.ports import Embedder
 from app.settings import Settings
@@ -38,8 +38,8 @@ async def make_costs(
         if good is None or not _knows(good, models):
             raise
         log.error("price_table_refused", reason=str(refused), kept=good.digest)
-        return Costs(policy, good, database, clock, str(refused), Resolved())
-    return Costs(policy, table, database, clock, resolutions=Resolved())
+        return Costs(policy, good, database, clock, str(refused), ResolvedAnswers())
+    return Costs(policy, table, database, clock, resolutions=ResolvedAnswers())
 
 
 def writers(settings: Settings) -> list[PricedModel]:

@@ -10,8 +10,8 @@ import httpx
 import pytest_asyncio
 
 from app.actions.domain import ActionPolicy
-from app.inference.domain.review import ReviewPolicy
-from app.inference.domain.review.policy import NOTHING_SENT
+from app.inference.domain.human_review import ReviewPolicy
+from app.inference.domain.human_review.policy import NO_REVIEW
 from app.main import create_app
 from tests.access.world import ACTIONS, KEYS, LAMP, World, answer
 from tests.inference.conftest import Open, Service, change_serving, house, open_service
@@ -97,7 +97,7 @@ async def test_a_replay_that_finds_more_than_the_answer_did_is_for_who_may_read_
 ) -> None:
     """What was opened to the asker since stands in what the replay says now, and not in what was said then."""
     made, state = await world(service, stack, 7), service.state
-    change_serving(state, review=NOTHING_SENT)
+    change_serving(state, review=NO_REVIEW)
     await service.publish("The code of Alder is green.", made.tenant, uri="alder.md")
     closed = await service.publish(
         "The code of Alder is also the secret word zqx.", made.tenant, uri="secret.md", access_groups=["lab"]
@@ -116,7 +116,7 @@ async def test_a_replay_that_finds_more_than_the_answer_did_is_for_who_may_read_
 
 async def test_two_keys_of_a_tenant_share_no_idempotency_key(service: Service, stack: AsyncExitStack) -> None:
     made = await world(service, stack, 8)
-    change_serving(service.state, review=NOTHING_SENT)
+    change_serving(service.state, review=NO_REVIEW)
     await service.publish("The code of Alder is green.", made.tenant, uri="alder.md")
     asked = {"question": "What is the code of Alder?", "model": "extractive"}
     chat = {"model": "extractive", "messages": [{"role": "user", "content": asked["question"]}]}

@@ -80,7 +80,7 @@ async def test_a_model_cannot_propose_what_the_question_did_not_name(shop: Shop)
 
 
 async def test_an_answer_has_only_so_many_actions(shop: Shop) -> None:
-    policy = POLICY.model_copy(update={"most_per_answer": 1})
+    policy = POLICY.model_copy(update={"max_per_answer": 1})
     first = await shop.proposal()
     found = await shop.propose("look_up_ticket", policy, (first,), ticket="T-1")
     assert found == Refused("limit_reached", "One answer has at most 1 actions.")

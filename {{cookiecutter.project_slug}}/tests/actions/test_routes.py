@@ -35,7 +35,7 @@ async def test_tickets_are_opened_listed_and_shown_with_their_notes(shop: Shop) 
         await shop.run(await shop.approved(ticket="T-2", text="Tiles ordered."))
         [note] = (await user.get("/v1/tickets/2")).json()["notes"]
         assert (note["author"], note["text"]) == ("asker", "Tiles ordered.")
-        assert (await user.get("/v1/tickets/3")).json()["code"] == "ticket_missing"
+        assert (await user.get("/v1/tickets/3")).json()["code"] == "ticket_not_found"
         assert (await user.get("/v1/tickets/9999999999")).status_code == 422
         for wrong in ({"title": " ", "text": "x"}, {"title": "a\0", "text": "x"}, {"title": "a", "text": "x\0"}):
             assert (await user.post("/v1/tickets", json=wrong)).status_code == 422
@@ -67,4 +67,4 @@ async def test_an_action_is_shown_until_its_end_to_those_who_may_see_it(shop: Sh
         assert (await reviewer.get("/v1/actions", params={"answer_id": str(proposal.id)})).json()["items"] == []
         assert (await other.get("/v1/actions")).json()["items"] == []
         missing = await other.get(f"/v1/actions/{proposal.id}")
-        assert (missing.status_code, missing.json()["code"]) == (404, "action_missing")
+        assert (missing.status_code, missing.json()["code"]) == (404, "action_not_found")

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from app.actions.domain import ActionChanged, ActionMissing, Entry, payload_of
+from app.actions.domain import ActionChanged, ActionNotFound, Entry, payload_of
 from app.actions.domain.tickets import TicketClosed
 from app.actions.jobs import ATTEMPTS, job_specs
 from app.actions.service import ENDED
@@ -60,7 +60,7 @@ async def test_an_action_whose_answer_was_not_written_down_is_not_there(shop: Sh
         async with shop.state.database.transaction(shop.tenant) as connection:
             await shop.actions.enter(connection, [Entry(proposal, "approved", None, False)])
             raise RuntimeError
-    with pytest.raises(ActionMissing):
+    with pytest.raises(ActionNotFound):
         await shop.shown(proposal)
     await shop.work()
     assert await shop.effects() == (0, 0)
@@ -269,13 +269,13 @@ async def test_an_action_is_seen_by_its_requester_and_by_reviewers(shop: Shop, o
     proposal = await shop.approved()
     colleague = replace(shop.caller, key_id=uuid4(), roles=frozenset({"user"}))
     reviewer = replace(colleague, roles=frozenset({"reviewer"}))
-    with pytest.raises(ActionMissing):
+    with pytest.raises(ActionNotFound):
         await shop.actions.show(colleague, proposal.id)
     assert await shop.actions.list(colleague) == []
     assert (await shop.actions.show(reviewer, proposal.id)).id == proposal.id
     assert [each.id for each in await shop.actions.list(reviewer, state="approved")] == [proposal.id]
     other = await open_shop()
-    with pytest.raises(ActionMissing):
+    with pytest.raises(ActionNotFound):
         await other.actions.show(replace(other.caller, roles=frozenset({"admin"})), proposal.id)
     assert await other.actions.list(other.caller) == []
 

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from app.adapters.webhooks import HttpMessenger, PublicAddresses
-from app.inference.domain.telling import NotTold
-from app.safety.domain.webhooks import Target
-from tests.inference.receiver import Receiver
+from app.adapters.webhooks import HttpWebhookTransport, PublicAddresses
+from app.webhooks.domain import DeliveryFailed, Target
+from tests.webhooks.receiver import Receiver
 
 
 class Names(AbstractResolver):
@@ -27,15 +26,15 @@ class Names(AbstractResolver):
 
 
 async def told(receiver: Receiver, private: bool, *addresses: str, host: str = "hooks.example.com") -> int:
-    messenger = HttpMessenger(seconds=2, resolver=lambda: PublicAddresses(Names(*addresses)))
+    messenger = HttpWebhookTransport(seconds=2, resolver=lambda: PublicAddresses(Names(*addresses)))
     return await messenger.post(Target(f"http://{host}:{receiver.port}/", private), {}, b"{}")
 
 
 async def test_a_public_name_that_leads_to_a_private_address_is_not_called() -> None:
     async with Receiver() as receiver:
-        with pytest.raises(NotTold):
+        with pytest.raises(DeliveryFailed):
             await told(receiver, False, "127.0.0.1")
-        with pytest.raises(NotTold):
+        with pytest.raises(DeliveryFailed):
             await told(receiver, False, "93.184.216.34", "127.0.0.1")
     assert receiver.messages == []
 
@@ -43,7 +42,7 @@ async def test_a_public_name_that_leads_to_a_private_address_is_not_called() -> 
 async def test_nor_is_an_address_written_as_a_number() -> None:
     async with Receiver() as receiver:
         for host in ("127.0.0.1", "[::ffff:127.0.0.1]", "127.1", "2130706433"):
-            with pytest.raises(NotTold):
+            with pytest.raises(DeliveryFailed):
                 await told(receiver, False, "127.0.0.1", host=host)
     assert receiver.messages == []
 
@@ -57,6 +56,6 @@ async def test_a_host_that_may_be_private_is_called() -> None:
 async def test_a_receiver_that_is_not_there_is_named_without_its_address() -> None:
     async with Receiver() as receiver:
         pass
-    with pytest.raises(NotTold) as gone:
+    with pytest.raises(DeliveryFailed) as gone:
         await told(receiver, True, host="localhost")
     assert str(gone.value) == "no reply: ClientConnectorError"

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 
 from typer.testing import CliRunner, Result
 
-from app.actions.domain import ActionMissing
-from app.actions.domain.tickets import TicketMissing
+from app.actions.domain import ActionNotFound
+from app.actions.domain.tickets import TicketNotFound
 from app.cli import app
 from app.core.clock import ManualClock
 from app.core.embedded import Urls
@@ -55,9 +55,9 @@ def test_from_a_ticket_to_what_was_done_about_it(run: CliRunner, database_urls: 
     shown = call(run, "actions", "show", str(action), *of).output
     for part in ("add_ticket_note (reversible) for ana: done", "text: Tiles ordered.", '"noted":true'):
         assert part in shown
-    assert isinstance(call(run, "actions", "show", str(uuid4()), *of).exception, ActionMissing)
+    assert isinstance(call(run, "actions", "show", str(uuid4()), *of).exception, ActionNotFound)
     for unknown in ("T-7", "seven", "T-99999999999"):
-        assert isinstance(call(run, "tickets", "show", unknown, *of).exception, TicketMissing)
+        assert isinstance(call(run, "tickets", "show", unknown, *of).exception, TicketNotFound)
 
 
 def waiting(urls: Urls, settings: Settings, name: str) -> UUID:

@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from app.actions.domain import ActionPolicy
 from app.core.errors import StartRefused
 from app.core.ownership import OwnershipPolicy
-from app.core.policies import load_policies
+from app.core.policies import load_policies, read_policies
 from app.core.slo import SloPolicy
 
 MODELS = {"slo": SloPolicy}
@@ -55,3 +56,14 @@ def test_the_start_fails_when_an_owner_is_missing(tmp_path: Path) -> None:
     )
     with pytest.raises(StartRefused, match=r"owners\.policies"):
         load_policies(tmp_path, {"ownership": OwnershipPolicy})
+
+
+def test_a_key_of_an_earlier_version_is_named_with_the_one_that_replaced_it(tmp_path: Path) -> None:
+    (tmp_path / "actions.yaml").write_text("owner: team\nmost_rounds: 2\n")
+    with pytest.raises(StartRefused, match=r"actions\.yaml: most_rounds is now called max_rounds"):
+        load_policies(tmp_path, {"actions": ActionPolicy})
+
+
+def test_a_release_that_was_stored_with_an_earlier_key_stays_readable() -> None:
+    stored = {"actions": b"owner: team\nmost_rounds: 2\n"}
+    assert read_policies(stored, {"actions": ActionPolicy}, "release 1").get(ActionPolicy).max_rounds == 2

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import app
-from app.core.reasons import ReasonMissing, check_reason
+from app.core.reasons import ReasonRequired, check_reason
 from tests.cli.test_costs_and_version import run
 from tests.e2e.test_tenants import theirs
 
@@ -49,7 +49,7 @@ COMMANDS = (
 
 @pytest.mark.parametrize("reason", ["a", "aaaa", "ok", "x y z", "1234", "...", " \n", "\N{ZERO WIDTH SPACE}", "_" * 20])
 def test_what_has_no_word_is_no_reason(reason: str) -> None:
-    with pytest.raises(ReasonMissing):
+    with pytest.raises(ReasonRequired):
         check_reason(reason)
 
 
@@ -84,4 +84,4 @@ async def test_a_note_about_a_held_document_says_something_or_is_left_away(
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_key_that_was_hit_is_no_reason_at_the_command_line(run: CliRunner, command: tuple[str, ...]) -> None:
     done = run.invoke(app, [*command, "--reason", "a"])
-    assert isinstance(done.exception, ReasonMissing), done.output
+    assert isinstance(done.exception, ReasonRequired), done.output

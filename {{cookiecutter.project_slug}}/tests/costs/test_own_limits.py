@@ -85,7 +85,7 @@ async def test_the_role_service_sets_what_another_tenant_is_allowed(client: http
     found = [each for each in await state.costs.budgets.standing(tenant) if (each.scope, each.span) == (tenant, "day")]
     assert [each.allowed_micro_usd for each in found] == [4_000_000]
     unknown = await client.put("/v1/budgets", json=wanted("3", tenant="nobody at all"))
-    assert (unknown.status_code, unknown.json()["code"]) == (404, "tenant_missing")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "tenant_not_found")
     both = await client.put("/v1/budgets", json=wanted("3", tenant=name, scope="service"))
     assert both.status_code == 422
 

@@ -19,7 +19,7 @@ from app.costs.domain.budgets import BudgetUsedUp
 from app.costs.service import Budgets, Costs
 from app.retrieval.domain import EmbeddingFailed, Fingerprint, IndexRow
 from app.retrieval.service.embedding import Questions
-from app.retrieval.service.passages import Passages, most_tokens
+from app.retrieval.service.passages import Passages, max_tokens
 from tests.retrieval.conftest import WordsEmbedder
 
 NOON = datetime(2031, 11, 22, 12, tzinfo=UTC)
@@ -78,8 +78,8 @@ async def test_a_document_that_there_is_no_money_for_is_not_embedded(costs: Cost
     [
         (EmbeddingFailed("no", reason="refused"), 0),
         (EmbeddingFailed("no", reason="unreachable"), 0),
-        (EmbeddingFailed("no", reason="malformed"), most_tokens(TEXTS)),
-        (OutOfTime("late"), most_tokens(TEXTS)),
+        (EmbeddingFailed("no", reason="malformed"), max_tokens(TEXTS)),
+        (OutOfTime("late"), max_tokens(TEXTS)),
     ],
 )
 async def test_a_call_that_may_be_charged_is_charged_as_much_as_was_held(

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from app.inference.domain.extractive import pick
+from app.inference.domain.grounding.extractive import best_sentences
 
 _PASSAGES = re.compile(r"<passage n=\"(\d+)\"(?: \w+=\"[^\"]*\")*>\n(.+?)\n</passage>", re.DOTALL)
 _QUESTION = re.compile(r"<question>\n(.*?)\n</question>", re.DOTALL)
@@ -29,5 +29,5 @@ def heedful(body: dict[str, Any]) -> str:
         return passages[0].split(". ")[0]
     question = _QUESTION.search(shown)
     ranked = [Shown(text, 1 / place) for place, text in enumerate(passages, 1)]
-    quotes = pick(question[1] if question else "", ranked, 3)
+    quotes = best_sentences(question[1] if question else "", ranked, 3)
     return " ".join(f"{' '.join(quote.text.split())} [{quote.passage + 1}]" for quote in quotes) or "NO ANSWER"

@@ -11,10 +11,10 @@ from sqlalchemy.exc import DBAPIError
 from app.core.ids import new_id
 from app.core.jobs import Worker
 from app.evaluation.domain.report import Report, ReportUnusable
-from app.evaluation.domain.runs import EvaluationMissing, EvaluationUnfinished, Run
-from app.evaluation.domain.suites import Leaked, SuiteMissing
+from app.evaluation.domain.runs import EvaluationNotFound, EvaluationUnfinished, Run
+from app.evaluation.domain.suites import Leaked, SuiteNotFound
 from app.evaluation.service import Evaluations
-from app.releases.domain import Release, ReleaseMissing
+from app.releases.domain import Release, ReleaseNotFound
 from app.wiring import State
 from tests.evaluation.conftest import CASES, House
 from tests.evaluation.test_runs import counting
@@ -170,11 +170,11 @@ async def test_a_release_whose_prompt_gives_an_answer_away_is_not_measured(house
 
 async def test_what_does_not_exist_is_named(service: State) -> None:
     release = await draft(service)
-    with pytest.raises(SuiteMissing, match="there are all, golden"):
+    with pytest.raises(SuiteNotFound, match="there are all, golden"):
         await service.evaluations.start("ada", release.id, suite="silver")
-    with pytest.raises(ReleaseMissing):
+    with pytest.raises(ReleaseNotFound):
         await service.evaluations.start("ada", "999999")
-    with pytest.raises(EvaluationMissing):
+    with pytest.raises(EvaluationNotFound):
         await service.evaluations.find(new_id())
 
 

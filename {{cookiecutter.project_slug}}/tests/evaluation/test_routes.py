@@ -63,8 +63,8 @@ async def test_a_user_neither_measures_nor_reads(service: State, path: str) -> N
 
 async def test_what_does_not_exist_is_404(service: State, operator: httpx.AsyncClient, path: str) -> None:
     release = await service.releases.create("ada")
-    assert (await operator.post(path.format("99999999"))).json()["code"] == "release_missing"
+    assert (await operator.post(path.format("99999999"))).json()["code"] == "release_not_found"
     unknown = await operator.post(path.format(release.id), json={"suite": "silver"})
-    assert (unknown.status_code, unknown.json()["code"]) == (404, "suite_missing")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "suite_not_found")
     missing = await operator.get("/v1/evaluations/00000000-0000-0000-0000-000000000000")
-    assert (missing.status_code, missing.json()["code"]) == (404, "evaluation_missing")
+    assert (missing.status_code, missing.json()["code"]) == (404, "evaluation_not_found")

@@ -18,7 +18,7 @@ from app.core.clock import Deadline
 from app.core.embedded import Urls
 from app.evaluation.domain.report import Report
 from app.evaluation.service import Evaluations
-from app.inference.service import journey
+from app.inference.service import context
 from app.releases.domain import Prompt, Release, Scalar
 from app.retrieval.domain import ChunkerParams
 from app.retrieval.domain.vectors import Vector
@@ -77,7 +77,7 @@ def slowly(body: dict[str, Any]) -> str:
 def time_of_answers() -> Iterator[None]:
     """An answer takes as long as its model, and no longer where the machine is busy."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(journey, "time", SimpleNamespace(perf_counter=lambda: _spent))
+        patch.setattr(context, "time", SimpleNamespace(perf_counter=lambda: _spent))
         yield
 
 

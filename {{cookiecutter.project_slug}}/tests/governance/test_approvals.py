@@ -11,7 +11,7 @@ from app.core import audit
 from app.core.audit import Line
 from app.governance.domain.approvals import (
     ApprovedAlready,
-    BreakGlassMissing,
+    BreakGlassNotFound,
     Emergency,
     NoEvidence,
     ReviewedAlready,
@@ -19,7 +19,7 @@ from app.governance.domain.approvals import (
 )
 from app.governance.service.approving import _broken
 from app.identity.domain import NotAllowed
-from app.releases.domain import IllegalMove, NotApproved, NothingLive, ReasonMissing, Release
+from app.releases.domain import IllegalMove, NotApproved, NothingLive, ReasonRequired, Release
 from app.wiring import State
 from tests.governance.conftest import House, person
 
@@ -154,7 +154,7 @@ async def test_no_role_of_a_tenant_approves(house: Houses, role: str) -> None:
 async def test_an_approval_says_why(house: Houses) -> None:
     here = house()
     release = await here.measured()
-    with pytest.raises(ReasonMissing):
+    with pytest.raises(ReasonRequired):
         await here.approvals.approve(person("bob"), release.id, "a")
 
 
@@ -234,7 +234,7 @@ async def test_breaking_the_glass_lets_a_release_go_live_loudly(house: Houses) -
 async def test_breaking_the_glass_needs_a_reason(house: Houses) -> None:
     here = house()
     release = await here.draft()
-    with pytest.raises(ReasonMissing):
+    with pytest.raises(ReasonRequired):
         await here.environments.activate("ana", release.id, "", break_glass=True)
 
 
@@ -255,7 +255,7 @@ async def test_an_emergency_is_reviewed_once_and_by_somebody_else(house: Houses)
     assert reviewed.review is not None
     with pytest.raises(ReviewedAlready):
         await here.approvals.review(person("cleo"), emergency.approval.id, "me too")
-    with pytest.raises(BreakGlassMissing):
+    with pytest.raises(BreakGlassNotFound):
         await here.approvals.review(person("bob"), uuid4(), "what was that")
     assert (await lines_about(here, release))[-1].action == "release.review_break_glass"
 

@@ -76,7 +76,7 @@ async def test_an_emergency_is_on_the_readiness_page_until_somebody_else_reviewe
     ready = (await client.get("/health/ready")).json()
     assert not [note for note in ready["notes"] if release.id[:12] in note]
     unknown = await client.post(f"/v1/governance/break-glass/{uuid4()}/review", json={"reason": "it was right"})
-    assert (unknown.status_code, unknown.json()["code"]) == (404, "break_glass_missing")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "break_glass_not_found")
 
 
 async def test_the_audit_log_is_paged_and_an_admin_sees_what_its_own_tenant_does(

@@ -7,13 +7,13 @@ from sqlalchemy import text
 from app.core.clock import ManualClock
 from app.core.database import Database
 from app.identity.domain import (
+    KeyInvalid,
     KeyNotFound,
     NotAllowed,
     Principal,
     RateLimit,
     RateLimited,
     RoleNotGranted,
-    UnknownKey,
     UnknownRole,
     check_grant,
     make_key,
@@ -37,7 +37,7 @@ async def test_a_key_proves_who_is_calling(state: State, tenant: UUID) -> None:
 async def test_a_key_with_one_letter_changed_is_unknown(state: State, tenant: UUID) -> None:
     key = (await state.identity.create_key(tenant, "reader", ["user"])).text
     forged = key[:-1] + ("a" if key[-1] != "a" else "b")
-    with pytest.raises(UnknownKey):
+    with pytest.raises(KeyInvalid):
         await state.identity.authenticate(forged)
 
 
@@ -51,7 +51,7 @@ async def test_only_the_hash_of_a_key_is_stored(state: State, tenant: UUID) -> N
 async def test_another_pepper_makes_every_key_unknown(state: State, tenant: UUID) -> None:
     key = await state.identity.create_key(tenant, "reader", ["user"])
     other = Identity(state.database, ManualClock(), b"x" * 32, RateLimit(10))
-    with pytest.raises(UnknownKey):
+    with pytest.raises(KeyInvalid):
         await other.authenticate(key.text)
 
 
@@ -62,7 +62,7 @@ async def test_a_revoked_key_is_refused_within_a_second(state: State, tenant: UU
     await identity.authenticate(key.text)
     await identity.revoke_key(tenant, key.prefix)
     clock.advance(1.0)
-    with pytest.raises(UnknownKey):
+    with pytest.raises(KeyInvalid):
         await identity.authenticate(key.text)
 
 

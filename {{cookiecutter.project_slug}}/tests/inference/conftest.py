@@ -91,13 +91,13 @@ class Service:
 
 def change_serving(state: State, **changes: Any) -> None:
     """Other values than the live release has, for this process alone."""
-    held = state.answers.servings.held
+    held = state.answers.loaded_releases.by_id
     release_id = state.environments.current().id
     held[release_id] = replace(held[release_id], **changes)
 
 
 @asynccontextmanager
-async def serving(state: State) -> AsyncIterator[str]:
+async def loaded(state: State) -> AsyncIterator[str]:
     """A real server on a free port."""
     server = make_server(create_app(state), "127.0.0.1", 0, state.settings.server_limits())
     running = asyncio.ensure_future(server.serve())
@@ -135,7 +135,7 @@ async def open_service(
             change_serving(state, **answers)
             tenant = await state.identity.ensure_tenant(f"tenant-{uuid4().hex}")
             key = (await state.identity.create_key(tenant, "test", ["user"])).text
-            url = await stack.enter_async_context(serving(state))
+            url = await stack.enter_async_context(loaded(state))
             return Service(state, url, tenant, key, running)
 
         yield start

@@ -61,8 +61,8 @@ def _native(reply: httpx.Response) -> Seen:
     if not reply.headers["content-type"].startswith("text/event-stream"):
         return Seen(reply.status_code, reply.json().get("text", ""), reply.json(), raw=reply.text)
     *pieces, (_, last) = events(reply.text)
-    told = tuple(piece["text"] for _, piece in pieces)
-    return Seen(reply.status_code, "".join(told), last, told, raw=reply.text)
+    results = tuple(piece["text"] for _, piece in pieces)
+    return Seen(reply.status_code, "".join(results), last, results, raw=reply.text)
 
 
 def _openai(reply: httpx.Response) -> Seen:

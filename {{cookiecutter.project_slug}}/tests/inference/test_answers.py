@@ -168,7 +168,7 @@ async def test_another_tenant_cannot_see_or_rate_it(service: Service) -> None:
     async with service.client(key) as client:
         for path in (answer["id"], uuid4()):
             missing = await client.get(f"/v1/answers/{path}")
-            assert (missing.status_code, missing.json()["code"]) == (404, "answer_missing")
+            assert (missing.status_code, missing.json()["code"]) == (404, "answer_not_found")
             rated = await client.post(f"/v1/answers/{path}/feedback", json={"helpful": True})
             assert rated.status_code == 404
     assert (await service.ask(WHO, key)).json()["status"] == "refused"
@@ -180,13 +180,13 @@ async def test_one_model_can_be_named(open_service: Open) -> None:
     assert (await service.ask(WHO, model="stand-by")).json()["model"] == "stand-by"
     assert (await service.ask(WHO, model="extractive")).json()["model"] == "extractive"
     missing = await service.ask(WHO, model="gpt-9")
-    assert (missing.status_code, missing.json()["code"]) == (404, "model_unknown")
+    assert (missing.status_code, missing.json()["code"]) == (404, "model_not_found")
 
 
 async def test_more_answers_at_once_than_allowed_are_turned_away_quickly(open_service: Open) -> None:
     service = await open_service()
     await service.publish(TOWER)
-    object.__setattr__(service.state.answers, "most_at_once", 2)
+    object.__setattr__(service.state.answers, "max_concurrent", 2)
     service.model.always = Fault(hang=100)
     asking = [asyncio.ensure_future(service.ask(WHO)) for _ in range(6)]
     await until(lambda: sum(each.done() for each in asking) == 4)

@@ -12,7 +12,7 @@ from app.adapters.chat.standin import Fault
 from app.costs.domain import CostPolicy
 from app.costs.domain.budgets import Budget
 from app.inference import repository
-from app.inference.domain.answers import Question
+from app.inference.domain.answer import Question
 from tests.clock import leap, until
 from tests.inference.conftest import BRIDGE, TOWER, Open, Service, change_serving
 
@@ -32,10 +32,10 @@ async def own_day(service: Service) -> Budget:
 
 def behave(service: Service, **rules: Any) -> None:
     """The live release as if its policies/cost.yaml said so."""
-    serving = service.state.answers.servings.held[service.state.environments.current().id]
-    policy = serving.policies.get(CostPolicy)
+    loaded = service.state.answers.loaded_releases.by_id[service.state.environments.current().id]
+    policy = loaded.policies.get(CostPolicy)
     changed = policy.model_copy(update={"budgets": policy.budgets.model_copy(update=rules)})
-    policies = replace(serving.policies, loaded={**serving.policies.loaded, "cost": changed})
+    policies = replace(loaded.policies, loaded={**loaded.policies.loaded, "cost": changed})
     change_serving(service.state, policies=policies)
 
 
@@ -279,11 +279,11 @@ async def test_an_answer_that_was_written_down_after_all_is_not_charged_twice(
         await record(*whole)
         raise TimeoutError
 
-    with monkeypatch.context() as slow, capture_logs() as told:
+    with monkeypatch.context() as slow, capture_logs() as results:
         slow.setattr(repository, "record", late)
         assert (await limited.ask(WHO)).status_code == 504
         await limited.state.answers.close()
-    assert "charge_lost" not in [line["event"] for line in told]
+    assert "charge_lost" not in [line["event"] for line in results]
     assert len(await limited.rows("select 1 from answers")) == 1
     ((*_, micro_usd),) = await charged(limited)
     after = await own_day(limited)
@@ -308,11 +308,11 @@ async def test_fifty_askers_at_once_never_pass_the_limit(service: Service) -> No
     await service.asked()
     worst = (await own_day(service)).held_micro_usd
     await leap(100)
-    spent = (await asking).json()["cost_micro_usd"]
-    most = spent + 10 * worst
+    usage = (await asking).json()["cost_micro_usd"]
+    most = usage + 10 * worst
     await limit(service, most)
     replies = await asyncio.gather(*(service.ask(WHO) for _ in range(50)))
     after = await own_day(service)
-    total = spent + sum(reply.json()["cost_micro_usd"] for reply in replies if reply.status_code == 200)
+    total = usage + sum(reply.json()["cost_micro_usd"] for reply in replies if reply.status_code == 200)
     assert (after.committed_micro_usd, after.held_micro_usd) == (total, 0)
     assert total <= most

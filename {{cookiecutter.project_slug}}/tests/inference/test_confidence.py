@@ -7,7 +7,7 @@ import pytest
 
 from app.adapters.chat.choice import ModelChoice
 from app.core.errors import StartRefused
-from app.inference.domain.review import ReviewPolicy
+from app.inference.domain.human_review import ReviewPolicy
 from app.settings import Settings
 from app.wiring import check
 from tests.inference.conftest import Service, change_serving

@@ -14,7 +14,7 @@ from app.identity.domain import make_key
 from app.settings import Settings
 from app.wiring import State, build
 from tests.clock import leap, until
-from tests.inference.conftest import TOWER, Open, Service, serving
+from tests.inference.conftest import TOWER, Open, Service, loaded
 
 WHO = "Who built the lighthouse of Karlen?"
 DEADLINE = 600
@@ -104,7 +104,7 @@ async def test_a_hanging_model_leaves_time_to_quote_the_evidence_before_the_dead
     answer = await asking
     assert answer["degraded"]
     assert answer["reasons"] == ["stand-in: model_timeout"]
-    assert service.state.answers._open.count == 0
+    assert service.state.answers._in_progress.count == 0
 
 
 async def test_without_time_to_search_the_answer_is_an_honest_refusal(service: Service, database_urls: Urls) -> None:
@@ -196,7 +196,7 @@ async def test_without_a_database_the_answer_is_a_503(house: Path, settings: Set
     bearer = {"Authorization": f"Bearer {make_key().text}"}
     async with (
         build(chosen, nowhere) as state,
-        serving(state) as url,
+        loaded(state) as url,
         httpx.AsyncClient(base_url=url, headers=bearer, timeout=10_000) as client,
     ):
         reply = await client.post("/v1/answers", json={"question": WHO})

@@ -101,7 +101,7 @@ async def test_a_running_process_stays_with_the_last_release_whose_prices_are_go
     bad = await with_table(service.state, output="0")
     async with build(with_price(PRICE), database_urls) as other:
         # A process that did not look lets it go live.
-        live, held = await other.environments.resolve(), other.answers.servings.held
+        live, held = await other.environments.resolve(), other.answers.loaded_releases.by_id
         held[bad] = held[live.id]
         await other.environments.activate("tests", bad, "nobody looked", break_glass=True)
     await service.state.environments.follow()

@@ -14,6 +14,7 @@ from app.adapters.chat.standin import Fault
 from app.costs import repository as ledger
 from app.costs.service.late import LateCharges
 from app.inference import repository
+from app.inference.repository import recording
 from app.inference.service.pipeline import Pipeline
 from app.retrieval.repository import searching
 from tests.inference.conftest import Service
@@ -75,13 +76,13 @@ async def test_an_answer_that_cannot_be_recorded_is_charged(
 async def test_an_answer_that_the_database_itself_refuses_is_charged(
     limited: Service, monkeypatch: pytest.MonkeyPatch, stream: bool
 ) -> None:
-    values = repository._values
+    values = recording._answer_values
 
     def poisoned(kept: Any) -> Any:
         return tuple("a\0b" if value == kept.question else value for value in values(kept))
 
     with monkeypatch.context() as broken:
-        broken.setattr(repository, "_values", poisoned)
+        broken.setattr(recording, "_answer_values", poisoned)
         assert await ask(limited, stream) >= 400
         after = await until_settled(limited)
     ((*_, micro_usd),) = await charged(limited)
@@ -117,14 +118,14 @@ async def test_a_charge_that_is_refused_is_made_later(
         await insert(*given)
 
     object.__setattr__(limited.state.costs.late, "waits", (0.0,) * 10)
-    with monkeypatch.context() as broken, capture_logs() as told:
+    with monkeypatch.context() as broken, capture_logs() as results:
         failing(broken, repository, "record", FAULTS["refused"])
         broken.setattr(ledger, "insert_rows", at_last)
         assert await ask(limited, stream) == 500
         after = await until_settled(limited)
     ((*_, micro_usd),) = await charged(limited)
     assert after.committed_micro_usd == micro_usd > 0
-    events = [line["event"] for line in told]
+    events = [line["event"] for line in results]
     assert (events.count("charge_delayed"), events.count("charge_lost")) == (3, 0)
 
 
@@ -164,11 +165,11 @@ async def test_what_is_late_is_tried_once_more_at_the_end_and_its_loss_is_told()
         tries += 1
         raise RuntimeError
 
-    with capture_logs() as told:
+    with capture_logs() as results:
         await late.charge(never, {"micro_usd": 7})
         await late.close()
     assert tries == 2
-    (lost,) = [line for line in told if line["event"] == "charge_lost"]
+    (lost,) = [line for line in results if line["event"] == "charge_lost"]
     assert lost["micro_usd"] == 7
 
 

@@ -68,13 +68,13 @@ async def test_a_refusal_is_an_ordinary_message(client: openai.AsyncOpenAI) -> N
 async def test_each_problem_is_the_clients_own_error(client: openai.AsyncOpenAI, service: Service) -> None:
     with pytest.raises(openai.NotFoundError) as unknown:
         await client.chat.completions.create(model="gpt-9", messages=ASKED)  # type: ignore[arg-type]
-    assert unknown.value.code == "model_unknown"
+    assert unknown.value.code == "model_not_found"
     with pytest.raises(openai.AuthenticationError):
         await client.with_options(api_key="sk_no").models.list()
     with pytest.raises(openai.UnprocessableEntityError) as nothing:
         await client.chat.completions.create(model="default", messages=[{"role": "assistant", "content": "x"}])
     assert nothing.value.code == "no_question"
-    service.state.answers._open.count = 10_000
+    service.state.answers._in_progress.count = 10_000
     with pytest.raises(openai.InternalServerError) as busy:
         await client.chat.completions.create(model="default", messages=ASKED)  # type: ignore[arg-type]
     assert busy.value.status_code == 503
@@ -107,8 +107,8 @@ async def test_tools_name_actions_that_run_here(client: openai.AsyncOpenAI, serv
     )
     assert done.choices[0].finish_reason == "stop"
     assert "It prints grey" in (done.choices[0].message.content or "")
-    [acted] = (done.model_extra or {})["answer"]["actions"]
-    assert (acted["action"], acted["state"]) == ("look_up_ticket", "done")
+    [actions] = (done.model_extra or {})["answer"]["actions"]
+    assert (actions["action"], actions["state"]) == ("look_up_ticket", "done")
 
 
 async def test_a_tool_that_is_not_of_this_service_is_refused(client: openai.AsyncOpenAI, service: Service) -> None:

@@ -41,7 +41,7 @@ INVALID = "invalid_request_error"
 
 async def test_each_problem_of_a_request_has_the_member_error(service: Service) -> None:
     check(await post(service, headers={"authorization": "Bearer no"}), 401, "unknown_key", "authentication_error")
-    check(await post(service, {**GOOD, "model": "gpt-9"}), 404, "model_unknown", INVALID, "model")
+    check(await post(service, {**GOOD, "model": "gpt-9"}), 404, "model_not_found", INVALID, "model")
     check(await post(service, {"model": "default"}), 422, "invalid", INVALID, "messages")
     check(await post(service, {**GOOD, "temperature": 9}), 422, "invalid", INVALID, "temperature")
     check(await post(service, {**GOOD, "messages": [{"role": "assistant"}]}), 422, "no_question", INVALID, "messages")
@@ -90,8 +90,8 @@ async def test_so_has_what_goes_wrong_on_the_way(
         raise problem()
 
     monkeypatch.setattr(Answers, "assign", broken)
-    for keyed in ({}, {"idempotency-key": code}):
-        reply = await post(service, headers=keyed)
+    for idempotent in ({}, {"idempotency-key": code}):
+        reply = await post(service, headers=idempotent)
         check(reply, status, code, kind)
         assert "secret words" not in reply.text
     async with service.client() as client:
@@ -131,9 +131,9 @@ def test_every_problem_can_be_told_to_an_openai_client() -> None:
         return [of, *(each for sub in of.__subclasses__() for each in kinds(sub))]
 
     for kind in kinds(Problem):
-        told = _plain(kind).as_openai()
-        assert told["message"]
-        assert told["code"] == kind.code
+        results = _plain(kind).as_openai()
+        assert results["message"]
+        assert results["code"] == kind.code
 
 
 def _plain(kind: type[Problem]) -> Problem:

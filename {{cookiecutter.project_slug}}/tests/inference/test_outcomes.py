@@ -10,9 +10,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from app.adapters.chat.standin import Fault
-from app.inference.domain.answers import SENTENCES
-from app.inference.domain.resilience import Breaker, RetryBudget, Throttle
-from app.inference.domain.review import ReviewPolicy
+from app.inference.domain.answer import REFUSAL_TEXTS
+from app.inference.domain.human_review import ReviewPolicy
+from app.llm.domain.circuit_breaker import CircuitBreaker
+from app.llm.domain.retry import RetryBudget
+from app.llm.domain.throttle import Throttle
 from tests.clock import leap, until
 from tests.inference.conftest import TOWER, Open, Service, change_serving
 from tests.inference.forms import FORMS, WHO, Seen, ask
@@ -46,7 +48,7 @@ def said(*reasons: str) -> tuple[str, ...]:
     return tuple(f"stand-in: {reason}" for reason in reasons)
 
 
-DECLINED = SENTENCES["declined"]
+DECLINED = REFUSAL_TEXTS["declined"]
 CASES = {
     "answered": Case(Fault(pieces=GOOD), "".join(GOOD)),
     "token by token": Case(Fault(pieces=tuple("".join(GOOD))), "".join(GOOD)),
@@ -61,9 +63,9 @@ CASES = {
         findings=("unsupported_sentence",),
     ),
     "nothing about it": Case(
-        Fault(), SENTENCES["no_evidence"], refusal="no_evidence", question="How do volcanoes form on Io?"
+        Fault(), REFUSAL_TEXTS["no_evidence"], refusal="no_evidence", question="How do volcanoes form on Io?"
     ),
-    "NO ANSWER": Case(Fault(pieces=("NO", " ANS", "WER")), SENTENCES["no_answer"], refusal="no_answer"),
+    "NO ANSWER": Case(Fault(pieces=("NO", " ANS", "WER")), REFUSAL_TEXTS["no_answer"], refusal="no_answer"),
     "a filter before text": Case(
         Fault(pieces=(), finish="content_filter"),
         DECLINED,
@@ -106,9 +108,9 @@ CASES = {
         left_before=BUILT,
         same_bill=False,
     ),
-    "an empty reply": Case(Fault(pieces=()), None, said("model_nonsense"), same_bill=False),
-    "blanks": Case(Fault(pieces=("  ", "\n")), None, said("model_nonsense"), same_bill=False),
-    "only a citation of nothing": Case(Fault(pieces=("[9]",)), None, said("model_nonsense")),
+    "an empty reply": Case(Fault(pieces=()), None, said("model_invalid_response"), same_bill=False),
+    "blanks": Case(Fault(pieces=("  ", "\n")), None, said("model_invalid_response"), same_bill=False),
+    "only a citation of nothing": Case(Fault(pieces=("[9]",)), None, said("model_invalid_response")),
     "cut at the limit": Case(
         Fault(pieces=(f"{BUILT} ", "Its lamp can be"), finish="length"),
         f"{BUILT} Its lamp can be",
@@ -167,8 +169,8 @@ async def all_forms(service: Service, case: Case, keys: str = "") -> dict[str, S
     service.model.always = case.fault
     seen = {}
     for form in FORMS:
-        for link in service.state.answers.servings.held[service.state.environments.current().id].chain.links:
-            link.breaker, link.throttle, link.retries = Breaker(), Throttle(), RetryBudget()
+        for model in service.state.answers.loaded_releases.by_id[service.state.environments.current().id].chain.models:
+            model.breaker, model.throttle, model.retries = CircuitBreaker(), Throttle(), RetryBudget()
         seen[form] = await ask(service, form, case.question, key=keys and f"{keys} {form}", **case.body)
     return seen
 
@@ -214,9 +216,9 @@ def compare(seen: list[Seen], same_bill: bool) -> None:
             assert chunk["created"] == int(datetime.fromisoformat(each.answer["created_at"]).timestamp())
             assert chunk["model"] == each.answer["model"]
         if each.usage:
-            told = each.answer["usage"]
-            assert each.usage["prompt_tokens"] == told["input_tokens"]
-            assert each.usage["completion_tokens"] == told["output_tokens"]
+            results = each.answer["usage"]
+            assert each.usage["prompt_tokens"] == results["input_tokens"]
+            assert each.usage["completion_tokens"] == results["output_tokens"]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -301,8 +303,8 @@ async def test_actions_are_told_in_every_form(service: Service) -> None:
     seen = [await ask(service, form, "Look up the ticket T-1.", actions=["look_up_ticket"]) for form in FORMS]
     for each in seen:
         assert "It prints grey" in each.text == each.answer["text"]
-        assert [acted["action"] for acted in each.answer["actions"]] == ["look_up_ticket"]
-        each.answer["actions"] = [acted | {"id": "", "where": ""} for acted in each.answer["actions"]]
+        assert [actions["action"] for actions in each.answer["actions"]] == ["look_up_ticket"]
+        each.answer["actions"] = [actions | {"id": "", "where": ""} for actions in each.answer["actions"]]
     compare(seen, same_bill=True)
 
 

@@ -72,8 +72,8 @@ async def test_each_call_to_a_model_is_a_span_of_its_own(
     (around,) = [span for span in found if span.name == "model"]
     calls = [span for span in found if span.name == "model.complete"]
     assert {span.parent and span.parent.span_id for span in calls} == {around.context.span_id}
-    told = [(span.attributes["attempt"], span.attributes["outcome"]) for span in calls if span.attributes]
-    assert told == [(1, "model_broken"), (2, "ok")]
+    results = [(span.attributes["attempt"], span.attributes["outcome"]) for span in calls if span.attributes]
+    assert results == [(1, "model_broken"), (2, "ok")]
     assert "model" in answer["timings_ms"]  # type: ignore[operator]
     sent = [call.headers["traceparent"].split("-")[2] for call in service.model.calls]
     assert sent == [f"{span.context.span_id:016x}" for span in calls]

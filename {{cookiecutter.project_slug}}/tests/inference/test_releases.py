@@ -8,7 +8,7 @@ import pytest
 
 from app.adapters.chat.standin import Fault
 from app.identity.domain import Principal
-from app.inference.domain.answers import Question
+from app.inference.domain.answer import Question
 from app.releases.domain import Evidence, Prompt, ReleaseUnservable
 from tests.clock import leap
 from tests.inference.conftest import BRIDGE, TOWER, Open, Service
@@ -105,7 +105,7 @@ async def test_an_answer_records_its_environment_and_side_of_a_canary(quoting: S
     }
     canary = state.environments.standing().pointer.canary
     assert canary
-    found = await state.outcomes.of([control, trial], canary.since, [quoting.tenant])
+    found = await state.live_traffic.of([control, trial], canary.since, [quoting.tenant])
     assert len(found) == 24
     assert {outcome.arm for outcome in found} == {"canary", "control"}
     assert all(outcome.latency_ms > 0 and outcome.groundedness == 1.0 for outcome in found)
@@ -127,7 +127,7 @@ async def test_what_fails_during_a_canary_is_written_down(quoting: Service, monk
     monkeypatch.undo()
     canary = state.environments.standing().pointer.canary
     assert canary
-    found = await state.outcomes.of([state.environments.current().id, trial], canary.since, [quoting.tenant])
+    found = await state.live_traffic.of([state.environments.current().id, trial], canary.since, [quoting.tenant])
     assert [outcome.failed for outcome in found] == [True]
     await state.environments.end_canary("ada", "the test is over")
 

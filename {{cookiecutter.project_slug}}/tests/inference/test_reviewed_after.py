@@ -8,10 +8,10 @@ import pytest
 
 from app.core.clock import ManualClock
 from app.core.jobs import Worker
-from app.inference.domain.review import ReviewPolicy
+from app.inference.domain.human_review import ReviewPolicy
 from app.review.domain.items import Verb
 from tests.inference.conftest import Service, change_serving
-from tests.inference.test_holding import HOLD, WHO, decide, get
+from tests.inference.test_held_answers import HOLD, WHO, decide, get
 
 OTHER = "A person wrote this instead."
 

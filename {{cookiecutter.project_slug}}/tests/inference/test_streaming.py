@@ -145,7 +145,7 @@ async def test_a_reader_who_leaves_ends_the_call_at_the_provider_at_once_or_at_t
             assert not service.model.calls[0].gone
     while paid and not service.model.calls[0].gone:
         await leap(25)
-    await until(lambda: service.model.calls[0].gone and not service.state.answers._open.count)
+    await until(lambda: service.model.calls[0].gone and not service.state.answers._in_progress.count)
     await service.state.answers.close()
     assert await service.rows("select 1 from answers") == []
     ((written,),) = await service.rows("select output_tokens from ledger")

@@ -11,7 +11,7 @@ from app.settings import Settings
 from app.wiring import build
 from tests.adapters.embeddings.test_openai import SIZE, Provider
 from tests.conftest import FreshDatabase
-from tests.inference.conftest import Service, serving
+from tests.inference.conftest import Service, loaded
 
 WHO = "Who built the lighthouse of Karlen?"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -61,7 +61,7 @@ async def test_the_embedder_sees_the_trace_of_the_search(
     provider, url = vectors
     chosen = {"embedder": "openai", "embedder_url": url, "embedder_model": "text-embedding-3-small"}
     embedding = settings.model_copy(update=chosen | {"embedder_dimensions": SIZE})
-    async with build(embedding, own_database) as state, serving(state) as address:
+    async with build(embedding, own_database) as state, loaded(state) as address:
         tenant = await state.identity.ensure_tenant("traced")
         key = (await state.identity.create_key(tenant, "test", ["user"])).text
         service = Service(state, address, tenant, key, [])

@@ -6,7 +6,7 @@ from uuid import uuid4
 import openai
 import pytest
 
-from app.inference.domain.review import ReviewPolicy
+from app.inference.domain.human_review import ReviewPolicy
 from tests.inference.conftest import Service, change_serving
 from tests.inference.forms import FORMS, WHO, ask
 

@@ -31,7 +31,7 @@ async def test_one_trace_id_joins_the_caller_the_answer_and_the_call_to_the_mode
 async def test_a_refusal_can_be_seen_in_the_metrics(client: httpx.AsyncClient) -> None:
     await client.get("/v1/answers/00000000-0000-0000-0000-000000000000")
     metrics = (await client.get("/metrics")).text
-    assert 'app_problems_total{code="answer_missing"}' in metrics
+    assert 'app_problems_total{code="answer_not_found"}' in metrics
     assert 'route="/v1/answers/{answer_id}",status="404"' in metrics
 
 

@@ -12,7 +12,7 @@ async def test_three_times_too_many_questions_are_answered_as_far_as_they_fit_an
 ) -> None:
     service = await open_service()
     await service.publish(TOWER)
-    object.__setattr__(service.state.answers, "most_at_once", 4)
+    object.__setattr__(service.state.answers, "max_at_once", 4)
     service.model.always = Fault(hang=100)
     asking = [asyncio.ensure_future(service.ask(WHO)) for _ in range(12)]
     await until(lambda: sum(each.done() for each in asking) == 8)

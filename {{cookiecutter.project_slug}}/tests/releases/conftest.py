@@ -52,12 +52,12 @@ class Bench:
     ready: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
 
-    async def make_ready(self, release: Release) -> None:
+    async def preload(self, release: Release) -> None:
         if release.id in self.broken:
             raise ReleaseUnservable("The model's key is missing.")
         self.ready.add(release.id)
 
-    def keep_only(self, release_ids: set[str]) -> None:
+    def retain(self, release_ids: set[str]) -> None:
         self.ready &= release_ids
 
 

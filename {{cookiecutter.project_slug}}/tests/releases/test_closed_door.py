@@ -13,7 +13,7 @@ from app.wiring import State
 
 @pytest.fixture
 def unapproved(state: State) -> State:
-    held = Standings(state.releases, state.answers.servings, f"production-{uuid4()}")
+    held = Standings(state.releases, state.answers.loaded_releases, f"production-{uuid4()}")
     environments = replace(state.environments, held=held, first_alone=False)
     checks = {**state.health.checks, "release": environments.ready}
     return replace(state, environments=environments, health=replace(state.health, checks=checks))

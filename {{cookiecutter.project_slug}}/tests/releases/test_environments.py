@@ -15,8 +15,8 @@ from app.releases.domain import (
     NoEarlierRelease,
     NotApproved,
     NothingLive,
-    ReasonMissing,
-    ReleaseMissing,
+    ReasonRequired,
+    ReleaseNotFound,
     ReleaseUnknown,
     ReleaseUnservable,
 )
@@ -101,7 +101,7 @@ async def test_an_activation_needs_a_reason(house: House) -> None:
     process = house.process()
     await process.resolve()
     second = await house.approved(process)
-    with pytest.raises(ReasonMissing):
+    with pytest.raises(ReasonRequired):
         await process.activate("operator", second.id, "  ")
 
 
@@ -150,8 +150,8 @@ async def test_a_release_that_this_process_cannot_serve_does_not_go_live(house: 
     process = house.process()
     first = await process.resolve()
     second = await house.approved(process)
-    assert isinstance(process.held.servings, Bench)
-    process.held.servings.broken.add(second.id)
+    assert isinstance(process.held.loaded_releases, Bench)
+    process.held.loaded_releases.broken.add(second.id)
     with pytest.raises(ReleaseUnservable):
         await process.activate("operator", second.id, "better")
     assert await process.pointed() == first
@@ -162,8 +162,8 @@ async def test_a_process_that_cannot_serve_what_is_live_keeps_the_last_one_and_i
     first = await one.resolve()
     await other.resolve()
     second = await house.approved(one)
-    assert isinstance(other.held.servings, Bench)
-    other.held.servings.broken.add(second.id)
+    assert isinstance(other.held.loaded_releases, Bench)
+    other.held.loaded_releases.broken.add(second.id)
     await one.activate("operator", second.id, "better")
     await other.follow()
     assert other.current() == first
@@ -225,7 +225,7 @@ async def test_a_rollback_goes_only_to_what_was_live_and_approved(house: House) 
     await process.activate("operator", second.id, "better")
     with pytest.raises(NoEarlierRelease, match="never live"):
         await process.rollback("operator", "worse", to=never.id)
-    with pytest.raises(ReasonMissing):
+    with pytest.raises(ReasonRequired):
         await process.rollback("operator", "")
 
 
@@ -327,5 +327,5 @@ async def test_what_was_live_at_a_moment_is_one_question(house: House) -> None:
     assert (await process.at(between)).release_id == first.id
     now = await process.at(datetime.now(UTC))
     assert (now.release_id, now.canary and now.canary.release_id) == (first.id, second.id)
-    with pytest.raises(ReleaseMissing):
+    with pytest.raises(ReleaseNotFound):
         await process.at(before - timedelta(seconds=1))

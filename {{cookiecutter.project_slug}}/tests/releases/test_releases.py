@@ -17,7 +17,7 @@ from app.releases.domain import (
     Ingredients,
     ParcelRefused,
     Prompt,
-    ReleaseMissing,
+    ReleaseNotFound,
     UnknownParameter,
 )
 from app.releases.service import Releases
@@ -84,7 +84,7 @@ async def test_a_release_is_found_by_its_number_its_id_and_its_first_digits(data
 
 @pytest.mark.parametrize("wanted", ["0" * 64, "abc", "", "%%%%%%%%", "________", "9999999"])
 async def test_what_names_no_release_is_missing(database: Database, wanted: str) -> None:
-    with pytest.raises(ReleaseMissing):
+    with pytest.raises(ReleaseNotFound):
         await started(database).show(wanted)
 
 

@@ -39,7 +39,7 @@ async def test_a_release_is_shown_by_number_id_and_first_digits(client: httpx.As
 
 async def test_an_unknown_release_is_missing(client: httpx.AsyncClient) -> None:
     response = await client.get(f"/v1/releases/{'0' * 64}")
-    assert (response.status_code, response.json()["code"]) == (404, "release_missing")
+    assert (response.status_code, response.json()["code"]) == (404, "release_not_found")
 
 
 async def test_a_plain_user_may_not_look_at_releases(client: httpx.AsyncClient, state: State, tenant: UUID) -> None:

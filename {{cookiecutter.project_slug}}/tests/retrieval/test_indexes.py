@@ -21,7 +21,7 @@ from app.retrieval.domain import (
     EmbeddingFailed,
     Fingerprint,
     IndexBehind,
-    IndexMissing,
+    IndexNotFound,
     IndexNotReady,
     PublishRequest,
     UnknownTextSearch,
@@ -316,7 +316,7 @@ async def test_an_index_that_does_not_find_its_own_chunks_is_never_ready(
 
 
 async def test_what_cannot_be_switched_to_is_refused(state, home, retrieval):
-    with pytest.raises(IndexMissing):
+    with pytest.raises(IndexNotFound):
         await retrieval.indexes.pin(999_999)
     with pytest.raises(IndexNotReady):
         await retrieval.indexes.retire(home)

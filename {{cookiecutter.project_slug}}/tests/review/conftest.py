@@ -14,11 +14,11 @@ from app.costs.domain import Usage
 from app.costs.domain.budgets import Settlement
 from app.identity.domain import Principal
 from app.inference import repository
-from app.inference.domain.answers import Answer, Citation
-from app.inference.domain.conditions import Conditions
-from app.inference.domain.exposure import Exposure
-from app.inference.domain.review import Rule, Sent
-from app.inference.service.answering import as_json
+from app.inference.domain.answer import Answer, Citation
+from app.inference.domain.human_review import ReviewRequest, Rule
+from app.inference.domain.release_assignment import ReleaseAssignment
+from app.inference.domain.replay import AnswerConditions
+from app.inference.service.delivery import as_json
 from app.retrieval.domain import PublishRequest
 from app.review.domain.items import Item, Verb, Verdict
 from app.review.repository import Filters
@@ -89,15 +89,15 @@ class Desk:
     ) -> UUID:
         """An answer is recorded and sent; it is not in the queue yet. groups: who may read what it came out of."""
         answer = answer_of(self.clock)
-        sent = Sent(Rule(**{**BEFORE, **rule}), tier, overlap, answer.created_at, as_json(answer))  # type: ignore[arg-type]
-        conditions = Conditions(3, 8, 512, 0.0, None, groups, (), None)
+        sent = ReviewRequest(Rule(**{**BEFORE, **rule}), tier, overlap, answer.created_at, as_json(answer))  # type: ignore[arg-type]
+        conditions = AnswerConditions(3, 8, 512, 0.0, None, groups, (), None)
         caller = replace(self.person(asker, "user"), groups=frozenset(groups))
-        kept = repository.Kept(
+        kept = repository.StoredAnswer(
             caller,
             "When does the gate open?",
             answer,
             as_json(answer),
-            Exposure(answer.release_id),
+            ReleaseAssignment(answer.release_id),
             conditions,
             (await self.document(*groups),),
         )
@@ -107,7 +107,7 @@ class Desk:
             [],
             None,
             Settlement((), 0),
-            [lambda connection: repository.send(connection, kept, sent)],
+            [lambda connection: repository.send_to_review(connection, kept, sent)],
         )
         return answer.id
 

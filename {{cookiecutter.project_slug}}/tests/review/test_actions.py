@@ -11,7 +11,7 @@ import pytest
 from app.actions.domain import ActionChanged, ArgumentsRefused, Entered, Entry, Proposal, payload_of
 from app.core.errors import Problem
 from app.identity.domain import Principal
-from app.inference.domain.review import PayloadChanged
+from app.inference.domain.human_review import PayloadChanged
 from app.main import create_app
 from app.releases.domain import digest_of
 from app.review.domain.items import Item, ReviewClosed, SelfApproval

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from app.identity.domain import Principal
-from app.inference.domain.review import JudgedTwice
+from app.inference.domain.human_review import JudgedTwice
 from app.main import create_app
 from app.review.domain.blind import SeenAlready
 from app.review.domain.items import Item, LeaseLost, Place, ReviewTaken, Verb

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.evaluation.service import Suites
-from app.review.domain.candidates import CandidateMissing, CandidateUnusable
+from app.review.domain.candidates import CandidateNotFound, CandidateUnusable
 from app.review.domain.items import Item
 from tests.review.conftest import Desk
 
@@ -44,7 +44,7 @@ async def test_an_edited_answer_is_a_candidate_with_its_provenance_until_it_is_a
     assert (written["answer"], written["sources"]) == ("At seven sharp.", [{"uri": "harbour.md"}])
     assert Suites(evals).load("golden").cases[-1] == case
     assert await desk.reviews.candidates(owner) == []
-    with pytest.raises(CandidateMissing):
+    with pytest.raises(CandidateNotFound):
         await desk.reviews.accept(owner, item.id)
     lines = await desk.state.audit.page(20, None, desk.tenant)
     assert [(line.actor, line.after) for line in lines if line.action == "evals.accept"] == [("owner", case.digest)]

@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import pytest
 
+from app.idempotency.domain import IdempotencyKeyReused
 from app.identity.domain import Principal
-from app.inference.domain.idempotency import KeyReused
-from app.inference.domain.review import EditRefused, PayloadChanged
+from app.inference.domain.human_review import EditRefused, PayloadChanged
 from app.review.domain.items import (
     HandedUp,
     JudgedAlready,
     LeaseLost,
     ReviewChanged,
     ReviewClosed,
-    ReviewMissing,
+    ReviewNotFound,
     ReviewTaken,
     SelfApproval,
 )
@@ -178,7 +178,7 @@ async def test_the_same_decision_sent_again_is_taken_once(desk: Desk) -> None:
     mine = await desk.reviews.claim(ana, item.id)
     first = await desk.reviews.decide(ana, item.id, said(mine, "approve"), "key")
     assert await desk.reviews.decide(ana, item.id, said(mine, "approve"), "key") == first
-    with pytest.raises(KeyReused):
+    with pytest.raises(IdempotencyKeyReused):
         await desk.reviews.decide(ana, item.id, said(mine, "reject"), "key")
     assert await desk.rows("select count(*) from review_decisions") == [(1,)]
 
@@ -201,7 +201,7 @@ async def test_what_nobody_decides_in_time_is_not_delivered(desk: Desk) -> None:
 
 async def test_an_answer_made_for_a_group_is_seen_by_who_holds_it(desk: Desk) -> None:
     item = await desk.queue(groups=("finance",))
-    with pytest.raises(ReviewMissing):
+    with pytest.raises(ReviewNotFound):
         await desk.reviews.show(desk.person("ana"), item.id)
     assert await desk.reviews.list(desk.person("ana"), Filters(), None, 10) == []
     await desk.decide(desk.person("bob", groups=("finance", "board")), item, "approve")

@@ -1,11 +1,11 @@
 from app.actions.domain.policy import NOTHING_OFFERED, ActionLimits, ActionPolicy
-from app.actions.domain.problems import ActionChanged, ActionEnded, ActionMissing, ActionUnknown, ArgumentsRefused
+from app.actions.domain.problems import ActionChanged, ActionEnded, ActionNotFound, ActionUnknown, ArgumentsRefused
 from app.actions.domain.proposals import (
     ENDS,
+    REVIEW_JOB,
+    REVIEW_QUEUE,
     RUN_JOB,
     RUN_QUEUE,
-    SENT_JOB,
-    SENT_QUEUE,
     Entered,
     Entry,
     Fault,
@@ -24,14 +24,14 @@ from app.actions.domain.proposals import (
 __all__ = [
     "ENDS",
     "NOTHING_OFFERED",
+    "REVIEW_JOB",
+    "REVIEW_QUEUE",
     "RUN_JOB",
     "RUN_QUEUE",
-    "SENT_JOB",
-    "SENT_QUEUE",
     "ActionChanged",
     "ActionEnded",
     "ActionLimits",
-    "ActionMissing",
+    "ActionNotFound",
     "ActionPolicy",
     "ActionUnknown",
     "ArgumentsRefused",

@@ -1,3 +1,6 @@
+from collections.abc import Mapping
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.policies import PolicyModel
@@ -14,13 +17,15 @@ class ActionLimits(BaseModel):
 class ActionPolicy(PolicyModel):
     """policies/actions.yaml: what a model may be allowed to do besides answering. A request names those it wants."""
 
+    renamed_keys: ClassVar[Mapping[str, str]] = {"most_rounds": "max_rounds", "most_per_answer": "max_per_answer"}
+
     offered: dict[str, ActionLimits] = Field(
         default_factory=dict, description="By name; `app actions catalogue` tells what each of them does."
     )
-    most_rounds: int = Field(
+    max_rounds: int = Field(
         4, ge=1, le=10, description="How often a model may come back with proposals for one question."
     )
-    most_per_answer: int = Field(8, ge=1, le=50, description="The most actions of one answer.")
+    max_per_answer: int = Field(8, ge=1, le=50, description="The most actions of one answer.")
 
 
 NOTHING_OFFERED = ActionPolicy(owner="nobody")

@@ -6,8 +6,8 @@ class ActionUnknown(Invalid):
     action = "GET /v1/actions/catalogue lists those that are."
 
 
-class ActionMissing(NotFound):
-    code, title = "action_missing", "No such action"
+class ActionNotFound(NotFound):
+    code, title = "action_not_found", "No such action"
 
 
 class ActionEnded(Conflict):

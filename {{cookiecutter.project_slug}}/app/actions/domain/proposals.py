@@ -10,7 +10,7 @@ import orjson
 
 from app.core.ids import new_id
 from app.releases.domain import canonical_json, digest_of
-from app.safety.domain.webhooks import Notice
+from app.webhooks.domain import WebhookMessage
 
 RiskClass = Literal["read", "reversible", "irreversible"]
 """read changes nothing; what a reversible one does can be undone by hand; what an irreversible one does cannot."""
@@ -19,7 +19,7 @@ Timing = Literal["before", "after"]
 ENDS: tuple[State, ...] = ("done", "failed", "rejected", "expired")
 
 RUN_JOB, RUN_QUEUE = "actions.run", "actions"
-SENT_JOB, SENT_QUEUE = "review.take_action", "review"
+REVIEW_JOB, REVIEW_QUEUE = "review.take_action", "review"
 """What is enqueued with every action that a person is to look at; whoever reviews takes it up."""
 
 
@@ -206,12 +206,14 @@ class Entered:
         found: dict[str, Any] = orjson.loads(self.payload)["arguments"]
         return found
 
-    def notice(self, state: State, at: datetime) -> Notice | None:
+    def notice(self, state: State, at: datetime) -> WebhookMessage | None:
         """For who asked to be told of its end; None for nobody."""
         if self.terms is None or self.terms.webhook is None:
             return None
         where = f"/v1/actions/{self.id}"
-        return Notice(new_id(), self.tenant_id, self.key_id, self.terms.webhook, "action", self.id, state, where, at)
+        return WebhookMessage(
+            new_id(), self.tenant_id, self.key_id, self.terms.webhook, "action", self.id, state, where, at
+        )
 
 
 Fault = Literal["payload_changed", "binding_broken", "requester_gone", "scope_lost", "nonce_used", "action_gone"]

@@ -17,8 +17,8 @@ MOST_NOTES = 20
 """How many of a ticket's notes are shown, the newest."""
 
 
-class TicketMissing(NotFound):
-    code, title = "ticket_missing", "No such ticket"
+class TicketNotFound(NotFound):
+    code, title = "ticket_not_found", "No such ticket"
 
 
 class TicketClosed(Conflict):

@@ -14,13 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.actions import repository
 from app.actions.domain import (
     ENDS,
+    REVIEW_JOB,
+    REVIEW_QUEUE,
     RUN_JOB,
     RUN_QUEUE,
-    SENT_JOB,
-    SENT_QUEUE,
     ActionChanged,
     ActionEnded,
-    ActionMissing,
+    ActionNotFound,
     ActionPolicy,
     ActionUnknown,
     ArgumentsRefused,
@@ -49,7 +49,7 @@ from app.core.waiting import Waiting
 from app.identity.domain import Principal
 from app.identity.service import Identity
 from app.releases.domain import canonical_json, digest_of
-from app.safety.domain.webhooks import TELL_JOB, TELL_QUEUE
+from app.webhooks.domain import SEND_JOB, SEND_QUEUE
 
 log = structlog.get_logger(__name__)
 
@@ -122,8 +122,8 @@ class Actions:
             _, kept = read_arguments(self.registry[name], arguments)
         except ArgumentsRefused as wrong:
             return Refused("arguments_invalid", wrong.detail)
-        if len(already) >= policy.most_per_answer:
-            return Refused("limit_reached", f"One answer has at most {policy.most_per_answer} actions.")
+        if len(already) >= policy.max_per_answer:
+            return Refused("limit_reached", f"One answer has at most {policy.max_per_answer} actions.")
         per_hour, same = policy.offered[name].per_hour, sum(each.action == name for each in already)
         async with self.database.read(caller.tenant_id) as connection:
             at = await self._now(connection)
@@ -185,10 +185,10 @@ class Actions:
         if entry.state == "approved":
             await enqueue(connection, RUN_JOB, queue=RUN_QUEUE, **about)
         if entry.terms is not None:
-            await enqueue(connection, SENT_JOB, queue=SENT_QUEUE, **about)
+            await enqueue(connection, REVIEW_JOB, queue=REVIEW_QUEUE, **about)
 
     async def find(self, connection: AsyncConnection, action_id: UUID) -> Entered:
-        """Errors: ActionMissing."""
+        """Errors: ActionNotFound."""
         return await self._find(connection, action_id)
 
     async def approve(
@@ -196,7 +196,7 @@ class Actions:
     ) -> None:
         """Lets a waiting action run as `payload`, which must be what was approved. approved: its SHA-256.
 
-        Errors: ActionMissing, ActionChanged, ActionEnded when its wait has ended already.
+        Errors: ActionNotFound, ActionChanged, ActionEnded when its wait has ended already.
         """
         entered = await self._find(connection, action_id, lock=True)
         if digest_of(payload) != approved:
@@ -212,7 +212,7 @@ class Actions:
     async def reject(
         self, connection: AsyncConnection, action_id: UUID, state: State, by: str, reason: str, at: datetime
     ) -> None:
-        """It never runs. state: rejected or expired. Errors: ActionMissing, ActionEnded."""
+        """It never runs. state: rejected or expired. Errors: ActionNotFound, ActionEnded."""
         entered = await self._find(connection, action_id, lock=True)
         if not await repository.end(connection, action_id, "waiting", state, f"{by}: {reason}", None, at):
             raise ActionEnded(f"Action {action_id} is {entered.state}.")
@@ -287,14 +287,14 @@ class Actions:
     async def show(self, caller: Principal, action_id: UUID, wait: float = 0.0) -> Entered:
         """An action as it stands, to its requester and to reviewers. wait: seconds to wait for its end.
 
-        Errors: ActionMissing.
+        Errors: ActionNotFound.
         """
 
         async def look() -> Entered:
             async with self.database.read(caller.tenant_id) as connection:
                 found = await repository.seen(connection, action_id, caller.groups)
             if found is None or (found.key_id != caller.key_id and not caller.may(SEES_ALL)):
-                raise ActionMissing(f"There is no action {action_id}.")
+                raise ActionNotFound(f"There is no action {action_id}.")
             return found
 
         return await self.waiting.until(action_id, look, lambda found: found.state in ENDS, wait)
@@ -317,7 +317,7 @@ class Actions:
     async def _find(self, connection: AsyncConnection, action_id: UUID, lock: bool = False) -> Entered:
         found = await repository.find(connection, action_id, lock)
         if found is None:
-            raise ActionMissing(f"There is no action {action_id}.")
+            raise ActionNotFound(f"There is no action {action_id}.")
         return found
 
     async def _audit(self, connection: AsyncConnection, entered: Entered, state: State, why: str, at: datetime) -> None:
@@ -329,7 +329,7 @@ class Actions:
     async def _told(self, connection: AsyncConnection, entered: Entered, state: State, at: datetime) -> None:
         await notify(connection, ENDED, str(entered.id))
         if notice := entered.notice(state, at):
-            await enqueue(connection, TELL_JOB, queue=TELL_QUEUE, **notice.job)
+            await enqueue(connection, SEND_JOB, queue=SEND_QUEUE, **notice.job)
         _ended.labels(entered.action, state).inc()
 
     async def _now(self, connection: AsyncConnection) -> datetime:

@@ -16,7 +16,7 @@ from app.actions.domain.tickets import (
     Status,
     Ticket,
     TicketClosed,
-    TicketMissing,
+    TicketNotFound,
     number_of,
     told,
 )
@@ -44,7 +44,7 @@ class Tickets:
             return await repository.page(connection, status, before, limit)
 
     async def show(self, caller: Principal, number: int) -> Ticket:
-        """With the notes that the caller may read. Errors: TicketMissing."""
+        """With the notes that the caller may read. Errors: TicketNotFound."""
         async with self.database.read(caller.tenant_id) as connection:
             return await _find(connection, number, caller.groups)
 
@@ -56,7 +56,7 @@ class LookUpTicket:
     arguments: ClassVar[type[BaseModel]] = LookUp
 
     async def run(self, connection: AsyncConnection, run: Run, arguments: LookUp) -> Mapping[str, Any]:
-        """Errors: TicketMissing."""
+        """Errors: TicketNotFound."""
         found = await _find(connection, number_of(arguments.ticket), run.groups)
         run.documents.update(*(note.documents for note in found.notes))
         return told(found)
@@ -69,7 +69,7 @@ class AddTicketNote:
     arguments: ClassVar[type[BaseModel]] = AddNote
 
     async def run(self, connection: AsyncConnection, run: Run, arguments: AddNote) -> Mapping[str, Any]:
-        """Errors: TicketMissing."""
+        """Errors: TicketNotFound."""
         ticket_id, _ = await _locked(connection, arguments.ticket)
         await repository.note(connection, run, ticket_id, arguments.text)
         return {"ticket": arguments.ticket, "noted": True}
@@ -82,7 +82,7 @@ class CloseTicket:
     arguments: ClassVar[type[BaseModel]] = Close
 
     async def run(self, connection: AsyncConnection, run: Run, arguments: Close) -> Mapping[str, Any]:
-        """Errors: TicketMissing, TicketClosed."""
+        """Errors: TicketNotFound, TicketClosed."""
         ticket_id, status = await _locked(connection, arguments.ticket)
         if status == "closed":
             raise TicketClosed(f"{arguments.ticket} is closed already.")
@@ -97,12 +97,12 @@ SHIPPED: tuple[Action, ...] = (LookUpTicket(), AddTicketNote(), CloseTicket())
 async def _find(connection: AsyncConnection, number: int, groups: Collection[str]) -> Ticket:
     found = await repository.find(connection, number, groups)
     if found is None:
-        raise TicketMissing(f"There is no ticket T-{number}.")
+        raise TicketNotFound(f"There is no ticket T-{number}.")
     return found
 
 
 async def _locked(connection: AsyncConnection, ticket: str) -> tuple[UUID, Status]:
     found = await repository.locked(connection, number_of(ticket))
     if found is None:
-        raise TicketMissing(f"There is no ticket {ticket}.")
+        raise TicketNotFound(f"There is no ticket {ticket}.")
     return found.id, found.status

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from app.inference.domain.failures import ModelFailure, Unacceptable, failure_of
+from app.llm.domain.errors import ModelFailure, RequestRejected, failure_for_status
 
 Json = dict[str, Any]
 
@@ -70,10 +70,10 @@ def _failure(status: int, error: object, wait: float | None, found: Json) -> Mod
     wait = _wait(error) if wait is None else wait
     parameter = _parameter(found, error) if 400 <= status < 500 else None
     if parameter is None:
-        return failure_of(status, words, wait)
+        return failure_for_status(status, words, wait)
     # Nothing that was asked is refused, but how it was asked.
     advice = f"{words}; it refuses {parameter}: set {OPTIONS[parameter]} for this model in APP_MODEL_CHAIN"
-    failure = Unacceptable(f"status {status} {advice}")
+    failure = RequestRejected(f"status {status} {advice}")
     failure.parameter = parameter
     return failure
 

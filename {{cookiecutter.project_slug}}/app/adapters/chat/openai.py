@@ -16,17 +16,17 @@ from app.adapters.chat.wire import Dialect, body_of, parse_completion, parse_obj
 from app.core.clock import Clock, Deadline
 from app.core.telemetry import traceparent
 from app.costs.domain import Usage
-from app.inference.domain.chat import ChatRequest, Completion, Ending, Leave
-from app.inference.domain.failures import (
-    Dropped,
-    Hung,
-    Interrupted,
+from app.llm.domain.errors import (
+    ConnectionDropped,
+    InvalidResponse,
     ModelFailure,
-    Nonsense,
-    Unreachable,
-    failure_of,
+    ModelTimeout,
+    ModelUnreachable,
+    StreamInterrupted,
+    failure_for_status,
     retry_after,
 )
+from app.llm.domain.messages import ChatRequest, Completion, CompletionEnd, OnDisconnect
 
 ERROR_BYTES = 16 * 1024
 BYTES_PER_CHARACTER = 6
@@ -104,13 +104,13 @@ class OpenAIChat:
 
     async def complete(self, request: ChatRequest, deadline: Deadline) -> Completion:
         body = body_of(request, self.endpoint.model, self.endpoint.dialect, stream=False)
-        most = ENVELOPE_BYTES + request.most_characters * BYTES_PER_CHARACTER
+        most = ENVELOPE_BYTES + request.max_characters * BYTES_PER_CHARACTER
         most += request.max_tokens * LOGPROB_BYTES if request.logprobs else 0
         try:
             async with asyncio.timeout(deadline.remaining()):
                 raw, wait = await self._fetch(body, most)
         except TimeoutError as error:
-            raise Hung("no reply in time") from error
+            raise ModelTimeout("no reply in time") from error
         if raw.removeprefix(BOM).lstrip().startswith(EVENTS):
             return _read_events(raw, self._reading(request, wait))
         found = parse_object(raw)
@@ -125,20 +125,20 @@ class OpenAIChat:
         try:
             return await _read(response, most), self._wait(response)
         except BROKEN as error:
-            raise Dropped(f"the reply broke off: {type(error).__name__}") from error
+            raise ConnectionDropped(f"the reply broke off: {type(error).__name__}") from error
         finally:
             await response.aclose()
 
     async def stream(
-        self, request: ChatRequest, deadline: Deadline, leave: Leave | None = None
-    ) -> AsyncGenerator[str | Ending, None]:
+        self, request: ChatRequest, deadline: Deadline, on_disconnect: OnDisconnect | None = None
+    ) -> AsyncGenerator[str | CompletionEnd, None]:
         body = body_of(request, self.endpoint.model, self.endpoint.dialect, stream=True)
         first = deadline.within(self.endpoint.idle_seconds)
         try:
             async with asyncio.timeout(first.remaining()):
                 response = await self._open(body)
         except TimeoutError as error:
-            raise Hung("no reply in time") from error
+            raise ModelTimeout("no reply in time") from error
         reading, left = self._reading(request, self._wait(response)), False
         try:
             # A quiet provider is given up after the idle time however many bytes of an unfinished event drip
@@ -149,10 +149,10 @@ class OpenAIChat:
                     yield piece
                 if reading.signs > signs:
                     patience, signs = deadline.within(self.endpoint.idle_seconds), reading.signs
-            yield reading.ending()
+            yield reading.end()
         except (GeneratorExit, asyncio.CancelledError):
-            if left := leave is not None:
-                leave(self._rest(response, reading, deadline))
+            if left := on_disconnect is not None:
+                on_disconnect(self._rest(response, reading, deadline))
             raise
         finally:
             if not left:
@@ -187,7 +187,7 @@ class OpenAIChat:
             raw = await _read(response, ERROR_BYTES, cut=True)
             raise parse_failure(response.status_code, raw, self._wait(response))
         except BROKEN as error:
-            raise failure_of(response.status_code, "", None) from error
+            raise failure_for_status(response.status_code, "", None) from error
         finally:
             await response.aclose()
 
@@ -196,7 +196,7 @@ class OpenAIChat:
         with Reuse() as reused:
             try:
                 return await self._send_once(body)
-            except Dropped:
+            except ConnectionDropped:
                 if not reused or self.clock.monotonic() > until:
                     raise
         return await self._send_once(body)
@@ -212,7 +212,7 @@ class OpenAIChat:
         except BROKEN as error:
             # httpx has one word for both; what aiohttp said is behind it.
             unsent = isinstance(error, UNSENT) or isinstance(error.__cause__, UNSENT)
-            failure = Unreachable if unsent else Dropped
+            failure = ModelUnreachable if unsent else ConnectionDropped
             raise failure(f"no connection: {type(error).__name__}") from error
         response.request = request
         return response
@@ -225,7 +225,7 @@ def _read_events(raw: bytes, reading: StreamReading) -> Completion:
     """The reply of a server that streams though nobody asked it to."""
     pieces = reading.take(raw)
     pieces += [] if reading.done else reading.take(None)
-    return Completion("".join(pieces), reading.ending())
+    return Completion("".join(pieces), reading.end())
 
 
 async def _read(response: httpx.Response, most: int, *, cut: bool = False) -> bytes:
@@ -236,7 +236,7 @@ async def _read(response: httpx.Response, most: int, *, cut: bool = False) -> by
         if size > most:
             if cut:
                 break
-            raise Nonsense(f"the reply is longer than {most} bytes")
+            raise InvalidResponse(f"the reply is longer than {most} bytes")
     return b"".join(parts)
 
 
@@ -252,10 +252,10 @@ async def _next(chunks: AsyncIterator[bytes], patience: Deadline, reading: Strea
         async with asyncio.timeout(patience.remaining()):
             raw = await anext(chunks, None)
     except TimeoutError as error:
-        failure = Hung("the stream stalled", usage=reading.usage)
+        failure = ModelTimeout("the stream stalled", usage=reading.usage)
         failure.__cause__ = error
     except BROKEN as error:
-        kind = Interrupted if reading.begun else Dropped
+        kind = StreamInterrupted if reading.begun else ConnectionDropped
         failure = kind(f"the stream broke: {type(error).__name__}", usage=reading.usage)
         failure.__cause__ = error
     else:

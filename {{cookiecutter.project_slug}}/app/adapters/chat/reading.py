@@ -16,8 +16,8 @@ from app.adapters.chat.wire import (
     usage_of,
 )
 from app.costs.domain import Usage
-from app.inference.domain.chat import ChatRequest, Ending, Finish, confidence_of, estimate
-from app.inference.domain.failures import Declined, Interrupted, ModelFailure, Nonsense, Withheld
+from app.llm.domain.errors import ContentFiltered, InvalidResponse, ModelFailure, OutputFiltered, StreamInterrupted
+from app.llm.domain.messages import ChatRequest, CompletionEnd, Finish, confidence_of, estimate_usage
 
 ENVELOPE_BYTES = 256 * 1024
 BYTES_PER_TOKEN = 4096
@@ -38,7 +38,7 @@ class StreamReading:
         self._filter = ReasoningFilter(dialect.starts_with_reasoning)
         self._head = b""
         self._plain: bool | None = None
-        self._text_left = request.most_characters
+        self._text_left = request.max_characters
         self._bytes_left = ENVELOPE_BYTES + request.max_tokens * BYTES_PER_TOKEN
         self._parts: list[str] = []
         self._chunks = self._apart = 0
@@ -46,7 +46,7 @@ class StreamReading:
         self._finish: Finish | None = None
         self._usage: Usage | None = None
         self._logprobs: list[float] | None = [] if request.logprobs else None
-        self._whole: Ending | None = None
+        self._whole: CompletionEnd | None = None
         self.done = False
 
     @property
@@ -98,22 +98,22 @@ class StreamReading:
         self.done = True
         return self._keep(self._filter.end())
 
-    def ending(self) -> Ending:
-        """Errors: Withheld or Nonsense, where there was no answer."""
+    def end(self) -> CompletionEnd:
+        """Errors: OutputFiltered or InvalidResponse, where there was no answer."""
         if self._whole:
             return self._whole
         if not self._parts:
             if self._refused or self._finish == "content_filter":
-                raise Withheld(
+                raise OutputFiltered(
                     "the model refused" if self._refused else "the provider filtered the reply", usage=self.usage
                 )
-            raise Nonsense(nothing_said(self._finish, self._reasoned), usage=self.usage)
+            raise InvalidResponse(nothing_said(self._finish, self._reasoned), usage=self.usage)
         usage = self.usage
-        spoken = usage or estimate(self._request, "".join(self._parts), self._reasoned)
+        spoken = usage or estimate_usage(self._request, "".join(self._parts), self._reasoned)
         finish = "content_filter" if self._refused else self._finish or "stop"
         # The probabilities of reasoning say nothing about the answer.
         sure = None if self._filter.found else confidence_of(self._logprobs)
-        return Ending(finish, spoken, usage is None, sure)
+        return CompletionEnd(finish, spoken, usage is None, sure)
 
     @property
     def _reasoned(self) -> int:
@@ -122,13 +122,13 @@ class StreamReading:
     def _take_plain(self, closed: bool) -> list[str]:
         """A reply that came whole, though a stream was asked for; or pieces of one, a line each."""
         if self._bytes_left < 0:
-            raise Nonsense("the reply is too long")
+            raise InvalidResponse("the reply is too long")
         if not closed:
             return []
         lines = self._head.splitlines()
         try:
             found = parse_object(self._head)
-        except Nonsense:
+        except InvalidResponse:
             if len(lines) < 2:
                 raise
             return self._take_events(b"".join(line + b"\n" for line in lines)) + self.close()
@@ -140,8 +140,8 @@ class StreamReading:
         except ModelFailure as failure:
             failure.usage = usage_of(found.get("usage"))
             raise
-        self._whole, self._finish, self.done = reply.ending, reply.ending.finish, True
-        self._usage = None if reply.ending.estimated else reply.ending.usage
+        self._whole, self._finish, self.done = reply.end, reply.end.finish, True
+        self._usage = None if reply.end.estimated else reply.end.usage
         return self._keep(reply.text)
 
     def _take_events(self, raw: bytes | None) -> list[str]:
@@ -165,7 +165,7 @@ class StreamReading:
             if self._events.kind == b"error":
                 raise failure_in(found.get("error") or found, self._wait)
             return self._chunk(parse_chunk(found, self._wait))
-        except Nonsense as error:
+        except InvalidResponse as error:
             if len(lines := event.splitlines()) > 1:
                 return [piece for line in lines for piece in self._event(line)]
             raise self._broken(str(error)) from error
@@ -175,7 +175,7 @@ class StreamReading:
     def _object(self, event: bytes) -> Json:
         try:
             return parse_object(event)
-        except Nonsense:
+        except InvalidResponse:
             if self._events.kind == b"error":
                 return {"error": event.decode(errors="replace")}
             raise
@@ -185,7 +185,7 @@ class StreamReading:
         error.usage = usage
         if not self.begun:
             raise error
-        if isinstance(error, Declined):
+        if isinstance(error, ContentFiltered):
             self._finish, self._usage, self.done = "content_filter", usage or self._usage, True
             return []
         raise self._broken(str(error)) if error.outage else error
@@ -201,7 +201,7 @@ class StreamReading:
         self._chunks += bool(text or chunk.reasoning or chunk.refused)
         self._weigh(chunk)
         pieces = self._keep(self._visible(text))
-        if self._reasoned > self._request.most_characters and not self.done:
+        if self._reasoned > self._request.max_characters and not self.done:
             return pieces + self._cut()
         return pieces
 
@@ -234,7 +234,7 @@ class StreamReading:
         return []
 
     def _broken(self, detail: str) -> ModelFailure:
-        return Interrupted(detail, usage=self.usage) if self.begun else Nonsense(detail, usage=self.usage)
+        return StreamInterrupted(detail, usage=self.usage) if self.begun else InvalidResponse(detail, usage=self.usage)
 
 
 def _worse(one: Finish | None, other: Finish | None) -> Finish | None:

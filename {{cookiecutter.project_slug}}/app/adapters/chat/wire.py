@@ -11,17 +11,17 @@ from app.adapters.chat.events import BOM
 from app.adapters.chat.reasoning import ReasoningFilter
 from app.core.text import clean
 from app.costs.domain import Usage
-from app.inference.domain.chat import (
+from app.llm.domain.errors import InvalidResponse, OutputFiltered
+from app.llm.domain.messages import (
     ChatRequest,
     Completion,
-    Ending,
+    CompletionEnd,
     Finish,
     Message,
     ToolCall,
     confidence_of,
-    estimate,
+    estimate_usage,
 )
-from app.inference.domain.failures import Nonsense, Withheld
 
 Json = dict[str, Any]
 
@@ -79,7 +79,7 @@ def body_of(request: ChatRequest, model: str, dialect: Dialect, stream: bool) ->
     if request.tools:
         shown = ({"name": t.name, "description": t.description, "parameters": t.parameters} for t in request.tools)
         body["tools"] = [{"type": "function", "function": tool} for tool in shown]
-        body["tool_choice"] = "auto" if request.may_call else "none"
+        body["tool_choice"] = "auto" if request.allow_tool_calls else "none"
     if request.temperature is not None and dialect.send_temperature:
         body["temperature"] = request.temperature
     if request.logprobs and dialect.send_logprobs:
@@ -106,12 +106,12 @@ def parse_object(raw: bytes) -> Json:
     try:
         found = orjson.loads(raw.removeprefix(BOM))
     except orjson.JSONDecodeError as error:
-        raise Nonsense("the reply is not JSON") from error
+        raise InvalidResponse("the reply is not JSON") from error
     # Gemini puts errors into a list.
     if isinstance(found, list) and len(found) == 1 and isinstance(found[0], dict) and "error" in found[0]:
         found = found[0]
     if not isinstance(found, dict):
-        raise Nonsense("the reply is not a JSON object")
+        raise InvalidResponse("the reply is not a JSON object")
     return found
 
 
@@ -120,23 +120,23 @@ def parse_completion(found: Json, request: ChatRequest, dialect: Dialect, wait: 
     raise_error(found, wait)
     choice = _first_choice(found)
     if choice is None or not isinstance(choice.get("message"), dict):
-        raise Nonsense("the reply has no choices")
+        raise InvalidResponse("the reply has no choices")
     said, finish = _said(choice["message"]), finish_of(choice.get("finish_reason"))
     calls = calls_of(choice["message"].get("tool_calls"), request)
     reasoning = ReasoningFilter(dialect.starts_with_reasoning)
     text = reasoning.feed(said.text) + reasoning.end()
     if said.refused or finish == "content_filter":
-        raise Withheld("the model refused" if said.refused else "the provider filtered the reply")
+        raise OutputFiltered("the model refused" if said.refused else "the provider filtered the reply")
     if not text.strip() and not calls:
-        raise Nonsense(nothing_said(finish, said.reasoning or reasoning.found))
-    kept = text[: request.most_characters]
+        raise InvalidResponse(nothing_said(finish, said.reasoning or reasoning.found))
+    kept = text[: request.max_characters]
     usage = usage_of(found.get("usage"))
     usage = usage if usage and usage.output else None
     written = kept + "".join(call.name + call.arguments for call in calls)
     # The probabilities of reasoning say nothing about the answer.
     sure = confidence_of(logprobs_of(choice)) if request.logprobs and not reasoning.found else None
-    spoken = usage or estimate(request, written, said.reasoning + reasoning.characters)
-    ending = Ending("cut" if len(kept) < len(text) else finish, spoken, usage is None, sure)
+    spoken = usage or estimate_usage(request, written, said.reasoning + reasoning.characters)
+    ending = CompletionEnd("cut" if len(kept) < len(text) else finish, spoken, usage is None, sure)
     return Completion(kept, ending, calls)
 
 
@@ -158,22 +158,22 @@ def logprobs_of(choice: Json) -> list[float] | None:
 
 def calls_of(found: object, request: ChatRequest) -> tuple[ToolCall, ...]:
     """What the model asks for, where it was offered anything. Some servers send arguments as an object, or no id."""
-    if not request.tools or not request.may_call or not isinstance(found, list):
+    if not request.tools or not request.allow_tool_calls or not isinstance(found, list):
         return ()
     if len(found) > MOST_CALLS:
-        raise Nonsense(f"the reply calls more than {MOST_CALLS} tools")
+        raise InvalidResponse(f"the reply calls more than {MOST_CALLS} tools")
     return tuple(_call(each, place, request) for place, each in enumerate(found))
 
 
 def _call(found: object, place: int, request: ChatRequest) -> ToolCall:
     function = found.get("function") if isinstance(found, dict) else None
     if not isinstance(found, dict) or not isinstance(function, dict) or not isinstance(function.get("name"), str):
-        raise Nonsense("the reply calls a tool without a name")
+        raise InvalidResponse("the reply calls a tool without a name")
     arguments, own = function.get("arguments"), found.get("id")
     if not isinstance(arguments, str):
         arguments = orjson.dumps(arguments or {}).decode()
-    if len(arguments) > request.most_characters or len(function["name"]) > LONGEST_NAME:
-        raise Nonsense("the reply calls a tool with too long arguments")
+    if len(arguments) > request.max_characters or len(function["name"]) > LONGEST_NAME:
+        raise InvalidResponse("the reply calls a tool with too long arguments")
     name = own if isinstance(own, str) and 0 < len(own) <= LONGEST_NAME else f"call_{place}"
     return ToolCall(clean(name), clean(function["name"]), clean(arguments))
 
@@ -242,7 +242,7 @@ def text_of(content: object) -> str:
         return content or ""
     if isinstance(content, list | dict):
         return "".join(_texts(content))
-    raise Nonsense("the content is not text")
+    raise InvalidResponse("the content is not text")
 
 
 def _texts(content: list[Any] | Json) -> Iterator[str]:
@@ -292,7 +292,7 @@ def _first_choice(found: Json, *, streamed: bool = False) -> Json | None:
     if not isinstance(choices, list):
         if streamed and choices is None:
             return None
-        raise Nonsense("the reply has no choices")
+        raise InvalidResponse("the reply has no choices")
     ours = [each for each in choices if isinstance(each, dict)]
     first = next((each for each in ours if each.get("index") in (0, None)), None)
     return first or (ours[0] if ours and not streamed else None)

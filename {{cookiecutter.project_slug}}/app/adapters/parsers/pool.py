@@ -39,20 +39,20 @@ _CRASHES = _numbers("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGSYS"
 class ParserLimits:
     """What one file may take. Large files get more time, because an honest PDF of 300 pages needs it.
 
-    seconds, seconds_per_megabyte, most_seconds: of the processor, so that a busy machine refuses no file.
+    seconds, seconds_per_megabyte, max_seconds: of the processor, so that a busy machine refuses no file.
     clock_factor: how many times as long the clock may run; what ends then is tried again.
     """
 
     seconds: float = 4.0
     seconds_per_megabyte: float = 4.0
-    most_seconds: float = 60.0
+    max_seconds: float = 60.0
     memory_bytes: int = 192_000_000
     files: int = 500
     clock_factor: float = 15.0
 
     def time_for(self, size: int) -> float:
         extra = max(0, size - _FREE_BYTES) / 1e6 * self.seconds_per_megabyte
-        return min(self.most_seconds, self.seconds + extra)
+        return min(self.max_seconds, self.seconds + extra)
 
 
 class ParserPool:

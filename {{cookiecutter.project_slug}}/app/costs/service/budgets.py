@@ -193,14 +193,14 @@ class Budgets:
     async def set(self, actor: str, scope: UUID, span: Span, micro_usd: int | None, reason: str) -> Budget:
         """What the service allows a scope from now on, in every window to come too; None: as the policy says. Audited.
 
-        Errors: ReasonMissing.
+        Errors: ReasonRequired.
         """
         return await self._set(actor, "budget.set", scope, span, micro_usd, check_reason(reason))
 
     async def set_own(self, actor: str, tenant_id: UUID, span: Span, micro_usd: int | None, reason: str) -> Budget:
         """What a tenant sets for itself, within what the service allows it; None: no less than that. Audited.
 
-        Errors: LimitNotAllowed, ReasonMissing.
+        Errors: LimitNotAllowed, ReasonRequired.
         """
         return await self._set(actor, OWN, tenant_id, span, micro_usd, check_reason(reason))
 
@@ -219,7 +219,7 @@ class Budgets:
 
     async def grant(self, actor: str, scope: UUID, span: Span, micro_usd: int, reason: str) -> Budget:
         """Adds to a limit for the window that is open now, and no longer. Audited. Errors: NoLimit,
-        ReasonMissing.
+        ReasonRequired.
         """
         reason = check_reason(reason)
         before = await self._one(scope, span)

@@ -10,8 +10,8 @@ from app.evaluation.domain.gate import Verdict
 RunStatus = Literal["queued", "running", "done", "failed"]
 
 
-class EvaluationMissing(NotFound):
-    code, title = "evaluation_missing", "No such evaluation"
+class EvaluationNotFound(NotFound):
+    code, title = "evaluation_not_found", "No such evaluation"
     action = "GET /v1/evaluations lists the evaluations there are."
 
 

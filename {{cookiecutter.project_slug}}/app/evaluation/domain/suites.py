@@ -23,8 +23,8 @@ class SuiteRefused(Invalid):
     action = "Correct the line in evals/; docs/how-to/write-an-evaluation-case.md shows what a case looks like."
 
 
-class SuiteMissing(NotFound):
-    code, title = "suite_missing", "There is no such suite"
+class SuiteNotFound(NotFound):
+    code, title = "suite_not_found", "There is no such suite"
     action = "A suite is a file evals/NAME.jsonl."
 
 

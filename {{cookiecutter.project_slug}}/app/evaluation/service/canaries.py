@@ -13,7 +13,7 @@ from app.core.telemetry import counter
 from app.evaluation.domain.canary import judge_canary
 from app.evaluation.domain.looks import Look
 from app.evaluation.domain.policy import CanaryPolicy
-from app.inference.service import Outcomes
+from app.inference.service import LiveTraffic
 from app.releases.domain import NoCanary, Standing
 from app.releases.service import Environments
 
@@ -34,7 +34,7 @@ class Canaries:
     """Judges by what is in the database, so that whoever looks finds the same. tenants: those whose answers count."""
 
     environments: Environments
-    outcomes: Outcomes
+    outcomes: LiveTraffic
     tenants: Callable[[], Awaitable[list[UUID]]]
     policy: CanaryPolicy
     clock: Clock

@@ -12,12 +12,12 @@ from app.core.jobs import enqueue
 from app.core.telemetry import counter
 from app.evaluation import repository
 from app.evaluation.domain.report import Report
-from app.evaluation.domain.runs import CorpusMoved, EvaluationMissing, EvaluationUnfinished, Run
+from app.evaluation.domain.runs import CorpusMoved, EvaluationNotFound, EvaluationUnfinished, Run
 from app.evaluation.domain.suites import EVERYTHING, Suite, check_leaks
 from app.evaluation.service.comparing import Rulebook, Sides, report_on
 from app.evaluation.service.judging import Judging
 from app.evaluation.service.library import Library, Progress, no_progress
-from app.evaluation.service.reports import Reports, sources_of
+from app.evaluation.service.reports import Reports, source_documents
 from app.evaluation.service.running import Asked, Runner
 from app.evaluation.service.suites import Suites
 from app.identity.domain import Principal
@@ -51,7 +51,7 @@ class Evaluations:
         """Begins an evaluation of a release, or returns the one that is under way already.
 
         against: a canonical report to compare with, instead of the release that is live in production. queued: have a
-        worker carry it out. Errors: ReleaseMissing, SuiteMissing, SuiteRefused, Leaked, ReportUnusable.
+        worker carry it out. Errors: ReleaseNotFound, SuiteNotFound, SuiteRefused, Leaked, ReportUnusable.
         """
         release = await self.releases.find(wanted)
         chosen = self.suites.load(suite)
@@ -96,7 +96,7 @@ class Evaluations:
 
     async def carry_out(self, run_id: UUID, progress: Progress = no_progress) -> Run:
         """Runs what is not known yet, compares, and keeps the report; harmless to run twice, and after a crash it goes
-        on where it was. Errors: EvaluationMissing, CorpusRefused, CorpusBusy, CorpusMoved, and those of Trials.run.
+        on where it was. Errors: EvaluationNotFound, CorpusRefused, CorpusBusy, CorpusMoved, and those of Trials.run.
         """
         run = await self.find(run_id)
         if run.ended:
@@ -112,7 +112,7 @@ class Evaluations:
             if (known := await repository.find_run(connection, run.id)) and known.ended:
                 return known
             now = self.clock.now()
-            sources = sources_of(sides.candidate, sides.baseline)
+            sources = source_documents(sides.candidate, sides.baseline)
             await repository.add_report(connection, digest, report.canonical, now, sources)
             ended = {"status": "done", "done": run.total, "ended_at": now, "report": digest, "verdict": verdict}
             await repository.change_run(connection, run.id, **ended)
@@ -186,11 +186,11 @@ class Evaluations:
         _ended.labels("FAILED").inc()
 
     async def find(self, run_id: UUID) -> Run:
-        """Errors: EvaluationMissing."""
+        """Errors: EvaluationNotFound."""
         async with self.database.read(None) as connection:
             found = await repository.find_run(connection, run_id)
         if found is None:
-            raise EvaluationMissing(f"There is no evaluation {run_id}.")
+            raise EvaluationNotFound(f"There is no evaluation {run_id}.")
         return found
 
     async def list(self, limit: int = 50, after: UUID | None = None, release_id: str | None = None) -> Sequence[Run]:
@@ -199,7 +199,7 @@ class Evaluations:
             return await repository.runs(connection, limit, after, release_id)
 
     async def report(self, run_id: UUID) -> bytes:
-        """The canonical report, byte for byte as it was kept. Errors: EvaluationMissing, EvaluationUnfinished."""
+        """The canonical report, byte for byte as it was kept. Errors: EvaluationNotFound, EvaluationUnfinished."""
         return await self.report_of(await self._ended(run_id))
 
     async def report_seen_by(self, caller: Principal, run_id: UUID) -> Report:
@@ -213,5 +213,5 @@ class Evaluations:
         return run.report
 
     async def report_of(self, digest: str) -> bytes:
-        """A report by its digest. Errors: EvaluationMissing."""
+        """A report by its digest. Errors: EvaluationNotFound."""
         return await self.reports.whole(digest)

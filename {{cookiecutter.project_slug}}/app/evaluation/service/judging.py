@@ -18,9 +18,9 @@ from app.evaluation.domain.policy import JudgeRule
 from app.evaluation.service.running import Asked
 from app.evaluation.service.suites import Suites
 from app.identity.service import Identity
-from app.inference.domain.chat import ChatRequest, Message, most
-from app.inference.domain.failures import ModelFailure
-from app.inference.ports import ChatModel
+from app.llm.domain.errors import ModelFailure
+from app.llm.domain.messages import ChatRequest, Message, max_usage
+from app.llm.ports import ChatModel
 
 SECONDS = 60.0
 MOST_TOKENS = 16
@@ -87,7 +87,7 @@ class Judging:
         if known:
             return known[0]
         request = ChatRequest((Message("system", prompt), Message("user", answered.shown)), MOST_TOKENS)
-        bound = most(request)
+        bound = max_usage(request)
         hold = await self.costs.budgets.hold(tenant, self.costs.worst(model.name, bound))
         try:
             completion = await model.complete(request, Deadline.after(SECONDS, self.clock))
@@ -98,7 +98,7 @@ class Judging:
             if hold:
                 await asyncio.shield(self._charge(hold, tenant, model.name, spent, run_id))
             raise
-        usage = bound if hold and completion.ending.estimated else completion.ending.usage
+        usage = bound if hold and completion.end.estimated else completion.end.usage
         await asyncio.shield(self._charge(hold, tenant, model.name, usage, run_id))
         word = read_word(completion.text)
         async with self.database.transaction(tenant) as connection:

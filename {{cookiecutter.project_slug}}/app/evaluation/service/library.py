@@ -60,7 +60,7 @@ class Library:
             await self._withdraw_others(tenant, source, uris)
 
     async def versions(self, tenants: Iterable[str]) -> dict[str, int]:
-        """The corpus version of each tenant. Errors: TenantMissing."""
+        """The corpus version of each tenant. Errors: TenantNotFound."""
         return {name: await self.retrieval.corpus_version(await self.identity.tenant(name)) for name in tenants}
 
     def _files(self, folder: Folder) -> dict[str, FoundFile]:

@@ -9,10 +9,10 @@ from app.core.access import may_read
 from app.core.database import Database
 from app.evaluation import repository
 from app.evaluation.domain.report import Report, withhold
-from app.evaluation.domain.runs import EvaluationMissing
+from app.evaluation.domain.runs import EvaluationNotFound
 from app.evaluation.service.running import Asked
 from app.evaluation.service.suites import Suites
-from app.identity.domain import Principal, TenantMissing
+from app.identity.domain import Principal, TenantNotFound
 from app.identity.service import Identity
 
 
@@ -25,14 +25,14 @@ class Reports:
     suites: Suites
 
     async def whole(self, digest: str) -> bytes:
-        """Byte for byte as it was kept. Errors: EvaluationMissing."""
+        """Byte for byte as it was kept. Errors: EvaluationNotFound."""
         return (await self._find(digest))[0]
 
     async def seen_by(self, caller: Principal, digest: str) -> Report:
         """Without the texts of cases whose documents the caller may not read now; a note says of how many.
 
         Documents of the evaluation's own tenants are judged by the caller's groups; those of any other tenant are
-        nobody else's. Errors: EvaluationMissing.
+        nobody else's. Errors: EvaluationNotFound.
         """
         content, sources = await self._find(digest)
         report = Report.read(content)
@@ -43,7 +43,7 @@ class Reports:
         async with self.database.read(None) as connection:
             found = await repository.report(connection, digest)
         if found is None:
-            raise EvaluationMissing(f"There is no report {digest[:12]}.")
+            raise EvaluationNotFound(f"There is no report {digest[:12]}.")
         return found
 
     async def _open(self, caller: Principal, sources: Mapping[str, Sequence[str]] | None) -> bool:
@@ -54,7 +54,7 @@ class Reports:
         for name, documents in sources.items():
             try:
                 tenant_id = await self.identity.tenant(name)
-            except TenantMissing:
+            except TenantNotFound:
                 return False
             if name not in own and tenant_id != caller.tenant_id:
                 return False
@@ -64,7 +64,7 @@ class Reports:
         return True
 
 
-def sources_of(*sides: Mapping[str, Asked] | None) -> dict[str, dict[str, list[str]]]:
+def source_documents(*sides: Mapping[str, Asked] | None) -> dict[str, dict[str, list[str]]]:
     """For each case, the documents that its answers may hold words of, by the name of their tenant."""
     found: dict[str, dict[str, list[str]]] = {}
     for side in sides:

@@ -12,7 +12,7 @@ from app.evaluation.domain.observation import Cited, Found, Observation
 from app.evaluation.domain.suites import Suite
 from app.identity.domain import Principal
 from app.identity.service import Identity
-from app.inference.domain.answers import Question, QuestionTooLong, sources_of
+from app.inference.domain.answer import Question, QuestionTooLong, source_documents
 from app.inference.service import Trials
 from app.inference.service.trials import Trial
 from app.retrieval.service import Retrieval
@@ -97,7 +97,7 @@ def observe(trial: Trial) -> Observation:
         groundedness=trial.answer.groundedness,
         latency_ms=answer.timings_ms.get("total"),
         cost_micro_usd=answer.cost_micro_usd,
-        documents=tuple(sorted(map(str, sources_of(answer, trial.evidence, None)))),
+        documents=tuple(sorted(map(str, source_documents(answer, trial.evidence, None)))),
     )
 
 

@@ -9,7 +9,7 @@ from app.evaluation.domain.suites import (
     EVERYTHING,
     Corpus,
     Suite,
-    SuiteMissing,
+    SuiteNotFound,
     SuiteRefused,
     parse_corpus,
     parse_suite,
@@ -30,13 +30,13 @@ class Suites:
         return sorted(path.stem for path in self.folder.glob("*.jsonl") if path.stem != LABELS)
 
     def load(self, name: str = EVERYTHING) -> Suite:
-        """Errors: SuiteMissing, SuiteRefused naming file and line."""
+        """Errors: SuiteNotFound, SuiteRefused naming file and line."""
         if name == EVERYTHING:
             if not (names := self.names()):
-                raise SuiteMissing(f"There is no suite in {self.folder}.")
+                raise SuiteNotFound(f"There is no suite in {self.folder}.")
             return together(self._read(each) for each in names)
         if name not in self.names():
-            raise SuiteMissing(f"There is no suite '{name[:80]}'; there are {', '.join([EVERYTHING, *self.names()])}.")
+            raise SuiteNotFound(f"There is no suite '{name[:80]}'; there are {', '.join([EVERYTHING, *self.names()])}.")
         return self._read(name)
 
     def add(self, case: Case, name: str = GOLDEN) -> None:

@@ -31,8 +31,8 @@ class ExpiryUnusable(Invalid):
     code, title = "expiry_unusable", "An approval cannot end then"
 
 
-class BreakGlassMissing(NotFound):
-    code, title = "break_glass_missing", "No such emergency"
+class BreakGlassNotFound(NotFound):
+    code, title = "break_glass_not_found", "No such emergency"
     action = "'app governance show' and GET /v1/governance list them."
 
 

@@ -19,7 +19,7 @@ from app.core.telemetry import counter
 from app.governance import repository
 from app.governance.domain.approvals import (
     Approval,
-    BreakGlassMissing,
+    BreakGlassNotFound,
     Emergency,
     Kind,
     Review,
@@ -69,7 +69,7 @@ class Approvals:
         same transaction; else the second value says what is lacking.
 
         report: the SHA-256 that the caller looked at; a newer evaluation refuses it. expires: until when it counts.
-        Errors: ReleaseMissing, NoEvidence, SelfApproval, ApprovedAlready, ExpiryUnusable, IllegalMove, ReasonMissing,
+        Errors: ReleaseNotFound, NoEvidence, SelfApproval, ApprovedAlready, ExpiryUnusable, IllegalMove, ReasonRequired,
         NotAllowed.
         """
         caller.require(PERMISSION)
@@ -103,7 +103,7 @@ class Approvals:
     async def reject(self, caller: Principal, wanted: str, reason: str) -> Release:
         """Ends a release that is not live; only a new evaluation opens it again.
 
-        Errors: ReleaseMissing, IllegalMove, ReasonMissing, NotAllowed.
+        Errors: ReleaseNotFound, IllegalMove, ReasonRequired, NotAllowed.
         """
         caller.require(PERMISSION)
         async with self.database.transaction(None) as connection:
@@ -113,7 +113,7 @@ class Approvals:
         return release
 
     async def given(self, wanted: str) -> Sequence[Approval]:
-        """Every approval that a release ever got, oldest first. Errors: ReleaseMissing."""
+        """Every approval that a release ever got, oldest first. Errors: ReleaseNotFound."""
         async with self.database.read(None) as connection:
             release, _ = await self.releases.load(connection, wanted)
             return await repository.given(connection, release.id)
@@ -190,7 +190,7 @@ class Approvals:
     async def review(self, caller: Principal, approval_id: UUID, reason: str) -> Emergency:
         """Somebody else looked at an emergency afterwards.
 
-        Errors: BreakGlassMissing, ReviewedAlready, SelfApproval, ReasonMissing, NotAllowed.
+        Errors: BreakGlassNotFound, ReviewedAlready, SelfApproval, ReasonRequired, NotAllowed.
         """
         caller.require(PERMISSION)
         reason, now = check_reason(reason), self.clock.now()
@@ -198,7 +198,7 @@ class Approvals:
             await self.releases.lock(connection)
             found = await repository.emergency(connection, approval_id, self._review_within())
             if found is None:
-                raise BreakGlassMissing(f"There is no emergency {approval_id}.")
+                raise BreakGlassNotFound(f"There is no emergency {approval_id}.")
             check_review(self.ownership, found, caller.name)
             review = Review(approval_id, caller.name, now, reason)
             await repository.add_review(connection, review)

@@ -18,7 +18,7 @@ from app.core.slo import SloPolicy
 from app.costs.service import Costs
 from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.domain.report import Report
-from app.evaluation.domain.runs import EvaluationMissing
+from app.evaluation.domain.runs import EvaluationNotFound
 from app.governance import repository
 from app.governance.domain.approvals import Emergency, holding
 from app.governance.domain.card import Card, Corpus, Evaluated, Live, Purpose, Rehearsal, Spending, texts
@@ -111,7 +111,7 @@ class Overview:
             return None
         try:
             return Report.model_validate_json(await self.reports.report_of(life.evidence.report))
-        except (EvaluationMissing, ValueError) as error:
+        except (EvaluationNotFound, ValueError) as error:
             log.warning("report_unreadable", report=life.evidence.report, error=type(error).__name__)
             return None
 

@@ -5,7 +5,7 @@ from typing import Any
 import structlog
 from fastapi import Depends, Request
 
-from app.identity.domain import KeyMissing, Principal
+from app.identity.domain import KeyRequired, Principal
 from app.identity.service.keys import Identity
 
 
@@ -27,5 +27,5 @@ def require(permission: str) -> Any:
 def _key_in(request: Request) -> str:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key:
-        raise KeyMissing("Send the header 'Authorization: Bearer <key>'.")
+        raise KeyRequired("Send the header 'Authorization: Bearer <key>'.")
     return key.strip()

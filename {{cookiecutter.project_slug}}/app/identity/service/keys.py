@@ -18,13 +18,13 @@ from app.identity.domain import (
     COMMAND_LINE,
     EVERY_ROLE,
     KeyAmbiguous,
+    KeyInvalid,
     KeyNotFound,
     NewKey,
     Principal,
     RateLimit,
     RateLimited,
-    TenantMissing,
-    UnknownKey,
+    TenantNotFound,
     check_grant,
     check_groups,
     check_roles,
@@ -55,7 +55,7 @@ class Identity:
     _asking: dict[bytes, asyncio.Future[Principal]] = field(default_factory=dict)
 
     async def authenticate(self, text: str) -> Principal:
-        """The principal of a key. Errors: UnknownKey, for a malformed, unknown and revoked key alike."""
+        """The principal of a key. Errors: KeyInvalid, for a malformed, unknown and revoked key alike."""
         key = parse_key(text)
         digest = digest_of(key, self.pepper)
         now = self.clock.monotonic()
@@ -81,7 +81,7 @@ class Identity:
             row = await repository.find_key(connection, key.prefix)
         if not same(bytes(row.digest) if row else bytes(len(digest)), digest) or row is None:
             self._known.pop(digest, None)
-            raise UnknownKey()
+            raise KeyInvalid()
         return Principal(row.tenant_id, row.id, row.name, frozenset(row.roles), frozenset(row.groups))
 
     async def holder(self, connection: AsyncConnection, tenant_id: UUID, key_id: UUID) -> Principal | None:
@@ -101,11 +101,11 @@ class Identity:
             raise RateLimited(f"At most {self.limit.per_minute} requests a minute.", retry_after=wait)
 
     async def tenant(self, name: str) -> UUID:
-        """Errors: TenantMissing."""
+        """Errors: TenantNotFound."""
         async with self.database.transaction(None) as connection:
             found = await repository.find_tenant(connection, name)
         if found is None:
-            raise TenantMissing(f"There is no tenant named '{name}'.")
+            raise TenantNotFound(f"There is no tenant named '{name}'.")
         return found
 
     async def name_of(self, tenant_id: UUID) -> str:
@@ -117,7 +117,7 @@ class Identity:
         """The tenant of that name, made when it does not exist; two callers at once get the same one."""
         try:
             return await self.tenant(name)
-        except TenantMissing:
+        except TenantNotFound:
             tenant_id = new_id()
         try:
             async with self.database.transaction(tenant_id) as connection:

@@ -1,36 +1,33 @@
-from app.inference.service.acting import Acting
-from app.inference.service.again import Again
-from app.inference.service.answering import Answers, Keyed
-from app.inference.service.chain import Link, ModelChain
-from app.inference.service.delivering import DECIDED, Deliveries
-from app.inference.service.keeping import Archive
-from app.inference.service.outcomes import Outcomes, Resolved
-from app.inference.service.pipeline import ACT, PROMPT, Pipeline
-from app.inference.service.replaying import Replays
-from app.inference.service.serving import Assignment, Serving, Servings
-from app.inference.service.telling import Telling
+from app.inference.service.answers import Answers
+from app.inference.service.archive import AnswerArchive
+from app.inference.service.delivery import Delivery, IdempotentReply
+from app.inference.service.generation import PROMPT, TOOL_PROMPT, Generation
+from app.inference.service.held_answers import DECIDED, HeldAnswers
+from app.inference.service.live_traffic import LiveTraffic, ResolvedAnswers
+from app.inference.service.loaded_release import AssignedRelease, LoadedRelease, LoadedReleases
+from app.inference.service.pipeline import Pipeline
+from app.inference.service.replay_answer import AnswerReplays
+from app.inference.service.tool_calling import ToolCalling
 from app.inference.service.trials import Trial, Trials
 
 __all__ = [
-    "ACT",
     "DECIDED",
     "PROMPT",
-    "Acting",
-    "Again",
+    "TOOL_PROMPT",
+    "AnswerArchive",
+    "AnswerReplays",
     "Answers",
-    "Archive",
-    "Assignment",
-    "Deliveries",
-    "Keyed",
-    "Link",
-    "ModelChain",
-    "Outcomes",
+    "AssignedRelease",
+    "Delivery",
+    "Generation",
+    "HeldAnswers",
+    "IdempotentReply",
+    "LiveTraffic",
+    "LoadedRelease",
+    "LoadedReleases",
     "Pipeline",
-    "Replays",
-    "Resolved",
-    "Serving",
-    "Servings",
-    "Telling",
+    "ResolvedAnswers",
+    "ToolCalling",
     "Trial",
     "Trials",
 ]

@@ -6,11 +6,11 @@ from app.core.database import Database
 from app.core.telemetry import span
 from app.costs.domain import Feature, LedgerRow
 from app.identity.domain import Principal
-from app.inference.domain.answers import Answer, Question
-from app.inference.domain.exposure import Exposure
-from app.inference.service.journey import Journey
+from app.inference.domain.answer import Answer, Question
+from app.inference.domain.release_assignment import ReleaseAssignment
+from app.inference.service.context import AnswerContext
+from app.inference.service.loaded_release import AssignedRelease, LoadedReleases
 from app.inference.service.pipeline import Pipeline
-from app.inference.service.serving import Assignment, Servings
 from app.releases.service import Releases
 from app.retrieval.domain import Evidence
 
@@ -19,7 +19,7 @@ TRIAL = "trial"
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """An answer that nobody got, with the evidence it was made from."""
+    """An answer that is not delivered, with its evidence."""
 
     answer: Answer
     evidence: Evidence
@@ -27,11 +27,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class Trials:
-    """Answers on any release ever stored, live or not, by the very way that callers' answers go."""
+    """Answers on any release ever stored, live or not, by the same pipeline as delivered answers."""
 
     database: Database
     releases: Releases
-    servings: Servings
+    loaded_releases: LoadedReleases
     pipeline: Pipeline
 
     async def run(
@@ -47,22 +47,23 @@ class Trials:
         """Answers as that release would, on the documents as they were at a corpus version (None: now).
 
         Charged to the caller's tenant as `feature`, for `subject_id`; never stored as an answer.
-        Errors: ReleaseMissing, ReleaseUnservable, IndexMissing, QuestionRefused, and others of Answers.answer.
+        Errors: ReleaseNotFound, ReleaseUnservable, IndexNotFound, QuestionRefused, and others of Answers.answer.
         """
         release = await self.releases.find(release_id)
-        to = Assignment(await self.servings.ready(release), Exposure(release.id, TRIAL))
+        loaded = await self.loaded_releases.get(release)
+        assigned = AssignedRelease(loaded, ReleaseAssignment(release.id, TRIAL))
         with span("trial", release=release.short):
-            way = self.pipeline.set_out(caller, question, to)
+            ctx = self.pipeline.start(caller, question, assigned)
             try:
-                evidence = await self.pipeline.find(way, corpus_version)
-                draft = await self.pipeline.draft(way, evidence)
-                answer, rows = self.pipeline.finish(way, evidence, draft, feature)
+                evidence = await self.pipeline.retrieve(ctx, corpus_version)
+                outcome = await self.pipeline.generation.generate(ctx, evidence)
+                answer, rows = self.pipeline.finish(ctx, evidence, outcome, feature)
             except BaseException:
-                await asyncio.shield(self._end(way, self.pipeline.owed(way, feature), subject_id))
+                await asyncio.shield(self._end(ctx, self.pipeline.abandoned_rows(ctx, feature), subject_id))
                 raise
-        await asyncio.shield(self._end(way, rows, subject_id))
+        await asyncio.shield(self._end(ctx, rows, subject_id))
         return Trial(answer, evidence)
 
-    async def _end(self, way: Journey, rows: list[LedgerRow], subject_id: UUID | None) -> None:
-        charged = [replace(row, subject_id=subject_id or way.id) for row in rows]
-        await self.pipeline.costs.abandon(way.caller.tenant_id, None, charged, way.settlement(rows))
+    async def _end(self, ctx: AnswerContext, rows: list[LedgerRow], subject_id: UUID | None) -> None:
+        charged = [replace(row, subject_id=subject_id or ctx.id) for row in rows]
+        await self.pipeline.costs.abandon(ctx.caller.tenant_id, None, charged, ctx.meter.settlement(rows))

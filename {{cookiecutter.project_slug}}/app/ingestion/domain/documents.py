@@ -31,13 +31,13 @@ _NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:@/-]{0,99}")
 
 
-class DocumentMissing(NotFound):
-    code, title = "document_missing", "No such document"
+class DocumentNotFound(NotFound):
+    code, title = "document_not_found", "No such document"
     action = "GET /v1/documents lists the documents there are."
 
 
-class QuarantineMissing(NotFound):
-    code, title = "quarantine_missing", "No such quarantine entry"
+class QuarantineNotFound(NotFound):
+    code, title = "quarantine_not_found", "No such quarantine entry"
     action = "GET /v1/quarantine lists the entries that wait for a decision."
 
 

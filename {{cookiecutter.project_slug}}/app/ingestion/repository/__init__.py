@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.database import Database, in_one_trip
 from app.core.ids import new_id
-from app.ingestion.domain.documents import AlreadyDecided, Cursor, Place, QuarantineMissing, Work
+from app.ingestion.domain.documents import AlreadyDecided, Cursor, Place, QuarantineNotFound, Work
 from app.ingestion.domain.quality import worth_telling
 from app.ingestion.domain.reasons import Reason
 from app.ingestion.repository import reading
@@ -357,9 +357,9 @@ async def hold(
 async def decide(
     connection: AsyncConnection, entry: UUID, sight: Mapping[str, Any], decision: str, by: str, note: str, now: datetime
 ) -> RowMapping:
-    """Closes an open entry. sight: what its decider may see. Errors: QuarantineMissing, AlreadyDecided."""
+    """Closes an open entry. sight: what its decider may see. Errors: QuarantineNotFound, AlreadyDecided."""
     if await first(connection, reading.GET_HELD, id=entry, **sight) is None:
-        raise QuarantineMissing(f"There is no quarantine entry {entry}.")
+        raise QuarantineNotFound(f"There is no quarantine entry {entry}.")
     row = await first(connection, DECIDE, id=entry, decision=decision, by=by, note=note, now=now)
     if row is None:
         raise AlreadyDecided(f"The entry {entry} waits no more.")

@@ -13,10 +13,10 @@ from app.ingestion import repository as rows
 from app.ingestion.domain.documents import (
     Accepted,
     Cursor,
-    DocumentMissing,
+    DocumentNotFound,
     Envelope,
     Outcome,
-    QuarantineMissing,
+    QuarantineNotFound,
     Upload,
 )
 from app.ingestion.repository import reading
@@ -62,11 +62,11 @@ class Ingestion:
         await processing.give_up(self.parts, tenant_id, document_id, version, why)
 
     async def get(self, caller: Principal, document_id: UUID) -> RowMapping:
-        """Errors: DocumentMissing, also for what the caller may not read."""
+        """Errors: DocumentNotFound, also for what the caller may not read."""
         async with self.parts.database.read(caller.tenant_id) as connection:
             row = await rows.first(connection, reading.GET_DOCUMENT, id=document_id, **_view(caller))
         if row is None:
-            raise DocumentMissing(f"There is no document {document_id}.")
+            raise DocumentNotFound(f"There is no document {document_id}.")
         return row
 
     async def list(
@@ -85,12 +85,12 @@ class Ingestion:
             )
 
     async def delete(self, caller: Principal, document_id: UUID) -> None:
-        """From the commit on no search finds it, in any release; its bytes are gone too. Errors: DocumentMissing."""
+        """From the commit on no search finds it, in any release; its bytes are gone too. Errors: DocumentNotFound."""
         async with self.parts.database.transaction(caller.tenant_id) as connection:
             seen = await rows.first(connection, reading.GET_DOCUMENT, id=document_id, **_view(caller))
             by = uploader(caller)
             if not (seen and await accepting.withdraw(self.parts, connection, caller.tenant_id, document_id, by)):
-                raise DocumentMissing(f"There is no document {document_id}.")
+                raise DocumentNotFound(f"There is no document {document_id}.")
             act = Act(caller.name, "document.delete", f"document {document_id}", tenant_id=caller.tenant_id)
             await audit.record(connection, act, self.parts.clock.now())
 
@@ -110,29 +110,29 @@ class Ingestion:
             )
 
     async def held(self, caller: Principal, entry: UUID) -> RowMapping:
-        """Errors: QuarantineMissing."""
+        """Errors: QuarantineNotFound."""
         return await self._held(caller, reading.GET_HELD, entry)
 
     async def original(self, caller: Principal, entry: UUID) -> RowMapping:
-        """The bytes as they came in, and the file's name. Errors: QuarantineMissing."""
+        """The bytes as they came in, and the file's name. Errors: QuarantineNotFound."""
         return await self._held(caller, reading.ORIGINAL, entry)
 
     async def _held(self, caller: Principal, statement: Any, entry: UUID) -> RowMapping:
         async with self.parts.database.read(caller.tenant_id) as connection:
             row = await rows.first(connection, statement, id=entry, **sight(caller))
         if row is None:
-            raise QuarantineMissing(f"There is no quarantine entry {entry}.")
+            raise QuarantineNotFound(f"There is no quarantine entry {entry}.")
         return row
 
     async def release(self, caller: Principal, entry: UUID, note: str) -> UUID:
         """Runs the version again without the gate that held it; who and why is kept. Returns the document's id.
 
-        Errors: QuarantineMissing, AlreadyDecided, Superseded, ReasonMissing.
+        Errors: QuarantineNotFound, AlreadyDecided, Superseded, ReasonRequired.
         """
         return await deciding.release(self.parts, caller, entry, uploader(caller), note and check_reason(note))
 
     async def discard(self, caller: Principal, entry: UUID, note: str) -> UUID:
-        """Ends the version for good and drops its bytes. Errors: QuarantineMissing, AlreadyDecided, ReasonMissing."""
+        """Ends the version for good and drops its bytes. Errors: QuarantineNotFound, AlreadyDecided, ReasonRequired."""
         return await deciding.discard(self.parts, caller, entry, uploader(caller), note and check_reason(note))
 
     async def unfinished(self, caller: Principal) -> int:

@@ -227,7 +227,7 @@ async def _ready(parts: Parts, prepared: _Prepared) -> _Ready:
                 text=prepared.parsed.text,
                 headings=prepared.parsed.headings,
                 flags=_flags(parts, prepared),
-                most_chunks=None if _COSTLY in work.released else parts.data.source(work.source).max_chunks,
+                max_chunks=None if _COSTLY in work.released else parts.data.source(work.source).max_chunks,
             )
         )
     return _Ready(prepared, document)

@@ -1,4 +1,4 @@
-from app.core.reasons import ReasonMissing
+from app.core.reasons import ReasonRequired
 from app.releases.domain.environments import (
     MOVED,
     PRODUCTION,
@@ -47,7 +47,7 @@ from app.releases.domain.problems import (
     NotApproved,
     NothingLive,
     ParcelRefused,
-    ReleaseMissing,
+    ReleaseNotFound,
     ReleaseUnknown,
     ReleaseUnservable,
     UnknownParameter,
@@ -87,9 +87,9 @@ __all__ = [
     "Pointer",
     "Prompt",
     "PromptUnusable",
-    "ReasonMissing",
+    "ReasonRequired",
     "Release",
-    "ReleaseMissing",
+    "ReleaseNotFound",
     "ReleaseUnknown",
     "ReleaseUnservable",
     "Scalar",

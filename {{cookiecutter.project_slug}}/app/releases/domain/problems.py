@@ -1,8 +1,8 @@
 from app.core.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, Unavailable
 
 
-class ReleaseMissing(NotFound):
-    code, title = "release_missing", "No such release"
+class ReleaseNotFound(NotFound):
+    code, title = "release_not_found", "No such release"
     action = "'app release list' and GET /v1/releases show those there are."
 
 
@@ -19,7 +19,7 @@ class NothingLive(Unavailable):
     )
 
 
-class SecretMissing(Unavailable):
+class SigningSecretRequired(Unavailable):
     code, title = "release_secret_missing", "This deployment has nothing to sign releases with"
     action = "Whoever runs it sets APP_RELEASE_SECRET, the same on both sides, and starts it again."
 

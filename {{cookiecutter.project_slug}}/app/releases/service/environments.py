@@ -27,7 +27,7 @@ from app.releases.domain import (
     NothingLive,
     Pointer,
     Release,
-    ReleaseMissing,
+    ReleaseNotFound,
     ReleaseUnknown,
     ReleaseUnservable,
     Standing,
@@ -139,11 +139,11 @@ class Environments:
         """The release goes live: every answer that begins after the commit belongs to it, none fails.
 
         Production needs an approval that holds at this moment, or `break_glass`, which is written down for review.
-        Errors: ReleaseMissing, ReleaseUnservable, NotApproved, CanaryRunning, IndexBehind, ReasonMissing.
+        Errors: ReleaseNotFound, ReleaseUnservable, NotApproved, CanaryRunning, IndexBehind, ReasonRequired.
         """
         name, reason = environment or self.production, check_reason(reason)
         release = await self.releases.find(wanted)
-        await self.held.servings.make_ready(release)
+        await self.held.loaded_releases.preload(release)
         async with self.releases.database.transaction(None) as connection:
             await repository.lock(connection)
             pointer = await repository.pointer(connection, name)
@@ -215,7 +215,7 @@ class Environments:
         """Back to the release before, or to another one that was live and approved, without asking any gate.
 
         While a canary runs and no release is named, only the canary ends. Returns what is live then.
-        Errors: NoEarlierRelease, ReleaseMissing, ReleaseUnservable, IndexBehind, ReasonMissing.
+        Errors: NoEarlierRelease, ReleaseNotFound, ReleaseUnservable, IndexBehind, ReasonRequired.
         """
         name, reason = environment or self.production, check_reason(reason)
         async with self.releases.database.transaction(None) as connection:
@@ -225,7 +225,7 @@ class Environments:
             pointer = await self._drop_canary(connection, pointer, actor, reason)
             if to is not None or not trying:
                 target = await self._target(connection, pointer, to)
-                await self.held.servings.make_ready(target)
+                await self.held.loaded_releases.preload(target)
                 await self._go_live(connection, target, name, pointer, actor, reason, "rollback")
         await self.refresh()
         return self.standing(name).live
@@ -268,7 +268,7 @@ class Environments:
         """
         reason = check_reason(reason)
         release = await self.releases.find(wanted)
-        await self.held.servings.make_ready(release)
+        await self.held.loaded_releases.preload(release)
         async with self.releases.database.transaction(None) as connection:
             await repository.lock(connection)
             pointer = await repository.pointer(connection, self.production)
@@ -288,7 +288,7 @@ class Environments:
     async def end_canary(self, actor: str, reason: str, release_id: str | None = None) -> Release:
         """The canary is rolled back; all callers get the live release again. Harmless when it has ended.
 
-        release_id: only if this is the canary. Errors: NoCanary, ReasonMissing.
+        release_id: only if this is the canary. Errors: NoCanary, ReasonRequired.
         """
         reason = check_reason(reason)
         async with self.releases.database.transaction(None) as connection:
@@ -351,12 +351,12 @@ class Environments:
             return (await self.releases.load(connection, pointer.release_id))[0]
 
     async def at(self, time: datetime, environment: str | None = None) -> Move:
-        """What the environment pointed to at a moment. Errors: ReleaseMissing when nothing was live yet."""
+        """What the environment pointed to at a moment. Errors: ReleaseNotFound when nothing was live yet."""
         name = environment or self.production
         async with self.releases.database.read(None) as connection:
             move = await repository.move_at(connection, name, time)
         if move is None:
-            raise ReleaseMissing(f"Nothing was live in {name} then.")
+            raise ReleaseNotFound(f"Nothing was live in {name} then.")
         return move
 
     async def moves(self, environment: str | None = None, limit: int = 50) -> list[Move]:

@@ -18,7 +18,7 @@ from app.releases.domain import (
     Life,
     Manifest,
     Release,
-    ReleaseMissing,
+    ReleaseNotFound,
     Scalar,
     State,
     Unproven,
@@ -56,7 +56,9 @@ class Releases:
         release, and one that is stored already is returned as it is.
 
         index: the number of another index than the live one. changes: other values of parameters, as
-        `retrieval.dense_weight`. Errors: ReleaseMissing, UnknownParameter, IndexMissing, IndexNotReady, ReasonMissing.
+        `retrieval.dense_weight`.
+
+        Errors: ReleaseNotFound, UnknownParameter, IndexNotFound, IndexNotReady, ReasonRequired.
         """
         reason = check_reason(reason)
         manifest = await self.draft(base=base, index=index, changes=changes)
@@ -93,7 +95,7 @@ class Releases:
         return _rebuilt(stored, await repository.parts(connection, manifest.digests()))
 
     async def find(self, wanted: str) -> Release:
-        """A release by its number, its id or the first eight digits or more of it. Errors: ReleaseMissing."""
+        """A release by its number, its id or the first eight digits or more of it. Errors: ReleaseNotFound."""
         return (await self.show(wanted))[0]
 
     async def show(self, wanted: str) -> tuple[Release, Mapping[str, bytes]]:
@@ -122,7 +124,7 @@ class Releases:
         await repository.lock(connection)
 
     async def life(self, release_id: str) -> Life:
-        """All that happened to a release. Errors: ReleaseMissing."""
+        """All that happened to a release. Errors: ReleaseNotFound."""
         async with self.database.read(None) as connection:
             return await self.life_in(connection, release_id)
 
@@ -130,16 +132,16 @@ class Releases:
         """As `life`, in the caller's transaction."""
         events = await repository.events(connection, release_id)
         if not events:
-            raise ReleaseMissing(f"There is no release {release_id[:12]}.")
+            raise ReleaseNotFound(f"There is no release {release_id[:12]}.")
         return Life(events)
 
     async def compare(self, old: str, new: str) -> tuple[Release, Release, tuple[Change, ...]]:
-        """What `new` changes against `old`. Errors: ReleaseMissing."""
+        """What `new` changes against `old`. Errors: ReleaseNotFound."""
         before, after = await self.find(old), await self.find(new)
         return before, after, compare(before, after)
 
     async def export(self, wanted: str, secret: bytes) -> bytes:
-        """One signed file with all of a release. Errors: ReleaseMissing."""
+        """One signed file with all of a release. Errors: ReleaseNotFound."""
         release, parts = await self.show(wanted)
         return pack(Parcel(release.manifest, parts, (await self.life(release.id)).author), secret)
 
@@ -188,7 +190,7 @@ class Releases:
     ) -> None:
         """One step in the life of a release, with its line in the audit log, in the caller's transaction.
 
-        Errors: IllegalMove, ReleaseMissing.
+        Errors: IllegalMove, ReleaseNotFound.
         """
         await repository.lock(connection)
         before = (await self.life_in(connection, release_id)).state
@@ -208,12 +210,14 @@ async def _find(connection: AsyncConnection, wanted: str) -> StoredRelease:
     if wanted.isascii() and wanted.isdigit() and len(wanted) < SHORTEST_PREFIX:
         if stored := await repository.find_by_number(connection, int(wanted)):
             return stored
-        raise ReleaseMissing(f"There is no release {wanted}.")
+        raise ReleaseNotFound(f"There is no release {wanted}.")
     if len(wanted) < SHORTEST_PREFIX:
-        raise ReleaseMissing(f"'{wanted}' is too short; give a number, or at least {SHORTEST_PREFIX} digits of the id.")
+        raise ReleaseNotFound(
+            f"'{wanted}' is too short; give a number, or at least {SHORTEST_PREFIX} digits of the id."
+        )
     found = await repository.find_by_prefix(connection, wanted)
     if len(found) != 1:
-        raise ReleaseMissing(f"'{wanted}' names {'more than one' if found else 'no'} release.")
+        raise ReleaseNotFound(f"'{wanted}' names {'more than one' if found else 'no'} release.")
     return found[0]
 
 

@@ -2,7 +2,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.core.errors import StartRefused
-from app.releases.domain.problems import SecretMissing
+from app.releases.domain.problems import SigningSecretRequired
 
 
 @dataclass(frozen=True)
@@ -12,8 +12,8 @@ class SigningSecret:
     value: Callable[[], bytes]
 
     def given(self) -> bytes:
-        """Errors: SecretMissing."""
+        """Errors: SigningSecretRequired."""
         try:
             return self.value()
         except StartRefused as refused:
-            raise SecretMissing(str(refused)) from refused
+            raise SigningSecretRequired(str(refused)) from refused

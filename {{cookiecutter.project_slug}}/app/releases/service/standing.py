@@ -10,7 +10,7 @@ from app.core.errors import Problem
 from app.core.telemetry import gauge
 from app.releases import repository
 from app.releases.domain import PRODUCTION, STAGING, Pointer, Release, Standing
-from app.releases.ports import Servings
+from app.releases.ports import ReleaseCache
 from app.releases.service.releases import Releases
 
 log = structlog.get_logger(__name__)
@@ -25,7 +25,7 @@ class Standings:
     """
 
     releases: Releases
-    servings: Servings
+    loaded_releases: ReleaseCache
     production: str = PRODUCTION
     by_name: Mapping[str, Standing] = field(default_factory=dict)
     held: dict[str, Release] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Standings:
         self.by_name = standings
         kept = {each.id for s in standings.values() for each in (s.live, s.previous, s.canary) if each}
         self.held = {key: value for key, value in self.held.items() if key in kept}
-        self.servings.keep_only(kept)
+        self.loaded_releases.retain(kept)
 
     async def _stand(self, pointer: Pointer) -> Standing:
         known = self.by_name.get(pointer.environment)
@@ -71,7 +71,7 @@ class Standings:
 
     async def _hold(self, release_id: str) -> Release:
         release = self.held.get(release_id) or await self.releases.find(release_id)
-        await self.servings.make_ready(release)
+        await self.loaded_releases.preload(release)
         self.held[release_id] = release
         return release
 

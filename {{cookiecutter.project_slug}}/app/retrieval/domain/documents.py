@@ -12,7 +12,7 @@ class PublishRequest:
 
     document_version: grows with each new content of the document; an older one never replaces a newer one.
     access_groups: who may read it; empty means everybody of the tenant. text: as parsed, offsets count in it.
-    flags: rules of findings that readers of its passages should know of. most_chunks: it may be cut into.
+    flags: rules of findings that readers of its passages should know of. max_chunks: it may be cut into.
     """
 
     document_id: UUID
@@ -25,7 +25,7 @@ class PublishRequest:
     headings: Sequence[Heading] = ()
     access_groups: Sequence[str] = ()
     flags: Sequence[str] = ()
-    most_chunks: int | None = None
+    max_chunks: int | None = None
 
     @property
     def groups(self) -> list[str]:

@@ -21,8 +21,8 @@ class StaleDocument(Conflict):
     code, title = "stale_document", "A newer version of the document is already there"
 
 
-class IndexMissing(NotFound):
-    code, title = "index_missing", "No such index"
+class IndexNotFound(NotFound):
+    code, title = "index_not_found", "No such index"
     action = "'app index list' shows the indexes there are."
 
 

@@ -25,7 +25,7 @@ from app.retrieval.domain import (
     indexed_text,
 )
 from app.retrieval.ports import Embedded, Embedder
-from app.retrieval.service.passages import Passages, free, most_tokens
+from app.retrieval.service.passages import Passages, free, max_tokens
 
 REMEMBERED = 4096
 # A page is cut in less time than it takes to wake another thread.
@@ -61,7 +61,7 @@ class Questions:
         embedder = self.embedders[index.fingerprint.embedder]
         if known := self._recall(embedder.name, text):
             return QuestionVector(known, SearchUsage(embedder.model, 0))
-        most = most_tokens([text])
+        most = max_tokens([text])
         hold = None
         try:
             hold = await self.costs.budgets.hold(tenant_id, self.costs.worst(embedder.model, Usage(most)))
@@ -112,8 +112,8 @@ async def prepare_for(
             f"Index {index.number} was cut by {index.fingerprint.chunker}; this code cuts with {CHUNKER_VERSION}."
         )
     cut = await _cut(request, index)
-    if request.most_chunks is not None and len(cut) > request.most_chunks:
-        raise TooManyChunks(f"The text is cut into {len(cut):,} chunks; {request.most_chunks:,} is the most.")
+    if request.max_chunks is not None and len(cut) > request.max_chunks:
+        raise TooManyChunks(f"The text is cut into {len(cut):,} chunks; {request.max_chunks:,} is the most.")
     if not index.dense:
         return [PreparedChunk(part, None) for part in cut], None
     texts = [indexed_text(part) for part in cut]

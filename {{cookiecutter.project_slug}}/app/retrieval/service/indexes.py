@@ -20,7 +20,7 @@ from app.releases.service import releases_on
 from app.retrieval.domain import (
     Fingerprint,
     IndexBehind,
-    IndexMissing,
+    IndexNotFound,
     IndexNotReady,
     IndexRow,
     NoLiveIndex,
@@ -228,14 +228,14 @@ class Indexes:
         return _pin(await self.live())
 
     async def pin(self, number: int) -> IndexPin:
-        """What a release pins of another index. Errors: IndexMissing, IndexNotReady."""
+        """What a release pins of another index. Errors: IndexNotFound, IndexNotReady."""
         await self.reload()
         return _pin(_servable(self.by_number(number)))
 
     async def for_release(self, pin: IndexPin) -> IndexRow:
         """The index that a release pins, if this process can search it.
 
-        Errors: IndexMissing, IndexNotReady, EmbedderMismatch, DatabaseUnavailable.
+        Errors: IndexNotFound, IndexNotReady, EmbedderMismatch, DatabaseUnavailable.
         """
         if all(index.id != pin.id for index in self.held.rows):
             await self.reload()
@@ -246,7 +246,7 @@ class Indexes:
     async def enter(self, connection: AsyncConnection, index_id: UUID) -> None:
         """Makes an index the live one in the caller's transaction; those under way end on the one they began with.
 
-        Errors: IndexMissing, IndexNotReady, IndexBehind.
+        Errors: IndexNotFound, IndexNotReady, IndexBehind.
         """
         rows = await indexes.lock_indexes(connection)
         target = _servable(_by_id(rows, index_id))
@@ -271,7 +271,7 @@ class Indexes:
 
     async def retire(self, number: int, actor: str = SERVICE) -> IndexRow:
         """Publishes no longer go to this index; it can be dropped. An index that a release needs which is live, tried,
-        or would be gone back to is kept. Errors: IndexMissing, IndexNotReady.
+        or would be gone back to is kept. Errors: IndexNotFound, IndexNotReady.
         """
         async with self.database.transaction(None) as connection:
             index = _find(await indexes.lock_indexes(connection), number)
@@ -314,14 +314,14 @@ def _find(rows: Sequence[IndexRow], number: int) -> IndexRow:
     for index in rows:
         if index.number == number:
             return index
-    raise IndexMissing(f"There is no index {number}.")
+    raise IndexNotFound(f"There is no index {number}.")
 
 
 def _by_id(rows: Sequence[IndexRow], index_id: UUID | None) -> IndexRow:
     for index in rows:
         if index.id == index_id:
             return index
-    raise IndexMissing(
+    raise IndexNotFound(
         f"There is no index {index_id} here.",
         action="'app release create --from R --index N' makes the same release with an index there is.",
     )

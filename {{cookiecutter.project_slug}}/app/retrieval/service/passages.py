@@ -23,7 +23,7 @@ class Passages:
 
     async def embed(self, name: str, texts: Sequence[str], tenant_id: UUID, subject_id: UUID) -> tuple[Embedded, bool]:
         """The vectors, and whether they were charged here. Errors: EmbeddingFailed, OutOfTime, BudgetUsedUp."""
-        embedder, most = self.embedders[name], most_tokens(texts)
+        embedder, most = self.embedders[name], max_tokens(texts)
         seconds = max(LEAST_SECONDS, len(texts) * SECONDS_PER_TEXT)
         worst = self.costs.worst(embedder.model, Usage(most))
         hold = await self.costs.budgets.hold(tenant_id, worst, seconds=seconds)
@@ -43,7 +43,7 @@ class Passages:
         await self.costs.abandon(hold.tenant_id, None, [row] if tokens else [], paid)
 
 
-def most_tokens(texts: Sequence[str]) -> int:
+def max_tokens(texts: Sequence[str]) -> int:
     """No embedding of these is charged for more: a token is a byte at least, and a few are added to each text."""
     return sum(len(text.encode()) + 16 for text in texts)
 

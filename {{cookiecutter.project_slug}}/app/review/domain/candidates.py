@@ -16,8 +16,8 @@ SLICE = "reviewed"
 _MARKERS = re.compile(r"\s*\[\d{1,3}\]")
 
 
-class CandidateMissing(NotFound):
-    code, title = "candidate_missing", "There is no such candidate"
+class CandidateNotFound(NotFound):
+    code, title = "candidate_not_found", "There is no such candidate"
     action = "'app evals candidates' lists those there are."
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.identity.domain import Principal
-from app.inference.domain.review import PayloadChanged
+from app.inference.domain.human_review import PayloadChanged
 
 Kind = Literal["answer", "overlap", "action"]
 """overlap: a second, blind look at the same text; it changes nothing but the agreement that is reported."""
@@ -22,8 +22,8 @@ URGENT, HANDED_UP = 1, 2
 SENIOR = "reviews:escalated"
 
 
-class ReviewMissing(NotFound):
-    code, title = "review_missing", "No such review item"
+class ReviewNotFound(NotFound):
+    code, title = "review_not_found", "No such review item"
 
 
 class ReviewClosed(Conflict):

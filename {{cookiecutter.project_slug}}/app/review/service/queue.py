@@ -25,22 +25,22 @@ from app.core.reasons import check_reason
 from app.core.telemetry import counter
 from app.evaluation.domain.cases import Case
 from app.evaluation.service import Suites
+from app.idempotency.domain import IdempotencyKeyReused, check_key
 from app.identity.domain import Principal
-from app.inference.domain.idempotency import KeyReused, check_key
-from app.inference.domain.review import EditRefused, Opinion, ReviewPolicy
-from app.inference.service import Deliveries
+from app.inference.domain.human_review import EditRefused, ReviewDecision, ReviewPolicy
+from app.inference.service import HeldAnswers
 from app.releases.domain import digest_of
 from app.review import repository
 from app.review.domain.agreement import Agreement, agreement
 from app.review.domain.blind import check_told, check_untold, hidden
-from app.review.domain.candidates import Candidate, CandidateMissing
+from app.review.domain.candidates import Candidate, CandidateNotFound
 from app.review.domain.items import (
     HANDED_UP,
     Item,
     Kind,
     Outcome,
     Place,
-    ReviewMissing,
+    ReviewNotFound,
     ReviewTaken,
     Verdict,
     check_lease,
@@ -74,7 +74,7 @@ class Reviews:
     """
 
     database: Database
-    deliveries: Deliveries
+    deliveries: HeldAnswers
     actions: Actions
     policy: ReviewPolicy
     suites: Suites
@@ -88,20 +88,20 @@ class Reviews:
 
     async def show(self, caller: Principal, item_id: UUID) -> tuple[Item, Sequence[Row[Any]]]:
         """An item with its payload, and what was decided on it. One that two people judge blindly looks untouched to
-        who has not claimed it. Errors: ReviewMissing.
+        who has not claimed it. Errors: ReviewNotFound.
         """
         async with self.database.read(caller.tenant_id) as connection:
             at = await self._now(connection)
             found = await repository.glance(connection, item_id, _groups(caller), caller.name, at)
             if found is None:
-                raise ReviewMissing(f"There is no review item {item_id}.")
+                raise ReviewNotFound(f"There is no review item {item_id}.")
             item, blind = found
             return item, () if blind else await repository.decisions(connection, item_id)
 
     async def claim(self, caller: Principal, item_id: UUID) -> Item:
         """Makes the item this caller's until the lease ends; its `fence` is the token that decides.
 
-        Errors: ReviewMissing, ReviewClosed, ReviewTaken, SelfApproval, HandedUp, JudgedAlready, SeenAlready.
+        Errors: ReviewNotFound, ReviewClosed, ReviewTaken, SelfApproval, HandedUp, JudgedAlready, SeenAlready.
         """
         async with self.database.transaction(caller.tenant_id) as connection:
             at = await self._now(connection)
@@ -119,13 +119,13 @@ class Reviews:
         return None
 
     async def heartbeat(self, caller: Principal, item_id: UUID, fence: int) -> Item:
-        """Begins the lease anew. Errors: ReviewMissing, ReviewClosed, LeaseLost."""
+        """Begins the lease anew. Errors: ReviewNotFound, ReviewClosed, LeaseLost."""
         async with self.database.transaction(caller.tenant_id) as connection:
             at = await self._held(connection, caller, item_id, fence)
             return await repository.change(connection, item_id, lease_until=self._until(at))
 
     async def release(self, caller: Principal, item_id: UUID, fence: int) -> Item:
-        """Gives the item back undecided. Errors: ReviewMissing, ReviewClosed, LeaseLost."""
+        """Gives the item back undecided. Errors: ReviewNotFound, ReviewClosed, LeaseLost."""
         async with self.database.transaction(caller.tenant_id) as connection:
             await self._held(connection, caller, item_id, fence)
             return await repository.change(connection, item_id, lease_by=None, lease_until=None)
@@ -136,9 +136,9 @@ class Reviews:
         """Takes a decision and carries it out: an approved or edited answer leaves, a rejected one never does; an
         action runs, or never does.
 
-        key: the same request with the same key gives the same result and is carried out once. Errors: ReviewMissing,
+        key: the same request with the same key gives the same result and is carried out once. Errors: ReviewNotFound,
         ReviewClosed, LeaseLost, ReviewChanged, PayloadChanged, SelfApproval, HandedUp, JudgedAlready, EditRefused,
-        ArgumentsRefused, KeyReused, ReasonMissing.
+        ArgumentsRefused, IdempotencyKeyReused, ReasonRequired.
         """
         verdict = replace(verdict, reason=check_reason(verdict.reason))
         if (verdict.decision == "edit") != (verdict.text is not None):
@@ -148,7 +148,7 @@ class Reviews:
             item = await self._find(connection, caller, item_id, lock=True)
             if key is not None and (known := await repository.made(connection, item_id, check_key(key))):
                 if bytes(known.request) != request:
-                    raise KeyReused
+                    raise IdempotencyKeyReused
                 return dict(known.result)
             at = await self._now(connection)
             check_told(item, await repository.twin(connection, item), caller)
@@ -182,10 +182,10 @@ class Reviews:
         return [each for each in (Candidate(*one) for one in found) if each.case_id not in known]
 
     async def accept(self, caller: Principal, item_id: UUID) -> Case:
-        """Writes a candidate into the golden suite. Errors: CandidateMissing, CandidateUnusable, SuiteRefused."""
+        """Writes a candidate into the golden suite. Errors: CandidateNotFound, CandidateUnusable, SuiteRefused."""
         found = next((each for each in await self.candidates(caller) if each.item.id == item_id), None)
         if found is None:
-            raise CandidateMissing(f"No candidate comes from item {item_id}.")
+            raise CandidateNotFound(f"No candidate comes from item {item_id}.")
         case = found.case
         async with self.database.transaction(caller.tenant_id) as connection:
             at = await self._now(connection)
@@ -197,7 +197,7 @@ class Reviews:
     async def take(self, tenant_id: UUID, subject_id: UUID, kind: Kind = "answer") -> None:
         """Puts an answer or an action into the queue, and some answers twice. A second time does nothing.
 
-        Errors: AnswerMissing, ActionMissing.
+        Errors: AnswerNotFound, ActionNotFound.
         """
         async with self.database.transaction(tenant_id) as connection:
             item, overlap = await self._subject(kind).item(connection, tenant_id, subject_id)
@@ -281,7 +281,7 @@ class Reviews:
         same = await self._subject(item.kind).digest(connection, item.subject_id) == item.digest
         return await self._end(connection, item, "approved" if same else "edited", word)
 
-    async def _end(self, connection: AsyncConnection, item: Item, outcome: Opinion, word: Word) -> Item:
+    async def _end(self, connection: AsyncConnection, item: Item, outcome: ReviewDecision, word: Word) -> Item:
         subject = self._subject(item.kind)
         if item.kind != "overlap" and item.timing == "before":
             if outcome == "rejected":
@@ -326,7 +326,7 @@ class Reviews:
     async def _find(self, connection: AsyncConnection, caller: Principal, item_id: UUID, lock: bool = False) -> Item:
         item = await repository.find(connection, item_id, _groups(caller), lock)
         if item is None:
-            raise ReviewMissing(f"There is no review item {item_id}.")
+            raise ReviewNotFound(f"There is no review item {item_id}.")
         return item
 
     async def _now(self, connection: AsyncConnection) -> datetime:

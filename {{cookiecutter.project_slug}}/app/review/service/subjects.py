@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.actions.domain import ActionEnded, Entered, State
 from app.actions.service import Actions
 from app.core.ids import new_id
-from app.inference.domain.review import AnswerHeld, Delivered, Opinion, edit
-from app.inference.service import Deliveries
+from app.inference.domain.human_review import AnswerHeld, ReviewDecision, ReviewedAnswer, edit
+from app.inference.service import HeldAnswers
 from app.review.domain.items import Item, Kind
 
 TAINTED = "The model had read text that anybody may have written before it proposed this."
@@ -50,7 +50,7 @@ class Subject(Protocol):
         """A reviewer said no."""
         ...
 
-    async def remember(self, connection: AsyncConnection, item: Item, opinion: Opinion, word: Word) -> None:
+    async def remember(self, connection: AsyncConnection, item: Item, opinion: ReviewDecision, word: Word) -> None:
         """Keeps what a reviewer made of it for who reads it later, whether or not it had gone on by then."""
         ...
 
@@ -61,7 +61,7 @@ class Subject(Protocol):
 
 @dataclass(frozen=True)
 class AnswerSubject:
-    deliveries: Deliveries
+    deliveries: HeldAnswers
 
     async def item(self, connection: AsyncConnection, tenant_id: UUID, subject_id: UUID) -> tuple[Item, float]:
         found = await self.deliveries.find(connection, subject_id)
@@ -79,7 +79,7 @@ class AnswerSubject:
     async def stop(self, connection: AsyncConnection, item: Item, word: Word) -> None:
         await self.deliveries.reject(connection, item.subject_id, word.at)
 
-    async def remember(self, connection: AsyncConnection, item: Item, opinion: Opinion, word: Word) -> None:
+    async def remember(self, connection: AsyncConnection, item: Item, opinion: ReviewDecision, word: Word) -> None:
         await self.deliveries.remember(connection, item.subject_id, opinion, word.why, item.payload, word.at)
 
     async def lapse(self, connection: AsyncConnection, subject_id: UUID, expired: bool, word: Word) -> None:
@@ -111,7 +111,7 @@ class ActionSubject:
     async def stop(self, connection: AsyncConnection, item: Item, word: Word) -> None:
         await self.actions.reject(connection, item.subject_id, "rejected", word.by, word.why, word.at)
 
-    async def remember(self, connection: AsyncConnection, item: Item, opinion: Opinion, word: Word) -> None:
+    async def remember(self, connection: AsyncConnection, item: Item, opinion: ReviewDecision, word: Word) -> None:
         """Its row has that from the decision itself."""
 
     async def lapse(self, connection: AsyncConnection, subject_id: UUID, expired: bool, word: Word) -> None:
@@ -144,7 +144,13 @@ class _Wanted(Protocol):
 
 
 def _item(
-    kind: Kind, tenant_id: UUID, subject_id: UUID, asker: str, found: Delivered | Entered, wanted: _Wanted, note: str
+    kind: Kind,
+    tenant_id: UUID,
+    subject_id: UUID,
+    asker: str,
+    found: ReviewedAnswer | Entered,
+    wanted: _Wanted,
+    note: str,
 ) -> Item:
     return Item(
         id=new_id(),

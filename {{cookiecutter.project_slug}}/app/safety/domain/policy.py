@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.core.errors import Invalid
 from app.core.policies import PolicyModel
 from app.safety.domain.text import Finding
-from app.safety.domain.webhooks import WebhookHosts
+from app.webhooks.domain import WebhookHosts
 
 DocumentAction = Literal["ignore", "flag", "quarantine"]
 QuestionAction = Literal["ignore", "flag", "refuse"]

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from app.core.clock import Deadline, SystemClock
-from app.inference.domain.chat import ChatRequest, Ending, Message, Tool, ToolCall
-from app.inference.domain.failures import Hung, ModelFailure, Unacceptable
-from app.inference.ports import ChatModel
+from app.llm.domain.errors import ModelFailure, ModelTimeout, RequestRejected
+from app.llm.domain.messages import ChatRequest, CompletionEnd, Message, Tool, ToolCall
+from app.llm.ports import ChatModel
 
 GATE = {"type": "object", "properties": {"gate": {"type": "string", "pattern": "^G-[0-9]+$"}}, "required": ["gate"]}
 OPEN_GATE = Tool("open_gate", "Opens a gate of the harbour.", GATE)
@@ -22,26 +22,26 @@ def soon(seconds: float = 600.0) -> Deadline:
     return Deadline.after(seconds, SystemClock())
 
 
-async def read(model: ChatModel, request: ChatRequest, deadline: Deadline) -> tuple[list[str], Ending]:
-    *pieces, ending = [piece async for piece in model.stream(request, deadline)]
-    assert isinstance(ending, Ending)
+async def read(model: ChatModel, request: ChatRequest, deadline: Deadline) -> tuple[list[str], CompletionEnd]:
+    *pieces, end = [piece async for piece in model.stream(request, deadline)]
+    assert isinstance(end, CompletionEnd)
     assert all(isinstance(piece, str) and piece for piece in pieces)
-    return [str(piece) for piece in pieces], ending
+    return [str(piece) for piece in pieces], end
 
 
 class ChatModelContract:
     async def test_a_reply_has_text_and_a_bill(self, model: ChatModel) -> None:
         reply = await model.complete(asked(), soon())
         assert reply.text.strip()
-        assert reply.ending.usage.input > 0
-        assert reply.ending.usage.output > 0
-        assert not reply.ending.estimated
+        assert reply.end.usage.input > 0
+        assert reply.end.usage.output > 0
+        assert not reply.end.estimated
 
     async def test_a_stream_has_pieces_and_ends_once_with_a_bill(self, model: ChatModel) -> None:
-        pieces, ending = await read(model, asked(), soon())
+        pieces, end = await read(model, asked(), soon())
         assert "".join(pieces).strip()
-        assert ending.usage.output > 0
-        assert not ending.estimated
+        assert end.usage.output > 0
+        assert not end.estimated
 
     async def test_the_same_text_comes_whole_and_in_pieces(self, model: ChatModel) -> None:
         whole = await model.complete(asked(), soon())
@@ -58,13 +58,13 @@ class ChatModelContract:
         assert len(reply.text) <= 5 * 8
 
     async def test_a_request_longer_than_the_model_reads_is_unacceptable(self, model: ChatModel) -> None:
-        with pytest.raises(Unacceptable):
+        with pytest.raises(RequestRejected):
             await model.complete(asked("word " * 6000), soon())
 
     async def test_no_time_left_is_told(self, model: ChatModel) -> None:
-        with pytest.raises(Hung):
+        with pytest.raises(ModelTimeout):
             await model.complete(asked(), soon(0.0))
-        with pytest.raises(Hung):
+        with pytest.raises(ModelTimeout):
             await read(model, asked(), soon(0.0))
 
     async def test_a_stream_that_is_left_early_can_be_followed_by_another(self, model: ChatModel) -> None:
@@ -82,11 +82,11 @@ class ChatModelContract:
         reply = await model.complete(request, soon())
         assert {call.name for call in reply.calls} <= {"open_gate"}
         assert reply.calls or reply.text.strip()
-        assert reply.ending.usage.output > 0
+        assert reply.end.usage.output > 0
 
     async def test_it_reads_what_came_of_its_calls_and_writes(self, model: ChatModel) -> None:
         call = ToolCall("call_1", "open_gate", '{"gate": "G-7"}')
-        request = replace(asked("Open gate G-7."), tools=(OPEN_GATE,), may_call=False)
+        request = replace(asked("Open gate G-7."), tools=(OPEN_GATE,), allow_tool_calls=False)
         told = Message("tool", '{"result": {"gate": "G-7", "stands": "open"}}', call_id=call.id)
         reply = await model.complete(request.then(Message("assistant", "", (call,)), told), soon())
         assert reply.text.strip()
@@ -96,4 +96,4 @@ class ChatModelContract:
         with pytest.raises(ModelFailure) as told:
             await model.complete(asked(), soon(0.0))
         assert told.value.reason
-        assert told.value.then
+        assert told.value.reaction

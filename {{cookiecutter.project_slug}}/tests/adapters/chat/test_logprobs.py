@@ -15,7 +15,7 @@ from app.adapters.chat.standin import Fault, StandIn
 from app.adapters.chat.transport import make_transport
 from app.adapters.chat.wire import logprobs_of
 from app.core.clock import SystemClock
-from app.inference.domain.chat import Ending
+from app.llm.domain.messages import CompletionEnd
 from tests.adapters.chat.contract import asked, soon
 
 
@@ -33,27 +33,27 @@ async def model(server: StandIn) -> AsyncIterator[OpenAIChat]:
 
 async def streamed(model: OpenAIChat, logprobs: bool) -> float | None:
     request = replace(asked(), logprobs=logprobs)
-    [ending] = [piece async for piece in model.stream(request, soon()) if isinstance(piece, Ending)]
-    return ending.confidence
+    [end] = [piece async for piece in model.stream(request, soon()) if isinstance(piece, CompletionEnd)]
+    return end.confidence
 
 
 async def test_it_is_told_in_one_piece_and_in_a_stream_alike(server: StandIn, model: OpenAIChat) -> None:
     whole = await model.complete(replace(asked(), logprobs=True), soon())
-    assert whole.ending.confidence == pytest.approx(0.25)
+    assert whole.end.confidence == pytest.approx(0.25)
     assert await streamed(model, True) == pytest.approx(0.25)
     assert [call.body["logprobs"] for call in server.calls] == [True, True]
 
 
 async def test_nothing_is_read_that_was_not_asked_for(server: StandIn, model: OpenAIChat) -> None:
     whole = await model.complete(asked(), soon())
-    assert (whole.ending.confidence, await streamed(model, False)) == (None, None)
+    assert (whole.end.confidence, await streamed(model, False)) == (None, None)
     assert all("logprobs" not in call.body for call in server.calls)
 
 
 async def test_a_server_that_tells_nothing_leaves_it_open(server: StandIn, model: OpenAIChat) -> None:
     server.confidence = None
     whole = await model.complete(replace(asked(), logprobs=True), soon())
-    assert (whole.ending.confidence, await streamed(model, True)) == (None, None)
+    assert (whole.end.confidence, await streamed(model, True)) == (None, None)
 
 
 async def test_a_stream_that_tells_of_a_part_only_tells_nothing(server: StandIn, model: OpenAIChat) -> None:
@@ -98,4 +98,4 @@ async def test_a_long_reply_with_its_probabilities_is_not_too_long(server: Stand
     choice = {"index": 0, "message": {"content": "word " * 800}, "logprobs": {"content": [token] * 800}}
     server.always = Fault(body=orjson.dumps({"choices": [choice]}))
     whole = await model.complete(replace(asked(), logprobs=True, max_tokens=800), soon())
-    assert whole.ending.confidence == pytest.approx(0.5)
+    assert whole.end.confidence == pytest.approx(0.5)

@@ -14,19 +14,19 @@ from app.adapters.chat.standin import Fault, StandIn
 from app.adapters.chat.transport import make_transport
 from app.core.clock import SystemClock
 from app.costs.domain import Usage
-from app.inference.domain.chat import Rest
-from app.inference.domain.failures import (
-    Broken,
-    Declined,
-    Denied,
-    Hung,
-    Interrupted,
+from app.llm.domain.errors import (
+    AuthenticationFailed,
+    ContentFiltered,
+    InvalidResponse,
     ModelFailure,
-    Nonsense,
-    Overloaded,
-    Unacceptable,
-    Unreachable,
+    ModelOverloaded,
+    ModelTimeout,
+    ModelUnreachable,
+    RequestRejected,
+    ServerError,
+    StreamInterrupted,
 )
+from app.llm.domain.messages import RemainingUsage
 from tests.adapters.chat.contract import asked, read, soon
 from tests.clock import leap, until
 
@@ -76,16 +76,16 @@ async def test_azure_wants_the_deployment_the_version_and_the_key_elsewhere(serv
 @pytest.mark.parametrize(
     ("status", "error", "expected"),
     [
-        (401, {"code": "invalid_api_key"}, Denied),
-        (402, {"code": 402}, Denied),
-        (403, "forbidden", Denied),
-        (429, {"code": 429}, Overloaded),
-        (429, {"code": "insufficient_quota"}, Denied),
-        (500, None, Broken),
-        (503, {"code": 503, "type": "unavailable_error"}, Broken),
-        (400, {"code": 400, "type": "exceed_context_size_error"}, Unacceptable),
-        (404, {"code": "model_not_found"}, Unacceptable),
-        (400, {"code": "content_filter", "innererror": {"code": "ResponsibleAIPolicyViolation"}}, Declined),
+        (401, {"code": "invalid_api_key"}, AuthenticationFailed),
+        (402, {"code": 402}, AuthenticationFailed),
+        (403, "forbidden", AuthenticationFailed),
+        (429, {"code": 429}, ModelOverloaded),
+        (429, {"code": "insufficient_quota"}, AuthenticationFailed),
+        (500, None, ServerError),
+        (503, {"code": 503, "type": "unavailable_error"}, ServerError),
+        (400, {"code": 400, "type": "exceed_context_size_error"}, RequestRejected),
+        (404, {"code": "model_not_found"}, RequestRejected),
+        (400, {"code": "content_filter", "innererror": {"code": "ResponsibleAIPolicyViolation"}}, ContentFiltered),
     ],
 )
 async def test_each_status_is_its_own_failure(
@@ -102,7 +102,7 @@ async def test_each_status_is_its_own_failure(
 async def test_a_failure_never_repeats_the_providers_sentence(server: StandIn, model: OpenAIChat) -> None:
     error = {"message": "Your prompt 'my secret' is bad", "type": "bad", "code": 400}
     server.faults.append(Fault(400, body=orjson.dumps({"error": error})))
-    with pytest.raises(Unacceptable) as told:
+    with pytest.raises(RequestRejected) as told:
         await model.complete(asked(), soon())
     assert "my secret" not in str(told.value)
 
@@ -111,7 +111,7 @@ async def test_retry_after_is_read(server: StandIn, model: OpenAIChat) -> None:
     later = datetime.now(UTC).replace(year=2099).strftime("%a, %d %b %Y %H:%M:%S GMT")
     for header, low, high in (("2", 2, 2), (later, 10**8, 10**10), ("soon", None, None), ("inf", None, None)):
         server.faults.append(Fault(429, (("Retry-After", header),)))
-        with pytest.raises(Overloaded) as told:
+        with pytest.raises(ModelOverloaded) as told:
             await model.complete(asked(), soon())
         wait = told.value.retry_after
         assert wait is None if low is None else wait is not None and low <= wait <= high  # type: ignore[operator]
@@ -134,17 +134,17 @@ async def test_retry_after_is_read(server: StandIn, model: OpenAIChat) -> None:
 )
 async def test_a_reply_that_cannot_be_used_is_nonsense(server: StandIn, model: OpenAIChat, body: bytes) -> None:
     server.faults.append(Fault(body=body))
-    with pytest.raises(Nonsense):
+    with pytest.raises(InvalidResponse):
         await model.complete(asked(), soon())
 
 
 async def test_what_a_useless_reply_cost_is_told(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(body=said(message={"content": " "})))
-    with pytest.raises(Nonsense) as told:
+    with pytest.raises(InvalidResponse) as told:
         await model.complete(asked(), soon())
     assert told.value.usage == Usage(7, output=3)
     server.faults.append(Fault(body=said(message={"content": ""}, finish_reason="content_filter")))
-    with pytest.raises(Declined) as told_too:
+    with pytest.raises(ContentFiltered) as told_too:
         await model.complete(asked(), soon())
     assert (told_too.value.usage, told_too.value.may_be_charged) == (Usage(7, output=3), True)
 
@@ -163,14 +163,14 @@ def chunk(text: str | None = None, finish: str | None = None, **more: Any) -> di
 
 async def test_a_stream_that_held_nothing_tells_what_it_cost(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(body=chunks(chunk(finish="stop"), BILL)))
-    with pytest.raises(Nonsense) as told:
+    with pytest.raises(InvalidResponse) as told:
         await read(model, asked(), soon())
     assert told.value.usage == Usage(7, output=3)
 
 
 async def test_a_stream_that_breaks_after_its_bill_tells_what_it_cost(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(body=chunks(chunk("Good day."), chunk(finish="stop"), BILL, [], done=False)))
-    with pytest.raises(Interrupted) as told:
+    with pytest.raises(StreamInterrupted) as told:
         await read(model, asked(), soon())
     assert told.value.usage == Usage(7, output=3)
 
@@ -178,7 +178,7 @@ async def test_a_stream_that_breaks_after_its_bill_tells_what_it_cost(server: St
 async def test_a_count_in_the_middle_of_a_stream_is_not_its_bill(server: StandIn, model: OpenAIChat) -> None:
     counted = chunk("Good ", usage={"prompt_tokens": 7, "completion_tokens": 1})
     server.faults.append(Fault(body=chunks(counted, chunk("day."), done=False)))
-    with pytest.raises(Interrupted) as told:
+    with pytest.raises(StreamInterrupted) as told:
         await read(model, asked(), soon())
     assert told.value.usage is None
 
@@ -190,31 +190,31 @@ async def test_a_bill_of_nothing_for_a_reply_is_none(
     usage = {"prompt_tokens": read_tokens, "completion_tokens": written_tokens}
     body = {"choices": [{"message": {"content": "eight ch"}}], "usage": usage}
     server.faults.append(Fault(body=orjson.dumps(body)))
-    assert (await model.complete(asked(), soon())).ending.estimated
+    assert (await model.complete(asked(), soon())).end.estimated
     server.faults.append(Fault(body=chunks(chunk("eight ch", "stop"), {"choices": [], "usage": usage})))
     assert (await read(model, asked(), soon()))[1].estimated
 
 
 async def test_what_was_heard_may_be_charged_and_what_was_not_is_not(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(drop=True))
-    with pytest.raises(Unreachable) as heard:
+    with pytest.raises(ModelUnreachable) as heard:
         await model.complete(asked(), soon())
     assert heard.value.may_be_charged
     nowhere = OpenAIChat(openai_endpoint("m", "http://127.0.0.1:9/v1", "m", None), model.transport, SystemClock())
-    with pytest.raises(Unreachable) as unheard:
+    with pytest.raises(ModelUnreachable) as unheard:
         await nowhere.complete(asked(), soon())
     assert not unheard.value.may_be_charged
 
 
 async def test_a_200_with_an_error_in_it_is_a_failure(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(body=b'{"error": {"code": 429, "message": "slow down"}}'))
-    with pytest.raises(Overloaded):
+    with pytest.raises(ModelOverloaded):
         await model.complete(asked(), soon())
 
 
 async def test_a_filtered_reply_is_declined(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(body=said(message={"content": ""}, finish_reason="content_filter")))
-    with pytest.raises(Declined):
+    with pytest.raises(ContentFiltered):
         await model.complete(asked(), soon())
 
 
@@ -228,8 +228,8 @@ async def test_impossible_usage_is_estimated_instead(server: StandIn, model: Ope
     body = {"choices": [{"message": {"content": "eight ch"}}], "usage": {"prompt_tokens": -1, "completion_tokens": 1}}
     server.faults.append(Fault(body=orjson.dumps(body)))
     reply = await model.complete(asked(), soon())
-    assert reply.ending.estimated
-    assert reply.ending.usage.output == 2
+    assert reply.end.estimated
+    assert reply.end.usage.output == 2
 
 
 async def test_a_dead_pooled_connection_is_tried_once_more(server: StandIn, model: OpenAIChat) -> None:
@@ -241,7 +241,7 @@ async def test_a_dead_pooled_connection_is_tried_once_more(server: StandIn, mode
 
 async def test_a_fresh_connection_that_dies_is_not_tried_again(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(drop=True))
-    with pytest.raises(Unreachable):
+    with pytest.raises(ModelUnreachable):
         await model.complete(asked(), soon())
     assert len(server.calls) == 1
 
@@ -249,9 +249,9 @@ async def test_a_fresh_connection_that_dies_is_not_tried_again(server: StandIn, 
 async def test_nobody_there_is_unreachable() -> None:
     async with make_transport() as transport:
         model = OpenAIChat(openai_endpoint("m", "http://127.0.0.1:9/v1", "m", None), transport, SystemClock())
-        with pytest.raises(Unreachable):
+        with pytest.raises(ModelUnreachable):
             await model.complete(asked(), soon())
-        with pytest.raises(Unreachable):
+        with pytest.raises(ModelUnreachable):
             await read(model, asked(), soon())
 
 
@@ -262,7 +262,7 @@ async def test_a_hanging_provider_is_left_at_the_deadline(server: StandIn, model
     asking = asyncio.ensure_future(read(model, asked(), by) if streaming else model.complete(asked(), by))
     await until(lambda: server.calls)
     await leap(90)
-    with pytest.raises(Hung):
+    with pytest.raises(ModelTimeout):
         await asking
     await until(lambda: server.calls[0].gone)
 
@@ -276,7 +276,7 @@ async def test_a_stream_that_stalls_is_left_after_the_idle_time(server: StandIn,
     await leap(0)
     assert not waiting.done()
     await leap(1)
-    with pytest.raises(Hung):
+    with pytest.raises(ModelTimeout):
         await waiting
     await until(lambda: server.calls[0].gone)
 
@@ -292,31 +292,31 @@ async def test_a_slow_stream_that_keeps_talking_is_heard_out(server: StandIn, mo
 
 async def test_a_stream_cut_short_is_interrupted(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(pieces=("a ", "b "), cut=True))
-    with pytest.raises(Interrupted):
+    with pytest.raises(StreamInterrupted):
         await read(model, asked(), soon())
 
 
 async def test_an_answer_without_end_is_cut_and_memory_stays_flat(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(pieces=("a",), flood=50_000_000))
     tracemalloc.start()
-    pieces, ending = await read(model, asked(max_tokens=50), soon())
+    pieces, end = await read(model, asked(max_tokens=50), soon())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert ending.finish == "cut"
+    assert end.finish == "cut"
     assert len("".join(pieces)) <= 50 * 8
     assert peak < 8_000_000
 
 
 async def test_a_reply_of_fifty_megabytes_is_not_read(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(flood=50_000_000))
-    with pytest.raises(Nonsense):
+    with pytest.raises(InvalidResponse):
         await model.complete(asked(), soon())
 
 
 async def test_a_reply_past_the_token_limit_is_cut(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(pieces=("word " * 500,)))
     reply = await model.complete(asked(max_tokens=10), soon())
-    assert reply.ending.finish == "cut"
+    assert reply.end.finish == "cut"
     assert len(reply.text) == 80
 
 
@@ -331,7 +331,7 @@ async def test_leaving_a_stream_ends_the_call_at_the_provider(server: StandIn, m
 @pytest.mark.parametrize("by_cancelling", [False, True])
 async def test_the_rest_of_a_stream_tells_what_it_cost(server: StandIn, model: OpenAIChat, by_cancelling: bool) -> None:
     server.faults.append(Fault(pieces=("word ",) * 20, pause=0.02))
-    left: list[Rest] = []
+    left: list[RemainingUsage] = []
     stream = model.stream(asked(), soon(), left.append)
     assert await anext(stream) == "word "
     if by_cancelling:
@@ -352,7 +352,7 @@ async def test_the_rest_of_a_stream_that_does_not_end_tells_nothing(
     server: StandIn, model: OpenAIChat, fault: dict[str, Any]
 ) -> None:
     server.faults.append(Fault(pieces=("word ",), **fault))
-    left: list[Rest] = []
+    left: list[RemainingUsage] = []
     stream = model.stream(asked(), soon(), left.append)
     await anext(stream)
     await stream.aclose()
@@ -363,7 +363,7 @@ async def test_the_rest_of_a_stream_that_does_not_end_tells_nothing(
 
 
 async def test_who_leaves_at_the_very_end_is_told_at_once(server: StandIn, model: OpenAIChat) -> None:
-    left: list[Rest] = []
+    left: list[RemainingUsage] = []
     stream = model.stream(asked(), soon(), left.append)
     while isinstance(await anext(stream), str):
         pass

@@ -15,19 +15,19 @@ from app.adapters.chat.transport import make_transport
 from app.adapters.chat.wire import Dialect
 from app.core.clock import SystemClock
 from app.costs.domain import Usage
-from app.inference.domain.chat import ChatRequest, Completion, Ending
-from app.inference.domain.failures import (
-    Broken,
-    Declined,
-    Denied,
-    Hung,
-    Interrupted,
+from app.llm.domain.errors import (
+    AuthenticationFailed,
+    ContentFiltered,
+    InvalidResponse,
     ModelFailure,
-    Nonsense,
-    Overloaded,
-    Unacceptable,
-    Withheld,
+    ModelOverloaded,
+    ModelTimeout,
+    OutputFiltered,
+    RequestRejected,
+    ServerError,
+    StreamInterrupted,
 )
+from app.llm.domain.messages import ChatRequest, Completion, CompletionEnd
 from tests.adapters.chat.contract import asked, soon
 from tests.conftest import ROOT
 
@@ -55,9 +55,9 @@ def with_dialect(model: OpenAIChat, **fields: Any) -> OpenAIChat:
 
 
 async def streamed(model: OpenAIChat, request: ChatRequest | None = None) -> Completion:
-    *pieces, ending = [piece async for piece in model.stream(request or asked(), soon())]
-    assert isinstance(ending, Ending)
-    return Completion("".join(map(str, pieces)), ending)
+    *pieces, end = [piece async for piece in model.stream(request or asked(), soon())]
+    assert isinstance(end, CompletionEnd)
+    return Completion("".join(map(str, pieces)), end)
 
 
 async def replied(model: OpenAIChat, stream: bool, request: ChatRequest | None = None) -> Completion:
@@ -73,15 +73,15 @@ def events(*found: Json | str, end: str = "\n", done: bool = True) -> bytes:
     return "".join(f"{line}{end}{end}" for line in [*lines, *(["data: [DONE]"] if done else [])]).encode()
 
 
-def cut(raw: bytes, size: int, dialect: Dialect | None = None, most: int = 64) -> Completion:
+def cut(raw: bytes, size: int, dialect: Dialect | None = None, max_usage: int = 64) -> Completion:
     """A stream whose bytes come so many at a time."""
-    reading = StreamReading(asked(max_tokens=most), "m", dialect or Dialect())
+    reading = StreamReading(asked(max_tokens=max_usage), "m", dialect or Dialect())
     pieces: list[str] = []
     for at in range(0, len(raw), size):
         if not reading.done:
             pieces += reading.take(raw[at : at + size])
     pieces += [] if reading.done else reading.take(None)
-    return Completion("".join(pieces), reading.ending())
+    return Completion("".join(pieces), reading.end())
 
 
 HELLO = (choice(role="assistant", content=""), choice(content="Good "), choice(content="day."))
@@ -144,9 +144,9 @@ GOOD = {
 
 @pytest.mark.parametrize("name", GOOD)
 def test_a_good_reply_is_the_same_wherever_its_bytes_are_cut(name: str) -> None:
-    ending = Ending("stop", Usage(7, output=3))
+    end = CompletionEnd("stop", Usage(7, output=3))
     for size in (1, 2, 3, 7, 61, len(GOOD[name])):
-        assert cut(GOOD[name], size) == Completion("Good day.", ending), size
+        assert cut(GOOD[name], size) == Completion("Good day.", end), size
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_stream_from_the_field_is_read_right_wherever_it_is_cut(name: str, tex
     raw = (CASES / f"{name}.sse").read_bytes()
     for size in range(1, len(raw), 1 + len(raw) // 150):
         reply = cut(raw, size)
-        assert (reply.text, reply.ending.finish) == (text, finish), size
+        assert (reply.text, reply.end.finish) == (text, finish), size
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -170,28 +170,28 @@ async def test_an_error_of_status_200_from_the_field_is_an_overload(
 ) -> None:
     body = (CASES / "error-200-on-stream.json").read_bytes()
     server.faults.append(Fault(body=body, headers=(("Retry-After", "3"),)))
-    with pytest.raises(Overloaded) as told:
+    with pytest.raises(ModelOverloaded) as told:
         await replied(model, stream)
     assert told.value.retry_after == 3
 
 
 ERRORS: list[tuple[Any, type[ModelFailure]]] = [
-    ({"code": 429}, Overloaded),
-    ({"code": "429", "message": "Provider returned error"}, Overloaded),
-    ({"type": "rate_limit_error"}, Overloaded),
-    ({"status": "RESOURCE_EXHAUSTED"}, Overloaded),
-    ({"type": "overloaded_error"}, Overloaded),
-    ("Rate limit exceeded, slow down", Overloaded),
-    ({"code": 529}, Overloaded),
-    ({"code": "insufficient_quota"}, Denied),
-    ({"code": 401}, Denied),
-    ({"code": 400, "status": "INVALID_ARGUMENT", "details": [{"reason": "API_KEY_INVALID"}]}, Denied),
-    ({"code": 502, "metadata": {"provider_name": "x", "raw": "y"}}, Broken),
-    ({"code": "server_error"}, Broken),
-    ("something", Broken),
-    ({"code": "model_not_found", "type": "invalid_request_error"}, Unacceptable),
-    ({"code": "content_filter"}, Declined),
-    ({"code": 403, "metadata": {"reasons": ["violence"], "flagged_input": "…"}}, Declined),
+    ({"code": 429}, ModelOverloaded),
+    ({"code": "429", "message": "Provider returned error"}, ModelOverloaded),
+    ({"type": "rate_limit_error"}, ModelOverloaded),
+    ({"status": "RESOURCE_EXHAUSTED"}, ModelOverloaded),
+    ({"type": "overloaded_error"}, ModelOverloaded),
+    ("Rate limit exceeded, slow down", ModelOverloaded),
+    ({"code": 529}, ModelOverloaded),
+    ({"code": "insufficient_quota"}, AuthenticationFailed),
+    ({"code": 401}, AuthenticationFailed),
+    ({"code": 400, "status": "INVALID_ARGUMENT", "details": [{"reason": "API_KEY_INVALID"}]}, AuthenticationFailed),
+    ({"code": 502, "metadata": {"provider_name": "x", "raw": "y"}}, ServerError),
+    ({"code": "server_error"}, ServerError),
+    ("something", ServerError),
+    ({"code": "model_not_found", "type": "invalid_request_error"}, RequestRejected),
+    ({"code": "content_filter"}, ContentFiltered),
+    ({"code": 403, "metadata": {"reasons": ["violence"], "flagged_input": "…"}}, ContentFiltered),
 ]
 
 
@@ -229,20 +229,20 @@ async def test_an_error_in_a_plain_reply_is_what_it_says(
     ],
 )
 def test_an_error_says_itself_how_long_to_wait(error: Json) -> None:
-    with pytest.raises(Overloaded) as told:
+    with pytest.raises(ModelOverloaded) as told:
         cut(events({"error": error}), 9)
     assert told.value.retry_after == 4
 
 
 def test_an_error_after_text_breaks_it_off_and_a_filter_ends_it() -> None:
-    with pytest.raises(Interrupted):
+    with pytest.raises(StreamInterrupted):
         cut(events(*HELLO, {"error": {"code": 502}}), 9)
-    with pytest.raises(Interrupted):
+    with pytest.raises(StreamInterrupted):
         cut(events(*HELLO, choice("error")), 9)
-    with pytest.raises(Overloaded):
+    with pytest.raises(ModelOverloaded):
         cut(events(*HELLO, {"error": {"code": 429}}), 9)
     reply = cut(events(*HELLO, {"error": {"code": "content_filter"}}), 9)
-    assert (reply.text, reply.ending.finish) == ("Good day.", "content_filter")
+    assert (reply.text, reply.end.finish) == ("Good day.", "content_filter")
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -252,7 +252,7 @@ async def test_a_reply_that_reached_its_limit_says_so(
 ) -> None:
     server.faults.append(Fault(pieces=("The pool ", "opens at"), finish=reason))
     reply = await replied(model, stream)
-    assert (reply.text, reply.ending.finish) == ("The pool opens at", "length")
+    assert (reply.text, reply.end.finish) == ("The pool opens at", "length")
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -261,7 +261,7 @@ async def test_a_reply_that_a_filter_kept_is_withheld_and_paid(
     server: StandIn, model: OpenAIChat, reason: str, stream: bool
 ) -> None:
     server.faults.append(Fault(pieces=(), finish=reason))
-    with pytest.raises(Withheld) as told:
+    with pytest.raises(OutputFiltered) as told:
         await replied(model, stream)
     assert told.value.usage
 
@@ -269,14 +269,14 @@ async def test_a_reply_that_a_filter_kept_is_withheld_and_paid(
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_refusal_is_a_refusal(server: StandIn, model: OpenAIChat, stream: bool) -> None:
     server.faults.append(Fault(pieces=(), refusal="I cannot help with that."))
-    with pytest.raises(Withheld, match="the model refused"):
+    with pytest.raises(OutputFiltered, match="the model refused"):
         await replied(model, stream)
     parts = [{"type": "refusal", "refusal": "No."}]
     body = (
         events(choice(content=parts), STOP) if stream else orjson.dumps({"choices": [{"message": {"content": parts}}]})
     )
     server.faults.append(Fault(body=body))
-    with pytest.raises(Withheld, match="the model refused"):
+    with pytest.raises(OutputFiltered, match="the model refused"):
         await replied(model, stream)
 
 
@@ -286,8 +286,8 @@ async def test_what_is_refused_after_text_ends_a_stream_and_withholds_a_plain_re
 ) -> None:
     server.always = Fault(pieces=("The pool ", "opens"), **fault)
     reply = await streamed(model)
-    assert (reply.text, reply.ending.finish, reply.ending.estimated) == ("The pool opens", "content_filter", False)
-    with pytest.raises(Withheld):
+    assert (reply.text, reply.end.finish, reply.end.estimated) == ("The pool opens", "content_filter", False)
+    with pytest.raises(OutputFiltered):
         await model.complete(asked(), soon())
 
 
@@ -299,7 +299,7 @@ async def test_reasoning_does_not_reach_the_reader(
     server.faults.append(Fault(pieces=("Six.",), reasoning=("secret ", "thing"), reasoning_in=where))
     assert (await replied(model, stream)).text == "Six."
     server.faults.append(Fault(pieces=(), reasoning=("secret ", "thing"), reasoning_in=where, finish="length"))
-    with pytest.raises(Nonsense, match="reasoned and did not answer within the token limit"):
+    with pytest.raises(InvalidResponse, match="reasoned and did not answer within the token limit"):
         await replied(model, stream)
 
 
@@ -307,7 +307,7 @@ def test_reasoning_counts_where_the_provider_does_not() -> None:
     field = cut(events(choice(reasoning="x" * 40), choice("stop", content="y" * 40)), 50)
     tagged = cut(events(choice("stop", content="<think>" + "x" * 25 + "</think>" + "y" * 40)), 50)
     for reply in (field, tagged):
-        assert (reply.ending.estimated, reply.ending.usage.output, reply.ending.usage.reasoning) == (True, 20, 10)
+        assert (reply.end.estimated, reply.end.usage.output, reply.end.usage.reasoning) == (True, 20, 10)
 
 
 @pytest.mark.parametrize("piece", [choice(reasoning="x" * 100), choice(content="<think>" + "x" * 100)])
@@ -318,8 +318,8 @@ def test_reasoning_without_end_is_cut(piece: Json) -> None:
         assert reading.take(events(piece, done=False)) == []
         took += 1
     assert took < 10
-    with pytest.raises(Nonsense):
-        reading.ending()
+    with pytest.raises(InvalidResponse):
+        reading.end()
 
 
 async def test_reasoning_and_comments_are_signs_of_life_and_silence_is_not(server: StandIn, model: OpenAIChat) -> None:
@@ -327,7 +327,7 @@ async def test_reasoning_and_comments_are_signs_of_life_and_silence_is_not(serve
     server.faults.append(Fault(pieces=("Six.",), reasoning=("hm ",) * 8, pause=0.3))
     assert (await streamed(patient)).text == "Six."
     server.faults.append(Fault(pieces=(), reasoning=("hm ",), stall=30))
-    with pytest.raises(Hung):
+    with pytest.raises(ModelTimeout):
         await streamed(patient)
 
 
@@ -345,7 +345,7 @@ def test_a_stream_that_falls_silent_after_its_end_is_whole() -> None:
     assert reading.take(events(*HELLO, STOP, done=False)) == ["Good ", "day."]
     assert (reading.finished, reading.done) == (True, False)
     assert reading.close() == []
-    assert reading.ending().finish == "stop"
+    assert reading.end().finish == "stop"
 
 
 async def test_a_closing_tag_that_nothing_opened_is_told_of_and_can_be_configured(
@@ -353,7 +353,7 @@ async def test_a_closing_tag_that_nothing_opened_is_told_of_and_can_be_configure
 ) -> None:
     server.always = Fault(pieces=("secret ", "thing\n</think>", "\n\nSix."))
     assert (await model.complete(asked(), soon())).text == "Six."
-    with pytest.raises(Interrupted):
+    with pytest.raises(StreamInterrupted):
         await streamed(model)
     configured = with_dialect(model, starts_with_reasoning=True)
     assert (await streamed(configured)).text == "Six."
@@ -378,4 +378,4 @@ async def test_what_a_model_refuses_is_not_sent(server: StandIn, model: OpenAICh
     sent = server.calls[-1].body
     assert not {"temperature", "stream_options", "logprobs", "max_tokens"} & sent.keys()
     assert sent["max_completion_tokens"] == 24
-    assert reply.ending.estimated == stream
+    assert reply.end.estimated == stream

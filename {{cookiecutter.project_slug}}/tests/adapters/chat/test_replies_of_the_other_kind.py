@@ -6,10 +6,10 @@ import pytest
 from app.adapters.chat.openai import OpenAIChat
 from app.adapters.chat.standin import Fault, StandIn
 from app.costs.domain import Usage
-from app.inference.domain.chat import Completion, Ending
-from app.inference.domain.failures import (
-    Unacceptable,
+from app.llm.domain.errors import (
+    RequestRejected,
 )
+from app.llm.domain.messages import Completion, CompletionEnd
 from tests.adapters.chat.contract import asked, soon
 from tests.adapters.chat.test_replies import BILL, HELLO, STOP, Json, events, model, replied, server, streamed
 
@@ -18,13 +18,13 @@ __all__ = ["model", "server"]
 
 async def test_a_stream_that_answers_a_plain_request_is_read(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(body=events(": busy", *HELLO, STOP, BILL)))
-    assert await model.complete(asked(), soon()) == Completion("Good day.", Ending("stop", Usage(7, output=3)))
+    assert await model.complete(asked(), soon()) == Completion("Good day.", CompletionEnd("stop", Usage(7, output=3)))
 
 
 async def test_a_plain_reply_that_answers_a_stream_is_read(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(pieces=("Good ", "day."), whole=True, finish="length"))
     reply = await streamed(model)
-    assert (reply.text, reply.ending.finish, reply.ending.estimated) == ("Good day.", "length", False)
+    assert (reply.text, reply.end.finish, reply.end.estimated) == ("Good day.", "length", False)
 
 
 async def test_azures_notes_of_its_filter_break_nothing(server: StandIn, model: OpenAIChat) -> None:
@@ -49,7 +49,7 @@ async def test_a_refused_parameter_is_named_with_what_to_set(
     server: StandIn, model: OpenAIChat, status: int, body: Json, parameter: str | None, stream: bool
 ) -> None:
     server.faults.append(Fault(status, body=orjson.dumps(body)))
-    with pytest.raises(Unacceptable) as told:
+    with pytest.raises(RequestRejected) as told:
         await replied(model, stream)
     assert told.value.parameter == parameter
     assert ("in APP_MODEL_CHAIN" in str(told.value)) == (parameter is not None)

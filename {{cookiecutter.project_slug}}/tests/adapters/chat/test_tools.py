@@ -12,8 +12,8 @@ from app.adapters.chat.openai import OpenAIChat, openai_endpoint
 from app.adapters.chat.standin import Fault, StandIn
 from app.adapters.chat.transport import make_transport
 from app.core.clock import SystemClock
-from app.inference.domain.chat import ChatRequest, Message, ToolCall, estimate, most
-from app.inference.domain.failures import Nonsense
+from app.llm.domain.errors import InvalidResponse
+from app.llm.domain.messages import ChatRequest, Message, ToolCall, estimate_usage, max_usage
 from tests.adapters.chat.contract import GATE, OPEN_GATE, asked, soon
 
 
@@ -68,7 +68,7 @@ async def test_nothing_is_said_of_tools_where_none_are_offered(server: StandIn, 
 async def test_calls_that_nobody_offered_are_not_taken(server: StandIn, model: OpenAIChat) -> None:
     server.faults += [called(function(), content="Done.")] * 2
     assert (await model.complete(asked(), soon())).calls == ()
-    closed = replace(offered(), may_call=False)
+    closed = replace(offered(), allow_tool_calls=False)
     assert (await model.complete(closed, soon())).calls == ()
     assert server.calls[-1].body["tool_choice"] == "none"
 
@@ -88,7 +88,7 @@ async def test_what_servers_write_differently_is_understood(
     server.faults.append(called(call))
     reply = await model.complete(offered(), soon())
     assert reply.calls == (understood,)
-    assert (reply.ending.usage.input, reply.ending.usage.output) == (9, 4)
+    assert (reply.end.usage.input, reply.end.usage.output) == (9, 4)
 
 
 @pytest.mark.parametrize(
@@ -97,19 +97,19 @@ async def test_what_servers_write_differently_is_understood(
 )
 async def test_what_cannot_be_a_call_is_nonsense(server: StandIn, model: OpenAIChat, call: Any) -> None:
     server.faults.append(called(call))
-    with pytest.raises(Nonsense):
+    with pytest.raises(InvalidResponse):
         await model.complete(offered(), soon())
 
 
 async def test_a_flood_of_calls_is_nonsense(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(called(*[function()] * 33))
-    with pytest.raises(Nonsense, match="more than 32"):
+    with pytest.raises(InvalidResponse, match="more than 32"):
         await model.complete(offered(), soon())
 
 
 def test_tools_and_calls_are_part_of_what_is_paid() -> None:
     plain, with_tools = asked("Please open gate G-7."), offered()
-    assert estimate(with_tools, "").input > estimate(plain, "").input
-    assert most(with_tools).input > most(plain).input
+    assert estimate_usage(with_tools, "").input > estimate_usage(plain, "").input
+    assert max_usage(with_tools).input > max_usage(plain).input
     further = with_tools.then(Message("assistant", "", (ToolCall("a", "open_gate", '{"gate": "G-7"}'),)))
-    assert most(further).input > most(with_tools).input
+    assert max_usage(further).input > max_usage(with_tools).input

@@ -1,0 +1,6 @@
+"""COMPLETE_SQL completes a claim inside a transaction that another room writes."""
+
+from app.idempotency.repository import COMPLETE_SQL, complete_parameters
+from app.idempotency.service.keys import IdempotencyKeys
+
+__all__ = ["COMPLETE_SQL", "IdempotencyKeys", "complete_parameters"]

@@ -1,0 +1,80 @@
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from app.core.database import Database
+from app.core.errors import Problem
+from app.core.ids import new_id
+from app.core.telemetry import counter
+from app.idempotency import repository
+from app.idempotency.domain import (
+    Claim,
+    ClaimSuperseded,
+    CompletedRequest,
+    IdempotencyKeyReused,
+    RequestInFlight,
+    StoredResponse,
+    StoredResponseNotFound,
+    check_key,
+    request_digest,
+)
+from app.identity.domain import Principal
+
+log = structlog.get_logger(__name__)
+
+LEASE_MARGIN_SECONDS = 1.0
+
+REQUESTS = counter("app_idempotency_total", "Requests with an Idempotency-Key, by outcome", ("outcome",))
+
+
+@dataclass(frozen=True)
+class IdempotencyKeys:
+    """Requests that must not be processed twice: the first one with a key is, the others get its response."""
+
+    database: Database
+
+    async def claim(self, caller: Principal, route: str, key: str, body: Any, seconds: float) -> Claim | StoredResponse:
+        """A claim to process the request, or the response to the one that was. Each API key has its own keys.
+
+        seconds: the longest that processing it can take; the claim of a process that died expires after it. Errors:
+        IdempotencyKeyInvalid, IdempotencyKeyReused for another body, RequestInFlight while the first request is being
+        processed, StoredResponseNotFound where the caller may no longer read what the response was derived from.
+        """
+        wanted = Claim(new_id(), caller.tenant_id, caller.key_id, route, check_key(key))
+        digest, lease = request_digest(body), seconds + LEASE_MARGIN_SECONDS
+        entry = await repository.claim(self.database, wanted, digest, lease, caller.groups)
+        if entry.claim_id == wanted.id:
+            REQUESTS.labels("claimed").inc()
+            return wanted
+        if entry.digest != digest:
+            REQUESTS.labels("reused").inc()
+            raise IdempotencyKeyReused
+        if entry.response is None:
+            REQUESTS.labels("in_flight").inc()
+            raise RequestInFlight(retry_after=max(1.0, entry.claimed_seconds))
+        if not entry.readable:
+            REQUESTS.labels("withheld").inc()
+            raise StoredResponseNotFound(
+                "The response to this request was derived from documents that you may not read any more."
+            )
+        REQUESTS.labels("replayed").inc()
+        return entry.response
+
+    async def fail(self, claim: Claim, problem: Problem | None, body: bytes) -> None:
+        """The request ended without an answer.
+
+        A refusal is stored and repeated. A problem that asks to be sent again (it carries Retry-After or is an
+        outage) had no effect, so its key is free for the next request.
+        """
+        status = problem.status if problem else 500
+        retryable = problem is not None and (problem.retry_after is not None or status in (429, 503, 504, 507))
+        with contextlib.suppress(ClaimSuperseded):
+            try:
+                if retryable:
+                    await repository.release(self.database, claim)
+                else:
+                    await repository.complete(self.database, CompletedRequest(claim, StoredResponse(status, body)))
+            except Problem as unavailable:
+                log.warning("idempotency.claim_left_to_expire", code=unavailable.code)

@@ -1,0 +1,229 @@
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from app.core.errors import Invalid, NotFound, Unavailable
+from app.costs.domain import Usage
+from app.inference.domain.tool_calls import AnswerAction
+from app.releases.domain import PRODUCTION
+from app.retrieval.domain import Evidence, Passage
+from app.safety.domain.text import Finding
+
+EXTRACTIVE = "extractive"
+
+Status = Literal["answered", "refused"]
+FinishReason = Literal["stop", "length", "content_filter"]
+"""stop: it is whole; length: the model was cut off at its token limit; content_filter: a filter kept it back."""
+RefusalReason = Literal["no_evidence", "off_topic", "no_answer", "declined", "evidence_timeout"]
+
+REFUSAL_TEXTS: Mapping[RefusalReason, str] = {
+    "no_evidence": "There is nothing in the documents about this.",
+    "off_topic": "The documents do not seem to be about this.",
+    "no_answer": "The documents do not answer this.",
+    "declined": "The model's provider refused this question.",
+    "evidence_timeout": "There was no time to look into the documents.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RequestWarning:
+    """Something in a request that has no effect."""
+
+    name: str
+    message: str
+
+    def as_dict(self) -> dict[str, str]:
+        return {"name": self.name, "message": self.message}
+
+
+class AnswerNotFound(NotFound):
+    code, title = "answer_not_found", "No such answer"
+
+
+class ModelNotFound(NotFound):
+    code, title, param = "model_not_found", "This service has no such model", "model"
+    action = "GET /v1/models lists the models there are."
+
+
+class QuestionTooLong(Invalid):
+    code, title, param = "question_too_long", "The question is too long", "messages"
+    action = "Ask something shorter; documents are sent to POST /v1/documents."
+
+
+class TooManyAnswers(Unavailable):
+    code, title = "too_many_answers", "The service is working on as many answers as it can"
+    action = "Wait as long as Retry-After says, then ask again."
+
+
+class StreamEnded(Unavailable):
+    code, title = "stream_ended", "The answer broke off and was not stored"
+    action = "Ask again."
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """sentences: the most the extractive answerer quotes. passages: the most that are looked at.
+    model: one of the chain, or None for all of it. actions: what a model may propose to do besides answering.
+    webhook: who is told when an answer that was held is decided. warnings: what else was asked for, without effect.
+    """
+
+    text: str
+    sentences: int = 3
+    passages: int = 8
+    max_tokens: int = 512
+    temperature: float | None = 0.0
+    model: str | None = None
+    actions: tuple[str, ...] = ()
+    webhook: str | None = None
+    warnings: tuple[RequestWarning, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenedQuestion(Question):
+    """A question whose text is normalised and screened. findings: what screening found and the policy allows."""
+
+    findings: tuple[Finding, ...] = ()
+
+    @classmethod
+    def of(cls, question: Question, text: str, findings: tuple[Finding, ...]) -> "ScreenedQuestion":
+        values = {each.name: getattr(question, each.name) for each in fields(question)}
+        return cls(**{**values, "text": text, "findings": findings})
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """The very text an answer leans on: `quote` == document text [start:end], offsets in characters.
+
+    marker: the number by which the answer's text refers to it, as in [1].
+    """
+
+    marker: int
+    chunk_id: UUID
+    document_id: UUID
+    title: str
+    source: str
+    uri: str
+    headings: tuple[str, ...]
+    quote: str
+    start: int
+    end: int
+    version: int
+
+
+def source_documents(answer: "Answer", evidence: Evidence, acted: Collection[UUID] | None) -> frozenset[UUID]:
+    """The documents that an answer may hold words of, and is as closed as (app.core.access).
+
+    A model has read every passage, whatever it cites; what was quoted holds nothing but its citations.
+    acted: where a model could act, the documents that it had read.
+    """
+    cited = frozenset(citation.document_id for citation in answer.citations)
+    if acted is not None:
+        return cited | frozenset(acted)
+    return cited if answer.model == EXTRACTIVE else cited | evidence.documents
+
+
+def cite(marker: int, passage: Passage, start: int, end: int) -> Citation:
+    """start, end: offsets into the passage."""
+    return Citation(
+        marker,
+        passage.chunk_id,
+        passage.document_id,
+        passage.title,
+        passage.source,
+        passage.uri,
+        passage.headings,
+        passage.text[start:end],
+        passage.start + start,
+        passage.start + end,
+        passage.version,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What was made of the evidence, before it is charged and stored.
+
+    quoted: the evidence speaks instead of `model`, whose tokens are still to be paid.
+    groundedness: the part of its sentences that stands in the evidence. confidence: how sure the model was of its
+    words, where its provider said so.
+    """
+
+    model: str
+    text: str
+    citations: tuple[Citation, ...]
+    usage: Usage
+    estimated: bool = False
+    refusal: RefusalReason | None = None
+    findings: tuple[Finding, ...] = ()
+    quoted: bool = False
+    finish_reason: FinishReason = "stop"
+    groundedness: float | None = None
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a user got, with all that led to it.
+
+    degraded: it was not made the way it should have been; `reasons` say why. timings_ms: by step, and `total`;
+    first_text: until the first text left in a stream. groundedness: the part of its sentences that stands in the
+    evidence; None for a refusal. confidence: the geometric mean of the probabilities of the tokens that a model wrote;
+    None where no model wrote it, nobody asked or its provider does not say. warnings: what of the request had no
+    effect.
+    """
+
+    id: UUID
+    created_at: datetime
+    status: Status
+    text: str
+    model: str
+    degraded: bool
+    reasons: tuple[str, ...]
+    refusal: RefusalReason | None
+    release_id: str
+    corpus_version: int
+    citations: tuple[Citation, ...]
+    findings: tuple[Finding, ...]
+    usage: Usage
+    estimated: bool
+    cost_micro_usd: int
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    trace_id: str = ""
+    groundedness: float | None = None
+    environment: str = PRODUCTION
+    actions: tuple[AnswerAction, ...] = ()
+    confidence: float | None = None
+    finish_reason: FinishReason = "stop"
+    warnings: tuple[RequestWarning, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "created_at": self.created_at,
+            "status": self.status,
+            "text": self.text,
+            "model": self.model,
+            "degraded": self.degraded,
+            "reasons": self.reasons,
+            "refusal": self.refusal,
+            "release_id": self.release_id,
+            "corpus_version": self.corpus_version,
+            "citations": self.citations,
+            "findings": [finding.as_dict() for finding in self.findings],
+            "usage": {
+                "input_tokens": self.usage.input,
+                "output_tokens": self.usage.output,
+                "estimated": self.estimated,
+            },
+            "cost_micro_usd": self.cost_micro_usd,
+            "timings_ms": self.timings_ms,
+            "trace_id": self.trace_id,
+            "groundedness": self.groundedness,
+            "confidence": self.confidence,
+            "environment": self.environment,
+            "actions": [each.as_dict() for each in self.actions],
+            "finish_reason": self.finish_reason,
+            "warnings": [each.as_dict() for each in self.warnings],
+        }

@@ -1,0 +1,168 @@
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from math import log
+from typing import Protocol
+
+from app.inference.domain.grounding.text import STOP_WORDS, Span, fold, held, sentences, stem, terms
+
+# Weights of a linear ranker, fitted on one half of the articles of a public question set, rounded, and
+# checked on the other half (benchmarks/extractive_quality.py). Rounding costs nothing measurable; more
+# features gained nothing.
+_COVERAGE, _NEIGHBOURS, _PASSAGE, _PAIRS = 6.0, 4.0, 6.0, 1.2
+_DENSITY, _EXACT, _QUESTION, _NUMBER, _DATE, _NAME = 2.0, 3.5, -3.0, 4.0, 3.0, 1.5
+_SATURATION, _LENGTH, _USUAL_LENGTH = 1.2, 0.75, 14.0
+
+_DATES = re.compile(
+    r"\b(?:1\d{3}|20\d\d)s?\b|\b\d{1,2}(?:st|nd|rd|th)[ -]centur|\b(?:BCE?|AD|CE)\b|centur(?:y|ies)|decade"
+    r"|\b(?:January|February|March|April|June|July|August|September|October|November|December|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)\b",
+)
+_NUMBERS = re.compile(
+    r"\d+|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|hundreds?"
+    r"|thousands?|millions?|billions?|half|third|quarter|dozens?|once|twice|several|none|no|percent|first|single|both)\b",
+    re.IGNORECASE,
+)
+_NAMES = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][\w’'-]+")
+_ASKS_NUMBER = re.compile(
+    r"\bhow (?:many|much|long|old|far|often|large|big|tall|high|fast|deep|wide|heavy|hot|cold)\b"
+    r"|\bwhat (?:percent|percentage|number|population|amount|fraction|proportion|age|size)\b"
+    r"|\bwhat (?:temperature|distance|length|height|width)\b"
+)
+_ASKS_DATE = re.compile(r"\bwhen\b|\b(?:what|which) (?:year|date|month|day|century|decade|time)\b")
+_ASKS_NAME = re.compile(r"\bwho(?:m|se)?\b")
+
+
+class Readable(Protocol):
+    @property
+    def text(self) -> str: ...
+    @property
+    def score(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A sentence of a passage: `passage` is its place in the given sequence, offsets count from the passage's
+    start.
+    """
+
+    passage: int
+    start: int
+    end: int
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSentence:
+    span: Span
+    text: str
+    words: frozenset[str]
+    stems: tuple[str, ...]
+    stem_set: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    words: frozenset[str]
+    plain: frozenset[str]
+    weights: dict[str, float]
+    pairs: frozenset[tuple[str, str]]
+    expected: re.Pattern[str] | None
+    bonus: float
+
+
+def best_sentences(question: str, passages: Sequence[Readable], limit: int = 3) -> tuple[Quote, ...]:
+    """The sentences most likely to answer, best first, at most `limit`; empty when no sentence shares a
+    word.
+    """
+    texts = [read(p.text) for p in passages]
+    asked = _ask(question, texts)
+    best = max((p.score for p in passages), default=0.0) or 1.0
+    found = (
+        Quote(n, s.span.start, s.span.end, s.text, score + _PASSAGE * max(0.0, p.score) / best)
+        for n, p in enumerate(passages)
+        for s, score in _rank(asked, texts[n])
+    )
+    seen: set[str] = set()
+    chosen: list[Quote] = []
+    for quote in sorted(found, key=lambda q: -q.score):
+        if quote.text not in seen:
+            seen.add(quote.text)
+            chosen.append(quote)
+        if len(chosen) == limit:
+            break
+    return tuple(chosen)
+
+
+def coverage(question: str, passages: Iterable[Readable]) -> float:
+    """The largest part of the question's words that one passage holds, 0..1."""
+    asked = frozenset(terms(question))
+    if not asked:
+        return 0.0
+    return max((len(held(p.text, asked)) / len(asked) for p in passages), default=0.0)
+
+
+@lru_cache(maxsize=1024)
+def read(text: str) -> tuple[ReadSentence, ...]:
+    return tuple(_sentence(span, text[span.start : span.end]) for span in sentences(text))
+
+
+def _sentence(span: Span, text: str) -> ReadSentence:
+    words = fold(text)
+    stems = tuple(stem(w) for w in words if w not in STOP_WORDS)
+    return ReadSentence(span, text, frozenset(words), stems, frozenset(stems))
+
+
+def _ask(question: str, passages: Sequence[tuple[ReadSentence, ...]]) -> _Asked:
+    words = fold(question)
+    content = [w for w in words if w not in STOP_WORDS]
+    stems = [stem(w) for w in content]
+    total = sum(map(len, passages))
+    seen = Counter(t for passage in passages for s in passage for t in s.stem_set.intersection(stems))
+    weights = {t: log(1 + (total - seen[t] + 0.5) / (seen[t] + 0.5)) for t in stems}
+    expected, bonus = _expected(question.lower())
+    return _Asked(frozenset(words), frozenset(content), weights, frozenset(pairwise(stems)), expected, bonus)
+
+
+def _expected(question: str) -> tuple[re.Pattern[str] | None, float]:
+    if _ASKS_NUMBER.search(question):
+        return _NUMBERS, _NUMBER
+    if _ASKS_DATE.search(question):
+        return _DATES, _DATE
+    if _ASKS_NAME.search(question):
+        return _NAMES, _NAME
+    return None, 0.0
+
+
+def _rank(asked: _Asked, passage: tuple[ReadSentence, ...]) -> Iterable[tuple[ReadSentence, float]]:
+    total = sum(asked.weights.values()) or 1.0
+    own = [s.stem_set & asked.weights.keys() for s in passage]
+    for n, sentence in enumerate(passage):
+        around = frozenset[str]().union(*own[max(0, n - 1) : n], *own[n + 1 : n + 2]) - own[n]
+        if own[n] or around:
+            yield sentence, _score(asked, sentence, own[n], around, total)
+
+
+def _score(asked: _Asked, sentence: ReadSentence, held: frozenset[str], around: frozenset[str], total: float) -> float:
+    weights = asked.weights
+    score = _COVERAGE * sum(weights[t] for t in held) + _NEIGHBOURS * sum(weights[t] for t in around)
+    score = (score + _DENSITY * _density(weights, sentence, held)) / total
+    if asked.pairs:
+        score += _PAIRS * sum(p in asked.pairs for p in pairwise(sentence.stems)) / len(asked.pairs)
+    if asked.plain:
+        score += _EXACT * len(asked.plain & sentence.words) / len(asked.plain)
+    if asked.expected and _has_new(asked.expected, sentence.text, asked.words):
+        score += asked.bonus
+    return score + (_QUESTION if sentence.text.endswith("?") else 0.0)
+
+
+def _density(weights: dict[str, float], sentence: ReadSentence, held: frozenset[str]) -> float:
+    damp = _SATURATION * (1 - _LENGTH + _LENGTH * len(sentence.stems) / _USUAL_LENGTH)
+    return sum(weights[t] * (_SATURATION + 1) * (c := sentence.stems.count(t)) / (c + damp) for t in held)
+
+
+def _has_new(expected: re.Pattern[str], text: str, asked: frozenset[str]) -> bool:
+    return any(m.group().lower() not in asked for m in expected.finditer(text))

@@ -1,0 +1,117 @@
+"""Sentences of a text that is still being written."""
+
+import re
+
+from app.inference.domain.grounding.text import ABBREVIATIONS, NEVER_LAST, STOP_WORDS, STRUCTURE
+
+LONGEST_SENTENCE = 600
+"""Characters that are kept waiting for the end of a sentence; then it is cut at a clause, a word, or anywhere."""
+LONGEST_CODE = 2_400
+LOOK_AHEAD = 64
+
+_CANDIDATE = re.compile(r"[.!?…]+[\"'”’)\]]*(?:\[\d+\])*(?=\s)|[。！？](?:\[\d+\])*|\n")
+_CITED = re.compile(r"(?:[ \t]*[\[【][0-9,;\- †]{1,60}[\]】])+")
+_CITED_SO_FAR = re.compile(r"(?:[ \t]*[\[【][0-9,;\- †]{1,60}[\]】])*[ \t]*(?:[\[【][0-9,;\- †]{0,60})?\Z")
+_LAST_WORD = re.compile(r"[^\s(\[\"'“‘]+$")
+_FIRST_WORD = re.compile(r"[\"'“‘(\[]*([^\W_]+)")
+_CLAUSE = re.compile(r"[,;:—–]\s")
+_SHORT_LINE = 48
+
+
+def first_break(text: str, ended: bool) -> int | None:
+    """Where the first sentence of a text ends, the citations behind it included; None while that cannot be told.
+
+    A list item, a table row, a heading and a paragraph end like a sentence; a block of code is one. Where it is cut
+    depends on the text alone, never on the pieces that it came in. ended: no more of it comes.
+    """
+    if not text:
+        return None
+    for found in _CANDIDATE.finditer(text):
+        if found.start() >= LONGEST_CODE or (found.start() >= LONGEST_SENTENCE and not _in_code(text, found.start())):
+            break
+        if not text[: found.start()].strip() or _in_code(text, found.start(), found[0] == "\n"):
+            continue
+        ends = _line_ends(text, found.start(), ended) if found[0] == "\n" else _sentence_ends(text, found, ended)
+        if ends is None:
+            # Only what comes next can tell.
+            return None
+        if ends:
+            return ends
+    return _at_most(text, ended)
+
+
+def _in_code(text: str, at: int, at_line_end: bool = False) -> bool:
+    """Whether a block of code, or a piece of it within a line, is still open there."""
+    if text.count("```", 0, at) % 2:
+        return True
+    return bool(text.count("`", 0, at) % 2) and not (at_line_end and text.startswith("\n\n", at))
+
+
+def _sentence_ends(text: str, stop: re.Match[str], ended: bool) -> int | None:
+    """Where, 0 where it goes on, None where that cannot be told yet."""
+    end = stop.end()
+    ahead = text[end : end + LOOK_AHEAD]
+    settled = ended or len(ahead) == LOOK_AHEAD
+    blank = ahead[: len(ahead) - len(ahead.lstrip())]
+    if blank.count("\n") > 1:
+        return end
+    if not settled and (blank == ahead or _CITED_SO_FAR.match(ahead)):
+        return None
+    cited = _CITED.match(ahead)
+    end += cited.end() if cited else 0
+    follows = ahead.lstrip()
+    if not follows or cited:
+        return end
+    if follows.lstrip("\"'“‘([")[:1].islower():
+        return 0
+    if not stop.group().startswith("."):
+        return end
+    last = _is_last(text, stop, follows, settled)
+    return None if last is None else end * last
+
+
+def _is_last(text: str, stop: re.Match[str], follows: str, settled: bool) -> bool | None:
+    """Whether the word before a full stop may end a sentence, and is no abbreviation; None: not told yet."""
+    before = _LAST_WORD.search(text, 0, stop.start())
+    word = before.group().lower() if before else ""
+    if not word or word in NEVER_LAST:
+        return False
+    if word in ABBREVIATIONS:
+        first = _FIRST_WORD.match(follows)
+        if not settled and (first is None or first.end() == len(follows)):
+            return None
+        return first is not None and first[1].lower() in STOP_WORDS
+    return not (len(word) == 1 and word.isalpha() and word != "i")
+
+
+def _line_ends(text: str, at: int, ended: bool) -> int | None:
+    """The same for the end of a line: a wrapped line goes on; a new item, row, heading or paragraph does not."""
+    ahead = text[at : at + LOOK_AHEAD]
+    follows = ahead.lstrip()
+    if ahead[: len(ahead) - len(follows)].count("\n") > 1:
+        return at
+    settled = ended or len(ahead) == LOOK_AHEAD
+    if not follows:
+        return at if settled else None
+    last = text[text.rfind("\n", 0, at) + 1 : at]
+    wrapped = len(last) >= _SHORT_LINE or follows[:1].islower() or last.rstrip().endswith((",", ";", "-"))
+    if not wrapped or last.lstrip().startswith(("#", "|")):
+        return at
+    if not settled and len(follows) < 8:
+        return None
+    return at if STRUCTURE.match(follows) else 0
+
+
+def _at_most(text: str, ended: bool) -> int | None:
+    most = LONGEST_CODE if _in_code(text, LONGEST_SENTENCE) else LONGEST_SENTENCE
+    if ended and len(text) <= most:
+        return len(text)
+    return _cut(text, most) if ended or len(text) >= most + LOOK_AHEAD else None
+
+
+def _cut(text: str, most: int) -> int:
+    clauses = [found.end() for found in _CLAUSE.finditer(text, most // 2, most)]
+    if clauses:
+        return clauses[-1]
+    word = max(text.rfind(" ", 1, most), text.rfind("\n", 1, most))
+    return word if word > 0 else most

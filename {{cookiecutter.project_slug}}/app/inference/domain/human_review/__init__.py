@@ -1,0 +1,43 @@
+from app.inference.domain.human_review.edit import EditRefused, edit
+from app.inference.domain.human_review.held_answer import (
+    REVIEW_JOB,
+    REVIEW_QUEUE,
+    AnswerHeld,
+    HeldAnswer,
+    HeldAnswerEnd,
+    JudgedTwice,
+    PayloadChanged,
+    Requester,
+    ReviewDecision,
+    ReviewedAnswer,
+    ReviewRequest,
+    State,
+)
+from app.inference.domain.human_review.policy import NO_REVIEW, ActionClass, ReviewPolicy, Rule, Timing
+from app.inference.domain.human_review.routing import ProposedAction, RoutedAnswer, rule_for, rule_for_action
+
+__all__ = [
+    "NO_REVIEW",
+    "REVIEW_JOB",
+    "REVIEW_QUEUE",
+    "ActionClass",
+    "AnswerHeld",
+    "EditRefused",
+    "HeldAnswer",
+    "HeldAnswerEnd",
+    "JudgedTwice",
+    "PayloadChanged",
+    "ProposedAction",
+    "Requester",
+    "ReviewDecision",
+    "ReviewPolicy",
+    "ReviewRequest",
+    "ReviewedAnswer",
+    "RoutedAnswer",
+    "Rule",
+    "State",
+    "Timing",
+    "edit",
+    "rule_for",
+    "rule_for_action",
+]

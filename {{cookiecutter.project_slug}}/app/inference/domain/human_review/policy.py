@@ -1,0 +1,186 @@
+"""policies/review.yaml: which answers and actions a person looks at, before or after they count."""
+
+import re
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from app.core.ownership import RiskTier
+from app.core.policies import PolicyModel
+from app.inference.domain.answer import EXTRACTIVE
+from app.inference.domain.human_review.unreachable_rules import shadowed
+
+FindingKind = Literal[
+    "any",
+    "instructions",
+    "hidden_instructions",
+    "hidden_characters",
+    "invented_citation",
+    "unsupported_sentence",
+    "output_link",
+    "prompt_leak",
+]
+ActionClass = Literal["reversible", "irreversible"]
+Timing = Literal["before", "after"]
+OF_ANSWERS = ("groundedness_below", "confidence_below", "models", "degraded", "status")
+"""RuleConditions that nothing but an answer can meet."""
+Word = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\w")]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class _Rules(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+
+
+class RuleConditions(_Rules):
+    """All that are named must hold; of a list, one entry is enough. Without `action` they are about answers."""
+
+    action: tuple[ActionClass, ...] = Field(
+        (), description="Actions of this risk class are meant, as a model proposed them, and no answers."
+    )
+    risk_tier: tuple[RiskTier, ...] = Field((), description="Risk tier of policies/ownership.yaml in the release.")
+    words: tuple[Word, ...] = Field((), description="Words or phrases in the question or in the answer.")
+    pattern: str | None = Field(None, min_length=1, max_length=1000, description="A regular expression for the same.")
+    findings: tuple[FindingKind, ...] = Field((), description="What screening found in the question or the answer.")
+    groundedness_below: Share | None = Field(
+        None, description="The part of the answer's sentences that stands in the evidence is smaller than this."
+    )
+    confidence_below: Share | None = Field(
+        None,
+        description="A model wrote the answer and was less sure of its words, on the geometric mean of their tokens' "
+        "probabilities, than this, or its provider does not say.",
+    )
+    models: tuple[Word, ...] = Field((), description="Who wrote the answer; a trailing * fits many.")
+    degraded: bool | None = Field(None, description="Whether the answer was made the way it should have been.")
+    status: Literal["answered", "refused"] | None = Field(None, description="Whether it is an answer or a refusal.")
+    tenants: tuple[UUID, ...] = Field((), description="Ids of the tenants whose answers are meant.")
+    sample: Share = Field(1.0, description="The share of what fits that is sent; drawn by the answer's id.")
+
+    @field_validator("action", "risk_tier", "words", "findings", "models", "tenants", mode="before")
+    @classmethod
+    def _names_something(cls, value: object) -> object:
+        if isinstance(value, list) and not value:
+            raise ValueError("an empty list never fits; name something or leave the condition out")
+        return value
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError(f"is not a regular expression ({error}); correct it") from error
+        return value
+
+    @model_validator(mode="after")
+    def _can_hold_together(self) -> Self:
+        if self.status == "refused" and self.groundedness_below is not None:
+            raise ValueError("a refusal has no groundedness, so both never hold; take one of them out")
+        if self.confidence_below is not None and self.status == "refused":
+            raise ValueError("a refusal has no confidence, so both never hold; take one of them out")
+        if self.confidence_below is not None and self.models and set(self.models) == {EXTRACTIVE}:
+            raise ValueError("what is quoted has no confidence, so both never hold; name a model that writes")
+        if self.action and (named := [name for name in OF_ANSWERS if getattr(self, name) not in (None, ())]):
+            raise ValueError(f"an action has no {named[0]}; write a rule of its own for answers")
+        return self
+
+    @cached_property
+    def topic(self) -> re.Pattern[str] | None:
+        """What finds the words and phrases, as whole words."""
+        if not self.words:
+            return None
+        words = "|".join(re.escape(word) for word in sorted(self.words, key=len, reverse=True))
+        return re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
+
+    @cached_property
+    def found(self) -> re.Pattern[str] | None:
+        return re.compile(self.pattern, re.IGNORECASE) if self.pattern else None
+
+
+class Rule(_Rules):
+    """One way to a person."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$", description="What the queue calls it.")
+    when: RuleConditions = Field(RuleConditions(), description="Which answers; nothing named means all.")
+    send: Timing = Field(description="before: the asker waits for the decision. after: the answer has left.")
+    due_minutes: int = Field(ge=1, le=43_200, description="When the time is up, a held answer is not delivered.")
+    escalate_minutes: int | None = Field(
+        None, ge=1, le=43_200, description="From then on the item stands out in the queue."
+    )
+    decisions: int = Field(1, ge=1, le=9, description="How many people must approve the same text.")
+    self_approval: Literal["refuse", "allow"] = Field(
+        "refuse", description="Whether the asker may decide; at risk tier high never."
+    )
+
+    @model_validator(mode="after")
+    def _escalates_in_time(self) -> Self:
+        if self.escalate_minutes is not None and self.escalate_minutes >= self.due_minutes:
+            raise ValueError(f"rule '{self.name}' never escalates: escalate_minutes must be below due_minutes")
+        return self
+
+    @model_validator(mode="after")
+    def _holds_what_cannot_be_undone(self) -> Self:
+        if self.send == "after" and "irreversible" in self.when.action:
+            raise ValueError(f"rule '{self.name}' lets irreversible actions run first; they always wait: send before")
+        return self
+
+    def due(self, since: datetime) -> datetime:
+        return since + timedelta(minutes=self.due_minutes)
+
+    def escalates(self, since: datetime) -> datetime | None:
+        return since + timedelta(minutes=self.escalate_minutes) if self.escalate_minutes else None
+
+    def lets_asker_decide(self, risk_tier: RiskTier) -> bool:
+        return self.self_approval == "allow" and risk_tier != "high"
+
+
+class ReviewPolicy(PolicyModel):
+    """policies/review.yaml. The first rule that fits counts. A rule that can never fit stops the start."""
+
+    lease_seconds: int = Field(
+        300, ge=10, le=86_400, description="How long a claimed item is one reviewer's, from the last heartbeat."
+    )
+    overlap: float = Field(
+        0.1, ge=0, le=1, description="Share of items that a second person judges blindly, to measure agreement."
+    )
+    rules: tuple[Rule, ...] = Field((), description="In this order; rules that hold come before those that do not.")
+
+    @field_validator("rules")
+    @classmethod
+    def _each_can_fit(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        for place, rule in enumerate(rules):
+            above = [other for other in rules[:place] if bool(other.when.action) == bool(rule.when.action)]
+            if any(other.name == rule.name for other in rules[:place]):
+                raise ValueError(f"two rules are called '{rule.name}'; give one another name")
+            if rule.send == "before" and (late := next((o for o in above if o.send == "after"), None)):
+                raise ValueError(
+                    f"rule '{rule.name}' stands below '{late.name}', which lets answers leave; move it above"
+                )
+            if other := next((each for each in above if shadowed(rule.when, each.when)), None):
+                raise ValueError(
+                    f"rule '{rule.name}' can never fit, because '{other.name}' above it takes everything it would; "
+                    "move it up, narrow the other or take it out"
+                )
+        return rules
+
+    @property
+    def asks_confidence(self) -> bool:
+        """Whether a rule wants to know how sure a model was, which its provider must be asked for."""
+        return any(rule.when.confidence_below is not None for rule in self.rules)
+
+    def may_hold(self, risk_tier: RiskTier, tenant_id: UUID) -> bool:
+        """Whether any answer to this tenant might be held; asked before there is one."""
+        return any(
+            rule.send == "before"
+            and not rule.when.action
+            and (not rule.when.risk_tier or risk_tier in rule.when.risk_tier)
+            and (not rule.when.tenants or tenant_id in rule.when.tenants)
+            for rule in self.rules
+        )
+
+
+NO_REVIEW = ReviewPolicy(owner="nobody")
+"""What a release that was made before there were rules is held to."""

@@ -1,0 +1,126 @@
+"""The tool calls of one answer: what the model may do, what it proposed, and what it was told about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from app.actions.domain import Entry, Offer, Proposal, Refused, RiskClass, State
+from app.costs.domain import Usage
+from app.llm.domain.messages import Tool
+from app.safety.domain.markup import neutralise
+from app.safety.domain.text import Finding
+
+MAX_RESULT_CHARACTERS = 8_000
+"""Of a tool's result that a model is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerAction:
+    """An action of an answer, in its state when the answer was given; `where` shows its state now."""
+
+    id: UUID
+    action: str
+    risk: RiskClass
+    arguments: Mapping[str, Any]
+    state: State
+
+    @classmethod
+    def of(cls, entry: Entry) -> "AnswerAction":
+        proposal = entry.proposal
+        return cls(proposal.id, proposal.action, proposal.risk, proposal.arguments, entry.state)
+
+    @property
+    def where(self) -> str:
+        return f"/v1/actions/{self.id}"
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "action": self.action,
+            "risk": self.risk,
+            "arguments": self.arguments,
+            "state": self.state,
+            "where": self.where,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """The result of a tool call. content: JSON for the model; text: the same in words, which can support an answer."""
+
+    content: str
+    text: str
+    score: float = 0.0
+
+    @classmethod
+    def of(cls, outcome: Entry | Refused) -> "ToolResult":
+        if isinstance(outcome, Refused):
+            return cls(_json({"refused": outcome.detail}), outcome.detail)
+        call = _described(outcome.proposal)
+        if outcome.state == "done":
+            return cls(_json({"result": outcome.result}), f"{call}: {_plain(outcome.result)}.")
+        if outcome.state == "approved":
+            text = f"{call} was accepted and runs as soon as this answer is stored."
+            return cls(_json({"accepted": text}), text)
+        text = f"{call} waits for a person, who decides whether it is done."
+        return cls(_json({"waiting": text}), text)
+
+
+@dataclass
+class ToolSession:
+    """The tools that the model of one answer may call, and what it has called so far.
+
+    tainted: the model has read text from untrusted sources, which may have caused whatever it proposes from then on.
+    results: in the order of the calls; they can support the answer. usage: of all model calls before the last.
+    documents: those whose text the model has read. findings: what screening found in results. reasons: why the answer
+    is degraded.
+    """
+
+    offers: tuple[Offer, ...]
+    tainted: bool = False
+    documents: set[UUID] = field(default_factory=set)
+    entries: list[Entry] = field(default_factory=list)
+    results: list[ToolResult] = field(default_factory=list)
+    usage: Usage = field(default_factory=lambda: Usage(0))
+    findings: tuple[Finding, ...] = ()
+    reasons: list[str] = field(default_factory=list)
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        return tuple(Tool(offer.name, offer.description, offer.parameters) for offer in self.offers)
+
+    def offer(self, name: str) -> Offer:
+        return next(offer for offer in self.offers if offer.name == name)
+
+    @property
+    def actions(self) -> tuple[AnswerAction, ...]:
+        return tuple(map(AnswerAction.of, self.entries))
+
+    @property
+    def summary(self) -> str | None:
+        """The results in our own words; None when nothing was called."""
+        return neutralise(" ".join(result.text for result in self.results)) or None
+
+    def drop(self) -> None:
+        """Cancels all that has not happened yet."""
+        self.entries = [entry for entry in self.entries if entry.state == "done"]
+        self.results = []
+
+
+def _described(proposal: Proposal) -> str:
+    return f"{proposal.action} ({_plain(proposal.arguments)})"
+
+
+def _json(result: Mapping[str, Any]) -> str:
+    return orjson.dumps(result, default=str).decode()[:MAX_RESULT_CHARACTERS]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_plain(each)}" for name, each in value.items())
+    if isinstance(value, (list, tuple)):
+        return "; ".join(map(_plain, value)) or "none"
+    return str(value)

@@ -1,0 +1,37 @@
+from app.inference.repository.reading import (
+    add_feedback,
+    blind,
+    decide,
+    find,
+    judge,
+    lock,
+    outcomes,
+    remember,
+    resolved_count,
+    reviewed,
+)
+from app.inference.repository.recording import (
+    ExtraWrite,
+    StoredAnswer,
+    record,
+    record_failure,
+    send_to_review,
+)
+
+__all__ = [
+    "ExtraWrite",
+    "StoredAnswer",
+    "add_feedback",
+    "blind",
+    "decide",
+    "find",
+    "judge",
+    "lock",
+    "outcomes",
+    "record",
+    "record_failure",
+    "remember",
+    "resolved_count",
+    "reviewed",
+    "send_to_review",
+]

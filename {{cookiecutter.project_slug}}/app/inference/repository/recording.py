@@ -1,0 +1,187 @@
+"""Storing an answer. The one module that splices statements of other rooms (costs, idempotency) into its own: an
+answer, its charges, the end of its holds and of its claim are one transaction and one round trip. What that saves is
+measured by `python -m benchmarks.hot_path` and `python -m benchmarks.budget_overhead`.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.database import AS_TENANT, Database
+from app.core.ids import new_id
+from app.core.jobs import enqueue
+from app.costs.domain import LedgerRow
+from app.costs.domain.budgets import Settlement
+from app.costs.service import (
+    LEDGER_AS_TENANT,
+    LEDGER_SQL,
+    SETTLE_AS_TENANT,
+    SETTLE_SQL,
+    ledger_parameters,
+    settle_parameters,
+)
+from app.idempotency.domain import ClaimSuperseded, CompletedRequest
+from app.idempotency.service import COMPLETE_SQL, complete_parameters
+from app.identity.domain import Principal
+from app.inference.domain.answer import Answer
+from app.inference.domain.human_review import (
+    REVIEW_JOB,
+    REVIEW_QUEUE,
+    ReviewRequest,
+)
+from app.inference.domain.release_assignment import ReleaseAssignment
+from app.inference.domain.replay import AnswerConditions
+from app.inference.tables import reviewed_answers
+
+# Positional and typed, because it is the hot path: psycopg's named parameters are put in order on every call.
+_COLUMNS = (
+    "id, tenant_id, key_id, created_at, question, status, model, release_id, corpus_version, trace_id, body, "
+    "environment, arm, unit, conditions, documents"
+)
+_PLACES = "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s::jsonb, %s::uuid[]"
+_ANSWER = f"insert into answers ({_COLUMNS}) values ({_PLACES})"  # noqa: S608
+
+# One statement for an answer and what it cost: nearly every request ends with it.
+_ANSWER_AS_TENANT = f"insert into answers ({_COLUMNS}) select {_PLACES} from as_tenant"  # noqa: S608
+
+_FAILURE = f"""
+{AS_TENANT}
+insert into answer_failures (id, tenant_id, at, environment, release_id, arm, unit, code)
+select %s, %s, now(), %s, %s, %s, %s, %s from as_tenant
+"""  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """An answer as it is stored. body: the answer as it is delivered. documents: see `source_documents`."""
+
+    caller: Principal
+    question: str
+    answer: Answer
+    body: bytes
+    assignment: ReleaseAssignment
+    conditions: AnswerConditions
+    documents: tuple[UUID, ...]
+
+
+ExtraWrite = Callable[[AsyncConnection], Awaitable[None]]
+
+
+async def record(
+    database: Database,
+    stored: StoredAnswer,
+    rows: Sequence[LedgerRow],
+    completed: CompletedRequest | None,
+    settlement: Settlement,
+    extra: Sequence[ExtraWrite] = (),
+) -> None:
+    """One transaction, one round trip: the answer, its charges, the end of its holds and of its claim; or none of it.
+    extra: what else is written in the same transaction, with round trips of its own.
+
+    Errors: ClaimSuperseded when the claim was taken over in the meantime.
+    """
+    tenant_id = stored.caller.tenant_id
+    if not completed and not extra:
+        charges = [each for row in rows for each in ledger_parameters(row)]
+        settling = settle_parameters(settlement) if settlement else ()
+        statement = _record_sql(len(rows), bool(settlement))
+        await database.insert(tenant_id, statement, (*_answer_values(stored), *charges, *settling))
+        return
+    try:
+        if not extra:
+            async with database.pipeline(tenant_id) as connection:
+                await _write_statements(connection, stored, rows, completed, settlement)
+            return
+        async with database.transaction(tenant_id) as transaction:
+            raw: Any = (await transaction.get_raw_connection()).driver_connection
+            await _write_statements(raw, stored, rows, completed, settlement)
+            for each in extra:
+                await each(transaction)
+    except psycopg.errors.DivisionByZero as error:
+        raise ClaimSuperseded from error
+
+
+async def _write_statements(
+    connection: psycopg.AsyncConnection[Any],
+    stored: StoredAnswer,
+    rows: Sequence[LedgerRow],
+    completed: CompletedRequest | None,
+    settlement: Settlement,
+) -> None:
+    await connection.execute(_ANSWER.encode(), _answer_values(stored), prepare=True)
+    for row in rows:
+        await connection.execute(LEDGER_SQL.encode(), ledger_parameters(row), prepare=True)
+    if settlement:
+        await connection.execute(SETTLE_SQL.encode(), settle_parameters(settlement), prepare=True)
+    if completed:
+        await connection.execute(COMPLETE_SQL, complete_parameters(completed))
+
+
+async def send_to_review(connection: AsyncConnection, stored: StoredAnswer, review: ReviewRequest) -> None:
+    """Puts an answer into human review, with the job that queues it."""
+    await connection.execute(insert(reviewed_answers).values(_review_values(stored, review)))
+    arguments = {"tenant_id": str(stored.caller.tenant_id), "answer_id": str(stored.answer.id)}
+    await enqueue(connection, REVIEW_JOB, queue=REVIEW_QUEUE, **arguments)
+
+
+def _review_values(stored: StoredAnswer, review: ReviewRequest) -> dict[str, Any]:
+    return {
+        "answer_id": stored.answer.id,
+        "tenant_id": stored.caller.tenant_id,
+        "rule": review.rule.name,
+        "timing": review.rule.send,
+        "state": review.state,
+        "risk_tier": review.risk_tier,
+        "created_at": review.created_at,
+        "due_at": review.due_at,
+        "escalate_at": review.escalate_at,
+        "decisions": review.rule.decisions,
+        "self_approval": review.self_approval,
+        "asker_key": stored.caller.key_id,
+        "asker": stored.caller.name,
+        "groups": list(stored.conditions.groups),
+        "overlap": review.overlap,
+        "payload": review.payload,
+        "digest": review.digest,
+        "webhook": review.webhook,
+    }
+
+
+async def record_failure(database: Database, tenant_id: UUID, assignment: ReleaseAssignment, code: str) -> None:
+    values = (new_id(), tenant_id, assignment.environment, assignment.release_id, assignment.arm, assignment.unit, code)
+    await database.insert(tenant_id, _FAILURE, values)
+
+
+@cache
+def _record_sql(charges: int, settlement: bool) -> str:
+    *others, last = [_ANSWER_AS_TENANT] + [LEDGER_AS_TENANT] * charges + [SETTLE_AS_TENANT] * settlement
+    return ", ".join([AS_TENANT, *(f"written_{n} as ({each})" for n, each in enumerate(others))]) + f" {last}"
+
+
+def _answer_values(stored: StoredAnswer) -> tuple[Any, ...]:
+    answer, caller, assignment = stored.answer, stored.caller, stored.assignment
+    return (
+        answer.id,
+        caller.tenant_id,
+        caller.key_id,
+        answer.created_at,
+        stored.question,
+        answer.status,
+        answer.model,
+        answer.release_id,
+        answer.corpus_version,
+        answer.trace_id,
+        stored.body.decode(),
+        assignment.environment,
+        assignment.arm,
+        assignment.unit,
+        orjson.dumps(stored.conditions).decode(),
+        list(stored.documents),
+    )

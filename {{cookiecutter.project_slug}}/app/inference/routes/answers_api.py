@@ -1,0 +1,135 @@
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from app.core.http import provided
+from app.idempotency.domain import StoredResponse
+from app.idempotency.service import IdempotencyKeys
+from app.idempotency.service.http import REPLAYED, claim_request, repeated_response
+from app.identity.domain import Principal
+from app.identity.service import require
+from app.inference.domain.answer import Question
+from app.inference.domain.human_review import HeldAnswer
+from app.inference.routes.environment import environment_of
+from app.inference.routes.events import EventStream, as_event, ending_in_words, event, event_of, opened
+from app.inference.routes.ignored_fields import warnings_of_question
+from app.inference.schemas import (
+    AnswerKept,
+    AnswerRequest,
+    AnswerShown,
+    AnswerWaiting,
+    FeedbackRequest,
+    HeldShown,
+    ReplayShown,
+)
+from app.inference.service import AnswerArchive, AnswerReplays, Answers, IdempotentReply
+from app.inference.service.delivery import Reply, StreamStart, as_json
+
+router = APIRouter(tags=["answers"])
+
+Service = Annotated[Answers, provided(Answers)]
+Archives = Annotated[AnswerArchive, provided(AnswerArchive)]
+Keys = Annotated[IdempotencyKeys, provided(IdempotencyKeys)]
+Asker = Annotated[Principal, require("answers:write")]
+Reader = Annotated[Principal, require("answers:read")]
+Auditor = Annotated[Principal, require("answers:replay")]
+Repeats = Annotated[AnswerReplays, provided(AnswerReplays)]
+Critic = Annotated[Principal, require("feedback:write")]
+
+EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The answer; as server-sent events `text` (pieces), `answer` (the whole) or `problem`.",
+        "content": {"text/event-stream": {}},
+    },
+    202: {"description": "The answer waits for a person; `where` says where to look.", "model": HeldShown},
+}
+WAITS: dict[int | str, dict[str, Any]] = {
+    202: {"description": "The answer still waits for a person.", "model": AnswerWaiting}
+}
+LONGEST_WAIT = 60
+
+
+@router.post("/v1/answers", response_model=AnswerShown, responses=EVENTS)
+async def ask(body: AnswerRequest, request: Request, caller: Asker, answers: Service, keys: Keys) -> Response:
+    """Answers a question from the caller's documents, with citations, or says that they hold no answer.
+
+    An Idempotency-Key makes it safe to send the request again. `X-Environment: staging` asks the release in staging.
+    202: the answer waits for a person, as policies/review.yaml wants; a stream then has one event, `held`.
+    """
+    question = Question(body.question, body.sentences, body.passages, body.max_tokens, body.temperature, body.model)
+    question = replace(question, actions=tuple(body.actions), webhook=body.webhook, warnings=warnings_of_question(body))
+    streaming = body.stream or "text/event-stream" in request.headers.get("accept", "")
+    assigned = await answers.assign(caller, environment_of(request), body.conversation)
+    answers.check(assigned, question)
+    claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds)
+    if claimed.stored:
+        return (
+            _streamed(claimed.stored)
+            if streaming and claimed.stored.status < 400
+            else repeated_response(claimed.stored)
+        )
+    idempotent = IdempotentReply(claimed.claim) if claimed.claim else None
+
+    async def process() -> Response:
+        if streaming:
+            events = claimed.guard(_events(answers.stream(caller, question, idempotent, assigned)))
+            return await opened(ending_in_words(events, as_event))
+        return replied(await answers.answer(caller, question, idempotent, assigned))
+
+    return await claimed.run(process)
+
+
+def replied(reply: Reply) -> Response:
+    if isinstance(reply, HeldAnswer):
+        return Response(as_json(reply), 202, {"location": reply.where}, "application/json")
+    return Response(as_json(reply), media_type="application/json")
+
+
+async def _events(pieces: AsyncGenerator[StreamStart | str | Reply, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(pieces):
+        async for piece in pieces:
+            if isinstance(piece, str):
+                yield event_of("text", text=piece)
+            elif not isinstance(piece, StreamStart):
+                yield event("held" if isinstance(piece, HeldAnswer) else "answer", as_json(piece))
+
+
+def _streamed(stored: StoredResponse) -> EventStream:
+    async def events() -> AsyncGenerator[bytes, None]:
+        if stored.status == 202:
+            yield event("held", stored.body)
+            return
+        yield event_of("text", text=orjson.loads(stored.body)["text"])
+        yield event("answer", stored.body)
+
+    return EventStream(events(), REPLAYED)
+
+
+@router.get("/v1/answers/{answer_id}", response_model=AnswerKept | AnswerWaiting, responses=WAITS)
+async def show(
+    answer_id: UUID,
+    caller: Reader,
+    archive: Archives,
+    wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait for a person's decision.")] = 0,
+) -> Response:
+    """An answer as it was delivered, with its question; of one that is held or was rejected, only that it is."""
+    found = await archive.show(caller, answer_id, wait)
+    return Response(orjson.dumps(found), 202 if found["status"] == "held" else 200, media_type="application/json")
+
+
+@router.post("/v1/answers/{answer_id}/replay")
+async def replay(answer_id: UUID, caller: Auditor, again: Repeats) -> ReplayShown:
+    """Runs a past answer again on its own release and corpus version, and shows what differs."""
+    return ReplayShown.of(await again.replay(caller, answer_id))
+
+
+@router.post("/v1/answers/{answer_id}/feedback", status_code=204)
+async def rate(answer_id: UUID, body: FeedbackRequest, caller: Critic, archive: Archives) -> None:
+    """Says whether an answer helped. A second time replaces the first."""
+    await archive.rate(caller, answer_id, body.helpful, body.comment)

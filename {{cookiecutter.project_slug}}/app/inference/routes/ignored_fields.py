@@ -1,0 +1,108 @@
+"""What a request asks for that has no effect here: each is named in the answer's `warnings`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from app.inference.domain.answer import EXTRACTIVE, RequestWarning
+from app.inference.schemas import AnswerRequest, ChatBody, ChatMessage
+
+MOST_WARNINGS, LONGEST_NAME = 50, 100
+
+_PARTS = {
+    "image_url": ("images", "Images are not looked at; only the text of the question is."),
+    "input_audio": ("audio_input", "Sound is not listened to; only the text of the question is read."),
+    "file": ("files", "Files in messages are not read; documents are sent to POST /v1/documents."),
+}
+_MEMBERS: Mapping[str, tuple[str, Sequence[Any]]] = {
+    "n": ("There is always one answer.", (1,)),
+    "stop": ("The answer does not end at stop sequences.", ("", [])),
+    "response_format": ("The answer is always text.", ({"type": "text"},)),
+    "modalities": ("The answer is always text.", (["text"],)),
+    "audio": ("The answer is always text.", ()),
+    "top_p": ("It is not passed on to the model.", (1,)),
+    "frequency_penalty": ("It is not passed on to the model.", (0,)),
+    "presence_penalty": ("It is not passed on to the model.", (0,)),
+    "logit_bias": ("It is not passed on to the model.", ({},)),
+    "seed": ("It is not passed on to the model; POST /v1/answers/{id}/replay shows what a second run gives.", ()),
+    "logprobs": ("No probabilities are told; `answer.confidence` is, where a review rule asks for it.", (False,)),
+    "top_logprobs": ("No probabilities are told.", (0,)),
+    "user": ("Who asks is told by the API key.", ()),
+    "metadata": ("It is not stored.", ({},)),
+    "store": ("Every answer is stored.", (True,)),
+    "parallel_tool_calls": ("The model decides how many actions it proposes.", (True,)),
+    "functions": ("Actions are offered in `tools`.", ([],)),
+    "function_call": ("Actions are offered in `tools`.", ("auto", "none")),
+}
+
+
+def warnings_of(body: ChatBody) -> tuple[RequestWarning, ...]:
+    """What of a request in the OpenAI format has no effect."""
+    found = (*_of_messages(body.messages), *_of_tools(body), *_of_limits(body), *_of_members(body))
+    return _each_once(found)
+
+
+def warnings_of_question(body: AnswerRequest) -> tuple[RequestWarning, ...]:
+    """What of a request to POST /v1/answers has no effect."""
+    return _each_once(_of_model(body.model, body.model_fields_set))
+
+
+def _each_once(found: Sequence[RequestWarning] | Iterator[RequestWarning]) -> tuple[RequestWarning, ...]:
+    return tuple(islice({warned.name: warned for warned in found}.values(), MOST_WARNINGS))
+
+
+def _of_messages(messages: Sequence[ChatMessage]) -> Iterator[RequestWarning]:
+    *before, last = messages
+    if any(each.role in ("system", "developer") for each in before):
+        yield RequestWarning("system", "System and developer messages are not followed; the release's own prompt is.")
+    if any(each.role not in ("system", "developer") for each in before):
+        yield RequestWarning(
+            "history", "Earlier messages are not read; only the last message of the user is the question."
+        )
+    for part in last.content if isinstance(last.content, list) else ():
+        kind = str(part.get("type"))
+        if kind != "text":
+            name, message = _PARTS.get(kind, (f"messages.{kind}"[:LONGEST_NAME], "Only text is read in messages."))
+            yield RequestWarning(name, message)
+    for name in _set(last.model_extra):
+        yield RequestWarning(f"messages.{name}"[:LONGEST_NAME], f"`{name[:LONGEST_NAME]}` of a message has no effect.")
+
+
+def _of_tools(body: ChatBody) -> Iterator[RequestWarning]:
+    if any([*_set(tool.function.model_extra), *_set(tool.model_extra)] for tool in body.tools or ()):
+        message = "Only the names in `tools` count: descriptions and parameters of an action are this service's."
+        yield RequestWarning("tools", message)
+    if body.tool_choice not in (None, "auto", "none"):
+        yield RequestWarning(
+            "tool_choice", "The model itself decides whether it proposes an action; only `none` and `auto` count."
+        )
+
+
+def _of_limits(body: ChatBody) -> Iterator[RequestWarning]:
+    if body.max_tokens is not None and body.max_completion_tokens not in (None, body.max_tokens):
+        yield RequestWarning("max_tokens", "`max_completion_tokens` counts in its place.")
+    options = body.stream_options
+    if options and not body.stream:
+        yield RequestWarning("stream_options", "Only a stream has them.")
+    for name in _set(options.model_extra if options else None):
+        yield RequestWarning(f"stream_options.{name}"[:LONGEST_NAME], f"`{name[:LONGEST_NAME]}` has no effect.")
+    yield from _of_model(body.model, body.model_fields_set)
+
+
+def _of_model(model: str | None, sent: set[str]) -> Iterator[RequestWarning]:
+    """Quoting writes nothing of its own."""
+    for name in ("temperature", "max_tokens", "max_completion_tokens") if model == EXTRACTIVE else ():
+        if name in sent:
+            yield RequestWarning(name, f"The model {EXTRACTIVE} quotes and writes nothing of its own.")
+
+
+def _of_members(body: ChatBody) -> Iterator[RequestWarning]:
+    for name, value in _set(body.model_extra).items():
+        message, harmless = _MEMBERS.get(name, ("This service does not know it, and it has no effect.", ()))
+        if value not in harmless or (isinstance(value, bool) != any(isinstance(each, bool) for each in harmless)):
+            yield RequestWarning(name[:LONGEST_NAME], f"`{name[:LONGEST_NAME]}` has no effect. {message}")
+
+
+def _set(extra: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What was sent, but for what says that it is not."""
+    return {name: value for name, value in (extra or {}).items() if value is not None}

@@ -1,0 +1,193 @@
+"""The same answers for any client of the OpenAI API. Errors are problems with the statuses that such clients know,
+and with the member `error` in which they look for the words.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from app.core.errors import Invalid
+from app.core.http import provided
+from app.idempotency.domain import StoredResponse
+from app.idempotency.service import IdempotencyKeys
+from app.idempotency.service.http import REPLAYED, claim_request, repeated_response
+from app.identity.domain import Principal
+from app.identity.service import require
+from app.inference.domain.answer import EXTRACTIVE, Answer, Question
+from app.inference.domain.human_review import HeldAnswer
+from app.inference.routes.environment import environment_of
+from app.inference.routes.events import EventStream, as_openai_event, ending_in_words, event, opened
+from app.inference.routes.ignored_fields import warnings_of
+from app.inference.schemas import ChatBody, ModelList, ModelShown
+from app.inference.service import Answers, IdempotentReply
+from app.inference.service.delivery import Reply, StreamStart
+
+router = APIRouter(tags=["openai"])
+
+WHOLE_CHAIN = "default"
+CONVERSATION = "x-conversation"
+WEBHOOK = "x-webhook"
+WAITS = "This answer waits for a person to look at it."
+HELD, CHUNK = "held", "chat.completion.chunk"
+WITHHELD = "content_filter"
+"""The one way in which this format says that there is a text and that it is not shown."""
+
+Service = Annotated[Answers, provided(Answers)]
+Keys = Annotated[IdempotencyKeys, provided(IdempotencyKeys)]
+Asker = Annotated[Principal, require("answers:write")]
+Lister = Annotated[Principal, require("models:read")]
+
+
+class NoQuestion(Invalid):
+    code, title, param = "no_question", "There is no question in the messages", "messages"
+    action = "Let the last message be the user's, with text."
+
+
+@router.get("/v1/models")
+async def models(caller: Lister, request: Request, answers: Service) -> ModelList:
+    """What may be named as `model`: `default` is the whole chain, best first."""
+    names = answers.models(await answers.assign(caller, environment_of(request)))
+    return ModelList(data=[ModelShown(id=name, owned_by=_owner(name)) for name in (WHOLE_CHAIN, *names)])
+
+
+def _owner(name: str) -> str:
+    return "service" if name in (WHOLE_CHAIN, EXTRACTIVE) else "provider"
+
+
+@router.post("/v1/chat/completions")
+async def chat(body: ChatBody, request: Request, caller: Asker, answers: Service, keys: Keys) -> Response:
+    """Answers the last message of the user from the caller's documents, in the OpenAI chat format.
+
+    The field `answer` beside the format's own holds citations, cost and the rest of POST /v1/answers. `tools` name
+    actions of this service: the model may propose them, they run here, and `answer.actions` tells what became of them.
+    `X-Webhook` names an address to tell when an answer that waits for a person is decided.
+    """
+    question = replace(_question(body), webhook=request.headers.get(WEBHOOK))
+    assigned = await answers.assign(caller, environment_of(request), request.headers.get(CONVERSATION))
+    answers.check(assigned, question)
+    claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds)
+    if claimed.stored:
+        again = body.stream and claimed.stored.status < 400
+        return _streamed(claimed.stored, body.wants_usage) if again else repeated_response(claimed.stored)
+    idempotent = IdempotentReply(claimed.claim, _completion) if claimed.claim else None
+
+    async def process() -> Response:
+        if body.stream:
+            events = claimed.guard(_chunks(answers.stream(caller, question, idempotent, assigned), body.wants_usage))
+            return await opened(ending_in_words(events, as_openai_event))
+        reply = await answers.answer(caller, question, idempotent, assigned)
+        return Response(
+            _completion(reply), 202 if isinstance(reply, HeldAnswer) else 200, media_type="application/json"
+        )
+
+    return await claimed.run(process)
+
+
+def _question(body: ChatBody) -> Question:
+    last = body.messages[-1]
+    if last.role != "user" or not last.text.strip():
+        raise NoQuestion
+    return Question(
+        last.text,
+        max_tokens=body.max_completion_tokens or body.max_tokens or 512,
+        temperature=body.temperature if body.temperature is not None else 0.0,
+        model=None if body.model == WHOLE_CHAIN else body.model,
+        actions=body.actions,
+        warnings=warnings_of(body),
+    )
+
+
+def _head(opening: StreamStart, kind: str) -> dict[str, Any]:
+    return {
+        "id": f"chatcmpl-{opening.id.hex}",
+        "object": kind,
+        "created": int(opening.created_at.timestamp()),
+        "model": opening.model,
+    }
+
+
+def _completion(reply: Reply) -> bytes:
+    opening = StreamStart(reply.id, reply.created_at, HELD if isinstance(reply, HeldAnswer) else reply.model)
+    message = {"role": "assistant", "content": WAITS if isinstance(reply, HeldAnswer) else reply.text, "refusal": None}
+    finish = WITHHELD if isinstance(reply, HeldAnswer) else reply.finish_reason
+    choice = {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
+    usage = {} if isinstance(reply, HeldAnswer) else {"usage": _usage(reply)}
+    head = _head(opening, "chat.completion")
+    return orjson.dumps({**head, "choices": [choice], **usage, "answer": reply.as_dict()})
+
+
+@dataclass(frozen=True)
+class _Chunks:
+    """The pieces of one streamed completion. head: what they have in common."""
+
+    head: dict[str, Any]
+
+    @classmethod
+    def of(cls, opening: StreamStart) -> "_Chunks":
+        return cls(_head(opening, CHUNK))
+
+    def begin(self) -> bytes:
+        return self._chunk({"role": "assistant", "content": ""})
+
+    def text(self, text: str) -> bytes:
+        return self._chunk({"content": text})
+
+    def end(self, finish: str, answer: Any) -> bytes:
+        return self._chunk({}, finish, answer=answer)
+
+    def usage(self, usage: dict[str, int]) -> bytes:
+        return event(None, orjson.dumps({**self.head, "choices": [], "usage": usage}))
+
+    def _chunk(self, delta: dict[str, str], finish: str | None = None, **more: Any) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
+        return event(None, orjson.dumps({**self.head, "choices": [choice], **more}))
+
+
+DONE = event(None, b"[DONE]")
+
+
+async def _chunks(
+    pieces: AsyncGenerator[StreamStart | str | Reply, None], with_usage: bool
+) -> AsyncGenerator[bytes, None]:
+    chunks = _Chunks({})
+    async with aclosing(pieces):
+        async for piece in pieces:
+            if isinstance(piece, StreamStart):
+                chunks = _Chunks.of(piece)
+                yield chunks.begin()
+            elif isinstance(piece, str):
+                yield chunks.text(piece)
+            elif isinstance(piece, HeldAnswer):
+                yield chunks.text(WAITS)
+                yield chunks.end(WITHHELD, piece.as_dict())
+            else:
+                yield chunks.end(piece.finish_reason, piece.as_dict())
+                if with_usage:
+                    yield chunks.usage(_usage(piece))
+    yield DONE
+
+
+def _streamed(stored: StoredResponse, with_usage: bool) -> EventStream:
+    whole = orjson.loads(stored.body)
+    [choice] = whole["choices"]
+    chunks = _Chunks({name: whole[name] for name in ("id", "created", "model")} | {"object": CHUNK})
+
+    async def events() -> AsyncGenerator[bytes, None]:
+        yield chunks.begin()
+        yield chunks.text(choice["message"]["content"])
+        yield chunks.end(choice["finish_reason"], whole["answer"])
+        if with_usage and "usage" in whole:
+            yield chunks.usage(whole["usage"])
+        yield DONE
+
+    return EventStream(events(), REPLAYED)
+
+
+def _usage(answer: Answer) -> dict[str, int]:
+    read, written = answer.usage.input, answer.usage.output
+    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}

@@ -1,0 +1,119 @@
+import time
+from collections.abc import AsyncGenerator
+from contextlib import AbstractContextManager, aclosing
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import TypeVar
+from uuid import UUID
+
+from app.core.clock import Deadline
+from app.core.ids import new_id
+from app.core.telemetry import current_trace_id, histogram, mark_failed, recording, span, start_span, within
+from app.identity.domain import Principal
+from app.inference.domain.answer import ScreenedQuestion
+from app.inference.domain.tool_calls import ToolSession
+from app.inference.service.cost_meter import CostMeter
+from app.inference.service.loaded_release import AssignedRelease, LoadedRelease
+from app.releases.domain import Release
+
+T = TypeVar("T")
+
+STEPS = ("screen", "hold", "evidence", "model", "extract", "check", "record")
+SECONDS = histogram("app_answer_step_seconds", "Duration of one step of an answer", ("step",))
+FIRST_TEXT = histogram("app_answer_first_text_seconds", "Time to the first text of a streamed answer")
+_SECONDS_OF = {step: SECONDS.labels(step) for step in STEPS}
+
+
+class Step:
+    """A class and no generator, because there are eight in every answer."""
+
+    __slots__ = ("_name", "_span", "_started", "_timer")
+
+    def __init__(self, timer: "StepTimer", name: str) -> None:
+        self._timer, self._name = timer, name
+        self._span: AbstractContextManager[object] | None = None
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+        if recording():
+            self._span = span(self._name)
+            self._span.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._span:
+            self._span.__exit__(kind, error, trace)
+        self._timer.record(self._name, time.perf_counter() - self._started)
+
+
+@dataclass
+class StepTimer:
+    """How long each step of one answer took, in milliseconds, with a span for each."""
+
+    streamed: bool = False
+    started: float = field(default_factory=lambda: time.perf_counter())
+    timings_ms: dict[str, float] = field(default_factory=dict)
+
+    def step(self, name: str) -> Step:
+        """A span and a duration. Never held across a yield of a stream: a span belongs to one task."""
+        return Step(self, name)
+
+    async def stream_step(self, name: str, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+        """The same for a stream: its span is the current one only while the next item is produced."""
+        started, step_span = time.perf_counter(), start_span(name)
+        try:
+            async with aclosing(items):
+                while True:
+                    with within(step_span):
+                        item = await anext(items, None)
+                    if item is None:
+                        return
+                    yield item
+        except Exception as error:
+            mark_failed(step_span, error)
+            raise
+        finally:
+            step_span.end()
+            self.record(name, time.perf_counter() - started)
+
+    def record(self, name: str, seconds: float) -> None:
+        self.timings_ms[name] = round(seconds * 1000, 3)
+        _SECONDS_OF[name].observe(seconds)
+
+    def first_text(self) -> None:
+        """The first text of a stream is sent."""
+        seconds = time.perf_counter() - self.started
+        self.timings_ms["first_text"] = round(seconds * 1000, 3)
+        FIRST_TEXT.observe(seconds)
+
+    def total(self) -> dict[str, float]:
+        """All steps and `total`; of a stream `first_text` too, which is the total where all text is sent at once."""
+        total = round((time.perf_counter() - self.started) * 1000, 3)
+        first = {"first_text": total} if self.streamed else {}
+        return {**first, **self.timings_ms, "total": total}
+
+
+@dataclass(frozen=True)
+class AnswerContext:
+    """One question on its way to an answer. tool_session: None where the model may only answer."""
+
+    id: UUID
+    created_at: datetime
+    caller: Principal
+    question: ScreenedQuestion
+    deadline: Deadline
+    assigned: AssignedRelease
+    meter: CostMeter
+    timer: StepTimer
+    tool_session: ToolSession | None = None
+    trace_id: str = field(default_factory=lambda: current_trace_id() or new_id().hex)
+
+    @property
+    def loaded(self) -> LoadedRelease:
+        return self.assigned.loaded
+
+    @property
+    def release(self) -> Release:
+        return self.assigned.loaded.release

@@ -1,0 +1,193 @@
+"""The last step of an answer: it is charged and stored in one transaction, and only then delivered."""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+import orjson
+import structlog
+
+from app.core.database import Database
+from app.core.errors import OutOfTime
+from app.core.logging import log_failure
+from app.core.telemetry import annotate, counter
+from app.costs.domain import LedgerRow
+from app.costs.service import Costs
+from app.idempotency.domain import Claim, CompletedRequest, StoredResponse
+from app.identity.domain import Principal
+from app.inference import repository
+from app.inference.domain.answer import Answer, source_documents
+from app.inference.domain.draft import DraftOutcome
+from app.inference.domain.human_review import HeldAnswer, ReviewRequest, RoutedAnswer, Rule, rule_for
+from app.inference.domain.release_assignment import ReleaseAssignment
+from app.inference.domain.replay import AnswerConditions
+from app.inference.service.context import AnswerContext
+from app.inference.service.pipeline import Pipeline
+from app.inference.service.tool_calling import hold_actions
+from app.retrieval.domain import Evidence
+
+log = structlog.get_logger(__name__)
+
+RECORD_SECONDS = 0.3
+"""For storing an answer that is ready, whatever is left of its deadline."""
+
+ANSWERED = counter("app_answers_total", "Answers, by status and model", ("status", "model", "degraded", "environment"))
+SENT_TO_REVIEW = counter("app_answers_sent_to_review_total", "Answers sent to human review", ("rule", "timing"))
+
+Reply = Answer | HeldAnswer
+"""The answer, or a notice that it waits for a person."""
+
+Render = Callable[[Reply], bytes]
+
+
+def as_json(reply: Reply) -> bytes:
+    return orjson.dumps(reply.as_dict())
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStart:
+    """What is known of a streamed answer before its text."""
+
+    id: UUID
+    created_at: datetime
+    model: str
+
+
+@dataclass(frozen=True)
+class IdempotentReply:
+    """The claim of a request with an Idempotency-Key, and how its response is rendered."""
+
+    claim: Claim
+    render: Render = as_json
+
+    def completed(self, reply: Reply, documents: Collection[UUID]) -> CompletedRequest:
+        status = 202 if isinstance(reply, HeldAnswer) else 200
+        return CompletedRequest(self.claim, StoredResponse(status, self.render(reply)), tuple(documents))
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Stores answers with their charges. tasks: what is stored after the response was sent, or has failed."""
+
+    database: Database
+    pipeline: Pipeline
+    costs: Costs
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def deliver(
+        self,
+        ctx: AnswerContext,
+        evidence: Evidence,
+        outcome: DraftOutcome,
+        idempotent: IdempotentReply | None,
+    ) -> Reply:
+        """The answer once it is charged and stored; in its place a held answer, where a review rule holds it.
+
+        Errors: OutOfTime, DatabaseUnavailable, ClaimSuperseded.
+        """
+        answer, rows = self.pipeline.finish(ctx, evidence, outcome)
+        rule = self._review_rule(ctx, answer)
+        if rule and rule.send == "before" and ctx.tool_session:
+            ctx.tool_session.entries = hold_actions(ctx, rule, ctx.tool_session.entries)
+            answer = replace(answer, actions=ctx.tool_session.actions)
+        documents = source_documents(answer, evidence, ctx.tool_session.documents if ctx.tool_session else None)
+        stored = repository.StoredAnswer(
+            caller=ctx.caller,
+            question=ctx.question.text,
+            answer=answer,
+            body=as_json(answer),
+            assignment=ctx.assigned.assignment,
+            conditions=AnswerConditions.of(ctx.question, ctx.caller.groups, evidence),
+            documents=tuple(documents),
+        )
+        review = self._review_request(ctx, rule, stored)
+        reply = review.held_answer_for(answer) if review and review.state == "held" else answer
+        completed = idempotent.completed(reply, documents) if idempotent else None
+        with ctx.timer.step("record"):
+            await self._record(ctx, stored, rows, completed, self._extra_writes(ctx, stored, review))
+        annotate(cost_micro_usd=answer.cost_micro_usd)
+        ANSWERED.labels(answer.status, answer.model, str(answer.degraded).lower(), answer.environment).inc()
+        if review:
+            SENT_TO_REVIEW.labels(review.rule.name, review.rule.send).inc()
+        return reply
+
+    def _review_rule(self, ctx: AnswerContext, answer: Answer) -> Rule | None:
+        routed = RoutedAnswer(answer, ctx.question.text, ctx.loaded.risk_tier, ctx.caller.tenant_id)
+        return rule_for(ctx.loaded.review, routed)
+
+    def _review_request(
+        self, ctx: AnswerContext, rule: Rule | None, stored: repository.StoredAnswer
+    ) -> ReviewRequest | None:
+        if rule is None:
+            return None
+        loaded, created_at = ctx.loaded, stored.answer.created_at
+        return ReviewRequest(
+            rule, loaded.risk_tier, loaded.review.overlap, created_at, stored.body, ctx.question.webhook
+        )
+
+    def _extra_writes(
+        self, ctx: AnswerContext, stored: repository.StoredAnswer, review: ReviewRequest | None
+    ) -> list[repository.ExtraWrite]:
+        """What is stored in the transaction of the answer, or not at all."""
+        writes: list[repository.ExtraWrite] = []
+        if review:
+            writes.append(lambda connection: repository.send_to_review(connection, stored, review))
+        if ctx.tool_session and (entries := ctx.tool_session.entries):
+            actions = self.pipeline.generation.tool_calling.actions
+            writes.append(lambda connection: actions.enter(connection, entries))
+        return writes
+
+    async def _record(
+        self,
+        ctx: AnswerContext,
+        stored: repository.StoredAnswer,
+        rows: list[LedgerRow],
+        completed: CompletedRequest | None,
+        extra: Sequence[repository.ExtraWrite],
+    ) -> None:
+        settlement = ctx.meter.settlement(rows)
+        try:
+            async with asyncio.timeout(max(ctx.deadline.remaining(), RECORD_SECONDS)):
+                await repository.record(self.database, stored, rows, completed, settlement, extra)
+        except TimeoutError as error:
+            raise OutOfTime("The answer could not be recorded in time.", retry_after=1) from error
+        self.costs.count(rows)
+        self.costs.budgets.count(settlement)
+
+    @contextmanager
+    def charging_abandoned(self, ctx: AnswerContext) -> Iterator[None]:
+        """Charges what a failed answer has used, and releases the rest of its hold."""
+        try:
+            yield
+        except BaseException:
+            self._in_background(self._abandon(ctx))
+            raise
+
+    async def _abandon(self, ctx: AnswerContext) -> None:
+        await ctx.meter.drain()
+        billed, rows = ctx.meter.billed is not None, self._abandoned_rows(ctx)
+        if ctx.meter.holds or (rows and not billed):
+            await self.costs.abandon(ctx.caller.tenant_id, ctx.id, rows, ctx.meter.settlement(rows))
+
+    def _abandoned_rows(self, ctx: AnswerContext) -> list[LedgerRow]:
+        try:
+            return self.pipeline.abandoned_rows(ctx)
+        except Exception as error:  # usage without a price is in the provider's own account; the hold is released
+            log_failure(log, "inference.charge_lost", error, answer=str(ctx.id))
+            return []
+
+    def record_failure(self, caller: Principal, assignment: ReleaseAssignment, code: str) -> None:
+        """A failed answer leaves nothing else that a canary could be judged by."""
+        self._in_background(repository.record_failure(self.database, caller.tenant_id, assignment, code))
+
+    async def close(self) -> None:
+        """Waits for what is still being stored."""
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    def _in_background(self, work: "asyncio._CoroutineLike[None]") -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)

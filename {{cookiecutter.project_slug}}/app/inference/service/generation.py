@@ -1,0 +1,234 @@
+"""From evidence to a draft: a model writes it, with tools or without, or the extractive fallback does."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+import structlog
+
+from app.core.clock import Deadline
+from app.costs.domain import CostPolicy, Usage
+from app.inference.domain.answer import Draft, StreamEnded
+from app.inference.domain.draft import (
+    DraftOutcome,
+    ModelReply,
+    ModelsFailed,
+    draft_outcome,
+    extractive_draft,
+    refusal_draft,
+    refusal_reason,
+    tool_summary_draft,
+)
+from app.inference.domain.grounding.checked_text import CheckedText
+from app.inference.domain.prompt import build_request
+from app.inference.service.context import AnswerContext
+from app.inference.service.cost_meter import affordable_models
+from app.inference.service.tool_calling import ToolCalling
+from app.llm.domain.errors import ContentFiltered, ModelFailure
+from app.llm.domain.messages import ChatRequest, CompletionEnd, estimate_usage
+from app.llm.service import AllModelsFailed, FallbackChain, FallbackResult, StreamStarted
+from app.retrieval.domain import Evidence
+
+log = structlog.get_logger(__name__)
+
+FALLBACK_SHARE = 0.1
+"""Of the deadline that no model gets, so that there is always time for the extractive fallback."""
+PROMPT, TOOL_PROMPT = "answer", "act"
+
+Failures = tuple[tuple[str, ModelFailure], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedPiece:
+    """Text of a model that has been checked and may be sent."""
+
+    model: str
+    text: str
+
+
+@dataclass(frozen=True)
+class PreparedCall:
+    """A request and the models that may answer it. evidence: what the answer may cite. fallback: the draft where no
+    model writes one. reasons: why the answer is degraded already.
+    """
+
+    request: ChatRequest
+    chain: FallbackChain
+    evidence: Evidence
+    prompt: str
+    fallback: Callable[[], Draft]
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Generation:
+    """Evidence to draft, by the models of the release in the order of the fallback."""
+
+    tool_calling: ToolCalling
+
+    async def generate(self, ctx: AnswerContext, evidence: Evidence) -> DraftOutcome:
+        """The draft of an answer, by a model or by the fallback. Errors: BudgetUsedUp."""
+        prepared = await self._prepare(ctx, evidence)
+        if isinstance(prepared, DraftOutcome):
+            return prepared
+        try:
+            with ctx.timer.step("model"):
+                result = await self._complete(ctx, prepared)
+        except AllModelsFailed as failed:
+            if ctx.tool_session and failed.content_filtered:
+                ctx.tool_session.drop()
+            return self._outcome(ctx, prepared, ModelsFailed(failed.failures))
+        with ctx.timer.step("check"):
+            text = self._checked_text(ctx, prepared)
+            text.feed(result.completion.text)
+            text.end()
+        reply = ModelReply(result.model, text, result.completion.end)
+        # The failures of a tool session are among its reasons already.
+        return self._outcome(ctx, prepared, reply, () if ctx.tool_session else result.failures)
+
+    async def stream(self, ctx: AnswerContext, evidence: Evidence) -> AsyncGenerator[CheckedPiece | DraftOutcome, None]:
+        """Sentences of a model as each is checked, then the outcome; only the outcome where no model wrote.
+
+        Errors: StreamEnded, when the model broke off after some text was sent; BudgetUsedUp.
+        """
+        prepared = await self._prepare(ctx, evidence)
+        if isinstance(prepared, DraftOutcome):
+            yield prepared
+            return
+        model, text = "", self._checked_text(ctx, prepared)
+        failures: Failures = ()
+        reply: ModelReply | ModelsFailed = ModelsFailed([])
+        try:
+            items = prepared.chain.stream(prepared.request, self._model_deadline(ctx), ctx.meter)
+            async with aclosing(ctx.timer.stream_step("model", items)) as stream:
+                async for item in stream:
+                    if isinstance(item, StreamStarted):
+                        model, failures = item.model, item.failures
+                    elif isinstance(item, str):
+                        if piece := text.feed(item):
+                            yield CheckedPiece(model, piece)
+                    else:
+                        if piece := self._last_piece(ctx, text, item):
+                            yield CheckedPiece(model, piece)
+                        reply = self._completed(ctx, model, text, item)
+        except AllModelsFailed as failed:
+            reply = ModelsFailed(failed.failures)
+        except ModelFailure as failure:
+            reply = self._broken_off(ctx, prepared.request, model, text, failure)
+        except (asyncio.CancelledError, GeneratorExit):
+            _charge_broken_off(ctx, prepared.request, model, text)
+            raise
+        yield self._outcome(ctx, prepared, reply, failures)
+
+    async def _prepare(self, ctx: AnswerContext, evidence: Evidence) -> PreparedCall | DraftOutcome:
+        """The request, and the models that the budget allows; or the outcome without a call. Errors: BudgetUsedUp."""
+        session = ctx.tool_session
+        refusal = refusal_reason(ctx.question.text, evidence, ctx.loaded.answerability)
+        if refusal and session is None:
+            return DraftOutcome(refusal_draft(refusal))
+        if refusal:
+            evidence = replace(evidence, passages=())
+
+        def fallback() -> Draft:
+            summary = tool_summary_draft(session) if session else None
+            return summary or (refusal_draft(refusal) if refusal else self.extract(ctx, evidence))
+
+        if session:
+            session.tainted |= bool(evidence.passages)
+            session.documents |= evidence.documents
+        chain, prompt, reason = self._named_models(ctx), TOOL_PROMPT if session else PROMPT, None
+        request = self._request(ctx, evidence, prompt)
+        if chain.models:
+            with ctx.timer.step("hold"):
+                policy, prices = ctx.loaded.policies.get(CostPolicy), ctx.loaded.prices
+                chain, reason = await affordable_models(ctx.meter, request, chain, prices, policy)
+        reasons = (reason,) if reason else ()
+        if not chain.models:
+            without = ("actions: no model to propose them",) if session else ()
+            return DraftOutcome(fallback(), (*reasons, *without))
+        return PreparedCall(request, chain, evidence, prompt, fallback, reasons)
+
+    async def _complete(self, ctx: AnswerContext, prepared: PreparedCall) -> FallbackResult:
+        request, chain, deadline = prepared.request, prepared.chain, self._model_deadline(ctx)
+        if ctx.tool_session is None:
+            return await chain.complete(request, deadline, ctx.meter)
+        return await self.tool_calling.run_tool_loop(ctx, ctx.tool_session, request, chain, deadline)
+
+    def _outcome(
+        self,
+        ctx: AnswerContext,
+        prepared: PreparedCall,
+        reply: ModelReply | ModelsFailed,
+        failures: Failures = (),
+    ) -> DraftOutcome:
+        session = ctx.tool_session
+        outcome = draft_outcome(reply, prepared.evidence, prepared.fallback, acted=bool(session and session.results))
+        before = (*prepared.reasons, *(session.reasons if session else ()), *_reasons(failures))
+        return replace(outcome, reasons=(*before, *outcome.reasons))
+
+    def _checked_text(self, ctx: AnswerContext, prepared: PreparedCall) -> CheckedText:
+        results = ctx.tool_session.results if ctx.tool_session else ()
+        prompt = ctx.release.prompt(prepared.prompt).text
+        return CheckedText(prepared.evidence.passages, ctx.loaded.risk_tier, prompt, results)
+
+    def _last_piece(self, ctx: AnswerContext, text: CheckedText, end: CompletionEnd) -> str:
+        """What is sent at the end; nothing of what a content filter broke off."""
+        with ctx.timer.step("check"):
+            return "" if end.finish == "content_filter" else text.end()
+
+    def _completed(self, ctx: AnswerContext, model: str, text: CheckedText, end: CompletionEnd) -> ModelReply:
+        if end.finish == "content_filter":
+            # The refusal replaces the model's text, whose tokens are charged all the same.
+            ctx.meter.on_tool_round(model, end.usage, end.estimated)
+        return ModelReply(model, text, end)
+
+    def _broken_off(
+        self, ctx: AnswerContext, request: ChatRequest, model: str, text: CheckedText, failure: ModelFailure
+    ) -> ModelsFailed:
+        """Errors: StreamEnded, where some text was sent, which no fallback can replace."""
+        _charge_broken_off(ctx, request, model, text, failure.usage)
+        log.warning("inference.stream_ended", model=model, reason=failure.reason)
+        if text.text and not isinstance(failure, ContentFiltered):
+            raise StreamEnded(f"The model's reply broke off ({failure.reason}).", retry_after=1) from failure
+        return ModelsFailed([(model, failure)])
+
+    def _named_models(self, ctx: AnswerContext) -> FallbackChain:
+        named, chain = ctx.question.model, ctx.loaded.chain
+        if named is None:
+            return chain
+        return replace(chain, models=tuple(model for model in chain.models if model.name == named))
+
+    def _request(self, ctx: AnswerContext, evidence: Evidence, prompt: str) -> ChatRequest:
+        question = ctx.question
+        request = build_request(
+            ctx.release.prompt(prompt).text,
+            question.text,
+            evidence.passages,
+            question.max_tokens,
+            question.temperature,
+            ctx.tool_session.tools if ctx.tool_session else (),
+        )
+        return replace(request, logprobs=ctx.loaded.review.asks_confidence)
+
+    def _model_deadline(self, ctx: AnswerContext) -> Deadline:
+        reserved = ctx.loaded.deadline_seconds * FALLBACK_SHARE
+        return ctx.deadline.within(max(0.0, ctx.deadline.remaining() - reserved))
+
+    def extract(self, ctx: AnswerContext, evidence: Evidence) -> Draft:
+        """The extractive fallback."""
+        with ctx.timer.step("extract"):
+            return extractive_draft(ctx.question.text, ctx.question.sentences, evidence)
+
+
+def _charge_broken_off(
+    ctx: AnswerContext, request: ChatRequest, model: str, text: CheckedText, reported: Usage | None = None
+) -> None:
+    """Tokens of a stream that broke off are charged, even if the caller has gone."""
+    if model and not ctx.meter.disconnected:
+        usage = ctx.meter.billable_usage(model, reported or estimate_usage(request, text.written), reported is None)
+        ctx.meter.unbilled.append((model, usage))
+
+
+def _reasons(failures: Failures) -> tuple[str, ...]:
+    return tuple(f"{name}: {failure.reason}" for name, failure in failures)

@@ -1,0 +1,76 @@
+"""All that answering on one release needs, in memory and replaced as a whole."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from app.actions.domain import NOTHING_OFFERED, ActionPolicy
+from app.core.ownership import RiskTier
+from app.core.policies import Policies
+from app.costs.domain import PriceTable
+from app.inference.domain.grounding.answerability import Answerability
+from app.inference.domain.human_review import NO_REVIEW, ReviewPolicy
+from app.inference.domain.release_assignment import ReleaseAssignment
+from app.llm.service import FallbackChain
+from app.releases.domain import Release, ReleaseUnknown
+from app.retrieval.domain import IndexRow, SearchParams
+from app.safety.domain.policy import SecurityPolicy
+
+
+@dataclass(frozen=True)
+class LoadedRelease:
+    """A release with everything it names, so that answering looks nothing up.
+
+    deadline_seconds: for a whole answer; each step gets what is left of it.
+    risk_tier: decides how much of a model's text the evidence must support.
+    """
+
+    release: Release
+    policies: Policies
+    chain: FallbackChain
+    security: SecurityPolicy
+    deadline_seconds: float
+    risk_tier: RiskTier
+    index: IndexRow
+    params: SearchParams
+    prices: PriceTable
+    answerability: Answerability
+    review: ReviewPolicy = NO_REVIEW
+    actions: ActionPolicy = NOTHING_OFFERED
+
+
+@dataclass(frozen=True, slots=True)
+class AssignedRelease:
+    """The release that an answer is made on from its beginning to its end, and why this one."""
+
+    loaded: LoadedRelease
+    assignment: ReleaseAssignment
+
+
+LoadRelease = Callable[[Release], Awaitable[LoadedRelease]]
+
+
+@dataclass(frozen=True)
+class LoadedReleases:
+    """The releases that this process has loaded. load: loads one. Errors: ReleaseUnservable and others."""
+
+    load: LoadRelease
+    by_id: dict[str, LoadedRelease] = field(default_factory=dict)
+
+    def of(self, release: Release) -> LoadedRelease:
+        """A release that is loaded. Errors: ReleaseUnknown."""
+        if (loaded := self.by_id.get(release.id)) is None:
+            raise ReleaseUnknown(f"Release {release.number} is not loaded here.", retry_after=1)
+        return loaded
+
+    async def get(self, release: Release) -> LoadedRelease:
+        """Any release; one that is not loaded is loaded for this call only."""
+        return self.by_id.get(release.id) or await self.load(release)
+
+    async def preload(self, release: Release) -> None:
+        if release.id not in self.by_id:
+            self.by_id[release.id] = await self.load(release)
+
+    def retain(self, release_ids: set[str]) -> None:
+        """Drops all others."""
+        for release_id in self.by_id.keys() - release_ids:
+            del self.by_id[release_id]

@@ -1,0 +1,143 @@
+"""Answers whose model may call tools. A model proposes an action, reads run at once, and nothing else happens before
+the answer is stored: a proposal is stored in the same transaction, to run by itself or to wait for a person.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from app.actions.domain import Entry, Proposal, Refused, Terms
+from app.actions.service import Actions
+from app.core.clock import Deadline
+from app.identity.domain import Principal
+from app.inference.domain.answer import ScreenedQuestion
+from app.inference.domain.human_review import ProposedAction, Rule, rule_for_action
+from app.inference.domain.tool_calls import ToolResult, ToolSession
+from app.inference.service.context import AnswerContext
+from app.inference.service.loaded_release import LoadedRelease
+from app.llm.domain.messages import ChatRequest, Message, ToolCall
+from app.llm.service import FallbackChain, FallbackResult
+from app.safety.domain.screening import screen_fields
+from app.safety.domain.text import normalise
+
+
+@dataclass(frozen=True)
+class ToolCalling:
+    """The actions that a model may propose to the caller, under the policies of the release."""
+
+    actions: Actions
+
+    def session(self, loaded: LoadedRelease, caller: Principal, question: ScreenedQuestion) -> ToolSession | None:
+        """The tools that the question names; None when it names none. Errors: ActionUnknown, NotAllowed."""
+        if not question.actions:
+            return None
+        offers = self.actions.offers(loaded.actions, caller, question.actions)
+        return ToolSession(offers, tainted=bool(question.findings))
+
+    async def run_tool_loop(
+        self,
+        ctx: AnswerContext,
+        session: ToolSession,
+        request: ChatRequest,
+        chain: FallbackChain,
+        deadline: Deadline,
+    ) -> FallbackResult:
+        """The model's last completion, after its tool calls. Every call of a model is charged; the cost of the first is
+        reserved already. Errors: AllModelsFailed.
+        """
+        rounds = 0
+        while True:
+            request = replace(request, allow_tool_calls=rounds < ctx.loaded.actions.max_rounds)
+            result = await chain.complete(request, deadline, ctx.meter)
+            session.reasons += [f"{name}: {failure.reason}" for name, failure in result.failures]
+            completion = result.completion
+            if not completion.calls:
+                return result
+            rounds += 1
+            ctx.meter.on_tool_round(result.model, completion.end.usage, completion.end.estimated)
+            session.usage = session.usage + completion.end.usage
+            called = Message("assistant", completion.text, completion.calls)
+            request = request.then(called, *await self._run_calls(ctx, session, completion.calls, deadline))
+            ctx.meter.estimate_cost(request)
+
+    async def _run_calls(
+        self, ctx: AnswerContext, session: ToolSession, calls: Sequence[ToolCall], deadline: Deadline
+    ) -> list[Message]:
+        # Calls of one completion were proposed before any of their results was read.
+        tainted, messages = session.tainted, []
+        for call in calls:
+            try:
+                async with asyncio.timeout(deadline.remaining()):
+                    outcome = await self._propose(ctx, session, call, tainted)
+            except TimeoutError:
+                outcome = Refused("failed", "There was no time left for that.")
+            result = self._screened(ctx, session, call.name, ToolResult.of(outcome))
+            if isinstance(outcome, Entry):
+                session.entries.append(outcome)
+                session.tainted |= outcome.state == "done" and session.offer(outcome.proposal.action).untrusted
+            session.results.append(result)
+            messages.append(Message("tool", result.content, call_id=call.id))
+        return messages
+
+    def _screened(self, ctx: AnswerContext, session: ToolSession, action: str, result: ToolResult) -> ToolResult:
+        """A result is screened like a document before a model reads it; withheld where that would be quarantined."""
+        findings = screen_fields({action: result.text})
+        session.findings = (*session.findings, *findings)
+        if any(ctx.loaded.security.document_action(finding) == "quarantine" for finding in findings):
+            return ToolResult.of(Refused("failed", "What came back is withheld by the security policy."))
+        return replace(result, content=normalise(result.content).text, text=normalise(result.text).text)
+
+    async def _propose(
+        self, ctx: AnswerContext, session: ToolSession, call: ToolCall, tainted: bool
+    ) -> Entry | Refused:
+        policy, earlier = ctx.loaded.actions, [entry.proposal for entry in session.entries]
+        proposal = await self.actions.propose(
+            policy, ctx.caller, ctx.id, ctx.release.id, session.offers, call.name, call.arguments, earlier
+        )
+        if isinstance(proposal, Refused):
+            return proposal
+        if proposal.risk == "read":
+            result = await self.actions.read(ctx.caller, proposal, session.documents)
+            if isinstance(result, Refused):
+                return result
+            return Entry(proposal, "done", None, tainted, result, tuple(session.documents))
+        rule = rule_for_action(ctx.loaded.review, _proposed_action(ctx, session, proposal), tainted)
+        terms = None if rule is None else _terms(ctx, rule, proposal)
+        state: Literal["waiting", "approved"] = "waiting" if rule is not None and rule.send == "before" else "approved"
+        return Entry(proposal, state, terms, tainted, documents=tuple(session.documents))
+
+
+def hold_actions(ctx: AnswerContext, rule: Rule, entries: Sequence[Entry]) -> list[Entry]:
+    """Actions of a held answer wait with it, by the same rule."""
+    return [
+        replace(entry, state="waiting", terms=_terms(ctx, rule, entry.proposal)) if entry.state == "approved" else entry
+        for entry in entries
+    ]
+
+
+def _proposed_action(ctx: AnswerContext, session: ToolSession, proposal: Proposal) -> ProposedAction:
+    return ProposedAction(
+        id=proposal.id,
+        risk=proposal.risk,  # type: ignore[arg-type]
+        text=f"{ctx.question.text}\n{proposal.action} {proposal.arguments}",
+        findings=(*ctx.question.findings, *session.findings),
+        risk_tier=ctx.loaded.risk_tier,
+        tenant_id=ctx.caller.tenant_id,
+    )
+
+
+def _terms(ctx: AnswerContext, rule: Rule, proposal: Proposal) -> Terms:
+    tier = ctx.loaded.risk_tier
+    return Terms(
+        rule=rule.name,
+        timing=rule.send,
+        risk_tier=tier,
+        due_at=rule.due(proposal.created_at),
+        escalate_at=rule.escalates(proposal.created_at),
+        decisions=rule.decisions,
+        self_approval=rule.lets_asker_decide(tier),
+        groups=tuple(sorted(ctx.caller.groups)),
+        question=ctx.question.text,
+        webhook=ctx.question.webhook if rule.send == "before" else None,
+    )

@@ -1,0 +1,143 @@
+"""Why a model gave no answer, and what may be done about it.
+
+ModelFailure
+├── Overloaded     429: wait as long as it says, inside the deadline
+├── Unreachable    no connection: wait, try again
+│   └── Dropped    it broke once the model had been asked, so that the provider may have worked on it
+├── Broken         5xx: wait, try again
+├── Hung           no reply in time: the next model, if there is time
+├── Nonsense       a reply that cannot be used: once more, then the next model
+├── Denied         401, 402, 403: the next model, at once
+├── Unacceptable   it does not take this request: the next model, at once
+├── Skipped        our own breaker, throttle or clock says no: the next model, at once
+├── Unaffordable   a budget has too little left for it: the next model, at once
+├── Interrupted    a stream ended early: nothing, for the reader has seen its beginning
+└── Declined       the provider's security refused: nothing, for another model must not be a way around it
+    └── Withheld   it did so when the reply had been written, or begun
+"""
+
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from math import isfinite
+from typing import ClassVar
+
+from app.costs.domain import Usage
+
+
+class Reaction(Enum):
+    RETRY = "retry"
+    REPAIR = "repair"
+    NEXT = "next"
+    STOP = "stop"
+
+
+class ModelFailure(Exception):
+    """`outage`: whether it tells that the provider is unwell, which the breaker counts. `may_be_charged`: whether the
+    provider may want money all the same; `usage`: for how much, where it said so, and then it does. `parameter`: what
+    the provider does not take of the request.
+    """
+
+    reason: ClassVar[str]
+    reaction: ClassVar[Reaction]
+    outage: ClassVar[bool] = False
+    may_be_charged: ClassVar[bool] = False
+
+    def __init__(self, detail: str = "", retry_after: float | None = None, usage: Usage | None = None) -> None:
+        super().__init__(detail or self.reason)
+        self.retry_after = retry_after
+        self.usage = usage
+        self.parameter: str | None = None
+
+
+class ModelOverloaded(ModelFailure):
+    reason, reaction = "model_overloaded", Reaction.RETRY
+
+
+class ModelUnreachable(ModelFailure):
+    reason, reaction, outage = "model_unreachable", Reaction.RETRY, True
+
+
+class ConnectionDropped(ModelUnreachable):
+    may_be_charged = True
+
+
+class ServerError(ModelFailure):
+    reason, reaction, outage = "model_broken", Reaction.RETRY, True
+
+
+class ModelTimeout(ModelFailure):
+    reason, reaction, outage, may_be_charged = "model_timeout", Reaction.NEXT, True, True
+
+
+class InvalidResponse(ModelFailure):
+    reason, reaction, outage, may_be_charged = "model_invalid_response", Reaction.REPAIR, True, True
+
+
+class AuthenticationFailed(ModelFailure):
+    reason, reaction = "model_denied", Reaction.NEXT
+
+
+class RequestRejected(ModelFailure):
+    reason, reaction = "model_unacceptable", Reaction.NEXT
+
+
+class ModelSkipped(ModelFailure):
+    reason, reaction = "model_skipped", Reaction.NEXT
+
+
+class InsufficientBudget(ModelFailure):
+    reason, reaction = "budget_used_up", Reaction.NEXT
+
+
+class StreamInterrupted(ModelFailure):
+    reason, reaction, outage, may_be_charged = "model_interrupted", Reaction.STOP, True, True
+
+
+class ContentFiltered(ModelFailure):
+    reason, reaction = "model_declined", Reaction.STOP
+
+
+class OutputFiltered(ContentFiltered):
+    may_be_charged = True
+
+
+FILTERED = ("content_filter", "content_policy", "responsibleai", "moderation", "prohibited_content", "safety")
+"""Words by which providers say that their security refused."""
+
+
+def failure_for_status(status: int, kind: str, retry_after: float | None = None) -> ModelFailure:
+    """The failure that an HTTP status means. `kind`: the provider's own word for the error, never its
+    sentence.
+    """
+    detail = f"status {status} {kind}".strip()
+    if any(word in kind.lower() for word in FILTERED):
+        return ContentFiltered(detail)
+    if status in (401, 402, 403):
+        return AuthenticationFailed(detail)
+    if status in (429, 529):
+        return AuthenticationFailed(detail) if "insufficient_quota" in kind else ModelOverloaded(detail, retry_after)
+    if status in (408, 409, 425):
+        return ServerError(detail, retry_after)
+    if status >= 500:
+        return ServerError(detail, retry_after)
+    return RequestRejected(detail)
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """Seconds to wait by a Retry-After header, a number or a date; None where it cannot be meant."""
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = _until(value, now)
+    return max(0.0, seconds) if isfinite(seconds) else None
+
+
+def _until(value: str, now: datetime) -> float:
+    try:
+        reaction = parsedate_to_datetime(value)
+    except (ValueError, TypeError):
+        return float("nan")
+    return (reaction - now).total_seconds() if reaction.tzinfo else float("nan")

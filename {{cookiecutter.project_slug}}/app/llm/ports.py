@@ -1,0 +1,37 @@
+from collections.abc import AsyncGenerator
+from typing import Protocol
+
+from app.core.clock import Deadline
+from app.llm.domain.messages import ChatRequest, Completion, CompletionEnd, OnDisconnect
+
+
+class ChatModel(Protocol):
+    """One model of one provider. It makes one call a request and never retries, but for a pooled connection
+    that had died before the first byte: retrying is up to the fallback chain.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name of this model in the fallback chain, the answer, the ledger and the price list."""
+        ...
+
+    async def complete(self, request: ChatRequest, deadline: Deadline) -> Completion:
+        """The whole completion; with `request.tools` it may hold tool calls beside the text or instead of it.
+
+        Errors: a ModelFailure, at the deadline at the latest. The text never holds more than
+        `request.max_characters`, nor do the arguments of a call.
+        """
+        ...
+
+    def stream(
+        self, request: ChatRequest, deadline: Deadline, on_disconnect: OnDisconnect | None = None
+    ) -> AsyncGenerator[str | CompletionEnd, None]:
+        """Pieces of text as they arrive, none empty, then one CompletionEnd. Closing the generator early ends the call
+        at the provider; with `on_disconnect` it hands over the remaining usage instead: awaiting that reads on until
+        the provider reports what the call cost, for as long as the call may take. A request with tools is never
+        streamed, because its tool calls are known only when all of it has arrived.
+
+        Errors: a ModelFailure before the first piece; after it StreamInterrupted, ModelTimeout after silence, or
+        ModelOverloaded where the provider broke off with that. A refusal after the first piece is a CompletionEnd.
+        """
+        ...

@@ -1,0 +1,274 @@
+"""Models in the order of preference, with retry, fallback, circuit breaker, throttle and retry budget."""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import structlog
+
+from app.core.clock import Clock, Deadline
+from app.core.telemetry import counter
+from app.llm.domain.circuit_breaker import CircuitBreaker
+from app.llm.domain.errors import (
+    ContentFiltered,
+    ModelFailure,
+    ModelOverloaded,
+    ModelSkipped,
+    ModelTimeout,
+    Reaction,
+)
+from app.llm.domain.messages import ChatRequest, Completion, CompletionEnd, OnDisconnect
+from app.llm.domain.retry import MAX_ATTEMPTS, RetryBudget, backoff
+from app.llm.domain.throttle import Throttle
+from app.llm.ports import ChatModel
+from app.llm.service.model_call import ModelCall
+
+log = structlog.get_logger(__name__)
+
+DEADLINE_SHARE = 0.6
+"""Of the time left, for a model that has a fallback behind it."""
+MAX_PAUSE_SECONDS = 30.0
+PAUSE_MARGIN_SECONDS = 0.01
+"""A retry comes this much later than a provider's Retry-After, so that it is never early by its clock."""
+
+BREAKER_OPENED = counter("app_model_breaker_opened_total", "Times the circuit breaker of a model opened", ("model",))
+
+
+@dataclass
+class GuardedModel:
+    """A model with its circuit breaker, throttle and retry budget in this process.
+
+    seconds: the longest that one call may take. paused_until: until when its provider asked not to be called.
+    """
+
+    model: ChatModel
+    seconds: float = 60.0
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
+    throttle: Throttle = field(default_factory=Throttle)
+    retries: RetryBudget = field(default_factory=RetryBudget)
+    paused_until: float = 0.0
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+
+class AllModelsFailed(Exception):
+    """No model of the chain answered. failures: the last failure of each model, by name."""
+
+    def __init__(self, failures: list[tuple[str, ModelFailure]]) -> None:
+        super().__init__(", ".join(f"{name}: {failure.reason}" for name, failure in failures))
+        self.failures = failures
+
+    @property
+    def content_filtered(self) -> bool:
+        return any(isinstance(failure, ContentFiltered) for _, failure in self.failures)
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackResult:
+    """A completion, the model that wrote it, and the models that failed before it."""
+
+    model: str
+    completion: Completion
+    failures: tuple[tuple[str, ModelFailure], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStarted:
+    """First item of a stream: from here on there is no fallback to another model."""
+
+    model: str
+    failures: tuple[tuple[str, ModelFailure], ...] = ()
+
+
+class UsageMeter(Protocol):
+    """Reserves and counts what the calls of one request cost."""
+
+    async def reserve(self, model: str) -> None:
+        """Called before each attempt. Errors: InsufficientBudget, and the next model is called."""
+        ...
+
+    def on_failure(self, model: str, failure: ModelFailure) -> None: ...
+
+    def on_disconnect(self, model: str) -> OnDisconnect | None:
+        """What takes the remaining usage of a stream whose reader goes; None: the call is ended."""
+        ...
+
+
+@dataclass(frozen=True)
+class FallbackChain:
+    """Calls the models in turn until one answers. The only place that retries.
+
+    At most three attempts a model and request, and over time no more retries than a tenth of the calls.
+    """
+
+    models: tuple[GuardedModel, ...]
+    clock: Clock
+    random_fraction: Callable[[], float] = random.random
+
+    async def complete(
+        self, request: ChatRequest, deadline: Deadline, meter: UsageMeter | None = None
+    ) -> FallbackResult:
+        """Errors: AllModelsFailed, at the deadline at the latest."""
+        failures: list[tuple[str, ModelFailure]] = []
+        for position, model in enumerate(self.models):
+            model_deadline = self._model_deadline(model, position, deadline)
+            for attempt in range(1, MAX_ATTEMPTS + 1):
+                try:
+                    if meter:
+                        await meter.reserve(model.name)
+                    completion = await self._complete(model, request, model_deadline, attempt)
+                    return FallbackResult(model.name, completion, tuple(failures))
+                except ModelFailure as failure:
+                    if meter:
+                        meter.on_failure(model.name, failure)
+                    if not await self._should_retry(model, failure, attempt, model_deadline):
+                        failures.append((model.name, failure))
+                        break
+            if failures and failures[-1][1].reaction is Reaction.STOP:
+                break
+        raise AllModelsFailed(failures)
+
+    async def stream(
+        self, request: ChatRequest, deadline: Deadline, meter: UsageMeter | None = None
+    ) -> AsyncGenerator[StreamStarted | str | CompletionEnd, None]:
+        """StreamStarted, pieces of text, one CompletionEnd.
+
+        Errors: AllModelsFailed before StreamStarted; after it StreamInterrupted or ModelTimeout.
+        """
+        failures: list[tuple[str, ModelFailure]] = []
+        for position, model in enumerate(self.models):
+            model_deadline = self._model_deadline(model, position, deadline)
+            for attempt in range(1, MAX_ATTEMPTS + 1):
+                started = False
+                try:
+                    if meter:
+                        await meter.reserve(model.name)
+                    # A stream that has started may use all the time there is: there is no fallback from it.
+                    end_by = deadline.within(model.seconds)
+                    async with aclosing(self._stream(model, request, model_deadline, end_by, meter, attempt)) as pieces:
+                        async for piece in pieces:
+                            if not started:
+                                started = True
+                                yield StreamStarted(model.name, tuple(failures))
+                            yield piece
+                    return
+                except ModelFailure as failure:
+                    if started:
+                        raise
+                    if meter:
+                        meter.on_failure(model.name, failure)
+                    if not await self._should_retry(model, failure, attempt, model_deadline):
+                        failures.append((model.name, failure))
+                        break
+            if failures and failures[-1][1].reaction is Reaction.STOP:
+                break
+        raise AllModelsFailed(failures)
+
+    def _model_deadline(self, model: GuardedModel, position: int, deadline: Deadline) -> Deadline:
+        model.retries.deposit()
+        is_last = position == len(self.models) - 1
+        share = 1.0 if is_last else DEADLINE_SHARE
+        return deadline.within(min(model.seconds, deadline.remaining() * share))
+
+    async def _complete(
+        self, model: GuardedModel, request: ChatRequest, deadline: Deadline, attempt: int
+    ) -> Completion:
+        self._check_admission(model, deadline)
+        with ModelCall(model.name, attempt) as call:
+            try:
+                with call.current():
+                    completion = await model.model.complete(request, deadline)
+            except ModelFailure as failure:
+                self._record_failure(model, failure)
+                raise
+            call.completed(completion.end)
+        self._record_success(model)
+        return completion
+
+    async def _stream(
+        self,
+        model: GuardedModel,
+        request: ChatRequest,
+        start_by: Deadline,
+        end_by: Deadline,
+        meter: UsageMeter | None,
+        attempt: int,
+    ) -> AsyncGenerator[str | CompletionEnd, None]:
+        self._check_admission(model, start_by)
+        on_disconnect = meter.on_disconnect(model.name) if meter else None
+        with ModelCall(model.name, attempt) as call:
+            try:
+                async with aclosing(model.model.stream(request, end_by, on_disconnect)) as pieces:
+                    with call.current():
+                        first = await _first_item(anext(pieces), start_by)
+                    call.first_piece(first)
+                    yield first
+                    async for piece in pieces:
+                        if isinstance(piece, CompletionEnd):
+                            call.completed(piece)
+                            self._record_success(model)
+                        yield piece
+            except ModelFailure as failure:
+                self._record_failure(model, failure)
+                raise
+
+    def _check_admission(self, model: GuardedModel, deadline: Deadline) -> None:
+        """Errors: ModelSkipped, without a call."""
+        now = self.clock.monotonic()
+        if deadline.expired:
+            raise ModelSkipped("no time left")
+        if now < model.paused_until:
+            raise ModelSkipped("its provider asked for a pause", model.paused_until - now)
+        if not model.breaker.allows(now):
+            raise ModelSkipped("its circuit breaker is open", model.breaker.open_seconds)
+        if model.breaker.state == "closed" and model.throttle.rejects(now, self.random_fraction()):
+            raise ModelSkipped("its provider rejects most calls", 1.0)
+
+    def _record_success(self, model: GuardedModel) -> None:
+        model.throttle.record(self.clock.monotonic(), accepted=True)
+        if model.breaker.record_success():
+            model.throttle.reset()
+
+    def _record_failure(self, model: GuardedModel, failure: ModelFailure) -> None:
+        now = self.clock.monotonic()
+        if failure.parameter:
+            log.warning("llm.parameter_refused", model=model.name, parameter=failure.parameter, detail=str(failure))
+        accepted = not failure.outage and not isinstance(failure, ModelOverloaded)
+        model.throttle.record(now, accepted)
+        if failure.outage:
+            before = model.breaker.state
+            model.breaker.record_failure(now)
+            if model.breaker.state == "open" and before != "open":
+                BREAKER_OPENED.labels(model.name).inc()
+        elif accepted:
+            model.breaker.record_success()
+        if isinstance(failure, ModelOverloaded) and failure.retry_after:
+            model.paused_until = now + min(failure.retry_after, MAX_PAUSE_SECONDS)
+
+    async def _should_retry(self, model: GuardedModel, failure: ModelFailure, attempt: int, deadline: Deadline) -> bool:
+        """True after the wait; False: the next model is called."""
+        max_attempts = {Reaction.RETRY: MAX_ATTEMPTS, Reaction.REPAIR: 2}.get(failure.reaction, 1)
+        if attempt >= max_attempts:
+            return False
+        wait = failure.retry_after
+        if wait is None:
+            wait = backoff(attempt, self.random_fraction())
+        if wait >= deadline.remaining() or not model.retries.withdraw():
+            return False
+        if wait:
+            await asyncio.sleep(wait + PAUSE_MARGIN_SECONDS)
+        return True
+
+
+async def _first_item(first: Any, deadline: Deadline) -> str | CompletionEnd:
+    try:
+        async with asyncio.timeout(deadline.remaining()):
+            piece: str | CompletionEnd = await first
+            return piece
+    except TimeoutError as error:
+        raise ModelTimeout("no response in time") from error

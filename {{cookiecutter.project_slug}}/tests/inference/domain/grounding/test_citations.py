@@ -1,0 +1,59 @@
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from app.inference.domain.grounding.citations import CitationFilter, NoAnswerDetector, cited_numbers
+
+
+def through(text: str, cuts: list[int], passages: int = 3) -> str:
+    markers, out, at = CitationFilter(passages), "", 0
+    for cut in [*cuts, len(text)]:
+        out += markers.feed(text[at : at + cut])
+        at += cut
+    return out + markers.end()
+
+
+@pytest.mark.parametrize(
+    ("written", "seen"),
+    [
+        ("Plain text.", "Plain text."),
+        ("One [1]. Two [2][3].", "One [1]. Two [2][3]."),
+        ("Gone [4].", "Gone ."),
+        ("Both [1, 9; 2].", "Both [1][2]."),
+        ("Wide 【2】 and 【7】.", "Wide [2] and ."),
+        ("A [note] and a[i] stay.", "A [note] and a[i] stay."),
+        ("No ![image](http://evil/?q=1).", "No [image](http://evil/?q=1)."),
+        ("Wow! Great!", "Wow! Great!"),
+        ("[[1]]", "[[1]]"),
+        ("open [1", "open [1"),
+        ("[0] and [00001]", " and [1]"),
+        ("[]", "[]"),
+    ],
+)
+def test_only_markers_of_passages_that_exist_get_out(written: str, seen: str) -> None:
+    assert through(written, []) == seen
+
+
+@example("!![", [])
+@given(st.text(alphabet="ab[]【】!0123456789, -", max_size=80), st.lists(st.integers(1, 5), max_size=40))
+def test_however_the_text_is_cut_the_same_gets_out_and_nothing_invented(text: str, cuts: list[int]) -> None:
+    whole = through(text, [])
+    assert through(text, cuts) == whole
+    assert all(1 <= number <= 3 for number in cited_numbers(whole.removesuffix(whole[whole.rfind("[") :])))
+    assert "![" not in whole
+
+
+@pytest.mark.parametrize(
+    "said", ["NO ANSWER", "no answer.", '"NO ANSWER"', " **NO ANSWER**\n", "NO ANSWER: it is not said"]
+)
+def test_the_word_for_having_no_answer_is_held_back(said: str) -> None:
+    verdict = NoAnswerDetector()
+    assert "".join(verdict.feed(c) for c in said) + verdict.end() == ""
+    assert verdict.no_answer
+
+
+@pytest.mark.parametrize("said", ["No answers were given in 1990.", "Nobody knows.", "N", "", "NO ANSWERS"])
+def test_an_answer_that_begins_alike_is_not(said: str) -> None:
+    verdict = NoAnswerDetector()
+    assert "".join(verdict.feed(c) for c in said) + verdict.end() == said
+    assert not verdict.no_answer

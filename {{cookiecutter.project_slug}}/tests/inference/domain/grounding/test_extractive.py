@@ -1,0 +1,83 @@
+from dataclasses import dataclass
+
+import pytest
+
+from app.inference.domain.grounding.answerability import Answerability
+from app.inference.domain.grounding.extractive import best_sentences, coverage
+from app.inference.domain.grounding.groundedness import check_grounding
+
+
+@dataclass(frozen=True)
+class Text:
+    text: str
+    score: float = 1.0
+
+
+PASSAGES = (
+    Text(
+        "The harbour of Vell was dug in 1702. Queen Ida paid 40,000 crowns for it. "
+        "Fishing was the main trade of the town. In winter the water froze."
+    ),
+    Text("Vell has a market on Fridays. The town hall dates from 1650 and was designed by Olof Berg.", 0.6),
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("When was the harbour of Vell dug?", "1702"),
+        ("How many crowns did the queen pay?", "40,000"),
+        ("Who designed the town hall?", "Olof Berg"),
+        ("What was the main trade of the town?", "Fishing"),
+    ],
+)
+def test_the_first_sentence_answers(question: str, answer: str) -> None:
+    assert answer in best_sentences(question, PASSAGES)[0].text
+
+
+def test_offsets_point_at_the_very_text_and_no_sentence_comes_twice() -> None:
+    quotes = best_sentences("What is in Vell?", (*PASSAGES, PASSAGES[0]), limit=8)
+    assert len({quote.text for quote in quotes}) == len(quotes)
+    for quote in quotes:
+        assert (*PASSAGES, PASSAGES[0])[quote.passage].text[quote.start : quote.end] == quote.text
+
+
+def test_nothing_in_common_is_nothing_picked() -> None:
+    assert best_sentences("Zebras?", PASSAGES) == ()
+    assert best_sentences("", PASSAGES) == ()
+    assert best_sentences("What?", ()) == ()
+
+
+def test_coverage_is_the_share_of_the_questions_words_in_one_passage() -> None:
+    assert coverage("the harbour of Vell", PASSAGES) == 1.0
+    assert coverage("harbour zebra", PASSAGES) == 0.5
+    assert coverage("the of", PASSAGES) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("words", "dense", "coverage", "carries"),
+    [
+        (0.3, None, 0.0, True),
+        (0.1, None, 0.5, False),
+        (0.1, None, 0.7, True),
+        (0.1, 0.8, 0.0, True),
+        (0.05, 0.3, 0.0, False),
+        (0.4, 0.2, 0.0, True),
+    ],
+)
+def test_weak_words_need_a_near_vector_or_all_in_one_place(
+    words: float, dense: float | None, coverage: float, carries: bool
+) -> None:
+    assert Answerability().enough(words, dense, lambda: coverage) is carries
+
+
+def test_a_sentence_leans_on_the_passage_it_names_only_if_that_holds_its_words() -> None:
+    good = check_grounding("Queen Ida paid for the harbour [1].", PASSAGES)
+    assert [s.passage for s in good.supports] == [0]
+    late = check_grounding("Queen Ida paid for it. [1] Olof Berg designed the town hall. [2]", PASSAGES)
+    assert [s.passage for s in late.supports] == [0, 1]
+    wrong = check_grounding("Queen Ida paid for the harbour [2].", PASSAGES)
+    assert [s.passage for s in wrong.supports] == [0]
+    none = check_grounding("Martians own seven moons [1].", PASSAGES)
+    assert not none.enough("low")
+    assert none.unsupported == 1

@@ -1,0 +1,47 @@
+from app.llm.domain.circuit_breaker import CircuitBreaker
+
+
+def test_a_breaker_opens_within_ten_calls_that_fail() -> None:
+    breaker, calls = CircuitBreaker(), 0
+    while breaker.allows(0.0):
+        breaker.record_failure(0.0)
+        calls += 1
+    assert calls <= 10
+    assert breaker.state == "open"
+
+
+def test_a_breaker_opens_when_half_of_the_last_ten_calls_fail() -> None:
+    breaker = CircuitBreaker()
+    for _ in range(5):
+        breaker.record_success()
+        breaker.record_failure(0.0)
+    assert breaker.state == "open"
+
+
+def test_a_breaker_stays_closed_when_few_calls_fail() -> None:
+    breaker = CircuitBreaker()
+    for n in range(1000):
+        breaker.record_failure(0.0) if n % 4 == 0 else breaker.record_success()
+    assert breaker.state == "closed"
+
+
+def test_an_open_breaker_lets_one_probe_through_each_rest() -> None:
+    breaker = CircuitBreaker(open_seconds=2.0)
+    for _ in range(5):
+        breaker.record_failure(10.0)
+    assert not breaker.allows(11.9)
+    assert breaker.allows(12.1)
+    assert not breaker.allows(12.2)
+    breaker.record_failure(12.3)
+    assert not breaker.allows(14.0)
+    assert breaker.allows(14.4)
+    assert breaker.record_success()
+    assert breaker.allows(14.5)
+
+
+def test_a_probe_that_never_reports_does_not_keep_the_breaker_open_for_ever() -> None:
+    breaker = CircuitBreaker(open_seconds=2.0)
+    for _ in range(5):
+        breaker.record_failure(0.0)
+    assert breaker.allows(3.0)
+    assert breaker.allows(5.1)

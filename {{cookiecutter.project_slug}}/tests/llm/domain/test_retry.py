@@ -1,0 +1,19 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.llm.domain.retry import MAX_BACKOFF, RetryBudget, backoff
+
+
+@given(st.lists(st.booleans(), max_size=400))
+def test_retries_are_a_tenth_of_the_calls_and_ten_more_at_most(wanted: list[bool]) -> None:
+    budget, calls, retries = RetryBudget(), 0, 0
+    for retry in wanted:
+        budget.deposit()
+        calls += 1
+        retries += retry and budget.withdraw()
+    assert retries <= calls * 0.1 + 10
+
+
+@given(st.integers(1, 12), st.floats(0, 1))
+def test_a_wait_is_drawn_from_zero_to_its_ceiling(attempt: int, chance: float) -> None:
+    assert 0 <= backoff(attempt, chance) <= min(MAX_BACKOFF, 0.1 * 2 ** (attempt - 1))

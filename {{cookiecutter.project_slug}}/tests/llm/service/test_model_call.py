@@ -1,0 +1,184 @@
+"""What operators see of a call to a model: the same for a plain reply and a stream."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
+
+from app.core import telemetry
+from app.core.clock import Deadline, ManualClock
+from app.costs.domain import Usage
+from app.llm.domain.errors import (
+    AuthenticationFailed,
+    ContentFiltered,
+    InvalidResponse,
+    ModelFailure,
+    ModelOverloaded,
+    ModelTimeout,
+    OutputFiltered,
+    RequestRejected,
+    ServerError,
+)
+from app.llm.domain.messages import ChatRequest, Completion, CompletionEnd, Finish, Message, OnDisconnect
+from app.llm.service.fallback import AllModelsFailed, FallbackChain, GuardedModel
+
+REQUEST = ChatRequest((Message("user", "Why?"),))
+Line = ModelFailure | Finish
+
+
+@dataclass
+class Scripted:
+    """A model whose calls end as the script says. traces: the headers its calls would go out with."""
+
+    name: str
+    script: list[Line]
+    traces: list[str | None]
+
+    def _ending(self) -> CompletionEnd:
+        self.traces.append(telemetry.traceparent())
+        line = self.script.pop(0)
+        if isinstance(line, ModelFailure):
+            raise line
+        return CompletionEnd(line, Usage(3, output=2))
+
+    async def complete(self, request: ChatRequest, deadline: Deadline) -> Completion:
+        return Completion("hello", self._ending())
+
+    async def stream(
+        self, request: ChatRequest, deadline: Deadline, on_disconnect: OnDisconnect | None = None
+    ) -> AsyncGenerator[str | CompletionEnd, None]:
+        ending = self._ending()
+        yield "hello"
+        yield ending
+
+
+@pytest.fixture
+def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
+    kept, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    monkeypatch.setattr(telemetry, "_tracer", provider.get_tracer("test"))
+    yield kept
+    provider.shutdown()
+
+
+def counted(name: str, *outcomes: str) -> dict[str, float]:
+    found = {
+        each: REGISTRY.get_sample_value("app_model_calls_total", {"model": name, "outcome": each}) for each in outcomes
+    }
+    found["seconds"] = REGISTRY.get_sample_value("app_model_seconds_count", {"model": name})
+    return {each: value or 0.0 for each, value in found.items()}
+
+
+async def seen(
+    spans: InMemorySpanExporter, name: str, script: list[Line], *, stream: bool
+) -> tuple[list[Any], dict[str, float]]:
+    """Spans and metrics of one request to a model and, where that fails, to another."""
+    clock = ManualClock()
+    models = [Scripted(name, list(script), []), Scripted(f"{name}-next", ["stop"], [])]
+    chain = FallbackChain(tuple(GuardedModel(model) for model in models), clock, random_fraction=lambda: 0.0)
+    deadline = Deadline.after(10, clock)
+    spans.clear()
+    try:
+        with telemetry.span("root"):
+            if stream:
+                async for _ in chain.stream(REQUEST, deadline):
+                    pass
+            else:
+                await chain.complete(REQUEST, deadline)
+    except AllModelsFailed:
+        pass
+    *calls, root = spans.get_finished_spans()
+    assert all(call.parent is not None and call.parent.span_id == root.context.span_id for call in calls)
+    ids = [f"{call.context.span_id:016x}" for call in calls]
+    assert ids == [str(trace).split("-")[2] for model in models for trace in model.traces]
+    told = []
+    for call in calls:
+        attributes = {key: value for key, value in (call.attributes or {}).items() if key != "model"}
+        assert ("first_token_seconds" in attributes) == (stream and "finish" in attributes)
+        attributes.pop("first_token_seconds", None)
+        told.append((call.name, attributes, call.status.status_code.name, call.status.description))
+    outcomes = [str(attributes["outcome"]) for _, attributes, _, _ in told]
+    return told, counted(name, *outcomes) | counted(f"{name}-next", "ok")
+
+
+@pytest.mark.parametrize(
+    ("script", "outcomes"),
+    [
+        (["stop"], ["ok"]),
+        (["length"], ["ok"]),
+        ([ServerError(), "stop"], ["model_broken", "ok"]),
+        ([ModelOverloaded(), ModelOverloaded(), ModelOverloaded()], ["model_overloaded"] * 3 + ["ok"]),
+        ([InvalidResponse(), "stop"], ["model_invalid_response", "ok"]),
+        ([ModelTimeout()], ["model_timeout", "ok"]),
+        ([AuthenticationFailed()], ["model_denied", "ok"]),
+        ([RequestRejected()], ["model_unacceptable", "ok"]),
+        ([ContentFiltered()], ["model_declined"]),
+        ([OutputFiltered()], ["model_declined"]),
+    ],
+    ids=str,
+)
+async def test_a_stream_is_seen_as_a_plain_reply_is(
+    spans: InMemorySpanExporter, script: list[Line], outcomes: list[str], request: pytest.FixtureRequest
+) -> None:
+    plain, plain_metrics = await seen(spans, f"plain {request.node.name}", script, stream=False)
+    streamed, stream_metrics = await seen(spans, f"streamed {request.node.name}", script, stream=True)
+    assert plain == streamed
+    assert plain_metrics == stream_metrics
+    assert [attributes["outcome"] for _, attributes, _, _ in plain] == outcomes
+    numbers = [attributes["attempt"] for _, attributes, _, _ in plain]
+    assert numbers[0] == 1
+    for _, attributes, status, error in plain:
+        ok = attributes["outcome"] == "ok"
+        assert (status, error is None, "input_tokens" in attributes) == (
+            ("UNSET", True, True) if ok else ("ERROR", False, False)
+        )
+
+
+async def test_what_a_filter_ended_is_a_refusal_in_the_metrics(spans: InMemorySpanExporter) -> None:
+    ((_, attributes, status, error),), _ = await seen(spans, "filtered", ["content_filter"], stream=True)
+    assert (attributes["outcome"], attributes["finish"], status, error) == (
+        "model_declined",
+        "content_filter",
+        "ERROR",
+        "OutputFiltered",
+    )
+
+
+async def test_a_stream_whose_reader_goes_is_ended_in_another_task(spans: InMemorySpanExporter) -> None:
+    chain = FallbackChain((GuardedModel(Scripted("left", ["stop"], [])),), ManualClock())
+    stream = chain.stream(REQUEST, Deadline.after(10, chain.clock))
+    await anext(stream)
+    await anext(stream)
+    assert telemetry.traceparent() is None
+    await asyncio.create_task(stream.aclose())
+    (span,) = spans.get_finished_spans()
+    assert (span.attributes or {})["outcome"] == "cancelled"
+    assert counted("left", "cancelled") == {"cancelled": 1, "seconds": 1}
+
+
+async def test_who_leaves_with_the_ending_has_had_the_whole(spans: InMemorySpanExporter) -> None:
+    chain = FallbackChain((GuardedModel(Scripted("complete", ["stop"], [])),), ManualClock())
+    async with aclosing(chain.stream(REQUEST, Deadline.after(10, chain.clock))) as items:
+        async for item in items:
+            if isinstance(item, CompletionEnd):
+                break
+    (span,) = spans.get_finished_spans()
+    assert (span.attributes or {})["outcome"] == "ok"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_refused_parameter_is_logged_with_what_to_set(spans: InMemorySpanExporter, stream: bool) -> None:
+    failure = RequestRejected("set send_temperature to false")
+    failure.parameter = "temperature"
+    with capture_logs() as lines:
+        await seen(spans, "refusing", [failure], stream=stream)
+    (line,) = [line for line in lines if line["event"] == "model.parameter_refused"]
+    assert (line["model"], line["parameter"], line["detail"]) == ("refusing", "temperature", str(failure))

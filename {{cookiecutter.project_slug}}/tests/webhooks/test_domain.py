@@ -1,0 +1,127 @@
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from pydantic import ValidationError
+
+from app.webhooks.domain import Target, WebhookHosts, WebhookMessage, WebhookRefused, is_public
+
+HOSTS = WebhookHosts(
+    hosts=("hooks.example.com", "https://hooks.example.org:8443"),
+    private=("inside.example", "http://localhost:9000", "[::1]:9443"),
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "private"),
+    [
+        ("https://hooks.example.com", False),
+        ("https://hooks.example.com/a/b?c=d", False),
+        ("HTTPS://Hooks.Example.COM:443/a", False),
+        ("https://hooks.example.org:8443/a", False),
+        ("https://inside.example/a", True),
+        ("http://localhost:9000/a", True),
+        ("https://[::1]:9443/a", True),
+    ],
+)
+def test_a_host_that_is_named_may_be_told(url: str, private: bool) -> None:
+    assert HOSTS.target(url) == Target(url, private)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hooks.example.com/a",
+        "https://hooks.example.com:8443/a",
+        "https://hooks.example.org/a",
+        "https://hooks.example.com.evil.example/a",
+        "https://hooks.example.com./a",
+        "https://evil.example/hooks.example.com",
+        "https://hooks.example.com@evil.example/a",
+        "https://evil.example\\@hooks.example.com/a",
+        "https://evil.example#@hooks.example.com/a",
+        "https://localhost:9000/a",
+        "http://localhost/a",
+        "http://127.0.0.1:9000/a",
+        "http://2130706433:9000/",
+        "ftp://hooks.example.com/a",
+        "file:///etc/passwd",
+        "//hooks.example.com/a",
+        "hooks.example.com",
+        "https://hooks.example.com/a b",
+        "https://hooks.example.com/a\r\nHost: evil",
+        "https://hooks.example.com:99999/",
+        "https://hооks.example.com/cyrillic",
+        "https://hooks.example.com/" + "a" * 2000,
+        "",
+    ],
+)
+def test_any_other_address_is_refused(url: str) -> None:
+    with pytest.raises(WebhookRefused):
+        HOSTS.target(url)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"hosts": ["http://hooks.example.com"]}, "unencrypted"),
+        ({"hosts": ["*.example.com"]}, "is not a host"),
+        ({"hosts": ["hooks.example.com/path"]}, "leave the path out"),
+        ({"private": ["user@inside.example"]}, "is not a host"),
+        ({"private": ["inside.example:port"]}, "is not a host"),
+        ({"elsewhere": []}, "Extra inputs"),
+    ],
+)
+def test_a_list_of_hosts_that_cannot_be_meant_stops_the_start(given: dict[str, list[str]], said: str) -> None:
+    with pytest.raises(ValidationError, match=said.replace("*", r"\*")):
+        WebhookHosts.model_validate(given)
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("93.184.216.34", True),
+        ("2606:4700::1111", True),
+        ("10.0.0.1", False),
+        ("127.0.0.1", False),
+        ("169.254.169.254", False),
+        ("100.64.0.1", False),
+        ("0.0.0.0", False),  # noqa: S104
+        ("224.0.0.1", False),
+        ("::1", False),
+        ("fe80::1", False),
+        ("fd00::1", False),
+        ("::ffff:10.0.0.1", False),
+        ("::ffff:93.184.216.34", True),
+        ("64:ff9b::a00:1", False),
+        ("64:ff9b::5db8:d822", True),
+        ("2002:a00:1::", False),
+    ],
+)
+def test_private_addresses_are_known_however_they_are_wrapped(address: str, public: bool) -> None:
+    assert is_public(address) is public
+
+
+def test_a_notice_goes_through_a_job_unchanged() -> None:
+    ids = [UUID(int=number) for number in range(1, 5)]
+    at = datetime(2026, 3, 1, 12, 0, 0, 5, UTC)
+    notice = WebhookMessage(ids[0], ids[1], ids[2], "https://a.example", "action", ids[3], "done", "/v1/actions/4", at)
+    assert WebhookMessage.of_job(**notice.job) == notice
+
+
+def test_the_signature_is_the_one_that_openssl_makes() -> None:
+    notice = WebhookMessage(
+        UUID(int=1),
+        UUID(int=2),
+        UUID(int=3),
+        "https://a.example",
+        "answer",
+        UUID(int=4),
+        "delivered",
+        "/v1/answers/4",
+        datetime(2026, 3, 1, tzinfo=UTC),
+    )
+    headers = notice.headers(bytes.fromhex("00" * 32), datetime(2021, 2, 25, 4, 56, 57, tzinfo=UTC))
+    assert headers["webhook-timestamp"] == "1614229017"
+    assert headers["webhook-id"] == "msg_00000000000000000000000000000001"
+    assert headers["webhook-signature"] == "v1,ZsjwmZEFTImlj6A2R2vPjhIgH5GnYSmqk4hT8i3s/EY="
