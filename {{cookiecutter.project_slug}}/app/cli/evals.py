@@ -8,7 +8,7 @@ from rich.table import Table
 
 from app.cli.common import DEFAULT_TENANT, caller_in, out, with_state
 from app.evaluation.domain.cases import Case
-from app.review.domain.candidates import Candidate
+from app.review.domain.case_candidate import CaseCandidate
 from app.wiring import State
 
 app = typer.Typer(help="Cases of the evaluation.", no_args_is_help=True)
@@ -21,7 +21,7 @@ Groups = Annotated[list[str] | None, typer.Option("--group", help="An access gro
 def candidates(tenant: Tenant = DEFAULT_TENANT, group: Groups = None) -> None:
     """List what reviewers edited or rejected and nobody has taken into evals/ yet."""
 
-    async def work(state: State) -> Sequence[Candidate]:
+    async def work(state: State) -> Sequence[CaseCandidate]:
         return await state.reviews.candidates(await caller_in(state, tenant, group))
 
     table = Table("item", "was", "question", "release", "by", "why")

@@ -11,8 +11,8 @@ from rich.table import Column, Table
 from app.cli.common import DEFAULT_TENANT, caller_in, err, out, with_state
 from app.inference.domain.human_review import EditRefused
 from app.review.domain.agreement import Agreement
-from app.review.domain.items import Item, Verb, Verdict
-from app.review.repository import Filters
+from app.review.domain.items import DecisionType, ReviewItem, SubmittedDecision
+from app.review.repository import ReviewFilters
 from app.wiring import State
 
 app = typer.Typer(help="People judging answers and actions.", no_args_is_help=True)
@@ -34,9 +34,9 @@ def list_items(
 ) -> None:
     """Show what waits for a person, the earliest due first."""
 
-    async def work(built: State) -> Sequence[Item]:
+    async def work(built: State) -> Sequence[ReviewItem]:
         me = await caller_in(built, tenant, group)
-        return await built.reviews.list(me, Filters(state=state, rule=rule), None, limit)
+        return await built.reviews.list(me, ReviewFilters(state=state, rule=rule), None, limit)
 
     table = Table(Column("item", no_wrap=True), "due (UTC)", "question", "stands")
     for item in with_state(work):
@@ -52,7 +52,7 @@ def list_items(
 def take_next(tenant: Tenant = DEFAULT_TENANT, group: Groups = None) -> None:
     """Claim the earliest item that you may judge, and show it. Exit status 3: there is none."""
 
-    async def work(state: State) -> Item | None:
+    async def work(state: State) -> ReviewItem | None:
         return await state.reviews.next(await caller_in(state, tenant, group))
 
     item = with_state(work)
@@ -65,7 +65,7 @@ def take_next(tenant: Tenant = DEFAULT_TENANT, group: Groups = None) -> None:
 @app.command()
 def decide(
     item: Annotated[UUID, typer.Argument(help="The item's id.")],
-    decision: Annotated[Verb, typer.Argument(help="approve, edit, reject, request_changes or escalate.")],
+    decision: Annotated[DecisionType, typer.Argument(help="approve, edit, reject, request_changes or escalate.")],
     token: Annotated[int, typer.Option(help="The token that 'app review next' showed.")],
     sha256: Annotated[str, typer.Option(help="SHA-256 of what you read, or its first eight digits or more.")],
     reason: Annotated[str, typer.Option(help="Why; for the audit log.")],
@@ -81,7 +81,9 @@ def decide(
         me = await caller_in(state, tenant, group)
         held, _ = await state.reviews.show(me, item)
         seen = held.digest if len(sha256) >= 8 and held.digest.startswith(sha256) else sha256
-        return await state.reviews.decide(me, item, Verdict(decision, reason, token, held.version, seen, text))
+        return await state.reviews.decide(
+            me, item, SubmittedDecision(decision, reason, token, held.version, seen, text)
+        )
 
     if (decision == "edit") != (text is not None):
         raise EditRefused("--text goes with edit, and edit with --text.")
@@ -102,7 +104,7 @@ def agreement(tenant: Tenant = DEFAULT_TENANT) -> None:
     out.print(f"{found.agreed} of {found.pairs} judged the same; Krippendorff's alpha {alpha}.", highlight=False)
 
 
-def show_item(item: Item) -> None:
+def show_item(item: ReviewItem) -> None:
     out.print(Panel(escape(item.question), title="question", title_align="left"))
     payload: dict[str, Any] = orjson.loads(item.payload)
     grounded = show_action(payload) if item.kind == "action" else show_answer(payload)

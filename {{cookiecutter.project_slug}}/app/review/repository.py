@@ -25,8 +25,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.access import readable_by
-from app.review.domain.blind import PAIR, Twin, as_sent, hidden
-from app.review.domain.items import URGENT, Item, Outcome, Place, Vote
+from app.review.domain.blind_review import PAIR, PairedReview, as_sent, hidden
+from app.review.domain.items import URGENT, RecordedDecision, ReviewCursor, ReviewItem, ReviewOutcome
 from app.review.tables import review_decisions, review_items
 
 LISTS = ("groups", "seen_by", "documents")
@@ -50,7 +50,7 @@ _DUE = text("select review_due_tenants(:at)")
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
+class ReviewFilters:
     """What a listing is narrowed to; None is no matter."""
 
     state: str | None = "open"
@@ -66,7 +66,7 @@ async def due_tenants(connection: AsyncConnection, at: datetime) -> list[UUID]:
     return list((await connection.execute(_DUE, {"at": at})).scalars())
 
 
-async def add(connection: AsyncConnection, item: Item) -> bool:
+async def add(connection: AsyncConnection, item: ReviewItem) -> bool:
     """A second time for the same answer it does nothing, and says so."""
     lists = {name: list(getattr(item, name)) for name in LISTS}
     new = insert(review_items).values({**asdict(item), **lists})
@@ -74,22 +74,24 @@ async def add(connection: AsyncConnection, item: Item) -> bool:
     return (await connection.execute(once)).first() is not None
 
 
-async def find(connection: AsyncConnection, item_id: UUID, groups: Sequence[str], lock: bool = False) -> Item | None:
+async def find(
+    connection: AsyncConnection, item_id: UUID, groups: Sequence[str], lock: bool = False
+) -> ReviewItem | None:
     wanted = select(review_items).where(ITEM.id == item_id, readable_by(groups, ITEM.documents))
     row = (await connection.execute(wanted.with_for_update() if lock else wanted)).first()
     return _item(row) if row else None
 
 
-async def twin(connection: AsyncConnection, item: Item) -> Twin | None:
+async def twin(connection: AsyncConnection, item: ReviewItem) -> PairedReview | None:
     """The other look at the same text, where there is one."""
     same = select(ITEM.state, ITEM.seen_by).where(ITEM.subject_id == item.subject_id, ITEM.id != item.id)
     row = (await connection.execute(same.where(ITEM.kind.in_(PAIR)))).first() if item.kind in PAIR else None
-    return Twin(row.state, tuple(row.seen_by)) if row else None
+    return PairedReview(row.state, tuple(row.seen_by)) if row else None
 
 
 async def glance(
     connection: AsyncConnection, item_id: UUID, groups: Sequence[str], who: str, at: datetime
-) -> tuple[Item, bool] | None:
+) -> tuple[ReviewItem, bool] | None:
     """An item as this person may see it, and whether anything of it is hidden from them."""
     mine = (ITEM.id == item_id, readable_by(groups, ITEM.documents))
     row = (await connection.execute(_SIDE_BY_SIDE.where(*mine))).first()
@@ -98,13 +100,13 @@ async def glance(
 
 async def page(
     connection: AsyncConnection,
-    filters: Filters,
+    filters: ReviewFilters,
     groups: Sequence[str],
     who: str,
-    after: Place | None,
+    after: ReviewCursor | None,
     limit: int,
     at: datetime,
-) -> list[Item]:
+) -> list[ReviewItem]:
     """As this person may see them, the earliest due first."""
     veiled = _hidden(who)
     wanted = _SIDE_BY_SIDE.where(readable_by(groups, ITEM.documents)).order_by(ITEM.due_at, ITEM.id).limit(limit)
@@ -129,25 +131,25 @@ async def page(
     return sorted(found, key=lambda item: (item.due_at, item.id))[:limit]
 
 
-async def _read(connection: AsyncConnection, wanted: Select[Any], who: str, at: datetime) -> list[Item]:
+async def _read(connection: AsyncConnection, wanted: Select[Any], who: str, at: datetime) -> list[ReviewItem]:
     return [_as_seen(row, who, at)[0] for row in await connection.execute(wanted)]
 
 
-def _as_seen(row: Row[Any], who: str, at: datetime) -> tuple[Item, bool]:
+def _as_seen(row: Row[Any], who: str, at: datetime) -> tuple[ReviewItem, bool]:
     item = _item_of({name: row._mapping[name] for name in ITEM.keys()})  # noqa: SIM118, it is a collection of columns
-    other = Twin(row.twin_state, tuple(row.twin_seen_by)) if row.twin_state else None
+    other = PairedReview(row.twin_state, tuple(row.twin_seen_by)) if row.twin_state else None
     if not hidden(item, other, who):
         return item, False
     return as_sent(item, bytes(row.sent) if row.sent else None, at), True
 
 
 def _hidden(who: str) -> ColumnElement[bool]:
-    """What app.review.domain.blind.hidden says."""
+    """What app.review.domain.blind_review.hidden says."""
     under_way = or_(ITEM.state == "open", _TWIN.state == "open")
     return and_(_TWIN.id.is_not(None), under_way, not_(_claimed_by(who)))
 
 
-async def claim(connection: AsyncConnection, seen: Item, reviewer: str, until: datetime) -> Item | None:
+async def claim(connection: AsyncConnection, seen: ReviewItem, reviewer: str, until: datetime) -> ReviewItem | None:
     """One conditional update: it succeeds for one of all who saw the same item free."""
     same = and_(ITEM.id == seen.id, ITEM.state == "open", ITEM.fence == seen.fence)
     seen_by = case((_claimed_by(reviewer), ITEM.seen_by), else_=func.array_append(ITEM.seen_by, reviewer))
@@ -157,17 +159,17 @@ async def claim(connection: AsyncConnection, seen: Item, reviewer: str, until: d
     return _item(row) if row else None
 
 
-async def change(connection: AsyncConnection, item_id: UUID, **values: Any) -> Item:
+async def change(connection: AsyncConnection, item_id: UUID, **values: Any) -> ReviewItem:
     row = await connection.execute(
         update(review_items).where(ITEM.id == item_id).values(**values).returning(*review_items.c)
     )
     return _item(row.one())
 
 
-async def votes(connection: AsyncConnection, subject_id: UUID) -> list[Vote]:
+async def votes(connection: AsyncConnection, subject_id: UUID) -> list[RecordedDecision]:
     wanted = select(MADE.item_id, MADE.kind, MADE.version, MADE.reviewer, MADE.decision)
     found = await connection.execute(wanted.where(MADE.subject_id == subject_id).order_by(MADE.at, MADE.id))
-    return [Vote(*row) for row in found]
+    return [RecordedDecision(*row) for row in found]
 
 
 async def made(connection: AsyncConnection, item_id: UUID, key: str) -> Any:
@@ -184,7 +186,7 @@ async def decisions(connection: AsyncConnection, item_id: UUID) -> list[Any]:
     return list((await connection.execute(wanted.where(MADE.item_id == item_id).order_by(MADE.at, MADE.id))).all())
 
 
-async def expired(connection: AsyncConnection, at: datetime, limit: int) -> list[Item]:
+async def expired(connection: AsyncConnection, at: datetime, limit: int) -> list[ReviewItem]:
     """Open items whose time is up, locked; what another worker has in hand is left to it."""
     wanted = select(review_items).where(ITEM.state == "open", ITEM.due_at <= at).order_by(ITEM.due_at).limit(limit)
     return [_item(row) for row in await connection.execute(wanted.with_for_update(skip_locked=True))]
@@ -195,12 +197,16 @@ async def escalate(connection: AsyncConnection, at: datetime) -> int:
     return (await connection.execute(update(review_items).where(late).values(level=URGENT))).rowcount
 
 
-async def end(connection: AsyncConnection, item: Item, state: str, outcome: Outcome, at: datetime) -> Item:
+async def end(
+    connection: AsyncConnection, item: ReviewItem, state: str, outcome: ReviewOutcome, at: datetime
+) -> ReviewItem:
     ended = {"state": state, "outcome": outcome, "decided_at": at, "lease_by": None, "lease_until": None}
     return await change(connection, item.id, **ended)
 
 
-async def corrected(connection: AsyncConnection, groups: Sequence[str], limit: int) -> list[tuple[Item, str, str]]:
+async def corrected(
+    connection: AsyncConnection, groups: Sequence[str], limit: int
+) -> list[tuple[ReviewItem, str, str]]:
     """Items whose answer was edited or rejected, newest first, each with the last reviewer and their reason."""
     last = select(MADE.reviewer, MADE.reason).where(MADE.item_id == ITEM.id).order_by(MADE.at.desc(), MADE.id.desc())
     said = last.limit(1).lateral("said")
@@ -227,12 +233,12 @@ def _claimed_by(who: str) -> ColumnElement[bool]:
     return literal(who) == any_(ITEM.seen_by)
 
 
-def _item(row: Row[Any]) -> Item:
+def _item(row: Row[Any]) -> ReviewItem:
     return _item_of(row._mapping)
 
 
-def _item_of(values: Mapping[Any, Any]) -> Item:
+def _item_of(values: Mapping[Any, Any]) -> ReviewItem:
     lists = {name: tuple(values[name]) for name in LISTS}
     original = values["original"]
     raw = {"payload": bytes(values["payload"]), "original": None if original is None else bytes(original)}
-    return Item(**{**values, **lists, **raw})
+    return ReviewItem(**{**values, **lists, **raw})

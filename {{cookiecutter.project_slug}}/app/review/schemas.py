@@ -10,25 +10,33 @@ from sqlalchemy import Row
 from app.core.reasons import Reason
 from app.core.text import LARGEST
 from app.review.domain.agreement import Agreement
-from app.review.domain.items import Item, Kind, Outcome, Place, State, Verb, Verdict
+from app.review.domain.items import (
+    DecisionType,
+    ReviewCursor,
+    ReviewItem,
+    ReviewKind,
+    ReviewOutcome,
+    ReviewState,
+    SubmittedDecision,
+)
 
-Token = Annotated[int, Field(ge=1, le=LARGEST, description="The fencing token that the claim gave.")]
+FencingToken = Annotated[int, Field(ge=1, le=LARGEST, description="The fencing token that the claim gave.")]
 
 
-class TokenRequest(BaseModel):
+class ReviewTokenRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    token: Token
+    token: FencingToken
 
 
-class DecisionRequest(BaseModel):
+class ReviewDecisionRequest(BaseModel):
     """What you say, and what you saw when you said it."""
 
     model_config = ConfigDict(extra="forbid")
 
-    decision: Verb
+    decision: DecisionType
     reason: Reason
-    token: Token
+    token: FencingToken
     version: int = Field(ge=1, le=LARGEST, description="The item's version as you read it.")
     sha256: str = Field(pattern="^[0-9a-f]{64}$", description="The payload's SHA-256 as you read it.")
     text: str | None = Field(
@@ -37,33 +45,33 @@ class DecisionRequest(BaseModel):
         description="With 'edit': the answer in your words, or all arguments of the action as a JSON object.",
     )
 
-    def verdict(self) -> Verdict:
-        return Verdict(self.decision, self.reason, self.token, self.version, self.sha256, self.text)
+    def verdict(self) -> SubmittedDecision:
+        return SubmittedDecision(self.decision, self.reason, self.token, self.version, self.sha256, self.text)
 
 
-class DecisionShown(BaseModel):
+class ReviewDecisionResponse(BaseModel):
     id: UUID
-    decision: Verb
-    state: State
-    outcome: Outcome | None
+    decision: DecisionType
+    state: ReviewState
+    outcome: ReviewOutcome | None
     version: int
     sha256: str
 
 
-class PastDecision(BaseModel):
+class PastDecisionResponse(BaseModel):
     at: datetime
     reviewer: str
-    decision: Verb
+    decision: DecisionType
     reason: str
     version: int
     sha256: str
 
 
-class ReviewShown(BaseModel):
+class ReviewResponse(BaseModel):
     """An answer or an action that a person looks at. `sha256` is that of the very bytes that are delivered or run."""
 
     id: UUID
-    kind: Kind
+    kind: ReviewKind
     answer_id: UUID
     action_id: UUID | None = Field(description="null: it is about the answer itself.")
     question: str
@@ -72,8 +80,8 @@ class ReviewShown(BaseModel):
     risk_tier: str
     version: int
     sha256: str
-    state: State
-    outcome: Outcome | None
+    state: ReviewState
+    outcome: ReviewOutcome | None
     needed: int = Field(description="How many people must approve the same text.")
     level: int = Field(description="0; 1 when the time to escalate came; 2 when it was handed up.")
     note: str = Field(description="Why changes were asked for, or why it was handed up.")
@@ -85,23 +93,23 @@ class ReviewShown(BaseModel):
     token: int | None = Field(None, description="Your fencing token, in the reply to a claim.")
 
     @classmethod
-    def of(cls, item: Item, token: int | None = None) -> "ReviewShown":
+    def of(cls, item: ReviewItem, token: int | None = None) -> "ReviewResponse":
         return cls(**_shown(item), token=token)
 
 
-class ReviewWhole(ReviewShown):
+class ReviewDetailResponse(ReviewResponse):
     answer: dict[str, Any] | None = Field(
         description="The answer as it would be delivered, with citations and findings; null for an action."
     )
     action: dict[str, Any] | None = Field(
         description="The action as it would run: its name, arguments, requester, release and nonce; null for an answer."
     )
-    decisions: list[PastDecision]
+    decisions: list[PastDecisionResponse]
 
     @classmethod
-    def whole(cls, item: Item, decisions: Sequence[Row[Any]], token: int | None = None) -> "ReviewWhole":
+    def whole(cls, item: ReviewItem, decisions: Sequence[Row[Any]], token: int | None = None) -> "ReviewDetailResponse":
         past = [
-            PastDecision(
+            PastDecisionResponse(
                 at=row.at,
                 reviewer=row.reviewer,
                 decision=row.decision,
@@ -116,7 +124,7 @@ class ReviewWhole(ReviewShown):
         return cls(**_shown(item), token=token, **told, decisions=past)
 
 
-def _shown(item: Item) -> dict[str, Any]:
+def _shown(item: ReviewItem) -> dict[str, Any]:
     own = ("id", "kind", "question", "rule", "timing", "risk_tier", "version", "state", "outcome", "needed", "level")
     told = {name: getattr(item, name) for name in (*own, "note", "asker", "created_at", "due_at")}
     claimed = {"claimed_by": item.lease_by, "claimed_until": item.lease_until}
@@ -126,17 +134,17 @@ def _shown(item: Item) -> dict[str, Any]:
     return {**told, **claimed, "answer_id": answer_id, "action_id": action_id, "sha256": item.digest}
 
 
-class ReviewPage(BaseModel):
-    items: list[ReviewShown]
+class ReviewPageResponse(BaseModel):
+    items: list[ReviewResponse]
     next: str | None
 
     @classmethod
-    def of(cls, items: Sequence[Item], limit: int) -> "ReviewPage":
-        more = Place(items[-1].due_at, items[-1].id).text() if len(items) == limit else None
-        return cls(items=[ReviewShown.of(item) for item in items], next=more)
+    def of(cls, items: Sequence[ReviewItem], limit: int) -> "ReviewPageResponse":
+        more = ReviewCursor(items[-1].due_at, items[-1].id).text() if len(items) == limit else None
+        return cls(items=[ReviewResponse.of(item) for item in items], next=more)
 
 
-class AgreementShown(BaseModel):
+class AgreementResponse(BaseModel):
     """How far people agree who judged the same answer without knowing of each other."""
 
     pairs: int = Field(description="Answers that two people judged.")
@@ -144,5 +152,5 @@ class AgreementShown(BaseModel):
     alpha: float | None = Field(description="Krippendorff's alpha: 1 full agreement, 0 chance; null while too little.")
 
     @classmethod
-    def of(cls, found: Agreement) -> "AgreementShown":
+    def of(cls, found: Agreement) -> "AgreementResponse":
         return cls(pairs=found.pairs, agreed=found.agreed, alpha=found.alpha)

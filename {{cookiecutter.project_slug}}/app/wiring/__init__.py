@@ -33,7 +33,16 @@ from app.costs.domain import CostPolicy
 from app.costs.service import Costs, make_price_table
 from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.jobs import job_specs as evaluation_jobs
-from app.evaluation.service import Canaries, Evaluations, Judging, Library, Reports, Rulebook, Runner, Suites
+from app.evaluation.service import (
+    CanaryMonitor,
+    CaseRunner,
+    CorpusSync,
+    Evaluations,
+    LLMJudge,
+    QualityPolicyFile,
+    ReportAccess,
+    SuiteFiles,
+)
 from app.governance.service import Approvals, AuditLog, Overview
 from app.idempotency.service import IdempotencyKeys
 from app.identity.domain import RateLimit
@@ -110,7 +119,7 @@ class State:
     answers: Answers
     trials: Trials
     evaluations: Evaluations
-    canaries: Canaries
+    canaries: CanaryMonitor
     replays: AnswerReplays
     live_traffic: LiveTraffic
     idempotency_keys: IdempotencyKeys
@@ -316,7 +325,7 @@ async def _build_services(on: Infrastructure, stack: AsyncExitStack) -> State:
     security = released(SecurityPolicy, standings, loaded_releases, policies)
     parts = IngestionParts(database, on.retrieval, on.parser, Langid(), data, security, clock)
     ingestion, quality = Ingestion(parts), policies.get(QualityPolicy)
-    suites = Suites(on.settings.root / "evals")
+    suites = SuiteFiles(on.settings.root / "evals")
     return State(
         settings=on.settings,
         policies=policies,
@@ -337,7 +346,7 @@ async def _build_services(on: Infrastructure, stack: AsyncExitStack) -> State:
         evaluations=_evaluations(
             on, identity, ingestion, trials, environments, await release_loader.chat(quality.judge.model)
         ),
-        canaries=Canaries(environments, live_traffic, on.retrieval.indexes.tenants, quality.canary, clock),
+        canaries=CanaryMonitor(environments, live_traffic, on.retrieval.indexes.tenants, quality.canary, clock),
         replays=AnswerReplays(database, trials),
         live_traffic=live_traffic,
         idempotency_keys=IdempotencyKeys(database),
@@ -368,16 +377,16 @@ def _evaluations(
     environments: Environments,
     judge: ChatModel | None,
 ) -> Evaluations:
-    quality, suites = on.policies.get(QualityPolicy), Suites(on.settings.root / "evals")
+    quality, suites = on.policies.get(QualityPolicy), SuiteFiles(on.settings.root / "evals")
     return Evaluations(
         on.database,
         on.clock,
         suites,
-        Library(on.settings.root, identity, ingestion, on.retrieval),
-        Runner(on.database, on.clock, identity, on.retrieval, trials),
+        CorpusSync(on.settings.root, identity, ingestion, on.retrieval),
+        CaseRunner(on.database, on.clock, identity, on.retrieval, trials),
         on.releases,
         environments,
-        Rulebook(quality, on.policies.digests["quality"]),
-        Judging(on.database, on.clock, on.costs, identity, suites, quality.judge, judge),
-        Reports(on.database, identity, suites),
+        QualityPolicyFile(quality, on.policies.digests["quality"]),
+        LLMJudge(on.database, on.clock, on.costs, identity, suites, quality.judge, judge),
+        ReportAccess(on.database, identity, suites),
     )

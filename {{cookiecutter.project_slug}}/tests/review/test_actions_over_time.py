@@ -17,12 +17,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from app.actions.domain import Entry, Proposal, payload_of
 from app.core.errors import Conflict, Forbidden
 from app.releases.domain import digest_of
-from app.review.domain.items import Item
-from app.review.repository import Filters
+from app.review.domain.items import ReviewItem
+from app.review.repository import ReviewFilters
 from app.review.service import Reviews
 from tests.actions.conftest import Opened, Shop, open_shop
 from tests.review.conftest import said
-from tests.review.test_actions import person, queue_of
+from tests.review.service.test_action_subject import person, queue_of
 
 __all__ = ["open_shop"]
 
@@ -66,7 +66,7 @@ class Book(RuleBasedStateMachine):
         self.queue: Reviews = queue_of(self.shop)
         self.ticket = type(self).run(self.shop.ticket())
         self.known: list[Known] = []
-        self.claims: list[tuple[Known, str, Item]] = []
+        self.claims: list[tuple[Known, str, ReviewItem]] = []
         self.written = 0
 
     @property
@@ -104,7 +104,7 @@ class Book(RuleBasedStateMachine):
         known = judged[number % len(judged)]
         free = known.holder in (None, name) or known.until <= self.now
         may = known.state == "waiting" and self.now < known.due and free and name not in known.approved
-        items = type(self).run(self.queue.list(person(self.shop, "reader"), Filters(state=None), None, 200))
+        items = type(self).run(self.queue.list(person(self.shop, "reader"), ReviewFilters(state=None), None, 200))
         item = next(each for each in items if each.subject_id == known.proposal.id)
         try:
             mine = type(self).run(self.queue.claim(person(self.shop, name), item.id))

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from app.core.errors import Conflict, Forbidden
-from app.review.domain.items import Item
-from app.review.repository import Filters
+from app.review.domain.items import ReviewItem
+from app.review.repository import ReviewFilters
 from tests.review.conftest import Desk, Seated, said
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ class Queue(RuleBasedStateMachine):
         super().__init__()
         self.desk = type(self).seat()
         self.known: dict[UUID, Known] = {}
-        self.claims: list[tuple[str, Item]] = []
+        self.claims: list[tuple[str, ReviewItem]] = []
 
     @property
     def now(self) -> float:
@@ -135,7 +135,7 @@ class Queue(RuleBasedStateMachine):
 
     @invariant()
     def the_earliest_due_is_first(self) -> None:
-        items = type(self).run(self.desk.reviews.list(self.desk.person("ana"), Filters(state=None), None, 200))
+        items = type(self).run(self.desk.reviews.list(self.desk.person("ana"), ReviewFilters(state=None), None, 200))
         assert [item.due_at for item in items] == sorted(item.due_at for item in items)
 
 

@@ -11,11 +11,11 @@ from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.identity.domain import Principal
 from app.inference.domain.human_review import PayloadChanged
 
-Kind = Literal["answer", "overlap", "action"]
+ReviewKind = Literal["answer", "overlap", "action"]
 """overlap: a second, blind look at the same text; it changes nothing but the agreement that is reported."""
-State = Literal["open", "decided", "expired"]
-Verb = Literal["approve", "edit", "reject", "request_changes", "escalate"]
-Outcome = Literal["approved", "edited", "rejected", "denied"]
+ReviewState = Literal["open", "decided", "expired"]
+DecisionType = Literal["approve", "edit", "reject", "request_changes", "escalate"]
+ReviewOutcome = Literal["approved", "edited", "rejected", "denied"]
 
 URGENT, HANDED_UP = 1, 2
 """Levels above 0: the time to escalate came, or a reviewer handed it up."""
@@ -31,7 +31,7 @@ class ReviewClosed(Conflict):
     action = "Read it again; there is nothing left to decide."
 
 
-class ReviewTaken(Conflict):
+class ReviewAlreadyClaimed(Conflict):
     code, title = "review_taken", "Another reviewer has claimed the item"
     action = "Take another one; this one is free again when the lease ends."
 
@@ -46,31 +46,31 @@ class ReviewChanged(Conflict):
     action = "Read it again, then decide on what it says now."
 
 
-class SelfApproval(Forbidden):
+class SelfReview(Forbidden):
     code, title = "review_self_approval", "Nobody decides on what came of a question of their own"
     action = "Let somebody else decide."
 
 
-class JudgedAlready(Forbidden):
+class AlreadyReviewed(Forbidden):
     code, title = "review_judged_already", "You have judged this already, and another person is wanted"
     action = "Leave it to somebody else."
 
 
-class HandedUp(Forbidden):
+class ReviewEscalated(Forbidden):
     code, title = "review_handed_up", "The item was handed up"
     action = f"It takes a key with the permission {SENIOR}."
 
 
-class NotForBlind(Invalid):
+class BlindDecisionRefused(Invalid):
     code, title = "review_blind", "A blind second look can only approve, edit or reject"
 
 
-class BadReviewCursor(Invalid):
+class InvalidReviewCursor(Invalid):
     code, title = "review_cursor_unreadable", "The cursor cannot be read"
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ReviewItem:
     """payload: the canonical bytes, whose SHA-256 is `digest` and which are what gets delivered or run.
 
     fence: grows with every claim; only its newest value decides. version: grows when the payload changes or changes are
@@ -80,7 +80,7 @@ class Item:
 
     id: UUID
     tenant_id: UUID
-    kind: Kind
+    kind: ReviewKind
     subject_id: UUID
     question: str
     rule: str
@@ -89,8 +89,8 @@ class Item:
     payload: bytes
     digest: str
     version: int
-    state: State
-    outcome: Outcome | None
+    state: ReviewState
+    outcome: ReviewOutcome | None
     needed: int
     self_approval: bool
     asker: str
@@ -113,21 +113,21 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Vote:
+class RecordedDecision:
     """A decision as it was recorded."""
 
     item_id: UUID
-    kind: Kind
+    kind: ReviewKind
     version: int
     reviewer: str
-    decision: Verb
+    decision: DecisionType
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SubmittedDecision:
     """What a reviewer says, and what they saw when they said it."""
 
-    decision: Verb
+    decision: DecisionType
     reason: str
     fence: int
     version: int
@@ -135,27 +135,27 @@ class Verdict:
     text: str | None = None
 
 
-def check_self(item: Item, caller: Principal) -> None:
-    """Errors: SelfApproval."""
+def check_self(item: ReviewItem, caller: Principal) -> None:
+    """Errors: SelfReview."""
     if item.asker == caller.name and not item.self_approval:
-        raise SelfApproval(f"{caller.name} asked the question.")
+        raise SelfReview(f"{caller.name} asked the question.")
 
 
-def check_reviewer(item: Item, caller: Principal, votes: Sequence[Vote]) -> None:
+def check_reviewer(item: ReviewItem, caller: Principal, votes: Sequence[RecordedDecision]) -> None:
     """Whether this person may judge this item at all. votes: all on the same answer.
 
-    Errors: SelfApproval, HandedUp, JudgedAlready.
+    Errors: SelfReview, ReviewEscalated, AlreadyReviewed.
     """
     check_self(item, caller)
     if item.level >= HANDED_UP and not caller.may(SENIOR):
-        raise HandedUp()
+        raise ReviewEscalated()
     for vote in votes:
         judged = vote.version == item.version and vote.decision in ("approve", "edit")
         if vote.reviewer == caller.name and (vote.item_id != item.id or judged):
-            raise JudgedAlready()
+            raise AlreadyReviewed()
 
 
-def check_open(item: Item, at: datetime) -> None:
+def check_open(item: ReviewItem, at: datetime) -> None:
     """Errors: ReviewClosed."""
     if item.state != "open":
         raise ReviewClosed(f"The item is {item.outcome or item.state}.")
@@ -163,7 +163,7 @@ def check_open(item: Item, at: datetime) -> None:
         raise ReviewClosed("The item's time is up.")
 
 
-def check_lease(item: Item, caller: Principal, fence: int, at: datetime) -> None:
+def check_lease(item: ReviewItem, caller: Principal, fence: int, at: datetime) -> None:
     """Errors: LeaseLost unless `fence` is of the newest claim, which is this caller's and has not ended."""
     if fence != item.fence:
         raise LeaseLost(f"The token {fence} is not that of the newest claim.")
@@ -171,8 +171,10 @@ def check_lease(item: Item, caller: Principal, fence: int, at: datetime) -> None
         raise LeaseLost("The lease has ended.")
 
 
-def check_verdict(item: Item, caller: Principal, verdict: Verdict, votes: Sequence[Vote], at: datetime) -> None:
-    """Errors: ReviewClosed, LeaseLost, ReviewChanged, PayloadChanged, NotForBlind, and those of check_reviewer."""
+def check_verdict(
+    item: ReviewItem, caller: Principal, verdict: SubmittedDecision, votes: Sequence[RecordedDecision], at: datetime
+) -> None:
+    """Errors: ReviewClosed, LeaseLost, ReviewChanged, PayloadChanged, BlindDecisionRefused, and as check_reviewer."""
     check_open(item, at)
     check_lease(item, caller, verdict.fence, at)
     if verdict.version != item.version:
@@ -181,10 +183,10 @@ def check_verdict(item: Item, caller: Principal, verdict: Verdict, votes: Sequen
         raise PayloadChanged()
     check_reviewer(item, caller, votes)
     if item.kind == "overlap" and verdict.decision in ("request_changes", "escalate"):
-        raise NotForBlind()
+        raise BlindDecisionRefused()
 
 
-def enough(item: Item, caller: Principal, votes: Sequence[Vote]) -> bool:
+def enough(item: ReviewItem, caller: Principal, votes: Sequence[RecordedDecision]) -> bool:
     """Whether the approval of this caller is the last one that the item needs at its version."""
     others = {
         vote.reviewer
@@ -195,7 +197,7 @@ def enough(item: Item, caller: Principal, votes: Sequence[Vote]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ReviewCursor:
     """Where a page ended: earliest due first, ids break ties."""
 
     due_at: datetime
@@ -205,10 +207,10 @@ class Place:
         return base64.urlsafe_b64encode(f"{self.due_at.isoformat()}|{self.id}".encode()).decode().rstrip("=")
 
     @classmethod
-    def parse(cls, text: str) -> "Place":
-        """Errors: BadReviewCursor."""
+    def parse(cls, text: str) -> "ReviewCursor":
+        """Errors: InvalidReviewCursor."""
         try:
             due, _, last = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition("|")
             return cls(datetime.fromisoformat(due), UUID(last))
         except ValueError as error:
-            raise BadReviewCursor() from error
+            raise InvalidReviewCursor() from error

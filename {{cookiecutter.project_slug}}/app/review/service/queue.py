@@ -24,7 +24,7 @@ from app.core.ids import drawn, new_id
 from app.core.reasons import check_reason
 from app.core.telemetry import counter
 from app.evaluation.domain.cases import Case
-from app.evaluation.service import Suites
+from app.evaluation.service import SuiteFiles
 from app.idempotency.domain import IdempotencyKeyReused, check_key
 from app.identity.domain import Principal
 from app.inference.domain.human_review import EditRefused, ReviewDecision, ReviewPolicy
@@ -32,25 +32,25 @@ from app.inference.service import HeldAnswers
 from app.releases.domain import digest_of
 from app.review import repository
 from app.review.domain.agreement import Agreement, agreement
-from app.review.domain.blind import check_told, check_untold, hidden
-from app.review.domain.candidates import Candidate, CandidateNotFound
+from app.review.domain.blind_review import check_told, check_untold, hidden
+from app.review.domain.case_candidate import CaseCandidate, CaseCandidateNotFound
 from app.review.domain.items import (
     HANDED_UP,
-    Item,
-    Kind,
-    Outcome,
-    Place,
+    ReviewAlreadyClaimed,
+    ReviewCursor,
+    ReviewItem,
+    ReviewKind,
     ReviewNotFound,
-    ReviewTaken,
-    Verdict,
+    ReviewOutcome,
+    SubmittedDecision,
     check_lease,
     check_open,
     check_reviewer,
     check_verdict,
     enough,
 )
-from app.review.repository import Filters
-from app.review.service.subjects import ActionSubject, AnswerSubject, Subject, Word
+from app.review.repository import ReviewFilters
+from app.review.service.subjects import ActionReviewSubject, AnswerReviewSubject, DecisionContext, ReviewSubject
 
 log = structlog.get_logger(__name__)
 
@@ -77,16 +77,18 @@ class Reviews:
     deliveries: HeldAnswers
     actions: Actions
     policy: ReviewPolicy
-    suites: Suites
+    suites: SuiteFiles
     clock: Clock | None = None
 
-    async def list(self, caller: Principal, filters: Filters, after: Place | None, limit: int) -> Sequence[Item]:
+    async def list(
+        self, caller: Principal, filters: ReviewFilters, after: ReviewCursor | None, limit: int
+    ) -> Sequence[ReviewItem]:
         """Items that the caller may see, the earliest due first."""
         async with self.database.read(caller.tenant_id) as connection:
             at = await self._now(connection)
             return await repository.page(connection, filters, _groups(caller), caller.name, after, limit, at)
 
-    async def show(self, caller: Principal, item_id: UUID) -> tuple[Item, Sequence[Row[Any]]]:
+    async def show(self, caller: Principal, item_id: UUID) -> tuple[ReviewItem, Sequence[Row[Any]]]:
         """An item with its payload, and what was decided on it. One that two people judge blindly looks untouched to
         who has not claimed it. Errors: ReviewNotFound.
         """
@@ -98,47 +100,48 @@ class Reviews:
             item, blind = found
             return item, () if blind else await repository.decisions(connection, item_id)
 
-    async def claim(self, caller: Principal, item_id: UUID) -> Item:
+    async def claim(self, caller: Principal, item_id: UUID) -> ReviewItem:
         """Makes the item this caller's until the lease ends; its `fence` is the token that decides.
 
-        Errors: ReviewNotFound, ReviewClosed, ReviewTaken, SelfApproval, HandedUp, JudgedAlready, SeenAlready.
+        Errors: ReviewNotFound, ReviewClosed, ReviewAlreadyClaimed, SelfReview, ReviewEscalated, AlreadyReviewed,
+        PairedReviewSeen.
         """
         async with self.database.transaction(caller.tenant_id) as connection:
             at = await self._now(connection)
             seen = await self._find(connection, caller, item_id)
             return await self._claim(connection, caller, seen, at)
 
-    async def next(self, caller: Principal) -> Item | None:
+    async def next(self, caller: Principal) -> ReviewItem | None:
         """Claims the earliest due item that this caller may judge; None when there is none."""
-        filters, place = Filters(free=True), None
+        filters, place = ReviewFilters(free=True), None
         while page := await self.list(caller, filters, place, BATCH):
             for item in page:
                 with contextlib.suppress(Problem):
                     return await self.claim(caller, item.id)
-            place = Place(page[-1].due_at, page[-1].id)
+            place = ReviewCursor(page[-1].due_at, page[-1].id)
         return None
 
-    async def heartbeat(self, caller: Principal, item_id: UUID, fence: int) -> Item:
+    async def heartbeat(self, caller: Principal, item_id: UUID, fence: int) -> ReviewItem:
         """Begins the lease anew. Errors: ReviewNotFound, ReviewClosed, LeaseLost."""
         async with self.database.transaction(caller.tenant_id) as connection:
             at = await self._held(connection, caller, item_id, fence)
             return await repository.change(connection, item_id, lease_until=self._until(at))
 
-    async def release(self, caller: Principal, item_id: UUID, fence: int) -> Item:
+    async def release(self, caller: Principal, item_id: UUID, fence: int) -> ReviewItem:
         """Gives the item back undecided. Errors: ReviewNotFound, ReviewClosed, LeaseLost."""
         async with self.database.transaction(caller.tenant_id) as connection:
             await self._held(connection, caller, item_id, fence)
             return await repository.change(connection, item_id, lease_by=None, lease_until=None)
 
     async def decide(
-        self, caller: Principal, item_id: UUID, verdict: Verdict, key: str | None = None
+        self, caller: Principal, item_id: UUID, verdict: SubmittedDecision, key: str | None = None
     ) -> dict[str, Any]:
         """Takes a decision and carries it out: an approved or edited answer leaves, a rejected one never does; an
         action runs, or never does.
 
         key: the same request with the same key gives the same result and is carried out once. Errors: ReviewNotFound,
-        ReviewClosed, LeaseLost, ReviewChanged, PayloadChanged, SelfApproval, HandedUp, JudgedAlready, EditRefused,
-        ArgumentsRefused, IdempotencyKeyReused, ReasonRequired.
+        ReviewClosed, LeaseLost, ReviewChanged, PayloadChanged, SelfReview, ReviewEscalated, AlreadyReviewed,
+        EditRefused, ArgumentsRefused, IdempotencyKeyReused, ReasonRequired.
         """
         verdict = replace(verdict, reason=check_reason(verdict.reason))
         if (verdict.decision == "edit") != (verdict.text is not None):
@@ -174,18 +177,21 @@ class Reviews:
         async with self.database.read(caller.tenant_id) as connection:
             return agreement(await repository.labels(connection))
 
-    async def candidates(self, caller: Principal) -> Sequence[Candidate]:
+    async def candidates(self, caller: Principal) -> Sequence[CaseCandidate]:
         """What was edited or rejected and stands in no suite yet, newest first."""
         known = {case.id for name in self.suites.names() for case in self.suites.load(name).cases}
         async with self.database.read(caller.tenant_id) as connection:
             found = await repository.corrected(connection, _groups(caller), MOST_CANDIDATES)
-        return [each for each in (Candidate(*one) for one in found) if each.case_id not in known]
+        return [each for each in (CaseCandidate(*one) for one in found) if each.case_id not in known]
 
     async def accept(self, caller: Principal, item_id: UUID) -> Case:
-        """Writes a candidate into the golden suite. Errors: CandidateNotFound, CandidateUnusable, SuiteRefused."""
+        """Writes a candidate into the golden suite.
+
+        Errors: CaseCandidateNotFound, CaseCandidateUnusable, SuiteRefused.
+        """
         found = next((each for each in await self.candidates(caller) if each.item.id == item_id), None)
         if found is None:
-            raise CandidateNotFound(f"No candidate comes from item {item_id}.")
+            raise CaseCandidateNotFound(f"No candidate comes from item {item_id}.")
         case = found.case
         async with self.database.transaction(caller.tenant_id) as connection:
             at = await self._now(connection)
@@ -194,7 +200,7 @@ class Reviews:
             await asyncio.to_thread(self.suites.add, case)
         return case
 
-    async def take(self, tenant_id: UUID, subject_id: UUID, kind: Kind = "answer") -> None:
+    async def take(self, tenant_id: UUID, subject_id: UUID, kind: ReviewKind = "answer") -> None:
         """Puts an answer or an action into the queue, and some answers twice. A second time does nothing.
 
         Errors: AnswerNotFound, ActionNotFound.
@@ -206,11 +212,11 @@ class Reviews:
             if twice and await repository.add(connection, _second(item)):
                 await self.deliveries.blind(connection, subject_id, True)
 
-    async def deny(self, tenant_id: UUID, subject_id: UUID, reason: str, kind: Kind = "answer") -> None:
+    async def deny(self, tenant_id: UUID, subject_id: UUID, reason: str, kind: ReviewKind = "answer") -> None:
         """The safe end of what could not be put into the queue."""
         async with self.database.transaction(tenant_id) as connection:
             at = await self._now(connection)
-            await self._subject(kind).lapse(connection, subject_id, False, Word(ACTOR, reason, at))
+            await self._subject(kind).lapse(connection, subject_id, False, DecisionContext(ACTOR, reason, at))
             act = Act(ACTOR, "review.deny", str(subject_id), reason, after="rejected", tenant_id=tenant_id)
             await audit.record(connection, act, at)
 
@@ -237,7 +243,7 @@ class Reviews:
             at = await self._now(connection)
             await repository.escalate(connection, at)
             late = await repository.expired(connection, at, BATCH)
-            word, ended = Word(ACTOR, "its time was up", at), []
+            word, ended = DecisionContext(ACTOR, "its time was up", at), []
             for item in late:
                 if item.kind != "overlap" and item.timing == "before":
                     await self._subject(item.kind).lapse(connection, item.subject_id, True, word)
@@ -249,23 +255,31 @@ class Reviews:
                 _ended.labels("denied").inc()
         return len(late)
 
-    async def _claim(self, connection: AsyncConnection, caller: Principal, seen: Item, at: datetime) -> Item:
+    async def _claim(
+        self, connection: AsyncConnection, caller: Principal, seen: ReviewItem, at: datetime
+    ) -> ReviewItem:
         twin, votes = await repository.twin(connection, seen), await repository.votes(connection, seen.subject_id)
         if twin and hidden(seen, twin, caller.name):
             check_untold(seen, twin, caller, votes, at)
         check_open(seen, at)
         if seen.leased(at) and seen.lease_by != caller.name:
-            raise ReviewTaken(f"It is {seen.lease_by}'s until {seen.lease_until:%H:%M:%S} UTC.")
+            raise ReviewAlreadyClaimed(f"It is {seen.lease_by}'s until {seen.lease_until:%H:%M:%S} UTC.")
         check_reviewer(seen, caller, votes)
         taken = await repository.claim(connection, seen, caller.name, self._until(at))
         if taken is None:
-            raise ReviewTaken("Another reviewer was faster.")
+            raise ReviewAlreadyClaimed("Another reviewer was faster.")
         return taken
 
     async def _apply(
-        self, connection: AsyncConnection, caller: Principal, item: Item, verdict: Verdict, last: bool, at: datetime
-    ) -> Item:
-        free, word = {"lease_by": None, "lease_until": None}, Word(caller.name, verdict.reason, at)
+        self,
+        connection: AsyncConnection,
+        caller: Principal,
+        item: ReviewItem,
+        verdict: SubmittedDecision,
+        last: bool,
+        at: datetime,
+    ) -> ReviewItem:
+        free, word = {"lease_by": None, "lease_until": None}, DecisionContext(caller.name, verdict.reason, at)
         if verdict.decision == "escalate":
             return await repository.change(connection, item.id, level=HANDED_UP, note=verdict.reason, **free)
         if verdict.decision == "request_changes":
@@ -281,7 +295,9 @@ class Reviews:
         same = await self._subject(item.kind).digest(connection, item.subject_id) == item.digest
         return await self._end(connection, item, "approved" if same else "edited", word)
 
-    async def _end(self, connection: AsyncConnection, item: Item, outcome: ReviewDecision, word: Word) -> Item:
+    async def _end(
+        self, connection: AsyncConnection, item: ReviewItem, outcome: ReviewDecision, word: DecisionContext
+    ) -> ReviewItem:
         subject = self._subject(item.kind)
         if item.kind != "overlap" and item.timing == "before":
             if outcome == "rejected":
@@ -292,7 +308,9 @@ class Reviews:
             await subject.remember(connection, item, outcome, word)
         return await self._close(connection, item, "decided", outcome, word.at)
 
-    async def _close(self, connection: AsyncConnection, item: Item, state: str, outcome: Outcome, at: datetime) -> Item:
+    async def _close(
+        self, connection: AsyncConnection, item: ReviewItem, state: str, outcome: ReviewOutcome, at: datetime
+    ) -> ReviewItem:
         """When both looks have ended, there is nothing left to hide."""
         after = await repository.end(connection, item, state, outcome, at)
         if await repository.twin(connection, item) is None:
@@ -304,11 +322,18 @@ class Reviews:
             await self.deliveries.blind(connection, item.subject_id, False)
         return after
 
-    def _subject(self, kind: Kind) -> Subject:
-        return ActionSubject(self.actions) if kind == "action" else AnswerSubject(self.deliveries)
+    def _subject(self, kind: ReviewKind) -> ReviewSubject:
+        return ActionReviewSubject(self.actions) if kind == "action" else AnswerReviewSubject(self.deliveries)
 
     async def _audit(
-        self, connection: AsyncConnection, actor: str, verb: str, item: Item, why: str, at: datetime, after: Item
+        self,
+        connection: AsyncConnection,
+        actor: str,
+        verb: str,
+        item: ReviewItem,
+        why: str,
+        at: datetime,
+        after: ReviewItem,
     ) -> None:
         # Without a reviewer's reason, which may quote the answer; the item keeps it.
         told = why if actor == ACTOR else ""
@@ -323,7 +348,9 @@ class Reviews:
         check_lease(item, caller, fence, at)
         return at
 
-    async def _find(self, connection: AsyncConnection, caller: Principal, item_id: UUID, lock: bool = False) -> Item:
+    async def _find(
+        self, connection: AsyncConnection, caller: Principal, item_id: UUID, lock: bool = False
+    ) -> ReviewItem:
         item = await repository.find(connection, item_id, _groups(caller), lock)
         if item is None:
             raise ReviewNotFound(f"There is no review item {item_id}.")
@@ -340,12 +367,12 @@ def _groups(caller: Principal) -> Sequence[str]:
     return sorted(caller.groups)
 
 
-def _second(item: Item) -> Item:
+def _second(item: ReviewItem) -> ReviewItem:
     due = max(item.due_at, item.created_at + timedelta(days=OVERLAP_DAYS))
     return replace(item, id=new_id(), kind="overlap", needed=1, due_at=due, escalate_at=None, original=item.payload)
 
 
-def _result(after: Item, verdict: Verdict) -> dict[str, Any]:
+def _result(after: ReviewItem, verdict: SubmittedDecision) -> dict[str, Any]:
     """What the reviewer is told, now and when the same request comes again."""
     return {
         "id": str(after.id),
@@ -357,7 +384,9 @@ def _result(after: Item, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _recorded(item: Item, after: Item, caller: Principal, verdict: Verdict, at: datetime) -> dict[str, Any]:
+def _recorded(
+    item: ReviewItem, after: ReviewItem, caller: Principal, verdict: SubmittedDecision, at: datetime
+) -> dict[str, Any]:
     """A vote counts for the version that it leaves: an edit is an approval of the edited text."""
     return {
         "id": new_id(),

@@ -13,13 +13,13 @@ from app.actions.service import Actions
 from app.core.ids import new_id
 from app.inference.domain.human_review import AnswerHeld, ReviewDecision, ReviewedAnswer, edit
 from app.inference.service import HeldAnswers
-from app.review.domain.items import Item, Kind
+from app.review.domain.items import ReviewItem, ReviewKind
 
 TAINTED = "The model had read text that anybody may have written before it proposed this."
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class DecisionContext:
     """Who said what becomes of it, why and when."""
 
     by: str
@@ -27,10 +27,10 @@ class Word:
     at: datetime
 
 
-class Subject(Protocol):
+class ReviewSubject(Protocol):
     """Each verb joins the caller's transaction."""
 
-    async def item(self, connection: AsyncConnection, tenant_id: UUID, subject_id: UUID) -> tuple[Item, float]:
+    async def item(self, connection: AsyncConnection, tenant_id: UUID, subject_id: UUID) -> tuple[ReviewItem, float]:
         """What goes into the queue, and the share of which a second person is asked blindly."""
         ...
 
@@ -42,28 +42,30 @@ class Subject(Protocol):
         """The same as a person words it. Errors: a Problem that says what cannot be."""
         ...
 
-    async def pass_on(self, connection: AsyncConnection, item: Item, edited: bool, word: Word) -> None:
+    async def pass_on(self, connection: AsyncConnection, item: ReviewItem, edited: bool, word: DecisionContext) -> None:
         """Lets it go on as the item's payload, which is what was approved."""
         ...
 
-    async def stop(self, connection: AsyncConnection, item: Item, word: Word) -> None:
+    async def stop(self, connection: AsyncConnection, item: ReviewItem, word: DecisionContext) -> None:
         """A reviewer said no."""
         ...
 
-    async def remember(self, connection: AsyncConnection, item: Item, opinion: ReviewDecision, word: Word) -> None:
+    async def remember(
+        self, connection: AsyncConnection, item: ReviewItem, opinion: ReviewDecision, word: DecisionContext
+    ) -> None:
         """Keeps what a reviewer made of it for who reads it later, whether or not it had gone on by then."""
         ...
 
-    async def lapse(self, connection: AsyncConnection, subject_id: UUID, expired: bool, word: Word) -> None:
+    async def lapse(self, connection: AsyncConnection, subject_id: UUID, expired: bool, word: DecisionContext) -> None:
         """The safe end, where nobody decided; what has ended already stays as it is."""
         ...
 
 
 @dataclass(frozen=True)
-class AnswerSubject:
+class AnswerReviewSubject:
     deliveries: HeldAnswers
 
-    async def item(self, connection: AsyncConnection, tenant_id: UUID, subject_id: UUID) -> tuple[Item, float]:
+    async def item(self, connection: AsyncConnection, tenant_id: UUID, subject_id: UUID) -> tuple[ReviewItem, float]:
         found = await self.deliveries.find(connection, subject_id)
         return _item("answer", tenant_id, subject_id, found.asker, found, found, ""), found.overlap
 
@@ -73,25 +75,27 @@ class AnswerSubject:
     def edit(self, payload: bytes, text: str) -> bytes:
         return edit(payload, text)
 
-    async def pass_on(self, connection: AsyncConnection, item: Item, edited: bool, word: Word) -> None:
+    async def pass_on(self, connection: AsyncConnection, item: ReviewItem, edited: bool, word: DecisionContext) -> None:
         await self.deliveries.deliver(connection, item.subject_id, item.payload, item.digest, edited, word.at)
 
-    async def stop(self, connection: AsyncConnection, item: Item, word: Word) -> None:
+    async def stop(self, connection: AsyncConnection, item: ReviewItem, word: DecisionContext) -> None:
         await self.deliveries.reject(connection, item.subject_id, word.at)
 
-    async def remember(self, connection: AsyncConnection, item: Item, opinion: ReviewDecision, word: Word) -> None:
+    async def remember(
+        self, connection: AsyncConnection, item: ReviewItem, opinion: ReviewDecision, word: DecisionContext
+    ) -> None:
         await self.deliveries.remember(connection, item.subject_id, opinion, word.why, item.payload, word.at)
 
-    async def lapse(self, connection: AsyncConnection, subject_id: UUID, expired: bool, word: Word) -> None:
+    async def lapse(self, connection: AsyncConnection, subject_id: UUID, expired: bool, word: DecisionContext) -> None:
         with contextlib.suppress(AnswerHeld):
             await self.deliveries.reject(connection, subject_id, word.at)
 
 
 @dataclass(frozen=True)
-class ActionSubject:
+class ActionReviewSubject:
     actions: Actions
 
-    async def item(self, connection: AsyncConnection, tenant_id: UUID, subject_id: UUID) -> tuple[Item, float]:
+    async def item(self, connection: AsyncConnection, tenant_id: UUID, subject_id: UUID) -> tuple[ReviewItem, float]:
         found = await self.actions.find(connection, subject_id)
         if found.terms is None:
             raise ValueError(f"nobody wants a person to look at action {subject_id}")
@@ -105,16 +109,18 @@ class ActionSubject:
     def edit(self, payload: bytes, text: str) -> bytes:
         return self.actions.edit(payload, text)
 
-    async def pass_on(self, connection: AsyncConnection, item: Item, edited: bool, word: Word) -> None:
+    async def pass_on(self, connection: AsyncConnection, item: ReviewItem, edited: bool, word: DecisionContext) -> None:
         await self.actions.approve(connection, item.subject_id, item.payload, item.digest, word.by, word.at)
 
-    async def stop(self, connection: AsyncConnection, item: Item, word: Word) -> None:
+    async def stop(self, connection: AsyncConnection, item: ReviewItem, word: DecisionContext) -> None:
         await self.actions.reject(connection, item.subject_id, "rejected", word.by, word.why, word.at)
 
-    async def remember(self, connection: AsyncConnection, item: Item, opinion: ReviewDecision, word: Word) -> None:
+    async def remember(
+        self, connection: AsyncConnection, item: ReviewItem, opinion: ReviewDecision, word: DecisionContext
+    ) -> None:
         """Its row has that from the decision itself."""
 
-    async def lapse(self, connection: AsyncConnection, subject_id: UUID, expired: bool, word: Word) -> None:
+    async def lapse(self, connection: AsyncConnection, subject_id: UUID, expired: bool, word: DecisionContext) -> None:
         with contextlib.suppress(ActionEnded):
             end: State = "expired" if expired else "rejected"
             await self.actions.reject(connection, subject_id, end, word.by, word.why, word.at)
@@ -144,15 +150,15 @@ class _Wanted(Protocol):
 
 
 def _item(
-    kind: Kind,
+    kind: ReviewKind,
     tenant_id: UUID,
     subject_id: UUID,
     asker: str,
     found: ReviewedAnswer | Entered,
     wanted: _Wanted,
     note: str,
-) -> Item:
-    return Item(
+) -> ReviewItem:
+    return ReviewItem(
         id=new_id(),
         tenant_id=tenant_id,
         kind=kind,

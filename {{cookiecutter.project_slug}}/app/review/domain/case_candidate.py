@@ -10,27 +10,27 @@ from pydantic import ValidationError
 from app.core.errors import Invalid, NotFound
 from app.evaluation.domain.cases import Case
 from app.evaluation.domain.suites import first_wrong
-from app.review.domain.items import Item
+from app.review.domain.items import ReviewItem
 
 SLICE = "reviewed"
 _MARKERS = re.compile(r"\s*\[\d{1,3}\]")
 
 
-class CandidateNotFound(NotFound):
+class CaseCandidateNotFound(NotFound):
     code, title = "candidate_not_found", "There is no such candidate"
     action = "'app evals candidates' lists those there are."
 
 
-class CandidateUnusable(Invalid):
+class CaseCandidateUnusable(Invalid):
     code, title = "candidate_unusable", "A case cannot be made of this decision"
     action = "Write the case by hand; docs/how-to/write-an-evaluation-case.md shows how."
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class CaseCandidate:
     """A decision that changed or stopped an answer, and where it came from. release_id: whose answer it was."""
 
-    item: Item
+    item: ReviewItem
     reviewer: str
     reason: str
 
@@ -46,7 +46,7 @@ class Candidate:
     def case(self) -> Case:
         """An edited answer says what is right, a rejected one what must not be said again.
 
-        Errors: CandidateUnusable.
+        Errors: CaseCandidateUnusable.
         """
         text = _MARKERS.sub("", self._answer["text"]).strip()
         sources = [{"uri": uri} for uri in dict.fromkeys(each["uri"] for each in self._answer["citations"])]
@@ -57,7 +57,7 @@ class Candidate:
         try:
             return Case.model_validate({**common, **wanted})
         except ValidationError as error:
-            raise CandidateUnusable(first_wrong(error)) from error
+            raise CaseCandidateUnusable(first_wrong(error)) from error
 
     @property
     def _answer(self) -> dict[str, Any]:

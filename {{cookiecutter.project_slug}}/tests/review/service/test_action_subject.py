@@ -14,9 +14,9 @@ from app.identity.domain import Principal
 from app.inference.domain.human_review import PayloadChanged
 from app.main import create_app
 from app.releases.domain import digest_of
-from app.review.domain.items import Item, ReviewClosed, SelfApproval
+from app.review.domain.items import ReviewClosed, ReviewItem, SelfReview
 from app.review.jobs import job_specs
-from app.review.repository import Filters
+from app.review.repository import ReviewFilters
 from app.review.service import Reviews
 from tests.actions.conftest import Shop, open_shop, shop
 from tests.review.conftest import publish, said
@@ -32,18 +32,18 @@ def queue_of(shop: Shop) -> Reviews:
     return replace(shop.state.reviews, clock=shop.clock, actions=shop.actions)
 
 
-async def queued(shop: Shop, groups: tuple[str, ...] = (), **terms: Any) -> tuple[Proposal, Item]:
+async def queued(shop: Shop, groups: tuple[str, ...] = (), **terms: Any) -> tuple[Proposal, ReviewItem]:
     """groups: who may read what the model had read."""
     documents = (await publish(shop.state, shop.tenant, groups),)
     proposal = await shop.waiting(documents=documents, **terms)
     queue = queue_of(shop)
     await queue.take(shop.tenant, proposal.id, "action")
     await queue.take(shop.tenant, proposal.id, "action")
-    [item] = await queue.list(person(shop, "reader", *groups), Filters(kind="action"), None, 10)
+    [item] = await queue.list(person(shop, "reader", *groups), ReviewFilters(kind="action"), None, 10)
     return proposal, item
 
 
-async def decide(shop: Shop, who: str, item: Item, decision: Any, text: str | None = None) -> dict[str, Any]:
+async def decide(shop: Shop, who: str, item: ReviewItem, decision: Any, text: str | None = None) -> dict[str, Any]:
     queue, me = queue_of(shop), person(shop, who)
     mine = await queue.claim(me, item.id)
     return await queue.decide(me, item.id, said(mine, decision, text))
@@ -119,7 +119,7 @@ async def test_an_edited_action_runs_as_the_reviewer_wrote_it(shop: Shop) -> Non
 
 async def test_nobody_approves_what_a_model_proposed_for_them(shop: Shop) -> None:
     proposal, item = await queued(shop)
-    with pytest.raises(SelfApproval):
+    with pytest.raises(SelfReview):
         await decide(shop, shop.caller.name, item, "approve")
     assert (await ended(shop, proposal)).state == "waiting"
     other, allowed = await queued_again(shop, self_approval=True)
@@ -127,11 +127,11 @@ async def test_nobody_approves_what_a_model_proposed_for_them(shop: Shop) -> Non
     assert (await ended(shop, other)).state == "done"
 
 
-async def queued_again(shop: Shop, **terms: Any) -> tuple[Proposal, Item]:
+async def queued_again(shop: Shop, **terms: Any) -> tuple[Proposal, ReviewItem]:
     proposal = await shop.waiting(**terms)
     queue = queue_of(shop)
     await queue.take(shop.tenant, proposal.id, "action")
-    items = await queue.list(person(shop, "reader"), Filters(kind="action"), None, 10)
+    items = await queue.list(person(shop, "reader"), ReviewFilters(kind="action"), None, 10)
     return proposal, next(item for item in items if item.subject_id == proposal.id)
 
 
@@ -170,7 +170,7 @@ async def test_what_runs_by_itself_can_be_looked_at_afterwards(shop: Shop) -> No
     proposal = await shop.proposal()
     await shop.enter(Entry(proposal, "approved", shop.terms(timing="after"), False))
     await shop.work()
-    [item] = await queue_of(shop).list(person(shop, "reader"), Filters(kind="action"), None, 10)
+    [item] = await queue_of(shop).list(person(shop, "reader"), ReviewFilters(kind="action"), None, 10)
     await decide(shop, "ana", item, "reject")
     assert (await shop.shown(proposal)).state == "done"
 

@@ -9,16 +9,16 @@ from app.idempotency.domain import IdempotencyKeyReused
 from app.identity.domain import Principal
 from app.inference.domain.human_review import EditRefused, PayloadChanged
 from app.review.domain.items import (
-    HandedUp,
-    JudgedAlready,
+    AlreadyReviewed,
     LeaseLost,
+    ReviewAlreadyClaimed,
     ReviewChanged,
     ReviewClosed,
+    ReviewEscalated,
     ReviewNotFound,
-    ReviewTaken,
-    SelfApproval,
+    SelfReview,
 )
-from app.review.repository import Filters
+from app.review.repository import ReviewFilters
 from tests.review.conftest import TEXT, Desk, said
 
 
@@ -62,7 +62,7 @@ async def test_only_the_newest_claim_decides(desk: Desk) -> None:
     item = await desk.queue()
     ana, bob = desk.person("ana"), desk.person("bob")
     late = await desk.reviews.claim(ana, item.id)
-    with pytest.raises(ReviewTaken):
+    with pytest.raises(ReviewAlreadyClaimed):
         await desk.reviews.claim(bob, item.id)
     desk.clock.advance(desk.reviews.policy.lease_seconds)
     with pytest.raises(LeaseLost):
@@ -91,7 +91,7 @@ async def test_a_heartbeat_keeps_the_item_and_a_release_gives_it_back(desk: Desk
     desk.clock.advance(desk.reviews.policy.lease_seconds - 1)
     await desk.reviews.heartbeat(ana, item.id, mine.fence)
     desk.clock.advance(desk.reviews.policy.lease_seconds - 1)
-    with pytest.raises(ReviewTaken):
+    with pytest.raises(ReviewAlreadyClaimed):
         await desk.reviews.claim(bob, item.id)
     await desk.reviews.release(ana, item.id, mine.fence)
     with pytest.raises(LeaseLost):
@@ -131,7 +131,7 @@ async def test_nothing_is_delivered_but_what_was_approved(desk: Desk) -> None:
 
 async def test_nobody_decides_on_what_they_asked_themselves(desk: Desk) -> None:
     item = await desk.queue(asker="ana")
-    with pytest.raises(SelfApproval):
+    with pytest.raises(SelfReview):
         await desk.reviews.claim(desk.person("ana"), item.id)
     await desk.decide(desk.person("bob"), item, "approve")
 
@@ -140,7 +140,7 @@ async def test_at_high_risk_no_rule_lets_the_asker_decide(desk: Desk) -> None:
     allowed = await desk.queue(asker="ana", self_approval="allow")
     await desk.decide(desk.person("ana"), allowed, "approve")
     high = await desk.queue(asker="ana", tier="high", self_approval="allow")
-    with pytest.raises(SelfApproval):
+    with pytest.raises(SelfReview):
         await desk.reviews.claim(desk.person("ana"), high.id)
 
 
@@ -148,7 +148,7 @@ async def test_two_people_must_approve_the_same_text(desk: Desk) -> None:
     item = await desk.queue(decisions=2)
     ana, bob, eve = (desk.person(name) for name in ("ana", "bob", "eve"))
     assert (await desk.decide(ana, item, "approve"))["state"] == "open"
-    with pytest.raises(JudgedAlready):
+    with pytest.raises(AlreadyReviewed):
         await desk.reviews.claim(ana, item.id)
     changed = await desk.decide(bob, item, "edit", "At seven sharp [1].")
     assert (changed["state"], changed["version"]) == ("open", 2)
@@ -168,7 +168,7 @@ async def test_asking_for_changes_takes_earlier_approvals_back(desk: Desk) -> No
 async def test_what_was_handed_up_is_for_who_may(desk: Desk) -> None:
     item = await desk.queue()
     await desk.decide(desk.person("ana"), item, "escalate")
-    with pytest.raises(HandedUp):
+    with pytest.raises(ReviewEscalated):
         await desk.reviews.claim(desk.person("bob"), item.id)
     await desk.decide(desk.person("chief", "admin"), item, "approve")
 
@@ -187,7 +187,7 @@ async def test_what_nobody_decides_in_time_is_not_delivered(desk: Desk) -> None:
     item, ana = await desk.queue(escalate_minutes=30), desk.person("ana")
     desk.clock.advance(30 * 60)
     await desk.reviews.sweep()
-    [open_item] = await desk.reviews.list(ana, Filters(), None, 10)
+    [open_item] = await desk.reviews.list(ana, ReviewFilters(), None, 10)
     assert open_item.level == 1
     mine = await desk.reviews.claim(ana, item.id)
     desk.clock.advance(30 * 60)
@@ -203,7 +203,7 @@ async def test_an_answer_made_for_a_group_is_seen_by_who_holds_it(desk: Desk) ->
     item = await desk.queue(groups=("finance",))
     with pytest.raises(ReviewNotFound):
         await desk.reviews.show(desk.person("ana"), item.id)
-    assert await desk.reviews.list(desk.person("ana"), Filters(), None, 10) == []
+    assert await desk.reviews.list(desk.person("ana"), ReviewFilters(), None, 10) == []
     await desk.decide(desk.person("bob", groups=("finance", "board")), item, "approve")
 
 
@@ -227,10 +227,10 @@ async def test_a_second_look_is_blind_and_measures_agreement(desk: Desk) -> None
     ana, bob = desk.person("ana"), desk.person("bob")
     for second in ("approve", "reject", "approve"):
         item = await desk.queue(overlap=1.0)
-        both = [i for i in await desk.reviews.list(ana, Filters(), None, 50) if i.subject_id == item.subject_id]
+        both = [i for i in await desk.reviews.list(ana, ReviewFilters(), None, 50) if i.subject_id == item.subject_id]
         twin = next(each for each in both if each.kind == "overlap")
         await desk.decide(ana, item, "approve")
-        with pytest.raises(JudgedAlready):
+        with pytest.raises(AlreadyReviewed):
             await desk.reviews.claim(ana, twin.id)
         await desk.decide(bob, twin, second)  # type: ignore[arg-type]
         assert (await desk.asked(item.subject_id))["text"] == TEXT

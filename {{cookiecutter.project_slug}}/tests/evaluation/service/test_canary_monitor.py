@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from app.core.clock import ManualClock
 from app.core.database import background
-from app.evaluation.service import Canaries
+from app.evaluation.service import CanaryMonitor
 from app.identity.domain import Principal
 from app.releases.domain import Evidence, NoCanary
 from app.wiring import State
@@ -29,7 +29,7 @@ BODY = (
 
 
 @pytest_asyncio.fixture
-async def canaries(state: State, tenant: UUID) -> AsyncIterator[Canaries]:
+async def canaries(state: State, tenant: UUID) -> AsyncIterator[CanaryMonitor]:
     """A canary that another person approved, looked at by the answers of one tenant."""
     await state.environments.refresh()
     await adopt(state)
@@ -61,19 +61,19 @@ async def serve(state: State, tenant: UUID, arm: str, *, answers: int = 400, ref
             await connection.execute(INSERT, values)
 
 
-async def test_without_answers_nothing_is_decided(state: State, canaries: Canaries) -> None:
-    found = await canaries.tend()
+async def test_without_answers_nothing_is_decided(state: State, canaries: CanaryMonitor) -> None:
+    found = await canaries.enforce()
     assert found
-    assert (found.verdict.verdict, found.canary_answers) == ("HOLD", 0)
+    assert (found.decision.verdict, found.canary_answers) == ("HOLD", 0)
     assert await state.environments.canary()
 
 
-async def test_harm_ends_the_canary_and_the_reason_is_kept(state: State, canaries: Canaries, tenant: UUID) -> None:
+async def test_harm_ends_the_canary_and_the_reason_is_kept(state: State, canaries: CanaryMonitor, tenant: UUID) -> None:
     await serve(state, tenant, "control")
     await serve(state, tenant, "canary", refused=0.6)
-    found = await canaries.tend()
+    found = await canaries.enforce()
     assert found
-    assert found.verdict.verdict == "FAIL"
+    assert found.decision.verdict == "FAIL"
     assert await state.environments.canary() is None
     life = await state.releases.life(found.canary.release_id)
     assert (life.state, life.events[-1].actor) == ("rolled_back", "canary judge")
@@ -82,46 +82,48 @@ async def test_harm_ends_the_canary_and_the_reason_is_kept(state: State, canarie
 
 
 async def test_a_canary_that_answers_like_the_control_passes_and_waits_for_a_person(
-    state: State, canaries: Canaries, tenant: UUID
+    state: State, canaries: CanaryMonitor, tenant: UUID
 ) -> None:
     for _ in range(5):
         await serve(state, tenant, "control")
         await serve(state, tenant, "canary")
-    found = await canaries.tend()
+    found = await canaries.enforce()
     assert found
-    assert found.verdict.verdict == "PASS", found.verdict.reasons
+    assert found.decision.verdict == "PASS", found.decision.reasons
     assert await state.environments.canary()
 
 
-async def test_where_the_policy_says_so_proof_lets_it_go_live(state: State, canaries: Canaries, tenant: UUID) -> None:
+async def test_where_the_policy_says_so_proof_lets_it_go_live(
+    state: State, canaries: CanaryMonitor, tenant: UUID
+) -> None:
     for _ in range(5):
         await serve(state, tenant, "control")
         await serve(state, tenant, "canary")
     alone = replace(canaries, policy=canaries.policy.model_copy(update={"promote": "automatic"}))
-    found = await alone.tend()
+    found = await alone.enforce()
     assert found
     assert state.environments.current().id == found.canary.release_id
     assert await state.environments.canary() is None
 
 
-async def test_at_the_deadline_a_canary_nobody_could_judge_ends(state: State, canaries: Canaries) -> None:
+async def test_at_the_deadline_a_canary_nobody_could_judge_ends(state: State, canaries: CanaryMonitor) -> None:
     later = ManualClock(datetime.now(UTC) + timedelta(hours=canaries.policy.deadline_hours + 1))
-    found = await replace(canaries, clock=later).tend()
+    found = await replace(canaries, clock=later).enforce()
     assert found
-    assert found.verdict.verdict == "FAIL"
-    assert "deadline" in found.verdict.reasons[0]
+    assert found.decision.verdict == "FAIL"
+    assert "deadline" in found.decision.reasons[0]
     assert await state.environments.canary() is None
 
 
-async def test_two_workers_that_judge_at_once_end_it_once(state: State, canaries: Canaries, tenant: UUID) -> None:
+async def test_two_workers_that_judge_at_once_end_it_once(state: State, canaries: CanaryMonitor, tenant: UUID) -> None:
     await serve(state, tenant, "control")
     await serve(state, tenant, "canary", refused=0.6)
-    await asyncio.gather(*(canaries.tend() for _ in range(4)))
+    await asyncio.gather(*(canaries.enforce() for _ in range(4)))
     moves = await state.environments.moves(limit=2)
     assert [move.kind for move in moves] == ["canary_ended", "canary"]
 
 
-async def test_a_worker_tends_the_canary_by_itself(state: State, canaries: Canaries, tenant: UUID) -> None:
+async def test_a_worker_tends_the_canary_by_itself(state: State, canaries: CanaryMonitor, tenant: UUID) -> None:
     await serve(state, tenant, "control")
     await serve(state, tenant, "canary", refused=0.6)
 
@@ -135,5 +137,5 @@ async def test_a_worker_tends_the_canary_by_itself(state: State, canaries: Canar
 async def test_without_a_canary_there_is_nothing_to_look_at(state: State) -> None:
     await state.environments.refresh()
     with pytest.raises(NoCanary):
-        await state.canaries.look()
-    assert await state.canaries.tend() is None
+        await state.canaries.status()
+    assert await state.canaries.enforce() is None

@@ -16,7 +16,7 @@ _LOUDEST = log(4)
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class CasePair:
     """A case of the candidate beside the same case of the baseline, if there is one."""
 
     after: CaseScore
@@ -24,7 +24,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class MetricComparison:
     """Values of the cases that count, in the metric's unit, and what their gains say; positive gains are better.
 
     before is empty and found is None when there is no baseline.
@@ -46,25 +46,25 @@ class Compared:
         return all(gain >= -EQUAL for gain in self.gains)
 
 
-def pairs(candidate: RunScores, baseline: RunScores | None) -> tuple[Pair, ...]:
+def pairs(candidate: RunScores, baseline: RunScores | None) -> tuple[CasePair, ...]:
     before = {case.case_id: case for case in baseline.cases} if baseline else {}
-    return tuple(Pair(case, before.get(case.case_id)) for case in candidate.cases)
+    return tuple(CasePair(case, before.get(case.case_id)) for case in candidate.cases)
 
 
-def measured(rows: Iterable[Pair]) -> tuple[str, ...]:
+def measured(rows: Iterable[CasePair]) -> tuple[str, ...]:
     """The metrics that say anything here, in the order of the list of metrics."""
     names = {name for row in rows for name, value in row.after.values.items() if value is not None}
     return tuple(name for name in METRICS if name in names)
 
 
-def compare(name: str, rows: Sequence[Pair], policy: QualityPolicy, seed: int) -> Compared | None:
+def compare(name: str, rows: Sequence[CasePair], policy: QualityPolicy, seed: int) -> MetricComparison | None:
     """None when no case was scored by this metric on both sides."""
     metric = METRICS[name]
     if all(row.before is None for row in rows):
         values = [(row.after.cluster, row.after.values.get(name)) for row in rows]
         known = [(cluster, value) for cluster, value in values if value is not None]
         after = tuple(value for _, value in known)
-        return Compared(metric, (), after, len({cluster for cluster, _ in known}), (), None) if known else None
+        return MetricComparison(metric, (), after, len({cluster for cluster, _ in known}), (), None) if known else None
     both = [
         (row.after.cluster, old, new)
         for row in rows
@@ -76,7 +76,7 @@ def compare(name: str, rows: Sequence[Pair], policy: QualityPolicy, seed: int) -
         return None
     clusters, before, after = zip(*both, strict=True)
     gains = tuple(gain(metric, old, new) for old, new in zip(before, after, strict=True))
-    return Compared(metric, before, after, len(set(clusters)), gains, _found(gains, clusters, policy, seed))
+    return MetricComparison(metric, before, after, len(set(clusters)), gains, _found(gains, clusters, policy, seed))
 
 
 def _found(gains: Sequence[float], clusters: Sequence[str], policy: QualityPolicy, seed: int) -> Estimate:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from app.evaluation.domain.observation import Observation
 from app.evaluation.domain.runs import CorpusRefused
 from app.evaluation.domain.suites import Suite
-from app.evaluation.service import Evaluations, Runner
+from app.evaluation.service import CaseRunner, Evaluations
 from app.inference.service import Trials
 from app.inference.service.trials import Trial
 from app.wiring import State
@@ -40,7 +40,7 @@ def counting(service: State, dies_at: int = 10_000) -> tuple[Evaluations, Counti
 
 async def seen_by(service: State, evaluations: Evaluations) -> dict[str, Observation]:
     suite = evaluations.suites.load()
-    await evaluations.library.bring_up_to_date(evaluations.suites.corpus())
+    await evaluations.library.sync(evaluations.suites.corpus())
     corpus = await evaluations.library.versions(suite.tenants)
     release = await service.releases.create("test")
     asked = await evaluations.runner.run(uuid4(), release.id, suite, corpus, 0, lambda _: None)
@@ -142,5 +142,5 @@ async def test_results_of_a_tenant_are_seen_by_no_other(house: House, service: S
 
 
 def test_runner_and_suite_are_what_the_state_holds(service: State) -> None:
-    assert isinstance(service.evaluations.runner, Runner)
+    assert isinstance(service.evaluations.runner, CaseRunner)
     assert isinstance(service.evaluations.suites.load(), Suite)

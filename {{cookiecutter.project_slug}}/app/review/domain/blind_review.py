@@ -13,38 +13,38 @@ from app.review.domain.items import (
     HANDED_UP,
     SENIOR,
     URGENT,
-    Item,
-    JudgedAlready,
-    Kind,
+    AlreadyReviewed,
     LeaseLost,
+    RecordedDecision,
+    ReviewAlreadyClaimed,
     ReviewClosed,
-    ReviewTaken,
-    Vote,
+    ReviewItem,
+    ReviewKind,
     check_self,
 )
 
-PAIR: tuple[Kind, ...] = ("answer", "overlap")
+PAIR: tuple[ReviewKind, ...] = ("answer", "overlap")
 
 
-class SeenAlready(Forbidden):
+class PairedReviewSeen(Forbidden):
     code, title = "review_seen_already", "You have seen what is made of this, and somebody is wanted who has not"
     action = "Leave it to somebody else."
 
 
 @dataclass(frozen=True, slots=True)
-class Twin:
+class PairedReview:
     """The other look at the same text. seen_by: who has claimed it."""
 
     state: str
     seen_by: tuple[str, ...]
 
 
-def hidden(item: Item, twin: Twin | None, who: str) -> bool:
+def hidden(item: ReviewItem, twin: PairedReview | None, who: str) -> bool:
     """Whether this person may not know what has become of it. Who has claimed it knows."""
     return twin is not None and "open" in (item.state, twin.state) and who not in item.seen_by
 
 
-def as_sent(item: Item, sent: bytes | None, at: datetime) -> Item:
+def as_sent(item: ReviewItem, sent: bytes | None, at: datetime) -> ReviewItem:
     """As it would look if nobody had touched it. sent: its bytes on that day; None where nobody changes them."""
     payload = item.payload if sent is None else sent
     return replace(
@@ -62,24 +62,26 @@ def as_sent(item: Item, sent: bytes | None, at: datetime) -> Item:
     )
 
 
-def check_untold(item: Item, twin: Twin, caller: Principal, votes: Sequence[Vote], at: datetime) -> None:
+def check_untold(
+    item: ReviewItem, twin: PairedReview, caller: Principal, votes: Sequence[RecordedDecision], at: datetime
+) -> None:
     """Whether this person may claim what is hidden from them. The refusal does not tell an item that was decided from
     one that somebody has just claimed.
 
-    Errors: SelfApproval, JudgedAlready, SeenAlready, ReviewClosed, ReviewTaken.
+    Errors: SelfReview, AlreadyReviewed, PairedReviewSeen, ReviewClosed, ReviewAlreadyClaimed.
     """
     check_self(item, caller)
     if any(vote.reviewer == caller.name for vote in votes):
-        raise JudgedAlready()
+        raise AlreadyReviewed()
     if caller.name in twin.seen_by:
-        raise SeenAlready()
+        raise PairedReviewSeen()
     if item.due_at <= at:
         raise ReviewClosed("The item's time is up.")
     if item.state != "open" or item.leased(at) or (item.level >= HANDED_UP and not caller.may(SENIOR)):
-        raise ReviewTaken("Another reviewer has it.")
+        raise ReviewAlreadyClaimed("Another reviewer has it.")
 
 
-def check_told(item: Item, twin: Twin | None, caller: Principal) -> None:
+def check_told(item: ReviewItem, twin: PairedReview | None, caller: Principal) -> None:
     """Errors: LeaseLost, for who has never claimed what is hidden from them."""
     if hidden(item, twin, caller.name):
         raise LeaseLost("You have not claimed it.")

@@ -6,9 +6,9 @@ import numpy as np
 
 from app.evaluation.domain.gate import judge
 from app.evaluation.domain.policy import QualityPolicy
-from app.evaluation.domain.report import Report, Told, Worsened
+from app.evaluation.domain.report import ReleaseAnswer, Report, WorsenedCase
 from app.evaluation.domain.scores import CaseScore, RunScores
-from tests.evaluation.runs import SUITE, policy
+from tests.evaluation.sample_scores import SUITE, policy
 
 AT = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 KINDS = ("plain", "paraphrase", "typo", "several-sources", "unanswerable", "restricted")
@@ -61,14 +61,14 @@ def report(loss: float = 0.0, rules: QualityPolicy = RULES, question: str = "How
     judgement = judge(new, old, rules, seed=7)
     worse = dict.fromkeys(case_id for case_id, *_ in judgement.worse)
     told = [
-        Worsened(
+        WorsenedCase(
             case_id=case_id,
             question=question,
-            before=Told(
+            before=ReleaseAnswer(
                 text="Up to six weeks in a row, if the team agrees [1].",
                 citations=("handbook/leave.md, Long leave: “Leave may be taken for up to six weeks in a row.”",),
             ),
-            after=Told(text="There is nothing in the documents about this.", refused=True),
+            after=ReleaseAnswer(text="There is nothing in the documents about this.", refused=True),
         )
         for case_id in worse
     ]

@@ -2,13 +2,13 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from itertools import groupby
 
-from app.evaluation.domain.gate import Finding
+from app.evaluation.domain.gate import MetricFinding
 from app.evaluation.domain.metrics import METRICS
-from app.evaluation.domain.report import Report, Told, Worsened, worst
+from app.evaluation.domain.report import ReleaseAnswer, Report, WorsenedCase, worst
 from app.evaluation.service.rendering.charts import differences, levels
+from app.evaluation.service.rendering.report_tables import ReportTable, as_tables
 from app.evaluation.service.rendering.style import STYLE
-from app.evaluation.service.rendering.tables import Table, as_tables
-from app.evaluation.service.rendering.words import MARKS, headline, notes, parts, reasons, short, whole
+from app.evaluation.service.rendering.wording import MARKS, headline, notes, parts, reasons, short, whole
 
 _WORST = 50
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -36,7 +36,7 @@ def _top(report: Report) -> str:
         "Candidate": short(report.candidate.release_id),
         "Compared with": short(report.baseline.release_id) if report.baseline else "nothing: floors only",
         "Suite": f"{report.candidate.suite} · {len(report.candidate.cases)} cases",
-        "Protected": f"{sum(case.protected for case in report.candidate.cases)} cases",
+        "ProtectedCases": f"{sum(case.protected for case in report.candidate.cases)} cases",
         "Judged": report.created_at.strftime("%Y-%m-%d %H:%M UTC"),
     }
     told = "".join(f"<div><dt>{escape(each)}</dt><dd>{escape(fact)}</dd></div>" for each, fact in facts.items())
@@ -72,11 +72,11 @@ def _whole(report: Report) -> str:
     )
 
 
-def _metric(finding: Finding) -> str:
+def _metric(finding: MetricFinding) -> str:
     return finding.metric
 
 
-def _slice(finding: Finding) -> str:
+def _slice(finding: MetricFinding) -> str:
     return f"{finding.slice} ({finding.cases})"
 
 
@@ -98,7 +98,7 @@ def _slices(report: Report) -> str:
     )
 
 
-def _by_metric(name: str, findings: list[Finding]) -> str:
+def _by_metric(name: str, findings: list[MetricFinding]) -> str:
     blocked = sum(each.blocking and each.verdict != "PASS" for each in findings)
     note = f'<span class="count">{blocked} in the way</span>' if blocked else ""
     chart = differences(findings, _slice, f"{name} by slice") or levels(findings, _slice, f"{name} by slice")
@@ -110,7 +110,7 @@ def _by_metric(name: str, findings: list[Finding]) -> str:
     )
 
 
-def _grid(table: Table) -> str:
+def _grid(table: ReportTable) -> str:
     head = "".join(f"<th>{escape(column)}</th>" for column in table.columns)
     rows = "".join(
         f'<tr class="{verdict.lower()}">{"".join(f"<td>{escape(cell)}</td>" for cell in row)}</tr>'
@@ -129,7 +129,7 @@ def _worse(report: Report) -> str:
     return f"<section><h2>{count} {'case' if count == 1 else 'cases'} got worse</h2>{told}</section>"
 
 
-def _case(case: Worsened, metrics: Mapping[str, tuple[float, float]], fallen: bool) -> str:
+def _case(case: WorsenedCase, metrics: Mapping[str, tuple[float, float]], fallen: bool) -> str:
     chips = "".join(
         f'<span class="chip">{escape(name)} <b>{old:.3g} → {new:.3g}</b></span>' for name, (old, new) in metrics.items()
     )
@@ -141,7 +141,7 @@ def _case(case: Worsened, metrics: Mapping[str, tuple[float, float]], fallen: bo
     )
 
 
-def _side(title: str, told: Told | None) -> str:
+def _side(title: str, told: ReleaseAnswer | None) -> str:
     if told is None:
         return f'<div class="side"><h4>{title}</h4><p class="soft">not known</p></div>'
     refused = '<span class="chip">refused</span>' if told.refused else ""

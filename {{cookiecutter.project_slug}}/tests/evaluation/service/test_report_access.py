@@ -9,11 +9,11 @@ import pytest_asyncio
 
 from app.core.ids import new_id
 from app.evaluation import repository
-from app.evaluation.domain.runs import Run
+from app.evaluation.domain.runs import EvaluationRun
 from app.retrieval.domain import PublishRequest
 from app.wiring import State
 from tests.evaluation.conftest import House
-from tests.evaluation.reports import AT, report
+from tests.evaluation.sample_reports import AT, report
 from tests.evaluation.test_routes import client_of
 
 QUESTION = "Which word is on the door?"
@@ -35,7 +35,7 @@ async def kept(state: State, tenant: str, document: UUID | None) -> str:
     # No two reports are the same one.
     made = made.make(*parts, AT.replace(microsecond=new_id().int % 10**6), made.worsened, made.judgement)
     release = await state.releases.create("ada")
-    run = Run(new_id(), release.id, "all", "0" * 64, None, None, "ada", "queued", 0, 1, {}, AT)
+    run = EvaluationRun(new_id(), release.id, "all", "0" * 64, None, None, "ada", "queued", 0, 1, {}, AT)
     documents = [] if document is None else [str(document)]
     sources = {case.case_id: {tenant: documents} for case in made.worsened} if document else {}
     async with state.database.transaction(None) as connection:

@@ -11,13 +11,13 @@ from sqlalchemy.exc import DBAPIError
 from app.core.ids import new_id
 from app.core.jobs import Worker
 from app.evaluation.domain.report import Report, ReportUnusable
-from app.evaluation.domain.runs import EvaluationNotFound, EvaluationUnfinished, Run
-from app.evaluation.domain.suites import Leaked, SuiteNotFound
+from app.evaluation.domain.runs import EvaluationNotFound, EvaluationRun, EvaluationUnfinished
+from app.evaluation.domain.suites import CaseLeaked, SuiteNotFound
 from app.evaluation.service import Evaluations
 from app.releases.domain import Release, ReleaseNotFound
 from app.wiring import State
 from tests.evaluation.conftest import CASES, House
-from tests.evaluation.test_runs import counting
+from tests.evaluation.service.test_case_runner import counting
 
 
 async def draft(service: State, **changes: float) -> Release:
@@ -51,9 +51,9 @@ def beside(service: State, live: Release) -> Evaluations:
     return replace(service.evaluations, environments=Live())  # type: ignore[arg-type]
 
 
-async def evaluate(evaluations: Evaluations, release: Release, **more: object) -> tuple[Run, Report]:
+async def evaluate(evaluations: Evaluations, release: Release, **more: object) -> tuple[EvaluationRun, Report]:
     run = await evaluations.start("ada", release.id, queued=False, **more)  # type: ignore[arg-type]
-    ended = await evaluations.carry_out(run.id)
+    ended = await evaluations.execute(run.id)
     return ended, Report.read(await evaluations.report(ended.id), ended.report)
 
 
@@ -124,13 +124,13 @@ async def test_a_run_that_was_interrupted_goes_on_where_it_was(service: State) -
     dying, before = counting(service, dies_at=3)
     first = await alone(service).start("ada", release.id, queued=False)
     with pytest.raises(ConnectionError):
-        await replace(dying, environments=alone(service).environments).carry_out(first.id)
+        await replace(dying, environments=alone(service).environments).execute(first.id)
     assert (await service.evaluations.find(first.id)).done == 3
     again, after = counting(service)
     again = replace(again, environments=alone(service).environments)
     second = await again.start("ada", release.id, queued=False)
     assert second.id == first.id
-    ended = await again.carry_out(second.id)
+    ended = await again.execute(second.id)
     assert ended.done == len(CASES)
     assert len(before.asked) == 3
     assert len(after.asked) == len(CASES) - 3
@@ -139,7 +139,7 @@ async def test_a_run_that_was_interrupted_goes_on_where_it_was(service: State) -
 async def test_two_workers_on_one_run_keep_one_report(service: State) -> None:
     evaluations = alone(service)
     run = await evaluations.start("ada", (await draft(service, retrieval__exact_chunks=2995)).id, queued=False)
-    ended = await asyncio.gather(evaluations.carry_out(run.id), evaluations.carry_out(run.id))
+    ended = await asyncio.gather(evaluations.execute(run.id), evaluations.execute(run.id))
     assert ended[0] == ended[1]
     life = await service.releases.life(run.release_id)
     assert [event.after for event in life.events].count("evaluated") == 1
@@ -164,7 +164,7 @@ async def test_a_run_that_cannot_be_carried_out_says_why(house: House, service: 
 
 async def test_a_release_whose_prompt_gives_an_answer_away_is_not_measured(house: House, service: State) -> None:
     house.suite([{**CASES[0], "answer": "Say nothing that no passage supports."}])
-    with pytest.raises(Leaked, match=r"case 'tower' stands in prompts/answer\.md"):
+    with pytest.raises(CaseLeaked, match=r"case 'tower' stands in prompts/answer\.md"):
         await service.evaluations.start("ada", (await draft(service)).id)
 
 

@@ -16,9 +16,9 @@ import pytest
 from app.identity.domain import Principal
 from app.inference.domain.human_review import JudgedTwice
 from app.main import create_app
-from app.review.domain.blind import SeenAlready
-from app.review.domain.items import Item, LeaseLost, Place, ReviewTaken, Verb
-from app.review.repository import Filters
+from app.review.domain.blind_review import PairedReviewSeen
+from app.review.domain.items import DecisionType, LeaseLost, ReviewAlreadyClaimed, ReviewCursor, ReviewItem
+from app.review.repository import ReviewFilters
 from app.wiring import State
 from tests.conftest import adopt
 from tests.review.conftest import Desk, Seated, said
@@ -29,32 +29,32 @@ UUIDS = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 WHOLE = {"/metrics", "/health/ready", "/v1/reviews/agreement"}
 
 
-async def pair(desk: Desk, **options: Any) -> tuple[Item, Item]:
+async def pair(desk: Desk, **options: Any) -> tuple[ReviewItem, ReviewItem]:
     """Both looks at one answer."""
     item = await desk.queue(overlap=1.0, **options)
-    both = await desk.reviews.list(desk.person("reader"), Filters(state=None), None, 200)
+    both = await desk.reviews.list(desk.person("reader"), ReviewFilters(state=None), None, 200)
     return item, next(each for each in both if each.subject_id == item.subject_id and each.kind == "overlap")
 
 
-async def begun(desk: Desk, item: Item) -> None:
+async def begun(desk: Desk, item: ReviewItem) -> None:
     await desk.reviews.claim(desk.person("ana"), item.id)
 
 
-def decided(verb: Verb, text: str | None = None) -> Callable[[Desk, Item], Awaitable[None]]:
-    async def go(desk: Desk, item: Item) -> None:
+def decided(verb: DecisionType, text: str | None = None) -> Callable[[Desk, ReviewItem], Awaitable[None]]:
+    async def go(desk: Desk, item: ReviewItem) -> None:
         await desk.decide(desk.person("ana"), item, verb, text)
 
     return go
 
 
-WAYS: dict[str, Callable[[Desk, Item], Awaitable[None]]] = {
+WAYS: dict[str, Callable[[Desk, ReviewItem], Awaitable[None]]] = {
     "approve": decided("approve"),
     "edit": decided("edit", OTHER),
     "reject": decided("reject"),
 }
 
 
-async def seen(desk: Desk, item: Item, twin: Item) -> dict[str, str]:
+async def seen(desk: Desk, item: ReviewItem, twin: ReviewItem) -> dict[str, str]:
     """What a second reviewer gets from every route that can be asked, with what differs by chance taken out."""
     key = await desk.state.identity.create_key(desk.tenant, "ben", ["reviewer"])
     app = create_app(replace(desk.state, reviews=desk.reviews))
@@ -70,7 +70,7 @@ async def seen(desk: Desk, item: Item, twin: Item) -> dict[str, str]:
     return found
 
 
-def asked(path: str, methods: dict[str, Any], item: Item, twin: Item) -> list[tuple[str, str, Any]]:
+def asked(path: str, methods: dict[str, Any], item: ReviewItem, twin: ReviewItem) -> list[tuple[str, str, Any]]:
     """Every reading of both items and of the answer, each filter of the queue, and every verb without a claim."""
     if path in WHOLE:
         return []
@@ -124,8 +124,8 @@ async def test_it_is_the_same_when_the_second_look_comes_first(desk: Desk) -> No
     ben = desk.person("ben")
     shown, decisions = await desk.reviews.show(ben, twin.id)
     assert (shown.state, shown.outcome, list(decisions)) == ("open", None, [])
-    assert {each.state for each in await desk.reviews.list(ben, Filters(), None, 10)} == {"open"}
-    with pytest.raises(ReviewTaken):
+    assert {each.state for each in await desk.reviews.list(ben, ReviewFilters(), None, 10)} == {"open"}
+    with pytest.raises(ReviewAlreadyClaimed):
         await desk.reviews.claim(ben, twin.id)
     assert (await desk.decide(ben, item, "approve"))["state"] == "decided"
 
@@ -139,17 +139,19 @@ async def test_what_two_must_approve_looks_untouched_after_the_first(desk: Desk)
     mine = await desk.reviews.claim(ben, item.id)
     assert b"eight" in mine.payload
     assert len((await desk.reviews.show(ben, item.id))[1]) == 1
-    with pytest.raises(SeenAlready):
+    with pytest.raises(PairedReviewSeen):
         await desk.reviews.claim(ben, twin.id)
 
 
 @pytest.mark.parametrize("verb", ["request_changes", "escalate"])
-async def test_neither_a_note_nor_a_level_shows_through(desk: Desk, verb: Verb) -> None:
+async def test_neither_a_note_nor_a_level_shows_through(desk: Desk, verb: DecisionType) -> None:
     item, _ = await pair(desk)
     await decided(verb)(desk, item)
     shown, decisions = await desk.reviews.show(desk.person("ben"), item.id)
     assert (shown.note, shown.level, shown.version, list(decisions)) == ("", 0, 1, [])
-    levels = [len(await desk.reviews.list(desk.person("ben"), Filters(level=level), None, 10)) for level in (0, 2)]
+    levels = [
+        len(await desk.reviews.list(desk.person("ben"), ReviewFilters(level=level), None, 10)) for level in (0, 2)
+    ]
     assert levels == [2, 0]
 
 
@@ -158,7 +160,7 @@ async def test_who_has_claimed_one_does_not_judge_the_other(desk: Desk) -> None:
     ana = desk.person("ana")
     mine = await desk.reviews.claim(ana, item.id)
     await desk.reviews.release(ana, item.id, mine.fence)
-    with pytest.raises(SeenAlready):
+    with pytest.raises(PairedReviewSeen):
         await desk.reviews.claim(ana, twin.id)
     assert (await desk.reviews.claim(ana, item.id)).id == item.id
 
@@ -172,7 +174,7 @@ async def test_when_both_have_decided_all_is_told(desk: Desk) -> None:
     assert await desk.reviews.candidates(reader) == []
     await desk.decide(ben, twin, "approve")
     assert (await desk.state.archive.show(reader, item.subject_id))["status"] == "rejected"
-    ended = await desk.reviews.list(reader, Filters(state="decided"), None, 10)
+    ended = await desk.reviews.list(reader, ReviewFilters(state="decided"), None, 10)
     assert {(each.kind, each.outcome) for each in ended} == {("answer", "rejected"), ("overlap", "approved")}
     assert [each.item.id for each in await desk.reviews.candidates(reader)] == [item.id]
 
@@ -180,7 +182,7 @@ async def test_when_both_have_decided_all_is_told(desk: Desk) -> None:
 async def test_two_who_decide_at_the_same_moment_leave_nothing_hidden(desk: Desk) -> None:
     pairs = [await pair(desk) for _ in range(12)]
 
-    async def decide(name: str, item: Item) -> None:
+    async def decide(name: str, item: ReviewItem) -> None:
         await desk.decide(desk.person(name), item, "approve")
 
     await asyncio.gather(*(decide(f"{side}-{n}", both[side]) for n, both in enumerate(pairs) for side in (0, 1)))
@@ -225,8 +227,8 @@ async def test_a_page_ends_and_goes_on_where_items_look_untouched(desk: Desk) ->
     ben: Principal = desk.person("ben")
     found: list[UUID] = []
     place = None
-    while page := await desk.reviews.list(ben, Filters(), place, 3):
+    while page := await desk.reviews.list(ben, ReviewFilters(), place, 3):
         found += [each.id for each in page]
-        place = Place(page[-1].due_at, page[-1].id)
+        place = ReviewCursor(page[-1].due_at, page[-1].id)
     assert sorted(found) == sorted(each.id for both in pairs for each in both)
-    assert len(await desk.reviews.list(ben, Filters(free=True), None, 10)) == 4
+    assert len(await desk.reviews.list(ben, ReviewFilters(free=True), None, 10)) == 4

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from app.evaluation.domain.cases import Case, Name, Text, digest_of
+from app.evaluation.domain.cases import Case, CaseName, CaseText, digest_of
 from app.evaluation.domain.observation import Observation
 from app.evaluation.domain.suites import SuiteRefused, first_wrong
 
@@ -15,14 +15,14 @@ _WORD = re.compile(r"\W*(GOOD|BAD)\b", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)(?=(?:question|right|given)\b)", re.IGNORECASE)
 
 
-class Answered(BaseModel):
+class JudgedAnswer(BaseModel):
     """An answer to be judged. right: what a right answer says."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    question: Text
-    right: Text
-    given: Text
+    question: CaseText
+    right: CaseText
+    given: CaseText
 
     @property
     def digest(self) -> str:
@@ -36,23 +36,23 @@ class Answered(BaseModel):
         return "\n".join(f"<{name}>\n{text}\n</{name}>" for name, text in inert.items())
 
 
-class Label(Answered):
+class HumanLabel(JudgedAnswer):
     """What a person said of an answer; one line of evals/judge_labels.jsonl."""
 
-    id: Name
+    id: CaseName
     good: bool
 
     @property
-    def answered(self) -> Answered:
-        return Answered(question=self.question, right=self.right, given=self.given)
+    def answered(self) -> JudgedAnswer:
+        return JudgedAnswer(question=self.question, right=self.right, given=self.given)
 
 
-def to_judge(case: Case, seen: Observation) -> Answered | None:
+def to_judge(case: Case, seen: Observation) -> JudgedAnswer | None:
     """None for a refusal, and for a case that does not say what a right answer is."""
     right = case.answer or "; ".join(fact[0] for fact in case.facts)
     if seen.refused or not right or not seen.text.strip():
         return None
-    return Answered(question=case.question, right=right[:2000], given=seen.text[:2000])
+    return JudgedAnswer(question=case.question, right=right[:2000], given=seen.text[:2000])
 
 
 def read_word(text: str) -> bool | None:
@@ -66,13 +66,13 @@ def version_of(model: str, prompt: str) -> str:
     return f"{model}@{sha256(prompt.encode()).hexdigest()[:12]}"
 
 
-def parse_labels(text: str) -> tuple[Label, ...]:
+def parse_labels(text: str) -> tuple[HumanLabel, ...]:
     """Errors: SuiteRefused naming the line."""
-    labels: list[Label] = []
+    labels: list[HumanLabel] = []
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
             try:
-                labels.append(Label.model_validate(json.loads(line)))
+                labels.append(HumanLabel.model_validate(json.loads(line)))
             except ValidationError as error:
                 raise SuiteRefused(f"evals/{LABELS}.jsonl:{number}: {first_wrong(error)}.") from error
             except ValueError as error:

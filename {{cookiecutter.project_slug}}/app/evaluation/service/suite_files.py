@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.evaluation.domain.cases import Case
-from app.evaluation.domain.judging import LABELS
+from app.evaluation.domain.judge_prompt import LABELS
 from app.evaluation.domain.suites import (
     EVERYTHING,
-    Corpus,
+    EvaluationCorpus,
     Suite,
     SuiteNotFound,
     SuiteRefused,
@@ -20,7 +20,7 @@ GOLDEN = "golden"
 
 
 @dataclass(frozen=True)
-class Suites:
+class SuiteFiles:
     """folder: evals/ of the service, read anew each time."""
 
     folder: Path
@@ -54,10 +54,10 @@ class Suites:
         beside.write_text(after, encoding="utf-8")
         beside.replace(path)
 
-    def corpus(self) -> Corpus:
+    def corpus(self) -> EvaluationCorpus:
         """Errors: SuiteRefused."""
         path = self.folder / "corpus.json"
-        return parse_corpus(_text(path)) if path.exists() else Corpus()
+        return parse_corpus(_text(path)) if path.exists() else EvaluationCorpus()
 
     def text(self, name: str, missing: str | None = None) -> str:
         """Another file beside the suites. Errors: SuiteRefused when it is not there and `missing` does not stand in."""

@@ -1,6 +1,6 @@
 """How a report is put into words; the same on the console, in a pull request and on the page."""
 
-from app.evaluation.domain.gate import WHOLE, Finding, told
+from app.evaluation.domain.gate import WHOLE, MetricFinding, told
 from app.evaluation.domain.metrics import METRICS
 from app.evaluation.domain.report import Report
 
@@ -32,7 +32,7 @@ def reasons(report: Report) -> tuple[str, ...]:
     return (*judgement.faults, *fallen, *failed, *doubted)
 
 
-def name(finding: Finding) -> str:
+def name(finding: MetricFinding) -> str:
     return finding.metric if finding.slice == WHOLE else f"{finding.metric} in {finding.slice}"
 
 
@@ -40,26 +40,26 @@ def short(release_id: str) -> str:
     return release_id[:12]
 
 
-def value(finding: Finding, number: float | None) -> str:
+def value(finding: MetricFinding, number: float | None) -> str:
     return told(finding.metric, number)
 
 
-def change(finding: Finding, number: float | None) -> str:
+def change(finding: MetricFinding, number: float | None) -> str:
     """A difference with its sign; plus is better."""
     if number is None:
         return "-"
     return f"{100 * number:+.0f}%" if METRICS[finding.metric].relative else f"{number:+.3f}"
 
 
-def span(finding: Finding) -> str:
+def span(finding: MetricFinding) -> str:
     if finding.low is None or finding.high is None:
         return "-"
     return f"{change(finding, finding.low)} to {change(finding, finding.high)}"
 
 
-def whole(report: Report) -> list[Finding]:
+def whole(report: Report) -> list[MetricFinding]:
     return [each for each in report.judgement.findings if each.slice == WHOLE]
 
 
-def parts(report: Report) -> list[Finding]:
+def parts(report: Report) -> list[MetricFinding]:
     return [each for each in report.judgement.findings if each.slice != WHOLE]

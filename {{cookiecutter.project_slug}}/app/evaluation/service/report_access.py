@@ -10,19 +10,19 @@ from app.core.database import Database
 from app.evaluation import repository
 from app.evaluation.domain.report import Report, withhold
 from app.evaluation.domain.runs import EvaluationNotFound
-from app.evaluation.service.running import Asked
-from app.evaluation.service.suites import Suites
+from app.evaluation.service.case_runner import CaseResult
+from app.evaluation.service.suite_files import SuiteFiles
 from app.identity.domain import Principal, TenantNotFound
 from app.identity.service import Identity
 
 
 @dataclass(frozen=True)
-class Reports:
+class ReportAccess:
     """The canonical bytes of every report, and who may see which of its cases."""
 
     database: Database
     identity: Identity
-    suites: Suites
+    suites: SuiteFiles
 
     async def whole(self, digest: str) -> bytes:
         """Byte for byte as it was kept. Errors: EvaluationNotFound."""
@@ -64,7 +64,7 @@ class Reports:
         return True
 
 
-def source_documents(*sides: Mapping[str, Asked] | None) -> dict[str, dict[str, list[str]]]:
+def source_documents(*sides: Mapping[str, CaseResult] | None) -> dict[str, dict[str, list[str]]]:
     """For each case, the documents that its answers may hold words of, by the name of their tenant."""
     found: dict[str, dict[str, list[str]]] = {}
     for side in sides:

@@ -26,8 +26,8 @@ from app.retrieval.ports import Embedded
 from app.settings import Settings
 from app.wiring import State, build
 from tests.conftest import ROOT, FreshDatabase
-from tests.evaluation.heeding import heedful
-from tests.evaluation.test_evaluations import beside
+from tests.evaluation.prompt_following_model import heedful
+from tests.evaluation.service.test_evaluations import beside
 
 pytestmark = pytest.mark.slow
 
@@ -110,7 +110,7 @@ class Bench:
     async def measured(self, candidate: Release, live: Release) -> Report:
         evaluations: Evaluations = beside(self.quoting, live)
         run = await evaluations.start("ada", candidate.id, queued=False)
-        ended = await evaluations.carry_out(run.id)
+        ended = await evaluations.execute(run.id)
         return Report.read(await evaluations.report(ended.id))
 
 
@@ -128,7 +128,7 @@ async def bench(house: Path, own_database: Urls) -> AsyncIterator[Bench]:
         (minilm,) = states[0].retrieval.embedders.values()
         scrambled = Scrambled(minilm.model)
         states[0].retrieval.embedders[scrambled.name] = scrambled  # type: ignore[index]
-        await states[0].evaluations.library.bring_up_to_date(states[0].evaluations.suites.corpus())
+        await states[0].evaluations.library.sync(states[0].evaluations.suites.corpus())
         yield Bench(*states, scrambled)
 
 

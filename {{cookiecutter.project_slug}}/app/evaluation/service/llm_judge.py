@@ -13,10 +13,10 @@ from app.costs.service import Costs
 from app.evaluation import repository
 from app.evaluation.domain.calibration import calibrate
 from app.evaluation.domain.cases import TENANT
-from app.evaluation.domain.judging import Answered, parse_labels, read_word, to_judge, version_of
+from app.evaluation.domain.judge_prompt import JudgedAnswer, parse_labels, read_word, to_judge, version_of
 from app.evaluation.domain.policy import JudgeRule
-from app.evaluation.service.running import Asked
-from app.evaluation.service.suites import Suites
+from app.evaluation.service.case_runner import CaseResult
+from app.evaluation.service.suite_files import SuiteFiles
 from app.identity.service import Identity
 from app.llm.domain.errors import ModelFailure
 from app.llm.domain.messages import ChatRequest, Message, max_usage
@@ -27,7 +27,7 @@ MOST_TOKENS = 16
 
 
 @dataclass(frozen=True)
-class Opinions:
+class JudgeScores:
     """by_case: 1 for a good answer and 0 for a bad one; empty when the judge is not believed, and `note` says why."""
 
     by_case: Mapping[str, float]
@@ -35,18 +35,18 @@ class Opinions:
 
 
 @dataclass(frozen=True)
-class Judging:
+class LLMJudge:
     """model: None when the process holds none of the name that the policy gives."""
 
     database: Database
     clock: Clock
     costs: Costs
     identity: Identity
-    suites: Suites
+    suites: SuiteFiles
     rule: JudgeRule
     model: ChatModel | None
 
-    async def opinions(self, run_id: UUID, *sides: Mapping[str, Asked]) -> list[Opinions] | None:
+    async def opinions(self, run_id: UUID, *sides: Mapping[str, CaseResult]) -> list[JudgeScores] | None:
         """On each side; None when nobody is to judge. An answer that was judged before is not judged again.
 
         Errors: SuiteRefused, ModelFailure.
@@ -55,7 +55,7 @@ class Judging:
             return None
         if self.model is None:
             why = f"The judge {self.rule.model} was not used: APP_MODEL_CHAIN names no such model."
-            return [Opinions({}, why) for _ in sides]
+            return [JudgeScores({}, why) for _ in sides]
         prompt = self.suites.text("judge.md")
         judge = version_of(self.model.name, prompt)
         people = parse_labels(self.suites.text("judge_labels.jsonl", missing=""))
@@ -64,11 +64,11 @@ class Judging:
         found = calibrate([label.good for label in people], said, self.rule)
         note = f"The judge {judge} was {'' if found.believed else 'not '}used: {found.reason}."
         if not found.believed:
-            return [Opinions({}, note) for _ in sides]
-        return [Opinions(await self._side(self.model, run_id, judge, prompt, side), note) for side in sides]
+            return [JudgeScores({}, note) for _ in sides]
+        return [JudgeScores(await self._side(self.model, run_id, judge, prompt, side), note) for side in sides]
 
     async def _side(
-        self, model: ChatModel, run_id: UUID, judge: str, prompt: str, side: Mapping[str, Asked]
+        self, model: ChatModel, run_id: UUID, judge: str, prompt: str, side: Mapping[str, CaseResult]
     ) -> dict[str, float]:
         found: dict[str, float] = {}
         for name, (case, seen) in side.items():
@@ -80,7 +80,7 @@ class Judging:
         return found
 
     async def _word(
-        self, model: ChatModel, run_id: UUID, tenant: UUID, judge: str, prompt: str, answered: Answered
+        self, model: ChatModel, run_id: UUID, tenant: UUID, judge: str, prompt: str, answered: JudgedAnswer
     ) -> bool | None:
         async with self.database.read(tenant) as connection:
             known = await repository.opinion(connection, judge, answered.digest)

@@ -1,15 +1,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from app.evaluation.domain.gate import Finding
+from app.evaluation.domain.gate import MetricFinding
 from app.evaluation.domain.report import Report
-from app.evaluation.service.rendering.words import MARKS, change, parts, span, value, whole
+from app.evaluation.service.rendering.wording import MARKS, change, parts, span, value, whole
 
 COLUMNS = ("metric", "cases", "before", "after", "difference", "95 % interval", "put up with", "verdict", "why")
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ReportTable:
     """Plain cells; `verdicts` has one entry a row, for whoever wants to colour it."""
 
     title: str
@@ -18,20 +18,20 @@ class Table:
     verdicts: tuple[str, ...]
 
 
-def as_tables(report: Report, slices: bool = False) -> tuple[Table, ...]:
+def as_tables(report: Report, slices: bool = False) -> tuple[ReportTable, ...]:
     """The suite as a whole; and the slices: all of them, or else those in which something blocks."""
     shown = [each for each in parts(report) if slices or (each.blocking and each.verdict != "PASS")]
     tables = [_table("The whole suite", whole(report), report, ())]
     if shown:
-        tables.append(_table("Slices", shown, report, ("slice",)))
+        tables.append(_table("SlicePolicy", shown, report, ("slice",)))
     return tuple(tables)
 
 
-def _table(title: str, findings: Iterable[Finding], report: Report, first: tuple[str, ...]) -> Table:
+def _table(title: str, findings: Iterable[MetricFinding], report: Report, first: tuple[str, ...]) -> ReportTable:
     found = list(findings)
     level = f"{100 * (1 - report.policy.alpha):g} % interval"
     columns = tuple(level if column == "95 % interval" else column for column in COLUMNS)
-    return Table(
+    return ReportTable(
         title=title,
         columns=(*first, *columns),
         rows=tuple((*((each.slice,) if first else ()), *cells(each)) for each in found),
@@ -39,7 +39,7 @@ def _table(title: str, findings: Iterable[Finding], report: Report, first: tuple
     )
 
 
-def cells(finding: Finding) -> tuple[str, ...]:
+def cells(finding: MetricFinding) -> tuple[str, ...]:
     shown = f"{MARKS[finding.verdict]} {finding.verdict}" + ("" if finding.blocking else " (does not block)")
     tolerance = change(finding, -finding.tolerance) if finding.difference is not None else "-"
     return (

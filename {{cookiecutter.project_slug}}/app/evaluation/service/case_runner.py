@@ -8,7 +8,7 @@ from app.core.clock import Clock, Deadline
 from app.core.database import Database
 from app.evaluation import repository
 from app.evaluation.domain.cases import Case
-from app.evaluation.domain.observation import Cited, Found, Observation
+from app.evaluation.domain.observation import CitedSource, Observation, RetrievedSource
 from app.evaluation.domain.suites import Suite
 from app.identity.domain import Principal
 from app.identity.service import Identity
@@ -18,12 +18,12 @@ from app.inference.service.trials import Trial
 from app.retrieval.service import Retrieval
 from app.safety.domain.policy import QuestionRefused
 
-Asked = tuple[Case, Observation]
+CaseResult = tuple[Case, Observation]
 WARM_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Runner:
+class CaseRunner:
     """Results are kept one by one as they come: whoever dies on the way, the next one goes on from there."""
 
     database: Database
@@ -49,7 +49,7 @@ class Runner:
         corpus: Mapping[str, int],
         began: int,
         tell: Callable[[int], None],
-    ) -> dict[str, Asked]:
+    ) -> dict[str, CaseResult]:
         """Every case with what the release did, by the id of the case; only what is not known yet is asked.
 
         began: how many cases of this run were done before. tell: called with the number of cases done.
@@ -92,8 +92,8 @@ def observe(trial: Trial) -> Observation:
         why=answer.refusal,
         model=answer.model,
         degraded=answer.degraded,
-        cited=tuple(Cited(each.uri, each.headings, each.quote) for each in answer.citations),
-        found=tuple(Found(each.uri, each.headings) for each in trial.evidence.passages),
+        cited=tuple(CitedSource(each.uri, each.headings, each.quote) for each in answer.citations),
+        found=tuple(RetrievedSource(each.uri, each.headings) for each in trial.evidence.passages),
         groundedness=trial.answer.groundedness,
         latency_ms=answer.timings_ms.get("total"),
         cost_micro_usd=answer.cost_micro_usd,

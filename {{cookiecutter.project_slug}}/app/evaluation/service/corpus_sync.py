@@ -10,14 +10,14 @@ from uuid import UUID
 
 from app.core.files import FileUnreadable, FoundFile, find, read
 from app.evaluation.domain.runs import CorpusBusy, CorpusRefused
-from app.evaluation.domain.suites import Corpus, Folder
+from app.evaluation.domain.suites import CorpusFolder, EvaluationCorpus
 from app.identity.domain import Principal
 from app.identity.service import Identity
 from app.ingestion.domain.documents import UNFINISHED, Cursor, Upload, envelope
 from app.ingestion.service import Ingestion
 from app.retrieval.service import Retrieval
 
-Progress = Callable[[str, int, int], None]
+EvaluationProgress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
 
 BATCH, PAGE, ATTEMPTS = 8, 200, 5
@@ -28,7 +28,7 @@ def no_progress(_what: str, _done: int, _total: int) -> None: ...
 
 
 @dataclass(frozen=True)
-class Library:
+class CorpusSync:
     """root: the service's folder, below which the folders of evals/corpus.json stand. patience: seconds without any
     progress of what others process.
     """
@@ -39,7 +39,7 @@ class Library:
     retrieval: Retrieval
     patience: float = PATIENCE_SECONDS
 
-    async def bring_up_to_date(self, corpus: Corpus, progress: Progress = no_progress) -> None:
+    async def sync(self, corpus: EvaluationCorpus, progress: EvaluationProgress = no_progress) -> None:
         """Publishes what is new in the folders and withdraws what is gone; nothing happens when all is there.
 
         Errors: CorpusRefused naming the file that cannot be taken; CorpusBusy.
@@ -63,7 +63,7 @@ class Library:
         """The corpus version of each tenant. Errors: TenantNotFound."""
         return {name: await self.retrieval.corpus_version(await self.identity.tenant(name)) for name in tenants}
 
-    def _files(self, folder: Folder) -> dict[str, FoundFile]:
+    def _files(self, folder: CorpusFolder) -> dict[str, FoundFile]:
         top = self.root / folder.path
         if not top.is_dir():
             raise CorpusRefused(f"evals/corpus.json names the folder {folder.path}, which is not there.")
@@ -74,7 +74,9 @@ class Library:
             files[found.uri] = found
         return files
 
-    async def _put(self, folder: Folder, files: dict[str, FoundFile], progress: Progress) -> AsyncIterator[int]:
+    async def _put(
+        self, folder: CorpusFolder, files: dict[str, FoundFile], progress: EvaluationProgress
+    ) -> AsyncIterator[int]:
         """The number of files of each batch, once they are served."""
         caller = _keeper(await self.identity.ensure_tenant(folder.tenant))
         common = envelope(folder.source, folder.groups, {})
@@ -93,7 +95,7 @@ class Library:
             await self._served(folder, caller, uris, progress)
             yield len(batch)
 
-    def _read(self, folder: Folder, file: FoundFile, largest: int) -> bytes:
+    def _read(self, folder: CorpusFolder, file: FoundFile, largest: int) -> bytes:
         try:
             return read(file, largest)
         except FileUnreadable as fault:
@@ -115,7 +117,9 @@ class Library:
                 break
             await asyncio.sleep(2.0**attempt / 4)
 
-    async def _served(self, folder: Folder, caller: Principal, uris: dict[UUID, str], progress: Progress) -> None:
+    async def _served(
+        self, folder: CorpusFolder, caller: Principal, uris: dict[UUID, str], progress: EvaluationProgress
+    ) -> None:
         """Returns once each is served, also where another process took it up. Errors: CorpusBusy, CorpusRefused."""
 
         async def waiting() -> int:
@@ -127,13 +131,15 @@ class Library:
 
         await self._until_none(waiting, folder.tenant, progress)
 
-    async def settled(self, tenants: Iterable[str], progress: Progress = no_progress) -> None:
+    async def settled(self, tenants: Iterable[str], progress: EvaluationProgress = no_progress) -> None:
         """Returns once no document of these tenants is being processed, by whomever. Errors: CorpusBusy."""
         for tenant in tenants:
             caller = _keeper(await self.identity.tenant(tenant))
             await self._until_none(partial(self.ingestion.unfinished, caller), tenant, progress)
 
-    async def _until_none(self, waiting: Callable[[], Awaitable[int]], tenant: str, progress: Progress) -> None:
+    async def _until_none(
+        self, waiting: Callable[[], Awaitable[int]], tenant: str, progress: EvaluationProgress
+    ) -> None:
         """Gives up once the number has not changed for `patience` seconds. Errors: CorpusBusy."""
         most, last, since = 0, 0, 0.0
         while left := await waiting():

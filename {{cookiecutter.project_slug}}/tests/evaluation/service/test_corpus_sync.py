@@ -8,9 +8,9 @@ import pytest
 
 from app.core.jobs import Worker
 from app.evaluation.domain.report import Report
-from app.evaluation.domain.runs import CorpusBusy, CorpusMoved, CorpusRefused
+from app.evaluation.domain.runs import CorpusBusy, CorpusChanged, CorpusRefused
 from app.evaluation.service import Evaluations
-from app.evaluation.service.library import Library
+from app.evaluation.service.corpus_sync import CorpusSync
 from app.evaluation.service.rendering import as_html, as_markdown
 from app.identity.domain import Principal
 from app.ingestion.domain.documents import Upload, envelope
@@ -18,11 +18,11 @@ from app.ingestion.domain.parsed import ParserInterrupted
 from app.wiring import State
 from tests.clock import leap, until
 from tests.evaluation.conftest import House
-from tests.evaluation.test_evaluations import alone, draft, evaluate
+from tests.evaluation.service.test_evaluations import alone, draft, evaluate
 
 
 async def keeper(service: State, house: House) -> Principal:
-    from app.evaluation.service.library import _keeper
+    from app.evaluation.service.corpus_sync import _keeper
 
     return _keeper(await service.identity.ensure_tenant(house.tenant))
 
@@ -68,7 +68,7 @@ async def test_what_another_processes_is_waited_for(service: State, house: House
             working.append(asyncio.create_task(Worker(service.database, service.jobs, 1).run()))
 
     run = await alone(service).start("ada", (await draft(service)).id, queued=False)
-    ended = await alone(service).carry_out(run.id, tell)
+    ended = await alone(service).execute(run.id, tell)
     working[0].cancel()
     assert ended.status == "done"
     waits = [each for each in said if each[0].startswith("Waiting")]
@@ -99,7 +99,7 @@ async def test_a_document_of_its_own_that_another_took_up_is_waited_for(service:
             return dict.fromkeys(wanted, NOTHING_TO_DO)
 
     slow = replace(library, ingestion=Overtaken())  # type: ignore[arg-type]
-    bringing = asyncio.create_task(slow.bring_up_to_date(service.evaluations.suites.corpus()))
+    bringing = asyncio.create_task(slow.sync(service.evaluations.suites.corpus()))
     await until(lambda: others)
     await leap(1)
     assert not bringing.done()
@@ -115,9 +115,9 @@ async def test_what_nobody_processes_is_given_up_in_a_sentence_and_can_be_run_ag
     impatient = with_library(alone(service), patience=0.5)
     run = await impatient.start("ada", (await draft(service)).id, queued=False)
     with pytest.raises(CorpusBusy, match=f"1 document of tenant {house.tenant} did not get on"):
-        await impatient.carry_out(run.id)
+        await impatient.execute(run.id)
     await Worker(service.database, service.jobs, 1).run(wait=False)
-    assert (await impatient.carry_out(run.id)).status == "done"
+    assert (await impatient.execute(run.id)).status == "done"
 
 
 async def test_a_run_whose_documents_moved_ends_without_a_verdict(service: State, house: House) -> None:
@@ -141,8 +141,8 @@ async def test_a_run_whose_documents_moved_ends_without_a_verdict(service: State
             return asked
 
     moving = replace(evaluations, runner=Moving())  # type: ignore[arg-type]
-    with pytest.raises(CorpusMoved, match=f"tenant {house.tenant} was at corpus version"):
-        await moving.carry_out(run.id)
+    with pytest.raises(CorpusChanged, match=f"tenant {house.tenant} was at corpus version"):
+        await moving.execute(run.id)
     ended = await evaluations.find(run.id)
     assert (ended.status, ended.verdict, ended.report) == ("failed", None, None)
     assert ended.problem
@@ -162,7 +162,7 @@ async def test_a_parser_that_is_interrupted_does_not_end_the_evaluation(service:
                 return {document: ParserInterrupted("busy") for document in versions}
             return await room.process_all(tenant_id, versions)
 
-    await replace(service.evaluations.library, ingestion=Busy()).bring_up_to_date(  # type: ignore[arg-type]
+    await replace(service.evaluations.library, ingestion=Busy()).sync(  # type: ignore[arg-type]
         service.evaluations.suites.corpus()
     )
     assert tried[0] == tried[1]
@@ -171,6 +171,6 @@ async def test_a_parser_that_is_interrupted_does_not_end_the_evaluation(service:
 
 def test_a_file_of_the_corpus_that_cannot_be_read_is_named(service: State, house: House) -> None:
     (house.root / "library" / "gone.md").symlink_to(house.root / "nothing.md")
-    library: Library = service.evaluations.library
+    library: CorpusSync = service.evaluations.library
     with pytest.raises(CorpusRefused, match=r"library/gone\.md: There is no such file"):
         library._files(service.evaluations.suites.corpus().folders[0])

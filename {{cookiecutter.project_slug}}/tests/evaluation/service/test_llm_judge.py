@@ -18,8 +18,8 @@ from app.settings import Settings
 from app.wiring import State, build
 from tests.conftest import ROOT
 from tests.evaluation.conftest import House
-from tests.evaluation.heeding import heedful
-from tests.evaluation.test_evaluations import alone, evaluate
+from tests.evaluation.prompt_following_model import heedful
+from tests.evaluation.service.test_evaluations import alone, evaluate
 
 LABELS = 60
 Json = dict[str, Any]

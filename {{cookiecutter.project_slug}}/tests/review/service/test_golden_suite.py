@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from app.evaluation.service import Suites
-from app.review.domain.candidates import CandidateNotFound, CandidateUnusable
-from app.review.domain.items import Item
+from app.evaluation.service import SuiteFiles
+from app.review.domain.case_candidate import CaseCandidateNotFound, CaseCandidateUnusable
+from app.review.domain.items import ReviewItem
 from tests.review.conftest import Desk
 
 
@@ -17,11 +17,11 @@ from tests.review.conftest import Desk
 def evals(desk: Desk, tmp_path: Path) -> Path:
     folder = tmp_path / "evals"
     shutil.copytree(desk.state.settings.root / "evals", folder)
-    desk.reviews = replace(desk.reviews, suites=Suites(folder))
+    desk.reviews = replace(desk.reviews, suites=SuiteFiles(folder))
     return folder
 
 
-async def edited(desk: Desk) -> Item:
+async def edited(desk: Desk) -> ReviewItem:
     item = await desk.queue()
     await desk.decide(desk.person("ana"), item, "edit", "At seven sharp [1].")
     return item
@@ -42,9 +42,9 @@ async def test_an_edited_answer_is_a_candidate_with_its_provenance_until_it_is_a
     assert others == before
     written = json.loads(last)
     assert (written["answer"], written["sources"]) == ("At seven sharp.", [{"uri": "harbour.md"}])
-    assert Suites(evals).load("golden").cases[-1] == case
+    assert SuiteFiles(evals).load("golden").cases[-1] == case
     assert await desk.reviews.candidates(owner) == []
-    with pytest.raises(CandidateNotFound):
+    with pytest.raises(CaseCandidateNotFound):
         await desk.reviews.accept(owner, item.id)
     lines = await desk.state.audit.page(20, None, desk.tenant)
     assert [(line.actor, line.after) for line in lines if line.action == "evals.accept"] == [("owner", case.digest)]
@@ -61,7 +61,7 @@ async def test_what_makes_no_case_is_refused_and_leaves_the_suite_as_it_was(desk
     item = await desk.queue(groups=("the board of directors",))
     await desk.decide(desk.person("ana", groups=("the board of directors",)), item, "reject")
     before = (evals / "golden.jsonl").read_bytes()
-    with pytest.raises(CandidateUnusable):
+    with pytest.raises(CaseCandidateUnusable):
         await desk.reviews.accept(desk.person("owner", "admin", groups=("the board of directors",)), item.id)
     assert (evals / "golden.jsonl").read_bytes() == before
 
