@@ -11,8 +11,8 @@ from app.actions.jobs import job_specs as action_jobs
 from app.actions.ports import Action
 from app.actions.service import ENDED, SHIPPED, Actions, Tickets
 from app.adapters.chat.choice import ModelChoice
-from app.adapters.embeddings.opening import EmbedderChoice, open_embedder
-from app.adapters.languages import Langid
+from app.adapters.embeddings.factory import EmbedderSettings, make_embedder
+from app.adapters.language_detection import LangidDetector
 from app.adapters.parsers.pool import ParserPool
 from app.adapters.prices import BundledPrices
 from app.adapters.webhooks import HttpWebhookTransport
@@ -67,7 +67,7 @@ from app.inference.service import (
 from app.ingestion.domain.policy import DataPolicy
 from app.ingestion.jobs import job_specs as ingestion_jobs
 from app.ingestion.service import Ingestion
-from app.ingestion.service.parts import Parts as IngestionParts
+from app.ingestion.service.dependencies import IngestionDependencies
 from app.llm.ports import ChatModel
 from app.releases.domain import INDEX_SWITCHED, MOVED, Ingredients, ModelStep
 from app.releases.service import Environments, Releases, SigningSecret, Standings, read_code, read_prompts
@@ -231,7 +231,7 @@ def observe(settings: Settings) -> None:
 
 
 def _embedders(settings: Settings) -> list[Embedder]:
-    choice = EmbedderChoice(
+    choice = EmbedderSettings(
         folder=settings.embedder_folder,
         threads=settings.embedder_threads,
         url=settings.embedder_url,
@@ -240,7 +240,7 @@ def _embedders(settings: Settings) -> list[Embedder]:
         key=settings.embedder_key,
     )
     kinds = dict.fromkeys(kind for kind in (settings.embedder, settings.embedder_next) if kind)
-    return [open_embedder(kind, choice) for kind in kinds]
+    return [make_embedder(kind, choice) for kind in kinds]
 
 
 def _release_inputs(settings: Settings, policies: Policies, costs: Costs, retrieval: Retrieval) -> Ingredients:
@@ -324,7 +324,7 @@ async def _build_services(on: Infrastructure, stack: AsyncExitStack) -> State:
     trials, live_traffic = Trials(database, on.releases, loaded_releases, pipeline), LiveTraffic(database)
     data = released(DataPolicy, standings, loaded_releases, policies)
     security = released(SecurityPolicy, standings, loaded_releases, policies)
-    parts = IngestionParts(database, on.retrieval, on.parser, Langid(), data, security, clock)
+    parts = IngestionDependencies(database, on.retrieval, on.parser, LangidDetector(), data, security, clock)
     ingestion, quality = Ingestion(parts), policies.get(QualityPolicy)
     suites = SuiteFiles(on.settings.root / "evals")
     return State(

@@ -22,7 +22,7 @@ from app.inference.service import context
 from app.releases.domain import Prompt, Release, Scalar
 from app.retrieval.domain import ChunkerParams
 from app.retrieval.domain.vectors import Vector
-from app.retrieval.ports import Embedded
+from app.retrieval.ports import EmbeddingResult
 from app.settings import Settings
 from app.wiring import State, build
 from tests.conftest import ROOT, FreshDatabase
@@ -52,11 +52,11 @@ class Scrambled:
 
     async def close(self) -> None: ...
 
-    async def embed_query(self, text: str, deadline: Deadline) -> Embedded:
-        return Embedded((_noise(text, self.dimensions),), 0)
+    async def embed_query(self, text: str, deadline: Deadline) -> EmbeddingResult:
+        return EmbeddingResult((_noise(text, self.dimensions),), 0)
 
-    async def embed_passages(self, texts: Sequence[str]) -> Embedded:
-        return Embedded(tuple(_noise(text, self.dimensions) for text in texts), 0)
+    async def embed_passages(self, texts: Sequence[str]) -> EmbeddingResult:
+        return EmbeddingResult(tuple(_noise(text, self.dimensions) for text in texts), 0)
 
 
 def _noise(text: str, length: int) -> Vector:

@@ -13,7 +13,7 @@ from app.evaluation.domain.runs import CorpusBusy, CorpusRefused
 from app.evaluation.domain.suites import CorpusFolder, EvaluationCorpus
 from app.identity.domain import Principal
 from app.identity.service import Identity
-from app.ingestion.domain.documents import UNFINISHED, Cursor, Upload, envelope
+from app.ingestion.domain.documents import UNFINISHED, Cursor, Upload, upload_options
 from app.ingestion.service import Ingestion
 from app.retrieval.service import Retrieval
 
@@ -79,7 +79,7 @@ class CorpusSync:
     ) -> AsyncIterator[int]:
         """The number of files of each batch, once they are served."""
         caller = _keeper(await self.identity.ensure_tenant(folder.tenant))
-        common = envelope(folder.source, folder.groups, {})
+        common = upload_options(folder.source, folder.groups, {})
         names, largest = list(files), self.ingestion.largest_file(common)
         for start in range(0, len(names), BATCH):
             batch = names[start : start + BATCH]

@@ -13,8 +13,8 @@ from app.evaluation.service import Evaluations
 from app.evaluation.service.corpus_sync import CorpusSync
 from app.evaluation.service.rendering import as_html, as_markdown
 from app.identity.domain import Principal
-from app.ingestion.domain.documents import Upload, envelope
-from app.ingestion.domain.parsed import ParserInterrupted
+from app.ingestion.domain.documents import Upload, upload_options
+from app.ingestion.domain.parsed_document import ParserInterrupted
 from app.wiring import State
 from tests.clock import leap, until
 from tests.evaluation.conftest import House
@@ -30,7 +30,7 @@ async def keeper(service: State, house: House) -> Principal:
 async def put(service: State, house: House, name: str, said: str) -> None:
     """Takes a document in as anybody else would; a worker still has to process it."""
     caller = await keeper(service, house)
-    common = envelope("others", None, {})
+    common = upload_options("others", None, {})
     await service.ingestion.accept(caller, common, [Upload(name, said.encode(), name)])
 
 
@@ -94,9 +94,9 @@ async def test_a_document_of_its_own_that_another_took_up_is_waited_for(service:
                 await room.process_all(tenant_id, wanted)
 
             others.append(asyncio.create_task(other()))
-            from app.ingestion.service.processing import NOTHING_TO_DO
+            from app.ingestion.service.processing import SUPERSEDED
 
-            return dict.fromkeys(wanted, NOTHING_TO_DO)
+            return dict.fromkeys(wanted, SUPERSEDED)
 
     slow = replace(library, ingestion=Overtaken())  # type: ignore[arg-type]
     bringing = asyncio.create_task(slow.sync(service.evaluations.suites.corpus()))

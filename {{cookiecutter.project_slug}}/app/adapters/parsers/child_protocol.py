@@ -8,7 +8,7 @@ import struct
 from typing import Any
 
 from app.core.text import clean
-from app.ingestion.domain.parsed import ParsedDocument
+from app.ingestion.domain.parsed_document import ParsedDocument
 from app.retrieval.domain.chunking import Heading
 from app.safety.domain.text import Finding
 

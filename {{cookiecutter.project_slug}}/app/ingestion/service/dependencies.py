@@ -11,11 +11,11 @@ from app.core.jobs import enqueue
 from app.core.telemetry import counter, histogram
 from app.identity.domain import Principal
 from app.ingestion.domain.policy import DataPolicy
-from app.ingestion.ports import LanguageGuesser, Parser
+from app.ingestion.ports import LanguageDetector, Parser
 from app.retrieval.service import Retrieval
 from app.safety.domain.policy import SecurityPolicy
 
-JOB = "ingestion.process"
+PROCESS_JOB = "ingestion.process"
 QUEUE = "ingestion"
 
 uploads = counter("app_uploads_total", "Files that came in, by what became of them at the door.", ["result"])
@@ -24,13 +24,13 @@ step_seconds = histogram("app_ingestion_step_seconds", "Time of one step of one 
 
 
 @dataclass(frozen=True)
-class Parts:
+class IngestionDependencies:
     """What the verbs of this room work with. the policies: as the live release has them now."""
 
     database: Database
     retrieval: Retrieval
     parser: Parser
-    languages: LanguageGuesser
+    languages: LanguageDetector
     data_policy: Callable[[], DataPolicy]
     security_policy: Callable[[], SecurityPolicy]
     clock: Clock
@@ -58,4 +58,4 @@ def uploader(caller: Principal) -> str:
 
 async def enqueue_processing(connection: AsyncConnection, tenant_id: UUID, versions: Mapping[UUID, int]) -> None:
     documents = [[str(document), version] for document, version in versions.items()]
-    await enqueue(connection, JOB, queue=QUEUE, tenant_id=str(tenant_id), documents=documents)
+    await enqueue(connection, PROCESS_JOB, queue=QUEUE, tenant_id=str(tenant_id), documents=documents)

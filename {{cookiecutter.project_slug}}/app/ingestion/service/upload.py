@@ -15,20 +15,20 @@ from app.core.ids import new_id
 from app.core.text import clean
 from app.identity.domain import Principal
 from app.ingestion import repository as rows
+from app.ingestion.domain.access_groups import access_groups_of, common_access_groups
 from app.ingestion.domain.documents import (
-    Accepted,
-    Envelope,
+    ExistingDocument,
     FileTooLarge,
-    Place,
     RepeatedName,
     TooManyFiles,
     Upload,
+    UploadOptions,
+    UploadResult,
     check_name,
     check_uri,
 )
-from app.ingestion.domain.readers import in_common, readers_of
-from app.ingestion.domain.reasons import reason
-from app.ingestion.service.parts import Parts, enqueue_processing, uploader, uploads
+from app.ingestion.domain.quarantine_reasons import reason
+from app.ingestion.service.dependencies import IngestionDependencies, enqueue_processing, uploader, uploads
 
 _TRIES = 4
 # Each job and each publish has a price of its own, which small documents share.
@@ -40,18 +40,20 @@ class _RaceLost(Exception):
     """Someone else stored the same content between our look and our write: look again."""
 
 
-async def accept(parts: Parts, caller: Principal, common: Envelope, files: Sequence[Upload]) -> list[Accepted]:
-    limits = parts.security.limits
+async def accept(
+    deps: IngestionDependencies, caller: Principal, common: UploadOptions, files: Sequence[Upload]
+) -> list[UploadResult]:
+    limits = deps.security.limits
     if len(files) > limits.upload_files:
         raise TooManyFiles(f"{len(files)} files; {limits.upload_files} is the most.")
     if sum(len(file.data) for file in files) > limits.upload_request_bytes:
         raise TooManyFiles(f"The files together are larger than {limits.upload_request_bytes:,} bytes.")
-    results, good = _checked(parts, common, files)
+    results, good = _checked(deps, common, files)
     # Always in the same order, so that two batches with the same files wait for each other instead of deadlocking.
     good.sort(key=lambda index: files[index].digest)
     for attempt in range(1, _TRIES + 1):
         try:
-            stored = await _store(parts, caller, common, [(index, files[index]) for index in good])
+            stored = await _store(deps, caller, common, [(index, files[index]) for index in good])
             break
         except (Contended, _RaceLost) as error:
             if attempt == _TRIES:
@@ -64,25 +66,27 @@ async def accept(parts: Parts, caller: Principal, common: Envelope, files: Seque
     return [results[index] for index in range(len(files))]
 
 
-def _checked(parts: Parts, common: Envelope, files: Sequence[Upload]) -> tuple[dict[int, Accepted], list[int]]:
+def _checked(
+    deps: IngestionDependencies, common: UploadOptions, files: Sequence[Upload]
+) -> tuple[dict[int, UploadResult], list[int]]:
     """The refusals by position, and the positions of the files that may come in."""
-    refused: dict[int, Accepted] = {}
+    refused: dict[int, UploadResult] = {}
     good: list[int] = []
     seen: set[str] = set()
     for index, file in enumerate(files):
         try:
-            _check(parts, common, file, seen)
+            _check(deps, common, file, seen)
             seen.add(file.uri)
             good.append(index)
         except Problem as problem:
-            refused[index] = Accepted(clean(file.name[:255]), common.source, problem=problem)
+            refused[index] = UploadResult(clean(file.name[:255]), common.source, problem=problem)
     return refused, good
 
 
-def _check(parts: Parts, common: Envelope, file: Upload, seen: set[str]) -> None:
+def _check(deps: IngestionDependencies, common: UploadOptions, file: Upload, seen: set[str]) -> None:
     check_name(file.name)
     check_uri(file.uri)
-    most = min(parts.security.limits.upload_file_bytes, parts.data.source(common.source).max_file_bytes)
+    most = min(deps.security.limits.upload_file_bytes, deps.data.source(common.source).max_file_bytes)
     if len(file.data) > most:
         raise FileTooLarge(f"The file has {len(file.data):,} bytes; {most:,} is the most.")
     if file.uri in seen:
@@ -90,26 +94,26 @@ def _check(parts: Parts, common: Envelope, file: Upload, seen: set[str]) -> None
 
 
 async def _store(
-    parts: Parts, caller: Principal, common: Envelope, files: Sequence[tuple[int, Upload]]
-) -> dict[int, Accepted]:
-    stored: dict[int, Accepted] = {}
+    deps: IngestionDependencies, caller: Principal, common: UploadOptions, files: Sequence[tuple[int, Upload]]
+) -> dict[int, UploadResult]:
+    stored: dict[int, UploadResult] = {}
     work: list[tuple[UUID, int, int]] = []
     tenant_id, source = caller.tenant_id, common.source
-    async with parts.database.transaction(tenant_id) as connection:
+    async with deps.database.transaction(tenant_id) as connection:
         places = await rows.places(connection, tenant_id, source, [file.uri for _, file in files])
         twins = await rows.live_content(connection, tenant_id, source, [file.digest for _, file in files])
         for index, file in files:
             place = places.get(file.uri)
             try:
-                readers = readers_of(common, parts.data.source(source).access_groups, place, caller)
+                readers = access_groups_of(common, deps.data.source(source).access_groups, place, caller)
             except Problem as problem:
-                stored[index] = Accepted(file.name, source, problem=problem)
+                stored[index] = UploadResult(file.name, source, problem=problem)
                 continue
             mine = replace(common, access_groups=readers)
             content = (file.digest, readers)
-            item = await _store_one(parts, connection, caller, mine, file, twins.get(content))
+            item = await _store_one(deps, connection, caller, mine, file, twins.get(content))
             if place and not item.duplicate_of:
-                await _close(parts, connection, caller, place, readers)
+                await _close(deps, connection, caller, place, readers)
             stored[index] = item
             if item.status != "quarantined" and item.id and item.version:
                 twins.setdefault(content, (item.id, item.version, item.status, False))
@@ -134,15 +138,19 @@ def groups(work: Iterable[tuple[UUID, int, int]]) -> list[dict[UUID, int]]:
 
 
 async def _close(
-    parts: Parts, connection: AsyncConnection, caller: Principal, place: Place, readers: tuple[str, ...]
+    deps: IngestionDependencies,
+    connection: AsyncConnection,
+    caller: Principal,
+    place: ExistingDocument,
+    readers: tuple[str, ...],
 ) -> None:
     """Who may not read the new version may not read the old one from now on, also while the new one is on its way or
     held back; who may read only the new one waits for it.
     """
-    now = parts.clock.now()
-    if set(left := in_common(place.readers, readers)) != set(place.readers):
+    now = deps.clock.now()
+    if set(left := common_access_groups(place.readers, readers)) != set(place.readers):
         await rows.run(connection, rows.SET_READERS, document=place.document_id, groups=left, now=now)
-        await parts.retrieval.set_access(connection, caller.tenant_id, place.document_id, left)
+        await deps.retrieval.set_access(connection, caller.tenant_id, place.document_id, left)
     if readers != place.wanted:
         before, after = (", ".join(each) or "everybody" for each in (place.wanted, readers))
         subject = f"document {place.document_id}"
@@ -151,33 +159,33 @@ async def _close(
 
 
 async def _store_one(
-    parts: Parts,
+    deps: IngestionDependencies,
     connection: AsyncConnection,
     caller: Principal,
-    common: Envelope,
+    common: UploadOptions,
     file: Upload,
     twin: rows.Twin | None,
-) -> Accepted:
+) -> UploadResult:
     tenant_id, by = caller.tenant_id, uploader(caller)
-    if twin and parts.data.source(common.source).duplicates.exact == "link":
-        await _retire_address(parts, connection, tenant_id, by, common, file, twin[0])
+    if twin and deps.data.source(common.source).duplicates.exact == "link":
+        await _retire_address(deps, connection, tenant_id, by, common, file, twin[0])
         known, version, status, flagged = twin
         readers = common.access_groups or ()
-        return Accepted(file.name, common.source, known, version, status, known, None, readers, flagged)
-    return await _add(parts, connection, tenant_id, by, common, file, twin[0] if twin else None)
+        return UploadResult(file.name, common.source, known, version, status, known, None, readers, flagged)
+    return await _add(deps, connection, tenant_id, by, common, file, twin[0] if twin else None)
 
 
 async def _add(
-    parts: Parts,
+    deps: IngestionDependencies,
     connection: AsyncConnection,
     tenant_id: UUID,
     by: str,
-    common: Envelope,
+    common: UploadOptions,
     file: Upload,
     twin: UUID | None,
-) -> Accepted:
+) -> UploadResult:
     """Writes a new version. twin: the document with the same content, when the policy wants such a file held."""
-    now = parts.clock.now()
+    now = deps.clock.now()
     status = "quarantined" if twin else "received"
     values: dict[str, Any] = {
         "tenant": tenant_id,
@@ -207,15 +215,15 @@ async def _add(
         held = reason("exact_duplicate", "The same content is already served.", str(twin))
         await rows.hold(connection, tenant_id, place["id"], place["version"], held, (), now)
     readers = common.access_groups or ()
-    return Accepted(file.name, common.source, place["id"], place["version"], status, twin, access_groups=readers)
+    return UploadResult(file.name, common.source, place["id"], place["version"], status, twin, access_groups=readers)
 
 
 async def _retire_address(
-    parts: Parts,
+    deps: IngestionDependencies,
     connection: AsyncConnection,
     tenant_id: UUID,
     by: str,
-    common: Envelope,
+    common: UploadOptions,
     file: Upload,
     twin: UUID,
 ) -> None:
@@ -224,12 +232,14 @@ async def _retire_address(
         connection, rows.ADDRESS, tenant=tenant_id, source=common.source, uri=file.uri, document=twin
     )
     if old is not None:
-        await withdraw(parts, connection, tenant_id, old["id"], by)
+        await withdraw(deps, connection, tenant_id, old["id"], by)
 
 
-async def withdraw(parts: Parts, connection: AsyncConnection, tenant_id: UUID, document_id: UUID, by: str) -> bool:
+async def withdraw(
+    deps: IngestionDependencies, connection: AsyncConnection, tenant_id: UUID, document_id: UUID, by: str
+) -> bool:
     """Ends a document in the caller's transaction; False when there is none. Its chunks count no more at once."""
-    now = parts.clock.now()
+    now = deps.clock.now()
     gone = await rows.first(connection, rows.DELETE_DOCUMENT, document=document_id, now=now)
     if gone is None:
         return False
@@ -237,5 +247,5 @@ async def withdraw(parts: Parts, connection: AsyncConnection, tenant_id: UUID, d
     await rows.run(connection, rows.CLOSE_QUARANTINE, document=document_id, now=now, by=by)
     await rows.run(connection, rows.DROP_BANDS, document=document_id)
     await rows.run(connection, rows.DROP_BLOBS, document=document_id, tenant=tenant_id)
-    await parts.retrieval.withdraw(connection, tenant_id, document_id)
+    await deps.retrieval.withdraw(connection, tenant_id, document_id)
     return True

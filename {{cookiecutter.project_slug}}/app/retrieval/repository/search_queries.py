@@ -39,7 +39,7 @@ order by f.score desc, f.id
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SearchQuery:
     tenant_id: UUID
     index: IndexRow
     text: str
@@ -51,7 +51,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     corpus_version: int
     top_bm25: float
     top_dense: float | None
@@ -59,17 +59,17 @@ class Found:
     passages: tuple[Passage, ...]
 
 
-async def run(connection: AsyncConnection[Any], question: Question) -> AsyncCursor[Any]:
+async def run(connection: AsyncConnection[Any], question: SearchQuery) -> AsyncCursor[Any]:
     """Sends the search; its cursor can be read once the pipeline was flushed."""
     values = (str(question.tenant_id), *_values(question))
     return await connection.execute(SEARCH, values, prepare=True, binary=True)
 
 
-async def search(database: Database, question: Question) -> Found:
+async def search(database: Database, question: SearchQuery) -> SearchResult:
     return found(await database.fetch(question.tenant_id, SEARCH, _values(question)))
 
 
-def _values(question: Question) -> tuple[Any, ...]:
+def _values(question: SearchQuery) -> tuple[Any, ...]:
     groups, params = list(question.groups), question.params
     return (
         question.corpus_version,
@@ -92,7 +92,7 @@ def _passage(*columns: Any) -> Passage:
     return Passage(*values)
 
 
-def found(rows: Sequence[Sequence[Any]]) -> Found:
+def found(rows: Sequence[Sequence[Any]]) -> SearchResult:
     version, top_bm25, top_dense = rows[0][:3]
     passages = tuple(_passage(*row[3:-1]) for row in rows if row[3] is not None)
-    return Found(version, top_bm25 or 0.0, top_dense, rows[0][-1] or 0.0, passages)
+    return SearchResult(version, top_bm25 or 0.0, top_dense, rows[0][-1] or 0.0, passages)

@@ -27,7 +27,7 @@ class _State:
 
 
 @dataclass
-class Ink:
+class TextVisibility:
     """A visitor for pypdf that blanks out what cannot be seen, or, reversed, what can."""
 
     page: PageObject
@@ -41,11 +41,11 @@ class Ink:
     _path: list[tuple[float, float]] = field(default_factory=list)
     _blanked: list[tuple[list[Any], list[Any]]] = field(default_factory=list)
 
-    def reversed(self) -> "Ink":
+    def reversed(self) -> "TextVisibility":
         """A visitor for the same page that shows only what this one left out."""
         for operands, original in self._blanked:
             operands[:] = original
-        return Ink(self.page, keep_hidden=True)
+        return TextVisibility(self.page, keep_hidden=True)
 
     def before(self, operator: bytes, operands: list[Any], cm: list[float], tm: list[float]) -> None:
         try:

@@ -5,7 +5,7 @@ from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class QuarantineReason:
     """`code` for a program, `detail` for a person, `action` says what helps; none of them repeats the document."""
 
     code: str
@@ -57,5 +57,5 @@ ACTIONS: Final[dict[str, str]] = {
 }
 
 
-def reason(code: str, detail: str, duplicate_of: str | None = None) -> Reason:
-    return Reason(code, detail, ACTIONS[code], duplicate_of)
+def reason(code: str, detail: str, duplicate_of: str | None = None) -> QuarantineReason:
+    return QuarantineReason(code, detail, ACTIONS[code], duplicate_of)

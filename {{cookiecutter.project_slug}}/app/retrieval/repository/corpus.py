@@ -116,7 +116,7 @@ STORE_DOCUMENTS = """
 """
 
 
-class Stored(NamedTuple):
+class StoredDocument(NamedTuple):
     """What is known of a document that was published before."""
 
     version: int
@@ -126,7 +126,7 @@ class Stored(NamedTuple):
 
 async def begin(
     connection: AsyncConnection, tenant_id: UUID, documents: Sequence[UUID]
-) -> tuple[list[IndexRow], int, dict[UUID, Stored]]:
+) -> tuple[list[IndexRow], int, dict[UUID, StoredDocument]]:
     """Takes the tenant's corpus lock. Returns every index, the newest corpus version and the documents as stored."""
     scope = {"tenant": tenant_id, "documents": list(documents)}
     _, found, _, locked, stored = await in_one_trip(
@@ -135,7 +135,7 @@ async def begin(
     indexes = [
         IndexRow(n, id_, status, Fingerprint(*pins), made, ready) for n, id_, status, *pins, made, ready in found
     ]
-    return indexes, locked[0][0], {document: Stored(*known) for document, *known in stored}
+    return indexes, locked[0][0], {document: StoredDocument(*known) for document, *known in stored}
 
 
 @dataclass

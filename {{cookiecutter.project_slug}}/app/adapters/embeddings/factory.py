@@ -9,10 +9,10 @@ from app.adapters.embeddings.none import NoEmbedder
 from app.adapters.embeddings.weights import (
     MINILM,
     MINILM_DIMENSIONS,
-    Weights,
+    ModelWeights,
     bundled_minilm,
     bundled_name,
-    weights_of,
+    weights_in,
 )
 from app.core.errors import StartRefused
 from app.retrieval.ports import Embedder
@@ -21,7 +21,7 @@ EmbedderKind = Literal["minilm", "openai", "none"]
 
 
 @dataclass(frozen=True)
-class EmbedderChoice:
+class EmbedderSettings:
     """folder, threads: of the local embedder; url, model, dimensions, key: of an OpenAI-compatible one."""
 
     folder: Path | None = None
@@ -32,16 +32,16 @@ class EmbedderChoice:
     key: SecretStr | None = None
 
 
-def open_embedder(kind: EmbedderKind, choice: EmbedderChoice) -> Embedder:
+def make_embedder(kind: EmbedderKind, choice: EmbedderSettings) -> Embedder:
     """Errors: StartRefused when the weights are missing, changed or unusable."""
     # Imported when chosen: the libraries take half a second and 60 MB that searching by words alone does without.
     if kind == "openai":
-        from app.adapters.embeddings.openai import open_openai
+        from app.adapters.embeddings.openai import make_openai_embedder
 
         key = choice.key.get_secret_value() if choice.key else None
-        return open_openai(choice.url, key, choice.model, choice.dimensions)
+        return make_openai_embedder(choice.url, key, choice.model, choice.dimensions)
     if kind == "minilm" and choice.folder:
-        return _open_local(weights_of(choice.folder), choice.threads)
+        return _open_local(weights_in(choice.folder), choice.threads)
     if kind == "minilm":
         return DeferredEmbedder(
             bundled_name(), MINILM, MINILM_DIMENSIONS, lambda: _open_local(bundled_minilm(), choice.threads)
@@ -49,11 +49,11 @@ def open_embedder(kind: EmbedderKind, choice: EmbedderChoice) -> Embedder:
     return NoEmbedder()
 
 
-def _open_local(weights: Weights, threads: int) -> Embedder:
+def _open_local(weights: ModelWeights, threads: int) -> Embedder:
     try:
-        from app.adapters.embeddings.onnx import open_onnx
+        from app.adapters.embeddings.onnx import make_onnx_embedder
     except ImportError as error:
         raise StartRefused(
             f"The local embedder needs the package {error.name}: install it, or set APP_EMBEDDER=none."
         ) from error
-    return open_onnx(weights, threads)
+    return make_onnx_embedder(weights, threads)

@@ -8,13 +8,13 @@ _SAMPLE = 4_000
 
 
 @dataclass
-class Langid:
-    """A `LanguageGuesser`. Its 100 MB model is loaded at the first guess: most services never ask for one."""
+class LangidDetector:
+    """A `LanguageDetector`. Its 100 MB model is loaded at the first guess: most services never ask for one."""
 
     _identifier: Any = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def guess(self, text: str) -> str | None:
+    def detect(self, text: str) -> str | None:
         sample = text[:_SAMPLE]
         if len(sample.split()) < MIN_WORDS:
             return None

@@ -24,8 +24,8 @@ from app.retrieval.domain import (
     chunk,
     indexed_text,
 )
-from app.retrieval.ports import Embedded, Embedder
-from app.retrieval.service.passages import Passages, free, max_tokens
+from app.retrieval.ports import Embedder, EmbeddingResult
+from app.retrieval.service.passage_embedding import PassageEmbeddings, free, max_tokens
 
 REMEMBERED = 4096
 # A page is cut in less time than it takes to wake another thread.
@@ -35,21 +35,21 @@ _degraded = counter("app_search_degraded_total", "Searches by words alone becaus
 
 
 @dataclass(frozen=True, slots=True)
-class QuestionVector:
+class QueryVector:
     vector: Vector | None
     usage: SearchUsage | None = None
     degraded: str | None = None
 
 
 @dataclass(frozen=True)
-class Questions:
+class QueryEmbeddings:
     """Vectors of questions. The same question is embedded once while it is remembered."""
 
     embedders: Mapping[str, Embedder]
     costs: Costs
     remembered: OrderedDict[tuple[str, str], Vector] = field(default_factory=OrderedDict)
 
-    async def vector(self, tenant_id: UUID, index: IndexRow, text: str, deadline: Deadline) -> QuestionVector:
+    async def vector(self, tenant_id: UUID, index: IndexRow, text: str, deadline: Deadline) -> QueryVector:
         """The question's vector for `index`; without one, and why, when the embedder fails or there is no time or no
         money for it.
 
@@ -57,10 +57,10 @@ class Questions:
         """
         index.check_embedder(self.embedders)
         if not index.dense or not text.strip():
-            return QuestionVector(None)
+            return QueryVector(None)
         embedder = self.embedders[index.fingerprint.embedder]
         if known := self._recall(embedder.name, text):
-            return QuestionVector(known, SearchUsage(embedder.model, 0))
+            return QueryVector(known, SearchUsage(embedder.model, 0))
         most = max_tokens([text])
         hold = None
         try:
@@ -69,14 +69,14 @@ class Questions:
         except (EmbeddingFailed, OutOfTime, BudgetUsedUp) as error:
             _degraded.labels(error.code).inc()
             spent = 0 if free(error) else most
-            return QuestionVector(None, SearchUsage(embedder.model, spent, hold) if hold else None, error.code)
+            return QueryVector(None, SearchUsage(embedder.model, spent, hold) if hold else None, error.code)
         except BaseException as error:
             self.abandon(tenant_id, SearchUsage(embedder.model, 0 if free(error) else most, hold))
             raise
         vector = embedded.vectors[0]
         self._remember(embedder.name, text, vector)
         tokens = embedded.tokens or (most if hold else 0)
-        return QuestionVector(vector, SearchUsage(embedder.model, tokens, hold))
+        return QueryVector(vector, SearchUsage(embedder.model, tokens, hold))
 
     def abandon(self, tenant_id: UUID, usage: SearchUsage | None, rows: Sequence[LedgerRow] = ()) -> None:
         """Charges a vector that nobody got a search for, and ends its hold. rows: what may have been written of it."""
@@ -100,7 +100,7 @@ class Questions:
 
 
 async def prepare_for(
-    index: IndexRow, request: PublishRequest, passages: Passages
+    index: IndexRow, request: PublishRequest, passages: PassageEmbeddings
 ) -> tuple[list[PreparedChunk], int | None]:
     """The document cut and embedded as `index` was, and the tokens that are still to be charged, if any.
 
@@ -130,7 +130,7 @@ async def _cut(request: PublishRequest, index: IndexRow) -> list[Chunk]:
     return await asyncio.to_thread(chunk, request.text, request.headings, index.fingerprint.params)
 
 
-def _check(index: IndexRow, cut: Sequence[Chunk], embedded: Embedded) -> None:
+def _check(index: IndexRow, cut: Sequence[Chunk], embedded: EmbeddingResult) -> None:
     """Whatever an embedder promises, nothing that does not fit reaches the index."""
     if len(embedded.vectors) != len(cut):
         raise EmbeddingFailed(f"{len(embedded.vectors)} vectors for {len(cut)} chunks.", reason="wrong_count")

@@ -77,6 +77,6 @@ def bands(signed: Signature) -> list[int]:
     return keys
 
 
-def resemblance(one: Sequence[int], other: Sequence[int]) -> float:
+def similarity(one: Sequence[int], other: Sequence[int]) -> float:
     """The estimated share of word runs that two texts have in common, 0 to 1."""
     return sum(a == b for a, b in zip(one, other, strict=True)) / BINS

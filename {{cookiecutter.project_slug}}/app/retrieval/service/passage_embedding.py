@@ -8,20 +8,22 @@ from app.costs.domain import Usage
 from app.costs.domain.budgets import Hold, Settlement
 from app.costs.service import Costs
 from app.retrieval.domain import EmbeddingFailed
-from app.retrieval.ports import Embedded, Embedder
+from app.retrieval.ports import Embedder, EmbeddingResult
 
 FREE_OF_CHARGE = {"refused", "unreachable"}
 SECONDS_PER_TEXT, LEAST_SECONDS = 1.0, 300.0
 
 
 @dataclass(frozen=True)
-class Passages:
+class PassageEmbeddings:
     """Vectors of passages. What costs money is held for before, and charged at once, whatever becomes of them."""
 
     embedders: Mapping[str, Embedder]
     costs: Costs
 
-    async def embed(self, name: str, texts: Sequence[str], tenant_id: UUID, subject_id: UUID) -> tuple[Embedded, bool]:
+    async def embed(
+        self, name: str, texts: Sequence[str], tenant_id: UUID, subject_id: UUID
+    ) -> tuple[EmbeddingResult, bool]:
         """The vectors, and whether they were charged here. Errors: EmbeddingFailed, OutOfTime, BudgetUsedUp."""
         embedder, most = self.embedders[name], max_tokens(texts)
         seconds = max(LEAST_SECONDS, len(texts) * SECONDS_PER_TEXT)

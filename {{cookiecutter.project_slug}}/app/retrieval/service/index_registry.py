@@ -31,22 +31,22 @@ from app.retrieval.domain import (
 from app.retrieval.domain.chunking import Chunk
 from app.retrieval.domain.documents import indexed_text
 from app.retrieval.ports import Embedder
-from app.retrieval.repository import graphs, indexes, publishing, searching
-from app.retrieval.service.embedding import prepare_for
-from app.retrieval.service.passages import Passages
+from app.retrieval.repository import corpus, hnsw, index_catalogue, search_queries
+from app.retrieval.service.passage_embedding import PassageEmbeddings
+from app.retrieval.service.query_embedding import prepare_for
 
 log = structlog.get_logger(__name__)
 
-SAMPLE = 20
+SAMPLE_SIZE = 20
 SERVICE = "app"
 """Who acts when nobody asked for it, or a release did that went live."""
-FOUND_AGAIN = 0.9
+MIN_FOUND_SHARE = 0.9
 
 Progress = Callable[[int, int], None]
 
 
 @dataclass
-class Held:
+class KnownIndexes:
     """What this process knows of the indexes; replaced whole, so that a request keeps what it began with."""
 
     rows: tuple[IndexRow, ...] = ()
@@ -64,11 +64,11 @@ class Indexes:
     first: Fingerprint
     params: SearchParams
     costs: Costs
-    held: Held = field(default_factory=Held)
+    held: KnownIndexes = field(default_factory=KnownIndexes)
 
     @property
-    def passages(self) -> Passages:
-        return Passages(self.embedders, self.costs)
+    def passages(self) -> PassageEmbeddings:
+        return PassageEmbeddings(self.embedders, self.costs)
 
     async def live(self) -> IndexRow:
         """The index that searches use now; the first one is made when there is none. Errors: DatabaseUnavailable."""
@@ -82,20 +82,20 @@ class Indexes:
 
     async def reload(self) -> None:
         async with self.database.read(None) as connection:
-            self.held.rows = tuple(await indexes.all_indexes(connection))
+            self.held.rows = tuple(await index_catalogue.all_indexes(connection))
 
     async def _make_first(self) -> None:
         async with self.database.transaction(None) as connection:
-            if not any(index.status == "live" for index in await indexes.lock_indexes(connection)):
+            if not any(index.status == "live" for index in await index_catalogue.lock_indexes(connection)):
                 await self._check_text_search(connection, self.first)
-                made = await indexes.add_index(connection, self.first, "live", self.clock.now())
-                await indexes.add_switch(connection, None, made.number, self.clock.now())
+                made = await index_catalogue.add_index(connection, self.first, "live", self.clock.now())
+                await index_catalogue.add_switch(connection, None, made.number, self.clock.now())
                 await notify(connection, CHANNEL, str(made.number))
                 await self._record(connection, SERVICE, "index.create", made, None, "live")
         await self.reload()
 
     async def _check_text_search(self, connection: AsyncConnection, fingerprint: Fingerprint) -> None:
-        if not await indexes.has_text_search(connection, fingerprint.text_search):
+        if not await index_catalogue.has_text_search(connection, fingerprint.text_search):
             raise UnknownTextSearch(f"There is no text-search configuration '{fingerprint.text_search}'.")
 
     async def build(
@@ -118,9 +118,9 @@ class Indexes:
                 progress(done, total)
         await self._verify(index)
         async with self.database.transaction(None) as connection:
-            await indexes.lock_indexes(connection)
+            await index_catalogue.lock_indexes(connection)
             await self._check_complete(connection, index)
-            await indexes.set_ready(connection, index.number, self.clock.now())
+            await index_catalogue.set_ready(connection, index.number, self.clock.now())
             await notify(connection, CHANNEL, str(index.number))
             await self._record(connection, actor, "index.build", index, index.status, "ready")
         await self.reload()
@@ -128,21 +128,21 @@ class Indexes:
 
     async def _begin(self, fingerprint: Fingerprint) -> IndexRow:
         async with self.database.transaction(None) as connection:
-            rows = await indexes.lock_indexes(connection)
+            rows = await index_catalogue.lock_indexes(connection)
             begun = [i for i in rows if i.status == "building" and i.fingerprint == fingerprint]
             await self._check_text_search(connection, fingerprint)
             index = begun[-1] if begun else None
             if index is None:
-                index = await indexes.add_index(connection, fingerprint, "building", self.clock.now())
+                index = await index_catalogue.add_index(connection, fingerprint, "building", self.clock.now())
             await notify(connection, CHANNEL, str(index.number))
         return index
 
     async def _begin_again(self, number: int) -> IndexRow:
         async with self.database.transaction(None) as connection:
-            index = _find(await indexes.lock_indexes(connection), number)
+            index = _find(await index_catalogue.lock_indexes(connection), number)
             if index.status == "live":
                 raise IndexNotReady(f"Index {number} is live.", action="It is kept up to date by every publish.")
-            await indexes.set_status(connection, number, "building")
+            await index_catalogue.set_status(connection, number, "building")
             await notify(connection, CHANNEL, str(number))
         return index
 
@@ -150,32 +150,34 @@ class Indexes:
         found = []
         for tenant_id in await self.tenants():
             async with self.database.read(tenant_id) as connection:
-                found += [(tenant_id, each) for each in await indexes.behind(connection, tenant_id, index.number)]
+                found += [
+                    (tenant_id, each) for each in await index_catalogue.behind(connection, tenant_id, index.number)
+                ]
         return found
 
     async def tenants(self) -> list[UUID]:
         async with self.database.read(None) as connection:
-            return await indexes.tenants(connection)
+            return await index_catalogue.tenants(connection)
 
     async def _add(self, index: IndexRow, tenant_id: UUID, document_id: UUID) -> None:
         """One document into the new index, unless it has changed since it was read: then a publish has done it."""
         async with self.database.read(tenant_id) as connection:
-            request = await indexes.load_document(connection, tenant_id, document_id)
+            request = await index_catalogue.load_document(connection, tenant_id, document_id)
         if request is None:
             return
         chunks, uncharged = await prepare_for(index, request, self.passages)
         async with self.database.transaction(tenant_id) as connection:
             await self._charge(connection, tenant_id, index, uncharged, document_id)
-            version = await publishing.lock_corpus(connection, tenant_id)
-            stored = await publishing.stored_document(connection, tenant_id, document_id)
+            version = await corpus.lock_corpus(connection, tenant_id)
+            stored = await corpus.stored_document(connection, tenant_id, document_id)
             unchanged = stored and not stored.withdrawn and stored.version == request.document_version
-            if not unchanged or await indexes.holds(connection, index.number, request):
+            if not unchanged or await index_catalogue.holds(connection, index.number, request):
                 return
-            removed = await publishing.remove_chunks(connection, tenant_id, document_id, version, index.number)
+            removed = await corpus.remove_chunks(connection, tenant_id, document_id, version, index.number)
             current = replace(request, access_groups=stored.access_groups)
-            await publishing.add_chunks(connection, index, current, chunks, version)
+            await corpus.add_chunks(connection, index, current, chunks, version)
             changes = [(stored.access_groups, len(chunks) - removed)]
-            await publishing.count(connection, tenant_id, document_id, index.number, version, changes)
+            await corpus.count(connection, tenant_id, document_id, index.number, version, changes)
 
     async def _charge(
         self, connection: AsyncConnection, tenant_id: UUID, index: IndexRow, tokens: int | None, subject_id: UUID
@@ -192,11 +194,11 @@ class Indexes:
         asked = found = 0
         for tenant_id in await self.tenants():
             async with self.database.read(tenant_id) as connection:
-                sample = await indexes.sample(connection, tenant_id, index.number, SAMPLE)
+                sample = await index_catalogue.sample(connection, tenant_id, index.number, SAMPLE_SIZE)
             for row in sample:
                 asked += 1
                 found += await self._finds(index, tenant_id, row.id, Chunk(0, row.text, tuple(row.headings), 0, 0))
-        if found < FOUND_AGAIN * asked:
+        if found < MIN_FOUND_SHARE * asked:
             raise VerificationFailed(f"Index {index.number} found {found} of {asked} chunks by their own text.")
 
     async def _finds(self, index: IndexRow, tenant_id: UUID, wanted: UUID, chunk: Chunk) -> bool:
@@ -207,16 +209,16 @@ class Indexes:
             async with self.database.transaction(tenant_id) as connection:
                 await self._charge(connection, tenant_id, index, None if charged else embedded.tokens, wanted)
         async with self.database.read(tenant_id) as connection:
-            groups = await indexes.groups_of(connection, wanted)
-        question = searching.Question(tenant_id, index, text, vector, groups, 10, self.params)
-        found = await searching.search(self.database, question)
+            groups = await index_catalogue.groups_of(connection, wanted)
+        question = search_queries.SearchQuery(tenant_id, index, text, vector, groups, 10, self.params)
+        found = await search_queries.search(self.database, question)
         return any(passage.chunk_id == wanted or passage.text == chunk.text for passage in found.passages)
 
     async def _check_complete(self, connection: AsyncConnection, index: IndexRow) -> None:
         behind = 0
-        for tenant_id in await indexes.tenants(connection):
+        for tenant_id in await index_catalogue.tenants(connection):
             await connection.execute(sql("select set_config('app.tenant_id', :t, true)"), {"t": str(tenant_id)})
-            behind += len(await indexes.behind(connection, tenant_id, index.number))
+            behind += len(await index_catalogue.behind(connection, tenant_id, index.number))
         if behind:
             raise IndexBehind(
                 f"Index {index.number} lacks {behind} documents.",
@@ -248,7 +250,7 @@ class Indexes:
 
         Errors: IndexNotFound, IndexNotReady, IndexBehind.
         """
-        rows = await indexes.lock_indexes(connection)
+        rows = await index_catalogue.lock_indexes(connection)
         target = _servable(_by_id(rows, index_id))
         if target.status != "live":
             await self._check_complete(connection, target)
@@ -257,9 +259,9 @@ class Indexes:
     async def _move(self, connection: AsyncConnection, rows: Sequence[IndexRow], target: IndexRow) -> None:
         live = next((index.number for index in rows if index.status == "live"), None)
         if live is not None:
-            await indexes.set_status(connection, live, "ready")
-        await indexes.set_status(connection, target.number, "live")
-        await indexes.add_switch(connection, live, target.number, self.clock.now())
+            await index_catalogue.set_status(connection, live, "ready")
+        await index_catalogue.set_status(connection, target.number, "live")
+        await index_catalogue.add_switch(connection, live, target.number, self.clock.now())
         await notify(connection, CHANNEL, str(target.number))
         await self._record(connection, SERVICE, "index.switch", target, target.status, "live")
 
@@ -274,7 +276,7 @@ class Indexes:
         or would be gone back to is kept. Errors: IndexNotFound, IndexNotReady.
         """
         async with self.database.transaction(None) as connection:
-            index = _find(await indexes.lock_indexes(connection), number)
+            index = _find(await index_catalogue.lock_indexes(connection), number)
             if index.status == "live":
                 raise IndexNotReady(
                     f"Index {number} is live.", action="Let a release with another index go live first."
@@ -284,7 +286,7 @@ class Indexes:
                     f"Index {number} is what release {needed[-1]} answers from.",
                     action="It can be retired once no environment points to that release or would go back to it.",
                 )
-            await indexes.set_status(connection, number, "retired")
+            await index_catalogue.set_status(connection, number, "retired")
             await notify(connection, CHANNEL, str(number))
             await self._record(connection, actor, "index.retire", index, index.status, "retired")
         await self.reload()
@@ -297,11 +299,11 @@ class Indexes:
         live, made = await self.live(), []
         if not live.dense:
             return []
-        async with graphs.owner(owner_url) as connection:
+        async with hnsw.owner(owner_url) as connection:
             limit = self.params.exact_vectors if above is None else above
-            large = await graphs.large_tenants(connection, live.number, limit)
+            large = await hnsw.large_tenants(connection, live.number, limit)
             for done, (tenant_id, size) in enumerate(large, 1):
-                if await graphs.make_graph(connection, live.number, live.fingerprint.dimensions, tenant_id):
+                if await hnsw.make_graph(connection, live.number, live.fingerprint.dimensions, tenant_id):
                     made.append((tenant_id, size))
                 progress(done, len(large))
         return made
