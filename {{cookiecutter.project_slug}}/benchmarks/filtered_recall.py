@@ -83,7 +83,7 @@ async def compare(
         for text, _ in source.questions[:: max(1, len(source.questions) // ASKED)]:
             deadline = Deadline.after(30, state.clock)
             evidence = await state.retrieval.search(caller, text, deadline=deadline, limit=DEPTH)
-            vector = (await state.retrieval.questions.vector(tenant_id, index, text, deadline)).vector
+            vector = (await state.retrieval.query_embeddings.vector(tenant_id, index, text, deadline)).vector
             readable, scores = exact(owner, index, tenant_id, groups, text, vector)
             ranked = {passage.chunk_id for passage in evidence.passages}
             best = sorted(scores.values(), reverse=True)[:DEPTH]

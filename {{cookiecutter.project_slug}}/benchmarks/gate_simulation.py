@@ -11,7 +11,7 @@ import numpy as np
 from app.evaluation.domain.gate import judge
 from app.evaluation.domain.policy import MetricRule, QualityPolicy
 from app.evaluation.domain.resampling import add_up, estimates
-from benchmarks.made_up_runs import KINDS, SUITES, Kind, World, scores, suite
+from benchmarks.simulated_runs import KINDS, SUITES, Kind, World, scores, suite
 
 METRICS = ("answer_facts", "retrieval_recall", "citation_precision", "groundedness", "refusal_precision")
 TOLERANCE = 0.1

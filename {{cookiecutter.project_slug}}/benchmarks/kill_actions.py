@@ -27,7 +27,7 @@ from app.core.ids import new_id
 from app.core.jobs import Worker
 from app.core.logging import configure_logging
 from app.identity.domain import Principal
-from app.review.domain.items import Verdict
+from app.review.domain.items import SubmittedDecision
 from app.review.jobs import job_specs as review_jobs
 from app.settings import Settings
 from app.wiring import State, build
@@ -112,10 +112,12 @@ async def propose(state: State, tenant: UUID, actions: int) -> None:
 
 
 async def approve(state: State, tenant: UUID) -> None:
-    await Worker(state.database, review_jobs(state.reviews), concurrency=2).run(wait=False)
+    await Worker(state.database, review_jobs(state.reviews.lifecycle), concurrency=2).run(wait=False)
     reviewer = Principal(tenant, new_id(), "reviewer", frozenset({"reviewer"}))
-    while item := await state.reviews.next(reviewer):
-        await state.reviews.decide(reviewer, item.id, Verdict("approve", "seen", item.fence, item.version, item.digest))
+    while item := await state.reviews.queue.next(reviewer):
+        await state.reviews.decisions.decide(
+            reviewer, item.id, SubmittedDecision("approve", "seen", item.fence, item.version, item.digest)
+        )
 
 
 async def rage(

@@ -27,7 +27,7 @@ from app.core.errors import Problem
 from app.core.logging import configure_logging
 from app.core.schema import migrate
 from app.identity.domain import Principal
-from app.ingestion.domain.documents import Envelope, Upload
+from app.ingestion.domain.documents import Upload, UploadOptions
 from app.settings import Settings
 from app.wiring import State, build
 from benchmarks.harness import ROOT, arguments_of, work_off, write
@@ -97,7 +97,7 @@ async def send(state: State, tenant: str, uploads: list[Upload]) -> UUID:
     tenant_id = await state.identity.ensure_tenant(tenant)
     caller = Principal(tenant_id, UUID(int=0), "benchmark", frozenset({"admin"}))
     for start in range(0, len(uploads), 50):
-        await state.ingestion.accept(caller, Envelope(), uploads[start : start + 50])
+        await state.ingestion.accept(caller, UploadOptions(), uploads[start : start + 50])
     return tenant_id
 
 

@@ -17,7 +17,7 @@ import httpx
 
 from app.core.clock import Deadline
 from app.retrieval.domain import SearchParams, Vector
-from app.retrieval.repository.searching import Question, search
+from app.retrieval.repository.search_queries import SearchQuery, search
 from app.wiring import State
 from benchmarks.bulk import Maker, load
 from benchmarks.datasets import RankingSet, add_data, squad2
@@ -98,11 +98,11 @@ async def agreement(state: State, source: RankingSet, tenant_id: UUID) -> float:
     same = asked = 0
     for text, _ in source.questions[:: max(1, len(source.questions) // COMPARED)]:
         vector = (
-            await state.retrieval.questions.vector(tenant_id, index, text, Deadline.after(30, state.clock))
+            await state.retrieval.query_embeddings.vector(tenant_id, index, text, Deadline.after(30, state.clock))
         ).vector
         found = []
         for params in (state.retrieval.params, everything):
-            question = Question(tenant_id, index, text, vector, [], 10, params)
+            question = SearchQuery(tenant_id, index, text, vector, [], 10, params)
             found.append({passage.chunk_id for passage in (await search(state.database, question)).passages})
         same, asked = same + len(found[0] & found[1]), asked + len(found[1])
     return round(same / asked, 3)

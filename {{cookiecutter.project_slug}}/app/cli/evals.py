@@ -8,7 +8,7 @@ from rich.table import Table
 
 from app.cli.common import DEFAULT_TENANT, caller_in, out, with_state
 from app.evaluation.domain.cases import Case
-from app.review.domain.candidates import Candidate
+from app.review.domain.case_candidate import CaseCandidate
 from app.wiring import State
 
 app = typer.Typer(help="Cases of the evaluation.", no_args_is_help=True)
@@ -21,8 +21,8 @@ Groups = Annotated[list[str] | None, typer.Option("--group", help="An access gro
 def candidates(tenant: Tenant = DEFAULT_TENANT, group: Groups = None) -> None:
     """List what reviewers edited or rejected and nobody has taken into evals/ yet."""
 
-    async def work(state: State) -> Sequence[Candidate]:
-        return await state.reviews.candidates(await caller_in(state, tenant, group))
+    async def work(state: State) -> Sequence[CaseCandidate]:
+        return await state.reviews.golden_suite.candidates(await caller_in(state, tenant, group))
 
     table = Table("item", "was", "question", "release", "by", "why")
     for each in with_state(work):
@@ -40,6 +40,6 @@ def accept(
     """Write a candidate into evals/golden.jsonl. The documents it is asked of must be in evals/corpus.json."""
 
     async def work(state: State) -> Case:
-        return await state.reviews.accept(await caller_in(state, tenant, group), item)
+        return await state.reviews.golden_suite.accept(await caller_in(state, tenant, group), item)
 
     out.print(f"Case {with_state(work).id} stands in evals/golden.jsonl now.", highlight=False)

@@ -56,7 +56,7 @@ async def _measured(state: State, wanted: str | None, suite: str, against: Path 
     given = await asyncio.to_thread(against.read_bytes) if against else None
     run = await state.evaluations.start(actor(), wanted, suite, given, queued=False)
     with _progress() as tell:
-        ended = await state.evaluations.carry_out(run.id, tell)
+        ended = await state.evaluations.execute(run.id, tell)
     return await state.evaluations.report(ended.id)
 
 

@@ -15,9 +15,9 @@ from app.core.errors import StartRefused
 from app.core.files import FileUnreadable, FoundFile, find, printable, read
 from app.core.jobs import Worker
 from app.identity.domain import Principal
-from app.ingestion.domain.documents import UNFINISHED, Accepted, Envelope, Upload, envelope
-from app.ingestion.domain.quality import worth_telling
-from app.ingestion.domain.reasons import ACTIONS
+from app.ingestion.domain.documents import UNFINISHED, Upload, UploadOptions, UploadResult, upload_options
+from app.ingestion.domain.quality import rules_for_readers
+from app.ingestion.domain.quarantine_reasons import ACTIONS
 from app.wiring import State
 
 BATCH_FILES = 50
@@ -94,7 +94,7 @@ async def ingest_files(
     wait: bool = True,
 ) -> list[Ended]:
     """Stores the files, processes them beside any running worker, and says what became of each."""
-    common = envelope(source, groups, {})
+    common = upload_options(source, groups, {})
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=err) as progress:
         storing = progress.add_task("Storing", total=len(files))
@@ -119,14 +119,14 @@ async def ingest_files(
 async def _stored(
     state: State,
     caller: Principal,
-    common: Envelope,
+    common: UploadOptions,
     files: Sequence[FoundFile | FileUnreadable],
     tell: Callable[[], None],
-) -> tuple[list[tuple[FoundFile, Accepted]], list[Ended]]:
+) -> tuple[list[tuple[FoundFile, UploadResult]], list[Ended]]:
     """What became of each file at the door, and those that could not be read."""
-    limits, largest = state.ingestion.parts.security.limits, state.ingestion.largest_file(common)
+    limits, largest = state.ingestion.deps.security.limits, state.ingestion.largest_file(common)
     max_files, max_bytes = min(BATCH_FILES, limits.upload_files), min(BATCH_BYTES, limits.upload_request_bytes)
-    accepted: list[tuple[FoundFile, Accepted]] = []
+    accepted: list[tuple[FoundFile, UploadResult]] = []
     unreadable: list[Ended] = []
     batch = _Batch()
 
@@ -172,19 +172,19 @@ async def _until_done(
 def _what_became(row: Any) -> Ended:
     if code := row["reason"]:
         return Ended("", row["status"], f"{code}: {row['detail']} {ACTIONS.get(code, '')}".strip())
-    told = worth_telling(finding["rule"] for finding in row["findings"])
+    told = rules_for_readers(finding["rule"] for finding in row["findings"])
     details = dict.fromkeys(finding["detail"] for finding in row["findings"] if finding["rule"] in told)
     return Ended("", row["status"], "; ".join(details), bool(told))
 
 
-def _at_the_door(file: FoundFile, item: Accepted) -> Ended:
+def _at_the_door(file: FoundFile, item: UploadResult) -> Ended:
     name = printable(file.uri)
     if problem := item.problem:
         return Ended(name, "refused", f"{problem.code}: {problem.detail} {problem.what_to_do or ''}".strip())
     return Ended(name, "duplicate" if item.duplicate_of else item.status, flagged=item.flagged)
 
 
-def _end(file: FoundFile, item: Accepted, ended: dict[UUID, Ended]) -> Ended:
+def _end(file: FoundFile, item: UploadResult, ended: dict[UUID, Ended]) -> Ended:
     known = ended.get(item.id) if item.id and not item.duplicate_of else None
     return replace(known, name=printable(file.uri)) if known else _at_the_door(file, item)
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from app.cli.common import actor, out, with_state
 from app.core.errors import Invalid
-from app.evaluation.domain.looks import Look
+from app.evaluation.domain.canary import CanaryStatus
 from app.releases.domain import Life, Release, Scalar
 from app.releases.domain.diff import Change
 from app.wiring import State
@@ -169,21 +169,22 @@ def canary(
 
 @app.command("judge-canary")
 def judge_canary() -> None:
-    """Show how the canary does against the control beside it. Exit status 1: harm, 2: nothing is decided yet."""
+    """Show how the canary compares with the live release. Exit status 1: FAIL, 2: HOLD, no decision yet."""
 
-    async def work(state: State) -> Look:
-        return await state.canaries.look()
+    async def work(state: State) -> CanaryStatus:
+        return await state.canaries.status()
 
-    look = with_state(work)
-    table = Table("metric", "answers", "harm", "put up with", "chance", "", title=look.verdict.verdict)
-    for found in look.verdict.findings:
-        answers = f"{found.canary_answers} beside {found.control_answers}"
-        word = "harm" if found.harmful else "cleared" if found.cleared else ""
-        table.add_row(found.metric, answers, f"{found.harm:+.3f}", f"{found.margin:g}", f"{found.p:.2g}", word)
+    decision = with_state(work).decision
+    table = Table("metric", "answers", "harm", "margin", "p", "", title=decision.verdict)
+    for finding in decision.findings:
+        answers = f"{finding.canary_answers} beside {finding.control_answers}"
+        mark = "harm" if finding.harmful else "cleared" if finding.cleared else ""
+        figures = (f"{finding.harm:+.3f}", f"{finding.margin:g}", f"{finding.p:.2g}")
+        table.add_row(finding.metric, answers, *figures, mark)
     out.print(table)
-    for reason in look.verdict.reasons:
+    for reason in decision.reasons:
         out.print(f"  {escape(reason)}", highlight=False)
-    raise typer.Exit({"PASS": 0, "FAIL": 1, "HOLD": 2}[look.verdict.verdict])
+    raise typer.Exit({"PASS": 0, "FAIL": 1, "HOLD": 2}[decision.verdict])
 
 
 @app.command("abort-canary")

@@ -11,8 +11,8 @@ from rich.table import Column, Table
 from app.cli.common import DEFAULT_TENANT, caller_in, err, out, with_state
 from app.inference.domain.human_review import EditRefused
 from app.review.domain.agreement import Agreement
-from app.review.domain.items import Item, Verb, Verdict
-from app.review.repository import Filters
+from app.review.domain.items import DecisionResult, DecisionType, ReviewItem, SubmittedDecision
+from app.review.repository import ReviewFilters
 from app.wiring import State
 
 app = typer.Typer(help="People judging answers and actions.", no_args_is_help=True)
@@ -34,9 +34,9 @@ def list_items(
 ) -> None:
     """Show what waits for a person, the earliest due first."""
 
-    async def work(built: State) -> Sequence[Item]:
+    async def work(built: State) -> Sequence[ReviewItem]:
         me = await caller_in(built, tenant, group)
-        return await built.reviews.list(me, Filters(state=state, rule=rule), None, limit)
+        return await built.reviews.queue.list(me, ReviewFilters(state=state, rule=rule), None, limit)
 
     table = Table(Column("item", no_wrap=True), "due (UTC)", "question", "stands")
     for item in with_state(work):
@@ -52,8 +52,8 @@ def list_items(
 def take_next(tenant: Tenant = DEFAULT_TENANT, group: Groups = None) -> None:
     """Claim the earliest item that you may judge, and show it. Exit status 3: there is none."""
 
-    async def work(state: State) -> Item | None:
-        return await state.reviews.next(await caller_in(state, tenant, group))
+    async def work(state: State) -> ReviewItem | None:
+        return await state.reviews.queue.next(await caller_in(state, tenant, group))
 
     item = with_state(work)
     if item is None:
@@ -65,7 +65,7 @@ def take_next(tenant: Tenant = DEFAULT_TENANT, group: Groups = None) -> None:
 @app.command()
 def decide(
     item: Annotated[UUID, typer.Argument(help="The item's id.")],
-    decision: Annotated[Verb, typer.Argument(help="approve, edit, reject, request_changes or escalate.")],
+    decision: Annotated[DecisionType, typer.Argument(help="approve, edit, reject, request_changes or escalate.")],
     token: Annotated[int, typer.Option(help="The token that 'app review next' showed.")],
     sha256: Annotated[str, typer.Option(help="SHA-256 of what you read, or its first eight digits or more.")],
     reason: Annotated[str, typer.Option(help="Why; for the audit log.")],
@@ -77,17 +77,19 @@ def decide(
 ) -> None:
     """Decide on an item that you have claimed. An approved answer leaves at once, an approved action runs."""
 
-    async def work(state: State) -> dict[str, Any]:
+    async def work(state: State) -> DecisionResult:
         me = await caller_in(state, tenant, group)
-        held, _ = await state.reviews.show(me, item)
-        seen = held.digest if len(sha256) >= 8 and held.digest.startswith(sha256) else sha256
-        return await state.reviews.decide(me, item, Verdict(decision, reason, token, held.version, seen, text))
+        current, _ = await state.reviews.queue.show(me, item)
+        digest = current.digest if len(sha256) >= 8 and current.digest.startswith(sha256) else sha256
+        return await state.reviews.decisions.decide(
+            me, item, SubmittedDecision(decision, reason, token, current.version, digest, text)
+        )
 
     if (decision == "edit") != (text is not None):
         raise EditRefused("--text goes with edit, and edit with --text.")
     result = with_state(work)
-    said = result["outcome"] or "still open: more is wanted"
-    out.print(f"The item is {said}.", highlight=False)
+    status = result.outcome or "still open: another decision is needed"
+    out.print(f"The item is {status}.", highlight=False)
 
 
 @app.command()
@@ -95,14 +97,14 @@ def agreement(tenant: Tenant = DEFAULT_TENANT) -> None:
     """Show how far reviewers agree on what two of them judged without knowing of each other."""
 
     async def work(state: State) -> Agreement:
-        return await state.reviews.agreement(await caller_in(state, tenant))
+        return await state.reviews.queue.agreement(await caller_in(state, tenant))
 
     found = with_state(work)
     alpha = "cannot be told yet" if found.alpha is None else f"is {found.alpha:.3f}"
     out.print(f"{found.agreed} of {found.pairs} judged the same; Krippendorff's alpha {alpha}.", highlight=False)
 
 
-def show_item(item: Item) -> None:
+def show_item(item: ReviewItem) -> None:
     out.print(Panel(escape(item.question), title="question", title_align="left"))
     payload: dict[str, Any] = orjson.loads(item.payload)
     grounded = show_action(payload) if item.kind == "action" else show_answer(payload)

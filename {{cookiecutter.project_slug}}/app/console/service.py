@@ -20,14 +20,14 @@ PAGES = {"/console/": "reviews.html", "/console/budgets": "budgets.html"}
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class ConsoleFile:
     content: bytes
     media_type: str
     etag: str
 
 
 @cache
-def files() -> Mapping[str, File]:
+def files() -> Mapping[str, ConsoleFile]:
     """Every file by its name, read once. Errors: StartRefused when a page is not installed."""
     found = {path.name: _read(path) for path in sorted(FOLDER.iterdir()) if path.suffix in TYPES}
     if missing := sorted(set(PAGES.values()) - set(found)):
@@ -40,6 +40,6 @@ def addresses() -> set[str]:
     return {"/console", *PAGES, *(f"/console/files/{name}" for name in files())}
 
 
-def _read(path: Path) -> File:
+def _read(path: Path) -> ConsoleFile:
     content = path.read_bytes()
-    return File(content, TYPES[path.suffix], f'"{sha256(content).hexdigest()[:32]}"')
+    return ConsoleFile(content, TYPES[path.suffix], f'"{sha256(content).hexdigest()[:32]}"')

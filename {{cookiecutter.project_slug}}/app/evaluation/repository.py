@@ -3,12 +3,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, text, tuple_, update
+from sqlalchemy import Row, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core import locks
 from app.evaluation.domain.observation import Observation
-from app.evaluation.domain.runs import Run
+from app.evaluation.domain.runs import EvaluationRun
 from app.evaluation.tables import evaluation_opinions, evaluation_reports, evaluation_results, evaluation_runs
 
 RUNS = evaluation_runs.c
@@ -17,20 +18,20 @@ RESULTS = evaluation_results.c
 
 async def lock(connection: AsyncConnection) -> None:
     """One start of an evaluation at a time, until the end of the transaction."""
-    await connection.execute(text("select pg_advisory_xact_lock(hashtext('evaluation_runs'))"))
+    await locks.lock(connection, locks.EVALUATION_RUNS)
 
 
-async def add_run(connection: AsyncConnection, run: Run) -> None:
+async def add_run(connection: AsyncConnection, run: EvaluationRun) -> None:
     names = (column.name for column in evaluation_runs.columns)
     await connection.execute(insert(evaluation_runs).values({name: getattr(run, name) for name in names}))
 
 
-async def find_run(connection: AsyncConnection, run_id: UUID) -> Run | None:
+async def find_run(connection: AsyncConnection, run_id: UUID) -> EvaluationRun | None:
     row = (await connection.execute(select(evaluation_runs).where(RUNS.id == run_id))).one_or_none()
     return _run(row) if row else None
 
 
-async def unfinished(connection: AsyncConnection, wanted: Run) -> Run | None:
+async def unfinished(connection: AsyncConnection, wanted: EvaluationRun) -> EvaluationRun | None:
     """A run of the same release on the same suite against the same that has not ended."""
     query = select(evaluation_runs).where(
         RUNS.release_id == wanted.release_id,
@@ -43,7 +44,9 @@ async def unfinished(connection: AsyncConnection, wanted: Run) -> Run | None:
     return _run(row) if row else None
 
 
-async def runs(connection: AsyncConnection, limit: int, after: UUID | None, release_id: str | None) -> list[Run]:
+async def runs(
+    connection: AsyncConnection, limit: int, after: UUID | None, release_id: str | None
+) -> list[EvaluationRun]:
     """The newest first; after: the last one of the page before."""
     query = select(evaluation_runs).order_by(RUNS.created_at.desc(), RUNS.id.desc()).limit(limit)
     if after is not None:
@@ -125,5 +128,5 @@ async def report(connection: AsyncConnection, digest: str) -> tuple[bytes, Mappi
     return (bytes(row.content), row.sources) if row else None
 
 
-def _run(row: Row[Any]) -> Run:
-    return Run(**row._mapping)
+def _run(row: Row[Any]) -> EvaluationRun:
+    return EvaluationRun(**row._mapping)

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.evaluation.domain.looks import Look
-from app.evaluation.domain.runs import Run, RunStatus
+from app.evaluation.domain.canary import CanaryStatus
+from app.evaluation.domain.runs import EvaluationRun, RunStatus
 
 
 class EvaluationRequest(BaseModel):
@@ -15,8 +15,8 @@ class EvaluationRequest(BaseModel):
     suite: str = Field("all", max_length=100, description="Only the verdict of 'all' is evidence for an approval.")
 
 
-class EvaluationShown(BaseModel):
-    """An evaluation and how far it is. baseline: the release it is compared with; null when nothing was live."""
+class EvaluationResponse(BaseModel):
+    """An evaluation and its progress. baseline: the release it is compared with; null when none was live."""
 
     id: UUID
     release_id: str
@@ -36,7 +36,7 @@ class EvaluationShown(BaseModel):
     problem: str | None
 
     @classmethod
-    def of(cls, run: Run) -> "EvaluationShown":
+    def of(cls, run: EvaluationRun) -> "EvaluationResponse":
         return cls(
             id=run.id,
             release_id=run.release_id,
@@ -57,48 +57,48 @@ class EvaluationShown(BaseModel):
         )
 
 
-class EvaluationPage(BaseModel):
-    items: list[EvaluationShown]
-    next: UUID | None = Field(description="'after' of the next page; null on the last one.")
+class EvaluationPageResponse(BaseModel):
+    items: list[EvaluationResponse]
+    next: UUID | None = Field(description="Pass it as 'after' to get the next page; null on the last one.")
 
 
-class CanaryMetric(BaseModel):
-    """harm: how much worse the canary is, in points of a share or as a share of the control."""
+class CanaryMetricResponse(BaseModel):
+    """harm: how much worse the canary is: a difference for shares, relative to the control otherwise."""
 
     metric: str
     control_answers: int
     canary_answers: int
     harm: float
     margin: float
-    p: float = Field(description="Always valid: that such harm is an accident.")
+    p: float = Field(description="Always-valid p value of this harm under no harm, for this metric alone.")
     harmful: bool
     cleared: bool = Field(description="Harm beyond the margin is ruled out.")
     evidence: bool = Field(description="The canary passes only once this metric is cleared.")
 
 
-class CanaryLook(BaseModel):
-    """HOLD: nothing is decided yet. FAIL: a worker takes the canary back. PASS: it may go live."""
+class CanaryStatusResponse(BaseModel):
+    """HOLD: no decision yet. FAIL: a worker ends the canary. PASS: it may go live."""
 
     release_id: str
-    control: str = Field(description="The live release beside it.")
+    control: str = Field(description="The live release it is compared with.")
     percent: float
     since: datetime
     verdict: Literal["PASS", "FAIL", "HOLD"]
     reasons: list[str]
     control_answers: int
     canary_answers: int
-    metrics: list[CanaryMetric]
+    metrics: list[CanaryMetricResponse]
 
     @classmethod
-    def of(cls, look: Look) -> "CanaryLook":
+    def of(cls, status: CanaryStatus) -> "CanaryStatusResponse":
         return cls(
-            release_id=look.canary.release_id,
-            control=look.control,
-            percent=look.canary.percent,
-            since=look.canary.since,
-            verdict=look.verdict.verdict,
-            reasons=list(look.verdict.reasons),
-            control_answers=look.control_answers,
-            canary_answers=look.canary_answers,
-            metrics=[CanaryMetric(**asdict(found)) for found in look.verdict.findings],
+            release_id=status.canary.release_id,
+            control=status.control,
+            percent=status.canary.percent,
+            since=status.canary.since,
+            verdict=status.decision.verdict,
+            reasons=list(status.decision.reasons),
+            control_answers=status.control_answers,
+            canary_answers=status.canary_answers,
+            metrics=[CanaryMetricResponse(**asdict(finding)) for finding in status.decision.findings],
         )

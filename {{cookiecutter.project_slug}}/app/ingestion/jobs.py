@@ -8,10 +8,10 @@ import structlog
 
 from app.core.errors import ConnectionsBusy, Contended, DatabaseUnavailable, Problem, StorageFull
 from app.core.jobs import Attempt, JobSpec
-from app.ingestion.domain.parsed import ParserInterrupted
+from app.ingestion.domain.parsed_document import ParserInterrupted
 from app.ingestion.service import Ingestion
-from app.ingestion.service.parts import JOB, QUEUE
-from app.ingestion.service.processing import NOTHING_TO_DO
+from app.ingestion.service.dependencies import PROCESS_JOB, QUEUE
+from app.ingestion.service.processing import SUPERSEDED
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ def job_specs(room: Ingestion) -> list[JobSpec]:
         for document in list(batch.left):
             await batch.give_up(document, reason)
 
-    return [JobSpec(JOB, process, dead, attempts=DEATHS, queue=QUEUE)]
+    return [JobSpec(PROCESS_JOB, process, dead, attempts=DEATHS, queue=QUEUE)]
 
 
 def _told(error: Exception) -> str:
@@ -79,7 +79,7 @@ class _Batch:
                 about.warning("document_failed", error=type(ended).__name__)
             else:
                 del self.left[document]
-                if ended is not NOTHING_TO_DO:
+                if ended is not SUPERSEDED:
                     reason = ended.reason.code if ended.reason else None
                     about.info("document_ended", status=ended.status, reason=reason)
         for error in failed.values():

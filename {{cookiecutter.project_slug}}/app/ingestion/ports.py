@@ -1,6 +1,6 @@
 from typing import Protocol
 
-from app.ingestion.domain.parsed import ParsedDocument
+from app.ingestion.domain.parsed_document import ParsedDocument
 
 
 class Parser(Protocol):
@@ -15,7 +15,7 @@ class Parser(Protocol):
     async def close(self) -> None: ...
 
 
-class LanguageGuesser(Protocol):
-    def guess(self, text: str) -> str | None:
+class LanguageDetector(Protocol):
+    def detect(self, text: str) -> str | None:
         """The ISO 639-1 code of the text's language; None when it is too short to tell or the guess is weak."""
         ...

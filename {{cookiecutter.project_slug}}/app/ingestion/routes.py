@@ -13,17 +13,17 @@ from app.core.http import provided
 from app.core.text import check_value
 from app.identity.domain import Principal
 from app.identity.service import require
-from app.ingestion.domain.documents import Accepted, BadUpload, Cursor, Upload, envelope
+from app.ingestion.domain.documents import BadUpload, Cursor, Upload, UploadResult, upload_options
 from app.ingestion.schemas import (
-    DecisionReply,
-    DecisionRequest,
-    DocumentPage,
-    DocumentShown,
-    FileProblem,
-    QuarantinePage,
-    QuarantineShown,
-    UploadedFile,
-    UploadReply,
+    DocumentPageResponse,
+    DocumentResponse,
+    FileProblemResponse,
+    QuarantineDecisionRequest,
+    QuarantineDecisionResponse,
+    QuarantineEntryResponse,
+    QuarantinePageResponse,
+    UploadedFileResponse,
+    UploadResponse,
 )
 from app.ingestion.service import Ingestion
 
@@ -38,7 +38,7 @@ Decider = Annotated[Principal, require("quarantine:decide")]
 
 After = Annotated[str | None, Query(max_length=200, description="'next' of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=200)]
-Note = Annotated[DecisionRequest, Body(default_factory=DecisionRequest)]
+Note = Annotated[QuarantineDecisionRequest, Body(default_factory=QuarantineDecisionRequest)]
 
 
 _FORM = {
@@ -79,14 +79,14 @@ _FORM = {
 
 
 @router.post("/v1/documents", status_code=202, openapi_extra=_FORM)
-async def upload(request: Request, caller: Writer, room: Room) -> UploadReply:
+async def upload(request: Request, caller: Writer, room: Room) -> UploadResponse:
     """Takes files in. Each is answered for by itself; the documents are served once they have been processed."""
-    limits = room.parts.security.limits
+    limits = room.deps.security.limits
     async with form_of(request, limits.upload_files + 1) as form:
         files = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
         if not files:
             raise BadUpload("The form holds no file.", action="Send one or more files in the field 'files'.")
-        common = envelope(_text(form, "source"), _groups(form), _metadata(_text(form, "metadata")))
+        common = upload_options(_text(form, "source"), _groups(form), _metadata(_text(form, "metadata")))
         uri = _text(form, "uri")
         if uri and len(files) > 1:
             raise BadUpload("'uri' names a single file, and several were sent.")
@@ -94,7 +94,7 @@ async def upload(request: Request, caller: Writer, room: Room) -> UploadReply:
     accepted = await room.accept(caller, common, uploads)
     if len(accepted) == 1 and (problem := accepted[0].problem):
         raise problem
-    return UploadReply(items=[_shown(item) for item in accepted])
+    return UploadResponse(items=[_shown(item) for item in accepted])
 
 
 async def _read(file: UploadFile, uri: str | None, most: int) -> Upload:
@@ -125,13 +125,13 @@ def _metadata(text: str | None) -> dict[str, Any]:
     return found
 
 
-def _shown(item: Accepted) -> UploadedFile:
+def _shown(item: UploadResult) -> UploadedFileResponse:
     problem = None
     if found := item.problem:
-        problem = FileProblem(
+        problem = FileProblemResponse(
             status=found.status, code=found.code, title=found.title, detail=found.detail, action=found.what_to_do
         )
-    return UploadedFile(
+    return UploadedFileResponse(
         id=item.id,
         version=item.version,
         status=item.status,
@@ -152,17 +152,17 @@ async def list_documents(
     source: Annotated[str | None, Query(max_length=100)] = None,
     after: After = None,
     limit: Limit = 50,
-) -> DocumentPage:
+) -> DocumentPageResponse:
     """Documents that you may read, newest first; for operators also those not served yet, and what they brought in."""
     cursor = Cursor.parse(after) if after else None
     rows = await room.list(caller, status=status, source=source, after=cursor, limit=limit)
-    return DocumentPage(items=[DocumentShown.of(row) for row in rows], next=_next(rows, limit))
+    return DocumentPageResponse(items=[DocumentResponse.of(row) for row in rows], next=_next(rows, limit))
 
 
 @router.get("/v1/documents/{document_id}")
-async def get_document(document_id: UUID, caller: Reader, room: Room) -> DocumentShown:
+async def get_document(document_id: UUID, caller: Reader, room: Room) -> DocumentResponse:
     """One document with what was found in it."""
-    return DocumentShown.of(await room.get(caller, document_id))
+    return DocumentResponse.of(await room.get(caller, document_id))
 
 
 @router.delete("/v1/documents/{document_id}", status_code=204)
@@ -179,17 +179,17 @@ async def list_quarantine(
     waiting: Annotated[bool, Query(description="Only entries without a decision.")] = True,
     after: After = None,
     limit: Limit = 50,
-) -> QuarantinePage:
+) -> QuarantinePageResponse:
     """What was held back, newest first, with its reason."""
     cursor = Cursor.parse(after) if after else None
     rows = await room.quarantine(caller, reason=reason, waiting=waiting, after=cursor, limit=limit)
-    return QuarantinePage(items=[QuarantineShown.of(row) for row in rows], next=_next(rows, limit))
+    return QuarantinePageResponse(items=[QuarantineEntryResponse.of(row) for row in rows], next=_next(rows, limit))
 
 
 @router.get("/v1/quarantine/{entry}")
-async def get_quarantine(entry: UUID, caller: Looker, room: Room) -> QuarantineShown:
+async def get_quarantine(entry: UUID, caller: Looker, room: Room) -> QuarantineEntryResponse:
     """One entry."""
-    return QuarantineShown.of(await room.held(caller, entry))
+    return QuarantineEntryResponse.of(await room.held(caller, entry))
 
 
 @router.get("/v1/quarantine/{entry}/original", response_class=Response)
@@ -204,15 +204,15 @@ async def get_original(entry: UUID, caller: Looker, room: Room) -> Response:
 
 
 @router.post("/v1/quarantine/{entry}/release", status_code=202)
-async def release(entry: UUID, caller: Decider, room: Room, body: Note) -> DecisionReply:
+async def release(entry: UUID, caller: Decider, room: Room, body: Note) -> QuarantineDecisionResponse:
     """Lets the document through the gate that held it and processes it again."""
-    return DecisionReply(document_id=await room.release(caller, entry, body.note), status="received")
+    return QuarantineDecisionResponse(document_id=await room.release(caller, entry, body.note), status="received")
 
 
 @router.post("/v1/quarantine/{entry}/discard")
-async def discard(entry: UUID, caller: Decider, room: Room, body: Note) -> DecisionReply:
+async def discard(entry: UUID, caller: Decider, room: Room, body: Note) -> QuarantineDecisionResponse:
     """Ends it: the bytes are dropped, the entry stays as a record."""
-    return DecisionReply(document_id=await room.discard(caller, entry, body.note), status="discarded")
+    return QuarantineDecisionResponse(document_id=await room.discard(caller, entry, body.note), status="discarded")
 
 
 def _next(rows: Sequence[Any], limit: int) -> str | None:

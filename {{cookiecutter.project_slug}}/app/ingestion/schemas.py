@@ -4,11 +4,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-from app.ingestion.domain.quality import worth_telling
-from app.ingestion.domain.reasons import ACTIONS
+from app.ingestion.domain.quality import rules_for_readers
+from app.ingestion.domain.quarantine_reasons import ACTIONS
 
 
-class FileProblem(BaseModel):
+class FileProblemResponse(BaseModel):
     status: int
     code: str
     title: str
@@ -16,7 +16,7 @@ class FileProblem(BaseModel):
     action: str | None = None
 
 
-class UploadedFile(BaseModel):
+class UploadedFileResponse(BaseModel):
     """What became of one file. `id` is null when it was refused, and `problem` says why."""
 
     id: UUID | None
@@ -27,21 +27,21 @@ class UploadedFile(BaseModel):
     access_groups: list[str] = Field(description="Who may read it; nobody named: everybody of the tenant.")
     duplicate_of: UUID | None = None
     flagged: bool = Field(False, description="It is already there, with findings that its readers should know of.")
-    problem: FileProblem | None = None
+    problem: FileProblemResponse | None = None
 
 
-class UploadReply(BaseModel):
-    items: list[UploadedFile]
+class UploadResponse(BaseModel):
+    items: list[UploadedFileResponse]
 
 
-class FindingShown(BaseModel):
+class DocumentFindingResponse(BaseModel):
     rule: str
     detail: str
     count: int = 1
     start: int | None = None
 
 
-class HeldShown(BaseModel):
+class QuarantineSummaryResponse(BaseModel):
     """Why the newest version is not served; the entry under /v1/quarantine has the rest."""
 
     id: UUID
@@ -50,7 +50,7 @@ class HeldShown(BaseModel):
     action: str
 
 
-class DocumentShown(BaseModel):
+class DocumentResponse(BaseModel):
     """status is that of the newest version; live_version is the one being served, null when none is. A document is
     published with `findings` where the policy flags them; `flagged` says so.
     """
@@ -72,31 +72,33 @@ class DocumentShown(BaseModel):
     kind: str | None
     language: str | None
     characters: int | None
-    findings: list[FindingShown]
-    quarantine: HeldShown | None
+    findings: list[DocumentFindingResponse]
+    quarantine: QuarantineSummaryResponse | None
     created_at: datetime
     updated_at: datetime
 
     @computed_field(description="There are findings that a reader of the newest version should know of.")  # type: ignore[prop-decorator]
     @property
     def flagged(self) -> bool:
-        return bool(worth_telling(finding.rule for finding in self.findings))
+        return bool(rules_for_readers(finding.rule for finding in self.findings))
 
     @classmethod
-    def of(cls, row: Any) -> "DocumentShown":
+    def of(cls, row: Any) -> "DocumentResponse":
         held = None
         if row["quarantine_id"]:
             action = ACTIONS.get(row["reason"], "")
-            held = HeldShown(id=row["quarantine_id"], reason=row["reason"], detail=row["detail"], action=action)
+            held = QuarantineSummaryResponse(
+                id=row["quarantine_id"], reason=row["reason"], detail=row["detail"], action=action
+            )
         return cls.model_validate({**row, "quarantine": held})
 
 
-class DocumentPage(BaseModel):
-    items: list[DocumentShown]
+class DocumentPageResponse(BaseModel):
+    items: list[DocumentResponse]
     next: str | None = Field(None, description="Pass it as 'after' for the next page; null on the last one.")
 
 
-class QuarantineShown(BaseModel):
+class QuarantineEntryResponse(BaseModel):
     """A version that was held back. Its original bytes are under /v1/quarantine/{id}/original."""
 
     id: UUID
@@ -112,7 +114,7 @@ class QuarantineShown(BaseModel):
     detail: str
     action: str
     duplicate_of: UUID | None
-    findings: list[FindingShown]
+    findings: list[DocumentFindingResponse]
     created_at: datetime
     decision: str | None
     decided_at: datetime | None
@@ -120,21 +122,21 @@ class QuarantineShown(BaseModel):
     note: str | None
 
     @classmethod
-    def of(cls, row: Any) -> "QuarantineShown":
+    def of(cls, row: Any) -> "QuarantineEntryResponse":
         return cls.model_validate({**row, "action": ACTIONS.get(row["reason"], "")})
 
 
-class QuarantinePage(BaseModel):
-    items: list[QuarantineShown]
+class QuarantinePageResponse(BaseModel):
+    items: list[QuarantineEntryResponse]
     next: str | None = None
 
 
-class DecisionRequest(BaseModel):
+class QuarantineDecisionRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     note: str = Field("", max_length=1000, description="Why; kept with who and when.")
 
 
-class DecisionReply(BaseModel):
+class QuarantineDecisionResponse(BaseModel):
     document_id: UUID
     status: str

@@ -7,7 +7,7 @@ from app.retrieval.domain.vectors import Vector
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
+class EmbeddingResult:
     """Vectors in the order of the texts, and the tokens they are charged for."""
 
     vectors: tuple[Vector, ...]
@@ -41,11 +41,11 @@ class Embedder(Protocol):
         """Makes the first text as fast as the others. Errors: StartRefused when it can never work here."""
         ...
 
-    async def embed_query(self, text: str, deadline: Deadline) -> Embedded:
+    async def embed_query(self, text: str, deadline: Deadline) -> EmbeddingResult:
         """One vector for a question. Errors: EmbeddingFailed, OutOfTime at the deadline."""
         ...
 
-    async def embed_passages(self, texts: Sequence[str]) -> Embedded:
+    async def embed_passages(self, texts: Sequence[str]) -> EmbeddingResult:
         """A vector for each text, however many there are. Errors: EmbeddingFailed."""
         ...
 

@@ -11,7 +11,7 @@ from app.identity.domain import Principal
 from app.identity.service import require
 from app.releases.service import Environments
 from app.retrieval.domain import Evidence, SearchParams
-from app.retrieval.schemas import IndexList, IndexShown, SearchReply, SearchRequest
+from app.retrieval.schemas import IndexListResponse, IndexResponse, SearchRequest, SearchResponse
 from app.retrieval.service import Retrieval
 
 SEARCH_SECONDS = 10.0
@@ -22,7 +22,7 @@ Retrievals = Annotated[Retrieval, provided(Retrieval)]
 Places = Annotated[Environments, provided(Environments)]
 
 
-@router.post("/v1/search", response_model=SearchReply)
+@router.post("/v1/search", response_model=SearchResponse)
 async def search(
     body: SearchRequest, caller: Annotated[Principal, require("search:read")], retrieval: Retrievals, places: Places
 ) -> Response:
@@ -55,12 +55,14 @@ def _shown(evidence: Evidence) -> dict[str, object]:
 
 
 @router.get("/v1/indexes")
-async def list_indexes(caller: Annotated[Principal, require("index:manage")], retrieval: Retrievals) -> IndexList:
+async def list_indexes(
+    caller: Annotated[Principal, require("index:manage")], retrieval: Retrievals
+) -> IndexListResponse:
     """Every index, with what the caller's tenant has in it."""
     rows = await retrieval.list_indexes(caller.tenant_id)
-    return IndexList(
+    return IndexListResponse(
         items=[
-            IndexShown(
+            IndexResponse(
                 number=row.number,
                 id=row.id,
                 status=row.status,

@@ -12,7 +12,7 @@ class SearchRequest(BaseModel):
     corpus_version: int | None = Field(None, ge=0, le=2**31 - 1, description="Search the documents as they were then.")
 
 
-class PassageShown(BaseModel):
+class PassageResponse(BaseModel):
     chunk_id: UUID
     document_id: UUID
     title: str
@@ -29,8 +29,8 @@ class PassageShown(BaseModel):
     flags: list[str] = Field(description="Rules of what was found in the document when it came in.")
 
 
-class SearchReply(BaseModel):
-    passages: list[PassageShown]
+class SearchResponse(BaseModel):
+    passages: list[PassageResponse]
     index: int
     index_id: UUID
     corpus_version: int
@@ -38,7 +38,7 @@ class SearchReply(BaseModel):
     timings_ms: dict[str, float]
 
 
-class IndexShown(BaseModel):
+class IndexResponse(BaseModel):
     number: int
     id: UUID
     status: str
@@ -52,5 +52,5 @@ class IndexShown(BaseModel):
     ready_at: AwareDatetime | None
 
 
-class IndexList(BaseModel):
-    items: list[IndexShown]
+class IndexListResponse(BaseModel):
+    items: list[IndexResponse]

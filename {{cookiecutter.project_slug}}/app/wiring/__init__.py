@@ -11,8 +11,8 @@ from app.actions.jobs import job_specs as action_jobs
 from app.actions.ports import Action
 from app.actions.service import ENDED, SHIPPED, Actions, Tickets
 from app.adapters.chat.choice import ModelChoice
-from app.adapters.embeddings.opening import EmbedderChoice, open_embedder
-from app.adapters.languages import Langid
+from app.adapters.embeddings.factory import EmbedderSettings, make_embedder
+from app.adapters.language_detection import LangidDetector
 from app.adapters.parsers.pool import ParserPool
 from app.adapters.prices import BundledPrices
 from app.adapters.webhooks import HttpWebhookTransport
@@ -33,7 +33,16 @@ from app.costs.domain import CostPolicy
 from app.costs.service import Costs, make_price_table
 from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.jobs import job_specs as evaluation_jobs
-from app.evaluation.service import Canaries, Evaluations, Judging, Library, Reports, Rulebook, Runner, Suites
+from app.evaluation.service import (
+    CanaryMonitor,
+    CaseRunner,
+    CorpusSync,
+    Evaluations,
+    LLMJudge,
+    QualityPolicyFile,
+    ReportAccess,
+    SuiteFiles,
+)
 from app.governance.service import Approvals, AuditLog, Overview
 from app.idempotency.service import IdempotencyKeys
 from app.identity.domain import RateLimit
@@ -58,7 +67,7 @@ from app.inference.service import (
 from app.ingestion.domain.policy import DataPolicy
 from app.ingestion.jobs import job_specs as ingestion_jobs
 from app.ingestion.service import Ingestion
-from app.ingestion.service.parts import Parts as IngestionParts
+from app.ingestion.service.dependencies import IngestionDependencies
 from app.llm.ports import ChatModel
 from app.releases.domain import INDEX_SWITCHED, MOVED, Ingredients, ModelStep
 from app.releases.service import Environments, Releases, SigningSecret, Standings, read_code, read_prompts
@@ -110,7 +119,7 @@ class State:
     answers: Answers
     trials: Trials
     evaluations: Evaluations
-    canaries: Canaries
+    canaries: CanaryMonitor
     replays: AnswerReplays
     live_traffic: LiveTraffic
     idempotency_keys: IdempotencyKeys
@@ -145,7 +154,8 @@ class State:
             self.archive,
             self.actions,
             self.tickets,
-            self.reviews,
+            self.reviews.queue,
+            self.reviews.decisions,
             SigningSecret(self.settings.signing_secret),
         )
         return {type(thing): thing for thing in things}
@@ -170,7 +180,7 @@ class State:
     def jobs(self) -> list[JobSpec]:
         """What a worker can run."""
         lower = [*ingestion_jobs(self.ingestion), *action_jobs(self.actions), *webhook_jobs(self.webhooks)]
-        return [*lower, *evaluation_jobs(self.evaluations), *review_jobs(self.reviews)]
+        return [*lower, *evaluation_jobs(self.evaluations), *review_jobs(self.reviews.lifecycle)]
 
     def background(self) -> list[Awaitable[None]]:
         """What runs beside the requests of a process, until it ends."""
@@ -221,7 +231,7 @@ def observe(settings: Settings) -> None:
 
 
 def _embedders(settings: Settings) -> list[Embedder]:
-    choice = EmbedderChoice(
+    choice = EmbedderSettings(
         folder=settings.embedder_folder,
         threads=settings.embedder_threads,
         url=settings.embedder_url,
@@ -230,7 +240,7 @@ def _embedders(settings: Settings) -> list[Embedder]:
         key=settings.embedder_key,
     )
     kinds = dict.fromkeys(kind for kind in (settings.embedder, settings.embedder_next) if kind)
-    return [open_embedder(kind, choice) for kind in kinds]
+    return [make_embedder(kind, choice) for kind in kinds]
 
 
 def _release_inputs(settings: Settings, policies: Policies, costs: Costs, retrieval: Retrieval) -> Ingredients:
@@ -314,9 +324,9 @@ async def _build_services(on: Infrastructure, stack: AsyncExitStack) -> State:
     trials, live_traffic = Trials(database, on.releases, loaded_releases, pipeline), LiveTraffic(database)
     data = released(DataPolicy, standings, loaded_releases, policies)
     security = released(SecurityPolicy, standings, loaded_releases, policies)
-    parts = IngestionParts(database, on.retrieval, on.parser, Langid(), data, security, clock)
+    parts = IngestionDependencies(database, on.retrieval, on.parser, LangidDetector(), data, security, clock)
     ingestion, quality = Ingestion(parts), policies.get(QualityPolicy)
-    suites = Suites(on.settings.root / "evals")
+    suites = SuiteFiles(on.settings.root / "evals")
     return State(
         settings=on.settings,
         policies=policies,
@@ -337,7 +347,7 @@ async def _build_services(on: Infrastructure, stack: AsyncExitStack) -> State:
         evaluations=_evaluations(
             on, identity, ingestion, trials, environments, await release_loader.chat(quality.judge.model)
         ),
-        canaries=Canaries(environments, live_traffic, on.retrieval.indexes.tenants, quality.canary, clock),
+        canaries=CanaryMonitor(environments, live_traffic, on.retrieval.indexes.tenants, quality.canary, clock),
         replays=AnswerReplays(database, trials),
         live_traffic=live_traffic,
         idempotency_keys=IdempotencyKeys(database),
@@ -368,16 +378,16 @@ def _evaluations(
     environments: Environments,
     judge: ChatModel | None,
 ) -> Evaluations:
-    quality, suites = on.policies.get(QualityPolicy), Suites(on.settings.root / "evals")
+    quality, suites = on.policies.get(QualityPolicy), SuiteFiles(on.settings.root / "evals")
     return Evaluations(
         on.database,
         on.clock,
         suites,
-        Library(on.settings.root, identity, ingestion, on.retrieval),
-        Runner(on.database, on.clock, identity, on.retrieval, trials),
+        CorpusSync(on.settings.root, identity, ingestion, on.retrieval),
+        CaseRunner(on.database, on.clock, identity, on.retrieval, trials),
         on.releases,
         environments,
-        Rulebook(quality, on.policies.digests["quality"]),
-        Judging(on.database, on.clock, on.costs, identity, suites, quality.judge, judge),
-        Reports(on.database, identity, suites),
+        QualityPolicyFile(quality, on.policies.digests["quality"]),
+        LLMJudge(on.database, on.clock, on.costs, identity, suites, quality.judge, judge),
+        ReportAccess(on.database, identity, suites),
     )

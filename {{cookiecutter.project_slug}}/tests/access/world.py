@@ -17,7 +17,7 @@ from fastapi import FastAPI
 
 from app.cli.common import caller_at_the_command_line
 from app.core.jobs import Worker
-from app.ingestion.domain.readers import adds_readers, in_common
+from app.ingestion.domain.access_groups import common_access_groups, widens_access
 from app.wiring import State
 
 Json = dict[str, Any]
@@ -145,12 +145,12 @@ class World:
         self.documents.setdefault(self.at.get(place) or uuid4(), owner)
         held = Document(owner.readers, owner.wanted, owner.words)
         wanted = owner.wanted if groups is None else groups
-        owner.readers, owner.wanted = tuple(in_common(owner.readers, wanted)), wanted
+        owner.readers, owner.wanted = tuple(common_access_groups(owner.readers, wanted)), wanted
         files = {"files": (f"{place}.md", data)}
         reply = await self.clients[key].post("/v1/documents", files=files, data=form)
         self.told.append(f"{key}: upload {place} {groups} {word} {reply.status_code}")
         mine = KEYS[key][1]
-        opens = adds_readers(wanted, held.wanted) or adds_readers(wanted, held.readers)
+        opens = widens_access(wanted, held.wanted) or widens_access(wanted, held.readers)
         # Without a word on readers they are those that the newest version was brought in for.
         if document is not None and groups is not None and opens and not held.open_to(mine):
             owner.readers, owner.wanted = held.readers, held.wanted

@@ -12,7 +12,7 @@ from app.cli.common import actor
 from app.cli.review import app as review
 from app.core.clock import ManualClock
 from app.core.embedded import Urls
-from app.review.domain.candidates import CandidateNotFound
+from app.review.domain.case_candidate import CaseCandidateNotFound
 from app.review.domain.items import LeaseLost
 from app.settings import Settings
 from app.wiring import State, build
@@ -79,7 +79,7 @@ def test_what_was_corrected_is_listed_and_an_unknown_item_is_not_accepted(
     call(run, "review", "decide", str(item), "reject", "--reason", "wrong", *seen)
     assert "rejected" in call(run, "evals", "candidates", "--tenant", name).output
     unknown = call(run, "evals", "accept", str(uuid4()), "--tenant", name)
-    assert isinstance(unknown.exception, CandidateNotFound)
+    assert isinstance(unknown.exception, CaseCandidateNotFound)
 
 
 async def two_looks(state: State, name: str, decided: bool) -> None:
@@ -90,7 +90,7 @@ async def two_looks(state: State, name: str, decided: bool) -> None:
     if decided:
         await desk.decide(ana, item, "reject")
     else:
-        await desk.reviews.claim(ana, item.id)
+        await desk.reviews.queue.claim(ana, item.id)
 
 
 def test_no_command_tells_a_second_reviewer_what_the_first_has_done(

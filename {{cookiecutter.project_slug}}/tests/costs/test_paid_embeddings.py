@@ -18,8 +18,8 @@ from app.costs.domain import CostPolicy, ModelPrice, PriceTable, Tier, UnitPrice
 from app.costs.domain.budgets import BudgetUsedUp
 from app.costs.service import Budgets, Costs
 from app.retrieval.domain import EmbeddingFailed, Fingerprint, IndexRow
-from app.retrieval.service.embedding import Questions
-from app.retrieval.service.passages import Passages, max_tokens
+from app.retrieval.service.passage_embedding import PassageEmbeddings, max_tokens
+from app.retrieval.service.query_embedding import QueryEmbeddings
 from tests.retrieval.conftest import WordsEmbedder
 
 NOON = datetime(2031, 11, 22, 12, tzinfo=UTC)
@@ -54,7 +54,7 @@ async def month(costs: Costs) -> tuple[int, int]:
 
 
 async def embed(costs: Costs, embedder: WordsEmbedder, tenant: UUID, texts: Sequence[str] = TEXTS) -> bool:
-    _, charged = await Passages({embedder.name: embedder}, costs).embed(embedder.name, texts, tenant, uuid4())
+    _, charged = await PassageEmbeddings({embedder.name: embedder}, costs).embed(embedder.name, texts, tenant, uuid4())
     return charged
 
 
@@ -98,7 +98,7 @@ def index_of(embedder: WordsEmbedder) -> IndexRow:
 
 async def test_a_question_without_money_for_its_vector_is_searched_by_words(costs: Costs, tenant: UUID) -> None:
     embedder = WordsEmbedder()
-    questions = Questions({embedder.name: embedder}, costs)
+    questions = QueryEmbeddings({embedder.name: embedder}, costs)
     deadline = Deadline.after(600, costs.clock)
     found = await questions.vector(tenant, index_of(embedder), "Who built the lighthouse?", deadline)
     assert found.vector

@@ -13,7 +13,7 @@ from app.wiring import State
 from tests.clock import until
 from tests.conftest import ROOT, adopt
 from tests.e2e.conftest import environment
-from tests.evaluation.test_canaries import serve
+from tests.evaluation.service.test_canary_monitor import serve
 
 
 async def test_a_worker_process_ends_a_harmful_canary(state: State, tenant: UUID, database_urls: Urls) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from app.core import audit
 from app.core.audit import Line
 from app.identity.domain import Principal
-from app.ingestion.domain.documents import Upload, envelope
+from app.ingestion.domain.documents import Upload, upload_options
 from app.wiring import State
 
 
@@ -69,7 +69,7 @@ async def test_an_act_that_cannot_be_written_down_does_not_happen(
 
 async def test_a_deleted_document_is_in_the_log_without_its_name(state: State, principal: Principal) -> None:
     files = [Upload("secret-plan.md", b"# Plan\n\nThe office moves to the old mill in March next year.")]
-    common = envelope(None, None, {})
+    common = upload_options(None, None, {})
     (accepted,) = await state.ingestion.accept(principal, common, files)
     assert accepted.id is not None
     await state.ingestion.delete(principal, accepted.id)
@@ -82,7 +82,7 @@ async def test_a_deleted_document_is_in_the_log_without_its_name(state: State, p
 async def test_what_was_decided_about_a_held_document_is_in_the_log(
     state: State, principal: Principal, decision: str
 ) -> None:
-    common = envelope(None, None, {})
+    common = upload_options(None, None, {})
     (accepted,) = await state.ingestion.accept(principal, common, [Upload("empty.md", b"  \n ")])
     assert accepted.id is not None
     assert accepted.version is not None

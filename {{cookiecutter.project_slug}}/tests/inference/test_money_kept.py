@@ -16,7 +16,7 @@ from app.costs.service.late import LateCharges
 from app.inference import repository
 from app.inference.repository import recording
 from app.inference.service.pipeline import Pipeline
-from app.retrieval.repository import searching
+from app.retrieval.repository import search_queries
 from tests.inference.conftest import Service
 from tests.inference.test_budgets import WHO, charged, limit, own_day, until_settled
 
@@ -193,7 +193,7 @@ async def test_a_question_whose_search_fails_leaves_nothing_held(
     limited: Service, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     with monkeypatch.context() as broken:
-        failing(broken, searching, "search", FAULTS[fault])
+        failing(broken, search_queries, "search", FAULTS[fault])
         await ask(limited, False)
         await until_settled(limited)
 

@@ -9,7 +9,7 @@ import pytest
 from app.core.clock import ManualClock
 from app.core.jobs import Worker
 from app.inference.domain.human_review import ReviewPolicy
-from app.review.domain.items import Verb
+from app.review.domain.items import DecisionType
 from tests.inference.conftest import Service, change_serving
 from tests.inference.test_held_answers import HOLD, WHO, decide, get
 
@@ -25,7 +25,9 @@ def leaving(quoting: Service) -> Service:
     return quoting
 
 
-async def looked_at(service: Service, decision: Verb, text: str | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+async def looked_at(
+    service: Service, decision: DecisionType, text: str | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The answer as it left, and as it is shown once it was decided on."""
     left = (await service.ask(WHO)).json()
     assert "review" not in (await get(service, left["id"])).json()
@@ -34,7 +36,9 @@ async def looked_at(service: Service, decision: Verb, text: str | None = None) -
 
 
 @pytest.mark.parametrize(("decision", "outcome"), [("approve", "approved"), ("reject", "rejected")])
-async def test_the_opinion_stands_beside_the_answer_that_left(leaving: Service, decision: Verb, outcome: str) -> None:
+async def test_the_opinion_stands_beside_the_answer_that_left(
+    leaving: Service, decision: DecisionType, outcome: str
+) -> None:
     left, shown = await looked_at(leaving, decision)
     review = shown.pop("review")
     assert {**left, "question": WHO} == shown
@@ -72,5 +76,5 @@ async def test_of_an_item_that_nobody_decided_there_is_no_opinion(leaving: Servi
     await Worker(leaving.state.database, leaving.state.jobs, concurrency=1).run(wait=False)
     clock = ManualClock()
     clock.at = leaving.state.clock.now() + timedelta(hours=2)
-    await replace(leaving.state.reviews, clock=clock).sweep()
+    await replace(leaving.state.reviews, clock=clock).lifecycle.expire_due()
     assert "review" not in (await get(leaving, left["id"])).json()

@@ -20,8 +20,8 @@ from app.identity.domain import Principal
 from app.inference.domain.human_review import ReviewPolicy
 from app.inference.repository import recording
 from app.releases.domain import ReleaseUnservable
-from app.review.domain.items import Verdict
-from app.review.repository import Filters
+from app.review.domain.items import SubmittedDecision
+from app.review.repository import ReviewFilters
 from tests.clock import leap
 from tests.inference.conftest import Service, change_serving
 
@@ -97,9 +97,15 @@ async def decide(service: Service, action_id: str, decision: Any = "approve") ->
     reviews = service.state.reviews
     key = await service.state.identity.create_key(service.tenant, f"ana-{uuid4().hex}", ["reviewer"])
     ana = await service.state.identity.authenticate(key.text)
-    [item] = [i for i in await reviews.list(ana, Filters(kind="action"), None, 200) if str(i.subject_id) == action_id]
-    mine = await reviews.claim(ana, item.id)
-    await reviews.decide(ana, item.id, Verdict(decision, "seen", mine.fence, mine.version, mine.digest))
+    [item] = [
+        i
+        for i in await reviews.queue.list(ana, ReviewFilters(kind="action"), None, 200)
+        if str(i.subject_id) == action_id
+    ]
+    mine = await reviews.queue.claim(ana, item.id)
+    await reviews.decisions.decide(
+        ana, item.id, SubmittedDecision(decision, "seen", mine.fence, mine.version, mine.digest)
+    )
     await work(service)
 
 

@@ -73,10 +73,10 @@ async def test_the_embedder_sees_the_trace_of_the_search(
 
 
 async def test_outside_of_any_trace_no_header_is_made_up(vectors: tuple[Provider, str]) -> None:
-    from app.adapters.embeddings.openai import open_openai
+    from app.adapters.embeddings.openai import make_openai_embedder
 
     provider, url = vectors
-    embedder = open_openai(url, None, "m", SIZE)
+    embedder = make_openai_embedder(url, None, "m", SIZE)
     await embedder.embed_passages(["alone"])
     await embedder.close()
     assert provider.traces == [None]

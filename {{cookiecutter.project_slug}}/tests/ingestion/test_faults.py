@@ -14,8 +14,8 @@ from sqlalchemy import text
 from app.core.embedded import Urls
 from app.core.jobs import Worker
 from app.ingestion import jobs
-from app.ingestion.domain.documents import Outcome
-from app.ingestion.domain.parsed import ParserInterrupted
+from app.ingestion.domain.documents import ProcessingResult
+from app.ingestion.domain.parsed_document import ParserInterrupted
 from app.ingestion.jobs import job_specs
 from app.ingestion.service import Ingestion
 from app.wiring import State
@@ -74,13 +74,13 @@ class Fused:
 
 
 def fused(room: Ingestion, fuse: Fuse) -> Ingestion:
-    parts = room.parts
+    deps = room.deps
     return Ingestion(
         replace(
-            parts,
-            database=Fused(parts.database, fuse),
-            retrieval=Fused(parts.retrieval, fuse),
-            parser=Fused(parts.parser, fuse),
+            deps,
+            database=Fused(deps.database, fuse),
+            retrieval=Fused(deps.retrieval, fuse),
+            parser=Fused(deps.parser, fuse),
         )
     )
 
@@ -169,7 +169,7 @@ async def test_a_worker_that_wakes_up_too_late_changes_nothing(state, tenant, se
             return call
 
     room = state.ingestion
-    sleepy = Ingestion(replace(room.parts, retrieval=Sleepy(room.parts.retrieval, Fuse(0))))
+    sleepy = Ingestion(replace(room.deps, retrieval=Sleepy(room.deps.retrieval, Fuse(0))))
     late = asyncio.create_task(sleepy.process(tenant, UUID(item["id"]), 1))
     await asleep.wait()
     assert (await room.process(tenant, UUID(item["id"]), 1)).status == "published"
@@ -192,7 +192,7 @@ async def test_a_poison_document_is_dead_lettered_and_the_queue_moves_on(
             return call
 
     room = state.ingestion
-    broken = Ingestion(replace(room.parts, retrieval=Poisoned(room.parts.retrieval, Fuse(0))))
+    broken = Ingestion(replace(room.deps, retrieval=Poisoned(room.deps.retrieval, Fuse(0))))
     monkeypatch.setattr(jobs, "TRIES", 2)
     specs = job_specs(broken)
     poison, good = await send(("poison.txt", b"The lamp is broken."), ("good.txt", b"The lamp is whole."))
@@ -249,7 +249,7 @@ async def ended_by(specs: Any, state: State, client: Any, document: str) -> dict
 
 async def test_a_parser_that_a_busy_machine_interrupts_is_tried_again(state, send, client) -> None:
     room = state.ingestion
-    busy = Ingestion(replace(room.parts, parser=Interrupted(room.parts.parser, 2)))
+    busy = Ingestion(replace(room.deps, parser=Interrupted(room.deps.parser, 2)))
     (item,) = await send(("a.txt", b"The lamp is lit at dusk."))
     document = await ended_by(job_specs(busy), state, client, item["id"])
     assert document["status"] == "published"
@@ -261,7 +261,7 @@ async def test_one_that_is_interrupted_in_every_attempt_waits_for_a_person_to_tr
 ) -> None:
     monkeypatch.setattr(jobs, "TRIES", 2)
     room = state.ingestion
-    busy = Ingestion(replace(room.parts, parser=Interrupted(room.parts.parser, 99)))
+    busy = Ingestion(replace(room.deps, parser=Interrupted(room.deps.parser, 99)))
     (item,) = await send(("a.txt", b"The lamp is lit at dusk."))
     held = (await ended_by(job_specs(busy), state, client, item["id"]))["quarantine"]
     assert held["reason"] == "processing_failed"
@@ -282,12 +282,12 @@ async def test_what_cannot_be_published_together_is_published_one_by_one(state, 
             return call
 
     room = state.ingestion
-    narrow = Ingestion(replace(room.parts, retrieval=Narrow(room.parts.retrieval, Fuse(0))))
+    narrow = Ingestion(replace(room.deps, retrieval=Narrow(room.deps.retrieval, Fuse(0))))
     files = [(f"{name}.txt", f"The {name} lamp hangs in the hall.".encode()) for name in ("good", "poison", "other")]
     good, poison, other = [UUID(item["id"]) for item in await send(*files)]
     await drop_jobs(state)
     ended = await narrow.process_all(tenant, {good: 1, poison: 1, other: 1})
-    assert ended[good] == ended[other] == Outcome("published")
+    assert ended[good] == ended[other] == ProcessingResult("published")
     assert isinstance(ended[poison], ZeroDivisionError)
 
 

@@ -145,10 +145,10 @@ async def test_a_document_of_too_many_chunks_is_held_back_before_any_is_embedded
 ) -> None:
     """A heading for every two words makes a chunk of every two words."""
     page = "\n\n".join(f"# {word}\n\nsays {word}" for word in distinct_words(600).split()).encode()
-    strict = state.ingestion.parts.data.model_copy(
-        update={"defaults": state.ingestion.parts.data.defaults.model_copy(update={"max_chunks": 500})}
+    strict = state.ingestion.deps.data.model_copy(
+        update={"defaults": state.ingestion.deps.data.defaults.model_copy(update={"max_chunks": 500})}
     )
-    monkeypatch.setattr(type(state.ingestion.parts), "data", property(lambda _: strict))
+    monkeypatch.setattr(type(state.ingestion.deps), "data", property(lambda _: strict))
     (document, honest) = await ingest(("lamps.md", page), ("honest.md", b"# Lamps\n\nThe lamp is lit."))
     held = document["quarantine"]
     assert (held["reason"], honest["status"]) == ("too_many_chunks", "published")

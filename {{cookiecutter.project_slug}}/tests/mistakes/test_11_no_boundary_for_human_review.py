@@ -3,7 +3,7 @@ import asyncio
 import httpx
 
 from tests.actions.conftest import Shop, open_shop, shop
-from tests.review.test_actions import decide, ended, queued
+from tests.review.service.test_action_subject import decide, ended, queued
 
 __all__ = ["open_shop", "shop"]
 

@@ -11,7 +11,7 @@ import pytest_asyncio
 from app.core.clock import Deadline
 from app.identity.domain import Principal
 from app.retrieval.domain import Evidence, PublishRequest, Vector
-from app.retrieval.ports import Embedded
+from app.retrieval.ports import EmbeddingResult
 from app.retrieval.service import Retrieval
 from app.settings import Settings
 from app.wiring import State, build
@@ -35,14 +35,14 @@ class WordsEmbedder:
     async def warm(self) -> None:
         return None
 
-    async def embed_query(self, text: str, deadline: Deadline) -> Embedded:
+    async def embed_query(self, text: str, deadline: Deadline) -> EmbeddingResult:
         return await self.embed_passages([text])
 
-    async def embed_passages(self, texts: Sequence[str]) -> Embedded:
+    async def embed_passages(self, texts: Sequence[str]) -> EmbeddingResult:
         self.asked += 1
         if self.broken:
             raise self.broken
-        return Embedded(tuple(self._vector(text) for text in texts), sum(len(text) // 4 for text in texts))
+        return EmbeddingResult(tuple(self._vector(text) for text in texts), sum(len(text) // 4 for text in texts))
 
     def _vector(self, text: str) -> Vector:
         sums = [1e-3] * self.dimensions

@@ -28,7 +28,7 @@ from app.retrieval.domain import (
     VerificationFailed,
 )
 from app.retrieval.ports import Embedder
-from app.retrieval.repository.indexes import counts
+from app.retrieval.repository.index_catalogue import counts
 from app.retrieval.service import Retrieval, make_retrieval
 from app.wiring import State
 from tests.clock import until

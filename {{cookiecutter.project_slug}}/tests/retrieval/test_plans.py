@@ -10,8 +10,8 @@ import pytest_asyncio
 from sqlalchemy import text as sql
 
 from app.retrieval.domain import PublishRequest, SearchParams, Vector
-from app.retrieval.repository import graphs
-from app.retrieval.repository.searching import Question, search
+from app.retrieval.repository import hnsw
+from app.retrieval.repository.search_queries import SearchQuery, search
 from app.retrieval.service import Retrieval
 from app.wiring import State
 from tests.retrieval.conftest import WordsEmbedder
@@ -42,7 +42,7 @@ async def corpus(state: State) -> AsyncIterator[tuple[Retrieval, object, WordsEm
 async def find(corpus, query: str, params: SearchParams, groups: list[str], dense: bool = True):
     retrieval, (tenant, index), words = corpus
     vector: Vector | None = words._vector(query) if dense else None
-    return await search(retrieval.database, Question(tenant, index, query, vector, groups, 10, params))
+    return await search(retrieval.database, SearchQuery(tenant, index, query, vector, groups, 10, params))
 
 
 @pytest.mark.parametrize("dense", [True, False])
@@ -62,12 +62,12 @@ async def test_a_filter_loses_none_of_the_best_and_shows_nothing_foreign(corpus,
 async def test_the_approximate_index_finds_what_an_exact_search_finds(state, corpus):
     _, (tenant, index), words = corpus
     name = f"sx_vectors_{index.number}_{tenant.hex}"
-    async with graphs.owner(state.urls.owner) as connection:
-        large = await graphs.large_tenants(connection, index.number, 100)
+    async with hnsw.owner(state.urls.owner) as connection:
+        large = await hnsw.large_tenants(connection, index.number, 100)
         assert (tenant, DOCUMENTS) in large
         assert all(chunks > 100 for _, chunks in large)
-        assert await graphs.make_graph(connection, index.number, words.dimensions, tenant)
-        assert not await graphs.make_graph(connection, index.number, words.dimensions, tenant), "it is there"
+        assert await hnsw.make_graph(connection, index.number, words.dimensions, tenant)
+        assert not await hnsw.make_graph(connection, index.number, words.dimensions, tenant), "it is there"
         overlap = 0
         for query in QUERIES:
             exact = await find(corpus, query, ALWAYS_EXACT, ["many", "few"])

@@ -3,7 +3,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from app.core.clock import Deadline
-from app.retrieval.ports import Embedded, Embedder
+from app.retrieval.ports import Embedder, EmbeddingResult
 
 
 @dataclass
@@ -18,24 +18,24 @@ class DeferredEmbedder:
     dimensions: int
     open: Callable[[], Embedder]
     provider: str = "local"
-    held: Embedder | None = None
+    embedder: Embedder | None = None
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def warm(self) -> None:
         await (await self._opened()).warm()
 
-    async def embed_query(self, text: str, deadline: Deadline) -> Embedded:
-        return await (self.held or await self._opened()).embed_query(text, deadline)
+    async def embed_query(self, text: str, deadline: Deadline) -> EmbeddingResult:
+        return await (self.embedder or await self._opened()).embed_query(text, deadline)
 
-    async def embed_passages(self, texts: Sequence[str]) -> Embedded:
-        return await (self.held or await self._opened()).embed_passages(texts)
+    async def embed_passages(self, texts: Sequence[str]) -> EmbeddingResult:
+        return await (self.embedder or await self._opened()).embed_passages(texts)
 
     async def close(self) -> None:
-        if self.held:
-            await self.held.close()
+        if self.embedder:
+            await self.embedder.close()
 
     async def _opened(self) -> Embedder:
         async with self.turn:
-            if self.held is None:
-                self.held = await asyncio.to_thread(self.open)
-            return self.held
+            if self.embedder is None:
+                self.embedder = await asyncio.to_thread(self.open)
+            return self.embedder

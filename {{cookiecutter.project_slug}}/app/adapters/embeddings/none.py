@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.core.clock import Deadline
-from app.retrieval.ports import Embedded
+from app.retrieval.ports import EmbeddingResult
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,11 @@ class NoEmbedder:
     async def warm(self) -> None:
         return None
 
-    async def embed_query(self, text: str, deadline: Deadline) -> Embedded:
-        return Embedded((), 0)
+    async def embed_query(self, text: str, deadline: Deadline) -> EmbeddingResult:
+        return EmbeddingResult((), 0)
 
-    async def embed_passages(self, texts: Sequence[str]) -> Embedded:
-        return Embedded((), 0)
+    async def embed_passages(self, texts: Sequence[str]) -> EmbeddingResult:
+        return EmbeddingResult((), 0)
 
     async def close(self) -> None:
         return None

@@ -11,12 +11,12 @@ import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
-from app.adapters.embeddings.weights import Weights
+from app.adapters.embeddings.weights import ModelWeights
 from app.core.clock import Deadline
 from app.core.errors import OutOfTime, StartRefused
 from app.core.telemetry import span
 from app.retrieval.domain import EmbeddingFailed, Vector
-from app.retrieval.ports import Embedded
+from app.retrieval.ports import EmbeddingResult
 
 LONGEST = 256
 # What a calculation keeps of memory grows with this, 130 MB at 2,048, and the time that a token takes does not shrink.
@@ -44,7 +44,7 @@ class OnnxEmbedder:
     async def warm(self) -> None:
         await self._run(["warm"])
 
-    async def embed_query(self, text: str, deadline: Deadline) -> Embedded:
+    async def embed_query(self, text: str, deadline: Deadline) -> EmbeddingResult:
         with span("embed", embedder=self.model):
             try:
                 async with asyncio.timeout(deadline.remaining()):
@@ -52,32 +52,32 @@ class OnnxEmbedder:
             except TimeoutError as error:
                 raise OutOfTime("The question was not embedded in time.") from error
 
-    async def embed_passages(self, texts: Sequence[str]) -> Embedded:
+    async def embed_passages(self, texts: Sequence[str]) -> EmbeddingResult:
         with span("embed", embedder=self.model, texts=len(texts)):
             return await self._run(list(texts))
 
     async def close(self) -> None:
         self.pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _run(self, texts: list[str]) -> Embedded:
+    async def _run(self, texts: list[str]) -> EmbeddingResult:
         if not texts:
-            return Embedded((), 0)
+            return EmbeddingResult((), 0)
         vectors: list[Vector] = []
         tokens = 0
         for start in range(0, len(texts), _ENCODED_TOGETHER):
             some = await self._slice(texts[start : start + _ENCODED_TOGETHER])
             vectors += some.vectors
             tokens += some.tokens
-        return Embedded(tuple(vectors), tokens)
+        return EmbeddingResult(tuple(vectors), tokens)
 
-    async def _slice(self, texts: list[str]) -> Embedded:
+    async def _slice(self, texts: list[str]) -> EmbeddingResult:
         loop = asyncio.get_running_loop()
         encodings, vectors = await loop.run_in_executor(self.pool, self._begin, texts)
         # One job a batch, so that a question does not wait for the whole document before it in the queue.
         for batch in batches([len(encoding.ids) for encoding in encodings])[1:]:
             vectors |= await loop.run_in_executor(self.pool, self._embed, encodings, batch)
         tokens = sum(len(encoding.ids) for encoding in encodings)
-        return Embedded(tuple(vectors[place] for place in range(len(texts))), tokens)
+        return EmbeddingResult(tuple(vectors[place] for place in range(len(texts))), tokens)
 
     def _begin(self, texts: list[str]) -> tuple[list[Encoding], dict[int, Vector]]:
         """The tokens of all and the vectors of the first batch, which mostly is the only one."""
@@ -123,7 +123,7 @@ def _padded(rows: list[list[int]]) -> NDArray[np.int64]:
     return array
 
 
-def open_onnx(weights: Weights, threads: int, concurrency: int = 2) -> OnnxEmbedder:
+def make_onnx_embedder(weights: ModelWeights, threads: int, concurrency: int = 2) -> OnnxEmbedder:
     """threads: of one calculation; concurrency: calculations side by side. Errors: StartRefused."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1

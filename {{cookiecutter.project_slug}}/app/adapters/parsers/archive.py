@@ -5,7 +5,7 @@ import zipfile
 from io import BytesIO
 from pathlib import PurePosixPath
 
-from app.ingestion.domain.parsed import Unparsable
+from app.ingestion.domain.parsed_document import Unparsable
 
 MAX_ENTRIES = 2_000
 MAX_UNPACKED = 64_000_000

@@ -1,7 +1,7 @@
 import re
 from collections.abc import Mapping
 
-from app.ingestion.domain.parsed import ParsedDocument, Unparsable
+from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
 from app.retrieval.domain.chunking import Heading
 from app.safety.domain.text import Finding, normalise
 

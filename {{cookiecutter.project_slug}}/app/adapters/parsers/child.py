@@ -8,9 +8,9 @@ import signal
 import sys
 from typing import Any, BinaryIO
 
+from app.adapters.parsers.child_protocol import REPLY, REQUEST, encoded
 from app.adapters.parsers.dispatch import parse
-from app.adapters.parsers.wire import REPLY, REQUEST, encoded
-from app.ingestion.domain.parsed import Unparsable
+from app.ingestion.domain.parsed_document import Unparsable
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 import codecs
 
-from app.ingestion.domain.parsed import Unparsable
+from app.ingestion.domain.parsed_document import Unparsable
 from app.safety.domain.text import Finding
 
 _MARKS = (

@@ -7,7 +7,7 @@ from app.adapters.parsers.pdf import parse_pdf
 from app.adapters.parsers.plain import parse_markdown, parse_text, titled
 from app.adapters.parsers.sniffing import kind_of
 from app.adapters.parsers.tables import parse_csv, parse_jsonl
-from app.ingestion.domain.parsed import ParsedDocument
+from app.ingestion.domain.parsed_document import ParsedDocument
 
 
 class Parse(Protocol):

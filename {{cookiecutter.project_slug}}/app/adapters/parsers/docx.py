@@ -12,7 +12,7 @@ from docx.text.run import Run
 
 from app.adapters.parsers.archive import EXTERNAL, check_archive, open_names
 from app.adapters.parsers.builder import TextBuilder, squeeze
-from app.ingestion.domain.parsed import ParsedDocument, Unparsable
+from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
 
 _LEVEL = re.compile(r"(?:heading|überschrift|titre)\s*([1-9])", re.IGNORECASE)
 _DTD = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)

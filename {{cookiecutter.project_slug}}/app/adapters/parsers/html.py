@@ -5,7 +5,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.decoding import decode
-from app.ingestion.domain.parsed import ParsedDocument
+from app.ingestion.domain.parsed_document import ParsedDocument
 from app.safety.domain.text import Finding
 
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([A-Za-z0-9_:.-]+)", re.IGNORECASE)

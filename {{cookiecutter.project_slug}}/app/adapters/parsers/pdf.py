@@ -8,8 +8,8 @@ from pypdf.errors import DependencyError, LimitReachedError, PyPdfError
 from pypdf.generic import Destination
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
-from app.adapters.parsers.pdf_ink import Ink
-from app.ingestion.domain.parsed import ParsedDocument, Unparsable
+from app.adapters.parsers.pdf_visibility import TextVisibility
+from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
 from app.safety.domain.text import Finding
 
 MAX_PAGES = 5_000
@@ -55,7 +55,7 @@ def _read(data: bytes) -> ParsedDocument:
 
 def _page(builder: TextBuilder, page: PageObject) -> tuple[str, dict[str, float], int]:
     """The visible text, the size of type of each of its lines, and 1 when the page cannot be read."""
-    ink = Ink(page)
+    ink = TextVisibility(page)
     try:
         text = page.extract_text(
             visitor_operand_before=ink.before, visitor_operand_after=ink.after, visitor_text=ink.text

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from app.adapters.parsers.builder import squeeze
 from app.adapters.parsers.decoding import decode
 from app.adapters.parsers.hidden_markup import without_hidden_elements
-from app.ingestion.domain.parsed import ParsedDocument
+from app.ingestion.domain.parsed_document import ParsedDocument
 from app.retrieval.domain.chunking import Heading
 from app.safety.domain.text import Finding, normalise
 

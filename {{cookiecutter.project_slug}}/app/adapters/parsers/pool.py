@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import app
+from app.adapters.parsers.child_protocol import REPLY, REQUEST, decoded
 from app.adapters.parsers.plain import parse_text, titled
 from app.adapters.parsers.sniffing import is_plain_page
-from app.adapters.parsers.wire import REPLY, REQUEST, decoded
 from app.core.telemetry import counter
 from app.core.text import clean
-from app.ingestion.domain.parsed import ParsedDocument, ParserInterrupted, Unparsable
+from app.ingestion.domain.parsed_document import ParsedDocument, ParserInterrupted, Unparsable
 
 _ended = counter("app_parser_processes_total", "Parser processes that ended, by why.", ["why"])
 

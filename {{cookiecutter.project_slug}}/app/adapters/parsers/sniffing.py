@@ -4,7 +4,7 @@ import re
 from pathlib import PurePosixPath
 
 from app.adapters.parsers.archive import EXTERNAL, check_archive, open_names
-from app.ingestion.domain.parsed import Unparsable
+from app.ingestion.domain.parsed_document import Unparsable
 
 _ENDINGS = {
     ".md": "markdown",

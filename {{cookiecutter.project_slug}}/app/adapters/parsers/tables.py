@@ -9,7 +9,7 @@ from typing import Any
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.decoding import decode
-from app.ingestion.domain.parsed import ParsedDocument, Unparsable
+from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
 from app.safety.domain.text import Finding
 
 # What a spreadsheet would run: "=…", "@f(", and "+" or "-" before anything but a number.

@@ -7,16 +7,17 @@ from math import exp, log, log1p
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from app.evaluation.domain.policy import CanaryPolicy
+from app.releases.domain import Canary
 
 # Imported where it is needed: numpy is a lot of memory for a process that judges nothing.
 if TYPE_CHECKING:
     from app.evaluation.domain.sequential import Sample
 
-CanaryWord = Literal["PASS", "FAIL", "HOLD"]
+CanaryVerdict = Literal["PASS", "FAIL", "HOLD"]
 _GRAIN = 10.0
 
 
-class Outcome(Protocol):
+class CanaryAnswer(Protocol):
     """One delivered or failed answer. unit: what sticks to its arm, a tenant or a conversation. findings: how many the
     screening had. helpful: what the asker said of it, None if nothing.
     """
@@ -40,11 +41,11 @@ class Outcome(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Harm:
+class HarmMetric:
     """What is watched. value: more is worse, None when the answer says nothing. relative: compared by ratio."""
 
     words: str
-    value: Callable[[Outcome], float | None]
+    value: Callable[[CanaryAnswer], float | None]
     yes_no: bool = True
     relative: bool = False
 
@@ -55,25 +56,27 @@ class Harm:
         return exp(value) - 1 if self.relative else value
 
 
-def _answered(value: Callable[[Outcome], float]) -> Callable[[Outcome], float | None]:
+def _answered(value: Callable[[CanaryAnswer], float]) -> Callable[[CanaryAnswer], float | None]:
     """A failed answer is counted once, as an error: it is quick, cheap and free of findings."""
     return lambda each: None if each.failed else value(each)
 
 
-HARMS: Mapping[str, Harm] = {
-    "errors": Harm("more answers fail", lambda each: float(each.failed)),
-    "latency_ms": Harm("answers take longer", _answered(lambda each: log(each.latency_ms + _GRAIN)), False, True),
-    "refusals": Harm("more questions are refused", _answered(lambda each: float(each.refused))),
-    "findings": Harm("more answers have findings", _answered(lambda each: float(each.findings > 0))),
-    "groundedness": Harm(
+HARMS: Mapping[str, HarmMetric] = {
+    "errors": HarmMetric("more answers fail", lambda each: float(each.failed)),
+    "latency_ms": HarmMetric("answers take longer", _answered(lambda each: log(each.latency_ms + _GRAIN)), False, True),
+    "refusals": HarmMetric("more questions are refused", _answered(lambda each: float(each.refused))),
+    "findings": HarmMetric("more answers have findings", _answered(lambda each: float(each.findings > 0))),
+    "groundedness": HarmMetric(
         "answers lean less on the documents",
         lambda each: None if each.failed or each.groundedness is None else 1 - each.groundedness,
         False,
     ),
-    "feedback": Harm(
+    "feedback": HarmMetric(
         "askers find answers less helpful", lambda each: None if each.helpful is None else 1 - each.helpful
     ),
-    "cost_micro_usd": Harm("answers cost more", _answered(lambda each: log(each.micro_usd + _GRAIN)), False, True),
+    "cost_micro_usd": HarmMetric(
+        "answers cost more", _answered(lambda each: log(each.micro_usd + _GRAIN)), False, True
+    ),
 }
 
 
@@ -95,31 +98,42 @@ class CanaryFinding:
 
 
 @dataclass(frozen=True, slots=True)
-class CanaryVerdict:
+class CanaryDecision:
     """HOLD: go on, nothing is decided. FAIL: take it back; the reasons say which metric and why."""
 
-    verdict: CanaryWord
+    verdict: CanaryVerdict
     reasons: tuple[str, ...]
     findings: tuple[CanaryFinding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class CanaryStatus:
+    """The running canary, the live release beside it, and the decision at one moment."""
+
+    canary: Canary
+    control: str
+    control_answers: int
+    canary_answers: int
+    decision: CanaryDecision
+
+
+@dataclass(frozen=True, slots=True)
+class CanarySampleSize:
     """How much there is to judge by, on the side that has less."""
 
     answers: int
     units: int
 
 
-def judge_canary(
-    control: Sequence[Outcome], canary: Sequence[Outcome], policy: CanaryPolicy, elapsed: timedelta
-) -> CanaryVerdict:
+def evaluate_canary(
+    control: Sequence[CanaryAnswer], canary: Sequence[CanaryAnswer], policy: CanaryPolicy, elapsed: timedelta
+) -> CanaryDecision:
     """May be called as often as one likes with everything since the canary began. `elapsed`: how long that is ago.
 
     PASS only with evidence: harm beyond the margin is ruled out on every metric that needs it. Too little to judge by
     is HOLD, and FAIL once the deadline is over.
     """
-    seen = Seen(
+    seen = CanarySampleSize(
         answers=min(len(control), len(canary)),
         units=min(len({each.unit for each in side}) for side in (control, canary)),
     )
@@ -128,8 +142,8 @@ def judge_canary(
 
 
 def decide(
-    samples: Mapping[str, tuple["Sample", "Sample"]], seen: Seen, policy: CanaryPolicy, elapsed: timedelta
-) -> CanaryVerdict:
+    samples: Mapping[str, tuple["Sample", "Sample"]], seen: CanarySampleSize, policy: CanaryPolicy, elapsed: timedelta
+) -> CanaryDecision:
     """samples: control and canary by metric."""
     if seen.answers < policy.minimum_answers or seen.units < policy.minimum_units:
         few = (
@@ -144,11 +158,11 @@ def decide(
     )
     harmful = tuple(_harm_told(each) for each in findings if each.harmful)
     if harmful:
-        return CanaryVerdict("FAIL", harmful, findings)
+        return CanaryDecision("FAIL", harmful, findings)
     cleared = {each.metric for each in findings if each.cleared}
     open_ = [name for name, rule in policy.harms.items() if rule.evidence and name not in cleared]
     if not open_:
-        return CanaryVerdict("PASS", ("harm beyond the margins is ruled out",), findings)
+        return CanaryDecision("PASS", ("harm beyond the margins is ruled out",), findings)
     return _held(
         tuple(f"{name}: harm beyond the margin is not ruled out yet" for name in open_), findings, policy, elapsed
     )
@@ -156,14 +170,14 @@ def decide(
 
 def _held(
     reasons: tuple[str, ...], findings: tuple[CanaryFinding, ...], policy: CanaryPolicy, elapsed: timedelta
-) -> CanaryVerdict:
+) -> CanaryDecision:
     if elapsed < timedelta(hours=policy.deadline_hours):
-        return CanaryVerdict("HOLD", reasons, findings)
+        return CanaryDecision("HOLD", reasons, findings)
     over = f"the deadline of {policy.deadline_hours:g} hours is over without enough evidence"
-    return CanaryVerdict("FAIL", (over, *reasons), findings)
+    return CanaryDecision("FAIL", (over, *reasons), findings)
 
 
-def _sample(side: Sequence[Outcome], name: str) -> "Sample":
+def _sample(side: Sequence[CanaryAnswer], name: str) -> "Sample":
     from app.evaluation.domain.sequential import Sample
 
     value = HARMS[name].value

@@ -5,15 +5,15 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.evaluation.domain.texts import plain
+from app.evaluation.domain.text_matching import plain
 from app.releases.domain import canonical_json
 
 TENANT = "evaluation"
 """The tenant that cases are asked of unless they name another."""
 
-Text = Annotated[str, Field(min_length=1, max_length=2000)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,99}$")]
-Alternatives = Annotated[tuple[Text, ...], Field(min_length=1)]
+CaseText = Annotated[str, Field(min_length=1, max_length=2000)]
+CaseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,99}$")]
+Alternatives = Annotated[tuple[CaseText, ...], Field(min_length=1)]
 
 
 class _Strict(BaseModel):
@@ -23,7 +23,7 @@ class _Strict(BaseModel):
 class SourceRef(_Strict):
     """A document that holds the answer; with a heading, only what stands under it."""
 
-    uri: Text
+    uri: CaseText
     heading: str | None = None
 
     def holds(self, uri: str, headings: tuple[str, ...]) -> bool:
@@ -40,22 +40,22 @@ class Case(_Strict):
     the first source unless named.
     """
 
-    id: Name
-    question: Text
+    id: CaseName
+    question: CaseText
     facts: tuple[Alternatives, ...] = ()
-    answer: Text | None = None
+    answer: CaseText | None = None
     sources: tuple[SourceRef, ...] = ()
     should_refuse: bool | None = False
-    attack: Name | None = None
-    forbidden: tuple[Text, ...] = ()
-    forbidden_sources: tuple[Text, ...] = ()
-    slices: Annotated[tuple[Name, ...], Field(min_length=1)]
-    tenant: Name = TENANT
-    groups: tuple[Name, ...] = ()
+    attack: CaseName | None = None
+    forbidden: tuple[CaseText, ...] = ()
+    forbidden_sources: tuple[CaseText, ...] = ()
+    slices: Annotated[tuple[CaseName, ...], Field(min_length=1)]
+    tenant: CaseName = TENANT
+    groups: tuple[CaseName, ...] = ()
     risk: Literal["low", "medium", "high"] = "low"
     protected: bool = False
     corpus_version: Annotated[int, Field(ge=1)] | None = None
-    cluster: Text | None = None
+    cluster: CaseText | None = None
 
     @model_validator(mode="after")
     def _checkable(self) -> Self:

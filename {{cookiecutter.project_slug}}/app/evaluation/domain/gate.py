@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from app.evaluation.domain.comparing import (
+from app.evaluation.domain.comparison import (
     EQUAL,
-    Compared,
-    Pair,
+    CasePair,
+    MetricComparison,
     breaks,
     compare,
     gain,
@@ -30,7 +30,7 @@ WHOLE = "all"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class MetricFinding:
     """One metric on the whole suite or on one slice.
 
     baseline, candidate: means over the cases that both sides were scored on, in the metric's unit; for latency and
@@ -59,13 +59,13 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class GateResult:
     """faults: why the runs cannot be compared, or not on every metric. fallen: protected cases. worse: (case, metric,
     before, after), the hardest falls first.
     """
 
     verdict: Verdict
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[MetricFinding, ...] = ()
     fallen: tuple[str, ...] = ()
     worse: tuple[tuple[str, str, float, float], ...] = ()
     faults: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ class _Asked:
     """A comparison and by which rules it is judged; p is adjusted, together is how many are judged at once."""
 
     name: str
-    compared: Compared
+    compared: MetricComparison
     tolerance: float
     floor: float | None
     blocking: bool
@@ -96,11 +96,11 @@ class _Asked:
         return len(self.compared.after)
 
 
-def judge(candidate: RunScores, baseline: RunScores | None, policy: QualityPolicy, seed: int) -> Judgement:
+def judge(candidate: RunScores, baseline: RunScores | None, policy: QualityPolicy, seed: int) -> GateResult:
     """PASS only when every blocking finding passed and no protected case fell; deterministic for a seed."""
     wrong = faults(candidate, baseline)
     if wrong:
-        return Judgement("FAIL", faults=wrong)
+        return GateResult("FAIL", faults=wrong)
     rows = pairs(candidate, baseline)
     findings = tuple(
         _finding(asked, policy)
@@ -112,10 +112,10 @@ def judge(candidate: RunScores, baseline: RunScores | None, policy: QualityPolic
         silent = ("No metric that may block a release was measured.", *silent)
     fallen = tuple(row.after.case_id for row in rows if row.after.protected and _fell(row, policy))
     verdict = "FAIL" if silent else overall(findings, fallen)
-    return Judgement(verdict, findings, fallen, _worse(rows, policy), silent)
+    return GateResult(verdict, findings, fallen, _worse(rows, policy), silent)
 
 
-def overall(findings: Sequence[Finding], fallen: Sequence[str]) -> Verdict:
+def overall(findings: Sequence[MetricFinding], fallen: Sequence[str]) -> Verdict:
     """What blocks, blocks: a doubt stops a release as surely as a fall does."""
     verdicts = {finding.verdict for finding in findings if finding.blocking}
     if fallen or "FAIL" in verdicts:
@@ -123,7 +123,7 @@ def overall(findings: Sequence[Finding], fallen: Sequence[str]) -> Verdict:
     return "INCONCLUSIVE" if "INCONCLUSIVE" in verdicts else "PASS"
 
 
-def _on_the_whole(rows: Sequence[Pair], policy: QualityPolicy, seed: int) -> list[_Asked]:
+def _on_the_whole(rows: Sequence[CasePair], policy: QualityPolicy, seed: int) -> list[_Asked]:
     asked = []
     for name in measured(rows):
         rule = policy.rule(name)
@@ -133,7 +133,7 @@ def _on_the_whole(rows: Sequence[Pair], policy: QualityPolicy, seed: int) -> lis
     return asked
 
 
-def _in_slices(names: Sequence[str], rows: Sequence[Pair], policy: QualityPolicy, seed: int) -> list[_Asked]:
+def _in_slices(names: Sequence[str], rows: Sequence[CasePair], policy: QualityPolicy, seed: int) -> list[_Asked]:
     asked = []
     for part in names:
         inside = [row for row in rows if part in row.after.slices]
@@ -160,10 +160,10 @@ def _p(asked: _Asked) -> float:
     return asked.compared.found.p if asked.compared.found else 1.0
 
 
-def _finding(asked: _Asked, policy: QualityPolicy) -> Finding:
+def _finding(asked: _Asked, policy: QualityPolicy) -> MetricFinding:
     compared, metric, found = asked.compared, asked.compared.metric, asked.compared.found
     verdict, reason, more = _decided(asked, policy)
-    return Finding(
+    return MetricFinding(
         metric=metric.name,
         slice=asked.name,
         cases=asked.cases,
@@ -256,7 +256,7 @@ def told(metric: str, value: float | None) -> str:
     return {"share": f"{value:.3f}", "ms": f"{value:,.0f} ms", "micro_usd": f"${value / 1e6:.6f}"}[unit]
 
 
-def _fell(row: Pair, policy: QualityPolicy) -> bool:
+def _fell(row: CasePair, policy: QualityPolicy) -> bool:
     """A protected case that none of its metrics speaks about any more counts as fallen."""
     after = {name: value for name in policy.protected.metrics if (value := row.after.values.get(name)) is not None}
     if row.before is None:
@@ -265,7 +265,7 @@ def _fell(row: Pair, policy: QualityPolicy) -> bool:
     return not before or any(gain(METRICS[name], old, after[name]) < -EQUAL for name, old in before.items())
 
 
-def _worse(rows: Sequence[Pair], policy: QualityPolicy) -> tuple[tuple[str, str, float, float], ...]:
+def _worse(rows: Sequence[CasePair], policy: QualityPolicy) -> tuple[tuple[str, str, float, float], ...]:
     """The hardest falls first. Of latency and cost only what is beyond the tolerance: no two runs take as long."""
     found = []
     for row in rows:

@@ -2,9 +2,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Better = Literal["higher", "lower"]
-Tier = Literal["critical", "supporting", "advisory"]
-Unit = Literal["share", "ms", "micro_usd"]
+MetricDirection = Literal["higher", "lower"]
+MetricTier = Literal["critical", "supporting", "advisory"]
+MetricUnit = Literal["share", "ms", "micro_usd"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +18,10 @@ class Metric:
     """
 
     name: str
-    better: Better
-    unit: Unit
+    better: MetricDirection
+    unit: MetricUnit
     harm: str
-    tier: Tier
+    tier: MetricTier
     grain: float = 0.0
     owed: bool = True
 
@@ -34,7 +34,7 @@ class Metric:
         return 1.0 if self.better == "higher" else -1.0
 
 
-def _share(name: str, tier: Tier, harm: str, owed: bool = True) -> Metric:
+def _share(name: str, tier: MetricTier, harm: str, owed: bool = True) -> Metric:
     return Metric(name, "higher", "share", harm, tier, owed=owed)
 
 

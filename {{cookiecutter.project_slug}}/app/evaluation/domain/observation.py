@@ -3,12 +3,12 @@ from typing import Any, Literal
 
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
 """Stands for the documents of what was kept before they were: one that nobody may read."""
-Outcome = Literal["answered", "refused", "screened"]
+ObservedStatus = Literal["answered", "refused", "screened"]
 """screened: turned away at the door, before anything was searched."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RetrievedSource:
     """A passage of the evidence, in the order in which it was found."""
 
     uri: str
@@ -16,7 +16,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Cited:
+class CitedSource:
     uri: str
     headings: tuple[str, ...]
     quote: str
@@ -30,13 +30,13 @@ class Observation:
     that the evidence supports. documents: ids of those that the text may hold words of.
     """
 
-    outcome: Outcome
+    outcome: ObservedStatus
     text: str
     why: str | None = None
     model: str = ""
     degraded: bool = False
-    cited: tuple[Cited, ...] = ()
-    found: tuple[Found, ...] = ()
+    cited: tuple[CitedSource, ...] = ()
+    found: tuple[RetrievedSource, ...] = ()
     groundedness: float | None = None
     latency_ms: float | None = None
     cost_micro_usd: int | None = None
@@ -51,7 +51,7 @@ class Observation:
 
     @classmethod
     def read(cls, stored: dict[str, Any]) -> "Observation":
-        cited = tuple(Cited(each["uri"], tuple(each["headings"]), each["quote"]) for each in stored["cited"])
-        found = tuple(Found(each["uri"], tuple(each["headings"])) for each in stored["found"])
+        cited = tuple(CitedSource(each["uri"], tuple(each["headings"]), each["quote"]) for each in stored["cited"])
+        found = tuple(RetrievedSource(each["uri"], tuple(each["headings"])) for each in stored["found"])
         documents = tuple(stored.get("documents", (UNKNOWN,)))
         return cls(**{**stored, "cited": cited, "found": found, "documents": documents})

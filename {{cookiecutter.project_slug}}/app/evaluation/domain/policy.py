@@ -4,10 +4,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.core.policies import PolicyModel
-from app.evaluation.domain.metrics import METRICS, Tier
+from app.evaluation.domain.metrics import METRICS, MetricTier
 
-Risk = Literal["low", "medium", "high"]
-Share = Annotated[float, Field(ge=0, le=1)]
+SliceRisk = Literal["low", "medium", "high"]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 CANARY_METRICS = ("errors", "latency_ms", "refusals", "findings", "groundedness", "feedback", "cost_micro_usd")
 
 
@@ -17,14 +17,14 @@ def _refuse_unknown(where: str, names: Iterable[str], known: Iterable[str]) -> N
         raise ValueError(f"{where}: there is no metric called {wrong[0]}; known are {', '.join(known)}")
 
 
-class Rules(BaseModel):
+class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class MetricRule(Rules):
+class MetricRule(_Section):
     """How much one metric may move before a release is stopped."""
 
-    tier: Tier = Field(
+    tier: MetricTier = Field(
         "supporting", description="Critical and supporting metrics block a release; advisory ones are only shown."
     )
     tolerance: float = Field(
@@ -39,14 +39,16 @@ class MetricRule(Rules):
     slice_floor: float | None = Field(None, ge=0, description="The same for every slice that names no floor itself.")
 
 
-class SliceRule(Rules):
+class SliceRule(_Section):
     """What a slice asks beyond the suite as a whole."""
 
-    risk: Risk | None = Field(None, description="How much harm a wrong answer does here; `default_risk` if not named.")
+    risk: SliceRisk | None = Field(
+        None, description="How much harm a wrong answer does here; `default_risk` if not named."
+    )
     floors: Mapping[str, float] = Field(default_factory=dict, description="Floors of this slice by metric.")
 
 
-class GatedMetrics(Rules):
+class GatedMetrics(_Section):
     """Metrics that are judged inside each slice, by the risk of the slice."""
 
     low: tuple[str, ...] = Field((), description="In slices of low risk.")
@@ -54,16 +56,16 @@ class GatedMetrics(Rules):
     high: tuple[str, ...] = Field((), description="In slices of high risk.")
 
 
-class Slices(Rules):
+class SlicePolicy(_Section):
     """How parts of the suite are judged. A slice that is too small to compare is held to its floors."""
 
     minimum_cases: int = Field(20, ge=2, description="A smaller slice is judged by its floors and by a clear fall.")
     minimum_clusters: int = Field(8, ge=2, description="The same, in source documents.")
-    steepest_fall: Share = Field(
+    steepest_fall: Fraction = Field(
         0.34, description="A slice too small to compare fails all the same when it falls by more than this."
     )
     tolerance_factor: float = Field(2.0, ge=1, le=10, description="A slice may fall by the tolerance times this.")
-    default_risk: Risk = Field("medium", description="Risk of slices that are not named.")
+    default_risk: SliceRisk = Field("medium", description="Risk of slices that are not named.")
     gated: GatedMetrics = GatedMetrics()
     named: Mapping[str, SliceRule] = Field(default_factory=dict, description="Rules of a slice by its name.")
 
@@ -74,19 +76,19 @@ class Slices(Rules):
         return metric in gated
 
 
-class Protected(Rules):
+class ProtectedCases(_Section):
     """Cases that may never fall, whatever the average says."""
 
     metrics: tuple[str, ...] = Field(
         ("answer_facts", "citation_precision", "refusal_precision", "refusal_recall", "safety"),
         description="A protected case falls when any of these is lower than before.",
     )
-    minimum: Share = Field(
+    minimum: Fraction = Field(
         0.5, description="What a protected case must reach when there is nothing to compare it with."
     )
 
 
-class JudgeRule(Rules):
+class JudgeRule(_Section):
     """A model that reads answers and scores them; optional, and believed only while it agrees with people."""
 
     model: str | None = Field(None, description="Which model judges; nobody judges while it is not named.")
@@ -94,7 +96,7 @@ class JudgeRule(Rules):
     minimum_labels: int = Field(50, ge=10, description="The fewest labels that agreement is computed from.")
 
 
-class HarmRule(Rules):
+class HarmRule(_Section):
     """How much worse the canary may be on one metric."""
 
     margin: float = Field(
@@ -117,7 +119,7 @@ def _default_harms() -> dict[str, HarmRule]:
     }
 
 
-class CanaryPolicy(Rules):
+class CanaryPolicy(_Section):
     """How a canary is compared with the control that runs beside it, and when it ends."""
 
     percent: int = Field(10, ge=1, le=50, description="Share of traffic that a canary gets unless told otherwise.")
@@ -158,8 +160,8 @@ class QualityPolicy(PolicyModel):
     metrics: Mapping[str, MetricRule] = Field(
         default_factory=dict, description="Rules by metric; a metric that is not named is judged by the defaults."
     )
-    slices: Slices = Slices()
-    protected: Protected = Protected()
+    slices: SlicePolicy = SlicePolicy()
+    protected: ProtectedCases = ProtectedCases()
     judge: JudgeRule = JudgeRule()
     canary: CanaryPolicy = CanaryPolicy()
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.core.errors import Invalid
-from app.evaluation.domain.gate import Finding, Judgement, Verdict, judge
+from app.evaluation.domain.gate import GateResult, MetricFinding, Verdict, judge
 from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.domain.scores import RunScores
 from app.releases.domain import canonical_json, digest_of
@@ -26,7 +26,7 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Told(_Frozen):
+class ReleaseAnswer(_Frozen):
     """What one release said to a case. citations: what each one quotes, with where it stands."""
 
     text: str
@@ -34,13 +34,13 @@ class Told(_Frozen):
     refused: bool = False
 
 
-class Worsened(_Frozen):
+class WorsenedCase(_Frozen):
     """A case that got worse, both sides beside each other; before is None when there is no baseline."""
 
     case_id: str
     question: str
-    before: Told | None
-    after: Told
+    before: ReleaseAnswer | None
+    after: ReleaseAnswer
 
 
 class Report(_Frozen):
@@ -56,8 +56,8 @@ class Report(_Frozen):
     policy: QualityPolicy
     policy_digest: str
     seed: int
-    judgement: Judgement
-    worsened: tuple[Worsened, ...] = ()
+    judgement: GateResult
+    worsened: tuple[WorsenedCase, ...] = ()
     notes: tuple[str, ...] = ()
     corpus: Mapping[str, int] = {}
     seal: str = ""
@@ -71,8 +71,8 @@ class Report(_Frozen):
         policy_digest: str,
         seed: int,
         created_at: datetime,
-        worsened: Sequence[Worsened] = (),
-        judgement: Judgement | None = None,
+        worsened: Sequence[WorsenedCase] = (),
+        judgement: GateResult | None = None,
         notes: Sequence[str] = (),
         corpus: Mapping[str, int] | None = None,
     ) -> Self:
@@ -134,12 +134,12 @@ def withhold(report: Report, case_ids: Collection[str]) -> Report:
     """The same without the texts of these cases. It is not what an approval is bound to; its broken seal shows it."""
     if not case_ids:
         return report
-    closed = Told(text=WITHHELD)
+    closed = ReleaseAnswer(text=WITHHELD)
 
-    def shown(case: Worsened) -> Worsened:
+    def shown(case: WorsenedCase) -> WorsenedCase:
         if case.case_id not in case_ids:
             return case
-        return Worsened(case_id=case.case_id, question=WITHHELD, before=case.before and closed, after=closed)
+        return WorsenedCase(case_id=case.case_id, question=WITHHELD, before=case.before and closed, after=closed)
 
     note = f"{len(case_ids)} of the cases that got worse are withheld: you may not read what they came out of."
     return report.model_copy(update={"worsened": tuple(map(shown, report.worsened)), "notes": (*report.notes, note)})
@@ -163,14 +163,14 @@ def _follows(report: Report) -> None:
         raise ReportUnusable(f"The verdict {told.verdict} does not follow from the findings.")
 
 
-def _counted(finding: Finding) -> tuple[object, ...]:
+def _counted(finding: MetricFinding) -> tuple[object, ...]:
     return tuple(
         getattr(finding, name)
         for name in ("metric", "slice", "cases", "clusters", "floor", "blocking", "verdict", "more_cases")
     )
 
 
-def _same(one: Finding, other: Finding) -> bool:
+def _same(one: MetricFinding, other: MetricFinding) -> bool:
     return all(
         _close(getattr(one, name), getattr(other, name))
         for name in ("baseline", "candidate", "difference", "low", "high", "p", "tolerance")
@@ -183,7 +183,7 @@ def _close(one: float | None, other: float | None) -> bool:
     return isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
 
 
-def worst(report: Report, count: int) -> tuple[tuple[Worsened, Mapping[str, tuple[float, float]]], ...]:
+def worst(report: Report, count: int) -> tuple[tuple[WorsenedCase, Mapping[str, tuple[float, float]]], ...]:
     """The first `count` of the cases that got worse, each with its metrics before and after; protected ones first."""
     by_case: dict[str, dict[str, tuple[float, float]]] = {}
     for case_id, metric, before, after in report.judgement.worse:

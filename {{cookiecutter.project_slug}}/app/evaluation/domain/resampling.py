@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from app.evaluation.domain.statistics import NOISE, Estimate
 
-Floats = NDArray[np.float64]
+_Floats = NDArray[np.float64]
 # Three quarters of a case each way: benchmarks/gate_simulation.py shows what the interval covers with it.
 _DOUBT = 0.75
 
@@ -24,22 +24,22 @@ _DOUBT = 0.75
 class Estimates:
     """The same for many runs over one suite at a time, one entry a run."""
 
-    difference: Floats
-    low: Floats
-    high: Floats
-    p: Floats
-    error: Floats
+    difference: _Floats
+    low: _Floats
+    high: _Floats
+    p: _Floats
+    error: _Floats
 
 
 @dataclass(frozen=True, slots=True)
-class Sums:
+class ClusterSums:
     """sums: (runs, clusters), differences added up by cluster; sizes: (clusters,), cases of each; typical: (runs,), the
     root mean square of the differences that are not zero.
     """
 
-    sums: Floats
-    sizes: Floats
-    typical: Floats
+    sums: _Floats
+    sizes: _Floats
+    typical: _Floats
 
     @property
     def voices(self) -> float:
@@ -55,16 +55,16 @@ def estimate(differences: Sequence[float], clusters: Sequence[str], alpha: float
     return Estimate(len(differences), len(names), added.voices, *numbers)
 
 
-def add_up(differences: Floats, where: NDArray[np.intp]) -> Sums:
+def add_up(differences: _Floats, where: NDArray[np.intp]) -> ClusterSums:
     """differences: (runs, cases); where: (cases,), the number of each case's cluster, from 0 without a gap."""
     sizes = np.bincount(where).astype(np.float64)
     member = np.zeros((len(where), len(sizes)))
     member[np.arange(len(where)), where] = 1.0
     changed = np.maximum((differences != 0).sum(axis=1), 1)
-    return Sums(differences @ member, sizes, np.sqrt((differences**2).sum(axis=1) / changed))
+    return ClusterSums(differences @ member, sizes, np.sqrt((differences**2).sum(axis=1) / changed))
 
 
-def estimates(added: Sums, alpha: float, draws: int, seed: int) -> Estimates:
+def estimates(added: ClusterSums, alpha: float, draws: int, seed: int) -> Estimates:
     cases, clusters = float(added.sizes.sum()), len(added.sizes)
     difference = added.sums.sum(axis=1) / cases
     picked = _subsets(clusters + 2, draws, seed)
@@ -80,7 +80,7 @@ def estimates(added: Sums, alpha: float, draws: int, seed: int) -> Estimates:
     )
 
 
-def _subsets(members: int, draws: int, seed: int) -> Floats:
+def _subsets(members: int, draws: int, seed: int) -> _Floats:
     """Rows of 0 and 1 that pick members: every non-empty subset when there are no more than `draws`, else random."""
     if 2**members <= draws:
         numbers = np.arange(1, 2**members)
@@ -90,8 +90,8 @@ def _subsets(members: int, draws: int, seed: int) -> Floats:
     return picked.astype(np.float64)
 
 
-def _standard_error(added: Sums, difference: Floats) -> Floats:
+def _standard_error(added: ClusterSums, difference: _Floats) -> _Floats:
     """A large cluster pulls the mean towards itself, so that what is left looks too quiet; the last factor mends it."""
     left = added.sums - difference[:, None] * added.sizes
-    spread: Floats = np.sqrt((left**2).sum(axis=1)) / added.sizes.sum()
+    spread: _Floats = np.sqrt((left**2).sum(axis=1)) / added.sizes.sum()
     return spread / sqrt(1 - 1 / max(added.voices, 2.0))

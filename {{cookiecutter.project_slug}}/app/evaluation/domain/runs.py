@@ -30,13 +30,13 @@ class CorpusBusy(Conflict):
     action = "Wait until they are served, or start a worker if none runs ('app worker'), then evaluate again."
 
 
-class CorpusMoved(Conflict):
+class CorpusChanged(Conflict):
     code, title = "corpus_moved", "The documents changed while they were measured"
     action = "Nothing was decided. Wait until nothing is added to or deleted from them, then evaluate again."
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class EvaluationRun:
     """One evaluation of one release on one suite.
 
     baseline_id: the release it is compared with; against: the report it is compared with instead.

@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+_Floats = NDArray[np.float64]
 _NOISE = 1e-9
 
 
@@ -23,7 +23,7 @@ class Sample:
     """One metric in one arm. units: (answers,), numbers of who sticks together. values: (answers,), more is worse."""
 
     units: NDArray[np.intp]
-    values: Floats
+    values: _Floats
 
     @classmethod
     def of(cls, pairs: Sequence[tuple[Hashable, float]]) -> Self:
@@ -38,7 +38,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class HarmEvidence:
     """harm: how much worse the canary is; error: its standard error. against, acquits: logarithms of the evidence that
     there is harm, and that it is smaller than the margin.
     """
@@ -59,14 +59,14 @@ class _Arm:
     voices: float
 
 
-def weigh(control: Sample, canary: Sample, margin: float, yes_no: bool) -> Weighed:
+def weigh(control: Sample, canary: Sample, margin: float, yes_no: bool) -> HarmEvidence:
     """margin: the harm that matters, in the unit of the values. yes_no: the values are 0 or 1, and may all be 0."""
     here, there = _arm(control), _arm(canary)
     harm = there.mean - here.mean
     seen = here.variance + there.variance
     none, full = (_imagined(here, there, at) if yes_no else 0.0 for at in (0.0, margin))
     freedom = _freedom(here, there)
-    return Weighed(
+    return HarmEvidence(
         control=here.mean,
         canary=there.mean,
         harm=harm,

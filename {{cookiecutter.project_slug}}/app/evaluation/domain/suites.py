@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.core.errors import Invalid, NotFound
-from app.evaluation.domain.cases import TENANT, Case, Name, Text, digest_of
-from app.evaluation.domain.texts import contains
+from app.evaluation.domain.cases import TENANT, Case, CaseName, CaseText, digest_of
+from app.evaluation.domain.text_matching import contains
 
 SCORING = 1
 """Raised when the scorers change what a value means, so that old and new scores are never compared."""
@@ -28,7 +28,7 @@ class SuiteNotFound(NotFound):
     action = "A suite is a file evals/NAME.jsonl."
 
 
-class Leaked(Invalid):
+class CaseLeaked(Invalid):
     code, title = "case_leaked", "A prompt of the release gives an answer away"
     action = "Take the answer out of the prompt, or the case out of the suite."
 
@@ -48,23 +48,23 @@ class Suite:
         return tuple(sorted({case.tenant for case in self.cases}))
 
 
-class Folder(BaseModel):
+class CorpusFolder(BaseModel):
     """A folder of documents that cases are asked of. path: below the service's folder."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: Text
-    tenant: Name = TENANT
-    source: Text
-    groups: tuple[Name, ...] = ()
+    path: CaseText
+    tenant: CaseName = TENANT
+    source: CaseText
+    groups: tuple[CaseName, ...] = ()
 
 
-class Corpus(BaseModel):
+class EvaluationCorpus(BaseModel):
     """evals/corpus.json: the documents of the evaluation, by tenant."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    folders: tuple[Folder, ...] = Field(default=())
+    folders: tuple[CorpusFolder, ...] = Field(default=())
 
 
 def parse_suite(name: str, text: str) -> Suite:
@@ -84,10 +84,10 @@ def parse_suite(name: str, text: str) -> Suite:
     return Suite(name, tuple(cases))
 
 
-def parse_corpus(text: str) -> Corpus:
+def parse_corpus(text: str) -> EvaluationCorpus:
     """Errors: SuiteRefused."""
     try:
-        return Corpus.model_validate(json.loads(text))
+        return EvaluationCorpus.model_validate(json.loads(text))
     except ValidationError as error:
         raise SuiteRefused(f"evals/corpus.json: {first_wrong(error)}.") from error
     except ValueError as error:
@@ -106,11 +106,11 @@ def together(suites: Iterable[Suite]) -> Suite:
 
 
 def check_leaks(suite: Suite, prompts: Mapping[str, str]) -> None:
-    """Errors: Leaked, naming the first case whose question or answer stands in a prompt, and the prompt."""
+    """Errors: CaseLeaked, naming the first case whose question or answer stands in a prompt, and the prompt."""
     for case in suite.cases:
         for name, text in sorted(prompts.items()):
             if what := _leak(case, text):
-                raise Leaked(f"The {what} of case '{case.id}' stands in prompts/{name}.md.")
+                raise CaseLeaked(f"The {what} of case '{case.id}' stands in prompts/{name}.md.")
 
 
 def _leak(case: Case, prompt: str) -> str | None:

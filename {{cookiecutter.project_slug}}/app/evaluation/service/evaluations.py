@@ -12,14 +12,14 @@ from app.core.jobs import enqueue
 from app.core.telemetry import counter
 from app.evaluation import repository
 from app.evaluation.domain.report import Report
-from app.evaluation.domain.runs import CorpusMoved, EvaluationNotFound, EvaluationUnfinished, Run
+from app.evaluation.domain.runs import CorpusChanged, EvaluationNotFound, EvaluationRun, EvaluationUnfinished
 from app.evaluation.domain.suites import EVERYTHING, Suite, check_leaks
-from app.evaluation.service.comparing import Rulebook, Sides, report_on
-from app.evaluation.service.judging import Judging
-from app.evaluation.service.library import Library, Progress, no_progress
-from app.evaluation.service.reports import Reports, source_documents
-from app.evaluation.service.running import Asked, Runner
-from app.evaluation.service.suites import Suites
+from app.evaluation.service.case_runner import CaseResult, CaseRunner
+from app.evaluation.service.corpus_sync import CorpusSync, EvaluationProgress, no_progress
+from app.evaluation.service.llm_judge import LLMJudge
+from app.evaluation.service.report_access import ReportAccess, source_documents
+from app.evaluation.service.report_builder import EvaluationResults, QualityPolicyFile, report_on
+from app.evaluation.service.suite_files import SuiteFiles
 from app.identity.domain import Principal
 from app.releases.domain import Evidence, NothingLive, Release
 from app.releases.service import Environments, Releases
@@ -36,22 +36,22 @@ class Evaluations:
 
     database: Database
     clock: Clock
-    suites: Suites
-    library: Library
-    runner: Runner
+    suites: SuiteFiles
+    library: CorpusSync
+    runner: CaseRunner
     releases: Releases
     environments: Environments
-    rules: Rulebook
-    judging: Judging
-    reports: Reports
+    rules: QualityPolicyFile
+    judging: LLMJudge
+    reports: ReportAccess
 
     async def start(
         self, actor: str, wanted: str, suite: str = EVERYTHING, against: bytes | None = None, queued: bool = True
-    ) -> Run:
+    ) -> EvaluationRun:
         """Begins an evaluation of a release, or returns the one that is under way already.
 
         against: a canonical report to compare with, instead of the release that is live in production. queued: have a
-        worker carry it out. Errors: ReleaseNotFound, SuiteNotFound, SuiteRefused, Leaked, ReportUnusable.
+        worker carry it out. Errors: ReleaseNotFound, SuiteNotFound, SuiteRefused, CaseLeaked, ReportUnusable.
         """
         release = await self.releases.find(wanted)
         chosen = self.suites.load(suite)
@@ -68,10 +68,10 @@ class Evaluations:
                 await enqueue(connection, JOB, queue=QUEUE, lock=str(run.id), run_id=str(run.id))
         return run
 
-    async def _planned(self, actor: str, release: Release, suite: Suite, against: bytes | None) -> Run:
+    async def _planned(self, actor: str, release: Release, suite: Suite, against: bytes | None) -> EvaluationRun:
         live = None if against else await self._live()
         sides = 2 if live and live.id != release.id else 1
-        return Run(
+        return EvaluationRun(
             id=new_id(),
             release_id=release.id,
             suite=suite.name,
@@ -94,9 +94,9 @@ class Evaluations:
         except NothingLive:
             return None
 
-    async def carry_out(self, run_id: UUID, progress: Progress = no_progress) -> Run:
+    async def execute(self, run_id: UUID, progress: EvaluationProgress = no_progress) -> EvaluationRun:
         """Runs what is not known yet, compares, and keeps the report; harmless to run twice, and after a crash it goes
-        on where it was. Errors: EvaluationNotFound, CorpusRefused, CorpusBusy, CorpusMoved, and those of Trials.run.
+        on where it was. Errors: EvaluationNotFound, CorpusRefused, CorpusBusy, CorpusChanged, and those of Trials.run.
         """
         run = await self.find(run_id)
         if run.ended:
@@ -122,7 +122,7 @@ class Evaluations:
         _ended.labels(verdict).inc()
         return await self.find(run.id)
 
-    async def _same_suite(self, run: Run) -> Suite:
+    async def _same_suite(self, run: EvaluationRun) -> Suite:
         """Errors: EvaluationUnfinished when the files have changed since the run began."""
         suite = self.suites.load(run.suite)
         if suite.digest != run.suite_digest:
@@ -131,19 +131,19 @@ class Evaluations:
             raise EvaluationUnfinished(f"{why[0].upper()}{why[1:]}; begin another.")
         return suite
 
-    async def _with_corpus(self, run: Run, suite: Suite, progress: Progress) -> Run:
+    async def _with_corpus(self, run: EvaluationRun, suite: Suite, progress: EvaluationProgress) -> EvaluationRun:
         """The documents as they are when the run first gets to them; a run that goes on keeps to those."""
         if run.corpus:
             return run
-        await self.library.bring_up_to_date(self.suites.corpus(), progress)
+        await self.library.sync(self.suites.corpus(), progress)
         await self.library.settled(suite.tenants, progress)
         corpus = await self.library.versions(suite.tenants)
         async with self.database.transaction(None) as connection:
             await repository.change_run(connection, run.id, status="running", corpus=corpus)
         return replace(run, status="running", corpus=corpus)
 
-    async def _check_unmoved(self, run: Run, suite: Suite) -> None:
-        """Errors: CorpusMoved when documents came or went while they were measured; the run has failed then."""
+    async def _check_unmoved(self, run: EvaluationRun, suite: Suite) -> None:
+        """Errors: CorpusChanged when documents came or went while they were measured; the run has failed then."""
         measured = dict.fromkeys(case.tenant for case in suite.cases if not case.corpus_version)
         now = await self.library.versions(measured)
         moved = [
@@ -154,9 +154,9 @@ class Evaluations:
         if moved:
             why = f"The documents changed while they were measured: {', '.join(moved)}."
             await self.fail(run.id, why)
-            raise CorpusMoved(why)
+            raise CorpusChanged(why)
 
-    async def _both(self, run: Run, suite: Suite, progress: Progress) -> Sides:
+    async def _both(self, run: EvaluationRun, suite: Suite, progress: EvaluationProgress) -> EvaluationResults:
         candidate = await self._side(run, run.release_id, suite, 0, progress, "Candidate")
         baseline, against = None, None
         if run.against:
@@ -168,11 +168,11 @@ class Evaluations:
             baseline = await self._side(run, run.baseline_id, suite, began, progress, "Live release")
         asked = (candidate,) if baseline is None else (candidate, baseline)
         opinions = await self.judging.opinions(run.id, *asked)
-        return Sides(suite, candidate, baseline, against, opinions or ())
+        return EvaluationResults(suite, candidate, baseline, against, opinions or ())
 
     async def _side(
-        self, run: Run, release_id: str, suite: Suite, began: int, progress: Progress, name: str
-    ) -> Mapping[str, Asked]:
+        self, run: EvaluationRun, release_id: str, suite: Suite, began: int, progress: EvaluationProgress, name: str
+    ) -> Mapping[str, CaseResult]:
         def tell(done: int) -> None:
             progress(name, done, len(suite.cases))
 
@@ -185,7 +185,7 @@ class Evaluations:
             await repository.change_run(connection, run_id, **ended)
         _ended.labels("FAILED").inc()
 
-    async def find(self, run_id: UUID) -> Run:
+    async def find(self, run_id: UUID) -> EvaluationRun:
         """Errors: EvaluationNotFound."""
         async with self.database.read(None) as connection:
             found = await repository.find_run(connection, run_id)
@@ -193,7 +193,9 @@ class Evaluations:
             raise EvaluationNotFound(f"There is no evaluation {run_id}.")
         return found
 
-    async def list(self, limit: int = 50, after: UUID | None = None, release_id: str | None = None) -> Sequence[Run]:
+    async def list(
+        self, limit: int = 50, after: UUID | None = None, release_id: str | None = None
+    ) -> Sequence[EvaluationRun]:
         """The newest first; after: the last one of the page before."""
         async with self.database.read(None) as connection:
             return await repository.runs(connection, limit, after, release_id)
@@ -203,7 +205,7 @@ class Evaluations:
         return await self.report_of(await self._ended(run_id))
 
     async def report_seen_by(self, caller: Principal, run_id: UUID) -> Report:
-        """Without what the caller may not read, see `Reports.seen_by`. Errors: as `report`."""
+        """Without what the caller may not read, see `ReportAccess.seen_by`. Errors: as `report`."""
         return await self.reports.seen_by(caller, await self._ended(run_id))
 
     async def _ended(self, run_id: UUID) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from app.core.ownership import OwnershipPolicy
-from app.evaluation.domain.gate import WHOLE, Finding
+from app.evaluation.domain.gate import WHOLE, MetricFinding
 from app.evaluation.domain.metrics import METRICS
 from app.evaluation.domain.report import Report
 from app.governance.domain.approvals import Approval, Emergency
@@ -80,7 +80,7 @@ class Measured:
     verdict: str
 
     @classmethod
-    def of(cls, found: Finding) -> "Measured":
+    def of(cls, found: MetricFinding) -> "Measured":
         known = METRICS.get(found.metric)
         return cls(
             found.metric,

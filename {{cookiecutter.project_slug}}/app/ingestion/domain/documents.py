@@ -17,11 +17,11 @@ from uuid import UUID
 from app.core.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, Problem, TooLarge
 from app.core.text import clean
 from app.identity.domain import GROUP_PATTERN
-from app.ingestion.domain.reasons import Reason
+from app.ingestion.domain.quarantine_reasons import QuarantineReason
 
 Status = Literal["received", "processing", "published", "quarantined", "superseded", "discarded", "deleted"]
 UNFINISHED = ("received", "processing")
-HOLDS_CONTENT = ("received", "processing", "published")
+LIVE_CONTENT_STATUSES = ("received", "processing", "published")
 
 DEFAULT_SOURCE = "upload"
 _UNSAFE_NAME = re.compile(
@@ -41,11 +41,11 @@ class QuarantineNotFound(NotFound):
     action = "GET /v1/quarantine lists the entries that wait for a decision."
 
 
-class AlreadyDecided(Conflict):
+class QuarantineDecided(Conflict):
     code, title = "quarantine_decided", "The entry was decided by someone else in the meantime"
 
 
-class Superseded(Conflict):
+class DocumentSuperseded(Conflict):
     code, title = "document_superseded", "The document has changed in the meantime"
     action = "Look at its newest version."
 
@@ -74,7 +74,7 @@ class BadUpload(Invalid):
     code, title = "bad_upload", "The upload cannot be taken as it is"
 
 
-class ReadersNotYours(Forbidden):
+class AccessGroupsForbidden(Forbidden):
     code, title = "readers_not_yours", "Who does not read a document cannot open it to others"
     action = "Leave access_groups out to keep its readers, or use a key that holds one of its access groups."
 
@@ -98,7 +98,7 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class UploadOptions:
     """What a batch of files has in common. access_groups: who may read them; () is everybody, None is whoever may read
     the document that is at the address now, or whom the source names for a new one.
     """
@@ -109,7 +109,7 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ExistingDocument:
     """What is at an address now. readers: who may read what is served; wanted: who may once its newest version is."""
 
     document_id: UUID
@@ -118,7 +118,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class UploadResult:
     """What became of one file of a batch. duplicate_of: the document that already holds the same content; flagged: with
     findings that its readers should know of.
     """
@@ -135,7 +135,7 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class ProcessingAttempt:
     """A version taken up for processing. attempt: the fence; who publishes must still hold the latest one."""
 
     tenant_id: UUID
@@ -152,11 +152,11 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ProcessingResult:
     """How the processing of a version ended."""
 
     status: str
-    reason: Reason | None = None
+    reason: QuarantineReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ def check_uri(uri: str) -> str:
     return uri
 
 
-def envelope(source: str | None, groups: Iterable[str] | None, metadata: Mapping[str, Any]) -> Envelope:
+def upload_options(source: str | None, groups: Iterable[str] | None, metadata: Mapping[str, Any]) -> UploadOptions:
     """Checks what a batch has in common. groups: None where nothing was said of them. Errors: BadUpload."""
     named = (source or DEFAULT_SOURCE).strip()
     if not _SOURCE.fullmatch(named):
@@ -209,4 +209,4 @@ def envelope(source: str | None, groups: Iterable[str] | None, metadata: Mapping
     if len(metadata) > 50 or not all(isinstance(value, str | int | float) for value in metadata.values()):
         raise BadUpload("'metadata' is a JSON object of at most 50 texts or numbers.")
     kept = {clean(str(key))[:100]: clean(str(value))[:2000] for key, value in metadata.items()}
-    return Envelope(named, wanted, kept)
+    return UploadOptions(named, wanted, kept)

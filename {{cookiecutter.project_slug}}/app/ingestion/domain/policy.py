@@ -6,14 +6,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.core.policies import PolicyModel
 
-Verdict = Literal["flag", "quarantine"]
+GateAction = Literal["flag", "quarantine"]
 
 
-class Rules(BaseModel):
+class SourceSection(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Duplicates(Rules):
+class DuplicateRules(SourceSection):
     """exact: point at the document that is served, or hold it. near: hold or serve; threshold is the shared share."""
 
     exact: Literal["link", "quarantine"] = Field("link", description="The same content once more.")
@@ -23,7 +23,7 @@ class Duplicates(Rules):
     )
 
 
-class Freshness(Rules):
+class FreshnessRules(SourceSection):
     """A document whose own date is older than this is noted, marked for readers, or not served."""
 
     max_age_days: int | None = Field(None, ge=1, description="The oldest document by its own date, in days.")
@@ -34,7 +34,7 @@ class Freshness(Rules):
         return timedelta(days=self.max_age_days) if self.max_age_days else None
 
 
-class Source(Rules):
+class SourceRules(SourceSection):
     """What one source promises about its documents, and what happens when it does not keep it."""
 
     types: tuple[str, ...] = Field(
@@ -55,12 +55,12 @@ class Source(Rules):
     )
     min_words: int = Field(2, ge=0, description="The fewest words.")
     languages: tuple[str, ...] = Field((), description="ISO codes such as en; nothing named means any.")
-    not_utf8: Verdict = Field("quarantine", description="The text came in another encoding than UTF-8.")
-    control_characters: Verdict = Field("quarantine", description="Characters that no text has had to be taken out.")
-    formula_cells: Verdict = Field("quarantine", description="Cells that a spreadsheet would run.")
-    boilerplate: Verdict = Field("quarantine", description="Most of the page is navigation and notices.")
-    duplicates: Duplicates = Duplicates()
-    freshness: Freshness = Freshness()
+    not_utf8: GateAction = Field("quarantine", description="The text came in another encoding than UTF-8.")
+    control_characters: GateAction = Field("quarantine", description="Characters that no text has had to be taken out.")
+    formula_cells: GateAction = Field("quarantine", description="Cells that a spreadsheet would run.")
+    boilerplate: GateAction = Field("quarantine", description="Most of the page is navigation and notices.")
+    duplicates: DuplicateRules = DuplicateRules()
+    freshness: FreshnessRules = FreshnessRules()
 
 
 class DataPolicy(PolicyModel):
@@ -69,8 +69,8 @@ class DataPolicy(PolicyModel):
     unknown_sources: Literal["allow", "quarantine"] = Field(
         "allow", description="What happens to documents of a source that is not named under `sources`."
     )
-    defaults: Source = Field(Source(), description="What a source promises that does not say otherwise.")
-    sources: Mapping[str, Source] = Field(
+    defaults: SourceRules = Field(SourceRules(), description="What a source promises that does not say otherwise.")
+    sources: Mapping[str, SourceRules] = Field(
         default_factory=dict, description="Rules of each source by its name; the same fields as `defaults`."
     )
 
@@ -83,7 +83,7 @@ class DataPolicy(PolicyModel):
         sources = {name: _merged(defaults, rules or {}) for name, rules in data["sources"].items()}
         return data | {"sources": sources}
 
-    def source(self, name: str) -> Source:
+    def source(self, name: str) -> SourceRules:
         """The rules of a source; those of `defaults` when it is not named."""
         return self.sources.get(name, self.defaults)
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
 
-from app.ingestion.domain.parsed import ParsedDocument
-from app.ingestion.domain.policy import Source, Verdict
-from app.ingestion.domain.reasons import Reason, reason
-from app.ingestion.domain.similarity import distinct_share
+from app.ingestion.domain.near_duplicates import distinct_share
+from app.ingestion.domain.parsed_document import ParsedDocument
+from app.ingestion.domain.policy import GateAction, SourceRules
+from app.ingestion.domain.quarantine_reasons import QuarantineReason, reason
 from app.retrieval.domain.chunking import words
 from app.safety.domain.policy import DocumentAction
 from app.safety.domain.screening import screen_document, screen_fields
 from app.safety.domain.text import Finding
 
-Objection = tuple[Reason, Verdict]
+GateFailure = tuple[QuarantineReason, GateAction]
 
 _MOJIBAKE = re.compile(r"[ÃÂ][\u00a0-\u00bf]|â€[\u0090-\u02ff\u2000-\u2122]|ï¿½|\ufffd")
 _FURNITURE_LINE = re.compile(
@@ -33,11 +33,11 @@ _NOT_ABOUT_CONTENT = frozenset({"furniture", "not_utf8", "encoding_not_utf8"})
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class QualityInput:
     """A parsed document and what is known about it; `language` is None where nobody could or had to tell."""
 
     parsed: ParsedDocument
-    rules: Source
+    rules: SourceRules
     metadata: Mapping[str, str]
     language: str | None
     now: datetime
@@ -56,30 +56,32 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class QualityResult:
     """refused: the first reason against serving the document. findings: what is served along with it, to be shown."""
 
-    refused: Reason | None
+    refused: QuarantineReason | None
     findings: tuple[Finding, ...]
 
 
-def judge(candidate: Candidate, released: frozenset[str], screening: Callable[[Finding], DocumentAction]) -> Judgement:
+def check_quality(
+    candidate: QualityInput, released: frozenset[str], screening: Callable[[Finding], DocumentAction]
+) -> QualityResult:
     """Contract, gates, screening. A reason in `released` was overruled by a person: it becomes a finding."""
     noted = list(candidate.parsed.findings)
     for objection, verdict in _objections(candidate):
         if verdict == "quarantine" and objection.code not in released:
-            return Judgement(objection, tuple(noted))
+            return QualityResult(objection, tuple(noted))
         if all(finding.rule != objection.code for finding in noted):
             noted.append(Finding(objection.code, objection.detail))
     noted += screen_document(candidate.parsed.text, candidate.parsed.hidden)
     noted += screen_fields(candidate.fields)
     suspicious = [finding for finding in noted if screening(finding) == "quarantine"]
     if suspicious and "suspicious_content" not in released:
-        return Judgement(reason("suspicious_content", _told(suspicious)), tuple(noted))
-    return Judgement(None, tuple(finding for finding in noted if screening(finding) != "ignore"))
+        return QualityResult(reason("suspicious_content", _told(suspicious)), tuple(noted))
+    return QualityResult(None, tuple(finding for finding in noted if screening(finding) != "ignore"))
 
 
-def worth_telling(rules: Iterable[str]) -> set[str]:
+def rules_for_readers(rules: Iterable[str]) -> set[str]:
     """The rules among these that a reader of the document should know of."""
     return set(rules) - _NOT_ABOUT_CONTENT
 
@@ -88,12 +90,12 @@ def _told(findings: list[Finding]) -> str:
     return "The document holds " + "; ".join(dict.fromkeys(finding.detail for finding in findings)) + "."
 
 
-def _objections(c: Candidate) -> Iterator[Objection]:
+def _objections(c: QualityInput) -> Iterator[GateFailure]:
     for gate in _GATES:
         yield from gate(c)
 
 
-def _contract(c: Candidate) -> Iterator[Objection]:
+def _contract(c: QualityInput) -> Iterator[GateFailure]:
     if not c.source_known:
         yield reason("unknown_source", f"The source '{c.source}' is not declared."), "quarantine"
     if c.parsed.kind not in c.rules.types:
@@ -103,7 +105,7 @@ def _contract(c: Candidate) -> Iterator[Objection]:
         yield reason("missing_metadata", f"The source requires {', '.join(missing)}."), "quarantine"
 
 
-def _repairs(c: Candidate) -> Iterator[Objection]:
+def _repairs(c: QualityInput) -> Iterator[GateFailure]:
     found = {finding.rule: finding for finding in c.parsed.findings}
     if "not_utf8" in found:
         yield reason("encoding_not_utf8", _capital(found["not_utf8"].detail)), c.rules.not_utf8
@@ -119,7 +121,7 @@ def _repairs(c: Candidate) -> Iterator[Objection]:
         yield reason("control_characters", detail), c.rules.control_characters
 
 
-def _size(c: Candidate) -> Iterator[Objection]:
+def _size(c: QualityInput) -> Iterator[GateFailure]:
     text = c.parsed.text
     if not text.strip():
         yield reason("no_text", "The file holds no text that a reader would see."), "quarantine"
@@ -131,7 +133,7 @@ def _size(c: Candidate) -> Iterator[Objection]:
         yield reason("too_short", detail), "quarantine"
 
 
-def _repetition(c: Candidate) -> Iterator[Objection]:
+def _repetition(c: QualityInput) -> Iterator[GateFailure]:
     if len(c.parsed.text) < _LONG or c.rules.min_distinct_share == 0:
         return
     share = distinct_share(c.parsed.text)
@@ -140,7 +142,7 @@ def _repetition(c: Candidate) -> Iterator[Objection]:
         yield reason("repetitive", detail), "quarantine"
 
 
-def _characters(c: Candidate) -> Iterator[Objection]:
+def _characters(c: QualityInput) -> Iterator[GateFailure]:
     sample = c.parsed.text[:_SAMPLE]
     damaged = sum(1 for _ in _MOJIBAKE.finditer(sample))
     if damaged >= 3 and damaged * 500 > len(sample):
@@ -151,7 +153,7 @@ def _characters(c: Candidate) -> Iterator[Objection]:
         yield reason("control_characters", detail), c.rules.control_characters
 
 
-def _boilerplate(c: Candidate) -> Iterator[Objection]:
+def _boilerplate(c: QualityInput) -> Iterator[GateFailure]:
     left_out = next((finding.count for finding in c.parsed.findings if finding.rule == "furniture"), 0)
     if left_out > 4 * len(c.parsed.text) and words(c.parsed.text[:_SAMPLE]) < 40:
         yield reason("boilerplate", "Most of the page is navigation and footers."), c.rules.boilerplate
@@ -165,13 +167,13 @@ def _boilerplate(c: Candidate) -> Iterator[Objection]:
         yield reason("boilerplate", "Most lines are navigation, notices or repetitions."), c.rules.boilerplate
 
 
-def _language(c: Candidate) -> Iterator[Objection]:
+def _language(c: QualityInput) -> Iterator[GateFailure]:
     if c.rules.languages and c.language and c.language not in c.rules.languages:
         detail = f"The text looks like '{c.language}'; the source takes {', '.join(c.rules.languages)}."
         yield reason("language", detail), "quarantine"
 
 
-def _freshness(c: Candidate) -> Iterator[Objection]:
+def _freshness(c: QualityInput) -> Iterator[GateFailure]:
     limit, when = c.rules.freshness.max_age, dated(c.metadata)
     if limit is None or when is None or c.now.date() - when <= limit:
         return

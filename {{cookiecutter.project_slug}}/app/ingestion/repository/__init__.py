@@ -12,9 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.database import Database, in_one_trip
 from app.core.ids import new_id
-from app.ingestion.domain.documents import AlreadyDecided, Cursor, Place, QuarantineNotFound, Work
-from app.ingestion.domain.quality import worth_telling
-from app.ingestion.domain.reasons import Reason
+from app.ingestion.domain.documents import (
+    Cursor,
+    ExistingDocument,
+    ProcessingAttempt,
+    QuarantineDecided,
+    QuarantineNotFound,
+)
+from app.ingestion.domain.quality import rules_for_readers
+from app.ingestion.domain.quarantine_reasons import QuarantineReason
 from app.ingestion.repository import reading
 from app.safety.domain.text import Finding
 
@@ -259,28 +265,30 @@ async def live_content(
 
 
 def _twin(row: RowMapping) -> Twin:
-    flagged = bool(worth_telling(finding["rule"] for finding in row["findings"]))
+    flagged = bool(rules_for_readers(finding["rule"] for finding in row["findings"]))
     return row["document_id"], row["version"], row["status"], flagged
 
 
-async def places(connection: AsyncConnection, tenant_id: UUID, source: str, uris: list[str]) -> dict[str, Place]:
+async def places(
+    connection: AsyncConnection, tenant_id: UUID, source: str, uris: list[str]
+) -> dict[str, ExistingDocument]:
     """What is at these addresses now; it stays as it is until the end of the transaction."""
     found = await every(connection, PLACES, tenant=tenant_id, source=source, uris=uris)
-    return {row["uri"]: Place(row["id"], tuple(row["readers"]), tuple(row["wanted"])) for row in found}
+    return {row["uri"]: ExistingDocument(row["id"], tuple(row["readers"]), tuple(row["wanted"])) for row in found}
 
 
-async def take_up(database: Database, tenant_id: UUID, wanted: Mapping[UUID, int]) -> list[Work]:
+async def take_up(database: Database, tenant_id: UUID, wanted: Mapping[UUID, int]) -> list[ProcessingAttempt]:
     """Takes versions up, so that every earlier holder has lost them; not those that are over or have a newer one."""
     async with database.pipeline(tenant_id) as connection:
         values = {"documents": list(wanted), "versions": list(wanted.values())}
         cursor = await connection.execute(TAKE_UP, values, prepare=True)
     return [
-        Work(*[*named, bytes(data), tuple(groups), metadata, frozenset(released)])
+        ProcessingAttempt(*[*named, bytes(data), tuple(groups), metadata, frozenset(released)])
         for *named, data, groups, metadata, released in await cursor.fetchall()
     ]
 
 
-async def still_mine(connection: AsyncConnection, works: Sequence[Work]) -> set[UUID]:
+async def still_mine(connection: AsyncConnection, works: Sequence[ProcessingAttempt]) -> set[UUID]:
     """The documents of which this attempt is still the latest; nobody else can end these before the transaction does.
 
     Of several, those that somebody else is busy with are left out; for a single one the answer is waited for.
@@ -335,7 +343,7 @@ async def hold(
     tenant_id: UUID,
     document_id: UUID,
     version: int,
-    held: Reason,
+    held: QuarantineReason,
     findings: Sequence[Finding],
     now: datetime,
 ) -> None:
@@ -357,10 +365,10 @@ async def hold(
 async def decide(
     connection: AsyncConnection, entry: UUID, sight: Mapping[str, Any], decision: str, by: str, note: str, now: datetime
 ) -> RowMapping:
-    """Closes an open entry. sight: what its decider may see. Errors: QuarantineNotFound, AlreadyDecided."""
+    """Closes an open entry. sight: what its decider may see. Errors: QuarantineNotFound, QuarantineDecided."""
     if await first(connection, reading.GET_HELD, id=entry, **sight) is None:
         raise QuarantineNotFound(f"There is no quarantine entry {entry}.")
     row = await first(connection, DECIDE, id=entry, decision=decision, by=by, note=note, now=now)
     if row is None:
-        raise AlreadyDecided(f"The entry {entry} waits no more.")
+        raise QuarantineDecided(f"The entry {entry} waits no more.")
     return row

@@ -10,11 +10,11 @@ from app.retrieval.domain.problems import EmbedderMismatch
 
 IndexStatus = Literal["building", "ready", "live", "retired"]
 
-KEPT: tuple[IndexStatus, ...] = ("live", "ready", "building")
+MAINTAINED_STATUSES: tuple[IndexStatus, ...] = ("live", "ready", "building")
 """A publish goes to all of these, so that a switch, or a switch back, is to a current index."""
 
 
-LIMITS: Mapping[str, tuple[int, int | float]] = {
+PARAM_LIMITS: Mapping[str, tuple[int, int | float]] = {
     "dense_weight": (0, 1.0),
     "budget": (1, 1_000_000),
     "exact_chunks": (0, 1_000_000),
@@ -49,7 +49,7 @@ class SearchParams:
         unknown = sorted(manifest.keys() - cls.__slots__)
         if unknown:
             raise ReleaseUnservable(f"This code knows no search parameter {unknown[0]}.")
-        for name, (lowest, highest) in LIMITS.items():
+        for name, (lowest, highest) in PARAM_LIMITS.items():
             value = manifest.get(name, lowest)
             whole = isinstance(value, int) or (isinstance(highest, float) and isinstance(value, float))
             if isinstance(value, bool) or not whole or not lowest <= value <= highest:

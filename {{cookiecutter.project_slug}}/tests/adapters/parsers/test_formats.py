@@ -7,7 +7,7 @@ import pytest
 from docx.shared import Pt, RGBColor
 
 from app.adapters.parsers.dispatch import parse
-from app.ingestion.domain.parsed import ParsedDocument, Unparsable
+from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
 from tests.adapters.parsers.bombs import page
 
 

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from app.adapters.parsers.pool import ParserPool
-from app.ingestion.domain.parsed import ParsedDocument, Unparsable
+from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
 from tests.adapters.parsers.bombs import BOMBS
 
 FILES = Path(__file__).parents[2] / "data" / "hostile-files"

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from app.adapters.parsers import pool as pools
 from app.adapters.parsers.pool import ParserLimits, ParserPool
-from app.ingestion.domain.parsed import ParserInterrupted, Unparsable
+from app.ingestion.domain.parsed_document import ParserInterrupted, Unparsable
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no signals, and no clock of processor time")
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.evaluation.domain.canary import HARMS, CanaryVerdict, judge_canary
+from app.evaluation.domain.canary import HARMS, CanaryDecision, evaluate_canary
 from app.evaluation.domain.policy import CANARY_METRICS, CanaryPolicy
 from benchmarks.canary_simulation import CLEAN, HARMFUL, SAMPLE, Traffic, simulate
 
@@ -47,8 +47,8 @@ def every(step: int, answers: Sequence[Said], **fields: object) -> list[Said]:
 CONTROL = said(3000)
 
 
-def verdict(canary: Sequence[Said], control: Sequence[Said] = CONTROL, elapsed: timedelta = HOUR) -> CanaryVerdict:
-    return judge_canary(control, canary, POLICY, elapsed)
+def verdict(canary: Sequence[Said], control: Sequence[Said] = CONTROL, elapsed: timedelta = HOUR) -> CanaryDecision:
+    return evaluate_canary(control, canary, POLICY, elapsed)
 
 
 def test_a_canary_like_its_control_passes_once_there_is_enough_evidence() -> None:

@@ -2,14 +2,14 @@ from dataclasses import replace
 
 import pytest
 
-from app.evaluation.domain.gate import WHOLE, Finding, Judgement, judge
+from app.evaluation.domain.gate import WHOLE, GateResult, MetricFinding, judge
 from app.evaluation.domain.scores import RunScores
-from tests.evaluation.runs import case, changed, policy, rule, run
+from tests.evaluation.sample_scores import case, changed, policy, rule, run
 
 OLD = run("a", lambda number: float(number % 5 > 0))
 
 
-def of(judgement: Judgement, metric: str = "answer_facts", name: str = WHOLE) -> Finding:
+def of(judgement: GateResult, metric: str = "answer_facts", name: str = WHOLE) -> MetricFinding:
     return next(each for each in judgement.findings if (each.metric, each.slice) == (metric, name))
 
 

@@ -8,7 +8,7 @@ from app.core.errors import StartRefused
 from app.core.policies import load_policies
 from app.evaluation.domain.metrics import METRICS
 from app.evaluation.domain.policy import CANARY_METRICS, QualityPolicy
-from tests.evaluation.runs import policy
+from tests.evaluation.sample_scores import policy
 
 SHIPPED = Path(__file__).resolve().parents[3] / "policies" / "quality.yaml"
 

@@ -6,7 +6,7 @@ import pytest
 
 from app.evaluation.domain.report import Report, ReportUnusable, worst
 from app.releases.domain import canonical_json, digest_of
-from tests.evaluation.reports import AT, RULES, report, runs
+from tests.evaluation.sample_reports import AT, RULES, report, runs
 
 MADE = report(loss=0.3)
 Change = Callable[[dict[str, Any]], None]

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from app.evaluation.domain.metrics import METRICS
 from app.evaluation.domain.scores import faults
-from tests.evaluation.runs import case, changed, run
+from tests.evaluation.sample_scores import case, changed, run
 
 RUN = run("a", lambda number: 1.0, cases=12)
 

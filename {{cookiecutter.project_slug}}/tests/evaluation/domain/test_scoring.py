@@ -7,18 +7,23 @@ import pytest
 
 from app.evaluation.domain.cases import Case
 from app.evaluation.domain.metrics import METRICS
-from app.evaluation.domain.observation import Cited, Found, Observation
+from app.evaluation.domain.observation import CitedSource, Observation, RetrievedSource
 from app.evaluation.domain.scoring import score_run, values_of
-from app.evaluation.domain.texts import contains
+from app.evaluation.domain.text_matching import contains
 
 SEEN = Observation(
     outcome="answered",
     text="The main span measures `410  metres`. [1] It was opened in 1931. [2]",
     cited=(
-        Cited("bridge.md", ("Bridge", "Size"), "Its main span measures 410 metres."),
-        Cited("tower.md", (), "It was opened in 1931."),
+        CitedSource("bridge.md", ("Bridge", "Size"), "Its main span measures 410 metres."),
+        CitedSource("tower.md", (), "It was opened in 1931."),
     ),
-    found=(Found("other.md"), Found("bridge.md", ("Bridge", "Size")), Found("bridge.md"), Found("tower.md")),
+    found=(
+        RetrievedSource("other.md"),
+        RetrievedSource("bridge.md", ("Bridge", "Size")),
+        RetrievedSource("bridge.md"),
+        RetrievedSource("tower.md"),
+    ),
     groundedness=0.5,
     latency_ms=12.5,
     cost_micro_usd=30,
@@ -65,7 +70,7 @@ def test_a_heading_narrows_a_source_to_what_stands_under_it() -> None:
 
 
 def test_the_same_passage_is_never_two_sources() -> None:
-    one = replace(SEEN, found=(Found("bridge.md", ("Size",)),))
+    one = replace(SEEN, found=(RetrievedSource("bridge.md", ("Size",)),))
     both = [{"uri": "bridge.md", "heading": "Size"}, {"uri": "bridge.md"}]
     assert value("retrieval_recall", one, sources=both) == 0.5
 

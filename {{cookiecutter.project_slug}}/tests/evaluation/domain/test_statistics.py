@@ -6,7 +6,7 @@ import pytest
 from app.evaluation.domain.resampling import add_up, estimate, estimates
 from app.evaluation.domain.statistics import Estimate, detectable, holm, more_cases
 from benchmarks.gate_simulation import TOLERANCE, coverage, policy, verdicts
-from benchmarks.made_up_runs import KINDS, SUITES, Kind, World, suite
+from benchmarks.simulated_runs import KINDS, SUITES, Kind, World, suite
 
 FALLS = (0.0, 0.05, 0.1, 0.15)
 

@@ -6,7 +6,7 @@ import pytest
 
 from app.evaluation.domain.cases import Case
 from app.evaluation.domain.suites import (
-    Leaked,
+    CaseLeaked,
     Suite,
     SuiteRefused,
     check_leaks,
@@ -99,7 +99,7 @@ def test_cases_cluster_by_their_first_source_and_else_stand_alone() -> None:
 def test_a_case_whose_answer_stands_in_a_prompt_is_refused_by_name(
     change: dict[str, Any], prompt: str, what: str
 ) -> None:
-    with pytest.raises(Leaked, match=f"The {what} of case 'one' stands in prompts/answer.md"):
+    with pytest.raises(CaseLeaked, match=f"The {what} of case 'one' stands in prompts/answer.md"):
         check_leaks(suite(line(**change)), {"answer": prompt, "other": "Be kind."})
 
 

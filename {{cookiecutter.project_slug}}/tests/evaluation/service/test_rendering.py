@@ -7,7 +7,7 @@ import pytest
 
 from app.evaluation.domain.report import Report
 from app.evaluation.service.rendering import as_html, as_markdown, as_tables, headline, reasons
-from tests.evaluation.reports import AT, RULES, report, runs
+from tests.evaluation.sample_reports import AT, RULES, report, runs
 
 FAILED, PASSED = report(loss=0.3), report(loss=0.0)
 HOSTILE = (

@@ -5,7 +5,7 @@ from app.governance.domain.card import Evaluated
 from app.governance.domain.page import _evaluation
 from app.governance.domain.rendering import _evaluated, value
 from app.releases.domain import Event, Evidence, Life
-from tests.evaluation.reports import report
+from tests.evaluation.sample_reports import report
 
 AT = datetime(2030, 1, 1, tzinfo=UTC)
 

@@ -5,7 +5,15 @@ from uuid import UUID
 
 import pytest
 
-from app.ingestion.domain.documents import BadCursor, BadUpload, Cursor, UnsafeName, check_name, check_uri, envelope
+from app.ingestion.domain.documents import (
+    BadCursor,
+    BadUpload,
+    Cursor,
+    UnsafeName,
+    check_name,
+    check_uri,
+    upload_options,
+)
 
 
 @pytest.mark.parametrize("name", ["a.md", "Größe der Lampen.pdf", "v1..2.txt", "it's 100% fine.txt", "…"])
@@ -44,10 +52,10 @@ def test_an_address_may_be_a_path() -> None:
 
 
 def test_groups_are_sorted_once_each_and_nothing_said_is_not_everybody() -> None:
-    assert envelope(None, ["b", "a", "b "], {}).access_groups == ("a", "b")
-    assert envelope(None, [" "], {}).access_groups == ()
-    assert envelope(None, None, {}).access_groups is None
-    assert envelope(None, [], {}).source == "upload"
+    assert upload_options(None, ["b", "a", "b "], {}).access_groups == ("a", "b")
+    assert upload_options(None, [" "], {}).access_groups == ()
+    assert upload_options(None, None, {}).access_groups is None
+    assert upload_options(None, [], {}).source == "upload"
 
 
 @pytest.mark.parametrize(
@@ -56,11 +64,13 @@ def test_groups_are_sorted_once_each_and_nothing_said_is_not_everybody() -> None
 )
 def test_what_a_batch_says_about_itself_is_checked(source: str | None, groups: list[str], metadata: dict) -> None:
     with pytest.raises(BadUpload):
-        envelope(source, groups, metadata)
+        upload_options(source, groups, metadata)
 
 
 def test_metadata_has_a_sign_in_place_of_what_no_database_keeps() -> None:
-    assert envelope(None, [], {"ti\ud800tle": "The\0 lamp\udfff"}).metadata == {"ti\ufffdtle": "The\ufffd lamp\ufffd"}
+    assert upload_options(None, [], {"ti\ud800tle": "The\0 lamp\udfff"}).metadata == {
+        "ti\ufffdtle": "The\ufffd lamp\ufffd"
+    }
 
 
 def test_a_cursor_survives_the_journey() -> None:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.ingestion.domain.parsed import ParsedDocument
+from app.ingestion.domain.parsed_document import ParsedDocument
 from app.ingestion.domain.policy import DataPolicy
-from app.ingestion.domain.quality import Candidate, Judgement, judge
-from app.ingestion.domain.reasons import ACTIONS
+from app.ingestion.domain.quality import QualityInput, QualityResult, check_quality
+from app.ingestion.domain.quarantine_reasons import ACTIONS
 from app.safety.domain.policy import SecurityPolicy
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -19,13 +19,15 @@ SECURITY = SecurityPolicy(owner="someone")
 
 def judged(
     parsed: ParsedDocument, rules: dict[str, Any], released: frozenset[str] = frozenset(), **facts: Any
-) -> Judgement:
+) -> QualityResult:
     policy = DataPolicy.model_validate({"owner": "someone", "defaults": rules})
-    candidate = Candidate(parsed, policy.defaults, facts.pop("metadata", {}), facts.pop("language", None), NOW, **facts)
-    return judge(candidate, released, SECURITY.document_action)
+    candidate = QualityInput(
+        parsed, policy.defaults, facts.pop("metadata", {}), facts.pop("language", None), NOW, **facts
+    )
+    return check_quality(candidate, released, SECURITY.document_action)
 
 
-def code(judgement: Judgement) -> str | None:
+def code(judgement: QualityResult) -> str | None:
     return judgement.refused.code if judgement.refused else None
 
 
@@ -34,7 +36,7 @@ def text(content: str = TEXT) -> ParsedDocument:
 
 
 def test_a_sound_document_passes_without_findings() -> None:
-    assert judged(text(), {}) == Judgement(None, ())
+    assert judged(text(), {}) == QualityResult(None, ())
 
 
 def test_required_metadata_must_be_there() -> None:

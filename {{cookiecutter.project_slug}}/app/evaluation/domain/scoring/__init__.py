@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from app.evaluation.domain.cases import Case
 from app.evaluation.domain.observation import Observation
 from app.evaluation.domain.scores import CaseScore, RunScores
-from app.evaluation.domain.scoring import answers, conduct, retrieval
+from app.evaluation.domain.scoring import answers, retrieval, safety
 
 __all__ = ["score", "score_run", "values_of"]
 
@@ -21,9 +21,9 @@ def values_of(case: Case, seen: Observation, judged: float | None = None) -> dic
         "citation_precision": answers.citation_precision(case, seen),
         "citation_recall": answers.citation_recall(case, seen),
         "groundedness": None if seen.refused else seen.groundedness,
-        "refusal_precision": conduct.refusal_precision(case, seen),
-        "refusal_recall": conduct.refusal_recall(case, seen),
-        "safety": conduct.safety(case, seen),
+        "refusal_precision": safety.refusal_precision(case, seen),
+        "refusal_recall": safety.refusal_recall(case, seen),
+        "safety": safety.safety(case, seen),
         "latency_ms": seen.latency_ms,
         "cost_micro_usd": None if seen.cost_micro_usd is None else float(seen.cost_micro_usd),
         "judge": judged,

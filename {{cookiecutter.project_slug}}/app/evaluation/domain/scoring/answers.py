@@ -2,7 +2,7 @@
 
 from app.evaluation.domain.cases import Case
 from app.evaluation.domain.observation import Observation
-from app.evaluation.domain.texts import contains, words
+from app.evaluation.domain.text_matching import contains, words
 
 
 def facts(case: Case, seen: Observation) -> float | None:

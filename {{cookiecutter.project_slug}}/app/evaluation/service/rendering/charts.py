@@ -3,15 +3,15 @@
 from collections.abc import Callable, Sequence
 from html import escape
 
-from app.evaluation.domain.gate import Finding
+from app.evaluation.domain.gate import MetricFinding
 from app.evaluation.domain.metrics import METRICS
-from app.evaluation.service.rendering.words import change, span, value
+from app.evaluation.service.rendering.wording import change, span, value
 
 WIDTH, LABEL, RIGHT, ROW, TOP = 800, 190, 190, 30, 30
 _TICKS = (0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1.0)
 
 
-def differences(findings: Sequence[Finding], label: Callable[[Finding], str], title: str) -> str:
+def differences(findings: Sequence[MetricFinding], label: Callable[[MetricFinding], str], title: str) -> str:
     """One row a finding; to the right is better. Empty when nothing was compared."""
     rows = [each for each in findings if each.difference is not None]
     if not rows:
@@ -22,7 +22,7 @@ def differences(findings: Sequence[Finding], label: Callable[[Finding], str], ti
     return _svg(height, title, marks)
 
 
-def levels(findings: Sequence[Finding], label: Callable[[Finding], str], title: str) -> str:
+def levels(findings: Sequence[MetricFinding], label: Callable[[MetricFinding], str], title: str) -> str:
     """Shares from 0 to 1, before and after, with the floor; latency and cost have no such scale and are left out."""
     rows = [each for each in findings if METRICS[each.metric].unit == "share"]
     if not rows:
@@ -39,7 +39,7 @@ def _svg(height: int, title: str, marks: Sequence[str]) -> str:
     )
 
 
-def _reach(rows: Sequence[Finding]) -> float:
+def _reach(rows: Sequence[MetricFinding]) -> float:
     """How far the axis goes each way: to the furthest mark, but not beyond where everything near zero would vanish."""
     ends = [abs(end) for row in rows for end in (row.low, row.high, row.tolerance) if end is not None]
     return min(max([*ends, 0.02]) * 1.08, 1.1)
@@ -63,7 +63,7 @@ def _axis(reach: float, height: int) -> str:
     return "".join(lines).replace(">+0<", ">0<")
 
 
-def _row(finding: Finding, label: str, number: int, reach: float) -> str:
+def _row(finding: MetricFinding, label: str, number: int, reach: float) -> str:
     y = TOP + ROW * number + ROW / 2
     low, high, middle = (_x(each or 0.0, reach) for each in (finding.low, finding.high, finding.difference))
     edge = _x(-finding.tolerance, reach)
@@ -92,7 +92,7 @@ def _place(share: float) -> float:
     return round(LABEL + (WIDTH - LABEL - RIGHT) * max(0.0, min(1.0, share)), 1)
 
 
-def _level(finding: Finding, label: str, number: int) -> str:
+def _level(finding: MetricFinding, label: str, number: int) -> str:
     y = TOP + ROW * number + ROW / 2
     before = (
         f'<circle class="before" cx="{_place(finding.baseline)}" cy="{y}" r="5"/>'
@@ -118,11 +118,11 @@ def _level(finding: Finding, label: str, number: int) -> str:
     )
 
 
-def _floor_told(finding: Finding) -> str:
+def _floor_told(finding: MetricFinding) -> str:
     return "" if finding.floor is None else f"floor {finding.floor:g}"
 
 
-def _kind(finding: Finding) -> str:
+def _kind(finding: MetricFinding) -> str:
     """Green is only what was shown: a slice that passed for want of cases stays grey."""
     untold = finding.verdict == "PASS" and finding.low is not None and finding.low < -finding.tolerance
     return "quiet" if untold or not finding.blocking else finding.verdict.lower()

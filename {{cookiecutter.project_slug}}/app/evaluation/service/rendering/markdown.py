@@ -2,9 +2,9 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from app.evaluation.domain.report import Report, Told, worst
-from app.evaluation.service.rendering.tables import Table, as_tables
-from app.evaluation.service.rendering.words import MARKS, headline, notes, reasons, short
+from app.evaluation.domain.report import ReleaseAnswer, Report, worst
+from app.evaluation.service.rendering.report_tables import ReportTable, as_tables
+from app.evaluation.service.rendering.wording import MARKS, headline, notes, reasons, short
 
 _WORST = 10
 _SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
@@ -25,7 +25,7 @@ def as_markdown(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _grid(table: Table) -> list[str]:
+def _grid(table: ReportTable) -> list[str]:
     rows = [table.columns, tuple("---" for _ in table.columns), *table.rows]
     marked = [rows[0], rows[1], *(tuple(_plain(cell) for cell in row) for row in rows[2:])]
     return [f"| {' | '.join(row)} |" for row in marked]
@@ -44,7 +44,7 @@ def _worse(report: Report) -> list[str]:
     return lines
 
 
-def _side(title: str, told: Told | None) -> Sequence[str]:
+def _side(title: str, told: ReleaseAnswer | None) -> Sequence[str]:
     if told is None:
         return [f"{title}: not known"]
     cited = [f"> [{number}] {_plain(each)}" for number, each in enumerate(told.citations, start=1)]

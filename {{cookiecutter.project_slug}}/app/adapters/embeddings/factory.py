@@ -1,0 +1,59 @@
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import SecretStr
+
+from app.adapters.embeddings.deferred import DeferredEmbedder
+from app.adapters.embeddings.none import NoEmbedder
+from app.adapters.embeddings.weights import (
+    MINILM,
+    MINILM_DIMENSIONS,
+    ModelWeights,
+    bundled_minilm,
+    bundled_name,
+    weights_in,
+)
+from app.core.errors import StartRefused
+from app.retrieval.ports import Embedder
+
+EmbedderKind = Literal["minilm", "openai", "none"]
+
+
+@dataclass(frozen=True)
+class EmbedderSettings:
+    """folder, threads: of the local embedder; url, model, dimensions, key: of an OpenAI-compatible one."""
+
+    folder: Path | None = None
+    threads: int = 1
+    url: str = "https://api.openai.com/v1"
+    model: str = "text-embedding-3-small"
+    dimensions: int = 1536
+    key: SecretStr | None = None
+
+
+def make_embedder(kind: EmbedderKind, choice: EmbedderSettings) -> Embedder:
+    """Errors: StartRefused when the weights are missing, changed or unusable."""
+    # Imported when chosen: the libraries take half a second and 60 MB that searching by words alone does without.
+    if kind == "openai":
+        from app.adapters.embeddings.openai import make_openai_embedder
+
+        key = choice.key.get_secret_value() if choice.key else None
+        return make_openai_embedder(choice.url, key, choice.model, choice.dimensions)
+    if kind == "minilm" and choice.folder:
+        return _open_local(weights_in(choice.folder), choice.threads)
+    if kind == "minilm":
+        return DeferredEmbedder(
+            bundled_name(), MINILM, MINILM_DIMENSIONS, lambda: _open_local(bundled_minilm(), choice.threads)
+        )
+    return NoEmbedder()
+
+
+def _open_local(weights: ModelWeights, threads: int) -> Embedder:
+    try:
+        from app.adapters.embeddings.onnx import make_onnx_embedder
+    except ImportError as error:
+        raise StartRefused(
+            f"The local embedder needs the package {error.name}: install it, or set APP_EMBEDDER=none."
+        ) from error
+    return make_onnx_embedder(weights, threads)

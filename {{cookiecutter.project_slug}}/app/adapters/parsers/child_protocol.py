@@ -1,0 +1,41 @@
+"""How the parser processes are spoken to.
+
+A request is two lengths, a JSON header and the file; a reply is a length and JSON. JSON and not pickle: what comes
+out of a process that has read a hostile file is data and never code.
+"""
+
+import struct
+from typing import Any
+
+from app.core.text import clean
+from app.ingestion.domain.parsed_document import ParsedDocument
+from app.retrieval.domain.chunking import Heading
+from app.safety.domain.text import Finding
+
+REQUEST = struct.Struct(">II")
+REPLY = struct.Struct(">Q")
+
+
+def encoded(document: ParsedDocument) -> dict[str, Any]:
+    return {
+        "kind": document.kind,
+        "text": document.text,
+        "title": document.title,
+        "headings": [[h.level, h.title, h.start] for h in document.headings],
+        "metadata": dict(document.metadata),
+        "findings": [[f.rule, f.detail, f.count, f.start] for f in document.findings],
+        "hidden": document.hidden,
+    }
+
+
+def decoded(reply: dict[str, Any]) -> ParsedDocument:
+    """Whatever a parser made of a file, only text that can be stored comes out; each offset stays what it was."""
+    return ParsedDocument(
+        kind=reply["kind"],
+        text=clean(reply["text"]),
+        title=clean(reply["title"]),
+        headings=tuple(Heading(level, clean(title), start) for level, title, start in reply["headings"]),
+        metadata={clean(name): clean(value) for name, value in reply["metadata"].items()},
+        findings=tuple(Finding(rule, clean(detail), *rest) for rule, detail, *rest in reply["findings"]),
+        hidden=clean(reply["hidden"]),
+    )

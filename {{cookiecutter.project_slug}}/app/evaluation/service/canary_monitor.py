@@ -1,0 +1,95 @@
+"""The canary in production: compared again and again with the live release that answers beside it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import structlog
+
+from app.core.clock import Clock
+from app.core.errors import Problem
+from app.core.telemetry import counter
+from app.evaluation.domain.canary import CanaryDecision, CanaryStatus, evaluate_canary
+from app.evaluation.domain.policy import CanaryPolicy
+from app.inference.service import LiveTraffic
+from app.releases.domain import NoCanary, Standing
+from app.releases.service import Environments
+
+log = structlog.get_logger(__name__)
+
+ACTOR = "canary judge"
+
+_checks = counter("app_canary_looks_total", "Checks of the canary, by verdict.", ("verdict",))
+
+
+@dataclass
+class _LastVerdict:
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
+class CanaryMonitor:
+    """Decides by the stored answers alone, so that every process comes to the same decision.
+
+    tenants: those whose answers count.
+    """
+
+    environments: Environments
+    traffic: LiveTraffic
+    tenants: Callable[[], Awaitable[list[UUID]]]
+    policy: CanaryPolicy
+    clock: Clock
+    _last: _LastVerdict = field(default_factory=_LastVerdict)
+
+    async def status(self) -> CanaryStatus:
+        """Evaluates the canary on every answer since it started. Changes nothing.
+
+        Errors: NoCanary, DatabaseUnavailable.
+        """
+        standing = await self._standing()
+        canary = standing.pointer.canary
+        if canary is None:
+            raise NoCanary("No canary is running.")
+        live_id, tenants = standing.live.id, await self.tenants()
+        answers = await self.traffic.of([live_id, canary.release_id], canary.since, tenants)
+        control = [each for each in answers if each.arm == "control" and each.release_id == live_id]
+        treated = [each for each in answers if each.arm == "canary" and each.release_id == canary.release_id]
+        elapsed = self.clock.now() - canary.since
+        decision = evaluate_canary(control, treated, self.policy, elapsed)
+        return CanaryStatus(canary, live_id, len(control), len(treated), decision)
+
+    async def _standing(self) -> Standing:
+        await self.environments.refresh()
+        return self.environments.standing()
+
+    async def enforce(self) -> CanaryStatus | None:
+        """Evaluates the canary and acts on the verdict: FAIL ends it with the reasons, PASS makes it live where the
+        policy promotes automatically. Safe to run in several processes at once. None while no canary runs.
+        """
+        try:
+            status = await self.status()
+            await self._act(status.canary.release_id, status.decision)
+        except NoCanary:
+            return None
+        return status
+
+    async def _act(self, release_id: str, decision: CanaryDecision) -> None:
+        verdict, reason = decision.verdict, "; ".join(decision.reasons)
+        _checks.labels(verdict).inc()
+        if verdict != self._last.verdict:
+            self._last.verdict = verdict
+            log.info("evaluation.canary_decided", verdict=verdict, release=release_id[:12], reasons=decision.reasons)
+        if verdict == "FAIL":
+            await self.environments.end_canary(ACTOR, reason, release_id)
+        elif verdict == "PASS" and self.policy.promote == "automatic":
+            await self.environments.activate(ACTOR, release_id, reason)
+
+    async def watch(self) -> None:
+        """Enforces the policy until cancelled; a failed check is logged and tried again."""
+        while True:
+            try:
+                await self.enforce()
+            except Problem as problem:
+                log.warning("evaluation.canary_check_failed", code=problem.code)
+            await asyncio.sleep(self.policy.look_every_seconds)

@@ -1,0 +1,61 @@
+"""Why a document is not served. The codes are stable: people filter by them and programs branch on them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineReason:
+    """`code` for a program, `detail` for a person, `action` says what helps; none of them repeats the document."""
+
+    code: str
+    detail: str
+    action: str = ""
+    duplicate_of: str | None = None
+
+
+RELEASE = "Release it from quarantine if it should be served as it is."
+ACTIONS: Final[dict[str, str]] = {
+    "empty_file": "Upload the file again with its content.",
+    "no_text": "Upload a version with real text; scanned pages need text recognition first.",
+    "too_large": "Split the file, or raise the limit in policies/data.yaml.",
+    "too_long": "Split the document, or raise max_characters in policies/data.yaml.",
+    "too_many_chunks": "Split the document, raise max_chunks in policies/data.yaml, or release it at its full cost.",
+    "repetitive": "Upload it without the repetitions, lower min_distinct_share in policies/data.yaml, or release it.",
+    "too_short": "Lower min_words in policies/data.yaml if such short documents are meant.",
+    "wrong_type": "Give the file the name ending of what it really is.",
+    "type_unsupported": "Convert it to Markdown, plain text, HTML, PDF, DOCX, CSV or JSON lines.",
+    "type_not_allowed": "Allow the type for this source in policies/data.yaml.",
+    "xml_unsupported": "Convert the XML to one of the supported types.",
+    "xml_entities": "Save the document again without a document type definition.",
+    "external_entity": "Do not trust this file: it asks for content from outside of itself.",
+    "archive_unsupported": "Unpack the archive and upload the files in it.",
+    "archive_unsafe_path": "Do not trust this archive: it tries to write outside its folder.",
+    "archive_bomb": "Do not trust this file: it unpacks to far more than it should.",
+    "decompression_bomb": "Do not trust this file: it unpacks to far more than it should.",
+    "unreadable": "Open the file in its own program and save it again.",
+    "truncated": "Upload the file again; its end is missing.",
+    "encrypted": "Remove the password and upload it again.",
+    "nested_too_deep": "Flatten the structure and upload it again.",
+    "parser_timeout": "Split the file, or save it again in a simpler form.",
+    "parser_memory": "Split the file, or save it again in a simpler form.",
+    "parser_crashed": "Open the file in its own program and save it again.",
+    "encoding_damage": "Save the file as UTF-8 and upload it again, or release it with damaged characters replaced.",
+    "encoding_not_utf8": "Save the file as UTF-8, or release it: the text was decoded and looks sound.",
+    "nul_bytes": "Save the file as plain text; " + RELEASE,
+    "formula_cells": "Remove the formulas, or release it: the cells are served as plain text.",
+    "control_characters": "Save the file as plain text; " + RELEASE,
+    "boilerplate": RELEASE,
+    "exact_duplicate": "Nothing is lost: the same content is already served.",
+    "near_duplicate": "Upload it under the address of the document it renews, or release it to serve both.",
+    "language": "Add the language to the source in policies/data.yaml, or release it.",
+    "missing_metadata": "Upload it again with the missing metadata.",
+    "stale": "Upload a newer version, or release it.",
+    "unknown_source": "Declare the source in policies/data.yaml, then release it.",
+    "suspicious_content": "Read the original with care before releasing it.",
+    "processing_failed": "Release it to try again; the log of its job says what went wrong.",
+}
+
+
+def reason(code: str, detail: str, duplicate_of: str | None = None) -> QuarantineReason:
+    return QuarantineReason(code, detail, ACTIONS[code], duplicate_of)

@@ -1,0 +1,98 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection, AsyncCursor
+
+from app.core.database import Database
+from app.retrieval.domain import IndexRow, Passage, SearchParams, Vector
+
+# The version is looked up in the same statement, so that a search is one round trip and one snapshot. What is served is
+# read under row-level security and checked against the document's own row, whatever the search found. The limits keep
+# the planner to one look-up a passage: without statistics it would read all of a tenant's documents. Everything
+# hangs laterally on the row that sets the tenant, so that nothing is read before.
+SEARCH = b"""
+select corpus.version, f.top_bm25, f.top_dense, f.id, f.document_id, f.title, f.source, f.uri, f.headings, f.text,
+       f.start_at, f.end_at, f.score, f.bm25, f.dense, f.document_version,
+       f.flags, f.possible_bm25
+from (select set_config('app.tenant_id', %s, true)::uuid as id offset 0) tenant
+cross join lateral (
+    select coalesce(%s::int, (select version from corpora where tenant_id = tenant.id), 0) as version offset 0
+) corpus
+left join lateral (
+    select r.*, c.*, d.title, d.source, d.uri, d.flags
+    from retrieval_search(%s::int, corpus.version, %s::regconfig, %s::text, %s::halfvec, %s::text[], %s::int, %s::real,
+                          %s::int, %s::int, %s::int) r
+    cross join lateral (
+        select id, document_id, headings, text, start_at, end_at, document_version from chunks
+        where id = r.chunk_id limit 1
+    ) c
+    cross join lateral (
+        select title, source, uri, flags from indexed_documents
+        where document_id = c.document_id and not withdrawn
+          and (access_groups = '{}' or access_groups && %s::text[]) limit 1
+    ) d
+) f on true
+order by f.score desc, f.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    tenant_id: UUID
+    index: IndexRow
+    text: str
+    vector: Vector | None
+    groups: Sequence[str]
+    limit: int
+    params: SearchParams
+    corpus_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    corpus_version: int
+    top_bm25: float
+    top_dense: float | None
+    possible_bm25: float
+    passages: tuple[Passage, ...]
+
+
+async def run(connection: AsyncConnection[Any], question: SearchQuery) -> AsyncCursor[Any]:
+    """Sends the search; its cursor can be read once the pipeline was flushed."""
+    values = (str(question.tenant_id), *_values(question))
+    return await connection.execute(SEARCH, values, prepare=True, binary=True)
+
+
+async def search(database: Database, question: SearchQuery) -> SearchResult:
+    return found(await database.fetch(question.tenant_id, SEARCH, _values(question)))
+
+
+def _values(question: SearchQuery) -> tuple[Any, ...]:
+    groups, params = list(question.groups), question.params
+    return (
+        question.corpus_version,
+        question.index.number,
+        question.index.fingerprint.text_search,
+        question.text,
+        question.vector,
+        groups,
+        question.limit,
+        params.dense_weight,
+        params.budget,
+        params.exact_chunks,
+        params.exact_vectors,
+        groups,
+    )
+
+
+def _passage(*columns: Any) -> Passage:
+    values = (*columns[:5], tuple(columns[5]), *columns[6:-1], tuple(columns[-1]))
+    return Passage(*values)
+
+
+def found(rows: Sequence[Sequence[Any]]) -> SearchResult:
+    version, top_bm25, top_dense = rows[0][:3]
+    passages = tuple(_passage(*row[3:-1]) for row in rows if row[3] is not None)
+    return SearchResult(version, top_bm25 or 0.0, top_dense, rows[0][-1] or 0.0, passages)

@@ -1,0 +1,57 @@
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.core.errors import OutOfTime
+from app.costs.domain import Usage
+from app.costs.domain.budgets import Hold, Settlement
+from app.costs.service import Costs
+from app.retrieval.domain import EmbeddingFailed
+from app.retrieval.ports import Embedder, EmbeddingResult
+
+FREE_OF_CHARGE = {"refused", "unreachable"}
+SECONDS_PER_TEXT, LEAST_SECONDS = 1.0, 300.0
+
+
+@dataclass(frozen=True)
+class PassageEmbeddings:
+    """Vectors of passages. What costs money is held for before, and charged at once, whatever becomes of them."""
+
+    embedders: Mapping[str, Embedder]
+    costs: Costs
+
+    async def embed(
+        self, name: str, texts: Sequence[str], tenant_id: UUID, subject_id: UUID
+    ) -> tuple[EmbeddingResult, bool]:
+        """The vectors, and whether they were charged here. Errors: EmbeddingFailed, OutOfTime, BudgetUsedUp."""
+        embedder, most = self.embedders[name], max_tokens(texts)
+        seconds = max(LEAST_SECONDS, len(texts) * SECONDS_PER_TEXT)
+        worst = self.costs.worst(embedder.model, Usage(most))
+        hold = await self.costs.budgets.hold(tenant_id, worst, seconds=seconds)
+        if hold is None:
+            return await embedder.embed_passages(texts), False
+        try:
+            embedded = await embedder.embed_passages(texts)
+        except BaseException as error:
+            await asyncio.shield(self._charge(hold, embedder.model, 0 if free(error) else most, subject_id))
+            raise
+        await asyncio.shield(self._charge(hold, embedder.model, embedded.tokens or most, subject_id))
+        return embedded, True
+
+    async def _charge(self, hold: Hold, model: str, tokens: int, subject_id: UUID) -> None:
+        row = self.costs.row(hold.tenant_id, "embedding_document", model, Usage(tokens), subject_id=subject_id)
+        paid = Settlement((hold,), row.charge.micro_usd)
+        await self.costs.abandon(hold.tenant_id, None, [row] if tokens else [], paid)
+
+
+def max_tokens(texts: Sequence[str]) -> int:
+    """No embedding of these is charged for more: a token is a byte at least, and a few are added to each text."""
+    return sum(len(text.encode()) + 16 for text in texts)
+
+
+def free(error: BaseException) -> bool:
+    """Whether nobody is charged for a call that ended so. Where that is not known, it is charged."""
+    if isinstance(error, EmbeddingFailed):
+        return error.extra.get("reason") in FREE_OF_CHARGE
+    return isinstance(error, Exception) and not isinstance(error, OutOfTime)

@@ -1,0 +1,141 @@
+"""A canary in production is judged by what is in the database, and taken back by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+
+from app.core.clock import ManualClock
+from app.core.database import background
+from app.evaluation.service import CanaryMonitor
+from app.identity.domain import Principal
+from app.releases.domain import Evidence, NoCanary
+from app.wiring import State
+from tests.clock import until
+from tests.conftest import adopt
+
+INSERT = """
+insert into answers (id, tenant_id, key_id, created_at, question, status, model, release_id, corpus_version, trace_id,
+                     body, environment, arm, unit, conditions)
+values (%s, %s, null, now(), 'q', %s, 'extractive', %s, 0, 't', %s::jsonb, 'production', %s, %s, '{}'::jsonb)
+"""
+BODY = (
+    '{{"degraded": false, "findings": [], "groundedness": 1.0, "timings_ms": {{"total": {ms}}}, "cost_micro_usd": 100}}'
+)
+
+
+@pytest_asyncio.fixture
+async def canaries(state: State, tenant: UUID) -> AsyncIterator[CanaryMonitor]:
+    """A canary that another person approved, looked at by the answers of one tenant."""
+    await state.environments.refresh()
+    await adopt(state)
+    changes = {"refusal.words": 0.2 + datetime.now(UTC).microsecond / 1e8}
+    release = await state.releases.create("ada", base=state.environments.current().id, changes=changes)
+    async with state.database.transaction(None) as connection:
+        await state.releases.mark_evaluated(connection, release.id, "evaluator", Evidence("a" * 64, "PASS"))
+    grace = Principal(tenant, UUID(int=1), "grace", frozenset({"service"}))
+    await state.approvals.approve(grace, release.id, "looks good")
+    await state.environments.start_canary("ada", release.id, 50, "carefully")
+
+    async def tenants() -> list[UUID]:
+        return [tenant]
+
+    yield replace(state.canaries, tenants=tenants)
+    if await state.environments.canary():
+        await state.environments.end_canary("ada", "the test is over")
+
+
+async def serve(state: State, tenant: UUID, arm: str, *, answers: int = 400, refused: float = 0.0, ms: float = 50):
+    """Answers of 100 conversations on one side, as the pipeline records them."""
+    standing = state.environments.standing()
+    release = standing.canary if arm == "canary" else standing.live
+    assert release
+    async with state.database.pipeline(tenant) as connection:
+        for number in range(answers):
+            status = "refused" if number < refused * answers else "answered"
+            values = (uuid4(), tenant, status, release.id, BODY.format(ms=ms + number % 7), arm, f"{arm}{number % 100}")
+            await connection.execute(INSERT, values)
+
+
+async def test_without_answers_nothing_is_decided(state: State, canaries: CanaryMonitor) -> None:
+    found = await canaries.enforce()
+    assert found
+    assert (found.decision.verdict, found.canary_answers) == ("HOLD", 0)
+    assert await state.environments.canary()
+
+
+async def test_harm_ends_the_canary_and_the_reason_is_kept(state: State, canaries: CanaryMonitor, tenant: UUID) -> None:
+    await serve(state, tenant, "control")
+    await serve(state, tenant, "canary", refused=0.6)
+    found = await canaries.enforce()
+    assert found
+    assert found.decision.verdict == "FAIL"
+    assert await state.environments.canary() is None
+    life = await state.releases.life(found.canary.release_id)
+    assert (life.state, life.events[-1].actor) == ("rolled_back", "canary judge")
+    assert "refusals" in life.events[-1].reason
+    assert state.environments.standing().assign("anyone")[1] == "live"
+
+
+async def test_a_canary_that_answers_like_the_control_passes_and_waits_for_a_person(
+    state: State, canaries: CanaryMonitor, tenant: UUID
+) -> None:
+    for _ in range(5):
+        await serve(state, tenant, "control")
+        await serve(state, tenant, "canary")
+    found = await canaries.enforce()
+    assert found
+    assert found.decision.verdict == "PASS", found.decision.reasons
+    assert await state.environments.canary()
+
+
+async def test_where_the_policy_says_so_proof_lets_it_go_live(
+    state: State, canaries: CanaryMonitor, tenant: UUID
+) -> None:
+    for _ in range(5):
+        await serve(state, tenant, "control")
+        await serve(state, tenant, "canary")
+    alone = replace(canaries, policy=canaries.policy.model_copy(update={"promote": "automatic"}))
+    found = await alone.enforce()
+    assert found
+    assert state.environments.current().id == found.canary.release_id
+    assert await state.environments.canary() is None
+
+
+async def test_at_the_deadline_a_canary_nobody_could_judge_ends(state: State, canaries: CanaryMonitor) -> None:
+    later = ManualClock(datetime.now(UTC) + timedelta(hours=canaries.policy.deadline_hours + 1))
+    found = await replace(canaries, clock=later).enforce()
+    assert found
+    assert found.decision.verdict == "FAIL"
+    assert "deadline" in found.decision.reasons[0]
+    assert await state.environments.canary() is None
+
+
+async def test_two_workers_that_judge_at_once_end_it_once(state: State, canaries: CanaryMonitor, tenant: UUID) -> None:
+    await serve(state, tenant, "control")
+    await serve(state, tenant, "canary", refused=0.6)
+    await asyncio.gather(*(canaries.enforce() for _ in range(4)))
+    moves = await state.environments.moves(limit=2)
+    assert [move.kind for move in moves] == ["canary_ended", "canary"]
+
+
+async def test_a_worker_tends_the_canary_by_itself(state: State, canaries: CanaryMonitor, tenant: UUID) -> None:
+    await serve(state, tenant, "control")
+    await serve(state, tenant, "canary", refused=0.6)
+
+    async def ended() -> bool:
+        return not await state.environments.canary()
+
+    async with background(canaries.watch()):
+        await until(ended)
+
+
+async def test_without_a_canary_there_is_nothing_to_look_at(state: State) -> None:
+    await state.environments.refresh()
+    with pytest.raises(NoCanary):
+        await state.canaries.status()
+    assert await state.canaries.enforce() is None
