@@ -11,8 +11,8 @@ from app.actions.domain import ActionRun
 from app.actions.domain.ticket import MAX_NOTES, LockedTicket, Ticket, TicketNote, TicketStatus
 from app.actions.tables import ticket_notes, tickets
 from app.core.access import readable_by
-from app.core.database import in_turn
 from app.core.ids import new_id
+from app.core.locks import lock_name
 
 TICKET = tickets.c
 NOTE = ticket_notes.c
@@ -29,7 +29,7 @@ _ADD = text(
 
 async def add(connection: AsyncConnection, tenant_id: UUID, title: str, content: str, by: str, at: datetime) -> Ticket:
     """A tenant's tickets are numbered from 1, without gaps."""
-    await in_turn(connection, f"tickets {tenant_id}")
+    await lock_name(connection, f"tickets {tenant_id}")
     values = {"id": new_id(), "tenant": tenant_id, "title": title, "text": content, "by": by, "at": at}
     return _ticket((await connection.execute(_ADD, values)).one())
 

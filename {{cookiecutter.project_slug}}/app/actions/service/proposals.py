@@ -31,9 +31,10 @@ from app.actions.service.arguments import parse_arguments
 from app.actions.service.catalogue import ActionCatalogue
 from app.actions.service.ending import announce_end, find_action
 from app.core.clock import Clock
-from app.core.database import Database, in_turn, moment
+from app.core.database import Database, moment
 from app.core.ids import new_id
 from app.core.jobs import enqueue
+from app.core.locks import lock_name
 from app.core.telemetry import counter
 from app.core.waiting import Waiting
 from app.identity.domain import Principal
@@ -109,7 +110,7 @@ class ActionProposals:
         for action in sorted(actions, key=lambda each: (each.proposal.key_id.int, each.proposal.action)):
             proposal, over_limit = action.proposal, False
             if action.state != "done":
-                await in_turn(connection, f"actions {proposal.key_id} {proposal.action}")
+                await lock_name(connection, f"actions {proposal.key_id} {proposal.action}")
                 recent = await repository.count_recent(connection, proposal.key_id, proposal.action, now)
                 over_limit = recent >= proposal.per_hour
             state: ActionState = "failed" if over_limit else action.state
