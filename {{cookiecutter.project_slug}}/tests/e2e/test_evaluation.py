@@ -61,6 +61,7 @@ def run(house: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_exit_status_is_the_verdict_and_the_reports_are_written(house: Path, tmp_path: Path) -> None:
     first = run(house, "evaluate", "--out", str(tmp_path / "before"))
     assert first.returncode == 0, first.stdout + first.stderr
