@@ -19,7 +19,7 @@ from tests.conftest import ROOT
 from tests.e2e.conftest import environment
 from tests.evaluation.conftest import BRIDGE, CASES, SECRET, TOWER
 
-MANY = 150
+MANY = 80
 
 
 @pytest.fixture
