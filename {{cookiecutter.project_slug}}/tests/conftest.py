@@ -1,5 +1,6 @@
 """An embedded server for each process of the run, a fresh database in it for each file, a new tenant for each test."""
 
+import functools
 import importlib
 import os
 import sys
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 import structlog
+from httpx._transports import default
 from psycopg import sql
 
 from app.core.database import Database
@@ -53,6 +55,8 @@ def be_patient() -> None:
 
 def pytest_configure() -> None:
     be_patient()
+    # Each client makes one for TLS, which takes longer than most of what is then asked without it.
+    default.create_ssl_context = functools.cache(default.create_ssl_context)
     for name in [name for name in os.environ if name.upper().startswith("APP_") and name != "APP_DATA_DIR"]:
         del os.environ[name]
     os.environ.pop("DATABASE_URL", None)
