@@ -18,6 +18,7 @@ import structlog
 from httpx._transports import default
 from psycopg import sql
 
+from app import wiring
 from app.core.database import Database
 from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
 from app.core.schema import migrate
@@ -55,8 +56,7 @@ def be_patient() -> None:
 
 def pytest_configure() -> None:
     be_patient()
-    # Each client makes one for TLS, which takes longer than most of what is then asked without it.
-    default.create_ssl_context = functools.cache(default.create_ssl_context)
+    be_quick()
     for name in [name for name in os.environ if name.upper().startswith("APP_") and name != "APP_DATA_DIR"]:
         del os.environ[name]
     os.environ.pop("DATABASE_URL", None)
@@ -64,6 +64,12 @@ def pytest_configure() -> None:
     keep_compiled()
     # The library's own default draws every local variable of a traceback: fifteen seconds for a whole state.
     structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.plain_traceback
+
+
+def be_quick() -> None:
+    """What each client and each service would make anew, and is always the same in one process, is made once."""
+    default.create_ssl_context = functools.cache(default.create_ssl_context)
+    wiring.read_code = functools.cache(wiring.read_code)  # type: ignore[attr-defined]
 
 
 def keep_compiled() -> None:
