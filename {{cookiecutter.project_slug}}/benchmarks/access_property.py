@@ -48,4 +48,4 @@ if __name__ == "__main__":
     parser.add_argument("--sequences", type=int, default=2000)
     parser.add_argument("--short", action="store_true", help="A few sequences, and nothing is written.")
     options = parser.parse_args()
-    main(4 if options.short else options.sequences, options.short)
+    main(2 if options.short else options.sequences, options.short)
