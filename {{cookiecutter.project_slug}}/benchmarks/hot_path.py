@@ -160,7 +160,8 @@ def _summary(rounds: list[tuple[Run, dict[str, float], Run, dict[str, float]]]) 
     def middle(values: list[float]) -> float:
         return round(statistics.median(values), 3)
 
-    ratios = [cpu["api"] / floor_cpu["api"] for _, cpu, _, floor_cpu in rounds]
+    # A short run may be over before the clock of the processor has ticked.
+    ratios = [cpu["api"] / max(floor_cpu["api"], 0.001) for _, cpu, _, floor_cpu in rounds]
     p50, p99 = middle([run.ms(0.5) for run, *_ in rounds]), middle([run.ms(0.99) for run, *_ in rounds])
     return {
         "api_cpu_ms": middle([cpu["api"] for _, cpu, _, _ in rounds]),

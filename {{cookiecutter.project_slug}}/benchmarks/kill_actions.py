@@ -32,7 +32,7 @@ from app.review.jobs import job_specs as review_jobs
 from app.settings import Settings
 from app.wiring import State, build
 from benchmarks.harness import ROOT, arguments_of, fresh_database, write
-from benchmarks.processes import Crew
+from benchmarks.processes import SILENCE, Crew
 
 ACTIONS = 100
 KILLS = 60
@@ -69,7 +69,7 @@ async def main(seed: int, actions: int, kills: int, short: bool) -> None:
             tenant = await state.identity.ensure_tenant("bench")
             await propose(state, tenant, actions)
             await approve(state, tenant)
-            storm = await rage(state, tenant, urls, Path(folder), kills, random.Random(seed))
+            storm = await rage(state, tenant, urls, Path(folder), kills, random.Random(seed), short)
             result = await count(state, tenant, actions)
     write("kill_actions", {"seed": seed, **storm, **result}, short)
     if result["not_done"] or result["done_twice"] or result["tickets_closed"] != actions // 2:
@@ -122,9 +122,12 @@ async def approve(state: State, tenant: UUID) -> None:
 
 
 async def rage(
-    state: State, tenant: UUID, urls: Urls, folder: Path, kills: int, chance: random.Random
+    state: State, tenant: UUID, urls: Urls, folder: Path, kills: int, chance: random.Random, short: bool
 ) -> dict[str, Any]:
-    """Kills until all kills are done, then lets the last worker finish."""
+    """Kills until all kills are done, then lets the last worker finish.
+
+    short: the last worker need not wait until the others have been silent for long enough to be taken for dead.
+    """
     crew = Crew(
         folder,
         {
@@ -149,6 +152,9 @@ async def rage(
             left_at.append((await rows(state, tenant, LEFT))[0][0])
             print(f"kill {number + 1}: {left_at[-1]} actions left", flush=True)
         last_kill = time.monotonic()
+        if short:
+            async with state.database.transaction(None) as connection:
+                await connection.execute(text(SILENCE))
         crew.hire()
         while (await rows(state, tenant, UNFINISHED))[0][0] and time.monotonic() - last_kill < PATIENCE:  # noqa: ASYNC110
             await asyncio.sleep(0.5)

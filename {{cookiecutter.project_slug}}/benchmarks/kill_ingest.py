@@ -31,11 +31,10 @@ from app.ingestion.domain.documents import Upload, UploadOptions
 from app.settings import Settings
 from app.wiring import State, build
 from benchmarks.harness import ROOT, arguments_of, work_off, write
-from benchmarks.processes import Crew
+from benchmarks.processes import SILENCE, Crew
 
 EVERY_TENTH_IS_BAD = 10
 WORKERS = 3
-LONGEST_CALM = 2.5
 PATIENCE = 300.0
 
 
@@ -44,7 +43,12 @@ class Size:
     documents: int = 200
     worker_kills: int = 50
     server_kills: int = 5
+    longest_calm: float = 2.5
+    waits_for_silence: bool = True
+    """Whether the last crew lives on until the dead have been silent for long enough; or else another takes over."""
 
+
+SHORT = Size(12, 1, 1, 1.0, waits_for_silence=False)
 
 CHUNKS = """
     select d.uri, c.ordinal, c.start_at, c.end_at, c.headings, c.text from chunks c
@@ -113,7 +117,7 @@ async def storm(
     try:
         for number in range(size.worker_kills):
             at_work = await crew.at_work()
-            await asyncio.sleep(generator.uniform(0.0, LONGEST_CALM))
+            await asyncio.sleep(generator.uniform(0.0, size.longest_calm))
             if number in server_kills:
                 kill_server(server)
             crew.kill(generator.choice(at_work))
@@ -121,6 +125,8 @@ async def storm(
             left_at.append(await unfinished(state, tenant))
             print(f"kill {number + 1}: {left_at[-1]} documents left", flush=True)
         last_kill = time.monotonic()
+        if not size.waits_for_silence:
+            await relieve(crew, state)
         while await unfinished(state, tenant) and time.monotonic() - last_kill < PATIENCE:  # noqa: ASYNC110
             await asyncio.sleep(0.5)
     finally:
@@ -132,6 +138,21 @@ async def storm(
         "server_kills": size.server_kills,
         "seconds_to_finish_after_the_last_kill": round(time.monotonic() - last_kill, 1),
     }
+
+
+async def relieve(crew: Crew, state: State) -> None:
+    """Another worker instead of all, which takes over at once."""
+    for log in list(crew.workers):
+        crew.kill(log)
+    while True:
+        try:
+            async with state.database.transaction(None) as connection:
+                await connection.execute(text(SILENCE))
+        except Problem:
+            await asyncio.sleep(0.2)
+        else:
+            break
+    crew.hire()
 
 
 def kill_server(server: EmbeddedPostgres) -> None:
@@ -172,4 +193,4 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     given = arguments_of(parser)
-    asyncio.run(main(given.seed, Size(12, 1, 1) if given.short else Size(), given.short))
+    asyncio.run(main(given.seed, SHORT if given.short else Size(), given.short))

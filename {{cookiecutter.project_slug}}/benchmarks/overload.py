@@ -4,7 +4,7 @@ One API process with everything on, as in `hot_path`, and its defaults. First it
 many connections as give the most. Then ten times as many callers, and 500, each of whom asks again as soon as it is
 answered or refused, against Retry-After. Goodput is the part of the capacity that is still answered. Then 300 bodies
 that are never sent to their end, and headers of 150 MB. All in one run, so that the ratios are of the same minute.
-Run with `python -m benchmarks.overload`; two minutes, or with `--short` half a minute. Close everything else.
+Run with `python -m benchmarks.overload`; two minutes. Close everything else.
 """
 
 import argparse
@@ -24,21 +24,35 @@ import psutil
 
 from app.settings import Settings
 from app.wiring import build
-from benchmarks.harness import fresh_database, house, write
-from benchmarks.hot_path import PRICE, check, fill
+from benchmarks.harness import arguments_of, fresh_database, house, write
+from benchmarks.hot_path import PER_DOCUMENT, PRICE, check, fill
 from benchmarks.measures import percentile
 from benchmarks.processes import running
 
-CHUNKS = 1000
 CONNECTIONS = (8, 16, 32)
 TIMES = 10
 CALLERS = 500
 HALF_SENT = 300
 HEADER_BYTES = 150_000_000
-SETTLE_SECONDS = 1.0
 
 
-async def main(seconds: float, short: bool) -> None:
+@dataclass(frozen=True)
+class Size:
+    """Seconds of a run, of one with more callers than are served, of the moment before each, and of a run beside bodies
+    that are given `body_seconds` to arrive."""
+
+    seconds: float = 10.0
+    crowded: float = 10.0
+    settle: float = 1.0
+    beside: float = 4.0
+    body_seconds: float = 10.0
+    chunks: int = 1000
+
+
+SHORT = Size(0.4, 1.2, 0.0, 0.4, 2.0, PER_DOCUMENT)
+
+
+async def main(size: Size, short: bool) -> None:
     busy = round(os.getloadavg()[0], 1)
     with fresh_database() as urls, tempfile.TemporaryDirectory() as folder:
         home = house(Path(folder), PRICE)
@@ -46,47 +60,47 @@ async def main(seconds: float, short: bool) -> None:
         async with build(settings, urls) as state:
             tenant = await state.identity.ensure_tenant("bench")
             key = (await state.identity.create_key(tenant, "bench", ["user"])).text
-            questions = await fill(state, tenant, CHUNKS)
-        result = await _measure(home, urls.service, key, questions, seconds)
-    shown = {"seconds_a_run": seconds, "load_of_others": busy, **result}
-    if short:
-        print(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
-    else:
-        write("overload", shown)
+            questions = await fill(state, tenant, size.chunks)
+        result = await _measure(home, urls.service, key, questions, size)
+    write("overload", {"seconds_a_run": size.seconds, "load_of_others": busy, **result}, short)
 
 
-async def _measure(home: Path, url: str, key: str, questions: Sequence[str], seconds: float) -> dict[str, Any]:
+async def _measure(home: Path, url: str, key: str, questions: Sequence[str], size: Size) -> dict[str, Any]:
     async with running("app.adapters.chat.standin") as (_, model_port):
         environment = {
             "DATABASE_URL": url,
             "APP_ROOT": str(home),
             "APP_DATA_DIR": str(home),
             "APP_EMBEDDER": "none",
+            "APP_BODY_SECONDS": str(size.body_seconds),
             "APP_MODEL_CHAIN": orjson.dumps(
                 [{"model": "stand-in", "base_url": f"http://127.0.0.1:{model_port}/v1"}]
             ).decode(),
         }
         async with running("app", "serve", environment=environment) as (api, port):
             await check(port, key, questions[0])
-            crowd = Crowd(port, key, questions)
-            await crowd.ask(16, seconds)  # warms up
-            return {**await _overloaded(crowd, seconds, api), **await _slow(crowd, port, key, api)}
+            crowd = Crowd(port, key, questions, size.settle)
+            await crowd.ask(16, size.seconds)  # warms up
+            return {
+                **await _overloaded(crowd, size, api),
+                **await _slow(crowd, port, key, api, size.beside),
+            }
 
 
-async def _overloaded(crowd: "Crowd", seconds: float, api: psutil.Process) -> dict[str, Any]:
-    capacities = {many: await crowd.ask(many, seconds) for many in CONNECTIONS}
+async def _overloaded(crowd: "Crowd", size: Size, api: psutil.Process) -> dict[str, Any]:
+    capacities = {many: await crowd.ask(many, size.seconds) for many in CONNECTIONS}
     best = max(capacities, key=lambda many: capacities[many].answers_per_second)
     capacity, result = capacities[best], {}
     for name, callers in (("ten_times", best * TIMES), ("five_hundred", CALLERS)):
         # The capacity before and after, so that a slower minute of the machine is not taken for overload.
-        run = await crowd.ask(callers, seconds)
-        again = await crowd.ask(best, seconds)
+        run = await crowd.ask(callers, size.crowded)
+        again = await crowd.ask(best, size.seconds)
         beside = statistics.mean((capacity.answers_per_second, again.answers_per_second))
         result[name] = {
             "callers": callers,
             "capacity_per_second": round(beside, 1),
             "answers_per_second": round(run.answers_per_second, 1),
-            "goodput": round(run.answers_per_second / beside, 3),
+            "goodput": _part(run.answers_per_second, beside),
             "refused_per_second": round((len(run.refused) + len(run.again)) / run.seconds, 1),
             "refused_ms_p50": run.ms(run.refused, 0.5),
             "refused_ms_p99": run.ms(run.refused, 0.99),
@@ -102,25 +116,30 @@ async def _overloaded(crowd: "Crowd", seconds: float, api: psutil.Process) -> di
     return {"capacity_connections": best, **result}
 
 
-async def _slow(crowd: "Crowd", port: int, key: str, api: psutil.Process) -> dict[str, Any]:
+def _part(these: float, of: float) -> float | None:
+    """None where nothing came back at all: a short run on a busy machine."""
+    return round(these / of, 3) if of else None
+
+
+async def _slow(crowd: "Crowd", port: int, key: str, api: psutil.Process, seconds: float) -> dict[str, Any]:
     """Answers beside callers who never send their bodies to the end, and memory under endless headers."""
-    before, start = await crowd.ask(16, 4), _megabytes(api)
+    before, start = await crowd.ask(16, seconds), _megabytes(api)
     head = f"POST /v1/answers HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-length: 500\r\n\r\n{{"
     begun = time.perf_counter()
     lines = [await asyncio.open_connection("127.0.0.1", port) for _ in range(HALF_SENT)]
     for _, writer in lines:
         writer.write(head.encode())
-    beside = await crowd.ask(16, 4)
+    beside = await crowd.ask(16, seconds)
     replies = await asyncio.gather(*(reader.read() for reader, _ in lines))
     held = time.perf_counter() - begun
     for _, writer in lines:
         writer.close()
-    after = await crowd.ask(16, 4)
+    after = await crowd.ask(16, seconds)
     sent, status, most = await _endless_header(port, api)
     return {
         "half_sent_bodies": {
             "callers": HALF_SENT,
-            "goodput": round(2 * len(beside.answered) / (len(before.answered) + len(after.answered)), 3),
+            "goodput": _part(2 * len(beside.answered), len(before.answered) + len(after.answered)),
             "told_408": sum(reply.startswith(b"HTTP/1.1 408") for reply in replies),
             "all_ended_after_seconds": round(held, 1),
         },
@@ -173,8 +192,9 @@ class Heard:
 class Crowd:
     """Callers who ask for so many seconds, over a connection each, and never wait."""
 
-    def __init__(self, port: int, key: str, questions: Sequence[str]) -> None:
+    def __init__(self, port: int, key: str, questions: Sequence[str], settle: float) -> None:
         self.port = port
+        self.settle = settle
         bodies = (orjson.dumps({"question": question}) for question in questions)
         self.requests = itertools.cycle([self._request(key, body) for body in bodies])
 
@@ -187,7 +207,7 @@ class Crowd:
         """What came back within the seconds, after a moment in which all come in."""
         heard = Heard()
         lines = [await asyncio.open_connection("127.0.0.1", self.port) for _ in range(callers)]
-        from_now = time.perf_counter() + SETTLE_SECONDS
+        from_now = time.perf_counter() + self.settle
         until = from_now + seconds
         tasks = [asyncio.ensure_future(self._one(*line, heard, from_now, until)) for line in lines]
         tasks.append(asyncio.ensure_future(self._watch(heard, until)))
@@ -238,7 +258,6 @@ def _megabytes(process: psutil.Process) -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--short", action="store_true", help="two seconds a run, shown and not written")
-    given = parser.parse_args()
-    asyncio.run(main(2.0 if given.short else given.seconds, given.short))
+    parser.add_argument("--seconds", type=float, default=Size.seconds)
+    given = arguments_of(parser)
+    asyncio.run(main(SHORT if given.short else Size(given.seconds, given.seconds), given.short))

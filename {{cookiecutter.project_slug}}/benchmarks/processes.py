@@ -16,6 +16,8 @@ import psutil
 from benchmarks.harness import ROOT
 
 PATIENCE = 500
+SILENCE = "update procrastinate_workers set last_heartbeat = last_heartbeat - interval '1 hour'"
+"""As if every worker had been silent for so long that others take over; for when all of them are dead."""
 
 ANY_PORT = {"APP_WORKER_METRICS_PORT": "0"}
 """Several workers stand side by side here, and nobody asks for their metrics."""
@@ -41,7 +43,8 @@ async def running(
         yield psutil.Process(process.pid), port
     finally:
         process.terminate()
-        process.wait(PATIENCE)
+        # Meanwhile the loop goes on: what the process sends at its end, somebody here may have to take.
+        await asyncio.to_thread(process.wait, PATIENCE)
 
 
 async def _listening(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -40,13 +40,13 @@ from app.retrieval.domain import PublishRequest
 from app.settings import Settings
 from app.wiring import State, build
 from benchmarks.harness import ROOT, arguments_of, fresh_database, house, write
-from benchmarks.processes import free_port, running
+from benchmarks.processes import PATIENCE, free_port, running
 
 Tokens = tuple[int, int]
 Trick = Literal["none", "refuse", "useless", "silent", "cut", "break"]
 
 PRICE = "{model}: {{input: 1, output: 2}}"
-TOKENS = 48
+TOKENS, FEW_TOKENS = 48, 12
 TOPICS = {
     "lighthouse": "The lighthouse of Karlen was built in 1874 by the engineer Marta Holm. Its lamp is seen from afar.",
     "bridge": "The bridge over the Sarn was opened in 1931. It is made of steel and spans 410 metres of water.",
@@ -155,13 +155,14 @@ class Asker:
     client: httpx.AsyncClient
     proxy: Proxy
     chance: random.Random
+    tokens: int = TOKENS
     asked: Counter[str] = field(default_factory=Counter)
 
     async def ask(self, kind: str, *tricks: Trick, stream: bool = False, leave: bool = False) -> None:
         self.asked[kind] += 1
         self.proxy.tricks.extend(tricks)
         number = self.asked.total()
-        body = {"question": QUESTIONS[number % len(QUESTIONS)], "max_tokens": TOKENS, "stream": stream}
+        body = {"question": QUESTIONS[number % len(QUESTIONS)], "max_tokens": self.tokens, "stream": stream}
         if not leave:
             (await self.client.post("/v1/answers", json=body)).raise_for_status()
         else:
@@ -198,7 +199,10 @@ async def main(url: str | None, model: str, rounds: int, seed: int, short: bool)
                 async with httpx.AsyncClient(
                     base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=180
                 ) as client:
-                    result = await _compare(Asker(client, proxy, random.Random(seed)), state, tenant, model, rounds)
+                    asker = Asker(client, proxy, random.Random(seed), FEW_TOKENS if short else TOKENS)
+                    result = await _compare(asker, state, tenant, model, rounds)
+            # With its end, the process gives back what it shares out to its calls for half a minute.
+            result["held_at_the_end"] = await _held(state)
     write("real_model_ledger", {"model": model, "seed": seed, **result}, short)
     if result["told"]["difference"] or result["kept_back"]["too_low"] or result["held_at_the_end"]:
         sys.exit("The ledger and the server do not agree.")
@@ -214,7 +218,7 @@ async def _compare(asker: Asker, state: State, tenant: UUID, model: str, rounds:
             await asker.ask("asked again after a useless reply", "useless")
     again = rounds // 2
     assert len(asker.proxy.calls) == rounds * 3 + again * 3, "a question was not asked again"
-    await _settled(state)
+    await _written_down(asker.proxy, state, tenant, model)
     told = await _told(asker.proxy, state, tenant, model)
     before = Counter(await _rows(state, tenant, model))
     known = len(asker.proxy.calls)
@@ -224,16 +228,14 @@ async def _compare(asker: Asker, state: State, tenant: UUID, model: str, rounds:
         await asker.ask("stream cut", "cut", stream=True)
         await asker.ask("left, and its usage kept back", "silent", stream=True, leave=True)
         await asker.ask("reply broken off, asked again", "break")
-    await _settled(state)
+    await _written_down(asker.proxy, state, tenant, model)
     rest = list((Counter(await _rows(state, tenant, model)) - before).elements())
-    held = await _held(state)
     return {
         "asked": dict(asker.asked),
         "calls_of_the_server": len(asker.proxy.calls),
         "calls_refused_by_the_proxy": asker.proxy.refused,
         "told": told,
-        "kept_back": _kept_back(asker.proxy.calls[known:], rest),
-        "held_at_the_end": held,
+        "kept_back": _kept_back(asker.proxy.calls[known:], rest, asker.tokens),
     }
 
 
@@ -257,13 +259,13 @@ async def _told(proxy: Proxy, state: State, tenant: UUID, model: str) -> dict[st
     }
 
 
-def _kept_back(calls: list[Call], rows: list[Tokens]) -> dict[str, Any]:
+def _kept_back(calls: list[Call], rows: list[Tokens], tokens: int) -> dict[str, Any]:
     """Each call whose usage was kept back must have a row of its own that is no lower; the others have theirs."""
     known = Counter(call.usage for call in calls if call.told and call.usage)
     charged = sorted((Counter(rows) - known).elements())
     used = sorted(call.usage or (0, 0) for call in calls if not call.told)
     low = sum(read > paid for (read, _), (paid, _) in zip(used, charged, strict=False))
-    low += sum(written > TOKENS for _, written in used) + sum(written < TOKENS for _, written in charged)
+    low += sum(written > tokens for _, written in used) + sum(written < tokens for _, written in charged)
     return {
         "calls": len(used),
         "server_tokens": _sum(used),
@@ -282,16 +284,15 @@ async def _rows(state: State, tenant: UUID, model: str) -> list[Tokens]:
 
 
 async def _held(state: State) -> int:
-    # What a process shares out to its calls for half a minute is held, too, and nobody's.
     async with state.database.transaction(None) as connection:
         return int((await connection.execute(text(HELD))).scalar_one())
 
 
-async def _settled(state: State) -> None:
-    """Until what was left is read out and written down, and shared holds have ended."""
-    async with asyncio.timeout(120):
-        while await _held(state):  # noqa: ASYNC110, another process writes it
-            await asyncio.sleep(0.5)
+async def _written_down(proxy: Proxy, state: State, tenant: UUID, model: str) -> None:
+    """Until what was left is read out, and each call that reached the server stands in the ledger."""
+    async with asyncio.timeout(PATIENCE):
+        while len(await _rows(state, tenant, model)) < len(proxy.calls):  # noqa: ASYNC110, another process writes it
+            await asyncio.sleep(0.1)
 
 
 async def _publish(state: State, tenant: UUID, name: str, passage: str) -> None:

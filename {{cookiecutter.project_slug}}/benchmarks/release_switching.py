@@ -69,13 +69,13 @@ async def main(answers: int, seed: int, short: bool) -> None:
         with tempfile.TemporaryDirectory() as folder:
             settings = Settings(root=ROOT, data_dir=Path(folder), embedder="none", _env_file=None)
             async with build(settings, urls) as state:
-                moves = 4 if short else MOVES
-                result = await measure(state, urls.service, folder, answers, moves, random.Random(seed))
+                moves, calm = (4, 0.2) if short else (MOVES, 1.0)
+                result = await measure(state, urls.service, folder, answers, moves, calm, random.Random(seed))
         write("release_switching", {"seed": seed, **result}, short)
 
 
 async def measure(
-    state: State, url: str, folder: str, answers: int, moves: int, generator: random.Random
+    state: State, url: str, folder: str, answers: int, moves: int, calm: float, generator: random.Random
 ) -> dict[str, Any]:
     tenant = await state.identity.ensure_tenant("bench")
     key = (await state.identity.create_key(tenant, "bench", ["user"])).text
@@ -101,8 +101,8 @@ async def measure(
             ports.append(port)
         await stack.enter_async_context(background(listen(state.database, MOVED, told)))
         asking = [asyncio.create_task(converse(ports[n % 2], key, tenant, n, watched)) for n in range(CONNECTIONS)]
-        await asyncio.sleep(1.5)
-        await move_about(state, watched, moves, generator)
+        await asyncio.sleep(1.5 * calm)
+        await move_about(state, watched, moves, calm, generator)
         while len(watched.replies) < answers:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         watched.stop.set()
@@ -143,8 +143,11 @@ async def converse(port: int, key: str, tenant: UUID, number: int, watched: Watc
     writer.close()
 
 
-async def move_about(state: State, watched: Watched, moves: int, generator: random.Random) -> None:
-    """Five rounds of: a release goes live, another is a canary, the canary goes live, and all is taken back."""
+async def move_about(state: State, watched: Watched, moves: int, calm: float, generator: random.Random) -> None:
+    """Rounds of: a release goes live, another is a canary, the canary goes live, and all is taken back.
+
+    calm: how much of the usual time passes between two moves.
+    """
     places = state.environments
     note(state, watched)
     for round_ in range(moves // 4):
@@ -157,7 +160,7 @@ async def move_about(state: State, watched: Watched, moves: int, generator: rand
             lambda: places.rollback("bench", "worse after all"),
         ]
         for step in steps:
-            await asyncio.sleep(generator.uniform(0.7, 2.0))
+            await asyncio.sleep(generator.uniform(0.7, 2.0) * calm)
             await step()
             note(state, watched)
 

@@ -1,7 +1,9 @@
 """An embedded server for each process of the run, a fresh database in it for each file, a new tenant for each test."""
 
+import functools
 import importlib
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -13,8 +15,10 @@ import psycopg
 import pytest
 import pytest_asyncio
 import structlog
+from httpx._transports import default
 from psycopg import sql
 
+from app import wiring
 from app.core.database import Database
 from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
 from app.core.schema import migrate
@@ -52,12 +56,59 @@ def be_patient() -> None:
 
 def pytest_configure() -> None:
     be_patient()
+    be_quick()
     for name in [name for name in os.environ if name.upper().startswith("APP_") and name != "APP_DATA_DIR"]:
         del os.environ[name]
     os.environ.pop("DATABASE_URL", None)
     os.environ["COLUMNS"] = "200"  # what is printed does not depend on who looks on
+    keep_compiled()
     # The library's own default draws every local variable of a traceback: fifteen seconds for a whole state.
     structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.plain_traceback
+
+
+def be_quick() -> None:
+    """What each client and each service would make anew, and is always the same in one process, is made once."""
+    default.create_ssl_context = functools.cache(default.create_ssl_context)
+    wiring.read_code = functools.cache(wiring.read_code)  # type: ignore[attr-defined]
+
+
+def keep_compiled() -> None:
+    """Some machines forbid it, and hundreds of processes start here: half of what a start costs is the compiler."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are cores: one waits while another computes."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """With `--dist loadfile`, a file stays in one process, which makes what its tests share once."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return share_of(nodeid)
+
+    return Scheduling(config, log)
+
+
+def share_of(nodeid: str) -> str:
+    """What goes to one process: a file, or one benchmark, which shares nothing with the others."""
+    file = nodeid.split("::", 1)[0]
+    return nodeid if file.endswith("tests/test_benchmarks.py") else file
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The slow come first, so that no process is still at one when the others have nothing left."""
+    if hasattr(config, "workerinput"):
+        slow = {share_of(item.nodeid) for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: share_of(item.nodeid) not in slow)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.core.errors import StartRefused
 
+SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The one in C where there is one: many times as fast, and every process reads every policy at its start."""
 LONGEST_SHOWN = 120
 """Characters of a wrong value that an error repeats."""
 
@@ -106,7 +108,8 @@ def _bytes(path: Path) -> bytes:
 
 def _validated(path: Path, raw: bytes, model: type[P]) -> P:
     try:
-        return model.model_validate(_with_new_keys(yaml.safe_load(raw), model.renamed_keys))
+        data: Any = yaml.load(raw, Loader=SAFE_LOADER)  # noqa: S506, it is a safe one
+        return model.model_validate(_with_new_keys(data, model.renamed_keys))
     except yaml.YAMLError as error:
         raise StartRefused(f"{path}: is not valid YAML ({' '.join(str(error).split())}).") from error
     except ValidationError as error:

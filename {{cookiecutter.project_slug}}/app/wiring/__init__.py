@@ -98,7 +98,7 @@ REGISTRY: dict[str, Action] = {action.name: action for action in SHIPPED}
 """All actions by name; policies/actions.yaml says which of them may be proposed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)  # whoever names a task or a handler that holds it would spell out everything
 class State:
     """Everything a running process holds."""
 

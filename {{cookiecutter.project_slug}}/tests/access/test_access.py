@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from uuid import uuid4
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from app.actions.domain import ActionPolicy
@@ -76,6 +77,7 @@ async def world(service: Service, stack: AsyncExitStack, seed: int) -> World:
     return made
 
 
+@pytest.mark.slow
 async def test_nobody_is_told_words_of_a_document_that_they_may_not_read(
     service: Service, stack: AsyncExitStack
 ) -> None:

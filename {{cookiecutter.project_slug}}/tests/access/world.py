@@ -84,6 +84,11 @@ def answer(request: Json) -> str | Json:
                 if name in offered
             ],
         }
+    if len(passages) > 1 and len(shown) % 2:
+        # It uses all that it was shown, and cites the first passage alone.
+        n, first = passages[0]
+        told = " ".join([told, *(text for _, text in passages[1:])])
+        passages = [(n, first.rstrip("."))]
     said = " ".join(f"{text} [{n}]" for n, text in passages)
     return f"{said} {' '.join(WORD.findall(told))}".strip() or "NO ANSWER"
 
@@ -115,6 +120,10 @@ class World:
 
     def search(self, key: str, path: str, content: bytes) -> None:
         text = content.decode(errors="replace")
+        if path.partition("?")[0] == "/v1/quarantine":
+            for item in orjson.loads(content).get("items", []):
+                if not self.documents[UUID(item["document_id"])].open_to(KEYS[key][1]):
+                    raise Leak(f"{key} was shown the quarantine entry of {item['uri']}")
         for word in set(WORD.findall(text)):
             owner = next((each for each in self.documents.values() if word in each.words), None)
             if owner is None or not owner.open_to(KEYS[key][1]):

@@ -19,7 +19,7 @@ from tests.conftest import ROOT
 from tests.e2e.conftest import environment
 from tests.evaluation.conftest import BRIDGE, CASES, SECRET, TOWER
 
-MANY = 150
+MANY = 80
 
 
 @pytest.fixture
@@ -61,6 +61,7 @@ def run(house: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_exit_status_is_the_verdict_and_the_reports_are_written(house: Path, tmp_path: Path) -> None:
     first = run(house, "evaluate", "--out", str(tmp_path / "before"))
     assert first.returncode == 0, first.stdout + first.stderr

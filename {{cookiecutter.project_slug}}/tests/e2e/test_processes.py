@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.e2e.conftest import Running, app, free_port, serving, start
 
@@ -30,6 +31,7 @@ def test_a_command_that_needs_the_schema_says_how_to_make_it(tmp_path: Path) -> 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_run_prints_a_key_that_works_and_the_same_one_at_the_next_start(tmp_path: Path) -> None:
     first = start(tmp_path)
     with first.client() as client:

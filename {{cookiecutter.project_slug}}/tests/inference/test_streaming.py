@@ -132,7 +132,8 @@ async def test_a_reader_who_leaves_ends_the_call_at_the_provider_at_once_or_at_t
     service: Service, paid: bool
 ) -> None:
     change_serving(service.state, **({} if paid else {"prices": FREE_OF_CHARGE}))
-    service.model.faults.append(Fault(pieces=("Marta Holm built it. ",) * 2000, pause=20))
+    sentence = "Marta Holm built it. "
+    service.model.faults.append(Fault(pieces=(sentence * 2, *[sentence] * 2000), pause=20))
     async with (
         service.client() as client,
         client.stream("POST", "/v1/answers", json={"question": WHO, "stream": True}) as response,
