@@ -42,7 +42,7 @@ def serve(
 
 
 def run_worker() -> None:
-    """Run the jobs of the queue until Ctrl-C; show their metrics on a port of their own."""
+    """Run the jobs of the queue until Ctrl-C; serve their metrics on a port of their own."""
     _run(load_settings(), work)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from app.core.logging import LogFormat, configure_logging
+from app.core.logging import configure_logging
+from app.core.options import LogFormat
 
 
 @pytest.fixture
