@@ -3,6 +3,7 @@
 Processor time and not the clock: what else runs on the machine hardly changes it. The ratio is taken in one run.
 """
 
+import argparse
 import os
 import subprocess
 import sys
@@ -10,14 +11,14 @@ import tempfile
 from statistics import median
 from typing import Any
 
-from benchmarks.harness import ROOT, arguments, write
+from benchmarks.harness import ROOT, arguments_of, write
 
 REFERENCE = "import fastapi"
 COMMANDS = {
     "app --help": "import sys; sys.argv = ['app', '--help']; from app.__main__ import main; main()",
     "app version": "import sys; sys.argv = ['app', 'version']; from app.__main__ import main; main()",
     "app ingset (mistyped)": "import sys; sys.argv = ['app', 'ingset']; from app.__main__ import main; main()",
-    "app rollback (its imports)": "import gc; gc.disable(); import app.wiring; from app.cli.commands import load; load('rollback')",
+    "app rollback (its imports)": "import gc; gc.disable(); from app.cli.commands import load; load('rollback')",
 }
 COUNT = "import atexit, sys; atexit.register(lambda: open('modules', 'w').write(str(len(sys.modules))))\n"
 ROUNDS, ROUNDS_SHORT = 9, 1
@@ -59,7 +60,7 @@ def measure(rounds: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    short = arguments(__doc__).short
+    short = arguments_of(argparse.ArgumentParser(description=__doc__)).short
     result = {"command": "python -m benchmarks.cli_start", "by_command": measure(ROUNDS_SHORT if short else ROUNDS)}
     write("cli_start", result, short)
 

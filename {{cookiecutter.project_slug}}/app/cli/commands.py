@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 
-class CommandEntry(NamedTuple):
+class Listed(NamedTuple):
     """Where a command is defined. group: it has commands of its own, on the module's `app`."""
 
     module: str
@@ -19,48 +19,48 @@ class CommandEntry(NamedTuple):
 
 
 COMMANDS = {
-    "demo": CommandEntry("demo", "Read this service's own handbook and answer three questions about it; no key, no network."),
-    "run": CommandEntry(
+    "demo": Listed("demo", "Read this service's own handbook and answer three questions about it; no key, no network."),
+    "run": Listed(
         "run", "Run the API and a worker together until Ctrl-C, on a migrated database, with a development key."
     ),
-    "serve": CommandEntry("serve", "Run the API until Ctrl-C."),
-    "worker": CommandEntry("serve", "Run the jobs of the queue until Ctrl-C; serve their metrics on a port of their own."),
-    "ingest": CommandEntry(
+    "serve": Listed("serve", "Run the API until Ctrl-C."),
+    "worker": Listed("serve", "Run the jobs of the queue until Ctrl-C; serve their metrics on a port of their own."),
+    "ingest": Listed(
         "ingest",
         "Add documents and print the result of each. Exit status 1: one was refused, quarantined or unreadable.",
     ),
-    "ask": CommandEntry(
+    "ask": Listed(
         "ask",
         "Answer a question from the documents, with citations. "
         "Exit status 3: they hold no answer; 4: it waits for human review.",
     ),
-    "evaluate": CommandEntry(
+    "evaluate": Listed(
         "evaluate",
         "Measure a release against the live one. Exit status: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, 3 could not be measured.",
     ),
-    "migrate": CommandEntry("database", "Migrate the database schema to the revision that this code needs."),
-    "costs": CommandEntry(
+    "migrate": Listed("database", "Migrate the database schema to the revision that this code needs."),
+    "costs": Listed(
         "costs",
         "Show what was spent, by day, feature, model, release and environment; without dates, the last 30 days.",
     ),
-    "reconcile": CommandEntry(
+    "reconcile": Listed(
         "costs", "Compare the ledger of all tenants with a provider's usage export. Exit status 1: they differ."
     ),
-    "search": CommandEntry("search", "Show the passages that a question finds, best first."),
-    "version": CommandEntry("version", "Print the version of the code, the schema it needs and the release that is live."),
-    "rollback": CommandEntry("rollback", "Go back to the previous release at once, without an evaluation or an approval."),
-    "config": CommandEntry("config", "Settings and policies.", group=True),
-    "index": CommandEntry("index", "Indexes: what documents are searched through.", group=True),
-    "keys": CommandEntry("keys", "API keys.", group=True),
-    "answer": CommandEntry("answer", "Past answers.", group=True),
-    "release": CommandEntry("release", "Releases: code, prompts, models, index and policies, pinned together.", group=True),
-    "governance": CommandEntry("governance", "Emergency activations, model card and risk register.", group=True),
-    "audit": CommandEntry("audit", "The audit log: who did what, and proof that it is unchanged.", group=True),
-    "budget": CommandEntry("budget", "Budgets: limits, and what was spent.", group=True),
-    "review": CommandEntry("review", "Human review of answers and actions.", group=True),
-    "actions": CommandEntry("actions", "Actions that models proposed, and their results.", group=True),
-    "tickets": CommandEntry("tickets", "Tickets: what the bundled actions create and change.", group=True),
-    "evals": CommandEntry("evals", "Cases of the evaluation.", group=True),
+    "search": Listed("search", "Show the passages that a question finds, best first."),
+    "version": Listed("version", "Print the version of the code, the schema it needs and the release that is live."),
+    "rollback": Listed("rollback", "Go back to the previous release at once, without an evaluation or an approval."),
+    "config": Listed("config", "Settings and policies.", group=True),
+    "index": Listed("index", "Indexes: what documents are searched through.", group=True),
+    "keys": Listed("keys", "API keys.", group=True),
+    "answer": Listed("answer", "Past answers.", group=True),
+    "release": Listed("release", "Releases: code, prompts, models, index and policies, pinned together.", group=True),
+    "governance": Listed("governance", "Emergency activations, model card and risk register.", group=True),
+    "audit": Listed("audit", "The audit log: who did what, and proof that it is unchanged.", group=True),
+    "budget": Listed("budget", "Budgets: limits, and what was spent.", group=True),
+    "review": Listed("review", "Human review of answers and actions.", group=True),
+    "actions": Listed("actions", "Actions that models proposed, and their results.", group=True),
+    "tickets": Listed("tickets", "Tickets: what the bundled actions create and change.", group=True),
+    "evals": Listed("evals", "Cases of the evaluation.", group=True),
 }
 
 
