@@ -13,9 +13,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from app.adapters.chat.choice import CHAIN_EXAMPLE, ModelChoice
 from app.core.errors import StartRefused
-from app.core.logging import LogFormat
-from app.core.server import ServerLimits
-from app.core.telemetry import TraceTarget
+from app.core.options import LogFormat, ServerLimits, TraceTarget
 
 PREFIX = "APP_"
 V = TypeVar("V", str, str | None)

@@ -31,8 +31,8 @@ async def _work(state: State, metrics_port: int) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(name, running.cancel)
-    log.info("worker_started", jobs=sorted(worker.specs), concurrency=worker.concurrency, metrics_port=metrics_port)
+    log.info("worker.started", jobs=sorted(worker.specs), concurrency=worker.concurrency, metrics_port=metrics_port)
     async with background(*state.background(), state.canaries.watch(), state.reviews.lifecycle.watch()):
         with contextlib.suppress(asyncio.CancelledError):
             await running
-    log.info("worker_stopped")
+    log.info("worker.stopped")

@@ -81,7 +81,7 @@ class Crew:
     async def at_work(self) -> list[Path]:
         """Those that take jobs by now, once there is one."""
         while True:
-            found = [log for log in self.workers if b"worker_started" in log.read_bytes()]
+            found = [log for log in self.workers if b"worker.started" in log.read_bytes()]
             if found:
                 return found
             await asyncio.sleep(0.02)

@@ -1,4 +1,4 @@
-"""The operator's door. Every command says what went wrong in one sentence and exits with another number than 0."""
+"""The command line. Every failure is one sentence on standard error and an exit status other than 0."""
 
 import io
 import os
@@ -9,49 +9,35 @@ from typing import Any
 import typer
 import typer.core
 
-from app.cli import (
-    actions,
-    answer,
-    ask,
-    audit,
-    budget,
-    config,
-    costs,
-    database,
-    demo,
-    evals,
-    evaluate,
-    governance,
-    index,
-    ingest,
-    keys,
-    release,
-    review,
-    run,
-    search,
-    serve,
-    tickets,
-    version,
-)
-from app.core.database import problem_of
+from app.cli.commands import LazyCommands, summary
 from app.core.errors import DatabaseUnavailable, Problem, StartRefused
-from app.core.grants import greeting_of, sentence_of
-from app.core.logging import spelled
-from app.core.rls import SERVICE_ROLE
-from app.core.text import clean, flaw_in
-from app.settings import load_settings
+from app.core.text import clean, flaw_in, safe_str
 
 
 class Commands(typer.core.TyperGroup):
-    """Every argument of every command is text that can be stored, before any of them sees it."""
+    """Checks every argument before a command sees it: text that can be stored. Imports only the command that runs."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self.commands = LazyCommands()
 
     def main(self, args: Sequence[str] | None = None, *given: Any, **more: Any) -> Any:
         """Errors: StartRefused."""
         for argument in sys.argv[1:] if args is None else args:
-            # The name of a file that is there may be any bytes; who reads it tells of it by itself.
+            # The name of an existing file may be any bytes; the command that reads the file reports that itself.
             if (message := flaw_in(argument)) and not os.path.lexists(argument):
                 raise StartRefused(f"'{clean(argument)[:80]}' {message}; write it in UTF-8.")
         return super().main(args, *given, **more)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self.commands)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return summary(cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, self.commands[found.name] if found and found.name else None, rest
 
 
 app = typer.Typer(
@@ -63,21 +49,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (demo, run, serve, ingest, ask, evaluate, database, config, costs, search, version):
-    part.add_to(app)
-app.add_typer(index.app, name="index")
-app.add_typer(keys.app, name="keys")
-app.add_typer(answer.app, name="answer")
-app.add_typer(release.app, name="release")
-release.add_rollback(app)
-governance.add_to_release(release.app)
-app.add_typer(governance.app, name="governance")
-app.add_typer(audit.app, name="audit")
-app.add_typer(budget.app, name="budget")
-app.add_typer(review.app, name="review")
-app.add_typer(actions.app, name="actions")
-app.add_typer(tickets.app, name="tickets")
-app.add_typer(evals.app, name="evals")
+
+
+@app.callback()
+def root() -> None:
+    """Answers questions about your documents, with citations."""
 
 
 def main() -> None:
@@ -100,10 +76,12 @@ def main() -> None:
 
 
 def _unexpected(error: BaseException) -> str:
+    from app.core.database import problem_of
+
     if problem := problem_of(error):
         return _sentence(_caused(problem, error))
-    if said := _of_the_database(error):
-        return f"app: {said}"
+    if message := _database_sentence(error):
+        return f"app: {message}"
     return f"app: an unexpected {type(error).__name__}; run it again with APP_LOG_LEVEL=DEBUG to see where."
 
 
@@ -112,7 +90,11 @@ def _caused(problem: Problem, error: BaseException) -> Problem:
     return problem
 
 
-def _of_the_database(error: BaseException) -> str | None:
+def _database_sentence(error: BaseException) -> str | None:
+    from app.core.grants import sentence_of
+    from app.core.rls import SERVICE_ROLE
+    from app.settings import load_settings
+
     settings = load_settings()
     url = settings.database_url.get_secret_value() if settings.database_url else f"postgresql://{SERVICE_ROLE}@/app"
     return sentence_of(error, url, url)
@@ -120,9 +102,11 @@ def _of_the_database(error: BaseException) -> str | None:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, DatabaseUnavailable):
-        if said := greeting_of(error):
-            return f"app: The database refuses the connection: {said}; see to that, or correct DATABASE_URL."
+        from app.core.grants import greeting_of
+
+        if message := greeting_of(error):
+            return f"app: The database refuses the connection: {message}; see to that, or correct DATABASE_URL."
         return "app: The database does not answer; start it, or correct DATABASE_URL."
-    todo = getattr(error, "what_to_do", None)
-    said = spelled(error)
-    return f"app: {said}{'' if said.endswith(('.', '?')) else '.'}" + (f" {todo}" if todo else "")
+    next_step = getattr(error, "what_to_do", None)
+    message = safe_str(error)
+    return f"app: {message}{'' if message.endswith(('.', '?')) else '.'}" + (f" {next_step}" if next_step else "")

@@ -11,7 +11,7 @@ from app.actions.domain import ActionOffer, ActionState, StoredAction
 from app.cli.common import DEFAULT_TENANT, caller_in, out, with_state
 from app.wiring import State
 
-app = typer.Typer(help="What models proposed to do, and what became of it.", no_args_is_help=True)
+app = typer.Typer(help="Actions that models proposed, and their results.", no_args_is_help=True)
 
 Tenant = Annotated[str, typer.Option(help="Whose actions.")]
 

@@ -31,8 +31,8 @@ def ask(
         typer.Option(help="What the model may propose to do, of 'app actions catalogue'; may be repeated."),
     ] = None,
 ) -> None:
-    """Answer a question from the documents, with citations. Exit status 3: they hold no answer; 4: a person has
-    to see it first."""
+    """Answer a question from the documents, with citations. Exit status 3: they hold no answer; 4: it waits for
+    human review."""
 
     if action and release is not None:
         raise typer.BadParameter("a trial does nothing but answer; leave out --action or --release.")

@@ -10,7 +10,7 @@ from app.cli.common import actor, err, out, with_state
 from app.core.audit import Head, Line, Verified
 from app.wiring import State
 
-app = typer.Typer(help="The audit log: who did what, and whether it is as it was written.", no_args_is_help=True)
+app = typer.Typer(help="The audit log: who did what, and proof that it is unchanged.", no_args_is_help=True)
 
 
 @app.command("list")

@@ -11,7 +11,7 @@ from app.costs.domain.budgets import SERVICE, Budget, Span
 from app.costs.domain.budgets import State as Standing
 from app.wiring import State
 
-app = typer.Typer(help="Budgets: what may be spent, and what was.", no_args_is_help=True)
+app = typer.Typer(help="Budgets: limits, and what was spent.", no_args_is_help=True)
 
 MICRO = 1_000_000
 

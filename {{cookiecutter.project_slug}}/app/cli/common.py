@@ -1,18 +1,19 @@
-"""What commands share: settings, a built state, output."""
+"""What commands share: settings, a built state, output. The state is imported when a command asks for it."""
 
 import asyncio
 import getpass
 import os
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 from rich.console import Console
 
-from app.core.schema import verify
-from app.identity.domain import ALL_ROLES, COMMAND_LINE, Principal
 from app.settings import Settings, load_settings
-from app.wiring import State, build, database_urls, observe
+
+if TYPE_CHECKING:
+    from app.identity.domain import Principal
+    from app.wiring import State
 
 T = TypeVar("T")
 
@@ -34,12 +35,14 @@ def actor() -> str:
         return f"user {os.getuid()}"
 
 
-def caller_at_the_command_line(tenant_id: UUID, groups: Iterable[str] = ()) -> Principal:
+def caller_at_the_command_line(tenant_id: UUID, groups: Iterable[str] = ()) -> "Principal":
     """Whoever may run commands on this machine may do everything, for a tenant and for the service."""
+    from app.identity.domain import COMMAND_LINE, ALL_ROLES, Principal
+
     return Principal(tenant_id, COMMAND_LINE, actor(), ALL_ROLES, frozenset(groups))
 
 
-async def caller_in(state: State, tenant: str, groups: Iterable[str] | None = None) -> Principal:
+async def caller_in(state: "State", tenant: str, groups: Iterable[str] | None = None) -> "Principal":
     """The same for a tenant by its name. Errors: TenantNotFound."""
     return caller_at_the_command_line(await state.identity.tenant(tenant), groups or ())
 
@@ -51,8 +54,11 @@ def settings_for_command() -> Settings:
     return load_settings(**quiet, **styled)
 
 
-def with_state(work: Callable[[State], Awaitable[T]]) -> T:
+def with_state(work: Callable[["State"], Awaitable[T]]) -> T:
     """Runs `work` on a built state over a verified database and returns its result. Errors: StartRefused, Problem."""
+    from app.core.schema import verify
+    from app.wiring import build, database_urls, observe
+
     settings = settings_for_command()
     observe(settings)
     urls, server = database_urls(settings)

@@ -5,14 +5,10 @@ from app.cli.common import out, settings_for_command
 from app.settings import sources
 from app.wiring import check as check_start
 
-config = typer.Typer(help="Settings and policies.", no_args_is_help=True)
+app = typer.Typer(help="Settings and policies.", no_args_is_help=True)
 
 
-def add_to(app: typer.Typer) -> None:
-    app.add_typer(config, name="config")
-
-
-@config.command()
+@app.command()
 def check() -> None:
     """Check settings, policies, prompts and prices; print each setting with its source, secrets masked."""
     settings = settings_for_command()

@@ -102,7 +102,7 @@ def reconcile(
         Path, typer.Argument(exists=True, dir_okay=False, help="The provider's usage: CSV or JSON lines.")
     ],
 ) -> None:
-    """Compare the ledger of all tenants with a provider's own usage export; ends with 1 where they differ."""
+    """Compare the ledger of all tenants with a provider's usage export. Exit status 1: they differ."""
     provider = read_export(export.read_text(encoding="utf-8"))
 
     async def load(state: State) -> list[Deviation]:

@@ -22,7 +22,7 @@ def migrate_database(
         typer.Option("--check", help="Change nothing: prove on an empty database that migrations make the tables."),
     ] = False,
 ) -> None:
-    """Bring the database schema to what this code needs."""
+    """Migrate the database schema to the revision that this code needs."""
     settings = settings_for_command()
     observe(settings)
     if check:

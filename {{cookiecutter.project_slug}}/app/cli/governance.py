@@ -18,7 +18,7 @@ from app.governance.domain.rendering import markdown
 from app.releases.domain import Release
 from app.wiring import State
 
-app = typer.Typer(help="May it go live: emergencies, model card, risk register.", no_args_is_help=True)
+app = typer.Typer(help="Emergency activations, model card and risk register.", no_args_is_help=True)
 
 Wanted = Annotated[str, typer.Argument(help="Number, id or the first eight digits or more of it.")]
 Reason = Annotated[str, typer.Option(help="Why; for the audit log.")]

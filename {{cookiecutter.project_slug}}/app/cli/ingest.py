@@ -48,7 +48,7 @@ def ingest(
     tenant: Annotated[str, typer.Option(help="Whose documents.")] = DEFAULT_TENANT,
     wait: Annotated[bool, typer.Option(help="Process them here and now, beside any running worker.")] = True,
 ) -> None:
-    """Add documents and say what became of each; exit 1 when one was refused, held back or could not be read."""
+    """Add documents and print the result of each. Exit status 1: one was refused, quarantined or unreadable."""
     files = files_in(paths)
     if len(files) <= 1 and not any(isinstance(each, FoundFile) for each in files):
         raise StartRefused(str(files[0]) if files else "There is no file in what was named.")

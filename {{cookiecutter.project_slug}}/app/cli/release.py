@@ -8,13 +8,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.cli.common import actor, out, with_state
+from app.cli.governance import add_to_release
 from app.core.errors import Invalid
 from app.evaluation.domain.canary import CanaryStatus
 from app.releases.domain import Life, Release, Scalar
 from app.releases.domain.diff import Change
 from app.wiring import State
 
-app = typer.Typer(help="Releases: what answers are made with, as one thing.", no_args_is_help=True)
+app = typer.Typer(help="Releases: code, prompts, models, index and policies, pinned together.", no_args_is_help=True)
 
 Wanted = Annotated[str, typer.Argument(help="Number, id or the first eight digits or more of it.")]
 Reason = Annotated[str, typer.Option(help="Why; for the audit log.")]
@@ -218,25 +219,4 @@ def at(
     out.print(f"Release {release.number} ({release.short}){canary}.", highlight=False)
 
 
-def add_rollback(root: typer.Typer) -> None:
-    root.command()(rollback)
-
-
-def rollback(
-    reason: Reason,
-    to: Annotated[str | None, typer.Option(help="A release that was live and approved; else the last one.")] = None,
-    environment: Environment = "production",
-    rehearse: Annotated[bool, typer.Option("--rehearse", help="Try it on staging, and record the time.")] = False,
-) -> None:
-    """Go back to the release before, at once and without asking any gate."""
-
-    async def work(state: State) -> tuple[Release, float | None]:
-        if rehearse:
-            return await state.environments.rehearse(actor(), reason, to)
-        return await state.environments.rollback(actor(), reason, environment, to), None
-
-    release, seconds = with_state(work)
-    if seconds is not None:
-        out.print(f"Rehearsed on staging: back on release {release.number} after {seconds * 1000:.0f} ms.")
-        return
-    out.print(f"Release {release.number} is live in {environment}.")
+add_to_release(app)

@@ -15,7 +15,7 @@ from app.review.domain.items import DecisionResult, DecisionType, ReviewItem, Su
 from app.review.repository import ReviewFilters
 from app.wiring import State
 
-app = typer.Typer(help="People judging answers and actions.", no_args_is_help=True)
+app = typer.Typer(help="Human review of answers and actions.", no_args_is_help=True)
 
 Tenant = Annotated[str, typer.Option(help="Whose answers.")]
 Groups = Annotated[list[str] | None, typer.Option("--group", help="An access group you hold; may be repeated.")]

@@ -42,7 +42,7 @@ def serve(
 
 
 def run_worker() -> None:
-    """Run the jobs of the queue until Ctrl-C; show their metrics on a port of their own."""
+    """Run the jobs of the queue until Ctrl-C; serve their metrics on a port of their own."""
     _run(load_settings(), work)
 
 
@@ -54,7 +54,7 @@ def _run(settings: Settings, door: Callable[[State], Awaitable[None]]) -> None:
         try:
             await verify(urls.service, settings.root)
         except DatabaseUnavailable:
-            log.warning("database_away_at_start", what="it is looked for until it is there; /health/ready tells")
+            log.warning("cli.database_unavailable_at_start", what="retrying; /health/ready reports it")
         guard = [server.keep_running()] if server else []
         async with build(settings, urls) as state, background(*guard):
             with suppress(DatabaseUnavailable):
@@ -62,7 +62,7 @@ def _run(settings: Settings, door: Callable[[State], Awaitable[None]]) -> None:
             await state.retrieval.warm()
             with contextlib.suppress(Problem):  # readiness says what is missing, until it is there
                 if parts := await state.environments.unreleased():
-                    log.warning("files_are_not_what_is_live", parts=parts, what="'app release create' makes a draft")
+                    log.warning("releases.local_files_differ", parts=parts, what="'app release create' makes a draft")
             await door(state)
 
     # The server library sends the signal to itself again once it has shut down; that must not skip our own clean-up.

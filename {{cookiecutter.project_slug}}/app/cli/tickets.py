@@ -9,7 +9,7 @@ from app.actions.domain.ticket import Ticket, TicketNotFound, TicketStatus, tick
 from app.cli.common import DEFAULT_TENANT, caller_in, out, with_state
 from app.wiring import State
 
-app = typer.Typer(help="Tickets: what the shipped actions work on.", no_args_is_help=True)
+app = typer.Typer(help="Tickets: what the bundled actions create and change.", no_args_is_help=True)
 
 Tenant = Annotated[str, typer.Option(help="Whose tickets.")]
 

@@ -1,15 +1,18 @@
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from app import __version__
 from app.cli.common import out, settings_for_command, with_state
+from app.core.code import code_digest
 from app.core.errors import Problem, StartRefused
-from app.core.schema import newest
-from app.releases.domain import Release
-from app.releases.service import read_code
+from app.core.revisions import newest
 from app.settings import Settings
-from app.wiring import State
+
+if TYPE_CHECKING:
+    from app.releases.domain import Release
+    from app.wiring import State
 
 
 def add_to(app: typer.Typer) -> None:
@@ -19,13 +22,13 @@ def add_to(app: typer.Typer) -> None:
 def version() -> None:
     """Print the version of the code, the schema it needs and the release that is live."""
     settings = settings_for_command()
-    code = read_code(Path(__file__).parent.parent, __version__)
-    out.print(f"app {__version__}, code {code.digest[:12]}, schema {newest(settings.root)}", highlight=False)
+    digest = code_digest(Path(__file__).parent.parent)
+    out.print(f"app {__version__}, code {digest[:12]}, schema {newest(settings.root)}", highlight=False)
     out.print(_release(settings), highlight=False)
 
 
 def _release(settings: Settings) -> str:
-    async def live(state: State) -> Release:
+    async def live(state: "State") -> "Release":
         return await state.environments.pointed()
 
     if settings.database_url is None and not settings.data_dir.exists():

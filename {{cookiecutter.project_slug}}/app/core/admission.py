@@ -138,7 +138,7 @@ class Admission:
     def _tell(self) -> None:
         refused = dict(self._refused)
         self._refused.clear()
-        log.warning("requests_refused", **refused)
+        log.warning("core.requests_rejected", **refused)
 
 
 def _json(path: str) -> bytes:

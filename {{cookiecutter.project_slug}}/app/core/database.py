@@ -67,7 +67,7 @@ def problem_of(error: BaseException) -> Problem | None:
     if state in STORAGE_FULL:
         return StorageFull()
     if state in UNSTORABLE or (state is None and isinstance(cause, psycopg.DataError)):
-        log_failure(log, "value_refused_by_database", error)  # nothing of the kind should come as far as here
+        log_failure(log, "core.database_rejected_value", error)  # nothing of the kind should come as far as here
         return Unstorable()
     if state in CONTENDED:
         return Contended(retry_after=1)
@@ -245,7 +245,7 @@ async def listen(
         try:
             await _listen_once(database, channel, handler, poll_seconds)
         except (psycopg.Error, Problem, OSError) as error:
-            log.warning("listen_interrupted", channel=channel, error=type(error).__name__)
+            log.warning("core.listener_disconnected", channel=channel, error=type(error).__name__)
             await asyncio.sleep(0.5)
 
 

@@ -90,11 +90,11 @@ class EmbeddedPostgres:
         while True:
             await asyncio.sleep(1)
             if not self.running():
-                log.warning("embedded_postgres_died", folder=str(self.folder))
+                log.warning("core.embedded_postgres_died", folder=str(self.folder))
                 try:
                     await asyncio.to_thread(self.restart)
                 except StartRefused as error:
-                    log.warning("embedded_postgres_restart_failed", error=str(error))
+                    log.warning("core.embedded_postgres_restart_failed", error=str(error))
 
     def _url(self, user: str, database: str) -> str:
         info = self.handle.get_postmaster_info()

@@ -41,7 +41,7 @@ class Health:
             async with asyncio.timeout(CHECK_SECONDS):
                 return await remark()
         except Exception as error:
-            log.warning("health_note_failed", error=type(error).__name__)
+            log.warning("core.health_note_failed", error=type(error).__name__)
             return []
 
     async def _state(self, name: str) -> str:
@@ -55,6 +55,6 @@ class Health:
         except StartRefused as known:
             return str(known)
         except Exception as error:
-            log.warning("health_check_failed", check=name, exc_info=error)
+            log.warning("core.health_check_failed", check=name, exc_info=error)
             return type(error).__name__
         return "ok"

@@ -143,7 +143,7 @@ class Observed:
             except BaseException as error:  # a request that wants the process to end does not get its way
                 if was_cancelled(error):
                     raise
-                log_failure(log, "request_failed", error)
+                log_failure(log, "core.request_failed", error)
                 with contextlib.suppress(Exception):
                     mark_failed(current, error)
                 if status:
@@ -157,7 +157,13 @@ class Observed:
         _seconds.labels(scope["method"], route, str(status)).observe(seconds)
         if scope["path"] not in _QUIET:
             with contextlib.suppress(Exception):  # the reply has left; a log that is broken must not look like ours
-                log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 2))
+                log.info(
+                    "core.request_completed",
+                    method=scope["method"],
+                    route=route,
+                    status=status,
+                    ms=round(seconds * 1000, 2),
+                )
 
 
 class BrokenOff(Exception):

@@ -16,9 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.database import Database, background
 from app.core.errors import Problem
 from app.core.http import was_cancelled
-from app.core.logging import log_failure, spelled
+from app.core.logging import log_failure
 from app.core.telemetry import counter, span
-from app.core.text import clean
+from app.core.text import clean, safe_str
 
 log = structlog.get_logger(__name__)
 
@@ -110,8 +110,8 @@ class Worker:
         self, spec: JobSpec, attempt: Attempt, arguments: Mapping[str, Any], error: BaseException
     ) -> None:
         kind = type(error).__name__
-        reason = clean(f"{kind}: {spelled(error)}" if isinstance(error, Problem) else kind)
-        log_failure(log, "job_failed", error, job=spec.name, attempt=attempt.number, last=attempt.last)
+        reason = clean(f"{kind}: {safe_str(error)}" if isinstance(error, Problem) else kind)
+        log_failure(log, "core.job_failed", error, job=spec.name, attempt=attempt.number, last=attempt.last)
         _ended.labels(spec.name, "dead" if attempt.last else "retried").inc()
         if attempt.last and spec.dead:
             await spec.dead(**arguments, reason=reason)
@@ -122,7 +122,7 @@ class Worker:
             try:
                 await self._run_once(wait)
             except (procrastinate.exceptions.ConnectorException, psycopg.Error, PoolTimeout) as error:
-                log.warning("worker_lost_database", error=type(error).__name__)
+                log.warning("core.worker_lost_database", error=type(error).__name__)
                 await asyncio.sleep(1)
             else:
                 return
@@ -147,7 +147,7 @@ class Worker:
             try:
                 await self.reap()
             except Exception as error:
-                log.warning("reaper_failed", error=type(error).__name__)
+                log.warning("core.job_reaper_failed", error=type(error).__name__)
             await asyncio.sleep(REAP_SECONDS)
 
     async def reap(self, silent_seconds: float = STALLED_SECONDS) -> int:

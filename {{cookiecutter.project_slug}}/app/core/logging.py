@@ -2,14 +2,14 @@ import contextlib
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 import structlog
 
+from app.core.options import LogFormat
 from app.core.telemetry import current_trace_id
-
-LogFormat = Literal["json", "console"]
+from app.core.text import safe_str
 
 
 def _trace_id(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -22,15 +22,7 @@ def _json(event: dict[str, Any], default: Any = str, **_: Any) -> str:
     try:
         return orjson.dumps(event, default=default).decode()
     except Exception:  # half a character, a number too large, what cannot be told: the line goes out all the same
-        return orjson.dumps({spelled(name): spelled(value) for name, value in event.items()}).decode()
-
-
-def spelled(value: object) -> str:
-    """Any value as text that can be written anywhere, whatever it does when it is asked."""
-    try:
-        return str(value).encode("utf-8", "backslashreplace").decode()
-    except Exception:
-        return f"<{type(value).__name__}>"
+        return orjson.dumps({safe_str(name): safe_str(value) for name, value in event.items()}).decode()
 
 
 def log_failure(logger: Any, event: str, error: BaseException, **facts: Any) -> None:

@@ -8,8 +8,8 @@ import orjson
 from fastapi.responses import Response
 
 from app.core.errors import Problem
-from app.core.logging import spelled
 from app.core.telemetry import counter
+from app.core.text import safe_str
 
 MEDIA = "application/problem+json"
 LONGEST_WAIT = 10**9
@@ -52,20 +52,20 @@ def encoded(problem: Problem, about: dict[str, str] | None = None, for_openai: b
     def whole() -> dict[str, Any]:
         return problem.as_dict() | ({"error": problem.as_openai()} if for_openai else {})
 
-    for tell in (whole, lambda: _spelled(whole()), lambda: _plain(problem, for_openai)):
+    for tell in (whole, lambda: _safe_str(whole()), lambda: _plain(problem, for_openai)):
         with contextlib.suppress(Exception):
             return orjson.dumps(tell() | own, default=str, option=orjson.OPT_NON_STR_KEYS)
-    return orjson.dumps(_plain(problem, for_openai) | {name: spelled(text) for name, text in own.items()})
+    return orjson.dumps(_plain(problem, for_openai) | {name: safe_str(text) for name, text in own.items()})
 
 
-def _spelled(body: dict[str, Any]) -> dict[str, Any]:
-    return {spelled(name): _told(value) for name, value in body.items()}
+def _safe_str(body: dict[str, Any]) -> dict[str, Any]:
+    return {safe_str(name): _told(value) for name, value in body.items()}
 
 
 def _told(value: object) -> object:
     if _tellable(value):
         return value
-    return _spelled(value) if isinstance(value, dict) else spelled(value)
+    return _safe_str(value) if isinstance(value, dict) else safe_str(value)
 
 
 def _tellable(value: object) -> bool:
@@ -77,7 +77,7 @@ def _tellable(value: object) -> bool:
 
 
 def _plain(problem: Problem, for_openai: bool) -> dict[str, Any]:
-    kind, detail = type(problem), spelled(problem.detail)
+    kind, detail = type(problem), safe_str(problem.detail)
     told = {"type": f"/problems/{kind.code}", "title": kind.title, "status": kind.status, "code": kind.code}
     error = {"message": detail, "type": "server_error", "code": kind.code, "param": None}
     return told | {"detail": detail} | ({"error": error} if for_openai else {})

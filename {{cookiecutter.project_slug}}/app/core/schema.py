@@ -1,7 +1,6 @@
 """Is the database the one this code was written for? Checked at every start; changed only by `app migrate`."""
 
 import importlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,37 +15,13 @@ from app.core.errors import StartRefused
 from app.core.grants import sentence_of
 from app.core.locks import MIGRATIONS
 from app.core.pooling import refuse_shared_sessions, refuse_shared_sessions_now
+from app.core.revisions import newest, revisions
 from app.core.rls import SERVICE_ROLE
 
 OLDEST_PGVECTOR = (0, 8, 5)
 OWNER_SETTING = "APP_DATABASE_OWNER_URL"
 LOCK_SECONDS = 5
 STATEMENT_SECONDS = 600
-
-_ASSIGNED = re.compile(r'^(revision|down_revision)(?:: [^=]+)? = "?(\w*)', re.MULTILINE)
-
-
-def revisions(root: Path) -> dict[str, str | None]:
-    """Every revision with the one before it, read as text: the migration library is slow to import, and every start
-    needs this.
-    """
-    found: dict[str, str | None] = {}
-    for path in sorted((root / "migrations" / "versions").glob("*.py")):
-        names = dict(_ASSIGNED.findall(path.read_text()))
-        found[names["revision"]] = _name(names.get("down_revision", "None"))
-    if not found:
-        raise StartRefused(f"No migrations were found in {root / 'migrations'}; is APP_ROOT the service's folder?")
-    return found
-
-
-def _name(written: str) -> str | None:
-    return None if written == "None" else written
-
-
-def newest(root: Path) -> str:
-    """The revision that this code was written for."""
-    known = revisions(root)
-    return next(iter(known.keys() - set(known.values())))
 
 
 def _engine(url: str) -> Engine:

@@ -1,7 +1,6 @@
 """The HTTP server process: what a connection may cost before anybody knows whose it is."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import uvicorn
@@ -10,6 +9,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from app.core.errors import BadRequest, HeadersTooLarge, Overloaded, Problem, RequestTimeout
 from app.core.http import App
 from app.core.ids import new_id
+from app.core.options import ServerLimits
 from app.core.problems import MEDIA, count, encoded, retry_after
 
 LINGER_SECONDS = 1.0
@@ -17,18 +17,6 @@ LINGER_SECONDS = 1.0
 GRACE_SECONDS = 10
 FRAMING = 8
 """Bytes of chunked framing for each byte of a body that is sent byte by byte, and a little more."""
-
-
-@dataclass(frozen=True)
-class ServerLimits:
-    """As the settings of the same names."""
-
-    connections: int = 800
-    header_bytes: int = 32_768
-    headers: int = 100
-    header_seconds: float = 10.0
-    body_seconds: float = 10.0
-    send_seconds: float = 30.0
 
 
 def make_server(app: App, host: str, port: int, limits: ServerLimits) -> uvicorn.Server:

@@ -98,3 +98,11 @@ def check_query(query: bytes) -> None:
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         check_text(name, "query")
         check_text(value, f"query.{name}")
+
+
+def safe_str(value: object) -> str:
+    """Any value as text that can be written anywhere, even if its own conversion fails."""
+    try:
+        return str(value).encode("utf-8", "backslashreplace").decode()
+    except Exception:
+        return f"<{type(value).__name__}>"

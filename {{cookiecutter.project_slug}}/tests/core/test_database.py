@@ -10,7 +10,8 @@ from sqlalchemy.exc import ProgrammingError
 from app.core.database import Database, open_database
 from app.core.embedded import EmbeddedPostgres, Urls
 from app.core.errors import ConnectionsBusy, DatabaseUnavailable, StartRefused
-from app.core.schema import drift, migrate, newest, verify
+from app.core.revisions import newest
+from app.core.schema import drift, migrate, verify
 from app.wiring import State
 from tests.conftest import ROOT
 

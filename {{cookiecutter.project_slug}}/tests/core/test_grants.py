@@ -11,7 +11,8 @@ from sqlalchemy import make_url
 
 from app.core.embedded import Urls
 from app.core.errors import StartRefused
-from app.core.schema import migrate, newest
+from app.core.revisions import newest
+from app.core.schema import migrate
 from tests.conftest import ROOT
 from tests.e2e.conftest import app
 

@@ -116,7 +116,7 @@ async def test_every_error_ends_as_a_problem(door: httpx.AsyncClient, path: str)
     assert problem["request_id"] == reply.headers["x-request-id"]
     assert ended(problem["code"]) == before[problem["code"]] + 1
     if reply.status_code == 500 and "cannot be told" not in path.replace("%20", " "):
-        assert [line["event"] for line in told if line["log_level"] == "error"] == ["request_failed"]
+        assert [line["event"] for line in told if line["log_level"] == "error"] == ["core.request_failed"]
 
 
 @pytest.mark.parametrize("style", ["json", "console"])
@@ -127,7 +127,7 @@ async def test_the_log_line_leaves_although_it_holds_what_cannot_be_written(
     configure_logging("INFO", style)
     for name in ("unspeakable", "half a character", "a group", "base"):
         assert (await door.get(f"/raise/{name}")).status_code == 500
-        assert "request_failed" in capsys.readouterr().err
+        assert "core.request_failed" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("configured")
@@ -141,7 +141,7 @@ async def test_a_log_that_is_broken_takes_no_reply_with_it(
     reply = await door.get("/raise/base")
     assert (reply.status_code, reply.json()["code"]) == (500, "internal_error")
     said = orjson.loads(capsys.readouterr().err.strip())
-    assert (said["event"], said["error"], said["logging_failed"]) == ("request_failed", "Base", "Unspeakable")
+    assert (said["event"], said["error"], said["logging_failed"]) == ("core.request_failed", "Base", "Unspeakable")
     assert (await door.get("/nowhere")).status_code == 404
 
 

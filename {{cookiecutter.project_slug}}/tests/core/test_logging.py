@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from app.core.logging import LogFormat, configure_logging
+from app.core.logging import configure_logging
+from app.core.options import LogFormat
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def test_a_traceback_shows_no_local_variables(style: LogFormat, capsys: pytest.C
     try:
         raise RuntimeError(len(text_of_a_user))
     except RuntimeError as error:
-        structlog.get_logger().error("job_failed", exc_info=error)
+        structlog.get_logger().error("core.job_failed", exc_info=error)
     logged = capsys.readouterr().err
     assert "RuntimeError" in logged
     assert "my-secret-question" not in logged

@@ -11,7 +11,8 @@ import pytest
 from app.core.admission import Admission, Rooms, Slots
 from app.core.http import Observed
 from app.core.intake import BodyLimits, Intake
-from app.core.server import ServerLimits, make_server
+from app.core.options import ServerLimits
+from app.core.server import make_server
 from tests.clock import until
 
 PATIENCE = 20.0

@@ -18,7 +18,7 @@ def test_the_first_release_says_so_and_changed_files_say_what_to_do(tmp_path: Pa
     assert first.stop() == 0
     assert "is the first one here: it approved itself." in first.printed
     assert "differ from release" not in first.printed
-    assert "files_are_not_what_is_live" not in first.printed
+    assert "releases.local_files_differ" not in first.printed
 
     prompt = root / "prompts" / "answer.md"
     prompt.write_text(prompt.read_text() + "\nBe brief.\n")
@@ -27,6 +27,6 @@ def test_the_first_release_says_so_and_changed_files_say_what_to_do(tmp_path: Pa
     assert "Your prompts differ from release 1, which is live." in changed.printed
     assert "app release create --staging" in changed.printed
     assert "approved itself" not in changed.printed
-    warnings = [line for line in changed.printed.splitlines() if "files_are_not_what_is_live" in line]
+    warnings = [line for line in changed.printed.splitlines() if "releases.local_files_differ" in line]
     assert warnings
     assert all("prompts" in line for line in warnings)

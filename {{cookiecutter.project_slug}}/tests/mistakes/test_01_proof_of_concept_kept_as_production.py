@@ -43,4 +43,4 @@ async def test_every_error_is_a_problem_with_a_code_and_a_request_id(
         assert reply.headers["content-type"] == "application/problem+json"
         assert reply.json()["request_id"] == reply.headers["x-request-id"]
         assert "what a user said" not in reply.text
-    assert "request_failed" in [line["event"] for line in logged]
+    assert "core.request_failed" in [line["event"] for line in logged]

@@ -1,9 +1,9 @@
-import hashlib
 from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.code import code_digest
 from app.core.database import Database
 from app.releases import repository
 from app.releases.domain import PRODUCTION, CodePin, Manifest, Prompt, PromptUnusable
@@ -19,11 +19,7 @@ def read_prompts(folder: Path) -> dict[str, Prompt]:
 
 def read_code(package: Path, version: str) -> CodePin:
     """The version and one digest over every Python file of the package: its path and its bytes."""
-    whole = hashlib.sha256()
-    for file in sorted(package.rglob("*.py"), key=lambda each: each.relative_to(package).as_posix()):
-        content = hashlib.sha256(file.read_bytes()).hexdigest()
-        whole.update(f"{content}  {file.relative_to(package).as_posix()}\n".encode())
-    return CodePin(version=version, digest=whole.hexdigest())
+    return CodePin(version=version, digest=code_digest(package))
 
 
 async def live_prices(database: Database) -> bytes | None:

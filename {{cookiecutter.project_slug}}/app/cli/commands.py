@@ -1,0 +1,114 @@
+"""The commands of `app` and the module of each. A module is imported when its command runs, so that help, a mistyped
+command and `app version` start quickly; the help of the others stands here, and a test compares it with theirs.
+"""
+
+import importlib
+from collections.abc import Iterator, MutableMapping
+from typing import Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand
+
+
+class Listed(NamedTuple):
+    """Where a command is defined. group: it has commands of its own, on the module's `app`."""
+
+    module: str
+    help: str
+    group: bool = False
+
+
+COMMANDS = {
+    "demo": Listed("demo", "Read this service's own handbook and answer three questions about it; no key, no network."),
+    "run": Listed(
+        "run", "Run the API and a worker together until Ctrl-C, on a migrated database, with a development key."
+    ),
+    "serve": Listed("serve", "Run the API until Ctrl-C."),
+    "worker": Listed("serve", "Run the jobs of the queue until Ctrl-C; serve their metrics on a port of their own."),
+    "ingest": Listed(
+        "ingest",
+        "Add documents and print the result of each. Exit status 1: one was refused, quarantined or unreadable.",
+    ),
+    "ask": Listed(
+        "ask",
+        "Answer a question from the documents, with citations. "
+        "Exit status 3: they hold no answer; 4: it waits for human review.",
+    ),
+    "evaluate": Listed(
+        "evaluate",
+        "Measure a release against the live one. Exit status: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, 3 could not be measured.",
+    ),
+    "migrate": Listed("database", "Migrate the database schema to the revision that this code needs."),
+    "costs": Listed(
+        "costs",
+        "Show what was spent, by day, feature, model, release and environment; without dates, the last 30 days.",
+    ),
+    "reconcile": Listed(
+        "costs", "Compare the ledger of all tenants with a provider's usage export. Exit status 1: they differ."
+    ),
+    "search": Listed("search", "Show the passages that a question finds, best first."),
+    "version": Listed("version", "Print the version of the code, the schema it needs and the release that is live."),
+    "rollback": Listed("rollback", "Go back to the previous release at once, without an evaluation or an approval."),
+    "config": Listed("config", "Settings and policies.", group=True),
+    "index": Listed("index", "Indexes: what documents are searched through.", group=True),
+    "keys": Listed("keys", "API keys.", group=True),
+    "answer": Listed("answer", "Past answers.", group=True),
+    "release": Listed("release", "Releases: code, prompts, models, index and policies, pinned together.", group=True),
+    "governance": Listed("governance", "Emergency activations, model card and risk register.", group=True),
+    "audit": Listed("audit", "The audit log: who did what, and proof that it is unchanged.", group=True),
+    "budget": Listed("budget", "Budgets: limits, and what was spent.", group=True),
+    "review": Listed("review", "Human review of answers and actions.", group=True),
+    "actions": Listed("actions", "Actions that models proposed, and their results.", group=True),
+    "tickets": Listed("tickets", "Tickets: what the bundled actions create and change.", group=True),
+    "evals": Listed("evals", "Cases of the evaluation.", group=True),
+}
+
+
+def load(name: str) -> Any:
+    """The command, with its module imported. Errors: KeyError."""
+    entry = COMMANDS[name]
+    module = importlib.import_module(f"app.cli.{entry.module}")
+    if entry.group:
+        group = typer.main.get_group(module.app)
+        group.name = name
+        return group
+    part = typer.Typer()
+    part.callback()(_no_options)
+    module.add_to(part)
+    return typer.main.get_group(part).commands[name]
+
+
+def _no_options() -> None:
+    """Makes a group of a Typer that has one command."""
+
+
+class LazyCommands(MutableMapping[str, Any]):
+    """The commands by name; each is imported when it is looked up."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            self._loaded[name] = load(name)
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+    def __contains__(self, name: object) -> bool:
+        return name in COMMANDS
+
+
+def summary(name: str) -> TyperCommand | None:
+    """What a page of help shows of a command, without importing it; None where there is no such command."""
+    return TyperCommand(name, help=COMMANDS[name].help) if name in COMMANDS else None

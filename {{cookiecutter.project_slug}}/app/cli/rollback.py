@@ -1,0 +1,31 @@
+from typing import Annotated
+
+import typer
+
+from app.cli.common import actor, out, with_state
+from app.releases.domain import Release
+from app.wiring import State
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(rollback)
+
+
+def rollback(
+    reason: Annotated[str, typer.Option(help="Why; for the audit log.")],
+    to: Annotated[str | None, typer.Option(help="A release that was live and approved; else the last one.")] = None,
+    environment: Annotated[str, typer.Option(help="production or staging.")] = "production",
+    rehearse: Annotated[bool, typer.Option("--rehearse", help="Try it on staging, and record the time.")] = False,
+) -> None:
+    """Go back to the previous release at once, without an evaluation or an approval."""
+
+    async def work(state: State) -> tuple[Release, float | None]:
+        if rehearse:
+            return await state.environments.rehearse(actor(), reason, to)
+        return await state.environments.rollback(actor(), reason, environment, to), None
+
+    release, seconds = with_state(work)
+    if seconds is not None:
+        out.print(f"Rehearsed on staging: back on release {release.number} after {seconds * 1000:.0f} ms.")
+        return
+    out.print(f"Release {release.number} is live in {environment}.")

@@ -1,0 +1,19 @@
+"""What the settings of a process may say, as types: apart from what they set up, so that reading them stays quick."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+LogFormat = Literal["json", "console"]
+TraceTarget = Literal["none", "console", "otlp"]
+
+
+@dataclass(frozen=True)
+class ServerLimits:
+    """Limits of the HTTP server and its connections, as the settings of the same names."""
+
+    connections: int = 800
+    header_bytes: int = 32_768
+    headers: int = 100
+    header_seconds: float = 10.0
+    body_seconds: float = 10.0
+    send_seconds: float = 30.0
