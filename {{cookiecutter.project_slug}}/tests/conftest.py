@@ -28,6 +28,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.wiring import State, build
 from tests import clock
+from tests.response_models import ResponseModels
 
 ROOT = Path(__file__).parent.parent
 
@@ -227,9 +228,13 @@ async def principal(state: State, key: str) -> Principal:
 
 @pytest_asyncio.fixture
 async def client(state: State, key: str) -> AsyncIterator[httpx.AsyncClient]:
-    """Calls the whole application in this process, with a key of `tenant` that may do everything."""
-    transport = httpx.ASGITransport(app=create_app(state), raise_app_exceptions=False)
+    """Calls the application in this process with a key of `tenant` that has every permission. Each JSON response must
+    match the model of its route.
+    """
+    app = ResponseModels(create_app(state))
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(
         transport=transport, base_url="http://service", headers={"Authorization": f"Bearer {key}"}
     ) as open_client:
         yield open_client
+    assert app.failures == []

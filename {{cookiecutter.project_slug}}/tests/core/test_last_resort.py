@@ -22,7 +22,7 @@ from app.core.http import Observed, install_problem_handlers
 from app.core.jobs import JobSpec, Worker, enqueue
 from app.core.logging import configure_logging, log_failure
 from app.core.problems import encoded
-from app.inference.routes.events import as_event, as_openai_event, error_as_final_event
+from app.inference.routes.events import error_as_final_event, openai_error_event, problem_event
 from tests.core.test_logging import configured  # noqa: F401, a fixture
 
 
@@ -165,7 +165,7 @@ def test_a_problem_is_always_json_with_its_code(name: str) -> None:
     assert told["title"]
 
 
-@pytest.mark.parametrize("render", [as_event, as_openai_event])
+@pytest.mark.parametrize("render", [problem_event, openai_error_event])
 @pytest.mark.parametrize("hostile", [name for name in HOSTILE if name != "stop"])
 async def test_a_stream_that_has_begun_ends_with_an_event(render: Callable[[Problem], bytes], hostile: str) -> None:
     async def events() -> Any:
@@ -175,7 +175,7 @@ async def test_a_stream_that_has_begun_ends_with_an_event(render: Callable[[Prob
     *_, last = [part async for part in error_as_final_event(events(), render)]
     event = orjson.loads(last.partition(b"data: ")[2])
     assert event["code"] in ("invalid", "internal_error")
-    if render is as_openai_event:
+    if render is openai_error_event:
         assert event["error"]["code"] == event["code"]
         assert event["error"]["message"]
 
@@ -186,7 +186,7 @@ async def test_a_stream_whose_reader_leaves_says_nothing() -> None:
         await asyncio.sleep(60)
 
     async def read() -> None:
-        async for _ in error_as_final_event(events(), as_event):
+        async for _ in error_as_final_event(events(), problem_event):
             pass
 
     reading = asyncio.create_task(read())

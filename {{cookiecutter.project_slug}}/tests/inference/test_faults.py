@@ -10,7 +10,7 @@ import pytest
 
 from app.adapters.chat.standin import Fault
 from app.core.embedded import Urls
-from app.identity.domain import make_key
+from app.identity.domain import generate_key
 from app.settings import Settings
 from app.wiring import State, build
 from tests.clock import leap, until
@@ -193,7 +193,7 @@ async def test_a_database_that_goes_away_in_mid_answer_loses_nothing_and_heals_b
 
 async def test_without_a_database_the_answer_is_a_503(house: Path, settings: Settings, nowhere: Urls) -> None:
     chosen = settings.model_copy(update={"root": house})
-    bearer = {"Authorization": f"Bearer {make_key().text}"}
+    bearer = {"Authorization": f"Bearer {generate_key().text}"}
     async with (
         build(chosen, nowhere) as state,
         loaded(state) as url,

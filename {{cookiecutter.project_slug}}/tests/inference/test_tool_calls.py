@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from app.actions.domain import ActionPolicy
-from app.actions.service.tickets import LookUpTicket
+from app.actions.service.shipped_actions import LookUpTicket
 from app.adapters.chat.standin import Fault
 from app.core.jobs import Worker
 from app.idempotency.domain import ClaimSuperseded

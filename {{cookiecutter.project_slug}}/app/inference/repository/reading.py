@@ -1,15 +1,16 @@
 from collections.abc import Collection, Sequence
+from dataclasses import fields
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, select, text, update
+from sqlalchemy import and_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.access import readable_by
 from app.inference.domain.answer_outcome import AnswerOutcome
 from app.inference.domain.human_review import (
+    ArchivedAnswer,
     Requester,
     ReviewDecision,
     ReviewedAnswer,
@@ -19,24 +20,27 @@ from app.inference.tables import answers, feedback, reviewed_answers
 from app.releases.domain import digest_of
 
 
-async def find(connection: AsyncConnection, answer_id: UUID, groups: Collection[str]) -> Row[Any, Any] | None:
-    """The answer as it was made, with what a person made of it: `state` is null for one that nobody looks at. None
-    also where who holds `groups` may not read all the documents that it came out of.
-    """
-    reviewing = reviewed_answers.c
-    state = ("state", "timing", "due_at", "decided_at", "edited", "payload", "digest")
-    seen = (*state, "outcome", "reason", "blind", "asker_key", "asker")
-    wanted = select(answers, *(reviewing[name] for name in seen))
-    joined = answers.outerjoin(reviewed_answers, reviewing.answer_id == answers.c.id)
-    mine = (answers.c.id == answer_id, readable_by(groups, answers.c.documents))
-    return (await connection.execute(wanted.select_from(joined).where(*mine))).first()
+async def find(connection: AsyncConnection, answer_id: UUID, groups: Collection[str]) -> ArchivedAnswer | None:
+    """None also where these access groups may not read all documents of the answer."""
+    columns = [
+        answers.c[each.name] if each.name in answers.c else reviewed_answers.c[each.name]
+        for each in fields(ArchivedAnswer)
+    ]
+    joined = answers.outerjoin(reviewed_answers, reviewed_answers.c.answer_id == answers.c.id)
+    conditions = (answers.c.id == answer_id, readable_by(groups, answers.c.documents))
+    row = (await connection.execute(select(*columns).select_from(joined).where(*conditions))).first()
+    if row is None:
+        return None
+    return ArchivedAnswer(**{**row._mapping, "payload": bytes(row.payload) if row.payload is not None else None})
 
 
 async def reviewed(connection: AsyncConnection, answer_id: UUID) -> ReviewedAnswer | None:
-    of_answer = ("question", "documents")
-    own = [reviewed_answers.c[name] for name in ReviewedAnswer.__slots__ if name not in of_answer]
+    answer_columns = ("question", "documents")
+    own = [reviewed_answers.c[name] for name in ReviewedAnswer.__slots__ if name not in answer_columns]
     joined = reviewed_answers.join(answers, answers.c.id == reviewed_answers.c.answer_id)
-    wanted = select(*(answers.c[name] for name in of_answer), *own).select_from(joined).where(answers.c.id == answer_id)
+    wanted = (
+        select(*(answers.c[name] for name in answer_columns), *own).select_from(joined).where(answers.c.id == answer_id)
+    )
     row = (await connection.execute(wanted)).first()
     if row is None:
         return None
@@ -53,7 +57,7 @@ async def decide(
     edited: bool,
     at: datetime,
 ) -> Requester | None:
-    """Ends the wait of a held answer, once; None when it was over."""
+    """Decides a held answer; None when it has already been decided."""
     held = reviewed_answers.c.state == "held"
     ended = update(reviewed_answers).where(reviewed_answers.c.answer_id == answer_id, held)
     values = {"state": state, "payload": payload, "digest": digest, "edited": edited, "decided_at": at}
@@ -74,12 +78,12 @@ async def blind(connection: AsyncConnection, answer_id: UUID, on: bool) -> None:
 
 
 async def remember(connection: AsyncConnection, answer_id: UUID, opinion: ReviewDecision, reason: str) -> None:
-    said = update(reviewed_answers).where(reviewed_answers.c.answer_id == answer_id)
-    await connection.execute(said.values(outcome=opinion, reason=reason))
+    query = update(reviewed_answers).where(reviewed_answers.c.answer_id == answer_id)
+    await connection.execute(query.values(outcome=opinion, reason=reason))
 
 
 async def judge(connection: AsyncConnection, answer_id: UUID, payload: bytes, edited: bool, at: datetime) -> None:
-    """What a person would have said in the place of an answer that has left; which stays as it was."""
+    """Stores what a reviewer would have answered; the delivered answer itself is not changed."""
     left = and_(reviewed_answers.c.answer_id == answer_id, reviewed_answers.c.timing == "after")
     values = {"payload": payload, "digest": digest_of(payload), "edited": edited, "decided_at": at}
     await connection.execute(update(reviewed_answers).where(left).values(values))
@@ -96,7 +100,7 @@ async def add_feedback(
     comment: str,
     at: datetime,
 ) -> None:
-    """The last word of a key on an answer counts."""
+    """Replaces earlier feedback of the same key on the answer."""
     new = insert(feedback).values(
         id=id,
         tenant_id=tenant_id,

@@ -1,5 +1,5 @@
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,13 +12,13 @@ from app.core.waiting import Waiting
 from app.identity.domain import Principal
 from app.inference import repository
 from app.inference.domain.answer import AnswerNotFound
-from app.inference.domain.human_review import AnswerHeld, HeldAnswer, JudgedTwice
+from app.inference.domain.human_review import AnswerHeld, ArchivedAnswer, HeldAnswer, JudgedTwice
 
 
 @dataclass(frozen=True)
 class AnswerArchive:
-    """Answers that were delivered, what people thought of them, and those that wait for a person. To who may not read
-    what an answer came out of, there is no such answer; not even to its asker, once a document is closed or deleted.
+    """Stored answers and feedback on them. An answer is not found for a caller who may not read all of its documents,
+    also for its asker once a document is restricted or deleted.
     """
 
     database: Database
@@ -26,24 +26,24 @@ class AnswerArchive:
     waiting: Waiting
 
     async def show(self, caller: Principal, answer_id: UUID, wait: float = 0.0) -> dict[str, Any]:
-        """The answer as it was delivered, with its question; of one that is held or was rejected only that.
+        """The answer as it was delivered, with its question; for a held or rejected answer only its state.
 
-        wait: seconds to wait for the decision on one that is held. Errors: AnswerNotFound, JudgedTwice.
+        wait: seconds to wait for the decision on a held answer. Errors: AnswerNotFound, JudgedTwice.
         """
 
-        async def look() -> dict[str, Any]:
-            return await self._shown(caller, answer_id)
+        async def read() -> dict[str, Any]:
+            return await self._read(caller, answer_id)
 
-        return await self.waiting.until(answer_id, look, lambda shown: shown["status"] != "held", wait)
+        return await self.waiting.until(answer_id, read, lambda body: body["status"] != "held", wait)
 
     async def rate(self, caller: Principal, answer_id: UUID, helpful: bool, comment: str) -> None:
-        """The last word of a key on an answer counts. Errors: AnswerNotFound, AnswerHeld, JudgedTwice."""
+        """Stores feedback and replaces an earlier one of the key. Errors: AnswerNotFound, AnswerHeld, JudgedTwice."""
         async with self.database.transaction(caller.tenant_id) as connection:
-            kept = await repository.find(connection, answer_id, caller.groups)
-            if kept is None:
+            answer = await repository.find(connection, answer_id, caller.groups)
+            if answer is None:
                 raise AnswerNotFound(f"There is no answer {answer_id}.")
-            check_sight(kept, caller)
-            check_left(kept)
+            check_visible(answer, caller)
+            check_delivered(answer)
             await repository.add_feedback(
                 connection,
                 id=new_id(),
@@ -55,65 +55,67 @@ class AnswerArchive:
                 at=self.clock.now(),
             )
 
-    async def _shown(self, caller: Principal, answer_id: UUID) -> dict[str, Any]:
+    async def _read(self, caller: Principal, answer_id: UUID) -> dict[str, Any]:
         async with self.database.read(caller.tenant_id) as connection:
-            found = await repository.find(connection, answer_id, caller.groups)
-        if found is None:
+            answer = await repository.find(connection, answer_id, caller.groups)
+        if answer is None:
             raise AnswerNotFound(f"There is no answer {answer_id}.")
-        check_sight(found, caller)
-        return shown(found, caller)
+        check_visible(answer, caller)
+        return response_body(answer, caller)
 
 
-def shown(found: Any, caller: Principal) -> dict[str, Any]:
-    """What this caller may see of an answer as it stands in the database."""
-    if found.state is None:
-        return {"question": found.question, **found.body}
-    if found.state == "delivered":
-        body = orjson.loads(bytes(found.payload)) if found.timing == "before" else found.body
-        return {"question": found.question, **body, **_reviewed(found, caller)}
+def response_body(answer: ArchivedAnswer, caller: Principal) -> dict[str, Any]:
+    """What this caller may see of a stored answer, as JSON."""
+    if answer.state is None:
+        return {"question": answer.question, **answer.body}
+    if answer.state == "delivered":
+        body = orjson.loads(answer.payload or b"") if answer.timing == "before" else answer.body
+        return {"question": answer.question, **body, **_review(answer, caller)}
+    if answer.due_at is None:
+        raise ValueError(f"held answer {answer.id} has no due date")
     held = HeldAnswer(
-        found.id, found.created_at, found.due_at, found.release_id, found.trace_id, found.environment
+        answer.id, answer.created_at, answer.due_at, answer.release_id, answer.trace_id, answer.environment
     ).as_dict()
-    waited = {"created_at": _utc(found.created_at), "due_at": _utc(found.due_at)}
-    if found.state == "rejected":
-        waited |= {"decided_at": _utc(found.decided_at)}
-    return {"question": found.question, **held, **waited, "status": found.state}
+    dates = {"created_at": _utc(answer.created_at), "due_at": _utc(answer.due_at)}
+    if answer.state == "rejected":
+        dates |= {"decided_at": _utc(answer.decided_at)}
+    return {"question": answer.question, **held, **dates, "status": answer.state}
 
 
-def _reviewed(found: Any, caller: Principal) -> dict[str, Any]:
-    """What a person made of an answer that has left. The reason is theirs, for those who may read reviews."""
-    if found.decided_at is None or _kept_from(found, caller):
+def _review(answer: ArchivedAnswer, caller: Principal) -> dict[str, Any]:
+    """The review of a delivered answer; its reason only for those who may read reviews."""
+    if answer.decided_at is None or _is_hidden_from(answer, caller):
         return {}
-    opinion: dict[str, Any] = {
-        "outcome": found.outcome or ("edited" if found.edited else "approved"),
-        "timing": found.timing,
-        "edited": found.edited,
-        "decided_at": _utc(found.decided_at),
-        "sha256": found.digest,
+    review: dict[str, Any] = {
+        "outcome": answer.outcome or ("edited" if answer.edited else "approved"),
+        "timing": answer.timing,
+        "edited": answer.edited,
+        "decided_at": _utc(answer.decided_at),
+        "sha256": answer.digest,
     }
-    if found.edited and found.timing == "after":
-        opinion["text"] = orjson.loads(bytes(found.payload))["text"]
-    if found.reason is not None and caller.may("reviews:read"):
-        opinion["reason"] = found.reason
-    return {"review": opinion}
+    if answer.edited and answer.timing == "after":
+        review["text"] = orjson.loads(answer.payload or b"")["text"]
+    if answer.reason is not None and caller.may("reviews:read"):
+        review["reason"] = answer.reason
+    return {"review": review}
 
 
-def check_sight(found: Any, caller: Principal) -> None:
-    """Errors: JudgedTwice, where what became of the answer would tell a second reviewer of the first."""
-    if found.timing == "before" and _kept_from(found, caller):
-        raise JudgedTwice(f"Answer {found.id} is judged twice.")
+def check_visible(answer: ArchivedAnswer, caller: Principal) -> None:
+    """Errors: JudgedTwice, where the state of the answer would show a second reviewer the first decision."""
+    if answer.timing == "before" and _is_hidden_from(answer, caller):
+        raise JudgedTwice(f"Answer {answer.id} is judged twice.")
 
 
-def _kept_from(found: Any, caller: Principal) -> bool:
-    asked = caller.key_id == found.asker_key or caller.name == found.asker
-    return bool(found.blind) and caller.may("reviews:decide") and not asked
+def _is_hidden_from(answer: ArchivedAnswer, caller: Principal) -> bool:
+    is_asker = caller.key_id == answer.asker_key or caller.name == answer.asker
+    return bool(answer.blind) and caller.may("reviews:decide") and not is_asker
 
 
-def check_left(found: Any) -> None:
-    """Errors: AnswerHeld when the asker has not got this answer."""
-    if found.state in ("held", "rejected"):
-        raise AnswerHeld(f"Answer {found.id} is {found.state}.")
+def check_delivered(answer: ArchivedAnswer) -> None:
+    """Errors: AnswerHeld for a held or rejected answer."""
+    if answer.state in ("held", "rejected"):
+        raise AnswerHeld(f"Answer {answer.id} is {answer.state}.")
 
 
-def _utc(at: Any) -> Any:
+def _utc(at: datetime | None) -> datetime | None:
     return at.astimezone(UTC) if at else None

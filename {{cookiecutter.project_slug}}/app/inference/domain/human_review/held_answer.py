@@ -1,5 +1,6 @@
 """An answer that waits for a person, and what becomes of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -16,25 +17,25 @@ from app.webhooks.domain import WebhookMessage
 ReviewedAnswerState = Literal["held", "delivered", "rejected"]
 HeldAnswerEnd = Literal["delivered", "rejected"]
 ReviewDecision = Literal["approved", "edited", "rejected"]
-"""What a person made of an answer, whether or not it had left by then."""
+"""A reviewer's decision, before or after the answer was delivered."""
 
 REVIEW_JOB, REVIEW_QUEUE = "review.add_answer", "review"
-"""What is enqueued with every answer that a person is to look at; whoever reviews takes it up."""
+"""The job that is enqueued with each answer for review; app.review handles it."""
 
 
 class AnswerHeld(Conflict):
-    code, title = "answer_held", "The answer waits for a person's decision, or was refused by one"
-    action = "GET /v1/answers/{answer_id} says what became of it."
+    code, title = "answer_held", "The answer waits for review or was rejected"
+    action = "GET /v1/answers/{answer_id} shows its state."
 
 
 class JudgedTwice(Conflict):
-    code, title = "judged_twice", "Two people judge this answer, and the second must not learn of the first"
-    action = "Reviewers other than the asker see it when both have decided."
+    code, title = "judged_twice", "Two reviewers judge this answer independently"
+    action = "Reviewers other than the asker see it once both have decided."
 
 
 class PayloadChanged(Conflict):
-    code, title = "payload_changed", "The text is not the one that was seen"
-    action = "Read the item again, then decide on what it says now."
+    code, title = "payload_changed", "The text has changed since you read it"
+    action = "Read the item again, then decide on its present content."
 
 
 def answer_path(answer_id: UUID) -> str:
@@ -43,7 +44,7 @@ def answer_path(answer_id: UUID) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """Who is told that a held answer was decided."""
+    """Who asked, and the webhook that is notified of the decision."""
 
     tenant_id: UUID
     key_id: UUID
@@ -57,7 +58,7 @@ class Requester:
 
 @dataclass(frozen=True, slots=True)
 class HeldAnswer:
-    """What the asker gets instead of an answer that is held."""
+    """What the asker gets in place of an answer that is held for review."""
 
     id: UUID
     created_at: datetime
@@ -123,6 +124,38 @@ class ReviewRequest:
     def held_answer_for(self, answer: Answer) -> HeldAnswer:
         known = (answer.release_id, answer.trace_id, answer.environment, answer.warnings)
         return HeldAnswer(answer.id, answer.created_at, self.due_at, *known)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedAnswer:
+    """A stored answer with its review. state: None when nobody reviews it; then the fields after it are None too.
+
+    body: the answer as it was generated. payload: as it was or is to be delivered. blind: a second reviewer must not
+    see the first decision.
+    """
+
+    id: UUID
+    created_at: datetime
+    question: str
+    model: str
+    body: Mapping[str, Any]
+    conditions: Mapping[str, Any]
+    release_id: str
+    corpus_version: int
+    trace_id: str
+    environment: str
+    state: ReviewedAnswerState | None
+    timing: ReviewTiming | None
+    due_at: datetime | None
+    decided_at: datetime | None
+    edited: bool | None
+    payload: bytes | None
+    digest: str | None
+    outcome: ReviewDecision | None
+    reason: str | None
+    blind: bool | None
+    asker_key: UUID | None
+    asker: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from app.core.errors import Unavailable
 from app.core.waiting import Waiting
 from app.releases.domain import digest_of
 from tests.actions.conftest import POLICY, Opened, Shop, actions_of
-from tests.actions.test_proposing import limited
+from tests.actions.test_proposals import limited
 from tests.clock import until
 from tests.conftest import only_told
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.actions.domain import ActionProposal, NewAction
 from tests.actions.conftest import Shop
-from tests.actions.test_proposing import limited
+from tests.actions.test_proposals import limited
 from tests.conftest import ROOT
 
 

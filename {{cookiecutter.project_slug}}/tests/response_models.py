@@ -1,0 +1,52 @@
+"""Checks JSON responses of the application against the model that their route declares."""
+
+from typing import Any
+
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter, ValidationError
+
+from app.core.http import App, Receive, Scope, Send
+
+
+class ResponseModels:
+    """An ASGI application around the tested one. failures: responses that do not match the model of their route.
+
+    FastAPI validates only what a route returns as a value; a route that returns a Response declares a model that
+    nothing else compares with its body.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self.failures: list[str] = []
+        self.checked = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        status, is_json, body = 0, False, b""
+
+        async def record(message: Any) -> None:
+            nonlocal status, is_json, body
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                is_json = dict(message["headers"]).get(b"content-type", b"").startswith(b"application/json")
+            else:
+                body += message.get("body", b"")
+            await send(message)
+
+        await self._app(scope, receive, record)
+        model = declared_model(scope.get("route"), status)
+        if is_json and model is not None:
+            self._check(f"{scope['method']} {scope['path']} {status}", model, body)
+
+    def _check(self, request: str, model: Any, body: bytes) -> None:
+        self.checked += 1
+        try:
+            TypeAdapter(model).validate_json(body)
+        except ValidationError as error:
+            self.failures.append(f"{request}: {error}")
+
+
+def declared_model(route: object, status: int) -> Any:
+    """None where the route declares no model for this status."""
+    if not isinstance(route, APIRoute) or not 200 <= status < 300:
+        return None
+    return route.responses.get(status, {}).get("model") or route.response_model
