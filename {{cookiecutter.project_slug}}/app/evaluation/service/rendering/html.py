@@ -60,8 +60,8 @@ def _whole(report: Report) -> str:
         "<section><h2>The whole suite</h2>"
         + _figure(
             differences(findings, _metric, "Difference by metric"),
-            "Difference from the baseline; right is better. The shaded area is the tolerance: a bar that stays right of "
-            "its edge passes. Latency and cost are relative to the baseline.",
+            "Difference from the baseline; right is better. The shaded area is the tolerance: a bar that stays right "
+            "of its edge passes. Latency and cost are relative to the baseline.",
         )
         + _figure(
             levels(findings, _metric, "Value by metric"),
