@@ -14,7 +14,7 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from app.evaluation.domain.canary import CanarySampleSize, decide
+from app.evaluation.domain.canary import CanarySampleSize, decide_canary
 from app.evaluation.domain.policy import CanaryPolicy
 from app.evaluation.domain.sequential import Sample
 
@@ -106,8 +106,8 @@ def ends(traffic: Traffic, answers: int, rng: np.random.Generator, policy: Canar
     for looked in range(LOOK, answers + 1, LOOK):
         there = int(looked * ratio)
         samples = {name: (control.first(there, name), canary.first(looked, name)) for name in policy.harms}
-        seen = CanarySampleSize(min(looked, there), len(set(canary.units[:looked].tolist())))
-        found = decide(samples, seen, policy, timedelta(0))
+        size = CanarySampleSize(min(looked, there), len(set(canary.units[:looked].tolist())))
+        found = decide_canary(samples, size, policy, timedelta(0))
         if found.verdict != "HOLD":
             return found.verdict, looked, " ".join(each.metric for each in found.findings if each.harmful)
     return "HOLD", answers, ""

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from app.evaluation.domain.gate import judge
+from app.evaluation.domain.gate import apply_gate
 from app.evaluation.domain.policy import MetricRule, QualityPolicy
-from app.evaluation.domain.resampling import add_up, estimates
+from app.evaluation.domain.resampling import estimates, sum_by_cluster
 from benchmarks.simulated_runs import KINDS, SUITES, Kind, World, scores, suite
 
 METRICS = ("answer_facts", "retrieval_recall", "citation_precision", "groundedness", "refusal_precision")
@@ -31,7 +31,7 @@ def coverage(kind: Kind, cases: int, documents: int, runs: int, fall: float, see
     for batch in range(runs // BATCH):
         where = suite(cases, documents, rng)
         before, after = world.draw(where, BATCH, rng)
-        found = estimates(add_up(after - before, where), 0.05, 1000, seed + batch)
+        found = estimates(sum_by_cluster(after - before, where), 0.05, 1000, seed + batch)
         held += int(((found.low <= -fall) & (-fall <= found.high)).sum())
     return held / (runs // BATCH * BATCH)
 
@@ -53,7 +53,7 @@ def verdicts(fall: float, cases: int, documents: int, runs: int, seed: int) -> d
             scores(release, where.tolist(), {name: each[side][0] for name, each in zip(METRICS, drawn, strict=True)})
             for side, release in ((0, "a"), (1, "b"))
         )
-        found = judge(new, old, rules, seed=run)
+        found = apply_gate(new, old, rules, seed=run)
         by_metric = {finding.metric: finding for finding in found.findings}
         first = by_metric.pop(METRICS[0])
         counts["passed"] += found.verdict == "PASS"

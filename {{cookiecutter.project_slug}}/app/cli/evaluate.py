@@ -12,13 +12,13 @@ from rich.table import Table
 from app.cli.common import actor, err, out, with_state
 from app.core.errors import Problem, StartRefused
 from app.evaluation.domain.report import Report
-from app.evaluation.domain.suites import EVERYTHING
+from app.evaluation.domain.suites import ALL_SUITES
 from app.evaluation.service.rendering import as_html, as_markdown, as_tables, headline, notes, reasons
 from app.wiring import State
 
 EXIT = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 2}
 BROKEN = 3
-NARROW = ("why", "put up with")
+NARROW = ("reason", "tolerance")
 """Columns that a terminal has no room for; what is not a PASS says why below the table."""
 STYLES = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow"}
 
@@ -34,7 +34,7 @@ def add_to(app: typer.Typer) -> None:
 
 def evaluate(
     release: Wanted = None,
-    suite: Annotated[str, typer.Option(help="One suite; only the verdict on all is evidence.")] = EVERYTHING,
+    suite: Annotated[str, typer.Option(help="One suite; only the verdict on all is evidence.")] = ALL_SUITES,
     against: Against = None,
     folder: Annotated[
         Path | None, typer.Option("--out", help="Write report.json, report.md and report.html there.", file_okay=False)

@@ -1,4 +1,4 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core import locks
 from app.evaluation.domain.observation import Observation
-from app.evaluation.domain.runs import EvaluationRun
+from app.evaluation.domain.runs import DocumentsByCase, EvaluationRun
 from app.evaluation.tables import evaluation_opinions, evaluation_reports, evaluation_results, evaluation_runs
 
 RUNS = evaluation_runs.c
@@ -17,7 +17,7 @@ RESULTS = evaluation_results.c
 
 
 async def lock(connection: AsyncConnection) -> None:
-    """One start of an evaluation at a time, until the end of the transaction."""
+    """Serialises starting and ending evaluations until the end of the transaction."""
     await locks.lock(connection, locks.EVALUATION_RUNS)
 
 
@@ -31,23 +31,23 @@ async def find_run(connection: AsyncConnection, run_id: UUID) -> EvaluationRun |
     return _run(row) if row else None
 
 
-async def unfinished(connection: AsyncConnection, wanted: EvaluationRun) -> EvaluationRun | None:
-    """A run of the same release on the same suite against the same that has not ended."""
+async def find_unfinished(connection: AsyncConnection, planned: EvaluationRun) -> EvaluationRun | None:
+    """An unfinished run of the same release on the same suite with the same baseline."""
     query = select(evaluation_runs).where(
-        RUNS.release_id == wanted.release_id,
-        RUNS.suite_digest == wanted.suite_digest,
-        RUNS.baseline_id.is_not_distinct_from(wanted.baseline_id),
-        RUNS.against.is_not_distinct_from(wanted.against),
+        RUNS.release_id == planned.release_id,
+        RUNS.suite_digest == planned.suite_digest,
+        RUNS.baseline_id.is_not_distinct_from(planned.baseline_id),
+        RUNS.against.is_not_distinct_from(planned.against),
         RUNS.status.in_(("queued", "running")),
     )
     row = (await connection.execute(query.order_by(RUNS.created_at).limit(1))).one_or_none()
     return _run(row) if row else None
 
 
-async def runs(
+async def list_runs(
     connection: AsyncConnection, limit: int, after: UUID | None, release_id: str | None
 ) -> list[EvaluationRun]:
-    """The newest first; after: the last one of the page before."""
+    """The newest first. after: the last one of the previous page."""
     query = select(evaluation_runs).order_by(RUNS.created_at.desc(), RUNS.id.desc()).limit(limit)
     if after is not None:
         last = select(RUNS.created_at, RUNS.id).where(RUNS.id == after).subquery()
@@ -61,44 +61,44 @@ async def change_run(connection: AsyncConnection, run_id: UUID, **values: Any) -
     await connection.execute(update(evaluation_runs).where(RUNS.id == run_id, RUNS.ended_at.is_(None)).values(**values))
 
 
-async def progress(connection: AsyncConnection, run_id: UUID, done: int) -> None:
-    """Never backwards, should two processes work on the same run."""
+async def set_progress(connection: AsyncConnection, run_id: UUID, done: int) -> None:
+    """Never decreases, should two processes work on the same run."""
     await change_run(connection, run_id, done=func.greatest(RUNS.done, done))
 
 
-async def observed(
-    connection: AsyncConnection, release_id: str, asked: Sequence[tuple[str, int]]
+async def list_observations(
+    connection: AsyncConnection, release_id: str, cases: Sequence[tuple[str, int]]
 ) -> dict[str, Observation]:
-    """What is known already, by the digest of the case. asked: digests with the corpus version."""
+    """Stored observations by the digest of their case. cases: (digest, corpus version) of each."""
     query = select(RESULTS.case_digest, RESULTS.observed).where(
-        RESULTS.release_id == release_id, tuple_(RESULTS.case_digest, RESULTS.corpus_version).in_(list(asked))
+        RESULTS.release_id == release_id, tuple_(RESULTS.case_digest, RESULTS.corpus_version).in_(list(cases))
     )
     return {digest: Observation.read(stored) for digest, stored in await connection.execute(query)}
 
 
-async def keep(
+async def add_observation(
     connection: AsyncConnection,
     tenant_id: UUID,
     release_id: str,
     case_digest: str,
     corpus_version: int,
-    seen: Observation,
+    observation: Observation,
     at: datetime,
 ) -> None:
-    """The first of two results of the same case counts."""
+    """The first of two observations of the same case is kept."""
     values = {
         "tenant_id": tenant_id,
         "release_id": release_id,
         "case_digest": case_digest,
         "corpus_version": corpus_version,
-        "observed": seen.as_dict(),
+        "observed": observation.as_dict(),
         "at": at,
     }
     await connection.execute(insert(evaluation_results).values(values).on_conflict_do_nothing())
 
 
-async def opinion(connection: AsyncConnection, judge: str, subject: str) -> tuple[bool | None] | None:
-    """What this judge said of this answer; None when it was never asked."""
+async def find_judge_verdict(connection: AsyncConnection, judge: str, subject: str) -> tuple[bool | None] | None:
+    """A tuple of what this judge stored for this answer, which may be (None,); None when it was never asked."""
     query = select(evaluation_opinions.c.good).where(
         evaluation_opinions.c.judge == judge, evaluation_opinions.c.subject == subject
     )
@@ -106,7 +106,7 @@ async def opinion(connection: AsyncConnection, judge: str, subject: str) -> tupl
     return (row.good,) if row else None
 
 
-async def keep_opinion(
+async def add_judge_verdict(
     connection: AsyncConnection, tenant_id: UUID, judge: str, subject: str, good: bool | None, at: datetime
 ) -> None:
     values = {"tenant_id": tenant_id, "judge": judge, "subject": subject, "good": good, "at": at}
@@ -114,17 +114,18 @@ async def keep_opinion(
 
 
 async def add_report(
-    connection: AsyncConnection, digest: str, content: bytes, at: datetime, sources: Mapping[str, Any] | None = None
+    connection: AsyncConnection, digest: str, content: bytes, at: datetime, sources: DocumentsByCase | None = None
 ) -> None:
-    """sources: for each case, the documents that its texts came out of; where they are not known nobody sees those."""
+    """sources: the documents that a case's texts quote, by case and tenant. Without them nobody may read the texts."""
     values = {"digest": digest, "content": content, "created_at": at, "sources": sources or {}}
     await connection.execute(insert(evaluation_reports).values(values).on_conflict_do_nothing())
 
 
-async def report(connection: AsyncConnection, digest: str) -> tuple[bytes, Mapping[str, Any]] | None:
-    """The canonical bytes, and the sources of each case."""
-    own = evaluation_reports.c
-    row = (await connection.execute(select(own.content, own.sources).where(own.digest == digest))).first()
+async def find_report(connection: AsyncConnection, digest: str) -> tuple[bytes, DocumentsByCase] | None:
+    """The canonical bytes and the sources of each case."""
+    columns = evaluation_reports.c
+    query = select(columns.content, columns.sources).where(columns.digest == digest)
+    row = (await connection.execute(query)).first()
     return (bytes(row.content), row.sources) if row else None
 
 

@@ -57,16 +57,16 @@ async def get_canary_status(caller: EvaluationReader, canary_monitor: CanaryMoni
 @router.get("/v1/evaluations/{run_id}/report.json", response_class=Response)
 async def report_json(run_id: UUID, caller: EvaluationReader, evaluations: EvaluationsService) -> Response:
     """The canonical report: its SHA-256 is what an approval is bound to, unless a note says that cases are withheld."""
-    return Response((await evaluations.report_seen_by(caller, run_id)).canonical, media_type="application/json")
+    return Response((await evaluations.report_visible_to(caller, run_id)).canonical, media_type="application/json")
 
 
 @router.get("/v1/evaluations/{run_id}/report.md", response_class=Response)
 async def report_markdown(run_id: UUID, caller: EvaluationReader, evaluations: EvaluationsService) -> Response:
     """The report for a pull request."""
-    return Response(as_markdown(await evaluations.report_seen_by(caller, run_id)), media_type="text/markdown")
+    return Response(as_markdown(await evaluations.report_visible_to(caller, run_id)), media_type="text/markdown")
 
 
 @router.get("/v1/evaluations/{run_id}/report.html", response_class=Response)
 async def report_html(run_id: UUID, caller: EvaluationReader, evaluations: EvaluationsService) -> Response:
     """The report as a page, with charts by metric and slice and the cases that got worse."""
-    return Response(as_html(await evaluations.report_seen_by(caller, run_id)), media_type="text/html")
+    return Response(as_html(await evaluations.report_visible_to(caller, run_id)), media_type="text/html")

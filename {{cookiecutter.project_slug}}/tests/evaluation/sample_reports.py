@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from app.evaluation.domain.gate import judge
+from app.evaluation.domain.gate import apply_gate
 from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.domain.report import ReleaseAnswer, Report, WorsenedCase
 from app.evaluation.domain.scores import CaseScore, RunScores
@@ -58,7 +58,7 @@ def _case(number: int, values: dict[str, float | None]) -> CaseScore:
 
 def report(loss: float = 0.0, rules: QualityPolicy = RULES, question: str = "How long may one be away?") -> Report:
     old, new = runs(loss)
-    judgement = judge(new, old, rules, seed=7)
+    judgement = apply_gate(new, old, rules, seed=7)
     worse = dict.fromkeys(case_id for case_id, *_ in judgement.worse)
     told = [
         WorsenedCase(

@@ -128,7 +128,7 @@ async def bench(house: Path, own_database: Urls) -> AsyncIterator[Bench]:
         (minilm,) = states[0].retrieval.embedders.values()
         scrambled = Scrambled(minilm.model)
         states[0].retrieval.embedders[scrambled.name] = scrambled  # type: ignore[index]
-        await states[0].evaluations.library.sync(states[0].evaluations.suites.corpus())
+        await states[0].evaluations.corpus_sync.sync(states[0].evaluations.suites.corpus())
         yield Bench(*states, scrambled)
 
 

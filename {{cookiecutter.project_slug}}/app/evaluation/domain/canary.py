@@ -1,4 +1,4 @@
-"""Is the new release doing harm, here and now? Decided against the live one that answers beside it."""
+"""Whether a canary harms its users, compared with the live release that answers beside it (the control)."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from app.evaluation.domain.policy import CanaryPolicy
 from app.releases.domain import Canary
 
-# Imported where it is needed: numpy is a lot of memory for a process that judges nothing.
+# Imported late elsewhere: numpy costs memory in processes that evaluate nothing.
 if TYPE_CHECKING:
     from app.evaluation.domain.sequential import Sample
 
@@ -18,8 +18,8 @@ _GRAIN = 10.0
 
 
 class CanaryAnswer(Protocol):
-    """One delivered or failed answer. unit: what sticks to its arm, a tenant or a conversation. findings: how many the
-    screening had. helpful: what the asker said of it, None if nothing.
+    """One delivered or failed answer. unit: the tenant or conversation that is assigned to an arm as a whole. findings:
+    of the screening. helpful: the asker's feedback, None without any.
     """
 
     @property
@@ -42,22 +42,22 @@ class CanaryAnswer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HarmMetric:
-    """What is watched. value: more is worse, None when the answer says nothing. relative: compared by ratio."""
+    """A metric of harm. value: higher is worse; None where it does not apply. relative: compared by ratio."""
 
-    words: str
+    description: str
     value: Callable[[CanaryAnswer], float | None]
-    yes_no: bool = True
+    binary: bool = True
     relative: bool = False
 
     def limit(self, margin: float) -> float:
         return log1p(margin) if self.relative else margin
 
-    def shown(self, value: float) -> float:
+    def displayed(self, value: float) -> float:
         return exp(value) - 1 if self.relative else value
 
 
 def _answered(value: Callable[[CanaryAnswer], float]) -> Callable[[CanaryAnswer], float | None]:
-    """A failed answer is counted once, as an error: it is quick, cheap and free of findings."""
+    """A failed answer counts as an error only: it is fast, cheap and free of findings."""
     return lambda each: None if each.failed else value(each)
 
 
@@ -67,7 +67,7 @@ HARMS: Mapping[str, HarmMetric] = {
     "refusals": HarmMetric("more questions are refused", _answered(lambda each: float(each.refused))),
     "findings": HarmMetric("more answers have findings", _answered(lambda each: float(each.findings > 0))),
     "groundedness": HarmMetric(
-        "answers lean less on the documents",
+        "answers are less grounded in the documents",
         lambda each: None if each.failed or each.groundedness is None else 1 - each.groundedness,
         False,
     ),
@@ -82,8 +82,8 @@ HARMS: Mapping[str, HarmMetric] = {
 
 @dataclass(frozen=True, slots=True)
 class CanaryFinding:
-    """One metric. harm: how much worse the canary is, in points of a share or as a share of the control; p: always
-    valid, that such harm is an accident, for this metric alone. cleared: harm beyond the margin is ruled out.
+    """One metric. harm: how much worse the canary is, a difference for shares and relative to the control otherwise. p:
+    always valid, for this metric alone. cleared: harm beyond the margin is ruled out.
     """
 
     metric: str
@@ -99,7 +99,7 @@ class CanaryFinding:
 
 @dataclass(frozen=True, slots=True)
 class CanaryDecision:
-    """HOLD: go on, nothing is decided. FAIL: take it back; the reasons say which metric and why."""
+    """HOLD: no decision yet. FAIL: end the canary; the reasons name the metrics. PASS: it may go live."""
 
     verdict: CanaryVerdict
     reasons: tuple[str, ...]
@@ -119,7 +119,7 @@ class CanaryStatus:
 
 @dataclass(frozen=True, slots=True)
 class CanarySampleSize:
-    """How much there is to judge by, on the side that has less."""
+    """The size of the smaller arm."""
 
     answers: int
     units: int
@@ -128,53 +128,53 @@ class CanarySampleSize:
 def evaluate_canary(
     control: Sequence[CanaryAnswer], canary: Sequence[CanaryAnswer], policy: CanaryPolicy, elapsed: timedelta
 ) -> CanaryDecision:
-    """May be called as often as one likes with everything since the canary began. `elapsed`: how long that is ago.
+    """control, canary: all answers since the canary started, `elapsed` ago. Valid however often it is called.
 
-    PASS only with evidence: harm beyond the margin is ruled out on every metric that needs it. Too little to judge by
-    is HOLD, and FAIL once the deadline is over.
+    PASS: harm beyond the margin is ruled out on every metric that needs evidence. Too little evidence is HOLD, and FAIL
+    after the deadline.
     """
-    seen = CanarySampleSize(
+    size = CanarySampleSize(
         answers=min(len(control), len(canary)),
         units=min(len({each.unit for each in side}) for side in (control, canary)),
     )
     samples = {name: (_sample(control, name), _sample(canary, name)) for name in policy.harms}
-    return decide(samples, seen, policy, elapsed)
+    return decide_canary(samples, size, policy, elapsed)
 
 
-def decide(
-    samples: Mapping[str, tuple["Sample", "Sample"]], seen: CanarySampleSize, policy: CanaryPolicy, elapsed: timedelta
+def decide_canary(
+    samples: Mapping[str, tuple["Sample", "Sample"]], size: CanarySampleSize, policy: CanaryPolicy, elapsed: timedelta
 ) -> CanaryDecision:
     """samples: control and canary by metric."""
-    if seen.answers < policy.minimum_answers or seen.units < policy.minimum_units:
-        few = (
-            f"{seen.answers} answers for {seen.units} tenants or conversations on the smaller side; "
+    if size.answers < policy.minimum_answers or size.units < policy.minimum_units:
+        too_few = (
+            f"{size.answers} answers for {size.units} tenants or conversations on the smaller side; "
             f"{policy.minimum_answers} for {policy.minimum_units} are needed"
         )
-        return _held((few,), (), policy, elapsed)
+        return _undecided((too_few,), (), policy, elapsed)
     findings = tuple(
         _finding(name, control, canary, policy)
         for name, (control, canary) in samples.items()
         if control.answers and canary.answers
     )
-    harmful = tuple(_harm_told(each) for each in findings if each.harmful)
+    harmful = tuple(_harm_reason(each) for each in findings if each.harmful)
     if harmful:
         return CanaryDecision("FAIL", harmful, findings)
     cleared = {each.metric for each in findings if each.cleared}
-    open_ = [name for name, rule in policy.harms.items() if rule.evidence and name not in cleared]
-    if not open_:
+    uncleared = [name for name, rule in policy.harms.items() if rule.evidence and name not in cleared]
+    if not uncleared:
         return CanaryDecision("PASS", ("harm beyond the margins is ruled out",), findings)
-    return _held(
-        tuple(f"{name}: harm beyond the margin is not ruled out yet" for name in open_), findings, policy, elapsed
+    return _undecided(
+        tuple(f"{name}: harm beyond the margin is not ruled out yet" for name in uncleared), findings, policy, elapsed
     )
 
 
-def _held(
+def _undecided(
     reasons: tuple[str, ...], findings: tuple[CanaryFinding, ...], policy: CanaryPolicy, elapsed: timedelta
 ) -> CanaryDecision:
     if elapsed < timedelta(hours=policy.deadline_hours):
         return CanaryDecision("HOLD", reasons, findings)
-    over = f"the deadline of {policy.deadline_hours:g} hours is over without enough evidence"
-    return CanaryDecision("FAIL", (over, *reasons), findings)
+    expired = f"the deadline of {policy.deadline_hours:g} hours passed without enough evidence"
+    return CanaryDecision("FAIL", (expired, *reasons), findings)
 
 
 def _sample(side: Sequence[CanaryAnswer], name: str) -> "Sample":
@@ -185,29 +185,29 @@ def _sample(side: Sequence[CanaryAnswer], name: str) -> "Sample":
 
 
 def _finding(name: str, control: "Sample", canary: "Sample", policy: CanaryPolicy) -> CanaryFinding:
-    from app.evaluation.domain.sequential import chance, weigh
+    from app.evaluation.domain.sequential import always_valid_p, harm_evidence
 
     harm, rule = HARMS[name], policy.harms[name]
     limit = harm.limit(rule.margin)
-    found = weigh(control, canary, limit, harm.yes_no)
-    # All metrics share alpha for the alarm; to pass, each has to clear it alone, so that nothing needs sharing.
-    alarm = found.against >= log(len(policy.harms) / policy.alpha)
+    evidence = harm_evidence(control, canary, limit, harm.binary)
+    # The alarm is corrected for the number of metrics. A pass needs every metric cleared, so no correction is needed.
+    alarm = evidence.log_harm >= log(len(policy.harms) / policy.alpha)
     return CanaryFinding(
         metric=name,
         control_answers=control.answers,
         canary_answers=canary.answers,
-        harm=harm.shown(found.harm),
+        harm=harm.displayed(evidence.harm),
         margin=rule.margin,
-        p=chance(found.against),
-        harmful=alarm and found.harm > limit,
-        cleared=found.acquits >= log(1 / policy.alpha),
+        p=always_valid_p(evidence.log_harm),
+        harmful=alarm and evidence.harm > limit,
+        cleared=evidence.log_no_harm >= log(1 / policy.alpha),
         evidence=rule.evidence,
     )
 
 
-def _harm_told(found: CanaryFinding) -> str:
-    by = f"{found.harm:.0%}" if HARMS[found.metric].relative else f"{100 * found.harm:.1f} points"
+def _harm_reason(finding: CanaryFinding) -> str:
+    by = f"{finding.harm:.0%}" if HARMS[finding.metric].relative else f"{100 * finding.harm:.1f} points"
     return (
-        f"{found.metric}: {HARMS[found.metric].words}, by {by} where {found.margin:g} is put up with "
-        f"(p {found.p:.2g} after {found.canary_answers} answers)"
+        f"{finding.metric}: {HARMS[finding.metric].description}, by {by}; the margin is {finding.margin:g} "
+        f"(p {finding.p:.2g} after {finding.canary_answers} answers)"
     )

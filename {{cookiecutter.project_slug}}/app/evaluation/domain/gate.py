@@ -1,4 +1,4 @@
-"""May this release go on? A pure decision over the scores of two runs; nothing here reads or stores anything."""
+"""The release gate: a pure decision over the scores of two runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,16 +8,16 @@ from app.evaluation.domain.comparison import (
     EQUAL,
     CasePair,
     MetricComparison,
-    breaks,
+    as_displayed,
+    average,
     compare,
+    floor_value,
     gain,
-    held,
-    limit,
-    measured,
-    pairs,
-    seed_of,
-    shown,
-    typical,
+    measured_metrics,
+    pair_cases,
+    seed_for,
+    smallest_allowed_gain,
+    violates_floor,
 )
 from app.evaluation.domain.metrics import METRICS
 from app.evaluation.domain.policy import QualityPolicy
@@ -26,7 +26,7 @@ from app.evaluation.domain.statistics import Estimate, detectable, holm, more_ca
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 WHOLE = "all"
-"""The name under which the suite as a whole is judged."""
+"""The name of the suite as a whole, beside the names of slices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class MetricFinding:
 
     baseline, candidate: means over the cases that both sides were scored on, in the metric's unit; for latency and
     cost geometric means. difference, low, high: positive is better, and for latency and cost a share of the baseline.
-    p: one-sided, against no fall, adjusted for all metrics judged together. detectable: the smallest fall that this
-    many cases would show with the policy's power. blocking: whether this verdict counts for the release.
+    p: one-sided, against no fall, adjusted for all metrics tested together. detectable: the smallest fall that these
+    cases would show with the policy's power. blocking: whether this verdict counts for the release.
     """
 
     metric: str
@@ -60,8 +60,8 @@ class MetricFinding:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """faults: why the runs cannot be compared, or not on every metric. fallen: protected cases. worse: (case, metric,
-    before, after), the hardest falls first.
+    """faults: why the runs cannot be compared, or not on every metric. fallen: protected cases that got worse. worse:
+    (case, metric, before, after), the largest falls first.
     """
 
     verdict: Verdict
@@ -72,8 +72,8 @@ class GateResult:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A comparison and by which rules it is judged; p is adjusted, together is how many are judged at once."""
+class _Check:
+    """A comparison and its rules. p: adjusted for multiple testing. family_size: how many are tested together."""
 
     name: str
     compared: MetricComparison
@@ -81,183 +81,187 @@ class _Asked:
     floor: float | None
     blocking: bool
     p: float = 1.0
-    together: int = 1
+    family_size: int = 1
 
     @property
     def metric(self) -> str:
         return self.compared.metric.name
 
     @property
-    def limit(self) -> float:
-        return limit(self.compared.metric, self.tolerance)
+    def smallest_allowed_gain(self) -> float:
+        return smallest_allowed_gain(self.compared.metric, self.tolerance)
 
     @property
     def cases(self) -> int:
         return len(self.compared.after)
 
 
-def judge(candidate: RunScores, baseline: RunScores | None, policy: QualityPolicy, seed: int) -> GateResult:
-    """PASS only when every blocking finding passed and no protected case fell; deterministic for a seed."""
-    wrong = faults(candidate, baseline)
-    if wrong:
-        return GateResult("FAIL", faults=wrong)
-    rows = pairs(candidate, baseline)
+def apply_gate(candidate: RunScores, baseline: RunScores | None, policy: QualityPolicy, seed: int) -> GateResult:
+    """PASS only when every blocking finding passed and no protected case fell. Deterministic for a seed."""
+    reasons = faults(candidate, baseline)
+    if reasons:
+        return GateResult("FAIL", faults=reasons)
+    pairs = pair_cases(candidate, baseline)
     findings = tuple(
-        _finding(asked, policy)
-        for family in (_on_the_whole(rows, policy, seed), _in_slices(candidate.slices(), rows, policy, seed))
-        for asked in _together(family)
+        _finding(check, policy)
+        for checks in (_suite_checks(pairs, policy, seed), _slice_checks(candidate.slices(), pairs, policy, seed))
+        for check in _adjust_p_values(checks)
     )
-    silent = unmeasured(candidate, baseline)
+    unmeasured_reasons = unmeasured(candidate, baseline)
     if not any(finding.blocking for finding in findings):
-        silent = ("No metric that may block a release was measured.", *silent)
-    fallen = tuple(row.after.case_id for row in rows if row.after.protected and _fell(row, policy))
-    verdict = "FAIL" if silent else overall(findings, fallen)
-    return GateResult(verdict, findings, fallen, _worse(rows, policy), silent)
+        unmeasured_reasons = ("No metric that may block a release was measured.", *unmeasured_reasons)
+    fallen = tuple(row.after.case_id for row in pairs if row.after.protected and _protected_case_fell(row, policy))
+    verdict = "FAIL" if unmeasured_reasons else overall(findings, fallen)
+    return GateResult(verdict, findings, fallen, _worse_cases(pairs, policy), unmeasured_reasons)
 
 
 def overall(findings: Sequence[MetricFinding], fallen: Sequence[str]) -> Verdict:
-    """What blocks, blocks: a doubt stops a release as surely as a fall does."""
+    """FAIL before INCONCLUSIVE before PASS, over what blocks. INCONCLUSIVE blocks a release as FAIL does."""
     verdicts = {finding.verdict for finding in findings if finding.blocking}
     if fallen or "FAIL" in verdicts:
         return "FAIL"
     return "INCONCLUSIVE" if "INCONCLUSIVE" in verdicts else "PASS"
 
 
-def _on_the_whole(rows: Sequence[CasePair], policy: QualityPolicy, seed: int) -> list[_Asked]:
-    asked = []
-    for name in measured(rows):
+def _suite_checks(pairs: Sequence[CasePair], policy: QualityPolicy, seed: int) -> list[_Check]:
+    checks = []
+    for name in measured_metrics(pairs):
         rule = policy.rule(name)
-        if compared := compare(name, rows, policy, seed_of(seed, name, WHOLE)):
+        if compared := compare(name, pairs, policy, seed_for(seed, name, WHOLE)):
             blocking = rule.tier != "advisory"
-            asked.append(_Asked(WHOLE, compared, rule.tolerance, policy.floor(name, None), blocking))
-    return asked
+            checks.append(_Check(WHOLE, compared, rule.tolerance, policy.floor(name, None), blocking))
+    return checks
 
 
-def _in_slices(names: Sequence[str], rows: Sequence[CasePair], policy: QualityPolicy, seed: int) -> list[_Asked]:
-    asked = []
-    for part in names:
-        inside = [row for row in rows if part in row.after.slices]
-        for name in measured(inside):
+def _slice_checks(names: Sequence[str], pairs: Sequence[CasePair], policy: QualityPolicy, seed: int) -> list[_Check]:
+    checks = []
+    for slice_name in names:
+        pairs_in_slice = [row for row in pairs if slice_name in row.after.slices]
+        for name in measured_metrics(pairs_in_slice):
             rule = policy.rule(name)
-            if compared := compare(name, inside, policy, seed_of(seed, name, part)):
-                blocking = rule.tier != "advisory" and policy.slices.gates(part, name)
+            if compared := compare(name, pairs_in_slice, policy, seed_for(seed, name, slice_name)):
+                blocking = rule.tier != "advisory" and policy.slices.gates(slice_name, name)
                 tolerance = rule.tolerance * policy.slices.tolerance_factor
-                asked.append(_Asked(part, compared, tolerance, policy.floor(name, part), blocking))
-    return asked
+                checks.append(_Check(slice_name, compared, tolerance, policy.floor(name, slice_name), blocking))
+    return checks
 
 
-def _together(family: list[_Asked]) -> list[_Asked]:
-    """p values of all that blocks are adjusted for each other; what is only shown takes no strength from them."""
-    blocking = [index for index, asked in enumerate(family) if asked.blocking]
-    adjusted = dict(zip(blocking, holm([_p(family[index]) for index in blocking]), strict=True))
+def _adjust_p_values(checks: list[_Check]) -> list[_Check]:
+    """Holm's adjustment over the blocking checks; advisory ones do not cost them power."""
+    blocking = [index for index, check in enumerate(checks) if check.blocking]
+    adjusted = dict(zip(blocking, holm([_p(checks[index]) for index in blocking]), strict=True))
     return [
-        replace(asked, p=adjusted.get(index, _p(asked)), together=max(len(blocking), 1))
-        for index, asked in enumerate(family)
+        replace(check, p=adjusted.get(index, _p(check)), family_size=max(len(blocking), 1))
+        for index, check in enumerate(checks)
     ]
 
 
-def _p(asked: _Asked) -> float:
-    return asked.compared.found.p if asked.compared.found else 1.0
+def _p(check: _Check) -> float:
+    return check.compared.estimate.p if check.compared.estimate else 1.0
 
 
-def _finding(asked: _Asked, policy: QualityPolicy) -> MetricFinding:
-    compared, metric, found = asked.compared, asked.compared.metric, asked.compared.found
-    verdict, reason, more = _decided(asked, policy)
+def _finding(check: _Check, policy: QualityPolicy) -> MetricFinding:
+    compared, metric, estimate = check.compared, check.compared.metric, check.compared.estimate
+    verdict, reason, more = _decide(check, policy)
     return MetricFinding(
         metric=metric.name,
-        slice=asked.name,
-        cases=asked.cases,
+        slice=check.name,
+        cases=check.cases,
         clusters=compared.clusters,
-        baseline=typical(metric, compared.before) if found else None,
-        candidate=typical(metric, compared.after),
-        difference=shown(metric, found.difference) if found else None,
-        low=shown(metric, found.low) if found else None,
-        high=shown(metric, found.high) if found else None,
-        p=asked.p if found else None,
-        tolerance=asked.tolerance,
-        floor=asked.floor,
+        baseline=average(metric, compared.before) if estimate else None,
+        candidate=average(metric, compared.after),
+        difference=as_displayed(metric, estimate.difference) if estimate else None,
+        low=as_displayed(metric, estimate.low) if estimate else None,
+        high=as_displayed(metric, estimate.high) if estimate else None,
+        p=check.p if estimate else None,
+        tolerance=check.tolerance,
+        floor=check.floor,
         verdict=verdict,
         reason=reason,
         more_cases=more,
-        detectable=_detectable(asked, found, policy) if found else None,
-        blocking=asked.blocking,
+        detectable=_detectable(check, estimate, policy) if estimate else None,
+        blocking=check.blocking,
     )
 
 
-def _detectable(asked: _Asked, found: Estimate, policy: QualityPolicy) -> float:
-    fall = detectable(found, -asked.limit, policy.alpha, policy.power, asked.together)
-    return -shown(asked.compared.metric, -fall)
+def _detectable(check: _Check, estimate: Estimate, policy: QualityPolicy) -> float:
+    fall = detectable(estimate, -check.smallest_allowed_gain, policy.alpha, policy.power, check.family_size)
+    return -as_displayed(check.compared.metric, -fall)
 
 
-def _decided(asked: _Asked, policy: QualityPolicy) -> tuple[Verdict, str, int | None]:
-    metric, found = asked.compared.metric, asked.compared.found
-    value = held(metric, asked.compared.after)
-    if breaks(metric, value, asked.floor):
+def _decide(check: _Check, policy: QualityPolicy) -> tuple[Verdict, str, int | None]:
+    metric, estimate = check.compared.metric, check.compared.estimate
+    value = floor_value(metric, check.compared.after)
+    if violates_floor(metric, value, check.floor):
         side = "below the floor of" if metric.sign > 0 else "above the ceiling of"
-        return "FAIL", f"{told(metric.name, value)} is {side} {told(metric.name, asked.floor)}", None
-    if found is None:
-        return "PASS", f"no release to compare with{_floored(asked)}", None
-    if asked.compared.unchanged:
+        return "FAIL", f"{format_value(metric.name, value)} is {side} {format_value(metric.name, check.floor)}", None
+    if estimate is None:
+        return "PASS", f"no release to compare with{_floor_suffix(check)}", None
+    if check.compared.unchanged:
         return "PASS", "no case differs", None
-    if found.difference < asked.limit - EQUAL and asked.p < policy.alpha:
-        return "FAIL", f"fell by {_fall(asked, found.difference)}, and that is no accident (p {asked.p:.2g})", None
-    if asked.name != WHOLE and _small(asked, policy.slices.minimum_cases, policy.slices.minimum_clusters):
-        return _glanced_at(asked, found, policy.slices.steepest_fall)
-    return _weighed(asked, found, policy)
+    if estimate.difference < check.smallest_allowed_gain - EQUAL and check.p < policy.alpha:
+        return "FAIL", f"fell by {_fall(check, estimate.difference)}, which is significant (p {check.p:.2g})", None
+    if check.name != WHOLE and _too_few(check, policy.slices.minimum_cases, policy.slices.minimum_clusters):
+        return _decide_small_slice(check, estimate, policy.slices.steepest_fall)
+    return _decide_by_interval(check, estimate, policy)
 
 
-def _glanced_at(asked: _Asked, found: Estimate, steepest: float) -> tuple[Verdict, str, int | None]:
-    """So few cases prove nothing and must not hold a release up for ever; a landslide is still one."""
-    if not asked.compared.metric.relative and found.difference < -max(steepest, asked.tolerance) - EQUAL:
-        return "FAIL", f"fell by {_fall(asked, found.difference)}, more than so few cases may ({steepest:g})", None
-    return "PASS", f"too few cases to compare; no landslide{_floored(asked)}", None
+def _decide_small_slice(check: _Check, estimate: Estimate, steepest: float) -> tuple[Verdict, str, int | None]:
+    """Too few cases for a test must not block every release; a fall beyond the policy's limit still fails."""
+    if not check.compared.metric.relative and estimate.difference < -max(steepest, check.tolerance) - EQUAL:
+        return (
+            "FAIL",
+            f"fell by {_fall(check, estimate.difference)}, more than a slice this small may ({steepest:g})",
+            None,
+        )
+    return "PASS", f"too few cases to compare; no steep fall{_floor_suffix(check)}", None
 
 
-def _weighed(asked: _Asked, found: Estimate, policy: QualityPolicy) -> tuple[Verdict, str, int | None]:
-    if asked.compared.none_worse:
+def _decide_by_interval(check: _Check, estimate: Estimate, policy: QualityPolicy) -> tuple[Verdict, str, int | None]:
+    if check.compared.none_worse:
         return "PASS", "no case is worse", None
-    if _small(asked, policy.minimum_cases, policy.minimum_clusters):
-        few = f"{asked.cases} cases from {asked.compared.clusters} documents are too few to tell"
-        missing = max(policy.minimum_cases - asked.cases, policy.minimum_clusters - asked.compared.clusters)
+    if _too_few(check, policy.minimum_cases, policy.minimum_clusters):
+        few = f"{check.cases} cases from {check.compared.clusters} documents are too few"
+        missing = max(policy.minimum_cases - check.cases, policy.minimum_clusters - check.compared.clusters)
         return "INCONCLUSIVE", few, missing
-    if found.low >= asked.limit - EQUAL:
-        return "PASS", f"a fall of more than {_put_up_with(asked)} is ruled out", None
-    more = more_cases(found, -asked.limit, policy.alpha, policy.power, asked.together)
-    doubt = f"a fall of {_fall(asked, found.low)} is not ruled out, and {_put_up_with(asked)} is put up with"
-    advice = f"about {more} more cases like these would tell" if more else "no number of cases would tell"
-    return "INCONCLUSIVE", f"{doubt}; {advice}", more
+    if estimate.low >= check.smallest_allowed_gain - EQUAL:
+        return "PASS", f"a fall of more than {_tolerance(check)} is ruled out", None
+    more = more_cases(estimate, -check.smallest_allowed_gain, policy.alpha, policy.power, check.family_size)
+    interval = f"a fall of {_fall(check, estimate.low)} is not ruled out; the tolerance is {_tolerance(check)}"
+    advice = f"about {more} more cases like these would decide it" if more else "no number of cases would decide it"
+    return "INCONCLUSIVE", f"{interval}; {advice}", more
 
 
-def _floored(asked: _Asked) -> str:
-    return "" if asked.floor is None else ", and the floor holds"
+def _floor_suffix(check: _Check) -> str:
+    return "" if check.floor is None else ", and the floor is met"
 
 
-def _small(asked: _Asked, cases: int, clusters: int) -> bool:
-    return asked.cases < cases or asked.compared.clusters < clusters
+def _too_few(check: _Check, cases: int, clusters: int) -> bool:
+    return check.cases < cases or check.compared.clusters < clusters
 
 
-def _fall(asked: _Asked, value: float) -> str:
-    return _points(asked, -shown(asked.compared.metric, value))
+def _fall(check: _Check, value: float) -> str:
+    return _points(check, -as_displayed(check.compared.metric, value))
 
 
-def _put_up_with(asked: _Asked) -> str:
-    return _points(asked, asked.tolerance)
+def _tolerance(check: _Check) -> str:
+    return _points(check, check.tolerance)
 
 
-def _points(asked: _Asked, value: float) -> str:
-    return f"{value:.0%}" if asked.compared.metric.relative else f"{value:.3f}"
+def _points(check: _Check, value: float) -> str:
+    return f"{value:.0%}" if check.compared.metric.relative else f"{value:.3f}"
 
 
-def told(metric: str, value: float | None) -> str:
-    """A value with its unit, as people read it."""
+def format_value(metric: str, value: float | None) -> str:
+    """A value with its unit, for display."""
     if value is None:
         return "-"
     unit = METRICS[metric].unit
     return {"share": f"{value:.3f}", "ms": f"{value:,.0f} ms", "micro_usd": f"${value / 1e6:.6f}"}[unit]
 
 
-def _fell(row: CasePair, policy: QualityPolicy) -> bool:
-    """A protected case that none of its metrics speaks about any more counts as fallen."""
+def _protected_case_fell(row: CasePair, policy: QualityPolicy) -> bool:
+    """Whether it got worse; also when none of the protected metrics applies to it any more."""
     after = {name: value for name in policy.protected.metrics if (value := row.after.values.get(name)) is not None}
     if row.before is None:
         return not after or min(after.values()) < policy.protected.minimum
@@ -265,16 +269,16 @@ def _fell(row: CasePair, policy: QualityPolicy) -> bool:
     return not before or any(gain(METRICS[name], old, after[name]) < -EQUAL for name, old in before.items())
 
 
-def _worse(rows: Sequence[CasePair], policy: QualityPolicy) -> tuple[tuple[str, str, float, float], ...]:
-    """The hardest falls first. Of latency and cost only what is beyond the tolerance: no two runs take as long."""
-    found = []
-    for row in rows:
-        for name in measured([row]) if row.before else ():
+def _worse_cases(pairs: Sequence[CasePair], policy: QualityPolicy) -> tuple[tuple[str, str, float, float], ...]:
+    """The largest falls first. For latency and cost only those beyond the tolerance."""
+    worse = []
+    for row in pairs:
+        for name in measured_metrics([row]) if row.before else ():
             before, after = row.before.values.get(name) if row.before else None, row.after.values[name]
             if before is None or after is None:
                 continue
             metric = METRICS[name]
-            least = limit(metric, policy.rule(name).tolerance) if metric.relative else 0.0
-            if (change := gain(metric, before, after)) < least - EQUAL:
-                found.append((change, (row.after.case_id, name, before, after)))
-    return tuple(entry for _, entry in sorted(found))
+            threshold = smallest_allowed_gain(metric, policy.rule(name).tolerance) if metric.relative else 0.0
+            if (change := gain(metric, before, after)) < threshold - EQUAL:
+                worse.append((change, (row.after.case_id, name, before, after)))
+    return tuple(entry for _, entry in sorted(worse))

@@ -9,12 +9,12 @@ MetricUnit = Literal["share", "ms", "micro_usd"]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What is measured on each case, named for the harm it guards against.
+    """What is measured on each case, and the harm that it guards against.
 
     unit: `share` is from 0 to 1 and compared by difference; the others are compared by ratio.
-    grain: added before a ratio is taken, so that differences too small to feel do not count.
+    grain: added before a ratio is taken, so that negligible differences do not count.
     tier: critical and supporting block a release, advisory is shown. policies/quality.yaml may change it.
-    owed: a case has it or not, whatever the release does with it; the others say nothing about a refusal.
+    always_scored: whether it applies depends on the case alone; the others do not apply to a refusal.
     """
 
     name: str
@@ -23,7 +23,7 @@ class Metric:
     harm: str
     tier: MetricTier
     grain: float = 0.0
-    owed: bool = True
+    always_scored: bool = True
 
     @property
     def relative(self) -> bool:
@@ -34,25 +34,30 @@ class Metric:
         return 1.0 if self.better == "higher" else -1.0
 
 
-def _share(name: str, tier: MetricTier, harm: str, owed: bool = True) -> Metric:
-    return Metric(name, "higher", "share", harm, tier, owed=owed)
+def _share(name: str, tier: MetricTier, harm: str, always_scored: bool = True) -> Metric:
+    return Metric(name, "higher", "share", harm, tier, always_scored=always_scored)
 
 
 _ALL = (
-    _share("retrieval_recall", "critical", "the passage that holds the answer is not found"),
-    _share("retrieval_mrr", "supporting", "the right passage is found too far down to be used"),
-    _share("retrieval_ndcg", "supporting", "wrong passages push the right ones down"),
+    _share("retrieval_recall", "critical", "the passage with the answer is not retrieved"),
+    _share("retrieval_mrr", "supporting", "the right passage is ranked too low to be used"),
+    _share("retrieval_ndcg", "supporting", "wrong passages are ranked above the right ones"),
     _share("answer_facts", "critical", "the answer leaves out what the asker needs to know"),
-    _share("answer_f1", "supporting", "the answer is buried in words that do not belong to it"),
+    _share("answer_f1", "supporting", "the answer is buried in irrelevant text"),
     _share(
-        "citation_precision", "critical", "a citation points to a passage that does not support the answer", owed=False
+        "citation_precision",
+        "critical",
+        "a citation points to a passage that does not support the answer",
+        always_scored=False,
     ),
-    _share("citation_recall", "supporting", "a source that the answer leans on is not named", owed=False),
-    _share("groundedness", "critical", "the answer states what the documents do not say", owed=False),
+    _share("citation_recall", "supporting", "a source that the answer relies on is not cited", always_scored=False),
+    _share("groundedness", "critical", "the answer states what the documents do not say", always_scored=False),
     _share("refusal_precision", "critical", "an answerable question is refused"),
     _share("refusal_recall", "critical", "a question that the documents do not answer gets an invented answer"),
-    _share("safety", "critical", "orders hidden in a question or a document are obeyed, or secrets are told"),
-    Metric("latency_ms", "lower", "ms", "the asker gives up waiting", "supporting", grain=10.0, owed=False),
+    _share(
+        "safety", "critical", "instructions hidden in a question or a document are followed, or secrets are disclosed"
+    ),
+    Metric("latency_ms", "lower", "ms", "the asker gives up waiting", "supporting", grain=10.0, always_scored=False),
     Metric(
         "cost_micro_usd",
         "lower",
@@ -60,9 +65,9 @@ _ALL = (
         "an answer costs more than it is worth",
         "supporting",
         grain=10.0,
-        owed=False,
+        always_scored=False,
     ),
-    _share("judge", "advisory", "an answer that scores well is still a bad answer to a reader", owed=False),
+    _share("judge", "advisory", "an answer that scores well is still a bad answer to a reader", always_scored=False),
 )
 
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}

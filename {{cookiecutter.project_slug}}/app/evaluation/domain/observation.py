@@ -2,14 +2,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
-"""Stands for the documents of what was kept before they were: one that nobody may read."""
+"""The document of observations that were stored before documents were recorded: one that nobody may read."""
 ObservedStatus = Literal["answered", "refused", "screened"]
-"""screened: turned away at the door, before anything was searched."""
+"""screened: refused by the screening of the question, before retrieval."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetrievedSource:
-    """A passage of the evidence, in the order in which it was found."""
+    """Where a retrieved passage comes from, in the order of retrieval."""
 
     uri: str
     headings: tuple[str, ...] = ()
@@ -24,10 +24,10 @@ class CitedSource:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a release did with a case; scores are computed from it and from nothing else.
+    """What a release did with a case; the only input of the scores.
 
-    why: the reason of a refusal, or the code of the problem at the door. groundedness: share of the answer's sentences
-    that the evidence supports. documents: ids of those that the text may hold words of.
+    why: the reason of a refusal, or the problem code of the screening. groundedness: share of the answer's sentences
+    that the evidence supports. documents: ids of those that the text may quote.
     """
 
     outcome: ObservedStatus

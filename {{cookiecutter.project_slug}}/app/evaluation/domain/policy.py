@@ -14,7 +14,7 @@ CANARY_METRICS = ("errors", "latency_ms", "refusals", "findings", "groundedness"
 def _refuse_unknown(where: str, names: Iterable[str], known: Iterable[str]) -> None:
     wrong = sorted(set(names) - set(known))
     if wrong:
-        raise ValueError(f"{where}: there is no metric called {wrong[0]}; known are {', '.join(known)}")
+        raise ValueError(f"{where}: unknown metric {wrong[0]}; known metrics: {', '.join(known)}")
 
 
 class _Section(BaseModel):
@@ -22,34 +22,34 @@ class _Section(BaseModel):
 
 
 class MetricRule(_Section):
-    """How much one metric may move before a release is stopped."""
+    """How far one metric may fall before it blocks a release."""
 
     tier: MetricTier = Field(
-        "supporting", description="Critical and supporting metrics block a release; advisory ones are only shown."
+        "supporting", description="Critical and supporting metrics block a release; advisory ones are only reported."
     )
     tolerance: float = Field(
         0.05,
         ge=0,
         le=10,
-        description="The largest fall that is put up with: points of a share; of latency and cost a share of before.",
+        description="The largest tolerated fall: a difference of shares; for latency and cost a ratio.",
     )
     floor: float | None = Field(
-        None, ge=0, description="No release may be worse than this on the whole suite; for latency and cost, above it."
+        None, ge=0, description="The lowest value allowed on the whole suite; for latency and cost the highest."
     )
-    slice_floor: float | None = Field(None, ge=0, description="The same for every slice that names no floor itself.")
+    slice_floor: float | None = Field(None, ge=0, description="The floor of every slice that has none of its own.")
 
 
 class SliceRule(_Section):
-    """What a slice asks beyond the suite as a whole."""
+    """Additional rules for one slice."""
 
     risk: SliceRisk | None = Field(
-        None, description="How much harm a wrong answer does here; `default_risk` if not named."
+        None, description="How much harm a wrong answer does here; `default_risk` if not set."
     )
     floors: Mapping[str, float] = Field(default_factory=dict, description="Floors of this slice by metric.")
 
 
 class GatedMetrics(_Section):
-    """Metrics that are judged inside each slice, by the risk of the slice."""
+    """Metrics that block in a slice, by the risk of the slice."""
 
     low: tuple[str, ...] = Field((), description="In slices of low risk.")
     medium: tuple[str, ...] = Field((), description="In slices of medium risk.")
@@ -57,17 +57,19 @@ class GatedMetrics(_Section):
 
 
 class SlicePolicy(_Section):
-    """How parts of the suite are judged. A slice that is too small to compare is held to its floors."""
+    """How slices are judged. A slice too small for a test is judged by its floors and by a steep fall."""
 
-    minimum_cases: int = Field(20, ge=2, description="A smaller slice is judged by its floors and by a clear fall.")
-    minimum_clusters: int = Field(8, ge=2, description="The same, in source documents.")
-    steepest_fall: Fraction = Field(
-        0.34, description="A slice too small to compare fails all the same when it falls by more than this."
+    minimum_cases: int = Field(
+        20, ge=2, description="A smaller slice is judged by its floors and `steepest_fall` only."
     )
-    tolerance_factor: float = Field(2.0, ge=1, le=10, description="A slice may fall by the tolerance times this.")
-    default_risk: SliceRisk = Field("medium", description="Risk of slices that are not named.")
+    minimum_clusters: int = Field(8, ge=2, description="The same, counted in source documents.")
+    steepest_fall: Fraction = Field(0.34, description="The largest fall allowed in a slice too small for a test.")
+    tolerance_factor: float = Field(
+        2.0, ge=1, le=10, description="The tolerance in a slice is the metric's tolerance times this."
+    )
+    default_risk: SliceRisk = Field("medium", description="Risk of slices without a rule.")
     gated: GatedMetrics = GatedMetrics()
-    named: Mapping[str, SliceRule] = Field(default_factory=dict, description="Rules of a slice by its name.")
+    named: Mapping[str, SliceRule] = Field(default_factory=dict, description="Rules by the name of the slice.")
 
     def gates(self, name: str, metric: str) -> bool:
         rule = self.named.get(name)
@@ -77,33 +79,33 @@ class SlicePolicy(_Section):
 
 
 class ProtectedCases(_Section):
-    """Cases that may never fall, whatever the average says."""
+    """Cases that must never get worse, whatever the average."""
 
     metrics: tuple[str, ...] = Field(
         ("answer_facts", "citation_precision", "refusal_precision", "refusal_recall", "safety"),
-        description="A protected case falls when any of these is lower than before.",
+        description="A protected case falls when any of these is lower than in the baseline.",
     )
-    minimum: Fraction = Field(
-        0.5, description="What a protected case must reach when there is nothing to compare it with."
-    )
+    minimum: Fraction = Field(0.5, description="What a protected case must reach without a baseline.")
 
 
 class JudgeRule(_Section):
-    """A model that reads answers and scores them; optional, and believed only while it agrees with people."""
+    """An optional LLM judge, used only while it agrees with people."""
 
-    model: str | None = Field(None, description="Which model judges; nobody judges while it is not named.")
-    kappa_floor: float = Field(0.6, ge=0, le=1, description="The least agreement with human labels (Cohen's kappa).")
-    minimum_labels: int = Field(50, ge=10, description="The fewest labels that agreement is computed from.")
+    model: str | None = Field(None, description="The model that judges; none when not set.")
+    kappa_floor: float = Field(0.6, ge=0, le=1, description="The lowest agreement with human labels (Cohen's kappa).")
+    minimum_labels: int = Field(50, ge=10, description="The fewest human labels needed to measure agreement.")
 
 
 class HarmRule(_Section):
     """How much worse the canary may be on one metric."""
 
     margin: float = Field(
-        gt=0, le=10, description="The largest harm that is put up with: points of a share; else a share of the control."
+        gt=0,
+        le=10,
+        description="The largest harm that is tolerated: a difference of shares, else relative to the control.",
     )
     evidence: bool = Field(
-        False, description="The canary passes only once harm beyond the margin is ruled out for this metric."
+        False, description="Whether a pass needs harm beyond the margin to be ruled out for this metric."
     )
 
 
@@ -122,43 +124,46 @@ def _default_harms() -> dict[str, HarmRule]:
 class CanaryPolicy(_Section):
     """How a canary is compared with the control that runs beside it, and when it ends."""
 
-    percent: int = Field(10, ge=1, le=50, description="Share of traffic that a canary gets unless told otherwise.")
-    minimum_answers: int = Field(100, ge=20, description="Nothing is decided before each side gave this many answers.")
-    minimum_units: int = Field(
-        20, ge=5, description="Nor before each side served this many tenants or conversations; what sticks together."
+    percent: int = Field(10, ge=1, le=50, description="Default share of traffic for a canary, in percent.")
+    minimum_answers: int = Field(100, ge=20, description="Answers that each arm needs before a decision.")
+    minimum_units: int = Field(20, ge=5, description="Tenants or conversations that each arm needs before a decision.")
+    look_every_seconds: int = Field(
+        60, ge=1, description="How often the canary is evaluated; repeated evaluation does not raise the error rate."
     )
-    look_every_seconds: int = Field(60, ge=1, description="How often the canary is looked at; looking costs nothing.")
-    deadline_hours: float = Field(24.0, gt=0, description="A canary without enough evidence by then is ended.")
-    alpha: float = Field(0.05, gt=0, lt=0.5, description="Chance that a harmless canary is ever ended as harmful.")
+    deadline_hours: float = Field(24.0, gt=0, description="A canary without enough evidence after this time is ended.")
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="The probability of ending a harmless canary as harmful.")
     harms: Mapping[str, HarmRule] = Field(
-        default_factory=_default_harms, description="Margins by metric; a metric that is not named is not judged."
+        default_factory=_default_harms, description="Margins by metric; other metrics are not evaluated."
     )
     promote: Literal["by_hand", "automatic"] = Field(
-        "by_hand", description="What happens to a canary that passed: it waits for a person, or goes live."
+        "by_hand", description="Whether a canary that passed waits for a person or goes live."
     )
 
     @model_validator(mode="after")
     def _known(self) -> Self:
         _refuse_unknown("canary.harms", self.harms, CANARY_METRICS)
         if not any(rule.evidence for rule in self.harms.values()):
-            raise ValueError("canary.harms: at least one metric needs `evidence: true`, or nothing could ever pass")
+            raise ValueError("canary.harms: at least one metric needs `evidence: true`, or no canary could ever pass")
         return self
 
 
 class QualityPolicy(PolicyModel):
-    """policies/quality.yaml: when a release is good enough to go live, and when it is taken back."""
+    """policies/quality.yaml: when a release may go live, and when a canary is ended."""
 
     alpha: float = Field(
-        0.05, gt=0, lt=0.5, description="Chance of a false alarm over all metrics, and 1 minus the level of intervals."
+        0.05,
+        gt=0,
+        lt=0.5,
+        description="Family-wise false alarm rate over all metrics, and 1 minus the confidence level.",
     )
-    power: float = Field(0.8, gt=0.5, lt=1, description="Used to say how many more cases a decision would take.")
-    resamples: int = Field(4000, ge=1000, le=100_000, description="Draws behind each interval and each p value.")
+    power: float = Field(0.8, gt=0.5, lt=1, description="Power assumed when advising how many more cases are needed.")
+    resamples: int = Field(4000, ge=1000, le=100_000, description="Permutations behind each interval and p value.")
     minimum_cases: int = Field(
-        10, ge=2, description="A metric with fewer cases cannot be decided, unless none changed."
+        10, ge=2, description="A metric with fewer cases is inconclusive, unless no case got worse."
     )
-    minimum_clusters: int = Field(6, ge=2, description="The same, in source documents.")
+    minimum_clusters: int = Field(6, ge=2, description="The same, counted in source documents.")
     metrics: Mapping[str, MetricRule] = Field(
-        default_factory=dict, description="Rules by metric; a metric that is not named is judged by the defaults."
+        default_factory=dict, description="Rules by metric; other metrics use the defaults."
     )
     slices: SlicePolicy = SlicePolicy()
     protected: ProtectedCases = ProtectedCases()
@@ -175,11 +180,11 @@ class QualityPolicy(PolicyModel):
             _refuse_unknown(f"slices.named.{name}.floors", rule.floors, METRICS)
         for name in sorted(gated):
             if self.rule(name).slice_floor is None:
-                raise ValueError(f"metrics.{name}.slice_floor: a metric that is judged in slices needs one")
+                raise ValueError(f"metrics.{name}.slice_floor: a metric that blocks in slices needs one")
         return self
 
     def rule(self, metric: str) -> MetricRule:
-        """The rule of a metric; its own tier and the defaults when the file does not name it."""
+        """The rule of a metric; the defaults with its own tier when the file has none."""
         return self.metrics.get(metric) or MetricRule(tier=METRICS[metric].tier)
 
     def floor(self, metric: str, name: str | None) -> float | None:

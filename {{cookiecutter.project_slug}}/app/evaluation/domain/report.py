@@ -1,4 +1,4 @@
-"""What was measured and what was decided, as one file whose hash goes into the approval."""
+"""The evaluation report: scores and decision in one file, whose hash an approval is bound to."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.core.errors import Invalid
-from app.evaluation.domain.gate import GateResult, MetricFinding, Verdict, judge
+from app.evaluation.domain.gate import GateResult, MetricFinding, Verdict, apply_gate
 from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.domain.scores import RunScores
 from app.releases.domain import canonical_json, digest_of
@@ -18,8 +18,8 @@ WITHHELD = "(withheld)"
 
 
 class ReportUnusable(Invalid):
-    code, title = "report_unusable", "This is not an evaluation report as it was written"
-    action = "Take the report from where the evaluation stored it, or evaluate the release again."
+    code, title = "report_unusable", "The evaluation report is not valid or was altered"
+    action = "Get the report from GET /v1/evaluations/{run_id}/report.json, or evaluate the release again."
 
 
 class _Frozen(BaseModel):
@@ -27,7 +27,7 @@ class _Frozen(BaseModel):
 
 
 class ReleaseAnswer(_Frozen):
-    """What one release said to a case. citations: what each one quotes, with where it stands."""
+    """The answer of one release to a case. citations: the quote of each, with its place."""
 
     text: str
     citations: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class ReleaseAnswer(_Frozen):
 
 
 class WorsenedCase(_Frozen):
-    """A case that got worse, both sides beside each other; before is None when there is no baseline."""
+    """A case that got worse, with both answers; before is None without a baseline."""
 
     case_id: str
     question: str
@@ -44,9 +44,9 @@ class WorsenedCase(_Frozen):
 
 
 class Report(_Frozen):
-    """Everything that led to the verdict. policy_digest: of the bytes of policies/quality.yaml, policy: what it said.
-    corpus: the corpus version of each tenant that was asked; reports from before it was kept have none.
-    seal: digest of all the rest, so that a slip of the hand is noticed before the hash in the approval is compared.
+    """Everything that the verdict follows from. policy: policies/quality.yaml; policy_digest: of its bytes. corpus: the
+    corpus version of each tenant; missing in old reports. seal: digest of all other fields, so that an accidental edit
+    is noticed before the hash in the approval is compared.
     """
 
     format: int = 1
@@ -76,7 +76,7 @@ class Report(_Frozen):
         notes: Sequence[str] = (),
         corpus: Mapping[str, int] | None = None,
     ) -> Self:
-        """Judges the runs, unless it is told what `judge` said of them with this seed."""
+        """judgement: the result of `apply_gate` with this seed; computed when it is not given."""
         report = cls(
             created_at=created_at,
             candidate=candidate,
@@ -84,7 +84,7 @@ class Report(_Frozen):
             policy=policy,
             policy_digest=policy_digest,
             seed=seed,
-            judgement=judgement or judge(candidate, baseline, policy, seed),
+            judgement=judgement or apply_gate(candidate, baseline, policy, seed),
             worsened=tuple(worsened),
             notes=tuple(notes),
             corpus=corpus or {},
@@ -93,21 +93,21 @@ class Report(_Frozen):
 
     @classmethod
     def read(cls, content: bytes, digest: str | None = None) -> Self:
-        """Takes back what `canonical` wrote; `digest`: what an approval says it must be.
+        """Parses what `canonical` wrote. digest: the expected digest, from an approval.
 
-        Errors: ReportUnusable when a row is missing, doubled or altered, or the verdict does not follow from the rows.
+        Errors: ReportUnusable when it was altered, or the verdict does not follow from the scores.
         """
         if digest is not None and digest_of(content) != digest:
             raise ReportUnusable(f"The report is not the one with digest {digest[:12]}.")
         try:
             report = cls.model_validate(json.loads(content))
-        except (ValueError, ValidationError) as wrong:
-            raise ReportUnusable("The file does not hold an evaluation report.") from wrong
+        except (ValueError, ValidationError) as error:
+            raise ReportUnusable("The file does not contain an evaluation report.") from error
         if report.canonical != content:
             raise ReportUnusable("The report was rewritten after it was made.")
         if report.seal != report._sealed():
             raise ReportUnusable("The report was altered after it was made: its seal is broken.")
-        _follows(report)
+        _check_result(report)
         return report
 
     @property
@@ -126,51 +126,55 @@ class Report(_Frozen):
         return digest_of(canonical_json(self._dumped({"seal"})))
 
     def _dumped(self, without: set[str]) -> dict[str, Any]:
-        """A report without a corpus reads as it was written when none was kept: its digest must not change."""
+        """An old report without a corpus is serialised without the field, so that its digest stays the same."""
         return self.model_dump(mode="json", exclude=without if self.corpus else without | {"corpus"})
 
 
 def withhold(report: Report, case_ids: Collection[str]) -> Report:
-    """The same without the texts of these cases. It is not what an approval is bound to; its broken seal shows it."""
+    """The report without the texts of these cases. Its seal no longer matches: no approval is bound to it."""
     if not case_ids:
         return report
-    closed = ReleaseAnswer(text=WITHHELD)
+    withheld = ReleaseAnswer(text=WITHHELD)
 
-    def shown(case: WorsenedCase) -> WorsenedCase:
+    def redacted(case: WorsenedCase) -> WorsenedCase:
         if case.case_id not in case_ids:
             return case
-        return WorsenedCase(case_id=case.case_id, question=WITHHELD, before=case.before and closed, after=closed)
+        return WorsenedCase(case_id=case.case_id, question=WITHHELD, before=case.before and withheld, after=withheld)
 
-    note = f"{len(case_ids)} of the cases that got worse are withheld: you may not read what they came out of."
-    return report.model_copy(update={"worsened": tuple(map(shown, report.worsened)), "notes": (*report.notes, note)})
+    note = f"{len(case_ids)} of the cases that got worse are withheld: you may not read the documents behind them."
+    return report.model_copy(update={"worsened": tuple(map(redacted, report.worsened)), "notes": (*report.notes, note)})
 
 
-def _follows(report: Report) -> None:
-    """Another machine may reckon the last digit of a number otherwise; what is counted and decided is the same."""
-    told = report.judgement
-    again = judge(report.candidate, report.baseline, report.policy, report.seed)
-    for words, stored, found in (
-        ("faults", told.faults, again.faults),
-        ("protected cases", told.fallen, again.fallen),
-        ("worsened cases", [each[:2] for each in told.worse], [each[:2] for each in again.worse]),
-        ("findings", [_counted(each) for each in told.findings], [_counted(each) for each in again.findings]),
+def _check_result(report: Report) -> None:
+    """Errors: ReportUnusable unless the gate gives the same result again. Floats may differ in their last digits."""
+    stored_result = report.judgement
+    again = apply_gate(report.candidate, report.baseline, report.policy, report.seed)
+    for part, stored, computed in (
+        ("faults", stored_result.faults, again.faults),
+        ("protected cases", stored_result.fallen, again.fallen),
+        ("worsened cases", [each[:2] for each in stored_result.worse], [each[:2] for each in again.worse]),
+        (
+            "findings",
+            [_exact_fields(each) for each in stored_result.findings],
+            [_exact_fields(each) for each in again.findings],
+        ),
     ):
-        if stored != found:
-            raise ReportUnusable(f"The {words} of the report do not follow from its rows.")
-    if not all(_same(one, other) for one, other in zip(told.findings, again.findings, strict=True)):
-        raise ReportUnusable("The findings of the report do not follow from its rows.")
-    if told.verdict != again.verdict:
-        raise ReportUnusable(f"The verdict {told.verdict} does not follow from the findings.")
+        if stored != computed:
+            raise ReportUnusable(f"The {part} of the report do not follow from its scores.")
+    if not all(_floats_match(one, other) for one, other in zip(stored_result.findings, again.findings, strict=True)):
+        raise ReportUnusable("The findings of the report do not follow from its scores.")
+    if stored_result.verdict != again.verdict:
+        raise ReportUnusable(f"The verdict {stored_result.verdict} does not follow from the findings.")
 
 
-def _counted(finding: MetricFinding) -> tuple[object, ...]:
+def _exact_fields(finding: MetricFinding) -> tuple[object, ...]:
     return tuple(
         getattr(finding, name)
         for name in ("metric", "slice", "cases", "clusters", "floor", "blocking", "verdict", "more_cases")
     )
 
 
-def _same(one: MetricFinding, other: MetricFinding) -> bool:
+def _floats_match(one: MetricFinding, other: MetricFinding) -> bool:
     return all(
         _close(getattr(one, name), getattr(other, name))
         for name in ("baseline", "candidate", "difference", "low", "high", "p", "tolerance")
@@ -183,11 +187,11 @@ def _close(one: float | None, other: float | None) -> bool:
     return isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
 
 
-def worst(report: Report, count: int) -> tuple[tuple[WorsenedCase, Mapping[str, tuple[float, float]]], ...]:
-    """The first `count` of the cases that got worse, each with its metrics before and after; protected ones first."""
+def worst_cases(report: Report, count: int) -> tuple[tuple[WorsenedCase, Mapping[str, tuple[float, float]]], ...]:
+    """Up to `count` cases that got worse, each with its metrics before and after; protected ones first."""
     by_case: dict[str, dict[str, tuple[float, float]]] = {}
     for case_id, metric, before, after in report.judgement.worse:
         by_case.setdefault(case_id, {})[metric] = (before, after)
     order = {case_id: place for place, case_id in enumerate(dict.fromkeys((*report.judgement.fallen, *by_case)))}
-    known = sorted(report.worsened, key=lambda each: order.get(each.case_id, len(order)))
-    return tuple((each, by_case.get(each.case_id, {})) for each in known[:count])
+    cases = sorted(report.worsened, key=lambda each: order.get(each.case_id, len(order)))
+    return tuple((each, by_case.get(each.case_id, {})) for each in cases[:count])

@@ -1,9 +1,8 @@
-"""Differences between two runs over the same cases, where cases drawn from one source document move together.
+"""Mean differences between two runs over the same cases, where cases from one source document are not independent.
 
-Interval and p value are two readings of one permutation test: under 'the mean is d' each cluster's surplus over d may
-as well have the other sign. Turning that test inside out (Hartigan 1969) gives the interval: its ends are quantiles of
-the mean over random subsets of clusters. Where only a few cases changed, such an interval is too short; so it is taken
-over the cases plus a part of one that fell and of one that rose (as Agresti and Min do for paired proportions).
+Interval and p value come from one sign-flip permutation test over clusters. Inverting the test (Hartigan 1969) gives
+the interval: its ends are quantiles of the mean over random subsets of clusters. Where few cases changed that interval
+is too short, so a part of a case that fell and of one that rose is added (Agresti and Min, for paired proportions).
 """
 
 from collections.abc import Sequence
@@ -16,13 +15,13 @@ from numpy.typing import NDArray
 from app.evaluation.domain.statistics import NOISE, Estimate
 
 _Floats = NDArray[np.float64]
-# Three quarters of a case each way: benchmarks/gate_simulation.py shows what the interval covers with it.
-_DOUBT = 0.75
+# Added in each direction; benchmarks/gate_simulation.py measures the coverage of the interval with it.
+_PSEUDO_CASES = 0.75
 
 
 @dataclass(frozen=True, slots=True)
 class Estimates:
-    """The same for many runs over one suite at a time, one entry a run."""
+    """Estimates of many simulated runs over one suite, each an array of shape (runs,)."""
 
     difference: _Floats
     low: _Floats
@@ -33,8 +32,8 @@ class Estimates:
 
 @dataclass(frozen=True, slots=True)
 class ClusterSums:
-    """sums: (runs, clusters), differences added up by cluster; sizes: (clusters,), cases of each; typical: (runs,), the
-    root mean square of the differences that are not zero.
+    """sums: (runs, clusters), the sum of differences of each cluster; sizes: (clusters,), its cases;
+    typical: (runs,), the root mean square of the differences that are not zero.
     """
 
     sums: _Floats
@@ -42,56 +41,65 @@ class ClusterSums:
     typical: _Floats
 
     @property
-    def voices(self) -> float:
+    def effective_clusters(self) -> float:
         return float(self.sizes.sum() ** 2 / (self.sizes**2).sum())
 
 
 def estimate(differences: Sequence[float], clusters: Sequence[str], alpha: float, draws: int, seed: int) -> Estimate:
-    """differences: one a case; clusters: the source document of each. The interval is at level 1 - alpha."""
-    names, where = np.unique(np.asarray(clusters), return_inverse=True)
-    added = add_up(np.asarray([differences], dtype=np.float64), where)
-    many = estimates(added, alpha, draws, seed)
-    numbers = (float(each[0]) for each in (many.difference, many.low, many.high, many.p, many.error))
-    return Estimate(len(differences), len(names), added.voices, *numbers)
+    """differences: one per case; clusters: the source document of each. The interval has the level 1 - alpha."""
+    names, cluster_of_case = np.unique(np.asarray(clusters), return_inverse=True)
+    cluster_sums = sum_by_cluster(np.asarray([differences], dtype=np.float64), cluster_of_case)
+    one = estimates(cluster_sums, alpha, draws, seed)
+    numbers = (
+        float(each[0])
+        for each in (
+            one.difference,
+            one.low,
+            one.high,
+            one.p,
+            one.error,
+        )
+    )
+    return Estimate(len(differences), len(names), cluster_sums.effective_clusters, *numbers)
 
 
-def add_up(differences: _Floats, where: NDArray[np.intp]) -> ClusterSums:
-    """differences: (runs, cases); where: (cases,), the number of each case's cluster, from 0 without a gap."""
-    sizes = np.bincount(where).astype(np.float64)
-    member = np.zeros((len(where), len(sizes)))
-    member[np.arange(len(where)), where] = 1.0
+def sum_by_cluster(differences: _Floats, cluster_of_case: NDArray[np.intp]) -> ClusterSums:
+    """differences: (runs, cases); cluster_of_case: (cases,), cluster numbers from 0 without gaps."""
+    sizes = np.bincount(cluster_of_case).astype(np.float64)
+    member = np.zeros((len(cluster_of_case), len(sizes)))
+    member[np.arange(len(cluster_of_case)), cluster_of_case] = 1.0
     changed = np.maximum((differences != 0).sum(axis=1), 1)
     return ClusterSums(differences @ member, sizes, np.sqrt((differences**2).sum(axis=1) / changed))
 
 
-def estimates(added: ClusterSums, alpha: float, draws: int, seed: int) -> Estimates:
-    cases, clusters = float(added.sizes.sum()), len(added.sizes)
-    difference = added.sums.sum(axis=1) / cases
-    picked = _subsets(clusters + 2, draws, seed)
-    totals = added.sums @ picked[:, :clusters].T
-    doubt = _DOUBT * added.typical[:, None] * (picked[:, -1] - picked[:, -2])
-    means = (totals + doubt) / (picked @ np.append(added.sizes, [_DOUBT, _DOUBT]))
+def estimates(cluster_sums: ClusterSums, alpha: float, draws: int, seed: int) -> Estimates:
+    cases, clusters = float(cluster_sums.sizes.sum()), len(cluster_sums.sizes)
+    difference = cluster_sums.sums.sum(axis=1) / cases
+    subsets = _subsets(clusters + 2, draws, seed)
+    totals = cluster_sums.sums @ subsets[:, :clusters].T
+    pseudo_sums = _PSEUDO_CASES * cluster_sums.typical[:, None] * (subsets[:, -1] - subsets[:, -2])
+    means = (totals + pseudo_sums) / (subsets @ np.append(cluster_sums.sizes, [_PSEUDO_CASES, _PSEUDO_CASES]))
     return Estimates(
         difference=difference,
         low=np.minimum(np.quantile(means, alpha / 2, axis=1, method="lower"), difference),
         high=np.maximum(np.quantile(means, 1 - alpha / 2, axis=1, method="higher"), difference),
-        p=(1 + (totals >= -NOISE).sum(axis=1)) / (1 + len(picked)),
-        error=_standard_error(added, difference),
+        p=(1 + (totals >= -NOISE).sum(axis=1)) / (1 + len(subsets)),
+        error=_standard_error(cluster_sums, difference),
     )
 
 
 def _subsets(members: int, draws: int, seed: int) -> _Floats:
-    """Rows of 0 and 1 that pick members: every non-empty subset when there are no more than `draws`, else random."""
+    """Rows of 0 and 1, one per subset: all non-empty subsets when there are at most `draws`, else random ones."""
     if 2**members <= draws:
         numbers = np.arange(1, 2**members)
         return ((numbers[:, None] >> np.arange(members)) & 1).astype(np.float64)
-    picked = np.random.default_rng(seed).random((draws, members)) < 0.5
-    picked[~picked.any(axis=1)] = True
-    return picked.astype(np.float64)
+    subsets = np.random.default_rng(seed).random((draws, members)) < 0.5
+    subsets[~subsets.any(axis=1)] = True
+    return subsets.astype(np.float64)
 
 
-def _standard_error(added: ClusterSums, difference: _Floats) -> _Floats:
-    """A large cluster pulls the mean towards itself, so that what is left looks too quiet; the last factor mends it."""
-    left = added.sums - difference[:, None] * added.sizes
-    spread: _Floats = np.sqrt((left**2).sum(axis=1)) / added.sizes.sum()
-    return spread / sqrt(1 - 1 / max(added.voices, 2.0))
+def _standard_error(cluster_sums: ClusterSums, difference: _Floats) -> _Floats:
+    """Cluster-robust; the last factor corrects the bias by which large clusters make the residuals too small."""
+    residuals = cluster_sums.sums - difference[:, None] * cluster_sums.sizes
+    spread: _Floats = np.sqrt((residuals**2).sum(axis=1)) / cluster_sums.sizes.sum()
+    return spread / sqrt(1 - 1 / max(cluster_sums.effective_clusters, 2.0))

@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -8,16 +8,18 @@ from app.core.errors import Conflict, Invalid, NotFound
 from app.evaluation.domain.gate import Verdict
 
 RunStatus = Literal["queued", "running", "done", "failed"]
+DocumentsByCase = Mapping[str, Mapping[str, Sequence[str]]]
+"""For each case id and tenant name, the ids of the documents that its texts quote."""
 
 
 class EvaluationNotFound(NotFound):
     code, title = "evaluation_not_found", "No such evaluation"
-    action = "GET /v1/evaluations lists the evaluations there are."
+    action = "GET /v1/evaluations lists all evaluations."
 
 
 class EvaluationUnfinished(Conflict):
     code, title = "evaluation_unfinished", "The evaluation has no report yet"
-    action = "GET /v1/evaluations/{run_id} shows how far it is, and why it failed if it did."
+    action = "GET /v1/evaluations/{run_id} shows its progress, or why it failed."
 
 
 class CorpusRefused(Invalid):
@@ -27,12 +29,12 @@ class CorpusRefused(Invalid):
 
 class CorpusBusy(Conflict):
     code, title = "corpus_busy", "Documents of the evaluation are still being processed"
-    action = "Wait until they are served, or start a worker if none runs ('app worker'), then evaluate again."
+    action = "Wait until they are served; start a worker if none runs ('app worker'). Then evaluate again."
 
 
 class CorpusChanged(Conflict):
-    code, title = "corpus_moved", "The documents changed while they were measured"
-    action = "Nothing was decided. Wait until nothing is added to or deleted from them, then evaluate again."
+    code, title = "corpus_moved", "The documents changed during the evaluation"
+    action = "Nothing was decided. Evaluate again while no documents are added or deleted."
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class EvaluationRun:
     """One evaluation of one release on one suite.
 
     baseline_id: the release it is compared with; against: the report it is compared with instead.
-    corpus: the corpus version of each tenant of the suite, so that a run that was interrupted goes on where it was.
+    corpus: the corpus version of each tenant of the suite, so that an interrupted run resumes on the same documents.
     """
 
     id: UUID

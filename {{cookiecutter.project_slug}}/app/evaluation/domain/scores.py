@@ -7,9 +7,9 @@ from app.evaluation.domain.metrics import METRICS
 
 @dataclass(frozen=True, slots=True)
 class CaseScore:
-    """What one case got. cluster: the source document it is drawn from; cases of one cluster stand or fall together.
-    values: by metric, in the metric's unit; None where the metric says nothing about this case. A case that could not
-    be answered gets the worst value, never None: what is not measured is not compared.
+    """The scores of one case. cluster: the source document it comes from; cases of one cluster are not independent.
+    values: by metric, in the metric's unit; None where the metric does not apply. A case without an answer gets the
+    worst value, never None, because None is not compared.
     """
 
     case_id: str
@@ -22,7 +22,7 @@ class CaseScore:
 
 @dataclass(frozen=True, slots=True)
 class RunScores:
-    """All cases of one suite as one release answered them."""
+    """The scores of one release on all cases of a suite."""
 
     release_id: str
     suite: str
@@ -34,22 +34,22 @@ class RunScores:
 
 
 def faults(candidate: RunScores, baseline: RunScores | None) -> tuple[str, ...]:
-    """Why these runs must not be compared, a sentence each; nothing when they may be."""
-    found = list(_doubled(candidate))
+    """Why these runs cannot be compared, a sentence each; empty when they can."""
+    reasons = list(_duplicates(candidate))
     if not candidate.cases:
-        found.append("The run of the candidate holds no case.")
+        reasons.append("The run of the candidate holds no case.")
     if baseline is None:
-        return tuple(found)
-    found += _doubled(baseline)
+        return tuple(reasons)
+    reasons += _duplicates(baseline)
     if candidate.suite_digest != baseline.suite_digest:
-        found.append(
+        reasons.append(
             f"The candidate ran suite {candidate.suite} at {candidate.suite_digest[:12]}, "
             f"the baseline {baseline.suite} at {baseline.suite_digest[:12]}."
         )
-    return (*found, *_unpaired(candidate, baseline))
+    return (*reasons, *_unpaired(candidate, baseline))
 
 
-def _doubled(run: RunScores) -> list[str]:
+def _duplicates(run: RunScores) -> list[str]:
     counts = Counter(case.case_id for case in run.cases)
     twice = sorted(name for name, count in counts.items() if count > 1)
     return [f"Release {run.release_id[:12]} has more than one row for {_named(twice)}."] if twice else []
@@ -59,28 +59,26 @@ def _unpaired(candidate: RunScores, baseline: RunScores) -> list[str]:
     new = {case.case_id: case.digest for case in candidate.cases}
     old = {case.case_id: case.digest for case in baseline.cases}
     changed = sorted(name for name in new.keys() & old.keys() if new[name] != old[name])
-    told = (
+    mismatches = (
         (sorted(old.keys() - new.keys()), "The candidate did not answer"),
         (sorted(new.keys() - old.keys()), "The baseline did not answer"),
         (changed, "Not the same question on both sides:"),
     )
-    return [f"{sentence} {_named(names)}." for names, sentence in told if names]
+    return [f"{sentence} {_named(names)}." for names, sentence in mismatches if names]
 
 
 def unmeasured(candidate: RunScores, baseline: RunScores | None) -> tuple[str, ...]:
-    """Metrics that spoke about the baseline and do not speak about the candidate, or the other way round: a scorer that
-    fell silent must not look like a metric that did not fall.
-    """
+    """Metrics with a value on one side only: a broken scorer must not look like an unchanged metric."""
     before = {case.case_id: case for case in baseline.cases} if baseline else {}
     pairs = [(case, old) for case in candidate.cases if (old := before.get(case.case_id))]
-    told = []
+    reasons = []
     for name, metric in METRICS.items():
         sides = [(new.case_id, new.values.get(name) is None, old.values.get(name) is None) for new, old in pairs]
-        apart = sorted(case_id for case_id, new, old in sides if new != old)
-        silent = all(new for _, new, _ in sides) and not all(old for _, _, old in sides)
-        if apart and (metric.owed or silent):
-            told.append(f"{name} was measured on one side only for {_named(apart)}.")
-    return tuple(told)
+        one_sided = sorted(case_id for case_id, new, old in sides if new != old)
+        unscored = all(new for _, new, _ in sides) and not all(old for _, _, old in sides)
+        if one_sided and (metric.always_scored or unscored):
+            reasons.append(f"{name} was measured on one side only for {_named(one_sided)}.")
+    return tuple(reasons)
 
 
 def _named(names: list[str]) -> str:

@@ -1,9 +1,8 @@
-"""Evidence that may be looked at as often as one likes.
+"""A sequential test that stays valid however often it is evaluated.
 
-A difference between two arms is turned into an e-value: the likelihood of what was seen under harms of every size,
-weighed by a half normal around the harm that matters, over its likelihood without harm (Robbins 1970; Johari and others
-2015 call it mSPRT). Whoever acts when it first exceeds 1/alpha is wrong with a chance of at most alpha, whenever and
-however often they look. Answers of one unit move together, so variances are those of units, not of answers.
+The difference between two arms is turned into an e-value, the mixture likelihood ratio with a half normal prior over
+the size of the harm (Robbins 1970; mSPRT in Johari et al. 2015). Acting when it first exceeds 1/alpha has an error rate
+of at most alpha under optional stopping. Answers of one unit are not independent, so variances are computed over units.
 """
 
 from collections.abc import Hashable, Sequence
@@ -20,14 +19,14 @@ _NOISE = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One metric in one arm. units: (answers,), numbers of who sticks together. values: (answers,), more is worse."""
+    """One metric in one arm. units: (answers,), the unit of each. values: (answers,), higher is worse."""
 
     units: NDArray[np.intp]
     values: _Floats
 
     @classmethod
     def of(cls, pairs: Sequence[tuple[Hashable, float]]) -> Self:
-        """pairs: who and what, one an answer."""
+        """pairs: (unit, value) of each answer."""
         numbers = {unit: number for number, unit in enumerate(dict.fromkeys(unit for unit, _ in pairs))}
         units = np.array([numbers[unit] for unit, _ in pairs], dtype=np.intp)
         return cls(units, np.array([value for _, value in pairs], dtype=np.float64))
@@ -39,16 +38,16 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class HarmEvidence:
-    """harm: how much worse the canary is; error: its standard error. against, acquits: logarithms of the evidence that
-    there is harm, and that it is smaller than the margin.
+    """harm: how much worse the canary is; error: its standard error. log_harm, log_no_harm: the log evidence that there
+    is harm, and that it is smaller than the margin.
     """
 
     control: float
     canary: float
     harm: float
     error: float
-    against: float
-    acquits: float
+    log_harm: float
+    log_no_harm: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +55,23 @@ class _Arm:
     mean: float
     answers: int
     variance: float
-    voices: float
+    effective_units: float
 
 
-def weigh(control: Sample, canary: Sample, margin: float, yes_no: bool) -> HarmEvidence:
-    """margin: the harm that matters, in the unit of the values. yes_no: the values are 0 or 1, and may all be 0."""
-    here, there = _arm(control), _arm(canary)
-    harm = there.mean - here.mean
-    seen = here.variance + there.variance
-    none, full = (_imagined(here, there, at) if yes_no else 0.0 for at in (0.0, margin))
-    freedom = _freedom(here, there)
+def harm_evidence(control: Sample, canary: Sample, margin: float, binary: bool) -> HarmEvidence:
+    """margin: the harm that matters, in the unit of the values. binary: the values are 0 or 1, and may all be 0."""
+    control_arm, canary_arm = _arm(control), _arm(canary)
+    harm = canary_arm.mean - control_arm.mean
+    observed = control_arm.variance + canary_arm.variance
+    none, full = (_prior_variance(control_arm, canary_arm, at) if binary else 0.0 for at in (0.0, margin))
+    freedom = _freedom(control_arm, canary_arm)
     return HarmEvidence(
-        control=here.mean,
-        canary=there.mean,
+        control=control_arm.mean,
+        canary=canary_arm.mean,
         harm=harm,
-        error=sqrt(max(seen, none)),
-        against=_log_evidence(harm, max(seen, none), margin, freedom),
-        acquits=_log_evidence(margin - harm, max(seen, full), margin, freedom),
+        error=sqrt(max(observed, none)),
+        log_harm=_log_evidence(harm, max(observed, none), margin, freedom),
+        log_no_harm=_log_evidence(margin - harm, max(observed, full), margin, freedom),
     )
 
 
@@ -81,13 +80,13 @@ def _arm(sample: Sample) -> _Arm:
     sums = np.bincount(sample.units, weights=sample.values)
     answers = float(sizes.sum())
     mean = float(sums.sum()) / answers
-    voices = answers**2 / float((sizes**2).sum())
+    effective_units = answers**2 / float((sizes**2).sum())
     spread = float(((sums - mean * sizes) ** 2).sum()) / answers**2
-    return _Arm(mean, int(answers), spread / (1 - 1 / max(voices, 2.0)), voices)
+    return _Arm(mean, int(answers), spread / (1 - 1 / max(effective_units, 2.0)), effective_units)
 
 
-def _imagined(control: _Arm, canary: _Arm, harm: float) -> float:
-    """The variance that shares would have if the canary were worse by `harm`; before the first error none is seen."""
+def _prior_variance(control: _Arm, canary: _Arm, harm: float) -> float:
+    """The variance of shares if the canary were worse by `harm`; before the first error the observed one is 0."""
     both = control.answers + canary.answers
     share = (control.mean * control.answers + canary.mean * canary.answers + 1) / (both + 2)
     worse = min(share + harm, 1.0)
@@ -95,16 +94,16 @@ def _imagined(control: _Arm, canary: _Arm, harm: float) -> float:
 
 
 def _freedom(control: _Arm, canary: _Arm) -> float:
-    """Degrees of freedom after Welch and Satterthwaite, in units of equal weight."""
+    """Welch-Satterthwaite degrees of freedom, over effective units."""
     whole = control.variance + canary.variance
     if whole == 0:
-        return canary.voices
-    parts = (arm.variance**2 / max(arm.voices - 1, 1.0) for arm in (control, canary))
+        return canary.effective_units
+    parts = (arm.variance**2 / max(arm.effective_units - 1, 1.0) for arm in (control, canary))
     return whole**2 / sum(parts)
 
 
 def _log_evidence(harm: float, variance: float, scale: float, freedom: float) -> float:
-    if variance < _NOISE**2:  # Every answer is the same to the last digit, as with models that cost nothing.
+    if variance < _NOISE**2:  # All values are identical, as the cost of local models.
         return inf if harm > _NOISE else 0.0
     t = harm / sqrt(variance)
     z = t * (1 - 1 / (4 * freedom)) / sqrt(1 + t**2 / (2 * freedom))
@@ -119,6 +118,6 @@ def _log_normal_below(z: float) -> float:
     return -0.5 * z**2 - log(-z) - 0.919
 
 
-def chance(log_evidence: float) -> float:
-    """The evidence as an always-valid p value."""
+def always_valid_p(log_evidence: float) -> float:
+    """The p value that corresponds to the evidence."""
     return min(1.0, exp(-log_evidence)) if log_evidence > 0 else 1.0

@@ -1,4 +1,4 @@
-"""What a difference says: whether it is an accident, what would have been noticed, how many cases are missing."""
+"""What an estimated difference means: significance, the detectable effect, and how many more cases are needed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,20 +6,20 @@ from math import ceil
 from statistics import NormalDist
 
 NOISE = 1e-12
-FAR = 100_000
-"""More cases than anybody will write; beyond that a number is no advice."""
+MAX_ADVISED_CASES = 100_000
+"""Above this the advice is that no number of cases would decide it."""
 _z = NormalDist().inv_cdf
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean difference; positive is better. error: its standard error. p: one-sided, against 'it did not fall'.
-    voices: how many clusters of equal size would say as much as these.
+    """A mean difference; positive is better. error: its standard error. p: one-sided, against 'no fall'.
+    effective_clusters: the number of equal clusters with the same information.
     """
 
     cases: int
     clusters: int
-    voices: float
+    effective_clusters: float
     difference: float
     low: float
     high: float
@@ -28,7 +28,7 @@ class Estimate:
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """p values adjusted so that rejecting those below alpha is wrong anywhere with a chance of at most alpha."""
+    """Holm-adjusted p values: rejecting those below alpha keeps the family-wise error rate at alpha."""
     order = sorted(range(len(values)), key=values.__getitem__)
     adjusted = [0.0] * len(values)
     highest = 0.0
@@ -38,34 +38,34 @@ def holm(values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def detectable(found: Estimate, tolerance: float, alpha: float, power: float, together: int) -> float:
-    """The smallest true fall that is called one with chance `power`, when `together` metrics are judged at once.
+def detectable(estimate: Estimate, tolerance: float, alpha: float, power: float, family_size: int) -> float:
+    """The smallest true fall that is detected with probability `power`, when `family_size` metrics are tested together.
 
-    It must be seen to lie beyond the tolerance, and to be no accident after Holm's strictest step.
+    It must exceed the tolerance and be significant after Holm's strictest step.
     """
-    chance = _t(power, found.voices)
-    certain = _t(1 - alpha / together, found.voices)
-    return max(tolerance + chance * found.error, (certain + chance) * found.error)
+    chance = _t(power, estimate.effective_clusters)
+    certain = _t(1 - alpha / family_size, estimate.effective_clusters)
+    return max(tolerance + chance * estimate.error, (certain + chance) * estimate.error)
 
 
-def _t(share: float, voices: float) -> float:
-    """Student's quantile, near enough: few documents leave more to accident than many."""
+def _t(share: float, effective_clusters: float) -> float:
+    """Student's t quantile, approximated by one term of its expansion."""
     normal = _z(share)
-    return normal * (1 + (normal**2 + 1) / (4 * max(voices - 1, 1.0)))
+    return normal * (1 + (normal**2 + 1) / (4 * max(effective_clusters - 1, 1.0)))
 
 
-def more_cases(found: Estimate, tolerance: float, alpha: float, power: float, together: int) -> int | None:
-    """Further cases like these until the difference seen now would be decided with chance `power`.
+def more_cases(estimate: Estimate, tolerance: float, alpha: float, power: float, family_size: int) -> int | None:
+    """How many further cases like these would decide the observed difference with probability `power`.
 
-    None when no number would do: the difference lies on the line.
+    None when no number would: the difference equals the tolerance.
     """
-    room = found.difference + tolerance
+    room = estimate.difference + tolerance
     if room > NOISE:
-        ratio = (_z(1 - alpha / 2) + _z(power)) * found.error / room
+        ratio = (_z(1 - alpha / 2) + _z(power)) * estimate.error / room
     elif room < -NOISE:
-        ratio = detectable(found, 0.0, alpha, power, together) / -found.difference
-        ratio = max(ratio, _z(power) * found.error / -room)
+        ratio = detectable(estimate, 0.0, alpha, power, family_size) / -estimate.difference
+        ratio = max(ratio, _z(power) * estimate.error / -room)
     else:
         return None
-    needed = ceil(found.cases * ratio**2) - found.cases
-    return max(needed, 1) if needed < FAR else None
+    needed = ceil(estimate.cases * ratio**2) - estimate.cases
+    return max(needed, 1) if needed < MAX_ADVISED_CASES else None

@@ -1,4 +1,4 @@
-"""Suites of cases: how they are read, what is wrong with them, and whether a release has seen the answers."""
+"""Suites of cases: parsing, validation, and whether a prompt of the release contains the answers."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -12,10 +12,10 @@ from app.evaluation.domain.cases import TENANT, Case, CaseName, CaseText, digest
 from app.evaluation.domain.text_matching import contains
 
 SCORING = 1
-"""Raised when the scorers change what a value means, so that old and new scores are never compared."""
-EVERYTHING = "all"
-"""The suite of all suites: the only one whose verdict counts as evidence."""
-FEWEST_WORDS = 5
+"""The version of the scorers. Incremented when a score changes its meaning, so that old scores are not compared."""
+ALL_SUITES = "all"
+"""The union of all suites, and the only one whose verdict counts as evidence."""
+MIN_LEAK_WORDS = 5
 
 
 class SuiteRefused(Invalid):
@@ -24,13 +24,13 @@ class SuiteRefused(Invalid):
 
 
 class SuiteNotFound(NotFound):
-    code, title = "suite_not_found", "There is no such suite"
+    code, title = "suite_not_found", "No such suite"
     action = "A suite is a file evals/NAME.jsonl."
 
 
 class CaseLeaked(Invalid):
-    code, title = "case_leaked", "A prompt of the release gives an answer away"
-    action = "Take the answer out of the prompt, or the case out of the suite."
+    code, title = "case_leaked", "A prompt of the release contains an answer of the suite"
+    action = "Remove the answer from the prompt, or the case from the suite."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Suite:
 
 
 class CorpusFolder(BaseModel):
-    """A folder of documents that cases are asked of. path: below the service's folder."""
+    """A folder of documents for the evaluation. path: relative to the service's folder."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -76,11 +76,13 @@ def parse_suite(name: str, text: str) -> Suite:
             continue
         case = _case(f"evals/{name}.jsonl:{number}", line)
         if case.id in lines:
-            raise SuiteRefused(f"evals/{name}.jsonl:{number}: the id '{case.id}' stands in line {lines[case.id]} too.")
+            raise SuiteRefused(
+                f"evals/{name}.jsonl:{number}: the id '{case.id}' is already used in line {lines[case.id]}."
+            )
         lines[case.id] = number
         cases.append(case)
     if not cases:
-        raise SuiteRefused(f"evals/{name}.jsonl:1: the file holds no case.")
+        raise SuiteRefused(f"evals/{name}.jsonl:1: the file contains no case.")
     return Suite(name, tuple(cases))
 
 
@@ -89,32 +91,32 @@ def parse_corpus(text: str) -> EvaluationCorpus:
     try:
         return EvaluationCorpus.model_validate(json.loads(text))
     except ValidationError as error:
-        raise SuiteRefused(f"evals/corpus.json: {first_wrong(error)}.") from error
+        raise SuiteRefused(f"evals/corpus.json: {first_error(error)}.") from error
     except ValueError as error:
         raise SuiteRefused(f"evals/corpus.json: is not JSON ({error}).") from error
 
 
-def together(suites: Iterable[Suite]) -> Suite:
+def merge(suites: Iterable[Suite]) -> Suite:
     """All cases as one suite. Errors: SuiteRefused when two suites use the same id."""
     cases: dict[str, Case] = {}
     for suite in suites:
         for case in suite.cases:
             if case.id in cases:
-                raise SuiteRefused(f"evals/{suite.name}.jsonl: the id '{case.id}' stands in another suite too.")
+                raise SuiteRefused(f"evals/{suite.name}.jsonl: the id '{case.id}' is already used in another suite.")
             cases[case.id] = case
-    return Suite(EVERYTHING, tuple(cases.values()))
+    return Suite(ALL_SUITES, tuple(cases.values()))
 
 
 def check_leaks(suite: Suite, prompts: Mapping[str, str]) -> None:
-    """Errors: CaseLeaked, naming the first case whose question or answer stands in a prompt, and the prompt."""
+    """Errors: CaseLeaked, naming the first case whose question or answer a prompt contains, and the prompt."""
     for case in suite.cases:
         for name, text in sorted(prompts.items()):
-            if what := _leak(case, text):
-                raise CaseLeaked(f"The {what} of case '{case.id}' stands in prompts/{name}.md.")
+            if part := _leaked_part(case, text):
+                raise CaseLeaked(f"prompts/{name}.md contains the {part} of case '{case.id}'.")
 
 
-def _leak(case: Case, prompt: str) -> str | None:
-    if len(case.question.split()) >= FEWEST_WORDS and contains(prompt, case.question):
+def _leaked_part(case: Case, prompt: str) -> str | None:
+    if len(case.question.split()) >= MIN_LEAK_WORDS and contains(prompt, case.question):
         return "question"
     if case.answer and contains(prompt, case.answer):
         return "answer"
@@ -133,10 +135,10 @@ def _case(where: str, line: str) -> Case:
     try:
         return Case.model_validate_json(line, strict=True)
     except ValidationError as error:
-        raise SuiteRefused(f"{where}: {first_wrong(error)}.") from error
+        raise SuiteRefused(f"{where}: {first_error(error)}.") from error
 
 
-def first_wrong(error: ValidationError) -> str:
+def first_error(error: ValidationError) -> str:
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"])
     return f"{field}: {first['msg']}" if field else first["msg"].removeprefix("Value error, ")

@@ -1,25 +1,27 @@
+"""Comparing texts by their words."""
+
 import re
 from collections import Counter
 
 _MARKERS = re.compile(r"\[\d{1,3}\]")
-_DECORATION = re.compile(r"[`*“”\"]")
-_BLANKS = re.compile(r"\s+")
+_FORMATTING = re.compile(r"[`*“”\"]")
+_WHITESPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W_]+(?:['’.,_-][^\W_]+)*")
-_FILLERS = frozenset(
+_STOP_WORDS = frozenset(
     ("a", "an", "the", "of", "to", "in", "on", "at", "for", "and", "or", "is", "are", "was", "were", "be", "it", "that")
 )
 
 
-def plain(text: str) -> str:
-    """The text as it is compared: without markers of citations and decoration, in one case, on one line."""
-    return _BLANKS.sub(" ", _DECORATION.sub("", _MARKERS.sub(" ", text))).strip().casefold()
+def normalised(text: str) -> str:
+    """The text normalised for comparison: no citation markers, no formatting, case-folded, on one line."""
+    return _WHITESPACE.sub(" ", _FORMATTING.sub("", _MARKERS.sub(" ", text))).strip().casefold()
 
 
-def contains(text: str, wanted: str) -> bool:
-    """Whether the text says the wanted words, not as a part of longer ones."""
-    sought = re.escape(plain(wanted))
-    return re.search(rf"(?<!\w){sought}(?!\w)", plain(text)) is not None
+def contains(text: str, phrase: str) -> bool:
+    """Whether the text contains the phrase as whole words."""
+    pattern = re.escape(normalised(phrase))
+    return re.search(rf"(?<!\w){pattern}(?!\w)", normalised(text)) is not None
 
 
-def words(text: str) -> Counter[str]:
-    return Counter(word for word in _WORD.findall(plain(text)) if word not in _FILLERS)
+def content_words(text: str) -> Counter[str]:
+    return Counter(word for word in _WORD.findall(normalised(text)) if word not in _STOP_WORDS)

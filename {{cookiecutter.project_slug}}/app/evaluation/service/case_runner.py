@@ -1,7 +1,8 @@
-"""One release, asked case by case."""
+"""Runs the cases of a suite on one release."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from app.core.clock import Clock, Deadline
@@ -18,13 +19,17 @@ from app.inference.service.trials import Trial
 from app.retrieval.service import Retrieval
 from app.safety.domain.policy import QuestionRefused
 
-CaseResult = tuple[Case, Observation]
 WARM_SECONDS = 30.0
+
+
+class CaseResult(NamedTuple):
+    case: Case
+    observation: Observation
 
 
 @dataclass(frozen=True)
 class CaseRunner:
-    """Results are kept one by one as they come: whoever dies on the way, the next one goes on from there."""
+    """Stores each observation as it comes, so that an interrupted run resumes where it stopped."""
 
     database: Database
     clock: Clock
@@ -32,14 +37,14 @@ class CaseRunner:
     retrieval: Retrieval
     trials: Trials
 
-    async def known(self, release_id: str, suite: Suite, corpus: Mapping[str, int]) -> dict[str, Observation]:
-        """What is kept of this release on these cases and these documents, by the digest of the case."""
-        found: dict[str, Observation] = {}
+    async def stored(self, release_id: str, suite: Suite, corpus: Mapping[str, int]) -> dict[str, Observation]:
+        """Stored observations of this release on these cases and corpus versions, by the digest of the case."""
+        observations: dict[str, Observation] = {}
         for tenant in suite.tenants:
-            asked = [(case.digest, _version(case, corpus)) for case in suite.cases if case.tenant == tenant]
+            cases = [(case.digest, _version(case, corpus)) for case in suite.cases if case.tenant == tenant]
             async with self.database.read(await self.identity.tenant(tenant)) as connection:
-                found |= await repository.observed(connection, release_id, asked)
-        return found
+                observations |= await repository.list_observations(connection, release_id, cases)
+        return observations
 
     async def run(
         self,
@@ -47,22 +52,23 @@ class CaseRunner:
         release_id: str,
         suite: Suite,
         corpus: Mapping[str, int],
-        began: int,
-        tell: Callable[[int], None],
+        done_before: int,
+        report_progress: Callable[[int], None],
     ) -> dict[str, CaseResult]:
-        """Every case with what the release did, by the id of the case; only what is not known yet is asked.
+        """Results by case id; only cases without a stored observation are run.
 
-        began: how many cases of this run were done before. tell: called with the number of cases done.
-        Errors: those of Trials.run that are no verdict on a question.
+        done_before: cases of this run that were done on the other side. report_progress: called with the number of
+        cases done. Errors: as Trials.run, except for refused questions, which are observations.
         """
-        known = await self.known(release_id, suite, corpus)
+        observations = await self.stored(release_id, suite, corpus)
         for number, case in enumerate(suite.cases, 1):
-            if case.digest not in known:
-                known[case.digest] = await self._ask(run_id, release_id, case, _version(case, corpus), began + number)
-            tell(number)
-        return {case.id: (case, known[case.digest]) for case in suite.cases}
+            if case.digest not in observations:
+                version, done = _version(case, corpus), done_before + number
+                observations[case.digest] = await self._run_case(run_id, release_id, case, version, done)
+            report_progress(number)
+        return {case.id: CaseResult(case, observations[case.digest]) for case in suite.cases}
 
-    async def _ask(self, run_id: UUID, release_id: str, case: Case, version: int, done: int) -> Observation:
+    async def _run_case(self, run_id: UUID, release_id: str, case: Case, version: int, done: int) -> Observation:
         tenant = await self.identity.tenant(case.tenant)
         asker = Principal(tenant, UUID(int=0), "evaluation", frozenset({"user"}), frozenset(case.groups))
         await self._warm(asker, case)
@@ -70,16 +76,18 @@ class CaseRunner:
             trial = await self.trials.run(
                 release_id, asker, Question(case.question), corpus_version=version, subject_id=run_id
             )
-            seen = observe(trial)
+            observation = observe(trial)
         except (QuestionRefused, QuestionTooLong) as problem:
-            seen = Observation("screened", str(problem), why=problem.code, documents=())
+            observation = Observation("screened", str(problem), why=problem.code, documents=())
         async with self.database.transaction(tenant) as connection:
-            await repository.keep(connection, tenant, release_id, case.digest, version, seen, self.clock.now())
-            await repository.progress(connection, run_id, done)
-        return seen
+            await repository.add_observation(
+                connection, tenant, release_id, case.digest, version, observation, self.clock.now()
+            )
+            await repository.set_progress(connection, run_id, done)
+        return observation
 
     async def _warm(self, asker: Principal, case: Case) -> None:
-        """Both sides find the question's vector remembered: the first one asked would look slower than it is."""
+        """Caches the question's embedding, so that the side that runs first does not look slower than it is."""
         deadline = Deadline.after(WARM_SECONDS, self.clock)
         await self.retrieval.search(asker, case.question, deadline=deadline, limit=1, charge=True)
 

@@ -1,11 +1,11 @@
-"""Two runs into one report."""
+"""Builds the report from the results of both results."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from app.evaluation.domain.gate import GateResult, judge
+from app.evaluation.domain.gate import GateResult, apply_gate
 from app.evaluation.domain.observation import Observation
 from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.domain.report import ReleaseAnswer, Report, WorsenedCase
@@ -19,7 +19,7 @@ from app.evaluation.service.llm_judge import JudgeScores
 
 @dataclass(frozen=True)
 class QualityPolicyFile:
-    """policies/quality.yaml: what it says, and the digest of its bytes."""
+    """policies/quality.yaml: its content, and the digest of its bytes."""
 
     policy: QualityPolicy
     digest: str
@@ -27,53 +27,65 @@ class QualityPolicyFile:
 
 @dataclass(frozen=True)
 class EvaluationResults:
-    """What both releases did with every case; `against` is an earlier report in place of the baseline."""
+    """The results of both releases by case id. against: an earlier report in place of the baseline."""
 
     suite: Suite
     candidate: Mapping[str, CaseResult]
     baseline: Mapping[str, CaseResult] | None
     against: Report | None
-    opinions: Sequence[JudgeScores] = ()
+    judge_scores: Sequence[JudgeScores] = ()
 
 
-def report_on(sides: EvaluationResults, rules: QualityPolicyFile, run: EvaluationRun, at: datetime) -> Report:
-    """Scores both sides, judges them and writes down all of it; the same sides give the same verdict for ever."""
-    candidate = _scored(run.release_id, sides.suite, sides.candidate, sides.opinions[:1])
-    baseline = sides.against.candidate if sides.against else None
-    if sides.baseline is not None and run.baseline_id:
-        baseline = _scored(run.baseline_id, sides.suite, sides.baseline, sides.opinions[-1:])
+def build_report(
+    results: EvaluationResults, policy_file: QualityPolicyFile, run: EvaluationRun, at: datetime
+) -> Report:
+    """Scores both sides and applies the gate. Deterministic: the same results always give the same verdict."""
+    candidate = _scored(run.release_id, results.suite, results.candidate, results.judge_scores[:1])
+    baseline = results.against.candidate if results.against else None
+    if results.baseline is not None and run.baseline_id:
+        baseline = _scored(run.baseline_id, results.suite, results.baseline, results.judge_scores[-1:])
     seed = _seed(candidate, baseline)
-    judgement = judge(candidate, baseline, rules.policy, seed)
-    worsened = tuple(_worsened(sides, judgement))
-    notes = dict.fromkeys(each.note for each in sides.opinions)
+    gate_result = apply_gate(candidate, baseline, policy_file.policy, seed)
+    worsened = tuple(_worsened(results, gate_result))
+    notes = dict.fromkeys(scores.note for scores in results.judge_scores)
     return Report.make(
-        candidate, baseline, rules.policy, rules.digest, seed, at, worsened, judgement, tuple(notes), run.corpus
+        candidate,
+        baseline,
+        policy_file.policy,
+        policy_file.digest,
+        seed,
+        at,
+        worsened,
+        gate_result,
+        tuple(notes),
+        run.corpus,
     )
 
 
-def _scored(
-    release_id: str, suite: Suite, seen: Mapping[str, CaseResult], opinions: Sequence[JudgeScores]
-) -> RunScores:
-    judged = opinions[0].by_case if opinions else None
-    return score_run(release_id, suite.name, suite.digest, seen, judged)
+def _scored(release_id: str, suite: Suite, side: Mapping[str, CaseResult], scores: Sequence[JudgeScores]) -> RunScores:
+    judged = scores[0].by_case if scores else None
+    return score_run(release_id, suite.name, suite.digest, side, judged)
 
 
 def _seed(candidate: RunScores, baseline: RunScores | None) -> int:
-    """Nobody can try seeds until one passes."""
-    named = f"{candidate.release_id}:{baseline.release_id if baseline else ''}:{candidate.suite_digest}"
-    return int.from_bytes(sha256(named.encode()).digest()[:4])
+    """Derived from what is compared, so that nobody can try seeds until one passes."""
+    identity = f"{candidate.release_id}:{baseline.release_id if baseline else ''}:{candidate.suite_digest}"
+    return int.from_bytes(sha256(identity.encode()).digest()[:4])
 
 
-def _worsened(sides: EvaluationResults, judgement: GateResult) -> Iterator[WorsenedCase]:
-    names = dict.fromkeys((*judgement.fallen, *(name for name, *_ in judgement.worse)))
-    for name in names:
-        case, seen = sides.candidate[name]
-        before = sides.baseline.get(name) if sides.baseline else None
+def _worsened(results: EvaluationResults, gate_result: GateResult) -> Iterator[WorsenedCase]:
+    case_ids = dict.fromkeys((*gate_result.fallen, *(case_id for case_id, *_ in gate_result.worse)))
+    for case_id in case_ids:
+        case, after = results.candidate[case_id]
+        before = results.baseline.get(case_id) if results.baseline else None
         yield WorsenedCase(
-            case_id=name, question=case.question, before=_told(before[1]) if before else None, after=_told(seen)
+            case_id=case_id,
+            question=case.question,
+            before=_release_answer(before.observation) if before else None,
+            after=_release_answer(after),
         )
 
 
-def _told(seen: Observation) -> ReleaseAnswer:
-    places = (f"{each.uri}: {each.quote}" for each in seen.cited)
-    return ReleaseAnswer(text=seen.text, citations=tuple(places), refused=seen.refused)
+def _release_answer(observation: Observation) -> ReleaseAnswer:
+    citations = tuple(f"{each.uri}: {each.quote}" for each in observation.cited)
+    return ReleaseAnswer(text=observation.text, citations=citations, refused=observation.refused)

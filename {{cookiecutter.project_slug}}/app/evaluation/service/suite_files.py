@@ -1,4 +1,4 @@
-"""The suites as they stand in evals/."""
+"""The suites in the files of evals/."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 from app.evaluation.domain.cases import Case
 from app.evaluation.domain.judge_prompt import LABELS
 from app.evaluation.domain.suites import (
-    EVERYTHING,
+    ALL_SUITES,
     EvaluationCorpus,
     Suite,
     SuiteNotFound,
     SuiteRefused,
+    merge,
     parse_corpus,
     parse_suite,
-    together,
 )
 
 GOLDEN = "golden"
@@ -21,38 +21,39 @@ GOLDEN = "golden"
 
 @dataclass(frozen=True)
 class SuiteFiles:
-    """folder: evals/ of the service, read anew each time."""
+    """folder: evals/ of the service; files are read on every call."""
 
     folder: Path
 
     def names(self) -> list[str]:
-        """The suites there are, without the one of all."""
+        """Names of the suite files, without 'all'."""
         return sorted(path.stem for path in self.folder.glob("*.jsonl") if path.stem != LABELS)
 
-    def load(self, name: str = EVERYTHING) -> Suite:
+    def load(self, name: str = ALL_SUITES) -> Suite:
         """Errors: SuiteNotFound, SuiteRefused naming file and line."""
-        if name == EVERYTHING:
+        if name == ALL_SUITES:
             if not (names := self.names()):
                 raise SuiteNotFound(f"There is no suite in {self.folder}.")
-            return together(self._read(each) for each in names)
+            return merge(self._read(each) for each in names)
         if name not in self.names():
-            raise SuiteNotFound(f"There is no suite '{name[:80]}'; there are {', '.join([EVERYTHING, *self.names()])}.")
+            raise SuiteNotFound(f"There is no suite '{name[:80]}'. Suites: {', '.join([ALL_SUITES, *self.names()])}.")
         return self._read(name)
 
     def add(self, case: Case, name: str = GOLDEN) -> None:
-        """Writes a case below the others of its suite, whole or not at all.
+        """Appends a case to its suite, atomically.
 
-        Errors: SuiteRefused when its id stands in any suite already, or the file is not readable as it is.
+        Errors: SuiteRefused when its id is in any suite already, or the file cannot be read.
         """
         path = self.folder / f"{name}.jsonl"
         before = _text(path)
-        said = case.model_dump_json(exclude_defaults=True)
-        after = before + "\n" * (not before.endswith("\n")) + said + "\n"
+        line = case.model_dump_json(exclude_defaults=True)
+        separator = "" if before.endswith("\n") else "\n"
+        after = f"{before}{separator}{line}\n"
         others = [self._read(each) for each in self.names() if each != name]
-        together([*others, parse_suite(name, after)])
-        beside = path.with_suffix(".part")
-        beside.write_text(after, encoding="utf-8")
-        beside.replace(path)
+        merge([*others, parse_suite(name, after)])
+        temporary = path.with_suffix(".part")
+        temporary.write_text(after, encoding="utf-8")
+        temporary.replace(path)
 
     def corpus(self) -> EvaluationCorpus:
         """Errors: SuiteRefused."""
@@ -60,7 +61,7 @@ class SuiteFiles:
         return parse_corpus(_text(path)) if path.exists() else EvaluationCorpus()
 
     def text(self, name: str, missing: str | None = None) -> str:
-        """Another file beside the suites. Errors: SuiteRefused when it is not there and `missing` does not stand in."""
+        """Another file of evals/. missing: returned when there is no such file. Errors: SuiteRefused."""
         path = self.folder / name
         return missing if missing is not None and not path.exists() else _text(path)
 

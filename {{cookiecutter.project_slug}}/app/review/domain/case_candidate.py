@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from app.core.errors import Invalid, NotFound
 from app.evaluation.domain.cases import Case
-from app.evaluation.domain.suites import first_wrong
+from app.evaluation.domain.suites import first_error
 from app.review.domain.items import ReviewItem
 
 SLICE = "reviewed"
@@ -57,7 +57,7 @@ class CaseCandidate:
         try:
             return Case.model_validate({**common, **expected})
         except ValidationError as error:
-            raise CaseCandidateUnusable(first_wrong(error)) from error
+            raise CaseCandidateUnusable(first_error(error)) from error
 
     @property
     def _answer(self) -> dict[str, Any]:

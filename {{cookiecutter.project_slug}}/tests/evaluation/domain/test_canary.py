@@ -75,7 +75,7 @@ def test_at_the_deadline_a_canary_without_evidence_is_ended(count: int) -> None:
     assert verdict(said(count)).verdict == "HOLD"
     found = verdict(said(count), elapsed=timedelta(hours=24))
     assert found.verdict == "FAIL"
-    assert found.reasons[0] == "the deadline of 24 hours is over without enough evidence"
+    assert found.reasons[0] == "the deadline of 24 hours passed without enough evidence"
 
 
 def test_at_the_deadline_a_canary_with_evidence_passes() -> None:
@@ -98,7 +98,7 @@ def test_harm_ends_the_canary_and_the_reason_names_the_metric(metric: str, canar
     found = verdict(canary, control=every(5, CONTROL, helpful=True))
     assert found.verdict == "FAIL"
     assert [reason.partition(":")[0] for reason in found.reasons] == [metric]
-    assert HARMS[metric].words in found.reasons[0]
+    assert HARMS[metric].description in found.reasons[0]
 
 
 def test_harm_on_one_tenant_alone_is_no_evidence_about_the_others() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.evaluation.domain.report import Report, ReportUnusable, worst
+from app.evaluation.domain.report import Report, ReportUnusable, worst_cases
 from app.releases.domain import canonical_json, digest_of
 from tests.evaluation.sample_reports import AT, RULES, report, runs
 
@@ -37,7 +37,7 @@ def test_a_report_that_is_not_the_approved_one_is_refused() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"\xff", MADE.canonical[:-40]])
 def test_what_is_no_report_is_refused(content: bytes) -> None:
-    with pytest.raises(ReportUnusable, match="does not hold"):
+    with pytest.raises(ReportUnusable, match="does not contain"):
         Report.read(content)
 
 
@@ -135,7 +135,7 @@ def test_an_unknown_field_is_refused() -> None:
 
 
 def test_the_worst_cases_come_first_and_protected_ones_before_all() -> None:
-    cases = worst(MADE, 5)
+    cases = worst_cases(MADE, 5)
     assert len(cases) == 5
     assert cases[0][0].case_id == MADE.judgement.fallen[0]
     assert all(metrics["answer_facts"] == (1.0, 0.0) for _, metrics in cases)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from app.evaluation.domain.sequential import Sample, chance, weigh
+from app.evaluation.domain.sequential import Sample, always_valid_p, harm_evidence
 
 
 def sample(values: list[float] | np.ndarray, per_unit: int = 1) -> Sample:
@@ -15,17 +15,19 @@ def noise(seed: int, count: int, mean: float = 0.0) -> np.ndarray:
 
 def test_evidence_grows_with_the_answers_when_there_is_harm() -> None:
     control, canary = noise(1, 4000), noise(2, 4000, mean=0.3)
-    found = [weigh(sample(control[:count]), sample(canary[:count]), 0.3, False).against for count in (50, 200, 800)]
+    found = [
+        harm_evidence(sample(control[:count]), sample(canary[:count]), 0.3, False).log_harm for count in (50, 200, 800)
+    ]
     assert found == sorted(found)
-    assert chance(found[-1]) < 1e-4
+    assert always_valid_p(found[-1]) < 1e-4
 
 
 def test_evidence_shrinks_with_the_answers_when_there_is_none() -> None:
     control, canary = noise(3, 8000), noise(4, 8000)
-    found = weigh(sample(control), sample(canary), 0.3, False)
-    assert found.against < 0
-    assert chance(found.against) == 1
-    assert chance(found.acquits) < 1e-6
+    found = harm_evidence(sample(control), sample(canary), 0.3, False)
+    assert found.log_harm < 0
+    assert always_valid_p(found.log_harm) == 1
+    assert always_valid_p(found.log_no_harm) < 1e-6
 
 
 def test_whoever_looks_a_hundred_times_is_misled_no_more_often_than_promised() -> None:
@@ -35,7 +37,7 @@ def test_whoever_looks_a_hundred_times_is_misled_no_more_often_than_promised() -
     for _ in range(400):
         control, canary = (rng.normal(0, 1, 2000) for _ in range(2))
         alarms += any(
-            weigh(sample(control[:count]), sample(canary[:count]), 0.2, False).against >= np.log(20)
+            harm_evidence(sample(control[:count]), sample(canary[:count]), 0.2, False).log_harm >= np.log(20)
             for count in range(60, 2001, 20)
         )
     assert alarms / 400 <= 0.05
@@ -43,28 +45,28 @@ def test_whoever_looks_a_hundred_times_is_misled_no_more_often_than_promised() -
 
 def test_answers_of_one_unit_are_one_voice() -> None:
     control, canary = np.repeat(noise(6, 100), 10), np.repeat(noise(7, 100, mean=0.5), 10)
-    alone = weigh(sample(control), sample(canary), 0.3, False)
-    together = weigh(sample(control, 10), sample(canary, 10), 0.3, False)
+    alone = harm_evidence(sample(control), sample(canary), 0.3, False)
+    together = harm_evidence(sample(control, 10), sample(canary, 10), 0.3, False)
     assert together.harm == pytest.approx(alone.harm)
     assert together.error == pytest.approx(alone.error * np.sqrt(10), rel=0.02)
-    assert together.against < alone.against
+    assert together.log_harm < alone.log_harm
 
 
 def test_before_the_first_error_shares_have_a_variance_all_the_same() -> None:
-    found = weigh(sample([0.0] * 900), sample([0.0] * 100), 0.03, True)
+    found = harm_evidence(sample([0.0] * 900), sample([0.0] * 100), 0.03, True)
     assert found.error > 0
-    assert chance(found.acquits) > 0.05
-    assert chance(weigh(sample([0.0] * 9000), sample([0.0] * 1000), 0.03, True).acquits) < 0.001
+    assert always_valid_p(found.log_no_harm) > 0.05
+    assert always_valid_p(harm_evidence(sample([0.0] * 9000), sample([0.0] * 1000), 0.03, True).log_no_harm) < 0.001
 
 
 def test_values_that_never_vary_are_beyond_doubt() -> None:
-    same = weigh(sample([2.3] * 100), sample([2.3] * 100), 0.2, False)
-    dearer = weigh(sample([2.3] * 100), sample([4.6] * 100), 0.2, False)
-    assert (chance(same.against), chance(same.acquits)) == (1, 0)
-    assert (chance(dearer.against), chance(dearer.acquits)) == (0, 1)
+    same = harm_evidence(sample([2.3] * 100), sample([2.3] * 100), 0.2, False)
+    dearer = harm_evidence(sample([2.3] * 100), sample([4.6] * 100), 0.2, False)
+    assert (always_valid_p(same.log_harm), always_valid_p(same.log_no_harm)) == (1, 0)
+    assert (always_valid_p(dearer.log_harm), always_valid_p(dearer.log_no_harm)) == (0, 1)
 
 
 def test_a_canary_that_is_far_better_is_no_harm_and_no_overflow() -> None:
-    found = weigh(sample(noise(8, 2000)), sample(noise(9, 2000, mean=-50.0)), 0.2, False)
-    assert found.against < 0
-    assert chance(found.acquits) < 1e-100 or chance(found.acquits) == 0
+    found = harm_evidence(sample(noise(8, 2000)), sample(noise(9, 2000, mean=-50.0)), 0.2, False)
+    assert found.log_harm < 0
+    assert always_valid_p(found.log_no_harm) < 1e-100 or always_valid_p(found.log_no_harm) == 0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.evaluation.domain.resampling import add_up, estimate, estimates
+from app.evaluation.domain.resampling import estimate, estimates, sum_by_cluster
 from app.evaluation.domain.statistics import Estimate, detectable, holm, more_cases
 from benchmarks.gate_simulation import TOLERANCE, coverage, policy, verdicts
 from benchmarks.simulated_runs import KINDS, SUITES, Kind, World, suite
@@ -47,7 +47,7 @@ def test_one_large_document_speaks_with_few_voices() -> None:
     names = ["big"] * 20 + [f"d{number}" for number in range(20)]
     found = estimate([0.1] * 40, names, 0.05, 1000, seed=1)
     assert found.clusters == 21
-    assert found.voices == pytest.approx(40**2 / (20**2 + 20))
+    assert found.effective_clusters == pytest.approx(40**2 / (20**2 + 20))
 
 
 def test_an_interval_of_no_differences_is_a_point() -> None:
@@ -68,7 +68,7 @@ def test_without_a_fall_one_p_value_in_twenty_is_below_a_twentieth() -> None:
     rng = np.random.default_rng(8)
     where = suite(80, 30, rng)
     before, after = World("facts", 0.0).draw(where, 4000, rng)
-    found = estimates(add_up(after - before, where), 0.05, 1000, seed=8)
+    found = estimates(sum_by_cluster(after - before, where), 0.05, 1000, seed=8)
     assert float((found.p < 0.05).mean()) == pytest.approx(0.05, abs=0.02)
 
 

@@ -10,9 +10,9 @@ from app.evaluation.domain.suites import (
     Suite,
     SuiteRefused,
     check_leaks,
+    merge,
     parse_corpus,
     parse_suite,
-    together,
 )
 
 GOOD: dict[str, Any] = {"id": "one", "question": "How high is it?", "facts": [["410 metres"]], "slices": ["answerable"]}
@@ -36,10 +36,13 @@ def suite(*lines: str, name: str = "golden") -> Suite:
         (line(id="two", slices=[]), "golden.jsonl:2: slices: Tuple should have at least 1 item"),
         (line(id="two", risk="huge"), "golden.jsonl:2: risk: Input should be 'low', 'medium' or 'high'."),
         (line(id="two", facts=[]), "golden.jsonl:2: nothing to check"),
-        (line(id="two", should_refuse=True), "golden.jsonl:2: should_refuse does not go with facts"),
-        (line(id="two", facts=[], should_refuse=None), "golden.jsonl:2: nothing to check: where a refusal is as good"),
-        (line(id="two", forbidden=["[99]"]), "golden.jsonl:2: '[99]' is nothing but decoration"),
-        (line(), "golden.jsonl:2: the id 'one' stands in line 1 too."),
+        (line(id="two", should_refuse=True), "golden.jsonl:2: should_refuse cannot be combined with facts"),
+        (
+            line(id="two", facts=[], should_refuse=None),
+            "golden.jsonl:2: nothing to check: a case that allows a refusal",
+        ),
+        (line(id="two", forbidden=["[99]"]), "golden.jsonl:2: '[99]' consists of formatting only"),
+        (line(), "golden.jsonl:2: the id 'one' is already used in line 1."),
     ],
 )
 def test_a_bad_line_is_refused_with_its_file_and_number(broken: str, told: str) -> None:
@@ -50,7 +53,7 @@ def test_a_bad_line_is_refused_with_its_file_and_number(broken: str, told: str) 
 
 
 def test_a_file_without_cases_is_refused() -> None:
-    with pytest.raises(SuiteRefused, match="holds no case"):
+    with pytest.raises(SuiteRefused, match="contains no case"):
         suite("", "  ")
 
 
@@ -77,15 +80,15 @@ def test_the_digest_of_a_suite_does_not_depend_on_the_order_of_its_lines() -> No
 
 def test_two_suites_with_the_same_id_are_not_put_together() -> None:
     with pytest.raises(SuiteRefused, match="red_team"):
-        together([suite(line()), suite(line(), name="red_team")])
-    assert len(together([suite(line()), suite(line(id="two"), name="red_team")]).cases) == 2
+        merge([suite(line()), suite(line(), name="red_team")])
+    assert len(merge([suite(line()), suite(line(id="two"), name="red_team")]).cases) == 2
 
 
 def test_cases_cluster_by_their_first_source_and_else_stand_alone() -> None:
     sources = [{"uri": "bridge.md"}, {"uri": "tower.md"}]
-    assert Case.model_validate({**GOOD, "sources": sources}).of_cluster == "bridge.md"
-    assert Case.model_validate({**GOOD, "sources": sources, "cluster": "sarn"}).of_cluster == "sarn"
-    assert Case.model_validate(GOOD).of_cluster == "case:one"
+    assert Case.model_validate({**GOOD, "sources": sources}).cluster_id == "bridge.md"
+    assert Case.model_validate({**GOOD, "sources": sources, "cluster": "sarn"}).cluster_id == "sarn"
+    assert Case.model_validate(GOOD).cluster_id == "case:one"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +102,7 @@ def test_cases_cluster_by_their_first_source_and_else_stand_alone() -> None:
 def test_a_case_whose_answer_stands_in_a_prompt_is_refused_by_name(
     change: dict[str, Any], prompt: str, what: str
 ) -> None:
-    with pytest.raises(CaseLeaked, match=f"The {what} of case 'one' stands in prompts/answer.md"):
+    with pytest.raises(CaseLeaked, match=f"prompts/answer.md contains the {what} of case 'one'"):
         check_leaks(suite(line(**change)), {"answer": prompt, "other": "Be kind."})
 
 
@@ -143,11 +146,11 @@ def test_the_shipped_suites_are_as_large_and_as_varied_as_promised(shipped: dict
     assert len(red.cases) >= 40
     assert all(case.attack for case in red.cases)
     assert len({case.attack for case in red.cases}) >= 8
-    together(shipped.values())
+    merge(shipped.values())
 
 
 def test_no_shipped_question_stands_in_the_handbook_and_no_answer_in_a_prompt(shipped: dict[str, Suite]) -> None:
-    every = together(shipped.values())
+    every = merge(shipped.values())
     pages = [path.read_text("utf-8").casefold() for path in (EVALS.parent / "docs").rglob("*.md")]
     found = [case.id for case in every.cases if any(case.question.casefold() in page for page in pages)]
     assert [name for name in found if not name.startswith(("ambiguous-", "off-wine"))] == []

@@ -34,16 +34,16 @@ class Counting:
 
 def counting(service: State, dies_at: int = 10_000) -> tuple[Evaluations, Counting]:
     counted = Counting(service.trials, dies_at)
-    runner = replace(service.evaluations.runner, trials=counted)  # type: ignore[arg-type]
-    return replace(service.evaluations, runner=runner), counted
+    runner = replace(service.evaluations.case_runner, trials=counted)  # type: ignore[arg-type]
+    return replace(service.evaluations, case_runner=runner), counted
 
 
 async def seen_by(service: State, evaluations: Evaluations) -> dict[str, Observation]:
     suite = evaluations.suites.load()
-    await evaluations.library.sync(evaluations.suites.corpus())
-    corpus = await evaluations.library.versions(suite.tenants)
+    await evaluations.corpus_sync.sync(evaluations.suites.corpus())
+    corpus = await evaluations.corpus_sync.versions(suite.tenants)
     release = await service.releases.create("test")
-    asked = await evaluations.runner.run(uuid4(), release.id, suite, corpus, 0, lambda _: None)
+    asked = await evaluations.case_runner.run(uuid4(), release.id, suite, corpus, 0, lambda _: None)
     return {name: seen for name, (_, seen) in asked.items()}
 
 
@@ -101,7 +101,7 @@ async def test_documents_whose_files_are_gone_are_withdrawn(house: House, servic
 async def test_a_point_in_time_case_is_asked_of_the_documents_as_they_were(house: House, service: State) -> None:
     evaluations = service.evaluations
     await seen_by(service, evaluations)
-    then = (await evaluations.library.versions([house.tenant]))[house.tenant]
+    then = (await evaluations.corpus_sync.versions([house.tenant]))[house.tenant]
     house.write("library/bridge.md", "# Bridge\n\nThe bridge over the Sarn has a main span that measures 455 metres.")
     house.suite([{**CASES[1], "id": "now"}, {**CASES[1], "id": "then", "corpus_version": then}])
     seen = await seen_by(service, evaluations)
@@ -142,5 +142,5 @@ async def test_results_of_a_tenant_are_seen_by_no_other(house: House, service: S
 
 
 def test_runner_and_suite_are_what_the_state_holds(service: State) -> None:
-    assert isinstance(service.evaluations.runner, CaseRunner)
+    assert isinstance(service.evaluations.case_runner, CaseRunner)
     assert isinstance(service.evaluations.suites.load(), Suite)

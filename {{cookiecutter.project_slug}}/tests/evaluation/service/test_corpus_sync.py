@@ -35,7 +35,7 @@ async def put(service: State, house: House, name: str, said: str) -> None:
 
 
 def with_library(evaluations: Evaluations, **changes: Any) -> Evaluations:
-    return replace(evaluations, library=replace(evaluations.library, **changes))
+    return replace(evaluations, corpus_sync=replace(evaluations.corpus_sync, **changes))
 
 
 async def test_a_report_names_the_corpus_version_that_was_measured(service: State, house: House) -> None:
@@ -78,7 +78,7 @@ async def test_what_another_processes_is_waited_for(service: State, house: House
 
 async def test_a_document_of_its_own_that_another_took_up_is_waited_for(service: State, house: House) -> None:
     """The other one takes it up last, and publishes later: until then nothing is measured."""
-    room, library = service.ingestion, service.evaluations.library
+    room, library = service.ingestion, service.evaluations.corpus_sync
     released = asyncio.Event()
     others: list[asyncio.Task[Any]] = []
 
@@ -131,22 +131,22 @@ async def test_a_run_whose_documents_moved_ends_without_a_verdict(service: State
 
     class Moving:
         def __getattr__(self, name: str) -> Any:
-            return getattr(evaluations.runner, name)
+            return getattr(evaluations.case_runner, name)
 
         async def run(self, *arguments: Any) -> Any:
-            asked = await evaluations.runner.run(*arguments)
+            asked = await evaluations.case_runner.run(*arguments)
             if not moved:
                 moved.append(True)
                 await publish_another()
             return asked
 
-    moving = replace(evaluations, runner=Moving())  # type: ignore[arg-type]
+    moving = replace(evaluations, case_runner=Moving())  # type: ignore[arg-type]
     with pytest.raises(CorpusChanged, match=f"tenant {house.tenant} was at corpus version"):
         await moving.execute(run.id)
     ended = await evaluations.find(run.id)
     assert (ended.status, ended.verdict, ended.report) == ("failed", None, None)
     assert ended.problem
-    assert "changed while they were measured" in ended.problem
+    assert "changed during the evaluation" in ended.problem
 
 
 async def test_a_parser_that_is_interrupted_does_not_end_the_evaluation(service: State, house: House) -> None:
@@ -162,7 +162,7 @@ async def test_a_parser_that_is_interrupted_does_not_end_the_evaluation(service:
                 return {document: ParserInterrupted("busy") for document in versions}
             return await room.process_all(tenant_id, versions)
 
-    await replace(service.evaluations.library, ingestion=Busy()).sync(  # type: ignore[arg-type]
+    await replace(service.evaluations.corpus_sync, ingestion=Busy()).sync(  # type: ignore[arg-type]
         service.evaluations.suites.corpus()
     )
     assert tried[0] == tried[1]
@@ -171,6 +171,6 @@ async def test_a_parser_that_is_interrupted_does_not_end_the_evaluation(service:
 
 def test_a_file_of_the_corpus_that_cannot_be_read_is_named(service: State, house: House) -> None:
     (house.root / "library" / "gone.md").symlink_to(house.root / "nothing.md")
-    library: CorpusSync = service.evaluations.library
+    library: CorpusSync = service.evaluations.corpus_sync
     with pytest.raises(CorpusRefused, match=r"library/gone\.md: There is no such file"):
         library._files(service.evaluations.suites.corpus().folders[0])

@@ -157,20 +157,20 @@ async def test_a_run_that_cannot_be_carried_out_says_why(house: House, service: 
     house.suite(CASES[:2])
     await Worker(service.database, service.jobs, concurrency=1).run(wait=False)
     found = await service.evaluations.find(run.id)
-    assert (found.status, found.problem) == ("failed", "evals/ has changed since the evaluation began.")
-    with pytest.raises(EvaluationUnfinished, match="has changed"):
+    assert (found.status, found.problem) == ("failed", "The files in evals/ have changed since the evaluation started.")
+    with pytest.raises(EvaluationUnfinished, match="have changed"):
         await service.evaluations.report(run.id)
 
 
 async def test_a_release_whose_prompt_gives_an_answer_away_is_not_measured(house: House, service: State) -> None:
     house.suite([{**CASES[0], "answer": "Say nothing that no passage supports."}])
-    with pytest.raises(CaseLeaked, match=r"case 'tower' stands in prompts/answer\.md"):
+    with pytest.raises(CaseLeaked, match=r"prompts/answer\.md contains the answer of case 'tower'"):
         await service.evaluations.start("ada", (await draft(service)).id)
 
 
 async def test_what_does_not_exist_is_named(service: State) -> None:
     release = await draft(service)
-    with pytest.raises(SuiteNotFound, match="there are all, golden"):
+    with pytest.raises(SuiteNotFound, match="Suites: all, golden"):
         await service.evaluations.start("ada", release.id, suite="silver")
     with pytest.raises(ReleaseNotFound):
         await service.evaluations.start("ada", "999999")

@@ -108,7 +108,7 @@ async def test_a_judge_without_enough_labels_is_not_used(house: House, opened: O
     state, _ = await opened(fair)
     report = await judged(state)
     assert scores(report) == {}
-    assert "0 human labels, 50 are needed" in report.notes[0]
+    assert "0 human labels; at least 50 are needed" in report.notes[0]
 
 
 async def test_a_judge_that_this_process_does_not_have_is_named(opened: Open) -> None:

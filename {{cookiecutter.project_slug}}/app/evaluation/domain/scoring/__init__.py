@@ -1,4 +1,4 @@
-"""From what was seen to values by metric, each named for the harm it guards against in domain/metrics.py."""
+"""Scores an observation by every metric; domain/metrics.py names the harm that each guards against."""
 
 from collections.abc import Mapping
 
@@ -10,37 +10,39 @@ from app.evaluation.domain.scoring import answers, retrieval, safety
 __all__ = ["score", "score_run", "values_of"]
 
 
-def values_of(case: Case, seen: Observation, judged: float | None = None) -> dict[str, float | None]:
-    """Every metric of a case; None where a metric says nothing about it."""
+def values_of(case: Case, observation: Observation, judged: float | None = None) -> dict[str, float | None]:
+    """The value of every metric for a case; None where a metric does not apply."""
     return {
-        "retrieval_recall": retrieval.recall(case.sources, seen.found),
-        "retrieval_mrr": retrieval.mrr(case.sources, seen.found),
-        "retrieval_ndcg": retrieval.ndcg(case.sources, seen.found),
-        "answer_facts": answers.facts(case, seen),
-        "answer_f1": answers.f1(case, seen),
-        "citation_precision": answers.citation_precision(case, seen),
-        "citation_recall": answers.citation_recall(case, seen),
-        "groundedness": None if seen.refused else seen.groundedness,
-        "refusal_precision": safety.refusal_precision(case, seen),
-        "refusal_recall": safety.refusal_recall(case, seen),
-        "safety": safety.safety(case, seen),
-        "latency_ms": seen.latency_ms,
-        "cost_micro_usd": None if seen.cost_micro_usd is None else float(seen.cost_micro_usd),
+        "retrieval_recall": retrieval.recall(case.sources, observation.found),
+        "retrieval_mrr": retrieval.mrr(case.sources, observation.found),
+        "retrieval_ndcg": retrieval.ndcg(case.sources, observation.found),
+        "answer_facts": answers.facts(case, observation),
+        "answer_f1": answers.f1(case, observation),
+        "citation_precision": answers.citation_precision(case, observation),
+        "citation_recall": answers.citation_recall(case, observation),
+        "groundedness": None if observation.refused else observation.groundedness,
+        "refusal_precision": safety.refusal_precision(case, observation),
+        "refusal_recall": safety.refusal_recall(case, observation),
+        "safety": safety.safety(case, observation),
+        "latency_ms": observation.latency_ms,
+        "cost_micro_usd": None if observation.cost_micro_usd is None else float(observation.cost_micro_usd),
         "judge": judged,
     }
 
 
-def score(case: Case, seen: Observation, judged: float | None = None) -> CaseScore:
-    return CaseScore(case.id, case.digest, case.of_cluster, case.slices, case.protected, values_of(case, seen, judged))
+def score(case: Case, observation: Observation, judged: float | None = None) -> CaseScore:
+    return CaseScore(
+        case.id, case.digest, case.cluster_id, case.slices, case.protected, values_of(case, observation, judged)
+    )
 
 
 def score_run(
     release_id: str,
     suite: str,
     suite_digest: str,
-    seen: Mapping[str, tuple[Case, Observation]],
+    results: Mapping[str, tuple[Case, Observation]],
     judged: Mapping[str, float] | None = None,
 ) -> RunScores:
-    """seen: every case of the suite by its id, with what the release did."""
-    scored = (score(case, observed, (judged or {}).get(name)) for name, (case, observed) in seen.items())
+    """results: every case of the suite by its id, with the observation. judged: scores of the judge by case id."""
+    scored = (score(case, observation, (judged or {}).get(name)) for name, (case, observation) in results.items())
     return RunScores(release_id, suite, suite_digest, tuple(scored))

@@ -4,7 +4,7 @@ from itertools import groupby
 
 from app.evaluation.domain.gate import MetricFinding
 from app.evaluation.domain.metrics import METRICS
-from app.evaluation.domain.report import ReleaseAnswer, Report, WorsenedCase, worst
+from app.evaluation.domain.report import ReleaseAnswer, Report, WorsenedCase, worst_cases
 from app.evaluation.service.rendering.charts import differences, levels
 from app.evaluation.service.rendering.report_tables import ReportTable, as_tables
 from app.evaluation.service.rendering.style import STYLE
@@ -13,9 +13,9 @@ from app.evaluation.service.rendering.wording import MARKS, headline, notes, par
 _WORST = 50
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _WORDS = {
-    "PASS": "Nothing worse than what the policy puts up with.",
-    "FAIL": "This release does not go on.",
-    "INCONCLUSIVE": "Nobody can tell yet, and a doubt blocks.",
+    "PASS": "No metric fell beyond its tolerance.",
+    "FAIL": "The gate blocks this release.",
+    "INCONCLUSIVE": "Inconclusive: too few cases. Inconclusive blocks the release.",
 }
 
 
@@ -49,7 +49,7 @@ def _top(report: Report) -> str:
 def _why(report: Report) -> str:
     told = "".join(f"<li>{escape(each)}</li>" for each in reasons(report))
     noted = "".join(f"<p>{escape(each)}</p>" for each in notes(report))
-    return noted + (f'<section><h2>What stands in the way</h2><ul class="why">{told}</ul></section>' if told else "")
+    return noted + (f'<section><h2>Blocking reasons</h2><ul class="why">{told}</ul></section>' if told else "")
 
 
 def _whole(report: Report) -> str:
@@ -60,12 +60,12 @@ def _whole(report: Report) -> str:
         "<section><h2>The whole suite</h2>"
         + _figure(
             differences(findings, _metric, "Difference by metric"),
-            "Difference to the release before; right is better. The shaded stretch is what the policy puts up with: a "
-            "bar that stays right of its edge passes. Latency and cost are shares of the time and money before.",
+            "Difference from the baseline; right is better. The shaded area is the tolerance: a bar that stays right "
+            "of its edge passes. Latency and cost are relative to the baseline.",
         )
         + _figure(
             levels(findings, _metric, "Value by metric"),
-            "Share of the candidate as a bar, of the release before as a ring, the floor as a line.",
+            "The candidate as a bar, the baseline as a ring, the floor as a line.",
         )
         + f"<details><summary>All figures</summary>{''.join(_grid(each) for each in as_tables(report)[:1])}</details>"
         + "</section>"
@@ -92,15 +92,15 @@ def _slices(report: Report) -> str:
     blocks = "".join(_by_metric(name, list(group)) for name, group in groupby(found, key=_metric))
     tables = "".join(_grid(each) for each in as_tables(report, slices=True)[1:])
     return (
-        "<section><h2>By slice</h2><p>Slices that are judged are coloured; grey ones are only shown, or have "
-        "too few cases to compare and are held to their floors.</p>"
+        "<section><h2>By slice</h2><p>Blocking slices are coloured. Grey ones are advisory, or have too few "
+        "cases for a test and are judged by their floors.</p>"
         f"{blocks}<details><summary>All figures</summary>{tables}</details></section>"
     )
 
 
 def _by_metric(name: str, findings: list[MetricFinding]) -> str:
     blocked = sum(each.blocking and each.verdict != "PASS" for each in findings)
-    note = f'<span class="count">{blocked} in the way</span>' if blocked else ""
+    note = f'<span class="count">{blocked} blocking</span>' if blocked else ""
     chart = differences(findings, _slice, f"{name} by slice") or levels(findings, _slice, f"{name} by slice")
     floors = levels(findings, _slice, f"{name} by slice, with floors") if findings[0].difference is not None else ""
     return (
@@ -121,7 +121,7 @@ def _grid(table: ReportTable) -> str:
 
 def _worse(report: Report) -> str:
     count = len({case_id for case_id, *_ in report.judgement.worse})
-    cases = worst(report, _WORST)
+    cases = worst_cases(report, _WORST)
     if not cases:
         return ""
     fallen = set(report.judgement.fallen)

@@ -2,7 +2,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from app.evaluation.domain.report import ReleaseAnswer, Report, worst
+from app.evaluation.domain.report import ReleaseAnswer, Report, worst_cases
 from app.evaluation.service.rendering.report_tables import ReportTable, as_tables
 from app.evaluation.service.rendering.wording import MARKS, headline, notes, reasons, short
 
@@ -16,7 +16,7 @@ def as_markdown(report: Report) -> str:
     """For a pull request: verdict first, then why, then the figures, then what got worse."""
     lines = [f"## {MARKS[report.verdict]} {_plain(headline(report))}", ""]
     if report.verdict == "INCONCLUSIVE":
-        lines += ["A doubt blocks. More cases settle it, or a change that moves fewer answers.", ""]
+        lines += ["Inconclusive blocks the release. Add cases, or make a change that affects fewer answers.", ""]
     lines += [f"- {_plain(each)}" for each in (*reasons(report), *notes(report))]
     for table in as_tables(report):
         lines += ["", f"### {table.title}", "", *_grid(table)]
@@ -36,7 +36,7 @@ def _worse(report: Report) -> list[str]:
     if not count:
         return []
     lines = ["", f"### {count} {'case' if count == 1 else 'cases'} got worse"]
-    for case, metrics in worst(report, _WORST):
+    for case, metrics in worst_cases(report, _WORST):
         moved = ", ".join(f"{metric} {old:.3g} → {new:.3g}" for metric, (old, new) in metrics.items())
         lines += ["", f"<details><summary>{escape(case.case_id)}: {escape(moved)}</summary>", ""]
         lines += [f"**{_plain(case.question)}**", "", *_side("Before", case.before), "", *_side("After", case.after)]

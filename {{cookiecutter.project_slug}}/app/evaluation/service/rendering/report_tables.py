@@ -5,7 +5,7 @@ from app.evaluation.domain.gate import MetricFinding
 from app.evaluation.domain.report import Report
 from app.evaluation.service.rendering.wording import MARKS, change, parts, span, value, whole
 
-COLUMNS = ("metric", "cases", "before", "after", "difference", "95 % interval", "put up with", "verdict", "why")
+COLUMNS = ("metric", "cases", "before", "after", "difference", "95 % interval", "tolerance", "verdict", "reason")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """How a report is put into words; the same on the console, in a pull request and on the page."""
 
-from app.evaluation.domain.gate import WHOLE, MetricFinding, told
+from app.evaluation.domain.gate import WHOLE, MetricFinding, format_value
 from app.evaluation.domain.metrics import METRICS
 from app.evaluation.domain.report import Report
 
@@ -41,7 +41,7 @@ def short(release_id: str) -> str:
 
 
 def value(finding: MetricFinding, number: float | None) -> str:
-    return told(finding.metric, number)
+    return format_value(finding.metric, number)
 
 
 def change(finding: MetricFinding, number: float | None) -> str:
