@@ -32,7 +32,7 @@ async def _work(state: State, metrics_port: int) -> None:
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(name, running.cancel)
     log.info("worker_started", jobs=sorted(worker.specs), concurrency=worker.concurrency, metrics_port=metrics_port)
-    async with background(*state.background(), state.canaries.watch(), state.reviews.watch()):
+    async with background(*state.background(), state.canaries.watch(), state.reviews.lifecycle.watch()):
         with contextlib.suppress(asyncio.CancelledError):
             await running
     log.info("worker_stopped")

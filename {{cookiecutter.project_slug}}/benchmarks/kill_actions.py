@@ -112,10 +112,10 @@ async def propose(state: State, tenant: UUID, actions: int) -> None:
 
 
 async def approve(state: State, tenant: UUID) -> None:
-    await Worker(state.database, review_jobs(state.reviews), concurrency=2).run(wait=False)
+    await Worker(state.database, review_jobs(state.reviews.lifecycle), concurrency=2).run(wait=False)
     reviewer = Principal(tenant, new_id(), "reviewer", frozenset({"reviewer"}))
-    while item := await state.reviews.next(reviewer):
-        await state.reviews.decide(
+    while item := await state.reviews.queue.next(reviewer):
+        await state.reviews.decisions.decide(
             reviewer, item.id, SubmittedDecision("approve", "seen", item.fence, item.version, item.digest)
         )
 

@@ -22,7 +22,7 @@ def candidates(tenant: Tenant = DEFAULT_TENANT, group: Groups = None) -> None:
     """List what reviewers edited or rejected and nobody has taken into evals/ yet."""
 
     async def work(state: State) -> Sequence[CaseCandidate]:
-        return await state.reviews.candidates(await caller_in(state, tenant, group))
+        return await state.reviews.golden_suite.candidates(await caller_in(state, tenant, group))
 
     table = Table("item", "was", "question", "release", "by", "why")
     for each in with_state(work):
@@ -40,6 +40,6 @@ def accept(
     """Write a candidate into evals/golden.jsonl. The documents it is asked of must be in evals/corpus.json."""
 
     async def work(state: State) -> Case:
-        return await state.reviews.accept(await caller_in(state, tenant, group), item)
+        return await state.reviews.golden_suite.accept(await caller_in(state, tenant, group), item)
 
     out.print(f"Case {with_state(work).id} stands in evals/golden.jsonl now.", highlight=False)

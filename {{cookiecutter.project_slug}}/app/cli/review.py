@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from app.cli.common import DEFAULT_TENANT, caller_in, err, out, with_state
 from app.inference.domain.human_review import EditRefused
 from app.review.domain.agreement import Agreement
-from app.review.domain.items import DecisionType, ReviewItem, SubmittedDecision
+from app.review.domain.items import DecisionResult, DecisionType, ReviewItem, SubmittedDecision
 from app.review.repository import ReviewFilters
 from app.wiring import State
 
@@ -36,7 +36,7 @@ def list_items(
 
     async def work(built: State) -> Sequence[ReviewItem]:
         me = await caller_in(built, tenant, group)
-        return await built.reviews.list(me, ReviewFilters(state=state, rule=rule), None, limit)
+        return await built.reviews.queue.list(me, ReviewFilters(state=state, rule=rule), None, limit)
 
     table = Table(Column("item", no_wrap=True), "due (UTC)", "question", "stands")
     for item in with_state(work):
@@ -53,7 +53,7 @@ def take_next(tenant: Tenant = DEFAULT_TENANT, group: Groups = None) -> None:
     """Claim the earliest item that you may judge, and show it. Exit status 3: there is none."""
 
     async def work(state: State) -> ReviewItem | None:
-        return await state.reviews.next(await caller_in(state, tenant, group))
+        return await state.reviews.queue.next(await caller_in(state, tenant, group))
 
     item = with_state(work)
     if item is None:
@@ -77,19 +77,19 @@ def decide(
 ) -> None:
     """Decide on an item that you have claimed. An approved answer leaves at once, an approved action runs."""
 
-    async def work(state: State) -> dict[str, Any]:
+    async def work(state: State) -> DecisionResult:
         me = await caller_in(state, tenant, group)
-        held, _ = await state.reviews.show(me, item)
-        seen = held.digest if len(sha256) >= 8 and held.digest.startswith(sha256) else sha256
-        return await state.reviews.decide(
-            me, item, SubmittedDecision(decision, reason, token, held.version, seen, text)
+        current, _ = await state.reviews.queue.show(me, item)
+        digest = current.digest if len(sha256) >= 8 and current.digest.startswith(sha256) else sha256
+        return await state.reviews.decisions.decide(
+            me, item, SubmittedDecision(decision, reason, token, current.version, digest, text)
         )
 
     if (decision == "edit") != (text is not None):
         raise EditRefused("--text goes with edit, and edit with --text.")
     result = with_state(work)
-    said = result["outcome"] or "still open: more is wanted"
-    out.print(f"The item is {said}.", highlight=False)
+    status = result.outcome or "still open: another decision is needed"
+    out.print(f"The item is {status}.", highlight=False)
 
 
 @app.command()
@@ -97,7 +97,7 @@ def agreement(tenant: Tenant = DEFAULT_TENANT) -> None:
     """Show how far reviewers agree on what two of them judged without knowing of each other."""
 
     async def work(state: State) -> Agreement:
-        return await state.reviews.agreement(await caller_in(state, tenant))
+        return await state.reviews.queue.agreement(await caller_in(state, tenant))
 
     found = with_state(work)
     alpha = "cannot be told yet" if found.alpha is None else f"is {found.alpha:.3f}"

@@ -1,17 +1,19 @@
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Row
 
 from app.core.reasons import Reason
 from app.core.text import LARGEST
 from app.review.domain.agreement import Agreement
 from app.review.domain.items import (
+    DecisionResult,
     DecisionType,
+    PastDecision,
     ReviewCursor,
     ReviewItem,
     ReviewKind,
@@ -20,7 +22,7 @@ from app.review.domain.items import (
     SubmittedDecision,
 )
 
-FencingToken = Annotated[int, Field(ge=1, le=LARGEST, description="The fencing token that the claim gave.")]
+FencingToken = Annotated[int, Field(ge=1, le=LARGEST, description="The fencing token from the response to your claim.")]
 
 
 class ReviewTokenRequest(BaseModel):
@@ -30,7 +32,7 @@ class ReviewTokenRequest(BaseModel):
 
 
 class ReviewDecisionRequest(BaseModel):
-    """What you say, and what you saw when you said it."""
+    """A decision, with the token, version and SHA-256 that it is based on."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -42,10 +44,10 @@ class ReviewDecisionRequest(BaseModel):
     text: str | None = Field(
         None,
         max_length=20_000,
-        description="With 'edit': the answer in your words, or all arguments of the action as a JSON object.",
+        description="With 'edit': the edited answer, or all arguments of the action as a JSON object.",
     )
 
-    def verdict(self) -> SubmittedDecision:
+    def submitted(self) -> SubmittedDecision:
         return SubmittedDecision(self.decision, self.reason, self.token, self.version, self.sha256, self.text)
 
 
@@ -56,6 +58,10 @@ class ReviewDecisionResponse(BaseModel):
     outcome: ReviewOutcome | None
     version: int
     sha256: str
+
+    @classmethod
+    def of(cls, result: DecisionResult) -> "ReviewDecisionResponse":
+        return cls(**asdict(result))
 
 
 class PastDecisionResponse(BaseModel):
@@ -68,12 +74,12 @@ class PastDecisionResponse(BaseModel):
 
 
 class ReviewResponse(BaseModel):
-    """An answer or an action that a person looks at. `sha256` is that of the very bytes that are delivered or run."""
+    """An answer or an action under review. `sha256` is that of the bytes that are delivered or run."""
 
     id: UUID
     kind: ReviewKind
     answer_id: UUID
-    action_id: UUID | None = Field(description="null: it is about the answer itself.")
+    action_id: UUID | None = Field(description="null when the answer itself is under review.")
     question: str
     rule: str
     timing: Literal["before", "after"]
@@ -82,19 +88,19 @@ class ReviewResponse(BaseModel):
     sha256: str
     state: ReviewState
     outcome: ReviewOutcome | None
-    needed: int = Field(description="How many people must approve the same text.")
-    level: int = Field(description="0; 1 when the time to escalate came; 2 when it was handed up.")
-    note: str = Field(description="Why changes were asked for, or why it was handed up.")
+    needed: int = Field(description="How many people must approve the same version.")
+    level: int = Field(description="0; 1 once the escalation time has passed; 2 once a reviewer escalated it.")
+    note: str = Field(description="Why changes were requested, or why it was escalated.")
     asker: str
     created_at: datetime
     due_at: datetime
     claimed_by: str | None
     claimed_until: datetime | None
-    token: int | None = Field(None, description="Your fencing token, in the reply to a claim.")
+    token: int | None = Field(None, description="Your fencing token, in the response to a claim.")
 
     @classmethod
     def of(cls, item: ReviewItem, token: int | None = None) -> "ReviewResponse":
-        return cls(**_shown(item), token=token)
+        return cls(**_fields(item), token=token)
 
 
 class ReviewDetailResponse(ReviewResponse):
@@ -107,31 +113,33 @@ class ReviewDetailResponse(ReviewResponse):
     decisions: list[PastDecisionResponse]
 
     @classmethod
-    def whole(cls, item: ReviewItem, decisions: Sequence[Row[Any]], token: int | None = None) -> "ReviewDetailResponse":
+    def of_detail(
+        cls, item: ReviewItem, decisions: Sequence[PastDecision], token: int | None = None
+    ) -> "ReviewDetailResponse":
         past = [
             PastDecisionResponse(
-                at=row.at,
-                reviewer=row.reviewer,
-                decision=row.decision,
-                reason=row.reason,
-                version=row.version,
-                sha256=row.digest,
+                at=each.at,
+                reviewer=each.reviewer,
+                decision=each.decision,
+                reason=each.reason,
+                version=each.version,
+                sha256=each.digest,
             )
-            for row in decisions
+            for each in decisions
         ]
-        about = "action" if item.kind == "action" else "answer"
-        told = {"answer": None, "action": None, about: orjson.loads(item.payload)}
-        return cls(**_shown(item), token=token, **told, decisions=past)
+        payload = orjson.loads(item.payload)
+        answer, action = (None, payload) if item.kind == "action" else (payload, None)
+        return cls(**_fields(item), token=token, answer=answer, action=action, decisions=past)
 
 
-def _shown(item: ReviewItem) -> dict[str, Any]:
+def _fields(item: ReviewItem) -> dict[str, Any]:
     own = ("id", "kind", "question", "rule", "timing", "risk_tier", "version", "state", "outcome", "needed", "level")
-    told = {name: getattr(item, name) for name in (*own, "note", "asker", "created_at", "due_at")}
+    fields = {name: getattr(item, name) for name in (*own, "note", "asker", "created_at", "due_at")}
     claimed = {"claimed_by": item.lease_by, "claimed_until": item.lease_until}
     answer_id, action_id = item.subject_id, None
     if item.kind == "action":
         answer_id, action_id = orjson.loads(item.payload)["answer_id"], item.subject_id
-    return {**told, **claimed, "answer_id": answer_id, "action_id": action_id, "sha256": item.digest}
+    return {**fields, **claimed, "answer_id": answer_id, "action_id": action_id, "sha256": item.digest}
 
 
 class ReviewPageResponse(BaseModel):
@@ -145,12 +153,12 @@ class ReviewPageResponse(BaseModel):
 
 
 class AgreementResponse(BaseModel):
-    """How far people agree who judged the same answer without knowing of each other."""
+    """Agreement of two reviewers of the same answer who do not know of each other."""
 
-    pairs: int = Field(description="Answers that two people judged.")
-    agreed: int = Field(description="Of these, how many both judged the same.")
-    alpha: float | None = Field(description="Krippendorff's alpha: 1 full agreement, 0 chance; null while too little.")
+    pairs: int = Field(description="Answers that two people reviewed.")
+    agreed: int = Field(description="Of these, how many got the same outcome from both.")
+    alpha: float | None = Field(description="Krippendorff's alpha: 1 is full agreement, 0 chance; null if too few.")
 
     @classmethod
-    def of(cls, found: Agreement) -> "AgreementResponse":
-        return cls(pairs=found.pairs, agreed=found.agreed, alpha=found.alpha)
+    def of(cls, agreement: Agreement) -> "AgreementResponse":
+        return cls(pairs=agreement.pairs, agreed=agreement.agreed, alpha=agreement.alpha)

@@ -154,7 +154,8 @@ class State:
             self.archive,
             self.actions,
             self.tickets,
-            self.reviews,
+            self.reviews.queue,
+            self.reviews.decisions,
             SigningSecret(self.settings.signing_secret),
         )
         return {type(thing): thing for thing in things}
@@ -179,7 +180,7 @@ class State:
     def jobs(self) -> list[JobSpec]:
         """What a worker can run."""
         lower = [*ingestion_jobs(self.ingestion), *action_jobs(self.actions), *webhook_jobs(self.webhooks)]
-        return [*lower, *evaluation_jobs(self.evaluations), *review_jobs(self.reviews)]
+        return [*lower, *evaluation_jobs(self.evaluations), *review_jobs(self.reviews.lifecycle)]
 
     def background(self) -> list[Awaitable[None]]:
         """What runs beside the requests of a process, until it ends."""

@@ -67,7 +67,7 @@ def waiting(urls: Urls, settings: Settings, name: str) -> UUID:
             caller = Principal(tenant, COMMAND_LINE, "ana", frozenset({"admin"}))
             shop = Shop(state, urls, tenant, caller, "", ManualClock(), state.actions)
             proposal = await shop.waiting(due_at=datetime.now(UTC) + timedelta(hours=1))
-            await state.reviews.take(tenant, proposal.id, "action")
+            await state.reviews.lifecycle.add(tenant, proposal.id, "action")
             return proposal.id
 
     return asyncio.run(go())

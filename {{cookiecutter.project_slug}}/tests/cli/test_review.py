@@ -90,7 +90,7 @@ async def two_looks(state: State, name: str, decided: bool) -> None:
     if decided:
         await desk.decide(ana, item, "reject")
     else:
-        await desk.reviews.claim(ana, item.id)
+        await desk.reviews.queue.claim(ana, item.id)
 
 
 def test_no_command_tells_a_second_reviewer_what_the_first_has_done(

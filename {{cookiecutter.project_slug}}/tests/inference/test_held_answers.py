@@ -32,10 +32,14 @@ async def decide(service: Service, answer_id: str, decision: DecisionType = "app
     key = await service.state.identity.create_key(service.tenant, f"ana-{uuid4().hex}", ["reviewer"])
     ana = await service.state.identity.authenticate(key.text)
     [item] = [
-        i for i in await reviews.list(ana, ReviewFilters(kind="answer"), None, 200) if str(i.subject_id) == answer_id
+        i
+        for i in await reviews.queue.list(ana, ReviewFilters(kind="answer"), None, 200)
+        if str(i.subject_id) == answer_id
     ]
-    mine = await reviews.claim(ana, item.id)
-    await reviews.decide(ana, item.id, SubmittedDecision(decision, "seen", mine.fence, mine.version, mine.digest, text))
+    mine = await reviews.queue.claim(ana, item.id)
+    await reviews.decisions.decide(
+        ana, item.id, SubmittedDecision(decision, "seen", mine.fence, mine.version, mine.digest, text)
+    )
 
 
 async def get(service: Service, answer_id: str, **query: Any) -> httpx.Response:
@@ -161,7 +165,7 @@ async def test_an_answer_that_a_person_sees_afterwards_leaves_at_once(holding: S
 
 async def test_what_cannot_be_put_into_the_queue_is_not_delivered(holding: Service) -> None:
     held = (await holding.ask(WHO)).json()
-    [spec] = [spec for spec in holding.state.jobs if spec.name == "review.take"]
+    [spec] = [spec for spec in holding.state.jobs if spec.name == "review.add_answer"]
     assert spec.dead is not None
     await spec.dead(tenant_id=str(holding.tenant), answer_id=held["id"], reason="The worker died in every attempt.")
     assert (await get(holding, held["id"])).json()["status"] == "rejected"

@@ -76,5 +76,5 @@ async def test_of_an_item_that_nobody_decided_there_is_no_opinion(leaving: Servi
     await Worker(leaving.state.database, leaving.state.jobs, concurrency=1).run(wait=False)
     clock = ManualClock()
     clock.at = leaving.state.clock.now() + timedelta(hours=2)
-    await replace(leaving.state.reviews, clock=clock).sweep()
+    await replace(leaving.state.reviews, clock=clock).lifecycle.expire_due()
     assert "review" not in (await get(leaving, left["id"])).json()

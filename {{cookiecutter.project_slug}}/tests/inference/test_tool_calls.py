@@ -98,10 +98,14 @@ async def decide(service: Service, action_id: str, decision: Any = "approve") ->
     key = await service.state.identity.create_key(service.tenant, f"ana-{uuid4().hex}", ["reviewer"])
     ana = await service.state.identity.authenticate(key.text)
     [item] = [
-        i for i in await reviews.list(ana, ReviewFilters(kind="action"), None, 200) if str(i.subject_id) == action_id
+        i
+        for i in await reviews.queue.list(ana, ReviewFilters(kind="action"), None, 200)
+        if str(i.subject_id) == action_id
     ]
-    mine = await reviews.claim(ana, item.id)
-    await reviews.decide(ana, item.id, SubmittedDecision(decision, "seen", mine.fence, mine.version, mine.digest))
+    mine = await reviews.queue.claim(ana, item.id)
+    await reviews.decisions.decide(
+        ana, item.id, SubmittedDecision(decision, "seen", mine.fence, mine.version, mine.digest)
+    )
     await work(service)
 
 

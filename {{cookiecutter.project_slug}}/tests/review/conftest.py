@@ -20,7 +20,7 @@ from app.inference.domain.release_assignment import ReleaseAssignment
 from app.inference.domain.replay import AnswerConditions
 from app.inference.service.delivery import as_json
 from app.retrieval.domain import PublishRequest
-from app.review.domain.items import DecisionType, ReviewItem, SubmittedDecision
+from app.review.domain.items import DecisionResult, DecisionType, ReviewItem, SubmittedDecision
 from app.review.repository import ReviewFilters
 from app.review.service import Reviews
 from app.wiring import State
@@ -114,17 +114,17 @@ class Desk:
     async def queue(self, **options: Any) -> ReviewItem:
         """An answer in the queue; a second look at it comes second."""
         answer_id = await self.send(**options)
-        await self.reviews.take(self.tenant, answer_id)
+        await self.reviews.lifecycle.add(self.tenant, answer_id)
         reader = self.person("reader", groups=options.get("groups", ()))
-        items = await self.reviews.list(reader, ReviewFilters(state=None), None, 200)
+        items = await self.reviews.queue.list(reader, ReviewFilters(state=None), None, 200)
         return next(item for item in items if item.subject_id == answer_id and item.kind == "answer")
 
     async def decide(
         self, who: Principal, item: ReviewItem, decision: DecisionType, text: str | None = None
-    ) -> dict[str, Any]:
+    ) -> DecisionResult:
         """Claims and decides on what was claimed."""
-        mine = await self.reviews.claim(who, item.id)
-        return await self.reviews.decide(who, item.id, said(mine, decision, text))
+        mine = await self.reviews.queue.claim(who, item.id)
+        return await self.reviews.decisions.decide(who, item.id, said(mine, decision, text))
 
     async def asked(self, answer_id: UUID) -> dict[str, Any]:
         return await self.state.archive.show(self.person("asker", "user"), answer_id)

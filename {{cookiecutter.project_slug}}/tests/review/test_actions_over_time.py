@@ -22,7 +22,7 @@ from app.review.repository import ReviewFilters
 from app.review.service import Reviews
 from tests.actions.conftest import Opened, Shop, open_shop
 from tests.review.conftest import said
-from tests.review.service.test_action_subject import person, queue_of
+from tests.review.service.test_action_subject import person, reviews_of
 
 __all__ = ["open_shop"]
 
@@ -63,7 +63,7 @@ class Book(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.shop = type(self).open()
-        self.queue: Reviews = queue_of(self.shop)
+        self.reviews: Reviews = reviews_of(self.shop)
         self.ticket = type(self).run(self.shop.ticket())
         self.known: list[Known] = []
         self.claims: list[tuple[Known, str, ReviewItem]] = []
@@ -90,7 +90,7 @@ class Book(RuleBasedStateMachine):
         proposal = type(self).run(self.shop.proposal(ticket=self.ticket, text=text))
         terms = self.shop.terms(decisions=needed, due_at=due)
         type(self).run(self.shop.enter(Entry(proposal, "waiting", terms, True)))
-        type(self).run(self.queue.take(self.shop.tenant, proposal.id, "action"))
+        type(self).run(self.reviews.lifecycle.add(self.shop.tenant, proposal.id, "action"))
         self.known.append(Known(proposal, text, "waiting", needed, due.timestamp()))
 
     @rule(seconds=st.integers(1, 900))
@@ -104,10 +104,12 @@ class Book(RuleBasedStateMachine):
         known = judged[number % len(judged)]
         free = known.holder in (None, name) or known.until <= self.now
         may = known.state == "waiting" and self.now < known.due and free and name not in known.approved
-        items = type(self).run(self.queue.list(person(self.shop, "reader"), ReviewFilters(state=None), None, 200))
+        items = type(self).run(
+            self.reviews.queue.list(person(self.shop, "reader"), ReviewFilters(state=None), None, 200)
+        )
         item = next(each for each in items if each.subject_id == known.proposal.id)
         try:
-            mine = type(self).run(self.queue.claim(person(self.shop, name), item.id))
+            mine = type(self).run(self.reviews.queue.claim(person(self.shop, name), item.id))
         except (Conflict, Forbidden):
             assert not may
             return
@@ -125,7 +127,7 @@ class Book(RuleBasedStateMachine):
         words = self.words()
         text = json.dumps({"ticket": self.ticket, "text": words}) if decision == "edit" else None
         try:
-            type(self).run(self.queue.decide(person(self.shop, name), mine.id, said(mine, decision, text)))
+            type(self).run(self.reviews.decisions.decide(person(self.shop, name), mine.id, said(mine, decision, text)))
         except (Conflict, Forbidden):
             assert not may
             return
@@ -142,7 +144,7 @@ class Book(RuleBasedStateMachine):
 
     @rule()
     def sweep(self) -> None:
-        type(self).run(self.queue.sweep())
+        type(self).run(self.reviews.lifecycle.expire_due())
         for known in self.known:
             if known.state == "waiting" and known.due <= self.now:
                 known.state = "expired"

@@ -73,7 +73,7 @@ class Queue(RuleBasedStateMachine):
         free = known.holder in (None, name) or known.until <= self.now
         may = known.end is None and self.now < known.due and free and name not in known.approved
         try:
-            mine = type(self).run(self.desk.reviews.claim(self.desk.person(name), item_id))
+            mine = type(self).run(self.desk.reviews.queue.claim(self.desk.person(name), item_id))
         except (Conflict, Forbidden):
             assert not may
             return
@@ -92,7 +92,9 @@ class Queue(RuleBasedStateMachine):
         may = known.end is None and self.now < known.due and live and known.version == mine.version
         text = f"At seven, says {name} at {self.now}." if decision == "edit" else None
         try:
-            type(self).run(self.desk.reviews.decide(self.desk.person(name), mine.id, said(mine, decision, text)))
+            type(self).run(
+                self.desk.reviews.decisions.decide(self.desk.person(name), mine.id, said(mine, decision, text))
+            )
         except (Conflict, Forbidden):
             assert not may
             return
@@ -112,7 +114,7 @@ class Queue(RuleBasedStateMachine):
 
     @rule()
     def sweep(self) -> None:
-        type(self).run(self.desk.reviews.sweep())
+        type(self).run(self.desk.reviews.lifecycle.expire_due())
         for known in self.known.values():
             if known.end is None and known.due <= self.now:
                 known.end = "rejected"
@@ -135,7 +137,9 @@ class Queue(RuleBasedStateMachine):
 
     @invariant()
     def the_earliest_due_is_first(self) -> None:
-        items = type(self).run(self.desk.reviews.list(self.desk.person("ana"), ReviewFilters(state=None), None, 200))
+        items = type(self).run(
+            self.desk.reviews.queue.list(self.desk.person("ana"), ReviewFilters(state=None), None, 200)
+        )
         assert [item.due_at for item in items] == sorted(item.due_at for item in items)
 
 

@@ -138,5 +138,5 @@ async def test_who_may_ask_may_not_review(desk: Desk) -> None:
 async def test_an_answer_becomes_an_item_by_the_workers_job_and_only_one(desk: Desk) -> None:
     answer_id = await desk.send()
     await Worker(desk.state.database, desk.state.jobs, concurrency=1).run(wait=False)
-    await desk.reviews.take(desk.tenant, answer_id)
+    await desk.reviews.lifecycle.add(desk.tenant, answer_id)
     assert await desk.rows("select count(*) from review_items") == [(1,)]

@@ -151,7 +151,7 @@ async def test_who_waits_for_an_answer_that_nobody_decides_is_told_too(holding: 
     await work(holding)
     late = replace(holding.state.reviews, clock=holding.state.clock)
     clock = _Later(holding.state.clock.now() + timedelta(hours=2))
-    await replace(late, clock=clock).sweep()  # type: ignore[arg-type]
+    await replace(late, clock=clock).lifecycle.expire_due()  # type: ignore[arg-type]
     await work(holding)
     assert receiver.messages[0].told["data"] == {"id": held["id"], "status": "rejected", "where": held["where"]}
 

@@ -19,7 +19,7 @@ Timing = Literal["before", "after"]
 ENDS: tuple[State, ...] = ("done", "failed", "rejected", "expired")
 
 RUN_JOB, RUN_QUEUE = "actions.run", "actions"
-REVIEW_JOB, REVIEW_QUEUE = "review.take_action", "review"
+REVIEW_JOB, REVIEW_QUEUE = "review.add_action", "review"
 """What is enqueued with every action that a person is to look at; whoever reviews takes it up."""
 
 

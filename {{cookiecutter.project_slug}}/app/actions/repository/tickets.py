@@ -11,8 +11,8 @@ from app.actions.domain import Run
 from app.actions.domain.tickets import MOST_NOTES, Note, Status, Ticket
 from app.actions.tables import ticket_notes, tickets
 from app.core.access import readable_by
-from app.core.database import in_turn
 from app.core.ids import new_id
+from app.core.locks import lock_name
 
 OWN = tickets.c
 NOTE = ticket_notes.c
@@ -29,7 +29,7 @@ _ADD = text(
 
 async def add(connection: AsyncConnection, tenant_id: UUID, title: str, said: str, by: str, at: datetime) -> Ticket:
     """A tenant's tickets are numbered from 1, without gaps."""
-    await in_turn(connection, f"tickets {tenant_id}")
+    await lock_name(connection, f"tickets {tenant_id}")
     values = {"id": new_id(), "tenant": tenant_id, "title": title, "text": said, "by": by, "at": at}
     return _ticket((await connection.execute(_ADD, values)).one())
 

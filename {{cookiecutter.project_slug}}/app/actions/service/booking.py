@@ -40,10 +40,11 @@ from app.actions.service.proposing import offer_of, read_arguments
 from app.core import audit
 from app.core.audit import Act
 from app.core.clock import Clock
-from app.core.database import Database, in_turn, moment, notify
+from app.core.database import Database, moment, notify
 from app.core.errors import Problem
 from app.core.ids import new_id
 from app.core.jobs import enqueue
+from app.core.locks import lock_name
 from app.core.telemetry import counter, span
 from app.core.waiting import Waiting
 from app.identity.domain import Principal
@@ -172,7 +173,7 @@ class Actions:
         for entry in sorted(entries, key=lambda each: (each.proposal.key_id.int, each.proposal.action)):
             own, over = entry.proposal, False
             if entry.state != "done":
-                await in_turn(connection, f"actions {own.key_id} {own.action}")
+                await lock_name(connection, f"actions {own.key_id} {own.action}")
                 over = await repository.count_recent(connection, own.key_id, own.action, at) >= own.per_hour
             state: State = "failed" if over else entry.state
             await repository.add(connection, entry, state, "limit_reached" if over else "", at)

@@ -1,4 +1,4 @@
-"""How far people agree who judged the same text without knowing of each other: Krippendorff's alpha, nominal."""
+"""Inter-rater agreement on blind pairs: Krippendorff's alpha for nominal labels."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """alpha: 1 is full agreement, 0 what chance would give; None while nothing varies or fewer than two were judged
-    twice.
+    """pairs: answers that two people reviewed. agreed: pairs with the same label. alpha: 1 is full agreement, 0 chance;
+    None with fewer than two pairs, or when all labels are the same.
     """
 
     pairs: int
@@ -17,10 +17,10 @@ class Agreement:
 
 
 def agreement(units: Iterable[Sequence[str]]) -> Agreement:
-    """units: for each text the labels that different people gave it. Source: Krippendorff, Content Analysis, ch. 11."""
-    judged = [unit for unit in units if len(unit) >= 2]
-    agreed = sum(len(set(unit)) == 1 for unit in judged)
-    return Agreement(len(judged), agreed, _alpha(judged) if len(judged) >= 2 else None)
+    """units: for each answer, the labels of different people. Source: Krippendorff, Content Analysis, ch. 11."""
+    rated = [unit for unit in units if len(unit) >= 2]
+    agreed = sum(len(set(unit)) == 1 for unit in rated)
+    return Agreement(len(rated), agreed, _alpha(rated) if len(rated) >= 2 else None)
 
 
 def _alpha(units: Sequence[Sequence[str]]) -> float | None:

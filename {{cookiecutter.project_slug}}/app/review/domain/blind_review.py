@@ -1,5 +1,5 @@
-"""A text that two people judge without knowing of each other. Until both have, it looks to everybody else as if nobody
-had begun: neither what was made of it can be told from it, nor that anything was.
+"""Blind pairs: an answer that two people review without knowing of each other. Until both have decided, it looks
+untouched to everybody else: neither a decision nor its existence can be inferred from it.
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from app.core.errors import Forbidden
 from app.identity.domain import Principal
 from app.releases.domain import digest_of
 from app.review.domain.items import (
-    HANDED_UP,
-    SENIOR,
-    URGENT,
+    ESCALATED,
+    ESCALATED_PERMISSION,
+    OVERDUE,
     AlreadyReviewed,
     LeaseLost,
     RecordedDecision,
@@ -20,32 +20,32 @@ from app.review.domain.items import (
     ReviewClosed,
     ReviewItem,
     ReviewKind,
-    check_self,
+    check_self_review,
 )
 
-PAIR: tuple[ReviewKind, ...] = ("answer", "overlap")
+PAIRED_KINDS: tuple[ReviewKind, ...] = ("answer", "overlap")
 
 
 class PairedReviewSeen(Forbidden):
-    code, title = "review_seen_already", "You have seen what is made of this, and somebody is wanted who has not"
-    action = "Leave it to somebody else."
+    code, title = "review_seen_already", "You have claimed the other review of this answer"
+    action = "Leave it to another reviewer."
 
 
 @dataclass(frozen=True, slots=True)
 class PairedReview:
-    """The other look at the same text. seen_by: who has claimed it."""
+    """The other item of a blind pair. seen_by: who has claimed it."""
 
     state: str
     seen_by: tuple[str, ...]
 
 
-def hidden(item: ReviewItem, twin: PairedReview | None, who: str) -> bool:
-    """Whether this person may not know what has become of it. Who has claimed it knows."""
-    return twin is not None and "open" in (item.state, twin.state) and who not in item.seen_by
+def is_hidden(item: ReviewItem, pair: PairedReview | None, who: str) -> bool:
+    """Whether this person must not see the item's state: one of the pair is open and they have not claimed it."""
+    return pair is not None and "open" in (item.state, pair.state) and who not in item.seen_by
 
 
-def as_sent(item: ReviewItem, sent: bytes | None, at: datetime) -> ReviewItem:
-    """As it would look if nobody had touched it. sent: its bytes on that day; None where nobody changes them."""
+def as_first_sent(item: ReviewItem, sent: bytes | None, at: datetime) -> ReviewItem:
+    """The item as if nobody had reviewed it. sent: its first payload; None where that has not changed."""
     payload = item.payload if sent is None else sent
     return replace(
         item,
@@ -54,7 +54,7 @@ def as_sent(item: ReviewItem, sent: bytes | None, at: datetime) -> ReviewItem:
         version=1,
         state="open",
         outcome=None,
-        level=URGENT if item.escalate_at and item.escalate_at <= at else 0,
+        level=OVERDUE if item.escalate_at and item.escalate_at <= at else 0,
         note="",
         lease_by=None,
         lease_until=None,
@@ -62,26 +62,26 @@ def as_sent(item: ReviewItem, sent: bytes | None, at: datetime) -> ReviewItem:
     )
 
 
-def check_untold(
-    item: ReviewItem, twin: PairedReview, caller: Principal, votes: Sequence[RecordedDecision], at: datetime
+def check_hidden_claim(
+    item: ReviewItem, pair: PairedReview, caller: Principal, recorded: Sequence[RecordedDecision], at: datetime
 ) -> None:
-    """Whether this person may claim what is hidden from them. The refusal does not tell an item that was decided from
-    one that somebody has just claimed.
+    """Whether this person may claim an item that is hidden from them. The error does not reveal whether the item is
+    decided or only claimed.
 
     Errors: SelfReview, AlreadyReviewed, PairedReviewSeen, ReviewClosed, ReviewAlreadyClaimed.
     """
-    check_self(item, caller)
-    if any(vote.reviewer == caller.name for vote in votes):
+    check_self_review(item, caller)
+    if any(each.reviewer == caller.name for each in recorded):
         raise AlreadyReviewed()
-    if caller.name in twin.seen_by:
+    if caller.name in pair.seen_by:
         raise PairedReviewSeen()
     if item.due_at <= at:
-        raise ReviewClosed("The item's time is up.")
-    if item.state != "open" or item.leased(at) or (item.level >= HANDED_UP and not caller.may(SENIOR)):
-        raise ReviewAlreadyClaimed("Another reviewer has it.")
+        raise ReviewClosed("The item has expired.")
+    if item.state != "open" or item.leased(at) or (item.level >= ESCALATED and not caller.may(ESCALATED_PERMISSION)):
+        raise ReviewAlreadyClaimed("Another reviewer has claimed it.")
 
 
-def check_told(item: ReviewItem, twin: PairedReview | None, caller: Principal) -> None:
-    """Errors: LeaseLost, for who has never claimed what is hidden from them."""
-    if hidden(item, twin, caller.name):
+def check_not_hidden(item: ReviewItem, pair: PairedReview | None, caller: Principal) -> None:
+    """Errors: LeaseLost, for a person from whom the item is hidden."""
+    if is_hidden(item, pair, caller.name):
         raise LeaseLost("You have not claimed it.")

@@ -1,4 +1,4 @@
-"""What reviewers corrected, as cases that the next release is measured by."""
+"""Corrections of reviewers as evaluation cases."""
 
 import re
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ _MARKERS = re.compile(r"\s*\[\d{1,3}\]")
 
 
 class CaseCandidateNotFound(NotFound):
-    code, title = "candidate_not_found", "There is no such candidate"
-    action = "'app evals candidates' lists those there are."
+    code, title = "candidate_not_found", "No such candidate"
+    action = "'app evals candidates' lists the candidates."
 
 
 class CaseCandidateUnusable(Invalid):
-    code, title = "candidate_unusable", "A case cannot be made of this decision"
+    code, title = "candidate_unusable", "This decision does not make an evaluation case"
     action = "Write the case by hand; docs/how-to/write-an-evaluation-case.md shows how."
 
 
 @dataclass(frozen=True, slots=True)
 class CaseCandidate:
-    """A decision that changed or stopped an answer, and where it came from. release_id: whose answer it was."""
+    """An edited or rejected answer, with the last reviewer and their reason. release_id: the release that gave it."""
 
     item: ReviewItem
     reviewer: str
@@ -44,22 +44,22 @@ class CaseCandidate:
 
     @property
     def case(self) -> Case:
-        """An edited answer says what is right, a rejected one what must not be said again.
+        """From an edit the expected answer, from a rejection a forbidden one.
 
         Errors: CaseCandidateUnusable.
         """
         text = _MARKERS.sub("", self._answer["text"]).strip()
         sources = [{"uri": uri} for uri in dict.fromkeys(each["uri"] for each in self._answer["citations"])]
-        wanted: dict[str, Any] = {"answer": text, "sources": sources}
+        expected: dict[str, Any] = {"answer": text, "sources": sources}
         if self.item.outcome == "rejected":
-            wanted = {"forbidden": [text], "should_refuse": None}
+            expected = {"forbidden": [text], "should_refuse": None}
         common = {"id": self.case_id, "question": self.item.question, "slices": [SLICE], "groups": self.item.groups}
         try:
-            return Case.model_validate({**common, **wanted})
+            return Case.model_validate({**common, **expected})
         except ValidationError as error:
             raise CaseCandidateUnusable(first_wrong(error)) from error
 
     @property
     def _answer(self) -> dict[str, Any]:
-        found: dict[str, Any] = orjson.loads(self.item.payload)
-        return found
+        answer: dict[str, Any] = orjson.loads(self.item.payload)
+        return answer

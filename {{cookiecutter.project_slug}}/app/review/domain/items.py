@@ -1,4 +1,4 @@
-"""What waits for a person, who may take it, and what a decision does to it."""
+"""Review items: their states, who may claim and decide, and what a decision needs."""
 
 import base64
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from app.identity.domain import Principal
 from app.inference.domain.human_review import PayloadChanged
 
 ReviewKind = Literal["answer", "overlap", "action"]
-"""overlap: a second, blind look at the same text; it changes nothing but the agreement that is reported."""
+"""overlap: the second, blind review of an answer; it changes nothing but the reported agreement."""
 ReviewState = Literal["open", "decided", "expired"]
 DecisionType = Literal["approve", "edit", "reject", "request_changes", "escalate"]
 ReviewOutcome = Literal["approved", "edited", "rejected", "denied"]
 
-URGENT, HANDED_UP = 1, 2
-"""Levels above 0: the time to escalate came, or a reviewer handed it up."""
-SENIOR = "reviews:escalated"
+OVERDUE, ESCALATED = 1, 2
+"""Levels above 0: the escalation time has passed, or a reviewer escalated it."""
+ESCALATED_PERMISSION = "reviews:escalated"
 
 
 class ReviewNotFound(NotFound):
@@ -27,18 +27,18 @@ class ReviewNotFound(NotFound):
 
 
 class ReviewClosed(Conflict):
-    code, title = "review_closed", "The item has been decided, or its time is up"
-    action = "Read it again; there is nothing left to decide."
+    code, title = "review_closed", "The item has been decided or has expired"
+    action = "Fetch it again to see the outcome; no decision is possible any more."
 
 
 class ReviewAlreadyClaimed(Conflict):
     code, title = "review_taken", "Another reviewer has claimed the item"
-    action = "Take another one; this one is free again when the lease ends."
+    action = "Claim another item; this one is free again when the lease ends."
 
 
 class LeaseLost(Conflict):
-    code, title = "review_lease_lost", "The item is not yours any more"
-    action = "Claim it again and read it again."
+    code, title = "review_lease_lost", "Your lease on the item has ended"
+    action = "Claim it again and read it again before you decide."
 
 
 class ReviewChanged(Conflict):
@@ -47,22 +47,22 @@ class ReviewChanged(Conflict):
 
 
 class SelfReview(Forbidden):
-    code, title = "review_self_approval", "Nobody decides on what came of a question of their own"
-    action = "Let somebody else decide."
+    code, title = "review_self_approval", "Nobody may decide on the result of their own question"
+    action = "Let another reviewer decide."
 
 
 class AlreadyReviewed(Forbidden):
-    code, title = "review_judged_already", "You have judged this already, and another person is wanted"
-    action = "Leave it to somebody else."
+    code, title = "review_judged_already", "You have decided on this already; another reviewer is needed"
+    action = "Leave it to another reviewer."
 
 
 class ReviewEscalated(Forbidden):
-    code, title = "review_handed_up", "The item was handed up"
-    action = f"It takes a key with the permission {SENIOR}."
+    code, title = "review_handed_up", "The item is escalated"
+    action = f"Use a key with the permission {ESCALATED_PERMISSION}."
 
 
 class BlindDecisionRefused(Invalid):
-    code, title = "review_blind", "A blind second look can only approve, edit or reject"
+    code, title = "review_blind", "A blind review can only approve, edit or reject"
 
 
 class InvalidReviewCursor(Invalid):
@@ -71,11 +71,12 @@ class InvalidReviewCursor(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class ReviewItem:
-    """payload: the canonical bytes, whose SHA-256 is `digest` and which are what gets delivered or run.
+    """payload: the canonical bytes that are delivered or run; `digest` is their SHA-256.
 
-    fence: grows with every claim; only its newest value decides. version: grows when the payload changes or changes are
-    asked for; approvals count for one version. seen_by: who has claimed it. original: of a second look, what was sent.
-    documents: those that whoever looks at it must be able to read now.
+    fence: the fencing token; it grows with every claim and only the newest value may decide. version: grows when the
+    payload changes or changes are requested; approvals count for one version. needed: approvals by different people.
+    seen_by: who has claimed it. original: the payload as it was sent, of the second of a blind pair. documents: those
+    that a reviewer must be allowed to read.
     """
 
     id: UUID
@@ -114,7 +115,7 @@ class ReviewItem:
 
 @dataclass(frozen=True, slots=True)
 class RecordedDecision:
-    """A decision as it was recorded."""
+    """The part of a stored decision that the rules look at."""
 
     item_id: UUID
     kind: ReviewKind
@@ -125,7 +126,7 @@ class RecordedDecision:
 
 @dataclass(frozen=True, slots=True)
 class SubmittedDecision:
-    """What a reviewer says, and what they saw when they said it."""
+    """A reviewer's decision, with the token, version and digest that it is based on."""
 
     decision: DecisionType
     reason: str
@@ -135,23 +136,70 @@ class SubmittedDecision:
     text: str | None = None
 
 
-def check_self(item: ReviewItem, caller: Principal) -> None:
+@dataclass(frozen=True, slots=True)
+class DecisionResult:
+    """What a decision led to; returned again when the same request is repeated."""
+
+    id: UUID
+    decision: DecisionType
+    state: ReviewState
+    outcome: ReviewOutcome | None
+    version: int
+    sha256: str
+
+    @classmethod
+    def of(cls, item: ReviewItem, decision: DecisionType) -> "DecisionResult":
+        """item: as it is after the decision."""
+        return cls(item.id, decision, item.state, item.outcome, item.version, item.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """A decision as it is stored. version: the one that the decision counts for. digest: of the payload it left."""
+
+    id: UUID
+    tenant_id: UUID
+    item_id: UUID
+    subject_id: UUID
+    kind: ReviewKind
+    version: int
+    fence: int
+    reviewer: str
+    decision: DecisionType
+    reason: str
+    digest: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PastDecision:
+    """A decision as reviewers see it later."""
+
+    at: datetime
+    reviewer: str
+    decision: DecisionType
+    reason: str
+    version: int
+    digest: str
+
+
+def check_self_review(item: ReviewItem, caller: Principal) -> None:
     """Errors: SelfReview."""
     if item.asker == caller.name and not item.self_approval:
         raise SelfReview(f"{caller.name} asked the question.")
 
 
-def check_reviewer(item: ReviewItem, caller: Principal, votes: Sequence[RecordedDecision]) -> None:
-    """Whether this person may judge this item at all. votes: all on the same answer.
+def check_reviewer(item: ReviewItem, caller: Principal, recorded: Sequence[RecordedDecision]) -> None:
+    """Whether this person may review this item at all. recorded: all decisions on the same subject.
 
     Errors: SelfReview, ReviewEscalated, AlreadyReviewed.
     """
-    check_self(item, caller)
-    if item.level >= HANDED_UP and not caller.may(SENIOR):
+    check_self_review(item, caller)
+    if item.level >= ESCALATED and not caller.may(ESCALATED_PERMISSION):
         raise ReviewEscalated()
-    for vote in votes:
-        judged = vote.version == item.version and vote.decision in ("approve", "edit")
-        if vote.reviewer == caller.name and (vote.item_id != item.id or judged):
+    for each in recorded:
+        approved = each.version == item.version and each.decision in ("approve", "edit")
+        if each.reviewer == caller.name and (each.item_id != item.id or approved):
             raise AlreadyReviewed()
 
 
@@ -160,45 +208,45 @@ def check_open(item: ReviewItem, at: datetime) -> None:
     if item.state != "open":
         raise ReviewClosed(f"The item is {item.outcome or item.state}.")
     if item.due_at <= at:
-        raise ReviewClosed("The item's time is up.")
+        raise ReviewClosed("The item has expired.")
 
 
 def check_lease(item: ReviewItem, caller: Principal, fence: int, at: datetime) -> None:
-    """Errors: LeaseLost unless `fence` is of the newest claim, which is this caller's and has not ended."""
+    """Errors: LeaseLost, unless `fence` is the token of the newest claim, held by this caller and not ended."""
     if fence != item.fence:
-        raise LeaseLost(f"The token {fence} is not that of the newest claim.")
+        raise LeaseLost(f"Token {fence} is not the one of the newest claim.")
     if item.lease_by != caller.name or not item.leased(at):
         raise LeaseLost("The lease has ended.")
 
 
-def check_verdict(
-    item: ReviewItem, caller: Principal, verdict: SubmittedDecision, votes: Sequence[RecordedDecision], at: datetime
+def check_decision(
+    item: ReviewItem, caller: Principal, decision: SubmittedDecision, recorded: Sequence[RecordedDecision], at: datetime
 ) -> None:
     """Errors: ReviewClosed, LeaseLost, ReviewChanged, PayloadChanged, BlindDecisionRefused, and as check_reviewer."""
     check_open(item, at)
-    check_lease(item, caller, verdict.fence, at)
-    if verdict.version != item.version:
-        raise ReviewChanged(f"Version {verdict.version} was read; it is at version {item.version}.")
-    if verdict.sha256 != item.digest:
+    check_lease(item, caller, decision.fence, at)
+    if decision.version != item.version:
+        raise ReviewChanged(f"The decision is on version {decision.version}; the item is at version {item.version}.")
+    if decision.sha256 != item.digest:
         raise PayloadChanged()
-    check_reviewer(item, caller, votes)
-    if item.kind == "overlap" and verdict.decision in ("request_changes", "escalate"):
+    check_reviewer(item, caller, recorded)
+    if item.kind == "overlap" and decision.decision in ("request_changes", "escalate"):
         raise BlindDecisionRefused()
 
 
-def enough(item: ReviewItem, caller: Principal, votes: Sequence[RecordedDecision]) -> bool:
-    """Whether the approval of this caller is the last one that the item needs at its version."""
+def has_enough_approvals(item: ReviewItem, caller: Principal, recorded: Sequence[RecordedDecision]) -> bool:
+    """Whether this caller's approval is the last one that the item needs at its version."""
     others = {
-        vote.reviewer
-        for vote in votes
-        if vote.item_id == item.id and vote.version == item.version and vote.decision in ("approve", "edit")
+        each.reviewer
+        for each in recorded
+        if each.item_id == item.id and each.version == item.version and each.decision in ("approve", "edit")
     }
     return len(others | {caller.name}) >= item.needed
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewCursor:
-    """Where a page ended: earliest due first, ids break ties."""
+    """The last item of a page, in the order of (due_at, id)."""
 
     due_at: datetime
     id: UUID
@@ -210,7 +258,7 @@ class ReviewCursor:
     def parse(cls, text: str) -> "ReviewCursor":
         """Errors: InvalidReviewCursor."""
         try:
-            due, _, last = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition("|")
-            return cls(datetime.fromisoformat(due), UUID(last))
+            due_at, _, item_id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition("|")
+            return cls(datetime.fromisoformat(due_at), UUID(item_id))
         except ValueError as error:
             raise InvalidReviewCursor() from error

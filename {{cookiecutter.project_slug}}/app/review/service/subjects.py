@@ -1,4 +1,4 @@
-"""What people judge, and what a decision does to it: an answer leaves or never does, an action runs or never does."""
+"""What reviewers decide on, answers and actions, and what a decision does to them."""
 
 import contextlib
 from dataclasses import dataclass
@@ -15,80 +15,88 @@ from app.inference.domain.human_review import AnswerHeld, ReviewDecision, Review
 from app.inference.service import HeldAnswers
 from app.review.domain.items import ReviewItem, ReviewKind
 
-TAINTED = "The model had read text that anybody may have written before it proposed this."
+TAINTED_NOTE = "The model had read text that anybody may have written before it proposed this."
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionContext:
-    """Who said what becomes of it, why and when."""
+    """Who decided, why and when."""
 
-    by: str
-    why: str
+    actor: str
+    reason: str
     at: datetime
 
 
 class ReviewSubject(Protocol):
-    """Each verb joins the caller's transaction."""
+    """Every method joins the caller's transaction."""
 
     async def item(self, connection: AsyncConnection, tenant_id: UUID, subject_id: UUID) -> tuple[ReviewItem, float]:
-        """What goes into the queue, and the share of which a second person is asked blindly."""
+        """The queue item, and the rate at which a second person reviews it blindly."""
         ...
 
     async def digest(self, connection: AsyncConnection, subject_id: UUID) -> str:
-        """SHA-256 of it as it stands without the reviewers."""
+        """SHA-256 of the stored payload, without any edit of a reviewer."""
         ...
 
     def edit(self, payload: bytes, text: str) -> bytes:
-        """The same as a person words it. Errors: a Problem that says what cannot be."""
+        """The payload with a reviewer's text. Errors: EditRefused, ArgumentsRefused."""
         ...
 
-    async def pass_on(self, connection: AsyncConnection, item: ReviewItem, edited: bool, word: DecisionContext) -> None:
-        """Lets it go on as the item's payload, which is what was approved."""
-        ...
-
-    async def stop(self, connection: AsyncConnection, item: ReviewItem, word: DecisionContext) -> None:
-        """A reviewer said no."""
-        ...
-
-    async def remember(
-        self, connection: AsyncConnection, item: ReviewItem, opinion: ReviewDecision, word: DecisionContext
+    async def approve(
+        self, connection: AsyncConnection, item: ReviewItem, edited: bool, context: DecisionContext
     ) -> None:
-        """Keeps what a reviewer made of it for who reads it later, whether or not it had gone on by then."""
+        """Delivers or runs the item's payload, which is what was approved."""
         ...
 
-    async def lapse(self, connection: AsyncConnection, subject_id: UUID, expired: bool, word: DecisionContext) -> None:
-        """The safe end, where nobody decided; what has ended already stays as it is."""
+    async def reject(self, connection: AsyncConnection, item: ReviewItem, context: DecisionContext) -> None:
+        """Never delivers or runs it."""
+        ...
+
+    async def record_opinion(
+        self, connection: AsyncConnection, item: ReviewItem, opinion: ReviewDecision, context: DecisionContext
+    ) -> None:
+        """Stores the reviewer's outcome with the subject, whether or not it was delivered or run by then."""
+        ...
+
+    async def reject_undecided(
+        self, connection: AsyncConnection, subject_id: UUID, expired: bool, context: DecisionContext
+    ) -> None:
+        """Rejects it where nobody decided. No effect on a subject that has ended already."""
         ...
 
 
 @dataclass(frozen=True)
 class AnswerReviewSubject:
-    deliveries: HeldAnswers
+    held_answers: HeldAnswers
 
     async def item(self, connection: AsyncConnection, tenant_id: UUID, subject_id: UUID) -> tuple[ReviewItem, float]:
-        found = await self.deliveries.find(connection, subject_id)
-        return _item("answer", tenant_id, subject_id, found.asker, found, found, ""), found.overlap
+        answer = await self.held_answers.find(connection, subject_id)
+        return _item("answer", tenant_id, subject_id, answer.asker, answer, answer, ""), answer.overlap
 
     async def digest(self, connection: AsyncConnection, subject_id: UUID) -> str:
-        return (await self.deliveries.find(connection, subject_id)).digest
+        return (await self.held_answers.find(connection, subject_id)).digest
 
     def edit(self, payload: bytes, text: str) -> bytes:
         return edit(payload, text)
 
-    async def pass_on(self, connection: AsyncConnection, item: ReviewItem, edited: bool, word: DecisionContext) -> None:
-        await self.deliveries.deliver(connection, item.subject_id, item.payload, item.digest, edited, word.at)
-
-    async def stop(self, connection: AsyncConnection, item: ReviewItem, word: DecisionContext) -> None:
-        await self.deliveries.reject(connection, item.subject_id, word.at)
-
-    async def remember(
-        self, connection: AsyncConnection, item: ReviewItem, opinion: ReviewDecision, word: DecisionContext
+    async def approve(
+        self, connection: AsyncConnection, item: ReviewItem, edited: bool, context: DecisionContext
     ) -> None:
-        await self.deliveries.remember(connection, item.subject_id, opinion, word.why, item.payload, word.at)
+        await self.held_answers.deliver(connection, item.subject_id, item.payload, item.digest, edited, context.at)
 
-    async def lapse(self, connection: AsyncConnection, subject_id: UUID, expired: bool, word: DecisionContext) -> None:
+    async def reject(self, connection: AsyncConnection, item: ReviewItem, context: DecisionContext) -> None:
+        await self.held_answers.reject(connection, item.subject_id, context.at)
+
+    async def record_opinion(
+        self, connection: AsyncConnection, item: ReviewItem, opinion: ReviewDecision, context: DecisionContext
+    ) -> None:
+        await self.held_answers.remember(connection, item.subject_id, opinion, context.reason, item.payload, context.at)
+
+    async def reject_undecided(
+        self, connection: AsyncConnection, subject_id: UUID, expired: bool, context: DecisionContext
+    ) -> None:
         with contextlib.suppress(AnswerHeld):
-            await self.deliveries.reject(connection, subject_id, word.at)
+            await self.held_answers.reject(connection, subject_id, context.at)
 
 
 @dataclass(frozen=True)
@@ -96,12 +104,12 @@ class ActionReviewSubject:
     actions: Actions
 
     async def item(self, connection: AsyncConnection, tenant_id: UUID, subject_id: UUID) -> tuple[ReviewItem, float]:
-        found = await self.actions.find(connection, subject_id)
-        if found.terms is None:
-            raise ValueError(f"nobody wants a person to look at action {subject_id}")
-        # No blind second look: agreement is measured on what people think of texts.
-        note = TAINTED if found.tainted else ""
-        return _item("action", tenant_id, subject_id, found.requester, found, found.terms, note), 0.0
+        action = await self.actions.find(connection, subject_id)
+        if action.terms is None:
+            raise ValueError(f"action {subject_id} needs no review")
+        # No blind pairs: agreement is measured on answers only.
+        note = TAINTED_NOTE if action.tainted else ""
+        return _item("action", tenant_id, subject_id, action.requester, action, action.terms, note), 0.0
 
     async def digest(self, connection: AsyncConnection, subject_id: UUID) -> str:
         return (await self.actions.find(connection, subject_id)).digest
@@ -109,25 +117,40 @@ class ActionReviewSubject:
     def edit(self, payload: bytes, text: str) -> bytes:
         return self.actions.edit(payload, text)
 
-    async def pass_on(self, connection: AsyncConnection, item: ReviewItem, edited: bool, word: DecisionContext) -> None:
-        await self.actions.approve(connection, item.subject_id, item.payload, item.digest, word.by, word.at)
-
-    async def stop(self, connection: AsyncConnection, item: ReviewItem, word: DecisionContext) -> None:
-        await self.actions.reject(connection, item.subject_id, "rejected", word.by, word.why, word.at)
-
-    async def remember(
-        self, connection: AsyncConnection, item: ReviewItem, opinion: ReviewDecision, word: DecisionContext
+    async def approve(
+        self, connection: AsyncConnection, item: ReviewItem, edited: bool, context: DecisionContext
     ) -> None:
-        """Its row has that from the decision itself."""
+        await self.actions.approve(connection, item.subject_id, item.payload, item.digest, context.actor, context.at)
 
-    async def lapse(self, connection: AsyncConnection, subject_id: UUID, expired: bool, word: DecisionContext) -> None:
+    async def reject(self, connection: AsyncConnection, item: ReviewItem, context: DecisionContext) -> None:
+        await self.actions.reject(connection, item.subject_id, "rejected", context.actor, context.reason, context.at)
+
+    async def record_opinion(
+        self, connection: AsyncConnection, item: ReviewItem, opinion: ReviewDecision, context: DecisionContext
+    ) -> None:
+        """Nothing to do: the action's own row holds the decision."""
+
+    async def reject_undecided(
+        self, connection: AsyncConnection, subject_id: UUID, expired: bool, context: DecisionContext
+    ) -> None:
         with contextlib.suppress(ActionEnded):
             end: State = "expired" if expired else "rejected"
-            await self.actions.reject(connection, subject_id, end, word.by, word.why, word.at)
+            await self.actions.reject(connection, subject_id, end, context.actor, context.reason, context.at)
 
 
-class _Wanted(Protocol):
-    """How a person looks at it; an answer brings it along, an action has it in its terms."""
+@dataclass(frozen=True)
+class ReviewSubjects:
+    """The subject of each kind of review item."""
+
+    held_answers: HeldAnswers
+    actions: Actions
+
+    def of(self, kind: ReviewKind) -> ReviewSubject:
+        return ActionReviewSubject(self.actions) if kind == "action" else AnswerReviewSubject(self.held_answers)
+
+
+class _ReviewTerms(Protocol):
+    """How it is reviewed: an answer carries this itself, an action in its terms."""
 
     @property
     def question(self) -> str: ...
@@ -154,8 +177,8 @@ def _item(
     tenant_id: UUID,
     subject_id: UUID,
     asker: str,
-    found: ReviewedAnswer | Entered,
-    wanted: _Wanted,
+    subject: ReviewedAnswer | Entered,
+    terms: _ReviewTerms,
     note: str,
 ) -> ReviewItem:
     return ReviewItem(
@@ -163,27 +186,27 @@ def _item(
         tenant_id=tenant_id,
         kind=kind,
         subject_id=subject_id,
-        question=wanted.question,
-        rule=wanted.rule,
-        timing=wanted.timing,
-        risk_tier=wanted.risk_tier,
-        payload=found.payload,
-        digest=found.digest,
+        question=terms.question,
+        rule=terms.rule,
+        timing=terms.timing,
+        risk_tier=terms.risk_tier,
+        payload=subject.payload,
+        digest=subject.digest,
         version=1,
         state="open",
         outcome=None,
-        needed=wanted.decisions,
-        self_approval=wanted.self_approval,
+        needed=terms.decisions,
+        self_approval=terms.self_approval,
         asker=asker,
-        groups=wanted.groups,
+        groups=terms.groups,
         level=0,
         note=note,
-        created_at=found.created_at,
-        due_at=wanted.due_at,
-        escalate_at=wanted.escalate_at,
+        created_at=subject.created_at,
+        due_at=terms.due_at,
+        escalate_at=terms.escalate_at,
         fence=0,
         lease_by=None,
         lease_until=None,
         decided_at=None,
-        documents=found.documents,
+        documents=subject.documents,
     )

@@ -14,7 +14,7 @@ from app.identity.domain import Principal
 from app.inference.domain.human_review import PayloadChanged
 from app.main import create_app
 from app.releases.domain import digest_of
-from app.review.domain.items import ReviewClosed, ReviewItem, SelfReview
+from app.review.domain.items import DecisionResult, ReviewClosed, ReviewItem, SelfReview
 from app.review.jobs import job_specs
 from app.review.repository import ReviewFilters
 from app.review.service import Reviews
@@ -28,7 +28,7 @@ def person(shop: Shop, name: str, *groups: str) -> Principal:
     return Principal(shop.tenant, uuid4(), name, frozenset({"reviewer"}), frozenset(groups))
 
 
-def queue_of(shop: Shop) -> Reviews:
+def reviews_of(shop: Shop) -> Reviews:
     return replace(shop.state.reviews, clock=shop.clock, actions=shop.actions)
 
 
@@ -36,17 +36,17 @@ async def queued(shop: Shop, groups: tuple[str, ...] = (), **terms: Any) -> tupl
     """groups: who may read what the model had read."""
     documents = (await publish(shop.state, shop.tenant, groups),)
     proposal = await shop.waiting(documents=documents, **terms)
-    queue = queue_of(shop)
-    await queue.take(shop.tenant, proposal.id, "action")
-    await queue.take(shop.tenant, proposal.id, "action")
-    [item] = await queue.list(person(shop, "reader", *groups), ReviewFilters(kind="action"), None, 10)
+    reviews = reviews_of(shop)
+    await reviews.lifecycle.add(shop.tenant, proposal.id, "action")
+    await reviews.lifecycle.add(shop.tenant, proposal.id, "action")
+    [item] = await reviews.queue.list(person(shop, "reader", *groups), ReviewFilters(kind="action"), None, 10)
     return proposal, item
 
 
-async def decide(shop: Shop, who: str, item: ReviewItem, decision: Any, text: str | None = None) -> dict[str, Any]:
-    queue, me = queue_of(shop), person(shop, who)
-    mine = await queue.claim(me, item.id)
-    return await queue.decide(me, item.id, said(mine, decision, text))
+async def decide(shop: Shop, who: str, item: ReviewItem, decision: Any, text: str | None = None) -> DecisionResult:
+    reviews, me = reviews_of(shop), person(shop, who)
+    mine = await reviews.queue.claim(me, item.id)
+    return await reviews.decisions.decide(me, item.id, said(mine, decision, text))
 
 
 async def ended(shop: Shop, proposal: Proposal) -> Entered:
@@ -59,7 +59,7 @@ async def test_what_was_seen_and_approved_is_what_runs(shop: Shop) -> None:
     assert item.payload == proposal.payload
     assert item.digest == digest_of(proposal.payload)
     assert (await ended(shop, proposal)).state == "waiting"
-    assert (await decide(shop, "ana", item, "approve"))["outcome"] == "approved"
+    assert (await decide(shop, "ana", item, "approve")).outcome == "approved"
     done = await ended(shop, proposal)
     assert (done.state, done.approved_by, done.approved_digest, done.edited) == ("done", "ana", item.digest, False)
     assert await shop.effects() == (1, 1)
@@ -80,7 +80,7 @@ async def test_a_rejected_action_never_runs_and_says_why(shop: Shop) -> None:
 async def test_an_action_that_nobody_decides_on_in_time_never_runs(shop: Shop) -> None:
     proposal, item = await queued(shop)
     shop.clock.advance(3601)
-    await queue_of(shop).sweep()
+    await reviews_of(shop).lifecycle.expire_due()
     found = await ended(shop, proposal)
     assert (found.state, found.reason) == ("expired", "service: its time was up")
     with pytest.raises(ReviewClosed):
@@ -90,7 +90,7 @@ async def test_an_action_that_nobody_decides_on_in_time_never_runs(shop: Shop) -
 
 async def test_an_action_that_cannot_be_queued_never_runs(shop: Shop) -> None:
     proposal = await shop.waiting()
-    spec = next(spec for spec in job_specs(queue_of(shop)) if spec.name == "review.take_action")
+    spec = next(spec for spec in job_specs(reviews_of(shop).lifecycle) if spec.name == "review.add_action")
     assert spec.dead
     await spec.dead(tenant_id=str(shop.tenant), action_id=str(proposal.id), reason="It could not be.")
     found = await shop.shown(proposal)
@@ -109,7 +109,7 @@ async def test_an_edited_action_runs_as_the_reviewer_wrote_it(shop: Shop) -> Non
     ):
         with pytest.raises(ArgumentsRefused, match=words):
             await decide(shop, "ana", item, "edit", wrong)
-    assert (await decide(shop, "ana", item, "edit", json.dumps(wanted)))["outcome"] == "edited"
+    assert (await decide(shop, "ana", item, "edit", json.dumps(wanted))).outcome == "edited"
     done = await ended(shop, proposal)
     assert (done.state, done.edited, done.arguments) == ("done", True, wanted)
     assert done.approved_digest == digest_of(payload_of(proposal, wanted))
@@ -129,15 +129,15 @@ async def test_nobody_approves_what_a_model_proposed_for_them(shop: Shop) -> Non
 
 async def queued_again(shop: Shop, **terms: Any) -> tuple[Proposal, ReviewItem]:
     proposal = await shop.waiting(**terms)
-    queue = queue_of(shop)
-    await queue.take(shop.tenant, proposal.id, "action")
-    items = await queue.list(person(shop, "reader"), ReviewFilters(kind="action"), None, 10)
+    reviews = reviews_of(shop)
+    await reviews.lifecycle.add(shop.tenant, proposal.id, "action")
+    items = await reviews.queue.list(person(shop, "reader"), ReviewFilters(kind="action"), None, 10)
     return proposal, next(item for item in items if item.subject_id == proposal.id)
 
 
 async def test_where_two_must_approve_one_is_not_enough(shop: Shop) -> None:
     proposal, item = await queued(shop, decisions=2)
-    assert (await decide(shop, "ana", item, "approve"))["outcome"] is None
+    assert (await decide(shop, "ana", item, "approve")).outcome is None
     assert (await ended(shop, proposal)).state == "waiting"
     with pytest.raises(Problem):
         await decide(shop, "ana", item, "approve")
@@ -147,12 +147,12 @@ async def test_where_two_must_approve_one_is_not_enough(shop: Shop) -> None:
 
 async def test_other_bytes_than_those_that_were_seen_are_not_approved(shop: Shop) -> None:
     proposal, item = await queued(shop)
-    queue, ana = queue_of(shop), person(shop, "ana")
+    reviews, ana = reviews_of(shop), person(shop, "ana")
     other = payload_of(proposal, {**proposal.arguments, "resolution": "Paid the bearer."})
     shop.tamper("update review_items set payload = %s, digest = %s where id = %s", other, digest_of(other), item.id)
-    mine = await queue.claim(ana, item.id)
+    mine = await reviews.queue.claim(ana, item.id)
     with pytest.raises(PayloadChanged):
-        await queue.decide(ana, item.id, said(replace(mine, digest=item.digest), "approve"))
+        await reviews.decisions.decide(ana, item.id, said(replace(mine, digest=item.digest), "approve"))
     assert (await ended(shop, proposal)).state == "waiting"
 
 
@@ -170,7 +170,7 @@ async def test_what_runs_by_itself_can_be_looked_at_afterwards(shop: Shop) -> No
     proposal = await shop.proposal()
     await shop.enter(Entry(proposal, "approved", shop.terms(timing="after"), False))
     await shop.work()
-    [item] = await queue_of(shop).list(person(shop, "reader"), ReviewFilters(kind="action"), None, 10)
+    [item] = await reviews_of(shop).queue.list(person(shop, "reader"), ReviewFilters(kind="action"), None, 10)
     await decide(shop, "ana", item, "reject")
     assert (await shop.shown(proposal)).state == "done"
 
@@ -183,8 +183,8 @@ async def test_a_reviewer_is_told_that_untrusted_text_came_before(shop: Shop) ->
 async def test_an_action_is_seen_by_who_may_read_what_its_model_had_read(shop: Shop) -> None:
     _, item = await queued(shop, groups=("board",))
     with pytest.raises(Problem, match="no review item"):
-        await queue_of(shop).claim(person(shop, "ana"), item.id)
-    assert (await queue_of(shop).claim(person(shop, "ana", "board"), item.id)).fence == 1
+        await reviews_of(shop).queue.claim(person(shop, "ana"), item.id)
+    assert (await reviews_of(shop).queue.claim(person(shop, "ana", "board"), item.id)).fence == 1
 
 
 async def test_over_http_an_item_shows_the_action_and_no_answer(shop: Shop) -> None:

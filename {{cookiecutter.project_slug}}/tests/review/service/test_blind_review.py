@@ -32,12 +32,12 @@ WHOLE = {"/metrics", "/health/ready", "/v1/reviews/agreement"}
 async def pair(desk: Desk, **options: Any) -> tuple[ReviewItem, ReviewItem]:
     """Both looks at one answer."""
     item = await desk.queue(overlap=1.0, **options)
-    both = await desk.reviews.list(desk.person("reader"), ReviewFilters(state=None), None, 200)
+    both = await desk.reviews.queue.list(desk.person("reader"), ReviewFilters(state=None), None, 200)
     return item, next(each for each in both if each.subject_id == item.subject_id and each.kind == "overlap")
 
 
 async def begun(desk: Desk, item: ReviewItem) -> None:
-    await desk.reviews.claim(desk.person("ana"), item.id)
+    await desk.reviews.queue.claim(desk.person("ana"), item.id)
 
 
 def decided(verb: DecisionType, text: str | None = None) -> Callable[[Desk, ReviewItem], Awaitable[None]]:
@@ -122,35 +122,35 @@ async def test_it_is_the_same_when_the_second_look_comes_first(desk: Desk) -> No
     item, twin = await pair(desk)
     await WAYS["reject"](desk, twin)
     ben = desk.person("ben")
-    shown, decisions = await desk.reviews.show(ben, twin.id)
+    shown, decisions = await desk.reviews.queue.show(ben, twin.id)
     assert (shown.state, shown.outcome, list(decisions)) == ("open", None, [])
-    assert {each.state for each in await desk.reviews.list(ben, ReviewFilters(), None, 10)} == {"open"}
+    assert {each.state for each in await desk.reviews.queue.list(ben, ReviewFilters(), None, 10)} == {"open"}
     with pytest.raises(ReviewAlreadyClaimed):
-        await desk.reviews.claim(ben, twin.id)
-    assert (await desk.decide(ben, item, "approve"))["state"] == "decided"
+        await desk.reviews.queue.claim(ben, twin.id)
+    assert (await desk.decide(ben, item, "approve")).state == "decided"
 
 
 async def test_what_two_must_approve_looks_untouched_after_the_first(desk: Desk) -> None:
     item, twin = await pair(desk, decisions=2)
     await WAYS["edit"](desk, item)
     ben = desk.person("ben")
-    shown, decisions = await desk.reviews.show(ben, item.id)
+    shown, decisions = await desk.reviews.queue.show(ben, item.id)
     assert (shown.payload, shown.version, shown.digest, list(decisions)) == (item.payload, 1, item.digest, [])
-    mine = await desk.reviews.claim(ben, item.id)
+    mine = await desk.reviews.queue.claim(ben, item.id)
     assert b"eight" in mine.payload
-    assert len((await desk.reviews.show(ben, item.id))[1]) == 1
+    assert len((await desk.reviews.queue.show(ben, item.id))[1]) == 1
     with pytest.raises(PairedReviewSeen):
-        await desk.reviews.claim(ben, twin.id)
+        await desk.reviews.queue.claim(ben, twin.id)
 
 
 @pytest.mark.parametrize("verb", ["request_changes", "escalate"])
 async def test_neither_a_note_nor_a_level_shows_through(desk: Desk, verb: DecisionType) -> None:
     item, _ = await pair(desk)
     await decided(verb)(desk, item)
-    shown, decisions = await desk.reviews.show(desk.person("ben"), item.id)
+    shown, decisions = await desk.reviews.queue.show(desk.person("ben"), item.id)
     assert (shown.note, shown.level, shown.version, list(decisions)) == ("", 0, 1, [])
     levels = [
-        len(await desk.reviews.list(desk.person("ben"), ReviewFilters(level=level), None, 10)) for level in (0, 2)
+        len(await desk.reviews.queue.list(desk.person("ben"), ReviewFilters(level=level), None, 10)) for level in (0, 2)
     ]
     assert levels == [2, 0]
 
@@ -158,11 +158,11 @@ async def test_neither_a_note_nor_a_level_shows_through(desk: Desk, verb: Decisi
 async def test_who_has_claimed_one_does_not_judge_the_other(desk: Desk) -> None:
     item, twin = await pair(desk)
     ana = desk.person("ana")
-    mine = await desk.reviews.claim(ana, item.id)
-    await desk.reviews.release(ana, item.id, mine.fence)
+    mine = await desk.reviews.queue.claim(ana, item.id)
+    await desk.reviews.queue.release(ana, item.id, mine.fence)
     with pytest.raises(PairedReviewSeen):
-        await desk.reviews.claim(ana, twin.id)
-    assert (await desk.reviews.claim(ana, item.id)).id == item.id
+        await desk.reviews.queue.claim(ana, twin.id)
+    assert (await desk.reviews.queue.claim(ana, item.id)).id == item.id
 
 
 async def test_when_both_have_decided_all_is_told(desk: Desk) -> None:
@@ -171,12 +171,12 @@ async def test_when_both_have_decided_all_is_told(desk: Desk) -> None:
     await desk.decide(ana, item, "reject")
     with pytest.raises(JudgedTwice):
         await desk.state.archive.show(reader, item.subject_id)
-    assert await desk.reviews.candidates(reader) == []
+    assert await desk.reviews.golden_suite.candidates(reader) == []
     await desk.decide(ben, twin, "approve")
     assert (await desk.state.archive.show(reader, item.subject_id))["status"] == "rejected"
-    ended = await desk.reviews.list(reader, ReviewFilters(state="decided"), None, 10)
+    ended = await desk.reviews.queue.list(reader, ReviewFilters(state="decided"), None, 10)
     assert {(each.kind, each.outcome) for each in ended} == {("answer", "rejected"), ("overlap", "approved")}
-    assert [each.item.id for each in await desk.reviews.candidates(reader)] == [item.id]
+    assert [each.item.id for each in await desk.reviews.golden_suite.candidates(reader)] == [item.id]
 
 
 async def test_two_who_decide_at_the_same_moment_leave_nothing_hidden(desk: Desk) -> None:
@@ -193,8 +193,8 @@ async def test_when_the_time_of_the_second_is_up_all_is_told_too(desk: Desk) -> 
     item, _ = await pair(desk)
     await WAYS["reject"](desk, item)
     desk.clock.advance(timedelta(days=8).total_seconds())
-    await desk.reviews.sweep()
-    assert (await desk.reviews.show(desk.person("ben"), item.id))[0].outcome == "rejected"
+    await desk.reviews.lifecycle.expire_due()
+    assert (await desk.reviews.queue.show(desk.person("ben"), item.id))[0].outcome == "rejected"
     assert (await desk.state.archive.show(desk.person("ben"), item.subject_id))["status"] == "rejected"
 
 
@@ -210,13 +210,13 @@ async def test_who_never_claimed_it_is_told_nothing_by_a_decision(desk: Desk) ->
     await WAYS["approve"](desk, item)
     ben = desk.person("ben")
     with pytest.raises(LeaseLost, match="You have not claimed it"):
-        await desk.reviews.decide(ben, item.id, said(item, "approve"))
+        await desk.reviews.decisions.decide(ben, item.id, said(item, "approve"))
 
 
 async def test_what_is_judged_once_is_shown_as_it_is(desk: Desk) -> None:
     item = await desk.queue()
     await WAYS["edit"](desk, item)
-    shown, decisions = await desk.reviews.show(desk.person("ben"), item.id)
+    shown, decisions = await desk.reviews.queue.show(desk.person("ben"), item.id)
     assert (shown.outcome, len(decisions)) == ("edited", 1)
 
 
@@ -227,8 +227,8 @@ async def test_a_page_ends_and_goes_on_where_items_look_untouched(desk: Desk) ->
     ben: Principal = desk.person("ben")
     found: list[UUID] = []
     place = None
-    while page := await desk.reviews.list(ben, ReviewFilters(), place, 3):
+    while page := await desk.reviews.queue.list(ben, ReviewFilters(), place, 3):
         found += [each.id for each in page]
         place = ReviewCursor(page[-1].due_at, page[-1].id)
     assert sorted(found) == sorted(each.id for both in pairs for each in both)
-    assert len(await desk.reviews.list(ben, ReviewFilters(free=True), None, 10)) == 4
+    assert len(await desk.reviews.queue.list(ben, ReviewFilters(free=True), None, 10)) == 4

@@ -26,7 +26,7 @@ async def test_an_approved_answer_leaves_as_it_was_seen(desk: Desk) -> None:
     item = await desk.queue()
     assert (await desk.asked(item.subject_id))["status"] == "held"
     result = await desk.decide(desk.person("ana"), item, "approve")
-    assert (result["state"], result["outcome"]) == ("decided", "approved")
+    assert (result.state, result.outcome) == ("decided", "approved")
     shown = await desk.asked(item.subject_id)
     assert (shown["status"], shown["text"]) == ("answered", TEXT)
     assert shown["review"]["edited"] is False
@@ -61,62 +61,62 @@ async def test_an_edit_that_says_nothing_new_or_cites_nothing_is_refused(desk: D
 async def test_only_the_newest_claim_decides(desk: Desk) -> None:
     item = await desk.queue()
     ana, bob = desk.person("ana"), desk.person("bob")
-    late = await desk.reviews.claim(ana, item.id)
+    late = await desk.reviews.queue.claim(ana, item.id)
     with pytest.raises(ReviewAlreadyClaimed):
-        await desk.reviews.claim(bob, item.id)
+        await desk.reviews.queue.claim(bob, item.id)
     desk.clock.advance(desk.reviews.policy.lease_seconds)
     with pytest.raises(LeaseLost):
-        await desk.reviews.decide(ana, item.id, said(late, "approve"))
-    mine = await desk.reviews.claim(bob, item.id)
+        await desk.reviews.decisions.decide(ana, item.id, said(late, "approve"))
+    mine = await desk.reviews.queue.claim(bob, item.id)
     assert mine.fence == late.fence + 1
     with pytest.raises(LeaseLost):
-        await desk.reviews.decide(ana, item.id, said(late, "approve"))
-    await desk.reviews.decide(bob, item.id, said(mine, "approve"))
+        await desk.reviews.decisions.decide(ana, item.id, said(late, "approve"))
+    await desk.reviews.decisions.decide(bob, item.id, said(mine, "approve"))
     with pytest.raises(ReviewClosed):
-        await desk.reviews.decide(bob, item.id, said(mine, "reject"))
+        await desk.reviews.decisions.decide(bob, item.id, said(mine, "reject"))
 
 
 async def test_an_old_token_is_worth_nothing_even_to_who_holds_the_item(desk: Desk) -> None:
     item, ana = await desk.queue(), desk.person("ana")
-    first = await desk.reviews.claim(ana, item.id)
-    second = await desk.reviews.claim(ana, item.id)
+    first = await desk.reviews.queue.claim(ana, item.id)
+    second = await desk.reviews.queue.claim(ana, item.id)
     assert second.fence > first.fence
     with pytest.raises(LeaseLost):
-        await desk.reviews.decide(ana, item.id, said(first, "approve"))
+        await desk.reviews.decisions.decide(ana, item.id, said(first, "approve"))
 
 
 async def test_a_heartbeat_keeps_the_item_and_a_release_gives_it_back(desk: Desk) -> None:
     item, ana, bob = await desk.queue(), desk.person("ana"), desk.person("bob")
-    mine = await desk.reviews.claim(ana, item.id)
+    mine = await desk.reviews.queue.claim(ana, item.id)
     desk.clock.advance(desk.reviews.policy.lease_seconds - 1)
-    await desk.reviews.heartbeat(ana, item.id, mine.fence)
+    await desk.reviews.queue.heartbeat(ana, item.id, mine.fence)
     desk.clock.advance(desk.reviews.policy.lease_seconds - 1)
     with pytest.raises(ReviewAlreadyClaimed):
-        await desk.reviews.claim(bob, item.id)
-    await desk.reviews.release(ana, item.id, mine.fence)
+        await desk.reviews.queue.claim(bob, item.id)
+    await desk.reviews.queue.release(ana, item.id, mine.fence)
     with pytest.raises(LeaseLost):
-        await desk.reviews.heartbeat(ana, item.id, mine.fence)
-    await desk.reviews.claim(bob, item.id)
+        await desk.reviews.queue.heartbeat(ana, item.id, mine.fence)
+    await desk.reviews.queue.claim(bob, item.id)
 
 
 async def test_what_was_seen_is_what_is_decided_on(desk: Desk) -> None:
     item, ana = await desk.queue(), desk.person("ana")
-    mine = await desk.reviews.claim(ana, item.id)
+    mine = await desk.reviews.queue.claim(ana, item.id)
     with pytest.raises(ReviewChanged):
-        await desk.reviews.decide(ana, item.id, replace(said(mine, "approve"), version=2))
+        await desk.reviews.decisions.decide(ana, item.id, replace(said(mine, "approve"), version=2))
     with pytest.raises(PayloadChanged):
-        await desk.reviews.decide(ana, item.id, replace(said(mine, "approve"), sha256="0" * 64))
+        await desk.reviews.decisions.decide(ana, item.id, replace(said(mine, "approve"), sha256="0" * 64))
 
 
 async def test_a_payload_that_was_exchanged_behind_the_reviewer_is_not_delivered(desk: Desk) -> None:
     item, ana = await desk.queue(), desk.person("ana")
-    mine = await desk.reviews.claim(ana, item.id)
+    mine = await desk.reviews.queue.claim(ana, item.id)
     await desk.rows(
         "update review_items set payload = payload || ' '::bytea, "
         "digest = encode(sha256(payload || ' '::bytea), 'hex') returning 1"
     )
     with pytest.raises(PayloadChanged):
-        await desk.reviews.decide(ana, item.id, said(mine, "approve"))
+        await desk.reviews.decisions.decide(ana, item.id, said(mine, "approve"))
     assert (await desk.asked(item.subject_id))["status"] == "held"
 
 
@@ -124,7 +124,7 @@ async def test_nothing_is_delivered_but_what_was_approved(desk: Desk) -> None:
     item = await desk.queue()
     async with desk.state.database.transaction(desk.tenant) as connection:
         with pytest.raises(PayloadChanged):
-            await desk.reviews.deliveries.deliver(
+            await desk.reviews.held_answers.deliver(
                 connection, item.subject_id, item.payload + b" ", item.digest, False, desk.clock.now()
             )
 
@@ -132,7 +132,7 @@ async def test_nothing_is_delivered_but_what_was_approved(desk: Desk) -> None:
 async def test_nobody_decides_on_what_they_asked_themselves(desk: Desk) -> None:
     item = await desk.queue(asker="ana")
     with pytest.raises(SelfReview):
-        await desk.reviews.claim(desk.person("ana"), item.id)
+        await desk.reviews.queue.claim(desk.person("ana"), item.id)
     await desk.decide(desk.person("bob"), item, "approve")
 
 
@@ -141,19 +141,19 @@ async def test_at_high_risk_no_rule_lets_the_asker_decide(desk: Desk) -> None:
     await desk.decide(desk.person("ana"), allowed, "approve")
     high = await desk.queue(asker="ana", tier="high", self_approval="allow")
     with pytest.raises(SelfReview):
-        await desk.reviews.claim(desk.person("ana"), high.id)
+        await desk.reviews.queue.claim(desk.person("ana"), high.id)
 
 
 async def test_two_people_must_approve_the_same_text(desk: Desk) -> None:
     item = await desk.queue(decisions=2)
     ana, bob, eve = (desk.person(name) for name in ("ana", "bob", "eve"))
-    assert (await desk.decide(ana, item, "approve"))["state"] == "open"
+    assert (await desk.decide(ana, item, "approve")).state == "open"
     with pytest.raises(AlreadyReviewed):
-        await desk.reviews.claim(ana, item.id)
+        await desk.reviews.queue.claim(ana, item.id)
     changed = await desk.decide(bob, item, "edit", "At seven sharp [1].")
-    assert (changed["state"], changed["version"]) == ("open", 2)
+    assert (changed.state, changed.version) == ("open", 2)
     assert (await desk.asked(item.subject_id))["status"] == "held"
-    assert (await desk.decide(eve, item, "approve"))["outcome"] == "edited"
+    assert (await desk.decide(eve, item, "approve")).outcome == "edited"
     assert (await desk.asked(item.subject_id))["text"] == "At seven sharp [1]."
 
 
@@ -161,49 +161,49 @@ async def test_asking_for_changes_takes_earlier_approvals_back(desk: Desk) -> No
     item = await desk.queue(decisions=2)
     await desk.decide(desk.person("ana"), item, "approve")
     await desk.decide(desk.person("bob"), item, "request_changes")
-    assert (await desk.decide(desk.person("eve"), item, "approve"))["state"] == "open"
-    assert (await desk.decide(desk.person("ana"), item, "approve"))["state"] == "decided"
+    assert (await desk.decide(desk.person("eve"), item, "approve")).state == "open"
+    assert (await desk.decide(desk.person("ana"), item, "approve")).state == "decided"
 
 
 async def test_what_was_handed_up_is_for_who_may(desk: Desk) -> None:
     item = await desk.queue()
     await desk.decide(desk.person("ana"), item, "escalate")
     with pytest.raises(ReviewEscalated):
-        await desk.reviews.claim(desk.person("bob"), item.id)
+        await desk.reviews.queue.claim(desk.person("bob"), item.id)
     await desk.decide(desk.person("chief", "admin"), item, "approve")
 
 
 async def test_the_same_decision_sent_again_is_taken_once(desk: Desk) -> None:
     item, ana = await desk.queue(), desk.person("ana")
-    mine = await desk.reviews.claim(ana, item.id)
-    first = await desk.reviews.decide(ana, item.id, said(mine, "approve"), "key")
-    assert await desk.reviews.decide(ana, item.id, said(mine, "approve"), "key") == first
+    mine = await desk.reviews.queue.claim(ana, item.id)
+    first = await desk.reviews.decisions.decide(ana, item.id, said(mine, "approve"), "key")
+    assert await desk.reviews.decisions.decide(ana, item.id, said(mine, "approve"), "key") == first
     with pytest.raises(IdempotencyKeyReused):
-        await desk.reviews.decide(ana, item.id, said(mine, "reject"), "key")
+        await desk.reviews.decisions.decide(ana, item.id, said(mine, "reject"), "key")
     assert await desk.rows("select count(*) from review_decisions") == [(1,)]
 
 
 async def test_what_nobody_decides_in_time_is_not_delivered(desk: Desk) -> None:
     item, ana = await desk.queue(escalate_minutes=30), desk.person("ana")
     desk.clock.advance(30 * 60)
-    await desk.reviews.sweep()
-    [open_item] = await desk.reviews.list(ana, ReviewFilters(), None, 10)
+    await desk.reviews.lifecycle.expire_due()
+    [open_item] = await desk.reviews.queue.list(ana, ReviewFilters(), None, 10)
     assert open_item.level == 1
-    mine = await desk.reviews.claim(ana, item.id)
+    mine = await desk.reviews.queue.claim(ana, item.id)
     desk.clock.advance(30 * 60)
     with pytest.raises(ReviewClosed):
-        await desk.reviews.decide(ana, item.id, said(mine, "approve"))
-    assert await desk.reviews.sweep() >= 1
+        await desk.reviews.decisions.decide(ana, item.id, said(mine, "approve"))
+    assert await desk.reviews.lifecycle.expire_due() >= 1
     assert (await desk.asked(item.subject_id))["status"] == "rejected"
-    ended, _ = await desk.reviews.show(ana, item.id)
+    ended, _ = await desk.reviews.queue.show(ana, item.id)
     assert (ended.state, ended.outcome) == ("expired", "denied")
 
 
 async def test_an_answer_made_for_a_group_is_seen_by_who_holds_it(desk: Desk) -> None:
     item = await desk.queue(groups=("finance",))
     with pytest.raises(ReviewNotFound):
-        await desk.reviews.show(desk.person("ana"), item.id)
-    assert await desk.reviews.list(desk.person("ana"), ReviewFilters(), None, 10) == []
+        await desk.reviews.queue.show(desk.person("ana"), item.id)
+    assert await desk.reviews.queue.list(desk.person("ana"), ReviewFilters(), None, 10) == []
     await desk.decide(desk.person("bob", groups=("finance", "board")), item, "approve")
 
 
@@ -227,13 +227,15 @@ async def test_a_second_look_is_blind_and_measures_agreement(desk: Desk) -> None
     ana, bob = desk.person("ana"), desk.person("bob")
     for second in ("approve", "reject", "approve"):
         item = await desk.queue(overlap=1.0)
-        both = [i for i in await desk.reviews.list(ana, ReviewFilters(), None, 50) if i.subject_id == item.subject_id]
+        both = [
+            i for i in await desk.reviews.queue.list(ana, ReviewFilters(), None, 50) if i.subject_id == item.subject_id
+        ]
         twin = next(each for each in both if each.kind == "overlap")
         await desk.decide(ana, item, "approve")
         with pytest.raises(AlreadyReviewed):
-            await desk.reviews.claim(ana, twin.id)
+            await desk.reviews.queue.claim(ana, twin.id)
         await desk.decide(bob, twin, second)  # type: ignore[arg-type]
         assert (await desk.asked(item.subject_id))["text"] == TEXT
-    found = await desk.reviews.agreement(ana)
+    found = await desk.reviews.queue.agreement(ana)
     assert (found.pairs, found.agreed) == (3, 2)
     assert found.alpha == pytest.approx(0.0)

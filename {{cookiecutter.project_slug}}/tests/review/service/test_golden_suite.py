@@ -33,19 +33,19 @@ async def test_an_edited_answer_is_a_candidate_with_its_provenance_until_it_is_a
     item, owner = await edited(desk), desk.person("owner", "admin")
     approved = await desk.queue()
     await desk.decide(desk.person("ana"), approved, "approve")
-    [found] = await desk.reviews.candidates(owner)
+    [found] = await desk.reviews.golden_suite.candidates(owner)
     assert (found.item.id, found.reviewer, found.reason) == (item.id, "ana", "as I see it")
     assert found.release_id == "0" * 64
     before = (evals / "golden.jsonl").read_text().splitlines()
-    case = await desk.reviews.accept(owner, item.id)
+    case = await desk.reviews.golden_suite.accept(owner, item.id)
     *others, last = (evals / "golden.jsonl").read_text().splitlines()
     assert others == before
     written = json.loads(last)
     assert (written["answer"], written["sources"]) == ("At seven sharp.", [{"uri": "harbour.md"}])
     assert SuiteFiles(evals).load("golden").cases[-1] == case
-    assert await desk.reviews.candidates(owner) == []
+    assert await desk.reviews.golden_suite.candidates(owner) == []
     with pytest.raises(CaseCandidateNotFound):
-        await desk.reviews.accept(owner, item.id)
+        await desk.reviews.golden_suite.accept(owner, item.id)
     lines = await desk.state.audit.page(20, None, desk.tenant)
     assert [(line.actor, line.after) for line in lines if line.action == "evals.accept"] == [("owner", case.digest)]
 
@@ -53,7 +53,7 @@ async def test_an_edited_answer_is_a_candidate_with_its_provenance_until_it_is_a
 async def test_a_rejected_answer_says_what_must_not_be_said_again(desk: Desk, evals: Path) -> None:
     item = await desk.queue()
     await desk.decide(desk.person("ana"), item, "reject")
-    case = await desk.reviews.accept(desk.person("owner", "admin"), item.id)
+    case = await desk.reviews.golden_suite.accept(desk.person("owner", "admin"), item.id)
     assert (case.forbidden, case.should_refuse) == (("The gate opens at seven.",), None)
 
 
@@ -62,11 +62,13 @@ async def test_what_makes_no_case_is_refused_and_leaves_the_suite_as_it_was(desk
     await desk.decide(desk.person("ana", groups=("the board of directors",)), item, "reject")
     before = (evals / "golden.jsonl").read_bytes()
     with pytest.raises(CaseCandidateUnusable):
-        await desk.reviews.accept(desk.person("owner", "admin", groups=("the board of directors",)), item.id)
+        await desk.reviews.golden_suite.accept(
+            desk.person("owner", "admin", groups=("the board of directors",)), item.id
+        )
     assert (evals / "golden.jsonl").read_bytes() == before
 
 
 async def test_nobody_else_sees_what_was_made_for_a_group(desk: Desk, evals: Path) -> None:
     item = await desk.queue(groups=("board",))
     await desk.decide(desk.person("ana", groups=("board",)), item, "reject")
-    assert await desk.reviews.candidates(desk.person("owner", "admin")) == []
+    assert await desk.reviews.golden_suite.candidates(desk.person("owner", "admin")) == []

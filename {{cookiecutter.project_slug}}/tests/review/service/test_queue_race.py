@@ -27,7 +27,7 @@ async def patiently(act: Callable[[], Awaitable[T]]) -> T:
 
 async def test_each_item_is_decided_exactly_once_by_one_of_many(desk: Desk) -> None:
     for _ in range(ITEMS):
-        await desk.reviews.take(desk.tenant, await desk.send())
+        await desk.reviews.lifecycle.add(desk.tenant, await desk.send())
     done: Counter[str] = Counter()
     refused = 0
 
@@ -39,9 +39,9 @@ async def test_each_item_is_decided_exactly_once_by_one_of_many(desk: Desk) -> N
             if not open_items:
                 return
             try:
-                mine = await patiently(partial(desk.reviews.claim, who, pick.choice(open_items[:25])))
+                mine = await patiently(partial(desk.reviews.queue.claim, who, pick.choice(open_items[:25])))
                 verdict = said(mine, pick.choice(["approve", "reject"]))  # type: ignore[arg-type]
-                await patiently(partial(desk.reviews.decide, who, mine.id, verdict))
+                await patiently(partial(desk.reviews.decisions.decide, who, mine.id, verdict))
                 done[str(mine.id)] += 1
             except Conflict:
                 refused += 1
@@ -60,7 +60,7 @@ async def test_each_item_is_decided_exactly_once_by_one_of_many(desk: Desk) -> N
 async def test_of_many_who_claim_the_same_item_at_once_one_gets_it(desk: Desk) -> None:
     item = await desk.queue()
     people = [desk.person(f"person-{number}") for number in range(20)]
-    found = await asyncio.gather(*(desk.reviews.claim(who, item.id) for who in people), return_exceptions=True)
+    found = await asyncio.gather(*(desk.reviews.queue.claim(who, item.id) for who in people), return_exceptions=True)
     taken = [each for each in found if not isinstance(each, BaseException)]
     assert len(taken) == 1
     assert all(isinstance(each, Conflict) for each in found if isinstance(each, BaseException))

@@ -18,7 +18,7 @@ HeldAnswerEnd = Literal["delivered", "rejected"]
 ReviewDecision = Literal["approved", "edited", "rejected"]
 """What a person made of an answer, whether or not it had left by then."""
 
-REVIEW_JOB, REVIEW_QUEUE = "review.take", "review"
+REVIEW_JOB, REVIEW_QUEUE = "review.add_answer", "review"
 """What is enqueued with every answer that a person is to look at; whoever reviews takes it up."""
 
 
