@@ -7,6 +7,7 @@ revision = "0018"
 down_revision = "0017"
 
 RENAMED = {
+    "webhooks.tell": "webhooks.send",
     "review.take": "review.add_answer",
     "review.take_action": "review.add_action",
 }
