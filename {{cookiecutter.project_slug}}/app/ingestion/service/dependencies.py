@@ -49,7 +49,7 @@ class IngestionDependencies:
 def visibility_of(caller: Principal) -> Visibility:
     """What the caller may see of documents. Commands on the machine manage the documents of all access groups."""
     manages = caller.may("documents:write")
-    return Visibility(caller.is_machine and manages, tuple(sorted(caller.groups)), manages, uploader(caller))
+    return Visibility(caller.is_command_line and manages, tuple(sorted(caller.groups)), manages, uploader(caller))
 
 
 def uploader(caller: Principal) -> str:
