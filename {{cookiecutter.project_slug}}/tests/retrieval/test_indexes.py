@@ -310,7 +310,7 @@ async def test_an_index_that_does_not_find_its_own_chunks_is_never_ready(
     async def nothing(*_: object) -> bool:
         return False
 
-    monkeypatch.setattr(type(retrieval.indexes), "_finds", nothing)
+    monkeypatch.setattr(type(retrieval.index_builder), "_is_found", nothing)
     with pytest.raises(VerificationFailed):
         await retrieval.index_builder.build(narrow(retrieval), ignore)
     assert [row.status for row, _, _ in await retrieval.list_indexes(None) if row.status == "ready"] == []
