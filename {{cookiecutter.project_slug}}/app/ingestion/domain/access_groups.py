@@ -16,7 +16,6 @@ def access_groups_of(
 
     Without groups of its own, an upload keeps those of the existing document. Errors: AccessGroupsForbidden.
     """
-<<<<<<< HEAD
     if existing is None:
         return options.access_groups or tuple(sorted(defaults))
     if options.access_groups is None:
@@ -25,15 +24,6 @@ def access_groups_of(
     widens = widens_access(groups, existing.newest_groups) or widens_access(groups, existing.live_groups)
     reads_it = caller.reads(existing.newest_groups) and caller.reads(existing.live_groups)
     if widens and not caller.is_command_line and not reads_it:
-=======
-    if place is None:
-        return common.access_groups or tuple(sorted(defaults))
-    if common.access_groups is None:
-        return place.wanted
-    wanted = common.access_groups or tuple(sorted(defaults))
-    opens = widens_access(wanted, place.wanted) or widens_access(wanted, place.readers)
-    if opens and not caller.is_command_line and not (caller.reads(place.wanted) and caller.reads(place.readers)):
->>>>>>> names
         raise AccessGroupsForbidden("This would let others read a document that this key may not read itself.")
     return groups
 
