@@ -101,7 +101,7 @@ async def send(state: State, tenant: str, uploads: list[Upload]) -> UUID:
     tenant_id = await state.identity.ensure_tenant(tenant)
     caller = Principal(tenant_id, UUID(int=0), "benchmark", frozenset({"admin"}))
     for start in range(0, len(uploads), 50):
-        await state.ingestion.accept(caller, UploadOptions(), uploads[start : start + 50])
+        await state.ingestion.upload(caller, UploadOptions(), uploads[start : start + 50])
     return tenant_id
 
 

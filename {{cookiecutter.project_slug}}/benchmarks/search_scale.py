@@ -47,7 +47,7 @@ async def main(data: Path | None, sizes: list[int], embedders: list[str], short:
         async with service(embedder=embedder, log_level="WARNING") as state, AsyncExitStack() as stack:
             corpora = [await fill(state, stack, source, size) for size in sizes]
             begun = time.perf_counter()
-            graphs = await state.retrieval.indexes.optimise(state.urls.owner, lambda done, total: None)
+            graphs = await state.retrieval.vector_indexes.create_missing(state.urls.owner, lambda done, total: None)
             seconds = time.perf_counter() - begun
             await ask(corpora, source, *((2, 4) if short else (WARM, ASKED)))
             found = {str(corpus.size): await summary(state, source, corpus) for corpus in corpora}

@@ -67,7 +67,7 @@ def build(
         if text_search:
             pinned = replace(pinned, text_search=text_search)
         with _bar("Building") as progress:
-            return await state.retrieval.indexes.build(pinned, progress, resume, actor())
+            return await state.retrieval.index_builder.build(pinned, progress, resume, actor())
 
     index = with_state(work)
     out.print(f"Index {index.number} is ready. A release goes over to it: app release create --index {index.number}")
@@ -104,7 +104,7 @@ def optimise(
     async def work(state: State) -> int:
         with _bar("Tenants") as progress:
             await refuse_shared_sessions(state.urls.owner, OWNER_SETTING)
-            return len(await state.retrieval.indexes.optimise(state.urls.owner, progress, above))
+            return len(await state.retrieval.vector_indexes.create_missing(state.urls.owner, progress, above))
 
     out.print(f"{with_state(work)} tenants got an approximate vector index.")
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import typer
@@ -18,6 +18,7 @@ from app.identity.domain import Principal
 from app.ingestion.domain.documents import UNFINISHED, Upload, UploadOptions, UploadResult, upload_options
 from app.ingestion.domain.quality import rules_for_readers
 from app.ingestion.domain.quarantine_reasons import ACTIONS
+from app.ingestion.domain.views import NewestVersion
 from app.wiring import State
 
 BATCH_FILES = 50
@@ -124,7 +125,7 @@ async def _stored(
     tell: Callable[[], None],
 ) -> tuple[list[tuple[FoundFile, UploadResult]], list[Ended]]:
     """What became of each file at the door, and those that could not be read."""
-    limits, largest = state.ingestion.deps.security.limits, state.ingestion.largest_file(common)
+    limits, largest = state.ingestion.deps.security.limits, state.ingestion.max_file_bytes(common)
     max_files, max_bytes = min(BATCH_FILES, limits.upload_files), min(BATCH_BYTES, limits.upload_request_bytes)
     accepted: list[tuple[FoundFile, UploadResult]] = []
     unreadable: list[Ended] = []
@@ -133,7 +134,7 @@ async def _stored(
     async def send() -> None:
         nonlocal batch
         if batch.files:
-            accepted.extend(zip(batch.files, await state.ingestion.accept(caller, common, batch.uploads), strict=True))
+            accepted.extend(zip(batch.files, await state.ingestion.upload(caller, common, batch.uploads), strict=True))
         batch = _Batch()
 
     for file in files:
@@ -162,19 +163,19 @@ async def _until_done(
             await running
             raise StartRefused("The worker stopped before every document was processed; run the command again.")
         await asyncio.sleep(POLL_SECONDS)
-        for row in await state.ingestion.newest(caller, list(waiting - ended.keys())):
-            if row["status"] not in UNFINISHED:
-                ended[row["id"]] = _what_became(row)
+        for row in await state.ingestion.newest_versions(caller, list(waiting - ended.keys())):
+            if row.status not in UNFINISHED:
+                ended[row.document_id] = _what_became(row)
         tell(len(ended))
     return ended
 
 
-def _what_became(row: Any) -> Ended:
-    if code := row["reason"]:
-        return Ended("", row["status"], f"{code}: {row['detail']} {ACTIONS.get(code, '')}".strip())
-    told = rules_for_readers(finding["rule"] for finding in row["findings"])
-    details = dict.fromkeys(finding["detail"] for finding in row["findings"] if finding["rule"] in told)
-    return Ended("", row["status"], "; ".join(details), bool(told))
+def _what_became(row: NewestVersion) -> Ended:
+    if code := row.reason:
+        return Ended("", row.status, f"{code}: {row.detail} {ACTIONS.get(code, '')}".strip())
+    told = rules_for_readers(finding.rule for finding in row.findings)
+    details = dict.fromkeys(finding.detail for finding in row.findings if finding.rule in told)
+    return Ended("", row.status, "; ".join(details), bool(told))
 
 
 def _at_the_door(file: FoundFile, item: UploadResult) -> Ended:

@@ -17,37 +17,37 @@ T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
-TRIES = 6
-"""Failures of a version before a person has to look at it."""
-# A worker that dies is seldom the document's fault: parsing, the part that could kill, is done in another process.
-DEATHS = 24
-PATIENCE_SECONDS = 900.0
-_LONGEST_WAIT = 15.0
-NOT_ITS_FAULT = (StorageFull, DatabaseUnavailable, ConnectionsBusy, Contended)
+MAX_FAILURES = 6
+"""Failed attempts at a version before it is quarantined."""
+# Higher than MAX_FAILURES: a dying worker is seldom the document's fault, as parsing is done in another process.
+MAX_ATTEMPTS = 24
+MAX_OUTAGE_SECONDS = 900.0
+_MAX_WAIT_SECONDS = 15.0
+INFRASTRUCTURE_ERRORS = (StorageFull, DatabaseUnavailable, ConnectionsBusy, Contended)
 
 
-def job_specs(room: Ingestion) -> list[JobSpec]:
-    """Processing versions. Run twice it changes nothing: only the holder of the latest attempt may publish."""
+def job_specs(ingestion: Ingestion) -> list[JobSpec]:
+    """The job that processes versions. It is idempotent: only the latest attempt at a version may publish it."""
 
     async def process(attempt: Attempt, *, tenant_id: str, documents: Sequence[tuple[str, int]]) -> None:
         with structlog.contextvars.bound_contextvars(tenant_id=tenant_id):
-            batch = _Batch(room, UUID(tenant_id), _versions(documents))
-            failed = await batch.end()
-            if failed and (attempt.number < TRIES or attempt.last):
-                raise next(iter(failed.values()))
-            for document, error in failed.items():
-                await batch.give_up(document, _told(error))
+            batch = _Batch(ingestion, UUID(tenant_id), _versions(documents))
+            failures = await batch.process()
+            if failures and (attempt.number < MAX_FAILURES or attempt.last):
+                raise next(iter(failures.values()))
+            for document, error in failures.items():
+                await batch.give_up(document, _description(error))
 
     async def dead(*, tenant_id: str, documents: Sequence[tuple[str, int]], reason: str) -> None:
-        batch = _Batch(room, UUID(tenant_id), _versions(documents))
-        for document in list(batch.left):
+        batch = _Batch(ingestion, UUID(tenant_id), _versions(documents))
+        for document in list(batch.unfinished):
             await batch.give_up(document, reason)
 
-    return [JobSpec(PROCESS_JOB, process, dead, attempts=DEATHS, queue=QUEUE)]
+    return [JobSpec(PROCESS_JOB, process, dead, attempts=MAX_ATTEMPTS, queue=QUEUE)]
 
 
-def _told(error: Exception) -> str:
-    """Why an attempt failed, in words that never hold a document's own."""
+def _description(error: Exception) -> str:
+    """Why an attempt failed, without any content of the document."""
     return str(error) if isinstance(error, Problem | ParserInterrupted) else type(error).__name__
 
 
@@ -59,51 +59,51 @@ def _versions(documents: Sequence[tuple[str, int]]) -> dict[UUID, int]:
 class _Batch:
     """The versions of one job that have not ended yet."""
 
-    room: Ingestion
+    ingestion: Ingestion
     tenant_id: UUID
-    left: dict[UUID, int]
+    unfinished: dict[UUID, int]
 
-    async def end(self) -> dict[UUID, Exception]:
-        """Why some did not end."""
+    async def process(self) -> dict[UUID, Exception]:
+        """The error of each document that failed."""
         try:
-            return await patiently(self._try)
+            return await wait_out_outages(self._process)
         except Exception as error:
-            return dict.fromkeys(self.left, error)
+            return dict.fromkeys(self.unfinished, error)
 
-    async def _try(self) -> dict[UUID, Exception]:
-        failed = {}
-        for document, ended in (await self.room.process_all(self.tenant_id, self.left)).items():
-            about = log.bind(document_id=str(document), version=self.left[document])
-            if isinstance(ended, Exception):
-                failed[document] = ended
-                about.warning("document_failed", error=type(ended).__name__)
+    async def _process(self) -> dict[UUID, Exception]:
+        failures = {}
+        for document, result in (await self.ingestion.process_all(self.tenant_id, self.unfinished)).items():
+            document_log = log.bind(document_id=str(document), version=self.unfinished[document])
+            if isinstance(result, Exception):
+                failures[document] = result
+                document_log.warning("ingestion.document_failed", error=type(result).__name__)
             else:
-                del self.left[document]
-                if ended is not SUPERSEDED:
-                    reason = ended.reason.code if ended.reason else None
-                    about.info("document_ended", status=ended.status, reason=reason)
-        for error in failed.values():
-            if isinstance(error, NOT_ITS_FAULT):
+                del self.unfinished[document]
+                if result is not SUPERSEDED:
+                    reason = result.reason.code if result.reason else None
+                    document_log.info("ingestion.document_processed", status=result.status, reason=reason)
+        for error in failures.values():
+            if isinstance(error, INFRASTRUCTURE_ERRORS):
                 raise error
-        return failed
+        return failures
 
     async def give_up(self, document: UUID, why: str) -> None:
-        version = self.left[document]
-        await patiently(lambda: self.room.give_up(self.tenant_id, document, version, why))
-        log.warning("document_given_up", document_id=str(document), version=version, why=why)
+        version = self.unfinished[document]
+        await wait_out_outages(lambda: self.ingestion.give_up(self.tenant_id, document, version, why))
+        log.warning("ingestion.document_given_up", document_id=str(document), version=version, why=why)
 
 
-async def patiently(step: Callable[[], Awaitable[T]]) -> T:
-    """Runs a step again while the disk is full or the database away: that is no fault of the document, which must not
-    use up its attempts for it. Errors: those of the step, and the last of these after a quarter of an hour.
+async def wait_out_outages(step: Callable[[], Awaitable[T]]) -> T:
+    """Repeats a step while the disk is full or the database unavailable, so that an outage uses up no attempts of a
+    document. Errors: those of the step; those of an outage that lasts longer than MAX_OUTAGE_SECONDS.
     """
     wait, waited = 0.5, 0.0
     while True:
         try:
             return await step()
-        except NOT_ITS_FAULT as error:
-            if waited >= PATIENCE_SECONDS:
+        except INFRASTRUCTURE_ERRORS as error:
+            if waited >= MAX_OUTAGE_SECONDS:
                 raise
-            log.warning("ingestion_waits", why=error.code, seconds=wait)
+            log.warning("ingestion.waiting_for_infrastructure", why=error.code, seconds=wait)
         await asyncio.sleep(wait)
-        waited, wait = waited + wait, min(_LONGEST_WAIT, wait * 2)
+        waited, wait = waited + wait, min(_MAX_WAIT_SECONDS, wait * 2)

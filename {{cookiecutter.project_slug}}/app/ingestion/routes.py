@@ -14,6 +14,7 @@ from app.core.text import check_value
 from app.identity.domain import Principal
 from app.identity.service import require
 from app.ingestion.domain.documents import BadUpload, Cursor, Upload, UploadResult, upload_options
+from app.ingestion.domain.views import DocumentDetails, QuarantineEntry
 from app.ingestion.schemas import (
     DocumentPageResponse,
     DocumentResponse,
@@ -29,14 +30,14 @@ from app.ingestion.service import Ingestion
 
 router = APIRouter(tags=["documents"])
 
-Room = Annotated[Ingestion, provided(Ingestion)]
+IngestionService = Annotated[Ingestion, provided(Ingestion)]
 Writer = Annotated[Principal, require("documents:write")]
 Reader = Annotated[Principal, require("documents:read")]
-Remover = Annotated[Principal, require("documents:delete")]
-Looker = Annotated[Principal, require("quarantine:read")]
-Decider = Annotated[Principal, require("quarantine:decide")]
+Deleter = Annotated[Principal, require("documents:delete")]
+QuarantineReader = Annotated[Principal, require("quarantine:read")]
+QuarantineDecider = Annotated[Principal, require("quarantine:decide")]
 
-After = Annotated[str | None, Query(max_length=200, description="'next' of the page before.")]
+After = Annotated[str | None, Query(max_length=200, description="'next' of the previous page.")]
 Limit = Annotated[int, Query(ge=1, le=200)]
 Note = Annotated[QuarantineDecisionRequest, Body(default_factory=QuarantineDecisionRequest)]
 
@@ -55,7 +56,7 @@ _FORM = {
                             "items": {"type": "string", "format": "binary"},
                             "description": "One or more files.",
                         },
-                        "source": {"type": "string", "description": "Where they come from; see policies/data.yaml."},
+                        "source": {"type": "string", "description": "Source of the files; see policies/data.yaml."},
                         "metadata": {
                             "type": "string",
                             "description": "JSON object of texts and numbers about all files.",
@@ -63,8 +64,8 @@ _FORM = {
                         "access_groups": {
                             "type": "array",
                             "items": {"type": "string"},
-                            "description": "Who may read them; an empty field: everybody of the tenant. Left out: "
-                            "whoever may read what is at the address now, or whom the source names for a new one.",
+                            "description": "Who may read them; an empty field means everybody of the tenant. Left out: "
+                            "the groups of the document at the address, or those of the source for a new one.",
                         },
                         "uri": {
                             "type": "string",
@@ -79,28 +80,28 @@ _FORM = {
 
 
 @router.post("/v1/documents", status_code=202, openapi_extra=_FORM)
-async def upload(request: Request, caller: Writer, room: Room) -> UploadResponse:
-    """Takes files in. Each is answered for by itself; the documents are served once they have been processed."""
-    limits = room.deps.security.limits
+async def upload(request: Request, caller: Writer, ingestion: IngestionService) -> UploadResponse:
+    """Uploads files. Each has a result of its own; documents can be found once they have been processed."""
+    limits = ingestion.deps.security.limits
     async with form_of(request, limits.upload_files + 1) as form:
         files = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
         if not files:
-            raise BadUpload("The form holds no file.", action="Send one or more files in the field 'files'.")
-        common = upload_options(_text(form, "source"), _groups(form), _metadata(_text(form, "metadata")))
+            raise BadUpload("The form has no file.", action="Send one or more files in the field 'files'.")
+        options = upload_options(_text(form, "source"), _groups(form), _metadata(_text(form, "metadata")))
         uri = _text(form, "uri")
         if uri and len(files) > 1:
             raise BadUpload("'uri' names a single file, and several were sent.")
         uploads = [await _read(file, uri, limits.upload_file_bytes) for file in files]
-    accepted = await room.accept(caller, common, uploads)
-    if len(accepted) == 1 and (problem := accepted[0].problem):
+    results = await ingestion.upload(caller, options, uploads)
+    if len(results) == 1 and (problem := results[0].problem):
         raise problem
-    return UploadResponse(items=[_shown(item) for item in accepted])
+    return UploadResponse(items=[_uploaded(result) for result in results])
 
 
-async def _read(file: UploadFile, uri: str | None, most: int) -> Upload:
-    """Reads no more of a file than one byte past what any file may have: that byte makes it too large."""
+async def _read(file: UploadFile, uri: str | None, max_bytes: int) -> Upload:
+    """Reads at most one byte more than a file may have: that byte makes it too large."""
     name = file.filename or ""
-    return Upload(name, await file.read(most + 1), uri or name)
+    return Upload(name, await file.read(max_bytes + 1), uri or name)
 
 
 def _text(form: FormData, name: str) -> str | None:
@@ -109,111 +110,121 @@ def _text(form: FormData, name: str) -> str | None:
 
 
 def _groups(form: FormData) -> list[str] | None:
-    """None where the form says nothing of them; an empty field says everybody."""
-    given = form.getlist("access_groups")
-    return [group for each in given for group in str(each).split(",")] if given else None
+    """None where the form has no such field; an empty field means everybody."""
+    values = form.getlist("access_groups")
+    return [group for value in values for group in str(value).split(",")] if values else None
 
 
 def _metadata(text: str | None) -> dict[str, Any]:
     try:
-        found = json.loads(text) if text else {}
+        metadata = json.loads(text) if text else {}
     except (ValueError, RecursionError) as error:
         raise BadUpload("'metadata' is not valid JSON.") from error
-    if not isinstance(found, dict):
+    if not isinstance(metadata, dict):
         raise BadUpload("'metadata' is not a JSON object.")
-    check_value(found, "form.metadata")
-    return found
+    check_value(metadata, "form.metadata")
+    return metadata
 
 
-def _shown(item: UploadResult) -> UploadedFileResponse:
-    problem = None
-    if found := item.problem:
-        problem = FileProblemResponse(
-            status=found.status, code=found.code, title=found.title, detail=found.detail, action=found.what_to_do
+def _uploaded(result: UploadResult) -> UploadedFileResponse:
+    refusal = None
+    if problem := result.problem:
+        refusal = FileProblemResponse(
+            status=problem.status,
+            code=problem.code,
+            title=problem.title,
+            detail=problem.detail,
+            action=problem.what_to_do,
         )
     return UploadedFileResponse(
-        id=item.id,
-        version=item.version,
-        status=item.status,
-        name=item.name,
-        source=item.source,
-        access_groups=list(item.access_groups),
-        duplicate_of=item.duplicate_of,
-        flagged=item.flagged,
-        problem=problem,
+        id=result.id,
+        version=result.version,
+        status=result.status,
+        name=result.name,
+        source=result.source,
+        access_groups=list(result.access_groups),
+        duplicate_of=result.duplicate_of,
+        flagged=result.flagged,
+        problem=refusal,
     )
 
 
 @router.get("/v1/documents")
 async def list_documents(
     caller: Reader,
-    room: Room,
+    ingestion: IngestionService,
     status: Annotated[str | None, Query(max_length=20)] = None,
     source: Annotated[str | None, Query(max_length=100)] = None,
     after: After = None,
     limit: Limit = 50,
 ) -> DocumentPageResponse:
-    """Documents that you may read, newest first; for operators also those not served yet, and what they brought in."""
+    """Documents that you may read, newest first; for operators also unpublished ones and their own uploads."""
     cursor = Cursor.parse(after) if after else None
-    rows = await room.list(caller, status=status, source=source, after=cursor, limit=limit)
-    return DocumentPageResponse(items=[DocumentResponse.of(row) for row in rows], next=_next(rows, limit))
+    documents = await ingestion.list(caller, status=status, source=source, after=cursor, limit=limit)
+    return DocumentPageResponse(items=[DocumentResponse.of(each) for each in documents], next=_next(documents, limit))
 
 
 @router.get("/v1/documents/{document_id}")
-async def get_document(document_id: UUID, caller: Reader, room: Room) -> DocumentResponse:
-    """One document with what was found in it."""
-    return DocumentResponse.of(await room.get(caller, document_id))
+async def get_document(document_id: UUID, caller: Reader, ingestion: IngestionService) -> DocumentResponse:
+    """One document with its findings."""
+    return DocumentResponse.of(await ingestion.get(caller, document_id))
 
 
 @router.delete("/v1/documents/{document_id}", status_code=204)
-async def delete_document(document_id: UUID, caller: Remover, room: Room) -> None:
-    """Takes a document away: the next search does not find it, in any release."""
-    await room.delete(caller, document_id)
+async def delete_document(document_id: UUID, caller: Deleter, ingestion: IngestionService) -> None:
+    """Deletes a document: the next search does not find it, in any release."""
+    await ingestion.delete(caller, document_id)
 
 
 @router.get("/v1/quarantine")
 async def list_quarantine(
-    caller: Looker,
-    room: Room,
+    caller: QuarantineReader,
+    ingestion: IngestionService,
     reason: Annotated[str | None, Query(max_length=50)] = None,
     waiting: Annotated[bool, Query(description="Only entries without a decision.")] = True,
     after: After = None,
     limit: Limit = 50,
 ) -> QuarantinePageResponse:
-    """What was held back, newest first, with its reason."""
+    """Quarantined versions, newest first, with their reasons."""
     cursor = Cursor.parse(after) if after else None
-    rows = await room.quarantine(caller, reason=reason, waiting=waiting, after=cursor, limit=limit)
-    return QuarantinePageResponse(items=[QuarantineEntryResponse.of(row) for row in rows], next=_next(rows, limit))
+    entries = await ingestion.list_quarantine(caller, reason=reason, undecided=waiting, after=cursor, limit=limit)
+    return QuarantinePageResponse(
+        items=[QuarantineEntryResponse.of(each) for each in entries], next=_next(entries, limit)
+    )
 
 
 @router.get("/v1/quarantine/{entry}")
-async def get_quarantine(entry: UUID, caller: Looker, room: Room) -> QuarantineEntryResponse:
+async def get_quarantine(entry: UUID, caller: QuarantineReader, ingestion: IngestionService) -> QuarantineEntryResponse:
     """One entry."""
-    return QuarantineEntryResponse.of(await room.held(caller, entry))
+    return QuarantineEntryResponse.of(await ingestion.get_quarantine(caller, entry))
 
 
 @router.get("/v1/quarantine/{entry}/original", response_class=Response)
-async def get_original(entry: UUID, caller: Looker, room: Room) -> Response:
-    """The bytes as they came in, always as a download."""
-    row = await room.original(caller, entry)
+async def get_original(entry: UUID, caller: QuarantineReader, ingestion: IngestionService) -> Response:
+    """The bytes as uploaded, always as a download."""
+    file = await ingestion.original(caller, entry)
     headers = {
-        "content-disposition": f"attachment; filename*=UTF-8''{quote(row['name'], safe='')}",
+        "content-disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}",
         "x-content-type-options": "nosniff",
     }
-    return Response(bytes(row["bytes"]), 200, headers, "application/octet-stream")
+    return Response(file.data, 200, headers, "application/octet-stream")
 
 
 @router.post("/v1/quarantine/{entry}/release", status_code=202)
-async def release(entry: UUID, caller: Decider, room: Room, body: Note) -> QuarantineDecisionResponse:
-    """Lets the document through the gate that held it and processes it again."""
-    return QuarantineDecisionResponse(document_id=await room.release(caller, entry, body.note), status="received")
+async def release(
+    entry: UUID, caller: QuarantineDecider, ingestion: IngestionService, body: Note
+) -> QuarantineDecisionResponse:
+    """Processes the document again without the gate that quarantined it."""
+    return QuarantineDecisionResponse(document_id=await ingestion.release(caller, entry, body.note), status="received")
 
 
 @router.post("/v1/quarantine/{entry}/discard")
-async def discard(entry: UUID, caller: Decider, room: Room, body: Note) -> QuarantineDecisionResponse:
-    """Ends it: the bytes are dropped, the entry stays as a record."""
-    return QuarantineDecisionResponse(document_id=await room.discard(caller, entry, body.note), status="discarded")
+async def discard(
+    entry: UUID, caller: QuarantineDecider, ingestion: IngestionService, body: Note
+) -> QuarantineDecisionResponse:
+    """Ends the version: its bytes are deleted, the entry stays as a record."""
+    return QuarantineDecisionResponse(document_id=await ingestion.discard(caller, entry, body.note), status="discarded")
 
 
-def _next(rows: Sequence[Any], limit: int) -> str | None:
-    return Cursor(rows[-1]["created_at"], rows[-1]["id"]).text() if len(rows) == limit else None
+def _next(items: Sequence[DocumentDetails | QuarantineEntry], limit: int) -> str | None:
+    return Cursor(items[-1].created_at, items[-1].id).text() if len(items) == limit else None

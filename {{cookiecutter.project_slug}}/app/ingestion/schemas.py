@@ -1,3 +1,4 @@
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -6,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from app.ingestion.domain.quality import rules_for_readers
 from app.ingestion.domain.quarantine_reasons import ACTIONS
+from app.ingestion.domain.views import DocumentDetails, QuarantineEntry
 
 
 class FileProblemResponse(BaseModel):
@@ -17,16 +19,16 @@ class FileProblemResponse(BaseModel):
 
 
 class UploadedFileResponse(BaseModel):
-    """What became of one file. `id` is null when it was refused, and `problem` says why."""
+    """The result for one file. `id` is null when it was refused, and `problem` says why."""
 
     id: UUID | None
     version: int | None
     status: str = Field(description="received, published (already there), quarantined or refused")
     name: str
     source: str
-    access_groups: list[str] = Field(description="Who may read it; nobody named: everybody of the tenant.")
+    access_groups: list[str] = Field(description="Who may read it; none means everybody of the tenant.")
     duplicate_of: UUID | None = None
-    flagged: bool = Field(False, description="It is already there, with findings that its readers should know of.")
+    flagged: bool = Field(False, description="It is already published, with findings that its readers see.")
     problem: FileProblemResponse | None = None
 
 
@@ -42,7 +44,7 @@ class DocumentFindingResponse(BaseModel):
 
 
 class QuarantineSummaryResponse(BaseModel):
-    """Why the newest version is not served; the entry under /v1/quarantine has the rest."""
+    """Why the newest version is not published; the entry under /v1/quarantine has the details."""
 
     id: UUID
     reason: str
@@ -51,11 +53,9 @@ class QuarantineSummaryResponse(BaseModel):
 
 
 class DocumentResponse(BaseModel):
-    """status is that of the newest version; live_version is the one being served, null when none is. A document is
+    """status is that of the newest version; live_version is the published one, null when there is none. A document is
     published with `findings` where the policy flags them; `flagged` says so.
     """
-
-    model_config = ConfigDict(from_attributes=True)
 
     id: UUID
     source: str
@@ -77,20 +77,23 @@ class DocumentResponse(BaseModel):
     created_at: datetime
     updated_at: datetime
 
-    @computed_field(description="There are findings that a reader of the newest version should know of.")  # type: ignore[prop-decorator]
+    @computed_field(description="The newest version has findings that its readers see.")  # type: ignore[prop-decorator]
     @property
     def flagged(self) -> bool:
         return bool(rules_for_readers(finding.rule for finding in self.findings))
 
     @classmethod
-    def of(cls, row: Any) -> "DocumentResponse":
-        held = None
-        if row["quarantine_id"]:
-            action = ACTIONS.get(row["reason"], "")
-            held = QuarantineSummaryResponse(
-                id=row["quarantine_id"], reason=row["reason"], detail=row["detail"], action=action
+    def of(cls, document: DocumentDetails) -> "DocumentResponse":
+        quarantine = None
+        if document.quarantine_id:
+            reason = document.reason or ""
+            quarantine = QuarantineSummaryResponse(
+                id=document.quarantine_id,
+                reason=reason,
+                detail=document.detail or "",
+                action=ACTIONS.get(reason, ""),
             )
-        return cls.model_validate({**row, "quarantine": held})
+        return cls.model_validate({**asdict(document), "quarantine": quarantine})
 
 
 class DocumentPageResponse(BaseModel):
@@ -99,7 +102,7 @@ class DocumentPageResponse(BaseModel):
 
 
 class QuarantineEntryResponse(BaseModel):
-    """A version that was held back. Its original bytes are under /v1/quarantine/{id}/original."""
+    """A version that was not published. Its original bytes are under /v1/quarantine/{id}/original."""
 
     id: UUID
     document_id: UUID
@@ -122,8 +125,8 @@ class QuarantineEntryResponse(BaseModel):
     note: str | None
 
     @classmethod
-    def of(cls, row: Any) -> "QuarantineEntryResponse":
-        return cls.model_validate({**row, "action": ACTIONS.get(row["reason"], "")})
+    def of(cls, entry: QuarantineEntry) -> "QuarantineEntryResponse":
+        return cls.model_validate({**asdict(entry), "action": ACTIONS.get(entry.reason, "")})
 
 
 class QuarantinePageResponse(BaseModel):
@@ -134,7 +137,7 @@ class QuarantinePageResponse(BaseModel):
 class QuarantineDecisionRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    note: str = Field("", max_length=1000, description="Why; kept with who and when.")
+    note: str = Field("", max_length=1000, description="Why; recorded with who decided and when.")
 
 
 class QuarantineDecisionResponse(BaseModel):

@@ -179,13 +179,13 @@ class World:
         """Every job there is; then what has been published is for those it was meant for."""
         await Worker(self.state.database, self.state.jobs, concurrency=1).run(wait=False)
         machine = caller_at_the_command_line(self.tenant)
-        for row in await self.state.ingestion.newest(machine, list(self.documents)):
-            document = self.documents[row["id"]]
-            if row["status"] == "published":
+        for row in await self.state.ingestion.newest_versions(machine, list(self.documents)):
+            document = self.documents[row.document_id]
+            if row.status == "published":
                 document.readers = document.wanted
-        rows = await self.state.ingestion.quarantine(machine, reason=None, waiting=False, after=None, limit=200)
-        for row in rows:
-            self.note("entry", str(row["id"]))
+        rows = await self.state.ingestion.list_quarantine(machine, reason=None, undecided=False, after=None, limit=200)
+        for entry in rows:
+            self.note("entry", str(entry.id))
 
     async def change(self) -> None:
         """An upload that is through all gates before anything else happens."""

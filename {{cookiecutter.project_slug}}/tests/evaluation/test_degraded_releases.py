@@ -137,7 +137,7 @@ async def with_index(state: State, params: ChunkerParams | None = None, embedder
     pinned = replace(first, chunker_params=asdict(params or first.params))
     if embedder:
         pinned = replace(pinned, embedder=embedder.name, dimensions=embedder.dimensions)
-    index = await state.retrieval.indexes.build(pinned, lambda *_: None)
+    index = await state.retrieval.index_builder.build(pinned, lambda *_: None)
     return await state.releases.create("ada", index=index.number)
 
 

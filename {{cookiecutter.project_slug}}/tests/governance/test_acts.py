@@ -70,7 +70,7 @@ async def test_an_act_that_cannot_be_written_down_does_not_happen(
 async def test_a_deleted_document_is_in_the_log_without_its_name(state: State, principal: Principal) -> None:
     files = [Upload("secret-plan.md", b"# Plan\n\nThe office moves to the old mill in March next year.")]
     common = upload_options(None, None, {})
-    (accepted,) = await state.ingestion.accept(principal, common, files)
+    (accepted,) = await state.ingestion.upload(principal, common, files)
     assert accepted.id is not None
     await state.ingestion.delete(principal, accepted.id)
     line = (await lines_of(state, principal.tenant_id))[-1]
@@ -83,15 +83,15 @@ async def test_what_was_decided_about_a_held_document_is_in_the_log(
     state: State, principal: Principal, decision: str
 ) -> None:
     common = upload_options(None, None, {})
-    (accepted,) = await state.ingestion.accept(principal, common, [Upload("empty.md", b"  \n ")])
+    (accepted,) = await state.ingestion.upload(principal, common, [Upload("empty.md", b"  \n ")])
     assert accepted.id is not None
     assert accepted.version is not None
     await state.ingestion.process(principal.tenant_id, accepted.id, accepted.version)
-    (entry,) = await state.ingestion.quarantine(principal, reason=None, waiting=True, after=None, limit=10)
-    await getattr(state.ingestion, decision)(principal, entry["id"], "a note that quotes the document")
+    (entry,) = await state.ingestion.list_quarantine(principal, reason=None, undecided=True, after=None, limit=10)
+    await getattr(state.ingestion, decision)(principal, entry.id, "a note that quotes the document")
     line = (await lines_of(state, principal.tenant_id))[-1]
-    assert (line.action, line.subject) == (f"quarantine.{decision}", f"quarantine entry {entry['id']}")
-    assert line.before == entry["reason"]
+    assert (line.action, line.subject) == (f"quarantine.{decision}", f"quarantine entry {entry.id}")
+    assert line.before == entry.reason
     assert "note" not in str(line)
 
 

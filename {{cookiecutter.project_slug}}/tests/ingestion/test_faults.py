@@ -193,7 +193,7 @@ async def test_a_poison_document_is_dead_lettered_and_the_queue_moves_on(
 
     room = state.ingestion
     broken = Ingestion(replace(room.deps, retrieval=Poisoned(room.deps.retrieval, Fuse(0))))
-    monkeypatch.setattr(jobs, "TRIES", 2)
+    monkeypatch.setattr(jobs, "MAX_FAILURES", 2)
     specs = job_specs(broken)
     poison, good = await send(("poison.txt", b"The lamp is broken."), ("good.txt", b"The lamp is whole."))
     worker = asyncio.create_task(Worker(state.database, specs, 1).run())
@@ -259,7 +259,7 @@ async def test_a_parser_that_a_busy_machine_interrupts_is_tried_again(state, sen
 async def test_one_that_is_interrupted_in_every_attempt_waits_for_a_person_to_try_again(
     state, send, client, work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "TRIES", 2)
+    monkeypatch.setattr(jobs, "MAX_FAILURES", 2)
     room = state.ingestion
     busy = Ingestion(replace(room.deps, parser=Interrupted(room.deps.parser, 99)))
     (item,) = await send(("a.txt", b"The lamp is lit at dusk."))

@@ -136,7 +136,7 @@ async def test_a_text_that_only_repeats_itself_is_held_back_before_it_costs_anyt
     (document,) = await ingest(("lamps.txt", b"lamp " * 100_000))
     held = document["quarantine"]
     assert (held["reason"], document["status"]) == ("repetitive", "quarantined")
-    assert "0.0% of the text is no repetition; the source wants 1.0%" in held["detail"]
+    assert "0.0% of the text is not repeated; the source requires 1.0%" in held["detail"]
     assert "min_distinct_share" in held["action"]
 
 

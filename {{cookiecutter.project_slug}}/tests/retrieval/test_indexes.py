@@ -75,7 +75,7 @@ async def home(state: State) -> AsyncIterator[int]:
     number = (await state.retrieval.indexes.live()).number
     yield number
     await state.retrieval.indexes.reload()
-    if state.retrieval.indexes.held.live and state.retrieval.indexes.held.live.number != number:
+    if state.retrieval.indexes.known.live and state.retrieval.indexes.known.live.number != number:
         await go_to(state.retrieval, number)
     for row, _, _ in await state.retrieval.list_indexes(None):
         if row.number != number and row.status != "retired":
@@ -110,7 +110,7 @@ async def test_an_index_built_beside_the_live_one_holds_every_document(state, ho
         await put(retrieval, request_of(text_of(number)))
     steps: list[tuple[int, int]] = []
 
-    built = await retrieval.indexes.build(narrow(retrieval), lambda done, total: steps.append((done, total)))
+    built = await retrieval.index_builder.build(narrow(retrieval), lambda done, total: steps.append((done, total)))
     assert built.status == "ready"
     assert steps[-1][0] == steps[-1][1] >= 5
     assert (await ask(retrieval, caller, "topic3")).index_number == home
@@ -125,7 +125,7 @@ async def test_an_index_built_beside_the_live_one_holds_every_document(state, ho
 async def test_a_switch_back_is_to_an_index_that_is_still_current(state, home, retrieval, request_of, caller):
     first = request_of(text_of(1))
     await put(retrieval, first)
-    built = await retrieval.indexes.build(narrow(retrieval), ignore)
+    built = await retrieval.index_builder.build(narrow(retrieval), ignore)
     await go_to(retrieval, built.number)
     await put(retrieval, request_of(text_of(2)))
     await put(retrieval, replace(first, text=text_of(3), document_version=2))
@@ -145,7 +145,7 @@ async def test_both_indexes_give_a_document_that_came_during_the_build(state, ho
     def progress(done: int, total: int) -> None:
         begun.set()
 
-    building = asyncio.create_task(retrieval.indexes.build(narrow(retrieval), progress))
+    building = asyncio.create_task(retrieval.index_builder.build(narrow(retrieval), progress))
     await begun.wait()
     await put(retrieval, late)
     built = await building
@@ -162,9 +162,9 @@ async def test_a_build_that_was_stopped_goes_on_where_it_was(state, home, retrie
             raise RuntimeError("stopped")
 
     with pytest.raises(RuntimeError):
-        await retrieval.indexes.build(narrow(retrieval), die)
+        await retrieval.index_builder.build(narrow(retrieval), die)
     totals: list[int] = []
-    built = await retrieval.indexes.build(narrow(retrieval), lambda done, total: totals.append(total))
+    built = await retrieval.index_builder.build(narrow(retrieval), lambda done, total: totals.append(total))
     async with state.database.read(caller.tenant_id) as connection:
         assert (await counts(connection, caller.tenant_id))[built.number][0] == 4
     numbers = [row.number for row, _, _ in await retrieval.list_indexes(None) if row.status == "building"]
@@ -174,7 +174,7 @@ async def test_a_build_that_was_stopped_goes_on_where_it_was(state, home, retrie
 async def test_switching_under_load_fails_no_request(state, home, retrieval, request_of, caller):
     for number in range(3):
         await put(retrieval, request_of(text_of(number)))
-    built = await retrieval.indexes.build(narrow(retrieval), ignore)
+    built = await retrieval.index_builder.build(narrow(retrieval), ignore)
     follower = World(state, *retrieval.embedders.values()).retrieval
     listening = asyncio.create_task(listen(state.database, INDEX_SWITCHED, follower.follow))
     seen: list[int] = []
@@ -203,13 +203,13 @@ async def test_switching_under_load_fails_no_request(state, home, retrieval, req
 
 async def test_an_index_that_lacks_documents_is_not_switched_to(state, home, retrieval, request_of, caller):
     await put(retrieval, request_of(text_of(1)))
-    built = await retrieval.indexes.build(narrow(retrieval), ignore)
+    built = await retrieval.index_builder.build(narrow(retrieval), ignore)
     await retrieval.indexes.retire(built.number)
     late = request_of(text_of(2))
     await put(retrieval, late)
     with pytest.raises(IndexNotReady):
         await go_to(retrieval, built.number)
-    again = await retrieval.indexes.build(narrow(retrieval), ignore, resume=built.number)
+    again = await retrieval.index_builder.build(narrow(retrieval), ignore, resume=built.number)
     assert again.number == built.number
     await go_to(retrieval, built.number)
     assert (await ask(retrieval, caller, "topic2")).passages[0].document_id == late.document_id
@@ -220,10 +220,10 @@ async def test_a_resumed_index_forgets_what_was_replaced_while_it_was_retired(
 ):
     request = request_of(text_of(1))
     await put(retrieval, request)
-    built = await retrieval.indexes.build(narrow(retrieval), ignore)
+    built = await retrieval.index_builder.build(narrow(retrieval), ignore)
     await retrieval.indexes.retire(built.number)
     await put(retrieval, replace(request, text=text_of(2), document_version=2))
-    await retrieval.indexes.build(narrow(retrieval), ignore, resume=built.number)
+    await retrieval.index_builder.build(narrow(retrieval), ignore, resume=built.number)
     await go_to(retrieval, built.number)
     assert (await ask(retrieval, caller, "topic1")).passages == ()
     assert {p.version for p in (await ask(retrieval, caller, "topic2")).passages} == {2}
@@ -243,7 +243,9 @@ async def test_a_query_with_another_embedder_is_refused_with_the_way_out(state, 
 async def test_every_embedding_of_a_build_has_a_ledger_row(state, home, retrieval, request_of, caller, words):
     both = World(state, *retrieval.embedders.values(), words).retrieval
     await put(both, request_of(text_of(1)))
-    await both.indexes.build(replace(both.indexes.first, embedder=words.name, dimensions=words.dimensions), ignore)
+    await both.index_builder.build(
+        replace(both.indexes.first, embedder=words.name, dimensions=words.dimensions), ignore
+    )
     totals = await both.costs.totals(caller.tenant_id)
     assert {t.key for t in totals.by_feature} == {"embedding_document"}
     assert totals.total.input_tokens > 0
@@ -254,7 +256,7 @@ async def test_a_service_goes_over_to_vectors_without_stopping(state, home, retr
     for number in range(3):
         await put(both, request_of(text_of(number)))
     wanted = replace(both.indexes.first, embedder=words.name, dimensions=words.dimensions)
-    built = await both.indexes.build(wanted, ignore)
+    built = await both.index_builder.build(wanted, ignore)
     spent = (await both.costs.totals(caller.tenant_id)).by_feature
     assert {total.key: total.input_tokens > 0 for total in spent} == {"embedding_document": True}
     before = await ask(both, caller, "topic2")
@@ -274,7 +276,7 @@ async def test_an_embedder_that_fails_costs_the_vectors_not_the_search(
 ):
     both = World(state, *retrieval.embedders.values(), words).retrieval
     await put(both, request_of(text_of(1)))
-    built = await both.indexes.build(
+    built = await both.index_builder.build(
         replace(both.indexes.first, embedder=words.name, dimensions=words.dimensions), ignore
     )
     await go_to(both, built.number)
@@ -287,7 +289,7 @@ async def test_an_embedder_that_fails_costs_the_vectors_not_the_search(
 async def test_bad_vectors_leave_the_index_as_it_was(state, home, retrieval, request_of, caller, words):
     both = World(state, *retrieval.embedders.values(), words).retrieval
     await put(both, request_of(text_of(1)))
-    built = await both.indexes.build(
+    built = await both.index_builder.build(
         replace(both.indexes.first, embedder=words.name, dimensions=words.dimensions), ignore
     )
     await go_to(both, built.number)
@@ -308,9 +310,9 @@ async def test_an_index_that_does_not_find_its_own_chunks_is_never_ready(
     async def nothing(*_: object) -> bool:
         return False
 
-    monkeypatch.setattr(type(retrieval.indexes), "_finds", nothing)
+    monkeypatch.setattr(type(retrieval.index_builder), "_is_found", nothing)
     with pytest.raises(VerificationFailed):
-        await retrieval.indexes.build(narrow(retrieval), ignore)
+        await retrieval.index_builder.build(narrow(retrieval), ignore)
     assert [row.status for row, _, _ in await retrieval.list_indexes(None) if row.status == "ready"] == []
     assert (await ask(retrieval, caller, "topic1")).index_number == home
 
@@ -321,7 +323,7 @@ async def test_what_cannot_be_switched_to_is_refused(state, home, retrieval):
     with pytest.raises(IndexNotReady):
         await retrieval.indexes.retire(home)
     with pytest.raises(UnknownTextSearch):
-        await retrieval.indexes.build(replace(retrieval.indexes.first, text_search="klingon"), ignore)
+        await retrieval.index_builder.build(replace(retrieval.indexes.first, text_search="klingon"), ignore)
 
 
 async def ended_or_waits(retrieval: Retrieval, other: asyncio.Task[object]) -> bool:
@@ -348,7 +350,7 @@ async def test_a_switch_sees_a_publish_that_was_under_way(state, home, retrieval
     both = World(state, *retrieval.embedders.values(), words).retrieval
     await put(both, request_of(text_of(1)))
     vectors = replace(both.indexes.first, embedder=words.name, dimensions=words.dimensions)
-    built = await both.indexes.build(vectors, ignore)
+    built = await both.index_builder.build(vectors, ignore)
     await retrieval.indexes.reload()
     async with in_flight(retrieval, request_of(text_of(2))) as watch:
         switching = asyncio.create_task(go_to(both, built.number))
@@ -362,7 +364,7 @@ async def test_an_index_begun_during_a_publish_has_its_document(state, home, ret
     """The publish read the list of indexes before this one was on it."""
 
     async def build_and_switch() -> None:
-        built = await retrieval.indexes.build(narrow(retrieval), ignore)
+        built = await retrieval.index_builder.build(narrow(retrieval), ignore)
         await go_to(retrieval, built.number)
 
     late = request_of(text_of(2))

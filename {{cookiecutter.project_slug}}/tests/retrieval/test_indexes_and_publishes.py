@@ -42,7 +42,7 @@ async def test_a_build_does_not_bring_back_what_a_publish_is_replacing(
 
         words.embed_passages = replaced_meanwhile
         vectors = replace(both.indexes.first, embedder=words.name, dimensions=words.dimensions)
-        building = asyncio.create_task(both.indexes.build(vectors, ignore))
+        building = asyncio.create_task(both.index_builder.build(vectors, ignore))
         await replacing.wait()
         await until(partial(ended_or_waits, both, building))
     await go_to(both, (await building).number)

@@ -34,7 +34,7 @@ async def corpus(state: State) -> AsyncIterator[tuple[Retrieval, object, WordsEm
         groups = ["few"] if number % 100 == 0 else ["many"]
         await put(both, PublishRequest(uuid4(), tenant, 1, str(number), "t", f"{number}", text, access_groups=groups))
     fingerprint = replace(both.indexes.first, embedder=words.name, dimensions=words.dimensions)
-    index = await both.indexes.build(fingerprint, ignore)
+    index = await both.index_builder.build(fingerprint, ignore)
     yield both, (tenant, index), words
     await both.indexes.retire(index.number)
 

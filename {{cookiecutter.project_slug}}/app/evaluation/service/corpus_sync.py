@@ -80,13 +80,13 @@ class CorpusSync:
         """The number of files of each batch, once they are served."""
         caller = _keeper(await self.identity.ensure_tenant(folder.tenant))
         common = upload_options(folder.source, folder.groups, {})
-        names, largest = list(files), self.ingestion.largest_file(common)
+        names, largest = list(files), self.ingestion.max_file_bytes(common)
         for start in range(0, len(names), BATCH):
             batch = names[start : start + BATCH]
             uploads = [Upload(files[uri].path.name, self._read(folder, files[uri], largest), uri) for uri in batch]
             waiting: dict[UUID, int] = {}
             uris: dict[UUID, str] = {}
-            for uri, item in zip(batch, await self.ingestion.accept(caller, common, uploads), strict=True):
+            for uri, item in zip(batch, await self.ingestion.upload(caller, common, uploads), strict=True):
                 if item.problem:
                     raise CorpusRefused(f"{folder.path}/{uri} was refused: {item.problem.detail}")
                 if item.id and item.version and item.status in UNFINISHED:
@@ -123,11 +123,11 @@ class CorpusSync:
         """Returns once each is served, also where another process took it up. Errors: CorpusBusy, CorpusRefused."""
 
         async def waiting() -> int:
-            newest = await self.ingestion.newest(caller, list(uris)) if uris else []
+            newest = await self.ingestion.newest_versions(caller, list(uris)) if uris else []
             for row in newest:
-                if row["status"] == "quarantined":
-                    raise CorpusRefused(f"{folder.path}/{uris[row['id']]} is in quarantine: {row['detail']}")
-            return sum(row["status"] in UNFINISHED for row in newest)
+                if row.status == "quarantined":
+                    raise CorpusRefused(f"{folder.path}/{uris[row.document_id]} is in quarantine: {row.detail}")
+            return sum(row.status in UNFINISHED for row in newest)
 
         await self._until_none(waiting, folder.tenant, progress)
 
@@ -135,7 +135,7 @@ class CorpusSync:
         """Returns once no document of these tenants is being processed, by whomever. Errors: CorpusBusy."""
         for tenant in tenants:
             caller = _keeper(await self.identity.tenant(tenant))
-            await self._until_none(partial(self.ingestion.unfinished, caller), tenant, progress)
+            await self._until_none(partial(self.ingestion.count_unfinished, caller), tenant, progress)
 
     async def _until_none(
         self, waiting: Callable[[], Awaitable[int]], tenant: str, progress: EvaluationProgress
@@ -161,11 +161,11 @@ class CorpusSync:
         while True:
             page = await self.ingestion.list(caller, status=None, source=source, after=after, limit=PAGE)
             for row in page:
-                if row["uri"] not in uris and row["status"] != "deleted":
-                    await self.ingestion.delete(caller, row["id"])
+                if row.uri not in uris and row.status != "deleted":
+                    await self.ingestion.delete(caller, row.id)
             if len(page) < PAGE:
                 return
-            after = Cursor(page[-1]["created_at"], page[-1]["id"])
+            after = Cursor(page[-1].created_at, page[-1].id)
 
 
 def _keeper(tenant_id: UUID) -> Principal:

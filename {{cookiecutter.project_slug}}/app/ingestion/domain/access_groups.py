@@ -1,4 +1,4 @@
-"""Who may read a document, before and after an upload to its address."""
+"""Who may read a document, before and after an upload to its address. No access groups: everybody of the tenant."""
 
 from collections.abc import Collection, Sequence
 
@@ -6,29 +6,30 @@ from app.identity.domain import Principal
 from app.ingestion.domain.documents import AccessGroupsForbidden, ExistingDocument, UploadOptions
 
 NOBODY = "!nobody"
-"""A group that no key can hold."""
+"""A group that no key can be in."""
 
 
 def access_groups_of(
-    common: UploadOptions, defaults: Sequence[str], place: ExistingDocument | None, caller: Principal
+    options: UploadOptions, defaults: Sequence[str], existing: ExistingDocument | None, caller: Principal
 ) -> tuple[str, ...]:
-    """Who may read an upload. defaults: whom its source names.
+    """The access groups of an upload. defaults: those of its source.
 
-    Without a word on it, a document keeps its readers. Errors: AccessGroupsForbidden.
+    Without groups of its own, an upload keeps those of the existing document. Errors: AccessGroupsForbidden.
     """
-    if place is None:
-        return common.access_groups or tuple(sorted(defaults))
-    if common.access_groups is None:
-        return place.wanted
-    wanted = common.access_groups or tuple(sorted(defaults))
-    opens = widens_access(wanted, place.wanted) or widens_access(wanted, place.readers)
-    if opens and not caller.is_command_line and not (caller.reads(place.wanted) and caller.reads(place.readers)):
+    if existing is None:
+        return options.access_groups or tuple(sorted(defaults))
+    if options.access_groups is None:
+        return existing.newest_groups
+    groups = options.access_groups or tuple(sorted(defaults))
+    widens = widens_access(groups, existing.newest_groups) or widens_access(groups, existing.live_groups)
+    reads_it = caller.reads(existing.newest_groups) and caller.reads(existing.live_groups)
+    if widens and not caller.is_command_line and not reads_it:
         raise AccessGroupsForbidden("This would let others read a document that this key may not read itself.")
-    return wanted
+    return groups
 
 
 def common_access_groups(some: Collection[str], others: Collection[str]) -> list[str]:
-    """The readers that two sets of access groups have in common, as a set of access groups. None named: everybody."""
+    """The access groups of the readers that both sets have in common."""
     if not some or not others:
         return sorted(some or others)
     return sorted(set(some) & set(others)) or [NOBODY]

@@ -1,8 +1,8 @@
 """Documents, their versions and the errors that callers see.
 
 A document is a (tenant, source, uri); every upload to it is a version. received -> processing -> published, quarantined
-(with a reason) or superseded by a newer one; a published version is superseded too, in the transaction that publishes
-the next. deleted and discarded are ends. Nothing else ever serves a chunk than the one published version.
+(with a reason) or superseded by a newer one; a published version is superseded in the transaction that publishes the
+next. deleted and discarded are final. Only the published version of a document can be found by a search.
 """
 
 import base64
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from app.core.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, Problem, TooLarge
@@ -27,7 +27,7 @@ DEFAULT_SOURCE = "upload"
 _UNSAFE_NAME = re.compile(
     r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]|(?:^|[/\\])\.\.(?:[/\\]|$)|\.\.?%2f|%2f|%5c|%00|\.\.[/\\]", re.IGNORECASE
 )
-_NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:@/-]{0,99}")
 
 
@@ -42,7 +42,7 @@ class QuarantineNotFound(NotFound):
 
 
 class QuarantineDecided(Conflict):
-    code, title = "quarantine_decided", "The entry was decided by someone else in the meantime"
+    code, title = "quarantine_decided", "The entry has already been decided"
 
 
 class DocumentSuperseded(Conflict):
@@ -56,7 +56,7 @@ class FileTooLarge(TooLarge):
 
 
 class TooManyFiles(TooLarge):
-    code, title = "too_many_files", "The request holds too many files"
+    code, title = "too_many_files", "The request has too many files"
     action = "Send them in several requests."
 
 
@@ -71,22 +71,22 @@ class RepeatedName(Invalid):
 
 
 class BadUpload(Invalid):
-    code, title = "bad_upload", "The upload cannot be taken as it is"
+    code, title = "bad_upload", "The upload is not valid"
 
 
 class AccessGroupsForbidden(Forbidden):
-    code, title = "readers_not_yours", "Who does not read a document cannot open it to others"
-    action = "Leave access_groups out to keep its readers, or use a key that holds one of its access groups."
+    code, title = "readers_not_yours", "Only a reader of a document may give others access to it"
+    action = "Leave access_groups out to keep the document's access groups, or use a key that is in one of them."
 
 
 class BadCursor(BadRequest):
-    code, title = "bad_cursor", "The cursor is not one of ours"
-    action = "Use 'next' of the page before, unchanged."
+    code, title = "bad_cursor", "The cursor is not valid"
+    action = "Pass 'next' of the previous page unchanged."
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One file as it came in. uri: what it is within its source; two uploads with the same one are versions."""
+    """One uploaded file. uri: its address within its source; uploads to the same address are versions of a document."""
 
     name: str
     data: bytes
@@ -99,8 +99,8 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class UploadOptions:
-    """What a batch of files has in common. access_groups: who may read them; () is everybody, None is whoever may read
-    the document that is at the address now, or whom the source names for a new one.
+    """The options of a batch of files. access_groups: who may read them; () is everybody, None keeps the groups of the
+    document that is at the address, or takes those of the source for a new one.
     """
 
     source: str = DEFAULT_SOURCE
@@ -110,17 +110,35 @@ class UploadOptions:
 
 @dataclass(frozen=True, slots=True)
 class ExistingDocument:
-    """What is at an address now. readers: who may read what is served; wanted: who may once its newest version is."""
+    """The document at an address. live_groups: access groups of its published version; newest_groups: of its newest."""
 
     document_id: UUID
-    readers: tuple[str, ...]
-    wanted: tuple[str, ...]
+    live_groups: tuple[str, ...]
+    newest_groups: tuple[str, ...]
+
+
+class ContentKey(NamedTuple):
+    """Files with the same key are exact duplicates; for other access groups the same bytes are another document."""
+
+    digest: bytes
+    access_groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveDuplicate:
+    """A document that is published, or being processed, with the content of an upload. flagged: as in UploadResult."""
+
+    document_id: UUID
+    version: int
+    status: str
+    flagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class UploadResult:
-    """What became of one file of a batch. duplicate_of: the document that already holds the same content; flagged: with
-    findings that its readers should know of.
+    """The result for one file of a batch. status: received, refused (see `problem`), or that of the duplicate.
+
+    duplicate_of: the document that already has the same content. flagged: it has findings that its readers see.
     """
 
     name: str
@@ -136,12 +154,15 @@ class UploadResult:
 
 @dataclass(frozen=True, slots=True)
 class ProcessingAttempt:
-    """A version taken up for processing. attempt: the fence; who publishes must still hold the latest one."""
+    """A version that is being processed. number: a fencing token; only the latest attempt may publish.
+
+    released: codes of the quarantine reasons that a person has overruled.
+    """
 
     tenant_id: UUID
     document_id: UUID
     version: int
-    attempt: int
+    number: int
     source: str
     uri: str
     name: str
@@ -153,7 +174,7 @@ class ProcessingAttempt:
 
 @dataclass(frozen=True, slots=True)
 class ProcessingResult:
-    """How the processing of a version ended."""
+    """How the processing of a version ended. reason: of a quarantined one."""
 
     status: str
     reason: QuarantineReason | None = None
@@ -161,7 +182,7 @@ class ProcessingResult:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a page ended: newest first, ids break ties."""
+    """The last item of a page; pages are newest first, ties are ordered by id."""
 
     at: datetime
     id: UUID
@@ -180,10 +201,10 @@ class Cursor:
 
 
 def check_name(name: str) -> str:
-    """The name a file is kept under. Errors: UnsafeName."""
+    """The name if it is safe to store. Errors: UnsafeName."""
     if not name or len(name) > 255 or _UNSAFE_NAME.search(name):
         raise UnsafeName(
-            "The name holds path parts, control characters, encoded slashes or bytes that are not UTF-8, "
+            "The name has path parts, control characters, encoded slashes or bytes that are not UTF-8, "
             "or is longer than 255."
         )
     return name
@@ -191,22 +212,22 @@ def check_name(name: str) -> str:
 
 def check_uri(uri: str) -> str:
     """Errors: UnsafeName."""
-    if len(uri) > 1000 or _NO_TEXT.search(uri):
+    if len(uri) > 1000 or _NOT_TEXT.search(uri):
         raise UnsafeName(
-            "The uri holds control characters or bytes that are not UTF-8, or is longer than 1,000 characters."
+            "The uri has control characters or bytes that are not UTF-8, or is longer than 1,000 characters."
         )
     return uri
 
 
 def upload_options(source: str | None, groups: Iterable[str] | None, metadata: Mapping[str, Any]) -> UploadOptions:
-    """Checks what a batch has in common. groups: None where nothing was said of them. Errors: BadUpload."""
-    named = (source or DEFAULT_SOURCE).strip()
-    if not _SOURCE.fullmatch(named):
+    """The options of a batch, checked. groups: None where none were given. Errors: BadUpload."""
+    name = (source or DEFAULT_SOURCE).strip()
+    if not _SOURCE.fullmatch(name):
         raise BadUpload("A source is 1 to 100 letters, digits, blanks or ._:@/- characters.")
-    wanted = None if groups is None else tuple(sorted({group.strip() for group in groups if group.strip()}))
-    if not all(GROUP_PATTERN.fullmatch(group) for group in wanted or ()):
+    access_groups = None if groups is None else tuple(sorted({group.strip() for group in groups if group.strip()}))
+    if not all(GROUP_PATTERN.fullmatch(group) for group in access_groups or ()):
         raise BadUpload("An access group is 1 to 100 letters, digits or ._:@/- characters, without blanks.")
     if len(metadata) > 50 or not all(isinstance(value, str | int | float) for value in metadata.values()):
         raise BadUpload("'metadata' is a JSON object of at most 50 texts or numbers.")
-    kept = {clean(str(key))[:100]: clean(str(value))[:2000] for key, value in metadata.items()}
-    return UploadOptions(named, wanted, kept)
+    cleaned = {clean(str(key))[:100]: clean(str(value))[:2000] for key, value in metadata.items()}
+    return UploadOptions(name, access_groups, cleaned)

@@ -1,4 +1,4 @@
-"""How much two texts share, from signatures small enough to index."""
+"""Near-duplicate detection: minhash signatures of word shingles, and LSH bands to look them up."""
 
 import re
 import zlib
@@ -12,16 +12,16 @@ SHINGLE = 5
 MIN_WORDS = 40
 _MAX_WORDS = 200_000
 _EMPTY = 1 << 32
-_CHOSEN = 8
+_SAMPLE_RATE = 8
 _LONG_WORD = 60
-_PIECE = 1 << 16
+_COMPRESSED_BLOCK = 1 << 16
 _WORD = re.compile(r"\w+")
 
 Signature = tuple[int, ...]
 
 
 def signature(text: str) -> Signature | None:
-    """One-permutation minhash over runs of five words; None for a text too short to compare."""
+    """One-permutation minhash over shingles of five words; None for a text too short to compare."""
     words = [m.group().lower() for m in islice(_WORD.finditer(text), _MAX_WORDS)]
     if len(words) < MIN_WORDS:
         return None
@@ -35,7 +35,7 @@ def signature(text: str) -> Signature | None:
 
 
 def _filled(lowest: Sequence[int]) -> Signature:
-    """Bins that nothing fell into borrow from the next one, so that short texts compare too."""
+    """Empty bins take the value of the next one, so that short texts can be compared too."""
     filled = list(lowest)
     for slot in range(BINS):
         distance = 1
@@ -47,21 +47,21 @@ def _filled(lowest: Sequence[int]) -> Signature:
 
 
 def distinct_share(text: str) -> float:
-    """About how much of a text is no repetition, 0 to 1: distinct runs of five words among all of them, or, where a
-    text has hardly any words, how far it can be compressed. In one pass, and in little memory whatever the text.
+    """The estimated share of a text that is not repeated, 0 to 1: distinct shingles among all of them, or, where a text
+    has hardly any words, its compression ratio. One pass, with little memory.
     """
-    count, kept = 0, set()
+    count, sampled = 0, set()
     run: deque[str] = deque(maxlen=SHINGLE)
     for match in _WORD.finditer(text):
         run.append(match.group())
         count += 1
-        # One in eight, chosen by what they say: a run that comes again is chosen again, and counted once.
-        if not (hashed := zlib.crc32(" ".join(run).encode())) % _CHOSEN:
-            kept.add(hashed)
+        # One shingle in eight, sampled by its hash: a repeated shingle is sampled again, and counted once.
+        if not (hashed := zlib.crc32(" ".join(run).encode())) % _SAMPLE_RATE:
+            sampled.add(hashed)
     if count and count * _LONG_WORD >= len(text):
-        return min(1.0, len(kept) * _CHOSEN / count)
+        return min(1.0, len(sampled) * _SAMPLE_RATE / count)
     packer = zlib.compressobj(1)
-    pieces = (text[start : start + _PIECE].encode() for start in range(0, len(text), _PIECE))
+    pieces = (text[start : start + _COMPRESSED_BLOCK].encode() for start in range(0, len(text), _COMPRESSED_BLOCK))
     packed, size = 0, 0
     for piece in pieces:
         packed, size = packed + len(packer.compress(piece)), size + len(piece)
@@ -69,7 +69,7 @@ def distinct_share(text: str) -> float:
 
 
 def bands(signed: Signature) -> list[int]:
-    """Keys of which two similar texts share at least one: what an index is asked for."""
+    """LSH keys, of which two similar texts share at least one."""
     keys = []
     for number, start in enumerate(range(0, BINS, ROWS)):
         packed = ",".join(map(str, (number, *signed[start : start + ROWS])))
@@ -78,5 +78,5 @@ def bands(signed: Signature) -> list[int]:
 
 
 def similarity(one: Sequence[int], other: Sequence[int]) -> float:
-    """The estimated share of word runs that two texts have in common, 0 to 1."""
+    """The estimated share of shingles that two texts have in common, 0 to 1."""
     return sum(a == b for a, b in zip(one, other, strict=True)) / BINS

@@ -1,4 +1,4 @@
-"""What a parser hands over, how it refuses a file, and what stops it that is not the file's fault."""
+"""The result of a parser, and its two failures: of the file, and of the machine."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,8 +13,8 @@ KINDS = ("markdown", "text", "html", "pdf", "docx", "csv", "jsonl")
 class ParsedDocument:
     """The text that is stored, chunked and cited: normalised, offsets in characters.
 
-    headings point into `text`; `hidden` is what the file carried and a reader would not have seen (kept apart, for
-    screening only); `findings` tell what was taken out or repaired; `metadata` is what the file says about itself.
+    headings point into `text`; `hidden` is text of the file that a reader would not see, used only for
+    screening; `findings` say what was removed or repaired; `metadata` is that of the file itself.
     """
 
     kind: str
@@ -27,7 +27,7 @@ class ParsedDocument:
 
 
 class Unparsable(Exception):
-    """The file cannot become a text: `code` is the reason for the quarantine, `detail` says what was seen."""
+    """The file has no readable text: `code` is the quarantine reason, `detail` says what was found."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
@@ -36,4 +36,4 @@ class Unparsable(Exception):
 
 
 class ParserInterrupted(Exception):
-    """The file was not read, and that says nothing about the file: the machine was too busy, or ended the parser."""
+    """The file was not read for a reason outside of the file: the machine was too busy, or ended the parser."""

@@ -14,20 +14,20 @@ class SourceSection(BaseModel):
 
 
 class DuplicateRules(SourceSection):
-    """exact: point at the document that is served, or hold it. near: hold or serve; threshold is the shared share."""
+    """exact: link to the published document, or quarantine. near: quarantine or publish."""
 
-    exact: Literal["link", "quarantine"] = Field("link", description="The same content once more.")
+    exact: Literal["link", "quarantine"] = Field("link", description="The same content again.")
     near: Literal["quarantine", "flag", "allow"] = Field("quarantine", description="Nearly the same text.")
     near_threshold: float = Field(
-        0.95, gt=0.5, le=1, description="From which share of five-word runs in common on a text is nearly the same."
+        0.95, gt=0.5, le=1, description="Share of common five-word runs from which a text is a near duplicate."
     )
 
 
 class FreshnessRules(SourceSection):
-    """A document whose own date is older than this is noted, marked for readers, or not served."""
+    """A document whose own date is older than this gets a finding, is flagged for readers, or is quarantined."""
 
-    max_age_days: int | None = Field(None, ge=1, description="The oldest document by its own date, in days.")
-    action: Literal["warn", "flag", "exclude"] = Field("flag", description="What happens to an older one.")
+    max_age_days: int | None = Field(None, ge=1, description="Maximum age of a document by its own date, in days.")
+    action: Literal["warn", "flag", "exclude"] = Field("flag", description="What happens to an older document.")
 
     @property
     def max_age(self) -> timedelta | None:
@@ -35,41 +35,41 @@ class FreshnessRules(SourceSection):
 
 
 class SourceRules(SourceSection):
-    """What one source promises about its documents, and what happens when it does not keep it."""
+    """The rules for the documents of one source, and what happens when a document breaks one."""
 
     types: tuple[str, ...] = Field(
         ("markdown", "text", "html", "pdf", "docx", "csv", "jsonl"),
-        description="Kinds of files, told from their bytes.",
+        description="Allowed file types, detected from their content.",
     )
-    required_metadata: tuple[str, ...] = Field((), description="Fields that an upload must give.")
+    required_metadata: tuple[str, ...] = Field((), description="Metadata fields that an upload must have.")
     access_groups: tuple[str, ...] = Field(
-        (), description="Who may read a document that names no group itself; nobody named means everybody."
+        (), description="Access groups of uploads without groups of their own; none means everybody."
     )
-    max_file_bytes: int = Field(20_000_000, ge=1, description="The largest file.")
-    max_characters: int = Field(5_000_000, ge=1, description="The longest text.")
+    max_file_bytes: int = Field(20_000_000, ge=1, description="Maximum size of a file, in bytes.")
+    max_characters: int = Field(5_000_000, ge=1, description="Maximum length of a text, in characters.")
     max_chunks: int = Field(
-        10_000, ge=1, description="The most passages a document may be cut into: each is embedded and kept."
+        10_000, ge=1, description="Maximum number of chunks of a document; each is embedded and stored."
     )
     min_distinct_share: float = Field(
-        0.01, ge=0, le=1, description="The least share of a long text that is no repetition of what it said before."
+        0.01, ge=0, le=1, description="Minimum share of a long text that is not repeated."
     )
-    min_words: int = Field(2, ge=0, description="The fewest words.")
-    languages: tuple[str, ...] = Field((), description="ISO codes such as en; nothing named means any.")
-    not_utf8: GateAction = Field("quarantine", description="The text came in another encoding than UTF-8.")
-    control_characters: GateAction = Field("quarantine", description="Characters that no text has had to be taken out.")
-    formula_cells: GateAction = Field("quarantine", description="Cells that a spreadsheet would run.")
+    min_words: int = Field(2, ge=0, description="Minimum number of words.")
+    languages: tuple[str, ...] = Field((), description="Allowed languages as ISO 639-1 codes; none means any.")
+    not_utf8: GateAction = Field("quarantine", description="The file is in another encoding than UTF-8.")
+    control_characters: GateAction = Field("quarantine", description="Control characters had to be removed.")
+    formula_cells: GateAction = Field("quarantine", description="Cells with formulas that a spreadsheet would run.")
     boilerplate: GateAction = Field("quarantine", description="Most of the page is navigation and notices.")
     duplicates: DuplicateRules = DuplicateRules()
     freshness: FreshnessRules = FreshnessRules()
 
 
 class DataPolicy(PolicyModel):
-    """policies/data.yaml: where documents come from, and what each source promises about them."""
+    """policies/data.yaml: the sources of documents and the rules of each."""
 
     unknown_sources: Literal["allow", "quarantine"] = Field(
-        "allow", description="What happens to documents of a source that is not named under `sources`."
+        "allow", description="What happens to documents of a source that is not listed under `sources`."
     )
-    defaults: SourceRules = Field(SourceRules(), description="What a source promises that does not say otherwise.")
+    defaults: SourceRules = Field(SourceRules(), description="The rules of every source, unless it has its own.")
     sources: Mapping[str, SourceRules] = Field(
         default_factory=dict, description="Rules of each source by its name; the same fields as `defaults`."
     )
@@ -84,7 +84,7 @@ class DataPolicy(PolicyModel):
         return data | {"sources": sources}
 
     def source(self, name: str) -> SourceRules:
-        """The rules of a source; those of `defaults` when it is not named."""
+        """The rules of a source; `defaults` when it is not listed."""
         return self.sources.get(name, self.defaults)
 
     def knows(self, name: str) -> bool:

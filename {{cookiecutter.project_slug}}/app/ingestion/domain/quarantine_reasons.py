@@ -1,4 +1,4 @@
-"""Why a document is not served. The codes are stable: people filter by them and programs branch on them."""
+"""Why a version is quarantined. The codes are stable: people filter by them and programs branch on them."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class QuarantineReason:
-    """`code` for a program, `detail` for a person, `action` says what helps; none of them repeats the document."""
+    """`code` is for programs, `detail` for people, `action` says what helps; none of them quotes the document."""
 
     code: str
     detail: str
@@ -14,7 +14,7 @@ class QuarantineReason:
     duplicate_of: str | None = None
 
 
-RELEASE = "Release it from quarantine if it should be served as it is."
+RELEASE = "Release it from quarantine if it should be published as it is."
 ACTIONS: Final[dict[str, str]] = {
     "empty_file": "Upload the file again with its content.",
     "no_text": "Upload a version with real text; scanned pages need text recognition first.",
@@ -22,7 +22,7 @@ ACTIONS: Final[dict[str, str]] = {
     "too_long": "Split the document, or raise max_characters in policies/data.yaml.",
     "too_many_chunks": "Split the document, raise max_chunks in policies/data.yaml, or release it at its full cost.",
     "repetitive": "Upload it without the repetitions, lower min_distinct_share in policies/data.yaml, or release it.",
-    "too_short": "Lower min_words in policies/data.yaml if such short documents are meant.",
+    "too_short": "Lower min_words in policies/data.yaml if documents may be so short.",
     "wrong_type": "Give the file the name ending of what it really is.",
     "type_unsupported": "Convert it to Markdown, plain text, HTML, PDF, DOCX, CSV or JSON lines.",
     "type_not_allowed": "Allow the type for this source in policies/data.yaml.",
@@ -31,8 +31,8 @@ ACTIONS: Final[dict[str, str]] = {
     "external_entity": "Do not trust this file: it asks for content from outside of itself.",
     "archive_unsupported": "Unpack the archive and upload the files in it.",
     "archive_unsafe_path": "Do not trust this archive: it tries to write outside its folder.",
-    "archive_bomb": "Do not trust this file: it unpacks to far more than it should.",
-    "decompression_bomb": "Do not trust this file: it unpacks to far more than it should.",
+    "archive_bomb": "Do not trust this file: it unpacks to far more than its size allows.",
+    "decompression_bomb": "Do not trust this file: it unpacks to far more than its size allows.",
     "unreadable": "Open the file in its own program and save it again.",
     "truncated": "Upload the file again; its end is missing.",
     "encrypted": "Remove the password and upload it again.",
@@ -41,13 +41,13 @@ ACTIONS: Final[dict[str, str]] = {
     "parser_memory": "Split the file, or save it again in a simpler form.",
     "parser_crashed": "Open the file in its own program and save it again.",
     "encoding_damage": "Save the file as UTF-8 and upload it again, or release it with damaged characters replaced.",
-    "encoding_not_utf8": "Save the file as UTF-8, or release it: the text was decoded and looks sound.",
+    "encoding_not_utf8": "Save the file as UTF-8, or release it: the text was decoded without errors.",
     "nul_bytes": "Save the file as plain text; " + RELEASE,
-    "formula_cells": "Remove the formulas, or release it: the cells are served as plain text.",
+    "formula_cells": "Remove the formulas, or release it: the cells are published as plain text.",
     "control_characters": "Save the file as plain text; " + RELEASE,
     "boilerplate": RELEASE,
-    "exact_duplicate": "Nothing is lost: the same content is already served.",
-    "near_duplicate": "Upload it under the address of the document it renews, or release it to serve both.",
+    "exact_duplicate": "Nothing to do: the same content is already published.",
+    "near_duplicate": "Upload it under the address of the document it replaces, or release it to publish both.",
     "language": "Add the language to the source in policies/data.yaml, or release it.",
     "missing_metadata": "Upload it again with the missing metadata.",
     "stale": "Upload a newer version, or release it.",
@@ -57,5 +57,5 @@ ACTIONS: Final[dict[str, str]] = {
 }
 
 
-def reason(code: str, detail: str, duplicate_of: str | None = None) -> QuarantineReason:
+def quarantine_reason(code: str, detail: str, duplicate_of: str | None = None) -> QuarantineReason:
     return QuarantineReason(code, detail, ACTIONS[code], duplicate_of)

@@ -1,6 +1,5 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,6 +10,7 @@ from app.core.jobs import enqueue
 from app.core.telemetry import counter, histogram
 from app.identity.domain import Principal
 from app.ingestion.domain.policy import DataPolicy
+from app.ingestion.domain.views import Visibility
 from app.ingestion.ports import LanguageDetector, Parser
 from app.retrieval.service import Retrieval
 from app.safety.domain.policy import SecurityPolicy
@@ -18,14 +18,16 @@ from app.safety.domain.policy import SecurityPolicy
 PROCESS_JOB = "ingestion.process"
 QUEUE = "ingestion"
 
-uploads = counter("app_uploads_total", "Files that came in, by what became of them at the door.", ["result"])
-ended = counter("app_documents_total", "Document versions that ended, by status and reason.", ["status", "reason"])
-step_seconds = histogram("app_ingestion_step_seconds", "Time of one step of one document.", ["step"])
+UPLOADS = counter("app_uploads_total", "Uploaded files, by result.", ["result"])
+DOCUMENTS = counter(
+    "app_documents_total", "Processed document versions, by final status and quarantine reason.", ["status", "reason"]
+)
+STEP_SECONDS = histogram("app_ingestion_step_seconds", "Seconds of one processing step of one document.", ["step"])
 
 
 @dataclass(frozen=True)
 class IngestionDependencies:
-    """What the verbs of this room work with. the policies: as the live release has them now."""
+    """What the services of this room work with. The policies are read anew from the live release each time."""
 
     database: Database
     retrieval: Retrieval
@@ -44,12 +46,10 @@ class IngestionDependencies:
         return self.security_policy()
 
 
-def sight(caller: Principal) -> dict[str, Any]:
-    """What a caller may see of documents, for the queries of `repository`. Who runs commands on the machine keeps the
-    documents of all readers in order.
-    """
+def visibility_of(caller: Principal) -> Visibility:
+    """What the caller may see of documents. Commands on the machine manage the documents of all access groups."""
     manages = caller.may("documents:write")
-    return {"all": caller.is_command_line and manages, "groups": sorted(caller.groups)}
+    return Visibility(caller.is_command_line and manages, tuple(sorted(caller.groups)), manages, uploader(caller))
 
 
 def uploader(caller: Principal) -> str:
@@ -57,5 +57,6 @@ def uploader(caller: Principal) -> str:
 
 
 async def enqueue_processing(connection: AsyncConnection, tenant_id: UUID, versions: Mapping[UUID, int]) -> None:
+    """One job for all these versions, in the caller's transaction."""
     documents = [[str(document), version] for document, version in versions.items()]
     await enqueue(connection, PROCESS_JOB, queue=QUEUE, tenant_id=str(tenant_id), documents=documents)

@@ -1,55 +1,67 @@
-"""What a person does with a document that was held back."""
+"""What a person decides about a quarantined version: release it, or discard it."""
 
 from uuid import UUID
 
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core import audit
 from app.core.audit import Act
 from app.identity.domain import Principal
-from app.ingestion import repository as rows
-from app.ingestion.domain.documents import DocumentSuperseded
-from app.ingestion.service.dependencies import IngestionDependencies, enqueue_processing, sight
+from app.ingestion.domain.documents import DocumentSuperseded, QuarantineNotFound
+from app.ingestion.domain.views import QuarantineEntry
+from app.ingestion.repository import quarantine_entries, reading
+from app.ingestion.repository.quarantine_entries import DecidedVersion
+from app.ingestion.service.dependencies import IngestionDependencies, enqueue_processing, uploader, visibility_of
 
 
-async def release(deps: IngestionDependencies, caller: Principal, entry: UUID, by: str, note: str) -> UUID:
-    now = deps.clock.now()
+async def find_entry(connection: AsyncConnection, caller: Principal, entry_id: UUID) -> QuarantineEntry:
+    """Errors: QuarantineNotFound, also for what the caller may not read."""
+    entry = await reading.get_entry(connection, entry_id, visibility_of(caller))
+    if entry is None:
+        raise QuarantineNotFound(f"There is no quarantine entry {entry_id}.")
+    return entry
+
+
+async def release(deps: IngestionDependencies, caller: Principal, entry_id: UUID, note: str) -> UUID:
     async with deps.database.transaction(caller.tenant_id) as connection:
-        held = await rows.decide(connection, entry, sight(caller), "released", by, note, now)
-        here = {"document": held["document_id"], "version": held["version"]}
-        if await rows.first(connection, rows.RELEASE_VERSION, reason=held["reason"], **here) is None:
+        decided = await _decide(deps, connection, caller, entry_id, "released", note)
+        if not await quarantine_entries.release_version(connection, decided, deps.clock.now()):
             raise DocumentSuperseded("A newer version of the document has come in, or it was deleted.")
-        await rows.run(connection, rows.TOUCH, document=held["document_id"], now=now)
-        await enqueue_processing(connection, caller.tenant_id, {held["document_id"]: held["version"]})
-        await _record(deps, connection, caller, "quarantine.release", entry, held)
-    released: UUID = held["document_id"]
-    return released
+        await enqueue_processing(connection, caller.tenant_id, {decided.document_id: decided.version})
+        await _audit(deps, connection, caller, "quarantine.release", entry_id, decided)
+    return decided.document_id
 
 
-async def discard(deps: IngestionDependencies, caller: Principal, entry: UUID, by: str, note: str) -> UUID:
-    now = deps.clock.now()
+async def discard(deps: IngestionDependencies, caller: Principal, entry_id: UUID, note: str) -> UUID:
     async with deps.database.transaction(caller.tenant_id) as connection:
-        held = await rows.decide(connection, entry, sight(caller), "discarded", by, note, now)
-        here = {"document": held["document_id"], "now": now}
-        await rows.run(connection, rows.DISCARD_VERSION, version=held["version"], **here)
-        await rows.run(connection, rows.TOUCH, **here)
-        await rows.run(connection, rows.DROP_BLOBS, document=held["document_id"], tenant=caller.tenant_id)
-        await _record(deps, connection, caller, "quarantine.discard", entry, held)
-    discarded: UUID = held["document_id"]
-    return discarded
+        decided = await _decide(deps, connection, caller, entry_id, "discarded", note)
+        await quarantine_entries.discard_version(connection, caller.tenant_id, decided, deps.clock.now())
+        await _audit(deps, connection, caller, "quarantine.discard", entry_id, decided)
+    return decided.document_id
 
 
-async def _record(
+async def _decide(
+    deps: IngestionDependencies,
+    connection: AsyncConnection,
+    caller: Principal,
+    entry_id: UUID,
+    decision: str,
+    note: str,
+) -> DecidedVersion:
+    await find_entry(connection, caller, entry_id)
+    return await quarantine_entries.decide(connection, entry_id, decision, uploader(caller), note, deps.clock.now())
+
+
+async def _audit(
     deps: IngestionDependencies,
     connection: AsyncConnection,
     caller: Principal,
     action: str,
-    entry: UUID,
-    held: RowMapping,
+    entry_id: UUID,
+    decided: DecidedVersion,
 ) -> None:
-    """Without the person's note, which may quote the document; the entry keeps it."""
-    version = f"document {held['document_id']} version {held['version']}"
-    subject = f"quarantine entry {entry}"
-    act = Act(caller.name, action, subject, before=held["reason"], after=version, tenant_id=caller.tenant_id)
+    """Without the person's note, which may quote the document; it is stored in the entry."""
+    version = f"document {decided.document_id} version {decided.version}"
+    subject = f"quarantine entry {entry_id}"
+    act = Act(caller.name, action, subject, before=decided.reason, after=version, tenant_id=caller.tenant_id)
     await audit.record(connection, act, deps.clock.now())

@@ -1,4 +1,4 @@
-"""What a publish writes. Everything here runs in the caller's transaction, under the tenant's corpus lock."""
+"""Chunks, terms, vectors and statistics of a tenant's corpus, written in the caller's transaction under its lock."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from app.retrieval.tables import chunk_terms, chunk_vectors, chunks, corpora, in
 Statement = tuple[str, Mapping[str, Any]]
 
 CHUNK_TABLES = (chunks, chunk_terms, chunk_vectors)
-_TOGETHER = 250
+_MAX_CHUNKS_PER_STATEMENT = 250
 
 # Chunks come as one JSON document, however many they are: a trip and a plan for each would cost more than the rows.
 ADD_CHUNKS = driver_sql(
@@ -81,7 +81,7 @@ COUNT_READERS = sql(
     on conflict (tenant_id, index_number, access_groups) do update set chunks = a.chunks + excluded.chunks
     """
 )
-REGROUP_TERMS = sql(
+SET_TERM_GROUPS = sql(
     """
     update chunk_terms t set access_groups = nullif(cast(:groups as text[]), '{}'),
         keys = (select array_agg(key) from unnest(t.keys) key where key > 0)
@@ -92,7 +92,7 @@ REGROUP_TERMS = sql(
 
 
 # One publish sends its reads in one trip and its writes in another: it holds the corpus lock of the whole tenant.
-SHARE_INDEXES = locks.INDEXES.shared()
+LOCK_INDEXES_SHARED = locks.INDEXES.shared()
 ALL_INDEXES = """
     select number, id, status, embedder, dimensions, chunker, chunker_params, text_search, mean_length, created_at,
         ready_at
@@ -100,11 +100,11 @@ ALL_INDEXES = """
 """
 ADD_CORPUS = "insert into corpora (tenant_id, version) values (%(tenant)s, 0) on conflict do nothing"
 LOCK_CORPUS = "select version from corpora where tenant_id = %(tenant)s for update"
-STORED = """
+STORED_DOCUMENTS = """
     select document_id, version, access_groups, withdrawn from indexed_documents
     where tenant_id = %(tenant)s and document_id = any(%(documents)s)
 """
-GROW_CORPUS = "update corpora set version = %(version)s where tenant_id = %(tenant)s"
+SET_CORPUS_VERSION = "update corpora set version = %(version)s where tenant_id = %(tenant)s"
 STORE_DOCUMENTS = """
     insert into indexed_documents
         (document_id, tenant_id, version, title, source, uri, access_groups, withdrawn, text, headings, flags)
@@ -118,20 +118,25 @@ STORE_DOCUMENTS = """
 
 
 class StoredDocument(NamedTuple):
-    """What is known of a document that was published before."""
+    """A document as it was published last."""
 
     version: int
     access_groups: Sequence[str]
     withdrawn: bool
 
 
-async def begin(
+async def lock_and_read(
     connection: AsyncConnection, tenant_id: UUID, documents: Sequence[UUID]
 ) -> tuple[list[IndexRow], int, dict[UUID, StoredDocument]]:
     """Takes the tenant's corpus lock. Returns every index, the newest corpus version and the documents as stored."""
     scope = {"tenant": tenant_id, "documents": list(documents)}
     _, found, _, locked, stored = await in_one_trip(
-        connection, (SHARE_INDEXES, {}), (ALL_INDEXES, {}), (ADD_CORPUS, scope), (LOCK_CORPUS, scope), (STORED, scope)
+        connection,
+        (LOCK_INDEXES_SHARED, {}),
+        (ALL_INDEXES, {}),
+        (ADD_CORPUS, scope),
+        (LOCK_CORPUS, scope),
+        (STORED_DOCUMENTS, scope),
     )
     indexes = [
         IndexRow(n, id_, status, Fingerprint(*pins), made, ready) for n, id_, status, *pins, made, ready in found
@@ -140,7 +145,7 @@ async def begin(
 
 
 @dataclass
-class Writes:
+class PublishWrites:
     """The statements of one publish, in order."""
 
     tenant_id: UUID
@@ -150,7 +155,7 @@ class Writes:
     def store(self, requests: Iterable[PublishRequest]) -> None:
         documents = _json([_document(request) for request in requests])
         store = (STORE_DOCUMENTS, {"tenant": self.tenant_id, "documents": documents})
-        self.statements.append([store, (GROW_CORPUS, {"tenant": self.tenant_id, "version": self.version})])
+        self.statements.append([store, (SET_CORPUS_VERSION, {"tenant": self.tenant_id, "version": self.version})])
 
     def add(self, index: IndexRow, prepared: Iterable[tuple[PublishRequest, Sequence[PreparedChunk]]]) -> None:
         parts = (part for request, chunks in prepared for part in _parts(index, request, chunks))
@@ -204,16 +209,17 @@ async def lock_corpus(connection: AsyncConnection, tenant_id: UUID) -> int:
     return version
 
 
-async def grow_corpus(connection: AsyncConnection, tenant_id: UUID, version: int) -> None:
+async def set_corpus_version(connection: AsyncConnection, tenant_id: UUID, version: int) -> None:
     await connection.execute(update(corpora).where(corpora.c.tenant_id == tenant_id).values(version=version))
 
 
-async def stored_document(connection: AsyncConnection, tenant_id: UUID, document_id: UUID) -> Any:
-    """version, access_groups, withdrawn; None when it was never published."""
+async def stored_document(connection: AsyncConnection, tenant_id: UUID, document_id: UUID) -> StoredDocument | None:
+    """None when it was never published."""
     table = indexed_documents.c
     query = select(table.version, table.access_groups, table.withdrawn)
     where = (table.tenant_id == tenant_id, table.document_id == document_id)
-    return (await connection.execute(query.where(*where))).one_or_none()
+    row = (await connection.execute(query.where(*where))).one_or_none()
+    return StoredDocument(*row) if row else None
 
 
 async def add_chunks(
@@ -243,7 +249,7 @@ def _additions(
         "config": index.fingerprint.text_search,
         "mean_length": index.fingerprint.mean_length,
     }
-    while some := list(islice(parts, _TOGETHER)):
+    while some := list(islice(parts, _MAX_CHUNKS_PER_STATEMENT)):
         yield ADD_CHUNKS, scope | {"parts": _json(some)}
 
 
@@ -282,7 +288,7 @@ async def remove_chunks(
     return removed
 
 
-async def count(
+async def update_statistics(
     connection: AsyncConnection,
     tenant_id: UUID,
     document_id: UUID,
@@ -295,10 +301,10 @@ async def count(
     pairs = [(groups, change) for groups, change in changes if change]
     await connection.execute(COUNT_TERMS, scope | {"documents": [document_id]})
     await connection.execute(COUNT_CHUNKS, scope | {"change": sum(change for _, change in pairs)})
-    await count_readers(connection, tenant_id, index, pairs)
+    await update_reader_counts(connection, tenant_id, index, pairs)
 
 
-async def count_readers(
+async def update_reader_counts(
     connection: AsyncConnection, tenant_id: UUID, index: int, changes: Iterable[tuple[Sequence[str], int]]
 ) -> None:
     for groups, change in changes:
@@ -330,10 +336,12 @@ async def erase_document(connection: AsyncConnection, tenant_id: UUID, document_
     )
 
 
-async def regroup(connection: AsyncConnection, tenant_id: UUID, document_id: UUID, groups: Sequence[str]) -> None:
+async def set_access_groups(
+    connection: AsyncConnection, tenant_id: UUID, document_id: UUID, groups: Sequence[str]
+) -> None:
     where = (indexed_documents.c.tenant_id == tenant_id, indexed_documents.c.document_id == document_id)
     await connection.execute(update(indexed_documents).where(*where).values(access_groups=list(groups)))
-    await connection.execute(REGROUP_TERMS, {"tenant": tenant_id, "document": document_id, "groups": list(groups)})
+    await connection.execute(SET_TERM_GROUPS, {"tenant": tenant_id, "document": document_id, "groups": list(groups)})
     vectors = update(chunk_vectors).where(
         chunk_vectors.c.tenant_id == tenant_id, chunk_vectors.c.document_id == document_id
     )

@@ -1,4 +1,4 @@
-"""Approximate indexes of vectors, one for each tenant that is large enough, made by the owner of the tables."""
+"""Approximate vector indexes (HNSW), one for each large tenant, created by the owner of the tables."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +13,7 @@ select tenant_id, count(*) from chunk_vectors where index_number = %s and gone i
 group by tenant_id having count(*) > %s order by tenant_id
 """
 VALID = "select indisvalid from pg_index where indexrelid = to_regclass(%s)"
-MAKE = """
+CREATE = """
 create index concurrently {name} on chunk_vectors using hnsw ((embedding::halfvec({dimensions})) halfvec_ip_ops)
 with (ef_construction = 128) where index_number = {index} and tenant_id = {tenant}
 """
@@ -31,14 +31,14 @@ async def large_tenants(connection: psycopg.AsyncConnection[Any], index: int, ab
     return await (await connection.execute(LARGE, (index, above))).fetchall()
 
 
-async def make_graph(connection: psycopg.AsyncConnection[Any], index: int, dimensions: int, tenant_id: UUID) -> bool:
-    """Makes the tenant's index without keeping anybody from reading or writing; False when it was there."""
+async def create_index(connection: psycopg.AsyncConnection[Any], index: int, dimensions: int, tenant_id: UUID) -> bool:
+    """Creates the tenant's index without blocking reads or writes; False when it exists."""
     name = f"sx_vectors_{index}_{tenant_id.hex}"
     found = await (await connection.execute(VALID, (name,))).fetchone()
     if found and found[0]:
         return False
-    # One that was left behind by a build that died is of no use.
+    # An interrupted build leaves an invalid index.
     await connection.execute(SQL("drop index concurrently if exists {}").format(Identifier(name)))
     parts = {"index": Literal(index), "tenant": Literal(tenant_id), "dimensions": Literal(dimensions)}
-    await connection.execute(SQL(MAKE).format(name=Identifier(name), **parts))
+    await connection.execute(SQL(CREATE).format(name=Identifier(name), **parts))
     return True

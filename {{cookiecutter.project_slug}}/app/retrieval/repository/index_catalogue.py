@@ -11,7 +11,7 @@ from app.core.ids import new_id
 from app.retrieval.domain import Fingerprint, Heading, IndexRow, PublishRequest
 from app.retrieval.tables import chunks, corpora, index_switches, indexed_documents, indexes
 
-# Documents that the index does not hold in their newest version. One without text has no chunks anywhere.
+# Documents of which the index lacks the newest version. A document without text has no chunks in any index.
 BEHIND = sql(
     """
     select d.document_id from indexed_documents d
@@ -83,7 +83,14 @@ async def tenants(connection: AsyncConnection) -> list[UUID]:
 
 
 async def behind(connection: AsyncConnection, tenant_id: UUID, index: int) -> list[UUID]:
+    """Documents of which the index lacks the newest version."""
     return list((await connection.execute(BEHIND, {"tenant": tenant_id, "index": index})).scalars())
+
+
+async def count_behind(connection: AsyncConnection, tenant_id: UUID, index: int) -> int:
+    """As `behind`, for one tenant after another in a transaction without a tenant of its own."""
+    await connection.execute(sql("select set_config('app.tenant_id', :tenant, true)"), {"tenant": str(tenant_id)})
+    return len(await behind(connection, tenant_id, index))
 
 
 async def load_document(connection: AsyncConnection, tenant_id: UUID, document_id: UUID) -> PublishRequest | None:

@@ -8,8 +8,8 @@ from psycopg import AsyncConnection, AsyncCursor
 from app.core.database import Database
 from app.retrieval.domain import IndexRow, Passage, SearchParams, Vector
 
-# The version is looked up in the same statement, so that a search is one round trip and one snapshot. What is served is
-# read under row-level security and checked against the document's own row, whatever the search found. The limits keep
+# The version is looked up in the same statement, so that a search is one round trip and one snapshot. Passages are read
+# under row-level security and checked against the document's own row, whatever the search found. The limits keep
 # the planner to one look-up a passage: without statistics it would read all of a tenant's documents. Everything
 # hangs laterally on the row that sets the tenant, so that nothing is read before.
 SEARCH = b"""
@@ -59,26 +59,26 @@ class SearchResult:
     passages: tuple[Passage, ...]
 
 
-async def run(connection: AsyncConnection[Any], question: SearchQuery) -> AsyncCursor[Any]:
-    """Sends the search; its cursor can be read once the pipeline was flushed."""
-    values = (str(question.tenant_id), *_values(question))
+async def send(connection: AsyncConnection[Any], query: SearchQuery) -> AsyncCursor[Any]:
+    """Sends the search; its cursor can be read once the pipeline is flushed."""
+    values = (str(query.tenant_id), *_values(query))
     return await connection.execute(SEARCH, values, prepare=True, binary=True)
 
 
-async def search(database: Database, question: SearchQuery) -> SearchResult:
-    return found(await database.fetch(question.tenant_id, SEARCH, _values(question)))
+async def search(database: Database, query: SearchQuery) -> SearchResult:
+    return read_result(await database.fetch(query.tenant_id, SEARCH, _values(query)))
 
 
-def _values(question: SearchQuery) -> tuple[Any, ...]:
-    groups, params = list(question.groups), question.params
+def _values(query: SearchQuery) -> tuple[Any, ...]:
+    groups, params = list(query.groups), query.params
     return (
-        question.corpus_version,
-        question.index.number,
-        question.index.fingerprint.text_search,
-        question.text,
-        question.vector,
+        query.corpus_version,
+        query.index.number,
+        query.index.fingerprint.text_search,
+        query.text,
+        query.vector,
         groups,
-        question.limit,
+        query.limit,
         params.dense_weight,
         params.budget,
         params.exact_chunks,
@@ -92,7 +92,7 @@ def _passage(*columns: Any) -> Passage:
     return Passage(*values)
 
 
-def found(rows: Sequence[Sequence[Any]]) -> SearchResult:
+def read_result(rows: Sequence[Sequence[Any]]) -> SearchResult:
     version, top_bm25, top_dense = rows[0][:3]
     passages = tuple(_passage(*row[3:-1]) for row in rows if row[3] is not None)
     return SearchResult(version, top_bm25 or 0.0, top_dense, rows[0][-1] or 0.0, passages)

@@ -10,13 +10,13 @@ from app.costs.service import Costs
 from app.retrieval.domain import EmbeddingFailed
 from app.retrieval.ports import Embedder, EmbeddingResult
 
-FREE_OF_CHARGE = {"refused", "unreachable"}
-SECONDS_PER_TEXT, LEAST_SECONDS = 1.0, 300.0
+UNBILLED_REASONS = {"refused", "unreachable"}
+HOLD_SECONDS_PER_TEXT, MIN_HOLD_SECONDS = 1.0, 300.0
 
 
 @dataclass(frozen=True)
 class PassageEmbeddings:
-    """Vectors of passages. What costs money is held for before, and charged at once, whatever becomes of them."""
+    """Embeds passages within the budget of the tenant. They are charged at once, even when they are not used."""
 
     embedders: Mapping[str, Embedder]
     costs: Costs
@@ -26,7 +26,7 @@ class PassageEmbeddings:
     ) -> tuple[EmbeddingResult, bool]:
         """The vectors, and whether they were charged here. Errors: EmbeddingFailed, OutOfTime, BudgetUsedUp."""
         embedder, most = self.embedders[name], max_tokens(texts)
-        seconds = max(LEAST_SECONDS, len(texts) * SECONDS_PER_TEXT)
+        seconds = max(MIN_HOLD_SECONDS, len(texts) * HOLD_SECONDS_PER_TEXT)
         worst = self.costs.worst(embedder.model, Usage(most))
         hold = await self.costs.budgets.hold(tenant_id, worst, seconds=seconds)
         if hold is None:
@@ -34,7 +34,7 @@ class PassageEmbeddings:
         try:
             embedded = await embedder.embed_passages(texts)
         except BaseException as error:
-            await asyncio.shield(self._charge(hold, embedder.model, 0 if free(error) else most, subject_id))
+            await asyncio.shield(self._charge(hold, embedder.model, 0 if is_unbilled(error) else most, subject_id))
             raise
         await asyncio.shield(self._charge(hold, embedder.model, embedded.tokens or most, subject_id))
         return embedded, True
@@ -46,12 +46,12 @@ class PassageEmbeddings:
 
 
 def max_tokens(texts: Sequence[str]) -> int:
-    """No embedding of these is charged for more: a token is a byte at least, and a few are added to each text."""
+    """An upper bound of the tokens that are charged: a token is at least a byte, and a few are added to each text."""
     return sum(len(text.encode()) + 16 for text in texts)
 
 
-def free(error: BaseException) -> bool:
-    """Whether nobody is charged for a call that ended so. Where that is not known, it is charged."""
+def is_unbilled(error: BaseException) -> bool:
+    """Whether a call that failed so is certainly not billed by its provider."""
     if isinstance(error, EmbeddingFailed):
-        return error.extra.get("reason") in FREE_OF_CHARGE
+        return error.extra.get("reason") in UNBILLED_REASONS
     return isinstance(error, Exception) and not isinstance(error, OutOfTime)

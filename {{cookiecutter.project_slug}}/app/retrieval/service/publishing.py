@@ -1,51 +1,26 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core import locks
-from app.retrieval.domain import EmbedderMismatch, IndexRow, PreparedChunk, PreparedDocument, PublishRequest
+from app.retrieval.domain import IndexRow, PreparedChunk, PreparedDocument, PublishRequest
 from app.retrieval.domain import StaleDocument as Stale
 from app.retrieval.domain.indexes import MAINTAINED_STATUSES
 from app.retrieval.repository import corpus
+from app.retrieval.service.document_preparation import prepare
 from app.retrieval.service.passage_embedding import PassageEmbeddings
-from app.retrieval.service.query_embedding import prepare_for
-
-log = structlog.get_logger(__name__)
-
-
-async def prepare(kept: Sequence[IndexRow], request: PublishRequest, passages: PassageEmbeddings) -> PreparedDocument:
-    by_index: dict[int, Sequence[PreparedChunk]] = {}
-    tokens: dict[str, int] = {}
-    done: dict[object, Sequence[PreparedChunk]] = {}
-    for index in kept:
-        same = (index.fingerprint.embedder, index.fingerprint.chunker, index.fingerprint.params)
-        if same not in done:
-            try:
-                chunks, uncharged = await prepare_for(index, request, passages)
-            except EmbedderMismatch as problem:
-                if index.status == "live":
-                    raise
-                log.warning("index_falls_behind", index=index.number, why=problem.code)
-                continue
-            done[same] = chunks
-            if uncharged is not None:
-                model = passages.embedders[index.fingerprint.embedder].model
-                tokens[model] = tokens.get(model, 0) + uncharged
-        by_index[index.number] = done[same]
-    return PreparedDocument(request, by_index, tokens)
 
 
 async def publish(
     connection: AsyncConnection, documents: Sequence[PreparedDocument], passages: PassageEmbeddings
 ) -> int:
     tenant_id = documents[0].request.tenant_id
-    every, newest, known = await corpus.begin(connection, tenant_id, [d.request.document_id for d in documents])
+    every, newest, known = await corpus.lock_and_read(connection, tenant_id, [d.request.document_id for d in documents])
     new = [each for each in documents if not _published(known.get(each.request.document_id), each.request)]
     if not new:
         return newest
-    writes = corpus.Writes(tenant_id, newest + 1)
+    writes = corpus.PublishWrites(tenant_id, newest + 1)
     writes.store(each.request for each in new)
     for index in every:
         if index.status in MAINTAINED_STATUSES:
@@ -69,7 +44,7 @@ async def _chunks_for(
 
 async def _replaced(
     connection: AsyncConnection,
-    writes: corpus.Writes,
+    writes: corpus.PublishWrites,
     index: IndexRow,
     documents: Sequence[tuple[PublishRequest, corpus.StoredDocument | None]],
 ) -> list[tuple[list[str], int]]:
@@ -112,12 +87,12 @@ async def withdraw(connection: AsyncConnection, tenant_id: UUID, document_id: UU
     if stored is None or stored.withdrawn:
         return newest
     version = newest + 1
-    await corpus.grow_corpus(connection, tenant_id, version)
+    await corpus.set_corpus_version(connection, tenant_id, version)
     for index, held in (await corpus.indexes_holding(connection, tenant_id, document_id)).items():
         if held:
             await corpus.remove_chunks(connection, tenant_id, document_id, version, index)
             changes = [(stored.access_groups, -held)]
-            await corpus.count(connection, tenant_id, document_id, index, version, changes)
+            await corpus.update_statistics(connection, tenant_id, document_id, index, version, changes)
     await corpus.erase_document(connection, tenant_id, document_id)
     return version
 
@@ -129,7 +104,7 @@ async def set_access(connection: AsyncConnection, tenant_id: UUID, document_id: 
     stored = await corpus.stored_document(connection, tenant_id, document_id)
     if stored is None or stored.withdrawn or stored.access_groups == new:
         return
-    await corpus.regroup(connection, tenant_id, document_id, new)
+    await corpus.set_access_groups(connection, tenant_id, document_id, new)
     for index, held in (await corpus.indexes_holding(connection, tenant_id, document_id)).items():
         changes = [(stored.access_groups, -held), (new, held)]
-        await corpus.count_readers(connection, tenant_id, index, changes)
+        await corpus.update_reader_counts(connection, tenant_id, index, changes)

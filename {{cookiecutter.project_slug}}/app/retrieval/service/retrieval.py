@@ -25,24 +25,33 @@ from app.retrieval.domain.indexes import MAINTAINED_STATUSES
 from app.retrieval.ports import Embedder
 from app.retrieval.repository import index_catalogue as index_rows
 from app.retrieval.repository import search_queries
-from app.retrieval.service import publishing
-from app.retrieval.service.index_registry import Indexes
+from app.retrieval.service import document_preparation, publishing
+from app.retrieval.service.index_build import IndexBuilder
+from app.retrieval.service.index_registry import IndexRegistry
+from app.retrieval.service.passage_embedding import PassageEmbeddings
 from app.retrieval.service.query_embedding import QueryEmbeddings, QueryVector
+from app.retrieval.service.vector_indexes import VectorIndexes
 
-_seconds = histogram("app_search_seconds", "Time of a step of a search.", ["step"])
-_embed_seconds, _find_seconds = _seconds.labels("embed"), _seconds.labels("find")
+SEARCH_SECONDS = histogram("app_search_seconds", "Seconds of one step of a search.", ["step"])
+_EMBED_SECONDS, _FIND_SECONDS = SEARCH_SECONDS.labels("embed"), SEARCH_SECONDS.labels("find")
 
 
 @dataclass(frozen=True)
 class Retrieval:
-    """Question to evidence, and documents to what can be found."""
+    """Searches the chunks of published documents, and publishes documents to the indexes.
+
+    indexes: what this process knows of them; index_builder, vector_indexes: work on them for an operator.
+    """
 
     database: Database
     clock: Clock
     costs: Costs
     embedders: Mapping[str, Embedder]
-    indexes: Indexes
+    indexes: IndexRegistry
+    index_builder: IndexBuilder
+    vector_indexes: VectorIndexes
     query_embeddings: QueryEmbeddings
+    passages: PassageEmbeddings
     params: SearchParams
 
     async def search(
@@ -57,76 +66,76 @@ class Retrieval:
         params: SearchParams | None = None,
         charge: bool = False,
     ) -> Evidence:
-        """The best passages that the caller may read, best first.
+        """The most relevant passages that the caller may read, best first.
 
-        corpus_version: search the documents as they were then; what was deleted or closed to the caller since stays
-        away. The same version gives the same scores for ever. limit: 1 to 50 passages.
-        index, params: as a release has them; else the live index and this process's parameters.
-        charge: write the ledger row of the question's embedding here; otherwise the caller does, from `usage`.
-        An embedder that fails or has no time left costs the vectors, not the search: see `degraded`.
+        corpus_version: search the documents of that version, without those deleted or closed to the caller since. The
+        same version always gives the same scores. limit: 1 to 50 passages.
+        index, params: those of a release; by default the live index and the parameters of this process.
+        charge: write the ledger row of the query's embedding here; otherwise the caller does, from `usage`.
+        Without an embedding of the query the search uses BM25 alone: see `degraded`.
         Errors: EmbedderMismatch, NoLiveIndex, DatabaseUnavailable.
         """
-        index = index or self.indexes.held.live or await self.indexes.live()
+        index = index or self.indexes.known.live or await self.indexes.live()
         text = query.replace("\0", " ")
         started = time.perf_counter()
-        meant = await self.query_embeddings.vector(caller.tenant_id, index, text, deadline)
+        embedding = await self.query_embeddings.vector(caller.tenant_id, index, text, deadline)
         embedded = time.perf_counter()
-        rows = self._charged(caller, meant.usage) if charge else []
-        question = search_queries.SearchQuery(
+        rows = self._ledger_rows(caller, embedding.usage) if charge else []
+        search_query = search_queries.SearchQuery(
             caller.tenant_id,
             index,
             text,
-            meant.vector,
+            embedding.vector,
             sorted(caller.groups),
             limit,
             params or self.params,
             corpus_version,
         )
         try:
-            with span("search", index=index.number, hybrid=meant.vector is not None):
-                found = await self._find(question, rows, meant.usage)
+            with span("search", index=index.number, hybrid=embedding.vector is not None):
+                result = await self._find(search_query, rows, embedding.usage)
         except BaseException:
-            self.query_embeddings.abandon(caller.tenant_id, meant.usage, rows)
+            self.query_embeddings.abandon(caller.tenant_id, embedding.usage, rows)
             raise
         ended = time.perf_counter()
-        _embed_seconds.observe(embedded - started)
-        _find_seconds.observe(ended - embedded)
+        _EMBED_SECONDS.observe(embedded - started)
+        _FIND_SECONDS.observe(ended - embedded)
         timings = {"embed": (embedded - started) * 1000, "search": (ended - embedded) * 1000}
-        return _evidence(index, found, meant, timings)
+        return _evidence(index, result, embedding, timings)
 
-    def _charged(self, caller: Principal, usage: SearchUsage | None) -> list[LedgerRow]:
+    def _ledger_rows(self, caller: Principal, usage: SearchUsage | None) -> list[LedgerRow]:
         if usage is None:
             return []
         spent = Usage(input=usage.tokens)
         return [self.costs.row(caller.tenant_id, "embedding_query", usage.model, spent, key_id=caller.key_id)]
 
     async def _find(
-        self, question: search_queries.SearchQuery, rows: Sequence[LedgerRow], usage: SearchUsage | None
+        self, query: search_queries.SearchQuery, rows: Sequence[LedgerRow], usage: SearchUsage | None
     ) -> search_queries.SearchResult:
         if not rows:
-            return await search_queries.search(self.database, question)
-        async with self.database.pipeline(question.tenant_id) as connection:
-            cursor = await search_queries.run(connection, question)
+            return await search_queries.search(self.database, query)
+        async with self.database.pipeline(query.tenant_id) as connection:
+            cursor = await search_queries.send(connection, query)
             for row in rows:
                 await connection.execute(LEDGER_SQL, ledger_parameters(row), prepare=True)
             if usage and usage.hold:
                 paid = Settlement((usage.hold,), sum(row.charge.micro_usd for row in rows))
                 await connection.execute(SETTLE_SQL, settle_parameters(paid), prepare=True)
         self.costs.count(rows)
-        return search_queries.found(await cursor.fetchall())
+        return search_queries.read_result(await cursor.fetchall())
 
     async def prepare(self, request: PublishRequest) -> PreparedDocument:
-        """Cuts and embeds a document for every index that is kept up to date; writes nothing.
+        """Chunks and embeds a document for every index that is kept up to date; writes nothing.
 
         Errors: EmbedderMismatch, ChunkerMismatch, TooManyChunks, EmbeddingFailed, OutOfTime.
         """
         await self.indexes.live()
-        kept = [index for index in self.indexes.held.rows if index.status in MAINTAINED_STATUSES]
-        with span("prepare", indexes=len(kept)):
-            return await publishing.prepare(kept, request, self.indexes.passages)
+        maintained = [index for index in self.indexes.known.rows if index.status in MAINTAINED_STATUSES]
+        with span("prepare", indexes=len(maintained)):
+            return await document_preparation.prepare(maintained, request, self.passages)
 
     async def publish(self, connection: AsyncConnection, prepared: PreparedDocument) -> int:
-        """Puts the document into every kept index in the caller's transaction; its older chunks go at that moment.
+        """Replaces the document's chunks in every index that is kept up to date, in the caller's transaction.
 
         Returns the new corpus version; publishing the same document version again changes nothing.
         Errors: StaleDocument when a newer version, or a withdrawal, came first.
@@ -134,8 +143,8 @@ class Retrieval:
         return await self.publish_all(connection, [prepared])
 
     async def publish_all(self, connection: AsyncConnection, documents: Sequence[PreparedDocument]) -> int:
-        """As `publish`, for different documents of one tenant at once, which appear in one corpus version."""
-        version = await publishing.publish(connection, documents, self.indexes.passages)
+        """As `publish`, for different documents of one tenant, in one corpus version."""
+        version = await publishing.publish(connection, documents, self.passages)
         charged = [
             self._embedding(each.request, *spent) for each in documents for spent in each.embedded_tokens.items()
         ]
@@ -170,7 +179,7 @@ class Retrieval:
         return [(row, *counts.get(row.number, (0, 0))) for row in rows]
 
     async def follow(self, _: str = "") -> None:
-        """A handler for notifications of a switch: the next search uses the index that is live now."""
+        """Handles the notification of an index change: the next search uses the index that is live now."""
         await self.indexes.reload()
 
     async def ready(self) -> None:
@@ -178,7 +187,7 @@ class Retrieval:
         (await self.indexes.live()).check_embedder(self.embedders)
 
     async def warm(self) -> None:
-        """Reads what embedding needs now, not with the first question. Errors: StartRefused."""
+        """Loads the embedding models before the first query. Errors: StartRefused."""
         for embedder in self.embedders.values():
             await embedder.warm()
 
@@ -188,18 +197,18 @@ class Retrieval:
 
 
 def _evidence(
-    index: IndexRow, found: search_queries.SearchResult, meant: QueryVector, timings: Mapping[str, float]
+    index: IndexRow, result: search_queries.SearchResult, embedding: QueryVector, timings: Mapping[str, float]
 ) -> Evidence:
     return Evidence(
-        passages=found.passages,
+        passages=result.passages,
         index_id=index.id,
         index_number=index.number,
-        corpus_version=found.corpus_version,
-        top_dense=found.top_dense,
-        top_bm25=found.top_bm25,
-        possible_bm25=found.possible_bm25,
-        usage=meant.usage,
-        degraded=meant.degraded,
+        corpus_version=result.corpus_version,
+        top_dense=result.top_dense,
+        top_bm25=result.top_bm25,
+        possible_bm25=result.possible_bm25,
+        usage=embedding.usage,
+        degraded=embedding.degraded,
         timings=timings,
     )
 
@@ -212,9 +221,20 @@ def make_retrieval(
     text_search: str,
     params: SearchParams | None = None,
 ) -> Retrieval:
-    """embedders: the first is the one new indexes are made with; the others serve indexes made earlier."""
+    """embedders: the first embeds new indexes; the others serve indexes that were built with them."""
     by_name = {embedder.name: embedder for embedder in embedders}
     first = Fingerprint(embedders[0].name, embedders[0].dimensions, text_search=text_search)
     chosen = params or SearchParams()
-    indexes = Indexes(database, clock, by_name, first, chosen, costs)
-    return Retrieval(database, clock, costs, by_name, indexes, QueryEmbeddings(by_name, costs), chosen)
+    indexes, passages = IndexRegistry(database, clock, by_name, first), PassageEmbeddings(by_name, costs)
+    return Retrieval(
+        database=database,
+        clock=clock,
+        costs=costs,
+        embedders=by_name,
+        indexes=indexes,
+        index_builder=IndexBuilder(database, clock, by_name, indexes, chosen, costs, passages),
+        vector_indexes=VectorIndexes(indexes, chosen),
+        query_embeddings=QueryEmbeddings(by_name, costs),
+        passages=passages,
+        params=chosen,
+    )

@@ -31,7 +31,7 @@ async def put(service: State, house: House, name: str, said: str) -> None:
     """Takes a document in as anybody else would; a worker still has to process it."""
     caller = await keeper(service, house)
     common = upload_options("others", None, {})
-    await service.ingestion.accept(caller, common, [Upload(name, said.encode(), name)])
+    await service.ingestion.upload(caller, common, [Upload(name, said.encode(), name)])
 
 
 def with_library(evaluations: Evaluations, **changes: Any) -> Evaluations:
@@ -73,7 +73,7 @@ async def test_what_another_processes_is_waited_for(service: State, house: House
     assert ended.status == "done"
     waits = [each for each in said if each[0].startswith("Waiting")]
     assert (waits[0][1:], waits[-1][1:]) == ((0, 1), (1, 1))
-    assert await service.ingestion.unfinished(await keeper(service, house)) == 0
+    assert await service.ingestion.count_unfinished(await keeper(service, house)) == 0
 
 
 async def test_a_document_of_its_own_that_another_took_up_is_waited_for(service: State, house: House) -> None:
@@ -105,7 +105,7 @@ async def test_a_document_of_its_own_that_another_took_up_is_waited_for(service:
     assert not bringing.done()
     released.set()
     await bringing
-    assert await room.unfinished(await keeper(service, house)) == 0
+    assert await room.count_unfinished(await keeper(service, house)) == 0
 
 
 async def test_what_nobody_processes_is_given_up_in_a_sentence_and_can_be_run_again(
@@ -166,7 +166,7 @@ async def test_a_parser_that_is_interrupted_does_not_end_the_evaluation(service:
         service.evaluations.suites.corpus()
     )
     assert tried[0] == tried[1]
-    assert await room.unfinished(await keeper(service, house)) == 0
+    assert await room.count_unfinished(await keeper(service, house)) == 0
 
 
 def test_a_file_of_the_corpus_that_cannot_be_read_is_named(service: State, house: House) -> None:

@@ -1,0 +1,95 @@
+"""Chunks and embeds documents for the indexes that are kept up to date."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from app.retrieval.domain import (
+    CHUNKER_VERSION,
+    Chunk,
+    ChunkerMismatch,
+    EmbedderMismatch,
+    EmbeddingFailed,
+    IndexRow,
+    PreparedChunk,
+    PreparedDocument,
+    PublishRequest,
+    TooManyChunks,
+    chunk,
+    indexed_text,
+)
+from app.retrieval.ports import EmbeddingResult
+from app.retrieval.service.passage_embedding import PassageEmbeddings
+
+# Chunking a page takes less time than a switch to another thread.
+_CHUNKED_IN_THIS_THREAD = 10_000
+
+log = structlog.get_logger(__name__)
+
+
+async def prepare(
+    indexes: Sequence[IndexRow], request: PublishRequest, passages: PassageEmbeddings
+) -> PreparedDocument:
+    """Indexes with the same embedder and chunker share their chunks. Errors: as `prepare_for`, of the live index."""
+    by_index: dict[int, Sequence[PreparedChunk]] = {}
+    tokens: dict[str, int] = {}
+    prepared: dict[object, Sequence[PreparedChunk]] = {}
+    for index in indexes:
+        settings = (index.fingerprint.embedder, index.fingerprint.chunker, index.fingerprint.params)
+        if settings not in prepared:
+            try:
+                chunks, uncharged = await prepare_for(index, request, passages)
+            except EmbedderMismatch as problem:
+                if index.status == "live":
+                    raise
+                log.warning("retrieval.index_skipped", index=index.number, why=problem.code)
+                continue
+            prepared[settings] = chunks
+            if uncharged is not None:
+                model = passages.embedders[index.fingerprint.embedder].model
+                tokens[model] = tokens.get(model, 0) + uncharged
+        by_index[index.number] = prepared[settings]
+    return PreparedDocument(request, by_index, tokens)
+
+
+async def prepare_for(
+    index: IndexRow, request: PublishRequest, passages: PassageEmbeddings
+) -> tuple[list[PreparedChunk], int | None]:
+    """The document chunked and embedded as `index` was, and the tokens that are still to be charged, if any.
+
+    Errors: EmbedderMismatch, ChunkerMismatch, TooManyChunks, EmbeddingFailed, BudgetUsedUp.
+    """
+    index.check_embedder(passages.embedders)
+    if index.fingerprint.chunker != CHUNKER_VERSION:
+        raise ChunkerMismatch(
+            f"Index {index.number} was chunked by {index.fingerprint.chunker}; this code chunks with {CHUNKER_VERSION}."
+        )
+    chunks = await _chunk(request, index)
+    if request.max_chunks is not None and len(chunks) > request.max_chunks:
+        raise TooManyChunks(f"The text has {len(chunks):,} chunks; {request.max_chunks:,} is the most.")
+    if not index.dense:
+        return [PreparedChunk(each, None) for each in chunks], None
+    texts = [indexed_text(each) for each in chunks]
+    embedded, charged = await passages.embed(index.fingerprint.embedder, texts, request.tenant_id, request.document_id)
+    _check(index, chunks, embedded)
+    prepared = [PreparedChunk(*pair) for pair in zip(chunks, embedded.vectors, strict=True)]
+    return prepared, None if charged else embedded.tokens
+
+
+async def _chunk(request: PublishRequest, index: IndexRow) -> list[Chunk]:
+    if len(request.text) < _CHUNKED_IN_THIS_THREAD:
+        return chunk(request.text, request.headings, index.fingerprint.params)
+    return await asyncio.to_thread(chunk, request.text, request.headings, index.fingerprint.params)
+
+
+def _check(index: IndexRow, chunks: Sequence[Chunk], embedded: EmbeddingResult) -> None:
+    """Errors: EmbeddingFailed when the vectors do not fit the index."""
+    if len(embedded.vectors) != len(chunks):
+        raise EmbeddingFailed(f"{len(embedded.vectors)} vectors for {len(chunks)} chunks.", reason="wrong_count")
+    dimensions = index.fingerprint.dimensions
+    for vector in embedded.vectors:
+        if vector.dimensions != dimensions:
+            raise EmbeddingFailed(
+                f"A vector of {vector.dimensions} dimensions for an index of {dimensions}.", reason="wrong_dimensions"
+            )
