@@ -14,7 +14,7 @@ from app.cli.common import actor
 from app.core.audit import Act, LogBroken, record
 from app.core.embedded import Urls
 from app.core.errors import Problem
-from app.governance.domain.approvals import NoEvidence, SelfApproval
+from app.governance.domain.approval_rules import NoEvidence, SelfApproval
 from app.releases.domain import Evidence, Release
 from app.settings import Settings
 from app.wiring import State, build

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from app.adapters.chat.standin import Fault
 from app.costs import repository as ledger
-from app.costs.service.late import LateCharges
+from app.costs.service.late_charges import LateCharges
 from app.inference import repository
 from app.inference.repository import recording
 from app.inference.service.pipeline import Pipeline
@@ -158,7 +158,7 @@ async def test_a_charge_whose_hold_has_lapsed_is_made_all_the_same(
 
 
 async def test_what_is_late_is_tried_once_more_at_the_end_and_its_loss_is_told() -> None:
-    late, tries = LateCharges(waits=(3600.0,) * 3), 0
+    late, tries = LateCharges(retry_delays=(3600.0,) * 3), 0
 
     async def never() -> None:
         nonlocal tries
@@ -174,7 +174,7 @@ async def test_what_is_late_is_tried_once_more_at_the_end_and_its_loss_is_told()
 
 
 async def test_tries_are_bounded() -> None:
-    late, tries = LateCharges(waits=(0.0,) * 3), 0
+    late, tries = LateCharges(retry_delays=(0.0,) * 3), 0
 
     async def never() -> None:
         nonlocal tries

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from app.governance.domain.approvals import NoEvidence
+from app.governance.domain.approval_rules import NoEvidence
 from app.releases.domain import NotApproved, Verdict
 from tests.governance.conftest import House, person
 

@@ -21,7 +21,7 @@ from app.evaluation.service.report_access import ReportAccess, source_documents
 from app.evaluation.service.report_builder import EvaluationResults, QualityPolicyFile, report_on
 from app.evaluation.service.suite_files import SuiteFiles
 from app.identity.domain import Principal
-from app.releases.domain import Evidence, NothingLive, Release
+from app.releases.domain import EvaluationEvidence, NoLiveRelease, Release
 from app.releases.service import Environments, Releases
 
 JOB = "evaluation.run"
@@ -91,7 +91,7 @@ class Evaluations:
         await self.environments.refresh()
         try:
             return self.environments.current()
-        except NothingLive:
+        except NoLiveRelease:
             return None
 
     async def execute(self, run_id: UUID, progress: EvaluationProgress = no_progress) -> EvaluationRun:
@@ -117,7 +117,7 @@ class Evaluations:
             ended = {"status": "done", "done": run.total, "ended_at": now, "report": digest, "verdict": verdict}
             await repository.change_run(connection, run.id, **ended)
             if suite.name == EVERYTHING:  # a part of the suites is worth a look, but no evidence
-                evidence = Evidence(digest, verdict)
+                evidence = EvaluationEvidence(digest, verdict)
                 await self.releases.mark_evaluated(connection, run.release_id, run.actor, evidence)
         _ended.labels(verdict).inc()
         return await self.find(run.id)

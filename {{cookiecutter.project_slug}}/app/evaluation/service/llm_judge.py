@@ -88,7 +88,7 @@ class LLMJudge:
             return known[0]
         request = ChatRequest((Message("system", prompt), Message("user", answered.shown)), MOST_TOKENS)
         bound = max_usage(request)
-        hold = await self.costs.budgets.hold(tenant, self.costs.worst(model.name, bound))
+        hold = await self.costs.budgets.hold(tenant, self.costs.max_cost(model.name, bound))
         try:
             completion = await model.complete(request, Deadline.after(SECONDS, self.clock))
         except BaseException as error:

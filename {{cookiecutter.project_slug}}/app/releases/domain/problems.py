@@ -11,7 +11,7 @@ class ReleaseUnknown(Unavailable):
     action = "Try again in a second; /health/ready says what the service is waiting for."
 
 
-class NothingLive(Unavailable):
+class NoLiveRelease(Unavailable):
     code, title = "nothing_live", "No approved release is live"
     action = (
         "Make one with 'app release create', measure it with 'app evaluate', have it approved with "
@@ -62,6 +62,6 @@ class UnknownParameter(Invalid):
     code, title = "unknown_parameter", "A release has no such parameter"
 
 
-class ParcelRefused(BadRequest):
+class ExportBundleRefused(BadRequest):
     code, title = "parcel_refused", "The file of the release cannot be taken in"
     action = "Export it again, with the same APP_RELEASE_SECRET on both sides."

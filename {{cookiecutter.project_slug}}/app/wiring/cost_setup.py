@@ -9,7 +9,7 @@ from app.core.clock import Clock
 from app.core.database import Database
 from app.core.errors import Problem, StartRefused
 from app.costs.domain import CostPolicy, PricedModel, PriceTable
-from app.costs.domain.pricing import check_against
+from app.costs.domain.price_selection import check_against_last_good
 from app.costs.service import Costs, make_price_table
 from app.inference.domain.answer import EXTRACTIVE
 from app.inference.service import ResolvedAnswers
@@ -29,11 +29,11 @@ async def make_costs(
         for each in embedders
         if each.dimensions
     ]
-    models, good = [*writers(settings), *vectors], await _last_good(database)
+    models, good = [*chat_models(settings), *vectors], await _last_good(database)
     try:
         table = make_price_table(policy, models, BundledPrices(), clock)
         if good:
-            check_against(table, good)
+            check_against_last_good(table, good)
     except StartRefused as refused:
         if good is None or not _knows(good, models):
             raise
@@ -42,7 +42,7 @@ async def make_costs(
     return Costs(policy, table, database, clock, resolutions=ResolvedAnswers())
 
 
-def writers(settings: Settings) -> list[PricedModel]:
+def chat_models(settings: Settings) -> list[PricedModel]:
     written = [PricedModel(each.model, each.paid, address=each.base_url) for each in settings.model_chain]
     return [*written, PricedModel(EXTRACTIVE, "local")]
 
