@@ -25,7 +25,7 @@ import orjson
 from app.core.database import background, listen
 from app.core.logging import configure_logging
 from app.identity.domain import Principal
-from app.releases.domain import ENVIRONMENT_CHANGED, Evidence, Release, Standing
+from app.releases.domain import ENVIRONMENT_CHANGED, EvaluationEvidence, Release, EnvironmentReleases
 from app.retrieval.domain import PublishRequest
 from app.settings import Settings
 from app.wiring import State, build
@@ -58,7 +58,7 @@ class Watched:
     replies: list[Reply] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     commits: list[float] = field(default_factory=list)
-    live_releases: list[tuple[float, Standing]] = field(default_factory=list)
+    live_releases: list[tuple[float, EnvironmentReleases]] = field(default_factory=list)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -170,7 +170,7 @@ async def approved(state: State, number: int) -> Release:
     changes = {"refusal.words": 0.2 + number / 1000}
     release = await state.releases.create("author", base=state.environments.current().id, changes=changes)
     async with state.database.transaction(None) as connection:
-        await state.releases.mark_evaluated(connection, release.id, "bench", Evidence("0" * 64, "PASS"))
+        await state.releases.mark_evaluated(connection, release.id, "bench", EvaluationEvidence("0" * 64, "PASS"))
     grace = Principal(UUID(int=0), UUID(int=0), "approver", frozenset({"service"}))
     await state.approvals.approve(grace, release.id, "a benchmark")
     return release

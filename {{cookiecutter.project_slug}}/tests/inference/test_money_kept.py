@@ -11,7 +11,7 @@ from sqlalchemy import text as sql
 from structlog.testing import capture_logs
 
 from app.adapters.chat.standin import Fault
-from app.costs import repository as ledger
+from app.costs.repository import ledger_store as ledger
 from app.costs.service.late_charges import LateCharges
 from app.inference import repository
 from app.inference.repository import recording
@@ -117,7 +117,7 @@ async def test_a_charge_that_is_refused_is_made_later(
             raise psycopg.errors.CheckViolation("no")
         await insert(*given)
 
-    object.__setattr__(limited.state.costs.late, "waits", (0.0,) * 10)
+    object.__setattr__(limited.state.costs.late, "retry_delays", (0.0,) * 10)
     with monkeypatch.context() as broken, capture_logs() as results:
         failing(broken, repository, "record", FAULTS["refused"])
         broken.setattr(ledger, "insert_rows", at_last)
@@ -140,7 +140,7 @@ async def test_a_charge_whose_hold_has_lapsed_is_made_all_the_same(
             raise psycopg.OperationalError("gone")
         await insert(*given)
 
-    object.__setattr__(limited.state.costs.late, "waits", (0.05,) * 200)
+    object.__setattr__(limited.state.costs.late, "retry_delays", (0.05,) * 200)
     with monkeypatch.context() as broken:
         failing(broken, repository, "record", FAULTS["refused"])
         broken.setattr(ledger, "insert_rows", once_lapsed)
