@@ -25,7 +25,7 @@ import orjson
 from app.core.database import background, listen
 from app.core.logging import configure_logging
 from app.identity.domain import Principal
-from app.releases.domain import ENVIRONMENT_CHANGED, EvaluationEvidence, Release, EnvironmentReleases
+from app.releases.domain import ENVIRONMENT_CHANGED, EnvironmentReleases, EvaluationEvidence, Release
 from app.retrieval.domain import PublishRequest
 from app.settings import Settings
 from app.wiring import State, build
