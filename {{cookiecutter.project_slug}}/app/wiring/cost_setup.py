@@ -37,7 +37,7 @@ async def make_costs(
     except StartRefused as refused:
         if good is None or not _knows(good, models):
             raise
-        log.error("price_table_refused", reason=str(refused), kept=good.digest)
+        log.error("costs.price_table_refused", reason=str(refused), kept=good.digest)
         return Costs(policy, good, database, clock, str(refused), ResolvedAnswers())
     return Costs(policy, table, database, clock, resolutions=ResolvedAnswers())
 
@@ -52,7 +52,7 @@ async def _last_good(database: Database) -> PriceTable | None:
         kept = await live_prices(database)
         return PriceTable.read(kept) if kept else None
     except (Problem, StartRefused) as unknown:
-        log.warning("last_prices_unknown", error=type(unknown).__name__)
+        log.warning("costs.last_prices_unknown", error=type(unknown).__name__)
         return None
 
 

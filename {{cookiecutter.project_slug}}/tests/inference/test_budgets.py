@@ -283,7 +283,7 @@ async def test_an_answer_that_was_written_down_after_all_is_not_charged_twice(
         slow.setattr(repository, "record", late)
         assert (await limited.ask(WHO)).status_code == 504
         await limited.state.answers.close()
-    assert "charge_lost" not in [line["event"] for line in results]
+    assert "costs.charge_lost" not in [line["event"] for line in results]
     assert len(await limited.rows("select 1 from answers")) == 1
     ((*_, micro_usd),) = await charged(limited)
     after = await own_day(limited)

@@ -126,7 +126,7 @@ async def test_a_charge_that_is_refused_is_made_later(
     ((*_, micro_usd),) = await charged(limited)
     assert after.committed_micro_usd == micro_usd > 0
     events = [line["event"] for line in results]
-    assert (events.count("charge_delayed"), events.count("charge_lost")) == (3, 0)
+    assert (events.count("costs.charge_delayed"), events.count("costs.charge_lost")) == (3, 0)
 
 
 async def test_a_charge_whose_hold_has_lapsed_is_made_all_the_same(
@@ -169,7 +169,7 @@ async def test_what_is_late_is_tried_once_more_at_the_end_and_its_loss_is_told()
         await late.charge(never, {"micro_usd": 7})
         await late.close()
     assert tries == 2
-    (lost,) = [line for line in results if line["event"] == "charge_lost"]
+    (lost,) = [line for line in results if line["event"] == "costs.charge_lost"]
     assert lost["micro_usd"] == 7
 
 

@@ -25,7 +25,7 @@ class BadPrice(StartRefused):
 
 
 class ModelUnpriced(Invalid):
-    code, title = "model_unpriced", "Nobody has said what this model costs"
+    code, title = "model_unpriced", "This model has no price"
     action = "Give the model a price, 'local: true' or a ceiling in policies/cost.yaml, then start again."
 
 

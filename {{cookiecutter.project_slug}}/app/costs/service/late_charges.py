@@ -15,8 +15,8 @@ log = structlog.get_logger(__name__)
 RETRY_DELAYS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, *[30.0] * 20)
 """Seconds between the attempts: ten minutes of a database that is away or refuses."""
 
-PENDING = gauge("app_charges_late", "Charges that are still to be written down, after a request that was not recorded")
-LOST = counter("app_charges_lost_total", "Charges given up after ten minutes or at the end of the process; see the log")
+PENDING = gauge("app_charges_late", "Charges waiting for a retry after the first write failed")
+LOST = counter("app_charges_lost_total", "Charges given up after ten minutes of retries or at shutdown; see the log")
 
 ChargeAttempt = Callable[[], Awaitable[None]]
 """May be called again after it failed, whatever became of it."""
@@ -66,9 +66,9 @@ class LateCharges:
         except Exception as error:
             if last:
                 LOST.inc()
-                log_failure(log, "charge_lost", error, **facts)
+                log_failure(log, "costs.charge_lost", error, **facts)
             else:
-                log.warning("charge_delayed", error=type(error).__name__, **facts)
+                log.warning("costs.charge_delayed", error=type(error).__name__, **facts)
             return last
         return True
 

@@ -43,9 +43,9 @@ SPANS: tuple[BudgetSpan, ...] = ("day", "month")
 FRESH_SECONDS = 30.0
 """How long a shared hold is given out."""
 
-HOLDS = counter("app_budget_holds_total", "Holds asked for, by what became of them", ("outcome",))
-LAPSED = counter("app_budget_holds_lapsed_total", "Holds that nobody settled, whose money went back")
-OVERRUN = counter("app_budget_overrun_micro_usd_total", "Charged beyond what was held, in micro-dollars")
+HOLDS = counter("app_budget_holds_total", "Reservations requested, by outcome", ("outcome",))
+LAPSED = counter("app_budget_holds_lapsed_total", "Reservations that expired without settlement")
+OVERRUN = counter("app_budget_overrun_micro_usd_total", "Charged beyond the reservation, in micro-dollars")
 USED = gauge("app_budget_used_ratio", "Committed and held, as a part of the limit of the whole service", ("span",))
 TENANTS = gauge(
     "app_budget_tenants", "Tenants that are near a limit of their own, or have used it up", ("span", "state")
@@ -101,7 +101,7 @@ class Budgets:
             raise self._used_up(scope, span, day, limit, micro_usd)
         _HELD.inc()
         if percent >= policy.budgets.warn_percent:
-            self._tell("budget_nearly_used_up", tenant_id, day, used_percent=percent)
+            self._tell("costs.budget_nearly_used_up", tenant_id, day, used_percent=percent)
         if taken == micro_usd:
             return Hold(found, tenant_id, day, stripe, micro_usd, percent)
         reservation = SharedReservation(found, tenant_id, day, stripe, percent, taken, now + FRESH_SECONDS, now + lasts)
@@ -158,7 +158,7 @@ class Budgets:
         try:
             await repository.end(self.database, reservation.id)
         except Exception as error:
-            log.warning("shared_hold_left_to_lapse", error=type(error).__name__)
+            log.warning("costs.shared_reservation_not_released", error=type(error).__name__)
 
     async def close(self) -> None:
         """Gives back what this process held and did not need."""
@@ -244,7 +244,7 @@ class Budgets:
                     USED.labels(each.span).set(each.used_percent / 100)
                 self._show(await self.near())
             except Exception as error:
-                log.warning("budget_watch_failed", error=type(error).__name__)
+                log.warning("costs.budget_monitor_failed", error=type(error).__name__)
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def notes(self) -> list[str]:

@@ -14,12 +14,12 @@ ApprovalKind = Literal["approval", "first_release", "break_glass"]
 
 
 class SelfApproval(Forbidden):
-    code, title = "self_approval", "Nobody approves what they made themselves"
+    code, title = "self_approval", "The author of a release cannot approve it"
     action = "Ask someone else to look at it; policies/ownership.yaml says how many."
 
 
 class NoEvidence(Conflict):
-    code, title = "no_evidence", "No evaluation speaks for this release"
+    code, title = "no_evidence", "The release has no passing evaluation"
     action = "Measure it with 'app evaluate'; only a report with the verdict PASS can be approved."
 
 

@@ -121,7 +121,7 @@ class Overview:
         try:
             return Report.model_validate_json(await self.reports.report_of(history.evidence.report))
         except (EvaluationNotFound, ValueError) as error:
-            log.warning("report_unreadable", report=history.evidence.report, error=type(error).__name__)
+            log.warning("governance.report_unreadable", report=history.evidence.report, error=type(error).__name__)
             return None
 
     async def _corpus(self, release: Release) -> Corpus:

@@ -120,7 +120,7 @@ class Environments:
         try:
             await self.refresh()
         except Problem as problem:
-            log.warning("release_kept", code=problem.code)
+            log.warning("releases.previous_release_kept", code=problem.code)
 
     async def refresh(self) -> None:
         """Takes over what the database says, but for what cannot be served here. Errors: DatabaseUnavailable."""
@@ -139,7 +139,7 @@ class Environments:
                     await self.releases.mark_approved(connection, release.id, "app", reason, "first_release")
                     await self.approval_gate.first_release(connection, release, self.releases.clock.now())
                 await self._go_live(connection, release, self.production, None, "app", reason)
-                log.warning("release_approved_itself", release=release.short, number=release.number, why=reason)
+                log.warning("releases.first_release_self_approved", release=release.short, number=release.number, why=reason)
         await self.refresh()
 
     async def activate(

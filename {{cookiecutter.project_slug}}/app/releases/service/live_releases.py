@@ -44,7 +44,7 @@ class LiveReleases:
                     live_releases[pointer.environment] = await self._stand(pointer)
                 except Problem as error:
                     problem = error if pointer.environment == self.production else problem
-                    log.error("release_not_served", environment=pointer.environment, reason=str(error))
+                    log.error("releases.release_not_served", environment=pointer.environment, reason=str(error))
             self._take(live_releases, problem)
 
     def _take(self, live_releases: Mapping[str, EnvironmentReleases], problem: Problem | None) -> None:
@@ -54,7 +54,7 @@ class LiveReleases:
             _number.labels(name, "live").set(standing.live.number)
             _number.labels(name, "canary").set(standing.canary.number if standing.canary else 0)
             if before is None or before.pointer != standing.pointer:
-                log.info("release_served", environment=name, release=standing.live.short, number=standing.live.number)
+                log.info("releases.release_served", environment=name, release=standing.live.short, number=standing.live.number)
         self.by_name = live_releases
         kept = {each.id for s in live_releases.values() for each in (s.live, s.previous, s.canary) if each}
         self.loaded = {key: value for key, value in self.loaded.items() if key in kept}
@@ -79,5 +79,5 @@ class LiveReleases:
         try:
             return await self._hold(release_id) if release_id else None
         except Problem as error:
-            log.warning("release_not_held", release=release_id, reason=str(error))
+            log.warning("releases.release_not_loaded", release=release_id, reason=str(error))
             return None
