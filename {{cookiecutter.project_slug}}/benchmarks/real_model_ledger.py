@@ -35,7 +35,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from app.core.logging import configure_logging
-from app.costs.domain.reconciling import read_export
+from app.costs.domain.reconciliation import read_export
 from app.retrieval.domain import PublishRequest
 from app.settings import Settings
 from app.wiring import State, build

@@ -25,7 +25,7 @@ import orjson
 from app.core.database import background, listen
 from app.core.logging import configure_logging
 from app.identity.domain import Principal
-from app.releases.domain import MOVED, Evidence, Release, Standing
+from app.releases.domain import ENVIRONMENT_CHANGED, EnvironmentReleases, EvaluationEvidence, Release
 from app.retrieval.domain import PublishRequest
 from app.settings import Settings
 from app.wiring import State, build
@@ -58,7 +58,7 @@ class Watched:
     replies: list[Reply] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     commits: list[float] = field(default_factory=list)
-    standings: list[tuple[float, Standing]] = field(default_factory=list)
+    live_releases: list[tuple[float, EnvironmentReleases]] = field(default_factory=list)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -99,7 +99,7 @@ async def measure(
         for _ in range(2):
             _, port = await stack.enter_async_context(running("app", "serve", environment=environment))
             ports.append(port)
-        await stack.enter_async_context(background(listen(state.database, MOVED, told)))
+        await stack.enter_async_context(background(listen(state.database, ENVIRONMENT_CHANGED, told)))
         asking = [asyncio.create_task(converse(ports[n % 2], key, tenant, n, watched)) for n in range(CONNECTIONS)]
         await asyncio.sleep(1.5 * calm)
         await move_about(state, watched, moves, calm, generator)
@@ -166,14 +166,14 @@ async def move_about(state: State, watched: Watched, moves: int, calm: float, ge
 
 
 def note(state: State, watched: Watched) -> None:
-    watched.standings.append((time.perf_counter(), state.environments.standing()))
+    watched.live_releases.append((time.perf_counter(), state.environments.standing()))
 
 
 async def approved(state: State, number: int) -> Release:
     changes = {"refusal.words": 0.2 + number / 1000}
     release = await state.releases.create("author", base=state.environments.current().id, changes=changes)
     async with state.database.transaction(None) as connection:
-        await state.releases.mark_evaluated(connection, release.id, "bench", Evidence("0" * 64, "PASS"))
+        await state.releases.mark_evaluated(connection, release.id, "bench", EvaluationEvidence("0" * 64, "PASS"))
     grace = Principal(UUID(int=0), UUID(int=0), "approver", frozenset({"service"}))
     await state.approvals.approve(grace, release.id, "a benchmark")
     return release
@@ -184,7 +184,7 @@ async def told_apart(state: State, tenant: UUID, watched: Watched, moves: int) -
     lags, late = [], 0
     for number, committed in enumerate(watched.commits):
         until = watched.commits[number + 1] if number + 1 < moves else float("inf")
-        standing = watched.standings[number + 1][1]
+        standing = watched.live_releases[number + 1][1]
         after = [reply for reply in watched.replies if committed < reply.ended < until]
         old = [reply.ended - committed for reply in after if standing.assign(reply.unit)[0].id != reply.release_id]
         lags.append(max(old, default=0.0))

@@ -9,7 +9,7 @@ from app.core.database import notify
 from app.core.embedded import Urls
 from app.core.errors import StartRefused
 from app.main import create_app
-from app.releases.domain import INDEX_SWITCHED, MOVED
+from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED
 from app.settings import Settings
 from app.wiring import State, build, check
 from tests.clock import until
@@ -74,7 +74,7 @@ class Follower:
             await self.told.put(payload)
 
 
-@pytest.mark.parametrize(("channel", "room"), [(INDEX_SWITCHED, "retrieval"), (MOVED, "environments")])
+@pytest.mark.parametrize(("channel", "room"), [(INDEX_SWITCHED, "retrieval"), (ENVIRONMENT_CHANGED, "environments")])
 async def test_a_serving_process_hears_of_other_indexes_and_releases(state: State, channel: str, room: str) -> None:
     follower = Follower()
     app = create_app(replace(state, **{room: follower}))

@@ -7,8 +7,7 @@ import typer
 from rich.table import Table
 
 from app.cli.common import DEFAULT_TENANT, actor, out, with_state
-from app.costs.domain.budgets import SERVICE, Budget, Span
-from app.costs.domain.budgets import State as Standing
+from app.costs.domain.budgets import SERVICE, Budget, BudgetSpan, BudgetState
 from app.wiring import State
 
 app = typer.Typer(help="Budgets: limits, and what was spent.", no_args_is_help=True)
@@ -96,7 +95,7 @@ async def _scope(state: State, tenant: str, service: bool) -> UUID:
     return SERVICE if service else await state.identity.tenant(tenant)
 
 
-def _span(which: str) -> Span:
+def _span(which: str) -> BudgetSpan:
     if which not in ("day", "month"):
         raise typer.BadParameter("the window is 'day' or 'month'")
     return "day" if which == "day" else "month"
@@ -113,7 +112,7 @@ def _micro(usd: str) -> int:
 
 
 def _lines(state: State, budgets: list[Budget]) -> list[Line]:
-    names: dict[Standing, str] = {"open": "", "near": "near its limit", "used_up": "used up"}
+    names: dict[BudgetState, str] = {"open": "", "near": "near its limit", "used_up": "used up"}
     return [Line(each, names[state.costs.budgets.state(each)]) for each in budgets]
 
 

@@ -8,9 +8,9 @@ import typer
 from rich.table import Table
 
 from app.cli.common import DEFAULT_TENANT, out, with_state
-from app.costs.domain import Total, Totals
-from app.costs.domain.reconciling import Deviation, read_export
-from app.costs.domain.units import Units
+from app.costs.domain import CostReport, CostTotal
+from app.costs.domain.reconciliation import Deviation, read_export
+from app.costs.domain.unit_costs import UnitCosts
 from app.costs.schemas import as_csv
 from app.wiring import State
 
@@ -38,7 +38,7 @@ def costs(
         _by_tenant(since, until)
         return
 
-    async def load(state: State) -> tuple[Totals, Units, Decimal]:
+    async def load(state: State) -> tuple[CostReport, UnitCosts, Decimal]:
         tenant_id = await state.identity.tenant(tenant)
         days = [day.date() if day else None for day in (since, until)]
         units = await state.costs.units(tenant_id, *days)
@@ -72,7 +72,7 @@ def costs(
 
 
 def _by_tenant(since: datetime | None, until: datetime | None) -> None:
-    async def load(state: State) -> list[tuple[str, Total]]:
+    async def load(state: State) -> list[tuple[str, CostTotal]]:
         spent = await state.costs.by_tenant(*[day.date() if day else None for day in (since, until)])
         return [(await state.identity.tenant_name(each), total) for each, total in spent]
 
@@ -88,7 +88,7 @@ def _short(key: str) -> str:
     return key[:SHORT] if len(key) == RELEASE_DIGITS else key or "none"
 
 
-def _figures(total: Total) -> tuple[str, ...]:
+def _figures(total: CostTotal) -> tuple[str, ...]:
     return (
         f"{total.calls:,}",
         f"{total.input_tokens:,}",

@@ -11,10 +11,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.cli.common import caller_at_the_command_line, out, with_state
-from app.governance.domain.approvals import Approval, Emergency
-from app.governance.domain.card import Card
-from app.governance.domain.page import page
-from app.governance.domain.rendering import markdown
+from app.governance.domain.approval_rules import Approval, Emergency
+from app.governance.domain.markdown_card import markdown
+from app.governance.domain.model_card import ModelCard
+from app.governance.service.html_card import html_card
 from app.releases.domain import Release
 from app.wiring import State
 
@@ -81,7 +81,7 @@ def approvals(wanted: Wanted) -> None:
 def show() -> None:
     """Show how each risk is answered right now, and what went live without approval."""
 
-    async def work(state: State) -> Card:
+    async def work(state: State) -> ModelCard:
         return await state.governance.card()
 
     made = with_state(work)
@@ -124,7 +124,7 @@ def card(
 ) -> None:
     """Make the model card and the risk register from what is live."""
 
-    async def work(state: State) -> Card:
+    async def work(state: State) -> ModelCard:
         return await state.governance.card()
 
     told = _told(with_state(work), style)
@@ -135,10 +135,10 @@ def card(
         out.print(f"Written to {file}.", highlight=False, soft_wrap=True)
 
 
-def _told(made: Card, style: CardFormat) -> str:
+def _told(made: ModelCard, style: CardFormat) -> str:
     if style is CardFormat.json:
         return orjson.dumps(made.as_dict(), default=str, option=orjson.OPT_INDENT_2).decode()
-    return page(made) if style is CardFormat.html else markdown(made)
+    return html_card(made) if style is CardFormat.html else markdown(made)
 
 
 @app.command("review-break-glass")

@@ -11,8 +11,8 @@ from app.cli.common import actor, out, with_state
 from app.cli.governance import add_to_release
 from app.core.errors import Invalid
 from app.evaluation.domain.canary import CanaryStatus
-from app.releases.domain import Life, Release, Scalar
-from app.releases.domain.diff import Change
+from app.releases.domain import Release, ReleaseHistory, Scalar
+from app.releases.domain.diff import ReleaseChange
 from app.wiring import State
 
 app = typer.Typer(help="Releases: code, prompts, models, index and policies, pinned together.", no_args_is_help=True)
@@ -35,17 +35,17 @@ def create(
     """Make a draft of the files of this folder, or of another release with something changed."""
     changes = dict(_pair(each) for each in change or [])
 
-    async def work(state: State) -> tuple[Release, Life]:
+    async def work(state: State) -> tuple[Release, ReleaseHistory]:
         release = await state.releases.create(actor(), base=base, index=index, changes=changes, reason=reason)
         if staging:
             await state.environments.activate(actor(), release.id, reason, "staging")
-        return release, await state.releases.life(release.id)
+        return release, await state.releases.history(release.id)
 
-    release, life = with_state(work)
-    out.print(f"Release {release.number} ({release.short}) is {life.state}.", highlight=False)
+    release, history = with_state(work)
+    out.print(f"Release {release.number} ({release.short}) is {history.state}.", highlight=False)
     if staging:
         out.print("It answers on staging, to requests with the header X-Environment: staging.", highlight=False)
-    if life.state == "draft":
+    if history.state == "draft":
         out.print(f"Measure it with: app evaluate --release {release.number}", highlight=False)
 
 
@@ -76,17 +76,17 @@ def list_releases(limit: Annotated[int, typer.Option(min=1, max=200, help="How m
 def show(wanted: Wanted, manifest: Annotated[bool, typer.Option(help="All of the manifest.")] = False) -> None:
     """Show a release and its life."""
 
-    async def work(state: State) -> tuple[Release, Life]:
+    async def work(state: State) -> tuple[Release, ReleaseHistory]:
         release = await state.releases.find(wanted)
-        return release, await state.releases.life(release.id)
+        return release, await state.releases.history(release.id)
 
-    release, life = with_state(work)
+    release, history = with_state(work)
     if manifest:
         out.print_json(release.manifest.canonical.decode())
         return
-    out.print(f"Release {release.number}  [bold]{life.state}[/]\n{release.id}\n", highlight=False)
+    out.print(f"Release {release.number}  [bold]{history.state}[/]\n{release.id}\n", highlight=False)
     table = Table("when", "became", "who", "why", "report")
-    for event in life.events:
+    for event in history.events:
         proof = f"{event.evidence.verdict} {event.evidence.report[:12]}" if event.evidence else event.unproven or ""
         table.add_row(f"{event.at:%Y-%m-%d %H:%M:%S}", event.after, escape(event.actor), escape(event.reason), proof)
     out.print(table)
@@ -99,7 +99,7 @@ def diff(
 ) -> None:
     """Show what a release changes, as a reviewer reads it."""
 
-    async def work(state: State) -> tuple[Release, Release, tuple[Change, ...]]:
+    async def work(state: State) -> tuple[Release, Release, tuple[ReleaseChange, ...]]:
         return await state.releases.compare(old or (await state.environments.resolve()).id, new)
 
     before, after, changes = with_state(work)
@@ -125,11 +125,13 @@ def export(wanted: Wanted, file: Annotated[Path, typer.Argument(help="Where to w
 
 
 @app.command("import")
-def take_in(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An exported release.")]) -> None:
+def import_bundle(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An exported release.")],
+) -> None:
     """Take in a release that another deployment exported; it is a draft here."""
 
     async def work(state: State) -> Release:
-        return await state.releases.take_in(actor(), file.read_bytes(), state.settings.signing_secret())
+        return await state.releases.import_bundle(actor(), file.read_bytes(), state.settings.signing_secret())
 
     release = with_state(work)
     out.print(f"Release {release.number} ({release.short}) was taken in.", highlight=False)

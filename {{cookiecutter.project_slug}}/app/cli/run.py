@@ -93,7 +93,7 @@ async def _tell_what_is_live(state: State) -> None:
     """The first release approves itself here; any later change of the files waits for a release of its own."""
     first = not await state.releases.list(1)
     try:
-        parts = await state.environments.unreleased()
+        parts = await state.environments.unreleased_changes()
     except Problem:
         return  # the API says it, once it runs
     live = state.environments.current()

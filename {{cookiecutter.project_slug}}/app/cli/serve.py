@@ -61,7 +61,7 @@ def _run(settings: Settings, door: Callable[[State], Awaitable[None]]) -> None:
                 await state.retrieval.ready()
             await state.retrieval.warm()
             with contextlib.suppress(Problem):  # readiness says what is missing, until it is there
-                if parts := await state.environments.unreleased():
+                if parts := await state.environments.unreleased_changes():
                     log.warning("releases.local_files_differ", parts=parts, what="'app release create' makes a draft")
             await door(state)
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.costs.domain import ModelPrice, PricedModel
+from app.costs.domain.prices import ModelPrice, PricedModel
 
 
 class PriceList(Protocol):

@@ -7,18 +7,26 @@ from fastapi.responses import Response
 
 from app.core.http import provided
 from app.costs.domain.budgets import SERVICE, Budget
-from app.costs.schemas import BudgetView, BudgetWanted, CostsView, GrantWanted, LimitWanted, UnitsView, as_csv
+from app.costs.schemas import (
+    BudgetGrantRequest,
+    BudgetLimitRequest,
+    BudgetRequest,
+    BudgetResponse,
+    CostsResponse,
+    UnitCostsResponse,
+    as_csv,
+)
 from app.costs.service import Costs
 from app.identity.domain import Principal
 from app.identity.service import Identity, require
 
 router = APIRouter(tags=["costs"])
 
-ALLOWS = "service:budgets"
+BUDGET_PERMISSION = "service:budgets"
 
 Operator = Annotated[Principal, require("costs:read")]
-Treasurer = Annotated[Principal, require("budgets:manage")]
-Allower = Annotated[Principal, require(ALLOWS)]
+BudgetManager = Annotated[Principal, require("budgets:manage")]
+BudgetOwner = Annotated[Principal, require(BUDGET_PERMISSION)]
 Identities = Annotated[Identity, provided(Identity)]
 Service = Annotated[Costs, provided(Costs)]
 Day = Annotated[
@@ -32,16 +40,16 @@ Day = Annotated[
 
 
 @router.get("/v1/costs")
-async def costs(caller: Operator, service: Service, since: Day = None, until: Day = None) -> CostsView:
+async def costs(caller: Operator, service: Service, since: Day = None, until: Day = None) -> CostsResponse:
     """What the caller's tenant spent, by day, feature, model and release; without dates, the last 30 days."""
     totals = await service.totals(caller.tenant_id, since, until)
-    return CostsView.of(totals, service.policy.monthly_budget_usd, service.table.digest)
+    return CostsResponse.of(totals, service.policy.monthly_budget_usd, service.table.digest)
 
 
 @router.get("/v1/costs/units")
-async def units(caller: Operator, service: Service, since: Day = None, until: Day = None) -> UnitsView:
+async def units(caller: Operator, service: Service, since: Day = None, until: Day = None) -> UnitCostsResponse:
     """What one answer, resolved answer, document and evaluation cost the caller's tenant, and a whole month."""
-    return UnitsView.of(await service.units(caller.tenant_id, since, until))
+    return UnitCostsResponse.of(await service.units(caller.tenant_id, since, until))
 
 
 @router.get("/v1/costs.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
@@ -55,22 +63,24 @@ async def costs_as_csv(caller: Operator, service: Service, since: Day = None, un
 
 
 @router.get("/v1/budgets")
-async def budgets(caller: Operator, service: Service) -> list[BudgetView]:
+async def budgets(caller: Operator, service: Service) -> list[BudgetResponse]:
     """The budgets of the caller's tenant, and with the role service those of the whole service, by day and by month,
     and how they stand now."""
-    seen = {caller.tenant_id, SERVICE} if caller.may(ALLOWS) else {caller.tenant_id}
+    seen = {caller.tenant_id, SERVICE} if caller.may(BUDGET_PERMISSION) else {caller.tenant_id}
     found = await service.budgets.standing(caller.tenant_id)
     return [_view(service, each) for each in found if each.scope in seen]
 
 
 @router.put("/v1/budgets")
-async def set_budget(caller: Treasurer, service: Service, identity: Identities, wanted: LimitWanted) -> BudgetView:
+async def set_budget(
+    caller: BudgetManager, service: Service, identity: Identities, wanted: BudgetLimitRequest
+) -> BudgetResponse:
     """Sets a limit, from now on and in every window to come. The role service sets what the service and each tenant
     are allowed; null gives it back to policies/cost.yaml. An admin sets less than that for its own tenant; null takes
     it back. Audited."""
     if wanted.beyond:
-        caller.require(ALLOWS)
-    if caller.may(ALLOWS):
+        caller.require(BUDGET_PERMISSION)
+    if caller.may(BUDGET_PERMISSION):
         scope = await _scope(identity, caller, wanted)
         found = await service.budgets.set(caller.name, scope, wanted.span, wanted.micro_usd, wanted.reason)
     else:
@@ -80,18 +90,20 @@ async def set_budget(caller: Treasurer, service: Service, identity: Identities, 
 
 
 @router.post("/v1/budgets/grants")
-async def grant_budget(caller: Allower, service: Service, identity: Identities, wanted: GrantWanted) -> BudgetView:
+async def grant_budget(
+    caller: BudgetOwner, service: Service, identity: Identities, wanted: BudgetGrantRequest
+) -> BudgetResponse:
     """Adds money to what is allowed for the window that is open now, and no longer. Audited."""
     scope = await _scope(identity, caller, wanted)
     found = await service.budgets.grant(caller.name, scope, wanted.span, wanted.micro_usd, wanted.reason)
     return _view(service, found)
 
 
-async def _scope(identity: Identity, caller: Principal, wanted: BudgetWanted) -> UUID:
+async def _scope(identity: Identity, caller: Principal, wanted: BudgetRequest) -> UUID:
     if wanted.scope == "service":
         return SERVICE
     return caller.tenant_id if wanted.tenant is None else await identity.tenant(wanted.tenant)
 
 
-def _view(service: Costs, budget: Budget) -> BudgetView:
-    return BudgetView.of(budget, service.budgets.state(budget))
+def _view(service: Costs, budget: Budget) -> BudgetResponse:
+    return BudgetResponse.of(budget, service.budgets.state(budget))

@@ -7,14 +7,14 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.core.reasons import Reason
-from app.costs.domain import Total, Totals
-from app.costs.domain.budgets import SERVICE, Budget, Span, State
-from app.costs.domain.units import ReleaseCost, Unit, Units
+from app.costs.domain.budgets import SERVICE, Budget, BudgetSpan, BudgetState
+from app.costs.domain.ledger_rows import CostReport, CostTotal
+from app.costs.domain.unit_costs import ReleaseCost, UnitCost, UnitCosts
 
 Amount = Annotated[Decimal, Field(ge=0, le=1_000_000_000, allow_inf_nan=False, decimal_places=6)]
 
 
-class TotalView(BaseModel):
+class CostTotalResponse(BaseModel):
     key: str = Field(description="The day, feature, model or release id; empty for the whole.")
     calls: int
     input_tokens: int
@@ -25,7 +25,7 @@ class TotalView(BaseModel):
     usd: str = Field(description="The same amount in US dollars, to the micro-dollar.")
 
     @classmethod
-    def of(cls, total: Total) -> "TotalView":
+    def of(cls, total: CostTotal) -> "CostTotalResponse":
         return cls(
             key=total.key,
             calls=total.calls,
@@ -38,11 +38,11 @@ class TotalView(BaseModel):
         )
 
 
-class BudgetView(BaseModel):
+class BudgetResponse(BaseModel):
     """One limit and how it stands: committed and held together never pass it."""
 
     scope: Literal["service", "tenant"]
-    span: Span
+    span: BudgetSpan
     starts: date
     limit_micro_usd: int | None = Field(description="With what was granted; null where there is no limit.")
     allowed_micro_usd: int | None = Field(description="What the service allows; a tenant may set less for itself.")
@@ -51,11 +51,11 @@ class BudgetView(BaseModel):
     committed_micro_usd: int = Field(description="Spent by calls that were held in this window.")
     held_micro_usd: int = Field(description="Set aside for calls under way.")
     used_percent: float
-    state: State = Field(description="near: from the warn_percent of policies/cost.yaml on.")
+    state: BudgetState = Field(description="near: from the warn_percent of policies/cost.yaml on.")
     opens_at: datetime = Field(description="When the next window begins.")
 
     @classmethod
-    def of(cls, budget: Budget, state: State) -> "BudgetView":
+    def of(cls, budget: Budget, state: BudgetState) -> "BudgetResponse":
         return cls(
             scope="service" if budget.scope == SERVICE else "tenant",
             span=budget.span,
@@ -72,12 +72,12 @@ class BudgetView(BaseModel):
         )
 
 
-class BudgetWanted(BaseModel):
+class BudgetRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     scope: Literal["service", "tenant"] = Field(description="The whole service, or a tenant.")
     tenant: str | None = Field(None, description="Name of another tenant than that of the key; for the role service.")
-    span: Span
+    span: BudgetSpan
     reason: Reason
 
     @model_validator(mode="after")
@@ -92,7 +92,7 @@ class BudgetWanted(BaseModel):
         return self.scope == "service" or self.tenant is not None
 
 
-class LimitWanted(BudgetWanted):
+class BudgetLimitRequest(BudgetRequest):
     usd: Amount | None = Field(description="The limit in US dollars; null for what policies/cost.yaml says.")
 
     @property
@@ -100,7 +100,7 @@ class LimitWanted(BudgetWanted):
         return None if self.usd is None else int(self.usd * 1_000_000)
 
 
-class GrantWanted(BudgetWanted):
+class BudgetGrantRequest(BudgetRequest):
     usd: Annotated[Amount, Field(gt=0)] = Field(description="Added to the limit until the window ends.")
 
     @property
@@ -108,7 +108,7 @@ class GrantWanted(BudgetWanted):
         return int(self.usd * 1_000_000)
 
 
-class CostsView(BaseModel):
+class CostsResponse(BaseModel):
     """What this tenant spent, taken apart in four ways; each way adds up to the same total."""
 
     since: date
@@ -116,43 +116,43 @@ class CostsView(BaseModel):
     time_zone: str
     monthly_budget_usd: str = Field(description="What a month of the whole service may cost, by policies/cost.yaml.")
     price_table: str = Field(description="Digest of the prices in force now; each ledger row names its own.")
-    total: TotalView
-    by_day: list[TotalView]
-    by_feature: list[TotalView]
-    by_model: list[TotalView]
-    by_release: list[TotalView]
-    by_environment: list[TotalView]
+    total: CostTotalResponse
+    by_day: list[CostTotalResponse]
+    by_feature: list[CostTotalResponse]
+    by_model: list[CostTotalResponse]
+    by_release: list[CostTotalResponse]
+    by_environment: list[CostTotalResponse]
 
     @classmethod
-    def of(cls, totals: Totals, budget: Decimal, price_table: str) -> "CostsView":
+    def of(cls, totals: CostReport, budget: Decimal, price_table: str) -> "CostsResponse":
         return cls(
             since=totals.since,
             until=totals.until,
             time_zone=totals.time_zone,
             monthly_budget_usd=f"{budget:f}",
             price_table=price_table,
-            total=TotalView.of(totals.total),
-            by_day=[TotalView.of(each) for each in totals.by_day],
-            by_feature=[TotalView.of(each) for each in totals.by_feature],
-            by_model=[TotalView.of(each) for each in totals.by_model],
-            by_release=[TotalView.of(each) for each in totals.by_release],
-            by_environment=[TotalView.of(each) for each in totals.by_environment],
+            total=CostTotalResponse.of(totals.total),
+            by_day=[CostTotalResponse.of(each) for each in totals.by_day],
+            by_feature=[CostTotalResponse.of(each) for each in totals.by_feature],
+            by_model=[CostTotalResponse.of(each) for each in totals.by_model],
+            by_release=[CostTotalResponse.of(each) for each in totals.by_release],
+            by_environment=[CostTotalResponse.of(each) for each in totals.by_environment],
         )
 
 
-class UnitView(BaseModel):
+class UnitCostResponse(BaseModel):
     name: str = Field(description="answer, resolved answer, document or evaluation.")
     count: int
     micro_usd: int
     micro_usd_each: float | None = Field(description="Of all answers, for each resolved one; null where none is.")
 
     @classmethod
-    def of(cls, unit: Unit) -> "UnitView":
+    def of(cls, unit: UnitCost) -> "UnitCostResponse":
         each = None if unit.each is None else round(unit.each, 3)
         return cls(name=unit.name, count=unit.count, micro_usd=unit.micro_usd, micro_usd_each=each)
 
 
-class ReleaseCostView(BaseModel):
+class ReleaseCostResponse(BaseModel):
     release_id: str
     first_at: datetime
     answers: int
@@ -160,7 +160,7 @@ class ReleaseCostView(BaseModel):
     change: float | None = Field(description="Against the release used before it: 0.1 for a tenth more.")
 
     @classmethod
-    def of(cls, cost: ReleaseCost) -> "ReleaseCostView":
+    def of(cls, cost: ReleaseCost) -> "ReleaseCostResponse":
         change = None if cost.change is None else round(cost.change, 4)
         return cls(
             release_id=cost.release_id,
@@ -171,22 +171,22 @@ class ReleaseCostView(BaseModel):
         )
 
 
-class UnitsView(BaseModel):
+class UnitCostsResponse(BaseModel):
     since: date
     until: date
-    units: list[UnitView]
-    releases: list[ReleaseCostView] = Field(description="In the order of their first answer.")
+    units: list[UnitCostResponse]
+    releases: list[ReleaseCostResponse] = Field(description="In the order of their first answer.")
     month: date
     month_spent_micro_usd: int
     month_expected_micro_usd: int = Field(description="If it goes on like the last seven days of it.")
 
     @classmethod
-    def of(cls, found: Units) -> "UnitsView":
+    def of(cls, found: UnitCosts) -> "UnitCostsResponse":
         return cls(
             since=found.since,
             until=found.until,
-            units=[UnitView.of(each) for each in found.units],
-            releases=[ReleaseCostView.of(each) for each in found.releases],
+            units=[UnitCostResponse.of(each) for each in found.units],
+            releases=[ReleaseCostResponse.of(each) for each in found.releases],
             month=found.forecast.month,
             month_spent_micro_usd=found.forecast.spent_micro_usd,
             month_expected_micro_usd=found.forecast.expected_micro_usd,
@@ -196,7 +196,7 @@ class UnitsView(BaseModel):
 COLUMNS = ("key", "calls", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "micro_usd")
 
 
-def as_csv(totals: Totals, units: Units) -> str:
+def as_csv(totals: CostReport, units: UnitCosts) -> str:
     """One line for each day, feature, model, release and environment, and one for each kind of thing that was paid for:
     there `calls` is how many, and the tokens are left out.
     """

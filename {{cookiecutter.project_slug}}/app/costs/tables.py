@@ -90,6 +90,7 @@ budget_windows = Table(
     CheckConstraint(SPANS, name="span"),
 )
 
+# A purse is the share of a budget that one stripe of calls reserves from; the table keeps its first name.
 budget_purses = Table(
     "budget_purses",
     metadata,

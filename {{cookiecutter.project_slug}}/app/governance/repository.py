@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Row, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.governance.domain.approvals import Approval, Emergency, Review
+from app.governance.domain.approval_rules import Approval, Emergency, EmergencyReview
 from app.governance.tables import approvals, break_glass_reviews
 
 GIVEN = approvals.c
@@ -53,11 +53,11 @@ def _emergencies() -> Any:
 
 def _emergency(row: Row[Any], review_within: timedelta) -> Emergency:
     approval = Approval(*row[: len(approvals.c)])
-    review = Review(approval.id, row.reviewer, row.reviewed_at, row.said) if row.reviewer else None
+    review = EmergencyReview(approval.id, row.reviewer, row.reviewed_at, row.said) if row.reviewer else None
     return Emergency(approval, approval.at + review_within, review)
 
 
-async def add_review(connection: AsyncConnection, review: Review) -> None:
+async def add_review(connection: AsyncConnection, review: EmergencyReview) -> None:
     await connection.execute(insert(break_glass_reviews).values(asdict(review)))
 
 

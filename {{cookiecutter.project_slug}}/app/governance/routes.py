@@ -7,18 +7,18 @@ from fastapi.responses import HTMLResponse, Response
 
 from app.core.http import provided
 from app.core.text import LARGEST
-from app.governance.domain.page import page
 from app.governance.schemas import (
-    ApprovalGiven,
-    ApprovalList,
+    ApprovalCreatedResponse,
+    ApprovalListResponse,
+    ApprovalReasonRequest,
     ApprovalRequest,
-    ApprovalShown,
-    AuditPage,
-    EmergencyShown,
-    HeadShown,
-    ReasonRequest,
+    ApprovalResponse,
+    AuditHeadResponse,
+    AuditPageResponse,
+    EmergencyResponse,
 )
 from app.governance.service import Approvals, AuditLog, Overview
+from app.governance.service.html_card import CONTENT_SECURITY_POLICY, html_card
 from app.identity.domain import Principal
 from app.identity.service import require
 from app.releases.service import Releases
@@ -31,7 +31,7 @@ Approver = Annotated[Principal, require("releases:approve")]
 Reader = Annotated[Principal, require("releases:read")]
 Auditor = Annotated[Principal, require("audit:read")]
 ServiceAuditor = Annotated[Principal, require(WHOLE)]
-Overseer = Annotated[Principal, require("governance:read")]
+GovernanceReader = Annotated[Principal, require("governance:read")]
 Page = Annotated[Overview, provided(Overview)]
 Service = Annotated[Approvals, provided(Approvals)]
 Below = Annotated[int | None, Query(ge=0, le=LARGEST)]
@@ -40,56 +40,61 @@ ReleaseService = Annotated[Releases, provided(Releases)]
 
 
 @router.get("/v1/releases/{release_id}/approvals")
-async def list_approvals(release_id: str, _: Reader, approvals: Service, releases: ReleaseService) -> ApprovalList:
+async def list_approvals(
+    release_id: str, _: Reader, approvals: Service, releases: ReleaseService
+) -> ApprovalListResponse:
     """Who approved a release, on which report and until when, and what is lacking now."""
     release = await releases.find(release_id)
-    return ApprovalList.of(await approvals.given(release.id), await approvals.lacking(release))
+    return ApprovalListResponse.of(await approvals.given(release.id), await approvals.lacking(release))
 
 
 @router.post("/v1/releases/{release_id}/approvals", status_code=201)
-async def approve(release_id: str, body: ApprovalRequest, caller: Approver, approvals: Service) -> ApprovalGiven:
+async def approve(
+    release_id: str, body: ApprovalRequest, caller: Approver, approvals: Service
+) -> ApprovalCreatedResponse:
     """Approves a release on its newest report, under the name of the key. Nobody approves what they made themselves."""
     approval, lacking = await approvals.approve(
         caller, release_id, body.reason, report=body.report, expires=body.expires_at
     )
-    return ApprovalGiven(approval=ApprovalShown.of(approval), lacking=lacking)
+    return ApprovalCreatedResponse(approval=ApprovalResponse.of(approval), lacking=lacking)
 
 
 @router.post("/v1/releases/{release_id}/rejection", status_code=204)
-async def reject(release_id: str, body: ReasonRequest, caller: Approver, approvals: Service) -> None:
+async def reject(release_id: str, body: ApprovalReasonRequest, caller: Approver, approvals: Service) -> None:
     """Ends a release that is not live; only a new evaluation opens it again."""
     await approvals.reject(caller, release_id, body.reason)
 
 
 @router.post("/v1/governance/break-glass/{approval_id}/review", status_code=201)
 async def review_break_glass(
-    approval_id: UUID, body: ReasonRequest, caller: Approver, approvals: Service
-) -> EmergencyShown:
+    approval_id: UUID, body: ApprovalReasonRequest, caller: Approver, approvals: Service
+) -> EmergencyResponse:
     """Somebody else says afterwards what they think of a release that went live without approval."""
-    return EmergencyShown.of(await approvals.review(caller, approval_id, body.reason))
+    return EmergencyResponse.of(await approvals.review(caller, approval_id, body.reason))
 
 
 @router.get("/v1/governance")
-async def governance(_: Overseer, overview: Page) -> Response:
+async def governance(_: GovernanceReader, overview: Page) -> Response:
     """The model card and the risk register as JSON, made from what is live at this moment."""
     return Response(orjson.dumps((await overview.card()).as_dict(), default=str), media_type="application/json")
 
 
 @router.get("/v1/governance/card")
-async def governance_card(_: Overseer, overview: Page) -> HTMLResponse:
-    """The same as a page for people. It needs no other host."""
-    return HTMLResponse(page(await overview.card()))
+async def governance_card(_: GovernanceReader, overview: Page) -> HTMLResponse:
+    """The same as an HTML page. It loads nothing from elsewhere."""
+    headers = {"content-security-policy": CONTENT_SECURITY_POLICY, "x-content-type-options": "nosniff"}
+    return HTMLResponse(html_card(await overview.card()), headers=headers)
 
 
 @router.get("/v1/audit")
 async def audit_log(
     caller: Auditor, log: Log, limit: Annotated[int, Query(ge=1, le=500)] = 100, below: Below = None
-) -> AuditPage:
+) -> AuditPageResponse:
     """Acts of control, the newest first: with the role service all, else those of the caller's tenant."""
-    return AuditPage.of(await log.page(limit, below, None if caller.may(WHOLE) else caller.tenant_id), limit)
+    return AuditPageResponse.of(await log.page(limit, below, None if caller.may(WHOLE) else caller.tenant_id), limit)
 
 
 @router.get("/v1/audit/head")
-async def audit_head(_: ServiceAuditor, log: Log) -> HeadShown:
+async def audit_head(_: ServiceAuditor, log: Log) -> AuditHeadResponse:
     """The newest line's sequence and hash, to be kept outside of the database."""
-    return HeadShown.of(await log.head())
+    return AuditHeadResponse.of(await log.head())

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.audit import Head, Line
 from app.core.reasons import Reason
-from app.governance.domain.approvals import Approval, Emergency, Kind
+from app.governance.domain.approval_rules import Approval, ApprovalKind, Emergency
 
 
 class ApprovalRequest(BaseModel):
@@ -20,17 +20,17 @@ class ApprovalRequest(BaseModel):
     expires_at: datetime | None = Field(None, description="When the approval ends; else as the policy says.")
 
 
-class ReasonRequest(BaseModel):
+class ApprovalReasonRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: Reason
 
 
-class ApprovalShown(BaseModel):
+class ApprovalResponse(BaseModel):
     id: UUID
     release_id: str
     environment: str
-    kind: Kind = Field(description="An approval, or an exception: first_release or break_glass.")
+    kind: ApprovalKind = Field(description="An approval, or an exception: first_release or break_glass.")
     report: str | None = Field(description="SHA-256 of the report it is bound to.")
     approver: str
     role: str
@@ -39,36 +39,36 @@ class ApprovalShown(BaseModel):
     reason: str
 
     @classmethod
-    def of(cls, approval: Approval) -> "ApprovalShown":
+    def of(cls, approval: Approval) -> "ApprovalResponse":
         return cls(**asdict(approval))
 
 
-class ApprovalGiven(BaseModel):
-    approval: ApprovalShown
+class ApprovalCreatedResponse(BaseModel):
+    approval: ApprovalResponse
     lacking: str | None = Field(description="What still keeps the release from going live; null when nothing does.")
 
 
-class ApprovalList(BaseModel):
-    items: list[ApprovalShown]
+class ApprovalListResponse(BaseModel):
+    items: list[ApprovalResponse]
     lacking: str | None = Field(description="What keeps the release from going live now; null when nothing does.")
 
     @classmethod
-    def of(cls, given: Sequence[Approval], lacking: str | None) -> "ApprovalList":
-        return cls(items=[ApprovalShown.of(each) for each in given], lacking=lacking)
+    def of(cls, given: Sequence[Approval], lacking: str | None) -> "ApprovalListResponse":
+        return cls(items=[ApprovalResponse.of(each) for each in given], lacking=lacking)
 
 
-class EmergencyShown(BaseModel):
-    approval: ApprovalShown
+class EmergencyResponse(BaseModel):
+    approval: ApprovalResponse
     due: datetime = Field(description="By when somebody reviews it.")
     reviewer: str | None
     reviewed_at: datetime | None
     said: str | None = Field(description="What the reviewer said.")
 
     @classmethod
-    def of(cls, emergency: Emergency) -> "EmergencyShown":
+    def of(cls, emergency: Emergency) -> "EmergencyResponse":
         review = emergency.review
         return cls(
-            approval=ApprovalShown.of(emergency.approval),
+            approval=ApprovalResponse.of(emergency.approval),
             due=emergency.due,
             reviewer=review and review.reviewer,
             reviewed_at=review and review.at,
@@ -76,7 +76,7 @@ class EmergencyShown(BaseModel):
         )
 
 
-class LineShown(BaseModel):
+class AuditLineResponse(BaseModel):
     """One act of control. `hash` is the SHA-256 of everything else in the line, `previous` the hash before it."""
 
     sequence: int
@@ -93,22 +93,22 @@ class LineShown(BaseModel):
     hash: str
 
 
-class AuditPage(BaseModel):
-    items: list[LineShown]
+class AuditPageResponse(BaseModel):
+    items: list[AuditLineResponse]
     below: int | None = Field(description="Give this as `below` for the next page; null at the end.")
 
     @classmethod
-    def of(cls, lines: Sequence[Line], limit: int) -> "AuditPage":
-        items = [LineShown(**asdict(line)) for line in lines]
+    def of(cls, lines: Sequence[Line], limit: int) -> "AuditPageResponse":
+        items = [AuditLineResponse(**asdict(line)) for line in lines]
         return cls(items=items, below=items[-1].sequence if len(items) == limit else None)
 
 
-class HeadShown(BaseModel):
+class AuditHeadResponse(BaseModel):
     """Keep it outside of the database: with it, 'app audit verify --head' finds a tail that was cut."""
 
     sequence: int = Field(description="0 while the log is empty.")
     hash: str
 
     @classmethod
-    def of(cls, head: Head | None) -> "HeadShown":
+    def of(cls, head: Head | None) -> "AuditHeadResponse":
         return cls(sequence=head.sequence, hash=head.hash) if head else cls(sequence=0, hash="")

@@ -34,7 +34,7 @@ class ReleaseCache(Protocol):
         ...
 
 
-class Clearance(Protocol):
+class ApprovalGate(Protocol):
     """What governance has to say before anything goes live."""
 
     async def check(

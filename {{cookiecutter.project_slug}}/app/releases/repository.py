@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core import locks
-from app.releases.domain import Canary, Event, Evidence, Move, Pointer, State
+from app.releases.domain import Canary, EvaluationEvidence, Move, Pointer, ReleaseEvent, ReleaseState
 from app.releases.tables import environment_moves, environments, release_events, release_parts, releases
 
 EVENTS = release_events.c
@@ -43,7 +43,9 @@ async def find_by_prefix(connection: AsyncConnection, prefix: str) -> list[Store
     return [StoredRelease(*row) for row in await connection.execute(query)]
 
 
-async def newest(connection: AsyncConnection, limit: int, below: int | None) -> list[tuple[StoredRelease, State]]:
+async def newest(
+    connection: AsyncConnection, limit: int, below: int | None
+) -> list[tuple[StoredRelease, ReleaseState]]:
     """The newest releases with their state, newest first; below: only numbers under this one."""
     last = (
         select(EVENTS.after)
@@ -81,7 +83,7 @@ async def parts(connection: AsyncConnection, digests: set[str]) -> dict[str, byt
     return {digest: bytes(content) for digest, content in await connection.execute(query)}
 
 
-async def add_event(connection: AsyncConnection, event: Event) -> None:
+async def add_event(connection: AsyncConnection, event: ReleaseEvent) -> None:
     proof = event.evidence
     await connection.execute(
         insert(release_events).values(
@@ -98,14 +100,14 @@ async def add_event(connection: AsyncConnection, event: Event) -> None:
     )
 
 
-async def events(connection: AsyncConnection, release_id: str) -> tuple[Event, ...]:
+async def events(connection: AsyncConnection, release_id: str) -> tuple[ReleaseEvent, ...]:
     query = select(release_events).where(EVENTS.release_id == release_id).order_by(EVENTS.sequence)
     return tuple(_event(row) for row in await connection.execute(query))
 
 
-def _event(row: Row[Any]) -> Event:
-    evidence = Evidence(row.report, row.verdict) if row.report else None
-    return Event(row.release_id, row.before, row.after, row.at, row.actor, row.reason, row.unproven, evidence)
+def _event(row: Row[Any]) -> ReleaseEvent:
+    evidence = EvaluationEvidence(row.report, row.verdict) if row.report else None
+    return ReleaseEvent(row.release_id, row.before, row.after, row.at, row.actor, row.reason, row.unproven, evidence)
 
 
 async def pointer(connection: AsyncConnection, environment: str) -> Pointer | None:

@@ -7,17 +7,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.reasons import Reason
 from app.core.text import LARGEST_32
-from app.releases.domain import Event, Life, Manifest, Move, Release, Scalar, State
-from app.releases.domain.diff import Change
+from app.releases.domain import Manifest, Move, Release, ReleaseEvent, ReleaseHistory, ReleaseState, Scalar
+from app.releases.domain.diff import ReleaseChange
 
 EnvironmentName = Literal["production", "staging"]
 
 
-class _Body(BaseModel):
+class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class ReleaseRequest(_Body):
+class ReleaseRequest(_Request):
     """A draft of what this process was started with, or of another release with something changed."""
 
     base: str | None = Field(None, description="Number or id of the release to start from; else the files.")
@@ -28,30 +28,30 @@ class ReleaseRequest(_Body):
     reason: Reason = "made over HTTP"
 
 
-class ActivationRequest(_Body):
+class ActivationRequest(_Request):
     release: str = Field(description="Number or id.")
     reason: Reason
     break_glass: bool = Field(False, description="An emergency: without approval; written down for review.")
 
 
-class RollbackRequest(_Body):
+class RollbackRequest(_Request):
     reason: Reason
     to: str | None = Field(None, description="Number or id of a release that was live and approved; else the last.")
 
 
-class CanaryRequest(_Body):
+class CanaryRequest(_Request):
     release: str = Field(description="Number or id.")
     percent: float = Field(gt=0, lt=100, description="Part of conversations, or of tenants where none is named.")
     reason: Reason
 
 
-class ReasonRequest(_Body):
+class AbortCanaryRequest(_Request):
     reason: Reason
 
 
-class EventShown(BaseModel):
-    before: State | None
-    after: State
+class ReleaseEventResponse(BaseModel):
+    before: ReleaseState | None
+    after: ReleaseState
     at: datetime
     actor: str
     reason: str
@@ -60,51 +60,51 @@ class EventShown(BaseModel):
     verdict: str | None
 
     @classmethod
-    def of(cls, event: Event) -> "EventShown":
+    def of(cls, event: ReleaseEvent) -> "ReleaseEventResponse":
         told = asdict(event) | {"report": None, "verdict": None}
         return cls.model_validate(told | (asdict(event.evidence) if event.evidence else {}))
 
 
-class ReleaseLine(BaseModel):
+class ReleaseSummaryResponse(BaseModel):
     """A release without the texts of its parts."""
 
     id: str = Field(description="SHA-256 of the manifest in canonical JSON.")
     short: str
     number: int = Field(description="A running number, for people.")
     created_at: datetime
-    state: State
+    state: ReleaseState
 
     @classmethod
-    def line(cls, release: Release, state: State) -> "ReleaseLine":
+    def line(cls, release: Release, state: ReleaseState) -> "ReleaseSummaryResponse":
         return cls(
             id=release.id, short=release.short, number=release.number, created_at=release.created_at, state=state
         )
 
 
-class ReleaseView(ReleaseLine):
+class ReleaseResponse(ReleaseSummaryResponse):
     """A release: the manifest, the text of every part that it names by digest, and its life."""
 
     manifest: Manifest
     parts: dict[str, str] = Field(description="Prompts, policies and prices, by digest.")
-    life: list[EventShown]
+    life: list[ReleaseEventResponse]
 
     @classmethod
-    def of(cls, release: Release, parts: Mapping[str, bytes], life: Life) -> "ReleaseView":
-        line = ReleaseLine.line(release, life.state)
+    def of(cls, release: Release, parts: Mapping[str, bytes], life: ReleaseHistory) -> "ReleaseResponse":
+        line = ReleaseSummaryResponse.line(release, life.state)
         return cls(
             **line.model_dump(),
             manifest=release.manifest,
             parts={digest: content.decode() for digest, content in parts.items()},
-            life=[EventShown.of(event) for event in life.events],
+            life=[ReleaseEventResponse.of(event) for event in life.events],
         )
 
 
-class ReleaseList(BaseModel):
-    items: list[ReleaseLine]
+class ReleaseListResponse(BaseModel):
+    items: list[ReleaseSummaryResponse]
     below: int | None = Field(description="Give this as `below` for the next page; null at the end.")
 
 
-class ChangeShown(BaseModel):
+class ReleaseChangeResponse(BaseModel):
     part: str
     name: str
     before: str
@@ -112,47 +112,49 @@ class ChangeShown(BaseModel):
     text: str = Field(description="A unified diff, for prompts and policies.")
 
 
-class DiffView(BaseModel):
-    old: ReleaseLine
-    new: ReleaseLine
-    changes: list[ChangeShown]
+class ReleaseDiffResponse(BaseModel):
+    old: ReleaseSummaryResponse
+    new: ReleaseSummaryResponse
+    changes: list[ReleaseChangeResponse]
 
     @classmethod
-    def of(cls, old: ReleaseLine, new: ReleaseLine, changes: Sequence[Change]) -> "DiffView":
-        return cls(old=old, new=new, changes=[ChangeShown(**asdict(change)) for change in changes])
+    def of(
+        cls, old: ReleaseSummaryResponse, new: ReleaseSummaryResponse, changes: Sequence[ReleaseChange]
+    ) -> "ReleaseDiffResponse":
+        return cls(old=old, new=new, changes=[ReleaseChangeResponse(**asdict(change)) for change in changes])
 
 
-class CanaryShown(BaseModel):
+class CanaryResponse(BaseModel):
     release_id: str
     percent: float
     since: datetime
 
 
-class MoveShown(BaseModel):
+class MoveResponse(BaseModel):
     """A change of what an environment points to, and all of what it points to since."""
 
     environment: str
     kind: str
     release_id: str
     previous_id: str | None
-    canary: CanaryShown | None
+    canary: CanaryResponse | None
     at: datetime
     actor: str
     reason: str
     seconds: float | None = Field(description="How long a rehearsal took.")
 
     @classmethod
-    def of(cls, move: Move) -> "MoveShown":
+    def of(cls, move: Move) -> "MoveResponse":
         return cls.model_validate(asdict(move))
 
 
-class MoveList(BaseModel):
-    items: list[MoveShown]
+class MoveListResponse(BaseModel):
+    items: list[MoveResponse]
 
 
-class ServedView(BaseModel):
+class ServedReleaseResponse(BaseModel):
     """What an environment pointed to at a moment, and which release a tenant or conversation got."""
 
-    move: MoveShown
+    move: MoveResponse
     release_id: str | None = Field(description="The one for `tenant` or `conversation`; null when a canary decides.")
     arm: str | None

@@ -69,8 +69,8 @@ from app.ingestion.jobs import job_specs as ingestion_jobs
 from app.ingestion.service import Ingestion
 from app.ingestion.service.dependencies import IngestionDependencies
 from app.llm.ports import ChatModel
-from app.releases.domain import INDEX_SWITCHED, MOVED, Ingredients, ModelStep
-from app.releases.service import Environments, Releases, SigningSecret, Standings, read_code, read_prompts
+from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED, ModelStep, ReleaseInputs
+from app.releases.service import Environments, LiveReleases, Releases, SigningSecret, read_code, read_prompts
 from app.retrieval.ports import Embedder
 from app.retrieval.service import Retrieval, make_retrieval
 from app.review.jobs import job_specs as review_jobs
@@ -79,7 +79,7 @@ from app.safety.domain.policy import SecurityPolicy
 from app.settings import Settings
 from app.webhooks.jobs import job_specs as webhook_jobs
 from app.webhooks.service import WebhookSender
-from app.wiring.pricing import make_costs, writers
+from app.wiring.cost_setup import chat_models, make_costs
 from app.wiring.release_loader import ReleaseLoader, released, step_of
 from app.wiring.startup_checks import check_together
 
@@ -188,7 +188,7 @@ class State:
 
         return [
             listen(self.database, INDEX_SWITCHED, self.retrieval.follow),
-            listen(self.database, MOVED, self.environments.follow),
+            listen(self.database, ENVIRONMENT_CHANGED, self.environments.follow),
             self.costs.budgets.watch(),
             listen(self.database, ANSWER_DECIDED_CHANNEL, self.archive.waiting.follow),
             listen(self.database, ACTION_ENDED_CHANNEL, self.actions.proposals.waiting.follow),
@@ -204,7 +204,7 @@ def check(settings: Settings) -> Policies:
     policies = policies_of(settings)
     check_together(settings, policies, REGISTRY)
     read_prompts(settings.root / "prompts")
-    make_price_table(policies.get(CostPolicy), writers(settings), BundledPrices(), SystemClock())
+    make_price_table(policies.get(CostPolicy), chat_models(settings), BundledPrices(), SystemClock())
     return policies
 
 
@@ -244,8 +244,8 @@ def _embedders(settings: Settings) -> list[Embedder]:
     return [make_embedder(kind, choice) for kind in kinds]
 
 
-def _release_inputs(settings: Settings, policies: Policies, costs: Costs, retrieval: Retrieval) -> Ingredients:
-    return Ingredients(
+def _release_inputs(settings: Settings, policies: Policies, costs: Costs, retrieval: Retrieval) -> ReleaseInputs:
+    return ReleaseInputs(
         code=read_code(Path(__file__).parent.parent, __version__),
         prompts=read_prompts(settings.root / "prompts"),
         chain=_steps(settings.model_chain),
@@ -314,17 +314,17 @@ async def _build_services(on: Infrastructure, stack: AsyncExitStack) -> State:
     limits = policies.get(SecurityPolicy).limits
     release_loader = ReleaseLoader(on.retrieval, clock, on.settings.model_chain, stack)
     loaded_releases = LoadedReleases(release_loader.load)
-    standings = Standings(on.releases, loaded_releases)
-    approvals = Approvals(database, clock, on.releases, policies.get(OwnershipPolicy), standings)
-    environments = Environments(on.releases, standings, approvals, on.settings.environment == "development")
+    live_releases = LiveReleases(on.releases, loaded_releases)
+    approvals = Approvals(database, clock, on.releases, policies.get(OwnershipPolicy), live_releases)
+    environments = Environments(on.releases, live_releases, approvals, on.settings.environment == "development")
     identity = Identity(database, clock, on.settings.pepper(), RateLimit(limits.requests_per_minute_per_key))
-    waiting, offered = Waiting(clock), released(ActionPolicy, standings, loaded_releases, policies)
+    waiting, offered = Waiting(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
     actions = Actions.build(database, identity, REGISTRY, offered, waiting)
     pipeline = Pipeline(clock, on.retrieval, on.costs, Generation(ToolCalling(actions)))
     delivery = Delivery(database, pipeline, on.costs)
     trials, live_traffic = Trials(database, on.releases, loaded_releases, pipeline), LiveTraffic(database)
-    data = released(DataPolicy, standings, loaded_releases, policies)
-    security = released(SecurityPolicy, standings, loaded_releases, policies)
+    data = released(DataPolicy, live_releases, loaded_releases, policies)
+    security = released(SecurityPolicy, live_releases, loaded_releases, policies)
     parts = IngestionDependencies(database, on.retrieval, on.parser, LangidDetector(), data, security, clock)
     ingestion, quality = Ingestion(parts), policies.get(QualityPolicy)
     suites = SuiteFiles(on.settings.root / "evals")

@@ -24,7 +24,7 @@ from app.ingestion.domain.policy import DataPolicy
 from app.llm.ports import ChatModel
 from app.llm.service import FallbackChain, GuardedModel
 from app.releases.domain import ModelStep, Release, ReleaseUnservable, canonical_json
-from app.releases.service import Standings
+from app.releases.service import LiveReleases
 from app.retrieval.domain import SearchParams
 from app.retrieval.service import Retrieval
 from app.safety.domain.policy import SecurityPolicy
@@ -79,7 +79,7 @@ class ReleaseLoader:
             check_data_egress(policies, [step.address for step in manifest.chain if step.address])
             params = SearchParams.of(manifest.retrieval)
             prices = PriceTable.read(release.prices)
-            prices.check_writers(step.model for step in manifest.chain)
+            prices.check_chat_models(step.model for step in manifest.chain)
             models = [await self._guarded_model(step) for step in manifest.chain if step.model != EXTRACTIVE]
         except (StartRefused, ValidationError, ValueError) as error:
             raise ReleaseUnservable(f"Release {release.number} cannot be served here: {_sentence_of(error)}") from error
@@ -135,11 +135,13 @@ def _policies_of(release: Release) -> Policies:
     return replace(read, loaded={**BEFORE, **read.loaded})
 
 
-def released(kind: type[P], standings: Standings, loaded_releases: LoadedReleases, files: Policies) -> Callable[[], P]:
+def released(
+    kind: type[P], live_releases: LiveReleases, loaded_releases: LoadedReleases, files: Policies
+) -> Callable[[], P]:
     """A policy as the live release has it; as the files have it while nothing is live."""
 
     def find() -> P:
-        live = standings.by_name.get(standings.production)
+        live = live_releases.by_name.get(live_releases.production)
         return (loaded_releases.of(live.live).policies if live else files).get(kind)
 
     return find

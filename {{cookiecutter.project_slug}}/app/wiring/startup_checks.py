@@ -9,7 +9,7 @@ from app.core.policies import Policies
 from app.inference.domain.answer import EXTRACTIVE
 from app.inference.domain.human_review import ReviewPolicy
 from app.settings import Settings
-from app.wiring.pricing import writers
+from app.wiring.cost_setup import chat_models
 from app.wiring.release_loader import check_data_egress
 
 
@@ -26,7 +26,7 @@ def _keep_confidential(settings: Settings, policies: Policies) -> None:
 
 
 def _know_models(settings: Settings, policies: Policies) -> None:
-    names = [each.model for each in writers(settings)]
+    names = [each.model for each in chat_models(settings)]
     for rule in policies.get(ReviewPolicy).rules:
         meant = [name for name in names if any(fnmatchcase(name, each) for each in rule.when.models or ("*",))]
         if rule.when.confidence_below is not None and not {*meant} - {EXTRACTIVE}:

@@ -28,7 +28,7 @@ create table release_events (
 );
 create index ix_release_events_release_id on release_events (release_id, sequence);
 
--- The same pairs as app/releases/domain/life.py, where people are told why.
+-- The same pairs as app/releases/domain/lifecycle.py, where people are told why.
 create function check_release_event() returns trigger language plpgsql as $$
 declare
     was text;

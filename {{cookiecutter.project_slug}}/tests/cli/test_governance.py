@@ -14,8 +14,8 @@ from app.cli.common import actor
 from app.core.audit import Act, LogBroken, record
 from app.core.embedded import Urls
 from app.core.errors import Problem
-from app.governance.domain.approvals import NoEvidence, SelfApproval
-from app.releases.domain import Evidence, Release
+from app.governance.domain.approval_rules import NoEvidence, SelfApproval
+from app.releases.domain import EvaluationEvidence, Release
 from app.settings import Settings
 from app.wiring import State, build
 from tests.cli.test_costs_and_version import run
@@ -36,7 +36,7 @@ def measured(urls: Urls, settings: Settings, author: str) -> Release:
     async def work(state: State) -> Release:
         release = await state.releases.create(author, changes=unlike_any_other())
         async with state.database.transaction(None) as connection:
-            evidence = Evidence(secrets.token_hex(32), "PASS")
+            evidence = EvaluationEvidence(secrets.token_hex(32), "PASS")
             await state.releases.mark_evaluated(connection, release.id, "tests", evidence)
         return release
 

@@ -269,14 +269,14 @@ async def processes(database_urls: Urls) -> AsyncIterator[list[Database]]:
 
 
 async def test_two_hundred_callers_with_money_for_fifty_answers(processes: list[Database]) -> None:
-    worst, price, answers = 2000, 1999, 50
-    ready = [budgets_of(each, usd=str(Decimal(answers * worst) / 1_000_000)) for each in processes]
+    max_cost, price, answers = 2000, 1999, 50
+    ready = [budgets_of(each, usd=str(Decimal(answers * max_cost) / 1_000_000)) for each in processes]
     tenants, paid, passed = [uuid4() for _ in range(3)], 0, asyncio.Event()
 
     async def answer(number: int) -> int:
         budgets = ready[number % 2]
         try:
-            hold = await budgets.hold(tenants[number % 3], worst)
+            hold = await budgets.hold(tenants[number % 3], max_cost)
         except BudgetUsedUp:
             return 0
         await asyncio.sleep(0.002 * (number % 7))
@@ -288,7 +288,7 @@ async def test_two_hundred_callers_with_money_for_fifty_answers(processes: list[
             while not passed.is_set():
                 cursor = await connection.execute("select coalesce(sum(committed + held), 0) from budget_purses")
                 (total,) = await cursor.fetchone() or (0,)
-                assert total <= answers * worst
+                assert total <= answers * max_cost
                 await asyncio.sleep(0)
 
     looking = asyncio.create_task(look())
@@ -297,7 +297,7 @@ async def test_two_hundred_callers_with_money_for_fifty_answers(processes: list[
     await looking
     month = (await ready[0].standing())[1]
     assert (month.committed_micro_usd, month.held_micro_usd) == (paid, 0)
-    assert answers * price <= paid <= answers * worst
+    assert answers * price <= paid <= answers * max_cost
 
 
 def test_a_window_ends_at_midnight_of_its_time_zone() -> None:

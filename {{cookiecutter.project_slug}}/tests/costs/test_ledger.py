@@ -12,7 +12,15 @@ from app.core.clock import ManualClock
 from app.core.database import Database
 from app.core.embedded import Urls
 from app.core.ids import new_id
-from app.costs.domain import CostPolicy, ModelPrice, ModelUnpriced, PriceTable, Tier, UnitPrices, Usage
+from app.costs.domain import (
+    CostPolicy,
+    ModelPrice,
+    ModelUnpriced,
+    PriceTable,
+    Tier,
+    UnitPrices,
+    Usage,
+)
 from app.costs.service import LEDGER_SQL, Costs, ledger_parameters
 from app.costs.tables import ledger
 

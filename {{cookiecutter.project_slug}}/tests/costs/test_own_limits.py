@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from app.core.errors import PaymentRequired
 from app.costs.domain.budgets import NoLimit
-from app.costs.service.budgets import Budgets
+from app.costs.service import Budgets
 from app.main import create_app
 from app.wiring import State
 

@@ -14,20 +14,19 @@ from app.core.clock import ManualClock
 from app.core.errors import StartRefused
 from app.core.policies import load_policies
 from app.costs.domain import (
-    FREE,
     BadPrice,
     CostPolicy,
     ModelPrice,
     ModelUnpriced,
-    PolicyPrice,
     PricedModel,
     PriceTable,
     Tier,
     UnitPrices,
     Usage,
-    micro_usd,
 )
-from app.costs.domain.pricing import check_against, decide_price
+from app.costs.domain.policy import PolicyPrice
+from app.costs.domain.price_selection import check_against_last_good, select_price
+from app.costs.domain.prices import FREE, micro_usd
 from app.costs.service import make_price_table
 
 CHAT = PricedModel("some-model", "some-provider")
@@ -126,7 +125,7 @@ def test_a_model_without_a_price_is_refused_when_asked_for_and_at_the_start() ->
 
 def test_the_policy_overrides_the_list() -> None:
     said = {"input": 0.3, "output": 1.2}
-    price = decide_price(CHAT, policy(**{"some-model": said}), flat("0.15", "0.075", "0.60"))
+    price = select_price(CHAT, policy(**{"some-model": said}), flat("0.15", "0.075", "0.60"))
     assert price.source == "policy"
     assert price.at(0) == UnitPrices(Decimal("0.3"), Decimal("0.3"), Decimal("1.2"))
 
@@ -175,16 +174,16 @@ def test_the_longest_fitting_pattern_decides_and_an_exact_name_before_it() -> No
 )
 def test_a_price_that_cannot_be_right_is_refused(said: dict[str, object], reason: str) -> None:
     with pytest.raises(BadPrice, match=reason):
-        decide_price(CHAT, policy(**{"some-model": said}), flat("0.15", "0.075", "0.60"))
+        select_price(CHAT, policy(**{"some-model": said}), flat("0.15", "0.075", "0.60"))
 
 
 def test_a_listed_price_of_zero_is_refused_too() -> None:
     with pytest.raises(BadPrice, match="local: true"):
-        decide_price(CHAT, policy(), flat("0", "0", "0"))
+        select_price(CHAT, policy(), flat("0", "0", "0"))
 
 
 def test_an_embedding_needs_no_output_price() -> None:
-    price = decide_price(EMBEDDING, policy(**{"some-embedder": {"input": 0.02}}), None)
+    price = select_price(EMBEDDING, policy(**{"some-embedder": {"input": 0.02}}), None)
     assert price.at(0).input == Decimal("0.02")
 
 
@@ -229,7 +228,7 @@ def test_every_price_of_the_bundled_list_can_be_turned_into_whole_micro_dollars(
                 continue
             checked += 1
             try:
-                decide_price(wanted, policy(), found)
+                select_price(wanted, policy(), found)
             except BadPrice as bad:
                 refused.append(bad)
             else:
@@ -325,9 +324,9 @@ def test_what_is_no_table_is_refused() -> None:
 def test_a_model_that_writes_has_a_price_for_it() -> None:
     table = PriceTable.read(stored(output="0"))
     with pytest.raises(BadPrice, match="output price"):
-        table.check_writers(["some-model"])
+        table.check_chat_models(["some-model"])
     with pytest.raises(BadPrice, match="no price for 'another'"):
-        table.check_writers(["another"])
+        table.check_chat_models(["another"])
 
 
 @pytest.mark.parametrize(("times", "good"), [("499", True), ("501", False), ("0.01", True), ("0.001", False)])
@@ -335,13 +334,13 @@ def test_a_price_far_from_that_of_the_live_release_is_refused(times: str, good: 
     live = PriceTable([flat("1", "1", "4")])
     new = PriceTable([flat("1", "1", str(Decimal(4) * Decimal(times)))])
     if good:
-        check_against(new, live)
+        check_against_last_good(new, live)
     else:
         with pytest.raises(BadPrice, match="the live release says 4"):
-            check_against(new, live)
+            check_against_last_good(new, live)
 
 
 def test_what_becomes_local_or_gets_a_ceiling_is_not_compared() -> None:
     local = ModelPrice("some-model", "us", "local", (Tier(0, FREE),))
-    check_against(PriceTable([local]), PriceTable([flat("1", "1", "4")]))
-    check_against(PriceTable([flat("1", "1", "4")]), PriceTable([local]))
+    check_against_last_good(PriceTable([local]), PriceTable([flat("1", "1", "4")]))
+    check_against_last_good(PriceTable([flat("1", "1", "4")]), PriceTable([local]))

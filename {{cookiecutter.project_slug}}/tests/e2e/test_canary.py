@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from app.core.embedded import Urls
 from app.identity.domain import Principal
-from app.releases.domain import Evidence
+from app.releases.domain import EvaluationEvidence
 from app.retrieval.domain import PublishRequest
 from app.wiring import State
 from tests.clock import until
@@ -53,7 +53,7 @@ async def begin(state: State, tenant: UUID) -> None:
     changes = {"refusal.words": 0.2 + datetime.now(UTC).microsecond / 1e8}
     release = await state.releases.create("ada", base=state.environments.current().id, changes=changes)
     async with state.database.transaction(None) as connection:
-        await state.releases.mark_evaluated(connection, release.id, "evaluator", Evidence("a" * 64, "PASS"))
+        await state.releases.mark_evaluated(connection, release.id, "evaluator", EvaluationEvidence("a" * 64, "PASS"))
     grace = Principal(tenant, UUID(int=1), "grace", frozenset({"service"}))
     await state.approvals.approve(grace, release.id, "looks good")
     await state.environments.start_canary("ada", release.id, 50, "carefully")

@@ -142,9 +142,9 @@ async def with_index(state: State, params: ChunkerParams | None = None, embedder
 
 
 async def with_prompt(state: State, text: str) -> Release:
-    own = state.releases.ingredients
+    own = state.releases.inputs
     prompts = {**own.prompts, "answer": Prompt.read("answer", text.encode())}
-    made = replace(state.releases, ingredients=replace(own, prompts=prompts))
+    made = replace(state.releases, inputs=replace(own, prompts=prompts))
     return await made.create("ada")
 
 

@@ -12,8 +12,8 @@ from app.core.clock import ManualClock
 from app.core.ownership import OwnershipPolicy, RiskTier
 from app.governance.service import Approvals
 from app.identity.domain import Principal
-from app.releases.domain import Evidence, Release, Scalar, Verdict
-from app.releases.service import Environments, Releases, Standings
+from app.releases.domain import EvaluationEvidence, EvaluationVerdict, Release, Scalar
+from app.releases.service import Environments, LiveReleases, Releases
 from app.wiring import State
 
 
@@ -46,21 +46,21 @@ class House:
     async def draft(self, author: str = "ana") -> Release:
         return await self.releases.create(author, changes=unlike_any_other())
 
-    async def measured(self, verdict: Verdict = "PASS", author: str = "ana") -> Release:
+    async def measured(self, verdict: EvaluationVerdict = "PASS", author: str = "ana") -> Release:
         release = await self.draft(author)
         await self.measure(release, verdict)
         return release
 
-    async def measure(self, release: Release, verdict: Verdict = "PASS") -> str:
+    async def measure(self, release: Release, verdict: EvaluationVerdict = "PASS") -> str:
         self.clock.advance(60)
         report = secrets.token_hex(32)
         async with self.releases.database.transaction(None) as connection:
-            await self.releases.mark_evaluated(connection, release.id, "tests", Evidence(report, verdict))
+            await self.releases.mark_evaluated(connection, release.id, "tests", EvaluationEvidence(report, verdict))
         self.clock.advance(60)
         return report
 
     async def state(self, release: Release) -> str:
-        return (await self.releases.life(release.id)).state
+        return (await self.releases.history(release.id)).state
 
     def wait(self, **time: float) -> None:
         self.clock.advance(timedelta(**time).total_seconds())
@@ -73,10 +73,10 @@ def house(state: State) -> Callable[..., House]:
         rules = policy.approval.model_copy(update=approval)
         policy = policy.model_copy(update={"risk_tier": tier, "approval": rules})
         clock = ManualClock()
-        own = {**state.releases.ingredients.settings, "deadline_seconds": 6 + secrets.randbelow(10**9) / 10**9}
-        releases = replace(state.releases, clock=clock, ingredients=replace(state.releases.ingredients, settings=own))
-        standings = Standings(releases, NothingToServe(), production=f"production-{uuid4().hex}")
-        approvals = Approvals(state.database, clock, releases, policy, standings)
-        return House(releases, approvals, Environments(releases, standings, approvals, laptop), clock)
+        own = {**state.releases.inputs.settings, "deadline_seconds": 6 + secrets.randbelow(10**9) / 10**9}
+        releases = replace(state.releases, clock=clock, inputs=replace(state.releases.inputs, settings=own))
+        live_releases = LiveReleases(releases, NothingToServe(), production=f"production-{uuid4().hex}")
+        approvals = Approvals(state.database, clock, releases, policy, live_releases)
+        return House(releases, approvals, Environments(releases, live_releases, approvals, laptop), clock)
 
     return make

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from app.core import audit
 from app.core.audit import Line
-from app.governance.domain.approvals import (
+from app.governance.domain.approval_rules import (
     ApprovedAlready,
     BreakGlassNotFound,
     Emergency,
@@ -17,9 +17,9 @@ from app.governance.domain.approvals import (
     ReviewedAlready,
     SelfApproval,
 )
-from app.governance.service.approving import _broken
+from app.governance.service.approvals import _broken
 from app.identity.domain import PermissionMissing
-from app.releases.domain import IllegalMove, NotApproved, NothingLive, ReasonRequired, Release
+from app.releases.domain import IllegalMove, NoLiveRelease, NotApproved, ReasonRequired, Release
 from app.wiring import State
 from tests.governance.conftest import House, person
 
@@ -295,7 +295,7 @@ async def test_the_first_release_on_a_laptop_says_that_it_approved_itself(house:
 
 
 async def test_elsewhere_no_release_approves_itself(house: Houses) -> None:
-    with pytest.raises(NothingLive):
+    with pytest.raises(NoLiveRelease):
         await house().environments.resolve()
 
 

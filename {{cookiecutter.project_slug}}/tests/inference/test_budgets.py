@@ -216,15 +216,15 @@ async def test_no_second_attempt_is_made_that_there_is_no_money_for(service: Ser
     service.model.faults.append(Fault(hang=100))
     asking = asyncio.create_task(service.ask(WHO))
     await service.asked()
-    worst = (await own_day(service)).held_micro_usd
+    max_cost = (await own_day(service)).held_micro_usd
     await leap(100)
     cost = (await asking).json()["cost_micro_usd"]
-    await limit(service, cost + worst + 10)
+    await limit(service, cost + max_cost + 10)
     service.model.faults.append(Fault(body=b"not json"))
     answer = (await service.ask(WHO)).json()
     assert answer["model"] == "extractive"
     assert answer["reasons"] == ["stand-in: budget_used_up"]
-    assert (await own_day(service)).committed_micro_usd == cost + worst
+    assert (await own_day(service)).committed_micro_usd == cost + max_cost
 
 
 async def test_a_stream_without_usage_is_settled_at_its_hold(limited: Service) -> None:
@@ -283,7 +283,7 @@ async def test_an_answer_that_was_written_down_after_all_is_not_charged_twice(
         slow.setattr(repository, "record", late)
         assert (await limited.ask(WHO)).status_code == 504
         await limited.state.answers.close()
-    assert "charge_lost" not in [line["event"] for line in results]
+    assert "costs.charge_lost" not in [line["event"] for line in results]
     assert len(await limited.rows("select 1 from answers")) == 1
     ((*_, micro_usd),) = await charged(limited)
     after = await own_day(limited)
@@ -306,10 +306,10 @@ async def test_fifty_askers_at_once_never_pass_the_limit(service: Service) -> No
     service.model.faults.append(Fault(hang=100))
     asking = asyncio.create_task(service.ask(WHO))
     await service.asked()
-    worst = (await own_day(service)).held_micro_usd
+    max_cost = (await own_day(service)).held_micro_usd
     await leap(100)
     usage = (await asking).json()["cost_micro_usd"]
-    most = usage + 10 * worst
+    most = usage + 10 * max_cost
     await limit(service, most)
     replies = await asyncio.gather(*(service.ask(WHO) for _ in range(50)))
     after = await own_day(service)

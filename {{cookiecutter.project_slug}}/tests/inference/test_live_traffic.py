@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.costs.domain.units import RESOLVED
+from app.costs.domain.unit_costs import RESOLVED
 from app.inference.domain.human_review import ReviewPolicy
 from tests.inference.conftest import Service, change_serving
 from tests.inference.test_budgets import WHO

@@ -11,8 +11,8 @@ from sqlalchemy import text as sql
 from structlog.testing import capture_logs
 
 from app.adapters.chat.standin import Fault
-from app.costs import repository as ledger
-from app.costs.service.late import LateCharges
+from app.costs.repository import ledger_store as ledger
+from app.costs.service.late_charges import LateCharges
 from app.inference import repository
 from app.inference.repository import recording
 from app.inference.service.pipeline import Pipeline
@@ -117,7 +117,7 @@ async def test_a_charge_that_is_refused_is_made_later(
             raise psycopg.errors.CheckViolation("no")
         await insert(*given)
 
-    object.__setattr__(limited.state.costs.late, "waits", (0.0,) * 10)
+    object.__setattr__(limited.state.costs.late, "retry_delays", (0.0,) * 10)
     with monkeypatch.context() as broken, capture_logs() as results:
         failing(broken, repository, "record", FAULTS["refused"])
         broken.setattr(ledger, "insert_rows", at_last)
@@ -126,7 +126,7 @@ async def test_a_charge_that_is_refused_is_made_later(
     ((*_, micro_usd),) = await charged(limited)
     assert after.committed_micro_usd == micro_usd > 0
     events = [line["event"] for line in results]
-    assert (events.count("charge_delayed"), events.count("charge_lost")) == (3, 0)
+    assert (events.count("costs.charge_delayed"), events.count("costs.charge_lost")) == (3, 0)
 
 
 async def test_a_charge_whose_hold_has_lapsed_is_made_all_the_same(
@@ -140,7 +140,7 @@ async def test_a_charge_whose_hold_has_lapsed_is_made_all_the_same(
             raise psycopg.OperationalError("gone")
         await insert(*given)
 
-    object.__setattr__(limited.state.costs.late, "waits", (0.05,) * 200)
+    object.__setattr__(limited.state.costs.late, "retry_delays", (0.05,) * 200)
     with monkeypatch.context() as broken:
         failing(broken, repository, "record", FAULTS["refused"])
         broken.setattr(ledger, "insert_rows", once_lapsed)
@@ -158,7 +158,7 @@ async def test_a_charge_whose_hold_has_lapsed_is_made_all_the_same(
 
 
 async def test_what_is_late_is_tried_once_more_at_the_end_and_its_loss_is_told() -> None:
-    late, tries = LateCharges(waits=(3600.0,) * 3), 0
+    late, tries = LateCharges(retry_delays=(3600.0,) * 3), 0
 
     async def never() -> None:
         nonlocal tries
@@ -169,12 +169,12 @@ async def test_what_is_late_is_tried_once_more_at_the_end_and_its_loss_is_told()
         await late.charge(never, {"micro_usd": 7})
         await late.close()
     assert tries == 2
-    (lost,) = [line for line in results if line["event"] == "charge_lost"]
+    (lost,) = [line for line in results if line["event"] == "costs.charge_lost"]
     assert lost["micro_usd"] == 7
 
 
 async def test_tries_are_bounded() -> None:
-    late, tries = LateCharges(waits=(0.0,) * 3), 0
+    late, tries = LateCharges(retry_delays=(0.0,) * 3), 0
 
     async def never() -> None:
         nonlocal tries

@@ -9,7 +9,7 @@ import pytest
 from app.adapters.chat.standin import Fault
 from app.identity.domain import Principal
 from app.inference.domain.answer import Question
-from app.releases.domain import Evidence, Prompt, ReleaseUnservable
+from app.releases.domain import EvaluationEvidence, Prompt, ReleaseUnservable
 from tests.clock import leap
 from tests.inference.conftest import BRIDGE, TOWER, Open, Service
 
@@ -31,7 +31,7 @@ async def approve(service: Service, release_id: str) -> None:
     """As two other people do it: one evaluates, one approves."""
     state = service.state
     async with state.database.transaction(None) as connection:
-        await state.releases.mark_evaluated(connection, release_id, "evaluator", Evidence("a" * 64, "PASS"))
+        await state.releases.mark_evaluated(connection, release_id, "evaluator", EvaluationEvidence("a" * 64, "PASS"))
     grace = Principal(service.tenant, UUID(int=1), "grace", frozenset({"service"}))
     await state.approvals.approve(grace, release_id, "looks good")
 

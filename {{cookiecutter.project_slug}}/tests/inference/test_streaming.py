@@ -7,7 +7,8 @@ import orjson
 import pytest
 
 from app.adapters.chat.standin import Fault
-from app.costs.domain import FREE, ModelPrice, PriceTable, Tier
+from app.costs.domain import ModelPrice, PriceTable, Tier
+from app.costs.domain.prices import FREE
 from tests.clock import leap, until
 from tests.inference.conftest import TOWER, Open, Service, change_serving
 

@@ -3,8 +3,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from app.governance.domain.approvals import NoEvidence
-from app.releases.domain import NotApproved, Verdict
+from app.governance.domain.approval_rules import NoEvidence
+from app.releases.domain import EvaluationVerdict, NotApproved
 from tests.governance.conftest import House, person
 
 Houses = Callable[..., House]
@@ -23,7 +23,9 @@ async def test_an_answer_names_what_it_was_made_with_so_that_two_ways_can_be_com
 
 
 @pytest.mark.parametrize("verdict", ["FAIL", "INCONCLUSIVE"])
-async def test_what_did_not_pass_the_gate_does_not_go_live(house_of_releases: Houses, verdict: Verdict) -> None:
+async def test_what_did_not_pass_the_gate_does_not_go_live(
+    house_of_releases: Houses, verdict: EvaluationVerdict
+) -> None:
     house = house_of_releases()
     release = await house.measured(verdict)
     with pytest.raises(NoEvidence):

@@ -7,7 +7,7 @@ import pytest
 from app.core.audit import LogBroken
 from app.core.embedded import Urls
 from app.core.errors import StartRefused
-from app.governance.domain.approvals import SelfApproval
+from app.governance.domain.approval_rules import SelfApproval
 from app.releases.domain import NotApproved
 from app.settings import Settings
 from app.wiring import State, check

@@ -14,15 +14,15 @@ from app.core.errors import DatabaseUnavailable
 from app.releases.domain import (
     CodePin,
     IndexPin,
-    Ingredients,
     ModelStep,
     NotApproved,
     Prompt,
     Release,
+    ReleaseInputs,
     ReleaseUnservable,
     digest_of,
 )
-from app.releases.service import Environments, Releases, Standings
+from app.releases.service import Environments, LiveReleases, Releases
 
 
 @dataclass
@@ -89,9 +89,9 @@ class Gatekeeper:
         self.first.append(release.id)
 
 
-def ingredients(prompt: str = "") -> Ingredients:
+def inputs(prompt: str = "") -> ReleaseInputs:
     """Different for every call, so that tests do not meet each other's releases."""
-    return Ingredients(
+    return ReleaseInputs(
         code=CodePin(version="1.0.0", digest=digest_of(b"code")),
         prompts={"answer": Prompt.read("answer", (prompt or f"Answer from the passages. {uuid4()}").encode())},
         chain=(ModelStep(provider="local", model="extractive"),),
@@ -110,9 +110,9 @@ class House:
     name: str = field(default_factory=lambda: f"production-{uuid4()}")
     gate: Gatekeeper = field(default_factory=Gatekeeper)
 
-    def process(self, made_from: Ingredients | None = None, *, first_alone: bool = True) -> Environments:
-        releases = Releases(made_from or ingredients(), self.database, Shelf(), SystemClock())
-        return Environments(releases, Standings(releases, Bench(), self.name), self.gate, first_alone)
+    def process(self, made_from: ReleaseInputs | None = None, *, self_approve_first: bool = True) -> Environments:
+        releases = Releases(made_from or inputs(), self.database, Shelf(), SystemClock())
+        return Environments(releases, LiveReleases(releases, Bench(), self.name), self.gate, self_approve_first)
 
     async def approved(self, environments: Environments, **changes: object) -> Release:
         """A new release, with an approval."""
@@ -120,9 +120,9 @@ class House:
             "author", base=environments.current().id, changes={"refusal.words": len(self.gate.cleared) + 1, **changes}
         )
         async with self.database.transaction(None) as connection:
-            from app.releases.domain import Evidence
+            from app.releases.domain import EvaluationEvidence
 
-            proof = Evidence("0" * 64, "PASS")
+            proof = EvaluationEvidence("0" * 64, "PASS")
             await environments.releases.mark_evaluated(connection, release.id, "evaluator", proof)
             await environments.releases.mark_approved(connection, release.id, "approver", "looks good")
         self.gate.cleared.add(release.id)
@@ -135,5 +135,5 @@ def house(database: Database) -> House:
 
 
 @pytest.fixture
-def make_ingredients() -> Callable[..., Ingredients]:
-    return ingredients
+def make_ingredients() -> Callable[..., ReleaseInputs]:
+    return inputs

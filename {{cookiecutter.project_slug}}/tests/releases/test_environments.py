@@ -8,13 +8,13 @@ import pytest
 from app.core.database import background, listen
 from app.core.errors import DatabaseUnavailable
 from app.releases.domain import (
-    MOVED,
+    ENVIRONMENT_CHANGED,
     CanaryRunning,
     IllegalMove,
     NoCanary,
     NoEarlierRelease,
+    NoLiveRelease,
     NotApproved,
-    NothingLive,
     ReasonRequired,
     ReleaseNotFound,
     ReleaseUnknown,
@@ -22,11 +22,11 @@ from app.releases.domain import (
 )
 from app.releases.service import Environments
 from tests.clock import until
-from tests.releases.conftest import Bench, House, Shelf, ingredients
+from tests.releases.conftest import Bench, House, Shelf, inputs
 
 
 async def state_of(environments: Environments, release_id: str) -> str:
-    return (await environments.releases.life(release_id)).state
+    return (await environments.releases.history(release_id)).state
 
 
 async def test_on_a_laptop_the_first_release_approves_itself_and_says_so(house: House) -> None:
@@ -34,8 +34,8 @@ async def test_on_a_laptop_the_first_release_approves_itself_and_says_so(house: 
     with pytest.raises(ReleaseUnknown):
         process.current()
     release = await process.resolve()
-    life = await process.releases.life(release.id)
-    assert [(event.after, event.unproven) for event in life.events] == [
+    history = await process.releases.history(release.id)
+    assert [(event.after, event.unproven) for event in history.events] == [
         ("draft", None),
         ("approved", "first_release"),
         ("live", None),
@@ -45,21 +45,21 @@ async def test_on_a_laptop_the_first_release_approves_itself_and_says_so(house: 
 
 async def test_only_the_first_one_does(house: House) -> None:
     first = await house.process().resolve()
-    changed = house.process(ingredients())
+    changed = house.process(inputs())
     assert await changed.resolve() == first
 
 
 async def test_elsewhere_nothing_is_live_until_a_release_is_approved(house: House) -> None:
-    process = house.process(first_alone=False)
-    with pytest.raises(NothingLive, match="live") as refused:
+    process = house.process(self_approve_first=False)
+    with pytest.raises(NoLiveRelease, match="live") as refused:
         await process.resolve()
     assert "app release approve" in (refused.value.what_to_do or "")
-    with pytest.raises(NothingLive):
+    with pytest.raises(NoLiveRelease):
         await process.ready()
 
 
 async def test_processes_that_start_at_once_agree_on_the_first_release(house: House) -> None:
-    made_from = ingredients()
+    made_from = inputs()
     found = await asyncio.gather(*(house.process(made_from).resolve() for _ in range(8)))
     assert len({release.id for release in found}) == 1
     assert len(await house.process().moves()) == 1
@@ -111,7 +111,11 @@ async def test_breaking_the_glass_goes_live_without_approval_and_is_marked(house
     draft = await process.releases.create("ada", base=first.id, changes={"refusal.words": 9})
     await process.activate("ada", draft.id, "the answers are harmful", break_glass=True)
     assert house.gate.glass == [draft.id]
-    assert [event.unproven for event in (await process.releases.life(draft.id)).events] == [None, "break_glass", None]
+    assert [event.unproven for event in (await process.releases.history(draft.id)).events] == [
+        None,
+        "break_glass",
+        None,
+    ]
 
 
 async def test_every_process_follows_at_once(house: House) -> None:
@@ -119,8 +123,8 @@ async def test_every_process_follows_at_once(house: House) -> None:
     await one.resolve()
     second = await house.approved(one)
     database = other.releases.database
-    async with background(listen(database, MOVED, other.follow, poll_seconds=60)):
-        await until(lambda: bool(other.held.by_name))
+    async with background(listen(database, ENVIRONMENT_CHANGED, other.follow, poll_seconds=60)):
+        await until(lambda: bool(other.live_releases.by_name))
         await one.activate("operator", second.id, "better")
         await until(lambda: other.current() == second)
 
@@ -139,10 +143,10 @@ async def test_a_process_that_missed_the_word_follows_by_looking(house: House) -
 async def test_who_holds_a_standing_keeps_its_release_when_another_goes_live(house: House) -> None:
     process = house.process()
     first = await process.resolve()
-    held = process.standing()
+    live_releases = process.standing()
     second = await house.approved(process)
     await process.activate("operator", second.id, "better")
-    assert held.assign("anyone") == (first, "live")
+    assert live_releases.assign("anyone") == (first, "live")
     assert process.standing().assign("anyone") == (second, "live")
 
 
@@ -150,8 +154,8 @@ async def test_a_release_that_this_process_cannot_serve_does_not_go_live(house: 
     process = house.process()
     first = await process.resolve()
     second = await house.approved(process)
-    assert isinstance(process.held.loaded_releases, Bench)
-    process.held.loaded_releases.broken.add(second.id)
+    assert isinstance(process.live_releases.loaded_releases, Bench)
+    process.live_releases.loaded_releases.broken.add(second.id)
     with pytest.raises(ReleaseUnservable):
         await process.activate("operator", second.id, "better")
     assert await process.pointed() == first
@@ -162,8 +166,8 @@ async def test_a_process_that_cannot_serve_what_is_live_keeps_the_last_one_and_i
     first = await one.resolve()
     await other.resolve()
     second = await house.approved(one)
-    assert isinstance(other.held.loaded_releases, Bench)
-    other.held.loaded_releases.broken.add(second.id)
+    assert isinstance(other.live_releases.loaded_releases, Bench)
+    other.live_releases.loaded_releases.broken.add(second.id)
     await one.activate("operator", second.id, "better")
     await other.follow()
     assert other.current() == first

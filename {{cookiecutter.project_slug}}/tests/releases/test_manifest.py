@@ -10,11 +10,11 @@ from pydantic import ValidationError
 from app.releases.domain import (
     CodePin,
     IndexPin,
-    Ingredients,
     Manifest,
     ModelStep,
     Prompt,
     PromptUnusable,
+    ReleaseInputs,
     canonical_json,
     digest_of,
 )
@@ -32,7 +32,7 @@ values = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner),
 )
 
-INGREDIENTS = Ingredients(
+INGREDIENTS = ReleaseInputs(
     code=CodePin(version="1.0.0", digest=digest_of(b"code")),
     prompts={"answer": Prompt.read("answer", b"Answer from the passages only.")},
     chain=(ModelStep(provider="extractive", model="extractive", parameters={"sentences": 3}),),
@@ -86,7 +86,7 @@ def test_the_same_ingredients_give_the_same_id() -> None:
     ],
 )
 def test_any_changed_part_makes_another_release(change: dict[str, object]) -> None:
-    changed = Ingredients(**(vars(INGREDIENTS) | change))
+    changed = ReleaseInputs(**(vars(INGREDIENTS) | change))
     assert changed.manifest(IndexPin()).id != INGREDIENTS.manifest(IndexPin()).id
 
 

@@ -12,23 +12,23 @@ from app.core.clock import SystemClock
 from app.core.database import Database
 from app.core.embedded import Urls
 from app.releases.domain import (
-    Evidence,
+    EvaluationEvidence,
+    ExportBundleRefused,
     IllegalMove,
-    Ingredients,
-    ParcelRefused,
     Prompt,
+    ReleaseInputs,
     ReleaseNotFound,
     UnknownParameter,
 )
 from app.releases.service import Releases
-from tests.releases.conftest import Shelf, ingredients
+from tests.releases.conftest import Shelf, inputs
 
 SECRET = b"s" * 32
-PASS = Evidence("a" * 64, "PASS")
+PASS = EvaluationEvidence("a" * 64, "PASS")
 
 
-def started(database: Database, made_from: Ingredients | None = None) -> Releases:
-    return Releases(made_from or ingredients(), database, Shelf(), SystemClock())
+def started(database: Database, made_from: ReleaseInputs | None = None) -> Releases:
+    return Releases(made_from or inputs(), database, Shelf(), SystemClock())
 
 
 async def step(releases: Releases, release_id: str, after: str, **more: object) -> None:
@@ -39,18 +39,18 @@ async def step(releases: Releases, release_id: str, after: str, **more: object) 
 async def test_a_release_begins_as_a_draft_with_its_author_and_reason(database: Database) -> None:
     releases = started(database)
     release = await releases.create("ada", reason="a better prompt")
-    life = await releases.life(release.id)
+    history = await releases.history(release.id)
     assert release.id == release.manifest.id
-    assert (life.state, life.author, life.events[0].reason) == ("draft", "ada", "a better prompt")
+    assert (history.state, history.author, history.events[0].reason) == ("draft", "ada", "a better prompt")
 
 
 async def test_the_same_things_are_the_same_release_and_keep_their_author(database: Database) -> None:
-    made_from = ingredients()
+    made_from = inputs()
     first = await started(database, made_from).create("ada")
     again = started(database, made_from)
     assert await again.create("grace") == first
-    assert (await again.life(first.id)).author == "ada"
-    assert len((await again.life(first.id)).events) == 1
+    assert (await again.history(first.id)).author == "ada"
+    assert len((await again.history(first.id)).events) == 1
 
 
 async def test_numbers_follow_each_other_when_different_releases_are_made_at_once(database: Database) -> None:
@@ -60,7 +60,7 @@ async def test_numbers_follow_each_other_when_different_releases_are_made_at_onc
 
 
 async def test_processes_that_make_the_same_release_at_once_agree_on_one(database: Database) -> None:
-    made_from = ingredients()
+    made_from = inputs()
     found = await asyncio.gather(*(started(database, made_from).create("ada") for _ in range(8)))
     assert len({(release.id, release.number) for release in found}) == 1
 
@@ -70,9 +70,9 @@ async def test_a_stored_release_can_be_rebuilt_with_every_part(database: Databas
     release = await releases.create("ada")
     again, parts = await started(database).show(release.id)
     assert again == release
-    assert again.prompt("answer").text == releases.ingredients.prompts["answer"].text
-    assert again.policies == releases.ingredients.policies
-    assert parts == releases.ingredients.parts()
+    assert again.prompt("answer").text == releases.inputs.prompts["answer"].text
+    assert again.policies == releases.inputs.policies
+    assert parts == releases.inputs.parts()
 
 
 async def test_a_release_is_found_by_its_number_its_id_and_its_first_digits(database: Database) -> None:
@@ -100,7 +100,7 @@ async def test_a_release_can_be_made_from_another_with_something_changed(databas
 
 
 async def test_a_diff_reads_like_a_review(database: Database) -> None:
-    made_from = ingredients("Answer.\nBe short.")
+    made_from = inputs("Answer.\nBe short.")
     old = await started(database, made_from).create("ada")
     prompt = Prompt.read("answer", b"Answer.\nBe long.")
     new_parts = replace(made_from, prompts={"answer": prompt}, retrieval={"limit": 10, "dense_weight": 0.3})
@@ -121,10 +121,10 @@ async def test_only_legal_steps_are_made_and_each_says_who_and_why(database: Dat
         await step(releases, release.id, "live")
     await step(releases, release.id, "evaluated", evidence=PASS)
     await step(releases, release.id, "approved")
-    life = await releases.life(release.id)
-    assert [event.after for event in life.events] == ["draft", "evaluated", "approved"]
-    assert life.evidence == PASS
-    assert {event.actor for event in life.events[1:]} == {"someone"}
+    history = await releases.history(release.id)
+    assert [event.after for event in history.events] == ["draft", "evaluated", "approved"]
+    assert history.evidence == PASS
+    assert {event.actor for event in history.events[1:]} == {"someone"}
 
 
 async def test_a_new_evaluation_takes_the_approval_back(database: Database) -> None:
@@ -133,9 +133,9 @@ async def test_a_new_evaluation_takes_the_approval_back(database: Database) -> N
     await step(releases, release.id, "evaluated", evidence=PASS)
     await step(releases, release.id, "approved")
     async with database.transaction(None) as connection:
-        assert await releases.mark_evaluated(connection, release.id, "job", Evidence("b" * 64, "FAIL"))
-    life = await releases.life(release.id)
-    assert (life.state, life.evidence) == ("evaluated", Evidence("b" * 64, "FAIL"))
+        assert await releases.mark_evaluated(connection, release.id, "job", EvaluationEvidence("b" * 64, "FAIL"))
+    history = await releases.history(release.id)
+    assert (history.state, history.evidence) == ("evaluated", EvaluationEvidence("b" * 64, "FAIL"))
 
 
 async def test_the_database_refuses_a_step_that_the_code_would_allow(database: Database, database_urls: Urls) -> None:
@@ -171,7 +171,7 @@ async def test_a_release_goes_to_another_deployment_as_one_signed_file(database:
     release = await releases.create("ada")
     content = await releases.export(release.id, SECRET)
     assert content == await releases.export(release.id, SECRET)
-    taken = await started(database).take_in("grace", content, SECRET)
+    taken = await started(database).import_bundle("grace", content, SECRET)
     assert taken == release
 
 
@@ -190,15 +190,15 @@ async def test_a_release_goes_to_another_deployment_as_one_signed_file(database:
 async def test_a_file_that_was_changed_is_refused(database: Database, damage: object) -> None:
     releases = started(database)
     content = await releases.export((await releases.create("ada")).id, SECRET)
-    with pytest.raises(ParcelRefused):
-        await releases.take_in("grace", damage(content), SECRET)  # type: ignore[operator]
+    with pytest.raises(ExportBundleRefused):
+        await releases.import_bundle("grace", damage(content), SECRET)  # type: ignore[operator]
 
 
 async def test_a_file_signed_with_another_secret_is_refused(database: Database) -> None:
     releases = started(database)
     content = await releases.export((await releases.create("ada")).id, SECRET)
-    with pytest.raises(ParcelRefused, match="signature"):
-        await releases.take_in("grace", content, b"t" * 32)
+    with pytest.raises(ExportBundleRefused, match="signature"):
+        await releases.import_bundle("grace", content, b"t" * 32)
 
 
 async def _change(urls: Urls, statement: str, *values: object) -> None:

@@ -12,7 +12,8 @@ import pytest_asyncio
 
 from app.core.clock import Deadline
 from app.core.database import listen
-from app.costs.domain import FREE, ModelPrice, PriceTable, Tier
+from app.costs.domain import ModelPrice, PriceTable, Tier
+from app.costs.domain.prices import FREE
 from app.costs.service import Costs
 from app.identity.domain import Principal
 from app.releases.domain import INDEX_SWITCHED

@@ -14,13 +14,13 @@ from app.core.errors import Forbidden, Invalid, PaymentRequired
 SERVICE = UUID(int=0)
 """The scope of the whole service; every other scope is a tenant's id."""
 
-SIDE_BY_SIDE = 1
+MAX_CONCURRENT_CALLS = 1
 """Most calls of a shared hold at the same time: each settles in its row, and the next would wait for its commit."""
 
-Span = Literal["day", "month"]
-Step = Literal["cheaper", "extractive"]
-State = Literal["open", "near", "used_up"]
-Limit = Annotated[Decimal, Field(gt=0, allow_inf_nan=False, max_digits=15, decimal_places=6)]
+BudgetSpan = Literal["day", "month"]
+BudgetStep = Literal["cheaper", "extractive"]
+BudgetState = Literal["open", "near", "used_up"]
+UsdLimit = Annotated[Decimal, Field(gt=0, allow_inf_nan=False, max_digits=15, decimal_places=6)]
 
 
 class BudgetRules(BaseModel):
@@ -28,16 +28,16 @@ class BudgetRules(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    service_daily_usd: Limit | None = Field(None, description="What a day of the whole service may cost.")
-    tenant_daily_usd: Limit | None = Field(None, description="What a day of each tenant may cost.")
-    tenant_monthly_usd: Limit | None = Field(None, description="What a month of each tenant may cost.")
+    service_daily_usd: UsdLimit | None = Field(None, description="What a day of the whole service may cost.")
+    tenant_daily_usd: UsdLimit | None = Field(None, description="What a day of each tenant may cost.")
+    tenant_monthly_usd: UsdLimit | None = Field(None, description="What a month of each tenant may cost.")
     warn_percent: int = Field(
         80, ge=1, le=100, description="From this part of a limit on, the log, the metrics and /health/ready tell."
     )
     cheaper_percent: int = Field(
         95, ge=1, le=100, description="From this part of a limit on, only the cheapest model of the chain is asked."
     )
-    at_limit: tuple[Step, ...] = Field(
+    at_limit: tuple[BudgetStep, ...] = Field(
         ("cheaper", "extractive"),
         description="What is tried when the money is too short: `cheaper` (a cheaper model of the chain), then "
         "`extractive` (the evidence is quoted). Without `extractive` the answer is 402.",
@@ -66,7 +66,7 @@ class LimitNotAllowed(Forbidden):
 
 
 @dataclass
-class Pouch:
+class SharedReservation:
     """A hold in the database that one process shares out to its calls, so that not each of them has to ask.
 
     left: not given to any call. live: calls under way. fresh_until, until: monotonic seconds; after the first nothing
@@ -85,7 +85,12 @@ class Pouch:
 
     def give(self, micro_usd: int, seconds: float, now: float) -> "Hold | None":
         """A part for one call, of so many seconds at most; None when there is none to give."""
-        if self.left < micro_usd or self.live >= SIDE_BY_SIDE or now > self.fresh_until or now + seconds > self.until:
+        if (
+            self.left < micro_usd
+            or self.live >= MAX_CONCURRENT_CALLS
+            or now > self.fresh_until
+            or now + seconds > self.until
+        ):
             return None
         self.left -= micro_usd
         self.live += 1
@@ -114,7 +119,7 @@ class Hold:
     stripe: int
     micro_usd: int
     used_percent: int = 0
-    pouch: Pouch | None = field(default=None, compare=False)
+    reservation: SharedReservation | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,7 @@ class Budget:
     """
 
     scope: UUID
-    span: Span
+    span: BudgetSpan
     starts: date
     limit_micro_usd: int | None
     allowed_micro_usd: int | None
@@ -166,18 +171,18 @@ class Budget:
     def name(self) -> str:
         return name_of(self.scope, self.span)
 
-    def state(self, warn_percent: int) -> State:
+    def state(self, warn_percent: int) -> BudgetState:
         """near: from that part of the limit on, the owner is told."""
         if self.used_percent >= 100:
             return "used_up"
         return "near" if self.limit_micro_usd is not None and self.used_percent >= warn_percent else "open"
 
 
-def name_of(scope: UUID, span: Span) -> str:
+def name_of(scope: UUID, span: BudgetSpan) -> str:
     return f"{'service' if scope == SERVICE else 'tenant'} per {span}"
 
 
-def opens_at(span: Span, day: date, zone: str) -> datetime:
+def opens_at(span: BudgetSpan, day: date, zone: str) -> datetime:
     """The start of the next window after the one that `day` is in."""
     following = day + timedelta(days=1) if span == "day" else (day.replace(day=28) + timedelta(days=4)).replace(day=1)
     return datetime.combine(following, datetime.min.time(), ZoneInfo(zone))

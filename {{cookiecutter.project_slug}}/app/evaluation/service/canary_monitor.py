@@ -13,7 +13,7 @@ from app.core.telemetry import counter
 from app.evaluation.domain.canary import CanaryDecision, CanaryStatus, evaluate_canary
 from app.evaluation.domain.policy import CanaryPolicy
 from app.inference.service import LiveTraffic
-from app.releases.domain import NoCanary, Standing
+from app.releases.domain import EnvironmentReleases, NoCanary
 from app.releases.service import Environments
 
 log = structlog.get_logger(__name__)
@@ -59,7 +59,7 @@ class CanaryMonitor:
         decision = evaluate_canary(control, treated, self.policy, elapsed)
         return CanaryStatus(canary, live_id, len(control), len(treated), decision)
 
-    async def _standing(self) -> Standing:
+    async def _standing(self) -> EnvironmentReleases:
         await self.environments.refresh()
         return self.environments.standing()
 

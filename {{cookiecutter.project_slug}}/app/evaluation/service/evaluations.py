@@ -27,7 +27,7 @@ from app.evaluation.service.report_access import ReportAccess, documents_by_case
 from app.evaluation.service.report_builder import EvaluationResults, QualityPolicyFile, build_report
 from app.evaluation.service.suite_files import SuiteFiles
 from app.identity.domain import Principal
-from app.releases.domain import Evidence, NothingLive, Release
+from app.releases.domain import EvaluationEvidence, NoLiveRelease, Release
 from app.releases.service import Environments, Releases
 
 JOB = "evaluation.run"
@@ -97,7 +97,7 @@ class Evaluations:
         await self.environments.refresh()
         try:
             return self.environments.current()
-        except NothingLive:
+        except NoLiveRelease:
             return None
 
     async def execute(self, run_id: UUID, progress: EvaluationProgress = no_progress) -> EvaluationRun:
@@ -128,7 +128,7 @@ class Evaluations:
             ended = {"status": "done", "done": run.total, "ended_at": now, "report": digest, "verdict": verdict}
             await repository.change_run(connection, run.id, **ended)
             if run.suite == ALL_SUITES:  # The verdict on a single suite is no evidence for an approval.
-                evidence = Evidence(digest, verdict)
+                evidence = EvaluationEvidence(digest, verdict)
                 await self.releases.mark_evaluated(connection, run.release_id, run.actor, evidence)
         _ended.labels(verdict).inc()
         return await self.find(run.id)

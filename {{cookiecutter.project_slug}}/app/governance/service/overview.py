@@ -20,13 +20,22 @@ from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.domain.report import Report
 from app.evaluation.domain.runs import EvaluationNotFound
 from app.governance import repository
-from app.governance.domain.approvals import Emergency, holding
-from app.governance.domain.card import Card, Corpus, Evaluated, Live, Purpose, Rehearsal, Spending, texts
-from app.governance.domain.risks import Facts, register
+from app.governance.domain.approval_rules import Emergency, holding
+from app.governance.domain.model_card import (
+    Corpus,
+    EvaluationSummary,
+    LiveReleaseDetails,
+    ModelCard,
+    Rehearsal,
+    ServicePurpose,
+    Spending,
+    texts,
+)
+from app.governance.domain.risk_register import RiskFacts, register
 from app.governance.ports import Reports
-from app.governance.service.approving import Approvals
-from app.governance.service.auditing import AuditLog
-from app.releases.domain import STAGING, Life, Release, Standing
+from app.governance.service.approvals import Approvals
+from app.governance.service.audit_log import AuditLog
+from app.releases.domain import STAGING, EnvironmentReleases, Release, ReleaseHistory
 from app.releases.service import Environments, Releases
 from app.retrieval.domain import IndexRow
 from app.retrieval.service import Retrieval
@@ -34,9 +43,9 @@ from app.safety.domain.policy import SecurityPolicy
 
 log = structlog.get_logger(__name__)
 
-MOST_LINES = 50_000
+MAX_VERIFIED_LINES = 50_000
 """A longer audit log is not verified for each card; then the card says when it was verified last."""
-LOOKED_BACK = 200
+MAX_MOVES_SEARCHED = 200
 
 
 @dataclass(frozen=True)
@@ -59,19 +68,19 @@ class Overview:
     def ownership(self) -> OwnershipPolicy:
         return self.approvals.ownership
 
-    async def card(self) -> Card:
+    async def card(self) -> ModelCard:
         """What is live now, and how each risk is answered now. Errors: DatabaseUnavailable."""
         await self.environments.refresh()
-        standing = self.environments.held.by_name.get(self.environments.production)
+        standing = self.environments.live_releases.by_name.get(self.environments.production)
         live = await self._live(standing) if standing else None
         emergencies = tuple(await self.approvals.emergencies())
         spent = await self._spent()
         rehearsal = await self._rehearsal()
         facts = await self._facts(standing, live, emergencies, spent, rehearsal)
         owners = {"service": self.ownership.owner, **self.ownership.owners.model_dump()}
-        return Card(
+        return ModelCard(
             at=facts.at,
-            purpose=Purpose.of(self.ownership),
+            purpose=ServicePurpose.of(self.ownership),
             live=live,
             spending=Spending(
                 f"{self.costs.policy.monthly_budget_usd:f}",
@@ -83,15 +92,15 @@ class Overview:
             risks=register(facts, owners),
         )
 
-    async def _live(self, standing: Standing) -> Live:
+    async def _live(self, standing: EnvironmentReleases) -> LiveReleaseDetails:
         release, manifest = standing.live, standing.live.manifest
-        life = await self.releases.life(release.id)
+        history = await self.releases.history(release.id)
         prompts, policies = texts(release, _policy_owners(release))
-        return Live(
+        return LiveReleaseDetails(
             id=release.id,
             number=release.number,
-            state=life.state,
-            author=life.author,
+            state=history.state,
+            author=history.author,
             made_at=release.created_at,
             live_since=standing.pointer.changed_at,
             code=f"{manifest.code.version}, {manifest.code.digest[:12]}",
@@ -101,18 +110,18 @@ class Overview:
             corpus=await self._corpus(release),
             retrieval=manifest.retrieval,
             settings=manifest.settings,
-            evaluation=Evaluated.of(life, await self._report(life)),
+            evaluation=EvaluationSummary.of(history, await self._report(history)),
             approvals=tuple(await self.approvals.given(release.id)),
             lacking=await self.approvals.lacking(release),
         )
 
-    async def _report(self, life: Life) -> Report | None:
-        if life.evidence is None:
+    async def _report(self, history: ReleaseHistory) -> Report | None:
+        if history.evidence is None:
             return None
         try:
-            return Report.model_validate_json(await self.reports.report_of(life.evidence.report))
+            return Report.model_validate_json(await self.reports.report_of(history.evidence.report))
         except (EvaluationNotFound, ValueError) as error:
-            log.warning("report_unreadable", report=life.evidence.report, error=type(error).__name__)
+            log.warning("governance.report_unreadable", report=history.evidence.report, error=type(error).__name__)
             return None
 
     async def _corpus(self, release: Release) -> Corpus:
@@ -136,14 +145,14 @@ class Overview:
         return Decimal(spent) / 1_000_000
 
     async def _rehearsal(self) -> Rehearsal | None:
-        for move in await self.environments.moves(STAGING, LOOKED_BACK):
+        for move in await self.environments.moves(STAGING, MAX_MOVES_SEARCHED):
             if move.kind == "rehearsal":
                 return Rehearsal(move.at, move.actor, move.seconds)
         return None
 
     async def _chain(self) -> tuple[bool, str]:
         head = await self.audit.head()
-        if head and head.sequence > MOST_LINES:
+        if head and head.sequence > MAX_VERIFIED_LINES:
             last = await self.audit.last_verified()
             if last is None:
                 return True, f"{head.sequence:,} lines, never verified."
@@ -156,17 +165,17 @@ class Overview:
 
     async def _facts(
         self,
-        standing: Standing | None,
-        live: Live | None,
+        standing: EnvironmentReleases | None,
+        live: LiveReleaseDetails | None,
         emergencies: tuple[Emergency, ...],
         spent: Decimal,
         rehearsal: Rehearsal | None,
-    ) -> Facts:
+    ) -> RiskFacts:
         now, limits = self.clock.now(), self.policies.get(SecurityPolicy).limits
         whole, chain = await self._chain()
         async with self.database.read(None) as connection:
             unguarded, bypasses = await repository.unguarded(connection), await repository.bypasses(connection)
-        return Facts(
+        return RiskFacts(
             at=now,
             risk_tier=self.ownership.risk_tier,
             traces=self.traces,
@@ -187,13 +196,13 @@ class Overview:
             **(await self._of_live(standing.live, live, now) if standing and live else {}),
         )
 
-    async def _of_live(self, release: Release, live: Live, now: datetime) -> dict[str, Any]:
-        life, manifest = await self.releases.life(release.id), release.manifest
-        counted = holding(life, live.approvals, now, self.ownership.approval.report_days)
-        unproven = next((e.unproven for e in reversed(life.events) if e.after == "approved"), None)
+    async def _of_live(self, release: Release, live: LiveReleaseDetails, now: datetime) -> dict[str, Any]:
+        history, manifest = await self.releases.history(release.id), release.manifest
+        counted = holding(history, live.approvals, now, self.ownership.approval.report_days)
+        unproven = next((e.unproven for e in reversed(history.events) if e.after == "approved"), None)
         return {
             "number": live.number,
-            "same_code": manifest.code == self.releases.ingredients.code,
+            "same_code": manifest.code == self.releases.inputs.code,
             "unlike": _unlike(manifest.policies, self.policies.digests),
             "pinned_index_serves": manifest.index.id == (await self.retrieval.indexes.live()).id,
             "chain_of_models": tuple(step.model for step in manifest.chain),

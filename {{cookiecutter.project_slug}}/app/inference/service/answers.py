@@ -44,13 +44,13 @@ class Answers:
         """The release that answers this caller.
 
         environment: None is production; staging needs a permission. Errors: PermissionMissing, UnknownEnvironment,
-        NothingLive, ReleaseUnknown, DatabaseUnavailable.
+        NoLiveRelease, ReleaseUnknown, DatabaseUnavailable.
         """
         if environment == STAGING:
             caller.require("staging:use")
             release, _ = self.environments.assign(STAGING, "")
             return AssignedRelease(self.loaded_releases.of(release), ReleaseAssignment(release.id, STAGING))
-        if not self.environments.held.by_name:
+        if not self.environments.live_releases.by_name:
             await self.environments.resolve()
         unit = f"{caller.tenant_id}:{conversation}" if conversation else str(caller.tenant_id)
         release, arm = self.environments.assign(None, unit)

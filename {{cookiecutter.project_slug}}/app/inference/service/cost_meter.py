@@ -59,13 +59,13 @@ class CostMeter:
         """Sets the most that a call of this request can cost. models: the same as before when none is named."""
         self.max_call_usage = max_usage(request)
         self.max_call_cost = {
-            model: self.prices.worst(model, self.max_call_usage) for model in models or self.max_call_cost
+            model: self.prices.max_cost(model, self.max_call_usage) for model in models or self.max_call_cost
         }
 
     async def reserve(self, model: str) -> None:
         """Errors: InsufficientBudget, when earlier attempts used up the hold and the budget allows no more."""
         if self.max_call_cost.get(model):
-            usage = sum(self.prices.worst(name, usage) for name, usage in self.unbilled)
+            usage = sum(self.prices.max_cost(name, usage) for name, usage in self.unbilled)
             missing = self.max_call_cost[model] + usage - sum(hold.micro_usd for hold in self.holds)
             try:
                 await self.extend(missing)

@@ -7,26 +7,26 @@ from typing import Any, Literal
 
 from app.releases.domain.manifest import Release
 
-Part = Literal["prompt", "model", "parameter", "policy", "index", "prices", "suites", "code"]
+ChangedPart = Literal["prompt", "model", "parameter", "policy", "index", "prices", "suites", "code"]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ReleaseChange:
     """One part that differs. before, after: a value or a digest, empty where there is none. text: a unified diff."""
 
-    part: Part
+    part: ChangedPart
     name: str
     before: str
     after: str
     text: str = ""
 
 
-def compare(old: Release, new: Release) -> tuple[Change, ...]:
+def compare(old: Release, new: Release) -> tuple[ReleaseChange, ...]:
     """Every part that differs, the texts of prompts first; nothing for the same release."""
     return tuple(_changes(old, new))
 
 
-def _changes(old: Release, new: Release) -> Iterator[Change]:
+def _changes(old: Release, new: Release) -> Iterator[ReleaseChange]:
     prompts = {n: p.text for n, p in old.prompts.items()}, {n: p.text for n, p in new.prompts.items()}
     yield from _texts("prompt", *prompts, ".md")
     yield from _chain(old, new)
@@ -38,61 +38,61 @@ def _changes(old: Release, new: Release) -> Iterator[Change]:
     policies = {n: c.decode() for n, c in old.policies.items()}, {n: c.decode() for n, c in new.policies.items()}
     yield from _texts("policy", *policies, ".yaml")
     if old.manifest.prices != new.manifest.prices:
-        yield Change("prices", "price table", old.manifest.prices[:12], new.manifest.prices[:12])
+        yield ReleaseChange("prices", "price table", old.manifest.prices[:12], new.manifest.prices[:12])
     if old.manifest.evaluation != new.manifest.evaluation:
-        yield Change("suites", "evals/", _short(old.manifest.evaluation), _short(new.manifest.evaluation))
+        yield ReleaseChange("suites", "evals/", _short(old.manifest.evaluation), _short(new.manifest.evaluation))
     if old.manifest.code != new.manifest.code:
         was, now = old.manifest.code, new.manifest.code
-        yield Change("code", "app", f"{was.version} {was.digest[:12]}", f"{now.version} {now.digest[:12]}")
+        yield ReleaseChange("code", "app", f"{was.version} {was.digest[:12]}", f"{now.version} {now.digest[:12]}")
 
 
 def _short(digest: str | None) -> str:
     return digest[:12] if digest else ""
 
 
-def _texts(part: Part, old: Mapping[str, str], new: Mapping[str, str], ending: str) -> Iterator[Change]:
+def _texts(part: ChangedPart, old: Mapping[str, str], new: Mapping[str, str], ending: str) -> Iterator[ReleaseChange]:
     for name in sorted({*old, *new}):
         before, after = old.get(name, ""), new.get(name, "")
         if before != after:
             lines = difflib.unified_diff(
                 before.splitlines(), after.splitlines(), f"before/{name}{ending}", f"after/{name}{ending}", lineterm=""
             )
-            yield Change(part, name, _size(before), _size(after), "\n".join(lines))
+            yield ReleaseChange(part, name, _size(before), _size(after), "\n".join(lines))
 
 
 def _size(text: str) -> str:
     return f"{len(text.splitlines())} lines" if text else ""
 
 
-def _values(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+def _values(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[ReleaseChange]:
     for name in sorted({*old, *new}):
         if old.get(name) != new.get(name):
-            yield Change("parameter", name, _shown(old.get(name)), _shown(new.get(name)))
+            yield ReleaseChange("parameter", name, _display(old.get(name)), _display(new.get(name)))
 
 
-def _shown(value: Any) -> str:
+def _display(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _chain(old: Release, new: Release) -> Iterator[Change]:
+def _chain(old: Release, new: Release) -> Iterator[ReleaseChange]:
     was, now = old.manifest.chain, new.manifest.chain
     if [step.model for step in was] != [step.model for step in now]:
-        yield Change("model", "chain", " > ".join(s.model for s in was), " > ".join(s.model for s in now))
+        yield ReleaseChange("model", "chain", " > ".join(s.model for s in was), " > ".join(s.model for s in now))
     for step in now:
         for before in was:
             if before.model == step.model and before != step:
                 told = before.model_dump(mode="json"), step.model_dump(mode="json")
                 for change in _values(*(_flat(each) for each in told)):
-                    yield Change("model", f"{step.model}.{change.name}", change.before, change.after)
+                    yield ReleaseChange("model", f"{step.model}.{change.name}", change.before, change.after)
 
 
 def _flat(step: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: value for name, value in step.items() if name != "parameters"}, **step["parameters"]}
 
 
-def _index(old: Release, new: Release) -> Iterator[Change]:
+def _index(old: Release, new: Release) -> Iterator[ReleaseChange]:
     was, now = old.manifest.index, new.manifest.index
     if was != now:
-        yield Change(
+        yield ReleaseChange(
             "index", "index", f"{was.embedder} {was.chunker} {was.id}", f"{now.embedder} {now.chunker} {now.id}"
         )

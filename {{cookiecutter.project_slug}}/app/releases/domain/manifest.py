@@ -21,18 +21,18 @@ class PromptUnusable(StartRefused):
     """A prompt file that cannot be used; the message names it and says what to do."""
 
 
-class _Frozen(BaseModel):
+class _ManifestModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class CodePin(_Frozen):
+class CodePin(_ManifestModel):
     """The version that `app` calls itself and the digest of its source files."""
 
     version: str
     digest: Digest
 
 
-class ModelStep(_Frozen):
+class ModelStep(_ManifestModel):
     """One link of the model chain: which model, where, and with which parameters."""
 
     provider: str
@@ -48,7 +48,7 @@ class ModelStep(_Frozen):
         return value
 
 
-class IndexPin(_Frozen):
+class IndexPin(_ManifestModel):
     """The index that answers are drawn from; `id` is None until the first index exists."""
 
     id: UUID | None = None
@@ -56,7 +56,7 @@ class IndexPin(_Frozen):
     chunker: str = ""
 
 
-class Manifest(_Frozen):
+class Manifest(_ManifestModel):
     """Everything that decides what an answer looks like, apart from the question and the documents."""
 
     format: Literal[1] = 1
@@ -124,7 +124,7 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Ingredients:
+class ReleaseInputs:
     """What this process was started with: a manifest but for the index, and the bytes of its parts.
 
     suites: the files of cases that releases are measured by, one after the other; empty where there are none.

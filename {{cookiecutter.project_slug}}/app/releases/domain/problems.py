@@ -7,11 +7,11 @@ class ReleaseNotFound(NotFound):
 
 
 class ReleaseUnknown(Unavailable):
-    code, title = "release_unknown", "The service does not know yet which release is live"
+    code, title = "release_unknown", "The live release is not loaded yet"
     action = "Try again in a second; /health/ready says what the service is waiting for."
 
 
-class NothingLive(Unavailable):
+class NoLiveRelease(Unavailable):
     code, title = "nothing_live", "No approved release is live"
     action = (
         "Make one with 'app release create', measure it with 'app evaluate', have it approved with "
@@ -20,7 +20,7 @@ class NothingLive(Unavailable):
 
 
 class SigningSecretRequired(Unavailable):
-    code, title = "release_secret_missing", "This deployment has nothing to sign releases with"
+    code, title = "release_secret_missing", "No signing secret for releases is configured"
     action = "Whoever runs it sets APP_RELEASE_SECRET, the same on both sides, and starts it again."
 
 
@@ -35,8 +35,8 @@ class FilesRefused(Conflict):
 
 
 class IllegalMove(Conflict):
-    code, title = "illegal_move", "A release in this state cannot go there"
-    action = "GET /v1/releases/{id} shows the release's life so far."
+    code, title = "illegal_move", "This state change is not allowed for the release"
+    action = "GET /v1/releases/{id} shows the history of the release."
 
 
 class NotApproved(Forbidden):
@@ -45,7 +45,7 @@ class NotApproved(Forbidden):
 
 
 class NoEarlierRelease(Conflict):
-    code, title = "no_earlier_release", "There is no release to go back to"
+    code, title = "no_earlier_release", "There is no release to roll back to"
     action = "Only a release that was live and approved can be gone back to; 'app release list' shows them."
 
 
@@ -62,6 +62,6 @@ class UnknownParameter(Invalid):
     code, title = "unknown_parameter", "A release has no such parameter"
 
 
-class ParcelRefused(BadRequest):
-    code, title = "parcel_refused", "The file of the release cannot be taken in"
+class ExportBundleRefused(BadRequest):
+    code, title = "parcel_refused", "The exported release cannot be imported"
     action = "Export it again, with the same APP_RELEASE_SECRET on both sides."

@@ -14,31 +14,31 @@ from app.core.reasons import check_reason
 from app.core.telemetry import counter
 from app.releases import repository
 from app.releases.domain import (
-    MOVED,
+    ENVIRONMENT_CHANGED,
     STAGING,
     Arm,
     Canary,
     CanaryRunning,
+    EnvironmentReleases,
     Move,
     MoveKind,
     NoCanary,
     NoEarlierRelease,
+    NoLiveRelease,
     NotApproved,
-    NothingLive,
     Pointer,
     Release,
     ReleaseNotFound,
     ReleaseUnknown,
     ReleaseUnservable,
-    Standing,
 )
-from app.releases.ports import Clearance
+from app.releases.ports import ApprovalGate
+from app.releases.service.live_releases import LiveReleases
 from app.releases.service.releases import Releases
-from app.releases.service.standing import Standings
 
 log = structlog.get_logger(__name__)
 
-LOOKED_BACK = 200
+MAX_MOVES_SEARCHED = 200
 """Moves that are searched for a release to go back to."""
 
 _moves = counter("app_release_moves_total", "Moves of an environment, by kind", ("environment", "kind"))
@@ -49,32 +49,37 @@ class Environments:
     """Pointers to releases. Every move is one transaction: pointer, index, life of the releases, audit log, and word to
     every process.
 
-    first_alone: with nothing live, the release of this process's own files approves itself, as on a laptop.
+    self_approve_first: with nothing live, the release of this process's own files approves itself, as on a laptop.
     """
 
     releases: Releases
-    held: Standings
-    clearance: Clearance
-    first_alone: bool = False
+    live_releases: LiveReleases
+    approval_gate: ApprovalGate
+    self_approve_first: bool = False
 
     @property
     def production(self) -> str:
-        return self.held.production
+        return self.live_releases.production
 
-    def standing(self, environment: str | None = None) -> Standing:
-        """What this process serves there. Errors: ReleaseUnknown, NothingLive."""
+    def standing(self, environment: str | None = None) -> EnvironmentReleases:
+        """What this process serves there. Errors: ReleaseUnknown, NoLiveRelease."""
         name = environment or self.production
-        if found := self.held.by_name.get(name):
+        if found := self.live_releases.by_name.get(name):
             return found
-        if not self.held.known or (self.held.problem and name == self.production):
-            raise self.held.problem or ReleaseUnknown()
-        raise NothingLive(f"Nothing is live in {name}.")
+        if not self.live_releases.known or (self.live_releases.problem and name == self.production):
+            raise self.live_releases.problem or ReleaseUnknown()
+        raise NoLiveRelease(f"Nothing is live in {name}.")
 
     def closed(self) -> Problem | None:
         """Why nothing may be asked here: outside a laptop nothing is served before a release was approved."""
-        if self.first_alone or not self.held.known or self.production in self.held.by_name or self.held.problem:
+        if (
+            self.self_approve_first
+            or not self.live_releases.known
+            or self.production in self.live_releases.by_name
+            or self.live_releases.problem
+        ):
             return None
-        return NothingLive(f"Nothing is live in {self.production}.", retry_after=5)
+        return NoLiveRelease(f"Nothing is live in {self.production}.", retry_after=5)
 
     def current(self) -> Release:
         """The release that production's answers belong to. Errors: as `standing`."""
@@ -87,50 +92,54 @@ class Environments:
     async def resolve(self) -> Release:
         """As `current`, and looks into the database when this process does not know yet.
 
-        Errors: DatabaseUnavailable, NothingLive, ReleaseUnservable.
+        Errors: DatabaseUnavailable, NoLiveRelease, ReleaseUnservable.
         """
-        if found := self.held.by_name.get(self.production):
+        if found := self.live_releases.by_name.get(self.production):
             return found.live
         await self.refresh()
-        if self.production not in self.held.by_name and self.held.problem is None and self.first_alone:
+        if (
+            self.production not in self.live_releases.by_name
+            and self.live_releases.problem is None
+            and self.self_approve_first
+        ):
             await self._begin()
         return self.current()
 
-    async def unreleased(self) -> tuple[str, ...]:
+    async def unreleased_changes(self) -> tuple[str, ...]:
         """In which parts this process's own files and settings differ from what is live. Errors: as `resolve`."""
         return (await self.resolve()).manifest.differs_in(await self.releases.draft())
 
     async def ready(self) -> None:
         """Returns when this process serves what the database says. Errors: as `resolve`."""
         await self.resolve()
-        if self.held.problem:
-            raise self.held.problem
+        if self.live_releases.problem:
+            raise self.live_releases.problem
 
     async def follow(self, _: str = "") -> None:
         """A handler for word of a move: serves it once all of it is in memory, and until then what it has."""
         try:
             await self.refresh()
         except Problem as problem:
-            log.warning("release_kept", code=problem.code)
+            log.warning("releases.previous_release_kept", code=problem.code)
 
     async def refresh(self) -> None:
         """Takes over what the database says, but for what cannot be served here. Errors: DatabaseUnavailable."""
-        await self.held.refresh()
+        await self.live_releases.refresh()
 
     async def _begin(self) -> None:
         """The first release on a laptop: it approves itself, and says so."""
         manifest = await self.releases.draft()
-        parts = self.releases.ingredients.parts()
+        parts = self.releases.inputs.parts()
         async with self.releases.database.transaction(None) as connection:
             await repository.lock(connection)
             if await repository.pointer(connection, self.production) is None:
                 release = await self.releases.store(connection, manifest, parts, "app", "the first start")
                 reason = "the first release on a laptop approves itself"
-                if (await self.releases.life_in(connection, release.id)).state != "approved":
+                if (await self.releases.history_in(connection, release.id)).state != "approved":
                     await self.releases.mark_approved(connection, release.id, "app", reason, "first_release")
-                    await self.clearance.first_release(connection, release, self.releases.clock.now())
+                    await self.approval_gate.first_release(connection, release, self.releases.clock.now())
                 await self._go_live(connection, release, self.production, None, "app", reason)
-                log.warning("release_approved_itself", release=release.short, number=release.number, why=reason)
+                log.warning("releases.first_release_self_approved", release=release.short, number=release.number, why=reason)
         await self.refresh()
 
     async def activate(
@@ -143,7 +152,7 @@ class Environments:
         """
         name, reason = environment or self.production, check_reason(reason)
         release = await self.releases.find(wanted)
-        await self.held.loaded_releases.preload(release)
+        await self.live_releases.loaded_releases.preload(release)
         async with self.releases.database.transaction(None) as connection:
             await repository.lock(connection)
             pointer = await repository.pointer(connection, name)
@@ -161,10 +170,10 @@ class Environments:
         self, connection: AsyncConnection, release: Release, name: str, actor: str, reason: str, break_glass: bool
     ) -> None:
         now = self.releases.clock.now()
-        await self.clearance.check(
+        await self.approval_gate.check(
             connection, release, name, actor=actor, reason=reason, at=now, break_glass=break_glass
         )
-        state = (await self.releases.life_in(connection, release.id)).state
+        state = (await self.releases.history_in(connection, release.id)).state
         if state in ("approved", "canary"):
             return
         if not break_glass:
@@ -205,7 +214,7 @@ class Environments:
             move.canary.release_id if move.canary else move.release_id,
         )
         await audit.record(connection, act, move.at)
-        await notify(connection, MOVED, move.environment)
+        await notify(connection, ENVIRONMENT_CHANGED, move.environment)
         _moves.labels(move.environment, move.kind).inc()
 
     def _now(self) -> datetime:
@@ -225,7 +234,7 @@ class Environments:
             pointer = await self._drop_canary(connection, pointer, actor, reason)
             if to is not None or not trying:
                 target = await self._target(connection, pointer, to)
-                await self.held.loaded_releases.preload(target)
+                await self.live_releases.loaded_releases.preload(target)
                 await self._go_live(connection, target, name, pointer, actor, reason, "rollback")
         await self.refresh()
         return self.standing(name).live
@@ -244,19 +253,19 @@ class Environments:
         if release.id == pointer.release_id:
             raise NoEarlierRelease(f"Release {release.number} is live already.")
         if pointer.environment == self.production:
-            life = await self.releases.life_in(connection, release.id)
-            if not (life.was_live and life.was_approved):
+            history = await self.releases.history_in(connection, release.id)
+            if not (history.was_live and history.was_approved):
                 raise NoEarlierRelease(f"Release {release.number} was never live and approved.")
         return release
 
     async def _earlier(self, connection: AsyncConnection, name: str, others: set[str]) -> str | None:
         """The last release there that was superseded and not rolled back."""
-        for move in await repository.moves(connection, name, LOOKED_BACK):
+        for move in await repository.moves(connection, name, MAX_MOVES_SEARCHED):
             if move.release_id in others or move.kind == "rehearsal":
                 continue
             if name != self.production:
                 return move.release_id
-            if (await self.releases.life_in(connection, move.release_id)).state == "superseded":
+            if (await self.releases.history_in(connection, move.release_id)).state == "superseded":
                 return move.release_id
         return None
 
@@ -264,20 +273,20 @@ class Environments:
         """Part of production's callers get the release, always the same ones; workers judge it from now on.
 
         percent: over 0 and under 100, of conversations, or of tenants where none is named.
-        Errors: NotApproved, CanaryRunning, NothingLive, ReleaseUnservable, IllegalMove.
+        Errors: NotApproved, CanaryRunning, NoLiveRelease, ReleaseUnservable, IllegalMove.
         """
         reason = check_reason(reason)
         release = await self.releases.find(wanted)
-        await self.held.loaded_releases.preload(release)
+        await self.live_releases.loaded_releases.preload(release)
         async with self.releases.database.transaction(None) as connection:
             await repository.lock(connection)
             pointer = await repository.pointer(connection, self.production)
             if pointer is None:
-                raise NothingLive("A canary needs a live release to be compared with.")
+                raise NoLiveRelease("A canary needs a live release to be compared with.")
             if pointer.canary:
                 raise CanaryRunning(f"A canary takes {pointer.canary.percent:g} % already.")
             now = self._now()
-            await self.clearance.check(connection, release, self.production, actor=actor, reason=reason, at=now)
+            await self.approval_gate.check(connection, release, self.production, actor=actor, reason=reason, at=now)
             await self.releases.step(connection, release.id, "canary", actor, reason)
             canary = Canary(release.id, percent, now)
             to = Move(self.production, "canary", pointer.release_id, pointer.previous_id, canary, now, actor, reason)
@@ -342,12 +351,12 @@ class Environments:
         return pointer.canary if pointer else None
 
     async def pointed(self, environment: str | None = None) -> Release:
-        """What the database says is live there, whether or not this process can serve it. Errors: NothingLive."""
+        """What the database says is live there, whether or not this process can serve it. Errors: NoLiveRelease."""
         name = environment or self.production
         async with self.releases.database.read(None) as connection:
             pointer = await repository.pointer(connection, name)
             if pointer is None:
-                raise NothingLive(f"Nothing is live in {name}.")
+                raise NoLiveRelease(f"Nothing is live in {name}.")
             return (await self.releases.load(connection, pointer.release_id))[0]
 
     async def at(self, time: datetime, environment: str | None = None) -> Move:

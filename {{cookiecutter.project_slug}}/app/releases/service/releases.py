@@ -12,33 +12,35 @@ from app.core.database import Database
 from app.core.reasons import check_reason
 from app.releases import repository
 from app.releases.domain import (
-    Event,
-    Evidence,
-    Ingredients,
-    Life,
+    ApprovalException,
+    EvaluationEvidence,
     Manifest,
     Release,
+    ReleaseEvent,
+    ReleaseHistory,
+    ReleaseInputs,
     ReleaseNotFound,
+    ReleaseState,
     Scalar,
-    State,
-    Unproven,
-    check_move,
+    check_transition,
     rebuild,
 )
-from app.releases.domain.diff import Change, compare
-from app.releases.domain.parcel import Parcel, pack, unpack
+from app.releases.domain.diff import ReleaseChange, compare
+from app.releases.domain.export_bundle import ExportBundle, pack, unpack
 from app.releases.ports import Indexes
 from app.releases.repository import StoredRelease
 
 SHORTEST_PREFIX = 8
-EVALUATES_TO: frozenset[State] = frozenset({"draft", "evaluated", "approved", "superseded", "rolled_back", "rejected"})
+EVALUATES_TO: frozenset[ReleaseState] = frozenset(
+    {"draft", "evaluated", "approved", "superseded", "rolled_back", "rejected"}
+)
 
 
 @dataclass(frozen=True)
 class Releases:
     """Releases by their digest: made, found, compared, and every step of their lives written down."""
 
-    ingredients: Ingredients
+    inputs: ReleaseInputs
     database: Database
     indexes: Indexes
     clock: Clock
@@ -62,7 +64,7 @@ class Releases:
         """
         reason = check_reason(reason)
         manifest = await self.draft(base=base, index=index, changes=changes)
-        parts = dict(self.ingredients.parts())
+        parts = dict(self.inputs.parts())
         if base is not None:
             parts |= (await self.show(base))[1]
         async with self.database.transaction(None) as connection:
@@ -74,11 +76,11 @@ class Releases:
         """The manifest that `create` would store."""
         if base is None:
             pin = await self.indexes.live_index() if index is None else await self.indexes.pin(index)
-            manifest = self.ingredients.manifest(pin)
+            manifest = self.inputs.manifest(pin)
         else:
             of_base = (await self.find(base)).manifest
             pin = of_base.index if index is None else await self.indexes.pin(index)
-            manifest = of_base.model_copy(update={"index": pin, "code": self.ingredients.code})
+            manifest = of_base.model_copy(update={"index": pin, "code": self.inputs.code})
         return manifest.changed(changes or {})
 
     async def store(
@@ -89,7 +91,7 @@ class Releases:
         now = self.clock.now()
         stored, new = await repository.add(connection, manifest.id, manifest.canonical.decode(), needed, now)
         if new:
-            await repository.add_event(connection, Event(stored.id, None, "draft", now, actor, reason))
+            await repository.add_event(connection, ReleaseEvent(stored.id, None, "draft", now, actor, reason))
             act = Act(actor, "release.create", f"release {stored.id}", reason, after="draft")
             await audit.record(connection, act, now)
         return _rebuilt(stored, await repository.parts(connection, manifest.digests()))
@@ -110,7 +112,7 @@ class Releases:
         parts = await repository.parts(connection, manifest.digests())
         return _rebuilt(stored, parts), parts
 
-    async def list(self, limit: int = 50, below: int | None = None) -> Sequence[tuple[Release, State]]:
+    async def list(self, limit: int = 50, below: int | None = None) -> Sequence[tuple[Release, ReleaseState]]:
         """The newest releases with their state, newest first, without the texts of their parts.
 
         below: only numbers under this one, for the next page.
@@ -123,19 +125,19 @@ class Releases:
         """Nobody else changes a release or an environment until the caller's transaction ends."""
         await repository.lock(connection)
 
-    async def life(self, release_id: str) -> Life:
+    async def history(self, release_id: str) -> ReleaseHistory:
         """All that happened to a release. Errors: ReleaseNotFound."""
         async with self.database.read(None) as connection:
-            return await self.life_in(connection, release_id)
+            return await self.history_in(connection, release_id)
 
-    async def life_in(self, connection: AsyncConnection, release_id: str) -> Life:
-        """As `life`, in the caller's transaction."""
+    async def history_in(self, connection: AsyncConnection, release_id: str) -> ReleaseHistory:
+        """As `history`, in the caller's transaction."""
         events = await repository.events(connection, release_id)
         if not events:
             raise ReleaseNotFound(f"There is no release {release_id[:12]}.")
-        return Life(events)
+        return ReleaseHistory(events)
 
-    async def compare(self, old: str, new: str) -> tuple[Release, Release, tuple[Change, ...]]:
+    async def compare(self, old: str, new: str) -> tuple[Release, Release, tuple[ReleaseChange, ...]]:
         """What `new` changes against `old`. Errors: ReleaseNotFound."""
         before, after = await self.find(old), await self.find(new)
         return before, after, compare(before, after)
@@ -143,33 +145,38 @@ class Releases:
     async def export(self, wanted: str, secret: bytes) -> bytes:
         """One signed file with all of a release. Errors: ReleaseNotFound."""
         release, parts = await self.show(wanted)
-        return pack(Parcel(release.manifest, parts, (await self.life(release.id)).author), secret)
+        return pack(ExportBundle(release.manifest, parts, (await self.history(release.id)).author), secret)
 
-    async def take_in(self, actor: str, content: bytes, secret: bytes) -> Release:
+    async def import_bundle(self, actor: str, content: bytes, secret: bytes) -> Release:
         """Stores an exported release as a draft: what was measured and approved elsewhere is so again here.
 
-        Errors: ParcelRefused.
+        Errors: ExportBundleRefused.
         """
-        parcel = unpack(content, secret)
-        reason = f"imported; made by {parcel.author}"
+        bundle = unpack(content, secret)
+        reason = f"imported; made by {bundle.author}"
         async with self.database.transaction(None) as connection:
-            return await self.store(connection, parcel.manifest, parcel.parts, actor, reason)
+            return await self.store(connection, bundle.manifest, bundle.parts, actor, reason)
 
     async def mark_evaluated(
-        self, connection: AsyncConnection, release_id: str, actor: str, evidence: Evidence
+        self, connection: AsyncConnection, release_id: str, actor: str, evidence: EvaluationEvidence
     ) -> bool:
         """Writes down what an evaluation found, in the caller's transaction. An approval that was given on earlier
         evidence no longer counts. False for a release that serves: its own report changes nothing about that.
         """
         await repository.lock(connection)
-        life = await self.life_in(connection, release_id)
-        if life.state not in EVALUATES_TO:
+        history = await self.history_in(connection, release_id)
+        if history.state not in EVALUATES_TO:
             return False
         await self.step(connection, release_id, "evaluated", actor, f"evaluation: {evidence.verdict}", evidence)
         return True
 
     async def mark_approved(
-        self, connection: AsyncConnection, release_id: str, actor: str, reason: str, unproven: Unproven | None = None
+        self,
+        connection: AsyncConnection,
+        release_id: str,
+        actor: str,
+        reason: str,
+        unproven: ApprovalException | None = None,
     ) -> None:
         """Errors: IllegalMove."""
         await self.step(connection, release_id, "approved", actor, reason, unproven=unproven)
@@ -182,21 +189,21 @@ class Releases:
         self,
         connection: AsyncConnection,
         release_id: str,
-        after: State,
+        after: ReleaseState,
         actor: str,
         reason: str,
-        evidence: Evidence | None = None,
-        unproven: Unproven | None = None,
+        evidence: EvaluationEvidence | None = None,
+        unproven: ApprovalException | None = None,
     ) -> None:
         """One step in the life of a release, with its line in the audit log, in the caller's transaction.
 
         Errors: IllegalMove, ReleaseNotFound.
         """
         await repository.lock(connection)
-        before = (await self.life_in(connection, release_id)).state
-        check_move(before, after, unproven)
+        before = (await self.history_in(connection, release_id)).state
+        check_transition(before, after, unproven)
         now = self.clock.now()
-        event = Event(release_id, before, after, now, actor, reason, unproven, evidence)
+        event = ReleaseEvent(release_id, before, after, now, actor, reason, unproven, evidence)
         await repository.add_event(connection, event)
         said = f"{reason} (unproven: {unproven})" if unproven else reason
         act = Act(

@@ -27,8 +27,8 @@ class PassageEmbeddings:
         """The vectors, and whether they were charged here. Errors: EmbeddingFailed, OutOfTime, BudgetUsedUp."""
         embedder, most = self.embedders[name], max_tokens(texts)
         seconds = max(MIN_HOLD_SECONDS, len(texts) * HOLD_SECONDS_PER_TEXT)
-        worst = self.costs.worst(embedder.model, Usage(most))
-        hold = await self.costs.budgets.hold(tenant_id, worst, seconds=seconds)
+        max_cost = self.costs.max_cost(embedder.model, Usage(most))
+        hold = await self.costs.budgets.hold(tenant_id, max_cost, seconds=seconds)
         if hold is None:
             return await embedder.embed_passages(texts), False
         try:

@@ -49,7 +49,7 @@ class QueryEmbeddings:
         most = max_tokens([text])
         hold = None
         try:
-            hold = await self.costs.budgets.hold(tenant_id, self.costs.worst(embedder.model, Usage(most)))
+            hold = await self.costs.budgets.hold(tenant_id, self.costs.max_cost(embedder.model, Usage(most)))
             embedded = await embedder.embed_query(text, deadline)
         except (EmbeddingFailed, OutOfTime, BudgetUsedUp) as error:
             DEGRADED.labels(error.code).inc()
@@ -71,7 +71,7 @@ class QueryEmbeddings:
             rows = [self.costs.row(tenant_id, "embedding_query", usage.model, Usage(usage.tokens))]
         holds = (usage.hold,) if usage.hold else ()
         paid = Settlement(holds, sum(row.charge.micro_usd for row in rows))
-        self.costs.late.soon(self.costs.abandon(tenant_id, None, rows, paid))
+        self.costs.late.run_in_background(self.costs.abandon(tenant_id, None, rows, paid))
 
     def _from_cache(self, name: str, text: str) -> Vector | None:
         if vector := self.cache.get((name, text)):

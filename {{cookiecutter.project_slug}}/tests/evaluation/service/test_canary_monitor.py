@@ -13,7 +13,7 @@ from app.core.clock import ManualClock
 from app.core.database import background
 from app.evaluation.service import CanaryMonitor
 from app.identity.domain import Principal
-from app.releases.domain import Evidence, NoCanary
+from app.releases.domain import EvaluationEvidence, NoCanary
 from app.wiring import State
 from tests.clock import until
 from tests.conftest import adopt
@@ -36,7 +36,7 @@ async def canaries(state: State, tenant: UUID) -> AsyncIterator[CanaryMonitor]:
     changes = {"refusal.words": 0.2 + datetime.now(UTC).microsecond / 1e8}
     release = await state.releases.create("ada", base=state.environments.current().id, changes=changes)
     async with state.database.transaction(None) as connection:
-        await state.releases.mark_evaluated(connection, release.id, "evaluator", Evidence("a" * 64, "PASS"))
+        await state.releases.mark_evaluated(connection, release.id, "evaluator", EvaluationEvidence("a" * 64, "PASS"))
     grace = Principal(tenant, UUID(int=1), "grace", frozenset({"service"}))
     await state.approvals.approve(grace, release.id, "looks good")
     await state.environments.start_canary("ada", release.id, 50, "carefully")
@@ -75,9 +75,9 @@ async def test_harm_ends_the_canary_and_the_reason_is_kept(state: State, canarie
     assert found
     assert found.decision.verdict == "FAIL"
     assert await state.environments.canary() is None
-    life = await state.releases.life(found.canary.release_id)
-    assert (life.state, life.events[-1].actor) == ("rolled_back", "canary judge")
-    assert "refusals" in life.events[-1].reason
+    history = await state.releases.history(found.canary.release_id)
+    assert (history.state, history.events[-1].actor) == ("rolled_back", "canary judge")
+    assert "refusals" in history.events[-1].reason
     assert state.environments.standing().assign("anyone")[1] == "live"
 
 

@@ -32,9 +32,9 @@ def alone(service: State) -> Evaluations:
         async def refresh(self) -> None: ...
 
         def current(self) -> Release:
-            from app.releases.domain import NothingLive
+            from app.releases.domain import NoLiveRelease
 
-            raise NothingLive
+            raise NoLiveRelease
 
     return replace(service.evaluations, environments=Nothing())  # type: ignore[arg-type]
 
@@ -64,10 +64,10 @@ async def test_an_evaluation_ends_in_a_report_and_the_release_carries_its_hash(s
     assert run.report == report.digest
     assert report.candidate.release_id == release.id
     assert {case.case_id for case in report.candidate.cases} == {case["id"] for case in CASES}
-    life = await service.releases.life(release.id)
-    assert life.evidence
-    assert (life.evidence.report, life.evidence.verdict) == (run.report, run.verdict)
-    assert life.state in ("evaluated", "live", "canary")
+    history = await service.releases.history(release.id)
+    assert history.evidence
+    assert (history.evidence.report, history.evidence.verdict) == (run.report, run.verdict)
+    assert history.state in ("evaluated", "live", "canary")
 
 
 async def test_an_identical_release_passes_beside_the_live_one(service: State) -> None:
@@ -95,7 +95,7 @@ async def test_a_release_that_refuses_too_much_fails_by_its_protected_case_and_s
     assert told.before
     assert "410 metres" in told.before.text
     assert told.after.refused
-    evidence = (await service.releases.life(worse.id)).evidence
+    evidence = (await service.releases.history(worse.id)).evidence
     assert evidence
     assert (evidence.verdict, evidence.report) == ("FAIL", report.digest)
 
@@ -105,8 +105,8 @@ async def test_a_part_of_the_suites_is_shown_and_is_no_evidence(house: House, se
     release = await draft(service, retrieval__exact_chunks=2998)
     run, _ = await evaluate(alone(service), release, suite="red_team")
     assert run.verdict
-    life = await service.releases.life(release.id)
-    assert (life.state, life.evidence) == ("draft", None)
+    history = await service.releases.history(release.id)
+    assert (history.state, history.evidence) == ("draft", None)
 
 
 async def test_a_report_can_stand_in_for_the_live_release(service: State) -> None:
@@ -141,8 +141,8 @@ async def test_two_workers_on_one_run_keep_one_report(service: State) -> None:
     run = await evaluations.start("ada", (await draft(service, retrieval__exact_chunks=2995)).id, queued=False)
     ended = await asyncio.gather(evaluations.execute(run.id), evaluations.execute(run.id))
     assert ended[0] == ended[1]
-    life = await service.releases.life(run.release_id)
-    assert [event.after for event in life.events].count("evaluated") == 1
+    history = await service.releases.history(run.release_id)
+    assert [event.after for event in history.events].count("evaluated") == 1
 
 
 async def test_a_worker_carries_out_what_was_started(service: State) -> None:

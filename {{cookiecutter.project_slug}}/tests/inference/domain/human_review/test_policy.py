@@ -100,13 +100,19 @@ def test_an_action_runs_by_itself_or_waits_as_the_rules_say() -> None:
     assert waits(rule("a", action=["reversible"], risk_tier=["high"])) is None
     assert waits(rule("a", action=["reversible"], tenants=[str(uuid4())])) is None
     finding = (Finding("instructions.override", ""),)
-    assert waits(rule("a", action=["reversible"], findings=["instructions"]), findings=finding) == ("a", "before")
+    assert waits(rule("a", action=["reversible"], findings=["instructions"]), findings=finding) == (
+        "a",
+        "before",
+    )
 
 
 def test_what_cannot_be_undone_always_waits() -> None:
     assert waits(risk="irreversible") == ("irreversible", "before")
     assert waits(rule("a", action=["irreversible"]), risk="irreversible") == ("a", "before")
-    assert waits(rule("a", action=["irreversible"], words=["x"]), risk="irreversible") == ("irreversible", "before")
+    assert waits(rule("a", action=["irreversible"], words=["x"]), risk="irreversible") == (
+        "irreversible",
+        "before",
+    )
 
 
 def test_after_untrusted_text_everything_waits() -> None:

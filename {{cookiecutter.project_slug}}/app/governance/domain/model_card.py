@@ -9,15 +9,15 @@ from app.core.ownership import OwnershipPolicy
 from app.evaluation.domain.gate import WHOLE, MetricFinding
 from app.evaluation.domain.metrics import METRICS
 from app.evaluation.domain.report import Report
-from app.governance.domain.approvals import Approval, Emergency
-from app.governance.domain.risks import Risk
-from app.releases.domain import Life, ModelStep, Release, Scalar
+from app.governance.domain.approval_rules import Approval, Emergency
+from app.governance.domain.risk_register import Risk
+from app.releases.domain import ModelStep, Release, ReleaseHistory, Scalar
 
 WEAKEST = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Purpose:
+class ServicePurpose:
     """What the service is for, who answers for it, and how careful it has to be."""
 
     service: str
@@ -29,7 +29,7 @@ class Purpose:
     owners: Mapping[str, str]
 
     @classmethod
-    def of(cls, policy: OwnershipPolicy) -> "Purpose":
+    def of(cls, policy: OwnershipPolicy) -> "ServicePurpose":
         return cls(
             policy.service,
             policy.purpose,
@@ -42,7 +42,7 @@ class Purpose:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class VersionedText:
     """A prompt, or a policy with the one who answers for it; its version is the digest of its bytes."""
 
     name: str
@@ -65,7 +65,7 @@ class Corpus:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MetricResult:
     """One metric on the whole suite or a slice. low, high: of the difference from the release before."""
 
     metric: str
@@ -80,7 +80,7 @@ class Measured:
     verdict: str
 
     @classmethod
-    def of(cls, found: MetricFinding) -> "Measured":
+    def of(cls, found: MetricFinding) -> "MetricResult":
         known = METRICS.get(found.metric)
         return cls(
             found.metric,
@@ -97,7 +97,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluated:
+class EvaluationSummary:
     """What the newest evaluation of the release found. report: the SHA-256 that approvals are bound to."""
 
     report: str
@@ -106,19 +106,19 @@ class Evaluated:
     suite: str = ""
     suite_digest: str = ""
     baseline: str | None = None
-    whole: tuple[Measured, ...] = ()
-    slices: tuple[Measured, ...] = ()
+    whole: tuple[MetricResult, ...] = ()
+    slices: tuple[MetricResult, ...] = ()
     fallen: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, life: Life, report: Report | None) -> "Evaluated | None":
-        newest = next((event for event in reversed(life.events) if event.evidence), None)
+    def of(cls, history: ReleaseHistory, report: Report | None) -> "EvaluationSummary | None":
+        newest = next((event for event in reversed(history.events) if event.evidence), None)
         if newest is None or newest.evidence is None:
             return None
         evidence = newest.evidence
         if report is None:
             return cls(evidence.report, evidence.verdict, newest.at)
-        found = [Measured.of(each) for each in report.judgement.findings]
+        found = [MetricResult.of(each) for each in report.judgement.findings]
         return cls(
             evidence.report,
             evidence.verdict,
@@ -131,7 +131,7 @@ class Evaluated:
             report.judgement.fallen,
         )
 
-    def weakest(self) -> tuple[Measured, ...]:
+    def weakest(self) -> tuple[MetricResult, ...]:
         """Where the service is known to be weak: the slices with the lowest shares, under one."""
         shares = [each for each in self.slices if each.unit == "share" and each.value < 1]
         return tuple(sorted(shares, key=lambda each: (each.value, each.slice, each.metric))[:WEAKEST])
@@ -156,7 +156,7 @@ class Rehearsal:
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class LiveReleaseDetails:
     """The release that production serves, and how it got there."""
 
     id: str
@@ -167,12 +167,12 @@ class Live:
     live_since: datetime | None
     code: str
     chain: tuple[ModelStep, ...]
-    prompts: tuple[Text, ...]
-    policies: tuple[Text, ...]
+    prompts: tuple[VersionedText, ...]
+    policies: tuple[VersionedText, ...]
     corpus: Corpus
     retrieval: Mapping[str, Scalar]
     settings: Mapping[str, Scalar]
-    evaluation: Evaluated | None
+    evaluation: EvaluationSummary | None
     approvals: tuple[Approval, ...]
     lacking: str | None
 
@@ -182,12 +182,12 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class ModelCard:
     """Everything on one page. live: None while nothing serves."""
 
     at: datetime
-    purpose: Purpose
-    live: Live | None
+    purpose: ServicePurpose
+    live: LiveReleaseDetails | None
     spending: Spending
     rehearsal: Rehearsal | None
     emergencies: tuple[Emergency, ...]
@@ -207,11 +207,11 @@ class Card:
         return told
 
 
-def texts(release: Release, owners: Mapping[str, str]) -> tuple[tuple[Text, ...], tuple[Text, ...]]:
+def texts(release: Release, owners: Mapping[str, str]) -> tuple[tuple[VersionedText, ...], tuple[VersionedText, ...]]:
     """The prompts of a release, and its policies with their owners."""
-    prompts = tuple(Text(name, each.digest, each.text) for name, each in sorted(release.prompts.items()))
+    prompts = tuple(VersionedText(name, each.digest, each.text) for name, each in sorted(release.prompts.items()))
     policies = tuple(
-        Text(name, release.manifest.policies[name], content.decode(), owners.get(name, ""))
+        VersionedText(name, release.manifest.policies[name], content.decode(), owners.get(name, ""))
         for name, content in sorted(release.policies.items())
     )
     return prompts, policies

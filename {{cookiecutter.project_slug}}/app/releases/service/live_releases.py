@@ -9,7 +9,7 @@ import structlog
 from app.core.errors import Problem
 from app.core.telemetry import gauge
 from app.releases import repository
-from app.releases.domain import PRODUCTION, STAGING, Pointer, Release, Standing
+from app.releases.domain import PRODUCTION, STAGING, EnvironmentReleases, Pointer, Release
 from app.releases.ports import ReleaseCache
 from app.releases.service.releases import Releases
 
@@ -19,7 +19,7 @@ _number = gauge("app_release_number", "Number of the release that this process s
 
 
 @dataclass
-class Standings:
+class LiveReleases:
     """What is live, what was before, and the canary of each environment, all made ready. `by_name` is replaced as a
     whole; `known`: the database was asked. `problem` says why production lags behind it.
     """
@@ -27,8 +27,8 @@ class Standings:
     releases: Releases
     loaded_releases: ReleaseCache
     production: str = PRODUCTION
-    by_name: Mapping[str, Standing] = field(default_factory=dict)
-    held: dict[str, Release] = field(default_factory=dict)
+    by_name: Mapping[str, EnvironmentReleases] = field(default_factory=dict)
+    loaded: dict[str, Release] = field(default_factory=dict)
     known: bool = False
     problem: Problem | None = None
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -38,46 +38,46 @@ class Standings:
         async with self.turn:
             async with self.releases.database.read(None) as connection:
                 pointers = await repository.pointers(connection, (self.production, STAGING))
-            standings, problem = dict(self.by_name), None
+            live_releases, problem = dict(self.by_name), None
             for pointer in pointers:
                 try:
-                    standings[pointer.environment] = await self._stand(pointer)
+                    live_releases[pointer.environment] = await self._stand(pointer)
                 except Problem as error:
                     problem = error if pointer.environment == self.production else problem
-                    log.error("release_not_served", environment=pointer.environment, reason=str(error))
-            self._take(standings, problem)
+                    log.error("releases.release_not_served", environment=pointer.environment, reason=str(error))
+            self._take(live_releases, problem)
 
-    def _take(self, standings: Mapping[str, Standing], problem: Problem | None) -> None:
+    def _take(self, live_releases: Mapping[str, EnvironmentReleases], problem: Problem | None) -> None:
         self.problem, self.known = problem, True
-        for name, standing in standings.items():
+        for name, standing in live_releases.items():
             before = self.by_name.get(name)
             _number.labels(name, "live").set(standing.live.number)
             _number.labels(name, "canary").set(standing.canary.number if standing.canary else 0)
             if before is None or before.pointer != standing.pointer:
-                log.info("release_served", environment=name, release=standing.live.short, number=standing.live.number)
-        self.by_name = standings
-        kept = {each.id for s in standings.values() for each in (s.live, s.previous, s.canary) if each}
-        self.held = {key: value for key, value in self.held.items() if key in kept}
+                log.info("releases.release_served", environment=name, release=standing.live.short, number=standing.live.number)
+        self.by_name = live_releases
+        kept = {each.id for s in live_releases.values() for each in (s.live, s.previous, s.canary) if each}
+        self.loaded = {key: value for key, value in self.loaded.items() if key in kept}
         self.loaded_releases.retain(kept)
 
-    async def _stand(self, pointer: Pointer) -> Standing:
+    async def _stand(self, pointer: Pointer) -> EnvironmentReleases:
         known = self.by_name.get(pointer.environment)
         if known and known.pointer == pointer and (known.canary is None) == (pointer.canary is None):
             return known
         live = await self._hold(pointer.release_id)
         previous = await self._hold_if_possible(pointer.previous_id)
         canary = await self._hold_if_possible(pointer.canary.release_id if pointer.canary else None)
-        return Standing(pointer, live, previous, canary)
+        return EnvironmentReleases(pointer, live, previous, canary)
 
     async def _hold(self, release_id: str) -> Release:
-        release = self.held.get(release_id) or await self.releases.find(release_id)
+        release = self.loaded.get(release_id) or await self.releases.find(release_id)
         await self.loaded_releases.preload(release)
-        self.held[release_id] = release
+        self.loaded[release_id] = release
         return release
 
     async def _hold_if_possible(self, release_id: str | None) -> Release | None:
         try:
             return await self._hold(release_id) if release_id else None
         except Problem as error:
-            log.warning("release_not_held", release=release_id, reason=str(error))
+            log.warning("releases.release_not_loaded", release=release_id, reason=str(error))
             return None

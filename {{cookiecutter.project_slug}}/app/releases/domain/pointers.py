@@ -15,7 +15,7 @@ Arm = Literal["live", "control", "canary"]
 """`live` while there is no canary; then `control` beside it."""
 MoveKind = Literal["activate", "rollback", "canary", "canary_ended", "rehearsal"]
 
-MOVED = "release_moved"
+ENVIRONMENT_CHANGED = "release_moved"
 """The channel on which a move of an environment is told."""
 
 
@@ -71,7 +71,7 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class EnvironmentReleases:
     """What a process serves in an environment; replaced as a whole, so that whoever holds a release keeps it."""
 
     pointer: Pointer

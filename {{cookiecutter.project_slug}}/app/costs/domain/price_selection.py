@@ -3,15 +3,14 @@
 from decimal import Decimal
 from typing import Literal
 
-from app.costs.domain import (
-    FARTHEST,
+from app.costs.domain.policy import CostPolicy, PolicyPrice
+from app.costs.domain.prices import (
     FREE,
-    WHERE,
+    MAX_RATIO_TO_LIST,
+    SOURCE_NAMES,
     BadPrice,
-    CostPolicy,
     ModelPrice,
     ModelUnpriced,
-    PolicyPrice,
     PricedModel,
     PriceTable,
     Tier,
@@ -19,11 +18,11 @@ from app.costs.domain import (
     check_price,
 )
 
-APART = 500
+MAX_RATIO_TO_LAST_GOOD = 500
 """Prices do fall and rise, but those of a thousand tokens are not those of a million."""
 
 
-def decide_price(wanted: PricedModel, policy: CostPolicy, listed: ModelPrice | None) -> ModelPrice:
+def select_price(wanted: PricedModel, policy: CostPolicy, listed: ModelPrice | None) -> ModelPrice:
     """The policy's price if it has one, else the list's. Raises ModelUnpriced or BadPrice."""
     said = policy.price_of(wanted.model)
     if said is None:
@@ -57,31 +56,31 @@ def _from_policy(wanted: PricedModel, said: PolicyPrice) -> ModelPrice:
 
 
 def _checked(price: ModelPrice, wanted: PricedModel, listed: ModelPrice | None) -> ModelPrice:
-    check_price(price, WHERE[price.source], chat=wanted.purpose == "chat")
+    check_price(price, SOURCE_NAMES[price.source], chat=wanted.purpose == "chat")
     if listed is not None:
-        _near("input", price, listed, WHERE["list"])
+        _near("input", price, listed, SOURCE_NAMES["list"])
         if wanted.purpose == "chat":
-            _near("output", price, listed, WHERE["list"])
+            _near("output", price, listed, SOURCE_NAMES["list"])
     return price
 
 
-def check_against(new: PriceTable, good: PriceTable) -> None:
+def check_against_last_good(new: PriceTable, good: PriceTable) -> None:
     """Errors: BadPrice, for a price so far from that of the last good table that the unit must be another one."""
     before = {price.model: price for price in good.models}
     for price in new.models:
         was = before.get(price.model)
         if was is None or not {price.source, was.source} <= {"policy", "list"}:
             continue
-        _near("input", price, was, "the live release", APART)
-        _near("output", price, was, "the live release", APART)
+        _near("input", price, was, "the live release", MAX_RATIO_TO_LAST_GOOD)
+        _near("output", price, was, "the live release", MAX_RATIO_TO_LAST_GOOD)
 
 
 def _near(
-    kind: Literal["input", "output"], price: ModelPrice, other: ModelPrice, where: str, times: int = FARTHEST
+    kind: Literal["input", "output"], price: ModelPrice, other: ModelPrice, where: str, times: int = MAX_RATIO_TO_LIST
 ) -> None:
     here, there = (getattr(each.tiers[0].prices, kind) for each in (price, other))
     if there > 0 and not there / times < here < there * times:
         raise BadPrice(
-            f"The {kind} price of '{price.model}' in {WHERE[price.source]} is {here} USD per million tokens while "
-            f"{where} says {there}; give the price of a million tokens."
+            f"The {kind} price of '{price.model}' in {SOURCE_NAMES[price.source]} is {here} USD per million tokens "
+            f"while {where} says {there}; give the price of a million tokens."
         )

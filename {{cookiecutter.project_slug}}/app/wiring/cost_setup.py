@@ -9,7 +9,7 @@ from app.core.clock import Clock
 from app.core.database import Database
 from app.core.errors import Problem, StartRefused
 from app.costs.domain import CostPolicy, PricedModel, PriceTable
-from app.costs.domain.pricing import check_against
+from app.costs.domain.price_selection import check_against_last_good
 from app.costs.service import Costs, make_price_table
 from app.inference.domain.answer import EXTRACTIVE
 from app.inference.service import ResolvedAnswers
@@ -29,20 +29,20 @@ async def make_costs(
         for each in embedders
         if each.dimensions
     ]
-    models, good = [*writers(settings), *vectors], await _last_good(database)
+    models, good = [*chat_models(settings), *vectors], await _last_good(database)
     try:
         table = make_price_table(policy, models, BundledPrices(), clock)
         if good:
-            check_against(table, good)
+            check_against_last_good(table, good)
     except StartRefused as refused:
         if good is None or not _knows(good, models):
             raise
-        log.error("price_table_refused", reason=str(refused), kept=good.digest)
+        log.error("costs.price_table_refused", reason=str(refused), kept=good.digest)
         return Costs(policy, good, database, clock, str(refused), ResolvedAnswers())
     return Costs(policy, table, database, clock, resolutions=ResolvedAnswers())
 
 
-def writers(settings: Settings) -> list[PricedModel]:
+def chat_models(settings: Settings) -> list[PricedModel]:
     written = [PricedModel(each.model, each.paid, address=each.base_url) for each in settings.model_chain]
     return [*written, PricedModel(EXTRACTIVE, "local")]
 
@@ -52,7 +52,7 @@ async def _last_good(database: Database) -> PriceTable | None:
         kept = await live_prices(database)
         return PriceTable.read(kept) if kept else None
     except (Problem, StartRefused) as unknown:
-        log.warning("last_prices_unknown", error=type(unknown).__name__)
+        log.warning("costs.last_prices_unknown", error=type(unknown).__name__)
         return None
 
 

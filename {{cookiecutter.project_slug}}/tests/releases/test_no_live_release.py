@@ -7,14 +7,14 @@ import httpx
 import pytest
 
 from app.main import create_app
-from app.releases.service import Standings
+from app.releases.service import LiveReleases
 from app.wiring import State
 
 
 @pytest.fixture
 def unapproved(state: State) -> State:
-    held = Standings(state.releases, state.answers.loaded_releases, f"production-{uuid4()}")
-    environments = replace(state.environments, held=held, first_alone=False)
+    live_releases = LiveReleases(state.releases, state.answers.loaded_releases, f"production-{uuid4()}")
+    environments = replace(state.environments, live_releases=live_releases, self_approve_first=False)
     checks = {**state.health.checks, "release": environments.ready}
     return replace(state, environments=environments, health=replace(state.health, checks=checks))
 

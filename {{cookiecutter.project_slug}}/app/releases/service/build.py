@@ -35,5 +35,5 @@ async def live_prices(database: Database) -> bytes | None:
 
 async def releases_on(connection: AsyncConnection, index_id: UUID) -> list[int]:
     """Numbers of the releases that pin this index and are live, tried, or would be gone back to."""
-    held = await repository.pinned(connection)
-    return sorted(number for number, text in held if Manifest.model_validate_json(text).index.id == index_id)
+    pinned = await repository.pinned(connection)
+    return sorted(number for number, text in pinned if Manifest.model_validate_json(text).index.id == index_id)

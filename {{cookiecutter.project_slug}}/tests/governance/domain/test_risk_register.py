@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from app.governance.domain.risks import Facts, register
+from app.governance.domain.risk_register import RiskFacts, register
 
 OWNERS = {"service": "team", "model": "mia", "prompts": "pia", "data": "dora", "policies": "otto"}
-GOOD = Facts(
+GOOD = RiskFacts(
     at=datetime(2030, 1, 1, tzinfo=UTC),
     number=7,
     same_code=True,
@@ -57,7 +57,7 @@ def test_with_everything_attached_only_the_build_is_taken_at_its_word() -> None:
         (10, {"spent_usd": Decimal(81)}, "attention"),
         (10, {"spent_usd": Decimal(101)}, "missing"),
         (11, {"review_policy": False}, "missing"),
-        (12, {"unlike": ("cost",)}, "attention"),
+        (12, {"differing_policies": ("cost",)}, "attention"),
         (12, {"number": None}, "missing"),
     ],
 )

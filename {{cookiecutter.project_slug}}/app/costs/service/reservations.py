@@ -17,21 +17,21 @@ from app.core.database import Database
 from app.core.ids import new_id
 from app.core.reasons import check_reason
 from app.core.telemetry import counter, gauge
-from app.costs.domain import CostPolicy
 from app.costs.domain.budgets import (
     SERVICE,
     Budget,
+    BudgetSpan,
+    BudgetState,
     BudgetUsedUp,
     Hold,
     NoLimit,
-    Pouch,
     Settlement,
-    Span,
-    State,
+    SharedReservation,
     name_of,
     opens_at,
 )
-from app.costs.repository import budgets as repository
+from app.costs.domain.policy import CostPolicy
+from app.costs.repository import budget_store as repository
 
 log = structlog.get_logger(__name__)
 
@@ -39,13 +39,13 @@ HOLD_SECONDS = 300.0
 """Longer than any call may take; money of a process that died comes back after it."""
 SWEEP_SECONDS = 15.0
 OWN = "budget.set_own"
-SPANS: tuple[Span, ...] = ("day", "month")
+SPANS: tuple[BudgetSpan, ...] = ("day", "month")
 FRESH_SECONDS = 30.0
 """How long a shared hold is given out."""
 
-HOLDS = counter("app_budget_holds_total", "Holds asked for, by what became of them", ("outcome",))
-LAPSED = counter("app_budget_holds_lapsed_total", "Holds that nobody settled, whose money went back")
-OVERRUN = counter("app_budget_overrun_micro_usd_total", "Charged beyond what was held, in micro-dollars")
+HOLDS = counter("app_budget_holds_total", "Reservations requested, by outcome", ("outcome",))
+LAPSED = counter("app_budget_holds_lapsed_total", "Reservations that expired without settlement")
+OVERRUN = counter("app_budget_overrun_micro_usd_total", "Charged beyond the reservation, in micro-dollars")
 USED = gauge("app_budget_used_ratio", "Committed and held, as a part of the limit of the whole service", ("span",))
 TENANTS = gauge(
     "app_budget_tenants", "Tenants that are near a limit of their own, or have used it up", ("span", "state")
@@ -67,7 +67,7 @@ class Budgets:
     clock: Clock
     by_clock: bool = False
     shared_by: int = 16
-    pouches: dict[UUID, list[Pouch]] = field(default_factory=dict)
+    reservations: dict[UUID, list[SharedReservation]] = field(default_factory=dict)
     ending: set[asyncio.Task[None]] = field(default_factory=set)
     told: set[tuple[object, ...]] = field(default_factory=set)
 
@@ -87,8 +87,8 @@ class Budgets:
         if micro_usd <= 0:
             return None
         now = self.clock.monotonic()
-        for pouch in self.pouches.get(tenant_id, ()):
-            if given := pouch.give(micro_usd, seconds, now):
+        for reservation in self.reservations.get(tenant_id, ()):
+            if given := reservation.give(micro_usd, seconds, now):
                 return given
         self.tidy(tenant_id, micro_usd)
         best, lasts = micro_usd * self.shared_by, seconds + FRESH_SECONDS * (self.shared_by > 1)
@@ -101,14 +101,14 @@ class Budgets:
             raise self._used_up(scope, span, day, limit, micro_usd)
         _HELD.inc()
         if percent >= policy.budgets.warn_percent:
-            self._tell("budget_nearly_used_up", tenant_id, day, used_percent=percent)
+            self._tell("costs.budget_nearly_used_up", tenant_id, day, used_percent=percent)
         if taken == micro_usd:
             return Hold(found, tenant_id, day, stripe, micro_usd, percent)
-        pouch = Pouch(found, tenant_id, day, stripe, percent, taken, now + FRESH_SECONDS, now + lasts)
-        self.pouches.setdefault(tenant_id, []).append(pouch)
-        return pouch.give(micro_usd, seconds, now)
+        reservation = SharedReservation(found, tenant_id, day, stripe, percent, taken, now + FRESH_SECONDS, now + lasts)
+        self.reservations.setdefault(tenant_id, []).append(reservation)
+        return reservation.give(micro_usd, seconds, now)
 
-    def _used_up(self, scope: UUID, span: Span, day: date, limit: int, wanted: int) -> BudgetUsedUp:
+    def _used_up(self, scope: UUID, span: BudgetSpan, day: date, limit: int, wanted: int) -> BudgetUsedUp:
         opens, name = opens_at(span, day, self.policy.time_zone), name_of(scope, span)
         self._tell("budget_used_up", scope, day, budget=name, limit_micro_usd=limit)
         return BudgetUsedUp(
@@ -136,35 +136,35 @@ class Budgets:
         if spent > sum(hold.micro_usd for hold in settled.holds):
             OVERRUN.inc(spent - sum(hold.micro_usd for hold in settled.holds))
         for hold in settled.holds:
-            if hold.pouch:
-                hold.pouch.back(hold, spent)
+            if hold.reservation:
+                hold.reservation.back(hold, spent)
             spent = 0
 
     def tidy(self, tenant_id: UUID, wanted: int = 0) -> None:
         """Ends the shared holds of a tenant that are of no use any more."""
         now, kept = self.clock.monotonic(), []
-        for pouch in self.pouches.get(tenant_id, ()):
-            if pouch.over(wanted, now):
-                task = asyncio.get_running_loop().create_task(self._end(pouch))
+        for reservation in self.reservations.get(tenant_id, ()):
+            if reservation.over(wanted, now):
+                task = asyncio.get_running_loop().create_task(self._end(reservation))
                 self.ending.add(task)
                 task.add_done_callback(self.ending.discard)
-            elif now < pouch.until:
-                kept.append(pouch)
-        self.pouches[tenant_id] = kept
+            elif now < reservation.until:
+                kept.append(reservation)
+        self.reservations[tenant_id] = kept
         if not kept:
-            del self.pouches[tenant_id]
+            del self.reservations[tenant_id]
 
-    async def _end(self, pouch: Pouch) -> None:
+    async def _end(self, reservation: SharedReservation) -> None:
         try:
-            await repository.end(self.database, pouch.id)
+            await repository.end(self.database, reservation.id)
         except Exception as error:
-            log.warning("shared_hold_left_to_lapse", error=type(error).__name__)
+            log.warning("costs.shared_reservation_not_released", error=type(error).__name__)
 
     async def close(self) -> None:
         """Gives back what this process held and did not need."""
-        for pouch in [each for pouches in self.pouches.values() for each in pouches]:
-            pouch.fresh_until = 0.0
-        for tenant_id in list(self.pouches):
+        for reservation in [each for reservations in self.reservations.values() for each in reservations]:
+            reservation.fresh_until = 0.0
+        for tenant_id in list(self.reservations):
             self.tidy(tenant_id)
         await asyncio.gather(*self.ending)
 
@@ -187,17 +187,19 @@ class Budgets:
         async with self.database.read(None) as connection:
             return await repository.payers(connection)
 
-    def state(self, budget: Budget) -> State:
+    def state(self, budget: Budget) -> BudgetState:
         return budget.state(self.policy.budgets.warn_percent)
 
-    async def set(self, actor: str, scope: UUID, span: Span, micro_usd: int | None, reason: str) -> Budget:
+    async def set(self, actor: str, scope: UUID, span: BudgetSpan, micro_usd: int | None, reason: str) -> Budget:
         """What the service allows a scope from now on, in every window to come too; None: as the policy says. Audited.
 
         Errors: ReasonRequired.
         """
         return await self._set(actor, "budget.set", scope, span, micro_usd, check_reason(reason))
 
-    async def set_own(self, actor: str, tenant_id: UUID, span: Span, micro_usd: int | None, reason: str) -> Budget:
+    async def set_own(
+        self, actor: str, tenant_id: UUID, span: BudgetSpan, micro_usd: int | None, reason: str
+    ) -> Budget:
         """What a tenant sets for itself, within what the service allows it; None: no less than that. Audited.
 
         Errors: LimitNotAllowed, ReasonRequired.
@@ -205,7 +207,7 @@ class Budgets:
         return await self._set(actor, OWN, tenant_id, span, micro_usd, check_reason(reason))
 
     async def _set(
-        self, actor: str, action: str, scope: UUID, span: Span, micro_usd: int | None, reason: str
+        self, actor: str, action: str, scope: UUID, span: BudgetSpan, micro_usd: int | None, reason: str
     ) -> Budget:
         before = await self._one(scope, span)
         async with self.database.transaction(_tenant(scope)) as connection:
@@ -217,7 +219,7 @@ class Budgets:
             await self._audit(connection, actor, action, before, _find(after, scope, span), reason)
         return await self._one(scope, span)
 
-    async def grant(self, actor: str, scope: UUID, span: Span, micro_usd: int, reason: str) -> Budget:
+    async def grant(self, actor: str, scope: UUID, span: BudgetSpan, micro_usd: int, reason: str) -> Budget:
         """Adds to a limit for the window that is open now, and no longer. Audited. Errors: NoLimit,
         ReasonRequired.
         """
@@ -236,13 +238,13 @@ class Budgets:
         """Runs until it is cancelled: gives the money of lapsed holds back, and keeps the metrics up to date."""
         while True:
             try:
-                for tenant_id in list(self.pouches):
+                for tenant_id in list(self.reservations):
                     self.tidy(tenant_id)
                 for each in await self.standing():
                     USED.labels(each.span).set(each.used_percent / 100)
                 self._show(await self.near())
             except Exception as error:
-                log.warning("budget_watch_failed", error=type(error).__name__)
+                log.warning("costs.budget_monitor_failed", error=type(error).__name__)
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def notes(self) -> list[str]:
@@ -265,7 +267,7 @@ class Budgets:
     async def _lock(self, connection: AsyncConnection, scope: UUID) -> None:
         await repository.lock(connection, scope, await repository.today(connection, self.policy.time_zone, self.at))
 
-    async def _one(self, scope: UUID, span: Span) -> Budget:
+    async def _one(self, scope: UUID, span: BudgetSpan) -> Budget:
         return _find(await self.standing(scope), scope, span)
 
     async def _standing(self, connection: AsyncConnection, scope: UUID, day: date) -> list[Budget]:
@@ -280,7 +282,7 @@ class Budgets:
         await audit.record(connection, act, self.clock.now())
 
 
-def _find(budgets: Sequence[Budget], scope: UUID, span: Span) -> Budget:
+def _find(budgets: Sequence[Budget], scope: UUID, span: BudgetSpan) -> Budget:
     return next(each for each in budgets if (each.scope, each.span) == (scope, span))
 
 

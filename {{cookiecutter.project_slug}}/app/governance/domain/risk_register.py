@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-Standing = Literal["in force", "attention", "missing", "checked by the build"]
+ControlStatus = Literal["in force", "attention", "missing", "checked by the build"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +18,13 @@ class Risk:
     number: int
     risk: str
     control: str
-    standing: Standing
+    standing: ControlStatus
     found: str
     owner: str
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class RiskFacts:
     """What was looked up for the register at one moment.
 
     unlike: policies whose files here differ from those of the live release. unguarded: tables of tenants that the
@@ -34,7 +34,7 @@ class Facts:
     at: datetime
     number: int | None = None
     same_code: bool = False
-    unlike: tuple[str, ...] = ()
+    differing_policies: tuple[str, ...] = ()
     pinned_index_serves: bool = False
     chain_of_models: tuple[str, ...] = ()
     deadline_seconds: float = 0.0
@@ -66,10 +66,10 @@ class Facts:
         return self.number is None
 
 
-Look = tuple[Standing, str]
+ControlCheck = tuple[ControlStatus, str]
 
 
-def register(facts: Facts, owners: Mapping[str, str]) -> tuple[Risk, ...]:
+def register(facts: RiskFacts, owners: Mapping[str, str]) -> tuple[Risk, ...]:
     """owners: service, model, prompts, data and policies, each with who answers for it."""
     return tuple(
         Risk(number, risk, control, *look(facts), owners.get(part, owners["service"]))
@@ -77,7 +77,7 @@ def register(facts: Facts, owners: Mapping[str, str]) -> tuple[Risk, ...]:
     )
 
 
-def _code(facts: Facts) -> Look:
+def _code(facts: RiskFacts) -> ControlCheck:
     if facts.nothing_live:
         return "missing", "Nothing is live."
     if facts.same_code:
@@ -85,24 +85,24 @@ def _code(facts: Facts) -> Look:
     return "attention", f"This process runs other code than release {facts.number} was made with."
 
 
-def _data(facts: Facts) -> Look:
+def _data(facts: RiskFacts) -> ControlCheck:
     if facts.pinned_index_serves:
         return "in force", "The index that the live release pins is the one that publishes go to and searches use."
     return "attention", "The index that the live release pins is not the one that is live."
 
 
-def _product(facts: Facts) -> Look:
+def _product(facts: RiskFacts) -> ControlCheck:
     told = " > ".join(facts.chain_of_models)
     if facts.chain_of_models and facts.deadline_seconds > 0:
         return "in force", f"Every answer has {facts.deadline_seconds:g} s; the chain is {told} > refusal."
     return "missing", "No live release has a chain of models."
 
 
-def _rooms(_: Facts) -> Look:
+def _rooms(_: RiskFacts) -> ControlCheck:
     return "checked by the build", "The rules on imports between rooms are checked with every build, not here."
 
 
-def _evaluation(facts: Facts) -> Look:
+def _evaluation(facts: RiskFacts) -> ControlCheck:
     if facts.verdict == "PASS" and facts.evaluated_at:
         passed = f"Release {facts.number} passed its gate on {facts.evaluated_at:%Y-%m-%d}."
         return "in force", f"{passed} A canary gets {facts.canary_percent} %. {facts.rehearsed}"
@@ -111,13 +111,13 @@ def _evaluation(facts: Facts) -> Look:
     return "missing", "The live release was never evaluated." if facts.number else "Nothing is live."
 
 
-def _seen(facts: Facts) -> Look:
+def _seen(facts: RiskFacts) -> ControlCheck:
     if facts.traces == "otlp":
         return "in force", "Metrics and health are served; traces go to a collector."
     return "attention", f"Metrics and health are served; traces go to {facts.traces}."
 
 
-def _security(facts: Facts) -> Look:
+def _security(facts: RiskFacts) -> ControlCheck:
     if facts.bypasses:
         return "missing", "The service's database role can bypass row-level security."
     if facts.unguarded:
@@ -128,7 +128,7 @@ def _security(facts: Facts) -> Look:
     )
 
 
-def _governance(facts: Facts) -> Look:
+def _governance(facts: RiskFacts) -> ControlCheck:
     if not facts.whole:
         return "missing", f"Audit log: {facts.chain}"
     if facts.overdue_emergencies:
@@ -150,7 +150,7 @@ def _governance(facts: Facts) -> Look:
     return "in force", f"Made by {facts.author}, approved by {', '.join(facts.approvers)}. Audit log: {facts.chain}"
 
 
-def _scale(facts: Facts) -> Look:
+def _scale(facts: RiskFacts) -> ControlCheck:
     limits = f"{facts.concurrent_answers} answers at a time, {facts.requests_per_minute:,} requests a minute from a key"
     return (
         "in force",
@@ -158,28 +158,28 @@ def _scale(facts: Facts) -> Look:
     )
 
 
-def _cost(facts: Facts) -> Look:
+def _cost(facts: RiskFacts) -> ControlCheck:
     told = f"{facts.spent_usd:.2f} of {facts.budget_usd:f} USD this month, every charge in the ledger."
     if facts.spent_usd > facts.budget_usd:
         return "missing", f"Over the budget: {told}"
     return ("attention" if facts.spent_usd * 5 > facts.budget_usd * 4 else "in force"), told
 
 
-def _people(facts: Facts) -> Look:
+def _people(facts: RiskFacts) -> ControlCheck:
     if facts.review_policy:
         return "in force", "policies/review.yaml says which answers wait for a person."
     return "missing", "No policy says which answers a person must see; every answer is delivered at once."
 
 
-def _principles(facts: Facts) -> Look:
+def _principles(facts: RiskFacts) -> ControlCheck:
     if facts.nothing_live:
         return "missing", "Nothing is live."
-    if facts.unlike:
-        return "attention", f"The files here differ from the live release in {', '.join(facts.unlike)}."
+    if facts.differing_policies:
+        return "attention", f"The files here differ from the live release in {', '.join(facts.differing_policies)}."
     return "in force", "The policies of the live release are those of the files here."
 
 
-_REGISTER: tuple[tuple[str, str, str, Callable[[Facts], Look]], ...] = (
+_REGISTER: tuple[tuple[str, str, str, Callable[[RiskFacts], ControlCheck]], ...] = (
     (
         "Code of a trial is kept as production code",
         "Typed settings and policies, a release names its code",

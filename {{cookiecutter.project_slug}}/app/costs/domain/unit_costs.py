@@ -8,7 +8,7 @@ RESOLVED = "resolved answer"
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class UnitCost:
     """Things of one kind that were paid for, and what they cost together."""
 
     name: str
@@ -46,19 +46,19 @@ class Forecast:
 
 
 @dataclass(frozen=True, slots=True)
-class Units:
+class UnitCosts:
     since: date
     until: date
-    units: tuple[Unit, ...]
+    units: tuple[UnitCost, ...]
     releases: tuple[ReleaseCost, ...]
     forecast: Forecast
 
 
-def with_resolved(units: list[Unit], resolved: int) -> tuple[Unit, ...]:
+def with_resolved(units: list[UnitCost], resolved: int) -> tuple[UnitCost, ...]:
     """Beside the answers those that settled a question: what was spent on all of them is shared by these."""
-    found: list[Unit] = []
+    found: list[UnitCost] = []
     for unit in units:
-        found += [unit, Unit(RESOLVED, resolved, unit.micro_usd)] if unit.name == "answer" else [unit]
+        found += [unit, UnitCost(RESOLVED, resolved, unit.micro_usd)] if unit.name == "answer" else [unit]
     return tuple(found)
 
 

@@ -1,3 +1,5 @@
+import base64
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -6,10 +8,10 @@ from uuid import UUID
 import httpx
 import pytest
 
-from app.governance.domain.card import Card
-from app.governance.domain.page import page
-from app.governance.domain.rendering import markdown
+from app.governance.domain.markdown_card import markdown
+from app.governance.domain.model_card import ModelCard
 from app.governance.service import Overview
+from app.governance.service.html_card import html_card
 from app.wiring import State
 from tests.governance.conftest import House, person
 
@@ -27,7 +29,7 @@ def overview(state: State, here: House) -> Overview:
     )
 
 
-def standing(card: Card, number: int) -> tuple[str, str]:
+def standing(card: ModelCard, number: int) -> tuple[str, str]:
     return card.risks[number - 1].standing, card.risks[number - 1].found
 
 
@@ -43,7 +45,7 @@ async def test_with_nothing_live_the_card_says_so(state: State, house: Houses) -
     assert len(card.risks) == 12
     assert standing(card, 5) == ("missing", "Nothing is live.")
     assert "Nothing is live in production." in markdown(card)
-    assert "Nothing is live in production." in page(card)
+    assert "Nothing is live in production." in html_card(card)
 
 
 async def test_the_card_tells_what_is_live_from_what_was_stored(state: State, house: Houses) -> None:
@@ -95,8 +97,8 @@ async def test_an_emergency_stands_in_the_register_until_it_is_reviewed(state: S
     here.wait(hours=25)
     card = await found.card()
     assert standing(card, 8)[0] == "missing"
-    assert "production is on fire" in page(card)
-    assert "waits for a review" in page(card)
+    assert "production is on fire" in html_card(card)
+    assert "waits for a review" in html_card(card)
 
 
 async def test_an_approval_that_ran_out_is_seen(state: State, house: Houses) -> None:
@@ -121,7 +123,7 @@ async def test_an_audit_log_that_is_too_long_for_each_card_is_told_of_by_its_las
     here = house()
     await go_live(here)
     found = overview(state, here)
-    monkeypatch.setattr("app.governance.service.overview.MOST_LINES", 1)
+    monkeypatch.setattr("app.governance.service.overview.MAX_VERIFIED_LINES", 1)
     await found.audit.verify("auditor")
     assert "by auditor" in (await found._chain())[1]
 
@@ -146,7 +148,7 @@ class Names(HTMLParser):
 async def test_the_page_stands_alone_and_is_well_formed(state: State, house: Houses) -> None:
     here = house()
     await go_live(here)
-    told = page(await overview(state, here).card())
+    told = html_card(await overview(state, here).card())
     read = Names()
     read.feed(told)
     assert (read.fetched, read.open) == ([], [])
@@ -161,8 +163,8 @@ async def test_what_people_wrote_is_text_on_the_page(state: State, house: Houses
     await here.approvals.approve(person("<b>bob</b>"), release.id, "<script>alert(1)</script> | a pipe")
     await here.environments.activate("ana", release.id, "ship it")
     card = await overview(state, here).card()
-    assert "<script>" not in page(card)
-    assert "&lt;script&gt;" in page(card)
+    assert "<script>" not in html_card(card)
+    assert "&lt;script&gt;" in html_card(card)
     assert "\\| a pipe" in markdown(card)
 
 
@@ -174,6 +176,18 @@ async def test_the_card_over_http(client: httpx.AsyncClient, state: State) -> No
     shown = await client.get("/v1/governance/card")
     assert shown.headers["content-type"].startswith("text/html")
     assert told["live"]["id"] in shown.text
+
+
+async def test_the_page_may_use_its_own_style_and_load_nothing(client: httpx.AsyncClient, state: State) -> None:
+    await state.environments.resolve()
+    page = await client.get("/v1/governance/card")
+    rules = dict(rule.split(" ", 1) for rule in page.headers["content-security-policy"].split("; "))
+    style = page.text.partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert rules["default-src"] == "'none'"
+    assert rules["style-src"] == f"'sha256-{digest}'"
+    assert "unsafe-inline" not in page.headers["content-security-policy"]
+    assert " style=" not in page.text, "the policy blocks style attributes"
 
 
 async def test_no_role_of_a_tenant_sees_the_card(state: State, client: httpx.AsyncClient, tenant: UUID) -> None:

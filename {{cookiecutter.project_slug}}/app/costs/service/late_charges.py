@@ -12,15 +12,15 @@ from app.core.telemetry import counter, gauge
 
 log = structlog.get_logger(__name__)
 
-WAITS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, *[30.0] * 20)
+RETRY_DELAYS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, *[30.0] * 20)
 """Seconds between the attempts: ten minutes of a database that is away or refuses."""
 
-OWED = gauge("app_charges_late", "Charges that are still to be written down, after a request that was not recorded")
-LOST = counter("app_charges_lost_total", "Charges given up after ten minutes or at the end of the process; see the log")
+PENDING = gauge("app_charges_late", "Charges waiting for a retry after the first write failed")
+LOST = counter("app_charges_lost_total", "Charges given up after ten minutes of retries or at shutdown; see the log")
 
-Charge = Callable[[], Awaitable[None]]
+ChargeAttempt = Callable[[], Awaitable[None]]
 """May be called again after it failed, whatever became of it."""
-Facts = Mapping[str, Any]
+LogFields = Mapping[str, Any]
 """For the log, should the charge be lost."""
 
 
@@ -28,16 +28,16 @@ Facts = Mapping[str, Any]
 class LateCharges:
     """Work on money that must not be forgotten because it failed once. A hold lapses meanwhile, the charge stands."""
 
-    waits: tuple[float, ...] = WAITS
+    retry_delays: tuple[float, ...] = RETRY_DELAYS
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _closing: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def charge(self, charge: Charge, facts: Facts) -> None:
+    async def charge(self, charge: ChargeAttempt, facts: LogFields) -> None:
         """Returns once it has been tried; what failed goes on by itself."""
         if not await self._done(charge, facts, last=False):
             self._later(self._again(charge, facts))
 
-    def soon(self, work: "asyncio._CoroutineLike[None]") -> None:
+    def run_in_background(self, work: "asyncio._CoroutineLike[None]") -> None:
         """For callers that cannot wait, such as one that was cancelled."""
         self._later(work)
 
@@ -50,25 +50,25 @@ class LateCharges:
     def _later(self, work: "asyncio._CoroutineLike[None]") -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        OWED.set(len(self._tasks))
+        PENDING.set(len(self._tasks))
         task.add_done_callback(self._forget)
 
-    async def _again(self, charge: Charge, facts: Facts) -> None:
-        for place, wait in enumerate(self.waits, 1):
+    async def _again(self, charge: ChargeAttempt, facts: LogFields) -> None:
+        for place, wait in enumerate(self.retry_delays, 1):
             await self._rest(wait)
-            if await self._done(charge, facts, last=place == len(self.waits) or self._closing.is_set()):
+            if await self._done(charge, facts, last=place == len(self.retry_delays) or self._closing.is_set()):
                 return
 
-    async def _done(self, charge: Charge, facts: Facts, last: bool) -> bool:
+    async def _done(self, charge: ChargeAttempt, facts: LogFields, last: bool) -> bool:
         """Whether there is nothing left to do about it."""
         try:
             await charge()
         except Exception as error:
             if last:
                 LOST.inc()
-                log_failure(log, "charge_lost", error, **facts)
+                log_failure(log, "costs.charge_lost", error, **facts)
             else:
-                log.warning("charge_delayed", error=type(error).__name__, **facts)
+                log.warning("costs.charge_delayed", error=type(error).__name__, **facts)
             return last
         return True
 
@@ -81,4 +81,4 @@ class LateCharges:
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        OWED.set(len(self._tasks))
+        PENDING.set(len(self._tasks))

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from app.governance.domain.approvals import Emergency
-from app.governance.domain.card import Card, Evaluated, Live, Measured
+from app.governance.domain.approval_rules import Emergency
+from app.governance.domain.model_card import EvaluationSummary, LiveReleaseDetails, MetricResult, ModelCard
 
 NOTHING = "Nothing is live in production."
 
@@ -16,7 +16,7 @@ def value(unit: str, number: float | None) -> str:
     return {"ms": f"{number:,.0f} ms", "micro_usd": f"${number / 1_000_000:.6f}"}.get(unit, f"{number:.3f}")
 
 
-def markdown(card: Card) -> str:
+def markdown(card: ModelCard) -> str:
     about = card.purpose
     parts = [
         f"# Model card: {about.service}",
@@ -47,7 +47,7 @@ def markdown(card: Card) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _live(live: Live) -> list[str]:
+def _live(live: LiveReleaseDetails) -> list[str]:
     corpus = live.corpus
     size = f"{corpus.documents:,} documents, {corpus.chunks:,} chunks, {corpus.tenants:,} tenants"
     since = f"{live.live_since:%Y-%m-%d %H:%M} UTC" if live.live_since else ""
@@ -98,7 +98,7 @@ def _live(live: Live) -> list[str]:
     ]
 
 
-def _evaluated(found: Evaluated) -> list[str]:
+def _evaluated(found: EvaluationSummary) -> list[str]:
     head = f"**{found.verdict}** on {found.at:%Y-%m-%d %H:%M} UTC, report `{found.report}`."
     fallen = [f"Protected cases that fell: {', '.join(found.fallen)}."] if found.fallen else []
     rows = _table(("metric", "value", "floor", "verdict", "guards against"), map(_measured, found.whole))
@@ -110,7 +110,7 @@ def _evaluated(found: Evaluated) -> list[str]:
     return [head, *fallen, rows, *limits]
 
 
-def _measured(each: Measured) -> tuple[str, ...]:
+def _measured(each: MetricResult) -> tuple[str, ...]:
     return each.metric, value(each.unit, each.value), value(each.unit, each.floor), each.verdict, each.harm
 
 

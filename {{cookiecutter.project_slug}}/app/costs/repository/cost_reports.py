@@ -4,8 +4,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.costs.domain.reconciling import Spent
-from app.costs.domain.units import ReleaseCost, Unit
+from app.costs.domain.reconciliation import DailyUsage
+from app.costs.domain.unit_costs import ReleaseCost, UnitCost
 
 _WITHIN = """
     tenant_id = :tenant and at >= (:since)::date::timestamp at time zone :zone
@@ -47,16 +47,18 @@ _ACCOUNT = text(
 )
 
 
-async def account(connection: AsyncConnection, tenant: UUID, since: date, until: date) -> dict[tuple[date, str], Spent]:
+async def account(
+    connection: AsyncConnection, tenant: UUID, since: date, until: date
+) -> dict[tuple[date, str], DailyUsage]:
     """Days as providers have them, in UTC."""
     asked = {"tenant": tenant, "since": since, "until": until, "zone": "UTC"}
     rows = await connection.execute(_ACCOUNT, asked)
-    return {(day, model): Spent(*spent) for day, model, *spent in rows}
+    return {(day, model): DailyUsage(*spent) for day, model, *spent in rows}
 
 
-async def units(connection: AsyncConnection, tenant: UUID, since: date, until: date, zone: str) -> list[Unit]:
+async def units(connection: AsyncConnection, tenant: UUID, since: date, until: date, zone: str) -> list[UnitCost]:
     asked = {"tenant": tenant, "since": since, "until": until, "zone": zone}
-    return [Unit(*row) for row in await connection.execute(_UNITS, asked)]
+    return [UnitCost(*row) for row in await connection.execute(_UNITS, asked)]
 
 
 async def releases(connection: AsyncConnection, tenant: UUID, since: date, until: date, zone: str) -> list[ReleaseCost]:

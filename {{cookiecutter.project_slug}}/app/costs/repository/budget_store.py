@@ -7,14 +7,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.database import Database
-from app.costs.domain.budgets import SERVICE, Budget, Settlement, Span, opens_at
+from app.costs.domain.budgets import SERVICE, Budget, BudgetSpan, Settlement, opens_at
+from app.costs.repository.answer_statements import SETTLE_SQL, settle_parameters
 
 _HOLD = "select * from budget_hold(%s, %s, %s, %s, %s, %s, %s, %s)"
 _END = "select budget_end(%s)"
-# One round trip more would be felt: it goes out with the answer.
-SETTLE_SQL = "select budget_settle(%s, %s, %s, %s, %s)"
-SETTLE_AS_TENANT = SETTLE_SQL + " from as_tenant"
-
 _LOCK_HOLDS = text("select 1 from budget_holds where id = any (:ids) order by id for update")
 _CHARGED = text("select exists (select from ledger where id = any (:rows) or subject_id = cast(:subject as uuid))")
 _LOCK = text("select budget_lock(:scope, :day)")
@@ -56,17 +53,6 @@ async def hold(database: Database, *asked: Any) -> Any:
 
 async def end(database: Database, id: UUID) -> None:
     await database.ask(_END, (id,))
-
-
-def settle_parameters(settled: Settlement) -> tuple[Any, ...]:
-    holds = settled.holds
-    return (
-        [hold.id for hold in holds],
-        holds[0].tenant_id,
-        [hold.day for hold in holds],
-        [hold.stripe for hold in holds],
-        settled.micro_usd,
-    )
 
 
 async def settle(connection: AsyncConnection, settled: Settlement) -> None:
@@ -121,7 +107,7 @@ async def lock(connection: AsyncConnection, scope: UUID, day: date) -> None:
 
 
 async def set_limit(
-    connection: AsyncConnection, scope: UUID, span: Span, amount: int | None, *, own: bool = False
+    connection: AsyncConnection, scope: UUID, span: BudgetSpan, amount: int | None, *, own: bool = False
 ) -> None:
     """own: the limit that a tenant sets for itself; else the one that the service sets."""
     table = "budget_own_limits" if own else "budget_limits"
@@ -129,5 +115,5 @@ async def set_limit(
     await connection.execute(text(statement), {"scope": scope, "span": span, "amount": amount})
 
 
-async def grant(connection: AsyncConnection, scope: UUID, span: Span, starts: date, amount: int) -> None:
+async def grant(connection: AsyncConnection, scope: UUID, span: BudgetSpan, starts: date, amount: int) -> None:
     await connection.execute(_GRANT, {"scope": scope, "span": span, "starts": starts, "amount": amount})

@@ -1,24 +1,30 @@
 from datetime import UTC, datetime
 
 from app.evaluation.domain.gate import WHOLE
-from app.governance.domain.card import Evaluated
-from app.governance.domain.page import _evaluation
-from app.governance.domain.rendering import _evaluated, value
-from app.releases.domain import Event, Evidence, Life
+from app.governance.domain.markdown_card import _evaluated, value
+from app.governance.domain.model_card import EvaluationSummary
+from app.governance.service.html_card import render
+from app.releases.domain import EvaluationEvidence, ReleaseEvent, ReleaseHistory
 from tests.evaluation.sample_reports import report
 
 AT = datetime(2030, 1, 1, tzinfo=UTC)
 
 
-def measured() -> Evaluated:
-    proof = Event("a" * 64, "draft", "evaluated", AT, "tests", "why", evidence=Evidence("b" * 64, "PASS"))
-    found = Evaluated.of(Life((Event("a" * 64, None, "draft", AT, "ana", "why"), proof)), report())
+def measured() -> EvaluationSummary:
+    proof = ReleaseEvent(
+        "a" * 64, "draft", "evaluated", AT, "tests", "why", evidence=EvaluationEvidence("b" * 64, "PASS")
+    )
+    found = EvaluationSummary.of(
+        ReleaseHistory((ReleaseEvent("a" * 64, None, "draft", AT, "ana", "why"), proof)), report()
+    )
     assert found is not None
     return found
 
 
 def test_a_release_without_an_evaluation_has_none_on_its_card() -> None:
-    assert Evaluated.of(Life((Event("a" * 64, None, "draft", AT, "ana", "why"),)), None) is None
+    assert (
+        EvaluationSummary.of(ReleaseHistory((ReleaseEvent("a" * 64, None, "draft", AT, "ana", "why"),)), None) is None
+    )
 
 
 def test_every_metric_is_told_with_the_harm_it_guards_against() -> None:
@@ -37,11 +43,11 @@ def test_known_limits_are_the_slices_with_the_lowest_shares() -> None:
 
 
 def test_the_page_shows_each_metric_as_a_bar_with_its_floor() -> None:
-    told = _evaluation(measured())
-    assert told.count('class="bar') == sum(each.unit == "share" for each in measured().whole) + len(
+    told = render("evaluation.html", evaluation=measured())
+    assert told.count('class="bar ') == sum(each.unit == "share" for each in measured().whole) + len(
         measured().weakest()
     )
-    assert 'title="floor 0.600"' in told
+    assert "<title>floor 0.600</title>" in told
 
 
 def test_markdown_has_a_row_for_each_metric_and_each_limit() -> None:

@@ -17,12 +17,12 @@ from app.core.ownership import OwnershipPolicy
 from app.core.reasons import check_reason
 from app.core.telemetry import counter
 from app.governance import repository
-from app.governance.domain.approvals import (
+from app.governance.domain.approval_rules import (
     Approval,
+    ApprovalKind,
     BreakGlassNotFound,
     Emergency,
-    Kind,
-    Review,
+    EmergencyReview,
     changed_parts,
     check_approval,
     check_review,
@@ -31,12 +31,12 @@ from app.governance.domain.approvals import (
 )
 from app.identity.domain import PERMISSIONS, Principal
 from app.releases.domain import NotApproved, Release
-from app.releases.service import Releases, Standings
+from app.releases.service import LiveReleases, Releases
 
 log = structlog.get_logger(__name__)
 
 PERMISSION = "releases:approve"
-MOST_EMERGENCIES = 100
+MAX_EMERGENCIES = 100
 
 _broken = counter("app_break_glass_total", "Releases that went live without approval, by an emergency")
 
@@ -53,7 +53,7 @@ class Approvals:
     clock: Clock
     releases: Releases
     ownership: OwnershipPolicy
-    held: Standings
+    live_releases: LiveReleases
 
     async def approve(
         self,
@@ -77,9 +77,9 @@ class Approvals:
         async with self.database.transaction(None) as connection:
             await self.releases.lock(connection)
             release, _ = await self.releases.load(connection, wanted)
-            life = await self.releases.life_in(connection, release.id)
+            history = await self.releases.history_in(connection, release.id)
             given = await repository.given(connection, release.id)
-            seen = check_approval(self.ownership, life, given, caller.name, now, report)
+            seen = check_approval(self.ownership, history, given, caller.name, now, report)
             approval = Approval(
                 id=new_id(),
                 release_id=release.id,
@@ -96,7 +96,7 @@ class Approvals:
             act = Act(caller.name, "release.approve", f"release {release.id}", reason, after=f"report {seen}")
             await audit.record(connection, act, now)
             missing = await self._lacking(connection, release, now)
-            if missing is None and life.state != "approved":
+            if missing is None and history.state != "approved":
                 await self.releases.mark_approved(connection, release.id, caller.name, reason)
         return approval, missing
 
@@ -124,11 +124,11 @@ class Approvals:
             return await self._lacking(connection, release, self.clock.now())
 
     async def _lacking(self, connection: AsyncConnection, release: Release, at: datetime) -> str | None:
-        life = await self.releases.life_in(connection, release.id)
+        history = await self.releases.history_in(connection, release.id)
         given = await repository.given(connection, release.id)
-        live = self.held.by_name.get(self.held.production)
+        live = self.live_releases.by_name.get(self.live_releases.production)
         changed = changed_parts(live.live.manifest if live else None, release.manifest)
-        return lacking(self.ownership, life, given, changed, at)
+        return lacking(self.ownership, history, given, changed, at)
 
     async def check(
         self,
@@ -141,7 +141,7 @@ class Approvals:
         at: datetime,
         break_glass: bool = False,
     ) -> None:
-        """As `releases.ports.Clearance` promises. Errors: NotApproved."""
+        """As `releases.ports.ApprovalGate` promises. Errors: NotApproved."""
         missing = await self._lacking(connection, release, at)
         if missing is None:
             return
@@ -185,7 +185,7 @@ class Approvals:
     async def emergencies(self) -> Sequence[Emergency]:
         """Releases that went live without approval: those not reviewed first, then the newest."""
         async with self.database.read(None) as connection:
-            return await repository.emergencies(connection, self._review_within(), MOST_EMERGENCIES)
+            return await repository.emergencies(connection, self._review_within(), MAX_EMERGENCIES)
 
     async def review(self, caller: Principal, approval_id: UUID, reason: str) -> Emergency:
         """Somebody else looked at an emergency afterwards.
@@ -200,7 +200,7 @@ class Approvals:
             if found is None:
                 raise BreakGlassNotFound(f"There is no emergency {approval_id}.")
             check_review(self.ownership, found, caller.name)
-            review = Review(approval_id, caller.name, now, reason)
+            review = EmergencyReview(approval_id, caller.name, now, reason)
             await repository.add_review(connection, review)
             act = Act(caller.name, "release.review_break_glass", f"release {found.approval.release_id}", reason)
             await audit.record(connection, act, now)
@@ -225,6 +225,6 @@ def _role(caller: Principal) -> str:
 
 
 def _exception(
-    kind: Kind, release: Release, environment: str, actor: str, role: str, at: datetime, reason: str
+    kind: ApprovalKind, release: Release, environment: str, actor: str, role: str, at: datetime, reason: str
 ) -> Approval:
     return Approval(new_id(), release.id, environment, kind, None, actor, role, at, None, reason)

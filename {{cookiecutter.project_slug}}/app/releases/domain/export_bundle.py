@@ -12,13 +12,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from app.releases.domain.manifest import Manifest, canonical_json, digest_of
-from app.releases.domain.problems import ParcelRefused
+from app.releases.domain.problems import ExportBundleRefused
 
 FORMAT = "release/1"
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class ExportBundle:
     """A manifest, the bytes of every part by digest, and who made the release."""
 
     manifest: Manifest
@@ -26,36 +26,38 @@ class Parcel:
     author: str
 
 
-def pack(parcel: Parcel, secret: bytes) -> bytes:
+def pack(bundle: ExportBundle, secret: bytes) -> bytes:
     """Canonical JSON with an HMAC-SHA-256 over all of it: the same release is the same file."""
     body = {
         "format": FORMAT,
-        "author": parcel.author,
-        "manifest": parcel.manifest.model_dump(mode="json"),
-        "parts": {digest: b64encode(content).decode() for digest, content in parcel.parts.items()},
+        "author": bundle.author,
+        "manifest": bundle.manifest.model_dump(mode="json"),
+        "parts": {digest: b64encode(content).decode() for digest, content in bundle.parts.items()},
     }
     return canonical_json({**body, "signature": _sign(body, secret)}) + b"\n"
 
 
-def unpack(content: bytes, secret: bytes) -> Parcel:
-    """Errors: ParcelRefused when a byte of it is not what was signed."""
+def unpack(content: bytes, secret: bytes) -> ExportBundle:
+    """Errors: ExportBundleRefused when a byte of it is not what was signed."""
     try:
         body: dict[str, Any] = json.loads(content)
         signature = body.pop("signature")
         if body["format"] != FORMAT or not isinstance(signature, str):
-            raise ParcelRefused("The file is of another format.")
+            raise ExportBundleRefused("The file is of another format.")
         if not hmac.compare_digest(_sign(body, secret).encode(), signature.encode()):
-            raise ParcelRefused("The signature does not fit: the file was changed, or signed with another secret.")
+            raise ExportBundleRefused(
+                "The signature does not fit: the file was changed, or signed with another secret."
+            )
         manifest = Manifest.model_validate(body["manifest"])
         parts = {digest: b64decode(part, validate=True) for digest, part in body["parts"].items()}
         author = str(body["author"])
-    except ParcelRefused:
+    except ExportBundleRefused:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, NotBase64, ValidationError) as error:
-        raise ParcelRefused("The file is not an exported release.") from error
+        raise ExportBundleRefused("The file is not an exported release.") from error
     if parts.keys() != manifest.digests() or any(digest_of(part) != digest for digest, part in parts.items()):
-        raise ParcelRefused("The parts of the release do not fit its manifest.")
-    return Parcel(manifest, parts, author)
+        raise ExportBundleRefused("The parts of the release do not fit its manifest.")
+    return ExportBundle(manifest, parts, author)
 
 
 def _sign(body: Mapping[str, Any], secret: bytes) -> str:

@@ -10,7 +10,7 @@ from app.core.clock import ManualClock
 from app.core.database import Database
 from app.core.ids import new_id
 from app.costs.domain import Feature, Usage
-from app.costs.domain.units import Forecast, ReleaseCost, forecast, with_changes
+from app.costs.domain.unit_costs import Forecast, ReleaseCost, forecast, with_changes
 from app.costs.service import Costs
 from tests.costs.test_ledger import costs_of
 

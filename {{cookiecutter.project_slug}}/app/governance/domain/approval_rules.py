@@ -8,18 +8,18 @@ from uuid import UUID
 
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.ownership import OwnershipPolicy
-from app.releases.domain import Event, Life, Manifest, check_move
+from app.releases.domain import Manifest, ReleaseEvent, ReleaseHistory, check_transition
 
-Kind = Literal["approval", "first_release", "break_glass"]
+ApprovalKind = Literal["approval", "first_release", "break_glass"]
 
 
 class SelfApproval(Forbidden):
-    code, title = "self_approval", "Nobody approves what they made themselves"
+    code, title = "self_approval", "The author of a release cannot approve it"
     action = "Ask someone else to look at it; policies/ownership.yaml says how many."
 
 
 class NoEvidence(Conflict):
-    code, title = "no_evidence", "No evaluation speaks for this release"
+    code, title = "no_evidence", "The release has no passing evaluation"
     action = "Measure it with 'app evaluate'; only a report with the verdict PASS can be approved."
 
 
@@ -49,7 +49,7 @@ class Approval:
     id: UUID
     release_id: str
     environment: str
-    kind: Kind
+    kind: ApprovalKind
     report: str | None
     approver: str
     role: str
@@ -59,7 +59,7 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
-class Review:
+class EmergencyReview:
     """What somebody said about an emergency afterwards."""
 
     approval_id: UUID
@@ -74,15 +74,15 @@ class Emergency:
 
     approval: Approval
     due: datetime
-    review: Review | None = None
+    review: EmergencyReview | None = None
 
     def overdue(self, at: datetime) -> bool:
         return self.review is None and at > self.due
 
 
-def proof_of(life: Life, at: datetime, report_days: int) -> Event:
+def proof_of(history: ReleaseHistory, at: datetime, report_days: int) -> ReleaseEvent:
     """The newest evaluation, when it speaks for the release. Errors: NoEvidence."""
-    newest = next((event for event in reversed(life.events) if event.evidence), None)
+    newest = next((event for event in reversed(history.events) if event.evidence), None)
     if newest is None or newest.evidence is None:
         raise NoEvidence("The release has not been evaluated.")
     if newest.evidence.verdict != "PASS":
@@ -94,7 +94,7 @@ def proof_of(life: Life, at: datetime, report_days: int) -> Event:
 
 def check_approval(
     policy: OwnershipPolicy,
-    life: Life,
+    history: ReleaseHistory,
     given: Iterable[Approval],
     approver: str,
     at: datetime,
@@ -104,15 +104,15 @@ def check_approval(
 
     Errors: NoEvidence, SelfApproval, ApprovedAlready, IllegalMove.
     """
-    proof = proof_of(life, at, policy.approval.report_days)
+    proof = proof_of(history, at, policy.approval.report_days)
     report = proof.evidence.report if proof.evidence else ""
     if seen is not None and seen != report:
         raise NoEvidence(f"The report {seen[:12]} is not the newest; {report[:12]} is.")
-    if life.state != "approved":
-        check_move(life.state, "approved")
-    if policy.risk_tier != "low" and same_person(approver, life.author):
+    if history.state != "approved":
+        check_transition(history.state, "approved")
+    if policy.risk_tier != "low" and same_person(approver, history.author):
         raise SelfApproval(f"{approver} made this release, and the risk tier is {policy.risk_tier}.")
-    if any(same_person(approver, each.approver) for each in holding(life, given, at, policy.approval.report_days)):
+    if any(same_person(approver, each.approver) for each in holding(history, given, at, policy.approval.report_days)):
         raise ApprovedAlready(f"{approver} has approved this release on this report.")
     return report
 
@@ -131,10 +131,10 @@ def expiry(policy: OwnershipPolicy, at: datetime, wanted: datetime | None) -> da
     return wanted
 
 
-def holding(life: Life, given: Iterable[Approval], at: datetime, report_days: int) -> list[Approval]:
+def holding(history: ReleaseHistory, given: Iterable[Approval], at: datetime, report_days: int) -> list[Approval]:
     """The approvals that count at a moment: on the newest report, given after it, not run out."""
     try:
-        proof = proof_of(life, at, report_days)
+        proof = proof_of(history, at, report_days)
     except NoEvidence:
         return []
     return [
@@ -150,7 +150,7 @@ def holding(life: Life, given: Iterable[Approval], at: datetime, report_days: in
 
 
 def lacking(
-    policy: OwnershipPolicy, life: Life, given: Sequence[Approval], changed: Iterable[str], at: datetime
+    policy: OwnershipPolicy, history: ReleaseHistory, given: Sequence[Approval], changed: Iterable[str], at: datetime
 ) -> str | None:
     """What keeps a release from going live, in a sentence; None when it is approved enough.
 
@@ -158,10 +158,10 @@ def lacking(
     """
     rules = policy.approval
     try:
-        proof_of(life, at, rules.report_days)
+        proof_of(history, at, rules.report_days)
     except NoEvidence as missing:
         return missing.detail
-    counted = [each for each in holding(life, given, at, rules.report_days) if _counts(policy, life, each)]
+    counted = [each for each in holding(history, given, at, rules.report_days) if _counts(policy, history, each)]
     people = {each.approver.strip().casefold() for each in counted}
     needed: int = getattr(rules.people, policy.risk_tier)
     if len(people) < needed:
@@ -174,9 +174,9 @@ def lacking(
     return None
 
 
-def _counts(policy: OwnershipPolicy, life: Life, each: Approval) -> bool:
+def _counts(policy: OwnershipPolicy, history: ReleaseHistory, each: Approval) -> bool:
     """Asked again here: the tier may have risen since the approval was given."""
-    return policy.risk_tier == "low" or not same_person(each.approver, life.author)
+    return policy.risk_tier == "low" or not same_person(each.approver, history.author)
 
 
 def changed_parts(before: Manifest | None, after: Manifest) -> tuple[str, ...]:

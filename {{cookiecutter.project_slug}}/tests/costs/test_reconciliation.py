@@ -7,7 +7,7 @@ from sqlalchemy import text
 from app.core.clock import ManualClock
 from app.core.database import Database
 from app.costs.domain import Usage
-from app.costs.domain.reconciling import Deviation, ExportUnusable, Spent, compare, read_export
+from app.costs.domain.reconciliation import DailyUsage, Deviation, ExportUnusable, compare, read_export
 from tests.costs.test_ledger import NOON, costs_of
 
 DAY = date(2026, 11, 22)
@@ -15,12 +15,12 @@ DAY = date(2026, 11, 22)
 
 def test_lines_of_the_same_day_and_model_are_added_up() -> None:
     export = "date,model,prompt_tokens,completion_tokens,cost\n2026-11-22,m,10,5,0.000003\n2026-11-22,m,1,2,0.000001\n"
-    assert read_export(export) == {(DAY, "m"): Spent(11, 7, 4)}
+    assert read_export(export) == {(DAY, "m"): DailyUsage(11, 7, 4)}
 
 
 def test_json_lines_are_read_as_well() -> None:
     export = '{"day": "2026-11-22T01:00:00Z", "model": "m", "input_tokens": 3, "output_tokens": 4}\n\n'
-    assert read_export(export) == {(DAY, "m"): Spent(3, 4)}
+    assert read_export(export) == {(DAY, "m"): DailyUsage(3, 4)}
 
 
 @pytest.mark.parametrize(
@@ -41,18 +41,22 @@ def test_an_export_that_makes_no_sense_is_refused(export: str) -> None:
 
 
 def test_only_what_differs_is_told() -> None:
-    ledger = {(DAY, "same"): Spent(1, 2, 30), (DAY, "more"): Spent(5, 5, 50), (DAY, "ours"): Spent(1, 1, 1)}
-    provider = {(DAY, "same"): Spent(1, 2), (DAY, "more"): Spent(5, 6), (DAY, "theirs"): Spent(2, 0)}
+    ledger = {
+        (DAY, "same"): DailyUsage(1, 2, 30),
+        (DAY, "more"): DailyUsage(5, 5, 50),
+        (DAY, "ours"): DailyUsage(1, 1, 1),
+    }
+    provider = {(DAY, "same"): DailyUsage(1, 2), (DAY, "more"): DailyUsage(5, 6), (DAY, "theirs"): DailyUsage(2, 0)}
     assert [(each.model, each.ledger, each.provider) for each in compare(ledger, provider)] == [
-        ("more", Spent(5, 5, 50), Spent(5, 6)),
-        ("ours", Spent(1, 1, 1), Spent()),
-        ("theirs", Spent(0, 0, 0), Spent(2, 0)),
+        ("more", DailyUsage(5, 5, 50), DailyUsage(5, 6)),
+        ("ours", DailyUsage(1, 1, 1), DailyUsage()),
+        ("theirs", DailyUsage(0, 0, 0), DailyUsage(2, 0)),
     ]
 
 
 def test_another_amount_for_the_same_tokens_is_told() -> None:
-    found = compare({(DAY, "m"): Spent(1, 1, 30)}, {(DAY, "m"): Spent(1, 1, 31)})
-    assert found == [Deviation(DAY, "m", Spent(1, 1, 30), Spent(1, 1, 31))]
+    found = compare({(DAY, "m"): DailyUsage(1, 1, 30)}, {(DAY, "m"): DailyUsage(1, 1, 31)})
+    assert found == [Deviation(DAY, "m", DailyUsage(1, 1, 30), DailyUsage(1, 1, 31))]
 
 
 async def test_the_ledger_is_compared_day_by_day(database: Database) -> None:

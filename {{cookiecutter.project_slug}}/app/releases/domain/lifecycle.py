@@ -7,13 +7,13 @@ from typing import Literal, get_args
 
 from app.releases.domain.problems import IllegalMove
 
-State = Literal["draft", "evaluated", "approved", "canary", "live", "superseded", "rolled_back", "rejected"]
-STATES: tuple[State, ...] = get_args(State)
-Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
-Unproven = Literal["first_release", "break_glass"]
+ReleaseState = Literal["draft", "evaluated", "approved", "canary", "live", "superseded", "rolled_back", "rejected"]
+STATES: tuple[ReleaseState, ...] = get_args(ReleaseState)
+EvaluationVerdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
+ApprovalException = Literal["first_release", "break_glass"]
 """How a release may be approved without evidence: the first one on a laptop, or an emergency."""
 
-LEGAL: Mapping[State | None, frozenset[State]] = {
+LEGAL_TRANSITIONS: Mapping[ReleaseState | None, frozenset[ReleaseState]] = {
     None: frozenset({"draft"}),
     "draft": frozenset({"evaluated", "rejected"}),
     "evaluated": frozenset({"evaluated", "approved", "rejected"}),
@@ -27,45 +27,47 @@ LEGAL: Mapping[State | None, frozenset[State]] = {
 """The same pairs stand in the trigger of migration 0008. With an exception any state but live leads to approved."""
 
 
-def check_move(before: State | None, after: State, unproven: Unproven | None = None) -> None:
+def check_transition(
+    before: ReleaseState | None, after: ReleaseState, unproven: ApprovalException | None = None
+) -> None:
     """Errors: IllegalMove."""
     if unproven and after == "approved" and before in STATES and before != "live":
         return
-    if after not in LEGAL[before]:
-        possible = ", ".join(sorted(LEGAL[before])) or "nothing else"
+    if after not in LEGAL_TRANSITIONS[before]:
+        possible = ", ".join(sorted(LEGAL_TRANSITIONS[before])) or "nothing else"
         raise IllegalMove(f"A release that is {before or 'not stored'} cannot become {after}, only {possible}.")
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class EvaluationEvidence:
     """What an evaluation found out. report: the SHA-256 of its canonical report."""
 
     report: str
-    verdict: Verdict
+    verdict: EvaluationVerdict
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class ReleaseEvent:
     """One step in the life of a release; a row that never changes."""
 
     release_id: str
-    before: State | None
-    after: State
+    before: ReleaseState | None
+    after: ReleaseState
     at: datetime
     actor: str
     reason: str
-    unproven: Unproven | None = None
-    evidence: Evidence | None = None
+    unproven: ApprovalException | None = None
+    evidence: EvaluationEvidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class ReleaseHistory:
     """All that happened to a release, oldest first."""
 
-    events: tuple[Event, ...]
+    events: tuple[ReleaseEvent, ...]
 
     @property
-    def state(self) -> State:
+    def state(self) -> ReleaseState:
         return self.events[-1].after
 
     @property
@@ -81,6 +83,6 @@ class Life:
         return any(event.after == "approved" for event in self.events)
 
     @property
-    def evidence(self) -> Evidence | None:
+    def evidence(self) -> EvaluationEvidence | None:
         """Of the newest evaluation."""
         return next((event.evidence for event in reversed(self.events) if event.evidence), None)

@@ -23,19 +23,19 @@ class ExportUnusable(Invalid):
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class DailyUsage:
     """Tokens of one day and model. micro_usd: None where the provider does not say."""
 
     input: int = 0
     output: int = 0
     micro_usd: int | None = None
 
-    def plus(self, other: "Spent") -> "Spent":
+    def plus(self, other: "DailyUsage") -> "DailyUsage":
         money = [each for each in (self.micro_usd, other.micro_usd) if each is not None]
-        return Spent(self.input + other.input, self.output + other.output, sum(money) if money else None)
+        return DailyUsage(self.input + other.input, self.output + other.output, sum(money) if money else None)
 
 
-Account = Mapping[tuple[date, str], Spent]
+UsageByDay = Mapping[tuple[date, str], DailyUsage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +44,26 @@ class Deviation:
 
     day: date
     model: str
-    ledger: Spent
-    provider: Spent
+    ledger: DailyUsage
+    provider: DailyUsage
 
 
-def read_export(content: str) -> Account:
+def read_export(content: str) -> UsageByDay:
     """The sums by day and model. Errors: ExportUnusable, naming the line."""
-    found: dict[tuple[date, str], Spent] = {}
+    found: dict[tuple[date, str], DailyUsage] = {}
     for number, line in enumerate(_lines(content), 1):
         day, model, spent = _read(line, number)
-        found[day, model] = found.get((day, model), Spent()).plus(spent)
+        found[day, model] = found.get((day, model), DailyUsage()).plus(spent)
     if not found:
         raise ExportUnusable("There is no line in the export.")
     return found
 
 
-def compare(ledger: Account, provider: Account) -> list[Deviation]:
+def compare(ledger: UsageByDay, provider: UsageByDay) -> list[Deviation]:
     """What differs, by day and model; amounts only where the provider names them."""
     deviations = []
     for day, model in sorted({*ledger, *provider}):
-        ours, theirs = ledger.get((day, model), Spent(micro_usd=0)), provider.get((day, model), Spent())
+        ours, theirs = ledger.get((day, model), DailyUsage(micro_usd=0)), provider.get((day, model), DailyUsage())
         same = (ours.input, ours.output) == (theirs.input, theirs.output)
         if not same or theirs.micro_usd not in (None, ours.micro_usd):
             deviations.append(Deviation(day, model, ours, theirs))
@@ -81,12 +81,12 @@ def _lines(content: str) -> Iterable[Mapping[str, Any]]:
             raise ExportUnusable(f"Line {number} is not a JSON object.") from error
 
 
-def _read(line: Mapping[str, Any], number: int) -> tuple[date, str, Spent]:
+def _read(line: Mapping[str, Any], number: int) -> tuple[date, str, DailyUsage]:
     day, model, read, written = (_first(line, names) for names in (DAY, MODEL, INPUT, OUTPUT))
     usd = _first(line, USD)
     try:
         money = None if usd in (None, "") else round(Decimal(str(usd)) * 1_000_000)
-        spent = Spent(int(read or 0), int(written or 0), money)
+        spent = DailyUsage(int(read or 0), int(written or 0), money)
         if min(spent.input, spent.output, spent.micro_usd or 0) < 0 or not model:
             raise ValueError
         return date.fromisoformat(str(day)[:10]), str(model), spent

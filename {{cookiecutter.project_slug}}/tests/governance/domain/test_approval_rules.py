@@ -6,14 +6,14 @@ import pytest
 from pydantic import ValidationError
 
 from app.core.ownership import ApprovalRules, Owners, OwnershipPolicy, People, RiskTier
-from app.governance.domain.approvals import (
+from app.governance.domain.approval_rules import (
     Approval,
+    ApprovalKind,
     ApprovedAlready,
     Emergency,
+    EmergencyReview,
     ExpiryUnusable,
-    Kind,
     NoEvidence,
-    Review,
     ReviewedAlready,
     SelfApproval,
     changed_parts,
@@ -22,7 +22,17 @@ from app.governance.domain.approvals import (
     expiry,
     lacking,
 )
-from app.releases.domain import CodePin, Event, Evidence, IllegalMove, IndexPin, Life, Manifest, State, Verdict
+from app.releases.domain import (
+    CodePin,
+    EvaluationEvidence,
+    EvaluationVerdict,
+    IllegalMove,
+    IndexPin,
+    Manifest,
+    ReleaseEvent,
+    ReleaseHistory,
+    ReleaseState,
+)
 
 NOW = datetime(2030, 6, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -43,53 +53,59 @@ def policy(tier: RiskTier = "medium", **approval: object) -> OwnershipPolicy:
     )
 
 
-def event(after: State, at: datetime, report: str | None = None, verdict: Verdict = "PASS") -> Event:
-    evidence = Evidence(report, verdict) if report else None
-    return Event(RELEASE, None, after, at, "ana", "why", evidence=evidence)
+def event(
+    after: ReleaseState, at: datetime, report: str | None = None, verdict: EvaluationVerdict = "PASS"
+) -> ReleaseEvent:
+    evidence = EvaluationEvidence(report, verdict) if report else None
+    return ReleaseEvent(RELEASE, None, after, at, "ana", "why", evidence=evidence)
 
 
-def life(*more: Event) -> Life:
+def history(*more: ReleaseEvent) -> ReleaseHistory:
     """Made by ana a week ago, and measured yesterday unless said otherwise."""
-    return Life((event("draft", NOW - 7 * DAY), *(more or [event("evaluated", NOW - DAY, REPORT)])))
+    return ReleaseHistory((event("draft", NOW - 7 * DAY), *(more or [event("evaluated", NOW - DAY, REPORT)])))
 
 
 def approval(
-    by: str, at: datetime = NOW - DAY / 2, report: str = REPORT, ends: datetime = NOW + DAY, kind: Kind = "approval"
+    by: str,
+    at: datetime = NOW - DAY / 2,
+    report: str = REPORT,
+    ends: datetime = NOW + DAY,
+    kind: ApprovalKind = "approval",
 ) -> Approval:
     return Approval(uuid4(), RELEASE, "production", kind, report, by, "service", at, ends, "fine")
 
 
 def test_an_approval_is_bound_to_the_newest_report() -> None:
-    assert check_approval(policy(), life(), [], "bob", NOW) == REPORT
+    assert check_approval(policy(), history(), [], "bob", NOW) == REPORT
 
 
 @pytest.mark.parametrize("tier", ["medium", "high"])
 @pytest.mark.parametrize("name", ["ana", "Ana", " ana "])
 def test_nobody_approves_what_they_made_where_a_wrong_answer_harms(tier: RiskTier, name: str) -> None:
     with pytest.raises(SelfApproval, match="made this release"):
-        check_approval(policy(tier), life(), [], name, NOW)
+        check_approval(policy(tier), history(), [], name, NOW)
 
 
 def test_at_low_risk_the_author_may_approve() -> None:
-    assert check_approval(policy("low"), life(), [], "ana", NOW) == REPORT
-    assert lacking(policy("low"), life(), [approval("ana")], (), NOW) is None
+    assert check_approval(policy("low"), history(), [], "ana", NOW) == REPORT
+    assert lacking(policy("low"), history(), [approval("ana")], (), NOW) is None
 
 
 def test_a_release_that_was_not_measured_cannot_be_approved() -> None:
     with pytest.raises(NoEvidence, match="not been evaluated"):
-        check_approval(policy(), Life((event("draft", NOW),)), [], "bob", NOW)
+        check_approval(policy(), ReleaseHistory((event("draft", NOW),)), [], "bob", NOW)
 
 
 @pytest.mark.parametrize("verdict", ["FAIL", "INCONCLUSIVE"])
-def test_only_a_passed_gate_is_evidence(verdict: Verdict) -> None:
-    failed = life(event("evaluated", NOW - DAY, REPORT), event("evaluated", NOW - DAY / 3, NEWER, verdict))
+def test_only_a_passed_gate_is_evidence(verdict: EvaluationVerdict) -> None:
+    failed = history(event("evaluated", NOW - DAY, REPORT), event("evaluated", NOW - DAY / 3, NEWER, verdict))
     with pytest.raises(NoEvidence, match=verdict):
         check_approval(policy(), failed, [], "bob", NOW)
     assert verdict in str(lacking(policy(), failed, [approval("bob")], (), NOW))
 
 
 def test_an_old_report_is_no_evidence() -> None:
-    old = life(event("evaluated", NOW - 8 * DAY, REPORT))
+    old = history(event("evaluated", NOW - 8 * DAY, REPORT))
     with pytest.raises(NoEvidence, match="more than 7 days old"):
         check_approval(policy(report_days=7), old, [], "bob", NOW)
     assert lacking(policy(report_days=7), old, [approval("bob", NOW - DAY)], (), NOW) is not None
@@ -97,36 +113,36 @@ def test_an_old_report_is_no_evidence() -> None:
 
 def test_an_approver_who_looked_at_an_older_report_is_told() -> None:
     with pytest.raises(NoEvidence, match="is not the newest"):
-        check_approval(policy(), life(), [], "bob", NOW, seen=NEWER)
+        check_approval(policy(), history(), [], "bob", NOW, seen=NEWER)
 
 
 def test_the_same_person_counts_once() -> None:
     with pytest.raises(ApprovedAlready):
-        check_approval(policy("high"), life(), [approval("bob")], "BOB", NOW)
-    assert lacking(policy("high"), life(), [approval("bob"), approval("Bob")], (), NOW) is not None
+        check_approval(policy("high"), history(), [approval("bob")], "BOB", NOW)
+    assert lacking(policy("high"), history(), [approval("bob"), approval("Bob")], (), NOW) is not None
 
 
 def test_after_a_newer_report_the_same_person_is_asked_again() -> None:
-    measured = life(event("evaluated", NOW - DAY, REPORT), event("evaluated", NOW - DAY / 3, NEWER))
+    measured = history(event("evaluated", NOW - DAY, REPORT), event("evaluated", NOW - DAY / 3, NEWER))
     assert lacking(policy(), measured, [approval("bob")], (), NOW) is not None
     assert check_approval(policy(), measured, [approval("bob")], "bob", NOW) == NEWER
 
 
 def test_the_same_report_after_a_rejection_needs_new_approvals() -> None:
-    again = life(
+    again = history(
         event("evaluated", NOW - DAY, REPORT), event("rejected", NOW - DAY / 3), event("evaluated", NOW, REPORT)
     )
     assert lacking(policy(), again, [approval("bob")], (), NOW) is not None
 
 
 @pytest.mark.parametrize("state", ["live", "superseded", "rolled_back", "rejected", "canary"])
-def test_what_was_live_or_rejected_is_measured_again_before_it_is_approved(state: State) -> None:
+def test_what_was_live_or_rejected_is_measured_again_before_it_is_approved(state: ReleaseState) -> None:
     with pytest.raises(IllegalMove):
-        check_approval(policy(), life(event("evaluated", NOW - DAY, REPORT), event(state, NOW)), [], "bob", NOW)
+        check_approval(policy(), history(event("evaluated", NOW - DAY, REPORT), event(state, NOW)), [], "bob", NOW)
 
 
 def test_an_approval_can_be_renewed_before_it_ends() -> None:
-    approved = life(event("evaluated", NOW - DAY, REPORT), event("approved", NOW - DAY / 2))
+    approved = history(event("evaluated", NOW - DAY, REPORT), event("approved", NOW - DAY / 2))
     ended = approval("bob", ends=NOW - DAY / 4)
     assert check_approval(policy(), approved, [ended], "bob", NOW) == REPORT
 
@@ -144,25 +160,25 @@ def test_an_approval_can_be_renewed_before_it_ends() -> None:
     ],
 )
 def test_how_many_must_approve_depends_on_the_risk(tier: RiskTier, by: list[str], enough: bool) -> None:
-    assert (lacking(policy(tier), life(), [approval(name) for name in by], (), NOW) is None) is enough
+    assert (lacking(policy(tier), history(), [approval(name) for name in by], (), NOW) is None) is enough
 
 
 def test_an_approval_that_has_run_out_counts_no_more() -> None:
     given = [approval("bob", ends=NOW + DAY)]
-    assert lacking(policy(), life(), given, (), NOW + DAY - timedelta(seconds=1)) is None
-    assert lacking(policy(), life(), given, (), NOW + DAY) is not None
+    assert lacking(policy(), history(), given, (), NOW + DAY - timedelta(seconds=1)) is None
+    assert lacking(policy(), history(), given, (), NOW + DAY) is not None
 
 
 @pytest.mark.parametrize("kind", ["first_release", "break_glass"])
-def test_an_exception_is_no_approval_the_next_time(kind: Kind) -> None:
-    assert lacking(policy(), life(), [approval("bob", kind=kind)], (), NOW) is not None
+def test_an_exception_is_no_approval_the_next_time(kind: ApprovalKind) -> None:
+    assert lacking(policy(), history(), [approval("bob", kind=kind)], (), NOW) is not None
 
 
 def test_a_part_with_named_people_needs_one_of_them() -> None:
     rules = policy(named={"prompts": ("cleo", "dan")})
-    assert lacking(rules, life(), [approval("bob")], ("model",), NOW) is None
-    assert "cleo, dan" in str(lacking(rules, life(), [approval("bob")], ("model", "prompts"), NOW))
-    assert lacking(rules, life(), [approval("Cleo")], ("model", "prompts"), NOW) is None
+    assert lacking(rules, history(), [approval("bob")], ("model",), NOW) is None
+    assert "cleo, dan" in str(lacking(rules, history(), [approval("bob")], ("model", "prompts"), NOW))
+    assert lacking(rules, history(), [approval("Cleo")], ("model", "prompts"), NOW) is None
 
 
 def test_an_expiry_lies_ahead_and_within_the_policy() -> None:
@@ -220,11 +236,11 @@ def test_an_emergency_is_reviewed_once_and_by_somebody_else() -> None:
     with pytest.raises(SelfApproval):
         check_review(policy(), emergency, "Ana")
     with pytest.raises(ReviewedAlready):
-        check_review(policy(), replace(emergency, review=Review(UUID(int=0), "bob", NOW, "seen")), "cleo")
+        check_review(policy(), replace(emergency, review=EmergencyReview(UUID(int=0), "bob", NOW, "seen")), "cleo")
 
 
 def test_an_emergency_is_overdue_a_day_later_until_it_is_reviewed() -> None:
     emergency = Emergency(approval("ana"), NOW + DAY)
     assert not emergency.overdue(NOW + DAY)
     assert emergency.overdue(NOW + DAY + timedelta(seconds=1))
-    assert not replace(emergency, review=Review(UUID(int=0), "bob", NOW, "seen")).overdue(NOW + 9 * DAY)
+    assert not replace(emergency, review=EmergencyReview(UUID(int=0), "bob", NOW, "seen")).overdue(NOW + 9 * DAY)
