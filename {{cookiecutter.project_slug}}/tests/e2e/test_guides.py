@@ -52,15 +52,26 @@ def test_every_block_of_a_guide_is_run_or_says_why_not() -> None:
     assert set(DRAFT) <= {page.name for page in HOW_TO}
 
 
+@pytest.fixture(scope="module")
+def one_reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """Who reads the tutorial from its first page to its last, and then the how-to pages, with one service."""
+    with reader(tmp_path_factory.mktemp("reader")) as there:
+        yield there
+
+
 @pytest.mark.slow
-def test_the_tutorial_and_the_pages_after_it_work_as_they_stand(tmp_path: Path) -> None:
-    with reader(tmp_path) as there:
-        failed = [line for page in TUTORIAL for line in there.read(page)]
-        there.ready()
-        first, *_ = [block.text for block in blocks(DOCS / "README.md")]
-        for page in HOW_TO:
-            if page.name not in DRAFT:
-                failed += there.read(page, first)
+@pytest.mark.parametrize("page", TUTORIAL, ids=lambda page: page.stem)
+def test_the_commands_of_the_tutorial_work_in_order(one_reader: Reader, page: Path) -> None:
+    failed = one_reader.read(page)
+    assert failed == [], "\n".join(failed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in HOW_TO if page.name not in DRAFT], ids=lambda page: page.stem)
+def test_the_commands_of_a_how_to_page_work_after_the_tutorial(one_reader: Reader, page: Path) -> None:
+    one_reader.ready()
+    first, *_ = [block.text for block in blocks(DOCS / "README.md")]
+    failed = one_reader.read(page, first)
     assert failed == [], "\n".join(failed)
 
 

@@ -163,3 +163,11 @@ def test_each_folder_of_the_handbook_is_listed_on_its_first_page() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     pages = [page.relative_to(ROOT / "docs").as_posix() for page in ROOT.glob("docs/*/*.md")]
     assert [page for page in pages if f"({page})" not in index] == []
+
+
+def test_the_glossary_has_each_word_once_and_in_order() -> None:
+    lines = (ROOT / "GLOSSARY.md").read_text(encoding="utf-8").split("\n\n")[2:]
+    words = [re.match(r"\*\*([^*]+)\.\*\* \S", line) for line in lines]
+    assert [line for line, word in zip(lines, words, strict=True) if not word] == []
+    known = [re.sub(r"[^a-z ]", " ", word[1].lower()) for word in words if word]
+    assert known == sorted(set(known))
