@@ -218,8 +218,8 @@ class World:
         question = f"What is the code of {place}{also}?"
         model = self.chance.choice(["extractive", "stand-in"])
         acts = ACTIONS if model == "stand-in" and self.chance.random() < 0.5 else []
-        route, body = "/v1/answers", {"question": question, "model": model, "actions": acts}
-        body["sentences"] = self.chance.choice([1, 3])
+        route = "/v1/answers"
+        body: Json = {"question": question, "model": model, "actions": acts, "sentences": self.chance.choice([1, 3])}
         if self.chance.random() < 0.3:
             messages = [{"role": "user", "content": question}]
             tools = [{"type": "function", "function": {"name": name}} for name in acts]
@@ -231,16 +231,17 @@ class World:
         self.sent.append((key, route, body, again))
         await self._ask(key, route, body, again)
 
-    def readers(self, place: str) -> list[str]:
+    def readers(self, place: str, others: float = 0.2) -> list[str]:
+        """Nobody in particular at times, whose share is `others`."""
         document = self.documents.get(self.at[place]) if place in self.at else None
-        if document is None or self.chance.random() < 0.2:
+        if document is None or self.chance.random() < others:
             return []
         return [name for name, (_, groups) in KEYS.items() if document.open_to(groups)]
 
     async def consult(self) -> None:
         """What a document says is noted on the ticket; then a question whose answer says nothing but what is noted."""
         place = self.chance.choice(list(self.at) or PLACES)
-        names, noted = self.readers(place), f"What is the code of {place}?"
+        names, noted = self.readers(place, 0), f"What is the code of {place}?"
         for question, actions in ((noted, ACTIONS), (LAMP_QUESTION, ACTIONS[:1])):
             body = {"question": question, "model": "stand-in", "actions": actions}
             await self._ask(self.pick(*names), "/v1/answers", body, f"k{self.chance.getrandbits(32)}")
@@ -249,8 +250,8 @@ class World:
     async def repeat(self) -> None:
         """A request that was sent before, with its Idempotency-Key, by the same key or by another."""
         if self.sent:
-            key, *request = self.chance.choice(self.sent)
-            await self._ask(self.chance.choice([key, self.pick()]), *request)
+            key, route, body, again = self.chance.choice(self.sent)
+            await self._ask(self.chance.choice([key, self.pick()]), route, body, again)
 
     async def _ask(self, key: str, route: str, body: Json, again: str) -> None:
         reply = await self.call(key, "POST", route, json=body, headers={"Idempotency-Key": again})
@@ -358,8 +359,8 @@ class World:
             (4, self.change),
             (2, self.upload),
             (1, self.work),
-            (6, self.ask),
-            (2, self.consult),
+            (5, self.ask),
+            (4, self.consult),
             (3, self.repeat),
             (1, self.find),
             (1, self.delete),
