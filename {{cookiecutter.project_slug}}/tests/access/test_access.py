@@ -14,14 +14,14 @@ from app.actions.domain import ActionPolicy
 from app.inference.domain.human_review import ReviewPolicy
 from app.inference.domain.human_review.policy import NO_REVIEW
 from app.main import create_app
-from tests.access.world import ACTIONS, KEYS, LAMP, World, answer
+from tests.access.world import ACTIONS, KEYS, LAMP, Model, World
 from tests.inference.conftest import Open, Service, change_serving, house, open_service
 
 __all__ = ["house", "open_service"]
 
 SEQUENCES = int(os.environ.get("ACCESS_SEQUENCES", "40"))
 FIRST = int(os.environ.get("ACCESS_FIRST_SEED", "1"))
-STEPS = 22
+STEPS = 20
 HOLD = {"name": "some", "send": "before", "due_minutes": 60, "when": {"sample": 0.25}}
 EVERYWHERE = {
     "/v1/answers",
@@ -37,14 +37,15 @@ EVERYWHERE = {
     "/v1/reviews/*/claim",
     "/v1/search",
     "/v1/tickets/*",
+    "evals candidates",
 }
-"""Routes that tell words of documents to who may read them: a run that met none of some was no test of them."""
+"""Routes, and a command, that tell words of documents to who may read them: a run that met none of some was no test of
+them."""
 
 
 @pytest_asyncio.fixture
 async def service(open_service: Open) -> Service:
     started = await open_service()
-    started.model.mind = answer
     offered = {name: {"per_hour": 100_000} for name in ACTIONS}
     change_serving(
         started.state,
@@ -62,7 +63,7 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 
 async def world(service: Service, stack: AsyncExitStack, seed: int) -> World:
     """A new tenant, a key of each kind, a ticket, and a document for all."""
-    state = service.state
+    service.model.mind, state = Model(random.Random(seed)).answer, service.state
     tenant = await state.identity.ensure_tenant(f"world-{seed}-{uuid4().hex}")
     app, clients = create_app(state), {}
     for name, (roles, groups) in KEYS.items():

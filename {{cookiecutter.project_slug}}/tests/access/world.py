@@ -24,6 +24,7 @@ Json = dict[str, Any]
 Groups = tuple[str, ...]
 
 WORD = re.compile(r"zq[0-9a-f]{10}")
+ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PASSAGE = re.compile(r"<passage n=\"(\d+)\"[^>]*>\n?(.+?)</passage>", re.DOTALL)
 GROUPS: Sequence[Groups] = ((), ("hr",), ("lab",), ("hr", "lab"))
 PLACES = ("Alder", "Birch", "Cedar", "Damson", "Elm", "Fir")
@@ -41,6 +42,7 @@ MANAGERS = ("admin", "admin of hr", "operator", "operator of none")
 LAMP = "# The harbour lamp\n\nThe harbour lamp is lit at dusk by the keeper."
 LAMP_QUESTION = "When is the harbour lamp lit?"
 ACTIONS = ["look_up_ticket", "add_ticket_note"]
+DECISIONS = ("approve", "approve", "approve", "reject", "edit", "request_changes", "escalate")
 VARIANTS = {"/v1/quarantine": ["?waiting=false"], "/v1/reviews": ["?state=decided", "?state=expired"]}
 # Routes about the service as a whole, whose ids this tenant has none of.
 OF_THE_SERVICE = {"release_id", "run_id", "environment", "approval_id", "name", "prefix"}
@@ -52,45 +54,43 @@ class Leak(AssertionError):
 
 @dataclass
 class Document:
-    """readers: who may read what is served; wanted: who may once the newest version is served."""
+    """readers: who may read what is served; wanted: who may once the newest version is served. by: the key that brought
+    in the newest version, which learns how it fares.
+    """
 
     readers: Groups
     wanted: Groups
     words: list[str] = field(default_factory=list)
     gone: bool = False
+    by: str = ""
 
     def open_to(self, groups: Sequence[str]) -> bool:
         return not self.gone and all(not each or set(each) & set(groups) for each in (self.readers, self.wanted))
 
 
-def answer(request: Json) -> str | Json:
-    """What the model says: all that it was shown; and as an action, too, where it may act."""
-    shown = " ".join(message.get("content") or "" for message in request["messages"][1:])
-    passages = [(n, " ".join(text.split())) for n, text in PASSAGE.findall(shown)]
-    told = " ".join(m["content"] for m in request["messages"] if m["role"] == "tool")
-    offered = [tool["function"]["name"] for tool in request.get("tools") or ()]
-    if offered and not told:
-        note = {"ticket": "T-1", "text": " ".join(text for _, text in passages)[:1500] or "Nothing."}
-        asked = [("look_up_ticket", {"ticket": "T-1"}), ("add_ticket_note", note)]
-        return {
-            "content": None,
-            "tool_calls": [
-                {
-                    "id": f"c{n}",
-                    "type": "function",
-                    "function": {"name": name, "arguments": orjson.dumps(args).decode()},
-                }
-                for n, (name, args) in enumerate(asked)
-                if name in offered
-            ],
-        }
-    if len(passages) > 1 and len(shown) % 2:
-        # It uses all that it was shown, and cites the first passage alone.
-        n, first = passages[0]
-        told = " ".join([told, *(text for _, text in passages[1:])])
-        passages = [(n, first.rstrip("."))]
-    said = " ".join(f"{text} [{n}]" for n, text in passages)
-    return f"{said} {' '.join(WORD.findall(told))}".strip() or "NO ANSWER"
+@dataclass
+class Model:
+    """It says all that it was shown, of which it cites little, or nothing at all; and acts with it where it may."""
+
+    chance: random.Random
+
+    def answer(self, request: Json) -> str | Json:
+        shown = " ".join(message.get("content") or "" for message in request["messages"][1:])
+        passages = [(n, " ".join(text.split())) for n, text in PASSAGE.findall(shown)]
+        told = " ".join(m["content"] for m in request["messages"] if m["role"] == "tool")
+        offered = [tool["function"]["name"] for tool in request.get("tools") or ()]
+        if offered and not told:
+            note = {"ticket": "T-1", "text": " ".join(text for _, text in passages)[:1500] or "Nothing."}
+            asked = [("look_up_ticket", {"ticket": "T-1"}), ("add_ticket_note", note)]
+            wanted = [(name, orjson.dumps(about).decode()) for name, about in asked if name in offered]
+            calls = [{"name": name, "arguments": about} for name, about in wanted]
+            named = [{"id": f"c{n}", "type": "function", "function": call} for n, call in enumerate(calls)]
+            return {"content": None, "tool_calls": named}
+        others = WORD.findall(told)[-3:] + WORD.findall(" ".join(text for _, text in passages[1:]))
+        words = " ".join(list(dict.fromkeys(others))[:4])
+        # In a sentence that another passage supports, so that what they came out of is cited nowhere.
+        said = [text.replace(".", f" {words} [{n}].", 1) for n, text in passages[:1]] or [words]
+        return "NO ANSWER" if not told and self.chance.random() < 0.3 else said[0] or "NO ANSWER"
 
 
 @dataclass
@@ -114,16 +114,25 @@ class World:
         self.told.append(
             f"{key}: {method} {path} {request.get('json') or request.get('data') or ''} {reply.status_code}"
         )
-        self.search(key, path, reply.content)
+        self.search(key, path, reply.content, reply.is_success)
         assert reply.status_code < 500, (self.told[-1], reply.text)
         return reply
 
-    def search(self, key: str, path: str, content: bytes) -> None:
+    async def act_on(self, key: str, path: str, verb: str = "", **request: Any) -> httpx.Response:
+        """Nobody can do anything with what they are not shown, nor learn from the refusal that it exists."""
+        shown = await self.call(key, "GET", path)
+        reply = await self.call(key, "POST" if verb else "DELETE", path + verb, **request)
+        if shown.status_code == 404 and reply.status_code not in (403, 404):
+            raise Leak("Something was done to what is not shown:\n" + "\n".join(self.told[-25:]))
+        return reply
+
+    def search(self, key: str, path: str, content: bytes, shown: bool = True) -> None:
         text = content.decode(errors="replace")
-        if path.partition("?")[0] == "/v1/quarantine":
-            for item in orjson.loads(content).get("items", []):
-                if not self.documents[UUID(item["document_id"])].open_to(KEYS[key][1]):
-                    raise Leak(f"{key} was shown the quarantine entry of {item['uri']}")
+        # The log of acts names what was acted on; a refusal names what was asked for.
+        for found in set(ID.findall(text)) if shown and path != "/v1/audit" else ():
+            document = self.documents.get(UUID(found))
+            if document and document.by != key and not document.open_to(KEYS[key][1]):
+                raise Leak(f"{key} was told of {found}, {document}, by {path}\n{text[:1500]}")
         for word in set(WORD.findall(text)):
             owner = next((each for each in self.documents.values() if word in each.words), None)
             if owner is None or not owner.open_to(KEYS[key][1]):
@@ -138,13 +147,12 @@ class World:
 
     async def upload(self) -> None:
         """A new document, or a new version of one; sometimes one that is held back."""
-        key, place = self.pick(*MANAGERS), self.chance.choice(PLACES)
+        key, place, groups = self.pick(*MANAGERS), self.chance.choice(PLACES), self.chance.choice([None, *GROUPS])
         word = f"zq{self.chance.getrandbits(40):010x}"
         about = (
             f"# Notes on {place} {word}\n\nThe code of {place} is {word}. It was {self.chance.getrandbits(64)} before."
         )
         data = about.encode() + (b" caf\xe9" if self.chance.random() < 0.25 else b"")
-        groups = self.chance.choice([None, *GROUPS])
         form: Json = {"metadata": orjson.dumps({"remark": word}).decode()}
         form |= {} if groups is None else {"access_groups": ",".join(groups)}
         document = self.documents.get(self.at[place]) if place in self.at else None
@@ -167,6 +175,7 @@ class World:
                 raise Leak(f"{key} opened {place} from {held} to {wanted}: {reply.text}")
             return
         assert reply.status_code == 202, reply.text
+        owner.by = key
         [item] = reply.json()["items"]
         if document is None:
             self.documents = {k: d for k, d in self.documents.items() if d is not owner}
@@ -196,7 +205,7 @@ class World:
         if not self.at:
             return
         key, place = self.pick(*MANAGERS), self.chance.choice(list(self.at))
-        reply = await self.call(key, "DELETE", f"/v1/documents/{self.at[place]}")
+        reply = await self.act_on(key, f"/v1/documents/{self.at[place]}")
         if reply.status_code == 204:
             self.documents[self.at.pop(place)].gone = True
 
@@ -205,10 +214,12 @@ class World:
         place = self.chance.choice(list(self.at) or PLACES)
         # Mostly by somebody who finds something: what nobody is told cannot leak.
         key = self.pick(*self.readers(place))
-        question = f"What is the code of {place}?"
+        also = f" and {self.chance.choice(PLACES)}" if self.chance.random() < 0.5 else ""
+        question = f"What is the code of {place}{also}?"
         model = self.chance.choice(["extractive", "stand-in"])
         acts = ACTIONS if model == "stand-in" and self.chance.random() < 0.5 else []
-        route, body = "/v1/answers", {"question": question, "model": model, "actions": acts}
+        route = "/v1/answers"
+        body: Json = {"question": question, "model": model, "actions": acts, "sentences": self.chance.choice([1, 3])}
         if self.chance.random() < 0.3:
             messages = [{"role": "user", "content": question}]
             tools = [{"type": "function", "function": {"name": name}} for name in acts]
@@ -220,23 +231,27 @@ class World:
         self.sent.append((key, route, body, again))
         await self._ask(key, route, body, again)
 
-    def readers(self, place: str) -> list[str]:
+    def readers(self, place: str, others: float = 0.2) -> list[str]:
+        """Nobody in particular at times, whose share is `others`."""
         document = self.documents.get(self.at[place]) if place in self.at else None
-        if document is None or self.chance.random() < 0.2:
+        if document is None or self.chance.random() < others:
             return []
         return [name for name, (_, groups) in KEYS.items() if document.open_to(groups)]
 
     async def consult(self) -> None:
-        """A question whose answer says nothing but what the ticket's notes hold."""
-        key = self.pick("user of hr", "operator", "reviewer of all", "admin of hr", "user")
-        body = {"question": LAMP_QUESTION, "model": "stand-in", "actions": ["look_up_ticket"]}
-        await self._ask(key, "/v1/answers", body, f"k{self.chance.getrandbits(32)}")
+        """What a document says is noted on the ticket; then a question whose answer says nothing but what is noted."""
+        place = self.chance.choice(list(self.at) or PLACES)
+        names, noted = self.readers(place, 0), f"What is the code of {place}?"
+        for question, actions in ((noted, ACTIONS), (LAMP_QUESTION, ACTIONS[:1])):
+            body = {"question": question, "model": "stand-in", "actions": actions}
+            await self._ask(self.pick(*names), "/v1/answers", body, f"k{self.chance.getrandbits(32)}")
+            await self.work()
 
     async def repeat(self) -> None:
         """A request that was sent before, with its Idempotency-Key, by the same key or by another."""
         if self.sent:
-            key, *request = self.chance.choice(self.sent)
-            await self._ask(self.chance.choice([key, self.pick()]), *request)
+            key, route, body, again = self.chance.choice(self.sent)
+            await self._ask(self.chance.choice([key, self.pick()]), route, body, again)
 
     async def _ask(self, key: str, route: str, body: Json, again: str) -> None:
         reply = await self.call(key, "POST", route, json=body, headers={"Idempotency-Key": again})
@@ -253,21 +268,20 @@ class World:
         await self.call(self.pick(), "POST", "/v1/search", json={"query": f"code of {place}"})
 
     async def replay(self) -> None:
-        if known := self.known.get("answer_id"):
-            await self.call(self.pick(*MANAGERS), "POST", f"/v1/answers/{self.chance.choice(known)}/replay")
+        """A model that had nothing to say then may say now what nothing was quoted of."""
+        key, known = self.pick(*MANAGERS), self.known.get("answer_id", [])
+        for answer_id in self.chance.sample(known, min(4, len(known))):
+            await self.act_on(key, f"/v1/answers/{answer_id}", "/replay")
 
     async def rate(self) -> None:
         """Who may not read an answer cannot rate it either."""
         if known := self.known.get("answer_id"):
-            path = f"/v1/answers/{self.chance.choice(known)}"
-            key = self.pick()
-            shown = await self.call(key, "GET", path)
-            rated = await self.call(key, "POST", f"{path}/feedback", json={"helpful": True})
-            if (shown.status_code == 404) != (rated.status_code == 404):
-                raise Leak(f"{key} is shown {path} with {shown.status_code} and rates it with {rated.status_code}")
+            await self.act_on(
+                self.pick(), f"/v1/answers/{self.chance.choice(known)}", "/feedback", json={"helpful": True}
+            )
 
     async def review(self) -> None:
-        """Claims what it sees, and decides on it."""
+        """Claims what it sees, or knows of, and decides on it with reasons that quote it."""
         key = self.pick("admin", "admin of hr", "reviewer", "reviewer of all")
         listed = (await self.call(key, "GET", "/v1/reviews")).json().get("items", [])
         known = [*self.known.get("review_id", ()), *(item["id"] for item in listed)]
@@ -276,20 +290,26 @@ class World:
         if not known:
             return
         wanted = self.chance.choice([item["id"] for item in listed] or known)
-        if self.chance.random() < 0.2:
+        if self.chance.random() < 0.3:
             wanted = self.chance.choice(known)
-        mine = await self.call(key, "POST", f"/v1/reviews/{wanted}/claim")
-        if mine.status_code == 200:
-            item = mine.json()
-            said = {"decision": self.chance.choice(["approve", "approve", "reject"]), "reason": "as it should be"}
-            body = {**said, "token": item["token"], "version": item["version"], "sha256": item["sha256"]}
-            await self.call(key, "POST", f"/v1/reviews/{item['id']}/decide", json=body)
+        path = f"/v1/reviews/{wanted}"
+        mine = await self.act_on(key, path, "/claim")
+        item = mine.json() if mine.is_success else {"token": 1, "version": 1, "sha256": "0" * 64}
+        await self.act_on(key, path, "/heartbeat", json={"token": item["token"]})
+        quoted = " ".join(["It says", *WORD.findall(mine.text)])[:1000]
+        said: Json = {"decision": self.chance.choice(DECISIONS), "reason": quoted}
+        if said["decision"] == "edit":
+            said["text"] = f"{quoted}, and no more."
+        body = {**said, "token": item["token"], "version": item["version"], "sha256": item["sha256"]}
+        await self.act_on(key, path, "/decide", json=body)
 
     async def settle(self) -> None:
-        """Decides on what is in quarantine, where it is in sight."""
+        """Decides on what is in quarantine, where it is in sight, with a note that quotes it."""
         if known := self.known.get("entry"):
-            verb = self.chance.choice(["release", "release", "discard"])
-            await self.call(self.pick(*MANAGERS), "POST", f"/v1/quarantine/{self.chance.choice(known)}/{verb}")
+            key, path = self.pick(*MANAGERS), f"/v1/quarantine/{self.chance.choice(known)}"
+            held = await self.call(key, "GET", f"{path}/original")
+            note = " ".join(["It says", *WORD.findall(held.text)])
+            await self.act_on(key, path, self.chance.choice(["/release", "/release", "/discard"]), json={"note": note})
 
     # Reading everything
 
@@ -323,21 +343,28 @@ class World:
     taught = frozenset({"answer_id", "document_id", "entry", "review_id", "action_id"})
 
     async def read_all(self, key: str) -> None:
-        for path in dict.fromkeys(self.paths()):
-            await self.call(key, "GET", path)
+        """All that this key is told: by every route, and by the command that shows what reviewers corrected."""
+        shown = {path: await self.call(key, "GET", path) for path in dict.fromkeys(self.paths())}
+        for path, reply in shown.items():
+            for found in ID.findall(reply.text) if reply.is_success else ():
+                own = shown.get(f"{path.partition('?')[0]}/{found}")
+                if own is not None and own.status_code == 404:
+                    raise Leak(f"{key} is told of {found} by {path}, and not shown it: {reply.text[:1500]}")
+        machine = caller_at_the_command_line(self.tenant, KEYS[key][1])
+        self.search(key, "evals candidates", repr(await self.state.reviews.candidates(machine)).encode())
 
     async def live(self, steps: int) -> None:
         """So many things in a random order; who looks sees only what is theirs to see."""
         happenings: list[tuple[int, Callable[[], Awaitable[None]]]] = [
             (4, self.change),
             (2, self.upload),
-            (2, self.work),
-            (6, self.ask),
-            (2, self.consult),
-            (4, self.repeat),
+            (1, self.work),
+            (5, self.ask),
+            (4, self.consult),
+            (3, self.repeat),
             (1, self.find),
             (1, self.delete),
-            (2, self.replay),
+            (3, self.replay),
             (1, self.rate),
             (4, self.review),
             (1, self.settle),
