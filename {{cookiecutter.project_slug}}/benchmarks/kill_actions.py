@@ -21,7 +21,7 @@ from uuid import UUID
 import psycopg
 from sqlalchemy import text
 
-from app.actions.domain import Entry, Proposal, Terms
+from app.actions.domain import ActionProposal, NewAction, ReviewTerms
 from app.core.embedded import Urls
 from app.core.ids import new_id
 from app.core.jobs import Worker
@@ -86,12 +86,12 @@ async def propose(state: State, tenant: UUID, actions: int) -> None:
     key = await state.identity.create_key(tenant, "asker", ["operator"])
     caller = await state.identity.authenticate(key.text)
     due = datetime.now(UTC) + timedelta(days=1)
-    terms = Terms("bench", "before", "medium", due, None, 1, False, (), "What about the tickets?")
+    terms = ReviewTerms("bench", "before", "medium", due, None, 1, False, (), "What about the tickets?")
     for number in range(actions):
         ticket = (await state.tickets.add(caller, f"Ticket {number}", "It drips.")).id
         closing = number % 2 == 1
         arguments = {"ticket": ticket, ("resolution" if closing else "text"): "Tightened."}
-        own = Proposal(
+        own = ActionProposal(
             id=new_id(),
             tenant_id=tenant,
             answer_id=new_id(),
@@ -106,8 +106,9 @@ async def propose(state: State, tenant: UUID, actions: int) -> None:
             per_hour=actions,
         )
         async with state.database.transaction(tenant) as connection:
-            await state.actions.enter(
-                connection, [Entry(own, "waiting", terms, False) if closing else Entry(own, "approved", None, False)]
+            await state.actions.proposals.store(
+                connection,
+                [NewAction(own, "waiting", terms, False) if closing else NewAction(own, "approved", None, False)],
             )
 
 

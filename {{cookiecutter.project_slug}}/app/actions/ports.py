@@ -4,14 +4,14 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.actions.domain import RiskClass, Run
+from app.actions.domain import ActionRun, RiskClass
 
 
 class Action(Protocol):
-    """Something that a model may propose. wiring names those there are.
+    """Something that a model may propose. app.wiring registers the actions.
 
     description: for the model, one or two sentences. scope: the permission that its requester must hold, now and when
-    it runs. untrusted: what it returns may have been written by anybody. arguments: refuses unknown fields.
+    it runs. untrusted: its result may hold text from untrusted sources. arguments: a model that forbids unknown fields.
     """
 
     @property
@@ -27,12 +27,11 @@ class Action(Protocol):
     @property
     def arguments(self) -> type[BaseModel]: ...
 
-    async def run(self, connection: AsyncConnection, run: Run, arguments: Any) -> Mapping[str, Any]:
-        """Does it, and returns what is told about it, as JSON. arguments: an instance of `self.arguments`.
+    async def run(self, connection: AsyncConnection, run: ActionRun, arguments: Any) -> Mapping[str, Any]:
+        """Runs the action and returns its result, as JSON. arguments: an instance of `self.arguments`.
 
-        What it writes through `connection` is there exactly once. A system elsewhere gets `run.id` as its idempotency
-        key, for the call may come again when this process dies in it. A read is given a connection that refuses to
-        write. Errors: a Problem, whose detail is what the model or the reader is told; one that asks to be tried again
-        is.
+        What it writes through `connection` is committed exactly once. Send `run.id` to an external system as the
+        idempotency key: the call is repeated when this process dies in it. A read gets a read-only connection.
+        Errors: a Problem, whose detail the model or the reader sees; one with `retry_after` or a 5xx status is retried.
         """
         ...

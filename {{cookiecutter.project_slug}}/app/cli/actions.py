@@ -7,8 +7,7 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from app.actions.domain import Entered, Offer
-from app.actions.domain import State as ActionState
+from app.actions.domain import ActionOffer, ActionState, StoredAction
 from app.cli.common import DEFAULT_TENANT, caller_in, out, with_state
 from app.wiring import State
 
@@ -25,9 +24,9 @@ def list_actions(
 ) -> None:
     """Show a tenant's actions, the newest first."""
 
-    async def work(built: State) -> Sequence[Entered]:
+    async def work(built: State) -> Sequence[StoredAction]:
         me = await caller_in(built, tenant)
-        return await built.actions.list(me, state=state, limit=limit)
+        return await built.actions.proposals.list(me, state=state, limit=limit)
 
     table = Table(Column("action", no_wrap=True), "when (UTC)", "what", "state")
     for each in with_state(work):
@@ -40,8 +39,8 @@ def list_actions(
 def show(action: Annotated[UUID, typer.Argument(help="The action's id.")], tenant: Tenant = DEFAULT_TENANT) -> None:
     """Show one action: what would run, for whom, and what became of it."""
 
-    async def work(state: State) -> Entered:
-        return await state.actions.show(await caller_in(state, tenant), action)
+    async def work(state: State) -> StoredAction:
+        return await state.actions.proposals.show(await caller_in(state, tenant), action)
 
     show_action(with_state(work))
 
@@ -50,9 +49,9 @@ def show(action: Annotated[UUID, typer.Argument(help="The action's id.")], tenan
 def catalogue() -> None:
     """Show the actions that a request to the live release may name; before there is one, those of this folder."""
 
-    async def work(state: State) -> Sequence[Offer]:
+    async def work(state: State) -> Sequence[ActionOffer]:
         await state.environments.refresh()
-        return state.actions.catalogue()
+        return state.actions.catalogue.offered()
 
     table = Table("name", "risk", "permission", "what it does")
     for offer in with_state(work):
@@ -60,7 +59,7 @@ def catalogue() -> None:
     out.print(table if table.row_count else "The live release offers no actions.")
 
 
-def show_action(found: Entered) -> None:
+def show_action(found: StoredAction) -> None:
     said = [f"{found.action} ({found.risk}) for {found.requester}: {found.state}"]
     said += [f"  {name}: {value}" for name, value in found.arguments.items()]
     said += [f"approved by {found.approved_by}"] if found.approved_by else []

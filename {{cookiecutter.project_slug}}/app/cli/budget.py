@@ -46,7 +46,7 @@ def near() -> None:
 
     async def work(state: State) -> list[Line]:
         found = _lines(state, await state.costs.budgets.near())
-        return [replace(line, name=await state.identity.name_of(line.budget.scope)) for line in found]
+        return [replace(line, name=await state.identity.tenant_name(line.budget.scope)) for line in found]
 
     if found := with_state(work):
         _print(found)

@@ -10,7 +10,7 @@ from uuid import UUID
 from rich.console import Console
 
 from app.core.schema import verify
-from app.identity.domain import COMMAND_LINE, EVERY_ROLE, Principal
+from app.identity.domain import ALL_ROLES, COMMAND_LINE, Principal
 from app.settings import Settings, load_settings
 from app.wiring import State, build, database_urls, observe
 
@@ -36,7 +36,7 @@ def actor() -> str:
 
 def caller_at_the_command_line(tenant_id: UUID, groups: Iterable[str] = ()) -> Principal:
     """Whoever may run commands on this machine may do everything, for a tenant and for the service."""
-    return Principal(tenant_id, COMMAND_LINE, actor(), EVERY_ROLE, frozenset(groups))
+    return Principal(tenant_id, COMMAND_LINE, actor(), ALL_ROLES, frozenset(groups))
 
 
 async def caller_in(state: State, tenant: str, groups: Iterable[str] | None = None) -> Principal:

@@ -74,7 +74,7 @@ def costs(
 def _by_tenant(since: datetime | None, until: datetime | None) -> None:
     async def load(state: State) -> list[tuple[str, Total]]:
         spent = await state.costs.by_tenant(*[day.date() if day else None for day in (since, until)])
-        return [(await state.identity.name_of(each), total) for each, total in spent]
+        return [(await state.identity.tenant_name(each), total) for each, total in spent]
 
     table = Table("tenant", "calls", "tokens in", "tokens out", "USD")
     for column in table.columns[1:]:

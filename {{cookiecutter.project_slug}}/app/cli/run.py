@@ -18,7 +18,7 @@ from app.core.errors import Problem, StartRefused
 from app.core.health import SILENT
 from app.core.listening import claimed, url_of
 from app.core.schema import migrate
-from app.identity.domain import EVERY_ROLE, KeyInvalid
+from app.identity.domain import ALL_ROLES, KeyInvalid
 from app.settings import METRICS_SETTING, Settings
 from app.wiring import State, build, database_urls, observe
 
@@ -81,10 +81,10 @@ async def development_key(settings: Settings, urls: Urls) -> str:
         await _tell_what_is_live(state)
         if path.exists():
             with contextlib.suppress(KeyInvalid):
-                if (await state.identity.authenticate(path.read_text())).roles >= EVERY_ROLE:
+                if (await state.identity.authenticate(path.read_text())).roles >= ALL_ROLES:
                     return path.read_text()
         tenant = await state.identity.ensure_tenant(DEFAULT_TENANT)
-        key = await state.identity.create_key(tenant, "development", EVERY_ROLE)
+        key = await state.identity.create_key(tenant, "development", ALL_ROLES)
     _keep(path, key.text)
     return key.text
 

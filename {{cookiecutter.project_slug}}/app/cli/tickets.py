@@ -5,7 +5,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from app.actions.domain.tickets import Status, Ticket, TicketNotFound, number_of
+from app.actions.domain.ticket import Ticket, TicketNotFound, TicketStatus, ticket_number
 from app.cli.common import DEFAULT_TENANT, caller_in, out, with_state
 from app.wiring import State
 
@@ -36,7 +36,7 @@ def list_tickets(
     limit: Annotated[int, typer.Option(min=1, max=200, help="Most to show.")] = 50,
 ) -> None:
     """Show tickets, the newest first."""
-    status: Status = "closed" if closed else "open"
+    status: TicketStatus = "closed" if closed else "open"
 
     async def work(state: State) -> Sequence[Ticket]:
         me = await caller_in(state, tenant)
@@ -56,7 +56,7 @@ def show(ticket: Annotated[str, typer.Argument(help="Its id, such as T-12.")], t
 
     async def work(state: State) -> Ticket:
         me = await caller_in(state, tenant)
-        return await state.tickets.show(me, number_of(ticket))
+        return await state.tickets.show(me, ticket_number(ticket))
 
     found = with_state(work)
     out.print(escape(f"{found.id}, {found.status}: {found.title}"), highlight=False)

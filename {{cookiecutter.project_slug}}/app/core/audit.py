@@ -12,6 +12,7 @@ from sqlalchemy import insert, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.errors import Conflict, Invalid
+from app.core.locks import AUDIT_LOG, lock
 from app.core.tables import audit_log
 from app.core.telemetry import current_trace_id
 
@@ -19,7 +20,6 @@ GENESIS = "0" * 64
 """What the first line continues."""
 BATCH = 2000
 
-_LOCK = text("select pg_advisory_xact_lock(hashtext('audit_log'))")
 _HEAD = text("select sequence, hash from audit_head()")
 
 
@@ -119,7 +119,7 @@ async def record(connection: AsyncConnection, act: Act, at: datetime) -> int:
     Other appends wait for the end of that transaction, so call this late in it. Returns the line's sequence, which
     has no gaps.
     """
-    await connection.execute(_LOCK)
+    await lock(connection, AUDIT_LOG)
     last = await head(connection) or Head(0, GENESIS)
     line = Line(
         sequence=last.sequence + 1,

@@ -235,11 +235,6 @@ async def moment(connection: AsyncConnection, clock: Clock | None = None) -> dat
     return found
 
 
-async def in_turn(connection: AsyncConnection, whose: str) -> None:
-    """Whoever else asks for the same turn waits for the end of the caller's transaction."""
-    await connection.execute(text("select pg_advisory_xact_lock(hashtextextended(:whose, 0))"), {"whose": whose})
-
-
 async def listen(
     database: Database, channel: str, handler: Callable[[str], Awaitable[None]], poll_seconds: float = 5.0
 ) -> None:

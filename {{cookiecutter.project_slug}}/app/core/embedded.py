@@ -23,6 +23,7 @@ import structlog
 from psycopg import sql
 
 from app.core.errors import StartRefused
+from app.core.locks import EMBEDDED_SERVER
 from app.core.rls import SERVICE_ROLE
 
 log = structlog.get_logger(__name__)
@@ -103,21 +104,21 @@ class EmbeddedPostgres:
 
 
 def _make_role(connection: psycopg.Connection) -> None:
-    connection.execute("select pg_advisory_lock(7305)")
+    connection.execute(EMBEDDED_SERVER.for_session())
     try:
         if not connection.execute("select 1 from pg_roles where rolname = %s", [SERVICE_ROLE]).fetchone():
             connection.execute(sql.SQL("create role {} login").format(sql.Identifier(SERVICE_ROLE)))
     finally:
-        connection.execute("select pg_advisory_unlock(7305)")
+        connection.execute(EMBEDDED_SERVER.release())
 
 
 def _make_database(connection: psycopg.Connection, database: str) -> None:
-    connection.execute("select pg_advisory_lock(7305)")
+    connection.execute(EMBEDDED_SERVER.for_session())
     try:
         if not connection.execute("select 1 from pg_database where datname = %s", [database]).fetchone():
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
     finally:
-        connection.execute("select pg_advisory_unlock(7305)")
+        connection.execute(EMBEDDED_SERVER.release())
 
 
 def start_embedded(folder: Path) -> EmbeddedPostgres:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from app.core.database import CONNECT_SECONDS, database_problems, metadata, problem_of
 from app.core.errors import StartRefused
 from app.core.grants import sentence_of
+from app.core.locks import MIGRATIONS
 from app.core.pooling import refuse_shared_sessions, refuse_shared_sessions_now
 from app.core.rls import SERVICE_ROLE
 
@@ -70,7 +71,7 @@ def migrate(owner_url: str, service_url: str, root: Path, target: str = "head") 
 
 
 def _migrate(connection: Connection, service_url: str, root: Path, target: str) -> tuple[str | None, str | None]:
-    connection.execute(sql("select pg_advisory_lock(7306)"))
+    connection.execute(sql(MIGRATIONS.for_session()))
     connection.commit()
     try:
         with connection.begin():
@@ -83,7 +84,7 @@ def _migrate(connection: Connection, service_url: str, root: Path, target: str) 
         after = _revision(connection)
     finally:
         connection.rollback()
-        connection.execute(sql("select pg_advisory_unlock(7306)"))
+        connection.execute(sql(MIGRATIONS.release()))
         connection.commit()
     return before, after
 

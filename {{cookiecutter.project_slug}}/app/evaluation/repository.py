@@ -3,10 +3,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, text, tuple_, update
+from sqlalchemy import Row, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core import locks
 from app.evaluation.domain.observation import Observation
 from app.evaluation.domain.runs import DocumentsByCase, EvaluationRun
 from app.evaluation.tables import evaluation_opinions, evaluation_reports, evaluation_results, evaluation_runs
@@ -17,7 +18,7 @@ RESULTS = evaluation_results.c
 
 async def lock(connection: AsyncConnection) -> None:
     """Serialises starting and ending evaluations until the end of the transaction."""
-    await connection.execute(text("select pg_advisory_xact_lock(hashtext('evaluation_runs'))"))
+    await locks.lock(connection, locks.EVALUATION_RUNS)
 
 
 async def add_run(connection: AsyncConnection, run: EvaluationRun) -> None:

@@ -1,4 +1,4 @@
-"""Who may do what. Readable on purpose: this file is the answer to an auditor's question."""
+"""Roles, permissions and API keys. Written to be read by auditors."""
 
 import base64
 import hmac
@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from typing import Final, Literal
 from uuid import UUID
@@ -46,7 +47,7 @@ OPERATOR: Final = USER | {
 }
 ADMIN: Final = REVIEWER | OPERATOR | {"keys:manage", "audit:read", "budgets:manage", "reviews:escalated"}
 
-OF_SERVICE: Final = frozenset(
+SERVICE_PERMISSIONS: Final = frozenset(
     {
         "releases:read",
         "releases:write",
@@ -59,25 +60,25 @@ OF_SERVICE: Final = frozenset(
         "service:budgets",
     }
 )
-"""What concerns all tenants. No role of a tenant holds any of it."""
-SERVICE: Final = OF_SERVICE | {"caller:read", "models:read", "costs:read", "audit:read", "budgets:manage"}
-"""Stands above the tenants, and reads no document, answer or review of any."""
+"""Permissions on what all tenants share. No role of a tenant has any of them."""
+SERVICE: Final = SERVICE_PERMISSIONS | {"caller:read", "models:read", "costs:read", "audit:read", "budgets:manage"}
+"""The role of those who run the service. It reads no document, answer or review of a tenant."""
 
 PERMISSIONS: Final = {"user": USER, "reviewer": REVIEWER, "operator": OPERATOR, "admin": ADMIN, "service": SERVICE}
 
-OF_KEY: Final = frozenset({"caller:read", "models:read", "answers:write", "actions:propose"})
-"""What reaches only what belongs to the key that asks, or to nobody."""
-Scope = Literal["own", "tenant", "service"]
-"""Whose things a permission reaches: those of the key, of its tenant, or of all tenants."""
+KEY_PERMISSIONS: Final = frozenset({"caller:read", "models:read", "answers:write", "actions:propose"})
+"""Permissions that reach only resources of the calling key."""
+PermissionScope = Literal["own", "tenant", "service"]
+"""Whose resources a permission reaches: those of the key, of its tenant, or of all tenants."""
 
 GROUP_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]{0,99}")
 KEY_PATTERN: Final = re.compile(r"sk_([a-z0-9]{12})_([a-z2-7]{32})")
-MOST_CALLERS: Final = 10_000
+MAX_CALLERS: Final = 10_000
 COMMAND_LINE: Final = UUID(int=0)
-"""Stands for the key of whoever may run commands on the machine, and so may do everything."""
-EVERY_ROLE: Final = frozenset({"admin", "service"})
-"""All that can be done, with these two."""
-_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
+"""The key id of the command line, which may do everything."""
+ALL_ROLES: Final = frozenset({"admin", "service"})
+"""Together they have every permission."""
+_BASE32: Final = "abcdefghijklmnopqrstuvwxyz234567"
 
 
 class KeyInvalid(Unauthenticated):
@@ -88,13 +89,13 @@ class KeyRequired(Unauthenticated):
     code, title = "key_missing", "No API key was sent"
 
 
-class NotAllowed(Forbidden):
-    code, title = "permission_missing", "This key lacks a permission"
+class PermissionMissing(Forbidden):
+    code, title = "permission_missing", "The key lacks a permission"
 
 
 class TenantNotFound(NotFound):
     code, title = "tenant_not_found", "No such tenant"
-    action = "'app keys create --tenant NAME' makes a tenant with its first key."
+    action = "'app keys create --tenant NAME' creates a tenant with its first key."
 
 
 class KeyNotFound(NotFound):
@@ -106,27 +107,27 @@ class KeyAmbiguous(Conflict):
     action = "Name the key by its prefix; 'app keys list' shows it."
 
 
-class UnknownRole(Invalid):
-    code, title = "unknown_role", "There is no such role"
+class InvalidRole(Invalid):
+    code, title = "unknown_role", "No such role"
 
 
-class BadGroup(Invalid):
-    code, title = "bad_access_group", "This cannot be the name of an access group"
-    action = "Use 1 to 100 letters, digits or ._:@/- characters, without blanks, beginning with a letter or digit."
+class InvalidGroupName(Invalid):
+    code, title = "bad_access_group", "The name of the access group is not valid"
+    action = "Use 1 to 100 letters, digits or ._:@/- characters, without spaces, starting with a letter or digit."
 
 
 class RoleNotGranted(Forbidden):
-    code, title = "role_not_granted", "This key may not give that role"
-    action = "Whoever runs the service gives it at the command line: app keys create NAME --role ROLE."
+    code, title = "role_not_granted", "The key may not grant this role"
+    action = "An operator of the service grants it on the command line: app keys create NAME --role ROLE."
 
 
 class RateLimited(TooManyRequests):
-    code, title = "rate_limited", "This key has sent too many requests"
+    code, title = "rate_limited", "The key has sent too many requests"
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is calling, proved by a key."""
+    """An authenticated caller."""
 
     tenant_id: UUID
     key_id: UUID
@@ -135,12 +136,12 @@ class Principal:
     groups: frozenset[str] = field(default_factory=frozenset)
 
     @property
-    def is_machine(self) -> bool:
-        """Whether it is whoever may run commands on the machine."""
+    def is_command_line(self) -> bool:
+        """Whether the caller is the command line of this machine."""
         return self.key_id == COMMAND_LINE
 
     def reads(self, access_groups: Collection[str]) -> bool:
-        """Whether what these groups may read is theirs to read; no groups means everybody."""
+        """Whether the caller may read what is restricted to these groups; no groups: everyone may."""
         return not access_groups or not self.groups.isdisjoint(access_groups)
 
     def may(self, permission: str) -> bool:
@@ -149,7 +150,7 @@ class Principal:
     def require(self, permission: str) -> None:
         if not self.may(permission):
             holders = sorted(role for role, granted in PERMISSIONS.items() if permission in granted)
-            raise NotAllowed(
+            raise PermissionMissing(
                 f"This needs the permission {permission}; this key has the roles {', '.join(sorted(self.roles))}.",
                 action=f"Use a key with one of the roles {', '.join(holders)}.",
             )
@@ -157,27 +158,27 @@ class Principal:
 
 @dataclass
 class RateLimit:
-    """Each caller may send `per_minute` requests at once, and as many a minute from then on: the generic cell rate
-    algorithm. It keeps one number for a caller, the moment at which all it has sent would be paid off.
+    """The generic cell rate algorithm: `per_minute` requests at once, then as many a minute. It stores one number for
+    each caller, the theoretical arrival time of the next request.
     """
 
     per_minute: int
-    _paid_off: dict[UUID, float] = field(default_factory=dict)
+    _due_at: dict[UUID, float] = field(default_factory=dict)
 
-    def wait(self, caller: UUID, now: float) -> float:
-        """Counts a request; 0.0 when it may pass, else the seconds until it might. now: monotonic seconds."""
-        due = max(self._paid_off.get(caller, now), now) + 60 / self.per_minute
+    def seconds_to_wait(self, caller: UUID, now: float) -> float:
+        """Counts a request: 0.0 when it is allowed, else the seconds until one would be. now: monotonic seconds."""
+        due = max(self._due_at.get(caller, now), now) + 60 / self.per_minute
         if due - now > 60:
             return due - now - 60
-        if len(self._paid_off) >= MOST_CALLERS:
-            self._paid_off = {known: until for known, until in self._paid_off.items() if until > now}
-        self._paid_off[caller] = due
+        if len(self._due_at) >= MAX_CALLERS:
+            self._due_at = {key_id: due_at for key_id, due_at in self._due_at.items() if due_at > now}
+        self._due_at[caller] = due
         return 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key at the only moment its secret is known."""
+    """A key with its secret, which is stored nowhere."""
 
     prefix: str
     secret: str
@@ -187,13 +188,28 @@ class NewKey:
         return f"sk_{self.prefix}_{self.secret}"
 
 
-def make_key() -> NewKey:
-    """A public prefix to look the key up by, and 160 random bits."""
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A stored key, without its secret."""
+
+    id: UUID
+    tenant_id: UUID
+    name: str
+    prefix: str
+    roles: list[str]
+    groups: list[str]
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+def generate_key() -> NewKey:
+    """A random public prefix for lookups, and a secret of 160 random bits."""
     prefix = "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(12))
-    return NewKey(prefix, "".join(secrets.choice(_ALPHABET) for _ in range(32)))
+    return NewKey(prefix, "".join(secrets.choice(_BASE32) for _ in range(32)))
 
 
 def parse_key(text: str) -> NewKey:
+    """Errors: KeyInvalid."""
     match = KEY_PATTERN.fullmatch(text)
     if not match:
         raise KeyInvalid()
@@ -204,46 +220,47 @@ def digest_of(key: NewKey, pepper: bytes) -> bytes:
     return hmac.digest(pepper, key.text.encode(), sha256)
 
 
-def webhook_secret_of(key_id: UUID, pepper: bytes) -> bytes:
-    """What signs messages on behalf of a key: derived, so that it is stored nowhere and goes when the key goes."""
+def derive_webhook_secret(key_id: UUID, pepper: bytes) -> bytes:
+    """The secret that signs webhooks of a key. It is derived from the key's id, so that it is not stored."""
     return hmac.digest(pepper, b"webhook " + key_id.bytes, sha256)
 
 
-def webhook_secret_text(secret: bytes) -> str:
-    """As who checks the signatures is given it. Source: standardwebhooks.com, 1.0.0."""
+def format_webhook_secret(secret: bytes) -> str:
+    """As receivers configure it. Source: standardwebhooks.com, 1.0.0."""
     return f"whsec_{base64.b64encode(secret).decode()}"
 
 
-def same(one: bytes, other: bytes) -> bool:
+def digests_equal(one: bytes, other: bytes) -> bool:
     return hmac.compare_digest(one, other)
 
 
 def check_roles(roles: frozenset[str]) -> frozenset[str]:
+    """Errors: InvalidRole, also for no role at all."""
     unknown = sorted(roles - PERMISSIONS.keys())
     if unknown or not roles:
-        raise UnknownRole(f"The roles are {', '.join(PERMISSIONS)}; '{', '.join(unknown)}' is none of them.")
+        raise InvalidRole(f"The roles are {', '.join(PERMISSIONS)}; '{', '.join(unknown)}' is none of them.")
     return roles
 
 
 def check_groups(groups: Iterable[str]) -> list[str]:
-    """In order, each once. Errors: BadGroup."""
-    wanted = sorted(set(groups))
-    if bad := [group for group in wanted if not GROUP_PATTERN.fullmatch(group)]:
-        raise BadGroup(f"'{bad[0][:100]}' is no access group.")
-    return wanted
+    """Sorted, without duplicates. Errors: InvalidGroupName."""
+    names = sorted(set(groups))
+    if invalid := [group for group in names if not GROUP_PATTERN.fullmatch(group)]:
+        raise InvalidGroupName(f"'{invalid[0][:100]}' is not a valid name of an access group.")
+    return names
 
 
-def check_grant(roles: frozenset[str], giver: Principal) -> None:
-    """A key gives what it could do itself, and never the service role: that is given at the command line alone.
+def check_grant(roles: frozenset[str], granter: Principal) -> None:
+    """A key grants only what it may do itself, and never the role service, which the command line alone grants.
 
     Errors: RoleNotGranted.
     """
     for role in sorted(roles & PERMISSIONS.keys()):
-        if PERMISSIONS[role] & OF_SERVICE or not all(giver.may(each) for each in PERMISSIONS[role]):
-            raise RoleNotGranted(f"The role {role} cannot be given by this key.")
+        if PERMISSIONS[role] & SERVICE_PERMISSIONS or not all(granter.may(each) for each in PERMISSIONS[role]):
+            raise RoleNotGranted(f"The role {role} cannot be granted by this key.")
 
 
-def scope_of(permission: str) -> Scope:
-    if permission in OF_SERVICE:
+def scope_of(permission: str) -> PermissionScope:
+    if permission in SERVICE_PERMISSIONS:
         return "service"
-    return "own" if permission in OF_KEY else "tenant"
+    return "own" if permission in KEY_PERMISSIONS else "tenant"

@@ -9,17 +9,17 @@ from app.identity.domain import PERMISSIONS, Principal
 class KeyRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=100, description="Who or what will use the key.")
+    name: str = Field(min_length=1, max_length=100, description="The person or application that uses the key.")
     roles: list[str] = Field(default=["user"], description="user, reviewer, operator or admin; not service.")
-    groups: list[str] = Field(default=[], description="Access groups whose documents the key may see.")
+    groups: list[str] = Field(default=[], description="Access groups whose documents the key may read.")
 
 
-class KeyCreated(BaseModel):
-    prefix: str = Field(description="The public part, by which the key is listed and revoked.")
-    key: str = Field(description="The whole key. It is shown this once and stored nowhere.")
+class KeyCreatedResponse(BaseModel):
+    prefix: str = Field(description="The public part, which identifies the key.")
+    key: str = Field(description="The key. It is shown once and stored nowhere.")
 
 
-class KeyShown(BaseModel):
+class KeyResponse(BaseModel):
     id: UUID
     name: str
     prefix: str
@@ -29,16 +29,16 @@ class KeyShown(BaseModel):
     revoked_at: datetime | None
 
 
-class CallerShown(BaseModel):
-    """Who the service takes you for."""
+class CallerResponse(BaseModel):
+    """The authenticated caller."""
 
     name: str
     roles: list[str]
     groups: list[str]
-    permissions: list[str] = Field(description="What the roles come to.")
+    permissions: list[str] = Field(description="All permissions of the roles.")
 
     @classmethod
-    def of(cls, caller: Principal) -> "CallerShown":
+    def of(cls, caller: Principal) -> "CallerResponse":
         return cls(
             name=caller.name,
             roles=sorted(caller.roles),
@@ -47,5 +47,5 @@ class CallerShown(BaseModel):
         )
 
 
-class KeyList(BaseModel):
-    items: list[KeyShown]
+class KeyListResponse(BaseModel):
+    items: list[KeyResponse]

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.inference.domain.human_review import ReviewDecision, Timing
+from app.inference.domain.human_review import ReviewDecision, ReviewTiming
 from app.inference.domain.replay import Replay
 from app.webhooks.domain import MAX_URL_CHARACTERS
 
@@ -37,7 +37,7 @@ class AnswerRequest(BaseModel):
     )
 
 
-class CitationShown(BaseModel):
+class CitationResponse(BaseModel):
     """`quote` is document text [start:end], offsets in characters: the very bytes, markup included. Show it, the title,
     the headings and the uri as plain text; of an answer only `text` is made for rendering.
     """
@@ -55,20 +55,20 @@ class CitationShown(BaseModel):
     version: int
 
 
-class FindingShown(BaseModel):
+class AnswerFindingResponse(BaseModel):
     rule: str
     detail: str
     count: int
     start: int | None
 
 
-class UsageShown(BaseModel):
+class UsageResponse(BaseModel):
     input_tokens: int
     output_tokens: int
     estimated: bool
 
 
-class ActedShown(BaseModel):
+class AnswerActionResponse(BaseModel):
     """What the model proposed to do, as it stood when the answer was given."""
 
     id: UUID
@@ -79,14 +79,14 @@ class ActedShown(BaseModel):
     where: str = Field(description="What became of it.")
 
 
-class WarningShown(BaseModel):
+class WarningResponse(BaseModel):
     """Something in the request that had no effect."""
 
     name: str
     message: str
 
 
-class AnswerShown(BaseModel):
+class AnswerResponse(BaseModel):
     id: UUID
     created_at: datetime
     status: Literal["answered", "refused"]
@@ -99,9 +99,9 @@ class AnswerShown(BaseModel):
     refusal: str | None
     release_id: str
     corpus_version: int
-    citations: list[CitationShown]
-    findings: list[FindingShown]
-    usage: UsageShown
+    citations: list[CitationResponse]
+    findings: list[AnswerFindingResponse]
+    usage: UsageResponse
     cost_micro_usd: int
     timings_ms: dict[str, float]
     trace_id: str
@@ -110,14 +110,14 @@ class AnswerShown(BaseModel):
         None, description="How sure the model was of its words, 0 to 1; asked for where a review rule wants it."
     )
     environment: str = Field(description="production, or staging where that was asked for.")
-    actions: list[ActedShown] = []
+    actions: list[AnswerActionResponse] = []
     finish_reason: Literal["stop", "length", "content_filter"] = Field(
         "stop", description="length: the model was cut off at max_tokens. content_filter: its provider refused."
     )
-    warnings: list[WarningShown] = Field([], description="What of the request had no effect.")
+    warnings: list[WarningResponse] = Field([], description="What of the request had no effect.")
 
 
-class HeldShown(BaseModel):
+class HeldAnswerResponse(BaseModel):
     """An answer that nobody gets before a person has decided."""
 
     id: UUID
@@ -128,20 +128,20 @@ class HeldShown(BaseModel):
     release_id: str
     trace_id: str
     environment: str
-    warnings: list[WarningShown] = Field([], description="What of the request had no effect; where there is any.")
+    warnings: list[WarningResponse] = Field([], description="What of the request had no effect; where there is any.")
 
 
-class AnswerWaiting(HeldShown):
+class PendingAnswerResponse(HeldAnswerResponse):
     status: Literal["held", "rejected"]  # type: ignore[assignment]
     question: str
     decided_at: datetime | None = None
 
 
-class ReviewedShown(BaseModel):
+class AnswerReviewResponse(BaseModel):
     """What a person made of this answer: before it left, or after."""
 
     outcome: ReviewDecision
-    timing: Timing
+    timing: ReviewTiming
     edited: bool = Field(description="before: the text is a person's. after: the person would have said `text`.")
     text: str | None = Field(None, description="The person's words in the place of an answer that had left.")
     reason: str | None = Field(None, description="Why; shown to those who may read reviews.")
@@ -149,18 +149,18 @@ class ReviewedShown(BaseModel):
     sha256: str = Field(description="Of the answer's bytes as the person saw or wrote them.")
 
 
-class AnswerKept(AnswerShown):
+class ArchivedAnswerResponse(AnswerResponse):
     question: str
-    review: ReviewedShown | None = None
+    review: AnswerReviewResponse | None = None
 
 
-class DifferenceShown(BaseModel):
+class DifferenceResponse(BaseModel):
     what: str
     before: str
     after: str
 
 
-class ReplayShown(BaseModel):
+class ReplayResponse(BaseModel):
     """A past answer beside the one that its release gives now, on the documents as they were then."""
 
     answer_id: UUID
@@ -173,10 +173,10 @@ class ReplayShown(BaseModel):
     missing: int = Field(description="Passages that were deleted or closed since.")
     before: str
     after: str
-    differences: list[DifferenceShown]
+    differences: list[DifferenceResponse]
 
     @classmethod
-    def of(cls, replay: Replay) -> "ReplayShown":
+    def of(cls, replay: Replay) -> "ReplayResponse":
         return cls.model_validate(asdict(replay) | {"faithful": replay.faithful})
 
 
@@ -221,7 +221,7 @@ class StreamOptions(BaseModel):
     include_usage: bool = False
 
 
-class ChatBody(BaseModel):
+class ChatCompletionRequest(BaseModel):
     """What an OpenAI client sends. The last message of the user is the question; fields not named here have no effect
     and are named in the answer's `warnings`.
     """
@@ -247,13 +247,13 @@ class ChatBody(BaseModel):
         return () if self.tool_choice == "none" else tuple(tool.function.name for tool in self.tools or ())
 
 
-class ModelShown(BaseModel):
+class ModelResponse(BaseModel):
     id: str
     object: Literal["model"] = "model"
     created: int = 0
     owned_by: str
 
 
-class ModelList(BaseModel):
+class ModelListResponse(BaseModel):
     object: Literal["list"] = "list"
-    data: list[ModelShown]
+    data: list[ModelResponse]

@@ -7,10 +7,10 @@ from sqlalchemy import Row, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core import locks
 from app.releases.domain import Canary, Event, Evidence, Move, Pointer, State
 from app.releases.tables import environment_moves, environments, release_events, release_parts, releases
 
-ONE_AT_A_TIME = text("select pg_advisory_xact_lock(hashtext('releases'))")
 EVENTS = release_events.c
 MOVES = environment_moves.c
 
@@ -25,7 +25,7 @@ class StoredRelease:
 
 async def lock(connection: AsyncConnection) -> None:
     """One change of releases and environments at a time, until the end of the transaction."""
-    await connection.execute(ONE_AT_A_TIME)
+    await locks.lock(connection, locks.RELEASES)
 
 
 async def find(connection: AsyncConnection, release_id: str) -> StoredRelease | None:

@@ -9,7 +9,7 @@ from app import __version__
 from app.actions.domain import ActionPolicy
 from app.actions.jobs import job_specs as action_jobs
 from app.actions.ports import Action
-from app.actions.service import ENDED, SHIPPED, Actions, Tickets
+from app.actions.service import ACTION_ENDED_CHANNEL, SHIPPED, Actions, Tickets
 from app.adapters.chat.choice import ModelChoice
 from app.adapters.embeddings.factory import EmbedderSettings, make_embedder
 from app.adapters.language_detection import LangidDetector
@@ -51,7 +51,7 @@ from app.inference.domain.answer import EXTRACTIVE
 from app.inference.domain.grounding.answerability import Answerability
 from app.inference.domain.human_review import ReviewPolicy
 from app.inference.service import (
-    DECIDED,
+    ANSWER_DECIDED_CHANNEL,
     AnswerArchive,
     AnswerReplays,
     Answers,
@@ -95,7 +95,7 @@ POLICIES: dict[str, type[PolicyModel]] = {
 }
 
 REGISTRY: dict[str, Action] = {action.name: action for action in SHIPPED}
-"""The actions there are. policies/actions.yaml says which of them may be proposed."""
+"""All actions by name; policies/actions.yaml says which of them may be proposed."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,8 @@ class State:
             self.replays,
             self.idempotency_keys,
             self.archive,
-            self.actions,
+            self.actions.catalogue,
+            self.actions.proposals,
             self.tickets,
             self.reviews.queue,
             self.reviews.decisions,
@@ -179,7 +180,7 @@ class State:
     @property
     def jobs(self) -> list[JobSpec]:
         """What a worker can run."""
-        lower = [*ingestion_jobs(self.ingestion), *action_jobs(self.actions), *webhook_jobs(self.webhooks)]
+        lower = [*ingestion_jobs(self.ingestion), *action_jobs(self.actions.execution), *webhook_jobs(self.webhooks)]
         return [*lower, *evaluation_jobs(self.evaluations), *review_jobs(self.reviews.lifecycle)]
 
     def background(self) -> list[Awaitable[None]]:
@@ -189,8 +190,8 @@ class State:
             listen(self.database, INDEX_SWITCHED, self.retrieval.follow),
             listen(self.database, MOVED, self.environments.follow),
             self.costs.budgets.watch(),
-            listen(self.database, DECIDED, self.archive.waiting.follow),
-            listen(self.database, ENDED, self.actions.waiting.follow),
+            listen(self.database, ANSWER_DECIDED_CHANNEL, self.archive.waiting.follow),
+            listen(self.database, ACTION_ENDED_CHANNEL, self.actions.proposals.waiting.follow),
         ]
 
 
@@ -318,7 +319,7 @@ async def _build_services(on: Infrastructure, stack: AsyncExitStack) -> State:
     environments = Environments(on.releases, standings, approvals, on.settings.environment == "development")
     identity = Identity(database, clock, on.settings.pepper(), RateLimit(limits.requests_per_minute_per_key))
     waiting, offered = Waiting(clock), released(ActionPolicy, standings, loaded_releases, policies)
-    actions = Actions(database, identity, REGISTRY, offered, waiting)
+    actions = Actions.build(database, identity, REGISTRY, offered, waiting)
     pipeline = Pipeline(clock, on.retrieval, on.costs, Generation(ToolCalling(actions)))
     delivery = Delivery(database, pipeline, on.costs)
     trials, live_traffic = Trials(database, on.releases, loaded_releases, pipeline), LiveTraffic(database)

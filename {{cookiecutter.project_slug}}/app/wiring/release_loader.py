@@ -105,7 +105,7 @@ class ReleaseLoader:
 
     async def _guarded_model(self, step: ModelStep) -> GuardedModel:
         # Imported late: an HTTP client is a lot of memory for a service that quotes its evidence.
-        from app.adapters.chat.opening import open_chat
+        from app.adapters.chat.factory import open_chat
         from app.adapters.chat.transport import make_transport
 
         name = canonical_json(step.model_dump(mode="json"))

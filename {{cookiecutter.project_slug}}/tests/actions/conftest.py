@@ -1,7 +1,7 @@
 """Actions proposed and entered the way that answering does it."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -11,11 +11,13 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from app.actions.domain import ActionPolicy, Entered, Entry, Proposal, Refused, Terms
+from app.actions.domain import ActionPolicy, ActionProposal, NewAction, ProposalRefused, ReviewTerms, StoredAction
+from app.actions.ports import Action
 from app.actions.service import Actions
 from app.core.clock import ManualClock
 from app.core.embedded import Urls
 from app.core.jobs import Worker
+from app.core.waiting import Waiting
 from app.identity.domain import Principal
 from app.wiring import REGISTRY, State
 
@@ -23,6 +25,13 @@ RELEASE = "0" * 64
 OFFERED = {name: {"per_hour": 1000} for name in REGISTRY}
 POLICY = ActionPolicy(owner="tests", offered=OFFERED)  # type: ignore[arg-type]
 EFFECTS = "select (select count(*) from ticket_notes), (select count(*) from action_runs)"
+
+
+def actions_of(
+    state: State, clock: ManualClock, registry: Mapping[str, Action], waiting: Waiting | None = None
+) -> Actions:
+    live_policy, waiting = state.actions.catalogue.live_policy, waiting or state.actions.proposals.waiting
+    return Actions.build(state.database, state.identity, registry, live_policy, waiting, clock)
 
 
 @dataclass
@@ -37,53 +46,58 @@ class Shop:
     clock: ManualClock
     actions: Actions
 
+    def register(self, action: Action) -> None:
+        """Adds an action, or replaces the one of that name, for this shop alone."""
+        registry = {**self.actions.catalogue.registry, action.name: action}
+        self.actions = actions_of(self.state, self.clock, registry)
+
     async def ticket(self, title: str = "The pump leaks") -> str:
         return (await self.state.tickets.add(self.caller, title, "Since Monday, at the flange.")).id
 
     async def propose(
-        self, name: str, policy: ActionPolicy = POLICY, already: tuple[Proposal, ...] = (), **arguments: Any
-    ) -> Proposal | Refused:
-        offers = self.actions.offers(policy, self.caller, [name])
+        self, name: str, policy: ActionPolicy = POLICY, already: tuple[ActionProposal, ...] = (), **arguments: Any
+    ) -> ActionProposal | ProposalRefused:
+        offers = self.actions.catalogue.select(policy, self.caller, [name])
         text = json.dumps(arguments)
-        return await self.actions.propose(policy, self.caller, uuid4(), RELEASE, offers, name, text, already)
+        return await self.actions.proposals.propose(policy, self.caller, uuid4(), RELEASE, offers, name, text, already)
 
-    async def proposal(self, name: str = "add_ticket_note", **arguments: Any) -> Proposal:
+    async def proposal(self, name: str = "add_ticket_note", **arguments: Any) -> ActionProposal:
         if "ticket" not in arguments:
             arguments["ticket"] = await self.ticket()
         said = {"add_ticket_note": "text", "close_ticket": "resolution"}.get(name)
         found = await self.propose(name, **({said: "Flange tightened."} if said else {}) | arguments)
-        assert isinstance(found, Proposal), found
+        assert isinstance(found, ActionProposal), found
         return found
 
-    def terms(self, **changes: Any) -> Terms:
+    def terms(self, **changes: Any) -> ReviewTerms:
         due = self.clock.now() + timedelta(hours=1)
-        known = Terms("all", "before", "medium", due, None, 1, False, (), "What about the pump?")
+        known = ReviewTerms("all", "before", "medium", due, None, 1, False, (), "What about the pump?")
         return replace(known, **changes)
 
-    async def enter(self, *entries: Entry) -> None:
+    async def enter(self, *entries: NewAction) -> None:
         async with self.state.database.transaction(self.tenant) as connection:
-            await self.actions.enter(connection, entries)
+            await self.actions.proposals.store(connection, entries)
 
-    async def approved(self, **arguments: Any) -> Proposal:
+    async def approved(self, **arguments: Any) -> ActionProposal:
         """A reversible action that no rule wants a person for; it has not run yet."""
         proposal = await self.proposal(**arguments)
-        await self.enter(Entry(proposal, "approved", None, tainted=False))
+        await self.enter(NewAction(proposal, "approved", None, tainted=False))
         return proposal
 
     async def waiting(
         self, name: str = "close_ticket", tainted: bool = False, documents: tuple[UUID, ...] = (), **changes: Any
-    ) -> Proposal:
+    ) -> ActionProposal:
         """An action that waits for a person; it is not in the queue yet. documents: what its model had read."""
         proposal = await self.proposal(name)
-        await self.enter(Entry(proposal, "waiting", self.terms(**changes), tainted, documents=documents))
+        await self.enter(NewAction(proposal, "waiting", self.terms(**changes), tainted, documents=documents))
         return proposal
 
-    async def run(self, proposal: Proposal) -> Entered:
-        await self.actions.run(self.tenant, proposal.id)
+    async def run(self, proposal: ActionProposal) -> StoredAction:
+        await self.actions.execution.run(self.tenant, proposal.id)
         return await self.shown(proposal)
 
-    async def shown(self, proposal: Proposal) -> Entered:
-        return await self.actions.show(self.caller, proposal.id)
+    async def shown(self, proposal: ActionProposal) -> StoredAction:
+        return await self.actions.proposals.show(self.caller, proposal.id)
 
     async def work(self) -> None:
         await Worker(self.state.database, self.state.jobs, concurrency=2).run(wait=False)
@@ -118,7 +132,7 @@ def open_shop(state: State, database_urls: Urls) -> Opened:
         tenant = await state.identity.ensure_tenant(f"shop-{uuid4().hex}")
         key = await state.identity.create_key(tenant, "asker", ["operator"])
         caller, clock = await state.identity.authenticate(key.text), ManualClock()
-        actions = replace(state.actions, clock=clock)
+        actions = actions_of(state, clock, state.actions.catalogue.registry)
         return Shop(state, database_urls, tenant, caller, key.prefix, clock, actions)
 
     return make

@@ -1,10 +1,9 @@
 """An action that a team adds, as the handbook shows it, behaves like those that were shipped."""
 
 import re
-from dataclasses import replace
 from typing import Any
 
-from app.actions.domain import Entry, Proposal
+from app.actions.domain import ActionProposal, NewAction
 from tests.actions.conftest import Shop
 from tests.actions.test_proposing import limited
 from tests.conftest import ROOT
@@ -16,12 +15,12 @@ async def test_the_action_of_the_handbook_is_offered_and_runs_once(shop: Shop) -
     found: dict[str, Any] = {}
     exec(example, found)  # noqa: S102, it is our own page
     added = found["ReopenTicket"]()
-    shop.actions = replace(shop.actions, registry={**shop.actions.registry, added.name: added})
+    shop.register(added)
     ticket = await shop.ticket()
     shop.tamper("update tickets set status = 'closed' where tenant_id = %s", shop.tenant)
     proposal = await shop.propose("reopen_ticket", limited(reopen_ticket=1), ticket=ticket, reason="It drips again.")
-    assert isinstance(proposal, Proposal)
-    await shop.enter(Entry(proposal, "approved", None, False))
+    assert isinstance(proposal, ActionProposal)
+    await shop.enter(NewAction(proposal, "approved", None, False))
     for _ in range(2):
         assert (await shop.run(proposal)).state == "done"
     shown = await shop.state.tickets.show(shop.caller, 1)

@@ -10,16 +10,16 @@ import psycopg
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from app.actions.domain import ActionChanged, ActionNotFound, Entry, payload_of
-from app.actions.domain.tickets import TicketClosed
+from app.actions.domain import ActionChanged, ActionNotFound, NewAction, payload_of
+from app.actions.domain.ticket import TicketClosed
 from app.actions.jobs import ATTEMPTS, job_specs
-from app.actions.service import ENDED
+from app.actions.service import ACTION_ENDED_CHANNEL
 from app.core.clock import SystemClock
 from app.core.database import background, listen
 from app.core.errors import Unavailable
 from app.core.waiting import Waiting
 from app.releases.domain import digest_of
-from tests.actions.conftest import POLICY, Opened, Shop
+from tests.actions.conftest import POLICY, Opened, Shop, actions_of
 from tests.actions.test_proposing import limited
 from tests.clock import until
 from tests.conftest import only_told
@@ -49,7 +49,7 @@ async def test_run_twice_it_is_done_once(shop: Shop) -> None:
 
 async def test_two_workers_at_once_do_it_once(shop: Shop) -> None:
     proposals = [await shop.approved() for _ in range(5)]
-    await asyncio.gather(*(shop.actions.run(shop.tenant, each.id) for each in proposals * 2))
+    await asyncio.gather(*(shop.actions.execution.run(shop.tenant, each.id) for each in proposals * 2))
     assert await shop.effects() == (5, 5)
     assert await shop.audited() == [("action.run", "no rule wanted a person")] * 5
 
@@ -58,7 +58,7 @@ async def test_an_action_whose_answer_was_not_written_down_is_not_there(shop: Sh
     proposal = await shop.proposal()
     with pytest.raises(RuntimeError):
         async with shop.state.database.transaction(shop.tenant) as connection:
-            await shop.actions.enter(connection, [Entry(proposal, "approved", None, False)])
+            await shop.actions.proposals.store(connection, [NewAction(proposal, "approved", None, False)])
             raise RuntimeError
     with pytest.raises(ActionNotFound):
         await shop.shown(proposal)
@@ -140,9 +140,11 @@ async def test_an_action_that_cannot_be_done_has_failed_and_is_not_tried_again(s
     ticket = await shop.ticket()
     first, second = [await shop.proposal("close_ticket", ticket=ticket) for _ in range(2)]
     for each in (first, second):
-        await shop.enter(Entry(each, "waiting", shop.terms(), False))
+        await shop.enter(NewAction(each, "waiting", shop.terms(), False))
         async with shop.state.database.transaction(shop.tenant) as connection:
-            await shop.actions.approve(connection, each.id, each.payload, each.digest, "ana", shop.clock.now())
+            await shop.actions.proposals.approve(
+                connection, each.id, each.payload, each.digest, "ana", shop.clock.now()
+            )
     assert (await shop.run(first)).state == "done"
     failed = await shop.run(second)
     assert (failed.state, failed.reason) == ("failed", f"ticket_closed: {ticket} is closed already.")
@@ -157,7 +159,7 @@ async def test_only_the_bytes_that_were_approved_are_let_through(shop: Shop) -> 
     ):
         with pytest.raises(ActionChanged):
             async with shop.state.database.transaction(shop.tenant) as connection:
-                await shop.actions.approve(connection, proposal.id, payload, digest, "ana", shop.clock.now())
+                await shop.actions.proposals.approve(connection, proposal.id, payload, digest, "ana", shop.clock.now())
     assert (await shop.shown(proposal)).state == "waiting"
 
 
@@ -166,10 +168,10 @@ async def test_an_action_that_says_it_reads_and_writes_is_stopped_by_the_databas
         risk = "read"
 
     proposal = await shop.proposal()
-    liar = Liar(shop.actions.registry["add_ticket_note"], failures=0)
-    shop.actions = replace(shop.actions, registry={**shop.actions.registry, "add_ticket_note": liar})
+    liar = Liar(shop.actions.catalogue.registry["add_ticket_note"], failures=0)
+    shop.register(liar)
     with pytest.raises(DBAPIError, match="read-only transaction"):
-        await shop.actions.read(shop.caller, replace(proposal, risk="read"), set())
+        await shop.actions.execution.run_read(shop.caller, replace(proposal, risk="read"), set())
     assert await shop.effects() == (0, 0)
 
 
@@ -179,8 +181,8 @@ async def test_what_an_action_wrote_before_it_failed_is_undone(shop: Shop) -> No
             await self.inner.run(connection, run, arguments)
             raise TicketClosed("Too late.")
 
-    late = Regretful(shop.actions.registry["add_ticket_note"], failures=0)
-    shop.actions = replace(shop.actions, registry={**shop.actions.registry, "add_ticket_note": late})
+    late = Regretful(shop.actions.catalogue.registry["add_ticket_note"], failures=0)
+    shop.register(late)
     proposal = await shop.approved()
     for _ in range(2):
         assert (await shop.run(proposal)).reason == "ticket_closed: Too late."
@@ -206,8 +208,8 @@ class Flaky:
 
 
 async def test_an_action_that_asks_to_be_tried_again_is_with_the_same_id_and_done_once(shop: Shop) -> None:
-    flaky = Flaky(shop.actions.registry["add_ticket_note"], failures=2)
-    shop.actions = replace(shop.actions, registry={**shop.actions.registry, "add_ticket_note": flaky})
+    flaky = Flaky(shop.actions.catalogue.registry["add_ticket_note"], failures=2)
+    shop.register(flaky)
     proposal = await shop.approved()
     for _ in range(2):
         with pytest.raises(Unavailable):
@@ -219,7 +221,7 @@ async def test_an_action_that_asks_to_be_tried_again_is_with_the_same_id_and_don
 
 async def test_an_action_that_could_not_be_run_in_any_try_has_failed(shop: Shop) -> None:
     proposal = await shop.approved()
-    [spec] = job_specs(shop.actions)
+    [spec] = job_specs(shop.actions.execution)
     assert spec.dead
     assert spec.attempts == ATTEMPTS
     await spec.dead(tenant_id=str(shop.tenant), action_id=str(proposal.id), reason="The worker died in every attempt.")
@@ -236,7 +238,7 @@ async def test_of_twenty_entered_at_once_only_as_many_run_as_the_limit_lets(shop
     proposals: list[Any] = [
         await shop.propose("add_ticket_note", policy, ticket=ticket, text=f"{number}") for number in range(20)
     ]
-    await asyncio.gather(*(shop.enter(Entry(each, "approved", None, False)) for each in proposals))
+    await asyncio.gather(*(shop.enter(NewAction(each, "approved", None, False)) for each in proposals))
     await shop.work()
     states = sorted((found.state, found.reason) for found in [await shop.shown(each) for each in proposals])
     assert states == [("done", "")] * 5 + [("failed", "limit_reached")] * 15
@@ -245,24 +247,24 @@ async def test_of_twenty_entered_at_once_only_as_many_run_as_the_limit_lets(shop
 
 async def test_whoever_waits_for_an_action_hears_of_its_end(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     only_told(monkeypatch)
-    room, listening = Waiting(SystemClock()), asyncio.Event()
-    shop.actions = replace(shop.actions, waiting=room)
-    ends = [shop.actions.give_up, shop.actions.run]
+    waiting, listening = Waiting(SystemClock()), asyncio.Event()
+    shop.actions = actions_of(shop.state, shop.clock, shop.actions.catalogue.registry, waiting)
+    ends = [shop.actions.execution.give_up, shop.actions.execution.run]
 
     async def hear(subject: str) -> None:
         listening.set()
-        await room.follow(subject)
+        await waiting.follow(subject)
 
-    async with background(listen(shop.state.database, ENDED, hear)):
+    async with background(listen(shop.state.database, ACTION_ENDED_CHANNEL, hear)):
         await listening.wait()
         for end, more in zip(ends, [["It could not be."], []], strict=True):
             proposal = await shop.approved()
-            shown = asyncio.ensure_future(shop.actions.show(shop.caller, proposal.id, wait=20))
-            await until(lambda: room._told)
+            shown = asyncio.ensure_future(shop.actions.proposals.show(shop.caller, proposal.id, wait=20))
+            await until(lambda: waiting._told)
             assert not shown.done()
             await end(shop.tenant, proposal.id, *more)
             assert (await shown).state in ("done", "failed")
-    assert room._told == {}
+    assert waiting._told == {}
 
 
 async def test_an_action_is_seen_by_its_requester_and_by_reviewers(shop: Shop, open_shop: Opened) -> None:
@@ -270,20 +272,20 @@ async def test_an_action_is_seen_by_its_requester_and_by_reviewers(shop: Shop, o
     colleague = replace(shop.caller, key_id=uuid4(), roles=frozenset({"user"}))
     reviewer = replace(colleague, roles=frozenset({"reviewer"}))
     with pytest.raises(ActionNotFound):
-        await shop.actions.show(colleague, proposal.id)
-    assert await shop.actions.list(colleague) == []
-    assert (await shop.actions.show(reviewer, proposal.id)).id == proposal.id
-    assert [each.id for each in await shop.actions.list(reviewer, state="approved")] == [proposal.id]
+        await shop.actions.proposals.show(colleague, proposal.id)
+    assert await shop.actions.proposals.list(colleague) == []
+    assert (await shop.actions.proposals.show(reviewer, proposal.id)).id == proposal.id
+    assert [each.id for each in await shop.actions.proposals.list(reviewer, state="approved")] == [proposal.id]
     other = await open_shop()
     with pytest.raises(ActionNotFound):
-        await other.actions.show(replace(other.caller, roles=frozenset({"admin"})), proposal.id)
-    assert await other.actions.list(other.caller) == []
+        await other.actions.proposals.show(replace(other.caller, roles=frozenset({"admin"})), proposal.id)
+    assert await other.actions.proposals.list(other.caller) == []
 
 
 async def test_a_read_is_entered_as_done_with_what_it_found(shop: Shop) -> None:
     proposal = await shop.proposal("look_up_ticket")
-    result = await shop.actions.read(shop.caller, proposal, set())
-    await shop.enter(Entry(proposal, "done", None, True, result))
+    result = await shop.actions.execution.run_read(shop.caller, proposal, set())
+    await shop.enter(NewAction(proposal, "done", None, True, result))
     found = await shop.shown(proposal)
     assert (found.state, found.result["title"], found.tainted) == ("done", "The pump leaks", True)
     assert orjson.loads(found.payload)["action"] == "look_up_ticket"

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from typer.testing import CliRunner, Result
 
 from app.actions.domain import ActionNotFound
-from app.actions.domain.tickets import TicketNotFound
+from app.actions.domain.ticket import TicketNotFound
 from app.cli import app
 from app.core.clock import ManualClock
 from app.core.embedded import Urls

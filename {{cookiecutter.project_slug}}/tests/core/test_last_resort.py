@@ -22,7 +22,7 @@ from app.core.http import Observed, install_problem_handlers
 from app.core.jobs import JobSpec, Worker, enqueue
 from app.core.logging import configure_logging, log_failure
 from app.core.problems import encoded
-from app.inference.routes.events import as_event, as_openai_event, ending_in_words
+from app.inference.routes.events import as_event, as_openai_event, error_as_final_event
 from tests.core.test_logging import configured  # noqa: F401, a fixture
 
 
@@ -172,7 +172,7 @@ async def test_a_stream_that_has_begun_ends_with_an_event(render: Callable[[Prob
         yield b"data: 1\n\n"
         raise HOSTILE[hostile]
 
-    *_, last = [part async for part in ending_in_words(events(), render)]
+    *_, last = [part async for part in error_as_final_event(events(), render)]
     event = orjson.loads(last.partition(b"data: ")[2])
     assert event["code"] in ("invalid", "internal_error")
     if render is as_openai_event:
@@ -186,7 +186,7 @@ async def test_a_stream_whose_reader_leaves_says_nothing() -> None:
         await asyncio.sleep(60)
 
     async def read() -> None:
-        async for _ in ending_in_words(events(), as_event):
+        async for _ in error_as_final_event(events(), as_event):
             pass
 
     reading = asyncio.create_task(read())

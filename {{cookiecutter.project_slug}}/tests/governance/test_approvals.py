@@ -18,7 +18,7 @@ from app.governance.domain.approvals import (
     SelfApproval,
 )
 from app.governance.service.approving import _broken
-from app.identity.domain import NotAllowed
+from app.identity.domain import PermissionMissing
 from app.releases.domain import IllegalMove, NotApproved, NothingLive, ReasonRequired, Release
 from app.wiring import State
 from tests.governance.conftest import House, person
@@ -145,9 +145,9 @@ async def test_a_part_with_named_people_waits_for_one_of_them(house: Houses) -> 
 async def test_no_role_of_a_tenant_approves(house: Houses, role: str) -> None:
     here = house()
     release = await here.measured()
-    with pytest.raises(NotAllowed):
+    with pytest.raises(PermissionMissing):
         await here.approvals.approve(person("bob", role), release.id, "read it")
-    with pytest.raises(NotAllowed):
+    with pytest.raises(PermissionMissing):
         await here.approvals.reject(person("bob", role), release.id, "no")
 
 

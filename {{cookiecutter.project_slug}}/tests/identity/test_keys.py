@@ -7,16 +7,16 @@ from sqlalchemy import text
 from app.core.clock import ManualClock
 from app.core.database import Database
 from app.identity.domain import (
+    InvalidRole,
     KeyInvalid,
     KeyNotFound,
-    NotAllowed,
+    PermissionMissing,
     Principal,
     RateLimit,
     RateLimited,
     RoleNotGranted,
-    UnknownRole,
     check_grant,
-    make_key,
+    generate_key,
 )
 from app.identity.service import Identity
 from app.main import create_app
@@ -74,7 +74,7 @@ async def test_a_key_of_another_tenant_cannot_be_revoked(state: State, tenant: U
 
 
 async def test_a_role_that_does_not_exist_is_refused(state: State, tenant: UUID) -> None:
-    with pytest.raises(UnknownRole, match="emperor"):
+    with pytest.raises(InvalidRole, match="emperor"):
         await state.identity.create_key(tenant, "x", ["emperor"])
 
 
@@ -82,14 +82,14 @@ async def test_the_limit_of_a_key_holds_and_says_when_it_opens(state: State, pri
     clock = ManualClock()
     identity = identity_of(state, clock, per_minute=3)
     for _ in range(3):
-        identity.admit(principal)
+        identity.check_rate_limit(principal)
     with pytest.raises(RateLimited) as refused:
-        identity.admit(principal)
+        identity.check_rate_limit(principal)
     assert refused.value.retry_after == pytest.approx(20)
     clock.advance(20.1)
-    identity.admit(principal)
+    identity.check_rate_limit(principal)
     with pytest.raises(RateLimited):
-        identity.admit(principal)
+        identity.check_rate_limit(principal)
 
 
 async def test_over_the_limit_it_is_429_with_the_time_to_come_back(state: State, client: httpx.AsyncClient) -> None:
@@ -107,14 +107,14 @@ async def test_over_the_limit_it_is_429_with_the_time_to_come_back(state: State,
 async def test_a_user_key_may_not_manage_keys(state: State, tenant: UUID, client: httpx.AsyncClient) -> None:
     key = await state.identity.create_key(tenant, "reader", ["user"])
     response = await client.get("/v1/keys", headers={"Authorization": f"Bearer {key.text}"})
-    assert (response.status_code, response.json()["code"]) == (403, NotAllowed.code)
+    assert (response.status_code, response.json()["code"]) == (403, PermissionMissing.code)
     assert "admin" in response.json()["action"]
 
 
 @pytest.mark.parametrize("header", [None, "", "Basic abc", "Bearer", "Bearer sk_short", "Bearer {unknown}"])
 async def test_without_a_good_key_nothing_is_served(client: httpx.AsyncClient, header: str | None) -> None:
     client.headers.pop("Authorization")
-    told = {"Authorization": header.format(unknown=make_key().text)} if header is not None else {}
+    told = {"Authorization": header.format(unknown=generate_key().text)} if header is not None else {}
     response = await client.get("/v1/keys", headers=told)
     assert response.status_code == 401
     assert response.headers["www-authenticate"] == "Bearer"

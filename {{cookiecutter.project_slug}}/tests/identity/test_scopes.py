@@ -13,7 +13,7 @@ import pytest
 from fastapi.routing import APIRoute
 from starlette.routing import Mount, Route
 
-from app.identity.domain import OF_SERVICE, PERMISSIONS, scope_of
+from app.identity.domain import PERMISSIONS, SERVICE_PERMISSIONS, scope_of
 from app.main import create_app
 from app.wiring import State
 from tests.e2e.test_tenants import BODIES, MARKER, theirs
@@ -168,7 +168,9 @@ def test_a_line_says_what_the_permission_says() -> None:
 
 
 def test_no_role_of_a_tenant_holds_anything_of_the_service() -> None:
-    assert {role: PERMISSIONS[role] & OF_SERVICE for role in OF_TENANTS} == dict.fromkeys(OF_TENANTS, frozenset())
+    assert {role: PERMISSIONS[role] & SERVICE_PERMISSIONS for role in OF_TENANTS} == dict.fromkeys(
+        OF_TENANTS, frozenset()
+    )
     assert PERMISSIONS.keys() == {*OF_TENANTS, "service"}
     assert not PERMISSIONS["service"] & {"documents:read", "answers:read", "search:read", "reviews:read", "keys:manage"}
 

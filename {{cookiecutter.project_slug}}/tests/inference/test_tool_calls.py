@@ -266,7 +266,7 @@ async def test_a_read_that_takes_too_long_is_given_up_in_time(desk: Service, mon
             await asyncio.sleep(1000)
             raise AssertionError
 
-    monkeypatch.setitem(desk.state.actions.registry, "look_up_ticket", Slow())  # type: ignore[arg-type]
+    monkeypatch.setitem(desk.state.actions.catalogue.registry, "look_up_ticket", Slow())  # type: ignore[arg-type]
     asking = asyncio.ensure_future(ask(desk, LOOK))
     await reading.wait()
     await leap(0.9 * 600)

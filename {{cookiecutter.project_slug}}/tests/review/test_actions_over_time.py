@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from app.actions.domain import Entry, Proposal, payload_of
+from app.actions.domain import ActionProposal, NewAction, payload_of
 from app.core.errors import Conflict, Forbidden
 from app.releases.domain import digest_of
 from app.review.domain.items import ReviewItem
@@ -43,7 +43,7 @@ from actions a left join ticket_notes n on n.action_id = a.id
 class Known:
     """What must be true of an action. text: the note that it would write."""
 
-    proposal: Proposal
+    proposal: ActionProposal
     text: str
     state: str
     needed: int = 1
@@ -81,7 +81,7 @@ class Book(RuleBasedStateMachine):
     def propose_what_needs_nobody(self) -> None:
         text = self.words()
         proposal = type(self).run(self.shop.proposal(ticket=self.ticket, text=text))
-        type(self).run(self.shop.enter(Entry(proposal, "approved", None, False)))
+        type(self).run(self.shop.enter(NewAction(proposal, "approved", None, False)))
         self.known.append(Known(proposal, text, "approved"))
 
     @rule(needed=st.integers(1, 2), minutes=st.integers(5, 60))
@@ -89,7 +89,7 @@ class Book(RuleBasedStateMachine):
         text, due = self.words(), self.shop.clock.at + timedelta(minutes=minutes)
         proposal = type(self).run(self.shop.proposal(ticket=self.ticket, text=text))
         terms = self.shop.terms(decisions=needed, due_at=due)
-        type(self).run(self.shop.enter(Entry(proposal, "waiting", terms, True)))
+        type(self).run(self.shop.enter(NewAction(proposal, "waiting", terms, True)))
         type(self).run(self.reviews.lifecycle.add(self.shop.tenant, proposal.id, "action"))
         self.known.append(Known(proposal, text, "waiting", needed, due.timestamp()))
 
@@ -168,7 +168,7 @@ class Book(RuleBasedStateMachine):
 
         async def all_at_once() -> None:
             ids = [known.proposal.id for known in chosen]
-            await asyncio.gather(*(self.shop.actions.run(self.shop.tenant, each) for each in ids))
+            await asyncio.gather(*(self.shop.actions.execution.run(self.shop.tenant, each) for each in ids))
 
         type(self).run(all_at_once())
         for known in chosen:

@@ -7,7 +7,7 @@ from app.core.policies import PolicyModel
 
 
 class ActionLimits(BaseModel):
-    """How often an action may be had."""
+    """How often an action may run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -15,18 +15,16 @@ class ActionLimits(BaseModel):
 
 
 class ActionPolicy(PolicyModel):
-    """policies/actions.yaml: what a model may be allowed to do besides answering. A request names those it wants."""
+    """policies/actions.yaml: the actions that a model may propose. A request names those that it allows."""
 
     renamed_keys: ClassVar[Mapping[str, str]] = {"most_rounds": "max_rounds", "most_per_answer": "max_per_answer"}
 
     offered: dict[str, ActionLimits] = Field(
-        default_factory=dict, description="By name; `app actions catalogue` tells what each of them does."
+        default_factory=dict, description="By name; `app actions catalogue` describes each of them."
     )
-    max_rounds: int = Field(
-        4, ge=1, le=10, description="How often a model may come back with proposals for one question."
-    )
+    max_rounds: int = Field(4, ge=1, le=10, description="The most rounds of tool calls for one question.")
     max_per_answer: int = Field(8, ge=1, le=50, description="The most actions of one answer.")
 
 
 NOTHING_OFFERED = ActionPolicy(owner="nobody")
-"""What a release that was made before there were actions is held to."""
+"""The policy of releases that are older than actions."""

@@ -1,9 +1,9 @@
 from app.core.errors import Conflict, Invalid, NotFound
 
 
-class ActionUnknown(Invalid):
-    code, title = "action_unknown", "No such action is offered here"
-    action = "GET /v1/actions/catalogue lists those that are."
+class ActionNotOffered(Invalid):
+    code, title = "action_unknown", "This action is not offered"
+    action = "GET /v1/actions/catalogue lists the actions that are."
 
 
 class ActionNotFound(NotFound):
@@ -11,15 +11,15 @@ class ActionNotFound(NotFound):
 
 
 class ActionEnded(Conflict):
-    code, title = "action_ended", "The action waits for nobody any more"
-    action = "GET /v1/actions/{action_id} says what became of it."
+    code, title = "action_ended", "The action has already been decided"
+    action = "GET /v1/actions/{action_id} shows its state."
 
 
 class ActionChanged(Conflict):
-    code, title = "action_changed", "The action is not the one that was seen"
-    action = "Read the item again, then decide on what it says now."
+    code, title = "action_changed", "The action has changed since you read it"
+    action = "Read the item again, then decide on its present content."
 
 
-class ArgumentsRefused(Invalid):
-    code, title = "arguments_refused", "The action cannot be run with these arguments"
-    action = "Give all arguments of the action as one JSON object."
+class InvalidArguments(Invalid):
+    code, title = "arguments_refused", "These arguments are not valid for the action"
+    action = "Send all arguments of the action as one JSON object."

@@ -1,3 +1,12 @@
-from app.actions.repository.entries import add, count_recent, end, find, let_run, page, seen, use_up
+from app.actions.repository.action_queries import (
+    add,
+    approve,
+    claim_nonce,
+    count_recent,
+    end,
+    find,
+    find_page,
+    find_readable,
+)
 
-__all__ = ["add", "count_recent", "end", "find", "let_run", "page", "seen", "use_up"]
+__all__ = ["add", "approve", "claim_nonce", "count_recent", "end", "find", "find_page", "find_readable"]

@@ -1,4 +1,52 @@
-from app.actions.service.booking import ENDED, Actions
-from app.actions.service.tickets import SHIPPED, Tickets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-__all__ = ["ENDED", "SHIPPED", "Actions", "Tickets"]
+from app.actions.domain import ActionPolicy
+from app.actions.ports import Action
+from app.actions.service.catalogue import ActionCatalogue
+from app.actions.service.ending import ACTION_ENDED_CHANNEL
+from app.actions.service.execution import ActionExecution
+from app.actions.service.proposals import ActionProposals
+from app.actions.service.shipped_actions import SHIPPED
+from app.actions.service.tickets import Tickets
+from app.core.clock import Clock
+from app.core.database import Database
+from app.core.waiting import Waiting
+from app.identity.service import Identity
+
+__all__ = [
+    "ACTION_ENDED_CHANNEL",
+    "SHIPPED",
+    "ActionCatalogue",
+    "ActionExecution",
+    "ActionProposals",
+    "Actions",
+    "Tickets",
+]
+
+
+@dataclass(frozen=True)
+class Actions:
+    """The services of this room, on one catalogue and one clock."""
+
+    catalogue: ActionCatalogue
+    proposals: ActionProposals
+    execution: ActionExecution
+
+    @classmethod
+    def build(
+        cls,
+        database: Database,
+        identity: Identity,
+        registry: Mapping[str, Action],
+        live_policy: Callable[[], ActionPolicy],
+        waiting: Waiting,
+        clock: Clock | None = None,
+    ) -> "Actions":
+        """registry: all actions, by name. clock: None is the database's time, which all processes share."""
+        catalogue = ActionCatalogue(registry, live_policy)
+        return cls(
+            catalogue,
+            ActionProposals(database, catalogue, waiting, clock),
+            ActionExecution(database, identity, catalogue, clock),
+        )

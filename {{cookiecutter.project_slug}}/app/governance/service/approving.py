@@ -70,7 +70,7 @@ class Approvals:
 
         report: the SHA-256 that the caller looked at; a newer evaluation refuses it. expires: until when it counts.
         Errors: ReleaseNotFound, NoEvidence, SelfApproval, ApprovedAlready, ExpiryUnusable, IllegalMove, ReasonRequired,
-        NotAllowed.
+        PermissionMissing.
         """
         caller.require(PERMISSION)
         reason, now = check_reason(reason), self.clock.now()
@@ -103,7 +103,7 @@ class Approvals:
     async def reject(self, caller: Principal, wanted: str, reason: str) -> Release:
         """Ends a release that is not live; only a new evaluation opens it again.
 
-        Errors: ReleaseNotFound, IllegalMove, ReasonRequired, NotAllowed.
+        Errors: ReleaseNotFound, IllegalMove, ReasonRequired, PermissionMissing.
         """
         caller.require(PERMISSION)
         async with self.database.transaction(None) as connection:
@@ -190,7 +190,7 @@ class Approvals:
     async def review(self, caller: Principal, approval_id: UUID, reason: str) -> Emergency:
         """Somebody else looked at an emergency afterwards.
 
-        Errors: BreakGlassNotFound, ReviewedAlready, SelfApproval, ReasonRequired, NotAllowed.
+        Errors: BreakGlassNotFound, ReviewedAlready, SelfApproval, ReasonRequired, PermissionMissing.
         """
         caller.require(PERMISSION)
         reason, now = check_reason(reason), self.clock.now()

@@ -1,4 +1,4 @@
-"""What other rooms' routes ask for: the caller."""
+"""The dependency by which routes get their caller."""
 
 from typing import Any
 
@@ -10,21 +10,21 @@ from app.identity.service.keys import Identity
 
 
 def require(permission: str) -> Any:
-    """A dependency: the caller, known by its key, within its limits and holding `permission`."""
+    """A dependency: the authenticated caller, which has `permission` and is within its rate limit."""
 
     async def caller(request: Request) -> Principal:
         identity: Identity = request.app.state.provided[Identity]
-        principal = await identity.authenticate(_key_in(request))
+        principal = await identity.authenticate(_bearer_key(request))
         structlog.contextvars.bind_contextvars(tenant_id=str(principal.tenant_id), key_id=str(principal.key_id))
         principal.require(permission)
-        identity.admit(principal)
+        identity.check_rate_limit(principal)
         return principal
 
     caller.permission = permission  # type: ignore[attr-defined]
     return Depends(caller)
 
 
-def _key_in(request: Request) -> str:
+def _bearer_key(request: Request) -> str:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key:
         raise KeyRequired("Send the header 'Authorization: Bearer <key>'.")

@@ -13,7 +13,7 @@ from app.safety.domain.text import Finding
 
 EXTRACTIVE = "extractive"
 
-Status = Literal["answered", "refused"]
+AnswerStatus = Literal["answered", "refused"]
 FinishReason = Literal["stop", "length", "content_filter"]
 """stop: it is whole; length: the model was cut off at its token limit; content_filter: a filter kept it back."""
 RefusalReason = Literal["no_evidence", "off_topic", "no_answer", "declined", "evidence_timeout"]
@@ -176,7 +176,7 @@ class Answer:
 
     id: UUID
     created_at: datetime
-    status: Status
+    status: AnswerStatus
     text: str
     model: str
     degraded: bool

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from app.actions.domain import Entry, Offer, Proposal, Refused, RiskClass, State
+from app.actions.domain import ActionOffer, ActionProposal, ActionState, NewAction, ProposalRefused, RiskClass
 from app.costs.domain import Usage
 from app.llm.domain.messages import Tool
 from app.safety.domain.markup import neutralise
@@ -25,10 +25,10 @@ class AnswerAction:
     action: str
     risk: RiskClass
     arguments: Mapping[str, Any]
-    state: State
+    state: ActionState
 
     @classmethod
-    def of(cls, entry: Entry) -> "AnswerAction":
+    def of(cls, entry: NewAction) -> "AnswerAction":
         proposal = entry.proposal
         return cls(proposal.id, proposal.action, proposal.risk, proposal.arguments, entry.state)
 
@@ -56,8 +56,8 @@ class ToolResult:
     score: float = 0.0
 
     @classmethod
-    def of(cls, outcome: Entry | Refused) -> "ToolResult":
-        if isinstance(outcome, Refused):
+    def of(cls, outcome: NewAction | ProposalRefused) -> "ToolResult":
+        if isinstance(outcome, ProposalRefused):
             return cls(_json({"refused": outcome.detail}), outcome.detail)
         call = _described(outcome.proposal)
         if outcome.state == "done":
@@ -79,10 +79,10 @@ class ToolSession:
     is degraded.
     """
 
-    offers: tuple[Offer, ...]
+    offers: tuple[ActionOffer, ...]
     tainted: bool = False
     documents: set[UUID] = field(default_factory=set)
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[NewAction] = field(default_factory=list)
     results: list[ToolResult] = field(default_factory=list)
     usage: Usage = field(default_factory=lambda: Usage(0))
     findings: tuple[Finding, ...] = ()
@@ -92,7 +92,7 @@ class ToolSession:
     def tools(self) -> tuple[Tool, ...]:
         return tuple(Tool(offer.name, offer.description, offer.parameters) for offer in self.offers)
 
-    def offer(self, name: str) -> Offer:
+    def offer(self, name: str) -> ActionOffer:
         return next(offer for offer in self.offers if offer.name == name)
 
     @property
@@ -110,7 +110,7 @@ class ToolSession:
         self.results = []
 
 
-def _described(proposal: Proposal) -> str:
+def _described(proposal: ActionProposal) -> str:
     return f"{proposal.action} ({_plain(proposal.arguments)})"
 
 

@@ -13,7 +13,7 @@ from app.inference.domain.human_review import (
     Requester,
     ReviewDecision,
     ReviewedAnswer,
-    State,
+    ReviewedAnswerState,
 )
 from app.inference.tables import answers, feedback, reviewed_answers
 from app.releases.domain import digest_of
@@ -45,7 +45,13 @@ async def reviewed(connection: AsyncConnection, answer_id: UUID) -> ReviewedAnsw
 
 
 async def decide(
-    connection: AsyncConnection, answer_id: UUID, state: State, payload: bytes, digest: str, edited: bool, at: datetime
+    connection: AsyncConnection,
+    answer_id: UUID,
+    state: ReviewedAnswerState,
+    payload: bytes,
+    digest: str,
+    edited: bool,
+    at: datetime,
 ) -> Requester | None:
     """Ends the wait of a held answer, once; None when it was over."""
     held = reviewed_answers.c.state == "held"

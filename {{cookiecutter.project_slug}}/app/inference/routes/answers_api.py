@@ -17,16 +17,23 @@ from app.identity.service import require
 from app.inference.domain.answer import Question
 from app.inference.domain.human_review import HeldAnswer
 from app.inference.routes.environment import environment_of
-from app.inference.routes.events import EventStream, as_event, ending_in_words, event, event_of, opened
+from app.inference.routes.events import (
+    EventStream,
+    error_as_final_event,
+    event,
+    event_of,
+    problem_event,
+    start_after_first_event,
+)
 from app.inference.routes.ignored_fields import warnings_of_question
 from app.inference.schemas import (
-    AnswerKept,
     AnswerRequest,
-    AnswerShown,
-    AnswerWaiting,
+    AnswerResponse,
+    ArchivedAnswerResponse,
     FeedbackRequest,
-    HeldShown,
-    ReplayShown,
+    HeldAnswerResponse,
+    PendingAnswerResponse,
+    ReplayResponse,
 )
 from app.inference.service import AnswerArchive, AnswerReplays, Answers, IdempotentReply
 from app.inference.service.delivery import Reply, StreamStart, as_json
@@ -47,15 +54,15 @@ EVENTS: dict[int | str, dict[str, Any]] = {
         "description": "The answer; as server-sent events `text` (pieces), `answer` (the whole) or `problem`.",
         "content": {"text/event-stream": {}},
     },
-    202: {"description": "The answer waits for a person; `where` says where to look.", "model": HeldShown},
+    202: {"description": "The answer waits for a person; `where` says where to look.", "model": HeldAnswerResponse},
 }
 WAITS: dict[int | str, dict[str, Any]] = {
-    202: {"description": "The answer still waits for a person.", "model": AnswerWaiting}
+    202: {"description": "The answer still waits for a person.", "model": PendingAnswerResponse}
 }
 LONGEST_WAIT = 60
 
 
-@router.post("/v1/answers", response_model=AnswerShown, responses=EVENTS)
+@router.post("/v1/answers", response_model=AnswerResponse, responses=EVENTS)
 async def ask(body: AnswerRequest, request: Request, caller: Asker, answers: Service, keys: Keys) -> Response:
     """Answers a question from the caller's documents, with citations, or says that they hold no answer.
 
@@ -79,7 +86,7 @@ async def ask(body: AnswerRequest, request: Request, caller: Asker, answers: Ser
     async def process() -> Response:
         if streaming:
             events = claimed.guard(_events(answers.stream(caller, question, idempotent, assigned)))
-            return await opened(ending_in_words(events, as_event))
+            return await start_after_first_event(error_as_final_event(events, problem_event))
         return replied(await answers.answer(caller, question, idempotent, assigned))
 
     return await claimed.run(process)
@@ -111,7 +118,7 @@ def _streamed(stored: StoredResponse) -> EventStream:
     return EventStream(events(), REPLAYED)
 
 
-@router.get("/v1/answers/{answer_id}", response_model=AnswerKept | AnswerWaiting, responses=WAITS)
+@router.get("/v1/answers/{answer_id}", response_model=ArchivedAnswerResponse | PendingAnswerResponse, responses=WAITS)
 async def show(
     answer_id: UUID,
     caller: Reader,
@@ -124,9 +131,9 @@ async def show(
 
 
 @router.post("/v1/answers/{answer_id}/replay")
-async def replay(answer_id: UUID, caller: Auditor, again: Repeats) -> ReplayShown:
+async def replay(answer_id: UUID, caller: Auditor, again: Repeats) -> ReplayResponse:
     """Runs a past answer again on its own release and corpus version, and shows what differs."""
-    return ReplayShown.of(await again.replay(caller, answer_id))
+    return ReplayResponse.of(await again.replay(caller, answer_id))
 
 
 @router.post("/v1/answers/{answer_id}/feedback", status_code=204)

@@ -64,7 +64,7 @@ async def _left(receive: Receive) -> None:
         pass
 
 
-async def opened(events: AsyncGenerator[bytes, None]) -> EventStream:
+async def start_after_first_event(events: AsyncGenerator[bytes, None]) -> EventStream:
     """A stream whose first event is there: what fails before it is still an ordinary problem with its
     status.
     """
@@ -79,16 +79,16 @@ async def opened(events: AsyncGenerator[bytes, None]) -> EventStream:
     return EventStream(all_events())
 
 
-def as_event(problem: Problem) -> bytes:
+def problem_event(problem: Problem) -> bytes:
     return event("problem", encoded(problem))
 
 
-def as_openai_event(problem: Problem) -> bytes:
+def openai_error_event(problem: Problem) -> bytes:
     """As clients of the OpenAI API look for it: by the member `error`, whatever the event's name."""
     return event("error", encoded(problem, for_openai=True))
 
 
-async def ending_in_words(
+async def error_as_final_event(
     events: AsyncGenerator[bytes, None], render: Callable[[Problem], bytes]
 ) -> AsyncGenerator[bytes, None]:
     """A stream that has begun can only say what went wrong in a last event, which cannot fail itself."""

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 from app.inference.domain.answer import EXTRACTIVE, RequestWarning
-from app.inference.schemas import AnswerRequest, ChatBody, ChatMessage
+from app.inference.schemas import AnswerRequest, ChatCompletionRequest, ChatMessage
 
 MOST_WARNINGS, LONGEST_NAME = 50, 100
 
@@ -36,7 +36,7 @@ _MEMBERS: Mapping[str, tuple[str, Sequence[Any]]] = {
 }
 
 
-def warnings_of(body: ChatBody) -> tuple[RequestWarning, ...]:
+def warnings_of(body: ChatCompletionRequest) -> tuple[RequestWarning, ...]:
     """What of a request in the OpenAI format has no effect."""
     found = (*_of_messages(body.messages), *_of_tools(body), *_of_limits(body), *_of_members(body))
     return _each_once(found)
@@ -68,7 +68,7 @@ def _of_messages(messages: Sequence[ChatMessage]) -> Iterator[RequestWarning]:
         yield RequestWarning(f"messages.{name}"[:LONGEST_NAME], f"`{name[:LONGEST_NAME]}` of a message has no effect.")
 
 
-def _of_tools(body: ChatBody) -> Iterator[RequestWarning]:
+def _of_tools(body: ChatCompletionRequest) -> Iterator[RequestWarning]:
     if any([*_set(tool.function.model_extra), *_set(tool.model_extra)] for tool in body.tools or ()):
         message = "Only the names in `tools` count: descriptions and parameters of an action are this service's."
         yield RequestWarning("tools", message)
@@ -78,7 +78,7 @@ def _of_tools(body: ChatBody) -> Iterator[RequestWarning]:
         )
 
 
-def _of_limits(body: ChatBody) -> Iterator[RequestWarning]:
+def _of_limits(body: ChatCompletionRequest) -> Iterator[RequestWarning]:
     if body.max_tokens is not None and body.max_completion_tokens not in (None, body.max_tokens):
         yield RequestWarning("max_tokens", "`max_completion_tokens` counts in its place.")
     options = body.stream_options
@@ -96,7 +96,7 @@ def _of_model(model: str | None, sent: set[str]) -> Iterator[RequestWarning]:
             yield RequestWarning(name, f"The model {EXTRACTIVE} quotes and writes nothing of its own.")
 
 
-def _of_members(body: ChatBody) -> Iterator[RequestWarning]:
+def _of_members(body: ChatCompletionRequest) -> Iterator[RequestWarning]:
     for name, value in _set(body.model_extra).items():
         message, harmless = _MEMBERS.get(name, ("This service does not know it, and it has no effect.", ()))
         if value not in harmless or (isinstance(value, bool) != any(isinstance(each, bool) for each in harmless)):

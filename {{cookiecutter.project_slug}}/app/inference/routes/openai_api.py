@@ -21,9 +21,15 @@ from app.identity.service import require
 from app.inference.domain.answer import EXTRACTIVE, Answer, Question
 from app.inference.domain.human_review import HeldAnswer
 from app.inference.routes.environment import environment_of
-from app.inference.routes.events import EventStream, as_openai_event, ending_in_words, event, opened
+from app.inference.routes.events import (
+    EventStream,
+    error_as_final_event,
+    event,
+    openai_error_event,
+    start_after_first_event,
+)
 from app.inference.routes.ignored_fields import warnings_of
-from app.inference.schemas import ChatBody, ModelList, ModelShown
+from app.inference.schemas import ChatCompletionRequest, ModelListResponse, ModelResponse
 from app.inference.service import Answers, IdempotentReply
 from app.inference.service.delivery import Reply, StreamStart
 
@@ -49,10 +55,10 @@ class NoQuestion(Invalid):
 
 
 @router.get("/v1/models")
-async def models(caller: Lister, request: Request, answers: Service) -> ModelList:
+async def models(caller: Lister, request: Request, answers: Service) -> ModelListResponse:
     """What may be named as `model`: `default` is the whole chain, best first."""
     names = answers.models(await answers.assign(caller, environment_of(request)))
-    return ModelList(data=[ModelShown(id=name, owned_by=_owner(name)) for name in (WHOLE_CHAIN, *names)])
+    return ModelListResponse(data=[ModelResponse(id=name, owned_by=_owner(name)) for name in (WHOLE_CHAIN, *names)])
 
 
 def _owner(name: str) -> str:
@@ -60,7 +66,7 @@ def _owner(name: str) -> str:
 
 
 @router.post("/v1/chat/completions")
-async def chat(body: ChatBody, request: Request, caller: Asker, answers: Service, keys: Keys) -> Response:
+async def chat(body: ChatCompletionRequest, request: Request, caller: Asker, answers: Service, keys: Keys) -> Response:
     """Answers the last message of the user from the caller's documents, in the OpenAI chat format.
 
     The field `answer` beside the format's own holds citations, cost and the rest of POST /v1/answers. `tools` name
@@ -79,7 +85,7 @@ async def chat(body: ChatBody, request: Request, caller: Asker, answers: Service
     async def process() -> Response:
         if body.stream:
             events = claimed.guard(_chunks(answers.stream(caller, question, idempotent, assigned), body.wants_usage))
-            return await opened(ending_in_words(events, as_openai_event))
+            return await start_after_first_event(error_as_final_event(events, openai_error_event))
         reply = await answers.answer(caller, question, idempotent, assigned)
         return Response(
             _completion(reply), 202 if isinstance(reply, HeldAnswer) else 200, media_type="application/json"
@@ -88,7 +94,7 @@ async def chat(body: ChatBody, request: Request, caller: Asker, answers: Service
     return await claimed.run(process)
 
 
-def _question(body: ChatBody) -> Question:
+def _question(body: ChatCompletionRequest) -> Question:
     last = body.messages[-1]
     if last.role != "user" or not last.text.strip():
         raise NoQuestion

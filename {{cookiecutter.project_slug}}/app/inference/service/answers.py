@@ -43,7 +43,7 @@ class Answers:
     ) -> AssignedRelease:
         """The release that answers this caller.
 
-        environment: None is production; staging needs a permission. Errors: NotAllowed, UnknownEnvironment,
+        environment: None is production; staging needs a permission. Errors: PermissionMissing, UnknownEnvironment,
         NothingLive, ReleaseUnknown, DatabaseUnavailable.
         """
         if environment == STAGING:

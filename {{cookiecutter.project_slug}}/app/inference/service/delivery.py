@@ -137,7 +137,7 @@ class Delivery:
             writes.append(lambda connection: repository.send_to_review(connection, stored, review))
         if ctx.tool_session and (entries := ctx.tool_session.entries):
             actions = self.pipeline.generation.tool_calling.actions
-            writes.append(lambda connection: actions.enter(connection, entries))
+            writes.append(lambda connection: actions.proposals.store(connection, entries))
         return writes
 
     async def _record(

@@ -14,7 +14,7 @@ from app.inference.domain.human_review import AnswerHeld, HeldAnswerEnd, Payload
 from app.releases.domain import digest_of
 from app.webhooks.domain import SEND_JOB, SEND_QUEUE
 
-DECIDED = "answer_decided"
+ANSWER_DECIDED_CHANNEL = "answer_decided"
 """The channel on which every process hears that an answer need not be waited for any more."""
 
 
@@ -82,7 +82,7 @@ class HeldAnswers:
         waiter = await repository.decide(connection, answer_id, state, payload, digest_of(payload), edited, at)
         if waiter is None:
             raise AnswerHeld(f"Answer {answer_id} waits for nobody any more.")
-        await notify(connection, DECIDED, str(answer_id))
+        await notify(connection, ANSWER_DECIDED_CHANNEL, str(answer_id))
         if waiter.url:
             notice = waiter.notice(waiter.url, answer_id, state, at)
             await enqueue(connection, SEND_JOB, queue=SEND_QUEUE, **notice.job)

@@ -58,7 +58,7 @@ class Pipeline:
     ) -> AnswerContext:
         """Checks and screens the question.
 
-        Errors: QuestionTooLong, ModelNotFound, QuestionRefused, ActionUnknown, NotAllowed.
+        Errors: QuestionTooLong, ModelNotFound, QuestionRefused, ActionNotOffered, PermissionMissing.
         """
         loaded = assigned.loaded
         self.check(loaded, question)

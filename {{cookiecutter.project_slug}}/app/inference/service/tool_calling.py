@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from app.actions.domain import Entry, Proposal, Refused, Terms
+from app.actions.domain import ActionProposal, NewAction, ProposalRefused, ReviewTerms
 from app.actions.service import Actions
 from app.core.clock import Deadline
 from app.identity.domain import Principal
@@ -29,10 +29,10 @@ class ToolCalling:
     actions: Actions
 
     def session(self, loaded: LoadedRelease, caller: Principal, question: ScreenedQuestion) -> ToolSession | None:
-        """The tools that the question names; None when it names none. Errors: ActionUnknown, NotAllowed."""
+        """The tools that the question names; None when it names none. Errors: ActionNotOffered, PermissionMissing."""
         if not question.actions:
             return None
-        offers = self.actions.offers(loaded.actions, caller, question.actions)
+        offers = self.actions.catalogue.select(loaded.actions, caller, question.actions)
         return ToolSession(offers, tainted=bool(question.findings))
 
     async def run_tool_loop(
@@ -71,9 +71,9 @@ class ToolCalling:
                 async with asyncio.timeout(deadline.remaining()):
                     outcome = await self._propose(ctx, session, call, tainted)
             except TimeoutError:
-                outcome = Refused("failed", "There was no time left for that.")
+                outcome = ProposalRefused("failed", "There was no time left for that.")
             result = self._screened(ctx, session, call.name, ToolResult.of(outcome))
-            if isinstance(outcome, Entry):
+            if isinstance(outcome, NewAction):
                 session.entries.append(outcome)
                 session.tainted |= outcome.state == "done" and session.offer(outcome.proposal.action).untrusted
             session.results.append(result)
@@ -85,30 +85,30 @@ class ToolCalling:
         findings = screen_fields({action: result.text})
         session.findings = (*session.findings, *findings)
         if any(ctx.loaded.security.document_action(finding) == "quarantine" for finding in findings):
-            return ToolResult.of(Refused("failed", "What came back is withheld by the security policy."))
+            return ToolResult.of(ProposalRefused("failed", "What came back is withheld by the security policy."))
         return replace(result, content=normalise(result.content).text, text=normalise(result.text).text)
 
     async def _propose(
         self, ctx: AnswerContext, session: ToolSession, call: ToolCall, tainted: bool
-    ) -> Entry | Refused:
+    ) -> NewAction | ProposalRefused:
         policy, earlier = ctx.loaded.actions, [entry.proposal for entry in session.entries]
-        proposal = await self.actions.propose(
+        proposal = await self.actions.proposals.propose(
             policy, ctx.caller, ctx.id, ctx.release.id, session.offers, call.name, call.arguments, earlier
         )
-        if isinstance(proposal, Refused):
+        if isinstance(proposal, ProposalRefused):
             return proposal
         if proposal.risk == "read":
-            result = await self.actions.read(ctx.caller, proposal, session.documents)
-            if isinstance(result, Refused):
+            result = await self.actions.execution.run_read(ctx.caller, proposal, session.documents)
+            if isinstance(result, ProposalRefused):
                 return result
-            return Entry(proposal, "done", None, tainted, result, tuple(session.documents))
+            return NewAction(proposal, "done", None, tainted, result, tuple(session.documents))
         rule = rule_for_action(ctx.loaded.review, _proposed_action(ctx, session, proposal), tainted)
         terms = None if rule is None else _terms(ctx, rule, proposal)
         state: Literal["waiting", "approved"] = "waiting" if rule is not None and rule.send == "before" else "approved"
-        return Entry(proposal, state, terms, tainted, documents=tuple(session.documents))
+        return NewAction(proposal, state, terms, tainted, documents=tuple(session.documents))
 
 
-def hold_actions(ctx: AnswerContext, rule: Rule, entries: Sequence[Entry]) -> list[Entry]:
+def hold_actions(ctx: AnswerContext, rule: Rule, entries: Sequence[NewAction]) -> list[NewAction]:
     """Actions of a held answer wait with it, by the same rule."""
     return [
         replace(entry, state="waiting", terms=_terms(ctx, rule, entry.proposal)) if entry.state == "approved" else entry
@@ -116,7 +116,7 @@ def hold_actions(ctx: AnswerContext, rule: Rule, entries: Sequence[Entry]) -> li
     ]
 
 
-def _proposed_action(ctx: AnswerContext, session: ToolSession, proposal: Proposal) -> ProposedAction:
+def _proposed_action(ctx: AnswerContext, session: ToolSession, proposal: ActionProposal) -> ProposedAction:
     return ProposedAction(
         id=proposal.id,
         risk=proposal.risk,  # type: ignore[arg-type]
@@ -127,9 +127,9 @@ def _proposed_action(ctx: AnswerContext, session: ToolSession, proposal: Proposa
     )
 
 
-def _terms(ctx: AnswerContext, rule: Rule, proposal: Proposal) -> Terms:
+def _terms(ctx: AnswerContext, rule: Rule, proposal: ActionProposal) -> ReviewTerms:
     tier = ctx.loaded.risk_tier
-    return Terms(
+    return ReviewTerms(
         rule=rule.name,
         timing=rule.send,
         risk_tier=tier,

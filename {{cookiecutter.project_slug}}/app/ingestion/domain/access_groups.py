@@ -22,7 +22,7 @@ def access_groups_of(
         return place.wanted
     wanted = common.access_groups or tuple(sorted(defaults))
     opens = widens_access(wanted, place.wanted) or widens_access(wanted, place.readers)
-    if opens and not caller.is_machine and not (caller.reads(place.wanted) and caller.reads(place.readers)):
+    if opens and not caller.is_command_line and not (caller.reads(place.wanted) and caller.reads(place.readers)):
         raise AccessGroupsForbidden("This would let others read a document that this key may not read itself.")
     return wanted
 

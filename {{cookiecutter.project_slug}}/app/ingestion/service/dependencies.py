@@ -49,7 +49,7 @@ def sight(caller: Principal) -> dict[str, Any]:
     documents of all readers in order.
     """
     manages = caller.may("documents:write")
-    return {"all": caller.is_machine and manages, "groups": sorted(caller.groups)}
+    return {"all": caller.is_command_line and manages, "groups": sorted(caller.groups)}
 
 
 def uploader(caller: Principal) -> str:

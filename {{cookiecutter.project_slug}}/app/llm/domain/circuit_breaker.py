@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
-State = Literal["closed", "open", "half_open"]
+BreakerState = Literal["closed", "open", "half_open"]
 
 
 @dataclass
@@ -14,7 +14,7 @@ class CircuitBreaker:
 
     failures: int = 5
     open_seconds: float = 2.0
-    state: State = "closed"
+    state: BreakerState = "closed"
     _recent: deque[bool] = field(default_factory=lambda: deque(maxlen=10))
     _changed_at: float = 0.0
 

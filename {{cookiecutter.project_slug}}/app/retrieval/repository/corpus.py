@@ -13,6 +13,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core import locks
 from app.core.database import driver_sql, in_one_trip
 from app.retrieval.domain import Fingerprint, IndexRow, PreparedChunk, PublishRequest, chunk_id, indexed_text
 from app.retrieval.tables import chunk_terms, chunk_vectors, chunks, corpora, indexed_documents
@@ -91,7 +92,7 @@ REGROUP_TERMS = sql(
 
 
 # One publish sends its reads in one trip and its writes in another: it holds the corpus lock of the whole tenant.
-SHARE_INDEXES = "select pg_advisory_xact_lock_shared(7307)"
+SHARE_INDEXES = locks.INDEXES.shared()
 ALL_INDEXES = """
     select number, id, status, embedder, dimensions, chunker, chunker_params, text_search, mean_length, created_at,
         ready_at

@@ -6,6 +6,7 @@ from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core import locks
 from app.core.ids import new_id
 from app.retrieval.domain import Fingerprint, Heading, IndexRow, PublishRequest
 from app.retrieval.tables import chunks, corpora, index_switches, indexed_documents, indexes
@@ -38,7 +39,7 @@ async def all_indexes(connection: AsyncConnection) -> list[IndexRow]:
 
 async def lock_indexes(connection: AsyncConnection) -> list[IndexRow]:
     """One change of the indexes at a time, until the end of the transaction."""
-    await connection.execute(sql("select pg_advisory_xact_lock(7307)"))
+    await locks.lock(connection, locks.INDEXES)
     return await all_indexes(connection)
 
 

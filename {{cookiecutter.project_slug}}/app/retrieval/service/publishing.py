@@ -2,9 +2,9 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
-from sqlalchemy import text as sql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core import locks
 from app.retrieval.domain import EmbedderMismatch, IndexRow, PreparedChunk, PreparedDocument, PublishRequest
 from app.retrieval.domain import StaleDocument as Stale
 from app.retrieval.domain.indexes import MAINTAINED_STATUSES
@@ -13,10 +13,6 @@ from app.retrieval.service.passage_embedding import PassageEmbeddings
 from app.retrieval.service.query_embedding import prepare_for
 
 log = structlog.get_logger(__name__)
-
-# Held shared by every publish and alone by whoever declares an index ready or switches: an index that is called
-# complete cannot be missing a document that is being published at that moment.
-SHARE_INDEXES = sql("select pg_advisory_xact_lock_shared(7307)")
 
 
 async def prepare(kept: Sequence[IndexRow], request: PublishRequest, passages: PassageEmbeddings) -> PreparedDocument:
@@ -110,7 +106,7 @@ def _merged(changes: Sequence[tuple[Sequence[str], int]]) -> list[tuple[Sequence
 
 
 async def withdraw(connection: AsyncConnection, tenant_id: UUID, document_id: UUID) -> int:
-    await connection.execute(SHARE_INDEXES)
+    await locks.lock_shared(connection, locks.INDEXES)
     newest = await corpus.lock_corpus(connection, tenant_id)
     stored = await corpus.stored_document(connection, tenant_id, document_id)
     if stored is None or stored.withdrawn:
@@ -128,7 +124,7 @@ async def withdraw(connection: AsyncConnection, tenant_id: UUID, document_id: UU
 
 async def set_access(connection: AsyncConnection, tenant_id: UUID, document_id: UUID, groups: Sequence[str]) -> None:
     new = sorted(set(groups))
-    await connection.execute(SHARE_INDEXES)
+    await locks.lock_shared(connection, locks.INDEXES)
     await corpus.lock_corpus(connection, tenant_id)
     stored = await corpus.stored_document(connection, tenant_id, document_id)
     if stored is None or stored.withdrawn or stored.access_groups == new:

@@ -52,7 +52,7 @@ class ReviewDecisions:
 
         key: the idempotency key; the same request with the same key gives the same result and is carried out once.
         Errors: ReviewNotFound, ReviewClosed, LeaseLost, ReviewChanged, PayloadChanged, SelfReview, ReviewEscalated,
-        AlreadyReviewed, EditRefused, ArgumentsRefused, IdempotencyKeyReused, ReasonRequired.
+        AlreadyReviewed, EditRefused, InvalidArguments, IdempotencyKeyReused, ReasonRequired.
         """
         decision = replace(decision, reason=check_reason(decision.reason))
         if (decision.decision == "edit") != (decision.text is not None):

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.actions.domain import ActionEnded, Entered, State
+from app.actions.domain import ActionEnded, ActionState, StoredAction
 from app.actions.service import Actions
 from app.core.ids import new_id
 from app.inference.domain.human_review import AnswerHeld, ReviewDecision, ReviewedAnswer, edit
@@ -39,7 +39,7 @@ class ReviewSubject(Protocol):
         ...
 
     def edit(self, payload: bytes, text: str) -> bytes:
-        """The payload with a reviewer's text. Errors: EditRefused, ArgumentsRefused."""
+        """The payload with a reviewer's text. Errors: EditRefused, InvalidArguments."""
         ...
 
     async def approve(
@@ -104,7 +104,7 @@ class ActionReviewSubject:
     actions: Actions
 
     async def item(self, connection: AsyncConnection, tenant_id: UUID, subject_id: UUID) -> tuple[ReviewItem, float]:
-        action = await self.actions.find(connection, subject_id)
+        action = await self.actions.proposals.find(connection, subject_id)
         if action.terms is None:
             raise ValueError(f"action {subject_id} needs no review")
         # No blind pairs: agreement is measured on answers only.
@@ -112,18 +112,22 @@ class ActionReviewSubject:
         return _item("action", tenant_id, subject_id, action.requester, action, action.terms, note), 0.0
 
     async def digest(self, connection: AsyncConnection, subject_id: UUID) -> str:
-        return (await self.actions.find(connection, subject_id)).digest
+        return (await self.actions.proposals.find(connection, subject_id)).digest
 
     def edit(self, payload: bytes, text: str) -> bytes:
-        return self.actions.edit(payload, text)
+        return self.actions.catalogue.edit(payload, text)
 
     async def approve(
         self, connection: AsyncConnection, item: ReviewItem, edited: bool, context: DecisionContext
     ) -> None:
-        await self.actions.approve(connection, item.subject_id, item.payload, item.digest, context.actor, context.at)
+        await self.actions.proposals.approve(
+            connection, item.subject_id, item.payload, item.digest, context.actor, context.at
+        )
 
     async def reject(self, connection: AsyncConnection, item: ReviewItem, context: DecisionContext) -> None:
-        await self.actions.reject(connection, item.subject_id, "rejected", context.actor, context.reason, context.at)
+        await self.actions.proposals.reject(
+            connection, item.subject_id, "rejected", context.actor, context.reason, context.at
+        )
 
     async def record_opinion(
         self, connection: AsyncConnection, item: ReviewItem, opinion: ReviewDecision, context: DecisionContext
@@ -134,8 +138,8 @@ class ActionReviewSubject:
         self, connection: AsyncConnection, subject_id: UUID, expired: bool, context: DecisionContext
     ) -> None:
         with contextlib.suppress(ActionEnded):
-            end: State = "expired" if expired else "rejected"
-            await self.actions.reject(connection, subject_id, end, context.actor, context.reason, context.at)
+            end: ActionState = "expired" if expired else "rejected"
+            await self.actions.proposals.reject(connection, subject_id, end, context.actor, context.reason, context.at)
 
 
 @dataclass(frozen=True)
@@ -177,7 +181,7 @@ def _item(
     tenant_id: UUID,
     subject_id: UUID,
     asker: str,
-    subject: ReviewedAnswer | Entered,
+    subject: ReviewedAnswer | StoredAction,
     terms: _ReviewTerms,
     note: str,
 ) -> ReviewItem:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from app.actions.domain import ActionChanged, ArgumentsRefused, Entered, Entry, Proposal, payload_of
+from app.actions.domain import ActionChanged, ActionProposal, InvalidArguments, NewAction, StoredAction, payload_of
 from app.core.errors import Problem
 from app.identity.domain import Principal
 from app.inference.domain.human_review import PayloadChanged
@@ -32,7 +32,7 @@ def reviews_of(shop: Shop) -> Reviews:
     return replace(shop.state.reviews, clock=shop.clock, actions=shop.actions)
 
 
-async def queued(shop: Shop, groups: tuple[str, ...] = (), **terms: Any) -> tuple[Proposal, ReviewItem]:
+async def queued(shop: Shop, groups: tuple[str, ...] = (), **terms: Any) -> tuple[ActionProposal, ReviewItem]:
     """groups: who may read what the model had read."""
     documents = (await publish(shop.state, shop.tenant, groups),)
     proposal = await shop.waiting(documents=documents, **terms)
@@ -49,7 +49,7 @@ async def decide(shop: Shop, who: str, item: ReviewItem, decision: Any, text: st
     return await reviews.decisions.decide(me, item.id, said(mine, decision, text))
 
 
-async def ended(shop: Shop, proposal: Proposal) -> Entered:
+async def ended(shop: Shop, proposal: ActionProposal) -> StoredAction:
     await shop.work()
     return await shop.shown(proposal)
 
@@ -107,7 +107,7 @@ async def test_an_edited_action_runs_as_the_reviewer_wrote_it(shop: Shop) -> Non
         ('{"ticket": "T-1"}', "resolution: Field required"),
         (json.dumps(proposal.arguments), "those that were there"),
     ):
-        with pytest.raises(ArgumentsRefused, match=words):
+        with pytest.raises(InvalidArguments, match=words):
             await decide(shop, "ana", item, "edit", wrong)
     assert (await decide(shop, "ana", item, "edit", json.dumps(wanted))).outcome == "edited"
     done = await ended(shop, proposal)
@@ -127,7 +127,7 @@ async def test_nobody_approves_what_a_model_proposed_for_them(shop: Shop) -> Non
     assert (await ended(shop, other)).state == "done"
 
 
-async def queued_again(shop: Shop, **terms: Any) -> tuple[Proposal, ReviewItem]:
+async def queued_again(shop: Shop, **terms: Any) -> tuple[ActionProposal, ReviewItem]:
     proposal = await shop.waiting(**terms)
     reviews = reviews_of(shop)
     await reviews.lifecycle.add(shop.tenant, proposal.id, "action")
@@ -168,7 +168,7 @@ async def test_the_bytes_of_another_action_are_not_approved(shop: Shop) -> None:
 
 async def test_what_runs_by_itself_can_be_looked_at_afterwards(shop: Shop) -> None:
     proposal = await shop.proposal()
-    await shop.enter(Entry(proposal, "approved", shop.terms(timing="after"), False))
+    await shop.enter(NewAction(proposal, "approved", shop.terms(timing="after"), False))
     await shop.work()
     [item] = await reviews_of(shop).queue.list(person(shop, "reader"), ReviewFilters(kind="action"), None, 10)
     await decide(shop, "ana", item, "reject")

@@ -10,10 +10,10 @@ from app.inference.domain.human_review.held_answer import (
     Requester,
     ReviewDecision,
     ReviewedAnswer,
+    ReviewedAnswerState,
     ReviewRequest,
-    State,
 )
-from app.inference.domain.human_review.policy import NO_REVIEW, ActionClass, ReviewPolicy, Rule, Timing
+from app.inference.domain.human_review.policy import NO_REVIEW, ActionClass, ReviewPolicy, ReviewTiming, Rule
 from app.inference.domain.human_review.routing import ProposedAction, RoutedAnswer, rule_for, rule_for_action
 
 __all__ = [
@@ -32,11 +32,11 @@ __all__ = [
     "ReviewDecision",
     "ReviewPolicy",
     "ReviewRequest",
+    "ReviewTiming",
     "ReviewedAnswer",
+    "ReviewedAnswerState",
     "RoutedAnswer",
     "Rule",
-    "State",
-    "Timing",
     "edit",
     "rule_for",
     "rule_for_action",

@@ -9,11 +9,11 @@ from app.core.errors import Conflict
 from app.core.ids import new_id
 from app.core.ownership import RiskTier
 from app.inference.domain.answer import Answer, RequestWarning
-from app.inference.domain.human_review.policy import Rule, Timing
+from app.inference.domain.human_review.policy import ReviewTiming, Rule
 from app.releases.domain import digest_of
 from app.webhooks.domain import WebhookMessage
 
-State = Literal["held", "delivered", "rejected"]
+ReviewedAnswerState = Literal["held", "delivered", "rejected"]
 HeldAnswerEnd = Literal["delivered", "rejected"]
 ReviewDecision = Literal["approved", "edited", "rejected"]
 """What a person made of an answer, whether or not it had left by then."""
@@ -37,7 +37,7 @@ class PayloadChanged(Conflict):
     action = "Read the item again, then decide on what it says now."
 
 
-def where_of(answer_id: UUID) -> str:
+def answer_path(answer_id: UUID) -> str:
     return f"/v1/answers/{answer_id}"
 
 
@@ -51,7 +51,7 @@ class Requester:
 
     def notice(self, url: str, answer_id: UUID, state: HeldAnswerEnd, at: datetime) -> WebhookMessage:
         return WebhookMessage(
-            new_id(), self.tenant_id, self.key_id, url, "answer", answer_id, state, where_of(answer_id), at
+            new_id(), self.tenant_id, self.key_id, url, "answer", answer_id, state, answer_path(answer_id), at
         )
 
 
@@ -69,7 +69,7 @@ class HeldAnswer:
 
     @property
     def where(self) -> str:
-        return where_of(self.id)
+        return answer_path(self.id)
 
     def as_dict(self) -> dict[str, Any]:
         warned = {"warnings": [each.as_dict() for each in self.warnings]} if self.warnings else {}
@@ -101,7 +101,7 @@ class ReviewRequest:
     webhook: str | None = None
 
     @property
-    def state(self) -> State:
+    def state(self) -> ReviewedAnswerState:
         return "held" if self.rule.send == "before" else "delivered"
 
     @property
@@ -136,8 +136,8 @@ class ReviewedAnswer:
     answer_id: UUID
     question: str
     rule: str
-    timing: Timing
-    state: State
+    timing: ReviewTiming
+    state: ReviewedAnswerState
     risk_tier: str
     created_at: datetime
     due_at: datetime

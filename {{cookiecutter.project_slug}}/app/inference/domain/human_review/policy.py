@@ -24,7 +24,7 @@ FindingKind = Literal[
     "prompt_leak",
 ]
 ActionClass = Literal["reversible", "irreversible"]
-Timing = Literal["before", "after"]
+ReviewTiming = Literal["before", "after"]
 OF_ANSWERS = ("groundedness_below", "confidence_below", "models", "degraded", "status")
 """RuleConditions that nothing but an answer can meet."""
 Word = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\w")]
@@ -105,7 +105,7 @@ class Rule(_Rules):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$", description="What the queue calls it.")
     when: RuleConditions = Field(RuleConditions(), description="Which answers; nothing named means all.")
-    send: Timing = Field(description="before: the asker waits for the decision. after: the answer has left.")
+    send: ReviewTiming = Field(description="before: the asker waits for the decision. after: the answer has left.")
     due_minutes: int = Field(ge=1, le=43_200, description="When the time is up, a held answer is not delivered.")
     escalate_minutes: int | None = Field(
         None, ge=1, le=43_200, description="From then on the item stands out in the queue."

@@ -1,4 +1,4 @@
-"""What a model may do besides answering, from the proposal to its end."""
+"""Actions that a model proposes, from the proposal to its end."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,19 +13,21 @@ from app.releases.domain import canonical_json, digest_of
 from app.webhooks.domain import WebhookMessage
 
 RiskClass = Literal["read", "reversible", "irreversible"]
-"""read changes nothing; what a reversible one does can be undone by hand; what an irreversible one does cannot."""
-State = Literal["waiting", "approved", "done", "failed", "rejected", "expired"]
-Timing = Literal["before", "after"]
-ENDS: tuple[State, ...] = ("done", "failed", "rejected", "expired")
+"""read: changes nothing. reversible: a person can undo it. irreversible: nobody can."""
+ActionState = Literal["waiting", "approved", "done", "failed", "rejected", "expired"]
+ReviewTiming = Literal["before", "after"]
+END_STATES: tuple[ActionState, ...] = ("done", "failed", "rejected", "expired")
+
+PROPOSE_PERMISSION = "actions:propose"
 
 RUN_JOB, RUN_QUEUE = "actions.run", "actions"
 REVIEW_JOB, REVIEW_QUEUE = "review.add_action", "review"
-"""What is enqueued with every action that a person is to look at; whoever reviews takes it up."""
+"""The job that is enqueued with each action that a person reviews; app.review handles it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """What a model is told of an action. parameters: JSON schema. untrusted: what comes back was written by anybody."""
+class ActionOffer:
+    """An action as the model sees it. parameters: JSON schema. untrusted: its result may hold untrusted text."""
 
     name: str
     description: str
@@ -36,20 +38,19 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """Why a proposal came to nothing, in a sentence that the model may read and correct itself by."""
+class ProposalRefused:
+    """Why a tool call was refused. detail: a sentence for the model, which may correct itself."""
 
     reason: Literal["not_offered", "arguments_invalid", "limit_reached", "failed"]
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """What an action is told when it runs. id: one for one action, however often it is tried. groups: the requester's
-    access groups, for an action that reads.
+class ActionRun:
+    """One run of an action. id: the same for every attempt. groups: the requester's access groups, for a read.
 
-    documents: those that the model had read: what the action writes down for others is as closed as they are
-    (app.core.access). An action that reads what came out of further documents adds them.
+    documents: those that the model had read. What the action writes for others is as restricted as they are
+    (app.core.access). A read whose result comes from further documents adds them.
     """
 
     id: UUID
@@ -60,8 +61,8 @@ class Run:
     documents: set[UUID] = field(default_factory=set)
 
 
-class Bound(Protocol):
-    """What an approval is bound to, besides the arguments."""
+class ApprovalBinding(Protocol):
+    """What an approval covers, besides the arguments."""
 
     @property
     def id(self) -> UUID: ...
@@ -83,8 +84,8 @@ class Bound(Protocol):
     def nonce(self) -> UUID: ...
 
 
-def payload_of(bound: Bound, arguments: Mapping[str, Any]) -> bytes:
-    """The canonical bytes that a person sees, whose SHA-256 is approved and which are what runs."""
+def payload_of(bound: ApprovalBinding, arguments: Mapping[str, Any]) -> bytes:
+    """The canonical bytes of an action: a person sees them, approves their SHA-256, and they are what runs."""
     return canonical_json(
         {
             "id": str(bound.id),
@@ -101,10 +102,10 @@ def payload_of(bound: Bound, arguments: Mapping[str, Any]) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
-    """An action that a model proposed: valid, and nothing has happened yet.
+class ActionProposal:
+    """A valid action that a model proposed; it is neither stored nor run.
 
-    per_hour: how often its requester may have it done, by the policy it was proposed under. nonce: used up by the run.
+    per_hour: the limit for its requester, by the policy of its release. nonce: used by exactly one run.
     """
 
     id: UUID
@@ -130,11 +131,11 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """Why and how a person looks at it. webhook: where the requester wants to be told of its end."""
+class ReviewTerms:
+    """How a person reviews an action. webhook: the URL that is notified of its end."""
 
     rule: str
-    timing: Timing
+    timing: ReviewTiming
     risk_tier: str
     due_at: datetime
     escalate_at: datetime | None
@@ -146,23 +147,23 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """How an action enters the books, with the answer that it was proposed for.
+class NewAction:
+    """An action that is about to be stored with its answer.
 
-    done: a read, which has run. tainted: text that anybody may have written had reached the model before.
+    state: done is a read, which has already run. tainted: the model had read untrusted text.
     documents: those that the model had read.
     """
 
-    proposal: Proposal
+    proposal: ActionProposal
     state: Literal["waiting", "approved", "done"]
-    terms: Terms | None
+    terms: ReviewTerms | None
     tainted: bool
     result: Any = None
     documents: tuple[UUID, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.proposal.risk == "read") != (self.state == "done"):
-            raise ValueError("a read has run when it is entered, and nothing else has")
+            raise ValueError("a read has run when it is stored, and nothing else has")
         if self.state == "approved" and (self.tainted or self.proposal.risk == "irreversible"):
             raise ValueError("an irreversible action, and one after untrusted text, waits for a person")
         if self.state == "waiting" and self.terms is None:
@@ -170,10 +171,10 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
-    """An action as it stands in the books.
+class StoredAction:
+    """An action as it is stored.
 
-    approved_digest: SHA-256 of the payload that may run. approved_by: who let it; None when no rule wanted a person.
+    approved_digest: SHA-256 of the payload that may run. approved_by: None when no review rule applied.
     reason: why it failed, was rejected or expired.
     """
 
@@ -189,13 +190,13 @@ class Entered:
     payload: bytes
     digest: str
     nonce: UUID
-    state: State
+    state: ActionState
     approved_digest: str | None
     approved_by: str | None
     edited: bool
     reason: str
     result: Any
-    terms: Terms | None
+    terms: ReviewTerms | None
     created_at: datetime
     decided_at: datetime | None
     ended_at: datetime | None
@@ -203,34 +204,36 @@ class Entered:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        found: dict[str, Any] = orjson.loads(self.payload)["arguments"]
-        return found
+        arguments: dict[str, Any] = orjson.loads(self.payload)["arguments"]
+        return arguments
 
-    def notice(self, state: State, at: datetime) -> WebhookMessage | None:
-        """For who asked to be told of its end; None for nobody."""
+    def webhook_message(self, state: ActionState, at: datetime) -> WebhookMessage | None:
+        """The notification of its end; None when no webhook was given."""
         if self.terms is None or self.terms.webhook is None:
             return None
-        where = f"/v1/actions/{self.id}"
+        path = f"/v1/actions/{self.id}"
         return WebhookMessage(
-            new_id(), self.tenant_id, self.key_id, self.terms.webhook, "action", self.id, state, where, at
+            new_id(), self.tenant_id, self.key_id, self.terms.webhook, "action", self.id, state, path, at
         )
 
 
-Fault = Literal["payload_changed", "binding_broken", "requester_gone", "scope_lost", "nonce_used", "action_gone"]
-"""Why what was approved does not run."""
+ExecutionFault = Literal[
+    "payload_changed", "binding_broken", "requester_gone", "scope_lost", "nonce_used", "action_gone"
+]
+"""Why an approved action does not run."""
 
 
-def fault_in(entered: Entered) -> Fault | None:
-    """Whether what is about to run is what was approved, for whom, on which release and with which nonce."""
-    if digest_of(entered.payload) != entered.approved_digest:
+def execution_fault(action: StoredAction) -> ExecutionFault | None:
+    """Checks that the action is still the approved one: payload, requester, release and nonce. None: it is."""
+    if digest_of(action.payload) != action.approved_digest:
         return "payload_changed"
-    if not bound_by(entered, entered.payload):
+    if not is_bound_to(action, action.payload):
         return "binding_broken"
     return None
 
 
-def bound_by(bound: Bound, payload: bytes) -> bool:
-    """Whether a payload is one of this very action, whatever its arguments."""
+def is_bound_to(bound: ApprovalBinding, payload: bytes) -> bool:
+    """Whether a payload belongs to this action, with any arguments."""
     try:
         arguments = orjson.loads(payload)["arguments"]
     except (ValueError, KeyError, TypeError):

@@ -1,19 +1,19 @@
-"""Tickets: what the shipped actions work on. A service with a ticket system of its own replaces these files."""
+"""Tickets, which the shipped actions work on. A service with a ticket system of its own replaces these files."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.core.errors import Conflict, NotFound
 
-Status = Literal["open", "closed"]
+TicketStatus = Literal["open", "closed"]
 TicketId = Annotated[str, Field(pattern=r"^T-[0-9]{1,9}$", description="The ticket's id, such as T-12.")]
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+TicketText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 
-MOST_NOTES = 20
+MAX_NOTES = 20
 """How many of a ticket's notes are shown, the newest."""
 
 
@@ -22,12 +22,12 @@ class TicketNotFound(NotFound):
 
 
 class TicketClosed(Conflict):
-    code, title = "ticket_closed", "The ticket is closed already"
+    code, title = "ticket_closed", "The ticket is already closed"
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """action_id: the action that wrote it; a note is never without one. documents: those it may hold words of."""
+class TicketNote:
+    """action_id: the action that wrote it. documents: those that it may quote."""
 
     at: datetime
     author: str
@@ -41,36 +41,41 @@ class Ticket:
     number: int
     title: str
     text: str
-    status: Status
+    status: TicketStatus
     created_at: datetime
     created_by: str
-    notes: tuple[Note, ...] = ()
+    notes: tuple[TicketNote, ...] = ()
 
     @property
     def id(self) -> str:
         return f"T-{self.number}"
 
 
-class LookUp(BaseModel):
+class LockedTicket(NamedTuple):
+    id: UUID
+    status: TicketStatus
+
+
+class LookUpTicketArguments(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     ticket: TicketId
 
 
-class AddNote(LookUp):
-    text: Words = Field(description="The note, as people who work on the ticket will read it.")
+class AddTicketNoteArguments(LookUpTicketArguments):
+    text: TicketText = Field(description="The note, as people who work on the ticket will read it.")
 
 
-class Close(LookUp):
-    resolution: Words = Field(description="How it was resolved, in a sentence or two.")
+class CloseTicketArguments(LookUpTicketArguments):
+    resolution: TicketText = Field(description="How it was resolved, in a sentence or two.")
 
 
-def number_of(ticket: str) -> int:
+def ticket_number(ticket: str) -> int:
     return int(ticket.removeprefix("T-"))
 
 
-def told(ticket: Ticket) -> dict[str, Any]:
-    """A ticket as a model reads it."""
+def ticket_for_model(ticket: Ticket) -> dict[str, Any]:
+    """A ticket as the model reads it, as JSON."""
     notes = [{"at": note.at.isoformat(), "author": note.author, "text": note.text} for note in ticket.notes]
     own = {"ticket": ticket.id, "title": ticket.title, "text": ticket.text, "status": ticket.status}
     return {**own, "created_at": ticket.created_at.isoformat(), "notes": notes}

@@ -1,0 +1,40 @@
+"""Arguments of actions, as a model or a person wrote them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from app.actions.domain import ActionOffer, InvalidArguments
+from app.actions.ports import Action
+from app.releases.domain import canonical_json
+
+MAX_CHARACTERS = 20_000
+"""Of all arguments of one action, as JSON."""
+
+
+def offer_of(action: Action) -> ActionOffer:
+    schema = action.arguments.model_json_schema()
+    return ActionOffer(action.name, action.description, action.risk, action.scope, schema, action.untrusted)
+
+
+def parse_arguments(action: Action, text: str) -> Mapping[str, Any]:
+    """The arguments as they are stored. text: a JSON object.
+
+    Errors: InvalidArguments, with a sentence that names the first wrong argument.
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise InvalidArguments(f"The arguments are longer than {MAX_CHARACTERS:,} characters.")
+    try:
+        model = action.arguments.model_validate_json(text or "{}", strict=True)
+        arguments: dict[str, Any] = orjson.loads(canonical_json(model.model_dump(mode="json")))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        location = ".".join(str(part) for part in first["loc"])
+        raise InvalidArguments(f"{location or 'The arguments'}: {first['msg']}.") from error
+    except ValueError as error:
+        raise InvalidArguments("The arguments are not JSON that can be stored.") from error
+    if b"\\u0000" in orjson.dumps(arguments):
+        raise InvalidArguments("The arguments contain the character NUL.")
+    return arguments

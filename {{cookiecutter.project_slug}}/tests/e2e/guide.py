@@ -1,0 +1,150 @@
+"""Runs the shell blocks of a page of the handbook as its reader would: in terminals, in order."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from benchmarks.processes import free_port
+
+BLOCK = re.compile(
+    r"(?:^(?P<indent> *)<!-- not run: (?P<reason>[^\n]+?) -->\n)?^ *```(?P<language>\w*)\n(?P<text>.*?)^ *```$",
+    re.M | re.S,
+)
+SERVER = re.compile(r"^(make run|(?:\.venv/bin/)?python -m app\.adapters\.chat\.standin --port \d+)$")
+PATIENCE = 300.0
+PRELUDE = """set -euo pipefail
+curl() { command curl --fail-with-body --noproxy '*' "$@"; }
+make() { case "$1" in run|demo) python -m app "$1";; *) command make "$@";; esac; }
+"""
+"""A refused request fails the block. `make` would look after the environment first, which is there."""
+EXPORTED = "^declare -(x|-) [A-Z_]+="
+OF_THE_SHELL = " (PWD|OLDPWD|SHLVL|PATH|BASH[A-Z_]*|FUNCNAME|GROUPS|DIRSTACK|PIPESTATUS)="
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of code of a page. not_run: the reason that the page gives."""
+
+    language: str
+    text: str
+    not_run: str | None
+
+    @property
+    def is_shell(self) -> bool:
+        return self.language in ("", "sh", "bash", "console", "shell")
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    for found in BLOCK.finditer(page.read_text(encoding="utf-8")):
+        yield Block(found["language"], found["text"], found["reason"])
+
+
+@dataclass
+class Reader:
+    """Somebody with a copy of the service, a terminal for each server and one for everything else.
+
+    folder: of the service; its files may be changed by what is run. Ports that pages name are exchanged for free ones.
+    """
+
+    folder: Path
+    api: int = field(default_factory=free_port)
+    model: int = field(default_factory=free_port)
+    servers: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    def read(self, page: Path, *before: str) -> list[str]:
+        """Runs what `page` wants run, after the commands `before`; what failed, with what it printed."""
+        terminal = self.folder / ".terminal"
+        terminal.unlink(missing_ok=True)
+        failed = []
+        for text in [*before, *(block.text for block in blocks(page) if block.is_shell and block.not_run is None)]:
+            *lines, last = text.rstrip("\n").split("\n")
+            server = bool(SERVER.match(last))
+            done = self._run("\n".join(lines if server else [*lines, last]), terminal)
+            if done.returncode:
+                failed.append(f"{page.name}: ended with {done.returncode}\n{text}\n{done.stdout}")
+            if server:
+                self._serve(last)
+        return failed
+
+    def _run(self, text: str, terminal: Path) -> "subprocess.CompletedProcess[str]":
+        """What a block exports is there in the next one."""
+        script = "\n".join(
+            (
+                PRELUDE,
+                f"[ ! -e {terminal} ] || . {terminal}",
+                self._on_free_ports(text),
+                f"declare -p | grep -E '{EXPORTED}' | grep -vE '{OF_THE_SHELL}' > {terminal}",
+            )
+        )
+        return subprocess.run(
+            ["bash", "-c", script],
+            cwd=self.folder,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+    def _serve(self, command: str) -> None:
+        """In a terminal of its own. A server that is started again was stopped before."""
+        name, port = ("api", self.api) if command == "make run" else ("model", self.model)
+        self._stop(name)
+        with (self.folder / f".{name}.log").open("wb") as log:
+            script = f"{PRELUDE}{self._on_free_ports(command).replace('make run', 'exec python -m app run')}"
+            self.servers[name] = subprocess.Popen(
+                ["bash", "-c", script], cwd=self.folder, env=self._environment(), stdout=log, stderr=log
+            )
+        until = time.monotonic() + PATIENCE
+        while not _answers(f"http://127.0.0.1:{port}/health/ready"):
+            assert self.servers[name].poll() is None, (self.folder / f".{name}.log").read_text()
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
+    def ready(self) -> None:
+        """Most how-to pages are written for a service that runs."""
+        if "api" not in self.servers:
+            self._serve("make run")
+
+    def _stop(self, name: str) -> None:
+        if process := self.servers.pop(name, None):
+            process.terminate()
+            process.wait(PATIENCE)
+
+    def leave(self) -> None:
+        for name in list(self.servers):
+            self._stop(name)
+
+    def _on_free_ports(self, text: str) -> str:
+        text = re.sub(r"(127\.0\.0\.1:|--port )9000", rf"\g<1>{self.model}", text)
+        return text.replace("127.0.0.1:8000", f"127.0.0.1:{self.api}")
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("APP_", "DATABASE_"))}
+        return kept | {
+            "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}",
+            "APP_PORT": str(self.api),
+            "APP_WORKER_METRICS_PORT": "0",
+            "APP_EMBEDDER": "none",
+            "COLUMNS": "200",
+        }
+
+
+def _answers(address: str) -> bool:
+    """Whether somebody is there: the model's server knows no /health and says so."""
+    try:
+        with urlopen(address, timeout=5) as reply:  # noqa: S310, of this machine
+            return bool(reply.status == 200)
+    except URLError as refused:
+        return getattr(refused, "code", 503) == 404
+    except OSError:
+        return False
