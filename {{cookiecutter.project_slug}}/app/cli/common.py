@@ -37,7 +37,7 @@ def actor() -> str:
 
 def caller_at_the_command_line(tenant_id: UUID, groups: Iterable[str] = ()) -> "Principal":
     """Whoever may run commands on this machine may do everything, for a tenant and for the service."""
-    from app.identity.domain import COMMAND_LINE, ALL_ROLES, Principal
+    from app.identity.domain import ALL_ROLES, COMMAND_LINE, Principal
 
     return Principal(tenant_id, COMMAND_LINE, actor(), ALL_ROLES, frozenset(groups))
 

@@ -110,7 +110,7 @@ class Budgets:
 
     def _used_up(self, scope: UUID, span: BudgetSpan, day: date, limit: int, wanted: int) -> BudgetUsedUp:
         opens, name = opens_at(span, day, self.policy.time_zone), name_of(scope, span)
-        self._tell("budget_used_up", scope, day, budget=name, limit_micro_usd=limit)
+        self._tell("costs.budget_used_up", scope, day, budget=name, limit_micro_usd=limit)
         return BudgetUsedUp(
             f"The budget '{name}' has less than {wanted} micro-dollars left; it opens again at {opens.isoformat()}.",
             retry_after=max(1.0, (opens - self.clock.now()).total_seconds()),

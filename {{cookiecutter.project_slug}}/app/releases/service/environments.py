@@ -139,7 +139,9 @@ class Environments:
                     await self.releases.mark_approved(connection, release.id, "app", reason, "first_release")
                     await self.approval_gate.first_release(connection, release, self.releases.clock.now())
                 await self._go_live(connection, release, self.production, None, "app", reason)
-                log.warning("releases.first_release_self_approved", release=release.short, number=release.number, why=reason)
+                log.warning(
+                    "releases.first_release_self_approved", release=release.short, number=release.number, why=reason
+                )
         await self.refresh()
 
     async def activate(

@@ -54,7 +54,12 @@ class LiveReleases:
             _number.labels(name, "live").set(standing.live.number)
             _number.labels(name, "canary").set(standing.canary.number if standing.canary else 0)
             if before is None or before.pointer != standing.pointer:
-                log.info("releases.release_served", environment=name, release=standing.live.short, number=standing.live.number)
+                log.info(
+                    "releases.release_served",
+                    environment=name,
+                    release=standing.live.short,
+                    number=standing.live.number,
+                )
         self.by_name = live_releases
         kept = {each.id for s in live_releases.values() for each in (s.live, s.previous, s.canary) if each}
         self.loaded = {key: value for key, value in self.loaded.items() if key in kept}
