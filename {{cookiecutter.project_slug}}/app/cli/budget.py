@@ -21,7 +21,7 @@ Why = Annotated[str, typer.Option(help="Why; kept in the audit log.")]
 
 
 @dataclass(frozen=True)
-class Line:
+class BudgetLine:
     """name: of the tenant, where there are several."""
 
     budget: Budget
@@ -33,7 +33,7 @@ class Line:
 def show(tenant: Tenant = DEFAULT_TENANT) -> None:
     """Show the budgets of the service and of a tenant, and how they stand."""
 
-    async def work(state: State) -> list[Line]:
+    async def work(state: State) -> list[BudgetLine]:
         return _lines(state, await state.costs.budgets.standing(await state.identity.tenant(tenant)))
 
     _print(with_state(work))
@@ -43,7 +43,7 @@ def show(tenant: Tenant = DEFAULT_TENANT) -> None:
 def near() -> None:
     """Show which tenants have nearly or wholly used up a limit of their own, those with the least left first."""
 
-    async def work(state: State) -> list[Line]:
+    async def work(state: State) -> list[BudgetLine]:
         found = _lines(state, await state.costs.budgets.near())
         return [replace(line, name=await state.identity.tenant_name(line.budget.scope)) for line in found]
 
@@ -64,7 +64,7 @@ def set_limit(
     """Set what the service or a tenant is allowed, from now on and in every window to come."""
     span, amount = _span(which), None if usd == "policy" else _micro(usd)
 
-    async def work(state: State) -> list[Line]:
+    async def work(state: State) -> list[BudgetLine]:
         scope = await _scope(state, tenant, service)
         return _lines(state, [await state.costs.budgets.set(actor(), scope, span, amount, reason)])
 
@@ -84,7 +84,7 @@ def grant(
     if amount == 0:
         raise typer.BadParameter("a grant is more than 0")
 
-    async def work(state: State) -> list[Line]:
+    async def work(state: State) -> list[BudgetLine]:
         scope = await _scope(state, tenant, service)
         return _lines(state, [await state.costs.budgets.grant(actor(), scope, span, amount, reason)])
 
@@ -111,12 +111,12 @@ def _micro(usd: str) -> int:
     return int(amount)
 
 
-def _lines(state: State, budgets: list[Budget]) -> list[Line]:
+def _lines(state: State, budgets: list[Budget]) -> list[BudgetLine]:
     names: dict[BudgetState, str] = {"open": "", "near": "near its limit", "used_up": "used up"}
-    return [Line(each, names[state.costs.budgets.state(each)]) for each in budgets]
+    return [BudgetLine(each, names[state.costs.budgets.state(each)]) for each in budgets]
 
 
-def _print(lines: list[Line]) -> None:
+def _print(lines: list[BudgetLine]) -> None:
     table = Table("budget", "limit USD", "spent", "held", "used", "opens again", "")
     for column in table.columns[1:5]:
         column.justify = "right"
@@ -129,7 +129,7 @@ def _print(lines: list[Line]) -> None:
     out.print(table)
 
 
-def _standing(line: Line) -> str:
+def _standing(line: BudgetLine) -> str:
     """A tenant may have set itself less than it is allowed."""
     budget = line.budget
     own = f"its own limit; {_limit(budget.allowed_micro_usd)} allowed"

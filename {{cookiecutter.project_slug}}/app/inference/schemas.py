@@ -5,7 +5,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.inference.domain.human_review import ReviewDecision, ReviewTiming
+from app.actions.domain import ReviewTiming
+from app.inference.domain.human_review import ReviewDecision
 from app.inference.domain.replay import Replay
 from app.webhooks.domain import MAX_URL_CHARACTERS
 
@@ -187,7 +188,7 @@ class FeedbackRequest(BaseModel):
     comment: str = Field("", max_length=4000)
 
 
-class ChatMessage(BaseModel):
+class ChatMessageRequest(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
@@ -200,22 +201,22 @@ class ChatMessage(BaseModel):
         return self.content or ""
 
 
-class ChatFunction(BaseModel):
+class ChatFunctionRequest(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     name: ActionName
 
 
-class ChatTool(BaseModel):
+class ChatToolRequest(BaseModel):
     """An action of this service by its name; what else is said of it is this service's to say."""
 
     model_config = ConfigDict(extra="allow")
 
     type: Literal["function"] = "function"
-    function: ChatFunction
+    function: ChatFunctionRequest
 
 
-class StreamOptions(BaseModel):
+class StreamOptionsRequest(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     include_usage: bool = False
@@ -229,13 +230,13 @@ class ChatCompletionRequest(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     model: Annotated[str, Field(min_length=1, max_length=200)]
-    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=1000)]
+    messages: Annotated[list[ChatMessageRequest], Field(min_length=1, max_length=1000)]
     stream: bool = False
-    stream_options: StreamOptions | None = None
+    stream_options: StreamOptionsRequest | None = None
     temperature: float | None = Field(None, ge=0, le=2)
     max_tokens: int | None = Field(None, ge=1, le=8192)
     max_completion_tokens: int | None = Field(None, ge=1, le=8192)
-    tools: list[ChatTool] | None = Field(None, max_length=50, description="Actions it may propose; they run here.")
+    tools: list[ChatToolRequest] | None = Field(None, max_length=50, description="Actions; they run here.")
     tool_choice: str | dict[str, Any] | None = None
 
     @property

@@ -224,7 +224,7 @@ async def test_breaking_the_glass_lets_a_release_go_live_loudly(house: Houses) -
     assert here.environments.current().id == release.id
     assert (emergency.approval.approver, emergency.approval.reason) == ("ana", "production is on fire")
     assert _broken._value.get() == before + 1
-    (said,) = [line for line in logs if line["event"] == "break_glass"]
+    (said,) = [line for line in logs if line["event"] == "governance.break_glass"]
     assert (said["log_level"], said["actor"], said["number"]) == ("error", "ana", release.number)
     (line,) = [line for line in await lines_about(here, release) if line.action == "release.break_glass"]
     assert (line.actor, line.reason) == ("ana", "production is on fire")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.house import still_open
 from tests.house.naming import APP, fields, log_events, modules, public_types, room_of
 
 HALLS = {"adapters"}
@@ -29,7 +28,7 @@ def test_a_public_type_name_stands_in_one_room(source: list[tuple[Path, ast.Modu
             if not name.startswith("_"):
                 rooms[name].add(room_of(path))
     doubled = {name: sorted(where) for name, where in sorted(rooms.items()) if len(where) > 1}
-    assert {name: where for name, where in doubled.items() if name not in SAME_THING.keys() | still_open.TYPES} == {}
+    assert {name: where for name, where in doubled.items() if name not in SAME_THING} == {}
 
 
 def test_a_module_name_stands_on_one_shelf_of_its_room(source: list[tuple[Path, ast.Module]]) -> None:
@@ -38,14 +37,14 @@ def test_a_module_name_stands_on_one_shelf_of_its_room(source: list[tuple[Path, 
         if path.stem != "__init__" and len(path.parts) > 1 and room_of(path) not in HALLS:
             places[f"{room_of(path)} {path.stem}"].add(path.as_posix())
     doubled = {name: sorted(where) for name, where in sorted(places.items()) if len(where) > 1}
-    assert {name: where for name, where in doubled.items() if name not in still_open.MODULES} == {}
+    assert doubled == {}
 
 
 def test_a_schema_is_a_request_or_a_response(source: list[tuple[Path, ast.Module]]) -> None:
     schemas = [(path, tree) for path, tree in source if "schemas" in (path.stem, path.parent.name)]
     classes = [(path, node.name) for path, tree in schemas for node in tree.body if isinstance(node, ast.ClassDef)]
     wrong = {name: path.as_posix() for path, name in classes if not name.endswith(("Request", "Response"))}
-    assert {name: where for name, where in wrong.items() if name not in still_open.SCHEMAS} == {}
+    assert wrong == {}
 
 
 def test_a_log_event_says_its_room_and_what_happened(source: list[tuple[Path, ast.Module]]) -> None:
@@ -56,7 +55,7 @@ def test_a_log_event_says_its_room_and_what_happened(source: list[tuple[Path, as
         for event in log_events(tree)
         if not EVENT.fullmatch(event) or event.partition(".")[0] not in rooms
     }
-    assert {event: where for event, where in wrong.items() if event not in still_open.EVENTS} == {}
+    assert wrong == {}
 
 
 def test_an_upper_bound_is_called_max(source: list[tuple[Path, ast.Module]]) -> None:

@@ -6,9 +6,9 @@ from app.adapters.chat.errors import failure_in
 from app.adapters.chat.events import BOM, EventReader, EventTooLong
 from app.adapters.chat.reasoning import ReasoningFilter
 from app.adapters.chat.wire import (
-    Chunk,
     Dialect,
     Json,
+    StreamChunk,
     nothing_said,
     parse_chunk,
     parse_completion,
@@ -190,7 +190,7 @@ class StreamReading:
             return []
         raise self._broken(str(error)) if error.outage else error
 
-    def _chunk(self, chunk: Chunk) -> list[str]:
+    def _chunk(self, chunk: StreamChunk) -> list[str]:
         self._finish = _worse(self._finish, chunk.finish)
         self._usage = chunk.usage or self._usage
         self._refused |= chunk.refused
@@ -210,11 +210,11 @@ class StreamReading:
         seen = self._filter.feed(text) if text else ""
         if self.begun and self._filter.unopened and not unopened:
             advice = "Set starts_with_reasoning to true for this model in APP_MODEL_CHAIN."
-            log.warning("model.reasoning_was_shown", model=self._model, advice=advice)
+            log.warning("llm.reasoning_shown", model=self._model, advice=advice)
             raise self._broken("what came so far was reasoning, which no tag had opened")
         return seen
 
-    def _weigh(self, chunk: Chunk) -> None:
+    def _weigh(self, chunk: StreamChunk) -> None:
         """One piece of text of which nothing is told, and nothing can be told of the whole."""
         if self._logprobs is None or chunk.reasoning or (chunk.logprobs is None and not chunk.text):
             return

@@ -179,7 +179,7 @@ def _call(found: object, place: int, request: ChatRequest) -> ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class StreamChunk:
     """One piece of a stream, each part possibly absent. reasoning: characters of it, beside the text. whole: the text
     stands where a whole reply has it.
     """
@@ -193,19 +193,19 @@ class Chunk:
     whole: bool = False
 
 
-def parse_chunk(found: Json, wait: float | None = None) -> Chunk:
+def parse_chunk(found: Json, wait: float | None = None) -> StreamChunk:
     """wait: what the headers said of it, should this be an error."""
     raise_error(found, wait)
     usage = usage_of(found.get("usage"))
     choice = _first_choice(found, streamed=True)
     if choice is None:
-        return Chunk(usage=usage)
+        return StreamChunk(usage=usage)
     # Azure's filter tells what it found in pieces without a delta; some servers repeat the whole reply at the end.
     delta, message = _dict(choice.get("delta")), _dict(choice.get("message"))
     said = _said(delta or message)
     reason = choice.get("finish_reason")
     finish = None if reason is None else finish_of(reason)
-    return Chunk(said.text, said.reasoning, said.refused, finish, usage, logprobs_of(choice), whole=not delta)
+    return StreamChunk(said.text, said.reasoning, said.refused, finish, usage, logprobs_of(choice), whole=not delta)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ _HIDES = re.compile(
     re.IGNORECASE,
 )
 
-Span = tuple[int, int]
+HiddenSpan = tuple[int, int]
 
 
 def without_hidden_elements(text: str) -> tuple[str, list[str]]:
@@ -30,8 +30,8 @@ def without_hidden_elements(text: str) -> tuple[str, list[str]]:
     return "".join((*kept, text[position:])), hidden
 
 
-def _hidden(text: str) -> Iterator[Span]:
-    closings: dict[str, list[Span]] = defaultdict(list)
+def _hidden(text: str) -> Iterator[HiddenSpan]:
+    closings: dict[str, list[HiddenSpan]] = defaultdict(list)
     for match in _CLOSING.finditer(text):
         closings[match[1].lower()].append(match.span())
     position = 0
@@ -49,7 +49,7 @@ def _hidden(text: str) -> Iterator[Span]:
             position = end
 
 
-def _end(text: str, opening: re.Match[str], body: int, closings: dict[str, list[Span]]) -> int | None:
+def _end(text: str, opening: re.Match[str], body: int, closings: dict[str, list[HiddenSpan]]) -> int | None:
     """Where the element ends that the tag opens; None when it is not hidden, or never closed."""
     if not _HIDES.search(text, opening.end(), body):
         return None

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -69,7 +68,7 @@ class Budgets:
     shared_by: int = 16
     reservations: dict[UUID, list[SharedReservation]] = field(default_factory=dict)
     ending: set[asyncio.Task[None]] = field(default_factory=set)
-    told: set[tuple[object, ...]] = field(default_factory=set)
+    logged: set[tuple[object, ...]] = field(default_factory=set)
 
     @property
     def at(self) -> datetime | None:
@@ -101,7 +100,8 @@ class Budgets:
             raise self._used_up(scope, span, day, limit, micro_usd)
         _HELD.inc()
         if percent >= policy.budgets.warn_percent:
-            self._tell("costs.budget_nearly_used_up", tenant_id, day, used_percent=percent)
+            if self._first_today("nearly_used_up", tenant_id, day):
+                log.warning("costs.budget_nearly_used_up", scope=str(tenant_id), used_percent=percent)
         if taken == micro_usd:
             return Hold(found, tenant_id, day, stripe, micro_usd, percent)
         reservation = SharedReservation(found, tenant_id, day, stripe, percent, taken, now + FRESH_SECONDS, now + lasts)
@@ -110,7 +110,8 @@ class Budgets:
 
     def _used_up(self, scope: UUID, span: BudgetSpan, day: date, limit: int, wanted: int) -> BudgetUsedUp:
         opens, name = opens_at(span, day, self.policy.time_zone), name_of(scope, span)
-        self._tell("costs.budget_used_up", scope, day, budget=name, limit_micro_usd=limit)
+        if self._first_today("used_up", scope, day):
+            log.warning("costs.budget_used_up", scope=str(scope), budget=name, limit_micro_usd=limit)
         return BudgetUsedUp(
             f"The budget '{name}' has less than {wanted} micro-dollars left; it opens again at {opens.isoformat()}.",
             retry_after=max(1.0, (opens - self.clock.now()).total_seconds()),
@@ -118,11 +119,12 @@ class Budgets:
             opens_at=opens.isoformat(),
         )
 
-    def _tell(self, event: str, scope: UUID, day: date, **facts: Any) -> None:
-        """Once a day for each scope: at a limit every question would say so."""
-        if (event, scope, day) not in self.told:
-            self.told.add((event, scope, day))
-            log.warning(event, scope=str(scope), **facts)
+    def _first_today(self, condition: str, scope: UUID, day: date) -> bool:
+        """Logged once a day for each scope: at a limit every request would log it."""
+        if (condition, scope, day) in self.logged:
+            return False
+        self.logged.add((condition, scope, day))
+        return True
 
     async def settle(self, connection: AsyncConnection, settled: Settlement) -> None:
         """Ends holds in the caller's transaction: with what they paid for, or not at all."""

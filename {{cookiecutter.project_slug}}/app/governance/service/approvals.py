@@ -165,7 +165,7 @@ class Approvals:
         await audit.record(connection, act, at)
         _broken.inc()
         log.error(
-            "break_glass",
+            "governance.break_glass",
             release=release.short,
             number=release.number,
             environment=environment,

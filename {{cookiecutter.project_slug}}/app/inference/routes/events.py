@@ -1,6 +1,6 @@
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -9,13 +9,11 @@ import structlog
 from fastapi.responses import Response
 
 from app.core.errors import Problem
-from app.core.http import Receive, Send, was_cancelled
+from app.core.http import Receive, Scope, Send, was_cancelled
 from app.core.logging import log_failure
 from app.core.problems import count, encoded
 
 log = structlog.get_logger(__name__)
-
-Scope = MutableMapping[str, Any]
 
 
 def event(name: str | None, data: bytes) -> bytes:
@@ -106,6 +104,6 @@ async def error_as_final_event(
     except BaseException as error:
         if not begun or was_cancelled(error):
             raise
-        log_failure(log, "stream_failed", error)
+        log_failure(log, "inference.stream_failed", error)
         count(Problem())
         yield render(Problem())

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 from app.inference.domain.answer import EXTRACTIVE, RequestWarning
-from app.inference.schemas import AnswerRequest, ChatCompletionRequest, ChatMessage
+from app.inference.schemas import AnswerRequest, ChatCompletionRequest, ChatMessageRequest
 
 MOST_WARNINGS, LONGEST_NAME = 50, 100
 
@@ -51,7 +51,7 @@ def _each_once(found: Sequence[RequestWarning] | Iterator[RequestWarning]) -> tu
     return tuple(islice({warned.name: warned for warned in found}.values(), MOST_WARNINGS))
 
 
-def _of_messages(messages: Sequence[ChatMessage]) -> Iterator[RequestWarning]:
+def _of_messages(messages: Sequence[ChatMessageRequest]) -> Iterator[RequestWarning]:
     *before, last = messages
     if any(each.role in ("system", "developer") for each in before):
         yield RequestWarning("system", "System and developer messages are not followed; the release's own prompt is.")

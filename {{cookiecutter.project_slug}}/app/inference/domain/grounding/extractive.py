@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import log
 from typing import Protocol
 
-from app.inference.domain.grounding.text import STOP_WORDS, Span, fold, held, sentences, stem, terms
+from app.inference.domain.grounding.text import STOP_WORDS, TextSpan, fold, held, sentences, stem, terms
 
 # Weights of a linear ranker, fitted on one half of the articles of a public question set, rounded, and
 # checked on the other half (benchmarks/extractive_quality.py). Rounding costs nothing measurable; more
@@ -57,7 +57,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class ReadSentence:
-    span: Span
+    span: TextSpan
     text: str
     words: frozenset[str]
     stems: tuple[str, ...]
@@ -110,7 +110,7 @@ def read(text: str) -> tuple[ReadSentence, ...]:
     return tuple(_sentence(span, text[span.start : span.end]) for span in sentences(text))
 
 
-def _sentence(span: Span, text: str) -> ReadSentence:
+def _sentence(span: TextSpan, text: str) -> ReadSentence:
     words = fold(text)
     stems = tuple(stem(w) for w in words if w not in STOP_WORDS)
     return ReadSentence(span, text, frozenset(words), stems, frozenset(stems))

@@ -46,7 +46,7 @@ STOP_WORDS = _all_of(
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TextSpan:
     start: int
     end: int
 
@@ -82,7 +82,7 @@ def _bare(word: str) -> str:
     return cut[:-2] if cut.endswith("'s") else cut.replace(",", "") if cut[0].isdigit() else cut
 
 
-def sentences(text: str) -> list[Span]:
+def sentences(text: str) -> list[TextSpan]:
     """Cuts a text into sentences, headings, list items and table rows.
 
     Spans are character offsets into `text`, in order, without surrounding white space and without overlap.
@@ -90,24 +90,24 @@ def sentences(text: str) -> list[Span]:
     return [span for block in _blocks(text) for span in _split(text, block)]
 
 
-def _blocks(text: str) -> list[Span]:
-    blocks: list[Span] = []
+def _blocks(text: str) -> list[TextSpan]:
+    blocks: list[TextSpan] = []
     start, end, open_block = 0, 0, False
     for line in _LINE.finditer(text):
         content = line.group()
         if not content.strip():
             if open_block:
-                blocks.append(Span(start, end))
+                blocks.append(TextSpan(start, end))
             open_block = False
             continue
         if open_block and _continues(text, start, end, line.start(), content):
             end = line.end()
             continue
         if open_block:
-            blocks.append(Span(start, end))
+            blocks.append(TextSpan(start, end))
         start, end, open_block = line.start(), line.end(), True
     if open_block:
-        blocks.append(Span(start, end))
+        blocks.append(TextSpan(start, end))
     return blocks
 
 
@@ -122,8 +122,8 @@ def _continues(text: str, start: int, end: int, line_start: int, content: str) -
     return wrapped or last.rstrip().endswith((",", ";", "-"))
 
 
-def _split(text: str, block: Span) -> list[Span]:
-    spans: list[Span] = []
+def _split(text: str, block: TextSpan) -> list[TextSpan]:
+    spans: list[TextSpan] = []
     start = block.start
     for stop in _STOP.finditer(text, block.start, block.end):
         if _ends_sentence(text, start, stop, block.end):
@@ -157,9 +157,9 @@ def _shortened(word: str, follower: str) -> bool:
     return len(word) == 1 and word.isalpha() and word != "i"
 
 
-def _trim(text: str, start: int, end: int) -> Span:
+def _trim(text: str, start: int, end: int) -> TextSpan:
     while start < end and text[start].isspace():
         start += 1
     while end > start and text[end - 1].isspace():
         end -= 1
-    return Span(start, end)
+    return TextSpan(start, end)

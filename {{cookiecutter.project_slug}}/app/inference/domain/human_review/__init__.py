@@ -14,7 +14,7 @@ from app.inference.domain.human_review.held_answer import (
     ReviewedAnswerState,
     ReviewRequest,
 )
-from app.inference.domain.human_review.policy import NO_REVIEW, ActionClass, ReviewPolicy, ReviewTiming, Rule
+from app.inference.domain.human_review.policy import NO_REVIEW, ActionClass, ReviewPolicy, Rule
 from app.inference.domain.human_review.routing import ProposedAction, RoutedAnswer, rule_for, rule_for_action
 
 __all__ = [
@@ -34,7 +34,6 @@ __all__ = [
     "ReviewDecision",
     "ReviewPolicy",
     "ReviewRequest",
-    "ReviewTiming",
     "ReviewedAnswer",
     "ReviewedAnswerState",
     "RoutedAnswer",

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from app.actions.domain import ReviewTiming
 from app.core.errors import Conflict
 from app.core.ids import new_id
 from app.core.ownership import RiskTier
 from app.inference.domain.answer import Answer, RequestWarning
-from app.inference.domain.human_review.policy import ReviewTiming, Rule
+from app.inference.domain.human_review.policy import Rule
 from app.releases.domain import digest_of
 from app.webhooks.domain import WebhookMessage
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from app.actions.domain import ReviewTiming
 from app.core.ownership import RiskTier
 from app.core.policies import PolicyModel
 from app.inference.domain.answer import EXTRACTIVE
@@ -24,7 +25,6 @@ FindingKind = Literal[
     "prompt_leak",
 ]
 ActionClass = Literal["reversible", "irreversible"]
-ReviewTiming = Literal["before", "after"]
 OF_ANSWERS = ("groundedness_below", "confidence_below", "models", "degraded", "status")
 """RuleConditions that nothing but an answer can meet."""
 Word = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\w")]
