@@ -99,9 +99,8 @@ class Budgets:
             _REFUSED.inc()
             raise self._used_up(scope, span, day, limit, micro_usd)
         _HELD.inc()
-        if percent >= policy.budgets.warn_percent:
-            if self._first_today("nearly_used_up", tenant_id, day):
-                log.warning("costs.budget_nearly_used_up", scope=str(tenant_id), used_percent=percent)
+        if percent >= policy.budgets.warn_percent and self._first_today("nearly_used_up", tenant_id, day):
+            log.warning("costs.budget_nearly_used_up", scope=str(tenant_id), used_percent=percent)
         if taken == micro_usd:
             return Hold(found, tenant_id, day, stripe, micro_usd, percent)
         reservation = SharedReservation(found, tenant_id, day, stripe, percent, taken, now + FRESH_SECONDS, now + lasts)
