@@ -351,7 +351,8 @@ class World:
                 if own is not None and own.status_code == 404:
                     raise Leak(f"{key} is told of {found} by {path}, and not shown it: {reply.text[:1500]}")
         machine = caller_at_the_command_line(self.tenant, KEYS[key][1])
-        self.search(key, "evals candidates", repr(await self.state.reviews.candidates(machine)).encode())
+        corrected = await self.state.reviews.golden_suite.candidates(machine)
+        self.search(key, "evals candidates", b"".join(each.item.payload for each in corrected))
 
     async def live(self, steps: int) -> None:
         """So many things in a random order; who looks sees only what is theirs to see."""

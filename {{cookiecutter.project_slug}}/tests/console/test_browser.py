@@ -300,7 +300,7 @@ async def test_a_decision_that_comes_too_late_is_explained(house: House, chromiu
         [item] = (await bo.get("/v1/reviews")).json()["items"]
         assert (await bo.post(f"/v1/reviews/{item['id']}/claim")).status_code == 200
         await page.key("Enter", control=True)
-        await page.sees("The item is not yours any more")
+        await page.sees("Your lease on the item has ended")
         await page.sees("What you typed is kept. Claim the item again")
         await page.press("Claim it again")
         await page.sees("Another reviewer has claimed the item")

@@ -18,7 +18,7 @@ BLOCK = re.compile(
     re.M | re.S,
 )
 SERVER = re.compile(r"^(make run|(?:\.venv/bin/)?python -m app\.adapters\.chat\.standin --port \d+)$")
-PATIENCE = 300.0
+PATIENCE = 300
 PRELUDE = """set -euo pipefail
 curl() { command curl --fail-with-body --noproxy '*' "$@"; }
 make() { case "$1" in run|demo) python -m app "$1";; *) command make "$@";; esac; }
@@ -104,11 +104,12 @@ class Reader:
             self.servers[name] = subprocess.Popen(
                 ["bash", "-c", script], cwd=self.folder, env=self._environment(), stdout=log, stderr=log
             )
-        until = time.monotonic() + PATIENCE
-        while not _answers(f"http://127.0.0.1:{port}/health/ready"):
+        for _ in range(PATIENCE * 10):
+            if _answers(f"http://127.0.0.1:{port}/health/ready"):
+                return
             assert self.servers[name].poll() is None, (self.folder / f".{name}.log").read_text()
-            assert time.monotonic() < until
             time.sleep(0.1)
+        raise AssertionError((self.folder / f".{name}.log").read_text())
 
     def ready(self) -> None:
         """Most how-to pages are written for a service that runs."""

@@ -45,7 +45,7 @@ def measure(repository: Path, base: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 def test_a_change_of_code_that_breaks_answers_is_stopped_and_leaves_nothing_behind(repository: Path) -> None:
-    grounds = repository / "app" / "inference" / "domain" / "grounds.py"
+    grounds = repository / "app" / "inference" / "domain" / "grounding" / "answerability.py"
     broken = grounds.read_text().replace("words: float = 0.235", "words: float = 50").replace("= 0.6", "= 50")
     assert broken != grounds.read_text()
     grounds.write_text(broken)

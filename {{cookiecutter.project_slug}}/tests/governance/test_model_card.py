@@ -98,7 +98,7 @@ async def test_an_emergency_stands_in_the_register_until_it_is_reviewed(state: S
     card = await found.card()
     assert standing(card, 8)[0] == "missing"
     assert "production is on fire" in html_card(card)
-    assert "waits for a review" in html_card(card)
+    assert "review pending" in html_card(card)
 
 
 async def test_an_approval_that_ran_out_is_seen(state: State, house: Houses) -> None:

@@ -66,8 +66,8 @@ async def test_the_approximate_index_finds_what_an_exact_search_finds(state, cor
         large = await hnsw.large_tenants(connection, index.number, 100)
         assert (tenant, DOCUMENTS) in large
         assert all(chunks > 100 for _, chunks in large)
-        assert await hnsw.make_graph(connection, index.number, words.dimensions, tenant)
-        assert not await hnsw.make_graph(connection, index.number, words.dimensions, tenant), "it is there"
+        assert await hnsw.create_index(connection, index.number, words.dimensions, tenant)
+        assert not await hnsw.create_index(connection, index.number, words.dimensions, tenant), "it is there"
         overlap = 0
         for query in QUERIES:
             exact = await find(corpus, query, ALWAYS_EXACT, ["many", "few"])

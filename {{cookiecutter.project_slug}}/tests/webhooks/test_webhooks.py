@@ -90,7 +90,7 @@ async def held_and_told(service: Service, receiver: Receiver, **how: Any) -> str
 async def jobs(service: Service) -> list[tuple[Any, ...]]:
     return await service.rows(
         "select status::text, attempts, args->>'id' from procrastinate_jobs "
-        f"where task_name = 'webhooks.tell' and args->>'tenant_id' = '{service.tenant}'"
+        f"where task_name = 'webhooks.send' and args->>'tenant_id' = '{service.tenant}'"
     )
 
 
@@ -199,7 +199,7 @@ async def refused(service: Service, url: str) -> httpx.Response:
 async def test_as_generated_nobody_is_told_and_the_refusal_says_so(quoting: Service, receiver: Receiver) -> None:
     problem = (await refused(quoting, receiver.url)).json()
     assert (problem["status"], problem["code"]) == (422, "webhook_refused")
-    assert "no host is named" in problem["detail"]
+    assert "names no host" in problem["detail"]
     assert "policies/security.yaml" in problem["action"]
 
 
@@ -279,7 +279,7 @@ async def test_it_is_tried_for_about_a_day_and_then_given_up_with_a_line_and_a_c
     with capture_logs() as lines:
         await spec.dead(**notice, reason="DeliveryFailed")
     [line] = lines
-    assert (line["event"], line["host"], count("given_up") - before) == ("webhook_given_up", "hooks.example.com", 1)
+    assert (line["event"], line["host"], count("given_up") - before) == ("webhooks.given_up", "hooks.example.com", 1)
     assert "secret-path" not in str(line)
 
 

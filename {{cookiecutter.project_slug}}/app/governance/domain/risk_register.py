@@ -27,8 +27,8 @@ class Risk:
 class RiskFacts:
     """What was looked up for the register at one moment.
 
-    unlike: policies whose files here differ from those of the live release. unguarded: tables of tenants that the
-    database does not guard. chain: what the audit log was found to be, in words; whole: whether it is as written.
+    differing_policies: policies whose files here differ from those of the live release. unguarded: tables of tenants
+    that the database does not guard. chain: the state of the audit log, in words; whole: whether it is unchanged.
     """
 
     at: datetime

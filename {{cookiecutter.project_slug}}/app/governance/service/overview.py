@@ -203,7 +203,7 @@ class Overview:
         return {
             "number": live.number,
             "same_code": manifest.code == self.releases.inputs.code,
-            "unlike": _unlike(manifest.policies, self.policies.digests),
+            "differing_policies": _differing(manifest.policies, self.policies.digests),
             "pinned_index_serves": manifest.index.id == (await self.retrieval.indexes.live()).id,
             "chain_of_models": tuple(step.model for step in manifest.chain),
             "deadline_seconds": float(manifest.settings.get("deadline_seconds") or 0),
@@ -216,7 +216,7 @@ class Overview:
         }
 
 
-def _unlike(stored: dict[str, str], here: Any) -> tuple[str, ...]:
+def _differing(stored: dict[str, str], here: Any) -> tuple[str, ...]:
     return tuple(sorted(name for name in stored.keys() | here.keys() if stored.get(name) != here.get(name)))
 
 

@@ -180,5 +180,5 @@ async def test_a_refused_parameter_is_logged_with_what_to_set(spans: InMemorySpa
     failure.parameter = "temperature"
     with capture_logs() as lines:
         await seen(spans, "refusing", [failure], stream=stream)
-    (line,) = [line for line in lines if line["event"] == "model.parameter_refused"]
+    (line,) = [line for line in lines if line["event"] == "llm.parameter_refused"]
     assert (line["model"], line["parameter"], line["detail"]) == ("refusing", "temperature", str(failure))
