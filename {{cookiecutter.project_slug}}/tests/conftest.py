@@ -195,6 +195,13 @@ async def state(database_urls: Urls, settings: Settings) -> AsyncIterator[State]
         yield built
 
 
+def override(target: object, **values: object) -> None:
+    """Sets fields of a frozen value for one test. A name that the value does not have is an error, and sets nothing."""
+    for name, value in values.items():
+        assert hasattr(target, name), f"{type(target).__name__} has no {name}"
+        object.__setattr__(target, name, value)
+
+
 def only_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits for a row to change is woken by being told, and does not look by himself."""
     monkeypatch.setattr("app.core.waiting._at_most", lambda told, seconds: told.wait())

@@ -12,6 +12,7 @@ from app.core.admission import Slots, set_aside
 from app.core.errors import Overloaded
 from app.main import OPEN, create_app
 from app.wiring import State
+from tests.conftest import override
 
 
 def doors(state: State, **settings: Any) -> httpx.AsyncClient:
@@ -85,7 +86,7 @@ async def test_a_wait_for_a_person_takes_no_room(state: State, client: httpx.Asy
 
     async with doors(state, max_requests=1) as door:
         headers = {"authorization": f"Bearer {key}"}
-        object.__setattr__(state.archive.waiting, "until", waits)
+        override(state.archive.waiting, until=waits)
         try:
             path = "/v1/actions/0190a0a0-0000-7000-8000-000000000000?wait=1"
             waiting = asyncio.ensure_future(door.get(path, headers=headers))

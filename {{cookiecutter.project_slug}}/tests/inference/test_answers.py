@@ -7,6 +7,7 @@ import pytest
 from app.adapters.chat.standin import Fault
 from app.core.ownership import RiskTier
 from tests.clock import leap, until
+from tests.conftest import override
 from tests.inference.conftest import TOWER, Open, Service
 
 WHO = "Who built the lighthouse of Karlen?"
@@ -186,7 +187,7 @@ async def test_one_model_can_be_named(open_service: Open) -> None:
 async def test_more_answers_at_once_than_allowed_are_turned_away_quickly(open_service: Open) -> None:
     service = await open_service()
     await service.publish(TOWER)
-    object.__setattr__(service.state.answers, "max_concurrent", 2)
+    override(service.state.answers, max_concurrent=2)
     service.model.always = Fault(hang=100)
     asking = [asyncio.ensure_future(service.ask(WHO)) for _ in range(6)]
     await until(lambda: sum(each.done() for each in asking) == 4)

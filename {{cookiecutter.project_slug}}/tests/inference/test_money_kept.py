@@ -17,6 +17,7 @@ from app.inference import repository
 from app.inference.repository import recording
 from app.inference.service.pipeline import Pipeline
 from app.retrieval.repository import search_queries
+from tests.conftest import override
 from tests.inference.conftest import Service
 from tests.inference.test_budgets import WHO, charged, limit, own_day, until_settled
 
@@ -117,7 +118,7 @@ async def test_a_charge_that_is_refused_is_made_later(
             raise psycopg.errors.CheckViolation("no")
         await insert(*given)
 
-    object.__setattr__(limited.state.costs.late, "retry_delays", (0.0,) * 10)
+    override(limited.state.costs.late, retry_delays=(0.0,) * 10)
     with monkeypatch.context() as broken, capture_logs() as results:
         failing(broken, repository, "record", FAULTS["refused"])
         broken.setattr(ledger, "insert_rows", at_last)
@@ -140,7 +141,7 @@ async def test_a_charge_whose_hold_has_lapsed_is_made_all_the_same(
             raise psycopg.OperationalError("gone")
         await insert(*given)
 
-    object.__setattr__(limited.state.costs.late, "retry_delays", (0.05,) * 200)
+    override(limited.state.costs.late, retry_delays=(0.05,) * 200)
     with monkeypatch.context() as broken:
         failing(broken, repository, "record", FAULTS["refused"])
         broken.setattr(ledger, "insert_rows", once_lapsed)

@@ -2,6 +2,7 @@ import asyncio
 
 from app.adapters.chat.standin import Fault
 from tests.clock import leap, until
+from tests.conftest import override
 from tests.inference.conftest import TOWER, Open
 
 WHO = "Who built the lighthouse of Karlen?"
@@ -12,7 +13,7 @@ async def test_three_times_too_many_questions_are_answered_as_far_as_they_fit_an
 ) -> None:
     service = await open_service()
     await service.publish(TOWER)
-    object.__setattr__(service.state.answers, "max_at_once", 4)
+    override(service.state.answers, max_concurrent=4)
     service.model.always = Fault(hang=100)
     asking = [asyncio.ensure_future(service.ask(WHO)) for _ in range(12)]
     await until(lambda: sum(each.done() for each in asking) == 8)
