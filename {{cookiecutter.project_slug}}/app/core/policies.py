@@ -57,8 +57,6 @@ def load_policies(folder: Path, models: Mapping[str, type[PolicyModel]]) -> Poli
     if extra:
         raise StartRefused(f"{folder / extra[0]}: no part of the service enforces this policy; remove the file.")
     raw = {name: _bytes(folder / f"{name}.yaml") for name in models}
-    for name, model in models.items():
-        _refuse_old_keys(folder / f"{name}.yaml", raw[name], model)
     return _read(folder, raw, models)
 
 
@@ -67,30 +65,20 @@ def read_policies(contents: Mapping[str, bytes], models: Mapping[str, type[Polic
     missing = sorted(models.keys() - contents.keys())
     if missing:
         raise StartRefused(f"{where} has no policy {missing[0]}.")
-    return _read(Path(where), {name: contents[name] for name in models}, models)
+    return _read(Path(where), {name: contents[name] for name in models}, models, stored=True)
 
 
-def _read(folder: Path, contents: Mapping[str, bytes], models: Mapping[str, type[PolicyModel]]) -> Policies:
-    """folder: where each is said to stand, for the error."""
+def _read(
+    folder: Path, contents: Mapping[str, bytes], models: Mapping[str, type[PolicyModel]], stored: bool = False
+) -> Policies:
+    """folder: where each is said to stand, for the error. stored: keys of earlier versions are read, too."""
     return Policies(
-        loaded={name: _validated(folder / f"{name}.yaml", contents[name], model) for name, model in models.items()},
+        loaded={
+            name: _validated(folder / f"{name}.yaml", contents[name], model, stored) for name, model in models.items()
+        },
         digests={name: hashlib.sha256(raw).hexdigest() for name, raw in contents.items()},
         contents=contents,
     )
-
-
-def _refuse_old_keys(path: Path, raw: bytes, model: type[PolicyModel]) -> None:
-    keys = {token.value for token in _scalars(raw)} if model.renamed_keys else set()
-    for old, new in model.renamed_keys.items():
-        if old in keys:
-            raise StartRefused(f"{path}: {old} is now called {new}; rename the key.")
-
-
-def _scalars(raw: bytes) -> list[yaml.ScalarToken]:
-    try:
-        return [token for token in yaml.scan(raw) if isinstance(token, yaml.ScalarToken)]
-    except yaml.YAMLError:  # reported with its place when the file is read
-        return []
 
 
 def _with_new_keys(data: Any, renamed: Mapping[str, str]) -> Any:
@@ -106,13 +94,16 @@ def _bytes(path: Path) -> bytes:
         raise StartRefused(f"{path}: cannot be read ({error.strerror}); every policy file is needed.") from error
 
 
-def _validated(path: Path, raw: bytes, model: type[P]) -> P:
+def _validated(path: Path, raw: bytes, model: type[P], stored: bool) -> P:
     try:
         data: Any = yaml.load(raw, Loader=SAFE_LOADER)  # noqa: S506, it is a safe one
-        return model.model_validate(_with_new_keys(data, model.renamed_keys))
+        return model.model_validate(_with_new_keys(data, model.renamed_keys) if stored else data)
     except yaml.YAMLError as error:
         raise StartRefused(f"{path}: is not valid YAML ({' '.join(str(error).split())}).") from error
     except ValidationError as error:
+        for old in (each["loc"][-1] for each in error.errors() if each["type"] == "extra_forbidden"):
+            if new := model.renamed_keys.get(str(old)):
+                raise StartRefused(f"{path}: {old} is now called {new}; rename the key.") from error
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the file"
         found = repr(first["input"])

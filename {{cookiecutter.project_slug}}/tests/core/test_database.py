@@ -183,6 +183,23 @@ async def test_an_older_and_a_newer_schema_are_refused_with_the_command(database
     await verify(database_urls.service, ROOT)
 
 
+def test_jobs_that_wait_in_the_queue_follow_the_new_names_of_their_kinds(embedded: EmbeddedPostgres) -> None:
+    name = f"test_{uuid4().hex[:12]}"
+    urls = embedded.urls(name)
+    queue = "insert into procrastinate_jobs (queue_name, task_name, args) values ('any', %s, '{}')"
+    old, new = ("review.take", "review.take_action", "webhooks.tell"), ("review.add_action", "review.add_answer")
+    try:
+        migrate(urls.owner, urls.service, ROOT, "0017")
+        with psycopg.connect(urls.owner) as connection:
+            connection.cursor().executemany(queue, [(each,) for each in (*old, "ingestion.process")])
+        migrate(urls.owner, urls.service, ROOT)
+        with psycopg.connect(urls.owner) as connection:
+            names = {row[0] for row in connection.execute("select task_name from procrastinate_jobs")}
+        assert names == {*new, "webhooks.send", "ingestion.process"}
+    finally:
+        embedded.drop(name)
+
+
 def test_the_schema_goes_back_to_nothing_and_forward_again(embedded: EmbeddedPostgres) -> None:
     name = f"test_{uuid4().hex[:12]}"
     urls = embedded.urls(name)

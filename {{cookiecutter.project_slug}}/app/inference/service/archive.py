@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.clock import Clock
 from app.core.database import Database
@@ -39,10 +40,7 @@ class AnswerArchive:
     async def rate(self, caller: Principal, answer_id: UUID, helpful: bool, comment: str) -> None:
         """Stores feedback and replaces an earlier one of the key. Errors: AnswerNotFound, AnswerHeld, JudgedTwice."""
         async with self.database.transaction(caller.tenant_id) as connection:
-            answer = await repository.find(connection, answer_id, caller.groups)
-            if answer is None:
-                raise AnswerNotFound(f"There is no answer {answer_id}.")
-            check_visible(answer, caller)
+            answer = await find_visible(connection, caller, answer_id)
             check_delivered(answer)
             await repository.add_feedback(
                 connection,
@@ -57,10 +55,7 @@ class AnswerArchive:
 
     async def _read(self, caller: Principal, answer_id: UUID) -> dict[str, Any]:
         async with self.database.read(caller.tenant_id) as connection:
-            answer = await repository.find(connection, answer_id, caller.groups)
-        if answer is None:
-            raise AnswerNotFound(f"There is no answer {answer_id}.")
-        check_visible(answer, caller)
+            answer = await find_visible(connection, caller, answer_id)
         return response_body(answer, caller)
 
 
@@ -100,10 +95,16 @@ def _review(answer: ArchivedAnswer, caller: Principal) -> dict[str, Any]:
     return {"review": review}
 
 
-def check_visible(answer: ArchivedAnswer, caller: Principal) -> None:
-    """Errors: JudgedTwice, where the state of the answer would show a second reviewer the first decision."""
+async def find_visible(connection: AsyncConnection, caller: Principal, answer_id: UUID) -> ArchivedAnswer:
+    """Errors: AnswerNotFound, also where the caller may not read its documents; JudgedTwice, where the state of the
+    answer would show a second reviewer the first decision.
+    """
+    answer = await repository.find(connection, answer_id, caller.groups)
+    if answer is None:
+        raise AnswerNotFound(f"There is no answer {answer_id}.")
     if answer.timing == "before" and _is_hidden_from(answer, caller):
         raise JudgedTwice(f"Answer {answer.id} is judged twice.")
+    return answer
 
 
 def _is_hidden_from(answer: ArchivedAnswer, caller: Principal) -> bool:

@@ -84,8 +84,8 @@ class CostMeter:
             self.unbilled.append((self.active_model, self.max_call_usage))
         self.active_model = None
 
-    def on_tool_round(self, model: str, usage: Usage, estimated: bool) -> None:
-        """A completion that led to another call is charged beside the last one."""
+    def charge_beside_answer(self, model: str, usage: Usage, estimated: bool) -> None:
+        """For a completion that is not the answer: one with tool calls, or one that a content filter refused."""
         self.unbilled.append((model, self.billable_usage(model, usage, estimated)))
 
     def on_disconnect(self, model: str) -> OnDisconnect | None:

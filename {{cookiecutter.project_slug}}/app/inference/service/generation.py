@@ -180,7 +180,7 @@ class Generation:
     def _completed(self, ctx: AnswerContext, model: str, text: CheckedText, end: CompletionEnd) -> ModelReply:
         if end.finish == "content_filter":
             # The refusal replaces the model's text, whose tokens are charged all the same.
-            ctx.meter.on_tool_round(model, end.usage, end.estimated)
+            ctx.meter.charge_beside_answer(model, end.usage, end.estimated)
         return ModelReply(model, text, end)
 
     def _broken_off(

@@ -1,4 +1,4 @@
-"""What becomes of an answer that was held: the last step before it leaves."""
+"""Held answers: delivered or rejected, once, by the decision on them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,26 +15,26 @@ from app.releases.domain import digest_of
 from app.webhooks.domain import SEND_JOB, SEND_QUEUE
 
 ANSWER_DECIDED_CHANNEL = "answer_decided"
-"""The channel on which every process hears that an answer need not be waited for any more."""
+"""The channel on which every process hears that a held answer was decided."""
 
 
 @dataclass(frozen=True)
 class HeldAnswers:
-    """Answers that were sent to a person; each verb joins the caller's transaction."""
+    """Answers in human review. Every method joins the caller's transaction."""
 
     async def find(self, connection: AsyncConnection, answer_id: UUID) -> ReviewedAnswer:
         """Errors: AnswerNotFound."""
         found = await repository.reviewed(connection, answer_id)
         if found is None:
-            raise AnswerNotFound(f"There is no answer {answer_id} that a person is to look at.")
+            raise AnswerNotFound(f"There is no answer {answer_id} in human review.")
         return found
 
     async def deliver(
         self, connection: AsyncConnection, answer_id: UUID, payload: bytes, approved: str, edited: bool, at: datetime
     ) -> None:
-        """Lets a held answer leave as `payload`, which must be what was approved. approved: its SHA-256.
+        """Delivers a held answer as `payload`, which must be what was approved. approved: its SHA-256.
 
-        Errors: PayloadChanged, AnswerHeld when its wait has ended already.
+        Errors: PayloadChanged, AnswerHeld when it has already been decided.
         """
         if digest_of(payload) != approved:
             raise PayloadChanged(
@@ -43,16 +43,16 @@ class HeldAnswers:
         await self._end(connection, answer_id, "delivered", payload, edited, at)
 
     async def reject(self, connection: AsyncConnection, answer_id: UUID, at: datetime) -> None:
-        """Nothing of it ever leaves. Errors: AnswerHeld when its wait has ended already."""
+        """It is never delivered. Errors: AnswerHeld when it has already been decided."""
         found = await self.find(connection, answer_id)
         await self._end(connection, answer_id, "rejected", found.payload, False, at)
 
     async def lock(self, connection: AsyncConnection, answer_id: UUID) -> None:
-        """Until the end of the transaction nobody else changes what is known of this answer."""
+        """Locks the answer until the end of the transaction."""
         await repository.lock(connection, answer_id)
 
     async def blind(self, connection: AsyncConnection, answer_id: UUID, on: bool) -> None:
-        """Whether a second person judges it without knowing of the first."""
+        """Whether a second reviewer decides without seeing the first decision."""
         await repository.blind(connection, answer_id, on)
 
     async def remember(
@@ -64,9 +64,7 @@ class HeldAnswers:
         payload: bytes,
         at: datetime,
     ) -> None:
-        """What a person made of an answer, for whoever reads it later. An answer that has left stays as it was.
-        payload: as the person would have it.
-        """
+        """Stores the decision with the answer. An answer that was delivered stays as it was. payload: as edited."""
         await repository.judge(connection, answer_id, payload, opinion == "edited", at)
         await repository.remember(connection, answer_id, opinion, reason)
 
@@ -81,7 +79,7 @@ class HeldAnswers:
     ) -> None:
         waiter = await repository.decide(connection, answer_id, state, payload, digest_of(payload), edited, at)
         if waiter is None:
-            raise AnswerHeld(f"Answer {answer_id} waits for nobody any more.")
+            raise AnswerHeld(f"Answer {answer_id} has already been decided.")
         await notify(connection, ANSWER_DECIDED_CHANNEL, str(answer_id))
         if waiter.url:
             notice = waiter.notice(waiter.url, answer_id, state, at)

@@ -6,11 +6,10 @@ from uuid import UUID
 from app.core.access import may_read
 from app.core.database import Database
 from app.identity.domain import Principal
-from app.inference import repository
 from app.inference.domain.answer import EXTRACTIVE, AnswerNotFound, source_documents
 from app.inference.domain.human_review import ArchivedAnswer
 from app.inference.domain.replay import AnswerConditions, Difference, Replay
-from app.inference.service.archive import check_delivered, check_visible
+from app.inference.service.archive import check_delivered, find_visible
 from app.inference.service.trials import Trials
 from app.retrieval.domain import Evidence
 
@@ -29,10 +28,7 @@ class AnswerReplays:
         Errors: AnswerNotFound, AnswerHeld, JudgedTwice, and those of Trials.run.
         """
         async with self.database.read(caller.tenant_id) as connection:
-            answer = await repository.find(connection, answer_id, caller.groups)
-        if answer is None:
-            raise AnswerNotFound(f"There is no answer {answer_id}.")
-        check_visible(answer, caller)
+            answer = await find_visible(connection, caller, answer_id)
         check_delivered(answer)
         conditions = AnswerConditions.read(answer.conditions)
         asker = replace(caller, groups=frozenset(conditions.groups))

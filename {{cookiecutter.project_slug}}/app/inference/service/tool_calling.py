@@ -55,7 +55,7 @@ class ToolCalling:
             if not completion.calls:
                 return result
             rounds += 1
-            ctx.meter.on_tool_round(result.model, completion.end.usage, completion.end.estimated)
+            ctx.meter.charge_beside_answer(result.model, completion.end.usage, completion.end.estimated)
             session.usage = session.usage + completion.end.usage
             called = Message("assistant", completion.text, completion.calls)
             request = request.then(called, *await self._run_calls(ctx, session, completion.calls, deadline))

@@ -1,19 +1,19 @@
-"""Why a model gave no answer, and what may be done about it.
+"""Why a call of a model failed, and how the fallback chain reacts.
 
 ModelFailure
-├── Overloaded     429: wait as long as it says, inside the deadline
-├── Unreachable    no connection: wait, try again
-│   └── Dropped    it broke once the model had been asked, so that the provider may have worked on it
-├── Broken         5xx: wait, try again
-├── Hung           no reply in time: the next model, if there is time
-├── Nonsense       a reply that cannot be used: once more, then the next model
-├── Denied         401, 402, 403: the next model, at once
-├── Unacceptable   it does not take this request: the next model, at once
-├── Skipped        our own breaker, throttle or clock says no: the next model, at once
-├── Unaffordable   a budget has too little left for it: the next model, at once
-├── Interrupted    a stream ended early: nothing, for the reader has seen its beginning
-└── Declined       the provider's security refused: nothing, for another model must not be a way around it
-    └── Withheld   it did so when the reply had been written, or begun
+├── ModelOverloaded         429, 529: retry after the wait that the provider asks for
+├── ModelUnreachable        no connection: retry
+│   └── ConnectionDropped   it broke after the request was sent, so that the provider may charge for it
+├── ServerError             5xx: retry
+├── ModelTimeout            no response in time: the next model, if there is time
+├── InvalidResponse         a response that cannot be used: one more attempt, then the next model
+├── AuthenticationFailed    401, 402, 403: the next model, at once
+├── RequestRejected         the provider does not accept this request: the next model, at once
+├── ModelSkipped            our circuit breaker, throttle or deadline forbids the call: the next model, at once
+├── InsufficientBudget      the budget has too little left for the call: the next model, at once
+├── StreamInterrupted       a stream broke off: no fallback, because the reader has seen its beginning
+└── ContentFiltered         the provider's content filter refused: no fallback, which would work around the filter
+    └── OutputFiltered      it refused after some or all of the response was written
 """
 
 from datetime import datetime
@@ -33,9 +33,9 @@ class Reaction(Enum):
 
 
 class ModelFailure(Exception):
-    """`outage`: whether it tells that the provider is unwell, which the breaker counts. `may_be_charged`: whether the
-    provider may want money all the same; `usage`: for how much, where it said so, and then it does. `parameter`: what
-    the provider does not take of the request.
+    """`outage`: whether the circuit breaker counts it. `may_be_charged`: whether the provider may charge for the call
+    all the same; `usage`: what it charges, where it reported that. `parameter`: of the request, which the provider does
+    not accept.
     """
 
     reason: ClassVar[str]
