@@ -118,7 +118,7 @@ def running(project: Path, embedder: str) -> Iterator[float]:
         await_ready(port, process, project.parent / "run.log")
         yield time.monotonic() - started
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)  # a shell that runs this in the background has SIGINT ignored
         process.wait(60)
 
 

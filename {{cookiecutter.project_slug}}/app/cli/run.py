@@ -44,8 +44,9 @@ def run() -> None:
     migrate(urls.owner, urls.service, settings.root)
     key = asyncio.run(development_key(settings, urls))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    children = [_start(part) for part in ("serve", "worker")]
+    children: list[subprocess.Popen[bytes]] = []
     try:
+        children += (_start(part) for part in ("serve", "worker"))
         _await_ready(settings, children)
         _greet(settings, key)
         _watch(children)
@@ -179,3 +180,4 @@ def _stop(children: list[subprocess.Popen[bytes]]) -> None:
             child.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             child.kill()
+            child.wait()

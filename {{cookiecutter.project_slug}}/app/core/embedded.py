@@ -59,6 +59,10 @@ class EmbeddedPostgres:
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database)))
 
     def stop(self) -> None:
+        """Lets go of the handle. The last process to do so stops the server; one that was killed holds none."""
+        with self.handle._lock:
+            holders = self.handle.global_process_id_list
+            holders.put([pid for pid in holders._get() if self._library_module.process_is_running(pid)])
         self.handle.cleanup()
 
     def running(self) -> bool:

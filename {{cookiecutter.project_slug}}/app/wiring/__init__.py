@@ -302,9 +302,10 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
     try:
         async with AsyncExitStack() as stack:
             state = await _build_services(ground, stack)
+            # However the block ends, by a signal too: what is being stored is stored, and reservations are released.
+            stack.push_async_callback(state.costs.close)
+            stack.push_async_callback(state.answers.close)
             yield state
-            await state.answers.close()
-            await state.costs.close()
     finally:
         await ground.close()
 

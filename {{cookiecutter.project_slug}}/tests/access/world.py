@@ -302,6 +302,7 @@ class World:
             said["text"] = f"{quoted}, and no more."
         body = {**said, "token": item["token"], "version": item["version"], "sha256": item["sha256"]}
         await self.act_on(key, path, "/decide", json=body)
+        await self.candidates(self.pick(key, "reviewer of all"))
 
     async def settle(self) -> None:
         """Decides on what is in quarantine, where it is in sight, with a note that quotes it."""
@@ -350,6 +351,10 @@ class World:
                 own = shown.get(f"{path.partition('?')[0]}/{found}")
                 if own is not None and own.status_code == 404:
                     raise Leak(f"{key} is told of {found} by {path}, and not shown it: {reply.text[:1500]}")
+        await self.candidates(key)
+
+    async def candidates(self, key: str) -> None:
+        """What `app evals candidates` shows with the groups of this key."""
         machine = caller_at_the_command_line(self.tenant, KEYS[key][1])
         corrected = await self.state.reviews.golden_suite.candidates(machine)
         self.search(key, "evals candidates", b"".join(each.item.payload for each in corrected))
@@ -379,3 +384,4 @@ class World:
         await self.work()
         for key in (self.pick("admin", "reviewer"), self.pick()):
             await self.read_all(key)
+        await self.candidates("reviewer of all")

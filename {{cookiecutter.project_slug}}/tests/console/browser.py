@@ -17,6 +17,7 @@ import aiohttp
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
 PATIENCE = 120.0
+PROBE = "/console/files/probe"
 
 
 def installed() -> str | None:
@@ -48,7 +49,7 @@ class Page:
             elif told.get("method") == "Log.entryAdded":
                 self.said.append(told["params"]["entry"]["text"])
             elif told.get("method") == "Fetch.requestPaused":
-                self.losing = asyncio.ensure_future(self._lose(told["params"]["requestId"]))
+                self.losing = asyncio.ensure_future(self._lose(**told["params"]))
             elif told.get("method") == "Network.requestWillBeSent":
                 self.asked.append(told["params"]["request"]["url"])
 
@@ -73,7 +74,7 @@ class Page:
     async def wait(self, script: str) -> None:
         """Until an expression is true. Errors: AssertionError with what the page shows."""
         for _ in range(int(PATIENCE * 20)):
-            if await self.run(f"(() => {{ try {{ return Boolean({script}) }} catch {{ return false }} }})()"):
+            if await self.run(f"(async () => {{ try {{ return Boolean({script}) }} catch {{ return false }} }})()"):
                 return
             await asyncio.sleep(0.05)
         raise AssertionError(f"never: {script}\n{await self.text()}\n{self.said}")
@@ -102,11 +103,15 @@ class Page:
 
     async def lose_reply(self, pattern: str) -> None:
         """The service gets the next request to an address like this, and its reply gets lost."""
-        await self.command("Fetch.enable", patterns=[{"urlPattern": pattern, "requestStage": "Response"}])
+        wanted = [{"urlPattern": each, "requestStage": "Response"} for each in (pattern, f"*{PROBE}")]
+        await self.command("Fetch.enable", patterns=wanted)
+        # The command is answered before the page's requests go the new way.
+        await self.wait(f"await fetch('{PROBE}').then(() => false, () => true)")
 
-    async def _lose(self, request: str) -> None:
-        await self.command("Fetch.failRequest", requestId=request, errorReason="ConnectionReset")
-        await self.command("Fetch.disable")
+    async def _lose(self, requestId: str, request: dict[str, Any], **_: Any) -> None:
+        await self.command("Fetch.failRequest", requestId=requestId, errorReason="ConnectionReset")
+        if not request["url"].endswith(PROBE):
+            await self.command("Fetch.disable")
 
     async def touch(self) -> None:
         """A hand on the mouse."""

@@ -108,9 +108,9 @@ class SharedReservation:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Money set aside for a call. used_percent: of the tightest limit, when its purse was last filled.
+    """Money set aside for a call. used_percent: of the tightest limit, when money was last reserved in the database.
 
-    pouch: what it is a part of, where the process shares one.
+    reservation: what it is a part of, where the process shares one among its calls.
     """
 
     id: UUID

@@ -1,0 +1,59 @@
+"""A process that is told to stop: what it held goes back at once, and the embedded server goes with the last one."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from uuid import UUID
+
+import psutil
+import pytest
+
+from app.adapters.chat.choice import ModelChoice
+from app.adapters.chat.standin import StandIn
+from app.core.embedded import Urls
+from app.wiring import State, build
+from tests.conftest import adopt
+from tests.e2e.conftest import start
+from tests.e2e.test_death import BODY, MODEL, api, live_again, publish, rows  # noqa: F401
+
+
+@pytest.mark.usefixtures("live_again")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_who_is_stopped_releases_what_it_reserved(
+    state: State, tenant: UUID, key: str, database_urls: Urls, tmp_path: Path, number: signal.Signals
+) -> None:
+    await publish(state, tenant)
+    async with StandIn(MODEL) as model:
+        chain = ModelChoice(model=MODEL, base_url=model.url)
+        async with build(state.settings.model_copy(update={"model_chain": (chain,)}), database_urls) as written:
+            await adopt(written)
+        variables = {
+            "APP_EMBEDDER": "none",
+            "APP_MODEL_CHAIN": json.dumps([{"model": MODEL, "base_url": model.url}]),
+            "APP_KEY_PEPPER": state.settings.pepper().decode(),
+            "APP_DATABASE_OWNER_URL": database_urls.owner,
+            "DATABASE_URL": database_urls.service,
+        }
+        async with api(tmp_path, **variables) as (process, client):
+            answered = await client.post("/v1/answers", json=BODY, headers={"Authorization": f"Bearer {key}"})
+            assert answered.json()["model"] == MODEL, answered.text
+            assert (await state.costs.budgets.standing(tenant))[0].held_micro_usd > 0  # shared with the calls to come
+            process.send_signal(number)
+            await process.wait()
+    assert await rows(state, tenant, "select count(*) from ledger") == [(1,)]
+    assert (await state.costs.budgets.standing(tenant))[0].held_micro_usd == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["serve", "worker"])
+def test_the_embedded_server_stops_though_a_process_was_killed(tmp_path: Path, part: str) -> None:
+    running = start(tmp_path)
+    try:
+        server = psutil.Process(int((tmp_path / "postgres" / "postmaster.pid").read_text().split()[0]))
+        [child] = [each for each in psutil.Process(running.process.pid).children() if each.cmdline()[-1] == part]
+        os.kill(child.pid, signal.SIGKILL)
+        running.process.wait(120)
+        assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE  # nobody may have waited for it
+    finally:
+        running.stop()
