@@ -18,17 +18,16 @@ import structlog
 from httpx._transports import default
 from psycopg import sql
 
-from app import wiring
+from app import main, wiring
 from app.core.database import Database
 from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
 from app.core.schema import migrate
 from app.core.slo import SloPolicy
 from app.identity.domain import Principal
-from app.main import create_app
 from app.settings import Settings
 from app.wiring import State, build
 from tests import clock
-from tests.response_models import ResponseModels
+from tests.response_models import FAILURES, check_every_response
 
 ROOT = Path(__file__).parent.parent
 
@@ -58,6 +57,7 @@ def be_patient() -> None:
 def pytest_configure() -> None:
     be_patient()
     be_quick()
+    check_every_response()
     for name in [name for name in os.environ if name.upper().startswith("APP_") and name != "APP_DATA_DIR"]:
         del os.environ[name]
     os.environ.pop("DATABASE_URL", None)
@@ -176,6 +176,13 @@ def database_urls(fresh_database: FreshDatabase) -> Iterator[Urls]:
         yield urls
 
 
+@pytest.fixture(autouse=True)
+def responses_match_the_models_of_their_routes() -> Iterator[None]:
+    FAILURES.clear()
+    yield
+    assert FAILURES == []
+
+
 @pytest.fixture
 def nowhere(monkeypatch: pytest.MonkeyPatch) -> Urls:
     """A database that is away. Nothing comes of waiting for it, so that nobody waits long."""
@@ -235,13 +242,9 @@ async def principal(state: State, key: str) -> Principal:
 
 @pytest_asyncio.fixture
 async def client(state: State, key: str) -> AsyncIterator[httpx.AsyncClient]:
-    """Calls the application in this process with a key of `tenant` that has every permission. Each JSON response must
-    match the model of its route.
-    """
-    app = ResponseModels(create_app(state))
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    """Calls the application in this process with a key of `tenant` that has every permission."""
+    transport = httpx.ASGITransport(app=main.create_app(state), raise_app_exceptions=False)
     async with httpx.AsyncClient(
         transport=transport, base_url="http://service", headers={"Authorization": f"Bearer {key}"}
     ) as open_client:
         yield open_client
-    assert app.failures == []

@@ -2,22 +2,28 @@
 
 from typing import Any
 
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 
+from app import main
 from app.core.http import App, Receive, Scope, Send
+from app.wiring import State
+
+FAILURES: list[str] = []
+"""Of every application of this process, until a test reports them."""
 
 
 class ResponseModels:
-    """An ASGI application around the tested one. failures: responses that do not match the model of their route.
+    """ASGI middleware, the outermost. failures: gains a line for each response that does not match its route's model.
 
     FastAPI validates only what a route returns as a value; a route that returns a Response declares a model that
     nothing else compares with its body.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, failures: list[str] = FAILURES) -> None:
         self._app = app
-        self.failures: list[str] = []
+        self.failures = failures
         self.checked = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,3 +56,15 @@ def declared_model(route: object, status: int) -> Any:
     if not isinstance(route, APIRoute) or not 200 <= status < 300:
         return None
     return route.responses.get(status, {}).get("model") or route.response_model
+
+
+def check_every_response() -> None:
+    """From now on, each application that `create_app` makes in this process checks its responses."""
+    made = main.create_app
+
+    def create_app(state: State) -> FastAPI:
+        app = made(state)
+        app.add_middleware(ResponseModels)
+        return app
+
+    main.create_app = create_app

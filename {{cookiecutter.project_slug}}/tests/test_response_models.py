@@ -6,7 +6,9 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 
-from tests.response_models import ResponseModels
+from app.main import create_app
+from app.wiring import State
+from tests.response_models import FAILURES, ResponseModels
 
 
 class CountResponse(BaseModel):
@@ -20,7 +22,7 @@ def checked_app(body: object) -> ResponseModels:
     async def count() -> Response:
         return JSONResponse(body)
 
-    return ResponseModels(app)
+    return ResponseModels(app, [])
 
 
 @pytest.mark.parametrize(("body", "failures"), [({"count": 1}, 0), ({"count": "many"}, 1), ({}, 1)])
@@ -29,3 +31,14 @@ async def test_a_body_that_does_not_match_its_model_is_a_failure(body: object, f
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://service") as client:
         assert (await client.get("/count")).status_code == 200
     assert (app.checked, len(app.failures)) == (1, failures)
+
+
+async def test_every_application_that_a_test_makes_checks_its_responses(
+    state: State, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.response_models.declared_model", lambda route, status: CountResponse)
+    transport = httpx.ASGITransport(app=create_app(state))
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        await client.get("/v1/caller", headers={"Authorization": f"Bearer {key}"})
+    assert len(FAILURES) == 1
+    FAILURES.clear()
