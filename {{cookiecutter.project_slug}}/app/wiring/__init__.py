@@ -201,6 +201,7 @@ class State:
             listen(self.database, INDEX_SWITCHED, self.retrieval.follow),
             listen(self.database, ENVIRONMENT_CHANGED, self.environments.follow),
             self.costs.budgets.watch(),
+            self.costs.reservations.watch(),
             listen(self.database, ANSWER_DECIDED_CHANNEL, self.archive.waiting.follow),
             listen(self.database, ACTION_ENDED_CHANNEL, self.actions.proposals.waiting.follow),
         ]
