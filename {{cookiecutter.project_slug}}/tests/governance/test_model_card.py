@@ -2,6 +2,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from uuid import UUID
 
@@ -187,6 +188,7 @@ async def test_the_page_may_use_its_own_style_and_load_nothing(client: httpx.Asy
     assert rules["default-src"] == "'none'"
     assert rules["style-src"] == f"'sha256-{digest}'"
     assert "unsafe-inline" not in page.headers["content-security-policy"]
+    assert rules["style-src"] in unescape(page.text), "a page that was saved has the policy too"
     assert " style=" not in page.text, "the policy blocks style attributes"
 
 
