@@ -148,16 +148,16 @@ async def move_about(state: State, watched: Watched, moves: int, calm: float, ge
 
     calm: how much of the usual time passes between two moves.
     """
-    places = state.environments
+    rollouts = state.rollouts
     note(state, watched)
     for round_ in range(moves // 4):
         steps: list[Callable[[], Awaitable[object]]] = []
         one, other = await approved(state, round_ * 2), await approved(state, round_ * 2 + 1)
         steps = [
-            lambda one=one: places.activate("bench", one.id, "better"),  # type: ignore[misc]
-            lambda other=other: places.start_canary("bench", other.id, generator.choice([20, 50, 80]), "carefully"),  # type: ignore[misc]
-            lambda other=other: places.activate("bench", other.id, "proved"),  # type: ignore[misc]
-            lambda: places.rollback("bench", "worse after all"),
+            lambda one=one: rollouts.activate("bench", one.id, "better"),  # type: ignore[misc]
+            lambda other=other: rollouts.start_canary("bench", other.id, generator.choice([20, 50, 80]), "carefully"),  # type: ignore[misc]
+            lambda other=other: rollouts.activate("bench", other.id, "proved"),  # type: ignore[misc]
+            lambda: rollouts.rollback("bench", "worse after all"),
         ]
         for step in steps:
             await asyncio.sleep(generator.uniform(0.7, 2.0) * calm)

@@ -217,7 +217,7 @@ def only_told(monkeypatch: pytest.MonkeyPatch) -> None:
 async def adopt(state: State) -> None:
     """Lets the release of this state's own files go live, whatever other tests left there."""
     release = await state.releases.create("tests")
-    await state.environments.activate("tests", release.id, "a test needs it", break_glass=True)
+    await state.rollouts.activate("tests", release.id, "a test needs it", break_glass=True)
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def create(
     async def work(state: State) -> tuple[Release, ReleaseHistory]:
         release = await state.releases.create(actor(), base=base, index=index, changes=changes, reason=reason)
         if staging:
-            await state.environments.activate(actor(), release.id, reason, "staging")
+            await state.rollouts.activate(actor(), release.id, reason, "staging")
         return release, await state.releases.history(release.id)
 
     release, history = with_state(work)
@@ -149,7 +149,7 @@ def activate(
     """Let a release go live. Production needs its approval; no request fails."""
 
     async def work(state: State) -> Release:
-        return await state.environments.activate(actor(), wanted, reason, environment, break_glass=break_glass)
+        return await state.rollouts.activate(actor(), wanted, reason, environment, break_glass=break_glass)
 
     release = with_state(work)
     out.print(f"Release {release.number} is live in {environment}. Go back with: app rollback --reason …")
@@ -164,7 +164,7 @@ def canary(
     """Let part of production's callers have an approved release; it is judged against the others."""
 
     async def work(state: State) -> Release:
-        return await state.environments.start_canary(actor(), wanted, percent, reason)
+        return await state.rollouts.start_canary(actor(), wanted, percent, reason)
 
     release = with_state(work)
     out.print(f"Release {release.number} is a canary of {percent:g} %. A worker judges it as answers come in.")
@@ -195,7 +195,7 @@ def abort_canary(reason: Reason) -> None:
     """Give everybody the live release again."""
 
     async def work(state: State) -> Release:
-        return await state.environments.end_canary(actor(), reason)
+        return await state.rollouts.end_canary(actor(), reason)
 
     out.print(f"The canary of release {with_state(work).number} has ended.")
 

@@ -21,8 +21,8 @@ def rollback(
 
     async def work(state: State) -> tuple[Release, float | None]:
         if rehearse:
-            return await state.environments.rehearse(actor(), reason, to)
-        return await state.environments.rollback(actor(), reason, environment, to), None
+            return await state.rollouts.rehearse(actor(), reason, to)
+        return await state.rollouts.rollback(actor(), reason, environment, to), None
 
     release, seconds = with_state(work)
     if seconds is not None:

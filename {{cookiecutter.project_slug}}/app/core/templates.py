@@ -1,8 +1,13 @@
 """Jinja2 templates that stand beside the module which renders them. Every value is escaped unless it is Markup."""
 
+import base64
+import hashlib
+from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 
 @lru_cache
@@ -18,3 +23,28 @@ def template_environment(package: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class StyleSheet:
+    """A style sheet that a page holds in itself, and nothing else: no script, no font, no other host."""
+
+    content: Markup
+
+    @property
+    def policy(self) -> str:
+        """The Content-Security-Policy that allows this style sheet, by its hash, and nothing else."""
+        digest = base64.b64encode(hashlib.sha256(self.content.encode()).digest()).decode()
+        return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """For a reply with the page. A page cannot itself forbid to be framed."""
+        policy = f"{self.policy}; frame-ancestors 'none'"
+        return {"content-security-policy": policy, "x-content-type-options": "nosniff"}
+
+
+def style_sheet(package: str, name: str) -> StyleSheet:
+    """A file of the folder `templates` of a package."""
+    text = files(package).joinpath("templates", name).read_text("utf-8")
+    return StyleSheet(Markup(text))  # noqa: S704 - a file of this package

@@ -2,12 +2,12 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Query
-from fastapi.responses import Response
+from fastapi.responses import HTMLResponse, Response
 
 from app.core.http import provided
 from app.evaluation.schemas import CanaryStatusResponse, EvaluationPageResponse, EvaluationRequest, EvaluationResponse
 from app.evaluation.service import CanaryMonitor, Evaluations
-from app.evaluation.service.rendering import as_html, as_markdown
+from app.evaluation.service.rendering import STYLE, as_html, as_markdown
 from app.identity.domain import Principal
 from app.identity.service import require
 
@@ -66,7 +66,7 @@ async def report_markdown(run_id: UUID, caller: EvaluationReader, evaluations: E
     return Response(as_markdown(await evaluations.report_visible_to(caller, run_id)), media_type="text/markdown")
 
 
-@router.get("/v1/evaluations/{run_id}/report.html", response_class=Response)
-async def report_html(run_id: UUID, caller: EvaluationReader, evaluations: EvaluationsService) -> Response:
+@router.get("/v1/evaluations/{run_id}/report.html", response_class=HTMLResponse)
+async def report_html(run_id: UUID, caller: EvaluationReader, evaluations: EvaluationsService) -> HTMLResponse:
     """The report as a page, with charts by metric and slice and the cases that got worse."""
-    return Response(as_html(await evaluations.report_visible_to(caller, run_id)), media_type="text/html")
+    return HTMLResponse(as_html(await evaluations.report_visible_to(caller, run_id)), headers=STYLE.headers)

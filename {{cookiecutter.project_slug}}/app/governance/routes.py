@@ -18,7 +18,7 @@ from app.governance.schemas import (
     EmergencyResponse,
 )
 from app.governance.service import Approvals, AuditLog, Overview
-from app.governance.service.html_card import CONTENT_SECURITY_POLICY, html_card
+from app.governance.service.html_card import STYLE, html_card
 from app.identity.domain import Principal
 from app.identity.service import require
 from app.releases.service import Releases
@@ -82,8 +82,7 @@ async def governance(_: GovernanceReader, overview: Page) -> Response:
 @router.get("/v1/governance/card")
 async def governance_card(_: GovernanceReader, overview: Page) -> HTMLResponse:
     """The same as an HTML page. It loads nothing from elsewhere."""
-    headers = {"content-security-policy": CONTENT_SECURITY_POLICY, "x-content-type-options": "nosniff"}
-    return HTMLResponse(html_card(await overview.card()), headers=headers)
+    return HTMLResponse(html_card(await overview.card()), headers=STYLE.headers)
 
 
 @router.get("/v1/audit")

@@ -25,7 +25,7 @@ from app.releases.schemas import (
     RollbackRequest,
     ServedReleaseResponse,
 )
-from app.releases.service import Environments, Releases
+from app.releases.service import Environments, Releases, Rollouts
 from app.releases.service.secrets import SigningSecret
 
 router = APIRouter(tags=["releases"])
@@ -35,6 +35,7 @@ Author = Annotated[Principal, require("releases:write")]
 Operator = Annotated[Principal, require("releases:activate")]
 Service = Annotated[Releases, provided(Releases)]
 Places = Annotated[Environments, provided(Environments)]
+RolloutService = Annotated[Rollouts, provided(Rollouts)]
 Below = Annotated[int | None, Query(ge=0, le=LARGEST_32)]
 Secret = Annotated[SigningSecret, provided(SigningSecret)]
 
@@ -134,10 +135,10 @@ async def moves(
 
 @router.post("/v1/environments/{environment}/activate")
 async def activate(
-    environment: str, body: ActivationRequest, caller: Operator, releases: Service, places: Places
+    environment: str, body: ActivationRequest, caller: Operator, releases: Service, rollouts: RolloutService
 ) -> ReleaseResponse:
     """The release goes live there. Production needs an approval that holds at this moment. No request fails."""
-    release = await places.activate(
+    release = await rollouts.activate(
         caller.name, body.release, body.reason, check_environment(environment), break_glass=body.break_glass
     )
     return await _view(releases, release.id)
@@ -145,24 +146,26 @@ async def activate(
 
 @router.post("/v1/environments/{environment}/rollback")
 async def rollback(
-    environment: str, body: RollbackRequest, caller: Operator, releases: Service, places: Places
+    environment: str, body: RollbackRequest, caller: Operator, releases: Service, rollouts: RolloutService
 ) -> ReleaseResponse:
     """Back to a release that was live and approved, without asking any gate; while a canary runs, the canary ends."""
-    release = await places.rollback(caller.name, body.reason, check_environment(environment), body.to)
+    release = await rollouts.rollback(caller.name, body.reason, check_environment(environment), body.to)
     return await _view(releases, release.id)
 
 
 @router.post("/v1/environments/production/canary", status_code=201)
-async def start_canary(body: CanaryRequest, caller: Operator, releases: Service, places: Places) -> ReleaseResponse:
+async def start_canary(
+    body: CanaryRequest, caller: Operator, releases: Service, rollouts: RolloutService
+) -> ReleaseResponse:
     """Part of the callers get an approved release, and it is judged against the others."""
-    release = await places.start_canary(caller.name, body.release, body.percent, body.reason)
+    release = await rollouts.start_canary(caller.name, body.release, body.percent, body.reason)
     return await _view(releases, release.id)
 
 
 @router.post("/v1/environments/production/canary/abort")
 async def abort_canary(
-    body: AbortCanaryRequest, caller: Operator, releases: Service, places: Places
+    body: AbortCanaryRequest, caller: Operator, releases: Service, rollouts: RolloutService
 ) -> ReleaseResponse:
     """Everybody gets the live release again."""
-    release = await places.end_canary(caller.name, body.reason)
+    release = await rollouts.end_canary(caller.name, body.reason)
     return await _view(releases, release.id)

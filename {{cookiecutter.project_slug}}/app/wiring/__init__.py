@@ -70,7 +70,16 @@ from app.ingestion.service import Ingestion
 from app.ingestion.service.dependencies import IngestionDependencies
 from app.llm.ports import ChatModel
 from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED, ModelStep, ReleaseInputs
-from app.releases.service import Environments, LiveReleases, Releases, SigningSecret, read_code, read_prompts
+from app.releases.service import (
+    Environments,
+    LiveReleases,
+    MoveWriter,
+    Releases,
+    Rollouts,
+    SigningSecret,
+    read_code,
+    read_prompts,
+)
 from app.retrieval.ports import Embedder
 from app.retrieval.service import Retrieval, make_retrieval
 from app.review.jobs import job_specs as review_jobs
@@ -112,6 +121,7 @@ class State:
     costs: Costs
     releases: Releases
     environments: Environments
+    rollouts: Rollouts
     approvals: Approvals
     audit: AuditLog
     retrieval: Retrieval
@@ -141,6 +151,7 @@ class State:
             self.costs,
             self.releases,
             self.environments,
+            self.rollouts,
             self.approvals,
             self.audit,
             self.governance,
@@ -190,6 +201,7 @@ class State:
             listen(self.database, INDEX_SWITCHED, self.retrieval.follow),
             listen(self.database, ENVIRONMENT_CHANGED, self.environments.follow),
             self.costs.budgets.watch(),
+            self.costs.reservations.watch(),
             listen(self.database, ANSWER_DECIDED_CHANNEL, self.archive.waiting.follow),
             listen(self.database, ACTION_ENDED_CHANNEL, self.actions.proposals.waiting.follow),
         ]
@@ -317,7 +329,9 @@ async def _build_services(on: Infrastructure, stack: AsyncExitStack) -> State:
     loaded_releases = LoadedReleases(release_loader.load)
     live_releases = LiveReleases(on.releases, loaded_releases)
     approvals = Approvals(database, clock, on.releases, policies.get(OwnershipPolicy), live_releases)
-    environments = Environments(on.releases, live_releases, approvals, on.settings.environment == "development")
+    move_writer = MoveWriter(on.releases, live_releases.production)
+    environments = Environments(live_releases, move_writer, approvals, on.settings.environment == "development")
+    rollouts = Rollouts(environments, move_writer, approvals)
     identity = Identity(database, clock, on.settings.pepper(), RateLimit(limits.requests_per_minute_per_key))
     waiting, offered = Waiting(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
     actions = Actions.build(database, identity, REGISTRY, offered, waiting)
@@ -340,6 +354,7 @@ async def _build_services(on: Infrastructure, stack: AsyncExitStack) -> State:
         costs=on.costs,
         releases=on.releases,
         environments=environments,
+        rollouts=rollouts,
         approvals=approvals,
         audit=AuditLog(database, clock),
         retrieval=on.retrieval,
@@ -349,7 +364,9 @@ async def _build_services(on: Infrastructure, stack: AsyncExitStack) -> State:
         evaluations=_evaluations(
             on, identity, ingestion, trials, environments, await release_loader.chat(quality.judge.model)
         ),
-        canaries=CanaryMonitor(environments, live_traffic, on.retrieval.indexes.tenants, quality.canary, clock),
+        canaries=CanaryMonitor(
+            environments, rollouts, live_traffic, on.retrieval.indexes.tenants, quality.canary, clock
+        ),
         replays=AnswerReplays(database, trials),
         live_traffic=live_traffic,
         idempotency_keys=IdempotencyKeys(database),

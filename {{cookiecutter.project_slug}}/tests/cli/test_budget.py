@@ -18,7 +18,7 @@ async def _spend(urls: Urls, settings: Settings, names: dict[str, int]) -> None:
         for name, amount in names.items():
             tenant = await state.identity.ensure_tenant(name)
             await state.costs.budgets.set("tests", tenant, "day", 10_000, "a test")
-            await state.costs.budgets.hold(tenant, amount, seconds=3600)
+            await state.costs.reservations.hold(tenant, amount, seconds=3600)
 
 
 def test_who_is_near_a_limit_is_named(run: CliRunner, database_urls: Urls, settings: Settings) -> None:

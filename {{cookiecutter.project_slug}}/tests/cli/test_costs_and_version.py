@@ -58,12 +58,12 @@ def test_costs_are_shown_tenant_by_tenant(run: CliRunner, database_urls: Urls, s
     async def pay() -> str:
         async with build(settings, database_urls) as state:
             tenant = await state.identity.ensure_tenant(name := f"payer-{uuid4().hex[:6]}")
-            hold = await state.costs.budgets.hold(tenant, 1000)
+            hold = await state.costs.reservations.hold(tenant, 1000)
             assert hold
             row = state.costs.row(tenant, "answer", "m", Usage(1000), table=PRICED)
             async with state.database.transaction(tenant) as connection:
                 await state.costs.record(connection, [row])
-                await state.costs.budgets.settle(connection, Settlement((hold,), row.charge.micro_usd))
+                await state.costs.reservations.settle(connection, Settlement((hold,), row.charge.micro_usd))
             return name
 
     name = asyncio.run(pay())

@@ -144,8 +144,8 @@ def test_an_emergency_is_reviewed_at_the_command_line(run: CliRunner, database_u
     async def work(state: State) -> str:
         await state.environments.resolve()
         release = await state.releases.create("ana", changes=unlike_any_other())
-        await state.environments.activate("ana", release.id, "on fire", break_glass=True)
-        await state.environments.rollback("ana", "the fire is out")
+        await state.rollouts.activate("ana", release.id, "on fire", break_glass=True)
+        await state.rollouts.rollback("ana", "the fire is out")
         found = await state.approvals.emergencies()
         return str(next(each.approval.id for each in found if each.approval.release_id == release.id))
 

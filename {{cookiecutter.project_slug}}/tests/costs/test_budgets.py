@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -16,7 +16,7 @@ from app.core.database import Database, open_database
 from app.core.embedded import Urls
 from app.costs.domain import CostPolicy
 from app.costs.domain.budgets import SERVICE, BudgetRules, BudgetUsedUp, Hold, NoLimit, Settlement, opens_at
-from app.costs.service import Budgets
+from app.costs.service import Budgets, Reservations
 from tests.clock import until
 
 EVE = datetime(2031, 3, 31, 21, 30, tzinfo=UTC)  # 23:30 in Berlin, the last evening of a month
@@ -28,170 +28,180 @@ def empty(database_urls: Urls) -> None:
         connection.execute("truncate budget_limits, budget_own_limits, budget_windows, budget_purses, budget_holds")
 
 
-def budgets_of(
+@dataclass(frozen=True)
+class Money:
+    """What one process holds, and how the budgets stand."""
+
+    budgets: Budgets
+    reservations: Reservations
+
+
+def money_of(
     database: Database, clock: ManualClock | None = None, usd: str = "1", shared_by: int = 1, **rules: object
-) -> Budgets:
+) -> Money:
     policy = CostPolicy(
         owner="someone",
         monthly_budget_usd=Decimal(usd),
         time_zone="Europe/Berlin",
         budgets=BudgetRules.model_validate(rules),
     )
-    return Budgets(policy, database, clock or ManualClock(EVE), by_clock=True, shared_by=shared_by)
+    clock = clock or ManualClock(EVE)
+    reservations = Reservations(policy, database, clock, by_clock=True, shared_by=shared_by)
+    return Money(Budgets(policy, database, clock, by_clock=True), reservations)
 
 
-async def settle(budgets: Budgets, hold: Hold | None, micro_usd: int) -> None:
+async def settle(money: Money, hold: Hold | None, micro_usd: int) -> None:
     assert hold
-    async with budgets.database.transaction(hold.tenant_id) as connection:
-        await budgets.settle(connection, Settlement((hold,), micro_usd))
+    async with money.reservations.database.transaction(hold.tenant_id) as connection:
+        await money.reservations.settle(connection, Settlement((hold,), micro_usd))
 
 
-async def used(budgets: Budgets, tenant: UUID) -> list[tuple[int, int]]:
-    return [(each.committed_micro_usd, each.held_micro_usd) for each in await budgets.standing(tenant)]
+async def used(money: Money, tenant: UUID) -> list[tuple[int, int]]:
+    return [(each.committed_micro_usd, each.held_micro_usd) for each in await money.budgets.standing(tenant)]
 
 
 async def test_a_hold_is_apart_from_what_is_committed_until_it_is_settled(database: Database, tenant: UUID) -> None:
-    budgets = budgets_of(database)
-    hold = await budgets.hold(tenant, 700)
-    assert await used(budgets, tenant) == [(0, 700)] * 4
-    await settle(budgets, hold, 300)
-    assert await used(budgets, tenant) == [(300, 0)] * 4
+    money = money_of(database)
+    hold = await money.reservations.hold(tenant, 700)
+    assert await used(money, tenant) == [(0, 700)] * 4
+    await settle(money, hold, 300)
+    assert await used(money, tenant) == [(300, 0)] * 4
 
 
 async def test_a_call_that_costs_nothing_holds_nothing(database: Database, tenant: UUID) -> None:
-    budgets = budgets_of(database)
-    assert await budgets.hold(tenant, 0) is None
-    assert await used(budgets, tenant) == [(0, 0)] * 4
+    money = money_of(database)
+    assert await money.reservations.hold(tenant, 0) is None
+    assert await used(money, tenant) == [(0, 0)] * 4
 
 
 async def test_a_settlement_that_is_rolled_back_never_was(database: Database, tenant: UUID) -> None:
-    budgets = budgets_of(database)
-    hold = await budgets.hold(tenant, 700)
+    money = money_of(database)
+    hold = await money.reservations.hold(tenant, 700)
     assert hold
     with pytest.raises(RuntimeError):
         async with database.transaction(tenant) as connection:
-            await budgets.settle(connection, Settlement((hold,), 300))
+            await money.reservations.settle(connection, Settlement((hold,), 300))
             raise RuntimeError
-    assert await used(budgets, tenant) == [(0, 700)] * 4
+    assert await used(money, tenant) == [(0, 700)] * 4
 
 
 async def test_a_released_hold_leaves_nothing_behind(database: Database, tenant: UUID) -> None:
-    budgets = budgets_of(database)
-    hold = await budgets.hold(tenant, 1_000_000)
+    money = money_of(database)
+    hold = await money.reservations.hold(tenant, 1_000_000)
     assert hold
-    await settle(budgets, hold, 0)
-    assert await budgets.hold(tenant, 1_000_000)
+    await settle(money, hold, 0)
+    assert await money.reservations.hold(tenant, 1_000_000)
 
 
 async def test_the_refusal_names_the_budget_and_when_it_opens_again(database: Database, tenant: UUID) -> None:
-    budgets = budgets_of(database, tenant_daily_usd="0.001")
-    await budgets.hold(tenant, 900)
+    money = money_of(database, tenant_daily_usd="0.001")
+    await money.reservations.hold(tenant, 900)
     with pytest.raises(BudgetUsedUp) as refused:
-        await budgets.hold(tenant, 101)
+        await money.reservations.hold(tenant, 101)
     assert refused.value.status == 402
     assert refused.value.extra == {"budget": "tenant per day", "opens_at": "2031-04-01T00:00:00+02:00"}
     assert refused.value.retry_after == 1800
-    assert await budgets.hold(tenant, 100)
-    assert await budgets.hold(uuid4(), 900), "another tenant has its own"
+    assert await money.reservations.hold(tenant, 100)
+    assert await money.reservations.hold(uuid4(), 900), "another tenant has its own"
 
 
 async def test_money_that_lies_in_the_purses_of_others_is_found(database: Database) -> None:
-    budgets = budgets_of(database, usd="0.01")
+    money = money_of(database, usd="0.01")
     for _ in range(5):
-        await settle(budgets, await budgets.hold(uuid4(), 1500), 1000)
-    hold = await budgets.hold(uuid4(), 5000)
+        await settle(money, await money.reservations.hold(uuid4(), 1500), 1000)
+    hold = await money.reservations.hold(uuid4(), 5000)
     with pytest.raises(BudgetUsedUp):
-        await budgets.hold(uuid4(), 1)
-    await settle(budgets, hold, 4999)
-    assert await budgets.hold(uuid4(), 1)
+        await money.reservations.hold(uuid4(), 1)
+    await settle(money, hold, 4999)
+    assert await money.reservations.hold(uuid4(), 1)
 
 
 async def test_the_money_of_a_hold_that_nobody_settled_comes_back(database: Database, tenant: UUID) -> None:
     clock = ManualClock(EVE)
-    budgets = budgets_of(database, clock, usd="0.001")
-    await budgets.hold(tenant, 1000, seconds=60)
+    money = money_of(database, clock, usd="0.001")
+    await money.reservations.hold(tenant, 1000, seconds=60)
     clock.advance(59)
     with pytest.raises(BudgetUsedUp):
-        await budgets.hold(tenant, 1000, seconds=60)
+        await money.reservations.hold(tenant, 1000, seconds=60)
     clock.advance(2)
-    assert await budgets.hold(tenant, 1000, seconds=60)
+    assert await money.reservations.hold(tenant, 1000, seconds=60)
 
 
 async def test_what_was_spent_counts_even_when_the_hold_had_lapsed(database: Database, tenant: UUID) -> None:
     clock = ManualClock(EVE)
-    budgets = budgets_of(database, clock, usd="0.001")
-    late = await budgets.hold(tenant, 1000, seconds=60)
+    money = money_of(database, clock, usd="0.001")
+    late = await money.reservations.hold(tenant, 1000, seconds=60)
     clock.advance(61)
-    assert await used(budgets, tenant) == [(0, 0)] * 4
-    await settle(budgets, late, 600)
-    assert await used(budgets, tenant) == [(600, 0)] * 4
+    assert await used(money, tenant) == [(0, 0)] * 4
+    await settle(money, late, 600)
+    assert await used(money, tenant) == [(600, 0)] * 4
     with pytest.raises(BudgetUsedUp):
-        await budgets.hold(tenant, 401)
-    assert await budgets.hold(tenant, 400)
+        await money.reservations.hold(tenant, 401)
+    assert await money.reservations.hold(tenant, 400)
 
 
 async def test_what_a_call_cost_beyond_its_hold_is_owed_by_the_budget(database: Database, tenant: UUID) -> None:
-    budgets = budgets_of(database, usd="0.01")
-    await settle(budgets, await budgets.hold(tenant, 1000), 4000)
-    assert await used(budgets, tenant) == [(4000, 0)] * 4
+    money = money_of(database, usd="0.01")
+    await settle(money, await money.reservations.hold(tenant, 1000), 4000)
+    assert await used(money, tenant) == [(4000, 0)] * 4
     with pytest.raises(BudgetUsedUp):
-        await budgets.hold(tenant, 6001)
-    assert await budgets.hold(tenant, 6000)
+        await money.reservations.hold(tenant, 6001)
+    assert await money.reservations.hold(tenant, 6000)
 
 
 async def test_a_new_month_opens_every_budget_and_a_call_counts_where_it_was_held(
     database: Database, tenant: UUID
 ) -> None:
     clock = ManualClock(EVE)
-    budgets = budgets_of(database, clock, usd="0.001", tenant_daily_usd="0.001")
-    over_midnight = await budgets.hold(tenant, 1000)
+    money = money_of(database, clock, usd="0.001", tenant_daily_usd="0.001")
+    over_midnight = await money.reservations.hold(tenant, 1000)
     clock.advance(1801)  # 00:00:01 on the first of April in Berlin
-    assert await budgets.hold(tenant, 1000)
-    await settle(budgets, over_midnight, 900)
-    assert await used(budgets, tenant) == [(0, 1000)] * 4
+    assert await money.reservations.hold(tenant, 1000)
+    await settle(money, over_midnight, 900)
+    assert await used(money, tenant) == [(0, 1000)] * 4
 
 
 async def test_what_a_day_left_over_is_there_for_the_rest_of_the_month(database: Database, tenant: UUID) -> None:
     clock = ManualClock(EVE.replace(day=10))
-    budgets = budgets_of(database, clock, usd="0.001")
-    await settle(budgets, await budgets.hold(tenant, 900), 100)
+    money = money_of(database, clock, usd="0.001")
+    await settle(money, await money.reservations.hold(tenant, 900), 100)
     clock.advance(86_400)
-    assert await budgets.hold(tenant, 900)
+    assert await money.reservations.hold(tenant, 900)
     with pytest.raises(BudgetUsedUp):
-        await budgets.hold(tenant, 1)
+        await money.reservations.hold(tenant, 1)
 
 
 async def test_a_limit_set_by_hand_holds_until_it_is_given_back_to_the_policy(database: Database, tenant: UUID) -> None:
-    budgets = budgets_of(database, tenant_daily_usd="0.001")
-    found = await budgets.set("ann", tenant, "day", 2000, "more work")
+    money = money_of(database, tenant_daily_usd="0.001")
+    found = await money.budgets.set("ann", tenant, "day", 2000, "more work")
     assert (found.limit_micro_usd, found.set_by_hand) == (2000, True)
-    await budgets.hold(tenant, 2000)
-    found = await budgets.set("ann", tenant, "day", None, "done")
+    await money.reservations.hold(tenant, 2000)
+    found = await money.budgets.set("ann", tenant, "day", None, "done")
     assert (found.limit_micro_usd, found.set_by_hand) == (1000, False)
     with pytest.raises(BudgetUsedUp):
-        await budgets.hold(tenant, 1)
+        await money.reservations.hold(tenant, 1)
 
 
 async def test_a_grant_ends_with_its_window(database: Database, tenant: UUID) -> None:
     clock = ManualClock(EVE)
-    budgets = budgets_of(database, clock, usd="0.001")
-    await budgets.hold(tenant, 1000)
-    found = await budgets.grant("ann", SERVICE, "month", 500, "a fair")
+    money = money_of(database, clock, usd="0.001")
+    await money.reservations.hold(tenant, 1000)
+    found = await money.budgets.grant("ann", SERVICE, "month", 500, "a fair")
     assert (found.limit_micro_usd, found.granted_micro_usd) == (1500, 500)
-    assert await budgets.hold(tenant, 500)
+    assert await money.reservations.hold(tenant, 500)
     clock.advance(86_400)
-    assert (await budgets.standing())[1].limit_micro_usd == 1000
+    assert (await money.budgets.standing())[1].limit_micro_usd == 1000
 
 
 async def test_what_has_no_limit_cannot_be_raised(database: Database, tenant: UUID) -> None:
     with pytest.raises(NoLimit):
-        await budgets_of(database).grant("ann", tenant, "day", 500, "why not")
+        await money_of(database).budgets.grant("ann", tenant, "day", 500, "why not")
 
 
 async def test_changes_are_in_the_audit_log(database: Database, tenant: UUID) -> None:
-    budgets = budgets_of(database, tenant_daily_usd="0.001")
-    await budgets.set("ann", tenant, "day", 2000, "more work")
-    await budgets.grant("bob", tenant, "day", 10, "a little")
+    money = money_of(database, tenant_daily_usd="0.001")
+    await money.budgets.set("ann", tenant, "day", 2000, "more work")
+    await money.budgets.grant("bob", tenant, "day", 10, "a little")
     async with database.read(tenant) as connection:
         lines = await connection.execute(
             text(
@@ -207,26 +217,30 @@ async def test_changes_are_in_the_audit_log(database: Database, tenant: UUID) ->
 
 
 async def test_the_owner_is_told_before_it_is_felt(database: Database, tenant: UUID) -> None:
-    budgets = budgets_of(database, usd="0.001")
-    await budgets.hold(tenant, 790)
-    assert await budgets.notes() == []
-    await budgets.hold(tenant, 10)
-    assert await budgets.notes() == ["The budget 'service per month' is 80 % used until 2031-04-01T00:00:00+02:00."]
+    money = money_of(database, usd="0.001")
+    await money.reservations.hold(tenant, 790)
+    assert await money.budgets.notes() == []
+    await money.reservations.hold(tenant, 10)
+    assert await money.budgets.notes() == [
+        "The budget 'service per month' is 80 % used until 2031-04-01T00:00:00+02:00."
+    ]
 
 
 async def test_the_owner_is_told_of_tenants_near_a_limit_of_their_own(database: Database, tenant: UUID) -> None:
-    budgets = budgets_of(database, tenant_daily_usd="0.001", tenant_monthly_usd="0.01")
+    money = money_of(database, tenant_daily_usd="0.001", tenant_monthly_usd="0.01")
     other, third = uuid4(), uuid4()
     for who, amount in ((tenant, 790), (other, 1000), (third, 1)):
-        await budgets.hold(who, amount)
-    assert [(each.scope, each.span, budgets.state(each)) for each in await budgets.near()] == [
+        await money.reservations.hold(who, amount)
+    assert [(each.scope, each.span, money.budgets.state(each)) for each in await money.budgets.near()] == [
         (other, "day", "used_up")
     ]
-    await settle(budgets, await budgets.hold(tenant, 20), 10)
-    found = await budgets.near()
-    assert [(each.scope, budgets.state(each)) for each in found] == [(other, "used_up"), (tenant, "near")]
-    assert await budgets.notes() == ["2 of the tenants near or at a limit of their own: 'app budget near' names them."]
-    standing = {each.name: budgets.state(each) for each in await budgets.standing(tenant)}
+    await settle(money, await money.reservations.hold(tenant, 20), 10)
+    found = await money.budgets.near()
+    assert [(each.scope, money.budgets.state(each)) for each in found] == [(other, "used_up"), (tenant, "near")]
+    assert await money.budgets.notes() == [
+        "2 of the tenants near or at a limit of their own: 'app budget near' names them."
+    ]
+    standing = {each.name: money.budgets.state(each) for each in await money.budgets.standing(tenant)}
     assert standing == {
         "service per day": "open",
         "service per month": "open",
@@ -236,18 +250,18 @@ async def test_the_owner_is_told_of_tenants_near_a_limit_of_their_own(database: 
 
 
 async def test_tenants_without_a_limit_are_near_none(database: Database, tenant: UUID) -> None:
-    budgets = budgets_of(database)
-    await budgets.hold(tenant, 900_000)
-    assert await budgets.near() == []
-    await budgets.set("ann", tenant, "month", 900_000, "now it has one")
-    assert [each.span for each in await budgets.near()] == ["month"]
+    money = money_of(database)
+    await money.reservations.hold(tenant, 900_000)
+    assert await money.budgets.near() == []
+    await money.budgets.set("ann", tenant, "month", 900_000, "now it has one")
+    assert [each.span for each in await money.budgets.near()] == ["month"]
 
 
 async def test_an_alert_can_be_raised_on_tenants_near_their_limit(database: Database, tenant: UUID) -> None:
-    budgets = budgets_of(database, tenant_daily_usd="0.001")
-    await budgets.hold(tenant, 900)
-    await budgets.hold(uuid4(), 1000)
-    watching = asyncio.create_task(budgets.watch())
+    money = money_of(database, tenant_daily_usd="0.001")
+    await money.reservations.hold(tenant, 900)
+    await money.reservations.hold(uuid4(), 1000)
+    watching = asyncio.create_task(money.budgets.watch())
     try:
         await until(lambda: alarm("near") == 1)
         assert alarm("used_up") == 1
@@ -270,17 +284,17 @@ async def processes(database_urls: Urls) -> AsyncIterator[list[Database]]:
 
 async def test_two_hundred_callers_with_money_for_fifty_answers(processes: list[Database]) -> None:
     max_cost, price, answers = 2000, 1999, 50
-    ready = [budgets_of(each, usd=str(Decimal(answers * max_cost) / 1_000_000)) for each in processes]
+    ready = [money_of(each, usd=str(Decimal(answers * max_cost) / 1_000_000)) for each in processes]
     tenants, paid, passed = [uuid4() for _ in range(3)], 0, asyncio.Event()
 
     async def answer(number: int) -> int:
-        budgets = ready[number % 2]
+        money = ready[number % 2]
         try:
-            hold = await budgets.hold(tenants[number % 3], max_cost)
+            hold = await money.reservations.hold(tenants[number % 3], max_cost)
         except BudgetUsedUp:
             return 0
         await asyncio.sleep(0.002 * (number % 7))
-        await settle(budgets, hold, price)
+        await settle(money, hold, price)
         return price
 
     async def look() -> None:
@@ -295,7 +309,7 @@ async def test_two_hundred_callers_with_money_for_fifty_answers(processes: list[
     paid = sum(await asyncio.gather(*(answer(number) for number in range(200))))
     passed.set()
     await looking
-    month = (await ready[0].standing())[1]
+    month = (await ready[0].budgets.standing())[1]
     assert (month.committed_micro_usd, month.held_micro_usd) == (paid, 0)
     assert answers * price <= paid <= answers * max_cost
 
@@ -317,28 +331,28 @@ def test_a_settlement_of_nothing_is_none() -> None:
 
 
 async def test_where_there_is_plenty_one_hold_is_for_many_calls(database: Database, tenant: UUID) -> None:
-    budgets, ids = budgets_of(database, shared_by=16), set()
+    money, ids = money_of(database, shared_by=16), set()
     for number in range(4):
-        hold = await budgets.hold(tenant, 100)
+        hold = await money.reservations.hold(tenant, 100)
         assert hold
         ids.add(hold.id)
-        assert await used(budgets, tenant) == [(60 * number, 1600 - 60 * number)] * 4, "all of it counts as held"
-        await settle(budgets, hold, 60)
+        assert await used(money, tenant) == [(60 * number, 1600 - 60 * number)] * 4, "all of it counts as held"
+        await settle(money, hold, 60)
     assert len(ids) == 1
-    assert await used(budgets, tenant) == [(240, 1360)] * 4
-    await budgets.close()
-    assert await used(budgets, tenant) == [(240, 0)] * 4
+    assert await used(money, tenant) == [(240, 1360)] * 4
+    await money.reservations.close()
+    assert await used(money, tenant) == [(240, 0)] * 4
 
 
 async def test_near_the_limit_nobody_shares(database: Database, tenant: UUID) -> None:
-    budgets = budgets_of(database, usd="0.05", shared_by=16)
-    await budgets.hold(tenant, 100)
-    assert await used(budgets, tenant) == [(0, 100)] * 4
+    money = money_of(database, usd="0.05", shared_by=16)
+    await money.reservations.hold(tenant, 100)
+    assert await used(money, tenant) == [(0, 100)] * 4
 
 
 async def test_calls_beside_each_other_do_not_wait_for_one_row(database: Database, tenant: UUID) -> None:
-    budgets = budgets_of(database, usd="10", shared_by=16)
-    holds = [await budgets.hold(tenant, 100) for _ in range(12)]
+    money = money_of(database, usd="10", shared_by=16)
+    holds = [await money.reservations.hold(tenant, 100) for _ in range(12)]
     assert len({hold.id for hold in holds if hold}) == 12
 
 
@@ -346,38 +360,38 @@ async def test_a_process_that_died_loses_what_it_shared_and_nothing_that_was_spe
     database: Database, tenant: UUID
 ) -> None:
     clock = ManualClock(EVE.replace(day=10))
-    budgets = budgets_of(database, clock, shared_by=16)
-    await settle(budgets, await budgets.hold(tenant, 100, seconds=60), 70)
-    late = await budgets.hold(tenant, 100, seconds=60)
+    money = money_of(database, clock, shared_by=16)
+    await settle(money, await money.reservations.hold(tenant, 100, seconds=60), 70)
+    late = await money.reservations.hold(tenant, 100, seconds=60)
     clock.advance(91)
-    assert await used(budgets, tenant) == [(70, 0)] * 4
-    await settle(budgets, late, 80)
-    assert await used(budgets, tenant) == [(150, 0)] * 4
+    assert await used(money, tenant) == [(70, 0)] * 4
+    await settle(money, late, 80)
+    assert await used(money, tenant) == [(150, 0)] * 4
 
 
 async def test_a_shared_hold_is_given_out_for_half_a_minute(database: Database, tenant: UUID) -> None:
     clock = ManualClock(EVE.replace(day=10))
-    budgets = budgets_of(database, clock, shared_by=16)
-    first = await budgets.hold(tenant, 100, seconds=60)
-    await settle(budgets, first, 70)
+    money = money_of(database, clock, shared_by=16)
+    first = await money.reservations.hold(tenant, 100, seconds=60)
+    await settle(money, first, 70)
     clock.advance(31)
-    second = await budgets.hold(tenant, 100, seconds=60)
+    second = await money.reservations.hold(tenant, 100, seconds=60)
     assert first
     assert second
     assert first.id != second.id
-    await settle(budgets, second, 0)
-    await budgets.close()
-    assert await used(budgets, tenant) == [(70, 0)] * 4
+    await settle(money, second, 0)
+    await money.reservations.close()
+    assert await used(money, tenant) == [(70, 0)] * 4
 
 
 async def test_what_a_call_left_over_is_for_the_next(database: Database, tenant: UUID) -> None:
-    budgets = budgets_of(database, shared_by=4)
+    money = money_of(database, shared_by=4)
     ids = set()
     for _ in range(30):
-        hold = await budgets.hold(tenant, 100)
+        hold = await money.reservations.hold(tenant, 100)
         assert hold
         ids.add(hold.id)
-        await settle(budgets, hold, 10)
+        await settle(money, hold, 10)
     assert len(ids) == 1
-    await budgets.close()
-    assert await used(budgets, tenant) == [(300, 0)] * 4
+    await money.reservations.close()
+    assert await used(money, tenant) == [(300, 0)] * 4

@@ -95,9 +95,9 @@ async def test_a_limit_of_its_own_stops_a_tenant(state: State, tenant: UUID) -> 
     await budgets.set("service", tenant, "day", 5_000, "a start")
     await budgets.set_own("admin", tenant, "day", 1_000, "a quiet month")
     with pytest.raises(PaymentRequired):
-        await budgets.hold(tenant, 1_001)
+        await state.costs.reservations.hold(tenant, 1_001)
     await budgets.set_own("admin", tenant, "day", None, "it is over")
-    assert await budgets.hold(tenant, 1_001)
+    assert await state.costs.reservations.hold(tenant, 1_001)
 
 
 async def test_without_a_limit_of_the_service_a_tenant_may_have_one_of_its_own(state: State, tenant: UUID) -> None:

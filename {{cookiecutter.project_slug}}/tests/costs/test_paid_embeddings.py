@@ -16,7 +16,7 @@ from app.core.embedded import Urls
 from app.core.errors import OutOfTime, Problem
 from app.costs.domain import CostPolicy, ModelPrice, PriceTable, Tier, UnitPrices
 from app.costs.domain.budgets import BudgetUsedUp
-from app.costs.service import Budgets, Costs
+from app.costs.service import Costs, Reservations
 from app.retrieval.domain import EmbeddingFailed, Fingerprint, IndexRow
 from app.retrieval.service.passage_embedding import PassageEmbeddings, max_tokens
 from app.retrieval.service.query_embedding import QueryEmbeddings
@@ -38,7 +38,7 @@ def costs(database: Database) -> Costs:
     policy = CostPolicy(owner="someone", monthly_budget_usd=Decimal("0.1"))
     table = PriceTable([ModelPrice("minilm-words", "somewhere", "list", (Tier(0, PAID),))])
     made = Costs(policy, table, database, ManualClock(NOON))
-    made.__dict__["budgets"] = Budgets(policy, database, made.clock, shared_by=1)
+    made.__dict__["reservations"] = Reservations(policy, database, made.clock, shared_by=1)
     return made
 
 

@@ -56,7 +56,7 @@ async def test_what_each_tenant_spent(database: Database, tenant: UUID) -> None:
     costs, other, idle = costs_of(database), new_id(), new_id()
     for who, tokens in ((tenant, MILLION), (other, 3 * MILLION), (idle, 0)):
         # As every paid call does; a month of this service may cost a dollar.
-        await costs.budgets.hold(who, 1000)
+        await costs.reservations.hold(who, 1000)
         await charge(costs, who, [("answer", tokens, None)] * (tokens > 0))
     found = [(who, total.micro_usd) for who, total in await costs.by_tenant() if who in (tenant, other, idle)]
     assert found == [(other, 450_000), (tenant, 150_000)]

@@ -56,4 +56,4 @@ async def begin(state: State, tenant: UUID) -> None:
         await state.releases.mark_evaluated(connection, release.id, "evaluator", EvaluationEvidence("a" * 64, "PASS"))
     grace = Principal(tenant, UUID(int=1), "grace", frozenset({"service"}))
     await state.approvals.approve(grace, release.id, "looks good")
-    await state.environments.start_canary("ada", release.id, 50, "carefully")
+    await state.rollouts.start_canary("ada", release.id, 50, "carefully")

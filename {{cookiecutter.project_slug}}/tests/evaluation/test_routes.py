@@ -1,13 +1,18 @@
 import hashlib
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import httpx
 import pytest
 import pytest_asyncio
 
 from app.core.jobs import Worker
+from app.evaluation.domain.report import Report
+from app.evaluation.service import Evaluations
 from app.main import create_app
 from app.wiring import State
+from tests.evaluation.sample_reports import report
+from tests.evaluation.service.test_rendering import HOSTILE, Page
 
 
 @pytest_asyncio.fixture
@@ -51,6 +56,23 @@ async def test_an_operator_has_a_release_measured_and_reads_the_report(
     assert page.headers["content-type"].startswith("text/html")
     listed = (await operator.get("/v1/evaluations", params={"release_id": release.id})).json()
     assert [each["id"] for each in listed["items"]] == [ended["id"]]
+
+
+async def test_nothing_that_a_case_says_is_executed_by_whoever_opens_the_report(
+    operator: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hostile(*_: object) -> Report:
+        return report(loss=0.3, question=HOSTILE)
+
+    monkeypatch.setattr(Evaluations, "report_visible_to", hostile)
+    reply = await operator.get(f"/v1/evaluations/{uuid4()}/report.html")
+    page = Page(reply.text)
+    assert HOSTILE in page.text
+    assert {"script", "img"}.isdisjoint({tag for tag, _ in page.elements})
+    rules = dict(rule.split(" ", 1) for rule in reply.headers["content-security-policy"].split("; "))
+    assert rules.pop("style-src").startswith("'sha256-")
+    assert rules == dict.fromkeys(("default-src", "base-uri", "form-action", "frame-ancestors"), "'none'")
+    assert reply.headers["x-content-type-options"] == "nosniff"
 
 
 async def test_a_user_neither_measures_nor_reads(service: State, path: str) -> None:

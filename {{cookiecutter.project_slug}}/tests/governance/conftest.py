@@ -13,7 +13,7 @@ from app.core.ownership import OwnershipPolicy, RiskTier
 from app.governance.service import Approvals
 from app.identity.domain import Principal
 from app.releases.domain import EvaluationEvidence, EvaluationVerdict, Release, Scalar
-from app.releases.service import Environments, LiveReleases, Releases
+from app.releases.service import Environments, LiveReleases, MoveWriter, Releases, Rollouts
 from app.wiring import State
 
 
@@ -41,6 +41,7 @@ class House:
     releases: Releases
     approvals: Approvals
     environments: Environments
+    rollouts: Rollouts
     clock: ManualClock
 
     async def draft(self, author: str = "ana") -> Release:
@@ -77,6 +78,8 @@ def house(state: State) -> Callable[..., House]:
         releases = replace(state.releases, clock=clock, inputs=replace(state.releases.inputs, settings=own))
         live_releases = LiveReleases(releases, NothingToServe(), production=f"production-{uuid4().hex}")
         approvals = Approvals(state.database, clock, releases, policy, live_releases)
-        return House(releases, approvals, Environments(releases, live_releases, approvals, laptop), clock)
+        writer = MoveWriter(releases, live_releases.production)
+        environments = Environments(live_releases, writer, approvals, laptop)
+        return House(releases, approvals, environments, Rollouts(environments, writer, approvals), clock)
 
     return make

@@ -38,7 +38,7 @@ async def test_an_approved_release_goes_live(house: Houses) -> None:
     assert missing is None
     assert (approval.approver, approval.role, approval.kind) == ("bob", "service", "approval")
     assert await here.state(release) == "approved"
-    await here.environments.activate("ana", release.id, "ship it")
+    await here.rollouts.activate("ana", release.id, "ship it")
     assert here.environments.current().id == release.id
 
 
@@ -46,7 +46,7 @@ async def test_a_release_that_nobody_approved_does_not_go_live(house: Houses) ->
     here = house()
     release = await here.measured()
     with pytest.raises(NotApproved, match="1 must approve it who did not make it; 0 did"):
-        await here.environments.activate("ana", release.id, "ship it")
+        await here.rollouts.activate("ana", release.id, "ship it")
     assert await here.state(release) == "evaluated"
 
 
@@ -75,7 +75,7 @@ async def test_at_high_risk_two_others_are_needed(house: Houses) -> None:
     with pytest.raises(ApprovedAlready):
         await here.approvals.approve(person("bob"), release.id, "read it again")
     with pytest.raises(NotApproved):
-        await here.environments.activate("ana", release.id, "ship it")
+        await here.rollouts.activate("ana", release.id, "ship it")
     assert (await here.approvals.approve(person("cleo"), release.id, "read it too"))[1] is None
     assert await here.state(release) == "approved"
 
@@ -95,7 +95,7 @@ async def test_a_newer_evaluation_voids_the_approval(house: Houses) -> None:
     await here.measure(release)
     assert await here.state(release) == "evaluated"
     with pytest.raises(NotApproved):
-        await here.environments.activate("ana", release.id, "ship it")
+        await here.rollouts.activate("ana", release.id, "ship it")
     await here.approvals.approve(person("bob"), release.id, "read the newer one")
     assert await here.state(release) == "approved"
 
@@ -116,25 +116,25 @@ async def test_an_approval_that_ran_out_lets_nothing_go_live(house: Houses) -> N
     await here.approvals.approve(person("bob"), release.id, "for today", expires=ends)
     here.wait(days=1)
     with pytest.raises(NotApproved):
-        await here.environments.activate("ana", release.id, "ship it")
+        await here.rollouts.activate("ana", release.id, "ship it")
     await here.approvals.approve(person("bob"), release.id, "still fine")
-    await here.environments.activate("ana", release.id, "ship it")
+    await here.rollouts.activate("ana", release.id, "ship it")
 
 
 async def test_a_canary_needs_an_approval_as_well(house: Houses) -> None:
     here = house()
     first, second = await here.measured(), await here.measured()
     await here.approvals.approve(person("bob"), first.id, "read it")
-    await here.environments.activate("ana", first.id, "ship it")
+    await here.rollouts.activate("ana", first.id, "ship it")
     with pytest.raises(NotApproved):
-        await here.environments.start_canary("ana", second.id, 10, "try it")
+        await here.rollouts.start_canary("ana", second.id, 10, "try it")
 
 
 async def test_a_part_with_named_people_waits_for_one_of_them(house: Houses) -> None:
     here = house(named={"data": ("dora",)})
     first, second = await here.measured(), await here.measured()
     await here.approvals.approve(person("dora"), first.id, "read it")
-    await here.environments.activate("ana", first.id, "ship it")
+    await here.rollouts.activate("ana", first.id, "ship it")
     _, missing = await here.approvals.approve(person("bob"), second.id, "read it")
     assert missing == "It changes data, which one of dora must approve."
     assert await here.state(second) == "evaluated"
@@ -168,7 +168,7 @@ async def test_a_rejected_release_stays_out_until_it_is_measured_again(house: Ho
         await here.approvals.approve(person("dan"), release.id, "I like it")
     await here.measure(release)
     with pytest.raises(NotApproved):
-        await here.environments.activate("ana", release.id, "ship it")
+        await here.rollouts.activate("ana", release.id, "ship it")
 
 
 async def test_approvals_and_rejections_are_in_the_audit_log(house: Houses) -> None:
@@ -211,7 +211,7 @@ async def test_an_approval_is_never_changed(house: Houses, statement: str) -> No
 
 async def broken(here: House, actor: str = "ana") -> tuple[Release, Emergency]:
     release = await here.draft()
-    await here.environments.activate(actor, release.id, "production is on fire", break_glass=True)
+    await here.rollouts.activate(actor, release.id, "production is on fire", break_glass=True)
     found = [each for each in await here.approvals.emergencies() if each.approval.release_id == release.id]
     return release, found[0]
 
@@ -235,14 +235,14 @@ async def test_breaking_the_glass_needs_a_reason(house: Houses) -> None:
     here = house()
     release = await here.draft()
     with pytest.raises(ReasonRequired):
-        await here.environments.activate("ana", release.id, "", break_glass=True)
+        await here.rollouts.activate("ana", release.id, "", break_glass=True)
 
 
 async def test_the_glass_stays_whole_for_a_release_that_is_approved(house: Houses) -> None:
     here = house()
     release = await here.measured()
     await here.approvals.approve(person("bob"), release.id, "read it")
-    await here.environments.activate("ana", release.id, "ship it", break_glass=True)
+    await here.rollouts.activate("ana", release.id, "ship it", break_glass=True)
     assert all(each.approval.release_id != release.id for each in await here.approvals.emergencies())
 
 
@@ -279,10 +279,10 @@ async def test_an_emergency_is_no_approval_the_next_time(house: Houses) -> None:
     release, _ = await broken(here)
     other = await here.measured()
     await here.approvals.approve(person("bob"), other.id, "read it")
-    await here.environments.activate("ana", other.id, "better")
+    await here.rollouts.activate("ana", other.id, "better")
     await here.measure(release)
     with pytest.raises(NotApproved):
-        await here.environments.activate("ana", release.id, "again")
+        await here.rollouts.activate("ana", release.id, "again")
 
 
 async def test_the_first_release_on_a_laptop_says_that_it_approved_itself(house: Houses) -> None:
@@ -305,4 +305,4 @@ async def test_the_running_service_asks_for_approvals(state: State, house: House
     async with here.releases.database.transaction(None) as connection:
         await here.releases.mark_approved(connection, release.id, "mallory", "by a way around")
     with pytest.raises(NotApproved, match="0 did on this report"):
-        await state.environments.activate("mallory", release.id, "nobody will notice")
+        await state.rollouts.activate("mallory", release.id, "nobody will notice")

@@ -2,6 +2,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from uuid import UUID
 
@@ -36,7 +37,7 @@ def standing(card: ModelCard, number: int) -> tuple[str, str]:
 async def go_live(here: House) -> None:
     release = await here.measured()
     await here.approvals.approve(person("bob"), release.id, "read it")
-    await here.environments.activate("ana", release.id, "ship it")
+    await here.rollouts.activate("ana", release.id, "ship it")
 
 
 async def test_with_nothing_live_the_card_says_so(state: State, house: Houses) -> None:
@@ -90,7 +91,7 @@ async def test_an_emergency_stands_in_the_register_until_it_is_reviewed(state: S
     here = house()
     await review_all(here)
     release = await here.draft()
-    await here.environments.activate("ana", release.id, "production is on fire", break_glass=True)
+    await here.rollouts.activate("ana", release.id, "production is on fire", break_glass=True)
     found = overview(state, here)
     assert standing(await found.card(), 5) == ("missing", "The live release was never evaluated.")
     assert "waits for a review: " in standing(await found.card(), 8)[1]
@@ -161,7 +162,7 @@ async def test_what_people_wrote_is_text_on_the_page(state: State, house: Houses
     here = house()
     release = await here.measured()
     await here.approvals.approve(person("<b>bob</b>"), release.id, "<script>alert(1)</script> | a pipe")
-    await here.environments.activate("ana", release.id, "ship it")
+    await here.rollouts.activate("ana", release.id, "ship it")
     card = await overview(state, here).card()
     assert "<script>" not in html_card(card)
     assert "&lt;script&gt;" in html_card(card)
@@ -187,6 +188,7 @@ async def test_the_page_may_use_its_own_style_and_load_nothing(client: httpx.Asy
     assert rules["default-src"] == "'none'"
     assert rules["style-src"] == f"'sha256-{digest}'"
     assert "unsafe-inline" not in page.headers["content-security-policy"]
+    assert rules["style-src"] in unescape(page.text), "a page that was saved has the policy too"
     assert " style=" not in page.text, "the policy blocks style attributes"
 
 

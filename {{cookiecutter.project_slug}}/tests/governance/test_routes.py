@@ -66,7 +66,7 @@ async def test_an_emergency_is_on_the_readiness_page_until_somebody_else_reviewe
 ) -> None:
     here = house()
     release = await here.draft()
-    await here.environments.activate("ana", release.id, "production is on fire", break_glass=True)
+    await here.rollouts.activate("ana", release.id, "production is on fire", break_glass=True)
     mine = [each for each in await here.approvals.emergencies() if each.approval.release_id == release.id]
     ready = (await client.get("/health/ready")).json()
     assert [note for note in ready["notes"] if release.id[:12] in note]

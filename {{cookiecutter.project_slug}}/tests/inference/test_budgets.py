@@ -142,7 +142,7 @@ async def test_the_cheaper_model_comes_before_the_quotes(chain: Service) -> None
 async def test_near_the_limit_the_cheapest_model_is_asked(chain: Service) -> None:
     await limit(chain, 1_000_000)
     behave(chain, cheaper_percent=1, warn_percent=1)
-    await chain.state.costs.budgets.hold(chain.tenant, 20_000)
+    await chain.state.costs.reservations.hold(chain.tenant, 20_000)
     answer = (await chain.ask(WHO)).json()
     assert answer["model"] == "stand-by"
     assert answer["reasons"] == ["budget: 2 % used"]

@@ -88,7 +88,7 @@ async def test_a_release_with_bad_prices_does_not_go_live_and_answers_cost_what_
     state, before = service.state, (await service.ask(WHO)).json()
     bad = await with_table(state, **prices)
     with pytest.raises(ReleaseUnservable, match="price"):
-        await state.environments.activate("tests", bad, "a test needs it", break_glass=True)
+        await state.rollouts.activate("tests", bad, "a test needs it", break_glass=True)
     after = (await service.ask(WHO)).json()
     assert after["release_id"] == before["release_id"] != bad
     assert after["cost_micro_usd"] == before["cost_micro_usd"] > 0
@@ -103,7 +103,7 @@ async def test_a_running_process_stays_with_the_last_release_whose_prices_are_go
         # A process that did not look lets it go live.
         live, held = await other.environments.resolve(), other.answers.loaded_releases.by_id
         held[bad] = held[live.id]
-        await other.environments.activate("tests", bad, "nobody looked", break_glass=True)
+        await other.rollouts.activate("tests", bad, "nobody looked", break_glass=True)
     await service.state.environments.follow()
     after = (await service.ask(WHO)).json()
     assert (after["release_id"], after["cost_micro_usd"]) == (before["release_id"], before["cost_micro_usd"])

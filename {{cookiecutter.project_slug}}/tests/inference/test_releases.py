@@ -24,7 +24,7 @@ async def another(service: Service, **changes: Any) -> str:
 
 
 async def live(service: Service, release_id: str) -> None:
-    await service.state.environments.activate("ada", release_id, "a test", break_glass=True)
+    await service.state.rollouts.activate("ada", release_id, "a test", break_glass=True)
 
 
 async def approve(service: Service, release_id: str) -> None:
@@ -76,7 +76,7 @@ async def test_a_switch_brings_prompt_parameters_and_policies_together(service: 
     assert refused.json()["code"] == "question_too_long"
     await service.ask("Who built the lighthouse?")
     assert "You are terse." in str(service.model.calls[-1].body)
-    await state.environments.rollback("ada", "too terse")
+    await state.rollouts.rollback("ada", "too terse")
     assert (await service.ask("Who built the lighthouse of Karlen above the village?")).status_code == 200
     assert "You are terse." not in str(service.model.calls[-1].body)
 
@@ -91,7 +91,7 @@ async def test_an_answer_records_its_environment_and_side_of_a_canary(quoting: S
     state = quoting.state
     control, trial = state.environments.current().id, await another(quoting)
     await approve(quoting, trial)
-    await state.environments.start_canary("ada", trial, 50, "carefully")
+    await state.rollouts.start_canary("ada", trial, 50, "carefully")
     seen = {}
     for number in range(12):
         answer = (await quoting.ask(WHO, conversation=f"talk {number}")).json()
@@ -109,14 +109,14 @@ async def test_an_answer_records_its_environment_and_side_of_a_canary(quoting: S
     assert len(found) == 24
     assert {outcome.arm for outcome in found} == {"canary", "control"}
     assert all(outcome.latency_ms > 0 and outcome.groundedness == 1.0 for outcome in found)
-    await state.environments.end_canary("ada", "the test is over")
+    await state.rollouts.end_canary("ada", "the test is over")
 
 
 async def test_what_fails_during_a_canary_is_written_down(quoting: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     state = quoting.state
     trial = await another(quoting)
     await approve(quoting, trial)
-    await state.environments.start_canary("ada", trial, 50, "carefully")
+    await state.rollouts.start_canary("ada", trial, 50, "carefully")
 
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError
@@ -129,7 +129,7 @@ async def test_what_fails_during_a_canary_is_written_down(quoting: Service, monk
     assert canary
     found = await state.live_traffic.of([state.environments.current().id, trial], canary.since, [quoting.tenant])
     assert [outcome.failed for outcome in found] == [True]
-    await state.environments.end_canary("ada", "the test is over")
+    await state.rollouts.end_canary("ada", "the test is over")
 
 
 async def test_a_trial_answers_on_any_release_and_leaves_nothing_but_its_cost(service: Service) -> None:
@@ -214,7 +214,7 @@ async def test_a_value_that_nothing_can_be_answered_with_neither_serves_nor_goes
     with pytest.raises(ReleaseUnservable, match=next(iter(change))):
         await state.trials.run(draft, caller, Question(WHO))
     with pytest.raises(ReleaseUnservable):
-        await state.environments.activate("ada", draft, "a test", break_glass=True)
+        await state.rollouts.activate("ada", draft, "a test", break_glass=True)
 
 
 async def test_a_rollback_never_brings_back_what_was_deleted_or_closed(quoting: Service) -> None:
@@ -225,7 +225,7 @@ async def test_a_rollback_never_brings_back_what_was_deleted_or_closed(quoting: 
     async with state.database.transaction(quoting.tenant) as connection:
         await state.retrieval.withdraw(connection, quoting.tenant, gone)
         await state.retrieval.set_access(connection, quoting.tenant, closed, ["keepers"])
-    await state.environments.rollback("ada", "the answers got worse")
+    await state.rollouts.rollback("ada", "the answers got worse")
     for question in ("Which colour has the roof of the lighthouse?", "What is below the lighthouse of Karlen?"):
         answer = (await quoting.ask(question)).json()
         assert {str(gone), str(closed)}.isdisjoint(citation["document_id"] for citation in answer["citations"])

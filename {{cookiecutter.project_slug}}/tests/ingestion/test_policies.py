@@ -114,7 +114,7 @@ async def test_documents_go_through_the_policy_of_the_live_release(state: State,
     parts = {**(await state.releases.show(base.id))[1], digest: strict}
     async with state.database.transaction(None) as connection:
         release = await state.releases.store(connection, manifest, parts, "ada", "a test")
-    await state.environments.activate("ada", release.id, "a test", break_glass=True)
+    await state.rollouts.activate("ada", release.id, "a test", break_glass=True)
     assert state.ingestion.deps.data.source("any").min_words == 50
-    await state.environments.rollback("ada", "too strict")
+    await state.rollouts.rollback("ada", "too strict")
     assert state.ingestion.deps.data.source("any").min_words == 2

@@ -31,4 +31,4 @@ async def test_what_did_not_pass_the_gate_does_not_go_live(
     with pytest.raises(NoEvidence):
         await house.approvals.approve(person("bob"), release.id, "it looks fine to me")
     with pytest.raises(NotApproved):
-        await house.environments.activate("ana", release.id, "ship it")
+        await house.rollouts.activate("ana", release.id, "ship it")

@@ -36,9 +36,9 @@ async def test_nobody_lets_their_own_work_go_live(house_of_releases: Houses) -> 
     with pytest.raises(SelfApproval):
         await house.approvals.approve(person("ana"), release.id, "trust me")
     with pytest.raises(NotApproved):
-        await house.environments.activate("ana", release.id, "ship it")
+        await house.rollouts.activate("ana", release.id, "ship it")
     await house.approvals.approve(person("bob"), release.id, "read the report")
-    await house.environments.activate("ana", release.id, "ship it")
+    await house.rollouts.activate("ana", release.id, "ship it")
     assert house.environments.current().id == release.id
 
 

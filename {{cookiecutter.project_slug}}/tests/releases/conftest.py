@@ -22,7 +22,7 @@ from app.releases.domain import (
     ReleaseUnservable,
     digest_of,
 )
-from app.releases.service import Environments, LiveReleases, Releases
+from app.releases.service import Environments, LiveReleases, MoveWriter, Releases, Rollouts
 
 
 @dataclass
@@ -102,6 +102,18 @@ def inputs(prompt: str = "") -> ReleaseInputs:
     )
 
 
+@dataclass(frozen=True)
+class Process:
+    """What one process makes of an environment that it shares with others."""
+
+    environments: Environments
+    rollouts: Rollouts
+
+    @property
+    def releases(self) -> Releases:
+        return self.environments.releases
+
+
 @dataclass
 class House:
     """One or more processes over one environment."""
@@ -110,21 +122,26 @@ class House:
     name: str = field(default_factory=lambda: f"production-{uuid4()}")
     gate: Gatekeeper = field(default_factory=Gatekeeper)
 
-    def process(self, made_from: ReleaseInputs | None = None, *, self_approve_first: bool = True) -> Environments:
+    def process(self, made_from: ReleaseInputs | None = None, *, self_approve_first: bool = True) -> Process:
         releases = Releases(made_from or inputs(), self.database, Shelf(), SystemClock())
-        return Environments(releases, LiveReleases(releases, Bench(), self.name), self.gate, self_approve_first)
+        writer = MoveWriter(releases, self.name)
+        live_releases = LiveReleases(releases, Bench(), self.name)
+        environments = Environments(live_releases, writer, self.gate, self_approve_first)
+        return Process(environments, Rollouts(environments, writer, self.gate))
 
-    async def approved(self, environments: Environments, **changes: object) -> Release:
+    async def approved(self, process: Process, **changes: object) -> Release:
         """A new release, with an approval."""
-        release = await environments.releases.create(
-            "author", base=environments.current().id, changes={"refusal.words": len(self.gate.cleared) + 1, **changes}
+        release = await process.releases.create(
+            "author",
+            base=process.environments.current().id,
+            changes={"refusal.words": len(self.gate.cleared) + 1, **changes},
         )
         async with self.database.transaction(None) as connection:
             from app.releases.domain import EvaluationEvidence
 
             proof = EvaluationEvidence("0" * 64, "PASS")
-            await environments.releases.mark_evaluated(connection, release.id, "evaluator", proof)
-            await environments.releases.mark_approved(connection, release.id, "approver", "looks good")
+            await process.releases.mark_evaluated(connection, release.id, "evaluator", proof)
+            await process.releases.mark_approved(connection, release.id, "approver", "looks good")
         self.gate.cleared.add(release.id)
         return release
 

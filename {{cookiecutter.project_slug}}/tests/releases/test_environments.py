@@ -20,20 +20,19 @@ from app.releases.domain import (
     ReleaseUnknown,
     ReleaseUnservable,
 )
-from app.releases.service import Environments
 from tests.clock import until
-from tests.releases.conftest import Bench, House, Shelf, inputs
+from tests.releases.conftest import Bench, House, Process, Shelf, inputs
 
 
-async def state_of(environments: Environments, release_id: str) -> str:
-    return (await environments.releases.history(release_id)).state
+async def state_of(process: Process, release_id: str) -> str:
+    return (await process.releases.history(release_id)).state
 
 
 async def test_on_a_laptop_the_first_release_approves_itself_and_says_so(house: House) -> None:
     process = house.process()
     with pytest.raises(ReleaseUnknown):
-        process.current()
-    release = await process.resolve()
+        process.environments.current()
+    release = await process.environments.resolve()
     history = await process.releases.history(release.id)
     assert [(event.after, event.unproven) for event in history.events] == [
         ("draft", None),
@@ -44,72 +43,72 @@ async def test_on_a_laptop_the_first_release_approves_itself_and_says_so(house: 
 
 
 async def test_only_the_first_one_does(house: House) -> None:
-    first = await house.process().resolve()
+    first = await house.process().environments.resolve()
     changed = house.process(inputs())
-    assert await changed.resolve() == first
+    assert await changed.environments.resolve() == first
 
 
 async def test_elsewhere_nothing_is_live_until_a_release_is_approved(house: House) -> None:
     process = house.process(self_approve_first=False)
     with pytest.raises(NoLiveRelease, match="live") as refused:
-        await process.resolve()
+        await process.environments.resolve()
     assert "app release approve" in (refused.value.what_to_do or "")
     with pytest.raises(NoLiveRelease):
-        await process.ready()
+        await process.environments.ready()
 
 
 async def test_processes_that_start_at_once_agree_on_the_first_release(house: House) -> None:
     made_from = inputs()
-    found = await asyncio.gather(*(house.process(made_from).resolve() for _ in range(8)))
+    found = await asyncio.gather(*(house.process(made_from).environments.resolve() for _ in range(8)))
     assert len({release.id for release in found}) == 1
-    assert len(await house.process().moves()) == 1
+    assert len(await house.process().environments.moves()) == 1
 
 
 async def test_a_release_without_approval_does_not_go_live(house: House) -> None:
     process = house.process()
-    first = await process.resolve()
+    first = await process.environments.resolve()
     draft = await process.releases.create("ada", base=first.id, changes={"refusal.words": 9})
     with pytest.raises(NotApproved):
-        await process.activate("ada", draft.id, "I like it")
-    assert process.current() == first == await process.pointed()
+        await process.rollouts.activate("ada", draft.id, "I like it")
+    assert process.environments.current() == first == await process.environments.pointed()
     assert await state_of(process, draft.id) == "draft"
 
 
 async def test_a_cleared_draft_is_still_not_live_without_its_approval(house: House) -> None:
     process = house.process()
-    first = await process.resolve()
+    first = await process.environments.resolve()
     draft = await process.releases.create("ada", base=first.id, changes={"refusal.words": 9})
     house.gate.cleared.add(draft.id)
     with pytest.raises(NotApproved, match="draft"):
-        await process.activate("ada", draft.id, "I like it")
+        await process.rollouts.activate("ada", draft.id, "I like it")
 
 
 async def test_an_approved_release_goes_live_and_the_old_one_is_superseded(house: House) -> None:
     process = house.process()
-    first = await process.resolve()
+    first = await process.environments.resolve()
     second = await house.approved(process)
-    await process.activate("operator", second.id, "it answers better")
-    assert process.current() == second
+    await process.rollouts.activate("operator", second.id, "it answers better")
+    assert process.environments.current() == second
     assert (await state_of(process, first.id), await state_of(process, second.id)) == ("superseded", "live")
-    assert process.standing().previous == first
+    assert process.environments.standing().previous == first
     assert isinstance(process.releases.indexes, Shelf)
     assert process.releases.indexes.entered[-1] == second.manifest.index.id
-    assert [move.kind for move in await process.moves()] == ["activate", "activate"]
+    assert [move.kind for move in await process.environments.moves()] == ["activate", "activate"]
 
 
 async def test_an_activation_needs_a_reason(house: House) -> None:
     process = house.process()
-    await process.resolve()
+    await process.environments.resolve()
     second = await house.approved(process)
     with pytest.raises(ReasonRequired):
-        await process.activate("operator", second.id, "  ")
+        await process.rollouts.activate("operator", second.id, "  ")
 
 
 async def test_breaking_the_glass_goes_live_without_approval_and_is_marked(house: House) -> None:
     process = house.process()
-    first = await process.resolve()
+    first = await process.environments.resolve()
     draft = await process.releases.create("ada", base=first.id, changes={"refusal.words": 9})
-    await process.activate("ada", draft.id, "the answers are harmful", break_glass=True)
+    await process.rollouts.activate("ada", draft.id, "the answers are harmful", break_glass=True)
     assert house.gate.glass == [draft.id]
     assert [event.unproven for event in (await process.releases.history(draft.id)).events] == [
         None,
@@ -120,216 +119,216 @@ async def test_breaking_the_glass_goes_live_without_approval_and_is_marked(house
 
 async def test_every_process_follows_at_once(house: House) -> None:
     one, other = house.process(), house.process()
-    await one.resolve()
+    await one.environments.resolve()
     second = await house.approved(one)
     database = other.releases.database
-    async with background(listen(database, ENVIRONMENT_CHANGED, other.follow, poll_seconds=60)):
-        await until(lambda: bool(other.live_releases.by_name))
-        await one.activate("operator", second.id, "better")
-        await until(lambda: other.current() == second)
+    async with background(listen(database, ENVIRONMENT_CHANGED, other.environments.follow, poll_seconds=60)):
+        await until(lambda: bool(other.environments.live_releases.by_name))
+        await one.rollouts.activate("operator", second.id, "better")
+        await until(lambda: other.environments.current() == second)
 
 
 async def test_a_process_that_missed_the_word_follows_by_looking(house: House) -> None:
     one, other = house.process(), house.process()
-    await one.resolve()
-    await other.resolve()
+    await one.environments.resolve()
+    await other.environments.resolve()
     second = await house.approved(one)
-    await one.activate("operator", second.id, "better")
+    await one.rollouts.activate("operator", second.id, "better")
     database = other.releases.database
-    async with background(listen(database, "nobody_speaks_here", other.follow, poll_seconds=0.05)):
-        await until(lambda: other.current() == second)
+    async with background(listen(database, "nobody_speaks_here", other.environments.follow, poll_seconds=0.05)):
+        await until(lambda: other.environments.current() == second)
 
 
 async def test_who_holds_a_standing_keeps_its_release_when_another_goes_live(house: House) -> None:
     process = house.process()
-    first = await process.resolve()
-    live_releases = process.standing()
+    first = await process.environments.resolve()
+    live_releases = process.environments.standing()
     second = await house.approved(process)
-    await process.activate("operator", second.id, "better")
+    await process.rollouts.activate("operator", second.id, "better")
     assert live_releases.assign("anyone") == (first, "live")
-    assert process.standing().assign("anyone") == (second, "live")
+    assert process.environments.standing().assign("anyone") == (second, "live")
 
 
 async def test_a_release_that_this_process_cannot_serve_does_not_go_live(house: House) -> None:
     process = house.process()
-    first = await process.resolve()
+    first = await process.environments.resolve()
     second = await house.approved(process)
-    assert isinstance(process.live_releases.loaded_releases, Bench)
-    process.live_releases.loaded_releases.broken.add(second.id)
+    assert isinstance(process.environments.live_releases.loaded_releases, Bench)
+    process.environments.live_releases.loaded_releases.broken.add(second.id)
     with pytest.raises(ReleaseUnservable):
-        await process.activate("operator", second.id, "better")
-    assert await process.pointed() == first
+        await process.rollouts.activate("operator", second.id, "better")
+    assert await process.environments.pointed() == first
 
 
 async def test_a_process_that_cannot_serve_what_is_live_keeps_the_last_one_and_is_not_ready(house: House) -> None:
     one, other = house.process(), house.process()
-    first = await one.resolve()
-    await other.resolve()
+    first = await one.environments.resolve()
+    await other.environments.resolve()
     second = await house.approved(one)
-    assert isinstance(other.live_releases.loaded_releases, Bench)
-    other.live_releases.loaded_releases.broken.add(second.id)
-    await one.activate("operator", second.id, "better")
-    await other.follow()
-    assert other.current() == first
+    assert isinstance(other.environments.live_releases.loaded_releases, Bench)
+    other.environments.live_releases.loaded_releases.broken.add(second.id)
+    await one.rollouts.activate("operator", second.id, "better")
+    await other.environments.follow()
+    assert other.environments.current() == first
     with pytest.raises(ReleaseUnservable, match="key is missing"):
-        await other.ready()
+        await other.environments.ready()
 
 
 async def test_with_the_database_away_the_last_release_keeps_serving(house: House, monkeypatch) -> None:
     process = house.process()
-    first = await process.resolve()
+    first = await process.environments.resolve()
 
     async def away(*_: object) -> None:
         raise DatabaseUnavailable
 
     monkeypatch.setattr("app.releases.repository.pointers", away)
-    await process.follow()
-    assert process.current() is first
-    assert await process.resolve() is first
+    await process.environments.follow()
+    assert process.environments.current() is first
+    assert await process.environments.resolve() is first
 
 
 async def test_a_rollback_needs_no_gate_and_brings_back_the_release_before(house: House) -> None:
     process = house.process()
-    first = await process.resolve()
+    first = await process.environments.resolve()
     second = await house.approved(process)
-    await process.activate("operator", second.id, "better")
+    await process.rollouts.activate("operator", second.id, "better")
     house.gate.cleared.clear()
-    assert await process.rollback("operator", "it was not") == first
-    assert process.current() == first
+    assert await process.rollouts.rollback("operator", "it was not") == first
+    assert process.environments.current() == first
     assert (await state_of(process, first.id), await state_of(process, second.id)) == ("live", "rolled_back")
-    assert (await process.moves())[0].reason == "it was not"
+    assert (await process.environments.moves())[0].reason == "it was not"
 
 
 async def test_a_second_rollback_goes_further_back_and_not_forth(house: House) -> None:
     process = house.process()
-    first = await process.resolve()
+    first = await process.environments.resolve()
     second, third = await house.approved(process), await house.approved(process)
     for release in (second, third):
-        await process.activate("operator", release.id, "better")
-    assert await process.rollback("operator", "worse") == second
-    assert await process.rollback("operator", "worse still") == first
+        await process.rollouts.activate("operator", release.id, "better")
+    assert await process.rollouts.rollback("operator", "worse") == second
+    assert await process.rollouts.rollback("operator", "worse still") == first
     with pytest.raises(NoEarlierRelease):
-        await process.rollback("operator", "and now?")
+        await process.rollouts.rollback("operator", "and now?")
 
 
 async def test_a_rollback_can_name_its_release(house: House) -> None:
     process = house.process()
-    first = await process.resolve()
+    first = await process.environments.resolve()
     second, third = await house.approved(process), await house.approved(process)
     for release in (second, third):
-        await process.activate("operator", release.id, "better")
-    assert await process.rollback("operator", "both are worse", to=str(first.number)) == first
-    assert await process.rollback("operator", "the second was good", to=second.id) == second
+        await process.rollouts.activate("operator", release.id, "better")
+    assert await process.rollouts.rollback("operator", "both are worse", to=str(first.number)) == first
+    assert await process.rollouts.rollback("operator", "the second was good", to=second.id) == second
 
 
 async def test_a_rollback_goes_only_to_what_was_live_and_approved(house: House) -> None:
     process = house.process()
-    await process.resolve()
+    await process.environments.resolve()
     second, never = await house.approved(process), await house.approved(process)
-    await process.activate("operator", second.id, "better")
+    await process.rollouts.activate("operator", second.id, "better")
     with pytest.raises(NoEarlierRelease, match="never live"):
-        await process.rollback("operator", "worse", to=never.id)
+        await process.rollouts.rollback("operator", "worse", to=never.id)
     with pytest.raises(ReasonRequired):
-        await process.rollback("operator", "")
+        await process.rollouts.rollback("operator", "")
 
 
 async def test_staging_takes_any_release_and_moves_nothing_else(house: House) -> None:
     process = house.process()
-    first = await process.resolve()
+    first = await process.environments.resolve()
     draft = await process.releases.create("ada", base=first.id, changes={"refusal.words": 9})
-    await process.activate("ada", draft.id, "to look at it", "staging")
-    assert process.standing("staging").live == draft
-    assert process.current() == first
+    await process.rollouts.activate("ada", draft.id, "to look at it", "staging")
+    assert process.environments.standing("staging").live == draft
+    assert process.environments.current() == first
     assert await state_of(process, draft.id) == "draft"
 
 
 async def test_a_rehearsal_leaves_staging_as_it_was_and_keeps_the_time(house: House) -> None:
     process = house.process()
-    first = await process.resolve()
+    first = await process.environments.resolve()
     second = await house.approved(process)
-    await process.activate("operator", second.id, "better")
+    await process.rollouts.activate("operator", second.id, "better")
     draft = await process.releases.create("ada", base=first.id, changes={"refusal.words": 9})
-    await process.activate("ada", draft.id, "to look at it", "staging")
-    target, seconds = await process.rehearse("operator", "before the weekend")
-    assert (target, process.current()) == (first, second)
-    assert process.standing("staging").live == draft
-    kept = (await process.moves("staging"))[0]
+    await process.rollouts.activate("ada", draft.id, "to look at it", "staging")
+    target, seconds = await process.rollouts.rehearse("operator", "before the weekend")
+    assert (target, process.environments.current()) == (first, second)
+    assert process.environments.standing("staging").live == draft
+    kept = (await process.environments.moves("staging"))[0]
     assert (kept.kind, kept.seconds, kept.release_id) == ("rehearsal", seconds, first.id)
 
 
 async def test_a_canary_takes_its_part_and_always_the_same_callers(house: House) -> None:
     process = house.process()
-    first = await process.resolve()
+    first = await process.environments.resolve()
     second = await house.approved(process)
-    await process.start_canary("operator", second.id, 10, "carefully")
-    arms = {f"unit {n}": process.standing().assign(f"unit {n}") for n in range(4000)}
+    await process.rollouts.start_canary("operator", second.id, 10, "carefully")
+    arms = {f"unit {n}": process.environments.standing().assign(f"unit {n}") for n in range(4000)}
     taken = [unit for unit, (release, arm) in arms.items() if arm == "canary"]
     assert 320 < len(taken) < 480
     assert {release.id for release, arm in arms.values() if arm == "control"} == {first.id}
     assert {arms[unit][0].id for unit in taken} == {second.id}
     other = house.process()
-    await other.resolve()
-    assert all(other.standing().assign(unit)[1] == arm for unit, (_, arm) in arms.items())
+    await other.environments.resolve()
+    assert all(other.environments.standing().assign(unit)[1] == arm for unit, (_, arm) in arms.items())
 
 
 async def test_a_canary_needs_an_approval_and_a_control_and_is_alone(house: House) -> None:
     process = house.process()
-    first = await process.resolve()
+    first = await process.environments.resolve()
     draft = await process.releases.create("ada", base=first.id, changes={"refusal.words": 9})
     with pytest.raises(NotApproved):
-        await process.start_canary("ada", draft.id, 10, "just trying")
+        await process.rollouts.start_canary("ada", draft.id, 10, "just trying")
     house.gate.cleared.add(draft.id)
     with pytest.raises(IllegalMove):
-        await process.start_canary("ada", draft.id, 10, "just trying")
+        await process.rollouts.start_canary("ada", draft.id, 10, "just trying")
     second, third = await house.approved(process), await house.approved(process)
-    await process.start_canary("operator", second.id, 10, "carefully")
+    await process.rollouts.start_canary("operator", second.id, 10, "carefully")
     with pytest.raises(CanaryRunning):
-        await process.start_canary("operator", third.id, 10, "carefully")
+        await process.rollouts.start_canary("operator", third.id, 10, "carefully")
     with pytest.raises(CanaryRunning):
-        await process.activate("operator", third.id, "better")
+        await process.rollouts.activate("operator", third.id, "better")
 
 
 async def test_an_aborted_canary_is_rolled_back_and_everybody_has_the_live_release(house: House) -> None:
     process = house.process()
-    first = await process.resolve()
+    first = await process.environments.resolve()
     second = await house.approved(process)
-    await process.start_canary("operator", second.id, 50, "carefully")
-    await process.end_canary("judge", "error rate rose from 1 % to 9 %", second.id)
-    assert all(process.standing().assign(f"unit {n}") == (first, "live") for n in range(50))
+    await process.rollouts.start_canary("operator", second.id, 50, "carefully")
+    await process.rollouts.end_canary("judge", "error rate rose from 1 % to 9 %", second.id)
+    assert all(process.environments.standing().assign(f"unit {n}") == (first, "live") for n in range(50))
     assert await state_of(process, second.id) == "rolled_back"
     with pytest.raises(NoCanary):
-        await process.end_canary("judge", "again", second.id)
+        await process.rollouts.end_canary("judge", "again", second.id)
 
 
 async def test_a_rollback_while_a_canary_runs_ends_the_canary(house: House) -> None:
     process = house.process()
-    first = await process.resolve()
+    first = await process.environments.resolve()
     second = await house.approved(process)
-    await process.start_canary("operator", second.id, 50, "carefully")
-    assert await process.rollback("operator", "complaints") == first
+    await process.rollouts.start_canary("operator", second.id, 50, "carefully")
+    assert await process.rollouts.rollback("operator", "complaints") == first
     assert await state_of(process, second.id) == "rolled_back"
     assert await state_of(process, first.id) == "live"
 
 
 async def test_a_canary_that_proved_itself_goes_live(house: House) -> None:
     process = house.process()
-    await process.resolve()
+    await process.environments.resolve()
     second = await house.approved(process)
-    await process.start_canary("operator", second.id, 50, "carefully")
-    await process.activate("operator", second.id, "no worse in anything")
-    assert process.standing().assign("anyone") == (second, "live")
+    await process.rollouts.start_canary("operator", second.id, 50, "carefully")
+    await process.rollouts.activate("operator", second.id, "no worse in anything")
+    assert process.environments.standing().assign("anyone") == (second, "live")
     assert await state_of(process, second.id) == "live"
 
 
 async def test_what_was_live_at_a_moment_is_one_question(house: House) -> None:
     process = house.process()
     before = datetime.now(UTC)
-    first = await process.resolve()
+    first = await process.environments.resolve()
     between = datetime.now(UTC)
     second = await house.approved(process)
-    await process.start_canary("operator", second.id, 10, "carefully")
-    assert (await process.at(between)).release_id == first.id
-    now = await process.at(datetime.now(UTC))
+    await process.rollouts.start_canary("operator", second.id, 10, "carefully")
+    assert (await process.environments.at(between)).release_id == first.id
+    now = await process.environments.at(datetime.now(UTC))
     assert (now.release_id, now.canary and now.canary.release_id) == (first.id, second.id)
     with pytest.raises(ReleaseNotFound):
-        await process.at(before - timedelta(seconds=1))
+        await process.environments.at(before - timedelta(seconds=1))

@@ -26,6 +26,18 @@ BYTES_PER_TOKEN = 4096
 log = structlog.get_logger(__name__)
 
 
+class TokenLogprobs:
+    """The log probabilities of the tokens of a reply; None as soon as one piece of its text came without them."""
+
+    def __init__(self, wanted: bool) -> None:
+        self.values: list[float] | None = [] if wanted else None
+
+    def add(self, chunk: StreamChunk) -> None:
+        if self.values is None or chunk.reasoning or (chunk.logprobs is None and not chunk.text):
+            return
+        self.values = None if chunk.logprobs is None else self.values + chunk.logprobs
+
+
 class StreamReading:
     """What came of a stream, how it ended, and whether it is past its caps.
 
@@ -45,7 +57,7 @@ class StreamReading:
         self._refused = self._by_delta = False
         self._finish: Finish | None = None
         self._usage: Usage | None = None
-        self._logprobs: list[float] | None = [] if request.logprobs else None
+        self._logprobs = TokenLogprobs(request.logprobs)
         self._whole: CompletionEnd | None = None
         self.done = False
 
@@ -112,7 +124,7 @@ class StreamReading:
         spoken = usage or estimate_usage(self._request, "".join(self._parts), self._reasoned)
         finish = "content_filter" if self._refused else self._finish or "stop"
         # The probabilities of reasoning say nothing about the answer.
-        sure = None if self._filter.found else confidence_of(self._logprobs)
+        sure = None if self._filter.found else confidence_of(self._logprobs.values)
         return CompletionEnd(finish, spoken, usage is None, sure)
 
     @property
@@ -161,7 +173,7 @@ class StreamReading:
             return []
         found: Json = {}
         try:
-            found = self._object(event)
+            found = _object(event, self._events.kind)
             if self._events.kind == b"error":
                 raise failure_in(found.get("error") or found, self._wait)
             return self._chunk(parse_chunk(found, self._wait))
@@ -171,14 +183,6 @@ class StreamReading:
             raise self._broken(str(error)) from error
         except ModelFailure as error:
             return self._failed(error, usage_of(found.get("usage")))
-
-    def _object(self, event: bytes) -> Json:
-        try:
-            return parse_object(event)
-        except InvalidResponse:
-            if self._events.kind == b"error":
-                return {"error": event.decode(errors="replace")}
-            raise
 
     def _failed(self, error: ModelFailure, usage: Usage | None) -> list[str]:
         """An error in the middle. What the reader has seen stays; a filter ends it, anything else breaks it off."""
@@ -199,7 +203,7 @@ class StreamReading:
         text = "" if chunk.whole and self._by_delta else chunk.text
         self._by_delta |= bool(text) and not chunk.whole
         self._chunks += bool(text or chunk.reasoning or chunk.refused)
-        self._weigh(chunk)
+        self._logprobs.add(chunk)
         pieces = self._keep(self._visible(text))
         if self._reasoned > self._request.max_characters and not self.done:
             return pieces + self._cut()
@@ -213,12 +217,6 @@ class StreamReading:
             log.warning("llm.reasoning_shown", model=self._model, advice=advice)
             raise self._broken("what came so far was reasoning, which no tag had opened")
         return seen
-
-    def _weigh(self, chunk: StreamChunk) -> None:
-        """One piece of text of which nothing is told, and nothing can be told of the whole."""
-        if self._logprobs is None or chunk.reasoning or (chunk.logprobs is None and not chunk.text):
-            return
-        self._logprobs = None if chunk.logprobs is None else self._logprobs + chunk.logprobs
 
     def _keep(self, text: str) -> list[str]:
         kept = text[: self._text_left]
@@ -235,6 +233,15 @@ class StreamReading:
 
     def _broken(self, detail: str) -> ModelFailure:
         return StreamInterrupted(detail, usage=self.usage) if self.begun else InvalidResponse(detail, usage=self.usage)
+
+
+def _object(event: bytes, kind: bytes) -> Json:
+    try:
+        return parse_object(event)
+    except InvalidResponse:
+        if kind == b"error":
+            return {"error": event.decode(errors="replace")}
+        raise
 
 
 def _worse(one: Finish | None, other: Finish | None) -> Finish | None:

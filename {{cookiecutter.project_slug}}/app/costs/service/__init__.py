@@ -6,8 +6,9 @@ from app.costs.repository.answer_statements import (
     ledger_parameters,
     settle_parameters,
 )
+from app.costs.service.budget_limits import Budgets
 from app.costs.service.ledger import Costs, make_price_table
-from app.costs.service.reservations import Budgets
+from app.costs.service.reservations import Reservations
 
 __all__ = [
     "LEDGER_AS_TENANT",
@@ -16,6 +17,7 @@ __all__ = [
     "SETTLE_SQL",
     "Budgets",
     "Costs",
+    "Reservations",
     "ledger_parameters",
     "make_price_table",
     "settle_parameters",

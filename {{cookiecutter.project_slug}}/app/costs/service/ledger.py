@@ -23,8 +23,9 @@ from app.costs.domain.unit_costs import UnitCosts, forecast, with_changes, with_
 from app.costs.domain.usage import Usage
 from app.costs.ports import PriceList, Resolutions
 from app.costs.repository import budget_store, cost_reports, ledger_store
+from app.costs.service.budget_limits import Budgets
 from app.costs.service.late_charges import LateCharges
-from app.costs.service.reservations import Budgets
+from app.costs.service.reservations import Reservations
 
 SPENT = counter("app_cost_micro_usd_total", "Charged, in micro-dollars", ("feature", "model", "environment"))
 TOKENS = counter("app_tokens_total", "Tokens charged for", ("feature", "model", "kind"))
@@ -61,6 +62,10 @@ class Costs:
     def budgets(self) -> Budgets:
         return Budgets(self.policy, self.database, self.clock)
 
+    @cached_property
+    def reservations(self) -> Reservations:
+        return Reservations(self.policy, self.database, self.clock)
+
     async def notes(self) -> list[str]:
         """What the owner should see to."""
         refused = [f"The prices of the files here are not used, but those of the live release. {self.refused}"]
@@ -92,12 +97,12 @@ class Costs:
         # Only once it is certain: what fails is tried again, and must not be counted twice.
         if not known:
             self.count(rows)
-        self.budgets.count(settled)
+        self.reservations.count(settled)
 
     async def close(self) -> None:
         """Writes down what is still owed, and gives back what was not needed."""
         await self.late.close()
-        await self.budgets.close()
+        await self.reservations.close()
 
     def price(self, model: str, usage: Usage) -> Charge:
         """What one call cost, in whole micro-dollars. Errors: ModelUnpriced."""

@@ -14,7 +14,7 @@ from app.evaluation.domain.canary import CanaryDecision, CanaryStatus, evaluate_
 from app.evaluation.domain.policy import CanaryPolicy
 from app.inference.service import LiveTraffic
 from app.releases.domain import EnvironmentReleases, NoCanary
-from app.releases.service import Environments
+from app.releases.service import Environments, Rollouts
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +36,7 @@ class CanaryMonitor:
     """
 
     environments: Environments
+    rollouts: Rollouts
     traffic: LiveTraffic
     tenants: Callable[[], Awaitable[list[UUID]]]
     policy: CanaryPolicy
@@ -81,9 +82,9 @@ class CanaryMonitor:
             self._last.verdict = verdict
             log.info("evaluation.canary_decided", verdict=verdict, release=release_id[:12], reasons=decision.reasons)
         if verdict == "FAIL":
-            await self.environments.end_canary(ACTOR, reason, release_id)
+            await self.rollouts.end_canary(ACTOR, reason, release_id)
         elif verdict == "PASS" and self.policy.promote == "automatic":
-            await self.environments.activate(ACTOR, release_id, reason)
+            await self.rollouts.activate(ACTOR, release_id, reason)
 
     async def watch(self) -> None:
         """Enforces the policy until cancelled; a failed check is logged and tried again."""

@@ -99,7 +99,7 @@ class LLMJudge:
         """Reserves the highest cost before the call and charges the usage after it, also when the call fails."""
         request = ChatRequest((Message("system", prompt), Message("user", answer.prompt)), MAX_TOKENS)
         max_charge = max_usage(request)
-        hold = await self.costs.budgets.hold(tenant, self.costs.max_cost(model.name, max_charge))
+        hold = await self.costs.reservations.hold(tenant, self.costs.max_cost(model.name, max_charge))
         try:
             completion = await model.complete(request, Deadline.after(TIMEOUT_SECONDS, self.clock))
         except BaseException as error:

@@ -1,13 +1,8 @@
 """The model card as an HTML page that loads nothing: no script, no font, no other host."""
 
-import base64
-import hashlib
 from collections.abc import Mapping
-from importlib.resources import files
 
-from markupsafe import Markup
-
-from app.core.templates import template_environment
+from app.core.templates import style_sheet, template_environment
 from app.governance.domain.markdown_card import NOTHING, value
 from app.governance.domain.model_card import MetricResult, ModelCard
 from app.releases.domain import Scalar
@@ -23,24 +18,19 @@ COLOURS = {
     "FAIL": "bad",
 }
 
-STYLE = files("app.governance").joinpath("templates", "model_card.css").read_text("utf-8")
-_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-CONTENT_SECURITY_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-"""Allows the page its own style sheet, by its hash, and nothing else."""
+PACKAGE = "app.governance"
+STYLE = style_sheet(PACKAGE, "model_card.css")
 
 
 def html_card(card: ModelCard) -> str:
     """The whole page. Every value is escaped by the template engine."""
-    style = Markup(STYLE)  # noqa: S704 - a file of this package
-    return render("model_card.html", card=card, live=card.live, style=style, nothing_live=NOTHING)
+    return render("model_card.html", card=card, live=card.live, style=STYLE, nothing_live=NOTHING)
 
 
 def render(template: str, **values: object) -> str:
     """One template of this room with the functions that all of them use."""
     return (
-        template_environment("app.governance")
+        template_environment(PACKAGE)
         .get_template(template)
         .render(
             colour=lambda status: COLOURS.get(status, "calm"),

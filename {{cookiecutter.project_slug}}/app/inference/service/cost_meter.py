@@ -9,7 +9,7 @@ import structlog
 from app.core.clock import Deadline
 from app.costs.domain import CostPolicy, LedgerRow, PriceTable, Usage
 from app.costs.domain.budgets import BudgetUsedUp, Hold, Settlement
-from app.costs.service import Budgets
+from app.costs.service import Reservations
 from app.llm.domain.errors import InsufficientBudget, ModelFailure
 from app.llm.domain.messages import ChatRequest, OnDisconnect, RemainingUsage, max_usage
 from app.llm.service import FallbackChain, GuardedModel
@@ -33,7 +33,7 @@ class CostMeter:
     the embedding of the question. billed: the charges of the answer once it is finished.
     """
 
-    budgets: Budgets
+    reservations: Reservations
     tenant_id: UUID
     deadline: Deadline
     holds: list[Hold] = field(default_factory=list)
@@ -117,7 +117,7 @@ class CostMeter:
     async def extend(self, micro_usd: int) -> int:
         """Reserves so much more; returns the used percentage of the tightest budget. Errors: BudgetUsedUp."""
         seconds = self.deadline.remaining() + HOLD_MARGIN_SECONDS
-        if hold := await self.budgets.hold(self.tenant_id, micro_usd, seconds=seconds):
+        if hold := await self.reservations.hold(self.tenant_id, micro_usd, seconds=seconds):
             self.holds.append(hold)
             return hold.used_percent
         return 0

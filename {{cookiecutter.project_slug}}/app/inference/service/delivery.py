@@ -155,7 +155,7 @@ class Delivery:
         except TimeoutError as error:
             raise OutOfTime("The answer could not be recorded in time.", retry_after=1) from error
         self.costs.count(rows)
-        self.costs.budgets.count(settlement)
+        self.costs.reservations.count(settlement)
 
     @contextmanager
     def charging_abandoned(self, ctx: AnswerContext) -> Iterator[None]:

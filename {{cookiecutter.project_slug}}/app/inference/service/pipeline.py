@@ -67,7 +67,7 @@ class Pipeline:
         with timer.step("screen"):
             screened = self._screen(loaded, question)
         session = self.generation.tool_calling.session(loaded, caller, screened)
-        meter = CostMeter(self.costs.budgets, caller.tenant_id, deadline)
+        meter = CostMeter(self.costs.reservations, caller.tenant_id, deadline)
         return AnswerContext(new_id(), created_at, caller, screened, deadline, assigned, meter, timer, session)
 
     def _screen(self, loaded: LoadedRelease, question: Question) -> ScreenedQuestion:

@@ -28,7 +28,7 @@ class PassageEmbeddings:
         embedder, most = self.embedders[name], max_tokens(texts)
         seconds = max(MIN_HOLD_SECONDS, len(texts) * HOLD_SECONDS_PER_TEXT)
         max_cost = self.costs.max_cost(embedder.model, Usage(most))
-        hold = await self.costs.budgets.hold(tenant_id, max_cost, seconds=seconds)
+        hold = await self.costs.reservations.hold(tenant_id, max_cost, seconds=seconds)
         if hold is None:
             return await embedder.embed_passages(texts), False
         try:

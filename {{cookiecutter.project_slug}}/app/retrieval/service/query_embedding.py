@@ -49,7 +49,7 @@ class QueryEmbeddings:
         most = max_tokens([text])
         hold = None
         try:
-            hold = await self.costs.budgets.hold(tenant_id, self.costs.max_cost(embedder.model, Usage(most)))
+            hold = await self.costs.reservations.hold(tenant_id, self.costs.max_cost(embedder.model, Usage(most)))
             embedded = await embedder.embed_query(text, deadline)
         except (EmbeddingFailed, OutOfTime, BudgetUsedUp) as error:
             DEGRADED.labels(error.code).inc()

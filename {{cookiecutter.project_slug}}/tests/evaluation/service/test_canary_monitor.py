@@ -39,14 +39,14 @@ async def canaries(state: State, tenant: UUID) -> AsyncIterator[CanaryMonitor]:
         await state.releases.mark_evaluated(connection, release.id, "evaluator", EvaluationEvidence("a" * 64, "PASS"))
     grace = Principal(tenant, UUID(int=1), "grace", frozenset({"service"}))
     await state.approvals.approve(grace, release.id, "looks good")
-    await state.environments.start_canary("ada", release.id, 50, "carefully")
+    await state.rollouts.start_canary("ada", release.id, 50, "carefully")
 
     async def tenants() -> list[UUID]:
         return [tenant]
 
     yield replace(state.canaries, tenants=tenants)
     if await state.environments.canary():
-        await state.environments.end_canary("ada", "the test is over")
+        await state.rollouts.end_canary("ada", "the test is over")
 
 
 async def serve(state: State, tenant: UUID, arm: str, *, answers: int = 400, refused: float = 0.0, ms: float = 50):

@@ -23,7 +23,7 @@ def as_tables(report: Report, slices: bool = False) -> tuple[ReportTable, ...]:
     shown = [each for each in parts(report) if slices or (each.blocking and each.verdict != "PASS")]
     tables = [_table("The whole suite", whole(report), report, ())]
     if shown:
-        tables.append(_table("SlicePolicy", shown, report, ("slice",)))
+        tables.append(_table("Slices", shown, report, ("slice",)))
     return tuple(tables)
 
 

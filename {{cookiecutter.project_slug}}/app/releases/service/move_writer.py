@@ -1,0 +1,91 @@
+"""One move of an environment, with all that belongs to it."""
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core import audit
+from app.core.audit import Act
+from app.core.database import notify
+from app.core.telemetry import counter
+from app.releases import repository
+from app.releases.domain import ENVIRONMENT_CHANGED, Move, MoveKind, Pointer, Release
+from app.releases.service.releases import Releases
+
+MAX_MOVES_SEARCHED = 200
+"""Moves that are searched for a release to go back to."""
+
+_moves = counter("app_release_moves_total", "Moves of an environment, by kind", ("environment", "kind"))
+
+
+@dataclass(frozen=True)
+class MoveWriter:
+    """Writes a move in the caller's transaction: pointer, index, life of the releases, audit log, and the
+    notification of every process.
+    """
+
+    releases: Releases
+    production: str
+
+    async def go_live(
+        self,
+        connection: AsyncConnection,
+        release: Release,
+        name: str,
+        pointer: Pointer | None,
+        actor: str,
+        reason: str,
+        kind: MoveKind = "activate",
+    ) -> None:
+        """The release is what the environment points to from the commit on. kind: activate or rollback."""
+        previous = pointer.release_id if pointer else None
+        if name == self.production:
+            left = "rolled_back" if kind == "rollback" else "superseded"
+            if previous:
+                await self.releases.step(connection, previous, left, actor, reason)  # type: ignore[arg-type]
+            await self.releases.step(connection, release.id, "live", actor, reason)
+            if release.manifest.index.id:
+                await self.releases.indexes.enter(connection, release.manifest.index.id)
+        if kind == "rollback":
+            previous = await self.earlier(connection, name, {release.id, previous or ""})
+        now = self.releases.clock.now()
+        await self.record(connection, Move(name, kind, release.id, previous, None, now, actor, reason))
+
+    async def drop_canary(self, connection: AsyncConnection, pointer: Pointer, actor: str, reason: str) -> Pointer:
+        """Ends the canary, if one runs; returns the pointer without it. Errors: IllegalMove."""
+        if pointer.canary is None:
+            return pointer
+        await self.releases.step(connection, pointer.canary.release_id, "rolled_back", actor, reason)
+        now = self.releases.clock.now()
+        to = Move(
+            pointer.environment, "canary_ended", pointer.release_id, pointer.previous_id, None, now, actor, reason
+        )
+        await self.record(connection, to)
+        return replace(pointer, canary=None)
+
+    async def earlier(self, connection: AsyncConnection, name: str, others: set[str]) -> str | None:
+        """The last release there that was superseded and not rolled back."""
+        for move in await repository.moves(connection, name, MAX_MOVES_SEARCHED):
+            if move.release_id in others or move.kind == "rehearsal":
+                continue
+            if name != self.production:
+                return move.release_id
+            if (await self.releases.history_in(connection, move.release_id)).state == "superseded":
+                return move.release_id
+        return None
+
+    async def record(self, connection: AsyncConnection, move: Move) -> None:
+        """Moves the pointer and keeps the move."""
+        before = await repository.pointer(connection, move.environment)
+        await repository.move(connection, move)
+        act = Act(
+            move.actor,
+            f"environment.{move.kind}",
+            f"environment {move.environment}",
+            move.reason,
+            before.release_id if before else None,
+            move.canary.release_id if move.canary else move.release_id,
+        )
+        await audit.record(connection, act, move.at)
+        await notify(connection, ENVIRONMENT_CHANGED, move.environment)
+        _moves.labels(move.environment, move.kind).inc()

@@ -1,0 +1,184 @@
+"""Putting a release into service, taking it back, and trying it on a part of the callers."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.reasons import check_reason
+from app.releases import repository
+from app.releases.domain import (
+    STAGING,
+    Canary,
+    CanaryRunning,
+    Move,
+    NoCanary,
+    NoEarlierRelease,
+    NoLiveRelease,
+    NotApproved,
+    Pointer,
+    Release,
+    ReleaseUnservable,
+)
+from app.releases.ports import ApprovalGate
+from app.releases.service.environments import Environments
+from app.releases.service.move_writer import MoveWriter
+from app.releases.service.releases import Releases
+
+
+@dataclass(frozen=True)
+class Rollouts:
+    """Activation, rollback, canary and rehearsal. Every move is one transaction; when a method returns, this process
+    serves what was decided.
+    """
+
+    environments: Environments
+    move_writer: MoveWriter
+    approval_gate: ApprovalGate
+
+    @property
+    def releases(self) -> Releases:
+        return self.move_writer.releases
+
+    @property
+    def production(self) -> str:
+        return self.move_writer.production
+
+    async def activate(
+        self, actor: str, wanted: str, reason: str, environment: str | None = None, *, break_glass: bool = False
+    ) -> Release:
+        """The release goes live: every answer that begins after the commit belongs to it, none fails.
+
+        Production needs an approval that holds at this moment, or `break_glass`, which is written down for review.
+        Errors: ReleaseNotFound, ReleaseUnservable, NotApproved, CanaryRunning, IndexBehind, ReasonRequired.
+        """
+        name, reason = environment or self.production, check_reason(reason)
+        release = await self.releases.find(wanted)
+        await self.environments.live_releases.loaded_releases.preload(release)
+        async with self.releases.database.transaction(None) as connection:
+            await repository.lock(connection)
+            pointer = await repository.pointer(connection, name)
+            canary = pointer and pointer.canary
+            if canary and canary.release_id != release.id:
+                raise CanaryRunning(f"A canary takes {canary.percent:g} % in {name}.")
+            if pointer is None or pointer.release_id != release.id:
+                if name == self.production:
+                    await self._clear(connection, release, name, actor, reason, break_glass)
+                await self.move_writer.go_live(connection, release, name, pointer, actor, reason)
+        await self.environments.refresh()
+        return release
+
+    async def _clear(
+        self, connection: AsyncConnection, release: Release, name: str, actor: str, reason: str, break_glass: bool
+    ) -> None:
+        now = self.releases.clock.now()
+        await self.approval_gate.check(
+            connection, release, name, actor=actor, reason=reason, at=now, break_glass=break_glass
+        )
+        state = (await self.releases.history_in(connection, release.id)).state
+        if state in ("approved", "canary"):
+            return
+        if not break_glass:
+            raise NotApproved(f"Release {release.number} is {state}.")
+        await self.releases.mark_approved(connection, release.id, actor, reason, "break_glass")
+
+    async def rollback(self, actor: str, reason: str, environment: str | None = None, to: str | None = None) -> Release:
+        """Back to the release before, or to another one that was live and approved, without asking any gate.
+
+        While a canary runs and no release is named, only the canary ends. Returns what is live then.
+        Errors: NoEarlierRelease, ReleaseNotFound, ReleaseUnservable, IndexBehind, ReasonRequired.
+        """
+        name, reason = environment or self.production, check_reason(reason)
+        async with self.releases.database.transaction(None) as connection:
+            await repository.lock(connection)
+            pointer = await self._pointer(connection, name)
+            trying = pointer.canary is not None
+            pointer = await self.move_writer.drop_canary(connection, pointer, actor, reason)
+            if to is not None or not trying:
+                target = await self._target(connection, pointer, to)
+                await self.environments.live_releases.loaded_releases.preload(target)
+                await self.move_writer.go_live(connection, target, name, pointer, actor, reason, "rollback")
+        await self.environments.refresh()
+        return self.environments.standing(name).live
+
+    async def _pointer(self, connection: AsyncConnection, name: str) -> Pointer:
+        pointer = await repository.pointer(connection, name)
+        if pointer is None:
+            raise NoEarlierRelease(f"Nothing was ever live in {name}.")
+        return pointer
+
+    async def _target(self, connection: AsyncConnection, pointer: Pointer, to: str | None) -> Release:
+        wanted = to or await self.move_writer.earlier(connection, pointer.environment, {pointer.release_id})
+        if wanted is None:
+            raise NoEarlierRelease(f"Nothing that was approved was live in {pointer.environment} before.")
+        release = (await self.releases.load(connection, wanted))[0]
+        if release.id == pointer.release_id:
+            raise NoEarlierRelease(f"Release {release.number} is live already.")
+        if pointer.environment == self.production:
+            history = await self.releases.history_in(connection, release.id)
+            if not (history.was_live and history.was_approved):
+                raise NoEarlierRelease(f"Release {release.number} was never live and approved.")
+        return release
+
+    async def start_canary(self, actor: str, wanted: str, percent: float, reason: str) -> Release:
+        """Part of production's callers get the release, always the same ones; workers judge it from now on.
+
+        percent: over 0 and under 100, of conversations, or of tenants where none is named.
+        Errors: NotApproved, CanaryRunning, NoLiveRelease, ReleaseUnservable, IllegalMove.
+        """
+        reason = check_reason(reason)
+        release = await self.releases.find(wanted)
+        await self.environments.live_releases.loaded_releases.preload(release)
+        async with self.releases.database.transaction(None) as connection:
+            await repository.lock(connection)
+            pointer = await repository.pointer(connection, self.production)
+            if pointer is None:
+                raise NoLiveRelease("A canary needs a live release to be compared with.")
+            if pointer.canary:
+                raise CanaryRunning(f"A canary takes {pointer.canary.percent:g} % already.")
+            now = self.releases.clock.now()
+            await self.approval_gate.check(connection, release, self.production, actor=actor, reason=reason, at=now)
+            await self.releases.step(connection, release.id, "canary", actor, reason)
+            canary = Canary(release.id, percent, now)
+            to = Move(self.production, "canary", pointer.release_id, pointer.previous_id, canary, now, actor, reason)
+            await self.move_writer.record(connection, to)
+        await self.environments.refresh()
+        return release
+
+    async def end_canary(self, actor: str, reason: str, release_id: str | None = None) -> Release:
+        """The canary is rolled back; all callers get the live release again. Harmless when it has ended.
+
+        release_id: only if this is the canary. Errors: NoCanary, ReasonRequired.
+        """
+        reason = check_reason(reason)
+        async with self.releases.database.transaction(None) as connection:
+            await repository.lock(connection)
+            pointer = await self._pointer(connection, self.production)
+            if pointer.canary is None or release_id not in (None, pointer.canary.release_id):
+                raise NoCanary("No such canary is running.")
+            ended = pointer.canary.release_id
+            await self.move_writer.drop_canary(connection, pointer, actor, reason)
+        await self.environments.refresh()
+        return await self.releases.find(ended)
+
+    async def rehearse(self, actor: str, reason: str, to: str | None = None) -> tuple[Release, float]:
+        """A rollback of production's release, tried on staging, which then is as it was before.
+
+        Returns the release that was gone back to, and the seconds from the decision until this process served it; they
+        are kept among the moves. Errors: as `rollback`.
+        """
+        reason, live = check_reason(reason), await self.environments.resolve()
+        async with self.releases.database.read(None) as connection:
+            target = await self._target(connection, await self._pointer(connection, self.production), to)
+            before = await repository.pointer(connection, STAGING)
+        await self.activate(actor, live.id, f"rehearsal: {reason}", STAGING)
+        began = self.releases.clock.monotonic()
+        await self.activate(actor, target.id, f"rehearsal: {reason}", STAGING)
+        seconds = self.releases.clock.monotonic() - began
+        if self.environments.standing(STAGING).live.id != target.id:
+            raise ReleaseUnservable(f"Release {target.number} did not come back on staging.")
+        if before:
+            await self.activate(actor, before.release_id, "the rehearsal is over", STAGING)
+        kept = Move(STAGING, "rehearsal", target.id, live.id, None, self.releases.clock.now(), actor, reason, seconds)
+        async with self.releases.database.transaction(None) as connection:
+            await repository.note(connection, kept)
+        return target, seconds
