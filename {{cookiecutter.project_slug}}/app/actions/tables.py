@@ -1,18 +1,6 @@
-from sqlalchemy import (
-    Boolean,
-    CheckConstraint,
-    Column,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    Table,
-    Text,
-    UniqueConstraint,
-    Uuid,
-    false,
-)
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint, false
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import Boolean, Integer, LargeBinary, Text, Uuid
 
 from app.core.columns import Timestamp, documents_column, optional, primary_key, required
 from app.core.database import metadata

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import ARRAY, Column, DateTime, Uuid, text
-from sqlalchemy.types import TypeEngine
+from sqlalchemy import Column, text
+from sqlalchemy.types import ARRAY, DateTime, TypeEngine, Uuid
 
 ColumnType = TypeEngine[Any] | type[TypeEngine[Any]]
 

@@ -1,4 +1,5 @@
-from sqlalchemy import BigInteger, CheckConstraint, Table, Text, Uuid
+from sqlalchemy import CheckConstraint, Table
+from sqlalchemy.types import BigInteger, Text, Uuid
 
 from app.core.columns import Timestamp, optional, primary_key, required
 from app.core.database import metadata

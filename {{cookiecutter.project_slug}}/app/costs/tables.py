@@ -1,4 +1,5 @@
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Date, Index, Numeric, SmallInteger, Table, Text, Uuid
+from sqlalchemy import CheckConstraint, Index, Table
+from sqlalchemy.types import BigInteger, Boolean, Date, Numeric, SmallInteger, Text, Uuid
 
 from app.core.columns import Timestamp, optional, primary_key, required
 from app.core.database import metadata

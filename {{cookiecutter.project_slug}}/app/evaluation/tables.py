@@ -1,17 +1,6 @@
-from sqlalchemy import (
-    Boolean,
-    CheckConstraint,
-    Column,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    Table,
-    Text,
-    Uuid,
-    text,
-)
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import Boolean, Integer, LargeBinary, Text, Uuid
 
 from app.core.columns import Timestamp, optional, primary_key, required
 from app.core.database import metadata

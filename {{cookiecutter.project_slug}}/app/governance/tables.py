@@ -1,4 +1,5 @@
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, Text, Uuid
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table
+from sqlalchemy.types import Text, Uuid
 
 from app.core.columns import Timestamp, optional, primary_key, required
 from app.core.database import metadata

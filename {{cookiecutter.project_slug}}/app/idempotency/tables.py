@@ -1,4 +1,5 @@
-from sqlalchemy import Index, LargeBinary, SmallInteger, Table, Text, Uuid
+from sqlalchemy import Index, Table
+from sqlalchemy.types import LargeBinary, SmallInteger, Text, Uuid
 
 from app.core.columns import Timestamp, documents_column, optional, primary_key, required
 from app.core.database import metadata

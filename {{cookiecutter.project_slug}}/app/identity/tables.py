@@ -1,5 +1,6 @@
-from sqlalchemy import Column, ForeignKey, LargeBinary, Table, Text, UniqueConstraint, Uuid, func
+from sqlalchemy import Column, ForeignKey, Table, UniqueConstraint, func
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import LargeBinary, Text, Uuid
 
 from app.core.columns import Timestamp, optional, primary_key, required
 from app.core.database import metadata

@@ -1,22 +1,6 @@
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    Boolean,
-    CheckConstraint,
-    Column,
-    Float,
-    ForeignKey,
-    Index,
-    LargeBinary,
-    SmallInteger,
-    Table,
-    Text,
-    UniqueConstraint,
-    Uuid,
-    false,
-    func,
-)
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint, false, func
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import ARRAY, BigInteger, Boolean, Float, LargeBinary, SmallInteger, Text, Uuid
 
 from app.core.columns import Timestamp, documents_column, optional, primary_key, required
 from app.core.database import metadata

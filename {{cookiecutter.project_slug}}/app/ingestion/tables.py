@@ -1,16 +1,6 @@
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    ForeignKeyConstraint,
-    Index,
-    Integer,
-    LargeBinary,
-    Table,
-    Text,
-    Uuid,
-    text,
-)
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Table, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.types import BigInteger, Integer, LargeBinary, Text, Uuid
 
 from app.core.columns import Timestamp, optional, primary_key, required
 from app.core.database import metadata

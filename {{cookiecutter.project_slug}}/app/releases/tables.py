@@ -1,16 +1,5 @@
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    Column,
-    Double,
-    ForeignKey,
-    Identity,
-    Index,
-    Integer,
-    LargeBinary,
-    Table,
-    Text,
-)
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Identity, Index, Table
+from sqlalchemy.types import BigInteger, Double, Integer, LargeBinary, Text
 
 from app.core.columns import Timestamp, optional, primary_key, required
 from app.core.database import metadata

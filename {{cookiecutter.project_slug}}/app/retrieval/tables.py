@@ -1,23 +1,9 @@
 from typing import Any
 
-from sqlalchemy import (
-    REAL,
-    Boolean,
-    CheckConstraint,
-    Column,
-    ForeignKey,
-    Identity,
-    Index,
-    Integer,
-    Table,
-    Text,
-    UniqueConstraint,
-    Uuid,
-    func,
-)
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Identity, Index, Table, UniqueConstraint, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql.base import ischema_names
-from sqlalchemy.types import UserDefinedType
+from sqlalchemy.types import REAL, Boolean, Integer, Text, UserDefinedType, Uuid
 
 from app.core.columns import Timestamp, optional, primary_key, required
 from app.core.database import metadata

@@ -1,21 +1,6 @@
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    Boolean,
-    CheckConstraint,
-    Column,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    SmallInteger,
-    Table,
-    Text,
-    UniqueConstraint,
-    Uuid,
-    text,
-)
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import ARRAY, BigInteger, Boolean, Integer, LargeBinary, SmallInteger, Text, Uuid
 
 from app.core.columns import Timestamp, documents_column, optional, primary_key, required
 from app.core.database import metadata
