@@ -87,4 +87,4 @@ async def show_ticket(
     number: Annotated[int, Path(ge=1, le=999_999_999)], caller: TicketReader, tickets: TicketService
 ) -> TicketWithNotesResponse:
     """A ticket with its newest notes."""
-    return TicketWithNotesResponse.with_notes(await tickets.show(caller, number))
+    return TicketWithNotesResponse.of(await tickets.show(caller, number))

@@ -1,12 +1,13 @@
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.actions.domain import ActionOffer, ActionState, RiskClass, StoredAction
-from app.actions.domain.ticket import Ticket, TicketNote, TicketStatus, TicketText
+from app.actions.domain.ticket import Ticket, TicketStatus, TicketText
 
 
 class ActionOfferResponse(BaseModel):
@@ -20,13 +21,7 @@ class ActionOfferResponse(BaseModel):
 
     @classmethod
     def of(cls, offer: ActionOffer) -> "ActionOfferResponse":
-        return cls(
-            name=offer.name,
-            description=offer.description,
-            risk=offer.risk,
-            permission=offer.scope,
-            parameters=offer.parameters,
-        )
+        return cls.model_validate({**asdict(offer), "permission": offer.scope})
 
 
 class ActionCatalogueResponse(BaseModel):
@@ -79,17 +74,17 @@ class TicketRequest(BaseModel):
 
 
 class TicketNoteResponse(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
     at: datetime
     author: str
     text: str
     action_id: UUID = Field(description="The action that wrote it.")
 
-    @classmethod
-    def of(cls, note: TicketNote) -> "TicketNoteResponse":
-        return cls(at=note.at, author=note.author, text=note.text, action_id=note.action_id)
-
 
 class TicketResponse(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
     number: int
     id: str = Field(description="The id that people and models use, such as T-12.")
     title: str
@@ -99,26 +94,12 @@ class TicketResponse(BaseModel):
     created_by: str
 
     @classmethod
-    def of(cls, ticket: Ticket) -> "TicketResponse":
-        return cls(
-            number=ticket.number,
-            id=ticket.id,
-            title=ticket.title,
-            text=ticket.text,
-            status=ticket.status,
-            created_at=ticket.created_at,
-            created_by=ticket.created_by,
-        )
+    def of(cls, ticket: Ticket) -> Self:
+        return cls.model_validate(ticket)
 
 
 class TicketWithNotesResponse(TicketResponse):
     notes: list[TicketNoteResponse]
-
-    @classmethod
-    def with_notes(cls, ticket: Ticket) -> "TicketWithNotesResponse":
-        return cls(
-            **TicketResponse.of(ticket).model_dump(), notes=[TicketNoteResponse.of(note) for note in ticket.notes]
-        )
 
 
 class TicketPageResponse(BaseModel):

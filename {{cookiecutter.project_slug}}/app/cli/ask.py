@@ -3,7 +3,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from app.cli.common import DEFAULT_TENANT, actor, caller_in, err, out, with_state
+from app.cli.common import DEFAULT_TENANT, WhoseDocuments, actor, caller_in, err, out, place_of, steps_of, with_state
 from app.inference.domain.answer import Question
 from app.inference.domain.human_review import HeldAnswer
 from app.inference.service.delivery import Reply
@@ -13,13 +13,9 @@ REFUSED = 3
 HELD = 4
 
 
-def add_to(app: typer.Typer) -> None:
-    app.command()(ask)
-
-
 def ask(
     question: Annotated[str, typer.Argument(help="What you want to know.")],
-    tenant: Annotated[str, typer.Option(help="Whose documents.")] = DEFAULT_TENANT,
+    tenant: WhoseDocuments = DEFAULT_TENANT,
     group: Annotated[list[str] | None, typer.Option(help="Ask as a member of this group; may be repeated.")] = None,
     model: Annotated[str | None, typer.Option(help="One model of the chain, or 'extractive'.")] = None,
     release: Annotated[
@@ -62,13 +58,13 @@ def show_answer(answer: Reply) -> None:
     style = "yellow" if answer.refusal else "bold"
     out.print(f"[{style}]{escape(answer.text)}[/{style}]\n", highlight=False)
     for citation in answer.citations:
-        where = " > ".join(dict.fromkeys((citation.title, *citation.headings)))
+        where = place_of(citation.title, citation.headings)
         place = f"{citation.uri or citation.source}, characters {citation.start} to {citation.end}"
         out.print(f"[dim]{escape(f'[{citation.marker}]')} {escape(where)} ({escape(place)})[/dim]", highlight=False)
     for acted in answer.actions:
         out.print(f"[cyan]{escape(acted.action)}[/cyan] {acted.state}: app actions show {acted.id}", highlight=False)
     for reason in answer.reasons:
         err.print(f"Degraded: {escape(reason)}.", highlight=False)
-    steps = ", ".join(f"{step} {spent:.1f} ms" for step, spent in answer.timings_ms.items())
     cost = f"{answer.cost_micro_usd / 1_000_000:.6f} USD"
-    err.print(f"By {escape(answer.model)}, {cost}, release {answer.release_id[:12]}; {steps}.", highlight=False)
+    release, steps = answer.release_id[:12], steps_of(answer.timings_ms)
+    err.print(f"By {escape(answer.model)}, {cost}, release {release}; {steps}.", highlight=False)

@@ -11,11 +11,14 @@ from typer.core import TyperCommand
 
 
 class Listed(NamedTuple):
-    """Where a command is defined. group: it has commands of its own, on the module's `app`."""
+    """Where a command is defined. group: it has commands of its own, on the module's `app`. function: the name of the
+    command in Python, where it is another one.
+    """
 
     module: str
     help: str
     group: bool = False
+    function: str = ""
 
 
 COMMANDS = {
@@ -24,7 +27,11 @@ COMMANDS = {
         "run", "Run the API and a worker together until Ctrl-C, on a migrated database, with a development key."
     ),
     "serve": Listed("serve", "Run the API until Ctrl-C."),
-    "worker": Listed("serve", "Run the jobs of the queue until Ctrl-C; serve their metrics on a port of their own."),
+    "worker": Listed(
+        "serve",
+        "Run the jobs of the queue until Ctrl-C; serve their metrics on a port of their own.",
+        function="run_worker",
+    ),
     "ingest": Listed(
         "ingest",
         "Add documents and print the result of each. Exit status 1: one was refused, quarantined or unreadable.",
@@ -38,7 +45,9 @@ COMMANDS = {
         "evaluate",
         "Measure a release against the live one. Exit status: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, 3 could not be measured.",
     ),
-    "migrate": Listed("database", "Migrate the database schema to the revision that this code needs."),
+    "migrate": Listed(
+        "database", "Migrate the database schema to the revision that this code needs.", function="migrate_database"
+    ),
     "costs": Listed(
         "costs",
         "Show what was spent, by day, feature, model, release and environment; without dates, the last 30 days.",
@@ -74,7 +83,7 @@ def load(name: str) -> Any:
         return group
     part = typer.Typer()
     part.callback()(_no_options)
-    module.add_to(part)
+    part.command(name)(getattr(module, entry.function or name))
     return typer.main.get_group(part).commands[name]
 
 

@@ -3,10 +3,11 @@
 import asyncio
 import getpass
 import os
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, TypeVar
 from uuid import UUID
 
+import typer
 from rich.console import Console
 
 from app.settings import Settings, load_settings
@@ -21,6 +22,8 @@ out = Console()
 err = Console(stderr=True)
 
 DEFAULT_TENANT = "default"
+
+WhoseDocuments = Annotated[str, typer.Option("--tenant", help="Whose documents.")]
 
 
 def actor() -> str:
@@ -45,6 +48,16 @@ def caller_at_the_command_line(tenant_id: UUID, groups: Iterable[str] = ()) -> "
 async def caller_in(state: "State", tenant: str, groups: Iterable[str] | None = None) -> "Principal":
     """The same for a tenant by its name. Errors: TenantNotFound."""
     return caller_at_the_command_line(await state.identity.tenant(tenant), groups or ())
+
+
+def place_of(title: str, headings: Sequence[str]) -> str:
+    """Where a passage stands: its document's title and the headings above it."""
+    return " > ".join(dict.fromkeys((title, *headings)))
+
+
+def steps_of(timings_ms: Mapping[str, float]) -> str:
+    """How long each step took, for the last line of a command."""
+    return ", ".join(f"{step} {spent:.1f} ms" for step, spent in timings_ms.items())
 
 
 def settings_for_command() -> Settings:

@@ -21,11 +21,6 @@ Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day,
 Tenant = Annotated[str, typer.Option(help="Whose costs.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    app.command()(costs)
-    app.command()(reconcile)
-
-
 def costs(
     tenant: Tenant = DEFAULT_TENANT,
     since: Day = None,

@@ -11,10 +11,6 @@ from app.settings import Settings
 from app.wiring import database_urls, observe
 
 
-def add_to(app: typer.Typer) -> None:
-    app.command("migrate")(migrate_database)
-
-
 def migrate_database(
     to: Annotated[str, typer.Option(help="The revision to go to; back as well as forward.")] = "head",
     check: Annotated[

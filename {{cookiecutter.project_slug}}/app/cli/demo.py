@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import typer
 from rich.table import Table
 
 from app.cli.ask import show_answer
@@ -44,10 +43,6 @@ class Stopwatch:
             table.add_row(name, f"{seconds:.2f}")
         table.add_row("together", f"{sum(seconds for _, seconds in self.took):.2f}", style="bold")
         return table
-
-
-def add_to(app: typer.Typer) -> None:
-    app.command()(demo)
 
 
 def demo() -> None:

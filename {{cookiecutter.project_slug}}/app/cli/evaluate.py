@@ -28,10 +28,6 @@ Against = Annotated[
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    app.command()(evaluate)
-
-
 def evaluate(
     release: Wanted = None,
     suite: Annotated[str, typer.Option(help="One suite; only the verdict on all is evidence.")] = ALL_SUITES,

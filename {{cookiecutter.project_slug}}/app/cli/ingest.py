@@ -10,7 +10,14 @@ from uuid import UUID
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, err, out, with_state
+from app.cli.common import (
+    DEFAULT_TENANT,
+    WhoseDocuments,
+    caller_at_the_command_line,
+    err,
+    out,
+    with_state,
+)
 from app.core.errors import StartRefused
 from app.core.files import FileUnreadable, FoundFile, find, printable, read
 from app.core.jobs import Worker
@@ -38,15 +45,11 @@ class Ended:
     flagged: bool = False
 
 
-def add_to(app: typer.Typer) -> None:
-    app.command()(ingest)
-
-
 def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders to be searched for files.")],
     source: Annotated[str | None, typer.Option(help="Where they come from; see policies/data.yaml.")] = None,
     group: Annotated[list[str] | None, typer.Option(help=READERS)] = None,
-    tenant: Annotated[str, typer.Option(help="Whose documents.")] = DEFAULT_TENANT,
+    tenant: WhoseDocuments = DEFAULT_TENANT,
     wait: Annotated[bool, typer.Option(help="Process them here and now, beside any running worker.")] = True,
 ) -> None:
     """Add documents and print the result of each. Exit status 1: one was refused, quarantined or unreadable."""

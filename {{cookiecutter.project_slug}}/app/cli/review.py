@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Column, Table
 
-from app.cli.common import DEFAULT_TENANT, caller_in, err, out, with_state
+from app.cli.common import DEFAULT_TENANT, caller_in, err, out, place_of, with_state
 from app.inference.domain.human_review import EditRefused
 from app.review.domain.agreement import Agreement
 from app.review.domain.items import DecisionResult, DecisionType, ReviewItem, SubmittedDecision
@@ -122,7 +122,7 @@ def show_item(item: ReviewItem) -> None:
 def show_answer(answer: dict[str, Any]) -> str:
     out.print(Panel(escape(answer["text"]), title=f"answer by {escape(answer['model'])}", title_align="left"))
     for citation in answer["citations"]:
-        where = " > ".join(dict.fromkeys((citation["title"], *citation["headings"])))
+        where = place_of(citation["title"], citation["headings"])
         out.print(escape(f"[{citation['marker']}] {where} ({citation['uri'] or citation['source']})"), highlight=False)
         out.print(f"    “{escape(citation['quote'])}”", style="dim", highlight=False)
     for finding in answer["findings"]:

@@ -7,10 +7,6 @@ from app.releases.domain import Release
 from app.wiring import State
 
 
-def add_to(app: typer.Typer) -> None:
-    app.command()(rollback)
-
-
 def rollback(
     reason: Annotated[str, typer.Option(help="Why; for the audit log.")],
     to: Annotated[str | None, typer.Option(help="A release that was live and approved; else the last one.")] = None,

@@ -10,8 +10,6 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-import typer
-
 from app.cli.common import DEFAULT_TENANT, out, settings_for_command
 from app.core.embedded import Urls
 from app.core.errors import Problem, StartRefused
@@ -28,10 +26,6 @@ ASK_SECONDS = 5.0
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 NO_ANSWER = "The API does not answer yet."
 STOP_SECONDS = 15.0
-
-
-def add_to(app: typer.Typer) -> None:
-    app.command()(run)
 
 
 def run() -> None:

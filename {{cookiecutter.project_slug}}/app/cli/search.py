@@ -3,7 +3,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from app.cli.common import DEFAULT_TENANT, caller_in, err, out, with_state
+from app.cli.common import DEFAULT_TENANT, WhoseDocuments, caller_in, err, out, place_of, steps_of, with_state
 from app.core.clock import Deadline
 from app.retrieval.domain import Evidence
 from app.wiring import State
@@ -12,13 +12,9 @@ SECONDS = 30.0
 SHOWN = 300
 
 
-def add_to(app: typer.Typer) -> None:
-    app.command()(search)
-
-
 def search(
     query: Annotated[str, typer.Argument(help="A question or some words.")],
-    tenant: Annotated[str, typer.Option(help="Whose documents.")] = DEFAULT_TENANT,
+    tenant: WhoseDocuments = DEFAULT_TENANT,
     limit: Annotated[int, typer.Option(min=1, max=50, help="Most passages to show.")] = 5,
     group: Annotated[list[str] | None, typer.Option(help="As this group sees it; may be repeated.")] = None,
     corpus_version: Annotated[int | None, typer.Option(min=0, help="Search the documents as they were then.")] = None,
@@ -40,7 +36,7 @@ def search(
 
 def _show(found: Evidence) -> None:
     for number, passage in enumerate(found.passages, 1):
-        where = " > ".join(dict.fromkeys((passage.title, *passage.headings)))
+        where = place_of(passage.title, passage.headings)
         out.print(f"[bold]{number}. {escape(where)}[/bold]  {passage.score:.3f}", highlight=False)
         text = " ".join(passage.text.split())
         out.print(escape(text[:SHOWN] + ("…" if len(text) > SHOWN else "")), highlight=False)
@@ -49,5 +45,4 @@ def _show(found: Evidence) -> None:
         out.print("Nothing was found.")
     if found.degraded:
         err.print(f"Searched by words alone: {found.degraded}.")
-    steps = ", ".join(f"{step} {spent:.1f} ms" for step, spent in found.timings.items())
-    err.print(f"Index {found.index_number}, corpus version {found.corpus_version}; {steps}.")
+    err.print(f"Index {found.index_number}, corpus version {found.corpus_version}; {steps_of(found.timings)}.")

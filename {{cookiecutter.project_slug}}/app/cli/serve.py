@@ -25,11 +25,6 @@ from app.worker import work
 log = structlog.get_logger(__name__)
 
 
-def add_to(app: typer.Typer) -> None:
-    app.command()(serve)
-    app.command("worker")(run_worker)
-
-
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,

@@ -1,8 +1,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from app import __version__
 from app.cli.common import out, settings_for_command, with_state
 from app.core.code import code_digest
@@ -13,10 +11,6 @@ from app.settings import Settings
 if TYPE_CHECKING:
     from app.releases.domain import Release
     from app.wiring import State
-
-
-def add_to(app: typer.Typer) -> None:
-    app.command()(version)
 
 
 def version() -> None:

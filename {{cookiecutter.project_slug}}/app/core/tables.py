@@ -1,22 +1,18 @@
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Table, Text, Uuid
+from sqlalchemy import CheckConstraint, Table
+from sqlalchemy.types import BigInteger, Text, Uuid
 
+from app.core.columns import Timestamp, optional, primary_key, required
 from app.core.database import metadata
 
 audit_log = Table(
     "audit_log",
     metadata,
-    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("before", Text),
-    Column("after", Text),
-    Column("reason", Text, nullable=False),
-    Column("trace_id", Text, nullable=False),
-    Column("tenant_id", Uuid),
-    Column("previous", Text, nullable=False),
-    Column("hash", Text, nullable=False),
+    *primary_key(sequence=BigInteger),
+    *required(at=Timestamp, actor=Text, action=Text, subject=Text),
+    *optional(before=Text, after=Text),
+    *required(reason=Text, trace_id=Text),
+    *optional(tenant_id=Uuid),
+    *required(previous=Text, hash=Text),
     CheckConstraint("actor <> '' and action <> '' and subject <> ''", name="named"),
 )
 """No foreign key: a line must outlive what it tells about, and must not stop it from being deleted."""

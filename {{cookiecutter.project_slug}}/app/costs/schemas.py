@@ -1,5 +1,6 @@
 import csv
 import io
+from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Literal, Self
@@ -26,16 +27,7 @@ class CostTotalResponse(BaseModel):
 
     @classmethod
     def of(cls, total: CostTotal) -> "CostTotalResponse":
-        return cls(
-            key=total.key,
-            calls=total.calls,
-            input_tokens=total.input_tokens,
-            cached_tokens=total.cached_tokens,
-            output_tokens=total.output_tokens,
-            reasoning_tokens=total.reasoning_tokens,
-            micro_usd=total.micro_usd,
-            usd=f"{total.micro_usd / 1_000_000:.6f}",
-        )
+        return cls(**asdict(total), usd=f"{total.micro_usd / 1_000_000:.6f}")
 
 
 class BudgetResponse(BaseModel):
@@ -56,20 +48,9 @@ class BudgetResponse(BaseModel):
 
     @classmethod
     def of(cls, budget: Budget, state: BudgetState) -> "BudgetResponse":
-        return cls(
-            scope="service" if budget.scope == SERVICE else "tenant",
-            span=budget.span,
-            starts=budget.starts,
-            limit_micro_usd=budget.limit_micro_usd,
-            allowed_micro_usd=budget.allowed_micro_usd,
-            granted_micro_usd=budget.granted_micro_usd,
-            set_by_hand=budget.set_by_hand,
-            committed_micro_usd=budget.committed_micro_usd,
-            held_micro_usd=budget.held_micro_usd,
-            used_percent=round(budget.used_percent, 2),
-            state=state,
-            opens_at=budget.opens_at,
-        )
+        scope = "service" if budget.scope == SERVICE else "tenant"
+        used = round(budget.used_percent, 2)
+        return cls.model_validate({**asdict(budget), "scope": scope, "used_percent": used, "state": state})
 
 
 class BudgetRequest(BaseModel):

@@ -1,44 +1,20 @@
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    CheckConstraint,
-    Column,
-    Date,
-    DateTime,
-    Index,
-    Numeric,
-    SmallInteger,
-    Table,
-    Text,
-    Uuid,
-)
+from sqlalchemy import CheckConstraint, Index, Table
+from sqlalchemy.types import BigInteger, Boolean, Date, Numeric, SmallInteger, Text, Uuid
 
+from app.core.columns import Timestamp, optional, primary_key, required
 from app.core.database import metadata
 
 ledger = Table(
     "ledger",
     metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("tenant_id", Uuid, nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("feature", Text, nullable=False),
-    Column("subject_id", Uuid),
-    Column("key_id", Uuid),
-    Column("release_id", Text),
-    Column("provider", Text, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("input_tokens", BigInteger, nullable=False),
-    Column("cached_tokens", BigInteger, nullable=False),
-    Column("output_tokens", BigInteger, nullable=False),
-    Column("reasoning_tokens", BigInteger, nullable=False),
-    Column("input_price", Numeric, nullable=False),
-    Column("cached_price", Numeric, nullable=False),
-    Column("output_price", Numeric, nullable=False),
-    Column("call_price", Numeric, nullable=False),
-    Column("price_table", Text, nullable=False),
-    Column("micro_usd", BigInteger, nullable=False),
-    Column("environment", Text, nullable=False),
+    *primary_key(id=Uuid),
+    *required(tenant_id=Uuid, at=Timestamp, kind=Text, feature=Text),
+    *optional(subject_id=Uuid, key_id=Uuid, release_id=Text),
+    *required(provider=Text, model=Text),
+    *required(input_tokens=BigInteger, cached_tokens=BigInteger),
+    *required(output_tokens=BigInteger, reasoning_tokens=BigInteger),
+    *required(input_price=Numeric, cached_price=Numeric, output_price=Numeric, call_price=Numeric, price_table=Text),
+    *required(micro_usd=BigInteger, environment=Text),
     CheckConstraint("kind in ('charge')", name="kind"),
     CheckConstraint(
         "input_tokens >= cached_tokens and cached_tokens >= 0 and output_tokens >= reasoning_tokens "
@@ -59,10 +35,8 @@ SPANS = "span in ('day', 'month')"
 budget_limits = Table(
     "budget_limits",
     metadata,
-    Column("scope", Uuid, primary_key=True),
-    Column("span", Text, primary_key=True),
-    Column("micro_usd", BigInteger, nullable=False),
-    Column("changed_at", DateTime(timezone=True), nullable=False),
+    *primary_key(scope=Uuid, span=Text),
+    *required(micro_usd=BigInteger, changed_at=Timestamp),
     CheckConstraint(SPANS, name="span"),
     CheckConstraint("micro_usd >= 0", name="amount"),
 )
@@ -70,10 +44,8 @@ budget_limits = Table(
 budget_own_limits = Table(
     "budget_own_limits",
     metadata,
-    Column("scope", Uuid, primary_key=True),
-    Column("span", Text, primary_key=True),
-    Column("micro_usd", BigInteger, nullable=False),
-    Column("changed_at", DateTime(timezone=True), nullable=False),
+    *primary_key(scope=Uuid, span=Text),
+    *required(micro_usd=BigInteger, changed_at=Timestamp),
     CheckConstraint(SPANS, name="span"),
     CheckConstraint("micro_usd >= 0", name="amount"),
     CheckConstraint("scope <> '00000000-0000-0000-0000-000000000000'", name="scope"),
@@ -82,11 +54,8 @@ budget_own_limits = Table(
 budget_windows = Table(
     "budget_windows",
     metadata,
-    Column("scope", Uuid, primary_key=True),
-    Column("span", Text, primary_key=True),
-    Column("starts", Date, primary_key=True),
-    Column("granted", BigInteger, nullable=False),
-    Column("handed_out", BigInteger, nullable=False),
+    *primary_key(scope=Uuid, span=Text, starts=Date),
+    *required(granted=BigInteger, handed_out=BigInteger),
     CheckConstraint(SPANS, name="span"),
 )
 
@@ -94,13 +63,8 @@ budget_windows = Table(
 budget_purses = Table(
     "budget_purses",
     metadata,
-    Column("scope", Uuid, primary_key=True),
-    Column("day", Date, primary_key=True),
-    Column("stripe", SmallInteger, primary_key=True, autoincrement=False),
-    Column("free", BigInteger, nullable=False),
-    Column("held", BigInteger, nullable=False),
-    Column("committed", BigInteger, nullable=False),
-    Column("used_percent", SmallInteger, nullable=False),
+    *primary_key(scope=Uuid, day=Date, stripe=SmallInteger),
+    *required(free=BigInteger, held=BigInteger, committed=BigInteger, used_percent=SmallInteger),
     CheckConstraint("held >= 0 and committed >= 0", name="amounts"),
     Index("ix_budget_purses_by_day", "day"),
 )
@@ -108,13 +72,8 @@ budget_purses = Table(
 budget_holds = Table(
     "budget_holds",
     metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("scope", Uuid, nullable=False),
-    Column("day", Date, nullable=False),
-    Column("stripe", SmallInteger, nullable=False),
-    Column("micro_usd", BigInteger, nullable=False),
-    Column("spent", BigInteger, nullable=False),
-    Column("shared", Boolean, nullable=False),
-    Column("expires_at", DateTime(timezone=True), nullable=False),
+    *primary_key(id=Uuid),
+    *required(scope=Uuid, day=Date, stripe=SmallInteger, micro_usd=BigInteger, spent=BigInteger),
+    *required(shared=Boolean, expires_at=Timestamp),
     CheckConstraint("micro_usd > 0", name="amount"),
 )

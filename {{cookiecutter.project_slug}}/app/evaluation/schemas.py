@@ -37,24 +37,7 @@ class EvaluationResponse(BaseModel):
 
     @classmethod
     def of(cls, run: EvaluationRun) -> "EvaluationResponse":
-        return cls(
-            id=run.id,
-            release_id=run.release_id,
-            suite=run.suite,
-            suite_digest=run.suite_digest,
-            baseline=run.baseline_id,
-            against_report=run.against,
-            actor=run.actor,
-            status=run.status,
-            done=run.done,
-            total=run.total,
-            corpus=dict(run.corpus),
-            created_at=run.created_at,
-            ended_at=run.ended_at,
-            report=run.report,
-            verdict=run.verdict,
-            problem=run.problem,
-        )
+        return cls.model_validate({**asdict(run), "baseline": run.baseline_id, "against_report": run.against})
 
 
 class EvaluationPageResponse(BaseModel):

@@ -1,27 +1,15 @@
-from sqlalchemy import (
-    Boolean,
-    CheckConstraint,
-    Column,
-    DateTime,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    Table,
-    Text,
-    Uuid,
-    text,
-)
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import Boolean, Integer, LargeBinary, Text, Uuid
 
+from app.core.columns import Timestamp, optional, primary_key, required
 from app.core.database import metadata
 
 evaluation_reports = Table(
     "evaluation_reports",
     metadata,
-    Column("digest", Text, primary_key=True),
-    Column("content", LargeBinary, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
+    *primary_key(digest=Text),
+    *required(content=LargeBinary, created_at=Timestamp),
     Column("sources", JSONB, nullable=False, server_default=text("'{}'")),
     CheckConstraint("digest = encode(sha256(content), 'hex')", name="digest_fits"),
 )
@@ -29,22 +17,15 @@ evaluation_reports = Table(
 evaluation_runs = Table(
     "evaluation_runs",
     metadata,
-    Column("id", Uuid, primary_key=True),
+    *primary_key(id=Uuid),
     Column("release_id", Text, ForeignKey("releases.id"), nullable=False),
-    Column("suite", Text, nullable=False),
-    Column("suite_digest", Text, nullable=False),
+    *required(suite=Text, suite_digest=Text),
     Column("baseline_id", Text, ForeignKey("releases.id")),
     Column("against", Text, ForeignKey("evaluation_reports.digest")),
-    Column("actor", Text, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("done", Integer, nullable=False),
-    Column("total", Integer, nullable=False),
-    Column("corpus", JSONB, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Column("ended_at", DateTime(timezone=True)),
+    *required(actor=Text, status=Text, done=Integer, total=Integer, corpus=JSONB, created_at=Timestamp),
+    *optional(ended_at=Timestamp),
     Column("report", Text, ForeignKey("evaluation_reports.digest")),
-    Column("verdict", Text),
-    Column("problem", Text),
+    *optional(verdict=Text, problem=Text),
     CheckConstraint("status in ('queued', 'running', 'done', 'failed')", name="status"),
     CheckConstraint("verdict in ('PASS', 'FAIL', 'INCONCLUSIVE')", name="verdict"),
     CheckConstraint("(status in ('done', 'failed')) = (ended_at is not null)", name="ended"),
@@ -56,20 +37,16 @@ evaluation_runs = Table(
 evaluation_opinions = Table(
     "evaluation_opinions",
     metadata,
-    Column("tenant_id", Uuid, primary_key=True),
-    Column("judge", Text, primary_key=True),
-    Column("subject", Text, primary_key=True),
-    Column("good", Boolean),
-    Column("at", DateTime(timezone=True), nullable=False),
+    *primary_key(tenant_id=Uuid, judge=Text, subject=Text),
+    *optional(good=Boolean),
+    *required(at=Timestamp),
 )
 
 evaluation_results = Table(
     "evaluation_results",
     metadata,
-    Column("tenant_id", Uuid, primary_key=True),
+    *primary_key(tenant_id=Uuid),
     Column("release_id", Text, ForeignKey("releases.id"), primary_key=True),
-    Column("case_digest", Text, primary_key=True),
-    Column("corpus_version", Integer, primary_key=True, autoincrement=False),
-    Column("observed", JSONB, nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
+    *primary_key(case_digest=Text, corpus_version=Integer),
+    *required(observed=JSONB, at=Timestamp),
 )

@@ -1,20 +1,19 @@
-from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, Index, Table, Text, Uuid
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table
+from sqlalchemy.types import Text, Uuid
 
+from app.core.columns import Timestamp, optional, primary_key, required
 from app.core.database import metadata
 
 approvals = Table(
     "approvals",
     metadata,
-    Column("id", Uuid, primary_key=True),
+    *primary_key(id=Uuid),
     Column("release_id", Text, ForeignKey("releases.id"), nullable=False),
-    Column("environment", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("report", Text),
-    Column("approver", Text, nullable=False),
-    Column("role", Text, nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Column("expires_at", DateTime(timezone=True)),
-    Column("reason", Text, nullable=False),
+    *required(environment=Text, kind=Text),
+    *optional(report=Text),
+    *required(approver=Text, role=Text, at=Timestamp),
+    *optional(expires_at=Timestamp),
+    *required(reason=Text),
     CheckConstraint("kind in ('approval', 'first_release', 'break_glass')", name="kind"),
     CheckConstraint("approver <> '' and reason <> ''", name="named"),
     CheckConstraint(
@@ -28,8 +27,6 @@ break_glass_reviews = Table(
     "break_glass_reviews",
     metadata,
     Column("approval_id", Uuid, ForeignKey("approvals.id"), primary_key=True),
-    Column("reviewer", Text, nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Column("reason", Text, nullable=False),
+    *required(reviewer=Text, at=Timestamp, reason=Text),
     CheckConstraint("reviewer <> '' and reason <> ''", name="named"),
 )

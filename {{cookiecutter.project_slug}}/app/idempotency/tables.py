@@ -1,20 +1,15 @@
-from sqlalchemy import ARRAY, Column, DateTime, Index, LargeBinary, SmallInteger, Table, Text, Uuid, text
+from sqlalchemy import Index, Table
+from sqlalchemy.types import LargeBinary, SmallInteger, Text, Uuid
 
+from app.core.columns import Timestamp, documents_column, optional, primary_key, required
 from app.core.database import metadata
 
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
-    Column("tenant_id", Uuid, primary_key=True),
-    Column("key_id", Uuid, primary_key=True),
-    Column("route", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("digest", LargeBinary, nullable=False),
-    Column("claim_id", Uuid, nullable=False),
-    Column("claimed_until", DateTime(timezone=True), nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Column("status", SmallInteger),
-    Column("body", LargeBinary),
-    Column("documents", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
+    *primary_key(tenant_id=Uuid, key_id=Uuid, route=Text, key=Text),
+    *required(digest=LargeBinary, claim_id=Uuid, claimed_until=Timestamp, created_at=Timestamp),
+    *optional(status=SmallInteger, body=LargeBinary),
+    documents_column(),
     Index("ix_idempotency_keys_by_time", "tenant_id", "created_at"),
 )

@@ -13,12 +13,11 @@ from app.core.http import provided
 from app.core.text import check_value
 from app.identity.domain import Principal
 from app.identity.service import require
-from app.ingestion.domain.documents import BadUpload, Cursor, Upload, UploadResult, upload_options
+from app.ingestion.domain.documents import BadUpload, Cursor, Upload, upload_options
 from app.ingestion.domain.views import DocumentDetails, QuarantineEntry
 from app.ingestion.schemas import (
     DocumentPageResponse,
     DocumentResponse,
-    FileProblemResponse,
     QuarantineDecisionRequest,
     QuarantineDecisionResponse,
     QuarantineEntryResponse,
@@ -95,7 +94,7 @@ async def upload(request: Request, caller: Writer, ingestion: IngestionService) 
     results = await ingestion.upload(caller, options, uploads)
     if len(results) == 1 and (problem := results[0].problem):
         raise problem
-    return UploadResponse(items=[_uploaded(result) for result in results])
+    return UploadResponse(items=[UploadedFileResponse.of(result) for result in results])
 
 
 async def _read(file: UploadFile, uri: str | None, max_bytes: int) -> Upload:
@@ -124,29 +123,6 @@ def _metadata(text: str | None) -> dict[str, Any]:
         raise BadUpload("'metadata' is not a JSON object.")
     check_value(metadata, "form.metadata")
     return metadata
-
-
-def _uploaded(result: UploadResult) -> UploadedFileResponse:
-    refusal = None
-    if problem := result.problem:
-        refusal = FileProblemResponse(
-            status=problem.status,
-            code=problem.code,
-            title=problem.title,
-            detail=problem.detail,
-            action=problem.what_to_do,
-        )
-    return UploadedFileResponse(
-        id=result.id,
-        version=result.version,
-        status=result.status,
-        name=result.name,
-        source=result.source,
-        access_groups=list(result.access_groups),
-        duplicate_of=result.duplicate_of,
-        flagged=result.flagged,
-        problem=refusal,
-    )
 
 
 @router.get("/v1/documents")

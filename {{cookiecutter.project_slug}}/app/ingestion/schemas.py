@@ -1,10 +1,11 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
+from app.ingestion.domain.documents import UploadResult
 from app.ingestion.domain.quality import rules_for_readers
 from app.ingestion.domain.quarantine_reasons import ACTIONS
 from app.ingestion.domain.views import DocumentDetails, QuarantineEntry
@@ -30,6 +31,11 @@ class UploadedFileResponse(BaseModel):
     duplicate_of: UUID | None = None
     flagged: bool = Field(False, description="It is already published, with findings that its readers see.")
     problem: FileProblemResponse | None = None
+
+    @classmethod
+    def of(cls, result: UploadResult) -> "UploadedFileResponse":
+        problem = result.problem and result.problem.as_dict()
+        return cls.model_validate({**asdict(replace(result, problem=None)), "problem": problem})
 
 
 class UploadResponse(BaseModel):

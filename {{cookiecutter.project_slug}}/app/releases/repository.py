@@ -136,18 +136,14 @@ def _canary(row: Row[Any]) -> Canary | None:
 
 async def move(connection: AsyncConnection, to: Move) -> None:
     """Points an environment somewhere and keeps the move."""
-    canary = to.canary
-    points: dict[str, Any] = {
-        "release_id": to.release_id,
-        "previous_id": to.previous_id,
-        "canary_id": canary and canary.release_id,
-        "canary_percent": canary and canary.percent,
-        "canary_since": canary and canary.since,
-    }
-    pointed = insert(environments).values(name=to.environment, changed_at=to.at, **points)
-    await connection.execute(
-        pointed.on_conflict_do_update(index_elements=["name"], set_={"changed_at": to.at, **points})
-    )
+    points = {**_pointers(to), "changed_at": to.at}
+    pointed = insert(environments).values(name=to.environment, **points)
+    await connection.execute(pointed.on_conflict_do_update(index_elements=["name"], set_=points))
+    await note(connection, to)
+
+
+async def note(connection: AsyncConnection, to: Move) -> None:
+    """Keeps a move without making it."""
     await connection.execute(
         environment_moves.insert().values(
             environment=to.environment,
@@ -156,25 +152,20 @@ async def move(connection: AsyncConnection, to: Move) -> None:
             actor=to.actor,
             reason=to.reason,
             seconds=to.seconds,
-            **points,
+            **_pointers(to),
         )
     )
 
 
-async def note(connection: AsyncConnection, rehearsed: Move) -> None:
-    """Keeps a move without making it."""
-    await connection.execute(
-        environment_moves.insert().values(
-            environment=rehearsed.environment,
-            kind=rehearsed.kind,
-            release_id=rehearsed.release_id,
-            previous_id=rehearsed.previous_id,
-            at=rehearsed.at,
-            actor=rehearsed.actor,
-            reason=rehearsed.reason,
-            seconds=rehearsed.seconds,
-        )
-    )
+def _pointers(to: Move) -> dict[str, Any]:
+    canary = to.canary
+    return {
+        "release_id": to.release_id,
+        "previous_id": to.previous_id,
+        "canary_id": canary and canary.release_id,
+        "canary_percent": canary and canary.percent,
+        "canary_since": canary and canary.since,
+    }
 
 
 async def move_at(connection: AsyncConnection, environment: str, at: datetime) -> Move | None:

@@ -1,34 +1,22 @@
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    Column,
-    DateTime,
-    Double,
-    ForeignKey,
-    Identity,
-    Index,
-    Integer,
-    LargeBinary,
-    Table,
-    Text,
-)
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Identity, Index, Table
+from sqlalchemy.types import BigInteger, Double, Integer, LargeBinary, Text
 
+from app.core.columns import Timestamp, optional, primary_key, required
 from app.core.database import metadata
 
 releases = Table(
     "releases",
     metadata,
-    Column("id", Text, primary_key=True),
+    *primary_key(id=Text),
     Column("number", Integer, nullable=False, unique=True),
-    Column("manifest", Text, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
+    *required(manifest=Text, created_at=Timestamp),
 )
 
 release_parts = Table(
     "release_parts",
     metadata,
-    Column("digest", Text, primary_key=True),
-    Column("content", LargeBinary, nullable=False),
+    *primary_key(digest=Text),
+    *required(content=LargeBinary),
 )
 
 release_events = Table(
@@ -36,14 +24,9 @@ release_events = Table(
     metadata,
     Column("sequence", BigInteger, Identity(always=True), primary_key=True),
     Column("release_id", Text, ForeignKey("releases.id"), nullable=False),
-    Column("before", Text),
-    Column("after", Text, nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("unproven", Text),
-    Column("report", Text),
-    Column("verdict", Text),
+    *optional(before=Text),
+    *required(after=Text, at=Timestamp, actor=Text, reason=Text),
+    *optional(unproven=Text, report=Text, verdict=Text),
     CheckConstraint("actor <> '' and reason <> ''", name="named"),
     CheckConstraint("unproven in ('first_release', 'break_glass')", name="unproven"),
     CheckConstraint(
@@ -57,13 +40,12 @@ release_events = Table(
 environments = Table(
     "environments",
     metadata,
-    Column("name", Text, primary_key=True),
+    *primary_key(name=Text),
     Column("release_id", Text, ForeignKey("releases.id"), nullable=False),
-    Column("changed_at", DateTime(timezone=True), nullable=False),
+    *required(changed_at=Timestamp),
     Column("previous_id", Text, ForeignKey("releases.id")),
     Column("canary_id", Text, ForeignKey("releases.id")),
-    Column("canary_percent", Double),
-    Column("canary_since", DateTime(timezone=True)),
+    *optional(canary_percent=Double, canary_since=Timestamp),
     CheckConstraint(
         "(canary_id is null) = (canary_percent is null) and (canary_id is null) = (canary_since is null) "
         "and canary_percent > 0 and canary_percent < 100",
@@ -75,16 +57,11 @@ environment_moves = Table(
     "environment_moves",
     metadata,
     Column("sequence", BigInteger, Identity(always=True), primary_key=True),
-    Column("environment", Text, nullable=False),
+    *required(environment=Text),
     Column("release_id", Text, ForeignKey("releases.id"), nullable=False),
-    Column("previous_id", Text),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("kind", Text, nullable=False),
+    *optional(previous_id=Text),
+    *required(at=Timestamp, actor=Text, reason=Text, kind=Text),
     Column("canary_id", Text, ForeignKey("releases.id")),
-    Column("canary_percent", Double),
-    Column("canary_since", DateTime(timezone=True)),
-    Column("seconds", Double),
+    *optional(canary_percent=Double, canary_since=Timestamp, seconds=Double),
     Index("ix_environment_moves_by_time", "environment", "at", "sequence"),
 )

@@ -1,25 +1,11 @@
 from typing import Any
 
-from sqlalchemy import (
-    REAL,
-    Boolean,
-    CheckConstraint,
-    Column,
-    DateTime,
-    ForeignKey,
-    Identity,
-    Index,
-    Integer,
-    Table,
-    Text,
-    UniqueConstraint,
-    Uuid,
-    func,
-)
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Identity, Index, Table, UniqueConstraint, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql.base import ischema_names
-from sqlalchemy.types import UserDefinedType
+from sqlalchemy.types import REAL, Boolean, Integer, Text, UserDefinedType, Uuid
 
+from app.core.columns import Timestamp, optional, primary_key, required
 from app.core.database import metadata
 
 
@@ -43,11 +29,8 @@ ischema_names |= {"halfvec": HalfVector, "sparsevec": SparseVector}
 def _placed() -> list[Column[Any]]:
     """Where a chunk stands: `gone` is null while it is in the newest corpus version."""
     return [
-        Column("tenant_id", Uuid, nullable=False),
-        Column("index_number", Integer, nullable=False),
-        Column("document_id", Uuid, nullable=False),
-        Column("appeared", Integer, nullable=False),
-        Column("gone", Integer),
+        *required(tenant_id=Uuid, index_number=Integer, document_id=Uuid, appeared=Integer),
+        *optional(gone=Integer),
     ]
 
 
@@ -55,16 +38,9 @@ indexes = Table(
     "indexes",
     metadata,
     Column("number", Integer, Identity(), primary_key=True),
-    Column("id", Uuid, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("embedder", Text, nullable=False),
-    Column("dimensions", Integer, nullable=False),
-    Column("chunker", Text, nullable=False),
-    Column("chunker_params", JSONB, nullable=False),
-    Column("text_search", Text, nullable=False),
-    Column("mean_length", REAL, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Column("ready_at", DateTime(timezone=True)),
+    *required(id=Uuid, status=Text, embedder=Text, dimensions=Integer, chunker=Text),
+    *required(chunker_params=JSONB, text_search=Text, mean_length=REAL, created_at=Timestamp),
+    *optional(ready_at=Timestamp),
     UniqueConstraint("id"),
     CheckConstraint("status in ('building', 'ready', 'live', 'retired')", name="status"),
 )
@@ -72,63 +48,48 @@ indexes = Table(
 index_switches = Table(
     "index_switches",
     metadata,
-    Column("id", Uuid, primary_key=True),
+    *primary_key(id=Uuid),
     Column("from_number", Integer, ForeignKey("indexes.number")),
     Column("to_number", Integer, ForeignKey("indexes.number"), nullable=False),
-    Column("switched_at", DateTime(timezone=True), nullable=False),
+    *required(switched_at=Timestamp),
 )
 
 corpora = Table(
     "corpora",
     metadata,
-    Column("tenant_id", Uuid, primary_key=True),
-    Column("version", Integer, nullable=False),
+    *primary_key(tenant_id=Uuid),
+    *required(version=Integer),
 )
 
 corpus_versions = Table(
     "corpus_versions",
     metadata,
-    Column("tenant_id", Uuid, primary_key=True),
-    Column("index_number", Integer, primary_key=True, autoincrement=False),
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("chunks", Integer, nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    *primary_key(tenant_id=Uuid, index_number=Integer, version=Integer),
+    *required(chunks=Integer),
+    Column("at", Timestamp, nullable=False, server_default=func.now()),
 )
 
 access_counts = Table(
     "access_counts",
     metadata,
-    Column("tenant_id", Uuid, primary_key=True),
-    Column("index_number", Integer, primary_key=True, autoincrement=False),
-    Column("access_groups", ARRAY(Text), primary_key=True),
-    Column("chunks", Integer, nullable=False),
+    *primary_key(tenant_id=Uuid, index_number=Integer, access_groups=ARRAY(Text)),
+    *required(chunks=Integer),
 )
 
 # `versions` and `counts` are a change log: from corpus version versions[i] on, counts[i] chunks hold the term.
 term_stats = Table(
     "term_stats",
     metadata,
-    Column("tenant_id", Uuid, primary_key=True),
-    Column("index_number", Integer, primary_key=True, autoincrement=False),
-    Column("key", Integer, primary_key=True, autoincrement=False),
-    Column("count", Integer, nullable=False),
-    Column("versions", ARRAY(Integer), nullable=False),
-    Column("counts", ARRAY(Integer), nullable=False),
+    *primary_key(tenant_id=Uuid, index_number=Integer, key=Integer),
+    *required(count=Integer, versions=ARRAY(Integer), counts=ARRAY(Integer)),
 )
 
 indexed_documents = Table(
     "indexed_documents",
     metadata,
-    Column("document_id", Uuid, primary_key=True),
-    Column("tenant_id", Uuid, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("title", Text, nullable=False),
-    Column("source", Text, nullable=False),
-    Column("uri", Text, nullable=False),
-    Column("access_groups", ARRAY(Text), nullable=False),
-    Column("withdrawn", Boolean, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("headings", JSONB, nullable=False),
+    *primary_key(document_id=Uuid),
+    *required(tenant_id=Uuid, version=Integer, title=Text, source=Text, uri=Text),
+    *required(access_groups=ARRAY(Text), withdrawn=Boolean, text=Text, headings=JSONB),
     Column("flags", ARRAY(Text), nullable=False, server_default="{}"),
     Index("ix_indexed_documents_tenant_id", "tenant_id", "document_id"),
 )
@@ -136,35 +97,30 @@ indexed_documents = Table(
 chunks = Table(
     "chunks",
     metadata,
-    Column("id", Uuid, primary_key=True),
+    *primary_key(id=Uuid),
     *_placed(),
-    Column("document_version", Integer, nullable=False),
-    Column("ordinal", Integer, nullable=False),
-    Column("start_at", Integer, nullable=False),
-    Column("end_at", Integer, nullable=False),
-    Column("headings", ARRAY(Text), nullable=False),
-    Column("text", Text, nullable=False),
+    *required(document_version=Integer, ordinal=Integer, start_at=Integer, end_at=Integer),
+    *required(headings=ARRAY(Text), text=Text),
     Index("ix_chunks_document_id", "document_id"),
 )
 
 chunk_terms = Table(
     "chunk_terms",
     metadata,
-    Column("chunk_id", Uuid, primary_key=True),
+    *primary_key(chunk_id=Uuid),
     *_placed(),
-    Column("access_groups", ARRAY(Text)),
-    Column("keys", ARRAY(Integer), nullable=False),
-    Column("weights", SparseVector, nullable=False),
+    *optional(access_groups=ARRAY(Text)),
+    *required(keys=ARRAY(Integer), weights=SparseVector),
     Index("ix_chunk_terms_document_id", "document_id"),
 )
 
 chunk_vectors = Table(
     "chunk_vectors",
     metadata,
-    Column("chunk_id", Uuid, primary_key=True),
+    *primary_key(chunk_id=Uuid),
     *_placed(),
-    Column("access_groups", ARRAY(Text)),
-    Column("embedding", HalfVector, nullable=False),
+    *optional(access_groups=ARRAY(Text)),
+    *required(embedding=HalfVector),
     Index("ix_chunk_vectors_document_id", "document_id"),
     Index("ix_chunk_vectors_tenant_id", "tenant_id", "index_number"),
 )

@@ -147,32 +147,26 @@ class Approvals:
             return
         if not break_glass:
             raise NotApproved(f"Release {release.number} may not go live: {missing}")
-        await self._break_glass(connection, release, environment, actor, check_reason(reason), at, missing)
+        exception = _exception("break_glass", release, environment, actor, "emergency", at, check_reason(reason))
+        await self._break_glass(connection, release, exception, missing)
 
     async def _break_glass(
-        self,
-        connection: AsyncConnection,
-        release: Release,
-        environment: str,
-        actor: str,
-        reason: str,
-        at: datetime,
-        missing: str,
+        self, connection: AsyncConnection, release: Release, exception: Approval, missing: str
     ) -> None:
-        approval = _exception("break_glass", release, environment, actor, "emergency", at, reason)
-        await repository.add(connection, approval)
-        act = Act(actor, "release.break_glass", f"release {release.id}", reason, missing, f"to review {approval.id}")
+        actor, reason, at = exception.approver, exception.reason, exception.at
+        await repository.add(connection, exception)
+        act = Act(actor, "release.break_glass", f"release {release.id}", reason, missing, f"to review {exception.id}")
         await audit.record(connection, act, at)
         _broken.inc()
         log.error(
             "governance.break_glass",
             release=release.short,
             number=release.number,
-            environment=environment,
+            environment=exception.environment,
             actor=actor,
             reason=reason,
             lacking=missing,
-            review=str(approval.id),
+            review=str(exception.id),
             review_by=(at + self._review_within()).isoformat(),
         )
 

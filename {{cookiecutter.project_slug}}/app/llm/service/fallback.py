@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -85,6 +85,19 @@ class StreamStarted:
     failures: tuple[tuple[str, ModelFailure], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One call of a model. number: 1 for its first. deadline: by when it must have answered, or begun to."""
+
+    model: GuardedModel
+    deadline: Deadline
+    number: int
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+
 class UsageMeter(Protocol):
     """Reserves and counts what the calls of one request cost."""
 
@@ -115,22 +128,14 @@ class FallbackChain:
     ) -> FallbackResult:
         """Errors: AllModelsFailed, at the deadline at the latest."""
         failures: list[tuple[str, ModelFailure]] = []
-        for position, model in enumerate(self.models):
-            model_deadline = self._model_deadline(model, position, deadline)
-            for attempt in range(1, MAX_ATTEMPTS + 1):
-                try:
-                    if meter:
-                        await meter.reserve(model.name)
-                    completion = await self._complete(model, request, model_deadline, attempt)
-                    return FallbackResult(model.name, completion, tuple(failures))
-                except ModelFailure as failure:
-                    if meter:
-                        meter.on_failure(model.name, failure)
-                    if not await self._should_retry(model, failure, attempt, model_deadline):
-                        failures.append((model.name, failure))
-                        break
-            if failures and failures[-1][1].reaction is Reaction.STOP:
-                break
+        for attempt in self._attempts(deadline, failures):
+            try:
+                if meter:
+                    await meter.reserve(attempt.name)
+                completion = await self._complete(attempt, request)
+                return FallbackResult(attempt.name, completion, tuple(failures))
+            except ModelFailure as failure:
+                await self._after_failure(attempt, failure, failures, meter)
         raise AllModelsFailed(failures)
 
     async def stream(
@@ -141,33 +146,49 @@ class FallbackChain:
         Errors: AllModelsFailed before StreamStarted; after it StreamInterrupted or ModelTimeout.
         """
         failures: list[tuple[str, ModelFailure]] = []
+        for attempt in self._attempts(deadline, failures):
+            started = False
+            try:
+                if meter:
+                    await meter.reserve(attempt.name)
+                # A stream that has started may use all the time there is: there is no fallback from it.
+                end_by = deadline.within(attempt.model.seconds)
+                async with aclosing(self._stream(attempt, request, end_by, meter)) as pieces:
+                    async for piece in pieces:
+                        if not started:
+                            started = True
+                            yield StreamStarted(attempt.name, tuple(failures))
+                        yield piece
+                return
+            except ModelFailure as failure:
+                if started:
+                    raise
+                await self._after_failure(attempt, failure, failures, meter)
+        raise AllModelsFailed(failures)
+
+    def _attempts(self, deadline: Deadline, failures: Sequence[tuple[str, ModelFailure]]) -> Iterator[_Attempt]:
+        """One after the other: of a model until its failure is among `failures`, then of the next model."""
         for position, model in enumerate(self.models):
             model_deadline = self._model_deadline(model, position, deadline)
-            for attempt in range(1, MAX_ATTEMPTS + 1):
-                started = False
-                try:
-                    if meter:
-                        await meter.reserve(model.name)
-                    # A stream that has started may use all the time there is: there is no fallback from it.
-                    end_by = deadline.within(model.seconds)
-                    async with aclosing(self._stream(model, request, model_deadline, end_by, meter, attempt)) as pieces:
-                        async for piece in pieces:
-                            if not started:
-                                started = True
-                                yield StreamStarted(model.name, tuple(failures))
-                            yield piece
-                    return
-                except ModelFailure as failure:
-                    if started:
-                        raise
-                    if meter:
-                        meter.on_failure(model.name, failure)
-                    if not await self._should_retry(model, failure, attempt, model_deadline):
-                        failures.append((model.name, failure))
-                        break
+            for number in range(1, MAX_ATTEMPTS + 1):
+                yield _Attempt(model, model_deadline, number)
+                if len(failures) > position:
+                    break
             if failures and failures[-1][1].reaction is Reaction.STOP:
-                break
-        raise AllModelsFailed(failures)
+                return
+
+    async def _after_failure(
+        self,
+        attempt: _Attempt,
+        failure: ModelFailure,
+        failures: list[tuple[str, ModelFailure]],
+        meter: UsageMeter | None,
+    ) -> None:
+        """Waits until the same model may be called again, or adds to `failures` that it may not."""
+        if meter:
+            meter.on_failure(attempt.name, failure)
+        if not await self._should_retry(attempt, failure):
+            failures.append((attempt.name, failure))
 
     def _model_deadline(self, model: GuardedModel, position: int, deadline: Deadline) -> Deadline:
         model.retries.deposit()
@@ -175,14 +196,13 @@ class FallbackChain:
         share = 1.0 if is_last else DEADLINE_SHARE
         return deadline.within(min(model.seconds, deadline.remaining() * share))
 
-    async def _complete(
-        self, model: GuardedModel, request: ChatRequest, deadline: Deadline, attempt: int
-    ) -> Completion:
-        self._check_admission(model, deadline)
-        with ModelCall(model.name, attempt) as call:
+    async def _complete(self, attempt: _Attempt, request: ChatRequest) -> Completion:
+        model = attempt.model
+        self._check_admission(model, attempt.deadline)
+        with ModelCall(model.name, attempt.number) as call:
             try:
                 with call.current():
-                    completion = await model.model.complete(request, deadline)
+                    completion = await model.model.complete(request, attempt.deadline)
             except ModelFailure as failure:
                 self._record_failure(model, failure)
                 raise
@@ -191,21 +211,16 @@ class FallbackChain:
         return completion
 
     async def _stream(
-        self,
-        model: GuardedModel,
-        request: ChatRequest,
-        start_by: Deadline,
-        end_by: Deadline,
-        meter: UsageMeter | None,
-        attempt: int,
+        self, attempt: _Attempt, request: ChatRequest, end_by: Deadline, meter: UsageMeter | None
     ) -> AsyncGenerator[str | CompletionEnd, None]:
-        self._check_admission(model, start_by)
+        model = attempt.model
+        self._check_admission(model, attempt.deadline)
         on_disconnect = meter.on_disconnect(model.name) if meter else None
-        with ModelCall(model.name, attempt) as call:
+        with ModelCall(model.name, attempt.number) as call:
             try:
                 async with aclosing(model.model.stream(request, end_by, on_disconnect)) as pieces:
                     with call.current():
-                        first = await _first_item(anext(pieces), start_by)
+                        first = await _first_item(anext(pieces), attempt.deadline)
                     call.first_piece(first)
                     yield first
                     async for piece in pieces:
@@ -250,15 +265,15 @@ class FallbackChain:
         if isinstance(failure, ModelOverloaded) and failure.retry_after:
             model.paused_until = now + min(failure.retry_after, MAX_PAUSE_SECONDS)
 
-    async def _should_retry(self, model: GuardedModel, failure: ModelFailure, attempt: int, deadline: Deadline) -> bool:
+    async def _should_retry(self, attempt: _Attempt, failure: ModelFailure) -> bool:
         """True after the wait; False: the next model is called."""
         max_attempts = {Reaction.RETRY: MAX_ATTEMPTS, Reaction.REPAIR: 2}.get(failure.reaction, 1)
-        if attempt >= max_attempts:
+        if attempt.number >= max_attempts:
             return False
         wait = failure.retry_after
         if wait is None:
-            wait = backoff(attempt, self.random_fraction())
-        if wait >= deadline.remaining() or not model.retries.withdraw():
+            wait = backoff(attempt.number, self.random_fraction())
+        if wait >= attempt.deadline.remaining() or not attempt.model.retries.withdraw():
             return False
         if wait:
             await asyncio.sleep(wait + PAUSE_MARGIN_SECONDS)

@@ -200,16 +200,12 @@ def _evidence(
     index: IndexRow, result: search_queries.SearchResult, embedding: QueryVector, timings: Mapping[str, float]
 ) -> Evidence:
     return Evidence(
-        passages=result.passages,
         index_id=index.id,
         index_number=index.number,
-        corpus_version=result.corpus_version,
-        top_dense=result.top_dense,
-        top_bm25=result.top_bm25,
-        possible_bm25=result.possible_bm25,
         usage=embedding.usage,
         degraded=embedding.degraded,
         timings=timings,
+        **result._asdict(),
     )
 
 
