@@ -15,7 +15,7 @@ from app.actions import routes as actions_routes
 from app.adapters.swagger import add_documentation
 from app.console import routes as console_routes
 from app.console.service import addresses
-from app.core.admission import Admission, Rooms, Slots
+from app.core.admission import Admission, AdmissionLimits, Slots
 from app.core.database import background
 from app.core.health import Health
 from app.core.http import Closed, Observed, install_problem_handlers
@@ -34,7 +34,7 @@ from app.review import routes as review_routes
 from app.safety.domain.policy import SecurityPolicy
 from app.wiring import State
 
-MOST_BODY_BYTES = 1_000_000
+MAX_BODY_BYTES = 1_000_000
 
 system = APIRouter(tags=["system"])
 
@@ -123,11 +123,11 @@ def create_app(state: State) -> FastAPI:
         if console or router is not console_routes.router:
             app.include_router(router)
     add_documentation(app)
-    rooms = _rooms(state)
-    app.add_middleware(Intake, limits=_body_limits(state), rooms=rooms)
+    admission = _admission_limits(state)
+    app.add_middleware(Intake, limits=_body_limits(state), admission=admission)
     app.add_middleware(Closed, why=state.environments.closed, open_paths=OPEN | console)
     app.add_middleware(Observed)
-    app.add_middleware(Admission, rooms=rooms)
+    app.add_middleware(Admission, limits=admission)
     return app
 
 
@@ -137,14 +137,14 @@ UPLOADS, ANSWERS = "/v1/documents", ("/v1/answers", "/v1/chat/completions")
 def _body_limits(state: State) -> BodyLimits:
     settings, uploads = state.settings, state.policies.get(SecurityPolicy).limits.upload_request_bytes
     return BodyLimits(
-        MOST_BODY_BYTES, {UPLOADS: uploads}, {UPLOADS}, settings.body_seconds, settings.max_buffered_body_bytes
+        MAX_BODY_BYTES, {UPLOADS: uploads}, {UPLOADS}, settings.body_seconds, settings.max_buffered_body_bytes
     )
 
 
-def _rooms(state: State) -> Rooms:
-    """Answers, uploads and all the rest cannot take each other's room; health is always told."""
+def _admission_limits(state: State) -> AdmissionLimits:
+    """Separate limits for answers, uploads and all other paths; health checks are never rejected."""
     settings = state.settings
     answers = Slots("answers", lambda: state.answers.max_concurrent, TooManyAnswers)
     uploads = Slots("uploads", lambda: settings.max_uploads)
     by_path = dict.fromkeys(ANSWERS, answers) | {UPLOADS: uploads}
-    return Rooms(Slots("other", lambda: settings.max_requests), by_path, OPEN)
+    return AdmissionLimits(Slots("other", lambda: settings.max_requests), by_path, OPEN)

@@ -3,13 +3,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MIN_WORDS = 20
-SURE = 0.9
+MIN_CONFIDENCE = 0.9
 _SAMPLE = 4_000
 
 
 @dataclass
 class LangidDetector:
-    """A `LanguageDetector`. Its 100 MB model is loaded at the first guess: most services never ask for one."""
+    """A `LanguageDetector`. Its 100 MB model is loaded on first use: most services never use it."""
 
     _identifier: Any = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -18,8 +18,8 @@ class LangidDetector:
         sample = text[:_SAMPLE]
         if len(sample.split()) < MIN_WORDS:
             return None
-        language, sureness = self._loaded().classify(sample)
-        return str(language) if sureness >= SURE else None
+        language, confidence = self._loaded().classify(sample)
+        return str(language) if confidence >= MIN_CONFIDENCE else None
 
     def _loaded(self) -> Any:
         with self._lock:

@@ -10,19 +10,19 @@ if TYPE_CHECKING:
 
 
 class BundledPrices:
-    """The price list inside the package genai-prices, as it was on the day that package was released."""
+    """The price list of the package genai-prices, as of its release date."""
 
-    def find(self, wanted: PricedModel, at: datetime) -> ModelPrice | None:
-        # Imported late: it takes half a second, and a service whose models are all local never asks.
+    def find(self, model_key: PricedModel, at: datetime) -> ModelPrice | None:
+        # Imported on demand: it takes half a second, and a service with only local models does not need it.
         from genai_prices.data_snapshot import get_snapshot
 
         snapshot = get_snapshot()
-        for address, provider in ((wanted.address, None), (None, wanted.provider), (None, None)):
+        for address, provider in ((model_key.address, None), (None, model_key.provider), (None, None)):
             try:
-                _, model = snapshot.find_provider_model(wanted.model, None, provider, address)
+                _, model = snapshot.find_provider_model(model_key.model, None, provider, address)
             except LookupError:
                 continue
-            return ModelPrice(wanted.model, wanted.provider, "list", _tiers(_valid_prices(model, at)))
+            return ModelPrice(model_key.model, model_key.provider, "list", _tiers(_valid_prices(model, at)))
         return None
 
 
@@ -60,7 +60,7 @@ def _at(prices: list["types.ModelPrice"], above: int) -> UnitPrices:
 
 
 def _highest(values: Iterable["Decimal | types.TieredPrices | None"], above: int) -> Decimal | None:
-    # A few entries of the list carry the noise of binary fractions, such as 0.18000000000000002.
+    # A few entries have rounding errors of binary fractions, such as 0.18000000000000002.
     return max((round(_one(value, above), 12) for value in values if value is not None), default=None)
 
 

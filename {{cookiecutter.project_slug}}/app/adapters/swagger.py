@@ -1,4 +1,4 @@
-"""The page at /docs. Its script and style come out of an installed package: a browser asks no foreign host for them."""
+"""The page at /docs. Its script and style come from an installed package, not from a CDN."""
 
 import importlib.util
 from pathlib import Path
@@ -18,7 +18,7 @@ POLICY = (
 
 
 def add_documentation(app: FastAPI) -> None:
-    """Serves the page and what it loads. The application is made without FastAPI's own pages, which name a CDN.
+    """Serve the page and its files. The application is created without FastAPI's own pages, which load from a CDN.
 
     Errors: StartRefused when the files are not installed.
     """
@@ -33,7 +33,7 @@ def add_documentation(app: FastAPI) -> None:
             swagger_js_url=f"{root}{FILES}/swagger-ui-bundle.js",
             swagger_css_url=f"{root}{FILES}/swagger-ui.css",
             swagger_favicon_url=f"{root}{FILES}/favicon.png",
-            # Else the document is sent to the makers of the page, to be checked.
+            # By default the page sends the document to a validator of its makers.
             swagger_ui_parameters={"validatorUrl": None},
         )
         page.headers["content-security-policy"] = POLICY

@@ -1,4 +1,4 @@
-"""Webhooks over HTTP to URLs that callers name: a request reaches that host and nothing else (no SSRF)."""
+"""Webhooks over HTTP to URLs that callers name, protected against SSRF."""
 
 import asyncio
 import socket
@@ -17,7 +17,7 @@ READ_BYTES = 1024
 
 
 class PublicAddresses(AbstractResolver):
-    """Resolves to public addresses only, at the moment of the connection."""
+    """A resolver that rejects hosts with a private address, at the time of the connection."""
 
     def __init__(self, all_addresses: AbstractResolver | None = None) -> None:
         self._all = all_addresses or aiohttp.ThreadedResolver()
@@ -25,10 +25,10 @@ class PublicAddresses(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        found = await self._all.resolve(host, port, family)
-        if hidden := [each["host"] for each in found if not is_public(each["host"])]:
-            raise OSError(f"the host is at a private address ({hidden[0]})")
-        return found
+        addresses = await self._all.resolve(host, port, family)
+        if private := [each["host"] for each in addresses if not is_public(each["host"])]:
+            raise OSError(f"the host is at a private address ({private[0]})")
+        return addresses
 
     async def close(self) -> None:
         await self._all.close()
@@ -36,24 +36,24 @@ class PublicAddresses(AbstractResolver):
 
 @dataclass(frozen=True)
 class HttpWebhookTransport:
-    """A WebhookTransport over HTTP/1.1, a connection for each request: no redirects, no proxies, no cookies."""
+    """A WebhookTransport over HTTP/1.1, with a new connection per request: no redirects, no proxies, no cookies."""
 
     seconds: float = SECONDS
     resolver: Callable[[], AbstractResolver] = PublicAddresses
 
     async def post(self, target: Target, headers: Mapping[str, str], body: bytes) -> int:
         url = URL(target.url, encoded=True)
-        # An address that is a number is not looked up, so that no resolver sees it.
-        if not target.private and not _named(url.host or "") and not is_public(url.host or ""):
+        # IP addresses are not resolved, so that the resolver does not check them.
+        if not target.private and not _is_hostname(url.host or "") and not is_public(url.host or ""):
             raise DeliveryFailed("the address is private")
         try:
             async with asyncio.timeout(self.seconds), self._session(target) as session:
-                # The reply is closed unread: its status is all there is to know.
+                # The body of the reply is not read: only its status matters.
                 reply = await session.post(url, data=body, headers=headers, allow_redirects=False)
                 reply.close()
                 return reply.status
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            raise DeliveryFailed(_why(error)) from error
+            raise DeliveryFailed(_reason(error)) from error
 
     def _session(self, target: Target) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
@@ -67,7 +67,7 @@ class HttpWebhookTransport:
         )
 
 
-def _named(host: str) -> bool:
+def _is_hostname(host: str) -> bool:
     try:
         socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
     except OSError:
@@ -75,6 +75,6 @@ def _named(host: str) -> bool:
     return False
 
 
-def _why(error: Exception) -> str:
-    """Without the URL, which may hold a secret of the receiver."""
+def _reason(error: Exception) -> str:
+    """The reason without the URL, which may contain a secret."""
     return "no reply in time" if isinstance(error, TimeoutError) else f"no reply: {type(error).__name__}"

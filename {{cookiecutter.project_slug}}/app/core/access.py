@@ -1,8 +1,8 @@
-"""Who may see what was derived from documents: whoever may read every one of those documents, now.
+"""Access to what was derived from documents: a caller may read it who may read every one of those documents now.
 
-One rule, the database's function `readable`: it looks at the documents as they stand in this very transaction, so that
+One rule, the database's function `readable`: it checks the documents as they are in the current transaction, so that
 a deletion or a revocation counts at once, for answers, quotes, review items, actions, reports and stored replies alike.
-Whatever keeps text that came out of documents keeps their ids beside it and is read through `readable_by`.
+Every table that stores text of documents stores their ids beside it and is read through `readable_by`.
 """
 
 from collections.abc import Collection, Iterable
@@ -16,12 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 def readable_by(groups: Iterable[str], documents: ColumnElement[Any]) -> ColumnElement[bool]:
-    """A condition: whoever holds `groups` may read all the documents of the column."""
-    held = cast(literal(sorted(groups), ARRAY(TEXT)), ARRAY(TEXT))
-    return func.readable(documents, held)
+    """The SQL condition that a caller with the access groups `groups` may read all documents in the column."""
+    group_array = cast(literal(sorted(groups), ARRAY(TEXT)), ARRAY(TEXT))
+    return func.readable(documents, group_array)
 
 
 async def may_read(connection: AsyncConnection, groups: Iterable[str], documents: Collection[UUID]) -> bool:
-    """Whether whoever holds `groups` may read all these documents of the transaction's tenant."""
-    wanted = cast(literal(list(documents), ARRAY(UUID_TYPE)), ARRAY(UUID_TYPE))
-    return bool(await connection.scalar(select(readable_by(groups, wanted))))
+    """Whether a caller with the access groups `groups` may read all these documents of the transaction's tenant."""
+    ids = cast(literal(list(documents), ARRAY(UUID_TYPE)), ARRAY(UUID_TYPE))
+    return bool(await connection.scalar(select(readable_by(groups, ids))))

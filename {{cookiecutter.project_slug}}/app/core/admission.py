@@ -1,4 +1,4 @@
-"""Who may come in: at most so many requests at work at once. Refusing costs next to nothing."""
+"""Admission control: a limit on the requests in progress at once, and a cheap rejection above it."""
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
@@ -18,32 +18,32 @@ from app.core.telemetry import counter, gauge
 log = structlog.get_logger(__name__)
 
 PAUSE_SECONDS = 1.0
-"""How long a refused connection is not read: whoever asks again at once, against Retry-After, costs nothing."""
-TELL_SECONDS = 1.0
-"""However many are refused, the log says so once in this time."""
+"""How long a rejected connection is not read, so that a client that ignores Retry-After costs nothing."""
+LOG_SECONDS = 1.0
+"""Rejections are logged as one line per interval of this length."""
 
-REFUSED = counter("app_requests_refused_total", "Requests refused at the door, by what they asked for.", ["kind"])
-AT_WORK = gauge("app_requests_at_work", "Requests being worked on, by what they asked for.", ["kind"])
+REFUSED = counter("app_requests_refused_total", "Requests rejected by admission control, by kind.", ["kind"])
+AT_WORK = gauge("app_requests_at_work", "Requests in progress, by kind.", ["kind"])
 
 
 @dataclass
 class Slots:
-    """Room for requests of one kind. most: asked each time; refusal: what those are told for whom there is none."""
+    """A concurrency limit for one kind of request. limit: read at each request; rejection: the error above it."""
 
     kind: str
-    most: Callable[[], int]
-    refusal: type[Problem] = Overloaded
-    taken: int = 0
+    limit: Callable[[], int]
+    rejection: type[Problem] = Overloaded
+    in_use: int = 0
 
     @property
     def full(self) -> bool:
-        return self.taken >= self.most()
+        return self.in_use >= self.limit()
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """A slot for the length of the block. Errors: the refusal, when there is none."""
+    def acquire(self) -> Iterator[None]:
+        """Hold a slot for the length of the block. Errors: the rejection, when none is free."""
         if self.full:
-            raise self.refused()
+            raise self.problem()
         self._add(1)
         token = _slots.set(self)
         try:
@@ -52,20 +52,20 @@ class Slots:
             _slots.reset(token)
             self._add(-1)
 
-    def refused(self) -> Problem:
-        return self.refusal(retry_after=PAUSE_SECONDS)
+    def problem(self) -> Problem:
+        return self.rejection(retry_after=PAUSE_SECONDS)
 
     def _add(self, number: int) -> None:
-        self.taken += number
-        AT_WORK.labels(self.kind).set(self.taken)
+        self.in_use += number
+        AT_WORK.labels(self.kind).set(self.in_use)
 
 
 _slots: ContextVar[Slots | None] = ContextVar("slots", default=None)
 
 
 @contextmanager
-def set_aside() -> Iterator[None]:
-    """A request that only waits, for a person or for its caller's bytes, leaves its slot to others meanwhile."""
+def slot_released() -> Iterator[None]:
+    """Free the slot of a request while it only waits, for a person or for the bytes of its body."""
     slots = _slots.get()
     if slots is None:
         yield
@@ -78,67 +78,67 @@ def set_aside() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Rooms:
-    """The slots of each path; those of `other` for all the rest. open_paths: never refused."""
+class AdmissionLimits:
+    """The slots of each path, `other` for paths that have none of their own. open_paths: never rejected."""
 
     other: Slots
     by_path: Mapping[str, Slots]
     open_paths: Collection[str] = ()
 
-    def of(self, path: str) -> Slots | None:
+    def for_path(self, path: str) -> Slots | None:
         return None if path in self.open_paths else self.by_path.get(path, self.other)
 
 
 @dataclass
 class Admission:
-    """ASGI middleware, the outermost: refuses at once what there is no room for, before body, key and assignment.
+    """ASGI middleware, the outermost: rejects a request above the limit before its body, key and release are looked at.
 
-    The slot itself is taken once the body is there (core.intake): who sends slowly holds none.
+    The slot itself is acquired once the body has been read (core.intake), so that a slow client occupies none.
     """
 
     app: App
-    rooms: Rooms
-    _refused: dict[str, int] = field(default_factory=dict)
+    limits: AdmissionLimits
+    _rejected: dict[str, int] = field(default_factory=dict)
     _heads: dict[str, tuple[bytes, list[tuple[bytes, bytes]]]] = field(default_factory=dict)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        slots = self.rooms.of(scope["path"]) if scope["type"] == "http" else None
+        slots = self.limits.for_path(scope["path"]) if scope["type"] == "http" else None
         if slots is None or not slots.full:
             await self.app(scope, receive, send)
             return
-        await self._refuse(slots, scope, send)
+        await self._reject(slots, scope, send)
 
-    async def _refuse(self, slots: Slots, scope: MutableMapping[str, Any], send: Send) -> None:
+    async def _reject(self, slots: Slots, scope: MutableMapping[str, Any], send: Send) -> None:
         request_id = name_request(scope).encode()
         before, headers = self._head(slots)
         body = b'%b"request_id":"%b","instance":%b}' % (before, request_id, _json(scope["path"]))
         own = [*headers, (b"content-length", str(len(body)).encode()), (b"x-request-id", request_id)]
-        count(slots.refused())
+        count(slots.problem())
         REFUSED.labels(slots.kind).inc()
-        self._note(slots.kind)
-        await send({"type": "http.response.start", "status": slots.refusal.status, "headers": own})
-        # The caller has all of it now. That it is not told to be the end keeps the server from reading on.
+        self._count_rejection(slots.kind)
+        await send({"type": "http.response.start", "status": slots.rejection.status, "headers": own})
+        # The body is complete for the client. Without its end, the server does not read the next request yet.
         await send({"type": "http.response.body", "body": body, "more_body": True})
         await asyncio.sleep(PAUSE_SECONDS)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _head(self, slots: Slots) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-        """What is the same in each refusal: the body up to its last two fields, and the headers."""
+        """The part that all rejections share: the body up to its last two fields, and the headers."""
         if slots.kind not in self._heads:
-            problem = slots.refused()
+            problem = slots.problem()
             headers = [(b"content-type", MEDIA.encode()), (b"retry-after", str(retry_after(problem)).encode())]
             self._heads[slots.kind] = encoded(problem)[:-1] + b",", headers
         return self._heads[slots.kind]
 
-    def _note(self, kind: str) -> None:
-        if not self._refused:
-            asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
-        self._refused[kind] = self._refused.get(kind, 0) + 1
+    def _count_rejection(self, kind: str) -> None:
+        if not self._rejected:
+            asyncio.get_running_loop().call_later(LOG_SECONDS, self._log_rejections)
+        self._rejected[kind] = self._rejected.get(kind, 0) + 1
 
-    def _tell(self) -> None:
-        refused = dict(self._refused)
-        self._refused.clear()
-        log.warning("core.requests_rejected", **refused)
+    def _log_rejections(self) -> None:
+        rejected = dict(self._rejected)
+        self._rejected.clear()
+        log.warning("core.requests_rejected", **rejected)
 
 
 def _json(path: str) -> bytes:

@@ -17,27 +17,27 @@ from app.core.tables import audit_log
 from app.core.telemetry import current_trace_id
 
 GENESIS = "0" * 64
-"""What the first line continues."""
+"""The previous hash of the first line."""
 BATCH = 2000
 
 _HEAD = text("select sequence, hash from audit_head()")
 
 
 class LogBroken(Conflict):
-    code, title = "audit_log_broken", "The audit log is not as it was written"
+    code, title = "audit_log_broken", "The audit log was changed after it was written"
     action = "Compare it with the last export; find out who had the database owner's access since then."
 
 
 class HeadUnusable(Invalid):
-    code, title = "audit_head_unusable", "The file holds no head of the audit log"
-    action = "Give a file that 'app audit export' wrote, or what GET /v1/audit/head said."
+    code, title = "audit_head_unusable", "The file contains no head of the audit log"
+    action = "Give a file that 'app audit export' wrote, or the reply of GET /v1/audit/head."
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Who did what to what, and why. before, after: digests, or a few words of state; never what users wrote.
+    """Who did what to what, and why. before, after: digests, or a few words of state; never text of users.
 
-    tenant_id: whose act it was; None for one that concerns the whole service.
+    tenant_id: the tenant concerned; None for the whole service.
     """
 
     actor: str
@@ -51,14 +51,14 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The newest line. Kept outside of the database, it shows later that nothing before it was cut or rewritten."""
+    """The newest line. A copy outside of the database proves later that no line up to it was removed or rewritten."""
 
     sequence: int
     hash: str
 
     @classmethod
     def read(cls, content: str) -> "Head":
-        """The head at the end of an export, or alone. Errors: HeadUnusable."""
+        """Parse the head from the end of an export, or from a file of its own. Errors: HeadUnusable."""
         try:
             last = json.loads(content.rstrip().rpartition("\n")[2])
             head = last.get("head", last)
@@ -69,7 +69,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An act as the log has it."""
+    """A stored act."""
 
     sequence: int
     at: datetime
@@ -85,13 +85,13 @@ class Line:
     hash: str
 
     def as_dict(self) -> dict[str, Any]:
-        told: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
-        told["at"] = self.at.astimezone(UTC).isoformat(timespec="microseconds")
-        told["tenant_id"] = str(self.tenant_id) if self.tenant_id else None
-        return told
+        values: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        values["at"] = self.at.astimezone(UTC).isoformat(timespec="microseconds")
+        values["tenant_id"] = str(self.tenant_id) if self.tenant_id else None
+        return values
 
     def computed(self) -> str:
-        """SHA-256 over everything in the line but its hash, as canonical JSON."""
+        """SHA-256 of the line without its hash, as canonical JSON."""
         content = self.as_dict()
         del content["hash"]
         return sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
@@ -99,7 +99,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """Every line is as it was written, from the first to the head. head: None for an empty log."""
+    """Every line is unchanged, from the first to the head. head: None for an empty log."""
 
     lines: int
     head: Head | None
@@ -107,16 +107,16 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The first line that is not as it was written."""
+    """The first line that was changed, and how."""
 
     sequence: int
     what: str
 
 
 async def record(connection: AsyncConnection, act: Act, at: datetime) -> int:
-    """Appends a line in the caller's transaction: the act and its line are there together or not at all.
+    """Append a line in the caller's transaction, so that the act and its line are committed together.
 
-    Other appends wait for the end of that transaction, so call this late in it. Returns the line's sequence, which
+    Other appends wait for the end of that transaction, so call this late in it. Returns the sequence of the line, which
     has no gaps.
     """
     await lock(connection, AUDIT_LOG)
@@ -140,66 +140,66 @@ async def record(connection: AsyncConnection, act: Act, at: datetime) -> int:
     return line.sequence
 
 
-def _storable(said: str) -> str:
-    return said.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+def _storable(value: str) -> str:
+    return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
 async def head(connection: AsyncConnection) -> Head | None:
-    """The newest line's sequence and hash, whosever it is; None while there is none."""
+    """The newest line's sequence and hash, of any tenant; None for an empty log."""
     row = (await connection.execute(_HEAD)).first()
     return Head(row.sequence, row.hash) if row and row.sequence else None
 
 
 async def page(connection: AsyncConnection, limit: int, below: int | None = None) -> list[Line]:
-    """The newest lines, newest first: in a transaction of a tenant those of this tenant, without a tenant all.
-    below: only sequences under this one.
+    """The newest lines, newest first: those of the transaction's tenant, or all lines without a tenant.
+    below: only lines with a smaller sequence.
     """
-    wanted = select(audit_log).order_by(audit_log.c.sequence.desc()).limit(limit)
+    query = select(audit_log).order_by(audit_log.c.sequence.desc()).limit(limit)
     if below is not None:
-        wanted = wanted.where(audit_log.c.sequence < below)
-    return [Line(*row) for row in await connection.execute(wanted)]
+        query = query.where(audit_log.c.sequence < below)
+    return [Line(*row) for row in await connection.execute(query)]
 
 
 async def latest(connection: AsyncConnection, action: str) -> Line | None:
     """The newest line of an action."""
-    wanted = select(audit_log).where(audit_log.c.action == action).order_by(audit_log.c.sequence.desc()).limit(1)
-    row = (await connection.execute(wanted)).first()
+    query = select(audit_log).where(audit_log.c.action == action).order_by(audit_log.c.sequence.desc()).limit(1)
+    row = (await connection.execute(query)).first()
     return Line(*row) if row else None
 
 
 async def lines(connection: AsyncConnection) -> AsyncIterator[Line]:
-    """Every line from the first on; a batch at a time in memory."""
-    place = tuple_(audit_log.c.sequence, audit_log.c.hash)  # the hash too, lest a twin at the edge of a batch hide
+    """Every line in order, read in batches."""
+    place = tuple_(audit_log.c.sequence, audit_log.c.hash)  # the hash too: a duplicate sequence at a batch's end counts
     batch = select(audit_log).order_by(place).limit(BATCH)
-    found = (await connection.execute(batch)).all()
-    while found:
-        for row in found:
+    rows = (await connection.execute(batch)).all()
+    while rows:
+        for row in rows:
             yield Line(*row)
-        found = (await connection.execute(batch.where(place > (found[-1].sequence, found[-1].hash)))).all()
+        rows = (await connection.execute(batch.where(place > (rows[-1].sequence, rows[-1].hash)))).all()
 
 
 async def verify(connection: AsyncConnection, exported: Head | None = None) -> Verified | Broken:
-    """Recomputes the whole chain. Finds a line that was edited, deleted, inserted or moved, and two that continue the
-    same one; with an `exported` head also a tail that was cut, and a history that was written anew.
+    """Recompute the whole chain. Finds a line that was edited, deleted, inserted or moved, and two that continue the
+    same one; with an `exported` head also a removed tail and a rewritten history.
     """
     chain = Chain(exported)
     async for line in lines(connection):
-        if broken := chain.take(line):
+        if broken := chain.verify(line):
             return broken
     return chain.end()
 
 
 class Chain:
-    """Takes the lines in their order and says at the first one that does not fit."""
+    """Verifies lines one by one, in order, and reports the first that does not fit."""
 
     def __init__(self, exported: Head | None = None) -> None:
         self._exported = exported
         self._last: Line | None = None
 
-    def take(self, line: Line) -> Broken | None:
-        wrong = self._fault(line)
+    def verify(self, line: Line) -> Broken | None:
+        broken = self._fault(line)
         self._last = line
-        return wrong
+        return broken
 
     def end(self) -> Verified | Broken:
         last = self._last
@@ -219,7 +219,7 @@ class Chain:
         if line.hash != line.computed():
             return Broken(line.sequence, "was edited: its content does not fit its hash")
         if self._exported and self._exported.sequence == line.sequence and self._exported.hash != line.hash:
-            return Broken(line.sequence, "is not the line that was exported: the log was written anew")
+            return Broken(line.sequence, "is not the line that was exported: the log was rewritten")
         return None
 
     def _out_of_chain(self, line: Line) -> Broken:

@@ -6,11 +6,11 @@ from typing import Protocol
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """The time of day, in UTC. For what people read; never for measuring."""
+        """The current time in UTC, for display and storage; never for measuring durations."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never go backwards. For deadlines and durations."""
+        """Seconds of a clock that never goes backwards, for deadlines and durations."""
         ...
 
 
@@ -24,7 +24,7 @@ class SystemClock:
 
 @dataclass
 class ManualClock:
-    """A clock that stands still until it is told to go on."""
+    """A clock that only `advance` moves."""
 
     at: datetime = field(default_factory=lambda: datetime(2030, 1, 1, tzinfo=UTC))
     seconds: float = 1000.0
@@ -42,7 +42,7 @@ class ManualClock:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The moment by which a caller needs its reply; handed down through every step."""
+    """The time by which a caller needs its reply; passed down through every step."""
 
     at: float
     clock: Clock

@@ -1,4 +1,4 @@
-"""The one database: transactions under row-level security, a fast lane for the hot path, notifications."""
+"""The database: transactions under row-level security, a faster path for answers, notifications."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,8 @@ from app.core.telemetry import counter
 log = structlog.get_logger(__name__)
 
 BUSY = counter(
-    "app_database_connections_busy_total", "Waits for a database connection of this process that were in vain."
+    "app_database_connections_busy_total",
+    "Timed-out waits for a database connection while this process had all of its own in use.",
 )
 
 metadata = MetaData(
@@ -47,17 +48,17 @@ AS_TENANT = "with as_tenant as materialized (select set_config('app.tenant_id', 
 CONNECT_SECONDS = 2
 POOL_SECONDS = 1.0
 PING_SECONDS = 0.5
-"""Shorter than a readiness check may take, so that it says which of the two it is."""
+"""Shorter than a readiness check may take, so that a full pool and an unreachable database give different errors."""
 
 STORAGE_FULL = {"53100", "53200"}
 UNSTORABLE = {"22003", "22008", "22021", "22P05"}
-"""A number or a date out of range, and text that is none."""
+"""A number or a date out of range, and invalid text."""
 CONTENDED = {"40001", "40P01", "55P03"}
 AWAY = {"57P01", "57P02", "57P03", "53300", "08000", "08003", "08006", "08001"}
 
 
 def problem_of(error: BaseException) -> Problem | None:
-    """The problem that a database error means for a caller; None where it is a fault of ours."""
+    """The problem to report for a database error; None for a programming error."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(error, PoolExhausted | PoolTimeout):
         return DatabaseUnavailable("No connection to the database was made in time.", retry_after=1)
@@ -67,7 +68,7 @@ def problem_of(error: BaseException) -> Problem | None:
     if state in STORAGE_FULL:
         return StorageFull()
     if state in UNSTORABLE or (state is None and isinstance(cause, psycopg.DataError)):
-        log_failure(log, "core.database_rejected_value", error)  # nothing of the kind should come as far as here
+        log_failure(log, "core.database_rejected_value", error)  # input checks should have rejected it
         return Unstorable()
     if state in CONTENDED:
         return Contended(retry_after=1)
@@ -78,7 +79,7 @@ def problem_of(error: BaseException) -> Problem | None:
 
 @contextmanager
 def database_problems() -> Iterator[None]:
-    """Turns errors of the driver into problems; faults of ours pass unchanged."""
+    """Turn errors of the driver into problems; programming errors pass unchanged."""
     try:
         yield
     except (DBAPIError, psycopg.Error, PoolExhausted, PoolTimeout) as error:
@@ -91,7 +92,7 @@ def database_problems() -> Iterator[None]:
 class Database:
     """Connections as the role that cannot bypass row-level security.
 
-    `transaction` and `read` for ordinary work; `pipeline` for the two moments of the hot path.
+    `transaction` and `read` for ordinary work; `pipeline`, `insert`, `fetch` and `ask` for the hot path.
     """
 
     url: str
@@ -102,9 +103,9 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self, tenant_id: UUID | None) -> AsyncIterator[AsyncConnection]:
-        """One transaction that sees and writes only `tenant_id`'s rows (None: only rows of no tenant).
+        """One transaction that reads and writes only `tenant_id`'s rows (None: only rows without a tenant).
 
-        Commits at the end, rolls back on an exception.
+        Commits at the end of the block, rolls back on an exception.
         Errors: DatabaseUnavailable, ConnectionsBusy, Contended, StorageFull.
         """
         with self._problems("engine"):
@@ -117,16 +118,16 @@ class Database:
 
     @asynccontextmanager
     async def read(self, tenant_id: UUID | None) -> AsyncIterator[AsyncConnection]:
-        """As `transaction`, and any write in it is refused by the database."""
+        """As `transaction`, but read-only: the database rejects any write."""
         async with self.transaction(tenant_id) as connection:
             await connection.execute(text("set transaction read only"))
             yield connection
 
     @asynccontextmanager
     async def pipeline(self, tenant_id: UUID) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
-        """One transaction in one flush: statements go out together, their results are there after the block.
+        """One transaction in pipeline mode: statements are sent together, and their results available after the block.
 
-        What is not committed by the end of the block never happened. Keep the cursors that `execute` returns
+        Commits at the end of the block, or not at all. Keep the cursors that `execute` returns
         and fetch from them afterwards.
         """
         with self._problems("pool"):
@@ -135,7 +136,7 @@ class Database:
                 yield connection
 
     async def insert(self, tenant_id: UUID, statement: str, parameters: Sequence[Any]) -> None:
-        """One statement that is a transaction of its own: half the cost of a pipeline.
+        """Run one statement as its own transaction, at half the cost of a pipeline.
 
         statement: begins with AS_TENANT, and every row it writes comes `from as_tenant`, so that the tenant is set
         before the row is checked. It must read no table of a tenant.
@@ -145,10 +146,10 @@ class Database:
                 await connection.execute(statement, (str(tenant_id), *parameters), prepare=True)
 
     async def fetch(self, tenant_id: UUID, statement: str | bytes, parameters: Sequence[Any]) -> list[Any]:
-        """The rows of one statement that is a transaction of its own: half the cost of a pipeline.
+        """The rows of one statement run as its own transaction, at half the cost of a pipeline.
 
-        statement: begins at a row that sets the tenant, as in AS_TENANT, and reaches every table of a tenant laterally
-        from that row, so that none is read before.
+        statement: begins with a row that sets the tenant, as in AS_TENANT, and joins every table of a tenant laterally
+        to that row, so that none is read before.
         """
         with self._problems("pool"):
             async with self._pooled() as connection:
@@ -156,14 +157,14 @@ class Database:
                 return await cursor.fetchall()
 
     async def ask(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
-        """The rows of one statement that is a transaction of its own and touches no table of a tenant."""
+        """The rows of one statement run as its own transaction; it must use no table of a tenant."""
         with self._problems("pool"):
             async with self._pooled() as connection:
                 cursor = await connection.execute(statement, parameters, prepare=True, binary=True)
                 return await cursor.fetchall()
 
     async def ping(self) -> None:
-        """Errors: DatabaseUnavailable; ConnectionsBusy, when it is this process that has too few."""
+        """Errors: DatabaseUnavailable; ConnectionsBusy, when this process uses all of its connections."""
         with self._problems("pool"):
             async with self._pooled(PING_SECONDS) as connection:
                 await connection.execute("select 1")
@@ -190,7 +191,7 @@ class Database:
 
     @contextmanager
     def _problems(self, lane: str) -> Iterator[None]:
-        """As database_problems; a wait for a connection while each of them is in use says nothing of the database."""
+        """As database_problems; a timeout while all connections are in use becomes ConnectionsBusy."""
         try:
             with database_problems():
                 yield
@@ -208,14 +209,14 @@ class Database:
 
 
 def driver_sql(statement: str) -> str:
-    """A statement with SQLAlchemy's `:name` parameters as the driver takes it."""
+    """A statement with SQLAlchemy's `:name` parameters in the driver's notation."""
     return _NAMED.sub(r"%(\1)s", statement)
 
 
 async def in_one_trip(
     connection: AsyncConnection, *statements: tuple[str, Mapping[str, Any]]
 ) -> list[list[tuple[Any, ...]]]:
-    """Runs statements of the driver in the caller's transaction, sent together; the rows of each."""
+    """Run driver statements in the caller's transaction in one round trip; returns the rows of each."""
     raw: Any = (await connection.get_raw_connection()).driver_connection
     async with raw.pipeline():
         cursors = [await raw.execute(statement, values, prepare=True) for statement, values in statements]
@@ -223,23 +224,23 @@ async def in_one_trip(
 
 
 async def notify(connection: AsyncConnection, channel: str, payload: str = "") -> None:
-    """Tells every listener on `channel`, if and when the transaction commits."""
+    """Notify every listener on `channel` when the transaction commits."""
     await connection.execute(text("select pg_notify(:c, :p)"), {"c": channel, "p": payload})
 
 
 async def moment(connection: AsyncConnection, clock: Clock | None = None) -> datetime:
-    """The database's time, which all processes share, unless a clock is given."""
+    """The current time of the database, which all processes share, or that of `clock`."""
     if clock:
         return clock.now()
-    found: datetime = await connection.scalar(text("select clock_timestamp()"))
-    return found
+    now: datetime = await connection.scalar(text("select clock_timestamp()"))
+    return now
 
 
 async def listen(
     database: Database, channel: str, handler: Callable[[str], Awaitable[None]], poll_seconds: float = 5.0
 ) -> None:
-    """Calls `handler` with each payload on `channel`, and with an empty one every `poll_seconds` and after each
-    reconnect, because a notification sent while nobody listened is gone. Runs until cancelled; survives the database.
+    """Call `handler` with each payload on `channel`, and with an empty one every `poll_seconds` and after each
+    reconnect, because notifications sent meanwhile are lost. Runs until cancelled and reconnects after errors.
     """
     while True:
         try:
@@ -266,9 +267,9 @@ async def _autocommit(connection: psycopg.AsyncConnection[Any]) -> None:
 
 
 async def open_database(url: str, size: int) -> Database:
-    """Opens nothing yet: the first use connects, so that a service can start while the database is away.
+    """Create the pools; the first use connects, so that a service can start while the database is unavailable.
 
-    url: postgresql://…; size: the most connections of each of the two pools.
+    url: postgresql://…; size: the maximum number of connections of each of the two pools.
     """
     engine = create_async_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
@@ -276,8 +277,8 @@ async def open_database(url: str, size: int) -> Database:
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
         pool_recycle=1800,
-        pool_pre_ping=True,  # what a restarted server left behind is replaced, not handed out
-        hide_parameters=True,  # errors are logged, and parameters hold what users wrote
+        pool_pre_ping=True,  # connections to a server that has restarted are replaced
+        hide_parameters=True,  # errors are logged, and parameters contain text of users
         connect_args={"connect_timeout": CONNECT_SECONDS, "prepare_threshold": 2},
     )
     pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
@@ -296,7 +297,7 @@ async def open_database(url: str, size: int) -> Database:
 
 @asynccontextmanager
 async def background(*jobs: Awaitable[None]) -> AsyncIterator[None]:
-    """Runs coroutines beside the block and ends them with it."""
+    """Run coroutines in the background of the block and cancel them at its end."""
     tasks = [asyncio.ensure_future(job) for job in jobs]
     try:
         yield

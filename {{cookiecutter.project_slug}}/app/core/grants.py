@@ -1,4 +1,4 @@
-"""What a database error means at the command line: one sentence, with the right that is missing and how to grant it."""
+"""Database errors as one sentence for the command line, with the missing privilege and how to grant it."""
 
 import re
 
@@ -22,52 +22,52 @@ _GRANTED = {
     "database": "all",
     "function": "execute",
 }
-_GREETING = re.compile(r"FATAL:\s+(.+)")
+_FATAL = re.compile(r"FATAL:\s+(.+)")
 
 
 def sentence_of(error: BaseException, owner_url: str, service_url: str) -> str | None:
-    """What to tell of an error of the database; None for an error of something else.
+    """An error of the database as a sentence; None for any other error.
 
-    owner_url: of the role that was at work; service_url: of the role that the service works as.
+    owner_url: of the role that ran the statement; service_url: of the service's role.
     """
     cause = error.orig if isinstance(error, DBAPIError) else error
     if not isinstance(cause, psycopg.Error):
         return None
-    said = (cause.diag.message_primary or str(cause).partition("\n")[0]).rstrip(".")
+    message = (cause.diag.message_primary or str(cause).partition("\n")[0]).rstrip(".")
     if cause.sqlstate == DENIED:
-        return _denied(said, _user(owner_url), _user(service_url))
-    if cause.sqlstate in ABSENT and "extension" in said and "vector" in said:
+        return _denied(message, _user(owner_url), _user(service_url))
+    if cause.sqlstate in ABSENT and "extension" in message and "vector" in message:
         return "This database server does not have pgvector: install version 0.8.5 or newer on it, then try again."
     state = f" ({cause.sqlstate})" if cause.sqlstate else ""
-    return f"The database refused a statement{state}: {said}."
+    return f"The database refused a statement{state}: {message}."
 
 
 def greeting_of(error: BaseException) -> str | None:
-    """What the server said when it refused the connection; None when there was nobody to say anything."""
+    """The server's message when it refused the connection; None when no server answered."""
     below: BaseException | None = error
     while below is not None:
-        if isinstance(below, psycopg.OperationalError) and (found := _GREETING.search(str(below))):
-            return found[1].strip()
+        if isinstance(below, psycopg.OperationalError) and (match := _FATAL.search(str(below))):
+            return match[1].strip()
         below = below.__cause__
     return None
 
 
-def _denied(said: str, role: str, service: str) -> str:
-    if "create extension" in said:
+def _denied(message: str, role: str, service: str) -> str:
+    if "create extension" in message:
         need, statement = "may not create the extension vector", "create extension vector"
-    elif "create role" in said:
+    elif "create role" in message:
         need, statement = f"may not create the role {SERVICE_ROLE}", f"create role {SERVICE_ROLE} nologin"
-    elif "grant role" in said or "admin option" in said.lower():
+    elif "grant role" in message or "admin option" in message.lower():
         need, statement = f"may not grant the role {SERVICE_ROLE}", f"grant {SERVICE_ROLE} to {service}"
-    elif found := _OWNED.search(said):
-        kind = found[1] or "table"
-        need, statement = f"does not own the {kind} {found[2]}", f"alter {kind} {found[2]} owner to {role}"
-    elif found := _OBJECT.search(said):
-        kind, name = found[1], found[2]
+    elif match := _OWNED.search(message):
+        kind = match[1] or "table"
+        need, statement = f"does not own the {kind} {match[2]}", f"alter {kind} {match[2]} owner to {role}"
+    elif match := _OBJECT.search(message):
+        kind, name = match[1], match[2]
         rights = _GRANTED.get(kind, "all")
         need, statement = f"lacks {rights} on the {kind} {name}", f"grant {rights} on {kind} {name} to {role}"
     else:
-        return f"The role {role} lacks a right: {said}; let an administrator of the database grant it."
+        return f"The role {role} lacks a privilege: {message}; let an administrator of the database grant it."
     return f"The role {role} {need}; {ADMINISTRATOR} '{statement};' in this database, then try again."
 
 

@@ -1,4 +1,4 @@
-"""Is the process alive, and is it ready for traffic?"""
+"""Liveness and readiness checks."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -18,23 +18,23 @@ SILENT = "does not answer"
 
 @dataclass(frozen=True)
 class Health:
-    """Named checks; each returns when its dependency is there and raises when it is not.
+    """Named checks, each of which raises when its dependency is unavailable.
 
-    remarks: what an operator should see there although requests can be served.
+    remarks: notes for an operator that do not make the service unready.
     """
 
     checks: Mapping[str, Check]
     remarks: Sequence[Note] = ()
 
     async def report(self) -> dict[str, str]:
-        """What each dependency says: "ok", or in a few words what is wrong; within a second."""
+        """The state of each dependency, "ok" or what is wrong, within a second."""
         states = await asyncio.gather(*(self._state(name) for name in self.checks))
         return dict(zip(self.checks, states, strict=True))
 
     async def notes(self) -> list[str]:
-        """What there is to see to; nothing is said about what cannot be found out within a second."""
-        said = await asyncio.gather(*(self._note(remark) for remark in self.remarks))
-        return [note for notes in said for note in notes]
+        """The notes of all remarks; a remark that fails or takes more than a second is left out."""
+        results = await asyncio.gather(*(self._note(remark) for remark in self.remarks))
+        return [note for notes in results for note in notes]
 
     async def _note(self, remark: Note) -> list[str]:
         try:
@@ -52,8 +52,8 @@ class Health:
             return SILENT
         except Problem as problem:
             return " ".join(filter(None, (problem.detail, problem.what_to_do)))
-        except StartRefused as known:
-            return str(known)
+        except StartRefused as refused:
+            return str(refused)
         except Exception as error:
             log.warning("core.health_check_failed", check=name, exc_info=error)
             return type(error).__name__

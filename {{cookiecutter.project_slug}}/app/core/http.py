@@ -1,4 +1,4 @@
-"""What every route shares: problems as RFC 9457, request ids, one span, one log line and one set of metrics each."""
+"""What every route shares: RFC 9457 problems, request ids, and a span, a log line and metrics per request."""
 
 import asyncio
 import contextlib
@@ -31,23 +31,23 @@ T = TypeVar("T")
 
 _seconds = histogram("app_http_request_seconds", "Time until the last byte left.", ["method", "route", "status"])
 
-_GOOD_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_SAFE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _QUIET = {"/health/live", "/health/ready", "/metrics"}
 
 
 def provided(kind: type[T]) -> Any:
-    """A dependency: the service object of type `kind`, as chosen in wiring."""
+    """A FastAPI dependency: the service object of type `kind` that wiring built."""
 
-    async def find(request: Request) -> T:  # a plain function would be sent through a thread
-        found: T = request.app.state.provided[kind]
-        return found
+    async def find(request: Request) -> T:  # FastAPI runs a plain function in a thread
+        service: T = request.app.state.provided[kind]
+        return service
 
     return Depends(find)
 
 
 def request_id_of(request: Request) -> str:
-    found: str = request.scope.get("request_id", "")
-    return found
+    request_id: str = request.scope.get("request_id", "")
+    return request_id
 
 
 def install_problem_handlers(app: FastAPI) -> None:
@@ -99,7 +99,7 @@ def _from_status(error: HTTPException, request: Request) -> Problem:
 
 
 class Closed:
-    """ASGI middleware: refuses everything but `open_paths` while `why` names a problem."""
+    """ASGI middleware: rejects every request except to `open_paths` while `why` returns a problem."""
 
     def __init__(self, app: App, why: Callable[[], Problem | None], open_paths: Collection[str]) -> None:
         self.app, self.why, self.open_paths = app, why, open_paths
@@ -112,9 +112,9 @@ class Closed:
 
 
 class Observed:
-    """ASGI middleware: every request gets an id, a span, a log line and metrics; no error leaves as bare text.
+    """ASGI middleware: gives every request an id, a span, a log line and metrics.
 
-    The last resort: whatever is raised, also by what reports it, ends as a problem with a log line.
+    Any exception, also one raised while an error is reported, ends as a problem with a log line.
     """
 
     def __init__(self, app: App) -> None:
@@ -140,14 +140,14 @@ class Observed:
         with span(scope["method"], SpanKind.SERVER, header_of(scope, b"traceparent")) as current:
             try:
                 await self.app(scope, receive, watched)
-            except BaseException as error:  # a request that wants the process to end does not get its way
+            except BaseException as error:  # a SystemExit in a request must not end the process
                 if was_cancelled(error):
                     raise
                 log_failure(log, "core.request_failed", error)
                 with contextlib.suppress(Exception):
                     mark_failed(current, error)
                 if status:
-                    raise BrokenOff(type(error).__name__) from None
+                    raise ResponseAborted(type(error).__name__) from None
                 await problem_response(Problem(), request_id, scope["path"])(scope, receive, watched)
             route = getattr(scope.get("route"), "path", "unmatched")
             if current.is_recording():
@@ -156,7 +156,7 @@ class Observed:
         seconds = time.perf_counter() - started
         _seconds.labels(scope["method"], route, str(status)).observe(seconds)
         if scope["path"] not in _QUIET:
-            with contextlib.suppress(Exception):  # the reply has left; a log that is broken must not look like ours
+            with contextlib.suppress(Exception):  # the reply is sent; a failure to log must not fail the request
                 log.info(
                     "core.request_completed",
                     method=scope["method"],
@@ -166,26 +166,26 @@ class Observed:
                 )
 
 
-class BrokenOff(Exception):
-    """A reply that had begun cannot be finished; the server closes the connection."""
+class ResponseAborted(Exception):
+    """A response that has started cannot be finished; the server closes the connection."""
 
 
 def name_request(scope: Scope) -> str:
-    """The id of a request: the caller's own where it may stand in a log, and the same whenever it is asked for."""
-    if found := scope.get("request_id"):
-        return str(found)
-    given = header_of(scope, b"x-request-id")
-    scope["request_id"] = given if given and _GOOD_ID.fullmatch(given) else uuid4().hex
+    """The id of a request, assigned on the first call: the caller's own if it is safe to log, or a new one."""
+    if assigned := scope.get("request_id"):
+        return str(assigned)
+    sent = header_of(scope, b"x-request-id")
+    scope["request_id"] = sent if sent and _SAFE_ID.fullmatch(sent) else uuid4().hex
     return str(scope["request_id"])
 
 
 def was_cancelled(error: BaseException) -> bool:
-    """Whether the work was called off from outside, and did not fail by itself."""
+    """Whether the task was cancelled from outside, as opposed to a CancelledError raised in it."""
     if isinstance(error, GeneratorExit):
         return True
     task = asyncio.current_task()
     return isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling() > 0)
 
 
-def header_of(scope: Scope, wanted: bytes) -> str | None:
-    return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), None)
+def header_of(scope: Scope, header: bytes) -> str | None:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == header), None)

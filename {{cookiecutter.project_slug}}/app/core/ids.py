@@ -5,7 +5,7 @@ from uuid import UUID
 
 
 def new_id() -> UUID:
-    """A version 7 UUID: 48 bits of Unix milliseconds, then random bits, so that ids sort by the time they were made."""
+    """A version 7 UUID: 48 bits of Unix milliseconds, then random bits, so that ids sort by their creation time."""
     milliseconds = time.time_ns() // 1_000_000
     noise = int.from_bytes(os.urandom(10))
     value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | noise
@@ -15,5 +15,5 @@ def new_id() -> UUID:
 
 
 def drawn(key: bytes, share: float) -> bool:
-    """Whether this one is among the share that is drawn: the same whenever it is asked, and of a larger share too."""
+    """Whether a key is in a sample of this share: deterministic, and in every larger sample too."""
     return share >= 1 or int.from_bytes(sha256(key).digest()[:8]) < share * 2**64

@@ -1,4 +1,4 @@
-"""What comes in, before anybody looks at the key: the body within its limits, and only what can be stored."""
+"""Reading and checking a request before authentication: body limits, and only values that can be stored."""
 
 import asyncio
 from collections.abc import Collection, Mapping, MutableMapping
@@ -8,45 +8,45 @@ from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
 
-from app.core.admission import Rooms, set_aside
+from app.core.admission import AdmissionLimits, slot_released
 from app.core.errors import Overloaded, Problem, RequestTimeout, TooLarge
 from app.core.http import App, Receive, Scope, Send, header_of, name_request
 from app.core.problems import problem_response
 from app.core.text import check_json, check_query, check_text
 
 BODILESS = {"GET", "HEAD", "OPTIONS"}
-LEAST_BYTES_PER_SECOND = 16 * 1024
-"""Who sends faster than this has all the time that the body takes."""
+MIN_BYTES_PER_SECOND = 16 * 1024
+"""A body that arrives faster than this never times out."""
 
 
 @dataclass(frozen=True)
 class BodyLimits:
-    """most: bytes of one body, by path in `by_path`. streamed: paths that read their own body, because it is large.
+    """max_bytes: of one body, by path in `by_path`. streamed: paths that read their own body, because it is large.
 
-    seconds: how long a body may take beyond what it takes at LEAST_BYTES_PER_SECOND. buffered: bytes of all bodies
-    that are being read.
+    seconds: how long a body may take beyond what it takes at MIN_BYTES_PER_SECOND. buffered: limit on the bytes of all
+    bodies that are being read.
     """
 
-    most: int
+    max_bytes: int
     by_path: Mapping[str, int] = field(default_factory=dict)
     streamed: Collection[str] = ()
     seconds: float = 10.0
     buffered: int = 64_000_000
 
 
-class _Left(Exception):
-    """The caller has gone before the body was there."""
+class _Disconnected(Exception):
+    """The client disconnected before the body was complete."""
 
 
 class Intake:
-    """ASGI middleware: takes the whole request in, and then a slot to work on it.
+    """ASGI middleware: reads the whole request, then acquires a slot for it.
 
-    One guard for all routes: NUL, halves of characters and numbers that no column holds are refused by the field they
-    stand in, wherever a request can carry them.
+    One check for all routes: NUL, lone surrogates and numbers too large for a column are rejected with the name of the
+    field, in path, query, headers and body.
     """
 
-    def __init__(self, app: App, limits: BodyLimits, rooms: Rooms) -> None:
-        self.app, self.limits, self.rooms = app, limits, rooms
+    def __init__(self, app: App, limits: BodyLimits, admission: AdmissionLimits) -> None:
+        self.app, self.limits, self.admission = app, limits, admission
         self.buffered = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,11 +55,11 @@ class Intake:
             return
         try:
             _check_head(scope)
-            taken = await self._take(scope, receive)
-            slots = self.rooms.of(scope["path"])
-            held = slots.held() if slots else nullcontext()
-            held.__enter__()
-        except _Left:
+            receive_body = await self._receiver(scope, receive)
+            slots = self.admission.for_path(scope["path"])
+            slot = slots.acquire() if slots else nullcontext()
+            slot.__enter__()
+        except _Disconnected:
             return
         except Problem as problem:
             response = problem_response(problem, name_request(scope), scope["path"])
@@ -68,19 +68,19 @@ class Intake:
             await response(scope, receive, send)
             return
         try:
-            await self.app(scope, taken, send)
+            await self.app(scope, receive_body, send)
         finally:
-            held.__exit__(None, None, None)
+            slot.__exit__(None, None, None)
 
-    async def _take(self, scope: Scope, receive: Receive) -> Receive:
-        """What gives the body to the application. Errors: TooLarge, RequestTimeout, Overloaded, Invalid."""
+    async def _receiver(self, scope: Scope, receive: Receive) -> Receive:
+        """A `receive` that gives the checked body. Errors: TooLarge, RequestTimeout, Overloaded, Invalid."""
         if scope["method"] in BODILESS:
             return receive
-        most = self.limits.by_path.get(scope["path"], self.limits.most)
+        max_bytes = self.limits.by_path.get(scope["path"], self.limits.max_bytes)
         announced = header_of(scope, b"content-length") or "0"
-        if announced.isdecimal() and int(announced) > most:
-            raise TooLarge(_too_large(most))
-        counted = _Counted(receive, most, self.limits.seconds)
+        if announced.isdecimal() and int(announced) > max_bytes:
+            raise TooLarge(_too_large(max_bytes))
+        counted = _Counted(receive, max_bytes, self.limits.seconds)
         if scope["path"] in self.limits.streamed:
             return counted
         body = await self._read(counted)
@@ -90,55 +90,55 @@ class Intake:
 
     async def _read(self, receive: Receive) -> bytes:
         parts: list[bytes] = []
-        held = 0
+        size = 0
         try:
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise _Left
+                    raise _Disconnected
                 parts.append(message.get("body", b""))
                 if not message.get("more_body", False):
                     return b"".join(parts)
-                held += len(parts[-1])
+                size += len(parts[-1])
                 self.buffered += len(parts[-1])
                 if self.buffered > self.limits.buffered:
                     raise Overloaded("Too many large requests are being read.", retry_after=1)
         finally:
-            self.buffered -= held
+            self.buffered -= size
 
 
 class _Counted:
-    """The body as it comes in, no larger than it may be and no slower. Errors: TooLarge, RequestTimeout."""
+    """The body as it arrives, limited in size and time. Errors: TooLarge, RequestTimeout."""
 
-    def __init__(self, receive: Receive, most: int, seconds: float) -> None:
-        self.receive, self.most, self.seconds = receive, most, seconds
-        self.taken = 0
+    def __init__(self, receive: Receive, max_bytes: int, seconds: float) -> None:
+        self.receive, self.max_bytes, self.seconds = receive, max_bytes, seconds
+        self.received = 0
         self.waited = 0.0
-        self.whole = False
+        self.complete = False
 
     async def __call__(self) -> MutableMapping[str, Any]:
-        if self.whole:
+        if self.complete:
             return await self.receive()
         clock = asyncio.get_running_loop().time
         started = clock()
-        left = self.seconds + self.taken / LEAST_BYTES_PER_SECOND - self.waited
+        left = self.seconds + self.received / MIN_BYTES_PER_SECOND - self.waited
         try:
-            with set_aside():
+            with slot_released():
                 async with asyncio.timeout(max(0.0, left)):
                     message = await self.receive()
         except TimeoutError as error:
-            said = f"{self.taken:,} bytes came in {self.waited + left:.0f} seconds, and not the rest."
-            raise RequestTimeout(said) from error
+            detail = f"{self.received:,} bytes came in {self.waited + left:.0f} seconds, and the rest did not."
+            raise RequestTimeout(detail) from error
         self.waited += clock() - started
-        self.taken += len(message.get("body", b""))
-        self.whole = not message.get("more_body", False)
-        if self.taken > self.most:
-            raise TooLarge(_too_large(self.most))
+        self.received += len(message.get("body", b""))
+        self.complete = not message.get("more_body", False)
+        if self.received > self.max_bytes:
+            raise TooLarge(_too_large(self.max_bytes))
         return message
 
 
 class _Replayed:
-    """A body that is there already; after it, what becomes of the connection."""
+    """A body that was read already, then the further events of the connection."""
 
     def __init__(self, body: bytes, receive: Receive) -> None:
         self.body: bytes | None = body
@@ -151,8 +151,8 @@ class _Replayed:
         return {"type": "http.request", "body": body, "more_body": False}
 
 
-def _too_large(most: int) -> str:
-    return f"At most {most:,} bytes are taken here."
+def _too_large(max_bytes: int) -> str:
+    return f"At most {max_bytes:,} bytes are accepted here."
 
 
 def _check_head(scope: Scope) -> None:
@@ -165,7 +165,7 @@ def _check_head(scope: Scope) -> None:
 
 
 def check_form(form: FormData) -> None:
-    """The same of a form, whose parts only its reader knows. Errors: Invalid."""
+    """Check the parts of a form, once it has been parsed. Errors: Invalid, naming the field."""
     for name, value in form.multi_items():
         check_text(name, "form")
         check_text((value.filename or "") if isinstance(value, UploadFile) else value, f"form.{name}")

@@ -1,4 +1,4 @@
-"""Work that runs later: enqueued in the caller's own transaction, run by any worker, run again when a worker dies."""
+"""Background jobs: enqueued in the caller's transaction, run by any worker, and run again when a worker dies."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -27,14 +27,14 @@ DAY_SECONDS = 86_400.0
 STALLED_SECONDS = 20.0
 REAP_SECONDS = 5.0
 
-_ended = counter("app_jobs_total", "Jobs that ended, by what became of them.", ["job", "result"])
+_ended = counter("app_jobs_total", "Attempts of jobs, by result.", ["job", "result"])
 
 _deferrer = procrastinate.App(connector=PsycopgConnector())
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Which try of a job this is; `last` when no other will follow a failure."""
+    """The attempt of a job, from 1; `last` when a failure is not retried."""
 
     number: int
     last: bool
@@ -42,10 +42,10 @@ class Attempt:
 
 @dataclass(frozen=True)
 class JobSpec:
-    """A kind of job. `run(attempt, **arguments)` may be called twice with the same arguments and must not mind.
+    """A kind of job. `run(attempt, **arguments)` must be idempotent: it may be called twice with the same arguments.
 
-    dead: called with the arguments and the reason once the last attempt has failed or has killed its worker.
-    longest_wait: seconds, between two attempts.
+    dead: called with the arguments and the reason when the last attempt failed or killed its worker.
+    longest_wait: between two attempts, in seconds.
     """
 
     name: str
@@ -64,7 +64,7 @@ async def enqueue(
     lock: str | None = None,
     **arguments: Any,
 ) -> int:
-    """Adds a job in the caller's transaction: it runs after the commit, and not at all after a rollback.
+    """Add a job in the caller's transaction: it runs after the commit, and never after a rollback.
 
     lock: jobs with the same lock run one after the other. Arguments must be JSON.
     """
@@ -74,11 +74,11 @@ async def enqueue(
 
 
 class JobFailed(Exception):
-    """A job failed; the log has the error with where it happened."""
+    """A job failed; the log has the error with its traceback."""
 
 
 class Worker:
-    """Runs the jobs of `specs` until it is told to stop, and takes over those of workers that died."""
+    """Runs the jobs of `specs`, and takes over those of workers that died."""
 
     def __init__(self, database: Database, specs: Iterable[JobSpec], concurrency: int) -> None:
         self.specs = {spec.name: spec for spec in specs}
@@ -102,7 +102,7 @@ class Worker:
                 if was_cancelled(error):
                     raise
                 await self._failed(spec, attempt, arguments, error)
-                # The queue's library writes down what it is given: nothing that could fail again, or end the worker.
+                # procrastinate formats and stores the exception: pass one whose conversion to text cannot fail.
                 raise JobFailed(type(error).__name__) from None
         _ended.labels(spec.name, "done").inc()
 
@@ -117,7 +117,7 @@ class Worker:
             await spec.dead(**arguments, reason=reason)
 
     async def run(self, *, wait: bool = True) -> None:
-        """Works until cancelled, through outages of the database; with wait=False until the queue is empty."""
+        """Run until cancelled, reconnecting after database errors; with wait=False until the queue is empty."""
         while True:
             try:
                 await self._run_once(wait)
@@ -128,7 +128,7 @@ class Worker:
                 return
 
     async def _run_once(self, wait: bool) -> None:
-        async with self.app.open_async(self.database.pool), background(self._reap_for_ever()):
+        async with self.app.open_async(self.database.pool), background(self._reap_periodically()):
             await self.app.run_worker_async(
                 queues=sorted({spec.queue for spec in self.specs.values()}),
                 concurrency=self.concurrency,
@@ -137,12 +137,12 @@ class Worker:
                 update_heartbeat_interval=HEARTBEAT_SECONDS,
                 stalled_worker_timeout=STALLED_SECONDS,
                 fetch_job_polling_interval=1.0,
-                # Until the queue is empty means until the last job has ended, however long it takes.
+                # Without wait, the last job is waited for, however long it takes.
                 shutdown_graceful_timeout=10 if wait else DAY_SECONDS,
                 delete_jobs="successful",
             )
 
-    async def _reap_for_ever(self) -> None:
+    async def _reap_periodically(self) -> None:
         while True:
             try:
                 await self.reap()
@@ -151,8 +151,8 @@ class Worker:
             await asyncio.sleep(REAP_SECONDS)
 
     async def reap(self, silent_seconds: float = STALLED_SECONDS) -> int:
-        """Puts the jobs of silent or vanished workers back into the queue, or ends them when they used up their tries:
-        a job that kills every worker must not do so for ever. Returns how many it found.
+        """Requeue the jobs of workers whose heartbeat stopped, or fail those that are at their last attempt:
+        a job that kills every worker must not run for ever. Returns their number.
         """
         stalled = list(await self.app.job_manager.get_stalled_jobs(seconds_since_heartbeat=silent_seconds))
         for job in stalled:

@@ -1,4 +1,4 @@
-"""The addresses a process listens on: claimed before anything else is opened, refused in one sentence."""
+"""The addresses a process listens on, bound before anything else is opened; errors are one sentence."""
 
 import errno
 import os
@@ -9,18 +9,18 @@ from typing import Any
 
 from app.core.errors import StartRefused
 
-ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what listens everywhere is asked here
+ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - a client connects to these
 
 
 def url_of(host: str, port: int) -> str:
-    """The base URL under which a person on this machine reaches what listens on `host` and `port`."""
+    """The base URL, from this machine, of a server that listens on `host` and `port`."""
     name = ANY.get(host, host)
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
 @contextmanager
 def refusals(host: str, port: int, setting: str) -> Iterator[None]:
-    """Turns an error of the operating system about an address into StartRefused, which names `setting` or APP_HOST."""
+    """Turn an OSError about an address into StartRefused, which names `setting` or APP_HOST."""
     try:
         yield
     except OSError as error:
@@ -41,15 +41,15 @@ def claimed(host: str, port: int, setting: str) -> Iterator[list[socket.socket]]
     """Sockets bound to every address that `host` names, not yet listening. Errors: StartRefused."""
     with ExitStack() as stack:
         with refusals(host, port, setting):
-            found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-            sockets = [stack.enter_context(_bound(*one)) for one in dict.fromkeys(found)]
+            addresses = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            sockets = [stack.enter_context(_bound(*one)) for one in dict.fromkeys(addresses)]
         yield sockets
 
 
 def _bound(family: int, kind: int, protocol: int, _: str, address: Any) -> socket.socket:
     one = socket.socket(family, kind, protocol)
     try:
-        if os.name == "posix":  # elsewhere it lets two processes have the same port
+        if os.name == "posix":  # on Windows it lets two processes bind the same port
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

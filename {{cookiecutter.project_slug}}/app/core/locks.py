@@ -1,6 +1,6 @@
-"""The advisory locks of the service, all of them: two locks with one key would wait for each other for no reason.
+"""All advisory locks of the service, in one place so that no two of them share a key.
 
-Every running version must agree on the keys, and a migration repeats that of RELEASES: a key never changes.
+A key never changes: every running version must agree on it, and a migration repeats that of RELEASES.
 """
 
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 @dataclass(frozen=True, slots=True)
 class AdvisoryLock:
-    """A lock of the database that belongs to no row. key: an SQL expression of type bigint."""
+    """An advisory lock of PostgreSQL. key: an SQL expression of type bigint."""
 
     key: str
 
     def exclusive(self) -> str:
-        """The statement that waits for the lock and holds it until the end of the transaction."""
+        """The statement that acquires the lock until the end of the transaction."""
         return f"select pg_advisory_xact_lock({self.key})"
 
     def shared(self) -> str:
-        """As `exclusive`, beside others that share it."""
+        """As `exclusive`, for a shared lock."""
         return f"select pg_advisory_xact_lock_shared({self.key})"
 
     def for_session(self) -> str:
-        """The statement that waits for the lock and holds it until `release` or the end of the connection."""
+        """The statement that acquires the lock until `release` or the end of the connection."""
         return f"select pg_advisory_lock({self.key})"
 
     def release(self) -> str:
@@ -36,30 +36,30 @@ EMBEDDED_SERVER = AdvisoryLock("7305")
 MIGRATIONS = AdvisoryLock("7306")
 """One process at a time changes the schema."""
 INDEXES = AdvisoryLock("7307")
-"""Shared by every publish, exclusive for whoever declares an index ready or switches: an index that is called complete
-cannot be missing a document that is being published at that moment."""
+"""Shared by every publish, exclusive for declaring an index ready and for switching: an index that is declared complete
+cannot miss a document that is being published at that moment."""
 RELEASES = AdvisoryLock("hashtext('releases')")
 """One change of releases and environments at a time."""
 EVALUATION_RUNS = AdvisoryLock("hashtext('evaluation_runs')")
 """One start of an evaluation at a time."""
 AUDIT_LOG = AdvisoryLock("hashtext('audit_log')")
-"""One appended line at a time: each holds the hash of the line before."""
+"""One appended line at a time: each contains the hash of the line before."""
 _NAMED = AdvisoryLock("hashtextextended(:name, 0)")
 
 
 async def lock(connection: AsyncConnection, which: AdvisoryLock) -> None:
-    """Waits for the lock; the caller's transaction holds it until its end."""
+    """Acquire the lock until the end of the caller's transaction."""
     await connection.execute(text(which.exclusive()))
 
 
 async def lock_shared(connection: AsyncConnection, which: AdvisoryLock) -> None:
-    """Waits until nobody holds the lock exclusively; the caller's transaction shares it until its end."""
+    """Acquire the lock in shared mode until the end of the caller's transaction."""
     await connection.execute(text(which.shared()))
 
 
 async def lock_name(connection: AsyncConnection, name: str) -> None:
-    """As `lock`, for a lock per thing: whoever locks the same name waits for the end of the caller's transaction.
+    """As `lock`, for a lock by name.
 
-    name: what it is about and an id, as in `tickets <tenant id>`.
+    name: a kind and an id, as in `tickets <tenant id>`.
     """
     await connection.execute(text(_NAMED.exclusive()), {"name": name})

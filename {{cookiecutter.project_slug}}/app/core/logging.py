@@ -21,34 +21,34 @@ def _trace_id(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMappin
 def _json(event: dict[str, Any], default: Any = str, **_: Any) -> str:
     try:
         return orjson.dumps(event, default=default).decode()
-    except Exception:  # half a character, a number too large, what cannot be told: the line goes out all the same
+    except Exception:  # a lone surrogate, a number too large, a value that cannot be encoded
         return orjson.dumps({safe_str(name): safe_str(value) for name, value in event.items()}).decode()
 
 
 def log_failure(logger: Any, event: str, error: BaseException, **facts: Any) -> None:
-    """One line about an error, with where it happened. Whatever is broken, logging included, the caller goes on."""
+    """Log an error with its traceback. Never raises, even if logging itself is broken."""
     try:
         logger.error(event, exc_info=error, **facts)
     except Exception as broken:
-        _last_words(event, type(error).__name__, type(broken).__name__, facts)
+        _write_to_stderr(event, type(error).__name__, type(broken).__name__, facts)
 
 
-def _last_words(event: str, error: str, broken: str, facts: Mapping[str, Any]) -> None:
+def _write_to_stderr(event: str, error: str, broken: str, facts: Mapping[str, Any]) -> None:
     with contextlib.suppress(Exception):
-        told = {"level": "error", "event": event, "error": error, "logging_failed": broken}
+        line = {"level": "error", "event": event, "error": error, "logging_failed": broken}
         bound = structlog.contextvars.get_contextvars()
-        sys.stderr.write(_json({**told, **bound, **facts}) + "\n")
+        sys.stderr.write(_json({**line, **bound, **facts}) + "\n")
 
 
 def configure_logging(level: str, style: LogFormat) -> None:
-    """Every line, ours and the libraries', leaves as one JSON object (or one readable line) on standard error."""
+    """Write every log line, the libraries' too, as one JSON object or one readable line to standard error."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _trace_id,
     ]
-    # A plain traceback: the pretty one prints local variables, which hold what users wrote.
+    # A plain traceback: the pretty one prints local variables, which contain text of users.
     console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     last: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(serializer=_json) if style == "json" else console

@@ -1,4 +1,4 @@
-"""What the settings of a process may say, as types: apart from what they set up, so that reading them stays quick."""
+"""Types of settings, apart from the modules they configure so that reading the settings imports little."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Who answers for the service, for what kind of answers and data, and who lets a release go live."""
+"""Ownership, risk tier and approval rules of the service."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -12,14 +12,14 @@ DataSensitivity = Literal["public", "internal", "confidential"]
 
 
 class Owners(BaseModel):
-    """Who answers for each part."""
+    """The owner of each part."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: str = Field(min_length=1, description="Who answers for the choice of models.")
-    prompts: str = Field(min_length=1, description="Who answers for what models are told.")
-    data: str = Field(min_length=1, description="Who answers for the documents.")
-    policies: str = Field(min_length=1, description="Who answers for the policies.")
+    model: str = Field(min_length=1, description="Owner of the choice of models.")
+    prompts: str = Field(min_length=1, description="Owner of the prompts.")
+    data: str = Field(min_length=1, description="Owner of the documents.")
+    policies: str = Field(min_length=1, description="Owner of the policies.")
 
 
 class People(BaseModel):
@@ -33,14 +33,16 @@ class People(BaseModel):
 
 
 class ApprovalRules(BaseModel):
-    """What an approval takes. The author of a release may approve it at risk tier low and nowhere else."""
+    """What an approval requires. The author of a release may approve it at risk tier low only."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     people: People = People()
-    valid_days: int = Field(30, ge=1, le=365, description="An approval counts for so long at most.")
-    report_days: int = Field(30, ge=1, le=365, description="An older evaluation is no evidence any more.")
-    review_hours: int = Field(24, ge=1, le=168, description="An activation by --break-glass is reviewed by then.")
+    valid_days: int = Field(30, ge=1, le=365, description="An approval expires after so many days.")
+    report_days: int = Field(30, ge=1, le=365, description="An evaluation report expires after so many days.")
+    review_hours: int = Field(
+        24, ge=1, le=168, description="An activation by --break-glass must be reviewed within so many hours."
+    )
     named: Mapping[str, tuple[str, ...]] = Field(
         default_factory=dict,
         description="Where one of these people must be among the approvers: service, model, prompts, data, policies, "
@@ -56,11 +58,11 @@ class ApprovalRules(BaseModel):
 
 
 class OwnershipPolicy(PolicyModel):
-    """policies/ownership.yaml. The start fails when an owner is missing."""
+    """policies/ownership.yaml. The service does not start when an owner is missing."""
 
     service: str = Field(min_length=1, description="The service's name, as people say it.")
     purpose: str = Field(
-        "Answers questions about the documents it was given, with citations, or says that they do not carry an answer.",
+        "Answers questions about the documents it was given, with citations, or says that they contain no answer.",
         min_length=1,
         description="What the service is for, for its model card.",
     )

@@ -1,4 +1,4 @@
-"""Operating principles as data: `policies/*.yaml`, validated at start, known by their digest ever after."""
+"""Policies as data: `policies/*.yaml`, validated at start and identified by their digest."""
 
 import hashlib
 from collections.abc import Mapping
@@ -12,22 +12,22 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from app.core.errors import StartRefused
 
 SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The one in C where there is one: many times as fast, and every process reads every policy at its start."""
-LONGEST_SHOWN = 120
-"""Characters of a wrong value that an error repeats."""
+"""The C loader if available: it is many times faster, and every process reads every policy at its start."""
+MAX_SHOWN_CHARACTERS = 120
+"""Of an invalid value in an error message."""
 
 
 class PolicyModel(BaseModel):
-    """What every policy file has. Unknown fields are refused: a misspelt rule must not be silently off."""
+    """Base of all policy files. Unknown fields are rejected: a misspelt rule must not be silently ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     renamed_keys: ClassVar[Mapping[str, str]] = {}
-    """Keys of earlier versions, at any depth, with their names now. A file has to use the new name; a release that was
+    """Keys of earlier versions, at any depth, with their new names. A file must use the new name; a release that was
     stored with the old one stays readable.
     """
 
-    owner: str = Field(min_length=1, description="Who answers for this file.")
+    owner: str = Field(min_length=1, description="Owner of this file.")
 
 
 P = TypeVar("P", bound=PolicyModel)
@@ -51,7 +51,7 @@ class Policies:
 def load_policies(folder: Path, models: Mapping[str, type[PolicyModel]]) -> Policies:
     """Reads `<name>.yaml` for each of `models`.
 
-    Errors: StartRefused naming the file, the field and what is expected there; a file no model claims is refused too.
+    Errors: StartRefused naming the file, the field and what is expected there; a file without a model is rejected too.
     """
     extra = sorted(path.name for path in folder.glob("*.y*ml") if path.stem not in models)
     if extra:
@@ -61,7 +61,7 @@ def load_policies(folder: Path, models: Mapping[str, type[PolicyModel]]) -> Poli
 
 
 def read_policies(contents: Mapping[str, bytes], models: Mapping[str, type[PolicyModel]], where: str) -> Policies:
-    """The same from bytes that were stored. where: what they belong to, for the error. Errors: StartRefused."""
+    """Read policies from stored bytes. where: what they belong to, for the error. Errors: StartRefused."""
     missing = sorted(models.keys() - contents.keys())
     if missing:
         raise StartRefused(f"{where} has no policy {missing[0]}.")
@@ -71,7 +71,7 @@ def read_policies(contents: Mapping[str, bytes], models: Mapping[str, type[Polic
 def _read(
     folder: Path, contents: Mapping[str, bytes], models: Mapping[str, type[PolicyModel]], stored: bool = False
 ) -> Policies:
-    """folder: where each is said to stand, for the error. stored: keys of earlier versions are read, too."""
+    """folder: for error messages. stored: accept keys of earlier versions."""
     return Policies(
         loaded={
             name: _validated(folder / f"{name}.yaml", contents[name], model, stored) for name, model in models.items()
@@ -96,7 +96,7 @@ def _bytes(path: Path) -> bytes:
 
 def _validated(path: Path, raw: bytes, model: type[P], stored: bool) -> P:
     try:
-        data: Any = yaml.load(raw, Loader=SAFE_LOADER)  # noqa: S506, it is a safe one
+        data: Any = yaml.load(raw, Loader=SAFE_LOADER)  # noqa: S506, SAFE_LOADER is safe
         return model.model_validate(_with_new_keys(data, model.renamed_keys) if stored else data)
     except yaml.YAMLError as error:
         raise StartRefused(f"{path}: is not valid YAML ({' '.join(str(error).split())}).") from error
@@ -106,6 +106,6 @@ def _validated(path: Path, raw: bytes, model: type[P], stored: bool) -> P:
                 raise StartRefused(f"{path}: {old} is now called {new}; rename the key.") from error
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the file"
-        found = repr(first["input"])
-        shown = found if len(found) <= LONGEST_SHOWN else f"{found[:LONGEST_SHOWN]}…"
+        value = repr(first["input"])
+        shown = value if len(value) <= MAX_SHOWN_CHARACTERS else f"{value[:MAX_SHOWN_CHARACTERS]}…"
         raise StartRefused(f"{path}: {field}: {first['msg'].removeprefix('Value error, ')} (found {shown}).") from error

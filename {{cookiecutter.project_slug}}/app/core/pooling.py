@@ -1,4 +1,4 @@
-"""Is there a connection pooler in front of the database that shares sessions? Then nothing here would hold."""
+"""Detection of a connection pooler in transaction mode, behind which session state and locks do not work."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ import psycopg
 
 from app.core.errors import StartRefused
 
-TRIES = 3
+ATTEMPTS = 3
 WAIT_SECONDS = 2
 NO_TRANSACTIONS = "08P01"  # a pooler in statement mode refuses the first `begin`
 
@@ -23,14 +23,14 @@ async def refuse_shared_sessions(url: str, setting: str) -> None:
     """
     async with await _connect(url) as first:
         if await _session(first) == first.info.backend_pid:
-            return  # the process that greeted is the process that works: nothing is in between
-        for _ in range(TRIES):
+            return  # the backend that accepted the connection runs the statement: there is no pooler
+        for _ in range(ATTEMPTS):
             if await _shares(url, first):
                 raise StartRefused(_sentence(setting))
 
 
 def refuse_shared_sessions_now(url: str, setting: str) -> None:
-    """The same for code that does not await; it may be called from inside a running loop."""
+    """As refuse_shared_sessions, for synchronous code, also inside a running event loop."""
     with ThreadPoolExecutor(1) as thread:
         thread.submit(lambda: asyncio.run(refuse_shared_sessions(url, setting))).result()
 
@@ -47,10 +47,10 @@ async def _session(connection: Connection) -> int:
 
 
 async def _shares(url: str, first: Connection) -> bool:
-    """A second connection begins a transaction while the first is idle: does it get the session of the first?"""
+    """Whether a second connection's transaction gets the session of the first, which is idle."""
     mine = await _session(first)
     try:
-        with contextlib.suppress(TimeoutError):  # no session left for a second one: each keeps its own
+        with contextlib.suppress(TimeoutError):  # no session is left for a second connection: sessions are not shared
             async with asyncio.timeout(WAIT_SECONDS), await _connect(url) as second:
                 await second.execute("begin")
                 theirs = await _session(second)

@@ -1,4 +1,4 @@
-"""A problem as bytes. It cannot fail: it is what everything else that fails ends in."""
+"""Problems as HTTP responses. Encoding never fails, because every other error ends here."""
 
 import contextlib
 import math
@@ -14,13 +14,13 @@ from app.core.text import safe_str
 MEDIA = "application/problem+json"
 LONGEST_WAIT = 10**9
 OPENAI_PATHS = ("/v1/chat/", "/v1/models")
-"""Below these, clients look for what went wrong in the member `error`."""
+"""Paths where clients expect the error in the member `error`."""
 
 _problems = counter("app_problems_total", "Requests that ended in a problem, by its code.", ["code"])
 
 
 def problem_response(problem: Problem, request_id: str, instance: str) -> Response:
-    """The reply of a request that ended so, counted."""
+    """The response for a problem; also counts it."""
     about = {"request_id": request_id, "instance": instance}
     headers = {} if (wait := retry_after(problem)) is None else {"retry-after": str(wait)}
     if problem.status == 401:
@@ -35,7 +35,7 @@ def count(problem: Problem) -> None:
 
 
 def retry_after(problem: Problem) -> int | None:
-    """Whole seconds, at least one; None where it does not say."""
+    """The value of Retry-After in whole seconds, at least one; None where the problem has none."""
     wait = problem.retry_after
     if wait is None:
         return None
@@ -43,32 +43,32 @@ def retry_after(problem: Problem) -> int | None:
 
 
 def encoded(problem: Problem, about: dict[str, str] | None = None, for_openai: bool = False) -> bytes:
-    """The problem as JSON with all that can be told of it: what cannot is left out or spelled.
+    """The problem as JSON; values that JSON cannot represent are converted to text or left out.
 
     for_openai: with the member `error`, where clients of the OpenAI API look for it.
     """
     own = about or {}
 
-    def whole() -> dict[str, Any]:
+    def full() -> dict[str, Any]:
         return problem.as_dict() | ({"error": problem.as_openai()} if for_openai else {})
 
-    for tell in (whole, lambda: _safe_str(whole()), lambda: _plain(problem, for_openai)):
+    for render in (full, lambda: _safe_str(full()), lambda: _plain(problem, for_openai)):
         with contextlib.suppress(Exception):
-            return orjson.dumps(tell() | own, default=str, option=orjson.OPT_NON_STR_KEYS)
+            return orjson.dumps(render() | own, default=str, option=orjson.OPT_NON_STR_KEYS)
     return orjson.dumps(_plain(problem, for_openai) | {name: safe_str(text) for name, text in own.items()})
 
 
 def _safe_str(body: dict[str, Any]) -> dict[str, Any]:
-    return {safe_str(name): _told(value) for name, value in body.items()}
+    return {safe_str(name): _encodable_value(value) for name, value in body.items()}
 
 
-def _told(value: object) -> object:
-    if _tellable(value):
+def _encodable_value(value: object) -> object:
+    if _is_encodable(value):
         return value
     return _safe_str(value) if isinstance(value, dict) else safe_str(value)
 
 
-def _tellable(value: object) -> bool:
+def _is_encodable(value: object) -> bool:
     try:
         orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
     except Exception:
@@ -78,6 +78,6 @@ def _tellable(value: object) -> bool:
 
 def _plain(problem: Problem, for_openai: bool) -> dict[str, Any]:
     kind, detail = type(problem), safe_str(problem.detail)
-    told = {"type": f"/problems/{kind.code}", "title": kind.title, "status": kind.status, "code": kind.code}
+    body = {"type": f"/problems/{kind.code}", "title": kind.title, "status": kind.status, "code": kind.code}
     error = {"message": detail, "type": "server_error", "code": kind.code, "param": None}
-    return told | {"detail": detail} | ({"error": error} if for_openai else {})
+    return body | {"detail": detail} | ({"error": error} if for_openai else {})

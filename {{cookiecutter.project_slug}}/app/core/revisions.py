@@ -9,23 +9,23 @@ _ASSIGNED = re.compile(r'^(revision|down_revision)(?:: [^=]+)? = "?(\w*)', re.MU
 
 
 def revisions(root: Path) -> dict[str, str | None]:
-    """Every revision with the one before it, read as text: the migration library is slow to import, and every start
+    """Every revision with its down revision, read as text: Alembic is slow to import, and every start
     needs this.
     """
-    found: dict[str, str | None] = {}
+    parents: dict[str, str | None] = {}
     for path in sorted((root / "migrations" / "versions").glob("*.py")):
         names = dict(_ASSIGNED.findall(path.read_text()))
-        found[names["revision"]] = _name(names.get("down_revision", "None"))
-    if not found:
+        parents[names["revision"]] = _name(names.get("down_revision", "None"))
+    if not parents:
         raise StartRefused(f"No migrations were found in {root / 'migrations'}; is APP_ROOT the service's folder?")
-    return found
+    return parents
 
 
-def _name(written: str) -> str | None:
-    return None if written == "None" else written
+def _name(value: str) -> str | None:
+    return None if value == "None" else value
 
 
 def newest(root: Path) -> str:
     """The revision that this code was written for."""
-    known = revisions(root)
-    return next(iter(known.keys() - set(known.values())))
+    parents = revisions(root)
+    return next(iter(parents.keys() - set(parents.values())))

@@ -1,9 +1,9 @@
-"""What migrations give to tables, written once: row-level security, grants, rows that never change."""
+"""Statements for migrations: row-level security, grants, append-only tables."""
 
 from typing import Protocol
 
 SERVICE_ROLE = "app_service"
-"""The role the application works as: owns nothing, cannot bypass row-level security."""
+"""The application's database role: owns nothing, cannot bypass row-level security."""
 
 CURRENT_TENANT = "nullif(current_setting('app.tenant_id', true), '')::uuid"
 
@@ -13,7 +13,7 @@ class Operations(Protocol):
 
 
 def tenant_table(op: Operations, table: str, grants: str, key: str = "tenant_id") -> None:
-    """Shows only the rows of the current tenant, to the owner too, and grants the service what it needs."""
+    """Restrict a table to the rows of the current tenant, for the owner too, and grant the service its privileges."""
     op.execute(f"alter table {table} enable row level security")
     op.execute(f"alter table {table} force row level security")
     op.execute(
@@ -24,7 +24,7 @@ def tenant_table(op: Operations, table: str, grants: str, key: str = "tenant_id"
 
 
 def frozen(op: Operations, table: str) -> None:
-    """Lets rows be added, and never changed or removed by anybody. refuse_change() is made with the releases."""
+    """Make a table append-only for every role. The migration of releases creates refuse_change()."""
     op.execute(
         f"create trigger {table}_frozen before update or delete or truncate on {table} "
         "for each statement execute function refuse_change()"
@@ -32,5 +32,5 @@ def frozen(op: Operations, table: str) -> None:
 
 
 def shared_table(op: Operations, table: str, grants: str) -> None:
-    """A table that belongs to the service and not to a tenant."""
+    """Grant the service its privileges on a table without tenants."""
     op.execute(f"grant {grants} on {table} to {SERVICE_ROLE}")

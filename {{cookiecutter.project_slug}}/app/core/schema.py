@@ -1,4 +1,4 @@
-"""Is the database the one this code was written for? Checked at every start; changed only by `app migrate`."""
+"""The database schema: verified at every start, changed only by `app migrate`."""
 
 import importlib
 from dataclasses import dataclass
@@ -29,10 +29,10 @@ def _engine(url: str) -> Engine:
 
 
 def migrate(owner_url: str, service_url: str, root: Path, target: str = "head") -> tuple[str | None, str | None]:
-    """Brings the schema to `target`, one process at a time; returns the revision before and after.
+    """Migrate the schema to `target`, one process at a time; returns the revisions before and after.
 
     Each statement waits at most 5 s for a lock and runs at most 10 min, so that a migration never blocks traffic
-    for longer; a failed one leaves the schema as it was. Errors: StartRefused, with the right that is missing.
+    for longer; a failed migration changes nothing. Errors: StartRefused, with the privilege that is missing.
     """
     refuse_shared_sessions_now(owner_url, "DATABASE_URL" if owner_url == service_url else OWNER_SETTING)
     engine = _engine(owner_url)
@@ -40,9 +40,9 @@ def migrate(owner_url: str, service_url: str, root: Path, target: str = "head") 
         with engine.connect() as connection:
             return _migrate(connection, service_url, root, target)
     except DBAPIError as error:
-        if problem_of(error) or not (said := sentence_of(error, owner_url, service_url)):
+        if problem_of(error) or not (sentence := sentence_of(error, owner_url, service_url)):
             raise
-        raise StartRefused(said) from error
+        raise StartRefused(sentence) from error
 
 
 def _migrate(connection: Connection, service_url: str, root: Path, target: str) -> tuple[str | None, str | None]:
@@ -68,25 +68,25 @@ def _move(connection: Connection, target: str, before: str | None, root: Path) -
     from alembic import command
     from alembic.config import Config
 
-    known = revisions(root)
-    if before is not None and before not in known:
+    parents = revisions(root)
+    if before is not None and before not in parents:
         raise StartRefused(_newer(before, newest(root)))
-    if target not in {"head", "base", *known}:
+    if target not in {"head", "base", *parents}:
         raise StartRefused(f"There is no revision '{target}'; the newest is {newest(root)}.")
     config = Config()
     config.set_main_option("script_location", str(root / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
-    back = target == "base" or (before is not None and target in _ancestors(known, before))
+    back = target == "base" or (before is not None and target in _ancestors(parents, before))
     (command.downgrade if back else command.upgrade)(config, target)
 
 
-def _ancestors(known: dict[str, str | None], revision: str) -> set[str]:
-    found: set[str] = set()
-    below = known[revision]
+def _ancestors(parents: dict[str, str | None], revision: str) -> set[str]:
+    ancestors: set[str] = set()
+    below = parents[revision]
     while below is not None:
-        found.add(below)
-        below = known[below]
-    return found
+        ancestors.add(below)
+        below = parents[below]
+    return ancestors
 
 
 def _prepare(connection: Connection, service_url: str) -> None:
@@ -95,35 +95,35 @@ def _prepare(connection: Connection, service_url: str) -> None:
     if not connection.execute(sql("select 1 from pg_roles where rolname = :r"), {"r": SERVICE_ROLE}).scalar():
         connection.execute(sql(f"create role {SERVICE_ROLE} nologin"))
     connection.execute(sql(f"grant usage on schema public to {SERVICE_ROLE}"))
-    held = sql("select pg_has_role(:u, :r, 'member') from pg_roles where rolname = :u")
-    if user != SERVICE_ROLE and not connection.execute(held, {"u": user, "r": SERVICE_ROLE}).scalar():
+    is_member = sql("select pg_has_role(:u, :r, 'member') from pg_roles where rolname = :u")
+    if user != SERVICE_ROLE and not connection.execute(is_member, {"u": user, "r": SERVICE_ROLE}).scalar():
         quoted = connection.dialect.identifier_preparer.quote(user)
         connection.execute(sql(f"grant {SERVICE_ROLE} to {quoted}"))
 
 
 def _revision(connection: Connection) -> str | None:
     exists = connection.execute(sql("select to_regclass('public.alembic_version')")).scalar()
-    found = connection.execute(sql("select version_num from alembic_version")).scalar() if exists else None
+    revision = connection.execute(sql("select version_num from alembic_version")).scalar() if exists else None
     connection.rollback()
-    return found
+    return revision
 
 
 def drift(owner_url: str, root: Path) -> list[str]:
     """Differences between the tables in code and the migrated schema; empty when they agree."""
     for path in sorted(Path(__file__).parent.parent.glob("*/tables.py")):
-        # Rooms whose queries are plain SQL import their tables nowhere else.
+        # Packages whose queries are plain SQL import their tables nowhere else.
         importlib.import_module(f"app.{path.parent.name}.tables")
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
     with _engine(owner_url).connect() as connection:
         context = MigrationContext.configure(connection, opts={"include_object": ours, "compare_type": True})
-        found = compare_metadata(context, metadata)
-    return [str(difference) for difference in found]
+        differences = compare_metadata(context, metadata)
+    return [str(difference) for difference in differences]
 
 
 def ours(item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
-    """Leaves the queue's own tables, and indexes that only SQL can express, out of the comparison."""
+    """Whether to compare an item: not the queue's own tables, nor indexes that only SQL can express."""
     if (name or "").startswith("procrastinate_") or name == "alembic_version":
         return False
     table = getattr(item, "table", None)
@@ -134,7 +134,7 @@ def ours(item: Any, name: str | None, kind: str, reflected: bool, compare_to: An
 
 @dataclass
 class SchemaCheck:
-    """A health check: the schema has been found right once since the start."""
+    """A health check that verifies the schema until it succeeds once."""
 
     url: str
     root: Path
@@ -148,7 +148,7 @@ class SchemaCheck:
 
 async def verify(service_url: str, root: Path) -> None:
     """Errors: StartRefused when the schema is older or newer than the code, pgvector is too old, the role can bypass
-    row-level security, or a pooler shares sessions, each with what helps; DatabaseUnavailable when nobody answers.
+    row-level security, or a pooler shares sessions, each with its remedy; DatabaseUnavailable when none answers.
     """
     with database_problems():
         await refuse_shared_sessions(service_url, "DATABASE_URL")
@@ -169,22 +169,22 @@ async def _one(connection: psycopg.AsyncConnection[Any], query: str) -> Any:
 
 
 async def _verify_revision(connection: psycopg.AsyncConnection[Any], root: Path) -> None:
-    wanted = newest(root)
+    required = newest(root)
     exists = await _one(connection, "select to_regclass('public.alembic_version')")
-    found = await _one(connection, "select version_num from alembic_version") if exists else None
-    if found == wanted:
+    revision = await _one(connection, "select version_num from alembic_version") if exists else None
+    if revision == required:
         return
-    if found is None or found in revisions(root):
+    if revision is None or revision in revisions(root):
         raise StartRefused(
-            f"The database schema is at {found or 'nothing'}, this code needs {wanted}; run 'app migrate'."
+            f"The database schema is at {revision or 'nothing'}, this code needs {required}; run 'app migrate'."
         )
-    raise StartRefused(_newer(found, wanted))
+    raise StartRefused(_newer(revision, required))
 
 
-def _newer(found: str, wanted: str) -> str:
+def _newer(revision: str, required: str) -> str:
     return (
-        f"The database schema is at {found}, which is newer than this code knows ({wanted}); "
-        f"deploy the newer code, or with it run 'app migrate --to {wanted}'."
+        f"The database schema is at {revision}, which is newer than this code knows ({required}); "
+        f"deploy the newer code, or with it run 'app migrate --to {required}'."
     )
 
 

@@ -1,4 +1,4 @@
-"""The HTTP server process: what a connection may cost before anybody knows whose it is."""
+"""The HTTP server, with limits on connections, headers and slow clients before authentication."""
 
 import asyncio
 from typing import Any, ClassVar
@@ -13,14 +13,14 @@ from app.core.options import ServerLimits
 from app.core.problems import MEDIA, count, encoded, retry_after
 
 LINGER_SECONDS = 1.0
-"""How long a refused connection stays open, so that the refusal is read before it is reset."""
+"""How long a rejected connection stays open, so that the client can read the response before it is reset."""
 GRACE_SECONDS = 10
 FRAMING = 8
-"""Bytes of chunked framing for each byte of a body that is sent byte by byte, and a little more."""
+"""Allowed bytes of chunked framing per byte of a body; enough for a body that is sent byte by byte."""
 
 
 def make_server(app: App, host: str, port: int, limits: ServerLimits) -> uvicorn.Server:
-    """The server as it runs everywhere, tests and benchmarks included; port 0 is a free one."""
+    """Build the server, as it is also used in tests and benchmarks. port: 0 for any free one."""
     return uvicorn.Server(
         uvicorn.Config(
             app,
@@ -38,7 +38,7 @@ def make_server(app: App, host: str, port: int, limits: ServerLimits) -> uvicorn
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """One connection: bounded headers, in size, number and time, and nobody who stops sending or reading holds it."""
+    """A connection with limits on the size, number and time of its headers, closed when the client stalls."""
 
     limits: ClassVar[ServerLimits] = ServerLimits()
 
@@ -91,7 +91,7 @@ class BoundedConnection(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head += len(name) + len(value) + 4
         self._fields += 1
-        # What comes after a chunked body is of no use to anybody here.
+        # The trailers of a chunked body are ignored.
         if self._head_open and self._head <= self.limits.header_bytes and self._fields <= self.limits.headers:
             super().on_header(name, value)
 
@@ -126,7 +126,7 @@ class BoundedConnection(HttpToolsProtocol):
         self.since = self.loop.time()
         super().on_response_complete()
         if self._in_body and self.cycle.response_complete and not self.transport.is_closing():
-            # Nobody reads the rest of this body any more.
+            # The application does not read the rest of this body.
             self._unset_keepalive_if_required()
             self._arm(self.limits.body_seconds)
 
@@ -146,7 +146,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     @property
     def silent(self) -> bool:
-        """Whether nothing is worked on here: it is its caller's turn to send."""
+        """Whether no request is being processed: the client has to send."""
         cycle: Any = self.cycle
         return cycle is None or cycle.response_complete or (cycle.more_body and not cycle.response_started)
 
@@ -156,7 +156,7 @@ class BoundedConnection(HttpToolsProtocol):
         if silent:
             min(silent, key=lambda each: each.since).transport.close()
         else:
-            self._refuse(Overloaded("There are as many connections as there may be.", retry_after=1))
+            self._refuse(Overloaded("The limit of open connections is reached.", retry_after=1))
 
     def _arm(self, seconds: float) -> None:
         self._disarm()
@@ -172,18 +172,18 @@ class BoundedConnection(HttpToolsProtocol):
         if self.refused or self._in_body or not self._raw:
             self.transport.close()
         else:
-            said = f"The headers were not there within {self.limits.header_seconds:.0f} seconds."
-            self._refuse(RequestTimeout(said))
+            detail = f"The headers were not complete within {self.limits.header_seconds:.0f} seconds."
+            self._refuse(RequestTimeout(detail))
 
     def _too_large(self) -> str:
-        return f"At most {self.limits.headers} headers and {self.limits.header_bytes:,} bytes of them are taken."
+        return f"At most {self.limits.headers} headers and {self.limits.header_bytes:,} bytes of them are accepted."
 
     def _refuse(self, problem: Problem) -> None:
-        """Says why, hears nothing any more, and hangs up a little later."""
+        """Send the problem, ignore further data, and close the connection after LINGER_SECONDS."""
         self.refused = True
         count(problem)
         if self.cycle is not None and not self.cycle.response_complete:
-            self.transport.close()  # a reply is on its way, and cannot be told apart from another one
+            self.transport.close()  # a response is in progress, and a second one would corrupt it
             return
         request_id = new_id().hex.encode()
         body = encoded(problem, {"request_id": request_id.decode(), "instance": ""})

@@ -4,14 +4,14 @@ from app.core.policies import PolicyModel
 
 
 class SloPolicy(PolicyModel):
-    """policies/slo.yaml: how fast answers must be."""
+    """policies/slo.yaml: the latency objective of answers."""
 
-    answer_p95_ms: int = Field(ge=50, le=600_000, description="95 of 100 answers must be there by then.")
+    answer_p95_ms: int = Field(ge=50, le=600_000, description="95 of 100 answers must take no longer, in milliseconds.")
     deadline_factor: float = Field(
         2.0,
         ge=1,
         le=20,
-        description="An answer's deadline is answer_p95_ms times this; then it degrades or ends.",
+        description="An answer's deadline is answer_p95_ms times this; past it, the answer degrades or fails.",
     )
 
     @property

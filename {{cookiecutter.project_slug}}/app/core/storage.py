@@ -1,4 +1,4 @@
-"""Can the database write? Readiness asks it to, because a full disk still answers `select 1`."""
+"""A readiness check that the database can write: with a full disk, `select 1` still succeeds."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -7,21 +7,21 @@ from app.core.clock import Clock
 from app.core.database import Database, database_problems
 from app.core.errors import DatabaseUnavailable, StorageFull
 
-TRUST_SECONDS = 5.0
-"""How long a write that went well speaks for the next ones: load balancers ask often."""
+CACHE_SECONDS = 5.0
+"""How long a successful write is cached: load balancers check readiness often."""
 
 SPILL = "select set_config('work_mem', '64kB', true), set_config('temp_tablespaces', '', true)"
 WRITE = (
     "with pages as materialized (select repeat('x', 8000) as page from generate_series(1, 128)) "
     "select sum(length(page)), pg_is_in_recovery() or current_setting('transaction_read_only')::boolean from pages"
 )
-"""One megabyte that does not fit into the memory allowed goes to the disk of the data, and is gone with the statement:
-no row, no log of changes, nothing to clean up."""
+"""One megabyte that exceeds work_mem is written to the data disk and removed at the end of the statement:
+no row, no WAL, nothing to clean up."""
 
 
 @dataclass
 class StorageCheck:
-    """A health check: the database could write within the last seconds. One at a time, some milliseconds each."""
+    """A health check that the database can write. One check runs at a time and takes some milliseconds."""
 
     database: Database
     clock: Clock
@@ -29,12 +29,12 @@ class StorageCheck:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def __call__(self) -> None:
-        """Errors: StorageFull; DatabaseUnavailable where it answers and takes no writes, or does not answer."""
+        """Errors: StorageFull; DatabaseUnavailable when it is read-only or does not answer."""
         async with self.turn:
             if self.clock.monotonic() < self.good_until:
                 return
             await self._write()
-            self.good_until = self.clock.monotonic() + TRUST_SECONDS
+            self.good_until = self.clock.monotonic() + CACHE_SECONDS
 
     async def _write(self) -> None:
         try:
@@ -43,9 +43,9 @@ class StorageCheck:
                     await connection.execute(SPILL)
                     row = await (await connection.execute(WRITE)).fetchone()
         except StorageFull:
-            raise StorageFull("The database has no room left.", action="Free space on the database's disk.") from None
+            raise StorageFull("The database's disk is full.", action="Free space on the database's disk.") from None
         if row is None or row[1]:
             raise DatabaseUnavailable(
-                "The database takes no writes: it is a standby, or it was made read-only.",
-                action="Name the primary in DATABASE_URL, or let it write again.",
+                "The database accepts no writes: it is a standby, or it was made read-only.",
+                action="Name the primary in DATABASE_URL, or make the database writable.",
             )

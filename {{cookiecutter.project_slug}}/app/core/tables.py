@@ -15,4 +15,4 @@ audit_log = Table(
     *required(previous=Text, hash=Text),
     CheckConstraint("actor <> '' and action <> '' and subject <> ''", name="named"),
 )
-"""No foreign key: a line must outlive what it tells about, and must not stop it from being deleted."""
+"""No foreign key: a line must outlive its subject and must not prevent its deletion."""

@@ -1,4 +1,4 @@
-"""Traces and metrics. Rooms declare their instruments here; where the data goes is wiring's choice."""
+"""Traces and metrics. The packages declare their instruments here; wiring decides where the data goes."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -26,9 +26,9 @@ _provider: TracerProvider | None = None
 def configure_tracing(
     target: TraceTarget, sample: float, service: str, version: str, endpoint: str | None, named: str | None = None
 ) -> None:
-    """Sends spans to nowhere, standard output or an OTLP collector; ids exist in every case.
+    """Send spans nowhere, to standard output or to an OTLP collector; trace ids exist in every case.
 
-    sample: the share of traces recorded, decided at the head and followed by the children. service: the name where
+    sample: the share of traces recorded, by head-based sampling. service: the name where
     neither `named` nor OTEL_RESOURCE_ATTRIBUTES gives another.
     """
     global _tracer, _provider
@@ -61,7 +61,7 @@ def _exporter(target: TraceTarget, endpoint: str | None) -> SpanExporter | None:
 
 
 def shutdown_tracing() -> None:
-    """Sends what is still waiting and stops."""
+    """Flush the pending spans and stop tracing."""
     global _provider, _tracer
     if _provider:
         _provider.shutdown()
@@ -75,13 +75,13 @@ def span(
     traceparent: str | None = None,
     **attributes: Any,
 ) -> Iterator[trace.Span]:
-    """A step as a span; an exception marks it as failed and goes on. Never put user text into attributes.
+    """Record a step as a span; an exception marks it as failed and propagates. Never put user text into attributes.
 
-    traceparent: the W3C header of a caller whose trace this continues.
+    traceparent: the W3C header of the caller, whose trace is continued.
     """
     parent = trace.get_current_span()
     if parent.get_span_context().is_valid and not parent.is_recording():
-        # The head was not sampled: its children would only cost time.
+        # The trace is not sampled: spans would only cost time.
         yield parent
         return
     context = _propagator.extract({"traceparent": traceparent}) if traceparent else None
@@ -96,42 +96,42 @@ def span(
 
 
 def start_span(name: str, **attributes: Any) -> trace.Span:
-    """A span for what goes on across the yields of a generator: not the current one, and to be ended by hand."""
+    """Start a span that lasts across the yields of a generator: it does not become current, and the caller ends it."""
     parent = trace.get_current_span()
     if parent.get_span_context().is_valid and not parent.is_recording():
-        # The head was not sampled. This one is not recorded either, and goes on under the same trace.
+        # The trace is not sampled: neither is this span, but it keeps the trace id.
         return trace.NonRecordingSpan(parent.get_span_context())
     return _tracer.start_span(name, attributes=attributes or None)
 
 
 @contextmanager
 def within(current: trace.Span) -> Iterator[None]:
-    """Makes a span that was started by hand the current one, for a while without a yield."""
+    """Make a span from start_span the current one; the block must not yield."""
     with trace.use_span(current, end_on_exit=False, record_exception=False, set_status_on_exception=False):
         yield
 
 
 def annotate(**attributes: Any) -> None:
-    """Adds to the span that is current, if it is kept. Never user text."""
+    """Set attributes of the current span, if it is recorded. Never user text."""
     current = trace.get_current_span()
     if current.is_recording():
         current.set_attributes(attributes)
 
 
 def recording() -> bool:
-    """Whether a span begun here would be kept; False in a trace that was not sampled."""
+    """Whether a span started here would be recorded; False in a trace that is not sampled."""
     parent = trace.get_current_span()
     return parent.is_recording() or not parent.get_span_context().is_valid
 
 
 def mark_failed(failed: trace.Span, error: BaseException) -> None:
-    """Only the kind of the error: its message may quote a user."""
+    """Mark a span as failed, with the type of the error only: its message may quote a user."""
     failed.set_status(trace.Status(trace.StatusCode.ERROR, type(error).__name__))
     failed.set_attribute("error.type", type(error).__name__)
 
 
 def traceparent() -> str | None:
-    """The W3C header that lets the next service continue this trace; None outside of any span."""
+    """The W3C header that propagates this trace to another service; None outside of any span."""
     carrier: dict[str, str] = {}
     _propagator.inject(carrier)
     return carrier.get("traceparent")
@@ -145,9 +145,9 @@ def current_trace_id() -> str:
 
 @contextmanager
 def metrics_served(host: str, port: int, setting: str) -> Iterator[int]:
-    """Shows this process's metrics over HTTP, from a thread of its own; gives the port. For a process without a door.
+    """Serve this process's metrics over HTTP from a thread; yields the port. For processes without an HTTP server.
 
-    port: 0 takes any that is free. Errors: StartRefused, naming `setting` where the port is taken.
+    port: 0 for any free one. Errors: StartRefused, naming `setting` where the port is taken.
     """
     with refusals(host, port, setting):
         server, thread = start_http_server(port, host)

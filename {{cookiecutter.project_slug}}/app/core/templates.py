@@ -1,4 +1,4 @@
-"""Jinja2 templates that stand beside the module which renders them. Every value is escaped unless it is Markup."""
+"""Jinja2 templates of a package. Every value is escaped unless it is Markup."""
 
 import base64
 import hashlib

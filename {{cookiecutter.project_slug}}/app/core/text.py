@@ -1,4 +1,4 @@
-"""The one kind of text and number that comes in: what JSON can carry and PostgreSQL can store."""
+"""Input validation: only text and numbers that JSON can represent and PostgreSQL can store."""
 
 import json
 import math
@@ -9,65 +9,65 @@ from urllib.parse import parse_qsl
 from app.core.errors import Invalid
 
 LARGEST, LARGEST_32 = 2**63 - 1, 2**31 - 1
-"""No number from outside may be larger: a column of the database has 64 bits, or 32."""
+"""The largest integers accepted, for a 64-bit and a 32-bit column."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-# What could decode to any of them. A body in UTF-16 or UTF-32 holds zero bytes.
+# Bytes that could decode to one of these. A body in UTF-16 or UTF-32 contains zero bytes.
 _SUSPECT = re.compile(rb"\x00|\xed[\xa0-\xbf]|\\u(?:0000|[dD][89a-fA-F])|NaN|Infinity|[0-9]{19}|[eE]\+?[0-9]{3}")
 
 Path = tuple[Any, ...]
-"""Where a value stands: (path of what holds it, its key there)."""
+"""The position of a value: (path of its container, key in it)."""
 
 
 def clean(text: str) -> str:
-    """The same text with U+FFFD for what cannot be stored. For what programs say; people are told instead."""
+    """The text with U+FFFD for characters that cannot be stored. For text from programs; input of users is rejected."""
     return _UNSTORABLE.sub("\ufffd", text)
 
 
 def flaw_in(text: str) -> str | None:
-    """What is wrong with a text, to go on a sentence that begins with its name; None when it can be stored."""
-    if found := _UNSTORABLE.search(text):
-        kind = "the character U+0000" if found[0] == "\0" else f"half a character (U+{ord(found[0]):04X})"
-        return f"holds {kind}, which cannot be stored"
+    """What is wrong with a text, as the predicate of a sentence about it; None when it can be stored."""
+    if match := _UNSTORABLE.search(text):
+        kind = "the character U+0000" if match[0] == "\0" else f"a lone surrogate (U+{ord(match[0]):04X})"
+        return f"contains {kind}, which cannot be stored"
     return None
 
 
 def refusal(field: str, message: str) -> Invalid:
-    """The problem that names a field, as those of validation do."""
+    """The problem that names a field, in the format of validation errors."""
     field = clean(field)[:200]
     errors = [{"field": field, "message": message, "kind": "unstorable"}]
     return Invalid(f"{field}: {message}.", action="Correct the fields named in 'errors'.", errors=errors)
 
 
 def check_text(text: str, field: str) -> str:
-    """The text itself. Errors: Invalid, naming the field."""
+    """Return the text if it can be stored. Errors: Invalid, naming the field."""
     if message := flaw_in(text):
         raise refusal(field, message)
     return text
 
 
 def check_json(body: bytes) -> None:
-    """Errors: Invalid, naming the first field of the JSON whose value cannot be stored. Leaves all else to others."""
+    """Errors: Invalid, naming the first field whose value cannot be stored. Does not report JSON that is malformed."""
     if not _SUSPECT.search(body):
         return
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        return  # whoever reads it for its content says so
+        return  # the parser of the route reports it
     check_value(value, "body")
 
 
 def check_value(value: object, name: str) -> None:
-    """The same of a value that is read already."""
+    """As check_json, for a parsed value."""
     stack: list[tuple[Path, object]] = [((None, name), value)]
     while stack:
         where, each = stack.pop()
         if message := _flaw(each):
-            raise refusal(_spelled(where), message)
+            raise refusal(_dotted(where), message)
         if isinstance(each, dict):
             for key in each:
                 if message := flaw_in(str(key)):
-                    raise refusal(_spelled((where, key)), f"the name {message}")
+                    raise refusal(_dotted((where, key)), f"the name {message}")
             stack += (((where, key), inner) for key, inner in each.items())
         elif isinstance(each, list):
             stack += (((where, place), inner) for place, inner in enumerate(each))
@@ -83,7 +83,7 @@ def _flaw(value: object) -> str | None:
     return None
 
 
-def _spelled(where: Path | None) -> str:
+def _dotted(where: Path | None) -> str:
     parts: list[str] = []
     while where is not None:
         where, key = where
@@ -92,7 +92,7 @@ def _spelled(where: Path | None) -> str:
 
 
 def check_query(query: bytes) -> None:
-    """Errors: Invalid, naming the parameter."""
+    """Check a query string. Errors: Invalid, naming the parameter."""
     if b"%00" not in query and b"\0" not in query:
         return
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
@@ -101,7 +101,7 @@ def check_query(query: bytes) -> None:
 
 
 def safe_str(value: object) -> str:
-    """Any value as text that can be written anywhere, even if its own conversion fails."""
+    """Any value as text that UTF-8 can encode, even if its own conversion fails."""
     try:
         return str(value).encode("utf-8", "backslashreplace").decode()
     except Exception:

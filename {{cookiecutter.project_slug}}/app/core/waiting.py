@@ -1,4 +1,4 @@
-"""Waiting for a row to change that any process may change: told by a notification, looking again by itself."""
+"""Waiting for the change of a row by any process, by notification and by polling."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,52 +6,52 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 from uuid import UUID
 
-from app.core.admission import set_aside
+from app.core.admission import slot_released
 from app.core.clock import Clock
 
-LOOK_AGAIN_SECONDS = 1.0
-"""However well a change is announced, whoever waits for it looks this often."""
+POLL_SECONDS = 1.0
+"""The interval of polling, in case a notification is lost."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """Who waits for what in this process."""
+    """The waits of this process, by the id of what they wait for."""
 
     clock: Clock
-    _told: dict[UUID, set[asyncio.Event]] = field(default_factory=dict)
+    _events: dict[UUID, set[asyncio.Event]] = field(default_factory=dict)
 
     async def until(
-        self, subject: UUID, look: Callable[[], Awaitable[T]], settled: Callable[[T], bool], seconds: float
+        self, subject: UUID, read: Callable[[], Awaitable[T]], settled: Callable[[T], bool], seconds: float
     ) -> T:
-        """What `look` finds once it is settled, or when the seconds are up."""
+        """Poll `read` until its result is `settled` or `seconds` have passed; returns the last result."""
         until = self.clock.monotonic() + seconds
-        told = asyncio.Event()
-        self._told.setdefault(subject, set()).add(told)
+        changed = asyncio.Event()
+        self._events.setdefault(subject, set()).add(changed)
         try:
             while True:
-                found = await look()
+                current = await read()
                 left = until - self.clock.monotonic()
-                if settled(found) or left <= 0:
-                    return found
-                told.clear()
-                with set_aside():
-                    await _at_most(told, min(left, LOOK_AGAIN_SECONDS))
+                if settled(current) or left <= 0:
+                    return current
+                changed.clear()
+                with slot_released():
+                    await _wait(changed, min(left, POLL_SECONDS))
         finally:
-            self._told[subject].discard(told)
-            if not self._told[subject]:
-                del self._told[subject]
+            self._events[subject].discard(changed)
+            if not self._events[subject]:
+                del self._events[subject]
 
     async def follow(self, subject: str) -> None:
-        """Wakes who waits for this; an empty id wakes nobody, for they look by themselves."""
-        for told in self._told.get(UUID(subject), ()) if subject else ():
-            told.set()
+        """Wake the waits for an id. subject: empty for none, because every wait also polls."""
+        for changed in self._events.get(UUID(subject), ()) if subject else ():
+            changed.set()
 
 
-async def _at_most(told: asyncio.Event, seconds: float) -> None:
+async def _wait(changed: asyncio.Event, seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
-            await told.wait()
+            await changed.wait()
     except TimeoutError:
         return

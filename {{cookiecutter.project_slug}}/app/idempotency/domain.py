@@ -22,7 +22,7 @@ class IdempotencyKeyReused(Invalid):
 
 class RequestInFlight(Conflict):
     code, title = "idempotency_in_flight", "The first request with this Idempotency-Key is still running"
-    action = "Send the same request again as late as Retry-After says."
+    action = "Send the same request again after the time in Retry-After."
 
 
 class ClaimSuperseded(Conflict):
@@ -36,7 +36,7 @@ class StoredResponseNotFound(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to process a request. Nobody else gets it until the request is completed or the claim expires."""
+    """The exclusive right to process a request, until the request is completed or the claim expires."""
 
     id: UUID
     tenant_id: UUID

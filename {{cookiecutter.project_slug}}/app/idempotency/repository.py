@@ -10,7 +10,7 @@ from app.core.database import Database
 from app.idempotency.domain import RETENTION_HOURS, Claim, ClaimSuperseded, CompletedRequest, StoredResponse
 from app.idempotency.tables import idempotency_keys
 
-# Divides by zero, and so undoes the whole transaction, when another request has taken the claim over.
+# Divides by zero, which rolls back the transaction, when another request has taken over the claim.
 COMPLETE_SQL = """
 with completed as (
     update idempotency_keys set status = %s, body = %s, documents = %s::uuid[]
@@ -40,7 +40,7 @@ from idempotency_keys where tenant_id = %s and key_id = %s and route = %s and ke
 
 @dataclass(frozen=True, slots=True)
 class KeyEntry:
-    """What is stored for a key. claimed_seconds: for how long its claim still holds; readable: whether the caller may
+    """The stored entry of a key. claimed_seconds: the remaining time of its claim; readable: whether the caller may
     read the documents that the response was derived from.
     """
 
@@ -58,12 +58,12 @@ def complete_parameters(completed: CompletedRequest) -> tuple[Any, ...]:
     return response.status, response.body, list(completed.documents), *key, claim.id
 
 
-async def claim(database: Database, wanted: Claim, digest: bytes, seconds: float, groups: Collection[str]) -> KeyEntry:
-    """Claims the key unless another request holds it; the entry is then of whoever does. Errors: ClaimSuperseded."""
-    key = (wanted.tenant_id, wanted.key_id, wanted.route, wanted.key)
-    async with database.pipeline(wanted.tenant_id) as connection:
-        await connection.execute(_DELETE_EXPIRED, (wanted.tenant_id, RETENTION_HOURS))
-        await connection.execute(_CLAIM, (*key, digest, wanted.id, seconds))
+async def claim(database: Database, new: Claim, digest: bytes, seconds: float, groups: Collection[str]) -> KeyEntry:
+    """Claim the key unless another request has claimed it; returns its entry. Errors: ClaimSuperseded."""
+    key = (new.tenant_id, new.key_id, new.route, new.key)
+    async with database.pipeline(new.tenant_id) as connection:
+        await connection.execute(_DELETE_EXPIRED, (new.tenant_id, RETENTION_HOURS))
+        await connection.execute(_CLAIM, (*key, digest, new.id, seconds))
         cursor = await connection.execute(_FIND, (sorted(groups), *key))
     row = await cursor.fetchone()
     if row is None:

@@ -158,8 +158,8 @@ class Principal:
 
 @dataclass
 class RateLimit:
-    """The generic cell rate algorithm: `per_minute` requests at once, then as many a minute. It stores one number for
-    each caller, the theoretical arrival time of the next request.
+    """The generic cell rate algorithm: a burst of `per_minute` requests, then as many per minute. It stores one number
+    per caller, the theoretical arrival time of the next request.
     """
 
     per_minute: int

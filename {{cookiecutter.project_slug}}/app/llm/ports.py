@@ -6,8 +6,8 @@ from app.llm.domain.messages import ChatRequest, Completion, CompletionEnd, OnDi
 
 
 class ChatModel(Protocol):
-    """One model of one provider. It makes one call a request and never retries, but for a pooled connection
-    that had died before the first byte: retrying is up to the fallback chain.
+    """One model of one provider. It makes one call per request and never retries, except on a stale pooled connection:
+    retries are up to the fallback chain.
     """
 
     @property
@@ -16,10 +16,10 @@ class ChatModel(Protocol):
         ...
 
     async def complete(self, request: ChatRequest, deadline: Deadline) -> Completion:
-        """The whole completion; with `request.tools` it may hold tool calls beside the text or instead of it.
+        """The completion; with `request.tools` it may contain tool calls besides or instead of text.
 
-        Errors: a ModelFailure, at the deadline at the latest. The text never holds more than
-        `request.max_characters`, nor do the arguments of a call.
+        Errors: a ModelFailure, at the deadline at the latest. The text is never longer than
+        `request.max_characters`, nor are the arguments of a tool call.
         """
         ...
 
@@ -32,6 +32,6 @@ class ChatModel(Protocol):
         streamed, because its tool calls are known only when all of it has arrived.
 
         Errors: a ModelFailure before the first piece; after it StreamInterrupted, ModelTimeout after silence, or
-        ModelOverloaded where the provider broke off with that. A refusal after the first piece is a CompletionEnd.
+        ModelOverloaded where the provider sent that. A refusal after the first piece is a CompletionEnd.
         """
         ...

@@ -18,12 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from app.core.errors import Invalid
 
 SEND_JOB, SEND_QUEUE = "webhooks.send", "webhooks"
-"""What is enqueued, in the transaction of a decision, with `WebhookMessage.job` as its arguments."""
+"""The job that is enqueued in the transaction of a decision, with the arguments `WebhookMessage.job`."""
 
 MAX_URL_CHARACTERS = 2000
 PORTS = {"https": 443, "http": 80}
 GONE = 410
-"""The receiver wants no webhooks any more."""
+"""The status by which a receiver declines further webhooks."""
 
 DeliveryResult = Literal["delivered", "gone", "refused", "key_revoked"]
 _ADDRESS = re.compile(r"(?i:https?)://[a-z0-9.:\[\]-]+(?:[/?][!-\[\]-~]*)?", re.IGNORECASE)
@@ -36,7 +36,7 @@ class DeliveryFailed(Exception):
 
 class WebhookRefused(Invalid):
     code, title = "webhook_refused", "This URL may not receive webhooks"
-    action = "Name its host under webhooks in policies/security.yaml, or ask without a webhook and look yourself."
+    action = "Name its host under webhooks in policies/security.yaml, or poll for the decision without a webhook."
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ class WebhookHosts(BaseModel):
     @field_validator("hosts")
     @classmethod
     def _are_safe(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if open_ones := [name for name in names if name.lower().startswith("http://")]:
-            raise ValueError(f"'{open_ones[0]}' would receive webhooks unencrypted; only a host under private may")
+        if unencrypted := [name for name in names if name.lower().startswith("http://")]:
+            raise ValueError(f"'{unencrypted[0]}' would receive webhooks unencrypted; only a host under private may")
         return names
 
     def target(self, url: str) -> Target:
@@ -107,19 +107,19 @@ def _place(url: str) -> tuple[str, str, int] | None:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one that the whole internet knows, also where it is wrapped in another one."""
-    found = ipaddress.ip_address(address)
-    if isinstance(found, ipaddress.IPv6Address):
-        inner = found.ipv4_mapped or found.sixtofour or (found.teredo or (None, None))[1]
-        if found in _NAT64:
-            inner = ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF)
-        found = inner or found
-    return found.is_global and not found.is_multicast
+    """Whether an IP address is public, also where it is embedded in an IPv6 address."""
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address):
+        embedded = ip.ipv4_mapped or ip.sixtofour or (ip.teredo or (None, None))[1]
+        if ip in _NAT64:
+            embedded = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+        ip = embedded or ip
+    return ip.is_global and not ip.is_multicast
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookMessage:
-    """Says that something was decided and where to look; nothing of the content.
+    """A notification that something was decided, with its address but without its content.
 
     id: the same for every attempt, so that a receiver recognises a duplicate. subject: the kind of thing that was
     decided on, such as `answer`; state: its new state. key_id: whose secret signs.
@@ -146,7 +146,7 @@ class WebhookMessage:
 
     @property
     def job(self) -> dict[str, Any]:
-        """As arguments of a job."""
+        """The message as arguments of its job."""
         arguments: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
         return {name: value if isinstance(value, str) else _text(value) for name, value in arguments.items()}
 
@@ -156,7 +156,7 @@ class WebhookMessage:
         return cls(**{**arguments, **ids, "at": datetime.fromisoformat(arguments["at"])})  # type: ignore[arg-type]
 
     def headers(self, secret: bytes, at: datetime) -> Mapping[str, str]:
-        """Signed as Standard Webhooks wants it. at: of this attempt. Source: standardwebhooks.com, 1.0.0."""
+        """Headers signed as in Standard Webhooks. at: the time of this attempt. Source: standardwebhooks.com, 1.0.0."""
         seconds = str(int(at.timestamp()))
         signature = hmac.digest(secret, f"{self.name}.{seconds}.".encode() + self.body, sha256)
         return {

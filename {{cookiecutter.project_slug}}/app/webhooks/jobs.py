@@ -3,11 +3,11 @@ from app.webhooks.domain import SEND_JOB, SEND_QUEUE, WebhookMessage
 from app.webhooks.service import WebhookSender
 
 MAX_ATTEMPTS, MAX_WAIT_SECONDS = 36, 3600
-"""Waits of 1, 2, 4, … seconds, and then an hour each: a day."""
+"""Waits of 1, 2, 4, … seconds and then of an hour each, for about a day in total."""
 
 
 def job_specs(sender: WebhookSender) -> list[JobSpec]:
-    """Sends a webhook about a decision. A job that runs twice sends it twice, under the same id."""
+    """The job that sends a webhook about a decision. If it runs twice, both messages have the same id."""
 
     async def send(attempt: Attempt, **arguments: str) -> None:
         await sender.send(WebhookMessage.of_job(**arguments))

@@ -17,7 +17,7 @@ DELIVERIES = counter("app_webhooks_total", "Webhooks about decisions, by result"
 
 @dataclass(frozen=True)
 class WebhookSender:
-    """Webhooks to those who asked to hear of a decision. hosts: where the policy that is live allows them to go."""
+    """Sends webhooks about decisions. hosts: those that the policy of the live release allows."""
 
     transport: WebhookTransport
     identity: Identity
@@ -25,7 +25,7 @@ class WebhookSender:
     clock: Clock
 
     async def send(self, message: WebhookMessage) -> DeliveryResult:
-        """Tries once. A message that cannot be delivered any more ends here, with a line in the log.
+        """Make one attempt. A message that can no longer be delivered is logged and dropped.
 
         Errors: DeliveryFailed, to be retried.
         """
@@ -38,14 +38,14 @@ class WebhookSender:
             return self._ended(message, "key_revoked", "its key is revoked")
         status = await self.transport.post(target, message.headers(secret, self.clock.now()), message.body)
         if status == GONE:
-            return self._ended(message, "gone", "the receiver wants no more webhooks")
+            return self._ended(message, "gone", "the receiver declines further webhooks")
         if not 200 <= status < 300:
             raise DeliveryFailed(f"the response had the status {status}")
         DELIVERIES.labels("delivered").inc()
         return "delivered"
 
     def give_up(self, message: WebhookMessage, reason: str) -> None:
-        """The last retry has failed: the receiver has to poll for the decision."""
+        """Log and count a message whose last attempt failed: the receiver has to poll for the decision."""
         DELIVERIES.labels("given_up").inc()
         self._log(message, reason)
 

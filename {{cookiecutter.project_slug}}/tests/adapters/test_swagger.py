@@ -3,7 +3,7 @@ import re
 import httpx
 
 
-async def test_the_page_of_the_routes_names_no_foreign_host(client: httpx.AsyncClient) -> None:
+async def test_the_documentation_page_refers_to_no_foreign_host(client: httpx.AsyncClient) -> None:
     page = await client.get("/docs")
     assert page.headers["content-type"].startswith("text/html")
     assert "SwaggerUIBundle(" in page.text
@@ -11,7 +11,7 @@ async def test_the_page_of_the_routes_names_no_foreign_host(client: httpx.AsyncC
     assert (await client.get("/redoc")).status_code == 404
 
 
-async def test_what_the_page_loads_comes_from_the_service(client: httpx.AsyncClient) -> None:
+async def test_the_files_of_the_page_come_from_the_service(client: httpx.AsyncClient) -> None:
     page = (await client.get("/docs")).text
     loaded = dict.fromkeys(re.findall(r"(?:src|href)=\"([^\"]+)\"", page))
     files = {name.rpartition("/")[2]: await client.get(name) for name in loaded}
@@ -23,7 +23,7 @@ async def test_what_the_page_loads_comes_from_the_service(client: httpx.AsyncCli
     assert (await client.get(described[1])).json()["paths"]
 
 
-async def test_a_browser_is_told_to_ask_nobody_else(client: httpx.AsyncClient) -> None:
+async def test_the_content_security_policy_allows_no_other_host(client: httpx.AsyncClient) -> None:
     page = await client.get("/docs")
     rules = dict(rule.split(" ", 1) for rule in page.headers["content-security-policy"].split("; "))
     assert rules["default-src"] == "'none'"

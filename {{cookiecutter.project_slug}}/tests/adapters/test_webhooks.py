@@ -1,4 +1,4 @@
-"""What only the sender can hold: that a message reaches no other place than it was meant for."""
+"""The SSRF protection of the webhook transport."""
 
 import socket
 from typing import Any
@@ -11,8 +11,8 @@ from app.webhooks.domain import DeliveryFailed, Target
 from tests.webhooks.receiver import Receiver
 
 
-class Names(AbstractResolver):
-    """Every name is at these addresses."""
+class FixedResolver(AbstractResolver):
+    """Resolves every name to these addresses."""
 
     def __init__(self, *addresses: str) -> None:
         self.addresses = addresses
@@ -25,37 +25,37 @@ class Names(AbstractResolver):
         pass
 
 
-async def told(receiver: Receiver, private: bool, *addresses: str, host: str = "hooks.example.com") -> int:
-    messenger = HttpWebhookTransport(seconds=2, resolver=lambda: PublicAddresses(Names(*addresses)))
-    return await messenger.post(Target(f"http://{host}:{receiver.port}/", private), {}, b"{}")
+async def post(receiver: Receiver, private: bool, *addresses: str, host: str = "hooks.example.com") -> int:
+    transport = HttpWebhookTransport(seconds=2, resolver=lambda: PublicAddresses(FixedResolver(*addresses)))
+    return await transport.post(Target(f"http://{host}:{receiver.port}/", private), {}, b"{}")
 
 
-async def test_a_public_name_that_leads_to_a_private_address_is_not_called() -> None:
+async def test_a_public_name_with_a_private_address_is_not_called() -> None:
     async with Receiver() as receiver:
         with pytest.raises(DeliveryFailed):
-            await told(receiver, False, "127.0.0.1")
+            await post(receiver, False, "127.0.0.1")
         with pytest.raises(DeliveryFailed):
-            await told(receiver, False, "93.184.216.34", "127.0.0.1")
+            await post(receiver, False, "93.184.216.34", "127.0.0.1")
     assert receiver.messages == []
 
 
-async def test_nor_is_an_address_written_as_a_number() -> None:
+async def test_a_private_ip_address_is_not_called() -> None:
     async with Receiver() as receiver:
         for host in ("127.0.0.1", "[::ffff:127.0.0.1]", "127.1", "2130706433"):
             with pytest.raises(DeliveryFailed):
-                await told(receiver, False, "127.0.0.1", host=host)
+                await post(receiver, False, "127.0.0.1", host=host)
     assert receiver.messages == []
 
 
-async def test_a_host_that_may_be_private_is_called() -> None:
+async def test_an_allowed_private_host_is_called() -> None:
     async with Receiver() as receiver:
-        assert await told(receiver, True, host="localhost") == 204
+        assert await post(receiver, True, host="localhost") == 204
     assert len(receiver.messages) == 1
 
 
-async def test_a_receiver_that_is_not_there_is_named_without_its_address() -> None:
+async def test_an_unreachable_receiver_is_reported_without_its_address() -> None:
     async with Receiver() as receiver:
         pass
     with pytest.raises(DeliveryFailed) as gone:
-        await told(receiver, True, host="localhost")
+        await post(receiver, True, host="localhost")
     assert str(gone.value) == "no reply: ClientConnectorError"

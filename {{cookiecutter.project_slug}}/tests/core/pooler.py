@@ -1,4 +1,4 @@
-"""A pooler in transaction mode, as small as it can be: clients take turns on one session, a transaction each."""
+"""A minimal pooler in transaction mode: clients take turns on one session, a transaction each."""
 
 import asyncio
 import struct
@@ -6,21 +6,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qs, urlsplit
 
-GREETED = b"R" + struct.pack("!ii", 8, 0)
+AUTHENTICATED = b"R" + struct.pack("!ii", 8, 0)
 SETTINGS = {"client_encoding": "UTF8", "server_version": "18.0", "standard_conforming_strings": "on"}
-NOT_ITS_OWN = b"K" + struct.pack("!iii", 12, 4242, 4242)
+OTHER_BACKEND = b"K" + struct.pack("!iii", 12, 4242, 4242)
 IDLE = b"Z" + struct.pack("!i", 5) + b"I"
-ENDS_A_TRIP = b"QS"
+ROUND_TRIP_ENDS = b"QS"
 
 
 class Session:
-    """One session of the server, which every client uses."""
+    """The one session of the server that all clients share."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer, self.turn = reader, writer, asyncio.Lock()
 
-    async def trip(self, sent: bytes, client: asyncio.StreamWriter | None) -> bytes:
-        """Passes on what a client sent and every reply up to the readiness; gives the state of the transaction."""
+    async def round_trip(self, sent: bytes, client: asyncio.StreamWriter | None) -> bytes:
+        """Forward a client's messages and every reply up to ReadyForQuery; returns the state of the transaction."""
         self.writer.write(sent)
         while True:
             kind, body = await message(self.reader)
@@ -40,9 +40,9 @@ async def pooling(url: str) -> AsyncIterator[str]:
     """The URL of a pooler in front of `url`, a URL of the embedded server."""
     parts = urlsplit(url)
     reader, writer = await asyncio.open_unix_connection(parse_qs(parts.query)["host"][0] + "/.s.PGSQL.5432")
-    said = f"user\0{parts.username}\0database\0{parts.path[1:]}\0\0".encode()
+    startup = f"user\0{parts.username}\0database\0{parts.path[1:]}\0\0".encode()
     session = Session(reader, writer)
-    await session.trip(struct.pack("!ii", len(said) + 8, 196608) + said, None)
+    await session.round_trip(struct.pack("!ii", len(startup) + 8, 196608) + startup, None)
 
     async def serve(client_reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         try:
@@ -63,19 +63,19 @@ async def pooling(url: str) -> AsyncIterator[str]:
 
 async def _serve(session: Session, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
     await reader.readexactly(struct.unpack("!i", await reader.readexactly(4))[0] - 4)
-    told = [f"{name}\0{value}\0".encode() for name, value in SETTINGS.items()]
-    client.write(GREETED + b"".join(b"S" + struct.pack("!i", len(each) + 4) + each for each in told))
-    client.write(NOT_ITS_OWN + IDLE)
+    settings = [f"{name}\0{value}\0".encode() for name, value in SETTINGS.items()]
+    client.write(AUTHENTICATED + b"".join(b"S" + struct.pack("!i", len(each) + 4) + each for each in settings))
+    client.write(OTHER_BACKEND + IDLE)
     state = IDLE[-1:]
     while True:
         sent, kind = b"", b""
-        while not kind or kind not in ENDS_A_TRIP:
+        while not kind or kind not in ROUND_TRIP_ENDS:
             kind, body = await message(reader)
             if kind == b"X":
                 return
             sent += kind + struct.pack("!i", len(body) + 4) + body
         if state == b"I":
             await session.turn.acquire()
-        state = await session.trip(sent, client)
+        state = await session.round_trip(sent, client)
         if state == b"I":
             session.turn.release()

@@ -1,4 +1,4 @@
-"""Room for requests: what takes a slot, and what leaves it to others meanwhile."""
+"""Admission control: which requests take a slot, and when they release it."""
 
 import asyncio
 from dataclasses import replace
@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app.core import admission
-from app.core.admission import Slots, set_aside
+from app.core.admission import Slots, slot_released
 from app.core.errors import Overloaded
 from app.main import OPEN, create_app
 from app.wiring import State
@@ -16,45 +16,45 @@ from tests.clock import until
 from tests.conftest import override
 
 
-def doors(state: State, **settings: Any) -> httpx.AsyncClient:
+def client_with(state: State, **settings: Any) -> httpx.AsyncClient:
     chosen = replace(state, settings=state.settings.model_copy(update=settings))
     transport = httpx.ASGITransport(app=create_app(chosen), raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://service")
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admission, "PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr(admission, "TELL_SECONDS", 0.01)
+    monkeypatch.setattr(admission, "LOG_SECONDS", 0.01)
 
 
-async def test_a_slot_is_given_back_whatever_happens() -> None:
+async def test_a_slot_is_released_after_any_error() -> None:
     slots = Slots("x", lambda: 1)
     for error in (ValueError, asyncio.CancelledError):
-        with pytest.raises(error), slots.held():
+        with pytest.raises(error), slots.acquire():
             assert slots.full
-            with pytest.raises(Overloaded), slots.held():
+            with pytest.raises(Overloaded), slots.acquire():
                 pass
             raise error
-    assert slots.taken == 0
+    assert slots.in_use == 0
 
 
-async def test_who_only_waits_leaves_the_slot_to_others() -> None:
+async def test_a_request_that_waits_releases_its_slot() -> None:
     slots = Slots("x", lambda: 1)
-    with slots.held():
-        with set_aside(), slots.held():
-            assert slots.taken == 1
-        assert slots.taken == 1
-    assert slots.taken == 0
+    with slots.acquire():
+        with slot_released(), slots.acquire():
+            assert slots.in_use == 1
+        assert slots.in_use == 1
+    assert slots.in_use == 0
 
 
-async def test_without_a_slot_there_is_none_to_leave() -> None:
-    with set_aside():
+async def test_slot_released_without_a_slot_does_nothing() -> None:
+    with slot_released():
         pass
 
 
-async def test_no_room_is_told_before_the_key_and_never_of_health(state: State) -> None:
-    async with doors(state, max_requests=0, max_uploads=0) as client:
+async def test_overload_is_reported_before_authentication_and_never_for_health_checks(state: State) -> None:
+    async with client_with(state, max_requests=0, max_uploads=0) as client:
         for method, path in (("GET", "/v1/documents"), ("POST", "/v1/documents"), ("GET", "/nowhere")):
             reply = await client.request(method, path, headers={"x-request-id": "my-request-1"})
             assert (reply.status_code, reply.json()["code"]) == (503, "overloaded")
@@ -69,43 +69,43 @@ async def test_no_room_is_told_before_the_key_and_never_of_health(state: State) 
     assert 'app_requests_refused_total{kind="uploads"}' in text
 
 
-async def test_the_kinds_do_not_take_each_others_room(state: State) -> None:
-    async with doors(state, max_requests=0) as client:
+async def test_each_kind_of_request_has_its_own_limit(state: State) -> None:
+    async with client_with(state, max_requests=0) as client:
         for path in ("/v1/answers", "/v1/chat/completions", "/v1/documents"):
             assert (await client.post(path, json={})).status_code in (401, 422)
 
 
-async def test_a_wait_for_a_person_takes_no_room(state: State, client: httpx.AsyncClient, key: str) -> None:
-    """Two who wait for what does not come, with room for one: the third is served meanwhile."""
-    asked = asyncio.Event()
+async def test_a_wait_for_a_person_takes_no_slot(state: State, client: httpx.AsyncClient, key: str) -> None:
+    """With one slot in all, a request is served while another waits for a decision."""
+    started = asyncio.Event()
     until = state.archive.waiting.until
 
-    async def waits(*given: Any) -> Any:
-        asked.set()
-        with set_aside():
+    async def waits(*arguments: Any) -> Any:
+        started.set()
+        with slot_released():
             await asyncio.sleep(0.2)
-        return await until(*given)
+        return await until(*arguments)
 
-    async with doors(state, max_requests=1) as door:
+    async with client_with(state, max_requests=1) as service:
         headers = {"authorization": f"Bearer {key}"}
         override(state.archive.waiting, until=waits)
         try:
             path = "/v1/actions/0190a0a0-0000-7000-8000-000000000000?wait=1"
-            waiting = asyncio.ensure_future(door.get(path, headers=headers))
+            waiting = asyncio.ensure_future(service.get(path, headers=headers))
             async with asyncio.timeout(60):
-                await asyncio.wait({waiting, asyncio.ensure_future(asked.wait())}, return_when="FIRST_COMPLETED")
-            assert (await door.get("/v1/caller", headers=headers)).status_code == 200
+                await asyncio.wait({waiting, asyncio.ensure_future(started.wait())}, return_when="FIRST_COMPLETED")
+            assert (await service.get("/v1/caller", headers=headers)).status_code == 200
             await waiting
         finally:
             object.__delattr__(state.archive.waiting, "until")
 
 
-async def test_a_crowd_is_told_once_a_second(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with doors(state, max_requests=0) as client:
-        await asyncio.sleep(3 * admission.TELL_SECONDS)  # refusals of earlier tests are logged by now
-        told: list[dict[str, int]] = []
-        monkeypatch.setattr(admission.log, "warning", lambda event, **facts: told.append(facts), raising=False)
-        monkeypatch.setattr(admission, "TELL_SECONDS", 1.0)
+async def test_many_rejections_are_logged_once_a_second(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with client_with(state, max_requests=0) as client:
+        await asyncio.sleep(3 * admission.LOG_SECONDS)  # rejections of earlier tests are logged by now
+        logged: list[dict[str, int]] = []
+        monkeypatch.setattr(admission.log, "warning", lambda event, **facts: logged.append(facts), raising=False)
+        monkeypatch.setattr(admission, "LOG_SECONDS", 1.0)
         await asyncio.gather(*(client.get("/v1/caller") for _ in range(20)))
-        await until(lambda: sum(each["other"] for each in told) == 20)
-    assert len(told) < 20
+        await until(lambda: sum(each["other"] for each in logged) == 20)
+    assert len(logged) < 20

@@ -1,4 +1,4 @@
-"""The log is tampered with as the owner of the tables would: the trigger off, then any statement at all."""
+"""Tampering by the owner of the tables: with the trigger disabled, any statement is possible."""
 
 import asyncio
 import tracemalloc
@@ -27,7 +27,7 @@ ALL = "sequence, at, actor, action, subject, before, after, reason, trace_id, te
 
 @pytest.fixture(scope="module")
 def urls(fresh_database: FreshDatabase) -> Iterator[Urls]:
-    """A database of its own: what is done here would leave the log of the other tests broken."""
+    """A separate database, because these tests corrupt the log."""
     with fresh_database() as made:
         yield made
 
@@ -42,7 +42,7 @@ async def database(urls: Urls) -> AsyncIterator[Database]:
 
 @pytest_asyncio.fixture
 async def written(database: Database) -> Head:
-    """Nine lines; the head that an operator took away with them."""
+    """Write nine lines; returns the exported head."""
     for number in range(1, 10):
         await write(database, f"thing {number}")
     async with database.read(None) as connection:
@@ -75,12 +75,12 @@ async def all_lines(database: Database) -> list[Line]:
 
 
 def forged(line: Line) -> str:
-    """The statement that stores a line whose hash was computed as the service does it."""
-    honest = replace(line, hash=line.computed())
+    """The statement that stores a line with a correct hash."""
+    hashed = replace(line, hash=line.computed())
     return (
-        f"insert into audit_log ({ALL}) values ({honest.sequence}, '{honest.at.isoformat()}', '{honest.actor}', "
-        f"'{honest.action}', '{honest.subject}', null, null, '{honest.reason}', '', null, "
-        f"'{honest.previous}', '{honest.hash}')"
+        f"insert into audit_log ({ALL}) values ({hashed.sequence}, '{hashed.at.isoformat()}', '{hashed.actor}', "
+        f"'{hashed.action}', '{hashed.subject}', null, null, '{hashed.reason}', '', null, "
+        f"'{hashed.previous}', '{hashed.hash}')"
     )
 
 
@@ -92,9 +92,9 @@ async def test_an_untouched_log_is_verified_up_to_its_head(database: Database, w
 
 async def test_a_log_that_has_grown_since_still_fits_the_exported_head(database: Database, written: Head) -> None:
     await write(database, "later")
-    found = await check(database, written)
-    assert isinstance(found, Verified)
-    assert found.lines == 10
+    result = await check(database, written)
+    assert isinstance(result, Verified)
+    assert result.lines == 10
 
 
 async def test_an_empty_log_is_verified_and_has_no_head(database: Database) -> None:
@@ -116,19 +116,19 @@ async def test_an_empty_log_is_verified_and_has_no_head(database: Database) -> N
         "hash = repeat('a', 64)",
     ],
 )
-async def test_an_edited_line_is_named(urls: Urls, database: Database, written: Head, change: str) -> None:
+async def test_an_edited_line_is_reported(urls: Urls, database: Database, written: Head, change: str) -> None:
     tamper(urls, f"update audit_log set {change} where sequence = 5")
-    found = await check(database)
-    assert isinstance(found, Broken)
-    assert (found.sequence, found.what.split(":")[0]) == (5, "was edited")
+    result = await check(database)
+    assert isinstance(result, Broken)
+    assert (result.sequence, result.what.split(":")[0]) == (5, "was edited")
 
 
-async def test_a_deleted_line_is_named(urls: Urls, database: Database, written: Head) -> None:
+async def test_a_deleted_line_is_reported(urls: Urls, database: Database, written: Head) -> None:
     tamper(urls, "delete from audit_log where sequence = 4")
     assert await check(database) == Broken(4, "is missing: line 5 is the next")
 
 
-async def test_a_deleted_line_is_named_when_the_others_close_the_gap(
+async def test_a_deleted_line_is_reported_when_the_others_are_renumbered(
     urls: Urls, database: Database, written: Head
 ) -> None:
     shift = "update audit_log set sequence = sequence - {by} where sequence > {over}"
@@ -138,42 +138,40 @@ async def test_a_deleted_line_is_named_when_the_others_close_the_gap(
         "update audit_log set sequence = sequence + 100 where sequence > 4",
         shift.format(by=101, over=100),
     )
-    found = await check(database)
-    assert isinstance(found, Broken)
-    assert found.sequence == 4
+    result = await check(database)
+    assert isinstance(result, Broken)
+    assert result.sequence == 4
 
 
-async def test_the_first_line_may_not_be_missing_either(urls: Urls, database: Database, written: Head) -> None:
+async def test_a_deleted_first_line_is_reported(urls: Urls, database: Database, written: Head) -> None:
     tamper(urls, "delete from audit_log where sequence = 1")
     assert await check(database) == Broken(1, "is missing: line 2 is the next")
 
 
-@pytest.mark.parametrize("honestly_hashed", [True, False])
-async def test_an_inserted_line_is_named(urls: Urls, database: Database, written: Head, honestly_hashed: bool) -> None:
+@pytest.mark.parametrize("correct_hash", [True, False])
+async def test_an_inserted_line_is_reported(urls: Urls, database: Database, written: Head, correct_hash: bool) -> None:
     lines = await all_lines(database)
-    alien = replace(lines[3], sequence=5, subject="never happened", previous=lines[3].hash, hash="")
-    statement = forged(alien)
-    if not honestly_hashed:
-        statement = statement.replace(alien.computed(), "b" * 64)
+    inserted = replace(lines[3], sequence=5, subject="never happened", previous=lines[3].hash, hash="")
+    statement = forged(inserted)
+    if not correct_hash:
+        statement = statement.replace(inserted.computed(), "b" * 64)
     tamper(
         urls,
         "update audit_log set sequence = sequence + 100 where sequence >= 5",
         "update audit_log set sequence = sequence - 99 where sequence >= 100",
         statement,
     )
-    found = await check(database)
-    assert isinstance(found, Broken)
-    assert found.sequence == 5
+    result = await check(database)
+    assert isinstance(result, Broken)
+    assert result.sequence == 5
 
 
-async def test_a_line_put_behind_the_end_is_named_against_what_follows_it(
-    urls: Urls, database: Database, written: Head
-) -> None:
+async def test_a_line_forged_after_the_end_is_reported(urls: Urls, database: Database, written: Head) -> None:
     tamper(urls, forged(Line(10, NOW, "eve", "a.b", "c", None, None, "", "", None, "c" * 64, "")))
     assert await check(database) == Broken(10, "does not continue line 9")
 
 
-async def test_two_lines_that_changed_places_are_named(urls: Urls, database: Database, written: Head) -> None:
+async def test_two_swapped_lines_are_reported(urls: Urls, database: Database, written: Head) -> None:
     tamper(
         urls,
         "update audit_log set sequence = 100 where sequence = 3",
@@ -183,7 +181,7 @@ async def test_two_lines_that_changed_places_are_named(urls: Urls, database: Dat
     assert await check(database) == Broken(3, "was moved: it was written with another number")
 
 
-async def test_two_lines_that_continue_the_same_one_are_named(urls: Urls, database: Database, written: Head) -> None:
+async def test_two_lines_that_continue_the_same_one_are_reported(urls: Urls, database: Database, written: Head) -> None:
     last = (await all_lines(database))[-1]
     tamper(urls, forged(replace(last, sequence=10, subject="at the same time")))
     assert await check(database) == Broken(10, "continues line 8, as line 9 does")
@@ -204,9 +202,9 @@ async def test_a_tail_that_was_cut_and_grown_again_is_found_with_the_exported_he
     for number in range(5):
         await write(database, f"instead {number}")
     assert isinstance(await check(database), Verified)
-    found = await check(database, written)
-    assert isinstance(found, Broken)
-    assert (found.sequence, found.what.split(":")[0]) == (9, "is not the line that was exported")
+    result = await check(database, written)
+    assert isinstance(result, Broken)
+    assert (result.sequence, result.what.split(":")[0]) == (9, "is not the line that was exported")
 
 
 async def test_an_emptied_log_is_found_with_the_exported_head(urls: Urls, database: Database, written: Head) -> None:
@@ -217,9 +215,9 @@ async def test_an_emptied_log_is_found_with_the_exported_head(urls: Urls, databa
 async def test_appends_at_once_make_one_chain_without_gaps(database: Database) -> None:
     sequences = await asyncio.gather(*(write(database, f"thing {number}") for number in range(60)))
     assert sorted(sequences) == list(range(1, 61))
-    found = await check(database)
-    assert isinstance(found, Verified)
-    assert found.lines == 60
+    result = await check(database)
+    assert isinstance(result, Verified)
+    assert result.lines == 60
 
 
 async def test_an_act_that_is_rolled_back_leaves_no_line_and_no_gap(database: Database, written: Head) -> None:
@@ -297,11 +295,11 @@ async def test_twenty_thousand_lines_are_verified_in_little_memory(urls: Urls, d
             copy.write_row(tuple(getattr(row, name) for name in ALL.split(", ")))
     del rows
     tracemalloc.start()
-    found = await check(database)
+    result = await check(database)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert isinstance(found, Verified)
-    assert found.lines == 20_000
+    assert isinstance(result, Verified)
+    assert result.lines == 20_000
     assert most < 12_000_000
 
 

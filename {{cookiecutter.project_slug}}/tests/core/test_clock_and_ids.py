@@ -5,7 +5,7 @@ from app.core.clock import Deadline, ManualClock
 from app.core.ids import drawn, new_id
 
 
-def test_a_deadline_runs_out_and_never_below_zero() -> None:
+def test_the_remaining_time_of_a_deadline_is_never_negative() -> None:
     clock = ManualClock()
     deadline = Deadline.after(2, clock)
     clock.advance(1.5)
@@ -28,13 +28,13 @@ def test_ids_sort_by_the_time_they_were_made() -> None:
     assert (first.version, first.variant) == (7, "specified in RFC 4122")
 
 
-def test_a_share_is_drawn_by_the_key_alone_and_has_its_size() -> None:
+def test_a_sample_depends_on_the_key_alone_and_has_the_requested_size() -> None:
     keys = [uuid4().bytes for _ in range(20_000)]
     assert 0.045 < sum(drawn(each, 0.05) for each in keys) / len(keys) < 0.055
     assert all(drawn(each, 0.2) for each in keys if drawn(each, 0.05))
     assert all(drawn(each, 1.0) and not drawn(each, 0.0) for each in keys[:100])
 
 
-def test_who_was_drawn_once_stays_drawn_in_every_version_of_this_service() -> None:
-    found = [number for number in range(40) if drawn(f"release:{number}".encode(), 0.25)]
-    assert found == [0, 1, 5, 10, 11, 14, 26, 28, 29, 37]
+def test_a_sample_is_the_same_in_every_version_of_this_service() -> None:
+    sample = [number for number in range(40) if drawn(f"release:{number}".encode(), 0.25)]
+    assert sample == [0, 1, 5, 10, 11, 14, 26, 28, 29, 37]

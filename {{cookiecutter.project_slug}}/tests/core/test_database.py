@@ -15,7 +15,7 @@ from app.core.schema import drift, migrate, verify
 from app.wiring import State
 from tests.conftest import ROOT
 
-HURRY = 0.2
+SHORT_TIMEOUT = 0.2
 TENANT = "select current_setting('app.tenant_id', true)"
 
 
@@ -84,7 +84,7 @@ def test_tables_in_code_equal_the_migrated_schema(database_urls: Urls) -> None:
     assert drift(database_urls.owner, ROOT) == []
 
 
-async def test_a_database_that_is_away_is_a_503_and_not_a_fault(nowhere: Urls) -> None:
+async def test_an_unavailable_database_is_a_503_and_not_a_500(nowhere: Urls) -> None:
     gone = await open_database(nowhere.service, 2)
     with pytest.raises(DatabaseUnavailable):
         async with gone.transaction(None):
@@ -95,16 +95,16 @@ async def test_a_database_that_is_away_is_a_503_and_not_a_fault(nowhere: Urls) -
 
 
 @pytest.fixture
-def hurried(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits long for a connection: none comes free in these tests."""
-    monkeypatch.setattr("app.core.database.POOL_SECONDS", HURRY)
-    monkeypatch.setattr(state.database.pool, "timeout", HURRY)
-    monkeypatch.setattr(state.database.engine.pool, "_timeout", HURRY)
+def short_pool_timeout(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short time-out for connections, because none becomes free in these tests."""
+    monkeypatch.setattr("app.core.database.POOL_SECONDS", SHORT_TIMEOUT)
+    monkeypatch.setattr(state.database.pool, "timeout", SHORT_TIMEOUT)
+    monkeypatch.setattr(state.database.engine.pool, "_timeout", SHORT_TIMEOUT)
 
 
-@pytest.mark.usefixtures("hurried")
+@pytest.mark.usefixtures("short_pool_timeout")
 @pytest.mark.parametrize("lane", ["pool", "engine"])
-async def test_a_wait_for_our_own_connections_is_named_so(database_urls: Urls, lane: str) -> None:
+async def test_a_full_pool_is_reported_as_such(database_urls: Urls, lane: str) -> None:
     opened = await open_database(database_urls.service, 2)
 
     async def take(database: Database, depth: int) -> None:
@@ -129,8 +129,8 @@ async def _look(database: Database) -> None:
         await connection.execute(text("select 1"))
 
 
-@pytest.mark.usefixtures("hurried")
-async def test_readiness_says_that_it_is_our_own_connections(state: State, client: httpx.AsyncClient) -> None:
+@pytest.mark.usefixtures("short_pool_timeout")
+async def test_readiness_reports_a_full_pool(state: State, client: httpx.AsyncClient) -> None:
     async with AsyncExitStack() as stack:
         for _ in range(state.settings.database_pool):
             await stack.enter_async_context(state.database.pipeline(UUID(int=1)))
@@ -140,8 +140,10 @@ async def test_readiness_says_that_it_is_our_own_connections(state: State, clien
     assert (await client.get("/health/ready")).status_code == 200
 
 
-@pytest.mark.usefixtures("hurried")
-async def test_a_request_that_finds_no_connection_says_whose_they_are(state: State, client: httpx.AsyncClient) -> None:
+@pytest.mark.usefixtures("short_pool_timeout")
+async def test_a_request_without_a_free_connection_gets_connections_busy(
+    state: State, client: httpx.AsyncClient
+) -> None:
     async with AsyncExitStack() as stack:
         for _ in range(state.settings.database_pool):
             await stack.enter_async_context(state.database.transaction(None))
@@ -150,7 +152,7 @@ async def test_a_request_that_finds_no_connection_says_whose_they_are(state: Sta
     assert reply.headers["retry-after"] == "1"
 
 
-async def test_a_connection_that_the_server_has_closed_is_replaced_and_not_handed_out(database_urls: Urls) -> None:
+async def test_a_connection_that_the_server_closed_is_replaced(database_urls: Urls) -> None:
     opened = await open_database(database_urls.service, 1)
     async with opened.transaction(None) as connection:
         worker = await connection.scalar(text("select pg_backend_pid()"))
@@ -183,7 +185,7 @@ async def test_an_older_and_a_newer_schema_are_refused_with_the_command(database
     await verify(database_urls.service, ROOT)
 
 
-def test_jobs_that_wait_in_the_queue_follow_the_new_names_of_their_kinds(embedded: EmbeddedPostgres) -> None:
+def test_a_migration_renames_the_queued_jobs_of_renamed_kinds(embedded: EmbeddedPostgres) -> None:
     name = f"test_{uuid4().hex[:12]}"
     urls = embedded.urls(name)
     queue = "insert into procrastinate_jobs (queue_name, task_name, args) values ('any', %s, '{}')"
@@ -200,7 +202,7 @@ def test_jobs_that_wait_in_the_queue_follow_the_new_names_of_their_kinds(embedde
         embedded.drop(name)
 
 
-def test_the_schema_goes_back_to_nothing_and_forward_again(embedded: EmbeddedPostgres) -> None:
+def test_the_schema_migrates_down_to_nothing_and_up_again(embedded: EmbeddedPostgres) -> None:
     name = f"test_{uuid4().hex[:12]}"
     urls = embedded.urls(name)
     try:

@@ -1,4 +1,4 @@
-"""On somebody else's server the owner of the tables is no superuser: row-level security binds it too."""
+"""On an external server the owner of the tables is no superuser, so that row-level security applies to it too."""
 
 from collections.abc import Iterator
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""Files as they lie about: each is read whole and as it was at one moment, or says why not."""
+"""Files are read completely and consistently, or rejected with a reason."""
 
 import os
 from pathlib import Path
@@ -25,7 +25,7 @@ def test_a_folder_of_any_depth_is_searched(tmp_path: Path) -> None:
     (here / "x.txt").write_text("x")
     try:
         (found,) = find([top])
-    finally:  # the library that clears away temporary folders cannot go so deep
+    finally:  # pytest cannot remove folders nested so deeply
         (here / "x.txt").unlink()
         while here != top:
             here.rmdir()
@@ -48,7 +48,7 @@ def test_a_name_is_shown_on_one_line_of_any_terminal(name: str, shown: str) -> N
     assert printable(name) == shown
 
 
-def test_a_file_that_somebody_writes_to_is_read_again_and_then_given_up(
+def test_a_file_that_keeps_changing_is_retried_and_then_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "log.txt"
@@ -69,17 +69,17 @@ def test_a_file_that_somebody_writes_to_is_read_again_and_then_given_up(
     assert read(FoundFile(path, "log.txt"), 1000) == path.read_bytes()
 
 
-def test_a_pipe_that_took_the_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_that_replaced_a_file_does_not_block(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     os.mkfifo(path)
     with pytest.raises(FileUnreadable, match="a pipe"):
         read(FoundFile(path, "a.txt"), 1000)
 
 
-def test_what_may_not_be_read_is_told_and_keeps_nothing_else_out(
+def test_an_unreadable_file_is_reported_and_the_others_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a user who is not root sees it."""
+    """Simulates a user who is not root."""
     for name in ("a.txt", "closed/b.txt", "secret.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")

@@ -1,4 +1,4 @@
-"""Without a right, a command says in one sentence which it is and what grants it; and what it says works."""
+"""A missing privilege is reported in one sentence with the statement that grants it, and the statement works."""
 
 import re
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ from tests.conftest import ROOT
 from tests.e2e.conftest import app
 
 
-class Theirs:
-    """A database on a server where nobody has prepared anything for us."""
+class BareServer:
+    """A database on a server on which nothing has been prepared for the service."""
 
     def __init__(self, admin: Urls) -> None:
         self.name = f"bare_{uuid4().hex[:12]}"
@@ -37,7 +37,7 @@ class Theirs:
             connection.execute(statement.encode())
 
     def migrate(self) -> str:
-        """What stops a migration; empty when nothing does."""
+        """Migrate; returns the error, or an empty string."""
         try:
             migrate(self.url(self.owner), self.url(self.service), ROOT)
         except StartRefused as refused:
@@ -51,29 +51,29 @@ class Theirs:
 
 
 @pytest.fixture
-def theirs(database_urls: Urls) -> Iterator[Theirs]:
-    made = Theirs(database_urls)
+def bare(database_urls: Urls) -> Iterator[BareServer]:
+    made = BareServer(database_urls)
     yield made
     made.drop()
 
 
-def test_following_what_a_refused_migration_says_ends_in_a_migrated_database(theirs: Theirs) -> None:
-    said: list[str] = []
-    while told := theirs.migrate():
-        assert told not in said, told
-        assert told.startswith(f"The role {theirs.owner} "), told
-        said.append(told)
-        [statement] = re.findall(r"run '(.+?);' in this database", told)
-        theirs.run(statement, database=None)
-    assert len(said) >= 2
-    assert migrate(theirs.url(theirs.owner), theirs.url(theirs.service), ROOT) == (newest(ROOT), newest(ROOT))
+def test_the_statements_in_the_errors_lead_to_a_migrated_database(bare: BareServer) -> None:
+    errors: list[str] = []
+    while error := bare.migrate():
+        assert error not in errors, error
+        assert error.startswith(f"The role {bare.owner} "), error
+        errors.append(error)
+        [statement] = re.findall(r"run '(.+?);' in this database", error)
+        bare.run(statement, database=None)
+    assert len(errors) >= 2
+    assert migrate(bare.url(bare.owner), bare.url(bare.service), ROOT) == (newest(ROOT), newest(ROOT))
 
 
-def test_a_migration_by_who_does_not_own_the_tables_says_so_at_the_command_line(theirs: Theirs, tmp_path: Path) -> None:
-    theirs.run("create extension vector", database=None)
-    theirs.run(f"grant app_service to {theirs.service}")
-    migrate(theirs.url(), theirs.url(theirs.service), ROOT)
-    names = {"DATABASE_URL": theirs.url(theirs.service), "APP_DATABASE_OWNER_URL": theirs.url(theirs.owner)}
+def test_a_migration_by_a_role_that_does_not_own_the_tables_says_so(bare: BareServer, tmp_path: Path) -> None:
+    bare.run("create extension vector", database=None)
+    bare.run(f"grant app_service to {bare.service}")
+    migrate(bare.url(), bare.url(bare.service), ROOT)
+    names = {"DATABASE_URL": bare.url(bare.service), "APP_DATABASE_OWNER_URL": bare.url(bare.owner)}
     done = app(tmp_path, "migrate", "--to", "0014", **names)
     assert done.returncode == 1
     assert re.fullmatch(r"app: The role \w+_owner (lacks|does not own|may not) .+ run '.+;' in .+\n", done.stderr), (
@@ -81,17 +81,17 @@ def test_a_migration_by_who_does_not_own_the_tables_says_so_at_the_command_line(
     )
 
 
-def test_any_command_without_a_right_says_so_too(theirs: Theirs, tmp_path: Path) -> None:
-    theirs.run("create extension vector", database=None)
-    theirs.run(f"grant app_service to {theirs.service}")
-    migrate(theirs.url(), theirs.url(theirs.service), ROOT)
-    theirs.run("revoke all on api_keys from app_service", database=None)
-    names = {"DATABASE_URL": theirs.url(theirs.service), "APP_EMBEDDER": "none"}
+def test_any_command_reports_a_missing_privilege(bare: BareServer, tmp_path: Path) -> None:
+    bare.run("create extension vector", database=None)
+    bare.run(f"grant app_service to {bare.service}")
+    migrate(bare.url(), bare.url(bare.service), ROOT)
+    bare.run("revoke all on api_keys from app_service", database=None)
+    names = {"DATABASE_URL": bare.url(bare.service), "APP_EMBEDDER": "none"}
     done = app(tmp_path, "keys", "create", "reader", **names)
     assert done.returncode == 1
     assert done.stderr == (
-        f"app: The role {theirs.service} lacks all on the table api_keys; let an administrator of the database run "
-        f"'grant all on table api_keys to {theirs.service};' in this database, then try again.\n"
+        f"app: The role {bare.service} lacks all on the table api_keys; let an administrator of the database run "
+        f"'grant all on table api_keys to {bare.service};' in this database, then try again.\n"
     )
 
 

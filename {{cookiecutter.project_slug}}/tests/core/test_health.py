@@ -25,19 +25,19 @@ async def broken() -> list[str]:
     raise DatabaseUnavailable()
 
 
-async def test_each_dependency_says_how_it_is_and_none_is_waited_for_without_end() -> None:
+async def test_each_dependency_reports_its_state_and_a_hanging_one_times_out() -> None:
     reporting = asyncio.ensure_future(Health({"a": fine, "b": away, "c": hangs}).report())
     await leap(LONG)
     report = await reporting
     assert (report["a"], report["c"]) == ("ok", "does not answer")
-    assert report["b"].startswith("The database is away")
+    assert report["b"].startswith("The database is unavailable")
 
 
-async def test_a_note_is_told_and_makes_nothing_fail() -> None:
+async def test_a_note_does_not_make_the_service_unready() -> None:
     health = Health({"a": fine}, (remarks,))
     assert await health.report() == {"a": "ok"}
     assert await health.notes() == ["one thing", "another"]
 
 
-async def test_a_note_that_cannot_be_found_out_is_left_out() -> None:
+async def test_a_note_whose_check_fails_is_left_out() -> None:
     assert await Health({}, (broken, remarks)).notes() == ["one thing", "another"]

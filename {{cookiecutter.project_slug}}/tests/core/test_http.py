@@ -48,13 +48,13 @@ async def test_metrics_count_requests_by_route_and_not_by_address(client: httpx.
     assert "nosuchprefix" not in text
 
 
-async def test_a_body_over_the_limit_is_refused_by_its_announced_length(client: httpx.AsyncClient) -> None:
+async def test_a_body_over_the_limit_is_rejected_by_its_content_length(client: httpx.AsyncClient) -> None:
     response = await client.post("/v1/keys", content=b" " * 2_000_000)
     assert (response.status_code, response.json()["code"]) == (413, "too_large")
     assert response.json()["request_id"]
 
 
-async def test_a_body_of_no_announced_length_is_counted(client: httpx.AsyncClient) -> None:
+async def test_a_body_without_content_length_is_counted(client: httpx.AsyncClient) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(3000):
             yield b" " * 1000

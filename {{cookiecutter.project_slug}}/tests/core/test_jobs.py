@@ -1,4 +1,4 @@
-"""Against the real queue: what is enqueued runs after the commit, and nothing is lost when a worker dies."""
+"""Against the real queue: jobs run after the commit, and none is lost when a worker dies."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,23 +18,23 @@ def worker_of(database: Database, run: Callable[..., Awaitable[None]], **options
 
 
 async def test_a_job_runs_after_the_commit(database: Database) -> None:
-    seen: list[int] = []
+    runs: list[int] = []
 
     async def run(attempt: Attempt, number: int) -> None:
-        seen.append(number)
+        runs.append(number)
 
     worker, name = worker_of(database, run)
     async with database.transaction(None) as connection:
         await enqueue(connection, name, queue=name, number=7)
     await worker.run(wait=False)
-    assert seen == [7]
+    assert runs == [7]
 
 
 async def test_a_job_never_runs_after_a_rollback(database: Database) -> None:
-    seen: list[int] = []
+    runs: list[int] = []
 
     async def run(attempt: Attempt, number: int) -> None:
-        seen.append(number)
+        runs.append(number)
 
     worker, name = worker_of(database, run)
     with pytest.raises(KeyError):
@@ -42,31 +42,31 @@ async def test_a_job_never_runs_after_a_rollback(database: Database) -> None:
             await enqueue(connection, name, queue=name, number=7)
             raise KeyError
     await worker.run(wait=False)
-    assert seen == []
+    assert runs == []
 
 
-async def test_a_poison_job_is_buried_with_its_reason_and_the_queue_moves_on(database: Database) -> None:
-    buried: list[str] = []
-    seen: list[int] = []
+async def test_a_poison_job_fails_with_its_reason_and_the_queue_goes_on(database: Database) -> None:
+    dead_reasons: list[str] = []
+    runs: list[int] = []
 
     async def run(attempt: Attempt, number: int) -> None:
         if number == 0:
             raise ValueError("poison")
-        seen.append(number)
+        runs.append(number)
 
     async def dead(number: int, reason: str) -> None:
-        buried.append(reason)
+        dead_reasons.append(reason)
 
     worker, name = worker_of(database, run, dead=dead, attempts=1)
     async with database.transaction(None) as connection:
         for number in range(3):
             await enqueue(connection, name, queue=name, number=number)
     await worker.run(wait=False)
-    assert buried == ["ValueError"]
-    assert sorted(seen) == [1, 2]
+    assert dead_reasons == ["ValueError"]
+    assert sorted(runs) == [1, 2]
 
 
-async def test_a_failed_attempt_is_tried_again_and_knows_which_try_it_is(database: Database) -> None:
+async def test_a_failed_attempt_is_retried_with_the_next_attempt_number(database: Database) -> None:
     attempts: list[Attempt] = []
 
     async def run(attempt: Attempt) -> None:
@@ -86,52 +86,52 @@ async def test_a_failed_attempt_is_tried_again_and_knows_which_try_it_is(databas
     assert attempts == [Attempt(1, last=False), Attempt(2, last=True)]
 
 
-@pytest.mark.parametrize("trace_of_the_dead", ["silent", "vanished"])
-async def test_the_job_of_a_dead_worker_is_taken_over(database: Database, trace_of_the_dead: str) -> None:
-    seen: list[Attempt] = []
+@pytest.mark.parametrize("trace", ["silent", "vanished"])
+async def test_the_job_of_a_dead_worker_is_taken_over(database: Database, trace: str) -> None:
+    runs: list[Attempt] = []
 
     async def run(attempt: Attempt) -> None:
-        seen.append(attempt)
+        runs.append(attempt)
 
     worker, name = worker_of(database, run)
-    await _leave_behind(database, name, trace_of_the_dead, attempts=0)
+    await _abandon_job(database, name, trace, attempts=0)
     async with worker.app.open_async(database.pool):
         assert await worker.reap() >= 1
     await worker.run(wait=False)
-    assert seen == [Attempt(2, last=False)]
+    assert runs == [Attempt(2, last=False)]
 
 
-async def test_a_running_worker_looks_for_the_jobs_of_dead_ones_by_itself(database: Database) -> None:
+async def test_a_running_worker_takes_over_the_jobs_of_dead_ones(database: Database) -> None:
     taken = asyncio.Event()
 
     async def run(attempt: Attempt) -> None:
         taken.set()
 
     worker, name = worker_of(database, run)
-    await _leave_behind(database, name, "silent", attempts=0)
+    await _abandon_job(database, name, "silent", attempts=0)
     async with background(worker.run()):
         await taken.wait()
 
 
 async def test_a_job_that_kills_every_worker_is_buried(database: Database) -> None:
-    buried: list[str] = []
+    dead_reasons: list[str] = []
 
     async def run(attempt: Attempt) -> None:
         raise AssertionError("must not run again")
 
     async def dead(reason: str) -> None:
-        buried.append(reason)
+        dead_reasons.append(reason)
 
     worker, name = worker_of(database, run, dead=dead, attempts=3)
-    await _leave_behind(database, name, "silent", attempts=2)
+    await _abandon_job(database, name, "silent", attempts=2)
     async with worker.app.open_async(database.pool):
         await worker.reap()
     await worker.run(wait=False)
-    assert buried == ["The worker died in every attempt."]
+    assert dead_reasons == ["The worker died in every attempt."]
 
 
-async def _leave_behind(database: Database, name: str, trace: str, attempts: int) -> None:
-    """A job as a killed worker leaves it: in `doing`, its worker silent or already removed from the list."""
+async def _abandon_job(database: Database, name: str, trace: str, attempts: int) -> None:
+    """A job as a killed worker leaves it: in `doing`, its worker without heartbeat or already removed."""
     async with database.transaction(None) as connection:
         await enqueue(connection, name, queue=name)
         silent = "insert into procrastinate_workers (last_heartbeat) values (now() - interval '1 hour') returning id"
@@ -142,14 +142,14 @@ async def _leave_behind(database: Database, name: str, trace: str, attempts: int
         )
 
 
-async def test_a_listener_hears_what_was_committed_and_nothing_else(database: Database) -> None:
-    channel, heard = f"c{uuid4().hex}", asyncio.Queue[str]()
+async def test_a_listener_receives_committed_notifications_only(database: Database) -> None:
+    channel, received = f"c{uuid4().hex}", asyncio.Queue[str]()
     started = asyncio.Event()
 
     async def handler(payload: str) -> None:
         started.set()
         if payload:
-            await heard.put(payload)
+            await received.put(payload)
 
     async with background(listen(database, channel, handler)):
         await started.wait()
@@ -159,14 +159,14 @@ async def test_a_listener_hears_what_was_committed_and_nothing_else(database: Da
                 raise KeyError
         async with database.transaction(None) as connection:
             await notify(connection, channel, "done")
-        assert await heard.get() == "done"
+        assert await received.get() == "done"
 
 
 async def test_a_listener_survives_the_loss_of_its_connection(database: Database, database_urls: Any) -> None:
-    channel, looked = f"c{uuid4().hex}", asyncio.Queue[str]()
+    channel, calls = f"c{uuid4().hex}", asyncio.Queue[str]()
 
-    async with background(listen(database, channel, looked.put)):
-        assert await looked.get() == ""
+    async with background(listen(database, channel, calls.put)):
+        assert await calls.get() == ""
         async with database.transaction(None) as connection:
             killed = await connection.execute(
                 text(
@@ -176,4 +176,4 @@ async def test_a_listener_survives_the_loss_of_its_connection(database: Database
                 {"q": f"listen%{channel}%"},
             )
             assert killed.scalar() is True
-        assert await looked.get() == ""
+        assert await calls.get() == ""

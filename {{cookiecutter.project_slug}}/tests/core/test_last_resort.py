@@ -1,4 +1,4 @@
-"""Whatever is raised, and whatever is broken besides: a problem with a request id, a log line, a metric."""
+"""Any exception ends as a problem with a request id, a log line and a metric, even if reporting it fails."""
 
 import asyncio
 import sys
@@ -26,9 +26,9 @@ from app.inference.routes.events import error_as_final_event, openai_error_event
 from tests.core.test_logging import configured  # noqa: F401, a fixture
 
 
-class Unspeakable(Exception):
+class Unprintable(Exception):
     def __str__(self) -> str:
-        raise RuntimeError("no words")
+        raise RuntimeError("cannot be printed")
 
     __repr__ = __str__
 
@@ -37,44 +37,44 @@ class Base(BaseException):
     pass
 
 
-class Untellable(Problem):
+class Unserializable(Problem):
     def as_dict(self) -> dict[str, Any]:
-        raise Unspeakable
+        raise Unprintable
 
 
-def endless() -> None:
-    endless()
+def recurse() -> None:
+    recurse()
 
 
 LOOP: dict[str, Any] = {}
 LOOP["itself"] = LOOP
 
 HOSTILE: dict[str, BaseException] = {
-    "unspeakable": Unspeakable(),
-    "half a character": RuntimeError("a\ud800b"),
-    "half a character in a problem": Invalid("a\ud800b", given="\udfff"),
-    "what is not JSON": Invalid("x", given=object(), key={1: 2}),
-    "what cannot be told": Invalid("x", given=Unspeakable()),
+    "unprintable": Unprintable(),
+    "a lone surrogate": RuntimeError("a\ud800b"),
+    "a lone surrogate in a problem": Invalid("a\ud800b", given="\udfff"),
+    "values that are not JSON": Invalid("x", given=object(), key={1: 2}),
+    "a value that cannot be printed": Invalid("x", given=Unprintable()),
     "a loop": Invalid("x", given=LOOP),
     "a number too large": Invalid("x", given=2**70),
     "not a number": Invalid("x", retry_after=float("nan")),
-    "for ever": Invalid("x", retry_after=float("inf")),
-    "a problem that cannot be told": Untellable("x"),
-    "no memory": MemoryError(),
-    "too deep": RecursionError(),
-    "a group": ExceptionGroup("several", [Unspeakable(), ValueError("\ud800")]),
+    "infinity": Invalid("x", retry_after=float("inf")),
+    "a problem that cannot be serialized": Unserializable("x"),
+    "out of memory": MemoryError(),
+    "recursion": RecursionError(),
+    "a group": ExceptionGroup("several", [Unprintable(), ValueError("\ud800")]),
     "a group of any": BaseExceptionGroup("several", [Base(), KeyboardInterrupt()]),
-    "base": Base("x"),
+    "a base exception": Base("x"),
     "exit": SystemExit(3),
     "interrupt": KeyboardInterrupt(),
-    "cancelled by nobody": asyncio.CancelledError(),
-    "a header that is none": HTTPException(400, "x", {"x-a": "\ud800", "x-b": "\u4f60"}),
+    "a stray cancellation": asyncio.CancelledError(),
+    "an invalid header": HTTPException(400, "x", {"x-a": "\ud800", "x-b": "\u4f60"}),
     "stop": StopAsyncIteration(),
 }
 
 
 @pytest_asyncio.fixture
-async def door() -> AsyncIterator[httpx.AsyncClient]:
+async def client() -> AsyncIterator[httpx.AsyncClient]:
     """An application of one route, which raises what its path names."""
     app = FastAPI()
     install_problem_handlers(app)
@@ -85,11 +85,11 @@ async def door() -> AsyncIterator[httpx.AsyncClient]:
 
     @app.get("/deep")
     async def deep() -> None:
-        endless()
+        recurse()
 
     @app.exception_handler(ZeroDivisionError)
     async def on_zero(*_: Any) -> None:
-        raise Unspeakable
+        raise Unprintable
 
     @app.get("/handler")
     async def handled() -> None:
@@ -101,52 +101,52 @@ async def door() -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def ended(code: str) -> float:
+def problems_counted(code: str) -> float:
     return REGISTRY.get_sample_value("app_problems_total", {"code": code}) or 0.0
 
 
 @pytest.mark.parametrize("path", [*(f"/raise/{name}" for name in HOSTILE), "/deep", "/handler"])
-async def test_every_error_ends_as_a_problem(door: httpx.AsyncClient, path: str) -> None:
-    before = {code: ended(code) for code in ("internal_error", "invalid", "bad_request")}
-    with capture_logs() as told:
-        reply = await door.get(path)
+async def test_every_error_ends_as_a_problem(client: httpx.AsyncClient, path: str) -> None:
+    before = {code: problems_counted(code) for code in ("internal_error", "invalid", "bad_request")}
+    with capture_logs() as logged:
+        reply = await client.get(path)
     problem = orjson.loads(reply.content)
     assert reply.headers["content-type"] == "application/problem+json"
     assert problem["status"] == reply.status_code
     assert problem["request_id"] == reply.headers["x-request-id"]
-    assert ended(problem["code"]) == before[problem["code"]] + 1
-    if reply.status_code == 500 and "cannot be told" not in path.replace("%20", " "):
-        assert [line["event"] for line in told if line["log_level"] == "error"] == ["core.request_failed"]
+    assert problems_counted(problem["code"]) == before[problem["code"]] + 1
+    if reply.status_code == 500 and "cannot be serialized" not in path.replace("%20", " "):
+        assert [line["event"] for line in logged if line["log_level"] == "error"] == ["core.request_failed"]
 
 
 @pytest.mark.parametrize("style", ["json", "console"])
 @pytest.mark.usefixtures("configured")
-async def test_the_log_line_leaves_although_it_holds_what_cannot_be_written(
-    door: httpx.AsyncClient, style: Any, capsys: pytest.CaptureFixture[str]
+async def test_an_error_that_cannot_be_encoded_is_still_logged(
+    client: httpx.AsyncClient, style: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logging("INFO", style)
-    for name in ("unspeakable", "half a character", "a group", "base"):
-        assert (await door.get(f"/raise/{name}")).status_code == 500
+    for name in ("unprintable", "a lone surrogate", "a group", "a base exception"):
+        assert (await client.get(f"/raise/{name}")).status_code == 500
         assert "core.request_failed" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("configured")
-async def test_a_log_that_is_broken_takes_no_reply_with_it(
-    door: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+async def test_broken_logging_does_not_fail_the_reply(
+    client: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(*_: Any) -> Any:
-        raise Unspeakable
+        raise Unprintable
 
     structlog.configure(processors=[broken])
-    reply = await door.get("/raise/base")
+    reply = await client.get("/raise/a base exception")
     assert (reply.status_code, reply.json()["code"]) == (500, "internal_error")
-    said = orjson.loads(capsys.readouterr().err.strip())
-    assert (said["event"], said["error"], said["logging_failed"]) == ("core.request_failed", "Base", "Unspeakable")
-    assert (await door.get("/nowhere")).status_code == 404
+    line = orjson.loads(capsys.readouterr().err.strip())
+    assert (line["event"], line["error"], line["logging_failed"]) == ("core.request_failed", "Base", "Unprintable")
+    assert (await client.get("/nowhere")).status_code == 404
 
 
 @pytest.mark.usefixtures("configured")
-def test_nothing_is_said_where_nobody_can_hear_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_to_log_on_a_closed_stderr_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     class Closed:
         def write(self, _: str) -> None:
             raise BrokenPipeError
@@ -155,19 +155,19 @@ def test_nothing_is_said_where_nobody_can_hear_it(monkeypatch: pytest.MonkeyPatc
 
     structlog.configure(processors=[], logger_factory=structlog.WriteLoggerFactory(Closed()))  # type: ignore[arg-type]
     monkeypatch.setattr(sys, "stderr", Closed())
-    log_failure(structlog.get_logger(), "anything", Unspeakable())
+    log_failure(structlog.get_logger(), "anything", Unprintable())
 
 
 @pytest.mark.parametrize("name", [name for name, error in HOSTILE.items() if isinstance(error, Problem)])
 def test_a_problem_is_always_json_with_its_code(name: str) -> None:
-    told = orjson.loads(encoded(HOSTILE[name]))  # type: ignore[arg-type]
-    assert told["code"] in ("invalid", "internal_error")
-    assert told["title"]
+    body = orjson.loads(encoded(HOSTILE[name]))  # type: ignore[arg-type]
+    assert body["code"] in ("invalid", "internal_error")
+    assert body["title"]
 
 
 @pytest.mark.parametrize("render", [problem_event, openai_error_event])
 @pytest.mark.parametrize("hostile", [name for name in HOSTILE if name != "stop"])
-async def test_a_stream_that_has_begun_ends_with_an_event(render: Callable[[Problem], bytes], hostile: str) -> None:
+async def test_an_error_in_a_stream_ends_it_with_an_event(render: Callable[[Problem], bytes], hostile: str) -> None:
     async def events() -> Any:
         yield b"data: 1\n\n"
         raise HOSTILE[hostile]
@@ -180,7 +180,7 @@ async def test_a_stream_that_has_begun_ends_with_an_event(render: Callable[[Prob
         assert event["error"]["message"]
 
 
-async def test_a_stream_whose_reader_leaves_says_nothing() -> None:
+async def test_a_cancelled_stream_ends_without_an_event() -> None:
     async def events() -> Any:
         yield b"data: 1\n\n"
         await asyncio.sleep(60)
@@ -196,8 +196,10 @@ async def test_a_stream_whose_reader_leaves_says_nothing() -> None:
         await reading
 
 
-@pytest.mark.parametrize("name", ["unspeakable", "half a character in a problem", "exit", "a group of any", "base"])
-async def test_a_job_that_fails_in_no_words_does_not_take_the_worker_with_it(
+@pytest.mark.parametrize(
+    "name", ["unprintable", "a lone surrogate in a problem", "exit", "a group of any", "a base exception"]
+)
+async def test_a_job_whose_error_cannot_be_printed_does_not_end_the_worker(
     database: Database, tenant: UUID, name: str
 ) -> None:
     reasons: list[str] = []

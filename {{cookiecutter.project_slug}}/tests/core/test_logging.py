@@ -1,4 +1,4 @@
-"""Logs tell where something broke, and never what a user wrote."""
+"""Logs contain tracebacks, and never text of users."""
 
 import logging
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from app.core.options import LogFormat
 
 @pytest.fixture
 def configured() -> Iterator[None]:
-    """Takes back the logging that a test sets up."""
+    """Restores the logging configuration after a test."""
     root = logging.getLogger()
     handlers, level, before = root.handlers[:], root.level, structlog.get_config()
     yield

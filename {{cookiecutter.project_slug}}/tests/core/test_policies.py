@@ -58,12 +58,12 @@ def test_the_start_fails_when_an_owner_is_missing(tmp_path: Path) -> None:
         load_policies(tmp_path, {"ownership": OwnershipPolicy})
 
 
-def test_a_key_of_an_earlier_version_is_named_with_the_one_that_replaced_it(tmp_path: Path) -> None:
+def test_an_old_key_is_rejected_with_its_new_name(tmp_path: Path) -> None:
     (tmp_path / "actions.yaml").write_text("owner: team\nmost_rounds: 2\n")
     with pytest.raises(StartRefused, match=r"actions\.yaml: most_rounds is now called max_rounds"):
         load_policies(tmp_path, {"actions": ActionPolicy})
 
 
-def test_a_release_that_was_stored_with_an_earlier_key_stays_readable() -> None:
+def test_a_stored_release_with_an_old_key_stays_readable() -> None:
     stored = {"actions": b"owner: team\nmost_rounds: 2\n"}
     assert read_policies(stored, {"actions": ActionPolicy}, "release 1").get(ActionPolicy).max_rounds == 2

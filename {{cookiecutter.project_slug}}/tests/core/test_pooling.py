@@ -1,4 +1,4 @@
-"""Behind a pooler that shares sessions nothing starts, and readiness says why; session mode is fine."""
+"""Behind a pooler in transaction mode no process starts, and readiness says why; session mode works."""
 
 import asyncio
 import os
@@ -36,12 +36,12 @@ async def test_a_direct_connection_is_fine(database_urls: Urls) -> None:
     await refuse_shared_sessions(database_urls.service, "DATABASE_URL")
 
 
-async def test_a_shared_session_stops_the_start_and_is_named_with_its_remedy(pooled: str) -> None:
+async def test_a_shared_session_stops_the_start_with_its_remedy(pooled: str) -> None:
     with pytest.raises(StartRefused, match=f"{REFUSED}.*set pool_mode = session.*or name the database server itself"):
         await verify(pooled, ROOT)
 
 
-async def test_readiness_says_it_where_the_database_came_after_the_start(pooled: str) -> None:
+async def test_readiness_reports_it_when_the_database_came_after_the_start(pooled: str) -> None:
     check = SchemaCheck(pooled, ROOT)
     with pytest.raises(StartRefused, match=REFUSED):
         await check()
@@ -93,7 +93,9 @@ needs_pgbouncer = pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="
 @needs_pgbouncer
 @pytest.mark.parametrize("mode", ["transaction", "statement"])
 @pytest.mark.parametrize("command", ["serve", "worker"])
-def test_behind_a_real_pgbouncer_no_door_opens(mode: str, command: str, database_urls: Urls, tmp_path: Path) -> None:
+def test_behind_a_real_pgbouncer_no_process_starts(
+    mode: str, command: str, database_urls: Urls, tmp_path: Path
+) -> None:
     with pgbouncer(tmp_path, database_urls.service, mode) as url:
         done = app(tmp_path, command, DATABASE_URL=url, APP_PORT=str(free_port()))
     assert done.returncode == 1

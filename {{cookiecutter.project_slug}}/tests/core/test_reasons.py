@@ -1,4 +1,4 @@
-"""A reason says something, wherever one is given."""
+"""Every route and command that takes a reason rejects one without a word."""
 
 from typing import Any
 from uuid import UUID
@@ -48,7 +48,7 @@ COMMANDS = (
 
 
 @pytest.mark.parametrize("reason", ["a", "aaaa", "ok", "x y z", "1234", "...", " \n", "\N{ZERO WIDTH SPACE}", "_" * 20])
-def test_what_has_no_word_is_no_reason(reason: str) -> None:
+def test_a_text_without_a_word_is_rejected(reason: str) -> None:
     with pytest.raises(ReasonRequired):
         check_reason(reason)
 
@@ -56,13 +56,13 @@ def test_what_has_no_word_is_no_reason(reason: str) -> None:
 @pytest.mark.parametrize(
     "reason", ["typo", "Ann left", "ist überholt", "重复的答案", "повтор", "a fix", "re: T-12 fixed"]
 )
-def test_a_word_is_a_reason(reason: str) -> None:
+def test_a_text_with_a_word_is_accepted(reason: str) -> None:
     assert check_reason(f" {reason}\n") == reason
 
 
 @pytest.mark.parametrize(("method", "path", "body"), BODIES)
 @pytest.mark.parametrize("reason", ["a", "kkkk"])
-async def test_a_key_that_was_hit_is_no_reason_over_http(
+async def test_a_reason_without_a_word_is_rejected_over_http(
     client: httpx.AsyncClient, theirs: dict[str, str], method: str, path: str, body: dict[str, Any], reason: str
 ) -> None:
     text = {"text": "At seven [1]."} if body.get("decision") == "edit" else {}
@@ -73,7 +73,7 @@ async def test_a_key_that_was_hit_is_no_reason_over_http(
 
 
 @pytest.mark.parametrize("verb", ["release", "discard"])
-async def test_a_note_about_a_held_document_says_something_or_is_left_away(
+async def test_a_note_about_a_quarantined_document_has_a_word_or_is_omitted(
     client: httpx.AsyncClient, theirs: dict[str, str], verb: str
 ) -> None:
     path = f"/v1/quarantine/{theirs['entry']}/{verb}"
@@ -82,6 +82,6 @@ async def test_a_note_about_a_held_document_says_something_or_is_left_away(
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_key_that_was_hit_is_no_reason_at_the_command_line(run: CliRunner, command: tuple[str, ...]) -> None:
+def test_a_reason_without_a_word_is_rejected_at_the_command_line(run: CliRunner, command: tuple[str, ...]) -> None:
     done = run.invoke(app, [*command, "--reason", "a"])
     assert isinstance(done.exception, ReasonRequired), done.output

@@ -42,7 +42,9 @@ SERVICE_APP = {
 
 
 @pytest.mark.parametrize("service", ["APP", "APP_WORKER", "APP_WORKER_METRICS", "APP_DATABASE"])
-def test_a_kubernetes_service_named_like_us_stops_nothing(monkeypatch: pytest.MonkeyPatch, service: str) -> None:
+def test_the_variables_of_a_kubernetes_service_named_app_are_ignored(
+    monkeypatch: pytest.MonkeyPatch, service: str
+) -> None:
     for name, value in SERVICE_APP.items():
         monkeypatch.setenv(service + name.removeprefix("APP"), value)
     settings = load_settings()
@@ -50,7 +52,7 @@ def test_a_kubernetes_service_named_like_us_stops_nothing(monkeypatch: pytest.Mo
     assert {row[0]: row[2] for row in sources(settings)}["APP_PORT"] == "default"
 
 
-def test_a_port_of_the_manifest_counts_beside_such_a_service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_configured_port_counts_beside_such_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, value in SERVICE_APP.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("APP_PORT", "9000")
@@ -61,7 +63,7 @@ def test_a_port_of_the_manifest_counts_beside_such_a_service(monkeypatch: pytest
 
 
 @pytest.mark.parametrize("name", ["APP_SERVICE_NAME", "APP_PORTS", "APP_PORT_TCP", "APP_HOST_PORT"])
-def test_what_no_service_injects_is_refused_as_before(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_other_unknown_variables_are_still_rejected(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "80")
     with pytest.raises(StartRefused, match=f"{name} is not a setting"):
         load_settings()
@@ -77,7 +79,7 @@ def test_a_bad_value_stops_the_start_and_is_named(monkeypatch: pytest.MonkeyPatc
         load_settings()
 
 
-def test_outside_development_no_secret_is_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_development_the_pepper_must_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APP_ENVIRONMENT", "staging")
     with pytest.raises(StartRefused, match="APP_KEY_PEPPER must be set"):
         load_settings()
@@ -102,12 +104,12 @@ def test_each_setting_is_shown_with_its_source_and_secrets_masked(
     assert "hush-hush" not in str(shown)
 
 
-def test_every_setting_says_what_it_does() -> None:
+def test_every_setting_has_a_description() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
     assert len({variable_of(name) for name in Settings.model_fields}) == len(Settings.model_fields)
 
 
-def test_the_development_pepper_is_made_once_and_private(tmp_path: Path) -> None:
+def test_the_development_pepper_is_created_once_and_private(tmp_path: Path) -> None:
     settings = load_settings(data_dir=tmp_path / "data")
     assert settings.pepper() == settings.pepper()
     assert (tmp_path / "data" / "pepper").stat().st_mode & 0o077 == 0

@@ -1,4 +1,4 @@
-"""Readiness notices a database that answers and cannot write: a full disk, a standby, one made read-only."""
+"""Readiness detects a database that cannot write: a full disk, a standby, a read-only database."""
 
 import asyncio
 import subprocess
@@ -14,13 +14,13 @@ import pytest
 from app.core.clock import ManualClock
 from app.core.embedded import Urls, start_embedded
 from app.core.schema import migrate
-from app.core.storage import TRUST_SECONDS, StorageCheck
+from app.core.storage import CACHE_SECONDS, StorageCheck
 from app.main import create_app
 from app.settings import Settings
 from app.wiring import State, build
 from tests.conftest import ROOT
 
-FULL = "The database has no room left. Free space on the database's disk."
+FULL = "The database's disk is full. Free space on the database's disk."
 
 
 @asynccontextmanager
@@ -50,7 +50,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-async def test_a_full_disk_is_noticed_and_a_freed_one_too(small_disk: Path, settings: Settings) -> None:
+async def test_a_full_disk_is_detected_and_a_freed_one_too(small_disk: Path, settings: Settings) -> None:
     server = await asyncio.to_thread(start_embedded, small_disk)
     try:
         urls, clock = server.urls(), ManualClock()
@@ -60,7 +60,7 @@ async def test_a_full_disk_is_noticed_and_a_freed_one_too(small_disk: Path, sett
             key = (await state.identity.create_key(tenant, "test", ["admin"])).text
             assert await storage(client) == (200, "ok")
             fill(small_disk / "ballast")
-            clock.advance(TRUST_SECONDS)
+            clock.advance(CACHE_SECONDS)
             assert await storage(client) == (503, FULL)
             sent = await client.post(
                 "/v1/documents",
@@ -85,8 +85,8 @@ def fill(path: Path) -> None:
 
 
 @pytest.fixture
-def no_room(database_urls: Urls) -> Iterator[Urls]:
-    """The same database, which tells who asks through this URL that its disk is full."""
+def full_database(database_urls: Urls) -> Iterator[Urls]:
+    """The same database, which reports a full disk to connections with this URL."""
     with psycopg.connect(database_urls.owner, autocommit=True) as connection:
         connection.execute(
             "create function public.pg_is_in_recovery() returns boolean language plpgsql as "
@@ -98,23 +98,23 @@ def no_room(database_urls: Urls) -> Iterator[Urls]:
 
 
 async def test_the_databases_own_error_of_a_full_disk_makes_the_service_not_ready(
-    no_room: Urls, settings: Settings
+    full_database: Urls, settings: Settings
 ) -> None:
-    async with served(settings, no_room, ManualClock()) as (_, client):
+    async with served(settings, full_database, ManualClock()) as (_, client):
         assert await storage(client) == (503, FULL)
 
 
-async def test_a_database_that_takes_no_writes_makes_the_service_not_ready(
-    database_urls: Urls, settings: Settings
-) -> None:
+async def test_a_read_only_database_makes_the_service_not_ready(database_urls: Urls, settings: Settings) -> None:
     read_only = f"{database_urls.service}&options={quote('-cdefault_transaction_read_only=on')}"
     async with served(settings, Urls(read_only, database_urls.owner), ManualClock()) as (_, client):
-        status, said = await storage(client)
+        status, message = await storage(client)
     assert status == 503
-    assert said.startswith("The database takes no writes: it is a standby, or it was made read-only. Name the primary")
+    assert message.startswith(
+        "The database accepts no writes: it is a standby, or it was made read-only. Name the primary"
+    )
 
 
-async def test_it_really_goes_to_the_disk(database_urls: Urls, state: State) -> None:
+async def test_the_check_writes_to_the_disk(database_urls: Urls, state: State) -> None:
     def written() -> int:
         with psycopg.connect(database_urls.owner) as connection:
             row = connection.execute(
@@ -127,11 +127,11 @@ async def test_it_really_goes_to_the_disk(database_urls: Urls, state: State) -> 
     async with state.database.pool.connection() as connection:
         await connection.execute("select pg_stat_force_next_flush()")
     async with asyncio.timeout(60):
-        while written() < before + 1_000_000:  # noqa: ASYNC110 - the server tells it a moment later
+        while written() < before + 1_000_000:  # noqa: ASYNC110 - the server updates it a moment later
             await asyncio.sleep(0.1)
 
 
-async def test_many_questions_cost_one_write(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_checks_cost_one_write(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     writes = []
 
     async def write(self: StorageCheck) -> None:
@@ -143,6 +143,6 @@ async def test_many_questions_cost_one_write(state: State, monkeypatch: pytest.M
     check = StorageCheck(state.database, clock)
     await asyncio.gather(*(check() for _ in range(50)))
     assert len(writes) == 1
-    clock.advance(TRUST_SECONDS)
+    clock.advance(CACHE_SECONDS)
     await check()
     assert len(writes) == 2

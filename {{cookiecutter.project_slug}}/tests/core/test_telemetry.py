@@ -38,7 +38,7 @@ async def test_a_request_continues_the_trace_of_its_caller(client: httpx.AsyncCl
     assert (server["name"], server["attributes"]["http.route"]) == ("GET /v1/keys", "/v1/keys")
 
 
-def test_a_step_that_fails_is_marked_and_the_error_goes_on(console: io.StringIO) -> None:
+def test_a_failed_step_is_marked_and_the_error_propagates(console: io.StringIO) -> None:
     with pytest.raises(KeyError), span("step"):
         raise KeyError("what the user said")
     shutdown_tracing()
@@ -58,7 +58,7 @@ def test_there_is_a_trace_id_even_when_nothing_is_recorded() -> None:
     assert current_trace_id() == ""
 
 
-def test_a_log_line_is_one_json_object_with_the_ids_that_join_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_line_is_one_json_object_with_request_and_trace_id(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("INFO", "json")
     try:
         configure_tracing("none", 1.0, "test", "0", None)

@@ -17,7 +17,7 @@ def keyed(key: str) -> dict[str, dict[str, str]]:
     return {"headers": {"Idempotency-Key": key}}
 
 
-async def test_a_replay_is_the_same_bytes_and_charged_once(service: Service) -> None:
+async def test_a_repeated_request_gets_the_same_bytes_and_is_charged_once(service: Service) -> None:
     first = await service.ask(WHO, **keyed("one"))
     again = await service.ask(WHO, **keyed("one"))
     assert again.content == first.content
@@ -27,19 +27,19 @@ async def test_a_replay_is_the_same_bytes_and_charged_once(service: Service) -> 
     assert len(service.model.calls) == 1
 
 
-async def test_another_body_with_the_same_key_is_refused(service: Service) -> None:
+async def test_another_body_with_the_same_key_is_rejected(service: Service) -> None:
     await service.ask(WHO, **keyed("two"))
     other = await service.ask("How high is it?", **keyed("two"))
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
 
 
-async def test_the_spelling_of_the_body_does_not_matter(service: Service) -> None:
+async def test_an_equivalent_body_is_the_same_request(service: Service) -> None:
     first = await service.ask(WHO, **keyed("spelling"))
     again = await service.ask(WHO, sentences=3, **keyed("spelling"))
     assert again.content == first.content
 
 
-async def test_while_the_first_is_under_way_the_second_is_a_conflict(service: Service) -> None:
+async def test_a_second_request_while_the_first_is_running_is_a_conflict(service: Service) -> None:
     service.model.faults.append(Fault(hang=100))
     first = asyncio.ensure_future(service.ask(WHO, **keyed("three")))
     await service.asked()
@@ -65,14 +65,14 @@ async def test_tenants_and_routes_have_keys_of_their_own(service: Service) -> No
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "é"])
-async def test_a_key_that_cannot_be_used_is_refused(service: Service, key: str) -> None:
+async def test_an_invalid_key_is_rejected(service: Service, key: str) -> None:
     async with service.client() as client:
         headers = [(b"Idempotency-Key", key.encode())]
         reply = await client.post("/v1/answers", json={"question": WHO}, headers=headers)
     assert (reply.status_code, reply.json()["code"]) == (422, "idempotency_key_invalid")
 
 
-async def test_nothing_is_kept_of_a_request_that_was_not_valid(service: Service) -> None:
+async def test_nothing_is_stored_for_an_invalid_request(service: Service) -> None:
     for body in ({"question": ""}, {"question": "why " * 2000}, {"question": WHO, "model": "gpt-9"}):
         async with service.client() as client:
             assert (await client.post("/v1/answers", json=body, **keyed("four"))).status_code in (404, 422)
@@ -80,7 +80,7 @@ async def test_nothing_is_kept_of_a_request_that_was_not_valid(service: Service)
     assert (await service.ask(WHO, **keyed("four"))).status_code == 200
 
 
-async def test_a_fault_of_ours_is_replayed_too(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_internal_error_is_repeated_too(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError
 
@@ -92,7 +92,7 @@ async def test_a_fault_of_ours_is_replayed_too(service: Service, monkeypatch: py
     assert first.content == again.content
 
 
-async def test_a_request_that_asks_to_be_sent_again_can_be(open_service: Open) -> None:
+async def test_a_request_can_be_retried_after_an_overload(open_service: Open) -> None:
     service = await open_service()
     await service.publish(TOWER)
     service.state.answers._in_progress.count = 10_000
@@ -101,7 +101,7 @@ async def test_a_request_that_asks_to_be_sent_again_can_be(open_service: Open) -
     assert (await service.ask(WHO, **keyed("six"))).status_code == 200
 
 
-async def test_what_a_dead_process_had_claimed_is_free_after_its_lease(service: Service) -> None:
+async def test_the_claim_of_a_dead_process_expires(service: Service) -> None:
     idempotency_keys = IdempotencyKeys(service.state.database)
     path, body = "/v1/answers", {"question": WHO}
     caller = await service.state.identity.authenticate(service.key)
@@ -113,7 +113,7 @@ async def test_what_a_dead_process_had_claimed_is_free_after_its_lease(service: 
     assert alive.id != dead.id
 
 
-async def test_a_claim_that_was_taken_over_stores_no_answer_and_charges_nothing(
+async def test_a_superseded_claim_stores_no_answer_and_no_charge(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorded = repository.record
@@ -129,7 +129,7 @@ async def test_a_claim_that_was_taken_over_stores_no_answer_and_charges_nothing(
     assert await service.rows("select 1 from ledger") == []
 
 
-async def test_an_answer_lost_on_its_way_out_is_the_same_answer_and_one_charge(
+async def test_after_a_lost_reply_the_retry_gets_the_same_answer_and_one_charge(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process dies after the commit and before the reply."""
@@ -148,7 +148,7 @@ async def test_an_answer_lost_on_its_way_out_is_the_same_answer_and_one_charge(
     assert len(await service.rows("select 1 from ledger")) == 1
 
 
-async def test_keys_are_forgotten_after_a_day(service: Service) -> None:
+async def test_keys_expire_after_a_day(service: Service) -> None:
     first = await service.ask(WHO, **keyed("ten"))
     await service.rows("update idempotency_keys set created_at = now() - interval '23 hours' returning 1")
     assert (await service.ask(WHO, **keyed("ten"))).content == first.content
@@ -156,7 +156,7 @@ async def test_keys_are_forgotten_after_a_day(service: Service) -> None:
     assert (await service.ask(WHO, **keyed("ten"))).json()["id"] != first.json()["id"]
 
 
-async def test_a_replayed_stream_is_what_was_sent(service: Service) -> None:
+async def test_a_repeated_stream_is_the_same_as_the_first(service: Service) -> None:
     async with service.client() as client:
         body = {"question": WHO, "stream": True}
         first = await client.post("/v1/answers", json=body, **keyed("eleven"))

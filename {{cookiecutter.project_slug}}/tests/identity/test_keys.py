@@ -27,14 +27,14 @@ def identity_of(state: State, clock: ManualClock, per_minute: int = 1000) -> Ide
     return Identity(state.database, clock, state.settings.pepper(), RateLimit(per_minute))
 
 
-async def test_a_key_proves_who_is_calling(state: State, tenant: UUID) -> None:
+async def test_a_key_authenticates_its_principal(state: State, tenant: UUID) -> None:
     key = await state.identity.create_key(tenant, "reader", ["user"], ["hr"])
     principal = await state.identity.authenticate(key.text)
     assert (principal.tenant_id, principal.name) == (tenant, "reader")
     assert principal.groups == {"hr"}
 
 
-async def test_a_key_with_one_letter_changed_is_unknown(state: State, tenant: UUID) -> None:
+async def test_a_key_with_one_changed_letter_is_invalid(state: State, tenant: UUID) -> None:
     key = (await state.identity.create_key(tenant, "reader", ["user"])).text
     forged = key[:-1] + ("a" if key[-1] != "a" else "b")
     with pytest.raises(KeyInvalid):
@@ -48,14 +48,14 @@ async def test_only_the_hash_of_a_key_is_stored(state: State, tenant: UUID) -> N
     assert key.secret not in str(row)
 
 
-async def test_another_pepper_makes_every_key_unknown(state: State, tenant: UUID) -> None:
+async def test_another_pepper_makes_every_key_invalid(state: State, tenant: UUID) -> None:
     key = await state.identity.create_key(tenant, "reader", ["user"])
     other = Identity(state.database, ManualClock(), b"x" * 32, RateLimit(10))
     with pytest.raises(KeyInvalid):
         await other.authenticate(key.text)
 
 
-async def test_a_revoked_key_is_refused_within_a_second(state: State, tenant: UUID) -> None:
+async def test_a_revoked_key_is_rejected_within_a_second(state: State, tenant: UUID) -> None:
     clock = ManualClock()
     identity = identity_of(state, clock)
     key = await identity.create_key(tenant, "reader", ["user"])
@@ -73,12 +73,12 @@ async def test_a_key_of_another_tenant_cannot_be_revoked(state: State, tenant: U
         await state.identity.revoke_key(tenant, key.prefix)
 
 
-async def test_a_role_that_does_not_exist_is_refused(state: State, tenant: UUID) -> None:
+async def test_an_unknown_role_is_rejected(state: State, tenant: UUID) -> None:
     with pytest.raises(InvalidRole, match="emperor"):
         await state.identity.create_key(tenant, "x", ["emperor"])
 
 
-async def test_the_limit_of_a_key_holds_and_says_when_it_opens(state: State, principal: Principal) -> None:
+async def test_the_rate_limit_of_a_key_gives_the_seconds_to_wait(state: State, principal: Principal) -> None:
     clock = ManualClock()
     identity = identity_of(state, clock, per_minute=3)
     for _ in range(3):
@@ -92,7 +92,7 @@ async def test_the_limit_of_a_key_holds_and_says_when_it_opens(state: State, pri
         identity.check_rate_limit(principal)
 
 
-async def test_over_the_limit_it_is_429_with_the_time_to_come_back(state: State, client: httpx.AsyncClient) -> None:
+async def test_over_the_rate_limit_the_status_is_429_with_retry_after(state: State, client: httpx.AsyncClient) -> None:
     limit, state.identity.limit.per_minute = state.identity.limit.per_minute, 2
     try:
         statuses = [(await client.get("/v1/keys")).status_code for _ in range(2)]
@@ -112,20 +112,20 @@ async def test_a_user_key_may_not_manage_keys(state: State, tenant: UUID, client
 
 
 @pytest.mark.parametrize("header", [None, "", "Basic abc", "Bearer", "Bearer sk_short", "Bearer {unknown}"])
-async def test_without_a_good_key_nothing_is_served(client: httpx.AsyncClient, header: str | None) -> None:
+async def test_without_a_valid_key_the_status_is_401(client: httpx.AsyncClient, header: str | None) -> None:
     client.headers.pop("Authorization")
-    told = {"Authorization": header.format(unknown=generate_key().text)} if header is not None else {}
-    response = await client.get("/v1/keys", headers=told)
+    headers = {"Authorization": header.format(unknown=generate_key().text)} if header is not None else {}
+    response = await client.get("/v1/keys", headers=headers)
     assert response.status_code == 401
     assert response.headers["www-authenticate"] == "Bearer"
 
 
-async def test_a_key_made_over_http_works_and_is_shown_once(client: httpx.AsyncClient) -> None:
-    made = (await client.post("/v1/keys", json={"name": "second", "roles": ["admin"]})).json()
-    listed = await client.get("/v1/keys", headers={"Authorization": f"Bearer {made['key']}"})
+async def test_a_key_created_over_http_works_and_is_shown_once(client: httpx.AsyncClient) -> None:
+    created = (await client.post("/v1/keys", json={"name": "second", "roles": ["admin"]})).json()
+    listed = await client.get("/v1/keys", headers={"Authorization": f"Bearer {created['key']}"})
     assert [item["name"] for item in listed.json()["items"]] == ["test", "second"]
-    assert made["key"] not in listed.text
-    assert (await client.delete(f"/v1/keys/{made['prefix']}")).status_code == 204
+    assert created["key"] not in listed.text
+    assert (await client.delete(f"/v1/keys/{created['prefix']}")).status_code == 204
 
 
 async def test_a_query_without_a_filter_sees_one_tenant_only(state: State, tenant: UUID, database: Database) -> None:
@@ -138,21 +138,21 @@ async def test_a_query_without_a_filter_sees_one_tenant_only(state: State, tenan
 
 
 @pytest.mark.parametrize("roles", [["admin"], ["admin", "service"]])
-async def test_nobody_gives_the_role_service_over_http(state: State, tenant: UUID, roles: list[str]) -> None:
-    key = await state.identity.create_key(tenant, "giver", roles)
+async def test_the_role_service_cannot_be_granted_over_http(state: State, tenant: UUID, roles: list[str]) -> None:
+    key = await state.identity.create_key(tenant, "granter", roles)
     headers = {"Authorization": f"Bearer {key.text}"}
     transport = httpx.ASGITransport(app=create_app(state), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://service", headers=headers) as giver:
-        for asked in (["service"], ["user", "service"]):
-            refused = await giver.post("/v1/keys", json={"name": "above", "roles": asked})
+    async with httpx.AsyncClient(transport=transport, base_url="http://service", headers=headers) as granter:
+        for requested in (["service"], ["user", "service"]):
+            refused = await granter.post("/v1/keys", json={"name": "above", "roles": requested})
             assert (refused.status_code, refused.json()["code"]) == (403, "role_not_granted")
             assert "app keys create" in refused.json()["action"]
-        assert (await giver.post("/v1/keys", json={"name": "beside", "roles": ["admin"]})).status_code == 201
-        assert {item["name"] for item in (await giver.get("/v1/keys")).json()["items"]} == {"giver", "beside"}
+        assert (await granter.post("/v1/keys", json={"name": "beside", "roles": ["admin"]})).status_code == 201
+        assert {item["name"] for item in (await granter.get("/v1/keys")).json()["items"]} == {"granter", "beside"}
 
 
 @pytest.mark.parametrize("role", ["reviewer", "operator", "admin", "service"])
-def test_a_key_gives_no_role_that_can_do_more_than_itself(role: str) -> None:
+def test_a_key_grants_no_role_with_more_permissions(role: str) -> None:
     user = Principal(uuid4(), uuid4(), "user", frozenset({"user"}))
     check_grant(frozenset({"user"}), user)
     with pytest.raises(RoleNotGranted):

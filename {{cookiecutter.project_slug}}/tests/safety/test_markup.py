@@ -1,4 +1,4 @@
-"""Markup in a text is shown as characters: no renderer loads or links anything of it."""
+"""No renderer loads or links anything in a neutralised text."""
 
 import re
 import time
@@ -27,40 +27,40 @@ PIECES = st.lists(
 ).map("".join)
 
 
-def live(text: str) -> set[str]:
-    """The tags, other than those of plain text, that a page of this text would hold."""
+def active_tags(text: str) -> set[str]:
+    """The tags of the rendered text, other than harmless ones."""
     pages = [text, *(renderer.render(text) for renderer in RENDERERS)]
     tags = {node.tag for page in pages for node in LexborHTMLParser(page).css("*") if node.tag}
     return {tag for tag in tags if not HARMLESS.fullmatch(tag)}
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_no_renderer_loads_or_links_anything_of_a_neutralised_text(form: str) -> None:
-    assert loads_or_links(form), "it is found"
-    shown = neutralise(f"Here is your summary. {form}")
-    assert live(shown) == set()
-    assert live(neutralise(form)) == set()
-    assert loads_or_links(shown) == []
+def test_a_neutralised_text_has_no_active_tags(form: str) -> None:
+    assert loads_or_links(form)
+    neutral = neutralise(f"Here is your summary. {form}")
+    assert active_tags(neutral) == set()
+    assert active_tags(neutralise(form)) == set()
+    assert loads_or_links(neutral) == []
 
 
-def test_the_forms_are_live_before() -> None:
-    """What the renderers here know of them: otherwise the test above would say little."""
-    assert sum(bool(live(form)) for form in FORMS) > 0.9 * len(FORMS)
+def test_the_forms_are_active_without_neutralisation() -> None:
+    """Checks that the renderers support the forms, without which the test above would prove little."""
+    assert sum(bool(active_tags(form)) for form in FORMS) > 0.9 * len(FORMS)
 
 
 @settings(deadline=None, max_examples=300)
 @given(PIECES)
-def test_nothing_but_spaces_is_added_and_twice_is_once(text: str) -> None:
-    shown = neutralise(text)
-    assert shown.replace(" ", "") == text.replace(" ", "")
-    assert neutralise(shown) == shown
-    assert loads_or_links(shown) == []
+def test_neutralising_only_adds_spaces_and_is_idempotent(text: str) -> None:
+    neutral = neutralise(text)
+    assert neutral.replace(" ", "") == text.replace(" ", "")
+    assert neutralise(neutral) == neutral
+    assert loads_or_links(neutral) == []
 
 
 @settings(deadline=None, max_examples=200)
 @given(PIECES)
-def test_whatever_is_put_together_stays_dead(text: str) -> None:
-    assert live(neutralise(text)) == set()
+def test_any_combination_of_pieces_is_neutralised(text: str) -> None:
+    assert active_tags(neutralise(text)) == set()
 
 
 @pytest.mark.parametrize(
@@ -74,18 +74,18 @@ def test_whatever_is_put_together_stays_dead(text: str) -> None:
         "def f(items: list[int]) -> dict[str, int]",
     ],
 )
-def test_ordinary_text_is_left_as_it_is(text: str) -> None:
+def test_ordinary_text_is_not_changed(text: str) -> None:
     assert neutralise(text) == text
     assert loads_or_links(text) == []
 
 
-def test_an_address_can_still_be_read() -> None:
+def test_a_neutralised_address_is_readable() -> None:
     assert neutralise("See https://docs.example.org/a?page=2.") == "See https:/ /docs.example. org/a?page=2."
     assert neutralise("Write to help@example.com.") == "Write to help@ example. com."
     assert neutralise("![logo](https://evil.example/c)") == "! [logo] (https:/ /evil.example/c)"
 
 
-def test_what_is_found_is_told_as_it_stands() -> None:
+def test_matches_are_returned_verbatim() -> None:
     assert loads_or_links("Look: ![a](https://evil.example/x) now.")[0] == "![a](https://evil.example/x)"
     assert loads_or_links("Go to https://evil.example/x now.") == ["https://evil.example/x"]
     assert loads_or_links("A <b>bold</b> word, mail me@example.org, see example.org.") == []
@@ -94,9 +94,9 @@ def test_what_is_found_is_told_as_it_stands() -> None:
 @pytest.mark.parametrize(
     "piece", ["[", "](", "![", "<a ", '<a "', "&#", "[a]:", "//", "a.", "www.", "\\", "@a.b", "[a\\"]
 )
-def test_the_time_grows_with_the_text_and_not_with_its_square(piece: str) -> None:
+def test_neutralising_takes_linear_time(piece: str) -> None:
     text = piece * (60_000 // len(piece))
     began = time.process_time()
     neutralise(text)
     loads_or_links(text)
-    assert time.process_time() - began < 20, "a square would take minutes"
+    assert time.process_time() - began < 20, "quadratic time would take minutes"

@@ -1,4 +1,4 @@
-"""The service that answers, as the tests of inference start it."""
+"""Fixtures of the inference tests."""
 
 from tests.inference.conftest import house, open_service, quoting, service
 

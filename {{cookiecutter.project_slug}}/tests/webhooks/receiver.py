@@ -1,4 +1,4 @@
-"""A real server on this machine that is told of decisions, and does what receivers do."""
+"""A local HTTP server that receives webhooks."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import orjson
 
-Answering = Callable[[asyncio.StreamWriter], Awaitable[None]]
+Handler = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -17,21 +17,21 @@ class Message:
     body: bytes
 
     @property
-    def told(self) -> dict[str, Any]:
-        found: dict[str, Any] = orjson.loads(self.body)
-        return found
+    def payload(self) -> dict[str, Any]:
+        payload: dict[str, Any] = orjson.loads(self.body)
+        return payload
 
 
 @dataclass
 class Receiver:
-    """statuses: of the next replies, 204 afterwards; more: header lines; answering: instead of a reply."""
+    """A receiver. statuses: of the next replies, 204 afterwards; more: header lines; handler: replaces the reply."""
 
     port: int = 0
     statuses: list[int] = field(default_factory=list)
     more: str = ""
-    answering: Answering | None = None
+    handler: Handler | None = None
     messages: list[Message] = field(default_factory=list)
-    came: asyncio.Event = field(default_factory=asyncio.Event)
+    received: asyncio.Event = field(default_factory=asyncio.Event)
     _server: asyncio.Server | None = None
 
     @property
@@ -52,10 +52,10 @@ class Receiver:
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         self.messages.append(Message(head[0], headers, body))
-        if self.answering:
-            await self.answering(writer)
+        if self.handler:
+            await self.handler(writer)
         else:
             status = self.statuses.pop(0) if self.statuses else 204
             writer.write(f"HTTP/1.1 {status} X\r\n{self.more}content-length: 0\r\n\r\n".encode())
         writer.close()
-        self.came.set()
+        self.received.set()

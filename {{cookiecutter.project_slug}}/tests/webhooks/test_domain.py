@@ -24,7 +24,7 @@ HOSTS = WebhookHosts(
         ("https://[::1]:9443/a", True),
     ],
 )
-def test_a_host_that_is_named_may_be_told(url: str, private: bool) -> None:
+def test_a_listed_host_may_receive_webhooks(url: str, private: bool) -> None:
     assert HOSTS.target(url) == Target(url, private)
 
 
@@ -56,13 +56,13 @@ def test_a_host_that_is_named_may_be_told(url: str, private: bool) -> None:
         "",
     ],
 )
-def test_any_other_address_is_refused(url: str) -> None:
+def test_any_other_address_is_rejected(url: str) -> None:
     with pytest.raises(WebhookRefused):
         HOSTS.target(url)
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("policy", "message"),
     [
         ({"hosts": ["http://hooks.example.com"]}, "unencrypted"),
         ({"hosts": ["*.example.com"]}, "is not a host"),
@@ -72,9 +72,9 @@ def test_any_other_address_is_refused(url: str) -> None:
         ({"elsewhere": []}, "Extra inputs"),
     ],
 )
-def test_a_list_of_hosts_that_cannot_be_meant_stops_the_start(given: dict[str, list[str]], said: str) -> None:
-    with pytest.raises(ValidationError, match=said.replace("*", r"\*")):
-        WebhookHosts.model_validate(given)
+def test_an_invalid_list_of_hosts_is_rejected(policy: dict[str, list[str]], message: str) -> None:
+    with pytest.raises(ValidationError, match=message.replace("*", r"\*")):
+        WebhookHosts.model_validate(policy)
 
 
 @pytest.mark.parametrize(
@@ -98,19 +98,19 @@ def test_a_list_of_hosts_that_cannot_be_meant_stops_the_start(given: dict[str, l
         ("2002:a00:1::", False),
     ],
 )
-def test_private_addresses_are_known_however_they_are_wrapped(address: str, public: bool) -> None:
+def test_private_addresses_are_detected_also_when_embedded(address: str, public: bool) -> None:
     assert is_public(address) is public
 
 
-def test_a_notice_goes_through_a_job_unchanged() -> None:
+def test_a_message_survives_its_job_unchanged() -> None:
     ids = [UUID(int=number) for number in range(1, 5)]
     at = datetime(2026, 3, 1, 12, 0, 0, 5, UTC)
-    notice = WebhookMessage(ids[0], ids[1], ids[2], "https://a.example", "action", ids[3], "done", "/v1/actions/4", at)
-    assert WebhookMessage.of_job(**notice.job) == notice
+    message = WebhookMessage(ids[0], ids[1], ids[2], "https://a.example", "action", ids[3], "done", "/v1/actions/4", at)
+    assert WebhookMessage.of_job(**message.job) == message
 
 
-def test_the_signature_is_the_one_that_openssl_makes() -> None:
-    notice = WebhookMessage(
+def test_the_signature_equals_that_of_openssl() -> None:
+    message = WebhookMessage(
         UUID(int=1),
         UUID(int=2),
         UUID(int=3),
@@ -121,7 +121,7 @@ def test_the_signature_is_the_one_that_openssl_makes() -> None:
         "/v1/answers/4",
         datetime(2026, 3, 1, tzinfo=UTC),
     )
-    headers = notice.headers(bytes.fromhex("00" * 32), datetime(2021, 2, 25, 4, 56, 57, tzinfo=UTC))
+    headers = message.headers(bytes.fromhex("00" * 32), datetime(2021, 2, 25, 4, 56, 57, tzinfo=UTC))
     assert headers["webhook-timestamp"] == "1614229017"
     assert headers["webhook-id"] == "msg_00000000000000000000000000000001"
     assert headers["webhook-signature"] == "v1,ZsjwmZEFTImlj6A2R2vPjhIgH5GnYSmqk4hT8i3s/EY="

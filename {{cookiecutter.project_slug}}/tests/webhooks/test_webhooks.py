@@ -1,4 +1,4 @@
-"""Who asked to be told of a decision is told: once it is made, signed, and at no other place."""
+"""Webhooks about decisions: sent after the decision, signed, and only to allowed hosts."""
 
 import asyncio
 import hashlib
@@ -32,7 +32,7 @@ from tests.inference.test_held_answers import HOLD, SECRET, WHO, decide
 from tests.webhooks.receiver import Message, Receiver
 
 PAGE = ROOT / "docs" / "how-to" / "receive-a-webhook.md"
-KEPT = b"HTTP/1.1 200 X\r\ncontent-length: 1000000\r\n\r\n"
+REPLY_HEAD = b"HTTP/1.1 200 X\r\ncontent-length: 1000000\r\n\r\n"
 
 
 @pytest_asyncio.fixture
@@ -42,7 +42,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 def allow(service: Service, *private: str, hosts: tuple[str, ...] = ()) -> None:
-    """Lets these be told, while a question is asked and when the message is sent."""
+    """Allow these hosts, both when a question is asked and when the message is sent."""
     from app.inference.domain.human_review import ReviewPolicy
 
     security = SecurityPolicy(owner="tests", webhooks=WebhookHosts(hosts=hosts, private=private))
@@ -67,20 +67,20 @@ async def secret_of(service: Service) -> str:
 
 
 def signed_by(secret: str, message: Message) -> bool:
-    """Written from the specification, apart from the service's own code."""
+    """Verifies a signature, namespace from the specification and independent of the service."""
     content = b".".join(
         (message.headers["webhook-id"].encode(), message.headers["webhook-timestamp"].encode(), message.body)
     )
     key = b64decode(secret.split("_", 1)[1])
-    wanted = b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
-    return message.headers["webhook-signature"] == "v1," + wanted
+    expected = b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
+    return message.headers["webhook-signature"] == "v1," + expected
 
 
 def count(result: str) -> float:
     return float(DELIVERIES.labels(result)._value.get())
 
 
-async def held_and_told(service: Service, receiver: Receiver, **how: Any) -> str:
+async def hold_and_decide(service: Service, receiver: Receiver, **how: Any) -> str:
     held = (await service.ask(WHO, webhook=receiver.url)).json()
     await decide(service, held["id"], **how)
     await work(service)
@@ -95,15 +95,15 @@ async def jobs(service: Service) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize(("decision", "status"), [("approve", "delivered"), ("reject", "rejected")])
-async def test_the_message_says_what_became_of_which_answer_and_nothing_else(
+async def test_the_message_has_the_answer_and_its_status_and_no_content(
     holding: Service, receiver: Receiver, decision: Any, status: str
 ) -> None:
-    answer_id = await held_and_told(holding, receiver, decision=decision)
+    answer_id = await hold_and_decide(holding, receiver, decision=decision)
     [message] = receiver.messages
     assert message.path == "POST /hook?room=1 HTTP/1.1"
-    at = message.told.pop("timestamp")
+    at = message.payload.pop("timestamp")
     where = f"/v1/answers/{answer_id}"
-    assert message.told == {
+    assert message.payload == {
         "type": f"answer.{status}",
         "timestamp": at,
         "data": {"id": answer_id, "status": status, "where": where},
@@ -114,8 +114,8 @@ async def test_the_message_says_what_became_of_which_answer_and_nothing_else(
     assert holding.key not in str(message)
 
 
-async def test_the_signature_is_what_the_standard_says(holding: Service, receiver: Receiver) -> None:
-    await held_and_told(holding, receiver)
+async def test_the_signature_follows_the_standard(holding: Service, receiver: Receiver) -> None:
+    await hold_and_decide(holding, receiver)
     [message] = receiver.messages
     assert signed_by(await secret_of(holding), message)
     assert not signed_by(
@@ -123,37 +123,37 @@ async def test_the_signature_is_what_the_standard_says(holding: Service, receive
     )
 
 
-async def test_the_ten_lines_of_the_handbook_check_it(holding: Service, receiver: Receiver) -> None:
-    await held_and_told(holding, receiver)
+async def test_the_example_of_the_handbook_verifies_the_signature(holding: Service, receiver: Receiver) -> None:
+    await hold_and_decide(holding, receiver)
     [message], secret = receiver.messages, await secret_of(holding)
-    written: dict[str, Any] = {}
+    namespace: dict[str, Any] = {}
     [code] = re.findall(r"```python\n(.+?)```", PAGE.read_text(), re.DOTALL)
-    exec(code, written)  # noqa: S102
-    verified = written["verified"]
+    exec(code, namespace)  # noqa: S102
+    verified = namespace["verified"]
     assert verified(secret, message.headers, message.body)
     assert not verified(secret, message.headers, message.body + b" ")
     late = {**message.headers, "webhook-timestamp": str(int(message.headers["webhook-timestamp"]) - 301)}
     assert not verified(secret, late, message.body)
 
 
-async def test_an_openai_client_names_the_address_in_a_header(holding: Service, receiver: Receiver) -> None:
+async def test_an_openai_client_sends_the_address_in_a_header(holding: Service, receiver: Receiver) -> None:
     body = {"model": "default", "messages": [{"role": "user", "content": WHO}]}
     async with holding.client() as client:
         asked = await client.post("/v1/chat/completions", json=body, headers={"X-Webhook": receiver.url})
     answer_id = asked.json()["answer"]["id"]
     await decide(holding, answer_id)
     await work(holding)
-    assert [message.told["data"]["id"] for message in receiver.messages] == [answer_id]
+    assert [message.payload["data"]["id"] for message in receiver.messages] == [answer_id]
 
 
-async def test_who_waits_for_an_answer_that_nobody_decides_is_told_too(holding: Service, receiver: Receiver) -> None:
+async def test_an_expired_review_sends_a_webhook_too(holding: Service, receiver: Receiver) -> None:
     held = (await holding.ask(WHO, webhook=receiver.url)).json()
     await work(holding)
     late = replace(holding.state.reviews, clock=holding.state.clock)
     clock = _Later(holding.state.clock.now() + timedelta(hours=2))
     await replace(late, clock=clock).lifecycle.expire_due()  # type: ignore[arg-type]
     await work(holding)
-    assert receiver.messages[0].told["data"] == {"id": held["id"], "status": "rejected", "where": held["where"]}
+    assert receiver.messages[0].payload["data"] == {"id": held["id"], "status": "rejected", "where": held["where"]}
 
 
 class _Later:
@@ -164,14 +164,14 @@ class _Later:
         return self.at
 
 
-async def test_nobody_is_told_of_an_answer_that_left_at_once(holding: Service, receiver: Receiver) -> None:
+async def test_an_answer_without_review_sends_no_webhook(holding: Service, receiver: Receiver) -> None:
     reply = await holding.ask("How long is the main span of the bridge?", webhook=receiver.url)
     assert reply.status_code == 200
     await work(holding)
     assert receiver.messages == []
 
 
-async def test_a_decision_that_is_rolled_back_tells_nobody(holding: Service, receiver: Receiver) -> None:
+async def test_a_decision_that_is_rolled_back_sends_no_webhook(holding: Service, receiver: Receiver) -> None:
     held = (await holding.ask(WHO, webhook=receiver.url)).json()
     with pytest.raises(KeyError):
         async with holding.state.database.transaction(holding.tenant) as connection:
@@ -181,13 +181,13 @@ async def test_a_decision_that_is_rolled_back_tells_nobody(holding: Service, rec
     assert receiver.messages == []
 
 
-async def test_a_second_decision_is_refused_and_tells_nobody(holding: Service, receiver: Receiver) -> None:
-    answer_id = await held_and_told(holding, receiver)
+async def test_a_rejected_second_decision_sends_no_webhook(holding: Service, receiver: Receiver) -> None:
+    answer_id = await hold_and_decide(holding, receiver)
     with pytest.raises(AnswerHeld):
         async with holding.state.database.transaction(holding.tenant) as connection:
             await HeldAnswers().reject(connection, UUID(answer_id), holding.state.clock.now())
     await work(holding)
-    assert [message.told["data"]["status"] for message in receiver.messages] == ["delivered"]
+    assert [message.payload["data"]["status"] for message in receiver.messages] == ["delivered"]
 
 
 async def refused(service: Service, url: str) -> httpx.Response:
@@ -196,18 +196,18 @@ async def refused(service: Service, url: str) -> httpx.Response:
     return reply
 
 
-async def test_as_generated_nobody_is_told_and_the_refusal_says_so(quoting: Service, receiver: Receiver) -> None:
+async def test_by_default_no_host_is_allowed_and_the_error_says_so(quoting: Service, receiver: Receiver) -> None:
     problem = (await refused(quoting, receiver.url)).json()
     assert (problem["status"], problem["code"]) == (422, "webhook_refused")
     assert "names no host" in problem["detail"]
     assert "policies/security.yaml" in problem["action"]
 
 
-async def test_a_host_that_is_not_named_is_refused(holding: Service) -> None:
+async def test_a_host_that_is_not_listed_is_rejected(holding: Service) -> None:
     assert (await refused(holding, "https://elsewhere.example.com/hook")).json()["code"] == "webhook_refused"
 
 
-async def test_a_host_that_was_taken_off_the_list_is_not_told(holding: Service, receiver: Receiver) -> None:
+async def test_a_host_removed_from_the_list_gets_no_webhook(holding: Service, receiver: Receiver) -> None:
     held, before = (await holding.ask(WHO, webhook=receiver.url)).json(), count("refused")
     allow(holding, hosts=("hooks.example.com",))
     await decide(holding, held["id"])
@@ -215,7 +215,7 @@ async def test_a_host_that_was_taken_off_the_list_is_not_told(holding: Service, 
     assert (receiver.messages, count("refused") - before, await jobs(holding)) == ([], 1, [])
 
 
-async def test_a_revoked_key_signs_nothing(holding: Service, receiver: Receiver) -> None:
+async def test_a_revoked_key_sends_no_webhook(holding: Service, receiver: Receiver) -> None:
     held, before = (await holding.ask(WHO, webhook=receiver.url)).json(), count("key_revoked")
     await holding.state.identity.revoke_key(holding.tenant, holding.key.split("_")[1])
     await decide(holding, held["id"])
@@ -223,9 +223,7 @@ async def test_a_revoked_key_signs_nothing(holding: Service, receiver: Receiver)
     assert (receiver.messages, count("key_revoked") - before) == ([], 1)
 
 
-async def test_a_receiver_that_is_dead_for_a_while_is_told_when_it_is_back(
-    holding: Service, receiver: Receiver
-) -> None:
+async def test_an_unavailable_receiver_gets_the_webhook_after_it_recovers(holding: Service, receiver: Receiver) -> None:
     held = (await holding.ask(WHO, webhook=receiver.url)).json()
     await receiver.__aexit__()
     await decide(holding, held["id"])
@@ -246,26 +244,26 @@ async def test_a_receiver_that_is_dead_for_a_while_is_told_when_it_is_back(
     assert signed_by(await secret_of(holding), second)
 
 
-async def test_a_receiver_that_wants_no_more_is_left_alone(holding: Service, receiver: Receiver) -> None:
+async def test_a_receiver_that_replies_gone_gets_no_retry(holding: Service, receiver: Receiver) -> None:
     receiver.statuses, before = [410], count("gone")
-    await held_and_told(holding, receiver)
+    await hold_and_decide(holding, receiver)
     assert (len(receiver.messages), count("gone") - before, await jobs(holding)) == (1, 1, [])
 
 
 @pytest.mark.parametrize("status", [300, 302, 400, 404, 429, 500, 503])
-async def test_anything_but_success_is_tried_again(holding: Service, receiver: Receiver, status: int) -> None:
+async def test_any_status_but_success_is_retried(holding: Service, receiver: Receiver, status: int) -> None:
     async with Receiver() as elsewhere:
         receiver.statuses, receiver.more = [status], f"location: {elsewhere.url}\r\n"
-        await held_and_told(holding, receiver)
+        await hold_and_decide(holding, receiver)
     [(state, attempts, _)] = await jobs(holding)
     assert (state, attempts, len(receiver.messages), elsewhere.messages) == ("todo", 1, 1, [])
 
 
-async def test_it_is_tried_for_about_a_day_and_then_given_up_with_a_line_and_a_count(holding: Service) -> None:
+async def test_after_about_a_day_of_retries_a_message_is_given_up_and_counted(holding: Service) -> None:
     [spec] = job_specs(holding.state.webhooks)
-    waits = [min(spec.longest_wait, 2**tried) for tried in range(spec.attempts - 1)]
+    waits = [min(spec.longest_wait, 2**attempt) for attempt in range(spec.attempts - 1)]
     assert 23 * 3600 < sum(waits) < 26 * 3600
-    notice = {
+    message = {
         "tenant_id": str(holding.tenant),
         **{name: str(UUID(int=7)) for name in ("id", "key_id", "subject_id")},
         "url": "https://hooks.example.com/secret-path",
@@ -277,18 +275,18 @@ async def test_it_is_tried_for_about_a_day_and_then_given_up_with_a_line_and_a_c
     assert spec.dead
     before = count("given_up")
     with capture_logs() as lines:
-        await spec.dead(**notice, reason="DeliveryFailed")
+        await spec.dead(**message, reason="DeliveryFailed")
     [line] = lines
     assert (line["event"], line["host"], count("given_up") - before) == ("webhooks.given_up", "hooks.example.com", 1)
     assert "secret-path" not in str(line)
 
 
-async def test_a_reply_without_end_is_not_read(holding: Service, receiver: Receiver) -> None:
+async def test_an_endless_reply_is_not_read(holding: Service, receiver: Receiver) -> None:
     sent = 0
 
     async def flood(writer: asyncio.StreamWriter) -> None:
         nonlocal sent
-        writer.write(KEPT.replace(b"1000000", b"1000000000"))
+        writer.write(REPLY_HEAD.replace(b"1000000", b"1000000000"))
         try:
             for _ in range(2000):
                 writer.write(b"x" * 65536)
@@ -297,19 +295,17 @@ async def test_a_reply_without_end_is_not_read(holding: Service, receiver: Recei
         except ConnectionError:
             return
 
-    receiver.answering = flood
-    await held_and_told(holding, receiver)
+    receiver.handler = flood
+    await hold_and_decide(holding, receiver)
     assert await jobs(holding) == []
     assert sent < 50_000_000
 
 
-async def test_a_receiver_that_says_nothing_is_given_up_soon_and_tried_again(
-    holding: Service, receiver: Receiver
-) -> None:
+async def test_a_silent_receiver_times_out_and_is_retried(holding: Service, receiver: Receiver) -> None:
     async def silent(_: asyncio.StreamWriter) -> None:
         await asyncio.sleep(1000)
 
-    receiver.answering = silent
+    receiver.handler = silent
     impatient = replace(holding.state.webhooks, transport=HttpWebhookTransport(seconds=0.2))
     held = (await holding.ask(WHO, webhook=receiver.url)).json()
     await decide(holding, held["id"])
@@ -317,12 +313,12 @@ async def test_a_receiver_that_says_nothing_is_given_up_soon_and_tried_again(
     assert [job[:2] for job in await jobs(holding)] == [("todo", 1)]
 
 
-async def test_tenants_have_secrets_of_their_own(holding: Service, receiver: Receiver) -> None:
+async def test_each_tenant_has_its_own_secret(holding: Service, receiver: Receiver) -> None:
     identity = holding.state.identity
     other = await identity.ensure_tenant(f"other-{holding.tenant}")
     await identity.create_key(other, "test", ["user"])
     foreign = await identity.show_webhook_secret(other, "test", "tests")
     asker = await identity.authenticate(holding.key)
     assert await identity.webhook_secret(other, asker.key_id) is None
-    await held_and_told(holding, receiver)
+    await hold_and_decide(holding, receiver)
     assert not signed_by(foreign, receiver.messages[0])

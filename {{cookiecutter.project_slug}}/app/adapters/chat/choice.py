@@ -3,12 +3,12 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 DIALECT = ("send_temperature", "send_stream_options", "send_logprobs", "starts_with_reasoning")
-"""Options that most models leave as they are; a release names them where they are not."""
+"""Options that a release stores only where they differ from the default."""
 CHAIN_EXAMPLE = '[{"model": "gpt-4.1-mini", "base_url": "https://api.openai.com/v1", "api_key": "…"}]'
 
 
 class ModelChoice(BaseModel):
-    """One model of the chain, as the settings name it."""
+    """One model of the fallback chain, as configured in the settings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -16,25 +16,23 @@ class ModelChoice(BaseModel):
         min_length=1, max_length=200, description="The provider's name of the model; Azure's deployment."
     )
     base_url: str = Field(description="Address up to and without /chat/completions.")
-    api_key: SecretStr | None = Field(None, description="The provider's key, where it wants one.")
+    api_key: SecretStr | None = Field(None, description="The provider's API key, if it needs one.")
     kind: Literal["openai", "azure"] = Field("openai", description="How the provider builds its addresses.")
-    provider: str = Field("", description="Who is paid, as the price list calls it; else told from the address.")
+    provider: str = Field("", description="The provider's name in the price list; by default derived from the address.")
     api_version: str = Field("2024-10-21", description="Version of Azure's interface.")
     limit_field: Literal["max_tokens", "max_completion_tokens"] = Field(
-        "max_tokens", description="How the provider calls the most tokens it may write."
+        "max_tokens", description="The provider's name for the limit of output tokens."
     )
-    send_temperature: bool = Field(True, description="False for a model that refuses a temperature.")
+    send_temperature: bool = Field(True, description="False for a model that rejects a temperature.")
     send_stream_options: bool = Field(
-        True, description="False for a model that refuses stream_options; its streams then do not tell what they cost."
+        True, description="False for a model that rejects stream_options; its streams then report no usage."
     )
-    send_logprobs: bool = Field(True, description="False for a model that refuses logprobs.")
+    send_logprobs: bool = Field(True, description="False for a model that rejects logprobs.")
     starts_with_reasoning: bool = Field(
         False, description="True where the server's chat template opens the reasoning, so that replies only close it."
     )
-    timeout_seconds: float = Field(
-        60.0, gt=0, le=600, description="The most one call may take; never more than what is left of the deadline."
-    )
-    idle_seconds: float = Field(10.0, gt=0, le=120, description="How long a stream may say nothing.")
+    timeout_seconds: float = Field(60.0, gt=0, le=600, description="Time-out of one call, within the deadline.")
+    idle_seconds: float = Field(10.0, gt=0, le=120, description="Time-out between two chunks of a stream.")
 
     @field_validator("base_url")
     @classmethod

@@ -1,5 +1,5 @@
-"""What providers say went wrong: with a status, in place of a reply, or in the middle of a stream. Their sentences are
-never passed on, for they may repeat what the user wrote.
+"""Errors of providers: with a status, in place of a reply, or within a stream. Their messages are never passed on,
+because they may quote the user.
 """
 
 import re
@@ -23,7 +23,7 @@ _STATUS_OF = (
         400,
     ),
 )
-"""What the words of an error mean where no status stands beside them."""
+"""The status of an error without one, by its text."""
 _KEY_REFUSED = re.compile(r"invalid_api_key|api_key_invalid", re.I)
 
 _REFUSES = re.compile(
@@ -36,56 +36,56 @@ OPTIONS = {
     "max_completion_tokens": "limit_field to max_tokens",
     "max_tokens": "limit_field to max_completion_tokens",
 }
-"""What to set for a model that refuses a parameter."""
+"""The option to set for a model that rejects a parameter."""
 _PARAMETER = re.compile(rf"\b(?:{'|'.join(OPTIONS)})\b")
 
 
 def parse_failure(status: int, raw: bytes, wait: float | None) -> ModelFailure:
-    """The failure of a reply with such a status, whose body need not be JSON."""
-    found = _object_in(raw)
-    error = error_in(found) or found
-    return _failure(status, error, wait, found)
+    """The failure for an error response. raw: its body, which need not be JSON."""
+    body = _object_in(raw)
+    error = error_in(body) or body
+    return _failure(status, error, wait, body)
 
 
-def raise_error(found: Json, wait: float | None = None) -> None:
-    """Some servers send an error with status 200; its code may be a number or a word. wait: what the headers said."""
-    if (error := error_in(found)) is not None:
+def raise_error(body: Json, wait: float | None = None) -> None:
+    """Raise the error within a reply of status 200, if there is one. wait: Retry-After of the headers, in seconds."""
+    if (error := error_in(body)) is not None:
         raise failure_in(error, wait)
 
 
 def failure_in(error: object, wait: float | None = None) -> ModelFailure:
-    """The failure that an error means which came without a status of its own."""
+    """The failure for an error that came without an HTTP status."""
     words = _words(error)
     status = _status(error)
     if status is None:
-        # Without a word the sentence has to do; it is read for this, and goes no further.
-        said = words or str(error if isinstance(error, str) else _dict(error).get("message"))[:200]
-        status = next((each for pattern, each in _STATUS_OF if pattern.search(said)), 500)
+        # Without a type or code, the message is searched, but never passed on.
+        description = words or str(error if isinstance(error, str) else _dict(error).get("message"))[:200]
+        status = next((each for pattern, each in _STATUS_OF if pattern.search(description)), 500)
     return _failure(status, error, wait, {})
 
 
-def _failure(status: int, error: object, wait: float | None, found: Json) -> ModelFailure:
+def _failure(status: int, error: object, wait: float | None, body: Json) -> ModelFailure:
     words = _words(error)
     status = 401 if _KEY_REFUSED.search(words) else status
     wait = _wait(error) if wait is None else wait
-    parameter = _parameter(found, error) if 400 <= status < 500 else None
+    parameter = _parameter(body, error) if 400 <= status < 500 else None
     if parameter is None:
         return failure_for_status(status, words, wait)
-    # Nothing that was asked is refused, but how it was asked.
+    # Not the content is rejected but a parameter.
     advice = f"{words}; it refuses {parameter}: set {OPTIONS[parameter]} for this model in APP_MODEL_CHAIN"
     failure = RequestRejected(f"status {status} {advice}")
     failure.parameter = parameter
     return failure
 
 
-def error_in(found: Json) -> object | None:
-    """The error of a reply or of a piece of a stream, by itself or in its choice."""
-    error: object = found.get("error")
+def error_in(body: Json) -> object | None:
+    """The error of a reply or a chunk of a stream, at its top level or in its choice."""
+    error: object = body.get("error")
     if error:
         return error
-    if found.get("object") == "error" or found.get("type") == "error":
-        return found
-    choices = found.get("choices")
+    if body.get("object") == "error" or body.get("type") == "error":
+        return body
+    choices = body.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
     within: object = _dict(first).get("error")
     return within or None
@@ -93,11 +93,11 @@ def error_in(found: Json) -> object | None:
 
 def _object_in(raw: bytes) -> Json:
     try:
-        found = orjson.loads(raw)
+        body = orjson.loads(raw)
     except orjson.JSONDecodeError:
         return {}
-    found = found[0] if isinstance(found, list) and found else found
-    return found if isinstance(found, dict) else {}
+    body = body[0] if isinstance(body, list) and body else body
+    return body if isinstance(body, dict) else {}
 
 
 def _status(error: object) -> int | None:
@@ -110,7 +110,7 @@ def _status(error: object) -> int | None:
 
 
 def _words(error: object) -> str:
-    """Only the words that name an error, never its sentence."""
+    """The type and codes of an error, never its message."""
     words = (word[:60] for word in _names(error) if isinstance(word, str) and word.isascii())
     return " ".join(word for word in words if not word.isdecimal())
 
@@ -122,38 +122,38 @@ def _names(error: object) -> Iterator[object]:
     yield _dict(error.get("innererror")).get("code")
     details = error.get("details")
     yield from (each.get("reason") for each in details if isinstance(each, dict)) if isinstance(details, list) else ()
-    # OpenRouter, where a moderator refused the question.
+    # OpenRouter, where moderation rejected the question.
     if "flagged_input" in _dict(error.get("metadata")):
         yield "content_policy"
 
 
 def _wait(error: object) -> float | None:
-    """How long to wait, where the error says it and not the headers of the reply."""
+    """The time to wait in seconds, where it is in the error instead of the headers."""
     error = _dict(error)
     metadata = _dict(error.get("metadata"))
     headers = {str(name).lower(): value for name, value in _dict(metadata.get("headers")).items()}
     details = error.get("details")
     delays = [each.get("retryDelay") for each in details if isinstance(each, dict)] if isinstance(details, list) else []
-    told = (headers.get("retry-after"), metadata.get("retry_after"), error.get("retry_after"), *delays)
-    waits = (_seconds(each) for each in told)
+    values = (headers.get("retry-after"), metadata.get("retry_after"), error.get("retry_after"), *delays)
+    waits = (_seconds(each) for each in values)
     return next((each for each in waits if each is not None), None)
 
 
-def _seconds(told: object) -> float | None:
-    if isinstance(told, str):
-        told = told.removesuffix("s")
-        return float(told) if told.replace(".", "", 1).isdecimal() else None
-    return max(0.0, float(told)) if isinstance(told, int | float) and not isinstance(told, bool) else None
+def _seconds(value: object) -> float | None:
+    if isinstance(value, str):
+        value = value.removesuffix("s")
+        return float(value) if value.replace(".", "", 1).isdecimal() else None
+    return max(0.0, float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _parameter(found: Json, error: object) -> str | None:
-    """The parameter of ours that the provider refuses, which an option of the model can leave out."""
+def _parameter(body: Json, error: object) -> str | None:
+    """The request parameter that the provider rejects, if an option of the model can omit it."""
     error = _dict(error)
-    said = " ".join(str(error.get(name) or "") for name in ("param", "code", "type", "message"))
-    said += str(found.get("detail") or "")
-    named = _PARAMETER.search(said)
-    return named[0] if named and _REFUSES.search(said) else None
+    text = " ".join(str(error.get(name) or "") for name in ("param", "code", "type", "message"))
+    text += str(body.get("detail") or "")
+    named = _PARAMETER.search(text)
+    return named[0] if named and _REFUSES.search(text) else None
 
 
-def _dict(found: object) -> Json:
-    return found if isinstance(found, dict) else {}
+def _dict(value: object) -> Json:
+    return value if isinstance(value, dict) else {}

@@ -6,7 +6,7 @@ from app.core.clock import Clock
 
 
 def open_chat(choice: ModelChoice, transport: httpx.AsyncBaseTransport, clock: Clock) -> OpenAIChat:
-    """The model a setting names; the transport is shared by all of them and closed by its owner."""
+    """The client of a configured model. transport: shared by all models and closed by its owner."""
     options = choice.model_dump(include={"idle_seconds", "limit_field", *DIALECT})
     if choice.kind == "azure":
         endpoint = azure_endpoint(

@@ -32,20 +32,20 @@ ERROR_BYTES = 16 * 1024
 BYTES_PER_CHARACTER = 6
 HEADERS = {"content-type": "application/json", "accept-encoding": "identity"}
 LOGPROB_BYTES = 1024
-"""Of a token with its text, its bytes and its probability."""
+"""Maximum size of one token's entry in the logprobs of a reply."""
 EVENTS = (b"data:", b"event:", b":")
 BROKEN = (httpx.HTTPError, aiohttp.ClientError, OSError)
 UNSENT = (httpx.ConnectError, aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-"""Nobody heard the question, so that nobody charges for it."""
-DEAD_SECONDS = 0.5
-"""A pooled connection that was dead shows it sooner; one that breaks later had been heard."""
+"""Errors before the request was sent, so that nothing is charged."""
+STALE_SECONDS = 0.5
+"""A stale pooled connection fails within this time; one that breaks later may have delivered the request."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a model is and how to ask for it.
+    """The address and the options of a model.
 
-    url: the full address of chat completions, with its query; headers: with the key in them.
+    url: the full address of chat completions with its query; headers: including the key.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Endpoint:
 def openai_endpoint(
     name: str, base_url: str, model: str, key: SecretStr | None, *, idle_seconds: float = 10.0, **dialect: Any
 ) -> Endpoint:
-    """dialect: the fields of a Dialect in which this model differs from the rest."""
+    """The endpoint of an OpenAI-compatible model. dialect: the fields of Dialect that differ from the defaults."""
     headers = HEADERS | ({"authorization": f"Bearer {key.get_secret_value()}"} if key else {})
     url = f"{base_url.rstrip('/')}/chat/completions"
     return Endpoint(name, url, model, headers, Dialect(**dialect), idle_seconds)
@@ -84,7 +84,7 @@ def azure_endpoint(
     idle_seconds: float = 10.0,
     **dialect: Any,
 ) -> Endpoint:
-    """Azure names the deployment in the path, the version in the query and the key in a header of its own."""
+    """The endpoint of an Azure deployment: in the path, with the version in the query and the key in its own header."""
     url = f"{base_url.rstrip('/')}/openai/deployments/{model}/chat/completions?api-version={version}"
     headers = HEADERS | ({"api-key": key.get_secret_value()} if key else {})
     return Endpoint(name, url, model, headers, Dialect(**dialect), idle_seconds)
@@ -92,7 +92,7 @@ def azure_endpoint(
 
 @dataclass(frozen=True)
 class OpenAIChat:
-    """A ChatModel over the OpenAI chat format: OpenAI, Azure, vLLM, Ollama, llama.cpp and the rest."""
+    """A ChatModel over the OpenAI chat format: OpenAI, Azure, vLLM, Ollama, llama.cpp and others."""
 
     endpoint: Endpoint
     transport: httpx.AsyncBaseTransport
@@ -104,28 +104,28 @@ class OpenAIChat:
 
     async def complete(self, request: ChatRequest, deadline: Deadline) -> Completion:
         body = body_of(request, self.endpoint.model, self.endpoint.dialect, stream=False)
-        most = ENVELOPE_BYTES + request.max_characters * BYTES_PER_CHARACTER
-        most += request.max_tokens * LOGPROB_BYTES if request.logprobs else 0
+        max_bytes = ENVELOPE_BYTES + request.max_characters * BYTES_PER_CHARACTER
+        max_bytes += request.max_tokens * LOGPROB_BYTES if request.logprobs else 0
         try:
             async with asyncio.timeout(deadline.remaining()):
-                raw, wait = await self._fetch(body, most)
+                raw, wait = await self._fetch(body, max_bytes)
         except TimeoutError as error:
             raise ModelTimeout("no reply in time") from error
         if raw.removeprefix(BOM).lstrip().startswith(EVENTS):
             return _read_events(raw, self._reading(request, wait))
-        found = parse_object(raw)
+        reply = parse_object(raw)
         try:
-            return parse_completion(found, request, self.endpoint.dialect, wait)
+            return parse_completion(reply, request, self.endpoint.dialect, wait)
         except ModelFailure as failure:
-            failure.usage = usage_of(found.get("usage"))
+            failure.usage = usage_of(reply.get("usage"))
             raise
 
-    async def _fetch(self, body: bytes, most: int) -> tuple[bytes, float | None]:
+    async def _fetch(self, body: bytes, max_bytes: int) -> tuple[bytes, float | None]:
         response = await self._open(body)
         try:
-            return await _read(response, most), self._wait(response)
+            return await _read(response, max_bytes), self._wait(response)
         except BROKEN as error:
-            raise ConnectionDropped(f"the reply broke off: {type(error).__name__}") from error
+            raise ConnectionDropped(f"the reply was interrupted: {type(error).__name__}") from error
         finally:
             await response.aclose()
 
@@ -139,34 +139,33 @@ class OpenAIChat:
                 response = await self._open(body)
         except TimeoutError as error:
             raise ModelTimeout("no reply in time") from error
-        reading, left = self._reading(request, self._wait(response)), False
+        reading, drained = self._reading(request, self._wait(response)), False
         try:
-            # A quiet provider is given up after the idle time however many bytes of an unfinished event drip
-            # in.
-            chunks, patience, signs = _chunks(response), deadline.within(self.endpoint.idle_seconds), 0
+            # Only progress extends the idle time, not the bytes of an unfinished event.
+            chunks, idle, progress = _chunks(response), deadline.within(self.endpoint.idle_seconds), 0
             while not reading.done:
-                for piece in await _next(chunks, patience, reading):
+                for piece in await _next(chunks, idle, reading):
                     yield piece
-                if reading.signs > signs:
-                    patience, signs = deadline.within(self.endpoint.idle_seconds), reading.signs
+                if reading.progress > progress:
+                    idle, progress = deadline.within(self.endpoint.idle_seconds), reading.progress
             yield reading.end()
         except (GeneratorExit, asyncio.CancelledError):
-            if left := on_disconnect is not None:
-                on_disconnect(self._rest(response, reading, deadline))
+            if drained := on_disconnect is not None:
+                on_disconnect(self._drain(response, reading, deadline))
             raise
         finally:
-            if not left:
+            if not drained:
                 await response.aclose()
 
-    async def _rest(self, response: httpx.Response, reading: StreamReading, deadline: Deadline) -> Usage | None:
-        """What a stream cost that nobody reads any more, where its end says so in time."""
+    async def _drain(self, response: httpx.Response, reading: StreamReading, deadline: Deadline) -> Usage | None:
+        """Read an abandoned stream to its end, for the usage reported there; None without one before the deadline."""
         try:
-            chunks, patience = _chunks(response), deadline.within(self.endpoint.idle_seconds)
-            signs = reading.signs
+            chunks, idle = _chunks(response), deadline.within(self.endpoint.idle_seconds)
+            progress = reading.progress
             while not reading.done:
-                await _next(chunks, patience, reading)
-                if reading.signs > signs:
-                    patience, signs = deadline.within(self.endpoint.idle_seconds), reading.signs
+                await _next(chunks, idle, reading)
+                if reading.progress > progress:
+                    idle, progress = deadline.within(self.endpoint.idle_seconds), reading.progress
         except ModelFailure as failure:
             return failure.usage
         finally:
@@ -192,7 +191,7 @@ class OpenAIChat:
             await response.aclose()
 
     async def _send(self, body: bytes) -> httpx.Response:
-        until = self.clock.monotonic() + DEAD_SECONDS
+        until = self.clock.monotonic() + STALE_SECONDS
         with Reuse() as reused:
             try:
                 return await self._send_once(body)
@@ -210,7 +209,7 @@ class OpenAIChat:
         try:
             response = await self.transport.handle_async_request(request)
         except BROKEN as error:
-            # httpx has one word for both; what aiohttp said is behind it.
+            # httpx raises the same error for both; the aiohttp error is its cause.
             unsent = isinstance(error, UNSENT) or isinstance(error.__cause__, UNSENT)
             failure = ModelUnreachable if unsent else ConnectionDropped
             raise failure(f"no connection: {type(error).__name__}") from error
@@ -222,40 +221,40 @@ _CONNECT = {"timeout": {"connect": CONNECT_SECONDS, "read": None, "write": None,
 
 
 def _read_events(raw: bytes, reading: StreamReading) -> Completion:
-    """The reply of a server that streams though nobody asked it to."""
+    """The reply of a server that streams although no stream was requested."""
     pieces = reading.take(raw)
     pieces += [] if reading.done else reading.take(None)
     return Completion("".join(pieces), reading.end())
 
 
-async def _read(response: httpx.Response, most: int, *, cut: bool = False) -> bytes:
+async def _read(response: httpx.Response, max_bytes: int, *, cut: bool = False) -> bytes:
     parts, size = [], 0
     async for raw in response.aiter_raw():
         parts.append(raw)
         size += len(raw)
-        if size > most:
+        if size > max_bytes:
             if cut:
                 break
-            raise InvalidResponse(f"the reply is longer than {most} bytes")
+            raise InvalidResponse(f"the reply is longer than {max_bytes} bytes")
     return b"".join(parts)
 
 
 def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
-    # Not by httpx, which does not go on with a stream once reading it was interrupted.
+    # Not through httpx, which cannot resume a stream after reading it was interrupted.
     return aiter(cast("httpx.AsyncByteStream", response.stream))
 
 
-async def _next(chunks: AsyncIterator[bytes], patience: Deadline, reading: StreamReading) -> list[str]:
-    """The pieces of text that come next."""
+async def _next(chunks: AsyncIterator[bytes], idle: Deadline, reading: StreamReading) -> list[str]:
+    """The next pieces of text. Errors: ModelFailure, when none comes before `idle` or the stream breaks."""
     failure: ModelFailure
     try:
-        async with asyncio.timeout(patience.remaining()):
+        async with asyncio.timeout(idle.remaining()):
             raw = await anext(chunks, None)
     except TimeoutError as error:
         failure = ModelTimeout("the stream stalled", usage=reading.usage)
         failure.__cause__ = error
     except BROKEN as error:
-        kind = StreamInterrupted if reading.begun else ConnectionDropped
+        kind = StreamInterrupted if reading.started else ConnectionDropped
         failure = kind(f"the stream broke: {type(error).__name__}", usage=reading.usage)
         failure.__cause__ = error
     else:

@@ -1,4 +1,4 @@
-"""A stream on its way in, whatever its server makes of the format."""
+"""Reading a stream of any server of the OpenAI chat format."""
 
 import structlog
 
@@ -9,7 +9,7 @@ from app.adapters.chat.wire import (
     Dialect,
     Json,
     StreamChunk,
-    nothing_said,
+    empty_reply_reason,
     parse_chunk,
     parse_completion,
     parse_object,
@@ -21,7 +21,7 @@ from app.llm.domain.messages import ChatRequest, CompletionEnd, Finish, confiden
 
 ENVELOPE_BYTES = 256 * 1024
 BYTES_PER_TOKEN = 4096
-"""Of a stream: the piece that a token comes in, several times if its reasoning has fields of its own."""
+"""Allowed size of a token's chunk in a stream, several times if its reasoning is in several fields."""
 
 log = structlog.get_logger(__name__)
 
@@ -39,62 +39,62 @@ class TokenLogprobs:
 
 
 class StreamReading:
-    """What came of a stream, how it ended, and whether it is past its caps.
+    """The state of a stream: its text, how it ended, and whether it exceeded its limits.
 
-    wait: what the headers said of it, should the stream hold an error.
+    wait: Retry-After of the headers in seconds, for an error within the stream.
     """
 
     def __init__(self, request: ChatRequest, model: str, dialect: Dialect, wait: float | None = None) -> None:
         self._request, self._model, self._dialect, self._wait = request, model, dialect, wait
         self._events = EventReader()
         self._filter = ReasoningFilter(dialect.starts_with_reasoning)
-        self._head = b""
-        self._plain: bool | None = None
+        self._buffer = b""
+        self._is_plain: bool | None = None
         self._text_left = request.max_characters
         self._bytes_left = ENVELOPE_BYTES + request.max_tokens * BYTES_PER_TOKEN
         self._parts: list[str] = []
-        self._chunks = self._apart = 0
+        self._chunks = self._reasoning_fields = 0
         self._refused = self._by_delta = False
         self._finish: Finish | None = None
         self._usage: Usage | None = None
         self._logprobs = TokenLogprobs(request.logprobs)
-        self._whole: CompletionEnd | None = None
+        self._full_reply_end: CompletionEnd | None = None
         self.done = False
 
     @property
-    def begun(self) -> bool:
+    def started(self) -> bool:
         return bool(self._parts)
 
     @property
     def finished(self) -> bool:
-        """Whether the provider has said how it ended, so that nothing is lost if no more comes."""
+        """Whether the finish reason has arrived, so that the text is complete."""
         return self._finish is not None
 
     @property
-    def signs(self) -> int:
-        """Grows with each sign of life: text, reasoning, and the comments that servers send while they work."""
+    def progress(self) -> int:
+        """A counter of text, reasoning and the comments that servers send as keep-alives."""
         return self._chunks + self._events.comments
 
     @property
     def usage(self) -> Usage | None:
-        """What the whole call cost, where the provider has said so: some count along, and are cut in the middle."""
-        whole = self.done if self._finish is None else self._finish != "cut"
-        return self._usage if whole and self._usage and (self._usage.output or not self._parts) else None
+        """The usage of the complete call, if the provider reported it; not a running count of a stream that was cut."""
+        complete = self.done if self._finish is None else self._finish != "cut"
+        return self._usage if complete and self._usage and (self._usage.output or not self._parts) else None
 
     def take(self, raw: bytes | None) -> list[str]:
-        """The pieces of text in these bytes; None: the connection was closed."""
-        data = self._head + (raw or b"")
+        """The pieces of text in these bytes. raw: None for the end of the connection."""
+        data = self._buffer + (raw or b"")
         self._bytes_left -= len(raw or b"")
-        if self._plain is None and raw is not None and BOM.startswith(data.strip()):
-            self._head = data
+        if self._is_plain is None and raw is not None and BOM.startswith(data.strip()):
+            self._buffer = data
             return self._cut() if self._bytes_left < 0 else []
-        if self._plain is None:
-            # No event begins like this: it is a whole reply, or an error, whatever its headers say.
-            self._plain = data.removeprefix(BOM).lstrip()[:1] in (b"{", b"[")
-        if self._plain:
-            self._head = data
+        if self._is_plain is None:
+            # No event starts like this: it is a full reply or an error, whatever its headers say.
+            self._is_plain = data.removeprefix(BOM).lstrip()[:1] in (b"{", b"[")
+        if self._is_plain:
+            self._buffer = data
             return self._take_plain(raw is None)
-        self._head = b""
+        self._buffer = b""
         pieces = self._take_events(data)
         if raw is None and not self.done:
             pieces += self._take_events(None)
@@ -104,57 +104,57 @@ class StreamReading:
         return pieces + (self.close() if self.done else [])
 
     def close(self) -> list[str]:
-        """What was held back. Errors: ModelFailure, where the stream has not ended."""
+        """The text that was still buffered. Errors: ModelFailure, where the stream has not ended."""
         if not self.done and not self.finished:
             raise self._broken("the stream was cut")
         self.done = True
         return self._keep(self._filter.end())
 
     def end(self) -> CompletionEnd:
-        """Errors: OutputFiltered or InvalidResponse, where there was no answer."""
-        if self._whole:
-            return self._whole
+        """How the completion ended. Errors: OutputFiltered or InvalidResponse, where there was no answer."""
+        if self._full_reply_end:
+            return self._full_reply_end
         if not self._parts:
             if self._refused or self._finish == "content_filter":
                 raise OutputFiltered(
                     "the model refused" if self._refused else "the provider filtered the reply", usage=self.usage
                 )
-            raise InvalidResponse(nothing_said(self._finish, self._reasoned), usage=self.usage)
+            raise InvalidResponse(empty_reply_reason(self._finish, self._reasoned), usage=self.usage)
         usage = self.usage
-        spoken = usage or estimate_usage(self._request, "".join(self._parts), self._reasoned)
+        counted = usage or estimate_usage(self._request, "".join(self._parts), self._reasoned)
         finish = "content_filter" if self._refused else self._finish or "stop"
-        # The probabilities of reasoning say nothing about the answer.
-        sure = None if self._filter.found else confidence_of(self._logprobs.values)
-        return CompletionEnd(finish, spoken, usage is None, sure)
+        # With reasoning in the text, the logprobs are not those of the answer.
+        confidence = None if self._filter.found else confidence_of(self._logprobs.values)
+        return CompletionEnd(finish, counted, usage is None, confidence)
 
     @property
     def _reasoned(self) -> int:
-        return self._apart + self._filter.characters
+        return self._reasoning_fields + self._filter.characters
 
     def _take_plain(self, closed: bool) -> list[str]:
-        """A reply that came whole, though a stream was asked for; or pieces of one, a line each."""
+        """A full reply although a stream was requested, or chunks as JSON lines."""
         if self._bytes_left < 0:
             raise InvalidResponse("the reply is too long")
         if not closed:
             return []
-        lines = self._head.splitlines()
+        lines = self._buffer.splitlines()
         try:
-            found = parse_object(self._head)
+            reply = parse_object(self._buffer)
         except InvalidResponse:
             if len(lines) < 2:
                 raise
             return self._take_events(b"".join(line + b"\n" for line in lines)) + self.close()
-        return self._take_reply(found)
+        return self._take_reply(reply)
 
-    def _take_reply(self, found: Json) -> list[str]:
+    def _take_reply(self, reply: Json) -> list[str]:
         try:
-            reply = parse_completion(found, self._request, self._dialect, self._wait)
+            completion = parse_completion(reply, self._request, self._dialect, self._wait)
         except ModelFailure as failure:
-            failure.usage = usage_of(found.get("usage"))
+            failure.usage = usage_of(reply.get("usage"))
             raise
-        self._whole, self._finish, self.done = reply.end, reply.end.finish, True
-        self._usage = None if reply.end.estimated else reply.end.usage
-        return self._keep(reply.text)
+        self._full_reply_end, self._finish, self.done = completion.end, completion.end.finish, True
+        self._usage = None if completion.end.estimated else completion.end.usage
+        return self._keep(completion.text)
 
     def _take_events(self, raw: bytes | None) -> list[str]:
         pieces: list[str] = []
@@ -171,23 +171,23 @@ class StreamReading:
         if event == b"[DONE]":
             self.done = True
             return []
-        found: Json = {}
+        body: Json = {}
         try:
-            found = _object(event, self._events.kind)
+            body = _object(event, self._events.kind)
             if self._events.kind == b"error":
-                raise failure_in(found.get("error") or found, self._wait)
-            return self._chunk(parse_chunk(found, self._wait))
+                raise failure_in(body.get("error") or body, self._wait)
+            return self._chunk(parse_chunk(body, self._wait))
         except InvalidResponse as error:
             if len(lines := event.splitlines()) > 1:
                 return [piece for line in lines for piece in self._event(line)]
             raise self._broken(str(error)) from error
         except ModelFailure as error:
-            return self._failed(error, usage_of(found.get("usage")))
+            return self._failed(error, usage_of(body.get("usage")))
 
     def _failed(self, error: ModelFailure, usage: Usage | None) -> list[str]:
-        """An error in the middle. What the reader has seen stays; a filter ends it, anything else breaks it off."""
+        """Handle an error in the stream: after text, a content filter ends it, and any other error interrupts it."""
         error.usage = usage
-        if not self.begun:
+        if not self.started:
             raise error
         if isinstance(error, ContentFiltered):
             self._finish, self._usage, self.done = "content_filter", usage or self._usage, True
@@ -198,8 +198,8 @@ class StreamReading:
         self._finish = _worse(self._finish, chunk.finish)
         self._usage = chunk.usage or self._usage
         self._refused |= chunk.refused
-        self._apart += chunk.reasoning
-        # Some servers repeat at the end, as a whole, what they had sent in pieces.
+        self._reasoning_fields += chunk.reasoning
+        # Some servers repeat the full text in the last chunk.
         text = "" if chunk.whole and self._by_delta else chunk.text
         self._by_delta |= bool(text) and not chunk.whole
         self._chunks += bool(text or chunk.reasoning or chunk.refused)
@@ -211,28 +211,29 @@ class StreamReading:
 
     def _visible(self, text: str) -> str:
         unopened = self._filter.unopened
-        seen = self._filter.feed(text) if text else ""
-        if self.begun and self._filter.unopened and not unopened:
+        visible = self._filter.feed(text) if text else ""
+        if self.started and self._filter.unopened and not unopened:
             advice = "Set starts_with_reasoning to true for this model in APP_MODEL_CHAIN."
             log.warning("llm.reasoning_shown", model=self._model, advice=advice)
-            raise self._broken("what came so far was reasoning, which no tag had opened")
-        return seen
+            raise self._broken("the text so far was reasoning without an opening tag")
+        return visible
 
     def _keep(self, text: str) -> list[str]:
-        kept = text[: self._text_left]
-        self._text_left -= len(kept)
-        if kept:
-            self._parts.append(kept)
-        if len(kept) < len(text):
+        accepted = text[: self._text_left]
+        self._text_left -= len(accepted)
+        if accepted:
+            self._parts.append(accepted)
+        if len(accepted) < len(text):
             self._cut()
-        return [kept] if kept else []
+        return [accepted] if accepted else []
 
     def _cut(self) -> list[str]:
         self.done, self._finish = True, "cut"
         return []
 
     def _broken(self, detail: str) -> ModelFailure:
-        return StreamInterrupted(detail, usage=self.usage) if self.begun else InvalidResponse(detail, usage=self.usage)
+        kind = StreamInterrupted if self.started else InvalidResponse
+        return kind(detail, usage=self.usage)
 
 
 def _object(event: bytes, kind: bytes) -> Json:
@@ -245,5 +246,5 @@ def _object(event: bytes, kind: bytes) -> Json:
 
 
 def _worse(one: Finish | None, other: Finish | None) -> Finish | None:
-    """Some say twice how it ended; what is not the plain end counts."""
+    """Some servers send the finish reason twice; one other than "stop" wins."""
     return other if one in (None, "stop") and other else one

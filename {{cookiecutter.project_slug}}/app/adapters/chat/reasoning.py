@@ -1,15 +1,15 @@
-"""Reasoning that a model writes between tags, in its text itself, and that no reader is to see.
+"""Removal of reasoning that a model writes between tags in its text.
 
-The rule: reasoning stands before the answer. A reply that begins with an opening tag is reasoning up to the tag that
-closes it, and so on until something else comes: the answer. There a tag is text like any other, but for a closing tag
-that the answer neither opened nor quotes: all before it was reasoning then, which the prompt's template had opened.
+The rule: reasoning precedes the answer. A reply that begins with an opening tag is reasoning up to the closing tag,
+and so on until other text begins: the answer. In the answer a tag is ordinary text, except a closing tag that the
+answer neither opened nor quotes: then all text before it was reasoning, which the prompt's template had opened.
 """
 
 import re
 from typing import Literal
 
-LONGEST_TAG = 128
-"""Characters of a tag with its attributes. No more of a text is held back until it is known whether it is one."""
+MAX_TAG_CHARACTERS = 128
+"""Of a tag with its attributes. At most so much text is buffered until it is known whether it is a tag."""
 
 _NAMES = ("think", "thinking", "thought", "thoughts", "reason", "reasoning", "reflection", "scratchpad", "antthinking")
 _NAME = rf"(?:[a-z]+:)?(?:{'|'.join(_NAMES)})"
@@ -38,16 +38,16 @@ _OPENER = re.compile(r"[<\[◁]")
 
 
 class ReasoningFilter:
-    """Takes the reasoning out of a text that comes in pieces, cut anywhere.
+    """Removes the reasoning from a text that arrives in pieces, split anywhere.
 
-    inside: the text begins within reasoning. characters: of the reasoning so far. unopened: a closing tag came which
-    nothing had opened, so that what was let through before was reasoning.
+    inside: the text begins within reasoning. characters: of the reasoning so far. unopened: there was a closing tag
+    without an opening one, so that the text returned before it was reasoning.
     """
 
     def __init__(self, inside: bool = False) -> None:
         self._state: Literal["start", "reasoning", "answer", "over"] = "start"
         self._begins_inside = inside
-        self._held = self._seen = self._before = ""
+        self._buffer = self._visible = self._before = ""
         self._depth = self._opened = self._shown = 0
         self._fenced = self._last = False
         self.characters = 0
@@ -55,42 +55,42 @@ class ReasoningFilter:
         self.unopened = False
 
     def feed(self, piece: str) -> str:
-        """What the reader may see now."""
-        self._held += piece
-        self._seen = ""
-        while self._held and self._step():
+        """The text of the answer that is certain after this piece."""
+        self._buffer += piece
+        self._visible = ""
+        while self._buffer and self._step():
             pass
-        return self._seen
+        return self._visible
 
     def end(self) -> str:
-        """What was held back and turned out to be no tag. Nothing of reasoning that nothing closes."""
+        """The rest of the buffered text, if it is no tag. Unclosed reasoning is dropped."""
         self._last = True
-        seen = self.feed("")
-        self._hide(len(self._held))
-        return seen
+        visible = self.feed("")
+        self._hide(len(self._buffer))
+        return visible
 
     def _step(self) -> bool:
-        """False when there is nothing to do until more of the text is there."""
+        """Process the next part of the buffer; False when it takes more text to decide."""
         if self._state == "start":
             return self._start()
         if self._state == "over":
-            self._hide(len(self._held))
+            self._hide(len(self._buffer))
             return False
         reasoning = self._state == "reasoning"
-        found = _TAG.search(self._held)
-        (self._hide if reasoning else self._show)(found.start() if found else self._surely_no_tag())
-        if found is None or (quoted := self._quoted(found[0])) is None:
+        tag = _TAG.search(self._buffer)
+        (self._hide if reasoning else self._show)(tag.start() if tag else self._length_without_tag())
+        if tag is None or (quoted := self._quoted(tag[0])) is None:
             return False
-        (self._tag_in_reasoning if reasoning else self._tag_in_answer)(found, quoted)
+        (self._tag_in_reasoning if reasoning else self._tag_in_answer)(tag, quoted)
         return True
 
     def _start(self) -> bool:
-        text = self._held.lstrip()
-        blank = len(self._held) - len(text)
-        if found := _TAG.match(text):
-            self._hide(blank + found.end())
+        text = self._buffer.lstrip()
+        blank = len(self._buffer) - len(text)
+        if tag := _TAG.match(text):
+            self._hide(blank + tag.end())
             self.found, self._begins_inside = True, False
-            if found["opening"] and not found[0].endswith("/>"):
+            if tag["opening"] and not tag[0].endswith("/>"):
                 self._state, self._depth = "reasoning", 1
             return True
         if not text or self._may_be_tag(text) or (self._last and _begins_tag(text)):
@@ -102,44 +102,44 @@ class ReasoningFilter:
         self._state = "answer"
         return True
 
-    def _tag_in_reasoning(self, found: re.Match[str], quoted: bool) -> None:
-        self._hide(len(found[0]))
-        if quoted or found[0].endswith("/>"):
+    def _tag_in_reasoning(self, tag: re.Match[str], quoted: bool) -> None:
+        self._hide(len(tag[0]))
+        if quoted or tag[0].endswith("/>"):
             return
-        self._depth = 0 if found["answer"] else self._depth + (1 if found["opening"] else -1)
+        self._depth = 0 if tag["answer"] else self._depth + (1 if tag["opening"] else -1)
         if self._depth == 0:
             self._state = "start"
 
-    def _tag_in_answer(self, found: re.Match[str], quoted: bool) -> None:
-        if found["end"] and self.found:
+    def _tag_in_answer(self, tag: re.Match[str], quoted: bool) -> None:
+        if tag["end"] and self.found:
             self._state = "over"
-        elif found["closing"] and not quoted and not self._opened:
-            self._hide(len(found[0]))
+        elif tag["closing"] and not quoted and not self._opened:
+            self._hide(len(tag[0]))
             self.characters += self._shown
-            self._state, self._seen, self._shown = "start", "", 0
+            self._state, self._visible, self._shown = "start", "", 0
             self.found = self.unopened = True
         else:
-            self._opened = max(0, self._opened + bool(found["opening"]) - bool(found["closing"]))
-            self._show(len(found[0]))
+            self._opened = max(0, self._opened + bool(tag["opening"]) - bool(tag["closing"]))
+            self._show(len(tag[0]))
 
-    def _surely_no_tag(self) -> int:
-        """How many of the characters held are not the beginning of a tag, whatever comes."""
-        first = max(0, len(self._held) - LONGEST_TAG)
-        for opener in _OPENER.finditer(self._held, first):
-            if self._may_be_tag(self._held[opener.start() :]):
+    def _length_without_tag(self) -> int:
+        """The number of buffered characters before a possible beginning of a tag."""
+        first = max(0, len(self._buffer) - MAX_TAG_CHARACTERS)
+        for opener in _OPENER.finditer(self._buffer, first):
+            if self._may_be_tag(self._buffer[opener.start() :]):
                 return opener.start()
-        return len(self._held)
+        return len(self._buffer)
 
     def _may_be_tag(self, text: str) -> bool:
-        return not self._last and len(text) < LONGEST_TAG and _PART_OF_TAG.fullmatch(text) is not None
+        return not self._last and len(text) < MAX_TAG_CHARACTERS and _PART_OF_TAG.fullmatch(text) is not None
 
     def _quoted(self, tag: str) -> bool | None:
-        """Whether the tag that comes next stands in quotes or code; None while that is not known."""
+        """Whether the next tag is in quotes or code; None while that is not known."""
         if self._fenced:
             return True
         if (closing := _QUOTES.get(self._before[-1:])) is None:
             return False
-        after = self._held[len(tag) : len(tag) + 1]
+        after = self._buffer[len(tag) : len(tag) + 1]
         return after == closing if after or self._last else None
 
     def _hide(self, characters: int) -> None:
@@ -147,16 +147,16 @@ class ReasoningFilter:
         self._pass(characters)
 
     def _show(self, characters: int) -> None:
-        text = self._held[:characters]
-        self._seen += text
+        text = self._buffer[:characters]
+        self._visible += text
         self._shown += characters
-        # A fence may be cut as well; two backticks of before are no fence yet.
+        # A fence may be split between two pieces: the last two characters are kept.
         self._fenced ^= (self._before + text).count(_FENCE) % 2 == 1
         self._pass(characters)
 
     def _pass(self, characters: int) -> None:
-        self._before = (self._before + self._held[:characters])[-2:]
-        self._held = self._held[characters:]
+        self._before = (self._before + self._buffer[:characters])[-2:]
+        self._buffer = self._buffer[characters:]
 
 
 def _begins_tag(text: str) -> bool:

@@ -1,8 +1,7 @@
-"""A small server that speaks the OpenAI chat format: for tests, benchmarks and trying things out without a
-provider.
+"""A small server of the OpenAI chat format, for tests, benchmarks and trials without a provider.
 
-It answers with the first sentence of the first passage it is shown and cites it. Offered tools, it calls those that
-the question names, with what the question holds for their arguments. On its command line:
+It answers with the first sentence of the first passage in the prompt and cites it. If tools are offered, it calls
+those that the question names, with arguments from the question. To run it:
 python -m app.adapters.chat.standin --port 9000
 """
 
@@ -27,16 +26,15 @@ _PASSAGE = re.compile(r"<passage n=\"(\d+)\"(?: \w+=\"[^\"]*\")*>\n?(.+?)(?:(?<=
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to one call instead of a good reply.
+    """The scripted fault of one call, in place of a good reply.
 
-    status, headers, body: sent as they are. hang: seconds of silence before anything. drop: the connection is
-    closed before the first byte. pieces: a stream's pieces of text, () for none; pause: seconds between them; cut: the
-    stream ends after its pieces without saying so; stall: it falls silent after them. flood: bytes of text,
-    sent without end before. The next hold for plain replies too. finish: the reason told for the ending, in place of
-    the right one. refusal: what the model says, after its text, in the field for refusals. reasoning: pieces of it,
-    before the text, in reasoning_in: the name of a field, or an opening tag such as <think> that stands in the text.
-    error: what stands in the field for errors after the text, with status 200. whole: a stream is answered with a
-    plain reply. async_filter: the filter's findings come by themselves between the pieces, as from Azure.
+    status, headers, body: sent as they are. hang: seconds before the reply. drop: the connection is closed before the
+    first byte. pieces: a stream's pieces of text, () for none; pause: seconds between them; cut: the stream ends after
+    its pieces without an end event; stall: seconds of silence after them. flood: bytes of filler text. The next apply
+    to plain replies too. finish: the finish_reason, in place of the right one. refusal: the text of the field
+    `refusal`, after the text. reasoning: pieces of reasoning before the text, in reasoning_in: the name of a field, or
+    an opening tag such as <think> within the text. error: the field `error` after the text, with status 200. whole: a
+    stream is answered with a plain reply. async_filter: filter results in chunks of their own, as from Azure.
     """
 
     status: int = 200
@@ -58,7 +56,7 @@ class Fault:
     async_filter: bool = False
 
     def text(self, written: str) -> str:
-        """What stands in the field for text: with the reasoning, where that is between tags."""
+        """The content of the text field, with the reasoning if that is between tags."""
         return "".join(self.tagged) + written
 
     @property
@@ -69,14 +67,14 @@ class Fault:
 
     @property
     def fields(self) -> tuple[Json, ...]:
-        """Pieces of reasoning that have a field of their own."""
-        apart = self.reasoning and not self.tagged
-        return tuple({self.reasoning_in: piece} for piece in self.reasoning) if apart else ()
+        """Deltas of reasoning in a field of its own."""
+        in_field = self.reasoning and not self.tagged
+        return tuple({self.reasoning_in: piece} for piece in self.reasoning) if in_field else ()
 
 
 @dataclass
 class Call:
-    """One call that came in; `gone`: the client had left before the reply was through; `silent`: its stream stalled."""
+    """A received call; `gone`: the client disconnected before the end of the reply; `silent`: its stream stalled."""
 
     path: str
     headers: dict[str, str]
@@ -87,9 +85,9 @@ class Call:
 
 @dataclass
 class StandIn:
-    """`faults`: what happens to the next calls, one each; `always`: to every call after them; `context`: the
-    tokens it reads at most; `mind`: its reply to a request, a text or a whole message; `reply_to` where nothing else is
-    given; `confidence`: the probability it names of each of its tokens, None for a server that names none.
+    """The server. faults: of the next calls, one each; always: of every call after them; context: its maximum of prompt
+    tokens; mind: makes its reply, a text or a message, `reply_to` by default; confidence: the probability it reports of
+    each token, None for a server without logprobs.
     """
 
     model: str = "stand-in"
@@ -106,7 +104,7 @@ class StandIn:
 
     @property
     def url(self) -> str:
-        """The base URL, as a client of the OpenAI API wants it."""
+        """The base URL for a client of the OpenAI API."""
         return f"http://127.0.0.1:{self.port}/v1"
 
     async def __aenter__(self) -> Self:
@@ -141,7 +139,7 @@ class StandIn:
         working = asyncio.ensure_future(self._work(call, fault, writer))
         if fault == Fault() and not call.body.get("stream"):
             return await working
-        watching = asyncio.ensure_future(_left(reader))
+        watching = asyncio.ensure_future(_disconnected(reader))
         await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
         call.gone = not working.done() or isinstance(working.exception(), ConnectionError)
         for task in (working, watching):
@@ -182,7 +180,7 @@ class StandIn:
             message[fault.reasoning_in] = "".join(fault.reasoning)
         finish = fault.finish or ("tool_calls" if message.get("tool_calls") else "stop")
         choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}
-        choice |= self._sure(call, _text_of(message))
+        choice |= self._logprobs(call, _text_of(message))
         usage = _usage(call.body, _text_of(message) + "".join(fault.reasoning) * bool(fault.fields) + fault.refusal)
         return self._envelope("chat.completion") | {"choices": [choice], "usage": usage}
 
@@ -191,8 +189,8 @@ class StandIn:
         pieces = tuple(re.findall(r"\S+\s*", self._write(call))) if fault.pieces is None else fault.pieces
         await send(self._chunk({"role": "assistant", "content": None}))
         async for delta in _pace(pieces, fault):
-            told = self._sure(call, delta["content"]) if "content" in delta else {}
-            await send(self._chunk(delta, **told))
+            logprobs = self._logprobs(call, delta["content"]) if "content" in delta else {}
+            await send(self._chunk(delta, **logprobs))
             if fault.async_filter:
                 await send(self._chunk(None, content_filter_results={}, content_filter_offsets={"check_offset": 9}))
         if fault.stall:
@@ -220,11 +218,11 @@ class StandIn:
         written = self._mind(call)
         return written if isinstance(written, str) else str(written.get("content") or "")
 
-    def _sure(self, call: Call, text: str) -> Json:
+    def _logprobs(self, call: Call, text: str) -> Json:
         if not call.body.get("logprobs") or self.confidence is None:
             return {}
-        told = {"logprob": math.log(self.confidence), "top_logprobs": []}
-        return {"logprobs": {"content": [{"token": token, **told} for token in re.findall(r"\S+\s*", text)]}}
+        values = {"logprob": math.log(self.confidence), "top_logprobs": []}
+        return {"logprobs": {"content": [{"token": token, **values} for token in re.findall(r"\S+\s*", text)]}}
 
     def _chunk(self, delta: Json | None, finish: str | None = None, **more: Any) -> bytes:
         choice = {"index": 0, "finish_reason": finish, **more} | ({} if delta is None else {"delta": delta})
@@ -235,17 +233,17 @@ class StandIn:
 
 
 def reply_to(body: Json) -> str | Json:
-    """Calls of the tools that the question names; once there are results, what they say; else an answer."""
+    """Tool calls for the tools that the question names; their results as text, once they are there; else an answer."""
     messages = body.get("messages", ())
     results = [str(m.get("content")) for m in messages if m.get("role") == "tool"]
     if results:
-        return " ".join(_told(orjson.loads(result)) for result in results)
-    wanted = _question_of(messages)
+        return " ".join(_as_sentence(orjson.loads(result)) for result in results)
+    question = _question_of(messages)
     tools = [tool["function"] for tool in body.get("tools", ()) if body.get("tool_choice") != "none"]
-    named = [tool for tool in tools if all(word in wanted.lower() for word in tool["name"].split("_"))]
+    named = [tool for tool in tools if all(word in question.lower() for word in tool["name"].split("_"))]
     if not named:
         return answer_to(body)
-    return {"content": None, "tool_calls": [_call(tool, wanted, place) for place, tool in enumerate(named)]}
+    return {"content": None, "tool_calls": [_call(tool, question, place) for place, tool in enumerate(named)]}
 
 
 def _question_of(messages: Any) -> str:
@@ -253,19 +251,19 @@ def _question_of(messages: Any) -> str:
     return last.partition("<question>")[2].partition("</question>")[0] or last
 
 
-def _call(tool: Json, wanted: str, place: int) -> Json:
-    found = {}
+def _call(tool: Json, question: str, place: int) -> Json:
+    arguments = {}
     for name, schema in tool["parameters"].get("properties", {}).items():
-        # What has a pattern is looked for by it; any other text stands in quotation marks.
+        # An argument with a pattern is searched by it; any other is the text in quotation marks.
         pattern = schema["pattern"].strip("^$") if "pattern" in schema else r"(?<=\").+(?=\")"
-        if match := re.search(pattern, wanted):
-            found[name] = match.group()
-    function = {"name": tool["name"], "arguments": orjson.dumps(found).decode()}
+        if match := re.search(pattern, question):
+            arguments[name] = match.group()
+    function = {"name": tool["name"], "arguments": orjson.dumps(arguments).decode()}
     return {"id": f"call-{place}", "type": "function", "function": function}
 
 
-def _told(result: Any) -> str:
-    # One value of a kind that is named: what it is called says nothing to the reader.
+def _as_sentence(result: Any) -> str:
+    # The name of a single value is left out.
     text = _plain(next(iter(result.values())) if isinstance(result, dict) and len(result) == 1 else result)
     return text if text.endswith(".") else f"{text}."
 
@@ -282,10 +280,10 @@ def _text_of(message: Json) -> str:
 
 
 def answer_to(body: Json) -> str:
-    """The first sentence of the first passage shown, with its number; else a greeting."""
+    """The first sentence of the first passage with its number, or a fixed text without one."""
     text = "\n".join(str(m.get("content") or "") for m in body.get("messages", ()))
-    shown = _PASSAGE.search(text)
-    text = f"{shown[2].strip()} [{shown[1]}]" if shown else "There was nothing to read."
+    passage = _PASSAGE.search(text)
+    text = f"{passage[2].strip()} [{passage[1]}]" if passage else "There was nothing to read."
     return text[: (body.get("max_tokens") or len(text)) * 4]
 
 
@@ -307,7 +305,7 @@ async def _receive(reader: asyncio.StreamReader) -> Call | None:
     return Call(lines[0].split(" ")[1], headers, orjson.loads(raw) if raw else {})
 
 
-async def _left(reader: asyncio.StreamReader) -> None:
+async def _disconnected(reader: asyncio.StreamReader) -> None:
     """Returns when the client closes its side; clients here do not pipeline."""
     while not reader.at_eof():
         with contextlib.suppress(ConnectionError):

@@ -13,30 +13,30 @@ _reused: ContextVar[list[bool] | None] = ContextVar("reused", default=None)
 
 
 class Reuse:
-    """Tells whether the call inside the block went out on a connection that had served another one before."""
+    """Whether the request inside the block was sent over a reused connection."""
 
     def __enter__(self) -> "Reuse":
-        self._seen: list[bool] = []
-        self._token = _reused.set(self._seen)
+        self._events: list[bool] = []
+        self._token = _reused.set(self._events)
         return self
 
     def __exit__(self, *_: object) -> None:
         _reused.reset(self._token)
 
     def __bool__(self) -> bool:
-        return bool(self._seen)
+        return bool(self._events)
 
 
 async def _on_reuse(_: aiohttp.ClientSession, __: SimpleNamespace, ___: Any) -> None:
-    seen = _reused.get()
-    if seen is not None:
-        seen.append(True)
+    events = _reused.get()
+    if events is not None:
+        events.append(True)
 
 
 def make_transport(connections: int = 100) -> AiohttpTransport:
-    """httpx's transport over aiohttp: httpx's own pool costs more CPU the more connections are open.
+    """An httpx transport over aiohttp: the CPU cost of httpx's own pool grows with the number of open connections.
 
-    Used without a client, whose cookies, redirects and address parsing no call to a model needs.
+    Used without a client: no call to a model needs cookies, redirects or URL parsing.
     Must be closed by its owner.
     """
 
@@ -50,5 +50,5 @@ def make_transport(connections: int = 100) -> AiohttpTransport:
 
 
 def make_client(connections: int = 100) -> httpx.AsyncClient:
-    """A whole client over that transport."""
+    """An httpx client over that transport."""
     return httpx.AsyncClient(transport=make_transport(connections), trust_env=False)

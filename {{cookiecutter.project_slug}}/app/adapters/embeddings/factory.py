@@ -34,7 +34,7 @@ class EmbedderSettings:
 
 def make_embedder(kind: EmbedderKind, choice: EmbedderSettings) -> Embedder:
     """Errors: StartRefused when the weights are missing, changed or unusable."""
-    # Imported when chosen: the libraries take half a second and 60 MB that searching by words alone does without.
+    # Imported on demand: the libraries take half a second and 60 MB, which keyword search does not need.
     if kind == "openai":
         from app.adapters.embeddings.openai import make_openai_embedder
 

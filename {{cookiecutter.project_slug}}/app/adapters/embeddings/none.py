@@ -7,7 +7,7 @@ from app.retrieval.ports import EmbeddingResult
 
 @dataclass(frozen=True)
 class NoEmbedder:
-    """Search by words alone: no vectors, no cost, no memory."""
+    """No embeddings: keyword search only."""
 
     name: str = "none"
     model: str = "none"

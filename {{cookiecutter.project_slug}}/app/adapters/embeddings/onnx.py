@@ -18,18 +18,18 @@ from app.core.telemetry import span
 from app.retrieval.domain import EmbeddingFailed, Vector
 from app.retrieval.ports import EmbeddingResult
 
-LONGEST = 256
-# What a calculation keeps of memory grows with this, 130 MB at 2,048, and the time that a token takes does not shrink.
-BATCH_TOKENS = LONGEST
-# Tokens weigh a hundred times their text: of a whole book they would be the largest thing in the process.
-_ENCODED_TOGETHER = 32
+MAX_TOKENS = 256
+# Memory grows with this, to 130 MB at 2,048 tokens, and throughput does not.
+BATCH_TOKENS = MAX_TOKENS
+# Encodings take a hundred times the memory of their text: not for a whole book at once.
+_ENCODE_BATCH = 32
 
 
 @dataclass(frozen=True)
 class OnnxEmbedder:
-    """A sentence embedder on the processor of this machine: mean of the last layer, length one.
+    """A sentence embedder on this machine's CPU: the mean of the last layer, normalised to length one.
 
-    Texts are cut at 256 tokens. Work runs in `threads` of its own, so the event loop never waits for a matrix.
+    Texts are truncated to 256 tokens. It runs in threads, so that it never blocks the event loop.
     """
 
     session: Any
@@ -64,8 +64,8 @@ class OnnxEmbedder:
             return EmbeddingResult((), 0)
         vectors: list[Vector] = []
         tokens = 0
-        for start in range(0, len(texts), _ENCODED_TOGETHER):
-            some = await self._slice(texts[start : start + _ENCODED_TOGETHER])
+        for start in range(0, len(texts), _ENCODE_BATCH):
+            some = await self._slice(texts[start : start + _ENCODE_BATCH])
             vectors += some.vectors
             tokens += some.tokens
         return EmbeddingResult(tuple(vectors), tokens)
@@ -73,14 +73,14 @@ class OnnxEmbedder:
     async def _slice(self, texts: list[str]) -> EmbeddingResult:
         loop = asyncio.get_running_loop()
         encodings, vectors = await loop.run_in_executor(self.pool, self._begin, texts)
-        # One job a batch, so that a question does not wait for the whole document before it in the queue.
+        # One task per batch, so that a question does not wait for a whole document.
         for batch in batches([len(encoding.ids) for encoding in encodings])[1:]:
             vectors |= await loop.run_in_executor(self.pool, self._embed, encodings, batch)
         tokens = sum(len(encoding.ids) for encoding in encodings)
         return EmbeddingResult(tuple(vectors[place] for place in range(len(texts))), tokens)
 
     def _begin(self, texts: list[str]) -> tuple[list[Encoding], dict[int, Vector]]:
-        """The tokens of all and the vectors of the first batch, which mostly is the only one."""
+        """The encodings of all texts and the vectors of the first batch, which is mostly the only one."""
         encodings = self.tokenizer.encode_batch(texts)
         return encodings, self._embed(encodings, batches([len(encoding.ids) for encoding in encodings])[0])
 
@@ -96,7 +96,7 @@ class OnnxEmbedder:
 
 
 def batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Places grouped by like length, at most BATCH_TOKENS with their padding, so that little work is padding."""
+    """Group texts of similar length, at most BATCH_TOKENS with padding per group; returns their positions."""
     groups: list[list[int]] = []
     for place in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
         if groups and (len(groups[-1]) + 1) * lengths[groups[-1][0]] <= BATCH_TOKENS:
@@ -107,12 +107,12 @@ def batches(lengths: Sequence[int]) -> list[list[int]]:
 
 
 def pooled(states: NDArray[np.float32], mask: NDArray[np.int64]) -> list[Vector]:
-    """Mean over the tokens that are not padding, of length one. Errors: EmbeddingFailed when it is not a number."""
+    """The mean over the tokens except padding, normalised. Errors: EmbeddingFailed when it is not a number."""
     weights = mask[:, :, None].astype(np.float32)
     means = (states * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1)
     lengths = np.linalg.norm(means, axis=1, keepdims=True)
     if not np.isfinite(means).all() or not lengths.all():
-        raise EmbeddingFailed("The embedder's numbers are not numbers.", reason="not_a_number")
+        raise EmbeddingFailed("The embedder returned values that are not numbers.", reason="not_a_number")
     return [Vector(row.tobytes()) for row in (means / lengths).astype(">f2")]
 
 
@@ -124,15 +124,15 @@ def _padded(rows: list[list[int]]) -> NDArray[np.int64]:
 
 
 def make_onnx_embedder(weights: ModelWeights, threads: int, concurrency: int = 2) -> OnnxEmbedder:
-    """threads: of one calculation; concurrency: calculations side by side. Errors: StartRefused."""
+    """Load an embedder. threads: per inference; concurrency: parallel inferences. Errors: StartRefused."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3
-    options.enable_mem_pattern = False  # plans for shapes that seldom come again
-    # Waiting threads sleep: spinning ones would take the processor from the database beside them.
+    options.enable_mem_pattern = False  # memory plans are per shape, and shapes rarely repeat
+    # Spinning threads would take CPU time from a database on the same machine.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        # Doubling arenas keep what the largest calculation ever took twice over.
+        # By default the arena doubles and keeps twice the largest allocation.
         provider = ("CPUExecutionProvider", {"arena_extend_strategy": "kSameAsRequested"})
         session = onnxruntime.InferenceSession(weights.onnx, options, providers=[provider])
         tokenizer = Tokenizer.from_buffer(weights.tokenizer)
@@ -140,9 +140,9 @@ def make_onnx_embedder(weights: ModelWeights, threads: int, concurrency: int = 2
         raise StartRefused(
             f"The embedder {weights.model} cannot be loaded ({type(error).__name__}: {error})."
         ) from error
-    _give_back_memory()
+    _release_memory()
     tokenizer.no_padding()
-    tokenizer.enable_truncation(LONGEST)
+    tokenizer.enable_truncation(MAX_TOKENS)
     return OnnxEmbedder(
         session=session,
         tokenizer=tokenizer,
@@ -154,8 +154,8 @@ def make_onnx_embedder(weights: ModelWeights, threads: int, concurrency: int = 2
     )
 
 
-def _give_back_memory() -> None:
-    """Reading a model leaves five times its size behind, free and still held by the C library."""
+def _release_memory() -> None:
+    """Return free memory to the system: after loading a model, the C library keeps five times its size."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 

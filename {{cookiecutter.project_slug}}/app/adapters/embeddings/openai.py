@@ -1,4 +1,4 @@
-"""Any provider of POST /embeddings as OpenAI speaks it."""
+"""Any provider of POST /embeddings in the OpenAI format."""
 
 import asyncio
 import base64
@@ -25,7 +25,7 @@ BROKEN = (httpx.HTTPError, aiohttp.ClientError, OSError)
 
 @dataclass(frozen=True)
 class OpenAIEmbedder:
-    """url: the full address of embeddings; headers: with the key in them."""
+    """An embedder over HTTP. url: the full address of embeddings; headers: including the key."""
 
     client: httpx.AsyncClient
     url: str
@@ -39,16 +39,16 @@ class OpenAIEmbedder:
         return f"openai:{self.model}@{self.dimensions}"
 
     async def warm(self) -> None:
-        """Nothing: a provider that is away must not keep the service from starting."""
+        """Do nothing: the service must start while the provider is unavailable."""
 
     async def embed_query(self, text: str, deadline: Deadline) -> EmbeddingResult:
         with span("embed", embedder=self.model):
-            return await self._ask([text], deadline.remaining())
+            return await self._request([text], deadline.remaining())
 
     async def embed_passages(self, texts: Sequence[str]) -> EmbeddingResult:
         with span("embed", embedder=self.model, texts=len(texts)):
             starts = range(0, len(texts), BATCH)
-            parts = [await self._ask(texts[start : start + BATCH], BATCH_SECONDS) for start in starts]
+            parts = [await self._request(texts[start : start + BATCH], BATCH_SECONDS) for start in starts]
         return EmbeddingResult(
             tuple(vector for part in parts for vector in part.vectors), sum(part.tokens for part in parts)
         )
@@ -56,18 +56,18 @@ class OpenAIEmbedder:
     async def close(self) -> None:
         await self.client.aclose()
 
-    async def _ask(self, texts: Sequence[str], seconds: float) -> EmbeddingResult:
+    async def _request(self, texts: Sequence[str], seconds: float) -> EmbeddingResult:
         body = orjson.dumps({"model": self.model, "input": list(texts), "encoding_format": "float"})
         try:
             async with asyncio.timeout(seconds):
                 response = await self._post(body)
         except TimeoutError as error:
-            raise OutOfTime(f"{self.model} gave no embedding in time.") from error
+            raise OutOfTime(f"{self.model} returned no embedding in time.") from error
         except BROKEN as error:
             raise EmbeddingFailed(f"{self.model} cannot be reached.", reason="unreachable") from error
         if response.status_code != 200:
             raise EmbeddingFailed(
-                f"{self.model} refused with status {response.status_code}.",
+                f"{self.model} replied with status {response.status_code}.",
                 reason="refused",
                 provider_status=response.status_code,
             )
@@ -83,41 +83,41 @@ class OpenAIEmbedder:
             except BROKEN:
                 if not reused:
                     raise
-        # A connection kept from before may have been closed at the other end meanwhile; a new one tells.
+        # The server may have closed the reused connection: retry on a new one.
         return await self.client.post(self.url, content=body, headers=headers)
 
 
 def parse_response(raw: bytes, count: int, dimensions: int, model: str) -> EmbeddingResult:
-    """The vectors of a reply, in the order of their texts. An item without an index is for the text at its place in
-    the list, as long as the indices of the others leave no doubt. Errors: EmbeddingFailed with the reason.
+    """The vectors of a reply, in the order of the texts. An item without an index is for the text at its position in
+    the list, if that agrees with the other indices. Errors: EmbeddingFailed with the reason.
     """
     try:
         reply: Any = orjson.loads(raw)
         rows = [_floats(item["embedding"]) for item in reply["data"]]
-        given = [_index(item.get("index")) for item in reply["data"]]
+        indices = [_index(item.get("index")) for item in reply["data"]]
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, struct.error) as error:
-        # JSON has no word for what is not a number: some servers send NaN, which is not JSON any more, or null.
+        # JSON has no NaN: some servers send it all the same, or null.
         reason = "not_a_number" if b"NaN" in raw or b"null" in raw or b"Infinity" in raw else "malformed"
         raise EmbeddingFailed(f"The reply of {model} cannot be read.", reason=reason) from error
     if len(rows) != count:
-        raise EmbeddingFailed(f"{model} gave {len(rows)} vectors for {count} texts.", reason="wrong_count")
-    places = _places(given)
+        raise EmbeddingFailed(f"{model} returned {len(rows)} vectors for {count} texts.", reason="wrong_count")
+    places = _places(indices)
     if sorted(places) != list(range(count)):
-        raise EmbeddingFailed(f"{model} does not say which vector is of which text.", reason="wrong_count")
+        raise EmbeddingFailed(f"{model} does not assign each vector to a text.", reason="wrong_count")
     wrong = next((len(row) for row in rows if len(row) != dimensions), None)
     if wrong is not None:
         raise EmbeddingFailed(
-            f"{model} gave vectors of {wrong} dimensions, and {dimensions} are set.", reason="wrong_dimensions"
+            f"{model} returned vectors of {wrong} dimensions, not of {dimensions}.", reason="wrong_dimensions"
         )
     try:
         by_place = {place: Vector.of(row) for place, row in zip(places, rows, strict=True)}
     except (ValueError, OverflowError) as error:
-        raise EmbeddingFailed(f"{model} gave a vector without direction.", reason="not_a_number") from error
+        raise EmbeddingFailed(f"{model} returned a vector of length zero.", reason="not_a_number") from error
     return EmbeddingResult(tuple(by_place[place] for place in range(count)), _tokens(reply))
 
 
 def _floats(embedding: Any) -> Sequence[float]:
-    """A list of numbers, or base64 of 32-bit little-endian floats: the default of many clients, and so of servers."""
+    """A list of numbers, or base64 of 32-bit little-endian floats, which many clients request by default."""
     if isinstance(embedding, str):
         return [each for (each,) in struct.iter_unpack("<f", base64.b64decode(embedding, validate=True))]
     return [float(x) for x in embedding]
@@ -131,16 +131,16 @@ def _index(index: Any) -> int | None:
     return int(index)
 
 
-def _places(given: Sequence[int | None]) -> Sequence[int]:
-    """The text that each item is of; what is not certain stays as it is and is no permutation."""
-    missing = [place for place, index in enumerate(given) if index is None]
+def _places(indices: Sequence[int | None]) -> Sequence[int]:
+    """The position of the text of each item; not a permutation where the indices are ambiguous."""
+    missing = [place for place, index in enumerate(indices) if index is None]
     if len(missing) == 1:
-        # Servers that leave out a zero leave out one index, wherever in the list it stands.
-        left = set(range(len(given))) - {index for index in given if index is not None}
-        return [left.pop() if index is None and len(left) == 1 else -1 if index is None else index for index in given]
-    if missing and any(index not in (None, place) for place, index in enumerate(given)):
-        return [-1] * len(given)
-    return [place if index is None else index for place, index in enumerate(given)]
+        # Servers that omit zero values omit one index, at any position.
+        left = set(range(len(indices))) - {index for index in indices if index is not None}
+        return [left.pop() if index is None and len(left) == 1 else -1 if index is None else index for index in indices]
+    if missing and any(index not in (None, place) for place, index in enumerate(indices)):
+        return [-1] * len(indices)
+    return [place if index is None else index for place, index in enumerate(indices)]
 
 
 def _tokens(reply: dict[str, Any]) -> int:
@@ -150,6 +150,6 @@ def _tokens(reply: dict[str, Any]) -> int:
 
 
 def make_openai_embedder(url: str, key: str | None, model: str, dimensions: int) -> OpenAIEmbedder:
-    """url: of the API, as in https://host/v1."""
+    """An embedder of an OpenAI-compatible provider. url: of the API, as in https://host/v1."""
     headers = {"authorization": f"Bearer {key}"} if key else {}
     return OpenAIEmbedder(make_client(), f"{url.rstrip('/')}/embeddings", headers, model, dimensions)

@@ -1,4 +1,4 @@
-"""Where the weights of a local embedder are, and whether they are the very ones that were meant."""
+"""Locating and verifying the weights of a local embedder."""
 
 import hashlib
 import importlib.util
@@ -16,7 +16,7 @@ TOKENIZER_FILE = Path("embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json
 
 @dataclass(frozen=True, slots=True)
 class ModelWeights:
-    """Bytes of a model in ONNX and of its tokenizer.json; `digest` is of both."""
+    """The bytes of an ONNX model and of its tokenizer.json; `name` contains a digest of both."""
 
     model: str
     onnx: bytes
@@ -28,15 +28,15 @@ class ModelWeights:
 
 
 def name_of(model: str, onnx_sha256: str, tokenizer_sha256: str) -> str:
-    """How an index remembers the very weights and the very tokenizer."""
+    """The name that an index stores, with a digest of the weights and the tokenizer."""
     both = hashlib.sha256(bytes.fromhex(onnx_sha256) + bytes.fromhex(tokenizer_sha256))
     return f"{model}@{both.hexdigest()[:12]}"
 
 
 def bundled_minilm() -> ModelWeights:
-    """all-MiniLM-L6-v2 with int8 weights (Apache-2.0), out of installed packages. Nothing of them is executed.
+    """all-MiniLM-L6-v2 with int8 weights (Apache-2.0), from installed packages whose code is never executed.
 
-    Errors: StartRefused when a package is missing or its file is not the one this code was written for.
+    Errors: StartRefused when a package is missing or its file has another digest.
     """
     onnx, tokenizer = _bundled_files()
     return ModelWeights(MINILM, _checked(onnx, MINILM_SHA256), _checked(tokenizer, TOKENIZER_SHA256))
@@ -54,19 +54,19 @@ def _bundled_files() -> tuple[Path, Path]:
 
 
 def weights_in(folder: Path) -> ModelWeights:
-    """A sentence embedder in a folder of its own: model.onnx and tokenizer.json. Errors: StartRefused."""
+    """The weights of a sentence embedder in a folder: model.onnx and tokenizer.json. Errors: StartRefused."""
     return ModelWeights(folder.resolve().name, _read(folder / "model.onnx"), _read(folder / "tokenizer.json"))
 
 
 def _package(module: str, package: str) -> Path:
     """The folder of an installed package, without importing it."""
-    found = importlib.util.find_spec(module)
-    if found is None or not found.submodule_search_locations:
+    spec = importlib.util.find_spec(module)
+    if spec is None or not spec.submodule_search_locations:
         raise StartRefused(
             f"The weights of MiniLM are not installed: install the package {package}, "
-            "name a folder with APP_EMBEDDER_FOLDER, or set APP_EMBEDDER=none to search by words alone."
+            "name a folder with APP_EMBEDDER_FOLDER, or set APP_EMBEDDER=none to search by keywords only."
         )
-    return Path(next(iter(found.submodule_search_locations)))
+    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def _read(path: Path) -> bytes:
@@ -74,17 +74,16 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise StartRefused(
-            f"{path} cannot be read ({error.strerror}); a folder for APP_EMBEDDER_FOLDER holds model.onnx and "
-            "tokenizer.json."
+            f"{path} cannot be read ({error.strerror}); APP_EMBEDDER_FOLDER must contain model.onnx and tokenizer.json."
         ) from error
 
 
 def _checked(path: Path, sha256: str) -> bytes:
     content = _read(path)
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != sha256:
         raise StartRefused(
-            f"{path} is not the file this service was built with (SHA-256 {found[:12]}, expected {sha256[:12]}); "
+            f"{path} is not the file this service was built with (SHA-256 {digest[:12]}, expected {sha256[:12]}); "
             "reinstall the locked requirements, or name the file's folder with APP_EMBEDDER_FOLDER to use it as it is."
         )
     return content

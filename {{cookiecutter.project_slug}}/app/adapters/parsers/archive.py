@@ -1,4 +1,4 @@
-"""What an archive says about itself, looked at before a single byte of it is unpacked."""
+"""Checks of an archive's directory, before anything is unpacked."""
 
 import re
 import zipfile
@@ -13,21 +13,21 @@ MAX_RATIO = 200
 _SMALL = 1_000_000
 
 EXTERNAL = re.compile(rb"<!\s*ENTITY[^>]*\b(?:SYSTEM|PUBLIC)\b", re.IGNORECASE)
-"""An XML entity that stands for a file or an address."""
+"""An XML entity that refers to a file or a URL."""
 
 
 def open_names(data: bytes) -> list[str]:
-    """Errors: Unparsable when the archive has no readable directory."""
+    """The names of the entries. Errors: Unparsable when the archive has no readable directory."""
     return [entry.filename for entry in _entries(data)]
 
 
 def check_archive(data: bytes) -> None:
-    """Errors: Unparsable for too many entries, too much content, an absurd ratio, a path that leaves the archive."""
+    """Errors: Unparsable for too many entries, too much content, too high a compression ratio, or an unsafe path."""
     entries = _entries(data)
-    if any(_leaves(entry.filename) for entry in entries):
-        raise Unparsable("archive_unsafe_path", "The archive holds a path that leads outside of it.")
+    if any(_is_unsafe(entry.filename) for entry in entries):
+        raise Unparsable("archive_unsafe_path", "The archive contains a path that leads outside of it.")
     if len(entries) > MAX_ENTRIES:
-        raise Unparsable("archive_bomb", f"The archive holds {len(entries):,} entries; {MAX_ENTRIES:,} is the most.")
+        raise Unparsable("archive_bomb", f"The archive has {len(entries):,} entries; {MAX_ENTRIES:,} is the limit.")
     unpacked = sum(entry.file_size for entry in entries)
     packed = max(1, sum(entry.compress_size for entry in entries))
     if unpacked > MAX_UNPACKED or (unpacked > _SMALL and unpacked > MAX_RATIO * packed):
@@ -43,9 +43,9 @@ def _entries(data: bytes) -> list[zipfile.ZipInfo]:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             return archive.infolist()
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
-        raise Unparsable("unreadable", "The file starts like an archive and has no readable directory.") from error
+        raise Unparsable("unreadable", "The file starts like an archive but has no readable directory.") from error
 
 
-def _leaves(name: str) -> bool:
+def _is_unsafe(name: str) -> bool:
     path = PurePosixPath(name.replace("\\", "/"))
     return path.is_absolute() or ".." in path.parts or ":" in name[:3]

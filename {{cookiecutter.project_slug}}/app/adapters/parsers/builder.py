@@ -11,12 +11,12 @@ _SPACES = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
 
 
 def squeeze(text: str) -> str:
-    """One line: every run of white space becomes a single space."""
+    """Collapse every run of white space into a single space."""
     return " ".join(text.split())
 
 
 class TextBuilder:
-    """Puts a document together block by block; what it is given is normalised first, so offsets are final."""
+    """Assembles a document from blocks; text is normalised before it is added, so that offsets are final."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
@@ -43,7 +43,7 @@ class TextBuilder:
         self._append(clean)
 
     def hide(self, text: str, detail: str = "") -> None:
-        """Keeps text out of the document. With `detail` it becomes a finding; without it is only screened."""
+        """Leave text out of the document, but screen it. detail: also report it as a finding."""
         clean = normalise(text)
         if not (squeezed := squeeze(f"{clean.text} {clean.hidden}")):
             return
@@ -52,19 +52,19 @@ class TextBuilder:
             self.find(Finding("hidden_text", detail))
 
     def find(self, finding: Finding) -> None:
-        known = self._findings.get(finding.rule)
-        count = finding.count + (known.count if known else 0)
+        earlier = self._findings.get(finding.rule)
+        count = finding.count + (earlier.count if earlier else 0)
         self._findings[finding.rule] = Finding(finding.rule, finding.detail, count, finding.start)
 
     def build(self, kind: str, title: str = "", metadata: Mapping[str, str] | None = None) -> ParsedDocument:
         title = squeeze(self._clean(title)) or (self._headings[0].title if self._headings else "")
-        known = {key: self._clean(value)[:1000] for key, value in (metadata or {}).items() if value}
+        facts = {key: self._clean(value)[:1000] for key, value in (metadata or {}).items() if value}
         return ParsedDocument(
             kind=kind,
             text="".join(self._parts),
             title=title[:300],
             headings=tuple(self._headings),
-            metadata=known,
+            metadata=facts,
             findings=tuple(self._findings.values()),
             hidden="\n".join(self._hidden)[:200_000],
         )

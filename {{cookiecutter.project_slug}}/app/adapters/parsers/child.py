@@ -1,4 +1,4 @@
-"""The process in which files are parsed. It owns nothing, may die at any time, and talks over its standard streams."""
+"""The process in which files are parsed: it has no access to data, may die at any time, and uses standard streams."""
 
 import contextlib
 import json
@@ -46,7 +46,7 @@ def _reply(data: bytes, request: dict[str, Any]) -> dict[str, Any]:
     except Unparsable as error:
         return _refusal(error.code, error.detail)
     except MemoryError:
-        return _refusal("parser_memory", "Reading the file takes more memory than it may.", tired=True)
+        return _refusal("parser_memory", "Reading the file takes more memory than allowed.", tired=True)
     except RecursionError:
         return _refusal("nested_too_deep", "The file is nested too deeply.", tired=True)
     except Exception as error:
@@ -54,12 +54,12 @@ def _reply(data: bytes, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refusal(code: str, detail: str, *, tired: bool = False) -> dict[str, Any]:
-    """tired: the process should not be used again."""
+    """A reply that the file cannot be parsed. tired: the process should not be used again."""
     return {"code": code, "detail": detail, "tired": tired}
 
 
 class _Limits:
-    """Caps on this process, on top of what Python and the parsers take. Systems without a cap keep the clock's."""
+    """Limits on this process, beyond what Python and the parsers use. Systems without them have the time-out only."""
 
     def __init__(self, memory: int) -> None:
         self.base = _address_space()
@@ -75,7 +75,7 @@ class _Limits:
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     def allow_seconds(self, seconds: float) -> None:
-        """Of the processor: SIGPROF ends the process then. No seconds: until told again, no limit."""
+        """Set the limit of CPU time, after which SIGPROF ends the process. seconds: 0 for no limit."""
         with contextlib.suppress(AttributeError, ValueError, OSError):
             signal.setitimer(signal.ITIMER_PROF, seconds)
 
@@ -84,7 +84,7 @@ class _Limits:
 
 
 def _address_space() -> int:
-    """Bytes; 0 where the system does not tell."""
+    """In bytes; 0 where the system does not report it."""
     try:
         with open("/proc/self/statm", "rb") as file:
             return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,7 +1,7 @@
-"""How the parser processes are spoken to.
+"""The protocol of the parser processes.
 
-A request is two lengths, a JSON header and the file; a reply is a length and JSON. JSON and not pickle: what comes
-out of a process that has read a hostile file is data and never code.
+A request is two lengths, a JSON header and the file; a reply is a length and JSON. It is JSON and not pickle, because
+the output of a process that has read a hostile file must be data and never code.
 """
 
 import struct
@@ -29,7 +29,7 @@ def encoded(document: ParsedDocument) -> dict[str, Any]:
 
 
 def decoded(reply: dict[str, Any]) -> ParsedDocument:
-    """Whatever a parser made of a file, only text that can be stored comes out; each offset stays what it was."""
+    """The document of a reply, with characters that cannot be stored replaced one by one: offsets stay valid."""
     return ParsedDocument(
         kind=reply["kind"],
         text=clean(reply["text"]),

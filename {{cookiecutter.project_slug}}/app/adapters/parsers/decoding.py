@@ -13,9 +13,9 @@ _MARKS = (
 
 
 def decode(data: bytes, *, repair: bool, declared: str | None = None) -> tuple[str, tuple[Finding, ...]]:
-    """The text of bytes that are meant to be text, and what had to be done to get it. Never silent mojibake.
+    """Decode bytes of text; returns the text and findings on its encoding. Never silent mojibake.
 
-    declared: the encoding the file itself names. Errors: Unparsable("encoding_damage").
+    declared: the encoding that the file names. Errors: Unparsable("encoding_damage").
     """
     encoding, name = _recognised(data)
     if name not in ("", "UTF-8"):
@@ -64,4 +64,4 @@ def _declared(data: bytes, encoding: str) -> str | None:
 
 def _nul_findings(text: str) -> tuple[Finding, ...]:
     count = text.count("\0")
-    return (Finding("nul_bytes", "NUL characters were taken out", count),) if count else ()
+    return (Finding("nul_bytes", "NUL characters were removed", count),) if count else ()

@@ -26,5 +26,5 @@ PARSERS: Mapping[str, Parse] = {
 
 
 def parse(data: bytes, name: str, *, repair: bool = False) -> ParsedDocument:
-    """Parses in this process: only for a child that may die of it. Errors: Unparsable."""
+    """Parse in this process, which may crash: only for a parser process. Errors: Unparsable."""
     return titled(PARSERS[kind_of(data, name)](data, repair=repair), name)

@@ -16,7 +16,7 @@ from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
 
 _LEVEL = re.compile(r"(?:heading|überschrift|titre)\s*([1-9])", re.IGNORECASE)
 _DTD = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
-_HIDDEN = "text that a reader of the document does not see was left out"
+_HIDDEN = "text that is not visible to a reader of the document was left out"
 _TINY_POINTS = 2
 
 
@@ -36,9 +36,9 @@ def _refuse_entities(data: bytes) -> None:
                 continue
             part = archive.read(entry)
             if EXTERNAL.search(part):
-                raise Unparsable("external_entity", "The document asks for content from outside of itself.")
+                raise Unparsable("external_entity", "The document refers to external content.")
             if _DTD.search(part):
-                raise Unparsable("xml_entities", "The document declares XML entities, which no real document needs.")
+                raise Unparsable("xml_entities", "The document declares XML entities, which Word never writes.")
 
 
 def _read(document: Document, *, described: bool) -> ParsedDocument:
@@ -60,15 +60,15 @@ def _read(document: Document, *, described: bool) -> ParsedDocument:
 
 
 def _paragraph(builder: TextBuilder, paragraph: Paragraph) -> None:
-    shown, style = "".join(_shown(builder, paragraph)), _style_name(paragraph)
+    visible, style = "".join(_visible_text(builder, paragraph)), _style_name(paragraph)
     if style == "Title":
-        builder.heading(1, shown)
+        builder.heading(1, visible)
     elif level := _LEVEL.match(style):
-        builder.heading(int(level[1]), shown)
+        builder.heading(int(level[1]), visible)
     elif style.startswith("List"):
-        builder.block(f"- {squeeze(shown)}" if shown.strip() else "", separator="\n")
+        builder.block(f"- {squeeze(visible)}" if visible.strip() else "", separator="\n")
     else:
-        builder.block(shown)
+        builder.block(visible)
 
 
 def _style_name(paragraph: Paragraph) -> str:
@@ -76,7 +76,7 @@ def _style_name(paragraph: Paragraph) -> str:
     return (style.name or "") if style is not None else ""
 
 
-def _shown(builder: TextBuilder, paragraph: Paragraph) -> Iterator[str]:
+def _visible_text(builder: TextBuilder, paragraph: Paragraph) -> Iterator[str]:
     for item in paragraph.iter_inner_content():
         for run in [item] if isinstance(item, Run) else item.runs:
             if _is_hidden(run):
@@ -97,11 +97,11 @@ def _is_hidden(run: Run) -> bool:
 
 
 def _table(builder: TextBuilder, table: Table) -> None:
-    """One line a row; a row that merged cells repeat is told once."""
+    """Write one line per row; cells repeated by a merge are written once."""
     for number, row in enumerate(table.rows):
         cells: list[str] = []
         for cell in row.cells:
-            text = squeeze(" ".join("".join(_shown(builder, paragraph)) for paragraph in cell.paragraphs))
+            text = squeeze(" ".join("".join(_visible_text(builder, paragraph)) for paragraph in cell.paragraphs))
             if text and (not cells or cells[-1] != text):
                 cells.append(text)
         builder.block(" | ".join(cells), separator="\n" if number else "\n\n")

@@ -1,4 +1,4 @@
-"""Elements of HTML inside Markdown that a reader does not see. One pass: no text can make it go over itself again."""
+"""Hidden HTML elements in Markdown, spans in one pass, so that no input takes quadratic time."""
 
 import re
 from bisect import bisect_left
@@ -20,14 +20,14 @@ def without_hidden_elements(text: str) -> tuple[str, list[str]]:
     """The text without the elements that are marked as hidden, and those elements."""
     if "</" not in text:
         return text, []
-    kept: list[str] = []
+    visible: list[str] = []
     hidden: list[str] = []
     position = 0
     for start, end in _hidden(text):
-        kept.append(text[position:start])
+        visible.append(text[position:start])
         hidden.append(text[start:end])
         position = end
-    return "".join((*kept, text[position:])), hidden
+    return "".join((*visible, text[position:])), hidden
 
 
 def _hidden(text: str) -> Iterator[HiddenSpan]:
@@ -41,7 +41,7 @@ def _hidden(text: str) -> Iterator[HiddenSpan]:
             return
         end = _end(text, opening, position, closings)
         if end is None and (last := text.rfind("<", opening.end(), position)) > 0:
-            # "a <b and <p hidden>": what the first sign opens is nothing, what the last one opens may be.
+            # "a <b and <p hidden>": the first "<" opens no tag, the last one may.
             opening = _OPENING.match(text, last)
             end = _end(text, opening, position, closings) if opening else None
         if end is not None and opening:
@@ -50,9 +50,9 @@ def _hidden(text: str) -> Iterator[HiddenSpan]:
 
 
 def _end(text: str, opening: re.Match[str], body: int, closings: dict[str, list[HiddenSpan]]) -> int | None:
-    """Where the element ends that the tag opens; None when it is not hidden, or never closed."""
+    """The end of the element that the tag opens; None when it is not hidden, or never closed."""
     if not _HIDES.search(text, opening.end(), body):
         return None
-    found = closings.get(opening[1].lower(), ())
-    place = bisect_left(found, (body, body))
-    return found[place][1] if place < len(found) else None
+    spans = closings.get(opening[1].lower(), ())
+    place = bisect_left(spans, (body, body))
+    return spans[place][1] if place < len(spans) else None

@@ -67,7 +67,7 @@ def _metadata(tree: LexborHTMLParser) -> Iterator[tuple[str, str]]:
 
 
 def _hidden_by_rules(tree: LexborHTMLParser) -> frozenset[int]:
-    """The nodes that the page's own style sheet hides. Rules with states or media queries are left alone."""
+    """The nodes that the page's style sheet hides. Rules with states or media queries are ignored."""
     hidden: set[int] = set()
     for style in tree.css("style")[:20]:
         for selector, body in _RULE.findall(re.sub(r"/\*.*?\*/", "", style.text(), flags=re.DOTALL)[:200_000]):
@@ -75,13 +75,13 @@ def _hidden_by_rules(tree: LexborHTMLParser) -> frozenset[int]:
                 continue
             try:
                 hidden.update(node.mem_id for node in tree.css(selector.strip()))
-            except Exception:  # noqa: S112  a selector that the engine does not know hides nothing we could find
+            except Exception:  # noqa: S112  an unknown selector matches nothing
                 continue
     return frozenset(hidden)
 
 
 class _Page:
-    """Walks the tree without recursion: a page may be nested deeper than the interpreter's stack."""
+    """Walks the tree iteratively, because a page may be nested deeper than the interpreter's stack."""
 
     def __init__(self, builder: TextBuilder, hidden: frozenset[int]) -> None:
         self.builder = builder
@@ -105,7 +105,7 @@ class _Page:
         self._flush()
 
     def _enter(self, node: LexborNode, painted: bool) -> bool:
-        """Takes what the node itself says; True when its children should be looked at."""
+        """Add the node's own text; returns whether to visit its children."""
         tag = node.tag or ""
         if tag == "-text":
             text = node.text_content or ""
@@ -116,7 +116,7 @@ class _Page:
             if tag in ("noscript", "template"):
                 self.builder.hide(_TAG.sub(" ", node.html or ""))
         elif self._is_hidden(node, painted):
-            self.builder.hide(node.text(separator=" "), "text that a reader of the page does not see was left out")
+            self.builder.hide(node.text(separator=" "), "text that is not visible to a reader of the page was left out")
         elif tag in _FURNITURE:
             self.furniture += len(squeeze(node.text(separator=" ")))
         else:

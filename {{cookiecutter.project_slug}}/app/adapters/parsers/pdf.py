@@ -14,14 +14,14 @@ from app.safety.domain.text import Finding
 
 MAX_PAGES = 5_000
 _HYPHEN = re.compile(r"(?<=[a-zà-ÿ])-\n(?=[a-zà-ÿ])")
-_HIDDEN = "text that a reader of the page does not see was left out"
+_HIDDEN = "text that is not visible to a reader of the page was left out"
 
 
 def parse_pdf(data: bytes, *, repair: bool) -> ParsedDocument:
     try:
         return _read(data)
     except LimitReachedError as error:
-        raise Unparsable("decompression_bomb", "A stream of the file unpacks to far more than it should.") from error
+        raise Unparsable("decompression_bomb", "A stream of the file unpacks to more than the limit.") from error
     except DependencyError as error:
         raise Unparsable("encrypted", "The file is encrypted.") from error
     except RecursionError as error:
@@ -37,7 +37,7 @@ def _read(data: bytes) -> ParsedDocument:
     if reader.is_encrypted and not reader.decrypt(""):
         raise Unparsable("encrypted", "The file is protected by a password.")
     if len(reader.pages) > MAX_PAGES:
-        raise Unparsable("too_long", f"The file has {len(reader.pages):,} pages; {MAX_PAGES:,} is the most.")
+        raise Unparsable("too_long", f"The file has {len(reader.pages):,} pages; {MAX_PAGES:,} is the limit.")
     builder = TextBuilder()
     outline = dict(_outline(reader))
     damaged = 0
@@ -54,26 +54,26 @@ def _read(data: bytes) -> ParsedDocument:
 
 
 def _page(builder: TextBuilder, page: PageObject) -> tuple[str, dict[str, float], int]:
-    """The visible text, the size of type of each of its lines, and 1 when the page cannot be read."""
-    ink = TextVisibility(page)
+    """The visible text, the font size of each of its lines, and 1 when the page cannot be read."""
+    visible = TextVisibility(page)
     try:
         text = page.extract_text(
-            visitor_operand_before=ink.before, visitor_operand_after=ink.after, visitor_text=ink.text
+            visitor_operand_before=visible.before, visitor_operand_after=visible.after, visitor_text=visible.text
         )
         hidden = ""
-        if ink.found_hidden:
-            unseen = ink.reversed()
-            hidden = page.extract_text(visitor_operand_before=unseen.before, visitor_operand_after=unseen.after)
+        if visible.found_hidden:
+            inverse = visible.reversed()
+            hidden = page.extract_text(visitor_operand_before=inverse.before, visitor_operand_after=inverse.after)
     except LimitReachedError:
         raise
     except (PyPdfError, ValueError, TypeError, KeyError, IndexError, AttributeError, ZeroDivisionError):
         return "", {}, 1
     builder.hide(hidden, _HIDDEN)
-    return text, ink.sizes, 0
+    return text, visible.sizes, 0
 
 
 def _write(builder: TextBuilder, text: str, titles: tuple[tuple[int, str], ...], sizes: dict[str, float]) -> None:
-    """Writes a page; lines that the outline names, or that are set in larger type, become headings."""
+    """Add a page; lines that the outline names, or that are in a larger font, become headings."""
     levels = {squeeze(title).casefold(): level for level, title in titles}
     if not levels:
         levels = _levels_by_size(sizes)
@@ -105,19 +105,19 @@ def _levels_by_size(sizes: dict[str, float]) -> dict[str, int]:
 
 
 def _outline(reader: PdfReader) -> Iterator[tuple[int, tuple[tuple[int, str], ...]]]:
-    """The titles of the outline by page number, each with its level."""
-    found: dict[int, list[tuple[int, str]]] = {}
+    """The titles of the outline with their levels, by page number."""
+    titles_by_page: dict[int, list[tuple[int, str]]] = {}
     try:
         stack: list[tuple[object, int]] = [(reader.outline, 0)]
-        while stack and len(found) < MAX_PAGES:
+        while stack and len(titles_by_page) < MAX_PAGES:
             item, level = stack.pop()
             if isinstance(item, list):
                 stack.extend((inner, level + 1) for inner in reversed(item))
             elif isinstance(item, Destination) and (page := reader.get_destination_page_number(item)) is not None:
-                found.setdefault(page, []).append((min(level, 6), str(item.title)))
+                titles_by_page.setdefault(page, []).append((min(level, 6), str(item.title)))
     except (PyPdfError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return
-    yield from ((page, tuple(titles)) for page, titles in found.items())
+    yield from ((page, tuple(titles)) for page, titles in titles_by_page.items())
 
 
 def _facts(reader: PdfReader) -> tuple[str, dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Which text of a PDF page can be seen: colour against background, size, rendering mode, place on the page."""
+"""Visibility of text on a PDF page: contrast with the background, size, rendering mode, position."""
 
 from copy import copy
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class _State:
 
 @dataclass
 class TextVisibility:
-    """A visitor for pypdf that blanks out what cannot be seen, or, reversed, what can."""
+    """A visitor for pypdf that removes invisible text or, reversed, visible text."""
 
     page: PageObject
     keep_hidden: bool = False
@@ -42,7 +42,7 @@ class TextVisibility:
     _blanked: list[tuple[list[Any], list[Any]]] = field(default_factory=list)
 
     def reversed(self) -> "TextVisibility":
-        """A visitor for the same page that shows only what this one left out."""
+        """A visitor for the same page that keeps only the text that this one removed."""
         for operands, original in self._blanked:
             operands[:] = original
         return TextVisibility(self.page, keep_hidden=True)
@@ -127,7 +127,7 @@ class TextVisibility:
 
 
 def _colour(operator: bytes, operands: list[Any]) -> Colour:
-    """RGB, 0 to 1; None where the colour space does not tell."""
+    """RGB from 0 to 1; None for a colour space that is not supported."""
     if operator == b"cs":
         return _BLACK if str(operands[0]) in ("/DeviceGray", "/DeviceRGB", "/DeviceCMYK") else None
     if not all(isinstance(value, int | float) for value in operands):

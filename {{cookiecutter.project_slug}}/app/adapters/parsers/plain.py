@@ -1,4 +1,4 @@
-"""Markdown and plain text: the stored text is the source itself, so that offsets point into what the author wrote."""
+"""Markdown and plain text: the stored text is the source itself, so that offsets refer to the author's text."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _FIELD = re.compile(r"^([A-Za-z][\w -]{0,40}):[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 _FENCED = re.compile(r"^[ ]{0,3}(```+|~~~+)[^\n]*\n.*?(?:^[ ]{0,3}\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)|^\[//\]:[ \t]*#[^\n]*", re.DOTALL | re.MULTILINE)
 _ATX = re.compile(r"^[ ]{0,3}(#{1,6})[ \t](.+)$", re.MULTILINE)
-_LONGEST_HEADING = 1_000
+_MAX_HEADING_CHARACTERS = 1_000
 _SETEXT = re.compile(r"^[ ]{0,3}([^\s|>*+\-][^\n]{0,200})\n[ ]{0,3}(=+|-{3,})[ \t]*$", re.MULTILINE)
 _MARKUP = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
 
@@ -29,7 +29,7 @@ def parse_markdown(data: bytes, *, repair: bool) -> ParsedDocument:
     text, hidden, hid = _without_hidden(text)
     headings = tuple(_headings(text))
     title = metadata.get("title") or next((h.title for h in headings), "")
-    taken = (Finding("hidden_text", "markup that is not shown was taken out", hid),) if hid else ()
+    taken = (Finding("hidden_text", "markup that is not shown was removed", hid),) if hid else ()
     return ParsedDocument(
         kind="markdown",
         text=text,
@@ -56,7 +56,7 @@ def parse_text(data: bytes, *, repair: bool) -> ParsedDocument:
 
 
 def titled(document: ParsedDocument, name: str) -> ParsedDocument:
-    """With the file's name for a title where it has none of its own."""
+    """The document, with the file name as its title if it has none."""
     if document.title:
         return document
     return replace(document, title=PurePosixPath(name.replace("\\", "/")).stem[:300])
@@ -71,8 +71,8 @@ def _without_front_matter(text: str) -> tuple[str, dict[str, str]]:
 
 
 def _without_hidden(text: str) -> tuple[str, str, int]:
-    """The text without comments and hidden elements, what they said, and how many were hidden elements."""
-    kept: list[str] = []
+    """The text without comments and hidden elements, their content, and the number of hidden elements."""
+    visible: list[str] = []
     hidden: list[str] = []
     count, position = 0, 0
     for span in [*_fences(text), (len(text), len(text))]:
@@ -82,13 +82,13 @@ def _without_hidden(text: str) -> tuple[str, str, int]:
         piece, elements = without_hidden_elements(piece)
         hidden += elements
         count += len(elements)
-        kept += [piece, text[span[0] : span[1]]]
+        visible += [piece, text[span[0] : span[1]]]
         position = span[1]
-    return "".join(kept), "\n".join(hidden), count
+    return "".join(visible), "\n".join(hidden), count
 
 
 def _title(line: str) -> str:
-    """Without the signs that may close a heading, unless it has no others."""
+    """Without closing # signs, unless the line has nothing else."""
     return line.rstrip(" \t").rstrip("#").rstrip(" \t") or line
 
 
@@ -98,10 +98,12 @@ def _fences(text: str) -> list[tuple[int, int]]:
 
 def _headings(text: str) -> Iterator[Heading]:
     fences = iter([*_fences(text), (len(text), len(text) + 1)])
-    found = [(m.start(), len(m[1]), _title(m[2])) for m in _ATX.finditer(text) if len(m[2]) <= _LONGEST_HEADING]
-    found += [(m.start(), 1 if m[2][0] == "=" else 2, m[1]) for m in _SETEXT.finditer(text)]
+    matches = [
+        (m.start(), len(m[1]), _title(m[2])) for m in _ATX.finditer(text) if len(m[2]) <= _MAX_HEADING_CHARACTERS
+    ]
+    matches += [(m.start(), 1 if m[2][0] == "=" else 2, m[1]) for m in _SETEXT.finditer(text)]
     start, end = next(fences)
-    for position, level, title in sorted(found):
+    for position, level, title in sorted(matches):
         while position >= end:
             start, end = next(fences)
         if position < start and (plain := squeeze(_MARKUP.sub(r"\1", title))):

@@ -17,30 +17,30 @@ from app.core.telemetry import counter
 from app.core.text import clean
 from app.ingestion.domain.parsed_document import ParsedDocument, ParserInterrupted, Unparsable
 
-_ended = counter("app_parser_processes_total", "Parser processes that ended, by why.", ["why"])
+_ended = counter("app_parser_processes_total", "Parser processes that ended, by reason.", ["why"])
 
 
 def _numbers(*names: str) -> frozenset[int]:
-    """The signals of these names that the system has."""
+    """The numbers of those signals that exist on this system."""
     return frozenset(int(getattr(signal, name)) for name in names if hasattr(signal, name))
 
 
 _ROOT = str(Path(app.__file__).resolve().parent.parent)
 _START = f"import sys; sys.path.insert(0, {_ROOT!r}); from app.adapters.parsers.child import main; main()"
-_KEPT = ("PATH", "SYSTEMROOT", "LANG", "LC_ALL", "TMPDIR", "TEMP", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_ENVIRONMENT = ("PATH", "SYSTEMROOT", "LANG", "LC_ALL", "TMPDIR", "TEMP", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _FREE_BYTES = 500_000
 _LARGEST_REPLY = 512_000_000
 _START_SECONDS = 120.0
-_OUT_OF_PROCESSOR_TIME = _numbers("SIGPROF", "SIGXCPU")
+_CPU_TIME_SIGNALS = _numbers("SIGPROF", "SIGXCPU")
 _CRASHES = _numbers("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGSYS", "SIGTRAP")
 
 
 @dataclass(frozen=True, slots=True)
 class ParserLimits:
-    """What one file may take. Large files get more time, because an honest PDF of 300 pages needs it.
+    """Limits per file. Large files get more time, because a PDF of 300 pages needs it.
 
-    seconds, seconds_per_megabyte, max_seconds: of the processor, so that a busy machine refuses no file.
-    clock_factor: how many times as long the clock may run; what ends then is tried again.
+    seconds, seconds_per_megabyte, max_seconds: of CPU time, so that no file is rejected because the machine is busy.
+    clock_factor: the limit of wall-clock time as a multiple of that; a file that exceeds it is retried.
     """
 
     seconds: float = 4.0
@@ -56,9 +56,9 @@ class ParserLimits:
 
 
 class ParserPool:
-    """A `Parser` that works in child processes: each is reused until it is old, has grown, or had to be killed.
+    """A `Parser` in child processes. Each is reused for a number of files, and replaced when it grew or was killed.
 
-    Only a page of plain text is read here, because it can do no harm and another process would cost more than reading.
+    Only a page of plain text is parsed in this process: it is harmless, and the transfer would cost more than parsing.
     """
 
     def __init__(self, processes: int = 1, limits: ParserLimits = ParserLimits()) -> None:
@@ -97,12 +97,12 @@ class _Child:
     async def parse(self, data: bytes, name: str, repair: bool) -> ParsedDocument:
         reused = self.done > 0
         try:
-            reply = await self._ask(data, name, repair)
+            reply = await self._request(data, name, repair)
         except (EOFError, OSError):
-            why = await self._died(self.limits.time_for(len(data)))
-            # It may have died of an earlier file, or while it waited: only a fresh process can accuse this one.
-            if not reused or (isinstance(why, Unparsable) and why.code == "parser_timeout"):
-                raise why from None
+            failure = await self._failure(self.limits.time_for(len(data)))
+            # An earlier file may have killed it: only in a fresh process is this file the cause.
+            if not reused or (isinstance(failure, Unparsable) and failure.code == "parser_timeout"):
+                raise failure from None
             return await self.parse(data, name, repair)
         self.done += 1
         if reply.pop("tired") or self.done >= self.limits.files:
@@ -111,7 +111,7 @@ class _Child:
             raise Unparsable(reply["code"], clean(reply["detail"]))
         return decoded(reply)
 
-    async def _ask(self, data: bytes, name: str, repair: bool) -> dict[str, Any]:
+    async def _request(self, data: bytes, name: str, repair: bool) -> dict[str, Any]:
         seconds = self.limits.time_for(len(data))
         process = await self._ready()
         header = json.dumps({"name": name[-255:], "repair": repair, "seconds": seconds}).encode()
@@ -121,7 +121,7 @@ class _Child:
                 return await _exchange(process, REQUEST.pack(len(header), len(data)) + header, data)
         except TimeoutError as error:
             await self.stop("timeout")
-            raise ParserInterrupted(f"The file was not read within {clock:.3g} s on the clock.") from error
+            raise ParserInterrupted(f"The file was not read within {clock:.3g} s.") from error
         except (EOFError, OSError):
             raise
         except BaseException:
@@ -135,11 +135,11 @@ class _Child:
                 self.process = await self._started()
             except (TimeoutError, EOFError, OSError) as error:
                 await self.stop("not started")
-                raise ParserInterrupted("No process to read the file in could be started.") from error
+                raise ParserInterrupted("No process could be started to read the file.") from error
         return self.process
 
     async def _started(self) -> Process:
-        """A child that can read. A file's time begins then: on a busy machine a start takes seconds."""
+        """Start a child and wait until it is ready, so that a file's time-out does not include the start."""
         process = await create_subprocess_exec(
             sys.executable,
             "-I",
@@ -149,7 +149,7 @@ class _Child:
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,
-            env={key: os.environ[key] for key in _KEPT if key in os.environ},
+            env={key: os.environ[key] for key in _ENVIRONMENT if key in os.environ},
         )
         self.process = process
         try:
@@ -163,13 +163,13 @@ class _Child:
             raise
         return process
 
-    async def _died(self, seconds: float) -> Exception:
-        """Why a child is gone: a refusal where it died of the file, an interruption where it was ended."""
+    async def _failure(self, seconds: float) -> Exception:
+        """Why a child died: Unparsable if because of the file, ParserInterrupted if it was killed from outside."""
         process = self.process
         code = await process.wait() if process else 0
         await self.stop("died")
-        if -code in _OUT_OF_PROCESSOR_TIME:
-            return Unparsable("parser_timeout", f"Reading the file takes more than {seconds:.3g} s of processor time.")
+        if -code in _CPU_TIME_SIGNALS:
+            return Unparsable("parser_timeout", f"Reading the file takes more than {seconds:.3g} s of CPU time.")
         if code < 0 and -code not in _CRASHES:
             return ParserInterrupted(f"The parser was ended from outside by signal {-code}.")
         return Unparsable("parser_crashed", "Reading the file crashed the parser.")

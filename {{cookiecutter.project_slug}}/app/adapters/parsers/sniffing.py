@@ -1,4 +1,4 @@
-"""What a file is: by its first bytes and by its name. Where the two disagree, the file is refused."""
+"""File type detection by content and by name. A file whose content and name disagree is rejected."""
 
 import re
 from pathlib import PurePosixPath
@@ -57,29 +57,29 @@ _ENTITY = re.compile(rb"<!\s*ENTITY", re.IGNORECASE)
 
 
 def kind_of(data: bytes, name: str) -> str:
-    """One of `KINDS`. Errors: Unparsable naming what the file is instead."""
+    """One of `KINDS`. Errors: Unparsable, naming the actual type."""
     if not data.strip(b"\x00\t\n\r \xef\xbb\xbf\xff\xfe"):
         raise Unparsable("empty_file", "The file is empty.")
     ending = PurePosixPath(name).suffix.lower()
     named = _ENDINGS.get(ending)
-    found = _by_content(data, named)
-    if found in ("pdf", "docx") and named != found:
-        raise Unparsable("wrong_type", f"The file is {found.upper()}, and its name ends in '{ending}'.")
-    if found in ("pdf", "docx"):
-        return found
+    detected = _by_content(data, named)
+    if detected in ("pdf", "docx") and named != detected:
+        raise Unparsable("wrong_type", f"The file is {detected.upper()}, but its name ends in '{ending}'.")
+    if detected in ("pdf", "docx"):
+        return detected
     if named is None and ending:
         raise Unparsable("type_unsupported", f"Files ending in '{ending[:12]}' are not supported.")
     if named in ("pdf", "docx"):
-        raise Unparsable("wrong_type", f"The name says {named.upper()} and the content is not.")
-    if found == "html" and named not in ("html", "markdown"):
-        raise Unparsable("wrong_type", f"The file is HTML, and its name ends in '{ending}'.")
+        raise Unparsable("wrong_type", f"The name says {named.upper()}, but the content is not.")
+    if detected == "html" and named not in ("html", "markdown"):
+        raise Unparsable("wrong_type", f"The file is HTML, but its name ends in '{ending}'.")
     return named or "text"
 
 
 def is_plain_page(data: bytes, name: str) -> bool:
-    """Whether this is a page of plain text, which costs the same small time and memory whatever it says.
+    """Whether this is a page of plain text, which is parsed in little time and memory whatever its content.
 
-    Not what begins with a sign, for it may be markup; nor what holds control characters, for it may be anything.
+    Not a text that begins with punctuation, which may be markup, nor one with control characters.
     """
     if len(data) > _PAGE or _ENDINGS.get(PurePosixPath(name).suffix.lower()) != "text":
         return False
@@ -103,20 +103,18 @@ def _by_content(data: bytes, named: str | None) -> str:
         return "html"
     if _XML.match(data[:1024]) and named not in ("html", "markdown"):
         if EXTERNAL.search(data):
-            raise Unparsable("external_entity", "The XML asks for content from outside of itself.")
+            raise Unparsable("external_entity", "The XML refers to external content.")
         if _ENTITY.search(data):
-            raise Unparsable("xml_entities", "The XML declares entities, which can grow without end.")
+            raise Unparsable("xml_entities", "The XML declares entities, which can expand without limit.")
         raise Unparsable("xml_unsupported", "The file is XML of a kind that is not supported.")
     return "text"
 
 
 def _begins_html(head: bytes) -> bool:
-    """Goes over what may stand before the first tag once, and never back: one expression for all of it could be made to
-    try every way of cutting it into comments.
-    """
+    """Skip white space and comments one by one, in linear time: a single expression for all of them would backtrack."""
     at = 0
-    while found := _BEFORE_HTML.match(head, at):
-        at = found.end()
+    while skipped := _BEFORE_HTML.match(head, at):
+        at = skipped.end()
     return _HTML.match(head, at) is not None
 
 

@@ -1,4 +1,4 @@
-"""CSV and JSON lines: every record becomes lines that name their fields, so that a chunk can be understood alone."""
+"""CSV and JSON lines: every record becomes lines with field names, so that a chunk is understandable by itself."""
 
 import csv
 import json
@@ -12,13 +12,13 @@ from app.adapters.parsers.decoding import decode
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
 from app.safety.domain.text import Finding
 
-# What a spreadsheet would run: "=…", "@f(", and "+" or "-" before anything but a number.
+# Cells that a spreadsheet would evaluate: "=…", "@f(", and "+" or "-" before anything but a number.
 _FORMULA = re.compile(r"\s*(?:=|@\w+\(|[+\-](?![\d\s.,()/-]*%?\s*$)(?=.*[(!|])|[\t\r]=)")
 _NUMBER = re.compile(r"[-+]?[\d.,]+%?")
 _TEXT_KEYS = ("text", "content", "body", "passage", "contents", "abstract", "page_content")
 _TITLE_KEYS = ("title", "heading", "name", "subject")
 _ID_KEYS = ("id", "_id", "doc_id", "docid", "uid", "url", "uri")
-_DEEPEST = 32
+_MAX_DEPTH = 32
 
 
 def parse_csv(data: bytes, *, repair: bool) -> ParsedDocument:
@@ -26,7 +26,7 @@ def parse_csv(data: bytes, *, repair: bool) -> ParsedDocument:
     builder = TextBuilder()
     for finding in findings:
         builder.find(finding)
-    csv.field_size_limit(max(csv.field_size_limit(), len(data) + 1))  # of the whole process: never lowered
+    csv.field_size_limit(max(csv.field_size_limit(), len(data) + 1))  # a global limit: never lowered
     rows = csv.reader(StringIO(text.replace("\0", " "), newline=""), delimiter=_delimiter(text), strict=False)
     try:
         _write_rows(builder, rows)
@@ -65,7 +65,7 @@ def _is_header(cells: list[str]) -> bool:
 
 def _harmless(builder: TextBuilder, cell: str) -> str:
     if _FORMULA.match(cell):
-        builder.find(Finding("formula_cells", "cells that a spreadsheet would run were turned into plain text"))
+        builder.find(Finding("formula_cells", "cells that a spreadsheet would evaluate were turned into plain text"))
         return "'" + squeeze(cell)
     return squeeze(cell)
 
@@ -88,8 +88,8 @@ def _loads(line: str, number: int) -> Any:
         raise Unparsable("nested_too_deep", f"Line {number} is nested too deeply.") from error
     except ValueError as error:
         raise Unparsable("unreadable", f"Line {number} is not valid JSON.") from error
-    if _deeper_than(record, _DEEPEST):
-        raise Unparsable("nested_too_deep", f"Line {number} is nested more than {_DEEPEST} levels deep.")
+    if _deeper_than(record, _MAX_DEPTH):
+        raise Unparsable("nested_too_deep", f"Line {number} is nested more than {_MAX_DEPTH} levels deep.")
     return record
 
 

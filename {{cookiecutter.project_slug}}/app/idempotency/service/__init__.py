@@ -1,4 +1,4 @@
-"""COMPLETE_SQL completes a claim inside a transaction that another room writes."""
+"""COMPLETE_SQL completes a claim inside a transaction of another package."""
 
 from app.idempotency.repository import COMPLETE_SQL, complete_parameters
 from app.idempotency.service.keys import IdempotencyKeys

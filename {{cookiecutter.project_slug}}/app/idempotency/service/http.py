@@ -29,7 +29,7 @@ class IdempotentRequest:
     stored: StoredResponse | None = None
 
     async def run(self, process: Callable[[], Awaitable[Response]]) -> Response:
-        """Processes the request; a failure is stored or frees the key."""
+        """Process the request; a failure is stored or frees the key."""
         if self.claim is None:
             return await process()
         try:
@@ -43,7 +43,7 @@ class IdempotentRequest:
             raise
 
     async def guard(self, events: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-        """The events of a stream, whose failure frees the key: a stream that broke off is not repeated."""
+        """The events of a stream; a failure frees the key, because an interrupted stream cannot be repeated."""
         started = False
         try:
             async with aclosing(events):
@@ -62,17 +62,17 @@ class IdempotentRequest:
 async def claim_request(
     request: Request, keys: IdempotencyKeys, caller: Principal, body: BaseModel, seconds: float
 ) -> IdempotentRequest:
-    """seconds: the longest that processing the request can take.
+    """Claim the Idempotency-Key of a request, if it has one. seconds: the maximum time of processing it.
 
     Errors: IdempotencyKeyInvalid, IdempotencyKeyReused, RequestInFlight, StoredResponseNotFound.
     """
     key = request.headers.get(HEADER)
     if key is None:
         return IdempotentRequest(request, keys)
-    found = await keys.claim(caller, request.url.path, key, body.model_dump(mode="json"), seconds)
-    if isinstance(found, Claim):
-        return IdempotentRequest(request, keys, claim=found)
-    return IdempotentRequest(request, keys, stored=found)
+    result = await keys.claim(caller, request.url.path, key, body.model_dump(mode="json"), seconds)
+    if isinstance(result, Claim):
+        return IdempotentRequest(request, keys, claim=result)
+    return IdempotentRequest(request, keys, stored=result)
 
 
 def repeated_response(stored: StoredResponse) -> Response:

@@ -31,23 +31,23 @@ REQUESTS = counter("app_idempotency_total", "Requests with an Idempotency-Key, b
 
 @dataclass(frozen=True)
 class IdempotencyKeys:
-    """Requests that must not be processed twice: the first one with a key is, the others get its response."""
+    """Processes a request with an Idempotency-Key once; further requests with the key get the stored response."""
 
     database: Database
 
     async def claim(self, caller: Principal, route: str, key: str, body: Any, seconds: float) -> Claim | StoredResponse:
-        """A claim to process the request, or the response to the one that was. Each API key has its own keys.
+        """A claim to process the request, or the response to the first request. Each API key has its own keys.
 
-        seconds: the longest that processing it can take; the claim of a process that died expires after it. Errors:
+        seconds: the maximum time of processing it, after which the claim of a dead process expires. Errors:
         IdempotencyKeyInvalid, IdempotencyKeyReused for another body, RequestInFlight while the first request is being
         processed, StoredResponseNotFound where the caller may no longer read what the response was derived from.
         """
-        wanted = Claim(new_id(), caller.tenant_id, caller.key_id, route, check_key(key))
+        claim = Claim(new_id(), caller.tenant_id, caller.key_id, route, check_key(key))
         digest, lease = request_digest(body), seconds + LEASE_MARGIN_SECONDS
-        entry = await repository.claim(self.database, wanted, digest, lease, caller.groups)
-        if entry.claim_id == wanted.id:
+        entry = await repository.claim(self.database, claim, digest, lease, caller.groups)
+        if entry.claim_id == claim.id:
             REQUESTS.labels("claimed").inc()
-            return wanted
+            return claim
         if entry.digest != digest:
             REQUESTS.labels("reused").inc()
             raise IdempotencyKeyReused
@@ -63,10 +63,10 @@ class IdempotencyKeys:
         return entry.response
 
     async def fail(self, claim: Claim, problem: Problem | None, body: bytes) -> None:
-        """The request ended without an answer.
+        """Record that the request failed.
 
-        A refusal is stored and repeated. A problem that asks to be sent again (it carries Retry-After or is an
-        outage) had no effect, so its key is free for the next request.
+        A permanent problem is stored and repeated. A temporary one (with Retry-After, or an outage) had no effect, so
+        that its key is free for the next request.
         """
         status = problem.status if problem else 500
         retryable = problem is not None and (problem.retry_after is not None or status in (429, 503, 504, 507))

@@ -1,4 +1,4 @@
-"""The circuit breaker of one model: calls stop while its provider is down. Time comes in as an argument."""
+"""The circuit breaker of one model: no calls while its provider is down. The time is passed as an argument."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -23,12 +23,12 @@ class CircuitBreaker:
             return True
         if now - self._changed_at < self.open_seconds:
             return False
-        # Half open and silent for a whole rest: the probe's caller has gone, so another may try.
+        # Half open without a result for `open_seconds`: the probe was cancelled, so that another is allowed.
         self.state, self._changed_at = "half_open", now
         return True
 
     def record_success(self) -> bool:
-        """True when this success closed it."""
+        """Record a success; returns whether it closed the breaker."""
         closed = self.state != "closed"
         if closed:
             self.state = "closed"

@@ -6,7 +6,7 @@ ModelFailure
 │   └── ConnectionDropped   it broke after the request was sent, so that the provider may charge for it
 ├── ServerError             5xx: retry
 ├── ModelTimeout            no response in time: the next model, if there is time
-├── InvalidResponse         a response that cannot be used: one more attempt, then the next model
+├── InvalidResponse         an unusable response: one more attempt, then the next model
 ├── AuthenticationFailed    401, 402, 403: the next model, at once
 ├── RequestRejected         the provider does not accept this request: the next model, at once
 ├── ModelSkipped            our circuit breaker, throttle or deadline forbids the call: the next model, at once
@@ -33,9 +33,8 @@ class Reaction(Enum):
 
 
 class ModelFailure(Exception):
-    """`outage`: whether the circuit breaker counts it. `may_be_charged`: whether the provider may charge for the call
-    all the same; `usage`: what it charges, where it reported that. `parameter`: of the request, which the provider does
-    not accept.
+    """A failed call. outage: whether the circuit breaker counts it. may_be_charged: whether the provider may charge for
+    it; usage: as reported, if it was. parameter: a parameter of the request that the provider does not accept.
     """
 
     reason: ClassVar[str]
@@ -103,13 +102,11 @@ class OutputFiltered(ContentFiltered):
 
 
 FILTERED = ("content_filter", "content_policy", "responsibleai", "moderation", "prohibited_content", "safety")
-"""Words by which providers say that their security refused."""
+"""Words by which providers report that a content filter refused."""
 
 
 def failure_for_status(status: int, kind: str, retry_after: float | None = None) -> ModelFailure:
-    """The failure that an HTTP status means. `kind`: the provider's own word for the error, never its
-    sentence.
-    """
+    """The failure for an HTTP status. kind: the provider's type or code of the error, never its message."""
     detail = f"status {status} {kind}".strip()
     if any(word in kind.lower() for word in FILTERED):
         return ContentFiltered(detail)
@@ -125,7 +122,7 @@ def failure_for_status(status: int, kind: str, retry_after: float | None = None)
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:
-    """Seconds to wait by a Retry-After header, a number or a date; None where it cannot be meant."""
+    """Seconds to wait by a Retry-After header, a number or a date; None where it is invalid."""
     if not value:
         return None
     try:
@@ -137,7 +134,7 @@ def retry_after(value: str | None, now: datetime) -> float | None:
 
 def _until(value: str, now: datetime) -> float:
     try:
-        reaction = parsedate_to_datetime(value)
+        until = parsedate_to_datetime(value)
     except (ValueError, TypeError):
         return float("nan")
-    return (reaction - now).total_seconds() if reaction.tzinfo else float("nan")
+    return (until - now).total_seconds() if until.tzinfo else float("nan")

@@ -9,18 +9,18 @@ from app.costs.domain import Usage
 
 Role = Literal["system", "user", "assistant", "tool"]
 Finish = Literal["stop", "length", "cut", "content_filter"]
-"""stop: the model was done; length: it reached the token limit; cut: it went past it and was cut by us;
-content_filter: a filter, or the model's own refusal, ended a stream after its text had begun. Only `stop` is whole.
+"""stop: the model had finished; length: it reached the token limit; cut: it exceeded the limit and was cut here;
+content_filter: a filter or a refusal ended a stream after its first text. Only `stop` is a complete reply.
 """
 
 CHARACTERS_PER_TOKEN = 4
-LONGEST_TOKEN = 8
+MAX_CHARACTERS_PER_TOKEN = 8
 MESSAGE_TOKENS, TEMPLATE_TOKENS, TOOL_TOKENS = 16, 64, 64
 
 
 @dataclass(frozen=True)
 class Tool:
-    """What a model may ask for. parameters: the JSON schema of its arguments."""
+    """A tool offered to a model. parameters: the JSON schema of its arguments."""
 
     name: str
     description: str
@@ -33,9 +33,9 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """What a model asked for. arguments: as it wrote them, which need not be JSON, nor what was wanted.
+    """A tool call of a model. arguments: as it wrote them; they need not be valid JSON nor match the schema.
 
-    id: by which the result is told from others of the same reply.
+    id: identifies its result among those of the same reply.
     """
 
     id: str
@@ -45,7 +45,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """calls: what an assistant asked for. call_id: which of them a tool's content is the result of."""
+    """A message. calls: the tool calls of an assistant. call_id: the tool call whose result this message is."""
 
     role: Role
     content: str
@@ -54,14 +54,14 @@ class Message:
 
     @property
     def text(self) -> str:
-        """All that a model reads of it."""
+        """All text of the message that a model reads."""
         return self.content + "".join(call.name + call.arguments for call in self.calls)
 
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """allow_tool_calls: False when tools are declared only because earlier messages call them. logprobs: the log
-    probability of each token is wanted with the reply.
+    """A request. allow_tool_calls: False when tools are declared only because earlier messages call them. logprobs:
+    request the log probability of each token.
     """
 
     messages: tuple[Message, ...]
@@ -72,19 +72,19 @@ class ChatRequest:
     logprobs: bool = False
 
     def then(self, *messages: Message) -> "ChatRequest":
-        """The same conversation, further on."""
+        """The request with further messages."""
         return replace(self, messages=(*self.messages, *messages))
 
     @property
     def max_characters(self) -> int:
-        """More text than this is past the token limit whatever the tokenizer."""
-        return self.max_tokens * LONGEST_TOKEN
+        """The limit of characters: more text exceeds the token limit with any tokenizer."""
+        return self.max_tokens * MAX_CHARACTERS_PER_TOKEN
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionEnd:
-    """How a reply ended. `estimated`: the provider named no usage, so that tokens are characters / 4. confidence: see
-    `confidence_of`; None where the provider did not say enough.
+    """How a reply ended. estimated: the provider reported no usage, so that tokens are characters / 4. confidence: see
+    `confidence_of`; None without logprobs.
     """
 
     finish: Finish
@@ -95,7 +95,7 @@ class CompletionEnd:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A reply: text, or calls of tools, or both."""
+    """A reply: text, tool calls, or both."""
 
     text: str
     end: CompletionEnd
@@ -103,25 +103,25 @@ class Completion:
 
 
 RemainingUsage = Awaitable[Usage | None]
-"""What a stream cost that its reader left; None where the provider did not say so in time."""
+"""The usage of an abandoned stream; None where the provider did not report it in time."""
 OnDisconnect = Callable[[RemainingUsage], None]
 
 
 def confidence_of(logprobs: Sequence[float] | None) -> float | None:
-    """The geometric mean of the probabilities that the model gave to its tokens, whose logarithms these are."""
+    """The geometric mean of the token probabilities. logprobs: their natural logarithms."""
     return math.exp(sum(logprobs) / len(logprobs)) if logprobs else None
 
 
 def estimate_usage(request: ChatRequest, text: str, reasoning: int = 0) -> Usage:
-    """Tokens of a call whose provider did not say; about 5 % low on English. reasoning: characters of it, which the
-    text does not hold.
+    """The estimated usage of a call without reported usage; about 5 % low on English. reasoning: its characters, which
+    are not part of the text.
     """
     read = sum(len(message.text) for message in request.messages) + sum(tool.characters for tool in request.tools)
     return Usage(_tokens(read), output=_tokens(len(text) + reasoning), reasoning=_tokens(reasoning))
 
 
 def max_usage(request: ChatRequest) -> Usage:
-    """No call of this request is charged for more: a token is a byte at least, and templates add a few of their own."""
+    """An upper bound of the usage: a token is at least one byte, and chat templates add a few tokens."""
     read = sum(len(message.text.encode()) + MESSAGE_TOKENS for message in request.messages)
     tools = sum(tool.characters + TOOL_TOKENS for tool in request.tools)
     return Usage(read + tools + TEMPLATE_TOKENS, output=request.max_tokens)

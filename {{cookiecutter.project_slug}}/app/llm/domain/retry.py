@@ -1,4 +1,4 @@
-"""When a failed call is tried again: exponential backoff with full jitter, inside a retry budget."""
+"""When a failed call is retried: exponential backoff with full jitter, inside a retry budget."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,13 @@ FIRST_BACKOFF, MAX_BACKOFF = 0.1, 2.0
 
 
 def backoff(attempt: int, random_fraction: float) -> float:
-    """Full jitter: seconds before the retry that follows attempt 1, 2, …; `random_fraction` is drawn from 0..1."""
+    """Full jitter: seconds before the retry that follows attempt 1, 2, …; `random_fraction` is uniform in 0..1."""
     return random_fraction * min(MAX_BACKOFF, FIRST_BACKOFF * 2.0 ** (attempt - 1))
 
 
 @dataclass
 class RetryBudget:
-    """Lets retries be a tenth of the traffic, and a few more at the start, so that retries never feed an
-    overload.
-    """
+    """A token bucket that limits retries to a tenth of the calls plus ten, lest retries worsen an overload."""
 
     ratio: float = 0.1
     capacity: float = 10.0

@@ -29,10 +29,10 @@ from app.llm.service.model_call import ModelCall
 log = structlog.get_logger(__name__)
 
 DEADLINE_SHARE = 0.6
-"""Of the time left, for a model that has a fallback behind it."""
+"""Of the remaining time, for a model that is not the last of the chain."""
 MAX_PAUSE_SECONDS = 30.0
 PAUSE_MARGIN_SECONDS = 0.01
-"""A retry comes this much later than a provider's Retry-After, so that it is never early by its clock."""
+"""Added to a provider's Retry-After, so that a retry is never early by its clock."""
 
 BREAKER_OPENED = counter("app_model_breaker_opened_total", "Times the circuit breaker of a model opened", ("model",))
 
@@ -41,7 +41,7 @@ BREAKER_OPENED = counter("app_model_breaker_opened_total", "Times the circuit br
 class GuardedModel:
     """A model with its circuit breaker, throttle and retry budget in this process.
 
-    seconds: the longest that one call may take. paused_until: until when its provider asked not to be called.
+    seconds: the time-out of one call. paused_until: when the Retry-After of its provider ends.
     """
 
     model: ChatModel
@@ -108,7 +108,7 @@ class UsageMeter(Protocol):
     def on_failure(self, model: str, failure: ModelFailure) -> None: ...
 
     def on_disconnect(self, model: str) -> OnDisconnect | None:
-        """What takes the remaining usage of a stream whose reader goes; None: the call is ended."""
+        """The receiver of the remaining usage when the reader disconnects; None: the call is ended."""
         ...
 
 
@@ -116,7 +116,7 @@ class UsageMeter(Protocol):
 class FallbackChain:
     """Calls the models in turn until one answers. The only place that retries.
 
-    At most three attempts a model and request, and over time no more retries than a tenth of the calls.
+    At most three attempts per model and request, and retries are limited to a tenth of all calls.
     """
 
     models: tuple[GuardedModel, ...]
@@ -151,7 +151,7 @@ class FallbackChain:
             try:
                 if meter:
                     await meter.reserve(attempt.name)
-                # A stream that has started may use all the time there is: there is no fallback from it.
+                # A stream that has started may use all of the remaining time: there is no fallback from it.
                 end_by = deadline.within(attempt.model.seconds)
                 async with aclosing(self._stream(attempt, request, end_by, meter)) as pieces:
                     async for piece in pieces:
@@ -266,7 +266,7 @@ class FallbackChain:
             model.paused_until = now + min(failure.retry_after, MAX_PAUSE_SECONDS)
 
     async def _should_retry(self, attempt: _Attempt, failure: ModelFailure) -> bool:
-        """True after the wait; False: the next model is called."""
+        """Wait and return True to retry; False to call the next model."""
         max_attempts = {Reaction.RETRY: MAX_ATTEMPTS, Reaction.REPAIR: 2}.get(failure.reaction, 1)
         if attempt.number >= max_attempts:
             return False

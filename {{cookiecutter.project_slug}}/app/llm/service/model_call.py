@@ -1,4 +1,4 @@
-"""One call to one model as operators see it: a span and metrics, the same for a plain reply and a stream."""
+"""The span and metrics of one call to a model, the same for a plain reply and a stream."""
 
 import asyncio
 import time
@@ -16,8 +16,8 @@ SECONDS = histogram("app_model_seconds", "Time of one call to a model", ("model"
 
 
 class ModelCall:
-    """Entered and left around one call. It may be held across the yields of a stream, whose generator may be closed in
-    another task: its span is the current one only inside `current`.
+    """A context manager around one call. It may span the yields of a stream, whose generator may be closed in another
+    task: its span is the current one only inside `current`.
     """
 
     def __init__(self, model: str, number: int) -> None:
@@ -31,14 +31,14 @@ class ModelCall:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Who leaves once all is there leaves nothing unfinished.
+        # A reader that disconnects after the end leaves no unfinished call.
         self._end(None if self._ending else error)
 
     def current(self) -> AbstractContextManager[None]:
         return within(self._span)
 
     def first_piece(self, piece: str | CompletionEnd) -> None:
-        """The first piece of a stream came."""
+        """Record the time to the first piece of a stream."""
         if isinstance(piece, CompletionEnd):
             self.completed(piece)
         self._span.set_attribute("first_token_seconds", round(time.perf_counter() - self._began, 6))

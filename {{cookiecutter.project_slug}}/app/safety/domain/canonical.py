@@ -1,12 +1,12 @@
-"""The copy of a text that is screened: one spelling for everything that reads alike. It is never stored or shown."""
+"""The canonical copy of a text for screening, with one spelling for all lookalikes. It is never stored or shown."""
 
 import re
 import unicodedata
 from bisect import bisect_right
 from itertools import accumulate
 
-# Letters of other alphabets that look like Latin ones, as pairs. What compatibility decomposition or the name of a
-# character tells (full width, bold, circled, small capitals, regional indicators) needs no row here.
+# Letters of other alphabets that look like Latin ones, as pairs. Characters that compatibility decomposition or their
+# Unicode name resolves (full width, bold, circled, small capitals, regional indicators) need no pair.
 _PAIRS = (
     "аa вb сc ԁd еe ғf ԍg нh һh ћh іi јj кk қk ӏl мm пn оo рp ԛq гr ѕs тt цu ѵv ѡw ԝw хx уy үy зz ьb ъb єe иu "
     "αa βb ϲc δd εe ηn θo ιi κk λl μu νv ξx οo πn ρp ςs σo τt υu φo χx ψy ωw ϳj ϱp ϵe ϝf "
@@ -23,7 +23,7 @@ _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")
 
 
 class _Folding(dict[int, str]):
-    """What `str.translate` asks for each character; every answer is worked out once."""
+    """A table for `str.translate` that computes and caches each character on first use."""
 
     def __missing__(self, code: int) -> str:
         folded = self[code] = _fold(chr(code))
@@ -43,13 +43,13 @@ def _fold(character: str) -> str:
     return "".join(p for p in parts if unicodedata.category(p) not in _MARKS).casefold()
 
 
-class _Showing(dict[int, int | None]):
+class _Visible(dict[int, int | None]):
     def __missing__(self, code: int) -> int | None:
-        shown = self[code] = None if unicodedata.category(chr(code)) in _MARKS else code
-        return shown
+        visible = self[code] = None if unicodedata.category(chr(code)) in _MARKS else code
+        return visible
 
 
-_SHOWING = _Showing()
+_VISIBLE = _Visible()
 _FOLDING = _Folding({**_QUOTES, **_DASHES})
 _ASCII = {ord(sign): letter for sign, letter in zip("013457@$!|", "oieastasii", strict=True)}
 _ASCII_L = _ASCII | {ord("1"): "l", ord("|"): "l", ord("!"): "l"}
@@ -57,29 +57,29 @@ LEET = re.compile(r"[a-z][013457@$!|]+[a-z]|(?<![\w.])[013457@$!|]+[a-z]{2}|[a-z
 
 
 def fold(text: str) -> str:
-    """Lower case, without accents and invisible characters; every character becomes none, one or several of its own."""
+    """Lower case, without accents and invisible characters; each character maps to none, one or several."""
     return text.lower() if text.isascii() else text.translate(_FOLDING)
 
 
 def plain(text: str) -> str:
-    """The text in ordinary characters, without invisible ones, in its own case."""
+    """The text in ordinary characters without invisible ones; case is kept."""
     if text.isascii():
         return text
-    return unicodedata.normalize("NFKC", text.translate(_SHOWING))
+    return unicodedata.normalize("NFKC", text.translate(_VISIBLE))
 
 
 def latin(folded: str) -> str:
-    """A folded text with letters of other alphabets read as the Latin ones they look like. The length stays."""
+    """A folded text with letters of other alphabets replaced by their Latin lookalikes. The length is the same."""
     return folded.translate(_ALIKE) if not folded.isascii() and _FOREIGN.search(folded) else folded
 
 
 def unleet(folded: str) -> tuple[str, str]:
-    """A folded text with digits and signs read as letters; 1 as i, and 1 as l. The length stays."""
+    """A folded text with digits and signs as letters, once with 1 as i and once as l. The length is the same."""
     return folded.translate(_ASCII), folded.translate(_ASCII_L)
 
 
 def origin(text: str, at: int) -> int:
-    """Where in `text` the character `at` of its folded copy comes from."""
+    """The position in `text` of the character `at` of its folded copy."""
     if text.isascii():
         return at
     ends = list(accumulate(len(text_folded) for text_folded in map(fold, text)))
@@ -87,5 +87,5 @@ def origin(text: str, at: int) -> int:
 
 
 def folded_words(words: str) -> str:
-    """Words apart by blanks as one alternation of a pattern, each spelled as `fold` spells it."""
+    """Words separated by spaces as a folded regular expression alternation."""
     return "|".join(map(re.escape, fold(words).split()))

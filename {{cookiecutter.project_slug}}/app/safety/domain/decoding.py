@@ -1,4 +1,4 @@
-"""Readings of a text in which something else is written: what is encoded, enciphered or written backwards."""
+"""Alternative readings of a text: decoded, deciphered or reversed."""
 
 import codecs
 import re
@@ -9,12 +9,12 @@ from html import unescape
 from urllib.parse import unquote
 
 DEPTH = 2
-"""How often what was decoded is decoded again."""
+"""The number of nested encodings that are decoded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """how: what was done to read it. readable: a person could have read it without."""
+    """A reading. how: the decoding applied. readable: whether a person can read the original."""
 
     text: str
     how: str
@@ -45,9 +45,9 @@ _WORD = re.compile(r"\w+")
 
 
 def readings(text: str) -> Iterator[Reading]:
-    """Every other reading that makes sense. Together they are not much longer than the text."""
-    for how, found in (("base64", _base64), ("hexadecimal", _hex), ("binary", _bits), ("character codes", _codes)):
-        if decoded := "\n".join(filter(None, found(text))):
+    """Every alternative reading that yields text. Together they are not much longer than the text."""
+    for how, decode in (("base64", _base64), ("hexadecimal", _hex), ("binary", _bits), ("character codes", _codes)):
+        if decoded := "\n".join(filter(None, decode(text))):
             yield Reading(decoded, f"after decoding {how}")
     if _PERCENT.search(text):
         yield Reading(unquote(text, errors="replace"), "after decoding percent escapes")
@@ -62,8 +62,8 @@ def readings(text: str) -> Iterator[Reading]:
         yield Reading(_WORD.sub(lambda word: word[0][::-1], text), "with each word read backwards")
 
 
-def _sense(data: bytes) -> str:
-    """What of the bytes is text; of bytes by chance hardly anything is."""
+def _text_in(data: bytes) -> str:
+    """The runs of text in the bytes; random bytes contain hardly any."""
     return "\n".join(_TEXT.findall(data.decode("utf-8", errors="replace")))
 
 
@@ -74,23 +74,23 @@ def _base64(text: str) -> Iterator[str]:
                 continue
             packed = re.sub(r"[^A-Za-z0-9+/_-]", "", run).replace("+", "-").replace("/", "_")
             packed = packed[: len(packed) - (len(packed) % 4 == 1)]
-            yield _sense(urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
+            yield _text_in(urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
 
 
 def _hex(text: str) -> Iterator[str]:
     for match in _HEX.finditer(text):
-        yield _sense(bytes.fromhex("".join(_PAIR.findall(match[0]))))
+        yield _text_in(bytes.fromhex("".join(_PAIR.findall(match[0]))))
 
 
 def _bits(text: str) -> Iterator[str]:
     for match in _BITS.finditer(text):
         digits = re.sub(r"\D", "", match[0])
-        yield _sense(bytes(int(digits[n : n + 8], 2) for n in range(0, len(digits) - 7, 8)))
+        yield _text_in(bytes(int(digits[n : n + 8], 2) for n in range(0, len(digits) - 7, 8)))
 
 
 def _codes(text: str) -> Iterator[str]:
     for match in _CODES.finditer(text):
-        yield _sense(bytes(min(int(code), 255) for code in re.findall(r"\d+", match[0])))
+        yield _text_in(bytes(min(int(code), 255) for code in re.findall(r"\d+", match[0])))
 
 
 def _character(match: re.Match[str]) -> str:

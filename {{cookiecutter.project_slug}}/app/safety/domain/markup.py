@@ -1,17 +1,17 @@
-"""Markup that a renderer would load or link, and the same text in which none is left."""
+"""Detection of markup that a renderer would load or link, and its neutralisation."""
 
 import re
 from collections.abc import Callable, Iterator
 from html import unescape
 
-_MOST_SHOWN = 200
+_MAX_CHARACTERS = 200
 _ENTITY = re.compile(r"&(?=(#\d{1,7};?|#[xX][0-9a-fA-F]{1,6};?|[A-Za-z][A-Za-z0-9]{1,31};?))")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 
-# What linkifiers take for a host without a scheme: any country, and the endings of the web.
+# Host endings that linkifiers accept without a scheme: country codes and common top-level domains.
 _COMMON = "com|net|org|edu|gov|mil|int|biz|info|xyz|online|site|shop|store|cloud|click|museum|aero|coop|asia|xxx|рф"
 _SEEDY = "pro|web|name|app|dev|link|live|top|page|zip|mov|host|space|website|xn--[a-z0-9-]+"
-# Files and attributes end so as well. A single such name with nothing behind it has no room for a secret.
+# File names and attributes have these endings too. A single such name without a path cannot carry a secret.
 _FILES = re.compile(
     "md|py|sh|rs|pl|cc|ps|ml|in|tf|so|is|id|to|my|me|it|as|pro|web|name|app|dev|link|live|top|page|zip|mov|host|space"
     "|website",
@@ -22,9 +22,9 @@ _HOST = re.compile(rf"(?<![\w-])((?:[\w-]{{1,63}}\.){{1,20}})({_ENDING})(?!\.\w)
 _BEFORE_ENDING = re.compile(rf"\.(?={_ENDING})", re.IGNORECASE)
 _SCHEMES = "javascript|vbscript|livescript|mailto|xmpp|tel|sms|callto|skype|facetime|magnet|intent|blob|view-source"
 
-# Every rule puts one space into a place that needs to be without one. Nothing else is changed: what a reader sees are
-# the same characters. Escapes would not do: a renderer undoes them before it looks for addresses to link, a plain
-# reader sees backslashes or entities, and done twice they come out as something else.
+# Every rule inserts a space where the markup must not have one. Nothing else is changed: a reader sees the same
+# characters. Escapes would not work: a renderer undoes them before it linkifies, in plain text they show as
+# backslashes or entities, and applied twice they change the text.
 _APART: tuple[re.Pattern[str], ...] = (
     re.compile(r"(?<=<)(?=[A-Za-z/!?])"),  # a tag, a comment, an autolink
     re.compile(r"(?<=!)(?=\[)|(?<=\])(?=[(\[:{])|(?<=\[)(?=\[)"),  # an image, a link, a definition, a wiki link
@@ -39,36 +39,36 @@ _APART: tuple[re.Pattern[str], ...] = (
 
 
 def neutralise(text: str) -> str:
-    """The same characters with spaces between some, so that no Markdown or HTML renderer loads or links anything.
+    """Insert spaces so that no Markdown or HTML renderer loads or links anything in the text.
 
-    Nothing but spaces is added and nothing is taken out; a text that has been through is not changed again.
+    Only spaces are added, and nothing is removed; it is idempotent.
     """
-    text = _ENTITY.sub(_entity_apart, text)
+    text = _ENTITY.sub(_separate_entity, text)
     for pattern in _APART:
         text = pattern.sub(" ", text)
-    return _HOST.sub(_host_apart, text)
+    return _HOST.sub(_separate_host, text)
 
 
 def loads_or_links(text: str) -> list[str]:
-    """What a renderer of Markdown or HTML would load or link, each as it stands there (cut at 200); empty: nothing.
+    """All that a renderer of Markdown or HTML would load or link, verbatim, cut to 200 characters each.
 
-    Also what is written with entities, with escapes or over several lines. Bare mail addresses and bare host names are
-    not told: nothing can be sent with them. `neutralise` parts those too.
+    This includes markup with entities, with escapes or over several lines, but not bare mail addresses and host names,
+    which cannot carry data. `neutralise` also separates those.
     """
-    found: dict[str, None] = {}
+    matches: dict[str, None] = {}
     plain = unescape(text)
     for view, rules in ((text, _RULES), (plain, _RULES), (_ESCAPE.sub(r"\1", plain), _ADDRESSES)):
         for rule in rules:
-            found.update((shown[:_MOST_SHOWN], None) for shown in rule(view))
-    return list(found)
+            matches.update((fragment[:_MAX_CHARACTERS], None) for fragment in rule(view))
+    return list(matches)
 
 
-def _entity_apart(match: re.Match[str]) -> str:
-    """Only entities of what markup is made of; a dash or an accent stays whole."""
+def _separate_entity(match: re.Match[str]) -> str:
+    """Separate entities of ASCII characters, which markup consists of; others, such as a dash, are kept."""
     return "& " if unescape(f"&{match[1]}")[:1].isascii() and unescape(f"&{match[1]}") != f"&{match[1]}" else "&"
 
 
-def _host_apart(match: re.Match[str]) -> str:
+def _separate_host(match: re.Match[str]) -> str:
     labels, ending, more = match.groups()
     if labels.count(".") == 1 and _FILES.fullmatch(ending) and not more:
         return match[0]
@@ -100,7 +100,7 @@ def _tags(text: str) -> Iterator[str]:
 
 
 def _references(text: str) -> Iterator[str]:
-    """Definitions, and what refers to them."""
+    """Link definitions and the references to them."""
     names = {" ".join(match[1].split()).casefold() for match in _DEFINITION.finditer(text)}
     yield from (match[0].strip() for match in _DEFINITION.finditer(text))
     for match in _REFERENCE.finditer(text) if names else ():
@@ -122,7 +122,7 @@ _ADDRESSES: tuple[Callable[[str], Iterator[str]], ...] = (
     lambda text: (match[0] for match in _HOST.finditer(text) if match[3]),
 )
 _RULES: tuple[Callable[[str], Iterator[str]], ...] = (
-    # Of a link only its middle is looked for: what may stand in its brackets, nested and escaped, is the renderer's.
+    # Only the middle of a link is matched: renderers differ in what they accept within its brackets.
     _all(r"(?:!?\[[^\[\]\n]{0,80}+)?\]\([^()\n]{0,200}+\)?"),
     _all(r"!\[\[[^\[\]\n]{1,200}\]\]"),
     _references,

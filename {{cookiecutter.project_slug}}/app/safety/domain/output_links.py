@@ -1,4 +1,4 @@
-"""No link and nothing that loads leaves in a model's text, and no address that the documents do not hold."""
+"""Removal of links, loading markup and addresses that are in no document from a model's text."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -7,8 +7,8 @@ from html import unescape
 
 from app.safety.domain.markup import loads_or_links, neutralise
 
-REMEMBERED = 1_200
-"""Characters of what left before, with which a text could still make a link."""
+MAX_CONTEXT_CHARACTERS = 1_200
+"""Of the preceding output, which the next text could continue to a link."""
 
 _ADDRESS = re.compile(
     r"(?:\b[a-z][a-z0-9+.-]{1,30}:(?=[^\s])|(?<![:/\w])//|\bwww\.)[^\s<>()\[\]{}\"'`|\\^]*", re.IGNORECASE
@@ -20,7 +20,7 @@ _TICKS = re.compile(r"`+")
 
 
 def outside_code(text: str, change: Callable[[str], str]) -> str:
-    """The text with everything changed that is no code between backticks."""
+    """Apply `change` to the text outside of code between backticks."""
     out, at = [], 0
     for code in _CODE.finditer(text):
         out += [change(text[at : code.start()]), code[0]]
@@ -29,14 +29,14 @@ def outside_code(text: str, change: Callable[[str], str]) -> str:
 
 
 def closes_its_code(text: str) -> bool:
-    """Whether code between backticks ends where the text does, so that what follows is none."""
+    """Whether all code between backticks is closed at the end of the text."""
     return not _TICKS.search(_CODE.sub("", text))
 
 
 class LinkFilter:
-    """Lets the parts of a text pass one after the other, so that they link and load nothing together either.
+    """Filters the parts of a text in order, so that they do not combine to a link or loading markup either.
 
-    known: the texts whose addresses may be repeated, as plain characters.
+    known: the texts whose addresses may be repeated, without being linked.
     """
 
     def __init__(self, known: Sequence[str]) -> None:
@@ -47,30 +47,30 @@ class LinkFilter:
         self.parted = 0
 
     def passes(self, text: str) -> str:
-        """What may leave of the text: all of it, all with links parted into characters, or nothing."""
+        """The permitted output for a text: the text, the text with its links neutralised, or an empty string."""
         self._trusts_code &= closes_its_code(text)
-        shown = self._inert(text)
-        if shown and self._links_with_before(shown):
-            shown = ""
-        if text.strip() and not shown:
+        permitted = self._inert(text)
+        if permitted and self._links_with_before(permitted):
+            permitted = ""
+        if text.strip() and not permitted:
             self.removed += 1
-        self._before = (self._before + shown)[-REMEMBERED:]
-        return shown
+        self._before = (self._before + permitted)[-MAX_CONTEXT_CHARACTERS:]
+        return permitted
 
-    def _links_with_before(self, shown: str) -> bool:
-        both = loads_or_links(self._outside(self._before + shown))
+    def _links_with_before(self, permitted: str) -> bool:
+        both = loads_or_links(self._outside(self._before + permitted))
         return bool(both) and not set(both) <= set(loads_or_links(self._outside(self._before)))
 
     def _inert(self, text: str) -> str:
         outside = loads_or_links(self._outside(text))
-        found = outside if len(self._outside(text)) == len(text) else loads_or_links(text)
-        if any(_LEADS_AWAY.search(each) and not self._is_known(each) for each in found):
+        anywhere = outside if len(self._outside(text)) == len(text) else loads_or_links(text)
+        if any(_LEADS_AWAY.search(each) and not self._is_known(each) for each in anywhere):
             return ""
         if any(_NAMES_HOST.search(each) and not self._is_known(each) for each in outside):
             return ""
-        return self._parted(text) if outside or self._names_unknown_host(self._outside(text)) else text
+        return self._neutralise(text) if outside or self._names_unknown_host(self._outside(text)) else text
 
-    def _parted(self, text: str) -> str:
+    def _neutralise(self, text: str) -> str:
         self.parted += 1
         return outside_code(text, neutralise) if self._trusts_code else neutralise(text)
 
@@ -78,14 +78,14 @@ class LinkFilter:
         return _CODE.sub("", text) if self._trusts_code else text
 
     def _names_unknown_host(self, text: str) -> bool:
-        """A bare host is linked by some, and its name has room for a secret."""
+        """Some renderers link a bare host name, and it can carry a secret."""
         words = (word for word in text.split() if "@" not in word and neutralise(word) != word)
         return any(not any(word.strip(".,;:!?()\"'") in known for known in self._known) for word in words)
 
-    def _is_known(self, found: str) -> bool:
-        if any(found in known for known in self._known):
+    def _is_known(self, fragment: str) -> bool:
+        if any(fragment in known for known in self._known):
             return True
-        named = set(_addresses((found, unescape(found))))
+        named = set(_addresses((fragment, unescape(fragment))))
         return bool(named) and named <= self._addresses
 
     @cached_property

@@ -25,44 +25,44 @@ class Rules(BaseModel):
 
 
 class DocumentScreening(Rules):
-    """What happens to a document with a finding of each kind."""
+    """The action for a document by kind of finding."""
 
-    instructions: DocumentAction = Field("flag", description="Text that talks to the system and not to the reader.")
-    hidden_instructions: DocumentAction = Field("quarantine", description="The same, where a reader cannot see it.")
-    hidden_text: DocumentAction = Field("flag", description="Text that a reader would not see.")
+    instructions: DocumentAction = Field("flag", description="Text that addresses the model instead of the reader.")
+    hidden_instructions: DocumentAction = Field("quarantine", description="The same, invisible to a reader.")
+    hidden_text: DocumentAction = Field("flag", description="Text that is invisible to a reader.")
     hidden_characters: DocumentAction = Field(
-        "flag", description="Characters without a shape, or that turn the direction of reading."
+        "flag", description="Invisible characters, or characters that change the reading direction."
     )
 
 
 class QuestionScreening(Rules):
-    """What happens to a question with a finding of each kind."""
+    """The action for a question by kind of finding."""
 
-    instructions: QuestionAction = Field("flag", description="A question that gives the system orders.")
-    hidden_instructions: QuestionAction = Field("refuse", description="The same, where a reader cannot see it.")
+    instructions: QuestionAction = Field("flag", description="A question that contains instructions to the model.")
+    hidden_instructions: QuestionAction = Field("refuse", description="The same, invisible to a reader.")
     hidden_characters: QuestionAction = Field(
-        "flag", description="Characters without a shape, or that turn the direction of reading."
+        "flag", description="Invisible characters, or characters that change the reading direction."
     )
 
 
 class Limits(Rules):
-    """What a caller may send, and how often."""
+    """Limits on requests of callers."""
 
-    question_characters: int = Field(2_000, ge=1, le=100_000, description="The longest question.")
+    question_characters: int = Field(2_000, ge=1, le=100_000, description="Maximum length of a question.")
     requests_per_minute_per_key: int = Field(
-        60_000, ge=1, description="Requests of one key in a minute, counted by each API process."
+        60_000, ge=1, description="Requests of one key per minute, counted by each API process."
     )
-    concurrent_answers: int = Field(64, ge=1, description="Answers that one API process works on at a time.")
-    upload_file_bytes: int = Field(20_000_000, ge=1, description="The largest file of an upload.")
-    upload_request_bytes: int = Field(100_000_000, ge=1, description="The largest upload as a whole.")
-    upload_files: int = Field(100, ge=1, description="The most files of one upload.")
+    concurrent_answers: int = Field(64, ge=1, description="Answers in progress at a time in one API process.")
+    upload_file_bytes: int = Field(20_000_000, ge=1, description="Maximum size of a file.")
+    upload_request_bytes: int = Field(100_000_000, ge=1, description="Maximum size of an upload.")
+    upload_files: int = Field(100, ge=1, description="Maximum number of files of an upload.")
 
 
 class SecurityPolicy(PolicyModel):
-    """policies/security.yaml: what a caller may send, and what happens to text that talks to the model."""
+    """policies/security.yaml: limits on requests, and the handling of text that addresses the model."""
 
     confidential_hosts: tuple[str, ...] = Field(
-        (), description="Hosts that confidential text may be sent to; this machine always may."
+        (), description="Hosts that confidential text may be sent to, besides this machine."
     )
     documents: DocumentScreening = DocumentScreening()
     questions: QuestionScreening = QuestionScreening()

@@ -1,4 +1,4 @@
-"""Whether a text gives away the instructions that a model was given: in their own words, enciphered or encoded."""
+"""Detection of prompt leaks: parts of the prompt in a text, verbatim, enciphered or encoded."""
 
 import base64
 import binascii
@@ -12,9 +12,9 @@ from itertools import pairwise
 from urllib.parse import unquote
 
 WORDS, DISTINCTIVE, LETTERS = 8, 5, 40
-"""So many words in a row are no accident, nor so many of the longer ones, nor so many letters whatever is between."""
-_BEGUN = 16
-_SHORTEST_SENTENCE = 20
+"""Runs of so many words, of so many longer words, or of so many letters are not a coincidence."""
+_BEGINNING_LETTERS = 16
+_MIN_SENTENCE_LETTERS = 20
 
 _SENTENCE_END = re.compile(r"[.!?:;\n]+(?:\s|$)")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
@@ -47,14 +47,14 @@ def _word_runs(words: Sequence[str], length: int) -> Iterator[str]:
 
 
 def _steps(letters: str) -> str:
-    """How far it is from each letter to the next: the same for a text and for all its Caesar ciphers."""
+    """The distance from each letter to the next, which is the same for a text and all its Caesar ciphers."""
     codes = letters.encode("ascii", errors="ignore")
     return "".join(chr(97 + (after - before) % 26) for before, after in pairwise(codes))
 
 
 @dataclass(frozen=True)
 class _Prompt:
-    """What the instructions are recognised by."""
+    """The features by which a prompt is recognised."""
 
     text: str
 
@@ -68,8 +68,8 @@ class _Prompt:
 
     @cached_property
     def sentences(self) -> frozenset[str]:
-        found = (part for part in _SENTENCE_END.split(self.text) if len(_WORD.findall(part)) >= 4)
-        return frozenset(each for part in found if len(each := _letters(part)) >= _SHORTEST_SENTENCE)
+        parts = (part for part in _SENTENCE_END.split(self.text) if len(_WORD.findall(part)) >= 4)
+        return frozenset(each for part in parts if len(each := _letters(part)) >= _MIN_SENTENCE_LETTERS)
 
     @cached_property
     def code_words(self) -> frozenset[str]:
@@ -91,7 +91,7 @@ def _prompt(text: str) -> _Prompt:
 
 
 def _marks_of(plain: str) -> Iterator[str]:
-    """The runs of a text by which it is recognised."""
+    """The runs of words and letters by which a text is recognised."""
     words = [word for word in _WORD.findall(plain) if not word.isdecimal()]
     long = [word for word in words if len(word) > 4]
     yield from (f"words {run}" for run in _word_runs(words, WORDS))
@@ -100,39 +100,39 @@ def _marks_of(plain: str) -> Iterator[str]:
 
 
 def overlaps_prompt(text: str, prompt: str) -> bool:
-    """Whether the text holds a part of the prompt, as it stands there or in a reading that can be undone."""
-    wanted, plain = _prompt(prompt), _plain(text)
-    if _holds(plain, wanted) or _enciphers(plain, wanted):
+    """Whether the text contains a part of the prompt, verbatim or in a decodable form."""
+    features, plain = _prompt(prompt), _plain(text)
+    if _contains(plain, features) or _enciphers(plain, features):
         return True
-    return any(_near(view, wanted) and _holds(view, wanted) for view in map(_plain, _views(text)))
+    return any(_near(view, features) and _contains(view, features) for view in map(_plain, _views(text)))
 
 
 def may_go_on(text: str, prompt: str) -> bool:
-    """Whether the text ends in the middle of words of the prompt, so that what comes next must be seen first."""
-    end = _letters(_plain(text[-8 * _BEGUN :]))[-_BEGUN:]
-    return len(end) == _BEGUN and end in _prompt(prompt).letters
+    """Whether the text ends within the prompt's words, so that more text is needed to decide."""
+    end = _letters(_plain(text[-8 * _BEGINNING_LETTERS :]))[-_BEGINNING_LETTERS:]
+    return len(end) == _BEGINNING_LETTERS and end in _prompt(prompt).letters
 
 
-def _near(plain: str, wanted: _Prompt) -> bool:
-    """Whether a closer look is worth its time: a run of letters holds one of half its length at one of these places."""
+def _near(plain: str, features: _Prompt) -> bool:
+    """Whether a full comparison is worthwhile: any matching run of letters contains half of one at these positions."""
     letters, half = _letters(plain), LETTERS // 2
-    if any(letters[at : at + half] in wanted.letters for at in range(0, len(letters) - half + 1, half)):
+    if any(letters[at : at + half] in features.letters for at in range(0, len(letters) - half + 1, half)):
         return True
-    return _tells(plain, wanted)
+    return _has_sentence_or_code_word(plain, features)
 
 
-def _tells(plain: str, wanted: _Prompt) -> bool:
-    """Whether it holds a whole sentence of the prompt, or a word that has no other place."""
+def _has_sentence_or_code_word(plain: str, features: _Prompt) -> bool:
+    """Whether the text contains a full sentence of the prompt, or one of its code words."""
     letters, together = _letters(plain), _bare(plain)
-    return any(each in letters for each in wanted.sentences) or any(each in together for each in wanted.code_words)
+    return any(each in letters for each in features.sentences) or any(each in together for each in features.code_words)
 
 
-def _holds(plain: str, wanted: _Prompt) -> bool:
-    return _tells(plain, wanted) or not wanted.marks.isdisjoint(_marks_of(plain))
+def _contains(plain: str, features: _Prompt) -> bool:
+    return _has_sentence_or_code_word(plain, features) or not features.marks.isdisjoint(_marks_of(plain))
 
 
-def _enciphers(plain: str, wanted: _Prompt) -> bool:
-    return not wanted.ciphers.isdisjoint(_runs(_steps(_letters(plain)), LETTERS))
+def _enciphers(plain: str, features: _Prompt) -> bool:
+    return not features.ciphers.isdisjoint(_runs(_steps(_letters(plain)), LETTERS))
 
 
 def _bare(plain: str) -> str:
@@ -145,13 +145,13 @@ def _views(text: str) -> Iterator[str]:
         yield text.translate(_LEET)
     yield "".join(word[::-1] for word in re.findall(r"\w+|\W+", text))
     yield " ".join(reversed(text.split()))
-    for marked, undo in _UNDONE:
+    for marked, undo in _UNESCAPES:
         if marked in text:
             yield undo(text)
     yield from _decoded(text)
 
 
-_UNDONE: tuple[tuple[str, Callable[[str], str]], ...] = (
+_UNESCAPES: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("%", lambda text: unquote(text, errors="ignore")),
     ("&", unescape),
     ("\\", lambda text: _ESCAPE.sub(lambda code: chr(min(int(code[1], 16), 0x10FFFF)), text)),
@@ -175,7 +175,7 @@ def _decoded(text: str) -> Iterator[str]:
 
 
 def _unpacked(run: str) -> Iterator[str]:
-    """Base 64 and base 32, wherever the run was cut."""
+    """Base64 and base32, from any start within the run."""
     plain = run.replace("-", "+").replace("_", "/")
     for start in range(4):
         part = plain[start:]
@@ -193,5 +193,5 @@ def _bytes(decode: Callable[[str], bytes], part: str) -> bytes:
         return b""
 
 
-def _read(found: bytes) -> str:
-    return found.decode("utf-8", errors="ignore")
+def _read(data: bytes) -> str:
+    return data.decode("utf-8", errors="ignore")

@@ -1,7 +1,7 @@
-"""Text that talks to the model instead of the reader. Heuristics with names: each finding says which rule spoke.
+"""Prompt injection screening: text that addresses the model instead of the reader, by heuristics with names.
 
-A copy is screened in which everything that reads alike is spelled alike, and then what else is written in it: with
-letters of other alphabets, with digits for letters, spaced apart, encoded. The text itself stays as it is.
+A canonical copy of the text is screened, then its alternative readings: letters of other alphabets, digits for letters,
+spaced letters, encodings. The text itself is not changed.
 """
 
 import re
@@ -35,62 +35,62 @@ class _Match:
 
 
 def screen_document(text: str, hidden: str = "") -> tuple[Finding, ...]:
-    """`instructions.*` in what a reader sees, `hidden_instructions.*` in what only a machine would see."""
-    return (*_findings(text), *_unseen(hidden))
+    """Findings of a document: `instructions.*` in its text, `hidden_instructions.*` in its hidden text."""
+    return (*_findings(text), *_hidden_findings(hidden))
 
 
 def screen_question(question: Normalised) -> tuple[Finding, ...]:
-    """Findings of a question as it will be searched and shown to a model."""
-    return (*question.findings, *_findings(question.text), *_unseen(question.hidden))
+    """Findings of a question, as it is used for retrieval and in the prompt."""
+    return (*question.findings, *_findings(question.text), *_hidden_findings(question.hidden))
 
 
 def screen_fields(fields: Mapping[str, str]) -> tuple[Finding, ...]:
-    """What comes along with a text, by the name of each field, is screened like text; the findings say which field."""
-    found: list[Finding] = []
+    """Findings of metadata fields, with the name of the field in the detail."""
+    findings: list[Finding] = []
     for name, value in fields.items():
         clean = normalise(value)
         where = name if _NAME.fullmatch(name) and not _findings(name.replace("_", " ")) else "a field"
-        seen = (*clean.findings, *_findings(clean.text), *_unseen(clean.hidden))
-        found += (replace(finding, detail=f"{finding.detail} (in {where})", start=None) for finding in seen)
+        in_value = (*clean.findings, *_findings(clean.text), *_hidden_findings(clean.hidden))
+        findings += (replace(finding, detail=f"{finding.detail} (in {where})", start=None) for finding in in_value)
         if where != name:
-            found += (replace(f, detail=f"{f.detail} (in the name of a field)", start=None) for f in _findings(name))
-    return tuple(found)
+            findings += (replace(f, detail=f"{f.detail} (in the name of a field)", start=None) for f in _findings(name))
+    return tuple(findings)
 
 
-def _unseen(hidden: str) -> Iterator[Finding]:
+def _hidden_findings(hidden: str) -> Iterator[Finding]:
     for finding in _findings(hidden):
         rule = finding.rule.replace("instructions.", "hidden_instructions.").replace("hidden_hidden_", "hidden_")
         yield Finding(rule, f"hidden text {finding.detail}", finding.count)
 
 
 def _findings(text: str) -> tuple[Finding, ...]:
-    """One finding a rule: of the plainest reading in which it speaks."""
-    found: dict[str, Finding] = {}
+    """One finding per rule, from the plainest reading that matches."""
+    findings: dict[str, Finding] = {}
     for match in _matches(text, "", True, 0) if text else ():
-        if match.family.name not in found:
+        if match.family.name not in findings:
             kind = "instructions" if match.readable else "hidden_instructions"
             detail = f"{match.family.detail}, {match.how}" if match.how else match.family.detail
-            found[match.family.name] = Finding(f"{kind}.{match.family.name}", detail, match.count, match.start)
-    return tuple(found.values())
+            findings[match.family.name] = Finding(f"{kind}.{match.family.name}", detail, match.count, match.start)
+    return tuple(findings.values())
 
 
 def _matches(text: str, how: str, readable: bool, depth: int) -> Iterator[_Match]:
     folded = fold(text)
-    for family, starts in _spoken(folded):
+    for family, starts in _family_matches(folded):
         yield _Match(family, how, readable, len(starts), None if how else origin(text, starts[0]))
     alike = latin(folded)
     if alike is not folded:
-        for family, _ in _spoken(alike):
+        for family, _ in _family_matches(alike):
             yield _Match(family, _and(how, "written with letters of another alphabet"), readable)
     around = "\n".join(_around(alike))
     for reading in unleet(around) if around else ():
-        if not _says_more(reading, around):
+        if not _has_more_keywords(reading, around):
             continue
-        for family, _ in _spoken(reading):
+        for family, _ in _family_matches(reading):
             yield _Match(family, _and(how, "written with digits for letters"), readable)
     joined = "\n".join(_joined(alike))
     for reading in (joined, *unleet(joined)) if joined else ():
-        for family, _ in _spoken(reading) if _says_more(reading, alike) else ():
+        for family, _ in _family_matches(reading) if _has_more_keywords(reading, alike) else ():
             yield _Match(family, _and(how, "written with letters set apart"), readable)
     for letters in (alike, *(reading for part in (around, joined) if part for reading in unleet(part))):
         for family in _squeezed(letters):
@@ -100,7 +100,7 @@ def _matches(text: str, how: str, readable: bool, depth: int) -> Iterator[_Match
             yield from _matches(other.text, _and(how, other.how), readable and other.readable, depth + 1)
 
 
-def _spoken(folded: str) -> Iterator[tuple[Family, list[int]]]:
+def _family_matches(folded: str) -> Iterator[tuple[Family, list[int]]]:
     vocabulary = f" {' '.join(set(_WORDS.findall(folded)))} "
     for family in FAMILIES:
         if family.signs is not None and not family.signs.search(vocabulary):
@@ -115,7 +115,7 @@ def _squeezed(folded: str) -> Iterator[Family]:
 
 
 def _around(folded: str) -> Iterator[str]:
-    """What stands around words in which digits stand for letters."""
+    """The context of words in which digits stand for letters."""
     end = -1
     for match in LEET.finditer(folded):
         if match.start() >= end:
@@ -124,7 +124,7 @@ def _around(folded: str) -> Iterator[str]:
 
 
 def _joined(folded: str) -> Iterator[str]:
-    """What stands around words whose letters are set apart, with the letters put together."""
+    """The context of words with separated letters, with these letters joined."""
     end = -1
     for match in _APART.finditer(folded):
         if match.start() >= end:
@@ -132,8 +132,8 @@ def _joined(folded: str) -> Iterator[str]:
             yield _APART.sub(lambda apart: _BETWEEN.sub("", apart[0]), folded[start:end])
 
 
-def _says_more(reading: str, before: str) -> bool:
-    """Whether words that instructions are made of came up in another reading of a text."""
+def _has_more_keywords(reading: str, before: str) -> bool:
+    """Whether a reading contains more words of instructions than the text before."""
     return len(_KEY.findall(reading)) > len(_KEY.findall(before))
 
 

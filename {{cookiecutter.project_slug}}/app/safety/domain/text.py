@@ -1,4 +1,4 @@
-"""What a text really says: characters a reader cannot see are taken out, and told."""
+"""Text normalisation: invisible characters are removed and reported."""
 
 import re
 import unicodedata
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something a person should know about a text. It names a rule and never repeats the text itself."""
+    """An observation about a text. It names a rule and never quotes the text."""
 
     rule: str
     detail: str
@@ -20,7 +20,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Normalised:
-    """`text` is what is stored and counted in; `hidden` is what invisible characters spelled out."""
+    """A normalised text. text: as stored, and the base of all offsets. hidden: text spelled in invisible characters."""
 
     text: str
     findings: tuple[Finding, ...] = ()
@@ -30,7 +30,7 @@ class Normalised:
 _LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _TAGS = re.compile(r"(\U0001F3F4?)([\U000E0000-\U000E007F]+)")
 _BIDI = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
-# Joiners shape letters in Arabic and Indic scripts and emoji; between Latin letters they only hide.
+# Joiners are needed in Arabic and Indic scripts and emoji; between Latin letters they are only used to hide text.
 _ZERO_WIDTH = re.compile(r"[\u200b\u2060-\u2064\ufeff\u180e]|(?<=[\x00-\u058f])[\u200c\u200d]")
 _SELECTORS = re.compile(r"[\U000E0100-\U000E01EF]+")
 _SILENT = re.compile(r"[\u00ad\u200e\u200f]")
@@ -41,15 +41,15 @@ _UNUSUAL = re.compile(
     r"|[\ud800-\udfff\U000E0000-\U000E01EF]"
 )
 _HIDING = (
-    ("bidi_controls", _BIDI, "characters that reverse the reading order were taken out"),
-    ("zero_width", _ZERO_WIDTH, "characters without width were taken out"),
-    ("variation_selectors", _SELECTORS, "runs of variation selectors, which can carry hidden bytes, were taken out"),
-    ("control_characters", _CONTROL, "control characters were taken out"),
+    ("bidi_controls", _BIDI, "characters that reverse the reading order were removed"),
+    ("zero_width", _ZERO_WIDTH, "characters without width were removed"),
+    ("variation_selectors", _SELECTORS, "runs of variation selectors, which can carry hidden bytes, were removed"),
+    ("control_characters", _CONTROL, "control characters were removed"),
 )
 
 
 def normalise(text: str) -> Normalised:
-    """NFC, line feeds, and only characters that show. Offsets of everything that follows are into `text`."""
+    """Convert to NFC with line feeds and only visible characters. All later offsets refer to the resulting text."""
     text = text.removeprefix("\ufeff")
     if not text.isascii() and not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)
@@ -59,7 +59,7 @@ def normalise(text: str) -> Normalised:
     text, hidden = _without_tags(text)
     findings = []
     if hidden:
-        sentence = "invisible tag characters, which can spell out hidden text, were taken out"
+        sentence = "invisible tag characters, which can spell out hidden text, were removed"
         findings.append(Finding("tag_characters", sentence, len(hidden)))
     for rule, pattern, sentence in _HIDING:
         text, count = pattern.subn("", text)

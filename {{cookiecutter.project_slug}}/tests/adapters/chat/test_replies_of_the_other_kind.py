@@ -1,4 +1,4 @@
-"""A reply in the form that was not asked for is read all the same, and a refused parameter is named."""
+"""A stream in reply to a plain request, and the reverse, is read; a rejected parameter is named."""
 
 import orjson
 import pytest
@@ -10,15 +10,17 @@ from app.llm.domain.errors import (
     RequestRejected,
 )
 from app.llm.domain.messages import Completion, CompletionEnd
-from tests.adapters.chat.contract import asked, soon
-from tests.adapters.chat.test_replies import BILL, HELLO, STOP, Json, events, model, replied, server, streamed
+from tests.adapters.chat.contract import chat_request, soon
+from tests.adapters.chat.test_replies import HELLO, STOP, USAGE_CHUNK, Json, events, model, replied, server, streamed
 
 __all__ = ["model", "server"]
 
 
 async def test_a_stream_that_answers_a_plain_request_is_read(server: StandIn, model: OpenAIChat) -> None:
-    server.faults.append(Fault(body=events(": busy", *HELLO, STOP, BILL)))
-    assert await model.complete(asked(), soon()) == Completion("Good day.", CompletionEnd("stop", Usage(7, output=3)))
+    server.faults.append(Fault(body=events(": busy", *HELLO, STOP, USAGE_CHUNK)))
+    assert await model.complete(chat_request(), soon()) == Completion(
+        "Good day.", CompletionEnd("stop", Usage(7, output=3))
+    )
 
 
 async def test_a_plain_reply_that_answers_a_stream_is_read(server: StandIn, model: OpenAIChat) -> None:
@@ -27,7 +29,7 @@ async def test_a_plain_reply_that_answers_a_stream_is_read(server: StandIn, mode
     assert (reply.text, reply.end.finish, reply.end.estimated) == ("Good day.", "length", False)
 
 
-async def test_azures_notes_of_its_filter_break_nothing(server: StandIn, model: OpenAIChat) -> None:
+async def test_azures_filter_results_are_ignored(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(Fault(pieces=("Good ", "day."), async_filter=True))
     assert (await streamed(model)).text == "Good day."
 
@@ -45,11 +47,11 @@ async def test_azures_notes_of_its_filter_break_nothing(server: StandIn, model: 
         (400, {"error": {"code": "invalid_value", "param": "messages", "message": "bad temperature"}}, None),
     ],
 )
-async def test_a_refused_parameter_is_named_with_what_to_set(
+async def test_a_rejected_parameter_is_named_with_the_option_to_set(
     server: StandIn, model: OpenAIChat, status: int, body: Json, parameter: str | None, stream: bool
 ) -> None:
     server.faults.append(Fault(status, body=orjson.dumps(body)))
-    with pytest.raises(RequestRejected) as told:
+    with pytest.raises(RequestRejected) as raised:
         await replied(model, stream)
-    assert told.value.parameter == parameter
-    assert ("in APP_MODEL_CHAIN" in str(told.value)) == (parameter is not None)
+    assert raised.value.parameter == parameter
+    assert ("in APP_MODEL_CHAIN" in str(raised.value)) == (parameter is not None)

@@ -22,9 +22,9 @@ class TestTheStandIn(ChatModelContract):
     pass
 
 
-def test_it_quotes_the_first_passage_it_is_shown() -> None:
-    shown = '<passage n="2" from="A > B">\nThe tower is tall. It is old.\n</passage>'
-    assert answer_to({"messages": [{"role": "user", "content": shown}]}) == "The tower is tall. [2]"
+def test_it_quotes_the_first_passage() -> None:
+    passage = '<passage n="2" from="A > B">\nThe tower is tall. It is old.\n</passage>'
+    assert answer_to({"messages": [{"role": "user", "content": passage}]}) == "The tower is tall. [2]"
 
 
 def test_without_a_passage_it_says_so() -> None:

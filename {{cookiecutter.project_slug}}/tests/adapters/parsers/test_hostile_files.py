@@ -1,4 +1,4 @@
-"""Every hostile file ends as it should, within its processor time and 256 MB, and the one after it is read as ever."""
+"""Every hostile file is rejected within its CPU time and 256 MB, and the file after it is read."""
 
 import asyncio
 import contextlib
@@ -15,9 +15,9 @@ from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
 from tests.adapters.parsers.bombs import BOMBS
 
 FILES = Path(__file__).parents[2] / "data" / "hostile-files"
-HONEST = "Refunds are paid within 14 days."
+GOOD = "Refunds are paid within 14 days."
 
-REFUSED = {
+REJECTED = {
     "billion_laughs.xml": "xml_entities",
     "empty.pdf": "empty_file",
     "empty.txt": "empty_file",
@@ -50,16 +50,16 @@ async def read(pool: ParserPool, name: str) -> ParsedDocument:
 
 
 @pytest.mark.parametrize("name", ["ok_plain.txt", "ok_simple.docx", "ok_simple.pdf"])
-async def test_an_honest_file_is_read(pool: ParserPool, name: str) -> None:
+async def test_a_good_file_is_read(pool: ParserPool, name: str) -> None:
     document = await read(pool, name)
-    assert document.text.strip() == HONEST
+    assert document.text.strip() == GOOD
     assert document.findings == ()
 
 
-async def test_only_a_page_of_plain_text_is_read_without_another_process() -> None:
+async def test_only_a_page_of_plain_text_is_parsed_in_the_same_process() -> None:
     pool = ParserPool()
     try:
-        assert (await read(pool, "ok_plain.txt")).text.strip() == HONEST
+        assert (await read(pool, "ok_plain.txt")).text.strip() == GOOD
         assert pool._children[0].process is None
         for data, name in (
             (b"<Lamps> and lamps", "markup.txt"),
@@ -74,16 +74,16 @@ async def test_only_a_page_of_plain_text_is_read_without_another_process() -> No
         await pool.close()
 
 
-@pytest.mark.parametrize(("name", "code"), REFUSED.items())
-async def test_a_broken_or_malicious_file_is_refused_by_name(pool: ParserPool, name: str, code: str) -> None:
+@pytest.mark.parametrize(("name", "code"), REJECTED.items())
+async def test_a_broken_or_malicious_file_is_rejected_with_its_code(pool: ParserPool, name: str, code: str) -> None:
     with pytest.raises(Unparsable) as refusal:
         await read(pool, name)
     assert refusal.value.code == code
-    assert (await read(pool, "ok_simple.docx")).text.strip() == HONEST
+    assert (await read(pool, "ok_simple.docx")).text.strip() == GOOD
 
 
 @pytest.mark.parametrize(("name", "expected"), REPAIRED.items())
-async def test_a_repaired_file_says_what_was_done(pool: ParserPool, name: str, expected: tuple[str, str]) -> None:
+async def test_a_repaired_file_reports_the_repair(pool: ParserPool, name: str, expected: tuple[str, str]) -> None:
     document = await read(pool, name)
     rule, text = expected
     assert rule in {finding.rule for finding in document.findings}
@@ -92,23 +92,23 @@ async def test_a_repaired_file_says_what_was_done(pool: ParserPool, name: str, e
 
 
 def test_every_hostile_file_has_a_test() -> None:
-    tested = {*REFUSED, *REPAIRED, "ok_plain.txt", "ok_simple.docx", "ok_simple.pdf"}
+    tested = {*REJECTED, *REPAIRED, "ok_plain.txt", "ok_simple.docx", "ok_simple.pdf"}
     named_for_its_name = {"path_in_name__..%2F..%2Fetc%2Fpasswd.txt"}
     assert {path.name for path in FILES.iterdir()} == tested | named_for_its_name
 
 
 @pytest.mark.parametrize(("name", "make", "codes"), BOMBS, ids=[bomb[0] for bomb in BOMBS])
-async def test_a_bomb_is_refused_within_its_limits(pool: ParserPool, name: str, make: object, codes: set[str]) -> None:
+async def test_a_bomb_is_rejected_within_its_limits(pool: ParserPool, name: str, make: object, codes: set[str]) -> None:
     data = make()  # type: ignore[operator]
     with pytest.raises(Unparsable) as refusal:
         await pool.parse(data, name)
     assert refusal.value.code in codes
-    assert (await read(pool, "ok_simple.docx")).text.strip() == HONEST
+    assert (await read(pool, "ok_simple.docx")).text.strip() == GOOD
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux caps the memory of a process")
-async def test_a_reader_that_eats_memory_is_stopped_below_256_mb(pool: ParserPool) -> None:
-    """19 million short cells fit in the upload limit and not in the memory of a reader."""
+async def test_a_parser_that_takes_too_much_memory_is_stopped_below_256_mb(pool: ParserPool) -> None:
+    """9 million short cells are within the upload limit but not within the memory of a parser."""
     peak = 0
 
     async def watch() -> None:
@@ -126,4 +126,4 @@ async def test_a_reader_that_eats_memory_is_stopped_below_256_mb(pool: ParserPoo
     watching.cancel()
     assert refusal.value.code in {"parser_memory", "parser_timeout"}
     assert 0 < peak < 256_000_000
-    assert (await read(pool, "ok_simple.docx")).text.strip() == HONEST
+    assert (await read(pool, "ok_simple.docx")).text.strip() == GOOD

@@ -1,4 +1,4 @@
-"""The limits of a parser count what the file costs, never what else the machine does meanwhile."""
+"""The limits of a parser count the CPU time of the file, not the load of the machine."""
 
 import asyncio
 import os
@@ -17,15 +17,15 @@ from app.ingestion.domain.parsed_document import ParserInterrupted, Unparsable
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no signals, and no clock of processor time")
 
 COSTLY = b"<div>" * 100_000 + b"x"
-HONEST = b"# Lamps\n\nThe lamp is lit at dusk.\n"
+GOOD = b"# Lamps\n\nThe lamp is lit at dusk.\n"
 
 
-class Watched(ParserPool):
-    """One child that can be stopped, as a busy machine would, and sent other signals."""
+class ObservedPool(ParserPool):
+    """A pool with one child that tests can send signals to."""
 
     async def ready(self) -> int:
-        """The process number of a child that waits for a file."""
-        await self.parse(HONEST, "lamps.md")
+        """The process id of an idle child."""
+        await self.parse(GOOD, "lamps.md")
         return self.pid
 
     @property
@@ -36,28 +36,28 @@ class Watched(ParserPool):
 
 
 @pytest_asyncio.fixture
-async def pool() -> AsyncIterator[Watched]:
-    pool = Watched(limits=ParserLimits(seconds=0.5, clock_factor=600))
+async def pool() -> AsyncIterator[ObservedPool]:
+    pool = ObservedPool(limits=ParserLimits(seconds=0.5, clock_factor=600))
     yield pool
     await pool.close()
 
 
 @pytest.mark.parametrize("reused", [False, True])
-async def test_a_file_that_takes_too_much_processor_time_is_refused(pool: Watched, reused: bool) -> None:
+async def test_a_file_that_takes_too_much_cpu_time_is_rejected(pool: ObservedPool, reused: bool) -> None:
     if reused:
         await pool.ready()
     with pytest.raises(Unparsable) as refusal:
         await pool.parse(COSTLY, "deep.html")
     assert refusal.value.code == "parser_timeout"
-    assert refusal.value.detail == "Reading the file takes more than 0.5 s of processor time."
-    assert (await pool.parse(HONEST, "lamps.md")).title == "Lamps"
+    assert refusal.value.detail == "Reading the file takes more than 0.5 s of CPU time."
+    assert (await pool.parse(GOOD, "lamps.md")).title == "Lamps"
 
 
-async def test_a_file_is_read_however_long_the_machine_lets_its_reader_wait(pool: Watched) -> None:
-    """Four times the processor time of the limit pass on the clock while the reader gets none."""
+async def test_a_file_is_read_although_its_parser_gets_no_cpu_time_for_a_while(pool: ObservedPool) -> None:
+    """The parser is stopped for four times the limit of CPU time."""
     child = await pool.ready()
     os.kill(child, signal.SIGSTOP)
-    reading = asyncio.create_task(pool.parse(HONEST, "lamps.md"))
+    reading = asyncio.create_task(pool.parse(GOOD, "lamps.md"))
     await asyncio.sleep(4 * pool.limits.seconds)
     assert not reading.done()
     os.kill(child, signal.SIGCONT)
@@ -65,23 +65,23 @@ async def test_a_file_is_read_however_long_the_machine_lets_its_reader_wait(pool
     assert pool.pid == child
 
 
-async def test_many_files_do_not_add_up_to_one_that_is_refused(pool: Watched) -> None:
+async def test_the_cpu_time_of_many_files_does_not_add_up(pool: ObservedPool) -> None:
     table = b"name,place\n" + b"lamp,hall\n" * 8_000
     for _ in range(20):
         assert (await pool.parse(table, "table.csv")).kind == "csv"
 
 
-async def test_what_the_clock_ends_is_an_interruption_and_no_refusal(pool: Watched) -> None:
+async def test_a_wall_clock_timeout_is_an_interruption_and_no_rejection(pool: ObservedPool) -> None:
     pool._children[0].limits = replace(pool.limits, clock_factor=1)
     os.kill(await pool.ready(), signal.SIGSTOP)
-    with pytest.raises(ParserInterrupted, match="on the clock"):
-        await pool.parse(HONEST, "lamps.md")
-    assert (await pool.parse(HONEST, "lamps.md")).title == "Lamps"
+    with pytest.raises(ParserInterrupted, match="was not read within"):
+        await pool.parse(GOOD, "lamps.md")
+    assert (await pool.parse(GOOD, "lamps.md")).title == "Lamps"
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-async def test_a_reader_that_is_ended_from_outside_refuses_no_file(pool: Watched, number: int) -> None:
-    """Whoever is short of memory, or stops the machine, does not judge files."""
+async def test_a_parser_killed_from_outside_rejects_no_file(pool: ObservedPool, number: int) -> None:
+    """The out-of-memory killer or a shutdown says nothing about the file."""
 
     async def end_each_child() -> None:
         while True:
@@ -96,20 +96,20 @@ async def test_a_reader_that_is_ended_from_outside_refuses_no_file(pool: Watched
     ending.cancel()
 
 
-async def test_a_parser_that_cannot_be_started_refuses_no_file(pool: Watched, monkeypatch) -> None:
+async def test_a_parser_that_cannot_be_started_rejects_no_file(pool: ObservedPool, monkeypatch) -> None:
     async def out_of_processes(*_: object, **__: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(pools, "create_subprocess_exec", out_of_processes)
     with pytest.raises(ParserInterrupted, match="started"):
-        await pool.parse(HONEST, "lamps.md")
+        await pool.parse(GOOD, "lamps.md")
 
 
-async def test_a_reader_that_crashes_refuses_the_file(pool: Watched) -> None:
+async def test_a_crash_of_a_reused_parser_is_retried_in_a_new_one(pool: ObservedPool) -> None:
     os.kill(await pool.ready(), signal.SIGSTOP)
-    crashing = asyncio.create_task(pool.parse(HONEST, "lamps.md"))
+    crashing = asyncio.create_task(pool.parse(GOOD, "lamps.md"))
     await asyncio.sleep(0)
     os.kill(pool.pid, signal.SIGSEGV)
     os.kill(pool.pid, signal.SIGCONT)
-    # The first child was used before, and so is not believed; the second one reads the file.
+    # The first child was reused, so that its crash may be due to an earlier file.
     assert (await crashing).title == "Lamps"

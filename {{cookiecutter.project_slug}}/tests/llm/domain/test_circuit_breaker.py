@@ -25,7 +25,7 @@ def test_a_breaker_stays_closed_when_few_calls_fail() -> None:
     assert breaker.state == "closed"
 
 
-def test_an_open_breaker_lets_one_probe_through_each_rest() -> None:
+def test_an_open_breaker_allows_one_probe_per_interval() -> None:
     breaker = CircuitBreaker(open_seconds=2.0)
     for _ in range(5):
         breaker.record_failure(10.0)
@@ -39,7 +39,7 @@ def test_an_open_breaker_lets_one_probe_through_each_rest() -> None:
     assert breaker.allows(14.5)
 
 
-def test_a_probe_that_never_reports_does_not_keep_the_breaker_open_for_ever() -> None:
+def test_a_probe_without_a_result_does_not_keep_the_breaker_open() -> None:
     breaker = CircuitBreaker(open_seconds=2.0)
     for _ in range(5):
         breaker.record_failure(0.0)

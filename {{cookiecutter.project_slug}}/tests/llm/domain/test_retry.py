@@ -5,9 +5,9 @@ from app.llm.domain.retry import MAX_BACKOFF, RetryBudget, backoff
 
 
 @given(st.lists(st.booleans(), max_size=400))
-def test_retries_are_a_tenth_of_the_calls_and_ten_more_at_most(wanted: list[bool]) -> None:
+def test_retries_are_at_most_a_tenth_of_the_calls_plus_ten(needed: list[bool]) -> None:
     budget, calls, retries = RetryBudget(), 0, 0
-    for retry in wanted:
+    for retry in needed:
         budget.deposit()
         calls += 1
         retries += retry and budget.withdraw()
@@ -15,5 +15,5 @@ def test_retries_are_a_tenth_of_the_calls_and_ten_more_at_most(wanted: list[bool
 
 
 @given(st.integers(1, 12), st.floats(0, 1))
-def test_a_wait_is_drawn_from_zero_to_its_ceiling(attempt: int, chance: float) -> None:
+def test_the_backoff_is_between_zero_and_its_ceiling(attempt: int, chance: float) -> None:
     assert 0 <= backoff(attempt, chance) <= min(MAX_BACKOFF, 0.1 * 2 ** (attempt - 1))

@@ -27,7 +27,7 @@ REQUEST = ChatRequest((Message("user", "Why?"),))
 
 @dataclass
 class Scripted:
-    """A model whose calls end as the script says: a failure, or the text. Past its end, as its last line says."""
+    """A model with scripted results: a failure or a text per call; the last one repeats."""
 
     name: str
     script: list[ModelFailure | str]
@@ -72,7 +72,7 @@ async def test_the_first_model_that_answers_is_named() -> None:
     assert two.calls == 0
 
 
-async def test_a_broken_model_is_asked_three_times_then_the_next() -> None:
+async def test_a_broken_model_is_called_three_times_and_then_the_next() -> None:
     one, two = Scripted("one", [ServerError()]), Scripted("two", ["hello"])
     chain = chain_of(one, two)
     reply = await chain.complete(REQUEST, by(chain))
@@ -97,12 +97,12 @@ async def test_each_failure_is_retried_as_its_kind_allows(failure: ModelFailure,
     assert one.calls == calls
 
 
-async def test_a_refusal_for_security_is_never_taken_elsewhere() -> None:
+async def test_there_is_no_fallback_after_a_content_filter() -> None:
     one, two = Scripted("one", [ContentFiltered()]), Scripted("two", ["hello"])
     chain = chain_of(one, two)
-    with pytest.raises(AllModelsFailed) as told:
+    with pytest.raises(AllModelsFailed) as raised:
         await chain.complete(REQUEST, by(chain))
-    assert told.value.content_filtered
+    assert raised.value.content_filtered
     assert two.calls == 0
 
 
@@ -117,7 +117,7 @@ async def test_retry_after_is_waited_for_when_the_deadline_allows() -> None:
     assert (await asking).completion.text == "hello"
 
 
-async def test_an_absurd_retry_after_means_the_next_model_at_once_and_later_calls_do_not_ask() -> None:
+async def test_a_long_retry_after_skips_the_model_now_and_in_later_calls() -> None:
     one, two = Scripted("one", [ModelOverloaded(retry_after=86_400)]), Scripted("two", ["hello"])
     chain = chain_of(one, two)
     for _ in range(3):
@@ -133,7 +133,7 @@ async def test_the_first_model_leaves_time_for_the_second() -> None:
     assert two.deadlines == [10.0]
 
 
-async def test_without_time_nobody_is_asked() -> None:
+async def test_after_the_deadline_no_model_is_called() -> None:
     one = Scripted("one", ["hello"])
     chain = chain_of(one)
     with pytest.raises(AllModelsFailed):
@@ -143,22 +143,22 @@ async def test_without_time_nobody_is_asked() -> None:
 
 async def test_the_breaker_opens_within_ten_calls_and_closes_within_ten_seconds_of_recovery() -> None:
     clock = ManualClock()
-    sick, spare = Scripted("sick", [ServerError()]), Scripted("spare", ["hello"])
-    chain = chain_of(sick, spare, clock=clock)
+    failing, fallback = Scripted("failing", [ServerError()]), Scripted("fallback", ["hello"])
+    chain = chain_of(failing, fallback, clock=clock)
     for _ in range(40):
-        assert (await chain.complete(REQUEST, by(chain))).model == "spare"
-    assert sick.calls <= 10
+        assert (await chain.complete(REQUEST, by(chain))).model == "fallback"
+    assert failing.calls <= 10
     for _ in range(30):
         clock.advance(1.0)
         await chain.complete(REQUEST, by(chain))
-    assert sick.calls <= 10 + 15
-    sick.script = ["well again"]
+    assert failing.calls <= 10 + 15
+    failing.script = ["recovered"]
     for _ in range(20):
         clock.advance(0.5)
         reply = await chain.complete(REQUEST, by(chain))
-    assert reply.model == "sick"
+    assert reply.model == "failing"
     for _ in range(20):
-        assert (await chain.complete(REQUEST, by(chain))).model == "sick"
+        assert (await chain.complete(REQUEST, by(chain))).model == "failing"
 
 
 async def test_retries_are_a_tenth_of_the_traffic() -> None:
@@ -174,7 +174,7 @@ async def test_retries_are_a_tenth_of_the_traffic() -> None:
     assert flaky.calls - 1000 <= 10 + 1000 * 0.1
 
 
-async def test_a_stream_names_its_model_first_and_ends_with_a_bill() -> None:
+async def test_a_stream_starts_with_its_model_and_ends_with_its_usage() -> None:
     one, two = Scripted("one", [ServerError()]), Scripted("two", ["a b"])
     chain = chain_of(one, two)
     items = [item async for item in chain.stream(REQUEST, by(chain))]
@@ -186,21 +186,21 @@ async def test_a_stream_names_its_model_first_and_ends_with_a_bill() -> None:
 async def test_after_the_first_piece_the_model_never_changes() -> None:
     one, two = Scripted("one", ["a BREAK"]), Scripted("two", ["hello"])
     chain = chain_of(one, two)
-    seen: list[object] = []
+    items: list[object] = []
     with pytest.raises(StreamInterrupted):
         async for item in chain.stream(REQUEST, by(chain)):
-            seen.append(item)  # noqa: PERF401, a comprehension would lose what came before the failure
-    assert seen[1:] == ["a"]
+            items.append(item)  # noqa: PERF401, a comprehension would lose what came before the failure
+    assert items[1:] == ["a"]
     assert two.calls == 0
 
 
-async def test_many_requests_at_once_send_one_probe_to_a_sick_model() -> None:
+async def test_many_requests_at_once_send_one_probe_to_a_failing_model() -> None:
     clock = ManualClock()
-    sick, spare = Scripted("sick", [ServerError()]), Scripted("spare", ["hello"])
-    chain = chain_of(sick, spare, clock=clock)
+    failing, fallback = Scripted("failing", [ServerError()]), Scripted("fallback", ["hello"])
+    chain = chain_of(failing, fallback, clock=clock)
     for _ in range(10):
         await chain.complete(REQUEST, by(chain))
-    before = sick.calls
+    before = failing.calls
     clock.advance(2.5)
     await asyncio.gather(*(chain.complete(REQUEST, by(chain)) for _ in range(20)))
-    assert sick.calls == before + 1
+    assert failing.calls == before + 1

@@ -1,4 +1,4 @@
-"""What operators see of a call to a model: the same for a plain reply and a stream."""
+"""The span and metrics of a model call are the same for a plain reply and a stream."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
@@ -36,7 +36,7 @@ Line = ModelFailure | Finish
 
 @dataclass
 class Scripted:
-    """A model whose calls end as the script says. traces: the headers its calls would go out with."""
+    """A model with scripted results. traces: the traceparent headers of its calls."""
 
     name: str
     script: list[Line]
@@ -62,22 +62,22 @@ class Scripted:
 
 @pytest.fixture
 def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
-    kept, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(kept))
+    exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
     monkeypatch.setattr(telemetry, "_tracer", provider.get_tracer("test"))
-    yield kept
+    yield exporter
     provider.shutdown()
 
 
 def counted(name: str, *outcomes: str) -> dict[str, float]:
-    found = {
+    samples = {
         each: REGISTRY.get_sample_value("app_model_calls_total", {"model": name, "outcome": each}) for each in outcomes
     }
-    found["seconds"] = REGISTRY.get_sample_value("app_model_seconds_count", {"model": name})
-    return {each: value or 0.0 for each, value in found.items()}
+    samples["seconds"] = REGISTRY.get_sample_value("app_model_seconds_count", {"model": name})
+    return {each: value or 0.0 for each, value in samples.items()}
 
 
-async def seen(
+async def observe(
     spans: InMemorySpanExporter, name: str, script: list[Line], *, stream: bool
 ) -> tuple[list[Any], dict[str, float]]:
     """Spans and metrics of one request to a model and, where that fails, to another."""
@@ -99,14 +99,14 @@ async def seen(
     assert all(call.parent is not None and call.parent.span_id == root.context.span_id for call in calls)
     ids = [f"{call.context.span_id:016x}" for call in calls]
     assert ids == [str(trace).split("-")[2] for model in models for trace in model.traces]
-    told = []
+    observed = []
     for call in calls:
         attributes = {key: value for key, value in (call.attributes or {}).items() if key != "model"}
         assert ("first_token_seconds" in attributes) == (stream and "finish" in attributes)
         attributes.pop("first_token_seconds", None)
-        told.append((call.name, attributes, call.status.status_code.name, call.status.description))
-    outcomes = [str(attributes["outcome"]) for _, attributes, _, _ in told]
-    return told, counted(name, *outcomes) | counted(f"{name}-next", "ok")
+        observed.append((call.name, attributes, call.status.status_code.name, call.status.description))
+    outcomes = [str(attributes["outcome"]) for _, attributes, _, _ in observed]
+    return observed, counted(name, *outcomes) | counted(f"{name}-next", "ok")
 
 
 @pytest.mark.parametrize(
@@ -125,11 +125,11 @@ async def seen(
     ],
     ids=str,
 )
-async def test_a_stream_is_seen_as_a_plain_reply_is(
+async def test_a_stream_has_the_same_spans_and_metrics_as_a_plain_reply(
     spans: InMemorySpanExporter, script: list[Line], outcomes: list[str], request: pytest.FixtureRequest
 ) -> None:
-    plain, plain_metrics = await seen(spans, f"plain {request.node.name}", script, stream=False)
-    streamed, stream_metrics = await seen(spans, f"streamed {request.node.name}", script, stream=True)
+    plain, plain_metrics = await observe(spans, f"plain {request.node.name}", script, stream=False)
+    streamed, stream_metrics = await observe(spans, f"streamed {request.node.name}", script, stream=True)
     assert plain == streamed
     assert plain_metrics == stream_metrics
     assert [attributes["outcome"] for _, attributes, _, _ in plain] == outcomes
@@ -142,8 +142,8 @@ async def test_a_stream_is_seen_as_a_plain_reply_is(
         )
 
 
-async def test_what_a_filter_ended_is_a_refusal_in_the_metrics(spans: InMemorySpanExporter) -> None:
-    ((_, attributes, status, error),), _ = await seen(spans, "filtered", ["content_filter"], stream=True)
+async def test_a_filtered_stream_counts_as_declined(spans: InMemorySpanExporter) -> None:
+    ((_, attributes, status, error),), _ = await observe(spans, "filtered", ["content_filter"], stream=True)
     assert (attributes["outcome"], attributes["finish"], status, error) == (
         "model_declined",
         "content_filter",
@@ -152,7 +152,7 @@ async def test_what_a_filter_ended_is_a_refusal_in_the_metrics(spans: InMemorySp
     )
 
 
-async def test_a_stream_whose_reader_goes_is_ended_in_another_task(spans: InMemorySpanExporter) -> None:
+async def test_a_stream_may_be_closed_in_another_task(spans: InMemorySpanExporter) -> None:
     chain = FallbackChain((GuardedModel(Scripted("left", ["stop"], [])),), ManualClock())
     stream = chain.stream(REQUEST, Deadline.after(10, chain.clock))
     await anext(stream)
@@ -164,7 +164,7 @@ async def test_a_stream_whose_reader_goes_is_ended_in_another_task(spans: InMemo
     assert counted("left", "cancelled") == {"cancelled": 1, "seconds": 1}
 
 
-async def test_who_leaves_with_the_ending_has_had_the_whole(spans: InMemorySpanExporter) -> None:
+async def test_a_reader_that_leaves_at_the_end_completes_the_call(spans: InMemorySpanExporter) -> None:
     chain = FallbackChain((GuardedModel(Scripted("complete", ["stop"], [])),), ManualClock())
     async with aclosing(chain.stream(REQUEST, Deadline.after(10, chain.clock))) as items:
         async for item in items:
@@ -175,10 +175,10 @@ async def test_who_leaves_with_the_ending_has_had_the_whole(spans: InMemorySpanE
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_refused_parameter_is_logged_with_what_to_set(spans: InMemorySpanExporter, stream: bool) -> None:
+async def test_a_rejected_parameter_is_logged_with_the_option_to_set(spans: InMemorySpanExporter, stream: bool) -> None:
     failure = RequestRejected("set send_temperature to false")
     failure.parameter = "temperature"
     with capture_logs() as lines:
-        await seen(spans, "refusing", [failure], stream=stream)
+        await observe(spans, "refusing", [failure], stream=stream)
     (line,) = [line for line in lines if line["event"] == "llm.parameter_refused"]
     assert (line["model"], line["parameter"], line["detail"]) == ("refusing", "temperature", str(failure))

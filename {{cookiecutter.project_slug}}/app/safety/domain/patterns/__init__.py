@@ -1,4 +1,4 @@
-"""How instructions to a model are worded, family by family."""
+"""Patterns of instructions to a model, by family."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from app.safety.domain.patterns.languages import OTHER_LANGUAGES
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """signs: where none of a text's words is one of these, the pattern cannot match."""
+    """Patterns of one kind of instruction. signs: the pattern cannot match a text that contains none of these words."""
 
     name: str
     detail: str
@@ -27,7 +27,7 @@ FAMILIES = (
 )
 
 _ANY = "(?:all|any|the|of|every|my|your|these|those|other|system|safety|and)*"
-# The same, of letters alone: for words that are spaced, dotted or run together.
+# Patterns of letters alone, for words that are spaced, dotted or run together.
 SQUEEZED = tuple(
     Family(name, ENGLISH[name][1], re.compile(pattern))
     for name, pattern in (

@@ -1,4 +1,4 @@
-"""How instructions to a model are worded in English, family by family, in texts as `canonical.fold` spells them."""
+"""Patterns of instructions to a model in English, by family, for texts folded by `canonical.fold`."""
 
 from app.safety.domain.patterns.wording import GAP, few
 

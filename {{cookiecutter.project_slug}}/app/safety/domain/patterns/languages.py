@@ -1,4 +1,4 @@
-"""The same in other languages, of stems: `words` spells them as `canonical.fold` does, without accents."""
+"""Patterns of instructions in other languages, from word stems that `words` folds."""
 
 from dataclasses import dataclass
 
@@ -7,17 +7,17 @@ from app.safety.domain.patterns.wording import few, words
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """signs: what one of the words of a text has to be for it to be worth a look."""
+    """A pattern of a family. signs: a text that contains none of these words need not be searched."""
 
     family: str
     pattern: str
     signs: str = ""
 
 
-def _told(strong: str, weak: str, nouns: str, things: str, yours: str, signs: str) -> Wording:
-    """Orders to drop instructions in one language, of stems apart by blanks: a verb that is hardly used otherwise with
-    what instructions are called; any such verb with what is *yours* or was said before, since rules and limits are
-    dropped and exceeded elsewhere too.
+def _override(strong: str, weak: str, nouns: str, things: str, yours: str, signs: str) -> Wording:
+    """Orders to drop instructions in one language, from stems separated by spaces: a strong verb with a word for
+    instructions, or any verb with a word for instructions that are "yours" or "previous", since weak verbs and things
+    like rules and limits are common in ordinary text.
     """
     verbs, whose = words(strong), "|".join(_whole(each) for each in yours.split())
     pattern = (
@@ -29,12 +29,12 @@ def _told(strong: str, weak: str, nouns: str, things: str, yours: str, signs: st
 
 
 def _whole(stem: str) -> str:
-    """Short words stand alone, longer ones may go on."""
+    """A pattern of a stem: short stems are whole words, longer ones may have an ending."""
     return rf"{words(stem)}\b" if len(stem) < 4 else rf"{words(stem)}[^\W_]*"
 
 
-_TOLD = (
-    _told(
+_OVERRIDES = (
+    _override(
         "ignorier missacht vergiss vergesst übergeh umgeh",
         "vergessen überschreib verwirf widersetz übertritt brich breche verlass überwinde deaktivier entsage trenne"
         " löse"
@@ -46,7 +46,7 @@ _TOLD = (
         "dein eure ihre bisherig vorherig vorig obig früher ursprünglich alle",
         "und die der den das nicht bitte jede mein",
     ),
-    _told(
+    _override(
         "ignora olvida olvide desobedece desobedezca desatiende",
         "ignore omite omita anula anule elude evade evita salta sortea abandona descarta infringe rompe deshabilita"
         " desactiva"
@@ -59,7 +59,7 @@ _TOLD = (
         "tu tus vuestr anterior previ habitual arriba",
         "los las el mis",
     ),
-    _told(
+    _override(
         "oublie désobéi outrepasse méprise",
         "ignore néglige contourne annule abandonne enfrein viole désactive écarte délaisse dépasse supprime omet passe"
         " échappe détache dissocie transgress suspen renonce agis opère fais modifie reconfigure va",
@@ -70,7 +70,7 @@ _TOLD = (
         "tes ton ta vos votre précédent antérieur préalable ci-dessus toutes",
         "les des et mes la",
     ),
-    _told(
+    _override(
         "dimentica disobbedisci disattendi",
         "ignora trascura aggira annulla scavalca elimina bypassa viola evita abbandona disattiva sovrascrivi scarta"
         " elud"
@@ -83,7 +83,7 @@ _TOLD = (
         "tuo tua tuoi tue precedent sopra vostr tutte",
         "gli mie di il",
     ),
-    _told(
+    _override(
         "esqueça esquece desconsidere desobedeça desrespeite",
         "ignore ignora contorne anule abandone burle viole desative desvi fuja cancele descart ultrapasse sobreponha"
         " desligue"
@@ -94,7 +94,7 @@ _TOLD = (
         "tuas teus suas seus seu sua anterior prévi acima todas",
         "os minhas da",
     ),
-    _told(
+    _override(
         "negeer vergeet omzeil",
         "overschrijf overtreed schend verlaat schakel sla doorbreek",
         "instructie opdracht richtlijn aanwijzing prompt",
@@ -102,7 +102,7 @@ _TOLD = (
         "je jouw uw jullie vorige eerdere bovenstaande alle",
         "het een",
     ),
-    _told(
+    _override(
         "zignoruj ignoruj zapomnij pomiń ignorera glöm ignorer glem bortse",
         "obejdź kringgå omgå",
         "instrukcj poleceni wytyczn instruktion anvisning riktlinj instruks retningslinj",
@@ -110,7 +110,7 @@ _TOLD = (
         "twoj poprzedni dina tidigare dine tidligere",
         "och oraz",
     ),
-    _told(
+    _override(
         "игнорир проигнорир забуд",
         "отмени обойд нарушь отбрось отключи",
         "инструкци указани команд промпт",
@@ -168,7 +168,7 @@ _SHOW = words(
 _ASK = rf"\b(?:{words('quel cuál qual was welche lautet wat quale')})[^\W_]*"
 _YOURS = words("dein eure tus tu vos votre tes ton ta tuo tua tuoi tue seus suas seu sua teus jouw uw")
 _YOU = words("du dich te sistema")
-# Words that hardly a text in these languages does without, and that are none in English.
+# Words that almost every text in these languages contains, and that do not exist in English.
 _ARTICLES = words(
     "dein deine deinen deiner dich du die der den das le la les tes ton ta vos votre el los tu tus su il lo gli"
     " tuo tua"
@@ -183,7 +183,7 @@ _LEAKS = (
     rf"{_ASK}{few(4)}(?:{_PROMPT})[^\W_]*{few(4)}(?:{_MAKING})[^\W_]*{few(2)}(?:ki|ia|ai)\b",
 )
 OTHER_LANGUAGES = (
-    *_TOLD,
+    *_OVERRIDES,
     *(Wording("override", f"(?:{words(one)})[^.!?。！？؟\\n]{{0,16}}(?:{words(other)})") for one, other in _UNSPACED),
     Wording("override", rf"(?:{words('talimat komut yönerge')})[^\W_]*{few(3)}(?:{words('yok unut görmezden')})"),
     Wording("new_instructions", rf"\b(?:{_ONLY})\b{few(5)}{_MY}[^\W_]*{few(2)}(?:{_MINE})", _ONLY),

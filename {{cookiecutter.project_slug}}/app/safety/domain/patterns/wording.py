@@ -1,13 +1,13 @@
-"""Pieces that patterns of wordings are made of."""
+"""Building blocks of the patterns."""
 
 from app.safety.domain.canonical import folded_words as words
 
 __all__ = ["GAP", "few", "words"]
 
 GAP = r"(?:[^\w.!?;]|_)+"
-"""Between two words of one sentence."""
+"""The gap between two words of one sentence."""
 
 
-def few(most: int) -> str:
-    """A gap with at most so many words in it."""
-    return rf"(?:{GAP}[^\W_]+){{0,{most}}}?{GAP}"
+def few(max_words: int) -> str:
+    """A gap of at most `max_words` words."""
+    return rf"(?:{GAP}[^\W_]+){{0,{max_words}}}?{GAP}"
