@@ -38,16 +38,16 @@ def search(
     _show(with_state(work))
 
 
-def _show(found: Evidence) -> None:
-    for number, passage in enumerate(found.passages, 1):
+def _show(evidence: Evidence) -> None:
+    for number, passage in enumerate(evidence.passages, 1):
         where = " > ".join(dict.fromkeys((passage.title, *passage.headings)))
         out.print(f"[bold]{number}. {escape(where)}[/bold]  {passage.score:.3f}", highlight=False)
         text = " ".join(passage.text.split())
         out.print(escape(text[:SHOWN] + ("…" if len(text) > SHOWN else "")), highlight=False)
         out.print(f"[dim]{escape(passage.uri)}, characters {passage.start} to {passage.end}[/dim]\n", highlight=False)
-    if not found.passages:
+    if not evidence.passages:
         out.print("Nothing was found.")
-    if found.degraded:
-        err.print(f"Searched by words alone: {found.degraded}.")
-    steps = ", ".join(f"{step} {spent:.1f} ms" for step, spent in found.timings.items())
-    err.print(f"Index {found.index_number}, corpus version {found.corpus_version}; {steps}.")
+    if evidence.degraded:
+        err.print(f"Searched by words alone: {evidence.degraded}.")
+    steps = ", ".join(f"{step} {milliseconds:.1f} ms" for step, milliseconds in evidence.timings.items())
+    err.print(f"Index {evidence.index_number}, corpus version {evidence.corpus_version}; {steps}.")
