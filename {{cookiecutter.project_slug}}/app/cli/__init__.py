@@ -15,19 +15,19 @@ from app.core.text import clean, flaw_in, safe_str
 
 
 class Commands(typer.core.TyperGroup):
-    """Checks every argument before a command sees it: text that can be stored. Imports only the command that runs."""
+    """Rejects arguments that are not storable text before any command runs. Imports only the command that runs."""
 
-    def __init__(self, *given: Any, **more: Any) -> None:
-        super().__init__(*given, **more)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self.commands = LazyCommands()
 
-    def main(self, args: Sequence[str] | None = None, *given: Any, **more: Any) -> Any:
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
         """Errors: StartRefused."""
         for argument in sys.argv[1:] if args is None else args:
             # The name of an existing file may be any bytes; the command that reads the file reports that itself.
             if (message := flaw_in(argument)) and not os.path.lexists(argument):
                 raise StartRefused(f"'{clean(argument)[:80]}' {message}; write it in UTF-8.")
-        return super().main(args, *given, **more)
+        return super().main(args, *rest, **options)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.commands)
@@ -36,8 +36,8 @@ class Commands(typer.core.TyperGroup):
         return summary(cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        name, found, rest = super().resolve_command(ctx, args)
-        return name, self.commands[found.name] if found and found.name else None, rest
+        name, command, remaining = super().resolve_command(ctx, args)
+        return name, self.commands[command.name] if command and command.name else None, remaining
 
 
 app = typer.Typer(

@@ -59,12 +59,12 @@ def catalogue() -> None:
     out.print(table if table.row_count else "The live release offers no actions.")
 
 
-def show_action(found: StoredAction) -> None:
-    said = [f"{found.action} ({found.risk}) for {found.requester}: {found.state}"]
-    said += [f"  {name}: {value}" for name, value in found.arguments.items()]
-    said += [f"approved by {found.approved_by}"] if found.approved_by else []
-    said += [found.reason] if found.reason else []
-    said += [f"result: {orjson.dumps(found.result).decode()}"] if found.result is not None else []
-    said += [f"answer {found.answer_id}, release {found.release_id[:12]}, SHA-256 {found.digest}"]
-    for line in said:
+def show_action(stored: StoredAction) -> None:
+    lines = [f"{stored.action} ({stored.risk}) for {stored.requester}: {stored.state}"]
+    lines += [f"  {name}: {value}" for name, value in stored.arguments.items()]
+    lines += [f"approved by {stored.approved_by}"] if stored.approved_by else []
+    lines += [stored.reason] if stored.reason else []
+    lines += [f"result: {orjson.dumps(stored.result).decode()}"] if stored.result is not None else []
+    lines += [f"answer {stored.answer_id}, release {stored.release_id[:12]}, SHA-256 {stored.digest}"]
+    for line in lines:
         out.print(escape(line), highlight=False, soft_wrap=True)

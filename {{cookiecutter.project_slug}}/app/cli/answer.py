@@ -30,16 +30,16 @@ def replay(
         caller = await caller_in(state, tenant)
         return await state.replays.replay(caller, answer)
 
-    again = with_state(work)
-    where = f"release {again.release_id[:12]}, corpus version {again.corpus_version}"
-    if again.faithful and not again.differences:
+    replay_result = with_state(work)
+    where = f"release {replay_result.release_id[:12]}, corpus version {replay_result.corpus_version}"
+    if replay_result.faithful and not replay_result.differences:
         out.print(f"The same evidence and the same text, on {where}.", highlight=False)
         return
     table = Table("what differs", "before", "after", title=where, title_justify="left")
-    for difference in again.differences:
+    for difference in replay_result.differences:
         table.add_row(escape(difference.what), escape(difference.before), escape(difference.after))
     out.print(table)
-    if again.missing:
-        out.print(f"{again.missing} passages were deleted or closed since; nothing brings them back.")
-    if not again.faithful:
+    if replay_result.missing:
+        out.print(f"{replay_result.missing} passages were deleted or closed since; nothing brings them back.")
+    if not replay_result.faithful:
         raise typer.Exit(DIFFERS)

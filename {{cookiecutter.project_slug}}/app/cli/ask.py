@@ -35,11 +35,11 @@ def ask(
 
     async def work(state: State) -> Reply:
         caller = await caller_in(state, tenant, group)
-        asked = Question(question, sentences=sentences, model=model, actions=tuple(action or ()))
+        request = Question(question, sentences=sentences, model=model, actions=tuple(action or ()))
         if release is None:
-            return await state.answers.answer(caller, asked)
-        wanted = (await state.releases.create(actor())).id if release == "files" else release
-        return (await state.trials.run(wanted, caller, asked)).answer
+            return await state.answers.answer(caller, request)
+        release_id = (await state.releases.create(actor())).id if release == "files" else release
+        return (await state.trials.run(release_id, caller, request)).answer
 
     answer = with_state(work)
     show_answer(answer)
@@ -61,8 +61,10 @@ def show_answer(answer: Reply) -> None:
         where = place_of(citation.title, citation.headings)
         place = f"{citation.uri or citation.source}, characters {citation.start} to {citation.end}"
         out.print(f"[dim]{escape(f'[{citation.marker}]')} {escape(where)} ({escape(place)})[/dim]", highlight=False)
-    for acted in answer.actions:
-        out.print(f"[cyan]{escape(acted.action)}[/cyan] {acted.state}: app actions show {acted.id}", highlight=False)
+    for proposed in answer.actions:
+        out.print(
+            f"[cyan]{escape(proposed.action)}[/cyan] {proposed.state}: app actions show {proposed.id}", highlight=False
+        )
     for reason in answer.reasons:
         err.print(f"Degraded: {escape(reason)}.", highlight=False)
     cost = f"{answer.cost_micro_usd / 1_000_000:.6f} USD"

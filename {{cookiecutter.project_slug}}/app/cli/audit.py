@@ -27,8 +27,8 @@ def list_lines(
     table.columns[3].no_wrap = True
     for line in with_state(work):
         change = " > ".join(filter(None, (_short(line.before), _short(line.after))))
-        told = (line.actor, line.action, _short(line.subject), change, line.reason)
-        table.add_row(str(line.sequence), f"{line.at:%Y-%m-%d %H:%M:%S}", *(escape(each) for each in told))
+        cells = (line.actor, line.action, _short(line.subject), change, line.reason)
+        table.add_row(str(line.sequence), f"{line.at:%Y-%m-%d %H:%M:%S}", *(escape(each) for each in cells))
     out.print(table)
 
 
@@ -42,15 +42,15 @@ def verify(
         Path | None, typer.Option(help="An export, or a head alone: finds a cut tail.", exists=True, dir_okay=False)
     ] = None,
 ) -> None:
-    """Recompute the whole chain. Exit status 1 names the first line that is not as it was written."""
+    """Recompute the whole hash chain. Exit status 1: a line was changed or removed; the message names the first one."""
     exported = Head.read(head.read_text(encoding="utf-8")) if head else None
 
     async def work(state: State) -> Verified:
         return await state.audit.verify(actor(), exported)
 
-    found = with_state(work)
-    newest = f", up to {found.head.hash}" if found.head else ""
-    out.print(f"{found.lines:,} lines are as they were written{newest}.", highlight=False, soft_wrap=True)
+    result = with_state(work)
+    newest = f", up to {result.head.hash}" if result.head else ""
+    out.print(f"{result.lines:,} lines are as they were written{newest}.", highlight=False, soft_wrap=True)
     if exported is None:
         err.print("Whether the newest lines were cut off, only a head shows that was kept elsewhere (--head).")
 

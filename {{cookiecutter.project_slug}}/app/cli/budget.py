@@ -44,11 +44,11 @@ def near() -> None:
     """Show which tenants have nearly or wholly used up a limit of their own, those with the least left first."""
 
     async def work(state: State) -> list[BudgetLine]:
-        found = _lines(state, await state.costs.budgets.near())
-        return [replace(line, name=await state.identity.tenant_name(line.budget.scope)) for line in found]
+        lines = _lines(state, await state.costs.budgets.near())
+        return [replace(line, name=await state.identity.tenant_name(line.budget.scope)) for line in lines]
 
-    if found := with_state(work):
-        _print(found)
+    if lines := with_state(work):
+        _print(lines)
     else:
         out.print("No tenant is near a limit of its own.")
 

@@ -1,5 +1,5 @@
 """The commands of `app` and the module of each. A module is imported when its command runs, so that help, a mistyped
-command and `app version` start quickly; the help of the others stands here, and a test compares it with theirs.
+command and `app version` start quickly. Help texts are repeated here, and a test compares them with the commands'.
 """
 
 import importlib

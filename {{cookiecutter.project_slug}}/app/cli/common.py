@@ -1,4 +1,4 @@
-"""What commands share: settings, a built state, output. The state is imported when a command asks for it."""
+"""Settings, application state and output for all commands. The state is imported only by commands that need it."""
 
 import asyncio
 import getpass
@@ -27,7 +27,7 @@ WhoseDocuments = Annotated[str, typer.Option("--tenant", help="Whose documents."
 
 
 def actor() -> str:
-    """Who is at the command line, as the operating system knows them; the name for approvals and the audit log."""
+    """The name of the operating system's user; it is written to approvals and the audit log."""
     try:
         import pwd
     except ImportError:  # Windows
@@ -39,14 +39,14 @@ def actor() -> str:
 
 
 def caller_at_the_command_line(tenant_id: UUID, groups: Iterable[str] = ()) -> "Principal":
-    """Whoever may run commands on this machine may do everything, for a tenant and for the service."""
+    """A principal of this tenant with every role: whoever can run commands on this machine may do everything."""
     from app.identity.domain import ALL_ROLES, COMMAND_LINE, Principal
 
     return Principal(tenant_id, COMMAND_LINE, actor(), ALL_ROLES, frozenset(groups))
 
 
 async def caller_in(state: "State", tenant: str, groups: Iterable[str] | None = None) -> "Principal":
-    """The same for a tenant by its name. Errors: TenantNotFound."""
+    """`caller_at_the_command_line` for a tenant by its name. Errors: TenantNotFound."""
     return caller_at_the_command_line(await state.identity.tenant(tenant), groups or ())
 
 

@@ -39,19 +39,19 @@ def costs(
         units = await state.costs.units(tenant_id, *days)
         return await state.costs.totals(tenant_id, *days), units, state.costs.policy.monthly_budget_usd
 
-    found, units, budget = with_state(load)
+    report, units, budget = with_state(load)
     if csv:
-        sys.stdout.write(as_csv(found, units))
+        sys.stdout.write(as_csv(report, units))
         return
-    title = f"Costs from {found.since} to {found.until} ({found.time_zone})"
+    title = f"Costs from {report.since} to {report.until} ({report.time_zone})"
     table = Table("", "calls", "tokens in", "tokens out", "USD", title=title, title_justify="left")
     for column in table.columns[1:]:
         column.justify = "right"
     for name in ("day", "feature", "model", "release", "environment"):
-        for total in getattr(found, f"by_{name}"):
+        for total in getattr(report, f"by_{name}"):
             table.add_row(f"{name} {_short(total.key)}", *_figures(total))
         table.add_section()
-    table.add_row("all", *_figures(found.total), style="bold")
+    table.add_row("all", *_figures(report.total), style="bold")
     out.print(table)
     for unit in units.units:
         each = "none to share the cost" if unit.each is None else f"{unit.each / MICRO:.6f} USD each"
@@ -68,8 +68,8 @@ def costs(
 
 def _by_tenant(since: datetime | None, until: datetime | None) -> None:
     async def load(state: State) -> list[tuple[str, CostTotal]]:
-        spent = await state.costs.by_tenant(*[day.date() if day else None for day in (since, until)])
-        return [(await state.identity.tenant_name(each), total) for each, total in spent]
+        totals = await state.costs.by_tenant(*[day.date() if day else None for day in (since, until)])
+        return [(await state.identity.tenant_name(each), total) for each, total in totals]
 
     table = Table("tenant", "calls", "tokens in", "tokens out", "USD")
     for column in table.columns[1:]:
@@ -109,8 +109,8 @@ def reconcile(
         return
     table = Table("day", "model", "", "tokens in", "tokens out", "USD")
     for each in deviations:
-        for name, spent in (("ledger", each.ledger), ("provider", each.provider)):
-            usd = "" if spent.micro_usd is None else f"{spent.micro_usd / MICRO:.6f}"
-            table.add_row(f"{each.day}", each.model, name, f"{spent.input:,}", f"{spent.output:,}", usd)
+        for name, usage in (("ledger", each.ledger), ("provider", each.provider)):
+            usd = "" if usage.micro_usd is None else f"{usage.micro_usd / MICRO:.6f}"
+            table.add_row(f"{each.day}", each.model, name, f"{usage.input:,}", f"{usage.output:,}", usd)
     out.print(table)
     raise typer.Exit(1)

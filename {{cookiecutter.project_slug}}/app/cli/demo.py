@@ -28,20 +28,20 @@ QUESTIONS = (
 
 @dataclass
 class Stopwatch:
-    took: list[tuple[str, float]] = field(default_factory=list)
+    steps: list[tuple[str, float]] = field(default_factory=list)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         out.print(f"[bold cyan]▸ {name}[/]")
         started = time.perf_counter()
         yield
-        self.took.append((name, time.perf_counter() - started))
+        self.steps.append((name, time.perf_counter() - started))
 
     def table(self) -> Table:
         table = Table("step", "seconds", title="How long it took", title_justify="left")
-        for name, seconds in self.took:
+        for name, seconds in self.steps:
             table.add_row(name, f"{seconds:.2f}")
-        table.add_row("together", f"{sum(seconds for _, seconds in self.took):.2f}", style="bold")
+        table.add_row("total", f"{sum(seconds for _, seconds in self.steps):.2f}", style="bold")
         return table
 
 
@@ -53,7 +53,7 @@ def demo() -> None:
     with watch.step("Starting PostgreSQL"):
         urls, server = database_urls(settings)
     try:
-        with watch.step("Making the tables"):
+        with watch.step("Creating the tables"):
             migrate(urls.owner, urls.service, settings.root)
 
         async def work() -> None:

@@ -26,8 +26,8 @@ def candidates(tenant: Tenant = DEFAULT_TENANT, group: Groups = None) -> None:
 
     table = Table("item", "was", "question", "release", "by", "why")
     for each in with_state(work):
-        told = (each.item.outcome or "", each.item.question[:60], each.release_id[:12], each.reviewer, each.reason)
-        table.add_row(str(each.item.id), *(escape(cell) for cell in told))
+        cells = (each.item.outcome or "", each.item.question[:60], each.release_id[:12], each.reviewer, each.reason)
+        table.add_row(str(each.item.id), *(escape(cell) for cell in cells))
     out.print(table if table.row_count else "There is none.")
 
 

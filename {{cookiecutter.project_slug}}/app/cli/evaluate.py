@@ -17,19 +17,21 @@ from app.evaluation.service.rendering import as_html, as_markdown, as_tables, he
 from app.wiring import State
 
 EXIT = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 2}
-BROKEN = 3
-NARROW = ("reason", "tolerance")
-"""Columns that a terminal has no room for; what is not a PASS says why below the table."""
+NOT_MEASURED = 3
+WIDE_COLUMNS = ("reason", "tolerance")
+"""Columns left out in a terminal; the reasons of verdicts other than PASS follow below the table."""
 STYLES = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow"}
 
-Wanted = Annotated[str | None, typer.Option(help="Number, id or prefix; else a draft of the files of this folder.")]
+ReleaseOption = Annotated[
+    str | None, typer.Option(help="Number, id or prefix; else a draft of the files of this folder.")
+]
 Against = Annotated[
     Path | None, typer.Option(help="A report.json to compare with, instead of the release that is live.", exists=True)
 ]
 
 
 def evaluate(
-    release: Wanted = None,
+    release: ReleaseOption = None,
     suite: Annotated[str, typer.Option(help="One suite; only the verdict on all is evidence.")] = ALL_SUITES,
     against: Against = None,
     folder: Annotated[
@@ -37,8 +39,8 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure a release against the live one. Exit status: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, 3 could not be measured."""
-    with _broken_is_not_failed():
-        content = with_state(lambda state: _measured(state, release, suite, against))
+    with _errors_exit_with_3():
+        content = with_state(lambda state: _measure(state, release, suite, against))
         report = Report.read(content)
         if folder:
             _write(folder, content, report)
@@ -46,32 +48,32 @@ def evaluate(
     raise typer.Exit(EXIT[report.verdict])
 
 
-async def _measured(state: State, wanted: str | None, suite: str, against: Path | None) -> bytes:
-    if wanted is None:
-        wanted = (await state.releases.create(actor(), reason="evaluated at the command line")).id
-    given = await asyncio.to_thread(against.read_bytes) if against else None
-    run = await state.evaluations.start(actor(), wanted, suite, given, queued=False)
-    with _progress() as tell:
-        ended = await state.evaluations.execute(run.id, tell)
+async def _measure(state: State, release: str | None, suite: str, against: Path | None) -> bytes:
+    if release is None:
+        release = (await state.releases.create(actor(), reason="evaluated at the command line")).id
+    baseline = await asyncio.to_thread(against.read_bytes) if against else None
+    run = await state.evaluations.start(actor(), release, suite, baseline, queued=False)
+    with _progress() as progress:
+        ended = await state.evaluations.execute(run.id, progress)
     return await state.evaluations.report(ended.id)
 
 
 @contextmanager
-def _broken_is_not_failed() -> Iterator[None]:
-    """Whoever reads the exit status must never take an accident for a verdict."""
+def _errors_exit_with_3() -> Iterator[None]:
+    """An error ends with exit status 3, so that it is never read as a verdict."""
     try:
         yield
     except (StartRefused, Problem) as error:
         todo = getattr(error, "what_to_do", None)
         err.print(escape(f"app: {error}" + (f" {todo}" if todo else "")), highlight=False, soft_wrap=True)
-        raise typer.Exit(BROKEN) from error
+        raise typer.Exit(NOT_MEASURED) from error
     except Exception as error:
         err.print(f"app: an unexpected {type(error).__name__}; nothing was decided.", highlight=False)
-        raise typer.Exit(BROKEN) from error
+        raise typer.Exit(NOT_MEASURED) from error
 
 
 class _Bars:
-    """A bar for each thing that is being done."""
+    """Shows one progress bar for each named step."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -99,12 +101,14 @@ def _write(folder: Path, content: bytes, report: Report) -> None:
 
 
 def _show(report: Report) -> None:
-    for shown in as_tables(report):
-        kept = [number for number, name in enumerate(shown.columns) if name not in NARROW]
-        table = Table(*(shown.columns[number] for number in kept), title=shown.title, title_justify="left")
+    for summary in as_tables(report):
+        columns = [number for number, name in enumerate(summary.columns) if name not in WIDE_COLUMNS]
+        table = Table(*(summary.columns[number] for number in columns), title=summary.title, title_justify="left")
         table.columns[0].no_wrap = True
-        for row, verdict in zip(shown.rows, shown.verdicts, strict=True):
-            table.add_row(*(escape(row[number]) for number in kept), style=STYLES[verdict] if verdict != "PASS" else "")
+        for row, verdict in zip(summary.rows, summary.verdicts, strict=True):
+            table.add_row(
+                *(escape(row[number]) for number in columns), style=STYLES[verdict] if verdict != "PASS" else ""
+            )
         out.print(table)
     for reason in (*reasons(report), *notes(report)):
         out.print(f"- {escape(reason)}", highlight=False)

@@ -15,14 +15,14 @@ from app.retrieval.domain import ChunkerParams, Fingerprint, IndexRow
 from app.retrieval.service import Retrieval
 from app.wiring import State
 
-Progressed = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 
 app = typer.Typer(help="Indexes: what documents are searched through.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_indexes(tenant: Annotated[str, typer.Option(help="Whose documents to count.")] = DEFAULT_TENANT) -> None:
-    """Show every index: its state, how it was made, what it holds."""
+    """Show every index: its state, its embedder and chunker, and the documents and chunks in it."""
 
     async def work(state: State) -> None:
         tenant_id = await state.identity.ensure_tenant(tenant)
@@ -55,9 +55,9 @@ def build(
     whole: Annotated[int, typer.Option(min=20, help="A section of so many words stays whole.")] = ChunkerParams().whole,
     resume: Annotated[int | None, typer.Option(help="Bring this index up to date instead.")] = None,
 ) -> None:
-    """Make an index beside the live one from the stored documents, and verify it. The live one serves meanwhile.
+    """Build an index beside the live one from the stored documents, and verify it. The live one keeps serving.
 
-    Stopped half way, the same command goes on where it was.
+    If it is interrupted, the same command continues where it stopped.
     """
 
     async def work(state: State) -> IndexRow:
@@ -70,15 +70,15 @@ def build(
             return await state.retrieval.index_builder.build(pinned, progress, resume, actor())
 
     index = with_state(work)
-    out.print(f"Index {index.number} is ready. A release goes over to it: app release create --index {index.number}")
+    out.print(f"Index {index.number} is ready. Use it in a release: app release create --index {index.number}")
 
 
 def _with_embedder(retrieval: Retrieval, kind: str | None) -> Fingerprint:
     if kind is None:
         return retrieval.indexes.first
-    for name, held in retrieval.embedders.items():
+    for name, loaded in retrieval.embedders.items():
         if name.startswith(kind):
-            return replace(retrieval.indexes.first, embedder=name, dimensions=held.dimensions)
+            return replace(retrieval.indexes.first, embedder=name, dimensions=loaded.dimensions)
     raise Invalid(
         f"This process holds {' and '.join(retrieval.embedders)}, and no embedder {kind}.",
         action=f"Set APP_EMBEDDER_NEXT={kind} for this command and for the service.",
@@ -87,7 +87,7 @@ def _with_embedder(retrieval: Retrieval, kind: str | None) -> Fingerprint:
 
 @app.command()
 def retire(number: Annotated[int, typer.Argument(help="Which index.")]) -> None:
-    """Keep an index up to date no longer. It cannot be switched to until 'app index build --resume' has caught up."""
+    """Stop updating an index. It cannot be switched to until 'app index build --resume' has brought it up to date."""
 
     async def work(state: State) -> IndexRow:
         return await state.retrieval.indexes.retire(number, actor())
@@ -110,7 +110,7 @@ def optimise(
 
 
 @contextmanager
-def _bar(what: str) -> Iterator[Progressed]:
+def _bar(what: str) -> Iterator[ProgressCallback]:
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True) as bar:
         task = bar.add_task("", total=None)

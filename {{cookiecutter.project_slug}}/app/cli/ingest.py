@@ -38,7 +38,7 @@ NOT_SERVED = ("refused", "quarantined", "unreadable")
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class FileResult:
     name: str
     result: str
     reason: str = ""
@@ -55,20 +55,20 @@ def ingest(
     """Add documents and print the result of each. Exit status 1: one was refused, quarantined or unreadable."""
     files = files_in(paths)
     if len(files) <= 1 and not any(isinstance(each, FoundFile) for each in files):
-        raise StartRefused(str(files[0]) if files else "There is no file in what was named.")
+        raise StartRefused(str(files[0]) if files else "The paths contain no file.")
 
-    async def work(state: State) -> list[Ended]:
+    async def work(state: State) -> list[FileResult]:
         tenant_id = await state.identity.ensure_tenant(tenant)
         return await ingest_files(state, caller_at_the_command_line(tenant_id), source, files, group or None, wait)
 
-    ended = with_state(work)
-    show_results(ended)
-    if any(each.result in NOT_SERVED for each in ended):
+    results = with_state(work)
+    show_results(results)
+    if any(each.result in NOT_SERVED for each in results):
         raise typer.Exit(1)
 
 
 def files_in(paths: Sequence[Path]) -> list[FoundFile | FileUnreadable]:
-    """What was named, and lies below the folders that were named, in order."""
+    """The files that the paths name, and all files below the folders that they name, in order."""
     return list(find(paths))
 
 
@@ -96,42 +96,42 @@ async def ingest_files(
     files: Sequence[FoundFile | FileUnreadable],
     groups: Sequence[str] | None = None,
     wait: bool = True,
-) -> list[Ended]:
-    """Stores the files, processes them beside any running worker, and says what became of each."""
+) -> list[FileResult]:
+    """Stores the files, processes them beside any running worker, and returns the result of each file."""
     common = upload_options(source, groups, {})
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=err) as progress:
         storing = progress.add_task("Storing", total=len(files))
-        accepted, unreadable = await _stored(state, caller, common, files, lambda: progress.advance(storing))
+        accepted, unreadable = await _store(state, caller, common, files, lambda: progress.advance(storing))
         if not wait:
-            return [*unreadable, *(_at_the_door(file, item) for file, item in accepted)]
-        waiting = {item.id for _, item in accepted if item.id and item.status in UNFINISHED}
-        processing = progress.add_task("Processing", total=len(waiting))
+            return [*unreadable, *(_upload_result(file, item) for file, item in accepted)]
+        pending = {item.id for _, item in accepted if item.id and item.status in UNFINISHED}
+        processing = progress.add_task("Processing", total=len(pending))
         worker = Worker(state.database, state.jobs, state.settings.worker_concurrency)
         running = asyncio.create_task(worker.run())
         try:
-            ended = await _until_done(
-                state, caller, waiting, running, lambda done: progress.update(processing, completed=done)
+            results = await _until_done(
+                state, caller, pending, running, lambda done: progress.update(processing, completed=done)
             )
         finally:
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await running
-    return [*unreadable, *(_end(file, item, ended) for file, item in accepted)]
+    return [*unreadable, *(_final_result(file, item, results) for file, item in accepted)]
 
 
-async def _stored(
+async def _store(
     state: State,
     caller: Principal,
     common: UploadOptions,
     files: Sequence[FoundFile | FileUnreadable],
-    tell: Callable[[], None],
-) -> tuple[list[tuple[FoundFile, UploadResult]], list[Ended]]:
-    """What became of each file at the door, and those that could not be read."""
+    on_file: Callable[[], None],
+) -> tuple[list[tuple[FoundFile, UploadResult]], list[FileResult]]:
+    """Uploads the files in batches. Returns the upload result of each, and the files that could not be read."""
     limits, largest = state.ingestion.deps.security.limits, state.ingestion.max_file_bytes(common)
     max_files, max_bytes = min(BATCH_FILES, limits.upload_files), min(BATCH_BYTES, limits.upload_request_bytes)
     accepted: list[tuple[FoundFile, UploadResult]] = []
-    unreadable: list[Ended] = []
+    unreadable: list[FileResult] = []
     batch = _Batch()
 
     async def send() -> None:
@@ -146,67 +146,73 @@ async def _stored(
                 raise file
             data = await asyncio.to_thread(read, file, largest)
         except FileUnreadable as fault:
-            unreadable.append(Ended(fault.name, "unreadable", f"{fault.detail} {fault.action}"))
+            unreadable.append(FileResult(fault.name, "unreadable", f"{fault.detail} {fault.action}"))
         else:
             if batch.full(max_files, max_bytes - len(data)):
                 await send()
             batch.add(file, data)
-        tell()
+        on_file()
     await send()
     return accepted, unreadable
 
 
 async def _until_done(
-    state: State, caller: Principal, waiting: set[UUID], running: "asyncio.Task[None]", tell: Callable[[int], None]
-) -> dict[UUID, Ended]:
-    """The end of each document, by id. Errors: what ended the worker, when it ends before they do."""
-    ended: dict[UUID, Ended] = {}
-    while waiting - ended.keys():
+    state: State,
+    caller: Principal,
+    pending: set[UUID],
+    running: "asyncio.Task[None]",
+    on_progress: Callable[[int], None],
+) -> dict[UUID, FileResult]:
+    """Waits until every document is processed; the results by document id. Errors: whatever stopped the worker."""
+    results: dict[UUID, FileResult] = {}
+    while pending - results.keys():
         if running.done():
             await running
             raise StartRefused("The worker stopped before every document was processed; run the command again.")
         await asyncio.sleep(POLL_SECONDS)
-        for row in await state.ingestion.newest_versions(caller, list(waiting - ended.keys())):
+        for row in await state.ingestion.newest_versions(caller, list(pending - results.keys())):
             if row.status not in UNFINISHED:
-                ended[row.document_id] = _what_became(row)
-        tell(len(ended))
-    return ended
+                results[row.document_id] = _processing_result(row)
+        on_progress(len(results))
+    return results
 
 
-def _what_became(row: NewestVersion) -> Ended:
+def _processing_result(row: NewestVersion) -> FileResult:
     if code := row.reason:
-        return Ended("", row.status, f"{code}: {row.detail} {ACTIONS.get(code, '')}".strip())
-    told = rules_for_readers(finding.rule for finding in row.findings)
-    details = dict.fromkeys(finding.detail for finding in row.findings if finding.rule in told)
-    return Ended("", row.status, "; ".join(details), bool(told))
+        return FileResult("", row.status, f"{code}: {row.detail} {ACTIONS.get(code, '')}".strip())
+    rules = rules_for_readers(finding.rule for finding in row.findings)
+    details = dict.fromkeys(finding.detail for finding in row.findings if finding.rule in rules)
+    return FileResult("", row.status, "; ".join(details), bool(rules))
 
 
-def _at_the_door(file: FoundFile, item: UploadResult) -> Ended:
+def _upload_result(file: FoundFile, item: UploadResult) -> FileResult:
     name = printable(file.uri)
     if problem := item.problem:
-        return Ended(name, "refused", f"{problem.code}: {problem.detail} {problem.what_to_do or ''}".strip())
-    return Ended(name, "duplicate" if item.duplicate_of else item.status, flagged=item.flagged)
+        return FileResult(name, "refused", f"{problem.code}: {problem.detail} {problem.what_to_do or ''}".strip())
+    return FileResult(name, "duplicate" if item.duplicate_of else item.status, flagged=item.flagged)
 
 
-def _end(file: FoundFile, item: UploadResult, ended: dict[UUID, Ended]) -> Ended:
-    known = ended.get(item.id) if item.id and not item.duplicate_of else None
-    return replace(known, name=printable(file.uri)) if known else _at_the_door(file, item)
+def _final_result(file: FoundFile, item: UploadResult, results: dict[UUID, FileResult]) -> FileResult:
+    processed = results.get(item.id) if item.id and not item.duplicate_of else None
+    return replace(processed, name=printable(file.uri)) if processed else _upload_result(file, item)
 
 
-def show_results(ended: Sequence[Ended]) -> None:
-    """A line for each file that is not served or is flagged, and how many ended how."""
-    counts = Counter(each.result for each in ended)
-    flagged = Counter(each.result for each in ended if each.flagged)
-    kept = [each for each in ended if each.result == "quarantined" or each.flagged]
-    for each in [each for each in ended if each.result in NOT_SERVED and each not in kept] + kept[:SHOWN]:
+def show_results(results: Sequence[FileResult]) -> None:
+    """Prints a line for each file that is not served or is flagged, and the number of files by result."""
+    counts = Counter(each.result for each in results)
+    flagged = Counter(each.result for each in results if each.flagged)
+    details_shown = [each for each in results if each.result == "quarantined" or each.flagged]
+    for each in [each for each in results if each.result in NOT_SERVED and each not in details_shown] + details_shown[
+        :SHOWN
+    ]:
         result = f"{each.result}, flagged" if each.flagged else each.result
         reason = f": {each.reason}" if each.reason else ""
         out.print(f"{each.name}: {result}{reason}", markup=False, highlight=False, soft_wrap=True)
-    if len(kept) > SHOWN:
-        more = f"… and {len(kept) - SHOWN} more; GET /v1/quarantine and GET /v1/documents list them."
+    if len(details_shown) > SHOWN:
+        more = f"… and {len(details_shown) - SHOWN} more; GET /v1/quarantine and GET /v1/documents list them."
         out.print(more, highlight=False)
-    told = (
+    parts = (
         f"{count} {result}" + (f" ({flagged[result]} flagged)" if flagged[result] else "")
         for result, count in sorted(counts.items())
     )
-    out.print(", ".join(told) + ".", highlight=False)
+    out.print(", ".join(parts) + ".", highlight=False)

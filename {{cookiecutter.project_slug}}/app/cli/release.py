@@ -17,7 +17,9 @@ from app.wiring import State
 
 app = typer.Typer(help="Releases: code, prompts, models, index and policies, pinned together.", no_args_is_help=True)
 
-Wanted = Annotated[str, typer.Argument(help="Number, id or the first eight digits or more of it.")]
+ReleaseArgument = Annotated[
+    str, typer.Argument(metavar="RELEASE", help="Its number, its id, or the first eight digits or more of the id.")
+]
 Reason = Annotated[str, typer.Option(help="Why; for the audit log.")]
 Environment = Annotated[str, typer.Option(help="production or staging.")]
 
@@ -73,11 +75,13 @@ def list_releases(limit: Annotated[int, typer.Option(min=1, max=200, help="How m
 
 
 @app.command()
-def show(wanted: Wanted, manifest: Annotated[bool, typer.Option(help="All of the manifest.")] = False) -> None:
-    """Show a release and its life."""
+def show(
+    release_id: ReleaseArgument, manifest: Annotated[bool, typer.Option(help="All of the manifest.")] = False
+) -> None:
+    """Show a release and its history."""
 
     async def work(state: State) -> tuple[Release, ReleaseHistory]:
-        release = await state.releases.find(wanted)
+        release = await state.releases.find(release_id)
         return release, await state.releases.history(release.id)
 
     release, history = with_state(work)
@@ -94,7 +98,7 @@ def show(wanted: Wanted, manifest: Annotated[bool, typer.Option(help="All of the
 
 @app.command()
 def diff(
-    new: Wanted,
+    new: ReleaseArgument,
     old: Annotated[str | None, typer.Argument(help="Against this one; else the one live in production.")] = None,
 ) -> None:
     """Show what a release changes, as a reviewer reads it."""
@@ -114,11 +118,11 @@ def diff(
 
 
 @app.command()
-def export(wanted: Wanted, file: Annotated[Path, typer.Argument(help="Where to write it.")]) -> None:
+def export(release_id: ReleaseArgument, file: Annotated[Path, typer.Argument(help="Where to write it.")]) -> None:
     """Write a release with all its parts as one signed file."""
 
     async def work(state: State) -> bytes:
-        return await state.releases.export(wanted, state.settings.signing_secret())
+        return await state.releases.export(release_id, state.settings.signing_secret())
 
     file.write_bytes(with_state(work))
     out.print(f"Written to {file}. Take it in elsewhere with: app release import {file.name}", highlight=False)
@@ -139,7 +143,7 @@ def import_bundle(
 
 @app.command()
 def activate(
-    wanted: Wanted,
+    release_id: ReleaseArgument,
     reason: Reason,
     environment: Environment = "production",
     break_glass: Annotated[
@@ -149,7 +153,7 @@ def activate(
     """Let a release go live. Production needs its approval; no request fails."""
 
     async def work(state: State) -> Release:
-        return await state.rollouts.activate(actor(), wanted, reason, environment, break_glass=break_glass)
+        return await state.rollouts.activate(actor(), release_id, reason, environment, break_glass=break_glass)
 
     release = with_state(work)
     out.print(f"Release {release.number} is live in {environment}. Go back with: app rollback --reason …")
@@ -157,14 +161,14 @@ def activate(
 
 @app.command()
 def canary(
-    wanted: Wanted,
+    release_id: ReleaseArgument,
     reason: Reason,
     percent: Annotated[float, typer.Option(min=0.1, max=99, help="Part of the conversations or tenants.")] = 10,
 ) -> None:
-    """Let part of production's callers have an approved release; it is judged against the others."""
+    """Start a canary: serve an approved release to a share of production's callers, compared with the live release."""
 
     async def work(state: State) -> Release:
-        return await state.rollouts.start_canary(actor(), wanted, percent, reason)
+        return await state.rollouts.start_canary(actor(), release_id, percent, reason)
 
     release = with_state(work)
     out.print(f"Release {release.number} is a canary of {percent:g} %. A worker judges it as answers come in.")
@@ -192,7 +196,7 @@ def judge_canary() -> None:
 
 @app.command("abort-canary")
 def abort_canary(reason: Reason) -> None:
-    """Give everybody the live release again."""
+    """End the canary; everybody gets the live release again."""
 
     async def work(state: State) -> Release:
         return await state.rollouts.end_canary(actor(), reason)

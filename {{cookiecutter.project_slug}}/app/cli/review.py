@@ -32,19 +32,19 @@ def list_items(
     rule: Annotated[str | None, typer.Option(help="Only what this rule sent.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=200, help="Most to show.")] = 50,
 ) -> None:
-    """Show what waits for a person, the earliest due first."""
+    """Show the review items, the earliest due first."""
 
     async def work(built: State) -> Sequence[ReviewItem]:
         me = await caller_in(built, tenant, group)
         return await built.reviews.queue.list(me, ReviewFilters(state=state, rule=rule), None, limit)
 
-    table = Table(Column("item", no_wrap=True), "due (UTC)", "question", "stands")
+    table = Table(Column("item", no_wrap=True), "due (UTC)", "question", "status")
     for item in with_state(work):
         about = {"overlap": "blind", "action": "action"}.get(item.kind)
         kind = " ".join(filter(None, (item.timing, about, LEVELS[item.level])))
-        stands = item.outcome or (f"{kind}, claimed by {item.lease_by}" if item.lease_by else kind)
-        told = (f"{item.question[:60]} ({item.rule})", stands)
-        table.add_row(str(item.id), f"{item.due_at:%Y-%m-%d %H:%M}", *(escape(cell) for cell in told))
+        status = item.outcome or (f"{kind}, claimed by {item.lease_by}" if item.lease_by else kind)
+        cells = (f"{item.question[:60]} ({item.rule})", status)
+        table.add_row(str(item.id), f"{item.due_at:%Y-%m-%d %H:%M}", *(escape(cell) for cell in cells))
     out.print(table if table.row_count else "Nothing is there.")
 
 
@@ -99,9 +99,9 @@ def agreement(tenant: Tenant = DEFAULT_TENANT) -> None:
     async def work(state: State) -> Agreement:
         return await state.reviews.queue.agreement(await caller_in(state, tenant))
 
-    found = with_state(work)
-    alpha = "cannot be told yet" if found.alpha is None else f"is {found.alpha:.3f}"
-    out.print(f"{found.agreed} of {found.pairs} judged the same; Krippendorff's alpha {alpha}.", highlight=False)
+    result = with_state(work)
+    alpha = "is not known yet" if result.alpha is None else f"is {result.alpha:.3f}"
+    out.print(f"{result.agreed} of {result.pairs} judged the same; Krippendorff's alpha {alpha}.", highlight=False)
 
 
 def show_item(item: ReviewItem) -> None:
@@ -110,13 +110,13 @@ def show_item(item: ReviewItem) -> None:
     grounded = show_action(payload) if item.kind == "action" else show_answer(payload)
     if item.note:
         out.print(f"Note: {escape(item.note)}", style="yellow", highlight=False)
-    wanted = f"; {item.needed} people must approve" if item.needed > 1 else ""
+    approvals = f"; {item.needed} people must approve" if item.needed > 1 else ""
     moment = "the run" if item.kind == "action" else "delivery"
-    out.print(f"Rule {item.rule} ({item.timing} {moment}, {item.risk_tier} risk){grounded}{wanted}.")
+    out.print(f"Rule {item.rule} ({item.timing} {moment}, {item.risk_tier} risk){grounded}{approvals}.")
     until = f"yours until {item.lease_until:%H:%M:%S}, " if item.lease_until else ""
     err.print(f"{until}due {item.due_at:%Y-%m-%d %H:%M} UTC", highlight=False)
-    seen = f"--token {item.fence} --sha256 {item.digest[:12]}"
-    err.print(f"app review decide {item.id} approve {seen} --reason …", highlight=False, soft_wrap=True)
+    bound = f"--token {item.fence} --sha256 {item.digest[:12]}"
+    err.print(f"app review decide {item.id} approve {bound} --reason …", highlight=False, soft_wrap=True)
 
 
 def show_answer(answer: dict[str, Any]) -> str:
@@ -127,12 +127,14 @@ def show_answer(answer: dict[str, Any]) -> str:
         out.print(f"    “{escape(citation['quote'])}”", style="dim", highlight=False)
     for finding in answer["findings"]:
         out.print(f"Found: {escape(finding['rule'])}, {escape(finding['detail'])}.", style="yellow", highlight=False)
-    sure = "" if answer.get("confidence") is None else f", confidence {answer['confidence']:.2f}"
-    return ", grounded " + ("unknown" if answer["groundedness"] is None else f"{answer['groundedness']:.0%}") + sure
+    confidence = "" if answer.get("confidence") is None else f", confidence {answer['confidence']:.2f}"
+    return (
+        ", grounded " + ("unknown" if answer["groundedness"] is None else f"{answer['groundedness']:.0%}") + confidence
+    )
 
 
 def show_action(action: dict[str, Any]) -> str:
-    """All that an approval is bound to."""
+    """Prints everything that an approval is bound to."""
     arguments = orjson.dumps(action["arguments"], option=orjson.OPT_INDENT_2).decode()
     title = f"{action['action']} ({action['risk']}) for {action['requester']['name']}"
     out.print(Panel(escape(arguments), title=escape(title), title_align="left"))

@@ -58,7 +58,7 @@ def _start(part: str) -> subprocess.Popen[bytes]:
 
 def _refuse_taken_ports(settings: Settings) -> None:
     if settings.port == 0:
-        raise StartRefused("'app run' tells the address of the API; set APP_PORT to a number other than 0.")
+        raise StartRefused("'app run' prints the address of the API; set APP_PORT to a number other than 0.")
     if settings.metrics_port == settings.port:
         raise StartRefused(f"API and worker cannot share port {settings.port}; choose another with {METRICS_SETTING}.")
     for port, setting in ((settings.port, "APP_PORT"), (settings.metrics_port, METRICS_SETTING)):
@@ -73,18 +73,18 @@ async def development_key(settings: Settings, urls: Urls) -> str:
     path = settings.data_dir / "development-key"
     async with build(settings, urls) as state:
         await state.retrieval.ready()
-        await _tell_what_is_live(state)
+        await _print_live_release(state)
         if path.exists():
             with contextlib.suppress(KeyInvalid):
                 if (await state.identity.authenticate(path.read_text())).roles >= ALL_ROLES:
                     return path.read_text()
         tenant = await state.identity.ensure_tenant(DEFAULT_TENANT)
         key = await state.identity.create_key(tenant, "development", ALL_ROLES)
-    _keep(path, key.text)
+    _write_private(path, key.text)
     return key.text
 
 
-async def _tell_what_is_live(state: State) -> None:
+async def _print_live_release(state: State) -> None:
     """The first release approves itself here; any later change of the files waits for a release of its own."""
     first = not await state.releases.list(1)
     try:
@@ -102,7 +102,7 @@ async def _tell_what_is_live(state: State) -> None:
         )
 
 
-def _keep(path: Path, text: str) -> None:
+def _write_private(path: Path, text: str) -> None:
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
@@ -110,28 +110,28 @@ def _keep(path: Path, text: str) -> None:
 
 def _await_ready(settings: Settings, children: list[subprocess.Popen[bytes]]) -> None:
     """Waits as long as it takes while both processes live; gives up on an API that answers and gets no readier."""
-    missing, since, told = NO_ANSWER, time.monotonic(), time.monotonic()
-    while still := _missing(f"{url_of(settings.host, settings.port)}/health/ready"):
+    missing, since, printed_at = NO_ANSWER, time.monotonic(), time.monotonic()
+    while current := _missing(f"{url_of(settings.host, settings.port)}/health/ready"):
         if any(child.poll() is not None for child in children):
             raise StartRefused("The API or the worker did not start; the lines above say why.")
         now = time.monotonic()
-        if still != missing:
-            missing, since = still, now
-        if not _busy(still) and now - since > READY_SECONDS:
-            raise StartRefused(f"The API runs and does not get ready. {still}")
-        if now - told > TELL_SECONDS:
-            told = now
-            out.print(f"Still starting (Ctrl-C stops). {still}", highlight=False, markup=False)
+        if current != missing:
+            missing, since = current, now
+        if not _busy(current) and now - since > READY_SECONDS:
+            raise StartRefused(f"The API runs and does not get ready. {current}")
+        if now - printed_at > TELL_SECONDS:
+            printed_at = now
+            out.print(f"Still starting (Ctrl-C stops). {current}", highlight=False, markup=False)
         time.sleep(0.05)
 
 
 def _busy(missing: str) -> bool:
-    """Whether a slow machine alone explains it: then waiting helps."""
+    """Whether a slow start alone explains it, so that waiting helps."""
     return missing == NO_ANSWER or SILENT in missing
 
 
 def _missing(address: str) -> str:
-    """What keeps the API from being ready, in sentences; empty when nothing does."""
+    """The failing readiness checks as one text; empty when the API is ready."""
     try:
         with NO_PROXY.open(address, timeout=ASK_SECONDS):
             return ""

@@ -34,15 +34,15 @@ def search(
     _show(with_state(work))
 
 
-def _show(found: Evidence) -> None:
-    for number, passage in enumerate(found.passages, 1):
+def _show(evidence: Evidence) -> None:
+    for number, passage in enumerate(evidence.passages, 1):
         where = place_of(passage.title, passage.headings)
         out.print(f"[bold]{number}. {escape(where)}[/bold]  {passage.score:.3f}", highlight=False)
         text = " ".join(passage.text.split())
         out.print(escape(text[:SHOWN] + ("…" if len(text) > SHOWN else "")), highlight=False)
         out.print(f"[dim]{escape(passage.uri)}, characters {passage.start} to {passage.end}[/dim]\n", highlight=False)
-    if not found.passages:
+    if not evidence.passages:
         out.print("Nothing was found.")
-    if found.degraded:
-        err.print(f"Searched by words alone: {found.degraded}.")
-    err.print(f"Index {found.index_number}, corpus version {found.corpus_version}; {steps_of(found.timings)}.")
+    if evidence.degraded:
+        err.print(f"Searched by words alone: {evidence.degraded}.")
+    err.print(f"Index {evidence.index_number}, corpus version {evidence.corpus_version}; {steps_of(evidence.timings)}.")

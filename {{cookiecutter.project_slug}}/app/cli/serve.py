@@ -30,8 +30,8 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
 ) -> None:
     """Run the API until Ctrl-C."""
-    given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
-    settings = load_settings(**given)
+    overrides = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    settings = load_settings(**overrides)
     with claimed(settings.host, settings.port, "APP_PORT") as sockets:
         _run(settings, partial(_serve, sockets=sockets))
 
@@ -41,7 +41,7 @@ def run_worker() -> None:
     _run(load_settings(), work)
 
 
-def _run(settings: Settings, door: Callable[[State], Awaitable[None]]) -> None:
+def _run(settings: Settings, run: Callable[[State], Awaitable[None]]) -> None:
     observe(settings)
     urls, server = database_urls(settings)
 
@@ -50,15 +50,15 @@ def _run(settings: Settings, door: Callable[[State], Awaitable[None]]) -> None:
             await verify(urls.service, settings.root)
         except DatabaseUnavailable:
             log.warning("cli.database_unavailable_at_start", what="retrying; /health/ready reports it")
-        guard = [server.keep_running()] if server else []
-        async with build(settings, urls) as state, background(*guard):
+        watchdog = [server.keep_running()] if server else []
+        async with build(settings, urls) as state, background(*watchdog):
             with suppress(DatabaseUnavailable):
                 await state.retrieval.ready()
             await state.retrieval.warm()
             with contextlib.suppress(Problem):  # readiness says what is missing, until it is there
                 if parts := await state.environments.unreleased_changes():
                     log.warning("releases.local_files_differ", parts=parts, what="'app release create' makes a draft")
-            await door(state)
+            await run(state)
 
     # The server library sends the signal to itself again once it has shut down; that must not skip our own clean-up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -73,13 +73,13 @@ def _run(settings: Settings, door: Callable[[State], Awaitable[None]]) -> None:
 async def _serve(state: State, sockets: list[socket.socket]) -> None:
     settings = state.settings
     server = make_server(create_app(state), settings.host, settings.port, settings.server_limits())
-    _spare_the_collector()
+    _freeze_loaded_objects()
     with refusals(settings.host, settings.port, "APP_PORT"):
         await server.serve(sockets)
 
 
-def _spare_the_collector() -> None:
-    """What was loaded by now stays to the end: searching it for garbage again and again would stall requests."""
+def _freeze_loaded_objects() -> None:
+    """Excludes everything loaded so far from garbage collection, because scanning it again would stall requests."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)

@@ -23,8 +23,8 @@ def add(
     """Open a ticket."""
 
     async def work(state: State) -> Ticket:
-        me = await caller_in(state, tenant)
-        return await state.tickets.add(me, title, text or title)
+        caller = await caller_in(state, tenant)
+        return await state.tickets.add(caller, title, text or title)
 
     out.print(f"{with_state(work).id} is open.", highlight=False)
 
@@ -39,8 +39,8 @@ def list_tickets(
     status: TicketStatus = "closed" if closed else "open"
 
     async def work(state: State) -> Sequence[Ticket]:
-        me = await caller_in(state, tenant)
-        return await state.tickets.list(me, status, None, limit)
+        caller = await caller_in(state, tenant)
+        return await state.tickets.list(caller, status, None, limit)
 
     table = Table("ticket", "opened (UTC)", "by", "title")
     for ticket in with_state(work):
@@ -55,11 +55,11 @@ def show(ticket: Annotated[str, typer.Argument(help="Its id, such as T-12.")], t
         raise TicketNotFound(f"There is no ticket {ticket}; ids read like T-12.")
 
     async def work(state: State) -> Ticket:
-        me = await caller_in(state, tenant)
-        return await state.tickets.show(me, ticket_number(ticket))
+        caller = await caller_in(state, tenant)
+        return await state.tickets.show(caller, ticket_number(ticket))
 
-    found = with_state(work)
-    out.print(escape(f"{found.id}, {found.status}: {found.title}"), highlight=False)
-    out.print(escape(found.text), highlight=False)
-    for note in found.notes:
+    stored = with_state(work)
+    out.print(escape(f"{stored.id}, {stored.status}: {stored.title}"), highlight=False)
+    out.print(escape(stored.text), highlight=False)
+    for note in stored.notes:
         out.print(escape(f"{note.at:%Y-%m-%d %H:%M} {note.author}: {note.text}"), highlight=False)

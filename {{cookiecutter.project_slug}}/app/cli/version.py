@@ -29,6 +29,6 @@ def _release(settings: Settings) -> str:
         return "release: none yet, the service has not run here"
     try:
         release = with_state(live)
-    except (Problem, StartRefused) as unknown:
-        return f"release: not known ({unknown})"
+    except (Problem, StartRefused) as error:
+        return f"release: not known ({error})"
     return f"release {release.number}, {release.short}, of {release.created_at:%Y-%m-%d %H:%M} UTC"

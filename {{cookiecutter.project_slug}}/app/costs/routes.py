@@ -54,8 +54,8 @@ async def units(caller: Operator, service: Service, since: Day = None, until: Da
 
 @router.get("/v1/costs.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
 async def costs_as_csv(caller: Operator, service: Service, since: Day = None, until: Day = None) -> Response:
-    """What `GET /v1/costs` tells, as a table: one line for each day, feature, model, release and environment, and one
-    for each kind of thing that was paid for."""
+    """The same as `GET /v1/costs`, as CSV: one line for each day, feature, model, release and environment, and one for
+    each kind of unit."""
     totals = await service.totals(caller.tenant_id, since, until)
     return Response(
         as_csv(totals, await service.units(caller.tenant_id, since, until)), media_type="text/csv; charset=utf-8"
@@ -64,45 +64,45 @@ async def costs_as_csv(caller: Operator, service: Service, since: Day = None, un
 
 @router.get("/v1/budgets")
 async def budgets(caller: Operator, service: Service) -> list[BudgetResponse]:
-    """The budgets of the caller's tenant, and with the role service those of the whole service, by day and by month,
-    and how they stand now."""
-    seen = {caller.tenant_id, SERVICE} if caller.may(BUDGET_PERMISSION) else {caller.tenant_id}
-    found = await service.budgets.standing(caller.tenant_id)
-    return [_view(service, each) for each in found if each.scope in seen]
+    """The budgets of the caller's tenant by day and by month with their current use; with the role service also those
+    of the whole service."""
+    scopes = {caller.tenant_id, SERVICE} if caller.may(BUDGET_PERMISSION) else {caller.tenant_id}
+    standing = await service.budgets.standing(caller.tenant_id)
+    return [_view(service, each) for each in standing if each.scope in scopes]
 
 
 @router.put("/v1/budgets")
 async def set_budget(
-    caller: BudgetManager, service: Service, identity: Identities, wanted: BudgetLimitRequest
+    caller: BudgetManager, service: Service, identity: Identities, body: BudgetLimitRequest
 ) -> BudgetResponse:
     """Sets a limit, from now on and in every window to come. The role service sets what the service and each tenant
     are allowed; null gives it back to policies/cost.yaml. An admin sets less than that for its own tenant; null takes
     it back. Audited."""
-    if wanted.beyond:
+    if body.beyond:
         caller.require(BUDGET_PERMISSION)
     if caller.may(BUDGET_PERMISSION):
-        scope = await _scope(identity, caller, wanted)
-        found = await service.budgets.set(caller.name, scope, wanted.span, wanted.micro_usd, wanted.reason)
+        scope = await _scope(identity, caller, body)
+        budget = await service.budgets.set(caller.name, scope, body.span, body.micro_usd, body.reason)
     else:
-        own = (caller.name, caller.tenant_id, wanted.span, wanted.micro_usd, wanted.reason)
-        found = await service.budgets.set_own(*own)
-    return _view(service, found)
+        own = (caller.name, caller.tenant_id, body.span, body.micro_usd, body.reason)
+        budget = await service.budgets.set_own(*own)
+    return _view(service, budget)
 
 
 @router.post("/v1/budgets/grants")
 async def grant_budget(
-    caller: BudgetOwner, service: Service, identity: Identities, wanted: BudgetGrantRequest
+    caller: BudgetOwner, service: Service, identity: Identities, body: BudgetGrantRequest
 ) -> BudgetResponse:
     """Adds money to what is allowed for the window that is open now, and no longer. Audited."""
-    scope = await _scope(identity, caller, wanted)
-    found = await service.budgets.grant(caller.name, scope, wanted.span, wanted.micro_usd, wanted.reason)
-    return _view(service, found)
+    scope = await _scope(identity, caller, body)
+    budget = await service.budgets.grant(caller.name, scope, body.span, body.micro_usd, body.reason)
+    return _view(service, budget)
 
 
-async def _scope(identity: Identity, caller: Principal, wanted: BudgetRequest) -> UUID:
-    if wanted.scope == "service":
+async def _scope(identity: Identity, caller: Principal, body: BudgetRequest) -> UUID:
+    if body.scope == "service":
         return SERVICE
-    return caller.tenant_id if wanted.tenant is None else await identity.tenant(wanted.tenant)
+    return caller.tenant_id if body.tenant is None else await identity.tenant(body.tenant)
 
 
 def _view(service: Costs, budget: Budget) -> BudgetResponse:

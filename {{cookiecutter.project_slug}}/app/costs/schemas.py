@@ -31,7 +31,7 @@ class CostTotalResponse(BaseModel):
 
 
 class BudgetResponse(BaseModel):
-    """One limit and how it stands: committed and held together never pass it."""
+    """One limit and its use: committed and held together never exceed it."""
 
     scope: Literal["service", "tenant"]
     span: BudgetSpan
@@ -40,7 +40,7 @@ class BudgetResponse(BaseModel):
     allowed_micro_usd: int | None = Field(description="What the service allows; a tenant may set less for itself.")
     granted_micro_usd: int = Field(description="Added for this window alone.")
     set_by_hand: bool = Field(description="Whether the limit was set here, and not by policies/cost.yaml.")
-    committed_micro_usd: int = Field(description="Spent by calls that were held in this window.")
+    committed_micro_usd: int = Field(description="Spent by calls that were reserved in this window.")
     held_micro_usd: int = Field(description="Set aside for calls under way.")
     used_percent: float
     state: BudgetState = Field(description="near: from the warn_percent of policies/cost.yaml on.")
@@ -90,7 +90,7 @@ class BudgetGrantRequest(BudgetRequest):
 
 
 class CostsResponse(BaseModel):
-    """What this tenant spent, taken apart in four ways; each way adds up to the same total."""
+    """What this tenant spent, broken down in five ways; each breakdown adds up to the same total."""
 
     since: date
     until: date
@@ -125,7 +125,9 @@ class UnitCostResponse(BaseModel):
     name: str = Field(description="answer, resolved answer, document or evaluation.")
     count: int
     micro_usd: int
-    micro_usd_each: float | None = Field(description="Of all answers, for each resolved one; null where none is.")
+    micro_usd_each: float | None = Field(
+        description="Of a resolved answer: the cost of all answers, divided by these; null when there are none."
+    )
 
     @classmethod
     def of(cls, unit: UnitCost) -> "UnitCostResponse":
@@ -159,18 +161,18 @@ class UnitCostsResponse(BaseModel):
     releases: list[ReleaseCostResponse] = Field(description="In the order of their first answer.")
     month: date
     month_spent_micro_usd: int
-    month_expected_micro_usd: int = Field(description="If it goes on like the last seven days of it.")
+    month_expected_micro_usd: int = Field(description="Extrapolated from the last seven days.")
 
     @classmethod
-    def of(cls, found: UnitCosts) -> "UnitCostsResponse":
+    def of(cls, costs: UnitCosts) -> "UnitCostsResponse":
         return cls(
-            since=found.since,
-            until=found.until,
-            units=[UnitCostResponse.of(each) for each in found.units],
-            releases=[ReleaseCostResponse.of(each) for each in found.releases],
-            month=found.forecast.month,
-            month_spent_micro_usd=found.forecast.spent_micro_usd,
-            month_expected_micro_usd=found.forecast.expected_micro_usd,
+            since=costs.since,
+            until=costs.until,
+            units=[UnitCostResponse.of(each) for each in costs.units],
+            releases=[ReleaseCostResponse.of(each) for each in costs.releases],
+            month=costs.forecast.month,
+            month_spent_micro_usd=costs.forecast.spent_micro_usd,
+            month_expected_micro_usd=costs.forecast.expected_micro_usd,
         )
 
 
@@ -178,8 +180,8 @@ COLUMNS = ("key", "calls", "input_tokens", "cached_tokens", "output_tokens", "re
 
 
 def as_csv(totals: CostReport, units: UnitCosts) -> str:
-    """One line for each day, feature, model, release and environment, and one for each kind of thing that was paid for:
-    there `calls` is how many, and the tokens are left out.
+    """One line for each day, feature, model, release and environment, and one for each kind of unit. In lines of units
+    `calls` is the number of units, and the tokens are empty.
     """
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")

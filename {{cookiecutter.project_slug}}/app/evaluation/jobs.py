@@ -15,7 +15,7 @@ ATTEMPTS = 24
 
 
 def job_specs(evaluations: Evaluations) -> list[JobSpec]:
-    """The job that runs an evaluation. Idempotent: each case's result is stored once and never asked for again."""
+    """The job that runs an evaluation. Idempotent: a case with a stored result is not run again."""
 
     async def run(attempt: Attempt, *, run_id: str) -> None:
         with structlog.contextvars.bound_contextvars(evaluation_id=run_id):

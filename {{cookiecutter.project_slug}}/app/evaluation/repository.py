@@ -98,7 +98,7 @@ async def add_observation(
 
 
 async def find_judge_verdict(connection: AsyncConnection, judge: str, subject: str) -> tuple[bool | None] | None:
-    """A tuple of what this judge stored for this answer, which may be (None,); None when it was never asked."""
+    """The stored verdict of this judge on this answer in a tuple, which may be (None,); None without one."""
     query = select(evaluation_opinions.c.good).where(
         evaluation_opinions.c.judge == judge, evaluation_opinions.c.subject == subject
     )

@@ -13,7 +13,7 @@ from app.governance.tables import approvals, break_glass_reviews
 GIVEN = approvals.c
 REVIEWS = break_glass_reviews.c
 
-# Read by a function that runs as the owner; why is in docs/decisions.
+# Read only through a function that runs as the owner; docs/decisions says why.
 OWNER_READS = ["chunk_terms", "chunk_vectors"]
 _UNGUARDED = text(
     "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid "
@@ -35,7 +35,7 @@ async def given(connection: AsyncConnection, release_id: str) -> list[Approval]:
 
 
 async def emergencies(connection: AsyncConnection, review_within: timedelta, limit: int) -> Sequence[Emergency]:
-    """The newest first, but before them those that nobody has reviewed."""
+    """Emergencies without a review first, then the newest first."""
     newest = _emergencies().order_by(REVIEWS.approval_id.is_not(None), GIVEN.at.desc()).limit(limit)
     return [_emergency(row, review_within) for row in await connection.execute(newest)]
 
@@ -62,10 +62,10 @@ async def add_review(connection: AsyncConnection, review: EmergencyReview) -> No
 
 
 async def unguarded(connection: AsyncConnection) -> tuple[str, ...]:
-    """Tables of tenants whose rows the database would show to other tenants."""
+    """Tables with tenants' rows that row-level security does not protect."""
     return tuple(name for (name,) in await connection.execute(_UNGUARDED, {"owner_reads": OWNER_READS}))
 
 
 async def bypasses(connection: AsyncConnection) -> bool:
-    """Whether the service's own role is not bound by row-level security."""
+    """Whether the service's own role bypasses row-level security."""
     return bool(await connection.scalar(_BYPASSES))

@@ -43,7 +43,7 @@ ReleaseService = Annotated[Releases, provided(Releases)]
 async def list_approvals(
     release_id: str, _: Reader, approvals: Service, releases: ReleaseService
 ) -> ApprovalListResponse:
-    """Who approved a release, on which report and until when, and what is lacking now."""
+    """The approvals of a release, with their reports and expiry, and what the release lacks now."""
     release = await releases.find(release_id)
     return ApprovalListResponse.of(await approvals.given(release.id), await approvals.lacking(release))
 
@@ -69,19 +69,19 @@ async def reject(release_id: str, body: ApprovalReasonRequest, caller: Approver,
 async def review_break_glass(
     approval_id: UUID, body: ApprovalReasonRequest, caller: Approver, approvals: Service
 ) -> EmergencyResponse:
-    """Somebody else says afterwards what they think of a release that went live without approval."""
+    """Reviews a release that went live without approval. Whoever activated it cannot review it."""
     return EmergencyResponse.of(await approvals.review(caller, approval_id, body.reason))
 
 
 @router.get("/v1/governance")
 async def governance(_: GovernanceReader, overview: Page) -> Response:
-    """The model card and the risk register as JSON, made from what is live at this moment."""
+    """The model card and the risk register as JSON, generated from the live release."""
     return Response(orjson.dumps((await overview.card()).as_dict(), default=str), media_type="application/json")
 
 
 @router.get("/v1/governance/card")
 async def governance_card(_: GovernanceReader, overview: Page) -> HTMLResponse:
-    """The same as an HTML page. It loads nothing from elsewhere."""
+    """The same as an HTML page, which loads nothing from other hosts."""
     return HTMLResponse(html_card(await overview.card()), headers=STYLE.headers)
 
 
@@ -89,11 +89,11 @@ async def governance_card(_: GovernanceReader, overview: Page) -> HTMLResponse:
 async def audit_log(
     caller: Auditor, log: Log, limit: Annotated[int, Query(ge=1, le=500)] = 100, below: Below = None
 ) -> AuditPageResponse:
-    """Acts of control, the newest first: with the role service all, else those of the caller's tenant."""
+    """Acts of control, the newest first: all of them with the role service, else those of the caller's tenant."""
     return AuditPageResponse.of(await log.page(limit, below, None if caller.may(WHOLE) else caller.tenant_id), limit)
 
 
 @router.get("/v1/audit/head")
 async def audit_head(_: ServiceAuditor, log: Log) -> AuditHeadResponse:
-    """The newest line's sequence and hash, to be kept outside of the database."""
+    """The sequence number and hash of the newest line, to be kept outside the database."""
     return AuditHeadResponse.of(await log.head())

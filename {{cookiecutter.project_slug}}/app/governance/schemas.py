@@ -53,16 +53,16 @@ class ApprovalListResponse(BaseModel):
     lacking: str | None = Field(description="What keeps the release from going live now; null when nothing does.")
 
     @classmethod
-    def of(cls, given: Sequence[Approval], lacking: str | None) -> "ApprovalListResponse":
-        return cls(items=[ApprovalResponse.of(each) for each in given], lacking=lacking)
+    def of(cls, approvals: Sequence[Approval], lacking: str | None) -> "ApprovalListResponse":
+        return cls(items=[ApprovalResponse.of(each) for each in approvals], lacking=lacking)
 
 
 class EmergencyResponse(BaseModel):
     approval: ApprovalResponse
-    due: datetime = Field(description="By when somebody reviews it.")
+    due: datetime = Field(description="When its review is due.")
     reviewer: str | None
     reviewed_at: datetime | None
-    said: str | None = Field(description="What the reviewer said.")
+    said: str | None = Field(description="The reason that the reviewer gave.")
 
     @classmethod
     def of(cls, emergency: Emergency) -> "EmergencyResponse":
@@ -104,7 +104,7 @@ class AuditPageResponse(BaseModel):
 
 
 class AuditHeadResponse(BaseModel):
-    """Keep it outside of the database: with it, 'app audit verify --head' finds a tail that was cut."""
+    """Keep it outside the database: with it, 'app audit verify --head' detects that the newest lines were removed."""
 
     sequence: int = Field(description="0 while the log is empty.")
     hash: str

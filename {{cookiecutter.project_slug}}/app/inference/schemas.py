@@ -19,28 +19,31 @@ class AnswerRequest(BaseModel):
 
     question: Text
     model: str | None = Field(None, max_length=200, description="One of GET /v1/models; otherwise the whole chain.")
-    sentences: int = Field(3, ge=1, le=10, description="Most sentences that are quoted when no model writes.")
-    passages: int = Field(8, ge=1, le=20, description="Most passages that are looked at.")
+    sentences: int = Field(3, ge=1, le=10, description="Most sentences that the extractive answerer quotes.")
+    passages: int = Field(8, ge=1, le=20, description="Most passages that are retrieved.")
     max_tokens: int = Field(512, ge=1, le=8192, description="Most tokens a model may write.")
     temperature: float | None = Field(0.0, ge=0, le=2)
     stream: bool = Field(False, description="Server-sent events; the same as Accept: text/event-stream.")
     actions: list[ActionName] = Field(
-        [], max_length=50, description="What the model may propose to do, of GET /v1/actions/catalogue."
+        [], max_length=50, description="Actions that the model may propose, of GET /v1/actions/catalogue."
     )
     conversation: str | None = Field(
-        None, min_length=1, max_length=200, description="Your id of a conversation: all of it gets the same release."
+        None,
+        min_length=1,
+        max_length=200,
+        description="Your id of a conversation; it stays on one release.",
     )
     webhook: str | None = Field(
         None,
         min_length=1,
         max_length=MAX_URL_CHARACTERS,
-        description="An address to tell when a person, or the time, has decided on an answer that waits.",
+        description="An address that is notified when a held answer is decided or expires.",
     )
 
 
 class CitationResponse(BaseModel):
-    """`quote` is document text [start:end], offsets in characters: the very bytes, markup included. Show it, the title,
-    the headings and the uri as plain text; of an answer only `text` is made for rendering.
+    """`quote` is document text [start:end], offsets in characters, unchanged and with its markup. Show it, the title,
+    the headings and the uri as plain text; only `text` of an answer is safe to render.
     """
 
     marker: int
@@ -70,18 +73,18 @@ class UsageResponse(BaseModel):
 
 
 class AnswerActionResponse(BaseModel):
-    """What the model proposed to do, as it stood when the answer was given."""
+    """An action that the model proposed, in its state when the answer was given."""
 
     id: UUID
     action: str
     risk: Literal["read", "reversible", "irreversible"]
     arguments: dict[str, Any]
     state: Literal["waiting", "approved", "done"] = Field(description="approved: it runs as soon as it can.")
-    where: str = Field(description="What became of it.")
+    where: str = Field(description="The address of its current state.")
 
 
 class WarningResponse(BaseModel):
-    """Something in the request that had no effect."""
+    """A field of the request that had no effect."""
 
     name: str
     message: str
@@ -92,7 +95,7 @@ class AnswerResponse(BaseModel):
     created_at: datetime
     status: Literal["answered", "refused"]
     text: str = Field(
-        description="What to show. Spaces in the markup of quoted documents keep it from loading or linking anything."
+        description="Safe to render: spaces in the markup of quoted documents keep it from loading or linking anything."
     )
     model: str
     degraded: bool
@@ -106,30 +109,32 @@ class AnswerResponse(BaseModel):
     cost_micro_usd: int
     timings_ms: dict[str, float]
     trace_id: str
-    groundedness: float | None = Field(description="The part of the sentences that stands in the evidence.")
+    groundedness: float | None = Field(description="The share of the sentences that the evidence supports.")
     confidence: float | None = Field(
-        None, description="How sure the model was of its words, 0 to 1; asked for where a review rule wants it."
+        None, description="The model's confidence, 0 to 1; requested only where a review rule needs it."
     )
-    environment: str = Field(description="production, or staging where that was asked for.")
+    environment: str = Field(description="production, or staging where the request named it.")
     actions: list[AnswerActionResponse] = []
     finish_reason: Literal["stop", "length", "content_filter"] = Field(
         "stop", description="length: the model was cut off at max_tokens. content_filter: its provider refused."
     )
-    warnings: list[WarningResponse] = Field([], description="What of the request had no effect.")
+    warnings: list[WarningResponse] = Field([], description="Fields of the request that had no effect.")
 
 
 class HeldAnswerResponse(BaseModel):
-    """An answer that nobody gets before a person has decided."""
+    """An answer that is held until a person has decided."""
 
     id: UUID
     created_at: datetime
     status: Literal["held"]
-    where: str = Field(description="Where to look for the decision.")
-    due_at: datetime = Field(description="Without a decision by then it is rejected.")
+    where: str = Field(description="The address to poll for the decision.")
+    due_at: datetime = Field(description="A held answer without a decision by then is rejected.")
     release_id: str
     trace_id: str
     environment: str
-    warnings: list[WarningResponse] = Field([], description="What of the request had no effect; where there is any.")
+    warnings: list[WarningResponse] = Field(
+        [], description="Fields of the request that had no effect; left out if none."
+    )
 
 
 class PendingAnswerResponse(HeldAnswerResponse):
@@ -139,15 +144,15 @@ class PendingAnswerResponse(HeldAnswerResponse):
 
 
 class AnswerReviewResponse(BaseModel):
-    """What a person made of this answer: before it left, or after."""
+    """The review of this answer, before or after its delivery."""
 
     outcome: ReviewDecision
     timing: ReviewTiming
-    edited: bool = Field(description="before: the text is a person's. after: the person would have said `text`.")
-    text: str | None = Field(None, description="The person's words in the place of an answer that had left.")
+    edited: bool = Field(description="before: the answer is the reviewer's. after: `text` is what it would have been.")
+    text: str | None = Field(None, description="The reviewer's text for an answer that had been delivered.")
     reason: str | None = Field(None, description="Why; shown to those who may read reviews.")
     decided_at: datetime
-    sha256: str = Field(description="Of the answer's bytes as the person saw or wrote them.")
+    sha256: str = Field(description="Of the answer's bytes as the reviewer read or edited them.")
 
 
 class ArchivedAnswerResponse(AnswerResponse):
@@ -162,12 +167,12 @@ class DifferenceResponse(BaseModel):
 
 
 class ReplayResponse(BaseModel):
-    """A past answer beside the one that its release gives now, on the documents as they were then."""
+    """A past answer and its replay on the same release and corpus version."""
 
     answer_id: UUID
     release_id: str
     corpus_version: int
-    faithful: bool = Field(description="The evidence is identical, and so is the text where no model wrote it.")
+    faithful: bool = Field(description="Whether the evidence is identical, and the text too where no model wrote it.")
     same_evidence: bool
     same_text: bool
     repeatable: bool = Field(description="The answer was quoted from the evidence: its text must be the same.")
@@ -208,7 +213,7 @@ class ChatFunctionRequest(BaseModel):
 
 
 class ChatToolRequest(BaseModel):
-    """An action of this service by its name; what else is said of it is this service's to say."""
+    """An action of this service by its name; its description and parameters are this service's own."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -223,8 +228,8 @@ class StreamOptionsRequest(BaseModel):
 
 
 class ChatCompletionRequest(BaseModel):
-    """What an OpenAI client sends. The last message of the user is the question; fields not named here have no effect
-    and are named in the answer's `warnings`.
+    """A request of an OpenAI client. The last message of the user is the question; fields not named here have no effect
+    and are listed in the answer's `warnings`.
     """
 
     model_config = ConfigDict(extra="allow")

@@ -9,15 +9,15 @@ from app.releases.domain import IndexPin, Release
 
 class Indexes(Protocol):
     async def live_index(self) -> IndexPin:
-        """The index that searches use now, with embedder and chunker; the first one is made when there is none."""
+        """The live index, with embedder and chunker; creates the first one when there is none."""
         ...
 
     async def pin(self, number: int) -> IndexPin:
-        """What a release pins of an index. Errors: IndexNotFound, IndexNotReady."""
+        """The pin of an index for a manifest. Errors: IndexNotFound, IndexNotReady."""
         ...
 
     async def enter(self, connection: AsyncConnection, index_id: UUID) -> None:
-        """Makes an index the live one in the caller's transaction; nothing happens when it is so already.
+        """Makes an index the live one in the caller's transaction. Idempotent.
 
         Errors: IndexNotFound, IndexNotReady, IndexBehind when it lacks documents.
         """
@@ -26,16 +26,16 @@ class Indexes(Protocol):
 
 class ReleaseCache(Protocol):
     async def preload(self, release: Release) -> None:
-        """Holds in memory all that answering on this release needs; harmless to repeat. Errors: ReleaseUnservable."""
+        """Loads everything that answering on this release needs into memory. Idempotent. Errors: ReleaseUnservable."""
         ...
 
     def retain(self, release_ids: set[str]) -> None:
-        """Lets go of all other releases. Answers in flight keep what they began with."""
+        """Unloads all other releases. Answers in progress keep theirs."""
         ...
 
 
 class ApprovalGate(Protocol):
-    """What governance has to say before anything goes live."""
+    """The approval check before a release goes live."""
 
     async def check(
         self,
@@ -48,11 +48,11 @@ class ApprovalGate(Protocol):
         at: datetime,
         break_glass: bool = False,
     ) -> None:
-        """Returns when the release may go live there now. With `break_glass` it may, and the exception is written down
-        for review in the caller's transaction. Errors: NotApproved.
+        """Checks that the release may go live there now. With `break_glass` it may without approval; the exception is
+        recorded for review in the caller's transaction. Errors: NotApproved.
         """
         ...
 
     async def first_release(self, connection: AsyncConnection, release: Release, at: datetime) -> None:
-        """Writes down that the first release on a laptop approved itself."""
+        """Records that the first release on a laptop approved itself."""
         ...

@@ -24,7 +24,7 @@ class StoredRelease:
 
 
 async def lock(connection: AsyncConnection) -> None:
-    """One change of releases and environments at a time, until the end of the transaction."""
+    """Serialises changes of releases and environments until the end of the transaction."""
     await locks.lock(connection, locks.RELEASES)
 
 
@@ -63,9 +63,7 @@ async def newest(
 async def add(
     connection: AsyncConnection, release_id: str, manifest: str, parts: Mapping[str, bytes], at: datetime
 ) -> tuple[StoredRelease, bool]:
-    """Stores a release unless it is stored already, and tells whether it is new; numbers follow each other without a
-    gap.
-    """
+    """Stores a release unless it is stored already, and returns whether it is new. Numbers have no gaps."""
     await lock(connection)
     if stored := await find(connection, release_id):
         return stored, False
@@ -123,7 +121,7 @@ async def pointers(connection: AsyncConnection, names: Sequence[str]) -> list[Po
 
 
 async def pinned(connection: AsyncConnection) -> list[tuple[int, str]]:
-    """Number and manifest of every release that an environment points to, would go back to, or tries."""
+    """Number and manifest of every release that is live, previous or a canary in an environment."""
     pointed = select(environments.c.release_id).where(environments.c.release_id.is_not(None))
     ids = pointed.union(select(environments.c.previous_id), select(environments.c.canary_id)).subquery()
     query = select(releases.c.number, releases.c.manifest).where(releases.c.id.in_(select(ids)))
@@ -135,7 +133,7 @@ def _canary(row: Row[Any]) -> Canary | None:
 
 
 async def move(connection: AsyncConnection, to: Move) -> None:
-    """Points an environment somewhere and keeps the move."""
+    """Changes the pointer of an environment and records the move."""
     points = {**_pointers(to), "changed_at": to.at}
     pointed = insert(environments).values(name=to.environment, **points)
     await connection.execute(pointed.on_conflict_do_update(index_elements=["name"], set_=points))
@@ -143,7 +141,7 @@ async def move(connection: AsyncConnection, to: Move) -> None:
 
 
 async def note(connection: AsyncConnection, to: Move) -> None:
-    """Keeps a move without making it."""
+    """Records a move, such as a rehearsed one, without changing the pointer."""
     await connection.execute(
         environment_moves.insert().values(
             environment=to.environment,
@@ -169,7 +167,7 @@ def _pointers(to: Move) -> dict[str, Any]:
 
 
 async def move_at(connection: AsyncConnection, environment: str, at: datetime) -> Move | None:
-    """The move that was the last one then."""
+    """The last move up to a moment."""
     query = select(environment_moves).where(MOVES.environment == environment, MOVES.at <= at, MOVES.kind != "rehearsal")
     row = (await connection.execute(query.order_by(MOVES.sequence.desc()).limit(1))).one_or_none()
     return _move(row) if row else None

@@ -34,14 +34,14 @@ Reader = Annotated[Principal, require("releases:read")]
 Author = Annotated[Principal, require("releases:write")]
 Operator = Annotated[Principal, require("releases:activate")]
 Service = Annotated[Releases, provided(Releases)]
-Places = Annotated[Environments, provided(Environments)]
+EnvironmentService = Annotated[Environments, provided(Environments)]
 RolloutService = Annotated[Rollouts, provided(Rollouts)]
 Below = Annotated[int | None, Query(ge=0, le=LARGEST_32)]
 Secret = Annotated[SigningSecret, provided(SigningSecret)]
 
 
-async def _view(releases: Releases, wanted: str) -> ReleaseResponse:
-    release, parts = await releases.show(wanted)
+async def _view(releases: Releases, release_id: str) -> ReleaseResponse:
+    release, parts = await releases.show(release_id)
     return ReleaseResponse.of(release, parts, await releases.history(release.id))
 
 
@@ -61,7 +61,7 @@ async def list_releases(
 
 @router.post("/v1/releases", status_code=201)
 async def create_release(body: ReleaseRequest, caller: Author, releases: Service) -> ReleaseResponse:
-    """Makes a draft. The same parts are the same release: then the one that is stored is shown."""
+    """Creates a draft. The same parts give the same release, so the stored one is returned when there is one."""
     release = await releases.create(
         caller.name, base=body.base, index=body.index, changes=body.changes, reason=body.reason
     )
@@ -69,23 +69,23 @@ async def create_release(body: ReleaseRequest, caller: Author, releases: Service
 
 
 @router.get("/v1/releases/current")
-async def current_release(_: Reader, releases: Service, places: Places) -> ReleaseResponse:
-    """The release that new answers in production belong to, with the text of its prompts and policies."""
-    return await _view(releases, (await places.resolve()).id)
+async def current_release(_: Reader, releases: Service, environments: EnvironmentService) -> ReleaseResponse:
+    """The live release in production, with the text of its prompts and policies."""
+    return await _view(releases, (await environments.resolve()).id)
 
 
 @router.get("/v1/releases/at")
 async def served_at(
     caller: Reader,
-    places: Places,
+    environments: EnvironmentService,
     time: datetime,
     environment: EnvironmentName = "production",
     tenant: UUID | None = None,
     conversation: str | None = None,
 ) -> ServedReleaseResponse:
-    """What an environment served at a moment, to a tenant (yours unless named) or a conversation of it."""
+    """The release that an environment served at a moment, to a tenant (yours unless named) or a conversation of it."""
     moment = time if time.tzinfo else time.astimezone()
-    move = await places.at(moment, environment)
+    move = await environments.at(moment, environment)
     if move.canary is None:
         return ServedReleaseResponse(move=MoveResponse.of(move), release_id=move.release_id, arm="live")
     whose = tenant or caller.tenant_id
@@ -98,23 +98,23 @@ async def served_at(
 async def import_release(
     caller: Author, releases: Service, secret: Secret, file: Annotated[UploadFile, File()]
 ) -> ReleaseResponse:
-    """Takes in a release that another deployment exported; it is a draft here."""
+    """Imports a release that another deployment exported, as a draft."""
     release = await releases.import_bundle(caller.name, await file.read(), secret.given())
     return await _view(releases, release.id)
 
 
 @router.get("/v1/releases/{release_id}")
 async def show_release(release_id: str, _: Reader, releases: Service) -> ReleaseResponse:
-    """Any release ever made, by its number, its id or the first eight digits or more of it."""
+    """A release by its number, its id, or the first eight digits or more of the id."""
     return await _view(releases, release_id)
 
 
 @router.get("/v1/releases/{release_id}/diff")
 async def diff_release(
-    release_id: str, _: Reader, releases: Service, places: Places, to: str | None = None
+    release_id: str, _: Reader, releases: Service, environments: EnvironmentService, to: str | None = None
 ) -> ReleaseDiffResponse:
-    """What the release changes against another one; against the live one unless `to` names it."""
-    old, new, changes = await releases.compare(to or places.current().id, release_id)
+    """The differences from another release, the live one unless `to` names it."""
+    old, new, changes = await releases.compare(to or environments.current().id, release_id)
     return ReleaseDiffResponse.of(await _line(releases, old), await _line(releases, new), changes)
 
 
@@ -126,18 +126,18 @@ async def export_release(release_id: str, _: Author, releases: Service, secret: 
 
 @router.get("/v1/environments/{environment}/moves")
 async def moves(
-    environment: str, _: Reader, places: Places, limit: Annotated[int, Query(ge=1, le=200)] = 50
+    environment: str, _: Reader, environments: EnvironmentService, limit: Annotated[int, Query(ge=1, le=200)] = 50
 ) -> MoveListResponse:
-    """Every change of what the environment points to, the newest first."""
-    found = await places.moves(check_environment(environment), limit)
-    return MoveListResponse(items=[MoveResponse.of(move) for move in found])
+    """The moves of the environment, the newest first."""
+    moves = await environments.moves(check_environment(environment), limit)
+    return MoveListResponse(items=[MoveResponse.of(move) for move in moves])
 
 
 @router.post("/v1/environments/{environment}/activate")
 async def activate(
     environment: str, body: ActivationRequest, caller: Operator, releases: Service, rollouts: RolloutService
 ) -> ReleaseResponse:
-    """The release goes live there. Production needs an approval that holds at this moment. No request fails."""
+    """Makes a release live. Production needs an approval that is valid now. No request fails during the switch."""
     release = await rollouts.activate(
         caller.name, body.release, body.reason, check_environment(environment), break_glass=body.break_glass
     )
@@ -148,7 +148,7 @@ async def activate(
 async def rollback(
     environment: str, body: RollbackRequest, caller: Operator, releases: Service, rollouts: RolloutService
 ) -> ReleaseResponse:
-    """Back to a release that was live and approved, without asking any gate; while a canary runs, the canary ends."""
+    """Rolls back to a release that was live and approved, without a gate. A running canary is ended instead."""
     release = await rollouts.rollback(caller.name, body.reason, check_environment(environment), body.to)
     return await _view(releases, release.id)
 
@@ -157,7 +157,7 @@ async def rollback(
 async def start_canary(
     body: CanaryRequest, caller: Operator, releases: Service, rollouts: RolloutService
 ) -> ReleaseResponse:
-    """Part of the callers get an approved release, and it is judged against the others."""
+    """Starts a canary: a share of the callers get an approved release, which is compared with the live one."""
     release = await rollouts.start_canary(caller.name, body.release, body.percent, body.reason)
     return await _view(releases, release.id)
 
@@ -166,6 +166,6 @@ async def start_canary(
 async def abort_canary(
     body: AbortCanaryRequest, caller: Operator, releases: Service, rollouts: RolloutService
 ) -> ReleaseResponse:
-    """Everybody gets the live release again."""
+    """Ends the canary; everybody gets the live release again."""
     release = await rollouts.end_canary(caller.name, body.reason)
     return await _view(releases, release.id)

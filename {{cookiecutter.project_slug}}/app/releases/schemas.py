@@ -18,7 +18,7 @@ class _Request(BaseModel):
 
 
 class ReleaseRequest(_Request):
-    """A draft of what this process was started with, or of another release with something changed."""
+    """A draft of the files of this process, or of another release with changes."""
 
     base: str | None = Field(None, description="Number or id of the release to start from; else the files.")
     index: int | None = Field(None, ge=1, le=LARGEST_32, description="Number of another index than the live one.")
@@ -31,7 +31,7 @@ class ReleaseRequest(_Request):
 class ActivationRequest(_Request):
     release: str = Field(description="Number or id.")
     reason: Reason
-    break_glass: bool = Field(False, description="An emergency: without approval; written down for review.")
+    break_glass: bool = Field(False, description="An emergency: without approval; recorded for review.")
 
 
 class RollbackRequest(_Request):
@@ -41,7 +41,7 @@ class RollbackRequest(_Request):
 
 class CanaryRequest(_Request):
     release: str = Field(description="Number or id.")
-    percent: float = Field(gt=0, lt=100, description="Part of conversations, or of tenants where none is named.")
+    percent: float = Field(gt=0, lt=100, description="Share of conversations, or of tenants where none is named.")
     reason: Reason
 
 
@@ -61,8 +61,8 @@ class ReleaseEventResponse(BaseModel):
 
     @classmethod
     def of(cls, event: ReleaseEvent) -> "ReleaseEventResponse":
-        told = asdict(event) | {"report": None, "verdict": None}
-        return cls.model_validate(told | (asdict(event.evidence) if event.evidence else {}))
+        values = asdict(event) | {"report": None, "verdict": None}
+        return cls.model_validate(values | (asdict(event.evidence) if event.evidence else {}))
 
 
 class ReleaseSummaryResponse(BaseModel):
@@ -82,20 +82,20 @@ class ReleaseSummaryResponse(BaseModel):
 
 
 class ReleaseResponse(ReleaseSummaryResponse):
-    """A release: the manifest, the text of every part that it names by digest, and its life."""
+    """A release: the manifest, the text of every part that it names by digest, and its history."""
 
     manifest: Manifest
     parts: dict[str, str] = Field(description="Prompts, policies and prices, by digest.")
     life: list[ReleaseEventResponse]
 
     @classmethod
-    def of(cls, release: Release, parts: Mapping[str, bytes], life: ReleaseHistory) -> "ReleaseResponse":
-        line = ReleaseSummaryResponse.line(release, life.state)
+    def of(cls, release: Release, parts: Mapping[str, bytes], history: ReleaseHistory) -> "ReleaseResponse":
+        line = ReleaseSummaryResponse.line(release, history.state)
         return cls(
             **line.model_dump(),
             manifest=release.manifest,
             parts={digest: content.decode() for digest, content in parts.items()},
-            life=[ReleaseEventResponse.of(event) for event in life.events],
+            life=[ReleaseEventResponse.of(event) for event in history.events],
         )
 
 
@@ -131,7 +131,7 @@ class CanaryResponse(BaseModel):
 
 
 class MoveResponse(BaseModel):
-    """A change of what an environment points to, and all of what it points to since."""
+    """A move of an environment, with its new targets."""
 
     environment: str
     kind: str
@@ -153,7 +153,7 @@ class MoveListResponse(BaseModel):
 
 
 class ServedReleaseResponse(BaseModel):
-    """What an environment pointed to at a moment, and which release a tenant or conversation got."""
+    """The move in force at a moment, and the release that a tenant or conversation got."""
 
     move: MoveResponse
     release_id: str | None = Field(description="The one for `tenant` or `conversation`; null when a canary decides.")

@@ -1,4 +1,4 @@
-"""The only place that chooses what is real. `build` returns one typed State; the doors use nothing else."""
+"""Builds the services with their adapters. `build` yields the State that the API, worker and command line use."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -107,9 +107,9 @@ REGISTRY: dict[str, Action] = {action.name: action for action in SHIPPED}
 """All actions by name; policies/actions.yaml says which of them may be proposed."""
 
 
-@dataclass(frozen=True, repr=False)  # whoever names a task or a handler that holds it would spell out everything
+@dataclass(frozen=True, repr=False)  # a repr of a task or handler that holds it would print everything
 class State:
-    """Everything a running process holds."""
+    """All services of a running process."""
 
     settings: Settings
     policies: Policies
@@ -141,8 +141,8 @@ class State:
 
     @property
     def provided(self) -> dict[type, object]:
-        """What routes may ask for, by type."""
-        things = (
+        """The services that routes may depend on, by type."""
+        services = (
             self.settings,
             self.policies,
             self.database,
@@ -170,7 +170,7 @@ class State:
             self.reviews.decisions,
             SigningSecret(self.settings.signing_secret),
         )
-        return {type(thing): thing for thing in things}
+        return {type(each): each for each in services}
 
     @property
     def governance(self) -> Overview:
@@ -190,12 +190,12 @@ class State:
 
     @property
     def jobs(self) -> list[JobSpec]:
-        """What a worker can run."""
+        """The jobs that a worker runs."""
         lower = [*ingestion_jobs(self.ingestion), *action_jobs(self.actions.execution), *webhook_jobs(self.webhooks)]
         return [*lower, *evaluation_jobs(self.evaluations), *review_jobs(self.reviews.lifecycle)]
 
     def background(self) -> list[Awaitable[None]]:
-        """What runs beside the requests of a process, until it ends."""
+        """The background tasks of a process; they run until it ends."""
 
         return [
             listen(self.database, INDEX_SWITCHED, self.retrieval.follow),
@@ -212,7 +212,7 @@ def policies_of(settings: Settings) -> Policies:
 
 
 def check(settings: Settings) -> Policies:
-    """What a start would refuse before it looks at models' weights or the database. Errors: StartRefused."""
+    """The checks of a start that need neither models' weights nor the database. Errors: StartRefused."""
     policies = policies_of(settings)
     check_together(settings, policies, REGISTRY)
     read_prompts(settings.root / "prompts")
@@ -221,7 +221,7 @@ def check(settings: Settings) -> Policies:
 
 
 def database_urls(settings: Settings) -> tuple[Urls, EmbeddedPostgres | None]:
-    """Where the database is; starts the embedded server when no other is named."""
+    """The addresses of the database; starts the embedded server when DATABASE_URL is not set."""
     if settings.database_url is None:
         server = start_embedded(settings.data_dir)
         return server.urls(), server
@@ -231,7 +231,7 @@ def database_urls(settings: Settings) -> tuple[Urls, EmbeddedPostgres | None]:
 
 
 def observe(settings: Settings) -> None:
-    """Logs and traces as the settings say; first thing in every process."""
+    """Configures logs and traces; called first in every process."""
     configure_logging(settings.log_level, settings.log_format)
     configure_tracing(
         settings.traces,
@@ -276,7 +276,7 @@ def _steps(choices: tuple[ModelChoice, ...]) -> tuple[ModelStep, ...]:
 
 @dataclass(frozen=True)
 class Infrastructure:
-    """What everything else in a process stands on."""
+    """The resources that all services share."""
 
     settings: Settings
     policies: Policies
@@ -309,63 +309,63 @@ async def _open_infrastructure(settings: Settings, urls: Urls, clock: Clock) -> 
 
 @asynccontextmanager
 async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> AsyncIterator[State]:
-    """Makes the state of a process and takes it down again. Errors: StartRefused."""
-    ground = await _open_infrastructure(settings, urls, clock or SystemClock())
+    """Builds the state of a process, and closes it at the end. Errors: StartRefused."""
+    infrastructure = await _open_infrastructure(settings, urls, clock or SystemClock())
     try:
         async with AsyncExitStack() as stack:
-            state = await _build_services(ground, stack)
-            # However the block ends, by a signal too: what is being stored is stored, and reservations are released.
+            state = await _build_services(infrastructure, stack)
+            # Also on a signal: pending writes are finished and reservations released.
             stack.push_async_callback(state.costs.close)
             stack.push_async_callback(state.answers.close)
             yield state
     finally:
-        await ground.close()
+        await infrastructure.close()
 
 
-async def _build_services(on: Infrastructure, stack: AsyncExitStack) -> State:
-    policies, database, clock = on.policies, on.database, on.clock
+async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State:
+    policies, database, clock = infra.policies, infra.database, infra.clock
     limits = policies.get(SecurityPolicy).limits
-    release_loader = ReleaseLoader(on.retrieval, clock, on.settings.model_chain, stack)
+    release_loader = ReleaseLoader(infra.retrieval, clock, infra.settings.model_chain, stack)
     loaded_releases = LoadedReleases(release_loader.load)
-    live_releases = LiveReleases(on.releases, loaded_releases)
-    approvals = Approvals(database, clock, on.releases, policies.get(OwnershipPolicy), live_releases)
-    move_writer = MoveWriter(on.releases, live_releases.production)
-    environments = Environments(live_releases, move_writer, approvals, on.settings.environment == "development")
+    live_releases = LiveReleases(infra.releases, loaded_releases)
+    approvals = Approvals(database, clock, infra.releases, policies.get(OwnershipPolicy), live_releases)
+    move_writer = MoveWriter(infra.releases, live_releases.production)
+    environments = Environments(live_releases, move_writer, approvals, infra.settings.environment == "development")
     rollouts = Rollouts(environments, move_writer, approvals)
-    identity = Identity(database, clock, on.settings.pepper(), RateLimit(limits.requests_per_minute_per_key))
+    identity = Identity(database, clock, infra.settings.pepper(), RateLimit(limits.requests_per_minute_per_key))
     waiting, offered = Waiting(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
     actions = Actions.build(database, identity, REGISTRY, offered, waiting)
-    pipeline = Pipeline(clock, on.retrieval, on.costs, Generation(ToolCalling(actions)))
-    delivery = Delivery(database, pipeline, on.costs)
-    trials, live_traffic = Trials(database, on.releases, loaded_releases, pipeline), LiveTraffic(database)
+    pipeline = Pipeline(clock, infra.retrieval, infra.costs, Generation(ToolCalling(actions)))
+    delivery = Delivery(database, pipeline, infra.costs)
+    trials, live_traffic = Trials(database, infra.releases, loaded_releases, pipeline), LiveTraffic(database)
     data = released(DataPolicy, live_releases, loaded_releases, policies)
     security = released(SecurityPolicy, live_releases, loaded_releases, policies)
-    parts = IngestionDependencies(database, on.retrieval, on.parser, LangidDetector(), data, security, clock)
+    parts = IngestionDependencies(database, infra.retrieval, infra.parser, LangidDetector(), data, security, clock)
     ingestion, quality = Ingestion(parts), policies.get(QualityPolicy)
-    suites = SuiteFiles(on.settings.root / "evals")
+    suites = SuiteFiles(infra.settings.root / "evals")
     return State(
-        settings=on.settings,
+        settings=infra.settings,
         policies=policies,
         clock=clock,
         database=database,
-        urls=on.urls,
-        health=_health(on, environments, approvals),
+        urls=infra.urls,
+        health=_health(infra, environments, approvals),
         identity=identity,
-        costs=on.costs,
-        releases=on.releases,
+        costs=infra.costs,
+        releases=infra.releases,
         environments=environments,
         rollouts=rollouts,
         approvals=approvals,
         audit=AuditLog(database, clock),
-        retrieval=on.retrieval,
+        retrieval=infra.retrieval,
         ingestion=ingestion,
         answers=Answers(environments, loaded_releases, pipeline, delivery, limits.concurrent_answers),
         trials=trials,
         evaluations=_evaluations(
-            on, identity, ingestion, trials, environments, await release_loader.chat(quality.judge.model)
+            infra, identity, ingestion, trials, environments, await release_loader.chat(quality.judge.model)
         ),
         canaries=CanaryMonitor(
-            environments, rollouts, live_traffic, on.retrieval.indexes.tenants, quality.canary, clock
+            environments, rollouts, live_traffic, infra.retrieval.indexes.tenants, quality.canary, clock
         ),
         replays=AnswerReplays(database, trials),
         live_traffic=live_traffic,
@@ -378,35 +378,35 @@ async def _build_services(on: Infrastructure, stack: AsyncExitStack) -> State:
     )
 
 
-def _health(on: Infrastructure, environments: Environments, approvals: Approvals) -> Health:
+def _health(infra: Infrastructure, environments: Environments, approvals: Approvals) -> Health:
     checks: dict[str, Callable[[], Awaitable[None]]] = {
-        "database": on.database.ping,
-        "storage": StorageCheck(on.database, on.clock),
-        "schema": SchemaCheck(on.urls.service, on.settings.root),
-        "index": on.retrieval.ready,
+        "database": infra.database.ping,
+        "storage": StorageCheck(infra.database, infra.clock),
+        "schema": SchemaCheck(infra.urls.service, infra.settings.root),
+        "index": infra.retrieval.ready,
         "release": environments.ready,
     }
-    return Health(checks, (approvals.notes, on.costs.notes))
+    return Health(checks, (approvals.notes, infra.costs.notes))
 
 
 def _evaluations(
-    on: Infrastructure,
+    infra: Infrastructure,
     identity: Identity,
     ingestion: Ingestion,
     trials: Trials,
     environments: Environments,
     judge: ChatModel | None,
 ) -> Evaluations:
-    quality, suites = on.policies.get(QualityPolicy), SuiteFiles(on.settings.root / "evals")
+    quality, suites = infra.policies.get(QualityPolicy), SuiteFiles(infra.settings.root / "evals")
     return Evaluations(
-        on.database,
-        on.clock,
+        infra.database,
+        infra.clock,
         suites,
-        CorpusSync(on.settings.root, identity, ingestion, on.retrieval),
-        CaseRunner(on.database, on.clock, identity, on.retrieval, trials),
-        on.releases,
+        CorpusSync(infra.settings.root, identity, ingestion, infra.retrieval),
+        CaseRunner(infra.database, infra.clock, identity, infra.retrieval, trials),
+        infra.releases,
         environments,
-        QualityPolicyFile(quality, on.policies.digests["quality"]),
-        LLMJudge(on.database, on.clock, on.costs, identity, suites, quality.judge, judge),
-        ReportAccess(on.database, identity, suites),
+        QualityPolicyFile(quality, infra.policies.digests["quality"]),
+        LLMJudge(infra.database, infra.clock, infra.costs, identity, suites, quality.judge, judge),
+        ReportAccess(infra.database, identity, suites),
     )

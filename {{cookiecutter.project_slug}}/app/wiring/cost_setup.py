@@ -1,4 +1,4 @@
-"""The prices of a process: those of its files, or the last good ones."""
+"""Chooses the prices of a process: those of its files, or the last good ones."""
 
 from collections.abc import Sequence
 
@@ -23,36 +23,36 @@ log = structlog.get_logger(__name__)
 async def make_costs(
     settings: Settings, policy: CostPolicy, embedders: list[Embedder], database: Database, clock: Clock
 ) -> Costs:
-    """Errors: StartRefused, when the prices of the files cannot be right and there are no others."""
-    vectors = [
+    """Errors: StartRefused, when the prices of the files are implausible and there are no last good ones."""
+    embedding_models = [
         PricedModel(each.model, each.provider, "embedding", settings.embedder_url)
         for each in embedders
         if each.dimensions
     ]
-    models, good = [*chat_models(settings), *vectors], await _last_good(database)
+    models, good = [*chat_models(settings), *embedding_models], await _last_good(database)
     try:
         table = make_price_table(policy, models, BundledPrices(), clock)
         if good:
             check_against_last_good(table, good)
-    except StartRefused as refused:
+    except StartRefused as error:
         if good is None or not _knows(good, models):
             raise
-        log.error("costs.price_table_refused", reason=str(refused), kept=good.digest)
-        return Costs(policy, good, database, clock, str(refused), ResolvedAnswers())
+        log.error("costs.price_table_refused", reason=str(error), kept=good.digest)
+        return Costs(policy, good, database, clock, str(error), ResolvedAnswers())
     return Costs(policy, table, database, clock, resolutions=ResolvedAnswers())
 
 
 def chat_models(settings: Settings) -> list[PricedModel]:
-    written = [PricedModel(each.model, each.paid, address=each.base_url) for each in settings.model_chain]
-    return [*written, PricedModel(EXTRACTIVE, "local")]
+    chat = [PricedModel(each.model, each.paid, address=each.base_url) for each in settings.model_chain]
+    return [*chat, PricedModel(EXTRACTIVE, "local")]
 
 
 async def _last_good(database: Database) -> PriceTable | None:
     try:
-        kept = await live_prices(database)
-        return PriceTable.read(kept) if kept else None
-    except (Problem, StartRefused) as unknown:
-        log.warning("costs.last_prices_unknown", error=type(unknown).__name__)
+        content = await live_prices(database)
+        return PriceTable.read(content) if content else None
+    except (Problem, StartRefused) as error:
+        log.warning("costs.last_prices_unknown", error=type(error).__name__)
         return None
 
 

@@ -1,4 +1,4 @@
-"""Making a stored release ready to answer, with what this process has: keys, embedders, a transport."""
+"""Loads a stored release with the keys, embedders and transport of this process."""
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -41,11 +41,11 @@ RELEASED: dict[str, type[PolicyModel]] = {
 """The policies that questions and documents go through; they come from the release, not from this process's files."""
 
 BEFORE: dict[str, PolicyModel] = {"review": NO_REVIEW, "actions": NOTHING_OFFERED}
-"""What holds for a release that was made before there were such policies."""
+"""The policies of a release that has none of its own."""
 
 
 def check_data_egress(policies: Policies, addresses: list[str]) -> None:
-    """Errors: StartRefused when confidential text would leave for a host that nobody agreed to."""
+    """Errors: StartRefused, when confidential text would be sent to a host that is not allowed."""
     if policies.get(OwnershipPolicy).data_sensitivity != "confidential":
         return
     for address in addresses:
@@ -58,8 +58,8 @@ def check_data_egress(policies: Policies, addresses: list[str]) -> None:
 
 @dataclass
 class ReleaseLoader:
-    """What one process can fit a release with. Links are shared by releases that name the same model the same way, so
-    that what is known about a provider's health outlives a switch.
+    """Loads releases. Releases that configure a model identically share one GuardedModel, so that its circuit breaker
+    keeps its state over a switch.
     """
 
     retrieval: Retrieval
@@ -99,12 +99,12 @@ class ReleaseLoader:
         )
 
     async def chat(self, name: str | None) -> ChatModel | None:
-        """A model of this process's own chain by its name; None where it holds none of that name."""
+        """A model of this process's own chain by its name; None where there is none."""
         choice = next((each for each in self.choices if each.model == name), None)
         return (await self._guarded_model(step_of(choice))).model if choice else None
 
     async def _guarded_model(self, step: ModelStep) -> GuardedModel:
-        # Imported late: an HTTP client is a lot of memory for a service that quotes its evidence.
+        # Imported late: an HTTP client costs memory, and a service without models needs none.
         from app.adapters.chat.factory import open_chat
         from app.adapters.chat.transport import make_transport
 
@@ -117,9 +117,9 @@ class ReleaseLoader:
         return self.models[name]
 
     def _choice(self, step: ModelStep) -> ModelChoice:
-        """The release says which model and how; the key is this process's own, for that address."""
+        """The model and parameters are the release's; the API key is this process's own for that address."""
         same = [each for each in self.choices if _host(each.base_url) == _host(step.address)]
-        # The nearest first: the same model, else whatever opens the same door.
+        # The key of the same model, else of any model at the same address.
         secret = next((each.api_key for each in same if each.model == step.model), None)
         secret = secret or next((each.api_key for each in same), None)
         parameters = {name: value for name, value in step.parameters.items() if value is not None}
@@ -130,15 +130,15 @@ class ReleaseLoader:
 
 def _policies_of(release: Release) -> Policies:
     """Errors: StartRefused."""
-    had = {name: kind for name, kind in RELEASED.items() if name not in BEFORE or name in release.policies}
-    read = read_policies(release.policies, had, f"release {release.number}")
+    kinds = {name: kind for name, kind in RELEASED.items() if name not in BEFORE or name in release.policies}
+    read = read_policies(release.policies, kinds, f"release {release.number}")
     return replace(read, loaded={**BEFORE, **read.loaded})
 
 
 def released(
     kind: type[P], live_releases: LiveReleases, loaded_releases: LoadedReleases, files: Policies
 ) -> Callable[[], P]:
-    """A policy as the live release has it; as the files have it while nothing is live."""
+    """Returns a policy of the live release; that of the files while no release is live."""
 
     def find() -> P:
         live = live_releases.by_name.get(live_releases.production)
@@ -148,10 +148,10 @@ def released(
 
 
 def step_of(choice: ModelChoice) -> ModelStep:
-    """How a manifest names a model of the settings; the key stays out of it."""
-    # Named only where they are set, so that releases of before the options stay what they were.
-    usual = {name for name in DIALECT if getattr(choice, name) == ModelChoice.model_fields[name].default}
-    parameters = choice.model_dump(exclude={"model", "base_url", "api_key", "provider", *usual})
+    """The manifest entry of a configured model, without its API key."""
+    # Defaults are left out, so that manifests from before these options keep their digests.
+    defaults = {name for name in DIALECT if getattr(choice, name) == ModelChoice.model_fields[name].default}
+    parameters = choice.model_dump(exclude={"model", "base_url", "api_key", "provider", *defaults})
     return ModelStep(provider=choice.paid, model=choice.model, address=choice.base_url, parameters=parameters)
 
 

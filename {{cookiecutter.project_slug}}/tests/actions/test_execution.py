@@ -35,7 +35,7 @@ async def test_an_approved_action_runs_through_the_queue_and_tells_what_it_did(s
     assert await shop.effects() == (1, 1)
     [note] = (await shop.state.tickets.show(shop.caller, 1)).notes
     assert (note.author, note.text, note.action_id) == ("asker", "Flange tightened.", proposal.id)
-    assert await shop.audited() == [("action.run", "no rule wanted a person")]
+    assert await shop.audited() == [("action.run", "no review rule applied")]
 
 
 async def test_run_twice_it_is_done_once(shop: Shop) -> None:
@@ -51,7 +51,7 @@ async def test_two_workers_at_once_do_it_once(shop: Shop) -> None:
     proposals = [await shop.approved() for _ in range(5)]
     await asyncio.gather(*(shop.actions.execution.run(shop.tenant, each.id) for each in proposals * 2))
     assert await shop.effects() == (5, 5)
-    assert await shop.audited() == [("action.run", "no rule wanted a person")] * 5
+    assert await shop.audited() == [("action.run", "no review rule applied")] * 5
 
 
 async def test_an_action_whose_answer_was_not_written_down_is_not_there(shop: Shop) -> None:

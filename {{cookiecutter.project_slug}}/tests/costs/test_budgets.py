@@ -321,7 +321,7 @@ def test_a_window_ends_at_midnight_of_its_time_zone() -> None:
 
 
 def test_the_owner_must_hear_of_it_before_a_model_is_changed() -> None:
-    with pytest.raises(ValueError, match="the owner is to know first"):
+    with pytest.raises(ValueError, match="the owner is warned first"):
         BudgetRules(warn_percent=96)
 
 

@@ -80,7 +80,7 @@ async def test_a_deployment_without_a_secret_to_sign_with_says_what_to_do(
         problem = reply.json()
         assert (reply.status_code, problem["code"]) == (503, "release_secret_missing")
         assert "APP_RELEASE_SECRET" in problem["detail"]
-        assert "starts it again" in problem["action"]
+        assert "restart the service" in problem["action"]
 
 
 async def test_what_is_not_approved_does_not_go_live_over_http_either(client: httpx.AsyncClient) -> None:

@@ -132,7 +132,7 @@ class ActionExecution:
 async def _audit(
     connection: AsyncConnection, action: StoredAction, state: ActionState, reason: str, at: datetime
 ) -> None:
-    explanation = reason or (f"approved by {action.approved_by}" if action.approved_by else "no rule wanted a person")
+    explanation = reason or (f"approved by {action.approved_by}" if action.approved_by else "no review rule applied")
     event = "action.run" if state == "done" else "action.fail"
     act = Act(action.requester, event, str(action.id), explanation, action.approved_digest, state, action.tenant_id)
     await audit.record(connection, act, at)

@@ -1,4 +1,4 @@
-"""What other rooms may name: prices, usage, the policy, and rows of the ledger."""
+"""The types that other rooms use: prices, usage, the cost policy and ledger rows."""
 
 from app.costs.domain.ledger_rows import CostReport, CostTotal, Feature, LedgerRow
 from app.costs.domain.policy import CostPolicy

@@ -1,4 +1,4 @@
-"""Budgets: what may be spent in a window of time, and money held for calls under way."""
+"""Budgets, and the money reserved in them for calls in progress."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -15,7 +15,8 @@ SERVICE = UUID(int=0)
 """The scope of the whole service; every other scope is a tenant's id."""
 
 MAX_CONCURRENT_CALLS = 1
-"""Most calls of a shared hold at the same time: each settles in its row, and the next would wait for its commit."""
+"""Calls of one shared reservation at a time. Each call settles in the row of its reservation; a second one would wait
+for its commit."""
 
 BudgetSpan = Literal["day", "month"]
 BudgetStep = Literal["cheaper", "extractive"]
@@ -32,10 +33,10 @@ class BudgetRules(BaseModel):
     tenant_daily_usd: UsdLimit | None = Field(None, description="What a day of each tenant may cost.")
     tenant_monthly_usd: UsdLimit | None = Field(None, description="What a month of each tenant may cost.")
     warn_percent: int = Field(
-        80, ge=1, le=100, description="From this part of a limit on, the log, the metrics and /health/ready tell."
+        80, ge=1, le=100, description="From this share of a limit on, the log, the metrics and /health/ready warn."
     )
     cheaper_percent: int = Field(
-        95, ge=1, le=100, description="From this part of a limit on, only the cheapest model of the chain is asked."
+        95, ge=1, le=100, description="From this share of a limit on, only the cheapest model of the chain is called."
     )
     at_limit: tuple[BudgetStep, ...] = Field(
         ("cheaper", "extractive"),
@@ -44,9 +45,9 @@ class BudgetRules(BaseModel):
     )
 
     @model_validator(mode="after")
-    def warned_before_it_is_felt(self) -> Self:
+    def warning_comes_first(self) -> Self:
         if self.warn_percent > self.cheaper_percent:
-            raise ValueError("warn_percent must not be above cheaper_percent: the owner is to know first")
+            raise ValueError("warn_percent must not be above cheaper_percent: the owner is warned first")
         return self
 
 
@@ -67,10 +68,10 @@ class LimitNotAllowed(Forbidden):
 
 @dataclass
 class SharedReservation:
-    """A hold in the database that one process shares out to its calls, so that not each of them has to ask.
+    """A reservation in the database that one process divides among its calls, which saves a round trip for each call.
 
-    left: not given to any call. live: calls under way. fresh_until, until: monotonic seconds; after the first nothing
-    is given any more, after the second the database takes the rest back.
+    left: micro-dollars not assigned to a call. live: calls in progress. fresh_until, until: monotonic seconds; after
+    the first no call gets a part of it, after the second the database frees what is left.
     """
 
     id: UUID
@@ -84,7 +85,7 @@ class SharedReservation:
     live: int = 0
 
     def give(self, micro_usd: int, seconds: float, now: float) -> "Hold | None":
-        """A part for one call, of so many seconds at most; None when there is none to give."""
+        """A part for one call that takes at most `seconds`; None when the reservation cannot cover it."""
         if (
             self.left < micro_usd
             or self.live >= MAX_CONCURRENT_CALLS
@@ -96,21 +97,21 @@ class SharedReservation:
         self.live += 1
         return Hold(self.id, self.tenant_id, self.day, self.stripe, micro_usd, self.used_percent, self)
 
-    def back(self, hold: "Hold", spent: int) -> None:
-        """A call has ended, and the database knows what it spent."""
-        self.left += hold.micro_usd - spent
+    def back(self, hold: "Hold", cost: int) -> None:
+        """Ends the part of a call whose cost has been settled in the database."""
+        self.left += hold.micro_usd - cost
         self.live -= 1
 
-    def over(self, wanted: int, now: float) -> bool:
-        """Whether nobody can use it any more."""
-        return self.live == 0 and (now > self.fresh_until or self.left < wanted)
+    def over(self, micro_usd: int, now: float) -> bool:
+        """Whether no call can use it any more."""
+        return self.live == 0 and (now > self.fresh_until or self.left < micro_usd)
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Money set aside for a call. used_percent: of the tightest limit, when money was last reserved in the database.
+    """Money reserved for one call. used_percent: of the tightest limit, when money was last reserved in the database.
 
-    reservation: what it is a part of, where the process shares one among its calls.
+    reservation: the shared reservation that it is a part of, if any.
     """
 
     id: UUID
@@ -124,7 +125,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The end of holds: what was spent is committed, the rest goes back. Nothing spent is a release."""
+    """Ends holds: the cost is committed, the rest is free again. A cost of 0 frees everything."""
 
     holds: tuple[Hold, ...]
     micro_usd: int
@@ -135,9 +136,9 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """One limit and how it stands. limit_micro_usd: None for none. committed + held never passes it.
+    """One limit and its use. limit_micro_usd: None for no limit; committed + held never exceeds it.
 
-    allowed_micro_usd: what the service allows, with what it granted; a tenant may set less for itself.
+    allowed_micro_usd: what the service allows, grants included; a tenant may set a lower limit for itself.
     """
 
     scope: UUID
@@ -153,11 +154,11 @@ class Budget:
 
     @property
     def lowered(self) -> bool:
-        """Whether the tenant has set itself less than it is allowed."""
+        """Whether the tenant has set a lower limit than it is allowed."""
         return self.limit_micro_usd != self.allowed_micro_usd
 
     def check_own(self, micro_usd: int | None) -> None:
-        """Whether a tenant may set this for itself. Errors: LimitNotAllowed."""
+        """Checks that a tenant may set this limit for itself. Errors: LimitNotAllowed."""
         if micro_usd is not None and self.allowed_micro_usd is not None and micro_usd > self.allowed_micro_usd:
             raise LimitNotAllowed(f"The service allows '{self.name}' {self.allowed_micro_usd / 1_000_000:.6f} USD.")
 
@@ -172,7 +173,7 @@ class Budget:
         return name_of(self.scope, self.span)
 
     def state(self, warn_percent: int) -> BudgetState:
-        """near: from that part of the limit on, the owner is told."""
+        """The state of the limit; near: at least `warn_percent` of it is used."""
         if self.used_percent >= 100:
             return "used_up"
         return "near" if self.limit_micro_usd is not None and self.used_percent >= warn_percent else "open"
@@ -183,6 +184,6 @@ def name_of(scope: UUID, span: BudgetSpan) -> str:
 
 
 def opens_at(span: BudgetSpan, day: date, zone: str) -> datetime:
-    """The start of the next window after the one that `day` is in."""
+    """When the window after the one that contains `day` begins."""
     following = day + timedelta(days=1) if span == "day" else (day.replace(day=28) + timedelta(days=4)).replace(day=1)
     return datetime.combine(following, datetime.min.time(), ZoneInfo(zone))

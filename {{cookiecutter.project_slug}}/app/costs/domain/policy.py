@@ -14,11 +14,11 @@ Usd = Annotated[Decimal, Field(ge=0, allow_inf_nan=False, max_digits=18, decimal
 
 
 class PolicyPrice(BaseModel):
-    """What `policies/cost.yaml` says on one model: a price, that it is local, or a ceiling for each call."""
+    """The entry of one model in `policies/cost.yaml`: a price, `local: true`, or a ceiling for each call."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    local: bool = Field(False, description="It runs on our own machines; nobody charges for its tokens.")
+    local: bool = Field(False, description="It runs on your own machines; its tokens cost nothing.")
     input: Usd | None = Field(None, description="USD per million tokens that the model reads.")
     cached_input: Usd | None = Field(
         None, description="USD per million of those that come from the provider's cache; without it, `input`."
@@ -30,9 +30,9 @@ class PolicyPrice(BaseModel):
     why: str = Field("", description="Where the price is from; for whoever reads the file.")
 
     @model_validator(mode="after")
-    def one_way_of_pricing(self) -> "PolicyPrice":
-        ways = [self.local, self.input is not None, self.ceiling_usd_per_call is not None]
-        if sum(ways) != 1:
+    def exactly_one_pricing(self) -> "PolicyPrice":
+        pricings = [self.local, self.input is not None, self.ceiling_usd_per_call is not None]
+        if sum(pricings) != 1:
             raise ValueError("give one of 'local: true', 'input' (with 'output') or 'ceiling_usd_per_call'")
         return self
 
@@ -76,5 +76,5 @@ class CostPolicy(PolicyModel):
         """The entry named exactly like the model, else the longest pattern (`minilm-*`) that fits."""
         if exact := self.prices.get(model):
             return exact
-        fitting = [name for name in self.prices if fnmatchcase(model, name)]
-        return self.prices[max(fitting, key=len)] if fitting else None
+        patterns = [name for name in self.prices if fnmatchcase(model, name)]
+        return self.prices[max(patterns, key=len)] if patterns else None

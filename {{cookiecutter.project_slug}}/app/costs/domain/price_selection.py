@@ -1,4 +1,4 @@
-"""Which price holds for a model, and whether it can be right."""
+"""Selects the price of a model, and rejects implausible prices."""
 
 from decimal import Decimal
 from typing import Literal
@@ -19,63 +19,63 @@ from app.costs.domain.prices import (
 )
 
 MAX_RATIO_TO_LAST_GOOD = 500
-"""Prices do fall and rise, but those of a thousand tokens are not those of a million."""
+"""A larger ratio means that one price is for a thousand tokens and the other for a million."""
 
 
-def select_price(wanted: PricedModel, policy: CostPolicy, listed: ModelPrice | None) -> ModelPrice:
-    """The policy's price if it has one, else the list's. Raises ModelUnpriced or BadPrice."""
-    said = policy.price_of(wanted.model)
-    if said is None:
+def select_price(model: PricedModel, policy: CostPolicy, listed: ModelPrice | None) -> ModelPrice:
+    """The price in the policy, else the one in the bundled list. Errors: ModelUnpriced, BadPrice."""
+    entry = policy.price_of(model.model)
+    if entry is None:
         if listed is None:
-            raise ModelUnpriced(f"There is no price for the model '{wanted.model}' of {wanted.provider}.")
-        return _checked(listed, wanted, None)
-    if said.local:
-        return ModelPrice(wanted.model, wanted.provider, "local", (Tier(0, FREE),))
-    if said.ceiling_usd_per_call is not None:
-        return _ceiling(wanted, said.ceiling_usd_per_call)
-    return _checked(_from_policy(wanted, said), wanted, listed)
+            raise ModelUnpriced(f"There is no price for the model '{model.model}' of {model.provider}.")
+        return _checked(listed, model, None)
+    if entry.local:
+        return ModelPrice(model.model, model.provider, "local", (Tier(0, FREE),))
+    if entry.ceiling_usd_per_call is not None:
+        return _ceiling(model, entry.ceiling_usd_per_call)
+    return _checked(_from_policy(model, entry), model, listed)
 
 
-def _ceiling(wanted: PricedModel, usd: Decimal) -> ModelPrice:
+def _ceiling(model: PricedModel, usd: Decimal) -> ModelPrice:
     if usd == 0:
-        raise BadPrice(f"policies/cost.yaml gives '{wanted.model}' a ceiling of 0; write what a call may cost at most.")
+        raise BadPrice(f"policies/cost.yaml gives '{model.model}' a ceiling of 0; write what a call may cost at most.")
     prices = UnitPrices(Decimal(0), Decimal(0), Decimal(0), usd)
-    return ModelPrice(wanted.model, wanted.provider, "ceiling", (Tier(0, prices),))
+    return ModelPrice(model.model, model.provider, "ceiling", (Tier(0, prices),))
 
 
-def _from_policy(wanted: PricedModel, said: PolicyPrice) -> ModelPrice:
-    price = said.input if said.input is not None else Decimal(0)
-    if said.output is None and wanted.purpose == "chat":
+def _from_policy(model: PricedModel, entry: PolicyPrice) -> ModelPrice:
+    price = entry.input if entry.input is not None else Decimal(0)
+    if entry.output is None and model.purpose == "chat":
         raise BadPrice(
-            f"policies/cost.yaml gives '{wanted.model}' an input price and no output price; "
+            f"policies/cost.yaml gives '{model.model}' an input price and no output price; "
             "add 'output' in USD per million tokens."
         )
-    cached = said.cached_input if said.cached_input is not None else price
-    prices = UnitPrices(price, cached, said.output or Decimal(0))
-    return ModelPrice(wanted.model, wanted.provider, "policy", (Tier(0, prices),))
+    cached = entry.cached_input if entry.cached_input is not None else price
+    prices = UnitPrices(price, cached, entry.output or Decimal(0))
+    return ModelPrice(model.model, model.provider, "policy", (Tier(0, prices),))
 
 
-def _checked(price: ModelPrice, wanted: PricedModel, listed: ModelPrice | None) -> ModelPrice:
-    check_price(price, SOURCE_NAMES[price.source], chat=wanted.purpose == "chat")
+def _checked(price: ModelPrice, model: PricedModel, listed: ModelPrice | None) -> ModelPrice:
+    check_price(price, SOURCE_NAMES[price.source], chat=model.purpose == "chat")
     if listed is not None:
-        _near("input", price, listed, SOURCE_NAMES["list"])
-        if wanted.purpose == "chat":
-            _near("output", price, listed, SOURCE_NAMES["list"])
+        _check_ratio("input", price, listed, SOURCE_NAMES["list"])
+        if model.purpose == "chat":
+            _check_ratio("output", price, listed, SOURCE_NAMES["list"])
     return price
 
 
 def check_against_last_good(new: PriceTable, good: PriceTable) -> None:
-    """Errors: BadPrice, for a price so far from that of the last good table that the unit must be another one."""
+    """Errors: BadPrice, for a price so far from that of the last good table that its unit must differ."""
     before = {price.model: price for price in good.models}
     for price in new.models:
-        was = before.get(price.model)
-        if was is None or not {price.source, was.source} <= {"policy", "list"}:
+        previous = before.get(price.model)
+        if previous is None or not {price.source, previous.source} <= {"policy", "list"}:
             continue
-        _near("input", price, was, "the live release", MAX_RATIO_TO_LAST_GOOD)
-        _near("output", price, was, "the live release", MAX_RATIO_TO_LAST_GOOD)
+        _check_ratio("input", price, previous, "the live release", MAX_RATIO_TO_LAST_GOOD)
+        _check_ratio("output", price, previous, "the live release", MAX_RATIO_TO_LAST_GOOD)
 
 
-def _near(
+def _check_ratio(
     kind: Literal["input", "output"], price: ModelPrice, other: ModelPrice, where: str, times: int = MAX_RATIO_TO_LIST
 ) -> None:
     here, there = (getattr(each.tiers[0].prices, kind) for each in (price, other))

@@ -21,7 +21,7 @@ ModelPurpose = Literal["chat", "embedding"]
 
 
 class BadPrice(StartRefused):
-    """A price that cannot be right; the message names the model, the price and what to do."""
+    """An implausible price; the message names the model, the price and what to do."""
 
 
 class ModelUnpriced(Invalid):
@@ -31,7 +31,7 @@ class ModelUnpriced(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class UnitPrices:
-    """USD per million tokens of each kind, and USD per call."""
+    """USD per million tokens by kind, and USD per call."""
 
     input: Decimal
     cached_input: Decimal
@@ -77,7 +77,7 @@ class PricedModel:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What one call cost: whole micro-dollars, rounded up, and everything needed to work it out again."""
+    """The cost of one call in whole micro-dollars, rounded up, with everything needed to compute it again."""
 
     micro_usd: int
     model: str
@@ -94,7 +94,7 @@ def _pico(prices: UnitPrices) -> tuple[int, int, int, int]:
 
 
 def micro_usd(usage: Usage, prices: UnitPrices) -> int:
-    """Exact, in integers, rounded up to the next whole micro-dollar."""
+    """The cost of these tokens, computed exactly and rounded up to the next whole micro-dollar."""
     per_input, per_cached, per_output, per_call = _pico(prices)
     fresh = usage.input - usage.cached_input
     exact = fresh * per_input + usage.cached_input * per_cached + usage.output * per_output + per_call
@@ -111,7 +111,7 @@ class PriceTable:
 
     @classmethod
     def read(cls, canonical: bytes) -> "PriceTable":
-        """The table that a release was made with. Errors: BadPrice, wherever it came from."""
+        """Parses the stored table of a release. Errors: BadPrice, for an invalid table or price."""
         try:
             table = cls(_read_price(each) for each in json.loads(canonical).values())
         except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
@@ -121,11 +121,11 @@ class PriceTable:
         return table
 
     def check_chat_models(self, models: Iterable[str]) -> None:
-        """Errors: BadPrice, when one of them has no price, or writes for nothing."""
+        """Errors: BadPrice, when one of them has no price, or an output price of 0."""
         for model in models:
-            if (known := self._prices.get(model)) is None:
+            if (entry := self._prices.get(model)) is None:
                 raise BadPrice(f"The stored price table has no price for '{model}'; go to a release that has one.")
-            check_price(known, "the stored price table", chat=True)
+            check_price(entry, "the stored price table", chat=True)
 
     @property
     def models(self) -> Sequence[ModelPrice]:
@@ -133,20 +133,20 @@ class PriceTable:
 
     def max_cost(self, model: str, usage: Usage) -> int:
         """The most that a call of at most these tokens can cost, in micro-dollars. Errors: ModelUnpriced."""
-        if (known := self._prices.get(model)) is None:
+        if (entry := self._prices.get(model)) is None:
             raise ModelUnpriced(f"There is no price for the model '{model}'.")
-        return max(micro_usd(usage, _dearest(tier.prices)) for tier in known.tiers)
+        return max(micro_usd(usage, _without_cache_discount(tier.prices)) for tier in entry.tiers)
 
     def charge(self, model: str, usage: Usage) -> Charge:
-        """What these tokens cost. Raises ModelUnpriced for a model that the table does not know."""
-        if (known := self._prices.get(model)) is None:
+        """The cost of these tokens. Errors: ModelUnpriced, for a model that is not in the table."""
+        if (entry := self._prices.get(model)) is None:
             raise ModelUnpriced(f"There is no price for the model '{model}'.")
-        prices = known.at(usage.input)
-        return Charge(micro_usd(usage, prices), model, known.provider, usage, prices, self.digest)
+        prices = entry.at(usage.input)
+        return Charge(micro_usd(usage, prices), model, entry.provider, usage, prices, self.digest)
 
 
 @lru_cache(maxsize=512)
-def _dearest(prices: UnitPrices) -> UnitPrices:
+def _without_cache_discount(prices: UnitPrices) -> UnitPrices:
     return replace(prices, input=max(prices.input, prices.cached_input)) if prices.cached_input else prices
 
 
@@ -171,7 +171,7 @@ SOURCE_NAMES = {"policy": "policies/cost.yaml", "list": "the bundled price list"
 
 
 def check_price(price: ModelPrice, where: str, *, chat: bool) -> None:
-    """chat: a model that writes must have a price for that. Errors: BadPrice, for one that cannot be right."""
+    """chat: the model must have an output price. Errors: BadPrice, for an implausible price."""
     amounts = [amount for tier in price.tiers for amount in astuple(tier.prices)]
     if not amounts or not all(map(_is_amount, amounts)):
         raise BadPrice(f"A price of '{price.model}' in {where} is no amount of money; correct policies/cost.yaml.")

@@ -1,4 +1,4 @@
-"""The ledger beside a provider's own account of the same days."""
+"""Compares the ledger with a provider's usage export of the same days."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ class ExportUnusable(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class DailyUsage:
-    """Tokens of one day and model. micro_usd: None where the provider does not say."""
+    """Tokens of one day and model. micro_usd: None where the provider reports no amount."""
 
     input: int = 0
     output: int = 0
@@ -40,7 +40,7 @@ UsageByDay = Mapping[tuple[date, str], DailyUsage]
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """A day and model on which the two do not say the same."""
+    """A day and model for which the ledger and the provider differ."""
 
     day: date
     model: str
@@ -50,17 +50,17 @@ class Deviation:
 
 def read_export(content: str) -> UsageByDay:
     """The sums by day and model. Errors: ExportUnusable, naming the line."""
-    found: dict[tuple[date, str], DailyUsage] = {}
+    usage_by_day: dict[tuple[date, str], DailyUsage] = {}
     for number, line in enumerate(_lines(content), 1):
-        day, model, spent = _read(line, number)
-        found[day, model] = found.get((day, model), DailyUsage()).plus(spent)
-    if not found:
+        day, model, usage = _read(line, number)
+        usage_by_day[day, model] = usage_by_day.get((day, model), DailyUsage()).plus(usage)
+    if not usage_by_day:
         raise ExportUnusable("There is no line in the export.")
-    return found
+    return usage_by_day
 
 
 def compare(ledger: UsageByDay, provider: UsageByDay) -> list[Deviation]:
-    """What differs, by day and model; amounts only where the provider names them."""
+    """The days and models that differ; amounts are compared only where the provider reports them."""
     deviations = []
     for day, model in sorted({*ledger, *provider}):
         ours, theirs = ledger.get((day, model), DailyUsage(micro_usd=0)), provider.get((day, model), DailyUsage())
@@ -82,16 +82,16 @@ def _lines(content: str) -> Iterable[Mapping[str, Any]]:
 
 
 def _read(line: Mapping[str, Any], number: int) -> tuple[date, str, DailyUsage]:
-    day, model, read, written = (_first(line, names) for names in (DAY, MODEL, INPUT, OUTPUT))
+    day, model, input_tokens, output_tokens = (_first(line, names) for names in (DAY, MODEL, INPUT, OUTPUT))
     usd = _first(line, USD)
     try:
         money = None if usd in (None, "") else round(Decimal(str(usd)) * 1_000_000)
-        spent = DailyUsage(int(read or 0), int(written or 0), money)
-        if min(spent.input, spent.output, spent.micro_usd or 0) < 0 or not model:
+        usage = DailyUsage(int(input_tokens or 0), int(output_tokens or 0), money)
+        if min(usage.input, usage.output, usage.micro_usd or 0) < 0 or not model:
             raise ValueError
-        return date.fromisoformat(str(day)[:10]), str(model), spent
+        return date.fromisoformat(str(day)[:10]), str(model), usage
     except (ValueError, TypeError, InvalidOperation, OverflowError) as error:
-        raise ExportUnusable(f"Line {number} lacks a day, a model or token counts that can be.") from error
+        raise ExportUnusable(f"Line {number} lacks a day, a model or valid token counts.") from error
 
 
 def _first(line: Mapping[str, Any], names: Iterable[str]) -> Any:

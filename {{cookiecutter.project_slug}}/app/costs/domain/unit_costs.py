@@ -1,4 +1,4 @@
-"""What one of a thing costs, what the month will come to, and which release changed it."""
+"""Unit costs, the forecast of the month, and the cost per answer by release."""
 
 from calendar import monthrange
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ RESOLVED = "resolved answer"
 
 @dataclass(frozen=True, slots=True)
 class UnitCost:
-    """Things of one kind that were paid for, and what they cost together."""
+    """The number of units of one kind, such as answers, and their total cost."""
 
     name: str
     count: int
@@ -17,13 +17,13 @@ class UnitCost:
 
     @property
     def each(self) -> float | None:
-        """Micro-dollars of one; None where there is none to share the cost."""
+        """Micro-dollars per unit; None when there is no unit."""
         return self.micro_usd / self.count if self.count else None
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseCost:
-    """What an answer of a release costs. change: against the release that was used before it, 0.1 for a tenth more."""
+    """The cost of the answers of a release. change: against the release before it; 0.1 means 10 % more."""
 
     release_id: str
     first_at: datetime
@@ -38,7 +38,7 @@ class ReleaseCost:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a month comes to if it goes on like the last days of it."""
+    """The expected cost of a month, extrapolated from its last days."""
 
     month: date
     spent_micro_usd: int
@@ -55,15 +55,15 @@ class UnitCosts:
 
 
 def with_resolved(units: list[UnitCost], resolved: int) -> tuple[UnitCost, ...]:
-    """Beside the answers those that settled a question: what was spent on all of them is shared by these."""
-    found: list[UnitCost] = []
+    """Adds the unit "resolved answer", which shares the cost of all answers."""
+    result: list[UnitCost] = []
     for unit in units:
-        found += [unit, UnitCost(RESOLVED, resolved, unit.micro_usd)] if unit.name == "answer" else [unit]
-    return tuple(found)
+        result += [unit, UnitCost(RESOLVED, resolved, unit.micro_usd)] if unit.name == "answer" else [unit]
+    return tuple(result)
 
 
 def forecast(today: date, spent_before_today: dict[date, int], spent_today: int) -> Forecast:
-    """The mean of up to seven whole days goes on for the rest of the month, today included.
+    """Extrapolates the mean of up to seven whole days to the rest of the month, today included.
 
     spent_before_today: by day of this month, in micro-dollars; days without a charge may be missing.
     """
@@ -73,16 +73,16 @@ def forecast(today: date, spent_before_today: dict[date, int], spent_today: int)
     before = sum(spent_before_today.values())
     if not whole:
         return Forecast(first, spent_today, spent_today * days)
-    a_day = sum(spent_before_today.get(day, 0) for day in whole) / len(whole)
-    rest = max(spent_today, round(a_day)) + round(a_day * (days - today.day))
-    return Forecast(first, before + spent_today, before + rest)
+    per_day = sum(spent_before_today.get(day, 0) for day in whole) / len(whole)
+    remaining = max(spent_today, round(per_day)) + round(per_day * (days - today.day))
+    return Forecast(first, before + spent_today, before + remaining)
 
 
 def with_changes(releases: list[ReleaseCost]) -> tuple[ReleaseCost, ...]:
-    """releases: in the order of their first answer."""
-    found: list[ReleaseCost] = []
+    """Fills in the change against the release before. releases: in the order of their first answer."""
+    result: list[ReleaseCost] = []
     for each in releases:
-        before = found[-1].each if found else 0.0
+        before = result[-1].each if result else 0.0
         change = each.each / before - 1 if before else None
-        found.append(ReleaseCost(each.release_id, each.first_at, each.answers, each.micro_usd, change))
-    return tuple(found)
+        result.append(ReleaseCost(each.release_id, each.first_at, each.answers, each.micro_usd, change))
+    return tuple(result)

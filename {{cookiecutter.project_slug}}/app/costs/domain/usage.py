@@ -28,7 +28,7 @@ class Usage:
 
     @classmethod
     def reported(cls, input: int, cached_input: int = 0, output: int = 0, reasoning: int = 0) -> "Usage":
-        """What a provider said, made consistent so that it is never charged too low."""
+        """The usage that a provider reported, made consistent so that it is never charged too low."""
         input, cached_input, output, reasoning = (max(0, n) for n in (input, cached_input, output, reasoning))
         # Some providers count reasoning apart from the output instead of inside it.
         whole = output + reasoning if reasoning > output else output

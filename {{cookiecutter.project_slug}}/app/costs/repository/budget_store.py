@@ -23,8 +23,8 @@ _STANDING = text(
     from budget_standing(:scope, :day, :limits) s, budget_used(s.scope, s.span, s.starts) u
     """
 )
-# Only those tenants whose calls were paid for this month can be near a limit of theirs.
-_NEAR = text(
+# Only tenants with paid calls this month can be near a limit of their own.
+_NEAR_LIMIT = text(
     """
     select s.scope, s.span, s.starts, s.limit_micro_usd, s.granted as granted_micro_usd, s.set_by_hand,
            s.allowed_micro_usd, u.committed as committed_micro_usd, u.held as held_micro_usd
@@ -46,8 +46,8 @@ _GRANT = text(
 _TODAY = text("select (coalesce(:at, now()) at time zone :zone)::date")
 
 
-async def hold(database: Database, *asked: Any) -> Any:
-    (row,) = await database.ask(_HOLD, asked)
+async def hold(database: Database, *parameters: Any) -> Any:
+    (row,) = await database.ask(_HOLD, parameters)
     return row
 
 
@@ -63,8 +63,8 @@ async def settle(connection: AsyncConnection, settled: Settlement) -> None:
 async def charged(
     connection: AsyncConnection, settled: Settlement, subject_id: UUID | None, rows: Sequence[UUID]
 ) -> bool:
-    """Whether one of these rows, or any of the subject, was written; whoever is about to settle these holds is waited
-    for.
+    """Whether one of these rows, or any row of the subject, was written. Locks the holds first, and so waits for a
+    transaction that is settling them.
     """
     if settled:
         await connection.execute(_LOCK_HOLDS, {"ids": [hold.id for hold in settled.holds]})
@@ -86,12 +86,12 @@ async def standing(
 async def near(
     connection: AsyncConnection, day: date, limits: Sequence[int | None], percent: int, zone: str
 ) -> list[Budget]:
-    rows = await connection.execute(_NEAR, {"day": day, "limits": list(limits), "percent": percent})
+    rows = await connection.execute(_NEAR_LIMIT, {"day": day, "limits": list(limits), "percent": percent})
     return [Budget(**row, opens_at=opens_at(row["span"], row["starts"], zone)) for row in rows.mappings()]
 
 
 async def payers(connection: AsyncConnection) -> list[UUID]:
-    """Every tenant that money was ever held for."""
+    """Every tenant that ever had a reservation."""
     return list((await connection.execute(_PAYERS)).scalars())
 
 
@@ -101,7 +101,8 @@ async def sweep(connection: AsyncConnection, at: datetime | None) -> int:
 
 
 async def lock(connection: AsyncConnection, scope: UUID, day: date) -> None:
-    """Nobody fills a purse meanwhile, and what lay free in purses is back in the windows: a limit holds at once."""
+    """Locks the scope and returns unreserved money from the stripes to the windows, so that a new limit applies at
+    once."""
     await connection.execute(_LOCK, {"scope": scope, "day": day})
     await connection.execute(_COLLECT, {"scope": None if scope == SERVICE else scope, "day": day})
 
@@ -109,7 +110,7 @@ async def lock(connection: AsyncConnection, scope: UUID, day: date) -> None:
 async def set_limit(
     connection: AsyncConnection, scope: UUID, span: BudgetSpan, amount: int | None, *, own: bool = False
 ) -> None:
-    """own: the limit that a tenant sets for itself; else the one that the service sets."""
+    """Sets a limit; None removes it. own: the limit that a tenant sets for itself; else that of the service."""
     table = "budget_own_limits" if own else "budget_limits"
     statement = (_CLEAR if amount is None else _SET).format(table=table)
     await connection.execute(text(statement), {"scope": scope, "span": span, "amount": amount})

@@ -11,7 +11,7 @@ _WITHIN = """
     tenant_id = :tenant and at >= (:since)::date::timestamp at time zone :zone
     and at < ((:until)::date + 1)::timestamp at time zone :zone
 """
-# The vector of its question is part of what an answer costs; that of a mere search is not.
+# The embedding of its question is part of the cost of an answer; the embedding of a plain search is not.
 _CHARGED = f"""
     with charged as (
         select *, case when feature = 'embedding_query' and bool_or(feature = 'answer') over (partition by subject_id)
@@ -50,17 +50,17 @@ _ACCOUNT = text(
 async def account(
     connection: AsyncConnection, tenant: UUID, since: date, until: date
 ) -> dict[tuple[date, str], DailyUsage]:
-    """Days as providers have them, in UTC."""
-    asked = {"tenant": tenant, "since": since, "until": until, "zone": "UTC"}
-    rows = await connection.execute(_ACCOUNT, asked)
-    return {(day, model): DailyUsage(*spent) for day, model, *spent in rows}
+    """The usage in the ledger by model and day; days are in UTC, as in providers' exports."""
+    parameters = {"tenant": tenant, "since": since, "until": until, "zone": "UTC"}
+    rows = await connection.execute(_ACCOUNT, parameters)
+    return {(day, model): DailyUsage(*usage) for day, model, *usage in rows}
 
 
 async def units(connection: AsyncConnection, tenant: UUID, since: date, until: date, zone: str) -> list[UnitCost]:
-    asked = {"tenant": tenant, "since": since, "until": until, "zone": zone}
-    return [UnitCost(*row) for row in await connection.execute(_UNITS, asked)]
+    parameters = {"tenant": tenant, "since": since, "until": until, "zone": zone}
+    return [UnitCost(*row) for row in await connection.execute(_UNITS, parameters)]
 
 
 async def releases(connection: AsyncConnection, tenant: UUID, since: date, until: date, zone: str) -> list[ReleaseCost]:
-    asked = {"tenant": tenant, "since": since, "until": until, "zone": zone}
-    return [ReleaseCost(*row) for row in await connection.execute(_RELEASES, asked)]
+    parameters = {"tenant": tenant, "since": since, "until": until, "zone": zone}
+    return [ReleaseCost(*row) for row in await connection.execute(_RELEASES, parameters)]

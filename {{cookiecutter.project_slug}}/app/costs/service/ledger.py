@@ -32,23 +32,23 @@ TOKENS = counter("app_tokens_total", "Tokens charged for", ("feature", "model", 
 
 
 def make_price_table(policy: CostPolicy, models: Sequence[PricedModel], prices: PriceList, clock: Clock) -> PriceTable:
-    """The prices of every model that will be called. Errors: StartRefused, naming the first one without."""
+    """The prices of every model that will be called. Errors: StartRefused, naming the first model without a price."""
     now = clock.now()
 
-    def listed(wanted: PricedModel) -> ModelPrice | None:
-        said = policy.price_of(wanted.model)
-        needed = said is None or said.input is not None
-        return prices.find(wanted, now) if needed else None
+    def listed(model: PricedModel) -> ModelPrice | None:
+        entry = policy.price_of(model.model)
+        needed = entry is None or entry.input is not None
+        return prices.find(model, now) if needed else None
 
     try:
-        return PriceTable(select_price(wanted, policy, listed(wanted)) for wanted in models)
+        return PriceTable(select_price(model, policy, listed(model)) for model in models)
     except ModelUnpriced as unpriced:
         raise StartRefused(f"{unpriced.detail} {unpriced.what_to_do}") from unpriced
 
 
 @dataclass(frozen=True)
 class Costs:
-    """refused: why the prices of this process's own files are not used, and the last good ones are."""
+    """refused: why the last good prices are used instead of those of this process's own files; else empty."""
 
     policy: CostPolicy
     table: PriceTable
@@ -67,9 +67,11 @@ class Costs:
         return Reservations(self.policy, self.database, self.clock)
 
     async def notes(self) -> list[str]:
-        """What the owner should see to."""
-        refused = [f"The prices of the files here are not used, but those of the live release. {self.refused}"]
-        return refused * bool(self.refused) + await self.budgets.notes()
+        """Warnings for the owner, in sentences."""
+        if not self.refused:
+            return await self.budgets.notes()
+        warning = f"The prices of the files here are not used, but those of the live release. {self.refused}"
+        return [warning, *await self.budgets.notes()]
 
     def max_cost(self, model: str, usage: Usage) -> int:
         """The most that a call of at most these tokens can cost, in micro-dollars. Errors: ModelUnpriced."""
@@ -78,9 +80,9 @@ class Costs:
     async def abandon(
         self, tenant_id: UUID, subject_id: UUID | None, rows: Sequence[LedgerRow], settled: Settlement
     ) -> None:
-        """Charges what was spent beside no record of its own, and ends its holds; again while the database refuses.
+        """Charges the cost of work that left no record of its own, and settles its holds; retried while writes fail.
 
-        Writes nothing when it has been charged meanwhile: then it was recorded after all.
+        Writes nothing when the subject or one of the rows has been charged meanwhile.
         """
         facts = {"tenant_id": str(tenant_id), "subject_id": str(subject_id), "micro_usd": settled.micro_usd}
         await self.late.charge(lambda: self._abandon(tenant_id, subject_id, rows, settled), facts)
@@ -89,18 +91,18 @@ class Costs:
         self, tenant_id: UUID, subject_id: UUID | None, rows: Sequence[LedgerRow], settled: Settlement
     ) -> None:
         async with self.database.transaction(tenant_id) as connection:
-            known = await budget_store.charged(connection, settled, subject_id, [row.id for row in rows])
-            if not known:
+            charged = await budget_store.charged(connection, settled, subject_id, [row.id for row in rows])
+            if not charged:
                 await ledger_store.insert_rows(connection, rows)
                 if settled:
                     await budget_store.settle(connection, settled)
-        # Only once it is certain: what fails is tried again, and must not be counted twice.
-        if not known:
+        # After the commit: a failed attempt is retried, and must not be counted twice.
+        if not charged:
             self.count(rows)
         self.reservations.count(settled)
 
     async def close(self) -> None:
-        """Writes down what is still owed, and gives back what was not needed."""
+        """Writes the pending charges and releases unused reservations."""
         await self.late.close()
         await self.reservations.close()
 
@@ -121,7 +123,7 @@ class Costs:
         environment: str = "production",
         table: PriceTable | None = None,
     ) -> LedgerRow:
-        """A row not yet written: for the hot path, beside LEDGER_SQL and `ledger_parameters`.
+        """A row that is not written yet; for callers that send LEDGER_SQL themselves.
 
         table: the prices of a release, instead of those of this process's own files.
         """
@@ -168,35 +170,35 @@ class Costs:
             return await ledger_store.totals(connection, tenant_id, first, last, self.policy.time_zone)
 
     async def by_tenant(self, since: date | None = None, until: date | None = None) -> list[tuple[UUID, CostTotal]]:
-        """What each tenant spent that spent anything, the dearest first. Days as for `totals`."""
-        spent = [(each, (await self.totals(each, since, until)).total) for each in await self.budgets.payers()]
-        return sorted((pair for pair in spent if pair[1].micro_usd), key=lambda pair: -pair[1].micro_usd)
+        """The costs of each tenant that spent anything, the highest first. Days as for `totals`."""
+        totals = [(each, (await self.totals(each, since, until)).total) for each in await self.budgets.payers()]
+        return sorted((pair for pair in totals if pair[1].micro_usd), key=lambda pair: -pair[1].micro_usd)
 
     async def units(self, tenant_id: UUID, since: date | None = None, until: date | None = None) -> UnitCosts:
-        """What an answer, a resolved one, a document and an evaluation cost a tenant in these days, what an answer of
-        each release cost, and what this month will come to."""
+        """The unit costs of a tenant in these days (answer, resolved answer, document, evaluation), the cost of an
+        answer by release, and the forecast of this month."""
         (first, last), zone = self._days(since, until), self.policy.time_zone
         today = self._days(None, None)[1]
         async with self.database.read(tenant_id) as connection:
-            found = await cost_reports.units(connection, tenant_id, first, last, zone)
-            settled = self.resolutions
-            resolved = await settled.resolved(connection, tenant_id, first, last, zone) if settled else None
+            units = await cost_reports.units(connection, tenant_id, first, last, zone)
+            resolutions = self.resolutions
+            resolved = await resolutions.resolved(connection, tenant_id, first, last, zone) if resolutions else None
             by_release = await cost_reports.releases(connection, tenant_id, first, last, zone)
             month = await ledger_store.totals(connection, tenant_id, today.replace(day=1), today, zone)
         by_day = {date.fromisoformat(day.key): day.micro_usd for day in month.by_day}
         expected = forecast(today, by_day, by_day.pop(today, 0))
-        kinds = tuple(found) if resolved is None else with_resolved(found, resolved)
+        kinds = tuple(units) if resolved is None else with_resolved(units, resolved)
         return UnitCosts(first, last, kinds, with_changes(by_release), expected)
 
     async def reconcile(self, provider: UsageByDay, tenants: Iterable[UUID]) -> list[Deviation]:
-        """Where the ledger of these tenants and a provider's account differ, on the days and models of the account."""
+        """The differences between the ledger of these tenants and a provider's export, on its days and models."""
         days, models = [day for day, _ in provider], {model for _, model in provider}
         ledger: dict[tuple[date, str], DailyUsage] = {}
         for tenant_id in tenants:
             async with self.database.read(tenant_id) as connection:
-                for key, spent in (await cost_reports.account(connection, tenant_id, min(days), max(days))).items():
+                for key, usage in (await cost_reports.account(connection, tenant_id, min(days), max(days))).items():
                     if key[1] in models:
-                        ledger[key] = ledger.get(key, DailyUsage()).plus(spent)
+                        ledger[key] = ledger.get(key, DailyUsage()).plus(usage)
         return compare(ledger, provider)
 
     def _days(self, since: date | None, until: date | None) -> tuple[date, date]:
@@ -206,11 +208,11 @@ class Costs:
 
 def _count(row: LedgerRow) -> None:
     usage = row.charge.usage
-    spent, read, cached, written = _counters(row.feature, row.charge.model, row.environment)
-    spent.inc(row.charge.micro_usd)
-    read.inc(usage.input - usage.cached_input)
+    cost, uncached, cached, output = _counters(row.feature, row.charge.model, row.environment)
+    cost.inc(row.charge.micro_usd)
+    uncached.inc(usage.input - usage.cached_input)
     cached.inc(usage.cached_input)
-    written.inc(usage.output)
+    output.inc(usage.output)
 
 
 @lru_cache(maxsize=256)

@@ -62,9 +62,10 @@ def compare(name: str, pairs: Sequence[CasePair], policy: QualityPolicy, seed: i
     metric = METRICS[name]
     if all(row.before is None for row in pairs):
         values = [(row.after.cluster, row.after.values.get(name)) for row in pairs]
-        known = [(cluster, value) for cluster, value in values if value is not None]
-        after = tuple(value for _, value in known)
-        return MetricComparison(metric, (), after, len({cluster for cluster, _ in known}), (), None) if known else None
+        scored = [(cluster, value) for cluster, value in values if value is not None]
+        after = tuple(value for _, value in scored)
+        groups = {cluster for cluster, _ in scored}
+        return MetricComparison(metric, (), after, len(groups), (), None) if scored else None
     both = [
         (row.after.cluster, old, new)
         for row in pairs
@@ -74,9 +75,9 @@ def compare(name: str, pairs: Sequence[CasePair], policy: QualityPolicy, seed: i
     ]
     if not both:
         return None
-    clusters, before, after = zip(*both, strict=True)
+    names, before, after = zip(*both, strict=True)
     gains = tuple(gain(metric, old, new) for old, new in zip(before, after, strict=True))
-    return MetricComparison(metric, before, after, len(set(clusters)), gains, _estimate(gains, clusters, policy, seed))
+    return MetricComparison(metric, before, after, len(set(names)), gains, _estimate(gains, names, policy, seed))
 
 
 def _estimate(gains: Sequence[float], clusters: Sequence[str], policy: QualityPolicy, seed: int) -> Estimate:

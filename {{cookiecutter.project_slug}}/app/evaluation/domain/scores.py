@@ -37,7 +37,7 @@ def faults(candidate: RunScores, baseline: RunScores | None) -> tuple[str, ...]:
     """Why these runs cannot be compared, a sentence each; empty when they can."""
     reasons = list(_duplicates(candidate))
     if not candidate.cases:
-        reasons.append("The run of the candidate holds no case.")
+        reasons.append("The run of the candidate contains no case.")
     if baseline is None:
         return tuple(reasons)
     reasons += _duplicates(baseline)

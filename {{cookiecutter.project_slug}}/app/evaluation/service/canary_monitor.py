@@ -1,4 +1,4 @@
-"""The canary in production: compared again and again with the live release that answers beside it."""
+"""Compares the canary in production with the live release, repeatedly, and acts on the verdict."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -30,7 +30,7 @@ class _LastVerdict:
 
 @dataclass(frozen=True)
 class CanaryMonitor:
-    """Decides by the stored answers alone, so that every process comes to the same decision.
+    """Decides from stored answers alone, so that every process makes the same decision.
 
     tenants: those whose answers count.
     """
@@ -55,10 +55,10 @@ class CanaryMonitor:
         live_id, tenants = standing.live.id, await self.tenants()
         answers = await self.traffic.of([live_id, canary.release_id], canary.since, tenants)
         control = [each for each in answers if each.arm == "control" and each.release_id == live_id]
-        treated = [each for each in answers if each.arm == "canary" and each.release_id == canary.release_id]
+        canary_answers = [each for each in answers if each.arm == "canary" and each.release_id == canary.release_id]
         elapsed = self.clock.now() - canary.since
-        decision = evaluate_canary(control, treated, self.policy, elapsed)
-        return CanaryStatus(canary, live_id, len(control), len(treated), decision)
+        decision = evaluate_canary(control, canary_answers, self.policy, elapsed)
+        return CanaryStatus(canary, live_id, len(control), len(canary_answers), decision)
 
     async def _standing(self) -> EnvironmentReleases:
         await self.environments.refresh()

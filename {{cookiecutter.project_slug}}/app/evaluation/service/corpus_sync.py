@@ -1,4 +1,4 @@
-"""The documents that cases are asked of, put in by the way that all documents go."""
+"""Ingests the documents of the evaluation, through the same upload as all documents."""
 
 import asyncio
 from collections import defaultdict
@@ -18,7 +18,7 @@ from app.ingestion.service import Ingestion
 from app.retrieval.service import Retrieval
 
 EvaluationProgress = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and how much there is."""
+"""Called with the name of the step, the number done, and the total."""
 
 BATCH, PAGE, ATTEMPTS = 8, 200, 5
 POLL_SECONDS, PATIENCE_SECONDS = 0.25, 600.0
@@ -29,8 +29,8 @@ def no_progress(_what: str, _done: int, _total: int) -> None: ...
 
 @dataclass(frozen=True)
 class CorpusSync:
-    """root: the service's folder, below which the folders of evals/corpus.json stand. patience: seconds without any
-    progress of what others process.
+    """root: the service's folder, which contains the folders of evals/corpus.json. patience: how many seconds to wait
+    without any progress of other processes.
     """
 
     root: Path
@@ -40,23 +40,23 @@ class CorpusSync:
     patience: float = PATIENCE_SECONDS
 
     async def sync(self, corpus: EvaluationCorpus, progress: EvaluationProgress = no_progress) -> None:
-        """Publishes what is new in the folders and withdraws what is gone; nothing happens when all is there.
+        """Publishes new and changed files, and deletes documents whose files are gone. Idempotent.
 
-        Errors: CorpusRefused naming the file that cannot be taken; CorpusBusy.
+        Errors: CorpusRefused, naming the file that cannot be ingested; CorpusBusy.
         """
-        held = [(folder, self._files(folder)) for folder in corpus.folders]
-        wanted: dict[tuple[str, str], set[str]] = defaultdict(set)
-        for folder, files in held:
+        files_by_folder = [(folder, self._files(folder)) for folder in corpus.folders]
+        expected: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for folder, files in files_by_folder:
             for uri in files:
-                if uri in wanted[folder.tenant, folder.source]:
+                if uri in expected[folder.tenant, folder.source]:
                     raise CorpusRefused(f"Two files of source '{folder.source}' are called {uri}.")
-                wanted[folder.tenant, folder.source].add(uri)
-        done, total = 0, sum(len(files) for _, files in held)
-        for folder, files in held:
-            async for put in self._put(folder, files, progress):
-                done += put
+                expected[folder.tenant, folder.source].add(uri)
+        done, total = 0, sum(len(files) for _, files in files_by_folder)
+        for folder, files in files_by_folder:
+            async for uploaded in self._upload(folder, files, progress):
+                done += uploaded
                 progress("Documents", done, total)
-        for (tenant, source), uris in wanted.items():
+        for (tenant, source), uris in expected.items():
             await self._withdraw_others(tenant, source, uris)
 
     async def versions(self, tenants: Iterable[str]) -> dict[str, int]:
@@ -74,25 +74,25 @@ class CorpusSync:
             files[found.uri] = found
         return files
 
-    async def _put(
+    async def _upload(
         self, folder: CorpusFolder, files: dict[str, FoundFile], progress: EvaluationProgress
     ) -> AsyncIterator[int]:
-        """The number of files of each batch, once they are served."""
-        caller = _keeper(await self.identity.ensure_tenant(folder.tenant))
+        """Uploads and processes the files in batches; yields the size of each batch once it is served."""
+        caller = _corpus_operator(await self.identity.ensure_tenant(folder.tenant))
         common = upload_options(folder.source, folder.groups, {})
         names, largest = list(files), self.ingestion.max_file_bytes(common)
         for start in range(0, len(names), BATCH):
             batch = names[start : start + BATCH]
             uploads = [Upload(files[uri].path.name, self._read(folder, files[uri], largest), uri) for uri in batch]
-            waiting: dict[UUID, int] = {}
+            unfinished: dict[UUID, int] = {}
             uris: dict[UUID, str] = {}
             for uri, item in zip(batch, await self.ingestion.upload(caller, common, uploads), strict=True):
                 if item.problem:
                     raise CorpusRefused(f"{folder.path}/{uri} was refused: {item.problem.detail}")
                 if item.id and item.version and item.status in UNFINISHED:
-                    waiting[item.id], uris[item.id] = item.version, uri
-            await self._process(caller, waiting)
-            await self._served(folder, caller, uris, progress)
+                    unfinished[item.id], uris[item.id] = item.version, uri
+            await self._process(caller, unfinished)
+            await self._wait_until_served(folder, caller, uris, progress)
             yield len(batch)
 
     def _read(self, folder: CorpusFolder, file: FoundFile, largest: int) -> bytes:
@@ -101,12 +101,12 @@ class CorpusSync:
         except FileUnreadable as fault:
             raise CorpusRefused(f"{folder.path}/{fault}") from fault
 
-    async def _process(self, caller: Principal, waiting: dict[UUID, int]) -> None:
-        """Here and now, beside any worker: whoever took a document up last ends it, and the other finds nothing to do.
+    async def _process(self, caller: Principal, unfinished: dict[UUID, int]) -> None:
+        """Processes the documents in this process, beside any worker, with the retries of the job.
 
-        What fails is tried again as its job would be. Errors: what it failed with in the last attempt.
+        Errors: the failure of the last attempt.
         """
-        left = dict(waiting)
+        left = dict(unfinished)
         for attempt in range(1, ATTEMPTS + 1):
             ended = await self.ingestion.process_all(caller.tenant_id, left) if left else {}
             failed = {document: error for document, error in ended.items() if isinstance(error, Exception)}
@@ -117,37 +117,37 @@ class CorpusSync:
                 break
             await asyncio.sleep(2.0**attempt / 4)
 
-    async def _served(
+    async def _wait_until_served(
         self, folder: CorpusFolder, caller: Principal, uris: dict[UUID, str], progress: EvaluationProgress
     ) -> None:
-        """Returns once each is served, also where another process took it up. Errors: CorpusBusy, CorpusRefused."""
+        """Waits until each is served, also by another process. Errors: CorpusBusy, CorpusRefused."""
 
-        async def waiting() -> int:
+        async def count_unfinished() -> int:
             newest = await self.ingestion.newest_versions(caller, list(uris)) if uris else []
             for row in newest:
                 if row.status == "quarantined":
                     raise CorpusRefused(f"{folder.path}/{uris[row.document_id]} is in quarantine: {row.detail}")
             return sum(row.status in UNFINISHED for row in newest)
 
-        await self._until_none(waiting, folder.tenant, progress)
+        await self._until_none(count_unfinished, folder.tenant, progress)
 
     async def settled(self, tenants: Iterable[str], progress: EvaluationProgress = no_progress) -> None:
-        """Returns once no document of these tenants is being processed, by whomever. Errors: CorpusBusy."""
+        """Waits until no document of these tenants is being processed by any process. Errors: CorpusBusy."""
         for tenant in tenants:
-            caller = _keeper(await self.identity.tenant(tenant))
+            caller = _corpus_operator(await self.identity.tenant(tenant))
             await self._until_none(partial(self.ingestion.count_unfinished, caller), tenant, progress)
 
     async def _until_none(
-        self, waiting: Callable[[], Awaitable[int]], tenant: str, progress: EvaluationProgress
+        self, count_unfinished: Callable[[], Awaitable[int]], tenant: str, progress: EvaluationProgress
     ) -> None:
-        """Gives up once the number has not changed for `patience` seconds. Errors: CorpusBusy."""
+        """Waits until the count is 0. Errors: CorpusBusy, when it has not changed for `patience` seconds."""
         most, last, since = 0, 0, 0.0
-        while left := await waiting():
+        while left := await count_unfinished():
             most, since = max(most, left), since + POLL_SECONDS if left == last else 0.0
             last = left
             if since >= self.patience:
                 raise CorpusBusy(
-                    f"{left} {'document' if left == 1 else 'documents'} of tenant {tenant} did not get on "
+                    f"{left} {'document' if left == 1 else 'documents'} of tenant {tenant} made no progress "
                     f"within {self.patience:.0f} s; nothing was measured."
                 )
             progress("Waiting for documents that are being processed", most - left, most)
@@ -156,7 +156,7 @@ class CorpusSync:
             progress("Waiting for documents that are being processed", most, most)
 
     async def _withdraw_others(self, tenant: str, source: str, uris: Collection[str]) -> None:
-        caller = _keeper(await self.identity.tenant(tenant))
+        caller = _corpus_operator(await self.identity.tenant(tenant))
         after: Cursor | None = None
         while True:
             page = await self.ingestion.list(caller, status=None, source=source, after=after, limit=PAGE)
@@ -168,6 +168,6 @@ class CorpusSync:
             after = Cursor(page[-1].created_at, page[-1].id)
 
 
-def _keeper(tenant_id: UUID) -> Principal:
-    """Who keeps the documents of the evaluation; nil stands for its key."""
+def _corpus_operator(tenant_id: UUID) -> Principal:
+    """The principal that ingests the documents of the evaluation; it has no key, so the nil id stands for it."""
     return Principal(tenant_id, UUID(int=0), "evaluation", frozenset({"operator"}))

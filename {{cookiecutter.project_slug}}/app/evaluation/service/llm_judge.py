@@ -82,7 +82,7 @@ class LLMJudge:
     async def _judge(
         self, model: ChatModel, run_id: UUID, tenant: UUID, judge: str, prompt: str, answer: JudgedAnswer
     ) -> bool | None:
-        """Whether the answer is good; None when the model says neither. Stored under the judge's version."""
+        """Whether the answer is good; None when the model's reply is neither. Stored under the judge's version."""
         async with self.database.read(tenant) as connection:
             stored = await repository.find_judge_verdict(connection, judge, answer.digest)
         if stored:
@@ -103,11 +103,11 @@ class LLMJudge:
         try:
             completion = await model.complete(request, Deadline.after(TIMEOUT_SECONDS, self.clock))
         except BaseException as error:
-            spent = Usage(0) if isinstance(error, Exception) else max_charge
+            used = Usage(0) if isinstance(error, Exception) else max_charge
             if isinstance(error, ModelFailure):
-                spent = error.usage or (max_charge if error.may_be_charged else spent)
+                used = error.usage or (max_charge if error.may_be_charged else used)
             if hold:
-                await asyncio.shield(self._charge(hold, tenant, model.name, spent, run_id))
+                await asyncio.shield(self._charge(hold, tenant, model.name, used, run_id))
             raise
         usage = max_charge if hold and completion.end.estimated else completion.end.usage
         await asyncio.shield(self._charge(hold, tenant, model.name, usage, run_id))

@@ -68,6 +68,6 @@ def documents_by_case(*sides: Mapping[str, CaseResult] | None) -> DocumentsByCas
     documents: dict[str, dict[str, list[str]]] = {}
     for side in sides:
         for case_id, (case, observation) in (side or {}).items():
-            known = documents.setdefault(case_id, {}).setdefault(case.tenant, [])
-            known += [each for each in observation.documents if each not in known]
+            recorded = documents.setdefault(case_id, {}).setdefault(case.tenant, [])
+            recorded += [each for each in observation.documents if each not in recorded]
     return documents

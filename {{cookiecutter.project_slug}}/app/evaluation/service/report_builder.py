@@ -1,4 +1,4 @@
-"""Builds the report from the results of both results."""
+"""Builds the report from the results of both releases."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""May this person approve this release, and has it been approved enough? Nothing here reads or stores anything."""
+"""The rules of approval: who may approve a release, and what a release still lacks. No I/O."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ ApprovalKind = Literal["approval", "first_release", "break_glass"]
 
 class SelfApproval(Forbidden):
     code, title = "self_approval", "The author of a release cannot approve it"
-    action = "Ask someone else to look at it; policies/ownership.yaml says how many."
+    action = "Ask someone else to approve it; policies/ownership.yaml says how many are needed."
 
 
 class NoEvidence(Conflict):
@@ -42,8 +42,8 @@ class ReviewedAlready(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """Somebody let a release go live; a row that never changes. It is bound to the release and, when it is no
-    exception, to the report (SHA-256) that the approver saw.
+    """An approval of a release; a row that never changes. It is bound to the release and, unless it is an exception, to
+    the report (SHA-256) that the approver read.
     """
 
     id: UUID
@@ -60,7 +60,7 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class EmergencyReview:
-    """What somebody said about an emergency afterwards."""
+    """The review of an emergency."""
 
     approval_id: UUID
     reviewer: str
@@ -70,7 +70,7 @@ class EmergencyReview:
 
 @dataclass(frozen=True, slots=True)
 class Emergency:
-    """A release that went live without approval, and what was said about that."""
+    """A release that went live without approval, with its review."""
 
     approval: Approval
     due: datetime
@@ -81,7 +81,7 @@ class Emergency:
 
 
 def proof_of(history: ReleaseHistory, at: datetime, report_days: int) -> ReleaseEvent:
-    """The newest evaluation, when it speaks for the release. Errors: NoEvidence."""
+    """The newest evaluation, if it passed and is recent enough. Errors: NoEvidence."""
     newest = next((event for event in reversed(history.events) if event.evidence), None)
     if newest is None or newest.evidence is None:
         raise NoEvidence("The release has not been evaluated.")
@@ -100,7 +100,7 @@ def check_approval(
     at: datetime,
     seen: str | None = None,
 ) -> str:
-    """The report that the approval will be bound to. seen: the report that the approver looked at.
+    """Returns the report that the approval is bound to. seen: the report that the approver read.
 
     Errors: NoEvidence, SelfApproval, ApprovedAlready, IllegalMove.
     """
@@ -112,7 +112,10 @@ def check_approval(
         check_transition(history.state, "approved")
     if policy.risk_tier != "low" and same_person(approver, history.author):
         raise SelfApproval(f"{approver} made this release, and the risk tier is {policy.risk_tier}.")
-    if any(same_person(approver, each.approver) for each in holding(history, given, at, policy.approval.report_days)):
+    if any(
+        same_person(approver, each.approver)
+        for each in valid_approvals(history, given, at, policy.approval.report_days)
+    ):
         raise ApprovedAlready(f"{approver} has approved this release on this report.")
     return report
 
@@ -121,18 +124,20 @@ def same_person(one: str, other: str) -> bool:
     return one.strip().casefold() == other.strip().casefold()
 
 
-def expiry(policy: OwnershipPolicy, at: datetime, wanted: datetime | None) -> datetime:
+def expiry(policy: OwnershipPolicy, at: datetime, requested: datetime | None) -> datetime:
     """When an approval ends. Errors: ExpiryUnusable."""
     latest = at + timedelta(days=policy.approval.valid_days)
-    if wanted is None:
+    if requested is None:
         return latest
-    if not at < wanted <= latest:
+    if not at < requested <= latest:
         raise ExpiryUnusable(f"It must end after now and by {latest:%Y-%m-%d %H:%M} UTC.")
-    return wanted
+    return requested
 
 
-def holding(history: ReleaseHistory, given: Iterable[Approval], at: datetime, report_days: int) -> list[Approval]:
-    """The approvals that count at a moment: on the newest report, given after it, not run out."""
+def valid_approvals(
+    history: ReleaseHistory, given: Iterable[Approval], at: datetime, report_days: int
+) -> list[Approval]:
+    """The approvals that count at a moment: on the newest report, given after it, not expired."""
     try:
         proof = proof_of(history, at, report_days)
     except NoEvidence:
@@ -150,9 +155,13 @@ def holding(history: ReleaseHistory, given: Iterable[Approval], at: datetime, re
 
 
 def lacking(
-    policy: OwnershipPolicy, history: ReleaseHistory, given: Sequence[Approval], changed: Iterable[str], at: datetime
+    policy: OwnershipPolicy,
+    history: ReleaseHistory,
+    given: Sequence[Approval],
+    changed: Iterable[str],
+    at: datetime,
 ) -> str | None:
-    """What keeps a release from going live, in a sentence; None when it is approved enough.
+    """What keeps a release from going live, in a sentence; None when nothing does.
 
     changed: the parts in which it differs from what is live.
     """
@@ -161,7 +170,9 @@ def lacking(
         proof_of(history, at, rules.report_days)
     except NoEvidence as missing:
         return missing.detail
-    counted = [each for each in holding(history, given, at, rules.report_days) if _counts(policy, history, each)]
+    counted = [
+        each for each in valid_approvals(history, given, at, rules.report_days) if _counts(policy, history, each)
+    ]
     people = {each.approver.strip().casefold() for each in counted}
     needed: int = getattr(rules.people, policy.risk_tier)
     if len(people) < needed:
@@ -175,12 +186,12 @@ def lacking(
 
 
 def _counts(policy: OwnershipPolicy, history: ReleaseHistory, each: Approval) -> bool:
-    """Asked again here: the tier may have risen since the approval was given."""
+    """Whether the approval counts at today's risk tier, which may have risen since it was given."""
     return policy.risk_tier == "low" or not same_person(each.approver, history.author)
 
 
 def changed_parts(before: Manifest | None, after: Manifest) -> tuple[str, ...]:
-    """The parts that somebody may be named for, and in which two releases differ; all of them against nothing."""
+    """The parts that differ, of those that may need a named approver; all of them when there is no `before`."""
     policies = sorted(after.policies) if before is None else _differing(before.policies, after.policies)
     parts = {
         "service": before is None or (before.code, before.settings) != (after.code, after.settings),
@@ -201,4 +212,4 @@ def check_review(policy: OwnershipPolicy, emergency: Emergency, reviewer: str) -
     if emergency.review:
         raise ReviewedAlready(f"{emergency.review.reviewer} reviewed it on {emergency.review.at:%Y-%m-%d}.")
     if policy.risk_tier != "low" and same_person(reviewer, emergency.approval.approver):
-        raise SelfApproval(f"{reviewer} broke the glass; someone else must review it.")
+        raise SelfApproval(f"{reviewer} activated it by break-glass; someone else must review it.")

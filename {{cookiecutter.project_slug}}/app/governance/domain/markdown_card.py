@@ -1,4 +1,4 @@
-"""The card in Markdown, for a repository or a pull request."""
+"""The model card in Markdown, for a repository or a pull request."""
 
 from collections.abc import Iterable
 
@@ -9,10 +9,10 @@ NOTHING = "Nothing is live in production."
 
 
 def value(unit: str, number: float | None) -> str:
-    """A figure with its unit."""
+    """A value of a metric with its unit; a dash for None."""
     if number is None:
         return "–"
-    number = max(number, 0.0)  # a mean of logarithms comes back as a hair below nothing
+    number = max(number, 0.0)  # a mean of logarithms can come out slightly below 0
     return {"ms": f"{number:,.0f} ms", "micro_usd": f"${number / 1_000_000:.6f}"}.get(unit, f"{number:.3f}")
 
 
@@ -20,7 +20,7 @@ def markdown(card: ModelCard) -> str:
     about = card.purpose
     parts = [
         f"# Model card: {about.service}",
-        f"Made on {card.at:%Y-%m-%d %H:%M} UTC from what is live; not written by hand.",
+        f"Generated on {card.at:%Y-%m-%d %H:%M} UTC from the live release.",
         about.purpose,
         _table(
             ("", ""),
@@ -30,7 +30,7 @@ def markdown(card: ModelCard) -> str:
                 ("on call", about.on_call),
                 ("risk of a wrong answer", about.risk_tier),
                 ("sensitivity of the data", about.data_sensitivity),
-                ("budget of a month", f"{card.spending.monthly_budget_usd} USD"),
+                ("monthly budget", f"{card.spending.monthly_budget_usd} USD"),
                 ("spent this month", f"{card.spending.spent_this_month_usd} USD"),
             ],
         ),
@@ -40,7 +40,7 @@ def markdown(card: ModelCard) -> str:
         *([] if card.emergencies else ["None."]),
         "## Risk register",
         _table(
-            ("", "risk", "control", "stands", "found", "owner"),
+            ("", "risk", "control", "status", "evidence", "owner"),
             ((str(r.number), r.risk, r.control, f"**{r.standing}**", r.found, r.owner) for r in card.risks),
         ),
     ]
@@ -58,9 +58,9 @@ def _live(live: LiveReleaseDetails) -> list[str]:
             [
                 ("release", f"{live.number}, `{live.id}`"),
                 ("state", f"{live.state} since {since}"),
-                ("made by", f"{live.author} on {live.made_at:%Y-%m-%d}"),
+                ("created by", f"{live.author} on {live.made_at:%Y-%m-%d}"),
                 ("code", live.code),
-                ("when the first model fails", " > ".join(live.fallbacks())),
+                ("fallback order", " > ".join(live.fallbacks())),
                 ("index", f"{corpus.index or 'none'}: {corpus.embedder}, {corpus.chunker}, {corpus.text_search}"),
                 ("corpus", size),
             ],
@@ -94,19 +94,19 @@ def _live(live: LiveReleaseDetails) -> list[str]:
                 for each in live.approvals
             ),
         ),
-        f"Lacking now: {live.lacking}" if live.lacking else "Nothing is lacking.",
+        f"Missing now: {live.lacking}" if live.lacking else "Nothing is missing.",
     ]
 
 
-def _evaluated(found: EvaluationSummary) -> list[str]:
-    head = f"**{found.verdict}** on {found.at:%Y-%m-%d %H:%M} UTC, report `{found.report}`."
-    fallen = [f"Protected cases that fell: {', '.join(found.fallen)}."] if found.fallen else []
-    rows = _table(("metric", "value", "floor", "verdict", "guards against"), map(_measured, found.whole))
+def _evaluated(summary: EvaluationSummary) -> list[str]:
+    head = f"**{summary.verdict}** on {summary.at:%Y-%m-%d %H:%M} UTC, report `{summary.report}`."
+    fallen = [f"Protected cases that failed: {', '.join(summary.fallen)}."] if summary.fallen else []
+    rows = _table(("metric", "value", "floor", "verdict", "guards against"), map(_measured, summary.whole))
     weak = _table(
         ("slice", "metric", "value", "cases"),
-        ((each.slice, each.metric, value(each.unit, each.value), str(each.cases)) for each in found.weakest()),
+        ((each.slice, each.metric, value(each.unit, each.value), str(each.cases)) for each in summary.weakest()),
     )
-    limits = ["### Known limits", "The slices with the lowest scores.", weak] if found.weakest() else []
+    limits = ["### Known limits", "The slices with the lowest scores.", weak] if summary.weakest() else []
     return [head, *fallen, rows, *limits]
 
 
@@ -118,8 +118,9 @@ def _emergency(each: Emergency) -> str:
     review = (
         f"{each.review.reviewer}: {each.review.reason}" if each.review else f"review due by {each.due:%Y-%m-%d %H:%M}"
     )
-    given = each.approval
-    return f"- {given.at:%Y-%m-%d %H:%M} UTC, `{given.release_id[:12]}`, {given.approver}: {given.reason} ({review})"
+    approval = each.approval
+    when = f"{approval.at:%Y-%m-%d %H:%M} UTC"
+    return f"- {when}, `{approval.release_id[:12]}`, {approval.approver}: {approval.reason} ({review})"
 
 
 def _pairs(values: object) -> str:

@@ -1,4 +1,4 @@
-"""The model card: what is live, said from what was stored. Shapes only; `service/overview.py` fills them."""
+"""The data of the model card; `service/overview.py` fills it from stored records."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -18,7 +18,7 @@ WEAKEST = 8
 
 @dataclass(frozen=True, slots=True)
 class ServicePurpose:
-    """What the service is for, who answers for it, and how careful it has to be."""
+    """The purpose of the service, its owners, and its risk tier."""
 
     service: str
     purpose: str
@@ -43,7 +43,7 @@ class ServicePurpose:
 
 @dataclass(frozen=True, slots=True)
 class VersionedText:
-    """A prompt, or a policy with the one who answers for it; its version is the digest of its bytes."""
+    """A prompt, or a policy with its owner; its version is the digest of its bytes."""
 
     name: str
     digest: str
@@ -53,7 +53,7 @@ class VersionedText:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """What answers are drawn from. documents, chunks: of all tenants, in the index of the release."""
+    """The corpus that answers come from. documents, chunks: of all tenants, in the index of the release."""
 
     index: int | None
     embedder: str
@@ -80,25 +80,25 @@ class MetricResult:
     verdict: str
 
     @classmethod
-    def of(cls, found: MetricFinding) -> "MetricResult":
-        known = METRICS.get(found.metric)
+    def of(cls, finding: MetricFinding) -> "MetricResult":
+        metric = METRICS.get(finding.metric)
         return cls(
-            found.metric,
-            known.harm if known else "",
-            known.unit if known else "share",
-            found.slice,
-            found.cases,
-            found.candidate,
-            found.low,
-            found.high,
-            found.floor,
-            found.verdict,
+            finding.metric,
+            metric.harm if metric else "",
+            metric.unit if metric else "share",
+            finding.slice,
+            finding.cases,
+            finding.candidate,
+            finding.low,
+            finding.high,
+            finding.floor,
+            finding.verdict,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSummary:
-    """What the newest evaluation of the release found. report: the SHA-256 that approvals are bound to."""
+    """The result of the newest evaluation of the release. report: the SHA-256 that approvals are bound to."""
 
     report: str
     verdict: str
@@ -118,7 +118,7 @@ class EvaluationSummary:
         evidence = newest.evidence
         if report is None:
             return cls(evidence.report, evidence.verdict, newest.at)
-        found = [MetricResult.of(each) for each in report.judgement.findings]
+        finding = [MetricResult.of(each) for each in report.judgement.findings]
         return cls(
             evidence.report,
             evidence.verdict,
@@ -126,20 +126,20 @@ class EvaluationSummary:
             report.candidate.suite,
             report.candidate.suite_digest,
             report.baseline.release_id if report.baseline else None,
-            tuple(each for each in found if each.slice == WHOLE),
-            tuple(each for each in found if each.slice != WHOLE),
+            tuple(each for each in finding if each.slice == WHOLE),
+            tuple(each for each in finding if each.slice != WHOLE),
             report.judgement.fallen,
         )
 
     def weakest(self) -> tuple[MetricResult, ...]:
-        """Where the service is known to be weak: the slices with the lowest shares, under one."""
+        """The known limits: the slices with the lowest shares below 1."""
         shares = [each for each in self.slices if each.unit == "share" and each.value < 1]
         return tuple(sorted(shares, key=lambda each: (each.value, each.slice, each.metric))[:WEAKEST])
 
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """The ceiling of a month, and what it has cost so far, over all tenants."""
+    """The monthly budget, and the costs of this month so far, over all tenants."""
 
     monthly_budget_usd: str
     spent_this_month_usd: str
@@ -148,7 +148,7 @@ class Spending:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """The last time somebody tried to go back. seconds: from the decision until it was served."""
+    """The last rehearsal of a rollback. seconds: from the decision until the release was served."""
 
     at: datetime
     by: str
@@ -157,7 +157,7 @@ class Rehearsal:
 
 @dataclass(frozen=True, slots=True)
 class LiveReleaseDetails:
-    """The release that production serves, and how it got there."""
+    """The release that is live in production, with its evaluation and approvals."""
 
     id: str
     number: int
@@ -177,13 +177,13 @@ class LiveReleaseDetails:
     lacking: str | None
 
     def fallbacks(self) -> tuple[str, ...]:
-        """What happens when the first model does not answer, in order."""
+        """The fallback order: the models of the chain, then a refusal."""
         return (*(step.model for step in self.chain), "an honest refusal")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """Everything on one page. live: None while nothing serves."""
+    """The content of the model card. live: None while no release is live."""
 
     at: datetime
     purpose: ServicePurpose
@@ -197,14 +197,14 @@ class ModelCard:
         return tuple(each for each in self.emergencies if each.review is None)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: everything, with what was worked out."""
-        told = asdict(self)
+        """For JSON, with the computed values."""
+        card = asdict(self)
         if self.live:
-            told["live"]["chain"] = [step.model_dump() for step in self.live.chain]
-            told["live"]["fallbacks"] = self.live.fallbacks()
+            card["live"]["chain"] = [step.model_dump() for step in self.live.chain]
+            card["live"]["fallbacks"] = self.live.fallbacks()
             weak = self.live.evaluation.weakest() if self.live.evaluation else ()
-            told["live"]["known_limits"] = [asdict(each) for each in weak]
-        return told
+            card["live"]["known_limits"] = [asdict(each) for each in weak]
+        return card
 
 
 def texts(release: Release, owners: Mapping[str, str]) -> tuple[tuple[VersionedText, ...], tuple[VersionedText, ...]]:

@@ -1,5 +1,5 @@
-"""The risk register: the twelve mistakes, the control that answers each, and how that control is right now. What
-cannot be seen from inside a running process is said to be checked by the build, never to be fine.
+"""The risk register: the twelve mistakes, the control for each, and the status of that control now. A control that a
+running process cannot observe is "checked by the build", never "in force".
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ ControlStatus = Literal["in force", "attention", "missing", "checked by the buil
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """found: what was looked at, and what was seen there."""
+    """standing: the status of the control. found: the evidence for it, in a sentence."""
 
     number: int
     risk: str
@@ -25,10 +25,10 @@ class Risk:
 
 @dataclass(frozen=True, slots=True)
 class RiskFacts:
-    """What was looked up for the register at one moment.
+    """The facts that the register is computed from, at one moment.
 
-    differing_policies: policies whose files here differ from those of the live release. unguarded: tables of tenants
-    that the database does not guard. chain: the state of the audit log, in words; whole: whether it is unchanged.
+    differing_policies: policies whose files here differ from those of the live release. unguarded: tenants'
+    tables without row-level security. chain: the state of the audit log, in words; whole: whether it is unchanged.
     """
 
     at: datetime
@@ -70,10 +70,10 @@ ControlCheck = tuple[ControlStatus, str]
 
 
 def register(facts: RiskFacts, owners: Mapping[str, str]) -> tuple[Risk, ...]:
-    """owners: service, model, prompts, data and policies, each with who answers for it."""
+    """The register at the moment of the facts. owners: of the service, model, prompts, data and policies."""
     return tuple(
-        Risk(number, risk, control, *look(facts), owners.get(part, owners["service"]))
-        for number, (risk, control, part, look) in enumerate(_REGISTER, 1)
+        Risk(number, risk, control, *check(facts), owners.get(part, owners["service"]))
+        for number, (risk, control, part, check) in enumerate(_REGISTER, 1)
     )
 
 
@@ -92,13 +92,13 @@ def _data(facts: RiskFacts) -> ControlCheck:
 
 
 def _product(facts: RiskFacts) -> ControlCheck:
-    told = " > ".join(facts.chain_of_models)
+    chain = " > ".join(facts.chain_of_models)
     if facts.chain_of_models and facts.deadline_seconds > 0:
-        return "in force", f"Every answer has {facts.deadline_seconds:g} s; the chain is {told} > refusal."
+        return "in force", f"Every answer has {facts.deadline_seconds:g} s; the chain is {chain} > refusal."
     return "missing", "No live release has a chain of models."
 
 
-def _rooms(_: RiskFacts) -> ControlCheck:
+def _architecture(_: RiskFacts) -> ControlCheck:
     return "checked by the build", "The rules on imports between rooms are checked with every build, not here."
 
 
@@ -111,7 +111,7 @@ def _evaluation(facts: RiskFacts) -> ControlCheck:
     return "missing", "The live release was never evaluated." if facts.number else "Nothing is live."
 
 
-def _seen(facts: RiskFacts) -> ControlCheck:
+def _observability(facts: RiskFacts) -> ControlCheck:
     if facts.traces == "otlp":
         return "in force", "Metrics and health are served; traces go to a collector."
     return "attention", f"Metrics and health are served; traces go to {facts.traces}."
@@ -121,10 +121,10 @@ def _security(facts: RiskFacts) -> ControlCheck:
     if facts.bypasses:
         return "missing", "The service's database role can bypass row-level security."
     if facts.unguarded:
-        return "missing", f"The database does not guard {', '.join(facts.unguarded)}."
+        return "missing", f"There is no row-level security on {', '.join(facts.unguarded)}."
     return (
         "in force",
-        "The database keeps tenants apart in every table of theirs, and the service's role is bound by it.",
+        "Every table with tenants' data has row-level security, and the service's role is bound by it.",
     )
 
 
@@ -159,16 +159,16 @@ def _scale(facts: RiskFacts) -> ControlCheck:
 
 
 def _cost(facts: RiskFacts) -> ControlCheck:
-    told = f"{facts.spent_usd:.2f} of {facts.budget_usd:f} USD this month, every charge in the ledger."
+    spending = f"{facts.spent_usd:.2f} of {facts.budget_usd:f} USD this month, every charge in the ledger."
     if facts.spent_usd > facts.budget_usd:
-        return "missing", f"Over the budget: {told}"
-    return ("attention" if facts.spent_usd * 5 > facts.budget_usd * 4 else "in force"), told
+        return "missing", f"Over the budget: {spending}"
+    return ("attention" if facts.spent_usd * 5 > facts.budget_usd * 4 else "in force"), spending
 
 
 def _people(facts: RiskFacts) -> ControlCheck:
     if facts.review_policy:
-        return "in force", "policies/review.yaml says which answers wait for a person."
-    return "missing", "No policy says which answers a person must see; every answer is delivered at once."
+        return "in force", "policies/review.yaml says which answers go to human review."
+    return "missing", "No policy says which answers need human review; every answer is delivered at once."
 
 
 def _principles(facts: RiskFacts) -> ControlCheck:
@@ -193,9 +193,9 @@ _REGISTER: tuple[tuple[str, str, str, Callable[[RiskFacts], ControlCheck]], ...]
         "model",
         _product,
     ),
-    ("One giant service", "Rooms that know only the rooms below them", "service", _rooms),
+    ("One giant service", "Rooms that know only the rooms below them", "service", _architecture),
     ("Evaluation is left to the end", "A gate that a release must pass before it is approved", "model", _evaluation),
-    ("Going live without seeing anything", "Traces, metrics and logs joined by a trace id", "service", _seen),
+    ("Going live without seeing anything", "Traces, metrics and logs joined by a trace id", "service", _observability),
     ("Security is added late", "Row-level security, roles, screening, limits", "service", _security),
     (
         "Nobody answers for it",

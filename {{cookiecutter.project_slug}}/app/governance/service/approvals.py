@@ -1,4 +1,4 @@
-"""Who lets a release go live, and what happens when nobody has the time to ask."""
+"""Approvals of releases, and activation without approval in an emergency."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,10 +43,10 @@ _broken = counter("app_break_glass_total", "Releases that went live without appr
 
 @dataclass(frozen=True)
 class Approvals:
-    """Approvals of releases, and what may go live because of them. The rules are those of this process's own
-    policies/ownership.yaml: a release cannot relax the rules that it is judged by.
+    """Approvals of releases. The rules are those of this process's own policies/ownership.yaml: a release cannot relax
+    the rules that it is judged by.
 
-    held: what production serves, to see what a release would change.
+    live_releases: what production serves, to determine what a release would change.
     """
 
     database: Database
@@ -58,17 +58,18 @@ class Approvals:
     async def approve(
         self,
         caller: Principal,
-        wanted: str,
+        release_id: str,
         reason: str,
         *,
         environment: str = "production",
         report: str | None = None,
         expires: datetime | None = None,
     ) -> tuple[Approval, str | None]:
-        """The caller stands up for a release on its newest report. With enough approvals it becomes approved, in the
-        same transaction; else the second value says what is lacking.
+        """Approves a release on its newest report. With enough approvals the release becomes approved in the same
+        transaction; else the second value says what it still lacks.
 
-        report: the SHA-256 that the caller looked at; a newer evaluation refuses it. expires: until when it counts.
+        report: the SHA-256 of the report that the caller read; refused when it is not the newest. expires: until when
+        the approval counts.
         Errors: ReleaseNotFound, NoEvidence, SelfApproval, ApprovedAlready, ExpiryUnusable, IllegalMove, ReasonRequired,
         PermissionMissing.
         """
@@ -76,16 +77,16 @@ class Approvals:
         reason, now = check_reason(reason), self.clock.now()
         async with self.database.transaction(None) as connection:
             await self.releases.lock(connection)
-            release, _ = await self.releases.load(connection, wanted)
+            release, _ = await self.releases.load(connection, release_id)
             history = await self.releases.history_in(connection, release.id)
-            given = await repository.given(connection, release.id)
-            seen = check_approval(self.ownership, history, given, caller.name, now, report)
+            earlier = await repository.given(connection, release.id)
+            report_digest = check_approval(self.ownership, history, earlier, caller.name, now, report)
             approval = Approval(
                 id=new_id(),
                 release_id=release.id,
                 environment=environment,
                 kind="approval",
-                report=seen,
+                report=report_digest,
                 approver=caller.name,
                 role=_role(caller),
                 at=now,
@@ -93,14 +94,14 @@ class Approvals:
                 reason=reason,
             )
             await repository.add(connection, approval)
-            act = Act(caller.name, "release.approve", f"release {release.id}", reason, after=f"report {seen}")
+            act = Act(caller.name, "release.approve", f"release {release.id}", reason, after=f"report {report_digest}")
             await audit.record(connection, act, now)
             missing = await self._lacking(connection, release, now)
             if missing is None and history.state != "approved":
                 await self.releases.mark_approved(connection, release.id, caller.name, reason)
         return approval, missing
 
-    async def reject(self, caller: Principal, wanted: str, reason: str) -> Release:
+    async def reject(self, caller: Principal, release_id: str, reason: str) -> Release:
         """Ends a release that is not live; only a new evaluation opens it again.
 
         Errors: ReleaseNotFound, IllegalMove, ReasonRequired, PermissionMissing.
@@ -108,14 +109,14 @@ class Approvals:
         caller.require(PERMISSION)
         async with self.database.transaction(None) as connection:
             await self.releases.lock(connection)
-            release, _ = await self.releases.load(connection, wanted)
+            release, _ = await self.releases.load(connection, release_id)
             await self.releases.reject(connection, release.id, caller.name, reason)
         return release
 
-    async def given(self, wanted: str) -> Sequence[Approval]:
-        """Every approval that a release ever got, oldest first. Errors: ReleaseNotFound."""
+    async def given(self, release_id: str) -> Sequence[Approval]:
+        """All approvals of a release, oldest first. Errors: ReleaseNotFound."""
         async with self.database.read(None) as connection:
-            release, _ = await self.releases.load(connection, wanted)
+            release, _ = await self.releases.load(connection, release_id)
             return await repository.given(connection, release.id)
 
     async def lacking(self, release: Release) -> str | None:
@@ -125,10 +126,10 @@ class Approvals:
 
     async def _lacking(self, connection: AsyncConnection, release: Release, at: datetime) -> str | None:
         history = await self.releases.history_in(connection, release.id)
-        given = await repository.given(connection, release.id)
+        approvals = await repository.given(connection, release.id)
         live = self.live_releases.by_name.get(self.live_releases.production)
         changed = changed_parts(live.live.manifest if live else None, release.manifest)
-        return lacking(self.ownership, history, given, changed, at)
+        return lacking(self.ownership, history, approvals, changed, at)
 
     async def check(
         self,
@@ -171,7 +172,7 @@ class Approvals:
         )
 
     async def first_release(self, connection: AsyncConnection, release: Release, at: datetime) -> None:
-        """Writes down that the first release on a laptop approved itself."""
+        """Records that the first release on a laptop approved itself."""
         reason = "the first release on a laptop approves itself"
         exception = _exception("first_release", release, "production", "app", "first start", at, reason)
         await repository.add(connection, exception)
@@ -182,7 +183,7 @@ class Approvals:
             return await repository.emergencies(connection, self._review_within(), MAX_EMERGENCIES)
 
     async def review(self, caller: Principal, approval_id: UUID, reason: str) -> Emergency:
-        """Somebody else looked at an emergency afterwards.
+        """Records a review of an emergency.
 
         Errors: BreakGlassNotFound, ReviewedAlready, SelfApproval, ReasonRequired, PermissionMissing.
         """
@@ -190,18 +191,18 @@ class Approvals:
         reason, now = check_reason(reason), self.clock.now()
         async with self.database.transaction(None) as connection:
             await self.releases.lock(connection)
-            found = await repository.emergency(connection, approval_id, self._review_within())
-            if found is None:
+            emergency = await repository.emergency(connection, approval_id, self._review_within())
+            if emergency is None:
                 raise BreakGlassNotFound(f"There is no emergency {approval_id}.")
-            check_review(self.ownership, found, caller.name)
+            check_review(self.ownership, emergency, caller.name)
             review = EmergencyReview(approval_id, caller.name, now, reason)
             await repository.add_review(connection, review)
-            act = Act(caller.name, "release.review_break_glass", f"release {found.approval.release_id}", reason)
+            act = Act(caller.name, "release.review_break_glass", f"release {emergency.approval.release_id}", reason)
             await audit.record(connection, act, now)
-        return Emergency(found.approval, found.due, review)
+        return Emergency(emergency.approval, emergency.due, review)
 
     async def notes(self) -> list[str]:
-        """What the readiness page says about emergencies."""
+        """The emergencies without a review, as notes for the readiness page."""
         now = self.clock.now()
         return [
             f"Release {each.approval.release_id[:12]} went live by break-glass; "

@@ -1,4 +1,4 @@
-"""The audit log, as operators read and check it."""
+"""Reading, verifying and exporting the audit log."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,27 +28,29 @@ class AuditLog:
         async with self.database.read(None) as connection:
             return await audit.head(connection)
 
-    async def look(self, exported: Head | None = None) -> Verified | Broken:
-        """Recomputes the chain, and leaves no line about it."""
+    async def inspect(self, exported: Head | None = None) -> Verified | Broken:
+        """Recomputes the chain without adding a line to the log."""
         async with self.database.read(None) as connection:
             return await audit.verify(connection, exported)
 
     async def verify(self, actor: str, exported: Head | None = None) -> Verified:
-        """Recomputes the whole chain, and writes down that somebody did and what they found.
+        """Recomputes the whole chain, and adds a line with the result.
 
-        exported: a head that was kept elsewhere; with it, a cut tail is found too. Errors: LogBroken, naming the first
-        line that is wrong.
+        exported: a head that was kept elsewhere; with it, removed newest lines are detected too. Errors: LogBroken,
+        naming the first line that is wrong.
         """
-        found = await self.look(exported)
-        said = f"broken at line {found.sequence}" if isinstance(found, Broken) else f"whole up to line {found.lines}"
+        result = await self.inspect(exported)
+        summary = (
+            f"broken at line {result.sequence}" if isinstance(result, Broken) else f"whole up to line {result.lines}"
+        )
         async with self.database.transaction(None) as connection:
-            await audit.record(connection, Act(actor, VERIFY, "audit log", after=said), self.clock.now())
-        if isinstance(found, Broken):
-            raise LogBroken(f"Line {found.sequence} {found.what}.")
-        return found
+            await audit.record(connection, Act(actor, VERIFY, "audit log", after=summary), self.clock.now())
+        if isinstance(result, Broken):
+            raise LogBroken(f"Line {result.sequence} {result.what}.")
+        return result
 
     async def last_verified(self) -> Line | None:
-        """When somebody last verified the log, and what they found."""
+        """The line of the last verification, with its result; None when there was none."""
         async with self.database.read(None) as connection:
             return await audit.latest(connection, VERIFY)
 

@@ -1,4 +1,4 @@
-"""The model card and the risk register, looked up from what is live at the moment somebody asks."""
+"""Computes the model card and the risk register from the live release and stored records."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,7 @@ from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.domain.report import Report
 from app.evaluation.domain.runs import EvaluationNotFound
 from app.governance import repository
-from app.governance.domain.approval_rules import Emergency, holding
+from app.governance.domain.approval_rules import Emergency, valid_approvals
 from app.governance.domain.model_card import (
     Corpus,
     EvaluationSummary,
@@ -44,7 +44,7 @@ from app.safety.domain.policy import SecurityPolicy
 log = structlog.get_logger(__name__)
 
 MAX_VERIFIED_LINES = 50_000
-"""A longer audit log is not verified for each card; then the card says when it was verified last."""
+"""A longer audit log is not verified for each card; the card then shows the last verification."""
 MAX_MOVES_SEARCHED = 200
 
 
@@ -69,7 +69,7 @@ class Overview:
         return self.approvals.ownership
 
     async def card(self) -> ModelCard:
-        """What is live now, and how each risk is answered now. Errors: DatabaseUnavailable."""
+        """The model card and the risk register as of now. Errors: DatabaseUnavailable."""
         await self.environments.refresh()
         standing = self.environments.live_releases.by_name.get(self.environments.production)
         live = await self._live(standing) if standing else None
@@ -139,10 +139,10 @@ class Overview:
 
     async def _spent(self) -> Decimal:
         today = self.clock.now().astimezone(ZoneInfo(self.costs.policy.time_zone)).date()
-        spent = 0
+        spent_micro_usd = 0
         for tenant_id in await self.retrieval.indexes.tenants():
-            spent += (await self.costs.totals(tenant_id, today.replace(day=1), today)).total.micro_usd
-        return Decimal(spent) / 1_000_000
+            spent_micro_usd += (await self.costs.totals(tenant_id, today.replace(day=1), today)).total.micro_usd
+        return Decimal(spent_micro_usd) / 1_000_000
 
     async def _rehearsal(self) -> Rehearsal | None:
         for move in await self.environments.moves(STAGING, MAX_MOVES_SEARCHED):
@@ -158,10 +158,10 @@ class Overview:
                 return True, f"{head.sequence:,} lines, never verified."
             whole = not (last.after or "").startswith("broken")
             return whole, f"{last.after}, verified on {last.at:%Y-%m-%d %H:%M} UTC by {last.actor}."
-        found = await self.audit.look()
-        if isinstance(found, Broken):
-            return False, f"line {found.sequence} {found.what}."
-        return True, f"{found.lines:,} lines, verified just now."
+        result = await self.audit.inspect()
+        if isinstance(result, Broken):
+            return False, f"line {result.sequence} {result.what}."
+        return True, f"{result.lines:,} lines, verified just now."
 
     async def _facts(
         self,
@@ -198,7 +198,7 @@ class Overview:
 
     async def _of_live(self, release: Release, live: LiveReleaseDetails, now: datetime) -> dict[str, Any]:
         history, manifest = await self.releases.history(release.id), release.manifest
-        counted = holding(history, live.approvals, now, self.ownership.approval.report_days)
+        counted = valid_approvals(history, live.approvals, now, self.ownership.approval.report_days)
         unproven = next((e.unproven for e in reversed(history.events) if e.after == "approved"), None)
         return {
             "number": live.number,
@@ -223,8 +223,8 @@ def _differing(stored: dict[str, str], here: Any) -> tuple[str, ...]:
 def _rehearsed(last: Rehearsal | None) -> str:
     if last is None:
         return "A rollback was never rehearsed."
-    took = f", and took {last.seconds:.2f} s" if last.seconds is not None else ""
-    return f"A rollback was rehearsed on {last.at:%Y-%m-%d}{took}."
+    duration = f", and took {last.seconds:.2f} s" if last.seconds is not None else ""
+    return f"A rollback was rehearsed on {last.at:%Y-%m-%d}{duration}."
 
 
 def _policy_owners(release: Release) -> dict[str, str]:

@@ -15,7 +15,7 @@ EXTRACTIVE = "extractive"
 
 AnswerStatus = Literal["answered", "refused"]
 FinishReason = Literal["stop", "length", "content_filter"]
-"""stop: it is whole; length: the model was cut off at its token limit; content_filter: a filter kept it back."""
+"""stop: complete; length: cut off at the token limit; content_filter: withheld by a content filter."""
 RefusalReason = Literal["no_evidence", "off_topic", "no_answer", "declined", "evidence_timeout"]
 
 REFUSAL_TEXTS: Mapping[RefusalReason, str] = {
@@ -29,7 +29,7 @@ REFUSAL_TEXTS: Mapping[RefusalReason, str] = {
 
 @dataclass(frozen=True, slots=True)
 class RequestWarning:
-    """Something in a request that has no effect."""
+    """A field of a request that has no effect."""
 
     name: str
     message: str
@@ -64,9 +64,9 @@ class StreamEnded(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """sentences: the most the extractive answerer quotes. passages: the most that are looked at.
-    model: one of the chain, or None for all of it. actions: what a model may propose to do besides answering.
-    webhook: who is told when an answer that was held is decided. warnings: what else was asked for, without effect.
+    """sentences: the most that the extractive answerer quotes. passages: the most that are retrieved.
+    model: one of the chain, or None for the whole chain. actions: the actions that a model may propose.
+    webhook: the address that is notified when a held answer is decided. warnings: fields without effect.
     """
 
     text: str
@@ -94,9 +94,9 @@ class ScreenedQuestion(Question):
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """The very text an answer leans on: `quote` == document text [start:end], offsets in characters.
+    """The passage that supports an answer: `quote` == document text [start:end], offsets in characters.
 
-    marker: the number by which the answer's text refers to it, as in [1].
+    marker: the number that the answer's text cites it by, as in [1].
     """
 
     marker: int
@@ -112,15 +112,15 @@ class Citation:
     version: int
 
 
-def source_documents(answer: "Answer", evidence: Evidence, acted: Collection[UUID] | None) -> frozenset[UUID]:
-    """The documents that an answer may hold words of, and is as closed as (app.core.access).
+def source_documents(answer: "Answer", evidence: Evidence, read_documents: Collection[UUID] | None) -> frozenset[UUID]:
+    """The documents whose text the answer may contain; they restrict who may read it (app.core.access).
 
-    A model has read every passage, whatever it cites; what was quoted holds nothing but its citations.
-    acted: where a model could act, the documents that it had read.
+    A model has read every passage, whatever it cites; an extractive answer contains only its citations.
+    read_documents: the documents that a model with tools had read; None for an answer without tools.
     """
     cited = frozenset(citation.document_id for citation in answer.citations)
-    if acted is not None:
-        return cited | frozenset(acted)
+    if read_documents is not None:
+        return cited | frozenset(read_documents)
     return cited if answer.model == EXTRACTIVE else cited | evidence.documents
 
 
@@ -143,11 +143,11 @@ def cite(marker: int, passage: Passage, start: int, end: int) -> Citation:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What was made of the evidence, before it is charged and stored.
+    """An answer before it is charged and stored.
 
-    quoted: the evidence speaks instead of `model`, whose tokens are still to be paid.
-    groundedness: the part of its sentences that stands in the evidence. confidence: how sure the model was of its
-    words, where its provider said so.
+    quoted: the text is quoted from the evidence instead of written by `model`, whose tokens are charged all the same.
+    groundedness: the share of its sentences that the evidence supports. confidence: the model's confidence, where its
+    provider reports it.
     """
 
     model: str
@@ -165,13 +165,13 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a user got, with all that led to it.
+    """An answer with its provenance.
 
-    degraded: it was not made the way it should have been; `reasons` say why. timings_ms: by step, and `total`;
-    first_text: until the first text left in a stream. groundedness: the part of its sentences that stands in the
-    evidence; None for a refusal. confidence: the geometric mean of the probabilities of the tokens that a model wrote;
-    None where no model wrote it, nobody asked or its provider does not say. warnings: what of the request had no
-    effect.
+    degraded: some step fell back or was cut short; `reasons` say why. timings_ms: by step, and `total`;
+    first_text: until the first text of a stream was sent. groundedness: the share of its sentences that the evidence
+    supports; None for a refusal. confidence: the geometric mean of the probabilities of the model's tokens; None where
+    no model wrote it, no review rule needs it or its provider does not report it. warnings: fields of the request
+    without effect.
     """
 
     id: UUID

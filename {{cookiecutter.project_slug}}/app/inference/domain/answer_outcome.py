@@ -7,9 +7,9 @@ from app.releases.domain import Arm
 
 @dataclass(frozen=True, slots=True)
 class AnswerOutcome:
-    """What became of one question in live traffic. `failed`: no answer left; then the rest is as nothing.
+    """The outcome of one question in live traffic. failed: there was no answer; then the other fields have defaults.
 
-    groundedness: None for a refusal. helpful: what the asker said, None for nothing.
+    groundedness: None for a refusal. helpful: the asker's feedback, None without any.
     """
 
     release_id: str

@@ -27,7 +27,7 @@ from app.safety.domain.markup import neutralise
 NO_USAGE = Usage(0)
 SEARCH_TIMEOUT = "search_timeout"
 NOT_SEARCHED = Evidence((), UUID(int=0), 0, 0, None, 0.0, degraded=SEARCH_TIMEOUT)
-"""The evidence when the time was up before the search ended."""
+"""The evidence when the search did not end in time."""
 
 
 def refusal_reason(question: str, evidence: Evidence, answerability: Answerability) -> RefusalReason | None:
@@ -47,7 +47,7 @@ def refusal_draft(
 
 
 def extractive_draft(text: str, max_sentences: int, evidence: Evidence) -> Draft:
-    """The sentences of the evidence that answer best, each with its citation; or a refusal."""
+    """The best-ranked sentences of the evidence, each with its citation; or a refusal."""
     quotes = best_sentences(text, evidence.passages, max_sentences)
     if not quotes:
         return refusal_draft("no_answer")
@@ -57,7 +57,7 @@ def extractive_draft(text: str, max_sentences: int, evidence: Evidence) -> Draft
 
 
 def tool_summary_draft(session: ToolSession) -> Draft | None:
-    """The results of the tool calls in our own words; None where there were none."""
+    """The results of the tool calls as text; None without tool calls."""
     return Draft(EXTRACTIVE, neutralise(session.summary), (), NO_USAGE) if session.summary else None
 
 
@@ -72,7 +72,7 @@ class ModelReply:
 
 @dataclass(frozen=True)
 class ModelsFailed:
-    """Models that wrote nothing that was sent, with their failures, by name."""
+    """The failures of the models, by name, where no model's text was sent."""
 
     failures: Sequence[tuple[str, ModelFailure]]
 
@@ -88,10 +88,10 @@ class DraftOutcome:
 def draft_outcome(
     reply: ModelReply | ModelsFailed, evidence: Evidence, fallback: Callable[[], Draft], acted: bool = False
 ) -> DraftOutcome:
-    """The one place that decides what becomes of a completion, whole or streamed.
+    """Turns a completion, whole or streamed, into a draft.
 
-    fallback: the draft where the model wrote nothing that may be sent. acted: an action was proposed, so that an answer
-    without text is no refusal.
+    fallback: gives the draft where the model wrote nothing that may be sent. acted: an action was proposed, so that an
+    answer without text is not a refusal.
     """
     if isinstance(reply, ModelsFailed):
         return _without_text(reply.failures, fallback)
@@ -108,7 +108,7 @@ def draft_outcome(
 
 
 def _without_text(failures: Sequence[tuple[str, ModelFailure]], fallback: Callable[[], Draft]) -> DraftOutcome:
-    """A provider's content filter refuses the question: quoting would work around it."""
+    """A refusal where a provider's content filter refused, since quoting would work around it; else the fallback."""
     reasons = tuple(f"{name}: {failure.reason}" for name, failure in failures)
     filtered = any(isinstance(failure, ContentFiltered) for _, failure in failures)
     return DraftOutcome(refusal_draft("declined", failures[-1][0]) if filtered else fallback(), reasons)
@@ -146,7 +146,7 @@ def _citations(text: CheckedText, evidence: Evidence) -> tuple[Citation, ...]:
     passages = evidence.passages
     supports = (support for support in text.grounding.supports if support.passage < len(passages))
     cited = {s.passage: cite(s.passage + 1, passages[s.passage], s.start, s.end) for s in supports}
-    # Every marker that the reader sees has a citation, if only of the passage as a whole.
+    # Every marker in the text has a citation, if only of the whole passage.
     for number in cited_numbers(text.text):
         if number <= len(passages):
             passage = passages[number - 1]

@@ -15,13 +15,13 @@ def build_request(
     temperature: float | None,
     tools: tuple[Tool, ...] = (),
 ) -> ChatRequest:
-    """The request to a model. Passages and question stand inside marks that they cannot close themselves."""
-    shown = "\n".join(_shown(n, passage) for n, passage in enumerate(passages, 1))
-    asked = f"<passages>\n{shown}\n</passages>\n\n<question>\n{_escape_tags(question)}\n</question>"
-    return ChatRequest((Message("system", prompt), Message("user", asked)), max_tokens, temperature, tools)
+    """The request to a model. Passages and question are inside tags that their text cannot close."""
+    fragments = "\n".join(_passage_element(n, passage) for n, passage in enumerate(passages, 1))
+    content = f"<passages>\n{fragments}\n</passages>\n\n<question>\n{_escape_tags(question)}\n</question>"
+    return ChatRequest((Message("system", prompt), Message("user", content)), max_tokens, temperature, tools)
 
 
-def _shown(number: int, passage: Passage) -> str:
+def _passage_element(number: int, passage: Passage) -> str:
     where = " > ".join((passage.title, *passage.headings)).replace('"', "'").replace("\n", " ")
     return f'<passage n="{number}" from="{_escape_tags(where)}">\n{_escape_tags(passage.text)}\n</passage>'
 

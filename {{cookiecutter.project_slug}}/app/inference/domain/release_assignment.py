@@ -5,8 +5,8 @@ from app.releases.domain import PRODUCTION, Arm
 
 @dataclass(frozen=True, slots=True)
 class ReleaseAssignment:
-    """Which release an answer belongs to, and why this one; recorded with each answer, so that what a canary was judged
-    by can be worked out again. unit: the conversation, or the tenant, that stays on one side of it.
+    """The release of an answer and the arm of the canary; stored with each answer, so that a canary's verdict can be
+    recomputed. unit: the conversation or tenant, which always gets the same arm.
     """
 
     release_id: str

@@ -11,7 +11,7 @@ from app.retrieval.domain import Evidence
 
 @dataclass(frozen=True, slots=True)
 class AnswerConditions:
-    """What was asked for besides the text, on behalf of which groups, and the evidence: chunks with their scores."""
+    """The options of the question, the asker's groups, and the evidence: chunks with their scores."""
 
     sentences: int
     passages: int
@@ -24,14 +24,14 @@ class AnswerConditions:
 
     @classmethod
     def of(cls, question: Question, groups: Iterable[str], evidence: Evidence) -> "AnswerConditions":
-        found = tuple((passage.chunk_id, passage.score) for passage in evidence.passages)
-        asked = (question.sentences, question.passages, question.max_tokens, question.temperature, question.model)
-        return cls(*asked, tuple(sorted(groups)), found, evidence.degraded)
+        evidence_scores = tuple((passage.chunk_id, passage.score) for passage in evidence.passages)
+        options = (question.sentences, question.passages, question.max_tokens, question.temperature, question.model)
+        return cls(*options, tuple(sorted(groups)), evidence_scores, evidence.degraded)
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> "AnswerConditions":
-        found = tuple((UUID(chunk), float(score)) for chunk, score in stored["evidence"])
-        return cls(**{**stored, "groups": tuple(stored["groups"]), "evidence": found})
+        evidence = tuple((UUID(chunk), float(score)) for chunk, score in stored["evidence"])
+        return cls(**{**stored, "groups": tuple(stored["groups"]), "evidence": evidence})
 
     def question(self, text: str) -> Question:
         return Question(text, self.sentences, self.passages, self.max_tokens, self.temperature, self.model)
@@ -39,7 +39,7 @@ class AnswerConditions:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that is not as it was."""
+    """One difference between the stored answer and its replay."""
 
     what: str
     before: str
@@ -48,10 +48,10 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """A past answer beside the one that its release gives now, on the documents as they were then.
+    """A past answer and its replay on the same release and corpus version.
 
     same_evidence: the same passages with the same scores. missing: passages that were deleted or closed to the groups
-    since, which nothing brings back. repeatable: the answer was quoted, so its text must be the same to the byte.
+    since. repeatable: the answer is extractive, so its text must be identical.
     """
 
     answer_id: UUID
@@ -67,5 +67,5 @@ class Replay:
 
     @property
     def faithful(self) -> bool:
-        """Whether all is as it must be."""
+        """Whether the evidence is the same, and so is the text where it is repeatable."""
         return self.same_evidence and (self.same_text or not self.repeatable)

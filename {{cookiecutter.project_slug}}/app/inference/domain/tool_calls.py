@@ -1,4 +1,4 @@
-"""The tool calls of one answer: what the model may do, what it proposed, and what it was told about it."""
+"""The tool calls of one answer: the offered actions, the proposals and their results."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from app.safety.domain.markup import neutralise
 from app.safety.domain.text import Finding
 
 MAX_RESULT_CHARACTERS = 8_000
-"""Of a tool's result that a model is shown."""
+"""The longest tool result that a model gets; the rest is cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +101,11 @@ class ToolSession:
 
     @property
     def summary(self) -> str | None:
-        """The results in our own words; None when nothing was called."""
+        """The results as text; None without tool calls."""
         return neutralise(" ".join(result.text for result in self.results)) or None
 
     def drop(self) -> None:
-        """Cancels all that has not happened yet."""
+        """Discards the proposals that have not run."""
         self.entries = [entry for entry in self.entries if entry.state == "done"]
         self.results = []
 

@@ -21,7 +21,7 @@ from app.releases.domain import digest_of
 
 
 async def find(connection: AsyncConnection, answer_id: UUID, groups: Collection[str]) -> ArchivedAnswer | None:
-    """None also where these access groups may not read all documents of the answer."""
+    """The answer; None also where these access groups may not read all of its documents."""
     columns = [
         answers.c[each.name] if each.name in answers.c else reviewed_answers.c[each.name]
         for each in fields(ArchivedAnswer)
@@ -38,10 +38,10 @@ async def reviewed(connection: AsyncConnection, answer_id: UUID) -> ReviewedAnsw
     answer_columns = ("question", "documents")
     own = [reviewed_answers.c[name] for name in ReviewedAnswer.__slots__ if name not in answer_columns]
     joined = reviewed_answers.join(answers, answers.c.id == reviewed_answers.c.answer_id)
-    wanted = (
+    query = (
         select(*(answers.c[name] for name in answer_columns), *own).select_from(joined).where(answers.c.id == answer_id)
     )
-    row = (await connection.execute(wanted)).first()
+    row = (await connection.execute(query)).first()
     if row is None:
         return None
     lists = {"groups": tuple(row.groups), "documents": tuple(row.documents)}
@@ -63,8 +63,8 @@ async def decide(
     values = {"state": state, "payload": payload, "digest": digest, "edited": edited, "decided_at": at}
     row = reviewed_answers.c
     results = ended.values(values).returning(row.tenant_id, row.asker_key, row.webhook)
-    found = (await connection.execute(results)).first()
-    return Requester(*found) if found else None
+    row_values = (await connection.execute(results)).first()
+    return Requester(*row_values) if row_values else None
 
 
 async def lock(connection: AsyncConnection, answer_id: UUID) -> None:
@@ -73,20 +73,20 @@ async def lock(connection: AsyncConnection, answer_id: UUID) -> None:
 
 
 async def blind(connection: AsyncConnection, answer_id: UUID, on: bool) -> None:
-    looked_at = update(reviewed_answers).where(reviewed_answers.c.answer_id == answer_id)
-    await connection.execute(looked_at.values(blind=on))
+    statement = update(reviewed_answers).where(reviewed_answers.c.answer_id == answer_id)
+    await connection.execute(statement.values(blind=on))
 
 
-async def remember(connection: AsyncConnection, answer_id: UUID, opinion: ReviewDecision, reason: str) -> None:
+async def remember(connection: AsyncConnection, answer_id: UUID, outcome: ReviewDecision, reason: str) -> None:
     query = update(reviewed_answers).where(reviewed_answers.c.answer_id == answer_id)
-    await connection.execute(query.values(outcome=opinion, reason=reason))
+    await connection.execute(query.values(outcome=outcome, reason=reason))
 
 
 async def judge(connection: AsyncConnection, answer_id: UUID, payload: bytes, edited: bool, at: datetime) -> None:
     """Stores what a reviewer would have answered; the delivered answer itself is not changed."""
-    left = and_(reviewed_answers.c.answer_id == answer_id, reviewed_answers.c.timing == "after")
+    delivered = and_(reviewed_answers.c.answer_id == answer_id, reviewed_answers.c.timing == "after")
     values = {"payload": payload, "digest": digest_of(payload), "edited": edited, "decided_at": at}
-    await connection.execute(update(reviewed_answers).where(left).values(values))
+    await connection.execute(update(reviewed_answers).where(delivered).values(values))
 
 
 async def add_feedback(
@@ -145,10 +145,10 @@ _OUTCOMES = text(
 async def outcomes(
     connection: AsyncConnection, tenant_id: UUID, release_ids: Sequence[str], since: datetime
 ) -> list[AnswerOutcome]:
-    asked = {"tenant": tenant_id, "releases": list(release_ids), "since": since}
-    return [AnswerOutcome(*row) for row in await connection.execute(_OUTCOMES, asked)]
+    parameters = {"tenant": tenant_id, "releases": list(release_ids), "since": since}
+    return [AnswerOutcome(*row) for row in await connection.execute(_OUTCOMES, parameters)]
 
 
 async def resolved_count(connection: AsyncConnection, tenant: UUID, since: date, until: date, zone: str) -> int:
-    asked = {"tenant": tenant, "since": since, "until": until, "zone": zone}
-    return int((await connection.execute(_RESOLVED, asked)).scalar_one())
+    parameters = {"tenant": tenant, "since": since, "until": until, "zone": zone}
+    return int((await connection.execute(_RESOLVED, parameters)).scalar_one())

@@ -1,6 +1,6 @@
-"""Storing an answer. The one module that splices statements of other rooms (costs, idempotency) into its own: an
-answer, its charges, the end of its holds and of its claim are one transaction and one round trip. What that saves is
-measured by `python -m benchmarks.hot_path` and `python -m benchmarks.budget_overhead`.
+"""Stores an answer. The only module that combines statements of other rooms (costs, idempotency) with its own: an
+answer, its charges, the settlement of its holds and the end of its claim are one transaction and one round trip.
+`python -m benchmarks.hot_path` and `python -m benchmarks.budget_overhead` measure what that saves.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -82,8 +82,8 @@ async def record(
     settlement: Settlement,
     extra: Sequence[ExtraWrite] = (),
 ) -> None:
-    """One transaction, one round trip: the answer, its charges, the end of its holds and of its claim; or none of it.
-    extra: what else is written in the same transaction, with round trips of its own.
+    """Writes the answer, its charges, the settlement of its holds and the end of its claim, in one transaction.
+    extra: further writes in the same transaction, each with its own round trips.
 
     Errors: ClaimSuperseded when the claim was taken over in the meantime.
     """

@@ -46,7 +46,7 @@ Keys = Annotated[IdempotencyKeys, provided(IdempotencyKeys)]
 Asker = Annotated[Principal, require("answers:write")]
 Reader = Annotated[Principal, require("answers:read")]
 Auditor = Annotated[Principal, require("answers:replay")]
-Repeats = Annotated[AnswerReplays, provided(AnswerReplays)]
+Replays = Annotated[AnswerReplays, provided(AnswerReplays)]
 Critic = Annotated[Principal, require("feedback:write")]
 
 EVENTS: dict[int | str, dict[str, Any]] = {
@@ -54,10 +54,13 @@ EVENTS: dict[int | str, dict[str, Any]] = {
         "description": "The answer; as server-sent events `text` (pieces), `answer` (the whole) or `problem`.",
         "content": {"text/event-stream": {}},
     },
-    202: {"description": "The answer waits for a person; `where` says where to look.", "model": HeldAnswerResponse},
+    202: {
+        "description": "The answer is held for human review; `where` is its address.",
+        "model": HeldAnswerResponse,
+    },
 }
 WAITS: dict[int | str, dict[str, Any]] = {
-    202: {"description": "The answer still waits for a person.", "model": PendingAnswerResponse}
+    202: {"description": "The answer is held, or was rejected.", "model": PendingAnswerResponse}
 }
 LONGEST_WAIT = 60
 
@@ -67,7 +70,7 @@ async def ask(body: AnswerRequest, request: Request, caller: Asker, answers: Ser
     """Answers a question from the caller's documents, with citations, or says that they hold no answer.
 
     An Idempotency-Key makes it safe to send the request again. `X-Environment: staging` asks the release in staging.
-    202: the answer waits for a person, as policies/review.yaml wants; a stream then has one event, `held`.
+    202: the answer is held for human review, by policies/review.yaml; a stream then has one event, `held`.
     """
     question = Question(body.question, body.sentences, body.passages, body.max_tokens, body.temperature, body.model)
     question = replace(question, actions=tuple(body.actions), webhook=body.webhook, warnings=warnings_of_question(body))
@@ -125,18 +128,18 @@ async def show(
     archive: Archives,
     wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait for a person's decision.")] = 0,
 ) -> Response:
-    """An answer as it was delivered, with its question; of one that is held or was rejected, only that it is."""
-    found = await archive.show(caller, answer_id, wait)
-    return Response(orjson.dumps(found), 202 if found["status"] == "held" else 200, media_type="application/json")
+    """An answer as it was delivered, with its question; of a held or rejected one only its state."""
+    answer = await archive.show(caller, answer_id, wait)
+    return Response(orjson.dumps(answer), 202 if answer["status"] == "held" else 200, media_type="application/json")
 
 
 @router.post("/v1/answers/{answer_id}/replay")
-async def replay(answer_id: UUID, caller: Auditor, again: Repeats) -> ReplayResponse:
+async def replay(answer_id: UUID, caller: Auditor, replays: Replays) -> ReplayResponse:
     """Runs a past answer again on its own release and corpus version, and shows what differs."""
-    return ReplayResponse.of(await again.replay(caller, answer_id))
+    return ReplayResponse.of(await replays.replay(caller, answer_id))
 
 
 @router.post("/v1/answers/{answer_id}/feedback", status_code=204)
 async def rate(answer_id: UUID, body: FeedbackRequest, caller: Critic, archive: Archives) -> None:
-    """Says whether an answer helped. A second time replaces the first."""
+    """Rates an answer. A second rating by the same key replaces the first."""
     await archive.rate(caller, answer_id, body.helpful, body.comment)

@@ -6,6 +6,6 @@ HEADER = "x-environment"
 
 
 def environment_of(request: Request) -> str | None:
-    """What the header X-Environment asks for; None for production. Errors: UnknownEnvironment."""
-    asked = request.headers.get(HEADER)
-    return None if asked is None or check_environment(asked.strip().lower()) == PRODUCTION else STAGING
+    """The environment named by the header X-Environment; None for production. Errors: UnknownEnvironment."""
+    name = request.headers.get(HEADER)
+    return None if name is None or check_environment(name.strip().lower()) == PRODUCTION else STAGING

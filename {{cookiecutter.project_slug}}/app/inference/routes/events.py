@@ -25,9 +25,7 @@ def event_of(name: str | None, **data: Any) -> bytes:
 
 
 class EventStream(Response):
-    """Sends events as they come. When the reader leaves, the generator is closed at once, and with it all it
-    holds.
-    """
+    """Sends events as they are produced. When the client disconnects, the generator is closed at once."""
 
     media_type = "text/event-stream"
 
@@ -38,14 +36,14 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sending = asyncio.ensure_future(self._send_all(send))
-        leaving = asyncio.ensure_future(_left(receive))
+        disconnected = asyncio.ensure_future(_disconnected(receive))
         try:
-            await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((sending, disconnected), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (leaving, sending):
+            for task in (disconnected, sending):
                 task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await leaving
+                await disconnected
             with contextlib.suppress(asyncio.CancelledError):
                 await sending
 
@@ -57,15 +55,13 @@ class EventStream(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _left(receive: Receive) -> None:
+async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 async def start_after_first_event(events: AsyncGenerator[bytes, None]) -> EventStream:
-    """A stream whose first event is there: what fails before it is still an ordinary problem with its
-    status.
-    """
+    """Starts the stream once its first event is produced, so that an earlier error is an ordinary problem response."""
     first = await anext(events)
 
     async def all_events() -> AsyncGenerator[bytes, None]:
@@ -82,14 +78,14 @@ def problem_event(problem: Problem) -> bytes:
 
 
 def openai_error_event(problem: Problem) -> bytes:
-    """As clients of the OpenAI API look for it: by the member `error`, whatever the event's name."""
+    """The event as clients of the OpenAI API expect it: they look for the member `error`, not at the event's name."""
     return event("error", encoded(problem, for_openai=True))
 
 
 async def error_as_final_event(
     events: AsyncGenerator[bytes, None], render: Callable[[Problem], bytes]
 ) -> AsyncGenerator[bytes, None]:
-    """A stream that has begun can only say what went wrong in a last event, which cannot fail itself."""
+    """Reports an error of a stream that has begun in a final event; an earlier error is raised."""
     begun = False
     try:
         async with aclosing(events):

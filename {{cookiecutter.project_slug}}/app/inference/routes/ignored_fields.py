@@ -1,4 +1,4 @@
-"""What a request asks for that has no effect here: each is named in the answer's `warnings`."""
+"""Finds the fields of a request that have no effect, for the answer's `warnings`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -10,8 +10,8 @@ from app.inference.schemas import AnswerRequest, ChatCompletionRequest, ChatMess
 MOST_WARNINGS, LONGEST_NAME = 50, 100
 
 _PARTS = {
-    "image_url": ("images", "Images are not looked at; only the text of the question is."),
-    "input_audio": ("audio_input", "Sound is not listened to; only the text of the question is read."),
+    "image_url": ("images", "Images are ignored; only the text of the question is read."),
+    "input_audio": ("audio_input", "Audio is ignored; only the text of the question is read."),
     "file": ("files", "Files in messages are not read; documents are sent to POST /v1/documents."),
 }
 _MEMBERS: Mapping[str, tuple[str, Sequence[Any]]] = {
@@ -25,9 +25,9 @@ _MEMBERS: Mapping[str, tuple[str, Sequence[Any]]] = {
     "presence_penalty": ("It is not passed on to the model.", (0,)),
     "logit_bias": ("It is not passed on to the model.", ({},)),
     "seed": ("It is not passed on to the model; POST /v1/answers/{id}/replay shows what a second run gives.", ()),
-    "logprobs": ("No probabilities are told; `answer.confidence` is, where a review rule asks for it.", (False,)),
-    "top_logprobs": ("No probabilities are told.", (0,)),
-    "user": ("Who asks is told by the API key.", ()),
+    "logprobs": ("Log probabilities are not returned; `answer.confidence` is, where a review rule needs it.", (False,)),
+    "top_logprobs": ("Log probabilities are not returned.", (0,)),
+    "user": ("The API key identifies the caller.", ()),
     "metadata": ("It is not stored.", ({},)),
     "store": ("Every answer is stored.", (True,)),
     "parallel_tool_calls": ("The model decides how many actions it proposes.", (True,)),
@@ -37,18 +37,18 @@ _MEMBERS: Mapping[str, tuple[str, Sequence[Any]]] = {
 
 
 def warnings_of(body: ChatCompletionRequest) -> tuple[RequestWarning, ...]:
-    """What of a request in the OpenAI format has no effect."""
-    found = (*_of_messages(body.messages), *_of_tools(body), *_of_limits(body), *_of_members(body))
-    return _each_once(found)
+    """Warnings about fields of a request in the OpenAI format that have no effect."""
+    warnings = (*_of_messages(body.messages), *_of_tools(body), *_of_limits(body), *_of_members(body))
+    return _each_once(warnings)
 
 
 def warnings_of_question(body: AnswerRequest) -> tuple[RequestWarning, ...]:
-    """What of a request to POST /v1/answers has no effect."""
+    """Warnings about fields of a request to POST /v1/answers that have no effect."""
     return _each_once(_of_model(body.model, body.model_fields_set))
 
 
-def _each_once(found: Sequence[RequestWarning] | Iterator[RequestWarning]) -> tuple[RequestWarning, ...]:
-    return tuple(islice({warned.name: warned for warned in found}.values(), MOST_WARNINGS))
+def _each_once(warnings: Sequence[RequestWarning] | Iterator[RequestWarning]) -> tuple[RequestWarning, ...]:
+    return tuple(islice({warned.name: warned for warned in warnings}.values(), MOST_WARNINGS))
 
 
 def _of_messages(messages: Sequence[ChatMessageRequest]) -> Iterator[RequestWarning]:
@@ -90,10 +90,10 @@ def _of_limits(body: ChatCompletionRequest) -> Iterator[RequestWarning]:
 
 
 def _of_model(model: str | None, sent: set[str]) -> Iterator[RequestWarning]:
-    """Quoting writes nothing of its own."""
+    """Options of a language model have no effect on the extractive answerer."""
     for name in ("temperature", "max_tokens", "max_completion_tokens") if model == EXTRACTIVE else ():
         if name in sent:
-            yield RequestWarning(name, f"The model {EXTRACTIVE} quotes and writes nothing of its own.")
+            yield RequestWarning(name, f"The model {EXTRACTIVE} only quotes; it generates no text.")
 
 
 def _of_members(body: ChatCompletionRequest) -> Iterator[RequestWarning]:
@@ -104,5 +104,5 @@ def _of_members(body: ChatCompletionRequest) -> Iterator[RequestWarning]:
 
 
 def _set(extra: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What was sent, but for what says that it is not."""
+    """The extra fields that are not null."""
     return {name: value for name, value in (extra or {}).items() if value is not None}

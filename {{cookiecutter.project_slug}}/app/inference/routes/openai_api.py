@@ -1,5 +1,5 @@
-"""The same answers for any client of the OpenAI API. Errors are problems with the statuses that such clients know,
-and with the member `error` in which they look for the words.
+"""The OpenAI chat completions API. Errors are problems with the statuses that its clients expect, and with the member
+`error` that they read the message from.
 """
 
 from collections.abc import AsyncGenerator
@@ -41,7 +41,7 @@ WEBHOOK = "x-webhook"
 WAITS = "This answer waits for a person to look at it."
 HELD, CHUNK = "held", "chat.completion.chunk"
 WITHHELD = "content_filter"
-"""The one way in which this format says that there is a text and that it is not shown."""
+"""The only finish reason of this format that means that a text exists and is withheld."""
 
 Service = Annotated[Answers, provided(Answers)]
 Keys = Annotated[IdempotencyKeys, provided(IdempotencyKeys)]
@@ -56,7 +56,7 @@ class NoQuestion(Invalid):
 
 @router.get("/v1/models")
 async def models(caller: Lister, request: Request, answers: Service) -> ModelListResponse:
-    """What may be named as `model`: `default` is the whole chain, best first."""
+    """The names for `model`; `default` is the whole chain, in the order of the fallback."""
     names = answers.models(await answers.assign(caller, environment_of(request)))
     return ModelListResponse(data=[ModelResponse(id=name, owned_by=_owner(name)) for name in (WHOLE_CHAIN, *names)])
 
@@ -69,17 +69,17 @@ def _owner(name: str) -> str:
 async def chat(body: ChatCompletionRequest, request: Request, caller: Asker, answers: Service, keys: Keys) -> Response:
     """Answers the last message of the user from the caller's documents, in the OpenAI chat format.
 
-    The field `answer` beside the format's own holds citations, cost and the rest of POST /v1/answers. `tools` name
-    actions of this service: the model may propose them, they run here, and `answer.actions` tells what became of them.
-    `X-Webhook` names an address to tell when an answer that waits for a person is decided.
+    The additional field `answer` has citations, cost and the rest of POST /v1/answers. `tools` name actions of this
+    service: the model may propose them, they run here, and `answer.actions` has their states. `X-Webhook` names an
+    address that is notified when a held answer is decided.
     """
     question = replace(_question(body), webhook=request.headers.get(WEBHOOK))
     assigned = await answers.assign(caller, environment_of(request), request.headers.get(CONVERSATION))
     answers.check(assigned, question)
     claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds)
     if claimed.stored:
-        again = body.stream and claimed.stored.status < 400
-        return _streamed(claimed.stored, body.wants_usage) if again else repeated_response(claimed.stored)
+        streamed = body.stream and claimed.stored.status < 400
+        return _streamed(claimed.stored, body.wants_usage) if streamed else repeated_response(claimed.stored)
     idempotent = IdempotentReply(claimed.claim, _completion) if claimed.claim else None
 
     async def process() -> Response:
@@ -129,7 +129,7 @@ def _completion(reply: Reply) -> bytes:
 
 @dataclass(frozen=True)
 class _Chunks:
-    """The pieces of one streamed completion. head: what they have in common."""
+    """The chunks of one streamed completion. head: the fields that they have in common."""
 
     head: dict[str, Any]
 
@@ -195,5 +195,5 @@ def _streamed(stored: StoredResponse, with_usage: bool) -> EventStream:
 
 
 def _usage(answer: Answer) -> dict[str, int]:
-    read, written = answer.usage.input, answer.usage.output
-    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+    prompt, completion = answer.usage.input, answer.usage.output
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}

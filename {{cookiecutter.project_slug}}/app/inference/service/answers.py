@@ -117,10 +117,10 @@ class Answers:
                 reply = await self.delivery.deliver(ctx, evidence, outcome, idempotent)
             if not sent:
                 yield StreamStart(ctx.id, ctx.created_at, "held" if isinstance(reply, HeldAnswer) else reply.model)
-            if isinstance(reply, Answer) and (rest := _remaining_text(reply, sent)):
+            if isinstance(reply, Answer) and (remaining := _remaining_text(reply, sent)):
                 if not sent:
                     ctx.timer.first_text()
-                yield rest
+                yield remaining
             yield reply
 
     def check(self, assigned: AssignedRelease, question: Question) -> None:
@@ -132,7 +132,7 @@ class Answers:
         return self.pipeline.models(assigned.loaded)
 
     async def close(self) -> None:
-        """Waits for what is still being stored."""
+        """Waits for writes in progress."""
         await self.delivery.close()
 
     @contextmanager
@@ -166,5 +166,5 @@ def _sent_as_whole(ctx: AnswerContext) -> bool:
 
 
 def _remaining_text(answer: Answer, sent: str) -> str:
-    """What the reader of a stream has not got of the answer's text."""
+    """The part of the answer's text that has not been sent yet."""
     return answer.text.removeprefix(sent) if answer.text.startswith(sent) else f"\n\n{answer.text}"

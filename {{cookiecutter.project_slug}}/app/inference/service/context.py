@@ -26,7 +26,7 @@ _SECONDS_OF = {step: SECONDS.labels(step) for step in STEPS}
 
 
 class Step:
-    """A class and no generator, because there are eight in every answer."""
+    """Times one step. A class instead of a generator because it is faster, and every answer has eight."""
 
     __slots__ = ("_name", "_span", "_started", "_timer")
 
@@ -57,7 +57,7 @@ class StepTimer:
     timings_ms: dict[str, float] = field(default_factory=dict)
 
     def step(self, name: str) -> Step:
-        """A span and a duration. Never held across a yield of a stream: a span belongs to one task."""
+        """A span and a duration. Must not stay open across a yield of a stream: a span belongs to one task."""
         return Step(self, name)
 
     async def stream_step(self, name: str, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
@@ -97,7 +97,7 @@ class StepTimer:
 
 @dataclass(frozen=True)
 class AnswerContext:
-    """One question on its way to an answer. tool_session: None where the model may only answer."""
+    """The shared state of the steps of one answer. tool_session: None where the question offers no actions."""
 
     id: UUID
     created_at: datetime

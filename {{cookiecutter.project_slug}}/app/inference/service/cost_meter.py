@@ -1,4 +1,4 @@
-"""The money of one answer: a reservation before each call of a model, and what the calls used."""
+"""The costs of one answer: a reservation before each model call, and the usage of the calls."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,7 +29,7 @@ class CostMeter:
 
     max_call_usage: the most tokens that one call can use; max_call_cost: what that costs by model, in micro-USD.
     unbilled: calls that did not become the answer and are charged all the same. active_model: the model being called.
-    disconnected: streams whose reader has gone, with the usage that the provider is still to report. search_usage: of
+    disconnected: streams whose reader disconnected, with the usage that the provider will report. search_usage: of
     the embedding of the question. billed: the charges of the answer once it is finished.
     """
 
@@ -69,8 +69,8 @@ class CostMeter:
             missing = self.max_call_cost[model] + usage - sum(hold.micro_usd for hold in self.holds)
             try:
                 await self.extend(missing)
-            except BudgetUsedUp as refused:
-                raise InsufficientBudget(refused.detail) from refused
+            except BudgetUsedUp as error:
+                raise InsufficientBudget(error.detail) from error
         self.active_model = model
 
     def on_failure(self, model: str, failure: ModelFailure) -> None:
@@ -79,7 +79,7 @@ class CostMeter:
             self.unbilled.append((model, failure.usage or self.max_call_usage))
 
     def on_abandon(self) -> None:
-        """The caller has gone during a call: how far the model got is unknown, so the most is charged."""
+        """The caller disconnected during a call: the usage is unknown, so the maximum is charged."""
         if self.active_model and self.max_call_cost.get(self.active_model):
             self.unbilled.append((self.active_model, self.max_call_usage))
         self.active_model = None
@@ -98,7 +98,7 @@ class CostMeter:
         return keep if self.max_call_cost.get(model) else None
 
     async def drain(self) -> None:
-        """Waits for the usage of streams whose reader has gone."""
+        """Waits for the usage of streams whose reader disconnected."""
         while self.disconnected:
             model, remaining = self.disconnected.pop()
             usage = None
@@ -115,7 +115,7 @@ class CostMeter:
         return self.max_call_usage if estimated and self.max_call_cost.get(model) else usage
 
     async def extend(self, micro_usd: int) -> int:
-        """Reserves so much more; returns the used percentage of the tightest budget. Errors: BudgetUsedUp."""
+        """Reserves this much more; returns the used percentage of the tightest budget. Errors: BudgetUsedUp."""
         seconds = self.deadline.remaining() + HOLD_MARGIN_SECONDS
         if hold := await self.reservations.hold(self.tenant_id, micro_usd, seconds=seconds):
             self.holds.append(hold)
@@ -136,8 +136,8 @@ async def affordable_models(
     while max_cost := max((meter.max_call_cost[model.name] for model in models), default=0):
         try:
             used_percent = await meter.extend(max_cost)
-        except BudgetUsedUp as refused:
-            reason = f"budget: {refused.extra['budget']} used up"
+        except BudgetUsedUp as error:
+            reason = f"budget: {error.extra['budget']} used up"
             models = _cheaper(meter, models, max_cost) if "cheaper" in rules.at_limit else ()
             if not models and "extractive" not in rules.at_limit:
                 raise

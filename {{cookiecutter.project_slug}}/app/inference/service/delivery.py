@@ -32,7 +32,7 @@ from app.retrieval.domain import Evidence
 log = structlog.get_logger(__name__)
 
 RECORD_SECONDS = 0.3
-"""For storing an answer that is ready, whatever is left of its deadline."""
+"""The least time for storing a finished answer, even past its deadline."""
 
 ANSWERED = counter("app_answers_total", "Answers, by status and model", ("status", "model", "degraded", "environment"))
 SENT_TO_REVIEW = counter("app_answers_sent_to_review_total", "Answers sent to human review", ("rule", "timing"))
@@ -49,7 +49,7 @@ def as_json(reply: Reply) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class StreamStart:
-    """What is known of a streamed answer before its text."""
+    """The metadata of a streamed answer, sent before its text."""
 
     id: UUID
     created_at: datetime
@@ -70,7 +70,7 @@ class IdempotentReply:
 
 @dataclass(frozen=True)
 class Delivery:
-    """Stores answers with their charges. tasks: what is stored after the response was sent, or has failed."""
+    """Stores answers with their charges. tasks: writes that go on after the response was sent or has failed."""
 
     database: Database
     pipeline: Pipeline
@@ -131,7 +131,7 @@ class Delivery:
     def _extra_writes(
         self, ctx: AnswerContext, stored: repository.StoredAnswer, review: ReviewRequest | None
     ) -> list[repository.ExtraWrite]:
-        """What is stored in the transaction of the answer, or not at all."""
+        """Further writes in the transaction of the answer: its review and its actions."""
         writes: list[repository.ExtraWrite] = []
         if review:
             writes.append(lambda connection: repository.send_to_review(connection, stored, review))
@@ -159,7 +159,7 @@ class Delivery:
 
     @contextmanager
     def charging_abandoned(self, ctx: AnswerContext) -> Iterator[None]:
-        """Charges what a failed answer has used, and releases the rest of its hold."""
+        """Charges the usage of a failed answer, and releases the rest of its holds."""
         try:
             yield
         except BaseException:
@@ -180,11 +180,11 @@ class Delivery:
             return []
 
     def record_failure(self, caller: Principal, assignment: ReleaseAssignment, code: str) -> None:
-        """A failed answer leaves nothing else that a canary could be judged by."""
+        """Records a failed answer, which has no other trace, for the verdict on a canary."""
         self._in_background(repository.record_failure(self.database, caller.tenant_id, assignment, code))
 
     async def close(self) -> None:
-        """Waits for what is still being stored."""
+        """Waits for writes in progress."""
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
     def _in_background(self, work: "asyncio._CoroutineLike[None]") -> None:

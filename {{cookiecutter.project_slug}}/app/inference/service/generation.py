@@ -1,4 +1,4 @@
-"""From evidence to a draft: a model writes it, with tools or without, or the extractive fallback does."""
+"""From evidence to a draft: by a model, with tools or without, or by the extractive fallback."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -33,7 +33,7 @@ from app.retrieval.domain import Evidence
 log = structlog.get_logger(__name__)
 
 FALLBACK_SHARE = 0.1
-"""Of the deadline that no model gets, so that there is always time for the extractive fallback."""
+"""The share of the deadline that is kept for the extractive fallback."""
 PROMPT, TOOL_PROMPT = "answer", "act"
 
 Failures = tuple[tuple[str, ModelFailure], ...]
@@ -88,7 +88,7 @@ class Generation:
         return self._outcome(ctx, prepared, reply, () if ctx.tool_session else result.failures)
 
     async def stream(self, ctx: AnswerContext, evidence: Evidence) -> AsyncGenerator[CheckedPiece | DraftOutcome, None]:
-        """Sentences of a model as each is checked, then the outcome; only the outcome where no model wrote.
+        """Sentences of a model as each is checked, then the outcome; only the outcome where no model wrote any.
 
         Errors: StreamEnded, when the model broke off after some text was sent; BudgetUsedUp.
         """
@@ -173,7 +173,7 @@ class Generation:
         return CheckedText(prepared.evidence.passages, ctx.loaded.risk_tier, prompt, results)
 
     def _last_piece(self, ctx: AnswerContext, text: CheckedText, end: CompletionEnd) -> str:
-        """What is sent at the end; nothing of what a content filter broke off."""
+        """The last text to send; nothing when a content filter ended the stream."""
         with ctx.timer.step("check"):
             return "" if end.finish == "content_filter" else text.end()
 
@@ -224,7 +224,7 @@ class Generation:
 def _charge_broken_off(
     ctx: AnswerContext, request: ChatRequest, model: str, text: CheckedText, reported: Usage | None = None
 ) -> None:
-    """Tokens of a stream that broke off are charged, even if the caller has gone."""
+    """Charges the tokens of a stream that broke off, even if the caller has disconnected."""
     if model and not ctx.meter.disconnected:
         usage = ctx.meter.billable_usage(model, reported or estimate_usage(request, text.written), reported is None)
         ctx.meter.unbilled.append((model, usage))

@@ -1,4 +1,4 @@
-"""Held answers: delivered or rejected, once, by the decision on them."""
+"""Held answers, each delivered or rejected exactly once."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from app.releases.domain import digest_of
 from app.webhooks.domain import SEND_JOB, SEND_QUEUE
 
 ANSWER_DECIDED_CHANNEL = "answer_decided"
-"""The channel on which every process hears that a held answer was decided."""
+"""The channel that notifies every process of a decision on a held answer."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class HeldAnswers:
 
     async def find(self, connection: AsyncConnection, answer_id: UUID) -> ReviewedAnswer:
         """Errors: AnswerNotFound."""
-        found = await repository.reviewed(connection, answer_id)
-        if found is None:
+        reviewed = await repository.reviewed(connection, answer_id)
+        if reviewed is None:
             raise AnswerNotFound(f"There is no answer {answer_id} in human review.")
-        return found
+        return reviewed
 
     async def deliver(
         self, connection: AsyncConnection, answer_id: UUID, payload: bytes, approved: str, edited: bool, at: datetime
@@ -43,30 +43,30 @@ class HeldAnswers:
         await self._end(connection, answer_id, "delivered", payload, edited, at)
 
     async def reject(self, connection: AsyncConnection, answer_id: UUID, at: datetime) -> None:
-        """It is never delivered. Errors: AnswerHeld when it has already been decided."""
-        found = await self.find(connection, answer_id)
-        await self._end(connection, answer_id, "rejected", found.payload, False, at)
+        """Rejects a held answer. Errors: AnswerHeld when it has already been decided."""
+        reviewed = await self.find(connection, answer_id)
+        await self._end(connection, answer_id, "rejected", reviewed.payload, False, at)
 
     async def lock(self, connection: AsyncConnection, answer_id: UUID) -> None:
         """Locks the answer until the end of the transaction."""
         await repository.lock(connection, answer_id)
 
     async def blind(self, connection: AsyncConnection, answer_id: UUID, on: bool) -> None:
-        """Whether a second reviewer decides without seeing the first decision."""
+        """Sets whether a second reviewer decides without seeing the first decision."""
         await repository.blind(connection, answer_id, on)
 
     async def remember(
         self,
         connection: AsyncConnection,
         answer_id: UUID,
-        opinion: ReviewDecision,
+        outcome: ReviewDecision,
         reason: str,
         payload: bytes,
         at: datetime,
     ) -> None:
-        """Stores the decision with the answer. An answer that was delivered stays as it was. payload: as edited."""
-        await repository.judge(connection, answer_id, payload, opinion == "edited", at)
-        await repository.remember(connection, answer_id, opinion, reason)
+        """Stores the decision with the answer; a delivered answer does not change. payload: the answer as edited."""
+        await repository.judge(connection, answer_id, payload, outcome == "edited", at)
+        await repository.remember(connection, answer_id, outcome, reason)
 
     async def _end(
         self,
@@ -77,10 +77,10 @@ class HeldAnswers:
         edited: bool,
         at: datetime,
     ) -> None:
-        waiter = await repository.decide(connection, answer_id, state, payload, digest_of(payload), edited, at)
-        if waiter is None:
+        requester = await repository.decide(connection, answer_id, state, payload, digest_of(payload), edited, at)
+        if requester is None:
             raise AnswerHeld(f"Answer {answer_id} has already been decided.")
         await notify(connection, ANSWER_DECIDED_CHANNEL, str(answer_id))
-        if waiter.url:
-            notice = waiter.notice(waiter.url, answer_id, state, at)
+        if requester.url:
+            notice = requester.notice(requester.url, answer_id, state, at)
             await enqueue(connection, SEND_JOB, queue=SEND_QUEUE, **notice.job)

@@ -1,4 +1,4 @@
-"""What became of live traffic, release by release."""
+"""The outcomes of live traffic, by release."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ class LiveTraffic:
     database: Database
 
     async def of(self, release_ids: Sequence[str], since: datetime, tenants: Sequence[UUID]) -> list[AnswerOutcome]:
-        """Production's answers on these releases from `since` on, in the order of time."""
-        found: list[AnswerOutcome] = []
+        """The outcomes of production's answers on these releases since a moment, in order of time."""
+        outcomes: list[AnswerOutcome] = []
         for tenant_id in tenants:
             async with self.database.read(tenant_id) as connection:
-                found += await repository.outcomes(connection, tenant_id, release_ids, since)
-        return sorted(found, key=lambda outcome: outcome.at)
+                outcomes += await repository.outcomes(connection, tenant_id, release_ids, since)
+        return sorted(outcomes, key=lambda outcome: outcome.at)
 
 
 class ResolvedAnswers:
-    """Says to the costs how many answers settled their question."""
+    """Counts resolved answers for the room costs."""
 
     async def resolved(self, connection: AsyncConnection, tenant: UUID, since: date, until: date, zone: str) -> int:
         return await repository.resolved_count(connection, tenant, since, until, zone)

@@ -1,4 +1,4 @@
-"""All that answering on one release needs, in memory and replaced as a whole."""
+"""Releases loaded into memory."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -18,9 +18,9 @@ from app.safety.domain.policy import SecurityPolicy
 
 @dataclass(frozen=True)
 class LoadedRelease:
-    """A release with everything it names, so that answering looks nothing up.
+    """A release with all its parts in memory, so that answering needs no look-up.
 
-    deadline_seconds: for a whole answer; each step gets what is left of it.
+    deadline_seconds: for a whole answer; each step gets the time that is left.
     risk_tier: decides how much of a model's text the evidence must support.
     """
 
@@ -40,7 +40,7 @@ class LoadedRelease:
 
 @dataclass(frozen=True, slots=True)
 class AssignedRelease:
-    """The release that an answer is made on from its beginning to its end, and why this one."""
+    """The release that one answer uses from beginning to end, and the reason for it."""
 
     loaded: LoadedRelease
     assignment: ReleaseAssignment

@@ -1,4 +1,4 @@
-"""Replays a past answer and compares the two."""
+"""Replays a past answer and compares it with the original."""
 
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -40,26 +40,28 @@ class AnswerReplays:
             subject_id=answer_id,
         )
         async with self.database.read(caller.tenant_id) as connection:
-            seen = source_documents(trial.answer, trial.evidence, None)
-            if not await may_read(connection, caller.groups, seen):
+            documents = source_documents(trial.answer, trial.evidence, None)
+            if not await may_read(connection, caller.groups, documents):
                 raise AnswerNotFound(f"There is no answer {answer_id}.")
         return _compared(answer, conditions, trial.evidence, trial.answer.text)
 
 
 def _compared(answer: ArchivedAnswer, conditions: AnswerConditions, evidence: Evidence, text: str) -> Replay:
-    was = dict(conditions.evidence)
-    now = {passage.chunk_id: passage.score for passage in evidence.passages}
-    gone = [chunk for chunk in was if chunk not in now]
-    differences = [Difference(f"passage {chunk}", f"{was[chunk]:.6f}", "not found") for chunk in gone]
-    differences += [Difference(f"passage {c}", "not found", f"{score:.6f}") for c, score in now.items() if c not in was]
+    before = dict(conditions.evidence)
+    after = {passage.chunk_id: passage.score for passage in evidence.passages}
+    missing = [chunk for chunk in before if chunk not in after]
+    differences = [Difference(f"passage {chunk}", f"{before[chunk]:.6f}", "not found") for chunk in missing]
     differences += [
-        Difference(f"passage {chunk}", f"{was[chunk]:.6f}", f"{now[chunk]:.6f}")
-        for chunk in was
-        if chunk in now and was[chunk] != now[chunk]
+        Difference(f"passage {c}", "not found", f"{score:.6f}") for c, score in after.items() if c not in before
+    ]
+    differences += [
+        Difference(f"passage {chunk}", f"{before[chunk]:.6f}", f"{after[chunk]:.6f}")
+        for chunk in before
+        if chunk in after and before[chunk] != after[chunk]
     ]
     if conditions.degraded != evidence.degraded:
         differences.append(Difference("search", conditions.degraded or "whole", evidence.degraded or "whole"))
-    same_evidence = not differences and list(was) == list(now)
+    same_evidence = not differences and list(before) == list(after)
     if answer.body["text"] != text:
         differences.append(Difference("text", answer.body["text"], text))
     return Replay(
@@ -69,7 +71,7 @@ def _compared(answer: ArchivedAnswer, conditions: AnswerConditions, evidence: Ev
         same_evidence,
         answer.body["text"] == text,
         answer.model == EXTRACTIVE,
-        len(gone),
+        len(missing),
         answer.body["text"],
         text,
         tuple(differences),

@@ -1,5 +1,5 @@
-"""Answers whose model may call tools. A model proposes an action, reads run at once, and nothing else happens before
-the answer is stored: a proposal is stored in the same transaction, to run by itself or to wait for a person.
+"""Answers with tool calls. Actions that only read run at once; other proposals are stored in the transaction of the
+answer, and then run or wait for a person.
 """
 
 import asyncio
@@ -43,8 +43,8 @@ class ToolCalling:
         chain: FallbackChain,
         deadline: Deadline,
     ) -> FallbackResult:
-        """The model's last completion, after its tool calls. Every call of a model is charged; the cost of the first is
-        reserved already. Errors: AllModelsFailed.
+        """Runs tool calls until the model answers; returns its last completion. Every model call is charged; the cost
+        of the first is already reserved. Errors: AllModelsFailed.
         """
         rounds = 0
         while True:
@@ -64,7 +64,7 @@ class ToolCalling:
     async def _run_calls(
         self, ctx: AnswerContext, session: ToolSession, calls: Sequence[ToolCall], deadline: Deadline
     ) -> list[Message]:
-        # Calls of one completion were proposed before any of their results was read.
+        # The model proposed all calls of one completion before it read any of their results.
         tainted, messages = session.tainted, []
         for call in calls:
             try:
@@ -81,7 +81,7 @@ class ToolCalling:
         return messages
 
     def _screened(self, ctx: AnswerContext, session: ToolSession, action: str, result: ToolResult) -> ToolResult:
-        """A result is screened like a document before a model reads it; withheld where that would be quarantined."""
+        """Screens a result like a document before the model reads it; one that would be quarantined is withheld."""
         findings = screen_fields({action: result.text})
         session.findings = (*session.findings, *findings)
         if any(ctx.loaded.security.document_action(finding) == "quarantine" for finding in findings):

@@ -54,7 +54,7 @@ from app.releases.domain.problems import (
 )
 
 INDEX_SWITCHED = "index_switched"
-"""The channel on which a change of the indexes is told."""
+"""The channel that notifies processes of an index switch."""
 
 __all__ = [
     "ENVIRONMENT_CHANGED",

@@ -1,4 +1,4 @@
-"""What one release changes against another, as a reviewer reads it."""
+"""The differences between two releases, for a reviewer."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -42,8 +42,9 @@ def _changes(old: Release, new: Release) -> Iterator[ReleaseChange]:
     if old.manifest.evaluation != new.manifest.evaluation:
         yield ReleaseChange("suites", "evals/", _short(old.manifest.evaluation), _short(new.manifest.evaluation))
     if old.manifest.code != new.manifest.code:
-        was, now = old.manifest.code, new.manifest.code
-        yield ReleaseChange("code", "app", f"{was.version} {was.digest[:12]}", f"{now.version} {now.digest[:12]}")
+        before, after = old.manifest.code, new.manifest.code
+        versions = [f"{each.version} {each.digest[:12]}" for each in (before, after)]
+        yield ReleaseChange("code", "app", *versions)
 
 
 def _short(digest: str | None) -> str:
@@ -75,14 +76,15 @@ def _display(value: Any) -> str:
 
 
 def _chain(old: Release, new: Release) -> Iterator[ReleaseChange]:
-    was, now = old.manifest.chain, new.manifest.chain
-    if [step.model for step in was] != [step.model for step in now]:
-        yield ReleaseChange("model", "chain", " > ".join(s.model for s in was), " > ".join(s.model for s in now))
-    for step in now:
-        for before in was:
+    old_chain, new_chain = old.manifest.chain, new.manifest.chain
+    names = [" > ".join(step.model for step in chain) for chain in (old_chain, new_chain)]
+    if names[0] != names[1]:
+        yield ReleaseChange("model", "chain", *names)
+    for step in new_chain:
+        for before in old_chain:
             if before.model == step.model and before != step:
-                told = before.model_dump(mode="json"), step.model_dump(mode="json")
-                for change in _values(*(_flat(each) for each in told)):
+                sides = before.model_dump(mode="json"), step.model_dump(mode="json")
+                for change in _values(*(_flat(each) for each in sides)):
                     yield ReleaseChange("model", f"{step.model}.{change.name}", change.before, change.after)
 
 
@@ -91,8 +93,6 @@ def _flat(step: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _index(old: Release, new: Release) -> Iterator[ReleaseChange]:
-    was, now = old.manifest.index, new.manifest.index
-    if was != now:
-        yield ReleaseChange(
-            "index", "index", f"{was.embedder} {was.chunker} {was.id}", f"{now.embedder} {now.chunker} {now.id}"
-        )
+    pins = (old.manifest.index, new.manifest.index)
+    if pins[0] != pins[1]:
+        yield ReleaseChange("index", "index", *(f"{pin.embedder} {pin.chunker} {pin.id}" for pin in pins))

@@ -1,4 +1,4 @@
-"""A release as one signed file, to be taken from one deployment to another."""
+"""A release as one signed file, for import into another deployment."""
 
 import hmac
 import json
@@ -19,7 +19,7 @@ FORMAT = "release/1"
 
 @dataclass(frozen=True, slots=True)
 class ExportBundle:
-    """A manifest, the bytes of every part by digest, and who made the release."""
+    """A manifest, the bytes of every part by digest, and the author of the release."""
 
     manifest: Manifest
     parts: Mapping[str, bytes]
@@ -38,7 +38,7 @@ def pack(bundle: ExportBundle, secret: bytes) -> bytes:
 
 
 def unpack(content: bytes, secret: bytes) -> ExportBundle:
-    """Errors: ExportBundleRefused when a byte of it is not what was signed."""
+    """Errors: ExportBundleRefused, when the file is not exactly what was signed."""
     try:
         body: dict[str, Any] = json.loads(content)
         signature = body.pop("signature")
@@ -46,7 +46,7 @@ def unpack(content: bytes, secret: bytes) -> ExportBundle:
             raise ExportBundleRefused("The file is of another format.")
         if not hmac.compare_digest(_sign(body, secret).encode(), signature.encode()):
             raise ExportBundleRefused(
-                "The signature does not fit: the file was changed, or signed with another secret."
+                "The signature does not match: the file was changed, or signed with another secret."
             )
         manifest = Manifest.model_validate(body["manifest"])
         parts = {digest: b64decode(part, validate=True) for digest, part in body["parts"].items()}
@@ -56,7 +56,7 @@ def unpack(content: bytes, secret: bytes) -> ExportBundle:
     except (ValueError, KeyError, TypeError, AttributeError, NotBase64, ValidationError) as error:
         raise ExportBundleRefused("The file is not an exported release.") from error
     if parts.keys() != manifest.digests() or any(digest_of(part) != digest for digest, part in parts.items()):
-        raise ExportBundleRefused("The parts of the release do not fit its manifest.")
+        raise ExportBundleRefused("The parts of the release do not match its manifest.")
     return ExportBundle(manifest, parts, author)
 
 

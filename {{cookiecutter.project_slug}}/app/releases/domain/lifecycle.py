@@ -1,4 +1,4 @@
-"""The life of a release: what it can become, and who said so."""
+"""The lifecycle of a release: its states, the legal transitions and its history."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ ReleaseState = Literal["draft", "evaluated", "approved", "canary", "live", "supe
 STATES: tuple[ReleaseState, ...] = get_args(ReleaseState)
 EvaluationVerdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 ApprovalException = Literal["first_release", "break_glass"]
-"""How a release may be approved without evidence: the first one on a laptop, or an emergency."""
+"""The exceptions in which a release is approved without evidence: the first one on a laptop, or an emergency."""
 
 LEGAL_TRANSITIONS: Mapping[ReleaseState | None, frozenset[ReleaseState]] = {
     None: frozenset({"draft"}),
@@ -24,7 +24,7 @@ LEGAL_TRANSITIONS: Mapping[ReleaseState | None, frozenset[ReleaseState]] = {
     "rolled_back": frozenset({"live", "evaluated"}),
     "rejected": frozenset({"evaluated"}),
 }
-"""The same pairs stand in the trigger of migration 0008. With an exception any state but live leads to approved."""
+"""The trigger of migration 0008 has the same pairs. With an exception any state but live leads to approved."""
 
 
 def check_transition(
@@ -40,7 +40,7 @@ def check_transition(
 
 @dataclass(frozen=True, slots=True)
 class EvaluationEvidence:
-    """What an evaluation found out. report: the SHA-256 of its canonical report."""
+    """The result of an evaluation. report: the SHA-256 of its canonical report."""
 
     report: str
     verdict: EvaluationVerdict
@@ -48,7 +48,7 @@ class EvaluationEvidence:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseEvent:
-    """One step in the life of a release; a row that never changes."""
+    """One state change of a release; a row that never changes."""
 
     release_id: str
     before: ReleaseState | None
@@ -62,7 +62,7 @@ class ReleaseEvent:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseHistory:
-    """All that happened to a release, oldest first."""
+    """The events of a release, oldest first."""
 
     events: tuple[ReleaseEvent, ...]
 

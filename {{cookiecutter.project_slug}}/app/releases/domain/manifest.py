@@ -18,7 +18,7 @@ SHORT = 12
 
 
 class PromptUnusable(StartRefused):
-    """A prompt file that cannot be used; the message names it and says what to do."""
+    """An unusable prompt file; the message names it and says what to do."""
 
 
 class _ManifestModel(BaseModel):
@@ -26,14 +26,14 @@ class _ManifestModel(BaseModel):
 
 
 class CodePin(_ManifestModel):
-    """The version that `app` calls itself and the digest of its source files."""
+    """The version of `app` and the digest of its source files."""
 
     version: str
     digest: Digest
 
 
 class ModelStep(_ManifestModel):
-    """One link of the model chain: which model, where, and with which parameters."""
+    """One model of the chain: its name, provider, address and parameters."""
 
     provider: str
     model: str
@@ -49,7 +49,7 @@ class ModelStep(_ManifestModel):
 
 
 class IndexPin(_ManifestModel):
-    """The index that answers are drawn from; `id` is None until the first index exists."""
+    """The index that is searched; `id` is None until the first index exists."""
 
     id: UUID | None = None
     embedder: str = "none"
@@ -57,7 +57,7 @@ class IndexPin(_ManifestModel):
 
 
 class Manifest(_ManifestModel):
-    """Everything that decides what an answer looks like, apart from the question and the documents."""
+    """Everything that an answer depends on, apart from the question and the documents."""
 
     format: Literal[1] = 1
     code: CodePin
@@ -80,22 +80,22 @@ class Manifest(_ManifestModel):
         return digest_of(self.canonical)
 
     def differs_in(self, other: "Manifest") -> tuple[str, ...]:
-        """The parts of the manifest that are not the same."""
+        """The parts of the manifest that differ."""
         return tuple(name for name in type(self).model_fields if getattr(self, name) != getattr(other, name))
 
     def changed(self, changes: Mapping[str, Scalar]) -> "Manifest":
-        """The same with other parameters, named as `retrieval.dense_weight` or `refusal.words`.
+        """A copy with other values of parameters, named as `retrieval.dense_weight` or `refusal.words`.
 
         Errors: UnknownParameter.
         """
         retrieval, settings = dict(self.retrieval), dict(self.settings)
         for name, value in changes.items():
-            room, _, key = name.rpartition(".")
-            here, place = (retrieval, key) if room == "retrieval" else (settings, name)
-            if place not in here:
-                known = ", ".join(sorted([*(f"retrieval.{each}" for each in retrieval), *settings]))
-                raise UnknownParameter(f"'{name}' is not one of {known}.")
-            here[place] = value
+            section, _, field_name = name.rpartition(".")
+            values, key = (retrieval, field_name) if section == "retrieval" else (settings, name)
+            if key not in values:
+                existing = ", ".join(sorted([*(f"retrieval.{each}" for each in retrieval), *settings]))
+                raise UnknownParameter(f"'{name}' is not one of {existing}.")
+            values[key] = value
         return self.model_copy(update={"retrieval": retrieval, "settings": settings})
 
     def digests(self) -> set[str]:
@@ -116,19 +116,19 @@ class Prompt:
     def read(cls, name: str, content: bytes) -> "Prompt":
         try:
             text = content.decode()
-        except UnicodeDecodeError as wrong:
-            raise PromptUnusable(f"prompts/{name}.md is not UTF-8 text; save it as UTF-8.") from wrong
+        except UnicodeDecodeError as error:
+            raise PromptUnusable(f"prompts/{name}.md is not UTF-8 text; save it as UTF-8.") from error
         if not text.strip() or "\0" in text:
-            raise PromptUnusable(f"prompts/{name}.md is empty or holds a NUL character; write the prompt.")
+            raise PromptUnusable(f"prompts/{name}.md is empty or contains a NUL character; write the prompt.")
         return cls(name, text, digest_of(content))
 
 
 @dataclass(frozen=True)
 class ReleaseInputs:
-    """What this process was started with: a manifest but for the index, and the bytes of its parts.
+    """What this process was started with: a manifest except for the index, and the bytes of its parts.
 
-    suites: the files of cases that releases are measured by, one after the other; empty where there are none.
-    refused: why no release may be made of it.
+    suites: the concatenated files of evaluation cases; empty where there are none. refused: why no release can be
+    created from these inputs; else empty.
     """
 
     code: CodePin
@@ -181,18 +181,18 @@ class Release:
         return self.id[:SHORT]
 
     def prompt(self, name: str) -> Prompt:
-        """The prompt as this release has it. Errors: PromptUnusable when there is none of that name."""
+        """The prompt of this release. Errors: PromptUnusable, when there is none of that name."""
         if name not in self.prompts:
             raise PromptUnusable(f"There is no prompts/{name}.md in release {self.short}; add the file.")
         return self.prompts[name]
 
 
 def rebuild(number: int, created_at: datetime, release_id: str, manifest: str, parts: Mapping[str, bytes]) -> Release:
-    """A release from what was stored. Errors: ReleaseUnservable when a byte of it is not what it was."""
+    """A release from its stored parts. Errors: ReleaseUnservable, when they do not match their digests."""
     read = Manifest.model_validate_json(manifest)
     missing = read.digests() - parts.keys()
     if missing or read.id != release_id or any(digest_of(content) != digest for digest, content in parts.items()):
-        raise ReleaseUnservable(f"What is stored of release {number} is not what it was made of.")
+        raise ReleaseUnservable(f"The stored parts of release {number} do not match its digests.")
     return Release(
         release_id,
         number,
@@ -209,7 +209,7 @@ def digest_of(content: bytes) -> str:
 
 
 def canonical_json(value: Any) -> bytes:
-    """One spelling for every value: keys sorted, no spaces, UTF-8, whole numbers without fraction, no NaN."""
+    """Canonical JSON: sorted keys, no spaces, UTF-8, whole numbers without fraction, no NaN."""
     return json.dumps(
         _plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     ).encode()

@@ -1,4 +1,4 @@
-"""Where a release serves: a pointer to what is live and perhaps to a canary, and every move it made."""
+"""Environments: a pointer to the live release and perhaps a canary, and the moves of the pointer."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ Arm = Literal["live", "control", "canary"]
 MoveKind = Literal["activate", "rollback", "canary", "canary_ended", "rehearsal"]
 
 ENVIRONMENT_CHANGED = "release_moved"
-"""The channel on which a move of an environment is told."""
+"""The channel that notifies processes of a move of an environment."""
 
 
 class UnknownEnvironment(Invalid):
@@ -33,20 +33,20 @@ def check_environment(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """A release that part of the callers get. percent: of conversations, or of tenants where none is named."""
+    """A release that a share of the callers get. percent: of conversations, or of tenants where none is named."""
 
     release_id: str
     percent: float
     since: datetime
 
     def takes(self, unit: str) -> bool:
-        """Whether whoever this is gets the canary: always the same answer for the same canary."""
+        """Whether this conversation or tenant gets the canary; the same for the whole life of a canary."""
         return drawn(f"{self.release_id}:{unit}".encode(), self.percent / 100)
 
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """What an environment points to, as the database has it."""
+    """The stored pointer of an environment."""
 
     environment: str
     release_id: str
@@ -57,7 +57,7 @@ class Pointer:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A change of a pointer and what it points to since; a row that never changes."""
+    """A change of a pointer, with its new targets; a row that never changes."""
 
     environment: str
     kind: MoveKind
@@ -72,7 +72,9 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentReleases:
-    """What a process serves in an environment; replaced as a whole, so that whoever holds a release keeps it."""
+    """The releases that a process serves in an environment; replaced as a whole, so that answers in progress keep
+    theirs.
+    """
 
     pointer: Pointer
     live: Release
@@ -81,7 +83,7 @@ class EnvironmentReleases:
 
     def assign(self, unit: str) -> tuple[Release, Arm]:
         """The release for a conversation or tenant."""
-        trial = self.pointer.canary
-        if trial is None or self.canary is None:
+        canary = self.pointer.canary
+        if canary is None or self.canary is None:
             return self.live, "live"
-        return (self.canary, "canary") if trial.takes(unit) else (self.live, "control")
+        return (self.canary, "canary") if canary.takes(unit) else (self.live, "control")

@@ -3,7 +3,7 @@ from app.core.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, 
 
 class ReleaseNotFound(NotFound):
     code, title = "release_not_found", "No such release"
-    action = "'app release list' and GET /v1/releases show those there are."
+    action = "'app release list' and GET /v1/releases list all releases."
 
 
 class ReleaseUnknown(Unavailable):
@@ -14,24 +14,24 @@ class ReleaseUnknown(Unavailable):
 class NoLiveRelease(Unavailable):
     code, title = "nothing_live", "No approved release is live"
     action = (
-        "Make one with 'app release create', measure it with 'app evaluate', have it approved with "
+        "Create one with 'app release create', evaluate it with 'app evaluate', have it approved with "
         "'app release approve', then 'app release activate'."
     )
 
 
 class SigningSecretRequired(Unavailable):
     code, title = "release_secret_missing", "No signing secret for releases is configured"
-    action = "Whoever runs it sets APP_RELEASE_SECRET, the same on both sides, and starts it again."
+    action = "Set APP_RELEASE_SECRET, the same in both deployments, and restart the service."
 
 
 class ReleaseUnservable(Conflict):
-    code, title = "release_unservable", "This process cannot answer on that release"
-    action = "Give the process what the release needs, or go to another release."
+    code, title = "release_unservable", "This process cannot serve that release"
+    action = "Configure what the release needs, or activate another release."
 
 
 class FilesRefused(Conflict):
-    code, title = "files_refused", "No release can be made of the files of this process"
-    action = "Correct what it names, start the service again, and make the release then."
+    code, title = "files_refused", "No release can be created from the files of this process"
+    action = "Correct what the message names, restart the service, and create the release again."
 
 
 class IllegalMove(Conflict):
@@ -41,12 +41,12 @@ class IllegalMove(Conflict):
 
 class NotApproved(Forbidden):
     code, title = "release_not_approved", "The release is not approved"
-    action = "Measure it with 'app evaluate', then have it approved with 'app release approve'."
+    action = "Evaluate it with 'app evaluate', then have it approved with 'app release approve'."
 
 
 class NoEarlierRelease(Conflict):
     code, title = "no_earlier_release", "There is no release to roll back to"
-    action = "Only a release that was live and approved can be gone back to; 'app release list' shows them."
+    action = "A rollback needs a release that was live and approved; 'app release list' shows the releases."
 
 
 class NoCanary(Conflict):
@@ -64,4 +64,4 @@ class UnknownParameter(Invalid):
 
 class ExportBundleRefused(BadRequest):
     code, title = "parcel_refused", "The exported release cannot be imported"
-    action = "Export it again, with the same APP_RELEASE_SECRET on both sides."
+    action = "Export it again, with the same APP_RELEASE_SECRET in both deployments."

@@ -10,7 +10,7 @@ from app.releases.domain import PRODUCTION, CodePin, Manifest, Prompt, PromptUnu
 
 
 def read_prompts(folder: Path) -> dict[str, Prompt]:
-    """Every `*.md` of the folder, by name without ending. Errors: PromptUnusable."""
+    """Every `*.md` of the folder, by its name without the suffix. Errors: PromptUnusable."""
     prompts = {file.stem: Prompt.read(file.stem, file.read_bytes()) for file in sorted(folder.glob("*.md"))}
     if not prompts:
         raise PromptUnusable(f"There is no prompt in {folder}; put the *.md files there.")
@@ -23,7 +23,7 @@ def read_code(package: Path, version: str) -> CodePin:
 
 
 async def live_prices(database: Database) -> bytes | None:
-    """The price table of what is live in production; None while nothing is. Errors: DatabaseUnavailable."""
+    """The price table of the live release in production; None without one. Errors: DatabaseUnavailable."""
     async with database.read(None) as connection:
         pointer = await repository.pointer(connection, PRODUCTION)
         stored = await repository.find(connection, pointer.release_id) if pointer else None
@@ -34,6 +34,6 @@ async def live_prices(database: Database) -> bytes | None:
 
 
 async def releases_on(connection: AsyncConnection, index_id: UUID) -> list[int]:
-    """Numbers of the releases that pin this index and are live, tried, or would be gone back to."""
+    """Numbers of the releases that pin this index and are live, previous or a canary in an environment."""
     pinned = await repository.pinned(connection)
     return sorted(number for number, text in pinned if Manifest.model_validate_json(text).index.id == index_id)

@@ -1,4 +1,4 @@
-"""What this process serves, held in memory."""
+"""The releases that this process serves, loaded in memory."""
 
 import asyncio
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ _number = gauge("app_release_number", "Number of the release that this process s
 
 @dataclass
 class LiveReleases:
-    """What is live, what was before, and the canary of each environment, all made ready. `by_name` is replaced as a
-    whole; `known`: the database was asked. `problem` says why production lags behind it.
+    """The live, previous and canary release of each environment, all loaded. by_name: replaced as a whole. known:
+    whether the database has been read. problem: why production does not serve what the database says.
     """
 
     releases: Releases
@@ -34,20 +34,23 @@ class LiveReleases:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def refresh(self) -> None:
-        """Takes over what the database says, but for what cannot be served here. Errors: DatabaseUnavailable."""
+        """Loads the releases that the environments point to; one that cannot be served is skipped and logged.
+
+        Errors: DatabaseUnavailable.
+        """
         async with self.turn:
             async with self.releases.database.read(None) as connection:
                 pointers = await repository.pointers(connection, (self.production, STAGING))
             live_releases, problem = dict(self.by_name), None
             for pointer in pointers:
                 try:
-                    live_releases[pointer.environment] = await self._stand(pointer)
+                    live_releases[pointer.environment] = await self._load_environment(pointer)
                 except Problem as error:
                     problem = error if pointer.environment == self.production else problem
                     log.error("releases.release_not_served", environment=pointer.environment, reason=str(error))
-            self._take(live_releases, problem)
+            self._replace(live_releases, problem)
 
-    def _take(self, live_releases: Mapping[str, EnvironmentReleases], problem: Problem | None) -> None:
+    def _replace(self, live_releases: Mapping[str, EnvironmentReleases], problem: Problem | None) -> None:
         self.problem, self.known = problem, True
         for name, standing in live_releases.items():
             before = self.by_name.get(name)
@@ -61,28 +64,28 @@ class LiveReleases:
                     number=standing.live.number,
                 )
         self.by_name = live_releases
-        kept = {each.id for s in live_releases.values() for each in (s.live, s.previous, s.canary) if each}
-        self.loaded = {key: value for key, value in self.loaded.items() if key in kept}
-        self.loaded_releases.retain(kept)
+        in_use = {each.id for s in live_releases.values() for each in (s.live, s.previous, s.canary) if each}
+        self.loaded = {key: value for key, value in self.loaded.items() if key in in_use}
+        self.loaded_releases.retain(in_use)
 
-    async def _stand(self, pointer: Pointer) -> EnvironmentReleases:
-        known = self.by_name.get(pointer.environment)
-        if known and known.pointer == pointer and (known.canary is None) == (pointer.canary is None):
-            return known
-        live = await self._hold(pointer.release_id)
-        previous = await self._hold_if_possible(pointer.previous_id)
-        canary = await self._hold_if_possible(pointer.canary.release_id if pointer.canary else None)
+    async def _load_environment(self, pointer: Pointer) -> EnvironmentReleases:
+        current = self.by_name.get(pointer.environment)
+        if current and current.pointer == pointer and (current.canary is None) == (pointer.canary is None):
+            return current
+        live = await self._load(pointer.release_id)
+        previous = await self._load_if_possible(pointer.previous_id)
+        canary = await self._load_if_possible(pointer.canary.release_id if pointer.canary else None)
         return EnvironmentReleases(pointer, live, previous, canary)
 
-    async def _hold(self, release_id: str) -> Release:
+    async def _load(self, release_id: str) -> Release:
         release = self.loaded.get(release_id) or await self.releases.find(release_id)
         await self.loaded_releases.preload(release)
         self.loaded[release_id] = release
         return release
 
-    async def _hold_if_possible(self, release_id: str | None) -> Release | None:
+    async def _load_if_possible(self, release_id: str | None) -> Release | None:
         try:
-            return await self._hold(release_id) if release_id else None
+            return await self._load(release_id) if release_id else None
         except Problem as error:
             log.warning("releases.release_not_loaded", release=release_id, reason=str(error))
             return None

@@ -1,4 +1,4 @@
-"""What releases there are, and what became of each."""
+"""Stores releases and the events of their lifecycle."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ EVALUATES_TO: frozenset[ReleaseState] = frozenset(
 
 @dataclass(frozen=True)
 class Releases:
-    """Releases by their digest: made, found, compared, and every step of their lives written down."""
+    """Releases by their digest: creation, look-up, comparison, export, import and state changes."""
 
     inputs: ReleaseInputs
     database: Database
@@ -54,8 +54,8 @@ class Releases:
         changes: Mapping[str, Scalar] | None = None,
         reason: str = "made from the files of this process",
     ) -> Release:
-        """A draft of what this process was started with, or of the release `base`; the same things are the same
-        release, and one that is stored already is returned as it is.
+        """A draft of this process's files, or of the release `base`. The same parts give the same release; one that is
+        stored already is returned unchanged.
 
         index: the number of another index than the live one. changes: other values of parameters, as
         `retrieval.dense_weight`.
@@ -96,18 +96,18 @@ class Releases:
             await audit.record(connection, act, now)
         return _rebuilt(stored, await repository.parts(connection, manifest.digests()))
 
-    async def find(self, wanted: str) -> Release:
+    async def find(self, reference: str) -> Release:
         """A release by its number, its id or the first eight digits or more of it. Errors: ReleaseNotFound."""
-        return (await self.show(wanted))[0]
+        return (await self.show(reference))[0]
 
-    async def show(self, wanted: str) -> tuple[Release, Mapping[str, bytes]]:
+    async def show(self, reference: str) -> tuple[Release, Mapping[str, bytes]]:
         """As `find`, with the bytes of its parts by digest."""
         async with self.database.read(None) as connection:
-            return await self.load(connection, wanted)
+            return await self.load(connection, reference)
 
-    async def load(self, connection: AsyncConnection, wanted: str) -> tuple[Release, Mapping[str, bytes]]:
+    async def load(self, connection: AsyncConnection, reference: str) -> tuple[Release, Mapping[str, bytes]]:
         """As `show`, in the caller's transaction."""
-        stored = await _find(connection, wanted)
+        stored = await _find(connection, reference)
         manifest = Manifest.model_validate_json(stored.manifest)
         parts = await repository.parts(connection, manifest.digests())
         return _rebuilt(stored, parts), parts
@@ -122,11 +122,11 @@ class Releases:
         return [(_bare(stored), state) for stored, state in rows]
 
     async def lock(self, connection: AsyncConnection) -> None:
-        """Nobody else changes a release or an environment until the caller's transaction ends."""
+        """Serialises changes of releases and environments until the end of the caller's transaction."""
         await repository.lock(connection)
 
     async def history(self, release_id: str) -> ReleaseHistory:
-        """All that happened to a release. Errors: ReleaseNotFound."""
+        """The events of a release. Errors: ReleaseNotFound."""
         async with self.database.read(None) as connection:
             return await self.history_in(connection, release_id)
 
@@ -138,17 +138,17 @@ class Releases:
         return ReleaseHistory(events)
 
     async def compare(self, old: str, new: str) -> tuple[Release, Release, tuple[ReleaseChange, ...]]:
-        """What `new` changes against `old`. Errors: ReleaseNotFound."""
+        """The changes from `old` to `new`. Errors: ReleaseNotFound."""
         before, after = await self.find(old), await self.find(new)
         return before, after, compare(before, after)
 
-    async def export(self, wanted: str, secret: bytes) -> bytes:
+    async def export(self, reference: str, secret: bytes) -> bytes:
         """One signed file with all of a release. Errors: ReleaseNotFound."""
-        release, parts = await self.show(wanted)
+        release, parts = await self.show(reference)
         return pack(ExportBundle(release.manifest, parts, (await self.history(release.id)).author), secret)
 
     async def import_bundle(self, actor: str, content: bytes, secret: bytes) -> Release:
-        """Stores an exported release as a draft: what was measured and approved elsewhere is so again here.
+        """Stores an exported release as a draft; it is evaluated and approved again in this deployment.
 
         Errors: ExportBundleRefused.
         """
@@ -160,8 +160,8 @@ class Releases:
     async def mark_evaluated(
         self, connection: AsyncConnection, release_id: str, actor: str, evidence: EvaluationEvidence
     ) -> bool:
-        """Writes down what an evaluation found, in the caller's transaction. An approval that was given on earlier
-        evidence no longer counts. False for a release that serves: its own report changes nothing about that.
+        """Records an evaluation in the caller's transaction. Approvals on earlier evidence no longer count. False for a
+        live release or a canary, whose state does not change.
         """
         await repository.lock(connection)
         history = await self.history_in(connection, release_id)
@@ -195,7 +195,7 @@ class Releases:
         evidence: EvaluationEvidence | None = None,
         unproven: ApprovalException | None = None,
     ) -> None:
-        """One step in the life of a release, with its line in the audit log, in the caller's transaction.
+        """Changes the state of a release, with its line in the audit log, in the caller's transaction.
 
         Errors: IllegalMove, ReleaseNotFound.
         """
@@ -205,27 +205,32 @@ class Releases:
         now = self.clock.now()
         event = ReleaseEvent(release_id, before, after, now, actor, reason, unproven, evidence)
         await repository.add_event(connection, event)
-        said = f"{reason} (unproven: {unproven})" if unproven else reason
+        explanation = f"{reason} (unproven: {unproven})" if unproven else reason
         act = Act(
-            actor, f"release.{after}", f"release {release_id}", said, before, evidence.report if evidence else after
+            actor,
+            f"release.{after}",
+            f"release {release_id}",
+            explanation,
+            before,
+            evidence.report if evidence else after,
         )
         await audit.record(connection, act, now)
 
 
-async def _find(connection: AsyncConnection, wanted: str) -> StoredRelease:
-    wanted = wanted.strip().removeprefix("#").lower()
-    if wanted.isascii() and wanted.isdigit() and len(wanted) < SHORTEST_PREFIX:
-        if stored := await repository.find_by_number(connection, int(wanted)):
+async def _find(connection: AsyncConnection, reference: str) -> StoredRelease:
+    reference = reference.strip().removeprefix("#").lower()
+    if reference.isascii() and reference.isdigit() and len(reference) < SHORTEST_PREFIX:
+        if stored := await repository.find_by_number(connection, int(reference)):
             return stored
-        raise ReleaseNotFound(f"There is no release {wanted}.")
-    if len(wanted) < SHORTEST_PREFIX:
+        raise ReleaseNotFound(f"There is no release {reference}.")
+    if len(reference) < SHORTEST_PREFIX:
         raise ReleaseNotFound(
-            f"'{wanted}' is too short; give a number, or at least {SHORTEST_PREFIX} digits of the id."
+            f"'{reference}' is too short; give a number, or at least {SHORTEST_PREFIX} digits of the id."
         )
-    found = await repository.find_by_prefix(connection, wanted)
-    if len(found) != 1:
-        raise ReleaseNotFound(f"'{wanted}' names {'more than one' if found else 'no'} release.")
-    return found[0]
+    matches = await repository.find_by_prefix(connection, reference)
+    if len(matches) != 1:
+        raise ReleaseNotFound(f"'{reference}' names {'more than one' if matches else 'no'} release.")
+    return matches[0]
 
 
 def _rebuilt(stored: StoredRelease, parts: Mapping[str, bytes]) -> Release:

@@ -7,7 +7,7 @@ from app.releases.domain.problems import SigningSecretRequired
 
 @dataclass(frozen=True)
 class SigningSecret:
-    """What signs exported releases; asked for only when it is needed, because most deployments never are."""
+    """The secret that signs exported releases; read only when needed, because most deployments have none."""
 
     value: Callable[[], bytes]
 
@@ -15,5 +15,5 @@ class SigningSecret:
         """Errors: SigningSecretRequired."""
         try:
             return self.value()
-        except StartRefused as refused:
-            raise SigningSecretRequired(str(refused)) from refused
+        except StartRefused as error:
+            raise SigningSecretRequired(str(error)) from error

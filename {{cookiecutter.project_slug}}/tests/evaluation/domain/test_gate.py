@@ -232,7 +232,7 @@ def test_a_refusal_owes_no_groundedness() -> None:
 
 def test_a_run_without_cases_or_without_a_metric_fails() -> None:
     assert apply_gate(replace(OLD, cases=()), None, policy(), seed=1).faults == (
-        "The run of the candidate holds no case.",
+        "The run of the candidate contains no case.",
     )
     assert apply_gate(run("a", lambda number: None), None, policy(), seed=1).verdict == "FAIL"
 

@@ -22,9 +22,9 @@ from tests.evaluation.service.test_evaluations import alone, draft, evaluate
 
 
 async def keeper(service: State, house: House) -> Principal:
-    from app.evaluation.service.corpus_sync import _keeper
+    from app.evaluation.service.corpus_sync import _corpus_operator
 
-    return _keeper(await service.identity.ensure_tenant(house.tenant))
+    return _corpus_operator(await service.identity.ensure_tenant(house.tenant))
 
 
 async def put(service: State, house: House, name: str, said: str) -> None:
@@ -114,7 +114,7 @@ async def test_what_nobody_processes_is_given_up_in_a_sentence_and_can_be_run_ag
     await put(service, house, "other.txt", "The ferry over the Sarn was given up in 1931.")
     impatient = with_library(alone(service), patience=0.5)
     run = await impatient.start("ada", (await draft(service)).id, queued=False)
-    with pytest.raises(CorpusBusy, match=f"1 document of tenant {house.tenant} did not get on"):
+    with pytest.raises(CorpusBusy, match=f"1 document of tenant {house.tenant} made no progress"):
         await impatient.execute(run.id)
     await Worker(service.database, service.jobs, 1).run(wait=False)
     assert (await impatient.execute(run.id)).status == "done"

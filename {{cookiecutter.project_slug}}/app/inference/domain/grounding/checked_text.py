@@ -1,4 +1,4 @@
-"""A model's text on its way to the reader: cut into sentences, each of which leaves once it is checked."""
+"""Checks a model's text sentence by sentence before it is sent."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,19 +12,19 @@ from app.safety.domain.prompt_overlap import may_go_on, overlaps_prompt
 from app.safety.domain.text import Finding, normalise
 
 LEAK_WINDOW = 600
-"""Characters before a sentence that are looked at with it, for a prompt that is told bit by bit."""
+"""Characters before a sentence that are checked with it, for a prompt that leaks bit by bit."""
 
 
 class CheckedText:
-    """A model's text, from which sentence after sentence leaves.
+    """A model's text, released sentence by sentence as each is checked.
 
-    A sentence that the evidence supports leaves at once; one that it does not waits, and what follows with it, until
-    so much of the text up to a supported sentence is supported as the tier asks for, or until the end shows that of
-    the whole. Sentences with addresses that are in no document never leave, and nothing does from the first on that
-    tells of the prompt. At risk tier high everything waits for the end. told: what the text may lean on besides the
-    passages, and cites nothing for.
+    A supported sentence is released once the share of supported sentences so far reaches what the risk tier requires;
+    until then sentences are buffered, at the latest until the end, when the share of the whole text decides. Sentences
+    with links that are in no document are removed. From the first sentence that leaks the prompt on, nothing is
+    released. At risk tier high everything is buffered until the end. results: texts that can support a sentence but
+    are not cited, such as tool results.
 
-    Each sentence is looked at once, however the text is cut into pieces.
+    Each sentence is checked once, however the text is split into pieces.
     """
 
     def __init__(
@@ -33,31 +33,31 @@ class CheckedText:
         self._readable = [*passages, *results]
         self._tier: RiskTier = tier
         self._prompt = prompt
-        self._verdict, self._markers = NoAnswerDetector(), CitationFilter(len(passages))
+        self._no_answer_detector, self._markers = NoAnswerDetector(), CitationFilter(len(passages))
         self._links = LinkFilter([each.text for each in self._readable])
         self._trusts_code = True
         self._written: list[str] = []
-        self._rest = self._window = ""
-        self._left: list[str] = []
-        self._waiting: list[str] = []
+        self._unread = self._window = ""
+        self._released: list[str] = []
+        self._buffered: list[str] = []
         self._unsupported = 0
         self._findings: dict[str, Finding] = {}
-        self._so_far = self.grounding = NO_SENTENCES
+        self._grounding_so_far = self.grounding = NO_SENTENCES
         self.leaked = False
 
     @property
     def written(self) -> str:
-        """All that the model wrote."""
+        """Everything that the model wrote."""
         return "".join(self._written)
 
     @property
     def text(self) -> str:
-        """What has left."""
-        return "".join(self._left)
+        """The text released so far."""
+        return "".join(self._released)
 
     @property
     def no_answer(self) -> bool:
-        return self._verdict.no_answer
+        return self._no_answer_detector.no_answer
 
     @property
     def links_removed(self) -> bool:
@@ -65,20 +65,20 @@ class CheckedText:
 
     @property
     def unsupported_withheld(self) -> bool:
-        """Whether sentences were left out at the end because too little supports them."""
-        return bool(self._waiting)
+        """Whether sentences were withheld at the end because too few are supported."""
+        return bool(self._buffered)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        found = (
+        counts = (
             ("invented_citation", "citations of nothing were taken out", self._markers.invented),
             ("unsupported_sentence", "no passage supports these sentences", self._unsupported),
         )
-        return (*self._findings.values(), *_counted(found), *self.attacks)
+        return (*self._findings.values(), *_counted(counts), *self.attacks)
 
     @property
     def attacks(self) -> tuple[Finding, ...]:
-        """What somebody may have made the model write; told also when nothing of its text leaves."""
+        """Signs of an attack on the model; reported even when none of its text is released."""
         return _counted(
             (
                 ("output_link.removed", "sentences with addresses in no document were taken out", self._links.removed),
@@ -88,52 +88,52 @@ class CheckedText:
         )
 
     def feed(self, piece: str) -> str:
-        """What may leave now."""
+        """Adds a piece; returns the text that is released by it."""
         self._written.append(piece)
         if self.leaked:
             return ""
-        self._rest += self._verdict.feed(piece)
+        self._unread += self._no_answer_detector.feed(piece)
         return self._advance(ended=False)
 
     def end(self) -> str:
-        """What may leave of the rest, now that the whole is there."""
-        self._rest = (self._rest + self._verdict.end()).rstrip()
-        left = self._advance(ended=True)
-        return left + self._leave() if self._waiting and self._so_far.enough(self._tier) else left
+        """Ends the text; returns what is released of the rest."""
+        self._unread = (self._unread + self._no_answer_detector.end()).rstrip()
+        released = self._advance(ended=True)
+        return released + self._release() if self._buffered and self._grounding_so_far.enough(self._tier) else released
 
     def _advance(self, ended: bool) -> str:
-        left = ""
-        while not self.leaked and (at := first_break(self._rest, ended)):
-            sentence, self._rest = self._rest[:at], self._rest[at:]
-            left += self._take(sentence)
-        return left
+        released = ""
+        while not self.leaked and (at := first_break(self._unread, ended)):
+            sentence, self._unread = self._unread[:at], self._unread[at:]
+            released += self._check(sentence)
+        return released
 
-    def _take(self, raw: str) -> str:
+    def _check(self, raw: str) -> str:
         text = self._with_real_citations(self._clean(raw))
         self._window = (self._window + text)[-LEAK_WINDOW - len(text) :]
         if overlaps_prompt(self._window, self._prompt):
             self.leaked = True
-            self._waiting.clear()
+            self._buffered.clear()
             return ""
-        if not (shown := self._links.passes(text)):
+        if not (kept := self._links.passes(text)):
             return ""
-        grounding = check_grounding(shown, self._readable)
+        grounding = check_grounding(kept, self._readable)
         self._unsupported += grounding.unsupported
-        self._so_far += grounding
-        self._waiting.append(shown)
-        return self._leave() if self._may_leave(grounding) else ""
+        self._grounding_so_far += grounding
+        self._buffered.append(kept)
+        return self._release() if self._may_release(grounding) else ""
 
-    def _may_leave(self, newest: GroundingResult) -> bool:
+    def _may_release(self, newest: GroundingResult) -> bool:
         supported = bool(newest.supports) and not newest.unsupported
         early = self._tier != "high" and not may_go_on(self._window, self._prompt)
-        return early and supported and self._so_far.enough(self._tier)
+        return early and supported and self._grounding_so_far.enough(self._tier)
 
-    def _leave(self) -> str:
-        self.grounding = self._so_far
-        text = "".join(self._waiting)
-        self._waiting.clear()
-        text = text if self._left else text.lstrip()
-        self._left.append(text)
+    def _release(self) -> str:
+        self.grounding = self._grounding_so_far
+        text = "".join(self._buffered)
+        self._buffered.clear()
+        text = text if self._released else text.lstrip()
+        self._released.append(text)
         return text
 
     def _clean(self, raw: str) -> str:
@@ -150,5 +150,5 @@ class CheckedText:
         return self._markers.feed(text) + self._markers.end()
 
 
-def _counted(found: Iterable[tuple[str, str, int]]) -> tuple[Finding, ...]:
-    return tuple(Finding(rule, detail, count) for rule, detail, count in found if count)
+def _counted(counts: Iterable[tuple[str, str, int]]) -> tuple[Finding, ...]:
+    return tuple(Finding(rule, detail, count) for rule, detail, count in counts if count)

@@ -1,6 +1,5 @@
-"""What a model wrote, on its way to the reader: citations that lead nowhere go, and so does what only harms.
-
-Work and memory for each piece do not grow with the length of the answer.
+"""Filters a model's text piece by piece: removes citations of nothing and images, and detects NO ANSWER. Work and
+memory for each piece do not grow with the length of the answer.
 """
 
 import re
@@ -17,24 +16,22 @@ _LEADING = " \t\r\n\"'*`.“”"
 
 
 class CitationFilter:
-    """Passes text on and keeps only the markers [n] of passages that exist.
-
-    Everything else in square brackets passes as it is, but never as an image that a browser would load by
-    itself.
+    """Removes markers [n] of passages that do not exist. Other text in square brackets is kept, but never as an image,
+    which a browser would load by itself.
     """
 
     def __init__(self, passages: int) -> None:
         self._passages = passages
-        self._held = ""
+        self._buffer = ""
         self.cited: set[int] = set()
         self.invented = 0
 
     def feed(self, piece: str) -> str:
-        if not self._held and not _SPECIAL.search(piece):
+        if not self._buffer and not _SPECIAL.search(piece):
             return piece
         out, at = [], 0
         while at < len(piece):
-            if not self._held:
+            if not self._buffer:
                 special = _SPECIAL.search(piece, at)
                 until = special.start() if special else len(piece)
                 out.append(piece[at:until])
@@ -45,68 +42,66 @@ class CitationFilter:
         return "".join(out)
 
     def end(self) -> str:
-        held, self._held = self._held, ""
-        return held
+        buffered, self._buffer = self._buffer, ""
+        return buffered
 
     def _next(self, char: str) -> str:
-        held = self._held
+        buffered = self._buffer
         if char in _OPENERS:
-            self._held = char
-            return "" if held.startswith("!") else held
+            self._buffer = char
+            return "" if buffered.startswith("!") else buffered
         if char == "!":
-            # A run of them is held together: whatever is left of it before a bracket would make an image.
-            run = held.startswith("!")
-            self._held = held + char if run else char
-            return "" if run else held
-        if not held:
+            # A run of them is buffered as one: any of it before a bracket would make an image.
+            run = buffered.startswith("!")
+            self._buffer = buffered + char if run else char
+            return "" if run else buffered
+        if not buffered:
             return char
-        if held[0] in _OPENERS and len(held) < _LONGEST_MARKER:
+        if buffered[0] in _OPENERS and len(buffered) < _LONGEST_MARKER:
             if char in _INSIDE:
-                self._held += char
+                self._buffer += char
                 return ""
             if char in _CLOSERS:
-                self._held = ""
-                return self._resolve(held[1:], char)
-        self._held = ""
-        return held + char
+                self._buffer = ""
+                return self._resolve(buffered[1:], char)
+        self._buffer = ""
+        return buffered + char
 
     def _resolve(self, inside: str, closer: str) -> str:
         named = [int(number) for number in re.findall(r"\d+", inside)]
         if not named:
             return f"[{inside}{closer}"
-        known = [number for number in dict.fromkeys(named) if 1 <= number <= self._passages]
-        self.invented += len(set(named)) - len(known)
-        self.cited.update(known)
-        return "".join(f"[{number}]" for number in known)
+        existing = [number for number in dict.fromkeys(named) if 1 <= number <= self._passages]
+        self.invented += len(set(named)) - len(existing)
+        self.cited.update(existing)
+        return "".join(f"[{number}]" for number in existing)
 
 
 class NoAnswerDetector:
-    """Holds back the beginning of an answer until it is clear that it is one, and not the word for having
-    none.
-    """
+    """Buffers the beginning of a text until it is clear whether it is NO ANSWER."""
 
     def __init__(self) -> None:
-        self._held: str | None = ""
+        self._buffer: str | None = ""
         self.no_answer = False
 
     def feed(self, piece: str) -> str:
-        if self._held is None:
+        if self._buffer is None:
             return "" if self.no_answer else piece
-        self._held += piece
-        begun = self._held.lstrip(_LEADING).upper()
+        self._buffer += piece
+        begun = self._buffer.lstrip(_LEADING).upper()
         if len(begun) <= len(NO_ANSWER) and NO_ANSWER.startswith(begun):
             return ""
         return self._decide(begun)
 
     def end(self) -> str:
-        if self._held is None:
+        if self._buffer is None:
             return ""
-        return self._decide(self._held.lstrip(_LEADING).upper())
+        return self._decide(self._buffer.lstrip(_LEADING).upper())
 
     def _decide(self, begun: str) -> str:
-        held, self._held = self._held or "", None
+        buffered, self._buffer = self._buffer or "", None
         self.no_answer = begun.startswith(NO_ANSWER) and not begun[len(NO_ANSWER) : len(NO_ANSWER) + 1].isalnum()
-        return "" if self.no_answer else held
+        return "" if self.no_answer else buffered
 
 
 def cited_numbers(text: str) -> list[int]:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import log
 from typing import Protocol
 
-from app.inference.domain.grounding.text import STOP_WORDS, TextSpan, fold, held, sentences, stem, terms
+from app.inference.domain.grounding.text import STOP_WORDS, TextSpan, fold, sentences, stem, stems_in, terms
 
 # Weights of a linear ranker, fitted on one half of the articles of a public question set, rounded, and
 # checked on the other half (benchmarks/extractive_quality.py). Rounding costs nothing measurable; more
@@ -65,7 +65,7 @@ class ReadSentence:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _QuestionTerms:
     words: frozenset[str]
     plain: frozenset[str]
     weights: dict[str, float]
@@ -79,18 +79,18 @@ def best_sentences(question: str, passages: Sequence[Readable], limit: int = 3) 
     word.
     """
     texts = [read(p.text) for p in passages]
-    asked = _ask(question, texts)
+    asked = _question_terms(question, texts)
     best = max((p.score for p in passages), default=0.0) or 1.0
-    found = (
+    ranked = (
         Quote(n, s.span.start, s.span.end, s.text, score + _PASSAGE * max(0.0, p.score) / best)
         for n, p in enumerate(passages)
         for s, score in _rank(asked, texts[n])
     )
-    seen: set[str] = set()
+    used: set[str] = set()
     chosen: list[Quote] = []
-    for quote in sorted(found, key=lambda q: -q.score):
-        if quote.text not in seen:
-            seen.add(quote.text)
+    for quote in sorted(ranked, key=lambda q: -q.score):
+        if quote.text not in used:
+            used.add(quote.text)
             chosen.append(quote)
         if len(chosen) == limit:
             break
@@ -102,7 +102,7 @@ def coverage(question: str, passages: Iterable[Readable]) -> float:
     asked = frozenset(terms(question))
     if not asked:
         return 0.0
-    return max((len(held(p.text, asked)) / len(asked) for p in passages), default=0.0)
+    return max((len(stems_in(p.text, asked)) / len(asked) for p in passages), default=0.0)
 
 
 @lru_cache(maxsize=1024)
@@ -116,15 +116,15 @@ def _sentence(span: TextSpan, text: str) -> ReadSentence:
     return ReadSentence(span, text, frozenset(words), stems, frozenset(stems))
 
 
-def _ask(question: str, passages: Sequence[tuple[ReadSentence, ...]]) -> _Asked:
+def _question_terms(question: str, passages: Sequence[tuple[ReadSentence, ...]]) -> _QuestionTerms:
     words = fold(question)
     content = [w for w in words if w not in STOP_WORDS]
     stems = [stem(w) for w in content]
     total = sum(map(len, passages))
-    seen = Counter(t for passage in passages for s in passage for t in s.stem_set.intersection(stems))
-    weights = {t: log(1 + (total - seen[t] + 0.5) / (seen[t] + 0.5)) for t in stems}
+    used = Counter(t for passage in passages for s in passage for t in s.stem_set.intersection(stems))
+    weights = {t: log(1 + (total - used[t] + 0.5) / (used[t] + 0.5)) for t in stems}
     expected, bonus = _expected(question.lower())
-    return _Asked(frozenset(words), frozenset(content), weights, frozenset(pairwise(stems)), expected, bonus)
+    return _QuestionTerms(frozenset(words), frozenset(content), weights, frozenset(pairwise(stems)), expected, bonus)
 
 
 def _expected(question: str) -> tuple[re.Pattern[str] | None, float]:
@@ -137,7 +137,7 @@ def _expected(question: str) -> tuple[re.Pattern[str] | None, float]:
     return None, 0.0
 
 
-def _rank(asked: _Asked, passage: tuple[ReadSentence, ...]) -> Iterable[tuple[ReadSentence, float]]:
+def _rank(asked: _QuestionTerms, passage: tuple[ReadSentence, ...]) -> Iterable[tuple[ReadSentence, float]]:
     total = sum(asked.weights.values()) or 1.0
     own = [s.stem_set & asked.weights.keys() for s in passage]
     for n, sentence in enumerate(passage):
@@ -146,10 +146,16 @@ def _rank(asked: _Asked, passage: tuple[ReadSentence, ...]) -> Iterable[tuple[Re
             yield sentence, _score(asked, sentence, own[n], around, total)
 
 
-def _score(asked: _Asked, sentence: ReadSentence, held: frozenset[str], around: frozenset[str], total: float) -> float:
+def _score(
+    asked: _QuestionTerms,
+    sentence: ReadSentence,
+    present: frozenset[str],
+    around: frozenset[str],
+    total: float,
+) -> float:
     weights = asked.weights
-    score = _COVERAGE * sum(weights[t] for t in held) + _NEIGHBOURS * sum(weights[t] for t in around)
-    score = (score + _DENSITY * _density(weights, sentence, held)) / total
+    score = _COVERAGE * sum(weights[t] for t in present) + _NEIGHBOURS * sum(weights[t] for t in around)
+    score = (score + _DENSITY * _density(weights, sentence, present)) / total
     if asked.pairs:
         score += _PAIRS * sum(p in asked.pairs for p in pairwise(sentence.stems)) / len(asked.pairs)
     if asked.plain:
@@ -159,9 +165,9 @@ def _score(asked: _Asked, sentence: ReadSentence, held: frozenset[str], around: 
     return score + (_QUESTION if sentence.text.endswith("?") else 0.0)
 
 
-def _density(weights: dict[str, float], sentence: ReadSentence, held: frozenset[str]) -> float:
+def _density(weights: dict[str, float], sentence: ReadSentence, present: frozenset[str]) -> float:
     damp = _SATURATION * (1 - _LENGTH + _LENGTH * len(sentence.stems) / _USUAL_LENGTH)
-    return sum(weights[t] * (_SATURATION + 1) * (c := sentence.stems.count(t)) / (c + damp) for t in held)
+    return sum(weights[t] * (_SATURATION + 1) * (c := sentence.stems.count(t)) / (c + damp) for t in present)
 
 
 def _has_new(expected: re.Pattern[str], text: str, asked: frozenset[str]) -> bool:

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from app.core.ownership import RiskTier
 from app.inference.domain.grounding.citations import cited_numbers, without_citations
 from app.inference.domain.grounding.extractive import Readable
-from app.inference.domain.grounding.text import held, sentences, terms
+from app.inference.domain.grounding.text import sentences, stems_in, terms
 
 _LATE = re.compile(r"(?:\[[0-9]{1,3}\]\s*)+")
 
 SUPPORTED = 0.4
-"""The part of a sentence's words that must stand in the passages it leans on."""
+"""The share of a sentence's words that must be in the passages that support it."""
 ENOUGH_SUPPORTED: Mapping[RiskTier, float] = {"low": 0.34, "medium": 0.5, "high": 1.0}
-"""The part of an answer's sentences that must be supported, by the harm a wrong answer can do
-(policies/ownership.yaml); below, the evidence is quoted instead."""
+"""The share of an answer's sentences that must be supported, by risk tier (policies/ownership.yaml); below it, the
+evidence is quoted instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Support:
 
 @dataclass(frozen=True, slots=True)
 class GroundingResult:
-    """supports: one for each passage that the answer leans on, in the order of the answer."""
+    """supports: one for each passage that supports the answer, in the order of the answer."""
 
     supports: tuple[Support, ...]
     sentences: int
@@ -35,13 +35,13 @@ class GroundingResult:
 
     @property
     def share(self) -> float:
-        """The part of the sentences that is supported."""
+        """The share of supported sentences."""
         return 1 - self.unsupported / self.sentences if self.sentences else 0.0
 
     def __add__(self, further: "GroundingResult") -> "GroundingResult":
-        """Of two parts of an answer, one after the other."""
-        known = {support.passage for support in self.supports}
-        new = tuple(support for support in further.supports if support.passage not in known)
+        """The result for two consecutive parts of an answer."""
+        cited = {support.passage for support in self.supports}
+        new = tuple(support for support in further.supports if support.passage not in cited)
         return GroundingResult(
             self.supports + new, self.sentences + further.sentences, self.unsupported + further.unsupported
         )
@@ -54,26 +54,24 @@ NO_SENTENCES = GroundingResult((), 0, 0)
 
 
 def check_grounding(text: str, passages: Sequence[Readable]) -> GroundingResult:
-    """Checks each sentence against the passages its markers name, or against all of them where it names
-    none.
-    """
-    found: dict[int, Support] = {}
+    """Checks each sentence against the passages that it cites, or against all of them where it cites none."""
+    by_passage: dict[int, Support] = {}
     claims = _claims(text)
     unsupported = 0
     for claim in claims:
         named = [n - 1 for n in claim.named if n <= len(passages)]
-        leaned = _verbatim(claim, named, passages) or _lean(claim.stems, named, passages)
-        if not leaned and named:
-            leaned = _lean(claim.stems, [], passages)
-        unsupported += not leaned
-        for support in leaned:
-            found.setdefault(support.passage, support)
-    return GroundingResult(tuple(found.values()), len(claims), unsupported)
+        supports = _verbatim(claim, named, passages) or _overlapping(claim.stems, named, passages)
+        if not supports and named:
+            supports = _overlapping(claim.stems, [], passages)
+        unsupported += not supports
+        for support in supports:
+            by_passage.setdefault(support.passage, support)
+    return GroundingResult(tuple(by_passage.values()), len(claims), unsupported)
 
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A sentence without its markers, its words, and the passages it names."""
+    """A sentence without its markers, its word stems, and the passages that it cites."""
 
     text: str
     stems: frozenset[str]
@@ -81,7 +79,7 @@ class _Claim:
 
 
 def _claims(text: str) -> list[_Claim]:
-    """The sentences that say something. A marker may stand before or after the full stop."""
+    """The sentences with content words. A marker may be before or after the full stop."""
     claims: list[_Claim] = []
     for span in sentences(text):
         sentence = text[span.start : span.end]
@@ -96,23 +94,23 @@ def _claims(text: str) -> list[_Claim]:
 
 
 def _verbatim(claim: _Claim, named: list[int], passages: Sequence[Readable]) -> list[Support]:
-    """A sentence that was copied needs no comparing of words."""
+    """The passages that contain the sentence verbatim."""
     places = ((n, passages[n].text.find(claim.text)) for n in named)
     return [Support(n, at, at + len(claim.text)) for n, at in places if at >= 0]
 
 
-def _lean(stems: frozenset[str], named: list[int], passages: Sequence[Readable]) -> list[Support]:
-    """The named passages when together they hold enough of the sentence, else the one passage that does best."""
-    found = {n: held(passages[n].text, stems) for n in (named or range(len(passages)))}
+def _overlapping(stems: frozenset[str], named: list[int], passages: Sequence[Readable]) -> list[Support]:
+    """The cited passages if together they cover enough of the sentence; without citations the best single passage."""
+    overlap = {n: stems_in(passages[n].text, stems) for n in (named or range(len(passages)))}
     if not named:
-        best = max(found, key=lambda n: len(found[n]), default=None)
-        found = {} if best is None else {best: found[best]}
-    if not found or len(frozenset[str]().union(*found.values())) < SUPPORTED * len(stems):
+        best = max(overlap, key=lambda n: len(overlap[n]), default=None)
+        overlap = {} if best is None else {best: overlap[best]}
+    if not overlap or len(frozenset[str]().union(*overlap.values())) < SUPPORTED * len(stems):
         return []
-    return [_best(n, passages[n].text, words) for n, words in found.items() if words]
+    return [_best(n, passages[n].text, words) for n, words in overlap.items() if words]
 
 
 def _best(number: int, text: str, words: frozenset[str]) -> Support:
-    """The sentence of the passage that holds most of the words."""
-    best = max(sentences(text), key=lambda span: len(held(text[span.start : span.end], words)))
+    """The sentence of the passage that contains most of the words."""
+    best = max(sentences(text), key=lambda span: len(stems_in(text[span.start : span.end], words)))
     return Support(number, best.start, best.end)

@@ -1,11 +1,11 @@
-"""Sentences of a text that is still being written."""
+"""Sentence breaks in a text that is still being streamed."""
 
 import re
 
 from app.inference.domain.grounding.text import ABBREVIATIONS, NEVER_LAST, STOP_WORDS, STRUCTURE
 
 LONGEST_SENTENCE = 600
-"""Characters that are kept waiting for the end of a sentence; then it is cut at a clause, a word, or anywhere."""
+"""The longest sentence in characters; a longer one is cut at a clause, a word, or anywhere."""
 LONGEST_CODE = 2_400
 LOOK_AHEAD = 64
 
@@ -19,21 +19,21 @@ _SHORT_LINE = 48
 
 
 def first_break(text: str, ended: bool) -> int | None:
-    """Where the first sentence of a text ends, the citations behind it included; None while that cannot be told.
+    """Where the first sentence of a text ends, including the citations after it; None while that is not known yet.
 
-    A list item, a table row, a heading and a paragraph end like a sentence; a block of code is one. Where it is cut
-    depends on the text alone, never on the pieces that it came in. ended: no more of it comes.
+    A list item, a table row, a heading and a paragraph end like a sentence; a block of code is one. The result
+    depends on the text alone, not on the pieces it arrived in. ended: the text is complete.
     """
     if not text:
         return None
-    for found in _CANDIDATE.finditer(text):
-        if found.start() >= LONGEST_CODE or (found.start() >= LONGEST_SENTENCE and not _in_code(text, found.start())):
+    for match in _CANDIDATE.finditer(text):
+        if match.start() >= LONGEST_CODE or (match.start() >= LONGEST_SENTENCE and not _in_code(text, match.start())):
             break
-        if not text[: found.start()].strip() or _in_code(text, found.start(), found[0] == "\n"):
+        if not text[: match.start()].strip() or _in_code(text, match.start(), match[0] == "\n"):
             continue
-        ends = _line_ends(text, found.start(), ended) if found[0] == "\n" else _sentence_ends(text, found, ended)
+        ends = _line_ends(text, match.start(), ended) if match[0] == "\n" else _sentence_ends(text, match, ended)
         if ends is None:
-            # Only what comes next can tell.
+            # The text after it decides.
             return None
         if ends:
             return ends
@@ -41,14 +41,14 @@ def first_break(text: str, ended: bool) -> int | None:
 
 
 def _in_code(text: str, at: int, at_line_end: bool = False) -> bool:
-    """Whether a block of code, or a piece of it within a line, is still open there."""
+    """Whether a code block or inline code is open at this offset."""
     if text.count("```", 0, at) % 2:
         return True
     return bool(text.count("`", 0, at) % 2) and not (at_line_end and text.startswith("\n\n", at))
 
 
 def _sentence_ends(text: str, stop: re.Match[str], ended: bool) -> int | None:
-    """Where, 0 where it goes on, None where that cannot be told yet."""
+    """The end of the sentence; 0 when it continues, None while that is not known yet."""
     end = stop.end()
     ahead = text[end : end + LOOK_AHEAD]
     settled = ended or len(ahead) == LOOK_AHEAD
@@ -71,7 +71,7 @@ def _sentence_ends(text: str, stop: re.Match[str], ended: bool) -> int | None:
 
 
 def _is_last(text: str, stop: re.Match[str], follows: str, settled: bool) -> bool | None:
-    """Whether the word before a full stop may end a sentence, and is no abbreviation; None: not told yet."""
+    """Whether the word before a full stop ends a sentence, so is no abbreviation; None while that is not known yet."""
     before = _LAST_WORD.search(text, 0, stop.start())
     word = before.group().lower() if before else ""
     if not word or word in NEVER_LAST:
@@ -85,7 +85,7 @@ def _is_last(text: str, stop: re.Match[str], follows: str, settled: bool) -> boo
 
 
 def _line_ends(text: str, at: int, ended: bool) -> int | None:
-    """The same for the end of a line: a wrapped line goes on; a new item, row, heading or paragraph does not."""
+    """As `_sentence_ends`, at the end of a line: a wrapped line continues; a new item, row or heading does not."""
     ahead = text[at : at + LOOK_AHEAD]
     follows = ahead.lstrip()
     if ahead[: len(ahead) - len(follows)].count("\n") > 1:
@@ -110,7 +110,7 @@ def _at_most(text: str, ended: bool) -> int | None:
 
 
 def _cut(text: str, most: int) -> int:
-    clauses = [found.end() for found in _CLAUSE.finditer(text, most // 2, most)]
+    clauses = [match.end() for match in _CLAUSE.finditer(text, most // 2, most)]
     if clauses:
         return clauses[-1]
     word = max(text.rfind(" ", 1, most), text.rfind("\n", 1, most))

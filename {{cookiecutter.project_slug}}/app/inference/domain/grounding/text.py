@@ -58,18 +58,18 @@ def stem(word: str) -> str:
 
 @lru_cache(maxsize=100_000)
 def key_of(word: str) -> str:
-    """The stem of a word as it was written, or nothing for a word without meaning of its own."""
+    """The stem of a word as written; empty for a stop word."""
     plain = _bare(word.lower())
     return "" if plain in STOP_WORDS else stem(plain)
 
 
-def held(text: str, wanted: frozenset[str]) -> frozenset[str]:
-    """Those of the wanted stems that stand in the text."""
-    return wanted.intersection(map(key_of, _WORD.findall(text)))
+def stems_in(text: str, stems: frozenset[str]) -> frozenset[str]:
+    """Those of the stems that occur in the text."""
+    return stems.intersection(map(key_of, _WORD.findall(text)))
 
 
 def terms(text: str) -> list[str]:
-    """Stems of the words that carry meaning, in order, repeats kept."""
+    """The stems of all words except stop words, in order, with repeats."""
     return [stem(w) for w in fold(text) if w not in STOP_WORDS]
 
 
@@ -112,7 +112,7 @@ def _blocks(text: str) -> list[TextSpan]:
 
 
 def _continues(text: str, start: int, end: int, line_start: int, content: str) -> bool:
-    """A wrapped line goes on with the sentence before it; a new item, row, heading or paragraph does not."""
+    """Whether a line continues the sentence before it: a wrapped line does; a new item, row or heading does not."""
     if text.count("\n", end, line_start) > 1 or STRUCTURE.match(content):
         return False
     last = text[text.rfind("\n", start, end) + 1 : end] if "\n" in text[start:end] else text[start:end]
@@ -134,11 +134,11 @@ def _split(text: str, block: TextSpan) -> list[TextSpan]:
 
 
 def _ends_sentence(text: str, start: int, stop: re.Match[str], end: int) -> bool:
-    rest = text[stop.end() : min(end, stop.end() + 40)].lstrip()
-    if not rest:
+    following = text[stop.end() : min(end, stop.end() + 40)].lstrip()
+    if not following:
         return True
-    follower = _FIRST_WORD.match(rest)
-    if rest.lstrip("\"'“‘([")[:1].islower():
+    follower = _FIRST_WORD.match(following)
+    if following.lstrip("\"'“‘([")[:1].islower():
         return False
     if not stop.group().startswith("."):
         return True

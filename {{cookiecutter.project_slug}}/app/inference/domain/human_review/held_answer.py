@@ -1,4 +1,4 @@
-"""An answer that waits for a person, and what becomes of it."""
+"""Answers in human review: held, delivered or rejected."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -90,9 +90,9 @@ class HeldAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ReviewRequest:
-    """An answer's way to a person. payload: the answer's canonical bytes, the very ones to be delivered.
+    """Sends an answer to human review. payload: the answer's canonical bytes, exactly as they are to be delivered.
 
-    webhook: where the asker wants to be told of the decision.
+    webhook: the address that is notified of the decision.
     """
 
     rule: Rule
@@ -123,13 +123,13 @@ class ReviewRequest:
         return digest_of(self.payload)
 
     def held_answer_for(self, answer: Answer) -> HeldAnswer:
-        known = (answer.release_id, answer.trace_id, answer.environment, answer.warnings)
-        return HeldAnswer(answer.id, answer.created_at, self.due_at, *known)
+        provenance = (answer.release_id, answer.trace_id, answer.environment, answer.warnings)
+        return HeldAnswer(answer.id, answer.created_at, self.due_at, *provenance)
 
 
 @dataclass(frozen=True, slots=True)
 class ArchivedAnswer:
-    """A stored answer with its review. state: None when nobody reviews it; then the fields after it are None too.
+    """A stored answer with its review. state: None without a review; then the fields after it are None too.
 
     body: the answer as it was generated. payload: as it was or is to be delivered. blind: a second reviewer must not
     see the first decision.
@@ -161,10 +161,10 @@ class ArchivedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ReviewedAnswer:
-    """An answer that was sent to a person, as it stands. payload: the answer; what is to be delivered, or was, or
-    what a person would have said in its place.
+    """An answer in human review, in its current state. payload: what is to be delivered, or was delivered, or what the
+    reviewer would have answered instead.
 
-    groups: those that it was asked for. documents: those that whoever looks at it must be able to read.
+    groups: the asker's access groups. documents: those that a reviewer must be allowed to read.
     """
 
     answer_id: UUID

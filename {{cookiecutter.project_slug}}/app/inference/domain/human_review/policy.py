@@ -1,4 +1,4 @@
-"""policies/review.yaml: which answers and actions a person looks at, before or after they count."""
+"""policies/review.yaml: which answers and actions go to human review, before or after they take effect."""
 
 import re
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ FindingKind = Literal[
 ]
 ActionClass = Literal["reversible", "irreversible"]
 OF_ANSWERS = ("groundedness_below", "confidence_below", "models", "degraded", "status")
-"""RuleConditions that nothing but an answer can meet."""
+"""Conditions that only an answer can meet."""
 Word = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\w")]
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -36,34 +36,36 @@ class _Rules(BaseModel):
 
 
 class RuleConditions(_Rules):
-    """All that are named must hold; of a list, one entry is enough. Without `action` they are about answers."""
+    """All named conditions must be met; of a list, one entry is enough. Without `action` they apply to answers."""
 
     action: tuple[ActionClass, ...] = Field(
-        (), description="Actions of this risk class are meant, as a model proposed them, and no answers."
+        (), description="The rule applies to proposed actions of this risk class, and not to answers."
     )
     risk_tier: tuple[RiskTier, ...] = Field((), description="Risk tier of policies/ownership.yaml in the release.")
     words: tuple[Word, ...] = Field((), description="Words or phrases in the question or in the answer.")
     pattern: str | None = Field(None, min_length=1, max_length=1000, description="A regular expression for the same.")
-    findings: tuple[FindingKind, ...] = Field((), description="What screening found in the question or the answer.")
+    findings: tuple[FindingKind, ...] = Field((), description="Findings of screening, in the question or the answer.")
     groundedness_below: Share | None = Field(
-        None, description="The part of the answer's sentences that stands in the evidence is smaller than this."
+        None, description="The share of the answer's sentences that the evidence supports is below this."
     )
     confidence_below: Share | None = Field(
         None,
-        description="A model wrote the answer and was less sure of its words, on the geometric mean of their tokens' "
-        "probabilities, than this, or its provider does not say.",
+        description="A model wrote the answer, and its confidence (the geometric mean of its tokens' probabilities) is "
+        "below this or not reported by its provider.",
     )
-    models: tuple[Word, ...] = Field((), description="Who wrote the answer; a trailing * fits many.")
-    degraded: bool | None = Field(None, description="Whether the answer was made the way it should have been.")
+    models: tuple[Word, ...] = Field((), description="The model that wrote the answer; a trailing * matches several.")
+    degraded: bool | None = Field(None, description="Whether the answer is degraded.")
     status: Literal["answered", "refused"] | None = Field(None, description="Whether it is an answer or a refusal.")
-    tenants: tuple[UUID, ...] = Field((), description="Ids of the tenants whose answers are meant.")
-    sample: Share = Field(1.0, description="The share of what fits that is sent; drawn by the answer's id.")
+    tenants: tuple[UUID, ...] = Field((), description="Ids of the tenants whose answers the rule applies to.")
+    sample: Share = Field(
+        1.0, description="The share of matching answers that is reviewed, sampled by the answer's id."
+    )
 
     @field_validator("action", "risk_tier", "words", "findings", "models", "tenants", mode="before")
     @classmethod
     def _names_something(cls, value: object) -> object:
         if isinstance(value, list) and not value:
-            raise ValueError("an empty list never fits; name something or leave the condition out")
+            raise ValueError("an empty list never matches; name something or leave the condition out")
         return value
 
     @field_validator("pattern")
@@ -76,43 +78,45 @@ class RuleConditions(_Rules):
         return value
 
     @model_validator(mode="after")
-    def _can_hold_together(self) -> Self:
+    def _can_match(self) -> Self:
         if self.status == "refused" and self.groundedness_below is not None:
-            raise ValueError("a refusal has no groundedness, so both never hold; take one of them out")
+            raise ValueError("a refusal has no groundedness, so the rule never matches; remove one of the two")
         if self.confidence_below is not None and self.status == "refused":
-            raise ValueError("a refusal has no confidence, so both never hold; take one of them out")
+            raise ValueError("a refusal has no confidence, so the rule never matches; remove one of the two")
         if self.confidence_below is not None and self.models and set(self.models) == {EXTRACTIVE}:
-            raise ValueError("what is quoted has no confidence, so both never hold; name a model that writes")
+            raise ValueError("a quoted answer has no confidence, so the rule never matches; name a language model")
         if self.action and (named := [name for name in OF_ANSWERS if getattr(self, name) not in (None, ())]):
             raise ValueError(f"an action has no {named[0]}; write a rule of its own for answers")
         return self
 
     @cached_property
     def topic(self) -> re.Pattern[str] | None:
-        """What finds the words and phrases, as whole words."""
+        """Matches the words and phrases, as whole words; None without any."""
         if not self.words:
             return None
         words = "|".join(re.escape(word) for word in sorted(self.words, key=len, reverse=True))
         return re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
 
     @cached_property
-    def found(self) -> re.Pattern[str] | None:
+    def compiled_pattern(self) -> re.Pattern[str] | None:
         return re.compile(self.pattern, re.IGNORECASE) if self.pattern else None
 
 
 class Rule(_Rules):
-    """One way to a person."""
+    """One rule that sends answers or actions to human review."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$", description="What the queue calls it.")
-    when: RuleConditions = Field(RuleConditions(), description="Which answers; nothing named means all.")
-    send: ReviewTiming = Field(description="before: the asker waits for the decision. after: the answer has left.")
-    due_minutes: int = Field(ge=1, le=43_200, description="When the time is up, a held answer is not delivered.")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$", description="Its name in the review queue.")
+    when: RuleConditions = Field(RuleConditions(), description="Which answers or actions; all answers if empty.")
+    send: ReviewTiming = Field(
+        description="before: the answer is held for the decision. after: it is delivered at once."
+    )
+    due_minutes: int = Field(ge=1, le=43_200, description="A held answer that is not decided by then is rejected.")
     escalate_minutes: int | None = Field(
-        None, ge=1, le=43_200, description="From then on the item stands out in the queue."
+        None, ge=1, le=43_200, description="From then on the item is marked urgent in the queue."
     )
     decisions: int = Field(1, ge=1, le=9, description="How many people must approve the same text.")
     self_approval: Literal["refuse", "allow"] = Field(
-        "refuse", description="Whether the asker may decide; at risk tier high never."
+        "refuse", description="Whether the asker may decide; never at risk tier high."
     )
 
     @model_validator(mode="after")
@@ -122,7 +126,7 @@ class Rule(_Rules):
         return self
 
     @model_validator(mode="after")
-    def _holds_what_cannot_be_undone(self) -> Self:
+    def _irreversible_actions_wait(self) -> Self:
         if self.send == "after" and "irreversible" in self.when.action:
             raise ValueError(f"rule '{self.name}' lets irreversible actions run first; they always wait: send before")
         return self
@@ -138,41 +142,39 @@ class Rule(_Rules):
 
 
 class ReviewPolicy(PolicyModel):
-    """policies/review.yaml. The first rule that fits counts. A rule that can never fit stops the start."""
+    """policies/review.yaml. The first matching rule applies. A rule that can never match is an error at the start."""
 
-    lease_seconds: int = Field(
-        300, ge=10, le=86_400, description="How long a claimed item is one reviewer's, from the last heartbeat."
-    )
+    lease_seconds: int = Field(300, ge=10, le=86_400, description="Lease of a claimed item, from the last heartbeat.")
     overlap: float = Field(
-        0.1, ge=0, le=1, description="Share of items that a second person judges blindly, to measure agreement."
+        0.1, ge=0, le=1, description="Share of items that a second reviewer judges blindly, to measure agreement."
     )
-    rules: tuple[Rule, ...] = Field((), description="In this order; rules that hold come before those that do not.")
+    rules: tuple[Rule, ...] = Field((), description="In order; rules with send: before come first.")
 
     @field_validator("rules")
     @classmethod
-    def _each_can_fit(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    def _each_can_match(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
         for place, rule in enumerate(rules):
             above = [other for other in rules[:place] if bool(other.when.action) == bool(rule.when.action)]
             if any(other.name == rule.name for other in rules[:place]):
                 raise ValueError(f"two rules are called '{rule.name}'; give one another name")
             if rule.send == "before" and (late := next((o for o in above if o.send == "after"), None)):
                 raise ValueError(
-                    f"rule '{rule.name}' stands below '{late.name}', which lets answers leave; move it above"
+                    f"rule '{rule.name}' is below '{late.name}', which delivers answers first; move it above"
                 )
             if other := next((each for each in above if shadowed(rule.when, each.when)), None):
                 raise ValueError(
-                    f"rule '{rule.name}' can never fit, because '{other.name}' above it takes everything it would; "
-                    "move it up, narrow the other or take it out"
+                    f"rule '{rule.name}' can never match, because '{other.name}' above it matches all that it would; "
+                    "move it up, narrow the other rule or remove it"
                 )
         return rules
 
     @property
     def asks_confidence(self) -> bool:
-        """Whether a rule wants to know how sure a model was, which its provider must be asked for."""
+        """Whether a rule needs the model's confidence, which providers report only on request."""
         return any(rule.when.confidence_below is not None for rule in self.rules)
 
     def may_hold(self, risk_tier: RiskTier, tenant_id: UUID) -> bool:
-        """Whether any answer to this tenant might be held; asked before there is one."""
+        """Whether any answer to this tenant might be held; checked before there is an answer."""
         return any(
             rule.send == "before"
             and not rule.when.action
@@ -183,4 +185,4 @@ class ReviewPolicy(PolicyModel):
 
 
 NO_REVIEW = ReviewPolicy(owner="nobody")
-"""What a release that was made before there were rules is held to."""
+"""The policy of a release without policies/review.yaml."""

@@ -1,4 +1,4 @@
-"""Which rule an answer or an action falls under. A rule decides; who looks and what becomes of it is told elsewhere."""
+"""Matches answers and actions with the rules of human review."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from app.safety.domain.text import Finding
 
 @dataclass(frozen=True, slots=True)
 class RoutedAnswer:
-    """An answer, and what about it the rules ask for."""
+    """An answer with the values that rules are matched against."""
 
     answer: Answer
     question: str
@@ -25,7 +25,7 @@ class RoutedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ProposedAction:
-    """An action as it was proposed, and what about it the rules ask for. text: the question and the arguments."""
+    """A proposed action with the values that rules are matched against. text: the question and the arguments."""
 
     id: UUID
     risk: ActionClass
@@ -36,36 +36,36 @@ class ProposedAction:
 
 
 ALWAYS = Rule(name="irreversible", send="before", due_minutes=24 * 60)
-"""What cannot be undone waits for a person, whatever the rules say."""
+"""Irreversible actions always wait for a person, whatever the policy says."""
 UNTRUSTED = Rule(name="untrusted-text", send="before", due_minutes=24 * 60)
-"""So does what was proposed after the model had read what others wrote."""
+"""Tainted actions wait for a person too."""
 
 
-def rule_for_action(policy: ReviewPolicy, deed: ProposedAction, tainted: bool) -> Rule | None:
-    """The first rule that fits; None when the action may run by itself. One that lets it run first gives way where it
-    must wait.
+def rule_for_action(policy: ReviewPolicy, action: ProposedAction, tainted: bool) -> Rule | None:
+    """The first matching rule; None when the action runs without review. A rule with send: after is overridden for an
+    irreversible or tainted action.
     """
-    rule = next((rule for rule in policy.rules if fits_action(rule.when, deed)), None)
+    rule = next((rule for rule in policy.rules if fits_action(rule.when, action)), None)
     if rule and rule.send == "before":
         return rule
-    if deed.risk == "irreversible":
+    if action.risk == "irreversible":
         return ALWAYS
     return UNTRUSTED if tainted else rule
 
 
-def fits_action(when: RuleConditions, deed: ProposedAction) -> bool:
+def fits_action(when: RuleConditions, action: ProposedAction) -> bool:
     return (
-        deed.risk in when.action
-        and (not when.risk_tier or deed.risk_tier in when.risk_tier)
-        and (not when.tenants or deed.tenant_id in when.tenants)
-        and _has(deed.findings, when.findings)
-        and _says(when, (deed.text,))
-        and drawn(deed.id.bytes, when.sample)
+        action.risk in when.action
+        and (not when.risk_tier or action.risk_tier in when.risk_tier)
+        and (not when.tenants or action.tenant_id in when.tenants)
+        and _has(action.findings, when.findings)
+        and _mentions(when, (action.text,))
+        and drawn(action.id.bytes, when.sample)
     )
 
 
 def rule_for(policy: ReviewPolicy, subject: RoutedAnswer) -> Rule | None:
-    """The first rule that fits; None when the answer needs nobody."""
+    """The first matching rule; None when the answer needs no review."""
     return next((rule for rule in policy.rules if fits(rule.when, subject)), None)
 
 
@@ -79,9 +79,9 @@ def fits(when: RuleConditions, subject: RoutedAnswer) -> bool:
         and when.degraded in (None, answer.degraded)
         and (not when.models or any(fnmatchcase(answer.model, each) for each in when.models))
         and _below(answer.groundedness, when.groundedness_below)
-        and _unsure(answer, when.confidence_below)
+        and _below_confidence(answer, when.confidence_below)
         and _has(answer.findings, when.findings)
-        and _says(when, (subject.question, answer.text))
+        and _mentions(when, (subject.question, answer.text))
         and drawn(answer.id.bytes, when.sample)
     )
 
@@ -90,17 +90,20 @@ def _below(groundedness: float | None, bound: float | None) -> bool:
     return bound is None or (groundedness is not None and groundedness < bound)
 
 
-def _unsure(answer: Answer, bound: float | None) -> bool:
-    """A model whose provider tells nothing is not believed to have been sure."""
+def _below_confidence(answer: Answer, bound: float | None) -> bool:
+    """Whether the confidence is below the bound. A confidence that the provider does not report counts as below."""
     if bound is None:
         return True
     written = answer.status == "answered" and answer.model != EXTRACTIVE
     return written and (answer.confidence is None or answer.confidence < bound)
 
 
-def _has(findings: Iterable[Finding], wanted: tuple[str, ...]) -> bool:
-    return not wanted or any("any" in wanted or kind_of(finding) in wanted for finding in findings)
+def _has(findings: Iterable[Finding], kinds: tuple[str, ...]) -> bool:
+    return not kinds or any("any" in kinds or kind_of(finding) in kinds for finding in findings)
 
 
-def _says(when: RuleConditions, texts: tuple[str, ...]) -> bool:
-    return all(pattern is None or any(pattern.search(text) for text in texts) for pattern in (when.topic, when.found))
+def _mentions(when: RuleConditions, texts: tuple[str, ...]) -> bool:
+    return all(
+        pattern is None or any(pattern.search(text) for text in texts)
+        for pattern in (when.topic, when.compiled_pattern)
+    )

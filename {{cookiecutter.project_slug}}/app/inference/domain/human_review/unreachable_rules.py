@@ -1,4 +1,4 @@
-"""Whether a rule is left nothing by the one above it."""
+"""Detects rules that can never match because of a rule above them."""
 
 from collections.abc import Collection
 from fnmatch import fnmatchcase
@@ -34,8 +34,8 @@ class Conditioned(Protocol):
 
 
 def shadowed(below: Conditioned, above: Conditioned) -> bool:
-    """Whether all that fits `below` fits `above` too. Samples are drawn by the answer, so a larger one holds a
-    smaller. Where it cannot be told, as with two patterns, it is not.
+    """Whether everything that matches `below` matches `above` too; False where that is not certain, as with two
+    patterns. Sampling is by the answer's id, so a larger sample contains a smaller one.
     """
     return (
         _of_the_same(set(below.action), set(above.action))
@@ -54,7 +54,7 @@ def shadowed(below: Conditioned, above: Conditioned) -> bool:
 
 
 def _of_the_same(below: set[str], above: set[str]) -> bool:
-    """Rules on actions and rules on answers leave each other all."""
+    """Rules on actions and rules on answers never shadow each other."""
     return below <= above and bool(below) == bool(above)
 
 
@@ -75,5 +75,5 @@ def _named(below: Collection[str], above: Collection[str]) -> bool:
 
 
 def _of_text(rule: Conditioned) -> bool:
-    """Whether it wants something that a refusal does not have."""
+    """Whether it needs a value that a refusal does not have."""
     return rule.groundedness_below is not None or rule.confidence_below is not None

@@ -147,27 +147,27 @@ def test_the_first_rule_that_fits_counts() -> None:
 @pytest.mark.parametrize(
     ("rules", "said"),
     [
-        ([rule("a"), rule("b", words=["x"])], "rule 'b' can never fit, because 'a' above it takes everything"),
-        ([rule("a", words=["x", "y"]), rule("b", words=["Y"], degraded=True)], "'b' can never fit"),
-        ([rule("a", groundedness_below=0.9), rule("b", groundedness_below=0.5)], "'b' can never fit"),
-        ([rule("a", confidence_below=0.9), rule("b", confidence_below=0.9)], "'b' can never fit"),
-        ([rule("a", status="answered"), rule("b", confidence_below=0.5)], "'b' can never fit"),
+        ([rule("a"), rule("b", words=["x"])], "rule 'b' can never match, because 'a' above it matches all"),
+        ([rule("a", words=["x", "y"]), rule("b", words=["Y"], degraded=True)], "'b' can never match"),
+        ([rule("a", groundedness_below=0.9), rule("b", groundedness_below=0.5)], "'b' can never match"),
+        ([rule("a", confidence_below=0.9), rule("b", confidence_below=0.9)], "'b' can never match"),
+        ([rule("a", status="answered"), rule("b", confidence_below=0.5)], "'b' can never match"),
         ([rule("a", confidence_below=0.5, status="refused")], "a refusal has no confidence"),
-        ([rule("a", confidence_below=0.5, models=["extractive"])], "what is quoted has no confidence"),
+        ([rule("a", confidence_below=0.5, models=["extractive"])], "a quoted answer has no confidence"),
         ([rule("a", confidence_below=0.5, action=["reversible"])], "an action has no confidence_below"),
         ([rule("a", confidence_below=1.5)], "less than or equal to 1"),
-        ([rule("a", findings=["any"]), rule("b", findings=["instructions"])], "'b' can never fit"),
-        ([rule("a", models=["gpt-*"]), rule("b", models=["gpt-4o"])], "'b' can never fit"),
-        ([rule("a", sample=0.5), rule("b", sample=0.2)], "'b' can never fit"),
-        ([rule("a", status="answered"), rule("b", groundedness_below=0.5)], "'b' can never fit"),
-        ([rule("a", "after", words=["x"]), rule("b")], "'b' stands below 'a', which lets answers leave; move it above"),
+        ([rule("a", findings=["any"]), rule("b", findings=["instructions"])], "'b' can never match"),
+        ([rule("a", models=["gpt-*"]), rule("b", models=["gpt-4o"])], "'b' can never match"),
+        ([rule("a", sample=0.5), rule("b", sample=0.2)], "'b' can never match"),
+        ([rule("a", status="answered"), rule("b", groundedness_below=0.5)], "'b' can never match"),
+        ([rule("a", "after", words=["x"]), rule("b")], "'b' is below 'a', which delivers answers first; move it above"),
         ([rule("a"), rule("a", words=["x"])], "two rules are called 'a'"),
-        ([rule("a", action=["reversible"]), rule("b", action=["reversible"], words=["x"])], "'b' can never fit"),
+        ([rule("a", action=["reversible"]), rule("b", action=["reversible"], words=["x"])], "'b' can never match"),
         ([rule("a", action=["reversible"], groundedness_below=0.5)], "an action has no groundedness_below"),
         ([rule("a", action=["reversible"], models=["x"])], "an action has no models"),
         ([rule("a", "after", action=["irreversible"])], "they always wait: send before"),
-        ([rule("a", action=[])], "an empty list never fits"),
-        ([rule("a", words=[])], "an empty list never fits"),
+        ([rule("a", action=[])], "an empty list never matches"),
+        ([rule("a", words=[])], "an empty list never matches"),
         ([rule("a", status="refused", groundedness_below=0.5)], "a refusal has no groundedness"),
         ([rule("a", pattern="(")], "is not a regular expression"),
         ([rule("a", risk_tier=["extreme"])], "'low', 'medium' or 'high'"),
@@ -177,7 +177,7 @@ def test_the_first_rule_that_fits_counts() -> None:
         ([{**rule("a"), "escalate_minutes": 60}], "never escalates"),
     ],
 )
-def test_a_rule_that_can_never_fit_is_refused(rules: list[dict[str, Any]], said: str) -> None:
+def test_a_rule_that_can_never_match_is_refused(rules: list[dict[str, Any]], said: str) -> None:
     with pytest.raises(ValidationError) as refused:
         policy(*rules)
     assert said in str(refused.value)
@@ -208,7 +208,7 @@ def test_the_start_says_which_file_which_rule_and_what_to_do() -> None:
         read_policies({"review": raw}, {"review": ReviewPolicy}, "policies")
     said = str(refused.value)
     assert "policies/review.yaml: rules: " in said
-    assert "rule 'b' can never fit" in said
+    assert "rule 'b' can never match" in said
     assert "move it up, narrow the other or take it out" in said
     assert len(said) < 500
 
