@@ -3,10 +3,14 @@
 from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.identity.domain import (
     ADMIN,
     ALL_ROLES,
+    COMMAND_LINE,
+    KEY_PERMISSIONS,
     MAX_CALLERS,
     OPERATOR,
     PERMISSIONS,
@@ -24,9 +28,13 @@ from app.identity.domain import (
     check_grant,
     check_groups,
     check_roles,
+    derive_webhook_secret,
     digest_of,
+    digests_equal,
+    format_webhook_secret,
     generate_key,
     parse_key,
+    scope_of,
 )
 
 PREFIX, SECRET = "abcdefghij01", "a" * 32
@@ -125,3 +133,90 @@ def test_the_rate_limit_forgets_callers_that_are_no_longer_limited() -> None:
         limit.seconds_to_wait(UUID(int=number), 0.0)
     limit.seconds_to_wait(uuid4(), 1000.0)
     assert len(limit._due_at) == 1
+
+
+ROLES = st.frozensets(st.sampled_from(sorted(PERMISSIONS)))
+
+
+@given(ROLES, ROLES)
+def test_another_role_never_takes_a_permission_away(roles: frozenset[str], more: frozenset[str]) -> None:
+    for permission in frozenset().union(*PERMISSIONS.values()):
+        if principal(*roles).may(permission):
+            assert principal(*roles, *more).may(permission)
+
+
+@given(ROLES, st.sampled_from(sorted(PERMISSIONS)))
+def test_who_grants_a_role_may_do_all_that_it_may(granters: frozenset[str], role: str) -> None:
+    granter = principal(*granters)
+    try:
+        check_grant(frozenset({role}), granter)
+    except RoleNotGranted:
+        return
+    assert all(granter.may(permission) for permission in PERMISSIONS[role])
+    assert not PERMISSIONS[role] & SERVICE_PERMISSIONS
+
+
+def test_a_role_of_a_later_version_gives_nothing() -> None:
+    assert not principal("emperor").may("answers:read")
+    assert principal("emperor", "user").may("answers:read")
+
+
+@pytest.mark.parametrize(
+    ("permission", "scope"),
+    [
+        ("answers:write", "own"),
+        ("documents:read", "tenant"),
+        ("keys:manage", "tenant"),
+        ("releases:approve", "service"),
+    ],
+)
+def test_a_permission_reaches_the_key_its_tenant_or_the_service(permission: str, scope: str) -> None:
+    assert scope_of(permission) == scope
+
+
+def test_no_permission_has_two_scopes() -> None:
+    assert not KEY_PERMISSIONS & SERVICE_PERMISSIONS
+
+
+def test_only_the_command_line_is_the_command_line() -> None:
+    assert Principal(uuid4(), COMMAND_LINE, "operator", ALL_ROLES).is_command_line
+    assert not principal(*ALL_ROLES).is_command_line
+
+
+def test_the_webhook_secret_of_a_key_is_always_the_same_and_of_no_other_key_or_pepper() -> None:
+    one, other = uuid4(), uuid4()
+    assert derive_webhook_secret(one, b"x") == derive_webhook_secret(one, b"x")
+    assert len({derive_webhook_secret(*each) for each in ((one, b"x"), (other, b"x"), (one, b"y"))}) == 3
+    assert format_webhook_secret(b"secret") == "whsec_c2VjcmV0"
+
+
+def test_digests_are_equal_only_when_every_byte_is() -> None:
+    assert digests_equal(b"abc", b"abc")
+    assert not digests_equal(b"abc", b"abd")
+    assert not digests_equal(b"abc", b"ab")
+
+
+@given(st.integers(1, 600), st.lists(st.floats(0, 30), max_size=200))
+def test_no_minute_has_more_than_twice_the_limit_and_a_refusal_says_when_to_come_back(
+    per_minute: int, pauses: list[float]
+) -> None:
+    limit, caller, now = RateLimit(per_minute), uuid4(), 0.0
+    allowed: list[float] = []
+    for pause in pauses:
+        now += pause
+        wait = limit.seconds_to_wait(caller, now)
+        if wait == 0.0:
+            allowed.append(now)
+        else:
+            assert 0 < wait <= 60 / per_minute + 1e-6
+            assert limit.seconds_to_wait(caller, now + wait + 1e-6) == 0.0
+            now += wait + 1e-6
+            allowed.append(now)
+    for at in allowed:
+        assert sum(at <= other < at + 60 for other in allowed) <= 2 * per_minute
+
+
+@given(st.lists(st.sampled_from(["hr", "sales", "a.b:c@d/e-f_g", "X1"]), max_size=6))
+def test_checked_groups_are_checked_again_without_a_change(groups: list[str]) -> None:
+    once = check_groups(groups)
+    assert check_groups(once) == once == sorted(set(groups))

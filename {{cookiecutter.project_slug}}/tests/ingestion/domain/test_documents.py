@@ -1,15 +1,20 @@
 """What may come in, under which name and from where."""
 
 from datetime import UTC, datetime
+from hashlib import sha256
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.ingestion.domain.documents import (
     BadCursor,
     BadUpload,
+    ContentKey,
     Cursor,
     UnsafeName,
+    Upload,
     check_name,
     check_uri,
     upload_options,
@@ -79,3 +84,33 @@ def test_a_cursor_survives_the_journey() -> None:
     for broken in ("", "!!!", "YWJj", cursor.text()[:-6]):
         with pytest.raises(BadCursor):
             Cursor.parse(broken)
+
+
+@given(st.datetimes(timezones=st.just(UTC)), st.uuids())
+def test_every_place_in_a_list_can_be_written_in_an_address(at: datetime, last: UUID) -> None:
+    text = Cursor(at, last).text()
+    assert Cursor.parse(text) == Cursor(at, last)
+    assert text.replace("-", "").replace("_", "").isalnum()
+
+
+def test_the_digest_of_a_file_is_of_its_bytes_and_not_of_its_name() -> None:
+    assert Upload("a.md", b"words").digest == Upload("b.md", b"words", "docs/b.md").digest == sha256(b"words").digest()
+
+
+def test_the_same_bytes_for_other_readers_are_another_content() -> None:
+    digest = Upload("a.md", b"words").digest
+    assert ContentKey(digest, ("staff",)) == ContentKey(digest, ("staff",))
+    assert ContentKey(digest, ("staff",)) != ContentKey(digest, ())
+
+
+@pytest.mark.parametrize("source", ["wiki", "team.docs:2026", "https://wiki/a-b", "two words", "x" * 100])
+def test_a_source_has_a_plain_name(source: str) -> None:
+    assert upload_options(f" {source} ", None, {}).source == source
+
+
+def test_metadata_is_kept_short_and_as_text() -> None:
+    long = upload_options(None, None, {"k" * 200: "v" * 3000, "year": 2026, "share": 0.5}).metadata
+    assert long == {"k" * 100: "v" * 2000, "year": "2026", "share": "0.5"}
+    upload_options(None, None, {str(number): number for number in range(50)})
+    with pytest.raises(BadUpload, match="at most 50"):
+        upload_options(None, None, {str(number): number for number in range(51)})

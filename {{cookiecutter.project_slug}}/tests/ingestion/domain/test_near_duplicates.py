@@ -4,8 +4,10 @@ import base64
 import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from app.ingestion.domain.near_duplicates import bands, distinct_share, signature, similarity
+from app.ingestion.domain.near_duplicates import BINS, MIN_WORDS, ROWS, bands, distinct_share, signature, similarity
 
 SEED = 20261122
 WORDS = [f"word{number}" for number in range(3_000)]
@@ -60,3 +62,36 @@ def test_prose_tables_and_data_are_distinct_enough() -> None:
     assert distinct_share(base64.b64encode(generator.randbytes(300_000)).decode()) > 0.5
     assert distinct_share("".join(chr(generator.randint(0x4E00, 0x9FFF)) for _ in range(100_000))) > 0.3
     assert distinct_share("") == 1.0
+
+
+LONG_TEXTS = st.lists(st.sampled_from(WORDS[:50]), min_size=MIN_WORDS, max_size=80).map(" ".join)
+
+
+@settings(max_examples=50)
+@given(LONG_TEXTS, LONG_TEXTS)
+def test_likeness_is_mutual_and_a_text_shares_every_band_with_itself(one: str, other: str) -> None:
+    first, second = signature(one) or (), signature(other) or ()
+    assert similarity(first, second) == similarity(second, first)
+    assert similarity(first, first) == 1
+    assert bands(first) == bands(first)
+    assert len(first) == BINS == ROWS * len(bands(first))
+
+
+@given(st.lists(st.integers(0, 2**26), min_size=BINS, max_size=BINS), st.integers(0, BINS - 1))
+def test_a_changed_bin_changes_its_band_and_no_other(values: list[int], place: int) -> None:
+    changed = [*values[:place], values[place] + 1, *values[place + 1 :]]
+    before, after = bands(tuple(values)), bands(tuple(changed))
+    assert [number for number, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]] == [
+        place // ROWS
+    ]
+
+
+def test_a_key_of_a_band_fits_the_column_that_stores_it() -> None:
+    keys = bands(signature(" ".join(article(random.Random(SEED)))) or ())
+    assert all(-(2**31) <= key < 2**31 for key in keys)
+    assert len(set(keys)) == len(keys)
+
+
+def test_forty_words_are_enough_to_compare() -> None:
+    assert signature(" ".join(WORDS[: MIN_WORDS - 1])) is None
+    assert signature(" ".join(WORDS[:MIN_WORDS])) is not None

@@ -118,3 +118,60 @@ def test_whatever_the_text_every_word_lies_in_one_chunk_or_heading(
     titles = "".join(f"{'#' * heading.level} {heading.title}" for heading in headings)
     assert set(outside.split()) <= {*titles.split(), *text.split()}
     assert sum(map(len, outside.split())) <= len(titles) + sum(line.count("=") + line.count("-") for line in text)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("", 0), ("one two\nthree", 3), ("word " * 10, 10), ("灯" * 80, 10), ("x" * 15, 1)]
+)
+def test_the_size_of_a_text_is_its_words_or_an_eighth_of_its_characters(text: str, size: int) -> None:
+    assert words(text) == size
+
+
+def test_the_line_under_a_heading_is_no_text() -> None:
+    text = "Refunds\n=======\n\nWithin 14 days."
+    assert [c.text for c in chunk(text, [Heading(1, "Refunds", 0)], PARAMS)] == ["Within 14 days."]
+
+
+def test_a_heading_that_points_outside_of_the_text_is_passed_over() -> None:
+    found = chunk("Within 14 days.", [Heading(1, "Gone", 900), Heading(1, "Before", -1)], PARAMS)
+    assert [(c.text, c.headings) for c in found] == [("Within 14 days.", ())]
+
+
+def test_text_before_the_first_heading_stands_under_none() -> None:
+    text = f"{SENTENCE * 6}\n\n# Orders\n\n{SENTENCE * 6}"
+    found = chunk(text, [Heading(1, "Orders", text.index("# Orders"))], PARAMS)
+    assert [c.headings for c in found] == [(), ("Orders",)]
+
+
+def test_headings_may_come_in_any_order_and_a_very_long_one_is_shortened() -> None:
+    body = SENTENCE * 6
+    text, headings = document((1, "One", body), (1, "x" * 500, body))
+    found = chunk(text, headings[::-1], PARAMS)
+    assert [c.headings for c in found] == [("One",), ("x" * 200,)]
+
+
+@pytest.mark.parametrize(("sentences", "chunks"), [(1, 1), (2, 1), (3, 2)])
+def test_only_a_section_too_small_to_stand_alone_is_joined(sentences: int, chunks: int) -> None:
+    body = SENTENCE * sentences
+    text, headings = document((1, "Orders", ""), (2, "Cards", body), (2, "Cash", SENTENCE * 4))
+    assert len(chunk(text, headings, PARAMS)) == chunks
+
+
+def test_a_long_list_is_cut_between_its_items() -> None:
+    items = [f"- the lamp number {number} of the harbour is lit at dusk" for number in range(120)]
+    found = chunk("\n".join(items), [], PARAMS)
+    assert len(found) > 1
+    assert [line for c in found for line in c.text.splitlines()] == items
+
+
+def test_a_text_is_cut_between_paragraphs_where_it_has_them() -> None:
+    paragraph = (SENTENCE * 5).strip()
+    found = chunk("\n\n".join([paragraph] * 20), [], PARAMS)
+    assert len(found) > 1
+    assert all(c.text.replace("\n\n", "").replace(paragraph, "") == "" for c in found)
+
+
+@given(st.integers(20, 200), st.integers(1, 60))
+def test_no_chunk_is_larger_than_what_stays_whole(target: int, count: int) -> None:
+    params = ChunkerParams(target=target, whole=target + target // 2, small=5)
+    assert all(words(c.text) <= params.whole for c in chunk(SENTENCE * count, [], params))

@@ -2,7 +2,11 @@
 
 from uuid import UUID
 
-from app.retrieval.domain import Chunk, PublishRequest, chunk_id, indexed_text
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.retrieval.domain import Chunk, Evidence, Passage, PreparedDocument, PublishRequest, chunk_id, indexed_text
+from app.retrieval.domain.documents import PreparedChunk
 
 DOCUMENT = UUID(int=7)
 
@@ -23,3 +27,34 @@ def test_a_chunk_keeps_its_id_when_it_is_published_again() -> None:
 def test_access_groups_are_sorted_and_named_once() -> None:
     request = PublishRequest(DOCUMENT, UUID(int=1), 1, "", "", "", "", access_groups=["staff", "crew", "staff"])
     assert request.groups == ["crew", "staff"]
+
+
+def prepared(**chunks: int) -> PreparedDocument:
+    """So many chunks in each index."""
+    by_index = {
+        number: [PreparedChunk(Chunk(ordinal, "", (), 0, 0), None) for ordinal in range(count)]
+        for number, count in enumerate(chunks.values())
+    }
+    return PreparedDocument(PublishRequest(DOCUMENT, DOCUMENT, 1, "", "", "", ""), by_index, {})
+
+
+def test_a_document_counts_as_many_chunks_as_the_index_that_cuts_it_finest() -> None:
+    assert prepared(coarse=2, fine=5).chunks == 5
+    assert prepared().chunks == 0
+
+
+def test_evidence_names_each_document_of_its_passages_once() -> None:
+    def passage(document: int) -> Passage:
+        return Passage(UUID(int=9), UUID(int=document), "", "", "", (), "", 0, 0, 0.5, 1.0, None, 1)
+
+    found = (passage(1), passage(2), passage(1))
+    assert Evidence(found, UUID(int=3), 1, 1, None, 1.0).documents == {UUID(int=1), UUID(int=2)}
+    assert Evidence((), UUID(int=3), 1, 1, None, 0.0).documents == frozenset()
+
+
+@given(st.lists(st.text("abc", max_size=3), max_size=6))
+def test_the_order_of_access_groups_does_not_matter(groups: list[str]) -> None:
+    requests = [
+        PublishRequest(DOCUMENT, UUID(int=1), 1, "", "", "", "", access_groups=each) for each in (groups, groups[::-1])
+    ]
+    assert requests[0].groups == requests[1].groups == sorted(set(groups))

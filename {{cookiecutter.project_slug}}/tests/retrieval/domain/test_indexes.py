@@ -4,7 +4,7 @@ from uuid import uuid4
 import pytest
 
 from app.adapters.embeddings.weights import bundled_name, name_of
-from app.retrieval.domain import EmbedderMismatch, Fingerprint, IndexRow
+from app.retrieval.domain import ChunkerParams, EmbedderMismatch, Fingerprint, IndexRow
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -25,3 +25,27 @@ def test_an_index_names_the_settings_that_choose_its_embedder(embedder: str, set
     with pytest.raises(EmbedderMismatch, match=f"Index 3 was made with the embedder {embedder}, ") as refused:
         index.check_embedder({"another": object()})
     assert (refused.value.what_to_do or "").startswith(f"Set {settings} (")
+
+
+def index(embedder: str, dimensions: int) -> IndexRow:
+    return IndexRow(3, uuid4(), "live", Fingerprint(embedder, dimensions), NOW, NOW)
+
+
+def test_an_index_without_dimensions_is_searched_by_words_alone() -> None:
+    assert index("openai:small@8", 8).dense
+    assert not index("none", 0).dense
+
+
+def test_the_refusal_names_every_embedder_that_the_process_has() -> None:
+    wanted = index("openai:small@8", 8)
+    wanted.check_embedder({"none": object(), "openai:small@8": object()})
+    for configured, named in (({}, "set to none"), ({"a": 1, "b": 2}, "set to a and b")):
+        with pytest.raises(EmbedderMismatch, match=named):
+            wanted.check_embedder(configured)
+
+
+def test_a_fingerprint_pins_the_sizes_of_its_chunks() -> None:
+    assert Fingerprint("none", 0).params == ChunkerParams()
+    sizes = {"target": 100, "whole": 150, "small": 20}
+    assert Fingerprint("none", 0, chunker_params=sizes).params == ChunkerParams(**sizes)
+    assert Fingerprint("none", 0, chunker_params=sizes) != Fingerprint("none", 0)

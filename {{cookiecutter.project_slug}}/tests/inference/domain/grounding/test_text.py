@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.inference.domain.grounding.text import sentences
+from app.inference.domain.grounding.text import STOP_WORDS, fold, held, key_of, sentences, stem, terms
 
 
 def cut(text: str) -> list[str]:
@@ -44,3 +44,37 @@ def test_every_word_is_in_exactly_one_sentence_in_order(text: str) -> None:
         assert not text[at : span.start].strip()
         at = span.end
     assert not text[at:].strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("The Keeper's LAMPS", ["the", "keeper", "lamps"]),
+        ("the keeper’s lamp", ["the", "keeper", "lamp"]),
+        ("it cost 40,000 crowns, or 3.5 each", ["it", "cost", "40000", "crowns", "or", "3.5", "each"]),
+        ("don't, e-mail; a_b", ["don't", "e", "mail", "a", "b"]),
+        ("", []),
+    ],
+)
+def test_words_are_compared_without_case_possessive_and_thousands_separator(text: str, words: list[str]) -> None:
+    assert fold(text) == words
+
+
+def test_only_words_with_a_meaning_of_their_own_are_terms() -> None:
+    assert terms("The lamps of the tower, and the lamp") == ["lamp", "tower", "lamp"]
+    assert terms("who is it for") == []
+    assert key_of("The") == ""
+    assert key_of("Lamps") == key_of("lamp") == stem("lamp")
+
+
+def test_a_text_holds_the_stems_of_its_words_and_no_others() -> None:
+    wanted = frozenset({"lamp", "tower", "ferri"})
+    assert held("Two LAMPS on each ferry", wanted) == {"lamp", "ferri"}
+    assert held("lamplight", wanted) == frozenset()
+
+
+@given(st.text(max_size=200))
+def test_a_text_holds_all_of_its_own_terms(text: str) -> None:
+    own = frozenset(terms(text))
+    assert held(text, own) == own
+    assert not own & STOP_WORDS - {stem(word) for word in fold(text) if word not in STOP_WORDS}
