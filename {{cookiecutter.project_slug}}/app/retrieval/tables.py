@@ -40,8 +40,8 @@ class SparseVector(UserDefinedType[Any]):
 ischema_names |= {"halfvec": HalfVector, "sparsevec": SparseVector}
 
 
-def _placed() -> list[Column[Any]]:
-    """Where a chunk stands: `gone` is null while it is in the newest corpus version."""
+def _scope_columns() -> list[Column[Any]]:
+    """The columns of every table of chunks. `gone` is null while the chunk is in the newest corpus version."""
     return [
         Column("tenant_id", Uuid, nullable=False),
         Column("index_number", Integer, nullable=False),
@@ -104,7 +104,7 @@ access_counts = Table(
     Column("chunks", Integer, nullable=False),
 )
 
-# `versions` and `counts` are a change log: from corpus version versions[i] on, counts[i] chunks hold the term.
+# `versions` and `counts` are a change log: from corpus version versions[i] on, counts[i] chunks contain the term.
 term_stats = Table(
     "term_stats",
     metadata,
@@ -137,7 +137,7 @@ chunks = Table(
     "chunks",
     metadata,
     Column("id", Uuid, primary_key=True),
-    *_placed(),
+    *_scope_columns(),
     Column("document_version", Integer, nullable=False),
     Column("ordinal", Integer, nullable=False),
     Column("start_at", Integer, nullable=False),
@@ -151,7 +151,7 @@ chunk_terms = Table(
     "chunk_terms",
     metadata,
     Column("chunk_id", Uuid, primary_key=True),
-    *_placed(),
+    *_scope_columns(),
     Column("access_groups", ARRAY(Text)),
     Column("keys", ARRAY(Integer), nullable=False),
     Column("weights", SparseVector, nullable=False),
@@ -162,7 +162,7 @@ chunk_vectors = Table(
     "chunk_vectors",
     metadata,
     Column("chunk_id", Uuid, primary_key=True),
-    *_placed(),
+    *_scope_columns(),
     Column("access_groups", ARRAY(Text)),
     Column("embedding", HalfVector, nullable=False),
     Index("ix_chunk_vectors_document_id", "document_id"),
