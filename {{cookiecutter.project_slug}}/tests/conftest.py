@@ -204,7 +204,7 @@ def override(target: object, **values: object) -> None:
 
 def only_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits for a row to change is woken by being told, and does not look by himself."""
-    monkeypatch.setattr("app.core.waiting._at_most", lambda told, seconds: told.wait())
+    monkeypatch.setattr("app.core.waiting._wait", lambda told, seconds: told.wait())
 
 
 async def adopt(state: State) -> None:
