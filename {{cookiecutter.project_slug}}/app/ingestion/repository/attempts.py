@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.database import Database, in_one_trip
+from app.core.database import Database, in_one_round_trip
 from app.ingestion.domain.documents import ProcessingAttempt
 from app.ingestion.domain.near_duplicates import Signature, bands
 from app.ingestion.domain.quarantine_reasons import QuarantineReason
@@ -142,7 +142,9 @@ async def lock_current(connection: AsyncConnection, attempts: Sequence[Processin
     """
     documents, numbers, latest = zip(*((a.document_id, a.version, a.number) for a in attempts), strict=True)
     values = {"documents": list(documents), "versions": list(numbers), "attempts": list(latest)}
-    (rows,) = await in_one_trip(connection, (_LOCK_CURRENT_AND_FREE if len(attempts) > 1 else _LOCK_CURRENT, values))
+    (rows,) = await in_one_round_trip(
+        connection, (_LOCK_CURRENT_AND_FREE if len(attempts) > 1 else _LOCK_CURRENT, values)
+    )
     return {document for (document,) in rows}
 
 
@@ -156,7 +158,7 @@ async def publish(
         await versions.delete_bands(connection, attempt.document_id)
         await versions.delete_unused_blobs(connection, tenant_id, attempt.document_id)
     documents = Jsonb([each.as_json() for each in published], dumps=orjson.dumps)
-    await in_one_trip(connection, (_PUBLISH, {"tenant": tenant_id, "now": now, "published": documents}))
+    await in_one_round_trip(connection, (_PUBLISH, {"tenant": tenant_id, "now": now, "published": documents}))
 
 
 async def quarantine(

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core import locks
-from app.core.database import driver_sql, in_one_trip
+from app.core.database import driver_sql, in_one_round_trip
 from app.retrieval.domain import Fingerprint, IndexRow, PreparedChunk, PublishRequest, chunk_id, indexed_text
 from app.retrieval.tables import chunk_terms, chunk_vectors, chunks, corpora, indexed_documents
 
@@ -130,7 +130,7 @@ async def lock_and_read(
 ) -> tuple[list[IndexRow], int, dict[UUID, StoredDocument]]:
     """Lock the tenant's corpus. Returns all indexes, the newest corpus version and the stored documents."""
     scope = {"tenant": tenant_id, "documents": list(documents)}
-    _, index_rows, _, locked, stored = await in_one_trip(
+    _, index_rows, _, locked, stored = await in_one_round_trip(
         connection,
         (LOCK_INDEXES_SHARED, {}),
         (ALL_INDEXES, {}),
@@ -177,10 +177,10 @@ class PublishWrites:
         batch: list[Statement] = []
         for statement in chain.from_iterable(self.statements):
             if statement[0] is ADD_CHUNKS and any(sent[0] is ADD_CHUNKS for sent in batch):
-                await in_one_trip(connection, *batch)
+                await in_one_round_trip(connection, *batch)
                 batch = []
             batch.append(statement)
-        await in_one_trip(connection, *batch)
+        await in_one_round_trip(connection, *batch)
 
 
 def _document(request: PublishRequest) -> dict[str, Any]:
@@ -231,7 +231,7 @@ async def add_chunks(
     version: int,
 ) -> None:
     for statement in _additions(index, request.tenant_id, version, _parts(index, request, prepared)):
-        await in_one_trip(connection, statement)
+        await in_one_round_trip(connection, statement)
 
 
 _COUNT_TERMS, _COUNT_CHUNKS, _COUNT_READERS = (
