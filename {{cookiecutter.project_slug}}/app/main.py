@@ -1,4 +1,4 @@
-"""The HTTP door."""
+"""The HTTP entry point."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -41,7 +41,7 @@ system = APIRouter(tags=["system"])
 
 @system.get("/health/live")
 async def live() -> dict[str, str]:
-    """The process answers. Says nothing about what it depends on: a restart would not mend that."""
+    """The process is alive. Dependencies are not checked, because a restart would not repair them."""
     return {"status": "ok"}
 
 
@@ -49,7 +49,7 @@ async def live() -> dict[str, str]:
 async def ready(request: Request) -> Response:
     """Whether requests can be served, with each dependency and what is wrong with it; 503 when one is down.
 
-    Notes name what waits for a person although requests are served, such as a release that nobody approved.
+    Notes report what an operator has to do although requests are served, such as approve a release.
     """
     health: Health = request.app.state.provided[Health]
     checks, notes = await asyncio.gather(health.report(), health.notes())
@@ -85,7 +85,7 @@ OPEN = {"/health/live", "/health/ready", "/metrics"}
 
 
 def _describe(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document, with the key that every route but the open ones needs."""
+    """The OpenAPI document, with the API key as the security scheme of all routes except the open ones."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title, version=app.version, contact=app.contact, routes=app.routes, description=app.description
@@ -99,7 +99,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
 
 
 def create_app(state: State) -> FastAPI:
-    """The application of a built state."""
+    """Create the application for a state."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

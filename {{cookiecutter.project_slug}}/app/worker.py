@@ -1,4 +1,4 @@
-"""The jobs door."""
+"""The entry point of the worker."""
 
 import asyncio
 import contextlib
@@ -16,9 +16,9 @@ log = structlog.get_logger(__name__)
 
 
 async def work(state: State) -> None:
-    """Runs jobs until SIGTERM or SIGINT; a job in hand is given ten seconds to end, then others take it over.
+    """Run jobs until SIGTERM or SIGINT; running jobs have ten seconds to end, then other workers take them over.
 
-    Meanwhile its metrics are shown on a port of their own: nothing else of a worker can be asked over HTTP.
+    Metrics are served on a separate port, which is the only HTTP interface of a worker.
     """
     with metrics_served(state.settings.host, state.settings.metrics_port, METRICS_SETTING) as port:
         await _work(state, port)

@@ -210,8 +210,8 @@ def override(target: object, **values: object) -> None:
 
 
 def only_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who waits for a row to change is woken by being told, and does not look by himself."""
-    monkeypatch.setattr("app.core.waiting._at_most", lambda told, seconds: told.wait())
+    """Waits for a change are woken by notifications only, without polling."""
+    monkeypatch.setattr("app.core.waiting._wait", lambda changed, seconds: changed.wait())
 
 
 async def adopt(state: State) -> None:

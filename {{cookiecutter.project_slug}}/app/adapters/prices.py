@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 class BundledPrices:
     """The price list of the package genai-prices, as of its release date."""
 
-    def find(self, model_key: PricedModel, at: datetime) -> ModelPrice | None:
+    def find(self, priced: PricedModel, at: datetime) -> ModelPrice | None:
         # Imported on demand: it takes half a second, and a service with only local models does not need it.
         from genai_prices.data_snapshot import get_snapshot
 
         snapshot = get_snapshot()
-        for address, provider in ((model_key.address, None), (None, model_key.provider), (None, None)):
+        for address, provider in ((priced.address, None), (None, priced.provider), (None, None)):
             try:
-                _, model = snapshot.find_provider_model(model_key.model, None, provider, address)
+                _, model = snapshot.find_provider_model(priced.model, None, provider, address)
             except LookupError:
                 continue
-            return ModelPrice(model_key.model, model_key.provider, "list", _tiers(_valid_prices(model, at)))
+            return ModelPrice(priced.model, priced.provider, "list", _tiers(_valid_prices(model, at)))
         return None
 
 

@@ -169,7 +169,7 @@ async def latest(connection: AsyncConnection, action: str) -> Line | None:
 
 async def lines(connection: AsyncConnection) -> AsyncIterator[Line]:
     """Every line in order, read in batches."""
-    place = tuple_(audit_log.c.sequence, audit_log.c.hash)  # the hash too: a duplicate sequence at a batch's end counts
+    place = tuple_(audit_log.c.sequence, audit_log.c.hash)  # with the hash: no duplicate at a batch's end is skipped
     batch = select(audit_log).order_by(place).limit(BATCH)
     rows = (await connection.execute(batch)).all()
     while rows:

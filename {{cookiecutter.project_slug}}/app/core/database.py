@@ -213,7 +213,7 @@ def driver_sql(statement: str) -> str:
     return _NAMED.sub(r"%(\1)s", statement)
 
 
-async def in_one_trip(
+async def in_one_round_trip(
     connection: AsyncConnection, *statements: tuple[str, Mapping[str, Any]]
 ) -> list[list[tuple[Any, ...]]]:
     """Run driver statements in the caller's transaction in one round trip; returns the rows of each."""

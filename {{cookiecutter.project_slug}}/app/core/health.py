@@ -32,7 +32,7 @@ class Health:
         return dict(zip(self.checks, states, strict=True))
 
     async def notes(self) -> list[str]:
-        """The notes of all remarks; a remark that fails or takes more than a second is left out."""
+        """The notes of all remarks; a remark that fails or takes more than a second is omitted."""
         results = await asyncio.gather(*(self._note(remark) for remark in self.remarks))
         return [note for notes in results for note in notes]
 

@@ -92,7 +92,7 @@ def _from_status(error: HTTPException, request: Request) -> Problem:
     if error.status_code == 404:
         return NotFound(f"There is nothing at {request.url.path}.", action="See /docs for the addresses that exist.")
     if error.status_code == 405:
-        return MethodNotAllowed(f"{request.url.path} does not take {request.method}.")
+        return MethodNotAllowed(f"{request.url.path} does not support {request.method}.")
     if error.status_code == 413:
         return TooLarge(str(error.detail))
     return BadRequest(str(error.detail))

@@ -66,7 +66,7 @@ class OwnershipPolicy(PolicyModel):
         min_length=1,
         description="What the service is for, for its model card.",
     )
-    on_call: str = Field(pattern=r"^[^@\s]+@[^@\s]+$", description="E-mail address of whoever is on call.")
+    on_call: str = Field(pattern=r"^[^@\s]+@[^@\s]+$", description="E-mail address of the person on call.")
     risk_tier: RiskTier = Field(description="How much harm a wrong answer can do.")
     data_sensitivity: DataSensitivity = Field(description="Confidential: text leaves only for hosts named as allowed.")
     owners: Owners

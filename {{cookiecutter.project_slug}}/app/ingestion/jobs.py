@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 MAX_FAILURES = 6
 """Failed attempts at a version before it is quarantined."""
-# Higher than MAX_FAILURES: a dying worker is seldom the document's fault, as parsing is done in another process.
+# Higher than MAX_FAILURES: a document rarely kills its worker, because parsing is done in another process.
 MAX_ATTEMPTS = 24
 MAX_OUTAGE_SECONDS = 900.0
 _MAX_WAIT_SECONDS = 15.0
@@ -64,7 +64,7 @@ class _Batch:
     unfinished: dict[UUID, int]
 
     async def process(self) -> dict[UUID, Exception]:
-        """The error of each document that failed."""
+        """Process the versions; returns the error of each document that failed."""
         try:
             return await wait_out_outages(self._process)
         except Exception as error:

@@ -5,7 +5,7 @@ from app.ingestion.domain.parsed_document import ParsedDocument
 
 class Parser(Protocol):
     async def parse(self, data: bytes, name: str, *, repair: bool = False) -> ParsedDocument:
-        """The text of one file. No file can make it hang, exhaust the memory or crash the caller.
+        """Parse one file. No file can make it hang, exhaust the memory or crash the caller.
 
         name: only its extension is used. repair: damaged characters are replaced instead of refused.
         Errors: Unparsable with a code of `domain.quarantine_reasons`; ParserInterrupted: another attempt may succeed.

@@ -80,7 +80,7 @@ _FORM = {
 
 @router.post("/v1/documents", status_code=202, openapi_extra=_FORM)
 async def upload(request: Request, caller: Writer, ingestion: IngestionService) -> UploadResponse:
-    """Uploads files. Each has a result of its own; documents can be found once they have been processed."""
+    """Uploads files. Each file has its own result; documents can be searched after they have been processed."""
     limits = ingestion.deps.security.limits
     async with form_of(request, limits.upload_files + 1) as form:
         files = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
@@ -98,7 +98,7 @@ async def upload(request: Request, caller: Writer, ingestion: IngestionService) 
 
 
 async def _read(file: UploadFile, uri: str | None, max_bytes: int) -> Upload:
-    """Reads at most one byte more than a file may have: that byte makes it too large."""
+    """Read at most one byte more than the limit, which makes a larger file fail its check."""
     name = file.filename or ""
     return Upload(name, await file.read(max_bytes + 1), uri or name)
 
@@ -198,7 +198,7 @@ async def release(
 async def discard(
     entry: UUID, caller: QuarantineDecider, ingestion: IngestionService, body: Note
 ) -> QuarantineDecisionResponse:
-    """Ends the version: its bytes are deleted, the entry stays as a record."""
+    """Discards the version: its bytes are deleted, the entry is kept as a record."""
     return QuarantineDecisionResponse(document_id=await ingestion.discard(caller, entry, body.note), status="discarded")
 
 

@@ -24,7 +24,7 @@ class UploadedFileResponse(BaseModel):
 
     id: UUID | None
     version: int | None
-    status: str = Field(description="received, published (already there), quarantined or refused")
+    status: str = Field(description="received, published (as a duplicate), quarantined or refused")
     name: str
     source: str
     access_groups: list[str] = Field(description="Who may read it; none means everybody of the tenant.")

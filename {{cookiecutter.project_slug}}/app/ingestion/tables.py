@@ -64,7 +64,7 @@ document_versions = Table(
     Index("ix_document_versions_blob", "tenant_id", "sha256"),
 )
 
-# Rows and not an array: only an equality that cannot leak may use an index under row-level security.
+# Rows and not an array: under row-level security only leakproof operators, such as equality, may use an index.
 document_bands = Table(
     "document_bands",
     metadata,

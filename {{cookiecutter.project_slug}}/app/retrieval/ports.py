@@ -15,38 +15,38 @@ class EmbeddingResult:
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors whose cosine says how alike they are."""
+    """Turns texts into vectors whose cosine is their similarity."""
 
     @property
     def name(self) -> str:
-        """Names the very weights, as `kind@digest` or `kind:model@dimensions`: other vectors, other name."""
+        """Identifies the weights, as `kind@digest` or `kind:model@dimensions`: other vectors, other name."""
         ...
 
     @property
     def model(self) -> str:
-        """How the price list and the ledger call it."""
+        """The name of the model in the price list and the ledger."""
         ...
 
     @property
     def provider(self) -> str:
-        """Who is paid: `local` for weights that run in this process."""
+        """The provider in the price list; `local` for weights that run in this process."""
         ...
 
     @property
     def dimensions(self) -> int:
-        """0 for the embedder that makes no vectors."""
+        """The length of the vectors; 0 for the embedder without vectors."""
         ...
 
     async def warm(self) -> None:
-        """Makes the first text as fast as the others. Errors: StartRefused when it can never work here."""
+        """Load the model, so that the first text is as fast as others. Errors: StartRefused when it is unusable."""
         ...
 
     async def embed_query(self, text: str, deadline: Deadline) -> EmbeddingResult:
-        """One vector for a question. Errors: EmbeddingFailed, OutOfTime at the deadline."""
+        """Embed a query. Errors: EmbeddingFailed, OutOfTime at the deadline."""
         ...
 
     async def embed_passages(self, texts: Sequence[str]) -> EmbeddingResult:
-        """A vector for each text, however many there are. Errors: EmbeddingFailed."""
+        """Embed any number of passages. Errors: EmbeddingFailed."""
         ...
 
     async def close(self) -> None: ...

@@ -19,17 +19,18 @@ SEARCH_SECONDS = 10.0
 router = APIRouter(tags=["search"])
 
 Retrievals = Annotated[Retrieval, provided(Retrieval)]
-Places = Annotated[Environments, provided(Environments)]
+EnvironmentsService = Annotated[Environments, provided(Environments)]
 
 
 @router.post("/v1/search", response_model=SearchResponse)
 async def search(
-    body: SearchRequest, caller: Annotated[Principal, require("search:read")], retrieval: Retrievals, places: Places
+    body: SearchRequest,
+    caller: Annotated[Principal, require("search:read")],
+    retrieval: Retrievals,
+    environments: EnvironmentsService,
 ) -> Response:
-    """The passages that answer a question best, among the documents the caller may read, as the live release finds
-    them.
-    """
-    manifest = (await places.resolve()).manifest
+    """The most relevant passages of the documents that the caller may read, as the live release searches."""
+    manifest = (await environments.resolve()).manifest
     evidence = await retrieval.search(
         caller,
         body.query,
@@ -40,17 +41,17 @@ async def search(
         params=SearchParams.of(manifest.retrieval),
         charge=True,
     )
-    return Response(orjson.dumps(_shown(evidence)), media_type="application/json")
+    return Response(orjson.dumps(_as_dict(evidence)), media_type="application/json")
 
 
-def _shown(evidence: Evidence) -> dict[str, object]:
+def _as_dict(evidence: Evidence) -> dict[str, object]:
     return {
         "passages": [asdict(passage) for passage in evidence.passages],
         "index": evidence.index_number,
         "index_id": evidence.index_id,
         "corpus_version": evidence.corpus_version,
         "degraded": evidence.degraded,
-        "timings_ms": {step: round(spent, 3) for step, spent in evidence.timings.items()},
+        "timings_ms": {step: round(duration, 3) for step, duration in evidence.timings.items()},
     }
 
 
@@ -58,7 +59,7 @@ def _shown(evidence: Evidence) -> dict[str, object]:
 async def list_indexes(
     caller: Annotated[Principal, require("index:manage")], retrieval: Retrievals
 ) -> IndexListResponse:
-    """Every index, with what the caller's tenant has in it."""
+    """Every index, with the numbers of documents and chunks of the caller's tenant."""
     rows = await retrieval.list_indexes(caller.tenant_id)
     return IndexListResponse(
         items=[

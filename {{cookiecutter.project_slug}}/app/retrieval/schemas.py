@@ -8,7 +8,7 @@ class SearchRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     query: Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S")]
-    limit: int = Field(10, ge=1, le=50, description="Most passages to return.")
+    limit: int = Field(10, ge=1, le=50, description="Maximum number of passages.")
     corpus_version: int | None = Field(None, ge=0, le=2**31 - 1, description="Search the documents as they were then.")
 
 
@@ -26,7 +26,7 @@ class PassageResponse(BaseModel):
     score: float
     bm25: float
     dense: float | None
-    flags: list[str] = Field(description="Rules of what was found in the document when it came in.")
+    flags: list[str] = Field(description="Rules of the findings on the document at its upload.")
 
 
 class SearchResponse(BaseModel):

@@ -26,8 +26,8 @@ class SparseVector(UserDefinedType[Any]):
 ischema_names |= {"halfvec": HalfVector, "sparsevec": SparseVector}
 
 
-def _placed() -> list[Column[Any]]:
-    """Where a chunk stands: `gone` is null while it is in the newest corpus version."""
+def _scope_columns() -> list[Column[Any]]:
+    """The columns of every table of chunks. `gone` is null while the chunk is in the newest corpus version."""
     return [
         *required(tenant_id=Uuid, index_number=Integer, document_id=Uuid, appeared=Integer),
         *optional(gone=Integer),
@@ -76,7 +76,7 @@ access_counts = Table(
     *required(chunks=Integer),
 )
 
-# `versions` and `counts` are a change log: from corpus version versions[i] on, counts[i] chunks hold the term.
+# `versions` and `counts` are a change log: from corpus version versions[i] on, counts[i] chunks contain the term.
 term_stats = Table(
     "term_stats",
     metadata,
@@ -98,7 +98,7 @@ chunks = Table(
     "chunks",
     metadata,
     *primary_key(id=Uuid),
-    *_placed(),
+    *_scope_columns(),
     *required(document_version=Integer, ordinal=Integer, start_at=Integer, end_at=Integer),
     *required(headings=ARRAY(Text), text=Text),
     Index("ix_chunks_document_id", "document_id"),
@@ -108,7 +108,7 @@ chunk_terms = Table(
     "chunk_terms",
     metadata,
     *primary_key(chunk_id=Uuid),
-    *_placed(),
+    *_scope_columns(),
     *optional(access_groups=ARRAY(Text)),
     *required(keys=ARRAY(Integer), weights=SparseVector),
     Index("ix_chunk_terms_document_id", "document_id"),
@@ -118,7 +118,7 @@ chunk_vectors = Table(
     "chunk_vectors",
     metadata,
     *primary_key(chunk_id=Uuid),
-    *_placed(),
+    *_scope_columns(),
     *optional(access_groups=ARRAY(Text)),
     *required(embedding=HalfVector),
     Index("ix_chunk_vectors_document_id", "document_id"),

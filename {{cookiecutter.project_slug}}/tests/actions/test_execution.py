@@ -260,11 +260,11 @@ async def test_whoever_waits_for_an_action_hears_of_its_end(shop: Shop, monkeypa
         for end, more in zip(ends, [["It could not be."], []], strict=True):
             proposal = await shop.approved()
             shown = asyncio.ensure_future(shop.actions.proposals.show(shop.caller, proposal.id, wait=20))
-            await until(lambda: waiting._told)
+            await until(lambda: waiting._events)
             assert not shown.done()
             await end(shop.tenant, proposal.id, *more)
             assert (await shown).state in ("done", "failed")
-    assert waiting._told == {}
+    assert waiting._events == {}
 
 
 async def test_an_action_is_seen_by_its_requester_and_by_reviewers(shop: Shop, open_shop: Opened) -> None:

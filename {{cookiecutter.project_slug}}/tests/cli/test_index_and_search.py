@@ -96,4 +96,4 @@ def test_a_search_with_another_embedder_than_the_index_has_is_refused(
     monkeypatch.setenv("APP_EMBEDDER_KEY", "not-used")
     result = run.invoke(app, ["search", "Tarn", "--tenant", tenant])
     assert isinstance(result.exception, EmbedderMismatch)
-    assert "made with the embedder none" in result.exception.detail
+    assert "built with the embedder none" in result.exception.detail

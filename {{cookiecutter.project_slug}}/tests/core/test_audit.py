@@ -239,7 +239,7 @@ async def test_the_service_itself_may_not_change_the_log(database: Database, wri
 @pytest.mark.parametrize(
     "statement", ["update audit_log set actor = 'x'", "delete from audit_log", "truncate audit_log"]
 )
-def test_the_owner_of_the_table_meets_the_trigger(urls: Urls, statement: str) -> None:
+def test_a_trigger_stops_changes_by_the_owner_of_the_table(urls: Urls, statement: str) -> None:
     with (
         psycopg.connect(urls.owner) as connection,
         pytest.raises(psycopg.errors.RestrictViolation, match="never changed or removed"),
@@ -247,7 +247,7 @@ def test_the_owner_of_the_table_meets_the_trigger(urls: Urls, statement: str) ->
         connection.execute(statement.encode())
 
 
-async def test_what_cannot_be_stored_or_hashed_is_replaced(database: Database) -> None:
+async def test_characters_that_cannot_be_stored_are_replaced(database: Database) -> None:
     await write(database, "a\0b", reason="lone \ud800 surrogate, and ünïcödé")
     assert isinstance(await check(database), Verified)
 
@@ -277,7 +277,7 @@ async def test_the_lines_of_other_tenants_are_continued_without_being_seen(datab
     assert isinstance(await check(database), Verified)
 
 
-async def test_nobody_writes_a_line_for_another_tenant(database: Database) -> None:
+async def test_a_line_for_another_tenant_is_rejected(database: Database) -> None:
     with pytest.raises(DBAPIError, match="row-level security"):
         async with database.transaction(uuid4()) as connection:
             await audit.record(connection, Act("ana", "thing.change", "thing", tenant_id=uuid4()), NOW)

@@ -15,7 +15,7 @@ from app.wiring import build
 
 @pytest.fixture
 def external(database_urls: Urls, settings: Settings) -> Iterator[Urls]:
-    """A database whose owner is an ordinary role, and whose service has a login of its own."""
+    """A database with an ordinary role as its owner and a separate role for the service."""
     name = f"external_{uuid4().hex[:12]}"
     owner, service = f"{name}_owner", f"{name}_service"
     admin = make_url(database_urls.owner)
@@ -44,7 +44,7 @@ async def test_an_ordinary_owner_migrates_and_keys_are_found(external: Urls, set
         assert await state.identity.tenant("somebody") == tenant
 
 
-async def test_an_index_build_sees_every_tenant_there(external: Urls, settings: Settings) -> None:
+async def test_an_index_build_on_an_external_server_sees_every_tenant(external: Urls, settings: Settings) -> None:
     async with build(settings, external) as state:
         tenants = {await state.identity.ensure_tenant(f"tenant-{number}") for number in range(3)}
         for tenant in tenants:

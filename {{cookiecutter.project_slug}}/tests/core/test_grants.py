@@ -69,7 +69,7 @@ def test_the_statements_in_the_errors_lead_to_a_migrated_database(bare: BareServ
     assert migrate(bare.url(bare.owner), bare.url(bare.service), ROOT) == (newest(ROOT), newest(ROOT))
 
 
-def test_a_migration_by_a_role_that_does_not_own_the_tables_says_so(bare: BareServer, tmp_path: Path) -> None:
+def test_a_migration_without_ownership_of_the_tables_reports_it(bare: BareServer, tmp_path: Path) -> None:
     bare.run("create extension vector", database=None)
     bare.run(f"grant app_service to {bare.service}")
     migrate(bare.url(), bare.url(bare.service), ROOT)

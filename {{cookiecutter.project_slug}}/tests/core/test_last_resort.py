@@ -75,7 +75,7 @@ HOSTILE: dict[str, BaseException] = {
 
 @pytest_asyncio.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    """An application of one route, which raises what its path names."""
+    """An application whose routes raise the exception that their path names."""
     app = FastAPI()
     install_problem_handlers(app)
 

@@ -85,7 +85,7 @@ def test_outside_development_the_pepper_must_be_set(monkeypatch: pytest.MonkeyPa
         load_settings()
 
 
-def test_production_needs_a_database_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_production_requires_a_database_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APP_ENVIRONMENT", "production")
     monkeypatch.setenv("APP_KEY_PEPPER", PEPPER)
     with pytest.raises(StartRefused, match="DATABASE_URL must be set"):

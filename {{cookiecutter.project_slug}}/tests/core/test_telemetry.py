@@ -19,7 +19,7 @@ PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 @pytest.fixture
 def console(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """What the console exporter prints, complete after `shutdown_tracing`."""
+    """The output of the console exporter, complete after `shutdown_tracing`."""
     printed = io.StringIO()
     monkeypatch.setattr(sys, "stdout", printed)
     configure_tracing("console", 1.0, "test", "0", None)
@@ -82,7 +82,7 @@ def test_a_log_line_is_one_json_object_with_request_and_trace_id(capsys: pytest.
         ({}, ROOT.name),
     ],
 )
-def test_the_service_is_named_in_traces_as_the_environment_says(
+def test_the_service_name_of_traces_comes_from_the_environment(
     variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     printed = io.StringIO()

@@ -69,7 +69,7 @@ async def test_a_document_that_there_is_no_money_for_is_not_embedded(costs: Cost
     embedder = WordsEmbedder()
     with pytest.raises(BudgetUsedUp):
         await embed(costs, embedder, tenant, ["word " * 500])
-    assert embedder.asked == 0
+    assert embedder.calls == 0
     assert await ledger(costs, tenant) == []
 
 
@@ -110,4 +110,4 @@ async def test_a_question_without_money_for_its_vector_is_searched_by_words(cost
     assert again.usage.hold is None, "a remembered question costs nothing"
     poor = await questions.vector(tenant, index_of(embedder), "word " * 500, deadline)
     assert (poor.vector, poor.degraded) == (None, "budget_used_up")
-    assert embedder.asked == 1
+    assert embedder.calls == 1

@@ -55,8 +55,8 @@ def test_a_start_with_another_embedder_than_the_index_has_says_at_once_what_to_s
     for command in ("run", "serve"):
         done = app(tmp_path, command, APP_EMBEDDER="none", APP_PORT=str(free_port()))
         assert done.returncode == 1
-        assert done.stderr.startswith("app: Index 1 was made with the embedder minilm-int8@"), done.stderr
-        assert "this process is set to none. Set APP_EMBEDDER=minilm and no APP_EMBEDDER_FOLDER" in done.stderr
+        assert done.stderr.startswith("app: Index 1 was built with the embedder minilm-int8@"), done.stderr
+        assert "this process uses none. Set APP_EMBEDDER=minilm and no APP_EMBEDDER_FOLDER" in done.stderr
         assert done.stderr.count("\n") == 1
 
 

@@ -132,11 +132,11 @@ async def test_who_waits_hears_of_the_decision_at_once(holding: Service, monkeyp
     only_told(monkeypatch)
     held = (await holding.ask(WHO)).json()
     shown = asyncio.ensure_future(get(holding, held["id"], wait=20))
-    await until(lambda: holding.state.archive.waiting._told)
+    await until(lambda: holding.state.archive.waiting._events)
     assert not shown.done()
     await decide(holding, held["id"])
     assert SECRET in (await shown).json()["text"]
-    assert holding.state.archive.waiting._told == {}
+    assert holding.state.archive.waiting._events == {}
 
 
 async def test_waiting_ends_when_its_time_is_up(holding: Service) -> None:

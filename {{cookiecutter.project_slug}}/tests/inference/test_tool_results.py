@@ -18,7 +18,7 @@ async def test_who_waits_for_an_action_hears_of_its_end_at_once(desk: Service, m
     only_told(monkeypatch)
     [actions] = (await ask(desk, NOTE))["actions"]
     shown = asyncio.ensure_future(get(desk, f"{actions['where']}?wait=20"))
-    await until(lambda: desk.state.actions.proposals.waiting._told)
+    await until(lambda: desk.state.actions.proposals.waiting._events)
     assert not shown.done()
     await work(desk)
     assert (await shown)["state"] == "done"

@@ -14,7 +14,7 @@ Send = Callable[..., Awaitable[list[dict[str, Any]]]]
 
 @pytest.fixture
 def send(client: httpx.AsyncClient) -> Send:
-    """Uploads files and returns what became of each at the door."""
+    """Uploads files and returns the result of each."""
 
     async def upload(*files: tuple[str, bytes], **form: Any) -> list[dict[str, Any]]:
         parts = [("files", (name, data, "application/octet-stream")) for name, data in files]
@@ -28,15 +28,15 @@ def send(client: httpx.AsyncClient) -> Send:
 
 @pytest.fixture
 def work(state: State) -> Callable[[], Awaitable[None]]:
-    """Runs every job there is, also those that wait behind another of the same document."""
+    """Runs all jobs, also those that wait for another one of the same document."""
 
-    async def waiting() -> int:
+    async def pending() -> int:
         async with state.database.transaction(None) as connection:
-            found = await connection.execute(text("select count(*) from procrastinate_jobs where status = 'todo'"))
-            return int(found.scalar_one())
+            result = await connection.execute(text("select count(*) from procrastinate_jobs where status = 'todo'"))
+            return int(result.scalar_one())
 
     async def run() -> None:
-        while await waiting():
+        while await pending():
             await Worker(state.database, state.jobs, concurrency=2).run(wait=False)
 
     return run
@@ -44,7 +44,7 @@ def work(state: State) -> Callable[[], Awaitable[None]]:
 
 @pytest.fixture
 def ingest(send: Send, work: Callable[[], Awaitable[None]], client: httpx.AsyncClient) -> Send:
-    """Uploads files, processes them and returns each document as its reader sees it (refused files as they came)."""
+    """Uploads and processes files; returns each document over HTTP, or the result of a refused file."""
 
     async def run(*files: tuple[str, bytes], **form: Any) -> list[dict[str, Any]]:
         items = await send(*files, **form)
@@ -56,7 +56,7 @@ def ingest(send: Send, work: Callable[[], Awaitable[None]], client: httpx.AsyncC
 
 @pytest.fixture
 def search(client: httpx.AsyncClient) -> Callable[[str], Awaitable[list[str]]]:
-    """The texts that a search finds."""
+    """Searches; returns the texts of the passages."""
 
     async def find(query: str) -> list[str]:
         reply = await client.post("/v1/search", json={"query": query})

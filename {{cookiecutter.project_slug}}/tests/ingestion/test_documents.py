@@ -1,4 +1,4 @@
-"""The way of a document: in, through the gates, served, replaced, gone."""
+"""The life of a document: upload, processing, publication, new versions, deletion."""
 
 from uuid import uuid4
 
@@ -10,7 +10,7 @@ REFUNDS = b"# Refunds\n\nRefunds are paid within 14 days to the card that was us
 CHANGED = b"# Refunds\n\nRefunds are paid within 30 days by bank transfer.\n"
 
 
-async def test_an_upload_is_served_with_its_headings_and_offsets(ingest, client) -> None:
+async def test_an_upload_is_published_with_its_headings_and_offsets(ingest, client) -> None:
     (document,) = await ingest(("refunds.md", REFUNDS), source="shop", metadata='{"author": "Ada"}')
     assert document["status"] == "published"
     assert (document["version"], document["live_version"]) == (1, 1)
@@ -22,7 +22,7 @@ async def test_an_upload_is_served_with_its_headings_and_offsets(ingest, client)
     assert REFUNDS.decode()[passage["start"] : passage["end"]] == passage["text"]
 
 
-async def test_a_batch_with_one_bad_file_takes_the_others(send) -> None:
+async def test_a_bad_file_does_not_affect_the_others_of_its_batch(send) -> None:
     good, evil, again = await send(("a.md", REFUNDS), ("..%2Fevil.md", REFUNDS), ("a.md", CHANGED))
     assert good["status"] == "received"
     assert good["id"]
@@ -42,7 +42,7 @@ async def test_a_file_over_the_limit_is_413(client: httpx.AsyncClient) -> None:
     assert (reply.status_code, reply.json()["code"]) == (413, "file_too_large")
 
 
-async def test_fifty_megabytes_of_text_are_413_and_a_long_line_is_served(client, ingest) -> None:
+async def test_fifty_megabytes_of_text_are_413_and_a_long_line_is_published(client, ingest) -> None:
     reply = await client.post("/v1/documents", files={"files": ("huge.txt", b"hello " * 9_000_000)})
     assert reply.status_code == 413
     line = " ".join(f"word{number % 977}" for number in range(60_000))
@@ -50,7 +50,7 @@ async def test_fifty_megabytes_of_text_are_413_and_a_long_line_is_served(client,
     assert document["status"] == "published"
 
 
-async def test_what_is_no_form_is_refused(client: httpx.AsyncClient) -> None:
+async def test_a_request_without_a_form_is_rejected(client: httpx.AsyncClient) -> None:
     assert (await client.post("/v1/documents", json={"a": 1})).status_code == 400
     assert (await client.post("/v1/documents", data={"source": "x"}, files={})).status_code == 400
     bad = await client.post("/v1/documents", files={"files": ("a.md", b"x")}, data={"metadata": "[1]"})
@@ -76,11 +76,11 @@ async def test_a_new_version_replaces_the_old_one(ingest, search) -> None:
     (second,) = await ingest(("a.md", CHANGED))
     assert second["id"] == first["id"]
     assert (second["version"], second["live_version"]) == (2, 2)
-    (found,) = await search("refunds paid")
-    assert "bank transfer" in found
+    (passage,) = await search("refunds paid")
+    assert "bank transfer" in passage
 
 
-async def test_the_old_version_serves_until_the_new_one_is_published(ingest, send, search, client) -> None:
+async def test_the_old_version_stays_published_until_the_new_one_is(ingest, send, search, client) -> None:
     await ingest(("a.md", REFUNDS))
     (item,) = await send(("a.md", CHANGED))
     assert "14 days" in (await search("refunds paid"))[0]
@@ -88,7 +88,7 @@ async def test_the_old_version_serves_until_the_new_one_is_published(ingest, sen
     assert (document["status"], document["version"], document["live_version"]) == ("received", 2, 1)
 
 
-async def test_the_old_version_serves_on_when_the_new_one_is_held(ingest, search) -> None:
+async def test_the_old_version_stays_published_when_the_new_one_is_quarantined(ingest, search) -> None:
     await ingest(("a.md", REFUNDS))
     (document,) = await ingest(("a.md", b"caf\xe9 refunds"))
     assert (document["status"], document["live_version"]) == ("quarantined", 1)
@@ -96,15 +96,15 @@ async def test_the_old_version_serves_on_when_the_new_one_is_held(ingest, search
     assert "14 days" in (await search("refunds paid"))[0]
 
 
-async def test_a_file_that_turns_into_a_copy_of_another_serves_its_old_content_no_more(ingest, search) -> None:
-    (kept,) = await ingest(("a.md", REFUNDS))
+async def test_a_document_that_becomes_a_duplicate_loses_its_old_content(ingest, search) -> None:
+    (original,) = await ingest(("a.md", REFUNDS))
     await ingest(("b.md", CHANGED))
     (merged,) = await ingest(("b.md", REFUNDS))
-    assert merged["id"] == kept["id"]
+    assert merged["id"] == original["id"]
     assert not any("bank transfer" in text for text in await search("refunds bank transfer"))
 
 
-async def test_a_deleted_document_is_gone_at_once(ingest, search, client, state: State, tenant) -> None:
+async def test_a_deleted_document_is_removed_at_once(ingest, search, client, state: State, tenant) -> None:
     (document,) = await ingest(("a.md", REFUNDS))
     assert (await client.delete(f"/v1/documents/{document['id']}")).status_code == 204
     assert await search("refunds paid") == []
@@ -123,7 +123,7 @@ async def test_a_document_deleted_before_its_job_runs_stays_deleted(send, work, 
     assert await search("refunds paid") == []
 
 
-async def test_a_deleted_document_can_come_back(ingest, client, search) -> None:
+async def test_a_deleted_document_can_be_uploaded_again(ingest, client, search) -> None:
     (document,) = await ingest(("a.md", REFUNDS))
     await client.delete(f"/v1/documents/{document['id']}")
     (again,) = await ingest(("a.md", REFUNDS))
@@ -131,17 +131,17 @@ async def test_a_deleted_document_can_come_back(ingest, client, search) -> None:
     assert len(await search("refunds paid")) == 1
 
 
-async def test_pages_of_documents_hold_each_once(ingest, client) -> None:
+async def test_pages_contain_each_document_once(ingest, client) -> None:
     sent = await ingest(*[(f"{n}.md", f"Document number {n} about lamps.".encode()) for n in range(5)])
-    seen, after = [], None
+    ids, after = [], None
     while True:
         params = {"limit": 2} | ({"after": after} if after else {})
         page = (await client.get("/v1/documents", params=params)).json()
-        seen += [item["id"] for item in page["items"]]
+        ids += [item["id"] for item in page["items"]]
         after = page["next"]
         if not after:
             break
-    assert sorted(seen) == sorted(item["id"] for item in sent)
+    assert sorted(ids) == sorted(item["id"] for item in sent)
     assert (await client.get("/v1/documents", params={"after": "nonsense"})).status_code == 400
 
 
@@ -153,10 +153,10 @@ async def test_documents_are_listed_by_status_and_source(ingest, client) -> None
         assert [item["name"] for item in page["items"]] == names
 
 
-async def test_a_reader_sees_what_is_served_and_open_to_the_groups_of_the_key(ingest, state, tenant, client) -> None:
+async def test_a_reader_sees_published_documents_of_its_access_groups(ingest, state, tenant, client) -> None:
     (staff,) = await ingest(("staff.md", b"Only the staff may read about the lamps."), access_groups="staff")
     (public,) = await ingest(("public.md", b"Everybody may read about the desks."))
-    await ingest(("held.md", b""))
+    await ingest(("quarantined.md", b""))
     for groups, expected in (([], {public["id"]}), (["staff", "x"], {public["id"], staff["id"]})):
         key = await state.identity.create_key(tenant, "reader", ["user"], groups)
         headers = {"Authorization": f"Bearer {key.text}"}
@@ -169,13 +169,13 @@ async def test_a_reader_sees_what_is_served_and_open_to_the_groups_of_the_key(in
     assert (await client.delete(f"/v1/documents/{public['id']}", headers=headers)).status_code == 403
 
 
-async def test_another_tenant_finds_nothing_under_our_ids(ingest, client, state: State) -> None:
+async def test_the_ids_of_documents_are_not_found_by_another_tenant(ingest, client, state: State) -> None:
     (document,) = await ingest(("a.md", REFUNDS))
-    (held,) = await ingest(("b.md", b""))
+    (quarantined,) = await ingest(("b.md", b""))
     other = await state.identity.ensure_tenant(f"other-{uuid4().hex}")
     key = await state.identity.create_key(other, "other", ["admin"])
     headers = {"Authorization": f"Bearer {key.text}"}
-    entry = held["quarantine"]["id"]
+    entry = quarantined["quarantine"]["id"]
     for method, path in (
         ("GET", f"/v1/documents/{document['id']}"),
         ("DELETE", f"/v1/documents/{document['id']}"),

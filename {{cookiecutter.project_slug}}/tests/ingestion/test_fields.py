@@ -1,4 +1,4 @@
-"""What comes along with a document is screened like its text, and a flagged document says so wherever it is told of."""
+"""Metadata of a document is screened like its text, and every view of a flagged document shows the flag."""
 
 import base64
 import io
@@ -27,35 +27,35 @@ def word(**facts: str) -> bytes:
     document.add_paragraph(TEXT)
     for name, value in facts.items():
         setattr(document.core_properties, name, value)
-    held = io.BytesIO()
-    document.save(held)
-    return held.getvalue()
+    buffer = io.BytesIO()
+    document.save(buffer)
+    return buffer.getvalue()
 
 
 PLACES: dict[str, Callable[[str], tuple[str, bytes, dict[str, str], str]]] = {
-    "front matter title": lambda said: ("lamps.md", front_matter("title", said), {}, "title"),
-    "front matter author": lambda said: ("lamps.md", front_matter("author", said), {}, "author"),
-    "front matter language": lambda said: ("lamps.md", front_matter("language", said), {}, "language"),
-    "html title": lambda said: ("lamps.html", html(title=said), {}, "title"),
-    "html meta": lambda said: ("lamps.html", html(author=said), {}, "author"),
-    "word title": lambda said: ("lamps.docx", word(title=said), {}, "title"),
-    "word author": lambda said: ("lamps.docx", word(author=said), {}, "author"),
-    "metadata title": lambda said: ("lamps.txt", TEXT.encode(), {"metadata": json.dumps({"title": said})}, "title"),
-    "metadata": lambda said: ("lamps.txt", TEXT.encode(), {"metadata": json.dumps({"note": said})}, "note"),
-    "metadata name": lambda said: ("lamps.txt", TEXT.encode(), {"metadata": json.dumps({said: "yes"})}, "a field"),
-    "file name": lambda said: (f"{said}.txt", TEXT.encode(), {}, "name"),
-    "uri": lambda said: ("lamps.txt", TEXT.encode(), {"uri": f"notes/{said}.txt"}, "uri"),
+    "front matter title": lambda text: ("lamps.md", front_matter("title", text), {}, "title"),
+    "front matter author": lambda text: ("lamps.md", front_matter("author", text), {}, "author"),
+    "front matter language": lambda text: ("lamps.md", front_matter("language", text), {}, "language"),
+    "html title": lambda text: ("lamps.html", html(title=text), {}, "title"),
+    "html meta": lambda text: ("lamps.html", html(author=text), {}, "author"),
+    "word title": lambda text: ("lamps.docx", word(title=text), {}, "title"),
+    "word author": lambda text: ("lamps.docx", word(author=text), {}, "author"),
+    "metadata title": lambda text: ("lamps.txt", TEXT.encode(), {"metadata": json.dumps({"title": text})}, "title"),
+    "metadata": lambda text: ("lamps.txt", TEXT.encode(), {"metadata": json.dumps({"note": text})}, "note"),
+    "metadata name": lambda text: ("lamps.txt", TEXT.encode(), {"metadata": json.dumps({text: "yes"})}, "a field"),
+    "file name": lambda text: (f"{text}.txt", TEXT.encode(), {}, "name"),
+    "uri": lambda text: ("lamps.txt", TEXT.encode(), {"uri": f"notes/{text}.txt"}, "uri"),
 }
 
 
 @pytest.mark.parametrize("place", PLACES)
-async def test_an_instruction_beside_the_text_flags_the_document(ingest, client, place: str) -> None:
+async def test_an_instruction_in_a_field_flags_the_document(ingest, client, place: str) -> None:
     name, data, form, field = PLACES[place](ORDER)
     [document] = await ingest((name, data), **form)
     assert document["status"] == "published"
-    found = [f for f in document["findings"] if f["rule"] == "instructions.override"]
-    assert found, document["findings"]
-    assert any(field in f["detail"] for f in found)
+    findings = [f for f in document["findings"] if f["rule"] == "instructions.override"]
+    assert findings, document["findings"]
+    assert any(field in f["detail"] for f in findings)
     assert "gnore" not in json.dumps(document["findings"])
     assert document["flagged"] is True
     listed = (await client.get("/v1/documents")).json()["items"]
@@ -65,7 +65,7 @@ async def test_an_instruction_beside_the_text_flags_the_document(ingest, client,
 
 
 @pytest.mark.parametrize("place", [place for place in PLACES if place != "metadata name"])
-async def test_a_hidden_one_holds_the_document_back(ingest, place: str) -> None:
+async def test_a_hidden_instruction_in_a_field_quarantines_the_document(ingest, place: str) -> None:
     name, data, form, field = PLACES[place](HIDDEN)
     [document] = await ingest((name, data), **form)
     assert document["status"] == "quarantined"
@@ -74,7 +74,7 @@ async def test_a_hidden_one_holds_the_document_back(ingest, place: str) -> None:
     assert "base64" in document["quarantine"]["detail"]
 
 
-async def test_invisible_characters_of_a_title_reach_no_reader(ingest, client) -> None:
+async def test_invisible_characters_are_removed_from_a_title(ingest, client) -> None:
     spelt = "".join(chr(0xE0000 + ord(letter)) for letter in "See below")
     [document] = await ingest(("lamps.txt", TEXT.encode()), metadata=json.dumps({"title": f"La\u200bmps{spelt}"}))
     assert document["title"] == "Lamps"
@@ -82,7 +82,7 @@ async def test_invisible_characters_of_a_title_reach_no_reader(ingest, client) -
     assert document["flagged"]
 
 
-async def test_a_flagged_text_and_its_copy_say_so(ingest, send) -> None:
+async def test_a_flagged_document_and_its_duplicate_show_the_flag(ingest, send) -> None:
     [document] = await ingest(("orders.txt", f"{TEXT} {ORDER}".encode()))
     assert (document["status"], document["flagged"]) == ("published", True)
     [again] = await send(("copy.txt", f"{TEXT} {ORDER}".encode()))

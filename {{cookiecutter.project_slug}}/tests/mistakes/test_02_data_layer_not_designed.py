@@ -33,5 +33,5 @@ async def test_an_index_refuses_questions_that_another_embedder_would_measure(
 ) -> None:
     other = settings.model_copy(update={"embedder": "openai"})
     async with build(other, database_urls) as state:
-        with pytest.raises(EmbedderMismatch, match="made with the embedder none"):
+        with pytest.raises(EmbedderMismatch, match="built with the embedder none"):
             await state.retrieval.ready()

@@ -20,13 +20,13 @@ from tests.conftest import FreshDatabase
 
 @dataclass
 class WordsEmbedder:
-    """A working embedder without weights: like texts share words. `broken` is raised when set."""
+    """An embedder without weights: similarity is shared words. broken: raised when set."""
 
     model: str = "minilm-words"
     dimensions: int = 64
     provider: str = "local"
     broken: Exception | None = None
-    asked: int = 0
+    calls: int = 0
 
     @property
     def name(self) -> str:
@@ -39,7 +39,7 @@ class WordsEmbedder:
         return await self.embed_passages([text])
 
     async def embed_passages(self, texts: Sequence[str]) -> EmbeddingResult:
-        self.asked += 1
+        self.calls += 1
         if self.broken:
             raise self.broken
         return EmbeddingResult(tuple(self._vector(text) for text in texts), sum(len(text) // 4 for text in texts))
@@ -57,7 +57,7 @@ class WordsEmbedder:
 
 @pytest_asyncio.fixture(scope="package")
 async def state(fresh_database: FreshDatabase, settings: Settings) -> AsyncIterator[State]:
-    """A database of its own: an index is made of every document there is, and others leave many."""
+    """A separate database: an index is built from all documents, and other tests leave many."""
     with fresh_database() as urls:
         async with build(settings, urls) as built:
             yield built

@@ -1,4 +1,4 @@
-"""A build beside a publish."""
+"""A build during a publish."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -7,26 +7,26 @@ from functools import partial
 
 from tests.clock import until
 from tests.retrieval.test_indexes import (
-    World,
+    SeparateService,
     ask,
     caller,
-    ended_or_waits,
-    go_to,
-    home,
     ignore,
     in_flight,
+    is_done_or_waits_for_lock,
+    live_index,
     put,
+    switch_to,
     text_of,
     words,
 )
 
-__all__ = ["caller", "home", "words"]
+__all__ = ["caller", "live_index", "words"]
 
 
-async def test_a_build_does_not_bring_back_what_a_publish_is_replacing(
-    state, home, retrieval, request_of, caller, words
+async def test_a_build_does_not_restore_a_version_that_a_publish_replaces(
+    state, live_index, retrieval, request_of, caller, words
 ):
-    both = World(state, *retrieval.embedders.values(), words).retrieval
+    both = SeparateService(state, *retrieval.embedders.values(), words).retrieval
     first = request_of(text_of(1))
     await put(both, first)
     embed = words.embed_passages
@@ -44,7 +44,7 @@ async def test_a_build_does_not_bring_back_what_a_publish_is_replacing(
         vectors = replace(both.indexes.first, embedder=words.name, dimensions=words.dimensions)
         building = asyncio.create_task(both.index_builder.build(vectors, ignore))
         await replacing.wait()
-        await until(partial(ended_or_waits, both, building))
-    await go_to(both, (await building).number)
-    found = await ask(both, caller, "topic1 topic2")
-    assert {passage.version for passage in found.passages} == {2}
+        await until(partial(is_done_or_waits_for_lock, both, building))
+    await switch_to(both, (await building).number)
+    evidence = await ask(both, caller, "topic1 topic2")
+    assert {passage.version for passage in evidence.passages} == {2}

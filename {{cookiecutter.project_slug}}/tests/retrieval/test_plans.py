@@ -1,4 +1,4 @@
-"""A search takes another way through the database as the corpus and the filter demand; what it finds is the same."""
+"""The query plan of a search depends on the corpus and the filter; the results do not."""
 
 import random
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ from app.retrieval.repository.search_queries import SearchQuery, search
 from app.retrieval.service import Retrieval
 from app.wiring import State
 from tests.retrieval.conftest import WordsEmbedder
-from tests.retrieval.test_indexes import World, ignore, put
+from tests.retrieval.test_indexes import SeparateService, ignore, put
 
 DOCUMENTS = 300
 QUERIES = ["word3 word17 word44", "word8", "word21 word22 word23 word24", "word99 word1 word2"]
@@ -24,9 +24,9 @@ ALWAYS_EXACT = SearchParams(budget=10**6, exact_chunks=0, exact_vectors=10**6)
 
 @pytest_asyncio.fixture(scope="module")
 async def corpus(state: State) -> AsyncIterator[tuple[Retrieval, object, WordsEmbedder]]:
-    """300 documents, every hundredth for one group, in an index with vectors beside the live one."""
+    """300 documents in an index with vectors, every hundredth restricted to one group."""
     words = WordsEmbedder()
-    both = World(state, *state.retrieval.embedders.values(), words).retrieval
+    both = SeparateService(state, *state.retrieval.embedders.values(), words).retrieval
     tenant = await state.identity.ensure_tenant("plans")
     chance = random.Random(5)
     for number in range(DOCUMENTS):
@@ -48,18 +48,18 @@ async def find(corpus, query: str, params: SearchParams, groups: list[str], dens
 @pytest.mark.parametrize("dense", [True, False])
 @pytest.mark.parametrize("query", QUERIES)
 @pytest.mark.parametrize("groups", [["few"], ["many"], ["few", "many"]])
-async def test_a_filter_loses_none_of_the_best_and_shows_nothing_foreign(corpus, query, groups, dense):
-    wanted = await find(corpus, query, ALWAYS_EXACT, groups, dense)
-    assert wanted.passages
-    ways = ({}, {"budget": 5}, {"exact_chunks": 10}, {"exact_vectors": 0})
-    for params in (SearchParams(**way) for way in ways):
-        found = await find(corpus, query, params, groups, dense)
-        assert found == wanted
-        shown = {"few" if int(passage.uri) % 100 == 0 else "many" for passage in found.passages}
-        assert shown <= set(groups)
+async def test_every_plan_returns_the_best_readable_passages(corpus, query, groups, dense):
+    expected = await find(corpus, query, ALWAYS_EXACT, groups, dense)
+    assert expected.passages
+    variants = ({}, {"budget": 5}, {"exact_chunks": 10}, {"exact_vectors": 0})
+    for params in (SearchParams(**variant) for variant in variants):
+        result = await find(corpus, query, params, groups, dense)
+        assert result == expected
+        groups_found = {"few" if int(passage.uri) % 100 == 0 else "many" for passage in result.passages}
+        assert groups_found <= set(groups)
 
 
-async def test_the_approximate_index_finds_what_an_exact_search_finds(state, corpus):
+async def test_the_approximate_index_agrees_with_the_exact_search(state, corpus):
     _, (tenant, index), words = corpus
     name = f"sx_vectors_{index.number}_{tenant.hex}"
     async with hnsw.owner(state.urls.owner) as connection:
@@ -75,15 +75,17 @@ async def test_the_approximate_index_finds_what_an_exact_search_finds(state, cor
             overlap += len({p.chunk_id for p in exact.passages} & {p.chunk_id for p in near.passages})
             assert near.top_dense == pytest.approx(exact.top_dense, abs=1e-3)
             few = await find(corpus, query, SearchParams(exact_vectors=0, exact_chunks=0), ["few"])
-            assert few == await find(corpus, query, ALWAYS_EXACT, ["few"]), "a graph under a narrow filter loses rows"
+            assert few == await find(corpus, query, ALWAYS_EXACT, ["few"]), (
+                "an approximate search under a narrow filter loses rows"
+            )
         assert overlap >= 0.95 * 10 * len(QUERIES)
         await connection.execute(f"drop index {name}")
 
 
-async def test_a_common_word_alone_still_fills_the_page(corpus):
+async def test_a_single_common_word_returns_a_full_page(corpus):
     retrieval, (tenant, _), _ = corpus
     async with retrieval.database.read(tenant) as connection:
         top = "select count(*) from term_stats where count > 100"
         assert ((await connection.execute(sql(top))).scalar() or 0) > 0
-    found = await find(corpus, "word1", SearchParams(budget=1), ["many", "few"], dense=False)
-    assert len(found.passages) == 10
+    result = await find(corpus, "word1", SearchParams(budget=1), ["many", "few"], dense=False)
+    assert len(result.passages) == 10

@@ -1,4 +1,4 @@
-"""What is published is found, as far as the caller may read it, at any corpus version."""
+"""Search over published documents, with access groups and corpus versions."""
 
 from uuid import UUID, uuid4
 
@@ -13,30 +13,30 @@ BRIDGE = "The viaduct of Millau carries a motorway over the river Tarn."
 BREAD = "Sourdough needs flour, water, salt and a day of patience."
 
 
-async def test_a_published_document_is_found_with_its_place_in_the_source(publish, search, request_of):
+async def test_a_published_document_is_found_with_its_position(publish, search, request_of):
     text = "# Rivers\n\n" + RIVER
     request = request_of(text, title="Rivers of France", uri="rivers.md", headings=[Heading(1, "Rivers", 0)])
 
     version = await publish(request)
-    found = await search("Where does the Tarn rise?")
+    evidence = await search("Where does the Tarn rise?")
 
-    passage = found.passages[0]
+    passage = evidence.passages[0]
     assert (passage.document_id, passage.title, passage.uri) == (request.document_id, "Rivers of France", "rivers.md")
     assert text[passage.start : passage.end] == passage.text == RIVER
     assert passage.headings == ("Rivers",)
-    assert found.corpus_version == version == 1
-    assert found.top_bm25 == passage.bm25 > 0
+    assert evidence.corpus_version == version == 1
+    assert evidence.top_bm25 == passage.bm25 > 0
 
 
 async def test_an_empty_corpus_gives_no_passages(search):
-    found = await search("anything")
-    assert found.passages == ()
-    assert found.corpus_version == 0
-    assert found.top_bm25 == 0
+    evidence = await search("anything")
+    assert evidence.passages == ()
+    assert evidence.corpus_version == 0
+    assert evidence.top_bm25 == 0
 
 
 @pytest.mark.parametrize("query", ["the of and", "zebra", "?!", "\0", "' & | ! :* <->", "%s %(x)s \\"])
-async def test_a_question_without_known_words_finds_nothing(publish, search, request_of, query):
+async def test_a_query_without_known_words_has_no_results(publish, search, request_of, query):
     await publish(request_of(RIVER))
     assert (await search(query)).passages == ()
 
@@ -49,7 +49,7 @@ async def test_rare_words_weigh_more_than_common_ones(publish, search, request_o
     assert (await search("river viaduct")).passages[0].document_id == rare.document_id
 
 
-async def test_words_joined_by_a_hyphen_are_found_apart_and_together(publish, search, request_of):
+async def test_hyphenated_words_are_found_as_parts_and_as_a_whole(publish, search, request_of):
     await publish(request_of("Heat transfer in a boundary-layer at high speed."))
     for query in ("boundary layers", "boundary-layer", "layer"):
         assert len((await search(query)).passages) == 1
@@ -70,7 +70,7 @@ async def test_a_new_version_replaces_the_old_one_at_once(publish, search, reque
     assert [p.version for p in (await search("sourdough")).passages] == [2]
 
 
-async def test_an_older_version_that_comes_late_changes_nothing(publish, search, request_of):
+async def test_a_late_older_version_is_rejected(publish, search, request_of):
     request = request_of(RIVER, document_version=2)
     await publish(request)
     with pytest.raises(StaleDocument):
@@ -78,13 +78,13 @@ async def test_an_older_version_that_comes_late_changes_nothing(publish, search,
     assert len((await search("Tarn")).passages) == 1
 
 
-async def test_publishing_the_same_version_twice_is_once(publish, search, request_of):
+async def test_publishing_the_same_version_twice_has_no_effect(publish, search, request_of):
     request = request_of(RIVER)
     assert await publish(request) == await publish(request) == 1
     assert len((await search("Tarn")).passages) == 1
 
 
-async def test_an_earlier_corpus_version_gives_the_same_passages_and_scores_for_ever(publish, search, request_of):
+async def test_an_earlier_corpus_version_always_gives_the_same_results(publish, search, request_of):
     first = request_of(RIVER)
     await publish(first)
     then = await publish(request_of(BRIDGE))
@@ -99,7 +99,7 @@ async def test_an_earlier_corpus_version_gives_the_same_passages_and_scores_for_
     assert (await search("river Tarn dammed", corpus_version=0)).passages == ()
 
 
-async def test_a_withdrawn_document_is_gone_from_every_version(retrieval, publish, search, request_of, tenant):
+async def test_a_withdrawn_document_is_removed_from_every_version(retrieval, publish, search, request_of, tenant):
     request = request_of(RIVER)
     version = await publish(request)
     async with retrieval.database.transaction(tenant) as connection:
@@ -109,9 +109,9 @@ async def test_a_withdrawn_document_is_gone_from_every_version(retrieval, publis
     with pytest.raises(StaleDocument):
         await publish(request)
     async with retrieval.database.read(tenant) as connection:
-        left = await connection.execute(sql("select count(*) from chunks"))
-        kept = await connection.execute(sql("select text from indexed_documents"))
-        assert (left.scalar(), kept.scalar()) == (0, "")
+        chunks = await connection.execute(sql("select count(*) from chunks"))
+        documents = await connection.execute(sql("select text from indexed_documents"))
+        assert (chunks.scalar(), documents.scalar()) == (0, "")
 
 
 async def test_restricted_documents_are_found_by_their_readers_only(publish, search, request_of):
@@ -122,7 +122,7 @@ async def test_restricted_documents_are_found_by_their_readers_only(publish, sea
     assert len((await search("Tarn", groups=["geo", "kitchen"])).passages) == 2
 
 
-async def test_closing_a_document_counts_at_once_and_in_every_version(retrieval, publish, search, request_of, tenant):
+async def test_restricting_a_document_applies_at_once_to_every_version(retrieval, publish, search, request_of, tenant):
     request = request_of(RIVER)
     version = await publish(request)
     async with retrieval.database.transaction(tenant) as connection:
@@ -141,7 +141,7 @@ async def test_another_tenants_documents_are_never_found(state, retrieval, publi
     assert (await search("Tarn")).passages == ()
 
 
-async def test_another_tenants_chunks_are_invisible_to_a_query_without_a_filter(state, publish, request_of, tenant):
+async def test_row_level_security_hides_the_chunks_of_other_tenants(state, publish, request_of, tenant):
     await publish(request_of(RIVER))
     other = await state.identity.ensure_tenant(f"other-{uuid4().hex}")
     tables = ["chunks", "chunk_terms", "chunk_vectors", "indexed_documents", "term_stats", "corpora"]
@@ -150,7 +150,7 @@ async def test_another_tenants_chunks_are_invisible_to_a_query_without_a_filter(
             assert (await connection.execute(sql(f"select count(*) from {table}"))).scalar() == 0
 
 
-async def test_a_failed_publish_leaves_nothing_behind(retrieval, publish, search, request_of, tenant):
+async def test_a_failed_publish_changes_nothing(retrieval, publish, search, request_of, tenant):
     await publish(request_of(BREAD))
     prepared = await retrieval.prepare(request_of(RIVER))
     with pytest.raises(ZeroDivisionError):
@@ -161,12 +161,12 @@ async def test_a_failed_publish_leaves_nothing_behind(retrieval, publish, search
     assert (await search("sourdough")).corpus_version == 1
 
 
-async def test_texts_with_nul_and_odd_characters_are_published(publish, search, request_of):
+async def test_texts_with_nul_and_unusual_characters_are_published(publish, search, request_of):
     await publish(request_of("Tarn\0river \U0001f30a " + "x" * 5000))
     assert len((await search("river")).passages) == 1
 
 
-async def test_search_over_http_says_what_it_drew_from(client: httpx.AsyncClient, publish, request_of):
+async def test_search_over_http_returns_passages_and_their_index(client: httpx.AsyncClient, publish, request_of):
     await publish(request_of(RIVER))
     reply = await client.post("/v1/search", json={"query": "Where does the Tarn rise?", "limit": 3})
     assert reply.status_code == 200
@@ -178,7 +178,7 @@ async def test_search_over_http_says_what_it_drew_from(client: httpx.AsyncClient
 
 
 @pytest.mark.parametrize("body", [{"query": " "}, {"query": "x", "limit": 0}, {"query": "x", "limit": 51}, {}])
-async def test_a_search_that_cannot_be_done_is_refused(client: httpx.AsyncClient, body):
+async def test_an_invalid_search_is_rejected(client: httpx.AsyncClient, body):
     assert (await client.post("/v1/search", json=body)).status_code == 422
 
 
@@ -188,14 +188,14 @@ async def test_indexes_are_listed_for_operators(client: httpx.AsyncClient, publi
     assert (live["documents"], live["chunks"], live["embedder"]) == (1, 1, "none")
 
 
-SPOIL_CHUNKS = "update chunk_terms set access_groups = null where document_id = :d"
-SPOIL_DOCUMENT = "update indexed_documents set access_groups = '{}' where document_id = :d"
+OPEN_CHUNKS = "update chunk_terms set access_groups = null where document_id = :d"
+OPEN_DOCUMENT = "update indexed_documents set access_groups = '{}' where document_id = :d"
 
 
-@pytest.mark.parametrize("spoil", [SPOIL_CHUNKS, SPOIL_DOCUMENT])
-async def test_each_of_the_two_checks_keeps_a_restricted_document_closed(retrieval, publish, search, request_of, spoil):
+@pytest.mark.parametrize("statement", [OPEN_CHUNKS, OPEN_DOCUMENT])
+async def test_each_of_the_two_access_checks_suffices(retrieval, publish, search, request_of, statement):
     request = request_of(RIVER, access_groups=["geo"])
     await publish(request)
     async with retrieval.database.transaction(request.tenant_id) as connection:
-        await connection.execute(sql(spoil), {"d": request.document_id})
+        await connection.execute(sql(statement), {"d": request.document_id})
     assert (await search("Tarn")).passages == ()

@@ -1,4 +1,4 @@
-"""Counts that scores rest on stay true to the chunks, whatever is published, replaced, closed and withdrawn."""
+"""The statistics for scores stay consistent with the chunks after any sequence of changes."""
 
 import asyncio
 import random
@@ -35,14 +35,14 @@ select count(*) from term_stats where counts[cardinality(counts)] <> retrieval_s
 """
 
 
-async def wrong(database: Database, tenant: UUID) -> dict[str, int]:
+async def differences(database: Database, tenant: UUID) -> dict[str, int]:
     async with database.read(tenant) as connection:
         checks = {"terms": TERMS, "chunks": CHUNKS, "readers": READERS, "log": LOG}
         return {name: int((await connection.execute(sql(query))).scalar() or 0) for name, query in checks.items()}
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_counts_are_true_after_any_history(retrieval: Retrieval, publish, request_of, tenant, seed):
+async def test_statistics_are_correct_after_random_changes(retrieval: Retrieval, publish, request_of, tenant, seed):
     chance = random.Random(seed)
     documents: list = []
     for _ in range(40):
@@ -64,16 +64,16 @@ async def test_counts_are_true_after_any_history(retrieval: Retrieval, publish, 
         text = " ".join(chance.choices(WORDS, k=chance.randint(1, 30)))
         documents[place] = replace(chosen, text=text, document_version=chosen.document_version + 1)
         await publish(documents[place])
-    assert await wrong(retrieval.database, tenant) == {"terms": 0, "chunks": 0, "readers": 0, "log": 0}
+    assert await differences(retrieval.database, tenant) == {"terms": 0, "chunks": 0, "readers": 0, "log": 0}
 
 
-async def test_publishes_side_by_side_count_once_each(retrieval: Retrieval, publish, request_of, tenant):
+async def test_concurrent_publishes_are_counted_once_each(retrieval: Retrieval, publish, request_of, tenant):
     versions = await asyncio.gather(*(publish(request_of(f"shared word number{number}")) for number in range(10)))
     assert sorted(versions) == list(range(1, 11))
-    assert await wrong(retrieval.database, tenant) == {"terms": 0, "chunks": 0, "readers": 0, "log": 0}
+    assert await differences(retrieval.database, tenant) == {"terms": 0, "chunks": 0, "readers": 0, "log": 0}
 
 
-async def test_the_same_document_published_side_by_side_is_there_once(publish, request_of, search):
+async def test_a_document_published_concurrently_is_there_once(publish, request_of, search):
     request = request_of("a text about rivers")
     assert set(await asyncio.gather(*(publish(request) for _ in range(6)))) == {1}
     assert len((await search("rivers")).passages) == 1

@@ -164,6 +164,6 @@ def _dimensions(session: Any, model: str) -> int:
     shape = session.get_outputs()[0].shape
     if len(shape) != 3 or not isinstance(shape[2], int):
         raise StartRefused(
-            f"The embedder {model} gives {shape}, and (batch, tokens, dimensions), the last layer, is needed."
+            f"The embedder {model} has the output {shape}; (batch, tokens, dimensions), the last layer, is required."
         )
     return shape[2]

@@ -1,4 +1,4 @@
-"""Hidden HTML elements in Markdown, spans in one pass, so that no input takes quadratic time."""
+"""Hidden HTML elements in Markdown, found in one pass, so that no input takes quadratic time."""
 
 import re
 from bisect import bisect_left

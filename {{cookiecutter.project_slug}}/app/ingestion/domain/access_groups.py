@@ -1,4 +1,4 @@
-"""Who may read a document, before and after an upload to its address. No access groups: everybody of the tenant."""
+"""Access groups of documents and of uploads to existing ones. No access groups: everybody of the tenant."""
 
 from collections.abc import Collection, Sequence
 
@@ -6,7 +6,7 @@ from app.identity.domain import Principal
 from app.ingestion.domain.documents import AccessGroupsForbidden, ExistingDocument, UploadOptions
 
 NOBODY = "!nobody"
-"""A group that no key can be in."""
+"""A group that no key can have."""
 
 
 def access_groups_of(
@@ -29,12 +29,12 @@ def access_groups_of(
 
 
 def common_access_groups(some: Collection[str], others: Collection[str]) -> list[str]:
-    """The access groups of the readers that both sets have in common."""
+    """Access groups for the readers that both sets have in common."""
     if not some or not others:
         return sorted(some or others)
     return sorted(set(some) & set(others)) or [NOBODY]
 
 
 def widens_access(new: Collection[str], old: Collection[str]) -> bool:
-    """Whether somebody may read with `new` who may not with `old`."""
+    """Whether `new` admits readers that `old` does not."""
     return bool(old) and (not new or not set(new) <= set(old))

@@ -1,7 +1,7 @@
 """Documents, their versions and the errors that callers see.
 
 A document is a (tenant, source, uri); every upload to it is a version. received -> processing -> published, quarantined
-(with a reason) or superseded by a newer one; a published version is superseded in the transaction that publishes the
+(with a reason) or superseded by a newer one. A published version is superseded in the transaction that publishes the
 next. deleted and discarded are final. Only the published version of a document can be found by a search.
 """
 
@@ -33,12 +33,12 @@ _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:@/-]{0,99}")
 
 class DocumentNotFound(NotFound):
     code, title = "document_not_found", "No such document"
-    action = "GET /v1/documents lists the documents there are."
+    action = "GET /v1/documents lists all documents."
 
 
 class QuarantineNotFound(NotFound):
     code, title = "quarantine_not_found", "No such quarantine entry"
-    action = "GET /v1/quarantine lists the entries that wait for a decision."
+    action = "GET /v1/quarantine lists the undecided entries."
 
 
 class QuarantineDecided(Conflict):
@@ -47,7 +47,7 @@ class QuarantineDecided(Conflict):
 
 class DocumentSuperseded(Conflict):
     code, title = "document_superseded", "The document has changed in the meantime"
-    action = "Look at its newest version."
+    action = "See its newest version."
 
 
 class FileTooLarge(TooLarge):
@@ -136,7 +136,7 @@ class LiveDuplicate:
 
 @dataclass(frozen=True, slots=True)
 class UploadResult:
-    """The result for one file of a batch. status: received, refused (see `problem`), or that of the duplicate.
+    """The result for one file of a batch. status: received, refused (see `problem`) or the status of the duplicate.
 
     duplicate_of: the document that already has the same content. flagged: it has findings that its readers see.
     """

@@ -13,8 +13,8 @@ KINDS = ("markdown", "text", "html", "pdf", "docx", "csv", "jsonl")
 class ParsedDocument:
     """The text that is stored, chunked and cited: normalised, offsets in characters.
 
-    headings point into `text`; `hidden` is text of the file that a reader would not see, used only for
-    screening; `findings` say what was removed or repaired; `metadata` is that of the file itself.
+    headings refer to `text`; `hidden` is text of the file that is invisible to readers, used only for
+    screening; `findings` report what was removed or repaired; `metadata` is from the file itself.
     """
 
     kind: str
@@ -36,4 +36,4 @@ class Unparsable(Exception):
 
 
 class ParserInterrupted(Exception):
-    """The file was not read for a reason outside of the file: the machine was too busy, or ended the parser."""
+    """The file was not read for a reason outside of it: the machine was too busy, or the parser was killed."""

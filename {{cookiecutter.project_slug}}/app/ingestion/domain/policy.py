@@ -27,7 +27,7 @@ class FreshnessRules(SourceSection):
     """A document whose own date is older than this gets a finding, is flagged for readers, or is quarantined."""
 
     max_age_days: int | None = Field(None, ge=1, description="Maximum age of a document by its own date, in days.")
-    action: Literal["warn", "flag", "exclude"] = Field("flag", description="What happens to an older document.")
+    action: Literal["warn", "flag", "exclude"] = Field("flag", description="The action for an older document.")
 
     @property
     def max_age(self) -> timedelta | None:
@@ -35,7 +35,7 @@ class FreshnessRules(SourceSection):
 
 
 class SourceRules(SourceSection):
-    """The rules for the documents of one source, and what happens when a document breaks one."""
+    """The rules for the documents of one source, with the action for a document that breaks one."""
 
     types: tuple[str, ...] = Field(
         ("markdown", "text", "html", "pdf", "docx", "csv", "jsonl"),
@@ -57,7 +57,7 @@ class SourceRules(SourceSection):
     languages: tuple[str, ...] = Field((), description="Allowed languages as ISO 639-1 codes; none means any.")
     not_utf8: GateAction = Field("quarantine", description="The file is in another encoding than UTF-8.")
     control_characters: GateAction = Field("quarantine", description="Control characters had to be removed.")
-    formula_cells: GateAction = Field("quarantine", description="Cells with formulas that a spreadsheet would run.")
+    formula_cells: GateAction = Field("quarantine", description="Cells with formulas for a spreadsheet.")
     boilerplate: GateAction = Field("quarantine", description="Most of the page is navigation and notices.")
     duplicates: DuplicateRules = DuplicateRules()
     freshness: FreshnessRules = FreshnessRules()
@@ -67,7 +67,7 @@ class DataPolicy(PolicyModel):
     """policies/data.yaml: the sources of documents and the rules of each."""
 
     unknown_sources: Literal["allow", "quarantine"] = Field(
-        "allow", description="What happens to documents of a source that is not listed under `sources`."
+        "allow", description="The action for documents of a source that is not listed under `sources`."
     )
     defaults: SourceRules = Field(SourceRules(), description="The rules of every source, unless it has its own.")
     sources: Mapping[str, SourceRules] = Field(

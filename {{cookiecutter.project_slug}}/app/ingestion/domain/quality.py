@@ -1,4 +1,4 @@
-"""The quality gates that a document passes before it is published. Each yields the failures it finds."""
+"""The quality gates that a document passes before it is published. Each gate yields its failures."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,7 +25,7 @@ _BOILERPLATE_LINE = re.compile(
 )
 _SYMBOL = re.compile(r"[^\w\s]|_")
 _SAMPLE_CHARACTERS = 50_000
-# Repetition in a short text costs little, and forms repeat themselves.
+# Repetition in a short text costs little, and is normal in forms.
 _MIN_REPETITION_CHARACTERS = 20_000
 _DATES = ("date", "modified", "updated", "last_modified", "published")
 _TABLES = frozenset({"csv", "jsonl"})
@@ -34,7 +34,7 @@ _NOT_FOR_READERS = frozenset({"furniture", "not_utf8", "encoding_not_utf8"})
 
 @dataclass(frozen=True, slots=True)
 class QualityInput:
-    """A parsed document with its metadata. language: None where it was not detected, or did not have to be."""
+    """A parsed document with its metadata. language: None where it was not detected."""
 
     parsed: ParsedDocument
     rules: SourceRules
@@ -57,7 +57,7 @@ class QualityInput:
 
 @dataclass(frozen=True, slots=True)
 class QualityResult:
-    """refused: the first reason not to publish the document. findings: what is recorded with it."""
+    """The result of the gates. refused: the first reason not to publish the document. findings: to store with it."""
 
     refused: QuarantineReason | None
     findings: tuple[Finding, ...]
@@ -66,7 +66,7 @@ class QualityResult:
 def check_quality(
     document: QualityInput, released: frozenset[str], screening: Callable[[Finding], DocumentAction]
 ) -> QualityResult:
-    """Runs the gates and the content screening. released: codes that a person has overruled; their failures become
+    """Run the gates and the content screening. released: codes that a person has overruled; their failures become
     findings.
     """
     findings = list(document.parsed.findings)
@@ -101,23 +101,23 @@ def _contract(c: QualityInput) -> Iterator[GateFailure]:
     if not c.source_known:
         yield quarantine_reason("unknown_source", f"The source '{c.source}' is not declared."), "quarantine"
     if c.parsed.kind not in c.rules.types:
-        yield quarantine_reason("type_not_allowed", f"The source does not take {c.parsed.kind} files."), "quarantine"
+        yield quarantine_reason("type_not_allowed", f"The source does not accept {c.parsed.kind} files."), "quarantine"
     missing = [name for name in c.rules.required_metadata if not c.metadata.get(name)]
     if missing:
         yield quarantine_reason("missing_metadata", f"The source requires {', '.join(missing)}."), "quarantine"
 
 
 def _repairs(c: QualityInput) -> Iterator[GateFailure]:
-    found = {finding.rule: finding for finding in c.parsed.findings}
-    if "not_utf8" in found:
-        yield quarantine_reason("encoding_not_utf8", _sentence(found["not_utf8"].detail)), c.rules.not_utf8
-    if "nul_bytes" in found:
-        detail = f"The file contains {found['nul_bytes'].count} NUL characters, which are not text."
+    findings = {finding.rule: finding for finding in c.parsed.findings}
+    if "not_utf8" in findings:
+        yield quarantine_reason("encoding_not_utf8", _sentence(findings["not_utf8"].detail)), c.rules.not_utf8
+    if "nul_bytes" in findings:
+        detail = f"The file contains {findings['nul_bytes'].count} NUL characters, which are not text."
         yield quarantine_reason("nul_bytes", detail), c.rules.control_characters
-    if "formula_cells" in found:
-        detail = f"{found['formula_cells'].count} cells contain formulas that a spreadsheet would run."
+    if "formula_cells" in findings:
+        detail = f"{findings['formula_cells'].count} cells contain formulas that a spreadsheet would evaluate."
         yield quarantine_reason("formula_cells", detail), c.rules.formula_cells
-    controls = found["control_characters"].count if "control_characters" in found else 0
+    controls = findings["control_characters"].count if "control_characters" in findings else 0
     if controls > max(5, len(c.parsed.text) // 500):
         detail = f"{controls} control characters were removed."
         yield quarantine_reason("control_characters", detail), c.rules.control_characters
@@ -128,7 +128,7 @@ def _size(c: QualityInput) -> Iterator[GateFailure]:
     if not text.strip():
         yield quarantine_reason("no_text", "The file contains no visible text."), "quarantine"
     if len(text) > c.rules.max_characters:
-        detail = f"The text has {len(text):,} characters; the source takes {c.rules.max_characters:,}."
+        detail = f"The text has {len(text):,} characters; the source accepts {c.rules.max_characters:,}."
         yield quarantine_reason("too_long", detail), "quarantine"
     if len(text) < 10_000 and words(text) < c.rules.min_words:
         detail = f"The text has {words(text)} words; the source requires {c.rules.min_words} or more."
@@ -174,7 +174,7 @@ def _boilerplate(c: QualityInput) -> Iterator[GateFailure]:
 
 def _language(c: QualityInput) -> Iterator[GateFailure]:
     if c.rules.languages and c.language and c.language not in c.rules.languages:
-        detail = f"The text looks like '{c.language}'; the source takes {', '.join(c.rules.languages)}."
+        detail = f"The text looks like '{c.language}'; the source accepts {', '.join(c.rules.languages)}."
         yield quarantine_reason("language", detail), "quarantine"
 
 
@@ -182,7 +182,7 @@ def _freshness(c: QualityInput) -> Iterator[GateFailure]:
     limit, dated = c.rules.freshness.max_age, document_date(c.metadata)
     if limit is None or dated is None or c.now.date() - dated <= limit:
         return
-    detail = f"The document is dated {dated.isoformat()}; the source takes the last {limit.days} days."
+    detail = f"The document is dated {dated.isoformat()}; the source accepts the last {limit.days} days."
     yield quarantine_reason("stale", detail), "quarantine" if c.rules.freshness.action == "exclude" else "flag"
 
 

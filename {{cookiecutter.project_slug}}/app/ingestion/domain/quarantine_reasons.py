@@ -1,4 +1,4 @@
-"""Why a version is quarantined. The codes are stable: people filter by them and programs branch on them."""
+"""The reasons for quarantine. The codes are stable: users filter by them and programs branch on them."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class QuarantineReason:
-    """`code` is for programs, `detail` for people, `action` says what helps; none of them quotes the document."""
+    """A reason: `code` for programs, `detail` for people, `action` with the remedy; none quotes the document."""
 
     code: str
     detail: str
@@ -23,12 +23,12 @@ ACTIONS: Final[dict[str, str]] = {
     "too_many_chunks": "Split the document, raise max_chunks in policies/data.yaml, or release it at its full cost.",
     "repetitive": "Upload it without the repetitions, lower min_distinct_share in policies/data.yaml, or release it.",
     "too_short": "Lower min_words in policies/data.yaml if documents may be so short.",
-    "wrong_type": "Give the file the name ending of what it really is.",
+    "wrong_type": "Give the file the extension of its actual type.",
     "type_unsupported": "Convert it to Markdown, plain text, HTML, PDF, DOCX, CSV or JSON lines.",
     "type_not_allowed": "Allow the type for this source in policies/data.yaml.",
     "xml_unsupported": "Convert the XML to one of the supported types.",
     "xml_entities": "Save the document again without a document type definition.",
-    "external_entity": "Do not trust this file: it asks for content from outside of itself.",
+    "external_entity": "Do not trust this file: it refers to external content.",
     "archive_unsupported": "Unpack the archive and upload the files in it.",
     "archive_unsafe_path": "Do not trust this archive: it tries to write outside its folder.",
     "archive_bomb": "Do not trust this file: it unpacks to far more than its size allows.",

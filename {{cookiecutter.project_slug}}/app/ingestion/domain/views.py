@@ -1,4 +1,4 @@
-"""What callers see of documents and of quarantine entries."""
+"""Views of documents and quarantine entries for callers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Processing attempts: versions are taken up, published or quarantined by the holder of their latest attempt."""
+"""Processing attempts: only the latest attempt at a version may publish or quarantine it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.database import Database, in_one_trip
+from app.core.database import Database, in_one_round_trip
 from app.ingestion.domain.documents import ProcessingAttempt
 from app.ingestion.domain.near_duplicates import Signature, bands
 from app.ingestion.domain.quarantine_reasons import QuarantineReason
@@ -27,7 +27,7 @@ _START = """
     returning v.tenant_id, v.document_id, v.version, v.attempt, v.source, d.uri, v.name, b.bytes, v.access_groups,
         v.metadata, v.released
 """
-# Compare-and-set: a worker that was thought dead and wakes up finds a later attempt, and changes nothing.
+# Compare-and-set: a worker that was considered dead and resumes finds a later attempt, and changes nothing.
 _LOCK_CURRENT = """
     select v.document_id
     from unnest(%(documents)s::uuid[], %(versions)s::int[], %(attempts)s::int[]) mine(document, version, attempt)
@@ -36,7 +36,7 @@ _LOCK_CURRENT = """
     where v.status = 'processing' and v.attempt = mine.attempt and d.version = v.version and d.deleted_at is null
     for update of v, d
 """
-# A batch takes only the rows that are free, so that two batches in a different order cannot deadlock.
+# A batch skips locked rows, so that two batches in a different order cannot deadlock.
 _LOCK_CURRENT_AND_FREE = _LOCK_CURRENT + " skip locked"
 _QUARANTINE_VERSION = text(
     """
@@ -88,7 +88,7 @@ _SIMILAR = """
 
 @dataclass(frozen=True, slots=True)
 class PublishedVersion:
-    """What is recorded of a version when it is published."""
+    """The data stored for a version when it is published."""
 
     attempt: ProcessingAttempt
     kind: str
@@ -121,13 +121,13 @@ class SimilarDocument:
     signature: Signature
 
 
-async def start(database: Database, tenant_id: UUID, wanted: Mapping[UUID, int]) -> list[ProcessingAttempt]:
-    """Starts an attempt at each version, given by document; earlier attempts can no longer publish.
+async def start(database: Database, tenant_id: UUID, to_process: Mapping[UUID, int]) -> list[ProcessingAttempt]:
+    """Start an attempt at each version, given by document; earlier attempts can no longer publish.
 
     Versions that have ended, or have a newer one, are left out.
     """
     async with database.pipeline(tenant_id) as connection:
-        values = {"documents": list(wanted), "versions": list(wanted.values())}
+        values = {"documents": list(to_process), "versions": list(to_process.values())}
         cursor = await connection.execute(_START, values, prepare=True)
     return [
         ProcessingAttempt(*[*named, bytes(data), tuple(groups), metadata, frozenset(released)])
@@ -142,21 +142,23 @@ async def lock_current(connection: AsyncConnection, attempts: Sequence[Processin
     """
     documents, numbers, latest = zip(*((a.document_id, a.version, a.number) for a in attempts), strict=True)
     values = {"documents": list(documents), "versions": list(numbers), "attempts": list(latest)}
-    (rows,) = await in_one_trip(connection, (_LOCK_CURRENT_AND_FREE if len(attempts) > 1 else _LOCK_CURRENT, values))
+    (rows,) = await in_one_round_trip(
+        connection, (_LOCK_CURRENT_AND_FREE if len(attempts) > 1 else _LOCK_CURRENT, values)
+    )
     return {document for (document,) in rows}
 
 
 async def publish(
     connection: AsyncConnection, tenant_id: UUID, published: Sequence[PublishedVersion], now: datetime
 ) -> None:
-    """Records the versions as published and supersedes those before them."""
+    """Store the versions as published and supersede those before them."""
     for attempt in (each.attempt for each in published if each.attempt.version > 1):
         older = {"document": attempt.document_id, "version": attempt.version, "now": now}
         await connection.execute(_SUPERSEDE_OLDER, older)
         await versions.delete_bands(connection, attempt.document_id)
         await versions.delete_unused_blobs(connection, tenant_id, attempt.document_id)
     documents = Jsonb([each.as_json() for each in published], dumps=orjson.dumps)
-    await in_one_trip(connection, (_PUBLISH, {"tenant": tenant_id, "now": now, "published": documents}))
+    await in_one_round_trip(connection, (_PUBLISH, {"tenant": tenant_id, "now": now, "published": documents}))
 
 
 async def quarantine(
@@ -169,7 +171,7 @@ async def quarantine(
     kind: str | None = None,
     characters: int | None = None,
 ) -> None:
-    """Ends the version with an open quarantine entry. kind, characters: of a file that could be parsed."""
+    """End the version with an open quarantine entry. kind, characters: of a file that could be parsed."""
     values = {
         "document": attempt.document_id,
         "version": attempt.version,
@@ -184,18 +186,18 @@ async def quarantine(
 
 
 async def find_similar(
-    database: Database, tenant_id: UUID, wanted: Mapping[UUID, tuple[int, Signature]]
+    database: Database, tenant_id: UUID, candidates: Mapping[UUID, tuple[int, Signature]]
 ) -> dict[UUID, list[SimilarDocument]]:
     """For each document, given with its version and signature: published documents of the same source and access
     groups that share a band of the signature.
     """
-    pairs = [(document, band) for document, (_, signature) in wanted.items() for band in bands(signature)]
+    pairs = [(document, band) for document, (_, signature) in candidates.items() for band in bands(signature)]
     values = {
         "tenant": tenant_id,
         "documents": [document for document, _ in pairs],
         "bands": [band for _, band in pairs],
-        "mine": list(wanted),
-        "versions": [version for version, _ in wanted.values()],
+        "mine": list(candidates),
+        "versions": [version for version, _ in candidates.values()],
     }
     async with database.pipeline(tenant_id) as connection:
         cursor = await connection.execute(_SIMILAR, values, prepare=True)

@@ -28,7 +28,7 @@ _DECIDE = text(
     where id = :id and decision is null returning document_id, version, reason
     """
 )
-# A released exact duplicate may have the same content as another document: its own id in copy_of says so.
+# A released exact duplicate has the same content as another document: its own id in copy_of permits that.
 _RELEASE_VERSION = text(
     """
     update document_versions v set status = 'received', ended_at = null,
@@ -71,7 +71,7 @@ async def add(
     findings: Sequence[Finding],
     now: datetime,
 ) -> None:
-    """Opens an entry, unless the version has an open one."""
+    """Open an entry, unless the version has an open one."""
     values = {
         "id": new_id(),
         "tenant": tenant_id,
@@ -89,7 +89,7 @@ async def add(
 async def decide(
     connection: AsyncConnection, entry_id: UUID, decision: str, by: str, note: str, now: datetime
 ) -> DecidedVersion:
-    """Closes an open entry. Errors: QuarantineDecided."""
+    """Close an open entry. Errors: QuarantineDecided."""
     values = {"id": entry_id, "decision": decision, "by": by, "note": note, "now": now}
     row = (await connection.execute(_DECIDE, values)).first()
     if row is None:
@@ -98,7 +98,7 @@ async def decide(
 
 
 async def release_version(connection: AsyncConnection, decided: DecidedVersion, now: datetime) -> bool:
-    """Marks the version as received again; False when a newer version came in, or the document was deleted."""
+    """Set the version to received again; False when there is a newer version, or the document was deleted."""
     values = {"document": decided.document_id, "version": decided.version, "reason": decided.reason}
     if (await connection.execute(_RELEASE_VERSION, values)).first() is None:
         return False
@@ -107,7 +107,7 @@ async def release_version(connection: AsyncConnection, decided: DecidedVersion, 
 
 
 async def discard_version(connection: AsyncConnection, tenant_id: UUID, decided: DecidedVersion, now: datetime) -> None:
-    """Ends the version and deletes its bytes."""
+    """Discard the version and delete its bytes."""
     values = {"document": decided.document_id, "version": decided.version, "now": now}
     await connection.execute(_DISCARD_VERSION, values)
     await connection.execute(_TOUCH, {"document": decided.document_id, "now": now})

@@ -1,4 +1,4 @@
-"""What a caller may see of documents and of quarantine: documents outside its access groups are left out."""
+"""Queries of documents and quarantine entries, restricted to the access groups of the caller."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -15,7 +15,7 @@ _VISIBLE = """
     (cast(:all as boolean) or ((d.access_groups = '{}' or d.access_groups && cast(:groups as text[]))
         and (v.access_groups = '{}' or v.access_groups && cast(:groups as text[]))))
 """
-# An uploader outside the access groups of a document sees its status, and nothing of its content.
+# An uploader outside the access groups of a document sees its status, but none of its content.
 _DOCUMENTS = f"""
     select d.id, d.source, d.uri, case when whole then d.title else v.name end as title, v.access_groups, v.status,
         d.version, d.live_version, d.created_at, d.updated_at, v.name, v.size,

@@ -1,4 +1,4 @@
-"""Uploads become versions of documents; documents end. Row-level security hides the rows of other tenants."""
+"""Storing uploads as versions of documents, and deleting documents."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ _VERSION_COLUMNS = """document_id, version, tenant_id, source, name, sha256, siz
         attempt, released, copy_of, findings, received_at, received_by"""
 _VERSION_VALUES = """:tenant, :source, :name, :sha256, :size, :groups, cast(:metadata as jsonb), :status,
         0, '{}', '', '[]', :now, :by"""
-# The row lock of the update makes uploads to one address wait for each other. A first version is inserted at once;
+# The row lock of the update serialises uploads to one address. A first version is inserted in the same statement;
 # before a later one the versions before it are superseded.
 _ADD_UPLOAD = text(
     f"""
@@ -168,12 +168,12 @@ async def other_document_at(
 ) -> UUID | None:
     """The document at this address when it is not `document_id`."""
     values = {"tenant": tenant_id, "source": source, "uri": uri, "document": document_id}
-    found: UUID | None = (await connection.execute(_OTHER_DOCUMENT, values)).scalar()
-    return found
+    other: UUID | None = (await connection.execute(_OTHER_DOCUMENT, values)).scalar()
+    return other
 
 
 async def store_upload(connection: AsyncConnection, new: NewVersion) -> StoredVersion | None:
-    """Stores the file as the newest version at its address and supersedes the unpublished versions before it.
+    """Store the file as the newest version at its address and supersede the unpublished versions before it.
 
     None when another transaction has stored the same content meanwhile.
     """
@@ -205,7 +205,7 @@ async def store_upload(connection: AsyncConnection, new: NewVersion) -> StoredVe
 async def delete_document(
     connection: AsyncConnection, tenant_id: UUID, document_id: UUID, now: datetime, by: str
 ) -> bool:
-    """Ends the document and its versions and deletes their content; False when there is no such document."""
+    """Delete the document and the content of its versions; False when there is no such document."""
     document = {"document": document_id}
     if (await connection.execute(_DELETE_DOCUMENT, document | {"now": now})).first() is None:
         return False
@@ -217,10 +217,10 @@ async def delete_document(
 
 
 async def delete_bands(connection: AsyncConnection, document_id: UUID) -> None:
-    """The document is no longer found as a near duplicate."""
+    """Remove the document from the search for near duplicates."""
     await connection.execute(_DELETE_BANDS, {"document": document_id})
 
 
 async def delete_unused_blobs(connection: AsyncConnection, tenant_id: UUID, document_id: UUID) -> None:
-    """Deletes the bytes of the document's versions that no version still needs."""
+    """Delete the bytes of the document's versions that no version needs any more."""
     await connection.execute(_DELETE_BLOBS, {"tenant": tenant_id, "document": document_id})

@@ -27,7 +27,7 @@ STEP_SECONDS = histogram("app_ingestion_step_seconds", "Seconds of one processin
 
 @dataclass(frozen=True)
 class IngestionDependencies:
-    """What the services of this room work with. The policies are read anew from the live release each time."""
+    """The dependencies of the services. The policies are those of the live release at each access."""
 
     database: Database
     retrieval: Retrieval
@@ -47,7 +47,7 @@ class IngestionDependencies:
 
 
 def visibility_of(caller: Principal) -> Visibility:
-    """What the caller may see of documents. Commands on the machine manage the documents of all access groups."""
+    """The documents that a caller may see. The command line manages the documents of all access groups."""
     manages = caller.may("documents:write")
     return Visibility(caller.is_command_line and manages, tuple(sorted(caller.groups)), manages, uploader(caller))
 
@@ -57,6 +57,6 @@ def uploader(caller: Principal) -> str:
 
 
 async def enqueue_processing(connection: AsyncConnection, tenant_id: UUID, versions: Mapping[UUID, int]) -> None:
-    """One job for all these versions, in the caller's transaction."""
+    """Enqueue one job for all these versions, in the caller's transaction."""
     documents = [[str(document), version] for document, version in versions.items()]
     await enqueue(connection, PROCESS_JOB, queue=QUEUE, tenant_id=str(tenant_id), documents=documents)

@@ -36,16 +36,16 @@ class Ingestion:
         return min(limits.upload_file_bytes, limits.upload_request_bytes, of_source)
 
     async def upload(self, caller: Principal, options: UploadOptions, files: Sequence[Upload]) -> list[UploadResult]:
-        """Stores each file with its job, or refuses it; a refused file does not affect the others. Results in order.
+        """Store each file with its job, or refuse it; a refused file does not affect the others. Results are in order.
 
         Errors: TooManyFiles, StorageFull, DatabaseUnavailable: nothing was stored.
         """
         return await uploading.upload(self.deps, caller, options, files)
 
     async def process(self, tenant_id: UUID, document_id: UUID, version: int) -> ProcessingResult:
-        """Publishes or quarantines a version. Idempotent, also when run concurrently or again after a crash.
+        """Publish or quarantine a version. Idempotent, also when run concurrently or again after a crash.
 
-        Errors: whatever a dependency raises, when trying again may help.
+        Errors: those of the dependencies, where a retry may help.
         """
         result = (await self.process_all(tenant_id, {document_id: version}))[document_id]
         if isinstance(result, Exception):
@@ -59,7 +59,7 @@ class Ingestion:
         return await processing.process(self.deps, tenant_id, versions)
 
     async def give_up(self, tenant_id: UUID, document_id: UUID, version: int, why: str) -> None:
-        """Quarantines a version whose processing failed in every attempt; releasing it tries again."""
+        """Quarantine a version whose processing failed in every attempt; releasing it tries again."""
         await processing.give_up(self.deps, tenant_id, document_id, version, why)
 
     async def get(self, caller: Principal, document_id: UUID) -> DocumentDetails:
@@ -73,14 +73,14 @@ class Ingestion:
     async def list(
         self, caller: Principal, *, status: str | None, source: str | None, after: Cursor | None, limit: int
     ) -> builtins.list[DocumentDetails]:
-        """What the caller may read, newest first; for operators also unpublished documents and their own uploads."""
+        """Documents that the caller may read, newest first; for operators also unpublished ones and own uploads."""
         async with self.deps.database.read(caller.tenant_id) as connection:
             return await reading.list_documents(
                 connection, visibility_of(caller), status=status, source=source, after=after, limit=limit
             )
 
     async def delete(self, caller: Principal, document_id: UUID) -> None:
-        """After the commit no search finds it, in any release; its bytes are deleted. Errors: DocumentNotFound."""
+        """Delete a document, its bytes and its chunks in all indexes. Errors: DocumentNotFound."""
         async with self.deps.database.transaction(caller.tenant_id) as connection:
             visible = await reading.get_document(connection, document_id, visibility_of(caller))
             if not (visible and await uploading.delete(self.deps, connection, caller, document_id)):
@@ -111,21 +111,21 @@ class Ingestion:
         return file
 
     async def release(self, caller: Principal, entry_id: UUID, note: str) -> UUID:
-        """Processes the version again without the gate that quarantined it. Returns the document's id.
+        """Process the version again without the gate that quarantined it. Returns the document's id.
 
         Errors: QuarantineNotFound, QuarantineDecided, DocumentSuperseded, ReasonRequired.
         """
         return await quarantine.release(self.deps, caller, entry_id, note and check_reason(note))
 
     async def discard(self, caller: Principal, entry_id: UUID, note: str) -> UUID:
-        """Ends the version and deletes its bytes. Returns the document's id.
+        """Discard the version and delete its bytes. Returns the document's id.
 
         Errors: QuarantineNotFound, QuarantineDecided, ReasonRequired.
         """
         return await quarantine.discard(self.deps, caller, entry_id, note and check_reason(note))
 
     async def count_unfinished(self, caller: Principal) -> int:
-        """How many documents of the tenant have a newest version that is neither published nor quarantined yet."""
+        """The number of the tenant's documents whose newest version is received or being processed."""
         async with self.deps.database.read(caller.tenant_id) as connection:
             return await reading.count_unfinished(connection)
 

@@ -1,5 +1,5 @@
 """Processes versions: parse and check, split near duplicates, chunk and embed, publish. A version that fails a check is
-quarantined. May be interrupted at any line and run again.
+quarantined. Processing may be interrupted at any point and run again.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ from app.safety.domain.text import Finding, normalise
 
 _REPAIRABLE = "encoding_damage"
 _TOO_MANY_CHUNKS = "too_many_chunks"
-# Checking a paragraph takes milliseconds, less than a switch to another thread; a page or a language takes longer.
-_CHECKED_IN_THIS_THREAD = 2_000
-# Enough that the embedder is busy while another job publishes, and few enough that a question is embedded soon.
+# Checking a short text takes less time than switching to another thread; language detection takes longer.
+_MAX_CHARACTERS_IN_LOOP = 2_000
+# Enough to keep the embedder busy while another job publishes, and few enough not to delay questions.
 _CONCURRENT_EMBEDDINGS = 2
-# The most work that is lost when the worker dies.
+# Limits the work that is lost when the worker dies.
 _MAX_SECONDS_UNPUBLISHED = 0.5
 SUPERSEDED = ProcessingResult("superseded")
 PUBLISHED = ProcessingResult("published")
@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """A version that passed every check of its own, with what will be recorded of it."""
+    """A version that passed its checks, with the data to store for it."""
 
     attempt: ProcessingAttempt
     parsed: ParsedDocument
@@ -72,16 +72,16 @@ class _Embedded:
 
 async def process(deps: IngestionDependencies, tenant_id: UUID, versions: Mapping[UUID, int]) -> Results:
     results: Results = dict.fromkeys(versions, SUPERSEDED)
-    waiting: list[_Checked] = []
+    remaining: list[_Checked] = []
     for attempt in await attempts.start(deps.database, tenant_id, versions):
         checked = await _result_or_error(_parse_and_check(deps, attempt))
         if isinstance(checked, _Checked):
-            waiting.append(checked)
+            remaining.append(checked)
         else:
             results[attempt.document_id] = checked
-    while waiting:
-        # A near duplicate of an earlier document is compared once that one is published, as if it had come later.
-        batch, waiting = _split_near_duplicates(deps, waiting)
+    while remaining:
+        # A near duplicate within the batch is compared after the other document is published, as if uploaded later.
+        batch, remaining = _split_near_duplicates(deps, remaining)
         distinct, quarantined = await _quarantine_near_duplicates(deps, tenant_id, batch)
         results |= quarantined
         results |= await _embed_and_publish(deps, tenant_id, distinct)
@@ -89,14 +89,14 @@ async def process(deps: IngestionDependencies, tenant_id: UUID, versions: Mappin
 
 
 async def give_up(deps: IngestionDependencies, tenant_id: UUID, document_id: UUID, version: int, why: str) -> None:
-    """Quarantines a version that failed in every attempt; a person can release it to try again."""
+    """Quarantine a version that failed in every attempt; a person can release it to try again."""
     detail = f"Processing failed in every attempt: {why[:300]}"
     for attempt in await attempts.start(deps.database, tenant_id, {document_id: version}):
         await _quarantine(deps, attempt, quarantine_reason("processing_failed", detail), ())
 
 
 async def _result_or_error(step: Awaitable[T]) -> T | Exception:
-    """The failure of one document does not stop the others."""
+    """Return the error of a step, so that the failure of one document does not stop the others."""
     try:
         return await step
     except Exception as error:
@@ -118,7 +118,7 @@ async def _parse_and_check(deps: IngestionDependencies, attempt: ProcessingAttem
     except Unparsable as error:
         return await _quarantine(deps, attempt, quarantine_reason(error.code, error.detail), ())
     with _measure("judge"):
-        if len(parsed.text) < _CHECKED_IN_THIS_THREAD and not deps.data.source(attempt.source).languages:
+        if len(parsed.text) < _MAX_CHARACTERS_IN_LOOP and not deps.data.source(attempt.source).languages:
             refused, checked = _check(deps, attempt, parsed)
         else:
             refused, checked = await asyncio.to_thread(_check, deps, attempt, parsed)
@@ -154,7 +154,7 @@ def _check(
 def _split_near_duplicates(
     deps: IngestionDependencies, documents: Sequence[_Checked]
 ) -> tuple[list[_Checked], list[_Checked]]:
-    """Those that are no near duplicate of one before them, and the others."""
+    """Split documents into those without a near duplicate before them, and the others."""
     distinct: list[_Checked] = []
     duplicates: list[_Checked] = []
     for document in documents:
@@ -173,7 +173,7 @@ def _are_near_duplicates(deps: IngestionDependencies, one: _Checked, other: _Che
 async def _quarantine_near_duplicates(
     deps: IngestionDependencies, tenant_id: UUID, documents: Sequence[_Checked]
 ) -> tuple[list[_Checked], Results]:
-    """Compares with published documents. Returns those that may be published, and the results of the others."""
+    """Compare with published documents. Returns those that may be published, and the results of the others."""
     passed: list[_Checked] = []
     results: Results = {}
     signed = {d.id: (d.attempt.version, d.signature) for d in documents if d.signature}
@@ -228,7 +228,7 @@ async def _embed_and_publish(deps: IngestionDependencies, tenant_id: UUID, docum
 
 
 async def _chunk_and_embed(deps: IngestionDependencies, checked: _Checked) -> _Embedded:
-    """Outside of a transaction: publishing then only has to write."""
+    """Prepare a document outside of a transaction, so that publishing only has to write."""
     attempt = checked.attempt
     with _measure("prepare"):
         document = await deps.retrieval.prepare(
@@ -252,13 +252,13 @@ async def _chunk_and_embed(deps: IngestionDependencies, checked: _Checked) -> _E
 
 
 def _flags(deps: IngestionDependencies, checked: _Checked) -> list[str]:
-    """The findings that readers of a passage see; that it is stale only where its source says so."""
+    """The rules of findings that readers of a passage see; `stale` only if the source's freshness rule flags it."""
     only_warned = deps.data.source(checked.attempt.source).freshness.action == "warn"
     return sorted(rules_for_readers(f.rule for f in checked.findings if not (only_warned and f.rule == "stale")))
 
 
 async def _publish_batch(deps: IngestionDependencies, tenant_id: UUID, batch: Sequence[_Embedded]) -> Results:
-    """In one transaction; if that fails, or for documents locked by another one, each in a transaction of its own."""
+    """Publish in one transaction; if that fails, or for documents that another one has locked, one by one."""
     published: set[UUID] = set()
     if len(batch) > 1:
         together = await _result_or_error(_publish(deps, tenant_id, batch))
@@ -275,7 +275,7 @@ async def _publish_batch(deps: IngestionDependencies, tenant_id: UUID, batch: Se
 
 
 async def _publish(deps: IngestionDependencies, tenant_id: UUID, documents: Sequence[_Embedded]) -> set[UUID]:
-    """The documents it published: not those with a later attempt, a newer version or a deletion."""
+    """Publish documents; returns those published, without any that has a later attempt or version, or is deleted."""
     with _measure("publish"):
         async with deps.database.transaction(tenant_id) as connection:
             current = await attempts.lock_current(connection, [each.checked.attempt for each in documents])
@@ -308,7 +308,7 @@ async def _quarantine(
     findings: Sequence[Finding],
     parsed: ParsedDocument | None = None,
 ) -> ProcessingResult:
-    """The version waits for a person with its original bytes; the version published before it stays published."""
+    """Quarantine a version with its original bytes; the version published before it stays published."""
     async with deps.database.transaction(attempt.tenant_id) as connection:
         if not await attempts.lock_current(connection, [attempt]):
             return SUPERSEDED

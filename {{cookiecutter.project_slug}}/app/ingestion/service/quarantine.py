@@ -1,4 +1,4 @@
-"""What a person decides about a quarantined version: release it, or discard it."""
+"""Decisions on quarantined versions: release or discard."""
 
 from uuid import UUID
 
@@ -60,7 +60,7 @@ async def _audit(
     entry_id: UUID,
     decided: DecidedVersion,
 ) -> None:
-    """Without the person's note, which may quote the document; it is stored in the entry."""
+    """Record the decision without its note, which may quote the document; the note is stored in the entry."""
     version = f"document {decided.document_id} version {decided.version}"
     subject = f"quarantine entry {entry_id}"
     act = Act(caller.name, action, subject, before=decided.reason, after=version, tenant_id=caller.tenant_id)

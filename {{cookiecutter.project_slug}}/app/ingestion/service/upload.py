@@ -45,7 +45,7 @@ async def upload(
 ) -> list[UploadResult]:
     limits = deps.security.limits
     if len(files) > limits.upload_files:
-        raise TooManyFiles(f"{len(files)} files; {limits.upload_files} is the most.")
+        raise TooManyFiles(f"{len(files)} files; {limits.upload_files} is the limit.")
     if sum(len(file.data) for file in files) > limits.upload_request_bytes:
         raise TooManyFiles(f"The files together are larger than {limits.upload_request_bytes:,} bytes.")
     results, valid = _validate(deps, options, files)
@@ -71,24 +71,24 @@ def _validate(
     """The refusals by position, and the positions of the valid files."""
     refused: dict[int, UploadResult] = {}
     valid: list[int] = []
-    seen: set[str] = set()
+    uris: set[str] = set()
     for index, file in enumerate(files):
         try:
-            _check(deps, options, file, seen)
-            seen.add(file.uri)
+            _check(deps, options, file, uris)
+            uris.add(file.uri)
             valid.append(index)
         except Problem as problem:
             refused[index] = UploadResult(clean(file.name[:255]), options.source, problem=problem)
     return refused, valid
 
 
-def _check(deps: IngestionDependencies, options: UploadOptions, file: Upload, seen: set[str]) -> None:
+def _check(deps: IngestionDependencies, options: UploadOptions, file: Upload, uris: set[str]) -> None:
     check_name(file.name)
     check_uri(file.uri)
     max_bytes = min(deps.security.limits.upload_file_bytes, deps.data.source(options.source).max_file_bytes)
     if len(file.data) > max_bytes:
-        raise FileTooLarge(f"The file has {len(file.data):,} bytes; {max_bytes:,} is the most.")
-    if file.uri in seen:
+        raise FileTooLarge(f"The file has {len(file.data):,} bytes; {max_bytes:,} is the limit.")
+    if file.uri in uris:
         raise RepeatedName("Another file of this request has the same name.")
 
 
@@ -125,7 +125,7 @@ async def _store_all(
 
 
 def group_into_jobs(received: Iterable[tuple[UUID, int, int]]) -> list[dict[UUID, int]]:
-    """Versions, given with their bytes, that one job processes together: a few small ones, or a large one alone."""
+    """Group versions, given with their sizes in bytes, by job: a few small ones together, or a large one alone."""
     jobs: list[dict[UUID, int]] = []
     job_bytes = 0
     for document, version, size in received:
@@ -144,8 +144,8 @@ async def _restrict_access(
     existing: ExistingDocument,
     groups: tuple[str, ...],
 ) -> None:
-    """Who may not read the new version loses access to the published one at once, even while the new one is processed
-    or quarantined. Who may read only the new one gets access when it is published.
+    """Readers without access to the new version lose access to the published one at once, even while the new one is
+    processed or quarantined. Readers of the new version only get access when it is published.
     """
     now = deps.clock.now()
     remaining = common_access_groups(existing.live_groups, groups)
@@ -180,8 +180,8 @@ async def _link(
     file: Upload,
     duplicate: LiveDuplicate,
 ) -> UploadResult:
-    """Refers to the document that has this content. Another document at the upload's address has been replaced by it,
-    and is deleted.
+    """Link the upload to the document that has this content. Another document at the upload's address is replaced by
+    it, and deleted.
     """
     replaced = await versions.other_document_at(
         connection, caller.tenant_id, options.source, file.uri, duplicate.document_id
@@ -208,7 +208,7 @@ async def _add_version(
     file: Upload,
     duplicate: LiveDuplicate | None,
 ) -> UploadResult:
-    """duplicate: the document with the same content; the new version is then quarantined."""
+    """Add a version. duplicate: the document with the same content; the new version is then quarantined."""
     now, status = deps.clock.now(), "quarantined" if duplicate else "received"
     new = versions.NewVersion(caller.tenant_id, options, file, status, now, uploader(caller))
     stored = await versions.store_upload(connection, new)
@@ -233,7 +233,7 @@ async def _add_version(
 async def delete(
     deps: IngestionDependencies, connection: AsyncConnection, caller: Principal, document_id: UUID
 ) -> bool:
-    """Deletes a document in the caller's transaction; False when there is none. No search finds it after the commit."""
+    """Delete a document in the caller's transaction; False when there is none. No search finds it after the commit."""
     tenant_id, now = caller.tenant_id, deps.clock.now()
     if not await versions.delete_document(connection, tenant_id, document_id, now, uploader(caller)):
         return False

@@ -13,7 +13,7 @@ def backoff(attempt: int, random_fraction: float) -> float:
 
 @dataclass
 class RetryBudget:
-    """A token bucket that limits retries to a tenth of the calls plus ten, lest retries worsen an overload."""
+    """A token bucket that limits retries to a tenth of the calls plus ten: retries must not worsen an overload."""
 
     ratio: float = 0.1
     capacity: float = 10.0

@@ -1,4 +1,4 @@
-"""Cuts a document into chunks along its own structure. Pure: same text and parameters, same chunks."""
+"""Cuts a document into chunks along its structure. Deterministic: same text and parameters, same chunks."""
 
 import re
 from bisect import bisect_right
@@ -22,7 +22,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A passage of one document: `text == document_text[start:end]`, offsets in characters."""
+    """A part of a document: `text == document_text[start:end]`, offsets in characters."""
 
     ordinal: int
     text: str
@@ -33,7 +33,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class ChunkerParams:
-    """Sizes in words: a section up to `whole` stays whole, a longer one is cut into even parts of about `target`."""
+    """Sizes in words. A section of up to `whole` is one chunk, a longer one is cut into even parts of `target`."""
 
     target: int = 200
     whole: int = 320
@@ -55,13 +55,13 @@ _ROW = re.compile(r"\s*(\||[-*+•]\s|\d+[.)]\s|[^\s:][^:\n]{0,60}:\s)")
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*\s+|[。！？]\s*")
 _RULE_LINE = re.compile(r"[ \t]*(=+|-+)[ \t]*(?:\n|$)")
 _FENCE = re.compile(r"^[ \t]*(```|~~~)", re.MULTILINE)
-# A word of English prose takes about six characters; text without spaces is measured by its length instead.
+# A word of English prose has about six characters; text without spaces is measured by its length instead.
 _CHARACTERS_PER_WORD = 8
 _TITLE_LIMIT = 200
 
 
 def chunk(text: str, headings: Sequence[Heading], params: ChunkerParams) -> list[Chunk]:
-    """Chunks in reading order: every character but blanks and heading lines lies in exactly one."""
+    """Chunks in reading order; every character except white space and heading lines is in exactly one."""
     chunks: list[Chunk] = []
     for section in _merged(text, _sections(text, headings), params):
         for start, end in _parts(text, section.body, section.end, params):
@@ -86,7 +86,7 @@ def _sections(text: str, headings: Sequence[Heading]) -> list[_Section]:
         body = _after_heading(text, heading.start, end)
         leaf = number + 1 == len(ordered) or ordered[number + 1].level <= heading.level
         if leaf and not text[body:end].strip():
-            # A heading with nothing under it would vanish from the index: it becomes its own text.
+            # A heading without text would be missing in the index: it becomes its own text.
             body, path = heading.start, path[:-1]
         sections.append(_Section(heading.start, body, end, path))
     return [s for s in sections if text[s.body : s.end].strip()]
@@ -101,24 +101,25 @@ def _after_heading(text: str, start: int, end: int) -> int:
 
 
 def _merged(text: str, sections: Iterable[_Section], params: ChunkerParams) -> Iterator[_Section]:
-    """Joins neighbours of one chapter while one of them is too small to stand alone."""
-    held: _Section | None = None
-    held_words = 0
+    """Merge neighbouring sections of one chapter while one of them is smaller than `params.small`."""
+    pending: _Section | None = None
+    pending_words = 0
     for section in sections:
         size = words(text[section.start : section.end])
-        if held is None:
-            held, held_words = section, size
+        if pending is None:
+            pending, pending_words = section, size
             continue
-        shared = _shared(held.path, section.path)
-        small = min(held_words, size) < params.small
-        if small and shared and held_words + size <= params.target:
-            held = _Section(held.start, held.start if held.path != shared else held.body, section.end, shared)
-            held_words += size
+        shared = _shared(pending.path, section.path)
+        small = min(pending_words, size) < params.small
+        if small and shared and pending_words + size <= params.target:
+            body = pending.start if pending.path != shared else pending.body
+            pending = _Section(pending.start, body, section.end, shared)
+            pending_words += size
             continue
-        yield held
-        held, held_words = section, size
-    if held is not None:
-        yield held
+        yield pending
+        pending, pending_words = section, size
+    if pending is not None:
+        yield pending
 
 
 def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
@@ -157,7 +158,7 @@ def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def _units(text: str, start: int, end: int, cap: int) -> Iterator[Span]:
-    """Spans of about `cap` words at most, without gaps: paragraphs, else rows, else sentences, else words."""
+    """Spans of at most about `cap` words without gaps: paragraphs, or else rows, sentences or words."""
     for paragraph in _paragraphs(text, start, end):
         if words(text[paragraph[0] : paragraph[1]]) <= cap:
             yield paragraph

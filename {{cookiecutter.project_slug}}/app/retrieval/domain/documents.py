@@ -8,11 +8,11 @@ from app.retrieval.domain.vectors import Vector
 
 @dataclass(frozen=True, slots=True)
 class PublishRequest:
-    """A document as it should be found from now on.
+    """A document to be published.
 
-    document_version: grows with each new content of the document; an older one never replaces a newer one.
-    access_groups: who may read it; empty means everybody of the tenant. text: as parsed, offsets count in it.
-    flags: rules of findings that readers of its passages should know of. max_chunks: it may be cut into.
+    document_version: grows with each change of the content; an older one never replaces a newer one.
+    access_groups: who may read it; empty for everybody of the tenant. text: as parsed, the base of all offsets.
+    flags: rules of findings that readers of its passages should know. max_chunks: limit on its chunks.
     """
 
     document_id: UUID
@@ -40,7 +40,7 @@ class PreparedChunk:
 
 @dataclass(frozen=True, slots=True)
 class PreparedDocument:
-    """A document cut and embedded for each index that is kept up to date, by the index's number."""
+    """A document chunked and embedded for each maintained index, by the index's number."""
 
     request: PublishRequest
     by_index: Mapping[int, Sequence[PreparedChunk]]
@@ -52,10 +52,10 @@ class PreparedDocument:
 
 
 def indexed_text(chunk: Chunk) -> str:
-    """What is searched: the headings above a passage are part of what it is about."""
+    """The text that is indexed: a chunk with the headings above it."""
     return f"{' > '.join(chunk.headings)}\n{chunk.text}" if chunk.headings else chunk.text
 
 
 def chunk_id(document_id: UUID, document_version: int, index_number: int, ordinal: int) -> UUID:
-    """The same chunk has the same id however often it is published."""
+    """A deterministic id: the same chunk has the same id however often it is published."""
     return uuid5(document_id, f"{index_number}/{document_version}/{ordinal}")

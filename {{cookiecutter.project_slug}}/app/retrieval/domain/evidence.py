@@ -7,10 +7,10 @@ from app.costs.domain.budgets import Hold
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk as found. score: 0 to 1 within this search when vectors took part, else the BM25 score.
+    """A chunk as a search result. score: 0 to 1 within this search if it used vectors, else the BM25 score.
 
-    dense: the cosine with the question; None without vectors. version: of the document. flags: what was found in the
-    document when it came in, as rules of `safety`; a passage of a flagged document is not to be trusted blindly.
+    dense: the cosine with the query; None without vectors. version: of the document. flags: rules of `safety` that the
+    document matched at its upload; a passage of a flagged document needs more care.
     """
 
     chunk_id: UUID
@@ -31,9 +31,9 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class SearchUsage:
-    """What embedding the question took: `model` is the embedder's name, `tokens` is 0 for a remembered question.
+    """The usage of embedding the query: `model` is the embedder's name, `tokens` is 0 for a cached query.
 
-    hold: money that was held for it; whoever charges the tokens settles it.
+    hold: the reservation for it, which is settled when the tokens are charged.
     """
 
     model: str
@@ -43,11 +43,11 @@ class SearchUsage:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The passages for a question, best first, and everything needed to find them again.
+    """The passages for a query, best first, and everything needed to repeat the search.
 
-    top_dense, top_bm25: the best raw scores; they tell how far the corpus knows the subject at all.
-    possible_bm25: what the question itself would score as a passage, words that nobody wrote included.
-    degraded: why vectors were left out though the index has them. timings: milliseconds by step.
+    top_dense, top_bm25: the best raw scores, which show whether the corpus covers the subject at all.
+    possible_bm25: the score that the query itself would have as a passage, including words that are in no document.
+    degraded: why the search did not use vectors although the index has them. timings: milliseconds by step.
     """
 
     passages: tuple[Passage, ...]
@@ -63,5 +63,5 @@ class Evidence:
 
     @property
     def documents(self) -> frozenset[UUID]:
-        """Those that the passages are of."""
+        """The documents of the passages."""
         return frozenset(passage.document_id for passage in self.passages)

@@ -11,7 +11,7 @@ from app.retrieval.domain.problems import EmbedderMismatch
 IndexStatus = Literal["building", "ready", "live", "retired"]
 
 MAINTAINED_STATUSES: tuple[IndexStatus, ...] = ("live", "ready", "building")
-"""A publish goes to all of these, so that a switch, or a switch back, is to a current index."""
+"""A publish updates the indexes of these statuses, so that a switch, or a switch back, is to a current index."""
 
 
 PARAM_LIMITS: Mapping[str, tuple[int, int | float]] = {
@@ -20,17 +20,17 @@ PARAM_LIMITS: Mapping[str, tuple[int, int | float]] = {
     "exact_chunks": (0, 1_000_000),
     "exact_vectors": (0, 10_000_000),
 }
-"""The least and the most of each parameter; a share where the most is a fraction, else a whole number."""
+"""Minimum and maximum of each parameter; a share where the maximum is a float, else a whole number."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchParams:
-    """How results are chosen. Part of a release: the same values give the same order.
+    """Search parameters. They are part of a release: the same values give the same ranking.
 
-    dense_weight: share of the vector score in the mixture; .3 to .5 were within .006 nDCG of each other.
-    budget: chunks looked at per question through its rarest terms; 800 kept 98 % of the same top ten at 10k chunks.
-    exact_chunks: up to so many readable chunks each of them is scored. exact_vectors: the same for vectors, where an
-    approximate index exists; above, that index is used.
+    dense_weight: share of the vector score in the fused score; .3 to .5 were within .006 nDCG of each other.
+    budget: chunks scored per query, by its rarest terms; 800 kept 98 % of the same top ten at 10k chunks.
+    exact_chunks: all readable chunks are scored if they are at most so many. exact_vectors: the same for vectors, where
+    an approximate index exists; above, that index is used.
     """
 
     dense_weight: float = 0.5
@@ -43,9 +43,7 @@ class SearchParams:
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> "SearchParams":
-        """As a release has them. Errors: ReleaseUnservable for a parameter that this code does not know, or a value
-        that no search can be made with.
-        """
+        """The parameters of a release. Errors: ReleaseUnservable for an unknown parameter or a value out of range."""
         unknown = sorted(manifest.keys() - cls.__slots__)
         if unknown:
             raise ReleaseUnservable(f"This code knows no search parameter {unknown[0]}.")
@@ -61,10 +59,10 @@ class SearchParams:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What pins an index: two indexes with the same fingerprint hold the same chunks of the same documents.
+    """What identifies an index: two indexes with the same fingerprint contain the same chunks of the same documents.
 
-    mean_length: terms in a chunk of middling length, against which BM25 calls a chunk long. Fixed per index, so that
-    a score never changes because other documents came.
+    mean_length: the mean number of terms of a chunk, for the length normalisation of BM25. Fixed per index, so that
+    a score never changes because other documents were added.
     """
 
     embedder: str
@@ -93,14 +91,14 @@ class IndexRow:
         return self.fingerprint.dimensions > 0
 
     def check_embedder(self, configured: Mapping[str, Any]) -> None:
-        """Errors: EmbedderMismatch when none of the process's embedders is the one this index was made with."""
-        wanted = self.fingerprint.embedder
-        if wanted not in configured:
+        """Errors: EmbedderMismatch when the process has not the embedder that this index was built with."""
+        required = self.fingerprint.embedder
+        if required not in configured:
             raise EmbedderMismatch(
-                f"Index {self.number} was made with the embedder {wanted}, "
-                f"and this process is set to {' and '.join(configured) or 'none'}.",
-                action=f"Set {_setting_of(wanted)} (APP_EMBEDDER_NEXT holds a second embedder), "
-                "or make an index for the new one with 'app index build' and let a release with it go live.",
+                f"Index {self.number} was built with the embedder {required}, "
+                f"but this process uses {' and '.join(configured) or 'none'}.",
+                action=f"Set {_setting_of(required)} (APP_EMBEDDER_NEXT holds a second embedder), "
+                "or build an index for the new one with 'app index build' and activate a release with it.",
             )
 
 

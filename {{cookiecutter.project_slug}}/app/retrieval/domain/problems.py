@@ -7,23 +7,23 @@ class NoLiveIndex(Unavailable):
 
 
 class EmbedderMismatch(Unavailable):
-    code, title = "embedder_mismatch", "The index was made with another embedder"
+    code, title = "embedder_mismatch", "The index was built with another embedder"
 
 
 class EmbeddingFailed(BadGateway):
     """`reason` in the problem: refused, malformed, wrong_count, wrong_dimensions, not_a_number or unreachable."""
 
-    code, title = "embedding_failed", "The embedding provider gave no usable vectors"
+    code, title = "embedding_failed", "The embedding provider returned no usable vectors"
     action = "Nothing was changed. Check the provider and the model's name, then try again."
 
 
 class StaleDocument(Conflict):
-    code, title = "stale_document", "A newer version of the document is already there"
+    code, title = "stale_document", "A newer version of the document is already published"
 
 
 class IndexNotFound(NotFound):
     code, title = "index_not_found", "No such index"
-    action = "'app index list' shows the indexes there are."
+    action = "'app index list' shows all indexes."
 
 
 class IndexNotReady(Conflict):
@@ -31,7 +31,7 @@ class IndexNotReady(Conflict):
 
 
 class IndexBehind(Conflict):
-    code, title = "index_behind", "The index does not hold every document"
+    code, title = "index_behind", "The index does not contain every document"
 
 
 class UnknownTextSearch(Invalid):
@@ -40,15 +40,15 @@ class UnknownTextSearch(Invalid):
 
 
 class ChunkerMismatch(Unavailable):
-    code, title = "chunker_mismatch", "The index was cut by another chunker"
-    action = "Make a new index with 'app index build' and go over to it with 'app release create --index N'."
+    code, title = "chunker_mismatch", "The index was built with another chunker"
+    action = "Build a new index with 'app index build' and switch to it with 'app release create --index N'."
 
 
 class TooManyChunks(Invalid):
-    code, title = "too_many_chunks", "The document is cut into too many chunks"
+    code, title = "too_many_chunks", "The document has too many chunks"
     action = "Split the document, or raise max_chunks in policies/data.yaml."
 
 
 class VerificationFailed(Conflict):
     code, title = "verification_failed", "The new index does not find its own chunks"
-    action = "The live index was not touched. See the log, then run 'app index build' again."
+    action = "The live index was not changed. See the log, then run 'app index build' again."

@@ -7,13 +7,13 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """A vector of length one in half precision, as the database keeps it: big-endian 16-bit floats."""
+    """A vector of length one in half precision, as the database stores it: big-endian 16-bit floats."""
 
     halves: bytes
 
     @classmethod
     def of(cls, floats: Sequence[float]) -> Self:
-        """The direction of `floats`. Errors: ValueError when a value is not a number or all are zero."""
+        """Normalise `floats` to length one. Errors: ValueError when a value is not a number or all are zero."""
         length = math.sqrt(math.fsum(x * x for x in floats))
         if not floats or not math.isfinite(length) or length == 0:
             raise ValueError("not a direction")

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core import locks
-from app.core.database import driver_sql, in_one_trip
+from app.core.database import driver_sql, in_one_round_trip
 from app.retrieval.domain import Fingerprint, IndexRow, PreparedChunk, PublishRequest, chunk_id, indexed_text
 from app.retrieval.tables import chunk_terms, chunk_vectors, chunks, corpora, indexed_documents
 
@@ -23,7 +23,7 @@ Statement = tuple[str, Mapping[str, Any]]
 CHUNK_TABLES = (chunks, chunk_terms, chunk_vectors)
 _MAX_CHUNKS_PER_STATEMENT = 250
 
-# Chunks come as one JSON document, however many they are: a trip and a plan for each would cost more than the rows.
+# All chunks are passed as one JSON document: a round batch and a plan per chunk would cost more than the rows.
 ADD_CHUNKS = driver_sql(
     """
     with parts as materialized (
@@ -91,7 +91,7 @@ SET_TERM_GROUPS = sql(
 )
 
 
-# One publish sends its reads in one trip and its writes in another: it holds the corpus lock of the whole tenant.
+# A publish sends its reads in one round batch and its writes in another, because it locks the corpus of the tenant.
 LOCK_INDEXES_SHARED = locks.INDEXES.shared()
 ALL_INDEXES = """
     select number, id, status, embedder, dimensions, chunker, chunker_params, text_search, mean_length, created_at,
@@ -118,7 +118,7 @@ STORE_DOCUMENTS = """
 
 
 class StoredDocument(NamedTuple):
-    """A document as it was published last."""
+    """A document as last published."""
 
     version: int
     access_groups: Sequence[str]
@@ -128,9 +128,9 @@ class StoredDocument(NamedTuple):
 async def lock_and_read(
     connection: AsyncConnection, tenant_id: UUID, documents: Sequence[UUID]
 ) -> tuple[list[IndexRow], int, dict[UUID, StoredDocument]]:
-    """Takes the tenant's corpus lock. Returns every index, the newest corpus version and the documents as stored."""
+    """Lock the tenant's corpus. Returns all indexes, the newest corpus version and the stored documents."""
     scope = {"tenant": tenant_id, "documents": list(documents)}
-    _, found, _, locked, stored = await in_one_trip(
+    _, index_rows, _, locked, stored = await in_one_round_trip(
         connection,
         (LOCK_INDEXES_SHARED, {}),
         (ALL_INDEXES, {}),
@@ -139,9 +139,10 @@ async def lock_and_read(
         (STORED_DOCUMENTS, scope),
     )
     indexes = [
-        IndexRow(n, id_, status, Fingerprint(*pins), made, ready) for n, id_, status, *pins, made, ready in found
+        IndexRow(n, id_, status, Fingerprint(*pins), created, ready)
+        for n, id_, status, *pins, created, ready in index_rows
     ]
-    return indexes, locked[0][0], {document: StoredDocument(*known) for document, *known in stored}
+    return indexes, locked[0][0], {document: StoredDocument(*values) for document, *values in stored}
 
 
 @dataclass
@@ -162,7 +163,7 @@ class PublishWrites:
         self.statements.append(_additions(index, self.tenant_id, self.version, parts))
 
     def count(self, index: int, documents: Sequence[UUID], changes: Iterable[tuple[Sequence[str], int]]) -> None:
-        """changes: chunks more or fewer by readers."""
+        """Update the statistics of an index. changes: of the number of chunks, by access groups."""
         scope = {"tenant": self.tenant_id, "index": index, "version": self.version}
         pairs = [(groups, change) for groups, change in changes if change]
         terms, chunks_ = scope | {"documents": list(documents)}, scope | {"change": sum(c for _, c in pairs)}
@@ -172,14 +173,14 @@ class PublishWrites:
         )
 
     async def send(self, connection: AsyncConnection) -> None:
-        """In one trip, or in one for each slice of chunks, so that no more than one is in memory as JSON."""
-        trip: list[Statement] = []
+        """Send the statements in one round batch per slice of chunks, so that only one slice is in memory as JSON."""
+        batch: list[Statement] = []
         for statement in chain.from_iterable(self.statements):
-            if statement[0] is ADD_CHUNKS and any(sent[0] is ADD_CHUNKS for sent in trip):
-                await in_one_trip(connection, *trip)
-                trip = []
-            trip.append(statement)
-        await in_one_trip(connection, *trip)
+            if statement[0] is ADD_CHUNKS and any(sent[0] is ADD_CHUNKS for sent in batch):
+                await in_one_round_trip(connection, *batch)
+                batch = []
+            batch.append(statement)
+        await in_one_round_trip(connection, *batch)
 
 
 def _document(request: PublishRequest) -> dict[str, Any]:
@@ -190,7 +191,7 @@ def _document(request: PublishRequest) -> dict[str, Any]:
         "source": request.source,
         "uri": request.uri,
         "groups": request.groups,
-        # PostgreSQL keeps no NUL in text; a space keeps every offset where it is.
+        # PostgreSQL stores no NUL in text; a space keeps all offsets.
         "text": request.text.replace("\0", " "),
         "headings": [[h.level, h.title.replace("\0", " "), h.start] for h in request.headings],
         "flags": list(request.flags),
@@ -202,7 +203,7 @@ def _json(rows: Sequence[Mapping[str, Any]]) -> Jsonb:
 
 
 async def lock_corpus(connection: AsyncConnection, tenant_id: UUID) -> int:
-    """One publish of a tenant at a time, until the end of the transaction. Returns the newest corpus version."""
+    """Lock a tenant's corpus until the end of the transaction. Returns the newest corpus version."""
     await connection.execute(insert(corpora).values(tenant_id=tenant_id, version=0).on_conflict_do_nothing())
     query = select(corpora.c.version).where(corpora.c.tenant_id == tenant_id).with_for_update()
     version: int = (await connection.execute(query)).scalar_one()
@@ -214,7 +215,7 @@ async def set_corpus_version(connection: AsyncConnection, tenant_id: UUID, versi
 
 
 async def stored_document(connection: AsyncConnection, tenant_id: UUID, document_id: UUID) -> StoredDocument | None:
-    """None when it was never published."""
+    """The stored document; None when it was never published."""
     table = indexed_documents.c
     query = select(table.version, table.access_groups, table.withdrawn)
     where = (table.tenant_id == tenant_id, table.document_id == document_id)
@@ -230,7 +231,7 @@ async def add_chunks(
     version: int,
 ) -> None:
     for statement in _additions(index, request.tenant_id, version, _parts(index, request, prepared)):
-        await in_one_trip(connection, statement)
+        await in_one_round_trip(connection, statement)
 
 
 _COUNT_TERMS, _COUNT_CHUNKS, _COUNT_READERS = (
@@ -241,7 +242,7 @@ _COUNT_TERMS, _COUNT_CHUNKS, _COUNT_READERS = (
 def _additions(
     index: IndexRow, tenant_id: UUID, version: int, parts: Iterator[Mapping[str, Any]]
 ) -> Iterator[Statement]:
-    """What adds the chunks, some hundreds at a time: a JSON document of the database has a largest size."""
+    """The statements that add the chunks, some hundreds each, because PostgreSQL limits the size of JSON."""
     scope = {
         "tenant": tenant_id,
         "index": index.number,
@@ -274,7 +275,7 @@ def _parts(index: IndexRow, request: PublishRequest, prepared: Iterable[Prepared
 async def remove_chunks(
     connection: AsyncConnection, tenant_id: UUID, document_id: UUID, version: int, index: int
 ) -> int:
-    """The document's chunks end with `version`; earlier versions still have them. Returns how many."""
+    """End the document's chunks with `version`; earlier versions keep them. Returns their number."""
     removed = 0
     for table in CHUNK_TABLES:
         where = (
@@ -296,7 +297,7 @@ async def update_statistics(
     version: int,
     changes: Iterable[tuple[Sequence[str], int]],
 ) -> None:
-    """Brings the statistics to `version` after chunks came or went. changes: chunks more or fewer by readers."""
+    """Update the statistics to `version`. changes: of the number of chunks, by access groups."""
     scope = {"tenant": tenant_id, "index": index, "version": version}
     pairs = [(groups, change) for groups, change in changes if change]
     await connection.execute(COUNT_TERMS, scope | {"documents": [document_id]})
@@ -313,7 +314,7 @@ async def update_reader_counts(
 
 
 async def indexes_holding(connection: AsyncConnection, tenant_id: UUID, document_id: UUID) -> dict[int, int]:
-    """How many chunks of the newest version each index has of a document; indexes with only old ones have 0."""
+    """The number of current chunks of a document by index; 0 for indexes with only old ones."""
     query = (
         select(chunks.c.index_number, func.count().filter(chunks.c.gone.is_(None)))
         .where(chunks.c.tenant_id == tenant_id, chunks.c.document_id == document_id)
@@ -324,8 +325,9 @@ async def indexes_holding(connection: AsyncConnection, tenant_id: UUID, document
 
 
 async def erase_document(connection: AsyncConnection, tenant_id: UUID, document_id: UUID) -> None:
-    """Takes the document out of every index and every corpus version; a mark stays, so that it cannot come back by
-    a late publish."""
+    """Erase the document from every index and every corpus version. A marker stays, so that a late publish cannot
+    restore it.
+    """
     for table in CHUNK_TABLES:
         await connection.execute(
             delete(table).where(table.c.tenant_id == tenant_id, table.c.document_id == document_id)

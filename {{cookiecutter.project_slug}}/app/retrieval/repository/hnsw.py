@@ -27,15 +27,15 @@ async def owner(url: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
 
 
 async def large_tenants(connection: psycopg.AsyncConnection[Any], index: int, above: int) -> list[tuple[UUID, int]]:
-    """Tenants with more than `above` vectors in the index, and how many."""
+    """Tenants with more than `above` vectors in the index, with their number."""
     return await (await connection.execute(LARGE, (index, above))).fetchall()
 
 
 async def create_index(connection: psycopg.AsyncConnection[Any], index: int, dimensions: int, tenant_id: UUID) -> bool:
     """Creates the tenant's index without blocking reads or writes; False when it exists."""
     name = f"sx_vectors_{index}_{tenant_id.hex}"
-    found = await (await connection.execute(VALID, (name,))).fetchone()
-    if found and found[0]:
+    existing = await (await connection.execute(VALID, (name,))).fetchone()
+    if existing and existing[0]:
         return False
     # An interrupted build leaves an invalid index.
     await connection.execute(SQL("drop index concurrently if exists {}").format(Identifier(name)))

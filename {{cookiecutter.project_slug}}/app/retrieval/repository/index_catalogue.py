@@ -38,7 +38,7 @@ async def all_indexes(connection: AsyncConnection) -> list[IndexRow]:
 
 
 async def lock_indexes(connection: AsyncConnection) -> list[IndexRow]:
-    """One change of the indexes at a time, until the end of the transaction."""
+    """Lock the indexes until the end of the transaction; returns all of them."""
     await locks.lock(connection, locks.INDEXES)
     return await all_indexes(connection)
 
@@ -78,7 +78,7 @@ async def has_text_search(connection: AsyncConnection, name: str) -> bool:
 
 
 async def tenants(connection: AsyncConnection) -> list[UUID]:
-    """Every tenant that has ever published something."""
+    """Every tenant that has ever published a document."""
     return list((await connection.execute(TENANTS)).scalars())
 
 
@@ -88,13 +88,13 @@ async def behind(connection: AsyncConnection, tenant_id: UUID, index: int) -> li
 
 
 async def count_behind(connection: AsyncConnection, tenant_id: UUID, index: int) -> int:
-    """As `behind`, for one tenant after another in a transaction without a tenant of its own."""
+    """The length of `behind`, in a transaction without a tenant: sets the tenant first."""
     await connection.execute(sql("select set_config('app.tenant_id', :tenant, true)"), {"tenant": str(tenant_id)})
     return len(await behind(connection, tenant_id, index))
 
 
 async def load_document(connection: AsyncConnection, tenant_id: UUID, document_id: UUID) -> PublishRequest | None:
-    """A document as it was published; None when it is gone."""
+    """A document as it was published; None when it was withdrawn."""
     where = (indexed_documents.c.tenant_id == tenant_id, indexed_documents.c.document_id == document_id)
     row = (await connection.execute(select(indexed_documents).where(*where))).one_or_none()
     if row is None or row.withdrawn:
@@ -113,17 +113,17 @@ async def load_document(connection: AsyncConnection, tenant_id: UUID, document_i
 
 
 async def counts(connection: AsyncConnection, tenant_id: UUID) -> dict[int, tuple[int, int]]:
-    """Documents and chunks of each index, as of now."""
+    """The numbers of documents and chunks of each index in the newest corpus version."""
     query = (
         select(chunks.c.index_number, func.count(chunks.c.document_id.distinct()), func.count())
         .where(chunks.c.tenant_id == tenant_id, chunks.c.gone.is_(None))
         .group_by(chunks.c.index_number)
     )
-    return {number: (documents, held) for number, documents, held in await connection.execute(query)}
+    return {number: (documents, size) for number, documents, size in await connection.execute(query)}
 
 
 async def sample(connection: AsyncConnection, tenant_id: UUID, index: int, size: int) -> Sequence[Any]:
-    """id and text of some chunks, spread over the index: ids are as good as random."""
+    """Ids and texts of some chunks; ids are hashes, so that the first ones are a random sample."""
     query = select(chunks.c.id, chunks.c.text, chunks.c.headings).where(
         chunks.c.tenant_id == tenant_id, chunks.c.index_number == index, chunks.c.gone.is_(None)
     )
@@ -145,7 +145,7 @@ async def groups_of(connection: AsyncConnection, chunk_id: UUID) -> list[str]:
 
 
 async def holds(connection: AsyncConnection, index: int, request: PublishRequest) -> bool:
-    """Whether the index has this very version of the document."""
+    """Whether the index contains this version of the document."""
     query = select(chunks.c.id).where(
         chunks.c.tenant_id == request.tenant_id,
         chunks.c.document_id == request.document_id,

@@ -8,10 +8,10 @@ from psycopg import AsyncConnection, AsyncCursor
 from app.core.database import Database
 from app.retrieval.domain import IndexRow, Passage, SearchParams, Vector
 
-# The version is looked up in the same statement, so that a search is one round trip and one snapshot. Passages are read
-# under row-level security and checked against the document's own row, whatever the search found. The limits keep
-# the planner to one look-up a passage: without statistics it would read all of a tenant's documents. Everything
-# hangs laterally on the row that sets the tenant, so that nothing is read before.
+# The version is read in the same statement, so that a search is one round trip and one snapshot. Passages are read
+# under row-level security and checked against the document's own row, whatever the search returned. The limits force
+# the planner to one look-up per passage: without statistics it would read all of a tenant's documents. All tables are
+# joined laterally to the row that sets the tenant, so that nothing is read before.
 SEARCH = b"""
 select corpus.version, f.top_bm25, f.top_dense, f.id, f.document_id, f.title, f.source, f.uri, f.headings, f.text,
        f.start_at, f.end_at, f.score, f.bm25, f.dense, f.document_version,
@@ -59,7 +59,7 @@ class SearchResult(NamedTuple):
 
 
 async def send(connection: AsyncConnection[Any], query: SearchQuery) -> AsyncCursor[Any]:
-    """Sends the search; its cursor can be read once the pipeline is flushed."""
+    """Send the search; its cursor can be read after the pipeline is flushed."""
     values = (str(query.tenant_id), *_values(query))
     return await connection.execute(SEARCH, values, prepare=True, binary=True)
 

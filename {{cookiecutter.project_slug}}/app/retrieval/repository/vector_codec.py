@@ -1,4 +1,4 @@
-"""Vectors travel to the database in its own binary form: text would cost more than the search."""
+"""Vectors are sent in the database's binary format: conversion to text would cost more than the search."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""Chunks and embeds documents for the indexes that are kept up to date."""
+"""Chunks and embeds documents for the maintained indexes."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ from app.retrieval.domain import (
 from app.retrieval.ports import EmbeddingResult
 from app.retrieval.service.passage_embedding import PassageEmbeddings
 
-# Chunking a page takes less time than a switch to another thread.
-_CHUNKED_IN_THIS_THREAD = 10_000
+# Chunking a short text takes less time than switching to another thread.
+_MAX_CHARACTERS_IN_LOOP = 10_000
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,10 @@ log = structlog.get_logger(__name__)
 async def prepare(
     indexes: Sequence[IndexRow], request: PublishRequest, passages: PassageEmbeddings
 ) -> PreparedDocument:
-    """Indexes with the same embedder and chunker share their chunks. Errors: as `prepare_for`, of the live index."""
+    """Chunk and embed a document for each index; indexes with the same embedder and chunker share their chunks.
+
+    Errors: as `prepare_for`, for the live index.
+    """
     by_index: dict[int, Sequence[PreparedChunk]] = {}
     tokens: dict[str, int] = {}
     prepared: dict[object, Sequence[PreparedChunk]] = {}
@@ -56,7 +59,7 @@ async def prepare(
 async def prepare_for(
     index: IndexRow, request: PublishRequest, passages: PassageEmbeddings
 ) -> tuple[list[PreparedChunk], int | None]:
-    """The document chunked and embedded as `index` was, and the tokens that are still to be charged, if any.
+    """The document chunked and embedded for `index`, and the tokens that are still to be charged, if any.
 
     Errors: EmbedderMismatch, ChunkerMismatch, TooManyChunks, EmbeddingFailed, BudgetUsedUp.
     """
@@ -67,7 +70,7 @@ async def prepare_for(
         )
     chunks = await _chunk(request, index)
     if request.max_chunks is not None and len(chunks) > request.max_chunks:
-        raise TooManyChunks(f"The text has {len(chunks):,} chunks; {request.max_chunks:,} is the most.")
+        raise TooManyChunks(f"The text has {len(chunks):,} chunks; {request.max_chunks:,} is the limit.")
     if not index.dense:
         return [PreparedChunk(each, None) for each in chunks], None
     texts = [indexed_text(each) for each in chunks]
@@ -78,7 +81,7 @@ async def prepare_for(
 
 
 async def _chunk(request: PublishRequest, index: IndexRow) -> list[Chunk]:
-    if len(request.text) < _CHUNKED_IN_THIS_THREAD:
+    if len(request.text) < _MAX_CHARACTERS_IN_LOOP:
         return chunk(request.text, request.headings, index.fingerprint.params)
     return await asyncio.to_thread(chunk, request.text, request.headings, index.fingerprint.params)
 

@@ -20,7 +20,7 @@ from app.retrieval.service.index_registry import SERVICE_ACTOR, IndexRegistry, c
 from app.retrieval.service.passage_embedding import PassageEmbeddings
 
 SAMPLE_SIZE = 20
-"""Chunks of each tenant that a new index is verified with."""
+"""Number of chunks of each tenant for the verification of a new index."""
 MIN_FOUND_SHARE = 0.9
 
 BuildProgress = Callable[[int, int], None]
@@ -85,16 +85,16 @@ class IndexBuilder:
         return index
 
     async def _missing(self, index: IndexRow) -> list[tuple[UUID, UUID]]:
-        found = []
+        missing = []
         for tenant_id in await self.registry.tenants():
             async with self.database.read(tenant_id) as connection:
-                found += [
+                missing += [
                     (tenant_id, each) for each in await index_catalogue.behind(connection, tenant_id, index.number)
                 ]
-        return found
+        return missing
 
     async def _index_document(self, index: IndexRow, tenant_id: UUID, document_id: UUID) -> None:
-        """Adds a document unless it has changed since it was read: then its publish has added it."""
+        """Add a document, unless it has changed since it was read: then its publish has added it."""
         async with self.database.read(tenant_id) as connection:
             request = await index_catalogue.load_document(connection, tenant_id, document_id)
         if request is None:
@@ -136,15 +136,15 @@ class IndexBuilder:
         if found < MIN_FOUND_SHARE * searched:
             raise VerificationFailed(f"Index {index.number} found {found} of {searched} chunks by their own text.")
 
-    async def _is_found(self, index: IndexRow, tenant_id: UUID, wanted: UUID, chunk: Chunk) -> bool:
+    async def _is_found(self, index: IndexRow, tenant_id: UUID, chunk_id: UUID, chunk: Chunk) -> bool:
         text, vector = indexed_text(chunk), None
         if index.dense:
-            embedded, charged = await self.passages.embed(index.fingerprint.embedder, [text], tenant_id, wanted)
+            embedded, charged = await self.passages.embed(index.fingerprint.embedder, [text], tenant_id, chunk_id)
             vector = embedded.vectors[0]
             async with self.database.transaction(tenant_id) as connection:
-                await self._charge(connection, tenant_id, index, None if charged else embedded.tokens, wanted)
+                await self._charge(connection, tenant_id, index, None if charged else embedded.tokens, chunk_id)
         async with self.database.read(tenant_id) as connection:
-            groups = await index_catalogue.groups_of(connection, wanted)
-        question = search_queries.SearchQuery(tenant_id, index, text, vector, groups, 10, self.params)
-        found = await search_queries.search(self.database, question)
-        return any(passage.chunk_id == wanted or passage.text == chunk.text for passage in found.passages)
+            groups = await index_catalogue.groups_of(connection, chunk_id)
+        query = search_queries.SearchQuery(tenant_id, index, text, vector, groups, 10, self.params)
+        result = await search_queries.search(self.database, query)
+        return any(passage.chunk_id == chunk_id or passage.text == chunk.text for passage in result.passages)

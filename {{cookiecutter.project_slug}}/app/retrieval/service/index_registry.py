@@ -1,4 +1,4 @@
-"""The indexes that this process knows: the live one, those that releases pin, and their changes of status."""
+"""The indexes: the live one, those that releases pin, and changes of their status."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,12 +26,12 @@ from app.retrieval.ports import Embedder
 from app.retrieval.repository import index_catalogue
 
 SERVICE_ACTOR = "app"
-"""The actor in the audit log when no person changed an index: at the first start, or when a release goes live."""
+"""The actor in the audit log when no person changes an index: at the first start, or when a release goes live."""
 
 
 @dataclass
 class KnownIndexes:
-    """A snapshot that is replaced as a whole, so that a request keeps the index it started with."""
+    """The indexes as this process last read them. A request keeps the index it started with."""
 
     rows: tuple[IndexRow, ...] = ()
 
@@ -42,7 +42,7 @@ class KnownIndexes:
 
 @dataclass(frozen=True)
 class IndexRegistry:
-    """first: the fingerprint of the index that is created when there is none."""
+    """Reads and changes the indexes. first: the fingerprint of the index that is created when there is none."""
 
     database: Database
     clock: Clock
@@ -51,7 +51,7 @@ class IndexRegistry:
     known: KnownIndexes = field(default_factory=KnownIndexes)
 
     async def live(self) -> IndexRow:
-        """The index that searches use now; the first one is created when there is none. Errors: DatabaseUnavailable."""
+        """The live index; creates the first one when there is none. Errors: DatabaseUnavailable."""
         if self.known.live is None:
             await self.reload()
         if self.known.live is None:
@@ -82,11 +82,11 @@ class IndexRegistry:
         return find_index(self.known.rows, number)
 
     async def live_index(self) -> IndexPin:
-        """What a release pins of the live index."""
+        """The pin of the live index, for a release."""
         return _pin(await self.live())
 
     async def pin(self, number: int) -> IndexPin:
-        """What a release pins of another index. Errors: IndexNotFound, IndexNotReady."""
+        """The pin of another index, for a release. Errors: IndexNotFound, IndexNotReady."""
         await self.reload()
         return _pin(_searchable(self.by_number(number)))
 
@@ -102,7 +102,7 @@ class IndexRegistry:
         return index
 
     async def enter(self, connection: AsyncConnection, index_id: UUID) -> None:
-        """Makes an index the live one in the caller's transaction; requests in flight keep the one they started with.
+        """Make an index live in the caller's transaction; requests in flight keep the one they started with.
 
         Errors: IndexNotFound, IndexNotReady, IndexBehind.
         """
@@ -122,19 +122,17 @@ class IndexRegistry:
         await self.record(connection, SERVICE_ACTOR, "index.switch", target, target.status, "live")
 
     async def retire(self, number: int, actor: str = SERVICE_ACTOR) -> IndexRow:
-        """Stops keeping an index up to date. Refused while an environment runs a release that searches it, tries one as
-        a canary, or would roll back to one. Errors: IndexNotFound, IndexNotReady.
+        """Stop maintaining an index. Refused while an environment runs a release that searches it, has one as
+        its canary, or would roll back to one. Errors: IndexNotFound, IndexNotReady.
         """
         async with self.database.transaction(None) as connection:
             index = find_index(await index_catalogue.lock_indexes(connection), number)
             if index.status == "live":
-                raise IndexNotReady(
-                    f"Index {number} is live.", action="Let a release with another index go live first."
-                )
+                raise IndexNotReady(f"Index {number} is live.", action="Activate a release with another index first.")
             if needed := await releases_on(connection, index.id):
                 raise IndexNotReady(
                     f"Index {number} is searched by release {needed[-1]}.",
-                    action="It can be retired once no environment runs that release or would roll back to it.",
+                    action="It can be retired when no environment runs that release or would roll back to it.",
                 )
             await index_catalogue.set_status(connection, number, "retired")
             await self.announce(connection, number)
@@ -154,7 +152,7 @@ class IndexRegistry:
             )
 
     async def announce(self, connection: AsyncConnection, number: int) -> None:
-        """Every process reloads its indexes after the commit."""
+        """Notify every process to reload its indexes after the commit."""
         await notify(connection, CHANNEL, str(number))
 
     async def record(

@@ -16,7 +16,7 @@ HOLD_SECONDS_PER_TEXT, MIN_HOLD_SECONDS = 1.0, 300.0
 
 @dataclass(frozen=True)
 class PassageEmbeddings:
-    """Embeds passages within the budget of the tenant. They are charged at once, even when they are not used."""
+    """Embeds passages within the tenant's budget. They are charged immediately, even if they are not used."""
 
     embedders: Mapping[str, Embedder]
     costs: Costs
@@ -25,18 +25,18 @@ class PassageEmbeddings:
         self, name: str, texts: Sequence[str], tenant_id: UUID, subject_id: UUID
     ) -> tuple[EmbeddingResult, bool]:
         """The vectors, and whether they were charged here. Errors: EmbeddingFailed, OutOfTime, BudgetUsedUp."""
-        embedder, most = self.embedders[name], max_tokens(texts)
+        embedder, limit = self.embedders[name], max_tokens(texts)
         seconds = max(MIN_HOLD_SECONDS, len(texts) * HOLD_SECONDS_PER_TEXT)
-        max_cost = self.costs.max_cost(embedder.model, Usage(most))
+        max_cost = self.costs.max_cost(embedder.model, Usage(limit))
         hold = await self.costs.reservations.hold(tenant_id, max_cost, seconds=seconds)
         if hold is None:
             return await embedder.embed_passages(texts), False
         try:
             embedded = await embedder.embed_passages(texts)
         except BaseException as error:
-            await asyncio.shield(self._charge(hold, embedder.model, 0 if is_unbilled(error) else most, subject_id))
+            await asyncio.shield(self._charge(hold, embedder.model, 0 if is_unbilled(error) else limit, subject_id))
             raise
-        await asyncio.shield(self._charge(hold, embedder.model, embedded.tokens or most, subject_id))
+        await asyncio.shield(self._charge(hold, embedder.model, embedded.tokens or limit, subject_id))
         return embedded, True
 
     async def _charge(self, hold: Hold, model: str, tokens: int, subject_id: UUID) -> None:
@@ -46,12 +46,12 @@ class PassageEmbeddings:
 
 
 def max_tokens(texts: Sequence[str]) -> int:
-    """An upper bound of the tokens that are charged: a token is at least a byte, and a few are added to each text."""
+    """An upper bound of the charged tokens: a token is at least one byte, and each text has a few more."""
     return sum(len(text.encode()) + 16 for text in texts)
 
 
 def is_unbilled(error: BaseException) -> bool:
-    """Whether a call that failed so is certainly not billed by its provider."""
+    """Whether a call that failed with this error is certainly not billed by its provider."""
     if isinstance(error, EmbeddingFailed):
         return error.extra.get("reason") in UNBILLED_REASONS
     return isinstance(error, Exception) and not isinstance(error, OutOfTime)

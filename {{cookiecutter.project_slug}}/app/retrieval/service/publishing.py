@@ -4,8 +4,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core import locks
-from app.retrieval.domain import IndexRow, PreparedChunk, PreparedDocument, PublishRequest
-from app.retrieval.domain import StaleDocument as Stale
+from app.retrieval.domain import IndexRow, PreparedChunk, PreparedDocument, PublishRequest, StaleDocument
 from app.retrieval.domain.indexes import MAINTAINED_STATUSES
 from app.retrieval.repository import corpus
 from app.retrieval.service.document_preparation import prepare
@@ -16,18 +15,19 @@ async def publish(
     connection: AsyncConnection, documents: Sequence[PreparedDocument], passages: PassageEmbeddings
 ) -> int:
     tenant_id = documents[0].request.tenant_id
-    every, newest, known = await corpus.lock_and_read(connection, tenant_id, [d.request.document_id for d in documents])
-    new = [each for each in documents if not _published(known.get(each.request.document_id), each.request)]
+    document_ids = [each.request.document_id for each in documents]
+    indexes, newest, stored = await corpus.lock_and_read(connection, tenant_id, document_ids)
+    new = [each for each in documents if not _published(stored.get(each.request.document_id), each.request)]
     if not new:
         return newest
     writes = corpus.PublishWrites(tenant_id, newest + 1)
     writes.store(each.request for each in new)
-    for index in every:
+    for index in indexes:
         if index.status in MAINTAINED_STATUSES:
             chunks = [(each.request, await _chunks_for(index, each, passages)) for each in new]
             writes.add(index, chunks)
-            changes = [(request.groups, len(found)) for request, found in chunks]
-            changes += await _replaced(connection, writes, index, [(r, known.get(r.document_id)) for r, _ in chunks])
+            changes = [(request.groups, len(prepared)) for request, prepared in chunks]
+            changes += await _replaced(connection, writes, index, [(r, stored.get(r.document_id)) for r, _ in chunks])
             writes.count(index.number, [request.document_id for request, _ in chunks], _merged(changes))
     await writes.send(connection)
     return writes.version
@@ -36,7 +36,7 @@ async def publish(
 async def _chunks_for(
     index: IndexRow, document: PreparedDocument, passages: PassageEmbeddings
 ) -> Sequence[PreparedChunk]:
-    """The chunks as prepared; made now for an index that was not there, or could not be served, at that moment."""
+    """The prepared chunks; prepared now for an index that did not exist, or could not be served, at preparation."""
     if index.number not in document.by_index:
         document = await prepare([index], document.request, passages)
     return document.by_index.get(index.number) or ()
@@ -48,7 +48,7 @@ async def _replaced(
     index: IndexRow,
     documents: Sequence[tuple[PublishRequest, corpus.StoredDocument | None]],
 ) -> list[tuple[list[str], int]]:
-    """Ends the chunks of the versions before; how many fewer there are, by readers."""
+    """Remove the chunks of earlier versions; returns the changes of the number of chunks, by access groups."""
     changes = []
     for request, stored in documents:
         if stored:
@@ -60,15 +60,15 @@ async def _replaced(
 
 
 def _published(stored: corpus.StoredDocument | None, request: PublishRequest) -> bool:
-    """True when this very version is already there. Errors: StaleDocument."""
+    """Whether this version is already published. Errors: StaleDocument."""
     if stored is None:
         return False
     if stored.version == request.document_version and not stored.withdrawn:
         return True
     if stored.version >= request.document_version:
-        raise Stale(
+        raise StaleDocument(
             f"Version {stored.version} of document {request.document_id} is "
-            f"{'withdrawn' if stored.withdrawn else 'there'}; version {request.document_version} comes too late."
+            f"{'withdrawn' if stored.withdrawn else 'published'}; version {request.document_version} is too late."
         )
     return False
 
@@ -88,10 +88,10 @@ async def withdraw(connection: AsyncConnection, tenant_id: UUID, document_id: UU
         return newest
     version = newest + 1
     await corpus.set_corpus_version(connection, tenant_id, version)
-    for index, held in (await corpus.indexes_holding(connection, tenant_id, document_id)).items():
-        if held:
+    for index, size in (await corpus.indexes_holding(connection, tenant_id, document_id)).items():
+        if size:
             await corpus.remove_chunks(connection, tenant_id, document_id, version, index)
-            changes = [(stored.access_groups, -held)]
+            changes = [(stored.access_groups, -size)]
             await corpus.update_statistics(connection, tenant_id, document_id, index, version, changes)
     await corpus.erase_document(connection, tenant_id, document_id)
     return version
@@ -105,6 +105,6 @@ async def set_access(connection: AsyncConnection, tenant_id: UUID, document_id: 
     if stored is None or stored.withdrawn or stored.access_groups == new:
         return
     await corpus.set_access_groups(connection, tenant_id, document_id, new)
-    for index, held in (await corpus.indexes_holding(connection, tenant_id, document_id)).items():
-        changes = [(stored.access_groups, -held), (new, held)]
+    for index, size in (await corpus.indexes_holding(connection, tenant_id, document_id)).items():
+        changes = [(stored.access_groups, -size), (new, size)]
         await corpus.update_reader_counts(connection, tenant_id, index, changes)

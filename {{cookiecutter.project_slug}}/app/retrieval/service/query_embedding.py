@@ -14,9 +14,7 @@ from app.retrieval.ports import Embedder
 from app.retrieval.service.passage_embedding import is_unbilled, max_tokens
 
 CACHE_SIZE = 4096
-DEGRADED = counter(
-    "app_search_degraded_total", "Searches without vectors, by the reason why the query was not embedded.", ["why"]
-)
+DEGRADED = counter("app_search_degraded_total", "Searches without vectors, by reason.", ["why"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class QueryVector:
 
 @dataclass(frozen=True)
 class QueryEmbeddings:
-    """Embeds queries, with a cache of the most recent ones, within the budget of the tenant."""
+    """Embeds queries within the tenant's budget, with a cache of recent ones."""
 
     embedders: Mapping[str, Embedder]
     costs: Costs
@@ -46,25 +44,25 @@ class QueryEmbeddings:
         embedder = self.embedders[index.fingerprint.embedder]
         if cached := self._from_cache(embedder.name, text):
             return QueryVector(cached, SearchUsage(embedder.model, 0))
-        most = max_tokens([text])
+        limit = max_tokens([text])
         hold = None
         try:
-            hold = await self.costs.reservations.hold(tenant_id, self.costs.max_cost(embedder.model, Usage(most)))
+            hold = await self.costs.reservations.hold(tenant_id, self.costs.max_cost(embedder.model, Usage(limit)))
             embedded = await embedder.embed_query(text, deadline)
         except (EmbeddingFailed, OutOfTime, BudgetUsedUp) as error:
             DEGRADED.labels(error.code).inc()
-            spent = 0 if is_unbilled(error) else most
-            return QueryVector(None, SearchUsage(embedder.model, spent, hold) if hold else None, error.code)
+            tokens = 0 if is_unbilled(error) else limit
+            return QueryVector(None, SearchUsage(embedder.model, tokens, hold) if hold else None, error.code)
         except BaseException as error:
-            self.abandon(tenant_id, SearchUsage(embedder.model, 0 if is_unbilled(error) else most, hold))
+            self.abandon(tenant_id, SearchUsage(embedder.model, 0 if is_unbilled(error) else limit, hold))
             raise
         vector = embedded.vectors[0]
         self._to_cache(embedder.name, text, vector)
-        tokens = embedded.tokens or (most if hold else 0)
+        tokens = embedded.tokens or (limit if hold else 0)
         return QueryVector(vector, SearchUsage(embedder.model, tokens, hold))
 
     def abandon(self, tenant_id: UUID, usage: SearchUsage | None, rows: Sequence[LedgerRow] = ()) -> None:
-        """Charges a vector whose search failed, and ends its hold. rows: its ledger rows, if they may be stored."""
+        """Charge the embedding of a failed search and settle its hold. rows: its ledger rows, if they may be stored."""
         if usage is None or not (usage.tokens or usage.hold):
             return
         if usage.tokens and not rows:

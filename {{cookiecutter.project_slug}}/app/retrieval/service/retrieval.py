@@ -40,7 +40,7 @@ _EMBED_SECONDS, _FIND_SECONDS = SEARCH_SECONDS.labels("embed"), SEARCH_SECONDS.l
 class Retrieval:
     """Searches the chunks of published documents, and publishes documents to the indexes.
 
-    indexes: what this process knows of them; index_builder, vector_indexes: work on them for an operator.
+    index_builder, vector_indexes: operations of an operator.
     """
 
     database: Database
@@ -68,11 +68,11 @@ class Retrieval:
     ) -> Evidence:
         """The most relevant passages that the caller may read, best first.
 
-        corpus_version: search the documents of that version, without those deleted or closed to the caller since. The
+        corpus_version: search the documents of that version, except those deleted or restricted since. The
         same version always gives the same scores. limit: 1 to 50 passages.
         index, params: those of a release; by default the live index and the parameters of this process.
         charge: write the ledger row of the query's embedding here; otherwise the caller does, from `usage`.
-        Without an embedding of the query the search uses BM25 alone: see `degraded`.
+        Without an embedding of the query, the search uses BM25 alone: see `degraded`.
         Errors: EmbedderMismatch, NoLiveIndex, DatabaseUnavailable.
         """
         index = index or self.indexes.known.live or await self.indexes.live()
@@ -106,8 +106,8 @@ class Retrieval:
     def _ledger_rows(self, caller: Principal, usage: SearchUsage | None) -> list[LedgerRow]:
         if usage is None:
             return []
-        spent = Usage(input=usage.tokens)
-        return [self.costs.row(caller.tenant_id, "embedding_query", usage.model, spent, key_id=caller.key_id)]
+        used = Usage(input=usage.tokens)
+        return [self.costs.row(caller.tenant_id, "embedding_query", usage.model, used, key_id=caller.key_id)]
 
     async def _find(
         self, query: search_queries.SearchQuery, rows: Sequence[LedgerRow], usage: SearchUsage | None
@@ -125,7 +125,7 @@ class Retrieval:
         return search_queries.read_result(await cursor.fetchall())
 
     async def prepare(self, request: PublishRequest) -> PreparedDocument:
-        """Chunks and embeds a document for every index that is kept up to date; writes nothing.
+        """Chunk and embed a document for every maintained index; writes nothing to the indexes.
 
         Errors: EmbedderMismatch, ChunkerMismatch, TooManyChunks, EmbeddingFailed, OutOfTime.
         """
@@ -135,35 +135,33 @@ class Retrieval:
             return await document_preparation.prepare(maintained, request, self.passages)
 
     async def publish(self, connection: AsyncConnection, prepared: PreparedDocument) -> int:
-        """Replaces the document's chunks in every index that is kept up to date, in the caller's transaction.
+        """Replace the document's chunks in every maintained index, in the caller's transaction.
 
         Returns the new corpus version; publishing the same document version again changes nothing.
-        Errors: StaleDocument when a newer version, or a withdrawal, came first.
+        Errors: StaleDocument after a newer version or a withdrawal.
         """
         return await self.publish_all(connection, [prepared])
 
     async def publish_all(self, connection: AsyncConnection, documents: Sequence[PreparedDocument]) -> int:
         """As `publish`, for different documents of one tenant, in one corpus version."""
         version = await publishing.publish(connection, documents, self.passages)
-        charged = [
-            self._embedding(each.request, *spent) for each in documents for spent in each.embedded_tokens.items()
-        ]
+        charged = [self._ledger_row(each.request, *used) for each in documents for used in each.embedded_tokens.items()]
         if charged:
             await self.costs.record(connection, charged)
         return version
 
-    def _embedding(self, request: PublishRequest, model: str, tokens: int) -> LedgerRow:
-        spent = Usage(input=tokens)
-        return self.costs.row(request.tenant_id, "embedding_document", model, spent, subject_id=request.document_id)
+    def _ledger_row(self, request: PublishRequest, model: str, tokens: int) -> LedgerRow:
+        used = Usage(input=tokens)
+        return self.costs.row(request.tenant_id, "embedding_document", model, used, subject_id=request.document_id)
 
     async def withdraw(self, connection: AsyncConnection, tenant_id: UUID, document_id: UUID) -> int:
-        """Erases the document from every index and every corpus version. Returns the new corpus version."""
+        """Erase the document from every index and every corpus version. Returns the new corpus version."""
         return await publishing.withdraw(connection, tenant_id, document_id)
 
     async def set_access(
         self, connection: AsyncConnection, tenant_id: UUID, document_id: UUID, groups: Sequence[str]
     ) -> None:
-        """Who may read the document from the commit on, in every corpus version; no groups means everybody."""
+        """Change who may read the document, in every corpus version from the commit on. groups: empty for everybody."""
         await publishing.set_access(connection, tenant_id, document_id, groups)
 
     async def corpus_version(self, tenant_id: UUID) -> int:
@@ -179,15 +177,15 @@ class Retrieval:
         return [(row, *counts.get(row.number, (0, 0))) for row in rows]
 
     async def follow(self, _: str = "") -> None:
-        """Handles the notification of an index change: the next search uses the index that is live now."""
+        """Reload the indexes after a notification."""
         await self.indexes.reload()
 
     async def ready(self) -> None:
-        """Returns when there is an index this process can search. Errors: EmbedderMismatch, DatabaseUnavailable."""
+        """Check that this process can search the live index. Errors: EmbedderMismatch, DatabaseUnavailable."""
         (await self.indexes.live()).check_embedder(self.embedders)
 
     async def warm(self) -> None:
-        """Loads the embedding models before the first query. Errors: StartRefused."""
+        """Load the embedding models. Errors: StartRefused."""
         for embedder in self.embedders.values():
             await embedder.warm()
 
@@ -217,10 +215,10 @@ def make_retrieval(
     text_search: str,
     params: SearchParams | None = None,
 ) -> Retrieval:
-    """embedders: the first embeds new indexes; the others serve indexes that were built with them."""
+    """Build the service. embedders: the first one for new indexes, others for indexes that were built with them."""
     by_name = {embedder.name: embedder for embedder in embedders}
     first = Fingerprint(embedders[0].name, embedders[0].dimensions, text_search=text_search)
-    chosen = params or SearchParams()
+    search_params = params or SearchParams()
     indexes, passages = IndexRegistry(database, clock, by_name, first), PassageEmbeddings(by_name, costs)
     return Retrieval(
         database=database,
@@ -228,9 +226,9 @@ def make_retrieval(
         costs=costs,
         embedders=by_name,
         indexes=indexes,
-        index_builder=IndexBuilder(database, clock, by_name, indexes, chosen, costs, passages),
-        vector_indexes=VectorIndexes(indexes, chosen),
+        index_builder=IndexBuilder(database, clock, by_name, indexes, search_params, costs, passages),
+        vector_indexes=VectorIndexes(indexes, search_params),
         query_embeddings=QueryEmbeddings(by_name, costs),
         passages=passages,
-        params=chosen,
+        params=search_params,
     )

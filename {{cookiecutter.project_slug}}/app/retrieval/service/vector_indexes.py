@@ -17,7 +17,7 @@ class VectorIndexes:
     async def create_missing(
         self, owner_url: str, progress: Callable[[int, int], None], above: int | None = None
     ) -> list[tuple[UUID, int]]:
-        """Creates the HNSW indexes of the live index, as the owner of the tables, for tenants with more than `above`
+        """Create the HNSW indexes of the live index, as the owner of the tables, for tenants with more than `above`
         chunks (None: where an exact search is no longer fast). Returns the tenants with their number of chunks.
         """
         live, created = await self.registry.live(), []

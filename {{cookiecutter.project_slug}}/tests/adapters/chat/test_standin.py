@@ -27,5 +27,5 @@ def test_it_quotes_the_first_passage() -> None:
     assert answer_to({"messages": [{"role": "user", "content": passage}]}) == "The tower is tall. [2]"
 
 
-def test_without_a_passage_it_says_so() -> None:
+def test_without_a_passage_it_answers_with_a_fixed_text() -> None:
     assert answer_to(orjson.loads(b'{"messages": []}')) == "There was nothing to read."

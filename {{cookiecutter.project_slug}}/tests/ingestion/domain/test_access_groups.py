@@ -1,4 +1,4 @@
-"""Who may read a document after an upload to its address."""
+"""Access groups of a document after an upload to its address."""
 
 from uuid import UUID
 
@@ -15,7 +15,7 @@ def existing(*groups: str) -> ExistingDocument:
     return ExistingDocument(UUID(int=3), groups, groups)
 
 
-def test_a_new_document_takes_the_groups_of_its_source_unless_it_names_its_own() -> None:
+def test_a_new_document_has_its_own_groups_or_those_of_its_source() -> None:
     assert access_groups_of(UploadOptions(), ["staff", "crew"], None, CALLER) == ("crew", "staff")
     assert access_groups_of(UploadOptions(access_groups=("board",)), ["staff"], None, CALLER) == ("board",)
 
@@ -31,7 +31,7 @@ def test_only_a_reader_of_a_document_may_give_others_access_to_it() -> None:
         access_groups_of(everybody, (), existing("board"), CALLER)
 
 
-def test_anybody_who_may_upload_may_restrict_access() -> None:
+def test_any_uploader_may_restrict_access() -> None:
     assert access_groups_of(UploadOptions(access_groups=("board",)), (), existing("board", "crew"), CALLER) == (
         "board",
     )
@@ -53,7 +53,7 @@ def test_the_common_readers_of_two_sets_of_groups(
     assert common_access_groups(some, others) == common
 
 
-def test_access_widens_with_a_group_that_was_not_there_and_with_everybody() -> None:
+def test_a_new_group_and_everybody_widen_access() -> None:
     assert widens_access(("staff", "crew"), ("staff",))
     assert widens_access((), ("staff",))
     assert not widens_access(("staff",), ("staff", "crew"))

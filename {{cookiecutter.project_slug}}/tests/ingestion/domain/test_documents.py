@@ -1,4 +1,4 @@
-"""What may come in, under which name and from where."""
+"""Validation of names, addresses and options of uploads."""
 
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -22,7 +22,7 @@ from app.ingestion.domain.documents import (
 
 
 @pytest.mark.parametrize("name", ["a.md", "Größe der Lampen.pdf", "v1..2.txt", "it's 100% fine.txt", "…"])
-def test_a_plain_name_is_kept(name: str) -> None:
+def test_a_plain_name_is_accepted(name: str) -> None:
     assert check_name(name) == name
 
 
@@ -44,7 +44,7 @@ def test_a_plain_name_is_kept(name: str) -> None:
         "a\x85b",
     ],
 )
-def test_a_name_that_could_lead_elsewhere_is_refused(name: str) -> None:
+def test_an_unsafe_name_is_rejected(name: str) -> None:
     with pytest.raises(UnsafeName):
         check_name(name)
 
@@ -56,7 +56,7 @@ def test_an_address_may_be_a_path() -> None:
             check_uri(uri)
 
 
-def test_groups_are_sorted_once_each_and_nothing_said_is_not_everybody() -> None:
+def test_groups_are_sorted_and_unique_and_none_differs_from_everybody() -> None:
     assert upload_options(None, ["b", "a", "b "], {}).access_groups == ("a", "b")
     assert upload_options(None, [" "], {}).access_groups == ()
     assert upload_options(None, None, {}).access_groups is None
@@ -67,18 +67,18 @@ def test_groups_are_sorted_once_each_and_nothing_said_is_not_everybody() -> None
     ("source", "groups", "metadata"),
     [("a\nb", [], {}), ("x" * 101, [], {}), (None, ["two words"], {}), (None, [], {"a": ["list"]})],
 )
-def test_what_a_batch_says_about_itself_is_checked(source: str | None, groups: list[str], metadata: dict) -> None:
+def test_invalid_options_of_a_batch_are_rejected(source: str | None, groups: list[str], metadata: dict) -> None:
     with pytest.raises(BadUpload):
         upload_options(source, groups, metadata)
 
 
-def test_metadata_has_a_sign_in_place_of_what_no_database_keeps() -> None:
+def test_characters_that_cannot_be_stored_are_replaced_in_metadata() -> None:
     assert upload_options(None, [], {"ti\ud800tle": "The\0 lamp\udfff"}).metadata == {
         "ti\ufffdtle": "The\ufffd lamp\ufffd"
     }
 
 
-def test_a_cursor_survives_the_journey() -> None:
+def test_a_cursor_is_parsed_back() -> None:
     cursor = Cursor(datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC), UUID(int=7))
     assert Cursor.parse(cursor.text()) == cursor
     for broken in ("", "!!!", "YWJj", cursor.text()[:-6]):

@@ -1,4 +1,4 @@
-"""A document is cut along its own structure, and every chunk points at the very text it came from."""
+"""A document is cut along its structure, and every chunk has its exact position in the text."""
 
 from itertools import pairwise
 
@@ -26,7 +26,7 @@ def check(text: str, chunks: list[Chunk]) -> None:
     assert all(a.end <= b.start for a, b in pairwise(chunks))
 
 
-def test_a_passage_of_ordinary_length_stays_whole() -> None:
+def test_a_short_text_is_one_chunk() -> None:
     for count in (1, 10, 20):
         text = SENTENCE * count
         assert [c.text for c in chunk(text, [], PARAMS)] == [text.strip()]
@@ -42,7 +42,7 @@ def test_a_long_text_is_cut_into_even_parts_between_sentences() -> None:
     assert all(c.text.startswith("The refund") and c.text.endswith("order.") for c in chunks)
 
 
-def test_each_chunk_carries_the_headings_above_it() -> None:
+def test_each_chunk_has_the_headings_above_it() -> None:
     body = SENTENCE * 6
     text, headings = document((1, "Handbook", ""), (2, "Refunds", body), (3, "Cards", body), (2, "Returns", body))
     chunks = chunk(text, headings, PARAMS)
@@ -55,7 +55,7 @@ def test_each_chunk_carries_the_headings_above_it() -> None:
     assert all("#" not in c.text for c in chunks)
 
 
-def test_small_neighbours_of_one_chapter_share_a_chunk_and_keep_their_titles() -> None:
+def test_small_sections_of_one_chapter_are_merged_with_their_titles() -> None:
     text, headings = document((1, "Glossary", ""), (2, "Chunk", "A passage."), (2, "Hold", "A reservation."))
     chunks = chunk(text, headings, PARAMS)
     check(text, chunks)
@@ -64,12 +64,12 @@ def test_small_neighbours_of_one_chapter_share_a_chunk_and_keep_their_titles() -
     assert "## Hold" in chunks[0].text
 
 
-def test_chapters_are_never_joined() -> None:
+def test_chapters_are_never_merged() -> None:
     text, headings = document((1, "One", "Short."), (1, "Two", "Short too."))
     assert [c.headings for c in chunk(text, headings, PARAMS)] == [("One",), ("Two",)]
 
 
-def test_a_heading_without_text_is_still_found() -> None:
+def test_a_heading_without_text_is_a_chunk() -> None:
     text, headings = document((1, "Opening hours", ""))
     assert [c.text for c in chunk(text, headings, PARAMS)] == ["# Opening hours"]
 
@@ -82,12 +82,12 @@ def test_rows_of_a_table_are_not_cut() -> None:
 
 def test_a_code_block_is_cut_between_lines() -> None:
     code = "```\n" + "\n\n".join(f"call_{number}(alpha, beta. Gamma)" for number in range(300)) + "\n```"
-    for found in chunk("Before.\n\n" + code, [], PARAMS):
-        assert all(line.endswith((")", "```", ".")) for line in found.text.splitlines() if line)
+    for piece in chunk("Before.\n\n" + code, [], PARAMS):
+        assert all(line.endswith((")", "```", ".")) for line in piece.text.splitlines() if line)
 
 
 @pytest.mark.parametrize("text", ["word " * 600_000, "x" * 3_000_000, SENTENCE * 50_000])
-def test_a_line_of_three_megabytes_is_cut_and_nothing_is_lost(text: str) -> None:
+def test_a_line_of_three_megabytes_is_cut_without_loss(text: str) -> None:
     chunks = chunk(text, [], PARAMS)
     check(text, chunks)
     assert max(words(c.text) for c in chunks) <= PARAMS.whole
@@ -106,15 +106,13 @@ def test_text_without_spaces_is_measured_by_its_length() -> None:
     st.lists(st.tuples(st.integers(1, 6), st.text(max_size=30), st.text(max_size=2000)), max_size=8),
     st.integers(20, 200),
 )
-def test_whatever_the_text_every_word_lies_in_one_chunk_or_heading(
-    sections: list[tuple[int, str, str]], target: int
-) -> None:
+def test_every_word_is_in_exactly_one_chunk_or_heading(sections: list[tuple[int, str, str]], target: int) -> None:
     text, headings = document(*sections)
     chunks = chunk(text, headings, ChunkerParams(target=target, whole=2 * target, small=10))
     check(text, chunks)
     outside = text
-    for found in reversed(chunks):
-        outside = outside[: found.start] + outside[found.end :]
+    for piece in reversed(chunks):
+        outside = outside[: piece.start] + outside[piece.end :]
     titles = "".join(f"{'#' * heading.level} {heading.title}" for heading in headings)
     assert set(outside.split()) <= {*titles.split(), *text.split()}
     assert sum(map(len, outside.split())) <= len(titles) + sum(line.count("=") + line.count("-") for line in text)

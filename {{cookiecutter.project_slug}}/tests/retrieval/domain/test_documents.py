@@ -1,4 +1,4 @@
-"""Documents as they are published to the indexes."""
+"""Documents as published to the indexes."""
 
 from uuid import UUID
 

@@ -22,7 +22,7 @@ def test_an_index_names_the_settings_that_choose_its_embedder(embedder: str, set
     fingerprint = Fingerprint(embedder, 8, "structure-1", {}, "english", 60.0)
     index = IndexRow(3, uuid4(), "live", fingerprint, NOW, NOW)
     index.check_embedder({embedder: object()})
-    with pytest.raises(EmbedderMismatch, match=f"Index 3 was made with the embedder {embedder}, ") as refused:
+    with pytest.raises(EmbedderMismatch, match=f"Index 3 was built with the embedder {embedder}, ") as refused:
         index.check_embedder({"another": object()})
     assert (refused.value.what_to_do or "").startswith(f"Set {settings} (")
 

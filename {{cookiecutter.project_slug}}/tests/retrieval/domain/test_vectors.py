@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from app.retrieval.domain.vectors import Vector
 
 
-def test_a_vector_has_length_one_whatever_the_numbers_were() -> None:
+def test_a_vector_is_normalised_to_length_one() -> None:
     vector = Vector.of([3.0, 4.0])
     assert vector.dimensions == 2
     assert vector.floats() == pytest.approx((0.6, 0.8), abs=1e-3)
@@ -22,7 +22,7 @@ def test_the_dot_product_is_the_cosine() -> None:
 
 
 @pytest.mark.parametrize("floats", [[], [0.0, 0.0], [math.nan, 1.0], [math.inf, 1.0]])
-def test_numbers_without_a_direction_are_refused(floats: list[float]) -> None:
+def test_numbers_without_a_direction_are_rejected(floats: list[float]) -> None:
     with pytest.raises(ValueError, match="not a direction"):
         Vector.of(floats)
 

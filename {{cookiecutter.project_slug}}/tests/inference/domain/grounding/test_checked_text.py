@@ -13,7 +13,7 @@ from app.core.ownership import RiskTier
 from app.inference.domain.grounding.checked_text import CheckedText
 from app.inference.domain.grounding.sentence_breaks import LONGEST_SENTENCE, LOOK_AHEAD, first_break
 from tests.safety.exfiltration import FORMS
-from tests.safety.test_markup import PIECES, live
+from tests.safety.test_markup import PIECES, active_tags
 
 PROMPT = (
     "You are Bo, the helper of the Sarn ferry. Quote timetables only from the board and name the pier. "
@@ -96,7 +96,7 @@ def test_nothing_that_loads_or_links_leaves(form: str) -> None:
         text = before + form
         left, checks = checked(*text, passages=(TOWER, words_of(form)))
         shown = "".join(left)
-        assert live(shown) == set()
+        assert active_tags(shown) == set()
         assert "evil" not in shown.lower() or "://" not in form
         assert any(found.rule.startswith("output_link") for found in checks.findings)
 
@@ -107,13 +107,13 @@ def test_nor_do_parts_together(parts: list[str]) -> None:
     # A bare mail address may leave: nothing is sent with it.
     text = "".join(parts).replace("@", " ")
     left, _ = checked(text, passages=(words_of(text),))
-    assert live("".join(left)) == set()
+    assert active_tags("".join(left)) == set()
 
 
 def test_an_address_of_the_documents_is_shown_as_plain_characters() -> None:
     where = "The timetable stands at https://ferry.example/times."
     left, text = checked(f"{where} [1] [Here](https://ferry.example/times).", passages=(where,))
-    assert live("".join(left)) == set()
+    assert active_tags("".join(left)) == set()
     assert "ferry" in "".join(left)
     assert [found.rule for found in text.findings] == ["output_link.parted"]
     left, _ = checked("The timetable stands at https://ferry.example/times?who=Marta.", passages=(where,))
