@@ -59,7 +59,7 @@ def test_whoever_is_at_the_command_line_approves_what_somebody_else_made(
     assert "app release activate" in result.output
     shown = run.invoke(app, ["release", "approvals", str(release.number)])
     assert actor() in shown.output
-    assert "Nothing is lacking" in shown.output
+    assert "No approval is missing" in shown.output
 
 
 def test_nobody_approves_their_own_release_at_the_command_line(

@@ -53,13 +53,13 @@ async def test_a_stream_that_leaves_is_asked_too(service: Service) -> None:
     assert await service.rows("select rule, state from reviewed_answers") == [("unsure", "delivered")]
 
 
-async def test_what_is_quoted_is_not_unsure(quoting: Service) -> None:
+async def test_a_quoted_answer_has_no_confidence(quoting: Service) -> None:
     rules(quoting, confidence_below=1.0)
     answer = (await quoting.ask(WHO)).json()
     assert (answer["status"], answer["confidence"]) == ("answered", None)
 
 
-async def test_it_is_the_geometric_mean_of_the_tokens(service: Service) -> None:
+async def test_confidence_is_the_geometric_mean_of_the_token_probabilities(service: Service) -> None:
     from app.adapters.chat.standin import Fault
 
     rules(service, confidence_below=0.1)
@@ -88,5 +88,5 @@ def test_a_rule_that_no_model_can_meet_stops_the_start(settings: Settings, tmp_p
     )
     writes = ModelChoice(model="local", base_url="http://127.0.0.1:9/v1")
     here = settings.model_copy(update={"root": tmp_path, "model_chain": (writes,) if models else ()})
-    with pytest.raises(StartRefused, match="'doubt' asks how sure a model was"):
+    with pytest.raises(StartRefused, match="rule 'doubt' has confidence_below, and APP_MODEL_CHAIN names no model"):
         check(here)

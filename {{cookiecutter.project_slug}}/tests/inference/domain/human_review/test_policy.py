@@ -209,7 +209,7 @@ def test_the_start_says_which_file_which_rule_and_what_to_do() -> None:
     said = str(refused.value)
     assert "policies/review.yaml: rules: " in said
     assert "rule 'b' can never match" in said
-    assert "move it up, narrow the other or take it out" in said
+    assert "move it up, narrow the other rule or remove it" in said
     assert len(said) < 500
 
 
