@@ -75,12 +75,12 @@ def chain(lines: int) -> Iterator[Line]:
 
 async def verify(state: State, lines: int) -> dict[str, Any]:
     start = time.perf_counter()
-    verified = await state.audit.look()
+    verified = await state.audit.inspect()
     seconds = time.perf_counter() - start
     assert isinstance(verified, Verified), verified
     assert verified.lines == lines
     tracemalloc.start()
-    await state.audit.look()
+    await state.audit.inspect()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return {

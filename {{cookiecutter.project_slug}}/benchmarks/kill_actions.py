@@ -32,7 +32,7 @@ from app.review.jobs import job_specs as review_jobs
 from app.settings import Settings
 from app.wiring import State, build
 from benchmarks.harness import ROOT, arguments_of, fresh_database, write
-from benchmarks.processes import SILENCE, Crew
+from benchmarks.processes import SILENCE, WorkerPool
 
 ACTIONS = 100
 KILLS = 60
@@ -128,7 +128,7 @@ async def kill_workers(
 
     short: the last worker does not wait until the heartbeats of the killed ones expire.
     """
-    crew = Crew(
+    pool = WorkerPool(
         folder,
         {
             "DATABASE_URL": urls.service,
@@ -142,10 +142,10 @@ async def kill_workers(
     caught = Counter[str]()
     try:
         for number in range(kills):
-            crew.hire()
-            [worker] = await crew.at_work()
+            pool.hire()
+            [worker] = await pool.at_work()
             await asyncio.sleep(chance.uniform(0.0, LONGEST_LIFE))
-            crew.kill(worker)
+            pool.kill(worker)
             for job, attempt, ended in await rows(state, tenant, IN_HAND):
                 caught[ended] += (job, attempt) not in dropped
                 dropped.add((job, attempt))
@@ -155,12 +155,12 @@ async def kill_workers(
         if short:
             async with state.database.transaction(None) as connection:
                 await connection.execute(text(SILENCE))
-        crew.hire()
+        pool.hire()
         while (await rows(state, tenant, UNFINISHED))[0][0] and time.monotonic() - last_kill < PATIENCE:  # noqa: ASYNC110
             await asyncio.sleep(0.5)
     finally:
-        for log in list(crew.workers):
-            crew.kill(log)
+        for log in list(pool.workers):
+            pool.kill(log)
     return {
         "worker_kills": kills,
         "worker_kills_with_work_left": sum(left > 0 for left in left_at),

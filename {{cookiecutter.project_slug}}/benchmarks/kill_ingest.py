@@ -31,7 +31,7 @@ from app.ingestion.domain.documents import Upload, UploadOptions
 from app.settings import Settings
 from app.wiring import State, build
 from benchmarks.harness import ROOT, arguments_of, work_off, write
-from benchmarks.processes import SILENCE, Crew
+from benchmarks.processes import SILENCE, WorkerPool
 
 EVERY_TENTH_IS_BAD = 10
 WORKERS = 3
@@ -45,7 +45,7 @@ class Size:
     server_kills: int = 5
     longest_calm: float = 2.5
     waits_for_silence: bool = True
-    """Whether the last crew lives on until the dead have been silent for long enough; or else another takes over."""
+    """Whether the last workers run until the heartbeats of the killed ones expire; otherwise another takes over."""
 
 
 SHORT = Size(12, 1, 1, 1.0, waits_for_silence=False)
@@ -110,28 +110,28 @@ async def storm(
 ) -> dict[str, Any]:
     """Kill workers and the server at random moments, then let the last workers finish."""
     server_kills = set(generator.sample(range(size.worker_kills), size.server_kills))
-    crew = Crew(folder, {"APP_DATA_DIR": str(folder), "APP_ROOT": str(ROOT)})
+    pool = WorkerPool(folder, {"APP_DATA_DIR": str(folder), "APP_ROOT": str(ROOT)})
     left_at = []
     for _ in range(WORKERS):
-        crew.hire()
+        pool.hire()
     try:
         for number in range(size.worker_kills):
-            at_work = await crew.at_work()
+            at_work = await pool.at_work()
             await asyncio.sleep(generator.uniform(0.0, size.longest_calm))
             if number in server_kills:
                 kill_server(server)
-            crew.kill(generator.choice(at_work))
-            crew.hire()
+            pool.kill(generator.choice(at_work))
+            pool.hire()
             left_at.append(await unfinished(state, tenant))
             print(f"kill {number + 1}: {left_at[-1]} documents left", flush=True)
         last_kill = time.monotonic()
         if not size.waits_for_silence:
-            await relieve(crew, state)
+            await relieve(pool, state)
         while await unfinished(state, tenant) and time.monotonic() - last_kill < PATIENCE:  # noqa: ASYNC110
             await asyncio.sleep(0.5)
     finally:
-        for log in list(crew.workers):
-            crew.kill(log)
+        for log in list(pool.workers):
+            pool.kill(log)
     return {
         "worker_kills": size.worker_kills,
         "worker_kills_with_work_left": sum(left > 0 for left in left_at),
@@ -140,10 +140,10 @@ async def storm(
     }
 
 
-async def relieve(crew: Crew, state: State) -> None:
+async def relieve(pool: WorkerPool, state: State) -> None:
     """Replace all workers by one, which takes over at once."""
-    for log in list(crew.workers):
-        crew.kill(log)
+    for log in list(pool.workers):
+        pool.kill(log)
     while True:
         try:
             async with state.database.transaction(None) as connection:
@@ -152,7 +152,7 @@ async def relieve(crew: Crew, state: State) -> None:
             await asyncio.sleep(0.2)
         else:
             break
-    crew.hire()
+    pool.hire()
 
 
 def kill_server(server: EmbeddedPostgres) -> None:

@@ -1,4 +1,4 @@
-"""One question asked in the four forms that an answer has, and what a reader gets of it."""
+"""Sends one question in the four response forms, and reads the responses."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +14,9 @@ FORMS = ("json", "stream", "openai json", "openai stream")
 
 @dataclass
 class Seen:
-    """What came over the wire. pieces: of a stream, as they came; text: of a whole reply, or the pieces together.
+    """A response. pieces: the pieces of a stream; text: the whole text.
 
-    answer: the last word of it, or a problem. finish: as the OpenAI format tells it.
+    answer: the final answer or problem. finish: the finish reason in the OpenAI format.
     """
 
     status: int

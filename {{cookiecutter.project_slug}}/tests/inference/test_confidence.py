@@ -1,4 +1,4 @@
-"""How sure a model was of its words is asked for where a rule wants it, shown, and decides who looks at the answer."""
+"""The confidence of a model is requested when a rule needs it, shown, and decides on the review of an answer."""
 
 import math
 from typing import Any
@@ -20,7 +20,7 @@ def rules(service: Service, **when: Any) -> None:
     change_serving(service.state, review=ReviewPolicy(owner="tests", overlap=0, rules=[unsure]))  # type: ignore[list-item]
 
 
-async def test_nobody_is_asked_while_no_rule_wants_to_know(service: Service) -> None:
+async def test_confidence_is_not_requested_unless_a_rule_needs_it(service: Service) -> None:
     rules(service, groundedness_below=0.1)
     answer = (await service.ask(WHO)).json()
     assert "logprobs" not in service.model.calls[0].body
@@ -29,7 +29,7 @@ async def test_nobody_is_asked_while_no_rule_wants_to_know(service: Service) -> 
 
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize(("said", "status"), [(0.9, "answered"), (0.5, "held"), (None, "held")])
-async def test_an_answer_of_an_unsure_model_waits(
+async def test_an_answer_with_low_confidence_is_held(
     service: Service, said: float | None, status: str, streaming: bool
 ) -> None:
     rules(service, confidence_below=0.6)
@@ -43,7 +43,7 @@ async def test_an_answer_of_an_unsure_model_waits(
     assert (float(body) if body else None) == (pytest.approx(said) if said else None)
 
 
-async def test_a_stream_that_leaves_is_asked_too(service: Service) -> None:
+async def test_confidence_is_requested_for_a_stream_that_is_reviewed_afterwards(service: Service) -> None:
     after = {"name": "unsure", "send": "after", "due_minutes": 60, "when": {"confidence_below": 0.6}}
     change_serving(service.state, review=ReviewPolicy(owner="tests", overlap=0, rules=[after]))  # type: ignore[list-item]
     service.model.confidence = 0.4

@@ -1,4 +1,4 @@
-"""Whatever becomes of a question, it reads the same in every form: JSON, stream, and both of the OpenAI format."""
+"""An outcome reads the same in every form: JSON, stream, and both of the OpenAI format."""
 
 import asyncio
 from collections.abc import Callable
@@ -29,7 +29,7 @@ GOOD = (f"{BUILT} ", LAMP)
 
 @dataclass
 class Case:
-    """What the model does, and what becomes of it. text: all of it; None for whatever is quoted from the documents."""
+    """The behaviour of the model and the expected outcome. text: the whole text; None for quoted documents."""
 
     fault: Fault
     text: str | None
@@ -237,7 +237,7 @@ async def test_a_replay_is_what_was_sent(service: Service, name: str) -> None:
 
 
 async def ask_patiently(service: Service, form: str) -> Seen:
-    """As `ask`; when the model has fallen silent, the time that is waited for it passes at once."""
+    """As `ask`; when the model is silent, the timeout elapses at once."""
     asking = asyncio.ensure_future(ask(service, form))
     await until(lambda: asking.done() or (service.model.calls and service.model.calls[-1].silent))
     await leap(101)
@@ -248,7 +248,7 @@ async def ask_patiently(service: Service, form: str) -> Seen:
 @pytest.mark.parametrize(
     "how", [{"cut": True}, {"stall": 1000}, {"error": {"message": "Sorry", "code": 500}, "pause": 0.05}]
 )
-async def test_what_breaks_off_after_its_first_sentence_ends_in_a_problem(
+async def test_a_reply_that_breaks_after_its_first_sentence_ends_in_a_problem(
     service: Service, form: str, how: dict[str, Any]
 ) -> None:
     service.model.always = Fault(pieces=(*GOOD, " And"), **how)
@@ -262,7 +262,7 @@ async def test_what_breaks_off_after_its_first_sentence_ends_in_a_problem(
 
 @pytest.mark.parametrize("form", ["stream", "openai stream"])
 @pytest.mark.parametrize(("how", "why"), [({"cut": True}, "model_interrupted"), ({"stall": 1000}, "model_timeout")])
-async def test_what_breaks_off_before_anything_left_is_quoted_instead(
+async def test_a_reply_that_breaks_before_any_text_is_replaced_by_quotes(
     service: Service, form: str, how: dict[str, Any], why: str
 ) -> None:
     service.model.always = Fault(pieces=("It was ", "built in 1874"), **how)
@@ -297,7 +297,7 @@ async def test_without_money_every_form_quotes_the_same(service: Service) -> Non
     compare(seen, same_bill=True)
 
 
-async def test_actions_are_told_in_every_form(service: Service) -> None:
+async def test_actions_are_reported_in_every_form(service: Service) -> None:
     caller = await service.state.identity.authenticate(service.key)
     await service.state.tickets.add(caller, "Printer", "It prints grey.")
     seen = [await ask(service, form, "Look up the ticket T-1.", actions=["look_up_ticket"]) for form in FORMS]
@@ -308,7 +308,7 @@ async def test_actions_are_told_in_every_form(service: Service) -> None:
     compare(seen, same_bill=True)
 
 
-async def test_a_held_answer_is_only_held_in_every_form_and_every_replay(service: Service) -> None:
+async def test_a_held_answer_shows_no_content_in_any_form_or_replay(service: Service) -> None:
     rule = {"name": "people", "send": "before", "due_minutes": 60}
     change_serving(service.state, review=ReviewPolicy(owner="tests", overlap=0, rules=[rule]))  # type: ignore[list-item]
     service.model.always, keys = Fault(pieces=GOOD), uuid4().hex
@@ -323,7 +323,7 @@ async def test_a_held_answer_is_only_held_in_every_form_and_every_replay(service
 
 
 @pytest.mark.parametrize("tier", ["low", "medium", "high"])
-async def test_nothing_leaves_before_it_is_checked(service: Service, tier: str) -> None:
+async def test_no_text_is_released_before_it_is_checked(service: Service, tier: str) -> None:
     change_serving(service.state, risk_tier=tier)
     service.model.always = Fault(pieces=(NAPOLEON, " ", NAPOLEON, " ", NAPOLEON, " ", BUILT))
     for form in FORMS:
@@ -332,7 +332,7 @@ async def test_nothing_leaves_before_it_is_checked(service: Service, tier: str) 
         assert "Marta Holm" in seen.text
 
 
-async def test_a_sentence_leaves_while_the_model_writes_the_next(service: Service) -> None:
+async def test_a_sentence_is_released_while_the_model_writes_the_next(service: Service) -> None:
     left: list[str] = []
     service.model.always = Fault(pieces=(f"{BUILT} ", "Its lamp"), stall=30)
     change_serving(service.state, deadline_seconds=30)
@@ -349,7 +349,7 @@ async def test_a_sentence_leaves_while_the_model_writes_the_next(service: Servic
 
 
 @pytest.mark.parametrize("form", ["stream", "openai stream"])
-async def test_the_time_to_the_first_sentence_is_told(
+async def test_the_time_to_the_first_sentence_is_reported(
     service: Service, form: str, metric: Callable[[str], float]
 ) -> None:
     before = metric("app_answer_first_text_seconds_count")

@@ -1,6 +1,6 @@
-"""Actions against a model of them: proposed, judged, run twice, tampered with, in any order, on a clock that jumps.
+"""A model-based test of actions: proposed, reviewed, run twice, tampered with, in any order, with a clock that jumps.
 
-Runs print the seed with which they can be repeated: pytest --hypothesis-seed=….
+Runs print their seed; repeat one with pytest --hypothesis-seed=….
 """
 
 import asyncio
@@ -41,7 +41,7 @@ from actions a left join ticket_notes n on n.action_id = a.id
 
 @dataclass
 class Known:
-    """What must be true of an action. text: the note that it would write."""
+    """The expected state of an action. text: the note that it would write."""
 
     proposal: ActionProposal
     text: str
@@ -120,7 +120,7 @@ class Book(RuleBasedStateMachine):
     @precondition(lambda self: self.claims)
     @rule(number=which, decision=st.sampled_from(["approve", "approve", "reject", "edit"]))
     def decide(self, number: int, decision: Any) -> None:
-        """On any claim there ever was, most of them long out of date."""
+        """Decide with any earlier claim, most of which have expired."""
         known, name, mine = self.claims[number % len(self.claims)]
         live = known.holder == name and known.fence == mine.fence and self.now < known.until
         may = known.state == "waiting" and self.now < known.due and live and known.version == mine.version
@@ -152,7 +152,7 @@ class Book(RuleBasedStateMachine):
     @precondition(lambda self: any(known.state == "approved" and not known.tampered for known in self.known))
     @rule(number=which)
     def tamper(self, number: int) -> None:
-        """What was approved is changed behind the approval."""
+        """Change the approved arguments in the database."""
         approved = [known for known in self.known if known.state == "approved" and not known.tampered]
         known = approved[number % len(approved)]
         other = payload_of(known.proposal, {"ticket": self.ticket, "text": "Pay the bearer."})
@@ -163,7 +163,7 @@ class Book(RuleBasedStateMachine):
     @precondition(lambda self: self.known)
     @rule(numbers=st.lists(which, min_size=1, max_size=4))
     def work(self, numbers: list[int]) -> None:
-        """Jobs of any actions, some twice at once, whether their time has come or not."""
+        """Run jobs of any actions, some twice at once, due or not."""
         chosen = [self.known[number % len(self.known)] for number in numbers]
 
         async def all_at_once() -> None:
@@ -188,7 +188,7 @@ class Book(RuleBasedStateMachine):
             assert lines == (state in ("done", "failed"))
 
 
-async def test_actions_keep_their_promises_whatever_happens(open_shop: Opened) -> None:
+async def test_actions_keep_their_invariants(open_shop: Opened) -> None:
     loop = asyncio.get_running_loop()
 
     def run(work: Coroutine[Any, Any, T]) -> T:

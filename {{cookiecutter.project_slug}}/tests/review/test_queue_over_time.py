@@ -1,6 +1,7 @@
-"""The queue against a model of it: people claim, let go, decide and fall asleep, in any order, on a clock that jumps.
+"""A model-based test of the queue: claims, releases, decisions and expired leases in any order, with a clock that
+jumps.
 
-Runs print the seed with which they can be repeated: pytest --hypothesis-seed=….
+Runs print their seed; repeat one with pytest --hypothesis-seed=….
 """
 
 import asyncio
@@ -27,7 +28,7 @@ which = st.integers(0, 30)
 
 @dataclass
 class Known:
-    """What must be true of an item."""
+    """The expected state of an item."""
 
     needed: int
     due: float
@@ -85,7 +86,7 @@ class Queue(RuleBasedStateMachine):
     @precondition(lambda self: self.claims)
     @rule(number=which, decision=st.sampled_from(["approve", "reject", "edit", "request_changes"]))
     def decide(self, number: int, decision: Any) -> None:
-        """On any claim there ever was, most of them long out of date."""
+        """Decide with any earlier claim, most of which have expired."""
         name, mine = self.claims[number % len(self.claims)]
         known = self.known[mine.id]
         live = known.holder == name and known.fence == mine.fence and self.now < known.until
@@ -143,7 +144,7 @@ class Queue(RuleBasedStateMachine):
         assert [item.due_at for item in items] == sorted(item.due_at for item in items)
 
 
-async def test_the_queue_keeps_its_promises_whatever_people_do(seat: Seated) -> None:
+async def test_the_queue_keeps_its_invariants(seat: Seated) -> None:
     loop = asyncio.get_running_loop()
 
     def run(work: Coroutine[Any, Any, T]) -> T:

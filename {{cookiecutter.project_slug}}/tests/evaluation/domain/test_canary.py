@@ -14,7 +14,7 @@ POLICY = CanaryPolicy()
 
 @dataclass(frozen=True)
 class Said:
-    """An answer like most: three of a conversation."""
+    """A typical answer; a conversation has three."""
 
     unit: str
     failed: bool = False
@@ -27,7 +27,7 @@ class Said:
 
 
 def said(count: int, **fields: object) -> list[Said]:
-    """Latency and cost differ a little from answer to answer, as they do."""
+    """Answers whose latency and cost vary slightly."""
     return [
         replace(
             Said(f"u{number // 3}", latency_ms=900.0 + 37 * (number % 7), micro_usd=400 + 11 * (number % 5)),
@@ -55,18 +55,18 @@ def test_a_canary_like_its_control_passes_once_there_is_enough_evidence() -> Non
     assert verdict(said(600)).verdict == "PASS"
 
 
-def test_too_little_to_judge_by_is_held() -> None:
+def test_too_little_evidence_is_a_hold() -> None:
     found = verdict(said(99))
     assert found.verdict == "HOLD"
     assert found.reasons == ("99 answers for 33 tenants or conversations on the smaller side; 100 for 20 are needed",)
     assert verdict(said(600), control=said(50)).verdict == "HOLD"
 
 
-def test_many_answers_for_one_tenant_are_too_little() -> None:
+def test_many_answers_of_one_tenant_are_too_little_evidence() -> None:
     assert verdict([replace(each, unit="the only one") for each in said(2000)]).verdict == "HOLD"
 
 
-def test_no_data_is_held() -> None:
+def test_no_data_is_a_hold() -> None:
     assert verdict([]).verdict == verdict([], control=[]).verdict == "HOLD"
 
 
@@ -101,7 +101,7 @@ def test_harm_ends_the_canary_and_the_reason_names_the_metric(metric: str, canar
     assert HARMS[metric].description in found.reasons[0]
 
 
-def test_harm_on_one_tenant_alone_is_no_evidence_about_the_others() -> None:
+def test_harm_to_one_tenant_is_no_evidence_about_others() -> None:
     """All failures are of one conversation: as many single ones would end the canary."""
     alone = [
         replace(each, failed=number < 30, unit="one" if number < 30 else each.unit)
@@ -111,7 +111,7 @@ def test_harm_on_one_tenant_alone_is_no_evidence_about_the_others() -> None:
     assert verdict(every(10, said(300), failed=True)).verdict == "FAIL"
 
 
-def test_what_is_better_is_no_harm() -> None:
+def test_an_improvement_is_no_harm() -> None:
     assert verdict(said(600), control=every(4, CONTROL, failed=True)).verdict == "PASS"
 
 

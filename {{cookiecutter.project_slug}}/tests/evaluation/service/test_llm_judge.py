@@ -1,4 +1,4 @@
-"""A judge model counts only while it agrees with people."""
+"""A judge model is used only while it agrees with human labels."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 
 def fair(body: Json) -> str:
-    """Calls an answer good that says what the right one says."""
+    """Accepts an answer that contains the expected text."""
     if not body["messages"][0]["content"].startswith("You check answers"):
         return heedful(body)
     shown = body["messages"][1]["content"]
@@ -118,6 +118,6 @@ async def test_a_judge_that_this_process_does_not_have_is_named(opened: Open) ->
 
 
 @pytest.mark.usefixtures("house")
-async def test_nobody_judges_unless_the_policy_names_a_judge(service: State) -> None:
+async def test_no_judge_runs_unless_the_policy_names_one(service: State) -> None:
     report = await judged(service)
     assert (scores(report), report.notes) == ({}, ())
