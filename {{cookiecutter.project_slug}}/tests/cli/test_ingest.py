@@ -208,7 +208,7 @@ def test_an_unreadable_file_is_reported_and_the_others_are_served(
     assert counts in ("2 published, 1 refused.", "2 published, 1 unreadable.")
 
 
-def test_a_broken_link_does_not_stop_the_other_files(run: Ingest, folder: Path, tmp_path: Path) -> None:
+def test_paths_that_do_not_exist_do_not_stop_the_other_files(run: Ingest, folder: Path, tmp_path: Path) -> None:
     result = run(tmp_path / "nothing", "x" * 5000, folder / "desks.txt")
     assert result.exit_code == 1
     *told, counts = lines_of(result)

@@ -16,7 +16,7 @@ class Shown:
     score: float
 
 
-def heedful(body: dict[str, Any]) -> str:
+def follow_prompt(body: dict[str, Any]) -> str:
     """If the prompt demands answers from the passages only, quote the best sentences and cite their passages. Otherwise
     quote the first sentence.
     """

@@ -26,7 +26,7 @@ from app.retrieval.ports import EmbeddingResult
 from app.settings import Settings
 from app.wiring import State, build
 from tests.conftest import ROOT, FreshDatabase
-from tests.evaluation.prompt_following_model import heedful
+from tests.evaluation.prompt_following_model import follow_prompt
 from tests.evaluation.service.test_evaluations import beside
 
 pytestmark = pytest.mark.slow
@@ -70,7 +70,7 @@ _spent = 0.0
 def slowly(body: dict[str, Any]) -> str:
     global _spent
     _spent += SLOW_SECONDS
-    return heedful(body)
+    return follow_prompt(body)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -118,7 +118,7 @@ class Bench:
 async def bench(house: Path, own_database: Urls) -> AsyncIterator[Bench]:
     settings = Settings(root=house, data_dir=house, embedder="minilm", _env_file=None)
     async with AsyncExitStack() as stack:
-        careful = await stack.enter_async_context(StandIn(model="careful", mind=heedful))
+        careful = await stack.enter_async_context(StandIn(model="careful", mind=follow_prompt))
         slow = await stack.enter_async_context(StandIn(model="slow", mind=slowly))
         states = []
         for models in ((), (careful,), (slow,)):

@@ -36,9 +36,9 @@ async def decide(service: Service, answer_id: str, decision: DecisionType = "app
         for i in await reviews.queue.list(ana, ReviewFilters(kind="answer"), None, 200)
         if str(i.subject_id) == answer_id
     ]
-    mine = await reviews.queue.claim(ana, item.id)
+    claimed = await reviews.queue.claim(ana, item.id)
     await reviews.decisions.decide(
-        ana, item.id, SubmittedDecision(decision, "seen", mine.fence, mine.version, mine.digest, text)
+        ana, item.id, SubmittedDecision(decision, "seen", claimed.fence, claimed.version, claimed.digest, text)
     )
 
 

@@ -102,9 +102,9 @@ async def decide(service: Service, action_id: str, decision: Any = "approve") ->
         for i in await reviews.queue.list(ana, ReviewFilters(kind="action"), None, 200)
         if str(i.subject_id) == action_id
     ]
-    mine = await reviews.queue.claim(ana, item.id)
+    claimed = await reviews.queue.claim(ana, item.id)
     await reviews.decisions.decide(
-        ana, item.id, SubmittedDecision(decision, "seen", mine.fence, mine.version, mine.digest)
+        ana, item.id, SubmittedDecision(decision, "seen", claimed.fence, claimed.version, claimed.digest)
     )
     await work(service)
 

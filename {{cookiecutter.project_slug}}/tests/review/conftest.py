@@ -123,8 +123,8 @@ class Desk:
         self, who: Principal, item: ReviewItem, decision: DecisionType, text: str | None = None
     ) -> DecisionResult:
         """Claim an item and decide on it."""
-        mine = await self.reviews.queue.claim(who, item.id)
-        return await self.reviews.decisions.decide(who, item.id, said(mine, decision, text))
+        claimed = await self.reviews.queue.claim(who, item.id)
+        return await self.reviews.decisions.decide(who, item.id, submission(claimed, decision, text))
 
     async def asked(self, answer_id: UUID) -> dict[str, Any]:
         return await self.state.archive.show(self.person("asker", "user"), answer_id)
@@ -135,7 +135,7 @@ class Desk:
         return await cursor.fetchall()
 
 
-def said(item: ReviewItem, decision: DecisionType, text: str | None = None) -> SubmittedDecision:
+def submission(item: ReviewItem, decision: DecisionType, text: str | None = None) -> SubmittedDecision:
     return SubmittedDecision(decision, "as I see it", item.fence, item.version, item.digest, text)
 
 

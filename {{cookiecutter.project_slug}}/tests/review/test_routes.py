@@ -90,18 +90,22 @@ async def test_from_the_queue_to_the_decision_over_http(desk: Desk) -> None:
         assert claimed["answer"]["citations"][0]["quote"].startswith("The harbour master")
         beat = await ana.post(f"/v1/reviews/{item.id}/heartbeat", json={"token": claimed["token"]})
         assert beat.status_code == 200
-        said = {name: claimed[name] for name in ("token", "version", "sha256")}
+        submission = {name: claimed[name] for name in ("token", "version", "sha256")}
         late = await ana.post(
             f"/v1/reviews/{item.id}/decide",
-            json={**said, "decision": "approve", "reason": "fine", "token": claimed["token"] + 1},
+            json={**submission, "decision": "approve", "reason": "fine", "token": claimed["token"] + 1},
         )
         assert (late.status_code, late.json()["code"]) == (409, "review_lease_lost")
-        silent = await ana.post(f"/v1/reviews/{item.id}/decide", json={**said, "decision": "approve", "reason": " "})
+        silent = await ana.post(
+            f"/v1/reviews/{item.id}/decide", json={**submission, "decision": "approve", "reason": " "}
+        )
         assert silent.status_code == 422
         again = {"Idempotency-Key": "once"}
         for _ in range(2):
             done = await ana.post(
-                f"/v1/reviews/{item.id}/decide", json={**said, "decision": "approve", "reason": "fine"}, headers=again
+                f"/v1/reviews/{item.id}/decide",
+                json={**submission, "decision": "approve", "reason": "fine"},
+                headers=again,
             )
             assert (done.status_code, done.json()["outcome"]) == (200, "approved")
         [past] = (await ana.get(f"/v1/reviews/{item.id}")).json()["decisions"]

@@ -168,7 +168,7 @@ async def test_a_release_whose_prompt_contains_an_answer_is_not_evaluated(house:
         await service.evaluations.start("ada", (await draft(service)).id)
 
 
-async def test_an_unknown_release_is_named(service: State) -> None:
+async def test_an_unknown_suite_release_or_run_is_named(service: State) -> None:
     release = await draft(service)
     with pytest.raises(SuiteNotFound, match="Suites: all, golden"):
         await service.evaluations.start("ada", release.id, suite="silver")

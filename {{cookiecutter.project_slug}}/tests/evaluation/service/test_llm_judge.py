@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.wiring import State, build
 from tests.conftest import ROOT
 from tests.evaluation.conftest import House
-from tests.evaluation.prompt_following_model import heedful
+from tests.evaluation.prompt_following_model import follow_prompt
 from tests.evaluation.service.test_evaluations import alone, evaluate
 
 LABELS = 60
@@ -28,7 +28,7 @@ Json = dict[str, Any]
 def fair(body: Json) -> str:
     """Accepts an answer that contains the expected text."""
     if not body["messages"][0]["content"].startswith("You check answers"):
-        return heedful(body)
+        return follow_prompt(body)
     shown = body["messages"][1]["content"]
     right, given = (shown.split(f"<{name}>\n")[1].split(f"\n</{name}>")[0] for name in ("right", "given"))
     return "GOOD" if right in given else "BAD"

@@ -19,7 +19,7 @@ from app.review.jobs import job_specs
 from app.review.repository import ReviewFilters
 from app.review.service import Reviews
 from tests.actions.conftest import Shop, open_shop, shop
-from tests.review.conftest import publish, said
+from tests.review.conftest import publish, submission
 
 __all__ = ["open_shop", "shop"]
 
@@ -45,8 +45,8 @@ async def queued(shop: Shop, groups: tuple[str, ...] = (), **terms: Any) -> tupl
 
 async def decide(shop: Shop, who: str, item: ReviewItem, decision: Any, text: str | None = None) -> DecisionResult:
     reviews, me = reviews_of(shop), person(shop, who)
-    mine = await reviews.queue.claim(me, item.id)
-    return await reviews.decisions.decide(me, item.id, said(mine, decision, text))
+    claimed = await reviews.queue.claim(me, item.id)
+    return await reviews.decisions.decide(me, item.id, submission(claimed, decision, text))
 
 
 async def ended(shop: Shop, proposal: ActionProposal) -> StoredAction:
@@ -150,9 +150,9 @@ async def test_changed_bytes_are_not_approved(shop: Shop) -> None:
     reviews, ana = reviews_of(shop), person(shop, "ana")
     other = payload_of(proposal, {**proposal.arguments, "resolution": "Paid the bearer."})
     shop.tamper("update review_items set payload = %s, digest = %s where id = %s", other, digest_of(other), item.id)
-    mine = await reviews.queue.claim(ana, item.id)
+    claimed = await reviews.queue.claim(ana, item.id)
     with pytest.raises(PayloadChanged):
-        await reviews.decisions.decide(ana, item.id, said(replace(mine, digest=item.digest), "approve"))
+        await reviews.decisions.decide(ana, item.id, submission(replace(claimed, digest=item.digest), "approve"))
     assert (await ended(shop, proposal)).state == "waiting"
 
 

@@ -21,7 +21,7 @@ from app.review.domain.items import DecisionType, LeaseLost, ReviewAlreadyClaime
 from app.review.repository import ReviewFilters
 from app.wiring import State
 from tests.conftest import adopt
-from tests.review.conftest import Desk, Seated, said
+from tests.review.conftest import Desk, Seated, submission
 
 OTHER = "The gate opens at eight [1]."
 UUIDS = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
@@ -136,8 +136,8 @@ async def test_an_item_for_two_approvals_looks_undecided_after_the_first(desk: D
     ben = desk.person("ben")
     shown, decisions = await desk.reviews.queue.show(ben, item.id)
     assert (shown.payload, shown.version, shown.digest, list(decisions)) == (item.payload, 1, item.digest, [])
-    mine = await desk.reviews.queue.claim(ben, item.id)
-    assert b"eight" in mine.payload
+    claimed = await desk.reviews.queue.claim(ben, item.id)
+    assert b"eight" in claimed.payload
     assert len((await desk.reviews.queue.show(ben, item.id))[1]) == 1
     with pytest.raises(PairedReviewSeen):
         await desk.reviews.queue.claim(ben, twin.id)
@@ -158,8 +158,8 @@ async def test_neither_a_reason_nor_a_level_is_disclosed(desk: Desk, verb: Decis
 async def test_a_reviewer_of_one_item_cannot_review_the_other(desk: Desk) -> None:
     item, twin = await pair(desk)
     ana = desk.person("ana")
-    mine = await desk.reviews.queue.claim(ana, item.id)
-    await desk.reviews.queue.release(ana, item.id, mine.fence)
+    claimed = await desk.reviews.queue.claim(ana, item.id)
+    await desk.reviews.queue.release(ana, item.id, claimed.fence)
     with pytest.raises(PairedReviewSeen):
         await desk.reviews.queue.claim(ana, twin.id)
     assert (await desk.reviews.queue.claim(ana, item.id)).id == item.id
@@ -210,7 +210,7 @@ async def test_a_decision_without_a_claim_discloses_nothing(desk: Desk) -> None:
     await WAYS["approve"](desk, item)
     ben = desk.person("ben")
     with pytest.raises(LeaseLost, match="You have not claimed it"):
-        await desk.reviews.decisions.decide(ben, item.id, said(item, "approve"))
+        await desk.reviews.decisions.decide(ben, item.id, submission(item, "approve"))
 
 
 async def test_an_item_with_one_review_is_shown_as_it_is(desk: Desk) -> None:

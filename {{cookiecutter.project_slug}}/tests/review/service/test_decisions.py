@@ -19,7 +19,7 @@ from app.review.domain.items import (
     SelfReview,
 )
 from app.review.repository import ReviewFilters
-from tests.review.conftest import TEXT, Desk, said
+from tests.review.conftest import TEXT, Desk, submission
 
 
 async def test_an_approved_answer_is_delivered_as_it_was_reviewed(desk: Desk) -> None:
@@ -66,14 +66,14 @@ async def test_only_the_newest_claim_decides(desk: Desk) -> None:
         await desk.reviews.queue.claim(bob, item.id)
     desk.clock.advance(desk.reviews.policy.lease_seconds)
     with pytest.raises(LeaseLost):
-        await desk.reviews.decisions.decide(ana, item.id, said(late, "approve"))
-    mine = await desk.reviews.queue.claim(bob, item.id)
-    assert mine.fence == late.fence + 1
+        await desk.reviews.decisions.decide(ana, item.id, submission(late, "approve"))
+    claimed = await desk.reviews.queue.claim(bob, item.id)
+    assert claimed.fence == late.fence + 1
     with pytest.raises(LeaseLost):
-        await desk.reviews.decisions.decide(ana, item.id, said(late, "approve"))
-    await desk.reviews.decisions.decide(bob, item.id, said(mine, "approve"))
+        await desk.reviews.decisions.decide(ana, item.id, submission(late, "approve"))
+    await desk.reviews.decisions.decide(bob, item.id, submission(claimed, "approve"))
     with pytest.raises(ReviewClosed):
-        await desk.reviews.decisions.decide(bob, item.id, said(mine, "reject"))
+        await desk.reviews.decisions.decide(bob, item.id, submission(claimed, "reject"))
 
 
 async def test_an_old_token_is_refused_even_for_the_current_claimant(desk: Desk) -> None:
@@ -82,41 +82,41 @@ async def test_an_old_token_is_refused_even_for_the_current_claimant(desk: Desk)
     second = await desk.reviews.queue.claim(ana, item.id)
     assert second.fence > first.fence
     with pytest.raises(LeaseLost):
-        await desk.reviews.decisions.decide(ana, item.id, said(first, "approve"))
+        await desk.reviews.decisions.decide(ana, item.id, submission(first, "approve"))
 
 
 async def test_a_heartbeat_renews_the_claim_and_a_release_ends_it(desk: Desk) -> None:
     item, ana, bob = await desk.queue(), desk.person("ana"), desk.person("bob")
-    mine = await desk.reviews.queue.claim(ana, item.id)
+    claimed = await desk.reviews.queue.claim(ana, item.id)
     desk.clock.advance(desk.reviews.policy.lease_seconds - 1)
-    await desk.reviews.queue.heartbeat(ana, item.id, mine.fence)
+    await desk.reviews.queue.heartbeat(ana, item.id, claimed.fence)
     desk.clock.advance(desk.reviews.policy.lease_seconds - 1)
     with pytest.raises(ReviewAlreadyClaimed):
         await desk.reviews.queue.claim(bob, item.id)
-    await desk.reviews.queue.release(ana, item.id, mine.fence)
+    await desk.reviews.queue.release(ana, item.id, claimed.fence)
     with pytest.raises(LeaseLost):
-        await desk.reviews.queue.heartbeat(ana, item.id, mine.fence)
+        await desk.reviews.queue.heartbeat(ana, item.id, claimed.fence)
     await desk.reviews.queue.claim(bob, item.id)
 
 
 async def test_a_decision_applies_to_the_reviewed_version(desk: Desk) -> None:
     item, ana = await desk.queue(), desk.person("ana")
-    mine = await desk.reviews.queue.claim(ana, item.id)
+    claimed = await desk.reviews.queue.claim(ana, item.id)
     with pytest.raises(ReviewChanged):
-        await desk.reviews.decisions.decide(ana, item.id, replace(said(mine, "approve"), version=2))
+        await desk.reviews.decisions.decide(ana, item.id, replace(submission(claimed, "approve"), version=2))
     with pytest.raises(PayloadChanged):
-        await desk.reviews.decisions.decide(ana, item.id, replace(said(mine, "approve"), sha256="0" * 64))
+        await desk.reviews.decisions.decide(ana, item.id, replace(submission(claimed, "approve"), sha256="0" * 64))
 
 
 async def test_a_payload_that_was_replaced_after_the_claim_is_not_delivered(desk: Desk) -> None:
     item, ana = await desk.queue(), desk.person("ana")
-    mine = await desk.reviews.queue.claim(ana, item.id)
+    claimed = await desk.reviews.queue.claim(ana, item.id)
     await desk.rows(
         "update review_items set payload = payload || ' '::bytea, "
         "digest = encode(sha256(payload || ' '::bytea), 'hex') returning 1"
     )
     with pytest.raises(PayloadChanged):
-        await desk.reviews.decisions.decide(ana, item.id, said(mine, "approve"))
+        await desk.reviews.decisions.decide(ana, item.id, submission(claimed, "approve"))
     assert (await desk.asked(item.subject_id))["status"] == "held"
 
 
@@ -175,11 +175,11 @@ async def test_an_escalated_item_needs_the_permission(desk: Desk) -> None:
 
 async def test_a_repeated_decision_counts_once(desk: Desk) -> None:
     item, ana = await desk.queue(), desk.person("ana")
-    mine = await desk.reviews.queue.claim(ana, item.id)
-    first = await desk.reviews.decisions.decide(ana, item.id, said(mine, "approve"), "key")
-    assert await desk.reviews.decisions.decide(ana, item.id, said(mine, "approve"), "key") == first
+    claimed = await desk.reviews.queue.claim(ana, item.id)
+    first = await desk.reviews.decisions.decide(ana, item.id, submission(claimed, "approve"), "key")
+    assert await desk.reviews.decisions.decide(ana, item.id, submission(claimed, "approve"), "key") == first
     with pytest.raises(IdempotencyKeyReused):
-        await desk.reviews.decisions.decide(ana, item.id, said(mine, "reject"), "key")
+        await desk.reviews.decisions.decide(ana, item.id, submission(claimed, "reject"), "key")
     assert await desk.rows("select count(*) from review_decisions") == [(1,)]
 
 
@@ -189,10 +189,10 @@ async def test_an_undecided_answer_expires_and_is_not_delivered(desk: Desk) -> N
     await desk.reviews.lifecycle.expire_due()
     [open_item] = await desk.reviews.queue.list(ana, ReviewFilters(), None, 10)
     assert open_item.level == 1
-    mine = await desk.reviews.queue.claim(ana, item.id)
+    claimed = await desk.reviews.queue.claim(ana, item.id)
     desk.clock.advance(30 * 60)
     with pytest.raises(ReviewClosed):
-        await desk.reviews.decisions.decide(ana, item.id, said(mine, "approve"))
+        await desk.reviews.decisions.decide(ana, item.id, submission(claimed, "approve"))
     assert await desk.reviews.lifecycle.expire_due() >= 1
     assert (await desk.asked(item.subject_id))["status"] == "rejected"
     ended, _ = await desk.reviews.queue.show(ana, item.id)

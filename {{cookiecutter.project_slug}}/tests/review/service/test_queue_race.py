@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from app.core.errors import Conflict, DatabaseUnavailable
 from app.identity.domain import Principal
-from tests.review.conftest import Desk, said
+from tests.review.conftest import Desk, submission
 
 T = TypeVar("T")
 PEOPLE, ITEMS = 50, 200
@@ -39,10 +39,10 @@ async def test_each_item_is_decided_exactly_once_by_one_of_many(desk: Desk) -> N
             if not open_items:
                 return
             try:
-                mine = await patiently(partial(desk.reviews.queue.claim, who, pick.choice(open_items[:25])))
-                verdict = said(mine, pick.choice(["approve", "reject"]))  # type: ignore[arg-type]
-                await patiently(partial(desk.reviews.decisions.decide, who, mine.id, verdict))
-                done[str(mine.id)] += 1
+                claimed = await patiently(partial(desk.reviews.queue.claim, who, pick.choice(open_items[:25])))
+                verdict = submission(claimed, pick.choice(["approve", "reject"]))  # type: ignore[arg-type]
+                await patiently(partial(desk.reviews.decisions.decide, who, claimed.id, verdict))
+                done[str(claimed.id)] += 1
             except Conflict:
                 refused += 1
 
