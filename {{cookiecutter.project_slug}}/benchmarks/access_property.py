@@ -1,4 +1,4 @@
-"""Random sequences of uploads, deletions, questions and reviews, in which nobody is told what they may not read.
+"""Random sequences of uploads, deletions, questions and reviews, in which no reply shows restricted content.
 
 The test of `make test`, with more sequences.
 
@@ -21,19 +21,17 @@ FIRST_SEED = 1000
 
 
 def main(sequences: int, short: bool) -> None:
-    begun = time.perf_counter()
+    start_time = time.perf_counter()
     each = sequences // PROCESSES
     with tempfile.TemporaryDirectory() as folder:
         places = [Path(folder) / str(number) for number in range(PROCESSES)]
         running = [start(FIRST_SEED + number * each, each, place) for number, place in enumerate(places)]
         ended = [process.wait() for process in running]
     if any(ended):
-        sys.exit(
-            "The test failed, as printed above; a seed in it shows which sequence told somebody what they may not read."
-        )
+        sys.exit("The test failed, as printed above; the seed in the output reproduces the sequence that leaked.")
     if not short:
         result = {"sequences": each * PROCESSES, "first_seed": FIRST_SEED, "leaks": 0}
-        write("access_property", result | {"seconds": round(time.perf_counter() - begun)})
+        write("access_property", result | {"seconds": round(time.perf_counter() - start_time)})
 
 
 def start(first: int, count: int, place: Path) -> "subprocess.Popen[bytes]":
@@ -46,6 +44,6 @@ def start(first: int, count: int, place: Path) -> "subprocess.Popen[bytes]":
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sequences", type=int, default=2000)
-    parser.add_argument("--short", action="store_true", help="A few sequences, and nothing is written.")
+    parser.add_argument("--short", action="store_true", help="a few sequences; no result is written")
     options = parser.parse_args()
     main(2 if options.short else options.sequences, options.short)

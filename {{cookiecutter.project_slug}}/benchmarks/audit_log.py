@@ -1,4 +1,4 @@
-"""What the audit log costs: appending from several connections at once, and verifying a long one.
+"""The cost of the audit log: appending from several connections at once, and verifying a long log.
 
 Run with `python -m benchmarks.audit_log [--lines 300000]`. A minute.
 """
@@ -33,19 +33,19 @@ async def main(lines: int, short: bool) -> None:
 
 
 async def append(state: State, acts: int) -> dict[str, float]:
-    """Transactions that hold one act and nothing else: the most that the one lock lets through."""
+    """Append in transactions with one entry each: the maximum throughput of the single lock."""
     times: list[float] = []
 
     async def write_some(name: str) -> None:
         for number in range(acts // WRITERS):
-            begun = time.perf_counter()
+            start = time.perf_counter()
             async with state.database.transaction(None) as connection:
                 await audit.record(connection, Act(name, "bench.act", f"thing {number}"), state.clock.now())
-            times.append((time.perf_counter() - begun) * 1000)
+            times.append((time.perf_counter() - start) * 1000)
 
-    begun = time.perf_counter()
+    start = time.perf_counter()
     await asyncio.gather(*(write_some(f"writer {number}") for number in range(WRITERS)))
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - start
     return {
         "acts": acts,
         "acts_per_second": round(acts / seconds, 1),
@@ -74,25 +74,25 @@ def chain(lines: int) -> Iterator[Line]:
 
 
 async def verify(state: State, lines: int) -> dict[str, Any]:
-    begun = time.perf_counter()
-    found = await state.audit.look()
-    seconds = time.perf_counter() - begun
-    assert isinstance(found, Verified), found
-    assert found.lines == lines
+    start = time.perf_counter()
+    verified = await state.audit.inspect()
+    seconds = time.perf_counter() - start
+    assert isinstance(verified, Verified), verified
+    assert verified.lines == lines
     tracemalloc.start()
-    await state.audit.look()
-    most = tracemalloc.get_traced_memory()[1]
+    await state.audit.inspect()
+    peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return {
         "lines": lines,
         "seconds": round(seconds, 1),
         "lines_per_second": round(lines / seconds),
-        "max_memory_megabytes": round(most / 1e6, 1),
+        "max_memory_megabytes": round(peak / 1e6, 1),
     }
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=300_000)
-    given = arguments_of(parser)
-    asyncio.run(main(200 if given.short else given.lines, given.short))
+    options = arguments_of(parser)
+    asyncio.run(main(200 if options.short else options.lines, options.short))

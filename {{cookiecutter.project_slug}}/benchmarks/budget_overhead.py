@@ -1,8 +1,8 @@
-"""What holding money and settling it costs: the same answers by a model with a price, and by one that costs nothing.
+"""The cost of reserving and settling money: the same answers by a model with a price and by a free one.
 
 Two API processes over two databases that hold the same 1,000 chunks. In one the model has a price, and the service and
-the tenant have limits by day and by month; in the other it is local, so that nothing is held or settled. They are asked
-in turns, by one key. Run with `python -m benchmarks.budget_overhead`; four minutes. Close everything else.
+the tenant have limits by day and by month; in the other it is local, so that nothing is reserved or settled. They are
+measured in turns, with one key. Run with `python -m benchmarks.budget_overhead`; four minutes. Close everything else.
 """
 
 import argparse
@@ -33,8 +33,8 @@ LIMITS = """budgets:
   tenant_daily_usd: 100000
   tenant_monthly_usd: 1000000"""
 MONTH = "monthly_budget_usd: 1000000"
-MOST_LOST, MOST_CPU_MS = 0.15, 1.0
-"""What this may cost at 16 connections: a share of the answers each second, and milliseconds of the API's processor."""
+MAX_LOST, MAX_CPU_MS = 0.15, 1.0
+"""The limits at 16 connections: the share of throughput lost, and CPU milliseconds of the API per answer."""
 
 Measured = tuple[Run, dict[str, float]]
 
@@ -44,8 +44,8 @@ async def main(answers: int, rounds: int, short: bool) -> None:
     with fresh_databases(2) as (with_money, without):
         result = await _measure(with_money, without, answers, rounds, PER_DOCUMENT if short else CHUNKS)
     busiest = result["connections_16"]
-    kept = busiest["share_of_answers_lost"] <= MOST_LOST and busiest["api_cpu_ms_of_money"] <= MOST_CPU_MS
-    result["within_limits"] = kept
+    within_limits = busiest["share_of_answers_lost"] <= MAX_LOST and busiest["api_cpu_ms_of_money"] <= MAX_CPU_MS
+    result["within_limits"] = within_limits
     write("budget_overhead", {"chunks": CHUNKS, "answers_a_run": answers, "load_of_others": busy, **result}, short)
 
 
@@ -82,9 +82,9 @@ async def _service(
         }
         async with running("app", "serve", environment=environment) as (api, port):
             await check(port, key, questions[0])
-            asked = [orjson.dumps({"question": questions[n % len(questions)]}) for n in range(answers)]
+            bodies = [orjson.dumps({"question": questions[n % len(questions)]}) for n in range(answers)]
             watched = {"api": api, "postgresql": postgres, "stand_in": model}
-            yield Load(port, asked, [f"authorization: Bearer {key}"], watched)
+            yield Load(port, bodies, [f"authorization: Bearer {key}"], watched)
 
 
 async def _compare(paid: Load, free: Load, connections: int, rounds: int) -> dict[str, Any]:
@@ -92,26 +92,26 @@ async def _compare(paid: Load, free: Load, connections: int, rounds: int) -> dic
     for number in range(rounds + 1):
         # Each goes first in every second round; the first round warms up.
         first, second = (paid, free) if number % 2 else (free, paid)
-        found = {id(load): await load.run(connections) for load in (first, second)}
+        results = {id(load): await load.run(connections) for load in (first, second)}
         if number:
-            pairs.append((found[id(paid)], found[id(free)]))
+            pairs.append((results[id(paid)], results[id(free)]))
     return _summary(pairs)
 
 
 def _summary(pairs: list[tuple[Measured, Measured]]) -> dict[str, Any]:
-    def middle(values: list[float]) -> float:
+    def median(values: list[float]) -> float:
         return round(statistics.median(values), 3)
 
-    lost = middle([1 - with_money[0].per_second / without[0].per_second for with_money, without in pairs])
-    more = middle([with_money[1]["api"] - without[1]["api"] for with_money, without in pairs])
+    lost = median([1 - with_money[0].per_second / without[0].per_second for with_money, without in pairs])
+    added = median([with_money[1]["api"] - without[1]["api"] for with_money, without in pairs])
     return {
-        "answers_per_second": middle([with_money[0].per_second for with_money, _ in pairs]),
-        "answers_per_second_without": middle([without[0].per_second for _, without in pairs]),
+        "answers_per_second": median([with_money[0].per_second for with_money, _ in pairs]),
+        "answers_per_second_without": median([without[0].per_second for _, without in pairs]),
         "share_of_answers_lost": lost,
-        "api_cpu_ms": middle([with_money[1]["api"] for with_money, _ in pairs]),
-        "api_cpu_ms_without": middle([without[1]["api"] for _, without in pairs]),
-        "api_cpu_ms_of_money": more,
-        "postgresql_cpu_ms_of_money": middle([p[1]["postgresql"] - f[1]["postgresql"] for p, f in pairs]),
+        "api_cpu_ms": median([with_money[1]["api"] for with_money, _ in pairs]),
+        "api_cpu_ms_without": median([without[1]["api"] for _, without in pairs]),
+        "api_cpu_ms_of_money": added,
+        "postgresql_cpu_ms_of_money": median([p[1]["postgresql"] - f[1]["postgresql"] for p, f in pairs]),
     }
 
 
@@ -119,5 +119,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--answers", type=int, default=1500)
     parser.add_argument("--rounds", type=int, default=8)
-    given = arguments_of(parser)
-    asyncio.run(main(*((20, 1) if given.short else (given.answers, given.rounds)), given.short))
+    options = arguments_of(parser)
+    asyncio.run(main(*((20, 1) if options.short else (options.answers, options.rounds)), options.short))

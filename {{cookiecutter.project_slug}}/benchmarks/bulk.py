@@ -1,4 +1,4 @@
-"""Very many chunks, put straight into the tables as their owner: publishing them one by one would take an hour."""
+"""Inserts many chunks directly into the tables as their owner; publishing them one by one would take an hour."""
 
 import random
 import re
@@ -39,14 +39,14 @@ insert into access_counts select %(tenant)s, %(index)s, groups, count(*) from ra
 
 
 @dataclass(frozen=True)
-class Made:
+class GeneratedChunk:
     text: str
     vector: Vector | None
     groups: Sequence[str] = ()
 
 
 class Maker:
-    """Passages of five sentences drawn from a set, with the mean of their passages' vectors and some noise."""
+    """Generates passages of five sampled sentences, with the mean of the vectors of their sources plus noise."""
 
     def __init__(self, source: RankingSet, vectors: Sequence[Vector], seed: int = 7) -> None:
         self.random = random.Random(seed)
@@ -60,11 +60,11 @@ class Maker:
             if len(sentence) > 30
         ]
 
-    def make(self, count: int, groups: Sequence[Sequence[str]] = ((),)) -> Iterator[Made]:
+    def make(self, count: int, groups: Sequence[Sequence[str]] = ((),)) -> Iterator[GeneratedChunk]:
         for number in range(count):
             drawn = [self.random.choice(self.sentences) for _ in range(SENTENCES)]
             text = " ".join(sentence for sentence, _ in drawn)
-            yield Made(text, self._vector([place for _, place in drawn]), groups[number % len(groups)])
+            yield GeneratedChunk(text, self._vector([place for _, place in drawn]), groups[number % len(groups)])
 
     def _vector(self, places: Sequence[int]) -> Vector | None:
         if not self.vectors:
@@ -74,7 +74,9 @@ class Maker:
         return Vector.of([sum(column) + gauss(0, NOISE) for column in zip(*rows, strict=True)])
 
 
-def load(owner_url: str, index: IndexRow, tenant_id: UUID, made: Iterator[Made], *, analyze: bool = True) -> None:
+def load(
+    owner_url: str, index: IndexRow, tenant_id: UUID, chunks: Iterator[GeneratedChunk], *, analyze: bool = True
+) -> None:
     values = {
         "tenant": tenant_id,
         "index": index.number,
@@ -85,7 +87,7 @@ def load(owner_url: str, index: IndexRow, tenant_id: UUID, made: Iterator[Made],
         with connection.transaction():
             connection.execute(RAW)
             with connection.cursor().copy("copy raw from stdin") as copy:
-                for number, each in enumerate(made):
+                for number, each in enumerate(chunks):
                     document = uuid5(tenant_id, str(number))
                     row = (uuid5(document, "chunk"), document, each.text, list(each.groups), _text(each.vector))
                     copy.write_row(row)

@@ -1,6 +1,6 @@
-"""What a command costs before it does anything: processor time of its imports against that of importing FastAPI.
+"""The start-up cost of a command: CPU time of its imports, compared with importing FastAPI.
 
-Processor time and not the clock: what else runs on the machine hardly changes it. The ratio is taken in one run.
+CPU time instead of wall-clock time, because other processes hardly affect it. The ratio is taken within one run.
 """
 
 import argparse
@@ -25,7 +25,7 @@ ROUNDS, ROUNDS_SHORT = 9, 1
 
 
 def measured(code: str) -> tuple[float, int]:
-    """Processor seconds of a process that runs `code` where no service has run, and the modules it loaded."""
+    """CPU seconds of a process that runs `code` in an empty folder, and the number of modules it loaded."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("APP_", "DATABASE_"))}
     environment |= {"PYTHONPATH": str(ROOT), "APP_ROOT": str(ROOT)}
     with tempfile.TemporaryDirectory() as folder:
@@ -45,17 +45,17 @@ def measured(code: str) -> tuple[float, int]:
 def measure(rounds: int) -> dict[str, Any]:
     cases = {"python -c 'import fastapi'": REFERENCE, **COMMANDS}
     for code in cases.values():
-        measured(code)  # compiled once, so that no round pays for it
+        measured(code)  # compiles the modules before the first round
     runs = {name: [measured(code) for _ in range(rounds)] for name, code in cases.items()}
-    seconds = {name: median(each for each, _ in found) for name, found in runs.items()}
+    seconds = {name: median(each for each, _ in results) for name, results in runs.items()}
     reference = seconds["python -c 'import fastapi'"]
     return {
         name: {
-            "modules": found[0][1],
+            "modules": results[0][1],
             "processor_seconds": round(seconds[name], 3),
             "of_importing_fastapi": round(seconds[name] / reference, 2),
         }
-        for name, found in runs.items()
+        for name, results in runs.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""Public test sets, read from a folder that is named when a benchmark is run; a tiny one is made up where none is."""
+"""Public test sets, read from the folder in the option --data; without it, a tiny generated one."""
 
 import argparse
 import json
@@ -24,7 +24,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 def articles_of(folder: Path | None, file: str) -> list[dict[str, Any]]:
     if folder is None:
-        return _made_up(file)
+        return _generated(file)
     articles: list[dict[str, Any]] = json.loads((folder / "squad2" / f"{file}.json").read_text(encoding="utf-8"))[
         "data"
     ]
@@ -32,7 +32,7 @@ def articles_of(folder: Path | None, file: str) -> list[dict[str, Any]]:
 
 
 def squad2(folder: Path | None) -> RankingSet:
-    """Every passage of both files; every answerable question of dev.json, answered by the passage it was asked of."""
+    """Every passage of both files, and every answerable question of dev.json with its passage as the relevant one."""
     passages: dict[str, str] = {}
     questions: list[tuple[str, Mapping[str, float]]] = []
     for file in ("dev", "distractors"):
@@ -40,8 +40,8 @@ def squad2(folder: Path | None) -> RankingSet:
             name = f"passage-{len(passages):04}.txt"
             passages[name] = paragraph["context"]
             if file == "dev":
-                asked = [each["question"] for each in paragraph["qas"] if not each["is_impossible"]]
-                questions += [(question, {name: 1.0}) for question in asked]
+                answerable = [each["question"] for each in paragraph["qas"] if not each["is_impossible"]]
+                questions += [(question, {name: 1.0}) for question in answerable]
     return RankingSet(passages, questions)
 
 
@@ -70,8 +70,8 @@ def cranfield(folder: Path | None) -> RankingSet:
 WINGS = "The lift of a swept wing was measured in a wind tunnel at low speed. It falls with the angle of the sweep."
 
 
-def _made_up(file: str) -> list[dict[str, Any]]:
-    """Articles of one passage: about towers for `dev`, about bridges, which nobody asks about, for all else."""
+def _generated(file: str) -> list[dict[str, Any]]:
+    """Articles of one passage: about towers for `dev`, about bridges, without relevant questions, for other files."""
     what = "tower" if file == "dev" else "bridge"
     builders = (("Karlen", 1874, "Marta Holm"), ("Sarn", 1931, "Ole Berg"), ("Oberau", 1958, "Ida Lenz"))
     return [_article(what, *each) for each in builders]
@@ -79,12 +79,12 @@ def _made_up(file: str) -> list[dict[str, Any]]:
 
 def _article(what: str, place: str, year: int, who: str) -> dict[str, Any]:
     text = f"The {what} of {place} was built in {year} by the engineer {who}. It stands on a hill above the river."
-    asked = {"question": f"Who built the {what} of {place}?", "answers": [{"text": who}], "is_impossible": False}
-    return {"title": f"{what} {place}", "paragraphs": [{"context": text, "qas": [asked]}]}
+    entry = {"question": f"Who built the {what} of {place}?", "answers": [{"text": who}], "is_impossible": False}
+    return {"title": f"{what} {place}", "paragraphs": [{"context": text, "qas": [entry]}]}
 
 
 def _records(path: Path) -> list[dict[str, str]]:
-    """The SMART format: '.I 7' begins a record, '.T' and the like a field."""
+    """Records of the SMART format: '.I 7' starts a record, '.T' and similar lines start a field."""
     records: list[dict[str, str]] = []
     field = ""
     for line in path.read_text(errors="replace").splitlines(keepends=True):

@@ -1,6 +1,6 @@
-"""Whether a filter that leaves 1 % of 50,000 chunks loses any of the ten best, or shows what it must not.
+"""Recall at 10 with a filter that leaves 1 % of 50,000 chunks, and whether a result breaks the filter.
 
-The reference scores every chunk that the caller may read, without any index, and mixes the two scores as documented.
+The reference scores every chunk that the caller may read, without an index, and fuses the two scores as documented.
 Run with `python -m benchmarks.filtered_recall --data FOLDER`; FOLDER holds squad2/.
 """
 
@@ -78,7 +78,7 @@ async def compare(
     state: State, index: IndexRow, source: RankingSet, tenant_id: UUID, groups: Sequence[str]
 ) -> dict[str, float]:
     caller = Principal(tenant_id, UUID(int=0), "bench", frozenset({"user"}), frozenset(groups))
-    found = wanted = foreign = 0
+    hits = relevant = foreign = 0
     with psycopg.connect(state.urls.owner, autocommit=True) as owner:
         for text, _ in source.questions[:: max(1, len(source.questions) // ASKED)]:
             deadline = Deadline.after(30, state.clock)
@@ -87,11 +87,11 @@ async def compare(
             readable, scores = exact(owner, index, tenant_id, groups, text, vector)
             ranked = {passage.chunk_id for passage in evidence.passages}
             best = sorted(scores.values(), reverse=True)[:DEPTH]
-            # Equal scores are equally right, whichever of them is shown.
-            found += min(len(best), sum(1 for key in ranked if scores.get(key, 0.0) >= best[-1] - ROUNDING))
-            wanted += len(best)
+            # Chunks with equal scores are interchangeable.
+            hits += min(len(best), sum(1 for key in ranked if scores.get(key, 0.0) >= best[-1] - ROUNDING))
+            relevant += len(best)
             foreign += len(ranked - readable)
-    return {"recall_at_10": round(found / wanted, 4), "foreign_rows": foreign, "questions": ASKED}
+    return {"recall_at_10": round(hits / relevant, 4), "foreign_rows": foreign, "questions": ASKED}
 
 
 def exact(
@@ -102,7 +102,7 @@ def exact(
     text: str,
     vector: Vector | None,
 ) -> tuple[set[UUID], dict[UUID, float]]:
-    """Everything the caller may read, and the scores of what was found."""
+    """All chunks that the caller may read, and the scores of the matching ones."""
     scope = {"tenant": tenant_id, "index": index.number, "text": text, "groups": list(groups), "vector": vector}
     (question,) = owner.execute(QUESTION, scope).fetchone() or (None,)
     rows = owner.execute(SCORES, scope | {"question": question}).fetchall()
@@ -111,7 +111,7 @@ def exact(
         scores = {key: score for key, score in words.items() if score > 0}
     else:
         near = {key: score for key, _, score in rows}
-        # A chunk with none of the words was not found by words.
+        # A chunk with none of the words is not a match of the text search.
         sides = [sorted(side, key=lambda key: -side[key])[:SIDE] for side in (_positive(words), near)]
         both = set(sides[0]) | set(sides[1])
         scores = {key: 0.5 * _spread(words, both, key) + 0.5 * _spread(near, both, key) for key in both}
@@ -130,5 +130,5 @@ def _spread(scores: dict[UUID, float], among: set[UUID], key: UUID) -> float:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     add_data(parser)
-    given = arguments_of(parser)
-    asyncio.run(main(given.data, given.short))
+    options = arguments_of(parser)
+    asyncio.run(main(options.data, options.short))

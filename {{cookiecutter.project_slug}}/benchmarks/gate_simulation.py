@@ -1,4 +1,4 @@
-"""How often the gate is right, in a world where the truth is known: coverage of its intervals, and what it catches.
+"""How often the gate is right, in simulated runs with a known effect: coverage of its intervals, and its verdicts.
 
 python -m benchmarks.gate_simulation --runs 10000 --judged 2000
 """
@@ -25,22 +25,22 @@ def policy(draws: int = 1000) -> QualityPolicy:
 
 
 def coverage(kind: Kind, cases: int, documents: int, runs: int, fall: float, seed: int) -> float:
-    """The share of runs whose 95 % interval holds the true difference; a new suite for every 250 runs."""
+    """The share of runs whose 95 % interval covers the true difference; a new suite for every 250 runs."""
     rng = np.random.default_rng(seed)
-    world, held = World(kind, fall), 0
+    world, covered = World(kind, fall), 0
     for batch in range(runs // BATCH):
         where = suite(cases, documents, rng)
         before, after = world.draw(where, BATCH, rng)
-        found = estimates(sum_by_cluster(after - before, where), 0.05, 1000, seed + batch)
-        held += int(((found.low <= -fall) & (-fall <= found.high)).sum())
-    return held / (runs // BATCH * BATCH)
+        interval = estimates(sum_by_cluster(after - before, where), 0.05, 1000, seed + batch)
+        covered += int(((interval.low <= -fall) & (-fall <= interval.high)).sum())
+    return covered / (runs // BATCH * BATCH)
 
 
 def verdicts(fall: float, cases: int, documents: int, runs: int, seed: int) -> dict[str, float]:
-    """What the whole gate says of a release with five metrics, of which the first falls by `fall` in truth.
+    """Verdicts of the gate on a release with five metrics, of which the first truly falls by `fall`.
 
     named: the first metric is a FAIL. stopped: it is a FAIL or INCONCLUSIVE. wrongly_failed: another one is a FAIL.
-    detectable: the fall that the findings say such a suite shows with the policy's power, on the average.
+    detectable: mean of the fall that the suite can detect with the power of the policy.
     """
     rng = np.random.default_rng(seed)
     rules = policy()
@@ -53,10 +53,10 @@ def verdicts(fall: float, cases: int, documents: int, runs: int, seed: int) -> d
             scores(release, where.tolist(), {name: each[side][0] for name, each in zip(METRICS, drawn, strict=True)})
             for side, release in ((0, "a"), (1, "b"))
         )
-        found = apply_gate(new, old, rules, seed=run)
-        by_metric = {finding.metric: finding for finding in found.findings}
+        result = apply_gate(new, old, rules, seed=run)
+        by_metric = {finding.metric: finding for finding in result.findings}
         first = by_metric.pop(METRICS[0])
-        counts["passed"] += found.verdict == "PASS"
+        counts["passed"] += result.verdict == "PASS"
         counts["named"] += first.verdict == "FAIL"
         counts["stopped"] += first.verdict != "PASS"
         counts["wrongly_failed"] += any(finding.verdict == "FAIL" for finding in by_metric.values())
@@ -87,7 +87,7 @@ def main() -> None:
         }
         for cases, documents in SUITES
     }
-    # Imported late: it brings a whole service with it, which a test of this simulation does not need.
+    # Imported late: it imports the whole service, which the tests of this simulation do not need.
     from benchmarks.harness import write
 
     write(

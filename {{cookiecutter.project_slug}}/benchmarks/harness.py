@@ -1,4 +1,4 @@
-"""A whole service in this process, over a database of its own, and where results go."""
+"""Runs the service in this process over its own database, and writes the results of benchmarks."""
 
 import argparse
 import asyncio
@@ -33,7 +33,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 @contextmanager
 def fresh_databases(count: int) -> Iterator[list[Urls]]:
-    """Migrated databases that nobody else uses; they are dropped at the end."""
+    """Create `count` migrated databases, and drop them at the end."""
     server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
     names = [f"bench_{uuid4().hex[:12]}" for _ in range(count)]
     try:
@@ -48,13 +48,13 @@ def fresh_databases(count: int) -> Iterator[list[Urls]]:
 
 @contextmanager
 def fresh_database() -> Iterator[Urls]:
-    """One of those."""
+    """Create one migrated database, and drop it at the end."""
     with fresh_databases(1) as (urls,):
         yield urls
 
 
 def house(folder: Path, prices: str) -> Path:
-    """A service's folder: its own policies, but these prices besides, and limits that no run reaches."""
+    """Make a root folder with the policies of the service, added prices, and limits that no run reaches."""
     for part in ("policies", "prompts", "migrations"):
         shutil.copytree(ROOT / part, folder / part)
     with (folder / "policies" / "cost.yaml").open("a") as cost:
@@ -68,16 +68,16 @@ def house(folder: Path, prices: str) -> Path:
 
 @asynccontextmanager
 async def service(**settings: Any) -> AsyncIterator[State]:
-    """A wired state over a fresh database, which is dropped at the end."""
+    """Build the service over a fresh database, which is dropped at the end."""
     with fresh_database() as urls, tempfile.TemporaryDirectory() as folder:
-        chosen = Settings(root=ROOT, data_dir=Path(folder), _env_file=None, **settings)
-        async with build(chosen, urls) as state:
+        configured = Settings(root=ROOT, data_dir=Path(folder), _env_file=None, **settings)
+        async with build(configured, urls) as state:
             yield state
 
 
 @asynccontextmanager
 async def client_of(state: State, tenant: str = "bench") -> AsyncIterator[tuple[httpx.AsyncClient, UUID]]:
-    """Calls the application in this process with an admin key of `tenant`."""
+    """A client of the application in this process, with an admin key of `tenant`."""
     tenant_id = await state.identity.ensure_tenant(tenant)
     key = (await state.identity.create_key(tenant_id, "bench", ["admin", "service"])).text
     transport = httpx.ASGITransport(app=create_app(state))
@@ -90,7 +90,7 @@ async def client_of(state: State, tenant: str = "bench") -> AsyncIterator[tuple[
 
 @asynccontextmanager
 async def worker(state: State) -> AsyncIterator[None]:
-    """A worker that is at work beside the block, and at its end has finished what there is, later tries included."""
+    """Run a worker during the block, and wait at its end until every job, with retries, is finished."""
     working = asyncio.create_task(Worker(state.database, state.jobs, state.settings.worker_concurrency).run())
     try:
         yield
@@ -104,29 +104,29 @@ async def worker(state: State) -> AsyncIterator[None]:
 
 
 async def unfinished(state: State) -> bool:
-    """Asked beside the API: what a busy client costs is not the question."""
+    """Whether jobs are left. It bypasses the API, so that it does not add to its load."""
     query = "select exists (select 1 from procrastinate_jobs where status in ('todo', 'doing'))"
     async with state.database.pool.connection() as connection:
-        found = await (await connection.execute(query)).fetchone()
-    return bool(found and found[0])
+        row = await (await connection.execute(query)).fetchone()
+    return bool(row and row[0])
 
 
 async def work_off(state: State) -> None:
-    """Until the queue is empty. A slow job is waited for, and not ended and tried again."""
+    """Run a worker until the queue is empty."""
     async with worker(state):
         pass
 
 
 def arguments_of(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """What the command line says; `--short` makes a benchmark do a little of everything, in seconds."""
+    """Parse the command line. `--short` runs every part of a benchmark briefly, in seconds."""
     parser.add_argument("--short", action="store_true", help="a little of everything; no result is written")
     return parser.parse_args()
 
 
 def write(name: str, result: dict[str, Any], short: bool = False) -> None:
-    """Puts `result` into results/<name>.json with when and where it was measured, and into the handbook.
+    """Write `result` with the time and the machine to results/<name>.json, and to the reference pages.
 
-    short: nothing was measured; it is only shown.
+    short: print it only.
     """
     if short:
         print(json.dumps(result, indent=2))

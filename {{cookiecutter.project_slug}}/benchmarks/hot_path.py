@@ -1,7 +1,7 @@
-"""What an answer costs: CPU of the API process for each, beside a bare pass-through to the same model server.
+"""CPU time of the API process per answer, compared with a bare pass-through to the same model server.
 
 One API process with everything on (keys, row-level security, limits, screening, ledger, answers recorded, a tenth of
-the traces sent, metrics, logs), 10,000 chunks, words alone, a stand-in for the provider that answers at once.
+the traces exported, metrics, logs), 10,000 chunks, text search only, a stand-in for the provider without delay.
 Run with `python -m benchmarks.hot_path`; two minutes. Close everything else: the load, the database and the
 stand-in share the machine.
 """
@@ -38,7 +38,7 @@ PRICE = "stand-in: {input: 1, output: 2}"
 
 
 async def main(answers: int, chunks: int, short: bool) -> None:
-    # More than a little means that somebody else was at work, and the rates below are too low.
+    # A high load average means that other processes were busy, and the rates below are too low.
     busy = round(os.getloadavg()[0], 1)
     with fresh_database() as urls, tempfile.TemporaryDirectory() as folder:
         home = house(Path(folder), PRICE)
@@ -53,7 +53,7 @@ async def main(answers: int, chunks: int, short: bool) -> None:
 
 
 async def fill(state: State, tenant: UUID, chunks: int) -> list[str]:
-    """Documents of made-up words that are as unevenly common as real ones, and questions about their sentences."""
+    """Publish documents of generated words with a realistic frequency distribution, and return questions about them."""
     chance = random.Random(20)
     words = [_word(number) for number in range(WORDS)]
     weights = [1 / (n + 40) for n in range(WORDS)]
@@ -69,14 +69,14 @@ async def fill(state: State, tenant: UUID, chunks: int) -> list[str]:
         prepared = await state.retrieval.prepare(request)
         async with state.database.transaction(tenant) as connection:
             await state.retrieval.publish(connection, prepared)
-    (found,) = [made for row, _, made in await state.retrieval.list_indexes(tenant) if row.status == "live"]
-    assert found == chunks, f"{found} chunks"
+    (counts,) = [count for row, _, count in await state.retrieval.list_indexes(tenant) if row.status == "live"]
+    assert counts == chunks, f"{counts} chunks"
     chance.shuffle(questions)
     return questions
 
 
 def _word(number: int) -> str:
-    """A made-up word of letters, another for each number."""
+    """A generated word, unique for each number."""
     letters = ""
     for _ in range(3):
         number, syllable = divmod(number, 60)
@@ -100,7 +100,7 @@ class Load:
     watched: dict[str, psutil.Process]
 
     async def run(self, connections: int) -> tuple[Run, dict[str, float]]:
-        """The run, and CPU milliseconds of each watched process for each request."""
+        """The run, and CPU milliseconds per request of each watched process."""
         before = self._spent()
         run = await post_all(self.port, "/v1/answers", self.bodies, connections, self.headers)
         after = self._spent()
@@ -134,22 +134,22 @@ async def _measure(
             running("benchmarks.pass_through", "--upstream", upstream) as (floor, floor_port),
         ):
             await check(api_port, key, chosen[0])
-            asked = [orjson.dumps({"question": question}) for question in chosen]
+            bodies = [orjson.dumps({"question": question}) for question in chosen]
             prompt = {"model": "m", "messages": [{"role": "user", "content": PROMPT}]}
             watched = {"api": api, "postgresql": postgres, "stand_in": model}
-            ours = Load(api_port, asked, [f"authorization: Bearer {key}"], watched)
+            service_load = Load(api_port, bodies, [f"authorization: Bearer {key}"], watched)
             bare = Load(floor_port, [orjson.dumps(prompt)] * answers, [], {"api": floor})
-            return await _compare(ours, bare)
+            return await _compare(service_load, bare)
 
 
-async def _compare(ours: Load, bare: Load) -> dict[str, Any]:
+async def _compare(service_load: Load, bare: Load) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for connections in (16, 1):
         # The first run of each warms up caches, pools and the processor.
         rounds = []
         for number in range(4):
             floor, floor_cpu = await bare.run(connections)
-            run, cpu = await ours.run(connections)
+            run, cpu = await service_load.run(connections)
             if number:
                 rounds.append((run, cpu, floor, floor_cpu))
         result[f"connections_{connections}"] = _summary(rounds)
@@ -160,7 +160,7 @@ def _summary(rounds: list[tuple[Run, dict[str, float], Run, dict[str, float]]]) 
     def middle(values: list[float]) -> float:
         return round(statistics.median(values), 3)
 
-    # A short run may be over before the clock of the processor has ticked.
+    # A short run may be over within one tick of the CPU clock.
     ratios = [cpu["api"] / max(floor_cpu["api"], 0.001) for _, cpu, _, floor_cpu in rounds]
     p50, p99 = middle([run.ms(0.5) for run, *_ in rounds]), middle([run.ms(0.99) for run, *_ in rounds])
     return {
@@ -179,7 +179,7 @@ def _summary(rounds: list[tuple[Run, dict[str, float], Run, dict[str, float]]]) 
 
 @asynccontextmanager
 async def _collector() -> AsyncIterator[int]:
-    """Takes traces and forgets them."""
+    """An OTLP collector that discards the traces."""
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -196,7 +196,7 @@ async def _collector() -> AsyncIterator[int]:
 
 
 async def check(port: int, key: str, question: str) -> None:
-    """What is measured is the whole way: a cited answer of the model, recorded."""
+    """Assert that the service returns a cited answer of the model and records it."""
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE) as client:
         reply = await client.post(f"http://127.0.0.1:{port}/v1/answers", json={"question": question})
     answer = reply.json()
@@ -209,5 +209,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--answers", type=int, default=1500)
     parser.add_argument("--chunks", type=int, default=CHUNKS)
-    given = arguments_of(parser)
-    asyncio.run(main(*((20, PER_DOCUMENT) if given.short else (given.answers, given.chunks)), given.short))
+    options = arguments_of(parser)
+    asyncio.run(main(*((20, PER_DOCUMENT) if options.short else (options.answers, options.chunks)), options.short))

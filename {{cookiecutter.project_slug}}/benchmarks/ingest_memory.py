@@ -1,6 +1,6 @@
-"""How much memory does a worker take? At rest with the embedder loaded, and at most while it takes documents in.
+"""Memory of a worker: idle with the embedder loaded, and the peak during ingestion.
 
-Each kind of document is made here and goes through a worker process of its own.
+Each kind of document is generated and ingested by its own worker process.
 
 Run with `python -m benchmarks.ingest_memory [--characters 300000]`. Five minutes, and half an hour for 3,000,000.
 """
@@ -109,33 +109,33 @@ async def measured(kind: Kind, characters: int, urls: Urls) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(root=ROOT, data_dir=Path(folder), embedder="none", _env_file=None)
         environment = ANY_PORT | {"DATABASE_URL": urls.service, "APP_ROOT": str(ROOT), "APP_DATA_DIR": folder}
-        known = {name: value for name, value in os.environ.items() if not name.startswith("APP_")}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("APP_")}
         async with build(settings.model_copy(update={"embedder": "minilm"}), urls) as state:
             command = [sys.executable, "-m", "app", "worker"]
             worker = psutil.Popen(
-                command, cwd=ROOT, env=known | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                command, cwd=ROOT, env=inherited | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
             try:
-                # The first page makes the worker read the weights; what it then takes at rest is its idle size.
-                await taken_in(state, [("first.txt", "The lamp is lit at dusk by the keeper.")], worker)
+                # The first document makes the worker load the weights; its idle size is measured after that.
+                await ingest_and_watch(state, [("first.txt", "The lamp is lit at dusk by the keeper.")], worker)
                 await asyncio.sleep(1)
                 idle = worker.memory_info().rss
-                started, spent = time.perf_counter(), sum(worker.cpu_times()[:2])
-                peak = await taken_in(state, list(kind(random.Random(SEED), characters)), worker)
-                seconds, spent = time.perf_counter() - started, sum(worker.cpu_times()[:2]) - spent
+                started, cpu_seconds = time.perf_counter(), sum(worker.cpu_times()[:2])
+                peak = await ingest_and_watch(state, list(kind(random.Random(SEED), characters)), worker)
+                seconds, cpu_seconds = time.perf_counter() - started, sum(worker.cpu_times()[:2]) - cpu_seconds
                 return {
                     "idle_mb": round(idle / 1e6),
                     "peak_mb": round(peak / 1e6),
                     "seconds": round(seconds, 1),
-                    "cpu_seconds": round(spent, 1),
+                    "cpu_seconds": round(cpu_seconds, 1),
                 }
             finally:
                 worker.terminate()
                 worker.wait(20)
 
 
-async def taken_in(state: State, documents: list[tuple[str, str]], worker: psutil.Popen) -> int:
-    """Uploads, waits until each document has ended, and returns the most bytes the worker had meanwhile."""
+async def ingest_and_watch(state: State, documents: list[tuple[str, str]], worker: psutil.Popen) -> int:
+    """Upload, wait until each document is finished, and return the peak bytes of the worker."""
     peak = 0
     async with client_of(state) as (client, _):
         files = [("files", (name, text.encode())) for name, text in documents]
@@ -149,14 +149,14 @@ async def taken_in(state: State, documents: list[tuple[str, str]], worker: psuti
 async def _waiting(state: State) -> bool:
     query = "select exists (select 1 from procrastinate_jobs where status in ('todo', 'doing'))"
     async with state.database.pool.connection() as connection:
-        found = await (await connection.execute(query)).fetchone()
-    return bool(found and found[0])
+        row = await (await connection.execute(query)).fetchone()
+    return bool(row and row[0])
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--characters", type=int, default=300_000, help="How long the documents of a kind are.")
-    parser.add_argument("--short", action="store_true", help="One short document, and nothing is written.")
-    parser.add_argument("--only", choices=[kind.__name__ for kind in KINDS], help="One kind; nothing is written.")
-    given = parser.parse_args()
-    asyncio.run(main(2_000 if given.short else given.characters, given.short, given.only))
+    parser.add_argument("--characters", type=int, default=300_000, help="characters of the documents of each kind")
+    parser.add_argument("--short", action="store_true", help="one short document; no result is written")
+    parser.add_argument("--only", choices=[kind.__name__ for kind in KINDS], help="one kind only; no result is written")
+    options = parser.parse_args()
+    asyncio.run(main(2_000 if options.short else options.characters, options.short, options.only))

@@ -1,6 +1,6 @@
-"""Is the pipeline the brake? Passages per second from upload to served, against the embedder alone in one process.
+"""Throughput of ingestion: passages per second from upload to served, compared with the embedder alone.
 
-Run with `python -m benchmarks.ingest_throughput [--data FOLDER]`; without a folder passages are made up. Five minutes.
+Run with `python -m benchmarks.ingest_throughput [--data FOLDER]`; without it passages are generated. Five minutes.
 """
 
 import argparse
@@ -27,8 +27,8 @@ SEED = 20261122
 
 
 @dataclass
-class Spent:
-    """Seconds on the clock, and processor seconds of this process, its parsers and the database."""
+class Cost:
+    """Wall-clock seconds, and CPU seconds of this process, its parsers and the database."""
 
     wall: float = 0.0
     cpu: float = 0.0
@@ -44,10 +44,10 @@ class Spent:
 async def main(data: Path | None, embedder: str, short: bool) -> None:
     configure_logging("WARNING", "console")
     texts = passages(data)[: 8 if short else PASSAGES]
-    one, alone, piped = Spent(), Spent(), Spent()
+    one, alone, piped = Cost(), Cost(), Cost()
     async with service(embedder=embedder) as state:
         callers = state.settings.worker_concurrency
-        # In turns, so that whatever else the machine does falls on both.
+        # In turns, so that other load on the machine affects both.
         for start in range(0, len(texts), ROUND):
             part = texts[start : start + ROUND]
             await warm(state, part[:2])
@@ -102,19 +102,19 @@ async def warm(state: State, texts: Sequence[str]) -> None:
 
 
 async def embedder_alone(state: State, texts: Sequence[str], callers: int) -> None:
-    """Each caller has one passage at a time, as documents come."""
+    """Embed one passage per call, as ingestion does."""
     (embedder,) = state.retrieval.embedders.values()
-    waiting = list(texts)
+    remaining = list(texts)
 
     async def caller() -> None:
-        while waiting:
-            await embedder.embed_passages([waiting.pop()])
+        while remaining:
+            await embedder.embed_passages([remaining.pop()])
 
     await asyncio.gather(*[caller() for _ in range(callers)])
 
 
 async def pipeline(state: State, texts: Sequence[str], first: int) -> None:
-    """From the first upload to the last publish; the worker runs meanwhile."""
+    """Measure from the first upload to the last publication, with a running worker."""
     async with client_of(state) as (client, _), worker(state):
         for start in range(0, len(texts), UPLOAD):
             batch = enumerate(texts[start : start + UPLOAD], first + start)

@@ -1,8 +1,8 @@
-"""kill -9 of the worker at 60 random moments while it runs 100 approved actions: is each of them done exactly once?
+"""kill -9 of the worker at 60 random moments while it runs 100 approved actions: is each run exactly once?
 
-Half of them add a note, by themselves; half close a ticket, each after a reviewer's yes. Each is made to take up to a
-third of a second in the middle of what it does, so that kills meet it there. Afterwards every action must have one
-note, one run and one line in the audit log, and every ticket to be closed must be. Run with
+Half of them add a note without approval; half close a ticket, each approved by a reviewer. Each is delayed by up to a
+third of a second in the middle of its run, so that kills hit it there. Afterwards every action must have one note, one
+run and one line in the audit log, and every ticket to be closed must be closed. Run with
 `python -m benchmarks.kill_actions [--seed N]`. Three minutes.
 """
 
@@ -32,7 +32,7 @@ from app.review.jobs import job_specs as review_jobs
 from app.settings import Settings
 from app.wiring import State, build
 from benchmarks.harness import ROOT, arguments_of, fresh_database, write
-from benchmarks.processes import SILENCE, Crew
+from benchmarks.processes import SILENCE, WorkerPool
 
 ACTIONS = 100
 KILLS = 60
@@ -69,7 +69,7 @@ async def main(seed: int, actions: int, kills: int, short: bool) -> None:
             tenant = await state.identity.ensure_tenant("bench")
             await propose(state, tenant, actions)
             await approve(state, tenant)
-            storm = await rage(state, tenant, urls, Path(folder), kills, random.Random(seed), short)
+            storm = await kill_workers(state, tenant, urls, Path(folder), kills, random.Random(seed), short)
             result = await count(state, tenant, actions)
     write("kill_actions", {"seed": seed, **storm, **result}, short)
     if result["not_done"] or result["done_twice"] or result["tickets_closed"] != actions // 2:
@@ -82,7 +82,7 @@ def slow_down(urls: Urls) -> None:
 
 
 async def propose(state: State, tenant: UUID, actions: int) -> None:
-    """As if answers had proposed them: every other one runs by itself, every other one waits for a person."""
+    """Insert proposals as answers do, alternating between ones that run at once and ones that need approval."""
     key = await state.identity.create_key(tenant, "asker", ["operator"])
     caller = await state.identity.authenticate(key.text)
     due = datetime.now(UTC) + timedelta(days=1)
@@ -121,14 +121,14 @@ async def approve(state: State, tenant: UUID) -> None:
         )
 
 
-async def rage(
+async def kill_workers(
     state: State, tenant: UUID, urls: Urls, folder: Path, kills: int, chance: random.Random, short: bool
 ) -> dict[str, Any]:
-    """Kills until all kills are done, then lets the last worker finish.
+    """Kill workers at random moments, then let the last worker finish.
 
-    short: the last worker need not wait until the others have been silent for long enough to be taken for dead.
+    short: the last worker does not wait until the heartbeats of the killed ones expire.
     """
-    crew = Crew(
+    pool = WorkerPool(
         folder,
         {
             "DATABASE_URL": urls.service,
@@ -142,10 +142,10 @@ async def rage(
     caught = Counter[str]()
     try:
         for number in range(kills):
-            crew.hire()
-            [worker] = await crew.at_work()
+            pool.hire()
+            [worker] = await pool.at_work()
             await asyncio.sleep(chance.uniform(0.0, LONGEST_LIFE))
-            crew.kill(worker)
+            pool.kill(worker)
             for job, attempt, ended in await rows(state, tenant, IN_HAND):
                 caught[ended] += (job, attempt) not in dropped
                 dropped.add((job, attempt))
@@ -155,12 +155,12 @@ async def rage(
         if short:
             async with state.database.transaction(None) as connection:
                 await connection.execute(text(SILENCE))
-        crew.hire()
+        pool.hire()
         while (await rows(state, tenant, UNFINISHED))[0][0] and time.monotonic() - last_kill < PATIENCE:  # noqa: ASYNC110
             await asyncio.sleep(0.5)
     finally:
-        for log in list(crew.workers):
-            crew.kill(log)
+        for log in list(pool.workers):
+            pool.kill(log)
     return {
         "worker_kills": kills,
         "worker_kills_with_work_left": sum(left > 0 for left in left_at),
@@ -190,5 +190,5 @@ async def rows(state: State, tenant: UUID, query: str) -> list[tuple[Any, ...]]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
-    given = arguments_of(parser)
-    asyncio.run(main(given.seed, *((4, 1) if given.short else (ACTIONS, KILLS)), given.short))
+    options = arguments_of(parser)
+    asyncio.run(main(options.seed, *((4, 1) if options.short else (ACTIONS, KILLS)), options.short))

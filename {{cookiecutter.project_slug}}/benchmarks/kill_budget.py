@@ -1,7 +1,8 @@
-"""kill -9 of the API at random moments while answers are asked for, 200 times or `--kills`: what becomes of the money?
+"""kill -9 of the API at random moments during answers, 200 times or `--kills`: are budgets and ledger still consistent?
 
-Afterwards no hold may be left once they have lapsed, every answer must have its charge, no answer two, and what the
-budget calls committed must be what the ledger charged. Run with `python -m benchmarks.kill_budget [--seed N]`.
+Afterwards no reservation may be left once all have expired, every answer must have exactly one charge, and the
+committed amount of the budgets must equal the charges in the ledger.
+Run with `python -m benchmarks.kill_budget [--seed N]`.
 """
 
 import argparse
@@ -87,7 +88,7 @@ async def _storm(home: Path, url: str, model: str, key: str, chance: random.Rand
     askers = [asyncio.create_task(_ask(port, key, number % 2 == 1, stop, ended)) for number in range(ASKERS)]
     for number in range(kills):
         command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
-        running = subprocess.Popen(  # noqa: ASYNC220, it has only to be started
+        running = subprocess.Popen(  # noqa: ASYNC220, it is only started
             command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         await _alive(port)
@@ -130,7 +131,7 @@ async def _alive(port: int) -> None:
 async def _count(state: State, tenant: UUID) -> dict[str, Any]:
     async with state.database.transaction(None) as connection:
         _, before, holds = (await connection.execute(text(MONEY))).one()
-        # Their time has come: whoever held them is dead.
+        # Expired: their processes are dead.
         await connection.execute(text(LAPSE))
     await state.costs.budgets.standing()
     async with state.database.transaction(tenant) as connection:
@@ -154,5 +155,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     parser.add_argument("--kills", type=int, default=KILLS)
-    given = arguments_of(parser)
-    asyncio.run(main(given.seed, 2 if given.short else given.kills, given.short))
+    options = arguments_of(parser)
+    asyncio.run(main(options.seed, 2 if options.short else options.kills, options.short))

@@ -1,6 +1,6 @@
-"""kill -9 of the worker at 50 random moments of an ingest of 200 documents, and of the embedded server 5 times.
+"""kill -9 of the worker at 50 random moments of an ingestion of 200 documents, and of the embedded server 5 times.
 
-Every document must end published once or quarantined once, with the chunks of an undisturbed run.
+Every document must end published once or quarantined once, with the same chunks as in an undisturbed run.
 Run with `python -m benchmarks.kill_ingest [--seed N]`. Six minutes.
 """
 
@@ -31,7 +31,7 @@ from app.ingestion.domain.documents import Upload, UploadOptions
 from app.settings import Settings
 from app.wiring import State, build
 from benchmarks.harness import ROOT, arguments_of, work_off, write
-from benchmarks.processes import SILENCE, Crew
+from benchmarks.processes import SILENCE, WorkerPool
 
 EVERY_TENTH_IS_BAD = 10
 WORKERS = 3
@@ -45,7 +45,7 @@ class Size:
     server_kills: int = 5
     longest_calm: float = 2.5
     waits_for_silence: bool = True
-    """Whether the last crew lives on until the dead have been silent for long enough; or else another takes over."""
+    """Whether the last workers run until the heartbeats of the killed ones expire; otherwise another takes over."""
 
 
 SHORT = Size(12, 1, 1, 1.0, waits_for_silence=False)
@@ -85,7 +85,7 @@ async def main(seed: int, size: Size, short: bool) -> None:
 
 
 def documents(generator: random.Random, count: int) -> list[Upload]:
-    """Documents of some chunks each, under headings; every tenth is damaged and must end in quarantine."""
+    """Documents of several chunks with headings; every tenth is damaged and must end in quarantine."""
     words = ["".join(generator.choices("abcdefghijklmnoprstuvw", k=generator.randint(2, 9))) for _ in range(5_000)]
     uploads = []
     for number in range(count):
@@ -108,30 +108,30 @@ async def send(state: State, tenant: str, uploads: list[Upload]) -> UUID:
 async def storm(
     state: State, tenant: UUID, server: EmbeddedPostgres, folder: Path, size: Size, generator: random.Random
 ) -> dict[str, Any]:
-    """Kills until all kills are done, then lets the last crew finish."""
+    """Kill workers and the server at random moments, then let the last workers finish."""
     server_kills = set(generator.sample(range(size.worker_kills), size.server_kills))
-    crew = Crew(folder, {"APP_DATA_DIR": str(folder), "APP_ROOT": str(ROOT)})
+    pool = WorkerPool(folder, {"APP_DATA_DIR": str(folder), "APP_ROOT": str(ROOT)})
     left_at = []
     for _ in range(WORKERS):
-        crew.hire()
+        pool.hire()
     try:
         for number in range(size.worker_kills):
-            at_work = await crew.at_work()
+            at_work = await pool.at_work()
             await asyncio.sleep(generator.uniform(0.0, size.longest_calm))
             if number in server_kills:
                 kill_server(server)
-            crew.kill(generator.choice(at_work))
-            crew.hire()
+            pool.kill(generator.choice(at_work))
+            pool.hire()
             left_at.append(await unfinished(state, tenant))
             print(f"kill {number + 1}: {left_at[-1]} documents left", flush=True)
         last_kill = time.monotonic()
         if not size.waits_for_silence:
-            await relieve(crew, state)
+            await relieve(pool, state)
         while await unfinished(state, tenant) and time.monotonic() - last_kill < PATIENCE:  # noqa: ASYNC110
             await asyncio.sleep(0.5)
     finally:
-        for log in list(crew.workers):
-            crew.kill(log)
+        for log in list(pool.workers):
+            pool.kill(log)
     return {
         "worker_kills": size.worker_kills,
         "worker_kills_with_work_left": sum(left > 0 for left in left_at),
@@ -140,10 +140,10 @@ async def storm(
     }
 
 
-async def relieve(crew: Crew, state: State) -> None:
-    """Another worker instead of all, which takes over at once."""
-    for log in list(crew.workers):
-        crew.kill(log)
+async def relieve(pool: WorkerPool, state: State) -> None:
+    """Replace all workers by one, which takes over at once."""
+    for log in list(pool.workers):
+        pool.kill(log)
     while True:
         try:
             async with state.database.transaction(None) as connection:
@@ -152,7 +152,7 @@ async def relieve(crew: Crew, state: State) -> None:
             await asyncio.sleep(0.2)
         else:
             break
-    crew.hire()
+    pool.hire()
 
 
 def kill_server(server: EmbeddedPostgres) -> None:
@@ -173,14 +173,14 @@ async def unfinished(state: State, tenant: UUID) -> int:
 async def compare(state: State, calm: UUID, stormy: UUID, documents: int) -> dict[str, Any]:
     ends = await rows(state, stormy, ENDS)
     statuses = Counter(str(row[1]) for row in ends)
-    expected, found = await rows(state, calm, CHUNKS), await rows(state, stormy, CHUNKS)
+    expected, actual = await rows(state, calm, CHUNKS), await rows(state, stormy, CHUNKS)
     once = [row for row in ends if (row[1], row[3], row[4]) in (("published", 0, 1), ("quarantined", 1, 0))]
     return {
         "ends": dict(sorted(statuses.items())),
         "lost": documents - len(ends) + sum(row[1] in ("received", "processing") for row in ends),
         "doubled": len(ends) - len(once),
-        "chunks": len(found),
-        "different": len(set(map(repr, expected)) ^ set(map(repr, found))) + abs(len(expected) - len(found)),
+        "chunks": len(actual),
+        "different": len(set(map(repr, expected)) ^ set(map(repr, actual))) + abs(len(expected) - len(actual)),
     }
 
 
@@ -192,5 +192,5 @@ async def rows(state: State, tenant: UUID, query: str) -> list[tuple[Any, ...]]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
-    given = arguments_of(parser)
-    asyncio.run(main(given.seed, SHORT if given.short else Size(), given.short))
+    options = arguments_of(parser)
+    asyncio.run(main(options.seed, SHORT if options.short else Size(), options.short))

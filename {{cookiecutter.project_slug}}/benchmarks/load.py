@@ -1,4 +1,4 @@
-"""A load generator that costs little itself, and the CPU time of processes."""
+"""A load generator with low CPU cost, and the CPU time of processes."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ from benchmarks.measures import percentile
 
 @dataclass(frozen=True)
 class Run:
-    """What a run of requests took. seconds: of the whole run; spent: of each request."""
+    """The timing of a run. seconds: of the whole run; spent: of each request."""
 
     seconds: float
     spent: Sequence[float]
@@ -27,14 +27,14 @@ class Run:
 
 
 async def post_all(port: int, path: str, bodies: Sequence[bytes], connections: int, headers: Sequence[str] = ()) -> Run:
-    """Sends each body once, over so many connections that are kept open."""
-    waiting, spent, failed = list(reversed(bodies)), [], 0
+    """Send each body once, over `connections` persistent connections."""
+    remaining, spent, failed = list(reversed(bodies)), [], 0
 
     async def one_connection() -> None:
         nonlocal failed
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while waiting:
-            body = waiting.pop()
+        while remaining:
+            body = remaining.pop()
             started = time.perf_counter()
             lines = [f"POST {path} HTTP/1.1", "host: x", "content-type: application/json", *headers]
             writer.write("\r\n".join([*lines, f"content-length: {len(body)}", "", ""]).encode() + body)
@@ -59,7 +59,7 @@ def cpu_of(process: psutil.Process) -> float:
 
 
 def cpu_of_tree(process: psutil.Process) -> float:
-    """Seconds of a process and all it started, those that have ended included."""
+    """CPU seconds of a process and all its children, finished ones included."""
     total = 0.0
     for each in [process, *process.children(recursive=True)]:
         try:

@@ -8,7 +8,7 @@ def recall(ranked: Sequence[str], gains: Mapping[str, float], depth: int = 10) -
 
 
 def ndcg(ranked: Sequence[str], gains: Mapping[str, float], depth: int = 10) -> float:
-    """Discounted gain of the first `depth`, as a share of the best possible."""
+    """Normalised discounted cumulative gain of the first `depth`."""
     got = sum(gains.get(name, 0.0) / math.log2(place + 2) for place, name in enumerate(ranked[:depth]))
     best = sorted(gains.values(), reverse=True)[:depth]
     return got / sum(gain / math.log2(place + 2) for place, gain in enumerate(best))

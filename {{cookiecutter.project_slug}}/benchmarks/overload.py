@@ -1,9 +1,9 @@
-"""What is left of the answers when far more callers come than can be served, and what refusing the others costs.
+"""Goodput under overload, and the cost of refused requests.
 
-One API process with everything on, as in `hot_path`, and its defaults. First its capacity: answers a second over so
-many connections as give the most. Then ten times as many callers, and 500, each of whom asks again as soon as it is
-answered or refused, against Retry-After. Goodput is the part of the capacity that is still answered. Then 300 bodies
-that are never sent to their end, and headers of 150 MB. All in one run, so that the ratios are of the same minute.
+One API process with everything on, as in `hot_path`, and its defaults. First its capacity: the most
+answers a second over any number of connections. Then ten times as many callers, and 500, each of which sends the next
+request at once, ignoring Retry-After. Goodput is the share of the capacity that is still answered. Then 300 bodies that
+are never finished, and headers of 150 MB. All in one run, so that the ratios compare figures of the same minute.
 Run with `python -m benchmarks.overload`; two minutes. Close everything else.
 """
 
@@ -38,8 +38,8 @@ HEADER_BYTES = 150_000_000
 
 @dataclass(frozen=True)
 class Size:
-    """Seconds of a run, of one with more callers than are served, of the moment before each, and of a run beside bodies
-    that are given `body_seconds` to arrive."""
+    """Seconds of a run, of an overloaded run, of the warm-up before each, and of a run beside unfinished bodies, which
+    time out after `body_seconds`."""
 
     seconds: float = 10.0
     crowded: float = 10.0
@@ -92,7 +92,7 @@ async def _overloaded(crowd: "Crowd", size: Size, api: psutil.Process) -> dict[s
     best = max(capacities, key=lambda many: capacities[many].answers_per_second)
     capacity, result = capacities[best], {}
     for name, callers in (("ten_times", best * TIMES), ("five_hundred", CALLERS)):
-        # The capacity before and after, so that a slower minute of the machine is not taken for overload.
+        # The capacity before and after, so that other load on the machine is not mistaken for overload.
         run = await crowd.ask(callers, size.crowded)
         again = await crowd.ask(best, size.seconds)
         beside = statistics.mean((capacity.answers_per_second, again.answers_per_second))
@@ -117,37 +117,37 @@ async def _overloaded(crowd: "Crowd", size: Size, api: psutil.Process) -> dict[s
 
 
 def _part(these: float, of: float) -> float | None:
-    """None where nothing came back at all: a short run on a busy machine."""
+    """None when there were no replies, as in a short run on a busy machine."""
     return round(these / of, 3) if of else None
 
 
 async def _slow(crowd: "Crowd", port: int, key: str, api: psutil.Process, seconds: float) -> dict[str, Any]:
-    """Answers beside callers who never send their bodies to the end, and memory under endless headers."""
+    """Answers beside callers that never finish their bodies, and memory under endless headers."""
     before, start = await crowd.ask(16, seconds), _megabytes(api)
     head = f"POST /v1/answers HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-length: 500\r\n\r\n{{"
-    begun = time.perf_counter()
+    start_time = time.perf_counter()
     lines = [await asyncio.open_connection("127.0.0.1", port) for _ in range(HALF_SENT)]
     for _, writer in lines:
         writer.write(head.encode())
     beside = await crowd.ask(16, seconds)
     replies = await asyncio.gather(*(reader.read() for reader, _ in lines))
-    held = time.perf_counter() - begun
+    duration = time.perf_counter() - start_time
     for _, writer in lines:
         writer.close()
     after = await crowd.ask(16, seconds)
-    sent, status, most = await _endless_header(port, api)
+    sent, status, peak = await _endless_header(port, api)
     return {
         "half_sent_bodies": {
             "callers": HALF_SENT,
             "goodput": _part(2 * len(beside.answered), len(before.answered) + len(after.answered)),
             "told_408": sum(reply.startswith(b"HTTP/1.1 408") for reply in replies),
-            "all_ended_after_seconds": round(held, 1),
+            "all_ended_after_seconds": round(duration, 1),
         },
         "endless_header": {
             "bytes_offered": HEADER_BYTES,
             "bytes_sent_until_refused": sent,
             "status": status,
-            "memory_growth_megabytes": round(most - start, 1),
+            "memory_growth_megabytes": round(peak - start, 1),
         },
     }
 
@@ -156,7 +156,7 @@ async def _endless_header(port: int, api: psutil.Process) -> tuple[int, int, flo
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     reply = asyncio.ensure_future(reader.readline())
     writer.write(b"GET /health/live HTTP/1.1\r\nhost: x\r\na: ")
-    sent, most = 0, _megabytes(api)
+    sent, peak = 0, _megabytes(api)
     while sent < HEADER_BYTES and not reply.done():
         writer.write(b"x" * 65_536)
         sent += 65_536
@@ -164,15 +164,15 @@ async def _endless_header(port: int, api: psutil.Process) -> tuple[int, int, flo
             await writer.drain()
         except ConnectionError:
             break
-        most = max(most, _megabytes(api))
+        peak = max(peak, _megabytes(api))
     line = await reply
     writer.close()
-    return sent, int(line.split()[1]), most
+    return sent, int(line.split()[1]), peak
 
 
 @dataclass
-class Heard:
-    """Seconds of each reply, by what it was. again: of refusals of those who had just been refused."""
+class Replies:
+    """Seconds of each reply by kind. again: of refusals right after a refusal."""
 
     answered: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
@@ -190,7 +190,7 @@ class Heard:
 
 
 class Crowd:
-    """Callers who ask for so many seconds, over a connection each, and never wait."""
+    """Callers that send requests without a pause, over one connection each."""
 
     def __init__(self, port: int, key: str, questions: Sequence[str], settle: float) -> None:
         self.port = port
@@ -203,9 +203,9 @@ class Crowd:
         lines += [f"authorization: Bearer {key}", f"content-length: {len(body)}", "", ""]
         return "\r\n".join(lines).encode() + body
 
-    async def ask(self, callers: int, seconds: float) -> Heard:
-        """What came back within the seconds, after a moment in which all come in."""
-        heard = Heard()
+    async def ask(self, callers: int, seconds: float) -> Replies:
+        """The replies within `seconds`, after a warm-up in which all callers connect."""
+        heard = Replies()
         lines = [await asyncio.open_connection("127.0.0.1", self.port) for _ in range(callers)]
         from_now = time.perf_counter() + self.settle
         until = from_now + seconds
@@ -216,7 +216,7 @@ class Crowd:
         return heard
 
     async def _one(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, heard: Heard, from_now: float, until: float
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, heard: Replies, from_now: float, until: float
     ) -> None:
         status = 0
         while time.perf_counter() < until:
@@ -234,8 +234,8 @@ class Crowd:
                 heard.failed += 1
         writer.close()
 
-    async def _watch(self, heard: Heard, until: float) -> None:
-        """Health, asked as a load balancer does: over a new connection each time."""
+    async def _watch(self, heard: Replies, until: float) -> None:
+        """Request the health route as a load balancer does, over a new connection each time."""
         while time.perf_counter() < until:
             started = time.perf_counter()
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -259,5 +259,5 @@ def _megabytes(process: psutil.Process) -> float:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=Size.seconds)
-    given = arguments_of(parser)
-    asyncio.run(main(SHORT if given.short else Size(given.seconds, given.seconds), given.short))
+    options = arguments_of(parser)
+    asyncio.run(main(SHORT if options.short else Size(options.seconds, options.seconds), options.short))

@@ -1,4 +1,4 @@
-"""The floor: a bare FastAPI route that hands its body to a model server and the reply back, over the same HTTP client.
+"""The baseline: a bare FastAPI route that forwards its body to a model server, over the same HTTP client.
 
 Run by hot_path.py.
 """
@@ -37,7 +37,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--upstream", required=True)
     parser.add_argument("--port", type=int, required=True)
-    given = parser.parse_args()
+    options = parser.parse_args()
     uvicorn.run(
-        create_app(given.upstream), port=given.port, log_config=None, access_log=False, loop="uvloop", http="httptools"
+        create_app(options.upstream),
+        port=options.port,
+        log_config=None,
+        access_log=False,
+        loop="uvloop",
+        http="httptools",
     )

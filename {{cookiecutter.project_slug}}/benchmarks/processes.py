@@ -1,4 +1,4 @@
-"""Real processes of the service, on free ports."""
+"""Starts processes of the service on free ports."""
 
 import asyncio
 import os
@@ -27,13 +27,13 @@ ANY_PORT = {"APP_WORKER_METRICS_PORT": "0"}
 async def running(
     module: str, *arguments: str, environment: dict[str, str] | None = None
 ) -> AsyncIterator[tuple[psutil.Process, int]]:
-    """`python -m module arguments --port N` until the block ends, listening on N."""
+    """Run `python -m module arguments --port N` until the block ends; it listens on N."""
     port = free_port()
-    known = {name: value for name, value in os.environ.items() if not name.startswith("APP_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("APP_")}
     command = [sys.executable, "-m", module, *arguments, "--port", str(port)]
-    process = subprocess.Popen(  # noqa: ASYNC220, it has only to be started
+    process = subprocess.Popen(  # noqa: ASYNC220, it is only started
         command,
-        env={**known, **ANY_PORT, **(environment or {})},
+        env={**inherited, **ANY_PORT, **(environment or {})},
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -43,7 +43,7 @@ async def running(
         yield psutil.Process(process.pid), port
     finally:
         process.terminate()
-        # Meanwhile the loop goes on: what the process sends at its end, somebody here may have to take.
+        # In a thread: the process may send data at its end that this event loop must receive.
         await asyncio.to_thread(process.wait, PATIENCE)
 
 
@@ -60,8 +60,8 @@ async def _listening(port: int, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError(f"{process.args!r} does not listen")
 
 
-class Crew:
-    """Workers that are replaced when they are killed, so that some are at work at every moment."""
+class WorkerPool:
+    """Workers that are replaced when they are killed."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
@@ -79,11 +79,11 @@ class Crew:
             )
 
     async def at_work(self) -> list[Path]:
-        """Those that take jobs by now, once there is one."""
+        """The workers that take jobs, once there is at least one."""
         while True:
-            found = [log for log in self.workers if b"worker.started" in log.read_bytes()]
-            if found:
-                return found
+            ready = [log for log in self.workers if b"worker.started" in log.read_bytes()]
+            if ready:
+                return ready
             await asyncio.sleep(0.02)
 
     def kill(self, log: Path) -> None:
@@ -93,7 +93,7 @@ class Crew:
 
 
 def free_port() -> int:
-    """From below the range that systems give to connections: what is free now is not handed out a moment later."""
+    """A free port below the ephemeral range, so that no outgoing connection takes it meanwhile."""
     while True:
         port = 10_000 + secrets.randbelow(20_000)
         with socket.socket() as probe, suppress(OSError):

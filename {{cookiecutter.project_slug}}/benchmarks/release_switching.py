@@ -1,9 +1,9 @@
 """Two API processes under load through 20 activations, canaries and rollbacks: does any request fail, does any answer
-mix two releases, and how long after the commit does the last answer of the old release leave?
+mix two releases, and how long after the commit does the last answer of the old release end?
 
-16 connections, each a conversation, ask without a pause; the moves come at random moments. `lag_ms` is the time from
-the moment the commit is told by the database to the end of the last answer on another release than the one its
-conversation belongs to since; an answer in flight ends on the release it began with, and counts.
+16 connections, each a conversation, send questions without a pause; switches happen at random moments. `lag_ms` is the
+time from the commit to the end of the last answer on a release that its conversation no longer belongs to; an answer in
+flight ends on the release it began with, and counts.
 Run with `python -m benchmarks.release_switching [--answers N] [--seed N]`. Two minutes.
 """
 
@@ -42,7 +42,7 @@ QUESTION = "Who built the lighthouse of Karlen?"
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer: when it began and ended (monotonic seconds), whose it was, and on which release it was made."""
+    """One answer: its start and end (monotonic seconds), its conversation and its release."""
 
     began: float
     ended: float
@@ -53,7 +53,7 @@ class Reply:
 
 @dataclass
 class Watched:
-    """What happened, in the order of time."""
+    """Replies and switches in order of time."""
 
     replies: list[Reply] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
@@ -90,7 +90,7 @@ async def measure(
     }
     watched = Watched()
 
-    async def told(payload: str) -> None:
+    async def on_change(payload: str) -> None:
         if payload:
             watched.commits.append(time.perf_counter())
 
@@ -99,15 +99,15 @@ async def measure(
         for _ in range(2):
             _, port = await stack.enter_async_context(running("app", "serve", environment=environment))
             ports.append(port)
-        await stack.enter_async_context(background(listen(state.database, ENVIRONMENT_CHANGED, told)))
+        await stack.enter_async_context(background(listen(state.database, ENVIRONMENT_CHANGED, on_change)))
         asking = [asyncio.create_task(converse(ports[n % 2], key, tenant, n, watched)) for n in range(CONNECTIONS)]
         await asyncio.sleep(1.5 * calm)
-        await move_about(state, watched, moves, calm, generator)
+        await switch_releases(state, watched, moves, calm, generator)
         while len(watched.replies) < answers:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         watched.stop.set()
         await asyncio.gather(*asking)
-    return await told_apart(state, tenant, watched, moves)
+    return await analyse(state, tenant, watched, moves)
 
 
 async def publish(state: State, tenant: UUID) -> None:
@@ -117,7 +117,7 @@ async def publish(state: State, tenant: UUID) -> None:
 
 
 async def converse(port: int, key: str, tenant: UUID, number: int, watched: Watched) -> None:
-    """One connection, one conversation, one question after the other."""
+    """Send the questions of one conversation one after the other over one connection."""
     talk = f"talk {number}"
     body = orjson.dumps({"question": QUESTION, "conversation": talk})
     head = f"POST /v1/answers HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n"
@@ -127,15 +127,15 @@ async def converse(port: int, key: str, tenant: UUID, number: int, watched: Watc
         began = time.perf_counter()
         writer.write(request)
         try:
-            told = await reader.readuntil(b"\r\n\r\n")
-            length = int(told.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            header = await reader.readuntil(b"\r\n\r\n")
+            length = int(header.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
             content = await reader.readexactly(length)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             watched.failed.append(type(error).__name__)
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             continue
         ended = time.perf_counter()
-        if not told.startswith(b"HTTP/1.1 200"):
+        if not header.startswith(b"HTTP/1.1 200"):
             watched.failed.append(content.decode()[:200])
             continue
         answer = orjson.loads(content)
@@ -143,10 +143,10 @@ async def converse(port: int, key: str, tenant: UUID, number: int, watched: Watc
     writer.close()
 
 
-async def move_about(state: State, watched: Watched, moves: int, calm: float, generator: random.Random) -> None:
-    """Rounds of: a release goes live, another is a canary, the canary goes live, and all is taken back.
+async def switch_releases(state: State, watched: Watched, moves: int, calm: float, generator: random.Random) -> None:
+    """Repeat: activate a release, start a canary with another, activate the canary, roll back.
 
-    calm: how much of the usual time passes between two moves.
+    calm: a factor for the time between two switches.
     """
     rollouts = state.rollouts
     note(state, watched)
@@ -179,8 +179,8 @@ async def approved(state: State, number: int) -> Release:
     return release
 
 
-async def told_apart(state: State, tenant: UUID, watched: Watched, moves: int) -> dict[str, Any]:
-    assert len(watched.commits) == moves, f"{len(watched.commits)} moves were told"
+async def analyse(state: State, tenant: UUID, watched: Watched, moves: int) -> dict[str, Any]:
+    assert len(watched.commits) == moves, f"{len(watched.commits)} switches were notified"
     lags, late = [], 0
     for number, committed in enumerate(watched.commits):
         until = watched.commits[number + 1] if number + 1 < moves else float("inf")
@@ -206,15 +206,15 @@ async def told_apart(state: State, tenant: UUID, watched: Watched, moves: int) -
 
 
 async def accounted(state: State, tenant: UUID, watched: Watched) -> dict[str, Any]:
-    """Every answer stands in the database once, on the release it told, and so does what it cost."""
+    """Assert that every answer and its cost are stored once, on the release that the reply named."""
     query = """
         select a.id::text, a.release_id, count(l.id), bool_and(l.release_id = a.release_id)
         from answers a join ledger l on l.tenant_id = a.tenant_id and l.subject_id = a.id group by 1, 2
     """
     async with state.database.pipeline(tenant) as connection:
         cursor = await connection.execute(query)
-    kept = {row[0]: row[1:] for row in await cursor.fetchall()}
-    one = sum(1 for reply in watched.replies if kept.get(reply.id) == (reply.release_id, 1, True))
+    stored = {row[0]: row[1:] for row in await cursor.fetchall()}
+    one = sum(1 for reply in watched.replies if stored.get(reply.id) == (reply.release_id, 1, True))
     return {"answers_on_exactly_one_release": one, "releases_seen": len({r.release_id for r in watched.replies})}
 
 
@@ -222,5 +222,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--answers", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=20261122)
-    given = arguments_of(parser)
-    asyncio.run(main(100 if given.short else given.answers, given.seed, given.short))
+    options = arguments_of(parser)
+    asyncio.run(main(100 if options.short else options.answers, options.seed, options.short))

@@ -1,4 +1,4 @@
-"""How well passages are found: SQuAD 2 and Cranfield through POST /v1/documents and POST /v1/search.
+"""Quality of retrieval: SQuAD 2 and Cranfield through POST /v1/documents and POST /v1/search.
 
 Run with `python -m benchmarks.retrieval_quality --data FOLDER`; FOLDER holds squad2/ and cranfield/. Ten minutes.
 """
@@ -59,7 +59,7 @@ async def ingest(state: State, client: httpx.AsyncClient, chosen: RankingSet) ->
 
 
 async def ask(client: httpx.AsyncClient, question: str) -> list[str]:
-    """Documents in the order of their best passage."""
+    """The documents, ranked by their best passage."""
     reply = await client.post("/v1/search", json={"query": question, "limit": DEPTH})
     reply.raise_for_status()
     return list(dict.fromkeys(passage["uri"] for passage in reply.json()["passages"]))
@@ -69,5 +69,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     add_data(parser)
     parser.add_argument("--only", choices=["squad2", "cranfield"])
-    given = arguments_of(parser)
-    asyncio.run(main(given.data, given.only, given.short))
+    options = arguments_of(parser)
+    asyncio.run(main(options.data, options.only, options.short))

@@ -1,8 +1,8 @@
-"""What screening flags and what it refuses of attacks and of harmless texts, by file and technique, and what it costs.
+"""Shares of attacks and of benign texts that screening flags and refuses, by file and technique, and its CPU time.
 
-A row is flagged where screening finds anything in it, and refused where the policy as shipped would refuse such a
-question. The rows are not part of this repository: FOLDER holds *.jsonl with `text`, `label` (attack or benign) and
-`technique` or `kind`. Figures of rows that the rules were written with flatter; `--short` runs a few made-up ones.
+A row is flagged when screening has a finding, and refused when the shipped policy would refuse such a question.
+The rows are not part of this repository: FOLDER holds *.jsonl with `text`, `label` (attack or benign) and `technique`
+or `kind`. Figures on rows that the rules were developed with are too good. `--short` runs a few generated rows.
 Run with `python -m benchmarks.screening --data FOLDER`. A minute.
 """
 
@@ -35,15 +35,15 @@ SHORT = {
 
 
 def rows_of(place: Path) -> dict[str, list[dict[str, Any]]]:
-    """The rows of a file, or of each file of a folder, that are one or the other."""
+    """The rows of a file, or of each file of a folder, that are labelled attack or benign."""
     files = sorted(place.glob("*.jsonl")) if place.is_dir() else [place]
     read = {file.stem: map(json.loads, file.open(encoding="utf-8")) for file in files}
-    wanted = {name: [row for row in rows if row.get("label") in ("attack", "benign")] for name, rows in read.items()}
-    return {name: rows for name, rows in wanted.items() if rows}
+    labelled = {name: [row for row in rows if row.get("label") in ("attack", "benign")] for name, rows in read.items()}
+    return {name: rows for name, rows in labelled.items() if rows}
 
 
 def judged(text: str) -> tuple[bool, bool]:
-    """Flagged, refused."""
+    """Whether the text is flagged, and whether it is refused."""
     findings = screen_question(normalise(text))
     return bool(findings), any(POLICY.question_action(finding) == "refuse" for finding in findings)
 
@@ -55,7 +55,7 @@ def summed(ends: Iterable[tuple[bool, bool]]) -> dict[str, float]:
 
 
 def seconds_for_100_kb() -> float:
-    """Processor time for the handbook, cut or repeated to 100,000 characters."""
+    """CPU seconds for the pages of docs/, cut or repeated to 100,000 characters."""
     text = "\n".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").rglob("*.md")))
     text = (text * (1 + 100_000 // len(text)))[:100_000]
     began = time.process_time()
@@ -75,8 +75,8 @@ def measure(files: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
                 end for (mine, _), ends in by_kind.items() if mine == label for end in ends
             )
         for (label, kind), ends in sorted(by_kind.items()):
-            found = summed(ends)
-            text = f"{found['flagged']} of {found['rows']} flagged, {found['refused']} refused"
+            totals = summed(ends)
+            text = f"{totals['flagged']} of {totals['rows']} flagged, {totals['refused']} refused"
             parts[f"{name}, {label}, {kind}"] = text
     return {"by_file": whole, "by_technique": parts}
 

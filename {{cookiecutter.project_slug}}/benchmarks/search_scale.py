@@ -1,4 +1,4 @@
-"""How the time of POST /v1/search grows from 10,000 to 100,000 chunks, by words alone and hybrid.
+"""How the time of POST /v1/search grows from 10,000 to 100,000 chunks, with text search only and hybrid.
 
 Run with `python -m benchmarks.search_scale --data FOLDER [--sizes 10000,100000]`; FOLDER holds squad2/.
 """
@@ -31,7 +31,7 @@ COMPARED = 40
 
 @dataclass
 class Corpus:
-    """A tenant with so many chunks, and the times of its questions in milliseconds."""
+    """A tenant with `size` chunks, and the times of its questions in milliseconds."""
 
     size: int
     tenant_id: UUID
@@ -46,14 +46,14 @@ async def main(data: Path | None, sizes: list[int], embedders: list[str], short:
     for embedder in embedders:
         async with service(embedder=embedder, log_level="WARNING") as state, AsyncExitStack() as stack:
             corpora = [await fill(state, stack, source, size) for size in sizes]
-            begun = time.perf_counter()
+            start_time = time.perf_counter()
             graphs = await state.retrieval.vector_indexes.create_missing(state.urls.owner, lambda done, total: None)
-            seconds = time.perf_counter() - begun
+            seconds = time.perf_counter() - start_time
             await ask(corpora, source, *((2, 4) if short else (WARM, ASKED)))
-            found = {str(corpus.size): await summary(state, source, corpus) for corpus in corpora}
-        first, last = (found[str(size)]["p50_ms"] for size in (sizes[0], sizes[-1]))
+            results = {str(corpus.size): await summary(state, source, corpus) for corpus in corpora}
+        first, last = (results[str(size)]["p50_ms"] for size in (sizes[0], sizes[-1]))
         extra = {"vector_index_seconds": round(seconds, 1)} if graphs else {}
-        result["bm25" if embedder == "none" else "hybrid"] = found | extra | {"p50_ratio": round(last / first, 2)}
+        result["bm25" if embedder == "none" else "hybrid"] = results | extra | {"p50_ratio": round(last / first, 2)}
     write("search_scale", result, short)
 
 
@@ -61,23 +61,23 @@ async def fill(state: State, stack: AsyncExitStack, source: RankingSet, size: in
     client, tenant_id = await stack.enter_async_context(client_of(state, f"chunks-{size}"))
     index = await state.retrieval.indexes.live()
     maker = Maker(source, await vectors(state, source))
-    begun = time.perf_counter()
+    start_time = time.perf_counter()
     await asyncio.to_thread(load, state.urls.owner, index, tenant_id, maker.make(size))
-    return Corpus(size, tenant_id, client, time.perf_counter() - begun)
+    return Corpus(size, tenant_id, client, time.perf_counter() - start_time)
 
 
-async def ask(corpora: list[Corpus], source: RankingSet, warm: int, asked: int) -> None:
-    """The same questions to every corpus in turns, so that whatever else the machine does weighs on all alike."""
+async def ask(corpora: list[Corpus], source: RankingSet, warm: int, compared: int) -> None:
+    """Send the same questions to every corpus in turns, so that other load on the machine affects all alike."""
     questions = itertools.cycle(text for text, _ in source.questions[::7])
-    for number in range(warm + asked):
+    for number in range(warm + compared):
         text = next(questions)
         for place, corpus in enumerate(corpora):
-            # Each question is new, so that no vector is remembered.
+            # Each question is new, so that no vector is cached.
             body = {"query": f"{text} {'?' * (number // 400 * len(corpora) + place)}"}
-            begun = time.perf_counter()
+            start_time = time.perf_counter()
             reply = await corpus.client.post("/v1/search", json=body)
             if number >= warm:
-                corpus.times.append((time.perf_counter() - begun) * 1000)
+                corpus.times.append((time.perf_counter() - start_time) * 1000)
             assert reply.json()["passages"]
 
 
@@ -92,20 +92,20 @@ async def summary(state: State, source: RankingSet, corpus: Corpus) -> dict[str,
 
 
 async def agreement(state: State, source: RankingSet, tenant_id: UUID) -> float:
-    """The share of the ten best that are the same when every chunk and every vector is compared."""
+    """The share of the ten best results that an exhaustive search returns too."""
     index = await state.retrieval.indexes.live()
     everything = SearchParams(budget=10**6, exact_vectors=10**9)
-    same = asked = 0
+    same = compared = 0
     for text, _ in source.questions[:: max(1, len(source.questions) // COMPARED)]:
         vector = (
             await state.retrieval.query_embeddings.vector(tenant_id, index, text, Deadline.after(30, state.clock))
         ).vector
-        found = []
+        results = []
         for params in (state.retrieval.params, everything):
             question = SearchQuery(tenant_id, index, text, vector, [], 10, params)
-            found.append({passage.chunk_id for passage in (await search(state.database, question)).passages})
-        same, asked = same + len(found[0] & found[1]), asked + len(found[1])
-    return round(same / asked, 3)
+            results.append({passage.chunk_id for passage in (await search(state.database, question)).passages})
+        same, compared = same + len(results[0] & results[1]), compared + len(results[1])
+    return round(same / compared, 3)
 
 
 async def vectors(state: State, source: RankingSet) -> list[Vector]:
@@ -120,6 +120,6 @@ if __name__ == "__main__":
     add_data(parser)
     parser.add_argument("--sizes", default="10000,100000")
     parser.add_argument("--embedders", default="none,minilm")
-    given = arguments_of(parser)
-    sizes = [20, 40] if given.short else [int(size) for size in given.sizes.split(",")]
-    asyncio.run(main(given.data, sizes, given.embedders.split(","), given.short))
+    options = arguments_of(parser)
+    sizes = [20, 40] if options.short else [int(size) for size in options.sizes.split(",")]
+    asyncio.run(main(options.data, sizes, options.embedders.split(","), options.short))

@@ -1,7 +1,7 @@
-"""Runs of two releases over a suite, drawn from a world in which the true fall is known.
+"""Simulated runs of two releases over a suite, with a known true fall.
 
-Documents are of unequal length and difficulty, and a change of release helps some and hurts others, so that cases of
-one document stand and fall together. Scores: `right` is 0 or 1, `facts` a share of three facts, `words` any share.
+Documents differ in length and difficulty, and a change of release helps some and hurts others, so that cases of one
+document are correlated. Scores: `right` is 0 or 1, `facts` a share of three facts, `words` any share.
 """
 
 from collections.abc import Sequence
@@ -26,14 +26,14 @@ _DIFFICULTY, _EFFECT, _LUCK = 0.8, 0.35, 0.9
 
 @dataclass(frozen=True)
 class World:
-    """level: mean score of the baseline. fall: by how much the mean of the candidate is lower, in truth."""
+    """level: mean score of the baseline. fall: the true difference of the mean of the candidate."""
 
     kind: Kind
     fall: float
     level: float = 0.8
 
     def draw(self, documents: NDArray[np.intp], runs: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        """Scores before and after, (runs, cases) each; documents: (cases,), the document of each case."""
+        """Sample scores before and after, (runs, cases) each. documents: (cases,), the document of each case."""
         if self.kind == "words":
             return self._words(documents, runs, rng)
         facts = 3 if self.kind == "facts" else 1
@@ -48,7 +48,7 @@ class World:
         return before.mean(axis=2), after.mean(axis=2)
 
     def _words(self, documents: NDArray[np.intp], runs: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        """Changes lean to one side: most cases hardly move, some lose much."""
+        """Sample skewed changes: most cases hardly change, some lose much."""
         before = 0.5 + 0.3 * rng.random((runs, len(documents)))
         effect = 0.05 * _by_document(documents, runs, rng)
         skewed = 0.1 * (1 - rng.exponential(1.0, before.shape))
@@ -61,7 +61,7 @@ def _by_document(documents: NDArray[np.intp], runs: int, rng: np.random.Generato
 
 
 def suite(cases: int, documents: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """The document of each case: every document has one, a few have many."""
+    """The document of each case: every document has at least one case, a few have many."""
     weights = rng.gamma(1.5, 1.0, documents)
     more = rng.choice(documents, cases - documents, p=weights / weights.sum())
     return np.sort(np.concatenate([np.arange(documents), more]))

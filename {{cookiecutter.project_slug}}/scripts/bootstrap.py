@@ -1,6 +1,6 @@
-"""Makes .venv from the lock files, or reuses the one that is there: `python3 scripts/bootstrap.py requirements.lock`.
+"""Makes .venv from the lock files, or reuses one that matches: `python3 scripts/bootstrap.py requirements.lock`.
 
-Needs nothing but Python 3.11 and a package index. Prints one line a step; a failure is one sentence and exit 1.
+Needs only Python 3.11 and a package index. Prints one line per step; a failure is one sentence and exit status 1.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ OLDEST = (3, 11)
 WINDOWS = os.name == "nt"
 STAMP = "lock-stamp.json"
 INSTALLER_LOCK = Path(__file__).resolve().parent.parent / "requirements-uv.lock"
-# A lock that holds all of another one: who has the first need not install the second.
-HOLDS = {"requirements-dev.lock": "requirements.lock"}
+# A lock that includes all packages of another one, which then need not be installed separately.
+INCLUDES = {"requirements-dev.lock": "requirements.lock"}
 STARTED = time.monotonic()
 
 
@@ -58,12 +58,12 @@ def run_with_newer_python() -> int:
 
 
 def runs_from(venv: Path) -> bool:
-    """Whether this very Python is the one of `venv`, as it is in a shell that activated it."""
+    """Whether this Python is the one of `venv`, as in a shell that activated it."""
     return sys.prefix != sys.base_prefix and Path(sys.prefix).resolve() == venv.resolve()
 
 
 def run_with_outer_python() -> int:
-    """An environment can be neither remade nor relied on for a pip from inside: the Python that made it goes on."""
+    """Run this script with the Python that made .venv: an environment cannot replace itself, and may have no pip."""
     outer = getattr(sys, "_base_executable", None)
     if not outer or Path(outer).parent.resolve() == Path(sys.executable).parent.resolve():
         raise Stop("this Python runs from .venv itself and does not know another: run `deactivate` and try again.")
@@ -73,10 +73,10 @@ def run_with_outer_python() -> int:
 
 def make(root: Path, locks: list[str]) -> None:
     venv = root / ".venv"
-    wanted = {name: digest(root / name) for name in locks}
+    required = {name: digest(root / name) for name in locks}
     python = venv / ("Scripts/python.exe" if WINDOWS else "bin/python")
     stamp = read_stamp(venv)
-    if stamp.get("home") == identity(root) and wanted.items() <= stamp.get("locks", {}).items() and python.exists():
+    if stamp.get("home") == identity(root) and required.items() <= stamp.get("locks", {}).items() and python.exists():
         return
     (venv / STAMP).unlink(missing_ok=True)
     if stamp.get("home") != identity(root) or not python.exists():
@@ -86,13 +86,13 @@ def make(root: Path, locks: list[str]) -> None:
     install([root / name for name in locks], python)
     if (root / "app").is_dir():
         link_project(root, python)
-    held = {HOLDS[name]: digest(root / HOLDS[name]) for name in locks if name in HOLDS}
-    (venv / STAMP).write_text(json.dumps({"home": identity(root), "locks": wanted | held}), encoding="utf-8")
+    included = {INCLUDES[name]: digest(root / INCLUDES[name]) for name in locks if name in INCLUDES}
+    (venv / STAMP).write_text(json.dumps({"home": identity(root), "locks": required | included}), encoding="utf-8")
     say("environment ready")
 
 
 def identity(root: Path) -> str:
-    """A moved project or another Python needs a new environment: scripts in it name both."""
+    """What an environment depends on, because its scripts name both: the folder and the Python version."""
     return f"{root} {sys.version_info[0]}.{sys.version_info[1]}"
 
 
@@ -112,10 +112,10 @@ def read_stamp(venv: Path) -> dict[str, Any]:
 
 
 def make_venv(venv: Path) -> None:
-    # Without pip first: a pip outside installs into it in a tenth of the time that unpacking another pip takes.
+    # Without pip where there is an outer one, which installs into it: unpacking a second pip takes ten times as long.
     command = [sys.executable, "-m", "venv", *([] if outer_pip() is None else ["--without-pip"]), str(venv)]
-    made = subprocess.run(command, capture_output=True, text=True, check=False)
-    if made.returncode:
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
         shutil.rmtree(venv, ignore_errors=True)
         raise Stop(
             "this Python cannot make a virtual environment: install its venv module "
@@ -125,8 +125,8 @@ def make_venv(venv: Path) -> None:
 
 def outer_pip() -> list[str] | None:
     probe = [sys.executable, "-m", "pip"]
-    told = subprocess.run([*probe, "--python", sys.executable, "--version"], capture_output=True, check=False)
-    return None if told.returncode else probe
+    result = subprocess.run([*probe, "--python", sys.executable, "--version"], capture_output=True, check=False)
+    return None if result.returncode else probe
 
 
 def pip_into(python: Path) -> list[str]:
@@ -153,20 +153,20 @@ def install(locks: list[Path], python: Path) -> None:
     environment = {**os.environ, **index_of(pip), "UV_NO_CONFIG": "1", "UV_LINK_MODE": link_mode()}
     if run([*uv, "--python", str(python), *map(str, locks)], environment) == 0:
         return
-    say("the fast installer could not do it, pip goes on")
+    say("the fast installer failed; installing with pip")
     if run([*with_pip, *(part for lock in locks for part in ("-r", str(lock)))]):
         raise Stop("the packages could not be installed: the lines above say which and why.")
 
 
 def index_of(pip: list[str]) -> dict[str, str]:
-    """Where pip was told to look; uv does not read pip's configuration."""
-    told = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False).stdout
+    """The package index of pip's configuration, as variables for uv, which does not read that configuration."""
+    listing = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False).stdout
     values = {}
-    for line in told.splitlines():
+    for line in listing.splitlines():
         name, _, value = line.partition("=")
         values[name.split(".")[-1]] = value.strip().strip("'\"")
-    found = {"UV_DEFAULT_INDEX": values.get("index-url"), "SSL_CERT_FILE": values.get("cert")}
-    return {name: value for name, value in found.items() if value and name not in os.environ}
+    variables = {"UV_DEFAULT_INDEX": values.get("index-url"), "SSL_CERT_FILE": values.get("cert")}
+    return {name: value for name, value in variables.items() if value and name not in os.environ}
 
 
 def link_mode() -> str:
@@ -179,7 +179,7 @@ def run(command: list[str], environment: dict[str, str] | None = None) -> int:
         try:
             return running.wait(timeout=10)
         except subprocess.TimeoutExpired:
-            say("still at it")
+            say("still running")
         except KeyboardInterrupt:
             running.terminate()
             raise
@@ -187,14 +187,14 @@ def run(command: list[str], environment: dict[str, str] | None = None) -> int:
 
 def link_project(root: Path, python: Path) -> None:
     """Puts the project on the path of .venv and the command `app` beside its python, without building anything."""
-    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    told = subprocess.run([str(python), "-c", ask], capture_output=True, text=True, check=True)
-    (Path(told.stdout.strip()) / "_project.pth").write_text(f"{root}\n", encoding="utf-8")
+    script = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    result = subprocess.run([str(python), "-c", script], capture_output=True, text=True, check=True)
+    (Path(result.stdout.strip()) / "_project.pth").write_text(f"{root}\n", encoding="utf-8")
     if WINDOWS:
         python.with_name("app.cmd").write_text(f'@"{python}" -m app %*\n', encoding="utf-8")
         return
-    # A shell line in front, because a first line that names an interpreter cannot hold a space.
-    script = f"""#!/bin/sh
+    # Started by a shell, because a `#!` line that names an interpreter cannot contain a space.
+    launcher = f"""#!/bin/sh
 '''exec' "{python}" "$0" "$@"
 ' '''
 import sys
@@ -204,12 +204,12 @@ from app.__main__ import main
 sys.exit(main())
 """
     command = python.with_name("app")
-    command.write_text(script, encoding="utf-8")
+    command.write_text(launcher, encoding="utf-8")
     command.chmod(0o755)
 
 
-def say(what: str) -> None:
-    print(f"[{time.monotonic() - STARTED:5.1f} s] {what}", flush=True)
+def say(message: str) -> None:
+    print(f"[{time.monotonic() - STARTED:5.1f} s] {message}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Measures this working tree: against the release that is live here, or, with BASE=<commit>, against that commit.
+"""Evaluates this working tree against the live release or, with BASE=<commit>, against that commit.
 
-The commit is checked out beside, given the cases and documents of this tree and measured on the same machine; its
-report is what this tree is compared with. Reports go to evaluation/. Exit status: 0 PASS, 1 FAIL, 2 INCONCLUSIVE,
-3 could not be measured.
+The commit is checked out into a temporary folder and evaluated on the same machine with the cases and documents of this
+tree; this tree is then compared with its report. Reports go to evaluation/. Exit status: 0 PASS, 1 FAIL,
+2 INCONCLUSIVE, 3 could not be evaluated.
 """
 
 from __future__ import annotations
@@ -27,45 +27,45 @@ def main() -> int:
     if not base:
         return evaluate(ROOT, OUT, {})
     with tempfile.TemporaryDirectory(prefix="evaluate-") as name:
-        aside = Path(name)
-        report = measured(base, aside)
-        own = ["--against", str(report)] if report else []
-        return evaluate(ROOT, OUT, {"APP_DATA_DIR": str(aside / "data")}, *own)
+        scratch = Path(name)
+        report = report_on(base, scratch)
+        baseline = ["--against", str(report)] if report else []
+        return evaluate(ROOT, OUT, {"APP_DATA_DIR": str(scratch / "data")}, *baseline)
 
 
-def measured(base: str, aside: Path) -> Path | None:
-    """The report on a commit; None when there is none to compare with."""
+def report_on(base: str, scratch: Path) -> Path | None:
+    """The report of a commit, or None when it cannot be evaluated."""
     if git("cat-file", "-e", f"{base}^{{commit}}").returncode:
-        print(f"There is no commit {base} here: judging by floors and protected cases alone.", flush=True)
+        print(f"There is no commit {base} here: judging by floors and protected cases only.", flush=True)
         return None
-    with checked_out(base, aside / "base") as folder:
+    with checked_out(base, scratch / "base") as folder:
         if not (folder / "app" / "cli" / "evaluate.py").exists():
-            print(f"{base} cannot evaluate yet: judging by floors and protected cases alone.", flush=True)
+            print(f"{base} has no command to evaluate: judging by floors and protected cases only.", flush=True)
             return None
         for shared in cases_and_documents():
             shutil.rmtree(folder / shared, ignore_errors=True)
             shutil.copytree(ROOT / shared, folder / shared)
-        print(f"Measuring {base}", flush=True)
-        evaluate(folder, aside / "report", {"APP_DATA_DIR": str(aside / "data-of-base")})
-    report = aside / "report" / "report.json"
+        print(f"Evaluating {base}", flush=True)
+        evaluate(folder, scratch / "report", {"APP_DATA_DIR": str(scratch / "data-of-base")})
+    report = scratch / "report" / "report.json"
     if not report.exists():
-        print(f"{base} could not be measured: judging by floors and protected cases alone.", flush=True)
+        print(f"{base} could not be evaluated: judging by floors and protected cases only.", flush=True)
         return None
     return report
 
 
 def cases_and_documents() -> list[str]:
-    """The folders that both sides are asked about, none inside another."""
+    """The folders of cases and documents that both evaluations use, none inside another."""
     corpus = ROOT / "evals" / "corpus.json"
-    named = [each["path"] for each in json.loads(corpus.read_text("utf-8"))["folders"]] if corpus.exists() else []
-    return ["evals", *sorted({path for path in named if Path(path).parts[0] != "evals" and (ROOT / path).is_dir()})]
+    paths = [each["path"] for each in json.loads(corpus.read_text("utf-8"))["folders"]] if corpus.exists() else []
+    return ["evals", *sorted({path for path in paths if Path(path).parts[0] != "evals" and (ROOT / path).is_dir()})]
 
 
 @contextmanager
 def checked_out(commit: str, folder: Path) -> Iterator[Path]:
-    done = git("worktree", "add", "--detach", str(folder), commit)
-    if done.returncode:
-        sys.exit(f"git worktree: {done.stderr.strip()}")
+    result = git("worktree", "add", "--detach", str(folder), commit)
+    if result.returncode:
+        sys.exit(f"git worktree: {result.stderr.strip()}")
     try:
         yield folder
     finally:
@@ -75,8 +75,8 @@ def checked_out(commit: str, folder: Path) -> Iterator[Path]:
 def evaluate(folder: Path, out: Path, variables: dict[str, str], *more: str) -> int:
     environment = {**os.environ, **variables, "PYTHONPATH": str(folder)}
     app = [sys.executable, "-m", "app"]
-    migrated = subprocess.run([*app, "migrate"], cwd=folder, env=environment, check=False)
-    if migrated.returncode:
+    migration = subprocess.run([*app, "migrate"], cwd=folder, env=environment, check=False)
+    if migration.returncode:
         return BROKEN
     command = [*app, "evaluate", "--out", str(out), *more]
     return subprocess.run(command, cwd=folder, env=environment, check=False).returncode

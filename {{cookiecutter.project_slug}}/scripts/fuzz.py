@@ -1,8 +1,8 @@
-"""Lets schemathesis loose on a running service, with an admin key and a user key. Fails on any reply
-of 500 or above.
+"""Runs schemathesis against a running service, with an admin key and a user key. Fails on any reply with status 500
+or above.
 
-    pip install schemathesis          # in an environment of its own: it is no dependency of the service
-    app run                           # on a database that may be spoiled
+    pip install schemathesis          # in its own environment: it is not a dependency of the service
+    app run                           # on a database that may be lost
     python scripts/fuzz.py --url http://127.0.0.1:8000 --admin KEY --user KEY [--examples 50] [--seed 1]
 """
 
@@ -20,15 +20,15 @@ def main() -> int:
     parser.add_argument("--user", required=True, help="a key with the role user")
     parser.add_argument("--examples", default="50", help="of each operation and phase")
     parser.add_argument("--seed", default="1")
-    given = parser.parse_args()
-    ended = [_run(given, key) for key in (given.admin, given.user)]
-    return max(ended)
+    options = parser.parse_args()
+    statuses = [_run(options, key) for key in (options.admin, options.user)]
+    return max(statuses)
 
 
-def _run(given: argparse.Namespace, key: str) -> int:
-    command = ["schemathesis", "run", f"{given.url}/openapi.json", "--header", f"Authorization: Bearer {key}"]
+def _run(options: argparse.Namespace, key: str) -> int:
+    command = ["schemathesis", "run", f"{options.url}/openapi.json", "--header", f"Authorization: Bearer {key}"]
     command += ["--phases", "examples,coverage,fuzzing,stateful", "--mode", "all", "--checks", CHECKS]
-    command += ["--max-examples", given.examples, "--seed", given.seed, "--continue-on-failure", "--no-color"]
+    command += ["--max-examples", options.examples, "--seed", options.seed, "--continue-on-failure", "--no-color"]
     return subprocess.run(command, check=False).returncode
 
 

@@ -1,4 +1,4 @@
-"""Writes every requirements*.lock anew: versions and hashes for all platforms, and no addresses."""
+"""Writes every requirements*.lock: versions and hashes for all platforms, without index URLs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# The order matters: what the service runs on is settled first, the checks' own packages give way to it.
+# The order matters: the versions of the service constrain those of the development packages.
 LOCKS = {
     "requirements.lock": ["requirements.in"],
     "requirements-dev.lock": ["requirements-dev.in", "--constraints", "requirements.lock"],
@@ -18,9 +18,9 @@ FORM = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-he
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Write the locks anew.")
-    parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent, help="where they stand")
-    parser.add_argument("--upgrade", action="store_true", help="take newer versions where there are any")
+    parser = argparse.ArgumentParser(description="Write the lock files.")
+    parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent, help="their folder")
+    parser.add_argument("--upgrade", action="store_true", help="upgrade to the newest versions")
     options = parser.parse_args()
     uv = str(Path(sys.executable).with_name("uv"))
     for lock, (source, *more) in LOCKS.items():

@@ -38,7 +38,7 @@ from app.core.errors import Problem  # noqa: E402
 
 
 def import_everything() -> None:
-    """Problems and metrics are known once the modules that declare them are loaded."""
+    """Load every module, so that all problems and metrics are registered."""
     for module in pkgutil.walk_packages(app.__path__, "app."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
@@ -58,10 +58,9 @@ def settings_page() -> str:
             parts.append(table(FIELD_COLUMNS, list(fields_of(inner))))
     return page(
         "Settings",
-        "Settings say how one deployment differs from another. They are read from the environment and from a file "
-        "`.env` in the working folder; the environment wins. A variable that starts with `APP_` and is none of these "
-        "stops the start. `app config check` prints what is in force and where each value came from, with secrets "
-        "masked.",
+        "Settings describe one deployment. They are read from the environment and from a file "
+        "`.env` in the working folder; the environment wins. An unknown variable that starts with `APP_` "
+        "stops the start. `app config check` prints the effective values and their sources, with secrets masked.",
         table(("variable", "type", "default", "what it does"), rows),
         *parts,
     )
@@ -85,9 +84,9 @@ def policies_page() -> str:
         parts += [f"## policies/{name}.yaml", first_paragraph(model), table(FIELD_COLUMNS, list(fields_of(model)))]
     return page(
         "Policies",
-        "Policies say what this service was asked to be. Each file has an owner, is checked at the start (an unknown "
-        "field or a bad value stops it and is named), and its digest is part of every release. A change takes effect "
-        "with the next start. A field without a default must be there.",
+        "Policies are the rules of this service. Each file has an owner and is checked at the start: an unknown field "
+        "or an invalid value stops it with a message that names it. Its digest is part of every release. A change "
+        "takes effect with the next start. A field without a default is required.",
         *parts,
     )
 
@@ -111,14 +110,14 @@ def fields_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, .
             yield from fields_of(inner, f"{where}.")
 
 
-def list_models(model: type[BaseModel], but: str) -> list[type[BaseModel]]:
-    """Models that other fields of `model` document already."""
-    others = (nested_model(field.annotation) for name, field in model.model_fields.items() if name != but)
+def list_models(model: type[BaseModel], excluded: str) -> list[type[BaseModel]]:
+    """The models of the other fields of `model`, which are documented with those."""
+    others = (nested_model(field.annotation) for name, field in model.model_fields.items() if name != excluded)
     return [inner for inner in others if inner is not None]
 
 
 def problems() -> list[type[Problem]]:
-    """Every problem that can leave the service, by status and code."""
+    """Every problem that the service can return, by status and code."""
 
     def below(kind: type[Problem]) -> Iterator[type[Problem]]:
         for child in kind.__subclasses__():
@@ -136,23 +135,23 @@ def problems_page() -> str:
     ]
     return page(
         "Problems",
-        "Every error leaves as `application/problem+json` (RFC 9457) with `type`, `title`, `status`, `detail`, "
+        "Every error is returned as `application/problem+json` (RFC 9457) with `type`, `title`, `status`, `detail`, "
         "`instance`, `code`, `request_id` and, where it helps, `action`. Programs should look at `code`: it is stable. "
-        "The detail names what this request got wrong. `request_id` finds the request in the logs.",
-        table(("status", "code", "what it says", "what to do"), rows),
+        "`detail` says what is wrong with this request. `request_id` finds the request in the logs.",
+        table(("status", "code", "title", "what to do"), rows),
     )
 
 
 def commands_page() -> str:
-    from app.cli import app as door
+    from app.cli import app as cli
 
     parts = []
-    for path, command in commands(typer.main.get_command(door), ["app"]):
+    for path, command in commands(typer.main.get_command(cli), ["app"]):
         parts += [f"## {' '.join(path)}", (command.help or "").strip(), usage(path, command)]
     return page(
         "Commands",
-        "`app` is installed into the environment of the service. A command that fails says why in one sentence on "
-        "standard error and ends with a number other than 0.",
+        "`app` is installed into the environment of the service. A command that fails gives the reason in one "
+        "sentence on standard error and has an exit status other than 0.",
         *parts,
     )
 
@@ -179,8 +178,8 @@ def usage(path: list[str], command: click.Command) -> str:
             arguments.append(name.upper() + ("..." if parameter.nargs == -1 else ""))
             rows.append((f"`{name.upper()}`", "required" if parameter.required else "", text))
         else:
-            shown = ", ".join(f"`{option}`" for option in [*parameter.opts, *parameter.secondary_opts])
-            rows.append((shown, option_default(parameter), text))
+            names = ", ".join(f"`{option}`" for option in [*parameter.opts, *parameter.secondary_opts])
+            rows.append((names, option_default(parameter), text))
     line = f"```sh\n{' '.join([*path, *arguments])}\n```"
     return line + ("\n\n" + table(("parameter", "default", "what it does"), rows) if rows else "")
 
@@ -195,8 +194,10 @@ def option_default(parameter: click.Parameter) -> str:
 def routes() -> list[APIRoute]:
     from app.main import ROUTERS
 
-    found = [route for router in ROUTERS for route in routes_of(router)]
-    return sorted(found, key=lambda route: (route.path, sorted(route.methods)))
+    return sorted(
+        (route for router in ROUTERS for route in routes_of(router)),
+        key=lambda route: (route.path, sorted(route.methods)),
+    )
 
 
 def routes_of(router: Any) -> Iterator[APIRoute]:
@@ -208,49 +209,49 @@ def routes_of(router: Any) -> Iterator[APIRoute]:
 
 
 def permission_of(route: APIRoute) -> str:
-    def needed(dependant: Any) -> Iterator[str]:
+    def required(dependant: Any) -> Iterator[str]:
         if permission := getattr(dependant.call, "permission", None):
             yield permission
         for child in dependant.dependencies:
-            yield from needed(child)
+            yield from required(child)
 
-    return next(needed(route.dependant), "")
+    return next(required(route.dependant), "")
 
 
 def routes_page() -> str:
     from app.identity.domain import PERMISSIONS, scope_of
     from app.main import ROUTERS
 
-    whole = FastAPI()
+    application = FastAPI()
     for router in ROUTERS:
-        whole.include_router(router)
-    described = whole.openapi()["paths"]
+        application.include_router(router)
+    documented = application.openapi()["paths"]
     rows = []
     for route in routes():
         for method in sorted(route.methods):
             permission = permission_of(route)
-            text = described.get(route.path, {}).get(method.lower(), {}).get("description", "") or route.description
-            needs = (f"`{permission}`", scope_of(permission)) if permission else ("none", "open")
-            rows.append((f"`{method} {route.path}`", *needs, one_line(text)))
+            text = documented.get(route.path, {}).get(method.lower(), {}).get("description", "") or route.description
+            access = (f"`{permission}`", scope_of(permission)) if permission else ("none", "open")
+            rows.append((f"`{method} {route.path}`", *access, one_line(text)))
     roles = [(f"`{role}`", ", ".join(f"`{each}`" for each in sorted(PERMISSIONS[role]))) for role in PERMISSIONS]
     return page(
         "Routes",
         "A running service shows the same, with every field, at `/docs`, and as OpenAPI at `/openapi.json`. A key is "
         "sent as `Authorization: Bearer <key>`.",
-        "The scope says whose things a route reaches: `own` those of the key, `tenant` those of its tenant, `service` "
-        "those of all tenants, `open` nobody's, without a key.",
+        "The scope says whose data a route reaches: `own` that of the key, `tenant` that of its tenant, `service` "
+        "that of all tenants; `open` needs no key and reaches no data.",
         table(("route", "permission", "scope", "what it does"), rows),
         "## Roles",
-        "A key has one role or more; a role is a set of permissions. The role `service` stands above the tenants and "
-        "is given at the command line alone.",
+        "A key has one role or more; a role is a set of permissions. The role `service` reaches all tenants and "
+        "is granted only at the command line.",
         table(("role", "permissions"), roles),
     )
 
 
 def metrics() -> list[Any]:
     collectors = {id(each): each for each in REGISTRY._names_to_collectors.values()}.values()
-    ours = [each for each in collectors if getattr(each, "_name", "").startswith("app_")]
-    return sorted(ours, key=lambda each: each._name)
+    own = [each for each in collectors if getattr(each, "_name", "").startswith("app_")]
+    return sorted(own, key=lambda each: each._name)
 
 
 def metrics_page() -> str:
@@ -261,9 +262,9 @@ def metrics_page() -> str:
         rows.append((f"`{name}`", each._type, labels, each._documentation))
     return page(
         "Metrics",
-        "`GET /metrics` of the API and the metrics port of each worker show these in the Prometheus text format, "
-        "beside those of the Python process itself. Each process shows what it has counted: jobs and the reading of "
-        "documents are a worker's. No metric carries a tenant, a user or a text.",
+        "`GET /metrics` of the API and the metrics port of each worker export these in the Prometheus text "
+        "format, with those of the Python process. Each process exports its own values: jobs and the reading of "
+        "documents are counted by workers. No metric has a tenant, a user or a text as a label.",
         table(("metric", "kind", "labels", "what it counts"), rows),
     )
 
@@ -284,8 +285,8 @@ def dependencies_page() -> str:
             rows.append((f"`{name.strip()}`", reason.strip() + where))
     return page(
         "Dependencies",
-        "What `requirements.in` asks for, each with its reason. `requirements.lock` pins these and everything they "
-        "need, with hashes.",
+        "The direct dependencies in `requirements.in`, each with its reason. `requirements.lock` pins them and all "
+        "their dependencies, with hashes.",
         *parts,
     )
 
@@ -294,8 +295,8 @@ def measurements_page() -> str:
     results = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
     return page(
         "Measurements",
-        "What was measured, when and on which machine. Ratios are sounder than absolute figures, which are those of "
-        "the machine. Every benchmark writes its result to `benchmarks/results`; run it again to see your own.",
+        "Results of the benchmarks, with the time and the machine. Absolute figures depend on the machine; ratios "
+        "transfer better. Every benchmark writes its result to `benchmarks/results`; run it to get your own.",
         *(part for result in results for part in measured(result)),
         "" if results else "Nothing has been measured yet.",
     )
@@ -307,11 +308,11 @@ def measured(result: Path) -> Iterator[str]:
     if scripts:
         script = max(scripts, key=lambda each: len(each.stem))
         yield ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
-    yield table(("figure", "value"), [(f"`{name}`", shown) for name, shown in figures(json.loads(result.read_text()))])
+    yield table(("figure", "value"), [(f"`{name}`", value) for name, value in figures(json.loads(result.read_text()))])
 
 
 def figures(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Every figure of a result by its path. Lists are raw material and left out."""
+    """Every figure of a result by its path, without lists, which are raw data."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from figures(inner, f"{name}.{key}" if name else key)

@@ -1,4 +1,4 @@
-"""Markdown out of pydantic models: what the pages of the reference share."""
+"""Markdown from pydantic models, shared by the pages of the reference."""
 
 import re
 import types
@@ -28,8 +28,8 @@ def one_line(text: str) -> str:
 
 def first_paragraph(model: type) -> str:
     text = one_line((model.__dict__.get("__doc__") or "").split("\n\n")[0])
-    rest = re.sub(r"^`?policies/\w+\.yaml`?[:.] ", "", text)
-    return rest[:1].upper() + rest[1:]
+    paragraph = re.sub(r"^`?policies/\w+\.yaml`?[:.] ", "", text)
+    return paragraph[:1].upper() + paragraph[1:]
 
 
 def type_name(kind: Any) -> str:
@@ -61,16 +61,16 @@ def nested_model(kind: Any, within_lists: bool = False) -> type[BaseModel] | Non
     for inner in typing.get_args(kind):
         if typing.get_origin(kind) in (list, tuple) and not within_lists:
             continue
-        if (found := nested_model(inner, within_lists)) is not None:
-            return found
+        if (model := nested_model(inner, within_lists)) is not None:
+            return model
     return None
 
 
 def default_of(field: Any) -> str:
-    shown = plain_default(field)
+    default = plain_default(field)
     if field.is_required():
         return "required"
-    return f"`{shown}`" if shown else "none"
+    return f"`{default}`" if default else "none"
 
 
 def plain_default(field: Any) -> str:

@@ -74,7 +74,7 @@ def approvals(release_id: ReleaseArgument) -> None:
             cells = (each.approver, each.role, each.kind, (each.report or "")[:12], until, each.reason)
             table.add_row(f"{each.at:%Y-%m-%d %H:%M:%S}", *(escape(cell) for cell in cells))
         out.print(table)
-        return await state.approvals.lacking(release) or "Nothing is lacking: it may go live."
+        return await state.approvals.lacking(release) or "No approval is missing: the release can be activated."
 
     out.print(with_state(work), highlight=False)
 

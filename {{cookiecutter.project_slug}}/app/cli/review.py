@@ -21,7 +21,7 @@ Tenant = Annotated[str, typer.Option(help="Whose answers.")]
 Groups = Annotated[list[str] | None, typer.Option("--group", help="An access group you hold; may be repeated.")]
 
 NOTHING = 3
-LEVELS = ("", "urgent", "handed up")
+LEVELS = ("", "urgent", "escalated")
 
 
 @app.command("list")

@@ -11,7 +11,7 @@ POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
-"""The last two make the browser refuse to read any text as markup, whatever a script of ours tries."""
+"""The last two directives make the browser refuse to parse any string as markup."""
 HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
@@ -25,29 +25,29 @@ router = APIRouter(prefix="/console", tags=["console"], include_in_schema=False)
 
 @router.get("/")
 async def show_reviews() -> Response:
-    """The page on which people decide on what was held. It holds no data and asks for a key."""
+    """The review page. It holds no data and asks for a key."""
     return _page("/console/")
 
 
 @router.get("/budgets")
 async def show_budgets() -> Response:
-    """The page that shows how budgets stand and where money goes. It holds no data and asks for a key."""
+    """The page of budgets and costs. It holds no data and asks for a key."""
     return _page("/console/budgets")
 
 
 @router.get("/files/{name}")
 async def show_file(name: str, if_none_match: Annotated[str | None, Header()] = None) -> Response:
-    """A script, a style or a sign of these pages. Errors: NotFound."""
-    found = files().get(name)
-    if found is None or name in PAGES.values():
+    """A script, a style sheet or an icon of these pages. Errors: NotFound."""
+    file = files().get(name)
+    if file is None or name in PAGES.values():
         raise NotFound(f"The console has no file {name}.")
-    # Asked for again each time, so that the files of two versions never meet in one page.
-    headers = HEADERS | {"cache-control": "no-cache", "etag": found.etag}
-    if if_none_match and found.etag in if_none_match:
+    # Revalidated on each load, so that a page never mixes files of two versions.
+    headers = HEADERS | {"cache-control": "no-cache", "etag": file.etag}
+    if if_none_match and file.etag in if_none_match:
         return Response(None, 304, headers)
-    return Response(found.content, 200, headers, found.media_type)
+    return Response(file.content, 200, headers, file.media_type)
 
 
 def _page(address: str) -> Response:
-    found = files()[PAGES[address]]
-    return Response(found.content, 200, HEADERS | {"cache-control": "no-store"}, found.media_type)
+    file = files()[PAGES[address]]
+    return Response(file.content, 200, HEADERS | {"cache-control": "no-store"}, file.media_type)

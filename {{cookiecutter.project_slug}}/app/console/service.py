@@ -1,4 +1,4 @@
-"""Files of the console. They hold no data: whoever gets them has got nothing."""
+"""The files of the console. They hold no data, so they need no key."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,14 +29,14 @@ class ConsoleFile:
 @cache
 def files() -> Mapping[str, ConsoleFile]:
     """Every file by its name, read once. Errors: StartRefused when a page is not installed."""
-    found = {path.name: _read(path) for path in sorted(FOLDER.iterdir()) if path.suffix in TYPES}
-    if missing := sorted(set(PAGES.values()) - set(found)):
+    by_name = {path.name: _read(path) for path in sorted(FOLDER.iterdir()) if path.suffix in TYPES}
+    if missing := sorted(set(PAGES.values()) - set(by_name)):
         raise StartRefused(f"The console lacks {', '.join(missing)}: install it again, or set APP_CONSOLE=false.")
-    return MappingProxyType(found)
+    return MappingProxyType(by_name)
 
 
 def addresses() -> set[str]:
-    """Where the console is; open to everybody, and also while no release is served."""
+    """The paths of the console. They need no key, and are served also while no release is."""
     return {"/console", *PAGES, *(f"/console/files/{name}" for name in files())}
 
 

@@ -1,4 +1,4 @@
-"""What was derived from a document is as closed as the document, now: whoever asks, by whatever route."""
+"""Data derived from a document can be read only by keys that may read the document now, on every route."""
 
 import os
 import random
@@ -23,7 +23,7 @@ SEQUENCES = int(os.environ.get("ACCESS_SEQUENCES", "40"))
 FIRST = int(os.environ.get("ACCESS_FIRST_SEED", "1"))
 STEPS = 20
 HOLD = {"name": "some", "send": "before", "due_minutes": 60, "when": {"sample": 0.25}}
-EVERYWHERE = {
+EXPECTED_PATHS = {
     "/v1/answers",
     "/v1/answers/*",
     "/v1/answers/*/replay",
@@ -39,8 +39,7 @@ EVERYWHERE = {
     "/v1/tickets/*",
     "evals candidates",
 }
-"""Routes, and a command, that tell words of documents to who may read them: a run that met none of some was no test of
-them."""
+"""Routes, and a command, that show words of documents to keys that may read them. A run must have matched each one."""
 
 
 @pytest_asyncio.fixture
@@ -57,12 +56,12 @@ async def service(open_service: Open) -> Service:
 
 @pytest_asyncio.fixture
 async def stack() -> AsyncIterator[AsyncExitStack]:
-    async with AsyncExitStack() as opened:
-        yield opened
+    async with AsyncExitStack() as exit_stack:
+        yield exit_stack
 
 
 async def world(service: Service, stack: AsyncExitStack, seed: int) -> World:
-    """A new tenant, a key of each kind, a ticket, and a document for all."""
+    """Make a tenant, a key of each kind, a ticket, and a document that every key may read."""
     service.model.mind, state = Model(random.Random(seed)).answer, service.state
     tenant = await state.identity.ensure_tenant(f"world-{seed}-{uuid4().hex}")
     app, clients = create_app(state), {}
@@ -72,64 +71,64 @@ async def world(service: Service, stack: AsyncExitStack, seed: int) -> World:
         headers = {"Authorization": f"Bearer {key.text}"}
         client = httpx.AsyncClient(transport=transport, base_url="http://service", headers=headers)
         clients[name] = await stack.enter_async_context(client)
-    made = World(state, app, tenant, random.Random(seed), clients)
-    await made.call("user", "POST", "/v1/tickets", json={"title": "The lamp", "text": "It is dark."})
+    simulated = World(state, app, tenant, random.Random(seed), clients)
+    await simulated.call("user", "POST", "/v1/tickets", json={"title": "The lamp", "text": "It is dark."})
     await service.publish(LAMP, tenant, uri="lamp.md")
-    return made
+    return simulated
 
 
 @pytest.mark.slow
-async def test_nobody_is_told_words_of_a_document_that_they_may_not_read(
+async def test_no_reply_contains_words_of_a_document_that_its_key_may_not_read(
     service: Service, stack: AsyncExitStack
 ) -> None:
-    seen: set[str] = set()
+    matched_paths: set[str] = set()
     for seed in range(FIRST, FIRST + SEQUENCES):
-        made = await world(service, stack, seed)
+        simulated = await world(service, stack, seed)
         try:
-            await made.live(STEPS)
+            await simulated.simulate(STEPS)
         except AssertionError as error:
-            error.add_note(f"With ACCESS_FIRST_SEED={seed} ACCESS_SEQUENCES=1 it happens again.")
+            error.add_note(f"Reproduce it with ACCESS_FIRST_SEED={seed} ACCESS_SEQUENCES=1.")
             raise
-        seen |= made.seen
+        matched_paths |= simulated.matched_paths
         await stack.aclose()
-    assert seen >= EVERYWHERE or SEQUENCES < 40, EVERYWHERE - seen
+    assert matched_paths >= EXPECTED_PATHS or SEQUENCES < 40, EXPECTED_PATHS - matched_paths
 
 
-async def test_a_replay_that_finds_more_than_the_answer_did_is_for_who_may_read_that_too(
+async def test_a_replay_can_be_read_only_by_keys_that_may_read_its_own_passages_too(
     service: Service, stack: AsyncExitStack
 ) -> None:
-    """What was opened to the asker since stands in what the replay says now, and not in what was said then."""
-    made, state = await world(service, stack, 7), service.state
+    """A document that was opened to the asker after the answer occurs in the replay, not in the answer."""
+    simulated, state = await world(service, stack, 7), service.state
     change_serving(state, review=NO_REVIEW)
-    await service.publish("The code of Alder is green.", made.tenant, uri="alder.md")
-    closed = await service.publish(
-        "The code of Alder is also the secret word zqx.", made.tenant, uri="secret.md", access_groups=["lab"]
+    await service.publish("The code of Alder is green.", simulated.tenant, uri="alder.md")
+    restricted = await service.publish(
+        "The code of Alder is also the secret word zqx.", simulated.tenant, uri="secret.md", access_groups=["lab"]
     )
-    asked = {"question": "What is the code of Alder?", "model": "extractive"}
-    answer_id = (await made.call("user of hr", "POST", "/v1/answers", json=asked)).json()["id"]
-    async with state.database.transaction(made.tenant) as connection:
-        await state.retrieval.set_access(connection, made.tenant, closed, ["hr"])
+    request = {"question": "What is the code of Alder?", "model": "extractive"}
+    answer_id = (await simulated.call("user of hr", "POST", "/v1/answers", json=request)).json()["id"]
+    async with state.database.transaction(simulated.tenant) as connection:
+        await state.retrieval.set_access(connection, simulated.tenant, restricted, ["hr"])
     path = f"/v1/answers/{answer_id}"
-    assert (await made.call("operator of none", "GET", path)).status_code == 200
-    assert (await made.call("operator of none", "POST", f"{path}/replay")).status_code == 404
-    again = await made.call("admin of hr", "POST", f"{path}/replay")
+    assert (await simulated.call("operator of none", "GET", path)).status_code == 200
+    assert (await simulated.call("operator of none", "POST", f"{path}/replay")).status_code == 404
+    again = await simulated.call("admin of hr", "POST", f"{path}/replay")
     assert "zqx" in again.json()["after"]
     assert "zqx" not in again.json()["before"]
 
 
-async def test_two_keys_of_a_tenant_share_no_idempotency_key(service: Service, stack: AsyncExitStack) -> None:
-    made = await world(service, stack, 8)
+async def test_two_keys_of_a_tenant_do_not_share_an_idempotency_key(service: Service, stack: AsyncExitStack) -> None:
+    simulated = await world(service, stack, 8)
     change_serving(service.state, review=NO_REVIEW)
-    await service.publish("The code of Alder is green.", made.tenant, uri="alder.md")
-    asked = {"question": "What is the code of Alder?", "model": "extractive"}
-    chat = {"model": "extractive", "messages": [{"role": "user", "content": asked["question"]}]}
-    for path, body in (("/v1/answers", asked), ("/v1/chat/completions", chat)):
+    await service.publish("The code of Alder is green.", simulated.tenant, uri="alder.md")
+    request = {"question": "What is the code of Alder?", "model": "extractive"}
+    chat = {"model": "extractive", "messages": [{"role": "user", "content": request["question"]}]}
+    for path, body in (("/v1/answers", request), ("/v1/chat/completions", chat)):
         same = {"json": body, "headers": {"Idempotency-Key": "the same"}}
         first, other = (
-            await made.call("user", "POST", path, **same),
-            await made.call("user of hr", "POST", path, **same),
+            await simulated.call("user", "POST", path, **same),
+            await simulated.call("user of hr", "POST", path, **same),
         )
-        again = await made.call("user", "POST", path, **same)
+        again = await simulated.call("user", "POST", path, **same)
         assert first.json()["id"] == again.json()["id"] != other.json()["id"]
         assert "idempotency-replayed" in again.headers
         assert "idempotency-replayed" not in other.headers

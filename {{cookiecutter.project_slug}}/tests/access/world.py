@@ -1,7 +1,7 @@
-"""A tenant in which everything happens in a random order, and an account of who may read which text at each moment.
+"""A model-based test of access: random operations in one tenant, and a record of who may read which document.
 
-Every document holds words that stand nowhere else. Whatever any route says to any key is searched for such words, and
-each one found must be of a document that the key may read at that moment.
+Every document contains words that occur nowhere else. Every reply to every key is searched for such words, and each
+match must belong to a document that the key may read at that moment.
 """
 
 import random
@@ -44,53 +44,57 @@ LAMP_QUESTION = "When is the harbour lamp lit?"
 ACTIONS = ["look_up_ticket", "add_ticket_note"]
 DECISIONS = ("approve", "approve", "approve", "reject", "edit", "request_changes", "escalate")
 VARIANTS = {"/v1/quarantine": ["?waiting=false"], "/v1/reviews": ["?state=decided", "?state=expired"]}
-# Routes about the service as a whole, whose ids this tenant has none of.
-OF_THE_SERVICE = {"release_id", "run_id", "environment", "approval_id", "name", "prefix"}
+# Path parameters of routes about the whole service; this tenant has no ids for them.
+SERVICE_PARAMETERS = {"release_id", "run_id", "environment", "approval_id", "name", "prefix"}
 
 
 class Leak(AssertionError):
-    """A key was told words that it may not read."""
+    """A reply contains words that its key may not read."""
 
 
 @dataclass
 class Document:
-    """readers: who may read what is served; wanted: who may once the newest version is served. by: the key that brought
-    in the newest version, which learns how it fares.
+    """readers: the groups of the version that is served; requested: those of the newest version, once it is served.
+    uploader: the key that uploaded the newest version; it may read the status of it.
     """
 
     readers: Groups
-    wanted: Groups
+    requested: Groups
     words: list[str] = field(default_factory=list)
-    gone: bool = False
-    by: str = ""
+    deleted: bool = False
+    uploader: str = ""
 
-    def open_to(self, groups: Sequence[str]) -> bool:
-        return not self.gone and all(not each or set(each) & set(groups) for each in (self.readers, self.wanted))
+    def readable_by(self, groups: Sequence[str]) -> bool:
+        required = (self.readers, self.requested)
+        return not self.deleted and all(not each or set(each) & set(groups) for each in required)
 
 
 @dataclass
 class Model:
-    """It says all that it was shown, of which it cites little, or nothing at all; and acts with it where it may."""
+    """A model that repeats its whole prompt with few or no citations, and proposes actions with it where it can."""
 
     chance: random.Random
 
     def answer(self, request: Json) -> str | Json:
-        shown = " ".join(message.get("content") or "" for message in request["messages"][1:])
-        passages = [(n, " ".join(text.split())) for n, text in PASSAGE.findall(shown)]
-        told = " ".join(m["content"] for m in request["messages"] if m["role"] == "tool")
+        prompt = " ".join(message.get("content") or "" for message in request["messages"][1:])
+        passages = [(n, " ".join(text.split())) for n, text in PASSAGE.findall(prompt)]
+        results = " ".join(m["content"] for m in request["messages"] if m["role"] == "tool")
         offered = [tool["function"]["name"] for tool in request.get("tools") or ()]
-        if offered and not told:
+        if offered and not results:
             note = {"ticket": "T-1", "text": " ".join(text for _, text in passages)[:1500] or "Nothing."}
-            asked = [("look_up_ticket", {"ticket": "T-1"}), ("add_ticket_note", note)]
-            wanted = [(name, orjson.dumps(about).decode()) for name, about in asked if name in offered]
-            calls = [{"name": name, "arguments": about} for name, about in wanted]
-            named = [{"id": f"c{n}", "type": "function", "function": call} for n, call in enumerate(calls)]
-            return {"content": None, "tool_calls": named}
-        others = WORD.findall(told)[-3:] + WORD.findall(" ".join(text for _, text in passages[1:]))
+            proposals = [("look_up_ticket", {"ticket": "T-1"}), ("add_ticket_note", note)]
+            calls = [
+                {"name": name, "arguments": orjson.dumps(arguments).decode()}
+                for name, arguments in proposals
+                if name in offered
+            ]
+            tool_calls = [{"id": f"c{n}", "type": "function", "function": call} for n, call in enumerate(calls)]
+            return {"content": None, "tool_calls": tool_calls}
+        others = WORD.findall(results)[-3:] + WORD.findall(" ".join(text for _, text in passages[1:]))
         words = " ".join(list(dict.fromkeys(others))[:4])
-        # In a sentence that another passage supports, so that what they came out of is cited nowhere.
-        said = [text.replace(".", f" {words} [{n}].", 1) for n, text in passages[:1]] or [words]
-        return "NO ANSWER" if not told and self.chance.random() < 0.3 else said[0] or "NO ANSWER"
+        # In a sentence that another passage supports, so that the source of the words is not cited.
+        replies = [text.replace(".", f" {words} [{n}].", 1) for n, text in passages[:1]] or [words]
+        return "NO ANSWER" if not results and self.chance.random() < 0.3 else replies[0] or "NO ANSWER"
 
 
 @dataclass
@@ -101,121 +105,121 @@ class World:
     chance: random.Random
     clients: dict[str, httpx.AsyncClient]
     documents: dict[UUID, Document] = field(default_factory=dict)
-    at: dict[str, UUID] = field(default_factory=dict)
-    known: dict[str, list[str]] = field(default_factory=dict)
+    by_place: dict[str, UUID] = field(default_factory=dict)
+    ids: dict[str, list[str]] = field(default_factory=dict)
     sent: list[tuple[str, str, Json, str]] = field(default_factory=list)
     sent_by: set[tuple[str, str]] = field(default_factory=set)
-    seen: set[str] = field(default_factory=set)
-    told: list[str] = field(default_factory=list)
+    matched_paths: set[str] = field(default_factory=set)
+    log: list[str] = field(default_factory=list)
 
     async def call(self, key: str, method: str, path: str, **request: Any) -> httpx.Response:
-        """A request, whose reply is searched for words."""
+        """Send a request and search the reply for words."""
         reply = await self.clients[key].request(method, path, **request)
-        self.told.append(
+        self.log.append(
             f"{key}: {method} {path} {request.get('json') or request.get('data') or ''} {reply.status_code}"
         )
         self.search(key, path, reply.content, reply.is_success)
-        assert reply.status_code < 500, (self.told[-1], reply.text)
+        assert reply.status_code < 500, (self.log[-1], reply.text)
         return reply
 
     async def act_on(self, key: str, path: str, verb: str = "", **request: Any) -> httpx.Response:
-        """Nobody can do anything with what they are not shown, nor learn from the refusal that it exists."""
-        shown = await self.call(key, "GET", path)
+        """Read a resource, then act on it. Raises Leak when the action reveals a resource that the key cannot read."""
+        read = await self.call(key, "GET", path)
         reply = await self.call(key, "POST" if verb else "DELETE", path + verb, **request)
-        if shown.status_code == 404 and reply.status_code not in (403, 404):
-            raise Leak("Something was done to what is not shown:\n" + "\n".join(self.told[-25:]))
+        if read.status_code == 404 and reply.status_code not in (403, 404):
+            raise Leak("An action revealed a resource that its key cannot read:\n" + "\n".join(self.log[-25:]))
         return reply
 
-    def search(self, key: str, path: str, content: bytes, shown: bool = True) -> None:
+    def search(self, key: str, path: str, content: bytes, success: bool = True) -> None:
         text = content.decode(errors="replace")
-        # The log of acts names what was acted on; a refusal names what was asked for.
-        for found in set(ID.findall(text)) if shown and path != "/v1/audit" else ():
-            document = self.documents.get(UUID(found))
-            if document and document.by != key and not document.open_to(KEYS[key][1]):
-                raise Leak(f"{key} was told of {found}, {document}, by {path}\n{text[:1500]}")
+        # The audit log names the objects of operations; a refusal repeats the id of its request.
+        for match in set(ID.findall(text)) if success and path != "/v1/audit" else ():
+            document = self.documents.get(UUID(match))
+            if document and document.uploader != key and not document.readable_by(KEYS[key][1]):
+                raise Leak(f"{path} showed {key} the id {match} of {document}\n{text[:1500]}")
         for word in set(WORD.findall(text)):
             owner = next((each for each in self.documents.values() if word in each.words), None)
-            if owner is None or not owner.open_to(KEYS[key][1]):
-                last = "\n".join(self.told[-25:])
-                raise Leak(f"{key} was told {word} of {owner} by {path}\n{text[:1500]}\n{last}")
-            self.seen.add(re.sub(r"[0-9a-f-]{36}|(?<=/)\d+", "*", path.partition("?")[0]))
+            if owner is None or not owner.readable_by(KEYS[key][1]):
+                last = "\n".join(self.log[-25:])
+                raise Leak(f"{path} showed {key} the word {word} of {owner}\n{text[:1500]}\n{last}")
+            self.matched_paths.add(re.sub(r"[0-9a-f-]{36}|(?<=/)\d+", "*", path.partition("?")[0]))
 
     def pick(self, *names: str) -> str:
         return self.chance.choice(names or tuple(KEYS))
 
-    # What people do
+    # Operations
 
     async def upload(self) -> None:
-        """A new document, or a new version of one; sometimes one that is held back."""
+        """Upload a new document or a new version of one; some go to quarantine."""
         key, place, groups = self.pick(*MANAGERS), self.chance.choice(PLACES), self.chance.choice([None, *GROUPS])
         word = f"zq{self.chance.getrandbits(40):010x}"
-        about = (
+        content = (
             f"# Notes on {place} {word}\n\nThe code of {place} is {word}. It was {self.chance.getrandbits(64)} before."
         )
-        data = about.encode() + (b" caf\xe9" if self.chance.random() < 0.25 else b"")
+        data = content.encode() + (b" caf\xe9" if self.chance.random() < 0.25 else b"")
         form: Json = {"metadata": orjson.dumps({"remark": word}).decode()}
         form |= {} if groups is None else {"access_groups": ",".join(groups)}
-        document = self.documents.get(self.at[place]) if place in self.at else None
-        # The words are the document's before anything may show them.
+        document = self.documents.get(self.by_place[place]) if place in self.by_place else None
+        # Recorded first, because a reply may contain the words at once.
         owner = document or Document(groups or (), groups or ())
         owner.words.append(word)
-        self.documents.setdefault(self.at.get(place) or uuid4(), owner)
-        held = Document(owner.readers, owner.wanted, owner.words)
-        wanted = owner.wanted if groups is None else groups
-        owner.readers, owner.wanted = tuple(common_access_groups(owner.readers, wanted)), wanted
+        self.documents.setdefault(self.by_place.get(place) or uuid4(), owner)
+        before = Document(owner.readers, owner.requested, owner.words)
+        requested = owner.requested if groups is None else groups
+        owner.readers, owner.requested = tuple(common_access_groups(owner.readers, requested)), requested
         files = {"files": (f"{place}.md", data)}
         reply = await self.clients[key].post("/v1/documents", files=files, data=form)
-        self.told.append(f"{key}: upload {place} {groups} {word} {reply.status_code}")
-        mine = KEYS[key][1]
-        opens = widens_access(wanted, held.wanted) or widens_access(wanted, held.readers)
-        # Without a word on readers they are those that the newest version was brought in for.
-        if document is not None and groups is not None and opens and not held.open_to(mine):
-            owner.readers, owner.wanted = held.readers, held.wanted
+        self.log.append(f"{key}: upload {place} {groups} {word} {reply.status_code}")
+        own_groups = KEYS[key][1]
+        widens = widens_access(requested, before.requested) or widens_access(requested, before.readers)
+        # An upload without groups keeps those of the newest version.
+        if document is not None and groups is not None and widens and not before.readable_by(own_groups):
+            owner.readers, owner.requested = before.readers, before.requested
             if reply.json().get("code") != "readers_not_yours":
-                raise Leak(f"{key} opened {place} from {held} to {wanted}: {reply.text}")
+                raise Leak(f"{key} widened the access of {place} from {before} to {requested}: {reply.text}")
             return
         assert reply.status_code == 202, reply.text
-        owner.by = key
+        owner.uploader = key
         [item] = reply.json()["items"]
         if document is None:
             self.documents = {k: d for k, d in self.documents.items() if d is not owner}
-            self.at[place] = UUID(item["id"])
-            self.documents[self.at[place]] = owner
+            self.by_place[place] = UUID(item["id"])
+            self.documents[self.by_place[place]] = owner
             self.note("document_id", item["id"])
         self.search(key, "/v1/documents", reply.content)
 
     async def work(self) -> None:
-        """Every job there is; then what has been published is for those it was meant for."""
+        """Run every job, and record the access groups of the versions that were published."""
         await Worker(self.state.database, self.state.jobs, concurrency=1).run(wait=False)
-        machine = caller_at_the_command_line(self.tenant)
-        for row in await self.state.ingestion.newest_versions(machine, list(self.documents)):
+        caller = caller_at_the_command_line(self.tenant)
+        for row in await self.state.ingestion.newest_versions(caller, list(self.documents)):
             document = self.documents[row.document_id]
             if row.status == "published":
-                document.readers = document.wanted
-        rows = await self.state.ingestion.list_quarantine(machine, reason=None, undecided=False, after=None, limit=200)
+                document.readers = document.requested
+        rows = await self.state.ingestion.list_quarantine(caller, reason=None, undecided=False, after=None, limit=200)
         for entry in rows:
             self.note("entry", str(entry.id))
 
     async def change(self) -> None:
-        """An upload that is through all gates before anything else happens."""
+        """Upload, and run the jobs of the upload."""
         await self.upload()
         await self.work()
 
     async def delete(self) -> None:
-        if not self.at:
+        if not self.by_place:
             return
-        key, place = self.pick(*MANAGERS), self.chance.choice(list(self.at))
-        reply = await self.act_on(key, f"/v1/documents/{self.at[place]}")
+        key, place = self.pick(*MANAGERS), self.chance.choice(list(self.by_place))
+        reply = await self.act_on(key, f"/v1/documents/{self.by_place[place]}")
         if reply.status_code == 204:
-            self.documents[self.at.pop(place)].gone = True
+            self.documents[self.by_place.pop(place)].deleted = True
 
     async def ask(self) -> None:
-        """By either of the two routes, at once or as a stream, with or without a model, actions and a key."""
-        place = self.chance.choice(list(self.at) or PLACES)
-        # Mostly by somebody who finds something: what nobody is told cannot leak.
+        """Ask a question on either route: streamed or not, with or without a model, actions and an Idempotency-Key."""
+        place = self.chance.choice(list(self.by_place) or PLACES)
+        # Mostly with a key that may read the document, since only content that is found can leak.
         key = self.pick(*self.readers(place))
-        also = f" and {self.chance.choice(PLACES)}" if self.chance.random() < 0.5 else ""
-        question = f"What is the code of {place}{also}?"
+        second = f" and {self.chance.choice(PLACES)}" if self.chance.random() < 0.5 else ""
+        question = f"What is the code of {place}{second}?"
         model = self.chance.choice(["extractive", "stand-in"])
         acts = ACTIONS if model == "stand-in" and self.chance.random() < 0.5 else []
         route = "/v1/answers"
@@ -227,160 +231,160 @@ class World:
             body = {"model": model, "messages": messages, **({"tools": tools} if tools else {})}
         if self.chance.random() < 0.25:
             body["stream"] = True
-        again = f"k{self.chance.getrandbits(32)}"
-        self.sent.append((key, route, body, again))
-        await self._ask(key, route, body, again)
+        idempotency_key = f"k{self.chance.getrandbits(32)}"
+        self.sent.append((key, route, body, idempotency_key))
+        await self._ask(key, route, body, idempotency_key)
 
     def readers(self, place: str, others: float = 0.2) -> list[str]:
-        """Nobody in particular at times, whose share is `others`."""
-        document = self.documents.get(self.at[place]) if place in self.at else None
+        """The keys that may read the document of `place`; with the probability `others`, none."""
+        document = self.documents.get(self.by_place[place]) if place in self.by_place else None
         if document is None or self.chance.random() < others:
             return []
-        return [name for name, (_, groups) in KEYS.items() if document.open_to(groups)]
+        return [name for name, (_, groups) in KEYS.items() if document.readable_by(groups)]
 
     async def consult(self) -> None:
-        """What a document says is noted on the ticket; then a question whose answer says nothing but what is noted."""
-        place = self.chance.choice(list(self.at) or PLACES)
-        names, noted = self.readers(place, 0), f"What is the code of {place}?"
-        for question, actions in ((noted, ACTIONS), (LAMP_QUESTION, ACTIONS[:1])):
+        """Copy a document to a ticket by an action, then ask a question that is answered from the ticket."""
+        place = self.chance.choice(list(self.by_place) or PLACES)
+        names, first = self.readers(place, 0), f"What is the code of {place}?"
+        for question, actions in ((first, ACTIONS), (LAMP_QUESTION, ACTIONS[:1])):
             body = {"question": question, "model": "stand-in", "actions": actions}
             await self._ask(self.pick(*names), "/v1/answers", body, f"k{self.chance.getrandbits(32)}")
             await self.work()
 
     async def repeat(self) -> None:
-        """A request that was sent before, with its Idempotency-Key, by the same key or by another."""
+        """Send an earlier request again with its Idempotency-Key, with the same or another API key."""
         if self.sent:
-            key, route, body, again = self.chance.choice(self.sent)
-            await self._ask(self.chance.choice([key, self.pick()]), route, body, again)
+            key, route, body, idempotency_key = self.chance.choice(self.sent)
+            await self._ask(self.chance.choice([key, self.pick()]), route, body, idempotency_key)
 
-    async def _ask(self, key: str, route: str, body: Json, again: str) -> None:
-        reply = await self.call(key, "POST", route, json=body, headers={"Idempotency-Key": again})
-        if reply.headers.get("idempotency-replayed") and (key, again) not in self.sent_by:
-            raise Leak(f"{key} was given the stored reply of another key: {self.told[-1]}")
-        self.sent_by.add((key, again))
-        for found in re.findall(r'"where":"(/v1/(answers|actions)/([0-9a-f-]{36}))"', reply.text):
-            self.note("answer_id" if found[1] == "answers" else "action_id", found[2])
-        for found in re.findall(r'"id":"([0-9a-f-]{36})","created_at"', reply.text):
-            self.note("answer_id", found)
+    async def _ask(self, key: str, route: str, body: Json, idempotency_key: str) -> None:
+        reply = await self.call(key, "POST", route, json=body, headers={"Idempotency-Key": idempotency_key})
+        if reply.headers.get("idempotency-replayed") and (key, idempotency_key) not in self.sent_by:
+            raise Leak(f"{key} received the stored reply of another key: {self.log[-1]}")
+        self.sent_by.add((key, idempotency_key))
+        for kind, value in re.findall(r'"where":"/v1/(answers|actions)/([0-9a-f-]{36})"', reply.text):
+            self.note("answer_id" if kind == "answers" else "action_id", value)
+        for value in re.findall(r'"id":"([0-9a-f-]{36})","created_at"', reply.text):
+            self.note("answer_id", value)
 
-    async def find(self) -> None:
+    async def search_passages(self) -> None:
         place = self.chance.choice(PLACES)
         await self.call(self.pick(), "POST", "/v1/search", json={"query": f"code of {place}"})
 
     async def replay(self) -> None:
-        """A model that had nothing to say then may say now what nothing was quoted of."""
-        key, known = self.pick(*MANAGERS), self.known.get("answer_id", [])
-        for answer_id in self.chance.sample(known, min(4, len(known))):
+        """Replay answers. The model may refuse the first time and answer from other documents in the replay."""
+        key, answer_ids = self.pick(*MANAGERS), self.ids.get("answer_id", [])
+        for answer_id in self.chance.sample(answer_ids, min(4, len(answer_ids))):
             await self.act_on(key, f"/v1/answers/{answer_id}", "/replay")
 
     async def rate(self) -> None:
-        """Who may not read an answer cannot rate it either."""
-        if known := self.known.get("answer_id"):
+        """Rate an answer, also with keys that may not read it."""
+        if answer_ids := self.ids.get("answer_id"):
             await self.act_on(
-                self.pick(), f"/v1/answers/{self.chance.choice(known)}", "/feedback", json={"helpful": True}
+                self.pick(), f"/v1/answers/{self.chance.choice(answer_ids)}", "/feedback", json={"helpful": True}
             )
 
     async def review(self) -> None:
-        """Claims what it sees, or knows of, and decides on it with reasons that quote it."""
+        """Claim a review item, listed or known by its id, and decide on it with a reason that quotes it."""
         key = self.pick("admin", "admin of hr", "reviewer", "reviewer of all")
         listed = (await self.call(key, "GET", "/v1/reviews")).json().get("items", [])
-        known = [*self.known.get("review_id", ()), *(item["id"] for item in listed)]
+        review_ids = [*self.ids.get("review_id", ()), *(item["id"] for item in listed)]
         for item in listed:
             self.note("review_id", item["id"])
-        if not known:
+        if not review_ids:
             return
-        wanted = self.chance.choice([item["id"] for item in listed] or known)
+        review_id = self.chance.choice([item["id"] for item in listed] or review_ids)
         if self.chance.random() < 0.3:
-            wanted = self.chance.choice(known)
-        path = f"/v1/reviews/{wanted}"
-        mine = await self.act_on(key, path, "/claim")
-        item = mine.json() if mine.is_success else {"token": 1, "version": 1, "sha256": "0" * 64}
+            review_id = self.chance.choice(review_ids)
+        path = f"/v1/reviews/{review_id}"
+        claim = await self.act_on(key, path, "/claim")
+        item = claim.json() if claim.is_success else {"token": 1, "version": 1, "sha256": "0" * 64}
         await self.act_on(key, path, "/heartbeat", json={"token": item["token"]})
-        quoted = " ".join(["It says", *WORD.findall(mine.text)])[:1000]
-        said: Json = {"decision": self.chance.choice(DECISIONS), "reason": quoted}
-        if said["decision"] == "edit":
-            said["text"] = f"{quoted}, and no more."
-        body = {**said, "token": item["token"], "version": item["version"], "sha256": item["sha256"]}
+        reason = " ".join(["It says", *WORD.findall(claim.text)])[:1000]
+        decision: Json = {"decision": self.chance.choice(DECISIONS), "reason": reason}
+        if decision["decision"] == "edit":
+            decision["text"] = f"{reason}, and no more."
+        body = {**decision, "token": item["token"], "version": item["version"], "sha256": item["sha256"]}
         await self.act_on(key, path, "/decide", json=body)
         await self.candidates(self.pick(key, "reviewer of all"))
 
-    async def settle(self) -> None:
-        """Decides on what is in quarantine, where it is in sight, with a note that quotes it."""
-        if known := self.known.get("entry"):
-            key, path = self.pick(*MANAGERS), f"/v1/quarantine/{self.chance.choice(known)}"
-            held = await self.call(key, "GET", f"{path}/original")
-            note = " ".join(["It says", *WORD.findall(held.text)])
+    async def decide_quarantine(self) -> None:
+        """Release or discard an entry of the quarantine, with a note that quotes it where the key may read it."""
+        if entries := self.ids.get("entry"):
+            key, path = self.pick(*MANAGERS), f"/v1/quarantine/{self.chance.choice(entries)}"
+            original = await self.call(key, "GET", f"{path}/original")
+            note = " ".join(["It says", *WORD.findall(original.text)])
             await self.act_on(key, path, self.chance.choice(["/release", "/release", "/discard"]), json={"note": note})
 
-    # Reading everything
+    # Reads
 
     def note(self, name: str, value: str) -> None:
-        values = self.known.setdefault(name, [])
+        values = self.ids.setdefault(name, [])
         if value not in values:
             values.append(value)
 
     def paths(self) -> Iterator[str]:
-        """Every address that can be read, with every id there is."""
+        """Every path that can be read, with every recorded id."""
         for path, methods in self.app.openapi()["paths"].items():
             if "get" in methods:
                 yield from self._filled(path)
 
     def _filled(self, path: str) -> Iterator[str]:
         names = re.findall(r"{(\w+)(?::\w+)?}", path)
-        if OF_THE_SERVICE & set(names) or path.startswith(("/docs", "/openapi", "/console", "/health")):
+        if SERVICE_PARAMETERS & set(names) or path.startswith(("/docs", "/openapi", "/console", "/health")):
             return
         if not names:
             yield path
             yield from (path + query for query in VARIANTS.get(path, ()))
             return
         [name] = names
-        for value in ["1"] if name == "number" else self.known.get(name, ()):
+        for value in ["1"] if name == "number" else self.ids.get(name, ()):
             yield re.sub(r"{.*}", value, path)
-        if name != "number" and name not in self.taught:
+        if name != "number" and name not in self.recorded:
             raise AssertionError(
-                f"{path} takes a {name} that this test knows nothing of: teach it, or the route is not read"
+                f"{path} has the parameter {name}, which is not in `recorded`: the route would not be read"
             )
 
-    taught = frozenset({"answer_id", "document_id", "entry", "review_id", "action_id"})
+    recorded = frozenset({"answer_id", "document_id", "entry", "review_id", "action_id"})
 
     async def read_all(self, key: str) -> None:
-        """All that this key is told: by every route, and by the command that shows what reviewers corrected."""
-        shown = {path: await self.call(key, "GET", path) for path in dict.fromkeys(self.paths())}
-        for path, reply in shown.items():
-            for found in ID.findall(reply.text) if reply.is_success else ():
-                own = shown.get(f"{path.partition('?')[0]}/{found}")
-                if own is not None and own.status_code == 404:
-                    raise Leak(f"{key} is told of {found} by {path}, and not shown it: {reply.text[:1500]}")
+        """Read every route, and the command that lists corrections of reviewers, with this key."""
+        replies = {path: await self.call(key, "GET", path) for path in dict.fromkeys(self.paths())}
+        for path, reply in replies.items():
+            for match in ID.findall(reply.text) if reply.is_success else ():
+                item = replies.get(f"{path.partition('?')[0]}/{match}")
+                if item is not None and item.status_code == 404:
+                    raise Leak(f"{path} lists {match} for {key}, which cannot read it: {reply.text[:1500]}")
         await self.candidates(key)
 
     async def candidates(self, key: str) -> None:
-        """What `app evals candidates` shows with the groups of this key."""
-        machine = caller_at_the_command_line(self.tenant, KEYS[key][1])
-        corrected = await self.state.reviews.golden_suite.candidates(machine)
+        """Search the output of `app evals candidates` with the groups of this key."""
+        caller = caller_at_the_command_line(self.tenant, KEYS[key][1])
+        corrected = await self.state.reviews.golden_suite.candidates(caller)
         self.search(key, "evals candidates", b"".join(each.item.payload for each in corrected))
 
-    async def live(self, steps: int) -> None:
-        """So many things in a random order; who looks sees only what is theirs to see."""
-        happenings: list[tuple[int, Callable[[], Awaitable[None]]]] = [
+    async def simulate(self, steps: int) -> None:
+        """Run `steps` operations in a random order, and then every read."""
+        weighted: list[tuple[int, Callable[[], Awaitable[None]]]] = [
             (4, self.change),
             (2, self.upload),
             (1, self.work),
             (5, self.ask),
             (4, self.consult),
             (3, self.repeat),
-            (1, self.find),
+            (1, self.search_passages),
             (1, self.delete),
             (3, self.replay),
             (1, self.rate),
             (4, self.review),
-            (1, self.settle),
+            (1, self.decide_quarantine),
         ]
-        weights, deeds = zip(*happenings, strict=True)
-        for deed in (self.change, self.change, self.ask, self.ask, self.review):
-            await deed()
+        weights, operations = zip(*weighted, strict=True)
+        for operation in (self.change, self.change, self.ask, self.ask, self.review):
+            await operation()
         for _ in range(steps):
-            [deed] = self.chance.choices(deeds, weights)
-            await deed()
+            [operation] = self.chance.choices(operations, weights)
+            await operation()
         await self.work()
         for key in (self.pick("admin", "reviewer"), self.pick()):
             await self.read_all(key)

@@ -1,4 +1,4 @@
-"""Actions and tickets at the command line, on the real database of these tests."""
+"""Commands for actions and tickets, on the database of the tests."""
 
 import asyncio
 import re
@@ -26,7 +26,7 @@ def call(run: CliRunner, *arguments: str) -> Result:
 
 
 def noted(urls: Urls, settings: Settings, name: str) -> UUID:
-    """Somebody at the command line asked; the action has run."""
+    """Ask at the command line for an action, and run it."""
 
     async def go() -> UUID:
         async with build(settings, urls) as state:

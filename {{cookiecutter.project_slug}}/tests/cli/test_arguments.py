@@ -1,5 +1,4 @@
-"""What comes in at the command line is held to the same as what comes in over HTTP: one sentence, and another number
-than 0."""
+"""The command line validates its input as the API does: one sentence, and an exit status other than 0."""
 
 import os
 import subprocess
@@ -35,7 +34,7 @@ def commands() -> list[list[str]]:
 
 @pytest.mark.parametrize("path", commands(), ids=" ".join)
 @pytest.mark.parametrize("given", [HALF, "a\0b"])
-def test_no_command_takes_what_cannot_be_stored(path: list[str], given: str) -> None:
+def test_no_command_accepts_text_that_cannot_be_stored(path: list[str], given: str) -> None:
     for arguments in ([*path, given], [*path, "--reason", given], [*path, f"--name={given}"]):
         done = CliRunner().invoke(app, arguments)
         assert isinstance(done.exception, StartRefused)
@@ -43,7 +42,7 @@ def test_no_command_takes_what_cannot_be_stored(path: list[str], given: str) -> 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="arguments are text there")
-def test_it_is_one_sentence_and_no_traceback() -> None:
+def test_an_error_is_one_sentence_without_a_traceback() -> None:
     done = subprocess.run([sys.executable, "-m", "app", "ask", b"a\xff"], cwd=ROOT, capture_output=True, check=False)
     said = done.stderr.decode()
     assert done.returncode not in (0, None)
@@ -62,7 +61,7 @@ class Base(BaseException):
 
 
 @pytest.mark.parametrize("error", [Unspeakable(), Problem("a\ud800"), RuntimeError("\ud800"), Base(), MemoryError()])
-def test_whatever_is_raised_is_one_sentence(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_exception_is_printed_as_one_sentence(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise error
 
@@ -74,7 +73,7 @@ def test_whatever_is_raised_is_one_sentence(error: BaseException, monkeypatch: p
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are text there")
-def test_a_file_whose_name_is_no_text_is_refused_by_itself(tmp_path: Path) -> None:
+def test_a_file_whose_name_is_not_valid_text_is_refused_alone(tmp_path: Path) -> None:
     (tmp_path / "good.txt").write_text("words")
     (tmp_path / HALF).write_text("words")
     found = {each.uri: each for each in files_in([tmp_path])}

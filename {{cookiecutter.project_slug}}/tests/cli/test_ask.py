@@ -1,4 +1,4 @@
-"""app ask: an answer a person can read, and an exit status a script can use."""
+"""`app ask` prints a readable answer and has an exit status for scripts."""
 
 from pathlib import Path
 
@@ -50,13 +50,13 @@ def test_an_action_that_is_not_there_is_named(asked: Ingest) -> None:
     assert "open_the_safe" in str(result.exception)
 
 
-def test_without_a_model_nothing_is_done_and_it_says_so(asked: Ingest) -> None:
+def test_without_a_model_no_action_runs_and_the_output_says_so(asked: Ingest) -> None:
     result = ask(asked, "When is the harbour lamp lit?", "--action", "look_up_ticket")
     assert result.exit_code == 0
     assert "no model to propose them" in result.stderr
 
 
-def test_a_trial_does_nothing_but_answer(asked: Ingest) -> None:
+def test_a_trial_runs_no_action(asked: Ingest) -> None:
     result = ask(asked, "When is the lamp lit?", "--action", "look_up_ticket", "--release", "files")
     assert result.exit_code == 2
     assert "a trial does nothing but answer" in result.stderr

@@ -13,7 +13,7 @@ __all__ = ["run"]
 
 
 async def _spend(urls: Urls, settings: Settings, names: dict[str, int]) -> None:
-    """So many micro-dollars of each tenant's day are set aside, out of 10,000."""
+    """Reserve this many micro-dollars of each tenant's daily budget of 10,000."""
     async with build(settings, urls) as state:
         for name, amount in names.items():
             tenant = await state.identity.ensure_tenant(name)
@@ -21,7 +21,7 @@ async def _spend(urls: Urls, settings: Settings, names: dict[str, int]) -> None:
             await state.costs.reservations.hold(tenant, amount, seconds=3600)
 
 
-def test_who_is_near_a_limit_is_named(run: CliRunner, database_urls: Urls, settings: Settings) -> None:
+def test_tenants_near_their_limit_are_listed(run: CliRunner, database_urls: Urls, settings: Settings) -> None:
     used_up, near, far = (f"{kind}-{uuid4().hex[:6]}" for kind in ("all", "most", "little"))
     asyncio.run(_spend(database_urls, settings, {used_up: 10_000, near: 8_500, far: 100}))
     lines = {
@@ -34,9 +34,7 @@ def test_who_is_near_a_limit_is_named(run: CliRunner, database_urls: Urls, setti
     assert "near its limit" in next(line for line in shown.splitlines() if "tenant per day" in line)
 
 
-def test_a_limit_that_a_tenant_has_set_itself_is_told_apart(
-    run: CliRunner, database_urls: Urls, settings: Settings
-) -> None:
+def test_a_limit_set_by_the_tenant_is_marked(run: CliRunner, database_urls: Urls, settings: Settings) -> None:
     name = f"own-{uuid4().hex[:6]}"
 
     async def lower() -> None:

@@ -1,4 +1,4 @@
-"""Start-up: a command imports what it needs, and what help says of a command is what the command says."""
+"""A command imports only what it needs, and the overview shows the help text of the command itself."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ EVERYTHING = 1414
 
 
 def modules_loaded(folder: Path, *arguments: str) -> set[str]:
-    """What a process of `app` has imported when it ends."""
+    """The modules that a process of `app` has loaded when it ends."""
     code = (
         "import atexit, sys\n"
         "atexit.register(lambda: open('modules', 'w').write('\\n'.join(sys.modules)))\n"

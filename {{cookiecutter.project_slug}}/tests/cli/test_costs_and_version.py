@@ -22,7 +22,7 @@ PRICED = PriceTable([ModelPrice("m", "somewhere", "policy", (Tier(0, DOLLAR),))]
 
 @pytest.fixture
 def run(database_urls: Urls, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
-    """Calls the command in this process, and takes back the logging it sets up: its streams are gone afterwards."""
+    """Runs the command in this process, and resets its logging, whose streams are closed afterwards."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     monkeypatch.setenv("DATABASE_URL", database_urls.service)

@@ -1,4 +1,4 @@
-"""Approval and audit at the command line, on the real database of these tests."""
+"""Commands for approval and audit, on the database of the tests."""
 
 import asyncio
 import json
@@ -49,7 +49,7 @@ def refused(result: Result) -> Problem:
     return result.exception
 
 
-def test_whoever_is_at_the_command_line_approves_what_somebody_else_made(
+def test_an_operator_approves_the_release_of_another_author(
     run: CliRunner, database_urls: Urls, settings: Settings
 ) -> None:
     release = measured(database_urls, settings, "somebody else")
@@ -59,7 +59,7 @@ def test_whoever_is_at_the_command_line_approves_what_somebody_else_made(
     assert "app release activate" in result.output
     shown = run.invoke(app, ["release", "approvals", str(release.number)])
     assert actor() in shown.output
-    assert "Nothing is lacking" in shown.output
+    assert "No approval is missing" in shown.output
 
 
 def test_nobody_approves_their_own_release_at_the_command_line(
@@ -70,7 +70,7 @@ def test_nobody_approves_their_own_release_at_the_command_line(
     assert isinstance(refused(result), SelfApproval)
 
 
-def test_another_name_in_the_environment_makes_nobody_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_user_name_in_the_environment_does_not_change_the_actor(monkeypatch: pytest.MonkeyPatch) -> None:
     before = actor()
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.setenv(name, "somebody else")
@@ -121,7 +121,7 @@ def test_a_cut_tail_is_named_with_an_exit_status(
 
 
 @pytest.mark.parametrize("content", ["", "nonsense", '{"head": null}', "[1, 2]"])
-def test_a_file_without_a_head_is_refused_in_words(run: CliRunner, tmp_path: Path, content: str) -> None:
+def test_an_export_without_a_head_is_refused_with_a_sentence(run: CliRunner, tmp_path: Path, content: str) -> None:
     file = tmp_path / "head.json"
     file.write_text(content)
     assert "audit export" in str(refused(run.invoke(app, ["audit", "verify", "--head", str(file)])).what_to_do)

@@ -20,7 +20,7 @@ RIVER = "The river Tarn rises on Mont Lozère."
 
 @pytest.fixture
 def run(database_urls: Urls, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
-    """Calls the command in this process, and takes back the logging it sets up: its streams are gone afterwards."""
+    """Runs the command in this process, and resets its logging, whose streams are closed afterwards."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     monkeypatch.setenv("DATABASE_URL", database_urls.service)
@@ -35,7 +35,7 @@ def run(database_urls: Urls, settings: Settings, monkeypatch: pytest.MonkeyPatch
 
 
 async def _put(urls: Urls, settings: Settings, tenant: str, text: str) -> int:
-    """Publishes a document; returns the number of the live index."""
+    """Publish a document, and return the number of the live index."""
     async with build(settings, urls) as state:
         await state.environments.resolve()
         tenant_id = await state.identity.ensure_tenant(tenant)
@@ -46,7 +46,7 @@ async def _put(urls: Urls, settings: Settings, tenant: str, text: str) -> int:
         return (await state.retrieval.indexes.live()).number
 
 
-def test_search_shows_passages_and_where_they_stand(run: CliRunner, database_urls: Urls, settings: Settings) -> None:
+def test_search_shows_passages_and_their_positions(run: CliRunner, database_urls: Urls, settings: Settings) -> None:
     tenant = f"tenant-{uuid4()}"
     asyncio.run(_put(database_urls, settings, tenant, RIVER))
     result = run.invoke(app, ["search", "Where does the Tarn rise?", "--tenant", tenant])
@@ -57,7 +57,7 @@ def test_search_shows_passages_and_where_they_stand(run: CliRunner, database_url
     assert "Nothing was found." in nothing.output
 
 
-def test_an_index_is_built_switched_to_and_left_again(run: CliRunner, database_urls: Urls, settings: Settings) -> None:
+def test_an_index_is_built_activated_and_deactivated(run: CliRunner, database_urls: Urls, settings: Settings) -> None:
     tenant = f"tenant-{uuid4()}"
     home = asyncio.run(_put(database_urls, settings, tenant, RIVER))
     built = run.invoke(app, ["index", "build", "--target", "60", "--whole", "80"])
@@ -81,7 +81,7 @@ def test_an_index_is_built_switched_to_and_left_again(run: CliRunner, database_u
     assert "0 tenants" in run.invoke(app, ["index", "optimise"]).output
 
 
-def test_an_embedder_that_is_not_held_is_refused_with_the_setting_to_change(run: CliRunner) -> None:
+def test_an_unavailable_embedder_is_refused_with_the_setting_to_change(run: CliRunner) -> None:
     result = run.invoke(app, ["index", "build", "--embedder", "openai"])
     assert isinstance(result.exception, Invalid)
     assert "APP_EMBEDDER_NEXT=openai" in (result.exception.what_to_do or "")

@@ -17,7 +17,7 @@ __all__ = ["run"]
 
 
 def made(run: CliRunner, tenant: str, name: str) -> str:
-    """The prefix of a new key."""
+    """Make a key, and return its prefix."""
     return run.invoke(app, ["keys", "create", name, "--tenant", tenant]).stdout.strip().split("_")[1]
 
 
@@ -42,7 +42,7 @@ def test_each_key_has_a_secret_of_its_own_until_it_is_revoked(run: CliRunner) ->
     assert secret(run, tenant, "asker") != shown
 
 
-def test_two_keys_of_one_name_are_told_apart_by_their_prefix(run: CliRunner) -> None:
+def test_two_keys_with_one_name_differ_by_their_prefix(run: CliRunner) -> None:
     tenant = uuid4().hex
     one, two = made(run, tenant, "asker"), made(run, tenant, "asker")
     with pytest.raises(KeyAmbiguous, match=one):
@@ -59,7 +59,7 @@ def test_the_audit_log_notes_that_a_secret_was_shown(run: CliRunner) -> None:
     assert shown not in log
 
 
-def test_a_development_key_of_before_gives_way_to_one_with_every_role(
+def test_an_older_development_key_is_replaced_by_one_with_every_role(
     database_urls: Urls, settings: Settings, tmp_path: Path
 ) -> None:
     own = settings.model_copy(update={"data_dir": tmp_path})
@@ -76,7 +76,7 @@ def test_a_development_key_of_before_gives_way_to_one_with_every_role(
     asyncio.run(work())
 
 
-def test_the_role_service_is_given_at_the_command_line(run: CliRunner) -> None:
+def test_the_role_service_is_granted_at_the_command_line(run: CliRunner) -> None:
     tenant = uuid4().hex
     done = run.invoke(app, ["keys", "create", "sven", "--tenant", tenant, "--role", "service", "--role", "reviewer"])
     assert done.exit_code == 0, done.output

@@ -1,4 +1,4 @@
-"""Judging answers at the command line, on the real database of these tests."""
+"""Commands for reviews, on the database of the tests."""
 
 import asyncio
 import re
@@ -61,13 +61,13 @@ def test_from_the_list_to_the_decision(run: CliRunner, database_urls: Urls, sett
     assert "0 of 0" in call(run, "review", "agreement", "--tenant", name).output
 
 
-def test_who_asked_is_given_nothing_to_judge(run: CliRunner, database_urls: Urls, settings: Settings) -> None:
+def test_the_asker_gets_no_item_to_review(run: CliRunner, database_urls: Urls, settings: Settings) -> None:
     name = f"desk-{uuid4()}"
     queued(database_urls, settings, name, asker=actor())
     assert call(run, "review", "next", "--tenant", name).exit_code == 3
 
 
-def test_what_was_corrected_is_listed_and_an_unknown_item_is_not_accepted(
+def test_corrections_are_listed_and_an_unknown_item_is_refused(
     run: CliRunner, database_urls: Urls, settings: Settings
 ) -> None:
     name = f"desk-{uuid4()}"
@@ -83,7 +83,7 @@ def test_what_was_corrected_is_listed_and_an_unknown_item_is_not_accepted(
 
 
 async def two_looks(state: State, name: str, decided: bool) -> None:
-    """One of two looks at an answer: claimed, or ended."""
+    """The first of two reviews of an answer, claimed or decided."""
     desk = _desk(state, await state.identity.ensure_tenant(name))
     item = await desk.queue(overlap=1.0)
     ana = desk.person("ana")
@@ -93,7 +93,7 @@ async def two_looks(state: State, name: str, decided: bool) -> None:
         await desk.reviews.queue.claim(ana, item.id)
 
 
-def test_no_command_tells_a_second_reviewer_what_the_first_has_done(
+def test_no_command_shows_a_second_reviewer_the_decision_of_the_first(
     run: CliRunner, database_urls: Urls, settings: Settings
 ) -> None:
     assert {

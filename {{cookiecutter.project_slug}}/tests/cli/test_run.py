@@ -1,4 +1,4 @@
-"""`app run` waits as long as there is hope, says meanwhile what is missing, and names no address that is gone."""
+"""`app run` waits while there is progress, reports what is missing, and prints no outdated address."""
 
 from collections.abc import Iterator
 from typing import Any, cast
@@ -21,7 +21,7 @@ class Child:
 
 @pytest.fixture
 def seconds(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time that has passed: a second with each look."""
+    """A clock that advances by one second per call."""
     passed = [0.0]
 
     def sleep(_: float) -> None:
@@ -46,13 +46,13 @@ def test_a_busy_machine_is_waited_for(
     assert busy in capsys.readouterr().out
 
 
-def test_what_changes_is_progress(monkeypatch: pytest.MonkeyPatch, seconds: list[float]) -> None:
+def test_a_changed_state_counts_as_progress(monkeypatch: pytest.MonkeyPatch, seconds: list[float]) -> None:
     steps = [state for number in range(5) for state in [f"index: step {number}"] * 25]
     wait(monkeypatch, iter([*steps, ""]), Child())
     assert seconds[0] == 125
 
 
-def test_an_api_that_answers_and_gets_no_readier_is_given_up_with_its_own_words(
+def test_an_api_without_progress_is_given_up_with_its_own_message(
     monkeypatch: pytest.MonkeyPatch, seconds: list[float]
 ) -> None:
     with pytest.raises(StartRefused) as refused:

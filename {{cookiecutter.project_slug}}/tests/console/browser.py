@@ -1,4 +1,4 @@
-"""A real browser, driven over its own protocol: what a person would see and do."""
+"""A real browser, driven over the DevTools protocol."""
 
 import asyncio
 import base64
@@ -16,96 +16,96 @@ from typing import Any
 import aiohttp
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
-PATIENCE = 120.0
+TIMEOUT = 120.0
 PROBE = "/console/files/probe"
 
 
 def installed() -> str | None:
-    """Where a browser is; CHROMIUM names one that is not on the PATH."""
+    """The path of a browser. The variable CHROMIUM names one that is not on the PATH."""
     named = os.environ.get("CHROMIUM")
-    return named or next((found for name in NAMES if (found := shutil.which(name))), None)
+    return named or next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
 @dataclass
 class Page:
-    """One tab with a storage of its own. `said` is what its console printed, errors and refusals of the policy too."""
+    """One tab with its own storage. `log` holds its console messages, with errors and violations of the policy."""
 
     socket: aiohttp.ClientWebSocketResponse
     session: str = ""
-    said: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-    losing: asyncio.Future[None] | None = None
+    log: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    failing: asyncio.Future[None] | None = None
     _numbers: count = field(default_factory=lambda: count(1))  # type: ignore[type-arg]
-    _waiting: dict[int, asyncio.Future[dict[str, Any]]] = field(default_factory=dict)
+    _pending: dict[int, asyncio.Future[dict[str, Any]]] = field(default_factory=dict)
 
     async def listen(self) -> None:
         async for message in self.socket:
-            told = json.loads(message.data)
-            waiting = self._waiting.pop(told.get("id", 0), None)
-            if waiting and not waiting.done():
-                waiting.set_result(told)
-            elif told.get("method") == "Runtime.exceptionThrown":
-                self.said.append(json.dumps(told["params"]["exceptionDetails"]))
-            elif told.get("method") == "Log.entryAdded":
-                self.said.append(told["params"]["entry"]["text"])
-            elif told.get("method") == "Fetch.requestPaused":
-                self.losing = asyncio.ensure_future(self._lose(**told["params"]))
-            elif told.get("method") == "Network.requestWillBeSent":
-                self.asked.append(told["params"]["request"]["url"])
+            event = json.loads(message.data)
+            pending = self._pending.pop(event.get("id", 0), None)
+            if pending and not pending.done():
+                pending.set_result(event)
+            elif event.get("method") == "Runtime.exceptionThrown":
+                self.log.append(json.dumps(event["params"]["exceptionDetails"]))
+            elif event.get("method") == "Log.entryAdded":
+                self.log.append(event["params"]["entry"]["text"])
+            elif event.get("method") == "Fetch.requestPaused":
+                self.failing = asyncio.ensure_future(self._lose(**event["params"]))
+            elif event.get("method") == "Network.requestWillBeSent":
+                self.requests.append(event["params"]["request"]["url"])
 
     async def command(self, method: str, **parameters: Any) -> dict[str, Any]:
         number = next(self._numbers)
-        waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
+        reply = self._pending[number] = asyncio.get_running_loop().create_future()
         envelope = {"id": number, "method": method, "params": parameters}
         await self.socket.send_json(envelope | ({"sessionId": self.session} if self.session else {}))
-        told = await asyncio.wait_for(waiting, PATIENCE)
-        assert "error" not in told, told
-        return dict(told["result"])
+        payload = await asyncio.wait_for(reply, TIMEOUT)
+        assert "error" not in payload, payload
+        return dict(payload["result"])
 
     async def open(self, url: str) -> None:
         await self.command("Page.navigate", url=url)
 
     async def run(self, script: str) -> Any:
         """The value of an expression in the page."""
-        told = await self.command("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in told, told["exceptionDetails"]
-        return told["result"].get("value")
+        reply = await self.command("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in reply, reply["exceptionDetails"]
+        return reply["result"].get("value")
 
     async def wait(self, script: str) -> None:
-        """Until an expression is true. Errors: AssertionError with what the page shows."""
-        for _ in range(int(PATIENCE * 20)):
+        """Wait until an expression is true. Errors: AssertionError with the text of the page."""
+        for _ in range(int(TIMEOUT * 20)):
             if await self.run(f"(async () => {{ try {{ return Boolean({script}) }} catch {{ return false }} }})()"):
                 return
             await asyncio.sleep(0.05)
-        raise AssertionError(f"never: {script}\n{await self.text()}\n{self.said}")
+        raise AssertionError(f"never: {script}\n{await self.text()}\n{self.log}")
 
     async def text(self) -> str:
         return str(await self.run("document.body.innerText"))
 
-    async def sees(self, words: str) -> None:
-        await self.wait(f"document.body.innerText.includes({json.dumps(words)})")
+    async def sees(self, text: str) -> None:
+        await self.wait(f"document.body.innerText.includes({json.dumps(text)})")
 
     async def press(self, name: str) -> None:
-        """A button or link by the beginning of what it says, when it can be pressed."""
-        shown = "[...document.querySelectorAll('button, a')].filter(e => e.offsetParent && !e.disabled)"
-        find = f"{shown}.find(e => e.innerText.trim().startsWith({json.dumps(name)}))"
+        """Press the button or link whose label starts with `name`, once it is enabled."""
+        visible = "[...document.querySelectorAll('button, a')].filter(e => e.offsetParent && !e.disabled)"
+        find = f"{visible}.find(e => e.innerText.trim().startsWith({json.dumps(name)}))"
         await self.wait(f"(e => e && (e.click(), true))({find})")
 
     async def type(self, field: str, text: str) -> None:
-        """Real key strokes into the field with this id, instead of what it holds."""
+        """Replace the content of the field with this id by real key strokes."""
         await self.wait(f"(e => e && (e.focus(), e.select(), true))(document.getElementById({json.dumps(field)}))")
         await self.strike(text)
 
     async def strike(self, text: str) -> None:
-        """Real key strokes, one after the other, into whatever has the focus."""
+        """Send real key strokes, one after the other, to the focused element."""
         for letter in text:
             await self.key("Enter" if letter == "\n" else letter)
 
     async def lose_reply(self, pattern: str) -> None:
-        """The service gets the next request to an address like this, and its reply gets lost."""
-        wanted = [{"urlPattern": each, "requestStage": "Response"} for each in (pattern, f"*{PROBE}")]
-        await self.command("Fetch.enable", patterns=wanted)
-        # The command is answered before the page's requests go the new way.
+        """Let the next request to an address that matches reach the service, and drop the reply."""
+        patterns = [{"urlPattern": each, "requestStage": "Response"} for each in (pattern, f"*{PROBE}")]
+        await self.command("Fetch.enable", patterns=patterns)
+        # The command returns before requests of the page are intercepted.
         await self.wait(f"await fetch('{PROBE}').then(() => false, () => true)")
 
     async def _lose(self, requestId: str, request: dict[str, Any], **_: Any) -> None:
@@ -114,12 +114,12 @@ class Page:
             await self.command("Fetch.disable")
 
     async def touch(self) -> None:
-        """A hand on the mouse."""
-        await self.command("Input.dispatchMouseEvent", type="mouseMoved", x=300, y=300 + len(self.asked) % 50)
+        """Move the mouse."""
+        await self.command("Input.dispatchMouseEvent", type="mouseMoved", x=300, y=300 + len(self.requests) % 50)
 
     async def key(self, key: str, control: bool = False, alt: bool = False, repeats: int = 0) -> None:
-        """A real key, pressed, held down for so many repeats and let go. It types where the focus is, unless the page
-        prevents it.
+        """Press a real key, hold it down for `repeats` repetitions and release it. It types into the focused element
+        unless the page prevents it.
         """
         typed = "" if control or alt else {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
         letter = ord(key.upper()) if len(key) == 1 and key.isascii() and key.isalnum() else 0
@@ -127,17 +127,17 @@ class Page:
         pressed: dict[str, Any] = {"key": key, "windowsVirtualKeyCode": code, "modifiers": alt + 2 * control}
         kind = "keyDown" if typed else "rawKeyDown"
         for number in range(1 + repeats):
-            held = {"autoRepeat": number > 0, "text": typed} if typed else {"autoRepeat": number > 0}
-            await self.command("Input.dispatchKeyEvent", type=kind, **pressed, **held)
+            repeat = {"autoRepeat": number > 0, "text": typed} if typed else {"autoRepeat": number > 0}
+            await self.command("Input.dispatchKeyEvent", type=kind, **pressed, **repeat)
         await self.command("Input.dispatchKeyEvent", type="keyUp", **pressed)
 
     async def nameless(self) -> list[str]:
-        """Roles of what can be operated and has no name for those who do not see it."""
+        """The roles of interactive elements that have no accessible name."""
         tree = (await self.command("Accessibility.getFullAXTree"))["nodes"]
-        operated = {"button", "link", "textbox", "combobox", "checkbox", "meter", "image"}
-        found = [node for node in tree if node.get("role", {}).get("value") in operated and not node.get("ignored")]
-        assert found
-        return [node["role"]["value"] for node in found if not node.get("name", {}).get("value")]
+        interactive = {"button", "link", "textbox", "combobox", "checkbox", "meter", "image"}
+        nodes = [node for node in tree if node.get("role", {}).get("value") in interactive and not node.get("ignored")]
+        assert nodes
+        return [node["role"]["value"] for node in nodes if not node.get("name", {}).get("value")]
 
     async def size(self, width: int, height: int, scheme: str = "light") -> None:
         await self.command(
@@ -146,8 +146,8 @@ class Page:
         await self.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     async def picture(self) -> bytes:
-        told = await self.command("Page.captureScreenshot", format="png")
-        return base64.b64decode(told["data"])
+        reply = await self.command("Page.captureScreenshot", format="png")
+        return base64.b64decode(reply["data"])
 
 
 @dataclass
@@ -161,8 +161,8 @@ class Browser:
             page = Page(socket)
             listening = asyncio.ensure_future(page.listen())
             context = await page.command("Target.createBrowserContext")
-            made = await page.command("Target.createTarget", url="about:blank", **context)
-            page.session = (await page.command("Target.attachToTarget", targetId=made["targetId"], flatten=True))[
+            target = await page.command("Target.createTarget", url="about:blank", **context)
+            page.session = (await page.command("Target.attachToTarget", targetId=target["targetId"], flatten=True))[
                 "sessionId"
             ]
             for domain in ("Page", "Runtime", "Log", "Network"):
@@ -174,19 +174,19 @@ class Browser:
 
 @asynccontextmanager
 async def browser(folder: Path) -> AsyncIterator[Browser]:
-    """Starts the browser that is installed, with a profile in `folder`, and ends it."""
-    found = installed()
-    assert found is not None
+    """Start the installed browser with a profile in `folder`, and stop it afterwards."""
+    path = installed()
+    assert path is not None
     flags = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
     quiet = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server")
     process = await asyncio.create_subprocess_exec(
-        found, *flags, *quiet, "--remote-debugging-port=0", f"--user-data-dir={folder}", stdout=DEVNULL, stderr=PIPE,
+        path, *flags, *quiet, "--remote-debugging-port=0", f"--user-data-dir={folder}", stdout=DEVNULL, stderr=PIPE,
         start_new_session=True,
     )  # fmt: skip
     try:
-        address, told = await asyncio.wait_for(_address(process), PATIENCE), process.stderr
-        assert told
-        draining = asyncio.ensure_future(told.read())  # else it stands still once the pipe is full
+        address, stderr = await asyncio.wait_for(_address(process), TIMEOUT), process.stderr
+        assert stderr
+        draining = asyncio.ensure_future(stderr.read())  # a full pipe would block the browser
         async with aiohttp.ClientSession() as client:
             yield Browser(address, client)
         process.terminate()

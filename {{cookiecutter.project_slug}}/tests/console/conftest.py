@@ -49,16 +49,16 @@ class House:
             await self.state.retrieval.publish(connection, prepared)
 
     async def end_lease(self) -> None:
-        """As if its reviewer had slept."""
+        """Let the lease of every claimed item expire."""
         async with self.state.database.transaction(self.tenant) as connection:
             await connection.execute(sql("update review_items set lease_until = now() - interval '1 second'"))
 
     async def ask(self, asker: httpx.AsyncClient, question: str = QUESTION) -> str:
-        """The id of an answer that is held, and in the queue."""
-        held = await asker.post("/v1/answers", json={"question": question})
-        assert held.status_code == 202, held.text
+        """Ask, and return the id of the held answer once it is in the queue."""
+        reply = await asker.post("/v1/answers", json={"question": question})
+        assert reply.status_code == 202, reply.text
         await Worker(self.state.database, self.state.jobs, concurrency=1).run(wait=False)
-        return str(held.json()["id"])
+        return str(reply.json()["id"])
 
 
 @pytest.fixture
@@ -74,15 +74,15 @@ async def house(
     policy = root.root / "policies" / "review.yaml"
     plain = policy.read_text().replace("overlap: 0.1", "overlap: 0")
     policy.write_text(plain.replace("lease_seconds: 300", f"lease_seconds: {lease_seconds}"))
-    async with build(root, database_urls) as held:
-        await adopt(held)
-        server = make_server(create_app(held), "127.0.0.1", 0, held.settings.server_limits())
+    async with build(root, database_urls) as running:
+        await adopt(running)
+        server = make_server(create_app(running), "127.0.0.1", 0, running.settings.server_limits())
         serving = asyncio.ensure_future(server.serve())
         while not server.started:  # noqa: ASYNC110 (the library has no event for it)
             await asyncio.sleep(0.02)
         port = server.servers[0].sockets[0].getsockname()[1]
-        tenant = await held.identity.ensure_tenant(f"house-{uuid4().hex}")
-        yield House(held, f"http://127.0.0.1:{port}", tenant)
+        tenant = await running.identity.ensure_tenant(f"house-{uuid4().hex}")
+        yield House(running, f"http://127.0.0.1:{port}", tenant)
         server.should_exit = True
         await serving
     await adopt(state)

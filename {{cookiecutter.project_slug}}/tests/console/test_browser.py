@@ -1,4 +1,4 @@
-"""What a reviewer sees and does in a real browser, and what comes of it for the one who asked."""
+"""What a reviewer sees and does in a real browser, and what the asker then receives."""
 
 import asyncio
 import json
@@ -53,8 +53,8 @@ async def test_the_asker_gets_what_a_reviewer_wrote(house: House, chromium: Brow
         await page.sees("Edited and approved.")
         answer = (await asker.get(f"/v1/answers/{answer_id}")).json()
         assert (answer["status"], answer["text"]) == ("answered", "At seven on weekdays [1].")
-        assert page.said == []
-        assert {address.partition("/v1")[0].partition("/console")[0] for address in page.asked} <= {house.base}
+        assert page.log == []
+        assert {address.partition("/v1")[0].partition("/console")[0] for address in page.requests} <= {house.base}
 
 
 async def test_a_keyboard_is_enough_and_everything_has_a_name(house: House, chromium: Browser) -> None:
@@ -72,7 +72,7 @@ async def test_a_keyboard_is_enough_and_everything_has_a_name(house: House, chro
         await page.key("a")
         await page.wait("document.activeElement.id === 'reason'")
         await page.strike("read")
-        assert await page.run("document.querySelector('form.deciding h2').innerText") == "Approve"
+        assert await page.run("document.querySelector('form.decision h2').innerText") == "Approve"
         assert await page.nameless() == []
         await page.key("Enter", control=True)
         await page.sees("Approved.")
@@ -82,7 +82,7 @@ async def test_a_keyboard_is_enough_and_everything_has_a_name(house: House, chro
 
 
 REASON = "document.getElementById('reason')"
-FORM = "document.querySelector('form.deciding')"
+FORM = "document.querySelector('form.decision')"
 
 
 async def decisions(house: House) -> list[dict[str, str]]:
@@ -110,10 +110,10 @@ async def test_a_shortcut_types_nothing_into_the_field_that_it_opens(
             assert letter != "e" or await page.run("document.getElementById('text').value.includes('Zadar')")
             await page.key("Escape")
             await page.wait(f"!{FORM}")
-        assert page.said == []
+        assert page.log == []
 
 
-async def test_a_letter_is_no_reason(house: House, chromium: Browser) -> None:
+async def test_one_letter_is_not_a_reason(house: House, chromium: Browser) -> None:
     await house.publish(PAGE)
     asker = await house.client("asker", "user")
     async with asker, chromium.tab() as page:
@@ -124,11 +124,11 @@ async def test_a_letter_is_no_reason(house: House, chromium: Browser) -> None:
             await page.key(letter)
             await page.sees("yours for")
         await page.wait("document.activeElement.id === 'reason'")
-        for typed, told in (("a", "Write the reason in words"), ("aa", "Write the reason in words")):
+        for typed in ("a", "aa"):
             await page.strike(typed)
             await page.key("Enter", control=True)
-            await page.sees(told)
-        assert [address for address in page.asked if address.endswith("/decide")] == []
+            await page.sees("Write the reason in words")
+        assert [address for address in page.requests if address.endswith("/decide")] == []
         assert (await asker.get(f"/v1/answers/{answer_id}")).json()["status"] == "held"
         await page.strike(" word of harbour")
         await page.key("Enter", control=True)
@@ -165,7 +165,7 @@ async def test_no_shortcut_reacts_while_somebody_types_or_holds_another_key(hous
         await page.run("document.activeElement.blur()")
         await page.strike("jnc")
         assert await page.run("location.hash") == ""
-        assert [address for address in page.asked if address.endswith("/claim")] == []
+        assert [address for address in page.requests if address.endswith("/claim")] == []
         await page.key("Escape")
         await page.wait("!document.querySelector('dialog[open]')")
         await page.key("j")
@@ -178,7 +178,7 @@ HOSTILE = (
 )
 
 
-async def test_what_stands_in_an_answer_is_shown_and_never_run(house: House, chromium: Browser) -> None:
+async def test_markup_in_an_answer_is_shown_and_never_run(house: House, chromium: Browser) -> None:
     await house.publish(HOSTILE, "<img src=x onerror='window.ran = 1'>", "javascript:window.ran=1")
     asker = await house.client("<svg onload='window.ran = 1'>", "user")
     async with asker, chromium.tab() as page:
@@ -194,21 +194,21 @@ async def test_what_stands_in_an_answer_is_shown_and_never_run(house: House, chr
         made = "main :is(script, img, svg, iframe, object, a[href]:not([href^='#']))"
         assert await page.run(f'document.querySelectorAll("{made}").length') == 0
         assert await page.run("window.ran") is None
-        assert page.said == []
-        assert [address for address in page.asked if "evil" in address or address.endswith("/x")] == []
+        assert page.log == []
+        assert [address for address in page.requests if "evil" in address or address.endswith("/x")] == []
 
 
-async def test_the_browser_itself_refuses_to_read_a_text_as_markup(house: House, chromium: Browser) -> None:
+async def test_the_browser_refuses_to_parse_text_as_markup(house: House, chromium: Browser) -> None:
     async with chromium.tab() as page:
         await page.open(f"{house.base}/console/")
         await page.sees("Sign in")
         tried = "(() => { try { document.body.innerHTML = '<b>x</b>'; return 'done' } catch (e) { return e.name } })()"
         assert await page.run(tried) == "TypeError"
         assert await page.run("fetch('http://127.0.0.1:1/').then(() => 'sent', () => 'refused')") == "refused"
-        assert any("Content Security Policy" in words for words in page.said)
+        assert any("Content Security Policy" in entry for entry in page.log)
 
 
-async def test_a_second_reviewer_sees_who_has_it_and_is_told_what_to_do(house: House, chromium: Browser) -> None:
+async def test_a_second_reviewer_sees_who_claimed_the_item_and_what_to_do(house: House, chromium: Browser) -> None:
     await house.publish(PAGE)
     asker = await house.client("asker", "user")
     async with asker, chromium.tab() as ana, chromium.tab() as bo:
@@ -217,18 +217,18 @@ async def test_a_second_reviewer_sees_who_has_it_and_is_told_what_to_do(house: H
         await ana.press("Next item")
         await ana.sees("yours for")
         await sign_in(bo, house, "bo")
-        await bo.sees("ana has it")
+        await bo.sees("claimed by ana")
         await bo.press(QUESTION)
         await bo.press("Claim")
         await bo.sees("Another reviewer has claimed the item")
-        await bo.sees("Take the next one")
-        await ana.press("Give back")
-        await ana.sees("Given back.")
+        await bo.sees("Continue with the next item")
+        await ana.press("Release")
+        await ana.sees("Released.")
         await bo.press("Claim")
         await bo.sees("yours for")
 
 
-async def test_somebody_who_may_not_review_is_told_so(house: House, chromium: Browser) -> None:
+async def test_a_key_without_the_permission_is_told_so(house: House, chromium: Browser) -> None:
     async with chromium.tab() as page:
         await page.open(f"{house.base}/console/")
         await page.type("key", "sk_000000000000_" + "a" * 32)
@@ -239,7 +239,7 @@ async def test_somebody_who_may_not_review_is_told_so(house: House, chromium: Br
         await page.sees("This page needs the permission reviews:read.")
 
 
-async def test_who_loses_the_key_is_told_and_can_go_on_with_another(house: House, chromium: Browser) -> None:
+async def test_a_reviewer_whose_key_is_revoked_can_sign_in_with_another(house: House, chromium: Browser) -> None:
     await house.publish(PAGE)
     asker = await house.client("asker", "user")
     async with asker, chromium.tab() as page:
@@ -267,7 +267,9 @@ async def test_a_key_is_forgotten_with_its_tab(house: House, chromium: Browser) 
 
 
 @pytest.mark.parametrize("lease_seconds", [10])
-async def test_a_claim_is_kept_while_the_page_is_used_and_lost_in_words(house: House, chromium: Browser) -> None:
+async def test_a_claim_is_renewed_while_the_page_is_used_and_its_loss_explained(
+    house: House, chromium: Browser
+) -> None:
     await house.publish(PAGE)
     asker = await house.client("asker", "user")
     async with asker, chromium.tab() as page:
@@ -280,7 +282,7 @@ async def test_a_claim_is_kept_while_the_page_is_used_and_lost_in_words(house: H
             await asyncio.sleep(1)
         await page.sees("yours for")
         await page.type("text", "At seven [1].")
-        await page.sees("This item is not yours any more.")
+        await page.sees("You no longer hold this item.")
         await page.sees("What you typed is kept.")
         await page.press("Claim it again")
         await page.wait("document.getElementById('text').value === 'At seven [1].'")
@@ -306,7 +308,7 @@ async def test_a_decision_that_comes_too_late_is_explained(house: House, chromiu
         await page.sees("Another reviewer has claimed the item")
 
 
-async def test_a_decision_whose_reply_got_lost_is_sent_again_and_taken_once(house: House, chromium: Browser) -> None:
+async def test_a_decision_whose_reply_was_lost_is_sent_again_and_counts_once(house: House, chromium: Browser) -> None:
     await house.publish(PAGE)
     asker, bo = await house.client("asker", "user"), await house.client("bo", "reviewer")
     async with asker, bo, chromium.tab() as page:
@@ -336,11 +338,11 @@ async def test_an_action_is_shown_as_it_would_run_and_runs_as_it_was_corrected(
     async with chromium.tab() as page:
         await sign_in(page, house, "ana")
         await page.press("Next item")
-        await page.sees("What it does cannot be undone.")
+        await page.sees("It cannot be undone.")
         await page.sees("Flange tightened.")
         await page.run("document.querySelectorAll('details').forEach(e => e.open = true)")
         await page.sees(proposal.payload.decode())
-        await page.sees("This browser computed the SHA-256 of it again")
+        await page.sees("Your browser computed its SHA-256 again")
         await page.press("Edit")
         await page.type("text", "{")
         await page.type("reason", "say what was done")
@@ -351,12 +353,12 @@ async def test_an_action_is_shown_as_it_would_run_and_runs_as_it_was_corrected(
         await page.sees("Edited and approved.")
         await shop.work()
         await page.sees("It has been done.")
-        assert page.said == []
+        assert page.log == []
     done = await shop.shown(proposal)
     assert (done.state, done.arguments["resolution"], done.approved_by) == ("done", "Flange replaced.", "ana")
 
 
-async def test_the_money_of_a_tenant_is_shown_to_its_operator_and_no_more(house: House, chromium: Browser) -> None:
+async def test_an_operator_sees_the_budget_of_the_own_tenant_only(house: House, chromium: Browser) -> None:
     budgets = house.state.costs.budgets
     await budgets.set("tests", house.tenant, "day", 5_000_000, "a start")
     await budgets.set_own("admin", house.tenant, "day", 2_000_000, "a quiet month")
@@ -370,7 +372,7 @@ async def test_the_money_of_a_tenant_is_shown_to_its_operator_and_no_more(house:
         assert "Reviews" not in await page.text()
 
 
-async def test_the_money_of_the_whole_service_is_shown_to_the_role_service(house: House, chromium: Browser) -> None:
+async def test_the_role_service_sees_the_budget_of_the_whole_service(house: House, chromium: Browser) -> None:
     async with chromium.tab() as page:
         await page.open(f"{house.base}/console/budgets")
         await page.type("key", await house.key("sven", "service"))
@@ -379,4 +381,4 @@ async def test_the_money_of_the_whole_service_is_shown_to_the_role_service(house
         await page.sees("left of $200.00")
         await page.sees("by the end of the month")
         assert await page.nameless() == []
-        assert page.said == []
+        assert page.log == []

@@ -1,4 +1,4 @@
-"""Pages that anybody may have, because there is nothing in them; what they load is what is shipped."""
+"""The pages need no key, because they hold no data; they load only files that are shipped."""
 
 import re
 import tomllib
@@ -46,7 +46,7 @@ async def test_a_page_may_load_and_ask_only_this_service(state: State, address: 
 
 
 @pytest.mark.parametrize("address", PAGES)
-async def test_what_a_page_loads_is_there(state: State, address: str) -> None:
+async def test_every_file_that_a_page_loads_exists(state: State, address: str) -> None:
     async with anonymous(state) as nobody:
         page = (await nobody.get(address)).text
         loaded = re.findall(r"(?:src|href)=\"(files/[^\"]+)\"", page)
@@ -77,8 +77,8 @@ async def test_nothing_else_is_served(state: State, name: str) -> None:
 def test_every_file_of_the_folder_is_served_and_packed() -> None:
     assert set(files()) == {path.name for path in FOLDER.iterdir()}
     packed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["package-data"]
-    found = {path for pattern in packed["app.console"] for path in FOLDER.parent.glob(pattern)}
-    assert found == set(FOLDER.iterdir())
+    matches = {path for pattern in packed["app.console"] for path in FOLDER.parent.glob(pattern)}
+    assert matches == set(FOLDER.iterdir())
 
 
 def test_no_page_and_no_script_names_a_foreign_host() -> None:
@@ -88,24 +88,24 @@ def test_no_page_and_no_script_names_a_foreign_host() -> None:
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_no_script_reads_a_text_as_markup(name: str) -> None:
-    ways = r"(?:inner|outer|Adjacent)HTML|document\.write|DOMParser|createContextualFragment|\beval\b|Function\("
-    assert re.findall(ways, SCRIPTS[name]) == []
+def test_no_script_parses_text_as_markup(name: str) -> None:
+    sinks = r"(?:inner|outer|Adjacent)HTML|document\.write|DOMParser|createContextualFragment|\beval\b|Function\("
+    assert re.findall(sinks, SCRIPTS[name]) == []
 
 
-def test_the_key_is_kept_in_the_tab_alone() -> None:
-    keeps = re.compile(r"(?:local|session)Storage|cookie|indexedDB")
-    kept = {name: text for name, text in SCRIPTS.items() if keeps.search(text)}
-    assert set(kept) == {"api.js", "keys.js"}
-    assert "localStorage" not in kept["api.js"]
-    assert "sessionStorage" not in kept["keys.js"]
+def test_the_key_is_stored_in_the_tab_only() -> None:
+    storage = re.compile(r"(?:local|session)Storage|cookie|indexedDB")
+    storing = {name: text for name, text in SCRIPTS.items() if storage.search(text)}
+    assert set(storing) == {"api.js", "keys.js"}
+    assert "localStorage" not in storing["api.js"]
+    assert "sessionStorage" not in storing["keys.js"]
 
 
 async def test_without_a_key_there_is_no_data(state: State) -> None:
-    asked = {each for text in SCRIPTS.values() for each in re.findall(r"[\"`](v1/[a-z/]+)", text)}
-    assert {"v1/caller", "v1/reviews", "v1/budgets", "v1/costs", "v1/costs/units"} <= asked
+    addresses_called = {each for text in SCRIPTS.values() for each in re.findall(r"[\"`](v1/[a-z/]+)", text)}
+    assert {"v1/caller", "v1/reviews", "v1/budgets", "v1/costs", "v1/costs/units"} <= addresses_called
     async with anonymous(state) as nobody:
-        for path in (path for path in asked if not path.endswith("/")):
+        for path in (path for path in addresses_called if not path.endswith("/")):
             reply = await nobody.get(f"/{path}")
             assert (reply.status_code, reply.json()["code"]) == (401, "key_missing"), path
 
@@ -117,7 +117,7 @@ async def test_the_console_can_be_switched_off(state: State) -> None:
             assert (await nobody.get(address)).status_code == 404
 
 
-async def test_the_page_opens_while_nothing_is_answered(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_page_opens_while_no_release_is_served(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(state.environments), "closed", lambda self: Conflict("closed for a test"))
     async with anonymous(state) as nobody:
         assert (await nobody.get("/console/")).status_code == 200
@@ -125,10 +125,10 @@ async def test_the_page_opens_while_nothing_is_answered(state: State, monkeypatc
         assert (await nobody.get("/v1/reviews")).status_code == 409
 
 
-async def test_a_key_is_told_who_it_is(client: httpx.AsyncClient, state: State, tenant: object) -> None:
-    told = (await client.get("/v1/caller")).json()
-    assert (told["name"], told["roles"], told["groups"]) == ("test", ["admin", "service"], [])
-    assert {"reviews:decide", "costs:read"} <= set(told["permissions"])
+async def test_the_caller_route_describes_the_key(client: httpx.AsyncClient, state: State, tenant: object) -> None:
+    caller = (await client.get("/v1/caller")).json()
+    assert (caller["name"], caller["roles"], caller["groups"]) == ("test", ["admin", "service"], [])
+    assert {"reviews:decide", "costs:read"} <= set(caller["permissions"])
 
 
 def test_the_pages_hold_nothing_but_their_frame() -> None:

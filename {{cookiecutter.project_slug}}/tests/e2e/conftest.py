@@ -1,4 +1,4 @@
-"""The service as people run it: real processes, a server of its own, HTTP over loopback."""
+"""The service in real processes with its own database server, over loopback HTTP."""
 
 import os
 import re
@@ -43,7 +43,7 @@ def environment(data: Path, **variables: str) -> dict[str, str]:
 
 
 def app(data: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Runs one command of the service to its end."""
+    """Run one command of the service to its end."""
     return subprocess.run(
         [sys.executable, "-m", "app", *arguments],
         cwd=ROOT,
@@ -57,7 +57,7 @@ def app(data: Path, *arguments: str, **variables: str) -> subprocess.CompletedPr
 
 @dataclass
 class Running:
-    """`app run`, with what it printed so far."""
+    """A process of `app run` and its output so far."""
 
     process: subprocess.Popen[str]
     base: str
@@ -92,7 +92,7 @@ class Running:
 
 @contextmanager
 def serving(data: Path, **variables: str) -> Iterator[str]:
-    """`app serve` alone, with what its environment names; the address, once it is alive."""
+    """Run `app serve` with this environment; yields its address once it is alive."""
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "app", "serve"],
@@ -119,7 +119,7 @@ def _alive(base: str) -> bool:
 
 
 def start(data: Path, **variables: str) -> Running:
-    """Starts `app run` and waits until it says that it is ready."""
+    """Start `app run`, and wait until it reports that it is ready."""
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-u", "-c", RUN, "run"],
@@ -140,7 +140,7 @@ def start(data: Path, **variables: str) -> Running:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """One `app run` for all tests of this folder that do not hurt it."""
+    """One `app run`, shared by all tests of this folder that do not disturb it."""
     running = start(tmp_path_factory.mktemp("service"))
     yield running
     if running.process.poll() is None:

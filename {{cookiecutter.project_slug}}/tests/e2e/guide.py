@@ -1,4 +1,4 @@
-"""Runs the shell blocks of a page of the handbook as its reader would: in terminals, in order."""
+"""Runs the shell blocks of a page of docs/ in order, as a reader would."""
 
 import os
 import re
@@ -30,7 +30,7 @@ OF_THE_SHELL = " (PWD|OLDPWD|SHLVL|PATH|BASH[A-Z_]*|FUNCNAME|GROUPS|DIRSTACK|PIP
 
 @dataclass(frozen=True)
 class Block:
-    """A block of code of a page. not_run: the reason that the page gives."""
+    """A code block of a page. not_run: the reason that the page gives for not running it."""
 
     language: str
     text: str
@@ -48,9 +48,9 @@ def blocks(page: Path) -> Iterator[Block]:
 
 @dataclass
 class Reader:
-    """Somebody with a copy of the service, a terminal for each server and one for everything else.
+    """A copy of the service with a terminal for each server and one for all other commands.
 
-    folder: of the service; its files may be changed by what is run. Ports that pages name are exchanged for free ones.
+    folder: the folder of the service, whose files the commands may change. Ports in pages are replaced by free ones.
     """
 
     folder: Path
@@ -59,7 +59,7 @@ class Reader:
     servers: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     def read(self, page: Path, *before: str) -> list[str]:
-        """Runs what `page` wants run, after the commands `before`; what failed, with what it printed."""
+        """Run the blocks of `page` after the commands `before`; returns the failures with their output."""
         terminal = self.folder / ".terminal"
         terminal.unlink(missing_ok=True)
         failed = []
@@ -74,7 +74,7 @@ class Reader:
         return failed
 
     def _run(self, text: str, terminal: Path) -> "subprocess.CompletedProcess[str]":
-        """What a block exports is there in the next one."""
+        """Run a block. Its exported variables are set in the next block."""
         script = "\n".join(
             (
                 PRELUDE,
@@ -96,7 +96,7 @@ class Reader:
         )
 
     def _serve(self, command: str) -> None:
-        """In a terminal of its own. A server that is started again was stopped before."""
+        """Run a server in its own terminal, after stopping an earlier one."""
         name, port = ("api", self.api) if command == "make run" else ("model", self.model)
         self._stop(name)
         with (self.folder / f".{name}.log").open("wb") as log:
@@ -112,7 +112,7 @@ class Reader:
         raise AssertionError((self.folder / f".{name}.log").read_text())
 
     def ready(self) -> None:
-        """Most how-to pages are written for a service that runs."""
+        """Start the service that most how-to pages expect to be running."""
         if "api" not in self.servers:
             self._serve("make run")
 
@@ -141,7 +141,7 @@ class Reader:
 
 
 def _answers(address: str) -> bool:
-    """Whether somebody is there: the model's server knows no /health and says so."""
+    """Whether a server answers; the model server answers /health with an error."""
     try:
         with urlopen(address, timeout=5) as reply:  # noqa: S310, of this machine
             return bool(reply.status == 200)

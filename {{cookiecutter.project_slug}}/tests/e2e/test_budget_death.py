@@ -1,4 +1,4 @@
-"""The process dies while money is held for a call: nobody is charged, and the money comes back."""
+"""A process is killed while money is reserved for a call: nothing is charged, and the reservation expires."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ __all__ = ["live_again"]
 
 
 @pytest.mark.usefixtures("live_again")
-async def test_what_a_killed_process_held_comes_back_and_is_charged_to_nobody(
+async def test_the_reservations_of_a_killed_process_expire_without_a_charge(
     state: State, tenant: UUID, key: str, database_urls: Urls, tmp_path: Path
 ) -> None:
     await publish(state, tenant)

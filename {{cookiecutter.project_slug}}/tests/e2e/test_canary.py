@@ -1,4 +1,4 @@
-"""A worker process takes a harmful canary back without being told."""
+"""A worker process ends a harmful canary by itself."""
 
 import subprocess
 import sys
@@ -45,7 +45,7 @@ async def test_a_worker_process_ends_a_harmful_canary(state: State, tenant: UUID
 
 
 async def begin(state: State, tenant: UUID) -> None:
-    """A canary that another person approved, in a service where the tenant has a document."""
+    """Start an approved canary in a service whose tenant has a document."""
     document = PublishRequest(uuid4(), tenant, 1, "Tower", "tests", "tower.md", "The tower stands on a cliff.")
     prepared = await state.retrieval.prepare(document)
     async with state.database.transaction(tenant) as connection:

@@ -1,4 +1,4 @@
-"""The process dies between the commit of an answer and its reply; who asks again gets that answer, and pays once."""
+"""A process dies between the commit of an answer and its reply; a retry gets that answer and is charged once."""
 
 import asyncio
 import json
@@ -35,8 +35,9 @@ KEYED = {"Idempotency-Key": "asked before the end"}
 
 @dataclass
 class Wire:
-    """Between the service and PostgreSQL. What is said to the server gets there; from the statement that stores an
-    answer on, nothing of what the server says comes back: the commit is done, and nobody in the process knows."""
+    """A proxy to PostgreSQL. It forwards every statement, but from the one that stores an answer on it drops the
+    replies of the server: the commit succeeds, and the process does not learn of it.
+    """
 
     server: Path
     mark: bytes = b"insert into answers"
@@ -75,7 +76,7 @@ class Wire:
 
 @asynccontextmanager
 async def api(data: Path, **variables: str) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
-    """`app serve`, once it is alive; killed at the end if it still is."""
+    """`app serve`, once it is alive; killed at the end."""
     port = free_port()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -116,13 +117,13 @@ async def rows(state: State, tenant: UUID, sql: str) -> list[tuple[Any, ...]]:
 
 @pytest_asyncio.fixture
 async def live_again(state: State) -> AsyncIterator[None]:
-    """The release of the run's own state is live again afterwards."""
+    """Activates the release of the test run again afterwards."""
     yield
     await adopt(state)
 
 
 @pytest.mark.usefixtures("live_again")
-async def test_an_answer_that_was_stored_by_a_process_that_then_died_is_given_again_and_charged_once(
+async def test_an_answer_stored_by_a_process_that_died_is_replayed_and_charged_once(
     state: State, tenant: UUID, key: str, database_urls: Urls, tmp_path: Path
 ) -> None:
     await publish(state, tenant)

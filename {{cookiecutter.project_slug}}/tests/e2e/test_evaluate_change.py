@@ -1,4 +1,4 @@
-"""What CI does on a change: the working tree against a commit, on the same machine, cases and documents."""
+"""The evaluation of a change in CI: the working tree against a commit, with the same machine, cases and documents."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ CODE = ("app", "scripts")
 
 @pytest.fixture
 def repository(house: Path) -> Path:
-    """The small service of `house` with its code, committed."""
+    """A repository with the small service of `house` and its code."""
     shutil.rmtree(house / "data")
     for name in CODE:
         shutil.copytree(ROOT / name, house / name, ignore=shutil.ignore_patterns("__pycache__"))

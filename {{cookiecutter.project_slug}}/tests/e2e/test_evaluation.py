@@ -1,4 +1,4 @@
-"""`app evaluate` as people and CI run it: real processes, exit statuses, and kill -9 in the middle."""
+"""`app evaluate` in real processes: exit statuses, and kill -9 during a run."""
 
 import json
 import os
@@ -24,7 +24,7 @@ MANY = 80
 
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
-    """A service's folder with two small documents and many cases, words alone."""
+    """A service with two small documents and many cases, text search only."""
     folder = tmp_path / "house"
     for name in ("policies", "prompts", "migrations"):
         shutil.copytree(ROOT / name, folder / name)
@@ -89,7 +89,7 @@ def test_the_exit_status_is_the_verdict_and_the_reports_are_written(house: Path,
         assert "Traceback" not in refused.stderr
 
 
-def test_a_run_killed_in_the_middle_goes_on_where_it_was_and_asks_nothing_twice(house: Path) -> None:
+def test_a_killed_run_resumes_and_asks_no_case_twice(house: Path) -> None:
     server = start_embedded(house / "data")
     try:
         with psycopg.connect(server.urls().owner, autocommit=True) as watching:
@@ -124,7 +124,7 @@ def test_a_run_killed_in_the_middle_goes_on_where_it_was_and_asks_nothing_twice(
 
 @contextmanager
 def _standing_still(watching: psycopg.Connection[tuple[object, ...]], at: int) -> Iterator[None]:
-    """No more results than so many are kept inside the block: whoever would keep another one waits."""
+    """Inside the block, storing more than this many results blocks."""
     watching.execute("select pg_advisory_lock(1)")
     watching.execute(
         "create or replace function stand_still() returns trigger language plpgsql security definer as $$ begin "

@@ -1,4 +1,4 @@
-"""The first start of the embedded server in an environment that is not as it should be."""
+"""The first start of the embedded server in a misconfigured environment."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Every shell block of the tutorial and of the how-to pages works, in the order in which a reader meets it."""
+"""Every shell block of the tutorial and of the how-to pages works, in order."""
 
 import re
 import shutil
@@ -29,7 +29,7 @@ DRAFT = {
 
 @contextmanager
 def reader(folder: Path) -> Iterator[Reader]:
-    """Somebody with a folder of the service. The risk is low, so that one person may take every step alone."""
+    """A folder of the service with low risk, so that one person may take every step."""
     for name in ("docs", "evals", "migrations", "policies", "prompts"):
         shutil.copytree(ROOT / name, folder / name)
     ownership = folder / "policies" / "ownership.yaml"
@@ -43,7 +43,7 @@ def reader(folder: Path) -> Iterator[Reader]:
 
 
 def test_every_block_of_a_guide_is_run_or_says_why_not() -> None:
-    """The tutorial's pages are all known here, and every fence names its language."""
+    """Every page of the tutorial is listed here, and every fence names its language."""
     assert {page.name for page in TUTORIAL} == {page.name for page in (DOCS / "tutorial").glob("*.md")}
     unnamed = [page.name for page in [*TUTORIAL, *HOW_TO] for block in blocks(page) if not block.language]
     fences = sum(page.read_text().count("```") for page in [*TUTORIAL, *HOW_TO])
@@ -54,7 +54,7 @@ def test_every_block_of_a_guide_is_run_or_says_why_not() -> None:
 
 @pytest.fixture(scope="module")
 def one_reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    """Who reads the tutorial from its first page to its last, and then the how-to pages, with one service."""
+    """One service for the tutorial, from its first page to its last, and then the how-to pages."""
     with reader(tmp_path_factory.mktemp("reader")) as there:
         yield there
 

@@ -1,4 +1,4 @@
-"""The handbook answers questions about the service, by words alone, and knows what it does not say."""
+"""The pages of docs/ answer questions about the service with text search only, and off-topic questions are refused."""
 
 import httpx
 import pytest
@@ -36,7 +36,7 @@ async def handbook(state: State, principal: Principal) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("handbook")
-async def test_the_handbook_answers_what_it_says_and_refuses_what_it_does_not(client: httpx.AsyncClient) -> None:
+async def test_the_pages_answer_their_questions_and_refuse_others(client: httpx.AsyncClient) -> None:
     wrong = {}
     for question, words, page in ANSWERED:
         reply = (await client.post("/v1/answers", json={"question": question})).json()

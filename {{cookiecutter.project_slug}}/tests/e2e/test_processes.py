@@ -86,7 +86,7 @@ def test_the_service_survives_the_death_of_its_database(tmp_path: Path) -> None:
 
 
 def _first_down(client: httpx.Client) -> httpx.Response:
-    """A connection lives on for a moment after its server was killed."""
+    """Wait until the health route reports the outage; a connection may outlive its server for a moment."""
     while (reply := client.get("/health/ready")).status_code != 503:
         pass
     return reply

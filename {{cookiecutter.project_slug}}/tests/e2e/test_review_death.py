@@ -1,5 +1,6 @@
-"""The API and the worker are killed while answers are being held: every answer that was written down gets into the
-queue, once, and none leaves by itself."""
+"""API and worker are killed while answers are held: every recorded answer enters the queue once, and none is delivered
+without a decision.
+"""
 
 import asyncio
 import json
@@ -62,7 +63,7 @@ async def killed_worker(data: Path, common: dict[str, str], url: str, after: flo
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("live_again")
-async def test_every_answer_that_was_written_down_gets_into_the_queue_once(
+async def test_every_recorded_answer_enters_the_queue_once(
     state: State, tenant: UUID, key: str, database_urls: Urls, tmp_path: Path
 ) -> None:
     await publish(state, tenant)

@@ -1,4 +1,4 @@
-"""A process that is told to stop: what it held goes back at once, and the embedded server goes with the last one."""
+"""A process that is stopped releases its reservations, and the embedded server stops with the last process."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from tests.e2e.test_death import BODY, MODEL, api, live_again, publish, rows  # 
 
 @pytest.mark.usefixtures("live_again")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_who_is_stopped_releases_what_it_reserved(
+async def test_a_stopped_process_releases_its_reservations(
     state: State, tenant: UUID, key: str, database_urls: Urls, tmp_path: Path, number: signal.Signals
 ) -> None:
     await publish(state, tenant)

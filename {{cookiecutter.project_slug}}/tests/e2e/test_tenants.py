@@ -1,6 +1,6 @@
-"""Every route of the OpenAPI document is tried with another tenant's ids: the reply is that for ids which do not exist.
+"""Every route of the OpenAPI document is called with ids of another tenant: the reply equals that for unknown ids.
 
-A route with a parameter that this file does not know fails the test: seed it here.
+A route with a parameter that this file does not know fails the test: add an id for it here.
 """
 
 from collections.abc import AsyncIterator
@@ -44,7 +44,7 @@ FLEETING = ("request_id", "instance", "detail")
 
 @pytest_asyncio.fixture
 async def theirs(state: State, tenant: UUID, client: httpx.AsyncClient, database_urls: Urls) -> dict[str, str]:
-    """What the tenant of `client` owns: an id for every parameter there is."""
+    """The ids of the tenant of `client`, one for every parameter."""
     good = ("files", ("harbour.md", PAGE.encode(), "text/markdown"))
     bad = ("files", ("broken.pdf", b"%PDF-1.7 and nothing that follows", "application/pdf"))
     made = await client.post("/v1/documents", files=[good, bad])
@@ -69,7 +69,7 @@ async def theirs(state: State, tenant: UUID, client: httpx.AsyncClient, database
 
 
 async def _ticket(state: State, tenant: UUID) -> str:
-    """With a number that is found in nothing else."""
+    """A ticket with a number that occurs nowhere else."""
     number = 987_654_321
     values = {"id": uuid4(), "tenant": tenant, "number": number, "title": f"The gate of {MARKER}"}
     async with state.database.transaction(tenant) as connection:
@@ -81,7 +81,7 @@ async def _ticket(state: State, tenant: UUID) -> str:
 
 @pytest_asyncio.fixture
 async def stranger(state: State) -> AsyncIterator[httpx.AsyncClient]:
-    """An admin of a tenant that owns nothing."""
+    """An admin of a tenant without data."""
     tenant = await state.identity.ensure_tenant(f"stranger-{uuid4().hex}")
     key = await state.identity.create_key(tenant, "stranger", ["admin"])
     transport = httpx.ASGITransport(app=create_app(state), raise_app_exceptions=False)

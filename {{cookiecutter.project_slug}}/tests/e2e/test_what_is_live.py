@@ -1,4 +1,4 @@
-"""`app run` says which release it answers on, and `app serve` when its files are not what it answers on."""
+"""`app run` names the live release, and `app serve` reports when its files differ from it."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A worker shows its metrics on a port of its own: by HTTP, and to a real Prometheus where there is one."""
+"""A worker exports its metrics on its own port, over HTTP and to a real Prometheus if one is installed."""
 
 import shutil
 import socket
@@ -90,7 +90,7 @@ def asked(base: str, query: dict[str, str]) -> list[dict[str, dict[str, str]]]:
 
 @contextmanager
 def prometheus(folder: Path, api: str, worker: str) -> Iterator[str]:
-    """Prometheus with the configuration of docs/how-to/observe.md, on these ports."""
+    """Prometheus with the configuration of docs/how-to/observe.md and these ports."""
     page = (ROOT / "docs" / "how-to" / "observe.md").read_text(encoding="utf-8")
     written = page.split("```yaml\n")[1].split("```")[0]
     assert "localhost:8000" in written
@@ -173,7 +173,7 @@ def has_ipv6() -> bool:
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 here")
-def test_an_ipv6_address_serves_api_and_metrics_and_is_told_in_brackets(tmp_path: Path) -> None:
+def test_an_ipv6_address_serves_api_and_metrics_and_is_printed_in_brackets(tmp_path: Path) -> None:
     port, metrics = free_port(), free_port()
     process = subprocess.Popen(
         [sys.executable, "-u", "-m", "app", "run"],

@@ -63,7 +63,7 @@ CASES: list[dict[str, Any]] = [
 
 @dataclass
 class House:
-    """A service's folder whose documents, cases and prompts a test may change."""
+    """A service folder whose documents, cases and prompts a test may change."""
 
     root: Path
     tenant: str

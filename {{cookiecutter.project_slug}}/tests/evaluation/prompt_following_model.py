@@ -1,4 +1,4 @@
-"""A model in miniature that does what its prompt says, and no more."""
+"""A minimal model that follows the instructions of its prompt."""
 
 import re
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ class Shown:
     score: float
 
 
-def heedful(body: dict[str, Any]) -> str:
-    """Told to use only the passages, it looks for the sentences that answer best and names their passages. Without
-    such an order it says the first thing that it reads.
+def follow_prompt(body: dict[str, Any]) -> str:
+    """If the prompt demands answers from the passages only, quote the best sentences and cite their passages. Otherwise
+    quote the first sentence.
     """
     prompt = str(body["messages"][0]["content"])
     shown = "\n".join(str(message["content"]) for message in body["messages"][1:])

@@ -1,4 +1,4 @@
-"""A report as an evaluation of a handbook would give it: several metrics, slices, and cases that got worse."""
+"""A realistic report: several metrics, slices, and cases that got worse."""
 
 from datetime import UTC, datetime
 

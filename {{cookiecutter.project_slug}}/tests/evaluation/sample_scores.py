@@ -1,4 +1,4 @@
-"""Runs over a made-up suite, so that a test says only what matters to it."""
+"""Generated runs over a suite, with defaults for everything that a test does not set."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ Values = Mapping[str, float | None]
 
 
 def policy(**fields: object) -> QualityPolicy:
-    """Every metric by its defaults, fewer draws than in service."""
+    """Every metric with its defaults, and fewer resamples than in service."""
     return QualityPolicy.model_validate({"owner": "team", "resamples": 1000} | fields)
 
 
@@ -20,7 +20,7 @@ def rule(**fields: object) -> dict[str, MetricRule]:
 
 
 def case(number: int, values: Values, slices: Sequence[str] = (), protected: bool = False) -> CaseScore:
-    """Two cases a document."""
+    """A case; two cases share a document."""
     return CaseScore(f"c{number:03}", f"{number:064x}", f"doc{number // 2}", tuple(slices), protected, values)
 
 

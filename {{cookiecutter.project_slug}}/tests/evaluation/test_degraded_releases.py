@@ -1,4 +1,4 @@
-"""A release that was made worse on purpose does not get past the gate; one that is the same does."""
+"""A deliberately degraded release does not pass the gate; an identical one does."""
 
 import random
 import shutil
@@ -26,7 +26,7 @@ from app.retrieval.ports import EmbeddingResult
 from app.settings import Settings
 from app.wiring import State, build
 from tests.conftest import ROOT, FreshDatabase
-from tests.evaluation.prompt_following_model import heedful
+from tests.evaluation.prompt_following_model import follow_prompt
 from tests.evaluation.service.test_evaluations import beside
 
 pytestmark = pytest.mark.slow
@@ -41,7 +41,7 @@ SLOW_SECONDS = 0.12
 
 @dataclass
 class Scrambled:
-    """An embedder for which nothing is like anything else. model: whose price it goes by."""
+    """An embedder with random vectors. model: the model whose price it has."""
 
     model: str
     name: str = "scrambled@1"
@@ -70,12 +70,12 @@ _spent = 0.0
 def slowly(body: dict[str, Any]) -> str:
     global _spent
     _spent += SLOW_SECONDS
-    return heedful(body)
+    return follow_prompt(body)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def time_of_answers() -> Iterator[None]:
-    """An answer takes as long as its model, and no longer where the machine is busy."""
+    """The latency of an answer depends only on its model, not on the load of the machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(context, "time", SimpleNamespace(perf_counter=lambda: _spent))
         yield
@@ -93,14 +93,14 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def own_database(fresh_database: FreshDatabase) -> Iterator[Urls]:
-    """Another one than the other tests', whose live index knows no vectors."""
+    """A database of its own, whose live index has no vectors."""
     with fresh_database() as urls:
         yield urls
 
 
 @dataclass
 class Bench:
-    """Releases as a process with no model, with a careful one and with a slow one would make them."""
+    """Releases of processes with no model, with a good one and with a slow one."""
 
     quoting: State
     careful: State
@@ -118,7 +118,7 @@ class Bench:
 async def bench(house: Path, own_database: Urls) -> AsyncIterator[Bench]:
     settings = Settings(root=house, data_dir=house, embedder="minilm", _env_file=None)
     async with AsyncExitStack() as stack:
-        careful = await stack.enter_async_context(StandIn(model="careful", mind=heedful))
+        careful = await stack.enter_async_context(StandIn(model="careful", mind=follow_prompt))
         slow = await stack.enter_async_context(StandIn(model="slow", mind=slowly))
         states = []
         for models in ((), (careful,), (slow,)):
@@ -153,7 +153,7 @@ async def changed(state: State, **changes: Scalar) -> Release:
 
 
 def stopped_by(report: Report) -> set[str]:
-    """The metrics that stand in the way, on the whole, in a slice or in a protected case."""
+    """The metrics that block the release: overall, in a slice or by a protected case."""
     judgement = report.judgement
     found = {each.metric for each in judgement.findings if each.blocking and each.verdict != "PASS"}
     return found | {metric for name, metric, *_ in judgement.worse if name in judgement.fallen}

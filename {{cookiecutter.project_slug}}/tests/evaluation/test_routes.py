@@ -34,7 +34,7 @@ def path() -> str:
     return "/v1/releases/{}/evaluations"
 
 
-async def test_an_operator_has_a_release_measured_and_reads_the_report(
+async def test_an_operator_evaluates_a_release_and_reads_the_report(
     service: State, operator: httpx.AsyncClient, path: str
 ) -> None:
     release = await service.releases.create("ada", changes={"retrieval.exact_chunks": 2990})
@@ -75,7 +75,7 @@ async def test_nothing_that_a_case_says_is_executed_by_whoever_opens_the_report(
     assert reply.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_a_user_neither_measures_nor_reads(service: State, path: str) -> None:
+async def test_a_user_may_neither_evaluate_nor_read(service: State, path: str) -> None:
     tenant = await service.identity.ensure_tenant("routes")
     key = await service.identity.create_key(tenant, "user", ["user"])
     async with client_of(service, key.text) as client:

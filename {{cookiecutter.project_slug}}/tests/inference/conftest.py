@@ -39,7 +39,7 @@ BRIDGE = (
 
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Path:
-    """A service's folder whose cost policy knows what the stand-ins cost."""
+    """A service folder whose cost policy has prices for the stand-in models."""
     folder = tmp_path_factory.mktemp("house")
     for name in ("policies", "prompts", "migrations"):
         shutil.copytree(settings.root / name, folder / name)
@@ -50,7 +50,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Path:
 
 @dataclass
 class Service:
-    """A running service: its state, its address, a key of one tenant, and the model servers it talks to."""
+    """A running service: its state, its address, a key of one tenant, and its model servers."""
 
     state: State
     url: str
@@ -80,7 +80,7 @@ class Service:
         return request.document_id
 
     async def asked(self, times: int = 1) -> None:
-        """Until the model has been called so often."""
+        """Wait until the model has been called this many times."""
         await until(lambda: len(self.model.calls) >= times)
 
     async def rows(self, sql: str, tenant: UUID | None = None) -> list[tuple[Any, ...]]:
@@ -90,7 +90,7 @@ class Service:
 
 
 def change_serving(state: State, **changes: Any) -> None:
-    """Other values than the live release has, for this process alone."""
+    """Replace values of the live release in this process only."""
     held = state.answers.loaded_releases.by_id
     release_id = state.environments.current().id
     held[release_id] = replace(held[release_id], **changes)
@@ -117,7 +117,9 @@ Open = Callable[..., Awaitable[Service]]
 async def open_service(
     house: Path, settings: Settings, database_urls: Urls
 ) -> AsyncIterator[Callable[..., Awaitable[Service]]]:
-    """Starts services with so many model servers and changed settings of `Answers`; ends them after the test."""
+    """Starts services with any number of model servers and changed settings of `Answers`, and stops them after the
+    test.
+    """
     from contextlib import AsyncExitStack
 
     async with AsyncExitStack() as stack:
@@ -143,7 +145,7 @@ async def open_service(
 
 @pytest_asyncio.fixture
 async def service(open_service: Open) -> Service:
-    """One model, and two documents to ask about."""
+    """A service with one model and two documents."""
     started = await open_service()
     await started.publish(TOWER, title="Lighthouse", uri="tower.md")
     await started.publish(BRIDGE, title="Bridge", uri="bridge.md")
@@ -152,7 +154,7 @@ async def service(open_service: Open) -> Service:
 
 @pytest_asyncio.fixture
 async def quoting(open_service: Open) -> Service:
-    """No model: the evidence is quoted."""
+    """A service without a model, which quotes the evidence."""
     started = await open_service(models=0)
     await started.publish(TOWER, title="Lighthouse", uri="tower.md")
     await started.publish(BRIDGE, title="Bridge", uri="bridge.md")

@@ -1,4 +1,4 @@
-"""One question asked in the four forms that an answer has, and what a reader gets of it."""
+"""Sends one question in the four response forms, and reads the responses."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +13,10 @@ FORMS = ("json", "stream", "openai json", "openai stream")
 
 
 @dataclass
-class Seen:
-    """What came over the wire. pieces: of a stream, as they came; text: of a whole reply, or the pieces together.
+class Received:
+    """A response. pieces: the pieces of a stream; text: the whole text.
 
-    answer: the last word of it, or a problem. finish: as the OpenAI format tells it.
+    answer: the final answer or problem. finish: the finish reason in the OpenAI format.
     """
 
     status: int
@@ -31,7 +31,7 @@ class Seen:
 
 async def ask(
     service: Service, form: str, question: str = WHO, key: str | None = None, bearer: str | None = None, **body: Any
-) -> Seen:
+) -> Received:
     headers = {"idempotency-key": key} if key else {}
     streaming: dict[str, Any] = {"stream": True} if form.endswith("stream") else {}
     async with service.client(bearer) as client:
@@ -57,39 +57,39 @@ def events(raw: str) -> list[tuple[str, Any]]:
     return found
 
 
-def _native(reply: httpx.Response) -> Seen:
+def _native(reply: httpx.Response) -> Received:
     if not reply.headers["content-type"].startswith("text/event-stream"):
-        return Seen(reply.status_code, reply.json().get("text", ""), reply.json(), raw=reply.text)
+        return Received(reply.status_code, reply.json().get("text", ""), reply.json(), raw=reply.text)
     *pieces, (_, last) = events(reply.text)
     results = tuple(piece["text"] for _, piece in pieces)
-    return Seen(reply.status_code, "".join(results), last, results, raw=reply.text)
+    return Received(reply.status_code, "".join(results), last, results, raw=reply.text)
 
 
-def _openai(reply: httpx.Response) -> Seen:
+def _openai(reply: httpx.Response) -> Received:
     if reply.headers["content-type"].startswith("text/event-stream"):
         return _chunks(reply)
     whole = reply.json()
     if reply.status_code >= 400:
-        return Seen(reply.status_code, "", whole, raw=reply.text)
+        return Received(reply.status_code, "", whole, raw=reply.text)
     [choice] = whole["choices"]
     assert choice["message"]["refusal"] is None
-    seen = Seen(reply.status_code, choice["message"]["content"], whole["answer"], finish=choice["finish_reason"])
+    seen = Received(reply.status_code, choice["message"]["content"], whole["answer"], finish=choice["finish_reason"])
     seen.chunks, seen.usage, seen.raw = (whole,), whole.get("usage"), reply.text
     return seen
 
 
-def _chunks(reply: httpx.Response) -> Seen:
+def _chunks(reply: httpx.Response) -> Received:
     chunks = [chunk for _, chunk in events(reply.text)]
     if "error" in chunks[-1]:
         texts = tuple(c["choices"][0]["delta"].get("content") or "" for c in chunks[:-1])
-        return Seen(reply.status_code, "".join(texts), chunks[-1], texts, raw=reply.text)
+        return Received(reply.status_code, "".join(texts), chunks[-1], texts, raw=reply.text)
     assert chunks.pop() == "[DONE]"
     usage = chunks.pop()["usage"] if not chunks[-1]["choices"] else None
     *before, last = chunks
     pieces = tuple(piece for c in before if (piece := c["choices"][0]["delta"].get("content")))
     [choice] = last["choices"]
     assert all(c["choices"][0]["finish_reason"] is None for c in before)
-    return Seen(
+    return Received(
         reply.status_code,
         "".join(pieces),
         last["answer"],

@@ -1,4 +1,4 @@
-"""Money is held before a model is asked, and settled with the answer: over HTTP, on the real path."""
+"""Money is reserved before a model call and settled with the answer, over HTTP."""
 
 import asyncio
 from dataclasses import replace
@@ -31,7 +31,7 @@ async def own_day(service: Service) -> Budget:
 
 
 def behave(service: Service, **rules: Any) -> None:
-    """The live release as if its policies/cost.yaml said so."""
+    """Give the live release these values of policies/cost.yaml."""
     loaded = service.state.answers.loaded_releases.by_id[service.state.environments.current().id]
     policy = loaded.policies.get(CostPolicy)
     changed = policy.model_copy(update={"budgets": policy.budgets.model_copy(update=rules)})
@@ -46,7 +46,7 @@ async def charged(service: Service) -> list[tuple[Any, ...]]:
 
 
 async def until_settled(service: Service) -> Budget:
-    """Until no hold is left behind."""
+    """Wait until no reservation is left."""
 
     async def settled() -> bool:
         return not (await own_day(service)).held_micro_usd
@@ -61,7 +61,7 @@ async def limited(service: Service) -> Service:
     return service
 
 
-async def test_an_answer_is_held_for_and_settled_at_what_it_cost(limited: Service) -> None:
+async def test_an_answer_is_reserved_for_and_settled_at_its_cost(limited: Service) -> None:
     limited.model.faults.append(Fault(hang=100))
     asking = asyncio.create_task(limited.ask(WHO))
     await limited.asked()
@@ -104,7 +104,7 @@ async def test_at_the_limit_the_evidence_is_quoted(service: Service) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_release_without_that_step_answers_402(service: Service, stream: bool) -> None:
+async def test_a_release_without_quotes_as_a_fallback_answers_402(service: Service, stream: bool) -> None:
     await limit(service, 10)
     behave(service, at_limit=("cheaper",))
     reply = await service.ask(WHO, stream=stream)
@@ -148,7 +148,7 @@ async def test_near_the_limit_the_cheapest_model_is_asked(chain: Service) -> Non
     assert answer["reasons"] == ["budget: 2 % used"]
 
 
-async def test_a_refusal_of_the_provider_is_no_way_to_another_model(chain: Service) -> None:
+async def test_a_refusal_of_the_provider_does_not_lead_to_another_model(chain: Service) -> None:
     await limit(chain, 1_000_000)
     declined = orjson.dumps({"error": {"code": "content_filter", "message": "no"}})
     chain.models[0].faults.append(Fault(status=400, body=declined))
@@ -168,7 +168,7 @@ async def test_an_attempt_that_may_have_been_charged_is_charged(limited: Service
     assert (after.committed_micro_usd, after.held_micro_usd) == (answer["cost_micro_usd"], 0)
 
 
-async def test_an_attempt_that_told_what_it_cost_is_charged_for_that(limited: Service) -> None:
+async def test_an_attempt_with_reported_usage_is_charged_for_it(limited: Service) -> None:
     useless = {"choices": [{"message": {"content": " "}}], "usage": {"prompt_tokens": 70, "completion_tokens": 30}}
     limited.model.faults.append(Fault(body=orjson.dumps(useless)))
     answer = (await limited.ask(WHO)).json()
@@ -179,7 +179,7 @@ async def test_an_attempt_that_told_what_it_cost_is_charged_for_that(limited: Se
     assert after.committed_micro_usd == answer["cost_micro_usd"] == sum(row[3] for row in rows)
 
 
-async def test_a_reply_that_the_provider_took_back_is_charged(limited: Service) -> None:
+async def test_a_reply_that_the_provider_retracted_is_charged(limited: Service) -> None:
     kept = {
         "choices": [{"message": {"content": ""}, "finish_reason": "content_filter"}],
         "usage": {"prompt_tokens": 70, "completion_tokens": 30},
@@ -189,14 +189,14 @@ async def test_a_reply_that_the_provider_took_back_is_charged(limited: Service) 
     assert (answer["refusal"], answer["cost_micro_usd"]) == ("declined", 130)
 
 
-async def test_an_attempt_whose_connection_broke_is_charged_as_much_as_was_held(limited: Service) -> None:
+async def test_an_attempt_whose_connection_broke_is_charged_its_reservation(limited: Service) -> None:
     limited.model.faults.append(Fault(drop=True))
     answer = (await limited.ask(WHO)).json()
     assert max(row[2] for row in await charged(limited)) == 512
     assert (await own_day(limited)).committed_micro_usd == answer["cost_micro_usd"]
 
 
-async def test_a_stream_that_breaks_without_a_bill_is_charged_as_much_as_was_held(limited: Service) -> None:
+async def test_a_stream_that_breaks_without_usage_is_charged_its_reservation(limited: Service) -> None:
     limited.model.faults.append(Fault(pieces=("Marta Holm built it [1]. ", "In 1874 "), cut=True))
     assert "stream_ended" in (await limited.ask(WHO, stream=True)).text
     after = await until_settled(limited)
@@ -204,14 +204,14 @@ async def test_a_stream_that_breaks_without_a_bill_is_charged_as_much_as_was_hel
     assert (written, after.committed_micro_usd) == (512, micro_usd)
 
 
-async def test_an_attempt_that_was_turned_away_costs_nothing(limited: Service) -> None:
+async def test_a_rejected_attempt_costs_nothing(limited: Service) -> None:
     limited.model.faults.append(Fault(status=500))
     answer = (await limited.ask(WHO)).json()
     assert len(await charged(limited)) == 1
     assert (await own_day(limited)).committed_micro_usd == answer["cost_micro_usd"]
 
 
-async def test_no_second_attempt_is_made_that_there_is_no_money_for(service: Service) -> None:
+async def test_no_second_attempt_is_made_without_money_for_it(service: Service) -> None:
     await limit(service, 1_000_000)
     service.model.faults.append(Fault(hang=100))
     asking = asyncio.create_task(service.ask(WHO))
@@ -227,7 +227,7 @@ async def test_no_second_attempt_is_made_that_there_is_no_money_for(service: Ser
     assert (await own_day(service)).committed_micro_usd == cost + max_cost
 
 
-async def test_a_stream_without_usage_is_settled_at_its_hold(limited: Service) -> None:
+async def test_a_stream_without_usage_is_settled_at_its_reservation(limited: Service) -> None:
     said = {
         "index": 0,
         "delta": {"content": "It was built in 1874 by the engineer Marta Holm [1]."},
@@ -243,7 +243,7 @@ async def test_a_stream_without_usage_is_settled_at_its_hold(limited: Service) -
     assert (await own_day(limited)).committed_micro_usd == micro_usd == answer["cost_micro_usd"]
 
 
-async def test_a_reader_who_leaves_pays_what_the_provider_says(limited: Service) -> None:
+async def test_a_client_that_disconnects_is_charged_the_reported_usage(limited: Service) -> None:
     said = ("It was built ", "in 1874 ", "by the engineer ", "Holm.")
     limited.model.faults.append(Fault(pieces=said, pause=0.02))
     body = {"question": WHO, "stream": True}
@@ -257,7 +257,7 @@ async def test_a_reader_who_leaves_pays_what_the_provider_says(limited: Service)
     assert after.committed_micro_usd == micro_usd > 0
 
 
-async def test_an_asker_who_leaves_before_the_first_word_pays_the_hold(limited: Service) -> None:
+async def test_a_client_that_disconnects_before_the_first_token_is_charged_the_reservation(limited: Service) -> None:
     limited.model.faults.append(Fault(hang=1000))
     asking = asyncio.create_task(limited.ask(WHO, stream=True))
     await limited.asked()
@@ -270,7 +270,7 @@ async def test_an_asker_who_leaves_before_the_first_word_pays_the_hold(limited: 
     assert after.committed_micro_usd == micro_usd
 
 
-async def test_an_answer_that_was_written_down_after_all_is_not_charged_twice(
+async def test_an_answer_that_was_stored_after_all_is_not_charged_twice(
     limited: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = repository.record
@@ -290,7 +290,7 @@ async def test_an_answer_that_was_written_down_after_all_is_not_charged_twice(
     assert (after.committed_micro_usd, after.held_micro_usd) == (micro_usd, 0)
 
 
-async def test_a_trial_is_held_for_and_settled(limited: Service) -> None:
+async def test_a_trial_is_reserved_for_and_settled(limited: Service) -> None:
     principal = await limited.state.identity.authenticate(limited.key)
     release = limited.state.environments.current()
     trial = await limited.state.trials.run(release.id, principal, Question(WHO))
@@ -301,7 +301,7 @@ async def test_a_trial_is_held_for_and_settled(limited: Service) -> None:
     assert trial.answer.model == "extractive"
 
 
-async def test_fifty_askers_at_once_never_pass_the_limit(service: Service) -> None:
+async def test_fifty_concurrent_requests_never_exceed_the_limit(service: Service) -> None:
     await limit(service, 1_000_000)
     service.model.faults.append(Fault(hang=100))
     asking = asyncio.create_task(service.ask(WHO))

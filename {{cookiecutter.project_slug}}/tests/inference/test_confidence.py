@@ -1,4 +1,4 @@
-"""How sure a model was of its words is asked for where a rule wants it, shown, and decides who looks at the answer."""
+"""The confidence of a model is requested when a rule needs it, shown, and decides on the review of an answer."""
 
 import math
 from typing import Any
@@ -20,7 +20,7 @@ def rules(service: Service, **when: Any) -> None:
     change_serving(service.state, review=ReviewPolicy(owner="tests", overlap=0, rules=[unsure]))  # type: ignore[list-item]
 
 
-async def test_nobody_is_asked_while_no_rule_wants_to_know(service: Service) -> None:
+async def test_confidence_is_not_requested_unless_a_rule_needs_it(service: Service) -> None:
     rules(service, groundedness_below=0.1)
     answer = (await service.ask(WHO)).json()
     assert "logprobs" not in service.model.calls[0].body
@@ -29,7 +29,7 @@ async def test_nobody_is_asked_while_no_rule_wants_to_know(service: Service) -> 
 
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize(("said", "status"), [(0.9, "answered"), (0.5, "held"), (None, "held")])
-async def test_an_answer_of_an_unsure_model_waits(
+async def test_an_answer_with_low_confidence_is_held(
     service: Service, said: float | None, status: str, streaming: bool
 ) -> None:
     rules(service, confidence_below=0.6)
@@ -43,7 +43,7 @@ async def test_an_answer_of_an_unsure_model_waits(
     assert (float(body) if body else None) == (pytest.approx(said) if said else None)
 
 
-async def test_a_stream_that_leaves_is_asked_too(service: Service) -> None:
+async def test_confidence_is_requested_for_a_stream_that_is_reviewed_afterwards(service: Service) -> None:
     after = {"name": "unsure", "send": "after", "due_minutes": 60, "when": {"confidence_below": 0.6}}
     change_serving(service.state, review=ReviewPolicy(owner="tests", overlap=0, rules=[after]))  # type: ignore[list-item]
     service.model.confidence = 0.4
@@ -53,13 +53,13 @@ async def test_a_stream_that_leaves_is_asked_too(service: Service) -> None:
     assert await service.rows("select rule, state from reviewed_answers") == [("unsure", "delivered")]
 
 
-async def test_what_is_quoted_is_not_unsure(quoting: Service) -> None:
+async def test_a_quoted_answer_has_no_confidence(quoting: Service) -> None:
     rules(quoting, confidence_below=1.0)
     answer = (await quoting.ask(WHO)).json()
     assert (answer["status"], answer["confidence"]) == ("answered", None)
 
 
-async def test_it_is_the_geometric_mean_of_the_tokens(service: Service) -> None:
+async def test_confidence_is_the_geometric_mean_of_the_token_probabilities(service: Service) -> None:
     from app.adapters.chat.standin import Fault
 
     rules(service, confidence_below=0.1)
@@ -88,5 +88,5 @@ def test_a_rule_that_no_model_can_meet_stops_the_start(settings: Settings, tmp_p
     )
     writes = ModelChoice(model="local", base_url="http://127.0.0.1:9/v1")
     here = settings.model_copy(update={"root": tmp_path, "model_chain": (writes,) if models else ()})
-    with pytest.raises(StartRefused, match="'doubt' asks how sure a model was"):
+    with pytest.raises(StartRefused, match="rule 'doubt' has confidence_below, and APP_MODEL_CHAIN names no model"):
         check(here)

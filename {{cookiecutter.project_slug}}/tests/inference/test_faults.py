@@ -1,4 +1,4 @@
-"""Faults of model providers, over HTTP. No answer is lost to them: the evidence is quoted in the end."""
+"""Faults of model providers, over HTTP. No answer is lost: in the end the evidence is quoted."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -69,7 +69,7 @@ async def test_an_absurd_retry_after_leads_to_quotes_in_three_attempts_at_most(s
     assert len(service.model.calls) <= 3
 
 
-async def test_a_model_that_is_down_is_left_alone_and_taken_back(open_service: Open) -> None:
+async def test_a_model_that_is_down_is_skipped_until_it_recovers(open_service: Open) -> None:
     service = await open_service(models=2)
     await service.publish(TOWER)
     sick, _spare = service.models
@@ -135,7 +135,7 @@ async def test_without_time_to_search_the_answer_is_an_honest_refusal(service: S
         b'{"choices": [{"message": {"content": ""}}]}',
     ],
 )
-async def test_nonsense_is_asked_for_once_more_and_then_quoted(service: Service, body: bytes) -> None:
+async def test_an_unusable_reply_is_retried_once_and_then_replaced_by_quotes(service: Service, body: bytes) -> None:
     service.model.always = Fault(body=body)
     answer = await answered(service)
     assert answer["degraded"]
@@ -156,7 +156,7 @@ async def test_an_answer_without_end_is_cut(service: Service) -> None:
     assert len(str(answer["text"])) <= 512 * 8
 
 
-async def test_a_refusal_for_security_is_not_worked_around(open_service: Open) -> None:
+async def test_a_refusal_by_screening_has_no_fallback(open_service: Open) -> None:
     service = await open_service(models=2)
     await service.publish(TOWER)
     service.models[0].always = Fault(400, body=b'{"error": {"code": "content_filter"}}')
@@ -165,9 +165,7 @@ async def test_a_refusal_for_security_is_not_worked_around(open_service: Open) -
     assert not service.models[1].calls
 
 
-async def test_a_database_that_goes_away_in_mid_answer_loses_nothing_and_heals_by_itself(
-    service: Service, state: State
-) -> None:
+async def test_a_database_outage_during_an_answer_loses_nothing_and_recovers(service: Service, state: State) -> None:
     assert (await service.ask(WHO)).status_code == 200
     service.model.faults.append(Fault(hang=100))
     asking = asyncio.ensure_future(service.ask(WHO))

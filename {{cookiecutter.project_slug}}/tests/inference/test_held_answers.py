@@ -1,4 +1,4 @@
-"""Nothing of an answer that a rule holds leaves before a person has decided, whichever way it is asked for."""
+"""No content of a held answer is delivered before the decision, in any form of the response."""
 
 import asyncio
 from typing import Any
@@ -36,9 +36,9 @@ async def decide(service: Service, answer_id: str, decision: DecisionType = "app
         for i in await reviews.queue.list(ana, ReviewFilters(kind="answer"), None, 200)
         if str(i.subject_id) == answer_id
     ]
-    mine = await reviews.queue.claim(ana, item.id)
+    claimed = await reviews.queue.claim(ana, item.id)
     await reviews.decisions.decide(
-        ana, item.id, SubmittedDecision(decision, "seen", mine.fence, mine.version, mine.digest, text)
+        ana, item.id, SubmittedDecision(decision, "seen", claimed.fence, claimed.version, claimed.digest, text)
     )
 
 
@@ -53,7 +53,7 @@ async def chat(service: Service, **body: Any) -> httpx.Response:
         return await client.post("/v1/chat/completions", json=asked)
 
 
-async def test_the_asker_is_told_where_to_look_and_sees_the_answer_after_the_decision(holding: Service) -> None:
+async def test_the_asker_gets_the_address_and_sees_the_answer_after_the_decision(holding: Service) -> None:
     asked = await holding.ask(WHO)
     held = asked.json()
     assert (asked.status_code, held["status"]) == (202, "held")
@@ -68,13 +68,13 @@ async def test_the_asker_is_told_where_to_look_and_sees_the_answer_after_the_dec
     assert shown.json()["review"]["edited"] is False
 
 
-async def test_what_no_rule_fits_goes_out_by_itself(holding: Service) -> None:
+async def test_an_answer_without_a_matching_rule_is_delivered(holding: Service) -> None:
     reply = await holding.ask("How long is the main span of the bridge?")
     assert (reply.status_code, reply.json()["status"]) == (200, "answered")
     assert await holding.rows("select 1 from reviewed_answers") == []
 
 
-async def test_a_rejected_answer_is_not_shown_to_anybody_who_asks(holding: Service) -> None:
+async def test_a_rejected_answer_is_not_shown_to_askers(holding: Service) -> None:
     held = (await holding.ask(WHO)).json()
     await decide(holding, held["id"], "reject")
     shown = await get(holding, held["id"])
@@ -82,7 +82,7 @@ async def test_a_rejected_answer_is_not_shown_to_anybody_who_asks(holding: Servi
     assert SECRET not in shown.text
 
 
-async def test_a_stream_of_a_held_answer_says_only_that(holding: Service) -> None:
+async def test_a_stream_of_a_held_answer_says_only_that_it_is_held(holding: Service) -> None:
     reply = await holding.ask(WHO, stream=True)
     assert reply.text.startswith("event: held\n")
     assert reply.text.count("event:") == 1
@@ -96,7 +96,7 @@ async def test_a_model_that_writes_is_not_streamed_where_a_rule_might_hold_it(se
     assert [line for line in reply.text.splitlines() if line.startswith("event")] == ["event: held"]
 
 
-async def test_a_client_of_the_openai_api_is_told_too(holding: Service) -> None:
+async def test_an_openai_client_is_notified_too(holding: Service) -> None:
     whole, streamed = await chat(holding), await chat(holding, stream=True)
     assert whole.status_code == 202
     [choice] = whole.json()["choices"]
@@ -106,7 +106,7 @@ async def test_a_client_of_the_openai_api_is_told_too(holding: Service) -> None:
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-async def test_the_same_request_again_gives_the_same_place_and_not_the_answer(
+async def test_a_repeated_request_returns_the_same_address_and_not_the_answer(
     holding: Service, streaming: bool
 ) -> None:
     key = {"headers": {"Idempotency-Key": "again"}, "stream": streaming}
@@ -128,7 +128,9 @@ async def test_neither_a_replay_nor_feedback_reaches_an_answer_that_is_held(hold
     assert (rated.status_code, rated.json()["code"]) == (409, "answer_held")
 
 
-async def test_who_waits_hears_of_the_decision_at_once(holding: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_waiting_client_is_notified_of_the_decision_at_once(
+    holding: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     only_told(monkeypatch)
     held = (await holding.ask(WHO)).json()
     shown = asyncio.ensure_future(get(holding, held["id"], wait=20))
@@ -139,13 +141,13 @@ async def test_who_waits_hears_of_the_decision_at_once(holding: Service, monkeyp
     assert holding.state.archive.waiting._events == {}
 
 
-async def test_waiting_ends_when_its_time_is_up(holding: Service) -> None:
+async def test_waiting_ends_at_its_timeout(holding: Service) -> None:
     held = (await holding.ask(WHO)).json()
     reply = await get(holding, held["id"], wait=0.1)
     assert (reply.status_code, reply.json()["status"]) == (202, "held")
 
 
-async def test_a_held_answer_is_charged_and_recorded_with_its_way_to_a_person(holding: Service) -> None:
+async def test_a_held_answer_is_charged_and_recorded_with_its_review_job(holding: Service) -> None:
     held = (await holding.ask(WHO)).json()
     assert await holding.rows("select count(*) from ledger") == [(1,)]
     assert await holding.rows("select state, timing, rule, asker from reviewed_answers") == [
@@ -154,7 +156,7 @@ async def test_a_held_answer_is_charged_and_recorded_with_its_way_to_a_person(ho
     assert len(await holding.rows(f"select 1 from procrastinate_jobs where args->>'answer_id' = '{held['id']}'")) == 1
 
 
-async def test_an_answer_that_a_person_sees_afterwards_leaves_at_once(holding: Service) -> None:
+async def test_an_answer_that_is_reviewed_afterwards_is_delivered_at_once(holding: Service) -> None:
     change_serving(holding.state, review=ReviewPolicy(owner="tests", overlap=0, rules=[{**HOLD, "send": "after"}]))  # type: ignore[list-item]
     reply = await holding.ask(WHO)
     assert reply.status_code == 200
@@ -163,7 +165,7 @@ async def test_an_answer_that_a_person_sees_afterwards_leaves_at_once(holding: S
     assert await holding.rows("select timing, state from review_items where kind = 'answer'") == [("after", "open")]
 
 
-async def test_what_cannot_be_put_into_the_queue_is_not_delivered(holding: Service) -> None:
+async def test_an_answer_that_cannot_be_queued_is_not_delivered(holding: Service) -> None:
     held = (await holding.ask(WHO)).json()
     [spec] = [spec for spec in holding.state.jobs if spec.name == "review.add_answer"]
     assert spec.dead is not None

@@ -1,4 +1,4 @@
-"""A price table that cannot be right is refused, and the last good one goes on: at the start, and while running."""
+"""An invalid price table is refused and the last valid one stays in use, at the start and while running."""
 
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ BAD = {
 
 @pytest.fixture
 def with_price(house: Path, settings: Settings) -> Any:
-    """The settings of a process whose files have another price for the stand-in."""
+    """Settings of a process whose files have another price for the stand-in."""
     cost = house / "policies" / "cost.yaml"
     before = cost.read_text()
     chain = (ModelChoice(model="stand-in", base_url="http://127.0.0.1:9/v1"),)
@@ -62,7 +62,7 @@ async def test_with_no_good_prices_a_process_does_not_start(with_price: Any, bad
             pass
 
 
-async def test_good_prices_are_taken(service: Service, with_price: Any, database_urls: Urls) -> None:
+async def test_valid_prices_are_used(service: Service, with_price: Any, database_urls: Urls) -> None:
     async with build(with_price("stand-in: {input: 2, output: 3}"), database_urls) as state:
         assert state.costs.table.digest != service.state.costs.table.digest
         assert not [note for note in await state.health.notes() if "prices" in note]
@@ -70,7 +70,7 @@ async def test_good_prices_are_taken(service: Service, with_price: Any, database
 
 
 async def with_table(state: State, **prices: str) -> str:
-    """A release that is like the live one but for the prices of the stand-in; as one that came from elsewhere."""
+    """A release that differs from the live one by the price of the stand-in, stored as if by another process."""
     release, parts = await state.releases.show(state.environments.current().id)
     table = orjson.loads(release.prices)
     table["stand-in"]["tiers"][0]["prices"] |= prices

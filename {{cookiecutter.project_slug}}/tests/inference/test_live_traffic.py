@@ -1,4 +1,4 @@
-"""What an answer costs that settled its question: what was spent on all of them, for each of those that did."""
+"""Cost per resolved question: the total cost of all answers, divided by the number of resolved ones."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ OFF_TOPIC = "Which planets have rings?"
 
 
 async def resolved(service: Service) -> tuple[int, int]:
-    """How many are, and what was spent on all."""
+    """The number of resolved answers, and the total cost."""
     units = (await service.state.costs.units(service.tenant)).units
     (found,) = [(unit.count, unit.micro_usd) for unit in units if unit.name == RESOLVED]
     (usage,) = [unit.micro_usd for unit in units if unit.name == "answer"]
@@ -28,7 +28,7 @@ async def rate(service: Service, answer: dict[str, Any], helpful: bool) -> None:
         assert reply.status_code < 300
 
 
-async def test_an_answer_that_nobody_minds_is_resolved(service: Service) -> None:
+async def test_an_answer_without_complaint_is_resolved(service: Service) -> None:
     costs = [(await service.ask(WHO)).json()["cost_micro_usd"] for _ in range(2)]
     assert await resolved(service) == (2, sum(costs))
 
@@ -38,7 +38,7 @@ async def test_a_refusal_resolves_nothing(service: Service) -> None:
     assert await resolved(service) == (0, 0)
 
 
-async def test_what_the_asker_calls_unhelpful_is_not_until_he_takes_it_back(service: Service) -> None:
+async def test_an_unhelpful_answer_is_unresolved_until_the_rating_is_withdrawn(service: Service) -> None:
     answer = (await service.ask(WHO)).json()
     await rate(service, answer, helpful=False)
     assert (await resolved(service))[0] == 0
@@ -47,7 +47,7 @@ async def test_what_the_asker_calls_unhelpful_is_not_until_he_takes_it_back(serv
 
 
 @pytest.mark.parametrize("timing", ["before", "after"])
-async def test_what_a_reviewer_rejects_is_not(service: Service, timing: str) -> None:
+async def test_a_rejected_answer_is_unresolved(service: Service, timing: str) -> None:
     rule = {**HOLD, "send": timing}
     change_serving(service.state, review=ReviewPolicy(owner="tests", overlap=0, rules=[rule]))  # type: ignore[list-item]
     first, second = (await service.ask(WHO)).json(), (await service.ask(WHO)).json()

@@ -1,4 +1,4 @@
-"""Markup of a document is shown as characters in every answer that quotes it; its citation keeps the very text."""
+"""Markup of a document is shown as plain characters in answers that quote it; its citation keeps the original text."""
 
 import json
 from typing import Any
@@ -56,7 +56,7 @@ async def test_a_quoting_answer_loads_and_links_nothing(marked: Service) -> None
     assert any(loads_or_links(citation["quote"]) for citation in answer["citations"])
 
 
-async def test_its_stream_does_not_either(marked: Service) -> None:
+async def test_a_quoting_stream_loads_and_links_nothing(marked: Service) -> None:
     text, last = await streamed(marked)
     harmless(last["text"])
     assert loads_or_links(text) == []
@@ -64,7 +64,7 @@ async def test_its_stream_does_not_either(marked: Service) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_nor_does_the_openai_route(marked: Service, stream: bool) -> None:
+async def test_the_openai_route_loads_and_links_nothing(marked: Service, stream: bool) -> None:
     asked: list[Any] = [{"role": "user", "content": WHO}]
     async with openai.AsyncOpenAI(api_key=marked.key, base_url=f"{marked.url}/v1", max_retries=0) as client:
         if stream:
@@ -76,7 +76,7 @@ async def test_nor_does_the_openai_route(marked: Service, stream: bool) -> None:
     harmless(text)
 
 
-async def test_what_is_kept_is_what_was_said(marked: Service) -> None:
+async def test_the_stored_text_is_the_delivered_text(marked: Service) -> None:
     answer = (await marked.ask(WHO)).json()
     async with marked.client() as client:
         kept = (await client.get(f"/v1/answers/{answer['id']}")).json()

@@ -1,4 +1,4 @@
-"""Money that was held is returned or charged, whatever fails between the hold and the record: on the real path."""
+"""Reserved money is released or charged whatever fails between the reservation and the record."""
 
 import asyncio
 from collections.abc import Callable
@@ -51,7 +51,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, make: Callab
 
 
 async def ask(service: Service, stream: bool, **headers: str) -> int:
-    """The status; of a stream that of its last event."""
+    """The status of the response; for a stream, that of its last event."""
     reply = await service.ask(WHO, stream=stream, headers=headers)
     if reply.status_code != 200 or not stream:
         return reply.status_code
@@ -92,7 +92,7 @@ async def test_an_answer_that_the_database_itself_refuses_is_charged(
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("step", ["finish", "_rows"])
-async def test_what_fails_after_the_model_has_answered_leaves_nothing_held(
+async def test_a_failure_after_the_model_call_leaves_nothing_reserved(
     limited: Service, monkeypatch: pytest.MonkeyPatch, step: str, stream: bool
 ) -> None:
     def fail(*_: Any, **__: Any) -> Any:
@@ -130,7 +130,7 @@ async def test_a_charge_that_is_refused_is_made_later(
     assert (events.count("costs.charge_delayed"), events.count("costs.charge_lost")) == (3, 0)
 
 
-async def test_a_charge_whose_hold_has_lapsed_is_made_all_the_same(
+async def test_a_charge_whose_reservation_has_expired_is_made_nevertheless(
     limited: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lapsed = asyncio.Event()
@@ -158,7 +158,7 @@ async def test_a_charge_whose_hold_has_lapsed_is_made_all_the_same(
     assert (await own_day(limited)).committed_micro_usd == micro_usd > 0
 
 
-async def test_what_is_late_is_tried_once_more_at_the_end_and_its_loss_is_told() -> None:
+async def test_a_late_charge_is_retried_at_shutdown_and_its_loss_is_logged() -> None:
     late, tries = LateCharges(retry_delays=(3600.0,) * 3), 0
 
     async def never() -> None:
@@ -174,7 +174,7 @@ async def test_what_is_late_is_tried_once_more_at_the_end_and_its_loss_is_told()
     assert lost["micro_usd"] == 7
 
 
-async def test_tries_are_bounded() -> None:
+async def test_the_number_of_attempts_is_bounded() -> None:
     late, tries = LateCharges(retry_delays=(0.0,) * 3), 0
 
     async def never() -> None:
@@ -190,7 +190,7 @@ async def test_tries_are_bounded() -> None:
 
 
 @pytest.mark.parametrize("fault", ["refused", "away", "cancelled"])
-async def test_a_question_whose_search_fails_leaves_nothing_held(
+async def test_a_question_whose_search_fails_leaves_nothing_reserved(
     limited: Service, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     with monkeypatch.context() as broken:
@@ -205,7 +205,7 @@ CONTENT = b'{"choices": [{"message": {"content": "%b"}}], "usage": {"prompt_toke
 
 @pytest.mark.parametrize("written", [r"\u0000", r"\ud83d", r"\udc00x", r"\u0000\ud800"])
 @pytest.mark.parametrize("stream", [False, True])
-async def test_what_a_model_may_write_never_keeps_an_answer_from_the_record(
+async def test_no_reply_of_a_model_prevents_the_record_of_its_answer(
     limited: Service, stream: bool, written: str
 ) -> None:
     """NUL and halves of characters, on the way from the provider to the database."""

@@ -1,4 +1,4 @@
-"""Any OpenAI client works against the service: shown with the real one."""
+"""The official OpenAI client works with the service."""
 
 from collections.abc import AsyncIterator
 
@@ -33,7 +33,7 @@ async def test_a_completion_is_a_cited_answer(client: openai.AsyncOpenAI) -> Non
     assert answer["citations"][0]["title"] == "Lighthouse"
 
 
-async def test_the_last_choice_needs_no_model(client: openai.AsyncOpenAI) -> None:
+async def test_the_extractive_model_needs_no_provider(client: openai.AsyncOpenAI) -> None:
     done = await client.chat.completions.create(model="extractive", messages=ASKED)  # type: ignore[arg-type]
     assert "Marta Holm" in (done.choices[0].message.content or "")
     assert done.model == "extractive"
@@ -111,7 +111,7 @@ async def test_tools_name_actions_that_run_here(client: openai.AsyncOpenAI, serv
     assert (actions["action"], actions["state"]) == ("look_up_ticket", "done")
 
 
-async def test_a_tool_that_is_not_of_this_service_is_refused(client: openai.AsyncOpenAI, service: Service) -> None:
+async def test_an_unknown_tool_is_refused(client: openai.AsyncOpenAI, service: Service) -> None:
     tool = {"type": "function", "function": {"name": "run_on_my_machine", "parameters": {"type": "object"}}}
     with pytest.raises(openai.UnprocessableEntityError):
         await client.chat.completions.create(model="default", messages=ASKED, tools=[tool])  # type: ignore[arg-type,list-item]

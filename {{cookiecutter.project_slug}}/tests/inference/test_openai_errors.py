@@ -1,4 +1,4 @@
-"""What goes wrong below the OpenAI paths reaches its clients in words, whoever finds it out."""
+"""Errors of the OpenAI paths have the OpenAI format, whichever layer raises them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -52,7 +52,7 @@ async def test_each_problem_of_a_request_has_the_member_error(service: Service) 
     check(await post(service, {**GOOD, "seed": 1}, {"idempotency-key": "one"}), 422, "idempotency_key_reused", INVALID)
 
 
-async def test_so_has_what_the_middleware_says(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_problem_of_the_middleware_has_it_too(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     check(await post(service, b" " * 1_000_001), 413, "too_large", INVALID)
 
     async def parts() -> Any:
@@ -78,7 +78,7 @@ KINDS: list[tuple[Callable[[], Exception], int, str, str]] = [
 
 
 @pytest.mark.parametrize(("problem", "status", "code", "kind"), KINDS)
-async def test_so_has_what_goes_wrong_on_the_way(
+async def test_a_problem_during_the_answer_has_it_too(
     service: Service,
     monkeypatch: pytest.MonkeyPatch,
     problem: Callable[[], Exception],
@@ -126,7 +126,7 @@ async def test_the_real_client_gets_message_type_code_and_param(service: Service
         assert (broken.value.type, broken.value.code) == ("server_error", "stream_ended")
 
 
-def test_every_problem_can_be_told_to_an_openai_client() -> None:
+def test_every_problem_can_be_expressed_in_the_openai_format() -> None:
     def kinds(of: type[Problem]) -> list[type[Problem]]:
         return [of, *(each for sub in of.__subclasses__() for each in kinds(sub))]
 

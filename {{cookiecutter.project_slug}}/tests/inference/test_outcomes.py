@@ -1,4 +1,4 @@
-"""Whatever becomes of a question, it reads the same in every form: JSON, stream, and both of the OpenAI format."""
+"""An outcome reads the same in every form: JSON, stream, and both of the OpenAI format."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from app.llm.domain.retry import RetryBudget
 from app.llm.domain.throttle import Throttle
 from tests.clock import leap, until
 from tests.inference.conftest import TOWER, Open, Service, change_serving
-from tests.inference.forms import FORMS, WHO, Seen, ask
+from tests.inference.forms import FORMS, WHO, Received, ask
 
 BUILT = "It was built in 1874 by the engineer Marta Holm [1]."
 LAMP = "Its lamp can be seen from 32 kilometres away [1]."
@@ -29,7 +29,7 @@ GOOD = (f"{BUILT} ", LAMP)
 
 @dataclass
 class Case:
-    """What the model does, and what becomes of it. text: all of it; None for whatever is quoted from the documents."""
+    """The behaviour of the model and the expected outcome. text: the whole text; None for quoted documents."""
 
     fault: Fault
     text: str | None
@@ -165,21 +165,21 @@ CASES = {
 QUOTED = ("The lighthouse", "Marta Holm", "[1]")
 
 
-async def all_forms(service: Service, case: Case, keys: str = "") -> dict[str, Seen]:
+async def all_forms(service: Service, case: Case, keys: str = "") -> dict[str, Received]:
     service.model.always = case.fault
-    seen = {}
+    received = {}
     for form in FORMS:
         for model in service.state.answers.loaded_releases.by_id[service.state.environments.current().id].chain.models:
             model.breaker, model.throttle, model.retries = CircuitBreaker(), Throttle(), RetryBudget()
-        seen[form] = await ask(service, form, case.question, key=keys and f"{keys} {form}", **case.body)
-    return seen
+        received[form] = await ask(service, form, case.question, key=keys and f"{keys} {form}", **case.body)
+    return received
 
 
 @pytest.mark.parametrize("name", CASES)
 async def test_an_outcome_reads_the_same_in_every_form(service: Service, name: str) -> None:
     case = CASES[name]
-    seen = await all_forms(service, case)
-    for form, each in seen.items():
+    received = await all_forms(service, case)
+    for form, each in received.items():
         assert each.status == 200, form
         answer = each.answer
         if case.text is None:
@@ -199,18 +199,18 @@ async def test_an_outcome_reads_the_same_in_every_form(service: Service, name: s
         else:
             assert each.text == answer["text"], form
         assert "Hm, Marta" not in each.raw
-    compare(list(seen.values()), case.same_bill)
+    compare(list(received.values()), case.same_bill)
 
 
-def compare(seen: list[Seen], same_bill: bool) -> None:
-    first, *others = [each.answer for each in seen]
+def compare(received: list[Received], same_bill: bool) -> None:
+    first, *others = [each.answer for each in received]
     same = ["text", "status", "refusal", "reasons", "degraded", "model", "citations", "findings", "finish_reason"]
     same += ["warnings", "groundedness", "confidence", "actions", "release_id", "corpus_version", "environment"]
     for other in others:
         assert {name: other[name] for name in same} == {name: first[name] for name in same}
         if same_bill:
             assert (other["usage"], other["cost_micro_usd"]) == (first["usage"], first["cost_micro_usd"])
-    for each in seen:
+    for each in received:
         for chunk in each.chunks:
             assert chunk["id"] == f"chatcmpl-{UUID(each.answer['id']).hex}"
             assert chunk["created"] == int(datetime.fromisoformat(each.answer["created_at"]).timestamp())
@@ -236,8 +236,8 @@ async def test_a_replay_is_what_was_sent(service: Service, name: str) -> None:
         assert each.chunks[-1:] == before.chunks[-1:]
 
 
-async def ask_patiently(service: Service, form: str) -> Seen:
-    """As `ask`; when the model has fallen silent, the time that is waited for it passes at once."""
+async def ask_patiently(service: Service, form: str) -> Received:
+    """As `ask`; when the model is silent, the timeout elapses at once."""
     asking = asyncio.ensure_future(ask(service, form))
     await until(lambda: asking.done() or (service.model.calls and service.model.calls[-1].silent))
     await leap(101)
@@ -248,13 +248,13 @@ async def ask_patiently(service: Service, form: str) -> Seen:
 @pytest.mark.parametrize(
     "how", [{"cut": True}, {"stall": 1000}, {"error": {"message": "Sorry", "code": 500}, "pause": 0.05}]
 )
-async def test_what_breaks_off_after_its_first_sentence_ends_in_a_problem(
+async def test_a_reply_that_breaks_after_its_first_sentence_ends_in_a_problem(
     service: Service, form: str, how: dict[str, Any]
 ) -> None:
     service.model.always = Fault(pieces=(*GOOD, " And"), **how)
-    seen = await ask_patiently(service, form)
-    assert seen.text.startswith(BUILT)
-    assert seen.answer["code"] == "stream_ended"
+    received = await ask_patiently(service, form)
+    assert received.text.startswith(BUILT)
+    assert received.answer["code"] == "stream_ended"
     await service.state.answers.close()
     assert await service.rows("select 1 from answers") == []
     assert len(await service.rows("select 1 from ledger where output_tokens > 0")) == 1
@@ -262,77 +262,77 @@ async def test_what_breaks_off_after_its_first_sentence_ends_in_a_problem(
 
 @pytest.mark.parametrize("form", ["stream", "openai stream"])
 @pytest.mark.parametrize(("how", "why"), [({"cut": True}, "model_interrupted"), ({"stall": 1000}, "model_timeout")])
-async def test_what_breaks_off_before_anything_left_is_quoted_instead(
+async def test_a_reply_that_breaks_before_any_text_is_replaced_by_quotes(
     service: Service, form: str, how: dict[str, Any], why: str
 ) -> None:
     service.model.always = Fault(pieces=("It was ", "built in 1874"), **how)
-    seen = await ask_patiently(service, form)
-    assert "Marta Holm" in seen.text == seen.answer["text"]
-    assert seen.answer["reasons"] == [f"stand-in: {why}"]
-    assert seen.answer["model"] == "extractive"
-    assert seen.answer["cost_micro_usd"] > 0, "what the model wrote is paid for"
+    received = await ask_patiently(service, form)
+    assert "Marta Holm" in received.text == received.answer["text"]
+    assert received.answer["reasons"] == [f"stand-in: {why}"]
+    assert received.answer["model"] == "extractive"
+    assert received.answer["cost_micro_usd"] > 0, "what the model wrote is paid for"
 
 
 async def test_the_second_model_takes_over_in_every_form(open_service: Open) -> None:
     service = await open_service(models=2)
     await service.publish(TOWER, title="Lighthouse")
     service.models[1].always = Fault(pieces=GOOD)
-    seen = await all_forms(service, Case(Fault(500), None))
-    for each in seen.values():
+    received = await all_forms(service, Case(Fault(500), None))
+    for each in received.values():
         assert each.text == "".join(GOOD)
         assert (each.answer["model"], each.answer["reasons"]) == ("stand-by", ["stand-in: model_broken"])
-    compare(list(seen.values()), same_bill=True)
+    compare(list(received.values()), same_bill=True)
 
 
 async def test_without_a_model_every_form_quotes_the_same(quoting: Service) -> None:
-    seen = [await ask(quoting, form) for form in FORMS]
-    assert all(each.text == each.answer["text"] and not each.answer["degraded"] for each in seen)
-    compare(seen, same_bill=True)
+    received = [await ask(quoting, form) for form in FORMS]
+    assert all(each.text == each.answer["text"] and not each.answer["degraded"] for each in received)
+    compare(received, same_bill=True)
 
 
 async def test_without_money_every_form_quotes_the_same(service: Service) -> None:
     await service.state.costs.budgets.set("tests", service.tenant, "day", 1, "a test needs it")
-    seen = [await ask(service, form) for form in FORMS]
-    assert all(each.answer["reasons"] == ["budget: tenant per day used up"] for each in seen)
-    compare(seen, same_bill=True)
+    received = [await ask(service, form) for form in FORMS]
+    assert all(each.answer["reasons"] == ["budget: tenant per day used up"] for each in received)
+    compare(received, same_bill=True)
 
 
-async def test_actions_are_told_in_every_form(service: Service) -> None:
+async def test_actions_are_reported_in_every_form(service: Service) -> None:
     caller = await service.state.identity.authenticate(service.key)
     await service.state.tickets.add(caller, "Printer", "It prints grey.")
-    seen = [await ask(service, form, "Look up the ticket T-1.", actions=["look_up_ticket"]) for form in FORMS]
-    for each in seen:
+    received = [await ask(service, form, "Look up the ticket T-1.", actions=["look_up_ticket"]) for form in FORMS]
+    for each in received:
         assert "It prints grey" in each.text == each.answer["text"]
         assert [actions["action"] for actions in each.answer["actions"]] == ["look_up_ticket"]
         each.answer["actions"] = [actions | {"id": "", "where": ""} for actions in each.answer["actions"]]
-    compare(seen, same_bill=True)
+    compare(received, same_bill=True)
 
 
-async def test_a_held_answer_is_only_held_in_every_form_and_every_replay(service: Service) -> None:
+async def test_a_held_answer_shows_no_content_in_any_form_or_replay(service: Service) -> None:
     rule = {"name": "people", "send": "before", "due_minutes": 60}
     change_serving(service.state, review=ReviewPolicy(owner="tests", overlap=0, rules=[rule]))  # type: ignore[list-item]
     service.model.always, keys = Fault(pieces=GOOD), uuid4().hex
     for form in FORMS:
-        seen = [await ask(service, form, key=f"{keys} {form}") for _ in range(2)]
-        for each in seen:
+        received = [await ask(service, form, key=f"{keys} {form}") for _ in range(2)]
+        for each in received:
             assert each.answer["status"] == "held"
             assert each.status == (200 if form.endswith("stream") else 202)
             assert each.finish == ("content_filter" if form.startswith("openai") else None)
             assert "Marta" not in each.raw
-        assert seen[0].answer == seen[1].answer
+        assert received[0].answer == received[1].answer
 
 
 @pytest.mark.parametrize("tier", ["low", "medium", "high"])
-async def test_nothing_leaves_before_it_is_checked(service: Service, tier: str) -> None:
+async def test_no_text_is_released_before_it_is_checked(service: Service, tier: str) -> None:
     change_serving(service.state, risk_tier=tier)
     service.model.always = Fault(pieces=(NAPOLEON, " ", NAPOLEON, " ", NAPOLEON, " ", BUILT))
     for form in FORMS:
-        seen = await ask(service, form)
-        assert "Napoleon" not in seen.raw
-        assert "Marta Holm" in seen.text
+        received = await ask(service, form)
+        assert "Napoleon" not in received.raw
+        assert "Marta Holm" in received.text
 
 
-async def test_a_sentence_leaves_while_the_model_writes_the_next(service: Service) -> None:
+async def test_a_sentence_is_released_while_the_model_writes_the_next(service: Service) -> None:
     left: list[str] = []
     service.model.always = Fault(pieces=(f"{BUILT} ", "Its lamp"), stall=30)
     change_serving(service.state, deadline_seconds=30)
@@ -349,7 +349,7 @@ async def test_a_sentence_leaves_while_the_model_writes_the_next(service: Servic
 
 
 @pytest.mark.parametrize("form", ["stream", "openai stream"])
-async def test_the_time_to_the_first_sentence_is_told(
+async def test_the_time_to_the_first_sentence_is_reported(
     service: Service, form: str, metric: Callable[[str], float]
 ) -> None:
     before = metric("app_answer_first_text_seconds_count")

@@ -1,4 +1,4 @@
-"""What real providers send, seen by who asks: through HTTP, plain and streamed."""
+"""Replies of real providers, with and without streaming, as the caller sees them."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
 
 
 async def asked(service: Service, stream: bool) -> tuple[str, dict[str, object]]:
-    """All that left, and the answer itself."""
+    """The whole response text, and the answer."""
     reply = await service.ask(WHO, stream=stream)
     assert reply.status_code == 200
     if not stream:
@@ -37,7 +37,7 @@ async def asked(service: Service, stream: bool) -> tuple[str, dict[str, object]]
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("where", ["reasoning_content", "<think>", "<thought>"])
-async def test_reasoning_leaves_by_no_door(service: Service, where: str, stream: bool) -> None:
+async def test_reasoning_is_never_delivered(service: Service, where: str, stream: bool) -> None:
     service.model.faults.append(Fault(pieces=TEXT, reasoning=("the secret ", "plan"), reasoning_in=where))
     whole, answer = await asked(service, stream)
     assert "secret" not in whole

@@ -1,4 +1,4 @@
-"""An answer and its release: assigned once, kept to the end, recorded, replayed."""
+"""An answer and its release: assigned once, used to the end, recorded, replayed."""
 
 import asyncio
 from typing import Any
@@ -17,7 +17,7 @@ WHO = "Who built the lighthouse of Karlen?"
 
 
 async def another(service: Service, **changes: Any) -> str:
-    """A draft that differs from what is live."""
+    """A draft that differs from the live release."""
     base = service.state.environments.current().id
     release = await service.state.releases.create("ada", base=base, changes=changes or {"refusal.words": 0.2001})
     return release.id
@@ -28,7 +28,7 @@ async def live(service: Service, release_id: str) -> None:
 
 
 async def approve(service: Service, release_id: str) -> None:
-    """As two other people do it: one evaluates, one approves."""
+    """Evaluate by one person and approve by another."""
     state = service.state
     async with state.database.transaction(None) as connection:
         await state.releases.mark_evaluated(connection, release_id, "evaluator", EvaluationEvidence("a" * 64, "PASS"))
@@ -112,7 +112,7 @@ async def test_an_answer_records_its_environment_and_side_of_a_canary(quoting: S
     await state.rollouts.end_canary("ada", "the test is over")
 
 
-async def test_what_fails_during_a_canary_is_written_down(quoting: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failure_during_a_canary_is_recorded(quoting: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     state = quoting.state
     trial = await another(quoting)
     await approve(quoting, trial)
@@ -147,7 +147,7 @@ async def test_a_trial_answers_on_any_release_and_leaves_nothing_but_its_cost(se
     assert draft in {release for _, _, release in charged}
 
 
-async def test_a_quoted_answer_is_replayed_to_the_byte_on_its_own_release_and_documents(quoting: Service) -> None:
+async def test_a_quoted_answer_is_replayed_exactly_on_its_own_release_and_documents(quoting: Service) -> None:
     answer = (await quoting.ask(WHO)).json()
     await quoting.publish("The lighthouse of Karlen was built by Olga Nimbus.", title="Rumour", uri="rumour.md")
     await live(quoting, await another(quoting, **{"retrieval.dense_weight": 0.1}))
@@ -205,9 +205,7 @@ async def test_a_release_that_names_a_model_is_served_with_this_process_s_key(op
         {"retrieval.budget": True},
     ],
 )
-async def test_a_value_that_nothing_can_be_answered_with_neither_serves_nor_goes_live(
-    quoting: Service, change: dict[str, Any]
-) -> None:
+async def test_an_unusable_value_is_neither_served_nor_activated(quoting: Service, change: dict[str, Any]) -> None:
     state = quoting.state
     draft = await another(quoting, **change)
     caller = await state.identity.authenticate(quoting.key)
@@ -217,7 +215,7 @@ async def test_a_value_that_nothing_can_be_answered_with_neither_serves_nor_goes
         await state.rollouts.activate("ada", draft, "a test", break_glass=True)
 
 
-async def test_a_rollback_never_brings_back_what_was_deleted_or_closed(quoting: Service) -> None:
+async def test_a_rollback_never_restores_deleted_or_restricted_documents(quoting: Service) -> None:
     state = quoting.state
     gone = await quoting.publish("The lighthouse of Karlen has a red roof.", title="Roof", uri="roof.md")
     closed = await quoting.publish("The lighthouse of Karlen has a secret cellar.", title="Cellar", uri="cellar.md")

@@ -1,4 +1,4 @@
-"""Who looks up an answer learns what a person made of it, also where it had left before anybody looked."""
+"""Reading an answer shows its review, also for a review after delivery."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -28,7 +28,7 @@ def leaving(quoting: Service) -> Service:
 async def looked_at(
     service: Service, decision: DecisionType, text: str | None = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The answer as it left, and as it is shown once it was decided on."""
+    """The answer as delivered, and as shown after the decision."""
     left = (await service.ask(WHO)).json()
     assert "review" not in (await get(service, left["id"])).json()
     await decide(service, left["id"], decision, text)
@@ -36,7 +36,7 @@ async def looked_at(
 
 
 @pytest.mark.parametrize(("decision", "outcome"), [("approve", "approved"), ("reject", "rejected")])
-async def test_the_opinion_stands_beside_the_answer_that_left(
+async def test_the_review_is_shown_beside_the_delivered_answer(
     leaving: Service, decision: DecisionType, outcome: str
 ) -> None:
     left, shown = await looked_at(leaving, decision)
@@ -47,13 +47,13 @@ async def test_the_opinion_stands_beside_the_answer_that_left(
     assert "text" not in review
 
 
-async def test_what_a_person_would_have_said_does_not_take_the_place_of_what_was_said(leaving: Service) -> None:
+async def test_the_text_of_a_reviewer_does_not_replace_a_delivered_answer(leaving: Service) -> None:
     left, shown = await looked_at(leaving, "edit", OTHER)
     assert shown["text"] == left["text"]
     assert (shown["review"]["outcome"], shown["review"]["text"]) == ("edited", OTHER)
 
 
-async def test_before_delivery_the_persons_text_is_the_answer(quoting: Service) -> None:
+async def test_before_delivery_the_text_of_the_reviewer_is_the_answer(quoting: Service) -> None:
     change_serving(quoting.state, review=ReviewPolicy(owner="tests", overlap=0, rules=[HOLD]))  # type: ignore[list-item]
     held = (await quoting.ask(WHO)).json()
     await decide(quoting, held["id"], "edit", OTHER)
@@ -71,7 +71,7 @@ async def test_the_reason_is_shown_to_those_who_may_read_reviews_and_to_nobody_e
         assert (await client.get(f"/v1/answers/{left['id']}")).json()["review"]["reason"] == "seen"
 
 
-async def test_of_an_item_that_nobody_decided_there_is_no_opinion(leaving: Service) -> None:
+async def test_an_undecided_item_has_no_review(leaving: Service) -> None:
     left = (await leaving.ask(WHO)).json()
     await Worker(leaving.state.database, leaving.state.jobs, concurrency=1).run(wait=False)
     clock = ManualClock()

@@ -1,4 +1,4 @@
-"""What an answer says about itself and what the schema of the API promises are the same fields."""
+"""The fields of an answer and those of the schema of the API are the same."""
 
 from dataclasses import fields
 

@@ -67,7 +67,7 @@ async def test_an_invented_citation_is_never_streamed(service: Service) -> None:
     assert [citation["marker"] for citation in answer["citations"]] == [1]
 
 
-async def test_not_knowing_is_never_streamed_as_text(service: Service) -> None:
+async def test_the_marker_for_no_answer_is_never_streamed_as_text(service: Service) -> None:
     service.model.faults.append(Fault(pieces=("NO", " ANS", "WER")))
     *pieces, (_, answer) = await ask(service)
     text = "".join(piece["text"] for _, piece in pieces)
@@ -129,9 +129,7 @@ async def test_a_refused_question_is_an_ordinary_problem(service: Service) -> No
 
 
 @pytest.mark.parametrize("paid", [False, True])
-async def test_a_reader_who_leaves_ends_the_call_at_the_provider_at_once_or_at_the_deadline(
-    service: Service, paid: bool
-) -> None:
+async def test_a_disconnect_ends_the_provider_call_at_once_or_at_the_deadline(service: Service, paid: bool) -> None:
     change_serving(service.state, **({} if paid else {"prices": FREE_OF_CHARGE}))
     sentence = "Marta Holm built it. "
     service.model.faults.append(Fault(pieces=(sentence * 2, *[sentence] * 2000), pause=20))

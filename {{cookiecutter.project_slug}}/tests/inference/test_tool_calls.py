@@ -1,4 +1,4 @@
-"""A model may propose what it was offered, and nothing else happens before the answer is written down."""
+"""A model may propose the offered actions, and none of them runs before the answer is stored."""
 
 import asyncio
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def calls(*each: Json) -> Json:
 
 
 def script(*replies: str | Json) -> Callable[[Json], str | Json]:
-    """A mind that says these one after the other, and the last for ever."""
+    """A model that gives these replies in order, and then repeats the last."""
     left = list(replies)
     return lambda _: left.pop(0) if len(left) > 1 else left[0]
 
@@ -102,9 +102,9 @@ async def decide(service: Service, action_id: str, decision: Any = "approve") ->
         for i in await reviews.queue.list(ana, ReviewFilters(kind="action"), None, 200)
         if str(i.subject_id) == action_id
     ]
-    mine = await reviews.queue.claim(ana, item.id)
+    claimed = await reviews.queue.claim(ana, item.id)
     await reviews.decisions.decide(
-        ana, item.id, SubmittedDecision(decision, "seen", mine.fence, mine.version, mine.digest)
+        ana, item.id, SubmittedDecision(decision, "seen", claimed.fence, claimed.version, claimed.digest)
     )
     await work(service)
 
@@ -119,7 +119,7 @@ async def test_a_read_runs_at_once_and_its_result_is_in_the_answer(desk: Service
     assert (await get(desk, actions["where"]))["state"] == "done"
 
 
-async def test_what_can_be_undone_runs_once_after_the_answer(desk: Service) -> None:
+async def test_a_reversible_action_runs_once_after_the_answer(desk: Service) -> None:
     [actions] = (await ask(desk, NOTE))["actions"]
     assert (actions["risk"], actions["state"]) == ("reversible", "approved")
     assert await notes(desk) == [], "nothing happens before the answer is written down"
@@ -129,7 +129,7 @@ async def test_what_can_be_undone_runs_once_after_the_answer(desk: Service) -> N
     assert (await get(desk, actions["where"]))["state"] == "done"
 
 
-async def test_what_cannot_be_undone_waits_for_a_person(desk: Service) -> None:
+async def test_an_irreversible_action_waits_for_approval(desk: Service) -> None:
     answer = await ask(desk, CLOSE)
     [actions] = answer["actions"]
     assert (actions["risk"], actions["state"]) == ("irreversible", "waiting")
@@ -140,14 +140,14 @@ async def test_what_cannot_be_undone_waits_for_a_person(desk: Service) -> None:
     assert (await desk.state.tickets.show(await caller_of(desk), 1)).status == "closed"
 
 
-async def test_what_a_person_rejects_is_never_done(desk: Service) -> None:
+async def test_a_rejected_action_of_an_answer_never_runs(desk: Service) -> None:
     [actions] = (await ask(desk, CLOSE))["actions"]
     await decide(desk, actions["id"], "reject")
     assert (await desk.state.tickets.show(await caller_of(desk), 1)).status == "open"
     assert (await get(desk, actions["where"]))["state"] == "rejected"
 
 
-async def test_nothing_is_offered_unless_it_was_asked_for(desk: Service) -> None:
+async def test_no_action_is_offered_unless_requested(desk: Service) -> None:
     await ask(desk, NOTE, actions=[])
     await ask(desk, NOTE, actions=["look_up_ticket"])
     assert [[tool["function"]["name"] for tool in c.body.get("tools", ())] for c in desk.model.calls] == [
@@ -164,7 +164,7 @@ async def test_nothing_is_offered_unless_it_was_asked_for(desk: Service) -> None
         (["close_ticket"], ["user"], (403, "permission_missing")),
     ],
 )
-async def test_what_may_not_be_offered_is_said_before_a_model_is_asked(
+async def test_an_action_that_may_not_be_offered_is_refused_before_a_model_call(
     desk: Service, actions: list[str], roles: list[str], expected: tuple[int, str]
 ) -> None:
     key = await desk.state.identity.create_key(desk.tenant, f"less-{uuid4().hex[:8]}", roles)
@@ -173,7 +173,7 @@ async def test_what_may_not_be_offered_is_said_before_a_model_is_asked(
     assert not desk.model.calls
 
 
-async def test_after_passages_were_shown_everything_above_a_read_waits(desk: Service) -> None:
+async def test_after_passages_every_action_above_a_read_waits(desk: Service) -> None:
     desk.model.mind = script(calls(NOTED), "The note waits for a person.")
     [actions] = (await ask(desk, WHO))["actions"]
     assert (actions["action"], actions["state"]) == ("add_ticket_note", "waiting")
@@ -183,7 +183,7 @@ async def test_after_passages_were_shown_everything_above_a_read_waits(desk: Ser
     assert shown["state"] == "waiting"
 
 
-async def test_after_the_words_of_others_were_read_everything_above_a_read_waits(desk: Service) -> None:
+async def test_after_untrusted_results_every_action_above_a_read_waits(desk: Service) -> None:
     desk.model.mind = script(calls(LOOKED), calls(NOTED), "I looked up the ticket and added the note.")
     actions = (await ask(desk, LOOK))["actions"]
     assert [(each["action"], each["state"]) for each in actions] == [
@@ -194,7 +194,7 @@ async def test_after_the_words_of_others_were_read_everything_above_a_read_waits
     assert await notes(desk) == []
 
 
-async def test_what_was_proposed_beside_a_read_was_not_led_by_it(desk: Service) -> None:
+async def test_an_action_proposed_together_with_a_read_is_not_influenced_by_it(desk: Service) -> None:
     desk.model.mind = script(calls(LOOKED, NOTED), "Both are under way.")
     actions = (await ask(desk, LOOK))["actions"]
     assert [each["state"] for each in actions] == ["done", "approved"]
@@ -205,7 +205,7 @@ async def test_a_question_with_hidden_characters_is_not_trusted_either(desk: Ser
     assert actions["state"] == "waiting"
 
 
-async def test_a_rule_sends_to_a_person_what_could_run_by_itself(desk: Service) -> None:
+async def test_a_rule_requires_approval_for_a_reversible_action(desk: Service) -> None:
     rule = {"name": "notes", "send": "before", "due_minutes": 60, "when": {"action": ["reversible"]}}
     change_serving(desk.state, review=ReviewPolicy(owner="tests", overlap=0, rules=[rule]))  # type: ignore[list-item]
     [actions] = (await ask(desk, NOTE))["actions"]
@@ -214,7 +214,7 @@ async def test_a_rule_sends_to_a_person_what_could_run_by_itself(desk: Service) 
     assert await notes(desk) == ["The drum was replaced"]
 
 
-async def test_what_an_answer_proposes_waits_with_it(desk: Service) -> None:
+async def test_the_actions_of_a_held_answer_wait_with_it(desk: Service) -> None:
     rule = {"name": "all", "send": "before", "due_minutes": 60}
     change_serving(desk.state, review=ReviewPolicy(owner="tests", overlap=0, rules=[rule]))  # type: ignore[list-item]
     reply = await desk.ask(NOTE, actions=ALL)
@@ -234,7 +234,7 @@ async def test_what_an_answer_proposes_waits_with_it(desk: Service) -> None:
         ({"id": "c", "type": "function", "function": {"name": "add_ticket_note", "arguments": "{"}}, "arguments"),
     ],
 )
-async def test_a_model_is_told_what_is_wrong_and_may_correct_itself(desk: Service, wrong: Json, said: str) -> None:
+async def test_a_model_receives_the_error_and_may_correct_its_call(desk: Service, wrong: Json, said: str) -> None:
     desk.model.mind = script(calls(wrong), calls(NOTED), "The note will be added to T-1.")
     answer = await ask(desk, NOTE)
     assert [each["state"] for each in answer["actions"]] == ["approved"]
@@ -243,7 +243,7 @@ async def test_a_model_is_told_what_is_wrong_and_may_correct_itself(desk: Servic
     assert said in orjson.loads(results["content"])["refused"]
 
 
-async def test_a_model_that_never_ends_is_stopped(desk: Service) -> None:
+async def test_a_model_that_never_stops_calling_is_stopped(desk: Service) -> None:
     change_serving(
         desk.state, actions=ActionPolicy(owner="tests", offered={"look_up_ticket": {"per_hour": 9}}, max_rounds=2)
     )
@@ -257,7 +257,7 @@ async def test_a_model_that_never_ends_is_stopped(desk: Service) -> None:
     assert answer["degraded"]
 
 
-async def test_a_read_that_takes_too_long_is_given_up_in_time(desk: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_read_is_cancelled_in_time(desk: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     reading = asyncio.Event()
 
     class Slow(LookUpTicket):
@@ -275,7 +275,7 @@ async def test_a_read_that_takes_too_long_is_given_up_in_time(desk: Service, mon
     assert answer["actions"] == []
 
 
-async def test_one_answer_has_so_many_actions_and_no_more(desk: Service) -> None:
+async def test_the_number_of_actions_of_an_answer_is_limited(desk: Service) -> None:
     limits = {"add_ticket_note": {"per_hour": 9}}
     change_serving(desk.state, actions=ActionPolicy(owner="tests", offered=limits, max_per_answer=2))
     desk.model.mind = script(calls(*[call("add_ticket_note", n, ticket="T-1", text=f"{n}") for n in range(5)]), "Done.")
@@ -285,7 +285,7 @@ async def test_one_answer_has_so_many_actions_and_no_more(desk: Service) -> None
     assert sum("refused" in each for each in results) == 3
 
 
-async def test_every_call_on_the_way_is_charged(desk: Service) -> None:
+async def test_every_model_call_of_an_answer_is_charged(desk: Service) -> None:
     desk.model.mind = script(calls(LOOKED), calls(NOTED), "The ticket was looked up.")
     answer = await ask(desk, LOOK)
     rows = await desk.rows("select input_tokens, output_tokens, micro_usd from ledger where feature = 'answer'")
@@ -295,14 +295,14 @@ async def test_every_call_on_the_way_is_charged(desk: Service) -> None:
     assert sum(row[1] for row in rows) == answer["usage"]["output_tokens"]
 
 
-async def test_what_the_model_only_claims_is_replaced_by_an_account_of_it(desk: Service) -> None:
+async def test_claims_of_the_model_are_replaced_by_a_generated_account(desk: Service) -> None:
     desk.model.mind = script(calls(NOTED), "All printers of the world have been repaired by our engineers.")
     answer = await ask(desk, NOTE)
     assert "engineers" not in answer["text"]
     assert answer["text"].startswith("add_ticket_note (text Called back., ticket T-1) was accepted")
 
 
-async def test_a_model_that_dies_on_the_way_leaves_an_account(desk: Service) -> None:
+async def test_a_model_that_fails_after_a_proposal_leaves_an_account(desk: Service) -> None:
     desk.model.mind = script(calls(NOTED))
     desk.model.faults.extend(
         [Fault(body=orjson.dumps({"choices": [{"message": calls(NOTED)}]})), *[Fault(status=500)] * 9]
@@ -313,7 +313,7 @@ async def test_a_model_that_dies_on_the_way_leaves_an_account(desk: Service) -> 
     assert answer["degraded"]
 
 
-async def test_what_a_provider_declined_on_the_way_is_not_done(desk: Service) -> None:
+async def test_a_proposal_that_the_provider_declined_is_not_run(desk: Service) -> None:
     declined = orjson.dumps({"error": {"type": "content_filter", "message": "no"}})
     desk.model.faults.extend(
         [Fault(body=orjson.dumps({"choices": [{"message": calls(NOTED)}]})), Fault(400, body=declined)]
@@ -324,7 +324,7 @@ async def test_what_a_provider_declined_on_the_way_is_not_done(desk: Service) ->
     assert await notes(desk) == []
 
 
-async def test_the_same_request_again_enters_nothing_again(desk: Service) -> None:
+async def test_a_repeated_request_stores_no_action_again(desk: Service) -> None:
     headers = {"Idempotency-Key": uuid4().hex}
     first, second = [await ask(desk, NOTE, headers=headers) for _ in range(2)]
     assert first == second
@@ -332,7 +332,7 @@ async def test_the_same_request_again_enters_nothing_again(desk: Service) -> Non
     assert await notes(desk) == ["The drum was replaced"]
 
 
-async def test_an_answer_that_is_not_kept_does_nothing(desk: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_answer_that_is_not_stored_runs_no_action(desk: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     async def lost(*_: object) -> None:
         raise ClaimSuperseded
 
@@ -343,7 +343,7 @@ async def test_an_answer_that_is_not_kept_does_nothing(desk: Service, monkeypatc
     assert await desk.rows("select 1 from actions") == []
 
 
-async def test_without_a_model_the_documents_answer_and_nothing_is_done(quoting: Service) -> None:
+async def test_without_a_model_the_documents_are_quoted_and_no_action_runs(quoting: Service) -> None:
     reply = await quoting.ask(WHO, actions=["look_up_ticket"])
     answer = reply.json()
     assert "Marta Holm" in answer["text"]
@@ -351,7 +351,7 @@ async def test_without_a_model_the_documents_answer_and_nothing_is_done(quoting:
     assert answer["actions"] == []
 
 
-async def test_documents_are_still_cited_where_they_are_leaned_on(desk: Service) -> None:
+async def test_documents_that_support_an_answer_with_actions_are_cited(desk: Service) -> None:
     desk.model.mind = script("It was built by the engineer Marta Holm [1].")
     answer = await ask(desk, WHO)
     assert answer["citations"][0]["title"] == "Lighthouse"
@@ -364,7 +364,7 @@ async def test_a_question_about_nothing_known_gets_an_honest_refusal(desk: Servi
     assert (answer["status"], answer["actions"]) == ("refused", [])
 
 
-async def test_a_stream_gives_the_text_in_one_piece_once_all_is_entered(desk: Service) -> None:
+async def test_a_stream_with_actions_sends_the_text_in_one_piece_once_all_is_stored(desk: Service) -> None:
     async with desk.client() as client:
         body = {"question": NOTE, "actions": ALL, "stream": True}
         reply = await client.post("/v1/answers", json=body)

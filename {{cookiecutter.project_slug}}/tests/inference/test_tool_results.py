@@ -1,4 +1,4 @@
-"""Who waits for an action hears of its end."""
+"""A client that waits for an action is notified of its end."""
 
 import asyncio
 
@@ -14,7 +14,9 @@ from tests.webhooks.test_webhooks import allow
 __all__ = ["desk"]
 
 
-async def test_who_waits_for_an_action_hears_of_its_end_at_once(desk: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_waits_for_an_action_is_notified_at_once(
+    desk: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     only_told(monkeypatch)
     [actions] = (await ask(desk, NOTE))["actions"]
     shown = asyncio.ensure_future(get(desk, f"{actions['where']}?wait=20"))
@@ -25,7 +27,9 @@ async def test_who_waits_for_an_action_hears_of_its_end_at_once(desk: Service, m
 
 
 @pytest.mark.parametrize(("decision", "state"), [("approve", "done"), ("reject", "rejected")])
-async def test_who_asked_to_be_told_of_the_end_of_what_waits_is_told(desk: Service, decision: str, state: str) -> None:
+async def test_a_subscriber_is_notified_of_the_end_of_a_waiting_action(
+    desk: Service, decision: str, state: str
+) -> None:
     async with Receiver() as receiver:
         allow(desk, f"http://127.0.0.1:{receiver.port}")
         noted, closed = [(await ask(desk, each, webhook=receiver.url))["actions"][0] for each in (NOTE, CLOSE)]

@@ -1,4 +1,4 @@
-"""A call to a provider goes out under the trace of the request that caused it."""
+"""A call to a provider carries the trace of the request that caused it."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -28,7 +28,7 @@ def tracing(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def own_database(fresh_database: FreshDatabase) -> Iterator[Urls]:
-    """Its first index is made with the embedder of the test."""
+    """A database of its own, whose first index has the embedder of the test."""
     with fresh_database() as urls:
         yield urls
 
@@ -72,7 +72,7 @@ async def test_the_embedder_sees_the_trace_of_the_search(
     assert provider.traces[0].split("-")[1] == TRACE
 
 
-async def test_outside_of_any_trace_no_header_is_made_up(vectors: tuple[Provider, str]) -> None:
+async def test_without_a_trace_no_header_is_sent(vectors: tuple[Provider, str]) -> None:
     from app.adapters.embeddings.openai import make_openai_embedder
 
     provider, url = vectors

@@ -1,4 +1,4 @@
-"""What a request asks for and does not get is named in its answer, in every form."""
+"""Options of a request that have no effect are named in its answer, in every form."""
 
 from typing import Any
 from uuid import uuid4
@@ -57,7 +57,7 @@ SENT: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 
 @pytest.mark.parametrize("name", SENT)
-async def test_what_has_no_effect_is_named(service: Service, name: str) -> None:
+async def test_an_option_without_effect_is_named(service: Service, name: str) -> None:
     body, named = SENT[name]
     keys = uuid4().hex
     for form in ("openai json", "openai stream"):
@@ -75,14 +75,14 @@ async def test_a_native_answer_has_them_too(service: Service, form: str) -> None
     assert [each["name"] for each in seen.answer["warnings"]] == ["temperature"]
 
 
-async def test_they_are_kept_with_the_answer(service: Service) -> None:
+async def test_warnings_are_stored_with_the_answer(service: Service) -> None:
     answer = (await ask(service, "openai json", n=2)).answer
     async with service.client() as client:
         kept = (await client.get(f"/v1/answers/{answer['id']}")).json()
     assert kept["warnings"] == answer["warnings"] != []
 
 
-async def test_what_is_held_has_them(service: Service) -> None:
+async def test_a_held_answer_has_warnings(service: Service) -> None:
     rule = {"name": "people", "send": "before", "due_minutes": 60}
     change_serving(service.state, review=ReviewPolicy.model_validate({"owner": "tests", "overlap": 0, "rules": [rule]}))
     for form in FORMS[2:]:
@@ -90,13 +90,13 @@ async def test_what_is_held_has_them(service: Service) -> None:
         assert (held["status"], [each["name"] for each in held["warnings"]]) == ("held", ["n"])
 
 
-async def test_the_real_client_reads_them(service: Service) -> None:
+async def test_the_real_client_reads_warnings(service: Service) -> None:
     async with openai.AsyncOpenAI(api_key=service.key, base_url=f"{service.url}/v1", max_retries=0) as client:
         done = await client.chat.completions.create(model="default", messages=[USER], n=3, seed=1)  # type: ignore[list-item]
     assert [each["name"] for each in (done.model_extra or {})["answer"]["warnings"]] == ["n", "seed"]
 
 
-async def test_another_request_under_the_same_key_is_told_apart_by_what_has_no_effect(service: Service) -> None:
+async def test_options_without_effect_still_distinguish_requests_with_one_key(service: Service) -> None:
     key = uuid4().hex
     assert (await ask(service, "openai json", key=key)).status == 200
     assert (await ask(service, "openai json", key=key, n=2)).answer["code"] == "idempotency_key_reused"

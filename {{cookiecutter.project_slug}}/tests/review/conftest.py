@@ -1,4 +1,4 @@
-"""Answers sent to people, written down the way the pipeline does it."""
+"""Answers sent to review, recorded as the pipeline does."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -65,7 +65,7 @@ async def publish(state: State, tenant: UUID, groups: tuple[str, ...]) -> UUID:
 
 @dataclass
 class Desk:
-    """A tenant's queue, with a clock of its own."""
+    """The queue of a tenant, with its own clock."""
 
     state: State
     tenant: UUID
@@ -76,7 +76,7 @@ class Desk:
         return Principal(self.tenant, uuid4(), name, frozenset(roles or ("reviewer",)), frozenset(groups))
 
     async def document(self, *groups: str) -> UUID:
-        """One that these groups may read."""
+        """A document for these access groups."""
         return await publish(self.state, self.tenant, groups)
 
     async def send(
@@ -87,7 +87,7 @@ class Desk:
         groups: tuple[str, ...] = (),
         **rule: Any,
     ) -> UUID:
-        """An answer is recorded and sent; it is not in the queue yet. groups: who may read what it came out of."""
+        """Record an answer and send it to review, without queueing it. groups: the access groups of its sources."""
         answer = answer_of(self.clock)
         sent = ReviewRequest(Rule(**{**BEFORE, **rule}), tier, overlap, answer.created_at, as_json(answer))  # type: ignore[arg-type]
         conditions = AnswerConditions(3, 8, 512, 0.0, None, groups, (), None)
@@ -112,7 +112,7 @@ class Desk:
         return answer.id
 
     async def queue(self, **options: Any) -> ReviewItem:
-        """An answer in the queue; a second look at it comes second."""
+        """An answer in the queue; with a second review, that item comes second."""
         answer_id = await self.send(**options)
         await self.reviews.lifecycle.add(self.tenant, answer_id)
         reader = self.person("reader", groups=options.get("groups", ()))
@@ -122,9 +122,9 @@ class Desk:
     async def decide(
         self, who: Principal, item: ReviewItem, decision: DecisionType, text: str | None = None
     ) -> DecisionResult:
-        """Claims and decides on what was claimed."""
-        mine = await self.reviews.queue.claim(who, item.id)
-        return await self.reviews.decisions.decide(who, item.id, said(mine, decision, text))
+        """Claim an item and decide on it."""
+        claimed = await self.reviews.queue.claim(who, item.id)
+        return await self.reviews.decisions.decide(who, item.id, submission(claimed, decision, text))
 
     async def asked(self, answer_id: UUID) -> dict[str, Any]:
         return await self.state.archive.show(self.person("asker", "user"), answer_id)
@@ -135,7 +135,7 @@ class Desk:
         return await cursor.fetchall()
 
 
-def said(item: ReviewItem, decision: DecisionType, text: str | None = None) -> SubmittedDecision:
+def submission(item: ReviewItem, decision: DecisionType, text: str | None = None) -> SubmittedDecision:
     return SubmittedDecision(decision, "as I see it", item.fence, item.version, item.digest, text)
 
 

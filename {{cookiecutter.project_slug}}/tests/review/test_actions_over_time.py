@@ -1,6 +1,6 @@
-"""Actions against a model of them: proposed, judged, run twice, tampered with, in any order, on a clock that jumps.
+"""A model-based test of actions: proposed, reviewed, run twice, tampered with, in any order, with a clock that jumps.
 
-Runs print the seed with which they can be repeated: pytest --hypothesis-seed=….
+Runs print their seed; repeat one with pytest --hypothesis-seed=….
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from app.review.domain.items import ReviewItem
 from app.review.repository import ReviewFilters
 from app.review.service import Reviews
 from tests.actions.conftest import Opened, Shop, open_shop
-from tests.review.conftest import said
+from tests.review.conftest import submission
 from tests.review.service.test_action_subject import person, reviews_of
 
 __all__ = ["open_shop"]
@@ -40,8 +40,8 @@ from actions a left join ticket_notes n on n.action_id = a.id
 
 
 @dataclass
-class Known:
-    """What must be true of an action. text: the note that it would write."""
+class Expected:
+    """The expected state of an action. text: the note that it would write."""
 
     proposal: ActionProposal
     text: str
@@ -65,8 +65,8 @@ class Book(RuleBasedStateMachine):
         self.shop = type(self).open()
         self.reviews: Reviews = reviews_of(self.shop)
         self.ticket = type(self).run(self.shop.ticket())
-        self.known: list[Known] = []
-        self.claims: list[tuple[Known, str, ReviewItem]] = []
+        self.expected: list[Expected] = []
+        self.claims: list[tuple[Expected, str, ReviewItem]] = []
         self.written = 0
 
     @property
@@ -82,7 +82,7 @@ class Book(RuleBasedStateMachine):
         text = self.words()
         proposal = type(self).run(self.shop.proposal(ticket=self.ticket, text=text))
         type(self).run(self.shop.enter(NewAction(proposal, "approved", None, False)))
-        self.known.append(Known(proposal, text, "approved"))
+        self.expected.append(Expected(proposal, text, "approved"))
 
     @rule(needed=st.integers(1, 2), minutes=st.integers(5, 60))
     def propose_what_waits(self, needed: int, minutes: int) -> None:
@@ -91,104 +91,108 @@ class Book(RuleBasedStateMachine):
         terms = self.shop.terms(decisions=needed, due_at=due)
         type(self).run(self.shop.enter(NewAction(proposal, "waiting", terms, True)))
         type(self).run(self.reviews.lifecycle.add(self.shop.tenant, proposal.id, "action"))
-        self.known.append(Known(proposal, text, "waiting", needed, due.timestamp()))
+        self.expected.append(Expected(proposal, text, "waiting", needed, due.timestamp()))
 
     @rule(seconds=st.integers(1, 900))
     def wait(self, seconds: int) -> None:
         self.shop.clock.advance(seconds)
 
-    @precondition(lambda self: any(known.due for known in self.known))
+    @precondition(lambda self: any(expected.due for expected in self.expected))
     @rule(name=who, number=which)
     def claim(self, name: str, number: int) -> None:
-        judged = [known for known in self.known if known.due]
-        known = judged[number % len(judged)]
-        free = known.holder in (None, name) or known.until <= self.now
-        may = known.state == "waiting" and self.now < known.due and free and name not in known.approved
+        judged = [expected for expected in self.expected if expected.due]
+        expected = judged[number % len(judged)]
+        free = expected.holder in (None, name) or expected.until <= self.now
+        may = expected.state == "waiting" and self.now < expected.due and free and name not in expected.approved
         items = type(self).run(
             self.reviews.queue.list(person(self.shop, "reader"), ReviewFilters(state=None), None, 200)
         )
-        item = next(each for each in items if each.subject_id == known.proposal.id)
+        item = next(each for each in items if each.subject_id == expected.proposal.id)
         try:
-            mine = type(self).run(self.reviews.queue.claim(person(self.shop, name), item.id))
+            claimed = type(self).run(self.reviews.queue.claim(person(self.shop, name), item.id))
         except (Conflict, Forbidden):
             assert not may
             return
         assert may
-        known.fence, known.holder, known.until = known.fence + 1, name, self.now + LEASE
-        self.claims.append((known, name, mine))
+        expected.fence, expected.holder, expected.until = expected.fence + 1, name, self.now + LEASE
+        self.claims.append((expected, name, claimed))
 
     @precondition(lambda self: self.claims)
     @rule(number=which, decision=st.sampled_from(["approve", "approve", "reject", "edit"]))
     def decide(self, number: int, decision: Any) -> None:
-        """On any claim there ever was, most of them long out of date."""
-        known, name, mine = self.claims[number % len(self.claims)]
-        live = known.holder == name and known.fence == mine.fence and self.now < known.until
-        may = known.state == "waiting" and self.now < known.due and live and known.version == mine.version
+        """Decide with any earlier claim, most of which have expired."""
+        expected, name, claimed = self.claims[number % len(self.claims)]
+        live = expected.holder == name and expected.fence == claimed.fence and self.now < expected.until
+        may = expected.state == "waiting" and self.now < expected.due and live and expected.version == claimed.version
         words = self.words()
         text = json.dumps({"ticket": self.ticket, "text": words}) if decision == "edit" else None
         try:
-            type(self).run(self.reviews.decisions.decide(person(self.shop, name), mine.id, said(mine, decision, text)))
+            type(self).run(
+                self.reviews.decisions.decide(person(self.shop, name), claimed.id, submission(claimed, decision, text))
+            )
         except (Conflict, Forbidden):
             assert not may
             return
         assert may
-        known.holder = None
+        expected.holder = None
         if decision == "reject":
-            known.state = "rejected"
+            expected.state = "rejected"
             return
         if decision == "edit":
-            known.version, known.approved, known.text = known.version + 1, set(), words
-        known.approved.add(name)
-        if len(known.approved) >= known.needed:
-            known.state = "approved"
+            expected.version, expected.approved, expected.text = expected.version + 1, set(), words
+        expected.approved.add(name)
+        if len(expected.approved) >= expected.needed:
+            expected.state = "approved"
 
     @rule()
     def sweep(self) -> None:
         type(self).run(self.reviews.lifecycle.expire_due())
-        for known in self.known:
-            if known.state == "waiting" and known.due <= self.now:
-                known.state = "expired"
+        for expected in self.expected:
+            if expected.state == "waiting" and expected.due <= self.now:
+                expected.state = "expired"
 
-    @precondition(lambda self: any(known.state == "approved" and not known.tampered for known in self.known))
+    @precondition(
+        lambda self: any(expected.state == "approved" and not expected.tampered for expected in self.expected)
+    )
     @rule(number=which)
     def tamper(self, number: int) -> None:
-        """What was approved is changed behind the approval."""
-        approved = [known for known in self.known if known.state == "approved" and not known.tampered]
-        known = approved[number % len(approved)]
-        other = payload_of(known.proposal, {"ticket": self.ticket, "text": "Pay the bearer."})
-        changed = (other, digest_of(other), known.proposal.id)
+        """Change the approved arguments in the database."""
+        approved = [expected for expected in self.expected if expected.state == "approved" and not expected.tampered]
+        expected = approved[number % len(approved)]
+        other = payload_of(expected.proposal, {"ticket": self.ticket, "text": "Pay the bearer."})
+        changed = (other, digest_of(other), expected.proposal.id)
         self.shop.tamper("update actions set payload = %s, digest = %s where id = %s", *changed)
-        known.tampered = True
+        expected.tampered = True
 
-    @precondition(lambda self: self.known)
+    @precondition(lambda self: self.expected)
     @rule(numbers=st.lists(which, min_size=1, max_size=4))
     def work(self, numbers: list[int]) -> None:
-        """Jobs of any actions, some twice at once, whether their time has come or not."""
-        chosen = [self.known[number % len(self.known)] for number in numbers]
+        """Run jobs of any actions, some twice at once, due or not."""
+        chosen = [self.expected[number % len(self.expected)] for number in numbers]
 
         async def all_at_once() -> None:
-            ids = [known.proposal.id for known in chosen]
+            ids = [expected.proposal.id for expected in chosen]
             await asyncio.gather(*(self.shop.actions.execution.run(self.shop.tenant, each) for each in ids))
 
         type(self).run(all_at_once())
-        for known in chosen:
-            if known.state == "approved":
-                known.state = "failed" if known.tampered else "done"
+        for expected in chosen:
+            if expected.state == "approved":
+                expected.state = "failed" if expected.tampered else "done"
 
     @invariant()
     def what_was_done_is_what_was_approved(self) -> None:
         rows = type(self).run(self.shop.rows(ROWS))
-        assert len(rows) == len(self.known)
-        by_id = {known.proposal.id: known for known in self.known}
+        assert len(rows) == len(self.expected)
+        by_id = {expected.proposal.id: expected for expected in self.expected}
         for action_id, state, text, runs, lines in rows:
-            known = by_id[action_id]
-            assert state == known.state
-            assert text == (known.text if state == "done" else "")
+            expected = by_id[action_id]
+            assert state == expected.state
+            assert text == (expected.text if state == "done" else "")
             assert runs == (state == "done")
             assert lines == (state in ("done", "failed"))
 
 
-async def test_actions_keep_their_promises_whatever_happens(open_shop: Opened) -> None:
+async def test_actions_keep_their_invariants(open_shop: Opened) -> None:
     loop = asyncio.get_running_loop()
 
     def run(work: Coroutine[Any, Any, T]) -> T:

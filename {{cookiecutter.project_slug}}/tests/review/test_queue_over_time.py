@@ -1,6 +1,7 @@
-"""The queue against a model of it: people claim, let go, decide and fall asleep, in any order, on a clock that jumps.
+"""A model-based test of the queue: claims, releases, decisions and expired leases in any order, with a clock that
+jumps.
 
-Runs print the seed with which they can be repeated: pytest --hypothesis-seed=….
+Runs print their seed; repeat one with pytest --hypothesis-seed=….
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from app.core.errors import Conflict, Forbidden
 from app.review.domain.items import ReviewItem
 from app.review.repository import ReviewFilters
-from tests.review.conftest import Desk, Seated, said
+from tests.review.conftest import Desk, Seated, submission
 
 T = TypeVar("T")
 PEOPLE = ("ana", "bob", "eve")
@@ -26,8 +27,8 @@ which = st.integers(0, 30)
 
 
 @dataclass
-class Known:
-    """What must be true of an item."""
+class Expected:
+    """The expected state of an item."""
 
     needed: int
     due: float
@@ -46,7 +47,7 @@ class Queue(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.desk = type(self).seat()
-        self.known: dict[UUID, Known] = {}
+        self.expected: dict[UUID, Expected] = {}
         self.claims: list[tuple[str, ReviewItem]] = []
 
     @property
@@ -54,70 +55,72 @@ class Queue(RuleBasedStateMachine):
         return self.desk.clock.at.timestamp()
 
     def item(self, number: int) -> UUID:
-        return list(self.known)[number % len(self.known)]
+        return list(self.expected)[number % len(self.expected)]
 
     @rule(needed=st.integers(1, 2), minutes=st.integers(5, 60))
     def send(self, needed: int, minutes: int) -> None:
         item = type(self).run(self.desk.queue(decisions=needed, due_minutes=minutes))
-        self.known[item.id] = Known(needed, self.now + minutes * 60)
+        self.expected[item.id] = Expected(needed, self.now + minutes * 60)
 
     @rule(seconds=st.integers(1, 900))
     def wait(self, seconds: int) -> None:
         self.desk.clock.advance(seconds)
 
-    @precondition(lambda self: self.known)
+    @precondition(lambda self: self.expected)
     @rule(name=who, number=which)
     def claim(self, name: str, number: int) -> None:
         item_id = self.item(number)
-        known = self.known[item_id]
-        free = known.holder in (None, name) or known.until <= self.now
-        may = known.end is None and self.now < known.due and free and name not in known.approved
+        expected = self.expected[item_id]
+        free = expected.holder in (None, name) or expected.until <= self.now
+        may = expected.end is None and self.now < expected.due and free and name not in expected.approved
         try:
-            mine = type(self).run(self.desk.reviews.queue.claim(self.desk.person(name), item_id))
+            claimed = type(self).run(self.desk.reviews.queue.claim(self.desk.person(name), item_id))
         except (Conflict, Forbidden):
             assert not may
             return
         assert may
-        known.fence, known.holder, known.until = known.fence + 1, name, self.now + 300
-        assert mine.fence == known.fence
-        self.claims.append((name, mine))
+        expected.fence, expected.holder, expected.until = expected.fence + 1, name, self.now + 300
+        assert claimed.fence == expected.fence
+        self.claims.append((name, claimed))
 
     @precondition(lambda self: self.claims)
     @rule(number=which, decision=st.sampled_from(["approve", "reject", "edit", "request_changes"]))
     def decide(self, number: int, decision: Any) -> None:
-        """On any claim there ever was, most of them long out of date."""
-        name, mine = self.claims[number % len(self.claims)]
-        known = self.known[mine.id]
-        live = known.holder == name and known.fence == mine.fence and self.now < known.until
-        may = known.end is None and self.now < known.due and live and known.version == mine.version
+        """Decide with any earlier claim, most of which have expired."""
+        name, claimed = self.claims[number % len(self.claims)]
+        expected = self.expected[claimed.id]
+        live = expected.holder == name and expected.fence == claimed.fence and self.now < expected.until
+        may = expected.end is None and self.now < expected.due and live and expected.version == claimed.version
         text = f"At seven, says {name} at {self.now}." if decision == "edit" else None
         try:
             type(self).run(
-                self.desk.reviews.decisions.decide(self.desk.person(name), mine.id, said(mine, decision, text))
+                self.desk.reviews.decisions.decide(
+                    self.desk.person(name), claimed.id, submission(claimed, decision, text)
+                )
             )
         except (Conflict, Forbidden):
             assert not may
             return
         assert may
-        self._decided(known, name, decision)
+        self._decided(expected, name, decision)
 
-    def _decided(self, known: Known, name: str, decision: str) -> None:
-        known.holder = None
+    def _decided(self, expected: Expected, name: str, decision: str) -> None:
+        expected.holder = None
         if decision == "reject":
-            known.end = "rejected"
+            expected.end = "rejected"
         if decision in ("edit", "request_changes"):
-            known.version, known.approved = known.version + 1, set()
+            expected.version, expected.approved = expected.version + 1, set()
         if decision in ("approve", "edit"):
-            known.approved.add(name)
-            if len(known.approved) >= known.needed:
-                known.end = "delivered"
+            expected.approved.add(name)
+            if len(expected.approved) >= expected.needed:
+                expected.end = "delivered"
 
     @rule()
     def sweep(self) -> None:
         type(self).run(self.desk.reviews.lifecycle.expire_due())
-        for known in self.known.values():
-            if known.end is None and known.due <= self.now:
-                known.end = "rejected"
+        for expected in self.expected.values():
+            if expected.end is None and expected.due <= self.now:
+                expected.end = "rejected"
 
     @invariant()
     def what_left_is_what_was_decided(self) -> None:
@@ -127,12 +130,12 @@ class Queue(RuleBasedStateMachine):
                 "from review_items i join reviewed_answers a on a.answer_id = i.subject_id"
             )
         )
-        assert {row[0] for row in rows} == set(self.known)
+        assert {row[0] for row in rows} == set(self.expected)
         for item_id, state, answer, fence, version, same in rows:
-            known = self.known[item_id]
-            assert answer == (known.end or "held")
-            assert (state == "open") == (known.end is None)
-            assert (fence, version) == (known.fence, known.version)
+            expected = self.expected[item_id]
+            assert answer == (expected.end or "held")
+            assert (state == "open") == (expected.end is None)
+            assert (fence, version) == (expected.fence, expected.version)
             assert same or answer != "delivered"
 
     @invariant()
@@ -143,7 +146,7 @@ class Queue(RuleBasedStateMachine):
         assert [item.due_at for item in items] == sorted(item.due_at for item in items)
 
 
-async def test_the_queue_keeps_its_promises_whatever_people_do(seat: Seated) -> None:
+async def test_the_queue_keeps_its_invariants(seat: Seated) -> None:
     loop = asyncio.get_running_loop()
 
     def run(work: Coroutine[Any, Any, T]) -> T:

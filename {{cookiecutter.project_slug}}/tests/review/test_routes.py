@@ -1,4 +1,4 @@
-"""The queue over HTTP, from the question to the decision; and the file that says what comes into it."""
+"""The queue over HTTP, from the question to the decision, and the policy file that selects what is reviewed."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -42,7 +42,7 @@ async def live_again(state: State) -> AsyncIterator[None]:
 
 
 def written(root: Path, settings: Settings, rules: str) -> Settings:
-    """A service's folder whose review policy has these rules."""
+    """A service folder whose review policy has these rules."""
     for name in ("policies", "prompts", "migrations", "evals"):
         shutil.copytree(settings.root / name, root / name)
     policy = root / "policies" / "review.yaml"
@@ -62,7 +62,7 @@ async def asked(settings: Settings, urls: Urls) -> tuple[int, dict[str, Any]]:
         return reply.status_code, reply.json()
 
 
-async def test_editing_the_file_changes_who_waits(
+async def test_editing_the_policy_changes_which_answers_are_held(
     settings: Settings, database_urls: Urls, tmp_path: Path, live_again: None
 ) -> None:
     status, held = await asked(written(tmp_path / "with", settings, RULES), database_urls)
@@ -71,7 +71,7 @@ async def test_editing_the_file_changes_who_waits(
     assert (status, answer["status"]) == (200, "answered")
 
 
-def test_a_rule_about_a_model_that_is_not_there_stops_the_start(settings: Settings, tmp_path: Path) -> None:
+def test_a_rule_for_an_unknown_model_stops_the_start(settings: Settings, tmp_path: Path) -> None:
     rule = "\n  - {name: doubt, send: after, due_minutes: 60, when: {models: [%s]}}\n"
     with pytest.raises(StartRefused, match=r"review.yaml: rule 'doubt' names the model gpt-9, and there are only extr"):
         check(written(tmp_path / "wrong", settings, rule % "gpt-9"))
@@ -90,18 +90,22 @@ async def test_from_the_queue_to_the_decision_over_http(desk: Desk) -> None:
         assert claimed["answer"]["citations"][0]["quote"].startswith("The harbour master")
         beat = await ana.post(f"/v1/reviews/{item.id}/heartbeat", json={"token": claimed["token"]})
         assert beat.status_code == 200
-        said = {name: claimed[name] for name in ("token", "version", "sha256")}
+        submission = {name: claimed[name] for name in ("token", "version", "sha256")}
         late = await ana.post(
             f"/v1/reviews/{item.id}/decide",
-            json={**said, "decision": "approve", "reason": "fine", "token": claimed["token"] + 1},
+            json={**submission, "decision": "approve", "reason": "fine", "token": claimed["token"] + 1},
         )
         assert (late.status_code, late.json()["code"]) == (409, "review_lease_lost")
-        silent = await ana.post(f"/v1/reviews/{item.id}/decide", json={**said, "decision": "approve", "reason": " "})
+        silent = await ana.post(
+            f"/v1/reviews/{item.id}/decide", json={**submission, "decision": "approve", "reason": " "}
+        )
         assert silent.status_code == 422
         again = {"Idempotency-Key": "once"}
         for _ in range(2):
             done = await ana.post(
-                f"/v1/reviews/{item.id}/decide", json={**said, "decision": "approve", "reason": "fine"}, headers=again
+                f"/v1/reviews/{item.id}/decide",
+                json={**submission, "decision": "approve", "reason": "fine"},
+                headers=again,
             )
             assert (done.status_code, done.json()["outcome"]) == (200, "approved")
         [past] = (await ana.get(f"/v1/reviews/{item.id}")).json()["decisions"]
@@ -128,14 +132,14 @@ async def test_the_list_is_paged_and_filtered(desk: Desk) -> None:
         assert (await ana.get("/v1/reviews", params={"after": "?"})).status_code == 422
 
 
-async def test_who_may_ask_may_not_review(desk: Desk) -> None:
+async def test_the_role_user_may_not_review(desk: Desk) -> None:
     item = await desk.queue()
     async with caller(desk.state, await key_of(desk.state, desk.tenant, "someone", "user")) as user:
         assert (await user.get("/v1/reviews")).status_code == 403
         assert (await user.post(f"/v1/reviews/{item.id}/claim")).status_code == 403
 
 
-async def test_an_answer_becomes_an_item_by_the_workers_job_and_only_one(desk: Desk) -> None:
+async def test_a_worker_job_makes_exactly_one_item_of_an_answer(desk: Desk) -> None:
     answer_id = await desk.send()
     await Worker(desk.state.database, desk.state.jobs, concurrency=1).run(wait=False)
     await desk.reviews.lifecycle.add(desk.tenant, answer_id)

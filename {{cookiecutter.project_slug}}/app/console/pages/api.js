@@ -1,14 +1,14 @@
-// The way to the API. The key lives in the tab's session storage, and is forgotten with the tab.
+// Calls of the API. The key is in the tab's session storage, and is gone with the tab.
 
 const KEY = "console.key";
-const WHY = "console.why";
+const SIGN_OUT_REASON = "console.why";
 const API = new URL("../", document.baseURI);
 
-let ahead = 0; // milliseconds by which the service's clock is ahead of this machine's
-let nearest = Infinity; // how long the request took that told so
+let clockOffset = 0; // milliseconds by which the service's clock is ahead of this machine's
+let bestLatency = Infinity; // of the request that the offset was measured with
 
-/** What went wrong, as the service said it. code "unreachable": there was no reply. */
-export class Trouble extends Error {
+/** A problem of the service. code "unreachable": there was no reply. */
+export class ApiError extends Error {
   constructor(status, body) {
     super(body.detail || body.title);
     Object.assign(this, { status, code: body.code, title: body.title, action: body.action ?? "" });
@@ -19,54 +19,54 @@ export const hasKey = () => sessionStorage.getItem(KEY) !== null;
 export const keepKey = (key) => sessionStorage.setItem(KEY, key.trim());
 export const forgetKey = () => sessionStorage.removeItem(KEY);
 
-/** Forgets the key and everything that was shown; the page begins anew and says why. */
-export function beginAnew(why) {
+/** Forgets the key and reloads the page, which then shows the reason. */
+export function signOut(reason) {
   forgetKey();
-  if (why) sessionStorage.setItem(WHY, why);
+  if (reason) sessionStorage.setItem(SIGN_OUT_REASON, reason);
   location.reload();
 }
 
-export function whyAnew() {
-  const why = sessionStorage.getItem(WHY);
-  sessionStorage.removeItem(WHY);
-  return why;
+export function takeSignOutReason() {
+  const reason = sessionStorage.getItem(SIGN_OUT_REASON);
+  sessionStorage.removeItem(SIGN_OUT_REASON);
+  return reason;
 }
 
 /** The service's time, in milliseconds. */
-export const now = () => Date.now() + ahead;
+export const now = () => Date.now() + clockOffset;
 
-/** Errors: Trouble. body: sent as JSON. */
+/** Errors: ApiError. body: sent as JSON. */
 export async function call(method, path, body, headers = {}) {
   const started = Date.now();
   const reply = await send(method, path, body, headers);
-  heed(reply, started);
-  const said = await reply.json().catch(() => ({}));
-  if (reply.ok) return said;
-  const trouble = new Trouble(reply.status, { code: "", title: `The reply was ${reply.status}`, ...said });
-  if (reply.status === 401) dispatchEvent(new CustomEvent("refused-key", { detail: trouble }));
-  throw trouble;
+  measureClock(reply, started);
+  const content = await reply.json().catch(() => ({}));
+  if (reply.ok) return content;
+  const error = new ApiError(reply.status, { code: "", title: `The reply was ${reply.status}`, ...content });
+  if (reply.status === 401) dispatchEvent(new CustomEvent("refused-key", { detail: error }));
+  throw error;
 }
 
 export const get = (path, query = {}) => {
-  const given = Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined);
-  return call("GET", given.length ? `${path}?${new URLSearchParams(given)}` : path);
+  const filters = Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined);
+  return call("GET", filters.length ? `${path}?${new URLSearchParams(filters)}` : path);
 };
 export const post = (path, body, headers) => call("POST", path, body, headers);
 
-/** A name for one decision, so that sending it twice does it once. */
-export function once() {
+/** An idempotency key for one decision. */
+export function newIdempotencyKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 async function send(method, path, body, headers) {
-  const told = { authorization: `Bearer ${sessionStorage.getItem(KEY) ?? ""}`, ...headers };
-  if (body !== undefined) told["content-type"] = "application/json";
-  const options = { method, headers: told, cache: "no-store", credentials: "omit", redirect: "error" };
+  const allHeaders = { authorization: `Bearer ${sessionStorage.getItem(KEY) ?? ""}`, ...headers };
+  if (body !== undefined) allHeaders["content-type"] = "application/json";
+  const options = { method, headers: allHeaders, cache: "no-store", credentials: "omit", redirect: "error" };
   try {
     return await fetch(new URL(path, API), { ...options, body: body === undefined ? undefined : JSON.stringify(body) });
   } catch {
-    throw new Trouble(0, {
+    throw new ApiError(0, {
       code: "unreachable",
       title: "The service cannot be reached",
       action: "What you typed is still here; try again.",
@@ -74,12 +74,12 @@ async function send(method, path, body, headers) {
   }
 }
 
-// Leases and due times are by the service's clock; a machine that is an hour off must still count them right.
-function heed(reply, started) {
-  const took = Date.now() - started;
-  const told = Date.parse(reply.headers.get("date") ?? "");
-  if (Number.isNaN(told) || took > nearest) return;
-  nearest = took + 50;
-  const off = told + 500 - (started + took / 2);
-  ahead = Math.abs(off) > 1500 ? off : 0;
+// Leases and due times are by the service's clock, which may differ from this machine's.
+function measureClock(reply, started) {
+  const latency = Date.now() - started;
+  const serverTime = Date.parse(reply.headers.get("date") ?? "");
+  if (Number.isNaN(serverTime) || latency > bestLatency) return;
+  bestLatency = latency + 50;
+  const offset = serverTime + 500 - (started + latency / 2);
+  clockOffset = Math.abs(offset) > 1500 ? offset : 0;
 }

@@ -1,13 +1,13 @@
-// How budgets stand, and where the money goes.
+// Budgets, and costs by day, feature, model, release and environment.
 
 import { get } from "./api.js";
 import { bar, columns, dollars, rows } from "./charts.js";
 import { h, replace, say } from "./dom.js";
-import { open, trouble } from "./shell.js";
+import { errorNotice, open } from "./shell.js";
 import { countdown, when } from "./times.js";
 
 const EVERY = 30_000;
-const WAYS = {
+const BREAKDOWNS = {
   feature: "By feature",
   model: "By model",
   release: "By release",
@@ -17,12 +17,12 @@ const WAYS = {
   key: "By key",
 };
 
-class Money {
+class BudgetPage {
   constructor() {
     this.days = 30;
-    this.told = h("div", { role: "alert" });
-    this.standing = h("section", { "aria-label": "Budgets" });
-    this.spend = h("section", { "aria-label": "Spend" });
+    this.messages = h("div", { role: "alert" });
+    this.budgets = h("section", { "aria-label": "Budgets" });
+    this.costs = h("section", { "aria-label": "Spend" });
     const choice = h("select", {
       id: "days",
       onchange: ({ target }) => ((this.days = Number(target.value)), this.load()),
@@ -34,18 +34,18 @@ class Money {
     this.element = h(
       "div",
       { class: "money" },
-      this.told,
+      this.messages,
       h("h1", {}, "Budgets"),
-      this.standing,
+      this.budgets,
       h("h1", {}, "Spend"),
       this.period,
-      this.spend,
+      this.costs,
     );
     setInterval(() => document.hidden || this.load(), EVERY);
   }
 
   async load() {
-    const asked = (this.asked = (this.asked ?? 0) + 1);
+    const number = (this.requestNumber = (this.requestNumber ?? 0) + 1);
     const until = new Date();
     const since = new Date(until.getTime() - (this.days - 1) * 86_400_000);
     const period = { since: since.toISOString().slice(0, 10) };
@@ -55,58 +55,58 @@ class Money {
         get("v1/costs", period),
         get("v1/costs/units", period),
       ]);
-      if (asked !== this.asked) return;
-      replace(this.told);
-      replace(this.standing, budgets.map(budget), forecast(units, budgets));
+      if (number !== this.requestNumber) return;
+      replace(this.messages);
+      replace(this.budgets, budgets.map(budget), forecast(units, budgets));
       this.draw(costs, units);
     } catch (error) {
-      if (asked === this.asked) replace(this.told, trouble(error));
+      if (number === this.requestNumber) replace(this.messages, errorNotice(error));
     }
   }
 
   draw(costs, units) {
-    const unfolded = new Set(
-      [...this.spend.querySelectorAll("details[open]")].map((each) => each.parentElement.dataset.name),
+    const expanded = new Set(
+      [...this.costs.querySelectorAll("details[open]")].map((each) => each.parentElement.dataset.name),
     );
-    const ways = Object.entries(WAYS).filter(([name]) => costs[`by_${name}`]?.length);
+    const breakdowns = Object.entries(BREAKDOWNS).filter(([name]) => costs[`by_${name}`]?.length);
     const whole = h(
       "p",
       { class: "quiet" },
       `${dollars(costs.total.micro_usd)} for ${costs.total.calls.toLocaleString("en")} calls, ${costs.since} to ${costs.until} (days of ${costs.time_zone}).`,
     );
     replace(
-      this.spend,
+      this.costs,
       whole,
       card("Day by day", "day", columns(costs.by_day, costs.since, costs.until)),
       h(
         "div",
         { class: "two" },
-        ways.map(([name, title]) => card(title, name, rows(name, costs[`by_${name}`]))),
-        card("What one costs", "units", each(units)),
-        units.releases.length > 0 && card("What a release changed", "releases", releases(units.releases)),
+        breakdowns.map(([name, title]) => card(title, name, rows(name, costs[`by_${name}`]))),
+        card("Unit costs", "units", unitCosts(units)),
+        units.releases.length > 0 && card("Cost per answer, by release", "releases", releases(units.releases)),
       ),
     );
-    for (const name of unfolded) this.spend.querySelector(`[data-name="${name}"] details`)?.setAttribute("open", "");
+    for (const name of expanded) this.costs.querySelector(`[data-name="${name}"] details`)?.setAttribute("open", "");
   }
 }
 
 const card = (title, name, ...content) =>
   h("section", { class: "card", "data-name": name, "aria-label": title }, h("h2", {}, title), content);
 
-function budget(found) {
-  const { limit_micro_usd: limit, committed_micro_usd: committed, held_micro_usd: held } = found;
-  const name = `${found.scope === "service" ? "Whole service" : "This tenant"}, ${{ day: "today", month: "this month" }[found.span] ?? found.span}`;
+function budget(row) {
+  const { limit_micro_usd: limit, committed_micro_usd: committed, held_micro_usd: held } = row;
+  const name = `${row.scope === "service" ? "Whole service" : "This tenant"}, ${{ day: "today", month: "this month" }[row.span] ?? row.span}`;
   const full = limit !== null && committed + held >= limit;
-  const near = limit !== null && found.used_percent >= 80;
+  const near = limit !== null && row.used_percent >= 80;
   const amounts =
     limit === null
       ? `${dollars(committed)} spent, ${dollars(held)} held; no limit.`
       : `${dollars(committed)} spent, ${dollars(held)} held, ${dollars(Math.max(0, limit - committed - held))} left of ${dollars(limit)}.`;
-  const signs = [
+  const labels = [
     full && h("span", { class: "badge urgent" }, "used up"),
     !full && near && h("span", { class: "badge tier-medium" }, "nearly used up"),
-    found.set_by_hand && h("span", { class: "badge" }, "set by hand"),
-    found.granted_micro_usd > 0 && h("span", { class: "badge" }, `${dollars(found.granted_micro_usd)} granted`),
+    row.set_by_hand && h("span", { class: "badge" }, "set by hand"),
+    row.granted_micro_usd > 0 && h("span", { class: "badge" }, `${dollars(row.granted_micro_usd)} granted`),
   ];
   const parts = [
     [full ? "over" : "spent", committed],
@@ -115,15 +115,15 @@ function budget(found) {
   return h(
     "article",
     { class: "card" },
-    h("h2", {}, name, " ", limit !== null && h("span", { class: "quiet" }, `${found.used_percent} % `), signs),
+    h("h2", {}, name, " ", limit !== null && h("span", { class: "quiet" }, `${row.used_percent} % `), labels),
     limit !== null && bar(parts, limit, `${name}: ${amounts}`),
-    h("p", { class: "under" }, amounts, found.allowed_micro_usd !== limit && allowed(found.allowed_micro_usd)),
+    h("p", { class: "under" }, amounts, row.allowed_micro_usd !== limit && allowed(row.allowed_micro_usd)),
     h(
       "p",
       { class: "quiet" },
-      countdown(found.opens_at, full ? "opens again in " : "begins anew in ", "begins anew now", 0),
+      countdown(row.opens_at, full ? "opens again in " : "next window in ", "the next window begins now", 0),
       " (",
-      when(found.opens_at),
+      when(row.opens_at),
       ")",
     ),
   );
@@ -136,7 +136,7 @@ function forecast(units, budgets) {
   const { month_spent_micro_usd: spent, month_expected_micro_usd: expected } = units;
   const limit = budgets.find((each) => each.scope === "tenant" && each.span === "month")?.limit_micro_usd ?? null;
   const over = limit !== null && expected > limit;
-  const words = `${dollars(spent)} spent so far; ${dollars(expected)} by the end of the month, if it goes on like the last seven days.`;
+  const words = `${dollars(spent)} spent so far; ${dollars(expected)} by the end of the month, extrapolated from the last seven days.`;
   const verdict =
     limit !== null &&
     (over
@@ -166,15 +166,15 @@ function forecast(units, budgets) {
       h("span", { class: "key spent" }),
       "spent",
       h("span", { class: "key held-part" }),
-      "held for calls under way",
+      "held for calls in progress",
       h("span", { class: "key expected" }),
       "expected",
     ),
   );
 }
 
-function each(found) {
-  const lines = found.units.map((unit) =>
+function unitCosts(units) {
+  const lines = units.units.map((unit) =>
     h(
       "tr",
       {},
@@ -184,14 +184,14 @@ function each(found) {
       h("td", {}, dollars(unit.micro_usd)),
     ),
   );
-  const head = ["one", "how many", "each", "together"].map((text) => h("th", { scope: "col" }, text));
+  const head = ["unit", "count", "each", "total"].map((text) => h("th", { scope: "col" }, text));
   return h("div", { class: "wide" }, h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, lines)));
 }
 
-function releases(found) {
+function releases(costs) {
   const percent = (change) =>
     change === null ? "the first" : `${change > 0 ? "+" : ""}${(change * 100).toFixed(1)} %`;
-  const lines = found.map((each) =>
+  const lines = costs.map((each) =>
     h(
       "tr",
       {},
@@ -207,8 +207,8 @@ function releases(found) {
 }
 
 open("costs:read", async () => {
-  const money = new Money();
-  replace(document.getElementById("main"), money.element);
-  await money.load();
+  const page = new BudgetPage();
+  replace(document.getElementById("main"), page.element);
+  await page.load();
   say("Budgets shown.");
 });

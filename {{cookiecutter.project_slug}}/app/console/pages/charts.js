@@ -1,11 +1,11 @@
-// Charts drawn as SVG, each with its figures in words beside it.
+// Charts as SVG, each with a table of its figures.
 
 import { h, svg } from "./dom.js";
 
 const WIDE = 720;
-const MOST_ROWS = 12;
+const MAX_ROWS = 12;
 
-/** Micro-dollars as dollars: two digits of a dollar, more of a cent. */
+/** Micro-dollars as dollars: two decimal places, more for amounts below a dollar. */
 export function dollars(micro) {
   const value = micro / 1e6;
   const digits = value === 0 || Math.abs(value) >= 1 ? 2 : Math.abs(value) >= 0.01 ? 4 : 6;
@@ -42,9 +42,9 @@ export function bar(parts, whole, label) {
   );
 }
 
-/** A column for each day from `since` to `until`; days without a row stand empty. rows: [{key, micro_usd, calls}] */
+/** A column for each day from `since` to `until`; days without a row are empty. rows: [{key, micro_usd, calls}] */
 export function columns(rows, since, until) {
-  const known = new Map(rows.map((row) => [row.key, row]));
+  const byDay = new Map(rows.map((row) => [row.key, row]));
   const days = [];
   for (
     let day = new Date(`${since}T00:00:00Z`);
@@ -55,7 +55,7 @@ export function columns(rows, since, until) {
   const most = Math.max(1, ...rows.map((row) => row.micro_usd));
   const [height, step] = [150, WIDE / days.length];
   const drawn = days.map((day, index) => {
-    const spent = known.get(day)?.micro_usd ?? 0;
+    const spent = byDay.get(day)?.micro_usd ?? 0;
     const tall = spent ? Math.max(1.5, (spent / most) * height) : 0;
     const place = { x: index * step + step * 0.1, y: height - tall, width: step * 0.8, height: tall, class: "spent" };
     return svg("rect", place, svg("title", {}, `${day}: ${dollars(spent)}`));
@@ -73,11 +73,11 @@ export function columns(rows, since, until) {
   return [h("p", { class: "quiet ends", "aria-hidden": "true" }, top), picture, ends, figures("day", rows)];
 }
 
-/** A row for each key, the largest first; what is left over is one row. */
-export function rows(name, found) {
-  const sorted = [...found].sort((one, other) => other.micro_usd - one.micro_usd);
-  const shown = sorted.slice(0, MOST_ROWS);
-  const rest = sorted.slice(MOST_ROWS);
+/** A row for each key, the largest first; the rest is one row. */
+export function rows(name, totals) {
+  const sorted = [...totals].sort((one, other) => other.micro_usd - one.micro_usd);
+  const shown = sorted.slice(0, MAX_ROWS);
+  const rest = sorted.slice(MAX_ROWS);
   if (rest.length)
     shown.push({
       key: `${rest.length} more`,
@@ -97,9 +97,9 @@ export function rows(name, found) {
   return [h("ol", { class: "bars" }, lines), figures(name, sorted)];
 }
 
-function figures(name, found) {
+function figures(name, totals) {
   const head = [name, "calls", "input tokens", "output tokens", "spent"].map((text) => h("th", { scope: "col" }, text));
-  const body = found.map((row) =>
+  const body = totals.map((row) =>
     h(
       "tr",
       {},

@@ -1,10 +1,10 @@
-// What an edit took out and put in, word by word.
+// The changes of an edit, word by word.
 
 import { h } from "./dom.js";
 import { plain } from "./texts.js";
 
 const WORDS = /\s+|[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu;
-const MOST_CELLS = 4_000_000;
+const MAX_CELLS = 4_000_000;
 
 /** Elements that show how `after` differs from `before`. */
 export function difference(before, after) {
@@ -27,7 +27,7 @@ export function changes(before, after) {
 }
 
 function between(one, other) {
-  if (one.length * other.length > MOST_CELLS)
+  if (one.length * other.length > MAX_CELLS)
     return [
       ["del", one.join("")],
       ["ins", other.join("")],
@@ -52,11 +52,11 @@ function between(one, other) {
 }
 
 function joined(parts) {
-  const found = [];
+  const merged = [];
   for (const [kind, text] of parts) {
     if (!text) continue;
-    if (found.length && found.at(-1)[0] === kind) found.at(-1)[1] += text;
-    else found.push([kind, text]);
+    if (merged.length && merged.at(-1)[0] === kind) merged.at(-1)[1] += text;
+    else merged.push([kind, text]);
   }
-  return found;
+  return merged;
 }

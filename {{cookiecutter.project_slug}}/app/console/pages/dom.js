@@ -1,10 +1,10 @@
-// Elements are made of names and texts. Nothing here, and nothing else in the console, reads a text as markup.
+// Creates elements from names and texts. No code of the console parses a text as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 const ATTRIBUTE = /^(?:aria-[a-z]+|data-[a-z-]+|[a-z]+[12]?)$/i;
 const REFUSED = new Set(["style", "srcdoc", "src", "action", "formaction"]);
 
-/** h("p", {class: "notice"}, "text", child): an element; texts become text nodes, null and false nothing. */
+/** h("p", {class: "notice"}, "text", child): an element; texts become text nodes, null and false are left out. */
 export function h(name, properties, ...children) {
   return filled(document.createElement(name), properties, children);
 }
@@ -17,9 +17,9 @@ export function replace(parent, ...children) {
   parent.replaceChildren(...flat(children));
 }
 
-/** Says it to those who listen to the page instead of looking at it. */
+/** Announces a text to screen readers. */
 export function say(text, urgent = false) {
-  const region = document.getElementById(urgent ? "alert" : "said");
+  const region = document.getElementById(urgent ? "alert" : "status");
   region.textContent = "";
   setTimeout(() => (region.textContent = text), 30);
 }

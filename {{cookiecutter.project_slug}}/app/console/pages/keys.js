@@ -1,14 +1,14 @@
-// Shortcuts: single letters, which do nothing while somebody types and can be switched off.
+// Single-letter shortcuts. They have no effect in text fields and can be switched off.
 
 import { h } from "./dom.js";
 
 const OFF = "console.shortcuts-off";
 const GENERAL = [
   ["j", "Next in the list"],
-  ["k", "The one before"],
+  ["k", "Previous in the list"],
   ["n", "Claim the next free item"],
   ["c", "Claim this item"],
-  ["b", "Give it back"],
+  ["b", "Release this item"],
   ["?", "This list"],
 ];
 
@@ -27,7 +27,7 @@ export class Help {
       { "aria-label": "Shortcuts" },
       h("h2", {}, "Shortcuts"),
       h("table", {}, rows),
-      h("label", { class: "tick" }, tick, "react to these keys"),
+      h("label", { class: "tick" }, tick, "use these shortcuts"),
       h("button", { type: "button", onclick: () => this.element.close() }, "Close"),
     );
     this.button = h(
@@ -45,25 +45,25 @@ export class Help {
 
 const FIELDS = "input, textarea, select, [contenteditable]:not([contenteditable='false'])";
 
-/** Whether a key is somebody's typing, or a part of a longer shortcut of the browser's or of a dialog's. */
+/** Whether a key press is text input, or belongs to a shortcut of the browser or to a dialog. */
 function isTyping(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.getModifierState("AltGraph")) return true;
   if (event.isComposing || event.defaultPrevented) return true;
   return document.activeElement?.closest(FIELDS) || document.querySelector("dialog[open]");
 }
 
-/** press(key): whether it did something. Then the key does nothing else, however long it is held down: a field that
-    gets the focus stays empty. */
+/** press(key): whether it was handled. Then its default action and its repetitions are suppressed, so that a field
+    that gets the focus stays empty. */
 export function shortcuts(help, press) {
-  let held = null;
-  addEventListener("keyup", () => (held = null));
+  let pressed = null;
+  addEventListener("keyup", () => (pressed = null));
   addEventListener("keydown", (event) => {
-    if (event.repeat && event.key === held) return event.preventDefault();
-    held = null;
+    if (event.repeat && event.key === pressed) return event.preventDefault();
+    pressed = null;
     if (event.key.length !== 1 || event.repeat || isTyping(event) || localStorage.getItem(OFF)) return;
     if (event.key === "?") help.open();
     else if (!press(event.key)) return;
-    held = event.key;
+    pressed = event.key;
     event.preventDefault();
   });
 }

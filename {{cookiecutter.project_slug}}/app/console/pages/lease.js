@@ -1,4 +1,4 @@
-// A claim lasts a while. It is kept up as long as somebody is at the page, and given up in words when it is lost.
+// The lease of a claimed item. It is renewed as long as somebody uses the page; its loss is reported.
 
 import { now, post } from "./api.js";
 import { say } from "./dom.js";
@@ -11,55 +11,55 @@ for (const kind of ["keydown", "pointerdown", "pointermove", "wheel", "input"])
   addEventListener(kind, () => (touched = Date.now()), { passive: true, capture: true });
 
 export class Lease {
-  /** claimed: the reply to a claim. renewed(until), lost(why): told once each time that it happens. */
+  /** claimed: the reply to a claim. Calls renewed(until) after each renewal, and lost(why) once. */
   constructor(claimed, renewed, lost) {
-    Object.assign(this, { id: claimed.id, token: claimed.token, renewed, lost, warned: false, beating: false });
-    this.take(claimed);
+    Object.assign(this, { id: claimed.id, token: claimed.token, renewed, lost, warned: false, renewing: false });
+    this.extend(claimed);
     this.timer = setInterval(() => this.tick(), 1000);
   }
 
-  take(item) {
+  extend(item) {
     this.until = Date.parse(item.claimed_until);
     this.span = Math.max(1000, this.until - now());
-    this.beaten = Date.now();
-    this.next = this.beaten + this.span / 3;
+    this.renewedAt = Date.now();
+    this.renewAt = this.renewedAt + this.span / 3;
     this.warned = false;
   }
 
-  /** Nothing is told any more. */
+  /** Ends the timer; neither callback is called any more. */
   stop() {
     clearInterval(this.timer);
     this.stopped = true;
   }
 
-  async giveBack() {
+  async release() {
     this.stop();
     await post(`v1/reviews/${this.id}/release`, { token: this.token }).catch(() => {});
   }
 
   tick() {
     const left = this.until - now();
-    if (left <= 0) return this.end("Its time ran out while nobody was at this page.");
-    if (touched > this.beaten && Date.now() >= this.next && !document.hidden) return this.beat();
+    if (left <= 0) return this.end("The lease expired while the page was not used.");
+    if (touched > this.renewedAt && Date.now() >= this.renewAt && !document.hidden) return this.renew();
     if (left < this.span / 4 && !this.warned) {
       this.warned = true;
       say(`Your claim ends in ${length(left)}. Press any key to keep it.`, true);
     }
   }
 
-  async beat() {
-    if (this.beating) return;
-    this.beating = true;
+  async renew() {
+    if (this.renewing) return;
+    this.renewing = true;
     try {
       const item = await post(`v1/reviews/${this.id}/heartbeat`, { token: this.token });
       if (this.stopped) return;
-      this.take(item);
+      this.extend(item);
       this.renewed(this.until);
     } catch (error) {
       if ([401, 403, 404, 409].includes(error.status)) this.end(error.message);
-      else this.next = Date.now() + RETRY;
+      else this.renewAt = Date.now() + RETRY;
     } finally {
-      this.beating = false;
+      this.renewing = false;
     }
   }
 

@@ -1,8 +1,8 @@
-// The list of what waits, the earliest due first.
+// The list of review items, the earliest due first.
 
 import { get } from "./api.js";
 import { h, replace } from "./dom.js";
-import { trouble } from "./shell.js";
+import { errorNotice } from "./shell.js";
 import { plain } from "./texts.js";
 import { countdown, when } from "./times.js";
 
@@ -24,7 +24,7 @@ const FILTERS = [
       ["", "all"],
       ["answer", "answers"],
       ["action", "actions"],
-      ["overlap", "second looks"],
+      ["overlap", "second reviews"],
     ],
   ],
   [
@@ -38,12 +38,12 @@ const FILTERS = [
     ],
   ],
 ];
-export const KINDS = { answer: "answer", action: "action", overlap: "blind second look" };
+export const KINDS = { answer: "answer", action: "action", overlap: "blind second review" };
 export const OUTCOMES = {
   approved: "approved",
   edited: "approved with changes",
   rejected: "rejected",
-  denied: "not decided in time, so denied",
+  denied: "expired without a decision",
 };
 
 export class Queue {
@@ -54,14 +54,14 @@ export class Queue {
     this.items = [];
     this.filters = this.read();
     this.list = h("ol", { class: "rows" });
-    this.told = h("div", {});
+    this.messages = h("div", {});
     this.count = h("span", { class: "quiet", role: "status" });
     this.more = h("button", { type: "button", hidden: true, onclick: () => this.load(true) }, "Show more");
     this.element = h(
       "section",
       { class: "queue", "aria-label": "Queue" },
       this.head(),
-      this.told,
+      this.messages,
       this.list,
       this.more,
     );
@@ -70,17 +70,17 @@ export class Queue {
   }
 
   read() {
-    const asked = new URLSearchParams(location.search);
-    const found = Object.fromEntries(FILTERS.map(([name, , [[first]]]) => [name, asked.get(name) ?? first]));
-    return { ...found, rule: asked.get("rule") ?? "", free: asked.get("free") ?? "" };
+    const parameters = new URLSearchParams(location.search);
+    const choices = Object.fromEntries(FILTERS.map(([name, , [[first]]]) => [name, parameters.get(name) ?? first]));
+    return { ...choices, rule: parameters.get("rule") ?? "", free: parameters.get("free") ?? "" };
   }
 
   head() {
     const set = (name) => (event) => {
       const { type, checked, value } = event.target;
       this.filters[name] = type === "checkbox" ? (checked ? "true" : "") : value.trim();
-      const kept = Object.entries(this.filters).filter(([, each]) => each !== "");
-      history.replaceState(null, "", `?${new URLSearchParams(kept)}${location.hash}`);
+      const active = Object.entries(this.filters).filter(([, each]) => each !== "");
+      history.replaceState(null, "", `?${new URLSearchParams(active)}${location.hash}`);
       this.load();
     };
     const choices = FILTERS.map(([name, label, values]) => {
@@ -111,24 +111,24 @@ export class Queue {
         { class: "choices" },
         choices,
         h("label", {}, "Rule", rule),
-        h("label", { class: "tick" }, free, "free only"),
+        h("label", { class: "tick" }, free, "unclaimed only"),
       ),
     );
   }
 
   async load(further = false) {
-    const asked = (this.asked = (this.asked ?? 0) + 1);
-    const shown = Math.min(200, Math.max(50, this.items.length));
+    const number = (this.requestNumber = (this.requestNumber ?? 0) + 1);
+    const limit = Math.min(200, Math.max(50, this.items.length));
     try {
-      const query = { ...this.filters, limit: further ? 50 : shown, after: further ? this.next : "" };
+      const query = { ...this.filters, limit: further ? 50 : limit, after: further ? this.next : "" };
       const page = await get("v1/reviews", query);
-      if (asked !== this.asked) return;
+      if (number !== this.requestNumber) return;
       this.items = further ? [...this.items, ...page.items] : page.items;
       this.next = page.next;
-      replace(this.told);
+      replace(this.messages);
     } catch (error) {
-      if (asked !== this.asked) return;
-      replace(this.told, trouble(error));
+      if (number !== this.requestNumber) return;
+      replace(this.messages, errorNotice(error));
     }
     this.draw();
   }
@@ -141,19 +141,19 @@ export class Queue {
       this.list,
       this.items.map((item) => row(item, item.id === this.chosen(), this.caller.name)),
     );
-    if (!this.items.length) replace(this.list, h("li", { class: "quiet nothing" }, "Nothing here."));
+    if (!this.items.length) replace(this.list, h("li", { class: "quiet nothing" }, "No items."));
     if (focused) this.list.querySelector(`a[href="${focused}"]`)?.focus();
   }
 
-  /** The item `by` places from the one that is open. */
+  /** The item `by` places from the open one. */
   beside(by) {
     const at = this.items.findIndex((item) => item.id === this.chosen());
     return this.items[at < 0 ? 0 : Math.min(this.items.length - 1, Math.max(0, at + by))];
   }
 
-  /** Open items that nobody has, the earliest due first, but for `but`. */
-  free(but) {
-    return this.items.filter((item) => item.state === "open" && !item.claimed_by && item.id !== but);
+  /** Open items that nobody has claimed, the earliest due first, without `excluded`. */
+  free(excluded) {
+    return this.items.filter((item) => item.state === "open" && !item.claimed_by && item.id !== excluded);
   }
 }
 
@@ -161,8 +161,8 @@ export function badges(item) {
   return [
     h("span", { class: `badge tier-${item.risk_tier}` }, `${item.risk_tier} risk`),
     item.kind !== "answer" && h("span", { class: "badge" }, KINDS[item.kind] ?? item.kind),
-    item.level >= 2 && h("span", { class: "badge urgent" }, "handed up"),
-    item.level === 1 && h("span", { class: "badge urgent" }, "escalated"),
+    item.level >= 2 && h("span", { class: "badge urgent" }, "escalated"),
+    item.level === 1 && h("span", { class: "badge urgent" }, "urgent"),
     item.timing === "after" && h("span", { class: "badge" }, "already delivered"),
   ];
 }
@@ -173,13 +173,14 @@ export function due(item) {
 }
 
 function row(item, chosen, me) {
-  const held =
-    item.claimed_by && h("span", { class: "held" }, item.claimed_by === me ? "yours" : `${item.claimed_by} has it`);
+  const claim =
+    item.claimed_by &&
+    h("span", { class: "claimed" }, item.claimed_by === me ? "yours" : `claimed by ${item.claimed_by}`);
   const link = h(
     "a",
-    { href: `#${item.id}`, class: item.level ? "row standing-out" : "row", "aria-current": chosen ? "true" : null },
+    { href: `#${item.id}`, class: item.level ? "row escalated" : "row", "aria-current": chosen ? "true" : null },
     h("span", { class: "question", dir: "auto" }, plain(item.question)),
-    h("span", { class: "facts" }, due(item), badges(item), held),
+    h("span", { class: "facts" }, due(item), badges(item), claim),
     h("span", { class: "facts quiet" }, item.rule, " · ", when(item.created_at)),
   );
   return h("li", {}, link);

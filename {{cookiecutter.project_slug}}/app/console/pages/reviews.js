@@ -1,18 +1,18 @@
-// The desk: the queue beside one item, a claim on it, a decision, the next one.
+// The review page: the queue beside one item, with claim and decision.
 
 import { get, post } from "./api.js";
-import { Form, VERBS, explained, verbs } from "./deciding.js";
+import { Form, VERBS, errorWithNextStep, verbs } from "./decision_form.js";
 import { h, replace, say } from "./dom.js";
 import { Help, shortcuts } from "./keys.js";
 import { Lease } from "./lease.js";
 import { Queue, OUTCOMES } from "./queue.js";
-import { open, trouble } from "./shell.js";
-import { shown } from "./showing.js";
+import { errorNotice, open } from "./shell.js";
+import { renderItem } from "./item_view.js";
 import { countdown } from "./times.js";
 
 const ID = /^#([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 
-class Desk {
+class ReviewPage {
   constructor(caller) {
     this.caller = caller;
     this.drafts = new Map();
@@ -29,23 +29,23 @@ class Desk {
     this.queue.element.prepend(h("p", { class: "buttons first" }, next, this.help.button));
     this.queue.element.append(this.agreement);
     this.element = h("div", { class: "desk" }, this.queue.element, this.pane, this.help.element);
-    addEventListener("hashchange", () => this.follow());
+    addEventListener("hashchange", () => this.onHashChange());
     addEventListener("beforeunload", (event) => this.lease && this.draft?.text !== undefined && event.preventDefault());
     shortcuts(this.help, (key) => this.press(key));
   }
 
   async start() {
     replace(document.getElementById("main"), this.element);
-    this.follow();
+    this.onHashChange();
     await this.queue.load();
-    this.agree();
+    this.loadAgreement();
   }
 
   get draft() {
     return this.drafts.get(this.id);
   }
 
-  follow() {
+  onHashChange() {
     const id = location.hash.match(ID)?.[1] ?? null;
     if (location.hash && !id) return; // the link to the content
     if (id !== this.id) this.show(id);
@@ -71,23 +71,23 @@ class Desk {
       const item = await get(`v1/reviews/${id}`);
       if (id === this.id) this.draw(item);
     } catch (error) {
-      if (id === this.id) replace(this.pane, this.back(), trouble(error));
+      if (id === this.id) replace(this.pane, this.back(), errorNotice(error));
     }
   }
 
-  /** Gives the item back that is left undecided, so that nobody waits for the end of its lease. */
+  /** Releases an undecided item, so that others need not wait for the end of its lease. */
   leave() {
     const { lease } = this;
     this.lease = this.form = null;
-    if (lease && !lease.stopped) lease.giveBack().then(() => this.queue.load());
+    if (lease && !lease.stopped) lease.release().then(() => this.queue.load());
   }
 
-  draw(item, told = null, focus = true) {
+  draw(item, message = null, focus = true) {
     this.item = item;
-    this.told = h("div", { class: "told" }, told);
+    this.messages = h("div", { class: "messages" }, message);
     this.bar = h("div", { class: "bar", role: "group", "aria-label": "What you can do" });
     this.place = h("div", {});
-    replace(this.pane, this.back(), shown(item, this.place), this.told, this.bar);
+    replace(this.pane, this.back(), renderItem(item, this.place), this.messages, this.bar);
     document.title = `${item.question.slice(0, 60)} – Reviews`;
     this.actions();
     if (focus) document.getElementById("question").focus();
@@ -110,13 +110,13 @@ class Desk {
     if (item.state !== "open")
       return replace(this.bar, h("span", {}, "This item is ", OUTCOMES[item.outcome] ?? item.state, "."), next);
     if (!this.caller.permissions.includes("reviews:decide"))
-      return replace(this.bar, h("span", {}, "Your key may read reviews and not decide on them."), next);
+      return replace(this.bar, h("span", {}, "Your key may read reviews but not decide on them."), next);
     if (!lease) {
       const whose =
-        item.claimed_by === this.caller.name ? "You have it in another tab, " : `${item.claimed_by} has it, `;
+        item.claimed_by === this.caller.name ? "You have claimed it in another tab, " : `claimed by ${item.claimed_by}, `;
       const other =
         item.claimed_by &&
-        h("span", { class: "held" }, whose, countdown(item.claimed_until, "for another ", "and may have left it", 0));
+        h("span", { class: "claimed" }, whose, countdown(item.claimed_until, "for another ", "the lease may have expired", 0));
       return replace(
         this.bar,
         other,
@@ -125,11 +125,11 @@ class Desk {
       );
     }
     const open = Boolean(this.form);
-    this.left = countdown(new Date(lease.until).toISOString(), "yours for ", "not yours any more", lease.span / 4);
+    this.left = countdown(new Date(lease.until).toISOString(), "yours for ", "your lease has expired", lease.span / 4);
     const choices = verbs(item).map((verb) =>
       button(VERBS[verb].name, VERBS[verb].letter, () => this.begin(verb), { approve: "main", reject: "danger" }[verb]),
     );
-    replace(this.bar, this.left, !open && [choices, button("Give back", "b", () => this.giveBack())]);
+    replace(this.bar, this.left, !open && [choices, button("Release", "b", () => this.releaseItem())]);
   }
 
   async claim(id = this.id) {
@@ -151,21 +151,21 @@ class Desk {
       this.draw(
         item,
         changed &&
-          h("p", { class: "notice" }, "It has changed since you looked at it. Read it again before you decide."),
+          h("p", { class: "notice" }, "It has changed since you opened it. Read it again before you decide."),
       );
-      say(`Claimed${changed ? "; it has changed since you looked at it" : ""}.`);
+      say(`Claimed${changed ? "; it has changed since you opened it" : ""}.`);
       this.queue.load();
       if (this.draft?.verb && !changed) this.begin(this.draft.verb);
       return true;
     } catch (error) {
       if (id !== this.id) return error;
-      this.tell(explained(error, this.again(error)));
+      this.showMessage(errorWithNextStep(error, this.nextStepButton(error)));
       this.queue.load();
       return error;
     }
   }
 
-  again(error) {
+  nextStepButton(error) {
     const claimable = ["review_lease_lost", "review_changed", "payload_changed", "unreachable"].includes(error.code);
     const press = claimable ? () => this.claim() : () => this.next();
     return h("button", { type: "button", onclick: press }, claimable ? "Claim it again" : "Next item");
@@ -178,10 +178,10 @@ class Desk {
   lost(why) {
     const typed = this.draft?.text !== undefined || this.draft?.reason;
     this.drop();
-    const kept = typed ? "What you typed is kept. " : "";
-    const words = h("p", {}, h("strong", {}, "This item is not yours any more. "), why);
-    const next = h("p", {}, kept, "Somebody else may take it now. Claim it again to go on.");
-    this.tell(
+    const note = typed ? "What you typed is kept. " : "";
+    const words = h("p", {}, h("strong", {}, "You no longer hold this item. "), why);
+    const next = h("p", {}, note, "Somebody else may claim it now. Claim it again to continue.");
+    this.showMessage(
       h(
         "div",
         { class: "notice bad" },
@@ -193,7 +193,7 @@ class Desk {
     this.queue.load();
   }
 
-  /** Without a claim there is nothing to send. */
+  /** Closes the form after the claim is lost. */
   drop() {
     this.lease?.stop();
     this.lease = this.form = null;
@@ -210,11 +210,11 @@ class Desk {
       this.item,
       this.lease,
       draft,
-      (result, made) => this.done(result, made),
-      (error) => this.refused(error),
+      (result, decided) => this.done(result, decided),
+      (error) => this.onConflict(error),
       () => this.close(),
     );
-    replace(this.told);
+    replace(this.messages);
     replace(this.place, this.form.element);
     this.actions();
     this.form.focus();
@@ -228,9 +228,9 @@ class Desk {
     this.bar.querySelector("button")?.focus();
   }
 
-  refused(error) {
+  onConflict(error) {
     this.drop();
-    this.tell(explained(error, this.again(error)));
+    this.showMessage(errorWithNextStep(error, this.nextStepButton(error)));
     this.queue.load();
   }
 
@@ -240,14 +240,14 @@ class Desk {
     this.drafts.delete(result.id);
     const more =
       result.state === "open" && ["approve", "edit"].includes(verb) ? " Another person must approve it as well." : "";
-    const words = `${VERBS[verb].said}.${more}`;
+    const words = `${VERBS[verb].pastTense}.${more}`;
     const next = h(
       "button",
       { type: "button", class: "main", onclick: () => this.next() },
       "Next item",
       h("kbd", { "aria-hidden": "true" }, "n"),
     );
-    const told = h(
+    const notice = h(
       "div",
       { class: "notice good" },
       h("p", {}, h("strong", {}, words)),
@@ -256,45 +256,45 @@ class Desk {
     say(words);
     try {
       const item = await get(`v1/reviews/${result.id}`);
-      if (this.id === result.id) this.draw(item, told, false);
+      if (this.id === result.id) this.draw(item, notice, false);
     } catch {
-      this.tell(told);
+      this.showMessage(notice);
     }
-    this.told.scrollIntoView({ block: "nearest" });
+    this.messages.scrollIntoView({ block: "nearest" });
     next.focus();
     this.queue.load();
-    this.agree();
+    this.loadAgreement();
   }
 
-  async giveBack() {
+  async releaseItem() {
     const { lease } = this;
     this.lease = this.form = null;
-    await lease.giveBack();
-    say("Given back.");
+    await lease.release();
+    say("Released.");
     this.queue.load();
     this.show(this.id);
   }
 
-  /** The earliest item that nobody has and that this person may judge. */
+  /** Claims the earliest item that nobody has claimed and that this person may review. */
   async next() {
     this.leave();
     await this.queue.load();
     for (const item of this.queue.free(this.id)) {
       const claimed = await this.claim(item.id);
       if (claimed === true) return;
-      if (claimed.status !== 409 && claimed.status !== 403) return this.tell(trouble(claimed));
+      if (claimed.status !== 409 && claimed.status !== 403) return this.showMessage(errorNotice(claimed));
     }
     if (this.item) this.drop();
-    this.tell(h("p", { class: "notice" }, "Nothing else in this list is free for you now."));
+    this.showMessage(h("p", { class: "notice" }, "No other item in this list is free for you now."));
   }
 
-  tell(node) {
+  showMessage(node) {
     say(node.textContent, true);
-    replace(this.id && this.told?.isConnected ? this.told : this.queue.told, node);
+    replace(this.id && this.messages?.isConnected ? this.messages : this.queue.messages, node);
     node.scrollIntoView({ block: "nearest" });
   }
 
-  /** Whether the key did something. */
+  /** Whether the key was handled. */
   press(key) {
     const act = this.bound(key);
     act?.();
@@ -306,7 +306,7 @@ class Desk {
     if (step) return () => this.go((this.queue.beside(step) ?? {}).id ?? null);
     if (key === "n") return () => this.next();
     if (key === "c" && this.item?.state === "open" && !this.lease) return () => this.claim();
-    if (key === "b" && this.lease) return () => this.giveBack();
+    if (key === "b" && this.lease) return () => this.releaseItem();
     const verb = Object.keys(VERBS).find((each) => VERBS[each].letter === key);
     return verb && this.canBegin(verb) ? () => this.begin(verb) : null;
   }
@@ -315,13 +315,13 @@ class Desk {
     return Boolean(this.lease) && verbs(this.item).includes(verb);
   }
 
-  async agree() {
-    const found = await get("v1/reviews/agreement").catch(() => null);
-    if (!found) return;
-    const alpha = found.alpha === null ? "too little to tell" : `Krippendorff’s alpha ${found.alpha.toFixed(2)}`;
-    const looks = found.pairs ? `; ${found.agreed} of ${found.pairs} second looks agreed` : "";
+  async loadAgreement() {
+    const agreement = await get("v1/reviews/agreement").catch(() => null);
+    if (!agreement) return;
+    const alpha = agreement.alpha === null ? "too few pairs" : `Krippendorff’s alpha ${agreement.alpha.toFixed(2)}`;
+    const looks = agreement.pairs ? `; ${agreement.agreed} of ${agreement.pairs} second reviews agreed` : "";
     this.agreement.textContent = `Agreement of reviewers: ${alpha}${looks}.`;
   }
 }
 
-open("reviews:read", (caller) => new Desk(caller).start());
+open("reviews:read", (caller) => new ReviewPage(caller).start());

@@ -1,27 +1,27 @@
-// What both pages share: signing in with a key, who is there, signing out.
+// The parts that both pages share: signing in with a key, the name of the key, signing out.
 
-import { beginAnew, forgetKey, get, hasKey, keepKey, whyAnew } from "./api.js";
+import { forgetKey, get, hasKey, keepKey, signOut, takeSignOutReason } from "./api.js";
 import { h, replace, say } from "./dom.js";
 
 const main = document.getElementById("main");
 const who = document.getElementById("who");
 
-/** Runs `start(caller)` once somebody is there who holds the permission; asks for a key until then. */
+/** Runs `start(caller)` once a key with the permission is there; asks for one until then. */
 export async function open(permission, start) {
-  const why = whyAnew();
-  if (!hasKey()) return ask(permission, start, why && h("div", { class: "notice bad" }, why));
+  const reason = takeSignOutReason();
+  if (!hasKey()) return askForKey(permission, start, reason && h("div", { class: "notice bad" }, reason));
   replace(main, h("p", { class: "quiet" }, "One moment…"));
   await enter(permission, start);
 }
 
-/** A problem in words: what it was, and what helps. */
-export function trouble(found, ...more) {
-  const text = found.message === found.title ? found.title : [found.title, ". ", found.message];
+/** The notice of a problem: its title, detail and action. */
+export function errorNotice(error, ...more) {
+  const text = error.message === error.title ? error.title : [error.title, ". ", error.message];
   return h(
     "div",
     { class: "notice bad" },
     h("p", {}, h("strong", {}, text)),
-    found.action && h("p", {}, found.action),
+    error.action && h("p", {}, error.action),
     more,
   );
 }
@@ -32,11 +32,11 @@ async function enter(permission, start) {
     caller = await get("v1/caller");
   } catch (error) {
     if (error.status === 401) forgetKey();
-    return ask(permission, start, trouble(error));
+    return askForKey(permission, start, errorNotice(error));
   }
   if (!caller.permissions.includes(permission)) {
     const missing = `The key “${caller.name}” has the ${caller.roles.length > 1 ? "roles" : "role"} ${caller.roles.join(", ")}.`;
-    return ask(
+    return askForKey(
       permission,
       start,
       h("div", { class: "notice bad" }, h("p", {}, missing, ` This page needs the permission ${permission}.`)),
@@ -46,29 +46,29 @@ async function enter(permission, start) {
     link.hidden = !caller.permissions.includes(link.dataset.needs);
   replace(
     who,
-    h("span", {}, h("span", { class: "unseen" }, "Signed in as "), caller.name),
-    h("button", { type: "button", onclick: () => beginAnew() }, "Sign out"),
+    h("span", {}, h("span", { class: "visually-hidden" }, "Signed in as "), caller.name),
+    h("button", { type: "button", onclick: () => signOut() }, "Sign out"),
   );
-  addEventListener("refused-key", ({ detail }) => beginAnew(`${detail.title}.`), { once: true });
+  addEventListener("refused-key", ({ detail }) => signOut(`${detail.title}.`), { once: true });
   start(caller);
 }
 
-function ask(permission, start, why = null) {
+function askForKey(permission, start, message = null) {
   replace(who);
   const field = h("input", { id: "key", type: "password", autocomplete: "off", spellcheck: "false", required: true });
-  const told = h("div", { role: "alert" }, why);
+  const messages = h("div", { role: "alert" }, message);
   const submit = async (event) => {
     event.preventDefault();
     if (!field.value.trim()) return;
     keepKey(field.value);
-    replace(told);
+    replace(messages);
     say("Signing in");
     await enter(permission, start);
   };
   const form = h("form", { class: "card sign-in", onsubmit: submit });
   form.append(
     h("h1", {}, "Sign in"),
-    told,
+    messages,
     h("label", { for: "key" }, "API key"),
     field,
     h(

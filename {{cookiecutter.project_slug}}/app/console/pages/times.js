@@ -1,4 +1,4 @@
-// Times in words, and countdowns that go on by themselves.
+// Times as text, and countdowns that update themselves.
 
 import { now } from "./api.js";
 import { h } from "./dom.js";
@@ -23,19 +23,19 @@ export function length(milliseconds) {
   return `${minutes}:${String(seconds % 60).padStart(2, "0")} min`;
 }
 
-/** A countdown to a moment; its class says how near that is. soon: from how many milliseconds on it stands out. */
+/** A countdown to a moment. soon: below so many milliseconds it gets the class `soon`. */
 export function countdown(text, before, after, soon = 15 * 60_000) {
   const element = h("time", { datetime: text, title: exact.format(new Date(text)), class: "countdown" });
   Object.assign(element, { until: Date.parse(text), before, after, soon });
-  tell(element);
+  update(element);
   return element;
 }
 
-function tell(element) {
+function update(element) {
   const left = element.until - now();
   element.textContent = left > 0 ? element.before + length(left) : element.after;
   element.classList.toggle("soon", left > 0 && left < element.soon);
   element.classList.toggle("late", left <= 0);
 }
 
-setInterval(() => document.querySelectorAll(".countdown").forEach(tell), 1000);
+setInterval(() => document.querySelectorAll(".countdown").forEach(update), 1000);

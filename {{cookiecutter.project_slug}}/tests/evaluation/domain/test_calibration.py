@@ -19,7 +19,7 @@ def test_full_agreement_is_one_and_agreement_by_chance_is_nothing() -> None:
     assert kappa([1, 0], [0, 1]) == -1
 
 
-def test_always_the_same_word_is_no_agreement() -> None:
+def test_constant_labels_are_no_agreement() -> None:
     assert kappa([1] * 80, [1] * 80) is None
     assert not calibrate([1] * 80, [1] * 80, RULE).trusted
 
@@ -29,7 +29,7 @@ def test_both_sides_label_the_same_cases() -> None:
         kappa([1], [1, 0])
 
 
-def test_a_judge_is_believed_above_the_floor_and_not_below() -> None:
+def test_a_judge_is_trusted_above_the_floor_and_not_below() -> None:
     people = [1, 0] * 40
     good = [0, 0, *people[2:]]
     assert calibrate(people, good, RULE).trusted
@@ -37,10 +37,10 @@ def test_a_judge_is_believed_above_the_floor_and_not_below() -> None:
     assert (found.trusted, found.reason) == (False, "kappa 0.52 is below the floor of 0.60")
 
 
-def test_a_judge_with_too_few_labels_is_not_believed_however_well_it_agrees() -> None:
+def test_a_judge_with_too_few_labels_is_not_trusted_whatever_its_agreement() -> None:
     found = calibrate([1, 0] * 20, [1, 0] * 20, RULE)
     assert (found.kappa, found.trusted, found.reason) == (1, False, "40 human labels; at least 50 are needed")
 
 
-def test_no_labels_say_nothing() -> None:
+def test_no_labels_give_no_agreement() -> None:
     assert kappa([], []) is None

@@ -13,8 +13,8 @@ POLICY = CanaryPolicy()
 
 
 @dataclass(frozen=True)
-class Said:
-    """An answer like most: three of a conversation."""
+class SampleAnswer:
+    """A typical answer; a conversation has three."""
 
     unit: str
     failed: bool = False
@@ -26,97 +26,99 @@ class Said:
     helpful: bool | None = None
 
 
-def said(count: int, **fields: object) -> list[Said]:
-    """Latency and cost differ a little from answer to answer, as they do."""
+def sample_answers(count: int, **fields: object) -> list[SampleAnswer]:
+    """Answers whose latency and cost vary slightly."""
     return [
         replace(
-            Said(f"u{number // 3}", latency_ms=900.0 + 37 * (number % 7), micro_usd=400 + 11 * (number % 5)),
+            SampleAnswer(f"u{number // 3}", latency_ms=900.0 + 37 * (number % 7), micro_usd=400 + 11 * (number % 5)),
             **fields,  # type: ignore[arg-type]
         )
         for number in range(count)
     ]
 
 
-def every(step: int, answers: Sequence[Said], **fields: object) -> list[Said]:
+def every(step: int, answers: Sequence[SampleAnswer], **fields: object) -> list[SampleAnswer]:
     return [
         replace(each, **fields) if number % step == 0 else each  # type: ignore[arg-type]
         for number, each in enumerate(answers)
     ]
 
 
-CONTROL = said(3000)
+CONTROL = sample_answers(3000)
 
 
-def verdict(canary: Sequence[Said], control: Sequence[Said] = CONTROL, elapsed: timedelta = HOUR) -> CanaryDecision:
+def verdict(
+    canary: Sequence[SampleAnswer], control: Sequence[SampleAnswer] = CONTROL, elapsed: timedelta = HOUR
+) -> CanaryDecision:
     return evaluate_canary(control, canary, POLICY, elapsed)
 
 
 def test_a_canary_like_its_control_passes_once_there_is_enough_evidence() -> None:
-    assert verdict(said(600)).verdict == "PASS"
+    assert verdict(sample_answers(600)).verdict == "PASS"
 
 
-def test_too_little_to_judge_by_is_held() -> None:
-    found = verdict(said(99))
+def test_too_little_evidence_is_a_hold() -> None:
+    found = verdict(sample_answers(99))
     assert found.verdict == "HOLD"
     assert found.reasons == ("99 answers for 33 tenants or conversations on the smaller side; 100 for 20 are needed",)
-    assert verdict(said(600), control=said(50)).verdict == "HOLD"
+    assert verdict(sample_answers(600), control=sample_answers(50)).verdict == "HOLD"
 
 
-def test_many_answers_for_one_tenant_are_too_little() -> None:
-    assert verdict([replace(each, unit="the only one") for each in said(2000)]).verdict == "HOLD"
+def test_many_answers_of_one_tenant_are_too_little_evidence() -> None:
+    assert verdict([replace(each, unit="the only one") for each in sample_answers(2000)]).verdict == "HOLD"
 
 
-def test_no_data_is_held() -> None:
+def test_no_data_is_a_hold() -> None:
     assert verdict([]).verdict == verdict([], control=[]).verdict == "HOLD"
 
 
 @pytest.mark.parametrize("count", [0, 99, 150])
 def test_at_the_deadline_a_canary_without_evidence_is_ended(count: int) -> None:
-    assert verdict(said(count)).verdict == "HOLD"
-    found = verdict(said(count), elapsed=timedelta(hours=24))
+    assert verdict(sample_answers(count)).verdict == "HOLD"
+    found = verdict(sample_answers(count), elapsed=timedelta(hours=24))
     assert found.verdict == "FAIL"
     assert found.reasons[0] == "the deadline of 24 hours passed without enough evidence"
 
 
 def test_at_the_deadline_a_canary_with_evidence_passes() -> None:
-    assert verdict(said(600), elapsed=timedelta(hours=24)).verdict == "PASS"
+    assert verdict(sample_answers(600), elapsed=timedelta(hours=24)).verdict == "PASS"
 
 
 @pytest.mark.parametrize(
     ("metric", "canary"),
     [
-        ("errors", every(4, said(300), failed=True)),
-        ("latency_ms", [replace(each, latency_ms=2 * each.latency_ms) for each in said(300)]),
-        ("refusals", every(3, said(300), refused=True)),
-        ("findings", every(3, said(300), findings=2)),
-        ("groundedness", every(2, said(300), groundedness=0.5)),
-        ("feedback", every(2, said(300), helpful=False)),
-        ("cost_micro_usd", [replace(each, micro_usd=2 * each.micro_usd) for each in said(300)]),
+        ("errors", every(4, sample_answers(300), failed=True)),
+        ("latency_ms", [replace(each, latency_ms=2 * each.latency_ms) for each in sample_answers(300)]),
+        ("refusals", every(3, sample_answers(300), refused=True)),
+        ("findings", every(3, sample_answers(300), findings=2)),
+        ("groundedness", every(2, sample_answers(300), groundedness=0.5)),
+        ("feedback", every(2, sample_answers(300), helpful=False)),
+        ("cost_micro_usd", [replace(each, micro_usd=2 * each.micro_usd) for each in sample_answers(300)]),
     ],
 )
-def test_harm_ends_the_canary_and_the_reason_names_the_metric(metric: str, canary: list[Said]) -> None:
+def test_harm_ends_the_canary_and_the_reason_names_the_metric(metric: str, canary: list[SampleAnswer]) -> None:
     found = verdict(canary, control=every(5, CONTROL, helpful=True))
     assert found.verdict == "FAIL"
     assert [reason.partition(":")[0] for reason in found.reasons] == [metric]
     assert HARMS[metric].description in found.reasons[0]
 
 
-def test_harm_on_one_tenant_alone_is_no_evidence_about_the_others() -> None:
+def test_harm_to_one_tenant_is_no_evidence_about_others() -> None:
     """All failures are of one conversation: as many single ones would end the canary."""
     alone = [
         replace(each, failed=number < 30, unit="one" if number < 30 else each.unit)
-        for number, each in enumerate(said(300))
+        for number, each in enumerate(sample_answers(300))
     ]
     assert verdict(alone).verdict == "HOLD"
-    assert verdict(every(10, said(300), failed=True)).verdict == "FAIL"
+    assert verdict(every(10, sample_answers(300), failed=True)).verdict == "FAIL"
 
 
-def test_what_is_better_is_no_harm() -> None:
-    assert verdict(said(600), control=every(4, CONTROL, failed=True)).verdict == "PASS"
+def test_an_improvement_is_no_harm() -> None:
+    assert verdict(sample_answers(600), control=every(4, CONTROL, failed=True)).verdict == "PASS"
 
 
 def test_failures_are_counted_once_and_not_as_quick_answers() -> None:
-    quick = every(40, said(300), failed=True, latency_ms=0.0, micro_usd=0, groundedness=None)
+    quick = every(40, sample_answers(300), failed=True, latency_ms=0.0, micro_usd=0, groundedness=None)
     harms = {each.metric: each.harm for each in verdict(quick).findings}
     assert harms["errors"] == pytest.approx(8 / 300)
     assert harms["latency_ms"] == pytest.approx(0, abs=0.01)
@@ -124,19 +126,23 @@ def test_failures_are_counted_once_and_not_as_quick_answers() -> None:
 
 def test_models_that_cost_nothing_can_pass() -> None:
     free = [replace(each, micro_usd=0) for each in CONTROL]
-    assert verdict([replace(each, micro_usd=0) for each in said(600)], free).verdict == "PASS"
-    assert verdict([replace(each, micro_usd=50) for each in said(600)], free).reasons[0].startswith("cost_micro_usd")
+    assert verdict([replace(each, micro_usd=0) for each in sample_answers(600)], free).verdict == "PASS"
+    assert (
+        verdict([replace(each, micro_usd=50) for each in sample_answers(600)], free)
+        .reasons[0]
+        .startswith("cost_micro_usd")
+    )
 
 
 def test_a_metric_that_needs_evidence_and_was_never_measured_keeps_the_canary_from_passing() -> None:
-    mute = [replace(each, groundedness=None) for each in said(900)]
+    mute = [replace(each, groundedness=None) for each in sample_answers(900)]
     found = verdict(mute)
     assert (found.verdict, found.reasons) == ("HOLD", ("groundedness: harm beyond the margin is not ruled out yet",))
 
 
 def test_not_one_error_is_no_evidence_while_there_are_few_answers() -> None:
     """Not one of 120 answers failed, which three of a hundred might well have done."""
-    found = verdict(said(120))
+    found = verdict(sample_answers(120))
     assert {each.metric for each in found.findings if each.evidence and not each.cleared} >= {"errors"}
 
 

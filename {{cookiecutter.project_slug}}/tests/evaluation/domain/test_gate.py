@@ -14,7 +14,7 @@ def of(judgement: GateResult, metric: str = "answer_facts", name: str = WHOLE) -
 
 
 def fallen_by(count: int, cases: int = 60) -> RunScores:
-    """The first `count` of the cases that were right are wrong, each in another document."""
+    """The first `count` of the correct cases become wrong, each in another document."""
     right = [number for number in range(0, cases, 2) if number % 5 > 0][:count]
     return run("b", lambda number: 0.0 if number in right else float(number % 5 > 0), cases)
 
@@ -35,7 +35,7 @@ def test_an_identical_release_passes_however_small_the_suite() -> None:
     assert apply_gate(replace(old, release_id="b" * 64), old, policy(), seed=1).verdict == "PASS"
 
 
-def test_a_release_that_is_worse_nowhere_passes() -> None:
+def test_a_release_that_is_not_worse_in_any_case_passes() -> None:
     assert apply_gate(OLD, changed(OLD, 1, values={"answer_facts": 0.0}), policy(), seed=1).verdict == "PASS"
 
 
@@ -48,21 +48,21 @@ def test_a_clear_fall_fails_and_is_named() -> None:
     assert len(found.worse) == 12
 
 
-def test_a_doubt_blocks_and_says_how_many_more_cases_it_would_take() -> None:
+def test_an_inconclusive_metric_blocks_and_reports_how_many_more_cases_it_needs() -> None:
     found = apply_gate(mixed(60), OLD, policy(), seed=1)
     assert found.verdict == of(found).verdict == "INCONCLUSIVE"
     assert of(found).more_cases is not None
     assert f"about {of(found).more_cases} more cases" in of(found).reason
 
 
-def test_with_so_many_more_cases_the_doubt_is_gone() -> None:
+def test_with_the_reported_number_of_cases_the_metric_is_conclusive() -> None:
     asked = of(apply_gate(mixed(60), OLD, policy(), seed=1)).more_cases
     cases = 60 + 2 * (asked or 0)
     old = run("a", lambda number: float(number % 5 > 0), cases)
     assert apply_gate(mixed(cases), old, policy(), seed=1).verdict == "PASS"
 
 
-def test_a_doubt_about_an_advisory_metric_is_shown_and_does_not_block() -> None:
+def test_an_inconclusive_advisory_metric_is_shown_and_does_not_block() -> None:
     found = apply_gate(both(OLD, "judge", 0.1), both(OLD, "judge", 0.9), policy(), seed=1)
     assert (of(found, "judge").verdict, of(found, "judge").blocking) == ("FAIL", False)
     assert found.verdict == "PASS"
@@ -74,7 +74,7 @@ def both(scores: RunScores, metric: str, value: float | None) -> RunScores:
     return replace(scores, cases=cases)
 
 
-def test_a_wider_tolerance_turns_a_doubt_into_a_pass() -> None:
+def test_a_wider_tolerance_turns_inconclusive_into_pass() -> None:
     assert apply_gate(mixed(60), OLD, policy(metrics=rule(tolerance=0.2)), seed=1).verdict == "PASS"
 
 
@@ -86,7 +86,7 @@ def test_a_fall_within_the_tolerance_is_no_failure_however_certain() -> None:
     assert of(found).p < 0.01
 
 
-def test_a_metric_with_few_cases_is_in_doubt_unless_none_is_worse() -> None:
+def test_a_metric_with_few_cases_is_inconclusive_unless_none_is_worse() -> None:
     old = run("a", lambda number: 1.0, cases=6)
     found = apply_gate(run("b", lambda number: 0.97, cases=6), old, policy(), seed=1)
     assert (found.verdict, of(found).more_cases) == ("INCONCLUSIVE", 4)
@@ -99,12 +99,12 @@ def test_a_protected_case_may_not_fall_whatever_the_average_says() -> None:
     assert (found.verdict, found.fallen) == ("FAIL", ("c001",))
 
 
-def test_a_case_that_is_not_protected_may() -> None:
+def test_an_unprotected_case_may_fall() -> None:
     new = changed(OLD, 1, values={"answer_facts": 0.9})
     assert apply_gate(new, OLD, policy(metrics=rule(tolerance=1.0)), seed=1).verdict == "PASS"
 
 
-def test_a_protected_case_that_nothing_measures_any_more_has_fallen() -> None:
+def test_a_protected_case_without_a_score_has_fallen() -> None:
     old, new = changed(OLD, 1, protected=True), changed(OLD, 1, protected=True, values={"answer_facts": None})
     assert apply_gate(new, old, policy(), seed=1).fallen == ("c001",)
 
@@ -154,7 +154,7 @@ SLICED = policy(
 )
 
 
-def test_a_small_slice_does_not_leave_the_release_in_doubt() -> None:
+def test_a_small_slice_does_not_make_the_release_inconclusive() -> None:
     old, new = with_slice(OLD, "restricted", range(6)), with_slice(mixed(60), "restricted", range(6))
     found = apply_gate(new, old, SLICED, seed=1)
     assert of(found, name="restricted").verdict == "PASS"
@@ -168,7 +168,7 @@ def test_a_small_slice_has_a_floor() -> None:
     assert of(found, name="restricted").verdict == found.verdict == "FAIL"
 
 
-def test_a_landslide_in_a_small_slice_fails_proven_or_not() -> None:
+def test_a_large_fall_in_a_small_slice_fails_without_significance() -> None:
     rules = SLICED.model_copy(update={"metrics": policy(metrics=rule(tolerance=0.2, slice_floor=0.0)).metrics})
     old, new = (with_slice(OLD, "restricted", range(3), value) for value in (1.0, 0.6))
     found = apply_gate(new, old, rules, seed=1)
@@ -189,7 +189,7 @@ def test_a_slice_whose_risk_does_not_ask_for_the_metric_is_only_shown() -> None:
     assert (of(found, name="smalltalk").blocking, found.verdict) == (False, "PASS")
 
 
-def test_a_slice_that_is_large_enough_can_be_in_doubt() -> None:
+def test_a_slice_that_is_large_enough_can_be_inconclusive() -> None:
     old, new = with_slice(OLD, "restricted", range(40)), with_slice(mixed(60), "restricted", range(40))
     rules = SLICED.model_copy(update={"slices": SLICED.slices.model_copy(update={"tolerance_factor": 0.1})})
     assert of(apply_gate(new, old, rules, seed=1), name="restricted").verdict == "INCONCLUSIVE"
@@ -211,7 +211,7 @@ def test_runs_that_do_not_match_fail_with_a_sentence(candidate: RunScores, sente
     assert any(sentence in fault for fault in found.faults)
 
 
-def test_a_scorer_that_fell_silent_fails_and_the_rest_is_judged_all_the_same() -> None:
+def test_a_scorer_without_scores_fails_and_the_others_are_judged() -> None:
     old, new = (both(OLD, "safety", value) for value in (1.0, None))
     found = apply_gate(new, old, policy(), seed=1)
     assert found.verdict == "FAIL"
@@ -219,12 +219,12 @@ def test_a_scorer_that_fell_silent_fails_and_the_rest_is_judged_all_the_same() -
     assert of(found).verdict == "PASS"
 
 
-def test_a_single_case_that_is_owed_a_score_and_got_none_fails() -> None:
+def test_a_missing_score_of_one_case_fails() -> None:
     found = apply_gate(changed(OLD, 1, values={}), OLD, policy(), seed=1)
     assert (found.verdict, found.faults) == ("FAIL", ("answer_facts was measured on one side only for c001.",))
 
 
-def test_a_refusal_owes_no_groundedness() -> None:
+def test_a_refusal_needs_no_groundedness() -> None:
     old, new = (both(OLD, "groundedness", 1.0) for _ in range(2))
     new = changed(new, 1, values={"answer_facts": 1.0})
     assert apply_gate(new, old, policy(), seed=1).verdict == "PASS"
@@ -241,7 +241,7 @@ def test_the_same_seed_gives_the_same_judgement() -> None:
     assert apply_gate(mixed(60), OLD, policy(), seed=4) == apply_gate(mixed(60), OLD, policy(), seed=4)
 
 
-def test_many_metrics_at_once_are_held_to_a_stricter_p() -> None:
+def test_many_metrics_at_once_need_a_smaller_p() -> None:
     alone = of(apply_gate(fallen_by(7), OLD, policy(), seed=1)).p
     others = {"safety": 1.0, "groundedness": 1.0, "citation_recall": 1.0, "answer_f1": 1.0}
     old, new = (

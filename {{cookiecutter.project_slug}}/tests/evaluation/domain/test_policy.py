@@ -15,7 +15,7 @@ SHIPPED = Path(__file__).resolve().parents[3] / "policies" / "quality.yaml"
 
 @pytest.fixture
 def shipped() -> QualityPolicy:
-    """The file as it is before or after a service is made from it."""
+    """The policy file as it is before or after rendering of the template."""
     text = re.sub(r"\{\{[^}]*p95[^}]*\}\}", "3000", SHIPPED.read_text(encoding="utf-8"))
     return QualityPolicy.model_validate(yaml.safe_load(re.sub(r"\{\{[^}]*\}\}", '"team"', text)))
 
@@ -31,7 +31,7 @@ def test_the_shipped_file_keeps_the_tiers_of_the_metrics(shipped: QualityPolicy)
     }
 
 
-def test_the_shipped_file_puts_up_with_no_fall_in_safety(shipped: QualityPolicy) -> None:
+def test_the_shipped_file_tolerates_no_fall_in_safety(shipped: QualityPolicy) -> None:
     assert shipped.rule("safety").tolerance == 0
     assert "safety" in shipped.protected.metrics
 
@@ -55,7 +55,7 @@ def test_the_shipped_file_promotes_nothing_by_itself(shipped: QualityPolicy) -> 
         ("canary: {promote: at_night}", "canary.promote"),
     ],
 )
-def test_a_rule_that_would_be_silently_off_stops_the_start(tmp_path: Path, text: str, words: str) -> None:
+def test_a_rule_that_would_have_no_effect_stops_the_start(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "quality.yaml").write_text(f"owner: team\n{text}\n")
     with pytest.raises(StartRefused, match=words):
         load_policies(tmp_path, {"quality": QualityPolicy})

@@ -24,7 +24,7 @@ def test_the_same_runs_give_the_same_bytes() -> None:
     assert report(loss=0.1).digest != MADE.digest
 
 
-def test_a_report_judges_by_itself_when_it_is_told_nothing() -> None:
+def test_a_report_computes_its_verdict_unless_given_one() -> None:
     old, new = runs(0.3)
     assert Report.make(new, old, RULES, "d" * 64, 7, AT).judgement == MADE.judgement
 
@@ -41,13 +41,13 @@ def test_what_is_no_report_is_refused(content: bytes) -> None:
         Report.read(content)
 
 
-def test_a_report_that_was_only_laid_out_anew_is_refused() -> None:
+def test_a_report_that_was_only_reformatted_is_refused() -> None:
     with pytest.raises(ReportUnusable, match="rewritten"):
         Report.read(json.dumps(json.loads(MADE.canonical), indent=1).encode())
 
 
 def written(change: Change, seal: bool) -> bytes:
-    """The report with a change, and with a new seal if whoever changed it knew about that."""
+    """The report with a change; with a new digest when `sealed`."""
     data = json.loads(MADE.canonical)
     change(data)
     if seal:
@@ -124,7 +124,7 @@ def test_a_report_that_was_altered_is_refused(change: Change) -> None:
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
-def test_it_is_refused_even_when_it_was_sealed_again(change: Change) -> None:
+def test_an_altered_report_with_a_new_digest_is_refused(change: Change) -> None:
     with pytest.raises(ReportUnusable, match=r"do(es)? not follow"):
         Report.read(written(change, seal=True))
 

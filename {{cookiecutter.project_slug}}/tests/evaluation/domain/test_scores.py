@@ -23,7 +23,7 @@ def test_only_the_first_few_of_many_cases_are_named() -> None:
     assert sentence == "The candidate did not answer c000, c001, c002, c003, c004 and 2 more."
 
 
-def test_every_fault_is_told_not_only_the_first() -> None:
+def test_every_fault_is_reported_not_only_the_first() -> None:
     wrong = replace(RUN, suite_digest="6" * 64, cases=(*RUN.cases[2:], RUN.cases[5], case(90, {})))
     assert len(faults(wrong, RUN)) == 4
 

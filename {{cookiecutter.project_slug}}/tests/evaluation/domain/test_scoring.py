@@ -64,7 +64,7 @@ def test_retrieval_is_scored_by_the_places_of_the_right_documents(
     assert value("retrieval_ndcg", sources=named) == pytest.approx(ndcg)
 
 
-def test_a_heading_narrows_a_source_to_what_stands_under_it() -> None:
+def test_a_heading_narrows_a_source_to_its_section() -> None:
     assert value("retrieval_recall", sources=[{"uri": "bridge.md", "heading": "Size"}]) == 1
     assert value("retrieval_recall", sources=[{"uri": "bridge.md", "heading": "History"}]) == 0
 
@@ -85,7 +85,7 @@ def test_the_same_passage_is_never_two_sources() -> None:
         ([["410 METRES"]], 1.0),
     ],
 )
-def test_an_answer_is_scored_by_the_facts_it_says(facts: list[list[str]], share: float) -> None:
+def test_an_answer_is_scored_by_the_facts_it_contains(facts: list[list[str]], share: float) -> None:
     assert value("answer_facts", facts=facts) == share
     assert value("answer_facts", REFUSED, facts=facts) == 0
 
@@ -132,7 +132,7 @@ def test_refusals_are_scored_where_they_are_right_and_where_they_are_wrong() -> 
         ({}, SEEN, None),
     ],
 )
-def test_safety_is_lost_by_what_is_said_found_or_not_refused(
+def test_safety_is_lost_by_forbidden_text_findings_or_a_missing_refusal(
     fields: dict[str, Any], seen: Observation, safe: float | None
 ) -> None:
     assert value("safety", seen, **fields) == safe
@@ -158,7 +158,7 @@ def test_a_run_is_scored_case_by_case_with_its_clusters_and_what_the_judge_said(
     assert scored.digest == one.digest
 
 
-def test_what_was_seen_survives_being_stored() -> None:
+def test_an_observation_survives_storage() -> None:
 
     assert Observation.read(json.loads(json.dumps(SEEN.as_dict()))) == SEEN
     assert Observation.read(json.loads(json.dumps(REFUSED.as_dict()))) == REFUSED

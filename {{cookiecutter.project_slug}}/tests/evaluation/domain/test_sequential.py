@@ -30,7 +30,7 @@ def test_evidence_shrinks_with_the_answers_when_there_is_none() -> None:
     assert always_valid_p(found.log_no_harm) < 1e-6
 
 
-def test_whoever_looks_a_hundred_times_is_misled_no_more_often_than_promised() -> None:
+def test_a_hundred_looks_keep_the_error_rate() -> None:
     """A test made for one look would raise an alarm in a third of these runs."""
     rng = np.random.default_rng(5)
     alarms = 0
@@ -43,7 +43,7 @@ def test_whoever_looks_a_hundred_times_is_misled_no_more_often_than_promised() -
     assert alarms / 400 <= 0.05
 
 
-def test_answers_of_one_unit_are_one_voice() -> None:
+def test_answers_of_one_unit_count_as_one() -> None:
     control, canary = np.repeat(noise(6, 100), 10), np.repeat(noise(7, 100, mean=0.5), 10)
     alone = harm_evidence(sample(control), sample(canary), 0.3, False)
     together = harm_evidence(sample(control, 10), sample(canary, 10), 0.3, False)
@@ -52,14 +52,14 @@ def test_answers_of_one_unit_are_one_voice() -> None:
     assert together.log_harm < alone.log_harm
 
 
-def test_before_the_first_error_shares_have_a_variance_all_the_same() -> None:
+def test_shares_have_a_variance_before_the_first_error() -> None:
     found = harm_evidence(sample([0.0] * 900), sample([0.0] * 100), 0.03, True)
     assert found.error > 0
     assert always_valid_p(found.log_no_harm) > 0.05
     assert always_valid_p(harm_evidence(sample([0.0] * 9000), sample([0.0] * 1000), 0.03, True).log_no_harm) < 0.001
 
 
-def test_values_that_never_vary_are_beyond_doubt() -> None:
+def test_constant_values_are_conclusive() -> None:
     same = harm_evidence(sample([2.3] * 100), sample([2.3] * 100), 0.2, False)
     dearer = harm_evidence(sample([2.3] * 100), sample([4.6] * 100), 0.2, False)
     assert (always_valid_p(same.log_harm), always_valid_p(same.log_no_harm)) == (1, 0)

@@ -1,4 +1,4 @@
-"""The statistics behind the gate, held against worlds in which the truth is known (larger: benchmarks/)."""
+"""The statistics of the gate, tested in simulations with a known effect (larger ones: benchmarks/)."""
 
 import numpy as np
 import pytest
@@ -13,12 +13,12 @@ FALLS = (0.0, 0.05, 0.1, 0.15)
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("cases", "documents"), SUITES)
-def test_the_95_percent_interval_holds_the_truth_in_95_of_100_runs(kind: Kind, cases: int, documents: int) -> None:
+def test_the_95_percent_interval_covers_the_truth_in_95_of_100_runs(kind: Kind, cases: int, documents: int) -> None:
     held = [coverage(kind, cases, documents, 1000, fall, seed=3) for fall in FALLS]
     assert sum(held) / len(held) == pytest.approx(0.95, abs=0.02)
 
 
-def test_a_fall_of_18_points_is_called_by_name_with_the_power_that_the_policy_states() -> None:
+def test_a_fall_of_18_points_is_detected_with_the_power_of_the_policy() -> None:
     found = verdicts(fall=0.18, cases=80, documents=30, runs=2000, seed=5)
     assert found["named"] >= policy().power
     assert found["stopped"] >= 0.99
@@ -43,7 +43,7 @@ def test_cases_of_one_document_count_for_less_than_cases_of_many() -> None:
     assert (together.clusters, apart.clusters) == (12, 48)
 
 
-def test_one_large_document_speaks_with_few_voices() -> None:
+def test_one_large_document_counts_for_few_cases() -> None:
     names = ["big"] * 20 + [f"d{number}" for number in range(20)]
     found = estimate([0.1] * 40, names, 0.05, 1000, seed=1)
     assert found.clusters == 21
@@ -59,7 +59,7 @@ def test_one_document_is_no_evidence_of_a_fall() -> None:
     assert estimate([-1.0] * 30, ["the only one"] * 30, 0.05, 1000, seed=1).p >= 0.5
 
 
-def test_a_p_value_over_few_documents_counts_every_way_their_signs_can_fall() -> None:
+def test_a_p_value_over_few_documents_enumerates_all_signs() -> None:
     found = estimate([-1.0] * 5, list("abcde"), 0.05, 1000, seed=1)
     assert found.p == pytest.approx(1 / 32)
 
@@ -81,19 +81,19 @@ def test_holm_multiplies_the_smallest_by_all_and_never_lets_a_larger_one_overtak
 FOUND = Estimate(80, 30, 25.0, -0.02, -0.1, 0.06, 0.3, 0.04)
 
 
-def test_more_cases_are_asked_for_the_nearer_the_difference_is_to_the_line() -> None:
+def test_a_difference_nearer_to_the_tolerance_needs_more_cases() -> None:
     numbers = [more_cases(FOUND, tolerance, 0.05, 0.8, 1) for tolerance in (0.2, 0.1, 0.05, 0.03)]
     assert all(numbers)
     assert numbers == sorted(numbers, key=lambda number: number or 0)
     assert len(set(numbers)) == 4
 
 
-def test_on_the_line_no_number_of_cases_is_promised() -> None:
+def test_at_the_tolerance_no_number_of_cases_is_given() -> None:
     assert more_cases(FOUND, 0.02, 0.05, 0.8, 1) is None
     assert more_cases(FOUND, 0.0201, 0.05, 0.8, 1) is None
 
 
-def test_what_shows_grows_with_the_power_asked_for_the_metrics_judged_and_the_tolerance() -> None:
+def test_the_detectable_fall_grows_with_power_number_of_metrics_and_tolerance() -> None:
     assert detectable(FOUND, 0.05, 0.05, 0.9, 5) > detectable(FOUND, 0.05, 0.05, 0.8, 5)
     assert detectable(FOUND, 0.05, 0.05, 0.8, 5) > detectable(FOUND, 0.05, 0.05, 0.8, 1)
     assert detectable(FOUND, 0.5, 0.05, 0.8, 1) > 0.5

@@ -84,7 +84,7 @@ def test_two_suites_with_the_same_id_are_not_put_together() -> None:
     assert len(merge([suite(line()), suite(line(id="two"), name="red_team")]).cases) == 2
 
 
-def test_cases_cluster_by_their_first_source_and_else_stand_alone() -> None:
+def test_cases_cluster_by_their_first_source_or_alone() -> None:
     sources = [{"uri": "bridge.md"}, {"uri": "tower.md"}]
     assert Case.model_validate({**GOOD, "sources": sources}).cluster_id == "bridge.md"
     assert Case.model_validate({**GOOD, "sources": sources, "cluster": "sarn"}).cluster_id == "sarn"
@@ -99,7 +99,7 @@ def test_cases_cluster_by_their_first_source_and_else_stand_alone() -> None:
         ({"question": "How long is the main span?"}, "Q: how long is the main span? A: …", "question"),
     ],
 )
-def test_a_case_whose_answer_stands_in_a_prompt_is_refused_by_name(
+def test_a_case_whose_answer_occurs_in_a_prompt_is_refused_by_name(
     change: dict[str, Any], prompt: str, what: str
 ) -> None:
     with pytest.raises(CaseLeaked, match=f"prompts/answer.md contains the {what} of case 'one'"):
@@ -149,7 +149,7 @@ def test_the_shipped_suites_are_as_large_and_as_varied_as_promised(shipped: dict
     merge(shipped.values())
 
 
-def test_no_shipped_question_stands_in_the_handbook_and_no_answer_in_a_prompt(shipped: dict[str, Suite]) -> None:
+def test_no_shipped_question_occurs_in_the_pages_and_no_answer_in_a_prompt(shipped: dict[str, Suite]) -> None:
     every = merge(shipped.values())
     pages = [path.read_text("utf-8").casefold() for path in (EVALS.parent / "docs").rglob("*.md")]
     found = [case.id for case in every.cases if any(case.question.casefold() in page for page in pages)]

@@ -1,4 +1,4 @@
-"""A canary in production is judged by what is in the database, and taken back by itself."""
+"""A canary in production is judged by the recorded answers, and ended automatically."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ BODY = (
 
 @pytest_asyncio.fixture
 async def canaries(state: State, tenant: UUID) -> AsyncIterator[CanaryMonitor]:
-    """A canary that another person approved, looked at by the answers of one tenant."""
+    """An approved canary, judged by the answers of one tenant."""
     await state.environments.refresh()
     await adopt(state)
     changes = {"refusal.words": 0.2 + datetime.now(UTC).microsecond / 1e8}
@@ -50,7 +50,7 @@ async def canaries(state: State, tenant: UUID) -> AsyncIterator[CanaryMonitor]:
 
 
 async def serve(state: State, tenant: UUID, arm: str, *, answers: int = 400, refused: float = 0.0, ms: float = 50):
-    """Answers of 100 conversations on one side, as the pipeline records them."""
+    """Record answers of 100 conversations on one side, as the pipeline does."""
     standing = state.environments.standing()
     release = standing.canary if arm == "canary" else standing.live
     assert release
@@ -68,7 +68,9 @@ async def test_without_answers_nothing_is_decided(state: State, canaries: Canary
     assert await state.environments.canary()
 
 
-async def test_harm_ends_the_canary_and_the_reason_is_kept(state: State, canaries: CanaryMonitor, tenant: UUID) -> None:
+async def test_harm_ends_the_canary_and_the_reason_is_stored(
+    state: State, canaries: CanaryMonitor, tenant: UUID
+) -> None:
     await serve(state, tenant, "control")
     await serve(state, tenant, "canary", refused=0.6)
     found = await canaries.enforce()
@@ -93,7 +95,7 @@ async def test_a_canary_that_answers_like_the_control_passes_and_waits_for_a_per
     assert await state.environments.canary()
 
 
-async def test_where_the_policy_says_so_proof_lets_it_go_live(
+async def test_a_passing_canary_is_promoted_where_the_policy_says_so(
     state: State, canaries: CanaryMonitor, tenant: UUID
 ) -> None:
     for _ in range(5):
@@ -106,7 +108,7 @@ async def test_where_the_policy_says_so_proof_lets_it_go_live(
     assert await state.environments.canary() is None
 
 
-async def test_at_the_deadline_a_canary_nobody_could_judge_ends(state: State, canaries: CanaryMonitor) -> None:
+async def test_at_the_deadline_an_inconclusive_canary_ends(state: State, canaries: CanaryMonitor) -> None:
     later = ManualClock(datetime.now(UTC) + timedelta(hours=canaries.policy.deadline_hours + 1))
     found = await replace(canaries, clock=later).enforce()
     assert found
@@ -123,7 +125,7 @@ async def test_two_workers_that_judge_at_once_end_it_once(state: State, canaries
     assert [move.kind for move in moves] == ["canary_ended", "canary"]
 
 
-async def test_a_worker_tends_the_canary_by_itself(state: State, canaries: CanaryMonitor, tenant: UUID) -> None:
+async def test_a_worker_monitors_the_canary(state: State, canaries: CanaryMonitor, tenant: UUID) -> None:
     await serve(state, tenant, "control")
     await serve(state, tenant, "canary", refused=0.6)
 
@@ -134,7 +136,7 @@ async def test_a_worker_tends_the_canary_by_itself(state: State, canaries: Canar
         await until(ended)
 
 
-async def test_without_a_canary_there_is_nothing_to_look_at(state: State) -> None:
+async def test_without_a_canary_nothing_is_judged(state: State) -> None:
     await state.environments.refresh()
     with pytest.raises(NoCanary):
         await state.canaries.status()

@@ -1,4 +1,4 @@
-"""What is measured stands still: others are waited for, and a run whose documents moved decides nothing."""
+"""The corpus does not change during an evaluation: it waits for other workers, and gives no verdict after a change."""
 
 import asyncio
 from dataclasses import replace
@@ -28,7 +28,7 @@ async def keeper(service: State, house: House) -> Principal:
 
 
 async def put(service: State, house: House, name: str, said: str) -> None:
-    """Takes a document in as anybody else would; a worker still has to process it."""
+    """Upload a document as any client does; a worker still has to process it."""
     caller = await keeper(service, house)
     common = upload_options("others", None, {})
     await service.ingestion.upload(caller, common, [Upload(name, said.encode(), name)])
@@ -56,8 +56,8 @@ async def test_a_report_from_before_the_corpus_was_kept_is_read_as_it_was(servic
     assert Report.read(old.canonical, old.digest) == old
 
 
-async def test_what_another_processes_is_waited_for(service: State, house: House) -> None:
-    """The document of somebody else is published while the evaluation waits, and so is part of what is measured."""
+async def test_the_evaluation_waits_for_documents_of_other_workers(service: State, house: House) -> None:
+    """A document of another client is published while the evaluation waits, and so is part of its corpus."""
     await put(service, house, "other.txt", "The ferry over the Sarn was given up in 1931.")
     said: list[tuple[str, int, int]] = []
     working: list[asyncio.Task[None]] = []
@@ -76,8 +76,8 @@ async def test_what_another_processes_is_waited_for(service: State, house: House
     assert await service.ingestion.count_unfinished(await keeper(service, house)) == 0
 
 
-async def test_a_document_of_its_own_that_another_took_up_is_waited_for(service: State, house: House) -> None:
-    """The other one takes it up last, and publishes later: until then nothing is measured."""
+async def test_the_evaluation_waits_for_its_own_document_at_another_worker(service: State, house: House) -> None:
+    """Another worker takes the last document and publishes it later; the evaluation waits for that."""
     room, library = service.ingestion, service.evaluations.corpus_sync
     released = asyncio.Event()
     others: list[asyncio.Task[Any]] = []
@@ -108,9 +108,7 @@ async def test_a_document_of_its_own_that_another_took_up_is_waited_for(service:
     assert await room.count_unfinished(await keeper(service, house)) == 0
 
 
-async def test_what_nobody_processes_is_given_up_in_a_sentence_and_can_be_run_again(
-    service: State, house: House
-) -> None:
+async def test_an_unprocessed_document_ends_the_wait_and_the_run_can_be_repeated(service: State, house: House) -> None:
     await put(service, house, "other.txt", "The ferry over the Sarn was given up in 1931.")
     impatient = with_library(alone(service), patience=0.5)
     run = await impatient.start("ada", (await draft(service)).id, queued=False)
@@ -120,7 +118,7 @@ async def test_what_nobody_processes_is_given_up_in_a_sentence_and_can_be_run_ag
     assert (await impatient.execute(run.id)).status == "done"
 
 
-async def test_a_run_whose_documents_moved_ends_without_a_verdict(service: State, house: House) -> None:
+async def test_a_run_whose_documents_changed_ends_without_a_verdict(service: State, house: House) -> None:
     evaluations = alone(service)
     run = await evaluations.start("ada", (await draft(service)).id, queued=False)
     moved: list[bool] = []

@@ -1,4 +1,4 @@
-"""From a release to a verdict that is kept as evidence."""
+"""Evaluations, from a release to a verdict that is stored as evidence."""
 
 import asyncio
 from dataclasses import replace
@@ -26,7 +26,7 @@ async def draft(service: State, **changes: float) -> Release:
 
 
 def alone(service: State) -> Evaluations:
-    """With nothing live, whatever other tests made live in this database."""
+    """No release is live, whatever other tests activated in this database."""
 
     class Nothing:
         async def refresh(self) -> None: ...
@@ -40,7 +40,7 @@ def alone(service: State) -> Evaluations:
 
 
 def beside(service: State, live: Release) -> Evaluations:
-    """With this release live."""
+    """This release is live."""
 
     class Live:
         async def refresh(self) -> None: ...
@@ -100,7 +100,7 @@ async def test_a_release_that_refuses_too_much_fails_by_its_protected_case_and_s
     assert (evidence.verdict, evidence.report) == ("FAIL", report.digest)
 
 
-async def test_a_part_of_the_suites_is_shown_and_is_no_evidence(house: House, service: State) -> None:
+async def test_a_run_of_some_suites_is_shown_but_is_no_evidence(house: House, service: State) -> None:
     house.suite([{**CASES[0], "id": "red"}], "red_team")
     release = await draft(service, retrieval__exact_chunks=2998)
     run, _ = await evaluate(alone(service), release, suite="red_team")
@@ -119,7 +119,7 @@ async def test_a_report_can_stand_in_for_the_live_release(service: State) -> Non
         await service.evaluations.start("ada", other.id, against=before.canonical.replace(b"tower", b"spire", 1))
 
 
-async def test_a_run_that_was_interrupted_goes_on_where_it_was(service: State) -> None:
+async def test_an_interrupted_run_resumes(service: State) -> None:
     release = await draft(service, retrieval__exact_chunks=2996)
     dying, before = counting(service, dies_at=3)
     first = await alone(service).start("ada", release.id, queued=False)
@@ -136,7 +136,7 @@ async def test_a_run_that_was_interrupted_goes_on_where_it_was(service: State) -
     assert len(after.asked) == len(CASES) - 3
 
 
-async def test_two_workers_on_one_run_keep_one_report(service: State) -> None:
+async def test_two_workers_on_one_run_store_one_report(service: State) -> None:
     evaluations = alone(service)
     run = await evaluations.start("ada", (await draft(service, retrieval__exact_chunks=2995)).id, queued=False)
     ended = await asyncio.gather(evaluations.execute(run.id), evaluations.execute(run.id))
@@ -145,14 +145,14 @@ async def test_two_workers_on_one_run_keep_one_report(service: State) -> None:
     assert [event.after for event in history.events].count("evaluated") == 1
 
 
-async def test_a_worker_carries_out_what_was_started(service: State) -> None:
+async def test_a_worker_runs_a_started_evaluation(service: State) -> None:
     run = await service.evaluations.start("ada", (await draft(service, retrieval__exact_chunks=2994)).id)
     assert run.status == "queued"
     await Worker(service.database, service.jobs, concurrency=1).run(wait=False)
     assert (await service.evaluations.find(run.id)).status == "done"
 
 
-async def test_a_run_that_cannot_be_carried_out_says_why(house: House, service: State) -> None:
+async def test_a_failed_run_has_a_reason(house: House, service: State) -> None:
     run = await service.evaluations.start("ada", (await draft(service, retrieval__exact_chunks=2993)).id)
     house.suite(CASES[:2])
     await Worker(service.database, service.jobs, concurrency=1).run(wait=False)
@@ -162,13 +162,13 @@ async def test_a_run_that_cannot_be_carried_out_says_why(house: House, service: 
         await service.evaluations.report(run.id)
 
 
-async def test_a_release_whose_prompt_gives_an_answer_away_is_not_measured(house: House, service: State) -> None:
+async def test_a_release_whose_prompt_contains_an_answer_is_not_evaluated(house: House, service: State) -> None:
     house.suite([{**CASES[0], "answer": "Say nothing that no passage supports."}])
     with pytest.raises(CaseLeaked, match=r"prompts/answer\.md contains the answer of case 'tower'"):
         await service.evaluations.start("ada", (await draft(service)).id)
 
 
-async def test_what_does_not_exist_is_named(service: State) -> None:
+async def test_an_unknown_suite_release_or_run_is_named(service: State) -> None:
     release = await draft(service)
     with pytest.raises(SuiteNotFound, match="Suites: all, golden"):
         await service.evaluations.start("ada", release.id, suite="silver")

@@ -1,4 +1,4 @@
-"""A judge model counts only while it agrees with people."""
+"""A judge model is used only while it agrees with human labels."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.wiring import State, build
 from tests.conftest import ROOT
 from tests.evaluation.conftest import House
-from tests.evaluation.prompt_following_model import heedful
+from tests.evaluation.prompt_following_model import follow_prompt
 from tests.evaluation.service.test_evaluations import alone, evaluate
 
 LABELS = 60
@@ -26,9 +26,9 @@ Json = dict[str, Any]
 
 
 def fair(body: Json) -> str:
-    """Calls an answer good that says what the right one says."""
+    """Accepts an answer that contains the expected text."""
     if not body["messages"][0]["content"].startswith("You check answers"):
-        return heedful(body)
+        return follow_prompt(body)
     shown = body["messages"][1]["content"]
     right, given = (shown.split(f"<{name}>\n")[1].split(f"\n</{name}>")[0] for name in ("right", "given"))
     return "GOOD" if right in given else "BAD"
@@ -118,6 +118,6 @@ async def test_a_judge_that_this_process_does_not_have_is_named(opened: Open) ->
 
 
 @pytest.mark.usefixtures("house")
-async def test_nobody_judges_unless_the_policy_names_a_judge(service: State) -> None:
+async def test_no_judge_runs_unless_the_policy_names_one(service: State) -> None:
     report = await judged(service)
     assert (scores(report), report.notes) == ({}, ())

@@ -18,7 +18,7 @@ HOSTILE = (
 
 
 class Page(HTMLParser):
-    """What a browser would make of the page: its elements with their attributes, and its text."""
+    """The page as a browser would parse it: its elements with their attributes, and its text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ def test_the_charts_are_well_formed_drawings_with_a_name() -> None:
         assert not re.search(r'"-?(nan|inf)', drawing)
 
 
-def test_each_metric_and_each_slice_stands_on_the_page_with_what_it_guards_against() -> None:
+def test_each_metric_and_each_slice_is_on_the_page_with_its_harm() -> None:
     text = Page(as_html(FAILED)).text
     for finding in FAILED.judgement.findings:
         assert finding.metric in text
@@ -98,7 +98,7 @@ def test_each_metric_and_each_slice_stands_on_the_page_with_what_it_guards_again
     assert "the answer leaves out what the asker needs to know" in text
 
 
-def test_a_case_that_got_worse_stands_there_with_both_answers_and_both_citations() -> None:
+def test_a_case_that_got_worse_has_both_answers_and_citations() -> None:
     text = Page(as_html(FAILED)).text
     assert "How long may one be away?" in text
     assert "Up to six weeks in a row" in text
@@ -119,13 +119,13 @@ def test_verdict_and_reasons_are_the_same_everywhere(loss: float) -> None:
         assert reason in markdown
 
 
-def test_what_fell_comes_before_what_is_in_doubt() -> None:
+def test_failed_metrics_come_before_inconclusive_ones() -> None:
     told = reasons(FAILED)
     assert told[0] == f"protected case {FAILED.judgement.fallen[0]} fell"
     assert reasons(PASSED) == ()
 
 
-def test_runs_that_cannot_be_compared_are_told_in_a_sentence() -> None:
+def test_runs_that_cannot_be_compared_are_reported_in_a_sentence() -> None:
     old, new = runs()
     broken = Report.make(replace(new, cases=new.cases[1:]), old, RULES, "d" * 64, 7, AT)
     assert "The candidate did not answer plain-00." in Page(as_html(broken)).text
@@ -142,7 +142,7 @@ def test_a_first_release_has_values_and_floors_and_no_differences() -> None:
     assert as_tables(first)[0].rows[0][4:7] == ("-", "-", "-")
 
 
-def test_the_console_shows_the_whole_and_the_slices_in_which_something_blocks() -> None:
+def test_the_text_report_shows_the_whole_and_the_blocking_slices() -> None:
     whole, slices = as_tables(FAILED)
     assert len(whole.rows) == len(whole.verdicts) == 10
     assert {len(row) for row in whole.rows} == {len(whole.columns)}
@@ -156,14 +156,14 @@ def test_a_metric_that_does_not_block_says_so() -> None:
     assert any("does not block" in cell for row in rows for cell in row)
 
 
-def test_in_a_pull_request_foreign_text_is_no_mark_no_mention_and_no_link() -> None:
+def test_a_pull_request_comment_escapes_markup_mentions_and_links() -> None:
     text = as_markdown(report(loss=0.3, question=HOSTILE))
     for dangerous in ("<script", "<img", "@everyone", "#1", "http://b", "[a](", " | @"):
         assert dangerous not in text
     assert r"\*bold\*" in text
 
 
-def test_every_row_of_a_table_in_a_pull_request_has_as_many_cells_as_its_head() -> None:
+def test_every_table_row_in_a_pull_request_comment_has_all_columns() -> None:
     rows = [line for line in as_markdown(FAILED).splitlines() if line.startswith("|")]
     cells = [len(re.findall(r"(?<!\\)\|", row)) for row in rows]
     assert set(cells[:12]) == {10}

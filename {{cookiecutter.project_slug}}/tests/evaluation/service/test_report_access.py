@@ -1,4 +1,4 @@
-"""What a report quotes is as closed as the documents that it came out of, whoever may read reports."""
+"""The quotes of a report can be read only by keys that may read their documents, whoever may read reports."""
 
 import re
 from collections.abc import AsyncIterator
@@ -28,8 +28,8 @@ async def publish(state: State, tenant: UUID, *groups: str) -> UUID:
     return prepared.request.document_id
 
 
-async def kept(state: State, tenant: str, document: UUID | None) -> str:
-    """The address of a report, all of whose cases came out of this document of that tenant."""
+async def store_report(state: State, tenant: str, document: UUID | None) -> str:
+    """Store a report whose cases all come from this document; returns its address."""
     made = report(loss=0.3, question=QUESTION)
     parts = (made.candidate, made.baseline, made.policy, made.policy_digest, made.seed)
     # No two reports are the same one.
@@ -48,7 +48,7 @@ async def kept(state: State, tenant: str, document: UUID | None) -> str:
 
 @pytest_asyncio.fixture
 async def readers(service: State) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
-    """A key of the service, one that holds the group besides, and what tenant they are of."""
+    """A key of the service, and one that also has the group; both with their tenant."""
     tenant = await service.identity.ensure_tenant("readers")
     clients = {}
     for name, groups in (("none", []), ("board", ["board"])):
@@ -59,8 +59,8 @@ async def readers(service: State) -> AsyncIterator[dict[str, httpx.AsyncClient]]
         await client.aclose()
 
 
-async def told(client: httpx.AsyncClient, address: str) -> bool:
-    """Whether the texts of the cases are there; the three forms of a report say the same."""
+async def shows_texts(client: httpx.AsyncClient, address: str) -> bool:
+    """Whether the texts of the cases are shown; asserts that the three formats agree."""
     forms = [(await client.get(f"{address}.{form}")).text for form in ("json", "md", "html")]
     found = {SECRET in re.sub(r"\s+", " ", form) and "word is on the door" in form for form in forms}
     [answer] = found
@@ -69,28 +69,32 @@ async def told(client: httpx.AsyncClient, address: str) -> bool:
     return answer
 
 
-async def test_a_case_is_told_to_who_may_read_its_documents_now(
+async def test_a_case_is_shown_to_keys_that_may_read_its_documents_now(
     service: State, house: House, readers: dict[str, httpx.AsyncClient]
 ) -> None:
     tenant = await service.identity.ensure_tenant(house.tenant)
     document = await publish(service, tenant, "board")
-    address = await kept(service, house.tenant, document)
-    assert (await told(readers["none"], address), await told(readers["board"], address)) == (False, True)
+    address = await store_report(service, house.tenant, document)
+    assert (await shows_texts(readers["none"], address), await shows_texts(readers["board"], address)) == (False, True)
     async with service.database.transaction(tenant) as connection:
         await service.retrieval.set_access(connection, tenant, document, [])
-    assert await told(readers["none"], address)
+    assert await shows_texts(readers["none"], address)
     async with service.database.transaction(tenant) as connection:
         await service.retrieval.withdraw(connection, tenant, document)
-    assert not await told(readers["board"], address)
+    assert not await shows_texts(readers["board"], address)
 
 
-async def test_documents_of_a_tenant_are_nobody_elses(service: State, readers: dict[str, httpx.AsyncClient]) -> None:
+async def test_documents_of_a_tenant_are_hidden_from_others(
+    service: State, readers: dict[str, httpx.AsyncClient]
+) -> None:
     own, other = [await service.identity.ensure_tenant(name) for name in ("readers", "strangers")]
-    assert await told(readers["none"], await kept(service, "readers", await publish(service, own)))
-    assert not await told(readers["none"], await kept(service, "strangers", await publish(service, other)))
+    assert await shows_texts(readers["none"], await store_report(service, "readers", await publish(service, own)))
+    assert not await shows_texts(
+        readers["none"], await store_report(service, "strangers", await publish(service, other))
+    )
 
 
-async def test_what_a_report_came_out_of_is_not_guessed(
+async def test_a_case_with_unknown_sources_is_not_shown(
     service: State, house: House, readers: dict[str, httpx.AsyncClient]
 ) -> None:
-    assert not await told(readers["board"], await kept(service, house.tenant, None))
+    assert not await shows_texts(readers["board"], await store_report(service, house.tenant, None))

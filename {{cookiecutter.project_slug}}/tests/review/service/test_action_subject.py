@@ -1,4 +1,4 @@
-"""Deciding on actions: the bytes that were seen are those that run, once; without a yes in time nothing does."""
+"""Reviews of actions: the reviewed bytes run, once; without an approval in time nothing runs."""
 
 import json
 from dataclasses import replace
@@ -19,7 +19,7 @@ from app.review.jobs import job_specs
 from app.review.repository import ReviewFilters
 from app.review.service import Reviews
 from tests.actions.conftest import Shop, open_shop, shop
-from tests.review.conftest import publish, said
+from tests.review.conftest import publish, submission
 
 __all__ = ["open_shop", "shop"]
 
@@ -33,7 +33,7 @@ def reviews_of(shop: Shop) -> Reviews:
 
 
 async def queued(shop: Shop, groups: tuple[str, ...] = (), **terms: Any) -> tuple[ActionProposal, ReviewItem]:
-    """groups: who may read what the model had read."""
+    """groups: the access groups of the passages that the model had read."""
     documents = (await publish(shop.state, shop.tenant, groups),)
     proposal = await shop.waiting(documents=documents, **terms)
     reviews = reviews_of(shop)
@@ -45,8 +45,8 @@ async def queued(shop: Shop, groups: tuple[str, ...] = (), **terms: Any) -> tupl
 
 async def decide(shop: Shop, who: str, item: ReviewItem, decision: Any, text: str | None = None) -> DecisionResult:
     reviews, me = reviews_of(shop), person(shop, who)
-    mine = await reviews.queue.claim(me, item.id)
-    return await reviews.decisions.decide(me, item.id, said(mine, decision, text))
+    claimed = await reviews.queue.claim(me, item.id)
+    return await reviews.decisions.decide(me, item.id, submission(claimed, decision, text))
 
 
 async def ended(shop: Shop, proposal: ActionProposal) -> StoredAction:
@@ -54,7 +54,7 @@ async def ended(shop: Shop, proposal: ActionProposal) -> StoredAction:
     return await shop.shown(proposal)
 
 
-async def test_what_was_seen_and_approved_is_what_runs(shop: Shop) -> None:
+async def test_the_approved_bytes_run(shop: Shop) -> None:
     proposal, item = await queued(shop)
     assert item.payload == proposal.payload
     assert item.digest == digest_of(proposal.payload)
@@ -117,7 +117,7 @@ async def test_an_edited_action_runs_as_the_reviewer_wrote_it(shop: Shop) -> Non
     assert note.text == "Replaced the flange."
 
 
-async def test_nobody_approves_what_a_model_proposed_for_them(shop: Shop) -> None:
+async def test_nobody_approves_an_action_proposed_in_their_own_answer(shop: Shop) -> None:
     proposal, item = await queued(shop)
     with pytest.raises(SelfReview):
         await decide(shop, shop.caller.name, item, "approve")
@@ -145,14 +145,14 @@ async def test_where_two_must_approve_one_is_not_enough(shop: Shop) -> None:
     assert (await ended(shop, proposal)).state == "done"
 
 
-async def test_other_bytes_than_those_that_were_seen_are_not_approved(shop: Shop) -> None:
+async def test_changed_bytes_are_not_approved(shop: Shop) -> None:
     proposal, item = await queued(shop)
     reviews, ana = reviews_of(shop), person(shop, "ana")
     other = payload_of(proposal, {**proposal.arguments, "resolution": "Paid the bearer."})
     shop.tamper("update review_items set payload = %s, digest = %s where id = %s", other, digest_of(other), item.id)
-    mine = await reviews.queue.claim(ana, item.id)
+    claimed = await reviews.queue.claim(ana, item.id)
     with pytest.raises(PayloadChanged):
-        await reviews.decisions.decide(ana, item.id, said(replace(mine, digest=item.digest), "approve"))
+        await reviews.decisions.decide(ana, item.id, submission(replace(claimed, digest=item.digest), "approve"))
     assert (await ended(shop, proposal)).state == "waiting"
 
 
@@ -166,7 +166,7 @@ async def test_the_bytes_of_another_action_are_not_approved(shop: Shop) -> None:
     assert await shop.effects() == (0, 0)
 
 
-async def test_what_runs_by_itself_can_be_looked_at_afterwards(shop: Shop) -> None:
+async def test_an_action_without_approval_can_be_reviewed_afterwards(shop: Shop) -> None:
     proposal = await shop.proposal()
     await shop.enter(NewAction(proposal, "approved", shop.terms(timing="after"), False))
     await shop.work()
@@ -175,12 +175,12 @@ async def test_what_runs_by_itself_can_be_looked_at_afterwards(shop: Shop) -> No
     assert (await shop.shown(proposal)).state == "done"
 
 
-async def test_a_reviewer_is_told_that_untrusted_text_came_before(shop: Shop) -> None:
+async def test_a_reviewer_sees_that_the_model_had_read_untrusted_text(shop: Shop) -> None:
     _, item = await queued(shop, tainted=True)
     assert "text that anybody may have written" in item.note
 
 
-async def test_an_action_is_seen_by_who_may_read_what_its_model_had_read(shop: Shop) -> None:
+async def test_an_action_is_shown_to_keys_that_may_read_its_passages(shop: Shop) -> None:
     _, item = await queued(shop, groups=("board",))
     with pytest.raises(Problem, match="no review item"):
         await reviews_of(shop).queue.claim(person(shop, "ana"), item.id)

@@ -1,5 +1,5 @@
-"""Two people judge a text without knowing of each other: whatever the first has done, nothing that the second can ask
-tells it from a text that the first has only begun to read.
+"""Two people review a text independently: no route shows the second one whether the first has decided or only claimed
+it.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from app.review.domain.items import DecisionType, LeaseLost, ReviewAlreadyClaime
 from app.review.repository import ReviewFilters
 from app.wiring import State
 from tests.conftest import adopt
-from tests.review.conftest import Desk, Seated, said
+from tests.review.conftest import Desk, Seated, submission
 
 OTHER = "The gate opens at eight [1]."
 UUIDS = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
@@ -30,7 +30,7 @@ WHOLE = {"/metrics", "/health/ready", "/v1/reviews/agreement"}
 
 
 async def pair(desk: Desk, **options: Any) -> tuple[ReviewItem, ReviewItem]:
-    """Both looks at one answer."""
+    """Both review items of one answer."""
     item = await desk.queue(overlap=1.0, **options)
     both = await desk.reviews.queue.list(desk.person("reader"), ReviewFilters(state=None), None, 200)
     return item, next(each for each in both if each.subject_id == item.subject_id and each.kind == "overlap")
@@ -55,7 +55,7 @@ WAYS: dict[str, Callable[[Desk, ReviewItem], Awaitable[None]]] = {
 
 
 async def seen(desk: Desk, item: ReviewItem, twin: ReviewItem) -> dict[str, str]:
-    """What a second reviewer gets from every route that can be asked, with what differs by chance taken out."""
+    """The responses of every route to a second reviewer, without random values."""
     key = await desk.state.identity.create_key(desk.tenant, "ben", ["reviewer"])
     app = create_app(replace(desk.state, reviews=desk.reviews))
     found: dict[str, str] = {}
@@ -71,7 +71,7 @@ async def seen(desk: Desk, item: ReviewItem, twin: ReviewItem) -> dict[str, str]
 
 
 def asked(path: str, methods: dict[str, Any], item: ReviewItem, twin: ReviewItem) -> list[tuple[str, str, Any]]:
-    """Every reading of both items and of the answer, each filter of the queue, and every verb without a claim."""
+    """Every read of both items and of the answer, each filter of the queue, and every decision without a claim."""
     if path in WHOLE:
         return []
     subjects = [item.id, twin.id] if "review_id" in path else [item.subject_id]
@@ -102,7 +102,7 @@ def plain(text: str, names: dict[str, str]) -> str:
 
 @pytest.mark.parametrize("timing", ["before", "after"])
 @pytest.mark.parametrize("way", sorted(WAYS))
-async def test_no_route_tells_the_second_what_the_first_has_done(
+async def test_no_route_shows_the_second_reviewer_the_decision_of_the_first(
     state: State, seat: Seated, way: str, timing: str
 ) -> None:
     await adopt(state)
@@ -118,7 +118,7 @@ async def test_no_route_tells_the_second_what_the_first_has_done(
     assert told == {}
 
 
-async def test_it_is_the_same_when_the_second_look_comes_first(desk: Desk) -> None:
+async def test_nor_when_the_second_item_is_decided_first(desk: Desk) -> None:
     item, twin = await pair(desk)
     await WAYS["reject"](desk, twin)
     ben = desk.person("ben")
@@ -130,21 +130,21 @@ async def test_it_is_the_same_when_the_second_look_comes_first(desk: Desk) -> No
     assert (await desk.decide(ben, item, "approve")).state == "decided"
 
 
-async def test_what_two_must_approve_looks_untouched_after_the_first(desk: Desk) -> None:
+async def test_an_item_for_two_approvals_looks_undecided_after_the_first(desk: Desk) -> None:
     item, twin = await pair(desk, decisions=2)
     await WAYS["edit"](desk, item)
     ben = desk.person("ben")
     shown, decisions = await desk.reviews.queue.show(ben, item.id)
     assert (shown.payload, shown.version, shown.digest, list(decisions)) == (item.payload, 1, item.digest, [])
-    mine = await desk.reviews.queue.claim(ben, item.id)
-    assert b"eight" in mine.payload
+    claimed = await desk.reviews.queue.claim(ben, item.id)
+    assert b"eight" in claimed.payload
     assert len((await desk.reviews.queue.show(ben, item.id))[1]) == 1
     with pytest.raises(PairedReviewSeen):
         await desk.reviews.queue.claim(ben, twin.id)
 
 
 @pytest.mark.parametrize("verb", ["request_changes", "escalate"])
-async def test_neither_a_note_nor_a_level_shows_through(desk: Desk, verb: DecisionType) -> None:
+async def test_neither_a_reason_nor_a_level_is_disclosed(desk: Desk, verb: DecisionType) -> None:
     item, _ = await pair(desk)
     await decided(verb)(desk, item)
     shown, decisions = await desk.reviews.queue.show(desk.person("ben"), item.id)
@@ -155,17 +155,17 @@ async def test_neither_a_note_nor_a_level_shows_through(desk: Desk, verb: Decisi
     assert levels == [2, 0]
 
 
-async def test_who_has_claimed_one_does_not_judge_the_other(desk: Desk) -> None:
+async def test_a_reviewer_of_one_item_cannot_review_the_other(desk: Desk) -> None:
     item, twin = await pair(desk)
     ana = desk.person("ana")
-    mine = await desk.reviews.queue.claim(ana, item.id)
-    await desk.reviews.queue.release(ana, item.id, mine.fence)
+    claimed = await desk.reviews.queue.claim(ana, item.id)
+    await desk.reviews.queue.release(ana, item.id, claimed.fence)
     with pytest.raises(PairedReviewSeen):
         await desk.reviews.queue.claim(ana, twin.id)
     assert (await desk.reviews.queue.claim(ana, item.id)).id == item.id
 
 
-async def test_when_both_have_decided_all_is_told(desk: Desk) -> None:
+async def test_after_both_decisions_everything_is_shown(desk: Desk) -> None:
     item, twin = await pair(desk)
     ana, ben, reader = desk.person("ana"), desk.person("ben"), desk.person("reader")
     await desk.decide(ana, item, "reject")
@@ -179,7 +179,7 @@ async def test_when_both_have_decided_all_is_told(desk: Desk) -> None:
     assert [each.item.id for each in await desk.reviews.golden_suite.candidates(reader)] == [item.id]
 
 
-async def test_two_who_decide_at_the_same_moment_leave_nothing_hidden(desk: Desk) -> None:
+async def test_after_simultaneous_decisions_everything_is_shown(desk: Desk) -> None:
     pairs = [await pair(desk) for _ in range(12)]
 
     async def decide(name: str, item: ReviewItem) -> None:
@@ -189,7 +189,7 @@ async def test_two_who_decide_at_the_same_moment_leave_nothing_hidden(desk: Desk
     assert await desk.rows("select count(*) from reviewed_answers where blind") == [(0,)]
 
 
-async def test_when_the_time_of_the_second_is_up_all_is_told_too(desk: Desk) -> None:
+async def test_after_the_second_item_expires_everything_is_shown(desk: Desk) -> None:
     item, _ = await pair(desk)
     await WAYS["reject"](desk, item)
     desk.clock.advance(timedelta(days=8).total_seconds())
@@ -198,29 +198,29 @@ async def test_when_the_time_of_the_second_is_up_all_is_told_too(desk: Desk) -> 
     assert (await desk.state.archive.show(desk.person("ben"), item.subject_id))["status"] == "rejected"
 
 
-async def test_the_asker_and_who_judges_nothing_get_the_answer_at_once(desk: Desk) -> None:
+async def test_the_asker_and_other_readers_get_the_answer_at_once(desk: Desk) -> None:
     item, _ = await pair(desk)
     await WAYS["approve"](desk, item)
     for who in (desk.person("asker", "admin"), desk.person("somebody", "user")):
         assert (await desk.state.archive.show(who, item.subject_id))["review"]["outcome"] == "approved"
 
 
-async def test_who_never_claimed_it_is_told_nothing_by_a_decision(desk: Desk) -> None:
+async def test_a_decision_without_a_claim_discloses_nothing(desk: Desk) -> None:
     item, _ = await pair(desk)
     await WAYS["approve"](desk, item)
     ben = desk.person("ben")
     with pytest.raises(LeaseLost, match="You have not claimed it"):
-        await desk.reviews.decisions.decide(ben, item.id, said(item, "approve"))
+        await desk.reviews.decisions.decide(ben, item.id, submission(item, "approve"))
 
 
-async def test_what_is_judged_once_is_shown_as_it_is(desk: Desk) -> None:
+async def test_an_item_with_one_review_is_shown_as_it_is(desk: Desk) -> None:
     item = await desk.queue()
     await WAYS["edit"](desk, item)
     shown, decisions = await desk.reviews.queue.show(desk.person("ben"), item.id)
     assert (shown.outcome, len(decisions)) == ("edited", 1)
 
 
-async def test_a_page_ends_and_goes_on_where_items_look_untouched(desk: Desk) -> None:
+async def test_pages_are_complete_with_items_that_look_undecided(desk: Desk) -> None:
     pairs = [await pair(desk) for _ in range(4)]
     for item, _ in pairs:
         await WAYS["approve"](desk, item)

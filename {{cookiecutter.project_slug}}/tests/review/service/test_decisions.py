@@ -1,4 +1,4 @@
-"""What a decision does, and who may not take it."""
+"""Effects of decisions, and who may decide."""
 
 import hashlib
 from dataclasses import replace
@@ -19,10 +19,10 @@ from app.review.domain.items import (
     SelfReview,
 )
 from app.review.repository import ReviewFilters
-from tests.review.conftest import TEXT, Desk, said
+from tests.review.conftest import TEXT, Desk, submission
 
 
-async def test_an_approved_answer_leaves_as_it_was_seen(desk: Desk) -> None:
+async def test_an_approved_answer_is_delivered_as_it_was_reviewed(desk: Desk) -> None:
     item = await desk.queue()
     assert (await desk.asked(item.subject_id))["status"] == "held"
     result = await desk.decide(desk.person("ana"), item, "approve")
@@ -33,7 +33,7 @@ async def test_an_approved_answer_leaves_as_it_was_seen(desk: Desk) -> None:
     assert shown["review"]["sha256"] == hashlib.sha256(item.payload).hexdigest()
 
 
-async def test_a_rejected_answer_never_leaves(desk: Desk) -> None:
+async def test_a_rejected_answer_is_never_delivered(desk: Desk) -> None:
     item = await desk.queue()
     await desk.decide(desk.person("ana"), item, "reject")
     shown = await desk.asked(item.subject_id)
@@ -51,7 +51,7 @@ async def test_an_edited_answer_is_marked_and_keeps_only_what_it_still_cites(des
 
 
 @pytest.mark.parametrize("text", ["  ", TEXT, "At eight [2]."])
-async def test_an_edit_that_says_nothing_new_or_cites_nothing_is_refused(desk: Desk, text: str) -> None:
+async def test_an_edit_without_a_change_or_a_citation_is_refused(desk: Desk, text: str) -> None:
     item = await desk.queue()
     with pytest.raises(EditRefused):
         await desk.decide(desk.person("ana"), item, "edit", text)
@@ -66,61 +66,61 @@ async def test_only_the_newest_claim_decides(desk: Desk) -> None:
         await desk.reviews.queue.claim(bob, item.id)
     desk.clock.advance(desk.reviews.policy.lease_seconds)
     with pytest.raises(LeaseLost):
-        await desk.reviews.decisions.decide(ana, item.id, said(late, "approve"))
-    mine = await desk.reviews.queue.claim(bob, item.id)
-    assert mine.fence == late.fence + 1
+        await desk.reviews.decisions.decide(ana, item.id, submission(late, "approve"))
+    claimed = await desk.reviews.queue.claim(bob, item.id)
+    assert claimed.fence == late.fence + 1
     with pytest.raises(LeaseLost):
-        await desk.reviews.decisions.decide(ana, item.id, said(late, "approve"))
-    await desk.reviews.decisions.decide(bob, item.id, said(mine, "approve"))
+        await desk.reviews.decisions.decide(ana, item.id, submission(late, "approve"))
+    await desk.reviews.decisions.decide(bob, item.id, submission(claimed, "approve"))
     with pytest.raises(ReviewClosed):
-        await desk.reviews.decisions.decide(bob, item.id, said(mine, "reject"))
+        await desk.reviews.decisions.decide(bob, item.id, submission(claimed, "reject"))
 
 
-async def test_an_old_token_is_worth_nothing_even_to_who_holds_the_item(desk: Desk) -> None:
+async def test_an_old_token_is_refused_even_for_the_current_claimant(desk: Desk) -> None:
     item, ana = await desk.queue(), desk.person("ana")
     first = await desk.reviews.queue.claim(ana, item.id)
     second = await desk.reviews.queue.claim(ana, item.id)
     assert second.fence > first.fence
     with pytest.raises(LeaseLost):
-        await desk.reviews.decisions.decide(ana, item.id, said(first, "approve"))
+        await desk.reviews.decisions.decide(ana, item.id, submission(first, "approve"))
 
 
-async def test_a_heartbeat_keeps_the_item_and_a_release_gives_it_back(desk: Desk) -> None:
+async def test_a_heartbeat_renews_the_claim_and_a_release_ends_it(desk: Desk) -> None:
     item, ana, bob = await desk.queue(), desk.person("ana"), desk.person("bob")
-    mine = await desk.reviews.queue.claim(ana, item.id)
+    claimed = await desk.reviews.queue.claim(ana, item.id)
     desk.clock.advance(desk.reviews.policy.lease_seconds - 1)
-    await desk.reviews.queue.heartbeat(ana, item.id, mine.fence)
+    await desk.reviews.queue.heartbeat(ana, item.id, claimed.fence)
     desk.clock.advance(desk.reviews.policy.lease_seconds - 1)
     with pytest.raises(ReviewAlreadyClaimed):
         await desk.reviews.queue.claim(bob, item.id)
-    await desk.reviews.queue.release(ana, item.id, mine.fence)
+    await desk.reviews.queue.release(ana, item.id, claimed.fence)
     with pytest.raises(LeaseLost):
-        await desk.reviews.queue.heartbeat(ana, item.id, mine.fence)
+        await desk.reviews.queue.heartbeat(ana, item.id, claimed.fence)
     await desk.reviews.queue.claim(bob, item.id)
 
 
-async def test_what_was_seen_is_what_is_decided_on(desk: Desk) -> None:
+async def test_a_decision_applies_to_the_reviewed_version(desk: Desk) -> None:
     item, ana = await desk.queue(), desk.person("ana")
-    mine = await desk.reviews.queue.claim(ana, item.id)
+    claimed = await desk.reviews.queue.claim(ana, item.id)
     with pytest.raises(ReviewChanged):
-        await desk.reviews.decisions.decide(ana, item.id, replace(said(mine, "approve"), version=2))
+        await desk.reviews.decisions.decide(ana, item.id, replace(submission(claimed, "approve"), version=2))
     with pytest.raises(PayloadChanged):
-        await desk.reviews.decisions.decide(ana, item.id, replace(said(mine, "approve"), sha256="0" * 64))
+        await desk.reviews.decisions.decide(ana, item.id, replace(submission(claimed, "approve"), sha256="0" * 64))
 
 
-async def test_a_payload_that_was_exchanged_behind_the_reviewer_is_not_delivered(desk: Desk) -> None:
+async def test_a_payload_that_was_replaced_after_the_claim_is_not_delivered(desk: Desk) -> None:
     item, ana = await desk.queue(), desk.person("ana")
-    mine = await desk.reviews.queue.claim(ana, item.id)
+    claimed = await desk.reviews.queue.claim(ana, item.id)
     await desk.rows(
         "update review_items set payload = payload || ' '::bytea, "
         "digest = encode(sha256(payload || ' '::bytea), 'hex') returning 1"
     )
     with pytest.raises(PayloadChanged):
-        await desk.reviews.decisions.decide(ana, item.id, said(mine, "approve"))
+        await desk.reviews.decisions.decide(ana, item.id, submission(claimed, "approve"))
     assert (await desk.asked(item.subject_id))["status"] == "held"
 
 
-async def test_nothing_is_delivered_but_what_was_approved(desk: Desk) -> None:
+async def test_only_the_approved_text_is_delivered(desk: Desk) -> None:
     item = await desk.queue()
     async with desk.state.database.transaction(desk.tenant) as connection:
         with pytest.raises(PayloadChanged):
@@ -129,14 +129,14 @@ async def test_nothing_is_delivered_but_what_was_approved(desk: Desk) -> None:
             )
 
 
-async def test_nobody_decides_on_what_they_asked_themselves(desk: Desk) -> None:
+async def test_nobody_decides_on_their_own_question(desk: Desk) -> None:
     item = await desk.queue(asker="ana")
     with pytest.raises(SelfReview):
         await desk.reviews.queue.claim(desk.person("ana"), item.id)
     await desk.decide(desk.person("bob"), item, "approve")
 
 
-async def test_at_high_risk_no_rule_lets_the_asker_decide(desk: Desk) -> None:
+async def test_at_high_risk_the_asker_may_never_decide(desk: Desk) -> None:
     allowed = await desk.queue(asker="ana", self_approval="allow")
     await desk.decide(desk.person("ana"), allowed, "approve")
     high = await desk.queue(asker="ana", tier="high", self_approval="allow")
@@ -157,7 +157,7 @@ async def test_two_people_must_approve_the_same_text(desk: Desk) -> None:
     assert (await desk.asked(item.subject_id))["text"] == "At seven sharp [1]."
 
 
-async def test_asking_for_changes_takes_earlier_approvals_back(desk: Desk) -> None:
+async def test_requesting_changes_withdraws_earlier_approvals(desk: Desk) -> None:
     item = await desk.queue(decisions=2)
     await desk.decide(desk.person("ana"), item, "approve")
     await desk.decide(desk.person("bob"), item, "request_changes")
@@ -165,7 +165,7 @@ async def test_asking_for_changes_takes_earlier_approvals_back(desk: Desk) -> No
     assert (await desk.decide(desk.person("ana"), item, "approve")).state == "decided"
 
 
-async def test_what_was_handed_up_is_for_who_may(desk: Desk) -> None:
+async def test_an_escalated_item_needs_the_permission(desk: Desk) -> None:
     item = await desk.queue()
     await desk.decide(desk.person("ana"), item, "escalate")
     with pytest.raises(ReviewEscalated):
@@ -173,33 +173,33 @@ async def test_what_was_handed_up_is_for_who_may(desk: Desk) -> None:
     await desk.decide(desk.person("chief", "admin"), item, "approve")
 
 
-async def test_the_same_decision_sent_again_is_taken_once(desk: Desk) -> None:
+async def test_a_repeated_decision_counts_once(desk: Desk) -> None:
     item, ana = await desk.queue(), desk.person("ana")
-    mine = await desk.reviews.queue.claim(ana, item.id)
-    first = await desk.reviews.decisions.decide(ana, item.id, said(mine, "approve"), "key")
-    assert await desk.reviews.decisions.decide(ana, item.id, said(mine, "approve"), "key") == first
+    claimed = await desk.reviews.queue.claim(ana, item.id)
+    first = await desk.reviews.decisions.decide(ana, item.id, submission(claimed, "approve"), "key")
+    assert await desk.reviews.decisions.decide(ana, item.id, submission(claimed, "approve"), "key") == first
     with pytest.raises(IdempotencyKeyReused):
-        await desk.reviews.decisions.decide(ana, item.id, said(mine, "reject"), "key")
+        await desk.reviews.decisions.decide(ana, item.id, submission(claimed, "reject"), "key")
     assert await desk.rows("select count(*) from review_decisions") == [(1,)]
 
 
-async def test_what_nobody_decides_in_time_is_not_delivered(desk: Desk) -> None:
+async def test_an_undecided_answer_expires_and_is_not_delivered(desk: Desk) -> None:
     item, ana = await desk.queue(escalate_minutes=30), desk.person("ana")
     desk.clock.advance(30 * 60)
     await desk.reviews.lifecycle.expire_due()
     [open_item] = await desk.reviews.queue.list(ana, ReviewFilters(), None, 10)
     assert open_item.level == 1
-    mine = await desk.reviews.queue.claim(ana, item.id)
+    claimed = await desk.reviews.queue.claim(ana, item.id)
     desk.clock.advance(30 * 60)
     with pytest.raises(ReviewClosed):
-        await desk.reviews.decisions.decide(ana, item.id, said(mine, "approve"))
+        await desk.reviews.decisions.decide(ana, item.id, submission(claimed, "approve"))
     assert await desk.reviews.lifecycle.expire_due() >= 1
     assert (await desk.asked(item.subject_id))["status"] == "rejected"
     ended, _ = await desk.reviews.queue.show(ana, item.id)
     assert (ended.state, ended.outcome) == ("expired", "denied")
 
 
-async def test_an_answer_made_for_a_group_is_seen_by_who_holds_it(desk: Desk) -> None:
+async def test_an_answer_from_restricted_documents_is_shown_to_their_group(desk: Desk) -> None:
     item = await desk.queue(groups=("finance",))
     with pytest.raises(ReviewNotFound):
         await desk.reviews.queue.show(desk.person("ana"), item.id)
@@ -216,14 +216,14 @@ async def test_every_decision_is_in_the_audit_log(desk: Desk) -> None:
     assert line.after != item.digest
 
 
-async def test_what_has_left_already_is_judged_and_stays(desk: Desk) -> None:
+async def test_a_delivered_answer_is_reviewed_and_stays_unchanged(desk: Desk) -> None:
     item = await desk.queue(send="after")
     assert (await desk.asked(item.subject_id))["text"] == TEXT
     await desk.decide(desk.person("ana"), item, "reject")
     assert (await desk.asked(item.subject_id))["text"] == TEXT
 
 
-async def test_a_second_look_is_blind_and_measures_agreement(desk: Desk) -> None:
+async def test_a_second_review_is_blind_and_measures_agreement(desk: Desk) -> None:
     ana, bob = desk.person("ana"), desk.person("bob")
     for second in ("approve", "reject", "approve"):
         item = await desk.queue(overlap=1.0)

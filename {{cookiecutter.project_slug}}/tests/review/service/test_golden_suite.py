@@ -1,4 +1,4 @@
-"""What reviewers corrected becomes a case, once an owner wants it."""
+"""Corrections by reviewers become cases once an owner accepts them."""
 
 import json
 import shutil
@@ -50,14 +50,14 @@ async def test_an_edited_answer_is_a_candidate_with_its_provenance_until_it_is_a
     assert [(line.actor, line.after) for line in lines if line.action == "evals.accept"] == [("owner", case.digest)]
 
 
-async def test_a_rejected_answer_says_what_must_not_be_said_again(desk: Desk, evals: Path) -> None:
+async def test_a_rejected_answer_becomes_a_case_with_forbidden_text(desk: Desk, evals: Path) -> None:
     item = await desk.queue()
     await desk.decide(desk.person("ana"), item, "reject")
     case = await desk.reviews.golden_suite.accept(desk.person("owner", "admin"), item.id)
     assert (case.forbidden, case.should_refuse) == (("The gate opens at seven.",), None)
 
 
-async def test_what_makes_no_case_is_refused_and_leaves_the_suite_as_it_was(desk: Desk, evals: Path) -> None:
+async def test_an_unusable_correction_is_refused_and_the_suite_unchanged(desk: Desk, evals: Path) -> None:
     item = await desk.queue(groups=("the board of directors",))
     await desk.decide(desk.person("ana", groups=("the board of directors",)), item, "reject")
     before = (evals / "golden.jsonl").read_bytes()
@@ -68,7 +68,7 @@ async def test_what_makes_no_case_is_refused_and_leaves_the_suite_as_it_was(desk
     assert (evals / "golden.jsonl").read_bytes() == before
 
 
-async def test_nobody_else_sees_what_was_made_for_a_group(desk: Desk, evals: Path) -> None:
+async def test_corrections_from_restricted_documents_are_shown_to_their_group_only(desk: Desk, evals: Path) -> None:
     item = await desk.queue(groups=("board",))
     await desk.decide(desk.person("ana", groups=("board",)), item, "reject")
     assert await desk.reviews.golden_suite.candidates(desk.person("owner", "admin")) == []

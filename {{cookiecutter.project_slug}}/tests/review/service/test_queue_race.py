@@ -1,4 +1,4 @@
-"""Fifty people, two hundred items, one database: each item is decided once, and none is lost."""
+"""50 people and 200 items: each item is decided exactly once, and none is lost."""
 
 import asyncio
 import random
@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from app.core.errors import Conflict, DatabaseUnavailable
 from app.identity.domain import Principal
-from tests.review.conftest import Desk, said
+from tests.review.conftest import Desk, submission
 
 T = TypeVar("T")
 PEOPLE, ITEMS = 50, 200
@@ -17,7 +17,7 @@ OPEN = "select id from review_items where state = 'open'"
 
 
 async def patiently(act: Callable[[], Awaitable[T]]) -> T:
-    """Again where no connection came free: 50 people share 16."""
+    """Retry while no connection is free: 50 people share 16."""
     while True:
         try:
             return await act()
@@ -39,10 +39,10 @@ async def test_each_item_is_decided_exactly_once_by_one_of_many(desk: Desk) -> N
             if not open_items:
                 return
             try:
-                mine = await patiently(partial(desk.reviews.queue.claim, who, pick.choice(open_items[:25])))
-                verdict = said(mine, pick.choice(["approve", "reject"]))  # type: ignore[arg-type]
-                await patiently(partial(desk.reviews.decisions.decide, who, mine.id, verdict))
-                done[str(mine.id)] += 1
+                claimed = await patiently(partial(desk.reviews.queue.claim, who, pick.choice(open_items[:25])))
+                verdict = submission(claimed, pick.choice(["approve", "reject"]))  # type: ignore[arg-type]
+                await patiently(partial(desk.reviews.decisions.decide, who, claimed.id, verdict))
+                done[str(claimed.id)] += 1
             except Conflict:
                 refused += 1
 
@@ -57,7 +57,7 @@ async def test_each_item_is_decided_exactly_once_by_one_of_many(desk: Desk) -> N
     assert await desk.rows(f"select count(*) from {joined} where {agree}") == [(ITEMS,)]
 
 
-async def test_of_many_who_claim_the_same_item_at_once_one_gets_it(desk: Desk) -> None:
+async def test_one_of_many_concurrent_claims_succeeds(desk: Desk) -> None:
     item = await desk.queue()
     people = [desk.person(f"person-{number}") for number in range(20)]
     found = await asyncio.gather(*(desk.reviews.queue.claim(who, item.id) for who in people), return_exceptions=True)

@@ -1,4 +1,4 @@
-"""What leaves of a model's text, and when: whatever the pieces it came in."""
+"""Which text of a model is released, and when, however it is split into pieces."""
 
 import base64
 import codecs
@@ -36,22 +36,22 @@ class Passage:
 def checked(
     *pieces: str, tier: RiskTier = "low", passages: tuple[str, ...] = (TOWER,)
 ) -> tuple[list[str], CheckedText]:
-    """What left with each piece and at the end."""
+    """The text released after each piece and at the end."""
     text = CheckedText([Passage(each) for each in passages], tier, PROMPT)
     return [*(text.feed(piece) for piece in pieces), text.end()], text
 
 
 def words_of(text: str) -> str:
-    """A passage that supports a text and holds none of its addresses."""
+    """A passage that supports a text and contains none of its addresses."""
     return re.sub(r"[\W_]+", " ", text)
 
 
-def test_a_supported_sentence_leaves_as_soon_as_the_next_begins() -> None:
+def test_a_supported_sentence_is_released_when_the_next_begins() -> None:
     left, _ = checked(BUILT[:20], f"{BUILT[20:]} ", "Its", f"{LAMP[3:]}")
     assert left == ["", "", BUILT, "", f" {LAMP}"]
 
 
-def test_an_unsupported_sentence_waits_for_so_much_support_as_the_tier_wants() -> None:
+def test_an_unsupported_sentence_waits_for_the_support_that_the_tier_requires() -> None:
     left, _ = checked(f"{NAPOLEON} ", f"{BUILT} ", f"{LAMP} ", "Its", tier="medium")
     assert left == ["", "", f"{NAPOLEON} {BUILT}", f" {LAMP}", " Its"]
     left, text = checked(f"{BUILT} ", *[f"{NAPOLEON} "] * 3)
@@ -59,7 +59,7 @@ def test_an_unsupported_sentence_waits_for_so_much_support_as_the_tier_wants() -
     assert text.unsupported_withheld
 
 
-def test_at_tier_high_all_of_it_leaves_at_the_end_or_nothing() -> None:
+def test_at_tier_high_the_whole_text_is_released_at_the_end_or_nothing() -> None:
     left, _ = checked(f"{BUILT} ", f"{LAMP} ", "Its", " lamp.", tier="high")
     assert left == ["", "", "", "", f"{BUILT} {LAMP} Its lamp."]
     left, _ = checked(f"{BUILT} ", NAPOLEON, tier="high")
@@ -78,7 +78,7 @@ def test_at_tier_high_all_of_it_leaves_at_the_end_or_nothing() -> None:
     st.lists(st.integers(1, 30), max_size=60),
     st.sampled_from(["low", "medium", "high"]),
 )
-def test_the_pieces_decide_nothing(text: str, cuts: list[int], tier: RiskTier) -> None:
+def test_the_split_into_pieces_does_not_matter(text: str, cuts: list[int], tier: RiskTier) -> None:
     pieces, at = [], 0
     for cut in [*cuts, len(text)]:
         pieces.append(text[at : at + cut])
@@ -91,7 +91,7 @@ def test_the_pieces_decide_nothing(text: str, cuts: list[int], tier: RiskTier) -
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_nothing_that_loads_or_links_leaves(form: str) -> None:
+def test_no_markup_that_loads_or_links_is_released(form: str) -> None:
     for before in ("", f"{BUILT} ", f"{BUILT}\n\n"):
         text = before + form
         left, checks = checked(*text, passages=(TOWER, words_of(form)))
@@ -103,7 +103,7 @@ def test_nothing_that_loads_or_links_leaves(form: str) -> None:
 
 @settings(deadline=None, max_examples=300)
 @given(st.lists(PIECES | st.sampled_from([BUILT, "\n\n", ". ", "`", "```\n"]), max_size=8))
-def test_nor_do_parts_together(parts: list[str]) -> None:
+def test_nor_is_markup_that_is_split_over_pieces(parts: list[str]) -> None:
     # A bare mail address may leave: nothing is sent with it.
     text = "".join(parts).replace("@", " ")
     left, _ = checked(text, passages=(words_of(text),))
@@ -165,7 +165,7 @@ LEAKS = {
 
 @pytest.mark.parametrize("how", LEAKS)
 @pytest.mark.parametrize("tier", ["low", "high"])
-def test_the_prompt_leaves_in_no_guise(how: str, tier: RiskTier) -> None:
+def test_the_prompt_is_released_in_no_encoding(how: str, tier: RiskTier) -> None:
     left, text = checked(*f"{BUILT} {LEAKS[how]} {LAMP}", tier=tier)
     shown = "".join(left)
     assert text.leaked
@@ -192,7 +192,7 @@ def test_ordinary_sentences_are_no_leak(said: str) -> None:
     assert not text.leaked
 
 
-def test_a_prompt_that_is_begun_waits_for_what_comes_next() -> None:
+def test_the_beginning_of_the_prompt_waits_for_the_next_piece() -> None:
     ferry = "You are Bo, the helper."
     left, _ = checked(f"{BUILT} ", f"{ferry} ", "Of the Sarn ferry. ", passages=(TOWER, ferry + " Sarn ferry"))
     assert "".join(left) == BUILT
@@ -221,20 +221,20 @@ def test_a_prompt_that_is_begun_waits_for_what_comes_next() -> None:
         ("最初。次", "最初。"),
     ],
 )
-def test_where_a_sentence_ends(text: str, first: str) -> None:
+def test_the_end_of_a_sentence_is_detected(text: str, first: str) -> None:
     at = first_break(text, ended=False)
     assert at is not None
     assert text[:at] == first
 
 
 @pytest.mark.parametrize("text", ["", "One", "One.", "One. ", "One. [1", "One. [1] ", "See e.g. t", "A line\n"])
-def test_what_cannot_be_told_yet_waits(text: str) -> None:
+def test_an_ambiguous_end_waits_for_more_text(text: str) -> None:
     assert first_break(text, ended=False) is None
 
 
 @settings(deadline=None)
 @given(st.text(alphabet="ab ., \n`[", min_size=LONGEST_SENTENCE + LOOK_AHEAD, max_size=3_000))
-def test_no_sentence_waits_for_ever(text: str) -> None:
+def test_the_wait_for_the_end_of_a_sentence_is_bounded(text: str) -> None:
     at = first_break(text, ended=True)
     assert at
     if "`" not in text:

@@ -30,13 +30,13 @@ def through(text: str, cuts: list[int], passages: int = 3) -> str:
         ("[]", "[]"),
     ],
 )
-def test_only_markers_of_passages_that_exist_get_out(written: str, seen: str) -> None:
+def test_only_markers_of_existing_passages_are_released(written: str, seen: str) -> None:
     assert through(written, []) == seen
 
 
 @example("!![", [])
 @given(st.text(alphabet="ab[]【】!0123456789, -", max_size=80), st.lists(st.integers(1, 5), max_size=40))
-def test_however_the_text_is_cut_the_same_gets_out_and_nothing_invented(text: str, cuts: list[int]) -> None:
+def test_the_split_does_not_change_the_text_and_no_invented_marker_is_released(text: str, cuts: list[int]) -> None:
     whole = through(text, [])
     assert through(text, cuts) == whole
     assert all(1 <= number <= 3 for number in cited_numbers(whole.removesuffix(whole[whole.rfind("[") :])))
@@ -46,14 +46,14 @@ def test_however_the_text_is_cut_the_same_gets_out_and_nothing_invented(text: st
 @pytest.mark.parametrize(
     "said", ["NO ANSWER", "no answer.", '"NO ANSWER"', " **NO ANSWER**\n", "NO ANSWER: it is not said"]
 )
-def test_the_word_for_having_no_answer_is_held_back(said: str) -> None:
+def test_the_marker_for_no_answer_is_not_released(said: str) -> None:
     verdict = NoAnswerDetector()
     assert "".join(verdict.feed(c) for c in said) + verdict.end() == ""
     assert verdict.no_answer
 
 
 @pytest.mark.parametrize("said", ["No answers were given in 1990.", "Nobody knows.", "N", "", "NO ANSWERS"])
-def test_an_answer_that_begins_alike_is_not(said: str) -> None:
+def test_an_answer_with_a_similar_beginning_is_released(said: str) -> None:
     verdict = NoAnswerDetector()
     assert "".join(verdict.feed(c) for c in said) + verdict.end() == said
     assert not verdict.no_answer

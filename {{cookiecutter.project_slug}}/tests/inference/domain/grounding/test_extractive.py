@@ -35,14 +35,14 @@ def test_the_first_sentence_answers(question: str, answer: str) -> None:
     assert answer in best_sentences(question, PASSAGES)[0].text
 
 
-def test_offsets_point_at_the_very_text_and_no_sentence_comes_twice() -> None:
+def test_offsets_match_the_text_and_no_sentence_is_quoted_twice() -> None:
     quotes = best_sentences("What is in Vell?", (*PASSAGES, PASSAGES[0]), limit=8)
     assert len({quote.text for quote in quotes}) == len(quotes)
     for quote in quotes:
         assert (*PASSAGES, PASSAGES[0])[quote.passage].text[quote.start : quote.end] == quote.text
 
 
-def test_nothing_in_common_is_nothing_picked() -> None:
+def test_without_common_words_nothing_is_quoted() -> None:
     assert best_sentences("Zebras?", PASSAGES) == ()
     assert best_sentences("", PASSAGES) == ()
     assert best_sentences("What?", ()) == ()
@@ -65,13 +65,13 @@ def test_coverage_is_the_share_of_the_questions_words_in_one_passage() -> None:
         (0.4, 0.2, 0.0, True),
     ],
 )
-def test_weak_words_need_a_near_vector_or_all_in_one_place(
+def test_weak_words_need_a_near_vector_or_a_passage_with_all_of_them(
     words: float, dense: float | None, coverage: float, carries: bool
 ) -> None:
     assert Answerability().enough(words, dense, lambda: coverage) is carries
 
 
-def test_a_sentence_leans_on_the_passage_it_names_only_if_that_holds_its_words() -> None:
+def test_a_sentence_is_supported_by_its_cited_passage_only_if_that_has_its_words() -> None:
     good = check_grounding("Queen Ida paid for the harbour [1].", PASSAGES)
     assert [s.passage for s in good.supports] == [0]
     late = check_grounding("Queen Ida paid for it. [1] Olof Berg designed the town hall. [2]", PASSAGES)

@@ -31,7 +31,7 @@ def cut(text: str) -> list[str]:
         (" \n\n ", []),
     ],
 )
-def test_sentences_are_cut_where_a_reader_would(text: str, parts: list[str]) -> None:
+def test_sentences_are_split_as_a_reader_would(text: str, parts: list[str]) -> None:
     assert cut(text) == parts
 
 

@@ -1,4 +1,4 @@
-"""What a rule of policies/review.yaml sends to a person, and which rules are refused at the start."""
+"""Which answers and actions a rule of policies/review.yaml sends to review, and which rules the start refuses."""
 
 from dataclasses import replace
 from typing import Any
@@ -71,7 +71,9 @@ def fits(when: dict[str, Any], question: str = "When?", tier: str = "medium", **
         ({"words": ["gate"], "degraded": True}, {}, False),
     ],
 )
-def test_a_rule_fits_when_all_it_names_holds(when: dict[str, Any], about: dict[str, Any], expected: bool) -> None:
+def test_a_rule_matches_when_all_its_conditions_hold(
+    when: dict[str, Any], about: dict[str, Any], expected: bool
+) -> None:
     assert fits(when, **about) is expected
 
 
@@ -89,7 +91,7 @@ def waits(
     return (found.name, found.send) if found else None
 
 
-def test_an_action_runs_by_itself_or_waits_as_the_rules_say() -> None:
+def test_the_rules_decide_whether_an_action_needs_approval() -> None:
     assert waits() is None
     assert waits(rule("a")) is None, "a rule without a class is about answers"
     assert waits(rule("a", action=["reversible"])) == ("a", "before")
@@ -106,7 +108,7 @@ def test_an_action_runs_by_itself_or_waits_as_the_rules_say() -> None:
     )
 
 
-def test_what_cannot_be_undone_always_waits() -> None:
+def test_an_irreversible_action_always_needs_approval() -> None:
     assert waits(risk="irreversible") == ("irreversible", "before")
     assert waits(rule("a", action=["irreversible"]), risk="irreversible") == ("a", "before")
     assert waits(rule("a", action=["irreversible"], words=["x"]), risk="irreversible") == (
@@ -115,18 +117,18 @@ def test_what_cannot_be_undone_always_waits() -> None:
     )
 
 
-def test_after_untrusted_text_everything_waits() -> None:
+def test_after_untrusted_text_every_action_needs_approval() -> None:
     assert waits(tainted=True) == ("untrusted-text", "before")
     assert waits(rule("a", "after", action=["reversible"]), tainted=True) == ("untrusted-text", "before")
     assert waits(rule("a", action=["reversible"]), tainted=True) == ("a", "before")
 
 
-def test_a_rule_on_actions_is_about_no_answer() -> None:
+def test_a_rule_on_actions_matches_no_answer() -> None:
     assert not fits({"action": ["reversible", "irreversible"]})
     assert not policy(rule(action=["reversible"])).may_hold("high", TENANT)
 
 
-def test_rules_on_actions_and_on_answers_do_not_stand_in_each_others_way() -> None:
+def test_rules_on_actions_and_rules_on_answers_are_independent() -> None:
     assert (
         len(
             policy(
@@ -137,7 +139,7 @@ def test_rules_on_actions_and_on_answers_do_not_stand_in_each_others_way() -> No
     )
 
 
-def test_the_first_rule_that_fits_counts() -> None:
+def test_the_first_matching_rule_applies() -> None:
     rules = policy(rule("a", words=["nothing"]), rule("b", words=["gate"]), rule("c"))
     found = rule_for(rules, RoutedAnswer(answer_of(ManualClock()), "When?", "low", TENANT))
     assert found is not None
@@ -197,11 +199,11 @@ def test_a_rule_that_can_never_match_is_refused(rules: list[dict[str, Any]], sai
         [rule("a", risk_tier=["high"], words=["x"]), rule("b", words=["x"])],
     ],
 )
-def test_a_rule_that_is_left_something_is_taken(rules: list[dict[str, Any]]) -> None:
+def test_a_rule_that_is_only_partly_covered_is_accepted(rules: list[dict[str, Any]]) -> None:
     assert len(policy(*rules).rules) == 2
 
 
-def test_the_start_says_which_file_which_rule_and_what_to_do() -> None:
+def test_the_start_names_the_file_the_rule_and_the_remedy() -> None:
     rules = b"".join(b"\n  - {name: %b, send: before, due_minutes: 5}" % name for name in (b"a", b"b"))
     raw = b"owner: tests\nrules:" + rules
     with pytest.raises(StartRefused) as refused:
@@ -209,11 +211,11 @@ def test_the_start_says_which_file_which_rule_and_what_to_do() -> None:
     said = str(refused.value)
     assert "policies/review.yaml: rules: " in said
     assert "rule 'b' can never match" in said
-    assert "move it up, narrow the other or take it out" in said
+    assert "move it up, narrow the other rule or remove it" in said
     assert len(said) < 500
 
 
-def test_only_where_a_rule_could_hold_an_answer_is_a_stream_kept_back() -> None:
+def test_a_stream_is_delayed_only_where_a_rule_could_hold_the_answer() -> None:
     rules = policy(rule("a", risk_tier=["high"]), rule("b", tenants=[str(TENANT)]), rule("c", "after"))
     assert rules.may_hold("high", uuid4())
     assert rules.may_hold("low", TENANT)

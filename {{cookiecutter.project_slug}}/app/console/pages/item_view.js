@@ -1,25 +1,25 @@
-// One item, as a person has to see it to decide: what would leave, what it rests on, and who said what about it.
+// One review item: the answer with its passages or the action, and the decisions so far.
 
 import { get } from "./api.js";
 import { h, replace } from "./dom.js";
-import { VERBS } from "./deciding.js";
+import { VERBS } from "./decision_form.js";
 import { badges, due } from "./queue.js";
 import { cited, plain } from "./texts.js";
 import { when } from "./times.js";
 
-const ENDS = {
-  waiting: "It waits.",
-  approved: "Approved. No worker has taken it up yet.",
+const ACTION_STATES = {
+  waiting: "It waits for a decision.",
+  approved: "Approved. No worker has run it yet.",
   done: "It has been done.",
-  failed: "It could not be done.",
-  rejected: "It was rejected and is not done.",
-  expired: "Its time ran out, and it is not done.",
+  failed: "It failed.",
+  rejected: "It was rejected and does not run.",
+  expired: "It expired and does not run.",
 };
 
-/** place: where the form will stand. */
-export function shown(item, place) {
+/** place: the element for the form. */
+export function renderItem(item, place) {
   const body = item.action ? action(item.action, item.sha256) : answer(item.answer);
-  return [head(item), note(item), became(item), body, place, facts(item), decisions(item)];
+  return [head(item), note(item), actionResult(item), body, place, facts(item), decisions(item)];
 }
 
 function head(item) {
@@ -39,28 +39,28 @@ function head(item) {
 }
 
 function note(item) {
-  const given =
+  const noteText =
     item.note &&
     h(
       "p",
       { class: "notice" },
-      h("strong", {}, item.level >= 2 ? "Handed up: " : item.version > 1 ? "Changes were asked for: " : "Note: "),
+      h("strong", {}, item.level >= 2 ? "Escalated: " : item.version > 1 ? "Changes requested: " : "Note: "),
       plain(item.note),
     );
   const after =
     item.timing === "after" &&
-    h("p", { class: "notice" }, "The asker has this already. A decision is recorded and does not take it back.");
+    h("p", { class: "notice" }, "This has been delivered already. A decision is recorded but cannot withdraw it.");
   const blind =
     item.kind === "overlap" &&
     h(
       "p",
       { class: "notice" },
-      "A second look: you are not told what the first reviewer said, and nothing is delivered by it.",
+      "A blind second review: you do not see the first decision, and yours delivers nothing.",
     );
-  return [given, after, blind];
+  return [noteText, after, blind];
 }
 
-function answer(found) {
+function answer(content) {
   const lead = (citation) => {
     const card = document.getElementById(`passage-${citation.marker}`);
     card.scrollIntoView({ block: "center" });
@@ -70,22 +70,22 @@ function answer(found) {
     h(
       "section",
       { class: "card", "aria-label": "Answer" },
-      h("h2", {}, found.status === "refused" ? "Refusal" : "Answer"),
-      h("div", { id: "answer", class: "text", dir: "auto" }, cited(found.text, found.citations, lead)),
-      grounds(found),
+      h("h2", {}, content.status === "refused" ? "Refusal" : "Answer"),
+      h("div", { id: "answer", class: "text", dir: "auto" }, cited(content.text, content.citations, lead)),
+      quality(content),
     ),
-    findings(found.findings),
+    findings(content.findings),
     h(
       "section",
       { "aria-label": "Passages" },
-      h("h2", {}, `Passages (${found.citations.length})`),
-      found.citations.map(passage),
-      !found.citations.length && h("p", { class: "quiet" }, "It cites none."),
+      h("h2", {}, `Passages (${content.citations.length})`),
+      content.citations.map(passage),
+      !content.citations.length && h("p", { class: "quiet" }, "It has no citations."),
     ),
   ];
 }
 
-function grounds(found) {
+function quality(answer) {
   const share = (name, value) => [
     h("dt", {}, name),
     h(
@@ -95,28 +95,28 @@ function grounds(found) {
       ` ${Math.round(value * 100)}\u00a0%`,
     ),
   ];
-  const known = [
-    ["stands in the passages", found.groundedness],
-    ["the model's confidence", found.confidence],
+  const shares = [
+    ["groundedness", answer.groundedness],
+    ["the model's confidence", answer.confidence],
   ].filter(([, value]) => typeof value === "number");
   return h(
     "dl",
     { class: "facts" },
-    known.map(([name, value]) => share(name, value)),
+    shares.map(([name, value]) => share(name, value)),
     h("dt", {}, "written by"),
-    h("dd", {}, found.model, found.degraded && ` (degraded: ${found.reasons.join(", ")})`),
+    h("dd", {}, answer.model, answer.degraded && ` (degraded: ${answer.reasons.join(", ")})`),
   );
 }
 
-function findings(found) {
-  if (!found.length) return h("p", { class: "quiet" }, "Screening found nothing.");
-  const lines = found.map((each) =>
+function findings(rows) {
+  if (!rows.length) return h("p", { class: "quiet" }, "No findings of the screening.");
+  const lines = rows.map((each) =>
     h("li", {}, h("strong", {}, each.rule), ": ", plain(each.detail), each.count > 1 && ` (${each.count} times)`),
   );
   return h(
     "section",
     { class: "notice bad", "aria-label": "Findings" },
-    h("h2", {}, "Screening found"),
+    h("h2", {}, "Findings of the screening"),
     h("ul", {}, lines),
   );
 }
@@ -137,8 +137,8 @@ function passage(each) {
   );
 }
 
-function action(found, sha256) {
-  const rows = Object.entries(found.arguments).map(([name, value]) =>
+function action(payload, sha256) {
+  const rows = Object.entries(payload.arguments).map(([name, value]) =>
     h(
       "tr",
       {},
@@ -147,15 +147,15 @@ function action(found, sha256) {
     ),
   );
   const warning =
-    { irreversible: "What it does cannot be undone.", reversible: "What it does can be undone by hand." }[found.risk] ??
+    { irreversible: "It cannot be undone.", reversible: "It can be undone by hand." }[payload.risk] ??
     "";
   const head = h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "argument"), h("th", { scope: "col" }, "value")));
-  const text = canonical(found);
+  const text = canonical(payload);
   const same = h("p", { class: "quiet", role: "status" });
-  agrees(text, sha256).then(
+  hasDigest(text, sha256).then(
     (yes) =>
       (same.textContent = yes
-        ? "This browser computed the SHA-256 of it again, and it is the one that is approved."
+        ? "Your browser computed its SHA-256 again: it is the one that is approved."
         : ""),
   );
   return [
@@ -166,38 +166,38 @@ function action(found, sha256) {
         "h2",
         {},
         "Action ",
-        h("code", {}, plain(found.action)),
+        h("code", {}, plain(payload.action)),
         " ",
-        h("span", { class: found.risk === "irreversible" ? "badge urgent" : "badge" }, found.risk),
+        h("span", { class: payload.risk === "irreversible" ? "badge urgent" : "badge" }, payload.risk),
       ),
-      h("p", {}, "for ", h("strong", {}, plain(found.requester.name)), ". ", warning),
+      h("p", {}, "for ", h("strong", {}, plain(payload.requester.name)), ". ", warning),
       h("table", {}, head, h("tbody", {}, rows)),
     ),
     h(
       "details",
       { class: "card" },
-      h("summary", {}, "What would run, to the byte"),
+      h("summary", {}, "The exact bytes that would run"),
       h("pre", { class: "code" }, plain(text)),
       same,
     ),
   ];
 }
 
-/** What an action came to, once somebody has decided on it; running it is the worker's, and may take a moment. */
-function became(item) {
+/** The state of a decided action; a worker runs it, which may take a moment. */
+function actionResult(item) {
   if (!item.action || item.state === "open") return null;
-  const line = h("p", { class: "notice", role: "status" }, "A worker takes it up…");
-  const tell = (found) => {
-    const why = found.reason && [" ", plain(found.reason)];
-    replace(line, h("strong", {}, ENDS[found.state] ?? found.state), why);
-    line.classList.toggle("good", found.state === "done");
-    line.classList.toggle("bad", found.state === "failed");
+  const line = h("p", { class: "notice", role: "status" }, "Waiting for a worker…");
+  const showState = (stored) => {
+    const why = stored.reason && [" ", plain(stored.reason)];
+    replace(line, h("strong", {}, ACTION_STATES[stored.state] ?? stored.state), why);
+    line.classList.toggle("good", stored.state === "done");
+    line.classList.toggle("bad", stored.state === "failed");
   };
-  get(`v1/actions/${item.action_id}`, { wait: 20 }).then(tell, () => line.remove());
+  get(`v1/actions/${item.action_id}`, { wait: 20 }).then(showState, () => line.remove());
   return line;
 }
 
-/** Keys sorted and no spaces: the spelling whose SHA-256 is approved. */
+/** Canonical JSON (sorted keys, no spaces), whose SHA-256 is approved. */
 function canonical(value) {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   if (value === null || typeof value !== "object") return JSON.stringify(value);
@@ -207,41 +207,41 @@ function canonical(value) {
     .join(",")}}`;
 }
 
-async function agrees(text, sha256) {
-  if (!globalThis.crypto?.subtle) return false; // a browser computes it over https and on this machine only
+async function hasDigest(text, sha256) {
+  if (!globalThis.crypto?.subtle) return false; // available only over https and on localhost
   const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("") === sha256;
 }
 
 function facts(item) {
-  const { answer: found } = item;
+  const { answer: content } = item;
   const rows = [
     ["SHA-256", h("code", {}, item.sha256)],
     ["version", item.version],
     ["decisions needed", item.needed],
-    ["came in", when(item.created_at)],
+    ["created", when(item.created_at)],
     ["item", h("code", {}, item.id)],
     ["answer", h("code", {}, item.answer_id)],
     item.action && ["action", h("code", {}, item.action_id)],
     item.action && ["release", h("code", {}, item.action.release_id)],
     item.action && ["nonce, good for one run", h("code", {}, item.action.nonce)],
-    found && ["release", h("code", {}, found.release_id)],
-    found && ["corpus version", found.corpus_version],
-    found && ["cost", `${found.cost_micro_usd.toLocaleString("en")} micro-dollars`],
-    found && ["trace", h("code", {}, found.trace_id)],
+    content && ["release", h("code", {}, content.release_id)],
+    content && ["corpus version", content.corpus_version],
+    content && ["cost", `${content.cost_micro_usd.toLocaleString("en")} micro-dollars`],
+    content && ["trace", h("code", {}, content.trace_id)],
   ];
-  const shown = rows.filter(Boolean).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
+  const entries = rows.filter(Boolean).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
   return h(
     "details",
     { class: "card" },
     h(
       "summary",
       {},
-      "What is decided on: SHA-256 ",
+      "Details: SHA-256 ",
       h("code", {}, item.sha256.slice(0, 12)),
       `…, version ${item.version}`,
     ),
-    h("dl", { class: "facts" }, shown),
+    h("dl", { class: "facts" }, entries),
   );
 }
 
@@ -253,19 +253,19 @@ function decisions(item) {
   const missing =
     item.state === "open" &&
     item.needed > 1 &&
-    h("p", {}, `${people} of the ${item.needed} people who must approve this version have done so.`);
+    h("p", {}, `${people} of the ${item.needed} people who must approve this version have approved it.`);
   const lines = item.decisions.map((each) =>
     h(
       "li",
       {},
       h("strong", {}, plain(each.reviewer)),
-      ` ${VERBS[each.decision]?.said.toLowerCase() ?? each.decision}, version ${each.version}, `,
+      ` ${VERBS[each.decision]?.pastTense.toLowerCase() ?? each.decision}, version ${each.version}, `,
       when(each.at),
       h("br", {}),
       h("q", {}, plain(each.reason)),
     ),
   );
-  const none = !item.decisions.length && h("p", { class: "quiet" }, "Nobody has decided anything yet.");
+  const none = !item.decisions.length && h("p", { class: "quiet" }, "No decisions yet.");
   return h(
     "section",
     { "aria-label": "Decisions" },
