@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
 
@@ -20,7 +19,7 @@ LOST = counter("app_charges_lost_total", "Charges given up after ten minutes of 
 
 ChargeAttempt = Callable[[], Awaitable[None]]
 """May be called again after it failed, whatever became of it."""
-LogFields = Mapping[str, Any]
+LogFields = Mapping[str, object]
 """For the log, should the charge be lost."""
 
 
