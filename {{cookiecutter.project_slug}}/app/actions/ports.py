@@ -1,10 +1,10 @@
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.actions.domain import ActionRun, RiskClass
+from app.core.json_types import JsonObject
 
 
 class Action(Protocol):
@@ -27,7 +27,7 @@ class Action(Protocol):
     @property
     def arguments(self) -> type[BaseModel]: ...
 
-    async def run(self, connection: AsyncConnection, run: ActionRun, arguments: Any) -> Mapping[str, Any]:
+    async def run(self, connection: AsyncConnection, run: ActionRun, arguments: Any) -> JsonObject:
         """Runs the action and returns its result, as JSON. arguments: an instance of `self.arguments`.
 
         What it writes through `connection` is committed exactly once. Send `run.id` to an external system as the

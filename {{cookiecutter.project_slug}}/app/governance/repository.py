@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select, text
+from sqlalchemy import Row, Select, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.governance.domain.approval_rules import Approval, Emergency, EmergencyReview
@@ -45,7 +45,7 @@ async def emergency(connection: AsyncConnection, approval_id: UUID, review_withi
     return _emergency(row, review_within) if row else None
 
 
-def _emergencies() -> Any:
+def _emergencies() -> Select[tuple[Any, ...]]:
     reviewed = approvals.outerjoin(break_glass_reviews, GIVEN.id == REVIEWS.approval_id)
     columns = (*approvals.c, REVIEWS.reviewer, REVIEWS.at.label("reviewed_at"), REVIEWS.reason.label("said"))
     return select(*columns).select_from(reviewed).where(GIVEN.kind == "break_glass")

@@ -1,10 +1,10 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from app.core.errors import Conflict, Invalid, NotFound
+from app.core.json_types import JsonObject
 
 MAX_KEY_CHARACTERS = 255
 RETENTION_HOURS = 24
@@ -69,6 +69,6 @@ def check_key(key: str) -> str:
     return key
 
 
-def request_digest(body: Any) -> bytes:
+def request_digest(body: JsonObject) -> bytes:
     """One digest for every spelling of the same JSON."""
     return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).digest()

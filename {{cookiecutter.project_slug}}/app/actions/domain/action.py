@@ -1,14 +1,14 @@
 """Actions that a model proposes, from the proposal to its end."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
 import orjson
 
 from app.core.ids import new_id
+from app.core.json_types import JsonObject
 from app.releases.domain import canonical_json, digest_of
 from app.webhooks.domain import WebhookMessage
 
@@ -33,7 +33,7 @@ class ActionOffer:
     description: str
     risk: RiskClass
     scope: str
-    parameters: dict[str, Any]
+    parameters: JsonObject
     untrusted: bool
 
 
@@ -84,7 +84,7 @@ class ApprovalBinding(Protocol):
     def nonce(self) -> UUID: ...
 
 
-def payload_of(bound: ApprovalBinding, arguments: Mapping[str, Any]) -> bytes:
+def payload_of(bound: ApprovalBinding, arguments: JsonObject) -> bytes:
     """The canonical bytes of an action: a person sees them, approves their SHA-256, and they are what runs."""
     return canonical_json(
         {
@@ -116,7 +116,7 @@ class ActionProposal:
     release_id: str
     action: str
     risk: RiskClass
-    arguments: Mapping[str, Any]
+    arguments: JsonObject
     nonce: UUID
     created_at: datetime
     per_hour: int
@@ -158,7 +158,7 @@ class NewAction:
     state: Literal["waiting", "approved", "done"]
     terms: ReviewTerms | None
     tainted: bool
-    result: Any = None
+    result: JsonObject | None = None
     documents: tuple[UUID, ...] = ()
 
     def __post_init__(self) -> None:
@@ -195,7 +195,7 @@ class StoredAction:
     approved_by: str | None
     edited: bool
     reason: str
-    result: Any
+    result: JsonObject | None
     terms: ReviewTerms | None
     created_at: datetime
     decided_at: datetime | None
@@ -203,8 +203,8 @@ class StoredAction:
     documents: tuple[UUID, ...] = ()
 
     @property
-    def arguments(self) -> dict[str, Any]:
-        arguments: dict[str, Any] = orjson.loads(self.payload)["arguments"]
+    def arguments(self) -> JsonObject:
+        arguments: JsonObject = orjson.loads(self.payload)["arguments"]
         return arguments
 
     def webhook_message(self, state: ActionState, at: datetime) -> WebhookMessage | None:

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.core.errors import Conflict, NotFound
+from app.core.json_types import JsonObject
 
 TicketStatus = Literal["open", "closed"]
 TicketId = Annotated[str, Field(pattern=r"^T-[0-9]{1,9}$", description="The ticket's id, such as T-12.")]
@@ -74,7 +75,7 @@ def ticket_number(ticket: str) -> int:
     return int(ticket.removeprefix("T-"))
 
 
-def ticket_for_model(ticket: Ticket) -> dict[str, Any]:
+def ticket_for_model(ticket: Ticket) -> JsonObject:
     """A ticket as the model reads it, as JSON."""
     notes = [{"at": note.at.isoformat(), "author": note.author, "text": note.text} for note in ticket.notes]
     own = {"ticket": ticket.id, "title": ticket.title, "text": ticket.text, "status": ticket.status}

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.actions.domain import ActionState, NewAction, ReviewTerms, StoredAction
 from app.actions.tables import action_runs, actions
 from app.core.access import readable_by
+from app.core.json_types import JsonObject
 
 ACTION = actions.c
 LIMIT_REACHED = "limit_reached"
@@ -69,7 +70,7 @@ async def find_readable(connection: AsyncConnection, action_id: UUID, groups: Co
 
 
 async def find_page(
-    connection: AsyncConnection, groups: Collection[str], filters: Mapping[str, Any], before: UUID | None, limit: int
+    connection: AsyncConnection, groups: Collection[str], filters: Mapping[str, object], before: UUID | None, limit: int
 ) -> list[StoredAction]:
     """What these access groups may read, the newest first. filters: values by column; None matches all."""
     query = select(actions).where(readable_by(groups, ACTION.documents)).order_by(ACTION.id.desc()).limit(limit)
@@ -97,7 +98,7 @@ async def end(
     current: ActionState,
     state: ActionState,
     reason: str,
-    result: Any,
+    result: JsonObject | None,
     at: datetime,
 ) -> bool:
     """Ends an action that is in the state `current`; False when it is in another."""

@@ -1,13 +1,11 @@
 """Arguments of actions, as a model or a person wrote them."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import orjson
 from pydantic import ValidationError
 
 from app.actions.domain import ActionOffer, InvalidArguments
 from app.actions.ports import Action
+from app.core.json_types import JsonObject
 from app.releases.domain import canonical_json
 
 MAX_CHARACTERS = 20_000
@@ -19,7 +17,7 @@ def offer_of(action: Action) -> ActionOffer:
     return ActionOffer(action.name, action.description, action.risk, action.scope, schema, action.untrusted)
 
 
-def parse_arguments(action: Action, text: str) -> Mapping[str, Any]:
+def parse_arguments(action: Action, text: str) -> JsonObject:
     """The arguments as they are stored. text: a JSON object.
 
     Errors: InvalidArguments, with a sentence that names the first wrong argument.
@@ -28,7 +26,7 @@ def parse_arguments(action: Action, text: str) -> Mapping[str, Any]:
         raise InvalidArguments(f"The arguments are longer than {MAX_CHARACTERS:,} characters.")
     try:
         model = action.arguments.model_validate_json(text or "{}", strict=True)
-        arguments: dict[str, Any] = orjson.loads(canonical_json(model.model_dump(mode="json")))
+        arguments: JsonObject = orjson.loads(canonical_json(model.model_dump(mode="json")))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         location = ".".join(str(part) for part in first["loc"])

@@ -1,9 +1,8 @@
 """Runs actions: reads at once, everything else once it is approved."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -27,6 +26,7 @@ from app.core.audit import Act
 from app.core.clock import Clock
 from app.core.database import Database, moment
 from app.core.errors import Problem
+from app.core.json_types import JsonObject
 from app.core.telemetry import span
 from app.identity.domain import Principal
 from app.identity.service import Identity
@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 class RunResult(NamedTuple):
     state: ActionState
     reason: str
-    result: Mapping[str, Any] | None = None
+    result: JsonObject | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class ActionExecution:
 
     async def run_read(
         self, caller: Principal, proposal: ActionProposal, documents: set[UUID]
-    ) -> Mapping[str, Any] | ProposalRefused:
+    ) -> JsonObject | ProposalRefused:
         """Runs an action of risk class `read`, in a read-only transaction. A failure is returned in words.
 
         documents: what the model has read so far; the sources of the result are added.

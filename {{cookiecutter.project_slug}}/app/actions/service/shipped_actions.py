@@ -1,7 +1,6 @@
 """The shipped actions, on tickets. A service with a ticket system of its own replaces this file."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,6 +19,7 @@ from app.actions.domain.ticket import (
 from app.actions.ports import Action
 from app.actions.repository import ticket_queries
 from app.actions.service.tickets import find_ticket
+from app.core.json_types import JsonObject
 
 
 class LookUpTicket:
@@ -28,9 +28,7 @@ class LookUpTicket:
     description = "Looks up a ticket by its id: title, text, status and the newest notes."
     arguments: ClassVar[type[BaseModel]] = LookUpTicketArguments
 
-    async def run(
-        self, connection: AsyncConnection, run: ActionRun, arguments: LookUpTicketArguments
-    ) -> Mapping[str, Any]:
+    async def run(self, connection: AsyncConnection, run: ActionRun, arguments: LookUpTicketArguments) -> JsonObject:
         """Errors: TicketNotFound."""
         ticket = await find_ticket(connection, ticket_number(arguments.ticket), run.groups)
         run.documents.update(*(note.documents for note in ticket.notes))
@@ -43,9 +41,7 @@ class AddTicketNote:
     description = "Adds a note to a ticket, for the people who work on it."
     arguments: ClassVar[type[BaseModel]] = AddTicketNoteArguments
 
-    async def run(
-        self, connection: AsyncConnection, run: ActionRun, arguments: AddTicketNoteArguments
-    ) -> Mapping[str, Any]:
+    async def run(self, connection: AsyncConnection, run: ActionRun, arguments: AddTicketNoteArguments) -> JsonObject:
         """Errors: TicketNotFound."""
         locked = await _lock(connection, arguments.ticket)
         await ticket_queries.add_note(connection, run, locked.id, arguments.text)
@@ -58,9 +54,7 @@ class CloseTicket:
     description = "Closes a ticket for good, with a sentence on how it was resolved."
     arguments: ClassVar[type[BaseModel]] = CloseTicketArguments
 
-    async def run(
-        self, connection: AsyncConnection, run: ActionRun, arguments: CloseTicketArguments
-    ) -> Mapping[str, Any]:
+    async def run(self, connection: AsyncConnection, run: ActionRun, arguments: CloseTicketArguments) -> JsonObject:
         """Errors: TicketNotFound, TicketClosed."""
         locked = await _lock(connection, arguments.ticket)
         if locked.status == "closed":

@@ -1,6 +1,6 @@
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -46,9 +46,45 @@ _GRANT = text(
 _TODAY = text("select (coalesce(:at, now()) at time zone :zone)::date")
 
 
-async def hold(database: Database, *parameters: Any) -> Any:
-    (row,) = await database.ask(_HOLD, parameters)
-    return row
+class HeldMoney(NamedTuple):
+    """stripe: the part of the budget that it was reserved from. micro_usd: may be more than requested. used_percent: of
+    the tightest limit.
+    """
+
+    day: date
+    stripe: int
+    micro_usd: int
+    used_percent: int
+
+
+class ExhaustedBudget(NamedTuple):
+    """The budget that had too little left, so that nothing was held."""
+
+    day: date
+    scope: UUID
+    span: BudgetSpan
+    limit_micro_usd: int
+
+
+async def hold(
+    database: Database,
+    id: UUID,
+    tenant_id: UUID,
+    micro_usd: int,
+    shared_micro_usd: int,
+    seconds: float,
+    zone: str,
+    limits: Sequence[int | None],
+    at: datetime | None,
+) -> HeldMoney | ExhaustedBudget:
+    """Holds `shared_micro_usd` where there is plenty left, else `micro_usd`, else nothing. limits: in the order of
+    `CostPolicy.limits`. at: None is the time of the database.
+    """
+    parameters = (id, tenant_id, micro_usd, shared_micro_usd, seconds, zone, limits, at)
+    ((day, stripe, held, used_percent, scope, span, limit),) = await database.ask(_HOLD, parameters)
+    if stripe is None:
+        return ExhaustedBudget(day, scope, span, limit)
+    return HeldMoney(day, stripe, held, used_percent)
 
 
 async def end(database: Database, id: UUID) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
 
@@ -20,7 +19,7 @@ LOST = counter("app_charges_lost_total", "Charges given up after ten minutes of 
 
 ChargeAttempt = Callable[[], Awaitable[None]]
 """Must be idempotent: it is called again after a failure, even if that attempt took effect."""
-LogFields = Mapping[str, Any]
+LogFields = Mapping[str, object]
 """Fields of the log event when the charge is lost."""
 
 

@@ -14,7 +14,6 @@ from app.core.database import Database
 from app.core.ids import new_id
 from app.core.telemetry import counter
 from app.costs.domain.budgets import (
-    BudgetSpan,
     BudgetUsedUp,
     Hold,
     Settlement,
@@ -73,26 +72,31 @@ class Reservations:
                 return given
         self.tidy(tenant_id, micro_usd)
         best, lasts = micro_usd * self.shared_by, seconds + FRESH_SECONDS * (self.shared_by > 1)
-        found, policy, at = new_id(), self.policy, self.clock.now() if self.by_clock else None
-        day, stripe, taken, percent, scope, span, limit = await repository.hold(
-            self.database, found, tenant_id, micro_usd, best, lasts, policy.time_zone, self._limits, at
+        hold_id, policy, at = new_id(), self.policy, self.clock.now() if self.by_clock else None
+        held = await repository.hold(
+            self.database, hold_id, tenant_id, micro_usd, best, lasts, policy.time_zone, self._limits, at
         )
-        if stripe is None:
+        if isinstance(held, repository.ExhaustedBudget):
             _REFUSED.inc()
-            raise self._used_up(scope, span, day, limit, micro_usd)
+            raise self._used_up(held, micro_usd)
         _HELD.inc()
+        day, stripe, taken, percent = held
         if percent >= policy.budgets.warn_percent and self._first_today("nearly_used_up", tenant_id, day):
             log.warning("costs.budget_nearly_used_up", scope=str(tenant_id), used_percent=percent)
         if taken == micro_usd:
-            return Hold(found, tenant_id, day, stripe, micro_usd, percent)
-        reservation = SharedReservation(found, tenant_id, day, stripe, percent, taken, now + FRESH_SECONDS, now + lasts)
+            return Hold(hold_id, tenant_id, day, stripe, micro_usd, percent)
+        reservation = SharedReservation(
+            hold_id, tenant_id, day, stripe, percent, taken, now + FRESH_SECONDS, now + lasts
+        )
         self.shared.setdefault(tenant_id, []).append(reservation)
         return reservation.give(micro_usd, seconds, now)
 
-    def _used_up(self, scope: UUID, span: BudgetSpan, day: date, limit: int, wanted: int) -> BudgetUsedUp:
-        opens, name = opens_at(span, day, self.policy.time_zone), name_of(scope, span)
-        if self._first_today("used_up", scope, day):
-            log.warning("costs.budget_used_up", scope=str(scope), budget=name, limit_micro_usd=limit)
+    def _used_up(self, budget: repository.ExhaustedBudget, wanted: int) -> BudgetUsedUp:
+        opens, name = opens_at(budget.span, budget.day, self.policy.time_zone), name_of(budget.scope, budget.span)
+        if self._first_today("used_up", budget.scope, budget.day):
+            log.warning(
+                "costs.budget_used_up", scope=str(budget.scope), budget=name, limit_micro_usd=budget.limit_micro_usd
+            )
         return BudgetUsedUp(
             f"The budget '{name}' has less than {wanted} micro-dollars left; it opens again at {opens.isoformat()}.",
             retry_after=max(1.0, (opens - self.clock.now()).total_seconds()),

@@ -24,26 +24,37 @@ class Risk:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveReleaseFacts:
+    """What the register needs to know of the live release.
+
+    differing_policies: policies whose files here differ from its own. unproven: the exception by which it was approved.
+    lacking: why it could not go live again now.
+    """
+
+    number: int
+    same_code: bool
+    differing_policies: tuple[str, ...]
+    pinned_index_serves: bool
+    chain_of_models: tuple[str, ...]
+    deadline_seconds: float
+    verdict: str | None
+    evaluated_at: datetime | None
+    unproven: str | None
+    lacking: str | None
+    approvers: tuple[str, ...]
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
 class RiskFacts:
     """The facts that the register is computed from, at one moment.
 
-    differing_policies: policies whose files here differ from those of the live release. unguarded: tenants'
-    tables without row-level security. chain: the state of the audit log, in words; whole: whether it is unchanged.
+    live: None while nothing is served. unguarded: tenants' tables without row-level security. chain: the state of the
+    audit log, in words; whole: whether it is unchanged.
     """
 
     at: datetime
-    number: int | None = None
-    same_code: bool = False
-    differing_policies: tuple[str, ...] = ()
-    pinned_index_serves: bool = False
-    chain_of_models: tuple[str, ...] = ()
-    deadline_seconds: float = 0.0
-    verdict: str | None = None
-    evaluated_at: datetime | None = None
-    unproven: str | None = None
-    lacking: str | None = None
-    approvers: tuple[str, ...] = ()
-    author: str = ""
+    live: LiveReleaseFacts | None = None
     risk_tier: str = "medium"
     traces: str = "none"
     unguarded: tuple[str, ...] = ()
@@ -61,10 +72,6 @@ class RiskFacts:
     rehearsed: str = "A rollback was never rehearsed."
     canary_percent: int = 0
 
-    @property
-    def nothing_live(self) -> bool:
-        return self.number is None
-
 
 ControlCheck = tuple[ControlStatus, str]
 
@@ -78,23 +85,23 @@ def register(facts: RiskFacts, owners: Mapping[str, str]) -> tuple[Risk, ...]:
 
 
 def _code(facts: RiskFacts) -> ControlCheck:
-    if facts.nothing_live:
+    if facts.live is None:
         return "missing", "Nothing is live."
-    if facts.same_code:
-        return "in force", f"This process runs the code that release {facts.number} was made with."
-    return "attention", f"This process runs other code than release {facts.number} was made with."
+    if facts.live.same_code:
+        return "in force", f"This process runs the code that release {facts.live.number} was made with."
+    return "attention", f"This process runs other code than release {facts.live.number} was made with."
 
 
 def _data(facts: RiskFacts) -> ControlCheck:
-    if facts.pinned_index_serves:
+    if facts.live and facts.live.pinned_index_serves:
         return "in force", "The index that the live release pins is the one that publishes go to and searches use."
     return "attention", "The index that the live release pins is not the one that is live."
 
 
 def _product(facts: RiskFacts) -> ControlCheck:
-    chain = " > ".join(facts.chain_of_models)
-    if facts.chain_of_models and facts.deadline_seconds > 0:
-        return "in force", f"Every answer has {facts.deadline_seconds:g} s; the chain is {chain} > refusal."
+    if facts.live and facts.live.chain_of_models and facts.live.deadline_seconds > 0:
+        chain = " > ".join(facts.live.chain_of_models)
+        return "in force", f"Every answer has {facts.live.deadline_seconds:g} s; the chain is {chain} > refusal."
     return "missing", "No live release has a chain of models."
 
 
@@ -103,12 +110,15 @@ def _architecture(_: RiskFacts) -> ControlCheck:
 
 
 def _evaluation(facts: RiskFacts) -> ControlCheck:
-    if facts.verdict == "PASS" and facts.evaluated_at:
-        passed = f"Release {facts.number} passed its gate on {facts.evaluated_at:%Y-%m-%d}."
+    live = facts.live
+    if live is None:
+        return "missing", "Nothing is live."
+    if live.verdict == "PASS" and live.evaluated_at:
+        passed = f"Release {live.number} passed its gate on {live.evaluated_at:%Y-%m-%d}."
         return "in force", f"{passed} A canary gets {facts.canary_percent} %. {facts.rehearsed}"
-    if facts.verdict:
-        return "missing", f"The newest evaluation of the live release says {facts.verdict}."
-    return "missing", "The live release was never evaluated." if facts.number else "Nothing is live."
+    if live.verdict:
+        return "missing", f"The newest evaluation of the live release says {live.verdict}."
+    return "missing", "The live release was never evaluated."
 
 
 def _observability(facts: RiskFacts) -> ControlCheck:
@@ -138,16 +148,17 @@ def _governance(facts: RiskFacts) -> ControlCheck:
         )
     if facts.open_emergencies:
         return "attention", f"Went live by break-glass, and waits for a review: {facts.open_emergencies}."
-    if facts.unproven:
+    live = facts.live
+    if live is None:
+        return "attention", f"Nothing is live. Audit log: {facts.chain}"
+    if live.unproven:
         return (
             "attention",
-            f"The live release was approved as an exception ({facts.unproven}). Audit log: {facts.chain}",
+            f"The live release was approved as an exception ({live.unproven}). Audit log: {facts.chain}",
         )
-    if facts.lacking:
-        return "attention", f"The live release could not go live again now: {facts.lacking}"
-    if facts.nothing_live:
-        return "attention", f"Nothing is live. Audit log: {facts.chain}"
-    return "in force", f"Made by {facts.author}, approved by {', '.join(facts.approvers)}. Audit log: {facts.chain}"
+    if live.lacking:
+        return "attention", f"The live release could not go live again now: {live.lacking}"
+    return "in force", f"Made by {live.author}, approved by {', '.join(live.approvers)}. Audit log: {facts.chain}"
 
 
 def _scale(facts: RiskFacts) -> ControlCheck:
@@ -172,10 +183,10 @@ def _people(facts: RiskFacts) -> ControlCheck:
 
 
 def _principles(facts: RiskFacts) -> ControlCheck:
-    if facts.nothing_live:
+    if facts.live is None:
         return "missing", "Nothing is live."
-    if facts.differing_policies:
-        return "attention", f"The files here differ from the live release in {', '.join(facts.differing_policies)}."
+    if differing := facts.live.differing_policies:
+        return "attention", f"The files here differ from the live release in {', '.join(differing)}."
     return "in force", "The policies of the live release are those of the files here."
 
 

@@ -1,9 +1,9 @@
 """Computes the model card and the risk register from the live release and stored records."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -31,7 +31,7 @@ from app.governance.domain.model_card import (
     Spending,
     texts,
 )
-from app.governance.domain.risk_register import RiskFacts, register
+from app.governance.domain.risk_register import LiveReleaseFacts, RiskFacts, register
 from app.governance.ports import Reports
 from app.governance.service.approvals import Approvals
 from app.governance.service.audit_log import AuditLog
@@ -177,6 +177,7 @@ class Overview:
             unguarded, bypasses = await repository.unguarded(connection), await repository.bypasses(connection)
         return RiskFacts(
             at=now,
+            live=await self._live_facts(standing.live, live, now) if standing and live else None,
             risk_tier=self.ownership.risk_tier,
             traces=self.traces,
             unguarded=unguarded,
@@ -193,30 +194,29 @@ class Overview:
             review_policy="review" in self.policies.loaded,
             rehearsed=_rehearsed(rehearsal),
             canary_percent=self.policies.get(QualityPolicy).canary.percent,
-            **(await self._of_live(standing.live, live, now) if standing and live else {}),
         )
 
-    async def _of_live(self, release: Release, live: LiveReleaseDetails, now: datetime) -> dict[str, Any]:
+    async def _live_facts(self, release: Release, live: LiveReleaseDetails, now: datetime) -> LiveReleaseFacts:
         history, manifest = await self.releases.history(release.id), release.manifest
         counted = valid_approvals(history, live.approvals, now, self.ownership.approval.report_days)
         unproven = next((e.unproven for e in reversed(history.events) if e.after == "approved"), None)
-        return {
-            "number": live.number,
-            "same_code": manifest.code == self.releases.inputs.code,
-            "differing_policies": _differing(manifest.policies, self.policies.digests),
-            "pinned_index_serves": manifest.index.id == (await self.retrieval.indexes.live()).id,
-            "chain_of_models": tuple(step.model for step in manifest.chain),
-            "deadline_seconds": float(manifest.settings.get("deadline_seconds") or 0),
-            "verdict": live.evaluation.verdict if live.evaluation else None,
-            "evaluated_at": live.evaluation.at if live.evaluation else None,
-            "unproven": unproven,
-            "lacking": live.lacking,
-            "approvers": tuple(dict.fromkeys(each.approver for each in counted)),
-            "author": live.author,
-        }
+        return LiveReleaseFacts(
+            number=live.number,
+            same_code=manifest.code == self.releases.inputs.code,
+            differing_policies=_differing(manifest.policies, self.policies.digests),
+            pinned_index_serves=manifest.index.id == (await self.retrieval.indexes.live()).id,
+            chain_of_models=tuple(step.model for step in manifest.chain),
+            deadline_seconds=float(manifest.settings.get("deadline_seconds") or 0),
+            verdict=live.evaluation.verdict if live.evaluation else None,
+            evaluated_at=live.evaluation.at if live.evaluation else None,
+            unproven=unproven,
+            lacking=live.lacking,
+            approvers=tuple(dict.fromkeys(each.approver for each in counted)),
+            author=live.author,
+        )
 
 
-def _differing(stored: dict[str, str], here: Any) -> tuple[str, ...]:
+def _differing(stored: Mapping[str, str], here: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(sorted(name for name in stored.keys() | here.keys() if stored.get(name) != here.get(name)))
 
 

@@ -1,12 +1,12 @@
 import contextlib
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 
 from app.core.database import Database
 from app.core.errors import Problem
 from app.core.ids import new_id
+from app.core.json_types import JsonObject
 from app.core.telemetry import counter
 from app.idempotency import repository
 from app.idempotency.domain import (
@@ -35,7 +35,9 @@ class IdempotencyKeys:
 
     database: Database
 
-    async def claim(self, caller: Principal, route: str, key: str, body: Any, seconds: float) -> Claim | StoredResponse:
+    async def claim(
+        self, caller: Principal, route: str, key: str, body: JsonObject, seconds: float
+    ) -> Claim | StoredResponse:
         """A claim to process the request, or the response to the first request. Each API key has its own keys.
 
         seconds: the maximum time of processing it, after which the claim of a dead process expires. Errors:

@@ -1,15 +1,13 @@
 """The dependency by which routes get their caller."""
 
-from typing import Any
-
 import structlog
-from fastapi import Depends, Request
+from fastapi import Depends, Request, params
 
 from app.identity.domain import KeyRequired, Principal
 from app.identity.service.keys import Identity
 
 
-def require(permission: str) -> Any:
+def require(permission: str) -> params.Depends:
     """A dependency: the authenticated caller, which has `permission` and is within its rate limit."""
 
     async def caller(request: Request) -> Principal:
@@ -21,7 +19,8 @@ def require(permission: str) -> Any:
         return principal
 
     caller.permission = permission  # type: ignore[attr-defined]
-    return Depends(caller)
+    dependency: params.Depends = Depends(caller)
+    return dependency
 
 
 def _bearer_key(request: Request) -> str:

@@ -1,6 +1,5 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import orjson
@@ -9,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.clock import Clock
 from app.core.database import Database
 from app.core.ids import new_id
+from app.core.json_types import JsonObject, JsonValue
 from app.core.waiting import Waiting
 from app.identity.domain import Principal
 from app.inference import repository
@@ -26,13 +26,13 @@ class AnswerArchive:
     clock: Clock
     waiting: Waiting
 
-    async def show(self, caller: Principal, answer_id: UUID, wait: float = 0.0) -> dict[str, Any]:
+    async def show(self, caller: Principal, answer_id: UUID, wait: float = 0.0) -> JsonObject:
         """The answer as it was delivered, with its question; for a held or rejected answer only its state.
 
         wait: seconds to wait for the decision on a held answer. Errors: AnswerNotFound, JudgedTwice.
         """
 
-        async def read() -> dict[str, Any]:
+        async def read() -> JsonObject:
             return await self._read(caller, answer_id)
 
         return await self.waiting.until(answer_id, read, lambda body: body["status"] != "held", wait)
@@ -53,13 +53,13 @@ class AnswerArchive:
                 at=self.clock.now(),
             )
 
-    async def _read(self, caller: Principal, answer_id: UUID) -> dict[str, Any]:
+    async def _read(self, caller: Principal, answer_id: UUID) -> JsonObject:
         async with self.database.read(caller.tenant_id) as connection:
             answer = await find_visible(connection, caller, answer_id)
         return response_body(answer, caller)
 
 
-def response_body(answer: ArchivedAnswer, caller: Principal) -> dict[str, Any]:
+def response_body(answer: ArchivedAnswer, caller: Principal) -> JsonObject:
     """What this caller may see of a stored answer, as JSON."""
     if answer.state is None:
         return {"question": answer.question, **answer.body}
@@ -77,11 +77,11 @@ def response_body(answer: ArchivedAnswer, caller: Principal) -> dict[str, Any]:
     return {"question": answer.question, **held, **dates, "status": answer.state}
 
 
-def _review(answer: ArchivedAnswer, caller: Principal) -> dict[str, Any]:
+def _review(answer: ArchivedAnswer, caller: Principal) -> JsonObject:
     """The review of a delivered answer; its reason only for those who may read reviews."""
     if answer.decided_at is None or _is_hidden_from(answer, caller):
         return {}
-    review: dict[str, Any] = {
+    review: dict[str, JsonValue] = {
         "outcome": answer.outcome or ("edited" if answer.edited else "approved"),
         "timing": answer.timing,
         "edited": answer.edited,
@@ -118,5 +118,5 @@ def check_delivered(answer: ArchivedAnswer) -> None:
         raise AnswerHeld(f"Answer {answer.id} is {answer.state}.")
 
 
-def _utc(at: datetime | None) -> datetime | None:
-    return at.astimezone(UTC) if at else None
+def _utc(at: datetime | None) -> str | None:
+    return at.astimezone(UTC).isoformat() if at else None

@@ -62,17 +62,17 @@ def _compared(answer: ArchivedAnswer, conditions: AnswerConditions, evidence: Ev
     if conditions.degraded != evidence.degraded:
         differences.append(Difference("search", conditions.degraded or "whole", evidence.degraded or "whole"))
     same_evidence = not differences and list(before) == list(after)
-    if answer.body["text"] != text:
-        differences.append(Difference("text", answer.body["text"], text))
+    if answer.text != text:
+        differences.append(Difference("text", answer.text, text))
     return Replay(
         answer.id,
         answer.release_id,
         answer.corpus_version,
         same_evidence,
-        answer.body["text"] == text,
+        answer.text == text,
         answer.model == EXTRACTIVE,
         len(missing),
-        answer.body["text"],
+        answer.text,
         text,
         tuple(differences),
     )

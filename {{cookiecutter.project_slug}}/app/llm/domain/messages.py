@@ -1,10 +1,11 @@
 import json
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
+from app.core.json_types import JsonObject
 from app.costs.domain import Usage
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -24,7 +25,7 @@ class Tool:
 
     name: str
     description: str
-    parameters: Mapping[str, Any]
+    parameters: JsonObject
 
     @cached_property
     def characters(self) -> int:

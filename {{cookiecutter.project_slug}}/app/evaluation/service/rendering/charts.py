@@ -53,16 +53,16 @@ class LevelRow(ChartRow):
     floor: float | None
 
 
-Row = TypeVar("Row", bound=ChartRow)
+R = TypeVar("R", bound=ChartRow)
 
 
 @dataclass(frozen=True, slots=True)
-class Chart(Generic[Row]):
+class Chart(Generic[R]):
     """Everything is measured in the units of the drawing, which is `width` wide."""
 
     title: str
     ticks: tuple[ChartTick, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[R, ...]
 
     width: ClassVar[int] = WIDTH
     top: ClassVar[int] = TOP

@@ -1,14 +1,14 @@
 """Answers in human review: held, delivered or rejected."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from app.actions.domain import ReviewTiming
 from app.core.errors import Conflict
 from app.core.ids import new_id
+from app.core.json_types import JsonObject
 from app.core.ownership import RiskTier
 from app.inference.domain.answer import Answer, RequestWarning
 from app.inference.domain.human_review.policy import Rule
@@ -73,14 +73,14 @@ class HeldAnswer:
     def where(self) -> str:
         return answer_path(self.id)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         warned = {"warnings": [each.as_dict() for each in self.warnings]} if self.warnings else {}
         return {
-            "id": self.id,
-            "created_at": self.created_at,
+            "id": str(self.id),
+            "created_at": self.created_at.isoformat(),
             "status": "held",
             "where": self.where,
-            "due_at": self.due_at,
+            "due_at": self.due_at.isoformat(),
             "release_id": self.release_id,
             "trace_id": self.trace_id,
             "environment": self.environment,
@@ -139,8 +139,8 @@ class ArchivedAnswer:
     created_at: datetime
     question: str
     model: str
-    body: Mapping[str, Any]
-    conditions: Mapping[str, Any]
+    body: JsonObject
+    conditions: JsonObject
     release_id: str
     corpus_version: int
     trace_id: str
@@ -157,6 +157,11 @@ class ArchivedAnswer:
     blind: bool | None
     asker_key: UUID | None
     asker: str | None
+
+    @property
+    def text(self) -> str:
+        """As it was generated."""
+        return str(self.body["text"])
 
 
 @dataclass(frozen=True, slots=True)
