@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.inference.domain.grounding.text import STOP_WORDS, fold, held, key_of, sentences, stem, terms
+from app.inference.domain.grounding.text import STOP_WORDS, fold, stems_in, key_of, sentences, stem, terms
 
 
 def cut(text: str) -> list[str]:
@@ -69,12 +69,12 @@ def test_only_words_with_a_meaning_of_their_own_are_terms() -> None:
 
 def test_a_text_holds_the_stems_of_its_words_and_no_others() -> None:
     wanted = frozenset({"lamp", "tower", "ferri"})
-    assert held("Two LAMPS on each ferry", wanted) == {"lamp", "ferri"}
-    assert held("lamplight", wanted) == frozenset()
+    assert stems_in("Two LAMPS on each ferry", wanted) == {"lamp", "ferri"}
+    assert stems_in("lamplight", wanted) == frozenset()
 
 
 @given(st.text(max_size=200))
 def test_a_text_holds_all_of_its_own_terms(text: str) -> None:
     own = frozenset(terms(text))
-    assert held(text, own) == own
+    assert stems_in(text, own) == own
     assert not own & STOP_WORDS - {stem(word) for word in fold(text) if word not in STOP_WORDS}
