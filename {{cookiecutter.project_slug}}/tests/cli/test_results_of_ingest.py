@@ -2,39 +2,42 @@
 
 import pytest
 
-from app.cli.ingest import SHOWN, Ended, show_results
+from app.cli.ingest import SHOWN, FileResult, show_results
 
 
-def printed(capsys: pytest.CaptureFixture[str], *ended: Ended) -> list[str]:
+def printed(capsys: pytest.CaptureFixture[str], *ended: FileResult) -> list[str]:
     show_results(ended)
     return capsys.readouterr().out.splitlines()
 
 
 def test_what_is_served_is_only_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    done = [Ended("a.md", "published"), Ended("b.md", "published"), Ended("c.md", "duplicate")]
+    done = [FileResult("a.md", "published"), FileResult("b.md", "published"), FileResult("c.md", "duplicate")]
     assert printed(capsys, *done) == ["1 duplicate, 2 published."]
 
 
 @pytest.mark.parametrize("result", ["refused", "quarantined", "unreadable"])
 def test_what_is_not_served_is_named_with_its_reason(capsys: pytest.CaptureFixture[str], result: str) -> None:
-    assert printed(capsys, Ended("a.md", "published"), Ended("b.md", result, "it is empty")) == [
+    assert printed(capsys, FileResult("a.md", "published"), FileResult("b.md", result, "it is empty")) == [
         f"b.md: {result}: it is empty",
         f"1 published, 1 {result}." if result > "published" else f"1 {result}, 1 published.",
     ]
 
 
 def test_what_is_served_with_findings_is_named_and_counted_apart(capsys: pytest.CaptureFixture[str]) -> None:
-    done = [Ended("a.md", "published", "talks to the model", flagged=True), Ended("b.md", "published")]
+    done = [FileResult("a.md", "published", "talks to the model", flagged=True), FileResult("b.md", "published")]
     assert printed(capsys, *done) == ["a.md: published, flagged: talks to the model", "2 published (1 flagged)."]
 
 
 def test_a_name_or_reason_with_brackets_is_printed_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
-    assert printed(capsys, Ended("[red]a.md", "refused", "[bold]no[/bold]"))[0] == "[red]a.md: refused: [bold]no[/bold]"
+    assert (
+        printed(capsys, FileResult("[red]a.md", "refused", "[bold]no[/bold]"))[0]
+        == "[red]a.md: refused: [bold]no[/bold]"
+    )
 
 
 def test_every_refused_file_is_named_and_of_the_quarantined_ones_so_many(capsys: pytest.CaptureFixture[str]) -> None:
-    refused = [Ended(f"r{number}", "refused") for number in range(SHOWN + 10)]
-    quarantined = [Ended(f"q{number}", "quarantined") for number in range(SHOWN + 10)]
+    refused = [FileResult(f"r{number}", "refused") for number in range(SHOWN + 10)]
+    quarantined = [FileResult(f"q{number}", "quarantined") for number in range(SHOWN + 10)]
     lines = printed(capsys, *refused, *quarantined)
     assert sum(line.startswith("r") for line in lines) == SHOWN + 10
     assert sum(line.startswith("q") for line in lines) == SHOWN

@@ -10,7 +10,7 @@ import pytest_asyncio
 from app.safety.domain.markup import loads_or_links
 from tests.inference.conftest import Open, Service
 from tests.safety.exfiltration import FORMS
-from tests.safety.test_markup import live
+from tests.safety.test_markup import active_tags
 
 WHO = "Which engineer built the lighthouse?"
 MARKED = [form for form in FORMS if "\n" not in form][::6]
@@ -29,7 +29,7 @@ async def marked(open_service: Open) -> Service:
 
 def harmless(text: str) -> None:
     assert "Holm" in text
-    assert live(text) == set()
+    assert active_tags(text) == set()
     assert loads_or_links(text) == []
 
 
@@ -60,7 +60,7 @@ async def test_a_quoting_stream_loads_and_links_nothing(marked: Service) -> None
     text, last = await streamed(marked)
     harmless(last["text"])
     assert loads_or_links(text) == []
-    assert live(text) == set()
+    assert active_tags(text) == set()
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -193,7 +193,9 @@ def test_only_a_long_text_is_held_for_its_repetitions() -> None:
 def test_the_first_gate_that_fails_gives_the_reason() -> None:
     found = quality_of(text("x"), {"types": ["pdf"], "min_words": 5}, source_known=False)
     assert code(found) == "unknown_source"
-    released = quality_of(text("x"), {"types": ["pdf"], "min_words": 5}, frozenset({"unknown_source"}), source_known=False)
+    released = quality_of(
+        text("x"), {"types": ["pdf"], "min_words": 5}, frozenset({"unknown_source"}), source_known=False
+    )
     assert code(released) == "type_not_allowed"
     assert [finding.rule for finding in released.findings] == ["unknown_source"]
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.inference.domain.grounding.text import STOP_WORDS, fold, stems_in, key_of, sentences, stem, terms
+from app.inference.domain.grounding.text import STOP_WORDS, fold, key_of, sentences, stem, stems_in, terms
 
 
 def cut(text: str) -> list[str]:
