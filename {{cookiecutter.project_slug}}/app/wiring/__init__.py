@@ -70,16 +70,7 @@ from app.ingestion.service import Ingestion
 from app.ingestion.service.dependencies import IngestionDependencies
 from app.llm.ports import ChatModel
 from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED, ModelStep, ReleaseInputs
-from app.releases.service import (
-    Environments,
-    LiveReleases,
-    MoveWriter,
-    Releases,
-    Rollouts,
-    SigningSecret,
-    read_code,
-    read_prompts,
-)
+from app.releases.service import Environments, LiveReleases, Releases, Rollouts, SigningSecret, read_code, read_prompts
 from app.retrieval.ports import Embedder
 from app.retrieval.service import Retrieval, make_retrieval
 from app.review.jobs import job_specs as review_jobs
@@ -196,7 +187,6 @@ class State:
 
     def background(self) -> list[Awaitable[None]]:
         """The background tasks of a process; they run until it ends."""
-
         return [
             listen(self.database, INDEX_SWITCHED, self.retrieval.follow),
             listen(self.database, ENVIRONMENT_CHANGED, self.environments.follow),
@@ -329,9 +319,8 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     loaded_releases = LoadedReleases(release_loader.load)
     live_releases = LiveReleases(infra.releases, loaded_releases)
     approvals = Approvals(database, clock, infra.releases, policies.get(OwnershipPolicy), live_releases)
-    move_writer = MoveWriter(infra.releases, live_releases.production)
-    environments = Environments(live_releases, move_writer, approvals, infra.settings.environment == "development")
-    rollouts = Rollouts(environments, move_writer, approvals)
+    rollouts = Rollouts.build(live_releases, approvals, infra.settings.environment == "development")
+    environments = rollouts.environments
     identity = Identity(database, clock, infra.settings.pepper(), RateLimit(limits.requests_per_minute_per_key))
     waiting, offered = Waiting(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
     actions = Actions.build(database, identity, REGISTRY, offered, waiting)
@@ -341,8 +330,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     data = released(DataPolicy, live_releases, loaded_releases, policies)
     security = released(SecurityPolicy, live_releases, loaded_releases, policies)
     parts = IngestionDependencies(database, infra.retrieval, infra.parser, LangidDetector(), data, security, clock)
-    ingestion, quality = Ingestion(parts), policies.get(QualityPolicy)
-    suites = SuiteFiles(infra.settings.root / "evals")
+    ingestion, quality, suites = Ingestion(parts), policies.get(QualityPolicy), SuiteFiles(infra.settings.root / "evals")
     return State(
         settings=infra.settings,
         policies=policies,
@@ -364,9 +352,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         evaluations=_evaluations(
             infra, identity, ingestion, trials, environments, await release_loader.chat(quality.judge.model)
         ),
-        canaries=CanaryMonitor(
-            environments, rollouts, live_traffic, infra.retrieval.indexes.tenants, quality.canary, clock
-        ),
+        canaries=CanaryMonitor(rollouts, live_traffic, infra.retrieval.indexes.tenants, quality.canary, clock),
         replays=AnswerReplays(database, trials),
         live_traffic=live_traffic,
         idempotency_keys=IdempotencyKeys(database),

@@ -13,7 +13,7 @@ from app.core.ownership import OwnershipPolicy, RiskTier
 from app.governance.service import Approvals
 from app.identity.domain import Principal
 from app.releases.domain import EvaluationEvidence, EvaluationVerdict, Release, Scalar
-from app.releases.service import Environments, LiveReleases, MoveWriter, Releases, Rollouts
+from app.releases.service import Environments, LiveReleases, Releases, Rollouts
 from app.wiring import State
 
 
@@ -78,8 +78,7 @@ def house(state: State) -> Callable[..., House]:
         releases = replace(state.releases, clock=clock, inputs=replace(state.releases.inputs, settings=own))
         live_releases = LiveReleases(releases, NothingToServe(), production=f"production-{uuid4().hex}")
         approvals = Approvals(state.database, clock, releases, policy, live_releases)
-        writer = MoveWriter(releases, live_releases.production)
-        environments = Environments(live_releases, writer, approvals, laptop)
-        return House(releases, approvals, environments, Rollouts(environments, writer, approvals), clock)
+        rollouts = Rollouts.build(live_releases, approvals, laptop)
+        return House(releases, approvals, rollouts.environments, rollouts, clock)
 
     return make

@@ -22,7 +22,7 @@ from app.releases.domain import (
     ReleaseUnservable,
     digest_of,
 )
-from app.releases.service import Environments, LiveReleases, MoveWriter, Releases, Rollouts
+from app.releases.service import Environments, LiveReleases, Releases, Rollouts
 
 
 @dataclass
@@ -124,10 +124,8 @@ class House:
 
     def process(self, made_from: ReleaseInputs | None = None, *, self_approve_first: bool = True) -> Process:
         releases = Releases(made_from or inputs(), self.database, Shelf(), SystemClock())
-        writer = MoveWriter(releases, self.name)
-        live_releases = LiveReleases(releases, Bench(), self.name)
-        environments = Environments(live_releases, writer, self.gate, self_approve_first)
-        return Process(environments, Rollouts(environments, writer, self.gate))
+        rollouts = Rollouts.build(LiveReleases(releases, Bench(), self.name), self.gate, self_approve_first)
+        return Process(rollouts.environments, rollouts)
 
     async def approved(self, process: Process, **changes: object) -> Release:
         """A new release, with an approval."""

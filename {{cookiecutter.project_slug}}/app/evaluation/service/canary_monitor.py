@@ -14,7 +14,7 @@ from app.evaluation.domain.canary import CanaryDecision, CanaryStatus, evaluate_
 from app.evaluation.domain.policy import CanaryPolicy
 from app.inference.service import LiveTraffic
 from app.releases.domain import EnvironmentReleases, NoCanary
-from app.releases.service import Environments, Rollouts
+from app.releases.service import Rollouts
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,6 @@ class CanaryMonitor:
     tenants: those whose answers count.
     """
 
-    environments: Environments
     rollouts: Rollouts
     traffic: LiveTraffic
     tenants: Callable[[], Awaitable[list[UUID]]]
@@ -61,8 +60,8 @@ class CanaryMonitor:
         return CanaryStatus(canary, live_id, len(control), len(canary_answers), decision)
 
     async def _standing(self) -> EnvironmentReleases:
-        await self.environments.refresh()
-        return self.environments.standing()
+        await self.rollouts.environments.refresh()
+        return self.rollouts.environments.standing()
 
     async def enforce(self) -> CanaryStatus | None:
         """Evaluates the canary and acts on the verdict: FAIL ends it with the reasons, PASS makes it live where the

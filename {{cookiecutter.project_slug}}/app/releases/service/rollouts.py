@@ -21,6 +21,7 @@ from app.releases.domain import (
 )
 from app.releases.ports import ApprovalGate
 from app.releases.service.environments import Environments
+from app.releases.service.live_releases import LiveReleases
 from app.releases.service.move_writer import MoveWriter
 from app.releases.service.releases import Releases
 
@@ -34,6 +35,13 @@ class Rollouts:
     environments: Environments
     move_writer: MoveWriter
     approval_gate: ApprovalGate
+
+    @classmethod
+    def build(cls, live_releases: LiveReleases, approval_gate: ApprovalGate, self_approve_first: bool) -> "Rollouts":
+        """Rollouts, and the environments that they change."""
+        move_writer = MoveWriter(live_releases.releases, live_releases.production)
+        environments = Environments(live_releases, move_writer, approval_gate, self_approve_first)
+        return cls(environments, move_writer, approval_gate)
 
     @property
     def releases(self) -> Releases:
