@@ -209,9 +209,9 @@ def override(target: object, **values: object) -> None:
         object.__setattr__(target, name, value)
 
 
-def only_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_polling(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits for a change are woken by notifications only, without polling."""
-    monkeypatch.setattr("app.core.waiting._wait", lambda changed, seconds: changed.wait())
+    monkeypatch.setattr("app.core.change_waiter._wait", lambda changed, seconds: changed.wait())
 
 
 async def adopt(state: State) -> None:

@@ -14,6 +14,6 @@ def new_id() -> UUID:
     return UUID(int=value)
 
 
-def drawn(key: bytes, share: float) -> bool:
-    """Whether a key is in a sample of this share: deterministic, and in every larger sample too."""
-    return share >= 1 or int.from_bytes(sha256(key).digest()[:8]) < share * 2**64
+def in_sample(key: bytes, rate: float) -> bool:
+    """Whether a key is in a sample of this rate (0 to 1): deterministic, and in every larger sample too."""
+    return rate >= 1 or int.from_bytes(sha256(key).digest()[:8]) < rate * 2**64

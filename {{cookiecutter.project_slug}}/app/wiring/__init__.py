@@ -16,6 +16,7 @@ from app.adapters.language_detection import LangidDetector
 from app.adapters.parsers.pool import ParserPool
 from app.adapters.prices import BundledPrices
 from app.adapters.webhooks import HttpWebhookTransport
+from app.core.change_waiter import ChangeWaiter
 from app.core.clock import Clock, SystemClock
 from app.core.database import Database, listen, open_database
 from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
@@ -28,7 +29,6 @@ from app.core.schema import SchemaCheck
 from app.core.slo import SloPolicy
 from app.core.storage import StorageCheck
 from app.core.telemetry import configure_tracing, shutdown_tracing
-from app.core.waiting import Waiting
 from app.costs.domain import CostPolicy
 from app.costs.service import Costs, make_price_table
 from app.evaluation.domain.policy import QualityPolicy
@@ -322,7 +322,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     rollouts = Rollouts.build(live_releases, approvals, infra.settings.environment == "development")
     environments = rollouts.environments
     identity = Identity(database, clock, infra.settings.pepper(), RateLimit(limits.requests_per_minute_per_key))
-    waiting, offered = Waiting(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
+    waiting, offered = ChangeWaiter(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
     actions = Actions.build(database, identity, REGISTRY, offered, waiting)
     pipeline = Pipeline(clock, infra.retrieval, infra.costs, Generation(ToolCalling(actions)))
     delivery = Delivery(database, pipeline, infra.costs)
@@ -330,7 +330,11 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     data = released(DataPolicy, live_releases, loaded_releases, policies)
     security = released(SecurityPolicy, live_releases, loaded_releases, policies)
     parts = IngestionDependencies(database, infra.retrieval, infra.parser, LangidDetector(), data, security, clock)
-    ingestion, quality, suites = Ingestion(parts), policies.get(QualityPolicy), SuiteFiles(infra.settings.root / "evals")
+    ingestion, quality, suites = (
+        Ingestion(parts),
+        policies.get(QualityPolicy),
+        SuiteFiles(infra.settings.root / "evals"),
+    )
     return State(
         settings=infra.settings,
         policies=policies,

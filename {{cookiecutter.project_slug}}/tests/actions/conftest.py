@@ -14,10 +14,10 @@ import pytest_asyncio
 from app.actions.domain import ActionPolicy, ActionProposal, NewAction, ProposalRefused, ReviewTerms, StoredAction
 from app.actions.ports import Action
 from app.actions.service import Actions
+from app.core.change_waiter import ChangeWaiter
 from app.core.clock import ManualClock
 from app.core.embedded import Urls
 from app.core.jobs import Worker
-from app.core.waiting import Waiting
 from app.identity.domain import Principal
 from app.wiring import REGISTRY, State
 
@@ -28,7 +28,7 @@ EFFECTS = "select (select count(*) from ticket_notes), (select count(*) from act
 
 
 def actions_of(
-    state: State, clock: ManualClock, registry: Mapping[str, Action], waiting: Waiting | None = None
+    state: State, clock: ManualClock, registry: Mapping[str, Action], waiting: ChangeWaiter | None = None
 ) -> Actions:
     live_policy, waiting = state.actions.catalogue.live_policy, waiting or state.actions.proposals.waiting
     return Actions.build(state.database, state.identity, registry, live_policy, waiting, clock)

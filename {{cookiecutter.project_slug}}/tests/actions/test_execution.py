@@ -14,15 +14,15 @@ from app.actions.domain import ActionChanged, ActionNotFound, NewAction, payload
 from app.actions.domain.ticket import TicketClosed
 from app.actions.jobs import ATTEMPTS, job_specs
 from app.actions.service import ACTION_ENDED_CHANNEL
+from app.core.change_waiter import ChangeWaiter
 from app.core.clock import SystemClock
 from app.core.database import background, listen
 from app.core.errors import Unavailable
-from app.core.waiting import Waiting
 from app.releases.domain import digest_of
 from tests.actions.conftest import POLICY, Opened, Shop, actions_of
 from tests.actions.test_proposals import limited
 from tests.clock import until
-from tests.conftest import only_told
+from tests.conftest import without_polling
 
 
 async def test_an_approved_action_runs_through_the_queue_and_tells_what_it_did(shop: Shop) -> None:
@@ -246,8 +246,8 @@ async def test_of_twenty_entered_at_once_only_as_many_run_as_the_limit_lets(shop
 
 
 async def test_whoever_waits_for_an_action_hears_of_its_end(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    only_told(monkeypatch)
-    waiting, listening = Waiting(SystemClock()), asyncio.Event()
+    without_polling(monkeypatch)
+    waiting, listening = ChangeWaiter(SystemClock()), asyncio.Event()
     shop.actions = actions_of(shop.state, shop.clock, shop.actions.catalogue.registry, waiting)
     ends = [shop.actions.execution.give_up, shop.actions.execution.run]
 

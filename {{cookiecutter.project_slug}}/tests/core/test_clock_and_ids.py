@@ -2,7 +2,7 @@ import time
 from uuid import uuid4
 
 from app.core.clock import Deadline, ManualClock
-from app.core.ids import drawn, new_id
+from app.core.ids import in_sample, new_id
 
 
 def test_the_remaining_time_of_a_deadline_is_never_negative() -> None:
@@ -30,11 +30,11 @@ def test_ids_sort_by_the_time_they_were_made() -> None:
 
 def test_a_sample_depends_on_the_key_alone_and_has_the_requested_size() -> None:
     keys = [uuid4().bytes for _ in range(20_000)]
-    assert 0.045 < sum(drawn(each, 0.05) for each in keys) / len(keys) < 0.055
-    assert all(drawn(each, 0.2) for each in keys if drawn(each, 0.05))
-    assert all(drawn(each, 1.0) and not drawn(each, 0.0) for each in keys[:100])
+    assert 0.045 < sum(in_sample(each, 0.05) for each in keys) / len(keys) < 0.055
+    assert all(in_sample(each, 0.2) for each in keys if in_sample(each, 0.05))
+    assert all(in_sample(each, 1.0) and not in_sample(each, 0.0) for each in keys[:100])
 
 
 def test_a_sample_is_the_same_in_every_version_of_this_service() -> None:
-    sample = [number for number in range(40) if drawn(f"release:{number}".encode(), 0.25)]
+    sample = [number for number in range(40) if in_sample(f"release:{number}".encode(), 0.25)]
     assert sample == [0, 1, 5, 10, 11, 14, 26, 28, 29, 37]

@@ -1,4 +1,4 @@
-"""What the import contracts cannot say: that they cover every room, and that rooms are entered by their doors."""
+"""What the import contracts cannot say: that they cover every room, and that other rooms import a room only through its public modules."""
 
 import tomllib
 from pathlib import Path

@@ -9,9 +9,9 @@ from app.actions.service.execution import ActionExecution
 from app.actions.service.proposals import ActionProposals
 from app.actions.service.shipped_actions import SHIPPED
 from app.actions.service.tickets import Tickets
+from app.core.change_waiter import ChangeWaiter
 from app.core.clock import Clock
 from app.core.database import Database
-from app.core.waiting import Waiting
 from app.identity.service import Identity
 
 __all__ = [
@@ -40,7 +40,7 @@ class Actions:
         identity: Identity,
         registry: Mapping[str, Action],
         live_policy: Callable[[], ActionPolicy],
-        waiting: Waiting,
+        waiting: ChangeWaiter,
         clock: Clock | None = None,
     ) -> "Actions":
         """registry: all actions, by name. clock: None is the database's time, which all processes share."""

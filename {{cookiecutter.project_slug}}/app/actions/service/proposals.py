@@ -30,13 +30,13 @@ from app.actions.domain import (
 from app.actions.service.arguments import parse_arguments
 from app.actions.service.catalogue import ActionCatalogue
 from app.actions.service.ending import announce_end, find_action
+from app.core.change_waiter import ChangeWaiter
 from app.core.clock import Clock
 from app.core.database import Database, moment
 from app.core.ids import new_id
 from app.core.jobs import enqueue
 from app.core.locks import lock_name
 from app.core.telemetry import counter
-from app.core.waiting import Waiting
 from app.identity.domain import Principal
 from app.releases.domain import digest_of
 
@@ -51,7 +51,7 @@ class ActionProposals:
 
     database: Database
     catalogue: ActionCatalogue
-    waiting: Waiting
+    waiting: ChangeWaiter
     clock: Clock | None = None
 
     async def propose(

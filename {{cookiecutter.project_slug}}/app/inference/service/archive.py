@@ -5,11 +5,11 @@ from uuid import UUID
 import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.change_waiter import ChangeWaiter
 from app.core.clock import Clock
 from app.core.database import Database
 from app.core.ids import new_id
 from app.core.json_types import JsonObject, JsonValue
-from app.core.waiting import Waiting
 from app.identity.domain import Principal
 from app.inference import repository
 from app.inference.domain.answer import AnswerNotFound
@@ -24,7 +24,7 @@ class AnswerArchive:
 
     database: Database
     clock: Clock
-    waiting: Waiting
+    waiting: ChangeWaiter
 
     async def show(self, caller: Principal, answer_id: UUID, wait: float = 0.0) -> JsonObject:
         """The answer as it was delivered, with its question; for a held or rejected answer only its state.

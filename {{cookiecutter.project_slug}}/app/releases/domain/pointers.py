@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from app.core.errors import Invalid
-from app.core.ids import drawn
+from app.core.ids import in_sample
 from app.releases.domain.manifest import Release
 
 PRODUCTION, STAGING = "production", "staging"
@@ -41,7 +41,7 @@ class Canary:
 
     def takes(self, unit: str) -> bool:
         """Whether this conversation or tenant gets the canary; the same for the whole life of a canary."""
-        return drawn(f"{self.release_id}:{unit}".encode(), self.percent / 100)
+        return in_sample(f"{self.release_id}:{unit}".encode(), self.percent / 100)
 
 
 @dataclass(frozen=True, slots=True)

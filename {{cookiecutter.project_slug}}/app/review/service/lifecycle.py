@@ -12,7 +12,7 @@ from app.core.audit import Act
 from app.core.clock import Clock
 from app.core.database import Database, moment
 from app.core.errors import Problem
-from app.core.ids import drawn, new_id
+from app.core.ids import in_sample, new_id
 from app.inference.service import HeldAnswers
 from app.review import repository
 from app.review.domain.items import ReviewItem, ReviewKind
@@ -45,7 +45,7 @@ class ReviewLifecycle:
             item, overlap_rate = await self.subjects.of(kind).item(connection, tenant_id, subject_id)
             await repository.add(connection, item)
             # The bits are inverted so that this sample is independent of others drawn from the same id.
-            sampled = drawn(UUID(int=subject_id.int ^ (2**128 - 1)).bytes, overlap_rate)
+            sampled = in_sample(UUID(int=subject_id.int ^ (2**128 - 1)).bytes, overlap_rate)
             if sampled and await repository.add(connection, _paired_item(item)):
                 await self.held_answers.blind(connection, subject_id, True)
 

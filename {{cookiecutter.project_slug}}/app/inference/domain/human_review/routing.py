@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from uuid import UUID
 
-from app.core.ids import drawn
+from app.core.ids import in_sample
 from app.core.ownership import RiskTier
 from app.inference.domain.answer import EXTRACTIVE, Answer
 from app.inference.domain.human_review.policy import ActionClass, ReviewPolicy, Rule, RuleConditions
@@ -60,7 +60,7 @@ def fits_action(when: RuleConditions, action: ProposedAction) -> bool:
         and (not when.tenants or action.tenant_id in when.tenants)
         and _has(action.findings, when.findings)
         and _mentions(when, (action.text,))
-        and drawn(action.id.bytes, when.sample)
+        and in_sample(action.id.bytes, when.sample)
     )
 
 
@@ -82,7 +82,7 @@ def fits(when: RuleConditions, subject: RoutedAnswer) -> bool:
         and _below_confidence(answer, when.confidence_below)
         and _has(answer.findings, when.findings)
         and _mentions(when, (subject.question, answer.text))
-        and drawn(answer.id.bytes, when.sample)
+        and in_sample(answer.id.bytes, when.sample)
     )
 
 

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Waiting:
+class ChangeWaiter:
     """The waits of this process, by the id of what they wait for."""
 
     clock: Clock
