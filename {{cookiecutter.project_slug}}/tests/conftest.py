@@ -18,14 +18,14 @@ import structlog
 from httpx._transports import default
 from psycopg import sql
 
-from app import main, wiring
+from app import main
 from app.core.database import Database
 from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
 from app.core.schema import migrate
 from app.core.slo import SloPolicy
 from app.identity.domain import Principal
 from app.settings import Settings
-from app.wiring import State, build
+from app.wiring import State, build, infrastructure
 from tests import clock
 from tests.response_models import FAILURES, check_every_response
 
@@ -70,7 +70,7 @@ def pytest_configure() -> None:
 def be_quick() -> None:
     """What each client and each service would make anew, and is always the same in one process, is made once."""
     default.create_ssl_context = functools.cache(default.create_ssl_context)
-    wiring.read_code = functools.cache(wiring.read_code)  # type: ignore[attr-defined]
+    infrastructure.read_code = functools.cache(infrastructure.read_code)  # type: ignore[attr-defined]
 
 
 def keep_compiled() -> None:

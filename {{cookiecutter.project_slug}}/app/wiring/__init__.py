@@ -3,34 +3,23 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from app import __version__
 from app.actions.domain import ActionPolicy
 from app.actions.jobs import job_specs as action_jobs
-from app.actions.ports import Action
-from app.actions.service import ACTION_ENDED_CHANNEL, SHIPPED, Actions, Tickets
-from app.adapters.chat.choice import ModelChoice
-from app.adapters.embeddings.factory import EmbedderSettings, make_embedder
+from app.actions.service import ACTION_ENDED_CHANNEL, Actions, Tickets
 from app.adapters.language_detection import LangidDetector
-from app.adapters.parsers.pool import ParserPool
-from app.adapters.prices import BundledPrices
 from app.adapters.webhooks import HttpWebhookTransport
 from app.core.change_waiter import ChangeWaiter
 from app.core.clock import Clock, SystemClock
-from app.core.database import Database, listen, open_database
-from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
+from app.core.database import Database, listen
+from app.core.embedded import Urls
 from app.core.health import Health
 from app.core.jobs import JobSpec
-from app.core.logging import configure_logging
 from app.core.ownership import OwnershipPolicy
-from app.core.policies import Policies, PolicyModel, load_policies
+from app.core.policies import Policies
 from app.core.schema import SchemaCheck
-from app.core.slo import SloPolicy
 from app.core.storage import StorageCheck
-from app.core.telemetry import configure_tracing, shutdown_tracing
-from app.costs.domain import CostPolicy
-from app.costs.service import Costs, make_price_table
+from app.costs.service import Costs
 from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.jobs import job_specs as evaluation_jobs
 from app.evaluation.service import (
@@ -41,14 +30,11 @@ from app.evaluation.service import (
     LLMJudge,
     QualityPolicyFile,
     ReportAccess,
-    SuiteFiles,
 )
 from app.governance.service import Approvals, AuditLog, Overview
 from app.idempotency.service import IdempotencyKeys
 from app.identity.domain import RateLimit
 from app.identity.service import Identity
-from app.inference.domain.answer import EXTRACTIVE
-from app.inference.domain.grounding.answerability import Answerability
 from app.inference.domain.human_review import ReviewPolicy
 from app.inference.service import (
     ANSWER_DECIDED_CHANNEL,
@@ -69,33 +55,27 @@ from app.ingestion.jobs import job_specs as ingestion_jobs
 from app.ingestion.service import Ingestion
 from app.ingestion.service.dependencies import IngestionDependencies
 from app.llm.ports import ChatModel
-from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED, ModelStep, ReleaseInputs
-from app.releases.service import Environments, LiveReleases, Releases, Rollouts, SigningSecret, read_code, read_prompts
-from app.retrieval.ports import Embedder
-from app.retrieval.service import Retrieval, make_retrieval
+from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED
+from app.releases.service import Environments, LiveReleases, Releases, Rollouts, SigningSecret
+from app.retrieval.service import Retrieval
 from app.review.jobs import job_specs as review_jobs
 from app.review.service import Reviews
 from app.safety.domain.policy import SecurityPolicy
 from app.settings import Settings
 from app.webhooks.jobs import job_specs as webhook_jobs
 from app.webhooks.service import WebhookSender
-from app.wiring.cost_setup import chat_models, make_costs
-from app.wiring.release_loader import ReleaseLoader, released, step_of
-from app.wiring.startup_checks import check_together
+from app.wiring.infrastructure import (
+    POLICIES,
+    REGISTRY,
+    Infrastructure,
+    check,
+    database_urls,
+    observe,
+    open_infrastructure,
+)
+from app.wiring.release_loader import ReleaseLoader, released
 
-POLICIES: dict[str, type[PolicyModel]] = {
-    "ownership": OwnershipPolicy,
-    "slo": SloPolicy,
-    "cost": CostPolicy,
-    "security": SecurityPolicy,
-    "data": DataPolicy,
-    "quality": QualityPolicy,
-    "review": ReviewPolicy,
-    "actions": ActionPolicy,
-}
-
-REGISTRY: dict[str, Action] = {action.name: action for action in SHIPPED}
-"""All actions by name; policies/actions.yaml says which of them may be proposed."""
+__all__ = ["POLICIES", "REGISTRY", "State", "build", "check", "database_urls", "observe"]
 
 
 @dataclass(frozen=True, repr=False)  # a repr of a task or handler that holds it would print everything
@@ -197,110 +177,10 @@ class State:
         ]
 
 
-def policies_of(settings: Settings) -> Policies:
-    return load_policies(settings.root / "policies", POLICIES)
-
-
-def check(settings: Settings) -> Policies:
-    """The checks of a start that need neither models' weights nor the database. Errors: StartRefused."""
-    policies = policies_of(settings)
-    check_together(settings, policies, REGISTRY)
-    read_prompts(settings.root / "prompts")
-    make_price_table(policies.get(CostPolicy), chat_models(settings), BundledPrices(), SystemClock())
-    return policies
-
-
-def database_urls(settings: Settings) -> tuple[Urls, EmbeddedPostgres | None]:
-    """The addresses of the database; starts the embedded server when DATABASE_URL is not set."""
-    if settings.database_url is None:
-        server = start_embedded(settings.data_dir)
-        return server.urls(), server
-    service = settings.database_url.get_secret_value()
-    owner = settings.database_owner_url.get_secret_value() if settings.database_owner_url else service
-    return Urls(service=service, owner=owner), None
-
-
-def observe(settings: Settings) -> None:
-    """Configures logs and traces; called first in every process."""
-    configure_logging(settings.log_level, settings.log_format)
-    configure_tracing(
-        settings.traces,
-        settings.trace_sample,
-        settings.root.resolve().name,
-        __version__,
-        settings.otlp_endpoint,
-        settings.service_name,
-    )
-
-
-def _embedders(settings: Settings) -> list[Embedder]:
-    choice = EmbedderSettings(
-        folder=settings.embedder_folder,
-        threads=settings.embedder_threads,
-        url=settings.embedder_url,
-        model=settings.embedder_model,
-        dimensions=settings.embedder_dimensions,
-        key=settings.embedder_key,
-    )
-    kinds = dict.fromkeys(kind for kind in (settings.embedder, settings.embedder_next) if kind)
-    return [make_embedder(kind, choice) for kind in kinds]
-
-
-def _release_inputs(settings: Settings, policies: Policies, costs: Costs, retrieval: Retrieval) -> ReleaseInputs:
-    return ReleaseInputs(
-        code=read_code(Path(__file__).parent.parent, __version__),
-        prompts=read_prompts(settings.root / "prompts"),
-        chain=_steps(settings.model_chain),
-        retrieval=retrieval.params.manifest(),
-        policies=policies.contents,
-        prices=costs.table.canonical,
-        refused=costs.refused,
-        settings={"deadline_seconds": policies.get(SloPolicy).deadline_seconds, **Answerability().manifest()},
-        suites=b"".join(file.read_bytes() for file in sorted((settings.root / "evals").glob("*.jsonl"))),
-    )
-
-
-def _steps(choices: tuple[ModelChoice, ...]) -> tuple[ModelStep, ...]:
-    return (*map(step_of, choices), ModelStep(provider="local", model=EXTRACTIVE))
-
-
-@dataclass(frozen=True)
-class Infrastructure:
-    """The resources that all services share."""
-
-    settings: Settings
-    policies: Policies
-    clock: Clock
-    database: Database
-    urls: Urls
-    costs: Costs
-    retrieval: Retrieval
-    releases: Releases
-    parser: ParserPool
-
-    async def close(self) -> None:
-        await self.parser.close()
-        await self.retrieval.close()
-        await self.database.close()
-        shutdown_tracing()
-
-
-async def _open_infrastructure(settings: Settings, urls: Urls, clock: Clock) -> Infrastructure:
-    policies = policies_of(settings)
-    check_together(settings, policies, REGISTRY)
-    database = await open_database(urls.service, settings.database_pool)
-    embedders = _embedders(settings)
-    costs = await make_costs(settings, policies.get(CostPolicy), embedders, database, clock)
-    retrieval = make_retrieval(database, clock, costs, embedders, settings.text_search)
-    releases = Releases(_release_inputs(settings, policies, costs, retrieval), database, retrieval.indexes, clock)
-    parser = ParserPool(processes=settings.worker_concurrency)
-    return Infrastructure(settings, policies, clock, database, urls, costs, retrieval, releases, parser)
-
-
 @asynccontextmanager
 async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> AsyncIterator[State]:
     """Builds the state of a process, and closes it at the end. Errors: StartRefused."""
-    infrastructure = await _open_infrastructure(settings, urls, clock or SystemClock())
+    infrastructure = await open_infrastructure(settings, urls, clock or SystemClock())
     try:
         async with AsyncExitStack() as stack:
             state = await _build_services(infrastructure, stack)
@@ -330,11 +210,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     data = released(DataPolicy, live_releases, loaded_releases, policies)
     security = released(SecurityPolicy, live_releases, loaded_releases, policies)
     parts = IngestionDependencies(database, infra.retrieval, infra.parser, LangidDetector(), data, security, clock)
-    ingestion, quality, suites = (
-        Ingestion(parts),
-        policies.get(QualityPolicy),
-        SuiteFiles(infra.settings.root / "evals"),
-    )
+    ingestion, quality = Ingestion(parts), policies.get(QualityPolicy)
     return State(
         settings=infra.settings,
         policies=policies,
@@ -363,7 +239,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         archive=AnswerArchive(database, clock, waiting),
         actions=actions,
         tickets=Tickets(database, clock),
-        reviews=Reviews(database, HeldAnswers(), actions, policies.get(ReviewPolicy), suites),
+        reviews=Reviews(database, HeldAnswers(), actions, policies.get(ReviewPolicy), infra.suites),
         webhooks=WebhookSender(HttpWebhookTransport(), identity, lambda: security().webhooks, clock),
     )
 
@@ -387,7 +263,7 @@ def _evaluations(
     environments: Environments,
     judge: ChatModel | None,
 ) -> Evaluations:
-    quality, suites = infra.policies.get(QualityPolicy), SuiteFiles(infra.settings.root / "evals")
+    quality, suites = infra.policies.get(QualityPolicy), infra.suites
     return Evaluations(
         infra.database,
         infra.clock,

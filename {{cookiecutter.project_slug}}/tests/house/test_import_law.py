@@ -1,4 +1,4 @@
-"""What the import contracts cannot say: that they cover every room, and that other rooms import a room only through its public modules."""
+"""What the import contracts cannot say: they cover every room, and others import a room by its public modules."""
 
 import tomllib
 from pathlib import Path

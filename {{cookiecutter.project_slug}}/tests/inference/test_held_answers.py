@@ -12,7 +12,7 @@ from app.inference.domain.human_review import ReviewPolicy
 from app.review.domain.items import DecisionType, SubmittedDecision
 from app.review.repository import ReviewFilters
 from tests.clock import until
-from tests.conftest import only_told
+from tests.conftest import without_polling
 from tests.inference.conftest import Service, change_serving
 
 WHO = "Who built the lighthouse of Karlen?"
@@ -131,7 +131,7 @@ async def test_neither_a_replay_nor_feedback_reaches_an_answer_that_is_held(hold
 async def test_a_waiting_client_is_notified_of_the_decision_at_once(
     holding: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    only_told(monkeypatch)
+    without_polling(monkeypatch)
     held = (await holding.ask(WHO)).json()
     shown = asyncio.ensure_future(get(holding, held["id"], wait=20))
     await until(lambda: holding.state.archive.waiting._events)

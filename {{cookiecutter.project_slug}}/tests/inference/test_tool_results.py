@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.clock import until
-from tests.conftest import only_told
+from tests.conftest import without_polling
 from tests.inference.conftest import Service
 from tests.inference.test_tool_calls import CLOSE, NOTE, ask, decide, desk, get, work
 from tests.webhooks.receiver import Receiver
@@ -17,7 +17,7 @@ __all__ = ["desk"]
 async def test_a_client_that_waits_for_an_action_is_notified_at_once(
     desk: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    only_told(monkeypatch)
+    without_polling(monkeypatch)
     [actions] = (await ask(desk, NOTE))["actions"]
     shown = asyncio.ensure_future(get(desk, f"{actions['where']}?wait=20"))
     await until(lambda: desk.state.actions.proposals.waiting._events)
