@@ -15,6 +15,7 @@ from app.costs.domain import ModelPrice, PriceTable, Tier, UnitPrices, Usage
 from app.costs.domain.budgets import Settlement
 from app.settings import Settings
 from app.wiring import build
+from tests.costs.ledger import charged
 
 DOLLAR = UnitPrices(Decimal(1), Decimal(1), Decimal(1))
 PRICED = PriceTable([ModelPrice("m", "somewhere", "policy", (Tier(0, DOLLAR),))])
@@ -39,8 +40,8 @@ async def _spend(urls: Urls, settings: Settings, name: str) -> str:
         tenant = await state.identity.ensure_tenant(name)
         release = await state.environments.resolve()
         async with state.database.transaction(tenant) as connection:
-            await state.costs.charge(
-                connection, tenant, "answer", "extractive", Usage(1234, 0, 56), release_id=release.id
+            await charged(
+                state.costs, connection, tenant, "answer", "extractive", Usage(1234, 0, 56), release_id=release.id
             )
         return release.short
 

@@ -21,8 +21,10 @@ from app.costs.domain import (
     UnitPrices,
     Usage,
 )
-from app.costs.service import LEDGER_SQL, Costs, ledger_parameters
+from app.costs.repository.answer_statements import LEDGER_SQL, ledger_parameters
+from app.costs.service import Costs
 from app.costs.tables import ledger
+from tests.costs.ledger import charged
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -51,7 +53,8 @@ async def test_a_charge_is_written_with_everything_needed_to_work_it_out_again(
 ) -> None:
     costs, subject, key = costs_of(database), new_id(), new_id()
     async with database.transaction(tenant) as connection:
-        charge = await costs.charge(
+        charge = await charged(
+            costs,
             connection,
             tenant,
             "answer",
@@ -77,7 +80,7 @@ async def test_a_charge_is_written_with_everything_needed_to_work_it_out_again(
 
 async def test_local_work_has_its_row_too(database: Database, tenant: UUID) -> None:
     async with database.transaction(tenant) as connection:
-        await costs_of(database).charge(connection, tenant, "answer", "extractive", Usage(900, 0, 40))
+        await charged(costs_of(database), connection, tenant, "answer", "extractive", Usage(900, 0, 40))
     (row,) = await rows(database, tenant)
     assert (row["micro_usd"], row["input_tokens"], row["output_tokens"]) == (0, 900, 40)
 
@@ -85,7 +88,7 @@ async def test_local_work_has_its_row_too(database: Database, tenant: UUID) -> N
 async def test_a_charge_lives_and_dies_with_the_callers_transaction(database: Database, tenant: UUID) -> None:
     async def fail_after_charging() -> None:
         async with database.transaction(tenant) as connection:
-            await costs_of(database).charge(connection, tenant, "search", "paid", Usage(1))
+            await charged(costs_of(database), connection, tenant, "search", "paid", Usage(1))
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -96,7 +99,7 @@ async def test_a_charge_lives_and_dies_with_the_callers_transaction(database: Da
 async def test_an_unpriced_model_writes_nothing(database: Database, tenant: UUID) -> None:
     with pytest.raises(ModelUnpriced):
         async with database.transaction(tenant) as connection:
-            await costs_of(database).charge(connection, tenant, "answer", "unheard-of", Usage(1))
+            await charged(costs_of(database), connection, tenant, "answer", "unheard-of", Usage(1))
     assert await rows(database, tenant) == []
 
 
@@ -113,12 +116,12 @@ async def test_the_hot_path_writes_the_same_row_in_its_own_flush(database: Datab
 async def test_a_tenant_sees_only_its_own_rows_and_cannot_write_anothers(database: Database, tenant: UUID) -> None:
     costs, other = costs_of(database), uuid4()
     async with database.transaction(tenant) as connection:
-        await costs.charge(connection, tenant, "answer", "paid", Usage(1000))
+        await charged(costs, connection, tenant, "answer", "paid", Usage(1000))
     assert await rows(database, other) == []
     assert (await costs.totals(other)).total.calls == 0
     with pytest.raises(DBAPIError, match="row-level security"):
         async with database.transaction(other) as connection:
-            await costs.charge(connection, tenant, "answer", "paid", Usage(1000))
+            await charged(costs, connection, tenant, "answer", "paid", Usage(1000))
 
 
 @pytest.mark.parametrize("statement", ["update ledger set micro_usd = 0", "delete from ledger"])
@@ -154,8 +157,8 @@ async def test_totals_by_day_feature_model_and_release_each_add_up(database: Dat
     costs = costs_of(database, clock)
     async with database.transaction(tenant) as connection:
         for day in range(3):
-            await costs.charge(connection, tenant, "answer", "paid", Usage(1000, 0, 100), release_id="one")
-            await costs.charge(connection, tenant, "search", "extractive", Usage(50 + day))
+            await charged(costs, connection, tenant, "answer", "paid", Usage(1000, 0, 100), release_id="one")
+            await charged(costs, connection, tenant, "search", "extractive", Usage(50 + day))
             clock.advance(24 * 3600)
     clock.advance(-24 * 3600)
     found = await costs.totals(tenant)
@@ -173,7 +176,7 @@ async def test_only_the_days_asked_for_are_counted_both_ends_included(database: 
     costs = costs_of(database, clock)
     async with database.transaction(tenant) as connection:
         for _ in range(4):
-            await costs.charge(connection, tenant, "answer", "paid", Usage(1000, 0, 100))
+            await charged(costs, connection, tenant, "answer", "paid", Usage(1000, 0, 100))
             clock.advance(24 * 3600)
     found = await costs.totals(tenant, date(2026, 11, 20), date(2026, 11, 21))
     assert [each.key for each in found.by_day] == ["2026-11-21", "2026-11-20"]
@@ -183,7 +186,7 @@ async def test_a_day_begins_at_midnight_in_the_policys_time_zone(database: Datab
     late = ManualClock(datetime(2026, 11, 22, 23, 30, tzinfo=UTC))
     costs = costs_of(database, late, "Europe/Berlin")
     async with database.transaction(tenant) as connection:
-        await costs.charge(connection, tenant, "answer", "paid", Usage(1000))
+        await charged(costs, connection, tenant, "answer", "paid", Usage(1000))
     assert [each.key for each in (await costs.totals(tenant)).by_day] == ["2026-11-23"]
 
 
@@ -200,5 +203,5 @@ async def test_each_charge_is_counted_in_the_metrics(database: Database, tenant:
 
     before = counted()
     async with database.transaction(tenant) as connection:
-        await costs_of(database).charge(connection, tenant, "judging", "paid", Usage(1000, 0, 100))
+        await charged(costs_of(database), connection, tenant, "judging", "paid", Usage(1000, 0, 100))
     assert counted() - before == 210

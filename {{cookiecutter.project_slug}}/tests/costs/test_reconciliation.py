@@ -8,6 +8,7 @@ from app.core.clock import ManualClock
 from app.core.database import Database
 from app.costs.domain import Usage
 from app.costs.domain.reconciliation import DailyUsage, Deviation, ExportUnusable, compare, read_export
+from tests.costs.ledger import charged
 from tests.costs.test_ledger import NOON, costs_of
 
 DAY = date(2026, 11, 22)
@@ -63,8 +64,8 @@ async def test_the_ledger_is_compared_day_by_day(database: Database) -> None:
     tenant = uuid4()
     costs = costs_of(database, ManualClock(NOON))
     async with database.transaction(tenant) as connection:
-        await costs.charge(connection, tenant, "answer", "paid", Usage(100, output=10))
-        await costs.charge(connection, tenant, "answer", "extractive", Usage(0))
+        await charged(costs, connection, tenant, "answer", "paid", Usage(100, output=10))
+        await charged(costs, connection, tenant, "answer", "extractive", Usage(0))
         assert (await connection.execute(text("select count(*) from ledger"))).scalar_one() == 2
     export = "day,model,input_tokens,output_tokens\n2026-11-22,paid,100,10\n"
     assert await costs.reconcile(read_export(export), [tenant]) == []

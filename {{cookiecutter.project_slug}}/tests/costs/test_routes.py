@@ -6,13 +6,14 @@ import pytest
 
 from app.costs.domain import Usage
 from app.wiring import State
+from tests.costs.ledger import charged
 
 
 async def test_costs_are_reported_by_day_feature_model_and_release(
     client: httpx.AsyncClient, state: State, tenant: UUID
 ) -> None:
     async with state.database.transaction(tenant) as connection:
-        await state.costs.charge(connection, tenant, "answer", "extractive", Usage(120, 0, 30), release_id="r" * 64)
+        await charged(state.costs, connection, tenant, "answer", "extractive", Usage(120, 0, 30), release_id="r" * 64)
     shown = (await client.get("/v1/costs")).json()
     assert shown["total"] | {"calls": 1, "input_tokens": 120, "usd": "0.000000"} == shown["total"]
     assert [each["key"] for each in shown["by_feature"]] == ["answer"]
@@ -24,7 +25,7 @@ async def test_costs_are_reported_by_day_feature_model_and_release(
 
 async def test_days_outside_the_question_are_left_out(client: httpx.AsyncClient, state: State, tenant: UUID) -> None:
     async with state.database.transaction(tenant) as connection:
-        await state.costs.charge(connection, tenant, "search", "extractive", Usage(1))
+        await charged(state.costs, connection, tenant, "search", "extractive", Usage(1))
     yesterday = (state.clock.now() - timedelta(days=1)).date()
     shown = (await client.get("/v1/costs", params={"until": str(yesterday)})).json()
     assert shown["total"]["calls"] == 0

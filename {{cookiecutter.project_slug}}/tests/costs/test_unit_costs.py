@@ -12,6 +12,7 @@ from app.core.ids import new_id
 from app.costs.domain import Feature, Usage
 from app.costs.domain.unit_costs import Forecast, ReleaseCost, forecast, with_changes
 from app.costs.service import Costs
+from tests.costs.ledger import charged
 from tests.costs.test_ledger import costs_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -22,8 +23,8 @@ async def charge(costs: Costs, tenant: UUID, calls: Sequence[tuple[Feature, int,
     """Each call is for a subject of its own; its tokens are input of 0.15 USD a million."""
     async with costs.database.transaction(tenant) as connection:
         for feature, tokens, release in calls:
-            await costs.charge(
-                connection, tenant, feature, "paid", Usage(tokens), subject_id=new_id(), release_id=release
+            await charged(
+                costs, connection, tenant, feature, "paid", Usage(tokens), subject_id=new_id(), release_id=release
             )
 
 
@@ -43,10 +44,10 @@ async def test_the_vector_of_its_question_is_part_of_what_an_answer_costs(databa
     costs, answer = costs_of(database), new_id()
     about: dict[str, Any] = {"subject_id": answer, "release_id": "a" * 64}
     async with database.transaction(tenant) as connection:
-        await costs.charge(connection, tenant, "answer", "paid", Usage(MILLION), **about)
-        await costs.charge(connection, tenant, "embedding_query", "paid", Usage(MILLION), **about)
-        await costs.charge(connection, tenant, "embedding_query", "paid", Usage(MILLION), subject_id=new_id())
-        await costs.charge(connection, tenant, "embedding_query", "paid", Usage(MILLION))
+        await charged(costs, connection, tenant, "answer", "paid", Usage(MILLION), **about)
+        await charged(costs, connection, tenant, "embedding_query", "paid", Usage(MILLION), **about)
+        await charged(costs, connection, tenant, "embedding_query", "paid", Usage(MILLION), subject_id=new_id())
+        await charged(costs, connection, tenant, "embedding_query", "paid", Usage(MILLION))
     found = await costs.units(tenant)
     assert [(unit.name, unit.count, unit.each) for unit in found.units] == [("answer", 1, 300_000)]
     assert [(release.answers, release.each) for release in found.releases] == [(1, 300_000)]

@@ -1,24 +1,6 @@
-from app.costs.repository.answer_statements import (
-    LEDGER_AS_TENANT,
-    LEDGER_SQL,
-    SETTLE_AS_TENANT,
-    SETTLE_SQL,
-    ledger_parameters,
-    settle_parameters,
-)
+from app.costs.repository import answer_statements
 from app.costs.service.budget_limits import Budgets
 from app.costs.service.ledger import Costs, make_price_table
 from app.costs.service.reservations import Reservations
 
-__all__ = [
-    "LEDGER_AS_TENANT",
-    "LEDGER_SQL",
-    "SETTLE_AS_TENANT",
-    "SETTLE_SQL",
-    "Budgets",
-    "Costs",
-    "Reservations",
-    "ledger_parameters",
-    "make_price_table",
-    "settle_parameters",
-]
+__all__ = ["Budgets", "Costs", "Reservations", "answer_statements", "make_price_table"]

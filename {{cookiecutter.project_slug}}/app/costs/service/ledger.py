@@ -138,23 +138,6 @@ class Costs:
         await ledger_store.insert_rows(connection, rows)
         self.count(rows)
 
-    async def charge(
-        self,
-        connection: AsyncConnection,
-        tenant_id: UUID,
-        feature: Feature,
-        model: str,
-        usage: Usage,
-        *,
-        subject_id: UUID | None = None,
-        key_id: UUID | None = None,
-        release_id: str | None = None,
-    ) -> Charge:
-        """Prices one call and writes its row in the caller's transaction. Errors: ModelUnpriced."""
-        row = self.row(tenant_id, feature, model, usage, subject_id=subject_id, key_id=key_id, release_id=release_id)
-        await self.record(connection, [row])
-        return row.charge
-
     def count(self, rows: Sequence[LedgerRow]) -> None:
         """Adds rows to the metrics; only for callers that write the rows themselves."""
         for row in rows:

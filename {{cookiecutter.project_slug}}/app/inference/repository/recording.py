@@ -19,14 +19,7 @@ from app.core.ids import new_id
 from app.core.jobs import enqueue
 from app.costs.domain import LedgerRow
 from app.costs.domain.budgets import Settlement
-from app.costs.service import (
-    LEDGER_AS_TENANT,
-    LEDGER_SQL,
-    SETTLE_AS_TENANT,
-    SETTLE_SQL,
-    ledger_parameters,
-    settle_parameters,
-)
+from app.costs.service import answer_statements as billing
 from app.idempotency.domain import ClaimSuperseded, CompletedRequest
 from app.idempotency.service import COMPLETE_SQL, complete_parameters
 from app.identity.domain import Principal
@@ -89,8 +82,8 @@ async def record(
     """
     tenant_id = stored.caller.tenant_id
     if not completed and not extra:
-        charges = [each for row in rows for each in ledger_parameters(row)]
-        settling = settle_parameters(settlement) if settlement else ()
+        charges = [each for row in rows for each in billing.ledger_parameters(row)]
+        settling = billing.settle_parameters(settlement) if settlement else ()
         statement = _record_sql(len(rows), bool(settlement))
         await database.insert(tenant_id, statement, (*_answer_values(stored), *charges, *settling))
         return
@@ -117,9 +110,9 @@ async def _write_statements(
 ) -> None:
     await connection.execute(_ANSWER.encode(), _answer_values(stored), prepare=True)
     for row in rows:
-        await connection.execute(LEDGER_SQL.encode(), ledger_parameters(row), prepare=True)
+        await connection.execute(billing.LEDGER_SQL.encode(), billing.ledger_parameters(row), prepare=True)
     if settlement:
-        await connection.execute(SETTLE_SQL.encode(), settle_parameters(settlement), prepare=True)
+        await connection.execute(billing.SETTLE_SQL.encode(), billing.settle_parameters(settlement), prepare=True)
     if completed:
         await connection.execute(COMPLETE_SQL, complete_parameters(completed))
 
@@ -161,7 +154,7 @@ async def record_failure(database: Database, tenant_id: UUID, assignment: Releas
 
 @cache
 def _record_sql(charges: int, settlement: bool) -> str:
-    *others, last = [_ANSWER_AS_TENANT] + [LEDGER_AS_TENANT] * charges + [SETTLE_AS_TENANT] * settlement
+    *others, last = [_ANSWER_AS_TENANT] + [billing.LEDGER_AS_TENANT] * charges + [billing.SETTLE_AS_TENANT] * settlement
     return ", ".join([AS_TENANT, *(f"written_{n} as ({each})" for n, each in enumerate(others))]) + f" {last}"
 
 

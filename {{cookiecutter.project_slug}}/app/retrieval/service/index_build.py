@@ -120,9 +120,8 @@ class IndexBuilder:
         """Charged even when the vectors are not used. tokens: None when already charged, or when there were none."""
         if tokens is not None:
             model = self.embedders[index.fingerprint.embedder].model
-            await self.costs.charge(
-                connection, tenant_id, "embedding_document", model, Usage(tokens), subject_id=subject_id
-            )
+            row = self.costs.row(tenant_id, "embedding_document", model, Usage(tokens), subject_id=subject_id)
+            await self.costs.record(connection, [row])
 
     async def _verify(self, index: IndexRow) -> None:
         """A search for the text of a chunk must find that chunk. Errors: VerificationFailed."""

@@ -10,7 +10,8 @@ from app.core.database import Database
 from app.core.telemetry import histogram, span
 from app.costs.domain import LedgerRow, Usage
 from app.costs.domain.budgets import Settlement
-from app.costs.service import LEDGER_SQL, SETTLE_SQL, Costs, ledger_parameters, settle_parameters
+from app.costs.service import Costs
+from app.costs.service import answer_statements as billing
 from app.identity.domain import Principal
 from app.retrieval.domain import (
     Evidence,
@@ -117,10 +118,10 @@ class Retrieval:
         async with self.database.pipeline(query.tenant_id) as connection:
             cursor = await search_queries.send(connection, query)
             for row in rows:
-                await connection.execute(LEDGER_SQL, ledger_parameters(row), prepare=True)
+                await connection.execute(billing.LEDGER_SQL, billing.ledger_parameters(row), prepare=True)
             if usage and usage.hold:
                 paid = Settlement((usage.hold,), sum(row.charge.micro_usd for row in rows))
-                await connection.execute(SETTLE_SQL, settle_parameters(paid), prepare=True)
+                await connection.execute(billing.SETTLE_SQL, billing.settle_parameters(paid), prepare=True)
         self.costs.count(rows)
         return search_queries.read_result(await cursor.fetchall())
 
