@@ -1,8 +1,10 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from app.core.ownership import RiskTier
+from app.inference.domain.grounding.agreement import disagreement
 from app.inference.domain.grounding.citations import cited_numbers, without_citations
 from app.inference.domain.grounding.extractive import Readable
 from app.inference.domain.grounding.text import held, sentences, terms
@@ -53,18 +55,26 @@ class GroundingResult:
 NO_SENTENCES = GroundingResult((), 0, 0)
 
 
+@runtime_checkable
+class _Headed(Protocol):
+    @property
+    def title(self) -> str: ...
+    @property
+    def headings(self) -> tuple[str, ...]: ...
+
+
 def check_grounding(text: str, passages: Sequence[Readable]) -> GroundingResult:
     """Checks each sentence against the passages its markers name, or against all of them where it names
-    none.
+    none: enough of its words must stand there, and they must not say otherwise.
     """
     found: dict[int, Support] = {}
     claims = _claims(text)
     unsupported = 0
     for claim in claims:
         named = [n - 1 for n in claim.named if n <= len(passages)]
-        leaned = _verbatim(claim, named, passages) or _lean(claim.stems, named, passages)
+        leaned = _verbatim(claim, named, passages) or _agreeing(claim, named, passages)
         if not leaned and named:
-            leaned = _lean(claim.stems, [], passages)
+            leaned = _agreeing(claim, [], passages)
         unsupported += not leaned
         for support in leaned:
             found.setdefault(support.passage, support)
@@ -99,6 +109,17 @@ def _verbatim(claim: _Claim, named: list[int], passages: Sequence[Readable]) -> 
     """A sentence that was copied needs no comparing of words."""
     places = ((n, passages[n].text.find(claim.text)) for n in named)
     return [Support(n, at, at + len(claim.text)) for n, at in places if at >= 0]
+
+
+def _agreeing(claim: _Claim, named: list[int], passages: Sequence[Readable]) -> list[Support]:
+    leaned = _lean(claim.stems, named, passages)
+    return [] if leaned and disagreement(claim.text, [_in_context(passages[n.passage]) for n in leaned]) else leaned
+
+
+def _in_context(passage: Readable) -> str:
+    """With the title and the headings above it, which the model was shown too."""
+    above = (passage.title, *passage.headings) if isinstance(passage, _Headed) else ()
+    return "\n\n".join((*above, passage.text))
 
 
 def _lean(stems: frozenset[str], named: list[int], passages: Sequence[Readable]) -> list[Support]:

@@ -1,0 +1,59 @@
+"""What a sentence denies and its evidence affirms, or the other way round; least and greatest amounts likewise."""
+
+from itertools import chain
+
+from app.inference.domain.grounding.agreement.alignment import aligned, read, text_of
+from app.inference.domain.grounding.agreement.clauses import Clause, clauses
+from app.inference.domain.grounding.agreement.disagreement import Disagreement
+from app.inference.domain.grounding.agreement.plain_words import listed
+from app.inference.domain.grounding.agreement.quantities import Quantity, equal
+
+NOT = frozenset(listed("no not never cannot nobody none"))
+_UNLESS = frozenset(["unless", "until", "without", "except", "before"])
+_ONLY_IF = frozenset(listed("only must need needs require requires required shall"))
+
+
+def negations(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
+    known = read(passages)[0]
+    foci = frozenset(chain.from_iterable(each.focus | each.flipped for each in known))
+    for claim in clauses(sentence):
+        if claim.negated is None:
+            continue
+        for about in claim.focus | claim.flipped or claim.stems & foci:
+            near = aligned(claim, passages, about)
+            if near and all(_denies(claim, each, about) for each in near):
+                return Disagreement("negation", text_of(sentence, claim), ", ".join(sorted(near[0].words)))
+    return None
+
+
+def _denies(claim: Clause, other: Clause, about: str) -> bool:
+    if other.negated is None:
+        return False
+    no, yes = (claim, other) if claim.denies(about) else (other, claim)
+    if no.sentence & _UNLESS and no.sentence & NOT and yes.sentence & _ONLY_IF:
+        # "Not without consent" is "consent is needed".
+        return False
+    if claim.early and other.early and not claim.early & other.early:
+        # "Wait before you cut" is "do not cut before you have waited".
+        return False
+    # "Not of four hours or less" is "of more than four hours".
+    return claim.denies(about) is not other.denies(about) and not _opposite_limits(claim, other)
+
+
+def _opposite_limits(claim: Clause, other: Clause) -> list[Quantity]:
+    return [
+        mine.quantity
+        for mine in claim.limits
+        for theirs in other.limits
+        if mine.side * theirs.side < 0 and equal(mine.quantity, theirs.quantity)
+    ]
+
+
+def limits(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
+    known = read(passages)[0]
+    for claim in clauses(sentence):
+        for mine in claim.limits:
+            same = [(each, its.side) for each in known for its in each.limits if equal(mine.quantity, its.quantity)]
+            if mine.side and same and all(side == -mine.side and each.negated is claim.negated for each, side in same):
+                return Disagreement("scope", mine.quantity.words)
+    return None
