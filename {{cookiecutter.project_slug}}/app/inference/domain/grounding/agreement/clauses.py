@@ -11,7 +11,7 @@ from app.inference.domain.grounding.text import STOP_WORDS, TextSpan, sentences,
 
 _WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?")
 _BREAK = re.compile(
-    r"[;()—–|]|[,:](?!\d)|\s-\s|\b(?:and(?!\s\d)|but|because|since|if|when|whenever|while|whereas|although|though|unless"
+    r"[;()—–|]|[,:](?!\s?\d)|\s-\s|\b(?:and(?!\s\d)|but|because|since|if|when|whenever|while|whereas|although|though|unless"
     r"|except|apart from|so|which|that|who|whoever|where|also)\b",
     re.IGNORECASE,
 )
@@ -27,27 +27,37 @@ _REWORDED = tuple(
         (r"\bfree of charge\b", "without charge"),
     )
 )
-_NEGATIONS = frozenset(
-    listed("not no never none nobody nothing neither nor cannot without nowhere hardly rarely seldom")
-)
+_NEGATIONS = frozenset(listed("not no never none nobody nothing neither nor cannot nowhere hardly rarely seldom"))
 _RULES = {
-    "allow": ("permit allow", "forbid forbidden prohibit ban"),
-    "cover": ("cover include insure", "exclude"),
+    "allow": ("permit allow", ""),
+    "cover": ("cover include insure", ""),
+    "safe": ("safe", "dangerous unsafe"),
     "require": ("compulsory mandatory obligatory require oblige need", "optional voluntary"),
     "accept": ("accept", "reject refuse"),
     "enable": ("enable", "disable"),
     "valid": ("valid", "void invalid"),
     "able": ("able", "unable"),
-    "possible": ("possible", "impossible"),
-    "legal": ("legal", "illegal"),
     "eligible": ("eligible", "ineligible"),
     "have": ("", "lack"),
 }
-_SAME_AS = {stem(word): same for same, (words, _) in _RULES.items() for word in words.split()}
+_DENIALS = {
+    stem(word): same
+    for same, words in {
+        "allow": "forbid forbidden prohibit ban bar block",
+        "cover": "exclude",
+        "possible": "impossible",
+        "legal": "illegal",
+    }.items()
+    for word in words.split()
+}
+"""Words that negate what they are said of."""
+_SAME_AS = {stem(word): same for same, (words, _) in _RULES.items() for word in words.split()} | _DENIALS
 _NEGATED_AS = {stem(word): same for same, (_, words) in _RULES.items() for word in words.split()}
 _UN = re.compile(r"un(?!it|der|ti|i|less|ion)[a-z]{2,}(?:ed|able|en)$")
+_GOES_ON = (",", "and", "also")
+_VERBS = frozenset(listed("is are was were can may must will shall should has have do does did"))
 _FUNCTION = frozenset(
-    listed("must shall may can cannot never always every all any only also even still yet already there")
+    listed("without must shall may can cannot never always every all any only also even still yet already there")
 )
 _FUNCTION |= frozenset(listed("two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty"))
 _FUNCTION |= frozenset(
@@ -85,7 +95,7 @@ class QuantityLimit:
 class Clause:
     """words: all of them. stems: of those with meaning. around: the stems of the whole sentence. sentence: its words.
     negated: None where that cannot be told. focus: what is negated. flipped: what a word such as "forbidden" negates by
-    itself. early: what stands behind "before".
+    itself. lacked: what stands behind "without". early: what stands behind "before".
     """
 
     span: TextSpan
@@ -96,11 +106,12 @@ class Clause:
     negated: bool | None
     focus: frozenset[str]
     flipped: frozenset[str]
+    lacked: frozenset[str]
     early: frozenset[str]
     limits: tuple[QuantityLimit, ...]
 
     def denies(self, about: str) -> bool:
-        return bool(self.negated) is not (about in self.flipped)
+        return about in self.lacked or bool(self.negated) is not (about in self.flipped)
 
 
 @lru_cache(maxsize=50_000)
@@ -149,14 +160,26 @@ def _of_sentence(text: str, span: TextSpan, limits: tuple[QuantityLimit, ...]) -
         if own:
             inherited = _inherited(words, own, before) if negated is False and cues else []
             focus = frozenset(inherited) if inherited and words[-1] == "not" else focus
-            untold = negated is not False and before and not cues and opener in (",", "and", "also")
+            untold = negated is not False and before and not cues and opener in _GOES_ON and _VERBS.isdisjoint(words)
             negated = None if untold else (cues + (opener in ("unless", "except", "apart from"))) % 2 == 1
             before = own + inherited
         stems = frozenset(before if own else ())
         flipped = frozenset(same for word in words if (same := _NEGATED_AS.get(stem(word))))
         mine = tuple(each for each in limits if piece.start <= each.quantity.start < piece.end)
         if own or mine:
-            yield Clause(piece, frozenset(words), stems, around, sentence, negated, focus, flipped, _early(words), mine)
+            yield Clause(
+                piece,
+                frozenset(words),
+                stems,
+                around,
+                sentence,
+                negated,
+                focus,
+                flipped,
+                _lacked(words),
+                _early(words),
+                mine,
+            )
 
 
 def _inherited(words: list[str], own: list[str], before: list[str]) -> list[str]:
@@ -187,7 +210,12 @@ def _pieces(text: str, span: TextSpan) -> Iterator[tuple[TextSpan, str]]:
 
 @lru_cache(maxsize=50_000)
 def _negates(word: str) -> bool:
-    return word in _NEGATIONS or word.endswith("n't") or bool(_UN.match(word))
+    return word in _NEGATIONS or word.endswith("n't") or bool(_UN.match(word)) or stem(word) in _DENIALS
+
+
+def _lacked(words: list[str]) -> frozenset[str]:
+    places = [place for place, word in enumerate(words) if word == "without"]
+    return frozenset(concept for place in places for concept in _concepts(words[place:])[:1])
 
 
 def _focus(words: list[str]) -> frozenset[str]:
@@ -196,8 +224,9 @@ def _focus(words: list[str]) -> frozenset[str]:
     found = []
     for place, word in enumerate(words):
         if _negates(word) and not _UN.match(word):
-            own = [concepts[place]] if concepts[place] else []
-            found += (own or list(filter(None, concepts[place:])) or list(filter(None, reversed(concepts[:place]))))[:1]
+            before = list(filter(None, reversed(concepts[:place])))[:1]
+            own = [concepts[place], *before] if concepts[place] else []
+            found += own or list(filter(None, concepts[place:]))[:1] or before
     return frozenset(found)
 
 

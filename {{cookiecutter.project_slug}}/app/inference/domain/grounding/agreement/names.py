@@ -1,19 +1,27 @@
 """Names and words of a sentence that its evidence does not hold."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from app.inference.domain.grounding.agreement.clauses import concept
 from app.inference.domain.grounding.agreement.disagreement import Disagreement
 from app.inference.domain.grounding.agreement.plain_words import ALIKE, PLAIN
 from app.inference.domain.grounding.agreement.quantities import figures, is_unit
-from app.inference.domain.grounding.text import STOP_WORDS, fold, stem
+from app.inference.domain.grounding.text import STOP_WORDS, fold, sentences, stem, terms
 
 _CODE = re.compile(r"`[^`\n]+`|\b(?=[\w/.-]*\d)(?=[\w/.-]*[A-Za-z])[A-Za-z][\w/.-]*\w\b")
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 _LETTERED = re.compile(r"\b[A-Z][a-z]+ [B-HJ-Z](?![\w'’&-]|\.\w)")
 _OPENS = re.compile(r"(?:^|[:.!?\"“‘(*#•|>\n-])\s*\Z")
 _RUN = re.compile(r"(?:\b[A-Z][\w-]+(?:\s+(?:of|and|for|the)\b)?\s*){2,6}")
+
+_OPENERS = (
+    "an?|the|of|in|with|by|at|on|into|onto|from|for|to|one|its|his|her|their|your|our|this|that|each|every|no|any"
+)
+"""What stands before a noun; other new words may be another way to say the same."""
+COPIED = {1: 0.75, 2: 0.6}
+"""By the number of new words: the part of the others that is copied, from which on the new ones are an addition."""
 
 
 def names(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
@@ -79,20 +87,52 @@ def _acronyms(text: str) -> frozenset[str]:
 
 
 def invented(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
+    """New words, where the rest of the sentence is copied. Among others they may be other words for the same."""
     known = frozenset[str]().union(*map(_known, passages))
-    words = [
-        word
-        for word in fold(sentence)
-        if concept(word) and word[0].isalpha() and len(word) > 2 and not is_unit(word.rstrip("s"))
-    ]
     short = _abbreviated(sentence, "\n".join(passages))
-    new = [word for word in words if word not in short and not _familiar(stem(word), known)]
-    return Disagreement("invented", " ".join(new)) if new else None
+    new = [
+        word
+        for word in _telling(sentence)
+        if word not in short and concept(word) not in known and not _familiar(stem(word), known)
+    ]
+    copied = COPIED.get(len(new), 0.0)
+    if not any(re.search(rf"\b(?:{_OPENERS}) {re.escape(word)}", sentence.lower()) for word in new):
+        return None
+    return Disagreement("invented", " ".join(new)) if new and _copied(sentence, len(new), passages) >= copied else None
+
+
+def _telling(sentence: str) -> list[str]:
+    words = fold(sentence)
+    return [
+        word
+        for word, after in zip(words, [*words[1:], ""], strict=True)
+        if concept(word) and word[0].isalpha() and len(word) > 2 and after != "than" and not is_unit(word.rstrip("s"))
+    ]
+
+
+def _copied(sentence: str, new: int, passages: tuple[str, ...]) -> float:
+    """The largest part of the other words that stand in one sentence of the evidence, in this order."""
+    said = terms(sentence)
+    known = (terms(text[span.start : span.end]) for text in passages for span in sentences(text))
+    return max((_in_order(said, each) for each in known), default=0) / max(1, len(said) - new)
+
+
+def _in_order(one: Sequence[str], other: Sequence[str]) -> int:
+    lengths = [0] * (len(other) + 1)
+    for word in one:
+        before = 0
+        for place, each in enumerate(other, 1):
+            before, lengths[place] = (
+                lengths[place],
+                before + 1 if word == each else max(lengths[place - 1], lengths[place]),
+            )
+    return lengths[-1]
 
 
 @lru_cache(maxsize=1024)
 def _known(text: str) -> frozenset[str]:
-    return frozenset(stem(word) for word in fold(text))
+    words = fold(text)
+    return frozenset((*map(stem, words), *map(concept, words)))
 
 
 def _familiar(word: str, known: frozenset[str]) -> bool:

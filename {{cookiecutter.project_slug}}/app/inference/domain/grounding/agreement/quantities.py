@@ -75,7 +75,7 @@ _DAY_FIRST = re.compile(
 )
 _MONTH_FIRST = re.compile(rf"\b({_MONTH})\.?\s+(\d{{1,2}}){_ORD}\b(?!:)")
 # "May" is mostly a verb.
-_MONTH_ALONE = re.compile(rf"(?<=\s)(?:(?!May\b)(?:{_MONTH})|(?<=[nfye]\s)May(?=[\s.,;]))\b|^(?!May\b)(?:{_MONTH})\b")
+_MONTH_ALONE = re.compile(rf"(?<=\s)(?:(?!May\b)(?:{_MONTH})|(?<=[a-z]\s)May)\b|^(?!May\b)(?:{_MONTH})\b")
 _DAY_NAME = re.compile(
     r"\b((?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)s?\b|\b(spring|summer|autumn|winter)\b", re.IGNORECASE
 )
@@ -93,6 +93,7 @@ _QUANTITY = re.compile(
     rf"(?:[\s-]*(?P<scale>{'|'.join(_SCALES)})s?\b)?(?:(?:[\s-]|(?<=\d))*(?P<unit>{_UNIT})(?:s|es)?(?![\w°]))?",
     re.IGNORECASE,
 )
+_AND_A = re.compile(r"\band a \Z")
 _RANGE = re.compile(r"\s*(?:to|or|and|-|–)\s*")
 _COUNTED = frozenset(
     listed(
@@ -112,8 +113,8 @@ def is_unit(word: str) -> bool:
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """value: in its unit, as it was written. size: in the first unit of the dimension. start: its place in the text.
-    firm: more than "a year" or "daily". bare: nothing follows that says of what. counts: of what the text itself goes on
-    to tell, as in "three steps".
+    firm: more than "a year" or "daily". bare: nothing follows that says of what. counts: of what the text itself
+    goes on to tell, as in "three steps".
     """
 
     value: float
@@ -199,6 +200,9 @@ def _quantities(text: str) -> Iterator[Quantity]:
         if found["one"] and not found["unit"] and not found["scale"]:
             continue
         dimension, factor = _unit_of(found)
+        if found["alone"] == "half" and before and _AND_A.search(text, 0, found.start()):
+            before = [replace(each, value=each.value + 0.5, size=each.size * (1 + 0.5 / each.value)) for each in before]
+            continue
         firm = bool(found["scale"]) or (found["one"] or found["rate"] or "one").lower() == "one"
         next_word = _FOLLOWING.match(text, found.end())
         follows = next_word[1].lower() if next_word else ""

@@ -13,7 +13,9 @@ from app.inference.domain.grounding.agreement.plain_words import listed
 from app.inference.domain.grounding.text import stem
 
 _WHEN = re.compile(
-    r"\b(before|prior to|by|until|after|following|since)\b((?:\s+(?!and\b|or\b|but\b)[\w:'-]+){1,6})", re.I
+    r"\b(before|prior to|by(?=\s+(?:\d|the end|noon|midnight))|until|after|following|since)\b"
+    r"((?:\s+(?!and\b|or\b|but\b)[\w:'-]+){1,6})",
+    re.IGNORECASE,
 )
 _BREAKS = re.compile(r"[.;:,!?\n]|\b(?:and|but)\b")
 _TURNED = frozenset(("before", "until", "after"))
@@ -25,12 +27,12 @@ def _moments(text: str) -> Iterator[tuple[bool, frozenset[str], str]]:
     for found in _WHEN.finditer(text.replace("’", "'")):
         words = [concept(w) if w[0].isalpha() else w for w in found[2].lower().split()]
         if keys := frozenset(filter(None, words)):
-            denied = found[1].lower() in _TURNED and _denied(text[: found.start()])
+            denied = found[1].lower() in _TURNED and _denied(text, found.start())
             yield (found[1].lower() in _EARLY) is not denied, keys, found[0]
 
 
-def _denied(before: str) -> bool:
-    clause = _BREAKS.split(before)[-1].lower()
+def _denied(text: str, at: int) -> bool:
+    clause = (_BREAKS.split(text[:at])[-1] + _BREAKS.split(text[at:])[0]).lower()
     return "n't " in clause or not NOT.isdisjoint(clause.split())
 
 
@@ -60,7 +62,6 @@ _PAIRS = [
         "open|close closed",
         "warm hot|cold cool",
         "compulsory mandatory obligatory must|optional voluntary",
-        "on|off",
         "always|never",
         "public|private",
         "strong|weak",
