@@ -15,6 +15,7 @@ _BREAK = re.compile(
     r"|except|apart from|so|which|that|who|whoever|where|also)\b",
     re.IGNORECASE,
 )
+_UNIT_STOP = re.compile(r"(?:(?<=\d [A-Za-z])|(?<=\d[A-Za-z]))\.(?=\s+[A-Z])")
 # What is worded with a negation and negates nothing, and what negates without one; of the same length.
 _REWORDED = tuple(
     (re.compile(pattern, re.IGNORECASE), plain)
@@ -23,7 +24,7 @@ _REWORDED = tuple(
         (r"\b(?:no|not|never) (?:less|fewer|shorter|earlier|younger|smaller|lower) than\b", "at least"),
         (r"\b(?:nobody|no one|none|nothing) (?:but|except|other than)\b", "only"),
         (r"\bnot only\b|\bwhether or not\b|\bnot just\b|\bno matter\b", "only"),
-        (r"\b(?:not|never) (?:\w+ ){0,3}?(?:anywhere|anything|anyone|otherwise) (?:but|except|than)\b", "only"),
+        (r"\b(?:not|never) (?:\w+ ){0,3}?(?:anywhere|anything|anyone|anybody|otherwise) (?:but|except|than)\b", "only"),
         (r"\bfree of charge\b", "without charge"),
     )
 )
@@ -57,7 +58,9 @@ _UN = re.compile(r"un(?!it|der|ti|i|less|ion)[a-z]{2,}(?:ed|able|en)$")
 _GOES_ON = (",", "and", "also")
 _VERBS = frozenset(listed("is are was were can may must will shall should has have do does did"))
 _FUNCTION = frozenset(
-    listed("without must shall may can cannot never always every all any only also even still yet already there")
+    listed(
+        "without until per must shall may can cannot never always every all any only also even still yet already there"
+    )
 )
 _FUNCTION |= frozenset(listed("two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty"))
 _FUNCTION |= frozenset(
@@ -137,7 +140,17 @@ def clauses(text: str) -> tuple[Clause, ...]:
     for pattern, other in _REWORDED:
         plain = pattern.sub(lambda found, other=other: other.ljust(len(found[0])), plain)  # type: ignore[misc]
     limits = tuple(_limits(plain))
-    return tuple(clause for span in sentences(plain) for clause in _of_sentence(plain, span, limits))
+    return tuple(clause for span in _sentences(plain) for clause in _of_sentence(plain, span, limits))
+
+
+def _sentences(text: str) -> Iterator[TextSpan]:
+    """Also behind a unit, which elsewhere is taken for the initial of a name."""
+    for span in sentences(text):
+        start = span.start
+        for stop in _UNIT_STOP.finditer(text, span.start, span.end):
+            yield TextSpan(start, stop.end())
+            start = stop.end()
+        yield TextSpan(start, span.end)
 
 
 def _limits(text: str) -> Iterator[QuantityLimit]:

@@ -47,6 +47,8 @@ def _stands(claimed: Quantity, held: Sequence[Quantity]) -> bool:
         # "a week" may be any week; only another unit of the same kind tells.
         rates = [each for each in held if each.dimension and (not each.firm or each.value == 1)]
         return any(equal(claimed, each) for each in held) or claimed.dimension not in (SECONDS, MONTHS) or not rates
+    if claimed.dimension == "times" and all(each.dimension != "times" for each in held):
+        return True
     if not claimed.dimension and (claimed.value in (0, 1) or claimed.counts):
         return True
     return any(equal(claimed, each) for each in held)

@@ -12,7 +12,7 @@ from app.inference.domain.grounding.text import STOP_WORDS, fold, sentences, ste
 
 _CODE = re.compile(r"`[^`\n]+`|\b(?=[\w/.-]*\d)(?=[\w/.-]*[A-Za-z])[A-Za-z][\w/.-]*\w\b")
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
-_LETTERED = re.compile(r"\b[A-Z][a-z]+ [B-HJ-Z](?![\w'’&-]|\.\w)")
+_LETTERED = re.compile(r"\b([A-Za-z][a-z]+) [B-HJ-Z](?![\w'’&-]|\.\w)")
 _OPENS = re.compile(r"(?:^|[:.!?\"“‘(*#•|>\n-])\s*\Z")
 _RUN = re.compile(r"(?:\b[A-Z][\w-]+(?:\s+(?:of|and|for|the)\b)?\s*){2,6}")
 
@@ -28,7 +28,8 @@ def names(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     whole = "\n".join(passages)
     low = whole.lower()
     for found in _LETTERED.finditer(sentence):
-        if found[0].lower() not in low:
+        named = found[1][0].isupper() or re.search(rf"\b{found[1]} [A-Z]\b", whole)
+        if named and found[0].lower() not in low:
             return Disagreement("name", found[0])
     for token in (token for found in _CODE.finditer(sentence) for token in found[0].strip("`").split()):
         if token.lower().strip(".,;") not in low and "<" not in token:

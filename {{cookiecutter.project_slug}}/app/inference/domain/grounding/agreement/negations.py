@@ -12,6 +12,7 @@ from app.inference.domain.grounding.agreement.quantities import equal
 ENOUGH = 0.6
 """The part of a clause's words that the evidence must hold."""
 NOT = frozenset(listed("no not never cannot nobody none"))
+_EXCEPTIONS = frozenset(["only", "except", "unless"])
 _UNLESS = frozenset(["unless", "until", "without", "except", "before"])
 _ONLY_IF = frozenset(listed("only must need needs require requires required shall"))
 
@@ -39,7 +40,7 @@ def _denies(claim: Clause, other: Clause, about: str, known: Sequence[Clause]) -
     if (claim.negated and other.lacked & claim.stems) or (other.negated and claim.lacked & other.stems):
         # "No costs are charged" is "without charge".
         return False
-    if "only" in yes.sentence - yes.words and no is claim:
+    if no is claim and about not in claim.lacked and _EXCEPTIONS & (yes.sentence - yes.words):
         # "Not the user" is "only the others".
         return False
     if claim.early and other.early and not claim.early & other.early:

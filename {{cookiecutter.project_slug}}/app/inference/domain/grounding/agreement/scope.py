@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 
-from app.inference.domain.grounding.agreement.alignment import aligned, read, text_of
+from app.inference.domain.grounding.agreement.alignment import aligned, text_of
 from app.inference.domain.grounding.agreement.clauses import Clause, clauses, concept
 from app.inference.domain.grounding.agreement.disagreement import Disagreement
 from app.inference.domain.grounding.agreement.negations import NOT
@@ -17,7 +17,7 @@ _WHEN = re.compile(
     r"((?:\s+(?!and\b|or\b|but\b)[\w:'-]+){1,6})",
     re.IGNORECASE,
 )
-_BREAKS = re.compile(r"[.;:,!?\n]|\b(?:and|but)\b")
+_BREAKS = re.compile(r"[.;:,!?\n](?!\d)|\b(?:and|but)\b")
 _TURNED = frozenset(("before", "until", "after"))
 _EARLY = frozenset(("before", "prior to", "by", "until"))
 
@@ -98,7 +98,7 @@ def scope(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
         near = aligned(claim, passages)
         if near and _opposite(claim, near):
             return Disagreement("scope", text_of(sentence, claim), ", ".join(sorted(near[0].words)))
-        if near and (_wider(claim, near, sentence, passages) or _stricter(claim, near)):
+        if near and (_wider(claim, near, sentence) or _stricter(claim, near)):
             return Disagreement("scope", text_of(sentence, claim))
     return None
 
@@ -118,16 +118,15 @@ def _stems(words: frozenset[str]) -> frozenset[str]:
     return frozenset(map(stem, words))
 
 
-def _wider(claim: Clause, near: Sequence[Clause], sentence: str, passages: tuple[str, ...]) -> bool:
+def _wider(claim: Clause, near: Sequence[Clause], sentence: str) -> bool:
     """Whether it says "all" or "always" where the evidence sets a limit."""
     context = frozenset(chain.from_iterable(each.words for each in near))
     if "several" in claim.words and context & _ONCE:
         return True
     said = frozenset(chain.from_iterable(each.words for each in clauses(sentence)))
-    if not claim.words & _UNIVERSAL or said & _RESTRICT or context & _UNIVERSAL:
+    if claim.negated or not claim.words & _UNIVERSAL or said & _RESTRICT or context & _UNIVERSAL:
         return False
-    beside = [each for each in read(passages)[0] if any(each.around == other.around for other in near)]
-    return any(each.words & _RESTRICT for each in beside) or (_limited(near) and not _limited([claim]))
+    return any(each.sentence & _RESTRICT for each in near) or (_limited(near) and not _limited([claim]))
 
 
 def _limited(clauses: Sequence[Clause]) -> bool:
