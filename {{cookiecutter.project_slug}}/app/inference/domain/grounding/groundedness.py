@@ -1,8 +1,10 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from app.core.ownership import RiskTier
+from app.inference.domain.grounding.agreement import disagreement
 from app.inference.domain.grounding.citations import cited_numbers, without_citations
 from app.inference.domain.grounding.extractive import Readable
 from app.inference.domain.grounding.text import sentences, stems_in, terms
@@ -53,16 +55,26 @@ class GroundingResult:
 NO_SENTENCES = GroundingResult((), 0, 0)
 
 
+@runtime_checkable
+class _Headed(Protocol):
+    @property
+    def title(self) -> str: ...
+    @property
+    def headings(self) -> tuple[str, ...]: ...
+
+
 def check_grounding(text: str, passages: Sequence[Readable]) -> GroundingResult:
-    """Checks each sentence against the passages that it cites, or against all of them where it cites none."""
+    """Checks each sentence against the passages that it cites, or against all of them where it cites none: they must
+    contain enough of its words, and must not disagree with it.
+    """
     by_passage: dict[int, Support] = {}
     claims = _claims(text)
     unsupported = 0
     for claim in claims:
         named = [n - 1 for n in claim.named if n <= len(passages)]
-        supports = _verbatim(claim, named, passages) or _overlapping(claim.stems, named, passages)
+        supports = _verbatim(claim, named, passages) or _agreeing(claim, named, passages)
         if not supports and named:
-            supports = _overlapping(claim.stems, [], passages)
+            supports = _agreeing(claim, [], passages)
         unsupported += not supports
         for support in supports:
             by_passage.setdefault(support.passage, support)
@@ -97,6 +109,18 @@ def _verbatim(claim: _Claim, named: list[int], passages: Sequence[Readable]) -> 
     """The passages that contain the sentence verbatim."""
     places = ((n, passages[n].text.find(claim.text)) for n in named)
     return [Support(n, at, at + len(claim.text)) for n, at in places if at >= 0]
+
+
+def _agreeing(claim: _Claim, named: list[int], passages: Sequence[Readable]) -> list[Support]:
+    supports = _overlapping(claim.stems, named, passages)
+    evidence = [_in_context(passages[each.passage]) for each in supports]
+    return [] if supports and disagreement(claim.text, evidence) else supports
+
+
+def _in_context(passage: Readable) -> str:
+    """With its title and headings, which the prompt contains too."""
+    above = (passage.title, *passage.headings) if isinstance(passage, _Headed) else ()
+    return "\n\n".join((*above, passage.text))
 
 
 def _overlapping(stems: frozenset[str], named: list[int], passages: Sequence[Readable]) -> list[Support]:

@@ -1,0 +1,79 @@
+"""Numbers, quantities and dates of a sentence that its evidence does not hold."""
+
+from collections.abc import Sequence
+from itertools import chain
+
+from app.inference.domain.grounding.agreement.alignment import aligned, read
+from app.inference.domain.grounding.agreement.clauses import Clause, clauses
+from app.inference.domain.grounding.agreement.disagreement import Disagreement
+from app.inference.domain.grounding.agreement.quantities import (
+    MONTHS,
+    SECONDS,
+    Figures,
+    Quantity,
+    equal,
+    figures,
+    same_value,
+)
+
+
+def numbers(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
+    held = [quantity for passage in passages for quantity in figures(passage).quantities]
+    readings: dict[int, list[Quantity]] = {}
+    for quantity in figures(sentence).quantities:
+        readings.setdefault(quantity.start, []).append(quantity)
+    for same in readings.values():
+        if not any(_stands(each, held) for each in same):
+            return _number(same[0], held)
+    return next(filter(None, (_in_place(claim, passages) for claim in clauses(sentence))), None)
+
+
+def _in_place(claim: Clause, passages: tuple[str, ...]) -> Disagreement | None:
+    """A figure that stands elsewhere, where the sentence that says all the rest has another."""
+    near = aligned(claim, passages) if claim.limits and len(claim.stems) > 1 else []
+    if not near or any(each.around != near[0].around or not claim.stems <= each.around for each in near):
+        return None
+    same = [each for each in read(passages)[0] if each.around == near[0].around]
+    held = [limit.quantity for each in same for limit in each.limits]
+    for mine in (limit.quantity for limit in claim.limits):
+        rivals = [each for each in held if each.dimension == mine.dimension and mine.dimension]
+        if rivals and not any(equal(mine, each) for each in held):
+            return Disagreement("number", mine.words, rivals[0].words)
+    return None
+
+
+def _stands(claimed: Quantity, held: Sequence[Quantity]) -> bool:
+    if not claimed.firm:
+        # "a week" may be any week; only another unit of the same kind tells.
+        rates = [each for each in held if each.dimension and (not each.firm or each.value == 1)]
+        return any(equal(claimed, each) for each in held) or claimed.dimension not in (SECONDS, MONTHS) or not rates
+    if claimed.dimension == "times" and all(each.dimension != "times" for each in held):
+        return True
+    if not claimed.dimension and (claimed.value in (0, 1) or claimed.counts):
+        return True
+    return any(equal(claimed, each) for each in held)
+
+
+def _number(claimed: Quantity, held: Sequence[Quantity]) -> Disagreement:
+    other = next((each for each in held if same_value(each.value, claimed.value)), None)
+    if other:
+        return Disagreement("unit", claimed.words, other.words)
+    other = next((each for each in held if each.dimension == claimed.dimension), None)
+    return Disagreement("number", claimed.words, other.words if other else "")
+
+
+def dates(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
+    claimed, held = figures(sentence), [figures(passage) for passage in passages]
+    for name in ("days", "months", "named"):
+        known = set(chain.from_iterable(getattr(each, name) for each in held))
+        if wrong := [each for each in getattr(claimed, name) if each not in known]:
+            return Disagreement("date", str(wrong[0]), ", ".join(map(str, known)))
+    return _times(claimed, held)
+
+
+def _times(claimed: Figures, held: Sequence[Figures]) -> Disagreement | None:
+    known = {time for each in held for time, _ in each.times}
+    for time, exact in claimed.times:
+        if time not in known and (exact or (time + 720) % 1440 not in known):
+            return Disagreement("date", f"{time // 60}:{time % 60:02}")
+    return None

@@ -1,0 +1,70 @@
+"""What a sentence denies and its evidence affirms, or the other way round; least and greatest amounts likewise."""
+
+from collections.abc import Sequence
+from itertools import chain
+
+from app.inference.domain.grounding.agreement.alignment import aligned, read, text_of
+from app.inference.domain.grounding.agreement.clauses import Clause, clauses
+from app.inference.domain.grounding.agreement.disagreement import Disagreement
+from app.inference.domain.grounding.agreement.plain_words import listed
+from app.inference.domain.grounding.agreement.quantities import equal
+
+ENOUGH = 0.6
+"""The part of a clause's words that the evidence must hold."""
+NOT = frozenset(listed("no not never cannot nobody none"))
+_EXCEPTIONS = frozenset(["only", "except", "unless"])
+_UNLESS = frozenset(["unless", "until", "without", "except", "before"])
+_ONLY_IF = frozenset(listed("only must need needs require requires required shall"))
+
+
+def negations(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
+    known = read(passages)[0]
+    foci = frozenset(chain.from_iterable(each.focus | each.flipped | each.lacked for each in known))
+    for claim in clauses(sentence):
+        if claim.negated is None:
+            continue
+        for about in claim.focus | claim.flipped | claim.lacked | (claim.stems & foci):
+            near = aligned(claim, passages, about, ENOUGH)
+            if near and all(_denies(claim, each, about, known) for each in near):
+                return Disagreement("negation", text_of(sentence, claim), ", ".join(sorted(near[0].words)))
+    return None
+
+
+def _denies(claim: Clause, other: Clause, about: str, known: Sequence[Clause]) -> bool:
+    if other.negated is None:
+        return False
+    no, yes = (claim, other) if claim.denies(about) else (other, claim)
+    if no.sentence & _UNLESS and no.sentence & NOT and yes.sentence & _ONLY_IF:
+        # "Not without consent" is "consent is needed".
+        return False
+    if (claim.negated and other.lacked & claim.stems) or (other.negated and claim.lacked & other.stems):
+        # "No costs are charged" is "without charge".
+        return False
+    if no is claim and about not in claim.lacked and _EXCEPTIONS & (yes.sentence - yes.words):
+        # "Not the user" is "only the others".
+        return False
+    if claim.early and other.early and not claim.early & other.early:
+        # "Wait before you cut" is "do not cut before you have waited".
+        return False
+    # "Not of four hours or less" is "of more than four hours".
+    beside = [each for each in known if each.around == other.around]
+    return claim.denies(about) is not other.denies(about) and not _opposite_limits(claim, beside)
+
+
+def _opposite_limits(claim: Clause, known: Sequence[Clause]) -> bool:
+    return any(
+        mine.side * theirs.side < 0 and equal(mine.quantity, theirs.quantity)
+        for mine in claim.limits
+        for each in known
+        for theirs in each.limits
+    )
+
+
+def limits(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
+    known = read(passages)[0]
+    for claim in clauses(sentence):
+        for mine in claim.limits:
+            same = [(each, its.side) for each in known for its in each.limits if equal(mine.quantity, its.quantity)]
+            if mine.side and same and all(side == -mine.side and each.negated is claim.negated for each, side in same):
+                return Disagreement("scope", mine.quantity.words)
+    return None

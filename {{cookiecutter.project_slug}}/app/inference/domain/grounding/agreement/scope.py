@@ -1,0 +1,139 @@
+"""All and some, must and may, before and after, more and less, in a sentence and in its evidence."""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import chain
+
+from app.inference.domain.grounding.agreement.alignment import aligned, text_of
+from app.inference.domain.grounding.agreement.clauses import Clause, clauses, concept
+from app.inference.domain.grounding.agreement.disagreement import Disagreement
+from app.inference.domain.grounding.agreement.negations import NOT
+from app.inference.domain.grounding.agreement.plain_words import listed
+from app.inference.domain.grounding.text import stem
+
+_WHEN = re.compile(
+    r"\b(before|prior to|by(?=\s+(?:\d|the end|noon|midnight))|until|after|following|since)\b"
+    r"((?:\s+(?!and\b|or\b|but\b)[\w:'-]+){1,6})",
+    re.IGNORECASE,
+)
+_BREAKS = re.compile(r"[.;:,!?\n](?!\d)|\b(?:and|but)\b")
+_TURNED = frozenset(("before", "until", "after"))
+_EARLY = frozenset(("before", "prior to", "by", "until"))
+
+
+def _moments(text: str) -> Iterator[tuple[bool, frozenset[str], str]]:
+    """Whether something comes before, of what, and the words. "Not before" is "after"."""
+    for found in _WHEN.finditer(text.replace("’", "'")):
+        words = [concept(w) if w[0].isalpha() else w for w in found[2].lower().split()]
+        if keys := frozenset(filter(None, words)):
+            denied = found[1].lower() in _TURNED and _denied(text, found.start())
+            yield (found[1].lower() in _EARLY) is not denied, keys, found[0]
+
+
+def _denied(text: str, at: int) -> bool:
+    clause = (_BREAKS.split(text[:at])[-1] + _BREAKS.split(text[at:])[0]).lower()
+    return "n't " in clause or not NOT.isdisjoint(clause.split())
+
+
+def order(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
+    held = [each for passage in passages for each in _moments(passage)]
+    for early, keys, words in _moments(sentence):
+        near = [(other, text) for other, known, text in held if 2 * len(keys & known) >= len(keys)]
+        if near and all(other is not early for other, _ in near):
+            return Disagreement("scope", words, near[0][1])
+    return None
+
+
+_PAIRS = [
+    [frozenset(map(stem, side.split())) for side in pair.split("|")]
+    for pair in (
+        "increase rise rose grow grew gain raise|decrease fall fell drop decline shrink sink lose lost reduce lower",
+        "heavier heavy|lighter light",
+        "higher high|lower low",
+        "longer long|shorter short",
+        "more|less fewer",
+        "larger bigger large big|smaller small",
+        "faster fast quick quickly|slower slow slowly",
+        "above over|below under",
+        "earlier early|later late",
+        "begin beginning start|end finish",
+        "inside|outside",
+        "open|close closed",
+        "warm hot|cold cool",
+        "compulsory mandatory obligatory must|optional voluntary",
+        "always|never",
+        "public|private",
+        "strong|weak",
+        "success succeed|fail failure",
+        "older old|younger young new newer",
+        "inner|outer",
+        "left|right",
+        "front|back",
+        "first|last",
+        "best|worst",
+        "most|least",
+        "north|south",
+        "east|west",
+        "import|export",
+        "buy|sell",
+        "rare rarely|common commonly often frequently",
+        "same|different",
+        "full|empty",
+        "wet|dry",
+        "safe|dangerous",
+        "day|night",
+    )
+]
+_OPPOSITES = [*_PAIRS, *([theirs, mine] for mine, theirs in _PAIRS)]
+_UNIVERSAL = frozenset(listed("all always any anyone anybody everyone everybody whenever everywhere several every"))
+_RESTRICT = frozenset(listed("only except unless solely exclusively apart without"))
+_ONCE = frozenset(["once", "single"])
+_MUST = frozenset(listed("must shall require requires required need needs obliged has have"))
+_MAY = frozenset(["may", "optional", "optionally", "voluntary", "voluntarily"])
+
+
+def scope(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
+    for claim in clauses(sentence):
+        near = aligned(claim, passages)
+        if near and _opposite(claim, near):
+            return Disagreement("scope", text_of(sentence, claim), ", ".join(sorted(near[0].words)))
+        if near and (_wider(claim, near, sentence) or _stricter(claim, near)):
+            return Disagreement("scope", text_of(sentence, claim))
+    return None
+
+
+def _opposite(claim: Clause, near: Sequence[Clause]) -> bool:
+    said, known = _stems(claim.words), [_stems(each.words) for each in near]
+    if any(each.negated is not claim.negated for each in near):
+        return False
+    return any(
+        said & mine and not said & theirs and all(each & theirs and not each & mine for each in known)
+        for mine, theirs in _OPPOSITES
+    )
+
+
+@lru_cache(maxsize=2048)
+def _stems(words: frozenset[str]) -> frozenset[str]:
+    return frozenset(map(stem, words))
+
+
+def _wider(claim: Clause, near: Sequence[Clause], sentence: str) -> bool:
+    """Whether it says "all" or "always" where the evidence sets a limit."""
+    context = frozenset(chain.from_iterable(each.words for each in near))
+    if "several" in claim.words and context & _ONCE:
+        return True
+    said = frozenset(chain.from_iterable(each.words for each in clauses(sentence)))
+    if claim.negated or not claim.words & _UNIVERSAL or said & _RESTRICT or context & _UNIVERSAL:
+        return False
+    return any(each.sentence & _RESTRICT for each in near) or (_limited(near) and not _limited([claim]))
+
+
+def _limited(clauses: Sequence[Clause]) -> bool:
+    return any(limit.side for each in clauses for limit in each.limits)
+
+
+def _stricter(claim: Clause, near: Sequence[Clause]) -> bool:
+    """Whether it says "must" where the evidence says "may"."""
+    demands = "must" in claim.words and not claim.negated
+    return demands and all(each.words & _MAY and not each.words & _MUST for each in near)

@@ -1,0 +1,149 @@
+"""What the grounding check takes for another statement than that of the evidence, and what it does not."""
+
+import pytest
+
+from app.inference.domain.grounding.agreement import disagreement
+from app.inference.domain.grounding.groundedness import check_grounding
+from benchmarks.grounding_quality import HALVES, Passage, flagged, flagged_by_words, judged, pairs
+
+KEYS = (
+    "Keys expire after 90 days and can be revoked at any time. A revoked key is refused by every process within one "
+    "second. Only an operator may create a key for another team. The secret is shown once and cannot be read again. "
+    "Keys are rotated before the audit on 14 May 2026, at 08:00, in Room B12 by the European Key Office."
+)
+STORE = (
+    "Uploads of up to 25 MB are accepted. Orders above 10,000 euros need two signatures. Deleted files stay for three "
+    "weeks. The number of files fell by half. Visitors may use the bin. Larger files are not accepted. Half a million "
+    "files are stored. The Team plan includes backups; the Basic plan does not."
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence", "evidence"),
+    [
+        ("negation", "Keys never expire and cannot be revoked.", KEYS),
+        ("negation", "Keys can't be revoked.", KEYS),
+        ("negation", "The secret can be read again.", KEYS),
+        ("negation", "A revoked key is accepted by every process.", KEYS),
+        ("negation", "Larger files are accepted.", STORE),
+        ("negation", "The Basic plan includes backups.", STORE),
+        ("negation", "The Team plan does not include backups.", STORE),
+        ("number", "Keys expire after 30 days.", KEYS),
+        ("number", "Half of 700 files are stored.", STORE),
+        ("number", "Orders need fourteen signatures.", STORE),
+        ("unit", "Keys expire after 90 hours.", KEYS),
+        ("unit", "Uploads of up to 25 GB are accepted.", STORE),
+        ("unit", "Orders above 10,000 dollars need two signatures.", STORE),
+        ("date", "Keys are rotated before the audit on 15 May 2026.", KEYS),
+        ("date", "Keys are rotated before the audit in June.", KEYS),
+        ("date", "Keys are rotated at 9 a.m. in Room B12.", KEYS),
+        ("date", "Keys are rotated on Monday.", KEYS),
+        ("name", "Keys are rotated in Room B13.", KEYS),
+        ("name", "Keys are rotated by the Swiss Key Office.", KEYS),
+        ("name", "Keys are rotated by the UNO.", KEYS),
+        ("scope", "Anyone may create a key for another team.", KEYS),
+        ("scope", "Keys are rotated after the audit.", KEYS),
+        ("scope", "Orders below 10,000 euros need two signatures.", STORE),
+        ("scope", "All orders need two signatures.", STORE),
+        ("scope", "Uploads of at least 25 MB are accepted.", STORE),
+        ("scope", "The number of files rose by half.", STORE),
+        ("scope", "Visitors must use the bin.", STORE),
+        ("invented", "Deleted files stay for three weeks in a vault.", STORE),
+    ],
+)
+def test_what_the_evidence_does_not_say_is_a_disagreement(kind: str, sentence: str, evidence: str) -> None:
+    found = disagreement(sentence, [evidence])
+    assert found is not None
+    assert (found.kind, bool(found.claimed)) == (kind, True)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "evidence"),
+    [
+        ("Yes, keys can be revoked at any time.", KEYS),
+        ("2. A key expires after **ninety days**.", KEYS),
+        ("Keys are not valid for more than 90 days.", KEYS),
+        ("Nobody but an operator may create a key for another team.", KEYS),
+        ("It is not possible to read the secret a second time.", KEYS),
+        ("Every process refuses a revoked key within a second.", KEYS),
+        ("Keys are rotated before the audit on May 14, 2026 at 8 a.m.", KEYS),
+        ("Keys are rotated before the audit on 2026-05-14.", KEYS),
+        ("The EKO rotates the keys.", KEYS),
+        ("Uploads of at most 25,000 kB are accepted.", STORE),
+        ("Deleted files are kept for 21 days.", STORE),
+        ("Files that are larger are not accepted.", STORE),
+        ("Orders of more than 10 000 euros require two signatures.", STORE),
+        ("The number of files decreased by 50 %.", STORE),
+        ("500,000 files are stored.", STORE),
+        ("Backups are included in the Team plan but not in the Basic plan.", STORE),
+        ("Two things are needed: an order above 10,000 euros needs two signatures.", STORE),
+    ],
+)
+def test_other_words_for_the_same_are_no_disagreement(sentence: str, evidence: str) -> None:
+    assert disagreement(sentence, [evidence]) is None
+
+
+def test_a_sentence_that_was_copied_agrees_whatever_else_is_said() -> None:
+    evidence = "Keys expire. Keys never expire. The fee is 5 euros."
+    assert disagreement("Keys never expire.", [evidence]) is None
+
+
+def test_a_figure_or_a_name_may_stand_in_any_passage_that_is_leaned_on() -> None:
+    apart = ["The fee is due on the first day.", "A fee of 12 euros is the rule, said Ida Holm."]
+    assert disagreement("The fee of 12 euros is due on the first day, said Holm.", apart) is None
+    assert disagreement("The fee of 12 euros is due on the first day, said Holm.", apart[:1]) is not None
+
+
+def test_a_figure_of_another_sentence_does_not_serve() -> None:
+    evidence = "Keys expire after 90 days and are renewed by their owner. The log is kept for 30 days by the team."
+    found = disagreement("Keys expire after 30 days.", [evidence])
+    assert found is not None
+    assert (found.kind, found.evidence) == ("number", "90 days")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "agrees"),
+    [
+        ("Die Bearbeitung kostet 45 Euro und dauert etwa vier Wochen.", True),
+        ("Der Umschlag der Bearbeitung kostet nie mehr als 45 Euro.", True),
+        ("Die Bearbeitung kostet 65 Euro.", False),
+    ],
+)
+def test_in_other_languages_only_numbers_are_compared(sentence: str, agrees: bool) -> None:
+    evidence = "Die Bearbeitung dauert etwa vier Wochen und kostet 45 Euro."
+    assert (disagreement(sentence, [evidence]) is None) is agrees
+
+
+def test_a_sentence_that_names_the_wrong_passage_leans_on_the_one_that_agrees() -> None:
+    passages = [Passage("Keys of the old kind never expire."), Passage(KEYS)]
+    found = check_grounding("Keys expire after ninety days [1].", passages)
+    assert (found.unsupported, [support.passage for support in found.supports]) == (0, [1])
+
+
+def test_the_headings_above_a_passage_are_evidence() -> None:
+    class Headed(Passage):
+        title = "Orders of Norvik"
+        headings = ("Limits in 2026",)
+
+    sentence = "In 2026 the orders of Norvik need two signatures above 10,000 euros [1]."
+    assert check_grounding(sentence, [Headed(STORE)]).unsupported == 0
+    assert check_grounding(sentence, [Passage(STORE)]).unsupported == 1
+
+
+@pytest.mark.parametrize(("half", "false_alarms"), [("tune", 0.05), ("held_out", 0.08)])
+def test_the_labelled_pairs_are_told_apart_as_well_as_was_measured(half: str, false_alarms: float) -> None:
+    rows = [pair for pair in pairs() if pair.half == half]
+    found, words = judged(rows, flagged), judged(rows, flagged_by_words)
+    assert found["caught"] >= 0.9
+    assert found["false_alarms"] <= false_alarms
+    assert words["caught"] <= 0.1, "words alone see none of it"
+
+
+def test_the_halves_share_no_passage_and_hold_enough_of_each_kind() -> None:
+    rows = pairs()
+    tune, held_out = ({pair.passage for pair in rows if pair.half == half} for half in HALVES)
+    assert not tune & held_out
+    kinds = [pair.kind for pair in rows if not pair.supported]
+    assert len(rows) >= 360
+    assert min(kinds.count(kind) for kind in set(kinds)) >= 25
+    assert len(set(kinds)) == 7
