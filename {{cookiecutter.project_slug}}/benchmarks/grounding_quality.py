@@ -3,7 +3,7 @@
 The pairs of benchmarks/data/grounding_pairs.jsonl were made up for this: a passage, a sentence that leans on it, and
 whether the passage supports it. The rules were written with the half `tune`. Of `held_out` only the shares were looked
 at: the first rules caught 94 % with 15 % false alarms; then pairs were added to `tune`, on which they were mended. Both
-halves are by the author of the rules, so that an unknown text may do worse: sets of new pairs had up to 24 % false
+halves are by the author of the rules, so that an unknown text may do worse: sets of new pairs had up to 37 % false
 alarms before they were added. Caught: unsupported sentences that count as such. False alarms: supported ones that do
 not count as supported. Run with `python -m benchmarks.grounding_quality`. Some seconds.
 """
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.inference.domain.grounding.groundedness import SUPPORTED, check_grounding
-from app.inference.domain.grounding.text import held, terms
+from app.inference.domain.grounding.text import stems_in, terms
 from benchmarks.harness import ROOT, arguments_of, write
 
 PAIRS = ROOT / "benchmarks" / "data" / "grounding_pairs.jsonl"
@@ -58,7 +58,7 @@ def flagged(pair: Pair) -> bool:
 def flagged_by_words(pair: Pair) -> bool:
     """Where only the words are compared."""
     stems = frozenset(terms(pair.sentence))
-    return len(held(pair.passage, stems)) < SUPPORTED * len(stems)
+    return len(stems_in(pair.passage, stems)) < SUPPORTED * len(stems)
 
 
 def share(of: Iterable[bool]) -> float:
