@@ -51,7 +51,7 @@ def test_a_change_of_code_that_breaks_answers_is_stopped_and_leaves_nothing_behi
     grounds.write_text(broken)
     done = measure(repository, "HEAD")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "Measuring HEAD" in done.stdout
+    assert "Evaluating HEAD" in done.stdout
     assert "FAIL" in done.stdout
     assert (repository / "evaluation" / "report.md").exists()
     assert len(git(repository, "worktree", "list").splitlines()) == 1
@@ -61,4 +61,4 @@ def test_a_change_of_code_that_breaks_answers_is_stopped_and_leaves_nothing_behi
 def test_without_the_commit_floors_and_protected_cases_decide(repository: Path) -> None:
     done = measure(repository, "0" * 40)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "judging by floors and protected cases alone" in done.stdout
+    assert "judging by floors and protected cases only" in done.stdout
