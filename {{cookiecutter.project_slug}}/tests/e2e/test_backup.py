@@ -88,7 +88,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, d
     folder = tmp_path_factory.mktemp("theirs")
     server = Server(folder)
     try:
-        for block in blocks("Make the roles and the database", "sql"):
+        for block in blocks("Create the roles and the database", "sql"):
             server.sql(block)
         names = {"DATABASE_URL": server.url("answers_service", "answers"), "APP_EMBEDDER": "none"}
         names["APP_DATABASE_OWNER_URL"] = server.url("answers_owner", "answers")
