@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 
 @lru_cache
 def template_environment(package: str) -> Environment:
-    """The templates in the folder `templates` of a package, such as 'app.governance'.
+    """The templates in the folder `templates` of a package, such as 'app.governance'. They may extend page.html, the
+    frame of every page, which takes `style`, a StyleSheet.
 
     Escaping is on for .html and for a template made from a string. A name that was not passed is an error.
     """
     return Environment(
-        loader=PackageLoader(package),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("app.core", "pages")]),
         autoescape=select_autoescape(default_for_string=True, default=True),
         undefined=StrictUndefined,
         trim_blocks=True,
