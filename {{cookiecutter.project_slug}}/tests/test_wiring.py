@@ -2,12 +2,16 @@ import asyncio
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from prometheus_client import REGISTRY
 
-from app.core.database import notify
+from app.core.database import background, notify
 from app.core.embedded import Urls
 from app.core.errors import StartRefused
+from app.costs.domain.budgets import Settlement
+from app.costs.service.budget_limits import USED
 from app.main import create_app
 from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED
 from app.settings import Settings
@@ -100,3 +104,24 @@ def test_confidential_text_may_go_to_an_agreed_host_and_to_this_machine(root: Pa
 
 def test_text_that_is_not_confidential_may_go_to_any_provider(root: Path) -> None:
     check(settings(root, model_chain=[ELSEWHERE]))
+
+
+async def test_a_running_process_releases_unused_reservations_and_updates_budget_metrics(
+    state: State, tenant: UUID
+) -> None:
+    reservations = state.costs.reservations
+    hold = await reservations.hold(tenant, 1000)
+    assert hold
+    async with state.database.transaction(tenant) as connection:
+        await reservations.settle(connection, Settlement((hold,), 0))
+    for shared in reservations.shared[tenant]:
+        shared.fresh_until = 0.0
+
+    async def released() -> bool:
+        return (await state.costs.budgets.standing(tenant))[0].held_micro_usd == 0
+
+    assert not await released()
+    USED.clear()
+    async with background(*state.background()):
+        await until(released)
+        await until(lambda: REGISTRY.get_sample_value("app_budget_used_ratio", {"span": "month"}) is not None)

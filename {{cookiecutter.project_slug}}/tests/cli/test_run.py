@@ -1,5 +1,8 @@
 """`app run` waits while there is progress, reports what is missing, and prints no outdated address."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -65,3 +68,19 @@ def test_a_process_that_ended_ends_the_wait(monkeypatch: pytest.MonkeyPatch, sec
     with pytest.raises(StartRefused, match="The API or the worker did not start; the lines above say why"):
         wait(monkeypatch, iter([run.NO_ANSWER] * 5), Child(1))
     assert seconds[0] == 0
+
+
+def test_a_process_that_does_not_stop_is_killed_and_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that nobody waits for would count as a user of the embedded server, which would stay."""
+    monkeypatch.setattr("app.cli.run.STOP_SECONDS", 0.1)
+    stubborn = (
+        "import signal, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", stubborn], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()
+        run._stop([process])
+        assert process.returncode == -signal.SIGKILL
