@@ -1,4 +1,4 @@
-"""What people see of the budgets, and what they set."""
+"""The state of the budgets, and changes of their limits."""
 
 import asyncio
 from collections.abc import Sequence
@@ -33,9 +33,9 @@ TENANTS = gauge(
 
 @dataclass(frozen=True)
 class Budgets:
-    """Limits of the service and of each tenant, by day and by month, in the policy's time zone, and how they stand.
+    """The budgets of the service and of each tenant, by day and by month, in the policy's time zone.
 
-    by_clock: for tests; otherwise the database says what time it is, the same for every process.
+    by_clock: for tests; otherwise the time is the database's, the same for every process.
     """
 
     policy: CostPolicy
@@ -48,21 +48,21 @@ class Budgets:
         return self.clock.now() if self.by_clock else None
 
     async def standing(self, tenant_id: UUID = SERVICE) -> list[Budget]:
-        """How the budgets of the service and of a tenant stand now."""
+        """The current budgets of the service and of a tenant."""
         async with self.database.transaction(None) as connection:
             LAPSED.inc(await repository.sweep(connection, self.at))
             day = await repository.today(connection, self.policy.time_zone, self.at)
             return await self._standing(connection, tenant_id, day)
 
     async def near(self) -> list[Budget]:
-        """The budgets of tenants that are nearly used up, or wholly; those with the least left first."""
+        """The budgets of tenants that are nearly or fully used up; those with the least left first."""
         async with self.database.transaction(None) as connection:
             day = await repository.today(connection, self.policy.time_zone, self.at)
             warn = self.policy.budgets.warn_percent
             return await repository.near(connection, day, self.policy.limits, warn, self.policy.time_zone)
 
     async def payers(self) -> list[UUID]:
-        """Every tenant that a paid call was ever made for."""
+        """All tenants with paid calls."""
         async with self.database.read(None) as connection:
             return await repository.payers(connection)
 
@@ -70,7 +70,7 @@ class Budgets:
         return budget.state(self.policy.budgets.warn_percent)
 
     async def set(self, actor: str, scope: UUID, span: BudgetSpan, micro_usd: int | None, reason: str) -> Budget:
-        """What the service allows a scope from now on, in every window to come too; None: as the policy says. Audited.
+        """Sets the limit that the service allows a scope, from this window on; None: the policy's limit. Audited.
 
         Errors: ReasonRequired.
         """
@@ -79,7 +79,7 @@ class Budgets:
     async def set_own(
         self, actor: str, tenant_id: UUID, span: BudgetSpan, micro_usd: int | None, reason: str
     ) -> Budget:
-        """What a tenant sets for itself, within what the service allows it; None: no less than that. Audited.
+        """Sets a tenant's own limit, within what the service allows it; None removes it. Audited.
 
         Errors: LimitNotAllowed, ReasonRequired.
         """
@@ -99,9 +99,7 @@ class Budgets:
         return await self._one(scope, span)
 
     async def grant(self, actor: str, scope: UUID, span: BudgetSpan, micro_usd: int, reason: str) -> Budget:
-        """Adds to a limit for the window that is open now, and no longer. Audited. Errors: NoLimit,
-        ReasonRequired.
-        """
+        """Adds to a limit, in the current window only. Audited. Errors: NoLimit, ReasonRequired."""
         reason = check_reason(reason)
         before = await self._one(scope, span)
         if before.allowed_micro_usd is None:
@@ -114,7 +112,7 @@ class Budgets:
         return await self._one(scope, span)
 
     async def watch(self) -> None:
-        """Runs until it is cancelled: gives the money of lapsed holds back, and keeps the metrics up to date."""
+        """Runs until it is cancelled: releases expired reservations, and updates the metrics."""
         while True:
             try:
                 for each in await self.standing():
@@ -125,7 +123,7 @@ class Budgets:
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def notes(self) -> list[str]:
-        """What the owner should see to: budgets that are nearly used up, those of tenants by their number."""
+        """Warnings for the owner: budgets that are nearly used up, and the number of such tenants."""
         own = [
             f"The budget '{each.name}' is {each.used_percent:.0f} % used until {each.opens_at.isoformat()}."
             for each in await self.standing()

@@ -1,4 +1,4 @@
-"""Money is held before a paid call and settled with what the call was for."""
+"""Money is reserved before a paid call, and settled with its cost."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -27,10 +27,10 @@ from app.costs.repository import budget_store as repository
 log = structlog.get_logger(__name__)
 
 HOLD_SECONDS = 300.0
-"""Longer than any call may take; money of a process that died comes back after it."""
+"""Longer than any call may take; the reservations of a process that died expire after it."""
 TIDY_SECONDS = 15.0
 FRESH_SECONDS = 30.0
-"""How long a shared hold is given out."""
+"""How long calls may take parts of a shared reservation."""
 
 HOLDS = counter("app_budget_holds_total", "Reservations requested, by outcome", ("outcome",))
 OVERRUN = counter("app_budget_overrun_micro_usd_total", "Charged beyond the reservation, in micro-dollars")
@@ -39,11 +39,11 @@ _HELD, _REFUSED = HOLDS.labels("held"), HOLDS.labels("refused")
 
 @dataclass(frozen=True)
 class Reservations:
-    """Holds within the budgets of the service and of each tenant, and the shared ones that this process gives parts of.
+    """Reservations within the budgets of the service and of each tenant; shared ones serve several calls.
 
-    For every limit, and whatever happens at once: committed + held <= limit.
-    by_clock: for tests; otherwise the database says what time it is, the same for every process.
-    shared_by: calls that one hold in the database may be for, where there is plenty left.
+    For every limit, also under concurrency: committed + held <= limit.
+    by_clock: for tests; otherwise the time is the database's, the same for every process.
+    shared_by: the calls that one shared reservation may serve, while much of the budget is left.
     """
 
     policy: CostPolicy
@@ -60,9 +60,9 @@ class Reservations:
         return self.policy.limits
 
     async def hold(self, tenant_id: UUID, micro_usd: int, *, seconds: float = HOLD_SECONDS) -> Hold | None:
-        """Sets money aside for a call; None for a call that costs nothing. Errors: BudgetUsedUp, DatabaseUnavailable.
+        """Reserves money for a call; None for a call that costs nothing. Errors: BudgetUsedUp, DatabaseUnavailable.
 
-        seconds: after these the money goes back by itself.
+        seconds: the reservation expires after these.
         """
         if micro_usd <= 0:
             return None
@@ -71,10 +71,10 @@ class Reservations:
             if given := reservation.give(micro_usd, seconds, now):
                 return given
         self.tidy(tenant_id, micro_usd)
-        best, lasts = micro_usd * self.shared_by, seconds + FRESH_SECONDS * (self.shared_by > 1)
+        shared_micro_usd, lifetime = micro_usd * self.shared_by, seconds + FRESH_SECONDS * (self.shared_by > 1)
         hold_id, policy, at = new_id(), self.policy, self.clock.now() if self.by_clock else None
         held = await repository.hold(
-            self.database, hold_id, tenant_id, micro_usd, best, lasts, policy.time_zone, self._limits, at
+            self.database, hold_id, tenant_id, micro_usd, shared_micro_usd, lifetime, policy.time_zone, self._limits, at
         )
         if isinstance(held, repository.ExhaustedBudget):
             _REFUSED.inc()
@@ -86,7 +86,7 @@ class Reservations:
         if taken == micro_usd:
             return Hold(hold_id, tenant_id, day, stripe, micro_usd, percent)
         reservation = SharedReservation(
-            hold_id, tenant_id, day, stripe, percent, taken, now + FRESH_SECONDS, now + lasts
+            hold_id, tenant_id, day, stripe, percent, taken, now + FRESH_SECONDS, now + lifetime
         )
         self.shared.setdefault(tenant_id, []).append(reservation)
         return reservation.give(micro_usd, seconds, now)
@@ -112,7 +112,7 @@ class Reservations:
         return True
 
     async def settle(self, connection: AsyncConnection, settled: Settlement) -> None:
-        """Ends holds in the caller's transaction: with what they paid for, or not at all."""
+        """Settles holds in the caller's transaction."""
         if settled:
             await repository.settle(connection, settled)
             self.count(settled)
@@ -128,17 +128,17 @@ class Reservations:
             spent = 0
 
     def tidy(self, tenant_id: UUID, wanted: int = 0) -> None:
-        """Ends the shared holds of a tenant that are of no use any more."""
-        now, kept = self.clock.monotonic(), []
+        """Ends the shared reservations of a tenant that no call can use any more."""
+        now, usable = self.clock.monotonic(), []
         for reservation in self.shared.get(tenant_id, ()):
             if reservation.over(wanted, now):
                 task = asyncio.get_running_loop().create_task(self._end(reservation))
                 self.ending.add(task)
                 task.add_done_callback(self.ending.discard)
             elif now < reservation.until:
-                kept.append(reservation)
-        self.shared[tenant_id] = kept
-        if not kept:
+                usable.append(reservation)
+        self.shared[tenant_id] = usable
+        if not usable:
             del self.shared[tenant_id]
 
     async def _end(self, reservation: SharedReservation) -> None:
@@ -148,7 +148,7 @@ class Reservations:
             log.warning("costs.shared_reservation_not_released", error=type(error).__name__)
 
     async def close(self) -> None:
-        """Gives back what this process held and did not need."""
+        """Releases all unused reservations of this process."""
         for reservation in [each for reservations in self.shared.values() for each in reservations]:
             reservation.fresh_until = 0.0
         for tenant_id in list(self.shared):
@@ -156,7 +156,7 @@ class Reservations:
         await asyncio.gather(*self.ending)
 
     async def watch(self) -> None:
-        """Runs until it is cancelled: ends the shared holds that are of no use any more."""
+        """Runs until it is cancelled: ends the shared reservations that no call can use any more."""
         while True:
             for tenant_id in list(self.shared):
                 self.tidy(tenant_id)

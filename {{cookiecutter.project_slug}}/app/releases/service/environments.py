@@ -1,4 +1,4 @@
-"""What each environment serves: which release, to whom, and since when."""
+"""What each environment serves: which release, to which callers, and since when."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,9 +27,9 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Environments:
-    """What is live in each environment and which release a request is assigned; in this process, and in the database.
+    """The live releases of each environment, and the release that a request is assigned to.
 
-    self_approve_first: with nothing live, the release of this process's own files approves itself, as on a laptop.
+    self_approve_first: while nothing is live, the release of this process's own files approves itself, for development.
     """
 
     live_releases: LiveReleases
@@ -55,7 +55,7 @@ class Environments:
         raise NoLiveRelease(f"Nothing is live in {name}.")
 
     def closed(self) -> Problem | None:
-        """Why nothing may be asked here: outside a laptop nothing is served before a release was approved."""
+        """Why requests are refused: except in development, nothing is served before a release is approved."""
         if (
             self.self_approve_first
             or not self.live_releases.known
@@ -66,7 +66,7 @@ class Environments:
         return NoLiveRelease(f"Nothing is live in {self.production}.", retry_after=5)
 
     def current(self) -> Release:
-        """The release that production's answers belong to. Errors: as `standing`."""
+        """The live release of production. Errors: as `standing`."""
         return self.standing().live
 
     def assign(self, environment: str | None, unit: str) -> tuple[Release, Arm]:
@@ -74,7 +74,7 @@ class Environments:
         return self.standing(environment).assign(unit)
 
     async def resolve(self) -> Release:
-        """As `current`, and looks into the database when this process does not know yet.
+        """As `current`, read from the database if this process has not loaded it yet.
 
         Errors: DatabaseUnavailable, NoLiveRelease, ReleaseUnservable.
         """
@@ -90,28 +90,30 @@ class Environments:
         return self.current()
 
     async def unreleased_changes(self) -> tuple[str, ...]:
-        """In which parts this process's own files and settings differ from what is live. Errors: as `resolve`."""
+        """The parts in which this process's files and settings differ from the live release. Errors: as `resolve`."""
         return (await self.resolve()).manifest.differs_in(await self.releases.draft())
 
     async def ready(self) -> None:
-        """Returns when this process serves what the database says. Errors: as `resolve`."""
+        """Raises unless this process serves the releases that the database names. Errors: as `resolve`."""
         await self.resolve()
         if self.live_releases.problem:
             raise self.live_releases.problem
 
     async def follow(self, _: str = "") -> None:
-        """A handler for word of a move: serves it once all of it is in memory, and until then what it has."""
+        """Handles the notification of a move; the previous release is served until the new one is loaded."""
         try:
             await self.refresh()
         except Problem as problem:
             log.warning("releases.previous_release_kept", code=problem.code)
 
     async def refresh(self) -> None:
-        """Takes over what the database says, but for what cannot be served here. Errors: DatabaseUnavailable."""
+        """Loads the releases that the database names; one that cannot be served here is left out. Errors:
+        DatabaseUnavailable.
+        """
         await self.live_releases.refresh()
 
     async def _begin(self) -> None:
-        """The first release on a laptop: it approves itself, and says so."""
+        """The first release in development approves itself, with a log event."""
         manifest = await self.releases.draft()
         parts = self.releases.inputs.parts()
         async with self.releases.database.transaction(None) as connection:
@@ -129,13 +131,13 @@ class Environments:
         await self.refresh()
 
     async def canary(self) -> Canary | None:
-        """The canary that runs in production now, as the database has it."""
+        """The running canary of production, read from the database."""
         async with self.releases.database.read(None) as connection:
             pointer = await repository.pointer(connection, self.production)
         return pointer.canary if pointer else None
 
     async def pointed(self, environment: str | None = None) -> Release:
-        """What the database says is live there, whether or not this process can serve it. Errors: NoLiveRelease."""
+        """The live release by the database, even if this process cannot serve it. Errors: NoLiveRelease."""
         name = environment or self.production
         async with self.releases.database.read(None) as connection:
             pointer = await repository.pointer(connection, name)
@@ -144,7 +146,7 @@ class Environments:
             return (await self.releases.load(connection, pointer.release_id))[0]
 
     async def at(self, time: datetime, environment: str | None = None) -> Move:
-        """What the environment pointed to at a moment. Errors: ReleaseNotFound when nothing was live yet."""
+        """The move that was in effect at a time. Errors: ReleaseNotFound when nothing was live yet."""
         name = environment or self.production
         async with self.releases.database.read(None) as connection:
             move = await repository.move_at(connection, name, time)

@@ -1,4 +1,4 @@
-"""One move of an environment, with all that belongs to it."""
+"""Writing one move of an environment."""
 
 from dataclasses import dataclass, replace
 
@@ -13,14 +13,14 @@ from app.releases.domain import ENVIRONMENT_CHANGED, Move, MoveKind, Pointer, Re
 from app.releases.service.releases import Releases
 
 MAX_MOVES_SEARCHED = 200
-"""Moves that are searched for a release to go back to."""
+"""The newest moves that are searched for the release to roll back to."""
 
 _moves = counter("app_release_moves_total", "Moves of an environment, by kind", ("environment", "kind"))
 
 
 @dataclass(frozen=True)
 class MoveWriter:
-    """Writes a move in the caller's transaction: pointer, index, life of the releases, audit log, and the
+    """Writes a move in the caller's transaction: pointer, index, states of the releases, audit log, and the
     notification of every process.
     """
 
@@ -37,7 +37,7 @@ class MoveWriter:
         reason: str,
         kind: MoveKind = "activate",
     ) -> None:
-        """The release is what the environment points to from the commit on. kind: activate or rollback."""
+        """Makes a release live in the environment, from the commit on. kind: activate or rollback."""
         previous = pointer.release_id if pointer else None
         if name == self.production:
             left = "rolled_back" if kind == "rollback" else "superseded"
@@ -52,7 +52,7 @@ class MoveWriter:
         await self.record(connection, Move(name, kind, release.id, previous, None, now, actor, reason))
 
     async def drop_canary(self, connection: AsyncConnection, pointer: Pointer, actor: str, reason: str) -> Pointer:
-        """Ends the canary, if one runs; returns the pointer without it. Errors: IllegalMove."""
+        """Ends a running canary; returns the pointer without it. Errors: IllegalMove."""
         if pointer.canary is None:
             return pointer
         await self.releases.step(connection, pointer.canary.release_id, "rolled_back", actor, reason)
@@ -64,7 +64,7 @@ class MoveWriter:
         return replace(pointer, canary=None)
 
     async def earlier(self, connection: AsyncConnection, name: str, others: set[str]) -> str | None:
-        """The last release there that was superseded and not rolled back."""
+        """The last release of the environment that was superseded and not rolled back."""
         for move in await repository.moves(connection, name, MAX_MOVES_SEARCHED):
             if move.release_id in others or move.kind == "rehearsal":
                 continue
@@ -75,7 +75,7 @@ class MoveWriter:
         return None
 
     async def record(self, connection: AsyncConnection, move: Move) -> None:
-        """Moves the pointer and keeps the move."""
+        """Changes the pointer and stores the move."""
         before = await repository.pointer(connection, move.environment)
         await repository.move(connection, move)
         act = Act(

@@ -1,4 +1,4 @@
-"""Putting a release into service, taking it back, and trying it on a part of the callers."""
+"""Activation, rollback, canary and rehearsal of a release."""
 
 from dataclasses import dataclass
 
@@ -28,9 +28,7 @@ from app.releases.service.releases import Releases
 
 @dataclass(frozen=True)
 class Rollouts:
-    """Activation, rollback, canary and rehearsal. Every move is one transaction; when a method returns, this process
-    serves what was decided.
-    """
+    """Every move is one transaction; when a method returns, this process serves its result."""
 
     environments: Environments
     move_writer: MoveWriter
@@ -54,9 +52,9 @@ class Rollouts:
     async def activate(
         self, actor: str, wanted: str, reason: str, environment: str | None = None, *, break_glass: bool = False
     ) -> Release:
-        """The release goes live: every answer that begins after the commit belongs to it, none fails.
+        """Makes a release live: every answer that starts after the commit belongs to it, and none fails.
 
-        Production needs an approval that holds at this moment, or `break_glass`, which is written down for review.
+        Production needs an approval that is valid now, or `break_glass`, which is recorded for a review afterwards.
         Errors: ReleaseNotFound, ReleaseUnservable, NotApproved, CanaryRunning, IndexBehind, ReasonRequired.
         """
         name, reason = environment or self.production, check_reason(reason)
@@ -90,18 +88,18 @@ class Rollouts:
         await self.releases.mark_approved(connection, release.id, actor, reason, "break_glass")
 
     async def rollback(self, actor: str, reason: str, environment: str | None = None, to: str | None = None) -> Release:
-        """Back to the release before, or to another one that was live and approved, without asking any gate.
+        """Rolls back to the previous release, or to another one that was live and approved, without a gate.
 
-        While a canary runs and no release is named, only the canary ends. Returns what is live then.
+        While a canary runs and no release is named, only the canary ends. Returns the release that is live then.
         Errors: NoEarlierRelease, ReleaseNotFound, ReleaseUnservable, IndexBehind, ReasonRequired.
         """
         name, reason = environment or self.production, check_reason(reason)
         async with self.releases.database.transaction(None) as connection:
             await repository.lock(connection)
             pointer = await self._pointer(connection, name)
-            trying = pointer.canary is not None
+            canary_runs = pointer.canary is not None
             pointer = await self.move_writer.drop_canary(connection, pointer, actor, reason)
-            if to is not None or not trying:
+            if to is not None or not canary_runs:
                 target = await self._target(connection, pointer, to)
                 await self.environments.live_releases.loaded_releases.preload(target)
                 await self.move_writer.go_live(connection, target, name, pointer, actor, reason, "rollback")
@@ -128,9 +126,9 @@ class Rollouts:
         return release
 
     async def start_canary(self, actor: str, wanted: str, percent: float, reason: str) -> Release:
-        """Part of production's callers get the release, always the same ones; workers judge it from now on.
+        """Serves the release to a share of production's callers, always the same ones; workers judge it from now on.
 
-        percent: over 0 and under 100, of conversations, or of tenants where none is named.
+        percent: between 0 and 100, of conversations, or of tenants for requests without a conversation.
         Errors: NotApproved, CanaryRunning, NoLiveRelease, ReleaseUnservable, IllegalMove.
         """
         reason = check_reason(reason)
@@ -153,7 +151,7 @@ class Rollouts:
         return release
 
     async def end_canary(self, actor: str, reason: str, release_id: str | None = None) -> Release:
-        """The canary is rolled back; all callers get the live release again. Harmless when it has ended.
+        """Rolls the canary back; all callers get the live release again.
 
         release_id: only if this is the canary. Errors: NoCanary, ReasonRequired.
         """
@@ -169,10 +167,10 @@ class Rollouts:
         return await self.releases.find(ended)
 
     async def rehearse(self, actor: str, reason: str, to: str | None = None) -> tuple[Release, float]:
-        """A rollback of production's release, tried on staging, which then is as it was before.
+        """Tries a rollback of production's release on staging, and restores staging.
 
-        Returns the release that was gone back to, and the seconds from the decision until this process served it; they
-        are kept among the moves. Errors: as `rollback`.
+        Returns the release that was rolled back to, and the seconds until this process served it, which are stored with
+        the moves. Errors: as `rollback`.
         """
         reason, live = check_reason(reason), await self.environments.resolve()
         async with self.releases.database.read(None) as connection:

@@ -39,7 +39,7 @@ def test_an_index_without_dimensions_is_searched_by_words_alone() -> None:
 def test_the_refusal_names_every_embedder_that_the_process_has() -> None:
     wanted = index("openai:small@8", 8)
     wanted.check_embedder({"none": object(), "openai:small@8": object()})
-    for configured, named in (({}, "set to none"), ({"a": 1, "b": 2}, "set to a and b")):
+    for configured, named in (({}, "process uses none"), ({"a": 1, "b": 2}, "process uses a and b")):
         with pytest.raises(EmbedderMismatch, match=named):
             wanted.check_embedder(configured)
 
