@@ -1,5 +1,7 @@
 """What the grounding check takes for another statement than that of the evidence, and what it does not."""
 
+import tracemalloc
+
 import pytest
 
 from app.inference.domain.grounding.agreement import disagreement
@@ -147,3 +149,17 @@ def test_the_halves_share_no_passage_and_hold_enough_of_each_kind() -> None:
     assert len(rows) >= 360
     assert min(kinds.count(kind) for kind in set(kinds)) >= 25
     assert len(set(kinds)) == 7
+
+
+def test_memory_does_not_grow_with_the_number_of_passages_that_were_read() -> None:
+    def read(numbers: range) -> int:
+        for number in numbers:
+            disagreement("The secret of it is shown.", [f"{KEYS} {STORE * 4} It is passage {number}."])
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before = read(range(100))
+        assert read(range(100, 200)) - before < 4_000_000
+    finally:
+        tracemalloc.stop()

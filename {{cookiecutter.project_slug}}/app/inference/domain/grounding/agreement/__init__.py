@@ -8,7 +8,7 @@ from app.inference.domain.grounding.agreement.disagreement import Disagreement
 from app.inference.domain.grounding.agreement.figures import dates, numbers
 from app.inference.domain.grounding.agreement.names import invented, names
 from app.inference.domain.grounding.agreement.negations import limits, negations
-from app.inference.domain.grounding.agreement.plain_words import listed
+from app.inference.domain.grounding.agreement.plain_words import CACHED_TEXTS, listed
 from app.inference.domain.grounding.agreement.scope import order, scope
 
 __all__ = ["Disagreement", "disagreement"]
@@ -33,6 +33,6 @@ def disagreement(sentence: str, texts: Sequence[str]) -> Disagreement | None:
     return next(filter(None, (rule(sentence, passages) for rule in rules)), None)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=CACHED_TEXTS)
 def _english(text: str) -> bool:
     return len(_ENGLISH.intersection(re.findall(r"[a-z]+", text.lower()))) > 1

@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 from app.inference.domain.grounding.agreement.clauses import Clause, clauses
+from app.inference.domain.grounding.agreement.plain_words import CACHED_TEXTS
 
 NEAR, SHARED = 0.8, 0.5
 """Of the best overlap, for a clause to be compared; of a clause's words, for the evidence to speak of the same."""
@@ -10,7 +11,7 @@ _ASIDE = 0.5
 """What a word counts that stands elsewhere in the sentence."""
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=CACHED_TEXTS)
 def read(passages: tuple[str, ...]) -> tuple[tuple[Clause, ...], dict[str, float]]:
     found = tuple(clause for passage in passages for clause in clauses(passage))
     seen: dict[str, int] = {}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from app.inference.domain.grounding.agreement.plain_words import listed
+from app.inference.domain.grounding.agreement.plain_words import CACHED_TEXTS, listed
 from app.inference.domain.grounding.agreement.quantities import Quantity, figures, is_unit
 from app.inference.domain.grounding.text import STOP_WORDS, TextSpan, sentences, stem
 
@@ -134,7 +134,7 @@ def _is_figure(word: str) -> bool:
     return word[0].isdigit() or is_unit(word.removesuffix("s"))
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=CACHED_TEXTS)
 def clauses(text: str) -> tuple[Clause, ...]:
     plain = text.replace("’", "'")
     for pattern, other in _REWORDED:

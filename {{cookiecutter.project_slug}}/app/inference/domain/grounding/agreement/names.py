@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from app.inference.domain.grounding.agreement.clauses import concept
 from app.inference.domain.grounding.agreement.disagreement import Disagreement
-from app.inference.domain.grounding.agreement.plain_words import ALIKE, PLAIN
+from app.inference.domain.grounding.agreement.plain_words import ALIKE, CACHED_TEXTS, PLAIN
 from app.inference.domain.grounding.agreement.quantities import figures, is_unit
 from app.inference.domain.grounding.text import STOP_WORDS, fold, sentences, stem, terms
 
@@ -77,12 +77,12 @@ def _initials(run: str) -> frozenset[str]:
     return frozenset({"".join(word[0] for word in run.split() if word[0].isupper())})
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=CACHED_TEXTS)
 def _all_initials(text: str) -> frozenset[str]:
     return frozenset[str]().union(*map(_initials, _RUN.findall(text)))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=CACHED_TEXTS)
 def _acronyms(text: str) -> frozenset[str]:
     return frozenset(re.findall(r"\b[A-Z]{2,6}\b", text))
 
@@ -130,7 +130,7 @@ def _in_order(one: Sequence[str], other: Sequence[str]) -> int:
     return lengths[-1]
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=CACHED_TEXTS)
 def _known(text: str) -> frozenset[str]:
     words = fold(text)
     return frozenset((*map(stem, words), *map(concept, words)))

@@ -2,6 +2,9 @@
 
 from app.inference.domain.grounding.text import stem
 
+CACHED_TEXTS = 64
+"""Texts that each rule keeps analysed: the passages of the answers in progress. One takes up to 300 KB."""
+
 
 def listed(words: str) -> list[str]:
     return words.split()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from app.inference.domain.grounding.agreement.plain_words import listed
+from app.inference.domain.grounding.agreement.plain_words import CACHED_TEXTS, listed
 from app.inference.domain.grounding.text import STOP_WORDS
 
 SECONDS, MONTHS = "time", "months"
@@ -139,7 +139,7 @@ class Figures:
     times: tuple[tuple[int, bool], ...]
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=CACHED_TEXTS)
 def figures(text: str) -> Figures:
     reader = _Reader(text)
     days, months = reader.dates()
