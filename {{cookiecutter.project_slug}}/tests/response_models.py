@@ -1,5 +1,6 @@
 """Checks JSON responses of the application against the model that their route declares."""
 
+import functools
 from typing import Any
 
 from fastapi import FastAPI
@@ -46,9 +47,14 @@ class ResponseModels:
     def _check(self, request: str, model: Any, body: bytes) -> None:
         self.checked += 1
         try:
-            TypeAdapter(model).validate_json(body)
+            adapter(model).validate_json(body)
         except ValidationError as error:
             self.failures.append(f"{request}: {error}")
+
+
+@functools.cache
+def adapter(model: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(model)
 
 
 def declared_model(route: object, status: int) -> Any:

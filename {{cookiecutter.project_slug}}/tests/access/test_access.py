@@ -9,6 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 import pytest_asyncio
+from fastapi import FastAPI
 
 from app.actions.domain import ActionPolicy
 from app.inference.domain.human_review import ReviewPolicy
@@ -60,11 +61,11 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
         yield exit_stack
 
 
-async def world(service: Service, stack: AsyncExitStack, seed: int) -> World:
+async def world(service: Service, app: FastAPI, stack: AsyncExitStack, seed: int) -> World:
     """Make a tenant, a key of each kind, a ticket, and a document that every key may read."""
     service.model.mind, state = Model(random.Random(seed)).answer, service.state
     tenant = await state.identity.ensure_tenant(f"world-{seed}-{uuid4().hex}")
-    app, clients = create_app(state), {}
+    clients = {}
     for name, (roles, groups) in KEYS.items():
         key = await state.identity.create_key(tenant, name, roles, groups)
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
@@ -81,9 +82,9 @@ async def world(service: Service, stack: AsyncExitStack, seed: int) -> World:
 async def test_no_reply_contains_words_of_a_document_that_its_key_may_not_read(
     service: Service, stack: AsyncExitStack
 ) -> None:
-    matched_paths: set[str] = set()
+    app, matched_paths = create_app(service.state), set[str]()
     for seed in range(FIRST, FIRST + SEQUENCES):
-        simulated = await world(service, stack, seed)
+        simulated = await world(service, app, stack, seed)
         try:
             await simulated.simulate(STEPS)
         except AssertionError as error:
@@ -98,7 +99,7 @@ async def test_a_replay_can_be_read_only_by_keys_that_may_read_its_own_passages_
     service: Service, stack: AsyncExitStack
 ) -> None:
     """A document that was opened to the asker after the answer occurs in the replay, not in the answer."""
-    simulated, state = await world(service, stack, 7), service.state
+    simulated, state = await world(service, create_app(service.state), stack, 7), service.state
     change_serving(state, review=NO_REVIEW)
     await service.publish("The code of Alder is green.", simulated.tenant, uri="alder.md")
     restricted = await service.publish(
@@ -117,7 +118,7 @@ async def test_a_replay_can_be_read_only_by_keys_that_may_read_its_own_passages_
 
 
 async def test_two_keys_of_a_tenant_do_not_share_an_idempotency_key(service: Service, stack: AsyncExitStack) -> None:
-    simulated = await world(service, stack, 8)
+    simulated = await world(service, create_app(service.state), stack, 8)
     change_serving(service.state, review=NO_REVIEW)
     await service.publish("The code of Alder is green.", simulated.tenant, uri="alder.md")
     request = {"question": "What is the code of Alder?", "model": "extractive"}
