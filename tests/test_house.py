@@ -32,6 +32,8 @@ def test_the_repository_does_not_hold(what: str) -> None:
     pattern = re.compile(BANNED[what], re.MULTILINE)
     found = []
     for name in tracked():
+        if name.endswith(".png"):
+            continue
         text = (REPOSITORY / name).read_bytes().decode("utf-8", "ignore")
         found += [f"{name}: {match[0]}" for match in pattern.finditer(text)][:1]
     assert found == []
