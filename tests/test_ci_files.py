@@ -16,7 +16,16 @@ WORKFLOW = TEMPLATE / ".github" / "workflows" / "ci.yml"
 EVALUATION = TEMPLATE / ".github" / "workflows" / "evaluate.yml"
 WORKFLOWS = (WORKFLOW, EVALUATION)
 GITLAB = TEMPLATE / ".gitlab-ci.yml"
-CHECKS = {"make style", "make types", "make imports", "make schema", "make test", "make audit", "make secrets", "make sbom"}
+CHECKS = {
+    "make style",
+    "make types",
+    "make imports",
+    "make schema",
+    "make test",
+    "make audit",
+    "make secrets",
+    "make sbom",
+}
 
 MORE = {
     "evaluation": {"artifacts", "rules", "variables"},

@@ -1,7 +1,7 @@
 """Lists known vulnerabilities in the packages of requirements.lock. Exit status 1 when there is one, or no certainty.
 
-Online, the advisories come from the package index and are stored in advisories.json; commit it. With --offline those are
-used, and their age is said: a package that was not looked up, or advisories older than 30 days, count as no certainty.
+Online, the advisories come from the package index and are stored in advisories.json; commit it. With --offline those
+are used, and their age is said: a package that was not looked up, or advisories older than 30 days, are no certainty.
 """
 
 from __future__ import annotations
