@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from app.actions.domain import ActionPolicy
 from app.actions.jobs import job_specs as action_jobs
 from app.actions.service import ACTION_ENDED_CHANNEL, Actions, Tickets
+from app.adapters.deferred_webhooks import DeferredWebhookTransport
 from app.adapters.language_detection import LangidDetector
-from app.adapters.webhooks import HttpWebhookTransport
 from app.core.change_waiter import ChangeWaiter
 from app.core.clock import Clock, SystemClock
 from app.core.database import Database, listen
@@ -240,7 +240,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         actions=actions,
         tickets=Tickets(database, clock),
         reviews=Reviews(database, HeldAnswers(), actions, policies.get(ReviewPolicy), infra.suites),
-        webhooks=WebhookSender(HttpWebhookTransport(), identity, lambda: security().webhooks, clock),
+        webhooks=WebhookSender(DeferredWebhookTransport(), identity, lambda: security().webhooks, clock),
     )
 
 
