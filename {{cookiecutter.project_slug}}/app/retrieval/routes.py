@@ -12,7 +12,7 @@ from app.identity.service.caller import require
 from app.releases.service import Environments
 from app.retrieval.domain import Evidence, SearchParams
 from app.retrieval.schemas import IndexListResponse, IndexResponse, SearchRequest, SearchResponse
-from app.retrieval.service import Retrieval
+from app.retrieval.service.retrieval import Retrieval
 
 SEARCH_SECONDS = 10.0
 
