@@ -15,12 +15,13 @@ from app.actions import routes as actions_routes
 from app.adapters.swagger import add_documentation
 from app.console import routes as console_routes
 from app.console.service import addresses
-from app.core.admission import Admission, AdmissionLimits, Slots
+from app.core.admission import Admission, AdmissionLimits
 from app.core.database import background
 from app.core.health import Health
 from app.core.http import Closed, Observed, install_problem_handlers
 from app.core.intake import BodyLimits, Intake
 from app.core.ownership import OwnershipPolicy
+from app.core.slots import Slots
 from app.costs import routes as costs_routes
 from app.evaluation import routes as evaluation_routes
 from app.governance import routes as governance_routes

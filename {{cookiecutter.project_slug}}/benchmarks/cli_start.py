@@ -46,7 +46,9 @@ def measure(rounds: int) -> dict[str, Any]:
     cases = {"python -c 'import fastapi'": REFERENCE, **COMMANDS}
     for code in cases.values():
         measured(code)  # compiles the modules before the first round
-    runs = {name: [measured(code) for _ in range(rounds)] for name, code in cases.items()}
+    # Round by round, so that a busy minute of the machine slows down all cases and not one.
+    turns = [{name: measured(code) for name, code in cases.items()} for _ in range(rounds)]
+    runs = {name: [turn[name] for turn in turns] for name in cases}
     seconds = {name: median(each for each, _ in results) for name, results in runs.items()}
     reference = seconds["python -c 'import fastapi'"]
     return {

@@ -19,7 +19,7 @@ from app.actions.service import ActionCatalogue, ActionProposals, Tickets
 from app.core.http import provided
 from app.core.text import LARGEST_32
 from app.identity.domain import Principal
-from app.identity.service import require
+from app.identity.service.caller import require
 
 router = APIRouter()
 

@@ -1,6 +1,5 @@
 """Settings, application state and output for all commands. The state is imported only by commands that need it."""
 
-import asyncio
 import getpass
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -69,20 +68,7 @@ def settings_for_command() -> Settings:
 
 def with_state(work: Callable[["State"], Awaitable[T]]) -> T:
     """Runs `work` on a built state over a verified database and returns its result. Errors: StartRefused, Problem."""
-    from app.core.schema import verify
-    from app.wiring import build, database_urls, observe
+    from app.setup.process import run_with
+    from app.wiring import build
 
-    settings = settings_for_command()
-    observe(settings)
-    urls, server = database_urls(settings)
-
-    async def run() -> T:
-        await verify(urls.service, settings.root)
-        async with build(settings, urls) as state:
-            return await work(state)
-
-    try:
-        return asyncio.run(run())
-    finally:
-        if server:
-            server.stop()
+    return run_with(build, settings_for_command(), work)

@@ -12,7 +12,7 @@ from app.core.errors import Invalid
 from app.core.pooling import refuse_shared_sessions
 from app.core.schema import OWNER_SETTING
 from app.retrieval.domain import ChunkerParams, Fingerprint, IndexRow
-from app.retrieval.service import Retrieval
+from app.retrieval.service.retrieval import Retrieval
 from app.wiring import State
 
 ProgressCallback = Callable[[int, int], None]

@@ -2,9 +2,11 @@ from typing import Annotated
 
 import typer
 
-from app.cli.common import actor, out, with_state
+from app.cli.common import actor, out, settings_for_command
 from app.releases.domain import Release
-from app.wiring import State
+from app.releases.service import Rollouts
+from app.setup.process import run_with
+from app.setup.rollback import open_rollouts
 
 
 def rollback(
@@ -15,12 +17,12 @@ def rollback(
 ) -> None:
     """Go back to the previous release at once, without an evaluation or an approval."""
 
-    async def work(state: State) -> tuple[Release, float | None]:
+    async def work(rollouts: Rollouts) -> tuple[Release, float | None]:
         if rehearse:
-            return await state.rollouts.rehearse(actor(), reason, to)
-        return await state.rollouts.rollback(actor(), reason, environment, to), None
+            return await rollouts.rehearse(actor(), reason, to)
+        return await rollouts.rollback(actor(), reason, environment, to), None
 
-    release, seconds = with_state(work)
+    release, seconds = run_with(open_rollouts, settings_for_command(), work)
     if seconds is not None:
         out.print(f"Rehearsed on staging: back on release {release.number} after {seconds * 1000:.0f} ms.")
         return

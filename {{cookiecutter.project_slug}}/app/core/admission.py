@@ -1,80 +1,24 @@
 """Admission control: a limit on the requests in progress at once, and a cheap rejection above it."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Collection, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 import structlog
 
-from app.core.errors import Overloaded, Problem
 from app.core.http import App, Receive, Scope, Send, name_request
 from app.core.problems import MEDIA, count, encoded, retry_after
-from app.core.telemetry import counter, gauge
+from app.core.slots import PAUSE_SECONDS, Slots
+from app.core.telemetry import counter
 
 log = structlog.get_logger(__name__)
 
-PAUSE_SECONDS = 1.0
-"""How long a rejected connection is not read, so that a client that ignores Retry-After costs nothing."""
 LOG_SECONDS = 1.0
 """Rejections are logged as one line per interval of this length."""
 
 REFUSED = counter("app_requests_refused_total", "Requests rejected by admission control, by kind.", ["kind"])
-AT_WORK = gauge("app_requests_at_work", "Requests in progress, by kind.", ["kind"])
-
-
-@dataclass
-class Slots:
-    """A concurrency limit for one kind of request. limit: read at each request; rejection: the error above it."""
-
-    kind: str
-    limit: Callable[[], int]
-    rejection: type[Problem] = Overloaded
-    in_use: int = 0
-
-    @property
-    def full(self) -> bool:
-        return self.in_use >= self.limit()
-
-    @contextmanager
-    def acquire(self) -> Iterator[None]:
-        """Hold a slot for the length of the block. Errors: the rejection, when none is free."""
-        if self.full:
-            raise self.problem()
-        self._add(1)
-        token = _slots.set(self)
-        try:
-            yield
-        finally:
-            _slots.reset(token)
-            self._add(-1)
-
-    def problem(self) -> Problem:
-        return self.rejection(retry_after=PAUSE_SECONDS)
-
-    def _add(self, number: int) -> None:
-        self.in_use += number
-        AT_WORK.labels(self.kind).set(self.in_use)
-
-
-_slots: ContextVar[Slots | None] = ContextVar("slots", default=None)
-
-
-@contextmanager
-def slot_released() -> Iterator[None]:
-    """Free the slot of a request while it only waits, for a person or for the bytes of its body."""
-    slots = _slots.get()
-    if slots is None:
-        yield
-        return
-    slots._add(-1)
-    try:
-        yield
-    finally:
-        slots._add(1)
 
 
 @dataclass(frozen=True)

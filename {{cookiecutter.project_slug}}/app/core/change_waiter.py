@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 from uuid import UUID
 
-from app.core.admission import slot_released
 from app.core.clock import Clock
+from app.core.slots import slot_released
 
 POLL_SECONDS = 1.0
 """The interval of polling, in case a notification is lost."""

@@ -1,6 +1,5 @@
 """What every route shares: RFC 9457 problems, request ids, and a span, a log line and metrics per request."""
 
-import asyncio
 import contextlib
 import re
 import time
@@ -15,6 +14,7 @@ from fastapi.responses import Response
 from opentelemetry.trace import SpanKind
 from starlette.exceptions import HTTPException
 
+from app.core.cancellation import was_cancelled
 from app.core.errors import BadRequest, Invalid, MethodNotAllowed, NotFound, Problem, TooLarge
 from app.core.logging import log_failure
 from app.core.problems import problem_response
@@ -177,14 +177,6 @@ def name_request(scope: Scope) -> str:
     sent = header_of(scope, b"x-request-id")
     scope["request_id"] = sent if sent and _SAFE_ID.fullmatch(sent) else uuid4().hex
     return str(scope["request_id"])
-
-
-def was_cancelled(error: BaseException) -> bool:
-    """Whether the task was cancelled from outside, as opposed to a CancelledError raised in it."""
-    if isinstance(error, GeneratorExit):
-        return True
-    task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling() > 0)
 
 
 def header_of(scope: Scope, header: bytes) -> str | None:

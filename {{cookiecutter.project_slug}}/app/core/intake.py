@@ -8,10 +8,11 @@ from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
 
-from app.core.admission import AdmissionLimits, slot_released
+from app.core.admission import AdmissionLimits
 from app.core.errors import Overloaded, Problem, RequestTimeout, TooLarge
 from app.core.http import App, Receive, Scope, Send, header_of, name_request
 from app.core.problems import problem_response
+from app.core.slots import slot_released
 from app.core.text import check_json, check_query, check_text
 
 BODILESS = {"GET", "HEAD", "OPTIONS"}

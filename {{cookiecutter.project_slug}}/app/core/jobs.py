@@ -13,9 +13,9 @@ from procrastinate.jobs import Job
 from psycopg_pool import PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.cancellation import was_cancelled
 from app.core.database import Database, background
 from app.core.errors import Problem
-from app.core.http import was_cancelled
 from app.core.logging import log_failure
 from app.core.telemetry import counter, span
 from app.core.text import clean, safe_str

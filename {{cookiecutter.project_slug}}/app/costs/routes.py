@@ -18,7 +18,8 @@ from app.costs.schemas import (
 )
 from app.costs.service import Costs
 from app.identity.domain import Principal
-from app.identity.service import Identity, require
+from app.identity.service import Identity
+from app.identity.service.caller import require
 
 router = APIRouter(tags=["costs"])
 

@@ -9,7 +9,7 @@ from app.evaluation.schemas import CanaryStatusResponse, EvaluationPageResponse,
 from app.evaluation.service import CanaryMonitor, Evaluations
 from app.evaluation.service.rendering import STYLE, as_html, as_markdown
 from app.identity.domain import Principal
-from app.identity.service import require
+from app.identity.service.caller import require
 
 router = APIRouter(tags=["evaluation"])
 

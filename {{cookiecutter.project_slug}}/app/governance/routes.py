@@ -20,7 +20,7 @@ from app.governance.schemas import (
 from app.governance.service import Approvals, AuditLog, Overview
 from app.governance.service.html_card import STYLE, html_card
 from app.identity.domain import Principal
-from app.identity.service import require
+from app.identity.service.caller import require
 from app.releases.service import Releases
 
 router = APIRouter(tags=["governance"])

@@ -6,7 +6,8 @@ from fastapi import APIRouter
 from app.core.http import provided
 from app.identity.domain import Principal
 from app.identity.schemas import CallerResponse, KeyCreatedResponse, KeyListResponse, KeyRequest, KeyResponse
-from app.identity.service import Identity, require
+from app.identity.service import Identity
+from app.identity.service.caller import require
 
 router = APIRouter(tags=["keys"])
 

@@ -12,7 +12,7 @@ from app.core.forms import form_of
 from app.core.http import provided
 from app.core.text import check_value
 from app.identity.domain import Principal
-from app.identity.service import require
+from app.identity.service.caller import require
 from app.ingestion.domain.documents import BadUpload, Cursor, Upload, upload_options
 from app.ingestion.domain.views import DocumentDetails, QuarantineEntry
 from app.ingestion.schemas import (

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from app.core.http import provided
 from app.core.text import LARGEST_32
 from app.identity.domain import Principal
-from app.identity.service import require
+from app.identity.service.caller import require
 from app.releases.domain import Release, check_environment
 from app.releases.schemas import (
     AbortCanaryRequest,

@@ -8,11 +8,11 @@ from fastapi.responses import Response
 from app.core.clock import Deadline
 from app.core.http import provided
 from app.identity.domain import Principal
-from app.identity.service import require
+from app.identity.service.caller import require
 from app.releases.service import Environments
 from app.retrieval.domain import Evidence, SearchParams
 from app.retrieval.schemas import IndexListResponse, IndexResponse, SearchRequest, SearchResponse
-from app.retrieval.service import Retrieval
+from app.retrieval.service.retrieval import Retrieval
 
 SEARCH_SECONDS = 10.0
 

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Header, Query
 
 from app.core.http import provided
 from app.identity.domain import Principal
-from app.identity.service import require
+from app.identity.service.caller import require
 from app.review.domain.items import ReviewCursor
 from app.review.repository import ReviewFilters
 from app.review.schemas import (

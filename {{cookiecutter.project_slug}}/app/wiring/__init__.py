@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from app.actions.domain import ActionPolicy
 from app.actions.jobs import job_specs as action_jobs
 from app.actions.service import ACTION_ENDED_CHANNEL, Actions, Tickets
+from app.adapters.deferred_webhooks import DeferredWebhookTransport
 from app.adapters.language_detection import LangidDetector
-from app.adapters.webhooks import HttpWebhookTransport
 from app.core.change_waiter import ChangeWaiter
 from app.core.clock import Clock, SystemClock
 from app.core.database import Database, listen
@@ -57,11 +57,13 @@ from app.ingestion.service.dependencies import IngestionDependencies
 from app.llm.ports import ChatModel
 from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED
 from app.releases.service import Environments, LiveReleases, Releases, Rollouts, SigningSecret
-from app.retrieval.service import Retrieval
+from app.retrieval.service.retrieval import Retrieval
 from app.review.jobs import job_specs as review_jobs
 from app.review.service import Reviews
 from app.safety.domain.policy import SecurityPolicy
 from app.settings import Settings
+from app.setup.process import database_urls, observe
+from app.setup.release_check import ReleaseCheck
 from app.webhooks.jobs import job_specs as webhook_jobs
 from app.webhooks.service import WebhookSender
 from app.wiring.infrastructure import (
@@ -69,8 +71,6 @@ from app.wiring.infrastructure import (
     REGISTRY,
     Infrastructure,
     check,
-    database_urls,
-    observe,
     open_infrastructure,
 )
 from app.wiring.release_loader import ReleaseLoader, released
@@ -195,7 +195,7 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
 async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State:
     policies, database, clock = infra.policies, infra.database, infra.clock
     limits = policies.get(SecurityPolicy).limits
-    release_loader = ReleaseLoader(infra.retrieval, clock, infra.settings.model_chain, stack)
+    release_loader = ReleaseLoader(ReleaseCheck(infra.retrieval.indexes, infra.settings.model_chain), clock, stack)
     loaded_releases = LoadedReleases(release_loader.load)
     live_releases = LiveReleases(infra.releases, loaded_releases)
     approvals = Approvals(database, clock, infra.releases, policies.get(OwnershipPolicy), live_releases)
@@ -240,7 +240,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         actions=actions,
         tickets=Tickets(database, clock),
         reviews=Reviews(database, HeldAnswers(), actions, policies.get(ReviewPolicy), infra.suites),
-        webhooks=WebhookSender(HttpWebhookTransport(), identity, lambda: security().webhooks, clock),
+        webhooks=WebhookSender(DeferredWebhookTransport(), identity, lambda: security().webhooks, clock),
     )
 
 

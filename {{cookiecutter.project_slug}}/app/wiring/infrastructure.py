@@ -8,17 +8,15 @@ from app.actions.domain import ActionPolicy
 from app.actions.ports import Action
 from app.actions.service import SHIPPED
 from app.adapters.chat.choice import ModelChoice
-from app.adapters.embeddings.factory import EmbedderSettings, make_embedder
 from app.adapters.parsers.pool import ParserPool
 from app.adapters.prices import BundledPrices
 from app.core.clock import Clock, SystemClock
 from app.core.database import Database, open_database
-from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
-from app.core.logging import configure_logging
+from app.core.embedded import Urls
 from app.core.ownership import OwnershipPolicy
 from app.core.policies import Policies, PolicyModel, load_policies
 from app.core.slo import SloPolicy
-from app.core.telemetry import configure_tracing, shutdown_tracing
+from app.core.telemetry import shutdown_tracing
 from app.costs.domain import CostPolicy
 from app.costs.service import Costs, make_price_table
 from app.evaluation.domain.policy import QualityPolicy
@@ -29,10 +27,10 @@ from app.inference.domain.human_review import ReviewPolicy
 from app.ingestion.domain.policy import DataPolicy
 from app.releases.domain import ModelStep, ReleaseInputs
 from app.releases.service import Releases, read_code, read_prompts
-from app.retrieval.ports import Embedder
-from app.retrieval.service import Retrieval, make_retrieval
+from app.retrieval.service.retrieval import Retrieval, make_retrieval
 from app.safety.domain.policy import SecurityPolicy
 from app.settings import Settings
+from app.setup.process import make_embedders
 from app.wiring.cost_setup import chat_models, make_costs
 from app.wiring.release_loader import step_of
 from app.wiring.startup_checks import check_together
@@ -63,42 +61,6 @@ def check(settings: Settings) -> Policies:
     read_prompts(settings.root / "prompts")
     make_price_table(policies.get(CostPolicy), chat_models(settings), BundledPrices(), SystemClock())
     return policies
-
-
-def database_urls(settings: Settings) -> tuple[Urls, EmbeddedPostgres | None]:
-    """The addresses of the database; starts the embedded server when DATABASE_URL is not set."""
-    if settings.database_url is None:
-        server = start_embedded(settings.data_dir)
-        return server.urls(), server
-    service = settings.database_url.get_secret_value()
-    owner = settings.database_owner_url.get_secret_value() if settings.database_owner_url else service
-    return Urls(service=service, owner=owner), None
-
-
-def observe(settings: Settings) -> None:
-    """Configures logs and traces; called first in every process."""
-    configure_logging(settings.log_level, settings.log_format)
-    configure_tracing(
-        settings.traces,
-        settings.trace_sample,
-        settings.root.resolve().name,
-        __version__,
-        settings.otlp_endpoint,
-        settings.service_name,
-    )
-
-
-def _embedders(settings: Settings) -> list[Embedder]:
-    choice = EmbedderSettings(
-        folder=settings.embedder_folder,
-        threads=settings.embedder_threads,
-        url=settings.embedder_url,
-        model=settings.embedder_model,
-        dimensions=settings.embedder_dimensions,
-        key=settings.embedder_key,
-    )
-    kinds = dict.fromkeys(kind for kind in (settings.embedder, settings.embedder_next) if kind)
-    return [make_embedder(kind, choice) for kind in kinds]
 
 
 def _release_inputs(settings: Settings, policies: Policies, costs: Costs, retrieval: Retrieval) -> ReleaseInputs:
@@ -148,7 +110,7 @@ async def open_infrastructure(settings: Settings, urls: Urls, clock: Clock) -> I
     policies = policies_of(settings)
     check_together(settings, policies, REGISTRY)
     database = await open_database(urls.service, settings.database_pool)
-    embedders = _embedders(settings)
+    embedders = make_embedders(settings)
     costs = await make_costs(settings, policies.get(CostPolicy), embedders, database, clock)
     retrieval = make_retrieval(database, clock, costs, embedders, settings.text_search)
     releases = Releases(_release_inputs(settings, policies, costs, retrieval), database, retrieval.indexes, clock)

@@ -2,58 +2,23 @@
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
-from pydantic import ValidationError
-
-from app.actions.domain import NOTHING_OFFERED, ActionPolicy
+from app.actions.domain import ActionPolicy
 from app.adapters.chat.choice import DIALECT, ModelChoice
 from app.core.clock import Clock
-from app.core.errors import StartRefused
 from app.core.ownership import OwnershipPolicy
-from app.core.policies import P, Policies, PolicyModel, read_policies
+from app.core.policies import P, Policies
 from app.core.slo import SloPolicy
-from app.costs.domain import CostPolicy, PriceTable
-from app.inference.domain.answer import EXTRACTIVE
-from app.inference.domain.grounding.answerability import Answerability
-from app.inference.domain.human_review import NO_REVIEW, ReviewPolicy
-from app.inference.service import PROMPT, TOOL_PROMPT, LoadedRelease, LoadedReleases
-from app.ingestion.domain.policy import DataPolicy
+from app.inference.domain.human_review import ReviewPolicy
+from app.inference.service import LoadedRelease, LoadedReleases
 from app.llm.ports import ChatModel
 from app.llm.service import FallbackChain, GuardedModel
-from app.releases.domain import ModelStep, Release, ReleaseUnservable, canonical_json
+from app.releases.domain import ModelStep, Release, canonical_json
 from app.releases.service import LiveReleases
-from app.retrieval.domain import SearchParams
-from app.retrieval.service import Retrieval
 from app.safety.domain.policy import SecurityPolicy
-
-RELEASED: dict[str, type[PolicyModel]] = {
-    "ownership": OwnershipPolicy,
-    "slo": SloPolicy,
-    "security": SecurityPolicy,
-    "data": DataPolicy,
-    "cost": CostPolicy,
-    "review": ReviewPolicy,
-    "actions": ActionPolicy,
-}
-"""The policies that questions and documents go through; they come from the release, not from this process's files."""
-
-BEFORE: dict[str, PolicyModel] = {"review": NO_REVIEW, "actions": NOTHING_OFFERED}
-"""The policies of a release that has none of its own."""
-
-
-def check_data_egress(policies: Policies, addresses: list[str]) -> None:
-    """Errors: StartRefused, when confidential text would be sent to a host that is not allowed."""
-    if policies.get(OwnershipPolicy).data_sensitivity != "confidential":
-        return
-    for address in addresses:
-        if not policies.get(SecurityPolicy).may_receive(address):
-            raise StartRefused(
-                f"policies/ownership.yaml calls the data confidential, and text would be sent to {address}; "
-                "once that is agreed, name its host under confidential_hosts in policies/security.yaml."
-            )
+from app.setup.release_check import ReleaseCheck
 
 
 @dataclass
@@ -62,27 +27,17 @@ class ReleaseLoader:
     keeps its state over a switch.
     """
 
-    retrieval: Retrieval
+    release_check: ReleaseCheck
     clock: Clock
-    choices: tuple[ModelChoice, ...]
     stack: AsyncExitStack
     models: dict[bytes, GuardedModel] = field(default_factory=dict)
     transport: Any = None
 
     async def load(self, release: Release) -> LoadedRelease:
         """Errors: ReleaseUnservable, IndexNotFound, IndexNotReady, EmbedderMismatch, DatabaseUnavailable."""
-        manifest = release.manifest
-        try:
-            policies = _policies_of(release)
-            for prompt in (PROMPT, TOOL_PROMPT) if policies.get(ActionPolicy).offered else (PROMPT,):
-                release.prompt(prompt)
-            check_data_egress(policies, [step.address for step in manifest.chain if step.address])
-            params = SearchParams.of(manifest.retrieval)
-            prices = PriceTable.read(release.prices)
-            prices.check_chat_models(step.model for step in manifest.chain)
-            models = [await self._guarded_model(step) for step in manifest.chain if step.model != EXTRACTIVE]
-        except (StartRefused, ValidationError, ValueError) as error:
-            raise ReleaseUnservable(f"Release {release.number} cannot be served here: {_sentence_of(error)}") from error
+        checked = await self.release_check.check(release)
+        policies = checked.policies
+        models = [await self._guarded_model(choice) for choice in checked.models]
         return LoadedRelease(
             release=release,
             policies=policies,
@@ -90,49 +45,30 @@ class ReleaseLoader:
             security=policies.get(SecurityPolicy),
             deadline_seconds=policies.get(SloPolicy).deadline_seconds,
             risk_tier=policies.get(OwnershipPolicy).risk_tier,
-            index=await self.retrieval.indexes.for_release(manifest.index),
-            params=params,
-            prices=prices,
-            answerability=Answerability.of(manifest.settings),
+            index=checked.index,
+            params=checked.params,
+            prices=checked.prices,
+            answerability=checked.answerability,
             review=policies.get(ReviewPolicy),
             actions=policies.get(ActionPolicy),
         )
 
     async def chat(self, name: str | None) -> ChatModel | None:
         """A model of this process's own chain by its name; None where there is none."""
-        choice = next((each for each in self.choices if each.model == name), None)
-        return (await self._guarded_model(step_of(choice))).model if choice else None
+        choice = next((each for each in self.release_check.choices if each.model == name), None)
+        return (await self._guarded_model(choice)).model if choice else None
 
-    async def _guarded_model(self, step: ModelStep) -> GuardedModel:
+    async def _guarded_model(self, choice: ModelChoice) -> GuardedModel:
         # Imported late: an HTTP client costs memory, and a service without models needs none.
         from app.adapters.chat.factory import open_chat
         from app.adapters.chat.transport import make_transport
 
-        name = canonical_json(step.model_dump(mode="json"))
+        name = canonical_json(step_of(choice).model_dump(mode="json"))
         if name not in self.models:
             if self.transport is None:
                 self.transport = await self.stack.enter_async_context(make_transport())
-            choice = self._choice(step)
             self.models[name] = GuardedModel(open_chat(choice, self.transport, self.clock), choice.timeout_seconds)
         return self.models[name]
-
-    def _choice(self, step: ModelStep) -> ModelChoice:
-        """The model and parameters are the release's; the API key is this process's own for that address."""
-        same = [each for each in self.choices if _host(each.base_url) == _host(step.address)]
-        # The key of the same model, else of any model at the same address.
-        secret = next((each.api_key for each in same if each.model == step.model), None)
-        secret = secret or next((each.api_key for each in same), None)
-        parameters = {name: value for name, value in step.parameters.items() if value is not None}
-        return ModelChoice(
-            model=step.model, base_url=step.address or "", provider=step.provider, api_key=secret, **parameters
-        )
-
-
-def _policies_of(release: Release) -> Policies:
-    """Errors: StartRefused."""
-    kinds = {name: kind for name, kind in RELEASED.items() if name not in BEFORE or name in release.policies}
-    read = read_policies(release.policies, kinds, f"release {release.number}")
-    return replace(read, loaded={**BEFORE, **read.loaded})
 
 
 def released(
@@ -153,14 +89,3 @@ def step_of(choice: ModelChoice) -> ModelStep:
     defaults = {name for name in DIALECT if getattr(choice, name) == ModelChoice.model_fields[name].default}
     parameters = choice.model_dump(exclude={"model", "base_url", "api_key", "provider", *defaults})
     return ModelStep(provider=choice.paid, model=choice.model, address=choice.base_url, parameters=parameters)
-
-
-def _host(address: str | None) -> str:
-    return urlsplit(address or "").netloc
-
-
-def _sentence_of(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}."
-    return str(error)

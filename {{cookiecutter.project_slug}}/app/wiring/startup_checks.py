@@ -9,8 +9,8 @@ from app.core.policies import Policies
 from app.inference.domain.answer import EXTRACTIVE
 from app.inference.domain.human_review import ReviewPolicy
 from app.settings import Settings
+from app.setup.release_check import check_data_egress
 from app.wiring.cost_setup import chat_models
-from app.wiring.release_loader import check_data_egress
 
 
 def check_together(settings: Settings, policies: Policies, registry: Collection[str]) -> None:

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from app.core import admission
-from app.core.admission import Slots, slot_released
 from app.core.errors import Overloaded
+from app.core.slots import Slots, slot_released
 from app.main import OPEN, create_app
 from app.wiring import State
 from tests.clock import until

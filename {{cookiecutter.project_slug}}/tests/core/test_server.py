@@ -8,11 +8,12 @@ from typing import Any
 import orjson
 import pytest
 
-from app.core.admission import Admission, AdmissionLimits, Slots
+from app.core.admission import Admission, AdmissionLimits
 from app.core.http import Observed
 from app.core.intake import BodyLimits, Intake
 from app.core.options import ServerLimits
 from app.core.server import make_server
+from app.core.slots import Slots
 from tests.clock import until
 
 TIMEOUT = 20.0

@@ -10,9 +10,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DOORS = {"service", "domain", "ports"}
 # These choose what is real, or start it: they may see every shelf.
-CHOOSERS = {"main", "worker", "wiring", "cli"}
+CHOOSERS = {"main", "worker", "wiring", "setup", "cli"}
 # Not rooms but halls: no shelves inside.
-HALLS = {"wiring", "adapters", "cli", "core"}
+HALLS = {"wiring", "setup", "adapters", "cli", "core"}
 
 
 @pytest.fixture(scope="module")

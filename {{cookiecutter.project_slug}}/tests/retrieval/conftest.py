@@ -12,7 +12,7 @@ from app.core.clock import Deadline
 from app.identity.domain import Principal
 from app.retrieval.domain import Evidence, PublishRequest, Vector
 from app.retrieval.ports import EmbeddingResult
-from app.retrieval.service import Retrieval
+from app.retrieval.service.retrieval import Retrieval
 from app.settings import Settings
 from app.wiring import State, build
 from tests.conftest import FreshDatabase

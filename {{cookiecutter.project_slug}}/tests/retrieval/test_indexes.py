@@ -30,7 +30,7 @@ from app.retrieval.domain import (
 )
 from app.retrieval.ports import Embedder
 from app.retrieval.repository.index_catalogue import counts
-from app.retrieval.service import Retrieval, make_retrieval
+from app.retrieval.service.retrieval import Retrieval, make_retrieval
 from app.wiring import State
 from tests.clock import until
 from tests.retrieval.conftest import WordsEmbedder

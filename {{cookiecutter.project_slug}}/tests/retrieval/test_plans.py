@@ -12,7 +12,7 @@ from sqlalchemy import text as sql
 from app.retrieval.domain import PublishRequest, SearchParams, Vector
 from app.retrieval.repository import hnsw
 from app.retrieval.repository.search_queries import SearchQuery, search
-from app.retrieval.service import Retrieval
+from app.retrieval.service.retrieval import Retrieval
 from app.wiring import State
 from tests.retrieval.conftest import WordsEmbedder
 from tests.retrieval.test_indexes import SeparateService, ignore, put

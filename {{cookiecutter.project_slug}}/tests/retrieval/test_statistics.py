@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text as sql
 
 from app.core.database import Database
-from app.retrieval.service import Retrieval
+from app.retrieval.service.retrieval import Retrieval
 
 WORDS = [f"word{number}" for number in range(40)]
 GROUPS = [[], ["a"], ["b"], ["a", "b"]]

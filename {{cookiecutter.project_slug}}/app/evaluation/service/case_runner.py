@@ -16,7 +16,7 @@ from app.identity.service import Identity
 from app.inference.domain.answer import Question, QuestionTooLong, source_documents
 from app.inference.service import Trials
 from app.inference.service.trials import Trial
-from app.retrieval.service import Retrieval
+from app.retrieval.service.retrieval import Retrieval
 from app.safety.domain.policy import QuestionRefused
 
 WARM_SECONDS = 30.0

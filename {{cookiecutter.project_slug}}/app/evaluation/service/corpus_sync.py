@@ -15,7 +15,7 @@ from app.identity.domain import Principal
 from app.identity.service import Identity
 from app.ingestion.domain.documents import UNFINISHED, Cursor, Upload, upload_options
 from app.ingestion.service import Ingestion
-from app.retrieval.service import Retrieval
+from app.retrieval.service.retrieval import Retrieval
 
 EvaluationProgress = Callable[[str, int, int], None]
 """Called with the name of the step, the number done, and the total."""

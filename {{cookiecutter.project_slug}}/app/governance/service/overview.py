@@ -38,7 +38,7 @@ from app.governance.service.audit_log import AuditLog
 from app.releases.domain import STAGING, EnvironmentReleases, Release, ReleaseHistory
 from app.releases.service import Environments, Releases
 from app.retrieval.domain import IndexRow
-from app.retrieval.service import Retrieval
+from app.retrieval.service.retrieval import Retrieval
 from app.safety.domain.policy import SecurityPolicy
 
 log = structlog.get_logger(__name__)

@@ -1,4 +1,3 @@
-from app.identity.service.caller import require
 from app.identity.service.keys import Identity
 
-__all__ = ["Identity", "require"]
+__all__ = ["Identity"]

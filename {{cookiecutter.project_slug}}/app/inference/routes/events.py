@@ -8,8 +8,9 @@ import orjson
 import structlog
 from fastapi.responses import Response
 
+from app.core.cancellation import was_cancelled
 from app.core.errors import Problem
-from app.core.http import Receive, Scope, Send, was_cancelled
+from app.core.http import Receive, Scope, Send
 from app.core.logging import log_failure
 from app.core.problems import count, encoded
 

@@ -17,7 +17,7 @@ from app.idempotency.domain import StoredResponse
 from app.idempotency.service import IdempotencyKeys
 from app.idempotency.service.http import REPLAYED, claim_request, repeated_response
 from app.identity.domain import Principal
-from app.identity.service import require
+from app.identity.service.caller import require
 from app.inference.domain.answer import EXTRACTIVE, Answer, Question
 from app.inference.domain.human_review import HeldAnswer
 from app.inference.routes.environment import environment_of

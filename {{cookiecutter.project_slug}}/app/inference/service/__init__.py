@@ -1,7 +1,7 @@
 from app.inference.service.answers import Answers
 from app.inference.service.archive import AnswerArchive
 from app.inference.service.delivery import Delivery, IdempotentReply
-from app.inference.service.generation import PROMPT, TOOL_PROMPT, Generation
+from app.inference.service.generation import Generation
 from app.inference.service.held_answers import ANSWER_DECIDED_CHANNEL, HeldAnswers
 from app.inference.service.live_traffic import LiveTraffic, ResolvedAnswers
 from app.inference.service.loaded_release import AssignedRelease, LoadedRelease, LoadedReleases
@@ -12,8 +12,6 @@ from app.inference.service.trials import Trial, Trials
 
 __all__ = [
     "ANSWER_DECIDED_CHANNEL",
-    "PROMPT",
-    "TOOL_PROMPT",
     "AnswerArchive",
     "AnswerReplays",
     "Answers",

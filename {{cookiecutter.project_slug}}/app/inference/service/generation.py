@@ -21,7 +21,7 @@ from app.inference.domain.draft import (
     tool_summary_draft,
 )
 from app.inference.domain.grounding.checked_text import CheckedText
-from app.inference.domain.prompt import build_request
+from app.inference.domain.prompt import PROMPT, TOOL_PROMPT, build_request
 from app.inference.service.context import AnswerContext
 from app.inference.service.cost_meter import affordable_models
 from app.inference.service.tool_calling import ToolCalling
@@ -34,7 +34,6 @@ log = structlog.get_logger(__name__)
 
 FALLBACK_SHARE = 0.1
 """The share of the deadline that is kept for the extractive fallback."""
-PROMPT, TOOL_PROMPT = "answer", "act"
 
 Failures = tuple[tuple[str, ModelFailure], ...]
 

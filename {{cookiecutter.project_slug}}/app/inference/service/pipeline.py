@@ -24,7 +24,7 @@ from app.inference.service.cost_meter import CostMeter
 from app.inference.service.generation import Generation
 from app.inference.service.loaded_release import AssignedRelease, LoadedRelease
 from app.retrieval.domain import Evidence
-from app.retrieval.service import Retrieval
+from app.retrieval.service.retrieval import Retrieval
 from app.safety.domain.policy import QuestionRefused
 from app.safety.domain.screening import screen_question
 from app.safety.domain.text import normalise

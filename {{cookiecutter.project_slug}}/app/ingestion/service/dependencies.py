@@ -12,7 +12,7 @@ from app.identity.domain import Principal
 from app.ingestion.domain.policy import DataPolicy
 from app.ingestion.domain.views import Visibility
 from app.ingestion.ports import LanguageDetector, Parser
-from app.retrieval.service import Retrieval
+from app.retrieval.service.retrieval import Retrieval
 from app.safety.domain.policy import SecurityPolicy
 
 PROCESS_JOB = "ingestion.process"

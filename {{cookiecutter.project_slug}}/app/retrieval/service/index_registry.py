@@ -163,6 +163,14 @@ class IndexRegistry:
         await audit.record(connection, act, self.clock.now())
 
 
+def make_index_registry(
+    database: Database, clock: Clock, embedders: Sequence[Embedder], text_search: str
+) -> IndexRegistry:
+    """embedders: the first one for new indexes, others for indexes that were built with them."""
+    first = Fingerprint(embedders[0].name, embedders[0].dimensions, text_search=text_search)
+    return IndexRegistry(database, clock, {each.name: each for each in embedders}, first)
+
+
 async def check_text_search(connection: AsyncConnection, fingerprint: Fingerprint) -> None:
     """Errors: UnknownTextSearch."""
     if not await index_catalogue.has_text_search(connection, fingerprint.text_search):

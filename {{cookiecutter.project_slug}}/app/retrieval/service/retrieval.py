@@ -15,7 +15,6 @@ from app.costs.service import answer_statements as billing
 from app.identity.domain import Principal
 from app.retrieval.domain import (
     Evidence,
-    Fingerprint,
     IndexRow,
     PreparedDocument,
     PublishRequest,
@@ -28,7 +27,7 @@ from app.retrieval.repository import index_catalogue as index_rows
 from app.retrieval.repository import search_queries
 from app.retrieval.service import document_preparation, publishing
 from app.retrieval.service.index_build import IndexBuilder
-from app.retrieval.service.index_registry import IndexRegistry
+from app.retrieval.service.index_registry import IndexRegistry, make_index_registry
 from app.retrieval.service.passage_embedding import PassageEmbeddings
 from app.retrieval.service.query_embedding import QueryEmbeddings, QueryVector
 from app.retrieval.service.vector_indexes import VectorIndexes
@@ -217,10 +216,9 @@ def make_retrieval(
     params: SearchParams | None = None,
 ) -> Retrieval:
     """Build the service. embedders: the first one for new indexes, others for indexes that were built with them."""
-    by_name = {embedder.name: embedder for embedder in embedders}
-    first = Fingerprint(embedders[0].name, embedders[0].dimensions, text_search=text_search)
-    search_params = params or SearchParams()
-    indexes, passages = IndexRegistry(database, clock, by_name, first), PassageEmbeddings(by_name, costs)
+    search_params, indexes = params or SearchParams(), make_index_registry(database, clock, embedders, text_search)
+    by_name = indexes.embedders
+    passages = PassageEmbeddings(by_name, costs)
     return Retrieval(
         database=database,
         clock=clock,

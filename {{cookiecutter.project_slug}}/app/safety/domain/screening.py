@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from app.safety.domain.canonical import LEET, fold, latin, origin, plain, unleet
 from app.safety.domain.decoding import DEPTH, readings
-from app.safety.domain.patterns import FAMILIES, SQUEEZED, Family
+from app.safety.domain.patterns import Family, families, squeezed
 from app.safety.domain.text import Finding, Normalised, normalise
 
 _REACH = 200
@@ -102,7 +102,7 @@ def _matches(text: str, how: str, readable: bool, depth: int) -> Iterator[_Match
 
 def _family_matches(folded: str) -> Iterator[tuple[Family, list[int]]]:
     vocabulary = f" {' '.join(set(_WORDS.findall(folded)))} "
-    for family in FAMILIES:
+    for family in families():
         if family.signs is not None and not family.signs.search(vocabulary):
             continue
         if starts := [match.start() for match in family.pattern.finditer(folded)]:
@@ -111,7 +111,7 @@ def _family_matches(folded: str) -> Iterator[tuple[Family, list[int]]]:
 
 def _squeezed(folded: str) -> Iterator[Family]:
     letters = _NOT_LETTERS.sub("", folded)
-    yield from (family for family in SQUEEZED if family.pattern.search(letters))
+    yield from (family for family in squeezed() if family.pattern.search(letters))
 
 
 def _around(folded: str) -> Iterator[str]:

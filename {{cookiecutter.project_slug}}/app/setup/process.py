@@ -1,0 +1,78 @@
+"""Logs, traces, the database server and the embedders of a process."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TypeVar
+
+from app import __version__
+from app.adapters.embeddings.factory import EmbedderSettings, make_embedder
+from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
+from app.core.logging import configure_logging
+from app.core.schema import verify
+from app.core.telemetry import configure_tracing
+from app.retrieval.ports import Embedder
+from app.settings import Settings
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+Opening = Callable[[Settings, Urls], AbstractAsyncContextManager[S]]
+"""Opens the services of a process, and closes them at the end."""
+
+
+def run_with(opening: Opening[S], settings: Settings, work: Callable[[S], Awaitable[T]]) -> T:
+    """Runs `work` on the opened services over a verified database and returns its result.
+
+    Errors: StartRefused, Problem.
+    """
+    observe(settings)
+    urls, server = database_urls(settings)
+
+    async def run() -> T:
+        await verify(urls.service, settings.root)
+        async with opening(settings, urls) as services:
+            return await work(services)
+
+    try:
+        return asyncio.run(run())
+    finally:
+        if server:
+            server.stop()
+
+
+def database_urls(settings: Settings) -> tuple[Urls, EmbeddedPostgres | None]:
+    """The addresses of the database; starts the embedded server when DATABASE_URL is not set."""
+    if settings.database_url is None:
+        server = start_embedded(settings.data_dir)
+        return server.urls(), server
+    service = settings.database_url.get_secret_value()
+    owner = settings.database_owner_url.get_secret_value() if settings.database_owner_url else service
+    return Urls(service=service, owner=owner), None
+
+
+def observe(settings: Settings) -> None:
+    """Configures logs and traces; called first in every process."""
+    configure_logging(settings.log_level, settings.log_format)
+    configure_tracing(
+        settings.traces,
+        settings.trace_sample,
+        settings.root.resolve().name,
+        __version__,
+        settings.otlp_endpoint,
+        settings.service_name,
+    )
+
+
+def make_embedders(settings: Settings) -> list[Embedder]:
+    """The embedder of new indexes first. Errors: StartRefused."""
+    choice = EmbedderSettings(
+        folder=settings.embedder_folder,
+        threads=settings.embedder_threads,
+        url=settings.embedder_url,
+        model=settings.embedder_model,
+        dimensions=settings.embedder_dimensions,
+        key=settings.embedder_key,
+    )
+    kinds = dict.fromkeys(kind for kind in (settings.embedder, settings.embedder_next) if kind)
+    return [make_embedder(kind, choice) for kind in kinds]
