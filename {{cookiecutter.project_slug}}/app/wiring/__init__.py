@@ -8,6 +8,7 @@ from app.actions.domain import ActionPolicy
 from app.actions.jobs import job_specs as action_jobs
 from app.actions.service import ACTION_ENDED_CHANNEL, Actions, Tickets
 from app.adapters.language_detection import LangidDetector
+from app.adapters.screening.ngram_classifier import shipped_classifier
 from app.adapters.webhooks import HttpWebhookTransport
 from app.core.change_waiter import ChangeWaiter
 from app.core.clock import Clock, SystemClock
@@ -61,6 +62,7 @@ from app.retrieval.service import Retrieval
 from app.review.jobs import job_specs as review_jobs
 from app.review.service import Reviews
 from app.safety.domain.policy import SecurityPolicy
+from app.safety.service import Screening
 from app.settings import Settings
 from app.webhooks.jobs import job_specs as webhook_jobs
 from app.webhooks.service import WebhookSender
@@ -204,12 +206,14 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     identity = Identity(database, clock, infra.settings.pepper(), RateLimit(limits.requests_per_minute_per_key))
     waiting, offered = ChangeWaiter(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
     actions = Actions.build(database, identity, REGISTRY, offered, waiting)
-    pipeline = Pipeline(clock, infra.retrieval, infra.costs, Generation(ToolCalling(actions)))
+    screening = Screening(shipped_classifier() if infra.settings.injection_classifier else None)
+    pipeline = Pipeline(clock, infra.retrieval, infra.costs, Generation(ToolCalling(actions)), screening)
     delivery = Delivery(database, pipeline, infra.costs)
     trials, live_traffic = Trials(database, infra.releases, loaded_releases, pipeline), LiveTraffic(database)
     data = released(DataPolicy, live_releases, loaded_releases, policies)
     security = released(SecurityPolicy, live_releases, loaded_releases, policies)
-    parts = IngestionDependencies(database, infra.retrieval, infra.parser, LangidDetector(), data, security, clock)
+    languages = LangidDetector()
+    parts = IngestionDependencies(database, infra.retrieval, infra.parser, languages, data, security, clock, screening)
     ingestion, quality = Ingestion(parts), policies.get(QualityPolicy)
     return State(
         settings=infra.settings,
