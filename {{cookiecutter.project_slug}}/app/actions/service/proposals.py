@@ -21,13 +21,15 @@ from app.actions.domain import (
     ActionPolicy,
     ActionProposal,
     ActionState,
+    ArgumentSources,
     InvalidArguments,
     NewAction,
     ProposalRefused,
     StoredAction,
     is_bound_to,
+    refused_argument,
 )
-from app.actions.service.arguments import parse_arguments
+from app.actions.service.arguments import listed_values, parse_arguments
 from app.actions.service.catalogue import ActionCatalogue
 from app.actions.service.ending import announce_end, find_action
 from app.core.change_waiter import ChangeWaiter
@@ -64,10 +66,12 @@ class ActionProposals:
         name: str,
         arguments: str,
         earlier: Sequence[ActionProposal],
+        sources: ArgumentSources | None = None,
     ) -> ActionProposal | ProposalRefused:
         """Checks a tool call of a model. Stores nothing.
 
         arguments: JSON as the model wrote it. earlier: what was proposed for the same answer before.
+        sources: what the model has read, for the origins of the arguments; None where no model proposes.
         """
         if name not in (listed := [offer.name for offer in offers]):
             return ProposalRefused(
@@ -78,6 +82,9 @@ class ActionProposals:
             checked = parse_arguments(action, arguments)
         except InvalidArguments as error:
             return ProposalRefused("arguments_invalid", error.detail)
+        origins = sources.origins_of(checked, listed_values(action)) if sources else {}
+        if wrong := refused_argument(origins, policy.offered[name].arguments):
+            return ProposalRefused("origin_refused", f"'{wrong[0]}' must not come from {' or '.join(wrong[1])}.")
         if len(earlier) >= policy.max_per_answer:
             return ProposalRefused("limit_reached", f"One answer has at most {policy.max_per_answer} actions.")
         per_hour = policy.offered[name].per_hour
@@ -99,6 +106,7 @@ class ActionProposals:
             nonce=new_id(),
             created_at=now,
             per_hour=per_hour,
+            origins=origins,
         )
 
     async def store(self, connection: AsyncConnection, actions: Sequence[NewAction]) -> None:

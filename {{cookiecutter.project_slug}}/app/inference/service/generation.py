@@ -137,6 +137,7 @@ class Generation:
         if session:
             session.tainted |= bool(evidence.passages)
             session.documents |= evidence.documents
+            session.passages = tuple(f"{each.title} {each.text}" for each in evidence.passages)
         chain, prompt, reason = self._named_models(ctx), TOOL_PROMPT if session else PROMPT, None
         request = self._request(ctx, evidence, prompt)
         if chain.models:
