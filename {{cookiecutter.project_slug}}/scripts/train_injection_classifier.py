@@ -107,7 +107,9 @@ def fit(rows: Sequence[Row]) -> Fitted:
         products = found.values * at[found.columns]
         margins = signs * (np.bincount(found.rows, products, minlength=len(rows)) + at[-1])
         slopes = -weight * signs / (1 + np.exp(np.clip(margins, -50, 50)))
-        gradient = np.append(np.bincount(found.columns, found.values * slopes[found.rows], minlength=BUCKETS), slopes.sum())
+        gradient = np.append(
+            np.bincount(found.columns, found.values * slopes[found.rows], minlength=BUCKETS), slopes.sum()
+        )
         gradient[:-1] += 2 * PENALTY * at[:-1]
         return float((weight * np.logaddexp(0, -margins)).sum() + PENALTY * (at[:-1] ** 2).sum()), gradient
 
@@ -206,7 +208,10 @@ def figures(rows: Sequence[Row], scores: Sequence[tuple[float, float]], bounds: 
             found = counts[row.slice]
             for name, hit in (("rows", True), ("rules", rules), ("classifier", model), ("either", rules or model)):
                 found[name] += hit
-    return {name: {**found, "either_share": round(found["either"] / found["rows"], 3)} for name, found in sorted(counts.items())}
+    return {
+        name: {**found, "either_share": round(found["either"] / found["rows"], 3)}
+        for name, found in sorted(counts.items())
+    }
 
 
 def store(model: Fitted, bounds: tuple[float, float]) -> str:
@@ -233,7 +238,9 @@ def main() -> None:
     by_source = out_of_fold(rows, lambda row: row.source)
     digest = store(fit([row for row in rows if row.learned]), bounds)
     learned = [row for row in rows if row.learned]
-    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("injection_*.jsonl"))}
+    files = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("injection_*.jsonl"))
+    }
     write(
         "injection_classifier",
         {

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 from typing import Literal, Protocol
 from uuid import UUID
 
@@ -126,7 +125,7 @@ class ActionProposal:
     nonce: UUID
     created_at: datetime
     per_hour: int
-    origins: ArgumentOrigins = MappingProxyType({})
+    origins: ArgumentOrigins = field(default_factory=dict)
 
     @property
     def payload(self) -> bytes:

@@ -56,7 +56,9 @@ class ActionCatalogue:
         if arguments == current["arguments"]:
             raise InvalidArguments("The arguments are unchanged.", action="Approve it instead.")
         origins = {
-            name: ["reviewer"] if value != current["arguments"].get(name) else current["origins"].get(name, ["reviewer"])
+            name: ["reviewer"]
+            if value != current["arguments"].get(name)
+            else current["origins"].get(name, ["reviewer"])
             for name, value in arguments.items()
             if "origins" in current
         }

@@ -28,7 +28,9 @@ def is_away(values: Values, measure: Measure) -> bool:
     by_left, by_top = _translation(values, measure)
     left = by_left + _total(values, (*(_LEFT if moved else ()), *_LEFT_SHIFTS), measure)
     top = by_top + _total(values, (*(_TOP if moved else ()), *_TOP_SHIFTS), measure)
-    return left <= _AWAY or top <= _AWAY or left >= _FAR_AWAY or (top >= _FAR_AWAY and values.get("position") == "fixed")
+    return (
+        left <= _AWAY or top <= _AWAY or left >= _FAR_AWAY or (top >= _FAR_AWAY and values.get("position") == "fixed")
+    )
 
 
 def _total(values: Values, names: tuple[str, ...], measure: Measure) -> float:
@@ -54,10 +56,15 @@ def is_cut_off(values: Values, measure: Measure) -> bool:
     overflow = " ".join(values.get(name, "") for name in ("overflow", "overflow-x", "overflow-y"))
     if overflow.split() and overflow.split()[0] != "visible":
         sizes = [size for name in (*_WIDTHS, *_HEIGHTS) for size in _numbers(values, name, measure)[:1]]
-        padded = any(pad > _NO_SIZE for name in ("padding", "padding-bottom") for pad in _numbers(values, name, measure))
+        padded = any(
+            pad > _NO_SIZE for name in ("padding", "padding-bottom") for pad in _numbers(values, name, measure)
+        )
         if any(size < _NO_SIZE for size in sizes) and not padded:
             return True
-    parts = (*tokens(values.get("clip", "")), *tokens(values.get("clip-path", "") or values.get("-webkit-clip-path", "")))
+    parts = (
+        *tokens(values.get("clip", "")),
+        *tokens(values.get("clip-path", "") or values.get("-webkit-clip-path", "")),
+    )
     return any(isinstance(part, FunctionBlock) and _shows_nothing(part, measure) for part in parts)
 
 

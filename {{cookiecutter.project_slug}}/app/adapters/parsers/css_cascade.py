@@ -18,8 +18,14 @@ _LATER = re.compile(
     r"|open|modal|popover|invalid|valid|disabled|fullscreen|-)|::",
     re.IGNORECASE,
 )
-_ID, _CLASS, _TYPE = re.compile(r"#[\w-]+"), re.compile(r"\.[\w-]+|\[[^\]]*\]|:(?!:)[\w-]+"), re.compile(r"(?<![\w.#:-])\w+")
-_SCREEN = re.compile(r"\s*(?:(?:only\s+)?(?:screen|all)|)(?:\s*(?:and\s*)?\(\s*min-width\s*:[^)]*\))?\s*", re.IGNORECASE)
+_ID, _CLASS, _TYPE = (
+    re.compile(r"#[\w-]+"),
+    re.compile(r"\.[\w-]+|\[[^\]]*\]|:(?!:)[\w-]+"),
+    re.compile(r"(?<![\w.#:-])\w+"),
+)
+_SCREEN = re.compile(
+    r"\s*(?:(?:only\s+)?(?:screen|all)|)(?:\s*(?:and\s*)?\(\s*min-width\s*:[^)]*\))?\s*", re.IGNORECASE
+)
 _GROUPS = frozenset({"supports", "layer", "container", "scope"})
 
 

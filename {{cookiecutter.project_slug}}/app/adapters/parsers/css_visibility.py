@@ -202,7 +202,9 @@ def _backgrounds(parent: Style, values: Values) -> tuple[Rgba, ...]:
         return ()
     base = parent.backgrounds
     for colours in ([each for each in colours_in(plain)[:1] if each[3] > 0], colours_in(image)):
-        base = tuple(dict.fromkeys(over(each, beneath) for each in colours for beneath in base))[:16] if colours else base
+        base = (
+            tuple(dict.fromkeys(over(each, beneath) for each in colours for beneath in base))[:16] if colours else base
+        )
     return base
 
 

@@ -156,6 +156,7 @@ class _Page:
         if text and text != "-":
             self.builder.block(text, self.gap)
 
+
 def _looks(attributes: Mapping[str, str | None]) -> Iterator[Declaration]:
     """Attributes that say how an element looks, as declarations, which all others override."""
     for name, (tags_name, always) in _LOOKS.items():

@@ -52,9 +52,13 @@ def screen_fields(fields: Mapping[str, str]) -> tuple[Finding, ...]:
         clean = normalise(value)
         where = name if _NAME.fullmatch(name) and not _findings(name.replace("_", " ")) else "a field"
         in_value = (*clean.findings, *_findings(clean.text), *_hidden_findings(clean.hidden))
-        findings += (replace(finding, detail=f"{finding.detail} (in {where})", start=None, end=None) for finding in in_value)
+        findings += (
+            replace(finding, detail=f"{finding.detail} (in {where})", start=None, end=None) for finding in in_value
+        )
         if where != name:
-            findings += (replace(f, detail=f"{f.detail} (in the name of a field)", start=None, end=None) for f in _findings(name))
+            findings += (
+                replace(f, detail=f"{f.detail} (in the name of a field)", start=None, end=None) for f in _findings(name)
+            )
     return tuple(findings)
 
 

@@ -19,7 +19,9 @@ FILL = "<w14:textFill>{}</w14:textFill>"
 SOLID = '<w14:solidFill><w14:srgbClr w14:val="000000">{}</w14:srgbClr></w14:solidFill>'
 
 
-def make_docx(text: str, *, run: str = "", paragraph: str = "", styles: str = "", cell: str = "", row: str = "") -> bytes:
+def make_docx(
+    text: str, *, run: str = "", paragraph: str = "", styles: str = "", cell: str = "", row: str = ""
+) -> bytes:
     """A document with one visible paragraph, and one with the given properties, in a table if its cell or row has any."""
     document = docx.Document()
     document.add_paragraph("Seen.")
@@ -42,7 +44,9 @@ def saved(document: Document) -> bytes:
 
 def style(name: str, properties: str = "", based: str = "", kind: str = "character") -> str:
     on = f'<w:basedOn w:val="{based}"/>' if based else ""
-    return f'<w:style w:type="{kind}" w:styleId="{name}"><w:name w:val="{name}"/>{on}<w:rPr>{properties}</w:rPr></w:style>'
+    return (
+        f'<w:style w:type="{kind}" w:styleId="{name}"><w:name w:val="{name}"/>{on}<w:rPr>{properties}</w:rPr></w:style>'
+    )
 
 
 def colour(value: str = "", theme: str = "") -> str:
@@ -136,4 +140,3 @@ def test_white_text_on_a_coloured_page_is_read() -> None:
     assert parse(saved(document), "a.docx").text == "Seen."
     document.settings.element.append(parse_xml(f"<w:displayBackgroundShape {NAMES}/>"))
     assert "read me" in parse(saved(document), "a.docx").text
-
