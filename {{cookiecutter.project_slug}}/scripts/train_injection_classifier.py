@@ -10,6 +10,7 @@ not see the row (benchmarks/results/injection_classifier.json). The handbook giv
 import argparse
 import hashlib
 import json
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -30,10 +31,13 @@ from app.safety.domain.windows import MAX_WHOLE_CHARACTERS, windows_of  # noqa: 
 from benchmarks.harness import write  # noqa: E402
 
 FOLDS = 5
-PENALTY = 0.1
+PENALTY = 0.03
 """Of the squared weights, beside the summed loss of all rows."""
 BENIGN_FLAGGED = 0.01
-"""The largest share of benign rows that may be flagged, overall; in no slice may it be twice as large."""
+"""The largest share of benign rows that may be flagged, overall; in no slice of some size may it be twice as large."""
+WHOLE_SHARE, SENTENCE_SHARE = 0.7, 0.3
+"""How that share is split between the two thresholds."""
+_MIN_SLICE = 50
 SENTENCES = 12
 """Of one benign document, so that long ones do not dominate."""
 _MIN_DOCUMENT_FREQUENCY = 2
@@ -95,7 +99,7 @@ def handbook() -> Iterable[Row]:
 def fit(rows: Sequence[Row]) -> Fitted:
     """Logistic regression with a squared penalty, both classes weighing the same, by L-BFGS."""
     texts = [canonical(row.text) for row in rows]
-    present, columns, _ = counted(texts)
+    _, columns, _ = counted(texts)
     frequency = np.bincount(columns, minlength=BUCKETS)
     idf = (1 + np.log((1 + len(rows)) / (1 + frequency))).astype(np.float32)
     idf[frequency < _MIN_DOCUMENT_FREQUENCY] = 0.0
@@ -169,7 +173,11 @@ def threshold(scores: Sequence[float], slices: Sequence[str], share: float) -> f
     for score, name in zip(scores, slices, strict=True):
         by_slice[name].append(score)
     bounds = [np.quantile(scores, 1 - share, method="higher")]
-    bounds += [np.quantile(each, 1 - 2 * share, method="higher") for each in by_slice.values() if len(each) >= 20]
+    bounds += [
+        np.quantile(each, 1 - 2 * BENIGN_FLAGGED, method="higher")
+        for each in by_slice.values()
+        if len(each) >= _MIN_SLICE
+    ]
     return float(max(bounds)) + 1e-6
 
 
@@ -190,8 +198,8 @@ def thresholds(rows: Sequence[Row], scores: Sequence[tuple[float, float]]) -> tu
     whole = [(each[0], name) for each, name in benign if each[0] > -np.inf]
     sentence = [(each[1], name) for each, name in benign]
     return (
-        threshold([s for s, _ in whole], [name for _, name in whole], BENIGN_FLAGGED / 2),
-        threshold([s for s, _ in sentence], [name for _, name in sentence], BENIGN_FLAGGED / 2),
+        threshold([s for s, _ in whole], [name for _, name in whole], BENIGN_FLAGGED * WHOLE_SHARE),
+        threshold([s for s, _ in sentence], [name for _, name in sentence], BENIGN_FLAGGED * SENTENCE_SHARE),
     )
 
 
@@ -235,8 +243,8 @@ def main() -> None:
     rows = [*rows_in(folder), *handbook()]
     by_fold = out_of_fold(rows, lambda row: row.fold)
     bounds = thresholds(rows, by_fold)
-    by_source = out_of_fold(rows, lambda row: row.source)
     digest = store(fit([row for row in rows if row.learned]), bounds)
+    by_source = out_of_fold(rows, lambda row: re.split(r"[/ ]", row.source)[0])
     learned = [row for row in rows if row.learned]
     files = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("injection_*.jsonl"))

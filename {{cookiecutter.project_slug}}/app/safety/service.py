@@ -39,7 +39,7 @@ class Screening:
         if not suspicious or self.classifier is None:
             return
         probability, window = max(suspicious, key=lambda each: each[0])
-        words = [match for match in _WORDS.finditer(window.text)]
+        words = list(_WORDS.finditer(window.text))
         strongest = [words[place] for place in self.classifier.strongest([word[0] for word in words])]
         places = ", ".join(f"{window.start + word.start()} to {window.start + word.end()}" for word in strongest)
         where = "as a whole" if window.whole else "in a sentence"

@@ -27,6 +27,9 @@ class Measure(NamedTuple):
     percent: float = 12.8
 
 
+USUAL = Measure()
+
+
 @lru_cache(4096)
 def tokens(value: str) -> tuple[Node, ...]:
     """The parts of a value, without white space and comments."""
@@ -42,12 +45,12 @@ def resolved(value: str, variables: dict[str, str]) -> str:
     return value
 
 
-def numbers(parts: Sequence[Node], measure: Measure = Measure()) -> list[float]:
+def numbers(parts: Sequence[Node], measure: Measure = USUAL) -> list[float]:
     """All lengths and numbers among the parts, in pixels or as they are."""
     return [value for part in parts if (value := number(part, measure)) is not None]
 
 
-def number(part: Node, measure: Measure = Measure(), depth: int = 0) -> float | None:
+def number(part: Node, measure: Measure = USUAL, depth: int = 0) -> float | None:
     """A length in pixels or a plain number, also of a calculation; None for anything else."""
     if part.type == "number":
         return float(part.value)

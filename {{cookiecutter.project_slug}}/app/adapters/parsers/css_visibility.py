@@ -168,7 +168,7 @@ def _shrinks(part: FunctionBlock) -> float:
         across = (amounts[0], amounts[1]), (amounts[2], amounts[3])
         if name == "matrix3d":
             across = (amounts[0], amounts[1]), (amounts[4], amounts[5])
-        return min((a * a + b * b) ** 0.5 for a, b in across)
+        return min(float((a * a + b * b) ** 0.5) for a, b in across)
     if name in ("rotatex", "rotatey"):
         turn = next((each for each in part.arguments if each.type == "dimension"), None)
         if turn is not None and turn.lower_unit == "deg" and abs(turn.value % 180 - 90) < 2:

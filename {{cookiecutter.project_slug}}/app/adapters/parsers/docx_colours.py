@@ -7,7 +7,6 @@ from typing import Any, Literal
 from docx.document import Document
 from docx.oxml import parse_xml
 from docx.oxml.ns import qn
-from lxml.etree import XMLSyntaxError
 
 Colour = tuple[float, float, float]
 
@@ -63,7 +62,7 @@ class Theme:
             return _shaded(base, element.get(qn(f"w:{kind}Tint")), element.get(qn(f"w:{kind}Shade")))
         return _hex(element.get(qn(written)))
 
-    def shading(self, shading: Any) -> Colour | None | Literal[False]:
+    def shading(self, shading: Any) -> Colour | Literal[False] | None:
         """The colour of a shading; None when it is a pattern of two; False when it paints nothing."""
         pattern = shading.get(qn("w:val"), "clear")
         front, back = self.colour_of(shading, "w:color"), self.colour_of(shading, "w:fill", "themeFill")
@@ -86,7 +85,7 @@ class Theme:
 def _read(blob: bytes) -> dict[str, Colour]:
     try:
         scheme = parse_xml(blob).find(f".//{_DRAWING}clrScheme")
-    except XMLSyntaxError:
+    except SyntaxError:
         return {}
     colours: dict[str, Colour] = {}
     for slot in scheme if scheme is not None else ():

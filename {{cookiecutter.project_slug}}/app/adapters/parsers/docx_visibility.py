@@ -1,5 +1,5 @@
-"""Whether a reader sees a run of text of a DOCX, by its formatting in force: its own, its styles', the defaults, and what
-its paragraph, its cell and its table are shaded with.
+"""Whether a reader sees a run of text of a DOCX, by the formatting in force: its own, its styles', the defaults, and
+the shading of its paragraph, its cell and its table.
 """
 
 from collections.abc import Iterator

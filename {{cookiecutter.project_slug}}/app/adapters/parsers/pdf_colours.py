@@ -113,14 +113,14 @@ def _evaluate(function: Any, inputs: Sequence[float]) -> list[float] | None:
     return _sampled(function, inputs[0]) if kind == 0 else None
 
 
-def _exponential(function: DictionaryObject, x: float) -> list[float]:
+def _exponential(function: Any, x: float) -> list[float]:
     start = [float(each) for each in function.get("/C0", (0.0,))]
     end = [float(each) for each in function.get("/C1", (1.0,))]
     power = x ** float(function["/N"])
     return [a + power * (b - a) for a, b in zip(start, end, strict=True)]
 
 
-def _stitched(function: DictionaryObject, x: float) -> list[float] | None:
+def _stitched(function: Any, x: float) -> list[float] | None:
     bounds = [float(each) for each in function["/Bounds"]]
     place = sum(x >= bound for bound in bounds)
     low, high = [float(function["/Domain"][0]), *bounds][place], [*bounds, float(function["/Domain"][1])][place]

@@ -54,7 +54,7 @@ class GraphicsState:
         """Whether all letters are drawn on one spot."""
         return self.spacing < -0.4 * abs(self.size)
 
-    def apply(self, operator: bytes, operands: list[Any], resources: DictionaryObject) -> bool:
+    def apply(self, operator: bytes, operands: list[Any], resources: Any) -> bool:
         """Whether it is an operator of this state."""
         if operator in _DEVICE:
             self._set(operator.isupper(), "/DeviceGray", device_colour([float(value) for value in operands]))
@@ -85,7 +85,7 @@ class GraphicsState:
         numbers = all(isinstance(value, int | float) for value in operands)
         self._set(stroke, space, colour_in(space, [float(value) for value in operands]) if numbers else None)
 
-    def _extend(self, extended: DictionaryObject) -> None:
+    def _extend(self, extended: Any) -> None:
         self.alpha = float(extended.get("/ca", self.alpha))
         self.stroke_alpha = float(extended.get("/CA", self.stroke_alpha))
         self.line_width = float(extended.get("/LW", self.line_width))
@@ -95,7 +95,7 @@ class GraphicsState:
             self.size = float(extended["/Font"].get_object()[1])
         mask = extended.get("/SMask")
         if mask is not None and isinstance(mask.get_object(), DictionaryObject):
-            group: Any = mask.get_object()["/G"].get_object()
+            group = mask.get_object()["/G"].get_object()
             if not group.get_data().strip():
                 self.alpha = self.stroke_alpha = 0.0
 

@@ -61,7 +61,5 @@ def _shown(policy: str, off: Iterable[bool]) -> bool:
 
 
 def _number(group: Any) -> int:
-    reference = getattr(group, "idnum", None)
-    if reference is None:
-        reference = getattr(group.get_object().indirect_reference, "idnum", -1)
-    return int(reference)
+    reference: Any = group if hasattr(group, "idnum") else group.get_object().indirect_reference
+    return int(getattr(reference, "idnum", -1))

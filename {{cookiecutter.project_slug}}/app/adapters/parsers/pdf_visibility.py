@@ -1,5 +1,5 @@
-"""Visibility of text on a PDF page: contrast with what it is painted on, opacity, size, place, clip, layers, and what is
-painted over it later.
+"""Visibility of text on a PDF page: contrast with what it is painted on, opacity, size, place, clip, layers, and what
+is painted over it later.
 """
 
 from collections import defaultdict
@@ -127,8 +127,8 @@ class PageVisibility:
         elif operator == b"EMC":
             del self._marked[-1:]
         elif operator == b"INLINE IMAGE":
-            settings = operands["settings"] if isinstance(operands, dict) else {}
-            self._image(cm, int(settings.get("/W", 99)) * int(settings.get("/H", 99)))
+            inline: Any = operands
+            self._image(cm, int(inline["settings"].get("/W", 99)) * int(inline["settings"].get("/H", 99)))
         elif operator == b"sh":
             self._cover([self._state.clip] if self._state.clip else [])
         elif not self._state.apply(operator, operands, self._resources):
@@ -137,12 +137,12 @@ class PageVisibility:
     def _is_off(self, operands: list[Any]) -> bool:
         if str(operands[0]) != "/OC" or isinstance(operands[1], DictionaryObject):
             return False
-        return self.layers.hides(self._resources["/Properties"].get_object()[operands[1]])
+        return self.layers.hides(self._resource("/Properties", operands[1]))
 
     def _enter(self, operands: list[Any], cm: Matrix) -> None:
         form = _Form(copy(self._state), len(self._saved), self._resources, self._base, len(self._marked))
         self._forms.append(form)
-        content: Any = self._resources["/XObject"].get_object()[operands[0]].get_object()
+        content = self._resource("/XObject", operands[0])
         self._marked.append("/OC" in content and self.layers.hides(content["/OC"]))
         if content.get("/Subtype") == "/Image":
             self._image(cm, int(content.get("/Width", 99)) * int(content.get("/Height", 99)))
@@ -153,6 +153,10 @@ class PageVisibility:
             self._clip(box_of(rectangle(self._base, _box(content["/BBox"]))))
         if "/Resources" in content:
             self._resources = content["/Resources"].get_object()
+
+    def _resource(self, kind: str, name: Any) -> Any:
+        listed: Any = self._resources[kind].get_object()
+        return listed[name].get_object()
 
     def _image(self, cm: Matrix, pixels: int) -> None:
         """An image of few pixels is a box; any other may show the text that is beneath it, as in a scan."""

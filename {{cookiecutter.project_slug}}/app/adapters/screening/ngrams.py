@@ -36,7 +36,7 @@ class Vectors:
 
     def scores(self, weights: Floats, bias: float) -> NDArray[np.float64]:
         products = self.values * weights[self.columns]
-        return np.bincount(self.rows, products, minlength=self.count) + bias
+        return np.bincount(self.rows, products, minlength=self.count).astype(np.float64) + bias
 
 
 def canonical(text: str) -> str:

@@ -22,10 +22,11 @@ SOLID = '<w14:solidFill><w14:srgbClr w14:val="000000">{}</w14:srgbClr></w14:soli
 def make_docx(
     text: str, *, run: str = "", paragraph: str = "", styles: str = "", cell: str = "", row: str = ""
 ) -> bytes:
-    """A document with one visible paragraph, and one with the given properties, in a table if its cell or row has any."""
+    """A document with a visible paragraph, and one with the given properties, in a table if its cell or row has any."""
     document = docx.Document()
     document.add_paragraph("Seen.")
-    body = f'<w:p {NAMES}><w:pPr>{paragraph}</w:pPr><w:r><w:rPr>{run}</w:rPr><w:t xml:space="preserve">{text}</w:t></w:r></w:p>'
+    shown = f'<w:r><w:rPr>{run}</w:rPr><w:t xml:space="preserve">{text}</w:t></w:r>'
+    body = f"<w:p {NAMES}><w:pPr>{paragraph}</w:pPr>{shown}</w:p>"
     if cell or row:
         grid = "<w:tblPr/><w:tblGrid><w:gridCol/></w:tblGrid>"
         inner = f"<w:tr><w:trPr>{row}</w:trPr><w:tc><w:tcPr>{cell}</w:tcPr>{body}</w:tc></w:tr>"
@@ -65,7 +66,10 @@ HIDDEN = {
     "hidden on the web": {"run": "<w:webHidden/>"},
     "a style that vanishes": {"run": X, "styles": style("X", VANISH)},
     "a paragraph style that vanishes": {"paragraph": P, "styles": style("P", VANISH, kind="paragraph")},
-    "an inherited style that vanishes": {"run": X, "styles": style("A", VANISH) + style("B", "", "A") + style("X", "", "B")},
+    "an inherited style that vanishes": {
+        "run": X,
+        "styles": style("A", VANISH) + style("B", "", "A") + style("X", "", "B"),
+    },
     "a run that vanishes against its style": {"run": X + VANISH, "styles": style("X", '<w:vanish w:val="0"/>')},
     "tiny": {"run": '<w:sz w:val="2"/>'},
     "a style that shrinks": {"run": X, "styles": style("X", '<w:sz w:val="1"/>')},
@@ -94,7 +98,7 @@ HIDDEN = {
     "no fill": {"run": FILL.format("<w14:noFill/>")},
     "a fill without opacity": {"run": FILL.format(SOLID.format('<w14:alpha w14:val="100000"/>'))},
     "a style without a fill": {"run": X, "styles": style("X", FILL.format("<w14:noFill/>"))},
-}  # fmt: skip
+}
 VISIBLE = {
     "automatic": {"run": colour("auto")},
     "light grey": {"run": colour("A6A6A6")},
@@ -102,7 +106,10 @@ VISIBLE = {
     "narrow": {"run": '<w:w w:val="66"/>'},
     "shown against its style": {"run": X + '<w:vanish w:val="0"/>', "styles": style("X", VANISH)},
     "hidden by both its styles": {
-        "run": X, "paragraph": P, "styles": style("X", VANISH) + style("P", VANISH, kind="paragraph")},
+        "run": X,
+        "paragraph": P,
+        "styles": style("X", VANISH) + style("P", VANISH, kind="paragraph"),
+    },
     "a style that is not used": {"styles": style("X", VANISH)},
     "a style based on itself": {"run": X, "styles": style("X", "<w:b/>", "X")},
     "white on dark shading": {"run": WHITE + shade("1F1F1F")},
@@ -118,7 +125,7 @@ VISIBLE = {
     "at least one": {"paragraph": '<w:spacing w:line="1" w:lineRule="atLeast"/>'},
     "an opaque fill": {"run": FILL.format(SOLID.format(""))},
     "half an opaque fill": {"run": FILL.format(SOLID.format('<w14:alpha w14:val="50000"/>'))},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("parts", HIDDEN.values(), ids=HIDDEN)
