@@ -157,7 +157,7 @@ def _inverse(moves: Sequence[tuple[Any, Any, float]], gradient: NDArray[np.float
 
 
 def judged(model: Fitted, rows: Sequence[Row]) -> list[tuple[float, float]]:
-    """For each row the score of its whole text, minus infinity when it is too long, and the highest of its sentences."""
+    """For each row the score of its whole text, minus infinity for one too long, and the highest of its sentences."""
     windows = [(place, window) for place, row in enumerate(rows) for window in windows_of(row.text)]
     scores = model.scores([window.text for _, window in windows]) if windows else []
     best = [[-np.inf, -np.inf] for _ in rows]

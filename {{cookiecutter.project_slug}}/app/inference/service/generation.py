@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from app.core.clock import Deadline
+from app.core.ids import new_mark
 from app.costs.domain import CostPolicy, Usage
 from app.inference.domain.answer import Draft, StreamEnded
 from app.inference.domain.draft import (
@@ -209,6 +210,7 @@ class Generation:
             question.max_tokens,
             question.temperature,
             ctx.tool_session.tools if ctx.tool_session else (),
+            mark=new_mark(),
         )
         return replace(request, logprobs=ctx.loaded.review.asks_confidence)
 

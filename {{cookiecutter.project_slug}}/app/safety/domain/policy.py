@@ -12,7 +12,7 @@ from app.webhooks.domain import WebhookHosts
 DocumentAction = Literal["ignore", "flag", "quarantine"]
 QuestionAction = Literal["ignore", "flag", "review", "refuse"]
 
-_HIDDEN_CHARACTERS = frozenset({"bidi_controls", "zero_width", "variation_selectors", "tag_characters"})
+_HIDDEN_CHARACTERS = frozenset({"bidi_controls", "zero_width", "variation_selectors", "tag_characters", "look_alikes"})
 
 
 class QuestionRefused(Invalid):
@@ -33,7 +33,8 @@ class DocumentScreening(Rules):
     hidden_instructions: DocumentAction = Field("quarantine", description="The same, invisible to a reader.")
     hidden_text: DocumentAction = Field("flag", description="Text that is invisible to a reader.")
     hidden_characters: DocumentAction = Field(
-        "flag", description="Invisible characters, or characters that change the reading direction."
+        "flag",
+        description="Invisible characters, characters that change the reading direction, and look-alikes in words.",
     )
 
 
@@ -44,7 +45,8 @@ class QuestionScreening(Rules):
     suspected_instructions: QuestionAction = Field("flag", description="The same, by the classifier's judgement.")
     hidden_instructions: QuestionAction = Field("refuse", description="The same, invisible to a reader.")
     hidden_characters: QuestionAction = Field(
-        "flag", description="Invisible characters, or characters that change the reading direction."
+        "flag",
+        description="Invisible characters, characters that change the reading direction, and look-alikes in words.",
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from app.safety.domain.canonical import LEET, fold, latin, origin, plain, unleet
 from app.safety.domain.decoding import DEPTH, readings
+from app.safety.domain.disguises import disguises
 from app.safety.domain.patterns import FAMILIES, SQUEEZED, Family
 from app.safety.domain.text import Finding, Normalised, normalise
 
@@ -37,12 +38,13 @@ class _Match:
 
 def screen_document(text: str, hidden: str = "") -> tuple[Finding, ...]:
     """Findings of a document: `instructions.*` in its text, `hidden_instructions.*` in its hidden text."""
-    return (*_findings(text), *_hidden_findings(hidden))
+    return (*_findings(text), *disguises(text), *_hidden_findings(hidden))
 
 
 def screen_question(question: Normalised) -> tuple[Finding, ...]:
     """Findings of a question, as it is used for retrieval and in the prompt."""
-    return (*question.findings, *_findings(question.text), *_hidden_findings(question.hidden))
+    seen = (*_findings(question.text), *disguises(question.text))
+    return (*question.findings, *seen, *_hidden_findings(question.hidden))
 
 
 def screen_fields(fields: Mapping[str, str]) -> tuple[Finding, ...]:

@@ -31,7 +31,8 @@ def make_pdf(content: str, form: str = "", form_keys: str = "", groups: str = "/
     """A page with fonts, colour spaces, graphics states, two layers (6 and 9) and one form."""
     resources = (
         f"/Font << /F1 5 0 R >> /ColorSpace << {SPACES} >> /ExtGState << {STATES} >>"
-        " /XObject << /Form 8 0 R /Dot 10 0 R >> /Properties << /Off 6 0 R /On 9 0 R /Both << /Type /OCMD /OCGs [6 0 R 9 0 R] /P /AllOn >>"
+        " /XObject << /Form 8 0 R /Dot 10 0 R >>"
+        " /Properties << /Off 6 0 R /On 9 0 R /Both << /Type /OCMD /OCGs [6 0 R 9 0 R] /P /AllOn >>"
         " /Any << /Type /OCMD /OCGs [6 0 R 9 0 R] >> >>"
     )
     objects = [
