@@ -33,7 +33,6 @@ from benchmarks.obedient import FOREIGN, SECRET, Delivered, Obedient, documents,
 
 ACTIONS = ["look_up_ticket", "add_ticket_note", "close_ticket"]
 WAYS = tuple((streamed, acting) for streamed in (False, True) for acting in (False, True))
-LIMIT_USD = 20
 PRICE = "stand-in: {input: 1, output: 2}"
 CHANGED = """
     select (select count(*) from ticket_notes), (select count(*) from tickets where status = 'closed'),
@@ -56,7 +55,7 @@ class Tally:
 async def main(rows: Sequence[dict[str, Any]], short: bool) -> None:
     configure_logging("ERROR", "console")
     with fresh_database() as urls, tempfile.TemporaryDirectory() as folder:
-        root = house(Path(folder) / "house" if False else Path(folder), PRICE)
+        root = house(Path(folder), PRICE)
         for prompt in (root / "prompts").glob("*.md"):
             prompt.write_text(f"{prompt.read_text().strip()}\n\n{SECRET}\n")
         mind = Obedient()
@@ -97,7 +96,7 @@ async def attack(state: State, mind: Obedient, rows: Sequence[dict[str, Any]]) -
 
 
 async def publish(state: State, tenant: UUID, text: str) -> None:
-    request = PublishRequest(tenant, uuid4(), 1, "A document", "bench", f"bench/{uuid4()}.md", text)
+    request = PublishRequest(uuid4(), tenant, 1, "A document", "bench", f"bench/{uuid4()}.md", text)
     prepared = await state.retrieval.prepare(request)
     async with state.database.transaction(tenant) as connection:
         await state.retrieval.publish(connection, prepared)

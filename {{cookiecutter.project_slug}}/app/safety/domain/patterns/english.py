@@ -63,7 +63,7 @@ ENGLISH: dict[str, tuple[str, str]] = {
         rf"|these|those)\b"
         rf"|{few(2)}{_STANDING}{GAP}{_NOUN})"
         rf"|\b(?:ignore|disregard|forget)\b{few(2)}{_NOUN}{few(2)}(?:then|instead|above)\b"
-        rf"|\b(?:ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?|abandon(?:ing)?|negat(?:e|ing)|disobey(?:ing)?"
+        rf"|(?<!not to )(?<!never )\b(?:ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?|abandon(?:ing)?|negat(?:e|ing)|disobey(?:ing)?"
         rf"|bypass(?:ing)?"
         rf"|circumvent(?:ing)?|defy|suspend|disable|unlock|violate|neglect|sidestep|shed){GAP}(?:(?:all|any|every"
         rf"|the|those|these|some|content"
