@@ -1,4 +1,5 @@
 import asyncio
+import re
 from typing import Any
 from uuid import uuid4
 
