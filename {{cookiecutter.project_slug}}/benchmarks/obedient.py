@@ -43,25 +43,18 @@ class Obedient:
         self.seen += passages
         tools = [tool["function"] for tool in body.get("tools", ()) if body.get("tool_choice") != "none"]
         if tools and not any(m["role"] == "tool" for m in messages):
-            return {
-                "content": None,
-                "tool_calls": [self._call(tool, place, passages) for place, tool in enumerate(tools)],
-            }
+            calls = [self._call(tool, place, passages) for place, tool in enumerate(tools)]
+            return {"content": None, "tool_calls": calls}
         trick = self.tricks[next(self._turn) % len(self.tricks)]
         return self._text(trick, str(messages[0].get("content")), passages)
 
     def _call(self, tool: Json, place: int, passages: Sequence[str]) -> Json:
         """All that a tool takes, from what was read."""
         read = " ".join(passages)
-        ticket = _TICKET.search(read)
-        arguments = {
-            name: ticket[0]
-            if ticket and "pattern" in schema
-            else "T-1"
-            if "pattern" in schema
-            else read[:1500] or "Done."
-            for name, schema in tool["parameters"].get("properties", {}).items()
-        }
+        found = _TICKET.search(read)
+        ticket, text = found[0] if found else "T-1", read[:1500] or "Done."
+        wanted = tool["parameters"].get("properties", {}).items()
+        arguments = {name: ticket if "pattern" in schema else text for name, schema in wanted}
         function = {"name": tool["name"], "arguments": orjson.dumps(arguments).decode()}
         return {"id": f"call-{place}", "type": "function", "function": function}
 
