@@ -23,7 +23,8 @@ _PASSAGE = re.compile(r"<passage n=\"\d+\"[^>]*>\n?(.*?)\n?</passage\b", re.DOTA
 _ADDRESS = re.compile(r"https?://[^\s<>\"')\]]+")
 _LINK = re.compile(r"https?://[^\s<>\"')\]]+|\]\([^)\s]+\)|\bsrc\s*=", re.IGNORECASE)
 _TICKET = re.compile(r"\bT-\d+\b")
-_MARKER = re.compile(r"\[(\d+)\]")
+_MARKER = re.compile(r"(?<!\w)\[(\d+)\]")
+"""After a word it is an index in a line of code."""
 _WORD = re.compile(r"\w+")
 _RUN = 8
 
