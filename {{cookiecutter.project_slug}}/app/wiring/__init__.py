@@ -194,6 +194,10 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
         await infrastructure.close()
 
 
+def _screening(settings: Settings) -> Screening:
+    return Screening(shipped_classifier() if settings.injection_classifier else None)
+
+
 async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State:
     policies, database, clock = infra.policies, infra.database, infra.clock
     limits = policies.get(SecurityPolicy).limits
@@ -206,14 +210,14 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     identity = Identity(database, clock, infra.settings.pepper(), RateLimit(limits.requests_per_minute_per_key))
     waiting, offered = ChangeWaiter(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
     actions = Actions.build(database, identity, REGISTRY, offered, waiting)
-    screening = Screening(shipped_classifier() if infra.settings.injection_classifier else None)
+    screening = _screening(infra.settings)
     pipeline = Pipeline(clock, infra.retrieval, infra.costs, Generation(ToolCalling(actions)), screening)
     delivery = Delivery(database, pipeline, infra.costs)
     trials, live_traffic = Trials(database, infra.releases, loaded_releases, pipeline), LiveTraffic(database)
     data = released(DataPolicy, live_releases, loaded_releases, policies)
     security = released(SecurityPolicy, live_releases, loaded_releases, policies)
-    languages = LangidDetector()
-    parts = IngestionDependencies(database, infra.retrieval, infra.parser, languages, data, security, clock, screening)
+    ingested = (LangidDetector(), data, security, clock, screening)
+    parts = IngestionDependencies(database, infra.retrieval, infra.parser, *ingested)
     ingestion, quality = Ingestion(parts), policies.get(QualityPolicy)
     return State(
         settings=infra.settings,

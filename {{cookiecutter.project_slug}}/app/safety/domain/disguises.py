@@ -16,7 +16,7 @@ _GREEK = re.compile(r"[\u0370-\u03ff]")
 
 def disguises(text: str) -> Iterator[Finding]:
     """Words in letters of two alphabets that look alike, and sentences in an encoding."""
-    if mixed := list(_mixed(text)):
+    if mixed := _mixed(text):
         detail = "words mix letters of alphabets that look alike"
         yield Finding("look_alikes", detail, len(mixed), mixed[0].start(), mixed[0].end())
     for reading in readings(text):
@@ -25,15 +25,20 @@ def disguises(text: str) -> Iterator[Finding]:
             return
 
 
-def _mixed(text: str) -> Iterator[re.Match[str]]:
-    """In a text that is mostly Latin. One Greek letter is a unit or a symbol more often than a disguise."""
+def _mixed(text: str) -> list[re.Match[str]]:
+    """None in a text of another alphabet, which may mix a foreign word with an ending of its own. One Greek letter is a
+    unit or a symbol more often than a disguise.
+    """
     if text.isascii():
-        return
+        return []
+    mixed, of_another_alphabet = [], 0
     for match in _WORD.finditer(text):
         word = match[0]
         if word.isascii() or len(folded := fold(word)) != len(word):
             continue
-        foreign = sum(one != other for one, other in zip(folded, latin(folded), strict=True))
+        alike = sum(one != other for one, other in zip(folded, latin(folded), strict=True))
         letters = len(_LATIN.findall(folded))
-        if foreign and letters > foreign and not (foreign == 1 and _GREEK.search(word)):
-            yield match
+        of_another_alphabet += not letters
+        if alike and letters > alike and not (alike == 1 and _GREEK.search(word)):
+            mixed.append(match)
+    return mixed if len(mixed) > of_another_alphabet else []
