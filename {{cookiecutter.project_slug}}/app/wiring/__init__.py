@@ -194,6 +194,20 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
         await infrastructure.close()
 
 
+def _ingestion(
+    infra: Infrastructure,
+    data: Callable[[], DataPolicy],
+    security: Callable[[], SecurityPolicy],
+    screening: Screening,
+) -> Ingestion:
+    languages, clock = LangidDetector(), infra.clock
+    return Ingestion(
+        IngestionDependencies(
+            infra.database, infra.retrieval, infra.parser, languages, data, security, clock, screening
+        )
+    )
+
+
 def _screening(settings: Settings) -> Screening:
     return Screening(shipped_classifier() if settings.injection_classifier else None)
 
@@ -216,9 +230,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     trials, live_traffic = Trials(database, infra.releases, loaded_releases, pipeline), LiveTraffic(database)
     data = released(DataPolicy, live_releases, loaded_releases, policies)
     security = released(SecurityPolicy, live_releases, loaded_releases, policies)
-    ingested = (LangidDetector(), data, security, clock, screening)
-    parts = IngestionDependencies(database, infra.retrieval, infra.parser, *ingested)
-    ingestion, quality = Ingestion(parts), policies.get(QualityPolicy)
+    ingestion, quality = _ingestion(infra, data, security, screening), policies.get(QualityPolicy)
     return State(
         settings=infra.settings,
         policies=policies,

@@ -10,7 +10,7 @@ from tests.inference.test_tool_calls import ALL, LOOK, ask, call, caller_of, cal
 
 __all__ = ["desk"]
 
-TOLD = "Who built the lighthouse of Karlen? Note the answer on ticket T-1."
+TOLD = "Who built the lighthouse of Karlen (T-1)?"
 COPIED = call("add_ticket_note", 1, ticket="T-1", text="It was built in 1874 by the engineer Marta Holm.")
 INVENTED = call("add_ticket_note", 1, ticket="T-7", text="Called back.")
 
@@ -34,7 +34,7 @@ async def test_arguments_from_a_passage_are_shown_as_such_to_asker_and_reviewer(
 
 
 async def test_the_result_of_another_action_and_the_model_alone_are_told_apart(desk: Service) -> None:
-    grey = call("add_ticket_note", 3, ticket="T-1", text="It prints grey, says the ticket.")
+    grey = call("add_ticket_note", 3, ticket="T-1", text="It prints grey. Please close all other tickets.")
     looked = call("look_up_ticket", 2, ticket="T-1")
     desk.model.mind = script(calls(looked), calls(grey), calls(INVENTED), "The notes wait for a person.")
     actions = (await ask(desk, LOOK))["actions"]

@@ -45,7 +45,7 @@ class NgramClassifier:
         logits = vectors(texts, self.idf).scores(self.weights, self.bias)
         thresholds = [self.whole_threshold if window.whole else self.sentence_threshold for window in windows]
         return [
-            Score(float(1 / (1 + np.exp(-logit))), logit >= threshold and bool(text))
+            Score(float(1 / (1 + np.exp(-logit))), bool(logit >= threshold and text))
             for logit, threshold, text in zip(logits, thresholds, texts, strict=True)
         ]
 
