@@ -1,13 +1,12 @@
 """What do ways of marking passages as data cost, in tokens and in words that can no longer be quoted?
 
-Each section of docs/ is a passage, four to a prompt; tokens are those of the tokenizer of the bundled embedder. Ways: the
-passages alone; in tags with a random mark, as the service does; with a mark before each line; with a mark between all
-words; in base64. quotable: the share of sentences that are in the prompt letter by letter, so that a model can quote them.
-Run with `python -m benchmarks.prompt_marking`. Seconds.
+Each section of docs/ is a passage, four to a prompt; tokens are those of the tokenizer of the bundled embedder. Ways:
+the passages alone; in tags with a random mark, as the service does; with a mark before each line as well; with a mark
+in place of every blank as well. quotable: the share of sentences that are in the prompt letter by letter, so that a
+model can quote them. Run with `python -m benchmarks.prompt_marking`. Seconds.
 """
 
 import argparse
-import base64
 from collections.abc import Callable, Sequence
 from uuid import uuid4
 
@@ -49,8 +48,7 @@ WAYS: dict[str, Callable[[Sequence[str]], str]] = {
     "passages_alone": lambda texts: "\n".join(texts) + QUESTION,
     "tags_with_random_mark": tagged,
     "mark_before_each_line": by_line,
-    "mark_between_words": lambda texts: tagged(["\u02c6".join(text.split()) for text in texts]),
-    "base64": lambda texts: tagged([base64.b64encode(text.encode()).decode() for text in texts]),
+    "mark_between_words": lambda texts: tagged(["^".join(text.split()) for text in texts]),
 }
 
 
