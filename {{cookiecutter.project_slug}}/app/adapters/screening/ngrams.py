@@ -56,7 +56,7 @@ def vectors(texts: Sequence[str], idf: Floats) -> Vectors:
     values = damped * idf[columns]
     parts = 2 * rows + (columns >> CHARACTER_BITS)
     norms = np.sqrt(np.bincount(parts, values * values, minlength=2 * len(texts)))
-    return Vectors(rows, columns, (values / norms[parts]).astype(np.float32), len(texts))
+    return Vectors(rows, columns, (values / np.maximum(norms, 1e-9)[parts]).astype(np.float32), len(texts))
 
 
 def word_columns(word: str, around: str = " ") -> Integers:
