@@ -207,7 +207,7 @@ def measured(row: Row) -> bool:
     return row.slice != "learned only"
 
 
-def figures(rows: Sequence[Row], scores: Sequence[tuple[float, float]], bounds: tuple[float, float]) -> dict[str, Any]:
+def figures(rows: Sequence[Row], scores: Sequence[tuple[float, float]], bounds: tuple[float, float]) -> dict[str, str]:
     counts: dict[str, dict[str, int]] = defaultdict(lambda: {"rows": 0, "rules": 0, "classifier": 0, "either": 0})
     for row, (whole, sentence) in zip(rows, scores, strict=True):
         if measured(row):
@@ -216,10 +216,8 @@ def figures(rows: Sequence[Row], scores: Sequence[tuple[float, float]], bounds: 
             found = counts[row.slice]
             for name, hit in (("rows", True), ("rules", rules), ("classifier", model), ("either", rules or model)):
                 found[name] += hit
-    return {
-        name: {**found, "either_share": round(found["either"] / found["rows"], 3)}
-        for name, found in sorted(counts.items())
-    }
+    text = "{either} of {rows}: {rules} by rules, {classifier} by the classifier"
+    return {name: text.format(**found) for name, found in sorted(counts.items())}
 
 
 def store(model: Fitted, bounds: tuple[float, float]) -> str:
