@@ -109,6 +109,10 @@ class Settings(BaseSettings):
     trace_sample: float = Field(0.1, ge=0, le=1, description="Share of traces recorded, decided at the first span.")
     otlp_endpoint: str | None = Field(None, description="Full URL of the collector's OTLP/HTTP traces endpoint.")
 
+    injection_classifier: bool = Field(
+        True, description="Whether a bundled classifier screens for prompt injection, on top of the rules."
+    )
+
     worker_concurrency: int = Field(2, ge=1, le=64, description="Jobs one worker runs side by side.")
 
     model_chain: tuple[ModelChoice, ...] = Field(

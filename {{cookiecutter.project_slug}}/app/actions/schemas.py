@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.actions.domain import ActionOffer, ActionState, RiskClass, StoredAction
+from app.actions.domain import ActionOffer, ActionState, Origin, RiskClass, StoredAction
 from app.actions.domain.ticket import Ticket, TicketStatus, TicketText
 
 
@@ -36,6 +36,9 @@ class ActionResponse(BaseModel):
     risk: RiskClass
     state: ActionState
     arguments: dict[str, Any]
+    origins: dict[str, list[Origin]] = Field(
+        description="Where each argument comes from. passage and result: text that anybody may have written."
+    )
     requester: str
     answer_id: UUID
     release_id: str

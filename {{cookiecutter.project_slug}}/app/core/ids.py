@@ -4,6 +4,11 @@ from hashlib import sha256
 from uuid import UUID
 
 
+def new_mark() -> str:
+    """A short random word that nobody can know beforehand."""
+    return os.urandom(4).hex()
+
+
 def new_id() -> UUID:
     """A version 7 UUID: 48 bits of Unix milliseconds, then random bits, so that ids sort by their creation time."""
     milliseconds = time.time_ns() // 1_000_000

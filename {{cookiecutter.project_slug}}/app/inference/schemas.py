@@ -64,6 +64,7 @@ class AnswerFindingResponse(BaseModel):
     detail: str
     count: int
     start: int | None
+    end: int | None = None
 
 
 class UsageResponse(BaseModel):

@@ -47,6 +47,7 @@ class DocumentFindingResponse(BaseModel):
     detail: str
     count: int = 1
     start: int | None = None
+    end: int | None = None
 
 
 class QuarantineSummaryResponse(BaseModel):

@@ -9,6 +9,7 @@ from app.actions.jobs import job_specs as action_jobs
 from app.actions.service import ACTION_ENDED_CHANNEL, Actions, Tickets
 from app.adapters.deferred_webhooks import DeferredWebhookTransport
 from app.adapters.language_detection import LangidDetector
+from app.adapters.screening.ngram_classifier import shipped_classifier
 from app.core.change_waiter import ChangeWaiter
 from app.core.clock import Clock, SystemClock
 from app.core.database import Database, listen
@@ -61,6 +62,7 @@ from app.retrieval.service.retrieval import Retrieval
 from app.review.jobs import job_specs as review_jobs
 from app.review.service import Reviews
 from app.safety.domain.policy import SecurityPolicy
+from app.safety.service import Screening
 from app.settings import Settings
 from app.setup.process import database_urls, observe
 from app.setup.release_check import ReleaseCheck
@@ -192,6 +194,24 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
         await infrastructure.close()
 
 
+def _ingestion(
+    infra: Infrastructure,
+    data: Callable[[], DataPolicy],
+    security: Callable[[], SecurityPolicy],
+    screening: Screening,
+) -> Ingestion:
+    languages, clock = LangidDetector(), infra.clock
+    return Ingestion(
+        IngestionDependencies(
+            infra.database, infra.retrieval, infra.parser, languages, data, security, clock, screening
+        )
+    )
+
+
+def _screening(settings: Settings) -> Screening:
+    return Screening(shipped_classifier() if settings.injection_classifier else None)
+
+
 async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State:
     policies, database, clock = infra.policies, infra.database, infra.clock
     limits = policies.get(SecurityPolicy).limits
@@ -204,13 +224,13 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     identity = Identity(database, clock, infra.settings.pepper(), RateLimit(limits.requests_per_minute_per_key))
     waiting, offered = ChangeWaiter(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
     actions = Actions.build(database, identity, REGISTRY, offered, waiting)
-    pipeline = Pipeline(clock, infra.retrieval, infra.costs, Generation(ToolCalling(actions)))
+    screening = _screening(infra.settings)
+    pipeline = Pipeline(clock, infra.retrieval, infra.costs, Generation(ToolCalling(actions)), screening)
     delivery = Delivery(database, pipeline, infra.costs)
     trials, live_traffic = Trials(database, infra.releases, loaded_releases, pipeline), LiveTraffic(database)
     data = released(DataPolicy, live_releases, loaded_releases, policies)
     security = released(SecurityPolicy, live_releases, loaded_releases, policies)
-    parts = IngestionDependencies(database, infra.retrieval, infra.parser, LangidDetector(), data, security, clock)
-    ingestion, quality = Ingestion(parts), policies.get(QualityPolicy)
+    ingestion, quality = _ingestion(infra, data, security, screening), policies.get(QualityPolicy)
     return State(
         settings=infra.settings,
         policies=policies,

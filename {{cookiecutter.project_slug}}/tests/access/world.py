@@ -25,7 +25,7 @@ Groups = tuple[str, ...]
 
 WORD = re.compile(r"zq[0-9a-f]{10}")
 ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-PASSAGE = re.compile(r"<passage n=\"(\d+)\"[^>]*>\n?(.+?)</passage>", re.DOTALL)
+PASSAGE = re.compile(r"<passage n=\"(\d+)\"[^>]*>\n?(.+?)</passage\b", re.DOTALL)
 GROUPS: Sequence[Groups] = ((), ("hr",), ("lab",), ("hr", "lab"))
 PLACES = ("Alder", "Birch", "Cedar", "Damson", "Elm", "Fir")
 KEYS: dict[str, tuple[list[str], list[str]]] = {

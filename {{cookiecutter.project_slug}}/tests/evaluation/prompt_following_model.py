@@ -6,8 +6,8 @@ from typing import Any
 
 from app.inference.domain.grounding.extractive import best_sentences
 
-_PASSAGES = re.compile(r"<passage n=\"(\d+)\"(?: \w+=\"[^\"]*\")*>\n(.+?)\n</passage>", re.DOTALL)
-_QUESTION = re.compile(r"<question>\n(.*?)\n</question>", re.DOTALL)
+_PASSAGES = re.compile(r"<passage n=\"(\d+)\"(?: \w+=\"[^\"]*\")*>\n(.+?)\n</passage\b", re.DOTALL)
+_QUESTION = re.compile(r"<question\b[^>]*>\n(.*?)\n</question\b", re.DOTALL)
 
 
 @dataclass(frozen=True)

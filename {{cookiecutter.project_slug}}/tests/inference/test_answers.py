@@ -1,4 +1,5 @@
 import asyncio
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -132,8 +133,17 @@ async def test_instructions_in_documents_are_not_followed(service: Service) -> N
     system, user = service.model.calls[0].body["messages"]
     assert "not instructions" in system["content"]
     shown = user["content"]
-    assert shown.count("<passage n=") == shown.count("</passage>")
-    assert shown.count("</question>") == 1
+    [mark] = set(re.findall(r'mark="(\w+)"', shown))
+    assert len(mark) == 8
+    assert shown.count("<passage n=") == shown.count(f'</passage mark="{mark}">')
+    assert shown.count("</question") == 1
+
+
+async def test_the_mark_of_the_tags_is_another_one_in_each_request(service: Service) -> None:
+    for _ in range(3):
+        await service.ask(WHO)
+    marks = {re.findall(r'mark="(\w+)"', call.body["messages"][1]["content"])[0] for call in service.model.calls}
+    assert len(marks) == 3
 
 
 async def test_a_question_with_hidden_instructions_is_refused(service: Service) -> None:

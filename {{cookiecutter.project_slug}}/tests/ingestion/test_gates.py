@@ -122,7 +122,7 @@ async def test_the_flags_of_a_document_are_on_its_passages(ingest, client) -> No
     )
     passages = (await client.post("/v1/search", json={"query": "lamp"})).json()["passages"]
     assert {passage["uri"]: passage["flags"] for passage in passages} == {
-        "a.txt": ["instructions.override"],
+        "a.txt": ["instructions.override", "suspected_instructions.classifier"],
         "b.txt": [],
     }
 

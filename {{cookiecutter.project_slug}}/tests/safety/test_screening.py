@@ -69,3 +69,35 @@ def test_repetitive_text_does_not_make_screening_slow(text: str) -> None:
     started = time.process_time()
     screen_document(text)
     assert time.process_time() - started < 3
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("The quarterly r\u0435port sh\u043ews a pr\u043efit.", "look_alikes"),
+        ("The l\u0430mp glows.", "look_alikes"),
+        ("See VGhlIGxhbXAgaXMgbGl0IGF0IGR1c2sgYnkgdGhlIGtlZXBlci4= for more.", "encoded_text"),
+        ("See " + b"The lamp is lit at dusk by the keeper.".hex(), "encoded_text"),
+        ("The lamp \u202eis lit\u202c at dusk.", "bidi_controls"),
+    ],
+)
+def test_a_disguise_is_flagged_whatever_it_says(text: str, rule: str) -> None:
+    clean = normalise(text)
+    findings = screen_question(clean)
+    assert [finding.rule for finding in findings] == [rule]
+    assert rule == "bidi_controls" or [finding.rule for finding in screen_document(text)] == [rule]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A dose of 5 \u03bcmol and 3 \u03bcg of \u03b2-carotene.",
+        "\u041c\u0430\u044f\u043a \u043f\u043e\u0441\u0442\u0440\u043e\u0435\u043d \u0432 1874.",
+        "Wi-Fi and SMS\u043a\u0430 \u0432 \u0441\u0435\u0442\u0438 \u0442\u0435\u043b\u0435\u0444\u043e\u043d\u0430.",
+        "sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "The key is QmFzZTY0IQ== and the digest 3q2+7w==.",
+        "na\u00efve caf\u00e9 \u00dcbergr\u00f6\u00dfe",
+    ],
+)
+def test_units_other_languages_and_digests_are_no_disguise(text: str) -> None:
+    assert screen_document(text) == ()

@@ -20,6 +20,7 @@ from app.actions.domain.action import (
     is_bound_to,
     payload_of,
 )
+from app.actions.domain.origins import UNTRUSTED, ArgumentOrigins, ArgumentSources, Origin, refused_argument
 from app.actions.domain.policy import NOTHING_OFFERED, ActionLimits, ActionPolicy
 from app.actions.domain.problems import ActionChanged, ActionEnded, ActionNotFound, ActionNotOffered, InvalidArguments
 
@@ -31,6 +32,7 @@ __all__ = [
     "REVIEW_QUEUE",
     "RUN_JOB",
     "RUN_QUEUE",
+    "UNTRUSTED",
     "ActionChanged",
     "ActionEnded",
     "ActionLimits",
@@ -41,9 +43,12 @@ __all__ = [
     "ActionProposal",
     "ActionRun",
     "ActionState",
+    "ArgumentOrigins",
+    "ArgumentSources",
     "ExecutionFault",
     "InvalidArguments",
     "NewAction",
+    "Origin",
     "ProposalRefused",
     "ReviewTerms",
     "ReviewTiming",
@@ -52,4 +57,5 @@ __all__ = [
     "execution_fault",
     "is_bound_to",
     "payload_of",
+    "refused_argument",
 ]

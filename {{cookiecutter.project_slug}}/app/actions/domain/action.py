@@ -7,6 +7,7 @@ from uuid import UUID
 
 import orjson
 
+from app.actions.domain.origins import ArgumentOrigins
 from app.core.ids import new_id
 from app.core.json_types import JsonObject
 from app.releases.domain import canonical_json, digest_of
@@ -41,7 +42,7 @@ class ActionOffer:
 class ProposalRefused:
     """Why a tool call was refused. detail: a sentence for the model, which may correct itself."""
 
-    reason: Literal["not_offered", "arguments_invalid", "limit_reached", "failed"]
+    reason: Literal["not_offered", "arguments_invalid", "origin_refused", "limit_reached", "failed"]
     detail: str
 
 
@@ -84,10 +85,14 @@ class ApprovalBinding(Protocol):
     def nonce(self) -> UUID: ...
 
 
-def payload_of(bound: ApprovalBinding, arguments: JsonObject) -> bytes:
-    """The canonical bytes of an action: a person sees them, approves their SHA-256, and they are what runs."""
+def payload_of(bound: ApprovalBinding, arguments: JsonObject, origins: ArgumentOrigins | None = None) -> bytes:
+    """The canonical bytes of an action: a person sees them, approves their SHA-256, and they are what runs.
+
+    origins: of the arguments; none for actions that are older than them.
+    """
     return canonical_json(
-        {
+        ({"origins": {name: list(each) for name, each in origins.items()}} if origins else {})
+        | {
             "id": str(bound.id),
             "tenant_id": str(bound.tenant_id),
             "action": bound.action,
@@ -120,10 +125,11 @@ class ActionProposal:
     nonce: UUID
     created_at: datetime
     per_hour: int
+    origins: ArgumentOrigins = field(default_factory=dict)
 
     @property
     def payload(self) -> bytes:
-        return payload_of(self, self.arguments)
+        return payload_of(self, self.arguments, self.origins)
 
     @property
     def digest(self) -> str:
@@ -207,6 +213,12 @@ class StoredAction:
         arguments: JsonObject = orjson.loads(self.payload)["arguments"]
         return arguments
 
+    @property
+    def origins(self) -> ArgumentOrigins:
+        """Where each argument comes from; none for actions that are older than origins."""
+        origins: ArgumentOrigins = orjson.loads(self.payload).get("origins", {})
+        return origins
+
     def webhook_message(self, state: ActionState, at: datetime) -> WebhookMessage | None:
         """The notification of its end; None when no webhook was given."""
         if self.terms is None or self.terms.webhook is None:
@@ -235,7 +247,7 @@ def execution_fault(action: StoredAction) -> ExecutionFault | None:
 def is_bound_to(bound: ApprovalBinding, payload: bytes) -> bool:
     """Whether a payload belongs to this action, with any arguments."""
     try:
-        arguments = orjson.loads(payload)["arguments"]
-    except (ValueError, KeyError, TypeError):
+        read = orjson.loads(payload)
+        return payload == payload_of(bound, read["arguments"], read.get("origins"))
+    except (ValueError, KeyError, TypeError, AttributeError):
         return False
-    return payload == payload_of(bound, arguments)

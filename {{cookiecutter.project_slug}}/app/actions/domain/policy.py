@@ -3,15 +3,20 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.actions.domain.origins import Origin
 from app.core.policies import PolicyModel
 
 
 class ActionLimits(BaseModel):
-    """How often an action may run."""
+    """How often an action may run, and where its arguments may come from."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     per_hour: int = Field(ge=1, le=100_000, description="For one key, in any sixty minutes.")
+    arguments: dict[str, tuple[Origin, ...]] = Field(
+        default_factory=dict,
+        description="By argument, where all parts of its value may come from; without an entry, from anywhere.",
+    )
 
 
 class ActionPolicy(PolicyModel):

@@ -17,6 +17,12 @@ def offer_of(action: Action) -> ActionOffer:
     return ActionOffer(action.name, action.description, action.risk, action.scope, schema, action.untrusted)
 
 
+def listed_values(action: Action) -> dict[str, frozenset[str]]:
+    """By argument, the values that its schema lists, which are the configuration's whoever chooses one."""
+    properties = action.arguments.model_json_schema().get("properties", {})
+    return {name: frozenset(map(str, schema.get("enum", ()))) for name, schema in properties.items()}
+
+
 def parse_arguments(action: Action, text: str) -> JsonObject:
     """The arguments as they are stored. text: a JSON object.
 

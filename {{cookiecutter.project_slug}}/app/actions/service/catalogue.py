@@ -55,4 +55,11 @@ class ActionCatalogue:
         arguments = parse_arguments(action, text)
         if arguments == current["arguments"]:
             raise InvalidArguments("The arguments are unchanged.", action="Approve it instead.")
-        return canonical_json({**current, "arguments": arguments})
+        origins = {
+            name: ["reviewer"]
+            if value != current["arguments"].get(name)
+            else current["origins"].get(name, ["reviewer"])
+            for name, value in arguments.items()
+            if "origins" in current
+        }
+        return canonical_json({**current, "arguments": arguments} | ({"origins": origins} if origins else {}))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,13 +22,17 @@ from app.actions.domain import (
     ActionPolicy,
     ActionProposal,
     ActionState,
+    ArgumentOrigins,
+    ArgumentSources,
     InvalidArguments,
     NewAction,
     ProposalRefused,
     StoredAction,
     is_bound_to,
+    refused_argument,
 )
-from app.actions.service.arguments import parse_arguments
+from app.actions.ports import Action
+from app.actions.service.arguments import listed_values, parse_arguments
 from app.actions.service.catalogue import ActionCatalogue
 from app.actions.service.ending import announce_end, find_action
 from app.core.change_waiter import ChangeWaiter
@@ -35,6 +40,7 @@ from app.core.clock import Clock
 from app.core.database import Database, moment
 from app.core.ids import new_id
 from app.core.jobs import enqueue
+from app.core.json_types import JsonObject
 from app.core.locks import lock_name
 from app.core.telemetry import counter
 from app.identity.domain import Principal
@@ -64,20 +70,21 @@ class ActionProposals:
         name: str,
         arguments: str,
         earlier: Sequence[ActionProposal],
+        sources: ArgumentSources | None = None,
     ) -> ActionProposal | ProposalRefused:
         """Checks a tool call of a model. Stores nothing.
 
         arguments: JSON as the model wrote it. earlier: what was proposed for the same answer before.
+        sources: what the model has read, for the origins of the arguments; None where no model proposes.
         """
         if name not in (listed := [offer.name for offer in offers]):
             return ProposalRefused(
                 "not_offered", f"That action is not offered; there are: {', '.join(listed) or 'none'}."
             )
         action = self.catalogue.registry[name]
-        try:
-            checked = parse_arguments(action, arguments)
-        except InvalidArguments as error:
-            return ProposalRefused("arguments_invalid", error.detail)
+        checked = _checked(policy, action, arguments, sources)
+        if isinstance(checked, ProposalRefused):
+            return checked
         if len(earlier) >= policy.max_per_answer:
             return ProposalRefused("limit_reached", f"One answer has at most {policy.max_per_answer} actions.")
         per_hour = policy.offered[name].per_hour
@@ -95,10 +102,11 @@ class ActionProposals:
             release_id=release_id,
             action=name,
             risk=action.risk,
-            arguments=checked,
+            arguments=checked.arguments,
             nonce=new_id(),
             created_at=now,
             per_hour=per_hour,
+            origins=checked.origins,
         )
 
     async def store(self, connection: AsyncConnection, actions: Sequence[NewAction]) -> None:
@@ -178,6 +186,25 @@ class ActionProposals:
         filters = {"key_id": key_id, "state": state, "action": action, "answer_id": answer_id}
         async with self.database.read(caller.tenant_id) as connection:
             return await repository.find_page(connection, caller.groups, filters, before, limit)
+
+
+class _Checked(NamedTuple):
+    arguments: JsonObject
+    origins: ArgumentOrigins
+
+
+def _checked(
+    policy: ActionPolicy, action: Action, arguments: str, sources: ArgumentSources | None
+) -> _Checked | ProposalRefused:
+    """The arguments with their origins, when both are allowed."""
+    try:
+        parsed = parse_arguments(action, arguments)
+    except InvalidArguments as error:
+        return ProposalRefused("arguments_invalid", error.detail)
+    origins = sources.origins_of(parsed, listed_values(action)) if sources else {}
+    if wrong := refused_argument(origins, policy.offered[action.name].arguments):
+        return ProposalRefused("origin_refused", f"'{wrong[0]}' must not come from {' or '.join(wrong[1])}.")
+    return _Checked(parsed, origins)
 
 
 async def _enqueue_jobs(connection: AsyncConnection, action: NewAction) -> None:

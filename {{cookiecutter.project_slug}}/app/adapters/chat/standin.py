@@ -21,7 +21,8 @@ Json = dict[str, Any]
 Write = Callable[[bytes], Awaitable[None]]
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_PASSAGE = re.compile(r"<passage n=\"(\d+)\"(?: \w+=\"[^\"]*\")*>\n?(.+?)(?:(?<=[.!?])\s|\n|</passage>)", re.DOTALL)
+_PASSAGE = re.compile(r"<passage n=\"(\d+)\"(?: \w+=\"[^\"]*\")*>\n?(.+?)(?:(?<=[.!?])\s|\n|</passage\b)", re.DOTALL)
+_QUESTION = re.compile(r"<question\b[^>]*>(.*?)</question\b", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -248,7 +249,8 @@ def reply_to(body: Json) -> str | Json:
 
 def _question_of(messages: Any) -> str:
     last = next((str(m.get("content") or "") for m in reversed(messages) if m.get("role") == "user"), "")
-    return last.partition("<question>")[2].partition("</question>")[0] or last
+    found = _QUESTION.search(last)
+    return found[1] if found else last
 
 
 def _call(tool: Json, question: str, place: int) -> Json:

@@ -54,7 +54,7 @@ class TextBuilder:
     def find(self, finding: Finding) -> None:
         earlier = self._findings.get(finding.rule)
         count = finding.count + (earlier.count if earlier else 0)
-        self._findings[finding.rule] = Finding(finding.rule, finding.detail, count, finding.start)
+        self._findings[finding.rule] = Finding(finding.rule, finding.detail, count, finding.start, finding.end)
 
     def build(self, kind: str, title: str = "", metadata: Mapping[str, str] | None = None) -> ParsedDocument:
         title = squeeze(self._clean(title)) or (self._headings[0].title if self._headings else "")

@@ -23,7 +23,7 @@ def encoded(document: ParsedDocument) -> dict[str, Any]:
         "title": document.title,
         "headings": [[h.level, h.title, h.start] for h in document.headings],
         "metadata": dict(document.metadata),
-        "findings": [[f.rule, f.detail, f.count, f.start] for f in document.findings],
+        "findings": [[f.rule, f.detail, f.count, f.start, f.end] for f in document.findings],
         "hidden": document.hidden,
     }
 

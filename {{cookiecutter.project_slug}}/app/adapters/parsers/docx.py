@@ -12,12 +12,12 @@ from docx.text.run import Run
 
 from app.adapters.parsers.archive import EXTERNAL, check_archive, open_names
 from app.adapters.parsers.builder import TextBuilder, squeeze
+from app.adapters.parsers.docx_visibility import DocxVisibility
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
 
 _LEVEL = re.compile(r"(?:heading|überschrift|titre)\s*([1-9])", re.IGNORECASE)
 _DTD = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _HIDDEN = "text that is not visible to a reader of the document was left out"
-_TINY_POINTS = 2
 
 
 def parse_docx(data: bytes, *, repair: bool) -> ParsedDocument:
@@ -42,12 +42,12 @@ def _refuse_entities(data: bytes) -> None:
 
 
 def _read(document: Document, *, described: bool) -> ParsedDocument:
-    builder = TextBuilder()
+    builder, visibility = TextBuilder(), DocxVisibility(document)
     for item in document.iter_inner_content():
         if isinstance(item, Table):
-            _table(builder, item)
+            _table(builder, visibility, item)
         else:
-            _paragraph(builder, item)
+            _paragraph(builder, visibility, item)
     if not described:
         return builder.build("docx")
     facts = document.core_properties
@@ -59,8 +59,8 @@ def _read(document: Document, *, described: bool) -> ParsedDocument:
     return builder.build("docx", facts.title or "", metadata)
 
 
-def _paragraph(builder: TextBuilder, paragraph: Paragraph) -> None:
-    visible, style = "".join(_visible_text(builder, paragraph)), _style_name(paragraph)
+def _paragraph(builder: TextBuilder, visibility: DocxVisibility, paragraph: Paragraph) -> None:
+    visible, style = "".join(_visible_text(builder, visibility, paragraph)), _style_name(paragraph)
     if style == "Title":
         builder.heading(1, visible)
     elif level := _LEVEL.match(style):
@@ -76,32 +76,24 @@ def _style_name(paragraph: Paragraph) -> str:
     return (style.name or "") if style is not None else ""
 
 
-def _visible_text(builder: TextBuilder, paragraph: Paragraph) -> Iterator[str]:
+def _visible_text(builder: TextBuilder, visibility: DocxVisibility, paragraph: Paragraph) -> Iterator[str]:
+    hidden: list[str] = []
     for item in paragraph.iter_inner_content():
         for run in [item] if isinstance(item, Run) else item.runs:
-            if _is_hidden(run):
-                builder.hide(run.text, _HIDDEN)
+            if visibility.hides(run, paragraph):
+                hidden.append(run.text)
             else:
                 yield run.text
+    builder.hide("".join(hidden), _HIDDEN)
 
 
-def _is_hidden(run: Run) -> bool:
-    font = run.font
-    if font.hidden:
-        return True
-    if font.size is not None and font.size.pt < _TINY_POINTS:
-        return True
-    colour = font.color.rgb if font.color is not None and font.color.type is not None else None
-    shaded = run._r.rPr is not None and run._r.rPr.find(f"{{{run._r.nsmap['w']}}}shd") is not None
-    return colour is not None and min(colour) >= 0xF0 and not shaded and font.highlight_color is None
-
-
-def _table(builder: TextBuilder, table: Table) -> None:
+def _table(builder: TextBuilder, visibility: DocxVisibility, table: Table) -> None:
     """Write one line per row; cells repeated by a merge are written once."""
     for number, row in enumerate(table.rows):
         cells: list[str] = []
         for cell in row.cells:
-            text = squeeze(" ".join("".join(_visible_text(builder, paragraph)) for paragraph in cell.paragraphs))
+            lines = ("".join(_visible_text(builder, visibility, paragraph)) for paragraph in cell.paragraphs)
+            text = squeeze(" ".join(lines))
             if text and (not cells or cells[-1] != text):
                 cells.append(text)
         builder.block(" | ".join(cells), separator="\n" if number else "\n\n")

@@ -5,13 +5,13 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
 
+from app.adapters.parsers.css_visibility import hides_its_text
+
 _OPENING = re.compile(r"<(\w+)\b")
 _CLOSING = re.compile(r"</(\w+)\s*>")
-_HIDES = re.compile(
-    r"\shidden\b|style\s*=\s*[\"'][^\"'>]*?"
-    r"(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?![.\d]*[1-9]))",
-    re.IGNORECASE,
-)
+_HIDDEN = re.compile(r"\shidden\b", re.IGNORECASE)
+_STYLE = re.compile(r"\sstyle\s*=\s*(?:\"([^\"]{0,2000})|'([^']{0,2000}))", re.IGNORECASE)
+_COLOUR = re.compile(r"\scolor\s*=\s*[\"']?([#\w]{1,30})", re.IGNORECASE)
 
 HiddenSpan = tuple[int, int]
 
@@ -49,9 +49,18 @@ def _hidden(text: str) -> Iterator[HiddenSpan]:
             position = end
 
 
+def _hides(text: str, start: int, end: int) -> bool:
+    if _HIDDEN.search(text, start, end):
+        return True
+    if (style := _STYLE.search(text, start, end)) and hides_its_text(style[1] or style[2] or ""):
+        return True
+    colour = _COLOUR.search(text, start, end)
+    return bool(colour and hides_its_text(f"color: {colour[1]}"))
+
+
 def _end(text: str, opening: re.Match[str], body: int, closings: dict[str, list[HiddenSpan]]) -> int | None:
     """The end of the element that the tag opens; None when it is not hidden, or never closed."""
-    if not _HIDES.search(text, opening.end(), body):
+    if not _hides(text, opening.end(), body):
         return None
     spans = closings.get(opening[1].lower(), ())
     place = bisect_left(spans, (body, body))

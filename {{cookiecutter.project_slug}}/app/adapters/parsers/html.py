@@ -1,9 +1,11 @@
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
+from app.adapters.parsers.css_cascade import Applied, Declaration, applied_declarations, inline_declarations
+from app.adapters.parsers.css_visibility import Style, Styles
 from app.adapters.parsers.decoding import decode
 from app.ingestion.domain.parsed_document import ParsedDocument
 from app.safety.domain.text import Finding
@@ -19,24 +21,16 @@ _NEVER_SHOWN = frozenset(_UNSHOWN_TAGS.split())
 _FURNITURE = frozenset({"nav", "footer", "button"})
 _ITEMS = frozenset({"li", "tr", "dd", "dt", "thead", "tbody", "tfoot"})
 _HEADING = re.compile(r"h([1-6])")
-_HIDING = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|opacity\s*:\s*(?:0|0?\.0\d*)\s*(?:;|!|$)"
-    r"|font-size\s*:\s*(?:0|[01](?:\.\d+)?(?:px|pt)|0?\.[0-3]\d*(?:r?em)?)\s*(?:;|!|$)"
-    r"|(?:left|top|right|text-indent|margin-left|margin-top)\s*:\s*-\d{3,}"
-    r"|clip\s*:\s*rect\(\s*[01](?:px)?[\s,]|clip-path\s*:\s*inset\(\s*(?:50|100)%"
-    r"|(?:max-)?height\s*:\s*0(?:px)?\s*(?:;|!|$)|transform\s*:\s*scale\(\s*0\s*\)",
-    re.IGNORECASE,
-)
-_WHITE = re.compile(
-    r"(?:^|[;\s])color\s*:\s*(?:white|#f[c-f]f[c-f]f[c-f]|#fff|rgba?\(\s*25[0-5][\s,]+25[0-5][\s,]+25[0-5]"
-    r"|rgba\([^)]*,\s*0\s*\)|transparent)",
-    re.IGNORECASE,
-)
-_BACKGROUND = re.compile(r"background(?:-color|-image)?\s*:\s*(?!\s*(?:none|white|transparent|#fff))", re.IGNORECASE)
+_LOOKS = {
+    "hidden": ("display", "none"),
+    "color": ("color", ""),
+    "text": ("color", ""),
+    "bgcolor": ("background-color", ""),
+    "background": ("background-image", "url(background)"),
+}
 _BLANKS = re.compile(r"\s+")
 _TAG = re.compile(r"<[^>]*>")
-_RULE = re.compile(r"([^{}]{1,300})\{([^{}]{0,2000})\}")
-_SHOWN_ELSEWHERE = re.compile(r"@|:(?!not)")
+_HIDDEN = "text that is not visible to a reader of the page was left out"
 
 
 def parse_html(data: bytes, *, repair: bool) -> ParsedDocument:
@@ -46,7 +40,7 @@ def parse_html(data: bytes, *, repair: bool) -> ParsedDocument:
     builder = TextBuilder()
     for finding in findings:
         builder.find(finding)
-    page = _Page(builder, _hidden_by_rules(tree))
+    page = _Page(builder, applied_declarations(tree))
     if tree.root is not None:
         page.walk(tree.root)
     if page.furniture:
@@ -66,63 +60,66 @@ def _metadata(tree: LexborHTMLParser) -> Iterator[tuple[str, str]]:
         yield "language", (root.attributes.get("lang") or "")[:2].lower()
 
 
-def _hidden_by_rules(tree: LexborHTMLParser) -> frozenset[int]:
-    """The nodes that the page's style sheet hides. Rules with states or media queries are ignored."""
-    hidden: set[int] = set()
-    for style in tree.css("style")[:20]:
-        for selector, body in _RULE.findall(re.sub(r"/\*.*?\*/", "", style.text(), flags=re.DOTALL)[:200_000]):
-            if _SHOWN_ELSEWHERE.search(selector) or not _HIDING.search(body):
-                continue
-            try:
-                hidden.update(node.mem_id for node in tree.css(selector.strip()))
-            except Exception:  # noqa: S112  an unknown selector matches nothing
-                continue
-    return frozenset(hidden)
-
-
 class _Page:
     """Walks the tree iteratively, because a page may be nested deeper than the interpreter's stack."""
 
-    def __init__(self, builder: TextBuilder, hidden: frozenset[int]) -> None:
+    def __init__(self, builder: TextBuilder, applied: Applied) -> None:
         self.builder = builder
-        self.hidden = hidden
+        self.applied = applied
+        self.styles = Styles()
         self.furniture = 0
         self.line: list[str] = []
+        self.unseen: list[str] = []
         self.preformatted = 0
         self.gap = "\n\n"
 
     def walk(self, root: LexborNode) -> None:
-        stack: list[tuple[LexborNode, bool, bool]] = [(root, False, False)]
+        stack: list[tuple[LexborNode, bool, Style]] = [(root, False, Style())]
         while stack:
-            node, leaving, painted = stack.pop()
+            node, leaving, style = stack.pop()
             if leaving:
                 self._leave(node.tag or "")
                 continue
-            painted = painted or _paints(node)
-            if self._enter(node, painted):
-                stack.append((node, True, painted))
-                stack.extend((child, False, painted) for child in reversed(list(_children(node))))
+            if node.is_element_node:
+                style = self.styles.of(style, self._declarations(node))
+            if self._enter(node, style):
+                stack.append((node, True, style))
+                stack.extend((child, False, style) for child in reversed(list(_children(node))))
         self._flush()
 
-    def _enter(self, node: LexborNode, painted: bool) -> bool:
+    def _declarations(self, node: LexborNode) -> tuple[Declaration, ...]:
+        attributes = node.attributes
+        own = self.applied.get(node.mem_id, ())
+        if not attributes:
+            return own
+        looks = tuple(_looks(attributes)) if not _LOOKS.keys().isdisjoint(attributes) else ()
+        style = attributes.get("style")
+        return (*looks, *own, *(inline_declarations(style) if style else ()))
+
+    def _enter(self, node: LexborNode, style: Style) -> bool:
         """Add the node's own text; returns whether to visit its children."""
         tag = node.tag or ""
         if tag == "-text":
-            text = node.text_content or ""
-            self.line.append(text if self.preformatted else _BLANKS.sub(" ", text))
+            self._text(node.text_content or "", style)
         elif tag == "-comment" or node.is_comment_node:
             self.builder.hide(node.comment_content or "")
         elif tag in _NEVER_SHOWN:
             if tag in ("noscript", "template"):
                 self.builder.hide(_TAG.sub(" ", node.html or ""))
-        elif self._is_hidden(node, painted):
-            self.builder.hide(node.text(separator=" "), "text that is not visible to a reader of the page was left out")
+        elif style.gone:
+            self.builder.hide(node.text(separator=" "), _HIDDEN)
         elif tag in _FURNITURE:
             self.furniture += len(squeeze(node.text(separator=" ")))
         else:
             self._open(tag)
             return True
         return False
+
+    def _text(self, text: str, style: Style) -> None:
+        if style.shows_text:
+            self.line.append(text if self.preformatted else _BLANKS.sub(" ", text))
+        else:
+            self.unseen.append(text)
 
     def _open(self, tag: str) -> None:
         if tag == "br":
@@ -153,27 +150,18 @@ class _Page:
         lines = [squeeze(line) for line in "".join(self.line).split("\n")]
         text = "\n".join(line for line in lines if line)
         self.line.clear()
+        if self.unseen:
+            self.builder.hide("".join(self.unseen), _HIDDEN)
+            self.unseen.clear()
         if text and text != "-":
             self.builder.block(text, self.gap)
 
-    def _is_hidden(self, node: LexborNode, painted: bool) -> bool:
-        if node.mem_id in self.hidden:
-            return True
-        attributes = node.attributes
-        if "hidden" in attributes:
-            return True
-        style = attributes.get("style") or ""
-        colour = (attributes.get("color") or "").lower()
-        return bool(_HIDING.search(style)) or (
-            not painted and (bool(_WHITE.search(style)) or colour in ("white", "#ffffff", "#fff"))
-        )
 
-
-def _paints(node: LexborNode) -> bool:
-    if not node.is_element_node:
-        return False
-    attributes = node.attributes
-    return "bgcolor" in attributes or bool(_BACKGROUND.search(attributes.get("style") or ""))
+def _looks(attributes: Mapping[str, str | None]) -> Iterator[Declaration]:
+    """Attributes that say how an element looks, as declarations, which all others override."""
+    for name, (tags_name, always) in _LOOKS.items():
+        if name in attributes:
+            yield Declaration(tags_name, always or attributes.get(name) or "", False)
 
 
 def _children(node: LexborNode) -> Iterator[LexborNode]:

@@ -8,7 +8,8 @@ from pypdf.errors import DependencyError, LimitReachedError, PyPdfError
 from pypdf.generic import Destination
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
-from app.adapters.parsers.pdf_visibility import TextVisibility
+from app.adapters.parsers.pdf_layers import Layers
+from app.adapters.parsers.pdf_visibility import LineSizes, PageVisibility, TextFilter
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
 from app.safety.domain.text import Finding
 
@@ -40,9 +41,9 @@ def _read(data: bytes) -> ParsedDocument:
         raise Unparsable("too_long", f"The file has {len(reader.pages):,} pages; {MAX_PAGES:,} is the limit.")
     builder = TextBuilder()
     outline = dict(_outline(reader))
-    damaged = 0
+    damaged, layers = 0, Layers(reader)
     for number, page in enumerate(reader.pages):
-        text, sizes, damage = _page(builder, page)
+        text, sizes, damage = _page(builder, page, layers)
         damaged += damage
         _write(builder, _HYPHEN.sub("", text), outline.get(number, ()), sizes)
     if damaged:
@@ -53,23 +54,29 @@ def _read(data: bytes) -> ParsedDocument:
     return document
 
 
-def _page(builder: TextBuilder, page: PageObject) -> tuple[str, dict[str, float], int]:
+def _page(builder: TextBuilder, page: PageObject, layers: Layers) -> tuple[str, dict[str, float], int]:
     """The visible text, the font size of each of its lines, and 1 when the page cannot be read."""
-    visible = TextVisibility(page)
+    visibility, lines = PageVisibility(page, layers), LineSizes()
     try:
         text = page.extract_text(
-            visitor_operand_before=visible.before, visitor_operand_after=visible.after, visitor_text=visible.text
+            visitor_operand_before=visibility.before, visitor_operand_after=visibility.after, visitor_text=lines.text
         )
-        hidden = ""
-        if visible.found_hidden:
-            inverse = visible.reversed()
-            hidden = page.extract_text(visitor_operand_before=inverse.before, visitor_operand_after=inverse.after)
+        if hidden := visibility.hidden():
+            builder.hide(_filtered(page, TextFilter(hidden, keep=True), LineSizes()), _HIDDEN)
+            lines = LineSizes()
+            text = _filtered(page, TextFilter(hidden), lines)
     except LimitReachedError:
         raise
     except (PyPdfError, ValueError, TypeError, KeyError, IndexError, AttributeError, ZeroDivisionError):
         return "", {}, 1
-    builder.hide(hidden, _HIDDEN)
-    return text, visible.sizes, 0
+    return text, lines.sizes, 0
+
+
+def _filtered(page: PageObject, shows: TextFilter, lines: LineSizes) -> str:
+    try:
+        return page.extract_text(visitor_operand_before=shows.before, visitor_text=lines.text)
+    finally:
+        shows.restore()
 
 
 def _write(builder: TextBuilder, text: str, titles: tuple[tuple[int, str], ...], sizes: dict[str, float]) -> None:

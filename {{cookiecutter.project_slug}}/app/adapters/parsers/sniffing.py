@@ -52,6 +52,7 @@ _ARCHIVES = frozenset({"a RAR archive", "a 7z archive", "a gzip archive", "a bzi
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _BEFORE_HTML = re.compile(rb"\s+|<!--.*?-->", re.DOTALL)
 _HTML = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_SCRIPT = re.compile(rb"<script\b", re.IGNORECASE)
 _XML = re.compile(rb"\s*<(?:\?xml|!DOCTYPE(?!\s+html))", re.IGNORECASE)
 _ENTITY = re.compile(rb"<!\s*ENTITY", re.IGNORECASE)
 
@@ -62,6 +63,8 @@ def kind_of(data: bytes, name: str) -> str:
         raise Unparsable("empty_file", "The file is empty.")
     ending = PurePosixPath(name).suffix.lower()
     named = _ENDINGS.get(ending)
+    if b"%PDF-" in data[:1024] and (other := _beside_pdf(data)):
+        raise Unparsable("polyglot", f"The file is a PDF and {other} at once.")
     detected = _by_content(data, named)
     if detected in ("pdf", "docx") and named != detected:
         raise Unparsable("wrong_type", f"The file is {detected.upper()}, but its name ends in '{ending}'.")
@@ -108,6 +111,22 @@ def _by_content(data: bytes, named: str | None) -> str:
             raise Unparsable("xml_entities", "The XML declares entities, which can expand without limit.")
         raise Unparsable("xml_unsupported", "The file is XML of a kind that is not supported.")
     return "text"
+
+
+def _beside_pdf(data: bytes) -> str | None:
+    """The other type that a PDF is too, by what stands before and after it."""
+    before, after = data[: data.find(b"%PDF-")], data[data.rfind(b"%%EOF") :]
+    if before.startswith(b"PK\x03\x04") or _is_archive(data):
+        return "a ZIP archive"
+    if _HTML.search(before) or _HTML.search(after) or _SCRIPT.search(before) or _SCRIPT.search(after):
+        return "an HTML page"
+    return next((what for magic, what in _BINARIES if before.startswith(magic)), None)
+
+
+def _is_archive(data: bytes) -> bool:
+    """Whether the end record of a ZIP archive, with its comment, is the end of the file."""
+    at = data.rfind(b"PK\x05\x06", max(0, len(data) - 66_000))
+    return 0 <= at <= len(data) - 22 and at + 22 + int.from_bytes(data[at + 20 : at + 22], "little") == len(data)
 
 
 def _begins_html(head: bytes) -> bool:

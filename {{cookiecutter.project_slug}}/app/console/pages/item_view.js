@@ -137,6 +137,22 @@ function passage(each) {
   );
 }
 
+const ORIGINS = {
+  question: "the question",
+  configuration: "the configuration",
+  passage: "a passage of a document",
+  result: "the result of an action",
+  model: "the model",
+  reviewer: "a reviewer",
+};
+
+/** Where an argument comes from; text that anybody may have written stands out. */
+function origins(names) {
+  return names.map((name) =>
+    h("span", { class: name === "passage" || name === "result" ? "badge urgent" : "badge" }, ORIGINS[name] ?? name),
+  );
+}
+
 function action(payload, sha256) {
   const rows = Object.entries(payload.arguments).map(([name, value]) =>
     h(
@@ -144,12 +160,13 @@ function action(payload, sha256) {
       {},
       h("th", { scope: "row" }, plain(name)),
       h("td", { dir: "auto" }, plain(typeof value === "string" ? value : JSON.stringify(value, null, 2))),
+      h("td", {}, origins(payload.origins?.[name] ?? [])),
     ),
   );
   const warning =
     { irreversible: "It cannot be undone.", reversible: "It can be undone by hand." }[payload.risk] ??
     "";
-  const head = h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "argument"), h("th", { scope: "col" }, "value")));
+  const head = h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "argument"), h("th", { scope: "col" }, "value"), h("th", { scope: "col" }, "comes from")));
   const text = canonical(payload);
   const same = h("p", { class: "quiet", role: "status" });
   hasDigest(text, sha256).then(

@@ -74,6 +74,7 @@ class ToolSession:
     """The tools that the model of one answer may call, and what it has called so far.
 
     tainted: the model has read text from untrusted sources, which may have caused whatever it proposes from then on.
+    passages: the text of those that the model has read. untrusted_results: of actions with untrusted results.
     results: in the order of the calls; they can support the answer. usage: of all model calls before the last.
     documents: those whose text the model has read. findings: what screening found in results. reasons: why the answer
     is degraded.
@@ -81,6 +82,8 @@ class ToolSession:
 
     offers: tuple[ActionOffer, ...]
     tainted: bool = False
+    passages: tuple[str, ...] = ()
+    untrusted_results: list[str] = field(default_factory=list)
     documents: set[UUID] = field(default_factory=set)
     entries: list[NewAction] = field(default_factory=list)
     results: list[ToolResult] = field(default_factory=list)

@@ -162,7 +162,9 @@ class Answers:
 def _sent_as_whole(ctx: AnswerContext) -> bool:
     """Whether no text may be sent before all of it is checked, or reviewed."""
     loaded = ctx.loaded
-    return loaded.risk_tier == "high" or loaded.review.may_hold(loaded.risk_tier, ctx.caller.tenant_id)
+    if loaded.risk_tier == "high" or loaded.security.wants_review(ctx.question.findings):
+        return True
+    return loaded.review.may_hold(loaded.risk_tier, ctx.caller.tenant_id)
 
 
 def _remaining_text(answer: Answer, sent: str) -> str:

@@ -21,7 +21,7 @@ from app.identity.domain import Principal
 from app.inference import repository
 from app.inference.domain.answer import Answer, source_documents
 from app.inference.domain.draft import DraftOutcome
-from app.inference.domain.human_review import HeldAnswer, ReviewRequest, RoutedAnswer, Rule, rule_for
+from app.inference.domain.human_review import SUSPICIOUS, HeldAnswer, ReviewRequest, RoutedAnswer, Rule, rule_for
 from app.inference.domain.release_assignment import ReleaseAssignment
 from app.inference.domain.replay import AnswerConditions
 from app.inference.service.context import AnswerContext
@@ -116,7 +116,10 @@ class Delivery:
 
     def _review_rule(self, ctx: AnswerContext, answer: Answer) -> Rule | None:
         routed = RoutedAnswer(answer, ctx.question.text, ctx.loaded.risk_tier, ctx.caller.tenant_id)
-        return rule_for(ctx.loaded.review, routed)
+        rule = rule_for(ctx.loaded.review, routed)
+        if rule and rule.send == "before":
+            return rule
+        return SUSPICIOUS if ctx.loaded.security.wants_review(ctx.question.findings) else rule
 
     def _review_request(
         self, ctx: AnswerContext, rule: Rule | None, stored: repository.StoredAnswer

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from app.core.clock import Deadline
+from app.core.ids import new_mark
 from app.costs.domain import CostPolicy, Usage
 from app.inference.domain.answer import Draft, StreamEnded
 from app.inference.domain.draft import (
@@ -136,6 +137,7 @@ class Generation:
         if session:
             session.tainted |= bool(evidence.passages)
             session.documents |= evidence.documents
+            session.passages = tuple(f"{each.title} {each.text}" for each in evidence.passages)
         chain, prompt, reason = self._named_models(ctx), TOOL_PROMPT if session else PROMPT, None
         request = self._request(ctx, evidence, prompt)
         if chain.models:
@@ -207,6 +209,7 @@ class Generation:
             question.max_tokens,
             question.temperature,
             ctx.tool_session.tools if ctx.tool_session else (),
+            mark=new_mark(),
         )
         return replace(request, logprobs=ctx.loaded.review.asks_confidence)
 

@@ -26,8 +26,8 @@ from app.inference.service.loaded_release import AssignedRelease, LoadedRelease
 from app.retrieval.domain import Evidence
 from app.retrieval.service.retrieval import Retrieval
 from app.safety.domain.policy import QuestionRefused
-from app.safety.domain.screening import screen_question
 from app.safety.domain.text import normalise
+from app.safety.service import Screening
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Pipeline:
     retrieval: Retrieval
     costs: Costs
     generation: Generation
+    screening: Screening
 
     def check(self, loaded: LoadedRelease, question: Question) -> None:
         """Errors: QuestionTooLong, ModelNotFound, WebhookRefused."""
@@ -72,7 +73,7 @@ class Pipeline:
 
     def _screen(self, loaded: LoadedRelease, question: Question) -> ScreenedQuestion:
         normalised = normalise(question.text)
-        findings = screen_question(normalised)
+        findings = self.screening.question(normalised)
         refused = [finding for finding in findings if loaded.security.question_action(finding) == "refuse"]
         if refused:
             raise QuestionRefused(f"The question {refused[0].detail}.", findings=[each.as_dict() for each in refused])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from app.actions.domain import ActionProposal, NewAction, ProposalRefused, ReviewTerms
+from app.actions.domain import ActionProposal, ArgumentSources, NewAction, ProposalRefused, ReviewTerms
 from app.actions.service import Actions
 from app.core.clock import Deadline
 from app.identity.domain import Principal
@@ -75,7 +75,9 @@ class ToolCalling:
             result = self._screened(ctx, session, call.name, ToolResult.of(outcome))
             if isinstance(outcome, NewAction):
                 session.entries.append(outcome)
-                session.tainted |= outcome.state == "done" and session.offer(outcome.proposal.action).untrusted
+                if outcome.state == "done" and session.offer(outcome.proposal.action).untrusted:
+                    session.tainted = True
+                    session.untrusted_results.append(result.content)
             session.results.append(result)
             messages.append(Message("tool", result.content, call_id=call.id))
         return messages
@@ -92,8 +94,9 @@ class ToolCalling:
         self, ctx: AnswerContext, session: ToolSession, call: ToolCall, tainted: bool
     ) -> NewAction | ProposalRefused:
         policy, earlier = ctx.loaded.actions, [entry.proposal for entry in session.entries]
+        sources = ArgumentSources(ctx.question.text, session.passages, session.untrusted_results)
         proposal = await self.actions.proposals.propose(
-            policy, ctx.caller, ctx.id, ctx.release.id, session.offers, call.name, call.arguments, earlier
+            policy, ctx.caller, ctx.id, ctx.release.id, session.offers, call.name, call.arguments, earlier, sources
         )
         if isinstance(proposal, ProposalRefused):
             return proposal

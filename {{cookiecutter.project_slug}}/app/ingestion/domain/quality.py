@@ -12,10 +12,11 @@ from app.ingestion.domain.policy import GateAction, SourceRules
 from app.ingestion.domain.quarantine_reasons import QuarantineReason, quarantine_reason
 from app.retrieval.domain.chunking import words
 from app.safety.domain.policy import DocumentAction
-from app.safety.domain.screening import screen_document, screen_fields
 from app.safety.domain.text import Finding
 
 GateFailure = tuple[QuarantineReason, GateAction]
+Screen = Callable[[ParsedDocument, Mapping[str, str]], tuple[Finding, ...]]
+"""Screens a document with its metadata."""
 
 _MOJIBAKE = re.compile(r"[ÃÂ][\u00a0-\u00bf]|â€[\u0090-\u02ff\u2000-\u2122]|ï¿½|\ufffd")
 _BOILERPLATE_LINE = re.compile(
@@ -64,23 +65,25 @@ class QualityResult:
 
 
 def check_quality(
-    document: QualityInput, released: frozenset[str], screening: Callable[[Finding], DocumentAction]
+    document: QualityInput,
+    released: frozenset[str],
+    screen: Screen,
+    action: Callable[[Finding], DocumentAction],
 ) -> QualityResult:
     """Run the gates and the content screening. released: codes that a person has overruled; their failures become
     findings.
     """
     findings = list(document.parsed.findings)
-    for failure, action in _failures(document):
-        if action == "quarantine" and failure.code not in released:
+    for failure, consequence in _failures(document):
+        if consequence == "quarantine" and failure.code not in released:
             return QualityResult(failure, tuple(findings))
         if all(finding.rule != failure.code for finding in findings):
             findings.append(Finding(failure.code, failure.detail))
-    findings += screen_document(document.parsed.text, document.parsed.hidden)
-    findings += screen_fields(document.fields)
-    suspicious = [finding for finding in findings if screening(finding) == "quarantine"]
+    findings += screen(document.parsed, document.fields)
+    suspicious = [finding for finding in findings if action(finding) == "quarantine"]
     if suspicious and "suspicious_content" not in released:
         return QualityResult(quarantine_reason("suspicious_content", _description(suspicious)), tuple(findings))
-    return QualityResult(None, tuple(finding for finding in findings if screening(finding) != "ignore"))
+    return QualityResult(None, tuple(finding for finding in findings if action(finding) != "ignore"))
 
 
 def rules_for_readers(rules: Iterable[str]) -> set[str]:

@@ -24,6 +24,7 @@ ACTIONS: Final[dict[str, str]] = {
     "repetitive": "Upload it without the repetitions, lower min_distinct_share in policies/data.yaml, or release it.",
     "too_short": "Lower min_words in policies/data.yaml if documents may be so short.",
     "wrong_type": "Give the file the extension of its actual type.",
+    "polyglot": "Do not trust this file: other programs read other content in it. Save it again as one type.",
     "type_unsupported": "Convert it to Markdown, plain text, HTML, PDF, DOCX, CSV or JSON lines.",
     "type_not_allowed": "Allow the type for this source in policies/data.yaml.",
     "xml_unsupported": "Convert the XML to one of the supported types.",

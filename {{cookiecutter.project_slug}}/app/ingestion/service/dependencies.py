@@ -9,11 +9,14 @@ from app.core.database import Database
 from app.core.jobs import enqueue
 from app.core.telemetry import counter, histogram
 from app.identity.domain import Principal
+from app.ingestion.domain.parsed_document import ParsedDocument
 from app.ingestion.domain.policy import DataPolicy
 from app.ingestion.domain.views import Visibility
 from app.ingestion.ports import LanguageDetector, Parser
 from app.retrieval.service.retrieval import Retrieval
 from app.safety.domain.policy import SecurityPolicy
+from app.safety.domain.text import Finding
+from app.safety.service import Screening
 
 PROCESS_JOB = "ingestion.process"
 QUEUE = "ingestion"
@@ -36,6 +39,7 @@ class IngestionDependencies:
     data_policy: Callable[[], DataPolicy]
     security_policy: Callable[[], SecurityPolicy]
     clock: Clock
+    screening: Screening
 
     @property
     def data(self) -> DataPolicy:
@@ -44,6 +48,9 @@ class IngestionDependencies:
     @property
     def security(self) -> SecurityPolicy:
         return self.security_policy()
+
+    def screen(self, parsed: ParsedDocument, fields: Mapping[str, str]) -> tuple[Finding, ...]:
+        return (*self.screening.document(parsed.text, parsed.hidden), *self.screening.fields(fields))
 
 
 def visibility_of(caller: Principal) -> Visibility:

@@ -145,7 +145,7 @@ def _check(
         name=attempt.name,
         uri=attempt.uri,
     )
-    quality = check_quality(document, attempt.released, deps.security.document_action)
+    quality = check_quality(document, attempt.released, deps.screen, deps.security.document_action)
     compare = quality.refused is None and rules.duplicates.near != "allow"
     signed = signature(parsed.text) if compare else None
     return quality.refused, _Checked(attempt, parsed, title, metadata, language, quality.findings, signed)

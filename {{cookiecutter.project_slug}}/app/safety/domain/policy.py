@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -9,9 +10,9 @@ from app.safety.domain.text import Finding
 from app.webhooks.domain import WebhookHosts
 
 DocumentAction = Literal["ignore", "flag", "quarantine"]
-QuestionAction = Literal["ignore", "flag", "refuse"]
+QuestionAction = Literal["ignore", "flag", "review", "refuse"]
 
-_HIDDEN_CHARACTERS = frozenset({"bidi_controls", "zero_width", "variation_selectors", "tag_characters"})
+_HIDDEN_CHARACTERS = frozenset({"bidi_controls", "zero_width", "variation_selectors", "tag_characters", "look_alikes"})
 
 
 class QuestionRefused(Invalid):
@@ -28,10 +29,12 @@ class DocumentScreening(Rules):
     """The action for a document by kind of finding."""
 
     instructions: DocumentAction = Field("flag", description="Text that addresses the model instead of the reader.")
+    suspected_instructions: DocumentAction = Field("flag", description="The same, by the classifier's judgement.")
     hidden_instructions: DocumentAction = Field("quarantine", description="The same, invisible to a reader.")
     hidden_text: DocumentAction = Field("flag", description="Text that is invisible to a reader.")
     hidden_characters: DocumentAction = Field(
-        "flag", description="Invisible characters, or characters that change the reading direction."
+        "flag",
+        description="Invisible characters, characters that change the reading direction, and look-alikes in words.",
     )
 
 
@@ -39,9 +42,11 @@ class QuestionScreening(Rules):
     """The action for a question by kind of finding."""
 
     instructions: QuestionAction = Field("flag", description="A question that contains instructions to the model.")
+    suspected_instructions: QuestionAction = Field("flag", description="The same, by the classifier's judgement.")
     hidden_instructions: QuestionAction = Field("refuse", description="The same, invisible to a reader.")
     hidden_characters: QuestionAction = Field(
-        "flag", description="Invisible characters, or characters that change the reading direction."
+        "flag",
+        description="Invisible characters, characters that change the reading direction, and look-alikes in words.",
     )
 
 
@@ -78,6 +83,7 @@ class SecurityPolicy(PolicyModel):
         rules = self.documents
         return {
             "instructions": rules.instructions,
+            "suspected_instructions": rules.suspected_instructions,
             "hidden_instructions": rules.hidden_instructions,
             "hidden_text": rules.hidden_text,
             "hidden_characters": rules.hidden_characters,
@@ -87,9 +93,14 @@ class SecurityPolicy(PolicyModel):
         rules = self.questions
         return {
             "instructions": rules.instructions,
+            "suspected_instructions": rules.suspected_instructions,
             "hidden_instructions": rules.hidden_instructions,
             "hidden_characters": rules.hidden_characters,
         }.get(kind_of(finding), "flag")
+
+    def wants_review(self, findings: Iterable[Finding]) -> bool:
+        """Whether a person reviews the answer to a question with these findings before it is delivered."""
+        return any(self.question_action(finding) == "review" for finding in findings)
 
 
 def kind_of(finding: Finding) -> str:

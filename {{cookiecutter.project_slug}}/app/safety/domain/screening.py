@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from app.safety.domain.canonical import LEET, fold, latin, origin, plain, unleet
 from app.safety.domain.decoding import DEPTH, readings
+from app.safety.domain.disguises import disguises
 from app.safety.domain.patterns import Family, families, squeezed
 from app.safety.domain.text import Finding, Normalised, normalise
 
@@ -32,16 +33,18 @@ class _Match:
     readable: bool
     count: int = 1
     start: int | None = None
+    end: int | None = None
 
 
 def screen_document(text: str, hidden: str = "") -> tuple[Finding, ...]:
     """Findings of a document: `instructions.*` in its text, `hidden_instructions.*` in its hidden text."""
-    return (*_findings(text), *_hidden_findings(hidden))
+    return (*_findings(text), *disguises(text), *_hidden_findings(hidden))
 
 
 def screen_question(question: Normalised) -> tuple[Finding, ...]:
     """Findings of a question, as it is used for retrieval and in the prompt."""
-    return (*question.findings, *_findings(question.text), *_hidden_findings(question.hidden))
+    seen = (*_findings(question.text), *disguises(question.text))
+    return (*question.findings, *seen, *_hidden_findings(question.hidden))
 
 
 def screen_fields(fields: Mapping[str, str]) -> tuple[Finding, ...]:
@@ -51,9 +54,13 @@ def screen_fields(fields: Mapping[str, str]) -> tuple[Finding, ...]:
         clean = normalise(value)
         where = name if _NAME.fullmatch(name) and not _findings(name.replace("_", " ")) else "a field"
         in_value = (*clean.findings, *_findings(clean.text), *_hidden_findings(clean.hidden))
-        findings += (replace(finding, detail=f"{finding.detail} (in {where})", start=None) for finding in in_value)
+        findings += (
+            replace(finding, detail=f"{finding.detail} (in {where})", start=None, end=None) for finding in in_value
+        )
         if where != name:
-            findings += (replace(f, detail=f"{f.detail} (in the name of a field)", start=None) for f in _findings(name))
+            findings += (
+                replace(f, detail=f"{f.detail} (in the name of a field)", start=None, end=None) for f in _findings(name)
+            )
     return tuple(findings)
 
 
@@ -70,14 +77,17 @@ def _findings(text: str) -> tuple[Finding, ...]:
         if match.family.name not in findings:
             kind = "instructions" if match.readable else "hidden_instructions"
             detail = f"{match.family.detail}, {match.how}" if match.how else match.family.detail
-            findings[match.family.name] = Finding(f"{kind}.{match.family.name}", detail, match.count, match.start)
+            findings[match.family.name] = Finding(
+                f"{kind}.{match.family.name}", detail, match.count, match.start, match.end
+            )
     return tuple(findings.values())
 
 
 def _matches(text: str, how: str, readable: bool, depth: int) -> Iterator[_Match]:
     folded = fold(text)
-    for family, starts in _family_matches(folded):
-        yield _Match(family, how, readable, len(starts), None if how else origin(text, starts[0]))
+    for family, found in _family_matches(folded):
+        start, end = (None, None) if how else (origin(text, found[0].start()), origin(text, found[0].end() - 1) + 1)
+        yield _Match(family, how, readable, len(found), start, end)
     alike = latin(folded)
     if alike is not folded:
         for family, _ in _family_matches(alike):
@@ -100,13 +110,13 @@ def _matches(text: str, how: str, readable: bool, depth: int) -> Iterator[_Match
             yield from _matches(other.text, _and(how, other.how), readable and other.readable, depth + 1)
 
 
-def _family_matches(folded: str) -> Iterator[tuple[Family, list[int]]]:
+def _family_matches(folded: str) -> Iterator[tuple[Family, list[re.Match[str]]]]:
     vocabulary = f" {' '.join(set(_WORDS.findall(folded)))} "
     for family in families():
         if family.signs is not None and not family.signs.search(vocabulary):
             continue
-        if starts := [match.start() for match in family.pattern.finditer(folded)]:
-            yield family, starts
+        if found := list(family.pattern.finditer(folded)):
+            yield family, found
 
 
 def _squeezed(folded: str) -> Iterator[Family]:

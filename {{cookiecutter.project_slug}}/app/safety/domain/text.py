@@ -7,15 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An observation about a text. It names a rule and never quotes the text."""
+    """An observation about a text. It names a rule and never quotes the text: start and end are the place of the first
+    one, in characters, where it has one.
+    """
 
     rule: str
     detail: str
     count: int = 1
     start: int | None = None
+    end: int | None = None
 
     def as_dict(self) -> dict[str, str | int | None]:
-        return {"rule": self.rule, "detail": self.detail, "count": self.count, "start": self.start}
+        place = {"start": self.start, "end": self.end}
+        return {"rule": self.rule, "detail": self.detail, "count": self.count, **place}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from app.ingestion.domain.quarantine_reasons import ACTIONS
 from app.retrieval.domain import Heading
 from app.safety.domain.policy import SecurityPolicy
 from app.safety.domain.text import Finding
+from app.safety.service import Screening
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 TEXT = "The lamp is lit at dusk and put out at dawn by the keeper of the tower."
@@ -28,7 +29,13 @@ def quality_of(
     candidate = QualityInput(
         parsed, policy.defaults, facts.pop("metadata", {}), facts.pop("language", None), NOW, **facts
     )
-    return check_quality(candidate, released, SECURITY.document_action)
+    screening = Screening()
+    return check_quality(
+        candidate,
+        released,
+        lambda parsed, fields: (*screening.document(parsed.text, parsed.hidden), *screening.fields(fields)),
+        SECURITY.document_action,
+    )
 
 
 def code(result: QualityResult) -> str | None:

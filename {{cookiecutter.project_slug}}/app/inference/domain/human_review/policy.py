@@ -17,6 +17,7 @@ from app.inference.domain.human_review.unreachable_rules import shadowed
 FindingKind = Literal[
     "any",
     "instructions",
+    "suspected_instructions",
     "hidden_instructions",
     "hidden_characters",
     "invented_citation",

@@ -39,6 +39,8 @@ ALWAYS = Rule(name="irreversible", send="before", due_minutes=24 * 60)
 """Irreversible actions always wait for a person, whatever the policy says."""
 UNTRUSTED = Rule(name="untrusted-text", send="before", due_minutes=24 * 60)
 """Tainted actions wait for a person too."""
+SUSPICIOUS = Rule(name="suspicious-question", send="before", due_minutes=24 * 60)
+"""The answer to a question whose findings policies/security.yaml sends to review."""
 
 
 def rule_for_action(policy: ReviewPolicy, action: ProposedAction, tainted: bool) -> Rule | None:
