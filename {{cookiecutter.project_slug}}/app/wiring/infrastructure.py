@@ -17,6 +17,7 @@ from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
 from app.core.logging import configure_logging
 from app.core.ownership import OwnershipPolicy
 from app.core.policies import Policies, PolicyModel, load_policies
+from app.core.redaction import SecretDetector, install_detectors
 from app.core.slo import SloPolicy
 from app.core.telemetry import configure_tracing, shutdown_tracing
 from app.costs.domain import CostPolicy
@@ -77,6 +78,7 @@ def database_urls(settings: Settings) -> tuple[Urls, EmbeddedPostgres | None]:
 
 def observe(settings: Settings) -> None:
     """Configures logs and traces; called first in every process."""
+    install_detectors(SecretDetector(known=settings.secret_values()))
     configure_logging(settings.log_level, settings.log_format)
     configure_tracing(
         settings.traces,

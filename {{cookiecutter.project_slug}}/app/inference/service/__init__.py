@@ -1,13 +1,13 @@
 from app.inference.service.answers import Answers
 from app.inference.service.archive import AnswerArchive
 from app.inference.service.delivery import Delivery, IdempotentReply
-from app.inference.service.generation import PROMPT, TOOL_PROMPT, Generation
+from app.inference.service.generation import PROMPT, Generation
 from app.inference.service.held_answers import ANSWER_DECIDED_CHANNEL, HeldAnswers
 from app.inference.service.live_traffic import LiveTraffic, ResolvedAnswers
 from app.inference.service.loaded_release import AssignedRelease, LoadedRelease, LoadedReleases
 from app.inference.service.pipeline import Pipeline
 from app.inference.service.replay_answer import AnswerReplays
-from app.inference.service.tool_calling import ToolCalling
+from app.inference.service.tool_calling import TOOL_PROMPT, ToolCalling
 from app.inference.service.trials import Trial, Trials
 
 __all__ = [

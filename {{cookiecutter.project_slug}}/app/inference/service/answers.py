@@ -162,7 +162,8 @@ class Answers:
 def _sent_as_whole(ctx: AnswerContext) -> bool:
     """Whether no text may be sent before all of it is checked, or reviewed."""
     loaded = ctx.loaded
-    return loaded.risk_tier == "high" or loaded.review.may_hold(loaded.risk_tier, ctx.caller.tenant_id)
+    held = loaded.review.may_hold(loaded.risk_tier, ctx.caller.tenant_id)
+    return loaded.risk_tier == "high" or held or loaded.security.output.decides_on_the_whole
 
 
 def _remaining_text(answer: Answer, sent: str) -> str:

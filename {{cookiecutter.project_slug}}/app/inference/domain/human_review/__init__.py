@@ -15,12 +15,13 @@ from app.inference.domain.human_review.held_answer import (
     ReviewRequest,
 )
 from app.inference.domain.human_review.policy import NO_REVIEW, ActionClass, ReviewPolicy, Rule
-from app.inference.domain.human_review.routing import ProposedAction, RoutedAnswer, rule_for, rule_for_action
+from app.inference.domain.human_review.routing import WITHHELD, ProposedAction, RoutedAnswer, rule_for, rule_for_action
 
 __all__ = [
     "NO_REVIEW",
     "REVIEW_JOB",
     "REVIEW_QUEUE",
+    "WITHHELD",
     "ActionClass",
     "AnswerHeld",
     "ArchivedAnswer",

@@ -39,6 +39,8 @@ ALWAYS = Rule(name="irreversible", send="before", due_minutes=24 * 60)
 """Irreversible actions always wait for a person, whatever the policy says."""
 UNTRUSTED = Rule(name="untrusted-text", send="before", due_minutes=24 * 60)
 """Tainted actions wait for a person too."""
+WITHHELD = Rule(name="output-filter", send="before", due_minutes=24 * 60)
+"""An answer waits for a person where the output policy says so of a finding."""
 
 
 def rule_for_action(policy: ReviewPolicy, action: ProposedAction, tainted: bool) -> Rule | None:
