@@ -12,8 +12,8 @@ from sqlalchemy import insert, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.errors import Conflict, Invalid
-from app.core.redaction import redact
 from app.core.locks import AUDIT_LOG, lock
+from app.core.redaction import redact
 from app.core.tables import audit_log
 from app.core.telemetry import current_trace_id
 

@@ -12,7 +12,7 @@ from app.core.redaction import redact, redact_value
 from app.core.telemetry import current_trace_id
 from app.core.text import safe_str
 
-_OWN = frozenset({"level", "timestamp", "trace_id"})
+_AS_THEY_ARE = frozenset({"level", "timestamp", "trace_id", "exc_info", "stack_info", "_record", "_from_structlog"})
 
 
 def _trace_id(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -34,15 +34,16 @@ def _redacted(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMappin
 
 
 def _redacted_value(name: str, value: object) -> object:
-    if value is None or isinstance(value, (bool, int, float)) or name in _OWN:
+    if value is None or isinstance(value, (bool, int, float)) or name in _AS_THEY_ARE:
         return value
     if isinstance(value, (str, Mapping, list, tuple, set, frozenset)):
         return redact_value({name: value})[name]
     return redact(safe_str(value))
 
 
-def _redacted_line(_: Any, __: str, line: str) -> str:
-    return redact(line)
+def _redacted_line(_: Any, __: str, line: Any) -> str:
+    """The finished line, whose traceback may quote a text."""
+    return redact(str(line))
 
 
 def log_failure(logger: Any, event: str, error: BaseException, **facts: Any) -> None:
@@ -73,7 +74,7 @@ def configure_logging(level: str, style: LogFormat) -> None:
     last: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(serializer=_json) if style == "json" else console
     )
-    tail: list[structlog.typing.Processor] = [last, _redacted_line]
+    tail: list[structlog.typing.Processor] = [_redacted, last, _redacted_line]
     if style == "json":
         tail = [structlog.processors.format_exc_info, _redacted, last]
     structlog.configure(

@@ -26,9 +26,11 @@ _PREFIXED = {
     r"|oy2[a-z0-9]{43}",
     "model_hub_token": r"hf_[A-Za-z0-9]{24,}|api_org_[A-Za-z0-9]{30,}",
     "cloud_token": r"dapi[0-9a-f]{28,}|do[opr]_v1_[0-9a-f]{40,}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{30,}|hv[sbr]\.[\w-]{20,}"
-    r"|[A-Za-z0-9]{14}\.atlasv1\.[\w=-]{40,}|gl(?:sa|c)_[\w=+/]{24,}|dp\.(?:pt|st|ct|sa)\.[\w.]{20,}|pscale_\w+_[\w.-]{24,}"
+    r"|[A-Za-z0-9]{14}\.atlasv1\.[\w=-]{40,}|gl(?:sa|c)_[\w=+/]{24,}|dp\.(?:pt|st|ct|sa)\.[\w.]{20,}"
+    r"|pscale_\w+_[\w.-]{24,}"
     r"|sb[ps]_[A-Za-z0-9_]{20,}|sq0[a-z]{3}-[\w-]{20,}|EAA[A-Za-z0-9]{60,}|rnd_[A-Za-z0-9]{28,}|fly?v1_[\w-]{30,}",
-    "saas_token": r"PMAK-[0-9a-f-]{30,}|figd_[\w-]{30,}|lin_api_\w{30,}|ntn_\w{30,}|secret_[A-Za-z0-9]{40,}|NRAK-[A-Z0-9]{20,}"
+    "saas_token": r"PMAK-[0-9a-f-]{30,}|figd_[\w-]{30,}|lin_api_\w{30,}|ntn_\w{30,}"
+    r"|secret_[A-Za-z0-9]{40,}|NRAK-[A-Z0-9]{20,}"
     r"|sntry[su]_[\w=+/]{30,}|phx_\w{30,}|ATATT3[\w=+/-]{40,}|ATCTT3[\w=+/-]{40,}",
     "telegram_token": r"\d{8,10}:AA[A-Za-z0-9_-]{30,}",
     "discord_token": r"[MNO][A-Za-z\d_-]{22,28}\.[\w-]{6}\.[\w-]{27,}",
@@ -44,16 +46,18 @@ _PRIVATE_KEY = re.compile(
 KEY_BEGINS = re.compile(r"BEGIN[\s.]*(?:[A-Z0-9]{2,9}[\s.]*){0,3}?PRIVATE[\s.]*KEY|PuTTY-User-Key-File")
 KEY_ENDS = re.compile(r"END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY|Private-MAC:")
 KEY_BODY = re.compile(r"[A-Za-z0-9+/=]{32}|^\s*[A-Za-z0-9+/=]{2,}\s*$")
-_USER_INFO = re.compile(r"\b[a-z][a-z0-9+.-]{1,30}://[^\s/:@\"'<>`]{0,100}:([^\s/\"'<>`]{1,200})@(?=[^\s\"'<>`])", re.IGNORECASE)
+_USER_INFO = re.compile(
+    r"\b[a-z][a-z0-9+.-]{1,30}://[^\s/:@\"'<>`]{0,100}:([^\s/\"'<>`]{1,200})@(?=[^\s\"'<>`])", re.IGNORECASE
+)
 _HEADER = re.compile(
     r"(?:\b(?:Bearer|Basic|Token|Digest)\s+|\b(?:x-api-key|authorization|(?:set-)?cookie)[\"']?\s*:\s*[\"']?)"
     r"([A-Za-z0-9._~+/=-]{16,}+)",
     re.IGNORECASE,
 )
 _NAMES = (
-    r"pass(?:word|wd|phrase|code)?|pwd|secrets?|tokens?|(?:api|access|auth|account|private|client|signing|encryption|master|shared"
-    r"|service|storage|primary|webhook|session|hmac|deploy)[_ -]?(?:key|secret|token)|credentials?|apikey|accesskey|accountkey"
-    r"|sharedaccesskey|passwort|contrase(?:ñ|n)a|mot de passe"
+    r"pass(?:word|wd|phrase|code)?|pwd|secrets?|tokens?|(?:api|access|auth|account|private|client|signing|encryption"
+    r"|master|shared|service|storage|primary|webhook|session|hmac|deploy)[_ -]?(?:key|secret|token)|credentials?|apikey"
+    r"|accesskey|accountkey|sharedaccesskey|passwort|contrase(?:ñ|n)a|mot de passe"
 )
 _ASSIGNED = re.compile(
     rf"(?<![a-z])(?:[\w.-]{{0,60}}?[_.-])?(?:{_NAMES})(?:[_ -]?(?:prod|production|live|staging|dev|value|v?\d))?"

@@ -91,12 +91,12 @@ _CODE = (
     "```python\ntoken = get_token(user)\nheaders = {'Authorization': f'Bearer {token}'}\n```",
     "```yaml\napi_key: ${API_KEY}\nsecret: {{ vault.secret }}\n```",
     "```sh\nexport API_TOKEN=<your token>\n./deploy.sh --env staging\n```",
-    "```json\n{\"max_tokens\": 512, \"token_type\": \"bearer\"}\n```",
+    '```json\n{"max_tokens": 512, "token_type": "bearer"}\n```',
     "```sql\nselect id, name from customers where id = 3;\n```",
     "```js\nconst secret = process.env.WEBHOOK_SECRET;\n```",
     "```ini\n[database]\nuser = app\npassword = ********\n```",
     "```c\nif (a[i] < b[j]) { swap(a, i, j); }\n```",
-    "```go\nkey := os.Getenv(\"SIGNING_KEY\")\n```",
+    '```go\nkey := os.Getenv("SIGNING_KEY")\n```',
     "```diff\n- timeout: 10\n+ timeout: 30\n```",
     "Call `keys.create(tenant)` and store the `prefix`.",
     "Run `app keys create --tenant acme --role user`, which prints the key once.",
@@ -117,10 +117,21 @@ _TABLES = (
     "1. First\n2. Second\n3. Third",
     "# Summary\n\nThe claim was paid [1].\n\n## Details\n\nIt took 14 days [2].",
     "**Note:** the deadline is *30 days* [1].",
-    "> \"Damage by water is covered.\" [1]",
+    '> "Damage by water is covered." [1]',
 )
 
-_SUBJECTS = ("claims", "invoices", "holidays", "contracts", "deliveries", "meters", "permits", "refunds", "shifts", "visits")
+_SUBJECTS = (
+    "claims",
+    "invoices",
+    "holidays",
+    "contracts",
+    "deliveries",
+    "meters",
+    "permits",
+    "refunds",
+    "shifts",
+    "visits",
+)
 _SENTENCES = (
     "The deadline for {subject} is 30 days [1], or 45 days abroad [2].",
     "For {subject}, write to help@{host} or call the office.",
@@ -136,5 +147,11 @@ _SENTENCES = (
 
 HARMLESS = tuple(
     text.replace("{host}", HOST)
-    for text in (*_TALK, *(link.replace("\\n", "\n") for link in _LINKS), *_CODE, *_TABLES, *(s.replace("{subject}", x) for s in _SENTENCES for x in _SUBJECTS))
+    for text in (
+        *_TALK,
+        *(link.replace("\\n", "\n") for link in _LINKS),
+        *_CODE,
+        *_TABLES,
+        *(s.replace("{subject}", x) for s in _SENTENCES for x in _SUBJECTS),
+    )
 )

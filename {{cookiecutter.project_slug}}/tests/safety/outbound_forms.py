@@ -84,7 +84,7 @@ AROUND_THE_LIST = (
     "<math><mi href='https://evil.example/c'>x</mi></math>",
     "<image src='https://evil.example/c'>",
     '<div style="list-style-image:url(&#104;ttps://evil.example/c)">x</div>',
-    '<div style="background-image:image-set(\'https://evil.example/c\' 1x)">x</div>',
+    "<div style=\"background-image:image-set('https://evil.example/c' 1x)\">x</div>",
     "<link rel=prefetch href=https://evil.example/c>",
     "<link rel=dns-prefetch href=//c.evil.example>",
     "<input type=image src=https://evil.example/c>",
@@ -160,7 +160,10 @@ SECRETS: Mapping[str, str] = {
     "vault": "hvs." + _alphabet(24),
     "Telegram": "123456789:AA" + _alphabet(33),
     "web token": "eyJhbGciOiJIUzI1NiJ9." + "eyJzdWIiOiIxMjM0NTY3ODkwIn0." + _alphabet(43),
-    "private key": "-----BEGIN " + "RSA PRIVATE KEY-----\n" + "\n".join([_alphabet(64)] * 4) + "\n-----END RSA PRIVATE KEY-----",
+    "private key": "-----BEGIN "
+    + "RSA PRIVATE KEY-----\n"
+    + "\n".join([_alphabet(64)] * 4)
+    + "\n-----END RSA PRIVATE KEY-----",
     "private key, one line": "-----BEGIN " + "PRIVATE KEY----- " + _alphabet(200) + " -----END PRIVATE KEY-----",
     "connection string": "Tr4v3rs3-" + "9Kq",
     "assigned password": "Xy7!" + "kq93Lm2",

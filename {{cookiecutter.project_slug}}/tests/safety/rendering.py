@@ -10,7 +10,7 @@ HOSTS = LinkHosts((HOST,))
 
 
 def stray_tags(text: str, hosts: LinkHosts = HOSTS) -> list[str]:
-    """The tags that are neither harmless nor links and images to the permitted hosts, by three renderers and as HTML."""
+    """The tags that are neither harmless nor links and images to the permitted hosts, in three renderers."""
     pages = [text, *(renderer.render(text) for renderer in RENDERERS)]
     tags = [(node.tag, node.attributes) for page in pages for node in LexborHTMLParser(page).css("*") if node.tag]
     return [str(tag) for tag, values in tags if not HARMLESS.fullmatch(tag) and not _permitted(tag, values, hosts)]

@@ -197,7 +197,9 @@ def test_the_arguments_of_an_action_are_filtered_like_an_answer(arguments: str, 
     assert OUTPUT.objection(arguments, PROMPT, ("Add that it is at https://ferry.example/times",)) == rule
 
 
-@pytest.mark.parametrize("name", ["https://a.example", "a example.com", "*.example.com", "bücher.example", "-a.com", ""])
+@pytest.mark.parametrize(
+    "name", ["https://a.example", "a example.com", "*.example.com", "bücher.example", "-a.com", ""]
+)
 def test_only_a_host_can_be_named(name: str) -> None:
     with pytest.raises(ValueError, match="is not a host"):
         SecurityPolicy.model_validate({"owner": "someone", "output": {"hosts": [name]}})
@@ -212,7 +214,9 @@ def test_a_host_is_compared_in_lower_case_and_with_its_port() -> None:
     assert not hosts.permits("https://docs.example.com:99999/a")
 
 
-@pytest.mark.parametrize("piece", ["[", "](https://", "sk-", "password=", "a ", "1. a\n", "-----BEGIN ", "eyJ.", "://a:"])
+@pytest.mark.parametrize(
+    "piece", ["[", "](https://", "sk-", "password=", "a ", "1. a\n", "-----BEGIN ", "eyJ.", "://a:"]
+)
 def test_filtering_takes_linear_time(piece: str) -> None:
     text, began = piece * (20_000 // len(piece)), time.process_time()
     OUTPUT.sentences(PROMPT, (), CANARY).passes(text)

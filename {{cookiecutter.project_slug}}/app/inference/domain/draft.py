@@ -46,9 +46,7 @@ def refusal_draft(
     return Draft(model, REFUSAL_TEXTS[reason], (), usage, estimated, reason, finish_reason=finish)
 
 
-def extractive_draft(
-    text: str, max_sentences: int, evidence: Evidence, output: OutputFilter = OUTPUT_FILTER
-) -> Draft:
+def extractive_draft(text: str, max_sentences: int, evidence: Evidence, output: OutputFilter = OUTPUT_FILTER) -> Draft:
     """The best-ranked sentences of the evidence, each with its citation; or a refusal."""
     quotes = best_sentences(text, evidence.passages, max_sentences)
     if not quotes:
@@ -62,7 +60,11 @@ def extractive_draft(
 def tool_summary_draft(session: ToolSession, output: OutputFilter = OUTPUT_FILTER) -> Draft | None:
     """The results of the tool calls as text; None without tool calls."""
     summary = session.summary
-    return Draft(EXTRACTIVE, output.quoted(summary), (), NO_USAGE, findings=output.mask_findings(summary)) if summary else None
+    return (
+        Draft(EXTRACTIVE, output.quoted(summary), (), NO_USAGE, findings=output.mask_findings(summary))
+        if summary
+        else None
+    )
 
 
 @dataclass(frozen=True)

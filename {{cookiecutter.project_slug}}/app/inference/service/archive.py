@@ -9,8 +9,8 @@ from app.core.change_waiter import ChangeWaiter
 from app.core.clock import Clock
 from app.core.database import Database
 from app.core.ids import new_id
-from app.core.redaction import redact
 from app.core.json_types import JsonObject, JsonValue
+from app.core.redaction import redact
 from app.identity.domain import Principal
 from app.inference import repository
 from app.inference.domain.answer import AnswerNotFound

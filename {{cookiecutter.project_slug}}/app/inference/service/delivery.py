@@ -38,7 +38,9 @@ RECORD_SECONDS = 0.3
 ANSWERED = counter("app_answers_total", "Answers, by status and model", ("status", "model", "degraded", "environment"))
 SENT_TO_REVIEW = counter("app_answers_sent_to_review_total", "Answers sent to human review", ("rule", "timing"))
 
-FILTERED = counter("app_output_filtered_total", "Answers with text that the output filter took out or masked", ("rule",))
+FILTERED = counter(
+    "app_output_filtered_total", "Answers with text that the output filter took out or masked", ("rule",)
+)
 
 Reply = Answer | HeldAnswer
 """The answer, or a notice that it waits for a person."""

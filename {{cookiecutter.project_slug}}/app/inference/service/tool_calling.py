@@ -106,8 +106,8 @@ class ToolCalling:
         )
         if isinstance(proposal, ProposalRefused):
             return proposal
-        if rule := self._objection(ctx, session, proposal):
-            session.findings = (*session.findings, Finding(rule, "an action with it in its arguments was refused"))
+        if found := self._objection(ctx, session, proposal):
+            session.findings = (*session.findings, Finding(found, "an action with it in its arguments was refused"))
             return ProposalRefused("arguments_invalid", "The arguments contain what may not leave this service.")
         if proposal.risk == "read":
             result = await self.actions.execution.run_read(ctx.caller, proposal, session.documents)

@@ -18,13 +18,14 @@ __all__ = ["DETECTORS", "OutputFilter", "OutputPolicy", "SentenceFilter", "canar
 
 DETECTORS: tuple[TextDetector, ...] = (SecretDetector(),)
 """What is looked for in each text that leaves. A further kind of sensitive text is one more detector here."""
+DEFAULT_POLICY = OutputPolicy()
 
 
 @dataclass(frozen=True)
 class OutputFilter:
     """One filter for all ways out: sentences of a model, quotations of documents, and arguments of actions."""
 
-    policy: OutputPolicy = OutputPolicy()
+    policy: OutputPolicy = DEFAULT_POLICY
     detectors: Sequence[TextDetector] = DETECTORS
 
     def sentences(self, prompt: str, known: Sequence[str], canary: str = "") -> SentenceFilter:
@@ -59,4 +60,3 @@ class OutputFilter:
         links = LinkFilter(known, self.policy.link_hosts)
         links.passes(text)
         return "output_link.removed" if links.removed else None
-

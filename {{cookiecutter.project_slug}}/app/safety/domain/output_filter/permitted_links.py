@@ -131,6 +131,9 @@ class _Attributes(HTMLParser):
 
 
 _HARMLESS = frozenset(
-    "b i u s em strong p br hr sub sup kbd code pre ul ol li table thead tbody tr td th h1 h2 h3 h4 h5 h6 blockquote small "
-    "del ins mark q abbr dl dt dd span div details summary".split()
+    (
+        *("b", "i", "u", "s", "em", "strong", "p", "br", "hr", "sub", "sup", "kbd", "code", "pre", "ul", "ol", "li"),
+        *("table", "thead", "tbody", "tr", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "small"),
+        *("del", "ins", "mark", "q", "abbr", "dl", "dt", "dd", "span", "div", "details", "summary"),
+    )
 )

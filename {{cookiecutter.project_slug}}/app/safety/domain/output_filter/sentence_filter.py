@@ -140,4 +140,6 @@ def _within(spans: Sequence[SensitiveSpan], start: int) -> list[SensitiveSpan]:
 
 
 def _detail(rule: str) -> str:
-    return _DETAILS.get(rule) or f"{rule.partition('.')[2].replace('_', ' ') or rule}: such text was masked or taken out"
+    return (
+        _DETAILS.get(rule) or f"{rule.partition('.')[2].replace('_', ' ') or rule}: such text was masked or taken out"
+    )
