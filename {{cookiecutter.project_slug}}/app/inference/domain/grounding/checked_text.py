@@ -124,7 +124,7 @@ class CheckedText:
             self._buffered.clear()
         if not kept or self._filter.refused:
             return ""
-        grounding = check_grounding(kept, self._readable)
+        grounding = check_grounding(self._filter.words(kept), self._readable)
         self._unsupported += grounding.unsupported
         self._grounding_so_far += grounding
         self._buffered.append(kept)

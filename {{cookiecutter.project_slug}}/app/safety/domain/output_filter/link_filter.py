@@ -44,7 +44,7 @@ class LinkFilter:
 
     def __init__(self, known: Sequence[str], hosts: LinkHosts = NO_HOSTS) -> None:
         self._known = known
-        self._allowed = PermittedLinks(hosts)
+        self.permitted = PermittedLinks(hosts)
         self._before = ""
         self._trusts_code = True
         self.removed = 0
@@ -53,8 +53,8 @@ class LinkFilter:
     def passes(self, text: str) -> str:
         """The permitted output for a text: the text, the text with its links neutralised, or an empty string."""
         self._trusts_code &= closes_its_code(text)
-        rest, links = self._allowed.apart(text)
-        permitted = self._allowed.together(self._inert(rest), links)
+        rest, links = self.permitted.apart(text)
+        permitted = self.permitted.together(self._inert(rest), links)
         if permitted and self._links_with_before(permitted):
             permitted = ""
         if text.strip() and not permitted:
@@ -64,10 +64,10 @@ class LinkFilter:
 
     def _links_with_before(self, permitted: str) -> bool:
         whole = self._outside(self._before + permitted)
-        both = loads_or_links(self._allowed.apart(whole)[0])
-        if both and not set(both) <= set(loads_or_links(self._allowed.apart(self._outside(self._before))[0])):
+        both = loads_or_links(self.permitted.apart(whole)[0])
+        if both and not set(both) <= set(loads_or_links(self.permitted.apart(self._outside(self._before))[0])):
             return True
-        return not self._allowed.only(whole) and self._allowed.only(self._outside(self._before))
+        return not self.permitted.only(whole) and self.permitted.only(self._outside(self._before))
 
     def _inert(self, text: str) -> str:
         outside = loads_or_links(self._outside(text))
@@ -94,7 +94,7 @@ class LinkFilter:
 
     def _without_references(self, word: str) -> str:
         """A reference is inert without its definition, which has to be permitted itself."""
-        return word.replace("][", "] [").replace("![", "! [") if self._allowed.hosts.names else word
+        return word.replace("][", "] [").replace("![", "! [") if self.permitted.hosts.names else word
 
     def _is_known(self, fragment: str) -> bool:
         if any(fragment in known for known in self._known):

@@ -62,6 +62,11 @@ class PermittedLinks:
         rest, links = self.apart(text)
         return self.together(change(rest), links)
 
+    def labels(self, text: str) -> str:
+        """The text with the label of each permitted link in its place, and nothing for an image or an address."""
+        rest, links = self.apart(text)
+        return self.together(rest, [_label_of(link) for link in links])
+
     def only(self, text: str) -> bool:
         """Whether a renderer of Markdown and HTML would load or link nothing but permitted addresses in the text."""
         if not _MARKED.search(text):
@@ -78,6 +83,10 @@ class PermittedLinks:
         if neutralise(described) != described or loads_or_links(described):
             return match[0]
         return _place(match[0].removesuffix(rest), links) + rest
+
+
+def _label_of(link: str) -> str:
+    return link[1 : link.rindex("](")] if link.startswith("[") and "](" in link else ""
 
 
 def _place(link: str, links: list[str]) -> str:

@@ -92,6 +92,10 @@ class SentenceFilter:
             self._count(stop.rule)
             return ""
 
+    def words(self, passed: str) -> str:
+        """What a reader sees of a text that has passed: its links by their labels."""
+        return self._links.permitted.labels(passed)
+
     def _permitted(self, text: str) -> str:
         spans, in_key = self._spans(text), self._continues_key(text)
         masked = mask_spans(text, spans)
