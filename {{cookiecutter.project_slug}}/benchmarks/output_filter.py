@@ -125,7 +125,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--short", action="store_true", help="a few rows and answers; writes no result")
     options = parser.parse_args()
-    rows = [json.loads(line) for line in DATA.open(encoding="utf-8")]
+    rows = [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()]
     if options.short:
         print(json.dumps({**stopped(rows[::8], 40), "first_text": added_time(4)}, indent=2))
         return

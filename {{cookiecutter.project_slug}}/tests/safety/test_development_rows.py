@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.output_filter import BEFORE, DATA, FIRST, is_right, released
 
-ROWS = [json.loads(line) for line in DATA.open(encoding="utf-8")]
+ROWS = [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.mark.parametrize("label", ["leak", "exfil", "ok"])
