@@ -63,7 +63,7 @@ class PermittedLinks:
         return self.together(change(rest), links)
 
     def labels(self, text: str) -> str:
-        """The text with the label of each permitted link in its place, and nothing for an image or an address."""
+        """The text with the label of each permitted link or image in its place, and nothing for an address."""
         rest, links = self.apart(text)
         return self.together(rest, [_label_of(link) for link in links])
 
@@ -86,7 +86,7 @@ class PermittedLinks:
 
 
 def _label_of(link: str) -> str:
-    return link[1 : link.rindex("](")] if link.startswith("[") and "](" in link else ""
+    return link[link.index("[") + 1 : link.rindex("](")] if link.startswith(("[", "![")) and "](" in link else ""
 
 
 def _place(link: str, links: list[str]) -> str:
