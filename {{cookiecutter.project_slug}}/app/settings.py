@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -24,6 +25,8 @@ _INJECTED = re.compile(
 _INJECTED_PORT = re.compile(r"APP(_[A-Z0-9_]+)?_PORT", re.IGNORECASE)
 _ADDRESS = re.compile(r"(tcp|udp|sctp)://", re.IGNORECASE)
 
+MIN_SECRET_CHARACTERS = 12
+"""A shorter secret could be part of an ordinary word, and masking it would garble the logs."""
 METRICS_SETTING = "APP_WORKER_METRICS_PORT"
 
 
@@ -207,6 +210,14 @@ class Settings(BaseSettings):
         if self.release_secret is None and self.environment != "development":
             raise StartRefused("APP_RELEASE_SECRET must be set to export or import releases.")
         return self._secret(self.release_secret, "release-secret")
+
+    def secret_values(self) -> frozenset[str]:
+        """The secrets among the settings, so that they can be masked; none that an ordinary word might equal."""
+        given = (getattr(self, name) for name in type(self).model_fields)
+        values = [each.get_secret_value() for each in given if isinstance(each, SecretStr)]
+        values += [each.api_key.get_secret_value() for each in self.model_chain if each.api_key]
+        passwords = (urlsplit(value).password for value in values if "://" in value)
+        return frozenset(value for value in (*values, *passwords) if value and len(value) >= MIN_SECRET_CHARACTERS)
 
     def _secret(self, given: SecretStr | None, name: str) -> bytes:
         """In development one is made up once and kept in the data folder, readable by its owner only."""

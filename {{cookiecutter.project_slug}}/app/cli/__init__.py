@@ -11,6 +11,7 @@ import typer.core
 
 from app.cli.commands import LazyCommands, summary
 from app.core.errors import DatabaseUnavailable, Problem, StartRefused
+from app.core.redaction import redact
 from app.core.text import clean, flaw_in, safe_str
 
 
@@ -108,5 +109,5 @@ def _sentence(error: Exception) -> str:
             return f"app: The database refuses the connection: {message}; see to that, or correct DATABASE_URL."
         return "app: The database does not answer; start it, or correct DATABASE_URL."
     next_step = getattr(error, "what_to_do", None)
-    message = safe_str(error)
+    message = redact(safe_str(error))
     return f"app: {message}{'' if message.endswith(('.', '?')) else '.'}" + (f" {next_step}" if next_step else "")

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.errors import Conflict, Invalid
 from app.core.locks import AUDIT_LOG, lock
+from app.core.redaction import redact
 from app.core.tables import audit_log
 from app.core.telemetry import current_trace_id
 
@@ -127,8 +128,8 @@ async def record(connection: AsyncConnection, act: Act, at: datetime) -> int:
         actor=_storable(act.actor),
         action=act.action,
         subject=_storable(act.subject),
-        before=act.before,
-        after=act.after,
+        before=None if act.before is None else _storable(act.before),
+        after=None if act.after is None else _storable(act.after),
         reason=_storable(act.reason),
         trace_id=current_trace_id(),
         tenant_id=act.tenant_id,
@@ -141,7 +142,7 @@ async def record(connection: AsyncConnection, act: Act, at: datetime) -> int:
 
 
 def _storable(value: str) -> str:
-    return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+    return redact(value).replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
 async def head(connection: AsyncConnection) -> Head | None:

@@ -8,8 +8,11 @@ import orjson
 import structlog
 
 from app.core.options import LogFormat
+from app.core.redaction import redact, redact_value
 from app.core.telemetry import current_trace_id
 from app.core.text import safe_str
+
+_AS_THEY_ARE = frozenset({"level", "timestamp", "trace_id", "exc_info", "stack_info", "_record", "_from_structlog"})
 
 
 def _trace_id(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -25,6 +28,24 @@ def _json(event: dict[str, Any], default: Any = str, **_: Any) -> str:
         return orjson.dumps({safe_str(name): safe_str(value) for name, value in event.items()}).decode()
 
 
+def _redacted(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The event without credentials. A value that is no text is written as one, so that its form is known here."""
+    return {name: _redacted_value(name, value) for name, value in event.items()}
+
+
+def _redacted_value(name: str, value: object) -> object:
+    if value is None or isinstance(value, (bool, int, float)) or name in _AS_THEY_ARE:
+        return value
+    if isinstance(value, (str, Mapping, list, tuple, set, frozenset)):
+        return redact_value({name: value})[name]
+    return redact(safe_str(value))
+
+
+def _redacted_line(_: Any, __: str, line: Any) -> str:
+    """The finished line, whose traceback may quote a text."""
+    return redact(str(line))
+
+
 def log_failure(logger: Any, event: str, error: BaseException, **facts: Any) -> None:
     """Log an error with its traceback. Never raises, even if logging itself is broken."""
     try:
@@ -37,7 +58,7 @@ def _write_to_stderr(event: str, error: str, broken: str, facts: Mapping[str, An
     with contextlib.suppress(Exception):
         line = {"level": "error", "event": event, "error": error, "logging_failed": broken}
         bound = structlog.contextvars.get_contextvars()
-        sys.stderr.write(_json({**line, **bound, **facts}) + "\n")
+        sys.stderr.write(redact(_json({**line, **bound, **facts})) + "\n")
 
 
 def configure_logging(level: str, style: LogFormat) -> None:
@@ -53,9 +74,9 @@ def configure_logging(level: str, style: LogFormat) -> None:
     last: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(serializer=_json) if style == "json" else console
     )
-    tail: list[structlog.typing.Processor] = [last]
+    tail: list[structlog.typing.Processor] = [_redacted, last, _redacted_line]
     if style == "json":
-        tail = [structlog.processors.format_exc_info, last]
+        tail = [structlog.processors.format_exc_info, _redacted, last]
     structlog.configure(
         processors=[*shared, *tail],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),

@@ -8,6 +8,7 @@ import orjson
 from fastapi.responses import Response
 
 from app.core.errors import Problem
+from app.core.redaction import redact, redact_value
 from app.core.telemetry import counter
 from app.core.text import safe_str
 
@@ -54,7 +55,7 @@ def encoded(problem: Problem, about: dict[str, str] | None = None, for_openai: b
 
     for render in (full, lambda: _safe_str(full()), lambda: _plain(problem, for_openai)):
         with contextlib.suppress(Exception):
-            return orjson.dumps(render() | own, default=str, option=orjson.OPT_NON_STR_KEYS)
+            return orjson.dumps(redact_value(render() | own), default=str, option=orjson.OPT_NON_STR_KEYS)
     return orjson.dumps(_plain(problem, for_openai) | {name: safe_str(text) for name, text in own.items()})
 
 
@@ -77,7 +78,7 @@ def _is_encodable(value: object) -> bool:
 
 
 def _plain(problem: Problem, for_openai: bool) -> dict[str, Any]:
-    kind, detail = type(problem), safe_str(problem.detail)
+    kind, detail = type(problem), redact(safe_str(problem.detail))
     body = {"type": f"/problems/{kind.code}", "title": kind.title, "status": kind.status, "code": kind.code}
     error = {"message": detail, "type": "server_error", "code": kind.code, "param": None}
     return body | {"detail": detail} | ({"error": error} if for_openai else {})

@@ -1,20 +1,21 @@
 """Traces and metrics. The packages declare their instruments here; wiring decides where the data goes."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
+from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from app.core.listening import refusals
 from app.core.options import TraceTarget
+from app.core.redaction import redact, redact_value
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -40,7 +41,7 @@ def configure_tracing(
         shutdown_on_exit=False,
     )
     if exporter := _exporter(target, endpoint):
-        _provider.add_span_processor(BatchSpanProcessor(exporter))
+        _provider.add_span_processor(BatchSpanProcessor(RedactingExporter(exporter)))
     _tracer = _provider.get_tracer("app")
 
 
@@ -48,6 +49,44 @@ def _resource(service: str, version: str, named: str | None) -> Resource:
     ours = Resource.create({"service.name": service, "service.version": version})
     merged = ours.merge(OTELResourceDetector().detect())
     return merged.merge(Resource({"service.name": named})) if named else merged
+
+
+class RedactingExporter(SpanExporter):
+    """Exports spans without credentials in names, attributes, events and status."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter = exporter
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return self._exporter.export([_redacted(each) for each in spans])
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return self._exporter.force_flush(timeout_millis)
+
+
+def _redacted(span: ReadableSpan) -> ReadableSpan:
+    status = span.status
+    return ReadableSpan(
+        redact(span.name),
+        span.context,
+        span.parent,
+        span.resource,
+        _redacted_attributes(span.attributes),
+        [Event(redact(each.name), _redacted_attributes(each.attributes), each.timestamp) for each in span.events],
+        span.links,
+        span.kind,
+        status=trace.Status(status.status_code, redact(status.description) if status.description else None),
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )
+
+
+def _redacted_attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
+    return redact_value(dict(attributes or {}))
 
 
 def _exporter(target: TraceTarget, endpoint: str | None) -> SpanExporter | None:

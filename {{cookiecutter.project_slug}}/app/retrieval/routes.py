@@ -10,11 +10,13 @@ from app.core.http import provided
 from app.identity.domain import Principal
 from app.identity.service.caller import require
 from app.releases.service import Environments
-from app.retrieval.domain import Evidence, SearchParams
+from app.retrieval.domain import Evidence, Passage, SearchParams
 from app.retrieval.schemas import IndexListResponse, IndexResponse, SearchRequest, SearchResponse
 from app.retrieval.service.retrieval import Retrieval
+from app.safety.domain.output_filter import OutputFilter
 
 SEARCH_SECONDS = 10.0
+OUTPUT = OutputFilter()
 
 router = APIRouter(tags=["search"])
 
@@ -44,9 +46,19 @@ async def search(
     return Response(orjson.dumps(_as_dict(evidence)), media_type="application/json")
 
 
+def _passage(passage: Passage) -> dict[str, object]:
+    """With secrets masked character by character, so that the offsets stay valid."""
+
+    def masked(text: str) -> str:
+        return OUTPUT.masked(text, keep_length=True)
+
+    headings = [masked(each) for each in passage.headings]
+    return asdict(passage) | {"text": masked(passage.text), "title": masked(passage.title), "headings": headings}
+
+
 def _as_dict(evidence: Evidence) -> dict[str, object]:
     return {
-        "passages": [asdict(passage) for passage in evidence.passages],
+        "passages": [_passage(each) for each in evidence.passages],
         "index": evidence.index_number,
         "index_id": evidence.index_id,
         "corpus_version": evidence.corpus_version,

@@ -9,6 +9,7 @@ from app import __version__
 from app.adapters.embeddings.factory import EmbedderSettings, make_embedder
 from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
 from app.core.logging import configure_logging
+from app.core.redaction import SecretDetector, install_detectors
 from app.core.schema import verify
 from app.core.telemetry import configure_tracing
 from app.retrieval.ports import Embedder
@@ -53,6 +54,7 @@ def database_urls(settings: Settings) -> tuple[Urls, EmbeddedPostgres | None]:
 
 def observe(settings: Settings) -> None:
     """Configures logs and traces; called first in every process."""
+    install_detectors(SecretDetector(known=settings.secret_values()))
     configure_logging(settings.log_level, settings.log_format)
     configure_tracing(
         settings.traces,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
+from app.core.redaction import redact
 from app.evaluation.domain.gate import GateResult, apply_gate
 from app.evaluation.domain.observation import Observation
 from app.evaluation.domain.policy import QualityPolicy
@@ -80,12 +81,12 @@ def _worsened(results: EvaluationResults, gate_result: GateResult) -> Iterator[W
         before = results.baseline.get(case_id) if results.baseline else None
         yield WorsenedCase(
             case_id=case_id,
-            question=case.question,
+            question=redact(case.question),
             before=_release_answer(before.observation) if before else None,
             after=_release_answer(after),
         )
 
 
 def _release_answer(observation: Observation) -> ReleaseAnswer:
-    citations = tuple(f"{each.uri}: {each.quote}" for each in observation.cited)
-    return ReleaseAnswer(text=observation.text, citations=citations, refused=observation.refused)
+    citations = tuple(redact(f"{each.uri}: {each.quote}") for each in observation.cited)
+    return ReleaseAnswer(text=redact(observation.text), citations=citations, refused=observation.refused)

@@ -1,5 +1,5 @@
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -9,6 +9,7 @@ from app.costs.domain import Usage
 from app.inference.domain.tool_calls import AnswerAction
 from app.releases.domain import PRODUCTION
 from app.retrieval.domain import Evidence, Passage
+from app.safety.domain.output_filter import OutputFilter
 from app.safety.domain.text import Finding
 
 EXTRACTIVE = "extractive"
@@ -16,13 +17,14 @@ EXTRACTIVE = "extractive"
 AnswerStatus = Literal["answered", "refused"]
 FinishReason = Literal["stop", "length", "content_filter"]
 """stop: complete; length: cut off at the token limit; content_filter: withheld by a content filter."""
-RefusalReason = Literal["no_evidence", "off_topic", "no_answer", "declined", "evidence_timeout"]
+RefusalReason = Literal["no_evidence", "off_topic", "no_answer", "declined", "withheld", "evidence_timeout"]
 
 REFUSAL_TEXTS: Mapping[RefusalReason, str] = {
     "no_evidence": "There is nothing in the documents about this.",
     "off_topic": "The documents do not seem to be about this.",
     "no_answer": "The documents do not answer this.",
     "declined": "The model's provider refused this question.",
+    "withheld": "The answer was withheld by the security policy.",
     "evidence_timeout": "There was no time to look into the documents.",
 }
 
@@ -94,7 +96,8 @@ class ScreenedQuestion(Question):
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """The passage that supports an answer: `quote` == document text [start:end], offsets in characters.
+    """The passage that supports an answer: `quote` == document text [start:end], offsets in characters. In an answer
+    secrets in it are masked, one sign for each character.
 
     marker: the number that the answer's text cites it by, as in [1].
     """
@@ -122,6 +125,18 @@ def source_documents(answer: "Answer", evidence: Evidence, read_documents: Colle
     if read_documents is not None:
         return cited | frozenset(read_documents)
     return cited if answer.model == EXTRACTIVE else cited | evidence.documents
+
+
+def masked_citations(citations: Iterable[Citation], output: OutputFilter) -> tuple[Citation, ...]:
+    """The citations with secrets in their texts masked, character by character, so that the offsets stay valid."""
+
+    def masked(text: str) -> str:
+        return output.masked(text, keep_length=True)
+
+    return tuple(
+        replace(each, quote=masked(each.quote), title=masked(each.title), headings=tuple(map(masked, each.headings)))
+        for each in citations
+    )
 
 
 def cite(marker: int, passage: Passage, start: int, end: int) -> Citation:

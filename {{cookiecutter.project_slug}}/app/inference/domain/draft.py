@@ -15,14 +15,14 @@ from app.inference.domain.answer import (
     cite,
 )
 from app.inference.domain.grounding.answerability import Answerability
-from app.inference.domain.grounding.checked_text import CheckedText
+from app.inference.domain.grounding.checked_text import OUTPUT_FILTER, CheckedText
 from app.inference.domain.grounding.citations import cited_numbers
 from app.inference.domain.grounding.extractive import best_sentences, coverage
 from app.inference.domain.tool_calls import ToolSession
 from app.llm.domain.errors import ContentFiltered, InvalidResponse, ModelFailure
 from app.llm.domain.messages import CompletionEnd
 from app.retrieval.domain import Evidence
-from app.safety.domain.markup import neutralise
+from app.safety.domain.output_filter import OutputFilter
 
 NO_USAGE = Usage(0)
 SEARCH_TIMEOUT = "search_timeout"
@@ -42,23 +42,29 @@ def refusal_reason(question: str, evidence: Evidence, answerability: Answerabili
 def refusal_draft(
     reason: RefusalReason, model: str = EXTRACTIVE, usage: Usage = NO_USAGE, estimated: bool = False
 ) -> Draft:
-    finish: FinishReason = "content_filter" if reason == "declined" else "stop"
+    finish: FinishReason = "content_filter" if reason in ("declined", "withheld") else "stop"
     return Draft(model, REFUSAL_TEXTS[reason], (), usage, estimated, reason, finish_reason=finish)
 
 
-def extractive_draft(text: str, max_sentences: int, evidence: Evidence) -> Draft:
+def extractive_draft(text: str, max_sentences: int, evidence: Evidence, output: OutputFilter = OUTPUT_FILTER) -> Draft:
     """The best-ranked sentences of the evidence, each with its citation; or a refusal."""
     quotes = best_sentences(text, evidence.passages, max_sentences)
     if not quotes:
         return refusal_draft("no_answer")
     cited = [cite(n, evidence.passages[q.passage], q.start, q.end) for n, q in enumerate(quotes, 1)]
-    answer = " ".join(f"{neutralise(' '.join(c.quote.split()))} [{c.marker}]" for c in cited)
-    return Draft(EXTRACTIVE, answer, tuple(cited), NO_USAGE, groundedness=1.0)
+    answer = " ".join(f"{output.quoted(' '.join(c.quote.split()))} [{c.marker}]" for c in cited)
+    masked = output.mask_findings("\n\n".join(c.quote for c in cited))
+    return Draft(EXTRACTIVE, answer, tuple(cited), NO_USAGE, groundedness=1.0, findings=masked)
 
 
-def tool_summary_draft(session: ToolSession) -> Draft | None:
+def tool_summary_draft(session: ToolSession, output: OutputFilter = OUTPUT_FILTER) -> Draft | None:
     """The results of the tool calls as text; None without tool calls."""
-    return Draft(EXTRACTIVE, neutralise(session.summary), (), NO_USAGE) if session.summary else None
+    summary = session.summary
+    return (
+        Draft(EXTRACTIVE, output.quoted(summary), (), NO_USAGE, findings=output.mask_findings(summary))
+        if summary
+        else None
+    )
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,9 @@ def draft_outcome(
     text, end, model = reply.text, reply.end, reply.model
     if end.finish == "content_filter":
         return _without_text([(model, ContentFiltered())], fallback)
+    if text.refused:
+        refused = refusal_draft("withheld", model, end.usage, end.estimated)
+        return DraftOutcome(replace(refused, findings=text.findings))
     if text.no_answer and not acted:
         return DraftOutcome(refusal_draft("no_answer", model, end.usage, end.estimated))
     reasons = tuple(f"{model}: {reason}" for reason in _degradations(text, end))
@@ -117,13 +126,10 @@ def _without_text(failures: Sequence[tuple[str, ModelFailure]], fallback: Callab
 def _degradations(text: CheckedText, end: CompletionEnd) -> Iterator[str]:
     if end.finish != "stop":
         yield "truncated"
-    if text.leaked:
-        yield "prompt_leak"
-    if text.links_removed:
-        yield "link_removed"
+    yield from text.removals
     if text.unsupported_withheld or text.no_answer:
         yield "answer_unsupported"
-    elif not text.text and not text.leaked and not text.links_removed:
+    elif not text.text and not text.removals:
         yield InvalidResponse.reason
 
 

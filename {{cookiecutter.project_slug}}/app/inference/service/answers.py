@@ -162,9 +162,10 @@ class Answers:
 def _sent_as_whole(ctx: AnswerContext) -> bool:
     """Whether no text may be sent before all of it is checked, or reviewed."""
     loaded = ctx.loaded
-    if loaded.risk_tier == "high" or loaded.security.wants_review(ctx.question.findings):
+    if loaded.risk_tier == "high" or loaded.security.output.decides_on_the_whole:
         return True
-    return loaded.review.may_hold(loaded.risk_tier, ctx.caller.tenant_id)
+    held = loaded.review.may_hold(loaded.risk_tier, ctx.caller.tenant_id)
+    return held or loaded.security.wants_review(ctx.question.findings)
 
 
 def _remaining_text(answer: Answer, sent: str) -> str:

@@ -10,6 +10,7 @@ from app.core.clock import Clock
 from app.core.database import Database
 from app.core.ids import new_id
 from app.core.json_types import JsonObject, JsonValue
+from app.core.redaction import redact
 from app.identity.domain import Principal
 from app.inference import repository
 from app.inference.domain.answer import AnswerNotFound
@@ -61,11 +62,12 @@ class AnswerArchive:
 
 def response_body(answer: ArchivedAnswer, caller: Principal) -> JsonObject:
     """What this caller may see of a stored answer, as JSON."""
+    question = redact(answer.question)
     if answer.state is None:
-        return {"question": answer.question, **answer.body}
+        return {"question": question, **answer.body}
     if answer.state == "delivered":
         body = orjson.loads(answer.payload or b"") if answer.timing == "before" else answer.body
-        return {"question": answer.question, **body, **_review(answer, caller)}
+        return {"question": question, **body, **_review(answer, caller)}
     if answer.due_at is None:
         raise ValueError(f"held answer {answer.id} has no due date")
     held = HeldAnswer(
@@ -74,7 +76,7 @@ def response_body(answer: ArchivedAnswer, caller: Principal) -> JsonObject:
     dates = {"created_at": _utc(answer.created_at), "due_at": _utc(answer.due_at)}
     if answer.state == "rejected":
         dates |= {"decided_at": _utc(answer.decided_at)}
-    return {"question": answer.question, **held, **dates, "status": answer.state}
+    return {"question": question, **held, **dates, "status": answer.state}
 
 
 def _review(answer: ArchivedAnswer, caller: Principal) -> JsonObject:

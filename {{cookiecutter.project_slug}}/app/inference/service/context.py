@@ -16,6 +16,7 @@ from app.inference.domain.tool_calls import ToolSession
 from app.inference.service.cost_meter import CostMeter
 from app.inference.service.loaded_release import AssignedRelease, LoadedRelease
 from app.releases.domain import Release
+from app.safety.domain.output_filter import canary_of
 
 T = TypeVar("T")
 
@@ -113,6 +114,11 @@ class AnswerContext:
     @property
     def loaded(self) -> LoadedRelease:
         return self.assigned.loaded
+
+    @property
+    def canary(self) -> str:
+        """The mark in the instructions to a model that stands nowhere else."""
+        return canary_of(self.loaded.release.id, self.caller.tenant_id)
 
     @property
     def release(self) -> Release:

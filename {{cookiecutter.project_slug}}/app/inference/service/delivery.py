@@ -21,13 +21,22 @@ from app.identity.domain import Principal
 from app.inference import repository
 from app.inference.domain.answer import Answer, source_documents
 from app.inference.domain.draft import DraftOutcome
-from app.inference.domain.human_review import SUSPICIOUS, HeldAnswer, ReviewRequest, RoutedAnswer, Rule, rule_for
+from app.inference.domain.human_review import (
+    SUSPICIOUS,
+    WITHHELD,
+    HeldAnswer,
+    ReviewRequest,
+    RoutedAnswer,
+    Rule,
+    rule_for,
+)
 from app.inference.domain.release_assignment import ReleaseAssignment
 from app.inference.domain.replay import AnswerConditions
 from app.inference.service.context import AnswerContext
 from app.inference.service.pipeline import Pipeline
 from app.inference.service.tool_calling import hold_actions
 from app.retrieval.domain import Evidence
+from app.safety.domain.output_filter import is_of_output
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +45,10 @@ RECORD_SECONDS = 0.3
 
 ANSWERED = counter("app_answers_total", "Answers, by status and model", ("status", "model", "degraded", "environment"))
 SENT_TO_REVIEW = counter("app_answers_sent_to_review_total", "Answers sent to human review", ("rule", "timing"))
+
+FILTERED = counter(
+    "app_output_filtered_total", "Answers with text that the output filter took out or masked", ("rule",)
+)
 
 Reply = Answer | HeldAnswer
 """The answer, or a notice that it waits for a person."""
@@ -109,7 +122,7 @@ class Delivery:
         with ctx.timer.step("record"):
             await self._record(ctx, stored, rows, completed, self._extra_writes(ctx, stored, review))
         annotate(cost_micro_usd=answer.cost_micro_usd)
-        ANSWERED.labels(answer.status, answer.model, str(answer.degraded).lower(), answer.environment).inc()
+        _count(answer)
         if review:
             SENT_TO_REVIEW.labels(review.rule.name, review.rule.send).inc()
         return reply
@@ -119,7 +132,9 @@ class Delivery:
         rule = rule_for(ctx.loaded.review, routed)
         if rule and rule.send == "before":
             return rule
-        return SUSPICIOUS if ctx.loaded.security.wants_review(ctx.question.findings) else rule
+        if ctx.loaded.security.wants_review(ctx.question.findings):
+            return SUSPICIOUS
+        return WITHHELD if ctx.loaded.security.output.needs_review(answer.findings) else rule
 
     def _review_request(
         self, ctx: AnswerContext, rule: Rule | None, stored: repository.StoredAnswer
@@ -194,3 +209,9 @@ class Delivery:
         task = asyncio.get_running_loop().create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+
+
+def _count(answer: Answer) -> None:
+    ANSWERED.labels(answer.status, answer.model, str(answer.degraded).lower(), answer.environment).inc()
+    for rule in {finding.rule for finding in answer.findings if is_of_output(finding)}:
+        FILTERED.labels(rule).inc()

@@ -30,6 +30,7 @@ from app.llm.domain.errors import ContentFiltered, ModelFailure
 from app.llm.domain.messages import ChatRequest, CompletionEnd, estimate_usage
 from app.llm.service import AllModelsFailed, FallbackChain, FallbackResult, StreamStarted
 from app.retrieval.domain import Evidence
+from app.safety.domain.output_filter import with_canary
 
 log = structlog.get_logger(__name__)
 
@@ -131,7 +132,7 @@ class Generation:
             evidence = replace(evidence, passages=())
 
         def fallback() -> Draft:
-            summary = tool_summary_draft(session) if session else None
+            summary = tool_summary_draft(session, ctx.loaded.output_filter) if session else None
             return summary or (refusal_draft(refusal) if refusal else self.extract(ctx, evidence))
 
         if session:
@@ -171,7 +172,8 @@ class Generation:
     def _checked_text(self, ctx: AnswerContext, prepared: PreparedCall) -> CheckedText:
         results = ctx.tool_session.results if ctx.tool_session else ()
         prompt = ctx.release.prompt(prepared.prompt).text
-        return CheckedText(prepared.evidence.passages, ctx.loaded.risk_tier, prompt, results)
+        passages, output = prepared.evidence.passages, ctx.loaded.output_filter
+        return CheckedText(passages, ctx.loaded.risk_tier, prompt, results, output, ctx.canary)
 
     def _last_piece(self, ctx: AnswerContext, text: CheckedText, end: CompletionEnd) -> str:
         """The last text to send; nothing when a content filter ended the stream."""
@@ -203,7 +205,7 @@ class Generation:
     def _request(self, ctx: AnswerContext, evidence: Evidence, prompt: str) -> ChatRequest:
         question = ctx.question
         request = build_request(
-            ctx.release.prompt(prompt).text,
+            with_canary(ctx.release.prompt(prompt).text, ctx.canary),
             question.text,
             evidence.passages,
             question.max_tokens,
@@ -220,7 +222,8 @@ class Generation:
     def extract(self, ctx: AnswerContext, evidence: Evidence) -> Draft:
         """The extractive fallback."""
         with ctx.timer.step("extract"):
-            return extractive_draft(ctx.question.text, ctx.question.sentences, evidence)
+            question, output = ctx.question, ctx.loaded.output_filter
+            return extractive_draft(question.text, question.sentences, evidence, output)
 
 
 def _charge_broken_off(

@@ -13,6 +13,7 @@ from app.inference.domain.release_assignment import ReleaseAssignment
 from app.llm.service import FallbackChain
 from app.releases.domain import Release, ReleaseUnknown
 from app.retrieval.domain import IndexRow, SearchParams
+from app.safety.domain.output_filter import OutputFilter
 from app.safety.domain.policy import SecurityPolicy
 
 
@@ -36,6 +37,11 @@ class LoadedRelease:
     answerability: Answerability
     review: ReviewPolicy = NO_REVIEW
     actions: ActionPolicy = NOTHING_OFFERED
+
+    @property
+    def output_filter(self) -> OutputFilter:
+        """What of an answer may leave, on every way out."""
+        return OutputFilter(self.security.output)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from app.inference.domain.answer import (
     Question,
     QuestionTooLong,
     ScreenedQuestion,
+    masked_citations,
 )
 from app.inference.domain.draft import NOT_SEARCHED, DraftOutcome
 from app.inference.service.context import AnswerContext, StepTimer
@@ -118,7 +119,7 @@ class Pipeline:
             refusal=draft.refusal,
             release_id=ctx.release.id,
             corpus_version=evidence.corpus_version,
-            citations=draft.citations,
+            citations=masked_citations(draft.citations, ctx.loaded.output_filter),
             findings=(*ctx.question.findings, *(session.findings if session else ()), *draft.findings),
             usage=draft.usage + session.usage if session else draft.usage,
             estimated=draft.estimated,

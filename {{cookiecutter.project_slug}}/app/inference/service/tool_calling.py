@@ -3,7 +3,7 @@ answer, and then run or wait for a person.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,12 +14,13 @@ from app.identity.domain import Principal
 from app.inference.domain.answer import ScreenedQuestion
 from app.inference.domain.human_review import ProposedAction, Rule, rule_for_action
 from app.inference.domain.tool_calls import ToolResult, ToolSession
+from app.inference.domain.prompt import TOOL_PROMPT
 from app.inference.service.context import AnswerContext
 from app.inference.service.loaded_release import LoadedRelease
 from app.llm.domain.messages import ChatRequest, Message, ToolCall
 from app.llm.service import FallbackChain, FallbackResult
 from app.safety.domain.screening import screen_fields
-from app.safety.domain.text import normalise
+from app.safety.domain.text import Finding, normalise
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,13 @@ class ToolCalling:
             return ToolResult.of(ProposalRefused("failed", "What came back is withheld by the security policy."))
         return replace(result, content=normalise(result.content).text, text=normalise(result.text).text)
 
+    def _objection(self, ctx: AnswerContext, session: ToolSession, proposal: ActionProposal) -> str | None:
+        """The finding for which it may not be proposed: the arguments leave the service as an answer does."""
+        prompt = ctx.release.prompt(TOOL_PROMPT).text
+        known = (ctx.question.text, *(result.text for result in session.results))
+        arguments = " ".join(_texts_in(proposal.arguments))
+        return ctx.loaded.output_filter.objection(arguments, prompt, known)
+
     async def _propose(
         self, ctx: AnswerContext, session: ToolSession, call: ToolCall, tainted: bool
     ) -> NewAction | ProposalRefused:
@@ -100,6 +108,9 @@ class ToolCalling:
         )
         if isinstance(proposal, ProposalRefused):
             return proposal
+        if found := self._objection(ctx, session, proposal):
+            session.findings = (*session.findings, Finding(found, "an action with it in its arguments was refused"))
+            return ProposalRefused("arguments_invalid", "The arguments contain what may not leave this service.")
         if proposal.risk == "read":
             result = await self.actions.execution.run_read(ctx.caller, proposal, session.documents)
             if isinstance(result, ProposalRefused):
@@ -109,6 +120,17 @@ class ToolCalling:
         terms = None if rule is None else _terms(ctx, rule, proposal)
         state: Literal["waiting", "approved"] = "waiting" if rule is not None and rule.send == "before" else "approved"
         return NewAction(proposal, state, terms, tainted, documents=tuple(session.documents))
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from (str(name), *_texts_in(each))
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _texts_in(each)
+    else:
+        yield str(value)
 
 
 def hold_actions(ctx: AnswerContext, rule: Rule, entries: Sequence[NewAction]) -> list[NewAction]:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.actions.domain import ActionEnded, ActionState, StoredAction
 from app.actions.service import Actions
 from app.core.ids import new_id
+from app.core.redaction import redact
 from app.inference.domain.human_review import AnswerHeld, ReviewDecision, ReviewedAnswer, edit
 from app.inference.service import HeldAnswers
 from app.review.domain.items import ReviewItem, ReviewKind
@@ -190,7 +191,7 @@ def _item(
         tenant_id=tenant_id,
         kind=kind,
         subject_id=subject_id,
-        question=terms.question,
+        question=redact(terms.question),
         rule=terms.rule,
         timing=terms.timing,
         risk_tier=terms.risk_tier,

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.errors import Invalid
 from app.core.policies import PolicyModel
+from app.safety.domain.output_filter import OutputPolicy
 from app.safety.domain.text import Finding
 from app.webhooks.domain import WebhookHosts
 
@@ -72,6 +73,7 @@ class SecurityPolicy(PolicyModel):
     documents: DocumentScreening = DocumentScreening()
     questions: QuestionScreening = QuestionScreening()
     webhooks: WebhookHosts = WebhookHosts()
+    output: OutputPolicy = OutputPolicy()
     limits: Limits = Limits()
 
     def may_receive(self, address: str) -> bool:

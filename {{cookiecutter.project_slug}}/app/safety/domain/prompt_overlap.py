@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import codecs
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -73,7 +74,7 @@ class _Prompt:
 
     @cached_property
     def code_words(self) -> frozenset[str]:
-        return frozenset(_bare(word) for word in _CODE_WORD.findall(self.text))
+        return frozenset(bare(word) for word in _CODE_WORD.findall(self.text))
 
     @cached_property
     def ciphers(self) -> frozenset[str]:
@@ -99,12 +100,13 @@ def _marks_of(plain: str) -> Iterator[str]:
     yield from _runs(_letters(plain), LETTERS)
 
 
-def overlaps_prompt(text: str, prompt: str) -> bool:
-    """Whether the text contains a part of the prompt, verbatim or in a decodable form."""
+def overlaps_prompt(text: str, prompt: str, views: Sequence[str] | None = None) -> bool:
+    """Whether the text contains a part of the prompt, verbatim or in a decodable form. views: those of `views_of`."""
     features, plain = _prompt(prompt), _plain(text)
     if _contains(plain, features) or _enciphers(plain, features):
         return True
-    return any(_near(view, features) and _contains(view, features) for view in map(_plain, _views(text)))
+    read = views_of(text) if views is None else views
+    return any(_near(view, features) and _contains(view, features) for view in map(_plain, read))
 
 
 def may_go_on(text: str, prompt: str) -> bool:
@@ -123,7 +125,7 @@ def _near(plain: str, features: _Prompt) -> bool:
 
 def _has_sentence_or_code_word(plain: str, features: _Prompt) -> bool:
     """Whether the text contains a full sentence of the prompt, or one of its code words."""
-    letters, together = _letters(plain), _bare(plain)
+    letters, together = _letters(plain), bare(plain)
     return any(each in letters for each in features.sentences) or any(each in together for each in features.code_words)
 
 
@@ -135,12 +137,15 @@ def _enciphers(plain: str, features: _Prompt) -> bool:
     return not features.ciphers.isdisjoint(_runs(_steps(_letters(plain)), LETTERS))
 
 
-def _bare(plain: str) -> str:
+def bare(plain: str) -> str:
+    """Only the letters and digits."""
     return re.sub(r"[\W_]", "", plain)
 
 
-def _views(text: str) -> Iterator[str]:
+def views_of(text: str) -> Iterator[str]:
+    """The text reversed, deciphered and decoded, as far as it can be."""
     yield text[::-1]
+    yield codecs.encode(text, "rot13")
     if re.search(r"[0-9@$!|]", text):
         yield text.translate(_LEET)
     yield "".join(word[::-1] for word in re.findall(r"\w+|\W+", text))
@@ -179,7 +184,8 @@ def _unpacked(run: str) -> Iterator[str]:
     plain = run.replace("-", "+").replace("_", "/")
     for start in range(4):
         part = plain[start:]
-        yield _read(_bytes(base64.b64decode, part[: len(part) // 4 * 4]))
+        part = part[: len(part) - (len(part) % 4 == 1)]
+        yield _read(_bytes(base64.b64decode, part + "=" * (-len(part) % 4)))
     if run.isupper() and not set(run) - set("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"):
         for start in range(8):
             part = run[start:]

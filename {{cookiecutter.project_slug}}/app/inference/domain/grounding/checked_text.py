@@ -7,43 +7,47 @@ from app.inference.domain.grounding.citations import CitationFilter, NoAnswerDet
 from app.inference.domain.grounding.extractive import Readable
 from app.inference.domain.grounding.groundedness import NO_SENTENCES, GroundingResult, check_grounding
 from app.inference.domain.grounding.sentence_breaks import first_break
-from app.safety.domain.output_links import LinkFilter, closes_its_code, outside_code
-from app.safety.domain.prompt_overlap import may_go_on, overlaps_prompt
+from app.safety.domain.output_filter import OutputFilter
+from app.safety.domain.output_filter.link_filter import closes_its_code, outside_code
 from app.safety.domain.text import Finding, normalise
 
-LEAK_WINDOW = 600
-"""Characters before a sentence that are checked with it, for a prompt that leaks bit by bit."""
+OUTPUT_FILTER = OutputFilter()
+"""The output filter with its default policy."""
 
 
 class CheckedText:
     """A model's text, released sentence by sentence as each is checked.
 
     A supported sentence is released once the share of supported sentences so far reaches what the risk tier requires;
-    until then sentences are buffered, at the latest until the end, when the share of the whole text decides. Sentences
-    with links that are in no document are removed. From the first sentence that leaks the prompt on, nothing is
-    released. At risk tier high everything is buffered until the end. results: texts that can support a sentence but
-    are not cited, such as tool results.
+    until then sentences are buffered, at the latest until the end, when the share of the whole text decides. The output
+    filter masks and removes what may not leave; from the first sentence that leaks the prompt on, nothing is released.
+    At risk tier high everything is buffered until the end. results: texts that can support a sentence but are not
+    cited, such as tool results. canary: the one in the prompt.
 
     Each sentence is checked once, however the text is split into pieces.
     """
 
     def __init__(
-        self, passages: Sequence[Readable], tier: RiskTier, prompt: str, results: Sequence[Readable] = ()
+        self,
+        passages: Sequence[Readable],
+        tier: RiskTier,
+        prompt: str,
+        results: Sequence[Readable] = (),
+        output: OutputFilter = OUTPUT_FILTER,
+        canary: str = "",
     ) -> None:
         self._readable = [*passages, *results]
         self._tier: RiskTier = tier
-        self._prompt = prompt
         self._no_answer_detector, self._markers = NoAnswerDetector(), CitationFilter(len(passages))
-        self._links = LinkFilter([each.text for each in self._readable])
+        self._filter = output.sentences(prompt, [each.text for each in self._readable], canary)
         self._trusts_code = True
         self._written: list[str] = []
-        self._unread = self._window = ""
+        self._unread = ""
         self._released: list[str] = []
         self._buffered: list[str] = []
         self._unsupported = 0
         self._findings: dict[str, Finding] = {}
         self._grounding_so_far = self.grounding = NO_SENTENCES
-        self.leaked = False
 
     @property
     def written(self) -> str:
@@ -60,8 +64,19 @@ class CheckedText:
         return self._no_answer_detector.no_answer
 
     @property
-    def links_removed(self) -> bool:
-        return self._links.removed > 0
+    def leaked(self) -> bool:
+        """Whether the text broke off because it contains what may not leave in any form."""
+        return self._filter.stopped
+
+    @property
+    def refused(self) -> bool:
+        """Whether the output policy refuses the whole text."""
+        return self._filter.refused
+
+    @property
+    def removals(self) -> tuple[str, ...]:
+        """The kinds of what was taken out, as reasons why the answer is degraded."""
+        return tuple(dict.fromkeys(_REASONS[kind] for kind in self._filter.removed_kinds if kind in _REASONS))
 
     @property
     def unsupported_withheld(self) -> bool:
@@ -78,14 +93,8 @@ class CheckedText:
 
     @property
     def attacks(self) -> tuple[Finding, ...]:
-        """Signs of an attack on the model; reported even when none of its text is released."""
-        return _counted(
-            (
-                ("output_link.removed", "sentences with addresses in no document were taken out", self._links.removed),
-                ("output_link.parted", "links were parted into plain characters", self._links.parted),
-                ("prompt_leak", "what follows tells of the instructions and was taken out", int(self.leaked)),
-            )
-        )
+        """What the output filter found; reported even when none of the text is released."""
+        return self._filter.findings
 
     def feed(self, piece: str) -> str:
         """Adds a piece; returns the text that is released by it."""
@@ -110,14 +119,12 @@ class CheckedText:
 
     def _check(self, raw: str) -> str:
         text = self._with_real_citations(self._clean(raw))
-        self._window = (self._window + text)[-LEAK_WINDOW - len(text) :]
-        if overlaps_prompt(self._window, self._prompt):
-            self.leaked = True
+        kept = self._filter.passes(text)
+        if self._filter.stopped or self._filter.refused:
             self._buffered.clear()
+        if not kept or self._filter.refused:
             return ""
-        if not (kept := self._links.passes(text)):
-            return ""
-        grounding = check_grounding(kept, self._readable)
+        grounding = check_grounding(self._filter.words(kept), self._readable)
         self._unsupported += grounding.unsupported
         self._grounding_so_far += grounding
         self._buffered.append(kept)
@@ -125,7 +132,7 @@ class CheckedText:
 
     def _may_release(self, newest: GroundingResult) -> bool:
         supported = bool(newest.supports) and not newest.unsupported
-        early = self._tier != "high" and not may_go_on(self._window, self._prompt)
+        early = self._tier != "high" and not self._filter.may_go_on
         return early and supported and self._grounding_so_far.enough(self._tier)
 
     def _release(self) -> str:
@@ -148,6 +155,14 @@ class CheckedText:
 
     def _resolve(self, text: str) -> str:
         return self._markers.feed(text) + self._markers.end()
+
+
+_REASONS = {
+    "prompt_leak": "prompt_leak",
+    "other_tenant": "prompt_leak",
+    "output_link": "link_removed",
+    "secret": "secret_masked",
+}
 
 
 def _counted(counts: Iterable[tuple[str, str, int]]) -> tuple[Finding, ...]:

@@ -1,4 +1,4 @@
-"""Filters a model's text piece by piece: removes citations of nothing and images, and detects NO ANSWER. Work and
+"""Filters a model's text piece by piece: removes citations of nothing, and detects NO ANSWER. Work and
 memory for each piece do not grow with the length of the answer.
 """
 
@@ -11,14 +11,12 @@ _CLOSERS = "]】"
 _INSIDE = frozenset("0123456789,;- ")
 _LONGEST_MARKER = 64
 _MARKER = re.compile(r"\[([0-9]{1,3})\]")
-_SPECIAL = re.compile(r"[!\[【]")
+_SPECIAL = re.compile(r"[\[【]")
 _LEADING = " \t\r\n\"'*`.“”"
 
 
 class CitationFilter:
-    """Removes markers [n] of passages that do not exist. Other text in square brackets is kept, but never as an image,
-    which a browser would load by itself.
-    """
+    """Removes markers [n] of passages that do not exist. Other text in square brackets is kept."""
 
     def __init__(self, passages: int) -> None:
         self._passages = passages
@@ -49,12 +47,7 @@ class CitationFilter:
         buffered = self._buffer
         if char in _OPENERS:
             self._buffer = char
-            return "" if buffered.startswith("!") else buffered
-        if char == "!":
-            # A run of them is buffered as one: any of it before a bracket would make an image.
-            run = buffered.startswith("!")
-            self._buffer = buffered + char if run else char
-            return "" if run else buffered
+            return buffered
         if not buffered:
             return char
         if buffered[0] in _OPENERS and len(buffered) < _LONGEST_MARKER:

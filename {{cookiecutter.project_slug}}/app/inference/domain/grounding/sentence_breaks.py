@@ -62,7 +62,10 @@ def _sentence_ends(text: str, stop: re.Match[str], ended: bool) -> int | None:
     follows = ahead.lstrip()
     if not follows or cited:
         return end
-    if follows.lstrip("\"'“‘([")[:1].islower():
+    first = follows.lstrip("\"'“‘([")[:1]
+    if not first and not settled:
+        return None
+    if first.islower():
         return 0
     if not stop.group().startswith("."):
         return end

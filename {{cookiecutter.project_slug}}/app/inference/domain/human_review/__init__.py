@@ -17,6 +17,7 @@ from app.inference.domain.human_review.held_answer import (
 from app.inference.domain.human_review.policy import NO_REVIEW, ActionClass, ReviewPolicy, Rule
 from app.inference.domain.human_review.routing import (
     SUSPICIOUS,
+    WITHHELD,
     ProposedAction,
     RoutedAnswer,
     rule_for,
@@ -28,6 +29,7 @@ __all__ = [
     "REVIEW_JOB",
     "REVIEW_QUEUE",
     "SUSPICIOUS",
+    "WITHHELD",
     "ActionClass",
     "AnswerHeld",
     "ArchivedAnswer",

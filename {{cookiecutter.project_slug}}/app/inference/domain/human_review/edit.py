@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from app.core.errors import Invalid
+from app.core.redaction import redact
 
 LONGEST = 20_000
 _MARKER = re.compile(r"\[(\d{1,3})\]")
@@ -18,7 +19,7 @@ class EditRefused(Invalid):
 def edit(payload: bytes, text: str) -> bytes:
     """The answer with the reviewer's text and the citations that it still uses, without groundedness and confidence.
 
-    Errors: EditRefused when the text is empty, too long, unchanged, or has a marker without a citation.
+    Errors: EditRefused when the text is empty, too long, unchanged, has a marker without a citation, or has a secret.
     """
     answer: dict[str, Any] = orjson.loads(payload)
     words = text.strip()
@@ -26,6 +27,8 @@ def edit(payload: bytes, text: str) -> bytes:
         raise EditRefused(f"An answer has 1 to {LONGEST:,} characters.", action="Reject it if nothing can be said.")
     if words == answer["text"]:
         raise EditRefused("The text is unchanged.", action="Approve it instead.")
+    if redact(words) != words:
+        raise EditRefused("The text contains a key, a token or a password.", action="Take it out, then decide again.")
     used = {int(number) for number in _MARKER.findall(words)}
     if invented := sorted(used - {citation["marker"] for citation in answer["citations"]}):
         raise EditRefused(

@@ -24,6 +24,8 @@ FindingKind = Literal[
     "unsupported_sentence",
     "output_link",
     "prompt_leak",
+    "other_tenant",
+    "secret",
 ]
 ActionClass = Literal["reversible", "irreversible"]
 OF_ANSWERS = ("groundedness_below", "confidence_below", "models", "degraded", "status")

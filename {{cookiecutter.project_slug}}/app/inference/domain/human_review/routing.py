@@ -41,6 +41,8 @@ UNTRUSTED = Rule(name="untrusted-text", send="before", due_minutes=24 * 60)
 """Tainted actions wait for a person too."""
 SUSPICIOUS = Rule(name="suspicious-question", send="before", due_minutes=24 * 60)
 """The answer to a question whose findings policies/security.yaml sends to review."""
+WITHHELD = Rule(name="output-filter", send="before", due_minutes=24 * 60)
+"""An answer waits for a person where the output policy says so of a finding."""
 
 
 def rule_for_action(policy: ReviewPolicy, action: ProposedAction, tainted: bool) -> Rule | None:

@@ -1,4 +1,4 @@
-"""Removal of links, loading markup and addresses that are in no document from a model's text."""
+"""Removal of links, loading markup and addresses from a model's text, unless the policy names their host."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -6,6 +6,8 @@ from functools import cached_property
 from html import unescape
 
 from app.safety.domain.markup import loads_or_links, neutralise
+from app.safety.domain.output_filter.hosts import LinkHosts
+from app.safety.domain.output_filter.permitted_links import PermittedLinks
 
 MAX_CONTEXT_CHARACTERS = 1_200
 """Of the preceding output, which the next text could continue to a link."""
@@ -17,6 +19,7 @@ _LEADS_AWAY = re.compile(r"[a-z][a-z0-9+.-]*\s*:|//|\\\\|www|&#|&\w+;|%|@", re.I
 _NAMES_HOST = re.compile(r"\w\.\w")
 _CODE = re.compile(r"(?m:^)```[^`]*```|(?<!`)(`+)(?!`)(?:(?!\n\n).)*?(?<!`)\1(?!`)", re.DOTALL)
 _TICKS = re.compile(r"`+")
+NO_HOSTS = LinkHosts()
 
 
 def outside_code(text: str, change: Callable[[str], str]) -> str:
@@ -36,11 +39,12 @@ def closes_its_code(text: str) -> bool:
 class LinkFilter:
     """Filters the parts of a text in order, so that they do not combine to a link or loading markup either.
 
-    known: the texts whose addresses may be repeated, without being linked.
+    Links to `hosts` stay links. known: the texts whose addresses may be repeated, without being linked.
     """
 
-    def __init__(self, known: Sequence[str]) -> None:
+    def __init__(self, known: Sequence[str], hosts: LinkHosts = NO_HOSTS) -> None:
         self._known = known
+        self.permitted = PermittedLinks(hosts)
         self._before = ""
         self._trusts_code = True
         self.removed = 0
@@ -49,7 +53,8 @@ class LinkFilter:
     def passes(self, text: str) -> str:
         """The permitted output for a text: the text, the text with its links neutralised, or an empty string."""
         self._trusts_code &= closes_its_code(text)
-        permitted = self._inert(text)
+        rest, links = self.permitted.apart(text)
+        permitted = self.permitted.together(self._inert(rest), links)
         if permitted and self._links_with_before(permitted):
             permitted = ""
         if text.strip() and not permitted:
@@ -58,8 +63,11 @@ class LinkFilter:
         return permitted
 
     def _links_with_before(self, permitted: str) -> bool:
-        both = loads_or_links(self._outside(self._before + permitted))
-        return bool(both) and not set(both) <= set(loads_or_links(self._outside(self._before)))
+        whole = self._outside(self._before + permitted)
+        both = loads_or_links(self.permitted.apart(whole)[0])
+        if both and not set(both) <= set(loads_or_links(self.permitted.apart(self._outside(self._before))[0])):
+            return True
+        return not self.permitted.only(whole) and self.permitted.only(self._outside(self._before))
 
     def _inert(self, text: str) -> str:
         outside = loads_or_links(self._outside(text))
@@ -79,8 +87,14 @@ class LinkFilter:
 
     def _names_unknown_host(self, text: str) -> bool:
         """Some renderers link a bare host name, and it can carry a secret."""
-        words = (word for word in text.split() if "@" not in word and neutralise(word) != word)
+        words = (
+            word for word in text.split() if "@" not in word and neutralise(word) != self._without_references(word)
+        )
         return any(not any(word.strip(".,;:!?()\"'") in known for known in self._known) for word in words)
+
+    def _without_references(self, word: str) -> str:
+        """A reference is inert without its definition, which has to be permitted itself."""
+        return word.replace("][", "] [").replace("![", "! [") if self.permitted.hosts.names else word
 
     def _is_known(self, fragment: str) -> bool:
         if any(fragment in known for known in self._known):
