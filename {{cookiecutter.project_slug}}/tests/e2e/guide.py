@@ -21,7 +21,13 @@ SERVER = re.compile(r"^(make run|(?:\.venv/bin/)?python -m app\.adapters\.chat\.
 PATIENCE = 300
 PRELUDE = """set -euo pipefail
 curl() { command curl --fail-with-body --noproxy '*' "$@"; }
-make() { case "$1" in run|demo) python -m app "$1";; sbom) python -m scripts.sbom --out sbom.cdx.json;; *) command make "$@";; esac; }
+make() {
+  case "$1" in
+    run|demo) python -m app "$1";;
+    sbom) python -m scripts.sbom --out sbom.cdx.json;;
+    *) command make "$@";;
+  esac
+}
 """
 """A refused request fails the block. `make` would look after the environment first, which is there."""
 EXPORTED = "^declare -(x|-) [A-Z_]+="
