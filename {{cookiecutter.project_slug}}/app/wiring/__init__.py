@@ -17,6 +17,7 @@ from app.core.health import Health
 from app.core.jobs import JobSpec
 from app.core.ownership import OwnershipPolicy
 from app.core.policies import Policies
+from app.core.privacy import PrivacyPolicy
 from app.core.schema import SchemaCheck
 from app.core.storage import StorageCheck
 from app.costs.service import Costs
@@ -55,6 +56,7 @@ from app.ingestion.jobs import job_specs as ingestion_jobs
 from app.ingestion.service import Ingestion
 from app.ingestion.service.dependencies import IngestionDependencies
 from app.llm.ports import ChatModel
+from app.privacy.service import Privacy
 from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED
 from app.releases.service import Environments, LiveReleases, Releases, Rollouts, SigningSecret
 from app.retrieval.service import Retrieval
@@ -108,6 +110,7 @@ class State:
     actions: Actions
     tickets: Tickets
     reviews: Reviews
+    privacy: Privacy
     webhooks: WebhookSender
 
     @property
@@ -209,7 +212,9 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     trials, live_traffic = Trials(database, infra.releases, loaded_releases, pipeline), LiveTraffic(database)
     data = released(DataPolicy, live_releases, loaded_releases, policies)
     security = released(SecurityPolicy, live_releases, loaded_releases, policies)
-    parts = IngestionDependencies(database, infra.retrieval, infra.parser, LangidDetector(), data, security, clock)
+    parts = IngestionDependencies(
+        database, infra.retrieval, infra.parser, LangidDetector(), data, security, clock, infra.keys
+    )
     ingestion, quality = Ingestion(parts), policies.get(QualityPolicy)
     return State(
         settings=infra.settings,
@@ -240,6 +245,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         actions=actions,
         tickets=Tickets(database, clock),
         reviews=Reviews(database, HeldAnswers(), actions, policies.get(ReviewPolicy), infra.suites),
+        privacy=_privacy(infra, identity, ingestion),
         webhooks=WebhookSender(HttpWebhookTransport(), identity, lambda: security().webhooks, clock),
     )
 
@@ -253,6 +259,12 @@ def _health(infra: Infrastructure, environments: Environments, approvals: Approv
         "release": environments.ready,
     }
     return Health(checks, (approvals.notes, infra.costs.notes))
+
+
+def _privacy(infra: Infrastructure, identity: Identity, ingestion: Ingestion) -> Privacy:
+    rules = infra.policies.get(PrivacyPolicy).retention
+    file = infra.settings.tombstones or infra.settings.data_dir / "tombstones.jsonl"
+    return Privacy.build(infra.database, infra.clock, infra.keys, identity, ingestion, infra.suites, rules, file)
 
 
 def _evaluations(

@@ -8,6 +8,7 @@ from app.core.clock import Clock
 from app.core.database import Database
 from app.core.jobs import enqueue
 from app.core.telemetry import counter, histogram
+from app.encryption.service import TenantKeys
 from app.identity.domain import Principal
 from app.ingestion.domain.policy import DataPolicy
 from app.ingestion.domain.views import Visibility
@@ -17,6 +18,8 @@ from app.safety.domain.policy import SecurityPolicy
 
 PROCESS_JOB = "ingestion.process"
 QUEUE = "ingestion"
+ORIGINAL = "original file of tenant"
+"""The purpose under which the bytes of uploads are encrypted."""
 
 UPLOADS = counter("app_uploads_total", "Uploaded files, by result.", ["result"])
 DOCUMENTS = counter(
@@ -36,6 +39,7 @@ class IngestionDependencies:
     data_policy: Callable[[], DataPolicy]
     security_policy: Callable[[], SecurityPolicy]
     clock: Clock
+    keys: TenantKeys
 
     @property
     def data(self) -> DataPolicy:
