@@ -27,7 +27,7 @@ import httpx
 import psycopg
 
 from app.core.audit import Verified
-from app.core.embedded import Urls, start_embedded
+from app.core.embedded import Urls
 from app.core.logging import configure_logging
 from app.privacy.domain.requests import NothingFound, Selection
 from app.settings import Settings
@@ -41,7 +41,12 @@ KILLS = 12
 TENANT = "bench"
 LEDGER = "select count(*), coalesce(sum(micro_usd), 0)::bigint from ledger"
 RELEASES = "select count(*) from releases where id = encode(sha256(convert_to(manifest, 'UTF8')), 'hex')"
-STATE = "select state from privacy_requests where kind = 'erase'"
+REQUEST = "select id, state from privacy_requests where kind = 'erase'"
+PROGRESS = "select (select count(*) from jsonb_object_keys(counters)) from privacy_requests where kind = 'erase'"
+SLOW = """
+create function take_time() returns trigger language plpgsql as $$ begin perform pg_sleep(0.1); return new; end $$;
+create trigger slow before update on privacy_requests for each row execute function take_time();
+"""
 CHARGE = """
     insert into ledger (id, tenant_id, at, kind, feature, provider, model, input_tokens, cached_tokens, output_tokens,
         reasoning_tokens, input_price, cached_price, output_price, call_price, price_table, micro_usd, environment)
@@ -62,7 +67,7 @@ async def main(seed: int, short: bool) -> None:
             garden = Garden(state, client, tenant, urls.owner, folder / "evals")
             await garden.plant(**(SHORT if short else FULL))
             garden.sql(CHARGE, tenant)
-            result = await drill(garden, state, client, urls, folder, chance, 3 if short else KILLS)
+            result = await drill(garden, state, client, urls, folder, chance, 1 if short else KILLS)
     write("erasure", {"seed": seed, **result}, short)
     if result["left"] or result["half_erased_but_done"] or not result["verifiable"] or result["left_after_restore"]:
         sys.exit("Something was left, or what must stay verifiable is not.")
@@ -74,7 +79,7 @@ async def drill(
     planted = everywhere(garden, urls, folder)
     before = standing(urls)
     backup = folder / "backup.dump"
-    backup.write_bytes(dump(urls.owner, "--format=custom", "--no-comments"))
+    backup.write_bytes(dump(urls.owner, "--format=custom"))
     began = time.monotonic()
     killed, half_done, log = erase_under_kills(garden, urls, folder, chance, kills)
     seconds = time.monotonic() - began
@@ -155,24 +160,33 @@ def erase_under_kills(
     """Kills that hit a running erasure; receipts that said `done` too early; and all that the commands printed."""
     log, killed, half_done = b"", 0, 0
     arguments = ["erase", "--tenant", TENANT, "--subject", SUBJECT, "--reason", "request 17 of the data subject"]
-    for number in range(10 * kills):
+    with psycopg.connect(urls.owner) as connection:
+        connection.execute(SLOW)
+    done: list[Any] = []
+    while not done:
         process = command(folder, urls, *arguments)
-        deadline = time.monotonic() + (chance.uniform(1.0, 4.0) if killed < kills else 600)
-        while process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.02)
-        process.kill()
+        if killed < kills and wait_for_progress(urls, process, chance):
+            process.kill()
+            killed += 1
         log += process.communicate()[0]
-        states = [row[0] for row in rows(urls, STATE)]
-        if "done" in states:
-            half_done += bool(garden.found(dump(urls.owner)))
-            break
-        killed += bool(states)
-        if states:
-            [request] = [str(row[0]) for row in rows(urls, "select id from privacy_requests where kind = 'erase'")]
-            arguments = ["resume", request, "--tenant", TENANT]
-        if number == 10 * kills - 1:
-            raise AssertionError("the erasure never ended: " + log.decode()[-2000:])
+        [[request, state]] = rows(urls, REQUEST)
+        arguments = ["resume", str(request), "--tenant", TENANT]
+        done = [state] if state == "done" else []
+        assert done or killed <= kills, log.decode()
+        half_done += bool(done and garden.found(dump(urls.owner)))
     return killed, half_done, log
+
+
+def wait_for_progress(urls: Urls, process: subprocess.Popen[bytes], chance: random.Random) -> bool:
+    """Until the process has done a few steps more; False when it ended before."""
+    before, steps = rows(urls, PROGRESS), chance.randint(0, 3)
+    while process.poll() is None:
+        now = rows(urls, PROGRESS)
+        if now and now[0][0] >= (before[0][0] if before else 0) + steps:
+            time.sleep(chance.uniform(0, 0.2))
+            return process.poll() is None
+        time.sleep(0.01)
+    return False
 
 
 def rows(urls: Urls, query: str) -> list[Any]:
@@ -187,21 +201,23 @@ def dump_of_backup(backup: Path) -> bytes:
 
 def restore_and_reapply(garden: Garden, backup: Path, urls: Urls, folder: Path) -> tuple[set[str], set[str]]:
     """Words in the restored database, before and after its tombstones are applied."""
-    server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
     name = f"restored_{uuid4().hex[:12]}"
-    restored = server.urls(name)
+    database = urls.owner.partition("?")[0].rpartition("/")[2]
+    restored = Urls(*(url.replace(f"/{database}", f"/{name}") for url in (urls.service, urls.owner)))
+    administer(urls, f"create database {name}")
     try:
-        subprocess.run(
-            [str(tools() / "pg_restore"), "--no-comments", f"--dbname={restored.owner}", str(backup)],
-            capture_output=True,
-            check=False,
-        )
+        arguments = ["--no-comments", f"--dbname={restored.owner}", str(backup)]
+        subprocess.run([str(tools() / "pg_restore"), *arguments], capture_output=True, check=True)
         found = garden.found(dump(restored.owner))
         run(folder, restored, "reapply")
         return found, garden.found(dump(restored.owner))
     finally:
-        server.drop(name)
-        server.stop()
+        administer(urls, f"drop database {name} with (force)")
+
+
+def administer(urls: Urls, statement: str) -> None:
+    with psycopg.connect(urls.owner, autocommit=True) as connection:
+        connection.execute(statement.encode())
 
 
 if __name__ == "__main__":

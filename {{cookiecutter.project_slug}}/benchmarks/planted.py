@@ -54,13 +54,13 @@ class Garden:
     async def plant(self, documents: int, answers: int, others: int) -> None:
         await self.documents(documents)
         await self.answers(answers)
+        await self.bystanders()
         for number in range(others):
             self.review(number)
             self.action(number)
             self.report(number)
             self.case(number)
             await self.rest(number)
-        await self.bystanders()
 
     async def documents(self, amount: int) -> None:
         """With a name, a heading, a text and metadata each. Of ten, one is replaced, one deleted, one quarantined."""
@@ -126,8 +126,8 @@ class Garden:
         )  # fmt: skip
         self.sql(
             "insert into review_decisions (id, tenant_id, item_id, subject_id, kind, version, fence, reviewer, "
-            "decision, reason, digest, at, idempotency_key, request, result) values (%s, %s, %s, %s, 'answer', 1, 1, 'reader', "
-            "'edit', %s, %s, %s, %s, '', '{}')",
+            "decision, reason, digest, at, idempotency_key, request, result) values (%s, %s, %s, %s, 'answer', 1, 1, "
+            "'reader', 'edit', %s, %s, %s, %s, '', '{}')",
             uuid4(), self.tenant, item, answer, self.word("review_decisions.reason"), digest, NOW, uuid4().hex,
         )  # fmt: skip
         if number % 2 == 0:
@@ -218,8 +218,8 @@ def tools() -> Path:
 
 
 def dump(owner_url: str, *more: str) -> bytes:
-    """All rows of all tables, as pg_dump writes them."""
-    command = [str(tools() / "pg_dump"), "--data-only", *more, owner_url]
+    """All rows of all tables, as pg_dump writes them. more: for another form, which has the tables too."""
+    command = [str(tools() / "pg_dump"), *(more or ["--data-only"]), owner_url]
     return subprocess.run(command, capture_output=True, check=True).stdout
 
 
