@@ -195,6 +195,7 @@ class Garden:
             address = f"https://hooks.example.com/{self.word('procrastinate_jobs').replace(' ', '%20')}"
             more = {"url": address, "subject": self.word("procrastinate_jobs")}
             await enqueue(connection, "webhooks.send", queue="idle", tenant_id=str(self.tenant), **more)
+        self.sql("update procrastinate_jobs set status = 'failed' where queue_name = 'idle'")
 
     async def bystanders(self) -> None:
         """What has nothing to do with the subject, and must stay."""

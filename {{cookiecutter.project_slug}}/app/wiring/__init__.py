@@ -212,10 +212,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     trials, live_traffic = Trials(database, infra.releases, loaded_releases, pipeline), LiveTraffic(database)
     data = released(DataPolicy, live_releases, loaded_releases, policies)
     security = released(SecurityPolicy, live_releases, loaded_releases, policies)
-    parts = IngestionDependencies(
-        database, infra.retrieval, infra.parser, LangidDetector(), data, security, clock, infra.keys
-    )
-    ingestion, quality = Ingestion(parts), policies.get(QualityPolicy)
+    ingestion, quality = _ingestion(infra, data, security), policies.get(QualityPolicy)
     return State(
         settings=infra.settings,
         policies=policies,
@@ -259,6 +256,13 @@ def _health(infra: Infrastructure, environments: Environments, approvals: Approv
         "release": environments.ready,
     }
     return Health(checks, (approvals.notes, infra.costs.notes))
+
+
+def _ingestion(
+    infra: Infrastructure, data: Callable[[], DataPolicy], security: Callable[[], SecurityPolicy]
+) -> Ingestion:
+    parsing = (infra.parser, LangidDetector(), data, security)
+    return Ingestion(IngestionDependencies(infra.database, infra.retrieval, *parsing, infra.clock, infra.keys))
 
 
 def _privacy(infra: Infrastructure, identity: Identity, ingestion: Ingestion) -> Privacy:

@@ -52,6 +52,9 @@ class Store:
     note: str = ""
     shared: bool = False
 
+    def __str__(self) -> str:
+        return self.table
+
     @property
     def contents(self) -> dict[str, Content]:
         return {name: each for name, each in self.columns.items() if isinstance(each, Content)}
