@@ -27,6 +27,9 @@ _ADDRESS = re.compile(r"(tcp|udp|sctp)://", re.IGNORECASE)
 
 MIN_SECRET_CHARACTERS = 12
 """A shorter secret could be part of an ordinary word, and masking it would garble the logs."""
+
+MASTER_KEY_FILE = "master-key"
+"""In the data folder, in development."""
 METRICS_SETTING = "APP_WORKER_METRICS_PORT"
 
 
@@ -99,6 +102,20 @@ class Settings(BaseSettings):
         None,
         description="Secret that signs exported releases, 32 characters or more, the same wherever they are taken in. "
         "Made up in development.",
+    )
+
+    master_key: SecretStr | None = Field(
+        None,
+        description="Secret that encrypts the keys of tenants, 32 random characters or more, which encrypt their "
+        "original files. Keep a copy outside of the database. Made up in development.",
+    )
+    master_key_previous: SecretStr | None = Field(
+        None, description="The former APP_MASTER_KEY, until 'app privacy rotate-master-key' has run."
+    )
+    tombstones: Path | None = Field(
+        None,
+        description="File outside of the database to which each erasure is added, for restored backups. "
+        "Unset: tombstones.jsonl in APP_DATA_DIR.",
     )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe line to log.")
@@ -174,12 +191,13 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _secrets_outside_development(self) -> Self:
-        if self.environment != "development" and self.key_pepper is None:
-            raise ValueError(f"APP_KEY_PEPPER must be set when APP_ENVIRONMENT is {self.environment}")
-        if self.key_pepper and len(self.key_pepper.get_secret_value()) < 32:
-            raise ValueError("APP_KEY_PEPPER must have 32 characters or more")
-        if self.release_secret and len(self.release_secret.get_secret_value()) < 32:
-            raise ValueError("APP_RELEASE_SECRET must have 32 characters or more")
+        for name in ("key_pepper", "master_key"):
+            if self.environment != "development" and getattr(self, name) is None:
+                raise ValueError(f"{variable_of(name)} must be set when APP_ENVIRONMENT is {self.environment}")
+        for name in ("key_pepper", "release_secret", "master_key", "master_key_previous"):
+            secret = getattr(self, name)
+            if secret and len(secret.get_secret_value()) < 32:
+                raise ValueError(f"{variable_of(name)} must have 32 characters or more")
         if self.environment == "production" and self.database_url is None:
             raise ValueError("DATABASE_URL must be set in production: the embedded server is for laptops and tests")
         return self
@@ -218,6 +236,11 @@ class Settings(BaseSettings):
         values += [each.api_key.get_secret_value() for each in self.model_chain if each.api_key]
         passwords = (urlsplit(value).password for value in values if "://" in value)
         return frozenset(value for value in (*values, *passwords) if value and len(value) >= MIN_SECRET_CHARACTERS)
+
+    def master_secrets(self) -> list[bytes]:
+        """What encrypts the keys of tenants; the current one first."""
+        previous = [self.master_key_previous.get_secret_value().encode()] if self.master_key_previous else []
+        return [self._secret(self.master_key, MASTER_KEY_FILE), *previous]
 
     def _secret(self, given: SecretStr | None, name: str) -> bytes:
         """In development one is made up once and kept in the data folder, readable by its owner only."""

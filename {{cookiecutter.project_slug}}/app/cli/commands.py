@@ -65,6 +65,7 @@ COMMANDS = {
     "release": Listed("release", "Releases: code, prompts, models, index and policies, pinned together.", group=True),
     "governance": Listed("governance", "Emergency activations, model card and risk register.", group=True),
     "audit": Listed("audit", "The audit log: who did what, and proof that it is unchanged.", group=True),
+    "privacy": Listed("privacy", "Personal data: export, erasure, legal holds, and keys of tenants.", group=True),
     "budget": Listed("budget", "Budgets: limits, and what was spent.", group=True),
     "review": Listed("review", "Human review of answers and actions.", group=True),
     "actions": Listed("actions", "Actions that models proposed, and their results.", group=True),

@@ -53,6 +53,7 @@ def _run(settings: Settings, run: Callable[[State], Awaitable[None]]) -> None:
         watchdog = [server.keep_running()] if server else []
         async with build(settings, urls) as state, background(*watchdog):
             with suppress(DatabaseUnavailable):
+                await state.privacy.refuse_restored()
                 await state.retrieval.ready()
             await state.retrieval.warm()
             with contextlib.suppress(Problem):  # readiness says what is missing, until it is there

@@ -1,7 +1,7 @@
 """The audit log: every control-plane act, each line chained by its hash to the one before."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -21,6 +21,11 @@ GENESIS = "0" * 64
 """The previous hash of the first line."""
 BATCH = 2000
 
+SCRUB = "privacy.scrub"
+"""The action of a line that records that text was erased from another line: `before` is the hash of that line, `after`
+the hash of what is left of it."""
+
+_ERASE_LINE = text("select erase_audit_line(:sequence, :actor, :subject, :before, :after, :reason)")
 _HEAD = text("select sequence, hash from audit_head()")
 
 
@@ -179,11 +184,32 @@ async def lines(connection: AsyncConnection) -> AsyncIterator[Line]:
         rows = (await connection.execute(batch.where(place > (rows[-1].sequence, rows[-1].hash)))).all()
 
 
+async def erase_text(connection: AsyncConnection, line: Line, left: Line, actor: str, at: datetime) -> None:
+    """Replace the texts of a line by those of `left`, and record it in a line of its own.
+
+    The hash of the line stays, so that the chain stays whole; the new line holds the hash of what is left, so that any
+    other change of the line is found.
+    """
+    values = {name: getattr(left, name) for name in ("actor", "subject", "before", "after", "reason")}
+    await connection.execute(_ERASE_LINE, {"sequence": line.sequence, **values})
+    act = Act(actor, SCRUB, f"line {line.sequence}", before=line.hash, after=left.computed(), tenant_id=line.tenant_id)
+    await record(connection, act, at)
+
+
+async def scrubbed(connection: AsyncConnection) -> dict[int, tuple[str, str]]:
+    """The hash of each line from which text was erased, and of what was left of it last."""
+    columns = (audit_log.c.subject, audit_log.c.before, audit_log.c.after)
+    query = select(*columns).where(audit_log.c.action == SCRUB).order_by(audit_log.c.sequence)
+    rows = await connection.execute(query)
+    return {int(row.subject.removeprefix("line ")): (row.before, row.after) for row in rows}
+
+
 async def verify(connection: AsyncConnection, exported: Head | None = None) -> Verified | Broken:
     """Recompute the whole chain. Finds a line that was edited, deleted, inserted or moved, and two that continue the
-    same one; with an `exported` head also a removed tail and a rewritten history.
+    same one; with an `exported` head also a removed tail and a rewritten history. Text that was erased, and that a
+    line of the chain says so of, is no edit.
     """
-    chain = Chain(exported)
+    chain = Chain(exported, await scrubbed(connection))
     async for line in lines(connection):
         if broken := chain.verify(line):
             return broken
@@ -193,8 +219,9 @@ async def verify(connection: AsyncConnection, exported: Head | None = None) -> V
 class Chain:
     """Verifies lines one by one, in order, and reports the first that does not fit."""
 
-    def __init__(self, exported: Head | None = None) -> None:
+    def __init__(self, exported: Head | None = None, scrubbed: Mapping[int, tuple[str, str]] | None = None) -> None:
         self._exported = exported
+        self._scrubbed = scrubbed or {}
         self._last: Line | None = None
 
     def verify(self, line: Line) -> Broken | None:
@@ -217,7 +244,7 @@ class Chain:
             return Broken(line.sequence, "is there twice")
         if line.previous != tip:
             return self._out_of_chain(line)
-        if line.hash != line.computed():
+        if line.hash != line.computed() and self._scrubbed.get(line.sequence) != (line.hash, line.computed()):
             return Broken(line.sequence, "was edited: its content does not fit its hash")
         if self._exported and self._exported.sequence == line.sequence and self._exported.hash != line.hash:
             return Broken(line.sequence, "is not the line that was exported: the log was rewritten")

@@ -11,7 +11,8 @@ evaluation_reports = Table(
     *primary_key(digest=Text),
     *required(content=LargeBinary, created_at=Timestamp),
     Column("sources", JSONB, nullable=False, server_default=text("'{}'")),
-    CheckConstraint("digest = encode(sha256(content), 'hex')", name="digest_fits"),
+    *optional(erased_at=Timestamp),
+    CheckConstraint("erased_at is not null or digest = encode(sha256(content), 'hex')", name="digest_fits"),
 )
 
 evaluation_runs = Table(

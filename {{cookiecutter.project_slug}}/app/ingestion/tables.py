@@ -10,6 +10,7 @@ blobs = Table(
     metadata,
     *primary_key(tenant_id=Uuid, sha256=LargeBinary),
     *required(size=BigInteger, bytes=LargeBinary),
+    *optional(key_version=Integer),
 )
 
 documents = Table(

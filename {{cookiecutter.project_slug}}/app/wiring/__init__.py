@@ -18,6 +18,7 @@ from app.core.health import Health
 from app.core.jobs import JobSpec
 from app.core.ownership import OwnershipPolicy
 from app.core.policies import Policies
+from app.core.privacy import PrivacyPolicy
 from app.core.schema import SchemaCheck
 from app.core.storage import StorageCheck
 from app.costs.service import Costs
@@ -56,6 +57,7 @@ from app.ingestion.jobs import job_specs as ingestion_jobs
 from app.ingestion.service import Ingestion
 from app.ingestion.service.dependencies import IngestionDependencies
 from app.llm.ports import ChatModel
+from app.privacy.service import Privacy
 from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED
 from app.releases.service import Environments, LiveReleases, Releases, Rollouts, SigningSecret
 from app.retrieval.service.retrieval import Retrieval
@@ -110,6 +112,7 @@ class State:
     actions: Actions
     tickets: Tickets
     reviews: Reviews
+    privacy: Privacy
     webhooks: WebhookSender
 
     @property
@@ -200,10 +203,17 @@ def _ingestion(
     security: Callable[[], SecurityPolicy],
     screening: Screening,
 ) -> Ingestion:
-    languages, clock = LangidDetector(), infra.clock
     return Ingestion(
         IngestionDependencies(
-            infra.database, infra.retrieval, infra.parser, languages, data, security, clock, screening
+            database=infra.database,
+            retrieval=infra.retrieval,
+            parser=infra.parser,
+            languages=LangidDetector(),
+            data=data,
+            security=security,
+            clock=infra.clock,
+            screening=screening,
+            keys=infra.keys,
         )
     )
 
@@ -260,6 +270,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         actions=actions,
         tickets=Tickets(database, clock),
         reviews=Reviews(database, HeldAnswers(), actions, policies.get(ReviewPolicy), infra.suites),
+        privacy=_privacy(infra, identity, ingestion),
         webhooks=WebhookSender(DeferredWebhookTransport(), identity, lambda: security().webhooks, clock),
     )
 
@@ -273,6 +284,12 @@ def _health(infra: Infrastructure, environments: Environments, approvals: Approv
         "release": environments.ready,
     }
     return Health(checks, (approvals.notes, infra.costs.notes))
+
+
+def _privacy(infra: Infrastructure, identity: Identity, ingestion: Ingestion) -> Privacy:
+    rules = infra.policies.get(PrivacyPolicy).retention
+    file = infra.settings.tombstones or infra.settings.data_dir / "tombstones.jsonl"
+    return Privacy.build(infra.database, infra.clock, infra.keys, identity, ingestion, infra.suites, rules, file)
 
 
 def _evaluations(

@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from app import __version__
 from app.actions.domain import ActionPolicy
 from app.actions.ports import Action
 from app.actions.service import SHIPPED
 from app.adapters.chat.choice import ModelChoice
+from app.adapters.master_keys import EnvironmentKeys
 from app.adapters.parsers.pool import ParserPool
 from app.adapters.prices import BundledPrices
 from app.core.clock import Clock, SystemClock
@@ -15,10 +18,12 @@ from app.core.database import Database, open_database
 from app.core.embedded import Urls
 from app.core.ownership import OwnershipPolicy
 from app.core.policies import Policies, PolicyModel, load_policies
+from app.core.privacy import PrivacyPolicy
 from app.core.slo import SloPolicy
 from app.core.telemetry import shutdown_tracing
 from app.costs.domain import CostPolicy
 from app.costs.service import Costs, make_price_table
+from app.encryption.service import TenantKeys
 from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.service import SuiteFiles
 from app.inference.domain.answer import EXTRACTIVE
@@ -29,11 +34,13 @@ from app.releases.domain import ModelStep, ReleaseInputs
 from app.releases.service import Releases, read_code, read_prompts
 from app.retrieval.service.retrieval import Retrieval, make_retrieval
 from app.safety.domain.policy import SecurityPolicy
-from app.settings import Settings
+from app.settings import MASTER_KEY_FILE, Settings
 from app.setup.process import make_embedders
 from app.wiring.cost_setup import chat_models, make_costs
 from app.wiring.release_loader import step_of
 from app.wiring.startup_checks import check_together
+
+log = structlog.get_logger(__name__)
 
 POLICIES: dict[str, type[PolicyModel]] = {
     "ownership": OwnershipPolicy,
@@ -44,6 +51,7 @@ POLICIES: dict[str, type[PolicyModel]] = {
     "quality": QualityPolicy,
     "review": ReviewPolicy,
     "actions": ActionPolicy,
+    "privacy": PrivacyPolicy,
 }
 
 REGISTRY: dict[str, Action] = {action.name: action for action in SHIPPED}
@@ -94,6 +102,7 @@ class Infrastructure:
     retrieval: Retrieval
     releases: Releases
     parser: ParserPool
+    keys: TenantKeys
 
     @property
     def suites(self) -> SuiteFiles:
@@ -115,4 +124,16 @@ async def open_infrastructure(settings: Settings, urls: Urls, clock: Clock) -> I
     retrieval = make_retrieval(database, clock, costs, embedders, settings.text_search)
     releases = Releases(_release_inputs(settings, policies, costs, retrieval), database, retrieval.indexes, clock)
     parser = ParserPool(processes=settings.worker_concurrency)
-    return Infrastructure(settings, policies, clock, database, urls, costs, retrieval, releases, parser)
+    keys = TenantKeys(database, _master_keys(settings), clock)
+    return Infrastructure(settings, policies, clock, database, urls, costs, retrieval, releases, parser, keys)
+
+
+def _master_keys(settings: Settings) -> EnvironmentKeys:
+    path = settings.data_dir / MASTER_KEY_FILE
+    if settings.master_key is None and not path.exists():
+        log.warning(
+            "encryption.master_key_made_up",
+            what=f"it is in {path}; set APP_MASTER_KEY where the data matters, and keep a copy of it elsewhere",
+        )
+    current, *previous = settings.master_secrets()
+    return EnvironmentKeys(current, previous)

@@ -88,8 +88,24 @@ def test_outside_development_the_pepper_must_be_set(monkeypatch: pytest.MonkeyPa
 def test_production_requires_a_database_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APP_ENVIRONMENT", "production")
     monkeypatch.setenv("APP_KEY_PEPPER", PEPPER)
+    with pytest.raises(StartRefused, match="APP_MASTER_KEY must be set"):
+        load_settings()
+    monkeypatch.setenv("APP_MASTER_KEY", PEPPER)
     with pytest.raises(StartRefused, match="DATABASE_URL must be set"):
         load_settings()
+
+
+def test_a_master_key_is_made_up_once_in_development(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path)
+    [made] = settings.master_secrets()
+    assert load_settings(data_dir=tmp_path).master_secrets() == [made]
+    assert (tmp_path / "master-key").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_current_master_key_comes_before_the_former_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APP_MASTER_KEY", "n" * 32)
+    monkeypatch.setenv("APP_MASTER_KEY_PREVIOUS", "f" * 32)
+    assert load_settings().master_secrets() == [b"n" * 32, b"f" * 32]
 
 
 def test_each_setting_is_shown_with_its_source_and_secrets_masked(

@@ -1,7 +1,7 @@
 """The evaluation report: scores and decision in one file, whose hash an approval is bound to."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from math import isclose
 from typing import Any, Self
@@ -15,6 +15,7 @@ from app.evaluation.domain.scores import RunScores
 from app.releases.domain import canonical_json, digest_of
 
 WITHHELD = "(withheld)"
+ERASED = "Erased."
 
 
 class ReportUnusable(Invalid):
@@ -143,6 +144,30 @@ def withhold(report: Report, case_ids: Collection[str]) -> Report:
 
     note = f"{len(case_ids)} of the cases that got worse are withheld: you may not read the documents behind them."
     return report.model_copy(update={"worsened": tuple(map(redacted, report.worsened)), "notes": (*report.notes, note)})
+
+
+def erase_texts(report: Report, case_ids: Collection[str], is_erased: Callable[[str], bool]) -> Report:
+    """The report with other words in place of erased texts, under a new seal. Its digest changes; the verdict does not.
+
+    case_ids: the cases of which every text is erased. is_erased: whether a text of another case is.
+    """
+
+    def left(case_id: str, text: str) -> str:
+        return ERASED if case_id in case_ids or is_erased(text) else text
+
+    def answer(case_id: str, each: ReleaseAnswer) -> ReleaseAnswer:
+        quotes = tuple(left(case_id, quote) for quote in each.citations)
+        return each.model_copy(update={"text": left(case_id, each.text), "citations": quotes})
+
+    def case(each: WorsenedCase) -> WorsenedCase:
+        before = answer(each.case_id, each.before) if each.before else None
+        question = left(each.case_id, each.question)
+        return WorsenedCase(
+            case_id=each.case_id, question=question, before=before, after=answer(each.case_id, each.after)
+        )
+
+    changed = report.model_copy(update={"worsened": tuple(map(case, report.worsened))})
+    return changed.model_copy(update={"seal": changed._sealed()})
 
 
 def _check_result(report: Report) -> None:

@@ -1,5 +1,8 @@
 """The suites in the files of evals/."""
 
+import json
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,9 +54,21 @@ class SuiteFiles:
         after = f"{before}{separator}{line}\n"
         others = [self._read(each) for each in self.names() if each != name]
         merge([*others, parse_suite(name, after)])
-        temporary = path.with_suffix(".part")
-        temporary.write_text(after, encoding="utf-8")
-        temporary.replace(path)
+        _replace(path, after)
+
+    def remove(self, case_ids: Collection[str], holding: re.Pattern[str]) -> int:
+        """Removes these cases, and those whose line holds the text, from all suites. Returns their number.
+
+        Errors: SuiteRefused, when a file cannot be changed.
+        """
+        removed = 0
+        for path in sorted(self.folder.glob("*.jsonl")):
+            lines = _text(path).splitlines(keepends=True)
+            left = [line for line in lines if not (holding.search(line) or _case_id(line) in case_ids)]
+            if len(left) < len(lines):
+                _replace(path, "".join(left))
+                removed += len(lines) - len(left)
+        return removed
 
     def corpus(self) -> EvaluationCorpus:
         """Errors: SuiteRefused."""
@@ -67,6 +82,23 @@ class SuiteFiles:
 
     def _read(self, name: str) -> Suite:
         return parse_suite(name, _text(self.folder / f"{name}.jsonl"))
+
+
+def _replace(path: Path, text: str) -> None:
+    """Errors: SuiteRefused."""
+    temporary = path.with_suffix(".part")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise SuiteRefused(f"evals/{path.name}: cannot be changed ({type(error).__name__}).") from error
+
+
+def _case_id(line: str) -> str:
+    try:
+        return str(json.loads(line)["id"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _text(path: Path) -> str:

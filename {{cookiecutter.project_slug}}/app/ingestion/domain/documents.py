@@ -156,7 +156,8 @@ class UploadResult:
 class ProcessingAttempt:
     """A version that is being processed. number: a fencing token; only the latest attempt may publish.
 
-    released: codes of the quarantine reasons that a person has overruled.
+    released: codes of the quarantine reasons that a person has overruled. key_version: of the key that `data` is
+    encrypted with; None when it is not.
     """
 
     tenant_id: UUID
@@ -170,6 +171,7 @@ class ProcessingAttempt:
     access_groups: tuple[str, ...]
     metadata: Mapping[str, str]
     released: frozenset[str]
+    key_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

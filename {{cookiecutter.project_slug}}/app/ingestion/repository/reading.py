@@ -6,8 +6,9 @@ from uuid import UUID
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.encryption.domain import Sealed
 from app.ingestion.domain.documents import Cursor
-from app.ingestion.domain.views import DocumentDetails, NewestVersion, OriginalFile, QuarantineEntry, Visibility
+from app.ingestion.domain.views import DocumentDetails, NewestVersion, QuarantineEntry, Visibility
 from app.safety.domain.text import Finding
 
 # The newest version may have other access groups than the published one: a caller must be in the groups of both.
@@ -60,13 +61,14 @@ _LIST_ENTRIES = text(
 )
 _ORIGINAL = text(
     f"""
-    select b.bytes, v.name from quarantine q
+    select b.bytes, b.key_version, v.name from quarantine q
     join document_versions v on v.document_id = q.document_id and v.version = q.version
     join documents d on d.id = q.document_id
     join blobs b on b.tenant_id = v.tenant_id and b.sha256 = v.sha256
     where q.id = :id and d.deleted_at is null and {_VISIBLE}
     """  # noqa: S608
 )
+_EVERY_DOCUMENT = text("select id from documents where deleted_at is null order by id")
 _COUNT_UNFINISHED = text(
     """
     select count(*) from documents d
@@ -129,9 +131,16 @@ async def list_entries(
     ]
 
 
-async def get_original(connection: AsyncConnection, entry_id: UUID, visibility: Visibility) -> OriginalFile | None:
+async def get_original(
+    connection: AsyncConnection, entry_id: UUID, visibility: Visibility
+) -> tuple[str, Sealed] | None:
+    """The name of the file and its bytes as they are stored."""
     row = (await connection.execute(_ORIGINAL, _parameters(visibility) | {"id": entry_id})).first()
-    return OriginalFile(row.name, bytes(row.bytes)) if row else None
+    return (row.name, Sealed(row.key_version, bytes(row.bytes))) if row else None
+
+
+async def every_document(connection: AsyncConnection) -> list[UUID]:
+    return list((await connection.execute(_EVERY_DOCUMENT)).scalars())
 
 
 async def count_unfinished(connection: AsyncConnection) -> int:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.ids import new_id
+from app.encryption.domain import Sealed
 from app.ingestion.domain.documents import ContentKey, ExistingDocument, LiveDuplicate, Upload, UploadOptions
 from app.ingestion.domain.quality import rules_for_readers
 
@@ -45,7 +46,8 @@ _VERSION_VALUES = """:tenant, :source, :name, :sha256, :size, :groups, cast(:met
 _ADD_UPLOAD = text(
     f"""
     with blob as (
-        insert into blobs (tenant_id, sha256, size, bytes) values (:tenant, :sha256, :size, :bytes)
+        insert into blobs (tenant_id, sha256, size, bytes, key_version)
+        values (:tenant, :sha256, :size, :bytes, :key_version)
         on conflict do nothing
     ), place as (
         insert into documents (id, tenant_id, source, uri, title, access_groups, version, created_at, updated_at)
@@ -118,11 +120,12 @@ _DELETE_BLOBS = text(
 
 @dataclass(frozen=True, slots=True)
 class NewVersion:
-    """An upload as it is stored. status: received, or quarantined as an exact duplicate."""
+    """An upload as it is stored. status: received, or quarantined as an exact duplicate. sealed: its bytes."""
 
     tenant_id: UUID
     options: UploadOptions
     file: Upload
+    sealed: Sealed
     status: str
     received_at: datetime
     received_by: str
@@ -191,7 +194,13 @@ async def store_upload(connection: AsyncConnection, new: NewVersion) -> StoredVe
         "by": new.received_by,
     }
     title = options.metadata.get("title") or file.name
-    address = {"id": new_id(), "uri": file.uri, "title": title, "bytes": file.data}
+    address = {
+        "id": new_id(),
+        "uri": file.uri,
+        "title": title,
+        "bytes": new.sealed.content,
+        "key_version": new.sealed.version,
+    }
     row = (await connection.execute(_ADD_UPLOAD, values | address)).one()
     added = row.added
     if row.version > 1:

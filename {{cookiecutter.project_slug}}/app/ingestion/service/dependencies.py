@@ -8,6 +8,7 @@ from app.core.clock import Clock
 from app.core.database import Database
 from app.core.jobs import enqueue
 from app.core.telemetry import counter, histogram
+from app.encryption.service import TenantKeys
 from app.identity.domain import Principal
 from app.ingestion.domain.parsed_document import ParsedDocument
 from app.ingestion.domain.policy import DataPolicy
@@ -20,6 +21,8 @@ from app.safety.service import Screening
 
 PROCESS_JOB = "ingestion.process"
 QUEUE = "ingestion"
+ORIGINAL = "original file of tenant"
+"""The purpose under which the bytes of uploads are encrypted."""
 
 UPLOADS = counter("app_uploads_total", "Uploaded files, by result.", ["result"])
 DOCUMENTS = counter(
@@ -40,6 +43,7 @@ class IngestionDependencies:
     security_policy: Callable[[], SecurityPolicy]
     clock: Clock
     screening: Screening
+    keys: TenantKeys
 
     @property
     def data(self) -> DataPolicy:

@@ -20,7 +20,7 @@ from app.ingestion.domain.views import DocumentDetails, NewestVersion, OriginalF
 from app.ingestion.repository import reading
 from app.ingestion.service import processing, quarantine
 from app.ingestion.service import upload as uploading
-from app.ingestion.service.dependencies import IngestionDependencies, visibility_of
+from app.ingestion.service.dependencies import ORIGINAL, IngestionDependencies, visibility_of
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,11 @@ class Ingestion:
     async def original(self, caller: Principal, entry_id: UUID) -> OriginalFile:
         """The file as it was uploaded. Errors: QuarantineNotFound."""
         async with self.deps.database.read(caller.tenant_id) as connection:
-            file = await reading.get_original(connection, entry_id, visibility_of(caller))
-        if file is None:
-            raise QuarantineNotFound(f"There is no quarantine entry {entry_id}.")
-        return file
+            stored = await reading.get_original(connection, entry_id, visibility_of(caller))
+            if stored is None:
+                raise QuarantineNotFound(f"There is no quarantine entry {entry_id}.")
+            name, sealed = stored
+            return OriginalFile(name, await self.deps.keys.open(connection, caller.tenant_id, ORIGINAL, sealed))
 
     async def release(self, caller: Principal, entry_id: UUID, note: str) -> UUID:
         """Process the version again without the gate that quarantined it. Returns the document's id.
@@ -128,6 +129,11 @@ class Ingestion:
         """The number of the tenant's documents whose newest version is received or being processed."""
         async with self.deps.database.read(caller.tenant_id) as connection:
             return await reading.count_unfinished(connection)
+
+    async def every_document(self, tenant_id: UUID) -> builtins.list[UUID]:
+        """The ids of all documents of a tenant that are not deleted, whoever may read them."""
+        async with self.deps.database.read(tenant_id) as connection:
+            return await reading.every_document(connection)
 
     async def newest_versions(self, caller: Principal, documents: Sequence[UUID]) -> builtins.list[NewestVersion]:
         """The newest version of each of these documents."""

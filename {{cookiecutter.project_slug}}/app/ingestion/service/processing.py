@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 
 from app.core.telemetry import span
+from app.encryption.domain import Sealed
 from app.ingestion.domain.documents import ProcessingAttempt, ProcessingResult
 from app.ingestion.domain.near_duplicates import Signature, signature, similarity
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
@@ -20,7 +21,7 @@ from app.ingestion.domain.quality import QualityInput, check_quality, rules_for_
 from app.ingestion.domain.quarantine_reasons import QuarantineReason, quarantine_reason
 from app.ingestion.repository import attempts
 from app.ingestion.repository.attempts import PublishedVersion, SimilarDocument
-from app.ingestion.service.dependencies import DOCUMENTS, STEP_SECONDS, IngestionDependencies
+from app.ingestion.service.dependencies import DOCUMENTS, ORIGINAL, STEP_SECONDS, IngestionDependencies
 from app.retrieval.domain import PreparedDocument, PublishRequest, TooManyChunks
 from app.safety.domain.text import Finding, normalise
 
@@ -73,7 +74,7 @@ class _Embedded:
 async def process(deps: IngestionDependencies, tenant_id: UUID, versions: Mapping[UUID, int]) -> Results:
     results: Results = dict.fromkeys(versions, SUPERSEDED)
     remaining: list[_Checked] = []
-    for attempt in await attempts.start(deps.database, tenant_id, versions):
+    for attempt in await _start(deps, tenant_id, versions):
         checked = await _result_or_error(_parse_and_check(deps, attempt))
         if isinstance(checked, _Checked):
             remaining.append(checked)
@@ -86,6 +87,17 @@ async def process(deps: IngestionDependencies, tenant_id: UUID, versions: Mappin
         results |= quarantined
         results |= await _embed_and_publish(deps, tenant_id, distinct)
     return results
+
+
+async def _start(deps: IngestionDependencies, tenant_id: UUID, versions: Mapping[UUID, int]) -> list[ProcessingAttempt]:
+    """Start the attempts and decrypt the files."""
+    started = await attempts.start(deps.database, tenant_id, versions)
+    if all(each.key_version is None for each in started):
+        return started
+    async with deps.database.read(tenant_id) as connection:
+        sealed = [Sealed(each.key_version, each.data) for each in started]
+        opened = [await deps.keys.open(connection, tenant_id, ORIGINAL, each) for each in sealed]
+    return [replace(each, data=data) for each, data in zip(started, opened, strict=True)]
 
 
 async def give_up(deps: IngestionDependencies, tenant_id: UUID, document_id: UUID, version: int, why: str) -> None:

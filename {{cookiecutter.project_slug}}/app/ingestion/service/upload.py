@@ -28,7 +28,13 @@ from app.ingestion.domain.documents import (
 )
 from app.ingestion.domain.quarantine_reasons import quarantine_reason
 from app.ingestion.repository import quarantine_entries, versions
-from app.ingestion.service.dependencies import UPLOADS, IngestionDependencies, enqueue_processing, uploader
+from app.ingestion.service.dependencies import (
+    ORIGINAL,
+    UPLOADS,
+    IngestionDependencies,
+    enqueue_processing,
+    uploader,
+)
 
 _MAX_ATTEMPTS = 4
 # Each job and each publish has a fixed cost, which small documents share.
@@ -210,7 +216,8 @@ async def _add_version(
 ) -> UploadResult:
     """Add a version. duplicate: the document with the same content; the new version is then quarantined."""
     now, status = deps.clock.now(), "quarantined" if duplicate else "received"
-    new = versions.NewVersion(caller.tenant_id, options, file, status, now, uploader(caller))
+    sealed = await deps.keys.seal(connection, caller.tenant_id, ORIGINAL, file.data)
+    new = versions.NewVersion(caller.tenant_id, options, file, sealed, status, now, uploader(caller))
     stored = await versions.store_upload(connection, new)
     if stored is None:
         raise _ConcurrentUpload

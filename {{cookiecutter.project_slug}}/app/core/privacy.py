@@ -1,0 +1,28 @@
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.core.policies import PolicyModel
+
+
+class RetentionRules(BaseModel):
+    """For how many days each kind of content is kept; null keeps it until it is erased."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    answers: int | None = Field(
+        None, ge=1, description="Questions and answers with their reviews, actions and feedback, from the question on."
+    )
+    quarantined_files: int | None = Field(
+        None, ge=1, description="Quarantine entries that nobody decided, with their original files."
+    )
+    deleted_documents: int | None = Field(
+        None, ge=1, description="Names, addresses and findings of documents after their deletion."
+    )
+    tickets: int | None = Field(None, ge=1, description="Closed tickets with their notes, from their creation on.")
+    evaluation_results: int | None = Field(None, ge=1, description="Answers to the cases of evaluations.")
+    failed_jobs: int | None = Field(None, ge=1, description="Arguments of jobs that failed for good.")
+
+
+class PrivacyPolicy(PolicyModel):
+    """policies/privacy.yaml: how long content is kept."""
+
+    retention: RetentionRules = Field(RetentionRules(), description="Days for which content is kept, by kind.")

@@ -1,0 +1,93 @@
+"""Tables without content of tenants: what stays when everything of a tenant is erased, and why."""
+
+from app.privacy.domain.stores import Kept, Store
+
+_AMOUNTS = "ids and amounts; the sums of the ledger must hold"
+_STAFF = "who released what and why: evidence of an act of control, kept by legal obligation"
+_RELEASE = "part of a release: the operator's own files and settings, identified by their digest"
+_SEARCH = "numbers and keyed hashes of words"
+_QUEUE = "of the queue's library: no arguments of jobs"
+_OWN = "what was asked for and done; the subject is a keyed hash"
+
+
+def _kept(table: str, why: str, *columns: str, key: str = "id", shared: bool = True) -> Store:
+    return Store(table, "kept", {name: Kept(why) for name in columns}, key=key, note=why, shared=shared)
+
+
+KEPT = (
+    _kept("ledger", _AMOUNTS, "kind", "feature", "release_id", "provider", "model", "price_table", "environment"),
+    _kept("budget_limits", _AMOUNTS, "span"),
+    _kept("budget_own_limits", _AMOUNTS, "span"),
+    _kept("budget_windows", _AMOUNTS, "span"),
+    _kept("budget_purses", _AMOUNTS),
+    _kept("budget_holds", _AMOUNTS),
+    _kept("releases", _RELEASE, "id", "manifest"),
+    _kept("release_parts", _RELEASE, "digest", "content"),
+    _kept(
+        "release_events",
+        _STAFF,
+        "release_id",
+        "before",
+        "after",
+        "actor",
+        "reason",
+        "unproven",
+        "report",
+        "verdict",
+    ),
+    _kept("environments", _RELEASE, "name", "release_id", "previous_id", "canary_id"),
+    _kept(
+        "environment_moves",
+        _STAFF,
+        "environment",
+        "release_id",
+        "previous_id",
+        "actor",
+        "reason",
+        "kind",
+        "canary_id",
+    ),
+    _kept("approvals", _STAFF, "release_id", "environment", "kind", "report", "approver", "role", "reason"),
+    _kept("break_glass_reviews", _STAFF, "reviewer", "reason"),
+    _kept(
+        "evaluation_runs",
+        _STAFF,
+        "release_id",
+        "suite",
+        "suite_digest",
+        "baseline_id",
+        "against",
+        "actor",
+        "status",
+        "corpus",
+        "report",
+        "verdict",
+        "problem",
+    ),
+    _kept("indexes", _SEARCH, "status", "embedder", "chunker", "chunker_params", "text_search"),
+    _kept("index_switches", _SEARCH),
+    _kept("corpora", _SEARCH),
+    _kept("corpus_versions", _SEARCH),
+    _kept("access_counts", _SEARCH, "access_groups"),
+    _kept("term_stats", _SEARCH),
+    _kept("procrastinate_workers", _QUEUE),
+    _kept("procrastinate_events", _QUEUE),
+    _kept("procrastinate_periodic_defers", _QUEUE, "task_name", "periodic_id"),
+    _kept("alembic_version", "the revision of the schema", "version_num"),
+    _kept(
+        "privacy_requests",
+        _OWN,
+        "kind",
+        "selector",
+        "subject",
+        "sealed",
+        "master_key",
+        "reason",
+        "requested_by",
+        "targets",
+        "counters",
+        "state",
+        "blocked_by",
+    ),
+    _kept("legal_holds", _OWN, "kind", "reason", "placed_by", "lifted_by"),
+)

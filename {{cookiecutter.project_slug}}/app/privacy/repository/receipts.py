@@ -1,0 +1,72 @@
+"""Requests with their receipts, and legal holds."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, literal, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.privacy.domain.requests import LegalHold, PrivacyRequest
+from app.privacy.tables import legal_holds, privacy_requests
+
+REQUEST = privacy_requests.c
+HOLD = legal_holds.c
+
+
+async def add(connection: AsyncConnection, request: PrivacyRequest) -> None:
+    await connection.execute(insert(privacy_requests).values(asdict(request)))
+
+
+async def find(connection: AsyncConnection, request_id: UUID, lock: bool = False) -> PrivacyRequest | None:
+    query = select(privacy_requests).where(REQUEST.id == request_id)
+    row = (await connection.execute(query.with_for_update() if lock else query)).first()
+    return _request(row) if row else None
+
+
+async def list_requests(connection: AsyncConnection, tenant_id: UUID, limit: int) -> list[PrivacyRequest]:
+    """The newest first."""
+    query = select(privacy_requests).where(REQUEST.tenant_id == tenant_id).order_by(REQUEST.requested_at.desc())
+    return [_request(row) for row in await connection.execute(query.limit(limit))]
+
+
+async def list_running(connection: AsyncConnection, tenant_id: UUID) -> list[UUID]:
+    running = (REQUEST.tenant_id == tenant_id, REQUEST.kind == "erase", REQUEST.state == "running")
+    return list((await connection.execute(select(REQUEST.id).where(*running).order_by(REQUEST.requested_at))).scalars())
+
+
+async def change(connection: AsyncConnection, request_id: UUID, **values: Any) -> None:
+    await connection.execute(update(privacy_requests).where(REQUEST.id == request_id).values(**values))
+
+
+async def add_hold(connection: AsyncConnection, hold: LegalHold) -> None:
+    await connection.execute(insert(legal_holds).values(asdict(hold)))
+
+
+async def lift(connection: AsyncConnection, hold_id: UUID, **values: Any) -> bool:
+    active = (HOLD.id == hold_id, HOLD.lifted_at.is_(None))
+    return (await connection.execute(update(legal_holds).where(*active).values(**values))).rowcount == 1
+
+
+async def list_holds(connection: AsyncConnection, tenant_id: UUID) -> list[LegalHold]:
+    """Those in force, the oldest first."""
+    active = (HOLD.tenant_id == tenant_id, HOLD.lifted_at.is_(None))
+    rows = await connection.execute(select(legal_holds).where(*active).order_by(HOLD.placed_at))
+    return [LegalHold(**row._mapping) for row in rows]
+
+
+async def holds_on(
+    connection: AsyncConnection, tenant_id: UUID, subjects: Collection[UUID], everything: bool
+) -> Sequence[LegalHold]:
+    """Holds in force on any of these, or on the whole tenant."""
+    on = or_(HOLD.kind == "tenant", HOLD.subject_id.in_(list(subjects)), literal(everything))
+    active = (HOLD.tenant_id == tenant_id, HOLD.lifted_at.is_(None), on)
+    rows = await connection.execute(select(legal_holds).where(*active).order_by(HOLD.placed_at))
+    return [LegalHold(**row._mapping) for row in rows]
+
+
+def _request(row: Any) -> PrivacyRequest:
+    values = dict(row._mapping)
+    values["sealed"] = None if values["sealed"] is None else bytes(values["sealed"])
+    return PrivacyRequest(**values)

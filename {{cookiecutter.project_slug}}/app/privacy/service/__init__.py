@@ -1,0 +1,3 @@
+from app.privacy.service.privacy import Privacy
+
+__all__ = ["Privacy"]

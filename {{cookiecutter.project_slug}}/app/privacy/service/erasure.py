@@ -1,0 +1,200 @@
+"""Erases what a request names, store by store, and keeps its receipt.
+
+A receipt says `done` in the transaction that finds nothing left. Each store is one transaction with its counter, so
+that an erasure that was killed is continued where it stopped; until then it says `running`.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from app.core import audit
+from app.core.audit import Act
+from app.core.clock import Clock
+from app.core.database import Database
+from app.core.ids import new_id
+from app.core.locks import lock_name
+from app.core.reasons import check_reason
+from app.encryption.domain import context_of
+from app.encryption.ports import KeyManagement
+from app.privacy.domain.requests import (
+    ErasureUnfinished,
+    PrivacyRequest,
+    PrivacyRequestNotFound,
+    RequestKind,
+    Scope,
+    Selection,
+)
+from app.privacy.repository import receipts
+from app.privacy.service.holds import LegalHolds
+from app.privacy.service.search import ScopeSearch
+from app.privacy.service.steps import Steps
+from app.privacy.service.tombstones import TombstoneFile
+
+MAX_PASSES = 3
+"""What is written while an erasure runs is found by the next pass."""
+SEALED = "subject of a request of tenant"
+
+
+@dataclass(frozen=True)
+class Erasure:
+    database: Database
+    clock: Clock
+    management: KeyManagement
+    search: ScopeSearch
+    steps: Steps
+    holds: LegalHolds
+    tombstones: TombstoneFile
+
+    async def preview(self, tenant_id: UUID, selection: Selection) -> dict[str, int]:
+        """How many documents, answers, actions, tickets and keys would be erased. Changes nothing.
+
+        Errors: NothingFound, KeyNotFound, SubjectTooShort.
+        """
+        scope = await self.search.scope_of(tenant_id, selection)
+        return {kind: len(ids) for kind, ids in scope.ids.items()}
+
+    async def erase(self, tenant_id: UUID, selection: Selection, actor: str, reason: str) -> PrivacyRequest:
+        """Erase everything that belongs to the selection, or nothing where a legal hold is on any of it.
+
+        Errors: NothingFound, KeyNotFound, SubjectTooShort, ReasonRequired, ErasureUnfinished.
+        """
+        why = check_reason(reason)
+        scope = await self.search.scope_of(tenant_id, selection)
+        request = await self.new_request("erase", tenant_id, selection, scope, actor, why)
+        await self.receive(request)
+        return await self.resume(tenant_id, request.id)
+
+    async def resume(self, tenant_id: UUID, request_id: UUID) -> PrivacyRequest:
+        """Continue a request that was interrupted, or that a legal hold blocked. Does nothing to one that is done.
+
+        Errors: PrivacyRequestNotFound, ErasureUnfinished.
+        """
+        request = await self.find(tenant_id, request_id)
+        if request.state == "done":
+            return request
+        scope = await self.scope_of(request)
+        if not await self._is_free(request, scope):
+            return await self.find(tenant_id, request_id)
+        await self.tombstones.append(request)
+        await self._pass(request, scope, again=False)
+        for _ in range(MAX_PASSES):
+            if await self._finish(request, scope):
+                return await self.find(tenant_id, request_id)
+            await self._pass(request, await self._left(request, scope), again=True)
+        raise ErasureUnfinished("Text of the subject was written while it was being erased.")
+
+    async def find(self, tenant_id: UUID, request_id: UUID) -> PrivacyRequest:
+        """Errors: PrivacyRequestNotFound."""
+        async with self.database.read(tenant_id) as connection:
+            request = await receipts.find(connection, request_id)
+        if request is None:
+            raise PrivacyRequestNotFound(f"This tenant has no request {request_id}.")
+        return request
+
+    async def requests(self, tenant_id: UUID, limit: int = 100) -> Sequence[PrivacyRequest]:
+        """The newest first."""
+        async with self.database.read(tenant_id) as connection:
+            return await receipts.list_requests(connection, tenant_id, limit)
+
+    async def running(self, tenant_id: UUID) -> Sequence[UUID]:
+        """Erasures that were interrupted, or run in another process."""
+        async with self.database.read(tenant_id) as connection:
+            return await receipts.list_running(connection, tenant_id)
+
+    async def new_request(
+        self, kind: RequestKind, tenant_id: UUID, selection: Selection, scope: Scope, actor: str, reason: str
+    ) -> PrivacyRequest:
+        """The receipt of a request. It names a subject by a keyed hash, and has the text encrypted for a restore."""
+        is_id, hidden = selection.selector in ("document", "tenant"), re.compile(selection.pattern or "(?!)", re.I)
+        sealed = await self.management.wrap(selection.value.encode(), context_of(tenant_id, SEALED))
+        return PrivacyRequest(
+            id=new_id(),
+            tenant_id=tenant_id,
+            kind=kind,
+            selector=selection.selector,
+            subject=selection.value if is_id else f"hash:{self.management.pseudonym(selection.value)}",
+            sealed=sealed,
+            master_key=self.management.current,
+            reason=hidden.sub("[the subject]", reason),
+            requested_by=hidden.sub("[the subject]", actor),
+            requested_at=self.clock.now(),
+            targets=scope.ids,
+        )
+
+    async def scope_of(self, request: PrivacyRequest) -> Scope:
+        """What the request names now, with what it named when it came: its ids are known after its text is gone."""
+        stored = Scope(everything=request.selector == "tenant").with_ids(request.targets)
+        if request.sealed is None:
+            return stored
+        context = context_of(request.tenant_id, SEALED)
+        value = (await self.management.unwrap(request.sealed, request.master_key, context)).decode()
+        selection = Selection(request.selector, value)
+        unit = (f"{request.tenant_id}:{value}",) if request.selector == "conversation" else ()
+        async with self.database.read(request.tenant_id) as connection:
+            start = replace(stored, pattern=selection.pattern, units=unit)
+            scope = await self.search.widen(connection, request.tenant_id, start)
+        return replace(scope, keys=(), names=()) if request.selector == "asker" else scope
+
+    async def _left(self, request: PrivacyRequest, scope: Scope) -> Scope:
+        """What was written meanwhile."""
+        async with self.database.read(request.tenant_id) as connection:
+            return await self.search.widen(connection, request.tenant_id, Scope(pattern=scope.pattern))
+
+    async def receive(self, request: PrivacyRequest) -> None:
+        """Store the receipt with its line in the audit log, before anything is erased."""
+        async with self.database.transaction(request.tenant_id) as connection:
+            await receipts.add(connection, request)
+            act = Act(
+                request.requested_by,
+                "privacy.erase",
+                f"{request.selector} {request.subject}",
+                request.reason,
+                after=f"request {request.id}",
+                tenant_id=request.tenant_id,
+            )
+            await audit.record(connection, act, self.clock.now())
+
+    async def _is_free(self, request: PrivacyRequest, scope: Scope) -> bool:
+        """Whether no legal hold is on anything of it; the receipt says which one is."""
+        async with self.database.transaction(request.tenant_id) as connection:
+            hold = await self.holds.on(connection, request.tenant_id, scope)
+            state = {"state": "blocked" if hold else "running", "blocked_by": hold.sentence if hold else None}
+            await receipts.change(connection, request.id, targets=scope.ids, **state)
+        return hold is None
+
+    async def _pass(self, request: PrivacyRequest, scope: Scope, *, again: bool) -> None:
+        """Run each step that is not counted yet, or all of them again, and count it in the same transaction."""
+        await self.steps.withdraw(request, scope)
+        for name, step in self.steps.steps:
+            async with self.database.transaction(request.tenant_id) as connection:
+                await lock_name(connection, f"erasure {request.id}")
+                stored = await receipts.find(connection, request.id, lock=True)
+                if stored is None or stored.state != "running" or (name in stored.counters and not again):
+                    continue
+                erased = await step(connection, request, scope)
+                counters = {**stored.counters, name: stored.counters.get(name, 0) + erased}
+                await receipts.change(connection, request.id, counters=counters)
+
+    async def _finish(self, request: PrivacyRequest, scope: Scope) -> bool:
+        """Whether nothing is left; then the receipt says so, and so does the audit log."""
+        async with self.database.transaction(request.tenant_id) as connection:
+            await lock_name(connection, f"erasure {request.id}")
+            stored = await receipts.find(connection, request.id, lock=True)
+            if stored is None or stored.state == "done":
+                return True
+            if await self.search.rest(connection, request.tenant_id, scope):
+                return False
+            now = self.clock.now()
+            await receipts.change(connection, request.id, state="done", ended_at=now)
+            erased = sum(stored.counters.values())
+            act = Act(
+                request.requested_by,
+                "privacy.erased",
+                f"request {request.id}",
+                after=f"{erased} rows",
+                tenant_id=request.tenant_id,
+            )
+            await audit.record(connection, act, now)
+        return True

@@ -1,0 +1,51 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core import audit
+from app.core.audit import Act
+from app.core.clock import Clock
+from app.core.database import Database
+from app.core.ids import new_id
+from app.core.reasons import check_reason
+from app.privacy.domain.requests import HoldKind, LegalHold, LegalHoldNotFound, Scope
+from app.privacy.repository import receipts
+
+
+@dataclass(frozen=True)
+class LegalHolds:
+    """What may not be erased for now, by a request or by its age."""
+
+    database: Database
+    clock: Clock
+
+    async def place(self, tenant_id: UUID, kind: HoldKind, subject: UUID, actor: str, reason: str) -> LegalHold:
+        """Errors: ReasonRequired."""
+        hold = LegalHold(new_id(), tenant_id, kind, subject, check_reason(reason), actor, self.clock.now())
+        async with self.database.transaction(tenant_id) as connection:
+            await receipts.add_hold(connection, hold)
+            act = Act(actor, "privacy.hold", f"{kind} {subject}", hold.reason, tenant_id=tenant_id)
+            await audit.record(connection, act, hold.placed_at)
+        return hold
+
+    async def lift(self, tenant_id: UUID, hold_id: UUID, actor: str, reason: str) -> None:
+        """Errors: LegalHoldNotFound, ReasonRequired."""
+        why, now = check_reason(reason), self.clock.now()
+        async with self.database.transaction(tenant_id) as connection:
+            if not await receipts.lift(connection, hold_id, lifted_by=actor, lifted_at=now):
+                raise LegalHoldNotFound(f"This tenant has no legal hold {hold_id} in force.")
+            act = Act(actor, "privacy.lift", f"legal hold {hold_id}", why, tenant_id=tenant_id)
+            await audit.record(connection, act, now)
+
+    async def list(self, tenant_id: UUID) -> Sequence[LegalHold]:
+        """Those in force, the oldest first."""
+        async with self.database.read(tenant_id) as connection:
+            return await receipts.list_holds(connection, tenant_id)
+
+    async def on(self, connection: AsyncConnection, tenant_id: UUID, scope: Scope) -> LegalHold | None:
+        """A hold on anything of the scope."""
+        subjects = (*scope.documents, *scope.answers, *scope.keys)
+        holds = await receipts.holds_on(connection, tenant_id, subjects, scope.everything)
+        return holds[0] if holds else None

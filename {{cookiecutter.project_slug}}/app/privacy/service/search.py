@@ -1,0 +1,111 @@
+"""Finds everything that belongs to a request: first the documents, keys, answers and actions, then their rows."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.database import Database
+from app.encryption.service import TenantKeys
+from app.identity.domain import ApiKey, KeyNotFound
+from app.identity.service import Identity
+from app.ingestion.service.dependencies import ORIGINAL
+from app.privacy.domain.catalogue import CATALOGUE
+from app.privacy.domain.requests import NothingFound, Scope, Selection
+from app.privacy.domain.stores import Person, Store
+from app.privacy.repository import erasing, matching, originals
+
+BY_TABLE: Mapping[str, Store] = {store.table: store for store in CATALOGUE.stores}
+SEARCHED = [each for each in CATALOGUE.stores if each.erasing != "kept" and not each.shared]
+"""The stores whose rows all belong to a tenant."""
+
+
+@dataclass(frozen=True)
+class ScopeSearch:
+    database: Database
+    identity: Identity
+    keys: TenantKeys
+
+    async def scope_of(self, tenant_id: UUID, selection: Selection) -> Scope:
+        """Errors: NothingFound, KeyNotFound, SubjectTooShort."""
+        start = await self._start(tenant_id, selection)
+        async with self.database.read(tenant_id) as connection:
+            scope = await self.widen(connection, tenant_id, start)
+            if selection.selector == "asker":
+                scope = replace(scope, keys=(), names=())
+            if (
+                not scope.everything
+                and not any(scope.ids.values())
+                and not await self.rest(connection, tenant_id, scope)
+            ):
+                raise NothingFound(f"Nothing of this tenant belongs to the {selection.selector} '{selection.value}'.")
+        return scope
+
+    async def rest(self, connection: AsyncConnection, tenant_id: UUID, scope: Scope) -> dict[str, int]:
+        """How many rows still hold the text, by store; those without any are left out."""
+        if scope.pattern is None:
+            return {}
+        values = matching.parameters(tenant_id, scope)
+        left = {store.table: await matching.count_mentions(connection, store, values) for store in SEARCHED}
+        for store in SEARCHED:
+            left[store.table] += await matching.count_mentions(connection, store, values, Person)
+        left["procrastinate_jobs"] = await erasing.jobs_left(connection, values)
+        left["audit_log"] = len(await originals.audit_lines(connection, BY_TABLE["audit_log"], values))
+        return {table: count for table, count in left.items() if count}
+
+    async def _start(self, tenant_id: UUID, selection: Selection) -> Scope:
+        match selection.selector:
+            case "tenant":
+                return Scope(everything=True)
+            case "document":
+                return Scope(documents=(_id(selection),))
+            case "conversation":
+                return Scope(units=(f"{tenant_id}:{selection.value}",))
+            case "asker" | "key":
+                keys = await self._keys(tenant_id, selection)
+                return Scope(keys=tuple(each.id for each in keys))
+            case _:
+                return Scope(pattern=selection.pattern)
+
+    async def _keys(self, tenant_id: UUID, selection: Selection) -> Sequence[ApiKey]:
+        """Errors: KeyNotFound."""
+        field = "name" if selection.selector == "asker" else "prefix"
+        wanted = selection.value.removeprefix("sk_") if field == "prefix" else selection.value
+        if found := [each for each in await self.identity.list_keys(tenant_id) if getattr(each, field) == wanted]:
+            return found
+        raise KeyNotFound(f"This tenant has no key with the {field} '{selection.value}'.")
+
+    async def widen(self, connection: AsyncConnection, tenant_id: UUID, scope: Scope) -> Scope:
+        """With what was derived: the answers from documents, the actions from answers."""
+        values = matching.parameters(tenant_id, scope)
+        documents = await originals.known(connection, values)
+        if scope.pattern:
+            documents |= await matching.find_documents(connection, CATALOGUE.stores, values)
+            documents |= await self._unread_files(connection, tenant_id, scope.pattern)
+        values["documents"] = sorted(documents)
+        keys = await matching.find_keys(connection, values)
+        values["keys"] = list(keys)
+        answers = values["answers"] = sorted(await matching.find_answers(connection, BY_TABLE, values))
+        actions = values["actions"] = sorted(await matching.find_actions(connection, BY_TABLE, values))
+        tickets = await matching.find_tickets(connection, BY_TABLE["tickets"], values)
+        return replace(scope.with_found(documents, answers, actions, tickets, keys), names=tuple(keys.values()))
+
+    async def _unread_files(self, connection: AsyncConnection, tenant_id: UUID, pattern: str) -> set[UUID]:
+        """Documents without a published version whose file holds the text as it stands: nothing was parsed of them."""
+        wanted = re.compile(pattern.encode(), re.IGNORECASE)
+        found = set()
+        for document in await originals.unread(connection):
+            for sealed in await originals.files_of(connection, document):
+                if wanted.search(await self.keys.open(connection, tenant_id, ORIGINAL, sealed)):
+                    found.add(document)
+        return found
+
+
+def _id(selection: Selection) -> UUID:
+    """Errors: NothingFound."""
+    try:
+        return UUID(selection.value)
+    except ValueError as error:
+        raise NothingFound(f"'{selection.value}' is not the id of a {selection.selector}.") from error

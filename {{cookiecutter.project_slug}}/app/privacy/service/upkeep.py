@@ -1,0 +1,49 @@
+"""What the worker does by itself: it continues interrupted erasures, and erases what is too old."""
+
+import asyncio
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+
+from app.core.errors import Problem
+from app.core.telemetry import counter
+from app.encryption.service import TenantKeys
+from app.privacy.service.erasure import Erasure
+from app.privacy.service.retention import Retention
+
+log = structlog.get_logger(__name__)
+
+SWEEP_SECONDS = 3600.0
+EXPIRED = counter("app_expired_total", "Rows erased because of their age, by kind of content.", ["kind"])
+
+
+@dataclass(frozen=True)
+class PrivacyUpkeep:
+    keys: TenantKeys
+    erasure: Erasure
+    retention: Retention
+
+    async def watch(self) -> None:
+        """Sweeps until cancelled; a failed sweep is logged and tried again. Safe in several processes."""
+        while True:
+            try:
+                await self.sweep()
+            except Problem as problem:
+                log.warning("privacy.sweep_failed", code=problem.code)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def sweep(self) -> None:
+        """Once, for all tenants."""
+        for tenant_id in await self.keys.tenants():
+            await self._resume(tenant_id)
+            for kind, count in (await self.retention.expire(tenant_id)).items():
+                EXPIRED.labels(kind).inc(count)
+
+    async def _resume(self, tenant_id: UUID) -> None:
+        for request_id in await self.erasure.running(tenant_id):
+            try:
+                request = await self.erasure.resume(tenant_id, request_id)
+                log.info("privacy.erasure_resumed", request_id=str(request_id), state=request.state)
+            except Problem as problem:
+                log.warning("privacy.erasure_failed", request_id=str(request_id), code=problem.code)
