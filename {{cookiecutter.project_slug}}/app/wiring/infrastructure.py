@@ -23,6 +23,7 @@ from app.costs.domain import CostPolicy
 from app.costs.service import Costs, make_price_table
 from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.service import SuiteFiles
+from app.identity.domain.policy import IdentityPolicy
 from app.inference.domain.answer import EXTRACTIVE
 from app.inference.domain.grounding.answerability import Answerability
 from app.inference.domain.human_review import ReviewPolicy
@@ -46,6 +47,7 @@ POLICIES: dict[str, type[PolicyModel]] = {
     "quality": QualityPolicy,
     "review": ReviewPolicy,
     "actions": ActionPolicy,
+    "identity": IdentityPolicy,
 }
 
 REGISTRY: dict[str, Action] = {action.name: action for action in SHIPPED}

@@ -50,6 +50,8 @@ tenant   documents:read       GET /v1/documents
 tenant   documents:write      POST /v1/documents
 tenant   documents:delete     DELETE /v1/documents/{document_id}
 tenant   documents:read       GET /v1/documents/{document_id}
+tenant   keys:manage          GET /v1/identities
+tenant   keys:manage          DELETE /v1/identities/{identity_id}
 tenant   keys:manage          GET /v1/keys
 tenant   keys:manage          POST /v1/keys
 tenant   keys:manage          DELETE /v1/keys/{prefix}

@@ -1,4 +1,6 @@
 from app.identity.service.caller import require
+from app.identity.service.console_sessions import ConsoleSessions
 from app.identity.service.keys import Identity
+from app.identity.service.token_authentication import TokenAuthentication
 
-__all__ = ["Identity", "require"]
+__all__ = ["ConsoleSessions", "Identity", "TokenAuthentication", "require"]
