@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest_asyncio
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from app.core.clock import ManualClock
 from app.core.embedded import Urls
@@ -17,7 +18,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.wiring import State, build
 from tests.conftest import override
-from tests.identity.issuer import ADDRESS, AUDIENCE, POLICY, Issuer
+from tests.identity.issuer import ADDRESS, AUDIENCE, CLIENT, POLICY, SECRET, SERVICE, Issuer
 
 
 @dataclass
@@ -42,6 +43,11 @@ class Federation:
         policy = IdentityPolicy.model_validate({**POLICY, **changed})
         override(self.tokens, policy=policy, rules=policy.rules(ADDRESS, AUDIENCE))
 
+    def browser(self) -> httpx.AsyncClient:
+        """It has the cookies that it was given, and sends no key."""
+        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url=SERVICE, headers={"Sec-Fetch-Site": "same-origin"})
+
     def client(self, token: str = "") -> httpx.AsyncClient:
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
         headers = {"Authorization": f"Bearer {token or self.issuer.token()}"}
@@ -51,7 +57,9 @@ class Federation:
 @pytest_asyncio.fixture
 async def federation(settings: Settings, database_urls: Urls) -> AsyncIterator[Federation]:
     clock = ManualClock(datetime.now(UTC))
-    configured = settings.model_copy(update={"oidc_issuer": ADDRESS, "oidc_audience": AUDIENCE})
+    named = {"oidc_issuer": ADDRESS, "oidc_audience": AUDIENCE, "oidc_client_id": CLIENT}
+    secret = {"oidc_client_secret": SecretStr(SECRET), "public_url": SERVICE}
+    configured = settings.model_copy(update={**named, **secret})
     async with build(configured, database_urls, clock) as running:
         tenant = await running.identity.ensure_tenant(f"acme-{uuid4().hex}")
         federation = Federation(running, Issuer(clock.now().timestamp()), clock, tenant)

@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,9 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 ADDRESS = "https://login.example.com"
-AUDIENCE = "https://answers.example.com"
+AUDIENCE = "https://answers.example.com/api"
+SERVICE = "https://answers.example.com"
+CLIENT, SECRET = "console", "of the console"
 POLICY = {
     "owner": "tests",
     "tenant": {"claim": "tenant", "values": {}},
@@ -54,6 +57,11 @@ class Issuer:
     published: list[dict[str, Any]] = field(default_factory=list)
     reads: int = 0
     down: bool = False
+    names_itself: bool = True
+    codes: dict[str, dict[str, str]] = field(default_factory=dict)
+    id_claims: dict[str, Any] = field(default_factory=dict)
+    access_claims: dict[str, Any] = field(default_factory=dict)
+    id_key: Any = None
 
     def __post_init__(self) -> None:
         self.published = [
@@ -72,9 +80,33 @@ class Issuer:
             raise httpx.ConnectError("down")
         if request.url.path == "/.well-known/openid-configuration":
             addresses = ("jwks_uri", "authorization_endpoint", "token_endpoint")
-            return httpx.Response(200, json={"issuer": ADDRESS, **{name: f"{ADDRESS}/{name}" for name in addresses}})
+            names = {"authorization_response_iss_parameter_supported": self.names_itself}
+            body = {"issuer": ADDRESS, **{name: f"{ADDRESS}/{name}" for name in addresses}, **names}
+            return httpx.Response(200, json=body)
+        if request.url.path == "/token_endpoint":
+            return self._redeem(request)
         self.reads += 1
         return httpx.Response(200, json={"keys": self.published})
+
+    def authorize(self, address: str) -> dict[str, str]:
+        """What the browser brings back after the person at the address has agreed."""
+        query = dict(httpx.URL(address).params)
+        assert (query["response_type"], query["code_challenge_method"]) == ("code", "S256")
+        code = f"code-{len(self.codes)}-{query['state'][:8]}"
+        self.codes[code] = query
+        return {"code": code, "state": query["state"], "iss": ADDRESS}
+
+    def _redeem(self, request: httpx.Request) -> httpx.Response:
+        form = dict(httpx.QueryParams(request.content.decode()))
+        client = f"Basic {base64.b64encode(f'{CLIENT}:{SECRET}'.encode()).decode()}"
+        query = self.codes.pop(form["code"], None)
+        challenge = encoded(hashlib.sha256(form["code_verifier"].encode()).digest())
+        expected = query and (query["code_challenge"], query["redirect_uri"], client)
+        if expected != (challenge, form["redirect_uri"], request.headers.get("authorization")) or query is None:
+            return httpx.Response(400, json={"error": "invalid_grant"})
+        person = {"aud": CLIENT, "nonce": query["nonce"], "scope": None, "groups": None, "tenant": None}
+        id_token = self.token(self.id_key, headers={"typ": "JWT"}, **{**person, **self.id_claims})
+        return httpx.Response(200, json={"id_token": id_token, "access_token": self.token(**self.access_claims)})
 
     def claims(self, **changed: Any) -> dict[str, Any]:
         """Those of a good access token, with changes; None removes one."""

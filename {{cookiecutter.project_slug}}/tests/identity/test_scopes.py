@@ -24,6 +24,10 @@ LINES = """
 open     -                    GET /console/
 open     -                    GET /console/budgets
 open     -                    GET /console/files/{name}
+open     -                    GET /console/session
+open     -                    GET /console/sign-in
+open     -                    POST /console/sign-out
+open     -                    GET /console/signed-in
 open     -                    GET /docs
 open     -                    GET /docs/files
 open     -                    GET /health/live

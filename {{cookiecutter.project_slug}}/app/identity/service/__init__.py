@@ -1,6 +1,6 @@
-from app.identity.service.caller import require
+from app.identity.service.caller import SESSION_COOKIE, require
 from app.identity.service.console_sessions import ConsoleSessions
 from app.identity.service.keys import Identity
 from app.identity.service.token_authentication import TokenAuthentication
 
-__all__ = ["ConsoleSessions", "Identity", "TokenAuthentication", "require"]
+__all__ = ["SESSION_COOKIE", "ConsoleSessions", "Identity", "TokenAuthentication", "require"]
