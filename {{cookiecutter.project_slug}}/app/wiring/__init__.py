@@ -190,6 +190,7 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
             # Also on a signal: pending writes are finished and reservations released.
             stack.push_async_callback(state.costs.close)
             stack.push_async_callback(state.answers.close)
+            stack.push_async_callback(state.identity.last_use.flush_or_log)
             yield state
     finally:
         await infrastructure.close()
@@ -205,7 +206,6 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     rollouts = Rollouts.build(live_releases, approvals, infra.settings.environment == "development")
     environments = rollouts.environments
     identity = make_identity(infra.settings, policies, database, clock)
-    stack.push_async_callback(identity.last_use.flush_or_log)
     waiting, offered = ChangeWaiter(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
     actions = Actions.build(database, identity, REGISTRY, offered, waiting)
     pipeline = Pipeline(clock, infra.retrieval, infra.costs, Generation(ToolCalling(actions)))

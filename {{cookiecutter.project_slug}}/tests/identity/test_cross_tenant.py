@@ -3,14 +3,17 @@
 from collections.abc import AsyncIterator
 
 import httpx
+import pytest
 import pytest_asyncio
 
+from app.console.service import addresses
 from app.identity.domain import PERMISSIONS
 from app.wiring import State
 from tests.e2e import test_tenants
 from tests.e2e.test_tenants import MARKER, theirs
 from tests.identity.conftest import Federation
 from tests.identity.test_scopes import BODIES, address, within
+from tests.identity.test_sign_in import sign_in
 
 __all__ = ["theirs"]
 
@@ -22,8 +25,8 @@ async def state(federation: Federation) -> State:
     return federation.state
 
 
-@pytest_asyncio.fixture
-async def stranger(federation: Federation) -> AsyncIterator[httpx.AsyncClient]:
+@pytest_asyncio.fixture(params=["token", "session"])
+async def stranger(federation: Federation, request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody with every role in a tenant without data."""
     name = f"stranger-{federation.tenant}"
     await federation.state.identity.ensure_tenant(name)
@@ -33,8 +36,14 @@ async def stranger(federation: Federation) -> AsyncIterator[httpx.AsyncClient]:
         roles={"claim": "groups", "values": values, "service": ["service"]},
         groups={"claim": "groups", "values": {}},
     )
-    token = federation.issuer.token(tenant="strangers", groups=ROLES, exp=federation.issuer.now + 3600)
-    async with federation.client(token) as client:
+    changed = {"tenant": "strangers", "groups": ROLES, "exp": federation.issuer.now + 3600}
+    if request.param == "token":
+        async with federation.client(federation.issuer.token(**changed)) as client:
+            yield client
+        return
+    federation.issuer.access_claims = changed
+    async with federation.browser() as client:
+        client.headers["x-csrf-token"] = await sign_in(federation, client)
         yield client
 
 
@@ -56,3 +65,12 @@ async def test_no_route_shows_an_identity_anything_of_another_tenant(
             reply = await stranger.request(method, address(path, theirs), json=BODIES.get((method.lower(), path)))
             assert MARKER not in reply.text, path
             assert "{" not in path or reply.status_code in (403, 404), (method, path, reply.text)
+
+
+async def test_no_page_of_the_console_shows_anything_of_a_tenant(
+    stranger: httpx.AsyncClient, theirs: dict[str, str]
+) -> None:
+    for path in sorted(addresses() - {"/console", "/console/sign-in", "/console/signed-in", "/console/sign-out"}):
+        reply = await stranger.get(path)
+        assert reply.status_code in (200, 404), path
+        assert not [each for each in (MARKER, *theirs.values()) if len(each) > 6 and each in reply.text], path
