@@ -16,6 +16,7 @@ RENDERED = {
     "policies/actions.yaml",
     "policies/cost.yaml",
     "policies/data.yaml",
+    "policies/identity.yaml",
     "policies/ownership.yaml",
     "policies/privacy.yaml",
     "policies/quality.yaml",

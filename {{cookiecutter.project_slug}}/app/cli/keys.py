@@ -1,9 +1,11 @@
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from app.cli.common import DEFAULT_TENANT, actor, err, out, with_state
+from app.identity.domain import KeyTerms
 from app.wiring import State
 
 app = typer.Typer(help="API keys.", no_args_is_help=True)
@@ -18,12 +20,19 @@ def create(
     tenant: Tenant = DEFAULT_TENANT,
     role: Annotated[list[str] | None, typer.Option(help=ROLES)] = None,
     group: Annotated[list[str] | None, typer.Option(help="Access group the key belongs to; may be repeated.")] = None,
+    person: Annotated[str | None, typer.Option(help="Who is behind it: keys of one person count as one.")] = None,
+    permission: Annotated[list[str] | None, typer.Option(help="At most these of its roles; may be repeated.")] = None,
+    host: Annotated[list[str] | None, typer.Option(help="Address or network to call from; may be repeated.")] = None,
+    per_minute: Annotated[int | None, typer.Option(min=1, help="Requests a minute, below the policy's.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=36_500, help="It expires after so many days.")] = None,
 ) -> None:
     """Make a key, and the tenant when it is new. The key is shown this once."""
 
     async def work(state: State) -> str:
+        expires_at = state.clock.now() + timedelta(days=days) if days else None
+        terms = KeyTerms(person, permission or None, host or (), per_minute, expires_at)
         tenant_id = await state.identity.ensure_tenant(tenant, actor())
-        return (await state.identity.create_key(tenant_id, name, role or ["user"], group or [], actor())).text
+        return (await state.identity.create_key(tenant_id, name, role or ["user"], group or [], actor(), terms)).text
 
     key = with_state(work)
     err.print(f"Key for {name} of {tenant}. Keep it now: it is stored nowhere.")
@@ -35,16 +44,17 @@ def list_keys(tenant: Tenant = DEFAULT_TENANT) -> None:
     """List a tenant's keys, without their secrets."""
 
     async def work(state: State) -> None:
-        table = Table("prefix", "name", "roles", "groups", "made", "revoked")
+        table = Table("prefix", "name", "person", "roles", "groups", "made", "used", "ends", "revoked")
         for row in await state.identity.list_keys(await state.identity.tenant(tenant)):
-            revoked = f"{row.revoked_at:%Y-%m-%d %H:%M}" if row.revoked_at else ""
+            moments = (row.last_used_at, row.expires_at, row.revoked_at)
             table.add_row(
                 row.prefix,
                 row.name,
+                row.person or "",
                 " ".join(row.roles),
                 " ".join(row.groups),
                 f"{row.created_at:%Y-%m-%d}",
-                revoked,
+                *(f"{at:%Y-%m-%d %H:%M}" if at else "" for at in moments),
             )
         out.print(table)
 
@@ -68,7 +78,7 @@ def webhook_secret(
 
 @app.command()
 def revoke(prefix: Annotated[str, typer.Argument(help="The key's prefix.")], tenant: Tenant = DEFAULT_TENANT) -> None:
-    """Refuse a key everywhere from the next second on."""
+    """Refuse a key everywhere, at the latest from the next second on."""
 
     async def work(state: State) -> None:
         await state.identity.revoke_key(await state.identity.tenant(tenant), prefix.removeprefix("sk_"), actor())

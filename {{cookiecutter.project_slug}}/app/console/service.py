@@ -16,6 +16,9 @@ TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+SIGNED_IN = "sign-in"
+"""The query parameter in which a page gets the reason why a sign-in was refused."""
+SESSIONS = tuple(f"/console/{name}" for name in ("sign-in", "signed-in", "session", "sign-out"))
 PAGES = {"/console/": "reviews.html", "/console/budgets": "budgets.html"}
 
 
@@ -37,7 +40,7 @@ def files() -> Mapping[str, ConsoleFile]:
 
 def addresses() -> set[str]:
     """The paths of the console. They need no key, and are served also while no release is."""
-    return {"/console", *PAGES, *(f"/console/files/{name}" for name in files())}
+    return {"/console", *PAGES, *SESSIONS, *(f"/console/files/{name}" for name in files())}
 
 
 def _read(path: Path) -> ConsoleFile:

@@ -1,11 +1,20 @@
 from dataclasses import asdict
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter
 
 from app.core.http import provided
 from app.identity.domain import Principal
-from app.identity.schemas import CallerResponse, KeyCreatedResponse, KeyListResponse, KeyRequest, KeyResponse
+from app.identity.schemas import (
+    CallerResponse,
+    IdentityListResponse,
+    IdentityResponse,
+    KeyCreatedResponse,
+    KeyListResponse,
+    KeyRequest,
+    KeyResponse,
+)
 from app.identity.service import Identity
 from app.identity.service.caller import require
 
@@ -26,7 +35,7 @@ async def show_caller(caller: AnyCaller) -> CallerResponse:
 async def create_key(body: KeyRequest, caller: KeyManager, identity: IdentityService) -> KeyCreatedResponse:
     """Creates a key of the caller's tenant, with roles that the caller has itself; the role service is granted on the
     command line alone. The key is in this response and nowhere else."""
-    key = await identity.grant_key(caller, body.name, body.roles, body.groups)
+    key = await identity.grant_key(caller, body.name, body.roles, body.groups, body.terms())
     return KeyCreatedResponse(prefix=key.prefix, key=key.text)
 
 
@@ -39,5 +48,18 @@ async def list_keys(caller: KeyManager, identity: IdentityService) -> KeyListRes
 
 @router.delete("/v1/keys/{prefix}", status_code=204)
 async def revoke_key(prefix: str, caller: KeyManager, identity: IdentityService) -> None:
-    """Revokes the key; it is rejected within a second."""
+    """Revokes the key; it is rejected at once here, and within a second by every other process."""
     await identity.revoke_key(caller.tenant_id, prefix, caller.name)
+
+
+@router.get("/v1/identities")
+async def list_identities(caller: KeyManager, identity: IdentityService) -> IdentityListResponse:
+    """Who has come to the caller's tenant with a token of the identity provider."""
+    found = await identity.list_identities(caller.tenant_id)
+    return IdentityListResponse(items=[IdentityResponse.model_validate(each, from_attributes=True) for each in found])
+
+
+@router.delete("/v1/identities/{identity_id}", status_code=204)
+async def revoke_identity(identity_id: UUID, caller: KeyManager, identity: IdentityService) -> None:
+    """Rejects every token of the identity from the next request on. `app identities admit` accepts it again."""
+    await identity.revoke_identity(caller.tenant_id, identity_id, caller.name)

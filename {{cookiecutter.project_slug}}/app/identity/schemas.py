@@ -1,9 +1,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from app.identity.domain import PERMISSIONS, Principal
+from app.identity.domain import PERMISSIONS, KeyTerms, Principal
 
 
 class KeyRequest(BaseModel):
@@ -12,6 +12,16 @@ class KeyRequest(BaseModel):
     name: str = Field(min_length=1, max_length=100, description="The person or application that uses the key.")
     roles: list[str] = Field(default=["user"], description="user, reviewer, operator or admin; not service.")
     groups: list[str] = Field(default=[], description="Access groups whose documents the key may read.")
+    person: str | None = Field(
+        None, min_length=1, max_length=255, description="The person behind the key; keys of one person count as one."
+    )
+    permissions: list[str] | None = Field(None, description="At most these permissions of the roles; absent: all.")
+    hosts: list[str] = Field([], max_length=100, description="Addresses or networks the key may be used from.")
+    requests_per_minute: int | None = Field(None, ge=1, le=2_000_000_000, description="A limit below the policy's.")
+    expires_at: AwareDatetime | None = Field(None, description="When the key ends; absent: never.")
+
+    def terms(self) -> KeyTerms:
+        return KeyTerms(self.person, self.permissions, self.hosts, self.requests_per_minute, self.expires_at)
 
 
 class KeyCreatedResponse(BaseModel):
@@ -27,6 +37,30 @@ class KeyResponse(BaseModel):
     groups: list[str]
     created_at: datetime
     revoked_at: datetime | None
+    person: str | None = Field(description="The person behind the key, where declared.")
+    permissions: list[str] | None = Field(description="What it is restricted to; null: all permissions of its roles.")
+    hosts: list[str] = Field(description="Networks it may be used from; empty: any.")
+    requests_per_minute: int | None = Field(description="Its own limit, where it has one.")
+    expires_at: datetime | None
+    last_used_at: datetime | None = Field(description="To the minute.")
+
+
+class IdentityResponse(BaseModel):
+    """A person or a service account of the identity provider."""
+
+    id: UUID
+    issuer: str
+    subject: str
+    name: str
+    roles: list[str] = Field(description="What the newest token gave, by policies/identity.yaml.")
+    groups: list[str]
+    created_at: datetime = Field(description="When the first token came.")
+    last_used_at: datetime | None = Field(description="To the minute.")
+    revoked_at: datetime | None
+
+
+class IdentityListResponse(BaseModel):
+    items: list[IdentityResponse]
 
 
 class CallerResponse(BaseModel):
@@ -35,7 +69,7 @@ class CallerResponse(BaseModel):
     name: str
     roles: list[str]
     groups: list[str]
-    permissions: list[str] = Field(description="All permissions of the roles.")
+    permissions: list[str] = Field(description="What the caller may do.")
 
     @classmethod
     def of(cls, caller: Principal) -> "CallerResponse":
@@ -43,7 +77,7 @@ class CallerResponse(BaseModel):
             name=caller.name,
             roles=sorted(caller.roles),
             groups=sorted(caller.groups),
-            permissions=sorted({each for role in caller.roles for each in PERMISSIONS.get(role, ())}),
+            permissions=sorted(each for each in frozenset().union(*PERMISSIONS.values()) if caller.may(each)),
         )
 
 

@@ -1,6 +1,6 @@
-from sqlalchemy import Column, ForeignKey, Table, UniqueConstraint, func
+from sqlalchemy import Column, ForeignKey, Table, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.types import LargeBinary, Text, Uuid
+from sqlalchemy.types import Double, Integer, LargeBinary, Text, Uuid
 
 from app.core.columns import Timestamp, optional, primary_key, required
 from app.core.database import metadata
@@ -21,6 +21,42 @@ api_keys = Table(
     Column("tenant_id", Uuid, ForeignKey("tenants.id"), nullable=False),
     *required(name=Text, prefix=Text, digest=LargeBinary, roles=ARRAY(Text), groups=ARRAY(Text)),
     Column("created_at", Timestamp, nullable=False, server_default=func.now()),
-    *optional(revoked_at=Timestamp),
+    *optional(revoked_at=Timestamp, person=Text, permissions=ARRAY(Text)),
+    Column("hosts", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    *optional(requests_per_minute=Integer, expires_at=Timestamp, last_used_at=Timestamp),
     UniqueConstraint("prefix"),
 )
+
+identities = Table(
+    "identities",
+    metadata,
+    *primary_key(id=Uuid),
+    Column("tenant_id", Uuid, ForeignKey("tenants.id"), nullable=False),
+    *required(issuer=Text, subject=Text, name=Text, roles=ARRAY(Text), groups=ARRAY(Text)),
+    *required(granted_at=Double, created_at=Timestamp),
+    *optional(last_used_at=Timestamp, revoked_at=Timestamp),
+)
+"""Persons and service accounts of the identity provider, with what their newest tokens gave."""
+
+rate_limits = Table(
+    "rate_limits", metadata, *primary_key(subject=Uuid), *required(due_at=Timestamp), prefixes=["unlogged"]
+)
+"""By key, identity or tenant: the moment at which its next request would be due at its limit."""
+
+sign_in_attempts = Table(
+    "sign_in_attempts",
+    metadata,
+    *primary_key(state=LargeBinary),
+    *required(browser=LargeBinary, nonce=Text, verifier=Text, created_at=Timestamp),
+)
+"""By the digest of `state`. Of no tenant: who signs in is not known yet."""
+
+console_sessions = Table(
+    "console_sessions",
+    metadata,
+    *primary_key(digest=LargeBinary),
+    Column("tenant_id", Uuid, ForeignKey("tenants.id"), nullable=False),
+    Column("identity_id", Uuid, ForeignKey("identities.id"), nullable=False),
+    *required(created_at=Timestamp, used_at=Timestamp),
+)
+"""By the digest of the id that is in a browser's cookie."""

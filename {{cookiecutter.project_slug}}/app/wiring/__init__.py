@@ -35,7 +35,7 @@ from app.evaluation.service import (
 )
 from app.governance.service import Approvals, AuditLog, Overview
 from app.idempotency.service import IdempotencyKeys
-from app.identity.domain import RateLimit
+from app.identity.domain import IDENTITY_CHANGED
 from app.identity.service import Identity
 from app.inference.domain.human_review import ReviewPolicy
 from app.inference.service import (
@@ -70,6 +70,7 @@ from app.setup.process import database_urls, observe
 from app.setup.release_check import ReleaseCheck
 from app.webhooks.jobs import job_specs as webhook_jobs
 from app.webhooks.service import WebhookSender
+from app.wiring.identity_setup import make_identity
 from app.wiring.infrastructure import (
     POLICIES,
     REGISTRY,
@@ -175,6 +176,8 @@ class State:
         return [
             listen(self.database, INDEX_SWITCHED, self.retrieval.follow),
             listen(self.database, ENVIRONMENT_CHANGED, self.environments.follow),
+            listen(self.database, IDENTITY_CHANGED, self.identity.follow),
+            self.identity.last_use.watch(),
             self.costs.budgets.watch(),
             self.costs.reservations.watch(),
             listen(self.database, ANSWER_DECIDED_CHANNEL, self.archive.waiting.follow),
@@ -192,6 +195,7 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
             # Also on a signal: pending writes are finished and reservations released.
             stack.push_async_callback(state.costs.close)
             stack.push_async_callback(state.answers.close)
+            stack.push_async_callback(state.identity.last_use.flush_or_log)
             yield state
     finally:
         await infrastructure.close()
@@ -231,7 +235,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     approvals = Approvals(database, clock, infra.releases, policies.get(OwnershipPolicy), live_releases)
     rollouts = Rollouts.build(live_releases, approvals, infra.settings.environment == "development")
     environments = rollouts.environments
-    identity = Identity(database, clock, infra.settings.pepper(), RateLimit(limits.requests_per_minute_per_key))
+    identity = make_identity(infra.settings, policies, database, clock)
     waiting, offered = ChangeWaiter(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
     actions = Actions.build(database, identity, REGISTRY, offered, waiting)
     screening = _screening(infra.settings)

@@ -12,10 +12,16 @@ import pytest_asyncio
 from fastapi import FastAPI
 
 from app.actions.domain import ActionPolicy
+from app.adapters.oidc.provider import OpenIdProvider
+from app.adapters.oidc.verifier import IssuerKeys, OidcTokenVerifier
+from app.identity.domain.policy import IdentityPolicy
+from app.identity.service import TokenAuthentication
 from app.inference.domain.human_review import ReviewPolicy
 from app.inference.domain.human_review.policy import NO_REVIEW
 from app.main import create_app
-from tests.access.world import ACTIONS, KEYS, LAMP, Model, World
+from tests.access.world import ACTIONS, KEYS, LAMP, PERSON, Model, World
+from tests.conftest import override
+from tests.identity.issuer import ADDRESS, AUDIENCE, POLICY, Issuer
 from tests.inference.conftest import Open, Service, change_serving, house, open_service
 
 __all__ = ["house", "open_service"]
@@ -69,13 +75,32 @@ async def world(service: Service, app: FastAPI, stack: AsyncExitStack, seed: int
     for name, (roles, groups) in KEYS.items():
         key = await state.identity.create_key(tenant, name, roles, groups)
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        headers = {"Authorization": f"Bearer {key.text}"}
+        headers = {"Authorization": f"Bearer {key.text}"} if name != PERSON else {}
         client = httpx.AsyncClient(transport=transport, base_url="http://service", headers=headers)
         clients[name] = await stack.enter_async_context(client)
-    simulated = World(state, app, tenant, random.Random(seed), clients)
+    simulated = World(state, app, tenant, random.Random(seed), clients, Issuer(state.clock.now().timestamp()))
+    await accept_tokens(simulated)
     await simulated.call("user", "POST", "/v1/tickets", json={"title": "The lamp", "text": "It is dark."})
     await service.publish(LAMP, tenant, uri="lamp.md")
     return simulated
+
+
+async def accept_tokens(simulated: World) -> None:
+    """Let the service accept tokens of the world's issuer, as wiring does where one is set."""
+    state, issuer = simulated.state, simulated.issuer
+    names = {str(simulated.tenant): await state.identity.tenant_name(simulated.tenant)}
+    policy = IdentityPolicy.model_validate({**POLICY, "tenant": {"claim": "tenant", "values": names}})
+    keys = IssuerKeys(OpenIdProvider(ADDRESS, state.clock, issuer.transport), state.clock, 600, 30)
+    rules = policy.rules(ADDRESS, AUDIENCE)
+    tokens = TokenAuthentication(state.database, state.clock, OidcTokenVerifier(keys), rules, policy)
+    override(state.identity, tokens=tokens)
+    simulated.issue()
+
+    def authorize(request: httpx.Request) -> httpx.Request:
+        request.headers["Authorization"] = f"Bearer {simulated.tokens[-1]}"
+        return request
+
+    simulated.clients[PERSON].auth = authorize
 
 
 @pytest.mark.slow

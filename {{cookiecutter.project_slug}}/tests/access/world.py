@@ -19,6 +19,7 @@ from app.cli.common import caller_at_the_command_line
 from app.core.jobs import Worker
 from app.ingestion.domain.access_groups import common_access_groups, widens_access
 from app.wiring import State
+from tests.identity.issuer import Issuer
 
 Json = dict[str, Any]
 Groups = tuple[str, ...]
@@ -37,7 +38,10 @@ KEYS: dict[str, tuple[list[str], list[str]]] = {
     "reviewer of all": (["reviewer"], ["hr", "lab"]),
     "user of hr": (["user"], ["hr"]),
     "user": (["user"], []),
+    "person": (["user"], ["hr"]),
 }
+PERSON = "person"
+"""Who comes with tokens of an identity provider, in which the groups change."""
 MANAGERS = ("admin", "admin of hr", "operator", "operator of none")
 LAMP = "# The harbour lamp\n\nThe harbour lamp is lit at dusk by the keeper."
 LAMP_QUESTION = "When is the harbour lamp lit?"
@@ -104,6 +108,9 @@ class World:
     tenant: UUID
     chance: random.Random
     clients: dict[str, httpx.AsyncClient]
+    issuer: Issuer
+    tokens: list[str] = field(default_factory=list)
+    groups: dict[str, list[str]] = field(default_factory=lambda: {name: list(held) for name, (_, held) in KEYS.items()})
     documents: dict[UUID, Document] = field(default_factory=dict)
     by_place: dict[str, UUID] = field(default_factory=dict)
     ids: dict[str, list[str]] = field(default_factory=dict)
@@ -135,11 +142,11 @@ class World:
         # The audit log names the objects of operations; a refusal repeats the id of its request.
         for match in set(ID.findall(text)) if success and path != "/v1/audit" else ():
             document = self.documents.get(UUID(match))
-            if document and document.uploader != key and not document.readable_by(KEYS[key][1]):
+            if document and document.uploader != key and not document.readable_by(self.groups[key]):
                 raise Leak(f"{path} showed {key} the id {match} of {document}\n{text[:1500]}")
         for word in set(WORD.findall(text)):
             owner = next((each for each in self.documents.values() if word in each.words), None)
-            if owner is None or not owner.readable_by(KEYS[key][1]):
+            if owner is None or not owner.readable_by(self.groups[key]):
                 last = "\n".join(self.log[-25:])
                 raise Leak(f"{path} showed {key} the word {word} of {owner}\n{text[:1500]}\n{last}")
             self.matched_paths.add(re.sub(r"[0-9a-f-]{36}|(?<=/)\d+", "*", path.partition("?")[0]))
@@ -170,7 +177,7 @@ class World:
         files = {"files": (f"{place}.md", data)}
         reply = await self.clients[key].post("/v1/documents", files=files, data=form)
         self.log.append(f"{key}: upload {place} {groups} {word} {reply.status_code}")
-        own_groups = KEYS[key][1]
+        own_groups = self.groups[key]
         widens = widens_access(requested, before.requested) or widens_access(requested, before.readers)
         # An upload without groups keeps those of the newest version.
         if document is not None and groups is not None and widens and not before.readable_by(own_groups):
@@ -240,7 +247,7 @@ class World:
         document = self.documents.get(self.by_place[place]) if place in self.by_place else None
         if document is None or self.chance.random() < others:
             return []
-        return [name for name, (_, groups) in KEYS.items() if document.readable_by(groups)]
+        return [name for name, groups in self.groups.items() if document.readable_by(groups)]
 
     async def consult(self) -> None:
         """Copy a document to a ticket by an action, then ask a question that is answered from the ticket."""
@@ -266,6 +273,20 @@ class World:
             self.note("answer_id" if kind == "answers" else "action_id", value)
         for value in re.findall(r'"id":"([0-9a-f-]{36})","created_at"', reply.text):
             self.note("answer_id", value)
+
+    async def move(self) -> None:
+        """Put the person into other groups. From the first use of the new token on, one of before gives no more."""
+        self.groups[PERSON] = list(self.chance.choice(GROUPS))
+        self.issue()
+        await self.call(PERSON, "GET", "/v1/caller")
+        if self.chance.random() < 0.5:
+            self.tokens.append(self.chance.choice(self.tokens))
+        await self.call(PERSON, "GET", "/v1/documents")
+
+    def issue(self) -> None:
+        groups = ["answers-users", *(f"dept-{group}" for group in self.groups[PERSON])]
+        moment = self.issuer.now + len(self.tokens) / 1000
+        self.tokens.append(self.issuer.token(tenant=str(self.tenant), groups=groups, iat=moment, exp=moment + 3600))
 
     async def search_passages(self) -> None:
         place = self.chance.choice(PLACES)
@@ -359,7 +380,7 @@ class World:
 
     async def candidates(self, key: str) -> None:
         """Search the output of `app evals candidates` with the groups of this key."""
-        caller = caller_at_the_command_line(self.tenant, KEYS[key][1])
+        caller = caller_at_the_command_line(self.tenant, self.groups[key])
         corrected = await self.state.reviews.golden_suite.candidates(caller)
         self.search(key, "evals candidates", b"".join(each.item.payload for each in corrected))
 
@@ -373,6 +394,7 @@ class World:
             (4, self.consult),
             (3, self.repeat),
             (1, self.search_passages),
+            (2, self.move),
             (1, self.delete),
             (3, self.replay),
             (1, self.rate),

@@ -1,16 +1,20 @@
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from typer.testing import CliRunner
 
 from app.cli import app
+from app.cli.common import with_state
 from app.cli.run import development_key
 from app.core.embedded import Urls
-from app.identity.domain import KeyAmbiguous, KeyNotFound
+from app.identity.domain import IdentityNotFound, InvalidKeyTerms, KeyAmbiguous, KeyNotFound
+from app.identity.domain.identification import StoredIdentity
+from app.identity.repository import identity_rows
 from app.settings import Settings
-from app.wiring import build
+from app.wiring import State, build
 from tests.cli.test_costs_and_version import run
 
 __all__ = ["run"]
@@ -81,3 +85,41 @@ def test_the_role_service_is_granted_at_the_command_line(run: CliRunner) -> None
     done = run.invoke(app, ["keys", "create", "sven", "--tenant", tenant, "--role", "service", "--role", "reviewer"])
     assert done.exit_code == 0, done.output
     assert "reviewer service" in " ".join(run.invoke(app, ["keys", "list", "--tenant", tenant]).stdout.split())
+
+
+def test_a_key_is_restricted_at_the_command_line(run: CliRunner) -> None:
+    tenant = uuid4().hex
+    limits = ["--permission", "documents:read", "--host", "10.1.0.0/16", "--per-minute", "60", "--days", "90"]
+    done = run.invoke(app, ["keys", "create", "report", "--tenant", tenant, "--person", "Ana", *limits])
+    assert done.exit_code == 0, done.stderr
+    shown = run.invoke(app, ["keys", "list", "--tenant", tenant]).stdout
+    assert "ana" in shown
+    for wrong in (["--permission", "documents:write"], ["--host", "here"], ["--person", " "]):
+        with pytest.raises(InvalidKeyTerms):
+            refused = run.invoke(app, ["keys", "create", "report", "--tenant", tenant, *wrong])
+            raise refused.exception or AssertionError(refused.stdout)
+
+
+def test_an_identity_is_listed_revoked_and_admitted_at_the_command_line(run: CliRunner) -> None:
+    tenant, at = uuid4().hex, datetime.now(UTC)
+    made(run, tenant, "a key")
+
+    async def come(state: State) -> UUID:
+        tenant_id = await state.identity.tenant(tenant)
+        ana = StoredIdentity(
+            uuid4(), tenant_id, "https://login.example.com", "u-1", "ana", ["user"], [], at.timestamp(), at, None, None
+        )
+        async with state.database.transaction(tenant_id) as connection:
+            await identity_rows.store(connection, ana)
+        return ana.id
+
+    identity = str(with_state(come))
+    assert identity in run.invoke(app, ["identities", "list", "--tenant", tenant]).stdout
+    with pytest.raises(IdentityNotFound):
+        raise run.invoke(app, ["identities", "admit", identity, "--tenant", tenant]).exception or AssertionError
+    for command, words in (("revoke", "is revoked"), ("admit", "is admitted again")):
+        done = run.invoke(app, ["identities", command, identity, "--tenant", tenant])
+        assert words in done.stdout, done.exception
+    log = run.invoke(app, ["audit", "list"]).stdout
+    assert "identity.revoke" in log
+    assert "identity.admit" in log

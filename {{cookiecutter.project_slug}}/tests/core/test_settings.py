@@ -129,3 +129,37 @@ def test_the_development_pepper_is_created_once_and_private(tmp_path: Path) -> N
     settings = load_settings(data_dir=tmp_path / "data")
     assert settings.pepper() == settings.pepper()
     assert (tmp_path / "data" / "pepper").stat().st_mode & 0o077 == 0
+
+
+ISSUER = {"APP_OIDC_ISSUER": "https://login.example.com", "APP_OIDC_AUDIENCE": "https://answers.example.com/api"}
+CLIENT = {**ISSUER, "APP_OIDC_CLIENT_ID": "console", "APP_PUBLIC_URL": "https://answers.example.com"}
+
+
+@pytest.mark.parametrize(
+    ("given", "changed", "words"),
+    [
+        (ISSUER, {"APP_OIDC_ISSUER": "http://login.example.com"}, "APP_OIDC_ISSUER: must begin with https://"),
+        (ISSUER, {"APP_OIDC_ISSUER": "http://127.0.0.1.example.com"}, "APP_OIDC_ISSUER: must begin with https://"),
+        (ISSUER, {"APP_OIDC_ISSUER": "login.example.com"}, "APP_OIDC_ISSUER: must begin with https://"),
+        (ISSUER, {"APP_OIDC_AUDIENCE": None}, "APP_OIDC_AUDIENCE must be set"),
+        (CLIENT, {"APP_PUBLIC_URL": None}, "APP_OIDC_CLIENT_ID needs"),
+        (CLIENT, {"APP_PUBLIC_URL": "http://answers.example.com"}, "APP_PUBLIC_URL: must begin with https://"),
+        (CLIENT, {"APP_OIDC_CLIENT_ID": ISSUER["APP_OIDC_AUDIENCE"]}, "APP_OIDC_AUDIENCE must not be the client"),
+    ],
+)
+def test_an_identity_provider_is_named_safely_and_as_a_whole(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], changed: dict[str, str | None], words: str
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().oidc_issuer == ISSUER["APP_OIDC_ISSUER"]
+    for name, other in changed.items():
+        monkeypatch.delenv(name) if other is None else monkeypatch.setenv(name, other)
+    with pytest.raises(StartRefused, match=words):
+        load_settings()
+
+
+def test_an_identity_provider_on_this_machine_needs_no_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**ISSUER, "APP_OIDC_ISSUER": "http://127.0.0.1:9000"}.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().oidc_issuer == "http://127.0.0.1:9000"

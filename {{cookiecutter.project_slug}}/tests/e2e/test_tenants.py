@@ -5,6 +5,7 @@ A route with a parameter that this file does not know fails the test: add an id 
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,6 +17,8 @@ from app.core.clock import ManualClock
 from app.core.embedded import Urls
 from app.core.jobs import Worker
 from app.identity.domain import COMMAND_LINE, Principal
+from app.identity.domain.identification import StoredIdentity
+from app.identity.repository import identity_rows
 from app.main import create_app
 from app.wiring import State
 from tests.actions.conftest import Shop
@@ -63,6 +66,7 @@ async def theirs(state: State, tenant: UUID, client: httpx.AsyncClient, database
         "prefix": key.json()["prefix"],
         "number": await _ticket(state, tenant),
         "action_id": str((await shop.waiting()).id),
+        "identity_id": await _identity(state, tenant),
     }
     assert (await client.get(f"/v1/documents/{found['document_id']}")).json()["status"] == "published"
     return found
@@ -77,6 +81,17 @@ async def _ticket(state: State, tenant: UUID) -> str:
             text("insert into tickets values (:id, :tenant, :number, :title, :title, 'open', now(), 'tests')"), values
         )
     return str(number)
+
+
+async def _identity(state: State, tenant: UUID) -> str:
+    """A person of the identity provider."""
+    at = datetime.now(UTC)
+    ana = StoredIdentity(
+        uuid4(), tenant, "https://login.example.com", MARKER, MARKER, ["user"], [], at.timestamp(), at, None, None
+    )
+    async with state.database.transaction(tenant) as connection:
+        await identity_rows.store(connection, ana)
+    return str(ana.id)
 
 
 @pytest_asyncio.fixture

@@ -1,6 +1,8 @@
 """Keys, roles, groups and the rate limit, without a database."""
 
-from uuid import UUID, uuid4
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,6 @@ from app.identity.domain import (
     ALL_ROLES,
     COMMAND_LINE,
     KEY_PERMISSIONS,
-    MAX_CALLERS,
     OPERATOR,
     PERMISSIONS,
     REVIEWER,
@@ -19,12 +20,14 @@ from app.identity.domain import (
     SERVICE_PERMISSIONS,
     USER,
     InvalidGroupName,
+    InvalidKeyTerms,
     InvalidRole,
     KeyInvalid,
+    KeyTerms,
     PermissionMissing,
     Principal,
-    RateLimit,
     RoleNotGranted,
+    SourceNotAllowed,
     check_grant,
     check_groups,
     check_roles,
@@ -36,6 +39,7 @@ from app.identity.domain import (
     parse_key,
     scope_of,
 )
+from app.identity.domain.rate_limits import RequestShare
 
 PREFIX, SECRET = "abcdefghij01", "a" * 32
 
@@ -118,21 +122,31 @@ def test_unrestricted_resources_are_readable_by_all_and_others_by_members() -> N
     assert [member.reads(groups) for groups in ((), ("hr", "sales"), ("sales",))] == [True, True, False]
 
 
-def test_the_rate_limit_allows_a_burst_and_then_one_request_per_interval() -> None:
-    limit, caller = RateLimit(per_minute=3), uuid4()
-    assert [limit.seconds_to_wait(caller, 100.0) for _ in range(3)] == [0.0] * 3
-    assert limit.seconds_to_wait(caller, 100.0) == pytest.approx(20.0)
-    assert limit.seconds_to_wait(caller, 120.0) == 0.0
-    assert limit.seconds_to_wait(caller, 120.0) == pytest.approx(20.0)
-    assert limit.seconds_to_wait(uuid4(), 120.0) == 0.0
+def test_a_share_counts_down_and_then_the_database_must_decide() -> None:
+    share = RequestShare()
+    assert share.use(100.0) is None
+    share.fill(2, 0.0, 100.0)
+    assert [share.use(100.0), share.use(159.0), share.use(159.0)] == [0.0, 0.0, None]
+    share.fill(0, 20.0, 200.0)
+    assert share.use(205.0) == pytest.approx(15.0)
+    assert share.use(220.0) is None
 
 
-def test_the_rate_limit_forgets_callers_that_are_no_longer_limited() -> None:
-    limit = RateLimit(per_minute=60)
-    for number in range(MAX_CALLERS):
-        limit.seconds_to_wait(UUID(int=number), 0.0)
-    limit.seconds_to_wait(uuid4(), 1000.0)
-    assert len(limit._due_at) == 1
+def test_a_share_that_is_older_than_a_minute_is_not_used() -> None:
+    share = RequestShare()
+    share.fill(5, 0.0, 100.0)
+    assert share.use(161.0) is None
+
+
+def test_the_share_of_a_busy_caller_doubles_up_to_the_requests_of_a_second() -> None:
+    share, sizes = RequestShare(), []
+    for _ in range(12):
+        share.fill(share.next_size(60_000, 100.0), 0.0, 100.0)
+        sizes.append(share.size)
+        share.left = 0
+    assert sizes == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000, 1000]
+    assert share.next_size(60_000, 102.0) == 1
+    assert share.next_size(60, 100.0) == 1
 
 
 ROLES = st.frozensets(st.sampled_from(sorted(PERMISSIONS)))
@@ -196,24 +210,59 @@ def test_digests_are_equal_only_when_every_byte_is() -> None:
     assert not digests_equal(b"abc", b"ab")
 
 
-@given(st.integers(1, 600), st.lists(st.floats(0, 30), max_size=200))
-def test_no_minute_has_more_than_twice_the_limit_and_a_refusal_says_when_to_come_back(
-    per_minute: int, pauses: list[float]
+@pytest.mark.parametrize(
+    ("hosts", "inside", "outside"),
+    [
+        (("192.0.2.7",), ["192.0.2.7", "::ffff:192.0.2.7"], ["192.0.2.8", "::1", "testclient", "", None]),
+        (("10.1.0.0/16", "2001:db8::/32"), ["10.1.255.1", "2001:db8::5"], ["10.2.0.1", "2001:db9::5", "10.1"]),
+        ((), ["10.2.0.1", "testclient", None], []),
+    ],
+)
+def test_a_key_is_used_from_its_networks_only(
+    hosts: tuple[str, ...], inside: list[str | None], outside: list[str | None]
 ) -> None:
-    limit, caller, now = RateLimit(per_minute), uuid4(), 0.0
-    allowed: list[float] = []
-    for pause in pauses:
-        now += pause
-        wait = limit.seconds_to_wait(caller, now)
-        if wait == 0.0:
-            allowed.append(now)
-        else:
-            assert 0 < wait <= 60 / per_minute + 1e-6
-            assert limit.seconds_to_wait(caller, now + wait + 1e-6) == 0.0
-            now += wait + 1e-6
-            allowed.append(now)
-    for at in allowed:
-        assert sum(at <= other < at + 60 for other in allowed) <= 2 * per_minute
+    caller = replace(principal("user"), hosts=hosts)
+    for address in inside:
+        caller.check_source(address)
+    for address in outside:
+        with pytest.raises(SourceNotAllowed):
+            caller.check_source(address)
+
+
+@given(st.frozensets(st.sampled_from(sorted(ADMIN))))
+def test_a_restricted_key_may_do_what_both_its_roles_and_its_restriction_allow(permissions: frozenset[str]) -> None:
+    caller = replace(principal("reviewer"), permissions=permissions)
+    allowed = {each for each in ADMIN | SERVICE_PERMISSIONS if caller.may(each)}
+    assert allowed == permissions & PERMISSIONS["reviewer"]
+    with pytest.raises(RoleNotGranted):
+        check_grant(frozenset({"reviewer"}), replace(caller, permissions=permissions - {"answers:read"}))
+
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        KeyTerms(permissions=["releases:approve"]),
+        KeyTerms(permissions=["documents:write"]),
+        KeyTerms(permissions=[]),
+        KeyTerms(hosts=["10.0.0.1/8"]),
+        KeyTerms(hosts=["example.com"]),
+        KeyTerms(requests_per_minute=0),
+        KeyTerms(expires_at=NOW),
+        KeyTerms(person="  "),
+        KeyTerms(person="a\nb"),
+        KeyTerms(person="a" * 256),
+    ],
+)
+def test_restrictions_that_make_no_sense_are_rejected(terms: KeyTerms) -> None:
+    with pytest.raises(InvalidKeyTerms):
+        terms.checked(["user"], NOW)
+
+
+def test_a_person_is_the_same_in_any_case_and_with_spaces_around() -> None:
+    assert KeyTerms(person=" Ana@Example.com ").checked(["user"], NOW).person == "ana@example.com"
 
 
 @given(st.lists(st.sampled_from(["hr", "sales", "a.b:c@d/e-f_g", "X1"]), max_size=6))

@@ -24,6 +24,10 @@ LINES = """
 open     -                    GET /console/
 open     -                    GET /console/budgets
 open     -                    GET /console/files/{name}
+open     -                    GET /console/session
+open     -                    GET /console/sign-in
+open     -                    POST /console/sign-out
+open     -                    GET /console/signed-in
 open     -                    GET /docs
 open     -                    GET /docs/files
 open     -                    GET /health/live
@@ -50,6 +54,8 @@ tenant   documents:read       GET /v1/documents
 tenant   documents:write      POST /v1/documents
 tenant   documents:delete     DELETE /v1/documents/{document_id}
 tenant   documents:read       GET /v1/documents/{document_id}
+tenant   keys:manage          GET /v1/identities
+tenant   keys:manage          DELETE /v1/identities/{identity_id}
 tenant   keys:manage          GET /v1/keys
 tenant   keys:manage          POST /v1/keys
 tenant   keys:manage          DELETE /v1/keys/{prefix}

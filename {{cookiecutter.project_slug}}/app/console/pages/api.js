@@ -1,9 +1,11 @@
-// Calls of the API. The key is in the tab's session storage, and is gone with the tab.
+// Calls of the API, with the session of who signed in, or with a key: it is in the tab's session storage, and is gone
+// with the tab.
 
 const KEY = "console.key";
 const SIGN_OUT_REASON = "console.why";
 const API = new URL("../", document.baseURI);
 
+let csrfToken = null; // of the session that this browser is signed in with
 let clockOffset = 0; // milliseconds by which the service's clock is ahead of this machine's
 let bestLatency = Infinity; // of the request that the offset was measured with
 
@@ -19,8 +21,29 @@ export const hasKey = () => sessionStorage.getItem(KEY) !== null;
 export const keepKey = (key) => sessionStorage.setItem(KEY, key.trim());
 export const forgetKey = () => sessionStorage.removeItem(KEY);
 
-/** Forgets the key and reloads the page, which then shows the reason. */
-export function signOut(reason) {
+export const hasCredential = () => hasKey() || csrfToken !== null;
+
+/** Finds out whether this browser is signed in. Returns whether there is a sign-in at all. */
+export async function findSession() {
+  const reply = await fetch(new URL("console/session", API), { cache: "no-store", redirect: "error" }).catch(() => null);
+  const session = reply?.ok ? await reply.json() : { sign_in: false, csrf_token: null };
+  csrfToken = session.csrf_token;
+  return session.sign_in;
+}
+
+/** Why the sign-in was refused from which the browser comes back, if it was. */
+export function takeRefusal() {
+  const refusal = new URL(location.href).searchParams.get("sign-in");
+  if (refusal !== null) history.replaceState(null, "", location.pathname);
+  return refusal;
+}
+
+/** Ends the session, forgets the key and reloads the page, which then shows the reason. */
+export async function signOut(reason) {
+  if (csrfToken !== null) {
+    const options = { method: "POST", headers: { "x-csrf-token": csrfToken }, redirect: "error" };
+    await fetch(new URL("console/sign-out", API), options).catch(() => null);
+  }
   forgetKey();
   if (reason) sessionStorage.setItem(SIGN_OUT_REASON, reason);
   location.reload();
@@ -59,10 +82,15 @@ export function newIdempotencyKey() {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+function credential() {
+  if (!hasKey() && csrfToken !== null) return { "x-csrf-token": csrfToken };
+  return { authorization: `Bearer ${sessionStorage.getItem(KEY) ?? ""}` };
+}
+
 async function send(method, path, body, headers) {
-  const allHeaders = { authorization: `Bearer ${sessionStorage.getItem(KEY) ?? ""}`, ...headers };
+  const allHeaders = { ...credential(), ...headers };
   if (body !== undefined) allHeaders["content-type"] = "application/json";
-  const options = { method, headers: allHeaders, cache: "no-store", credentials: "omit", redirect: "error" };
+  const options = { method, headers: allHeaders, cache: "no-store", credentials: hasKey() ? "omit" : "same-origin", redirect: "error" };
   try {
     return await fetch(new URL(path, API), { ...options, body: body === undefined ? undefined : JSON.stringify(body) });
   } catch {

@@ -1,15 +1,37 @@
-// The parts that both pages share: signing in with a key, the name of the key, signing out.
+// The parts that both pages share: signing in at the identity provider or with a key, the name of the caller, signing
+// out.
 
-import { forgetKey, get, hasKey, keepKey, signOut, takeSignOutReason } from "./api.js";
+import {
+  findSession,
+  forgetKey,
+  get,
+  hasCredential,
+  keepKey,
+  signOut,
+  takeRefusal,
+  takeSignOutReason,
+} from "./api.js";
 import { h, replace, say } from "./dom.js";
 
 const main = document.getElementById("main");
 const who = document.getElementById("who");
+const REFUSALS = {
+  provider: "The identity provider did not let you in.",
+  unmapped: "Your account has no role in this service. Ask whoever manages it.",
+  claim: "Your account lacks what this service needs to know. Ask whoever manages it.",
+  revoked: "Your access was revoked.",
+};
 
-/** Runs `start(caller)` once a key with the permission is there; asks for one until then. */
+let canSignIn = false; // whether there is an identity provider
+
+/** Runs `start(caller)` once a caller with the permission is there; asks for a sign-in or a key until then. */
 export async function open(permission, start) {
-  const reason = takeSignOutReason();
-  if (!hasKey()) return askForKey(permission, start, reason && h("div", { class: "notice bad" }, reason));
+  const [reason, refusal] = [takeSignOutReason(), takeRefusal()];
+  canSignIn = await findSession();
+  if (!hasCredential()) {
+    const text = refusal ? (REFUSALS[refusal] ?? `The sign-in was refused (${refusal}). Try again.`) : reason;
+    return askForKey(permission, start, text && h("div", { class: "notice bad" }, text));
+  }
   replace(main, h("p", { class: "quiet" }, "One moment…"));
   await enter(permission, start);
 }
@@ -35,7 +57,7 @@ async function enter(permission, start) {
     return askForKey(permission, start, errorNotice(error));
   }
   if (!caller.permissions.includes(permission)) {
-    const missing = `The key “${caller.name}” has the ${caller.roles.length > 1 ? "roles" : "role"} ${caller.roles.join(", ")}.`;
+    const missing = `“${caller.name}” has the ${caller.roles.length > 1 ? "roles" : "role"} ${caller.roles.join(", ")}.`;
     return askForKey(
       permission,
       start,
@@ -66,9 +88,12 @@ function askForKey(permission, start, message = null) {
     await enter(permission, start);
   };
   const form = h("form", { class: "card sign-in", onsubmit: submit });
-  form.append(
+  replace(
+    form,
     h("h1", {}, "Sign in"),
     messages,
+    canSignIn && h("a", { class: "main", href: "./sign-in" }, "Sign in with your account"),
+    canSignIn && h("p", { class: "quiet" }, "Or with a key:"),
     h("label", { for: "key" }, "API key"),
     field,
     h(
@@ -79,5 +104,5 @@ function askForKey(permission, start, message = null) {
     h("button", { class: "main" }, "Sign in"),
   );
   replace(main, form);
-  field.focus();
+  if (!canSignIn) field.focus();
 }

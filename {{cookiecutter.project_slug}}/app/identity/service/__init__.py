@@ -1,3 +1,5 @@
+from app.identity.service.console_sessions import ConsoleSessions
 from app.identity.service.keys import Identity
+from app.identity.service.token_authentication import TokenAuthentication
 
-__all__ = ["Identity"]
+__all__ = ["ConsoleSessions", "Identity", "TokenAuthentication"]

@@ -1,6 +1,8 @@
-import asyncio
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+"""Tenants, API keys and identities of the identity provider."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
@@ -9,93 +11,97 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core import audit
 from app.core.audit import Act
 from app.core.clock import Clock
-from app.core.database import Database
+from app.core.database import Database, notify
 from app.core.ids import new_id
 from app.identity import repository
 from app.identity.domain import (
-    ALL_ROLES,
-    COMMAND_LINE,
+    IDENTITY_CHANGED,
     ApiKey,
+    IdentityNotFound,
     KeyAmbiguous,
-    KeyInvalid,
     KeyNotFound,
+    KeyTerms,
     NewKey,
     Principal,
-    RateLimit,
-    RateLimited,
     TenantNotFound,
     check_grant,
     check_groups,
     check_roles,
     derive_webhook_secret,
     digest_of,
-    digests_equal,
     format_webhook_secret,
     generate_key,
-    parse_key,
 )
-
-CACHE_SECONDS = 0.8
-"""How long a verified key is cached: a revoked key is rejected within a second."""
-MAX_CACHED_KEYS = 10_000
-SERVICE = "app"
-"""The actor in the audit log when no person or key acts."""
+from app.identity.domain.identification import StoredIdentity
+from app.identity.domain.rate_limits import RequestLimits
+from app.identity.repository import identity_rows
+from app.identity.service.console_sessions import ConsoleSessions
+from app.identity.service.key_authentication import KeyAuthentication
+from app.identity.service.last_use import LastUse
+from app.identity.service.principals import SERVICE, find_principal
+from app.identity.service.rate_limiter import RateLimiter
+from app.identity.service.token_authentication import TokenAuthentication
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Tenants, API keys and their rate limit. limit: for one key in one process."""
+    """Who calls: by API key, or by a token of the identity provider where there is one.
+
+    by_clock: for tests; otherwise rate limits use the database's time.
+    """
 
     database: Database
     clock: Clock
     pepper: bytes
-    limit: RateLimit
-    _cache: dict[bytes, tuple[float, Principal]] = field(default_factory=dict)
-    _pending: dict[bytes, asyncio.Future[Principal]] = field(default_factory=dict)
+    limits: RequestLimits
+    tokens: TokenAuthentication | None = None
+    sessions: ConsoleSessions | None = None
+    by_clock: bool = False
+
+    @cached_property
+    def keys(self) -> KeyAuthentication:
+        return KeyAuthentication(self.database, self.clock, self.pepper)
+
+    @cached_property
+    def rates(self) -> RateLimiter:
+        return RateLimiter(self.database, self.clock, self.limits, self.by_clock)
+
+    @cached_property
+    def last_use(self) -> LastUse:
+        return LastUse(self.database, self.clock)
 
     async def authenticate(self, text: str) -> Principal:
-        """The principal of a key. Errors: KeyInvalid, for a malformed, unknown and revoked key alike."""
-        key = parse_key(text)
-        digest = digest_of(key, self.pepper)
-        now = self.clock.monotonic()
-        cached = self._cache.get(digest)
-        if cached and cached[0] > now:
-            return cached[1]
-        principal = await self._verify_once(key, digest)
-        if len(self._cache) >= MAX_CACHED_KEYS:
-            self._cache.clear()
-        self._cache[digest] = (now + CACHE_SECONDS, principal)
-        return principal
+        """The principal of a key or of a token.
 
-    async def _verify_once(self, key: NewKey, digest: bytes) -> Principal:
-        """Concurrent requests with the same key share one query."""
-        pending = self._pending.get(digest)
-        if pending is None:
-            pending = self._pending[digest] = asyncio.ensure_future(self._verify(key, digest))
-            pending.add_done_callback(lambda _: self._pending.pop(digest, None))
-        return await asyncio.shield(pending)
-
-    async def _verify(self, key: NewKey, digest: bytes) -> Principal:
-        async with self.database.transaction(None) as connection:
-            row = await repository.find_key(connection, key.prefix)
-        if not digests_equal(bytes(row.digest) if row else bytes(len(digest)), digest) or row is None:
-            self._cache.pop(digest, None)
-            raise KeyInvalid()
-        return Principal(row.tenant_id, row.id, row.name, frozenset(row.roles), frozenset(row.groups))
+        Errors: KeyInvalid, KeyExpired, TokenRefused, IdentityNotMapped, IssuerUnavailable.
+        """
+        if self.tokens and not text.startswith("sk_"):
+            return await self.tokens.authenticate(text)
+        return await self.keys.authenticate(text)
 
     async def principal_of_key(self, connection: AsyncConnection, tenant_id: UUID, key_id: UUID) -> Principal | None:
-        """The principal of a key, read in a transaction of its tenant; None for a missing or revoked key."""
-        if key_id == COMMAND_LINE:
-            return Principal(tenant_id, key_id, SERVICE, ALL_ROLES)
-        row = await repository.find_active_key(connection, key_id)
-        if row is None:
-            return None
-        return Principal(row.tenant_id, key_id, row.name, frozenset(row.roles), frozenset(row.groups))
+        """The principal of a key or an identity, read in a transaction of its tenant; None for a missing, revoked or
+        expired one.
+        """
+        return await find_principal(connection, tenant_id, key_id)
 
-    def check_rate_limit(self, principal: Principal) -> None:
-        """Counts a request against its key's limit. Errors: RateLimited with the seconds to wait."""
-        if wait := self.limit.seconds_to_wait(principal.key_id, self.clock.monotonic()):
-            raise RateLimited(f"At most {self.limit.per_minute} requests a minute.", retry_after=wait)
+    async def follow(self, payload: str) -> None:
+        """Drops what this process has cached of a key or an identity that was revoked or changed elsewhere. An empty
+        payload, which comes every few seconds, drops nothing: what is cached ends by itself within a second.
+        """
+        if payload:
+            self._forget(UUID(payload))
+
+    def _forget(self, key_id: UUID) -> None:
+        self.keys.forget(key_id)
+        if self.tokens:
+            self.tokens.cache.forget(key_id)
+
+    async def check_rate_limit(self, principal: Principal) -> None:
+        """Counts a request against the limits of its key and its tenant. Errors: RateLimited with the seconds to
+        wait.
+        """
+        await self.rates.check(principal)
 
     async def tenant(self, name: str) -> UUID:
         """Errors: TenantNotFound."""
@@ -126,11 +132,17 @@ class Identity:
             return await self.tenant(name)
 
     async def create_key(
-        self, tenant_id: UUID, name: str, roles: Iterable[str], groups: Iterable[str] = (), actor: str = SERVICE
+        self,
+        tenant_id: UUID,
+        name: str,
+        roles: Iterable[str],
+        groups: Iterable[str] = (),
+        actor: str = SERVICE,
+        terms: KeyTerms = KeyTerms(),  # noqa: B008, it is frozen
     ) -> NewKey:
-        """A new key; its text cannot be read again. Errors: InvalidRole, InvalidGroupName."""
+        """A new key; its text cannot be read again. Errors: InvalidRole, InvalidGroupName, InvalidKeyTerms."""
         role_names, group_names = sorted(check_roles(frozenset(roles))), check_groups(groups)
-        key = generate_key()
+        key, terms = generate_key(), terms.checked(role_names, self.clock.now())
         granted = " ".join([*role_names, *(f"group:{group}" for group in group_names)])
         async with self.database.transaction(tenant_id) as connection:
             await repository.add_key(
@@ -142,18 +154,21 @@ class Identity:
                 digest=digest_of(key, self.pepper),
                 roles=role_names,
                 groups=group_names,
+                **asdict(terms),
             )
             act = Act(actor, "key.create", f"key {key.prefix}", after=granted, tenant_id=tenant_id)
             await audit.record(connection, act, self.clock.now())
         return key
 
-    async def grant_key(self, granter: Principal, name: str, roles: Iterable[str], groups: Iterable[str]) -> NewKey:
+    async def grant_key(
+        self, granter: Principal, name: str, roles: Iterable[str], groups: Iterable[str], terms: KeyTerms
+    ) -> NewKey:
         """A new key of the granter's tenant, with roles that the granter has itself.
 
-        Errors: InvalidRole, RoleNotGranted.
+        Errors: InvalidRole, RoleNotGranted, InvalidGroupName, InvalidKeyTerms.
         """
         check_grant(check_roles(frozenset(roles)), granter)
-        return await self.create_key(granter.tenant_id, name, roles, groups, granter.name)
+        return await self.create_key(granter.tenant_id, name, roles, groups, granter.name, terms)
 
     async def list_keys(self, tenant_id: UUID) -> list[ApiKey]:
         """The oldest first."""
@@ -161,13 +176,44 @@ class Identity:
             return await repository.list_keys(connection)
 
     async def revoke_key(self, tenant_id: UUID, prefix: str, actor: str = SERVICE) -> None:
-        """The key is rejected everywhere within a second. Errors: KeyNotFound."""
+        """This process rejects the key from the next request on, every other one when the notification arrives, at the
+        latest within a second. Errors: KeyNotFound.
+        """
         async with self.database.transaction(tenant_id) as connection:
-            roles = await repository.revoke(connection, prefix, self.clock.now())
-            if roles is None:
+            revoked = await repository.revoke(connection, prefix, self.clock.now())
+            if revoked is None:
                 raise KeyNotFound(f"This tenant has no active key with the prefix '{prefix}'.")
+            key_id, roles = revoked
             act = Act(actor, "key.revoke", f"key {prefix}", before=" ".join(roles), tenant_id=tenant_id)
             await audit.record(connection, act, self.clock.now())
+            await notify(connection, IDENTITY_CHANGED, str(key_id))
+        self._forget(key_id)
+
+    async def list_identities(self, tenant_id: UUID) -> Sequence[StoredIdentity]:
+        """Who has come with a token of the identity provider, the oldest first."""
+        async with self.database.read(tenant_id) as connection:
+            return await identity_rows.list_all(connection)
+
+    async def revoke_identity(self, tenant_id: UUID, identity_id: UUID, actor: str = SERVICE) -> None:
+        """Rejects an identity as `revoke_key` rejects a key, whatever its tokens say. Errors: IdentityNotFound."""
+        await self._set_revoked(tenant_id, identity_id, True, actor)
+
+    async def admit_identity(self, tenant_id: UUID, identity_id: UUID, actor: str = SERVICE) -> None:
+        """Accepts the tokens of a revoked identity again. Errors: IdentityNotFound."""
+        await self._set_revoked(tenant_id, identity_id, False, actor)
+
+    async def _set_revoked(self, tenant_id: UUID, identity_id: UUID, revoked: bool, actor: str) -> None:
+        now = self.clock.now()
+        async with self.database.transaction(tenant_id) as connection:
+            name = await identity_rows.set_revoked(connection, identity_id, now if revoked else None)
+            if name is None:
+                raise IdentityNotFound(
+                    f"This tenant has no {'active' if revoked else 'revoked'} identity {identity_id}."
+                )
+            action = "identity.revoke" if revoked else "identity.admit"
+            await audit.record(connection, Act(actor, action, f"identity {identity_id}", tenant_id=tenant_id), now)
+            await notify(connection, IDENTITY_CHANGED, str(identity_id))
+        self._forget(identity_id)
 
     async def webhook_secret(self, tenant_id: UUID, key_id: UUID) -> bytes | None:
         """The secret that signs webhooks of a key; None for a revoked key."""

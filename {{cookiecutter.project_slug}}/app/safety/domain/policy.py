@@ -56,7 +56,10 @@ class Limits(Rules):
 
     question_characters: int = Field(2_000, ge=1, le=100_000, description="Maximum length of a question.")
     requests_per_minute_per_key: int = Field(
-        60_000, ge=1, description="Requests of one key per minute, counted by each API process."
+        60_000, ge=1, description="Requests of one key per minute, over all API processes."
+    )
+    requests_per_minute_per_tenant: int = Field(
+        600_000, ge=1, description="Requests of all keys of one tenant per minute, over all API processes."
     )
     concurrent_answers: int = Field(64, ge=1, description="Answers in progress at a time in one API process.")
     upload_file_bytes: int = Field(20_000_000, ge=1, description="Maximum size of a file.")

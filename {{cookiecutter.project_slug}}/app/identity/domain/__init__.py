@@ -7,7 +7,9 @@ import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, Literal
 from uuid import UUID
 
@@ -72,8 +74,10 @@ PermissionScope = Literal["own", "tenant", "service"]
 """Whose resources a permission reaches: those of the key, of its tenant, or of all tenants."""
 
 GROUP_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]{0,99}")
+MAX_PERSON_CHARACTERS: Final = 255
 KEY_PATTERN: Final = re.compile(r"sk_([a-z0-9]{12})_([a-z2-7]{32})")
-MAX_CALLERS: Final = 10_000
+IDENTITY_CHANGED: Final = "identity_changed"
+"""The channel that notifies processes of a key or an identity that was revoked or changed; the payload is its id."""
 COMMAND_LINE: Final = UUID(int=0)
 """The key id of the command line, which may do everything."""
 ALL_ROLES: Final = frozenset({"admin", "service"})
@@ -89,6 +93,20 @@ class KeyRequired(Unauthenticated):
     code, title = "key_missing", "No API key was sent"
 
 
+class KeyExpired(Unauthenticated):
+    code, title = "key_expired", "The API key has expired"
+    action = "Make a new key with 'app keys create'."
+
+
+class SourceNotAllowed(Forbidden):
+    code, title = "source_not_allowed", "The key may not be used from this address"
+    action = "Use the key from one of its addresses, or make a key for this one."
+
+
+class InvalidKeyTerms(Invalid):
+    code, title = "key_terms_invalid", "The key cannot be made with these restrictions"
+
+
 class PermissionMissing(Forbidden):
     code, title = "permission_missing", "The key lacks a permission"
 
@@ -100,6 +118,11 @@ class TenantNotFound(NotFound):
 
 class KeyNotFound(NotFound):
     code, title = "key_not_found", "No such API key"
+
+
+class IdentityNotFound(NotFound):
+    code, title = "identity_not_found", "No such identity"
+    action = "'app identities list' shows them."
 
 
 class KeyAmbiguous(Conflict):
@@ -122,18 +145,26 @@ class RoleNotGranted(Forbidden):
 
 
 class RateLimited(TooManyRequests):
-    code, title = "rate_limited", "The key has sent too many requests"
+    code, title = "rate_limited", "The key or its tenant has sent too many requests"
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """An authenticated caller."""
+    """An authenticated caller.
+
+    key_id: of the key, or of the identity behind a token. name: the person behind the key where one is declared, else
+    the name of the key; two callers of one name are one person. permissions: at most these of its roles; None: all.
+    hosts: the networks that it may call from; none: any.
+    """
 
     tenant_id: UUID
     key_id: UUID
     name: str
     roles: frozenset[str]
     groups: frozenset[str] = field(default_factory=frozenset)
+    permissions: frozenset[str] | None = None
+    hosts: tuple[str, ...] = ()
+    requests_per_minute: int | None = None
 
     @property
     def is_command_line(self) -> bool:
@@ -144,36 +175,25 @@ class Principal:
         """Whether the caller may read what is restricted to these groups; no groups: everyone may."""
         return not access_groups or not self.groups.isdisjoint(access_groups)
 
+    def check_source(self, address: str | None) -> None:
+        """Whether a request may come from this address. Errors: SourceNotAllowed."""
+        if self.hosts and not any(_contains(network, address) for network in self.hosts):
+            raise SourceNotAllowed(f"A request came from {address or 'an unknown address'}.")
+
     def may(self, permission: str) -> bool:
+        if self.permissions is not None and permission not in self.permissions:
+            return False
         return any(permission in PERMISSIONS.get(role, ()) for role in self.roles)
 
     def require(self, permission: str) -> None:
         if not self.may(permission):
             holders = sorted(role for role, granted in PERMISSIONS.items() if permission in granted)
+            if self.permissions is not None and self.roles & set(holders):
+                raise PermissionMissing(f"This key is restricted, and not to the permission {permission}.")
             raise PermissionMissing(
                 f"This needs the permission {permission}; this key has the roles {', '.join(sorted(self.roles))}.",
                 action=f"Use a key with one of the roles {', '.join(holders)}.",
             )
-
-
-@dataclass
-class RateLimit:
-    """The generic cell rate algorithm: a burst of `per_minute` requests, then as many per minute. It stores one number
-    per caller, the theoretical arrival time of the next request.
-    """
-
-    per_minute: int
-    _due_at: dict[UUID, float] = field(default_factory=dict)
-
-    def seconds_to_wait(self, caller: UUID, now: float) -> float:
-        """Counts a request: 0.0 when it is allowed, else the seconds until one would be. now: monotonic seconds."""
-        due = max(self._due_at.get(caller, now), now) + 60 / self.per_minute
-        if due - now > 60:
-            return due - now - 60
-        if len(self._due_at) >= MAX_CALLERS:
-            self._due_at = {key_id: due_at for key_id, due_at in self._due_at.items() if due_at > now}
-        self._due_at[caller] = due
-        return 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +220,71 @@ class ApiKey:
     groups: list[str]
     created_at: datetime
     revoked_at: datetime | None
+    person: str | None
+    permissions: list[str] | None
+    hosts: list[str]
+    requests_per_minute: int | None
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTerms:
+    """What restricts a key. person: who is behind it, declared by whoever makes it."""
+
+    person: str | None = None
+    permissions: Collection[str] | None = None
+    hosts: Collection[str] = ()
+    requests_per_minute: int | None = None
+    expires_at: datetime | None = None
+
+    def checked(self, roles: Collection[str], now: datetime) -> "KeyTerms":
+        """In the form in which they are stored. Errors: InvalidKeyTerms."""
+        granted = {each for role in roles for each in PERMISSIONS.get(role, ())}
+        permissions = None if self.permissions is None else sorted(set(self.permissions))
+        if permissions is not None and (not permissions or not granted.issuperset(permissions)):
+            lacking = ", ".join(sorted(set(permissions) - granted)) or "none"
+            raise InvalidKeyTerms(f"A key is restricted to permissions of its own roles; these are not: {lacking}.")
+        if self.expires_at and self.expires_at <= now:
+            raise InvalidKeyTerms("The key would have expired already.")
+        if self.requests_per_minute is not None and self.requests_per_minute < 1:
+            raise InvalidKeyTerms("A key may send at least one request a minute.")
+        return KeyTerms(
+            _person(self.person),
+            permissions,
+            [_network(each) for each in self.hosts],
+            self.requests_per_minute,
+            self.expires_at,
+        )
+
+
+def _person(person: str | None) -> str | None:
+    """People are compared by their names, so that case and spaces around them make no difference."""
+    name = None if person is None else person.strip().casefold()
+    if name is not None and (not 0 < len(name) <= MAX_PERSON_CHARACTERS or not name.isprintable()):
+        raise InvalidKeyTerms(f"A person has a name of 1 to {MAX_PERSON_CHARACTERS} printable characters.")
+    return name
+
+
+def _network(host: str) -> str:
+    try:
+        return str(ip_network(host))
+    except ValueError as error:
+        raise InvalidKeyTerms(f"'{host[:100]}' is no address or network such as 192.0.2.7 or 10.1.0.0/16.") from error
+
+
+@cache
+def _parsed(network: str) -> IPv4Network | IPv6Network:
+    return ip_network(network)
+
+
+def _contains(network: str, address: str | None) -> bool:
+    try:
+        one = ip_address(address or "")
+    except ValueError:
+        return False
+    mapped = one.ipv4_mapped if isinstance(one, IPv6Address) else None
+    return (mapped or one) in _parsed(network)
 
 
 def generate_key() -> NewKey:

@@ -1,0 +1,40 @@
+"""Who may call: API keys, and tokens of an identity provider where one is set."""
+
+from app.adapters.oidc.provider import OpenIdProvider
+from app.adapters.oidc.sign_in import OidcSignIn
+from app.adapters.oidc.verifier import IssuerKeys, OidcTokenVerifier
+from app.core.clock import Clock
+from app.core.database import Database
+from app.core.policies import Policies
+from app.identity.domain.policy import IdentityPolicy
+from app.identity.domain.rate_limits import RequestLimits
+from app.identity.service import ConsoleSessions, Identity, TokenAuthentication
+from app.safety.domain.policy import SecurityPolicy
+from app.settings import Settings
+
+
+def make_identity(settings: Settings, policies: Policies, database: Database, clock: Clock) -> Identity:
+    limits = policies.get(SecurityPolicy).limits
+    shared = RequestLimits(limits.requests_per_minute_per_key, limits.requests_per_minute_per_tenant)
+    if not settings.oidc_issuer or not settings.oidc_audience:
+        return Identity(database, clock, settings.pepper(), shared)
+    policy, provider = policies.get(IdentityPolicy), OpenIdProvider(settings.oidc_issuer, clock)
+    keys = IssuerKeys(provider, clock, policy.tokens.keys_seconds, policy.tokens.refresh_seconds)
+    rules = policy.rules(settings.oidc_issuer, settings.oidc_audience)
+    tokens = TokenAuthentication(database, clock, OidcTokenVerifier(keys), rules, policy)
+    client = _client(settings, provider)
+    sessions = ConsoleSessions(database, clock, settings.pepper(), tokens, client) if client else None
+    return Identity(database, clock, settings.pepper(), shared, tokens, sessions)
+
+
+def _client(settings: Settings, provider: OpenIdProvider) -> OidcSignIn | None:
+    if not settings.oidc_client_id or not settings.public_url:
+        return None
+    secret = settings.oidc_client_secret
+    return OidcSignIn(
+        provider,
+        settings.oidc_client_id,
+        secret.get_secret_value() if secret else None,
+        f"{settings.public_url.rstrip('/')}/console/signed-in",
+        settings.oidc_scopes,
+    )
