@@ -16,6 +16,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 os.environ.setdefault("TERM", "dumb")
 
 import click  # noqa: E402
+import reference_assurance  # noqa: E402
 import typer  # noqa: E402
 from fastapi import FastAPI  # noqa: E402
 from fastapi.routing import APIRoute  # noqa: E402
@@ -320,6 +321,14 @@ def figures(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
+def boundaries_page() -> str:
+    from app.core.database import metadata
+
+    open_routes = [route for route in routes() if not permission_of(route)]
+    named = [f"{method} {route.path}" for route in open_routes for method in sorted(route.methods)]
+    return reference_assurance.boundaries_page(metadata, named)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/settings.md": settings_page,
     "docs/reference/policies.md": policies_page,
@@ -329,6 +338,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/metrics.md": metrics_page,
     "docs/reference/dependencies.md": dependencies_page,
     "docs/reference/measurements.md": measurements_page,
+    "docs/reference/trust-boundaries.md": boundaries_page,
+    "docs/reference/controls.md": reference_assurance.controls_page,
     ".env.example": env_example,
 }
 
