@@ -8,8 +8,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.core.rls import SERVICE_ROLE, shared_table, tenant_table
 
-revision = "0023"
-down_revision = "0018"
+revision = "0020"
+down_revision = "0019"
 
 FOLDER = Path(__file__).parent.parent / "sql"
 FUNCTIONS = (

@@ -10,7 +10,7 @@ from alembic import op
 
 from app.core.rls import SERVICE_ROLE, tenant_table
 
-revision = "0021"
+revision = "0019"
 down_revision = "0018"
 
 SQL = Path(__file__).parent.parent / "sql" / "0021_erasure.sql"
