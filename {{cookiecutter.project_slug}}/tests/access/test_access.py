@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from app.actions.domain import ActionPolicy
 from app.inference.domain.human_review import ReviewPolicy
-from app.inference.domain.human_review.policy import NO_REVIEW
+from app.inference.domain.review_policy import NO_REVIEW
 from app.main import create_app
 from tests.access.world import ACTIONS, KEYS, LAMP, Model, World
 from tests.inference.conftest import Open, Service, change_serving, house, open_service
