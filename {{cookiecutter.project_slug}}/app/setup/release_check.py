@@ -13,10 +13,9 @@ from app.core.ownership import OwnershipPolicy
 from app.core.policies import Policies, PolicyModel, read_policies
 from app.core.slo import SloPolicy
 from app.costs.domain import CostPolicy, PriceTable
-from app.inference.domain.answer import EXTRACTIVE
 from app.inference.domain.grounding.answerability import Answerability
-from app.inference.domain.human_review import NO_REVIEW, ReviewPolicy
-from app.inference.domain.prompt import PROMPT, TOOL_PROMPT
+from app.inference.domain.release_names import EXTRACTIVE, PROMPT, TOOL_PROMPT
+from app.inference.domain.review_policy import NO_REVIEW, ReviewPolicy
 from app.ingestion.domain.policy import DataPolicy
 from app.releases.domain import ModelStep, Release, ReleaseUnservable
 from app.retrieval.domain import IndexRow, SearchParams

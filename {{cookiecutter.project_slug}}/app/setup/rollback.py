@@ -4,16 +4,13 @@ working folder are not read, so that broken files do not prevent a rollback.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import __version__
 from app.core.clock import SystemClock
 from app.core.database import open_database
 from app.core.embedded import Urls
 from app.core.telemetry import shutdown_tracing
-from app.releases.domain import CodePin, NotApproved, Release, ReleaseInputs
+from app.releases.domain import CodePin, NotApproved, ReleaseInputs
 from app.releases.service import LiveReleases, Releases, Rollouts
 from app.retrieval.service.index_registry import make_index_registry
 from app.settings import Settings
@@ -35,20 +32,10 @@ NOT_READ = ReleaseInputs(
 class NothingApproved:
     """An ApprovalGate for a process that only rolls back, which needs no approval: it lets no other release through."""
 
-    async def check(
-        self,
-        connection: AsyncConnection,
-        release: Release,
-        environment: str,
-        *,
-        actor: str,
-        reason: str,
-        at: datetime,
-        break_glass: bool = False,
-    ) -> None:
-        raise NotApproved(f"Release {release.number} may not go live in a rollback.")
+    async def check(self, *_: object, **__: object) -> None:
+        raise NotApproved("Nothing but a rollback goes live here.")
 
-    async def first_release(self, connection: AsyncConnection, release: Release, at: datetime) -> None:
+    async def first_release(self, *_: object) -> None:
         raise NotApproved("A rollback makes no first release.")
 
 

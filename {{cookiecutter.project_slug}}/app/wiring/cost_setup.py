@@ -11,7 +11,7 @@ from app.core.errors import Problem, StartRefused
 from app.costs.domain import CostPolicy, PricedModel, PriceTable
 from app.costs.domain.price_selection import check_against_last_good
 from app.costs.service import Costs, make_price_table
-from app.inference.domain.answer import EXTRACTIVE
+from app.inference.domain.release_names import EXTRACTIVE
 from app.inference.service import ResolvedAnswers
 from app.releases.service import live_prices
 from app.retrieval.ports import Embedder

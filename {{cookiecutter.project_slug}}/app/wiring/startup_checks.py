@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 from app.actions.domain import ActionPolicy
 from app.core.errors import StartRefused
 from app.core.policies import Policies
-from app.inference.domain.answer import EXTRACTIVE
 from app.inference.domain.human_review import ReviewPolicy
+from app.inference.domain.release_names import EXTRACTIVE
 from app.settings import Settings
 from app.setup.release_check import check_data_egress
 from app.wiring.cost_setup import chat_models

@@ -17,7 +17,7 @@ from app.adapters.oidc.verifier import IssuerKeys, OidcTokenVerifier
 from app.identity.domain.policy import IdentityPolicy
 from app.identity.service import TokenAuthentication
 from app.inference.domain.human_review import ReviewPolicy
-from app.inference.domain.human_review.policy import NO_REVIEW
+from app.inference.domain.review_policy import NO_REVIEW
 from app.main import create_app
 from tests.access.world import ACTIONS, KEYS, LAMP, PERSON, Model, World
 from tests.conftest import override

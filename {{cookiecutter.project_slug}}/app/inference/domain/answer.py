@@ -6,13 +6,12 @@ from uuid import UUID
 
 from app.core.errors import Invalid, NotFound, Unavailable
 from app.costs.domain import Usage
+from app.inference.domain.release_names import EXTRACTIVE
 from app.inference.domain.tool_calls import AnswerAction
 from app.releases.domain import PRODUCTION
 from app.retrieval.domain import Evidence, Passage
 from app.safety.domain.output_filter import OutputFilter
 from app.safety.domain.text import Finding
-
-EXTRACTIVE = "extractive"
 
 AnswerStatus = Literal["answered", "refused"]
 FinishReason = Literal["stop", "length", "content_filter"]

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from app.costs.domain import Usage
 from app.inference.domain.answer import (
-    EXTRACTIVE,
     REFUSAL_TEXTS,
     Citation,
     Draft,
@@ -18,6 +17,7 @@ from app.inference.domain.grounding.answerability import Answerability
 from app.inference.domain.grounding.checked_text import OUTPUT_FILTER, CheckedText
 from app.inference.domain.grounding.citations import cited_numbers
 from app.inference.domain.grounding.extractive import best_sentences, coverage
+from app.inference.domain.release_names import EXTRACTIVE
 from app.inference.domain.tool_calls import ToolSession
 from app.llm.domain.errors import ContentFiltered, InvalidResponse, ModelFailure
 from app.llm.domain.messages import CompletionEnd

@@ -4,9 +4,6 @@ from collections.abc import Sequence
 from app.llm.domain.messages import ChatRequest, Message, Tool
 from app.retrieval.domain import Passage
 
-PROMPT, TOOL_PROMPT = "answer", "act"
-"""The prompts of a release: for an answer, and for an answer that may propose actions."""
-
 _FENCE = re.compile(r"<(/?)(?=(?:passages?|question)\b)", re.IGNORECASE)
 
 

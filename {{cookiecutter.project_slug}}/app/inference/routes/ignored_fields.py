@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from app.inference.domain.answer import EXTRACTIVE, RequestWarning
+from app.inference.domain.answer import RequestWarning
+from app.inference.domain.release_names import EXTRACTIVE
 from app.inference.schemas import AnswerRequest, ChatCompletionRequest, ChatMessageRequest
 
 MOST_WARNINGS, LONGEST_NAME = 50, 100

@@ -18,8 +18,9 @@ from app.idempotency.service import IdempotencyKeys
 from app.idempotency.service.http import REPLAYED, claim_request, repeated_response
 from app.identity.domain import Principal
 from app.identity.service.caller import require
-from app.inference.domain.answer import EXTRACTIVE, Answer, Question
+from app.inference.domain.answer import Answer, Question
 from app.inference.domain.human_review import HeldAnswer
+from app.inference.domain.release_names import EXTRACTIVE
 from app.inference.routes.environment import environment_of
 from app.inference.routes.events import (
     EventStream,

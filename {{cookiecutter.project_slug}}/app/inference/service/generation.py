@@ -22,7 +22,8 @@ from app.inference.domain.draft import (
     tool_summary_draft,
 )
 from app.inference.domain.grounding.checked_text import CheckedText
-from app.inference.domain.prompt import PROMPT, TOOL_PROMPT, build_request
+from app.inference.domain.prompt import build_request
+from app.inference.domain.release_names import PROMPT, TOOL_PROMPT
 from app.inference.service.context import AnswerContext
 from app.inference.service.cost_meter import affordable_models
 from app.inference.service.tool_calling import ToolCalling

@@ -11,7 +11,6 @@ from app.costs.domain import Feature, LedgerRow, PriceTable, Usage
 from app.costs.service import Costs
 from app.identity.domain import Principal
 from app.inference.domain.answer import (
-    EXTRACTIVE,
     Answer,
     ModelNotFound,
     Question,
@@ -20,6 +19,7 @@ from app.inference.domain.answer import (
     masked_citations,
 )
 from app.inference.domain.draft import NOT_SEARCHED, DraftOutcome
+from app.inference.domain.release_names import EXTRACTIVE
 from app.inference.service.context import AnswerContext, StepTimer
 from app.inference.service.cost_meter import CostMeter
 from app.inference.service.generation import Generation

@@ -6,8 +6,9 @@ from uuid import UUID
 from app.core.access import may_read
 from app.core.database import Database
 from app.identity.domain import Principal
-from app.inference.domain.answer import EXTRACTIVE, AnswerNotFound, source_documents
+from app.inference.domain.answer import AnswerNotFound, source_documents
 from app.inference.domain.human_review import ArchivedAnswer
+from app.inference.domain.release_names import EXTRACTIVE
 from app.inference.domain.replay import AnswerConditions, Difference, Replay
 from app.inference.service.archive import check_delivered, find_visible
 from app.inference.service.trials import Trials

@@ -11,7 +11,7 @@ from app.core.ids import new_id
 from app.core.json_types import JsonObject
 from app.core.ownership import RiskTier
 from app.inference.domain.answer import Answer, RequestWarning
-from app.inference.domain.human_review.policy import Rule
+from app.inference.domain.review_policy import Rule
 from app.releases.domain import digest_of
 from app.webhooks.domain import WebhookMessage
 

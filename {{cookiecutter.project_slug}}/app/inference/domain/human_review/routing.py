@@ -7,8 +7,9 @@ from uuid import UUID
 
 from app.core.ids import in_sample
 from app.core.ownership import RiskTier
-from app.inference.domain.answer import EXTRACTIVE, Answer
-from app.inference.domain.human_review.policy import ActionClass, ReviewPolicy, Rule, RuleConditions
+from app.inference.domain.answer import Answer
+from app.inference.domain.release_names import EXTRACTIVE
+from app.inference.domain.review_policy import ActionClass, ReviewPolicy, Rule, RuleConditions
 from app.safety.domain.policy import kind_of
 from app.safety.domain.text import Finding
 

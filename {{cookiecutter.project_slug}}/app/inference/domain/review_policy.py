@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from app.actions.domain import ReviewTiming
 from app.core.ownership import RiskTier
 from app.core.policies import PolicyModel
-from app.inference.domain.answer import EXTRACTIVE
-from app.inference.domain.human_review.unreachable_rules import shadowed
+from app.inference.domain.release_names import EXTRACTIVE
+from app.inference.domain.unreachable_rules import shadowed
 
 FindingKind = Literal[
     "any",
