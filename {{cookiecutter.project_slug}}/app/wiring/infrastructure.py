@@ -26,11 +26,7 @@ from app.costs.service import Costs, make_price_table
 from app.encryption.service import TenantKeys
 from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.service import SuiteFiles
-<<<<<<< HEAD
 from app.identity.domain.policy import IdentityPolicy
-from app.inference.domain.answer import EXTRACTIVE
-=======
->>>>>>> clistart
 from app.inference.domain.grounding.answerability import Answerability
 from app.inference.domain.human_review import ReviewPolicy
 from app.inference.domain.release_names import EXTRACTIVE

@@ -13,7 +13,7 @@ from app.core.rls import SERVICE_ROLE, tenant_table
 revision = "0019"
 down_revision = "0018"
 
-SQL = Path(__file__).parent.parent / "sql" / "0021_erasure.sql"
+SQL = Path(__file__).parent.parent / "sql" / "0019_erasure.sql"
 
 TABLES = {
     "tenant_keys": "select, insert, update (wrapped, master_key, destroyed_at)",

@@ -14,8 +14,6 @@ from app.inference.domain.human_review.held_answer import (
     ReviewedAnswerState,
     ReviewRequest,
 )
-<<<<<<< HEAD
-from app.inference.domain.human_review.policy import NO_REVIEW, ActionClass, ReviewPolicy, Rule
 from app.inference.domain.human_review.routing import (
     SUSPICIOUS,
     WITHHELD,
@@ -24,10 +22,7 @@ from app.inference.domain.human_review.routing import (
     rule_for,
     rule_for_action,
 )
-=======
-from app.inference.domain.human_review.routing import ProposedAction, RoutedAnswer, rule_for, rule_for_action
 from app.inference.domain.review_policy import NO_REVIEW, ActionClass, ReviewPolicy, Rule
->>>>>>> clistart
 
 __all__ = [
     "NO_REVIEW",
