@@ -13,7 +13,7 @@ from app.core.clock import Deadline
 from app.identity.domain import Principal
 from app.inference.domain.answer import ScreenedQuestion
 from app.inference.domain.human_review import ProposedAction, Rule, rule_for_action
-from app.inference.domain.prompt import TOOL_PROMPT
+from app.inference.domain.release_names import TOOL_PROMPT
 from app.inference.domain.tool_calls import ToolResult, ToolSession
 from app.inference.service.context import AnswerContext
 from app.inference.service.loaded_release import LoadedRelease
