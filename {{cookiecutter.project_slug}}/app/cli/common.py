@@ -3,6 +3,7 @@
 import getpass
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, TypeVar
 from uuid import UUID
 
@@ -47,6 +48,14 @@ def caller_at_the_command_line(tenant_id: UUID, groups: Iterable[str] = ()) -> "
 async def caller_in(state: "State", tenant: str, groups: Iterable[str] | None = None) -> "Principal":
     """`caller_at_the_command_line` for a tenant by its name. Errors: TenantNotFound."""
     return caller_at_the_command_line(await state.identity.tenant(tenant), groups or ())
+
+
+def local_moment(time: datetime) -> datetime:
+    """A time of this machine's zone as a moment. Errors: typer.BadParameter, when no year holds it."""
+    try:
+        return time.astimezone()
+    except (OverflowError, ValueError):
+        raise typer.BadParameter(f"{time:%Y-%m-%d} is out of range.") from None
 
 
 def place_of(title: str, headings: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from app.cli.common import caller_at_the_command_line, out, with_state
+from app.cli.common import caller_at_the_command_line, local_moment, out, with_state
 from app.governance.domain.approval_rules import Approval, Emergency
 from app.governance.domain.markdown_card import markdown
 from app.governance.domain.model_card import ModelCard
@@ -42,7 +42,7 @@ def approve(
 ) -> None:
     """Approve a release on its newest report. Nobody approves what they made themselves."""
     caller = caller_at_the_command_line(NO_TENANT)
-    ends = expires.astimezone() if expires else None
+    ends = local_moment(expires) if expires else None
 
     async def work(state: State) -> tuple[Approval, str | None]:
         return await state.approvals.approve(caller, release_id, reason, report=report, expires=ends)

@@ -7,7 +7,7 @@ import yaml
 from rich.markup import escape
 from rich.table import Table
 
-from app.cli.common import actor, out, with_state
+from app.cli.common import actor, local_moment, out, with_state
 from app.cli.governance import add_to_release
 from app.core.errors import Invalid
 from app.evaluation.domain.canary import CanaryStatus
@@ -210,9 +210,10 @@ def at(
     environment: Environment = "production",
 ) -> None:
     """Show what was live at a moment."""
+    moment = local_moment(time)
 
     async def work(state: State) -> tuple[str, Release]:
-        move = await state.environments.at(time.astimezone(), environment)
+        move = await state.environments.at(moment, environment)
         canary = (
             f", and release {(await state.releases.find(move.canary.release_id)).number} as a canary of "
             f"{move.canary.percent:g} %"

@@ -9,7 +9,7 @@ import orjson
 import structlog
 
 from app.core.http import App, Receive, Scope, Send, name_request
-from app.core.problems import MEDIA, count, encoded, retry_after
+from app.core.problems import MEDIA, count, encoded, is_openai, retry_after
 from app.core.slots import PAUSE_SECONDS, Slots
 from app.core.telemetry import counter
 
@@ -43,7 +43,7 @@ class Admission:
     app: App
     limits: AdmissionLimits
     _rejected: dict[str, int] = field(default_factory=dict)
-    _heads: dict[str, tuple[bytes, list[tuple[bytes, bytes]]]] = field(default_factory=dict)
+    _heads: dict[tuple[str, bool], tuple[bytes, list[tuple[bytes, bytes]]]] = field(default_factory=dict)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         slots = self.limits.for_path(scope["path"]) if scope["type"] == "http" else None
@@ -54,7 +54,7 @@ class Admission:
 
     async def _reject(self, slots: Slots, scope: MutableMapping[str, Any], send: Send) -> None:
         request_id = name_request(scope).encode()
-        before, headers = self._head(slots)
+        before, headers = self._head(slots, is_openai(scope["path"]))
         body = b'%b"request_id":"%b","instance":%b}' % (before, request_id, _json(scope["path"]))
         own = [*headers, (b"content-length", str(len(body)).encode()), (b"x-request-id", request_id)]
         count(slots.problem())
@@ -66,13 +66,13 @@ class Admission:
         await asyncio.sleep(PAUSE_SECONDS)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    def _head(self, slots: Slots) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    def _head(self, slots: Slots, for_openai: bool) -> tuple[bytes, list[tuple[bytes, bytes]]]:
         """The part that all rejections share: the body up to its last two fields, and the headers."""
-        if slots.kind not in self._heads:
+        if (slots.kind, for_openai) not in self._heads:
             problem = slots.problem()
             headers = [(b"content-type", MEDIA.encode()), (b"retry-after", str(retry_after(problem)).encode())]
-            self._heads[slots.kind] = encoded(problem)[:-1] + b",", headers
-        return self._heads[slots.kind]
+            self._heads[slots.kind, for_openai] = encoded(problem, for_openai=for_openai)[:-1] + b",", headers
+        return self._heads[slots.kind, for_openai]
 
     def _count_rejection(self, kind: str) -> None:
         if not self._rejected:

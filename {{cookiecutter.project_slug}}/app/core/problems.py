@@ -15,7 +15,6 @@ from app.core.text import safe_str
 MEDIA = "application/problem+json"
 LONGEST_WAIT = 10**9
 OPENAI_PATHS = ("/v1/chat/", "/v1/models")
-"""Paths where clients expect the error in the member `error`."""
 
 _problems = counter("app_problems_total", "Requests that ended in a problem, by its code.", ["code"])
 
@@ -27,7 +26,12 @@ def problem_response(problem: Problem, request_id: str, instance: str) -> Respon
     if problem.status == 401:
         headers["www-authenticate"] = "Bearer"
     count(problem)
-    return Response(encoded(problem, about, instance.startswith(OPENAI_PATHS)), problem.status, headers, MEDIA)
+    return Response(encoded(problem, about, is_openai(instance)), problem.status, headers, MEDIA)
+
+
+def is_openai(path: str) -> bool:
+    """Whether clients of this path expect the error in the member `error`."""
+    return path.startswith(OPENAI_PATHS)
 
 
 def count(problem: Problem) -> None:

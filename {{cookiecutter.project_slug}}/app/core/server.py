@@ -186,7 +186,8 @@ class BoundedConnection(HttpToolsProtocol):
             self.transport.close()  # a response is in progress, and a second one would corrupt it
             return
         request_id = new_id().hex.encode()
-        body = encoded(problem, {"request_id": request_id.decode(), "instance": ""})
+        # Before the headers are complete the path is unknown: the problem has the member for every kind of client.
+        body = encoded(problem, {"request_id": request_id.decode(), "instance": ""}, for_openai=True)
         lines = [b"content-type: " + MEDIA.encode(), b"content-length: %d" % len(body), b"connection: close"]
         lines.append(b"x-request-id: " + request_id)
         if (wait := retry_after(problem)) is not None:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.audit import Head, Line
 from app.core.reasons import Reason
+from app.core.times import Moment
 from app.governance.domain.approval_rules import Approval, ApprovalKind, Emergency
 
 
@@ -17,7 +18,7 @@ class ApprovalRequest(BaseModel):
     report: str | None = Field(
         None, pattern="^[0-9a-f]{64}$", description="SHA-256 of the report you read; refused when there is a newer one."
     )
-    expires_at: datetime | None = Field(None, description="When the approval ends; else as the policy says.")
+    expires_at: Moment | None = Field(None, description="When the approval ends; else as the policy says.")
 
 
 class ApprovalReasonRequest(BaseModel):

@@ -1,4 +1,3 @@
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -7,6 +6,7 @@ from fastapi.responses import Response
 
 from app.core.http import provided
 from app.core.text import LARGEST_32
+from app.core.times import Moment
 from app.identity.domain import Principal
 from app.identity.service.caller import require
 from app.releases.domain import Release, check_environment
@@ -78,14 +78,16 @@ async def current_release(_: Reader, releases: Service, environments: Environmen
 async def served_at(
     caller: Reader,
     environments: EnvironmentService,
-    time: datetime,
+    time: Moment,
     environment: EnvironmentName = "production",
     tenant: UUID | None = None,
     conversation: str | None = None,
 ) -> ServedReleaseResponse:
-    """The release that an environment served at a moment, to a tenant (yours unless named) or a conversation of it."""
-    moment = time if time.tzinfo else time.astimezone()
-    move = await environments.at(moment, environment)
+    """The release that an environment served at a moment, to a tenant (yours unless named) or a conversation of it.
+
+    time: in UTC where it names no zone.
+    """
+    move = await environments.at(time, environment)
     if move.canary is None:
         return ServedReleaseResponse(move=MoveResponse.of(move), release_id=move.release_id, arm="live")
     whose = tenant or caller.tenant_id

@@ -69,6 +69,17 @@ async def test_overload_is_reported_before_authentication_and_never_for_health_c
     assert 'app_requests_refused_total{kind="uploads"}' in text
 
 
+async def test_clients_of_the_openai_api_find_the_rejection_where_they_look(state: State) -> None:
+    async with client_with(state, max_requests=0) as client:
+        for path, there in (("/v1/models", True), ("/nowhere", False), ("/v1/models/any", True)):
+            body = (await client.get(path)).json()
+            assert body["code"] == "overloaded"
+            assert ("error" in body) == there, path
+        error = (await client.get("/v1/models")).json()["error"]
+    assert (error["type"], error["code"]) == ("server_error", "overloaded")
+    assert error["message"] == body["error"]["message"] != ""
+
+
 async def test_each_kind_of_request_has_its_own_limit(state: State) -> None:
     async with client_with(state, max_requests=0) as client:
         for path in ("/v1/answers", "/v1/chat/completions", "/v1/documents"):

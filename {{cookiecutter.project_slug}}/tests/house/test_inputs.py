@@ -30,6 +30,7 @@ HOSTILE = {
     "deep": "[" * 3000 + "]" * 3000,
     "twice": '{"a": 1, "a": 2}',
     "first_day": '"0001-01-01T00:00:00+23:59"',
+    "no_zone": '"0001-01-01T00:00:00"',
     "last_day": '"9999-12-31T23:59:59-23:59"',
     "last_date": '"9999-12-31"',
     "uuid_in_words": '"urn:uuid:{0190a0a0-0000-7000-8000-000000000000}"',
@@ -52,7 +53,9 @@ async def door(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     try:
         async with build(settings, urls) as state:
             await adopt(state)
-            key = await state.identity.create_key(await state.identity.ensure_tenant("inputs"), "inputs", ["admin"])
+            key = await state.identity.create_key(
+                await state.identity.ensure_tenant("inputs"), "inputs", ["admin", "service"]
+            )
             transport = httpx.ASGITransport(app=create_app(state), raise_app_exceptions=False)
             headers = {"authorization": f"Bearer {key.text}"}
             async with httpx.AsyncClient(transport=transport, base_url="http://service", headers=headers) as client:
