@@ -33,11 +33,11 @@ from app.privacy.domain.requests import NothingFound, Selection
 from app.settings import Settings
 from app.wiring import State, build
 from benchmarks.harness import ROOT, arguments_of, client_of, fresh_database, write
-from benchmarks.planted import SUBJECT, Garden, data_files, dump, tools
+from tests.privacy.planted import SUBJECT, Garden, data_files, dump, tools
 
 FULL = {"documents": 100, "answers": 20, "others": 10}
 SHORT = {"documents": 10, "answers": 3, "others": 2}
-KILLS = 12
+KILLS = 4
 TENANT = "bench"
 LEDGER = "select count(*), coalesce(sum(micro_usd), 0)::bigint from ledger"
 RELEASES = "select count(*) from releases where id = encode(sha256(convert_to(manifest, 'UTF8')), 'hex')"

@@ -14,8 +14,8 @@ from app.main import create_app
 from app.privacy.service import Privacy
 from app.settings import Settings
 from app.wiring import State, build
-from benchmarks.planted import Garden
 from tests.conftest import ROOT
+from tests.privacy.planted import Garden
 
 Plant = Callable[..., Awaitable[Garden]]
 

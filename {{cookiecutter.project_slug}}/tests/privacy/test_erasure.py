@@ -12,13 +12,13 @@ from app.core.audit import Broken, Verified
 from app.core.embedded import Urls
 from app.core.reasons import ReasonRequired
 from app.identity.domain import KeyInvalid, KeyNotFound
-from app.privacy.domain.requests import NothingFound, PrivacyRequestNotFound, Scope, Selection
+from app.privacy.domain.requests import ErasureScope, NothingFound, PrivacyRequestNotFound, Selection
 from app.privacy.service import Privacy
 from app.privacy.service.steps import Steps
 from app.wiring import State
 from benchmarks.harness import work_off
-from benchmarks.planted import SUBJECT, Garden, dump
 from tests.privacy.conftest import Plant
+from tests.privacy.planted import SUBJECT, Garden, dump
 
 WHY = "request 17 of the person"
 ADA = Selection("subject", SUBJECT)
@@ -260,7 +260,7 @@ async def test_a_receipt_is_not_done_while_something_is_left(
         return await original(*arguments)
 
     monkeypatch.setattr(type(privacy.erasure.search), "rest", lambda self, *arguments: write_first(*arguments))
-    request = await privacy.erasure.new_request("erase", tenant, ADA, Scope(pattern=ADA.pattern), "officer", WHY)
+    request = await privacy.erasure.new_request("erase", tenant, ADA, ErasureScope(pattern=ADA.pattern), "officer", WHY)
     await privacy.erasure.receive(request)
     done = await privacy.erasure.resume(tenant, request.id)
     assert done.state == "done"

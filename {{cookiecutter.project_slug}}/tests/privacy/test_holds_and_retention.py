@@ -19,9 +19,9 @@ from app.core.reasons import ReasonRequired
 from app.privacy.domain.requests import LegalHoldNotFound, Selection, TombstonesUnusable
 from app.privacy.service import Privacy
 from app.wiring import State
-from benchmarks.planted import SUBJECT
 from tests.conftest import override
 from tests.privacy.conftest import Plant
+from tests.privacy.planted import SUBJECT
 from tests.privacy.test_erasure import WHY, ask, left, upload
 
 ADA = Selection("subject", SUBJECT)
@@ -215,3 +215,16 @@ async def test_a_quarantined_original_is_downloaded_as_it_was_uploaded(
     await upload(client, state, "# Pier\n\nThe pier is long and made of oak.\n")
     [entry] = (await client.get("/v1/quarantine")).json()["items"]
     assert (await client.get(f"/v1/quarantine/{entry['id']}/original")).content == data
+
+
+async def test_an_answer_that_waits_for_a_person_is_closed_with_its_review(
+    plant: Plant, privacy: Privacy, tenant: UUID, state: State
+) -> None:
+    """Nobody can approve, deliver or claim what was erased, and no check of the tables is broken."""
+    await plant(others=2)
+    assert await count(state, tenant, "select count(*) from review_items where state = 'open'") == 1
+    assert await count(state, tenant, "select count(*) from reviewed_answers where state = 'held'") == 1
+    await privacy.erasure.erase(tenant, ADA, "officer", WHY)
+    assert await count(state, tenant, "select count(*) from review_items where state = 'open'") == 0
+    assert await count(state, tenant, "select count(*) from reviewed_answers where state = 'held'") == 0
+    assert await count(state, tenant, "select count(*) from review_decisions where reason = 'erased'") == 2

@@ -86,7 +86,7 @@ def _escaped(word: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class ErasureScope:
     """What a request erases: ids, and the pattern of a subject. everything: all of the tenant."""
 
     documents: tuple[UUID, ...] = ()
@@ -105,7 +105,7 @@ class Scope:
         kinds = ("documents", "answers", "actions", "tickets", "keys")
         return {kind: sorted(map(str, getattr(self, kind))) for kind in kinds}
 
-    def with_ids(self, stored: Mapping[str, list[str]]) -> "Scope":
+    def with_ids(self, stored: Mapping[str, list[str]]) -> "ErasureScope":
         """With the ids of an earlier search too: what they named may be found by its text no more."""
         both = {kind: {*map(UUID, stored.get(kind, ())), *map(UUID, ids)} for kind, ids in self.ids.items()}
         return self.with_found(both["documents"], both["answers"], both["actions"], both["tickets"], both["keys"])
@@ -117,7 +117,7 @@ class Scope:
         actions: Iterable[UUID],
         tickets: Iterable[UUID],
         keys: Iterable[UUID],
-    ) -> "Scope":
+    ) -> "ErasureScope":
         return replace(
             self,
             documents=tuple(sorted(documents)),

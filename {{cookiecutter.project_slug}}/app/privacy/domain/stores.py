@@ -39,7 +39,7 @@ Column = Content | Person | Kept
 @dataclass(frozen=True, slots=True)
 class Store:
     """A table. columns: every one of text, JSON, bytes, lists of text and vectors; the others hold ids, times and
-    numbers. linked: the SQL condition for rows that belong to the ids of a request (`Scope`). also: further
+    numbers. linked: the SQL condition for rows that belong to the ids of a request (`ErasureScope`). also: further
     assignments of a change. key: identifies a row.
     """
 

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.privacy.domain.requests import Scope
+from app.privacy.domain.requests import ErasureScope
 from app.privacy.domain.stores import Store
 from app.privacy.repository.matching import belongs
 
@@ -95,6 +95,6 @@ async def erase_report(connection: AsyncConnection, digest: str, content: bytes)
     await connection.execute(_ERASE_REPORT, {"digest": digest, "content": content})
 
 
-def is_person(store: Store, scope: Scope) -> bool:
+def is_person(store: Store, scope: ErasureScope) -> bool:
     """Whether names of persons are to be replaced in this store."""
     return bool(store.people) and bool(scope.names or scope.pattern) and store.erasing in ("change", "delete")

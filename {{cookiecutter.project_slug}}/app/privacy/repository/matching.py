@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.privacy.domain.requests import Scope
+from app.privacy.domain.requests import ErasureScope
 from app.privacy.domain.stores import Content, Person, Store
 
 _READ_AS = {
@@ -21,7 +21,7 @@ _DOCUMENT_TABLES = ("documents", "document_versions", "indexed_documents", "chun
 _IDS = {"documents": "id", "document_versions": "document_id", "indexed_documents": "document_id"}
 
 
-def parameters(tenant_id: UUID, scope: Scope) -> dict[str, Any]:
+def parameters(tenant_id: UUID, scope: ErasureScope) -> dict[str, Any]:
     return {
         "tenant": tenant_id,
         "everything": scope.everything,

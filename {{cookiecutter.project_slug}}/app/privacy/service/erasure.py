@@ -19,11 +19,11 @@ from app.core.reasons import check_reason
 from app.encryption.domain import context_of
 from app.encryption.ports import KeyManagement
 from app.privacy.domain.requests import (
+    ErasureScope,
     ErasureUnfinished,
     PrivacyRequest,
     PrivacyRequestNotFound,
     RequestKind,
-    Scope,
     Selection,
 )
 from app.privacy.repository import receipts
@@ -104,7 +104,7 @@ class Erasure:
             return await receipts.list_running(connection, tenant_id)
 
     async def new_request(
-        self, kind: RequestKind, tenant_id: UUID, selection: Selection, scope: Scope, actor: str, reason: str
+        self, kind: RequestKind, tenant_id: UUID, selection: Selection, scope: ErasureScope, actor: str, reason: str
     ) -> PrivacyRequest:
         """The receipt of a request. It names a subject by a keyed hash, and has the text encrypted for a restore."""
         is_id, hidden = selection.selector in ("document", "tenant"), re.compile(selection.pattern or "(?!)", re.I)
@@ -123,9 +123,9 @@ class Erasure:
             targets=scope.ids,
         )
 
-    async def scope_of(self, request: PrivacyRequest) -> Scope:
+    async def scope_of(self, request: PrivacyRequest) -> ErasureScope:
         """What the request names now, with what it named when it came: its ids are known after its text is gone."""
-        stored = Scope(everything=request.selector == "tenant").with_ids(request.targets)
+        stored = ErasureScope(everything=request.selector == "tenant").with_ids(request.targets)
         if request.sealed is None:
             return stored
         context = context_of(request.tenant_id, SEALED)
@@ -137,10 +137,10 @@ class Erasure:
             scope = await self.search.widen(connection, request.tenant_id, start)
         return replace(scope, keys=(), names=()) if request.selector == "asker" else scope
 
-    async def _left(self, request: PrivacyRequest, scope: Scope) -> Scope:
+    async def _left(self, request: PrivacyRequest, scope: ErasureScope) -> ErasureScope:
         """What was written meanwhile."""
         async with self.database.read(request.tenant_id) as connection:
-            return await self.search.widen(connection, request.tenant_id, Scope(pattern=scope.pattern))
+            return await self.search.widen(connection, request.tenant_id, ErasureScope(pattern=scope.pattern))
 
     async def receive(self, request: PrivacyRequest) -> None:
         """Store the receipt with its line in the audit log, before anything is erased."""
@@ -156,7 +156,7 @@ class Erasure:
             )
             await audit.record(connection, act, self.clock.now())
 
-    async def _is_free(self, request: PrivacyRequest, scope: Scope) -> bool:
+    async def _is_free(self, request: PrivacyRequest, scope: ErasureScope) -> bool:
         """Whether no legal hold is on anything of it; the receipt says which one is."""
         async with self.database.transaction(request.tenant_id) as connection:
             hold = await self.holds.on(connection, request.tenant_id, scope)
@@ -164,7 +164,7 @@ class Erasure:
             await receipts.change(connection, request.id, targets=scope.ids, **state)
         return hold is None
 
-    async def _pass(self, request: PrivacyRequest, scope: Scope, *, again: bool) -> None:
+    async def _pass(self, request: PrivacyRequest, scope: ErasureScope, *, again: bool) -> None:
         """Run each step that is not counted yet, or all of them again, and count it in the same transaction."""
         await self.steps.withdraw(request, scope)
         for name, step in self.steps.steps:
@@ -177,7 +177,7 @@ class Erasure:
                 counters = {**stored.counters, name: stored.counters.get(name, 0) + erased}
                 await receipts.change(connection, request.id, counters=counters)
 
-    async def _finish(self, request: PrivacyRequest, scope: Scope) -> bool:
+    async def _finish(self, request: PrivacyRequest, scope: ErasureScope) -> bool:
         """Whether nothing is left; then the receipt says so, and so does the audit log."""
         async with self.database.transaction(request.tenant_id) as connection:
             await lock_name(connection, f"erasure {request.id}")

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.json_types import JsonObject, JsonValue
 from app.encryption.service import TenantKeys
 from app.ingestion.service.dependencies import ORIGINAL
-from app.privacy.domain.requests import PrivacyRequest, Scope, Selection
+from app.privacy.domain.requests import ErasureScope, PrivacyRequest, Selection
 from app.privacy.domain.stores import Store
-from app.privacy.repository import matching, originals
+from app.privacy.repository import matching, stored_files
 from app.privacy.service.erasure import Erasure
 from app.privacy.service.search import SEARCHED
 
@@ -41,9 +41,9 @@ class Export:
                 yield line
         yield orjson.dumps({"receipt": await self._store(request, counters)}) + b"\n"
 
-    async def _files(self, connection: AsyncConnection, tenant_id: UUID, scope: Scope) -> AsyncIterator[bytes]:
+    async def _files(self, connection: AsyncConnection, tenant_id: UUID, scope: ErasureScope) -> AsyncIterator[bytes]:
         for document in scope.documents:
-            for sealed in await originals.files_of(connection, document):
+            for sealed in await stored_files.files_of(connection, document):
                 content = await self.keys.open(connection, tenant_id, ORIGINAL, sealed)
                 encoded = base64.b64encode(content).decode()
                 yield orjson.dumps({"store": "files", "document": str(document), "base64": encoded}) + b"\n"

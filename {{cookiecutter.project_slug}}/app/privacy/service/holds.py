@@ -10,7 +10,7 @@ from app.core.clock import Clock
 from app.core.database import Database
 from app.core.ids import new_id
 from app.core.reasons import check_reason
-from app.privacy.domain.requests import HoldKind, LegalHold, LegalHoldNotFound, Scope
+from app.privacy.domain.requests import ErasureScope, HoldKind, LegalHold, LegalHoldNotFound
 from app.privacy.repository import receipts
 
 
@@ -44,7 +44,7 @@ class LegalHolds:
         async with self.database.read(tenant_id) as connection:
             return await receipts.list_holds(connection, tenant_id)
 
-    async def on(self, connection: AsyncConnection, tenant_id: UUID, scope: Scope) -> LegalHold | None:
+    async def on(self, connection: AsyncConnection, tenant_id: UUID, scope: ErasureScope) -> LegalHold | None:
         """A hold on anything of the scope."""
         subjects = (*scope.documents, *scope.answers, *scope.keys)
         holds = await receipts.holds_on(connection, tenant_id, subjects, scope.everything)

@@ -10,7 +10,7 @@ from app.core.database import Database
 from app.encryption.domain import Sealed
 from app.encryption.service import TenantKeys
 from app.ingestion.service.dependencies import ORIGINAL
-from app.privacy.repository import originals
+from app.privacy.repository import stored_files
 
 BATCH = 20
 """Files in one transaction: each may have 20 MB."""
@@ -52,7 +52,7 @@ class Originals:
     async def _batch(self, tenant_id: UUID, encrypted: bool) -> int:
         async with self.database.transaction(tenant_id) as connection:
             version = await self.keys.newest_version(connection, tenant_id) if encrypted else None
-            files = await originals.list_outdated(connection, tenant_id, version, BATCH)
+            files = await stored_files.list_outdated(connection, tenant_id, version, BATCH)
             for sha256, sealed in files:
                 content = await self.keys.open(connection, tenant_id, ORIGINAL, sealed)
                 new = (
@@ -60,5 +60,5 @@ class Originals:
                     if encrypted
                     else Sealed(None, content)
                 )
-                await originals.replace(connection, tenant_id, sha256, new)
+                await stored_files.replace(connection, tenant_id, sha256, new)
         return len(files)

@@ -13,7 +13,7 @@ from app.core.ids import new_id
 from app.core.privacy import RetentionRules
 from app.identity.domain import ALL_ROLES, COMMAND_LINE, Principal
 from app.ingestion.domain.documents import QuarantineDecided, QuarantineNotFound
-from app.privacy.domain.requests import PrivacyRequest, Scope
+from app.privacy.domain.requests import ErasureScope, PrivacyRequest
 from app.privacy.repository import aged
 from app.privacy.service.holds import LegalHolds
 from app.privacy.service.search import ScopeSearch
@@ -73,7 +73,7 @@ class Retention:
 
     async def _erase_unheld(self, tenant_id: UUID, kind: str, ids: Sequence[UUID]) -> bool:
         """In one transaction, or nothing where a legal hold is on any of it."""
-        start = Scope(
+        start = ErasureScope(
             answers=tuple(ids) if kind == "answers" else (),
             documents=tuple(ids) if kind == "deleted_documents" else (),
             tickets=tuple(ids) if kind == "tickets" else (),

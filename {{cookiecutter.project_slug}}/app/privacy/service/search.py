@@ -13,9 +13,9 @@ from app.identity.domain import ApiKey, KeyNotFound
 from app.identity.service import Identity
 from app.ingestion.service.dependencies import ORIGINAL
 from app.privacy.domain.catalogue import CATALOGUE
-from app.privacy.domain.requests import NothingFound, Scope, Selection
+from app.privacy.domain.requests import ErasureScope, NothingFound, Selection
 from app.privacy.domain.stores import Person, Store
-from app.privacy.repository import erasing, matching, originals
+from app.privacy.repository import erasing, matching, stored_files
 
 BY_TABLE: Mapping[str, Store] = {store.table: store for store in CATALOGUE.stores}
 SEARCHED = [each for each in CATALOGUE.stores if each.erasing != "kept" and not each.shared]
@@ -28,7 +28,7 @@ class ScopeSearch:
     identity: Identity
     keys: TenantKeys
 
-    async def scope_of(self, tenant_id: UUID, selection: Selection) -> Scope:
+    async def scope_of(self, tenant_id: UUID, selection: Selection) -> ErasureScope:
         """Errors: NothingFound, KeyNotFound, SubjectTooShort."""
         start = await self._start(tenant_id, selection)
         async with self.database.read(tenant_id) as connection:
@@ -43,7 +43,7 @@ class ScopeSearch:
                 raise NothingFound(f"Nothing of this tenant belongs to the {selection.selector} '{selection.value}'.")
         return scope
 
-    async def rest(self, connection: AsyncConnection, tenant_id: UUID, scope: Scope) -> dict[str, int]:
+    async def rest(self, connection: AsyncConnection, tenant_id: UUID, scope: ErasureScope) -> dict[str, int]:
         """How many rows still hold the text, by store; those without any are left out."""
         if scope.pattern is None:
             return {}
@@ -52,22 +52,22 @@ class ScopeSearch:
         for store in SEARCHED:
             left[store.table] += await matching.count_mentions(connection, store, values, Person)
         left["procrastinate_jobs"] = await erasing.jobs_left(connection, values)
-        left["audit_log"] = len(await originals.audit_lines(connection, BY_TABLE["audit_log"], values))
+        left["audit_log"] = len(await stored_files.audit_lines(connection, BY_TABLE["audit_log"], values))
         return {table: count for table, count in left.items() if count}
 
-    async def _start(self, tenant_id: UUID, selection: Selection) -> Scope:
+    async def _start(self, tenant_id: UUID, selection: Selection) -> ErasureScope:
         match selection.selector:
             case "tenant":
-                return Scope(everything=True)
+                return ErasureScope(everything=True)
             case "document":
-                return Scope(documents=(_id(selection),))
+                return ErasureScope(documents=(_id(selection),))
             case "conversation":
-                return Scope(units=(f"{tenant_id}:{selection.value}",))
+                return ErasureScope(units=(f"{tenant_id}:{selection.value}",))
             case "asker" | "key":
                 keys = await self._keys(tenant_id, selection)
-                return Scope(keys=tuple(each.id for each in keys))
+                return ErasureScope(keys=tuple(each.id for each in keys))
             case _:
-                return Scope(pattern=selection.pattern)
+                return ErasureScope(pattern=selection.pattern)
 
     async def _keys(self, tenant_id: UUID, selection: Selection) -> Sequence[ApiKey]:
         """Errors: KeyNotFound."""
@@ -77,10 +77,10 @@ class ScopeSearch:
             return found
         raise KeyNotFound(f"This tenant has no key with the {field} '{selection.value}'.")
 
-    async def widen(self, connection: AsyncConnection, tenant_id: UUID, scope: Scope) -> Scope:
+    async def widen(self, connection: AsyncConnection, tenant_id: UUID, scope: ErasureScope) -> ErasureScope:
         """With what was derived: the answers from documents, the actions from answers."""
         values = matching.parameters(tenant_id, scope)
-        documents = await originals.known(connection, values)
+        documents = await stored_files.known(connection, values)
         if scope.pattern:
             documents |= await matching.find_documents(connection, CATALOGUE.stores, values)
             documents |= await self._unread_files(connection, tenant_id, scope.pattern)
@@ -96,8 +96,8 @@ class ScopeSearch:
         """Documents without a published version whose file holds the text as it stands: nothing was parsed of them."""
         wanted = re.compile(pattern.encode(), re.IGNORECASE)
         found = set()
-        for document in await originals.unread(connection):
-            for sealed in await originals.files_of(connection, document):
+        for document in await stored_files.unread(connection):
+            for sealed in await stored_files.files_of(connection, document):
                 if wanted.search(await self.keys.open(connection, tenant_id, ORIGINAL, sealed)):
                     found.add(document)
         return found

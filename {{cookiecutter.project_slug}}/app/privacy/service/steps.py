@@ -18,12 +18,12 @@ from app.identity.domain import ALL_ROLES, COMMAND_LINE, Principal
 from app.ingestion.domain.documents import DocumentNotFound
 from app.ingestion.service import Ingestion
 from app.privacy.domain.catalogue import CATALOGUE
-from app.privacy.domain.requests import PrivacyRequest, Scope
+from app.privacy.domain.requests import ErasureScope, PrivacyRequest
 from app.privacy.domain.stores import Store
-from app.privacy.repository import erasing, matching, originals
+from app.privacy.repository import erasing, matching, stored_files
 from app.privacy.service.search import BY_TABLE
 
-Step = Callable[[AsyncConnection, PrivacyRequest, Scope], Awaitable[int]]
+ErasureStep = Callable[[AsyncConnection, PrivacyRequest, ErasureScope], Awaitable[int]]
 NO_TEXT = "(?!)"
 
 
@@ -36,9 +36,9 @@ class Steps:
     suites: SuiteFiles
 
     @property
-    def steps(self) -> Sequence[tuple[str, Step]]:
+    def steps(self) -> Sequence[tuple[str, ErasureStep]]:
         """By the name of their store. A step joins the caller's transaction and may run again."""
-        apart: dict[str, Step] = {
+        apart: dict[str, ErasureStep] = {
             "review_decisions": self._decisions,
             "evaluation_reports": self._reports,
             "procrastinate_jobs": self._jobs,
@@ -49,7 +49,7 @@ class Steps:
         rows = [(each.table, apart.get(each.table, partial(self._rows, each))) for each in stores]
         return [("evals", self._cases), *rows]
 
-    async def withdraw(self, request: PrivacyRequest, scope: Scope) -> None:
+    async def withdraw(self, request: PrivacyRequest, scope: ErasureScope) -> None:
         """Delete the documents as their owner would: no search finds them, and the statistics stay right."""
         caller = Principal(request.tenant_id, COMMAND_LINE, request.requested_by, ALL_ROLES)
         every = await self.ingestion.every_document(request.tenant_id) if scope.everything else []
@@ -59,27 +59,29 @@ class Steps:
             except DocumentNotFound:
                 continue
 
-    def _values(self, request: PrivacyRequest, scope: Scope) -> dict[str, object]:
+    def _values(self, request: PrivacyRequest, scope: ErasureScope) -> dict[str, object]:
         pseudonym = f"erased-{self.management.pseudonym(request.subject)}"
         return {**matching.parameters(request.tenant_id, scope), "pseudonym": pseudonym}
 
-    async def _rows(self, store: Store, connection: AsyncConnection, request: PrivacyRequest, scope: Scope) -> int:
+    async def _rows(
+        self, store: Store, connection: AsyncConnection, request: PrivacyRequest, scope: ErasureScope
+    ) -> int:
         values = self._values(request, scope)
         erased = await erasing.erase_rows(connection, store, values)
         if erasing.is_person(store, scope):
             erased += await erasing.erase_people(connection, store, values)
         return erased
 
-    async def _decisions(self, connection: AsyncConnection, request: PrivacyRequest, scope: Scope) -> int:
+    async def _decisions(self, connection: AsyncConnection, request: PrivacyRequest, scope: ErasureScope) -> int:
         return await erasing.erase_decisions(connection, BY_TABLE["review_decisions"], self._values(request, scope))
 
-    async def _jobs(self, connection: AsyncConnection, request: PrivacyRequest, scope: Scope) -> int:
+    async def _jobs(self, connection: AsyncConnection, request: PrivacyRequest, scope: ErasureScope) -> int:
         return await erasing.delete_jobs(connection, self._values(request, scope))
 
-    async def _tenant_keys(self, connection: AsyncConnection, request: PrivacyRequest, scope: Scope) -> int:
+    async def _tenant_keys(self, connection: AsyncConnection, request: PrivacyRequest, scope: ErasureScope) -> int:
         return await self.keys.destroy(connection, request.tenant_id) if scope.everything else 0
 
-    async def _reports(self, connection: AsyncConnection, request: PrivacyRequest, scope: Scope) -> int:
+    async def _reports(self, connection: AsyncConnection, request: PrivacyRequest, scope: ErasureScope) -> int:
         documents, wanted, erased = {str(each) for each in scope.documents}, _wanted(scope), 0
         for row in await erasing.find_reports(connection, self._values(request, scope)):
             of_documents = {
@@ -94,20 +96,20 @@ class Steps:
                 erased += 1
         return erased
 
-    async def _cases(self, connection: AsyncConnection, request: PrivacyRequest, scope: Scope) -> int:
+    async def _cases(self, connection: AsyncConnection, request: PrivacyRequest, scope: ErasureScope) -> int:
         """Cases in evals/ that reviewers made of the answers, or that hold the text."""
         rows = await matching.find_rows(connection, BY_TABLE["review_items"], self._values(request, scope))
         made = {f"review-{row['row_key'].hex[-12:]}" for row in rows}
         return self.suites.remove(made, _wanted(scope))
 
-    async def _audit_lines(self, connection: AsyncConnection, request: PrivacyRequest, scope: Scope) -> int:
-        lines = await originals.audit_lines(connection, BY_TABLE["audit_log"], self._values(request, scope))
+    async def _audit_lines(self, connection: AsyncConnection, request: PrivacyRequest, scope: ErasureScope) -> int:
+        lines = await stored_files.audit_lines(connection, BY_TABLE["audit_log"], self._values(request, scope))
         for line in lines:
             left = self._left(line, scope)
             await audit.erase_text(connection, line, left, request.requested_by, self.clock.now())
         return len(lines)
 
-    def _left(self, line: Line, scope: Scope) -> Line:
+    def _left(self, line: Line, scope: ErasureScope) -> Line:
         """The line with a keyed hash in place of each text that is erased."""
         wanted = _wanted(scope)
 
@@ -124,5 +126,5 @@ class Steps:
         )
 
 
-def _wanted(scope: Scope) -> re.Pattern[str]:
+def _wanted(scope: ErasureScope) -> re.Pattern[str]:
     return re.compile(scope.pattern or NO_TEXT, re.IGNORECASE)

@@ -1,9 +1,12 @@
 import re
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
 
-from app.privacy.domain.requests import Scope, Selection, SubjectTooShort, pattern_of
+from app.privacy.domain.catalogue import CATALOGUE
+from app.privacy.domain.requests import ErasureScope, LegalHold, Selection, SubjectTooShort, pattern_of
+from app.privacy.domain.stores import Kept, Store
 
 
 def finds(subject: str, text: str) -> bool:
@@ -58,12 +61,47 @@ def test_only_a_subject_is_searched_as_text() -> None:
 
 def test_ids_that_were_stored_are_added_to_those_that_are_found() -> None:
     one, two = UUID(int=1), UUID(int=2)
-    scope = Scope(documents=(two,)).with_ids({"documents": [str(one)], "answers": [str(two)]})
+    scope = ErasureScope(documents=(two,)).with_ids({"documents": [str(one)], "answers": [str(two)]})
     assert scope.documents == (one, two)
     assert scope.answers == (two,)
     assert scope.keys == ()
 
 
 def test_what_is_stored_of_a_scope_holds_no_text() -> None:
-    scope = Scope(documents=(UUID(int=1),), names=("Ada Quill",), units=("Ada Quill",), pattern="Ada Quill")
+    scope = ErasureScope(documents=(UUID(int=1),), names=("Ada Quill",), units=("Ada Quill",), pattern="Ada Quill")
     assert "Quill" not in str(scope.ids)
+
+
+@pytest.mark.parametrize("store", CATALOGUE.stores, ids=str)
+def test_a_store_says_what_becomes_of_each_column(store: Store) -> None:
+    """What is changed has an assignment for each column of content, and no other column of text is assigned."""
+    kinds = (store.contents, store.people, {n: c for n, c in store.columns.items() if isinstance(c, Kept)})
+    assert sum(map(len, kinds)) == len(store.columns)
+    assert set().union(*kinds) == set(store.columns)
+    if store.erasing == "change":
+        assert {part.split(" = ")[0].strip() for part in store.assignments.split(", ")} >= set(store.contents)
+
+
+def test_people_are_replaced_only_in_rows_that_stay() -> None:
+    assert [each.table for each in CATALOGUE.stores if each.people and each.erasing == "kept"] == []
+
+
+def test_what_refers_to_a_row_is_erased_before_it() -> None:
+    """A row that is deleted may be referred to by rows of the stores before it only."""
+    order = [store.table for store in CATALOGUE.stores]
+    for before, after in (
+        ("feedback", "answers"),
+        ("review_decisions", "review_items"),
+        ("reviewed_answers", "answers"),
+        ("ticket_notes", "tickets"),
+        ("chunks", "indexed_documents"),
+        ("blobs", "document_versions"),
+        ("document_versions", "documents"),
+    ):
+        assert order.index(before) < order.index(after)
+
+
+def test_a_hold_says_what_it_is_on_and_why() -> None:
+    at = datetime(2030, 1, 1, tzinfo=UTC)
+    hold = LegalHold(UUID(int=1), UUID(int=2), "key", UUID(int=3), "proceeding 4711", "officer", at)
+    assert hold.sentence == f"key {UUID(int=3)} is under a legal hold: proceeding 4711"
