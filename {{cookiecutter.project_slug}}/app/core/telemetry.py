@@ -14,6 +14,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from app.core.listening import refusals
+from app.core.masking import MaskedExporter, MaskText
 from app.core.options import TraceTarget
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -24,12 +25,18 @@ _provider: TracerProvider | None = None
 
 
 def configure_tracing(
-    target: TraceTarget, sample: float, service: str, version: str, endpoint: str | None, named: str | None = None
+    target: TraceTarget,
+    sample: float,
+    service: str,
+    version: str,
+    endpoint: str | None,
+    named: str | None = None,
+    mask: MaskText | None = None,
 ) -> None:
     """Send spans nowhere, to standard output or to an OTLP collector; trace ids exist in every case.
 
     sample: the share of traces recorded, by head-based sampling. service: the name where
-    neither `named` nor OTEL_RESOURCE_ATTRIBUTES gives another.
+    neither `named` nor OTEL_RESOURCE_ATTRIBUTES gives another. mask: what is done to every text of a span.
     """
     global _tracer, _provider
     shutdown_tracing()
@@ -40,7 +47,7 @@ def configure_tracing(
         shutdown_on_exit=False,
     )
     if exporter := _exporter(target, endpoint):
-        _provider.add_span_processor(BatchSpanProcessor(exporter))
+        _provider.add_span_processor(BatchSpanProcessor(MaskedExporter(exporter, mask) if mask else exporter))
     _tracer = _provider.get_tracer("app")
 
 

@@ -60,7 +60,9 @@ from app.releases.service import Environments, LiveReleases, Releases, Rollouts,
 from app.retrieval.service import Retrieval
 from app.review.jobs import job_specs as review_jobs
 from app.review.service import Reviews
+from app.safety.domain.personal_data import PersonalDataProtection
 from app.safety.domain.policy import SecurityPolicy
+from app.safety.domain.privacy_policy import PrivacyPolicy
 from app.settings import Settings
 from app.webhooks.jobs import job_specs as webhook_jobs
 from app.webhooks.service import WebhookSender
@@ -73,7 +75,7 @@ from app.wiring.infrastructure import (
     observe,
     open_infrastructure,
 )
-from app.wiring.release_loader import ReleaseLoader, released
+from app.wiring.release_loader import ReleaseLoader, protection_of, released
 
 __all__ = ["POLICIES", "REGISTRY", "State", "build", "check", "database_urls", "observe"]
 
@@ -209,8 +211,17 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     trials, live_traffic = Trials(database, infra.releases, loaded_releases, pipeline), LiveTraffic(database)
     data = released(DataPolicy, live_releases, loaded_releases, policies)
     security = released(SecurityPolicy, live_releases, loaded_releases, policies)
-    parts = IngestionDependencies(database, infra.retrieval, infra.parser, LangidDetector(), data, security, clock)
+    privacy = released(PrivacyPolicy, live_releases, loaded_releases, policies)
+    ownership = released(OwnershipPolicy, live_releases, loaded_releases, policies)
+
+    def protection() -> PersonalDataProtection:
+        return PersonalDataProtection(privacy().personal_data, ownership().data_sensitivity)
+
+    parts = IngestionDependencies(
+        database, infra.retrieval, infra.parser, LangidDetector(), data, security, protection, clock
+    )
     ingestion, quality = Ingestion(parts), policies.get(QualityPolicy)
+    judge = await release_loader.chat(quality.judge.model, protection_of(policies))
     return State(
         settings=infra.settings,
         policies=policies,
@@ -229,9 +240,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         ingestion=ingestion,
         answers=Answers(environments, loaded_releases, pipeline, delivery, limits.concurrent_answers),
         trials=trials,
-        evaluations=_evaluations(
-            infra, identity, ingestion, trials, environments, await release_loader.chat(quality.judge.model)
-        ),
+        evaluations=_evaluations(infra, identity, ingestion, trials, environments, judge),
         canaries=CanaryMonitor(rollouts, live_traffic, infra.retrieval.indexes.tenants, quality.canary, clock),
         replays=AnswerReplays(database, trials),
         live_traffic=live_traffic,
@@ -239,7 +248,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         archive=AnswerArchive(database, clock, waiting),
         actions=actions,
         tickets=Tickets(database, clock),
-        reviews=Reviews(database, HeldAnswers(), actions, policies.get(ReviewPolicy), infra.suites),
+        reviews=_reviews(infra, actions),
         webhooks=WebhookSender(HttpWebhookTransport(), identity, lambda: security().webhooks, clock),
     )
 
@@ -253,6 +262,14 @@ def _health(infra: Infrastructure, environments: Environments, approvals: Approv
         "release": environments.ready,
     }
     return Health(checks, (approvals.notes, infra.costs.notes))
+
+
+def _reviews(infra: Infrastructure, actions: Actions) -> Reviews:
+    policies = infra.policies
+    rules = policies.get(PrivacyPolicy).personal_data
+    return Reviews(
+        infra.database, HeldAnswers(), actions, policies.get(ReviewPolicy), infra.suites, personal_data=rules
+    )
 
 
 def _evaluations(

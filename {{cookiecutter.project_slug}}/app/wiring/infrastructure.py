@@ -9,6 +9,7 @@ from app.actions.ports import Action
 from app.actions.service import SHIPPED
 from app.adapters.chat.choice import ModelChoice
 from app.adapters.embeddings.factory import EmbedderSettings, make_embedder
+from app.adapters.embeddings.masked import MaskedEmbedder
 from app.adapters.parsers.pool import ParserPool
 from app.adapters.prices import BundledPrices
 from app.core.clock import Clock, SystemClock
@@ -31,10 +32,12 @@ from app.releases.domain import ModelStep, ReleaseInputs
 from app.releases.service import Releases, read_code, read_prompts
 from app.retrieval.ports import Embedder
 from app.retrieval.service import Retrieval, make_retrieval
+from app.safety.domain.personal_data import DEFAULT_RULES, PersonalDataProtection
 from app.safety.domain.policy import SecurityPolicy
+from app.safety.domain.privacy_policy import PrivacyPolicy
 from app.settings import Settings
 from app.wiring.cost_setup import chat_models, make_costs
-from app.wiring.release_loader import step_of
+from app.wiring.release_loader import protection_of, step_of
 from app.wiring.startup_checks import check_together
 
 POLICIES: dict[str, type[PolicyModel]] = {
@@ -46,6 +49,7 @@ POLICIES: dict[str, type[PolicyModel]] = {
     "quality": QualityPolicy,
     "review": ReviewPolicy,
     "actions": ActionPolicy,
+    "privacy": PrivacyPolicy,
 }
 
 REGISTRY: dict[str, Action] = {action.name: action for action in SHIPPED}
@@ -77,7 +81,9 @@ def database_urls(settings: Settings) -> tuple[Urls, EmbeddedPostgres | None]:
 
 def observe(settings: Settings) -> None:
     """Configures logs and traces; called first in every process."""
-    configure_logging(settings.log_level, settings.log_format)
+    # Before any policy is read, and of all kinds whatever a policy says.
+    mask = DEFAULT_RULES.mask
+    configure_logging(settings.log_level, settings.log_format, mask)
     configure_tracing(
         settings.traces,
         settings.trace_sample,
@@ -85,10 +91,11 @@ def observe(settings: Settings) -> None:
         __version__,
         settings.otlp_endpoint,
         settings.service_name,
+        mask,
     )
 
 
-def _embedders(settings: Settings) -> list[Embedder]:
+def _embedders(settings: Settings, protection: PersonalDataProtection) -> list[Embedder]:
     choice = EmbedderSettings(
         folder=settings.embedder_folder,
         threads=settings.embedder_threads,
@@ -98,7 +105,9 @@ def _embedders(settings: Settings) -> list[Embedder]:
         key=settings.embedder_key,
     )
     kinds = dict.fromkeys(kind for kind in (settings.embedder, settings.embedder_next) if kind)
-    return [make_embedder(kind, choice) for kind in kinds]
+    mask = protection.mask if protection.pseudonymises(settings.embedder_url) else None
+    opened = [(kind, make_embedder(kind, choice)) for kind in kinds]
+    return [MaskedEmbedder(each, mask) if mask and kind == "openai" else each for kind, each in opened]
 
 
 def _release_inputs(settings: Settings, policies: Policies, costs: Costs, retrieval: Retrieval) -> ReleaseInputs:
@@ -148,7 +157,7 @@ async def open_infrastructure(settings: Settings, urls: Urls, clock: Clock) -> I
     policies = policies_of(settings)
     check_together(settings, policies, REGISTRY)
     database = await open_database(urls.service, settings.database_pool)
-    embedders = _embedders(settings)
+    embedders = _embedders(settings, protection_of(policies))
     costs = await make_costs(settings, policies.get(CostPolicy), embedders, database, clock)
     retrieval = make_retrieval(database, clock, costs, embedders, settings.text_search)
     releases = Releases(_release_inputs(settings, policies, costs, retrieval), database, retrieval.indexes, clock)

@@ -22,12 +22,14 @@ from app.inference.domain.human_review import NO_REVIEW, ReviewPolicy
 from app.inference.service import PROMPT, TOOL_PROMPT, LoadedRelease, LoadedReleases
 from app.ingestion.domain.policy import DataPolicy
 from app.llm.ports import ChatModel
-from app.llm.service import FallbackChain, GuardedModel
+from app.llm.service import FallbackChain, GuardedModel, PseudonymisedModel
 from app.releases.domain import ModelStep, Release, ReleaseUnservable, canonical_json
 from app.releases.service import LiveReleases
 from app.retrieval.domain import SearchParams
 from app.retrieval.service import Retrieval
+from app.safety.domain.personal_data import PersonalDataProtection
 from app.safety.domain.policy import SecurityPolicy
+from app.safety.domain.privacy_policy import PrivacyPolicy
 
 RELEASED: dict[str, type[PolicyModel]] = {
     "ownership": OwnershipPolicy,
@@ -37,10 +39,15 @@ RELEASED: dict[str, type[PolicyModel]] = {
     "cost": CostPolicy,
     "review": ReviewPolicy,
     "actions": ActionPolicy,
+    "privacy": PrivacyPolicy,
 }
 """The policies that questions and documents go through; they come from the release, not from this process's files."""
 
-BEFORE: dict[str, PolicyModel] = {"review": NO_REVIEW, "actions": NOTHING_OFFERED}
+BEFORE: dict[str, PolicyModel] = {
+    "review": NO_REVIEW,
+    "actions": NOTHING_OFFERED,
+    "privacy": PrivacyPolicy(owner="the defaults"),
+}
 """The policies of a release that has none of its own."""
 
 
@@ -54,6 +61,12 @@ def check_data_egress(policies: Policies, addresses: list[str]) -> None:
                 f"policies/ownership.yaml calls the data confidential, and text would be sent to {address}; "
                 "once that is agreed, name its host under confidential_hosts in policies/security.yaml."
             )
+
+
+def protection_of(policies: Policies) -> PersonalDataProtection:
+    return PersonalDataProtection(
+        policies.get(PrivacyPolicy).personal_data, policies.get(OwnershipPolicy).data_sensitivity
+    )
 
 
 @dataclass
@@ -80,7 +93,10 @@ class ReleaseLoader:
             params = SearchParams.of(manifest.retrieval)
             prices = PriceTable.read(release.prices)
             prices.check_chat_models(step.model for step in manifest.chain)
-            models = [await self._guarded_model(step) for step in manifest.chain if step.model != EXTRACTIVE]
+            protection = protection_of(policies)
+            models = [
+                await self._guarded_model(step, protection) for step in manifest.chain if step.model != EXTRACTIVE
+            ]
         except (StartRefused, ValidationError, ValueError) as error:
             raise ReleaseUnservable(f"Release {release.number} cannot be served here: {_sentence_of(error)}") from error
         return LoadedRelease(
@@ -96,24 +112,29 @@ class ReleaseLoader:
             answerability=Answerability.of(manifest.settings),
             review=policies.get(ReviewPolicy),
             actions=policies.get(ActionPolicy),
+            personal_data=protection,
         )
 
-    async def chat(self, name: str | None) -> ChatModel | None:
+    async def chat(self, name: str | None, protection: PersonalDataProtection) -> ChatModel | None:
         """A model of this process's own chain by its name; None where there is none."""
         choice = next((each for each in self.choices if each.model == name), None)
-        return (await self._guarded_model(step_of(choice))).model if choice else None
+        return (await self._guarded_model(step_of(choice), protection)).model if choice else None
 
-    async def _guarded_model(self, step: ModelStep) -> GuardedModel:
+    async def _guarded_model(self, step: ModelStep, protection: PersonalDataProtection) -> GuardedModel:
         # Imported late: an HTTP client costs memory, and a service without models needs none.
         from app.adapters.chat.factory import open_chat
         from app.adapters.chat.transport import make_transport
 
-        name = canonical_json(step.model_dump(mode="json"))
+        pseudonymises, rules = protection.pseudonymises(step.address or ""), protection.rules
+        name = canonical_json([step.model_dump(mode="json"), pseudonymises and [*rules.kinds, *rules.countries]])
         if name not in self.models:
             if self.transport is None:
                 self.transport = await self.stack.enter_async_context(make_transport())
             choice = self._choice(step)
-            self.models[name] = GuardedModel(open_chat(choice, self.transport, self.clock), choice.timeout_seconds)
+            chat: ChatModel = open_chat(choice, self.transport, self.clock)
+            if pseudonymises:
+                chat = PseudonymisedModel(chat, rules.detector)
+            self.models[name] = GuardedModel(chat, choice.timeout_seconds)
         return self.models[name]
 
     def _choice(self, step: ModelStep) -> ModelChoice:

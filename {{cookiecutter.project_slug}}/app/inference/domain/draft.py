@@ -23,6 +23,7 @@ from app.llm.domain.errors import ContentFiltered, InvalidResponse, ModelFailure
 from app.llm.domain.messages import CompletionEnd
 from app.retrieval.domain import Evidence
 from app.safety.domain.markup import neutralise
+from app.safety.domain.personal_data import PersonalDataProtection
 
 NO_USAGE = Usage(0)
 SEARCH_TIMEOUT = "search_timeout"
@@ -59,6 +60,18 @@ def extractive_draft(text: str, max_sentences: int, evidence: Evidence) -> Draft
 def tool_summary_draft(session: ToolSession) -> Draft | None:
     """The results of the tool calls as text; None without tool calls."""
     return Draft(EXTRACTIVE, neutralise(session.summary), (), NO_USAGE) if session.summary else None
+
+
+def protected_draft(draft: Draft, protection: PersonalDataProtection) -> Draft:
+    """The draft as the privacy policy wants answers. The text of a model was masked sentence by sentence already."""
+    if protection.answers == "flag":
+        return replace(draft, findings=(*draft.findings, *protection.findings(draft.text)))
+    if protection.answers == "keep":
+        return draft
+    mask = protection.mask
+    citations = tuple(replace(each, title=mask(each.title), quote=mask(each.quote)) for each in draft.citations)
+    own = draft.model == EXTRACTIVE or draft.quoted
+    return replace(draft, text=mask(draft.text) if own else draft.text, citations=citations)
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,9 @@ class Generation:
     def _checked_text(self, ctx: AnswerContext, prepared: PreparedCall) -> CheckedText:
         results = ctx.tool_session.results if ctx.tool_session else ()
         prompt = ctx.release.prompt(prepared.prompt).text
-        return CheckedText(prepared.evidence.passages, ctx.loaded.risk_tier, prompt, results)
+        protection = ctx.loaded.personal_data
+        mask = protection.mask if protection.answers == "mask" else str
+        return CheckedText(prepared.evidence.passages, ctx.loaded.risk_tier, prompt, results, mask)
 
     def _last_piece(self, ctx: AnswerContext, text: CheckedText, end: CompletionEnd) -> str:
         """The last text to send; nothing when a content filter ended the stream."""

@@ -13,6 +13,7 @@ from app.inference.domain.release_assignment import ReleaseAssignment
 from app.llm.service import FallbackChain
 from app.releases.domain import Release, ReleaseUnknown
 from app.retrieval.domain import IndexRow, SearchParams
+from app.safety.domain.personal_data import DEFAULT_PROTECTION, PersonalDataProtection
 from app.safety.domain.policy import SecurityPolicy
 
 
@@ -36,6 +37,7 @@ class LoadedRelease:
     answerability: Answerability
     review: ReviewPolicy = NO_REVIEW
     actions: ActionPolicy = NOTHING_OFFERED
+    personal_data: PersonalDataProtection = DEFAULT_PROTECTION
 
 
 @dataclass(frozen=True, slots=True)

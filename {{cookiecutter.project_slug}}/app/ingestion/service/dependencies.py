@@ -13,6 +13,7 @@ from app.ingestion.domain.policy import DataPolicy
 from app.ingestion.domain.views import Visibility
 from app.ingestion.ports import LanguageDetector, Parser
 from app.retrieval.service import Retrieval
+from app.safety.domain.personal_data import PersonalDataProtection
 from app.safety.domain.policy import SecurityPolicy
 
 PROCESS_JOB = "ingestion.process"
@@ -35,11 +36,16 @@ class IngestionDependencies:
     languages: LanguageDetector
     data_policy: Callable[[], DataPolicy]
     security_policy: Callable[[], SecurityPolicy]
+    personal_data_protection: Callable[[], PersonalDataProtection]
     clock: Clock
 
     @property
     def data(self) -> DataPolicy:
         return self.data_policy()
+
+    @property
+    def personal_data(self) -> PersonalDataProtection:
+        return self.personal_data_protection()
 
     @property
     def security(self) -> SecurityPolicy:

@@ -1,6 +1,6 @@
 """Checks a model's text sentence by sentence before it is sent."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from app.core.ownership import RiskTier
 from app.inference.domain.grounding.citations import CitationFilter, NoAnswerDetector
@@ -22,17 +22,23 @@ class CheckedText:
     until then sentences are buffered, at the latest until the end, when the share of the whole text decides. Sentences
     with links that are in no document are removed. From the first sentence that leaks the prompt on, nothing is
     released. At risk tier high everything is buffered until the end. results: texts that can support a sentence but
-    are not cited, such as tool results.
+    are not cited, such as tool results. mask: what is done to a sentence after it is checked.
 
     Each sentence is checked once, however the text is split into pieces.
     """
 
     def __init__(
-        self, passages: Sequence[Readable], tier: RiskTier, prompt: str, results: Sequence[Readable] = ()
+        self,
+        passages: Sequence[Readable],
+        tier: RiskTier,
+        prompt: str,
+        results: Sequence[Readable] = (),
+        mask: Callable[[str], str] = str,
     ) -> None:
         self._readable = [*passages, *results]
         self._tier: RiskTier = tier
         self._prompt = prompt
+        self._mask = mask
         self._no_answer_detector, self._markers = NoAnswerDetector(), CitationFilter(len(passages))
         self._links = LinkFilter([each.text for each in self._readable])
         self._trusts_code = True
@@ -120,7 +126,7 @@ class CheckedText:
         grounding = check_grounding(kept, self._readable)
         self._unsupported += grounding.unsupported
         self._grounding_so_far += grounding
-        self._buffered.append(kept)
+        self._buffered.append(self._mask(kept))
         return self._release() if self._may_release(grounding) else ""
 
     def _may_release(self, newest: GroundingResult) -> bool:

@@ -23,6 +23,7 @@ FindingKind = Literal[
     "unsupported_sentence",
     "output_link",
     "prompt_leak",
+    "personal_data",
 ]
 ActionClass = Literal["reversible", "irreversible"]
 OF_ANSWERS = ("groundedness_below", "confidence_below", "models", "degraded", "status")

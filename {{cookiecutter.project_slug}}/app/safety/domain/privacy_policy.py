@@ -1,0 +1,10 @@
+from pydantic import Field
+
+from app.core.policies import PolicyModel
+from app.safety.domain.personal_data.policy import PersonalDataRules
+
+
+class PrivacyPolicy(PolicyModel):
+    """policies/privacy.yaml: what happens to personal data."""
+
+    personal_data: PersonalDataRules = Field(PersonalDataRules(), description="Personal data in texts.")
