@@ -17,6 +17,7 @@ RENDERED = {
     "policies/cost.yaml",
     "policies/data.yaml",
     "policies/ownership.yaml",
+    "policies/privacy.yaml",
     "policies/quality.yaml",
     "policies/review.yaml",
     "policies/security.yaml",

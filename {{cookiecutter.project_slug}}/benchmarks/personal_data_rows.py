@@ -1,4 +1,4 @@
-"""Generated sentences with personal data in sixteen locales, and ordinary numbers that are none. The same every time."""
+"""Generated sentences with personal data in sixteen locales, and ordinary numbers that are none; always the same."""
 
 import random
 import string
@@ -25,7 +25,13 @@ class Row:
 LOCALES: dict[str, tuple[str, str, str, str, str]] = {
     "en-US": ("us.ssn 999-99-9999", "My SSN is {}.", "Call me at {} after noon.", "She was born on {}.", "US"),
     "en-GB": ("nino", "My National Insurance number is {}.", "My mobile is {}.", "Date of birth: {}.", "GB"),
-    "de-DE": ("de.idnr 99999999999", "Meine Steuer-ID lautet {}.", "Rufen Sie mich unter {} an.", "geboren am {}", "DE"),
+    "de-DE": (
+        "de.idnr 99999999999",
+        "Meine Steuer-ID lautet {}.",
+        "Rufen Sie mich unter {} an.",
+        "geboren am {}",
+        "DE",
+    ),
     "fr-FR": ("fr.nir 999999999999999", "Numéro de sécurité sociale : {}.", "Mon téléphone : {}.", "née le {}", "FR"),
     "es-ES": ("es.dni 99999999A", "Mi DNI es {}.", "Llámame al {} mañana.", "nacido el {}", "ES"),
     "it-IT": ("codicefiscale", "Codice fiscale {}.", "Il mio telefono è {}.", "nato il {}", "IT"),

@@ -47,31 +47,30 @@ def refusal_draft(
     return Draft(model, REFUSAL_TEXTS[reason], (), usage, estimated, reason, finish_reason=finish)
 
 
-def extractive_draft(text: str, max_sentences: int, evidence: Evidence) -> Draft:
-    """The best-ranked sentences of the evidence, each with its citation; or a refusal."""
+def extractive_draft(text: str, max_sentences: int, evidence: Evidence, mask: Callable[[str], str] = str) -> Draft:
+    """The best-ranked sentences of the evidence, each with its citation; or a refusal. mask: applied to each."""
     quotes = best_sentences(text, evidence.passages, max_sentences)
     if not quotes:
         return refusal_draft("no_answer")
     cited = [cite(n, evidence.passages[q.passage], q.start, q.end) for n, q in enumerate(quotes, 1)]
-    answer = " ".join(f"{neutralise(' '.join(c.quote.split()))} [{c.marker}]" for c in cited)
+    answer = " ".join(f"{neutralise(mask(' '.join(c.quote.split())))} [{c.marker}]" for c in cited)
     return Draft(EXTRACTIVE, answer, tuple(cited), NO_USAGE, groundedness=1.0)
 
 
-def tool_summary_draft(session: ToolSession) -> Draft | None:
+def tool_summary_draft(session: ToolSession, mask: Callable[[str], str] = str) -> Draft | None:
     """The results of the tool calls as text; None without tool calls."""
-    return Draft(EXTRACTIVE, neutralise(session.summary), (), NO_USAGE) if session.summary else None
+    return Draft(EXTRACTIVE, neutralise(mask(session.summary)), (), NO_USAGE) if session.summary else None
 
 
 def protected_draft(draft: Draft, protection: PersonalDataProtection) -> Draft:
-    """The draft as the privacy policy wants answers. The text of a model was masked sentence by sentence already."""
+    """The draft as the privacy policy wants answers. Its text was masked before, and its quotes are here."""
     if protection.answers == "flag":
         return replace(draft, findings=(*draft.findings, *protection.findings(draft.text)))
     if protection.answers == "keep":
         return draft
     mask = protection.mask
     citations = tuple(replace(each, title=mask(each.title), quote=mask(each.quote)) for each in draft.citations)
-    own = draft.model == EXTRACTIVE or draft.quoted
-    return replace(draft, text=mask(draft.text) if own else draft.text, citations=citations)
+    return replace(draft, citations=citations)
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ class Generation:
             evidence = replace(evidence, passages=())
 
         def fallback() -> Draft:
-            summary = tool_summary_draft(session) if session else None
+            summary = tool_summary_draft(session, ctx.loaded.personal_data.answer_mask) if session else None
             return summary or (refusal_draft(refusal) if refusal else self.extract(ctx, evidence))
 
         if session:
@@ -170,8 +170,7 @@ class Generation:
     def _checked_text(self, ctx: AnswerContext, prepared: PreparedCall) -> CheckedText:
         results = ctx.tool_session.results if ctx.tool_session else ()
         prompt = ctx.release.prompt(prepared.prompt).text
-        protection = ctx.loaded.personal_data
-        mask = protection.mask if protection.answers == "mask" else str
+        mask = ctx.loaded.personal_data.answer_mask
         return CheckedText(prepared.evidence.passages, ctx.loaded.risk_tier, prompt, results, mask)
 
     def _last_piece(self, ctx: AnswerContext, text: CheckedText, end: CompletionEnd) -> str:
@@ -220,7 +219,8 @@ class Generation:
     def extract(self, ctx: AnswerContext, evidence: Evidence) -> Draft:
         """The extractive fallback."""
         with ctx.timer.step("extract"):
-            return extractive_draft(ctx.question.text, ctx.question.sentences, evidence)
+            mask = ctx.loaded.personal_data.answer_mask
+            return extractive_draft(ctx.question.text, ctx.question.sentences, evidence, mask)
 
 
 def _charge_broken_off(

@@ -121,12 +121,13 @@ class CheckedText:
             self.leaked = True
             self._buffered.clear()
             return ""
-        if not (kept := self._links.passes(text)):
+        masked = self._mask(text)
+        if not (kept := self._links.passes(masked)):
             return ""
-        grounding = check_grounding(kept, self._readable)
+        grounding = check_grounding(kept if masked == text else text, self._readable)
         self._unsupported += grounding.unsupported
         self._grounding_so_far += grounding
-        self._buffered.append(self._mask(kept))
+        self._buffered.append(kept)
         return self._release() if self._may_release(grounding) else ""
 
     def _may_release(self, newest: GroundingResult) -> bool:

@@ -16,7 +16,7 @@ _DIGIT_OR_AT = re.compile(r"[\d@]|\.com/")
 _ORDINARY = re.compile(
     r"(?<![\w-])(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"
-    r"|97[89][- ]\d{1,5}[- ]\d{1,7}[- ]\d{1,7}[- ]\d)(?![\w-])",
+    r"|\d[- ]\d{2,5}[- ]\d{2,6}[- ][\dX]|97[89][- ]\d{1,5}[- ]\d{1,7}[- ]\d{1,7}[- ]\d)(?![\w-])",
     re.IGNORECASE,
 )
 _NEVER_ORDINARY = frozenset({"email", "url_user", "ip_address", "mac_address"})

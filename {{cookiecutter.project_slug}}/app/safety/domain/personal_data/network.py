@@ -91,7 +91,7 @@ class IpDetector:
             address = ip_address(match[0])
         except ValueError:
             return
-        if isinstance(address, kind) and not (address.is_loopback or address.is_unspecified or address.is_multicast):
+        if isinstance(address, kind) and not (address.is_loopback or address.is_unspecified):
             yield PersonalData("ip_address", match.start(), match.end(), why=f"a valid IPv{address.version} address")
 
     def _is_number(self, text: str, match: re.Match[str]) -> bool:

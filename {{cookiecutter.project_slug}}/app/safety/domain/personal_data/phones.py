@@ -16,7 +16,8 @@ _CANDIDATE = re.compile(
 _GROUPS = re.compile(r"\d+")
 _NORTH_AMERICAN = re.compile(r"(?:1[ .-]?)?(?:\([2-9]\d\d\)[ ]?|[2-9]\d\d([ .-]))[2-9]\d\d(?(1)\1|[ .-])\d{4}")
 _DATE = re.compile(r"(?:19|20)\d\d([./ -])\d{1,2}\1\d{1,2}(?!\d)|\d{1,2}([./ -])\d{1,2}\2(?:19|20)?\d\d(?!\d)")
-_OTHER = re.compile(rf"{_DATE.pattern}|\d+\.\d+|(\d)(?:\3|[ .-])*")
+_VERSION = r"(?!1\.\d{3}\.\d{3}\.)(?=(?:\d+\.)*\d(?:\.|$))[\d.]+"
+_OTHER = re.compile(rf"{_DATE.pattern}|\d+\.\d+|{_VERSION}|(\d)(?:\3|[ .-])*")
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}([ .\u00a0])\d{3}(?:\1\d{3})+")
 _INTERNATIONAL = re.compile(r"(?:\+|00|011[ -])")
 MIN_DIGITS, MAX_DIGITS = 7, 15

@@ -1,6 +1,7 @@
 """The rules for personal data, applied to the data class of a service."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.core.ownership import DataSensitivity
@@ -59,6 +60,11 @@ class PersonalDataProtection:
     @property
     def mask(self) -> Mask:
         return self.rules.mask
+
+    @property
+    def answer_mask(self) -> Callable[[str], str]:
+        """What is done to the sentences of an answer."""
+        return self.mask if self.answers == "mask" else str
 
     def findings(self, text: str) -> tuple[Finding, ...]:
         """A finding for each kind in the text, which does not quote it."""

@@ -47,11 +47,16 @@ class Pseudonyms:
             at = found.end
         return "".join((*out, text[at:])) if out else text
 
-    def restore(self, text: str) -> str:
-        """The text with the values instead of their pseudonyms; other words of that form stay."""
-        if not self._values:
-            return text
-        return _PSEUDONYM.sub(lambda match: self._values.get(f"{match[1]}_{match[2]}", match[0]), text)
+    def restore(self, text: str, start: int = 0) -> str:
+        """The text with the values instead of their pseudonyms; other words of that form stay, and what is before
+        `start`.
+        """
+
+        def value_of(match: re.Match[str]) -> str:
+            own = match.start() >= start
+            return self._values.get(f"{match[1]}_{match[2]}", match[0]) if own else match[0]
+
+        return _PSEUDONYM.sub(value_of, text) if self._values else text
 
     def stream(self) -> "RestoredStream":
         return RestoredStream(self)
@@ -104,4 +109,4 @@ class RestoredStream:
     def _restored(self, text: str) -> str:
         """Restores a text together with the character before it, which decides where a word begins."""
         known, self._before = len(self._before), text[-1:]
-        return self.pseudonyms.restore(text)[known:]
+        return self.pseudonyms.restore(text, known)[known:]
