@@ -209,18 +209,8 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     pipeline = Pipeline(clock, infra.retrieval, infra.costs, Generation(ToolCalling(actions)))
     delivery = Delivery(database, pipeline, infra.costs)
     trials, live_traffic = Trials(database, infra.releases, loaded_releases, pipeline), LiveTraffic(database)
-    data = released(DataPolicy, live_releases, loaded_releases, policies)
     security = released(SecurityPolicy, live_releases, loaded_releases, policies)
-    privacy = released(PrivacyPolicy, live_releases, loaded_releases, policies)
-    ownership = released(OwnershipPolicy, live_releases, loaded_releases, policies)
-
-    def protection() -> PersonalDataProtection:
-        return PersonalDataProtection(privacy().personal_data, ownership().data_sensitivity)
-
-    parts = IngestionDependencies(
-        database, infra.retrieval, infra.parser, LangidDetector(), data, security, protection, clock
-    )
-    ingestion, quality = Ingestion(parts), policies.get(QualityPolicy)
+    ingestion, quality = _ingestion(infra, live_releases, loaded_releases), policies.get(QualityPolicy)
     judge = await release_loader.chat(quality.judge.model, protection_of(policies))
     return State(
         settings=infra.settings,
@@ -250,6 +240,25 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         tickets=Tickets(database, clock),
         reviews=_reviews(infra, actions),
         webhooks=WebhookSender(HttpWebhookTransport(), identity, lambda: security().webhooks, clock),
+    )
+
+
+def _ingestion(infra: Infrastructure, live_releases: LiveReleases, loaded_releases: LoadedReleases) -> Ingestion:
+    """Processes documents by the policies of the live release."""
+    policies = infra.policies
+    data = released(DataPolicy, live_releases, loaded_releases, policies)
+    security = released(SecurityPolicy, live_releases, loaded_releases, policies)
+    privacy = released(PrivacyPolicy, live_releases, loaded_releases, policies)
+    ownership = released(OwnershipPolicy, live_releases, loaded_releases, policies)
+
+    def protection() -> PersonalDataProtection:
+        return PersonalDataProtection(privacy().personal_data, ownership().data_sensitivity)
+
+    languages = LangidDetector()
+    return Ingestion(
+        IngestionDependencies(
+            infra.database, infra.retrieval, infra.parser, languages, data, security, protection, infra.clock
+        )
     )
 
 

@@ -27,6 +27,8 @@ KEEPER = (
 )
 WHO = f"How is the keeper of the lighthouse of Karlen reached, asks {MAIL}?"
 
+ANOTHER = "0.0.0.0"  # noqa: S104, nothing binds to it: a connection to it ends here, and it is not this machine by name
+
 Elsewhere = Callable[..., Awaitable[Service]]
 
 
@@ -39,7 +41,7 @@ async def elsewhere(house: Path, settings: Settings, database_urls: Urls) -> Asy
     """Starts a service whose model is at an address that is not called this machine, by its own release."""
     async with AsyncExitStack() as stack:
 
-        async def start(host: str = "0.0.0.0") -> Service:
+        async def start(host: str = ANOTHER) -> Service:
             model = await stack.enter_async_context(StandIn())
             address = model.url.replace("127.0.0.1", host)
             choice = ModelChoice(model=model.model, base_url=address, idle_seconds=100, timeout_seconds=600)

@@ -1,7 +1,7 @@
 from pydantic import Field
 
 from app.core.policies import PolicyModel
-from app.safety.domain.personal_data.policy import PersonalDataRules
+from app.safety.domain.personal_data.rules import PersonalDataRules
 
 
 class PrivacyPolicy(PolicyModel):

@@ -61,7 +61,7 @@ async def test_a_value_keeps_its_pseudonym_over_the_rounds_of_tool_calls() -> No
         Message("assistant", first.text, first.calls), Message("tool", f"Sent to {MAIL}.", call_id="c1")
     )
     await model(inner).complete(later, DEADLINE)
-    system, user, assistant, tool = inner.requests[-1].messages
+    _, user, assistant, tool = inner.requests[-1].messages
     assert user.content == "Write to EMAIL_1, not to EMAIL_2."
     assert (assistant.content, tool.content) == ("I write to EMAIL_2.", "Sent to EMAIL_2.")
     assert assistant.calls[0].arguments == '{"to": "EMAIL_2", "cc": "EMAIL_9"}'

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from app.core.ownership import DataSensitivity
 from app.safety.domain.personal_data.findings import Kind, PersonalData
 from app.safety.domain.personal_data.masking import Mask
-from app.safety.domain.personal_data.policy import (
+from app.safety.domain.personal_data.rules import (
     DEFAULT_RULES,
-    AnswerAction,
-    DocumentAction,
+    AnswerTreatment,
+    DocumentTreatment,
     PersonalDataRules,
-    PromptAction,
-    QuestionAction,
+    PromptTreatment,
+    QuestionTreatment,
 )
 from app.safety.domain.text import Finding
 
@@ -42,19 +42,19 @@ class PersonalDataProtection:
     sensitivity: DataSensitivity = "internal"
 
     @property
-    def questions(self) -> QuestionAction:
+    def questions(self) -> QuestionTreatment:
         return self.rules.questions.of(self.sensitivity)
 
     @property
-    def documents(self) -> DocumentAction:
+    def documents(self) -> DocumentTreatment:
         return self.rules.documents.of(self.sensitivity)
 
     @property
-    def prompts(self) -> PromptAction:
+    def prompts(self) -> PromptTreatment:
         return self.rules.prompts.of(self.sensitivity)
 
     @property
-    def answers(self) -> AnswerAction:
+    def answers(self) -> AnswerTreatment:
         return self.rules.answers.of(self.sensitivity)
 
     @property

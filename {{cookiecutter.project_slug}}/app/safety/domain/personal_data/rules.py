@@ -12,11 +12,11 @@ from app.safety.domain.personal_data.findings import KINDS, Kind
 from app.safety.domain.personal_data.masking import Mask
 from app.safety.domain.personal_data.national_id_rules import COUNTRIES
 
-QuestionAction = Literal["keep", "flag", "refuse"]
-DocumentAction = Literal["keep", "flag", "mask", "quarantine"]
-PromptAction = Literal["keep", "pseudonymise"]
-AnswerAction = Literal["keep", "flag", "mask"]
-CopyAction = Literal["keep", "mask"]
+QuestionTreatment = Literal["keep", "flag", "refuse"]
+DocumentTreatment = Literal["keep", "flag", "mask", "quarantine"]
+PromptTreatment = Literal["keep", "pseudonymise"]
+AnswerTreatment = Literal["keep", "flag", "mask"]
+CopyTreatment = Literal["keep", "mask"]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
 A = TypeVar("A")
@@ -63,26 +63,26 @@ class PersonalDataRules(_Rules):
     inside_hosts: tuple[str, ...] = Field(
         (), description="Hosts of your own whose models get prompts unchanged, besides this machine."
     )
-    questions: ByDataClass[QuestionAction] = Field(
+    questions: ByDataClass[QuestionTreatment] = Field(
         _same("keep"), description="In questions: flag adds a finding to the answer, refuse answers 422."
     )
-    documents: ByDataClass[DocumentAction] = Field(
+    documents: ByDataClass[DocumentTreatment] = Field(
         _same("flag"),
         description="In documents: flag adds a finding, mask replaces it before chunks are embedded and stored, "
         "quarantine holds the document back.",
     )
-    prompts: ByDataClass[PromptAction] = Field(
+    prompts: ByDataClass[PromptTreatment] = Field(
         ByDataClass(public="keep", internal="pseudonymise", confidential="pseudonymise"),
         description="In what is sent to models elsewhere: pseudonymise sends pseudonyms and puts the values back into "
         "the reply; texts for an embedder elsewhere are masked.",
     )
-    answers: ByDataClass[AnswerAction] = Field(
+    answers: ByDataClass[AnswerTreatment] = Field(
         _same("keep"), description="In answers and their quotes: flag adds a finding, mask replaces it."
     )
     logs: Literal["mask"] = Field("mask", description="In log lines; it cannot be switched off.")
     traces: Literal["mask"] = Field("mask", description="In attributes of spans; it cannot be switched off.")
-    evaluation_sets: CopyAction = Field("mask", description="In cases that are written into evals/.")
-    exports: CopyAction = Field("mask", description="In what is printed or exported for people, such as candidates.")
+    evaluation_sets: CopyTreatment = Field("mask", description="In cases that are written into evals/.")
+    exports: CopyTreatment = Field("mask", description="In what is printed or exported for people, such as candidates.")
 
     @cached_property
     def detector(self) -> PersonalDataDetector:
