@@ -62,6 +62,7 @@ PE | pe.cui | cui 72532207-6.
 DO | do.cedula | cédula 074-2307989-1.
 EC | ec.ci | cédula 0452518871.
 IN | in_.aadhaar | aadhaar 8059 4831 0801.
+IN | in_.epic | voter WKH1186253.
 IN | in_.pan | pan OXHBZ1059T.
 CN | own.ric | 身份证 825470195303016431.
 KR | own.rrn | 주민 960203-7137265.

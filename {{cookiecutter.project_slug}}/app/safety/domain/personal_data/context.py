@@ -7,8 +7,9 @@ BEFORE, AFTER = 48, 16
 
 PHONE = re.compile(
     r"(?<![^\W_])(?:phone|tele?ph|tel(?![^\W_])|mobile|mobil|cell|call|fax|sms|texts?(?![^\W_])|whatsapp|signal|contact"
-    r"|messages?(?![^\W_])|reach|dial|hotline|ring|telefon|handy|rufnummer|erreich|anruf|rufen|festnetz"
-    r"|t[ée]l[ée]phon|portable|appel|joindre|fixe(?![^\W_])|tel[ée]fono|m[óo]vil|celular|ll[aá]m|whatsapp|cellulare|chiam|numero"
+    r"|messages?(?![^\W_])|reach|dial|hotline|ring|ph(?![^\W_])|mob(?![^\W_])"
+    r"|(?:my|our|his|her|your|this) (?:new |other |home |work )?number|telefon|handy|rufnummer|erreich|anruf|rufen"
+    r"|festnetz|t[ée]l[ée]phon|portable|appel|joindre|fixe(?![^\W_])|tel[ée]fono|m[óo]vil|celular|ll[aá]m|cellulare|chiam|numero"
     r"|telefoon|mobiel|bel(?:len)?(?![^\W_])|telefone|telem[óo]vel|lig(?:ue|ar)|kom[óo]r|zadzwo|puhelin|soita|mobilnummer"
     r"|telefonn|volejte|τηλ|телефон|тел(?![^\W_])|звон|phn(?![^\W_])|telp(?![^\W_])|hubungi)"
     r"|電話|携帯|전화|휴대|电话|手机|फ़ोन|फोन|मोबाइल|هاتف|جوال|טלפון",

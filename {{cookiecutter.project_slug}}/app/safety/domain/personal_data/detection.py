@@ -42,9 +42,10 @@ class PersonalDataDetector:
             (frozenset({"mac_address"}), MacDetector()),
             (frozenset({"ip_address"}), IpDetector()),
             (frozenset({"date_of_birth"}), BirthDateDetector()),
-            (frozenset({"passport", "driving_licence"}), DocumentNumberDetector()),
+            (frozenset({"passport", "driving_licence"}), DocumentNumberDetector("passport", "driving_licence")),
             (frozenset({"card"}), CardDetector()),
             (frozenset({"national_id"}), NationalIdDetector(self.countries)),
+            (frozenset({"national_id"}), DocumentNumberDetector("national_id")),
             (frozenset({"phone"}), PhoneDetector(self.countries)),
         )
         wanted = frozenset(self.kinds)

@@ -20,9 +20,16 @@ _LICENCE = (
     r"|patente(?: di guida)?|rijbewijs|carta de condu[çc][ãa]o|cnh|prawo jazdy|prawa jazdy|k[öo]rkort)"
     r"(?i:s?(?:nummer)?)"
 )
+_IDENTITY_CARD = (
+    r"(?<![^\W_])(?i:identity card|id[ -]card|personalausweis|ausweis|carte (?:nationale )?d['’]identit[ée]"
+    r"|carta d['’]identit[àa]|dow[óo]d osobisty|dowodu osobistego|carn[eé]t de identidad|c[ée]dula(?: de identidad)?"
+    r"|identiteitskaart|cni)"
+    r"(?i:s?(?:nummer)?)"
+)
 _NUMBERS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("passport", re.compile(_PASSPORT + _LINK + _NUMBER)),
     ("driving_licence", re.compile(_LICENCE + _LINK + _NUMBER)),
+    ("national_id", re.compile(_IDENTITY_CARD + _LINK + _NUMBER)),
 )
 _BORN = re.compile(
     r"(?<![^\W_])(?:born|date[ _]of[ _]birth|birth[ _]?da(?:te|y)|d\.?o\.?b\.?(?![^\W_])|geboren|geburtsdatum"
@@ -48,7 +55,7 @@ _BORN_STEMS = (
 )
 _DOCUMENT_STEMS = (
     "pass pasap pasport paspo paszp driv dl führerschein fuhrerschein fahrerl permis carn licen patent rijbew carta cnh"
-    " prawo prawa kort"
+    " prawo prawa kort ausweis ident id dow cédula cedula cni"
 )
 _BORN_STEM, _DOCUMENT_STEM = _BORN_STEMS.split(), _DOCUMENT_STEMS.split()
 _GAP, _LONGEST_DATE = 28, 24
@@ -56,13 +63,16 @@ _GAP, _LONGEST_DATE = 28, 24
 
 
 class DocumentNumberDetector:
-    """Numbers of passports and driving licences, which have no common checksum."""
+    """Numbers of passports, driving licences and identity cards, which have no common checksum."""
+
+    def __init__(self, *kinds: Kind) -> None:
+        self._numbers = [(kind, pattern) for kind, pattern in _NUMBERS if kind in kinds]
 
     def find(self, text: str) -> Iterator[PersonalData]:
         lower = text.lower()
         if not any(stem in lower for stem in _DOCUMENT_STEM):
             return
-        for kind, pattern in _NUMBERS:
+        for kind, pattern in self._numbers:
             for match in pattern.finditer(text):
                 yield PersonalData(kind, match.start(1), match.end(1), why="the words before it")
 

@@ -89,6 +89,7 @@ PE | pe.cui | 99999999-9 999999999 | cui|dni
 DO | do.cedula | 999-9999999-9! 99999999999 | c[ée]dula
 EC | ec.ci | 9999999999 999999999-9 | c[ée]dula|ci(?![^\W_])
 IN | in_.aadhaar | 9999_9999_9999 9999-9999-9999 999999999999 | a+dha+r|uid|आधार
+IN | in_.epic | AAA9999999 | epic|voter
 IN | in_.pan | AAAAA9999A! | pan(?![^\W_])
 CN | own.ric | 99999999999999999A! 999999999999999999! | 身份证|resident|ric
 KR | own.rrn | 999999-9999999! | 주민|rrn|resident

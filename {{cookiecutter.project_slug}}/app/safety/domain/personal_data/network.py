@@ -25,7 +25,7 @@ _PROFILE = re.compile(
 _SHARED = frozenset(
     ("user", "username", "name", "root", "admin", "postgres", "git", "app", "service", "guest", "test", "oauth2")
 )
-_IPV4 = re.compile(r"(?<!(?a:[\w.]))(?:\d{1,3}\.){3}\d{1,3}(?!(?a:[\w-])|\.\d|/\d)")
+_IPV4 = re.compile(r"(?<!(?a:[\w.]))(?:\d{1,3}\.){3}\d{1,3}(?!(?a:\w)|-[A-Za-z]|\.\d|/\d)")
 _IPV6 = re.compile(
     r"(?<!(?a:[\w:.]))(?:[0-9a-f]{1,4}:|::)(?:[0-9a-f]{0,4}:){1,6}(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9a-f]{1,4})?(?!(?a:\w)|[:/.]\w)",
     re.IGNORECASE,
