@@ -9,7 +9,7 @@ _LINK = (
     r"(?i:(?:[ \t]*(?:no\.?|nr\.?|n[°º.]|number|nummer|num[ée]ro|n[úu]mero|numer|num\.|is|ist|es|est|è|é|to|of|de|di"
     r"|mit der|der|:|=|#|-|–|\())*[ \t]*)"
 )
-_NUMBER = r"((?=(?:[A-Z0-9-]*\d){4})(?:[A-Z0-9]{1,3}[ -](?=[A-Z0-9]*\d{4}))?[A-Z0-9]{5,18})(?![\w-])"
+_NUMBER = r"((?=(?:[A-Z0-9-]{0,14}\d){4})(?:[A-Z0-9]{1,3}[ -](?=[A-Z0-9]{0,14}\d{4}))?[A-Z0-9]{5,18})(?![\w-])"
 _PASSPORT = (
     r"(?<![^\W_])(?i:passport|reisepass|pass(?:nummer|nr|-nr)|passeport|pasaporte|passaporto|paspoort|passaporte"
     r"|paszport|passi(?:n)?|pas(?:nummer|port))(?i:(?:e?s?n?)(?:nummer)?)"
@@ -22,7 +22,7 @@ _LICENCE = (
 )
 _IDENTITY_CARD = (
     r"(?<![^\W_])(?i:identity card|id[ -]card|personalausweis|ausweis|carte (?:nationale )?d['’]identit[ée]"
-    r"|carta d['’]identit[àa]|dow[óo]d osobisty|dowodu osobistego|carn[eé]t de identidad|c[ée]dula(?: de identidad)?"
+    r"|carta d['’]identit[àa]|dow[óo]d osobisty|dowodu osobistego|carn[eé]t de identidad|c[ée]dula de identidad"
     r"|identiteitskaart|cni)"
     r"(?i:s?(?:nummer)?)"
 )
@@ -55,7 +55,7 @@ _BORN_STEMS = (
 )
 _DOCUMENT_STEMS = (
     "pass pasap pasport paspo paszp driv dl führerschein fuhrerschein fahrerl permis carn licen patent rijbew carta cnh"
-    " prawo prawa kort ausweis ident id dow cédula cedula cni"
+    " prawo prawa kort ausweis ident id dow dula cni"
 )
 _BORN_STEM, _DOCUMENT_STEM = _BORN_STEMS.split(), _DOCUMENT_STEMS.split()
 _GAP, _LONGEST_DATE = 28, 24

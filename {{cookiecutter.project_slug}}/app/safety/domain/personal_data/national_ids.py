@@ -10,8 +10,10 @@ from app.safety.domain.personal_data.findings import PersonalData
 from app.safety.domain.personal_data.national_id_rules import RULES, IdRule
 
 # It begins at a digit, because few characters of a text are digits; letters before it are added afterwards.
+# Bounded, because a long word that is none in the end must not be tried from each of its digits to its end.
 _TOKEN = re.compile(
-    r"\d[A-Za-z0-9]*(?:[ ./+-](?:[A-Za-z]{0,6}\d[A-Za-z0-9]*|[A-Za-z]{1,3}(?![A-Za-z]))){0,8}(?!(?a:[\w@]))"
+    r"\d[A-Za-z0-9]{0,19}(?:[ ./+-](?:[A-Za-z]{0,6}\d[A-Za-z0-9]{0,19}|[A-Za-z]{1,3}(?![A-Za-z]))){0,8}"
+    r"(?!(?a:[\w@]))"
 )
 _LETTERS_BEFORE = re.compile(r"(?<!(?a:[\w@#.]))[A-Za-z]{1,6}[ -]?$")
 _JOINED = re.compile(r"[\w@#.]", re.ASCII)
