@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,6 +18,9 @@ from app.wiring import build
 from tests.conftest import adopt
 from tests.inference.conftest import Service, change_serving, loaded
 from tests.inference.test_streaming import ask as ask_streamed
+from tests.inference.test_tool_calls import NOTE, ask, desk
+
+__all__ = ["desk"]
 
 MAIL, PHONE, IBAN = "jane@acme.example", "+49 30 2312 5414", "DE89370400440532013000"
 KEEPER = (
@@ -142,9 +144,8 @@ async def test_answers_are_flagged_where_the_policy_says_so(service: Service) ->
     assert MAIL in reply["text"]
 
 
-async def test_personal_data_in_a_question_does_not_taint_its_actions(service: Service) -> None:
-    ctx = service.state.answers.pipeline
-    loaded_release = next(iter(service.state.answers.loaded_releases.by_id.values()))
-    flagging = replace(loaded_release, personal_data=rules(questions="flag"))
-    findings = ctx._personal_data(flagging, f"I am {MAIL}.")
-    assert [each.rule for each in findings] == ["personal_data.email"]
+async def test_personal_data_in_a_question_is_flagged_and_does_not_taint_its_actions(desk: Service) -> None:
+    change_serving(desk.state, personal_data=rules(questions="flag"))
+    answer = await ask(desk, f"{NOTE} I am {MAIL}.")
+    assert [each["rule"] for each in answer["findings"]] == ["personal_data.email"]
+    assert [each["state"] for each in answer["actions"]] == ["approved"]
