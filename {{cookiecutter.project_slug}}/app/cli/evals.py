@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from rich.table import Table
 from app.cli.common import DEFAULT_TENANT, caller_in, out, with_state
 from app.evaluation.domain.cases import Case
 from app.review.domain.case_candidate import CaseCandidate
+from app.safety.domain.privacy_policy import PrivacyPolicy
 from app.wiring import State
 
 app = typer.Typer(help="Cases of the evaluation.", no_args_is_help=True)
@@ -21,12 +22,16 @@ Groups = Annotated[list[str] | None, typer.Option("--group", help="An access gro
 def candidates(tenant: Tenant = DEFAULT_TENANT, group: Groups = None) -> None:
     """List what reviewers edited or rejected and nobody has taken into evals/ yet."""
 
-    async def work(state: State) -> Sequence[CaseCandidate]:
-        return await state.reviews.golden_suite.candidates(await caller_in(state, tenant, group))
+    async def work(state: State) -> tuple[Sequence[CaseCandidate], Callable[[str], str]]:
+        rules = state.policies.get(PrivacyPolicy).personal_data
+        found = await state.reviews.golden_suite.candidates(await caller_in(state, tenant, group))
+        return found, rules.mask if rules.exports == "mask" else str
 
     table = Table("item", "was", "question", "release", "by", "why")
-    for each in with_state(work):
-        cells = (each.item.outcome or "", each.item.question[:60], each.release_id[:12], each.reviewer, each.reason)
+    found, mask = with_state(work)
+    for each in found:
+        question, reason = mask(each.item.question)[:60], mask(each.reason)
+        cells = (each.item.outcome or "", question, each.release_id[:12], each.reviewer, reason)
         table.add_row(str(each.item.id), *(escape(cell) for cell in cells))
     out.print(table if table.row_count else "There is none.")
 

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import structlog
 
+from app.core.masking import LogMask, MaskText
 from app.core.options import LogFormat
 from app.core.redaction import redact, redact_value
 from app.core.telemetry import current_trace_id
@@ -61,8 +62,11 @@ def _write_to_stderr(event: str, error: str, broken: str, facts: Mapping[str, An
         sys.stderr.write(redact(_json({**line, **bound, **facts})) + "\n")
 
 
-def configure_logging(level: str, style: LogFormat) -> None:
-    """Write every log line, the libraries' too, as one JSON object or one readable line to standard error."""
+def configure_logging(level: str, style: LogFormat, mask: MaskText | None = None) -> None:
+    """Write every log line, the libraries' too, as one JSON object or one readable line to standard error.
+
+    mask: what is done to every text of a line, tracebacks included.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -74,9 +78,9 @@ def configure_logging(level: str, style: LogFormat) -> None:
     last: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(serializer=_json) if style == "json" else console
     )
-    tail: list[structlog.typing.Processor] = [_redacted, last, _redacted_line]
-    if style == "json":
-        tail = [structlog.processors.format_exc_info, _redacted, last]
+    tail: list[structlog.typing.Processor] = [_redacted, *([LogMask(mask)] if mask else []), last, _redacted_line]
+    if style == "json" or mask:
+        tail.insert(0, structlog.processors.format_exc_info)
     structlog.configure(
         processors=[*shared, *tail],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),

@@ -14,6 +14,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from app.core.listening import refusals
+from app.core.masking import MaskText
 from app.core.options import TraceTarget
 from app.core.redaction import redact, redact_value
 
@@ -25,12 +26,18 @@ _provider: TracerProvider | None = None
 
 
 def configure_tracing(
-    target: TraceTarget, sample: float, service: str, version: str, endpoint: str | None, named: str | None = None
+    target: TraceTarget,
+    sample: float,
+    service: str,
+    version: str,
+    endpoint: str | None,
+    named: str | None = None,
+    mask: MaskText | None = None,
 ) -> None:
     """Send spans nowhere, to standard output or to an OTLP collector; trace ids exist in every case.
 
     sample: the share of traces recorded, by head-based sampling. service: the name where
-    neither `named` nor OTEL_RESOURCE_ATTRIBUTES gives another.
+    neither `named` nor OTEL_RESOURCE_ATTRIBUTES gives another. mask: what is done to every text of a span.
     """
     global _tracer, _provider
     shutdown_tracing()
@@ -41,7 +48,7 @@ def configure_tracing(
         shutdown_on_exit=False,
     )
     if exporter := _exporter(target, endpoint):
-        _provider.add_span_processor(BatchSpanProcessor(RedactingExporter(exporter)))
+        _provider.add_span_processor(BatchSpanProcessor(RedactingExporter(exporter, mask or str)))
     _tracer = _provider.get_tracer("app")
 
 
@@ -52,13 +59,13 @@ def _resource(service: str, version: str, named: str | None) -> Resource:
 
 
 class RedactingExporter(SpanExporter):
-    """Exports spans without credentials in names, attributes, events and status."""
+    """Exports spans without credentials in names, attributes, events and status, and with `mask` applied to them."""
 
-    def __init__(self, exporter: SpanExporter) -> None:
-        self._exporter = exporter
+    def __init__(self, exporter: SpanExporter, mask: MaskText = str) -> None:
+        self._exporter, self._mask = exporter, mask
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        return self._exporter.export([_redacted(each) for each in spans])
+        return self._exporter.export([self._redacted(each) for each in spans])
 
     def shutdown(self) -> None:
         self._exporter.shutdown()
@@ -66,27 +73,29 @@ class RedactingExporter(SpanExporter):
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return self._exporter.force_flush(timeout_millis)
 
+    def _redacted(self, span: ReadableSpan) -> ReadableSpan:
+        status = span.status
+        return ReadableSpan(
+            self._text(span.name),
+            span.context,
+            span.parent,
+            span.resource,
+            self._attributes(span.attributes),
+            [Event(self._text(each.name), self._attributes(each.attributes), each.timestamp) for each in span.events],
+            span.links,
+            span.kind,
+            status=trace.Status(status.status_code, self._text(status.description) if status.description else None),
+            start_time=span.start_time,
+            end_time=span.end_time,
+            instrumentation_scope=span.instrumentation_scope,
+        )
 
-def _redacted(span: ReadableSpan) -> ReadableSpan:
-    status = span.status
-    return ReadableSpan(
-        redact(span.name),
-        span.context,
-        span.parent,
-        span.resource,
-        _redacted_attributes(span.attributes),
-        [Event(redact(each.name), _redacted_attributes(each.attributes), each.timestamp) for each in span.events],
-        span.links,
-        span.kind,
-        status=trace.Status(status.status_code, redact(status.description) if status.description else None),
-        start_time=span.start_time,
-        end_time=span.end_time,
-        instrumentation_scope=span.instrumentation_scope,
-    )
+    def _text(self, text: str) -> str:
+        return self._mask(redact(text))
 
-
-def _redacted_attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
-    return redact_value(dict(attributes or {}))
+    def _attributes(self, attributes: Mapping[str, Any] | None) -> dict[str, Any]:
+        redacted = redact_value(dict(attributes or {}))
+        return {name: self._mask(each) if isinstance(each, str) else each for name, each in redacted.items()}
 
 
 def _exporter(target: TraceTarget, endpoint: str | None) -> SpanExporter | None:

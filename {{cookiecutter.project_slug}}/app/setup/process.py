@@ -7,12 +7,14 @@ from typing import TypeVar
 
 from app import __version__
 from app.adapters.embeddings.factory import EmbedderSettings, make_embedder
+from app.adapters.embeddings.masked import MaskedEmbedder
 from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
 from app.core.logging import configure_logging
 from app.core.redaction import SecretDetector, install_detectors
 from app.core.schema import verify
 from app.core.telemetry import configure_tracing
 from app.retrieval.ports import Embedder
+from app.safety.domain.personal_data import DEFAULT_PROTECTION, DEFAULT_RULES, PersonalDataProtection
 from app.settings import Settings
 
 S = TypeVar("S")
@@ -55,7 +57,9 @@ def database_urls(settings: Settings) -> tuple[Urls, EmbeddedPostgres | None]:
 def observe(settings: Settings) -> None:
     """Configures logs and traces; called first in every process."""
     install_detectors(SecretDetector(known=settings.secret_values()))
-    configure_logging(settings.log_level, settings.log_format)
+    # Before any policy is read, and of all kinds whatever a policy says.
+    mask = DEFAULT_RULES.mask
+    configure_logging(settings.log_level, settings.log_format, mask)
     configure_tracing(
         settings.traces,
         settings.trace_sample,
@@ -63,11 +67,15 @@ def observe(settings: Settings) -> None:
         __version__,
         settings.otlp_endpoint,
         settings.service_name,
+        mask,
     )
 
 
-def make_embedders(settings: Settings) -> list[Embedder]:
-    """The embedder of new indexes first. Errors: StartRefused."""
+def make_embedders(settings: Settings, protection: PersonalDataProtection = DEFAULT_PROTECTION) -> list[Embedder]:
+    """The embedder of new indexes first. One elsewhere gets masked texts where the policy says so.
+
+    Errors: StartRefused.
+    """
     choice = EmbedderSettings(
         folder=settings.embedder_folder,
         threads=settings.embedder_threads,
@@ -77,4 +85,6 @@ def make_embedders(settings: Settings) -> list[Embedder]:
         key=settings.embedder_key,
     )
     kinds = dict.fromkeys(kind for kind in (settings.embedder, settings.embedder_next) if kind)
-    return [make_embedder(kind, choice) for kind in kinds]
+    mask = protection.mask if protection.pseudonymises(settings.embedder_url) else None
+    opened = [(kind, make_embedder(kind, choice)) for kind in kinds]
+    return [MaskedEmbedder(each, mask) if mask and kind == "openai" else each for kind, each in opened]

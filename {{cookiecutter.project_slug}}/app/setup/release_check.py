@@ -20,7 +20,9 @@ from app.ingestion.domain.policy import DataPolicy
 from app.releases.domain import ModelStep, Release, ReleaseUnservable
 from app.retrieval.domain import IndexRow, SearchParams
 from app.retrieval.service.index_registry import IndexRegistry
+from app.safety.domain.personal_data import PersonalDataProtection
 from app.safety.domain.policy import SecurityPolicy
+from app.safety.domain.privacy_policy import PrivacyPolicy
 
 RELEASED: dict[str, type[PolicyModel]] = {
     "ownership": OwnershipPolicy,
@@ -30,10 +32,15 @@ RELEASED: dict[str, type[PolicyModel]] = {
     "cost": CostPolicy,
     "review": ReviewPolicy,
     "actions": ActionPolicy,
+    "privacy": PrivacyPolicy,
 }
 """The policies that questions and documents go through; they come from the release, not from this process's files."""
 
-BEFORE: dict[str, PolicyModel] = {"review": NO_REVIEW, "actions": NOTHING_OFFERED}
+BEFORE: dict[str, PolicyModel] = {
+    "review": NO_REVIEW,
+    "actions": NOTHING_OFFERED,
+    "privacy": PrivacyPolicy(owner="the defaults"),
+}
 """The policies of a release that has none of its own."""
 
 
@@ -47,6 +54,12 @@ def check_data_egress(policies: Policies, addresses: list[str]) -> None:
                 f"policies/ownership.yaml calls the data confidential, and text would be sent to {address}; "
                 "once that is agreed, name its host under confidential_hosts in policies/security.yaml."
             )
+
+
+def protection_of(policies: Policies) -> PersonalDataProtection:
+    return PersonalDataProtection(
+        policies.get(PrivacyPolicy).personal_data, policies.get(OwnershipPolicy).data_sensitivity
+    )
 
 
 @dataclass(frozen=True)

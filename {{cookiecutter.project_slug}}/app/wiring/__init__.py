@@ -18,7 +18,6 @@ from app.core.health import Health
 from app.core.jobs import JobSpec
 from app.core.ownership import OwnershipPolicy
 from app.core.policies import Policies
-from app.core.privacy import PrivacyPolicy
 from app.core.schema import SchemaCheck
 from app.core.storage import StorageCheck
 from app.costs.service import Costs
@@ -63,11 +62,13 @@ from app.releases.service import Environments, LiveReleases, Releases, Rollouts,
 from app.retrieval.service.retrieval import Retrieval
 from app.review.jobs import job_specs as review_jobs
 from app.review.service import Reviews
+from app.safety.domain.personal_data import PersonalDataProtection
 from app.safety.domain.policy import SecurityPolicy
+from app.safety.domain.privacy_policy import PrivacyPolicy
 from app.safety.service import Screening
 from app.settings import Settings
 from app.setup.process import database_urls, observe
-from app.setup.release_check import ReleaseCheck
+from app.setup.release_check import ReleaseCheck, protection_of
 from app.webhooks.jobs import job_specs as webhook_jobs
 from app.webhooks.service import WebhookSender
 from app.wiring.identity_setup import make_identity
@@ -201,27 +202,6 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
         await infrastructure.close()
 
 
-def _ingestion(
-    infra: Infrastructure,
-    data: Callable[[], DataPolicy],
-    security: Callable[[], SecurityPolicy],
-    screening: Screening,
-) -> Ingestion:
-    return Ingestion(
-        IngestionDependencies(
-            database=infra.database,
-            retrieval=infra.retrieval,
-            parser=infra.parser,
-            languages=LangidDetector(),
-            data_policy=data,
-            security_policy=security,
-            clock=infra.clock,
-            screening=screening,
-            keys=infra.keys,
-        )
-    )
-
-
 def _screening(settings: Settings) -> Screening:
     return Screening(shipped_classifier() if settings.injection_classifier else None)
 
@@ -242,9 +222,12 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     pipeline = Pipeline(clock, infra.retrieval, infra.costs, Generation(ToolCalling(actions)), screening)
     delivery = Delivery(database, pipeline, infra.costs)
     trials, live_traffic = Trials(database, infra.releases, loaded_releases, pipeline), LiveTraffic(database)
-    data = released(DataPolicy, live_releases, loaded_releases, policies)
     security = released(SecurityPolicy, live_releases, loaded_releases, policies)
-    ingestion, quality = _ingestion(infra, data, security, screening), policies.get(QualityPolicy)
+    ingestion, quality = (
+        _ingestion(infra, live_releases, loaded_releases, screening),
+        policies.get(QualityPolicy),
+    )
+    judge = await release_loader.chat(quality.judge.model, protection_of(policies))
     return State(
         settings=infra.settings,
         policies=policies,
@@ -263,9 +246,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         ingestion=ingestion,
         answers=Answers(environments, loaded_releases, pipeline, delivery, limits.concurrent_answers),
         trials=trials,
-        evaluations=_evaluations(
-            infra, identity, ingestion, trials, environments, await release_loader.chat(quality.judge.model)
-        ),
+        evaluations=_evaluations(infra, identity, ingestion, trials, environments, judge),
         canaries=CanaryMonitor(rollouts, live_traffic, infra.retrieval.indexes.tenants, quality.canary, clock),
         replays=AnswerReplays(database, trials),
         live_traffic=live_traffic,
@@ -273,9 +254,36 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         archive=AnswerArchive(database, clock, waiting),
         actions=actions,
         tickets=Tickets(database, clock),
-        reviews=Reviews(database, HeldAnswers(), actions, policies.get(ReviewPolicy), infra.suites),
+        reviews=_reviews(infra, actions),
         privacy=_privacy(infra, identity, ingestion),
         webhooks=WebhookSender(DeferredWebhookTransport(), identity, lambda: security().webhooks, clock),
+    )
+
+
+def _ingestion(
+    infra: Infrastructure, live_releases: LiveReleases, loaded_releases: LoadedReleases, screening: Screening
+) -> Ingestion:
+    """Processes documents by the policies of the live release."""
+    policies = infra.policies
+    privacy = released(PrivacyPolicy, live_releases, loaded_releases, policies)
+    ownership = released(OwnershipPolicy, live_releases, loaded_releases, policies)
+
+    def protection() -> PersonalDataProtection:
+        return PersonalDataProtection(privacy().personal_data, ownership().data_sensitivity)
+
+    return Ingestion(
+        IngestionDependencies(
+            database=infra.database,
+            retrieval=infra.retrieval,
+            parser=infra.parser,
+            languages=LangidDetector(),
+            data_policy=released(DataPolicy, live_releases, loaded_releases, policies),
+            security_policy=released(SecurityPolicy, live_releases, loaded_releases, policies),
+            personal_data_protection=protection,
+            clock=infra.clock,
+            screening=screening,
+            keys=infra.keys,
+        )
     )
 
 
@@ -294,6 +302,14 @@ def _privacy(infra: Infrastructure, identity: Identity, ingestion: Ingestion) ->
     rules = infra.policies.get(PrivacyPolicy).retention
     file = infra.settings.tombstones or infra.settings.data_dir / "tombstones.jsonl"
     return Privacy.build(infra.database, infra.clock, infra.keys, identity, ingestion, infra.suites, rules, file)
+
+
+def _reviews(infra: Infrastructure, actions: Actions) -> Reviews:
+    policies = infra.policies
+    rules = policies.get(PrivacyPolicy).personal_data
+    return Reviews(
+        infra.database, HeldAnswers(), actions, policies.get(ReviewPolicy), infra.suites, personal_data=rules
+    )
 
 
 def _evaluations(

@@ -18,7 +18,6 @@ from app.core.database import Database, open_database
 from app.core.embedded import Urls
 from app.core.ownership import OwnershipPolicy
 from app.core.policies import Policies, PolicyModel, load_policies
-from app.core.privacy import PrivacyPolicy
 from app.core.slo import SloPolicy
 from app.core.telemetry import shutdown_tracing
 from app.costs.domain import CostPolicy
@@ -35,8 +34,10 @@ from app.releases.domain import ModelStep, ReleaseInputs
 from app.releases.service import Releases, read_code, read_prompts
 from app.retrieval.service.retrieval import Retrieval, make_retrieval
 from app.safety.domain.policy import SecurityPolicy
+from app.safety.domain.privacy_policy import PrivacyPolicy
 from app.settings import MASTER_KEY_FILE, Settings
 from app.setup.process import make_embedders
+from app.setup.release_check import protection_of
 from app.wiring.cost_setup import chat_models, make_costs
 from app.wiring.release_loader import step_of
 from app.wiring.startup_checks import check_together
@@ -121,7 +122,7 @@ async def open_infrastructure(settings: Settings, urls: Urls, clock: Clock) -> I
     policies = policies_of(settings)
     check_together(settings, policies, REGISTRY)
     database = await open_database(urls.service, settings.database_pool)
-    embedders = make_embedders(settings)
+    embedders = make_embedders(settings, protection_of(policies))
     costs = await make_costs(settings, policies.get(CostPolicy), embedders, database, clock)
     retrieval = make_retrieval(database, clock, costs, embedders, settings.text_search)
     releases = Releases(_release_inputs(settings, policies, costs, retrieval), database, retrieval.indexes, clock)

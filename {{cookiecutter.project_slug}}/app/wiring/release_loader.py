@@ -14,11 +14,12 @@ from app.core.slo import SloPolicy
 from app.inference.domain.human_review import ReviewPolicy
 from app.inference.service import LoadedRelease, LoadedReleases
 from app.llm.ports import ChatModel
-from app.llm.service import FallbackChain, GuardedModel
+from app.llm.service import FallbackChain, GuardedModel, PseudonymisedModel
 from app.releases.domain import ModelStep, Release, canonical_json
 from app.releases.service import LiveReleases
+from app.safety.domain.personal_data import PersonalDataProtection
 from app.safety.domain.policy import SecurityPolicy
-from app.setup.release_check import ReleaseCheck
+from app.setup.release_check import ReleaseCheck, protection_of
 
 
 @dataclass
@@ -37,7 +38,8 @@ class ReleaseLoader:
         """Errors: ReleaseUnservable, IndexNotFound, IndexNotReady, EmbedderMismatch, DatabaseUnavailable."""
         checked = await self.release_check.check(release)
         policies = checked.policies
-        models = [await self._guarded_model(choice) for choice in checked.models]
+        protection = protection_of(policies)
+        models = [await self._guarded_model(choice, protection) for choice in checked.models]
         return LoadedRelease(
             release=release,
             policies=policies,
@@ -51,23 +53,29 @@ class ReleaseLoader:
             answerability=checked.answerability,
             review=policies.get(ReviewPolicy),
             actions=policies.get(ActionPolicy),
+            personal_data=protection,
         )
 
-    async def chat(self, name: str | None) -> ChatModel | None:
+    async def chat(self, name: str | None, protection: PersonalDataProtection) -> ChatModel | None:
         """A model of this process's own chain by its name; None where there is none."""
         choice = next((each for each in self.release_check.choices if each.model == name), None)
-        return (await self._guarded_model(choice)).model if choice else None
+        return (await self._guarded_model(choice, protection)).model if choice else None
 
-    async def _guarded_model(self, choice: ModelChoice) -> GuardedModel:
+    async def _guarded_model(self, choice: ModelChoice, protection: PersonalDataProtection) -> GuardedModel:
         # Imported late: an HTTP client costs memory, and a service without models needs none.
         from app.adapters.chat.factory import open_chat
         from app.adapters.chat.transport import make_transport
 
-        name = canonical_json(step_of(choice).model_dump(mode="json"))
+        pseudonymises, rules = protection.pseudonymises(choice.base_url or ""), protection.rules
+        step = step_of(choice).model_dump(mode="json")
+        name = canonical_json([step, pseudonymises and [*rules.kinds, *rules.countries]])
         if name not in self.models:
             if self.transport is None:
                 self.transport = await self.stack.enter_async_context(make_transport())
-            self.models[name] = GuardedModel(open_chat(choice, self.transport, self.clock), choice.timeout_seconds)
+            chat: ChatModel = open_chat(choice, self.transport, self.clock)
+            if pseudonymises:
+                chat = PseudonymisedModel(chat, rules.detector)
+            self.models[name] = GuardedModel(chat, choice.timeout_seconds)
         return self.models[name]
 
 

@@ -14,8 +14,8 @@ from app.core.audit import Verified
 from app.core.clock import ManualClock
 from app.core.embedded import Urls
 from app.core.errors import StartRefused
-from app.core.privacy import RetentionRules
 from app.core.reasons import ReasonRequired
+from app.core.retention import RetentionRules
 from app.privacy.domain.requests import LegalHoldNotFound, Selection, TombstonesUnusable
 from app.privacy.service import Privacy
 from app.wiring import State

@@ -26,6 +26,7 @@ FindingKind = Literal[
     "prompt_leak",
     "other_tenant",
     "secret",
+    "personal_data",
 ]
 ActionClass = Literal["reversible", "irreversible"]
 OF_ANSWERS = ("groundedness_below", "confidence_below", "models", "degraded", "status")

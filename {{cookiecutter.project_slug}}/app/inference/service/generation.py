@@ -133,7 +133,8 @@ class Generation:
             evidence = replace(evidence, passages=())
 
         def fallback() -> Draft:
-            summary = tool_summary_draft(session, ctx.loaded.output_filter) if session else None
+            masks = (ctx.loaded.output_filter, ctx.loaded.personal_data.answer_mask)
+            summary = tool_summary_draft(session, *masks) if session else None
             return summary or (refusal_draft(refusal) if refusal else self.extract(ctx, evidence))
 
         if session:
@@ -174,7 +175,8 @@ class Generation:
         results = ctx.tool_session.results if ctx.tool_session else ()
         prompt = ctx.release.prompt(prepared.prompt).text
         passages, output = prepared.evidence.passages, ctx.loaded.output_filter
-        return CheckedText(passages, ctx.loaded.risk_tier, prompt, results, output, ctx.canary)
+        mask = ctx.loaded.personal_data.answer_mask
+        return CheckedText(passages, ctx.loaded.risk_tier, prompt, results, output, ctx.canary, mask)
 
     def _last_piece(self, ctx: AnswerContext, text: CheckedText, end: CompletionEnd) -> str:
         """The last text to send; nothing when a content filter ended the stream."""
@@ -223,8 +225,8 @@ class Generation:
     def extract(self, ctx: AnswerContext, evidence: Evidence) -> Draft:
         """The extractive fallback."""
         with ctx.timer.step("extract"):
-            question, output = ctx.question, ctx.loaded.output_filter
-            return extractive_draft(question.text, question.sentences, evidence, output)
+            question, masks = ctx.question, (ctx.loaded.output_filter, ctx.loaded.personal_data.answer_mask)
+            return extractive_draft(question.text, question.sentences, evidence, *masks)
 
 
 def _charge_broken_off(

@@ -14,6 +14,7 @@ from app.llm.service import FallbackChain
 from app.releases.domain import Release, ReleaseUnknown
 from app.retrieval.domain import IndexRow, SearchParams
 from app.safety.domain.output_filter import OutputFilter
+from app.safety.domain.personal_data import DEFAULT_PROTECTION, PersonalDataProtection
 from app.safety.domain.policy import SecurityPolicy
 
 
@@ -37,6 +38,7 @@ class LoadedRelease:
     answerability: Answerability
     review: ReviewPolicy = NO_REVIEW
     actions: ActionPolicy = NOTHING_OFFERED
+    personal_data: PersonalDataProtection = DEFAULT_PROTECTION
 
     @property
     def output_filter(self) -> OutputFilter:

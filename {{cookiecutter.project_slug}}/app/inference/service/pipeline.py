@@ -18,7 +18,7 @@ from app.inference.domain.answer import (
     ScreenedQuestion,
     masked_citations,
 )
-from app.inference.domain.draft import NOT_SEARCHED, DraftOutcome
+from app.inference.domain.draft import NOT_SEARCHED, DraftOutcome, protected_draft
 from app.inference.domain.release_names import EXTRACTIVE
 from app.inference.service.context import AnswerContext, StepTimer
 from app.inference.service.cost_meter import CostMeter
@@ -26,8 +26,9 @@ from app.inference.service.generation import Generation
 from app.inference.service.loaded_release import AssignedRelease, LoadedRelease
 from app.retrieval.domain import Evidence
 from app.retrieval.service.retrieval import Retrieval
+from app.safety.domain.personal_data import is_personal_data
 from app.safety.domain.policy import QuestionRefused
-from app.safety.domain.text import normalise
+from app.safety.domain.text import Finding, normalise
 from app.safety.service import Screening
 
 
@@ -74,11 +75,20 @@ class Pipeline:
 
     def _screen(self, loaded: LoadedRelease, question: Question) -> ScreenedQuestion:
         normalised = normalise(question.text)
-        findings = self.screening.question(normalised)
-        refused = [finding for finding in findings if loaded.security.question_action(finding) == "refuse"]
+        personal = self._personal_data(loaded, normalised.text)
+        findings = (*self.screening.question(normalised), *personal)
+        refuses = loaded.personal_data.questions == "refuse"
+        refused = [
+            finding
+            for finding in findings
+            if loaded.security.question_action(finding) == "refuse" or (refuses and is_personal_data(finding))
+        ]
         if refused:
             raise QuestionRefused(f"The question {refused[0].detail}.", findings=[each.as_dict() for each in refused])
         return ScreenedQuestion.of(question, normalised.text, findings)
+
+    def _personal_data(self, loaded: LoadedRelease, text: str) -> tuple[Finding, ...]:
+        return () if loaded.personal_data.questions == "keep" else loaded.personal_data.findings(text)
 
     async def retrieve(self, ctx: AnswerContext, corpus_version: int | None = None) -> Evidence:
         """The evidence that the caller may read; none where the search did not end in time."""
@@ -103,7 +113,7 @@ class Pipeline:
         self, ctx: AnswerContext, evidence: Evidence, outcome: DraftOutcome, feature: Feature = "answer"
     ) -> tuple[Answer, list[LedgerRow]]:
         """The answer and its charges, neither of which is stored yet."""
-        draft, session = outcome.draft, ctx.tool_session
+        draft, session = protected_draft(outcome.draft, ctx.loaded.personal_data), ctx.tool_session
         usage = ctx.meter.billable_usage(draft.model, draft.usage, draft.estimated)
         rows = ctx.meter.billed = self._rows(ctx, [(draft.model, usage), *ctx.meter.unbilled], feature)
         search = (f"search: {evidence.degraded}",) if evidence.degraded else ()

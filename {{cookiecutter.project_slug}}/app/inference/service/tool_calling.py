@@ -19,6 +19,7 @@ from app.inference.service.context import AnswerContext
 from app.inference.service.loaded_release import LoadedRelease
 from app.llm.domain.messages import ChatRequest, Message, ToolCall
 from app.llm.service import FallbackChain, FallbackResult
+from app.safety.domain.personal_data import is_personal_data
 from app.safety.domain.screening import screen_fields
 from app.safety.domain.text import Finding, normalise
 
@@ -34,7 +35,7 @@ class ToolCalling:
         if not question.actions:
             return None
         offers = self.actions.catalogue.select(loaded.actions, caller, question.actions)
-        return ToolSession(offers, tainted=bool(question.findings))
+        return ToolSession(offers, tainted=any(not is_personal_data(each) for each in question.findings))
 
     async def run_tool_loop(
         self,

@@ -54,6 +54,7 @@ ACTIONS: Final[dict[str, str]] = {
     "stale": "Upload a newer version, or release it.",
     "unknown_source": "Declare the source in policies/data.yaml, then release it.",
     "suspicious_content": "Read the original with care before releasing it.",
+    "personal_data": "Upload it without personal data, or release it if it may be published with it.",
     "processing_failed": "Release it to try again; the log of its job says what went wrong.",
 }
 

@@ -15,6 +15,7 @@ from app.ingestion.domain.policy import DataPolicy
 from app.ingestion.domain.views import Visibility
 from app.ingestion.ports import LanguageDetector, Parser
 from app.retrieval.service.retrieval import Retrieval
+from app.safety.domain.personal_data import PersonalDataProtection
 from app.safety.domain.policy import SecurityPolicy
 from app.safety.domain.text import Finding
 from app.safety.service import Screening
@@ -41,6 +42,7 @@ class IngestionDependencies:
     languages: LanguageDetector
     data_policy: Callable[[], DataPolicy]
     security_policy: Callable[[], SecurityPolicy]
+    personal_data_protection: Callable[[], PersonalDataProtection]
     clock: Clock
     screening: Screening
     keys: TenantKeys
@@ -48,6 +50,10 @@ class IngestionDependencies:
     @property
     def data(self) -> DataPolicy:
         return self.data_policy()
+
+    @property
+    def personal_data(self) -> PersonalDataProtection:
+        return self.personal_data_protection()
 
     @property
     def security(self) -> SecurityPolicy:

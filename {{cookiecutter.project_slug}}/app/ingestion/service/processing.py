@@ -17,6 +17,7 @@ from app.encryption.domain import Sealed
 from app.ingestion.domain.documents import ProcessingAttempt, ProcessingResult
 from app.ingestion.domain.near_duplicates import Signature, signature, similarity
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
+from app.ingestion.domain.personal_data import protected
 from app.ingestion.domain.quality import QualityInput, check_quality, rules_for_readers
 from app.ingestion.domain.quarantine_reasons import QuarantineReason, quarantine_reason
 from app.ingestion.repository import attempts
@@ -143,8 +144,10 @@ def _check(
     deps: IngestionDependencies, attempt: ProcessingAttempt, parsed: ParsedDocument
 ) -> tuple[QuarantineReason | None, _Checked]:
     rules = deps.data.source(attempt.source)
-    metadata = {**parsed.metadata, **attempt.metadata}
-    title = normalise(attempt.metadata.get("title") or parsed.title).text
+    protection = deps.personal_data
+    safe = protected(parsed, {**parsed.metadata, **attempt.metadata}, protection)
+    parsed, metadata = safe.parsed, safe.metadata
+    title = normalise((metadata.get("title") if attempt.metadata.get("title") else "") or parsed.title).text
     language = deps.languages.detect(parsed.text) if rules.languages else metadata.get("language") or None
     document = QualityInput(
         parsed=parsed,
@@ -158,6 +161,7 @@ def _check(
         uri=attempt.uri,
     )
     quality = check_quality(document, attempt.released, deps.screen, deps.security.document_action)
+    quality = safe.judged(quality, protection.documents == "quarantine", attempt.released)
     compare = quality.refused is None and rules.duplicates.near != "allow"
     signed = signature(parsed.text) if compare else None
     return quality.refused, _Checked(attempt, parsed, title, metadata, language, quality.findings, signed)

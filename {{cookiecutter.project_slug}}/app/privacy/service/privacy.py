@@ -5,7 +5,7 @@ from typing import Self
 from app.core.clock import Clock
 from app.core.database import Database
 from app.core.errors import StartRefused
-from app.core.privacy import RetentionRules
+from app.core.retention import RetentionRules
 from app.encryption.service import TenantKeys
 from app.evaluation.service import SuiteFiles
 from app.identity.service import Identity

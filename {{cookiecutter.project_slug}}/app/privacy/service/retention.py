@@ -10,7 +10,7 @@ from app.core.audit import Act
 from app.core.clock import Clock
 from app.core.database import Database
 from app.core.ids import new_id
-from app.core.privacy import RetentionRules
+from app.core.retention import RetentionRules
 from app.identity.domain import ALL_ROLES, COMMAND_LINE, Principal
 from app.ingestion.domain.documents import QuarantineDecided, QuarantineNotFound
 from app.privacy.domain.requests import ErasureScope, PrivacyRequest

@@ -12,6 +12,7 @@ from app.review.service.golden_suite import GoldenSuite
 from app.review.service.lifecycle import ReviewLifecycle
 from app.review.service.queue import ReviewQueue
 from app.review.service.subjects import ReviewSubjects
+from app.safety.domain.personal_data import DEFAULT_RULES, PersonalDataRules
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Reviews:
     policy: ReviewPolicy
     suites: SuiteFiles
     clock: Clock | None = None
+    personal_data: PersonalDataRules = DEFAULT_RULES
 
     @property
     def queue(self) -> ReviewQueue:
@@ -44,7 +46,7 @@ class Reviews:
 
     @property
     def golden_suite(self) -> GoldenSuite:
-        return GoldenSuite(self.database, self.suites, self.clock)
+        return GoldenSuite(self.database, self.suites, self.clock, self.personal_data)
 
     @property
     def _subjects(self) -> ReviewSubjects:

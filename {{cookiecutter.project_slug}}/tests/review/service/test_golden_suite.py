@@ -72,3 +72,11 @@ async def test_corrections_from_restricted_documents_are_shown_to_their_group_on
     item = await desk.queue(groups=("board",))
     await desk.decide(desk.person("ana", groups=("board",)), item, "reject")
     assert await desk.reviews.golden_suite.candidates(desk.person("owner", "admin")) == []
+
+
+async def test_a_case_that_is_written_into_a_file_has_no_personal_data(desk: Desk, evals: Path) -> None:
+    item = await desk.queue()
+    await desk.decide(desk.person("ana"), item, "edit", "Ask jane@acme.example or +49 30 2312 5414 [1].")
+    case = await desk.reviews.golden_suite.accept(desk.person("owner", "admin"), item.id)
+    assert case.answer == "Ask [email] or [phone]."
+    assert "jane@" not in (evals / "golden.jsonl").read_text()

@@ -1,7 +1,5 @@
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.core.policies import PolicyModel
-
 
 class RetentionRules(BaseModel):
     """For how many days each kind of content is kept; null keeps it until it is erased."""
@@ -20,9 +18,3 @@ class RetentionRules(BaseModel):
     tickets: int | None = Field(None, ge=1, description="Closed tickets with their notes, from their creation on.")
     evaluation_results: int | None = Field(None, ge=1, description="Answers to the cases of evaluations.")
     failed_jobs: int | None = Field(None, ge=1, description="Arguments of jobs that failed for good.")
-
-
-class PrivacyPolicy(PolicyModel):
-    """policies/privacy.yaml: how long content is kept."""
-
-    retention: RetentionRules = Field(RetentionRules(), description="Days for which content is kept, by kind.")

@@ -1,0 +1,65 @@
+"""A model elsewhere that never sees personal data: pseudonyms go out, values are put back into what comes in."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from app.core.clock import Deadline
+from app.llm.domain.messages import ChatRequest, Completion, CompletionEnd, Message, OnDisconnect, ToolCall
+from app.llm.ports import ChatModel
+from app.safety.domain.personal_data import PersonalDataDetector, Pseudonyms
+
+NOTE = "\nWords such as {example} stand for values that you are not shown. Repeat them unchanged where you need them."
+
+
+@dataclass(frozen=True)
+class PseudonymisedModel:
+    """A ChatModel. Each call has pseudonyms of its own, which are forgotten at its end.
+
+    The texts of a call are replaced in their order, so that a value that comes back with the next round of a
+    conversation has its old pseudonym again. The limit of characters is that of the reply before values are put back.
+    """
+
+    model: ChatModel
+    detector: PersonalDataDetector
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    async def complete(self, request: ChatRequest, deadline: Deadline) -> Completion:
+        pseudonyms = Pseudonyms(self.detector)
+        completion = await self.model.complete(pseudonymised(request, pseudonyms), deadline)
+        if not pseudonyms:
+            return completion
+        calls = tuple(replace(call, arguments=pseudonyms.restore(call.arguments)) for call in completion.calls)
+        return replace(completion, text=pseudonyms.restore(completion.text), calls=calls)
+
+    async def stream(
+        self, request: ChatRequest, deadline: Deadline, on_disconnect: OnDisconnect | None = None
+    ) -> AsyncGenerator[str | CompletionEnd, None]:
+        pseudonyms = Pseudonyms(self.detector)
+        replaced = pseudonymised(request, pseudonyms)
+        restored = pseudonyms.stream()
+        async with aclosing(self.model.stream(replaced, deadline, on_disconnect)) as items:
+            async for item in items:
+                text = restored.feed(item) if isinstance(item, str) else restored.end()
+                if text:
+                    yield text
+                if isinstance(item, CompletionEnd):
+                    yield item
+
+
+def pseudonymised(request: ChatRequest, pseudonyms: Pseudonyms) -> ChatRequest:
+    """The request with pseudonyms in all its messages, and a note about them in the first."""
+    pseudonyms.reserve([message.text for message in request.messages])
+    messages = tuple(_replaced(message, pseudonyms) for message in request.messages)
+    if not pseudonyms:
+        return request
+    first = replace(messages[0], content=messages[0].content + NOTE.format(example=pseudonyms.example))
+    return replace(request, messages=(first, *messages[1:]))
+
+
+def _replaced(message: Message, pseudonyms: Pseudonyms) -> Message:
+    calls = tuple(ToolCall(call.id, call.name, pseudonyms.replace(call.arguments)) for call in message.calls)
+    return replace(message, content=pseudonyms.replace(message.content), calls=calls)
