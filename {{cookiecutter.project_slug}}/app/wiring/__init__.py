@@ -208,7 +208,6 @@ def _screening(settings: Settings) -> Screening:
 
 async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State:
     policies, database, clock = infra.policies, infra.database, infra.clock
-    limits = policies.get(SecurityPolicy).limits
     release_loader = ReleaseLoader(ReleaseCheck(infra.retrieval.indexes, infra.settings.model_chain), clock, stack)
     loaded_releases = LoadedReleases(release_loader.load)
     live_releases = LiveReleases(infra.releases, loaded_releases)
@@ -220,13 +219,10 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     actions = Actions.build(database, identity, REGISTRY, offered, waiting)
     screening = _screening(infra.settings)
     pipeline = Pipeline(clock, infra.retrieval, infra.costs, Generation(ToolCalling(actions)), screening)
-    delivery = Delivery(database, pipeline, infra.costs)
     trials, live_traffic = Trials(database, infra.releases, loaded_releases, pipeline), LiveTraffic(database)
     security = released(SecurityPolicy, live_releases, loaded_releases, policies)
-    ingestion, quality = (
-        _ingestion(infra, live_releases, loaded_releases, screening),
-        policies.get(QualityPolicy),
-    )
+    ingestion = _ingestion(infra, live_releases, loaded_releases, screening)
+    quality = policies.get(QualityPolicy)
     judge = await release_loader.chat(quality.judge.model, protection_of(policies))
     return State(
         settings=infra.settings,
@@ -244,7 +240,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         audit=AuditLog(database, clock),
         retrieval=infra.retrieval,
         ingestion=ingestion,
-        answers=Answers(environments, loaded_releases, pipeline, delivery, limits.concurrent_answers),
+        answers=_answers(infra, environments, loaded_releases, pipeline),
         trials=trials,
         evaluations=_evaluations(infra, identity, ingestion, trials, environments, judge),
         canaries=CanaryMonitor(rollouts, live_traffic, infra.retrieval.indexes.tenants, quality.canary, clock),
@@ -285,6 +281,14 @@ def _ingestion(
             keys=infra.keys,
         )
     )
+
+
+def _answers(
+    infra: Infrastructure, environments: Environments, loaded_releases: LoadedReleases, pipeline: Pipeline
+) -> Answers:
+    delivery = Delivery(infra.database, pipeline, infra.costs)
+    at_once = infra.policies.get(SecurityPolicy).limits.concurrent_answers
+    return Answers(environments, loaded_releases, pipeline, delivery, at_once)
 
 
 def _health(infra: Infrastructure, environments: Environments, approvals: Approvals) -> Health:

@@ -1,8 +1,9 @@
 """Removal of reasoning that a model writes between tags in its text.
 
 The rule: reasoning precedes the answer. A reply that begins with an opening tag is reasoning up to the closing tag,
-and so on until other text begins: the answer. In the answer a tag is ordinary text, except a closing tag that the
-answer neither opened nor quotes: then all text before it was reasoning, which the prompt's template had opened.
+and so on until other text begins: the answer. In the answer an opening tag that begins a line or a sentence begins
+reasoning again. Elsewhere in it a tag is ordinary text, except a closing tag that the answer neither opened nor quotes:
+then all text before it was reasoning, which the prompt's template had opened.
 """
 
 import re
@@ -33,6 +34,7 @@ _PART_OF_TAG = re.compile(
     re.IGNORECASE,
 )
 _QUOTES = {"`": "`", '"': '"', "'": "'", "“": "”", "‘": "’", "„": "“", "«": "»"}
+_SENTENCE_ENDS = frozenset(".!?:;]…。！？")
 _FENCE = "```"
 _OPENER = re.compile(r"[<\[◁]")
 
@@ -113,6 +115,9 @@ class ReasoningFilter:
     def _tag_in_answer(self, tag: re.Match[str], quoted: bool) -> None:
         if tag["end"] and self.found:
             self._state = "over"
+        elif tag["opening"] and not quoted and not tag[0].endswith("/>") and self._begins_sentence:
+            self._hide(len(tag[0]))
+            self._state, self._depth, self.found = "reasoning", 1, True
         elif tag["closing"] and not quoted and not self._opened:
             self._hide(len(tag[0]))
             self.characters += self._shown
@@ -121,6 +126,11 @@ class ReasoningFilter:
         else:
             self._opened = max(0, self._opened + bool(tag["opening"]) - bool(tag["closing"]))
             self._show(len(tag[0]))
+
+    @property
+    def _begins_sentence(self) -> bool:
+        """Whether a sentence or a line begins here."""
+        return self._before.endswith("\n") or (self._before[-1:].isspace() and self._before[:1] in _SENTENCE_ENDS)
 
     def _length_without_tag(self) -> int:
         """The number of buffered characters before a possible beginning of a tag."""

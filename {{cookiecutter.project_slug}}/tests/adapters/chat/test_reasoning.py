@@ -44,6 +44,20 @@ UNTOUCHED = [
 ]
 
 
+AGAIN = [
+    ("One. [1]\n<think>secret</think>\nTwo. [2]", "One. [1]\nTwo. [2]"),
+    ("One. [1] <think>secret</think> Two. [2]", "One. [1] Two. [2]"),
+    ("<think>a</think>One. [1]\n\n<thinking>secret</thinking>Two. [2]", "One. [1]\n\nTwo. [2]"),
+    ("One! [THINK]secret[/THINK]Two.", "One! Two."),
+    ("One. [1]\n<think>secret", "One. [1]\n"),
+]
+
+
+@pytest.mark.parametrize(("text", "answer"), AGAIN)
+def test_reasoning_between_sentences_of_the_answer_is_removed_too(text: str, answer: str) -> None:
+    assert {read(text, size) for size in range(1, len(text) + 1)} == {answer}
+
+
 def read(text: str, size: int, *, inside: bool = False) -> str:
     reasoning = ReasoningFilter(inside)
     pieces = [reasoning.feed(text[at : at + size]) for at in range(0, len(text), size)]
