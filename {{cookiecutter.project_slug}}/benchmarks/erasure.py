@@ -37,7 +37,7 @@ from tests.privacy.planted import SUBJECT, Garden, data_files, dump, tools
 
 FULL = {"documents": 100, "answers": 20, "others": 10}
 SHORT = {"documents": 10, "answers": 3, "others": 2}
-KILLS = 4
+KILLS = 12
 TENANT = "bench"
 LEDGER = "select count(*), coalesce(sum(micro_usd), 0)::bigint from ledger"
 RELEASES = "select count(*) from releases where id = encode(sha256(convert_to(manifest, 'UTF8')), 'hex')"
