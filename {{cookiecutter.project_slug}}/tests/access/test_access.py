@@ -19,7 +19,8 @@ from app.identity.service import TokenAuthentication
 from app.inference.domain.human_review import ReviewPolicy
 from app.inference.domain.review_policy import NO_REVIEW
 from app.main import create_app
-from tests.access.world import ACTIONS, KEYS, LAMP, PERSON, Model, World
+from tests.access.repeating_model import Model
+from tests.access.world import ACTIONS, KEYS, LAMP, PERSON, World
 from tests.conftest import override
 from tests.identity.issuer import ADDRESS, AUDIENCE, POLICY, Issuer
 from tests.inference.conftest import Open, Service, change_serving, house, open_service

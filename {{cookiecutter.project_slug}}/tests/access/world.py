@@ -19,14 +19,13 @@ from app.cli.common import caller_at_the_command_line
 from app.core.jobs import Worker
 from app.ingestion.domain.access_groups import common_access_groups, widens_access
 from app.wiring import State
+from tests.access.repeating_model import WORD
 from tests.identity.issuer import Issuer
 
 Json = dict[str, Any]
 Groups = tuple[str, ...]
 
-WORD = re.compile(r"zq[0-9a-f]{10}")
 ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-PASSAGE = re.compile(r"<passage n=\"(\d+)\"[^>]*>\n?(.+?)</passage\b", re.DOTALL)
 GROUPS: Sequence[Groups] = ((), ("hr",), ("lab",), ("hr", "lab"))
 PLACES = ("Alder", "Birch", "Cedar", "Damson", "Elm", "Fir")
 KEYS: dict[str, tuple[list[str], list[str]]] = {
@@ -71,34 +70,6 @@ class Document:
     def readable_by(self, groups: Sequence[str]) -> bool:
         required = (self.readers, self.requested)
         return not self.deleted and all(not each or set(each) & set(groups) for each in required)
-
-
-@dataclass
-class Model:
-    """A model that repeats its whole prompt with few or no citations, and proposes actions with it where it can."""
-
-    chance: random.Random
-
-    def answer(self, request: Json) -> str | Json:
-        prompt = " ".join(message.get("content") or "" for message in request["messages"][1:])
-        passages = [(n, " ".join(text.split())) for n, text in PASSAGE.findall(prompt)]
-        results = " ".join(m["content"] for m in request["messages"] if m["role"] == "tool")
-        offered = [tool["function"]["name"] for tool in request.get("tools") or ()]
-        if offered and not results:
-            note = {"ticket": "T-1", "text": " ".join(text for _, text in passages)[:1500] or "Nothing."}
-            proposals = [("look_up_ticket", {"ticket": "T-1"}), ("add_ticket_note", note)]
-            calls = [
-                {"name": name, "arguments": orjson.dumps(arguments).decode()}
-                for name, arguments in proposals
-                if name in offered
-            ]
-            tool_calls = [{"id": f"c{n}", "type": "function", "function": call} for n, call in enumerate(calls)]
-            return {"content": None, "tool_calls": tool_calls}
-        others = WORD.findall(results)[-3:] + WORD.findall(" ".join(text for _, text in passages[1:]))
-        words = " ".join(list(dict.fromkeys(others))[:4])
-        # In a sentence that another passage supports, so that the source of the words is not cited.
-        replies = [text.replace(".", f" {words} [{n}].", 1) for n, text in passages[:1]] or [words]
-        return "NO ANSWER" if not results and self.chance.random() < 0.3 else replies[0] or "NO ANSWER"
 
 
 @dataclass
