@@ -9,7 +9,7 @@ from app.actions.jobs import job_specs as action_jobs
 from app.actions.service import ACTION_ENDED_CHANNEL, Actions, Tickets
 from app.adapters.deferred_webhooks import DeferredWebhookTransport
 from app.adapters.language_detection import LangidDetector
-from app.adapters.screening.ngram_classifier import shipped_classifier
+from app.adapters.screening.deferred import DeferredClassifier
 from app.core.change_waiter import ChangeWaiter
 from app.core.clock import Clock, SystemClock
 from app.core.database import Database, listen
@@ -203,7 +203,7 @@ async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> A
 
 
 def _screening(settings: Settings) -> Screening:
-    return Screening(shipped_classifier() if settings.injection_classifier else None)
+    return Screening(DeferredClassifier() if settings.injection_classifier else None)
 
 
 async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State:
