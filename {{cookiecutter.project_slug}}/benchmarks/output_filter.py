@@ -4,7 +4,7 @@ The rows are `benchmarks/data/output_filter.jsonl` (self-made, CC0): leaks of in
 leave, and harmless answers. A row is stopped when nothing of it is released. They were at hand when the filter was
 written, so that figures on other rows will be lower; `tests/safety/outbound_forms.py` has further forms. The time is
 that of the checks of a streamed answer up to its first released sentence, with the filter and without it, over eight
-passages of the handbook. Run with `python -m benchmarks.output_filter`. A minute.
+passages of the handbook. Run with `python -m benchmarks.output_filter`. A few minutes.
 """
 
 import argparse
