@@ -148,14 +148,15 @@ def boundaries_page(metadata: MetaData, open_routes: list[str]) -> str:
         "`assurance/boundaries.yaml`; a test fails when one is missing. "
         "[The threat model](../explanation/threat-model.md) says what may go wrong at each boundary.",
         "## Ways in",
-        "Every route needs a key, except these, which reach no data: "
+        "Every route needs a key, a token of the identity provider or a session of the console, except these, which "
+        "reach no data: "
         + ", ".join(f"`{each}`" for each in open_routes)
         + ". Which permission each of the others needs, and whose data it reaches, is under [routes](routes.md). The "
         "command line needs no key: whoever can run it on the machine, with the settings of the service, may do "
         "everything.",
         "## Ways out",
         "As shipped, the service talks to its database and to nobody else: no model, no embedding provider, no "
-        "collector and no webhook host is configured.",
+        "collector, no webhook host and no identity provider is configured.",
         table(("named by", "what is sent", "limit"), ((f"`{k}`", v.sends, v.limit) for k, v in known.ways_out.items())),
         "## Files that open connections or start processes",
         table(("file", "to"), ((f"`{file}`", known.connections.get(file, "")) for file in opening_files())),

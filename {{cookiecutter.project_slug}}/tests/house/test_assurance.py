@@ -21,7 +21,7 @@ ROWS = [row for standard in assurance.standards() for row in standard.rows]
 IDS = {"owasp_llm_2026": r"LLM\d\d:2026", "aisvs_1_0": r"v1\.0-C\d+\.\d+\.\d+", "asvs_5_0": r"v5\.0\.0-\d+\.\d+\.\d+"}
 AISVS = {1: 13, 2: 12, 3: 15, 4: 14, 5: 11, 6: 7, 7: 13, 8: 11, 9: 34, 10: 23, 11: 17, 12: 21}
 """How many requirements each chapter of AISVS 1.0 has."""
-ADDRESS = re.compile(r"(?:^|_)(?:url|endpoint)$")
+ADDRESS = re.compile(r"(?:^|_)(?:url|endpoint|issuer)$")
 THREATS = (ROOT / "docs" / "explanation" / "threat-model.md").read_text(encoding="utf-8")
 
 
