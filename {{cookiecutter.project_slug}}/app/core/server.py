@@ -32,6 +32,7 @@ def make_server(app: App, host: str, port: int, limits: ServerLimits) -> uvicorn
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )

@@ -38,7 +38,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_identities"),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name="fk_identities_tenant_id"),
     )
-    tenant_table(op, "identities", "select, insert, update (name, roles, groups, granted_at, revoked_at)")
+    tenant_table(op, "identities", "select, insert, update (subject, name, roles, groups, granted_at, revoked_at)")
     op.create_table(
         "console_sessions",
         sa.Column("digest", sa.LargeBinary, nullable=False),
@@ -67,6 +67,7 @@ def upgrade() -> None:
     op.add_column("api_keys", sa.Column("requests_per_minute", sa.Integer))
     op.add_column("api_keys", sa.Column("expires_at", sa.DateTime(timezone=True)))
     op.add_column("api_keys", sa.Column("last_used_at", sa.DateTime(timezone=True)))
+    op.execute(f"grant update (person, hosts) on api_keys to {SERVICE_ROLE}")
     # store_last_use runs as the owner, whom forced row-level security binds like everybody else.
     for table in ("api_keys", "identities"):
         op.execute(f"create policy owner_stores_use on {table} for update to current_user using (true)")

@@ -25,6 +25,7 @@ class App:
 
     def __init__(self) -> None:
         self.begun = self.ended = 0
+        self.clients: list[str] = []
         self.finish = asyncio.Event()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
@@ -34,6 +35,7 @@ class App:
             await send({"type": "lifespan.shutdown.complete"})
             return
         self.begun += 1
+        self.clients.append(scope["client"][0])
         size, more = 0, scope["method"] == "POST"
         while more:
             message = await receive()
@@ -117,6 +119,16 @@ class Connection:
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n"
 POST = b"POST / HTTP/1.1\r\nhost: x\r\n"
 QUICK = ServerLimits(header_seconds=0.3, body_seconds=0.3, send_seconds=0.3)
+
+
+async def test_no_header_changes_the_address_of_a_caller() -> None:
+    app = App()
+    async with serving(app, ServerLimits()) as connect:
+        for header in (b"x-forwarded-for: 203.0.113.7", b"forwarded: for=203.0.113.7", b"x-real-ip: 203.0.113.7"):
+            connection = await connect()
+            await connection.send(GET + header + b"\r\n\r\n")
+            assert (await connection.reply())[0] == 200
+    assert app.clients == ["127.0.0.1"] * 3
 
 
 async def test_a_connection_serves_several_requests() -> None:

@@ -1,4 +1,4 @@
-"""A logistic regression on n-grams, as the classifier of screening. docs/reference/injection-classifier.md is its data
+"""A logistic regression on n-grams, as the classifier of screening. docs/explanation/injection-classifier.md is its data
 sheet, scripts/train_injection_classifier.py trains it.
 """
 

@@ -326,6 +326,26 @@ OTHERS = (
         shared=True,
     ),
     Store(
+        "console_sessions",
+        "delete",
+        {"digest": Content("opaque", None)},
+        linked="identity_id = any (cast(:keys as uuid[]))",
+        key="digest",
+    ),
+    Store(
+        "identities",
+        "change",
+        {
+            "issuer": NAMED_BY_POLICY,
+            "subject": Content(to="'erased-' || id"),
+            "name": Content(to="'erased-' || id"),
+            "roles": STATE,
+            "groups": Content("list", "'{}'"),
+        },
+        linked="id = any (cast(:keys as uuid[]))",
+        also="revoked_at = coalesce(revoked_at, now())",
+    ),
+    Store(
         "api_keys",
         "change",
         {
@@ -334,6 +354,9 @@ OTHERS = (
             "digest": Kept("a salted hash of a random secret"),
             "roles": STATE,
             "groups": Content("list", "'{}'"),
+            "person": Content(to="null"),
+            "permissions": STATE,
+            "hosts": Content("list", "'{}'"),
         },
         linked="id = any (cast(:keys as uuid[]))",
         also="revoked_at = coalesce(revoked_at, now())",

@@ -7,6 +7,8 @@ _STAFF = "who released what and why: evidence of an act of control, kept by lega
 _RELEASE = "part of a release: the operator's own files and settings, identified by their digest"
 _SEARCH = "numbers and keyed hashes of words"
 _QUEUE = "of the queue's library: no arguments of jobs"
+_SIGN_IN = "random values of sign-ins in progress, for ten minutes"
+_RATES = "ids of keys and tenants with numbers of requests"
 _OWN = "what was asked for and done; the subject is a keyed hash"
 
 
@@ -49,5 +51,7 @@ KEPT = (
         _OWN,
         "kind selector subject sealed master_key reason requested_by targets counters state blocked_by",
     ),
+    _kept("sign_in_attempts", _SIGN_IN, "state browser nonce verifier"),
+    _kept("rate_limits", _RATES),
     _kept("legal_holds", _OWN, "kind reason placed_by lifted_by"),
 )
