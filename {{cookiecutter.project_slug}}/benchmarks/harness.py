@@ -112,9 +112,10 @@ async def unfinished(state: State) -> bool:
 
 
 async def work_off(state: State) -> None:
-    """Run a worker until the queue is empty."""
-    async with worker(state):
-        pass
+    """Run jobs, with their retries, until the queue is empty."""
+    while await unfinished(state):
+        await Worker(state.database, state.jobs, state.settings.worker_concurrency).run(wait=False)
+        await asyncio.sleep(0.05)
 
 
 def arguments_of(parser: argparse.ArgumentParser) -> argparse.Namespace:

@@ -1,3 +1,4 @@
+import asyncio
 from uuid import UUID, uuid4
 
 import httpx
@@ -70,8 +71,15 @@ async def test_a_revoked_key_is_rejected_by_the_next_request(state: State, tenan
 async def test_another_process_rejects_a_revoked_key_when_it_is_notified(state: State, tenant: UUID) -> None:
     elsewhere = identity_of(state, ManualClock())  # its cache never ends
     key = await state.identity.create_key(tenant, "reader", ["user"])
-    async with background(listen(state.database, IDENTITY_CHANGED, elsewhere.follow)):
-        await until(lambda: elsewhere.authenticate(key.text))
+    listening = asyncio.Event()
+
+    async def follow(payload: str) -> None:
+        listening.set()
+        await elsewhere.follow(payload)
+
+    async with background(listen(state.database, IDENTITY_CHANGED, follow)):
+        await listening.wait()
+        await elsewhere.authenticate(key.text)
         await state.identity.revoke_key(tenant, key.prefix)
 
         async def rejected() -> bool:
