@@ -86,7 +86,7 @@ def test_any_command_reports_a_missing_privilege(bare: BareServer, tmp_path: Pat
     bare.run(f"grant app_service to {bare.service}")
     migrate(bare.url(), bare.url(bare.service), ROOT)
     bare.run("revoke all on api_keys from app_service", database=None)
-    names = {"DATABASE_URL": bare.url(bare.service), "APP_EMBEDDER": "none"}
+    names = {"DATABASE_URL": bare.url(bare.service), "APP_EMBEDDER": "none", "APP_MASTER_KEY": "m" * 64}
     done = app(tmp_path, "keys", "create", "reader", **names)
     assert done.returncode == 1
     assert done.stderr == (

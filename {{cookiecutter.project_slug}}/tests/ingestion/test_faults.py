@@ -66,6 +66,13 @@ class Faulty:
         self.injector.step()
 
     @asynccontextmanager
+    async def read(self, tenant_id: UUID) -> AsyncIterator[Any]:
+        self.injector.step()
+        async with self.real.read(tenant_id) as connection:
+            yield connection
+        self.injector.step()
+
+    @asynccontextmanager
     async def pipeline(self, tenant_id: UUID) -> AsyncIterator[Any]:
         self.injector.step()
         async with self.real.pipeline(tenant_id) as connection:

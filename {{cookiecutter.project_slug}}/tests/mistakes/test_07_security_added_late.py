@@ -1,8 +1,10 @@
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import httpx
 
 from app.wiring import State
+from scripts.audit import Advisories, report
 from tests.conftest import ROOT
 from tests.inference.conftest import Service
 
@@ -39,4 +41,7 @@ async def test_nothing_is_open_without_a_key_but_what_says_that_it_is(state: Sta
 
 def test_an_audit_of_the_packages_that_could_look_nothing_up_does_not_pass() -> None:
     recipe = (ROOT / "Makefile").read_text(encoding="utf-8").split("\naudit:")[1].splitlines()[1]
-    assert "pip-audit --strict" in recipe
+    assert "scripts/audit.py" in recipe
+    unknown = Advisories(datetime.now(UTC), {})
+    assert report(unknown, (ROOT / "requirements.lock").read_text(encoding="utf-8"), datetime.now(UTC)) == 1
+    assert '"--strict"' in (ROOT / "scripts" / "audit.py").read_text(encoding="utf-8")

@@ -1,5 +1,6 @@
-"""A logistic regression on n-grams, as the classifier of screening. docs/explanation/injection-classifier.md is its data
-sheet, scripts/train_injection_classifier.py trains it.
+"""A logistic regression on n-grams, as the classifier of screening.
+
+docs/explanation/injection-classifier.md is its data sheet, scripts/train_injection_classifier.py trains it.
 """
 
 from collections.abc import Sequence

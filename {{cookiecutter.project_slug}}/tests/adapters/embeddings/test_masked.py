@@ -6,8 +6,9 @@ from app.core.clock import Deadline, SystemClock
 from app.retrieval.ports import EmbeddingResult
 from app.safety.domain.personal_data import DEFAULT_RULES
 from app.settings import Settings
+from app.setup.process import make_embedders
+from app.setup.release_check import protection_of
 from app.wiring import infrastructure
-from app.wiring.release_loader import protection_of
 
 
 class Recording(NoEmbedder):
@@ -38,5 +39,5 @@ def test_only_an_embedder_on_another_machine_is_masked(settings: Settings) -> No
     protection = protection_of(infrastructure.policies_of(settings))
     elsewhere = settings.model_copy(update={"embedder": "openai", "embedder_next": None})
     here = elsewhere.model_copy(update={"embedder_url": "http://127.0.0.1:8080/v1"})
-    assert [type(each) for each in infrastructure._embedders(elsewhere, protection)] == [MaskedEmbedder]
-    assert MaskedEmbedder not in [type(each) for each in infrastructure._embedders(here, protection)]
+    assert [type(each) for each in make_embedders(elsewhere, protection)] == [MaskedEmbedder]
+    assert MaskedEmbedder not in [type(each) for each in make_embedders(here, protection)]

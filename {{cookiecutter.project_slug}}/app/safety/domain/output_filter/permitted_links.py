@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from html.parser import HTMLParser
-
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from typing import TYPE_CHECKING
 
 from app.safety.domain.markup import loads_or_links, neutralise
 from app.safety.domain.output_filter.hosts import LinkHosts
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 # Each permitted link is replaced by one private-use character while the rest of the text is examined.
 _FIRST, _LAST = 0xE000, 0xE7FF
@@ -95,7 +97,10 @@ def _place(link: str, links: list[str]) -> str:
 
 
 @cache
-def _parser() -> MarkdownIt:
+def _parser() -> "MarkdownIt":
+    # Imported late: commands that show no answer need no parser.
+    from markdown_it import MarkdownIt
+
     return MarkdownIt("commonmark", {"html": True}).enable("table")
 
 
@@ -107,7 +112,7 @@ def _targets(text: str) -> Iterator[str]:
             yield from _of_token(inner)
 
 
-def _of_token(token: Token) -> Iterator[str]:
+def _of_token(token: "Token") -> Iterator[str]:
     if token.type in ("link_open", "image"):
         yield str(token.attrGet("href") or token.attrGet("src") or "")
     elif token.type in ("html_inline", "html_block"):
