@@ -144,7 +144,8 @@ async def test_an_identity_of_the_provider_loses_its_names_and_is_revoked(
             await connection.execute(
                 text(
                     "insert into identities "
-                    "(id, tenant_id, issuer, subject, name, roles, groups, granted_at, created_at) values (:id, :tenant, 'https://id.example', :subject, :subject, '{user}', '{hr}', 1, now())"
+                    "(id, tenant_id, issuer, subject, name, roles, groups, granted_at, created_at) "
+                    "values (:id, :tenant, 'https://id.example', :subject, :subject, '{user}', '{hr}', 1, now())"
                 ),
                 {"id": row, "tenant": tenant, "subject": subject},
             )
