@@ -41,7 +41,7 @@ class Settings(BaseSettings):
 
     environment: Literal["development", "staging", "production"] = Field(
         "development",
-        description="Where this runs. Outside development nothing is made up: secrets must be given.",
+        description="Where this runs. Outside development no secret is generated: each must be set.",
     )
     host: str = Field("127.0.0.1", description="Address that the API and the metrics of the worker listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port the API listens on.")
@@ -285,7 +285,7 @@ class Settings(BaseSettings):
         return [self._secret(self.master_key, MASTER_KEY_FILE), *previous]
 
     def _secret(self, given: SecretStr | None, name: str) -> bytes:
-        """In development one is made up once and kept in the data folder, readable by its owner only."""
+        """In development one is generated once and stored in the data folder, readable by its owner only."""
         if given:
             return given.get_secret_value().encode()
         path = self.data_dir / name

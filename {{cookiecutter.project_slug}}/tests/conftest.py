@@ -33,7 +33,7 @@ ROOT = Path(__file__).parent.parent
 
 
 LONG = 60
-PATIENT = {
+TIMEOUTS = {
     "app.core.database": ("CONNECT_SECONDS", "POOL_SECONDS"),
     "app.core.schema": ("CONNECT_SECONDS",),
     "app.core.health": ("CHECK_SECONDS",),
@@ -41,12 +41,12 @@ PATIENT = {
     "app.adapters.chat.transport": ("CONNECT_SECONDS",),
     "app.adapters.webhooks": ("CONNECT_SECONDS",),
 }
-"""What the service waits at most, in this process: so long that no slow machine gets there."""
+"""Time limits of the service that tests raise, so that a slow machine never reaches them."""
 
 
-def be_patient() -> None:
+def extend_timeouts() -> None:
     clock.install()
-    for module, names in PATIENT.items():
+    for module, names in TIMEOUTS.items():
         for name in names:
             assert hasattr(importlib.import_module(module), name)
             setattr(importlib.import_module(module), name, LONG)
@@ -55,25 +55,25 @@ def be_patient() -> None:
 
 
 def pytest_configure() -> None:
-    be_patient()
-    be_quick()
+    extend_timeouts()
+    cache_constant_setup()
     check_every_response()
     for name in [name for name in os.environ if name.upper().startswith("APP_") and name != "APP_DATA_DIR"]:
         del os.environ[name]
     os.environ.pop("DATABASE_URL", None)
-    os.environ["COLUMNS"] = "200"  # what is printed does not depend on who looks on
-    keep_compiled()
+    os.environ["COLUMNS"] = "200"  # output does not depend on the terminal
+    allow_bytecode()
     # The library's own default draws every local variable of a traceback: fifteen seconds for a whole state.
     structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.plain_traceback
 
 
-def be_quick() -> None:
-    """What each client and each service would make anew, and is always the same in one process, is made once."""
+def cache_constant_setup() -> None:
+    """Caches what is expensive to create and the same for every client and service."""
     default.create_ssl_context = functools.cache(default.create_ssl_context)
     infrastructure.read_code = functools.cache(infrastructure.read_code)  # type: ignore[attr-defined]
 
 
-def keep_compiled() -> None:
+def allow_bytecode() -> None:
     """Some machines forbid it, and hundreds of processes start here: half of what a start costs is the compiler."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
@@ -106,7 +106,7 @@ def share_of(nodeid: str) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The slow come first, so that no process is still at one when the others have nothing left."""
+    """Slow tests come first, so that no process runs one alone at the end."""
     if hasattr(config, "workerinput"):
         slow = {share_of(item.nodeid) for item in items if item.get_closest_marker("slow")}
         items.sort(key=lambda item: share_of(item.nodeid) not in slow)
@@ -185,7 +185,7 @@ def responses_match_the_models_of_their_routes() -> Iterator[None]:
 
 @pytest.fixture
 def nowhere(monkeypatch: pytest.MonkeyPatch) -> Urls:
-    """A database that is away. Nothing comes of waiting for it, so that nobody waits long."""
+    """An unreachable database, with a short connection timeout."""
     monkeypatch.setattr("app.core.database.POOL_SECONDS", 0.05)
     url = "postgresql://app_service:x@127.0.0.1:1/nothing"
     return Urls(service=url, owner=url)

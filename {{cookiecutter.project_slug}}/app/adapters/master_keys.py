@@ -16,7 +16,7 @@ NONCE_BYTES = 12
 
 @dataclass(frozen=True, repr=False)
 class EnvironmentKeys:
-    """secret: wraps. previous: only unwrap, until everything is wrapped anew. Each has 32 characters or more."""
+    """secret: wraps. previous: only unwrap, until every data key is rewrapped. Each has 32 characters or more."""
 
     secret: bytes
     previous: Sequence[bytes] = ()

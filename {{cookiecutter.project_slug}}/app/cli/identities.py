@@ -15,7 +15,7 @@ Id = Annotated[UUID, typer.Argument(help="The id that 'app identities list' show
 
 @app.command("list")
 def list_identities(tenant: Tenant = DEFAULT_TENANT) -> None:
-    """List who has come with a token, and what the newest one gave."""
+    """List the identities that have signed in with a token, with the roles and groups of the newest one."""
 
     async def work(state: State) -> None:
         table = Table("id", "name", "subject", "roles", "groups", "used", "revoked")

@@ -26,7 +26,7 @@ def create(
     per_minute: Annotated[int | None, typer.Option(min=1, help="Requests a minute, below the policy's.")] = None,
     days: Annotated[int | None, typer.Option(min=1, max=36_500, help="It expires after so many days.")] = None,
 ) -> None:
-    """Make a key, and the tenant when it is new. The key is shown this once."""
+    """Create a key, and its tenant when it is new. The key is shown only once."""
 
     async def work(state: State) -> str:
         expires_at = state.clock.now() + timedelta(days=days) if days else None
@@ -65,7 +65,7 @@ def list_keys(tenant: Tenant = DEFAULT_TENANT) -> None:
 def webhook_secret(
     name: Annotated[str, typer.Argument(help="Name or prefix of the key that asks.")], tenant: Tenant = DEFAULT_TENANT
 ) -> None:
-    """Show what signs the webhooks of a key, for who checks them. A new key has a new secret."""
+    """Show the signing secret for the webhooks of a key. A new key has a new secret."""
 
     async def work(state: State) -> str:
         tenant_id = await state.identity.tenant(tenant)

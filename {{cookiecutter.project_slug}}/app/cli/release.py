@@ -34,7 +34,7 @@ def create(
     staging: Annotated[bool, typer.Option("--staging", help="Put it on staging, to look at it.")] = False,
     reason: Reason = "made at the command line",
 ) -> None:
-    """Make a draft of the files of this folder, or of another release with something changed."""
+    """Create a draft from the files of this folder, or from another release with changes."""
     changes = dict(_pair(each) for each in change or [])
 
     async def work(state: State) -> tuple[Release, ReleaseHistory]:

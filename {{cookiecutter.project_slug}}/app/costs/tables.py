@@ -59,7 +59,7 @@ budget_windows = Table(
     CheckConstraint(SPANS, name="span"),
 )
 
-# A purse is the share of a budget that one stripe of calls reserves from; the table keeps its first name.
+# Shares of a budget, each of which one stripe of calls reserves from. Renaming the table needs a migration.
 budget_purses = Table(
     "budget_purses",
     metadata,

@@ -7,7 +7,7 @@ from app.core.errors import Conflict, Unavailable
 
 
 class MasterKeyUnknown(Unavailable):
-    code, title = "master_key_unknown", "The master key of this content is not held by this process"
+    code, title = "master_key_unknown", "This process does not have the master key of this content"
     action = "Put the former key into APP_MASTER_KEY_PREVIOUS, then run 'app privacy rotate-master-key'."
 
 
@@ -18,7 +18,7 @@ class Undecryptable(Unavailable):
 
 class TenantKeyDestroyed(Conflict):
     code, title = "tenant_key_destroyed", "The key of this content was destroyed"
-    action = "The tenant was erased. Nobody can read its original files again; upload them anew."
+    action = "The tenant was erased. Its original files cannot be decrypted any more; upload them again."
 
 
 @dataclass(frozen=True, slots=True)

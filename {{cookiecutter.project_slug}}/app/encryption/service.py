@@ -23,7 +23,7 @@ DATA_KEY = "data key of tenant"
 
 @dataclass(frozen=True)
 class TenantKeys:
-    """The data keys of all tenants; each is made when its tenant first stores something."""
+    """The data keys of all tenants; each is generated at the first write of its tenant."""
 
     database: Database
     management: KeyManagement

@@ -1,1 +1,1 @@
-"""What every process opens first, and what `app rollback` gets instead of all services, so that it starts quickly."""
+"""Start-up shared by all processes, and the smaller composition of `app rollback`."""

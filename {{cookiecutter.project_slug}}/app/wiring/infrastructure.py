@@ -135,7 +135,7 @@ def _master_keys(settings: Settings) -> EnvironmentKeys:
     path = settings.data_dir / MASTER_KEY_FILE
     if settings.master_key is None and not path.exists():
         log.warning(
-            "encryption.master_key_made_up",
+            "encryption.master_key_generated",
             what=f"it is in {path}; set APP_MASTER_KEY where the data matters, and keep a copy of it elsewhere",
         )
     current, *previous = settings.master_secrets()

@@ -104,7 +104,7 @@ class SourceNotAllowed(Forbidden):
 
 
 class InvalidKeyTerms(Invalid):
-    code, title = "key_terms_invalid", "The key cannot be made with these restrictions"
+    code, title = "key_terms_invalid", "The key cannot be created with these restrictions"
 
 
 class PermissionMissing(Forbidden):

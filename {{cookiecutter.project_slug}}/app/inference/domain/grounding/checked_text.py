@@ -88,7 +88,7 @@ class CheckedText:
     @property
     def findings(self) -> tuple[Finding, ...]:
         counts = (
-            ("invented_citation", "citations of nothing were taken out", self._markers.invented),
+            ("invented_citation", "citations of passages that do not exist were removed", self._markers.invented),
             ("unsupported_sentence", "no passage supports these sentences", self._unsupported),
         )
         return (*self._findings.values(), *_counted(counts), *self.attacks)

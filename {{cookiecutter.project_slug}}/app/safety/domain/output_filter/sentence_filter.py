@@ -20,8 +20,8 @@ TAIL = 200
 
 _DETAILS = {
     "output_link.removed": "sentences with addresses in no document were taken out",
-    "output_link.parted": "links were parted into plain characters",
-    "prompt_leak": "what follows tells of the instructions and was taken out",
+    "output_link.parted": "links were neutralised",
+    "prompt_leak": "the rest repeats the instructions and was removed",
     "prompt_leak.described": "sentences that describe the instructions were taken out",
     "other_tenant": "what follows has the mark of another tenant and was taken out",
     "secret.hidden": "what follows contains an encoded secret and was taken out",
