@@ -339,7 +339,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/dependencies.md": dependencies_page,
     "docs/reference/measurements.md": measurements_page,
     "docs/reference/trust-boundaries.md": boundaries_page,
-    "docs/reference/controls.md": reference_assurance.controls_page,
+    "assurance/controls.md": reference_assurance.controls_page,
     ".env.example": env_example,
 }
 

@@ -115,7 +115,7 @@ def controls_page() -> str:
         "What public standards ask of such a service, in words of our own, and what meets it here. The rows are in "
         "`assurance/`; a test fails when a control or a test that they name does not exist, or an id is there twice. "
         "That a test proves a control is the judgement of whoever wrote the row. "
-        "[The threat model](../explanation/threat-model.md) says what the controls are for.",
+        "[The threat model](../docs/explanation/threat-model.md) says what the controls are for.",
         table(("standard", *STATES, "rows"), [_counted(each) for each in standards()]),
         *(part for each in standards() for part in _standard(each)),
     )
