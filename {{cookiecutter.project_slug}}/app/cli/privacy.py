@@ -19,7 +19,9 @@ from app.wiring import State
 app = typer.Typer(help="Personal data: export, erasure, legal holds, and keys of tenants.", no_args_is_help=True)
 
 Tenant = Annotated[str, typer.Option(help="Whose data.")]
-Subject = Annotated[str | None, typer.Option(help="A name, address or number: everything that contains it as whole words.")]
+Subject = Annotated[
+    str | None, typer.Option(help="A name, address or number: everything that contains it as whole words.")
+]
 Document = Annotated[str | None, typer.Option(help="The id of a document, and what was derived from it.")]
 Conversation = Annotated[str | None, typer.Option(help="The id that a client gave a conversation.")]
 Asker = Annotated[str | None, typer.Option(help="The name of a key: what was asked with it. The key stays.")]
@@ -265,7 +267,9 @@ def _for_every_tenant(work: Callable[[State, UUID], Awaitable[int]]) -> int:
 
 @app.command()
 def vacuum(
-    full: Annotated[bool, typer.Option("--full", help="Rewrite the tables (VACUUM FULL); each is locked meanwhile.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Rewrite the tables (VACUUM FULL); each is locked meanwhile.")
+    ] = False,
 ) -> None:
     """Free the pages of erased rows, as the owner of the tables."""
 
