@@ -2,18 +2,22 @@ import contextlib
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import structlog
 
-from app.core.masking import LogMask, MaskText
 from app.core.options import LogFormat
-from app.core.redaction import redact, redact_value
+from app.core.redaction import MaskText, redact, redact_value
 from app.core.telemetry import current_trace_id
 from app.core.text import safe_str
 
 _AS_THEY_ARE = frozenset({"level", "timestamp", "trace_id", "exc_info", "stack_info", "_record", "_from_structlog"})
+_OWN_IDS = frozenset({"key_id", "tenant_id"})
+"""UUIDs of the service's own, in every line. `request_id` may be a caller's: it may be a credential, but is no number of
+a person.
+"""
 
 
 def _trace_id(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -29,22 +33,25 @@ def _json(event: dict[str, Any], default: Any = str, **_: Any) -> str:
         return orjson.dumps({safe_str(name): safe_str(value) for name, value in event.items()}).decode()
 
 
-def _redacted(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """The event without credentials. A value that is no text is written as one, so that its form is known here."""
-    return {name: _redacted_value(name, value) for name, value in event.items()}
+@dataclass(frozen=True)
+class _Redaction:
+    """The event without credentials, and with `mask` applied to its texts. A value that is no text is written as one,
+    so that its form is known here.
+    """
 
+    mask: MaskText
 
-def _redacted_value(name: str, value: object) -> object:
-    if value is None or isinstance(value, (bool, int, float)) or name in _AS_THEY_ARE:
-        return value
-    if isinstance(value, (str, Mapping, list, tuple, set, frozenset)):
-        return redact_value({name: value})[name]
-    return redact(safe_str(value))
+    def __call__(self, _: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {name: self._value(name, value) for name, value in event.items()}
 
-
-def _redacted_line(_: Any, __: str, line: Any) -> str:
-    """The finished line, whose traceback may quote a text."""
-    return redact(str(line))
+    def _value(self, name: str, value: object) -> object:
+        if value is None or isinstance(value, (bool, int, float)) or name in _AS_THEY_ARE or name in _OWN_IDS:
+            return value
+        if name == "request_id":
+            return redact(safe_str(value))
+        if isinstance(value, (str, Mapping, list, tuple, set, frozenset)):
+            return next(iter(redact_value({name: value}, self.mask).values()))
+        return self.mask(redact(safe_str(value)))
 
 
 def log_failure(logger: Any, event: str, error: BaseException, **facts: Any) -> None:
@@ -62,7 +69,7 @@ def _write_to_stderr(event: str, error: str, broken: str, facts: Mapping[str, An
         sys.stderr.write(redact(_json({**line, **bound, **facts})) + "\n")
 
 
-def configure_logging(level: str, style: LogFormat, mask: MaskText | None = None) -> None:
+def configure_logging(level: str, style: LogFormat, mask: MaskText = str) -> None:
     """Write every log line, the libraries' too, as one JSON object or one readable line to standard error.
 
     mask: what is done to every text of a line, tracebacks included.
@@ -78,9 +85,7 @@ def configure_logging(level: str, style: LogFormat, mask: MaskText | None = None
     last: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(serializer=_json) if style == "json" else console
     )
-    tail: list[structlog.typing.Processor] = [_redacted, *([LogMask(mask)] if mask else []), last, _redacted_line]
-    if style == "json" or mask:
-        tail.insert(0, structlog.processors.format_exc_info)
+    tail: list[structlog.typing.Processor] = [structlog.processors.format_exc_info, _Redaction(mask), last]
     structlog.configure(
         processors=[*shared, *tail],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),

@@ -1,12 +1,13 @@
 """Masks what must not leave the service in logs, traces, audit lines and error texts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, cast
 
-from app.core.secret_patterns import secrets_in
+from app.core.secret_patterns import may_name_secret, secrets_in
 
 T = TypeVar("T")
+MaskText = Callable[[str], str]
 
 MASK = "•"
 MASK_CHARACTERS = 8
@@ -85,25 +86,25 @@ def redact(text: str) -> str:
     return mask_spans(text, spans) if spans else text
 
 
-def redact_value(value: T) -> T:
-    """The same for all texts within mappings and lists; other values are returned as they are."""
-    return cast(T, _redacted(value))
+def redact_value(value: T, mask: MaskText = str) -> T:
+    """The same for all texts within mappings and lists, each masked too; other values are returned as they are."""
+    return cast(T, _redacted(value, mask))
 
 
-def _redacted(value: object) -> object:
+def _redacted(value: object, mask: MaskText) -> object:
     if isinstance(value, str):
-        return redact(value)
+        return mask(redact(value))
     if isinstance(value, Mapping):
-        return {_redacted(name): _redacted_member(name, each) for name, each in value.items()}
+        return {_redacted(name, mask): _redacted_member(name, each, mask) for name, each in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_redacted(each) for each in value]
+        return [_redacted(each, mask) for each in value]
     return value
 
 
-def _redacted_member(name: object, value: object) -> object:
+def _redacted_member(name: object, value: object, mask: MaskText) -> object:
     """The name of a member can tell that its value is a secret."""
-    shown = _redacted(value)
-    if not isinstance(name, str) or not isinstance(value, str) or shown != value:
+    shown = _redacted(value, mask)
+    if not isinstance(name, str) or not isinstance(value, str) or shown != value or not may_name_secret(name):
         return shown
     assigned = f"{name}={value}"
     whole = redact(assigned)

@@ -67,6 +67,10 @@ _ASSIGNED = re.compile(
     r"(?:export\s+)?[\"'`*]{0,3}([^\s\"'`<>(){}\[\]|;,•]{8,200})",
     re.IGNORECASE,
 )
+_SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
+# What an assignment or a header needs, and most texts lack: found much faster than the patterns fail.
+_ASSIGNS = re.compile(r"[=:→]|\s(?:is|was|lautet|es|est)\b", re.IGNORECASE)
+_SEPARATES = re.compile(r"[\s:]")
 _PLACEHOLDER = re.compile(
     r"^[<${%\[*.#_/-]|^(?:your|my|the|some|changeme|example|placeholder|dummy|sample|redacted|removed|none|null|true|false"
     r"|process|os|env|config|settings|self|this|secrets?|vault|ref|arn|file|https?)(?:[-_./:]|\Z)"
@@ -86,13 +90,18 @@ def secrets_in(text: str) -> Iterator[tuple[str, int, int]]:
     if "://" in text:
         found = (match for match in _USER_INFO.finditer(text) if not _is_sample(match[1]))
         yield from (("connection_string", *match.span(1)) for match in found)
-    for match in _HEADER.finditer(text):
+    for match in _HEADER.finditer(text) if _SEPARATES.search(text) else ():
         if _is_random(match[1]):
             yield "authorization", *match.span(1)
-    for match in _ASSIGNED.finditer(text):
+    for match in _ASSIGNED.finditer(text) if _ASSIGNS.search(text) else ():
         value = match[1].rstrip(".,:!?*_")
         if len(value) >= 8 and _is_random(value):
             yield "assigned", match.start(1), match.start(1) + len(value)
+
+
+def may_name_secret(name: str) -> bool:
+    """Whether a value of this name may be a credential for its name alone."""
+    return _SECRET_NAME.search(name) is not None
 
 
 def tokens_in(text: str) -> Iterator[tuple[str, int, int]]:

@@ -14,9 +14,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from app.core.listening import refusals
-from app.core.masking import MaskText
 from app.core.options import TraceTarget
-from app.core.redaction import redact, redact_value
+from app.core.redaction import MaskText, redact, redact_value
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -32,7 +31,7 @@ def configure_tracing(
     version: str,
     endpoint: str | None,
     named: str | None = None,
-    mask: MaskText | None = None,
+    mask: MaskText = str,
 ) -> None:
     """Send spans nowhere, to standard output or to an OTLP collector; trace ids exist in every case.
 
@@ -48,7 +47,7 @@ def configure_tracing(
         shutdown_on_exit=False,
     )
     if exporter := _exporter(target, endpoint):
-        _provider.add_span_processor(BatchSpanProcessor(RedactingExporter(exporter, mask or str)))
+        _provider.add_span_processor(BatchSpanProcessor(RedactingExporter(exporter, mask)))
     _tracer = _provider.get_tracer("app")
 
 
@@ -94,8 +93,7 @@ class RedactingExporter(SpanExporter):
         return self._mask(redact(text))
 
     def _attributes(self, attributes: Mapping[str, Any] | None) -> dict[str, Any]:
-        redacted = redact_value(dict(attributes or {}))
-        return {name: self._mask(each) if isinstance(each, str) else each for name, each in redacted.items()}
+        return redact_value(dict(attributes or {}), self._mask)
 
 
 def _exporter(target: TraceTarget, endpoint: str | None) -> SpanExporter | None:

@@ -41,7 +41,8 @@ def test_what_is_logged_is_masked_in_values_lists_errors_and_tracebacks(
     observe(settings.model_copy(update={"log_format": style, "log_level": "INFO"}))
     log = structlog.get_logger("test")
     with structlog.contextvars.bound_contextvars(where=SAID):
-        log.info(f"happened to {SAID}", said=SAID, nested={"deep": [SAID, {"x": SAID}]}, error=ValueError(SAID))
+        nested = {"deep": [SAID, {"x": {"y": {"z": [{"w": SAID}]}}}]}
+        log.info(f"happened to {SAID}", said=SAID, nested=nested, error=ValueError(SAID))
         try:
             raise RuntimeError(SAID)
         except RuntimeError as error:
@@ -70,6 +71,7 @@ def test_an_exported_span_has_its_texts_masked(settings: Settings, monkeypatch: 
     observe(settings.model_copy(update={"traces": "console", "trace_sample": 1.0}))
     with span("outer", said=SAID, count=3) as current:
         annotate(more=SAID)
+        current.set_attribute("several", [SAID, SAID])
         current.add_event("seen", {"by": SAID})
     shutdown_tracing()
     assert leaks(printed.getvalue()) == []
