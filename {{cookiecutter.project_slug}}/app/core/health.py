@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
+from app.core.clock import Clock
 from app.core.errors import Problem, StartRefused
 
 log = structlog.get_logger(__name__)
@@ -14,6 +15,24 @@ Check = Callable[[], Awaitable[None]]
 Note = Callable[[], Awaitable[list[str]]]
 CHECK_SECONDS = 0.9
 SILENT = "does not answer"
+
+
+@dataclass
+class CachedCheck:
+    """A check whose success counts for `seconds`, because load balancers check readiness often. One runs at a time."""
+
+    check: Check
+    clock: Clock
+    seconds: float
+    good_until: float = 0.0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def __call__(self) -> None:
+        async with self.turn:
+            if self.clock.monotonic() < self.good_until:
+                return
+            await self.check()
+            self.good_until = self.clock.monotonic() + self.seconds
 
 
 @dataclass(frozen=True)

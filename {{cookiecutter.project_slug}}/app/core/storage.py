@@ -1,14 +1,14 @@
 """A readiness check that the database can write: with a full disk, `select 1` still succeeds."""
 
-import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from app.core.clock import Clock
 from app.core.database import Database, database_problems
 from app.core.errors import DatabaseUnavailable, StorageFull
+from app.core.health import CachedCheck
 
 CACHE_SECONDS = 5.0
-"""How long a successful write is cached: load balancers check readiness often."""
+"""How long a successful write is cached."""
 
 SPILL = "select set_config('work_mem', '64kB', true), set_config('temp_tablespaces', '', true)"
 WRITE = (
@@ -25,16 +25,13 @@ class StorageCheck:
 
     database: Database
     clock: Clock
-    good_until: float = 0.0
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        self._cached = CachedCheck(self._write, self.clock, CACHE_SECONDS)
 
     async def __call__(self) -> None:
         """Errors: StorageFull; DatabaseUnavailable when it is read-only or does not answer."""
-        async with self.turn:
-            if self.clock.monotonic() < self.good_until:
-                return
-            await self._write()
-            self.good_until = self.clock.monotonic() + CACHE_SECONDS
+        await self._cached()
 
     async def _write(self) -> None:
         try:

@@ -14,7 +14,7 @@ from app.core.change_waiter import ChangeWaiter
 from app.core.clock import Clock, SystemClock
 from app.core.database import Database, listen
 from app.core.embedded import Urls
-from app.core.health import Health
+from app.core.health import CachedCheck, Health
 from app.core.jobs import JobSpec
 from app.core.ownership import OwnershipPolicy
 from app.core.policies import Policies
@@ -82,6 +82,10 @@ from app.wiring.infrastructure import (
 from app.wiring.release_loader import ReleaseLoader, released
 
 __all__ = ["POLICIES", "REGISTRY", "State", "build", "check", "database_urls", "observe"]
+
+
+RESTORED_SECONDS = 60.0
+"""How long it counts that the database is not older than an erasure."""
 
 
 @dataclass(frozen=True, repr=False)  # a repr of a task or handler that holds it would print everything
@@ -222,7 +226,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     trials, live_traffic = Trials(database, infra.releases, loaded_releases, pipeline), LiveTraffic(database)
     security = released(SecurityPolicy, live_releases, loaded_releases, policies)
     ingestion = _ingestion(infra, live_releases, loaded_releases, screening)
-    quality = policies.get(QualityPolicy)
+    privacy, quality = _privacy(infra, identity, ingestion), policies.get(QualityPolicy)
     judge = await release_loader.chat(quality.judge.model, protection_of(policies))
     return State(
         settings=infra.settings,
@@ -230,7 +234,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         clock=clock,
         database=database,
         urls=infra.urls,
-        health=_health(infra, environments, approvals),
+        health=_health(infra, environments, approvals, privacy),
         identity=identity,
         costs=infra.costs,
         releases=infra.releases,
@@ -251,7 +255,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         actions=actions,
         tickets=Tickets(database, clock),
         reviews=_reviews(infra, actions),
-        privacy=_privacy(infra, identity, ingestion),
+        privacy=privacy,
         webhooks=WebhookSender(DeferredWebhookTransport(), identity, lambda: security().webhooks, clock),
     )
 
@@ -291,13 +295,14 @@ def _answers(
     return Answers(environments, loaded_releases, pipeline, delivery, at_once)
 
 
-def _health(infra: Infrastructure, environments: Environments, approvals: Approvals) -> Health:
+def _health(infra: Infrastructure, environments: Environments, approvals: Approvals, privacy: Privacy) -> Health:
     checks: dict[str, Callable[[], Awaitable[None]]] = {
         "database": infra.database.ping,
         "storage": StorageCheck(infra.database, infra.clock),
         "schema": SchemaCheck(infra.urls.service, infra.settings.root),
         "index": infra.retrieval.ready,
         "release": environments.ready,
+        "erasures": CachedCheck(privacy.refuse_restored, infra.clock, RESTORED_SECONDS),
     }
     return Health(checks, (approvals.notes, infra.costs.notes))
 

@@ -18,7 +18,8 @@ from app.core.reasons import ReasonRequired
 from app.core.retention import RetentionRules
 from app.privacy.domain.requests import LegalHoldNotFound, Selection, TombstonesUnusable
 from app.privacy.service import Privacy
-from app.wiring import State
+from app.wiring import RESTORED_SECONDS, State
+from tests.clock import leap
 from tests.conftest import override
 from tests.privacy.conftest import Plant
 from tests.privacy.planted import SUBJECT
@@ -140,6 +141,17 @@ async def test_closed_tickets_results_and_failed_jobs_go_and_open_tickets_stay(
     assert await count(state, tenant, "select count(*) from tickets where title <> 'erased'") == 1
 
 
+async def test_one_run_takes_every_batch_and_stops_where_only_holds_are_left(
+    client: httpx.AsyncClient, privacy: Privacy, tenant: UUID, later: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.privacy.service.retention.BATCH", 2)
+    override(privacy.retention, rules=RetentionRules(answers=30))
+    for number in range(5):
+        await ask(client, f"Is gate {number} open?")
+    later.advance(31 * DAY.total_seconds())
+    assert await privacy.retention.expire(tenant) == {"answers": 5}
+
+
 async def test_nothing_expires_without_a_period(
     client: httpx.AsyncClient, privacy: Privacy, tenant: UUID, later: ManualClock
 ) -> None:
@@ -165,11 +177,15 @@ async def test_a_restored_database_is_refused_until_its_tombstones_are_applied(
     await ask(garden.client, f"Where is {garden.word('answers.question')}?")
     with pytest.raises(StartRefused, match="run 'app privacy reapply'"):
         await privacy.refuse_restored()
+    await leap(RESTORED_SECONDS)
+    ready = await garden.client.get("/health/ready")
+    assert (ready.status_code, "run 'app privacy reapply'" in ready.json()["checks"]["erasures"]) == (503, True)
     [again] = await privacy.tombstones.reapply(await privacy.keys.tenants())
     assert (again.id, again.state, again.reapplied) == (done.id, "done", True)
     assert garden.by_store(left(garden)) == {}
     assert await privacy.tombstones.reapply(await privacy.keys.tenants()) == []
     await privacy.refuse_restored()
+    assert (await garden.client.get("/health/ready")).json()["checks"]["erasures"] == "ok"
     assert isinstance(await state.audit.inspect(), Verified)
 
 

@@ -25,6 +25,11 @@ async def find(connection: AsyncConnection, request_id: UUID, lock: bool = False
     return _request(row) if row else None
 
 
+async def known(connection: AsyncConnection, request_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the requests that have a receipt here."""
+    return set((await connection.execute(select(REQUEST.id).where(REQUEST.id.in_(request_ids)))).scalars())
+
+
 async def list_requests(connection: AsyncConnection, tenant_id: UUID, limit: int) -> list[PrivacyRequest]:
     """The newest first."""
     query = select(privacy_requests).where(REQUEST.tenant_id == tenant_id).order_by(REQUEST.requested_at.desc())

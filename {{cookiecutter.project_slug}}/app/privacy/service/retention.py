@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from app.core import audit
@@ -21,7 +22,7 @@ from app.privacy.service.steps import Steps
 
 ACTOR = "retention"
 BATCH = 500
-"""Erased in one transaction; the next run takes the rest."""
+"""Erased in one transaction."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,16 @@ class Retention:
         if kind in aged.DELETED:
             async with self.database.transaction(tenant_id) as connection:
                 return await aged.delete(connection, kind, tenant_id, before)
-        async with self.database.read(tenant_id) as connection:
-            ids = await aged.find(connection, kind, tenant_id, before, BATCH)
-        if ids and kind == "quarantined_files":
-            return await self._discard(tenant_id, ids)
-        return await self._erase(tenant_id, kind, ids) if ids else 0
+        erase = self._discard if kind == "quarantined_files" else partial(self._erase, kind)
+        total = 0
+        while True:
+            async with self.database.read(tenant_id) as connection:
+                ids = await aged.find(connection, kind, tenant_id, before, BATCH)
+            erased = await erase(tenant_id, ids)
+            total += erased
+            # What is left of a batch is under a hold: the next run tries again.
+            if len(ids) < BATCH or erased < len(ids):
+                return total
 
     async def _discard(self, tenant_id: UUID, entries: Sequence[UUID]) -> int:
         caller, discarded = Principal(tenant_id, COMMAND_LINE, ACTOR, ALL_ROLES), 0
@@ -65,8 +71,8 @@ class Retention:
                 continue
         return discarded
 
-    async def _erase(self, tenant_id: UUID, kind: str, ids: Sequence[UUID]) -> int:
-        if await self._erase_unheld(tenant_id, kind, ids):
+    async def _erase(self, kind: str, tenant_id: UUID, ids: Sequence[UUID]) -> int:
+        if not ids or await self._erase_unheld(tenant_id, kind, ids):
             return len(ids)
         # A hold is on something that was derived from one of them: all others go.
         return sum([await self._erase_unheld(tenant_id, kind, [each]) for each in ids])

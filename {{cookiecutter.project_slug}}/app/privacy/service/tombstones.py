@@ -98,13 +98,12 @@ class Tombstones:
 
         Errors: TombstonesUnusable.
         """
-        unknown = []
-        for request in await self.file.read():
-            if request.tenant_id in tenants:
-                async with self.database.read(request.tenant_id) as connection:
-                    if await receipts.find(connection, request.id) is None:
-                        unknown.append(request)
-        return unknown
+        requests = [each for each in await self.file.read() if each.tenant_id in tenants]
+        known: set[UUID] = set()
+        for tenant_id in {each.tenant_id for each in requests}:
+            async with self.database.read(tenant_id) as connection:
+                known |= await receipts.known(connection, [each.id for each in requests if each.tenant_id == tenant_id])
+        return [each for each in requests if each.id not in known]
 
     async def reapply(self, tenants: Sequence[UUID]) -> Sequence[PrivacyRequest]:
         """Erase again what a restored backup has brought back. May be interrupted and run again.

@@ -7,6 +7,7 @@ from uuid import UUID
 import structlog
 
 from app.core.errors import Problem
+from app.core.logging import log_failure
 from app.core.telemetry import counter
 from app.encryption.service import TenantKeys
 from app.privacy.service.erasure import Erasure
@@ -34,11 +35,17 @@ class PrivacyUpkeep:
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def sweep(self) -> None:
-        """Once, for all tenants."""
+        """Once, for all tenants. What fails for one is logged, and is no obstacle for the others."""
         for tenant_id in await self.keys.tenants():
-            await self._resume(tenant_id)
-            for kind, count in (await self.retention.expire(tenant_id)).items():
-                EXPIRED.labels(kind).inc(count)
+            try:
+                await self._sweep(tenant_id)
+            except Exception as error:
+                log_failure(log, "privacy.sweep_failed", error, tenant_id=str(tenant_id))
+
+    async def _sweep(self, tenant_id: UUID) -> None:
+        await self._resume(tenant_id)
+        for kind, count in (await self.retention.expire(tenant_id)).items():
+            EXPIRED.labels(kind).inc(count)
 
     async def _resume(self, tenant_id: UUID) -> None:
         for request_id in await self.erasure.running(tenant_id):

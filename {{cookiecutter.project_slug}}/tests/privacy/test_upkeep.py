@@ -1,0 +1,83 @@
+"""What a running worker and the start of a process do by themselves."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from uuid import UUID
+
+import httpx
+import psycopg
+import pytest
+import pytest_asyncio
+
+from app.core.database import background
+from app.core.embedded import Urls
+from app.core.retention import RetentionRules
+from app.privacy.service import Privacy
+from app.privacy.service.retention import Retention
+from app.wiring import State
+from app.worker import work
+from tests.clock import until
+from tests.conftest import override
+from tests.e2e.conftest import app
+from tests.privacy.conftest import Plant
+from tests.privacy.test_erasure import ADA, WHY, ask
+
+
+@pytest_asyncio.fixture
+async def aged(privacy: Privacy, client: httpx.AsyncClient, database_urls: Urls) -> AsyncIterator[str]:
+    """An answer that is older than it may be."""
+    rules = privacy.retention.rules
+    override(privacy.retention, rules=RetentionRules(answers=30))
+    answer = await ask(client, "Is the harbour open?")
+    with psycopg.connect(database_urls.owner) as owner:
+        owner.execute("update answers set created_at = now() - interval '40 days' where id = %s", (answer["id"],))
+    yield str(answer["id"])
+    override(privacy.retention, rules=rules)
+
+
+async def test_a_running_worker_erases_what_is_too_old(state: State, client: httpx.AsyncClient, aged: str) -> None:
+    async def gone() -> bool:
+        return (await client.get(f"/v1/answers/{aged}")).status_code == 404
+
+    assert not await gone()
+    elsewhere = replace(state, settings=state.settings.model_copy(update={"worker_metrics_port": 0}))
+    try:
+        async with background(work(elsewhere)):
+            await until(gone)
+    finally:
+        for name in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().remove_signal_handler(name)
+
+
+async def test_what_fails_for_one_tenant_is_no_obstacle_for_the_others(
+    state: State, privacy: Privacy, client: httpx.AsyncClient, tenant: UUID, aged: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expire, broken = Retention.expire, (await privacy.keys.tenants())[0]
+    assert broken != tenant
+
+    async def fails(self: Retention, tenant_id: UUID) -> dict[str, int]:
+        if tenant_id == broken:
+            raise OSError("the disk is away")
+        return await expire(self, tenant_id)
+
+    monkeypatch.setattr(Retention, "expire", fails)
+    await privacy.upkeep.sweep()
+    assert (await client.get(f"/v1/answers/{aged}")).status_code == 404
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+async def test_no_process_starts_on_a_restored_database(
+    command: str, plant: Plant, privacy: Privacy, tenant: UUID, database_urls: Urls, tmp_path: str
+) -> None:
+    await plant(answers=1)
+    done = await privacy.erasure.erase(tenant, ADA, "officer", WHY)
+    with psycopg.connect(database_urls.owner) as owner:
+        owner.execute("delete from privacy_requests where id = %s", (done.id,))
+    variables = {"DATABASE_URL": database_urls.service, "APP_EMBEDDER": "none", "APP_MASTER_KEY": "m" * 64}
+    tombstones = str(privacy.tombstones.file.path)
+    ended = await asyncio.to_thread(app, tmp_path, command, APP_TOMBSTONES=tombstones, APP_PORT="0", **variables)
+    assert ended.returncode == 1
+    assert "run 'app privacy reapply'" in ended.stderr
+    await privacy.tombstones.reapply([tenant])
