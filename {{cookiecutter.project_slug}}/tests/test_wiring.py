@@ -2,11 +2,13 @@ import asyncio
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from prometheus_client import REGISTRY
 
+from app.adapters.embeddings.masked import MaskedEmbedder
 from app.core.database import background, notify
 from app.core.embedded import Urls
 from app.core.errors import StartRefused
@@ -17,7 +19,7 @@ from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED
 from app.settings import Settings
 from app.wiring import State, build, check
 from tests.clock import until
-from tests.conftest import ROOT
+from tests.conftest import ROOT, adopt
 
 ELSEWHERE = {"model": "gpt-4o-mini", "base_url": "https://api.openai.com/v1", "api_key": "none"}
 HERE = {"model": "qwen3-8b", "base_url": "http://127.0.0.1:8080/v1", "provider": "local"}
@@ -125,3 +127,29 @@ async def test_a_running_process_releases_unused_reservations_and_updates_budget
     async with background(*state.background()):
         await until(released)
         await until(lambda: REGISTRY.get_sample_value("app_budget_used_ratio", {"span": "month"}) is not None)
+
+
+async def test_a_release_brings_the_privacy_policy_by_which_its_questions_are_judged(
+    root: Path, settings: Settings, database_urls: Urls
+) -> None:
+    change(root, "privacy", "questions: keep", "questions: refuse")
+    async with build(settings.model_copy(update={"root": root}), database_urls) as state:
+        await adopt(state)
+        tenant = await state.identity.ensure_tenant(f"tenant-{uuid4().hex}")
+        headers = {"Authorization": f"Bearer {(await state.identity.create_key(tenant, 'test', ['user'])).text}"}
+        transport = httpx.ASGITransport(app=create_app(state))
+        async with httpx.AsyncClient(transport=transport, base_url="http://service", headers=headers) as client:
+            plain = await client.post("/v1/answers", json={"question": "Who is the keeper?"})
+            named = await client.post("/v1/answers", json={"question": "Who is jane@acme.example?"})
+    assert (plain.status_code, named.status_code) == (200, 422)
+    assert named.json()["code"] == "question_refused"
+
+
+@pytest.mark.parametrize(("prompts", "masked"), [("keep", False), ("pseudonymise", True)])
+async def test_the_privacy_policy_says_whether_an_embedder_elsewhere_gets_personal_data(
+    root: Path, settings: Settings, database_urls: Urls, prompts: str, masked: bool
+) -> None:
+    change(root, "privacy", "internal: pseudonymise", f"internal: {prompts}")
+    elsewhere = settings.model_copy(update={"root": root, "embedder": "openai", "embedder_next": None})
+    async with build(elsewhere, database_urls) as state:
+        assert [isinstance(each, MaskedEmbedder) for each in state.retrieval.embedders.values()] == [masked]

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from pydantic import SecretStr
 
 from app.core.options import LogFormat
+from app.core.redaction import SecretDetector, install_detectors
 from app.core.telemetry import annotate, shutdown_tracing, span
 from app.settings import Settings
 from app.wiring import observe
@@ -24,6 +26,7 @@ def restored() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level, before = root.handlers[:], root.level, structlog.get_config()
     yield
+    install_detectors(SecretDetector())
     shutdown_tracing()
     structlog.configure(**before)
     root.handlers, root.level = handlers, level
@@ -52,6 +55,19 @@ def test_what_is_logged_is_masked_in_values_lists_errors_and_tracebacks(
     assert leaks(written) == []
     assert written.count("[email]") >= 6
     assert "RuntimeError" in written
+
+
+@pytest.mark.usefixtures("restored")
+def test_the_secrets_of_the_settings_are_in_no_line_whatever_their_form(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pepper = "correct horse battery staple and more"
+    observe(settings.model_copy(update={"key_pepper": SecretStr(pepper)}))
+    structlog.get_logger("test").warning("core.said", detail=f"it was {pepper}, they say", request_id=pepper)
+    line = json.loads(capsys.readouterr().err)
+    assert pepper not in str(line)
+    assert line["detail"].startswith("it was ")
+    assert line["detail"].endswith(", they say")
 
 
 @pytest.mark.usefixtures("restored")
