@@ -12,13 +12,15 @@ from app.adapters.embeddings.masked import MaskedEmbedder
 from app.core.database import background, notify
 from app.core.embedded import Urls
 from app.core.errors import StartRefused
+from app.core.jobs import Worker
 from app.costs.domain.budgets import Settlement
 from app.costs.service.budget_limits import USED
+from app.identity.service.last_use import FLUSH_SECONDS
 from app.main import create_app
 from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED
 from app.settings import Settings
 from app.wiring import State, build, check
-from tests.clock import until
+from tests.clock import leap, until
 from tests.conftest import ROOT, adopt
 
 ELSEWHERE = {"model": "gpt-4o-mini", "base_url": "https://api.openai.com/v1", "api_key": "none"}
@@ -129,20 +131,39 @@ async def test_a_running_process_releases_unused_reservations_and_updates_budget
         await until(lambda: REGISTRY.get_sample_value("app_budget_used_ratio", {"span": "month"}) is not None)
 
 
-async def test_a_release_brings_the_privacy_policy_by_which_its_questions_are_judged(
+async def test_a_running_process_stores_when_a_key_was_last_used(state: State, client: httpx.AsyncClient) -> None:
+    async def stored() -> bool:
+        [mine] = (await client.get("/v1/keys")).json()["items"]
+        return mine["last_used_at"] is not None
+
+    assert not await stored()
+    async with background(*state.background()):
+        await leap(FLUSH_SECONDS)
+        await until(stored)
+
+
+async def test_a_release_brings_the_privacy_policy_by_which_questions_and_documents_are_judged(
     root: Path, settings: Settings, database_urls: Urls
 ) -> None:
     change(root, "privacy", "questions: keep", "questions: refuse")
+    change(root, "privacy", "documents: flag", "documents: quarantine")
+    change(root, "privacy", "evaluation_sets: mask", "evaluation_sets: keep")
     async with build(settings.model_copy(update={"root": root}), database_urls) as state:
         await adopt(state)
         tenant = await state.identity.ensure_tenant(f"tenant-{uuid4().hex}")
-        headers = {"Authorization": f"Bearer {(await state.identity.create_key(tenant, 'test', ['user'])).text}"}
+        headers = {"Authorization": f"Bearer {(await state.identity.create_key(tenant, 'test', ['admin'])).text}"}
         transport = httpx.ASGITransport(app=create_app(state))
         async with httpx.AsyncClient(transport=transport, base_url="http://service", headers=headers) as client:
             plain = await client.post("/v1/answers", json={"question": "Who is the keeper?"})
             named = await client.post("/v1/answers", json={"question": "Who is jane@acme.example?"})
+            page = b"# Keeper\n\nThe keeper of the tower is reached at jane@acme.example from dusk to dawn.\n"
+            await client.post("/v1/documents", files={"files": ("keeper.md", page)}, data={"metadata": "{}"})
+            await Worker(state.database, state.jobs, concurrency=1).run(wait=False)
+            [document] = (await client.get("/v1/documents")).json()["items"]
+        assert state.reviews.golden_suite.personal_data.evaluation_sets == "keep"
     assert (plain.status_code, named.status_code) == (200, 422)
     assert named.json()["code"] == "question_refused"
+    assert (document["status"], document["quarantine"]["reason"]) == ("quarantined", "personal_data")
 
 
 @pytest.mark.parametrize(("prompts", "masked"), [("keep", False), ("pseudonymise", True)])
