@@ -4,11 +4,12 @@ import re
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from selectolax.lexbor import LexborHTMLParser
 
+from app.safety.domain import markup
 from app.safety.domain.markup import loads_or_links, neutralise
 from tests.safety.exfiltration import FORMS
 
@@ -61,6 +62,25 @@ def test_neutralising_only_adds_spaces_and_is_idempotent(text: str) -> None:
 @given(PIECES)
 def test_any_combination_of_pieces_is_neutralised(text: str) -> None:
     assert active_tags(neutralise(text)) == set()
+
+
+@settings(deadline=None, max_examples=300)
+@given(PIECES)
+@example("tel:+4912345")
+@example("[a][b] and [b]: c")
+@example("a-.com")
+@example("b.example.com?q")
+@example("url(a) and www.a")
+@example("![[a]]")
+@example("a\\]\\(b")
+@example("//a.b")
+@example("&lt;img src=a>")
+def test_no_rule_matches_a_text_that_is_passed_over(text: str) -> None:
+    quick = loads_or_links(text), neutralise(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(markup, "_MAY_LINK", re.compile(""))
+        patch.setattr(markup, "_MAY_CHANGE", re.compile(""))
+        assert (loads_or_links(text), neutralise(text)) == quick
 
 
 @pytest.mark.parametrize(

@@ -83,3 +83,11 @@ def test_it_waits_while_a_text_may_go_on_like_the_prompt() -> None:
     assert may_go_on("They say: quote timetables only", PROMPT)
     assert not may_go_on("They say: quote timetables on the wall", PROMPT)
     assert not may_go_on("quote", PROMPT)
+
+
+@given(st.integers(0, 400), st.text("ab", max_size=30), st.booleans())
+def test_a_run_of_letters_is_recognised_from_wherever_it_begins(start: int, before: str, enciphered: bool) -> None:
+    letters = "".join(filter(str.isalpha, (PROMPT * 4).casefold()))
+    run = letters[start : start + 41]
+    written = "".join(chr(97 + (ord(letter) - 97 + 5) % 26) for letter in run) if enciphered else run
+    assert overlaps_prompt(f"{before} {written}", PROMPT * 4)

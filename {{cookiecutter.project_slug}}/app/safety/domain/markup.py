@@ -37,12 +37,18 @@ _APART: tuple[re.Pattern[str], ...] = (
     re.compile(r"(?<=\\)(?=(?:href|url|includegraphics|html[A-Z]\w*)\b)"),  # a formula
 )
 
+# Signs of which each rule needs at least one. Most sentences have none, and the rules are many.
+_MAY_LINK = re.compile(r"[<:@&\\]|//|\]\(|!\[|\burl\(|\bwww\.|\w[/?#]\S", re.IGNORECASE)
+_MAY_CHANGE = re.compile(r"[<:@&\\]|//|\][(\[{]|!\[|\[\[|url\(|[\w-]\.\w", re.IGNORECASE)
+
 
 def neutralise(text: str) -> str:
     """Insert spaces so that no Markdown or HTML renderer loads or links anything in the text.
 
     Only spaces are added, and nothing is removed; it is idempotent.
     """
+    if not _MAY_CHANGE.search(text):
+        return text
     text = _ENTITY.sub(_separate_entity, text)
     for pattern in _APART:
         text = pattern.sub(" ", text)
@@ -56,6 +62,8 @@ def loads_or_links(text: str) -> list[str]:
     which cannot carry data. `neutralise` also separates those.
     """
     matches: dict[str, None] = {}
+    if not _MAY_LINK.search(text):
+        return []
     plain = unescape(text)
     for view, rules in ((text, _RULES), (plain, _RULES), (_ESCAPE.sub(r"\1", plain), _ADDRESSES)):
         for rule in rules:

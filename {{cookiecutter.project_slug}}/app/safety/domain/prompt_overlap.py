@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from html import unescape
-from itertools import pairwise
+from operator import sub
 from urllib.parse import unquote
 
 WORDS, DISTINCTIVE, LETTERS = 8, 5, 40
@@ -28,6 +28,9 @@ _CODES = re.compile(r"(?:\d{2,3}[\s,;-]{1,2}){12,}\d{0,3}")
 _ESCAPE = re.compile(r"\\[uU]\{?([0-9A-Fa-f]{4,8})\}?")
 _LOOKALIKES = str.maketrans("аеорсухіјѕһԁԛԝɡοανικρτυχ", "aeopcyxijshdqwgoavikptux")
 _LEET = str.maketrans("013457@$!|", "oleastasil")
+_ASCII = "".join(map(chr, range(128)))
+_OTHER_THAN_LETTERS = str.maketrans("", "", "".join(c for c in _ASCII if not c.isalpha()))
+_SIGNS = str.maketrans("", "", "".join(c for c in _ASCII if not c.isalnum()))
 
 
 def _plain(text: str) -> str:
@@ -36,7 +39,7 @@ def _plain(text: str) -> str:
 
 
 def _letters(text: str) -> str:
-    return "".join(filter(str.isalpha, text))
+    return text.translate(_OTHER_THAN_LETTERS) if text.isascii() else "".join(filter(str.isalpha, text))
 
 
 def _runs(letters: str, length: int) -> Iterator[str]:
@@ -47,10 +50,14 @@ def _word_runs(words: Sequence[str], length: int) -> Iterator[str]:
     return (" ".join(words[at : at + length]) for at in range(len(words) - length + 1))
 
 
+_STEPS = bytes(range(97, 123))
+"""A letter for each distance; one backwards is found from the end."""
+
+
 def _steps(letters: str) -> str:
     """The distance from each letter to the next, which is the same for a text and all its Caesar ciphers."""
     codes = letters.encode("ascii", errors="ignore")
-    return "".join(chr(97 + (after - before) % 26) for before, after in pairwise(codes))
+    return bytes(map(_STEPS.__getitem__, map(sub, codes[1:], codes))).decode("ascii")
 
 
 @dataclass(frozen=True)
@@ -64,8 +71,8 @@ class _Prompt:
         return _letters(self.text)
 
     @cached_property
-    def marks(self) -> frozenset[str]:
-        return frozenset(_marks_of(self.text))
+    def word_runs(self) -> frozenset[str]:
+        return frozenset(_word_runs_of(self.text))
 
     @cached_property
     def sentences(self) -> frozenset[str]:
@@ -77,10 +84,10 @@ class _Prompt:
         return frozenset(bare(word) for word in _CODE_WORD.findall(self.text))
 
     @cached_property
-    def ciphers(self) -> frozenset[str]:
-        there, back = _steps(self.letters), _steps(self.letters[::-1])
-        mirrored = (_steps(letters.translate(_ATBASH)) for letters in (self.letters, self.letters[::-1]))
-        return frozenset(run for steps in (there, back, *mirrored) for run in _runs(steps, LETTERS))
+    def ciphers(self) -> str:
+        """The steps of the prompt, also backwards and in the mirrored alphabet."""
+        forms = (self.letters, self.letters[::-1])
+        return " ".join(_steps(form) for form in (*forms, *(each.translate(_ATBASH) for each in forms)))
 
 
 _ATBASH = str.maketrans("abcdefghijklmnopqrstuvwxyz", "zyxwvutsrqponmlkjihgfedcba")
@@ -91,13 +98,19 @@ def _prompt(text: str) -> _Prompt:
     return _Prompt(_plain(text))
 
 
-def _marks_of(plain: str) -> Iterator[str]:
-    """The runs of words and letters by which a text is recognised."""
+def _word_runs_of(plain: str) -> Iterator[str]:
+    """The runs of words by which a text is recognised."""
     words = [word for word in _WORD.findall(plain) if not word.isdecimal()]
     long = [word for word in words if len(word) > 4]
     yield from (f"words {run}" for run in _word_runs(words, WORDS))
     yield from (f"long {run}" for run in _word_runs(long, DISTINCTIVE))
-    yield from _runs(_letters(plain), LETTERS)
+
+
+def _shares_run(letters: str, others: str) -> bool:
+    """Whether both have a run of `LETTERS` in common. Such a run holds one of the halves looked for, whole."""
+    half = LETTERS // 2
+    near = (at for at in range(0, len(letters) - half + 1, half) if letters[at : at + half] in others)
+    return any(run in others for at in near for run in _runs(letters[max(0, at - half) : at + LETTERS + half], LETTERS))
 
 
 def overlaps_prompt(text: str, prompt: str, views: Sequence[str] | None = None) -> bool:
@@ -130,16 +143,20 @@ def _has_sentence_or_code_word(plain: str, features: _Prompt) -> bool:
 
 
 def _contains(plain: str, features: _Prompt) -> bool:
-    return _has_sentence_or_code_word(plain, features) or not features.marks.isdisjoint(_marks_of(plain))
+    return (
+        _has_sentence_or_code_word(plain, features)
+        or _shares_run(_letters(plain), features.letters)
+        or not features.word_runs.isdisjoint(_word_runs_of(plain))
+    )
 
 
 def _enciphers(plain: str, features: _Prompt) -> bool:
-    return not features.ciphers.isdisjoint(_runs(_steps(_letters(plain)), LETTERS))
+    return _shares_run(_steps(_letters(plain)), features.ciphers)
 
 
 def bare(plain: str) -> str:
     """Only the letters and digits."""
-    return re.sub(r"[\W_]", "", plain)
+    return plain.translate(_SIGNS) if plain.isascii() else re.sub(r"[\W_]", "", plain)
 
 
 def views_of(text: str) -> Iterator[str]:
