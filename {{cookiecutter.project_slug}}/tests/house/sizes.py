@@ -31,7 +31,7 @@ class Lengths:
 
 @dataclass(frozen=True)
 class Module:
-    """A file of Python. functions, classes: the lines of each, its docstring included. comments: lines that hold one."""
+    """A file of Python. functions, classes: the lines of each with its docstring. comments: lines that hold one."""
 
     lines: int
     functions: tuple[int, ...]
