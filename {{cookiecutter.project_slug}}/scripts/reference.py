@@ -3,6 +3,7 @@
 import argparse
 import ast
 import importlib
+import inspect
 import json
 import os
 import pkgutil
@@ -48,11 +49,15 @@ def import_everything() -> None:
 def settings_page() -> str:
     from app.settings import Settings, variable_of
 
-    rows = [
-        (f"`{variable_of(name)}`", type_name(field.annotation), default_of(field), field.description or "")
-        for name, field in Settings.model_fields.items()
-    ]
     parts = []
+    for group in setting_groups():
+        own = {name: field for name, field in group.model_fields.items() if name in inspect.get_annotations(group)}
+        rows = [
+            (f"`{variable_of(name)}`", type_name(field.annotation), default_of(field), field.description or "")
+            for name, field in own.items()
+        ]
+        parts += [f"## {group.__name__.removesuffix('Settings')}", first_paragraph(group)]
+        parts.append(table(("variable", "type", "default", "what it does"), rows))
     for name, field in Settings.model_fields.items():
         if inner := nested_model(field.annotation, within_lists=True):
             parts += [f"## {variable_of(name)}", f"Fields of each {inner.__name__}:"]
@@ -62,9 +67,16 @@ def settings_page() -> str:
         "Settings describe one deployment. They are read from the environment and from a file "
         "`.env` in the working folder; the environment wins. An unknown variable that starts with `APP_` "
         "stops the start. `app config check` prints the effective values and their sources, with secrets masked.",
-        table(("variable", "type", "default", "what it does"), rows),
         *parts,
     )
+
+
+def setting_groups() -> list[type[BaseModel]]:
+    """The groups of settings, in the order of their fields."""
+    from app.settings import Settings
+
+    bases = reversed(Settings.__bases__)
+    return [base for base in bases if issubclass(base, BaseModel) and base.model_fields]
 
 
 def env_example() -> str:

@@ -35,7 +35,8 @@ from app.releases.service import Releases, read_code, read_prompts
 from app.retrieval.service.retrieval import Retrieval, make_retrieval
 from app.safety.domain.policy import SecurityPolicy
 from app.safety.domain.privacy_policy import PrivacyPolicy
-from app.settings import MASTER_KEY_FILE, Settings
+from app.settings import Settings
+from app.settings.security import MASTER_KEY_FILE
 from app.setup.process import make_embedders
 from app.setup.release_check import protection_of
 from app.wiring.cost_setup import chat_models, make_costs

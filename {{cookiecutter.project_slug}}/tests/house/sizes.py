@@ -31,10 +31,11 @@ class Lengths:
 
 @dataclass(frozen=True)
 class Module:
-    """A file of Python. functions: the lines of each, its docstring included. comments: lines that hold one."""
+    """A file of Python. functions, classes: the lines of each with its docstring. comments: lines that hold one."""
 
     lines: int
     functions: tuple[int, ...]
+    classes: tuple[int, ...]
     comments: int
     docstrings: int
 
@@ -45,6 +46,7 @@ class Module:
         return cls(
             len(text.splitlines()),
             tuple(_length(each) for each in nodes if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)),
+            tuple(_length(each) for each in nodes if isinstance(each, ast.ClassDef)),
             sum(token.type == tokenize.COMMENT for token in tokens),
             sum(_length(each) for each in nodes if isinstance(each, ast.Expr) and _is_text(each.value)),
         )
@@ -79,6 +81,7 @@ def main() -> None:
     lines = sum(module.lines for module in modules)
     print("files", Lengths.of([module.lines for module in modules]))
     print("functions", Lengths.of([length for module in modules for length in module.functions]))
+    print("classes", Lengths.of([length for module in modules for length in module.classes]))
     print(f"comments {sum(module.comments for module in modules) / lines:.1%} of {lines:,} lines")
     print(f"docstrings {sum(module.docstrings for module in modules) / lines:.1%}")
     print(f"lines of tests for each line of code: {lines_below(TESTS) / lines:.2f}")

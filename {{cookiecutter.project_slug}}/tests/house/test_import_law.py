@@ -12,7 +12,7 @@ DOORS = {"service", "domain", "ports"}
 # These choose what is real, or start it: they may see every shelf.
 CHOOSERS = {"main", "worker", "wiring", "setup", "cli"}
 # Not rooms but halls: no shelves inside.
-HALLS = {"wiring", "setup", "adapters", "cli", "core"}
+HALLS = {"wiring", "settings", "setup", "adapters", "cli", "core"}
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,10 @@ def test_functions_are_short(modules: list[Module]) -> None:
     assert functions.longest <= 50
 
 
+def test_classes_are_short(modules: list[Module]) -> None:
+    assert max(length for module in modules for length in module.classes) <= 200
+
+
 def test_docstrings_explain_the_code_and_comments_are_rare(modules: list[Module]) -> None:
     comments, docstrings = sum(module.comments for module in modules), sum(module.docstrings for module in modules)
     assert share(comments, modules) <= 0.02
@@ -45,7 +49,8 @@ def test_no_room_is_left_behind() -> None:
 
 def test_a_length_is_measured_from_the_first_line_to_the_last() -> None:
     text = 'X = 1  # why\n\n\ndef two() -> int:\n    """It is\n    two.\n    """\n    # why\n    return 2\n'
-    assert Module.of(text) == Module(lines=9, functions=(6,), comments=2, docstrings=3)
+    assert Module.of(text) == Module(lines=9, functions=(6,), classes=(), comments=2, docstrings=3)
+    assert Module.of("class Two:\n    X = 2\n") == Module(2, functions=(), classes=(2,), comments=0, docstrings=0)
 
 
 def test_nine_of_ten_are_no_longer_than_p90() -> None:

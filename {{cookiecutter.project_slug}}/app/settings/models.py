@@ -1,0 +1,48 @@
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, SecretStr, field_validator
+
+from app.adapters.chat.choice import CHAIN_EXAMPLE, ModelChoice
+
+
+class ModelSettings(BaseModel):
+    """The models that write answers."""
+
+    model_chain: tuple[ModelChoice, ...] = Field(
+        (),
+        description=f"Models that write answers, best first, as JSON: {CHAIN_EXAMPLE}. Empty: the evidence is quoted.",
+    )
+
+    @field_validator("model_chain")
+    @classmethod
+    def _each_model_once(cls, value: tuple[ModelChoice, ...]) -> tuple[ModelChoice, ...]:
+        if len({choice.model for choice in value}) < len(value):
+            raise ValueError("names the same model twice")
+        return value
+
+
+class SearchSettings(BaseModel):
+    """What new indexes are made with: the embedder, and the configuration of the search by words."""
+
+    embedder: Literal["minilm", "openai", "none"] = Field(
+        "minilm", description="What makes vectors for new indexes: bundled MiniLM, a provider, or none (words alone)."
+    )
+    embedder_next: Literal["minilm", "openai", "none"] | None = Field(
+        None, description="A second embedder to hold, so that a switch to an index made with it fails no request."
+    )
+    embedder_folder: Path | None = Field(
+        None, description="Folder with model.onnx and tokenizer.json, instead of the bundled MiniLM."
+    )
+    embedder_threads: int = Field(1, ge=1, le=64, description="Processor threads of one calculation of minilm.")
+    embedder_url: str = Field(
+        "https://api.openai.com/v1", description="Base URL of an OpenAI-compatible API with /embeddings."
+    )
+    embedder_model: str = Field("text-embedding-3-small", description="The provider's name of the embedding model.")
+    embedder_dimensions: int = Field(
+        1536, ge=8, le=4000, description="Length of the vectors that embedding model gives."
+    )
+    embedder_key: SecretStr | None = Field(None, description="API key of the embedding provider.")
+    text_search: str = Field(
+        "english", description="PostgreSQL text-search configuration of new indexes: english, german, simple, …"
+    )

@@ -1,0 +1,63 @@
+from pydantic import BaseModel, Field
+
+from app.core.options import ServerLimits
+
+
+class ServerSettings(BaseModel):
+    """The HTTP server, and the limits of its requests and connections."""
+
+    host: str = Field("127.0.0.1", description="Address that the API and the metrics of the worker listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port the API listens on.")
+    console: bool = Field(True, description="Whether the API serves the pages at /console for reviewers and operators.")
+    max_requests: int = Field(
+        64,
+        ge=1,
+        le=10_000,
+        description="Most requests worked on at once, besides answers (concurrent_answers in policies/security.yaml) "
+        "and uploads. More are refused at once with 503; /health and /metrics never are.",
+    )
+    max_uploads: int = Field(8, ge=1, le=1000, description="Most requests with documents taken in at once.")
+    max_connections: int = Field(
+        800,
+        ge=1,
+        le=100_000,
+        description="Most connections at once; for a new one the one that has been silent longest is closed.",
+    )
+    max_header_bytes: int = Field(
+        32_768, ge=1024, le=16_777_216, description="Most bytes of a request's first line and headers together."
+    )
+    max_headers: int = Field(100, ge=8, le=10_000, description="Most headers of a request.")
+    header_seconds: float = Field(
+        10, gt=0, le=3600, description="Seconds in which the headers of a request must be there."
+    )
+    body_seconds: float = Field(
+        10,
+        gt=0,
+        le=3600,
+        description="Seconds that the body of a request may take beyond what it takes at 16 KiB a second.",
+    )
+    max_buffered_body_bytes: int = Field(
+        64_000_000, ge=1_000_000, description="Most bytes of all bodies that are being read, uploads aside."
+    )
+    send_seconds: float = Field(
+        30, gt=0, le=3600, description="Seconds after which a caller who does not read the reply is cut off."
+    )
+
+    def server_limits(self) -> ServerLimits:
+        return ServerLimits(
+            connections=self.max_connections,
+            header_bytes=self.max_header_bytes,
+            headers=self.max_headers,
+            header_seconds=self.header_seconds,
+            body_seconds=self.body_seconds,
+            send_seconds=self.send_seconds,
+        )
+
+
+class WorkerSettings(BaseModel):
+    """The processes that run jobs."""
+
+    worker_concurrency: int = Field(2, ge=1, le=64, description="Jobs one worker runs side by side.")
+    worker_metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="Port on which a worker shows its metrics. Unset: the one after APP_PORT."
+    )
