@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.safety.domain.personal_data import PersonalDataDetector
+from app.safety.domain.personal_data.detection import PersonalDataDetector
 from benchmarks.harness import ROOT, write
 from benchmarks.personal_data_rows import Row, rows
 

@@ -2,7 +2,7 @@
 
 from selectolax.lexbor import LexborHTMLParser
 
-from app.safety.domain.output_filter.hosts import LinkHosts
+from app.safety.domain.link_hosts import LinkHosts
 from tests.safety.harmless_answers import HOST
 from tests.safety.test_markup import HARMLESS, RENDERERS
 

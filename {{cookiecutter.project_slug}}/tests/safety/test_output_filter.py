@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from app.core.redaction import SensitiveSpan, TextDetector
+from app.safety.domain.link_hosts import LinkHosts
 from app.safety.domain.output_filter import OutputFilter, OutputPolicy, canary_of, with_canary
-from app.safety.domain.output_filter.hosts import LinkHosts
 from app.safety.domain.output_filter.sentence_filter import SentenceFilter
 from app.safety.domain.policy import SecurityPolicy
 from app.safety.domain.text import normalise

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from app.core.clock import Deadline
 from app.llm.domain.messages import ChatRequest, Completion, CompletionEnd, Message, OnDisconnect, ToolCall
 from app.llm.ports import ChatModel
-from app.safety.domain.personal_data import PersonalDataDetector, Pseudonyms
+from app.safety.domain.personal_data.detection import PersonalDataDetector
+from app.safety.domain.personal_data.pseudonyms import Pseudonyms
 
 NOTE = "\nWords such as {example} stand for values that you are not shown. Repeat them unchanged where you need them."
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.errors import Invalid
 from app.core.policies import PolicyModel
-from app.safety.domain.output_filter import OutputPolicy
+from app.safety.domain.output_policy import OutputPolicy
 from app.safety.domain.text import Finding
 from app.webhooks.domain import WebhookHosts
 

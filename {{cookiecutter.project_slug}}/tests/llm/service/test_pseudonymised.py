@@ -11,7 +11,7 @@ from app.costs.domain import Usage
 from app.llm.domain.errors import ModelFailure, StreamInterrupted
 from app.llm.domain.messages import ChatRequest, Completion, CompletionEnd, Message, OnDisconnect, ToolCall
 from app.llm.service import PseudonymisedModel
-from app.safety.domain.personal_data import PersonalDataDetector
+from app.safety.domain.personal_data.detection import PersonalDataDetector
 
 MAIL, OTHER = "jane@acme.example", "joe@acme.example"
 END = CompletionEnd("stop", Usage(3, output=2))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.safety.domain.personal_data import PersonalDataDetector
+from app.safety.domain.personal_data.detection import PersonalDataDetector
 from app.safety.domain.personal_data.national_id_rules import COUNTRIES, RULES
 from benchmarks.personal_data_rows import LOCALES, rows
 

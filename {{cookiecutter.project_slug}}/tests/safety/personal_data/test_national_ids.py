@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.safety.domain.personal_data import PersonalDataDetector
+from app.safety.domain.personal_data.detection import PersonalDataDetector
 from app.safety.domain.personal_data.national_id_rules import RULES
 
 DETECTOR = PersonalDataDetector(kinds=("national_id",))

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 from stdnum import luhn
 
-from app.safety.domain.personal_data import PersonalDataDetector
+from app.safety.domain.personal_data.detection import PersonalDataDetector
 from benchmarks.personal_data_rows import CARDS, IBANS, MORE_CARDS, iban
 
 DETECTOR = PersonalDataDetector(kinds=("card", "iban", "crypto_address"))

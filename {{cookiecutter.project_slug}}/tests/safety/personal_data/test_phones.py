@@ -4,7 +4,7 @@ import phonenumbers
 import pytest
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-from app.safety.domain.personal_data import PersonalDataDetector
+from app.safety.domain.personal_data.detection import PersonalDataDetector
 from app.safety.domain.personal_data.national_id_rules import COUNTRIES
 
 DETECTOR = PersonalDataDetector(kinds=("phone",))

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.safety.domain.personal_data import Mask, PersonalDataDetector, Pseudonyms
+from app.safety.domain.personal_data import Mask
+from app.safety.domain.personal_data.detection import PersonalDataDetector
+from app.safety.domain.personal_data.pseudonyms import Pseudonyms
 
 DETECTOR = PersonalDataDetector()
 TEXT = "Mail jane@acme.example or joe@acme.example, call +49 30 2312 5414; jane@acme.example again, 93.184.216.34."

@@ -8,9 +8,9 @@ from app.safety.domain.markup import neutralise
 from app.safety.domain.output_filter.canary import canaries_in, canary_of, with_canary
 from app.safety.domain.output_filter.hidden_spelling import hides_token, spelled
 from app.safety.domain.output_filter.link_filter import LinkFilter
-from app.safety.domain.output_filter.output_policy import OutputPolicy, is_of_output
 from app.safety.domain.output_filter.permitted_links import PermittedLinks
 from app.safety.domain.output_filter.sentence_filter import SentenceFilter
+from app.safety.domain.output_policy import OutputPolicy, is_of_output
 from app.safety.domain.prompt_overlap import overlaps_prompt, views_of
 from app.safety.domain.text import Finding
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from html import unescape
 
+from app.safety.domain.link_hosts import LinkHosts
 from app.safety.domain.markup import loads_or_links, neutralise
-from app.safety.domain.output_filter.hosts import LinkHosts
 from app.safety.domain.output_filter.permitted_links import PermittedLinks
 
 MAX_CONTEXT_CHARACTERS = 1_200

@@ -7,8 +7,8 @@ from functools import cache
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
+from app.safety.domain.link_hosts import LinkHosts
 from app.safety.domain.markup import loads_or_links, neutralise
-from app.safety.domain.output_filter.hosts import LinkHosts
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

@@ -9,7 +9,7 @@ from app.safety.domain.output_filter.canary import canaries_in
 from app.safety.domain.output_filter.described_instructions import describes_instructions
 from app.safety.domain.output_filter.hidden_spelling import ends_spelling, hides_token, spelled
 from app.safety.domain.output_filter.link_filter import LinkFilter
-from app.safety.domain.output_filter.output_policy import OutputPolicy
+from app.safety.domain.output_policy import OutputPolicy
 from app.safety.domain.prompt_overlap import may_go_on, overlaps_prompt, views_of
 from app.safety.domain.text import Finding
 

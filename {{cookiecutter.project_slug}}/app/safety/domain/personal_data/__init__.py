@@ -1,8 +1,6 @@
-from app.safety.domain.personal_data.detection import PersonalDataDetector
 from app.safety.domain.personal_data.findings import KINDS, Detector, Kind, PersonalData
 from app.safety.domain.personal_data.masking import Mask
 from app.safety.domain.personal_data.protection import DEFAULT_PROTECTION, PersonalDataProtection, is_personal_data
-from app.safety.domain.personal_data.pseudonyms import Pseudonyms
 from app.safety.domain.personal_data.rules import DEFAULT_RULES, PersonalDataRules
 
 __all__ = [
@@ -13,9 +11,7 @@ __all__ = [
     "Kind",
     "Mask",
     "PersonalData",
-    "PersonalDataDetector",
     "PersonalDataProtection",
     "PersonalDataRules",
-    "Pseudonyms",
     "is_personal_data",
 ]

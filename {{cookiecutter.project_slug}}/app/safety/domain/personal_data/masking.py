@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from app.safety.domain.personal_data.detection import PersonalDataDetector
 from app.safety.domain.personal_data.findings import PersonalData
+
+if TYPE_CHECKING:
+    from app.safety.domain.personal_data.detection import PersonalDataDetector
 
 
 @dataclass(frozen=True)
 class Mask:
     """Replaces personal data by `[kind]`. Masking a masked text changes nothing."""
 
-    detector: PersonalDataDetector
+    detector: "PersonalDataDetector"
 
     def __call__(self, text: str) -> str:
         return replaced(text, self.detector.find(text))

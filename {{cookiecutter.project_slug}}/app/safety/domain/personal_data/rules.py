@@ -1,16 +1,18 @@
 """The section `personal_data` of policies/privacy.yaml."""
 
 from functools import cached_property
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.core.ownership import DataSensitivity
-from app.safety.domain.personal_data.detection import PersonalDataDetector
 from app.safety.domain.personal_data.findings import KINDS, Kind
 from app.safety.domain.personal_data.masking import Mask
 from app.safety.domain.personal_data.national_id_rules import COUNTRIES
+
+if TYPE_CHECKING:
+    from app.safety.domain.personal_data.detection import PersonalDataDetector
 
 QuestionTreatment = Literal["keep", "flag", "refuse"]
 DocumentTreatment = Literal["keep", "flag", "mask", "quarantine"]
@@ -85,7 +87,10 @@ class PersonalDataRules(_Rules):
     exports: CopyTreatment = Field("mask", description="In what is printed or exported for people, such as candidates.")
 
     @cached_property
-    def detector(self) -> PersonalDataDetector:
+    def detector(self) -> "PersonalDataDetector":
+        # Imported late: commands that show no text need no detector.
+        from app.safety.domain.personal_data.detection import PersonalDataDetector
+
         return PersonalDataDetector(self.kinds, self.countries)
 
     @cached_property

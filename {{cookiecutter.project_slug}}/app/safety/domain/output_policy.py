@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from app.safety.domain.output_filter.hosts import HOST, LinkHosts
+from app.safety.domain.link_hosts import HOST, LinkHosts
 from app.safety.domain.text import Finding
 
 TextAction = Literal["remove", "refuse", "review"]
