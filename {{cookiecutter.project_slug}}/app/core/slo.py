@@ -1,5 +1,6 @@
 from pydantic import Field
 
+from app.core.objectives import Objectives
 from app.core.policies import PolicyModel
 
 
@@ -13,6 +14,7 @@ class SloPolicy(PolicyModel):
         le=20,
         description="An answer's deadline is answer_p95_ms times this; past it, the answer degrades or fails.",
     )
+    objectives: Objectives = Field(Objectives(), description="What `app monitoring write` makes alerts from.")
 
     @property
     def deadline_seconds(self) -> float:

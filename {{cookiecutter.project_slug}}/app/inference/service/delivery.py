@@ -1,6 +1,7 @@
 """The last step of an answer: it is charged and stored in one transaction, and only then delivered."""
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,8 @@ import structlog
 from app.core.database import Database
 from app.core.errors import OutOfTime
 from app.core.logging import log_failure
-from app.core.telemetry import annotate, counter
+from app.core.slo import SloPolicy
+from app.core.telemetry import annotate, counter, histogram
 from app.costs.domain import LedgerRow
 from app.costs.service import Costs
 from app.idempotency.domain import Claim, CompletedRequest, StoredResponse
@@ -44,6 +46,12 @@ RECORD_SECONDS = 0.3
 """The least time for storing a finished answer, even past its deadline."""
 
 ANSWERED = counter("app_answers_total", "Answers, by status and model", ("status", "model", "degraded", "environment"))
+LATE = counter("app_answers_late_total", "Answers that took longer than answer_p95_ms of policies/slo.yaml")
+GROUNDEDNESS = histogram(
+    "app_answer_groundedness",
+    "Share of an answer's sentences that its evidence supports",
+    buckets=(0.2, 0.4, 0.6, 0.8, 0.9, 0.99, 1),
+)
 SENT_TO_REVIEW = counter("app_answers_sent_to_review_total", "Answers sent to human review", ("rule", "timing"))
 
 FILTERED = counter(
@@ -122,7 +130,7 @@ class Delivery:
         with ctx.timer.step("record"):
             await self._record(ctx, stored, rows, completed, self._extra_writes(ctx, stored, review))
         annotate(cost_micro_usd=answer.cost_micro_usd)
-        _count(answer)
+        _count(ctx, answer)
         if review:
             SENT_TO_REVIEW.labels(review.rule.name, review.rule.send).inc()
         return reply
@@ -211,7 +219,11 @@ class Delivery:
         task.add_done_callback(self.tasks.discard)
 
 
-def _count(answer: Answer) -> None:
+def _count(ctx: AnswerContext, answer: Answer) -> None:
     ANSWERED.labels(answer.status, answer.model, str(answer.degraded).lower(), answer.environment).inc()
+    if (time.perf_counter() - ctx.timer.started) * 1000 > ctx.loaded.policies.get(SloPolicy).answer_p95_ms:
+        LATE.inc()
+    if answer.groundedness is not None:
+        GROUNDEDNESS.observe(answer.groundedness)
     for rule in {finding.rule for finding in answer.findings if is_of_output(finding)}:
         FILTERED.labels(rule).inc()

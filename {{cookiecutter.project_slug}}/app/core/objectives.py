@@ -1,0 +1,22 @@
+"""Section `objectives` of policies/slo.yaml: the share of events that must go well within a month."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Objectives(BaseModel):
+    """Each is a share of events; what is missing to 1 is the error budget of the window."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    window_days: int = Field(30, ge=7, le=90, description="The window of the error budgets, in days.")
+    min_events: int = Field(
+        50, ge=1, description="With fewer events than this in its longer window, no alert about a share fires."
+    )
+    available: float = Field(0.995, gt=0, lt=1, description="Requests for answers that do not end in a server error.")
+    in_time: float = Field(0.95, gt=0, lt=1, description="Answers within answer_p95_ms.")
+    undegraded: float = Field(0.95, gt=0, lt=1, description="Answers by the first model, with all steps.")
+    answered: float = Field(0.7, gt=0, lt=1, description="Questions that are answered, and not refused.")
+    grounded: float = Field(0.95, gt=0, lt=1, description="Answers of whose sentences more than 80 % are supported.")
+    reviewed: float = Field(0.95, gt=0, lt=1, description="Review items that are decided before their due time.")
+    ingested: float = Field(0.9, gt=0, lt=1, description="Documents that are published, and not quarantined.")
+    processed: float = Field(0.99, gt=0, lt=1, description="Attempts of jobs that end well.")
