@@ -47,13 +47,13 @@ async def emergency(connection: AsyncConnection, approval_id: UUID, review_withi
 
 def _emergencies() -> Select[tuple[Any, ...]]:
     reviewed = approvals.outerjoin(break_glass_reviews, GIVEN.id == REVIEWS.approval_id)
-    columns = (*approvals.c, REVIEWS.reviewer, REVIEWS.at.label("reviewed_at"), REVIEWS.reason.label("said"))
+    columns = (*approvals.c, REVIEWS.reviewer, REVIEWS.at.label("reviewed_at"), REVIEWS.reason.label("review_reason"))
     return select(*columns).select_from(reviewed).where(GIVEN.kind == "break_glass")
 
 
 def _emergency(row: Row[Any], review_within: timedelta) -> Emergency:
     approval = Approval(*row[: len(approvals.c)])
-    review = EmergencyReview(approval.id, row.reviewer, row.reviewed_at, row.said) if row.reviewer else None
+    review = EmergencyReview(approval.id, row.reviewer, row.reviewed_at, row.review_reason) if row.reviewer else None
     return Emergency(approval, approval.at + review_within, review)
 
 

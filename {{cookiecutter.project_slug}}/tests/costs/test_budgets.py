@@ -25,7 +25,7 @@ EVE = datetime(2031, 3, 31, 21, 30, tzinfo=UTC)  # 23:30 in Berlin, the last eve
 @pytest.fixture(autouse=True)
 def empty(database_urls: Urls) -> None:
     with psycopg.connect(database_urls.owner) as connection:
-        connection.execute("truncate budget_limits, budget_own_limits, budget_windows, budget_purses, budget_holds")
+        connection.execute("truncate budget_limits, budget_own_limits, budget_windows, budget_shards, budget_holds")
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ async def test_the_refusal_names_the_budget_and_when_it_opens_again(database: Da
     assert await money.reservations.hold(uuid4(), 900), "another tenant has its own"
 
 
-async def test_money_that_lies_in_the_purses_of_others_is_found(database: Database) -> None:
+async def test_money_that_lies_in_the_shards_of_others_is_found(database: Database) -> None:
     money = money_of(database, usd="0.01")
     for _ in range(5):
         await settle(money, await money.reservations.hold(uuid4(), 1500), 1000)
@@ -300,7 +300,7 @@ async def test_two_hundred_callers_with_money_for_fifty_answers(processes: list[
     async def look() -> None:
         async with await psycopg.AsyncConnection.connect(processes[0].url, autocommit=True) as connection:
             while not passed.is_set():
-                cursor = await connection.execute("select coalesce(sum(committed + held), 0) from budget_purses")
+                cursor = await connection.execute("select coalesce(sum(committed + held), 0) from budget_shards")
                 (total,) = await cursor.fetchone() or (0,)
                 assert total <= answers * max_cost
                 await asyncio.sleep(0)

@@ -24,7 +24,7 @@ SWEEP_SECONDS = 15.0
 OWN = "budget.set_own"
 SPANS: tuple[BudgetSpan, ...] = ("day", "month")
 
-LAPSED = counter("app_budget_holds_lapsed_total", "Reservations that expired without settlement")
+LAPSED = counter("app_budget_reservations_expired_total", "Reservations that expired without settlement")
 USED = gauge("app_budget_used_ratio", "Committed and held, as a part of the limit of the whole service", ("span",))
 TENANTS = gauge(
     "app_budget_tenants", "Tenants that are near a limit of their own, or have used it up", ("span", "state")

@@ -160,7 +160,7 @@ class Approvals:
         await audit.record(connection, act, at)
         _broken.inc()
         log.error(
-            "governance.break_glass",
+            "governance.break_glass_used",
             release=release.short,
             number=release.number,
             environment=exception.environment,
