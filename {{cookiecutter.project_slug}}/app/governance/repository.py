@@ -28,7 +28,7 @@ async def add(connection: AsyncConnection, approval: Approval) -> None:
     await connection.execute(insert(approvals).values(asdict(approval)))
 
 
-async def given(connection: AsyncConnection, release_id: str) -> list[Approval]:
+async def approvals_of(connection: AsyncConnection, release_id: str) -> list[Approval]:
     """Every approval of a release, oldest first."""
     query = select(approvals).where(GIVEN.release_id == release_id).order_by(GIVEN.at, GIVEN.id)
     return [Approval(*row) for row in await connection.execute(query)]

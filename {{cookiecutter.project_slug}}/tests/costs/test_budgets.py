@@ -231,11 +231,11 @@ async def test_the_owner_is_told_of_tenants_near_a_limit_of_their_own(database: 
     other, third = uuid4(), uuid4()
     for who, amount in ((tenant, 790), (other, 1000), (third, 1)):
         await money.reservations.hold(who, amount)
-    assert [(each.scope, each.span, money.budgets.state(each)) for each in await money.budgets.near()] == [
+    assert [(each.scope, each.span, money.budgets.state(each)) for each in await money.budgets.near_limit()] == [
         (other, "day", "used_up")
     ]
     await settle(money, await money.reservations.hold(tenant, 20), 10)
-    found = await money.budgets.near()
+    found = await money.budgets.near_limit()
     assert [(each.scope, money.budgets.state(each)) for each in found] == [(other, "used_up"), (tenant, "near")]
     assert await money.budgets.notes() == [
         "2 of the tenants near or at a limit of their own: 'app budget near' names them."
@@ -252,9 +252,9 @@ async def test_the_owner_is_told_of_tenants_near_a_limit_of_their_own(database: 
 async def test_tenants_without_a_limit_are_near_none(database: Database, tenant: UUID) -> None:
     money = money_of(database)
     await money.reservations.hold(tenant, 900_000)
-    assert await money.budgets.near() == []
+    assert await money.budgets.near_limit() == []
     await money.budgets.set("ann", tenant, "month", 900_000, "now it has one")
-    assert [each.span for each in await money.budgets.near()] == ["month"]
+    assert [each.span for each in await money.budgets.near_limit()] == ["month"]
 
 
 async def test_an_alert_can_be_raised_on_tenants_near_their_limit(database: Database, tenant: UUID) -> None:

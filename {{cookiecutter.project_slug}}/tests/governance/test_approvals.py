@@ -55,7 +55,7 @@ async def test_nobody_approves_their_own_release(house: Houses) -> None:
     release = await here.measured(author="ana")
     with pytest.raises(SelfApproval):
         await here.approvals.approve(person("ana"), release.id, "trust me")
-    assert await here.approvals.given(release.id) == []
+    assert await here.approvals.of_release(release.id) == []
     assert await here.state(release) == "evaluated"
 
 
@@ -288,7 +288,7 @@ async def test_an_emergency_is_no_approval_the_next_time(house: Houses) -> None:
 async def test_the_first_release_on_a_laptop_says_that_it_approved_itself(house: Houses) -> None:
     here = house(laptop=True)
     release = await here.environments.resolve()
-    (exception,) = await here.approvals.given(release.id)
+    (exception,) = await here.approvals.of_release(release.id)
     assert (exception.kind, exception.approver, exception.report) == ("first_release", "app", None)
     acts = [line.action for line in await lines_about(here, release)]
     assert acts == ["release.create", "release.approved", "release.live"]

@@ -119,7 +119,7 @@ async def standing(
     return [Budget(**row, opens_at=opens_at(row["span"], row["starts"], zone)) for row in rows.mappings()]
 
 
-async def near(
+async def near_limit(
     connection: AsyncConnection, day: date, limits: Sequence[int | None], percent: int, zone: str
 ) -> list[Budget]:
     rows = await connection.execute(_NEAR_LIMIT, {"day": day, "limits": list(limits), "percent": percent})

@@ -188,5 +188,5 @@ class Rollouts:
             STAGING, "rehearsal", target.id, live.id, None, self.releases.clock.now(), actor, reason, seconds
         )
         async with self.releases.database.transaction(None) as connection:
-            await repository.note(connection, rehearsal)
+            await repository.add_move(connection, rehearsal)
         return target, seconds
