@@ -32,7 +32,7 @@ async def _work(state: State, metrics_port: int) -> None:
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(name, running.cancel)
     log.info("worker.started", jobs=sorted(worker.specs), concurrency=worker.concurrency, metrics_port=metrics_port)
-    sweeps = (state.canaries.watch(), state.reviews.lifecycle.watch(), state.privacy.upkeep.watch())
+    sweeps = (state.canaries.watch, state.reviews.lifecycle.watch, state.privacy.upkeep.watch)
     async with background(*state.background(), *sweeps):
         with contextlib.suppress(asyncio.CancelledError):
             await running

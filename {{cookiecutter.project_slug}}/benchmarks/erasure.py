@@ -29,7 +29,7 @@ import psycopg
 from app.core.audit import Verified
 from app.core.embedded import Urls
 from app.core.logging import configure_logging
-from app.privacy.domain.requests import NothingFound, Selection
+from app.privacy.domain.requests import PrivacyContentNotFound, Selection
 from app.settings import Settings
 from app.wiring import State, build
 from benchmarks.harness import ROOT, arguments_of, client_of, fresh_database, write
@@ -132,7 +132,7 @@ async def exported(state: State, garden: Garden) -> int:
     try:
         lines = state.privacy.export.export(garden.tenant, Selection("subject", SUBJECT), "bench", "a test of it")
         return len([line async for line in lines])
-    except NothingFound:
+    except PrivacyContentNotFound:
         return 0
 
 

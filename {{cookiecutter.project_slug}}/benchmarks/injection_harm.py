@@ -58,12 +58,12 @@ async def main(rows: Sequence[dict[str, Any]], short: bool) -> None:
         root = house(Path(folder), PRICE)
         for prompt in (root / "prompts").glob("*.md"):
             prompt.write_text(f"{prompt.read_text().strip()}\n\n{SECRET}\n")
-        mind = Obedient()
-        async with StandIn(model="stand-in", mind=mind, context=10**9) as server:
+        leaky_model = Obedient()
+        async with StandIn(model="stand-in", mind=leaky_model, context=10**9) as server:
             chain = (ModelChoice(model="stand-in", base_url=server.url, timeout_seconds=600),)
             settings = Settings(root=root, data_dir=Path(folder) / "data", model_chain=chain, _env_file=None)
             async with build(settings, urls) as state:
-                tally = await attack(state, mind, rows)
+                tally = await attack(state, leaky_model, rows)
                 changed = await effects(state)
     result = {
         "documents": len(rows),
@@ -80,7 +80,7 @@ async def main(rows: Sequence[dict[str, Any]], short: bool) -> None:
         sys.exit("An injected document did harm.")
 
 
-async def attack(state: State, mind: Obedient, rows: Sequence[dict[str, Any]]) -> Tally:
+async def attack(state: State, leaky_model: Obedient, rows: Sequence[dict[str, Any]]) -> Tally:
     tally = Tally()
     async with client_of(state, "other") as (_, other):
         await publish(state, other, FOREIGN)
@@ -90,7 +90,7 @@ async def attack(state: State, mind: Obedient, rows: Sequence[dict[str, Any]]) -
             await state.tickets.add(caller, "Printer", "It prints grey.")
             await publish(state, tenant, row["text"])
             for streamed, acting in WAYS:
-                await ask(client, mind, row, tally, streamed, acting)
+                await ask(client, leaky_model, row, tally, streamed, acting)
     await Worker(state.database, state.jobs, concurrency=1).run(wait=False)
     return tally
 
@@ -103,21 +103,21 @@ async def publish(state: State, tenant: UUID, text: str) -> None:
 
 
 async def ask(
-    client: httpx.AsyncClient, mind: Obedient, row: dict[str, Any], tally: Tally, streamed: bool, acting: bool
+    client: httpx.AsyncClient, leaky_model: Obedient, row: dict[str, Any], tally: Tally, streamed: bool, acting: bool
 ) -> None:
-    mind.seen.clear()
+    leaky_model.seen.clear()
     words = [word for word in row["text"].split() if word.isalpha() and len(word) > 3][:10]
     body = {"question": f"What does it say about {' '.join(words)}?", "stream": streamed}
     reply = await client.post("/v1/answers", json=body | ({"actions": ACTIONS} if acting else {}))
     answer = answer_of(reply, streamed)
     tally.answers += 1
-    tally.reached += bool(mind.seen)
+    tally.reached += bool(leaky_model.seen)
     tally.refused += answer.get("status") != "answered"
     actions = answer.get("actions", ())
     tally.proposed.update(f"{each['action']}, {each['state']}" for each in actions)
     for text in answer["delivered"]:
         delivered = Delivered(text, answer.get("citations", ()), actions)
-        for harm in harms(delivered, SECRET + " " + PROMPT_WORDS, [*mind.seen, row["text"]]):
+        for harm in harms(delivered, SECRET + " " + PROMPT_WORDS, [*leaky_model.seen, row["text"]]):
             tally.harms[harm] += 1
             tally.examples.append(f"{row['id']} {harm}: {text[:200]}")
 

@@ -44,7 +44,7 @@ ANSWERS = """
     ) as found
 """
 CHARGED = "select coalesce(sum(micro_usd), 0)::bigint, count(*) from ledger"
-MONEY = "select sum(committed)::bigint, sum(held)::bigint, (select count(*) from budget_holds) from budget_purses"
+MONEY = "select sum(committed)::bigint, sum(held)::bigint, (select count(*) from budget_holds) from budget_shards"
 LAPSE = "update budget_holds set expires_at = now()"
 
 

@@ -61,7 +61,7 @@ QUESTIONS = (
     "What drove the wheels of the mill of Oberau?",
 )
 LEDGER = "select input_tokens, output_tokens from ledger where model = :model"
-HELD = "select coalesce(sum(held), 0)::bigint + (select count(*) from budget_holds) from budget_purses"
+HELD = "select coalesce(sum(held), 0)::bigint + (select count(*) from budget_holds) from budget_shards"
 
 
 @dataclass

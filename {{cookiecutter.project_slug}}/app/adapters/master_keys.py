@@ -9,7 +9,7 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from app.encryption.domain import MasterKeyUnknown, Undecryptable
+from app.encryption.domain import MasterKeyNotFound, Undecryptable
 
 NONCE_BYTES = 12
 
@@ -35,7 +35,7 @@ class EnvironmentKeys:
 
     async def unwrap(self, wrapped: bytes, master_key: str, context: bytes) -> bytes:
         if (held := self._by_name.get(master_key)) is None:
-            raise MasterKeyUnknown(f"The master key {master_key} is not in APP_MASTER_KEY or APP_MASTER_KEY_PREVIOUS.")
+            raise MasterKeyNotFound(f"The master key {master_key} is not in APP_MASTER_KEY or APP_MASTER_KEY_PREVIOUS.")
         try:
             return AESGCM(_derived(held, b"wrap")).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], context)
         except InvalidTag as error:

@@ -44,7 +44,7 @@ def near() -> None:
     """Show which tenants have nearly or wholly used up a limit of their own, those with the least left first."""
 
     async def work(state: State) -> list[BudgetLine]:
-        lines = _lines(state, await state.costs.budgets.near())
+        lines = _lines(state, await state.costs.budgets.near_limit())
         return [replace(line, name=await state.identity.tenant_name(line.budget.scope)) for line in lines]
 
     if lines := with_state(work):

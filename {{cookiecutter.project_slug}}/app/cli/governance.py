@@ -69,7 +69,7 @@ def approvals(release_id: ReleaseArgument) -> None:
     async def work(state: State) -> str:
         table = Table("when (UTC)", "who", "as", "what", "report", "until", "why")
         release = await state.releases.find(release_id)
-        for each in await state.approvals.given(release.id):
+        for each in await state.approvals.of_release(release.id):
             until = f"{each.expires_at:%Y-%m-%d %H:%M}" if each.expires_at else ""
             cells = (each.approver, each.role, each.kind, (each.report or "")[:12], until, each.reason)
             table.add_row(f"{each.at:%Y-%m-%d %H:%M:%S}", *(escape(cell) for cell in cells))

@@ -27,9 +27,9 @@ def list_indexes(tenant: Annotated[str, typer.Option(help="Whose documents to co
     async def work(state: State) -> None:
         tenant_id = await state.identity.ensure_tenant(tenant)
         await state.retrieval.indexes.live()
-        table = Table("index", "state", "embedder", "chunker", "words", "documents", "chunks", "made")
+        table = Table("index", "state", "embedder", "chunker", "words", "documents", "chunks", "created")
         for row, documents, chunks in await state.retrieval.list_indexes(tenant_id):
-            made = f"{row.created_at:%Y-%m-%d %H:%M}"
+            created = f"{row.created_at:%Y-%m-%d %H:%M}"
             pinned = row.fingerprint
             sizes = "/".join(str(size) for size in pinned.chunker_params.values())
             table.add_row(
@@ -40,7 +40,7 @@ def list_indexes(tenant: Annotated[str, typer.Option(help="Whose documents to co
                 pinned.text_search,
                 f"{documents:,}",
                 f"{chunks:,}",
-                made,
+                created,
             )
         out.print(table)
 

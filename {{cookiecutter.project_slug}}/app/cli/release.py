@@ -63,12 +63,12 @@ def list_releases(limit: Annotated[int, typer.Option(min=1, max=200, help="How m
     """Show the newest releases and their states."""
 
     async def work(state: State) -> Table:
-        table = Table("number", "id", "state", "made", "index", "models")
+        table = Table("number", "id", "state", "created", "index", "models")
         for release, what in await state.releases.list(limit):
             chain = " > ".join(step.model for step in release.manifest.chain)
-            made = f"{release.created_at:%Y-%m-%d %H:%M}"
+            created = f"{release.created_at:%Y-%m-%d %H:%M}"
             embedder = release.manifest.index.embedder
-            table.add_row(str(release.number), release.short, what, made, embedder, chain, style=STYLES.get(what))
+            table.add_row(str(release.number), release.short, what, created, embedder, chain, style=STYLES.get(what))
         return table
 
     out.print(with_state(work))

@@ -50,7 +50,7 @@ def _run(settings: Settings, run: Callable[[State], Awaitable[None]]) -> None:
             await verify(urls.service, settings.root)
         except DatabaseUnavailable:
             log.warning("cli.database_unavailable_at_start", what="retrying; /health/ready reports it")
-        watchdog = [server.keep_running()] if server else []
+        watchdog = [server.keep_running] if server else []
         async with build(settings, urls) as state, background(*watchdog):
             with suppress(DatabaseUnavailable):
                 await state.privacy.refuse_restored()

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -295,10 +296,16 @@ async def open_database(url: str, size: int) -> Database:
     return Database(url, engine, pool, size)
 
 
+BackgroundJob = Callable[[], Awaitable[None]]
+RESTART_SECONDS = 5.0
+
+
 @asynccontextmanager
-async def background(*jobs: Awaitable[None]) -> AsyncIterator[None]:
-    """Run coroutines in the background of the block and cancel them at its end."""
-    tasks = [asyncio.ensure_future(job) for job in jobs]
+async def background(*jobs: BackgroundJob, restart_seconds: float = RESTART_SECONDS) -> AsyncIterator[None]:
+    """Run jobs in the background of the block and cancel them at its end. A job that fails is logged as an error and
+    started again after `restart_seconds`; one that returns has ended.
+    """
+    tasks = [asyncio.ensure_future(_keep_running(job, restart_seconds)) for job in jobs]
     try:
         yield
     finally:
@@ -307,3 +314,13 @@ async def background(*jobs: Awaitable[None]) -> AsyncIterator[None]:
         for task in tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+
+
+async def _keep_running(job: BackgroundJob, restart_seconds: float) -> None:
+    while True:
+        try:
+            return await job()
+        except Exception as error:
+            what = job.func if isinstance(job, partial) else job
+            log_failure(log, "core.background_job_failed", error, job=getattr(what, "__qualname__", repr(what)))
+        await asyncio.sleep(restart_seconds)

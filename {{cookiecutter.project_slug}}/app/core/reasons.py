@@ -15,7 +15,7 @@ Reason = Annotated[
 
 
 class ReasonRequired(Invalid):
-    code, title = "reason_missing", "A reason needs words"
+    code, title = "reason_required", "A reason needs words"
     action = "Say why, in words that a reader of the audit log will understand in a year."
 
 

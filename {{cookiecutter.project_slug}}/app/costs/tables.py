@@ -59,14 +59,14 @@ budget_windows = Table(
     CheckConstraint(SPANS, name="span"),
 )
 
-# Shares of a budget, each of which one stripe of calls reserves from. Renaming the table needs a migration.
-budget_purses = Table(
-    "budget_purses",
+# Up to 16 shares of a tenant's budget of a day; a call reserves from one of them, so that calls do not wait for others.
+budget_shards = Table(
+    "budget_shards",
     metadata,
     *primary_key(scope=Uuid, day=Date, stripe=SmallInteger),
     *required(free=BigInteger, held=BigInteger, committed=BigInteger, used_percent=SmallInteger),
     CheckConstraint("held >= 0 and committed >= 0", name="amounts"),
-    Index("ix_budget_purses_by_day", "day"),
+    Index("ix_budget_shards_by_day", "day"),
 )
 
 budget_holds = Table(

@@ -6,8 +6,8 @@ from uuid import UUID
 from app.core.errors import Conflict, Unavailable
 
 
-class MasterKeyUnknown(Unavailable):
-    code, title = "master_key_unknown", "This process does not have the master key of this content"
+class MasterKeyNotFound(Unavailable):
+    code, title = "master_key_not_found", "This process does not have the master key of this content"
     action = "Put the former key into APP_MASTER_KEY_PREVIOUS, then run 'app privacy rotate-master-key'."
 
 

@@ -17,7 +17,7 @@ class KeyManagement(Protocol):
         ...
 
     async def unwrap(self, wrapped: bytes, master_key: str, context: bytes) -> bytes:
-        """Errors: MasterKeyUnknown for a key that it does not have; Undecryptable when anything was changed."""
+        """Errors: MasterKeyNotFound for a key that it does not have; Undecryptable when anything was changed."""
         ...
 
     def pseudonym(self, text: str) -> str:

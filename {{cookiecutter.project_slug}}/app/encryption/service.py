@@ -44,7 +44,7 @@ class TenantKeys:
     async def open(self, connection: AsyncConnection, tenant_id: UUID, purpose: str, sealed: Sealed) -> bytes:
         """Content from before there was encryption is returned as it is.
 
-        Errors: TenantKeyDestroyed, Undecryptable, MasterKeyUnknown.
+        Errors: TenantKeyDestroyed, Undecryptable, MasterKeyNotFound.
         """
         if sealed.version is None:
             return sealed.content
@@ -65,7 +65,7 @@ class TenantKeys:
         """A new data key for what is stored from now on. Returns its version."""
         async with self.database.transaction(tenant_id) as connection:
             newest = await repository.newest(connection, tenant_id)
-            return (await self._make(connection, tenant_id, newest.version + 1 if newest else 1)).version
+            return (await self._create(connection, tenant_id, newest.version + 1 if newest else 1)).version
 
     async def rewrap(self, tenant_id: UUID) -> int:
         """Encrypt the tenant's data keys under the current master key. Returns the number of those that were not."""
@@ -85,12 +85,12 @@ class TenantKeys:
         newest = await repository.newest(connection, tenant_id)
         if newest and newest.wrapped is not None:
             return newest
-        return await self._make(connection, tenant_id, newest.version + 1 if newest else 1)
+        return await self._create(connection, tenant_id, newest.version + 1 if newest else 1)
 
-    async def _make(self, connection: AsyncConnection, tenant_id: UUID, version: int) -> WrappedKey:
-        made = await self._wrap(tenant_id, version, AESGCM.generate_key(KEY_BYTES * 8))
-        await repository.add(connection, tenant_id, made, self.clock.now())
-        return await repository.find(connection, tenant_id, version) or made
+    async def _create(self, connection: AsyncConnection, tenant_id: UUID, version: int) -> WrappedKey:
+        created = await self._wrap(tenant_id, version, AESGCM.generate_key(KEY_BYTES * 8))
+        await repository.add(connection, tenant_id, created, self.clock.now())
+        return await repository.find(connection, tenant_id, version) or created
 
     async def _wrap(self, tenant_id: UUID, version: int, key: bytes) -> WrappedKey:
         wrapped = await self.management.wrap(key, context_of(tenant_id, DATA_KEY))

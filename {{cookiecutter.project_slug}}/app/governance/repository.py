@@ -28,7 +28,7 @@ async def add(connection: AsyncConnection, approval: Approval) -> None:
     await connection.execute(insert(approvals).values(asdict(approval)))
 
 
-async def given(connection: AsyncConnection, release_id: str) -> list[Approval]:
+async def approvals_of(connection: AsyncConnection, release_id: str) -> list[Approval]:
     """Every approval of a release, oldest first."""
     query = select(approvals).where(GIVEN.release_id == release_id).order_by(GIVEN.at, GIVEN.id)
     return [Approval(*row) for row in await connection.execute(query)]
@@ -47,13 +47,13 @@ async def emergency(connection: AsyncConnection, approval_id: UUID, review_withi
 
 def _emergencies() -> Select[tuple[Any, ...]]:
     reviewed = approvals.outerjoin(break_glass_reviews, GIVEN.id == REVIEWS.approval_id)
-    columns = (*approvals.c, REVIEWS.reviewer, REVIEWS.at.label("reviewed_at"), REVIEWS.reason.label("said"))
+    columns = (*approvals.c, REVIEWS.reviewer, REVIEWS.at.label("reviewed_at"), REVIEWS.reason.label("review_reason"))
     return select(*columns).select_from(reviewed).where(GIVEN.kind == "break_glass")
 
 
 def _emergency(row: Row[Any], review_within: timedelta) -> Emergency:
     approval = Approval(*row[: len(approvals.c)])
-    review = EmergencyReview(approval.id, row.reviewer, row.reviewed_at, row.said) if row.reviewer else None
+    review = EmergencyReview(approval.id, row.reviewer, row.reviewed_at, row.review_reason) if row.reviewer else None
     return Emergency(approval, approval.at + review_within, review)
 
 

@@ -45,7 +45,7 @@ async def list_approvals(
 ) -> ApprovalListResponse:
     """The approvals of a release, with their reports and expiry, and what the release lacks now."""
     release = await releases.find(release_id)
-    return ApprovalListResponse.of(await approvals.given(release.id), await approvals.lacking(release))
+    return ApprovalListResponse.of(await approvals.of_release(release.id), await approvals.lacking(release))
 
 
 @router.post("/v1/releases/{release_id}/approvals", status_code=201)

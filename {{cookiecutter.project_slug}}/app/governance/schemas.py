@@ -63,7 +63,7 @@ class EmergencyResponse(BaseModel):
     due: datetime = Field(description="When its review is due.")
     reviewer: str | None
     reviewed_at: datetime | None
-    said: str | None = Field(description="The reason that the reviewer gave.")
+    review_reason: str | None = Field(description="The reason that the reviewer gave.")
 
     @classmethod
     def of(cls, emergency: Emergency) -> "EmergencyResponse":
@@ -73,7 +73,7 @@ class EmergencyResponse(BaseModel):
             due=emergency.due,
             reviewer=review and review.reviewer,
             reviewed_at=review and review.at,
-            said=review and review.reason,
+            review_reason=review and review.reason,
         )
 
 

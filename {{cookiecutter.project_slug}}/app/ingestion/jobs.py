@@ -90,7 +90,7 @@ class _Batch:
     async def give_up(self, document: UUID, why: str) -> None:
         version = self.unfinished[document]
         await wait_out_outages(lambda: self.ingestion.give_up(self.tenant_id, document, version, why))
-        log.warning("ingestion.document_given_up", document_id=str(document), version=version, why=why)
+        log.warning("ingestion.document_abandoned", document_id=str(document), version=version, why=why)
 
 
 async def wait_out_outages(step: Callable[[], Awaitable[T]]) -> T:

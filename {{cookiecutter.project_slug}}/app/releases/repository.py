@@ -137,10 +137,10 @@ async def move(connection: AsyncConnection, to: Move) -> None:
     points = {**_pointers(to), "changed_at": to.at}
     pointed = insert(environments).values(name=to.environment, **points)
     await connection.execute(pointed.on_conflict_do_update(index_elements=["name"], set_=points))
-    await note(connection, to)
+    await add_move(connection, to)
 
 
-async def note(connection: AsyncConnection, to: Move) -> None:
+async def add_move(connection: AsyncConnection, to: Move) -> None:
     """Records a move, such as a rehearsed one, without changing the pointer."""
     await connection.execute(
         environment_moves.insert().values(

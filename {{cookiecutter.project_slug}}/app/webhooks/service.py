@@ -46,7 +46,7 @@ class WebhookSender:
 
     def give_up(self, message: WebhookMessage, reason: str) -> None:
         """Log and count a message whose last attempt failed: the receiver has to poll for the decision."""
-        DELIVERIES.labels("given_up").inc()
+        DELIVERIES.labels("abandoned").inc()
         self._log(message, reason)
 
     def _ended(self, message: WebhookMessage, result: DeliveryResult, reason: str) -> DeliveryResult:
@@ -56,4 +56,4 @@ class WebhookSender:
 
     def _log(self, message: WebhookMessage, reason: str) -> None:
         host, subject = urlsplit(message.url).hostname, f"{message.subject} {message.subject_id}"
-        log.warning("webhooks.given_up", webhook=message.name, subject=subject, host=host, reason=reason)
+        log.warning("webhooks.delivery_abandoned", webhook=message.name, subject=subject, host=host, reason=reason)

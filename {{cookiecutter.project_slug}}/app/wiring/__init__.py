@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from app.actions.domain import ActionPolicy
 from app.actions.jobs import job_specs as action_jobs
@@ -12,7 +13,7 @@ from app.adapters.language_detection import LangidDetector
 from app.adapters.screening.deferred import DeferredClassifier
 from app.core.change_waiter import ChangeWaiter
 from app.core.clock import Clock, SystemClock
-from app.core.database import Database, listen
+from app.core.database import BackgroundJob, Database, listen
 from app.core.embedded import Urls
 from app.core.health import CachedCheck, Health
 from app.core.jobs import JobSpec
@@ -176,17 +177,21 @@ class State:
         lower = [*ingestion_jobs(self.ingestion), *action_jobs(self.actions.execution), *webhook_jobs(self.webhooks)]
         return [*lower, *evaluation_jobs(self.evaluations), *review_jobs(self.reviews.lifecycle)]
 
-    def background(self) -> list[Awaitable[None]]:
-        """The background tasks of a process; they run until it ends."""
+    def background(self) -> list[BackgroundJob]:
+        """The background jobs of a process; they run until it ends."""
+        followers: dict[str, Callable[[str], Awaitable[None]]] = {
+            INDEX_SWITCHED: self.retrieval.follow,
+            ENVIRONMENT_CHANGED: self.environments.follow,
+            IDENTITY_CHANGED: self.identity.follow,
+            ANSWER_DECIDED_CHANNEL: self.archive.waiting.follow,
+            ACTION_ENDED_CHANNEL: self.actions.proposals.waiting.follow,
+        }
+        listeners = [partial(listen, self.database, channel, follow) for channel, follow in followers.items()]
         return [
-            listen(self.database, INDEX_SWITCHED, self.retrieval.follow),
-            listen(self.database, ENVIRONMENT_CHANGED, self.environments.follow),
-            listen(self.database, IDENTITY_CHANGED, self.identity.follow),
-            self.identity.last_use.watch(),
-            self.costs.budgets.watch(),
-            self.costs.reservations.watch(),
-            listen(self.database, ANSWER_DECIDED_CHANNEL, self.archive.waiting.follow),
-            listen(self.database, ACTION_ENDED_CHANNEL, self.actions.proposals.waiting.follow),
+            *listeners,
+            self.identity.last_use.watch,
+            self.costs.budgets.watch,
+            self.costs.reservations.watch,
         ]
 
 

@@ -255,7 +255,7 @@ async def test_whoever_waits_for_an_action_hears_of_its_end(shop: Shop, monkeypa
         listening.set()
         await waiting.follow(subject)
 
-    async with background(listen(shop.state.database, ACTION_ENDED_CHANNEL, hear)):
+    async with background(lambda: listen(shop.state.database, ACTION_ENDED_CHANNEL, hear)):
         await listening.wait()
         for end, more in zip(ends, [["It could not be."], []], strict=True):
             proposal = await shop.approved()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from app.adapters.master_keys import EnvironmentKeys
-from app.encryption.domain import MasterKeyUnknown, Undecryptable
+from app.encryption.domain import MasterKeyNotFound, Undecryptable
 from app.encryption.ports import KeyManagement
 
 FIRST, SECOND = b"first master key, 32 characters.", b"second master key, 32 characters"
@@ -57,7 +57,7 @@ async def test_a_former_key_unwraps_and_no_longer_wraps(make: Make) -> None:
 
 async def test_a_key_that_is_not_held_is_named_with_the_remedy(make: Make) -> None:
     old, new = make(FIRST), make(SECOND)
-    with pytest.raises(MasterKeyUnknown, match=old.current) as refused:
+    with pytest.raises(MasterKeyNotFound, match=old.current) as refused:
         await new.unwrap(await old.wrap(b"secret", b"tenant 1"), old.current, b"tenant 1")
     assert "APP_MASTER_KEY_PREVIOUS" in str(refused.value.what_to_do)
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from app.cli import app
 from app.core.errors import Invalid
 from app.identity.domain import TenantNotFound
-from app.privacy.domain.requests import NothingFound
+from app.privacy.domain.requests import PrivacyContentNotFound
 from tests.cli.test_costs_and_version import run
 
 __all__ = ["run"]
@@ -48,7 +48,7 @@ def test_a_person_is_previewed_exported_and_erased(run: CliRunner, tenant: str, 
     assert "erase" in requests
     assert "export" in requests
     assert NAME not in requests
-    with pytest.raises(NothingFound):
+    with pytest.raises(PrivacyContentNotFound):
         erase(run, tenant, "--subject", NAME)
 
 

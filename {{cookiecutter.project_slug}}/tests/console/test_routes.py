@@ -107,7 +107,7 @@ async def test_without_a_key_there_is_no_data(state: State) -> None:
     async with anonymous(state) as nobody:
         for path in (path for path in addresses_called if not path.endswith("/")):
             reply = await nobody.get(f"/{path}")
-            assert (reply.status_code, reply.json()["code"]) == (401, "key_missing"), path
+            assert (reply.status_code, reply.json()["code"]) == (401, "key_required"), path
 
 
 async def test_the_console_can_be_switched_off(state: State) -> None:

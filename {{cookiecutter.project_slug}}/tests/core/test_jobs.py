@@ -109,7 +109,7 @@ async def test_a_running_worker_takes_over_the_jobs_of_dead_ones(database: Datab
 
     worker, name = worker_of(database, run)
     await _abandon_job(database, name, "silent", attempts=0)
-    async with background(worker.run()):
+    async with background(worker.run):
         await taken.wait()
 
 
@@ -151,7 +151,7 @@ async def test_a_listener_receives_committed_notifications_only(database: Databa
         if payload:
             await received.put(payload)
 
-    async with background(listen(database, channel, handler)):
+    async with background(lambda: listen(database, channel, handler)):
         await started.wait()
         with pytest.raises(KeyError):
             async with database.transaction(None) as connection:
@@ -165,7 +165,7 @@ async def test_a_listener_receives_committed_notifications_only(database: Databa
 async def test_a_listener_survives_the_loss_of_its_connection(database: Database, database_urls: Any) -> None:
     channel, calls = f"c{uuid4().hex}", asyncio.Queue[str]()
 
-    async with background(listen(database, channel, calls.put)):
+    async with background(lambda: listen(database, channel, calls.put)):
         assert await calls.get() == ""
         async with database.transaction(None) as connection:
             killed = await connection.execute(

@@ -7,6 +7,7 @@ from app.core.errors import StartRefused
 from app.core.ownership import OwnershipPolicy
 from app.core.policies import load_policies, read_policies
 from app.core.slo import SloPolicy
+from app.evaluation.domain.policy import QualityPolicy
 
 MODELS = {"slo": SloPolicy}
 
@@ -62,6 +63,12 @@ def test_an_old_key_is_rejected_with_its_new_name(tmp_path: Path) -> None:
     (tmp_path / "actions.yaml").write_text("owner: team\nmost_rounds: 2\n")
     with pytest.raises(StartRefused, match=r"actions\.yaml: most_rounds is now called max_rounds"):
         load_policies(tmp_path, {"actions": ActionPolicy})
+
+
+def test_an_old_key_within_a_section_is_rejected_with_its_new_name(tmp_path: Path) -> None:
+    (tmp_path / "quality.yaml").write_text("owner: team\ncanary: {look_every_seconds: 60}\n")
+    with pytest.raises(StartRefused, match=r"quality\.yaml: look_every_seconds is now called check_every_seconds"):
+        load_policies(tmp_path, {"quality": QualityPolicy})
 
 
 def test_a_stored_release_with_an_old_key_stays_readable() -> None:

@@ -68,7 +68,7 @@ async def test_a_reason_without_a_word_is_rejected_over_http(
     text = {"text": "At seven [1]."} if body.get("decision") == "edit" else {}
     address = path.format(**theirs)
     refused = await client.request(method, address, json={**body, **text, "reason": reason})
-    assert (refused.status_code, refused.json()["code"]) == (422, "reason_missing"), refused.text
+    assert (refused.status_code, refused.json()["code"]) == (422, "reason_required"), refused.text
     assert "in words" in refused.json()["action"]
 
 
@@ -77,7 +77,7 @@ async def test_a_note_about_a_quarantined_document_has_a_word_or_is_omitted(
     client: httpx.AsyncClient, theirs: dict[str, str], verb: str
 ) -> None:
     path = f"/v1/quarantine/{theirs['entry']}/{verb}"
-    assert (await client.post(path, json={"note": "a"})).json()["code"] == "reason_missing"
+    assert (await client.post(path, json={"note": "a"})).json()["code"] == "reason_required"
     assert (await client.post(path)).status_code in (200, 202)
 
 

@@ -26,7 +26,7 @@ def machine(url: str) -> type[RuleBasedStateMachine]:
         def __init__(self) -> None:
             super().__init__()
             self.db = psycopg.connect(url, autocommit=True)
-            self.db.execute("truncate budget_limits, budget_own_limits, budget_windows, budget_purses, budget_holds")
+            self.db.execute("truncate budget_limits, budget_own_limits, budget_windows, budget_shards, budget_holds")
             self.at = datetime(2030, 1, 30, 22, tzinfo=UTC)
             self.tenants = [uuid4(), uuid4()]
             self.limits: list[int | None] = [3000, 5000, 2000, 4000]
@@ -34,7 +34,7 @@ def machine(url: str) -> type[RuleBasedStateMachine]:
             self.spent: list[tuple[UUID, date, int]] = []
 
         def teardown(self) -> None:
-            self.db.execute("truncate budget_limits, budget_own_limits, budget_windows, budget_purses, budget_holds")
+            self.db.execute("truncate budget_limits, budget_own_limits, budget_windows, budget_shards, budget_holds")
             self.db.close()
 
         @rule(target=holds, who=st.integers(0, 1), amount=AMOUNTS)
@@ -79,7 +79,7 @@ def machine(url: str) -> type[RuleBasedStateMachine]:
 
         @invariant()
         def no_limit_is_passed(self) -> None:
-            used = self.db.execute("select scope, day, sum(committed), sum(held) from budget_purses group by 1, 2")
+            used = self.db.execute("select scope, day, sum(committed), sum(held) from budget_shards group by 1, 2")
             for scope, span, limit in self._limits():
                 for window in {self._window(span, day) for _, day, _ in self.spent} | {
                     self._window(span, day) for _, day, _, _ in self.live.values()
@@ -92,9 +92,9 @@ def machine(url: str) -> type[RuleBasedStateMachine]:
             assert sum(held for _, held in seen.values()) == held
 
         @invariant()
-        def what_was_handed_out_is_in_the_purses(self) -> None:
+        def what_was_handed_out_is_in_the_shards(self) -> None:
             rows = self.db.execute(
-                "select b.handed_out, (select coalesce(sum(p.free + p.held + p.committed), 0) from budget_purses p "
+                "select b.handed_out, (select coalesce(sum(p.free + p.held + p.committed), 0) from budget_shards p "
                 "where (b.scope = %s or p.scope = b.scope) and case b.span when 'day' then p.day = b.starts "
                 "else date_trunc('month', p.day) = b.starts end) from budget_windows b",
                 (SERVICE,),

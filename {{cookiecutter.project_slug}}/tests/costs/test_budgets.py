@@ -25,7 +25,7 @@ EVE = datetime(2031, 3, 31, 21, 30, tzinfo=UTC)  # 23:30 in Berlin, the last eve
 @pytest.fixture(autouse=True)
 def empty(database_urls: Urls) -> None:
     with psycopg.connect(database_urls.owner) as connection:
-        connection.execute("truncate budget_limits, budget_own_limits, budget_windows, budget_purses, budget_holds")
+        connection.execute("truncate budget_limits, budget_own_limits, budget_windows, budget_shards, budget_holds")
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ async def test_the_refusal_names_the_budget_and_when_it_opens_again(database: Da
     assert await money.reservations.hold(uuid4(), 900), "another tenant has its own"
 
 
-async def test_money_that_lies_in_the_purses_of_others_is_found(database: Database) -> None:
+async def test_money_that_lies_in_the_shards_of_others_is_found(database: Database) -> None:
     money = money_of(database, usd="0.01")
     for _ in range(5):
         await settle(money, await money.reservations.hold(uuid4(), 1500), 1000)
@@ -231,11 +231,11 @@ async def test_the_owner_is_told_of_tenants_near_a_limit_of_their_own(database: 
     other, third = uuid4(), uuid4()
     for who, amount in ((tenant, 790), (other, 1000), (third, 1)):
         await money.reservations.hold(who, amount)
-    assert [(each.scope, each.span, money.budgets.state(each)) for each in await money.budgets.near()] == [
+    assert [(each.scope, each.span, money.budgets.state(each)) for each in await money.budgets.near_limit()] == [
         (other, "day", "used_up")
     ]
     await settle(money, await money.reservations.hold(tenant, 20), 10)
-    found = await money.budgets.near()
+    found = await money.budgets.near_limit()
     assert [(each.scope, money.budgets.state(each)) for each in found] == [(other, "used_up"), (tenant, "near")]
     assert await money.budgets.notes() == [
         "2 of the tenants near or at a limit of their own: 'app budget near' names them."
@@ -252,9 +252,9 @@ async def test_the_owner_is_told_of_tenants_near_a_limit_of_their_own(database: 
 async def test_tenants_without_a_limit_are_near_none(database: Database, tenant: UUID) -> None:
     money = money_of(database)
     await money.reservations.hold(tenant, 900_000)
-    assert await money.budgets.near() == []
+    assert await money.budgets.near_limit() == []
     await money.budgets.set("ann", tenant, "month", 900_000, "now it has one")
-    assert [each.span for each in await money.budgets.near()] == ["month"]
+    assert [each.span for each in await money.budgets.near_limit()] == ["month"]
 
 
 async def test_an_alert_can_be_raised_on_tenants_near_their_limit(database: Database, tenant: UUID) -> None:
@@ -300,7 +300,7 @@ async def test_two_hundred_callers_with_money_for_fifty_answers(processes: list[
     async def look() -> None:
         async with await psycopg.AsyncConnection.connect(processes[0].url, autocommit=True) as connection:
             while not passed.is_set():
-                cursor = await connection.execute("select coalesce(sum(committed + held), 0) from budget_purses")
+                cursor = await connection.execute("select coalesce(sum(committed + held), 0) from budget_shards")
                 (total,) = await cursor.fetchone() or (0,)
                 assert total <= answers * max_cost
                 await asyncio.sleep(0)

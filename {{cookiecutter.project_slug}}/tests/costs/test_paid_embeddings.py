@@ -30,7 +30,7 @@ PAID = UnitPrices(Decimal(100), Decimal(100), Decimal(0))
 @pytest.fixture(autouse=True)
 def empty(database_urls: Urls) -> None:
     with psycopg.connect(database_urls.owner) as connection:
-        connection.execute("truncate budget_limits, budget_own_limits, budget_windows, budget_purses, budget_holds")
+        connection.execute("truncate budget_limits, budget_own_limits, budget_windows, budget_shards, budget_holds")
 
 
 @pytest.fixture

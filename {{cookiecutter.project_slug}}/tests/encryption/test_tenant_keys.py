@@ -6,7 +6,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.adapters.master_keys import EnvironmentKeys
 from app.core.database import Database
-from app.encryption.domain import MasterKeyUnknown, Sealed, TenantKeyDestroyed, Undecryptable
+from app.encryption.domain import MasterKeyNotFound, Sealed, TenantKeyDestroyed, Undecryptable
 from app.encryption.service import TenantKeys
 from app.wiring import State
 
@@ -84,7 +84,7 @@ async def test_a_destroyed_key_reads_nothing_at_once_in_every_process(state: Sta
 
 async def test_the_master_key_is_changed_without_touching_the_content(state: State, tenant: UUID) -> None:
     sealed = await seal(keys_of(state, FIRST), tenant)
-    with pytest.raises(MasterKeyUnknown):
+    with pytest.raises(MasterKeyNotFound):
         await opened(keys_of(state, SECOND), tenant, sealed)
     both = keys_of(state, SECOND, FIRST)
     assert await both.rewrap(tenant) == 1

@@ -55,7 +55,7 @@ async def test_nobody_approves_their_own_release(house: Houses) -> None:
     release = await here.measured(author="ana")
     with pytest.raises(SelfApproval):
         await here.approvals.approve(person("ana"), release.id, "trust me")
-    assert await here.approvals.given(release.id) == []
+    assert await here.approvals.of_release(release.id) == []
     assert await here.state(release) == "evaluated"
 
 
@@ -224,8 +224,8 @@ async def test_breaking_the_glass_lets_a_release_go_live_loudly(house: Houses) -
     assert here.environments.current().id == release.id
     assert (emergency.approval.approver, emergency.approval.reason) == ("ana", "production is on fire")
     assert _broken._value.get() == before + 1
-    (said,) = [line for line in logs if line["event"] == "governance.break_glass"]
-    assert (said["log_level"], said["actor"], said["number"]) == ("error", "ana", release.number)
+    (logged,) = [line for line in logs if line["event"] == "governance.break_glass_used"]
+    assert (logged["log_level"], logged["actor"], logged["number"]) == ("error", "ana", release.number)
     (line,) = [line for line in await lines_about(here, release) if line.action == "release.break_glass"]
     assert (line.actor, line.reason) == ("ana", "production is on fire")
     assert line.before == "The release has not been evaluated."
@@ -264,14 +264,14 @@ async def test_the_readiness_page_names_an_emergency_until_it_is_reviewed(house:
     here = house()
     release, emergency = await broken(here)
 
-    async def said() -> list[str]:
+    async def notes() -> list[str]:
         return [note for note in await here.approvals.notes() if release.id[:12] in note]
 
-    assert "its review is due by" in (await said())[0]
+    assert "its review is due by" in (await notes())[0]
     here.wait(hours=25)
-    assert "its review is overdue since" in (await said())[0]
+    assert "its review is overdue since" in (await notes())[0]
     await here.approvals.review(person("bob"), emergency.approval.id, "it was the right thing")
-    assert await said() == []
+    assert await notes() == []
 
 
 async def test_an_emergency_is_no_approval_the_next_time(house: Houses) -> None:
@@ -288,7 +288,7 @@ async def test_an_emergency_is_no_approval_the_next_time(house: Houses) -> None:
 async def test_the_first_release_on_a_laptop_says_that_it_approved_itself(house: Houses) -> None:
     here = house(laptop=True)
     release = await here.environments.resolve()
-    (exception,) = await here.approvals.given(release.id)
+    (exception,) = await here.approvals.of_release(release.id)
     assert (exception.kind, exception.approver, exception.report) == ("first_release", "app", None)
     acts = [line.action for line in await lines_about(here, release)]
     assert acts == ["release.create", "release.approved", "release.live"]

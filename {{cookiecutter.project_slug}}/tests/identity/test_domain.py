@@ -21,11 +21,11 @@ from app.identity.domain import (
     USER,
     InvalidGroupName,
     InvalidKeyTerms,
-    InvalidRole,
     KeyInvalid,
     KeyTerms,
     PermissionMissing,
     Principal,
+    RoleNotFound,
     RoleNotGranted,
     SourceNotAllowed,
     check_grant,
@@ -99,7 +99,7 @@ def test_a_missing_permission_names_the_roles_that_have_it() -> None:
 def test_unknown_and_missing_roles_are_rejected() -> None:
     assert check_roles(frozenset({"user", "admin"})) == {"user", "admin"}
     for roles in (frozenset({"emperor"}), frozenset[str]()):
-        with pytest.raises(InvalidRole):
+        with pytest.raises(RoleNotFound):
             check_roles(roles)
 
 

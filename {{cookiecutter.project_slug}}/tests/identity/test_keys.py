@@ -9,12 +9,12 @@ from app.core.clock import ManualClock
 from app.core.database import Database, background, listen
 from app.identity.domain import (
     IDENTITY_CHANGED,
-    InvalidRole,
     KeyInvalid,
     KeyNotFound,
     PermissionMissing,
     Principal,
     RateLimited,
+    RoleNotFound,
     RoleNotGranted,
     check_grant,
     generate_key,
@@ -77,7 +77,7 @@ async def test_another_process_rejects_a_revoked_key_when_it_is_notified(state: 
         listening.set()
         await elsewhere.follow(payload)
 
-    async with background(listen(state.database, IDENTITY_CHANGED, follow)):
+    async with background(lambda: listen(state.database, IDENTITY_CHANGED, follow)):
         await listening.wait()
         await elsewhere.authenticate(key.text)
         await state.identity.revoke_key(tenant, key.prefix)
@@ -113,7 +113,7 @@ async def test_a_key_of_another_tenant_cannot_be_revoked(state: State, tenant: U
 
 
 async def test_an_unknown_role_is_rejected(state: State, tenant: UUID) -> None:
-    with pytest.raises(InvalidRole, match="emperor"):
+    with pytest.raises(RoleNotFound, match="emperor"):
         await state.identity.create_key(tenant, "x", ["emperor"])
 
 

@@ -246,4 +246,4 @@ async def test_without_a_provider_there_is_no_sign_in(state: State) -> None:
             reply = await browser.request(method, path)
             assert (reply.status_code, reply.json()["code"]) == (404, "sign_in_not_configured")
         browser.cookies.set(COOKIE, "x" * 43)
-        assert (await browser.get("/v1/caller")).json()["code"] == "key_missing"
+        assert (await browser.get("/v1/caller")).json()["code"] == "key_required"

@@ -209,7 +209,7 @@ async def test_an_email_names_a_person_only_when_the_provider_has_verified_it(fe
 async def test_without_an_issuer_a_token_is_an_unknown_key(state: State, client: httpx.AsyncClient) -> None:
     assert state.identity.tokens is None
     client.headers["Authorization"] = "Bearer eyJhbGciOiJub25lIn0.e30."
-    assert (await client.get("/v1/caller")).json()["code"] == "unknown_key"
+    assert (await client.get("/v1/caller")).json()["code"] == "key_invalid"
 
 
 async def test_what_a_token_gave_is_in_the_audit_log_once_for_each_change(federation: Federation) -> None:

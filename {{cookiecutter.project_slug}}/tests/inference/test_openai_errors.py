@@ -40,7 +40,7 @@ INVALID = "invalid_request_error"
 
 
 async def test_each_problem_of_a_request_has_the_member_error(service: Service) -> None:
-    check(await post(service, headers={"authorization": "Bearer no"}), 401, "unknown_key", "authentication_error")
+    check(await post(service, headers={"authorization": "Bearer no"}), 401, "key_invalid", "authentication_error")
     check(await post(service, {**GOOD, "model": "gpt-9"}), 404, "model_not_found", INVALID, "model")
     check(await post(service, {"model": "default"}), 422, "invalid", INVALID, "messages")
     check(await post(service, {**GOOD, "temperature": 9}), 422, "invalid", INVALID, "temperature")

@@ -160,7 +160,7 @@ async def test_no_action_is_offered_unless_requested(desk: Service) -> None:
 @pytest.mark.parametrize(
     ("actions", "roles", "expected"),
     [
-        (["open_the_safe"], ["user"], (422, "action_unknown")),
+        (["open_the_safe"], ["user"], (422, "action_not_offered")),
         (["close_ticket"], ["user"], (403, "permission_missing")),
     ],
 )

@@ -12,7 +12,7 @@ from app.core.audit import Broken, Verified
 from app.core.embedded import Urls
 from app.core.reasons import ReasonRequired
 from app.identity.domain import KeyInvalid, KeyNotFound
-from app.privacy.domain.requests import ErasureScope, NothingFound, PrivacyRequestNotFound, Selection
+from app.privacy.domain.requests import ErasureScope, PrivacyContentNotFound, PrivacyRequestNotFound, Selection
 from app.privacy.service import Privacy
 from app.privacy.service.steps import Steps
 from app.wiring import State
@@ -59,7 +59,7 @@ async def test_nothing_about_a_person_is_left_and_what_must_stay_verifiable_is(
         assert connection.execute("select count(*), sum(micro_usd) from ledger").fetchall() == before
         erased = "select count(*) from evaluation_reports where erased_at is not null"
         assert connection.execute(erased).fetchone() == (2,)
-    with pytest.raises(NothingFound):
+    with pytest.raises(PrivacyContentNotFound):
         await privacy.erasure.erase(tenant, ADA, "officer", WHY)
 
 
@@ -202,10 +202,18 @@ async def test_somebody_who_only_reviewed_is_replaced_by_a_pseudonym(
 @pytest.mark.parametrize(
     ("selection", "error", "says"),
     [
-        (Selection("subject", "Nobody Whatever"), NothingFound, "Nothing of this tenant belongs to the subject"),
-        (Selection("document", str(uuid4())), NothingFound, "Nothing of this tenant belongs to the document"),
-        (Selection("document", "twelve"), NothingFound, "is not the id of a document"),
-        (Selection("conversation", "none"), NothingFound, "Nothing of this tenant belongs to the conversation"),
+        (
+            Selection("subject", "Nobody Whatever"),
+            PrivacyContentNotFound,
+            "Nothing of this tenant belongs to the subject",
+        ),
+        (Selection("document", str(uuid4())), PrivacyContentNotFound, "Nothing of this tenant belongs to the document"),
+        (Selection("document", "twelve"), PrivacyContentNotFound, "is not the id of a document"),
+        (
+            Selection("conversation", "none"),
+            PrivacyContentNotFound,
+            "Nothing of this tenant belongs to the conversation",
+        ),
         (Selection("asker", "nobody"), KeyNotFound, "no key with the name 'nobody'"),
         (Selection("key", "zzzzzzzzzzzz"), KeyNotFound, "no key with the prefix"),
     ],
@@ -222,7 +230,7 @@ async def test_a_document_of_another_tenant_is_not_found(
     privacy: Privacy, state: State, stranger: tuple[UUID, httpx.AsyncClient], tenant: UUID
 ) -> None:
     document = await upload(stranger[1], state, "# Loft\n\nThe loft holds the old sails of the boat.\n")
-    with pytest.raises(NothingFound):
+    with pytest.raises(PrivacyContentNotFound):
         await privacy.erasure.erase(tenant, Selection("document", str(document)), "officer", WHY)
 
 

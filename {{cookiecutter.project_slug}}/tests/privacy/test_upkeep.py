@@ -44,7 +44,7 @@ async def test_a_running_worker_erases_what_is_too_old(state: State, client: htt
     assert not await gone()
     elsewhere = replace(state, settings=state.settings.model_copy(update={"worker_metrics_port": 0}))
     try:
-        async with background(work(elsewhere)):
+        async with background(lambda: work(elsewhere)):
             await until(gone)
     finally:
         for name in (signal.SIGTERM, signal.SIGINT):

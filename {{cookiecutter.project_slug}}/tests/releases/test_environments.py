@@ -17,7 +17,7 @@ from app.releases.domain import (
     NotApproved,
     ReasonRequired,
     ReleaseNotFound,
-    ReleaseUnknown,
+    ReleaseNotLoaded,
     ReleaseUnservable,
 )
 from tests.clock import until
@@ -30,7 +30,7 @@ async def state_of(process: Process, release_id: str) -> str:
 
 async def test_on_a_laptop_the_first_release_approves_itself_and_says_so(house: House) -> None:
     process = house.process()
-    with pytest.raises(ReleaseUnknown):
+    with pytest.raises(ReleaseNotLoaded):
         process.environments.current()
     release = await process.environments.resolve()
     history = await process.releases.history(release.id)
@@ -122,7 +122,7 @@ async def test_every_process_follows_at_once(house: House) -> None:
     await one.environments.resolve()
     second = await house.approved(one)
     database = other.releases.database
-    async with background(listen(database, ENVIRONMENT_CHANGED, other.environments.follow, poll_seconds=60)):
+    async with background(lambda: listen(database, ENVIRONMENT_CHANGED, other.environments.follow, poll_seconds=60)):
         await until(lambda: bool(other.environments.live_releases.by_name))
         await one.rollouts.activate("operator", second.id, "better")
         await until(lambda: other.environments.current() == second)
@@ -135,7 +135,7 @@ async def test_a_process_that_missed_the_word_follows_by_looking(house: House) -
     second = await house.approved(one)
     await one.rollouts.activate("operator", second.id, "better")
     database = other.releases.database
-    async with background(listen(database, "nobody_speaks_here", other.environments.follow, poll_seconds=0.05)):
+    async with background(lambda: listen(database, "nobody_speaks_here", other.environments.follow, poll_seconds=0.05)):
         await until(lambda: other.environments.current() == second)
 
 

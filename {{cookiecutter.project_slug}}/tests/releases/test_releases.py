@@ -15,10 +15,10 @@ from app.releases.domain import (
     EvaluationEvidence,
     ExportBundleRefused,
     IllegalMove,
+    ParameterNotFound,
     Prompt,
     ReleaseInputs,
     ReleaseNotFound,
-    UnknownParameter,
 )
 from app.releases.service import Releases
 from tests.releases.conftest import Shelf, inputs
@@ -95,7 +95,7 @@ async def test_a_release_can_be_made_from_another_with_something_changed(databas
     assert changed.manifest.retrieval == {"limit": 10, "dense_weight": 0}
     assert changed.manifest.settings["refusal.words"] == 1
     assert changed.prompt("answer") == base.prompt("answer")
-    with pytest.raises(UnknownParameter, match=r"retrieval\.dense_weight"):
+    with pytest.raises(ParameterNotFound, match=r"retrieval\.dense_weight"):
         await releases.create("ada", base=base.id, changes={"retrieval.dense": 1})
 
 

@@ -60,7 +60,7 @@ async def test_a_draft_is_made_listed_compared_and_carried_elsewhere(client: htt
     taken = await client.post("/v1/releases/import", files={"file": ("release.json", file)})
     assert (taken.status_code, taken.json()["id"]) == (201, made["id"])
     spoilt = await client.post("/v1/releases/import", files={"file": ("release.json", file[:-9])})
-    assert (spoilt.status_code, spoilt.json()["code"]) == (400, "parcel_refused")
+    assert (spoilt.status_code, spoilt.json()["code"]) == (400, "export_bundle_refused")
 
 
 async def test_a_deployment_without_a_secret_to_sign_with_says_what_to_do(
@@ -78,7 +78,7 @@ async def test_a_deployment_without_a_secret_to_sign_with_says_what_to_do(
         ]
     for reply in replies:
         problem = reply.json()
-        assert (reply.status_code, problem["code"]) == (503, "release_secret_missing")
+        assert (reply.status_code, problem["code"]) == (503, "release_secret_required")
         assert "APP_RELEASE_SECRET" in problem["detail"]
         assert "restart the service" in problem["action"]
 
@@ -89,7 +89,7 @@ async def test_what_is_not_approved_does_not_go_live_over_http_either(client: ht
     refused = await client.post("/v1/environments/production/activate", json=body)
     assert (refused.status_code, refused.json()["code"]) == (403, "release_not_approved")
     nowhere = await client.post("/v1/environments/nowhere/activate", json=body)
-    assert (nowhere.status_code, nowhere.json()["code"]) == (422, "unknown_environment")
+    assert (nowhere.status_code, nowhere.json()["code"]) == (422, "environment_not_found")
 
 
 async def test_staging_answers_only_those_who_may_and_ask_for_it(
@@ -108,7 +108,7 @@ async def test_staging_answers_only_those_who_may_and_ask_for_it(
     refused = await client.post("/v1/answers", json=asked, headers=headers)
     assert (refused.status_code, refused.json()["code"]) == (403, "permission_missing")
     wrong = await client.post("/v1/answers", json=asked, headers={"X-Environment": "moon"})
-    assert (wrong.status_code, wrong.json()["code"]) == (422, "unknown_environment")
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "environment_not_found")
     costs = "select distinct environment from ledger where release_id = %s"
     async with state.database.pipeline(tenant) as connection:
         rows = await connection.execute(costs, (made["id"],))

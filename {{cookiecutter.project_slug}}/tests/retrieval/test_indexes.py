@@ -25,7 +25,7 @@ from app.retrieval.domain import (
     IndexNotFound,
     IndexNotReady,
     PublishRequest,
-    UnknownTextSearch,
+    TextSearchNotFound,
     VerificationFailed,
 )
 from app.retrieval.ports import Embedder
@@ -329,7 +329,7 @@ async def test_unknown_indexes_and_configurations_are_rejected(state, live_index
         await retrieval.indexes.pin(999_999)
     with pytest.raises(IndexNotReady):
         await retrieval.indexes.retire(live_index)
-    with pytest.raises(UnknownTextSearch):
+    with pytest.raises(TextSearchNotFound):
         await retrieval.index_builder.build(replace(retrieval.indexes.first, text_search="klingon"), ignore)
 
 

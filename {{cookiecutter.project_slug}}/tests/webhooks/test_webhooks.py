@@ -236,7 +236,7 @@ async def test_an_unavailable_receiver_gets_the_webhook_after_it_recovers(holdin
         async def done() -> bool:
             return len(back.messages) >= 2 and not await jobs(holding)
 
-        async with background(worker.run()):
+        async with background(worker.run):
             await until(done)
     first, second = back.messages
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
@@ -273,11 +273,15 @@ async def test_after_about_a_day_of_retries_a_message_is_given_up_and_counted(ho
         "at": "2026-01-01T00:00:00+00:00",
     }
     assert spec.dead
-    before = count("given_up")
+    before = count("abandoned")
     with capture_logs() as lines:
         await spec.dead(**message, reason="DeliveryFailed")
     [line] = lines
-    assert (line["event"], line["host"], count("given_up") - before) == ("webhooks.given_up", "hooks.example.com", 1)
+    assert (line["event"], line["host"], count("abandoned") - before) == (
+        "webhooks.delivery_abandoned",
+        "hooks.example.com",
+        1,
+    )
     assert "secret-path" not in str(line)
 
 

@@ -17,7 +17,7 @@ ArgumentOrigins = Mapping[str, tuple[Origin, ...]]
 UNTRUSTED: frozenset[Origin] = frozenset({"passage", "result"})
 
 _WORDS = re.compile(r"\w+")
-_TELLING = re.compile(r"[\w.+-]+@[\w.-]+|(?:https?://|www\.)\S+|\w*\d[\w-]*|[\w-]+\.[a-z]{2,}", re.IGNORECASE)
+_VALUES = re.compile(r"[\w.+-]+@[\w.-]+|(?:https?://|www\.)\S+|\w*\d[\w-]*|[\w-]+\.[a-z]{2,}", re.IGNORECASE)
 _RUN = 4
 """So many words in a row are copied, not written alike by chance."""
 
@@ -59,9 +59,9 @@ class ArgumentSources:
         """
         if _contains(read, words) or any(_contains(read, run) for run in _runs(words)):
             return True
-        asked = _joined([self.question])
-        telling = ([word.casefold() for word in _WORDS.findall(match[0])] for match in _TELLING.finditer(text))
-        return any(_contains(read, each) and not _contains(asked, each) for each in telling if each)
+        question = _joined([self.question])
+        values = ([word.casefold() for word in _WORDS.findall(match[0])] for match in _VALUES.finditer(text))
+        return any(_contains(read, each) and not _contains(question, each) for each in values if each)
 
 
 def refused_argument(

@@ -2,7 +2,7 @@ from app.core.errors import Conflict, Invalid, NotFound
 
 
 class ActionNotOffered(Invalid):
-    code, title = "action_unknown", "This action is not offered"
+    code, title = "action_not_offered", "This action is not offered"
     action = "GET /v1/actions/catalogue lists the actions that are."
 
 

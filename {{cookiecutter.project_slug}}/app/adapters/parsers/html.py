@@ -21,7 +21,7 @@ _NEVER_SHOWN = frozenset(_UNSHOWN_TAGS.split())
 _FURNITURE = frozenset({"nav", "footer", "button"})
 _ITEMS = frozenset({"li", "tr", "dd", "dt", "thead", "tbody", "tfoot"})
 _HEADING = re.compile(r"h([1-6])")
-_LOOKS = {
+_PRESENTATIONAL = {
     "hidden": ("display", "none"),
     "color": ("color", ""),
     "text": ("color", ""),
@@ -92,9 +92,9 @@ class _Page:
         own = self.applied.get(node.mem_id, ())
         if not attributes:
             return own
-        looks = tuple(_looks(attributes)) if not _LOOKS.keys().isdisjoint(attributes) else ()
+        presentational = tuple(_presentational(attributes)) if not _PRESENTATIONAL.keys().isdisjoint(attributes) else ()
         style = attributes.get("style")
-        return (*looks, *own, *(inline_declarations(style) if style else ()))
+        return (*presentational, *own, *(inline_declarations(style) if style else ()))
 
     def _enter(self, node: LexborNode, style: Style) -> bool:
         """Add the node's own text; returns whether to visit its children."""
@@ -157,9 +157,9 @@ class _Page:
             self.builder.block(text, self.gap)
 
 
-def _looks(attributes: Mapping[str, str | None]) -> Iterator[Declaration]:
-    """Attributes that say how an element looks, as declarations, which all others override."""
-    for name, (tags_name, always) in _LOOKS.items():
+def _presentational(attributes: Mapping[str, str | None]) -> Iterator[Declaration]:
+    """Attributes that say how an element presentational, as declarations, which all others override."""
+    for name, (tags_name, always) in _PRESENTATIONAL.items():
         if name in attributes:
             yield Declaration(tags_name, always or attributes.get(name) or "", False)
 

@@ -28,13 +28,13 @@ _NEAR_LIMIT = text(
     """
     select s.scope, s.span, s.starts, s.limit_micro_usd, s.granted as granted_micro_usd, s.set_by_hand,
            s.allowed_micro_usd, u.committed as committed_micro_usd, u.held as held_micro_usd
-    from (select distinct scope from budget_purses where day between date_trunc('month', (:day)::date) and :day) t,
+    from (select distinct scope from budget_shards where day between date_trunc('month', (:day)::date) and :day) t,
          budget_standing(t.scope, :day, :limits) s, budget_used(s.scope, s.span, s.starts) u
     where s.scope = t.scope and 100 * (u.committed + u.held) >= :percent * s.limit_micro_usd
     order by (u.committed + u.held)::numeric / greatest(s.limit_micro_usd, 1) desc, s.scope, s.span
     """
 )
-_PAYERS = text("select distinct scope from budget_purses order by scope")
+_PAYERS = text("select distinct scope from budget_shards order by scope")
 _SET = """
     insert into {table} values (:scope, :span, :amount, now())
     on conflict on constraint pk_{table} do update set micro_usd = :amount, changed_at = now()
@@ -119,7 +119,7 @@ async def standing(
     return [Budget(**row, opens_at=opens_at(row["span"], row["starts"], zone)) for row in rows.mappings()]
 
 
-async def near(
+async def near_limit(
     connection: AsyncConnection, day: date, limits: Sequence[int | None], percent: int, zone: str
 ) -> list[Budget]:
     rows = await connection.execute(_NEAR_LIMIT, {"day": day, "limits": list(limits), "percent": percent})

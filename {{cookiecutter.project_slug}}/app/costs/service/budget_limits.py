@@ -24,7 +24,7 @@ SWEEP_SECONDS = 15.0
 OWN = "budget.set_own"
 SPANS: tuple[BudgetSpan, ...] = ("day", "month")
 
-LAPSED = counter("app_budget_holds_lapsed_total", "Reservations that expired without settlement")
+LAPSED = counter("app_budget_reservations_expired_total", "Reservations that expired without settlement")
 USED = gauge("app_budget_used_ratio", "Committed and held, as a part of the limit of the whole service", ("span",))
 TENANTS = gauge(
     "app_budget_tenants", "Tenants that are near a limit of their own, or have used it up", ("span", "state")
@@ -54,12 +54,12 @@ class Budgets:
             day = await repository.today(connection, self.policy.time_zone, self.at)
             return await self._standing(connection, tenant_id, day)
 
-    async def near(self) -> list[Budget]:
+    async def near_limit(self) -> list[Budget]:
         """The budgets of tenants that are nearly or fully used up; those with the least left first."""
         async with self.database.transaction(None) as connection:
             day = await repository.today(connection, self.policy.time_zone, self.at)
             warn = self.policy.budgets.warn_percent
-            return await repository.near(connection, day, self.policy.limits, warn, self.policy.time_zone)
+            return await repository.near_limit(connection, day, self.policy.limits, warn, self.policy.time_zone)
 
     async def payers(self) -> list[UUID]:
         """All tenants with paid calls."""
@@ -117,7 +117,7 @@ class Budgets:
             try:
                 for each in await self.standing():
                     USED.labels(each.span).set(each.used_percent / 100)
-                self._show(await self.near())
+                self._show(await self.near_limit())
             except Exception as error:
                 log.warning("costs.budget_monitor_failed", error=type(error).__name__)
             await asyncio.sleep(SWEEP_SECONDS)
@@ -129,7 +129,7 @@ class Budgets:
             for each in await self.standing()
             if self.state(each) != "open"
         ]
-        if tenants := len({each.scope for each in await self.near()}):
+        if tenants := len({each.scope for each in await self.near_limit()}):
             own.append(f"{tenants} of the tenants near or at a limit of their own: 'app budget near' names them.")
         return own
 

@@ -32,7 +32,7 @@ TIDY_SECONDS = 15.0
 FRESH_SECONDS = 30.0
 """How long calls may take parts of a shared reservation."""
 
-HOLDS = counter("app_budget_holds_total", "Reservations requested, by outcome", ("outcome",))
+HOLDS = counter("app_budget_reservations_total", "Reservations requested, by outcome", ("outcome",))
 OVERRUN = counter("app_budget_overrun_micro_usd_total", "Charged beyond the reservation, in micro-dollars")
 _HELD, _REFUSED = HOLDS.labels("held"), HOLDS.labels("refused")
 

@@ -1,5 +1,5 @@
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -127,7 +127,7 @@ class CanaryPolicy(_Section):
     percent: int = Field(10, ge=1, le=50, description="Default share of traffic for a canary, in percent.")
     minimum_answers: int = Field(100, ge=20, description="Answers that each arm needs before a decision.")
     minimum_units: int = Field(20, ge=5, description="Tenants or conversations that each arm needs before a decision.")
-    look_every_seconds: int = Field(
+    check_every_seconds: int = Field(
         60, ge=1, description="How often the canary is evaluated; repeated evaluation does not raise the error rate."
     )
     deadline_hours: float = Field(24.0, gt=0, description="A canary without enough evidence after this time is ended.")
@@ -149,6 +149,8 @@ class CanaryPolicy(_Section):
 
 class QualityPolicy(PolicyModel):
     """policies/quality.yaml: when a release may go live, and when a canary is ended."""
+
+    renamed_keys: ClassVar[Mapping[str, str]] = {"look_every_seconds": "check_every_seconds"}
 
     alpha: float = Field(
         0.05,

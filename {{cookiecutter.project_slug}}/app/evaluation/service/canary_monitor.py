@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 ACTOR = "canary judge"
 
-_checks = counter("app_canary_looks_total", "Checks of the canary, by verdict.", ("verdict",))
+_checks = counter("app_canary_checks_total", "Checks of the canary, by verdict.", ("verdict",))
 
 
 @dataclass
@@ -92,4 +92,4 @@ class CanaryMonitor:
                 await self.enforce()
             except Problem as problem:
                 log.warning("evaluation.canary_check_failed", code=problem.code)
-            await asyncio.sleep(self.policy.look_every_seconds)
+            await asyncio.sleep(self.policy.check_every_seconds)

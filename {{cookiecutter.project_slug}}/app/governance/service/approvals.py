@@ -79,7 +79,7 @@ class Approvals:
             await self.releases.lock(connection)
             release, _ = await self.releases.load(connection, release_id)
             history = await self.releases.history_in(connection, release.id)
-            earlier = await repository.given(connection, release.id)
+            earlier = await repository.approvals_of(connection, release.id)
             report_digest = check_approval(self.ownership, history, earlier, caller.name, now, report)
             approval = Approval(
                 id=new_id(),
@@ -113,11 +113,11 @@ class Approvals:
             await self.releases.reject(connection, release.id, caller.name, reason)
         return release
 
-    async def given(self, release_id: str) -> Sequence[Approval]:
+    async def of_release(self, release_id: str) -> Sequence[Approval]:
         """All approvals of a release, oldest first. Errors: ReleaseNotFound."""
         async with self.database.read(None) as connection:
             release, _ = await self.releases.load(connection, release_id)
-            return await repository.given(connection, release.id)
+            return await repository.approvals_of(connection, release.id)
 
     async def lacking(self, release: Release) -> str | None:
         """What keeps the release from going live now, in a sentence; None when nothing does."""
@@ -126,7 +126,7 @@ class Approvals:
 
     async def _lacking(self, connection: AsyncConnection, release: Release, at: datetime) -> str | None:
         history = await self.releases.history_in(connection, release.id)
-        approvals = await repository.given(connection, release.id)
+        approvals = await repository.approvals_of(connection, release.id)
         live = self.live_releases.by_name.get(self.live_releases.production)
         changed = changed_parts(live.live.manifest if live else None, release.manifest)
         return lacking(self.ownership, history, approvals, changed, at)
@@ -160,7 +160,7 @@ class Approvals:
         await audit.record(connection, act, at)
         _broken.inc()
         log.error(
-            "governance.break_glass",
+            "governance.break_glass_used",
             release=release.short,
             number=release.number,
             environment=exception.environment,

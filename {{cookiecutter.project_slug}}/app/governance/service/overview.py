@@ -111,7 +111,7 @@ class Overview:
             retrieval=manifest.retrieval,
             settings=manifest.settings,
             evaluation=EvaluationSummary.of(history, await self._report(history)),
-            approvals=tuple(await self.approvals.given(release.id)),
+            approvals=tuple(await self.approvals.of_release(release.id)),
             lacking=await self.approvals.lacking(release),
         )
 

@@ -86,11 +86,11 @@ _BASE32: Final = "abcdefghijklmnopqrstuvwxyz234567"
 
 
 class KeyInvalid(Unauthenticated):
-    code, title = "unknown_key", "The API key is not valid"
+    code, title = "key_invalid", "The API key is not valid"
 
 
 class KeyRequired(Unauthenticated):
-    code, title = "key_missing", "No API key was sent"
+    code, title = "key_required", "No API key was sent"
 
 
 class KeyExpired(Unauthenticated):
@@ -130,8 +130,8 @@ class KeyAmbiguous(Conflict):
     action = "Name the key by its prefix; 'app keys list' shows it."
 
 
-class InvalidRole(Invalid):
-    code, title = "unknown_role", "No such role"
+class RoleNotFound(Invalid):
+    code, title = "role_not_found", "No such role"
 
 
 class InvalidGroupName(Invalid):
@@ -320,10 +320,10 @@ def digests_equal(one: bytes, other: bytes) -> bool:
 
 
 def check_roles(roles: frozenset[str]) -> frozenset[str]:
-    """Errors: InvalidRole, also for no role at all."""
+    """Errors: RoleNotFound, also for no role at all."""
     unknown = sorted(roles - PERMISSIONS.keys())
     if unknown or not roles:
-        raise InvalidRole(f"The roles are {', '.join(PERMISSIONS)}; '{', '.join(unknown)}' is none of them.")
+        raise RoleNotFound(f"The roles are {', '.join(PERMISSIONS)}; '{', '.join(unknown)}' is none of them.")
     return roles
 
 

@@ -22,7 +22,7 @@ def require(permission: str) -> params.Depends:
         principal.check_source(request.client.host if request.client else None)
         principal.require(permission)
         await identity.check_rate_limit(principal)
-        identity.last_use.note(principal.key_id)
+        identity.last_use.record(principal.key_id)
         return principal
 
     caller.permission = permission  # type: ignore[attr-defined]

@@ -140,7 +140,7 @@ class Identity:
         actor: str = SERVICE,
         terms: KeyTerms = KeyTerms(),  # noqa: B008, it is frozen
     ) -> NewKey:
-        """A new key; its text cannot be read again. Errors: InvalidRole, InvalidGroupName, InvalidKeyTerms."""
+        """A new key; its text cannot be read again. Errors: RoleNotFound, InvalidGroupName, InvalidKeyTerms."""
         role_names, group_names = sorted(check_roles(frozenset(roles))), check_groups(groups)
         key, terms = generate_key(), terms.checked(role_names, self.clock.now())
         granted = " ".join([*role_names, *(f"group:{group}" for group in group_names)])
@@ -165,7 +165,7 @@ class Identity:
     ) -> NewKey:
         """A new key of the granter's tenant, with roles that the granter has itself.
 
-        Errors: InvalidRole, RoleNotGranted, InvalidGroupName, InvalidKeyTerms.
+        Errors: RoleNotFound, RoleNotGranted, InvalidGroupName, InvalidKeyTerms.
         """
         check_grant(check_roles(frozenset(roles)), granter)
         return await self.create_key(granter.tenant_id, name, roles, groups, granter.name, terms)

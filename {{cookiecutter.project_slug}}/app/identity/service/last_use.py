@@ -22,7 +22,7 @@ class LastUse:
     clock: Clock
     _used: dict[UUID, datetime] = field(default_factory=dict)
 
-    def note(self, key_id: UUID) -> None:
+    def record(self, key_id: UUID) -> None:
         self._used[key_id] = self.clock.now()
 
     async def flush(self) -> None:

@@ -119,9 +119,9 @@ class TokenAuthentication:
         act = Act(grant.name, "identity.grant", f"identity {key}", "by token", before, _words(roles, groups), tenant_id)
         await audit.record(connection, act, now)
         await notify(connection, IDENTITY_CHANGED, str(key))
-        kept = await identity_rows.find(connection, key)
-        assert kept is not None  # noqa: S101
-        return kept
+        stored_now = await identity_rows.find(connection, key)
+        assert stored_now is not None  # noqa: S101
+        return stored_now
 
 
 def _words(roles: list[str], groups: list[str]) -> str:

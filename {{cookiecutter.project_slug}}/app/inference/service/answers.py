@@ -43,8 +43,8 @@ class Answers:
     ) -> AssignedRelease:
         """The release that answers this caller.
 
-        environment: None is production; staging needs a permission. Errors: PermissionMissing, UnknownEnvironment,
-        NoLiveRelease, ReleaseUnknown, DatabaseUnavailable.
+        environment: None is production; staging needs a permission. Errors: PermissionMissing, EnvironmentNotFound,
+        NoLiveRelease, ReleaseNotLoaded, DatabaseUnavailable.
         """
         if environment == STAGING:
             caller.require("staging:use")

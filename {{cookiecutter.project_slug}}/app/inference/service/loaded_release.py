@@ -11,7 +11,7 @@ from app.inference.domain.grounding.answerability import Answerability
 from app.inference.domain.human_review import NO_REVIEW, ReviewPolicy
 from app.inference.domain.release_assignment import ReleaseAssignment
 from app.llm.service import FallbackChain
-from app.releases.domain import Release, ReleaseUnknown
+from app.releases.domain import Release, ReleaseNotLoaded
 from app.retrieval.domain import IndexRow, SearchParams
 from app.safety.domain.output_filter import OutputFilter
 from app.safety.domain.personal_data import DEFAULT_PROTECTION, PersonalDataProtection
@@ -65,9 +65,9 @@ class LoadedReleases:
     by_id: dict[str, LoadedRelease] = field(default_factory=dict)
 
     def of(self, release: Release) -> LoadedRelease:
-        """A release that is loaded. Errors: ReleaseUnknown."""
+        """A release that is loaded. Errors: ReleaseNotLoaded."""
         if (loaded := self.by_id.get(release.id)) is None:
-            raise ReleaseUnknown(f"Release {release.number} is not loaded here.", retry_after=1)
+            raise ReleaseNotLoaded(f"Release {release.number} is not loaded here.", retry_after=1)
         return loaded
 
     async def get(self, release: Release) -> LoadedRelease:

@@ -206,7 +206,7 @@ COST = Dashboard(
             "Reservations",
             "By outcome: a refused one is an answer without a paid model.",
             "ops",
-            _by("outcome", "app_budget_holds_total"),
+            _by("outcome", "app_budget_reservations_total"),
         ),
         _panel("Tokens", "By kind.", "ops", _by("kind", "app_tokens_total")),
         _panel(

@@ -22,7 +22,7 @@ KEPT = (
     _kept("budget_limits", _AMOUNTS, "span"),
     _kept("budget_own_limits", _AMOUNTS, "span"),
     _kept("budget_windows", _AMOUNTS, "span"),
-    _kept("budget_purses", _AMOUNTS),
+    _kept("budget_shards", _AMOUNTS),
     _kept("budget_holds", _AMOUNTS),
     _kept("releases", _RELEASE, "id manifest"),
     _kept("release_parts", _RELEASE, "digest content"),

@@ -21,8 +21,8 @@ class SubjectTooShort(Invalid):
     action = "Give a whole name, address or number; what contains it would be erased."
 
 
-class NothingFound(NotFound):
-    code, title = "privacy_nothing_found", "Nothing of this tenant belongs to that"
+class PrivacyContentNotFound(NotFound):
+    code, title = "privacy_content_not_found", "Nothing of this tenant belongs to that"
     action = "Check the spelling and the tenant; other spellings of a name are separate requests."
 
 

@@ -50,7 +50,7 @@ class Erasure:
     async def preview(self, tenant_id: UUID, selection: Selection) -> dict[str, int]:
         """How many documents, answers, actions, tickets and keys would be erased. Changes nothing.
 
-        Errors: NothingFound, KeyNotFound, SubjectTooShort.
+        Errors: PrivacyContentNotFound, KeyNotFound, SubjectTooShort.
         """
         scope = await self.search.scope_of(tenant_id, selection)
         return {kind: len(ids) for kind, ids in scope.ids.items()}
@@ -58,7 +58,7 @@ class Erasure:
     async def erase(self, tenant_id: UUID, selection: Selection, actor: str, reason: str) -> PrivacyRequest:
         """Erase everything that belongs to the selection, or nothing where a legal hold is on any of it.
 
-        Errors: NothingFound, KeyNotFound, SubjectTooShort, ReasonRequired, ErasureUnfinished.
+        Errors: PrivacyContentNotFound, KeyNotFound, SubjectTooShort, ReasonRequired, ErasureUnfinished.
         """
         why = check_reason(reason)
         scope = await self.search.scope_of(tenant_id, selection)

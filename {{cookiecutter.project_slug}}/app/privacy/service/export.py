@@ -26,7 +26,7 @@ class Export:
     async def export(self, tenant_id: UUID, selection: Selection, actor: str, reason: str) -> AsyncIterator[bytes]:
         """A line of JSON for each row and each original file; the last one is the receipt, which is stored.
 
-        Errors: NothingFound, KeyNotFound, SubjectTooShort.
+        Errors: PrivacyContentNotFound, KeyNotFound, SubjectTooShort.
         """
         scope = await self.erasure.search.scope_of(tenant_id, selection)
         request = await self.erasure.new_request("export", tenant_id, selection, scope, actor, reason)

@@ -13,7 +13,7 @@ from app.identity.domain import ApiKey, KeyNotFound
 from app.identity.service import Identity
 from app.ingestion.service.dependencies import ORIGINAL
 from app.privacy.domain.catalogue import CATALOGUE
-from app.privacy.domain.requests import ErasureScope, NothingFound, Selection
+from app.privacy.domain.requests import ErasureScope, PrivacyContentNotFound, Selection
 from app.privacy.domain.stores import Person, Store
 from app.privacy.repository import erasing, matching, stored_files
 
@@ -29,7 +29,7 @@ class ScopeSearch:
     keys: TenantKeys
 
     async def scope_of(self, tenant_id: UUID, selection: Selection) -> ErasureScope:
-        """Errors: NothingFound, KeyNotFound, SubjectTooShort."""
+        """Errors: PrivacyContentNotFound, KeyNotFound, SubjectTooShort."""
         start = await self._start(tenant_id, selection)
         async with self.database.read(tenant_id) as connection:
             scope = await self.widen(connection, tenant_id, start)
@@ -40,7 +40,9 @@ class ScopeSearch:
                 and not any(scope.ids.values())
                 and not await self.rest(connection, tenant_id, scope)
             ):
-                raise NothingFound(f"Nothing of this tenant belongs to the {selection.selector} '{selection.value}'.")
+                raise PrivacyContentNotFound(
+                    f"Nothing of this tenant belongs to the {selection.selector} '{selection.value}'."
+                )
         return scope
 
     async def rest(self, connection: AsyncConnection, tenant_id: UUID, scope: ErasureScope) -> dict[str, int]:
@@ -104,8 +106,8 @@ class ScopeSearch:
 
 
 def _id(selection: Selection) -> UUID:
-    """Errors: NothingFound."""
+    """Errors: PrivacyContentNotFound."""
     try:
         return UUID(selection.value)
     except ValueError as error:
-        raise NothingFound(f"'{selection.value}' is not the id of a {selection.selector}.") from error
+        raise PrivacyContentNotFound(f"'{selection.value}' is not the id of a {selection.selector}.") from error

@@ -99,8 +99,8 @@ class Steps:
     async def _cases(self, connection: AsyncConnection, request: PrivacyRequest, scope: ErasureScope) -> int:
         """Cases in evals/ that reviewers made of the answers, or that hold the text."""
         rows = await matching.find_rows(connection, BY_TABLE["review_items"], self._values(request, scope))
-        made = {f"review-{row['row_key'].hex[-12:]}" for row in rows}
-        return self.suites.remove(made, _wanted(scope))
+        from_reviews = {f"review-{row['row_key'].hex[-12:]}" for row in rows}
+        return self.suites.remove(from_reviews, _wanted(scope))
 
     async def _audit_lines(self, connection: AsyncConnection, request: PrivacyRequest, scope: ErasureScope) -> int:
         lines = await stored_files.audit_lines(connection, BY_TABLE["audit_log"], self._values(request, scope))

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.core.errors import StartRefused
-from app.releases.domain.problems import FilesRefused, ReleaseUnservable, UnknownParameter
+from app.releases.domain.problems import FilesRefused, ParameterNotFound, ReleaseUnservable
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Scalar = str | int | float | bool | None
@@ -86,7 +86,7 @@ class Manifest(_ManifestModel):
     def changed(self, changes: Mapping[str, Scalar]) -> "Manifest":
         """A copy with other values of parameters, named as `retrieval.dense_weight` or `refusal.words`.
 
-        Errors: UnknownParameter.
+        Errors: ParameterNotFound.
         """
         retrieval, settings = dict(self.retrieval), dict(self.settings)
         for name, value in changes.items():
@@ -94,7 +94,7 @@ class Manifest(_ManifestModel):
             values, key = (retrieval, field_name) if section == "retrieval" else (settings, name)
             if key not in values:
                 existing = ", ".join(sorted([*(f"retrieval.{each}" for each in retrieval), *settings]))
-                raise UnknownParameter(f"'{name}' is not one of {existing}.")
+                raise ParameterNotFound(f"'{name}' is not one of {existing}.")
             values[key] = value
         return self.model_copy(update={"retrieval": retrieval, "settings": settings})
 

@@ -19,15 +19,15 @@ ENVIRONMENT_CHANGED = "release_moved"
 """The channel that notifies processes of a move of an environment."""
 
 
-class UnknownEnvironment(Invalid):
-    code, title = "unknown_environment", "There is no such environment"
+class EnvironmentNotFound(Invalid):
+    code, title = "environment_not_found", "There is no such environment"
     action = "The environments are production and staging."
 
 
 def check_environment(name: str) -> str:
-    """Errors: UnknownEnvironment."""
+    """Errors: EnvironmentNotFound."""
     if name not in ENVIRONMENTS:
-        raise UnknownEnvironment(f"'{name[:40]}' is neither production nor staging.")
+        raise EnvironmentNotFound(f"'{name[:40]}' is neither production nor staging.")
     return name
 
 

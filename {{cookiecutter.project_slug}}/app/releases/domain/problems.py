@@ -6,8 +6,8 @@ class ReleaseNotFound(NotFound):
     action = "'app release list' and GET /v1/releases list all releases."
 
 
-class ReleaseUnknown(Unavailable):
-    code, title = "release_unknown", "The live release is not loaded yet"
+class ReleaseNotLoaded(Unavailable):
+    code, title = "release_not_loaded", "The live release is not loaded yet"
     action = "Try again in a second; /health/ready says what the service is waiting for."
 
 
@@ -20,7 +20,7 @@ class NoLiveRelease(Unavailable):
 
 
 class SigningSecretRequired(Unavailable):
-    code, title = "release_secret_missing", "No signing secret for releases is configured"
+    code, title = "release_secret_required", "No signing secret for releases is configured"
     action = "Set APP_RELEASE_SECRET, the same in both deployments, and restart the service."
 
 
@@ -58,10 +58,10 @@ class CanaryRunning(Conflict):
     action = "Wait for its verdict, or end it with 'app release abort-canary'."
 
 
-class UnknownParameter(Invalid):
-    code, title = "unknown_parameter", "A release has no such parameter"
+class ParameterNotFound(Invalid):
+    code, title = "parameter_not_found", "A release has no such parameter"
 
 
 class ExportBundleRefused(BadRequest):
-    code, title = "parcel_refused", "The exported release cannot be imported"
+    code, title = "export_bundle_refused", "The exported release cannot be imported"
     action = "Export it again, with the same APP_RELEASE_SECRET in both deployments."

@@ -15,7 +15,7 @@ from app.releases.domain import (
     NoLiveRelease,
     Release,
     ReleaseNotFound,
-    ReleaseUnknown,
+    ReleaseNotLoaded,
 )
 from app.releases.ports import ApprovalGate
 from app.releases.service.live_releases import LiveReleases
@@ -46,12 +46,12 @@ class Environments:
         return self.live_releases.production
 
     def standing(self, environment: str | None = None) -> EnvironmentReleases:
-        """What this process serves there. Errors: ReleaseUnknown, NoLiveRelease."""
+        """What this process serves there. Errors: ReleaseNotLoaded, NoLiveRelease."""
         name = environment or self.production
         if found := self.live_releases.by_name.get(name):
             return found
         if not self.live_releases.known or (self.live_releases.problem and name == self.production):
-            raise self.live_releases.problem or ReleaseUnknown()
+            raise self.live_releases.problem or ReleaseNotLoaded()
         raise NoLiveRelease(f"Nothing is live in {name}.")
 
     def closed(self) -> Problem | None:

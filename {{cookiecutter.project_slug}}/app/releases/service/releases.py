@@ -60,7 +60,7 @@ class Releases:
         index: the number of another index than the live one. changes: other values of parameters, as
         `retrieval.dense_weight`.
 
-        Errors: ReleaseNotFound, UnknownParameter, IndexNotFound, IndexNotReady, ReasonRequired.
+        Errors: ReleaseNotFound, ParameterNotFound, IndexNotFound, IndexNotReady, ReasonRequired.
         """
         reason = check_reason(reason)
         manifest = await self.draft(base=base, index=index, changes=changes)

@@ -184,7 +184,9 @@ class Rollouts:
             raise ReleaseUnservable(f"Release {target.number} did not come back on staging.")
         if before:
             await self.activate(actor, before.release_id, "the rehearsal is over", STAGING)
-        kept = Move(STAGING, "rehearsal", target.id, live.id, None, self.releases.clock.now(), actor, reason, seconds)
+        rehearsal = Move(
+            STAGING, "rehearsal", target.id, live.id, None, self.releases.clock.now(), actor, reason, seconds
+        )
         async with self.releases.database.transaction(None) as connection:
-            await repository.note(connection, kept)
+            await repository.add_move(connection, rehearsal)
         return target, seconds

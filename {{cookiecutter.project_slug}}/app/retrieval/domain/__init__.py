@@ -11,8 +11,8 @@ from app.retrieval.domain.problems import (
     IndexNotReady,
     NoLiveIndex,
     StaleDocument,
+    TextSearchNotFound,
     TooManyChunks,
-    UnknownTextSearch,
     VerificationFailed,
 )
 from app.retrieval.domain.vectors import Vector
@@ -40,8 +40,8 @@ __all__ = [
     "SearchParams",
     "SearchUsage",
     "StaleDocument",
+    "TextSearchNotFound",
     "TooManyChunks",
-    "UnknownTextSearch",
     "Vector",
     "VerificationFailed",
     "chunk",

@@ -34,8 +34,8 @@ class IndexBehind(Conflict):
     code, title = "index_behind", "The index does not contain every document"
 
 
-class UnknownTextSearch(Invalid):
-    code, title = "unknown_text_search", "The database has no such text-search configuration"
+class TextSearchNotFound(Invalid):
+    code, title = "text_search_not_found", "The database has no such text-search configuration"
     action = "'select cfgname from pg_ts_config' in the database lists them."
 
 

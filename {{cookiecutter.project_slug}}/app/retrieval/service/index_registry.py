@@ -20,7 +20,7 @@ from app.retrieval.domain import (
     IndexNotReady,
     IndexRow,
     NoLiveIndex,
-    UnknownTextSearch,
+    TextSearchNotFound,
 )
 from app.retrieval.ports import Embedder
 from app.retrieval.repository import index_catalogue
@@ -172,9 +172,9 @@ def make_index_registry(
 
 
 async def check_text_search(connection: AsyncConnection, fingerprint: Fingerprint) -> None:
-    """Errors: UnknownTextSearch."""
+    """Errors: TextSearchNotFound."""
     if not await index_catalogue.has_text_search(connection, fingerprint.text_search):
-        raise UnknownTextSearch(f"There is no text-search configuration '{fingerprint.text_search}'.")
+        raise TextSearchNotFound(f"There is no text-search configuration '{fingerprint.text_search}'.")
 
 
 def find_index(rows: Sequence[IndexRow], number: int) -> IndexRow:

@@ -57,7 +57,7 @@ class AlreadyReviewed(Forbidden):
 
 
 class ReviewEscalated(Forbidden):
-    code, title = "review_handed_up", "The item is escalated"
+    code, title = "review_escalated", "The item is escalated"
     action = f"Use a key with the permission {ESCALATED_PERMISSION}."
 
 

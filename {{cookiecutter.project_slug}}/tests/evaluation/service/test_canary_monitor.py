@@ -132,7 +132,26 @@ async def test_a_worker_monitors_the_canary(state: State, canaries: CanaryMonito
     async def ended() -> bool:
         return not await state.environments.canary()
 
-    async with background(canaries.watch()):
+    async with background(canaries.watch):
+        await until(ended)
+
+
+async def test_an_unexpected_error_does_not_end_the_monitoring(
+    state: State, canaries: CanaryMonitor, tenant: UUID
+) -> None:
+    await serve(state, tenant, "control")
+    await serve(state, tenant, "canary", refused=0.6)
+    errors = [ZeroDivisionError]
+
+    async def tenants() -> list[UUID]:
+        if errors:
+            raise errors.pop()
+        return await canaries.tenants()
+
+    async def ended() -> bool:
+        return not await state.environments.canary()
+
+    async with background(replace(canaries, tenants=tenants).watch, restart_seconds=0):
         await until(ended)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.releases.domain.pointers import ENVIRONMENTS, Canary, UnknownEnvironment, check_environment
+from app.releases.domain.pointers import ENVIRONMENTS, Canary, EnvironmentNotFound, check_environment
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PERCENT = st.floats(0.1, 99.9)
@@ -46,5 +46,5 @@ def test_there_are_two_environments(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "Production", "prod", "staging ", "x" * 1000])
 def test_no_other_name_is_an_environment(name: str) -> None:
-    with pytest.raises(UnknownEnvironment, match=r"^'.{0,40}' is neither production nor staging\.$"):
+    with pytest.raises(EnvironmentNotFound, match=r"^'.{0,40}' is neither production nor staging\.$"):
         check_environment(name)

@@ -142,12 +142,12 @@ def _place(share: float) -> float:
 
 
 def _level(finding: MetricFinding, label: str, number: int) -> LevelRow:
-    told = f"{label}: {value(finding, finding.baseline)} before, {value(finding, finding.candidate)} after"
+    change = f"{label}: {value(finding, finding.baseline)} before, {value(finding, finding.candidate)} after"
     floored = f", floor {value(finding, finding.floor)}" if finding.floor is not None else ""
     return LevelRow(
         status=_status(finding),
         label=_cut(label),
-        title=told + floored,
+        title=change + floored,
         y=_y(number),
         length=round(_place(finding.candidate) - LABEL, 1),
         before=None if finding.baseline is None else _place(finding.baseline),

@@ -44,11 +44,11 @@ def _worse(report: Report) -> list[str]:
     return lines
 
 
-def _side(title: str, told: ReleaseAnswer | None) -> Sequence[str]:
-    if told is None:
+def _side(title: str, answer: ReleaseAnswer | None) -> Sequence[str]:
+    if answer is None:
         return [f"{title}: not known"]
-    cited = [f"> [{number}] {_plain(each)}" for number, each in enumerate(told.citations, start=1)]
-    return [f"{title}{' (refused)' if told.refused else ''}:", "", f"> {_plain(told.text)}", ">", *cited]
+    cited = [f"> [{number}] {_plain(each)}" for number, each in enumerate(answer.citations, start=1)]
+    return [f"{title}{' (refused)' if answer.refused else ''}:", "", f"> {_plain(answer.text)}", ">", *cited]
 
 
 def _plain(text: str) -> str:

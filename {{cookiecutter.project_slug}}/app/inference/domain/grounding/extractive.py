@@ -79,12 +79,12 @@ def best_sentences(question: str, passages: Sequence[Readable], limit: int = 3) 
     word.
     """
     texts = [read(p.text) for p in passages]
-    asked = _question_terms(question, texts)
+    question_terms = _question_terms(question, texts)
     best = max((p.score for p in passages), default=0.0) or 1.0
     ranked = (
         Quote(n, s.span.start, s.span.end, s.text, score + _PASSAGE * max(0.0, p.score) / best)
         for n, p in enumerate(passages)
-        for s, score in _rank(asked, texts[n])
+        for s, score in _rank(question_terms, texts[n])
     )
     used: set[str] = set()
     chosen: list[Quote] = []
@@ -99,10 +99,10 @@ def best_sentences(question: str, passages: Sequence[Readable], limit: int = 3) 
 
 def coverage(question: str, passages: Iterable[Readable]) -> float:
     """The largest part of the question's words that one passage holds, 0..1."""
-    asked = frozenset(terms(question))
-    if not asked:
+    question_words = frozenset(terms(question))
+    if not question_words:
         return 0.0
-    return max((len(stems_in(p.text, asked)) / len(asked) for p in passages), default=0.0)
+    return max((len(stems_in(p.text, question_words)) / len(question_words) for p in passages), default=0.0)
 
 
 @lru_cache(maxsize=1024)
@@ -137,31 +137,31 @@ def _expected(question: str) -> tuple[re.Pattern[str] | None, float]:
     return None, 0.0
 
 
-def _rank(asked: _QuestionTerms, passage: tuple[ReadSentence, ...]) -> Iterable[tuple[ReadSentence, float]]:
-    total = sum(asked.weights.values()) or 1.0
-    own = [s.stem_set & asked.weights.keys() for s in passage]
+def _rank(question_terms: _QuestionTerms, passage: tuple[ReadSentence, ...]) -> Iterable[tuple[ReadSentence, float]]:
+    total = sum(question_terms.weights.values()) or 1.0
+    own = [s.stem_set & question_terms.weights.keys() for s in passage]
     for n, sentence in enumerate(passage):
         around = frozenset[str]().union(*own[max(0, n - 1) : n], *own[n + 1 : n + 2]) - own[n]
         if own[n] or around:
-            yield sentence, _score(asked, sentence, own[n], around, total)
+            yield sentence, _score(question_terms, sentence, own[n], around, total)
 
 
 def _score(
-    asked: _QuestionTerms,
+    question_terms: _QuestionTerms,
     sentence: ReadSentence,
     present: frozenset[str],
     around: frozenset[str],
     total: float,
 ) -> float:
-    weights = asked.weights
+    weights = question_terms.weights
     score = _COVERAGE * sum(weights[t] for t in present) + _NEIGHBOURS * sum(weights[t] for t in around)
     score = (score + _DENSITY * _density(weights, sentence, present)) / total
-    if asked.pairs:
-        score += _PAIRS * sum(p in asked.pairs for p in pairwise(sentence.stems)) / len(asked.pairs)
-    if asked.plain:
-        score += _EXACT * len(asked.plain & sentence.words) / len(asked.plain)
-    if asked.expected and _has_new(asked.expected, sentence.text, asked.words):
-        score += asked.bonus
+    if question_terms.pairs:
+        score += _PAIRS * sum(p in question_terms.pairs for p in pairwise(sentence.stems)) / len(question_terms.pairs)
+    if question_terms.plain:
+        score += _EXACT * len(question_terms.plain & sentence.words) / len(question_terms.plain)
+    if question_terms.expected and _has_new(question_terms.expected, sentence.text, question_terms.words):
+        score += question_terms.bonus
     return score + (_QUESTION if sentence.text.endswith("?") else 0.0)
 
 
@@ -170,5 +170,5 @@ def _density(weights: dict[str, float], sentence: ReadSentence, present: frozens
     return sum(weights[t] * (_SATURATION + 1) * (c := sentence.stems.count(t)) / (c + damp) for t in present)
 
 
-def _has_new(expected: re.Pattern[str], text: str, asked: frozenset[str]) -> bool:
-    return any(m.group().lower() not in asked for m in expected.finditer(text))
+def _has_new(expected: re.Pattern[str], text: str, question_words: frozenset[str]) -> bool:
+    return any(m.group().lower() not in question_words for m in expected.finditer(text))

@@ -35,7 +35,7 @@ class OutputFilter:
     def quoted(self, text: str) -> str:
         """A quotation within an answer: secrets are masked, and only links to permitted hosts stay links."""
         masked = self.masked(text)
-        return PermittedLinks(self.policy.link_hosts).around(masked, neutralise)
+        return PermittedLinks(self.policy.link_hosts).change_rest(masked, neutralise)
 
     def masked(self, text: str, keep_length: bool = False) -> str:
         """The text with what the detectors find masked. keep_length: with valid offsets."""

@@ -53,8 +53,8 @@ class LinkFilter:
     def passes(self, text: str) -> str:
         """The permitted output for a text: the text, the text with its links neutralised, or an empty string."""
         self._trusts_code &= closes_its_code(text)
-        rest, links = self.permitted.apart(text)
-        permitted = self.permitted.together(self._inert(rest), links)
+        rest, links = self.permitted.extract(text)
+        permitted = self.permitted.restore(self._inert(rest), links)
         if permitted and self._links_with_before(permitted):
             permitted = ""
         if text.strip() and not permitted:
@@ -64,8 +64,8 @@ class LinkFilter:
 
     def _links_with_before(self, permitted: str) -> bool:
         whole = self._outside(self._before + permitted)
-        both = loads_or_links(self.permitted.apart(whole)[0])
-        if both and not set(both) <= set(loads_or_links(self.permitted.apart(self._outside(self._before))[0])):
+        both = loads_or_links(self.permitted.extract(whole)[0])
+        if both and not set(both) <= set(loads_or_links(self.permitted.extract(self._outside(self._before))[0])):
             return True
         return not self.permitted.only(whole) and self.permitted.only(self._outside(self._before))
 

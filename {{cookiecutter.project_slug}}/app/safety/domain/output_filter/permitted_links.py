@@ -41,7 +41,7 @@ class PermittedLinks:
 
     hosts: LinkHosts
 
-    def apart(self, text: str) -> tuple[str, list[str]]:
+    def extract(self, text: str) -> tuple[str, list[str]]:
         """The text with a sign in the place of each permitted link, and these links."""
         links: list[str] = []
         if not self.hosts.names or "https://" not in text or _PLACE.search(text):
@@ -53,21 +53,21 @@ class PermittedLinks:
             text = _CLOSING.sub(lambda match: _place(match[0], links), text)
         return text, links
 
-    def together(self, text: str, links: list[str]) -> str:
+    def restore(self, text: str, links: list[str]) -> str:
         """The text with its links in their places."""
         while links and _PLACE.search(text):
             text = _PLACE.sub(lambda match: links[ord(match[0]) - _FIRST], text)
         return text
 
-    def around(self, text: str, change: Callable[[str], str]) -> str:
+    def change_rest(self, text: str, change: Callable[[str], str]) -> str:
         """The text with `change` applied to all but its permitted links."""
-        rest, links = self.apart(text)
-        return self.together(change(rest), links)
+        rest, links = self.extract(text)
+        return self.restore(change(rest), links)
 
     def labels(self, text: str) -> str:
         """The text with the label of each permitted link or image in its place, and nothing for an address."""
-        rest, links = self.apart(text)
-        return self.together(rest, [_label_of(link) for link in links])
+        rest, links = self.extract(text)
+        return self.restore(rest, [_label_of(link) for link in links])
 
     def only(self, text: str) -> bool:
         """Whether a renderer of Markdown and HTML would load or link nothing but permitted addresses in the text."""

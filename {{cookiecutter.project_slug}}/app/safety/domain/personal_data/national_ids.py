@@ -64,8 +64,8 @@ class NationalIdDetector:
         """By the first rule whose word stands nearby, else by the first that needs none."""
         number = text[start:end]
         shape = number.translate(_SHAPE)
-        said = [rule for rule in rules if context.closer(rule.pattern, text, start)]
-        for rule in said:
+        labelled = [rule for rule in rules if context.closer(rule.pattern, text, start)]
+        for rule in labelled:
             # A British number has no checksum; after its name any prefix will do.
             if rule.check == "own.nino" or _is_valid(rule.check, number):
                 why = f"a word for it, and the check {rule.check}"

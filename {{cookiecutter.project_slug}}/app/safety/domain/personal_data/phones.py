@@ -37,20 +37,20 @@ class PhoneDetector:
             digits = sum(map(str.isdigit, number))
             if not MIN_DIGITS <= digits <= MAX_DIGITS or _OTHER.fullmatch(number):
                 continue
-            said = context.closer(context.PHONE, text, start) or bool(context.PHONE_AFTER.match(text, end))
+            labelled = context.closer(context.PHONE, text, start) or bool(context.PHONE_AFTER.match(text, end))
             named = context.last_before(context.ORDINARY, text, start, reach=24) >= 0
-            if (found := self._recognised(number, digits, said, named)) is not None:
+            if (found := self._recognised(number, digits, labelled, named)) is not None:
                 country, why = found
                 yield PersonalData("phone", start, end, country, why)
 
-    def _recognised(self, number: str, digits: int, said: bool, named: bool) -> tuple[str, str] | None:
+    def _recognised(self, number: str, digits: int, labelled: bool, named: bool) -> tuple[str, str] | None:
         """The country and the reason; None when it is no telephone number. named: an ordinary word names it."""
         if _INTERNATIONAL.match(number.lstrip("(")):
             country = _international(number)
             written_out = number.lstrip("(")[0] == "+" or (not named and not number.isdigit())
-            if country is not None and (said or written_out):
+            if country is not None and (labelled or written_out):
                 return country, "a country code and the length of a number there"
-        if said:
+        if labelled:
             return _national(number, self._countries) or "", "a word for a telephone number beside it"
         if named or _THOUSANDS.fullmatch(number):
             return None

@@ -113,9 +113,9 @@ def _telling(sentence: str) -> list[str]:
 
 def _copied(sentence: str, new: int, passages: tuple[str, ...]) -> float:
     """The largest part of the other words that stand in one sentence of the evidence, in this order."""
-    said = terms(sentence)
-    known = (terms(text[span.start : span.end]) for text in passages for span in sentences(text))
-    return max((_in_order(said, each) for each in known), default=0) / max(1, len(said) - new)
+    claimed = terms(sentence)
+    evidence = (terms(text[span.start : span.end]) for text in passages for span in sentences(text))
+    return max((_in_order(claimed, each) for each in evidence), default=0) / max(1, len(claimed) - new)
 
 
 def _in_order(one: Sequence[str], other: Sequence[str]) -> int:

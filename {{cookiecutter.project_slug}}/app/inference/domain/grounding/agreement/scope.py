@@ -104,11 +104,11 @@ def scope(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
 
 
 def _opposite(claim: Clause, near: Sequence[Clause]) -> bool:
-    said, known = _stems(claim.words), [_stems(each.words) for each in near]
+    claimed, evidence = _stems(claim.words), [_stems(each.words) for each in near]
     if any(each.negated is not claim.negated for each in near):
         return False
     return any(
-        said & mine and not said & theirs and all(each & theirs and not each & mine for each in known)
+        claimed & mine and not claimed & theirs and all(each & theirs and not each & mine for each in evidence)
         for mine, theirs in _OPPOSITES
     )
 
@@ -123,8 +123,8 @@ def _wider(claim: Clause, near: Sequence[Clause], sentence: str) -> bool:
     context = frozenset(chain.from_iterable(each.words for each in near))
     if "several" in claim.words and context & _ONCE:
         return True
-    said = frozenset(chain.from_iterable(each.words for each in clauses(sentence)))
-    if claim.negated or not claim.words & _UNIVERSAL or said & _RESTRICT or context & _UNIVERSAL:
+    sentence_words = frozenset(chain.from_iterable(each.words for each in clauses(sentence)))
+    if claim.negated or not claim.words & _UNIVERSAL or sentence_words & _RESTRICT or context & _UNIVERSAL:
         return False
     return any(each.sentence & _RESTRICT for each in near) or (_limited(near) and not _limited([claim]))
 
