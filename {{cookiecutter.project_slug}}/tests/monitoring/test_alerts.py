@@ -20,7 +20,7 @@ from app.monitoring.domain.alerts import (
     event_series,
 )
 from app.monitoring.domain.indicators import INDICATORS, Counted, Indicator
-from app.monitoring.domain.rule_cases import RuleCase
+from app.monitoring.domain.rule_cases import RuleCase, constant, counting
 
 SAYS = Annotations("Something happened", "overloaded")
 
@@ -171,3 +171,8 @@ class TestTargets:
             "NoApi: has no series",
             "NoApi: vanished",
         }
+
+
+def test_a_counter_starts_at_nothing_and_a_constant_does_not_move() -> None:
+    assert counting(2, 3) == [0, 2, 4, 6]
+    assert constant(0.5, 2) == [0.5, 0.5, 0.5]
