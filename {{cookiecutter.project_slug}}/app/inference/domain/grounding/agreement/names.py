@@ -1,12 +1,13 @@
 """Names and words of a sentence that its evidence does not hold."""
 
+import math
 import re
 from collections.abc import Sequence
 from functools import lru_cache
 
 from app.inference.domain.grounding.agreement.clauses import concept
 from app.inference.domain.grounding.agreement.disagreement import Disagreement
-from app.inference.domain.grounding.agreement.plain_words import ALIKE, CACHED_TEXTS, PLAIN
+from app.inference.domain.grounding.agreement.plain_words import CACHED_TEXTS, PLAIN, same_meaning
 from app.inference.domain.grounding.agreement.quantities import figures, is_unit
 from app.inference.domain.grounding.text import STOP_WORDS, fold, sentences, stem, terms
 
@@ -20,6 +21,9 @@ _OPENERS = (
     "an?|the|of|in|with|by|at|on|into|onto|from|for|to|one|its|his|her|their|your|our|this|that|each|every|no|any"
 )
 """What stands before a noun; other new words may be another way to say the same."""
+_FIRST_PERSON = re.compile(r"\b(?:we|us|our)\b", re.IGNORECASE)
+_SPEAKERS = frozenset(map(stem, ("staff", "company", "team", "firm", "organisation", "office", "provider")))
+"""Who "we" may be."""
 COPIED = {1: 0.75, 2: 0.6}
 """By the number of new words: the part of the others that is copied, from which on the new ones are an addition."""
 
@@ -91,15 +95,29 @@ def invented(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     """New words, where the rest of the sentence is copied. Among others they may be other words for the same."""
     known = frozenset[str]().union(*map(_known, passages))
     short = _abbreviated(sentence, "\n".join(passages))
+    speaker = any(_FIRST_PERSON.search(passage) for passage in passages)
     new = [
         word
         for word in _telling(sentence)
-        if word not in short and concept(word) not in known and not _familiar(stem(word), known)
+        if word not in short and concept(word) not in known and not _familiar(stem(word), known, speaker)
     ]
-    copied = COPIED.get(len(new), 0.0)
-    if not any(re.search(rf"\b(?:{_OPENERS}) {re.escape(word)}", sentence.lower()) for word in new):
+    needed = min((_needed(word, sentence, known, COPIED.get(len(new), 0.0)) for word in new), default=None)
+    if needed is None or _copied(sentence, new, known, passages) < needed:
         return None
-    return Disagreement("invented", " ".join(new)) if new and _copied(sentence, len(new), passages) >= copied else None
+    return Disagreement("invented", " ".join(new))
+
+
+def _needed(word: str, sentence: str, known: frozenset[str], noun: float) -> float:
+    """The part of the other words that must be copied for this one to be an addition: `noun` behind what opens a noun,
+    at once or behind one more word that is not known; all of them elsewhere, and behind most words no part is enough.
+    """
+    text, word = sentence.lower(), re.escape(word)
+    if re.search(rf"\b(?:{_OPENERS}) {word}", text):
+        return noun
+    further = re.search(rf"\b(?:{_OPENERS}) ([\w-]+) {word}", text)
+    if further and stem(further[1]) not in known:
+        return noun
+    return 1.0 if re.search(rf"\b(?:be|or|while) {word}", text) else math.inf
 
 
 def _telling(sentence: str) -> list[str]:
@@ -111,11 +129,12 @@ def _telling(sentence: str) -> list[str]:
     ]
 
 
-def _copied(sentence: str, new: int, passages: tuple[str, ...]) -> float:
+def _copied(sentence: str, new: Sequence[str], known: frozenset[str], passages: tuple[str, ...]) -> float:
     """The largest part of the other words that stand in one sentence of the evidence, in this order."""
     said = terms(sentence)
-    known = (terms(text[span.start : span.end]) for text in passages for span in sentences(text))
-    return max((_in_order(said, each) for each in known), default=0) / max(1, len(said) - new)
+    others = len(said) - len(new) - sum(word in PLAIN and word not in known for word in said)
+    texts = (terms(text[span.start : span.end]) for text in passages for span in sentences(text))
+    return max((_in_order(said, each) for each in texts), default=0) / max(1, others)
 
 
 def _in_order(one: Sequence[str], other: Sequence[str]) -> int:
@@ -136,16 +155,5 @@ def _known(text: str) -> frozenset[str]:
     return frozenset((*map(stem, words), *map(concept, words)))
 
 
-def _familiar(word: str, known: frozenset[str]) -> bool:
-    if word in known or word in PLAIN or ALIKE.get(word, frozenset()) & known:
-        return True
-    return any(_akin(word, each) for each in known)
-
-
-def _akin(one: str, other: str) -> bool:
-    """Of one family: "sign" and "signature", "opened" and "unopened"."""
-    short = min(len(one), len(other))
-    if short < 4:
-        return False
-    shared = next((n for n in range(short) if one[n] != other[n]), short)
-    return (shared >= 4 and shared >= 0.65 * short) or one.removeprefix("un") == other.removeprefix("un")
+def _familiar(word: str, known: frozenset[str], speaker: bool) -> bool:
+    return word in PLAIN or (speaker and word in _SPEAKERS) or same_meaning(word, known)

@@ -18,20 +18,34 @@ _WHEN = re.compile(
     re.IGNORECASE,
 )
 _BREAKS = re.compile(r"[.;:,!?\n](?!\d)|\b(?:and|but)\b")
+_BETWEEN = re.compile(r"\bbetween ((?:[\w:'-]+ ){1,4}?)and ((?:the )?[\w:'-]+(?: [\w'-]+)?)", re.IGNORECASE)
 _TURNED = frozenset(("before", "until", "after"))
+_DATING = re.compile(r"\b(?:from|of|dating|dated) \Z")
+"""Before "before": then it says which, and not when."""
 _EARLY = frozenset(("before", "prior to", "by", "until"))
 
 
 def _moments(text: str) -> Iterator[tuple[bool, frozenset[str], str]]:
     """Whether something comes before, of what, and the words. "Not before" is "after"."""
-    for found in _WHEN.finditer(text.replace("’", "'")):
-        words = [concept(w) if w[0].isalpha() else w for w in found[2].lower().split()]
-        if keys := frozenset(filter(None, words)):
+    text = text.replace("’", "'")
+    for found in _WHEN.finditer(text):
+        if keys := _keys(found[2]):
             denied = found[1].lower() in _TURNED and _denied(text, found.start())
             yield (found[1].lower() in _EARLY) is not denied, keys, found[0]
+    for found in _BETWEEN.finditer(text):
+        start, end = _keys(found[1]), _keys(found[2])
+        yield False, start | end, found[0]
+        yield True, end, found[0]
+
+
+def _keys(words: str) -> frozenset[str]:
+    each = (concept(word) if word[0].isalpha() else word for word in words.lower().split())
+    return frozenset(filter(None, each))
 
 
 def _denied(text: str, at: int) -> bool:
+    if _DATING.search(text, 0, at):
+        return False
     clause = (_BREAKS.split(text[:at])[-1] + _BREAKS.split(text[at:])[0]).lower()
     return "n't " in clause or not NOT.isdisjoint(clause.split())
 
@@ -88,6 +102,8 @@ _PAIRS = [
 _OPPOSITES = [*_PAIRS, *([theirs, mine] for mine, theirs in _PAIRS)]
 _UNIVERSAL = frozenset(listed("all always any anyone anybody everyone everybody whenever everywhere several every"))
 _RESTRICT = frozenset(listed("only except unless solely exclusively apart without"))
+_SOLELY = frozenset(["only", "solely", "exclusively"])
+_ANY = frozenset(listed("anyone anybody everyone everybody any all every or"))
 _ONCE = frozenset(["once", "single"])
 _MUST = frozenset(listed("must shall require requires required need needs obliged has have"))
 _MAY = frozenset(["may", "optional", "optionally", "voluntary", "voluntarily"])
@@ -98,7 +114,7 @@ def scope(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
         near = aligned(claim, passages)
         if near and _opposite(claim, near):
             return Disagreement("scope", text_of(sentence, claim), ", ".join(sorted(near[0].words)))
-        if near and (_wider(claim, near, sentence) or _stricter(claim, near)):
+        if near and (_wider(claim, near, sentence) or _stricter(claim, near) or _narrower(claim, near)):
             return Disagreement("scope", text_of(sentence, claim))
     return None
 
@@ -127,6 +143,13 @@ def _wider(claim: Clause, near: Sequence[Clause], sentence: str) -> bool:
     if claim.negated or not claim.words & _UNIVERSAL or said & _RESTRICT or context & _UNIVERSAL:
         return False
     return any(each.sentence & _RESTRICT for each in near) or (_limited(near) and not _limited([claim]))
+
+
+def _narrower(claim: Clause, near: Sequence[Clause]) -> bool:
+    """Whether it says "only" where the evidence says "anyone" or sets no limit."""
+    if claim.negated or not claim.words & _SOLELY:
+        return False
+    return all(each.sentence & _ANY and not each.sentence & (_RESTRICT | NOT) for each in near)
 
 
 def _limited(clauses: Sequence[Clause]) -> bool:
