@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from app.inference.domain.grounding.agreement.clauses import concept
 from app.inference.domain.grounding.agreement.disagreement import Disagreement
+from app.inference.domain.grounding.agreement.negations import NOT
 from app.inference.domain.grounding.agreement.plain_words import CACHED_TEXTS, PLAIN, same_meaning
 from app.inference.domain.grounding.agreement.quantities import figures, is_unit
 from app.inference.domain.grounding.text import STOP_WORDS, fold, sentences, stem, terms
@@ -94,6 +95,9 @@ def _acronyms(text: str) -> frozenset[str]:
 def invented(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     """New words, where the rest of the sentence is copied. Among others they may be other words for the same."""
     known = frozenset[str]().union(*map(_known, passages))
+    if not NOT.isdisjoint(sentence.lower().split()) and any("only" in passage.lower() for passage in passages):
+        # What is denied may be all the rest.
+        return None
     short = _abbreviated(sentence, "\n".join(passages))
     speaker = any(_FIRST_PERSON.search(passage) for passage in passages)
     new = [
@@ -117,7 +121,7 @@ def _needed(word: str, sentence: str, known: frozenset[str], noun: float) -> flo
     further = re.search(rf"\b(?:{_OPENERS}) ([\w-]+) {word}", text)
     if further and stem(further[1]) not in known:
         return noun
-    return 1.0 if re.search(rf"\b(?:be|or|while) {word}", text) else math.inf
+    return 1.0 if re.search(rf"\b(?:and|be|or|while) {word}", text) else math.inf
 
 
 def _telling(sentence: str) -> list[str]:

@@ -6,6 +6,7 @@ from itertools import chain
 from app.inference.domain.grounding.agreement.alignment import aligned, read, text_of
 from app.inference.domain.grounding.agreement.clauses import Clause, clauses, concept
 from app.inference.domain.grounding.agreement.disagreement import Disagreement
+from app.inference.domain.grounding.agreement.opposites import opposed
 from app.inference.domain.grounding.agreement.plain_words import listed
 from app.inference.domain.grounding.agreement.quantities import equal
 
@@ -43,6 +44,9 @@ def _denies(claim: Clause, other: Clause, about: str, known: Sequence[Clause]) -
     no, yes = (claim, other) if claim.denies(about) else (other, claim)
     if "only" in yes.words and no.stems - yes.stems:
         # "Not by bus" is "only by train".
+        return False
+    if no.negated and not yes.negated and opposed(no.words, yes.words):
+        # "Not on" is "off".
         return False
     if no.early and "after" in yes.words and no.early & yes.stems:
         # "Not before noon" is "after noon".

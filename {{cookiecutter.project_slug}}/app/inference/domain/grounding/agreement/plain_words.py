@@ -75,7 +75,7 @@ terminate | delete erase remove | help aid assist support | error fault failure 
 disease sick ill | fast quick rapid swift | holiday leave vacation | salary pay wage | fee charge cost price | firm
 company business enterprise | car vehicle automobile | child children kid | doctor physician | medicine drug
 medication | house home building | flat apartment | bill invoice | document file paper | user customer client | staff
-employee worker personnel | boss manager head chief | repair mend fix | photo picture image | phone telephone | bike
+employee worker personnel | boss manager head chief | repair mend fix | photo photograph picture image | phone telephone | bike
 bicycle | email mail e-mail | law statute act | contract agreement | inform notify tell | forbid prohibit ban | refund
 reimburse repay compensate | die death dead deceased | live life alive inhabit reside | choose choice select pick |
 sell sale sold | think thought | weigh weight heavy | long length | wide width | high height tall | deep depth |
@@ -102,7 +102,7 @@ be was were been | begin began begun | bite bit bitten | break broke broken | br
 choose chose chosen | come came | drink drank drunk | drive drove driven | eat ate eaten | fall fell fallen | feed fed |
 feel felt | find found | fly flew flown | forget forgot forgotten | forgive forgave forgiven | freeze froze frozen |
 get got gotten | give gave given | go went gone | grow grew grown | hang hung | hide hid hidden | hold held |
-keep kept | know knew known | lay laid | lead led | leave left | lie lay lain | lose lost | make made | mean meant |
+keep kept | know knew known | lay laid | lead led | leave left | lie lain | lose lost | make made | mean meant |
 meet met | pay paid | ride rode ridden | ring rang rung | rise rose risen | run ran | say said | see saw seen |
 shake shook shaken | shine shone | shoot shot | shrink shrank shrunk | sing sang sung | sink sank sunk | sit sat |
 sleep slept | sow sown | spend spent | stand stood | steal stole stolen | stick stuck | swear swore sworn | swim swam |

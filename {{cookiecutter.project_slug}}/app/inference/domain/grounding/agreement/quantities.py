@@ -83,17 +83,18 @@ _MONTH_ALONE = re.compile(rf"(?<=\s)(?:(?!May\b)(?:{_MONTH})|(?<=[a-z]\s)May)\b|
 _DAY_NAME = re.compile(
     r"\b((?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)s?\b|\b(spring|summer|autumn|winter)\b", re.IGNORECASE
 )
+_QUARTERLY = re.compile(r"\b(?:(?:each|every|per) quarter|quarterly)\b", re.I)
 _PART_NAME = re.compile(r"\b(morning|afternoon|evening|night)s?\b", re.IGNORECASE)
 _BREAKS = re.compile(r"[.;:,!?]")
 _HALF_DAY = r"(?:\s*([ap])\.?m\b\.?)"
 _CLOCK = re.compile(rf"\b(\d{{1,2}}):(\d\d)(?::\d\d)?\b{_HALF_DAY}?|\b(\d{{1,2}}){_HALF_DAY}", re.IGNORECASE)
 _SPOKEN = re.compile(
-    rf"\b(?:(?P<past>half past|quarter past|quarter to)\s+)?(?P<hour>\d{{1,2}}|{'|'.join(_ONES[1:13])})\b"
+    rf"\b(?:(?P<past>half past|(?:quarter|five|ten|twenty|twenty-five)(?: minutes)? (?:past|to))\s+)?(?P<hour>\d{{1,2}}|{'|'.join(_ONES[1:13])})\b"
     r"(?P<clock>\s+o'clock\b)?(?:\s+(?:in the |at )(?P<part>morning|afternoon|evening|night)\b)?"
     r"(?(past)|(?(clock)|(?(part)|(?!))))",
     re.IGNORECASE,
 )
-_MINUTES = {"half past": 30, "quarter past": 15, "quarter to": -15}
+_MINUTES = {"half": 30, "quarter": 15, "five": 5, "ten": 10, "twenty": 20, "twenty-five": 25}
 _NOON = re.compile(r"\b(?:at |until |by )?(noon|midnight)\b", re.IGNORECASE)
 _DIGITS = r"\d{1,3}(?:[ ,’'\u00a0\u202f]\d{3})+(?![\d])(?:\.\d+)?|\d+(?:[.,]\d+)*"
 _NUMBER_WORD = "|".join((*_TENS, *_ONES, *_ORDINALS))
@@ -154,7 +155,8 @@ class Figures:
 
 @lru_cache(maxsize=CACHED_TEXTS)
 def figures(text: str) -> Figures:
-    reader = _Reader(_WORDED_DAY.sub(lambda found: str(_DAYS[found[0].lower()]).ljust(len(found[0])), text))
+    text = _WORDED_DAY.sub(lambda found: str(_DAYS[found[0].lower()]).ljust(len(found[0])), text)
+    reader = _Reader(_QUARTERLY.sub(lambda found: "3 months".ljust(len(found[0])), text))
     days, months = reader.dates()
     times = reader.times()
     named = tuple((m[1] or m[2]).lower() for m in _DAY_NAME.finditer(text))
@@ -228,7 +230,9 @@ def _spoken(found: re.Match[str]) -> tuple[int, bool]:
     hour = int(name) if name.isdigit() else int(_WORDS[name])
     late = part in ("afternoon", "evening") or (part == "night" and hour >= 6)
     minutes = (hour % 12 + 12 * late if part else hour) * 60
-    return (minutes + _MINUTES.get((found["past"] or "").lower(), 0)) % 1440, bool(part)
+    past = (found["past"] or "").lower().split()
+    away = _MINUTES[past[0]] * (-1 if past[-1] == "to" else 1) if past else 0
+    return (minutes + away) % 1440, bool(part)
 
 
 def _quantities(text: str) -> Iterator[Quantity]:
@@ -236,13 +240,15 @@ def _quantities(text: str) -> Iterator[Quantity]:
     for found in _QUANTITY.finditer(text):
         if found["one"] and not found["unit"] and not found["scale"]:
             continue
+        next_word = _FOLLOWING.match(text, found.end())
+        follows = next_word[1].lower() if next_word else ""
+        if found["one"] and (found["unit"] or "").lower() == "second" and follows and follows not in STOP_WORDS:
+            continue
         dimension, factor = _unit_of(found)
         if found["alone"] == "half" and before and _AND_A.search(text, 0, found.start()):
             before = [_with_half(each, dimension, factor) for each in before]
             continue
         firm = bool(found["scale"]) or (found["one"] or found["rate"] or "one").lower() == "one"
-        next_word = _FOLLOWING.match(text, found.end())
-        follows = next_word[1].lower() if next_word else ""
         bare = not dimension and (not follows or follows in STOP_WORDS)
         counts = not found[0][0].isdigit() and follows in _COUNTED
         now = [

@@ -2,15 +2,14 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from itertools import chain
 
 from app.inference.domain.grounding.agreement.alignment import aligned, text_of
 from app.inference.domain.grounding.agreement.clauses import Clause, clauses, concept
 from app.inference.domain.grounding.agreement.disagreement import Disagreement
 from app.inference.domain.grounding.agreement.negations import NOT
+from app.inference.domain.grounding.agreement.opposites import OPPOSITES, SWITCHED, stems_of
 from app.inference.domain.grounding.agreement.plain_words import listed
-from app.inference.domain.grounding.text import stem
 
 _WHEN = re.compile(
     r"\b(before|prior to|by(?=\s+(?:\d|the end|noon|midnight))|until|after|following|since)\b"
@@ -59,47 +58,6 @@ def order(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     return None
 
 
-_PAIRS = [
-    [frozenset(map(stem, side.split())) for side in pair.split("|")]
-    for pair in (
-        "increase rise rose grow grew gain raise|decrease fall fell drop decline shrink sink lose lost reduce lower",
-        "heavier heavy|lighter light",
-        "higher high|lower low",
-        "longer long|shorter short",
-        "more|less fewer",
-        "larger bigger large big|smaller small",
-        "faster fast quick quickly|slower slow slowly",
-        "above over|below under",
-        "earlier early|later late",
-        "begin beginning start|end finish",
-        "inside|outside",
-        "open|close closed",
-        "warm hot|cold cool",
-        "compulsory mandatory obligatory must|optional voluntary",
-        "always|never",
-        "public|private",
-        "strong|weak",
-        "success succeed|fail failure",
-        "older old|younger young new newer",
-        "inner|outer",
-        "left|right",
-        "front|back",
-        "first|last",
-        "best|worst",
-        "most|least",
-        "north|south",
-        "east|west",
-        "import|export",
-        "buy|sell",
-        "rare rarely|common commonly often frequently",
-        "same|different",
-        "full|empty",
-        "wet|dry",
-        "safe|dangerous",
-        "day|night",
-    )
-]
-_OPPOSITES = [*_PAIRS, *([theirs, mine] for mine, theirs in _PAIRS)]
 _UNIVERSAL = frozenset(listed("all always any anyone anybody everyone everybody whenever everywhere several every"))
 _RESTRICT = frozenset(listed("only except unless solely exclusively apart without"))
 _SOLELY = frozenset(["only", "solely", "exclusively"])
@@ -120,18 +78,14 @@ def scope(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
 
 
 def _opposite(claim: Clause, near: Sequence[Clause]) -> bool:
-    said, known = _stems(claim.words), [_stems(each.words) for each in near]
+    said, known = stems_of(claim.words), [stems_of(each.words) for each in near]
     if any(each.negated is not claim.negated for each in near):
         return False
+    whole = all(claim.stems <= each.stems for each in near)
     return any(
-        said & mine and not said & theirs and all(each & theirs and not each & mine for each in known)
-        for mine, theirs in _OPPOSITES
+        (whole or mine not in SWITCHED) and said & mine and not said & theirs and all(each & theirs and not each & mine for each in known)
+        for mine, theirs in OPPOSITES
     )
-
-
-@lru_cache(maxsize=2048)
-def _stems(words: frozenset[str]) -> frozenset[str]:
-    return frozenset(map(stem, words))
 
 
 def _wider(claim: Clause, near: Sequence[Clause], sentence: str) -> bool:
@@ -140,7 +94,7 @@ def _wider(claim: Clause, near: Sequence[Clause], sentence: str) -> bool:
     if "several" in claim.words and context & _ONCE:
         return True
     said = frozenset(chain.from_iterable(each.words for each in clauses(sentence)))
-    if claim.negated or not claim.words & _UNIVERSAL or said & _RESTRICT or context & _UNIVERSAL:
+    if claim.negated or not claim.words & _UNIVERSAL or said & (_RESTRICT | NOT) or context & _UNIVERSAL:
         return False
     return any(each.sentence & _RESTRICT for each in near) or (_limited(near) and not _limited([claim]))
 
