@@ -28,6 +28,7 @@ _REWORDED = tuple(
         (r"\b(?:nobody|no one|none|nothing) (?:but|except|other than)\b", "only"),
         (r"\bnot only\b|\bwhether or not\b|\bnot just\b|\bno matter\b", "only"),
         (r"\b(?:not|never) (?:\w+ ){0,3}?(?:anywhere|anything|anyone|anybody|otherwise) (?:but|except|than)\b", "only"),
+        (r"\bstop(?= \w+ing\b)", "not"),
         (r"\bfree of charge\b", "without charge"),
         (r"\bfree (?:of|from)\b", "without"),
     )

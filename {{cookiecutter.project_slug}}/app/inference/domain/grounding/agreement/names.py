@@ -15,6 +15,7 @@ from app.inference.domain.grounding.text import STOP_WORDS, fold, sentences, ste
 _CODE = re.compile(r"`[^`\n]+`|\b(?=[\w/.-]*\d)(?=[\w/.-]*[A-Za-z])[A-Za-z][\w/.-]*\w\b")
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 _LETTERED = re.compile(r"\b([A-Za-z][a-z]+) [B-HJ-Z](?![\w'’&-]|\.\w)")
+_NUMBERED = re.compile(r"\b([A-Za-z]{3,}) (\d+)\b(?![.,:]?\d)")
 _OPENS = re.compile(r"(?:^|[:.!?\"“‘(*#•|>\n-])\s*\Z")
 _RUN = re.compile(r"(?:\b[A-Z][\w-]+(?:\s+(?:of|and|for|the)\b)?\s*){2,6}")
 
@@ -36,6 +37,8 @@ def names(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
         named = found[1][0].isupper() or re.search(rf"\b{found[1]} [A-Z]\b", whole)
         if named and found[0].lower() not in low:
             return Disagreement("name", found[0])
+    if numbered := _numbered_otherwise(sentence, whole):
+        return numbered
     for token in (token for found in _CODE.finditer(sentence) for token in found[0].strip("`").split()):
         if token.lower().strip(".,;") not in low and "<" not in token:
             return Disagreement("name", token)
@@ -44,6 +47,16 @@ def names(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     for found in _WORD.finditer(plain):
         if _is_name(found, plain) and found[0].lower() not in short and not _known_name(found[0], low, whole):
             return Disagreement("name", found[0])
+    return None
+
+
+def _numbered_otherwise(sentence: str, whole: str) -> Disagreement | None:
+    """Hall 5, where the evidence knows hall 3 alone."""
+    for found in _NUMBERED.finditer(sentence):
+        noun, number = found[1].lower(), found[2]
+        known = re.findall(rf"\b{noun} (\d+)\b", whole, re.IGNORECASE)
+        if known and number not in known and noun not in STOP_WORDS and stem(noun) not in PLAIN and not _calendar(found[1]):
+            return Disagreement("name", found[0], f"{noun} {known[0]}")
     return None
 
 
@@ -113,7 +126,7 @@ def invented(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
 
 def _needed(word: str, sentence: str, known: frozenset[str], noun: float) -> float:
     """The part of the other words that must be copied for this one to be an addition: `noun` behind what opens a noun,
-    at once or behind one more word that is not known; all of them elsewhere, and behind most words no part is enough.
+    at once or behind one more word that is not known; all of them elsewhere, and none is enough where something is denied.
     """
     text, word = sentence.lower(), re.escape(word)
     if re.search(rf"\b(?:{_OPENERS}) {word}", text):
@@ -121,7 +134,7 @@ def _needed(word: str, sentence: str, known: frozenset[str], noun: float) -> flo
     further = re.search(rf"\b(?:{_OPENERS}) ([\w-]+) {word}", text)
     if further and stem(further[1]) not in known:
         return noun
-    return 1.0 if re.search(rf"\b(?:and|be|or|while) {word}", text) else math.inf
+    return 1.0 if NOT.isdisjoint(text.split()) else math.inf
 
 
 def _telling(sentence: str) -> list[str]:
@@ -138,7 +151,7 @@ def _copied(sentence: str, new: Sequence[str], known: frozenset[str], passages: 
     said = terms(sentence)
     others = len(said) - len(new) - sum(word in PLAIN and word not in known for word in said)
     texts = (terms(text[span.start : span.end]) for text in passages for span in sentences(text))
-    return max((_in_order(said, each) for each in texts), default=0) / max(1, others)
+    return max((_in_order(said, each) for each in texts), default=0) / max(2, others)
 
 
 def _in_order(one: Sequence[str], other: Sequence[str]) -> int:

@@ -12,7 +12,7 @@ from app.inference.domain.grounding.agreement.quantities import equal
 
 ENOUGH = 0.6
 """The part of a clause's words that the evidence must hold."""
-NOT = frozenset(listed("no not never cannot nobody none"))
+NOT = frozenset(listed("no not never cannot nobody none nothing neither"))
 _EXCEPTIONS = frozenset(["only", "except", "unless"])
 _UNLESS = frozenset(listed("unless until without except before outside elsewhere otherwise"))
 _PRICES = frozenset(map(concept, ("charge", "cost", "fee", "price", "pay")))

@@ -84,7 +84,7 @@ fell fallen reduce reduction lower shrink | lose loss lost | build built constru
 spoke speech | teach taught | send sent dispatch | lend lent loan borrow | yearly annual | person people human | wash
 clean rinse | big large great | little small tiny | sum amount total | job work task | fire blaze | study research |
 town city | sea ocean | gift present | sign signature | see seen visible sight | hear heard audible | approve approval
-consent permission authorise agree | mistake error | quit resign | hire recruit employ | settle pay paid | deliver
+consent permission authorise agree | mistake error | quit resign | hire recruit employ | settle pay paid payment | deliver
 delivery supply | require need necessary necessity must | destroy ruin wreck | damage harm | found establish create |
 explore examine inspect check | allow permit let | keep store preserve retain | throw discard dispose | protect guard
 secure | answer reply respond response | ask request apply | obtain receive get gain | use usage utilise | put place

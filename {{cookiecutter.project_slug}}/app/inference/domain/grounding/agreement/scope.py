@@ -59,6 +59,9 @@ def order(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
 
 
 _UNIVERSAL = frozenset(listed("all always any anyone anybody everyone everybody whenever everywhere several every"))
+_INTERVAL = re.compile(
+    r"\bevery (?:\w+ )?(?:hour|day|night|week|month|quarter|year|morning|evening|[a-z]+day)s?\b", re.IGNORECASE
+)
 _RESTRICT = frozenset(listed("only except unless solely exclusively apart without"))
 _SOLELY = frozenset(["only", "solely", "exclusively"])
 _ANY = frozenset(listed("anyone anybody everyone everybody any all every or"))
@@ -94,7 +97,8 @@ def _wider(claim: Clause, near: Sequence[Clause], sentence: str) -> bool:
     if "several" in claim.words and context & _ONCE:
         return True
     said = frozenset(chain.from_iterable(each.words for each in clauses(sentence)))
-    if claim.negated or not claim.words & _UNIVERSAL or said & (_RESTRICT | NOT) or context & _UNIVERSAL:
+    universal = claim.words & _UNIVERSAL - (frozenset(["every"]) if _INTERVAL.search(sentence) else frozenset())
+    if claim.negated or not universal or said & (_RESTRICT | NOT) or context & _UNIVERSAL:
         return False
     return any(each.sentence & _RESTRICT for each in near) or (_limited(near) and not _limited([claim]))
 
