@@ -3,8 +3,11 @@
 The pairs of benchmarks/data/grounding_pairs.jsonl were written for this: a passage, a sentence that cites it, and
 whether the passage supports it. The rules were tuned on the part `tune`. Of `held_out` only totals were looked at, more
 than once, and more pairs were added to `tune` in between. `fresh` was written before the last change of the rules and
-measured once, after it. All parts were written for these rules: expect lower figures on other texts. Caught: unsupported sentences that are rejected. False alarms: supported sentences that are
-rejected. Run with `python -m benchmarks.grounding_quality`. Some seconds.
+measured after it. Three earlier parts of that kind were measured so (85 % to 90 % caught, 11 % to 18 % false alarms)
+and then joined `tune`. All were written for these rules.
+
+Caught: unsupported sentences that are rejected. False alarms: supported sentences that are rejected. Run with
+`python -m benchmarks.grounding_quality`. Some seconds.
 """
 
 import argparse

@@ -152,7 +152,7 @@ def _shared(stems: frozenset[str], text: str) -> frozenset[str]:
 def _share(stems: frozenset[str], shared: frozenset[str]) -> float:
     figures = {each for each in stems if each[0].isdigit() or each in FIGURES or len(each) == 1 or is_unit(each)}
     words = stems - figures
-    if figures - {"one"} and words <= PLAIN:
+    if figures & shared and words <= PLAIN:
         return 1.0
     weights = {each: _PLAIN_WORD if each in PLAIN else 1.0 for each in words or stems}
     return sum(weight for each, weight in weights.items() if each in shared) / sum(weights.values())

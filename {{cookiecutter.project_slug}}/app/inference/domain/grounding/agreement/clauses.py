@@ -33,7 +33,11 @@ _REWORDED = tuple(
         (r"\bfree (?:of|from)\b", "without"),
     )
 )
-_NEGATIONS = frozenset(listed("not no never none nobody nothing neither nor cannot nowhere hardly rarely seldom prevent prevents prevented"))
+_NEGATIONS = frozenset(
+    listed(
+        "not no never none nobody nothing neither nor cannot nowhere hardly rarely seldom prevent prevents prevented"
+    )
+)
 _RULES = {
     "allow": ("permit allow", ""),
     "cover": ("cover include insure", ""),

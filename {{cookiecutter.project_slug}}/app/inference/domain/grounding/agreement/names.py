@@ -55,7 +55,13 @@ def _numbered_otherwise(sentence: str, whole: str) -> Disagreement | None:
     for found in _NUMBERED.finditer(sentence):
         noun, number = found[1].lower(), found[2]
         known = re.findall(rf"\b{noun} (\d+)\b", whole, re.IGNORECASE)
-        if known and number not in known and noun not in STOP_WORDS and stem(noun) not in PLAIN and not _calendar(found[1]):
+        if (
+            known
+            and number not in known
+            and noun not in STOP_WORDS
+            and stem(noun) not in PLAIN
+            and not _calendar(found[1])
+        ):
             return Disagreement("name", found[0], f"{noun} {known[0]}")
     return None
 
@@ -126,7 +132,7 @@ def invented(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
 
 def _needed(word: str, sentence: str, known: frozenset[str], noun: float) -> float:
     """The part of the other words that must be copied for this one to be an addition: `noun` behind what opens a noun,
-    at once or behind one more word that is not known; all of them elsewhere, and none is enough where something is denied.
+    at once or behind one more word that is not known; all of them elsewhere, if nothing is denied.
     """
     text, word = sentence.lower(), re.escape(word)
     if re.search(rf"\b(?:{_OPENERS}) {word}", text):

@@ -54,7 +54,8 @@ view visit wait warn watch wish word write gave kept told took taken went came b
 stood thought understood brought bought built caught felt got gotten heard knew known grew grown led lent meant met
 read rose risen saw seen shown sold spent spoke spoken chose chosen driven drove fell fallen wrote written worn won
 became earlier sooner easier shorter higher smaller larger greater lesser fourth fifth sixth handbook documentation
-passage text guide manual page paragraph policy notes young younger older elder woman chance possibility worry succession row consecutive
+passage text guide manual page paragraph policy notes young younger older elder woman chance possibility worry
+succession row consecutive
 myself yourself himself herself ourselves yourselves themselves
 """
 _FIGURES = """
@@ -75,7 +76,8 @@ terminate | delete erase remove | help aid assist support | error fault failure 
 disease sick ill | fast quick rapid swift | holiday leave vacation | salary pay wage | fee charge cost price | firm
 company business enterprise | car vehicle automobile | child children kid | doctor physician | medicine drug
 medication | house home building | flat apartment | bill invoice | document file paper | user customer client | staff
-employee worker personnel | boss manager head chief | repair mend fix | photo photograph picture image | phone telephone | bike
+employee worker personnel | boss manager head chief | repair mend fix | photo photograph picture image | phone
+telephone | bike
 bicycle | email mail e-mail | law statute act | contract agreement | inform notify tell | forbid prohibit ban | refund
 reimburse repay compensate | die death dead deceased | live life alive inhabit reside | choose choice select pick |
 sell sale sold | think thought | weigh weight heavy | long length | wide width | high height tall | deep depth |
@@ -84,7 +86,8 @@ fell fallen reduce reduction lower shrink | lose loss lost | build built constru
 spoke speech | teach taught | send sent dispatch | lend lent loan borrow | yearly annual | person people human | wash
 clean rinse | big large great | little small tiny | sum amount total | job work task | fire blaze | study research |
 town city | sea ocean | gift present | sign signature | see seen visible sight | hear heard audible | approve approval
-consent permission authorise agree | mistake error | quit resign | hire recruit employ | settle pay paid payment | deliver
+consent permission authorise agree | mistake error | quit resign | hire recruit employ | settle pay paid payment |
+deliver
 delivery supply | require need necessary necessity must | destroy ruin wreck | damage harm | found establish create |
 explore examine inspect check | allow permit let | keep store preserve retain | throw discard dispose | protect guard
 secure | answer reply respond response | ask request apply | obtain receive get gain | use usage utilise | put place
@@ -93,12 +96,14 @@ distant | old aged age | young youth | rich wealthy | poor needy | correct right
 safe secure | danger risk hazard | important essential crucial vital | usual common normal typical | rare seldom |
 entire whole complete full | partly partial | max maximum most | min minimum least | postpone defer delay | cancel
 revoke annul | extend prolong lengthen | shorten abbreviate | join enter | exit leave depart | arrive come reach |
-travel journey trip | meal food dish lunch dinner | drink beverage | street road | shop store | money cash funds | attorney lawyer
+travel journey trip | meal food dish lunch dinner | drink beverage | street road | shop store | money cash funds |
+attorney lawyer
 | court judge | guilty fault | owner possess own belong | neighbour neighbourhood nearby next | sow
 seed | soil earth ground
 """
 _IRREGULAR = """
-be was were been | begin began begun | bite bit bitten | break broke broken | bring brought | buy bought | catch caught |
+be was were been | begin began begun | bite bit bitten | break broke broken | bring brought | buy bought | catch
+caught |
 choose chose chosen | come came | drink drank drunk | drive drove driven | eat ate eaten | fall fell fallen | feed fed |
 feel felt | find found | fly flew flown | forget forgot forgotten | forgive forgave forgiven | freeze froze frozen |
 get got gotten | give gave given | go went gone | grow grew grown | hang hung | hide hid hidden | hold held |

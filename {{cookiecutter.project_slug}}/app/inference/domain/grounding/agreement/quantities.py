@@ -72,7 +72,9 @@ _ORD = "(?:st|nd|rd|th)?"
 _ISO = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b")
 _DAYS = {word: n for n, word in enumerate(("first", "second", "third", *_ORDINALS), 1)}
 _DAYS |= {f"twenty-{word}": 20 + n for word, n in tuple(_DAYS.items())[:9]} | {"thirtieth": 30, "thirty-first": 31}
-_WORDED_DAY = re.compile(rf"\b(?:{'|'.join(sorted(_DAYS, key=len, reverse=True))})(?=\s+(?:of\s+)?(?:{_MONTH})\b)", re.I)
+_WORDED_DAY = re.compile(
+    rf"\b(?:{'|'.join(sorted(_DAYS, key=len, reverse=True))})(?=\s+(?:of\s+)?(?:{_MONTH})\b)", re.I
+)
 _DOTTED = re.compile(r"\b(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})\b")
 _DAY_FIRST = re.compile(
     rf"\b(?:(\d{{1,2}}){_ORD}\s*(?:to|and|until|-|–)\s*)?(\d{{1,2}}){_ORD}\.?\s+(?:of\s+)?({_MONTH})\b"
@@ -89,7 +91,8 @@ _BREAKS = re.compile(r"[.;:,!?]")
 _HALF_DAY = r"(?:\s*([ap])\.?m\b\.?)"
 _CLOCK = re.compile(rf"\b(\d{{1,2}}):(\d\d)(?::\d\d)?\b{_HALF_DAY}?|\b(\d{{1,2}}){_HALF_DAY}", re.IGNORECASE)
 _SPOKEN = re.compile(
-    rf"\b(?:(?P<past>half past|(?:quarter|five|ten|twenty|twenty-five)(?: minutes)? (?:past|to))\s+)?(?P<hour>\d{{1,2}}|{'|'.join(_ONES[1:13])})\b"
+    r"\b(?:(?P<past>half past|(?:quarter|five|ten|twenty|twenty-five)(?: minutes)? (?:past|to))\s+)?"
+    rf"(?P<hour>\d{{1,2}}|{'|'.join(_ONES[1:13])})\b"
     r"(?P<clock>\s+o'clock\b)?(?:\s+(?:in the |at )(?P<part>morning|afternoon|evening|night)\b)?"
     r"(?(past)|(?(clock)|(?(part)|(?!))))",
     re.IGNORECASE,

@@ -19,6 +19,7 @@ _WHEN = re.compile(
 _BREAKS = re.compile(r"[.;:,!?\n](?!\d)|\b(?:and|but)\b")
 _BETWEEN = re.compile(r"\bbetween ((?:[\w:'-]+ ){1,4}?)and ((?:the )?[\w:'-]+(?: [\w'-]+)?)", re.IGNORECASE)
 _TURNED = frozenset(("before", "until", "after"))
+_COMPARED = re.compile(r"\b(?:no|not|never) (?:later|earlier|sooner|more|less|fewer|longer) than\b")
 _DATING = re.compile(r"\b(?:from|of|dating|dated) \Z")
 """Before "before": then it says which, and not when."""
 _EARLY = frozenset(("before", "prior to", "by", "until"))
@@ -46,6 +47,7 @@ def _denied(text: str, at: int) -> bool:
     if _DATING.search(text, 0, at):
         return False
     clause = (_BREAKS.split(text[:at])[-1] + _BREAKS.split(text[at:])[0]).lower()
+    clause = _COMPARED.sub("", clause)
     return "n't " in clause or not NOT.isdisjoint(clause.split())
 
 
@@ -86,7 +88,10 @@ def _opposite(claim: Clause, near: Sequence[Clause]) -> bool:
         return False
     whole = all(claim.stems <= each.stems for each in near)
     return any(
-        (whole or mine not in SWITCHED) and said & mine and not said & theirs and all(each & theirs and not each & mine for each in known)
+        (whole or mine not in SWITCHED)
+        and said & mine
+        and not said & theirs
+        and all(each & theirs and not each & mine for each in known)
         for mine, theirs in OPPOSITES
     )
 
