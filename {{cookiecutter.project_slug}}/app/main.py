@@ -29,6 +29,7 @@ from app.identity import routes as identity_routes
 from app.inference import routes as inference_routes
 from app.inference.domain.answer import TooManyAnswers
 from app.ingestion import routes as ingestion_routes
+from app.privacy import routes as privacy_routes
 from app.releases import routes as releases_routes
 from app.retrieval import routes as retrieval_routes
 from app.review import routes as review_routes
@@ -67,6 +68,7 @@ async def metrics() -> Response:
 
 ROUTERS = (
     console_routes.router,
+    privacy_routes.router,
     governance_routes.router,
     review_routes.router,
     evaluation_routes.router,

@@ -1,10 +1,13 @@
 """Which sentences the grounding check catches that their passage does not support, and which good ones it rejects.
 
 The pairs of benchmarks/data/grounding_pairs.jsonl were written for this: a passage, a sentence that cites it, and
-whether the passage supports it. The rules were tuned on the half `tune`. Of `held_out` only totals were looked at, more
-than once, and more pairs were added to `tune` in between. Both halves are by the author of the rules: expect lower
-figures on other texts. Caught: unsupported sentences that are rejected. False alarms: supported sentences that are
-rejected. Run with `python -m benchmarks.grounding_quality`. Some seconds.
+whether the passage supports it. The rules were tuned on the part `tune`. Of `held_out` only totals were looked at, more
+than once, and more pairs were added to `tune` in between. `fresh` was written before the last change of the rules and
+measured after it. Three earlier parts of that kind were measured so (85 % to 90 % caught, 11 % to 18 % false alarms)
+and then joined `tune`. All were written for these rules.
+
+Caught: unsupported sentences that are rejected. False alarms: supported sentences that are rejected. Run with
+`python -m benchmarks.grounding_quality`. Some seconds.
 """
 
 import argparse
@@ -15,12 +18,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.inference.domain.grounding.groundedness import SUPPORTED, check_grounding
-from app.inference.domain.grounding.text import stems_in, terms
+from app.inference.domain.grounding.groundedness import SUPPORTED, check_grounding, shared_words
+from app.inference.domain.grounding.text import terms
 from benchmarks.harness import ROOT, arguments_of, write
 
 PAIRS = ROOT / "benchmarks" / "data" / "grounding_pairs.jsonl"
-HALVES = ("tune", "held_out")
+HALVES = ("tune", "held_out", "fresh")
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,7 @@ def flagged(pair: Pair) -> bool:
 
 def flagged_by_words(pair: Pair) -> bool:
     """Where only the words are compared."""
-    stems = frozenset(terms(pair.sentence))
-    return len(stems_in(pair.passage, stems)) < SUPPORTED * len(stems)
+    return shared_words(frozenset(terms(pair.sentence)), pair.passage) < SUPPORTED
 
 
 def share(of: Iterable[bool]) -> float:

@@ -3,8 +3,8 @@
 A span counts as found when a finding of its kind covers half of it. Two sets: generated sentences in sixteen locales
 (benchmarks/personal_data_rows.py), and the rows of --data, which are not part of this repository: a *.jsonl file with
 `text`, `lang` and `spans` of [start, end, type]. Of its types those without checksum or context are not looked for:
-names of people, streets, places, organizations. `--short` runs a few generated rows and writes no result.
-Run with `python -m benchmarks.personal_data --data FILE`. A minute.
+names of people, streets, places, organizations. The detection was tuned on both. `--short` runs a few generated rows
+and writes no result. Run with `python -m benchmarks.personal_data --data FILE`. A minute.
 """
 
 import argparse

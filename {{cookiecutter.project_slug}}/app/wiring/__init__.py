@@ -57,6 +57,7 @@ from app.ingestion.jobs import job_specs as ingestion_jobs
 from app.ingestion.service import Ingestion
 from app.ingestion.service.dependencies import IngestionDependencies
 from app.llm.ports import ChatModel
+from app.privacy.jobs import job_specs as privacy_jobs
 from app.privacy.service import Privacy
 from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED
 from app.releases.service import Environments, LiveReleases, Releases, Rollouts, SigningSecret
@@ -151,6 +152,7 @@ class State:
             self.tickets,
             self.reviews.queue,
             self.reviews.decisions,
+            self.privacy,
             SigningSecret(self.settings.signing_secret),
         )
         return {type(each): each for each in services}
@@ -175,7 +177,12 @@ class State:
     def jobs(self) -> list[JobSpec]:
         """The jobs that a worker runs."""
         lower = [*ingestion_jobs(self.ingestion), *action_jobs(self.actions.execution), *webhook_jobs(self.webhooks)]
-        return [*lower, *evaluation_jobs(self.evaluations), *review_jobs(self.reviews.lifecycle)]
+        return [
+            *lower,
+            *evaluation_jobs(self.evaluations),
+            *review_jobs(self.reviews.lifecycle),
+            *privacy_jobs(self.privacy),
+        ]
 
     def background(self) -> list[BackgroundJob]:
         """The background jobs of a process; they run until it ends."""

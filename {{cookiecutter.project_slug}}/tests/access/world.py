@@ -47,8 +47,8 @@ LAMP_QUESTION = "When is the harbour lamp lit?"
 ACTIONS = ["look_up_ticket", "add_ticket_note"]
 DECISIONS = ("approve", "approve", "approve", "reject", "edit", "request_changes", "escalate")
 VARIANTS = {"/v1/quarantine": ["?waiting=false"], "/v1/reviews": ["?state=decided", "?state=expired"]}
-# Path parameters of routes about the whole service; this tenant has no ids for them.
-SERVICE_PARAMETERS = {"release_id", "run_id", "environment", "approval_id", "name", "prefix"}
+# Path parameters of routes about the whole service, and of receipts, which hold no text.
+SERVICE_PARAMETERS = {"release_id", "run_id", "environment", "approval_id", "name", "prefix", "privacy_request_id"}
 
 
 class Leak(AssertionError):

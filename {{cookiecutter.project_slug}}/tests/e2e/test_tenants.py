@@ -31,6 +31,7 @@ PAGE = f"# Harbour rules\n\nThe harbour master of {MARKER} opens the gate at sev
 SHARED = ("/v1/releases/{release_id}", "/v1/environments/", "/v1/indexes/", "/v1/evaluations/", "/v1/governance/")
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/v1/answers/{answer_id}/feedback"): {"helpful": True},
+    ("post", "/v1/privacy/holds/{hold_id}/lift"): {"reason": "seen"},
     ("post", "/v1/reviews/{review_id}/heartbeat"): {"token": 1},
     ("post", "/v1/reviews/{review_id}/release"): {"token": 1},
     ("post", "/v1/reviews/{review_id}/decide"): {
@@ -55,6 +56,12 @@ async def theirs(state: State, tenant: UUID, client: httpx.AsyncClient, database
     answer = await client.post("/v1/answers", json={"question": f"Who opens the gate in {MARKER}?"})
     key = await client.post("/v1/keys", json={"name": "another"})
     held = await client.get("/v1/quarantine")
+    document = {"selector": "document", "value": made.json()["items"][0]["id"], "reason": "request 17"}
+    assert (await client.post("/v1/privacy/exports", json=document)).status_code == 200
+    requests = await client.get("/v1/privacy/requests")
+    hold = await client.post(
+        "/v1/privacy/holds", json={"kind": "answer", "subject_id": str(uuid4()), "reason": "request 17"}
+    )
     desk = Desk(state, tenant, ManualClock(), replace(state.reviews, clock=ManualClock()))
     caller = Principal(tenant, COMMAND_LINE, MARKER, frozenset({"admin"}))
     shop = Shop(state, database_urls, tenant, caller, "", ManualClock(), state.actions)
@@ -67,6 +74,8 @@ async def theirs(state: State, tenant: UUID, client: httpx.AsyncClient, database
         "number": await _ticket(state, tenant),
         "action_id": str((await shop.waiting()).id),
         "identity_id": await _identity(state, tenant),
+        "privacy_request_id": requests.json()["items"][0]["id"],
+        "hold_id": hold.json()["id"],
     }
     assert (await client.get(f"/v1/documents/{found['document_id']}")).json()["status"] == "published"
     return found

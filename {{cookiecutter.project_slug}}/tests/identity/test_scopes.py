@@ -59,6 +59,14 @@ tenant   keys:manage          DELETE /v1/identities/{identity_id}
 tenant   keys:manage          GET /v1/keys
 tenant   keys:manage          POST /v1/keys
 tenant   keys:manage          DELETE /v1/keys/{prefix}
+tenant   privacy:manage       POST /v1/privacy/erasures
+tenant   privacy:manage       POST /v1/privacy/erasures/{privacy_request_id}/resume
+tenant   privacy:manage       POST /v1/privacy/exports
+tenant   privacy:manage       GET /v1/privacy/holds
+tenant   privacy:manage       POST /v1/privacy/holds
+tenant   privacy:manage       POST /v1/privacy/holds/{hold_id}/lift
+tenant   privacy:manage       GET /v1/privacy/requests
+tenant   privacy:manage       GET /v1/privacy/requests/{privacy_request_id}
 tenant   quarantine:read      GET /v1/quarantine
 tenant   quarantine:read      GET /v1/quarantine/{entry}
 tenant   quarantine:decide    POST /v1/quarantine/{entry}/discard

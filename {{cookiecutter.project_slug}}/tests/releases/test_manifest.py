@@ -133,7 +133,9 @@ def test_a_folder_without_prompts_stops_the_start(tmp_path: Path) -> None:
         read_prompts(tmp_path)
 
 
-def test_the_code_digest_follows_names_and_bytes_of_the_sources_and_nothing_else(tmp_path: Path) -> None:
+def test_the_code_digest_follows_names_and_bytes_of_the_sources_and_the_classifier_and_nothing_else(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "room").mkdir()
     (tmp_path / "room" / "domain.py").write_text("x = 1\n")
     before = read_code(tmp_path, "1").digest
@@ -143,4 +145,7 @@ def test_the_code_digest_follows_names_and_bytes_of_the_sources_and_nothing_else
     changed = read_code(tmp_path, "1").digest
     assert changed != before
     (tmp_path / "room" / "domain.py").rename(tmp_path / "room" / "service.py")
-    assert read_code(tmp_path, "1").digest not in (before, changed)
+    renamed = read_code(tmp_path, "1").digest
+    assert renamed not in (before, changed)
+    (tmp_path / "room" / "coefficients.npz").write_bytes(b"0")
+    assert read_code(tmp_path, "1").digest not in (before, changed, renamed)

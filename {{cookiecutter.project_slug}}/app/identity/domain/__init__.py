@@ -47,7 +47,9 @@ OPERATOR: Final = USER | {
     "costs:read",
     "tickets:close",
 }
-ADMIN: Final = REVIEWER | OPERATOR | {"keys:manage", "audit:read", "budgets:manage", "reviews:escalated"}
+ADMIN: Final = (
+    REVIEWER | OPERATOR | {"keys:manage", "audit:read", "budgets:manage", "reviews:escalated", "privacy:manage"}
+)
 
 SERVICE_PERMISSIONS: Final = frozenset(
     {

@@ -41,6 +41,11 @@ class ErasureUnfinished(Conflict):
     action = "The worker continues it by itself; 'app privacy resume' does so now."
 
 
+class ErasureBlocked(Conflict):
+    code, title = "erasure_blocked", "A legal hold is on what would be erased"
+    action = "Lift the legal hold, then resume the request."
+
+
 class TombstonesUnusable(Invalid):
     code, title = "tombstones_unusable", "The file holds no tombstones of this service"
     action = "Give the file that APP_TOMBSTONES names."
@@ -150,6 +155,11 @@ class PrivacyRequest:
     blocked_by: str | None = None
     ended_at: datetime | None = None
     reapplied: bool = False
+
+    def refuse_blocked(self) -> None:
+        """Errors: ErasureBlocked."""
+        if self.state == "blocked":
+            raise ErasureBlocked(f"Nothing was erased: {self.blocked_by}", privacy_request_id=str(self.id))
 
 
 @dataclass(frozen=True, slots=True)

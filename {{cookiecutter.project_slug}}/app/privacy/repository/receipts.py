@@ -25,6 +25,20 @@ async def find(connection: AsyncConnection, request_id: UUID, lock: bool = False
     return _request(row) if row else None
 
 
+async def find_unfinished(connection: AsyncConnection, like: PrivacyRequest) -> UUID | None:
+    """An erasure of the same that is not done."""
+    same = [getattr(REQUEST, name) == getattr(like, name) for name in ("tenant_id", "selector", "subject")]
+    query = select(REQUEST.id).where(*same, REQUEST.kind == "erase", REQUEST.state != "done")
+    return (await connection.execute(query.order_by(REQUEST.requested_at).limit(1))).scalar()
+
+
+async def find_hold(connection: AsyncConnection, hold: LegalHold) -> LegalHold | None:
+    """One in force on the same, for the same reason."""
+    same = [getattr(HOLD, name) == getattr(hold, name) for name in ("tenant_id", "kind", "subject_id", "reason")]
+    row = (await connection.execute(select(legal_holds).where(*same, HOLD.lifted_at.is_(None)))).first()
+    return LegalHold(**row._mapping) if row else None
+
+
 async def known(connection: AsyncConnection, request_ids: Sequence[UUID]) -> set[UUID]:
     """Those of the requests that have a receipt here."""
     return set((await connection.execute(select(REQUEST.id).where(REQUEST.id.in_(request_ids)))).scalars())

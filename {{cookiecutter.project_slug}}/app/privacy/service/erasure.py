@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from app.core import audit
 from app.core.audit import Act
 from app.core.clock import Clock
 from app.core.database import Database
 from app.core.ids import new_id
+from app.core.jobs import enqueue
 from app.core.locks import lock_name
 from app.core.reasons import check_reason
 from app.encryption.domain import context_of
@@ -34,6 +37,7 @@ from app.privacy.service.tombstones import TombstoneFile
 
 MAX_PASSES = 3
 """What is written while an erasure runs is found by the next pass."""
+JOB = "privacy.erase"
 SEALED = "subject of a request of tenant"
 
 
@@ -60,11 +64,36 @@ class Erasure:
 
         Errors: PrivacyContentNotFound, KeyNotFound, SubjectTooShort, ReasonRequired, ErasureUnfinished.
         """
+        request = await self.request(tenant_id, selection, actor, reason)
+        return await self.resume(tenant_id, request.id)
+
+    async def request(self, tenant_id: UUID, selection: Selection, actor: str, reason: str) -> PrivacyRequest:
+        """Queue an erasure; one of the same that is not done yet is queued again. Blocked where a legal hold is on it.
+
+        Errors: NothingFound, KeyNotFound, SubjectTooShort, ReasonRequired.
+        """
         why = check_reason(reason)
         scope = await self.search.scope_of(tenant_id, selection)
         request = await self.new_request("erase", tenant_id, selection, scope, actor, why)
-        await self.receive(request)
-        return await self.resume(tenant_id, request.id)
+        async with self.database.transaction(tenant_id) as connection:
+            await lock_name(connection, f"erasure of {request.selector} {request.subject}")
+            earlier = await receipts.find_unfinished(connection, request)
+            if earlier is None:
+                await self._store(connection, request)
+        return await self.queue(tenant_id, earlier or request.id)
+
+    async def queue(self, tenant_id: UUID, request_id: UUID) -> PrivacyRequest:
+        """Have a worker do or continue an erasure, unless it is done or a legal hold is on any of it.
+
+        Errors: PrivacyRequestNotFound.
+        """
+        request = await self.find(tenant_id, request_id)
+        if request.state == "done" or not await self._is_free(request, await self.scope_of(request)):
+            return await self.find(tenant_id, request_id)
+        arguments = {"tenant_id": str(tenant_id), "privacy_request_id": str(request_id)}
+        async with self.database.transaction(tenant_id) as connection:
+            await enqueue(connection, JOB, lock=f"erasure {request_id}", **arguments)
+        return await self.find(tenant_id, request_id)
 
     async def resume(self, tenant_id: UUID, request_id: UUID) -> PrivacyRequest:
         """Continue a request that was interrupted, or that a legal hold blocked. Does nothing to one that is done.
@@ -145,16 +174,19 @@ class Erasure:
     async def receive(self, request: PrivacyRequest) -> None:
         """Store the receipt with its line in the audit log, before anything is erased."""
         async with self.database.transaction(request.tenant_id) as connection:
-            await receipts.add(connection, request)
-            act = Act(
-                request.requested_by,
-                "privacy.erase",
-                f"{request.selector} {request.subject}",
-                request.reason,
-                after=f"request {request.id}",
-                tenant_id=request.tenant_id,
-            )
-            await audit.record(connection, act, self.clock.now())
+            await self._store(connection, request)
+
+    async def _store(self, connection: AsyncConnection, request: PrivacyRequest) -> None:
+        await receipts.add(connection, request)
+        act = Act(
+            request.requested_by,
+            "privacy.erase",
+            f"{request.selector} {request.subject}",
+            request.reason,
+            after=f"request {request.id}",
+            tenant_id=request.tenant_id,
+        )
+        await audit.record(connection, act, self.clock.now())
 
     async def _is_free(self, request: PrivacyRequest, scope: ErasureScope) -> bool:
         """Whether no legal hold is on anything of it; the receipt says which one is."""

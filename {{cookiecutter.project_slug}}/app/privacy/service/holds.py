@@ -9,6 +9,7 @@ from app.core.audit import Act
 from app.core.clock import Clock
 from app.core.database import Database
 from app.core.ids import new_id
+from app.core.locks import lock_name
 from app.core.reasons import check_reason
 from app.privacy.domain.requests import ErasureScope, HoldKind, LegalHold, LegalHoldNotFound
 from app.privacy.repository import receipts
@@ -22,9 +23,12 @@ class LegalHolds:
     clock: Clock
 
     async def place(self, tenant_id: UUID, kind: HoldKind, subject: UUID, actor: str, reason: str) -> LegalHold:
-        """Errors: ReasonRequired."""
+        """The same again, while it is in force, is that one. Errors: ReasonRequired."""
         hold = LegalHold(new_id(), tenant_id, kind, subject, check_reason(reason), actor, self.clock.now())
         async with self.database.transaction(tenant_id) as connection:
+            await lock_name(connection, f"legal hold {kind} {subject}")
+            if placed := await receipts.find_hold(connection, hold):
+                return placed
             await receipts.add_hold(connection, hold)
             act = Act(actor, "privacy.hold", f"{kind} {subject}", hold.reason, tenant_id=tenant_id)
             await audit.record(connection, act, hold.placed_at)

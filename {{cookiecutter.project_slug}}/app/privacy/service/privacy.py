@@ -1,6 +1,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from uuid import UUID
 
 from app.core.clock import Clock
 from app.core.database import Database
@@ -11,6 +12,7 @@ from app.evaluation.service import SuiteFiles
 from app.identity.service import Identity
 from app.ingestion.service import Ingestion
 from app.privacy.domain.catalogue import CATALOGUE
+from app.privacy.domain.requests import NothingFound, Selection, Selector
 from app.privacy.repository import vacuuming
 from app.privacy.service.erasure import Erasure
 from app.privacy.service.export import Export
@@ -63,6 +65,13 @@ class Privacy:
             retention=retention,
             upkeep=PrivacyUpkeep(keys, erasure, retention),
         )
+
+    async def selection(self, tenant_id: UUID, selector: Selector, value: str) -> Selection:
+        """What a caller of this tenant names. The whole tenant is named by its name, so that nobody erases it by
+        mistake. Errors: NothingFound."""
+        if selector == "tenant" and value != await self.erasure.search.identity.tenant_name(tenant_id):
+            raise NothingFound("That is not the name of your tenant.")
+        return Selection(selector, value)
 
     async def refuse_restored(self) -> None:
         """Errors: StartRefused, when the database was restored from before an erasure that is not applied to it."""

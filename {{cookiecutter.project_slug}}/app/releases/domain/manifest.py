@@ -26,7 +26,7 @@ class _ManifestModel(BaseModel):
 
 
 class CodePin(_ManifestModel):
-    """The version of `app` and the digest of its source files."""
+    """The version of `app` and the digest of its source files, with the coefficients of the classifier of screening."""
 
     version: str
     digest: Digest

@@ -5,14 +5,18 @@ from typing import Protocol, runtime_checkable
 
 from app.core.ownership import RiskTier
 from app.inference.domain.grounding.agreement import disagreement
+from app.inference.domain.grounding.agreement.plain_words import FIGURES, PLAIN, same_meaning
+from app.inference.domain.grounding.agreement.quantities import is_unit
 from app.inference.domain.grounding.citations import cited_numbers, without_citations
 from app.inference.domain.grounding.extractive import Readable
-from app.inference.domain.grounding.text import sentences, stems_in, terms
+from app.inference.domain.grounding.text import sentences, terms
 
 _LATE = re.compile(r"(?:\[[0-9]{1,3}\]\s*)+")
 
 SUPPORTED = 0.4
 """The share of a sentence's words that must be in the passages that support it."""
+_PLAIN_WORD = 1 / 3
+"""What a word counts that a paraphrase may add."""
 ENOUGH_SUPPORTED: Mapping[RiskTier, float] = {"low": 0.34, "medium": 0.5, "high": 1.0}
 """The share of an answer's sentences that must be supported, by risk tier (policies/ownership.yaml); below it, the
 evidence is quoted instead."""
@@ -125,16 +129,36 @@ def _in_context(passage: Readable) -> str:
 
 def _overlapping(stems: frozenset[str], named: list[int], passages: Sequence[Readable]) -> list[Support]:
     """The cited passages if together they cover enough of the sentence; without citations the best single passage."""
-    overlap = {n: stems_in(passages[n].text, stems) for n in (named or range(len(passages)))}
+    overlap = {n: _shared(stems, passages[n].text) for n in (named or range(len(passages)))}
     if not named:
         best = max(overlap, key=lambda n: len(overlap[n]), default=None)
         overlap = {} if best is None else {best: overlap[best]}
-    if not overlap or len(frozenset[str]().union(*overlap.values())) < SUPPORTED * len(stems):
+    if not overlap or _share(stems, frozenset[str]().union(*overlap.values())) < SUPPORTED:
         return []
-    return [_best(n, passages[n].text, words) for n, words in overlap.items() if words]
+    return [_best(n, passages[n].text, words) for n, words in overlap.items() if words or len(overlap) == 1]
+
+
+def shared_words(stems: frozenset[str], text: str) -> float:
+    """The share of a sentence's words that stand in the text, in any form or as a synonym. Figures and dates do not
+    count beside others: they are compared by their values."""
+    return _share(stems, _shared(stems, text))
+
+
+def _shared(stems: frozenset[str], text: str) -> frozenset[str]:
+    known = frozenset(terms(text))
+    return frozenset(each for each in stems if same_meaning(each, known))
+
+
+def _share(stems: frozenset[str], shared: frozenset[str]) -> float:
+    figures = {each for each in stems if each[0].isdigit() or each in FIGURES or len(each) == 1 or is_unit(each)}
+    words = stems - figures
+    if figures & shared and words <= PLAIN:
+        return 1.0
+    weights = {each: _PLAIN_WORD if each in PLAIN else 1.0 for each in words or stems}
+    return sum(weight for each, weight in weights.items() if each in shared) / sum(weights.values())
 
 
 def _best(number: int, text: str, words: frozenset[str]) -> Support:
     """The sentence of the passage that contains most of the words."""
-    best = max(sentences(text), key=lambda span: len(stems_in(text[span.start : span.end], words)))
+    best = max(sentences(text), key=lambda span: len(_shared(words, text[span.start : span.end])))
     return Support(number, best.start, best.end)

@@ -51,6 +51,11 @@ STORE = (
         ("scope", "The number of files rose by half.", STORE),
         ("scope", "Visitors must use the bin.", STORE),
         ("invented", "Deleted files stay for three weeks in a vault.", STORE),
+        ("invented", "Deleted files stay for three weeks encrypted.", STORE),
+        ("number", "Keys are rotated in hall 5.", "The keys are rotated in hall 3."),
+        ("date", "Keys are rotated in the evening.", "The keys are rotated in the morning."),
+        ("scope", "The alarm is on at night.", "The alarm is off at night, and it must be."),
+        ("negation", "The soup contains gluten.", "The soup is free of gluten, and it is vegan."),
     ],
 )
 def test_what_the_evidence_does_not_say_is_a_disagreement(kind: str, sentence: str, evidence: str) -> None:
@@ -78,6 +83,14 @@ def test_what_the_evidence_does_not_say_is_a_disagreement(kind: str, sentence: s
         ("The number of files decreased by 50 %.", STORE),
         ("500,000 files are stored.", STORE),
         ("Backups are included in the Team plan but not in the Basic plan.", STORE),
+        ("Keys are rotated at eight in the morning on the fourteenth of May.", KEYS),
+        ("Keys are rotated twice a year.", "The rotation of keys takes place every six months."),
+        ("It takes one hour and 39 minutes.", "It takes 99 minutes."),
+        ("A client may send ten requests per second.", "A client may send 600 requests per minute."),
+        ("Do not use vinegar.", "Use only the descaler."),
+        ("The alarm is not on at night.", "The alarm is off at night, and it must be."),
+        ("Do not plant them before the frost.", "Plant them after the frost."),
+        ("Hand it in no later than six weeks before the trip.", "Hand it in at least six weeks before the trip."),
         ("Two things are needed: an order above 10,000 euros needs two signatures.", STORE),
     ],
 )
@@ -132,7 +145,7 @@ def test_the_headings_above_a_passage_are_evidence() -> None:
     assert check_grounding(sentence, [Passage(STORE)]).unsupported == 1
 
 
-@pytest.mark.parametrize(("half", "false_alarms"), [("tune", 0.05), ("held_out", 0.08)])
+@pytest.mark.parametrize(("half", "false_alarms"), [("tune", 0.03), ("held_out", 0.07), ("fresh", 0.17)])
 def test_the_labelled_pairs_are_told_apart_as_well_as_was_measured(half: str, false_alarms: float) -> None:
     rows = [pair for pair in pairs() if pair.half == half]
     found, words = judged(rows, flagged), judged(rows, flagged_by_words)
@@ -143,8 +156,8 @@ def test_the_labelled_pairs_are_told_apart_as_well_as_was_measured(half: str, fa
 
 def test_the_halves_share_no_passage_and_hold_enough_of_each_kind() -> None:
     rows = pairs()
-    tune, held_out = ({pair.passage for pair in rows if pair.half == half} for half in HALVES)
-    assert not tune & held_out
+    passages = [{pair.passage for pair in rows if pair.half == half} for half in HALVES]
+    assert sum(map(len, passages)) == len(set().union(*passages))
     kinds = [pair.kind for pair in rows if not pair.supported]
     assert len(rows) >= 360
     assert min(kinds.count(kind) for kind in set(kinds)) >= 25

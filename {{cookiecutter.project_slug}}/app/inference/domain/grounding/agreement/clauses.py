@@ -17,18 +17,27 @@ _BREAK = re.compile(
 )
 _UNIT_STOP = re.compile(r"(?:(?<=\d [A-Za-z])|(?<=\d[A-Za-z]))\.(?=\s+[A-Z])")
 # What is worded with a negation and negates nothing, and what negates without one; of the same length.
+_BEFOREHAND = r"(?= [\w-]+ \w+ (?:before|ahead|prior|in advance)\b)"
 _REWORDED = tuple(
     (re.compile(pattern, re.IGNORECASE), plain)
     for pattern, plain in (
+        (rf"\b(?:no|not) later than{_BEFOREHAND}", "at least"),
+        (rf"\b(?:no|not) (?:earlier|sooner) than{_BEFOREHAND}", "at most"),
         (r"\b(?:no|not|nor|never) (?:more|longer|later|older|higher|larger|further|greater) than\b", "at most"),
         (r"\b(?:no|not|never) (?:less|fewer|shorter|earlier|younger|smaller|lower) than\b", "at least"),
         (r"\b(?:nobody|no one|none|nothing) (?:but|except|other than)\b", "only"),
         (r"\bnot only\b|\bwhether or not\b|\bnot just\b|\bno matter\b", "only"),
         (r"\b(?:not|never) (?:\w+ ){0,3}?(?:anywhere|anything|anyone|anybody|otherwise) (?:but|except|than)\b", "only"),
+        (r"\bstop(?= \w+ing\b)", "not"),
         (r"\bfree of charge\b", "without charge"),
+        (r"\bfree (?:of|from)\b", "without"),
     )
 )
-_NEGATIONS = frozenset(listed("not no never none nobody nothing neither nor cannot nowhere hardly rarely seldom"))
+_NEGATIONS = frozenset(
+    listed(
+        "not no never none nobody nothing neither nor cannot nowhere hardly rarely seldom prevent prevents prevented"
+    )
+)
 _RULES = {
     "allow": ("permit allow", ""),
     "cover": ("cover include insure", ""),
@@ -169,7 +178,7 @@ def _of_sentence(text: str, span: TextSpan, limits: tuple[QuantityLimit, ...]) -
     for piece, opener in _pieces(text, span):
         words = _words(text[piece.start : piece.end])
         own, focus = _concepts(words), _focus(words)
-        cues = sum(map(_negates, words))
+        cues = sum(map(_negates, words)) - (words.count("nor") if "neither" in words else 0)
         if own:
             inherited = _inherited(words, own, before) if negated is False and cues else []
             focus = frozenset(inherited) if inherited and words[-1] == "not" else focus

@@ -1,6 +1,6 @@
 """Numbers, quantities and dates of a sentence that its evidence does not hold."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from app.inference.domain.grounding.agreement.alignment import aligned, read
@@ -19,13 +19,18 @@ from app.inference.domain.grounding.agreement.quantities import (
 
 def numbers(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     held = [quantity for passage in passages for quantity in figures(passage).quantities]
-    readings: dict[int, list[Quantity]] = {}
-    for quantity in figures(sentence).quantities:
-        readings.setdefault(quantity.start, []).append(quantity)
-    for same in readings.values():
+    for same in _readings(figures(sentence).quantities):
         if not any(_stands(each, held) for each in same):
             return _number(same[0], held)
     return next(filter(None, (_in_place(claim, passages) for claim in clauses(sentence))), None)
+
+
+def _readings(quantities: Iterable[Quantity]) -> list[list[Quantity]]:
+    """Those of one place together."""
+    by_place: dict[int, list[Quantity]] = {}
+    for quantity in quantities:
+        by_place.setdefault(quantity.start, []).append(quantity)
+    return list(by_place.values())
 
 
 def _in_place(claim: Clause, passages: tuple[str, ...]) -> Disagreement | None:
@@ -35,10 +40,11 @@ def _in_place(claim: Clause, passages: tuple[str, ...]) -> Disagreement | None:
         return None
     same = [each for each in read(passages)[0] if each.around == near[0].around]
     held = [limit.quantity for each in same for limit in each.limits]
-    for mine in (limit.quantity for limit in claim.limits):
-        rivals = [each for each in held if each.dimension == mine.dimension and mine.dimension]
-        if rivals and not any(equal(mine, each) for each in held):
-            return Disagreement("number", mine.words, rivals[0].words)
+    for readings in _readings(limit.quantity for limit in claim.limits):
+        kinds = {each.dimension for each in readings} - {""}
+        rivals = [each for each in held if each.dimension in kinds]
+        if rivals and not any(equal(mine, each) for mine in readings for each in held):
+            return Disagreement("number", readings[0].words, rivals[0].words)
     return None
 
 
@@ -68,7 +74,15 @@ def dates(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
         known = set(chain.from_iterable(getattr(each, name) for each in held))
         if wrong := [each for each in getattr(claimed, name) if each not in known]:
             return Disagreement("date", str(wrong[0]), ", ".join(map(str, known)))
-    return _times(claimed, held)
+    return _times(claimed, held) or _parts_of_day(claimed, held)
+
+
+def _parts_of_day(claimed: Figures, held: Sequence[Figures]) -> Disagreement | None:
+    """By name alone: beside hours they are the same in other words."""
+    known = set(chain.from_iterable(each.parts for each in held))
+    if not known or claimed.times or any(each.times for each in held):
+        return None
+    return next((Disagreement("date", part, ", ".join(known)) for part in claimed.parts if part not in known), None)
 
 
 def _times(claimed: Figures, held: Sequence[Figures]) -> Disagreement | None:

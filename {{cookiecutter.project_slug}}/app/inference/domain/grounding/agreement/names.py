@@ -1,18 +1,21 @@
 """Names and words of a sentence that its evidence does not hold."""
 
+import math
 import re
 from collections.abc import Sequence
 from functools import lru_cache
 
 from app.inference.domain.grounding.agreement.clauses import concept
 from app.inference.domain.grounding.agreement.disagreement import Disagreement
-from app.inference.domain.grounding.agreement.plain_words import ALIKE, CACHED_TEXTS, PLAIN
+from app.inference.domain.grounding.agreement.negations import NOT
+from app.inference.domain.grounding.agreement.plain_words import CACHED_TEXTS, PLAIN, same_meaning
 from app.inference.domain.grounding.agreement.quantities import figures, is_unit
 from app.inference.domain.grounding.text import STOP_WORDS, fold, sentences, stem, terms
 
 _CODE = re.compile(r"`[^`\n]+`|\b(?=[\w/.-]*\d)(?=[\w/.-]*[A-Za-z])[A-Za-z][\w/.-]*\w\b")
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 _LETTERED = re.compile(r"\b([A-Za-z][a-z]+) [B-HJ-Z](?![\w'’&-]|\.\w)")
+_NUMBERED = re.compile(r"\b([A-Za-z]{3,}) (\d+)\b(?![.,:]?\d)")
 _OPENS = re.compile(r"(?:^|[:.!?\"“‘(*#•|>\n-])\s*\Z")
 _RUN = re.compile(r"(?:\b[A-Z][\w-]+(?:\s+(?:of|and|for|the)\b)?\s*){2,6}")
 
@@ -20,6 +23,9 @@ _OPENERS = (
     "an?|the|of|in|with|by|at|on|into|onto|from|for|to|one|its|his|her|their|your|our|this|that|each|every|no|any"
 )
 """What stands before a noun; other new words may be another way to say the same."""
+_FIRST_PERSON = re.compile(r"\b(?:we|us|our)\b", re.IGNORECASE)
+_SPEAKERS = frozenset(map(stem, ("staff", "company", "team", "firm", "organisation", "office", "provider")))
+"""Who "we" may be."""
 COPIED = {1: 0.75, 2: 0.6}
 """By the number of new words: the part of the others that is copied, from which on the new ones are an addition."""
 
@@ -31,6 +37,8 @@ def names(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
         named = found[1][0].isupper() or re.search(rf"\b{found[1]} [A-Z]\b", whole)
         if named and found[0].lower() not in low:
             return Disagreement("name", found[0])
+    if numbered := _numbered_otherwise(sentence, whole):
+        return numbered
     for token in (token for found in _CODE.finditer(sentence) for token in found[0].strip("`").split()):
         if token.lower().strip(".,;") not in low and "<" not in token:
             return Disagreement("name", token)
@@ -39,6 +47,22 @@ def names(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     for found in _WORD.finditer(plain):
         if _is_name(found, plain) and found[0].lower() not in short and not _known_name(found[0], low, whole):
             return Disagreement("name", found[0])
+    return None
+
+
+def _numbered_otherwise(sentence: str, whole: str) -> Disagreement | None:
+    """Hall 5, where the evidence knows hall 3 alone."""
+    for found in _NUMBERED.finditer(sentence):
+        noun, number = found[1].lower(), found[2]
+        known = re.findall(rf"\b{noun} (\d+)\b", whole, re.IGNORECASE)
+        if (
+            known
+            and number not in known
+            and noun not in STOP_WORDS
+            and stem(noun) not in PLAIN
+            and not _calendar(found[1])
+        ):
+            return Disagreement("name", found[0], f"{noun} {known[0]}")
     return None
 
 
@@ -90,16 +114,33 @@ def _acronyms(text: str) -> frozenset[str]:
 def invented(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     """New words, where the rest of the sentence is copied. Among others they may be other words for the same."""
     known = frozenset[str]().union(*map(_known, passages))
+    if not NOT.isdisjoint(sentence.lower().split()) and any("only" in passage.lower() for passage in passages):
+        # What is denied may be all the rest.
+        return None
     short = _abbreviated(sentence, "\n".join(passages))
+    speaker = any(_FIRST_PERSON.search(passage) for passage in passages)
     new = [
         word
         for word in _telling(sentence)
-        if word not in short and concept(word) not in known and not _familiar(stem(word), known)
+        if word not in short and concept(word) not in known and not _familiar(stem(word), known, speaker)
     ]
-    copied = COPIED.get(len(new), 0.0)
-    if not any(re.search(rf"\b(?:{_OPENERS}) {re.escape(word)}", sentence.lower()) for word in new):
+    needed = min((_needed(word, sentence, known, COPIED.get(len(new), 0.0)) for word in new), default=None)
+    if needed is None or _copied(sentence, new, known, passages) < needed:
         return None
-    return Disagreement("invented", " ".join(new)) if new and _copied(sentence, len(new), passages) >= copied else None
+    return Disagreement("invented", " ".join(new))
+
+
+def _needed(word: str, sentence: str, known: frozenset[str], noun: float) -> float:
+    """The part of the other words that must be copied for this one to be an addition: `noun` behind what opens a noun,
+    at once or behind one more word that is not known; all of them elsewhere, if nothing is denied.
+    """
+    text, word = sentence.lower(), re.escape(word)
+    if re.search(rf"\b(?:{_OPENERS}) {word}", text):
+        return noun
+    further = re.search(rf"\b(?:{_OPENERS}) ([\w-]+) {word}", text)
+    if further and stem(further[1]) not in known:
+        return noun
+    return 1.0 if NOT.isdisjoint(text.split()) else math.inf
 
 
 def _telling(sentence: str) -> list[str]:
@@ -111,11 +152,12 @@ def _telling(sentence: str) -> list[str]:
     ]
 
 
-def _copied(sentence: str, new: int, passages: tuple[str, ...]) -> float:
+def _copied(sentence: str, new: Sequence[str], known: frozenset[str], passages: tuple[str, ...]) -> float:
     """The largest part of the other words that stand in one sentence of the evidence, in this order."""
     claimed = terms(sentence)
+    others = len(claimed) - len(new) - sum(word in PLAIN and word not in known for word in claimed)
     evidence = (terms(text[span.start : span.end]) for text in passages for span in sentences(text))
-    return max((_in_order(claimed, each) for each in evidence), default=0) / max(1, len(claimed) - new)
+    return max((_in_order(claimed, each) for each in evidence), default=0) / max(2, others)
 
 
 def _in_order(one: Sequence[str], other: Sequence[str]) -> int:
@@ -136,16 +178,5 @@ def _known(text: str) -> frozenset[str]:
     return frozenset((*map(stem, words), *map(concept, words)))
 
 
-def _familiar(word: str, known: frozenset[str]) -> bool:
-    if word in known or word in PLAIN or ALIKE.get(word, frozenset()) & known:
-        return True
-    return any(_akin(word, each) for each in known)
-
-
-def _akin(one: str, other: str) -> bool:
-    """Of one family: "sign" and "signature", "opened" and "unopened"."""
-    short = min(len(one), len(other))
-    if short < 4:
-        return False
-    shared = next((n for n in range(short) if one[n] != other[n]), short)
-    return (shared >= 4 and shared >= 0.65 * short) or one.removeprefix("un") == other.removeprefix("un")
+def _familiar(word: str, known: frozenset[str], speaker: bool) -> bool:
+    return word in PLAIN or (speaker and word in _SPEAKERS) or same_meaning(word, known)

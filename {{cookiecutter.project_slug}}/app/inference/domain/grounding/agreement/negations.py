@@ -4,16 +4,19 @@ from collections.abc import Sequence
 from itertools import chain
 
 from app.inference.domain.grounding.agreement.alignment import aligned, read, text_of
-from app.inference.domain.grounding.agreement.clauses import Clause, clauses
+from app.inference.domain.grounding.agreement.clauses import Clause, clauses, concept
 from app.inference.domain.grounding.agreement.disagreement import Disagreement
+from app.inference.domain.grounding.agreement.opposites import opposed
 from app.inference.domain.grounding.agreement.plain_words import listed
 from app.inference.domain.grounding.agreement.quantities import equal
 
 ENOUGH = 0.6
 """The part of a clause's words that the evidence must hold."""
-NOT = frozenset(listed("no not never cannot nobody none"))
+NOT = frozenset(listed("no not never cannot nobody none nothing neither"))
 _EXCEPTIONS = frozenset(["only", "except", "unless"])
-_UNLESS = frozenset(["unless", "until", "without", "except", "before"])
+_UNLESS = frozenset(listed("unless until without except before outside elsewhere otherwise"))
+_PRICES = frozenset(map(concept, ("charge", "cost", "fee", "price", "pay")))
+_FREE = frozenset(["free", "without"])
 _ONLY_IF = frozenset(listed("only must need needs require requires required shall"))
 
 
@@ -23,17 +26,33 @@ def negations(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     for claim in clauses(sentence):
         if claim.negated is None:
             continue
-        for about in claim.focus | claim.flipped | claim.lacked | (claim.stems & foci):
+        for about in (claim.focus | claim.flipped | claim.lacked | (claim.stems & foci)) - _beside(claim):
             near = aligned(claim, passages, about, ENOUGH)
             if near and all(_denies(claim, each, about, known) for each in near):
                 return Disagreement("negation", text_of(sentence, claim), ", ".join(sorted(near[0].words)))
     return None
 
 
+def _beside(claim: Clause) -> frozenset[str]:
+    """What a word such as "rejected" says of a thing, where something else is negated."""
+    return claim.flipped - claim.focus if claim.negated else frozenset()
+
+
 def _denies(claim: Clause, other: Clause, about: str, known: Sequence[Clause]) -> bool:
     if other.negated is None:
         return False
     no, yes = (claim, other) if claim.denies(about) else (other, claim)
+    if "only" in yes.words and no.stems - yes.stems:
+        # "Not by bus" is "only by train".
+        return False
+    if no.negated and not yes.negated and opposed(no.words, yes.words):
+        # "Not on" is "off".
+        return False
+    if no.early and "after" in yes.words and no.early & yes.stems:
+        # "Not before noon" is "after noon".
+        return False
+    if no.stems & _PRICES and yes.sentence & _FREE:
+        return False
     if no.sentence & _UNLESS and no.sentence & NOT and yes.sentence & _ONLY_IF:
         # "Not without consent" is "consent is needed".
         return False

@@ -54,7 +54,9 @@ view visit wait warn watch wish word write gave kept told took taken went came b
 stood thought understood brought bought built caught felt got gotten heard knew known grew grown led lent meant met
 read rose risen saw seen shown sold spent spoke spoken chose chosen driven drove fell fallen wrote written worn won
 became earlier sooner easier shorter higher smaller larger greater lesser fourth fifth sixth handbook documentation
-passage text guide manual page paragraph policy notes young younger older elder woman
+passage text guide manual page paragraph policy notes young younger older elder woman chance possibility worry
+succession row consecutive
+myself yourself himself herself ourselves yourselves themselves
 """
 _FIGURES = """
 one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
@@ -66,6 +68,7 @@ spring summer autumn winter noon midnight morning afternoon evening night past
 """
 PLAIN: frozenset[str] = frozenset(stem(word) for word in (_PLAIN + _FIGURES).split())
 """By their stems. Words for figures and dates are here because they are compared as such."""
+FIGURES: frozenset[str] = frozenset(map(stem, listed(_FIGURES)))
 
 _ALIKE = """
 abroad foreign overseas | buy purchase acquire | begin start commence launch | end finish stop cease expire lapse
@@ -73,7 +76,8 @@ terminate | delete erase remove | help aid assist support | error fault failure 
 disease sick ill | fast quick rapid swift | holiday leave vacation | salary pay wage | fee charge cost price | firm
 company business enterprise | car vehicle automobile | child children kid | doctor physician | medicine drug
 medication | house home building | flat apartment | bill invoice | document file paper | user customer client | staff
-employee worker personnel | boss manager head chief | repair mend fix | photo picture image | phone telephone | bike
+employee worker personnel | boss manager head chief | repair mend fix | photo photograph picture image | phone
+telephone | bike
 bicycle | email mail e-mail | law statute act | contract agreement | inform notify tell | forbid prohibit ban | refund
 reimburse repay compensate | die death dead deceased | live life alive inhabit reside | choose choice select pick |
 sell sale sold | think thought | weigh weight heavy | long length | wide width | high height tall | deep depth |
@@ -82,7 +86,8 @@ fell fallen reduce reduction lower shrink | lose loss lost | build built constru
 spoke speech | teach taught | send sent dispatch | lend lent loan borrow | yearly annual | person people human | wash
 clean rinse | big large great | little small tiny | sum amount total | job work task | fire blaze | study research |
 town city | sea ocean | gift present | sign signature | see seen visible sight | hear heard audible | approve approval
-consent permission authorise agree | mistake error | quit resign | hire recruit employ | settle pay paid | deliver
+consent permission authorise agree | mistake error | quit resign | hire recruit employ | settle pay paid payment |
+deliver
 delivery supply | require need necessary necessity must | destroy ruin wreck | damage harm | found establish create |
 explore examine inspect check | allow permit let | keep store preserve retain | throw discard dispose | protect guard
 secure | answer reply respond response | ask request apply | obtain receive get gain | use usage utilise | put place
@@ -91,12 +96,41 @@ distant | old aged age | young youth | rich wealthy | poor needy | correct right
 safe secure | danger risk hazard | important essential crucial vital | usual common normal typical | rare seldom |
 entire whole complete full | partly partial | max maximum most | min minimum least | postpone defer delay | cancel
 revoke annul | extend prolong lengthen | shorten abbreviate | join enter | exit leave depart | arrive come reach |
-travel journey trip | meal food dish | drink beverage | street road | shop store | money cash funds | attorney lawyer
-| court judge | guilty fault | owner possess own belong | neighbour neighbourhood nearby next
+travel journey trip | meal food dish lunch dinner | drink beverage | street road | shop store | money cash funds |
+attorney lawyer
+| court judge | guilty fault | owner possess own belong | neighbour neighbourhood nearby next | sow
+seed | soil earth ground
 """
-_GROUPS = [frozenset(map(stem, group.split())) for group in _ALIKE.split("|")]
+_IRREGULAR = """
+be was were been | begin began begun | bite bit bitten | break broke broken | bring brought | buy bought | catch
+caught |
+choose chose chosen | come came | drink drank drunk | drive drove driven | eat ate eaten | fall fell fallen | feed fed |
+feel felt | find found | fly flew flown | forget forgot forgotten | forgive forgave forgiven | freeze froze frozen |
+get got gotten | give gave given | go went gone | grow grew grown | hang hung | hide hid hidden | hold held |
+keep kept | know knew known | lay laid | lead led | leave left | lie lain | lose lost | make made | mean meant |
+meet met | pay paid | ride rode ridden | ring rang rung | rise rose risen | run ran | say said | see saw seen |
+shake shook shaken | shine shone | shoot shot | shrink shrank shrunk | sing sang sung | sink sank sunk | sit sat |
+sleep slept | sow sown | spend spent | stand stood | steal stole stolen | stick stuck | swear swore sworn | swim swam |
+take took taken | tear tore torn | throw threw thrown | wake woke woken | wear wore worn | win won | withdraw withdrew
+withdrawn | write wrote written
+"""
+_GROUPS = [frozenset(map(stem, group.split())) for group in f"{_ALIKE}|{_IRREGULAR}".split("|")]
 ALIKE: dict[str, frozenset[str]] = {
     word: frozenset[str]().union(*(group for group in _GROUPS if word in group))
     for word in frozenset[str]().union(*_GROUPS)
 }
 """Words that may stand for one another, by their stems."""
+
+
+def same_meaning(word: str, known: frozenset[str]) -> bool:
+    """Whether a word stands among the known ones itself, in another form, or as a synonym; all by their stems."""
+    return word in known or bool(ALIKE.get(word, frozenset()) & known) or any(_akin(word, each) for each in known)
+
+
+def _akin(one: str, other: str) -> bool:
+    """Of one family: "sign" and "signature", "opened" and "unopened"."""
+    short = min(len(one), len(other))
+    if short < 4:
+        return False
+    shared = next((n for n in range(short) if one[n] != other[n]), short)
+    return (shared >= 4 and shared >= 0.65 * short) or one.removeprefix("un") == other.removeprefix("un")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain, pairwise
 
 from app.inference.domain.grounding.agreement.plain_words import CACHED_TEXTS, listed
 from app.inference.domain.grounding.text import STOP_WORDS
@@ -69,6 +70,11 @@ _MONTHS = listed("january february march april may june july august september oc
 _MONTH = "|".join(name[:3] + (f"(?:{name[3:]})?" if len(name) > 3 else "") for name in map(str.capitalize, _MONTHS))
 _ORD = "(?:st|nd|rd|th)?"
 _ISO = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b")
+_DAYS = {word: n for n, word in enumerate(("first", "second", "third", *_ORDINALS), 1)}
+_DAYS |= {f"twenty-{word}": 20 + n for word, n in tuple(_DAYS.items())[:9]} | {"thirtieth": 30, "thirty-first": 31}
+_WORDED_DAY = re.compile(
+    rf"\b(?:{'|'.join(sorted(_DAYS, key=len, reverse=True))})(?=\s+(?:of\s+)?(?:{_MONTH})\b)", re.I
+)
 _DOTTED = re.compile(r"\b(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})\b")
 _DAY_FIRST = re.compile(
     rf"\b(?:(\d{{1,2}}){_ORD}\s*(?:to|and|until|-|–)\s*)?(\d{{1,2}}){_ORD}\.?\s+(?:of\s+)?({_MONTH})\b"
@@ -79,9 +85,19 @@ _MONTH_ALONE = re.compile(rf"(?<=\s)(?:(?!May\b)(?:{_MONTH})|(?<=[a-z]\s)May)\b|
 _DAY_NAME = re.compile(
     r"\b((?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)s?\b|\b(spring|summer|autumn|winter)\b", re.IGNORECASE
 )
+_QUARTERLY = re.compile(r"\b(?:(?:each|every|per) quarter|quarterly)\b", re.I)
+_PART_NAME = re.compile(r"\b(morning|afternoon|evening|night)s?\b", re.IGNORECASE)
+_BREAKS = re.compile(r"[.;:,!?]")
 _HALF_DAY = r"(?:\s*([ap])\.?m\b\.?)"
 _CLOCK = re.compile(rf"\b(\d{{1,2}}):(\d\d)(?::\d\d)?\b{_HALF_DAY}?|\b(\d{{1,2}}){_HALF_DAY}", re.IGNORECASE)
-_SPOKEN = re.compile(rf"\b(half past|quarter past|quarter to)\s+(\d{{1,2}}|{'|'.join(_ONES[1:13])})\b", re.IGNORECASE)
+_SPOKEN = re.compile(
+    r"\b(?:(?P<past>half past|(?:quarter|five|ten|twenty|twenty-five)(?: minutes)? (?:past|to))\s+)?"
+    rf"(?P<hour>\d{{1,2}}|{'|'.join(_ONES[1:13])})\b"
+    r"(?P<clock>\s+o'clock\b)?(?:\s+(?:in the |at )(?P<part>morning|afternoon|evening|night)\b)?"
+    r"(?(past)|(?(clock)|(?(part)|(?!))))",
+    re.IGNORECASE,
+)
+_MINUTES = {"half": 30, "quarter": 15, "five": 5, "ten": 10, "twenty": 20, "twenty-five": 25}
 _NOON = re.compile(r"\b(?:at |until |by )?(noon|midnight)\b", re.IGNORECASE)
 _DIGITS = r"\d{1,3}(?:[ ,’'\u00a0\u202f]\d{3})+(?![\d])(?:\.\d+)?|\d+(?:[.,]\d+)*"
 _NUMBER_WORD = "|".join((*_TENS, *_ONES, *_ORDINALS))
@@ -130,22 +146,45 @@ class Quantity:
 @dataclass(frozen=True, slots=True)
 class Figures:
     """days: day and month. months: by number. named: days of the week and seasons. times: minutes of the day, and
-    whether morning and afternoon are told apart."""
+    whether morning and afternoon are told apart. parts: of the day, by name."""
 
     quantities: tuple[Quantity, ...]
     days: tuple[tuple[int, int], ...]
     months: tuple[int, ...]
     named: tuple[str, ...]
     times: tuple[tuple[int, bool], ...]
+    parts: tuple[str, ...]
 
 
 @lru_cache(maxsize=CACHED_TEXTS)
 def figures(text: str) -> Figures:
-    reader = _Reader(text)
+    text = _WORDED_DAY.sub(lambda found: str(_DAYS[found[0].lower()]).ljust(len(found[0])), text)
+    reader = _Reader(_QUARTERLY.sub(lambda found: "3 months".ljust(len(found[0])), text))
     days, months = reader.dates()
     times = reader.times()
     named = tuple((m[1] or m[2]).lower() for m in _DAY_NAME.finditer(text))
-    return Figures(tuple(_quantities(reader.rest)), days, months, named, times)
+    quantities = tuple(_quantities(reader.rest))
+    other = tuple(chain.from_iterable(_read_together(*pair, text) for pair in pairwise(quantities)))
+    parts = tuple(m[1].lower() for m in _PART_NAME.finditer(text))
+    return Figures((*quantities, *other), days, months, named, times, parts)
+
+
+def _read_together(one: Quantity, other: Quantity, text: str) -> Iterator[Quantity]:
+    """Other readings of both: "twice a year" is every six months, "one hour and 39 minutes" are 99 minutes, and 600 per
+    minute are ten per second."""
+    between = text[one.start + len(one.words) : other.start]
+    if not one.size or not one.firm or between.count(" ") > 3 or _BREAKS.search(between):
+        return
+    if one.dimension == other.dimension == SECONDS and other.firm and between.strip() in ("", "and"):
+        for each in (one, other):
+            yield replace(each, value=one.size + other.size, size=one.size + other.size, firm=True)
+    if other.dimension not in (SECONDS, MONTHS) or other.firm:
+        return
+    if one.dimension == "times":
+        yield replace(other, value=other.value / one.value, size=other.size / one.value, firm=True)
+    for each in (one, other):
+        rate, dimension = one.size / other.size, f"{one.dimension} per {other.dimension}"
+        yield replace(each, value=rate, size=rate, dimension=dimension, firm=True)
 
 
 class _Reader:
@@ -190,8 +229,13 @@ def _clock(found: re.Match[str]) -> tuple[int, bool]:
 
 
 def _spoken(found: re.Match[str]) -> tuple[int, bool]:
-    hour = int(found[2]) if found[2].isdigit() else int(_WORDS[found[2].lower()])
-    return hour * 60 + {"half past": 30, "quarter past": 15, "quarter to": -15}[found[1].lower()], False
+    name, part = found["hour"].lower(), (found["part"] or "").lower()
+    hour = int(name) if name.isdigit() else int(_WORDS[name])
+    late = part in ("afternoon", "evening") or (part == "night" and hour >= 6)
+    minutes = (hour % 12 + 12 * late if part else hour) * 60
+    past = (found["past"] or "").lower().split()
+    away = _MINUTES[past[0]] * (-1 if past[-1] == "to" else 1) if past else 0
+    return (minutes + away) % 1440, bool(part)
 
 
 def _quantities(text: str) -> Iterator[Quantity]:
@@ -199,13 +243,15 @@ def _quantities(text: str) -> Iterator[Quantity]:
     for found in _QUANTITY.finditer(text):
         if found["one"] and not found["unit"] and not found["scale"]:
             continue
-        dimension, factor = _unit_of(found)
-        if found["alone"] == "half" and before and _AND_A.search(text, 0, found.start()):
-            before = [replace(each, value=each.value + 0.5, size=each.size * (1 + 0.5 / each.value)) for each in before]
-            continue
-        firm = bool(found["scale"]) or (found["one"] or found["rate"] or "one").lower() == "one"
         next_word = _FOLLOWING.match(text, found.end())
         follows = next_word[1].lower() if next_word else ""
+        if found["one"] and (found["unit"] or "").lower() == "second" and follows and follows not in STOP_WORDS:
+            continue
+        dimension, factor = _unit_of(found)
+        if found["alone"] == "half" and before and _AND_A.search(text, 0, found.start()):
+            before = [_with_half(each, dimension, factor) for each in before]
+            continue
+        firm = bool(found["scale"]) or (found["one"] or found["rate"] or "one").lower() == "one"
         bare = not dimension and (not follows or follows in STOP_WORDS)
         counts = not found[0][0].isdigit() and follows in _COUNTED
         now = [
@@ -222,6 +268,14 @@ def _quantities(text: str) -> Iterator[Quantity]:
         yield from before
         before = now
     yield from before
+
+
+def _with_half(whole: Quantity, dimension: str, factor: float) -> Quantity:
+    """The unit may stand behind the half."""
+    value = whole.value + 0.5
+    if dimension and not whole.dimension:
+        return replace(whole, value=value, size=value * factor, dimension=dimension, bare=False)
+    return replace(whole, value=value, size=whole.size * value / whole.value)
 
 
 def _unit_of(found: re.Match[str]) -> tuple[str, float]:
@@ -267,6 +321,8 @@ def equal(one: Quantity, other: Quantity) -> bool:
     if "percent" in kinds and "" in kinds:
         part, percent = (one, other) if other.dimension == "percent" else (other, one)
         return same_value(part.value * 100, percent.value) or same_value(part.value, percent.value)
+    if kinds == {"times", ""}:
+        return same_value(one.value, other.value)
     return (one.bare or other.bare) and same_value(one.value, other.value)
 
 

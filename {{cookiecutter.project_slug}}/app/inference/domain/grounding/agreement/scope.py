@@ -2,15 +2,14 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from itertools import chain
 
 from app.inference.domain.grounding.agreement.alignment import aligned, text_of
 from app.inference.domain.grounding.agreement.clauses import Clause, clauses, concept
 from app.inference.domain.grounding.agreement.disagreement import Disagreement
 from app.inference.domain.grounding.agreement.negations import NOT
+from app.inference.domain.grounding.agreement.opposites import OPPOSITES, SWITCHED, stems_of
 from app.inference.domain.grounding.agreement.plain_words import listed
-from app.inference.domain.grounding.text import stem
 
 _WHEN = re.compile(
     r"\b(before|prior to|by(?=\s+(?:\d|the end|noon|midnight))|until|after|following|since)\b"
@@ -18,21 +17,37 @@ _WHEN = re.compile(
     re.IGNORECASE,
 )
 _BREAKS = re.compile(r"[.;:,!?\n](?!\d)|\b(?:and|but)\b")
+_BETWEEN = re.compile(r"\bbetween ((?:[\w:'-]+ ){1,4}?)and ((?:the )?[\w:'-]+(?: [\w'-]+)?)", re.IGNORECASE)
 _TURNED = frozenset(("before", "until", "after"))
+_COMPARED = re.compile(r"\b(?:no|not|never) (?:later|earlier|sooner|more|less|fewer|longer) than\b")
+_DATING = re.compile(r"\b(?:from|of|dating|dated) \Z")
+"""Before "before": then it says which, and not when."""
 _EARLY = frozenset(("before", "prior to", "by", "until"))
 
 
 def _moments(text: str) -> Iterator[tuple[bool, frozenset[str], str]]:
     """Whether something comes before, of what, and the words. "Not before" is "after"."""
-    for found in _WHEN.finditer(text.replace("’", "'")):
-        words = [concept(w) if w[0].isalpha() else w for w in found[2].lower().split()]
-        if keys := frozenset(filter(None, words)):
+    text = text.replace("’", "'")
+    for found in _WHEN.finditer(text):
+        if keys := _keys(found[2]):
             denied = found[1].lower() in _TURNED and _denied(text, found.start())
             yield (found[1].lower() in _EARLY) is not denied, keys, found[0]
+    for found in _BETWEEN.finditer(text):
+        start, end = _keys(found[1]), _keys(found[2])
+        yield False, start | end, found[0]
+        yield True, end, found[0]
+
+
+def _keys(words: str) -> frozenset[str]:
+    each = (concept(word) if word[0].isalpha() else word for word in words.lower().split())
+    return frozenset(filter(None, each))
 
 
 def _denied(text: str, at: int) -> bool:
+    if _DATING.search(text, 0, at):
+        return False
     clause = (_BREAKS.split(text[:at])[-1] + _BREAKS.split(text[at:])[0]).lower()
+    clause = _COMPARED.sub("", clause)
     return "n't " in clause or not NOT.isdisjoint(clause.split())
 
 
@@ -45,49 +60,13 @@ def order(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     return None
 
 
-_PAIRS = [
-    [frozenset(map(stem, side.split())) for side in pair.split("|")]
-    for pair in (
-        "increase rise rose grow grew gain raise|decrease fall fell drop decline shrink sink lose lost reduce lower",
-        "heavier heavy|lighter light",
-        "higher high|lower low",
-        "longer long|shorter short",
-        "more|less fewer",
-        "larger bigger large big|smaller small",
-        "faster fast quick quickly|slower slow slowly",
-        "above over|below under",
-        "earlier early|later late",
-        "begin beginning start|end finish",
-        "inside|outside",
-        "open|close closed",
-        "warm hot|cold cool",
-        "compulsory mandatory obligatory must|optional voluntary",
-        "always|never",
-        "public|private",
-        "strong|weak",
-        "success succeed|fail failure",
-        "older old|younger young new newer",
-        "inner|outer",
-        "left|right",
-        "front|back",
-        "first|last",
-        "best|worst",
-        "most|least",
-        "north|south",
-        "east|west",
-        "import|export",
-        "buy|sell",
-        "rare rarely|common commonly often frequently",
-        "same|different",
-        "full|empty",
-        "wet|dry",
-        "safe|dangerous",
-        "day|night",
-    )
-]
-_OPPOSITES = [*_PAIRS, *([theirs, mine] for mine, theirs in _PAIRS)]
 _UNIVERSAL = frozenset(listed("all always any anyone anybody everyone everybody whenever everywhere several every"))
+_INTERVAL = re.compile(
+    r"\bevery (?:\w+ )?(?:hour|day|night|week|month|quarter|year|morning|evening|[a-z]+day)s?\b", re.IGNORECASE
+)
 _RESTRICT = frozenset(listed("only except unless solely exclusively apart without"))
+_SOLELY = frozenset(["only", "solely", "exclusively"])
+_ANY = frozenset(listed("anyone anybody everyone everybody any all every or"))
 _ONCE = frozenset(["once", "single"])
 _MUST = frozenset(listed("must shall require requires required need needs obliged has have"))
 _MAY = frozenset(["may", "optional", "optionally", "voluntary", "voluntarily"])
@@ -98,24 +77,23 @@ def scope(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
         near = aligned(claim, passages)
         if near and _opposite(claim, near):
             return Disagreement("scope", text_of(sentence, claim), ", ".join(sorted(near[0].words)))
-        if near and (_wider(claim, near, sentence) or _stricter(claim, near)):
+        if near and (_wider(claim, near, sentence) or _stricter(claim, near) or _narrower(claim, near)):
             return Disagreement("scope", text_of(sentence, claim))
     return None
 
 
 def _opposite(claim: Clause, near: Sequence[Clause]) -> bool:
-    claimed, evidence = _stems(claim.words), [_stems(each.words) for each in near]
+    claimed, evidence = stems_of(claim.words), [stems_of(each.words) for each in near]
     if any(each.negated is not claim.negated for each in near):
         return False
+    whole = all(claim.stems <= each.stems for each in near)
     return any(
-        claimed & mine and not claimed & theirs and all(each & theirs and not each & mine for each in evidence)
-        for mine, theirs in _OPPOSITES
+        (whole or mine not in SWITCHED)
+        and claimed & mine
+        and not claimed & theirs
+        and all(each & theirs and not each & mine for each in evidence)
+        for mine, theirs in OPPOSITES
     )
-
-
-@lru_cache(maxsize=2048)
-def _stems(words: frozenset[str]) -> frozenset[str]:
-    return frozenset(map(stem, words))
 
 
 def _wider(claim: Clause, near: Sequence[Clause], sentence: str) -> bool:
@@ -124,9 +102,17 @@ def _wider(claim: Clause, near: Sequence[Clause], sentence: str) -> bool:
     if "several" in claim.words and context & _ONCE:
         return True
     sentence_words = frozenset(chain.from_iterable(each.words for each in clauses(sentence)))
-    if claim.negated or not claim.words & _UNIVERSAL or sentence_words & _RESTRICT or context & _UNIVERSAL:
+    universal = claim.words & _UNIVERSAL - (frozenset(["every"]) if _INTERVAL.search(sentence) else frozenset())
+    if claim.negated or not universal or sentence_words & (_RESTRICT | NOT) or context & _UNIVERSAL:
         return False
     return any(each.sentence & _RESTRICT for each in near) or (_limited(near) and not _limited([claim]))
+
+
+def _narrower(claim: Clause, near: Sequence[Clause]) -> bool:
+    """Whether it says "only" where the evidence says "anyone" or sets no limit."""
+    if claim.negated or not claim.words & _SOLELY:
+        return False
+    return all(each.sentence & _ANY and not each.sentence & (_RESTRICT | NOT) for each in near)
 
 
 def _limited(clauses: Sequence[Clause]) -> bool:
