@@ -43,7 +43,8 @@ FILE = "select relfilenode from pg_class where relname = 'sx_vectors_1'"
 BUILDING = "select count(*) from pg_stat_progress_create_index where phase like '%old snapshots'"
 UNFINISHED = """
     select (select count(*) from pg_class where relname like 'new\\_%')
-        + (select count(*) from pg_index where not indisvalid) + (select count(*) from pg_constraint where not convalidated)
+        + (select count(*) from pg_index where not indisvalid)
+        + (select count(*) from pg_constraint where not convalidated)
 """
 PREVIOUS = (
     "insert into identities select * from identities on conflict (id) do nothing",
