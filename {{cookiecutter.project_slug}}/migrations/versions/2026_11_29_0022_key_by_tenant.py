@@ -81,6 +81,19 @@ REDUNDANT = {
     "ix_actions_by_time": "actions (tenant_id, id)",
     "ix_indexed_documents_tenant_id": "indexed_documents (tenant_id, document_id)",
 }
+# The search must look for words first: with the tenant in a key of `chunk_terms`, that key would be another way in.
+SEARCH = {
+    """select * from chunk_terms
+                where keys && wanted and tenant_id = tenant""": """select * from (
+                    select * from chunk_terms where keys && wanted offset 0
+                ) matching
+                where tenant_id = tenant""",
+    """from chunk_terms t join chunk_vectors v on v.chunk_id = t.chunk_id
+            where t.keys && wanted and t.tenant_id = tenant""": """from (
+                select * from chunk_terms where keys && wanted offset 0
+            ) t join chunk_vectors v on v.chunk_id = t.chunk_id
+            where t.tenant_id = tenant""",
+}
 COLUMNS = """
 select string_agg(a.attname, ', ' order by k.place) from pg_index i
 cross join unnest(i.indkey) with ordinality k (number, place)
@@ -114,6 +127,7 @@ class Key:
 
 def upgrade() -> None:
     with _step_by_step() as concurrently:
+        _replace_search(SEARCH)
         keys = _build(_keys(with_tenant=True), concurrently)
         if concurrently:
             for table, columns in PREVIOUS.items():
@@ -126,6 +140,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     with _step_by_step() as concurrently:
+        _replace_search({new: old for old, new in SEARCH.items()})
         for table in PREVIOUS:
             op.execute(f"drop index {concurrently} if exists sx_previous_{table}")
         for name, columns in REDUNDANT.items():
@@ -203,6 +218,15 @@ def _refer(with_tenant: bool) -> None:
         op.execute(f"alter table {child} drop constraint if exists {old_name}")
     for table in tables:
         op.execute(f"drop policy validation_reads on {table}")
+
+
+def _replace_search(parts: dict[str, str]) -> None:
+    body = _scalar("select pg_get_functiondef('retrieval_search'::regproc)")
+    for part, other in parts.items():
+        if part not in body and other not in body:
+            raise RuntimeError(f"retrieval_search has another text than this migration knows: {part}")
+        body = body.replace(part, other)
+    op.get_bind().exec_driver_sql(body.replace("%", "%%"))
 
 
 def _take_over(keys: list[Key]) -> None:
