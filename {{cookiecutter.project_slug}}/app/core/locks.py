@@ -27,6 +27,10 @@ class AdvisoryLock:
         """The statement that acquires the lock until `release` or the end of the connection."""
         return f"select pg_advisory_lock({self.key})"
 
+    def try_for_session(self) -> str:
+        """As `for_session`, without waiting: the statement returns whether the lock was acquired."""
+        return f"select pg_try_advisory_lock({self.key})"
+
     def release(self) -> str:
         return f"select pg_advisory_unlock({self.key})"
 

@@ -1,6 +1,7 @@
 """The database schema: verified at every start, changed only by `app migrate`."""
 
 import importlib
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ OLDEST_PGVECTOR = (0, 8, 5)
 OWNER_SETTING = "APP_DATABASE_OWNER_URL"
 LOCK_SECONDS = 5
 STATEMENT_SECONDS = 600
+POLL_SECONDS = 0.2
 
 
 def _engine(url: str) -> Engine:
@@ -32,7 +34,8 @@ def migrate(owner_url: str, service_url: str, root: Path, target: str = "head") 
     """Migrate the schema to `target`, one process at a time; returns the revisions before and after.
 
     Each statement waits at most 5 s for a lock and runs at most 10 min, so that a migration never blocks traffic
-    for longer; a failed migration changes nothing. Errors: StartRefused, with the privilege that is missing.
+    for longer. A failed migration changes nothing; one that builds indexes concurrently keeps what is done and can be
+    run again. Errors: StartRefused, with the privilege that is missing.
     """
     refuse_shared_sessions_now(owner_url, "DATABASE_URL" if owner_url == service_url else OWNER_SETTING)
     engine = _engine(owner_url)
@@ -46,8 +49,7 @@ def migrate(owner_url: str, service_url: str, root: Path, target: str = "head") 
 
 
 def _migrate(connection: Connection, service_url: str, root: Path, target: str) -> tuple[str | None, str | None]:
-    connection.execute(sql(MIGRATIONS.for_session()))
-    connection.commit()
+    _wait_for_lock(connection)
     try:
         with connection.begin():
             _prepare(connection, service_url)
@@ -62,6 +64,16 @@ def _migrate(connection: Connection, service_url: str, root: Path, target: str) 
         connection.execute(sql(MIGRATIONS.release()))
         connection.commit()
     return before, after
+
+
+def _wait_for_lock(connection: Connection) -> None:
+    """By asking again and again: a statement that waits is a transaction, for whose end an index that the holder of the
+    lock builds concurrently would wait.
+    """
+    while not connection.execute(sql(MIGRATIONS.try_for_session())).scalar():
+        connection.rollback()
+        time.sleep(POLL_SECONDS)
+    connection.commit()
 
 
 def _move(connection: Connection, target: str, before: str | None, root: Path) -> None:

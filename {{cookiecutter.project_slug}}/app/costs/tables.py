@@ -7,8 +7,8 @@ from app.core.database import metadata
 ledger = Table(
     "ledger",
     metadata,
-    *primary_key(id=Uuid),
-    *required(tenant_id=Uuid, at=Timestamp, kind=Text, feature=Text),
+    *primary_key(tenant_id=Uuid, id=Uuid),
+    *required(at=Timestamp, kind=Text, feature=Text),
     *optional(subject_id=Uuid, key_id=Uuid, release_id=Text),
     *required(provider=Text, model=Text),
     *required(input_tokens=BigInteger, cached_tokens=BigInteger),

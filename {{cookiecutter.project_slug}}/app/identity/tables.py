@@ -1,4 +1,4 @@
-from sqlalchemy import Column, ForeignKey, Table, UniqueConstraint, func, text
+from sqlalchemy import Column, ForeignKey, ForeignKeyConstraint, Table, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Double, Integer, LargeBinary, Text, Uuid
 
@@ -18,7 +18,7 @@ api_keys = Table(
     "api_keys",
     metadata,
     *primary_key(id=Uuid),
-    Column("tenant_id", Uuid, ForeignKey("tenants.id"), nullable=False),
+    Column("tenant_id", Uuid, ForeignKey("tenants.id"), primary_key=True),
     *required(name=Text, prefix=Text, digest=LargeBinary, roles=ARRAY(Text), groups=ARRAY(Text)),
     Column("created_at", Timestamp, nullable=False, server_default=func.now()),
     *optional(revoked_at=Timestamp, person=Text, permissions=ARRAY(Text)),
@@ -31,7 +31,7 @@ identities = Table(
     "identities",
     metadata,
     *primary_key(id=Uuid),
-    Column("tenant_id", Uuid, ForeignKey("tenants.id"), nullable=False),
+    Column("tenant_id", Uuid, ForeignKey("tenants.id"), primary_key=True),
     *required(issuer=Text, subject=Text, name=Text, roles=ARRAY(Text), groups=ARRAY(Text)),
     *required(granted_at=Double, created_at=Timestamp),
     *optional(last_used_at=Timestamp, revoked_at=Timestamp),
@@ -55,8 +55,8 @@ console_sessions = Table(
     "console_sessions",
     metadata,
     *primary_key(digest=LargeBinary),
-    Column("tenant_id", Uuid, ForeignKey("tenants.id"), nullable=False),
-    Column("identity_id", Uuid, ForeignKey("identities.id"), nullable=False),
-    *required(created_at=Timestamp, used_at=Timestamp),
+    Column("tenant_id", Uuid, ForeignKey("tenants.id"), primary_key=True),
+    *required(identity_id=Uuid, created_at=Timestamp, used_at=Timestamp),
+    ForeignKeyConstraint(["tenant_id", "identity_id"], ["identities.tenant_id", "identities.id"]),
 )
 """By the digest of the id that is in a browser's cookie."""

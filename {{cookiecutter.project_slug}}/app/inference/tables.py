@@ -1,4 +1,4 @@
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint, false, func
+from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, Table, UniqueConstraint, false, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import ARRAY, BigInteger, Boolean, Float, LargeBinary, SmallInteger, Text, Uuid
 
@@ -8,8 +8,7 @@ from app.core.database import metadata
 answers = Table(
     "answers",
     metadata,
-    *primary_key(id=Uuid),
-    *required(tenant_id=Uuid),
+    *primary_key(tenant_id=Uuid, id=Uuid),
     *optional(key_id=Uuid),
     *required(created_at=Timestamp, question=Text, status=Text, model=Text, release_id=Text),
     *required(corpus_version=BigInteger, trace_id=Text, body=JSONB),
@@ -25,27 +24,26 @@ answers = Table(
 feedback = Table(
     "feedback",
     metadata,
-    *primary_key(id=Uuid),
-    *required(tenant_id=Uuid),
-    Column("answer_id", Uuid, ForeignKey("answers.id"), nullable=False),
-    *required(key_id=Uuid, helpful=Boolean, comment=Text),
+    *primary_key(tenant_id=Uuid, id=Uuid),
+    *required(answer_id=Uuid, key_id=Uuid, helpful=Boolean, comment=Text),
     Column("created_at", Timestamp, nullable=False, server_default=func.now()),
-    UniqueConstraint("answer_id", "key_id"),
+    ForeignKeyConstraint(["tenant_id", "answer_id"], ["answers.tenant_id", "answers.id"]),
+    UniqueConstraint("tenant_id", "answer_id", "key_id"),
 )
 
 answer_failures = Table(
     "answer_failures",
     metadata,
-    *primary_key(id=Uuid),
-    *required(tenant_id=Uuid, at=Timestamp, environment=Text, release_id=Text, arm=Text, unit=Text, code=Text),
+    *primary_key(tenant_id=Uuid, id=Uuid),
+    *required(at=Timestamp, environment=Text, release_id=Text, arm=Text, unit=Text, code=Text),
     Index("ix_answer_failures_by_release", "tenant_id", "release_id", "at"),
 )
 
 reviewed_answers = Table(
     "reviewed_answers",
     metadata,
-    Column("answer_id", Uuid, ForeignKey("answers.id"), primary_key=True),
-    *required(tenant_id=Uuid, rule=Text, timing=Text, state=Text, risk_tier=Text),
+    *primary_key(tenant_id=Uuid, answer_id=Uuid),
+    *required(rule=Text, timing=Text, state=Text, risk_tier=Text),
     *required(created_at=Timestamp, due_at=Timestamp),
     *optional(escalate_at=Timestamp),
     *required(decisions=SmallInteger, self_approval=Boolean, asker_key=Uuid, asker=Text),
@@ -53,6 +51,7 @@ reviewed_answers = Table(
     Column("edited", Boolean, nullable=False, server_default=false()),
     *optional(decided_at=Timestamp, webhook=Text, outcome=Text, reason=Text),
     Column("blind", Boolean, nullable=False, server_default=false()),
+    ForeignKeyConstraint(["tenant_id", "answer_id"], ["answers.tenant_id", "answers.id"]),
     CheckConstraint("timing in ('before', 'after')", name="timing"),
     CheckConstraint("state in ('held', 'delivered', 'rejected')", name="state"),
     CheckConstraint("timing = 'before' or state = 'delivered'", name="left_before"),

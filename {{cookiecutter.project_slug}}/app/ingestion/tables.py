@@ -16,8 +16,8 @@ blobs = Table(
 documents = Table(
     "documents",
     metadata,
-    *primary_key(id=Uuid),
-    *required(tenant_id=Uuid, source=Text, uri=Text, title=Text, access_groups=ARRAY(Text), version=Integer),
+    *primary_key(tenant_id=Uuid, id=Uuid),
+    *required(source=Text, uri=Text, title=Text, access_groups=ARRAY(Text), version=Integer),
     *optional(live_version=Integer),
     *required(created_at=Timestamp, updated_at=Timestamp),
     *optional(deleted_at=Timestamp),
@@ -32,8 +32,8 @@ documents = Table(
 document_versions = Table(
     "document_versions",
     metadata,
-    *primary_key(document_id=Uuid, version=Integer),
-    *required(tenant_id=Uuid, source=Text, name=Text, sha256=LargeBinary, size=BigInteger),
+    *primary_key(tenant_id=Uuid, document_id=Uuid, version=Integer),
+    *required(source=Text, name=Text, sha256=LargeBinary, size=BigInteger),
     *required(access_groups=ARRAY(Text), metadata=JSONB),
     *required(status=Text, attempt=Integer, released=ARRAY(Text), copy_of=Text),
     *optional(kind=Text, title=Text, language=Text, characters=Integer),
@@ -41,7 +41,7 @@ document_versions = Table(
     *optional(signature=ARRAY(BigInteger)),
     *required(received_at=Timestamp, received_by=Text),
     *optional(ended_at=Timestamp),
-    ForeignKeyConstraint(["document_id"], ["documents.id"], name="fk_document_versions_document"),
+    ForeignKeyConstraint(["tenant_id", "document_id"], ["documents.tenant_id", "documents.id"]),
     CheckConstraint(
         "status in ('received', 'processing', 'published', 'quarantined', 'superseded', 'discarded', 'deleted')",
         name="status",
@@ -58,6 +58,7 @@ document_versions = Table(
     ),
     Index(
         "uq_document_versions_published",
+        "tenant_id",
         "document_id",
         unique=True,
         postgresql_where=text("status = 'published'"),
@@ -70,27 +71,33 @@ document_bands = Table(
     "document_bands",
     metadata,
     *primary_key(tenant_id=Uuid, band=Integer, document_id=Uuid),
-    ForeignKeyConstraint(["document_id"], ["documents.id"], name="fk_document_bands_document"),
+    ForeignKeyConstraint(["tenant_id", "document_id"], ["documents.tenant_id", "documents.id"]),
     Index("ix_document_bands_document", "document_id"),
 )
 
 quarantine = Table(
     "quarantine",
     metadata,
-    *primary_key(id=Uuid),
-    *required(tenant_id=Uuid, document_id=Uuid, version=Integer, reason=Text, detail=Text),
+    *primary_key(tenant_id=Uuid, id=Uuid),
+    *required(document_id=Uuid, version=Integer, reason=Text, detail=Text),
     *optional(duplicate_of=Uuid),
     *required(findings=JSONB, created_at=Timestamp),
     *optional(decision=Text, decided_at=Timestamp, decided_by=Text, note=Text),
     ForeignKeyConstraint(
-        ["document_id", "version"],
-        ["document_versions.document_id", "document_versions.version"],
-        name="fk_quarantine_version",
+        ["tenant_id", "document_id", "version"],
+        ["document_versions.tenant_id", "document_versions.document_id", "document_versions.version"],
     ),
     CheckConstraint("decision in ('released', 'discarded', 'deleted', 'superseded')", name="decision"),
     CheckConstraint(
         "(decision is null) = (decided_at is null) and (decision is null) = (decided_by is null)", name="who_and_when"
     ),
-    Index("uq_quarantine_open", "document_id", "version", unique=True, postgresql_where=text("decision is null")),
+    Index(
+        "uq_quarantine_open",
+        "tenant_id",
+        "document_id",
+        "version",
+        unique=True,
+        postgresql_where=text("decision is null"),
+    ),
     Index("ix_quarantine_by_time", "tenant_id", "created_at", "id"),
 )

@@ -8,8 +8,8 @@ from app.core.database import metadata
 privacy_requests = Table(
     "privacy_requests",
     metadata,
-    *primary_key(id=Uuid),
-    *required(tenant_id=Uuid, kind=Text, selector=Text, subject=Text),
+    *primary_key(tenant_id=Uuid, id=Uuid),
+    *required(kind=Text, selector=Text, subject=Text),
     *optional(sealed=LargeBinary),
     *required(master_key=Text, reason=Text, requested_by=Text, requested_at=Timestamp),
     *required(targets=JSONB, counters=JSONB, state=Text),
@@ -26,8 +26,8 @@ privacy_requests = Table(
 legal_holds = Table(
     "legal_holds",
     metadata,
-    *primary_key(id=Uuid),
-    *required(tenant_id=Uuid, kind=Text, subject_id=Uuid, reason=Text, placed_by=Text, placed_at=Timestamp),
+    *primary_key(tenant_id=Uuid, id=Uuid),
+    *required(kind=Text, subject_id=Uuid, reason=Text, placed_by=Text, placed_at=Timestamp),
     *optional(lifted_by=Text, lifted_at=Timestamp),
     CheckConstraint("kind in ('document', 'answer', 'key', 'tenant')", name="kind"),
     CheckConstraint("(lifted_by is null) = (lifted_at is null)", name="lifted"),

@@ -29,7 +29,7 @@ ischema_names |= {"halfvec": HalfVector, "sparsevec": SparseVector}
 def _scope_columns() -> list[Column[Any]]:
     """The columns of every table of chunks. `gone` is null while the chunk is in the newest corpus version."""
     return [
-        *required(tenant_id=Uuid, index_number=Integer, document_id=Uuid, appeared=Integer),
+        *required(index_number=Integer, document_id=Uuid, appeared=Integer),
         *optional(gone=Integer),
     ]
 
@@ -87,27 +87,27 @@ term_stats = Table(
 indexed_documents = Table(
     "indexed_documents",
     metadata,
-    *primary_key(document_id=Uuid),
-    *required(tenant_id=Uuid, version=Integer, title=Text, source=Text, uri=Text),
+    *primary_key(tenant_id=Uuid, document_id=Uuid),
+    *required(version=Integer, title=Text, source=Text, uri=Text),
     *required(access_groups=ARRAY(Text), withdrawn=Boolean, text=Text, headings=JSONB),
     Column("flags", ARRAY(Text), nullable=False, server_default="{}"),
-    Index("ix_indexed_documents_tenant_id", "tenant_id", "document_id"),
 )
 
 chunks = Table(
     "chunks",
     metadata,
-    *primary_key(id=Uuid),
+    *primary_key(tenant_id=Uuid, id=Uuid),
     *_scope_columns(),
     *required(document_version=Integer, ordinal=Integer, start_at=Integer, end_at=Integer),
     *required(headings=ARRAY(Text), text=Text),
     Index("ix_chunks_document_id", "document_id"),
 )
 
+# The chunk comes first in these keys, so that a search cannot be planned as a walk through all chunks of a tenant.
 chunk_terms = Table(
     "chunk_terms",
     metadata,
-    *primary_key(chunk_id=Uuid),
+    *primary_key(chunk_id=Uuid, tenant_id=Uuid),
     *_scope_columns(),
     *optional(access_groups=ARRAY(Text)),
     *required(keys=ARRAY(Integer), weights=SparseVector),
@@ -117,7 +117,7 @@ chunk_terms = Table(
 chunk_vectors = Table(
     "chunk_vectors",
     metadata,
-    *primary_key(chunk_id=Uuid),
+    *primary_key(chunk_id=Uuid, tenant_id=Uuid),
     *_scope_columns(),
     *optional(access_groups=ARRAY(Text)),
     *required(embedding=HalfVector),

@@ -92,7 +92,7 @@ async def add(connection: AsyncConnection, item: ReviewItem) -> bool:
     """Whether it was added; False when the subject has an item of this kind already."""
     lists = {name: list(getattr(item, name)) for name in _LIST_COLUMNS}
     new = insert(review_items).values({**asdict(item), **lists})
-    added = new.on_conflict_do_nothing(index_elements=["subject_id", "kind"]).returning(ITEM.id)
+    added = new.on_conflict_do_nothing(index_elements=["tenant_id", "subject_id", "kind"]).returning(ITEM.id)
     return (await connection.execute(added)).first() is not None
 
 

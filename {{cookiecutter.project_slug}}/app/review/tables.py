@@ -1,4 +1,4 @@
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, Table, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import ARRAY, BigInteger, Boolean, Integer, LargeBinary, SmallInteger, Text, Uuid
 
@@ -8,8 +8,8 @@ from app.core.database import metadata
 review_items = Table(
     "review_items",
     metadata,
-    *primary_key(id=Uuid),
-    *required(tenant_id=Uuid, kind=Text, subject_id=Uuid, question=Text, rule=Text, timing=Text, risk_tier=Text),
+    *primary_key(tenant_id=Uuid, id=Uuid),
+    *required(kind=Text, subject_id=Uuid, question=Text, rule=Text, timing=Text, risk_tier=Text),
     *required(payload=LargeBinary, digest=Text, version=Integer, state=Text),
     *optional(outcome=Text),
     *required(needed=SmallInteger, self_approval=Boolean, asker=Text, groups=ARRAY(Text)),
@@ -20,7 +20,7 @@ review_items = Table(
     Column("seen_by", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     *optional(original=LargeBinary),
     documents_column(),
-    UniqueConstraint("subject_id", "kind"),
+    UniqueConstraint("tenant_id", "subject_id", "kind"),
     CheckConstraint("kind in ('answer', 'overlap', 'action')", name="kind"),
     CheckConstraint("state in ('open', 'decided', 'expired')", name="state"),
     CheckConstraint("outcome in ('approved', 'edited', 'rejected', 'denied')", name="outcome"),
@@ -34,14 +34,13 @@ review_items = Table(
 review_decisions = Table(
     "review_decisions",
     metadata,
-    *primary_key(id=Uuid),
-    *required(tenant_id=Uuid),
-    Column("item_id", Uuid, ForeignKey("review_items.id"), nullable=False),
-    *required(subject_id=Uuid, kind=Text, version=Integer, fence=BigInteger),
+    *primary_key(tenant_id=Uuid, id=Uuid),
+    *required(item_id=Uuid, subject_id=Uuid, kind=Text, version=Integer, fence=BigInteger),
     *required(reviewer=Text, decision=Text, reason=Text, digest=Text, at=Timestamp),
     *required(idempotency_key=Text, request=LargeBinary, result=JSONB),
-    UniqueConstraint("item_id", "fence"),
-    UniqueConstraint("item_id", "idempotency_key"),
+    ForeignKeyConstraint(["tenant_id", "item_id"], ["review_items.tenant_id", "review_items.id"]),
+    UniqueConstraint("tenant_id", "item_id", "fence"),
+    UniqueConstraint("tenant_id", "item_id", "idempotency_key"),
     CheckConstraint("decision in ('approve', 'edit', 'reject', 'request_changes', 'escalate')", name="decision"),
     CheckConstraint("reviewer <> '' and reason <> ''", name="named"),
     Index("ix_review_decisions_subject_id", "subject_id"),

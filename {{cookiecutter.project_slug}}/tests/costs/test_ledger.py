@@ -21,7 +21,7 @@ from app.costs.domain import (
     UnitPrices,
     Usage,
 )
-from app.costs.repository.answer_statements import LEDGER_SQL, ledger_parameters
+from app.costs.repository.answer_statements import LEDGER_COLUMNS, LEDGER_SQL, ledger_parameters
 from app.costs.service import Costs
 from app.costs.tables import ledger
 from tests.costs.ledger import charged
@@ -109,7 +109,7 @@ async def test_the_hot_path_writes_the_same_row_in_its_own_flush(database: Datab
     async with database.pipeline(tenant) as connection:
         await connection.execute(LEDGER_SQL.encode(), ledger_parameters(row))
     (stored,) = await rows(database, tenant)
-    assert tuple(stored.values()) == ledger_parameters(row)
+    assert stored == dict(zip(LEDGER_COLUMNS, ledger_parameters(row), strict=True))
     assert stored["micro_usd"] == 210
 
 

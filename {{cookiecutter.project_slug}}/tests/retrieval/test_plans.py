@@ -59,6 +59,27 @@ async def test_every_plan_returns_the_best_readable_passages(corpus, query, grou
         assert groups_found <= set(groups)
 
 
+WORDS_FIRST = """
+    select (select count(*) from retrieval_search(%s, %s, %s, %s, null, %s, 10, 0.5, 2000, %s, 1000)),
+           pg_stat_get_xact_numscans('pk_chunk_terms'::regclass)
+"""
+
+
+@pytest.mark.parametrize("exact_chunks", [1000, 0])
+async def test_a_search_never_goes_through_the_chunks_of_its_tenant(state, corpus, exact_chunks):
+    """Even where the planner takes the way by words for expensive, as it does with more chunks than there are here."""
+    retrieval, (tenant, index), _ = corpus
+    version = await retrieval.corpus_version(tenant)
+    parameters = (index.number, version, index.fingerprint.text_search, QUERIES[0], ["few"], exact_chunks)
+    async with hnsw.owner(state.urls.owner) as connection, connection.transaction():
+        await connection.execute("set local enable_bitmapscan = off")
+        await connection.execute("select set_config('app.tenant_id', %s, true)", (str(tenant),))
+        row = await (await connection.execute(WORDS_FIRST, parameters)).fetchone()
+    assert row
+    assert row[0] > 0
+    assert row[1] == 0
+
+
 async def test_the_approximate_index_agrees_with_the_exact_search(state, corpus):
     _, (tenant, index), words = corpus
     name = f"sx_vectors_{index.number}_{tenant.hex}"

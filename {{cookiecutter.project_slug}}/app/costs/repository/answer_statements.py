@@ -25,8 +25,8 @@ def ledger_parameters(row: LedgerRow) -> tuple[Any, ...]:
     """The parameters of LEDGER_SQL for one row, in the order of LEDGER_COLUMNS."""
     charge, usage, prices = row.charge, row.charge.usage, row.charge.prices
     return (
-        row.id,
         row.tenant_id,
+        row.id,
         row.at,
         row.kind,
         row.feature,

@@ -24,7 +24,7 @@ async def store(connection: AsyncConnection, identity: StoredIdentity) -> None:
     new = insert(identities).values(values)
     changed = {name: new.excluded[name] for name in ("name", "roles", "groups", "granted_at")}
     newer = identities.c.granted_at < new.excluded.granted_at
-    await connection.execute(new.on_conflict_do_update(index_elements=["id"], set_=changed, where=newer))
+    await connection.execute(new.on_conflict_do_update(index_elements=["id", "tenant_id"], set_=changed, where=newer))
 
 
 async def list_all(connection: AsyncConnection) -> Sequence[StoredIdentity]:

@@ -111,7 +111,9 @@ async def add_feedback(
         created_at=at,
     )
     changed = {"helpful": helpful, "comment": comment, "created_at": at}
-    await connection.execute(new.on_conflict_do_update(index_elements=["answer_id", "key_id"], set_=changed))
+    await connection.execute(
+        new.on_conflict_do_update(index_elements=["tenant_id", "answer_id", "key_id"], set_=changed)
+    )
 
 
 _RESOLVED = text(

@@ -19,7 +19,7 @@ _ADD = text(
     """
     insert into quarantine (id, tenant_id, document_id, version, reason, detail, duplicate_of, findings, created_at)
     values (:id, :tenant, :document, :version, :reason, :detail, :duplicate_of, cast(:findings as jsonb), :now)
-    on conflict (document_id, version) where decision is null do nothing
+    on conflict (tenant_id, document_id, version) where decision is null do nothing
     """
 )
 _DECIDE = text(

@@ -111,7 +111,7 @@ STORE_DOCUMENTS = """
     select id, %(tenant)s, version, title, source, uri, groups, false, text, headings, flags
     from jsonb_to_recordset(%(documents)s) as document(
         id uuid, version int, title text, source text, uri text, groups text[], text text, headings jsonb, flags text[])
-    on conflict (document_id) do update set version = excluded.version, title = excluded.title,
+    on conflict (tenant_id, document_id) do update set version = excluded.version, title = excluded.title,
         source = excluded.source, uri = excluded.uri, access_groups = excluded.access_groups, withdrawn = false,
         text = excluded.text, headings = excluded.headings, flags = excluded.flags
 """
