@@ -143,6 +143,20 @@ class Settings(BaseSettings):
         "Unset: tombstones.jsonl in APP_DATA_DIR.",
     )
 
+    retrieval_url: str | None = Field(
+        None,
+        description="Address of 'app serve --only retrieval', which searches for this process; https:// where others "
+        "share the network. Unset: this process searches itself, with an embedder of its own.",
+    )
+    room_key: SecretStr | None = Field(
+        None,
+        description="Secret by which processes that run one room each know one another, 32 characters or more, the "
+        "same in all of them. Made up in development.",
+    )
+    room_key_previous: SecretStr | None = Field(
+        None, description="The former APP_ROOM_KEY, accepted until every process has the new one."
+    )
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe line to log.")
     log_format: LogFormat = Field("json", description="json for machines, console for people.")
     traces: TraceTarget = Field("none", description="Where traces go; with otlp see APP_OTLP_ENDPOINT.")
@@ -214,6 +228,13 @@ class Settings(BaseSettings):
             raise ValueError("must begin with https:// (http:// on this machine alone)")
         return value
 
+    @field_validator("retrieval_url")
+    @classmethod
+    def _over_http(cls, value: str | None) -> str | None:
+        if value is not None and not (value.startswith(("http://", "https://")) and urlsplit(value).hostname):
+            raise ValueError("must begin with https:// or http:// and name a host")
+        return value
+
     @field_validator("model_chain")
     @classmethod
     def _each_model_once(cls, value: tuple[ModelChoice, ...]) -> tuple[ModelChoice, ...]:
@@ -226,7 +247,10 @@ class Settings(BaseSettings):
         for name in ("key_pepper", "master_key"):
             if self.environment != "development" and getattr(self, name) is None:
                 raise ValueError(f"{variable_of(name)} must be set when APP_ENVIRONMENT is {self.environment}")
-        for name in ("key_pepper", "release_secret", "master_key", "master_key_previous"):
+        if self.environment != "development" and self.retrieval_url and self.room_key is None:
+            raise ValueError("APP_ROOM_KEY must be set with APP_RETRIEVAL_URL: the other process asks for it")
+        rotated = ("master_key", "master_key_previous", "room_key", "room_key_previous")
+        for name in ("key_pepper", "release_secret", *rotated):
             secret = getattr(self, name)
             if secret and len(secret.get_secret_value()) < 32:
                 raise ValueError(f"{variable_of(name)} must have 32 characters or more")
@@ -270,6 +294,12 @@ class Settings(BaseSettings):
         if self.release_secret is None and self.environment != "development":
             raise StartRefused("APP_RELEASE_SECRET must be set to export or import releases.")
         return self._secret(self.release_secret, "release-secret")
+
+    def room_secret(self) -> bytes:
+        """What processes of one room each share. Errors: StartRefused outside development when it is not set."""
+        if self.room_key is None and self.environment != "development":
+            raise StartRefused("APP_ROOM_KEY must be set where a room runs alone, the same in all processes.")
+        return self._secret(self.room_key, "room-key")
 
     def secret_values(self) -> frozenset[str]:
         """The secrets among the settings, so that they can be masked; none that an ordinary word might equal."""

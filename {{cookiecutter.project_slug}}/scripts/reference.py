@@ -196,7 +196,7 @@ def routes() -> list[APIRoute]:
     from app.main import ROUTERS
 
     return sorted(
-        (route for router in ROUTERS for route in routes_of(router)),
+        (route for router in ROUTERS.values() for route in routes_of(router)),
         key=lambda route: (route.path, sorted(route.methods)),
     )
 
@@ -224,7 +224,7 @@ def routes_page() -> str:
     from app.main import ROUTERS
 
     application = FastAPI()
-    for router in ROUTERS:
+    for router in ROUTERS.values():
         application.include_router(router)
     documented = application.openapi()["paths"]
     rows = []
