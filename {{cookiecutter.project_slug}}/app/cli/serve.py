@@ -24,7 +24,7 @@ from app.core.schema import verify
 from app.core.server import make_server
 from app.settings import Settings, load_settings
 from app.setup.process import database_urls, observe
-from app.setup.rooms import serving, working
+from app.setup.rooms import SERVING, WORKING, serving, working
 
 if TYPE_CHECKING:
     from app.retrieval.service.retrieval import Retrieval
@@ -36,11 +36,11 @@ RETRIEVAL = "retrieval"
 
 OnlyServed = Annotated[
     str | None,
-    typer.Option("--only", help="Serve this room alone: retrieval, ingestion, inference, evaluation, review, actions."),
+    typer.Option("--only", metavar="ROOM", help=f"Serve this room alone: {', '.join(SERVING)}."),
 ]
 OnlyWorked = Annotated[
     str | None,
-    typer.Option("--only", help="Take the jobs of this room alone: ingestion, evaluation, review, actions, …"),
+    typer.Option("--only", metavar="ROOM", help=f"Take the jobs of this room alone: {', '.join(WORKING)}."),
 ]
 
 
@@ -49,7 +49,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     only: OnlyServed = None,
 ) -> None:
-    """Run the API until Ctrl-C."""
+    """Run the API, or one room of it alone, until Ctrl-C."""
     serving(only)
     overrides = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     settings = load_settings(**overrides)
@@ -59,7 +59,7 @@ def serve(
 
 
 def run_worker(only: OnlyWorked = None) -> None:
-    """Run the jobs of the queue until Ctrl-C; serve their metrics on a port of their own."""
+    """Run the jobs of the queue, or of one room alone, until Ctrl-C; serve their metrics on a port of their own."""
     working(only)
     _run(load_settings(), partial(_work, only=only))
 

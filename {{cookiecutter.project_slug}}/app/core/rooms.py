@@ -15,7 +15,7 @@ from app.core.problems import problem_response
 
 SECONDS_LEFT = "x-seconds-left"
 """The header with the time until the deadline of the caller: clocks of machines differ, durations hardly."""
-MAX_SECONDS = 600.0
+MAX_SECONDS = 3600.0
 
 _ENVELOPE = {"type", "title", "status", "detail", "code", "action", "request_id", "instance", "error"}
 
@@ -75,7 +75,7 @@ class RoomsOnly:
 
 
 def seconds_left(value: str | None) -> float:
-    """The time that the caller allows, at most ten minutes. Errors: ValueError."""
+    """The time that the caller allows, at most an hour. Errors: ValueError."""
     seconds = float(value or "")
     if not 0 <= seconds <= MAX_SECONDS:
         raise ValueError(f"not from 0 to {MAX_SECONDS:.0f} seconds")

@@ -30,18 +30,20 @@ ROOMS: Mapping[str, RoomAlone] = {
     "webhooks": RoomAlone(works="webhooks"),
     "privacy": RoomAlone(works="erasures that were interrupted, and content that is too old"),
 }
+SERVING = {name: room for name, room in ROOMS.items() if room.serves}
+WORKING = {name: room for name, room in ROOMS.items() if room.works}
 WHOLE = RoomAlone("everything", "everything", searches=True, embeds=True)
 """A process of all rooms, which needs no other."""
 
 
 def serving(only: str | None) -> RoomAlone:
     """What an API process of this room does; of all rooms for None. Errors: StartRefused."""
-    return _found(only, "serve", {name: room for name, room in ROOMS.items() if room.serves})
+    return _found(only, "serve", SERVING)
 
 
 def working(only: str | None) -> RoomAlone:
     """What a worker of this room does; of all rooms for None. Errors: StartRefused."""
-    return _found(only, "worker", {name: room for name, room in ROOMS.items() if room.works})
+    return _found(only, "worker", WORKING)
 
 
 def _found(only: str | None, command: str, able: Mapping[str, RoomAlone]) -> RoomAlone:
