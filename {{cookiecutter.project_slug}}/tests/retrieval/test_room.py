@@ -1,8 +1,10 @@
 """The process of retrieval alone: what it serves, whom it listens to, and what it understands."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import UUID
 
 import httpx
@@ -18,6 +20,7 @@ from app.setup.retrieval_room import RetrievalRoom, open_retrieval_room
 from app.wiring import State
 from tests.conftest import ROOT
 from tests.identity.test_scopes import routes_of
+from tests.test_wiring import make_confidential
 
 OTHERS = ("wiring", "main", "inference.service", "ingestion.service", "llm.service", "evaluation", "review", "privacy")
 """Parts of the service that a process of retrieval alone does not load."""
@@ -109,6 +112,17 @@ async def test_the_key_must_be_set_outside_development(settings: Settings, state
     strict = settings.model_copy(update={"environment": "staging", "room_key": None})
     with pytest.raises(StartRefused, match="APP_ROOM_KEY must be set"):
         async with open_retrieval_room(strict, state.urls):
+            pass
+
+
+async def test_confidential_text_leaves_from_here_for_no_host_that_nobody_agreed_to(
+    tmp_path: Path, settings: Settings, state: State
+) -> None:
+    shutil.copytree(ROOT / "policies", tmp_path / "policies")
+    make_confidential(tmp_path)
+    elsewhere = settings.model_copy(update={"root": tmp_path, "embedder": "openai"})
+    with pytest.raises(StartRefused, match=r"api\.openai\.com.*confidential_hosts"):
+        async with open_retrieval_room(elsewhere, state.urls):
             pass
 
 

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import aiohttp
 import httpx
@@ -13,8 +13,14 @@ import structlog
 from app.adapters.chat.transport import CONNECT_SECONDS, Reuse
 from app.core.clock import Clock, Deadline
 from app.core.errors import OutOfTime
-from app.core.rooms import SECONDS_LEFT, RoomKeyInvalid, RoomKeyRefused, RoomReplyInvalid, RoomUnavailable
-from app.core.rooms import problem_of_reply as problem_of
+from app.core.rooms import (
+    SECONDS_LEFT,
+    RoomKeyInvalid,
+    RoomKeyRefused,
+    RoomReplyInvalid,
+    RoomUnavailable,
+    problem_of_reply,
+)
 from app.core.telemetry import counter, traceparent
 from app.llm.domain.circuit_breaker import CircuitBreaker
 from app.llm.domain.errors import retry_after
@@ -22,7 +28,7 @@ from app.llm.domain.retry import MAX_ATTEMPTS, RetryBudget, backoff
 
 MAX_REPLY_BYTES = 16_000_000
 BROKEN = (httpx.HTTPError, aiohttp.ClientError, OSError)
-PROBLEM = "application/problem+json"
+PROBLEM, JSON = "application/problem+json", "application/json"
 _TIMEOUTS = {"timeout": {"connect": CONNECT_SECONDS, "read": None, "write": None, "pool": None}}
 
 CALLS = counter("app_room_calls_total", "Attempts to call a room in another process, by how they ended", ("outcome",))
@@ -80,7 +86,9 @@ class RoomClient:
 
     async def _may_retry(self, number: int, deadline: Deadline) -> bool:
         wait = backoff(number, self.random_fraction())
-        if number >= MAX_ATTEMPTS or wait >= deadline.remaining() or not self.retries.withdraw():
+        if number >= MAX_ATTEMPTS or wait >= deadline.remaining() or self.breaker.state == "open":
+            return False
+        if not self.retries.withdraw():
             return False
         await asyncio.sleep(wait)
         return True
@@ -108,7 +116,7 @@ class RoomClient:
     async def _exchange(self, method: str, path: str, body: bytes, deadline: Deadline) -> RoomReply:
         try:
             async with asyncio.timeout(deadline.remaining()):
-                return await self._send(method, path, body, deadline)
+                reply = await self._send(method, path, body, deadline)
         except TimeoutError as error:
             raise OutOfTime(f"{self.room} did not reply in time.") from error
         except BROKEN as error:
@@ -116,6 +124,9 @@ class RoomClient:
                 f"{self.room} at {self.url} does not reply ({type(error).__name__}).",
                 retry_after=self.breaker.open_seconds,
             ) from error
+        if reply.status >= 500 and reply.kind not in (PROBLEM, JSON):  # of a proxy, which found no room behind it
+            raise RoomUnavailable(f"{self.room} at {self.url} does not reply (status {reply.status}).", retry_after=1)
+        return reply
 
     async def _send(self, method: str, path: str, body: bytes, deadline: Deadline) -> RoomReply:
         with Reuse() as reused:
@@ -128,7 +139,7 @@ class RoomClient:
         return await self._send_once(method, path, body, deadline)
 
     async def _send_once(self, method: str, path: str, body: bytes, deadline: Deadline) -> RoomReply:
-        url = httpx.URL(self.url.rstrip("/") + path)
+        url = _address(self.url, path)
         headers = [
             *self._headers,
             (b"host", url.netloc),
@@ -164,17 +175,14 @@ class RoomClient:
         return RoomReply(response.status_code, kind, b"".join(parts), wait)
 
     def _body_of(self, reply: RoomReply) -> bytes:
-        if reply.status == 200 and reply.kind == "application/json":
+        if reply.status == 200 and reply.kind == JSON:
             _OK.inc()
             return reply.body
         _REFUSED.inc()
         if reply.status == RoomKeyInvalid.status:
             raise RoomKeyRefused(f"{self.room} at {self.url} does not accept APP_ROOM_KEY of this process.")
-        if reply.kind == PROBLEM and (problem := problem_of(reply.body, reply.retry_after)):
+        if reply.kind == PROBLEM and (problem := problem_of_reply(reply.body, reply.retry_after)):
             raise problem
-        if reply.status >= 500 and reply.kind != PROBLEM:  # of a proxy in between, which found no room behind it
-            self._record_failure()
-            raise RoomUnavailable(f"{self.room} at {self.url} does not reply (status {reply.status}).", retry_after=1)
         raise RoomReplyInvalid(f"{self.room} at {self.url} replied with status {reply.status}.")
 
     def _record_failure(self) -> None:
@@ -183,3 +191,8 @@ class RoomClient:
         self.breaker.record_failure(self.clock.monotonic())
         if self.breaker.state == "open" and before != "open":
             BREAKER_OPENED.labels(self.room).inc()
+
+
+@lru_cache(maxsize=16)
+def _address(url: str, path: str) -> httpx.URL:
+    return httpx.URL(url.rstrip("/") + path)

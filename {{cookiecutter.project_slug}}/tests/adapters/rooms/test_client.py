@@ -59,7 +59,8 @@ class Room:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
-        self.calls.append((dict(request.headers), orjson.loads(raw) if raw else {}))
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        self.calls.append((headers, orjson.loads(raw) if raw else {}))
         return await (self.replies.pop(0) if self.replies else self.always)(request)
 
     @asynccontextmanager
