@@ -1,10 +1,12 @@
 """Processes of one room: the table, what each serves and takes, and the commands."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from app.cli.serve import run_worker, serve
 from app.core.errors import StartRefused
 from app.core.jobs import Worker
 from app.main import ROUTERS, create_app
@@ -57,6 +59,18 @@ def test_a_room_that_does_not_search_is_ready_without_the_search(state: State) -
 def test_a_room_that_does_not_run_so_is_refused_in_a_sentence(ask: Any, room: str) -> None:
     with pytest.raises(StartRefused, match=rf"--only' takes .*, and not '{room}'\.$"):
         ask(room)
+
+
+def test_the_commands_refuse_it_before_they_open_anything() -> None:
+    for command in (partial(serve, only="costs"), partial(run_worker, only="retrieval")):
+        with pytest.raises(StartRefused, match="--only"):
+            command()
+
+
+def test_only_processes_that_search_or_process_documents_load_weights() -> None:
+    searching = {room for room, alone in ROOMS.items() if alone.searches}
+    embedding = {room for room, alone in ROOMS.items() if alone.embeds}
+    assert (searching, embedding) == ({"retrieval", "inference"}, {"ingestion", "evaluation"})
 
 
 async def test_a_worker_of_one_room_leaves_the_jobs_of_the_others(state: State, tenant: UUID, client: Any) -> None:
