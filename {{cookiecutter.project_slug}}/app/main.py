@@ -1,14 +1,11 @@
 """The HTTP entry point."""
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import JSONResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from app import __version__
 from app.actions import routes as actions_routes
@@ -22,6 +19,7 @@ from app.core.http import Closed, Observed, install_problem_handlers
 from app.core.intake import BodyLimits, Intake
 from app.core.ownership import OwnershipPolicy
 from app.core.slots import Slots
+from app.core.system_routes import OPEN, system
 from app.costs import routes as costs_routes
 from app.evaluation import routes as evaluation_routes
 from app.governance import routes as governance_routes
@@ -34,57 +32,28 @@ from app.releases import routes as releases_routes
 from app.retrieval import routes as retrieval_routes
 from app.review import routes as review_routes
 from app.safety.domain.policy import SecurityPolicy
+from app.setup.rooms import serving
 from app.wiring import State
 
 MAX_BODY_BYTES = 1_000_000
+SYSTEM = "system"
 
-system = APIRouter(tags=["system"])
-
-
-@system.get("/health/live")
-async def live() -> dict[str, str]:
-    """The process is alive. Dependencies are not checked, because a restart would not repair them."""
-    return {"status": "ok"}
-
-
-@system.get("/health/ready")
-async def ready(request: Request) -> Response:
-    """Whether requests can be served, with each dependency and what is wrong with it; 503 when one is down.
-
-    Notes report what an operator has to do although requests are served, such as approve a release.
-    """
-    health: Health = request.app.state.provided[Health]
-    checks, notes = await asyncio.gather(health.report(), health.notes())
-    good = all(state == "ok" for state in checks.values())
-    body = {"status": "ok" if good else "down", "checks": checks, "notes": notes}
-    return JSONResponse(body, 200 if good else 503)
-
-
-@system.get("/metrics")
-async def metrics() -> Response:
-    """Prometheus text format."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-
-ROUTERS = (
-    console_routes.router,
-    privacy_routes.router,
-    governance_routes.router,
-    review_routes.router,
-    evaluation_routes.router,
-    inference_routes.router,
-    ingestion_routes.router,
-    actions_routes.router,
-    retrieval_routes.router,
-    releases_routes.router,
-    costs_routes.router,
-    identity_routes.router,
-    system,
-)
-"""In the order of the map of rooms."""
-
-
-OPEN = {"/health/live", "/health/ready", "/metrics"}
+ROUTERS: Mapping[str, APIRouter] = {
+    "console": console_routes.router,
+    "privacy": privacy_routes.router,
+    "governance": governance_routes.router,
+    "review": review_routes.router,
+    "evaluation": evaluation_routes.router,
+    "inference": inference_routes.router,
+    "ingestion": ingestion_routes.router,
+    "actions": actions_routes.router,
+    "retrieval": retrieval_routes.router,
+    "releases": releases_routes.router,
+    "costs": costs_routes.router,
+    "identity": identity_routes.router,
+    SYSTEM: system,
+}
+"""By room, in the order of the map of rooms."""
 
 
 def _describe(app: FastAPI) -> dict[str, Any]:
@@ -101,8 +70,11 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
-def create_app(state: State) -> FastAPI:
-    """Create the application for a state."""
+def create_app(state: State, only: str | None = None) -> FastAPI:
+    """Create the application for a state. only: the room whose routes it has, besides health and metrics; None: all.
+
+    Errors: StartRefused, for a room that does not run alone.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -118,12 +90,12 @@ def create_app(state: State) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.provided = state.provided
+    app.state.provided = state.provided | {Health: state.health_of(serving(only))}
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
     install_problem_handlers(app)
-    console = addresses() if state.settings.console else set()
-    for router in ROUTERS:
-        if console or router is not console_routes.router:
+    console = addresses() if state.settings.console and only is None else set()
+    for room, router in ROUTERS.items():
+        if (only in (None, room) or room == SYSTEM) and (console or room != "console"):
             app.include_router(router)
     add_documentation(app)
     admission = _admission_limits(state)

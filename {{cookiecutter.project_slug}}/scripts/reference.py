@@ -208,7 +208,7 @@ def routes() -> list[APIRoute]:
     from app.main import ROUTERS
 
     return sorted(
-        (route for router in ROUTERS for route in routes_of(router)),
+        (route for router in ROUTERS.values() for route in routes_of(router)),
         key=lambda route: (route.path, sorted(route.methods)),
     )
 
@@ -219,6 +219,13 @@ def routes_of(router: Any) -> Iterator[APIRoute]:
             yield route
         elif inner := getattr(route, "original_router", None):
             yield from routes_of(inner)
+
+
+def internal_routes() -> list[tuple[str, str]]:
+    from app.retrieval.routes import room_router
+
+    routes = sorted(routes_of(room_router), key=lambda route: route.path)
+    return [(f"`{' '.join(route.methods)} {route.path}`", one_line(route.description)) for route in routes]
 
 
 def permission_of(route: APIRoute) -> str:
@@ -236,7 +243,7 @@ def routes_page() -> str:
     from app.main import ROUTERS
 
     application = FastAPI()
-    for router in ROUTERS:
+    for router in ROUTERS.values():
         application.include_router(router)
     documented = application.openapi()["paths"]
     rows = []
@@ -254,6 +261,11 @@ def routes_page() -> str:
         "The scope says whose data a route reaches: `own` that of the key, `tenant` that of its tenant, `service` "
         "that of all tenants; `open` needs no key and reaches no data.",
         table(("route", "permission", "scope", "what it does"), rows),
+        "## Internal routes",
+        "A process that runs retrieval alone serves these, and health and metrics, and no others. They need the key of "
+        "the processes, `APP_ROOM_KEY`, and serve the tenant and the access groups that a call names. No key of a "
+        "caller opens them, and the API does not have them.",
+        table(("route", "what it does"), internal_routes()),
         "## Roles",
         "A key has one role or more; a role is a set of permissions. The role `service` reaches all tenants and "
         "is granted only at the command line.",

@@ -151,9 +151,10 @@ def boundaries_page(metadata: MetaData, open_routes: list[str]) -> str:
         "Every route needs a key, a token of the identity provider or a session of the console, except these, which "
         "reach no data: "
         + ", ".join(f"`{each}`" for each in open_routes)
-        + ". Which permission each of the others needs, and whose data it reaches, is under [routes](routes.md). The "
-        "command line needs no key: whoever can run it on the machine, with the settings of the service, may do "
-        "everything.",
+        + ". Where retrieval runs alone, its [internal routes](routes.md#internal-routes) need a key of the processes "
+        "and reach every tenant. Which permission each of the others needs, and whose data it reaches, is under "
+        "[routes](routes.md). The command line needs no key: whoever can run it on the machine, with the settings of "
+        "the service, may do everything.",
         "## Ways out",
         "As shipped, the service talks to its database and to nobody else: no model, no embedding provider, no "
         "collector, no webhook host and no identity provider is configured.",

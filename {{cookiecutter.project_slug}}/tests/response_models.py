@@ -68,8 +68,8 @@ def check_every_response() -> None:
     """From now on, each application that `create_app` makes in this process checks its responses."""
     made = main.create_app
 
-    def create_app(state: State) -> FastAPI:
-        app = made(state)
+    def create_app(state: State, only: str | None = None) -> FastAPI:
+        app = made(state, only)
         app.add_middleware(ResponseModels)
         return app
 

@@ -26,10 +26,10 @@ COMMANDS = {
     "run": Listed(
         "run", "Run the API and a worker together until Ctrl-C, on a migrated database, with a development key."
     ),
-    "serve": Listed("serve", "Run the API until Ctrl-C."),
+    "serve": Listed("serve", "Run the API, or one room of it alone, until Ctrl-C."),
     "worker": Listed(
         "serve",
-        "Run the jobs of the queue until Ctrl-C; serve their metrics on a port of their own.",
+        "Run the jobs of the queue, or of one room alone, until Ctrl-C; serve their metrics on a port of their own.",
         function="run_worker",
     ),
     "ingest": Listed(

@@ -22,7 +22,7 @@ def search(
     """Show the passages that a question finds, best first."""
 
     async def work(state: State) -> Evidence:
-        return await state.retrieval.search(
+        return await state.search.search(
             await caller_in(state, tenant, group),
             query,
             limit=limit,

@@ -1,47 +1,70 @@
+"""The commands that run a process. One that runs retrieval alone does not import the other rooms, which take a
+quarter of its memory.
+"""
+
 import asyncio
-import contextlib
 import gc
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
+from fastapi import FastAPI
 
 from app.core.database import background
+from app.core.embedded import Urls
 from app.core.errors import DatabaseUnavailable, Problem
 from app.core.listening import claimed, refusals
 from app.core.schema import verify
 from app.core.server import make_server
-from app.main import create_app
 from app.settings import Settings, load_settings
-from app.wiring import State, build, database_urls, observe
-from app.worker import work
+from app.setup.process import database_urls, observe
+from app.setup.rooms import SERVING, WORKING, serving, working
+
+if TYPE_CHECKING:
+    from app.retrieval.service.retrieval import Retrieval
+    from app.wiring import State
 
 log = structlog.get_logger(__name__)
+
+RETRIEVAL = "retrieval"
+
+OnlyServed = Annotated[
+    str | None,
+    typer.Option("--only", metavar="ROOM", help=f"Serve this room alone: {', '.join(SERVING)}."),
+]
+OnlyWorked = Annotated[
+    str | None,
+    typer.Option("--only", metavar="ROOM", help=f"Take the jobs of this room alone: {', '.join(WORKING)}."),
+]
 
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    only: OnlyServed = None,
 ) -> None:
-    """Run the API until Ctrl-C."""
+    """Run the API, or one room of it alone, until Ctrl-C."""
+    serving(only)
     overrides = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     settings = load_settings(**overrides)
     with claimed(settings.host, settings.port, "APP_PORT") as sockets:
-        _run(settings, partial(_serve, sockets=sockets))
+        serve_room = _serve_retrieval if only == RETRIEVAL else partial(_serve_state, only=only)
+        _run(settings, partial(serve_room, sockets=sockets))
 
 
-def run_worker() -> None:
-    """Run the jobs of the queue until Ctrl-C; serve their metrics on a port of their own."""
-    _run(load_settings(), work)
+def run_worker(only: OnlyWorked = None) -> None:
+    """Run the jobs of the queue, or of one room alone, until Ctrl-C; serve their metrics on a port of their own."""
+    working(only)
+    _run(load_settings(), partial(_work, only=only))
 
 
-def _run(settings: Settings, run: Callable[[State], Awaitable[None]]) -> None:
+def _run(settings: Settings, run: Callable[[Settings, Urls], Awaitable[None]]) -> None:
     observe(settings)
     urls, server = database_urls(settings)
 
@@ -50,16 +73,8 @@ def _run(settings: Settings, run: Callable[[State], Awaitable[None]]) -> None:
             await verify(urls.service, settings.root)
         except DatabaseUnavailable:
             log.warning("cli.database_unavailable_at_start", what="retrying; /health/ready reports it")
-        watchdog = [server.keep_running] if server else []
-        async with build(settings, urls) as state, background(*watchdog):
-            with suppress(DatabaseUnavailable):
-                await state.privacy.refuse_restored()
-                await state.retrieval.ready()
-            await state.retrieval.warm()
-            with contextlib.suppress(Problem):  # readiness says what is missing, until it is there
-                if parts := await state.environments.unreleased_changes():
-                    log.warning("releases.local_files_differ", parts=parts, what="'app release create' makes a draft")
-            await run(state)
+        async with background(*[server.keep_running] if server else []):
+            await run(settings, urls)
 
     # The server library sends the signal to itself again once it has shut down; that must not skip our own clean-up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -71,9 +86,56 @@ def _run(settings: Settings, run: Callable[[State], Awaitable[None]]) -> None:
             server.stop()
 
 
-async def _serve(state: State, sockets: list[socket.socket]) -> None:
-    settings = state.settings
-    server = make_server(create_app(state), settings.host, settings.port, settings.server_limits())
+async def _serve_retrieval(settings: Settings, urls: Urls, *, sockets: list[socket.socket]) -> None:
+    from app.room import create_room_app
+    from app.setup.retrieval_room import open_retrieval_room
+
+    async with open_retrieval_room(settings, urls) as room:
+        await _prepare_search(room.retrieval, embeds=True)
+        await _listen(create_room_app(room), settings, sockets)
+
+
+async def _serve_state(settings: Settings, urls: Urls, *, only: str | None, sockets: list[socket.socket]) -> None:
+    from app.main import create_app
+
+    embeds = serving(only).searches and settings.retrieval_url is None
+    async with _prepared(settings, urls, searches=serving(only).searches, embeds=embeds) as state:
+        await _listen(create_app(state, only), settings, sockets)
+
+
+async def _work(settings: Settings, urls: Urls, *, only: str | None) -> None:
+    from app.worker import work
+
+    embeds = working(only).embeds
+    async with _prepared(settings, urls, searches=embeds, embeds=embeds) as state:
+        await work(state, only)
+
+
+@asynccontextmanager
+async def _prepared(settings: Settings, urls: Urls, searches: bool, embeds: bool) -> "AsyncIterator[State]":
+    """The services of all rooms, checked. embeds: whether this process calculates vectors, so that it loads weights."""
+    from app.wiring import build
+
+    async with build(settings, urls) as state:
+        with suppress(DatabaseUnavailable):
+            await state.privacy.refuse_restored()
+        if searches:
+            await _prepare_search(state.retrieval, embeds)
+        with suppress(Problem):  # readiness says what is missing, until it is there
+            if parts := await state.environments.unreleased_changes():
+                log.warning("releases.local_files_differ", parts=parts, what="'app release create' makes a draft")
+        yield state
+
+
+async def _prepare_search(retrieval: "Retrieval", embeds: bool) -> None:
+    with suppress(DatabaseUnavailable):
+        await retrieval.ready()
+    if embeds:
+        await retrieval.warm()
+
+
+async def _listen(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> None:
+    server = make_server(app, settings.host, settings.port, settings.server_limits())
     _freeze_loaded_objects()
     with refusals(settings.host, settings.port, "APP_PORT"):
         await server.serve(sockets)

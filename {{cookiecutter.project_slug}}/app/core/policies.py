@@ -48,12 +48,13 @@ class Policies:
         raise KeyError(kind.__name__)
 
 
-def load_policies(folder: Path, models: Mapping[str, type[PolicyModel]]) -> Policies:
+def load_policies(folder: Path, models: Mapping[str, type[PolicyModel]], all_files: bool = True) -> Policies:
     """Reads `<name>.yaml` for each of `models`.
 
-    Errors: StartRefused naming the file, the field and what is expected there; a file without a model is rejected too.
+    all_files: reject a file without a model too; False for a process that enforces a part of them.
+    Errors: StartRefused naming the file, the field and what is expected there.
     """
-    extra = sorted(path.name for path in folder.glob("*.y*ml") if path.stem not in models)
+    extra = sorted(path.name for path in folder.glob("*.y*ml") if all_files and path.stem not in models)
     if extra:
         raise StartRefused(f"{folder / extra[0]}: no part of the service enforces this policy; remove the file.")
     raw = {name: _bytes(folder / f"{name}.yaml") for name in models}

@@ -3,6 +3,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.core.clock import Deadline
+from app.identity.domain import Principal
+from app.retrieval.domain.evidence import Evidence
+from app.retrieval.domain.indexes import IndexRow, SearchParams
 from app.retrieval.domain.vectors import Vector
 
 
@@ -50,3 +53,31 @@ class Embedder(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class PassageSearch(Protocol):
+    """The search as other rooms call it: in this process, or in one that runs retrieval alone."""
+
+    async def search(
+        self,
+        caller: Principal,
+        query: str,
+        *,
+        deadline: Deadline,
+        limit: int = 10,
+        corpus_version: int | None = None,
+        index: IndexRow | None = None,
+        params: SearchParams | None = None,
+        charge: bool = False,
+    ) -> Evidence:
+        """The most relevant passages that the caller may read, best first. Idempotent, except for what it costs.
+
+        corpus_version: search the documents of that version, except those deleted or restricted since. The
+        same version always gives the same scores. limit: 1 to 50 passages.
+        index, params: those of a release; by default the live index and the parameters of the process that searches.
+        charge: write the ledger row of the query's embedding; otherwise the caller does, from `usage`.
+        Without an embedding of the query, the search uses BM25 alone: see `degraded`.
+        Errors: EmbedderMismatch, IndexNotFound, NoLiveIndex, DatabaseUnavailable, OutOfTime; from another process also
+        RoomUnavailable, RoomKeyRefused, RoomReplyInvalid.
+        """
+        ...

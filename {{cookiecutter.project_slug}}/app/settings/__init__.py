@@ -14,6 +14,7 @@ from app.settings.environment import PREFIX, from_environment, from_file, withou
 from app.settings.identity import IdentitySettings
 from app.settings.models import ModelSettings, SearchSettings
 from app.settings.processes import ServerSettings, WorkerSettings
+from app.settings.rooms import RoomSettings
 from app.settings.security import SecuritySettings
 from app.settings.storage import StorageSettings
 from app.settings.telemetry import TelemetrySettings
@@ -30,6 +31,7 @@ class Settings(
     SearchSettings,
     ModelSettings,
     TelemetrySettings,
+    RoomSettings,
     IdentitySettings,
     SecuritySettings,
     StorageSettings,

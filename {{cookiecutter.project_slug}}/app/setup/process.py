@@ -71,6 +71,11 @@ def observe(settings: Settings) -> None:
     )
 
 
+def embedder_addresses(settings: Settings) -> list[str]:
+    """Where the embedders send text; nowhere as shipped."""
+    return [settings.embedder_url] if "openai" in (settings.embedder, settings.embedder_next) else []
+
+
 def make_embedders(settings: Settings, protection: PersonalDataProtection = DEFAULT_PROTECTION) -> list[Embedder]:
     """The embedder of new indexes first. One elsewhere gets masked texts where the policy says so.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from app.actions.domain import ActionPolicy
@@ -61,6 +61,7 @@ from app.privacy.jobs import job_specs as privacy_jobs
 from app.privacy.service import Privacy
 from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED
 from app.releases.service import Environments, LiveReleases, Releases, Rollouts, SigningSecret
+from app.retrieval.ports import PassageSearch
 from app.retrieval.service.retrieval import Retrieval
 from app.review.jobs import job_specs as review_jobs
 from app.review.service import Reviews
@@ -71,6 +72,7 @@ from app.safety.service import Screening
 from app.settings import Settings
 from app.setup.process import database_urls, observe
 from app.setup.release_check import ReleaseCheck, protection_of
+from app.setup.rooms import RoomAlone
 from app.webhooks.jobs import job_specs as webhook_jobs
 from app.webhooks.service import WebhookSender
 from app.wiring.identity_setup import make_identity
@@ -86,6 +88,7 @@ from app.wiring.release_loader import ReleaseLoader, released
 __all__ = ["POLICIES", "REGISTRY", "State", "build", "check", "database_urls", "observe"]
 
 
+SEARCH_CHECKS = ("index", "retrieval")
 RESTORED_SECONDS = 60.0
 """How long it counts that the database is not older than an erasure."""
 
@@ -108,6 +111,7 @@ class State:
     approvals: Approvals
     audit: AuditLog
     retrieval: Retrieval
+    search: PassageSearch
     ingestion: Ingestion
     answers: Answers
     trials: Trials
@@ -130,7 +134,6 @@ class State:
             self.settings,
             self.policies,
             self.database,
-            self.health,
             self.identity,
             self.costs,
             self.releases,
@@ -155,7 +158,7 @@ class State:
             self.privacy,
             SigningSecret(self.settings.signing_secret),
         )
-        return {type(each): each for each in services}
+        return {type(each): each for each in services} | {PassageSearch: self.search}
 
     @property
     def governance(self) -> Overview:
@@ -176,13 +179,32 @@ class State:
     @property
     def jobs(self) -> list[JobSpec]:
         """The jobs that a worker runs."""
-        lower = [*ingestion_jobs(self.ingestion), *action_jobs(self.actions.execution), *webhook_jobs(self.webhooks)]
-        return [
-            *lower,
-            *evaluation_jobs(self.evaluations),
-            *review_jobs(self.reviews.lifecycle),
-            *privacy_jobs(self.privacy),
-        ]
+        return [spec for specs in self.jobs_by_room.values() for spec in specs]
+
+    @property
+    def jobs_by_room(self) -> dict[str, list[JobSpec]]:
+        return {
+            "ingestion": ingestion_jobs(self.ingestion),
+            "actions": action_jobs(self.actions.execution),
+            "webhooks": webhook_jobs(self.webhooks),
+            "evaluation": evaluation_jobs(self.evaluations),
+            "review": review_jobs(self.reviews.lifecycle),
+            "privacy": privacy_jobs(self.privacy),
+        }
+
+    @property
+    def sweeps_by_room(self) -> dict[str, BackgroundJob]:
+        """What a worker does by itself, until it ends."""
+        return {
+            "evaluation": self.canaries.watch,
+            "review": self.reviews.lifecycle.watch,
+            "privacy": self.privacy.upkeep.watch,
+        }
+
+    def health_of(self, room: RoomAlone) -> Health:
+        """The checks of a process: those of the search where it searches."""
+        skipped = () if room.searches else SEARCH_CHECKS
+        return replace(self.health, checks={n: c for n, c in self.health.checks.items() if n not in skipped})
 
     def background(self) -> list[BackgroundJob]:
         """The background jobs of a process; they run until it ends."""
@@ -234,7 +256,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     waiting, offered = ChangeWaiter(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
     actions = Actions.build(database, identity, REGISTRY, offered, waiting)
     screening = _screening(infra.settings)
-    pipeline = Pipeline(clock, infra.retrieval, infra.costs, Generation(ToolCalling(actions)), screening)
+    pipeline = Pipeline(clock, infra.search, infra.costs, Generation(ToolCalling(actions)), screening)
     trials, live_traffic = Trials(database, infra.releases, loaded_releases, pipeline), LiveTraffic(database)
     security = released(SecurityPolicy, live_releases, loaded_releases, policies)
     ingestion = _ingestion(infra, live_releases, loaded_releases, screening)
@@ -255,6 +277,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         approvals=approvals,
         audit=AuditLog(database, clock),
         retrieval=infra.retrieval,
+        search=infra.search,
         ingestion=ingestion,
         answers=_answers(infra, environments, loaded_releases, pipeline),
         trials=trials,
@@ -316,6 +339,8 @@ def _health(infra: Infrastructure, environments: Environments, approvals: Approv
         "release": environments.ready,
         "erasures": CachedCheck(privacy.refuse_restored, infra.clock, RESTORED_SECONDS),
     }
+    if infra.remote_search:
+        checks["retrieval"] = infra.remote_search.ready
     return Health(checks, (approvals.notes, infra.costs.notes))
 
 
@@ -347,7 +372,7 @@ def _evaluations(
         infra.clock,
         suites,
         CorpusSync(infra.settings.root, identity, ingestion, infra.retrieval),
-        CaseRunner(infra.database, infra.clock, identity, infra.retrieval, trials),
+        CaseRunner(infra.database, infra.clock, identity, infra.search, trials),
         infra.releases,
         environments,
         QualityPolicyFile(quality, infra.policies.digests["quality"]),

@@ -1,60 +1,27 @@
-"""Chooses the prices of a process: those of its files, or the last good ones."""
+"""The costs of a process that has every room: the prices of its models and embedders, and the answers to count."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-import structlog
-
-from app.adapters.prices import BundledPrices
 from app.core.clock import Clock
 from app.core.database import Database
-from app.core.errors import Problem, StartRefused
-from app.costs.domain import CostPolicy, PricedModel, PriceTable
-from app.costs.domain.price_selection import check_against_last_good
-from app.costs.service import Costs, make_price_table
+from app.costs.domain import CostPolicy, PricedModel
+from app.costs.service import Costs
 from app.inference.domain.release_names import EXTRACTIVE
 from app.inference.service import ResolvedAnswers
-from app.releases.service import live_prices
 from app.retrieval.ports import Embedder
 from app.settings import Settings
-
-log = structlog.get_logger(__name__)
+from app.setup.prices import choose_costs, embedding_models
 
 
 async def make_costs(
-    settings: Settings, policy: CostPolicy, embedders: list[Embedder], database: Database, clock: Clock
+    settings: Settings, policy: CostPolicy, embedders: Sequence[Embedder], database: Database, clock: Clock
 ) -> Costs:
-    """Errors: StartRefused, when the prices of the files are implausible and there are no last good ones."""
-    embedding_models = [
-        PricedModel(each.model, each.provider, "embedding", settings.embedder_url)
-        for each in embedders
-        if each.dimensions
-    ]
-    models, good = [*chat_models(settings), *embedding_models], await _last_good(database)
-    try:
-        table = make_price_table(policy, models, BundledPrices(), clock)
-        if good:
-            check_against_last_good(table, good)
-    except StartRefused as error:
-        if good is None or not _knows(good, models):
-            raise
-        log.error("costs.price_table_refused", reason=str(error), kept=good.digest)
-        return Costs(policy, good, database, clock, str(error), ResolvedAnswers())
-    return Costs(policy, table, database, clock, resolutions=ResolvedAnswers())
+    """Errors: StartRefused, as choose_costs."""
+    models = [*chat_models(settings), *embedding_models(embedders, settings.embedder_url)]
+    return replace(await choose_costs(policy, models, database, clock), resolutions=ResolvedAnswers())
 
 
 def chat_models(settings: Settings) -> list[PricedModel]:
     chat = [PricedModel(each.model, each.paid, address=each.base_url) for each in settings.model_chain]
     return [*chat, PricedModel(EXTRACTIVE, "local")]
-
-
-async def _last_good(database: Database) -> PriceTable | None:
-    try:
-        content = await live_prices(database)
-        return PriceTable.read(content) if content else None
-    except (Problem, StartRefused) as error:
-        log.warning("costs.last_prices_unknown", error=type(error).__name__)
-        return None
-
-
-def _knows(table: PriceTable, models: Sequence[PricedModel]) -> bool:
-    return {each.model for each in models} <= {each.model for each in table.models}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -32,6 +33,7 @@ from app.inference.domain.release_names import EXTRACTIVE
 from app.ingestion.domain.policy import DataPolicy
 from app.releases.domain import ModelStep, ReleaseInputs
 from app.releases.service import Releases, read_code, read_prompts
+from app.retrieval.ports import PassageSearch
 from app.retrieval.service.retrieval import Retrieval, make_retrieval
 from app.safety.domain.policy import SecurityPolicy
 from app.safety.domain.privacy_policy import PrivacyPolicy
@@ -42,6 +44,9 @@ from app.setup.release_check import protection_of
 from app.wiring.cost_setup import chat_models, make_costs
 from app.wiring.release_loader import step_of
 from app.wiring.startup_checks import check_together
+
+if TYPE_CHECKING:
+    from app.adapters.rooms.retrieval import RemoteSearch
 
 log = structlog.get_logger(__name__)
 
@@ -95,7 +100,7 @@ def _steps(choices: tuple[ModelChoice, ...]) -> tuple[ModelStep, ...]:
 
 @dataclass(frozen=True)
 class Infrastructure:
-    """The resources that all services share."""
+    """The resources that all services share. remote_search: where another process searches for this one."""
 
     settings: Settings
     policies: Policies
@@ -107,13 +112,20 @@ class Infrastructure:
     releases: Releases
     parser: ParserPool
     keys: TenantKeys
+    remote_search: "RemoteSearch | None" = None
 
     @property
     def suites(self) -> SuiteFiles:
         return SuiteFiles(self.settings.root / "evals")
 
+    @property
+    def search(self) -> PassageSearch:
+        return self.remote_search or self.retrieval
+
     async def close(self) -> None:
         await self.parser.close()
+        if self.remote_search:
+            await self.remote_search.close()
         await self.retrieval.close()
         await self.database.close()
         shutdown_tracing()
@@ -129,7 +141,17 @@ async def open_infrastructure(settings: Settings, urls: Urls, clock: Clock) -> I
     releases = Releases(_release_inputs(settings, policies, costs, retrieval), database, retrieval.indexes, clock)
     parser = ParserPool(processes=settings.worker_concurrency)
     keys = TenantKeys(database, _master_keys(settings), clock)
-    return Infrastructure(settings, policies, clock, database, urls, costs, retrieval, releases, parser, keys)
+    remote = _remote_search(settings, clock)
+    return Infrastructure(settings, policies, clock, database, urls, costs, retrieval, releases, parser, keys, remote)
+
+
+def _remote_search(settings: Settings, clock: Clock) -> "RemoteSearch | None":
+    if settings.retrieval_url is None:
+        return None
+    # Imported late: an HTTP client costs memory, and a service that searches by itself needs none.
+    from app.adapters.rooms.retrieval import make_remote_search
+
+    return make_remote_search(settings.retrieval_url, settings.room_secret(), clock)
 
 
 def _master_keys(settings: Settings) -> EnvironmentKeys:

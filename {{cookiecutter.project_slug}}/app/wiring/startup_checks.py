@@ -9,6 +9,7 @@ from app.core.policies import Policies
 from app.inference.domain.human_review import ReviewPolicy
 from app.inference.domain.release_names import EXTRACTIVE
 from app.settings import Settings
+from app.setup.process import embedder_addresses
 from app.setup.release_check import check_data_egress
 from app.wiring.cost_setup import chat_models
 
@@ -21,8 +22,8 @@ def check_together(settings: Settings, policies: Policies, registry: Collection[
 
 
 def _check_egress(settings: Settings, policies: Policies) -> None:
-    embeds = "openai" in (settings.embedder, settings.embedder_next)
-    check_data_egress(policies, [choice.base_url for choice in settings.model_chain] + [settings.embedder_url] * embeds)
+    models = [choice.base_url for choice in settings.model_chain]
+    check_data_egress(policies, [*models, *embedder_addresses(settings)])
 
 
 def _check_model_names(settings: Settings, policies: Policies) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from alembic import op
 
 revision = "0022"
-down_revision = "0020"
+down_revision = "0021"
 
 PRIMARY = {
     "actions": "id",

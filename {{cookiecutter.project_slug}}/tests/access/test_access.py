@@ -4,6 +4,7 @@ import os
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from uuid import uuid4
 
 import httpx
@@ -19,11 +20,13 @@ from app.identity.service import TokenAuthentication
 from app.inference.domain.human_review import ReviewPolicy
 from app.inference.domain.review_policy import NO_REVIEW
 from app.main import create_app
+from app.retrieval.ports import PassageSearch
 from tests.access.repeating_model import Model
 from tests.access.world import ACTIONS, KEYS, LAMP, PERSON, World
 from tests.conftest import override
 from tests.identity.issuer import ADDRESS, AUDIENCE, POLICY, Issuer
 from tests.inference.conftest import Open, Service, change_serving, house, open_service
+from tests.retrieval.rooms import remote, room_served
 
 __all__ = ["house", "open_service"]
 
@@ -104,13 +107,23 @@ async def accept_tokens(simulated: World) -> None:
     simulated.clients[PERSON].auth = authorize
 
 
+@pytest_asyncio.fixture
+async def searches(service: Service) -> AsyncIterator[tuple[PassageSearch, PassageSearch]]:
+    """The search in this process, and the same in a process of its own."""
+    state = service.state
+    async with room_served(state.settings, state.urls) as (_, address), remote(state.settings, address) as search:
+        yield state.retrieval, search
+
+
 @pytest.mark.slow
 async def test_no_reply_contains_words_of_a_document_that_its_key_may_not_read(
-    service: Service, stack: AsyncExitStack
+    service: Service, stack: AsyncExitStack, searches: tuple[PassageSearch, PassageSearch]
 ) -> None:
-    app, matched_paths = create_app(service.state), set[str]()
+    """Wherever the passages come from: every second world asks another process for them."""
+    apps, matched_paths = [create_app(replace(service.state, search=search)) for search in searches], set[str]()
     for seed in range(FIRST, FIRST + SEQUENCES):
-        simulated = await world(service, app, stack, seed)
+        override(service.state.answers.pipeline, retrieval=searches[seed % 2])
+        simulated = await world(service, apps[seed % 2], stack, seed)
         try:
             await simulated.simulate(STEPS)
         except AssertionError as error:

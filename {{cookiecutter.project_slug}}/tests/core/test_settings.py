@@ -163,3 +163,22 @@ def test_an_identity_provider_on_this_machine_needs_no_tls(monkeypatch: pytest.M
     for name, value in {**ISSUER, "APP_OIDC_ISSUER": "http://127.0.0.1:9000"}.items():
         monkeypatch.setenv(name, value)
     assert load_settings().oidc_issuer == "http://127.0.0.1:9000"
+
+
+def test_a_room_elsewhere_needs_an_address_and_outside_development_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    for wrong in ("retrieval:8100", "ftp://retrieval", "http://"):
+        monkeypatch.setenv("APP_RETRIEVAL_URL", wrong)
+        with pytest.raises(StartRefused, match="APP_RETRIEVAL_URL: must begin with https:// or http://"):
+            load_settings()
+    monkeypatch.setenv("APP_RETRIEVAL_URL", "http://retrieval:8100")
+    assert len(load_settings().room_secret()) >= 32, "made up in development"
+    for name in ("APP_KEY_PEPPER", "APP_MASTER_KEY"):
+        monkeypatch.setenv(name, PEPPER)
+    monkeypatch.setenv("APP_ENVIRONMENT", "staging")
+    with pytest.raises(StartRefused, match="APP_ROOM_KEY must be set with APP_RETRIEVAL_URL"):
+        load_settings()
+    monkeypatch.setenv("APP_ROOM_KEY", "short")
+    with pytest.raises(StartRefused, match="APP_ROOM_KEY must have 32 characters or more"):
+        load_settings()
+    monkeypatch.setenv("APP_ROOM_KEY", PEPPER)
+    assert load_settings().room_secret() == PEPPER.encode()

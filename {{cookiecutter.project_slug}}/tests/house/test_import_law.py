@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DOORS = {"service", "domain", "ports"}
 # These choose what is real, or start it: they may see every shelf.
-CHOOSERS = {"main", "worker", "wiring", "setup", "cli"}
+CHOOSERS = {"main", "worker", "room", "wiring", "setup", "cli"}
 # Not rooms but halls: no shelves inside.
 HALLS = {"wiring", "settings", "setup", "adapters", "cli", "core"}
 

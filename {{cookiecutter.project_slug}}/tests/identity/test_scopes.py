@@ -15,6 +15,7 @@ from starlette.routing import Mount, Route
 
 from app.identity.domain import PERMISSIONS, SERVICE_PERMISSIONS, scope_of
 from app.main import create_app
+from app.retrieval.routes import room_router
 from app.wiring import State
 from tests.e2e.test_tenants import BODIES, MARKER, theirs
 
@@ -113,6 +114,8 @@ service  releases:evaluate    POST /v1/releases/{release_id}/evaluations
 service  releases:write       GET /v1/releases/{release_id}/export
 service  releases:approve     POST /v1/releases/{release_id}/rejection
 """
+INTERNAL = {("POST", "/internal/v1/search"), ("GET", "/internal/v1/ready")}
+"""Of a process that runs retrieval alone; tests/retrieval/test_room.py says who may call them."""
 WORDS = [line.split() for line in LINES.strip().splitlines()]
 TABLE = {(method, path): (scope, permission) for scope, permission, method, path in WORDS}
 TENANT_ROLES = ("user", "reviewer", "operator", "admin")
@@ -173,6 +176,8 @@ async def stranger(state: State) -> UUID:
 async def test_every_route_has_a_line_and_every_line_a_route(state: State) -> None:
     served = {(method, path): permission for method, path, permission in routes_of(create_app(state).routes)}
     assert served == {route: permission for route, (_, permission) in TABLE.items()}
+    assert {(method, path) for method, path, _ in routes_of([*room_router.routes])} == INTERNAL
+    assert not served.keys() & INTERNAL, "the API has no route of the processes"
 
 
 def test_the_scope_of_a_line_is_that_of_its_permission() -> None:

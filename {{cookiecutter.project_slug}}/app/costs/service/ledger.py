@@ -48,7 +48,10 @@ def make_price_table(policy: CostPolicy, models: Sequence[PricedModel], prices: 
 
 @dataclass(frozen=True)
 class Costs:
-    """refused: why the last good prices are used instead of those of this process's own files; else empty."""
+    """refused: why the last good prices are used instead of those of this process's own files; else empty.
+
+    shared_by: the calls that one reservation may serve; 1 where another process settles the holds of this one.
+    """
 
     policy: CostPolicy
     table: PriceTable
@@ -57,6 +60,7 @@ class Costs:
     refused: str = ""
     resolutions: Resolutions | None = None
     late: LateCharges = field(default_factory=LateCharges)
+    shared_by: int = 16
 
     @cached_property
     def budgets(self) -> Budgets:
@@ -64,7 +68,7 @@ class Costs:
 
     @cached_property
     def reservations(self) -> Reservations:
-        return Reservations(self.policy, self.database, self.clock)
+        return Reservations(self.policy, self.database, self.clock, shared_by=self.shared_by)
 
     async def notes(self) -> list[str]:
         """Warnings for the owner, in sentences."""

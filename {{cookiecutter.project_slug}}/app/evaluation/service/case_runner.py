@@ -16,7 +16,7 @@ from app.identity.service import Identity
 from app.inference.domain.answer import Question, QuestionTooLong, source_documents
 from app.inference.service import Trials
 from app.inference.service.trials import Trial
-from app.retrieval.service.retrieval import Retrieval
+from app.retrieval.ports import PassageSearch
 from app.safety.domain.policy import QuestionRefused
 
 WARM_SECONDS = 30.0
@@ -34,7 +34,7 @@ class CaseRunner:
     database: Database
     clock: Clock
     identity: Identity
-    retrieval: Retrieval
+    retrieval: PassageSearch
     trials: Trials
 
     async def stored(self, release_id: str, suite: Suite, corpus: Mapping[str, int]) -> dict[str, Observation]:

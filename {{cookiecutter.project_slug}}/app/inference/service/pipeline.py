@@ -25,7 +25,7 @@ from app.inference.service.cost_meter import CostMeter
 from app.inference.service.generation import Generation
 from app.inference.service.loaded_release import AssignedRelease, LoadedRelease
 from app.retrieval.domain import Evidence
-from app.retrieval.service.retrieval import Retrieval
+from app.retrieval.ports import PassageSearch
 from app.safety.domain.personal_data import is_personal_data
 from app.safety.domain.policy import QuestionRefused
 from app.safety.domain.text import Finding, normalise
@@ -37,7 +37,7 @@ class Pipeline:
     """Question to answer on one release, whoever asks and whether or not the answer is stored."""
 
     clock: Clock
-    retrieval: Retrieval
+    retrieval: PassageSearch
     costs: Costs
     generation: Generation
     screening: Screening

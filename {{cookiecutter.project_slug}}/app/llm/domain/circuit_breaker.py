@@ -1,4 +1,4 @@
-"""The circuit breaker of one model: no calls while its provider is down. The time is passed as an argument."""
+"""The circuit breaker of one model or room: no calls while it is down. The time is passed as an argument."""
 
 from collections import deque
 from dataclasses import dataclass, field

@@ -114,7 +114,7 @@ class UsageMeter(Protocol):
 
 @dataclass(frozen=True)
 class FallbackChain:
-    """Calls the models in turn until one answers. The only place that retries.
+    """Calls the models in turn until one answers. The only place that retries their calls.
 
     At most three attempts per model and request, and retries are limited to a tenth of all calls.
     """

@@ -95,11 +95,18 @@ class IndexRegistry:
 
         Errors: IndexNotFound, IndexNotReady, EmbedderMismatch, DatabaseUnavailable.
         """
-        if all(index.id != pin.id for index in self.known.rows):
-            await self.reload()
-        index = _searchable(_by_id(self.known.rows, pin.id))
+        index = _searchable(await self.by_id(pin.id))
         index.check_embedder(self.embedders)
         return index
+
+    async def by_id(self, index_id: UUID | None) -> IndexRow:
+        """The index whatever its status, as a request keeps the one it began with.
+
+        Errors: IndexNotFound, DatabaseUnavailable.
+        """
+        if all(index.id != index_id for index in self.known.rows):
+            await self.reload()
+        return _by_id(self.known.rows, index_id)
 
     async def enter(self, connection: AsyncConnection, index_id: UUID) -> None:
         """Make an index live in the caller's transaction; requests in flight keep the one they started with.

@@ -38,7 +38,7 @@ _EMBED_SECONDS, _FIND_SECONDS = SEARCH_SECONDS.labels("embed"), SEARCH_SECONDS.l
 
 @dataclass(frozen=True)
 class Retrieval:
-    """Searches the chunks of published documents, and publishes documents to the indexes.
+    """Searches the chunks of published documents, and publishes documents to the indexes. A PassageSearch.
 
     index_builder, vector_indexes: operations of an operator.
     """
@@ -66,15 +66,7 @@ class Retrieval:
         params: SearchParams | None = None,
         charge: bool = False,
     ) -> Evidence:
-        """The most relevant passages that the caller may read, best first.
-
-        corpus_version: search the documents of that version, except those deleted or restricted since. The
-        same version always gives the same scores. limit: 1 to 50 passages.
-        index, params: those of a release; by default the live index and the parameters of this process.
-        charge: write the ledger row of the query's embedding here; otherwise the caller does, from `usage`.
-        Without an embedding of the query, the search uses BM25 alone: see `degraded`.
-        Errors: EmbedderMismatch, NoLiveIndex, DatabaseUnavailable.
-        """
+        """As PassageSearch.search."""
         index = index or self.indexes.known.live or await self.indexes.live()
         text = query.replace("\0", " ")
         started = time.perf_counter()
@@ -102,6 +94,10 @@ class Retrieval:
         _FIND_SECONDS.observe(ended - embedded)
         timings = {"embed": (embedded - started) * 1000, "search": (ended - embedded) * 1000}
         return _evidence(index, result, embedding, timings)
+
+    def abandon(self, tenant_id: UUID, evidence: Evidence) -> None:
+        """Charge a search whose result nobody received, and settle its hold."""
+        self.query_embeddings.abandon(tenant_id, evidence.usage)
 
     def _ledger_rows(self, caller: Principal, usage: SearchUsage | None) -> list[LedgerRow]:
         if usage is None:

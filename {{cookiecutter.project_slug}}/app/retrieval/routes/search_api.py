@@ -11,6 +11,7 @@ from app.identity.domain import Principal
 from app.identity.service.caller import require
 from app.releases.service import Environments
 from app.retrieval.domain import Evidence, Passage, SearchParams
+from app.retrieval.ports import PassageSearch
 from app.retrieval.schemas import IndexListResponse, IndexResponse, SearchRequest, SearchResponse
 from app.retrieval.service.retrieval import Retrieval
 from app.safety.domain.output_filter import OutputFilter
@@ -21,6 +22,7 @@ OUTPUT = OutputFilter()
 router = APIRouter(tags=["search"])
 
 Retrievals = Annotated[Retrieval, provided(Retrieval)]
+Searches = Annotated[PassageSearch, provided(PassageSearch)]
 EnvironmentsService = Annotated[Environments, provided(Environments)]
 
 
@@ -28,12 +30,13 @@ EnvironmentsService = Annotated[Environments, provided(Environments)]
 async def search(
     body: SearchRequest,
     caller: Annotated[Principal, require("search:read")],
+    searches: Searches,
     retrieval: Retrievals,
     environments: EnvironmentsService,
 ) -> Response:
     """The most relevant passages of the documents that the caller may read, as the live release searches."""
     manifest = (await environments.resolve()).manifest
-    evidence = await retrieval.search(
+    evidence = await searches.search(
         caller,
         body.query,
         limit=body.limit,
