@@ -45,4 +45,6 @@ class RoomSettings(DeploymentSettings):
         """What processes of one room each share. Errors: StartRefused outside development when it is not set."""
         if self.room_key is None and self.environment != "development":
             raise StartRefused("APP_ROOM_KEY must be set where a room runs alone, the same in all processes.")
-        return self.room_key.get_secret_value().encode() if self.room_key else generated_once(self.data_dir / "room-key")
+        if self.room_key is None:
+            return generated_once(self.data_dir / "room-key")
+        return self.room_key.get_secret_value().encode()

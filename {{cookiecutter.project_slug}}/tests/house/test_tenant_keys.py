@@ -19,7 +19,7 @@ OF_NO_TENANT = {
     "budget_holds": "money, by `scope`: a tenant or the whole service",
     "budget_limits": "money, by `scope`: a tenant or the whole service",
     "budget_own_limits": "money, by `scope`, which the service's limits are compared with",
-    "budget_purses": "money, by `scope`, handed out under the lock of the whole service's budget",
+    "budget_shards": "money, by `scope`, handed out under the lock of the whole service's budget",
     "budget_shares": "money, by `scope`, handed out under the lock of the whole service's budget",
     "budget_windows": "money, by `scope`: a tenant or the whole service",
     "environment_moves": "of environments",
@@ -86,7 +86,7 @@ def test_a_table_has_a_tenant_or_is_listed_with_the_reason(owner: psycopg.Connec
     tables = dict(owner.execute(TABLES).fetchall())
     shared = {name for name, has_tenant in tables.items() if not has_tenant and not name.startswith(QUEUE)}
     assert shared <= set(OF_NO_TENANT), "give it a tenant_id, or say here why it belongs to no tenant"
-    assert set(OF_NO_TENANT) - shared <= {"budget_purses", "budget_shares"}
+    assert set(OF_NO_TENANT) - shared <= {"budget_shards", "budget_shares"}
 
 
 @pytest.mark.parametrize(

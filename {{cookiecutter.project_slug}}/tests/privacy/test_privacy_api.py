@@ -30,7 +30,7 @@ async def test_an_erasure_is_queued_once_reports_its_progress_and_leaves_nothing
     assert PERSON not in queued.text
     path = f"/v1/privacy/requests/{queued.json()['id']}"
     assert (await stranger[1].get(path)).json()["code"] == "privacy_request_not_found"
-    assert (await stranger[1].post("/v1/privacy/erasures", json=WANTED)).json()["code"] == "privacy_nothing_found"
+    assert (await stranger[1].post("/v1/privacy/erasures", json=WANTED)).json()["code"] == "privacy_content_not_found"
 
     await work_off(state)
     ended = (await client.get(path)).json()
@@ -39,7 +39,7 @@ async def test_an_erasure_is_queued_once_reports_its_progress_and_leaves_nothing
     assert ended["counters"]["documents"] >= 1
     assert (await client.get(f"/v1/documents/{document}")).status_code == 404
     assert (await client.get("/v1/privacy/requests")).json()["items"][0] == ended
-    assert (await client.post("/v1/privacy/erasures", json=WANTED)).json()["code"] == "privacy_nothing_found"
+    assert (await client.post("/v1/privacy/erasures", json=WANTED)).json()["code"] == "privacy_content_not_found"
     assert (await client.post(f"/v1/privacy/erasures/{ended['id']}/resume")).json()["state"] == "done"
     [line] = [each for each in await audited(client) if each["action"] == "privacy.erase"]
     assert line["reason"] == "request 17"
@@ -84,14 +84,14 @@ async def test_an_export_is_what_the_command_line_exports(
     assert exported.content.splitlines(True)[:-1] == lines[:-1]
     assert PERSON in exported.text
     missing = await client.post("/v1/privacy/exports", json=WANTED | {"value": "Nobody Knowles"})
-    assert (missing.status_code, missing.json()["code"]) == (404, "privacy_nothing_found")
+    assert (missing.status_code, missing.json()["code"]) == (404, "privacy_content_not_found")
 
 
 async def test_only_an_admin_reaches_them_and_the_whole_tenant_is_named_by_its_name(
     client: httpx.AsyncClient, state: State, tenant: UUID
 ) -> None:
     other = {"selector": "tenant", "value": str(uuid4()), "reason": "the contract has ended"}
-    assert (await client.post("/v1/privacy/erasures", json=other)).json()["code"] == "privacy_nothing_found"
+    assert (await client.post("/v1/privacy/erasures", json=other)).json()["code"] == "privacy_content_not_found"
     client.headers["authorization"] = (
         f"Bearer {(await state.identity.create_key(tenant, 'operator', ['operator', 'reviewer'])).text}"
     )

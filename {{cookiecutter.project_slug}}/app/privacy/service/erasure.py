@@ -70,7 +70,7 @@ class Erasure:
     async def request(self, tenant_id: UUID, selection: Selection, actor: str, reason: str) -> PrivacyRequest:
         """Queue an erasure; one of the same that is not done yet is queued again. Blocked where a legal hold is on it.
 
-        Errors: NothingFound, KeyNotFound, SubjectTooShort, ReasonRequired.
+        Errors: PrivacyContentNotFound, KeyNotFound, SubjectTooShort, ReasonRequired.
         """
         why = check_reason(reason)
         scope = await self.search.scope_of(tenant_id, selection)

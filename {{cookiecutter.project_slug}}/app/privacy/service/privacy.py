@@ -12,7 +12,7 @@ from app.evaluation.service import SuiteFiles
 from app.identity.service import Identity
 from app.ingestion.service import Ingestion
 from app.privacy.domain.catalogue import CATALOGUE
-from app.privacy.domain.requests import NothingFound, Selection, Selector
+from app.privacy.domain.requests import PrivacyContentNotFound, Selection, Selector
 from app.privacy.repository import vacuuming
 from app.privacy.service.erasure import Erasure
 from app.privacy.service.export import Export
@@ -68,9 +68,9 @@ class Privacy:
 
     async def selection(self, tenant_id: UUID, selector: Selector, value: str) -> Selection:
         """What a caller of this tenant names. The whole tenant is named by its name, so that nobody erases it by
-        mistake. Errors: NothingFound."""
+        mistake. Errors: PrivacyContentNotFound."""
         if selector == "tenant" and value != await self.erasure.search.identity.tenant_name(tenant_id):
-            raise NothingFound("That is not the name of your tenant.")
+            raise PrivacyContentNotFound("That is not the name of your tenant.")
         return Selection(selector, value)
 
     async def refuse_restored(self) -> None:
