@@ -92,6 +92,11 @@ class Settings(BaseSettings):
     database_owner_url: SecretStr | None = Field(
         None, description="The same database as the owner of its tables: for 'app migrate' and 'app index optimise'."
     )
+    database_backup_url: SecretStr | None = Field(
+        None,
+        description="The same database as a role that reads the rows of all tenants, for 'app backup' and "
+        "'app restore'. Unset: as the owner, where that is a superuser.",
+    )
     database_pool: int = Field(16, ge=2, le=200, description="Most connections of each of the process's two pools.")
     data_dir: Path = Field(Path(".data"), description="Folder of the embedded server and of development secrets.")
 
@@ -200,7 +205,7 @@ class Settings(BaseSettings):
             env_settings.env_vars = _ours(env_settings.env_vars)
         return init_settings, env_settings, dotenv_settings
 
-    @field_validator("database_url", "database_owner_url")
+    @field_validator("database_url", "database_owner_url", "database_backup_url")
     @classmethod
     def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
         if value and not value.get_secret_value().startswith(("postgresql://", "postgres://")):

@@ -64,6 +64,20 @@ def _migrate(connection: Connection, service_url: str, root: Path, target: str) 
     return before, after
 
 
+def prepare(owner_url: str, service_url: str) -> None:
+    """Make what a restored schema needs in an empty database: the extension, and the role of the service.
+
+    Errors: StartRefused, with the privilege that is missing.
+    """
+    try:
+        with _engine(owner_url).begin() as connection:
+            _prepare(connection, service_url)
+    except DBAPIError as error:
+        if problem_of(error) or not (sentence := sentence_of(error, owner_url, service_url)):
+            raise
+        raise StartRefused(sentence) from error
+
+
 def _move(connection: Connection, target: str, before: str | None, root: Path) -> None:
     from alembic import command
     from alembic.config import Config

@@ -54,6 +54,11 @@ def database_urls(settings: Settings) -> tuple[Urls, EmbeddedPostgres | None]:
     return Urls(service=service, owner=owner), None
 
 
+def reading_url(settings: Settings, urls: Urls) -> str:
+    """The address of the database as a role that sees the rows of all tenants."""
+    return settings.database_backup_url.get_secret_value() if settings.database_backup_url else urls.owner
+
+
 def observe(settings: Settings) -> None:
     """Configures logs and traces; called first in every process."""
     install_detectors(SecretDetector(known=settings.secret_values()))
