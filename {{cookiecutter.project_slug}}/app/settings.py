@@ -92,6 +92,11 @@ class Settings(BaseSettings):
     database_owner_url: SecretStr | None = Field(
         None, description="The same database as the owner of its tables: for 'app migrate' and 'app index optimise'."
     )
+    database_session_url: SecretStr | None = Field(
+        None,
+        description="The same database and role, past the pooler, where DATABASE_URL leads through one in transaction "
+        "mode: for notifications and the queue. Statements are then not prepared.",
+    )
     database_backup_url: SecretStr | None = Field(
         None,
         description="The same database as a role that reads the rows of all tenants, for 'app backup' and "
@@ -205,7 +210,7 @@ class Settings(BaseSettings):
             env_settings.env_vars = _ours(env_settings.env_vars)
         return init_settings, env_settings, dotenv_settings
 
-    @field_validator("database_url", "database_owner_url", "database_backup_url")
+    @field_validator("database_url", "database_owner_url", "database_session_url", "database_backup_url")
     @classmethod
     def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
         if value and not value.get_secret_value().startswith(("postgresql://", "postgres://")):

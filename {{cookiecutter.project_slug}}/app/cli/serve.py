@@ -47,7 +47,7 @@ def _run(settings: Settings, run: Callable[[State], Awaitable[None]]) -> None:
 
     async def main() -> None:
         try:
-            await verify(urls.service, settings.root)
+            await verify(urls.service, settings.root, urls.session)
         except DatabaseUnavailable:
             log.warning("cli.database_unavailable_at_start", what="retrying; /health/ready reports it")
         watchdog = [server.keep_running()] if server else []

@@ -33,10 +33,14 @@ START_ATTEMPTS = 4
 
 @dataclass(frozen=True)
 class Urls:
-    """Two URLs of one database: `service` cannot bypass row-level security, `owner` creates and changes tables."""
+    """URLs of one database: `service` cannot bypass row-level security, `owner` creates and changes tables.
+
+    session: as `service`, past a connection pooler in transaction mode that `service` leads through; empty without one.
+    """
 
     service: str
     owner: str
+    session: str = ""
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ class Worker:
                 return
 
     async def _run_once(self, wait: bool) -> None:
-        async with self.app.open_async(self.database.pool), background(self._reap_periodically()):
+        async with self.app.open_async(self.database.session_pool), background(self._reap_periodically()):
             await self.app.run_worker_async(
                 queues=sorted({spec.queue for spec in self.specs.values()}),
                 concurrency=self.concurrency,

@@ -14,7 +14,7 @@ from app.core.database import CONNECT_SECONDS, database_problems, metadata, prob
 from app.core.errors import StartRefused
 from app.core.grants import sentence_of
 from app.core.locks import MIGRATIONS
-from app.core.pooling import refuse_shared_sessions, refuse_shared_sessions_now
+from app.core.pooling import check_addresses, refuse_shared_sessions_now
 from app.core.revisions import newest, revisions
 from app.core.rls import SERVICE_ROLE
 
@@ -152,21 +152,24 @@ class SchemaCheck:
 
     url: str
     root: Path
+    session_url: str = ""
     verified: bool = False
 
     async def __call__(self) -> None:
         if not self.verified:
-            await verify(self.url, self.root)
+            await verify(self.url, self.root, self.session_url)
             self.verified = True
 
 
-async def verify(service_url: str, root: Path) -> None:
+async def verify(service_url: str, root: Path, session_url: str = "") -> None:
     """Errors: StartRefused when the schema is older or newer than the code, pgvector is too old, the role can bypass
     row-level security, or a pooler shares sessions, each with its remedy; DatabaseUnavailable when none answers.
     """
     with database_problems():
-        await refuse_shared_sessions(service_url, "DATABASE_URL")
-        connecting = psycopg.AsyncConnection.connect(service_url, autocommit=True, connect_timeout=CONNECT_SECONDS)
+        await check_addresses(service_url, session_url)
+        connecting = psycopg.AsyncConnection.connect(
+            session_url or service_url, autocommit=True, connect_timeout=CONNECT_SECONDS
+        )
         async with await connecting as connection:
             await _verify(connection, root)
 
