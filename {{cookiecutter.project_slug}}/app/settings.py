@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
@@ -80,6 +81,23 @@ class Settings(BaseSettings):
     )
     send_seconds: float = Field(
         30, gt=0, le=3600, description="Seconds after which a caller who does not read the reply is cut off."
+    )
+    keep_alive_seconds: float = Field(
+        75,
+        gt=0,
+        le=3600,
+        description="Seconds that a connection without a request stays open. Longer than the proxy before the service "
+        "keeps it, or requests meet a connection that is being closed.",
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        (),
+        description='Addresses or networks of proxies, as JSON: ["10.0.0.0/8"]. Of these alone X-Forwarded-For and '
+        "X-Forwarded-Proto are believed; networks of keys are compared with the address that they name.",
+    )
+    root_path: str = Field(
+        "",
+        pattern=r"^(/[A-Za-z0-9._~-]+)*$",
+        description="Prefix of the service's paths behind a proxy, such as /answers, whether the proxy takes it off.",
     )
     console: bool = Field(True, description="Whether the API serves the pages at /console for reviewers and operators.")
     root: Path = Field(Path("."), description="Folder that holds policies/, prompts/, migrations/ and docs/.")
@@ -217,6 +235,16 @@ class Settings(BaseSettings):
             raise ValueError("must read postgresql://user:password@host:port/database")
         return value
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            try:
+                ip_network(each)
+            except ValueError as error:
+                raise ValueError(f"{each} is no address or network; write 10.0.0.7 or 10.0.0.0/8") from error
+        return value
+
     @field_validator("oidc_issuer", "public_url")
     @classmethod
     def _over_tls(cls, value: str | None) -> str | None:
@@ -269,6 +297,8 @@ class Settings(BaseSettings):
             header_seconds=self.header_seconds,
             body_seconds=self.body_seconds,
             send_seconds=self.send_seconds,
+            keep_alive_seconds=self.keep_alive_seconds,
+            proxies=self.trusted_proxies,
         )
 
     def pepper(self) -> bytes:

@@ -77,6 +77,7 @@ COMMANDS = {
     "review": Listed("review", "Human review of answers and actions.", group=True),
     "actions": Listed("actions", "Actions that models proposed, and their results.", group=True),
     "tickets": Listed("tickets", "Tickets: what the bundled actions create and change.", group=True),
+    "jobs": Listed("jobs", "The queue: what waits, and jobs that failed for good.", group=True),
     "evals": Listed("evals", "Cases of the evaluation.", group=True),
 }
 

@@ -15,7 +15,7 @@ from app.core.errors import StartRefused
 from app.core.grants import sentence_of
 from app.core.locks import MIGRATIONS
 from app.core.pooling import check_addresses, refuse_shared_sessions_now
-from app.core.revisions import newest, revisions
+from app.core.revisions import newest, revisions, supported
 from app.core.rls import SERVICE_ROLE
 
 OLDEST_PGVECTOR = (0, 8, 5)
@@ -35,6 +35,7 @@ def migrate(owner_url: str, service_url: str, root: Path, target: str = "head") 
     for longer; a failed migration changes nothing. Errors: StartRefused, with the privilege that is missing.
     """
     refuse_shared_sessions_now(owner_url, "DATABASE_URL" if owner_url == service_url else OWNER_SETTING)
+    _refuse_other_encoding(owner_url)
     engine = _engine(owner_url)
     try:
         with engine.connect() as connection:
@@ -43,6 +44,20 @@ def migrate(owner_url: str, service_url: str, root: Path, target: str = "head") 
         if problem_of(error) or not (sentence := sentence_of(error, owner_url, service_url)):
             raise
         raise StartRefused(sentence) from error
+
+
+IS_UTF8 = "select encoding = pg_char_to_encoding('UTF8') from pg_database where datname = current_database()"
+NOT_UTF8 = (
+    'The database is not encoded in UTF8, so that text comes back as bytes: make another one with "create database NAME '
+    "encoding 'UTF8' template template0\" and name it in DATABASE_URL."
+)
+
+
+def _refuse_other_encoding(url: str) -> None:
+    """Errors: StartRefused. SQLAlchemy would fail at its first look at the server, without a reason."""
+    with psycopg.connect(url, connect_timeout=CONNECT_SECONDS) as connection:
+        if connection.execute(IS_UTF8).fetchone() != (True,):
+            raise StartRefused(NOT_UTF8)
 
 
 def _migrate(connection: Connection, service_url: str, root: Path, target: str) -> tuple[str | None, str | None]:
@@ -57,6 +72,7 @@ def _migrate(connection: Connection, service_url: str, root: Path, target: str) 
         connection.commit()
         _move(connection, target, before, root)
         after = _revision(connection)
+        _write_support(connection, after, root)
     finally:
         connection.rollback()
         connection.execute(sql(MIGRATIONS.release()))
@@ -69,6 +85,7 @@ def prepare(owner_url: str, service_url: str) -> None:
 
     Errors: StartRefused, with the privilege that is missing.
     """
+    _refuse_other_encoding(owner_url)
     try:
         with _engine(owner_url).begin() as connection:
             _prepare(connection, service_url)
@@ -92,6 +109,15 @@ def _move(connection: Connection, target: str, before: str | None, root: Path) -
     config.attributes["connection"] = connection
     back = target == "base" or (before is not None and target in _ancestors(parents, before))
     (command.downgrade if back else command.upgrade)(config, target)
+
+
+def _write_support(connection: Connection, revision: str | None, root: Path) -> None:
+    """Say in the database which code may run on it: older code does not know the migrations that came after it."""
+    if revision is not None and connection.execute(sql("select to_regclass('public.schema_support')")).scalar():
+        connection.execute(sql("delete from schema_support"))
+        rows = [{"revision": each} for each in supported(revision, root)]
+        connection.execute(sql("insert into schema_support (revision) values (:revision)"), rows)
+        connection.commit()
 
 
 def _ancestors(parents: dict[str, str | None], revision: str) -> set[str]:
@@ -175,6 +201,8 @@ async def verify(service_url: str, root: Path, session_url: str = "") -> None:
 
 
 async def _verify(connection: psycopg.AsyncConnection[Any], root: Path) -> None:
+    if not await _one(connection, IS_UTF8):
+        raise StartRefused(NOT_UTF8)
     await _verify_role(connection)
     await _verify_revision(connection, root)
     await _verify_pgvector(connection)
@@ -195,7 +223,16 @@ async def _verify_revision(connection: psycopg.AsyncConnection[Any], root: Path)
         raise StartRefused(
             f"The database schema is at {revision or 'nothing'}, this code needs {required}; run 'app migrate'."
         )
-    raise StartRefused(_newer(revision, required))
+    if not await _supports(connection, required):
+        raise StartRefused(_newer(revision, required))
+
+
+async def _supports(connection: psycopg.AsyncConnection[Any], required: str) -> bool:
+    """Whether the newer schema says that the code of this revision may run on it."""
+    if not await _one(connection, "select to_regclass('public.schema_support')"):
+        return False
+    row = await connection.execute("select 1 from schema_support where revision = %s", (required,))
+    return await row.fetchone() is not None
 
 
 def _newer(revision: str, required: str) -> str:

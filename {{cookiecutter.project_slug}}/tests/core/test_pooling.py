@@ -48,10 +48,8 @@ async def test_a_direct_connection_is_fine(database_urls: Urls) -> None:
 
 
 async def test_a_shared_session_stops_the_start_with_its_remedy(pooled: str) -> None:
-    with pytest.raises(
-        StartRefused,
-        match=f"{REFUSED}.*in APP_DATABASE_SESSION_URL besides, set pool_mode = session.*or name the database server itself",
-    ):
+    remedy = "in APP_DATABASE_SESSION_URL besides, set pool_mode = session.*or name the database server itself"
+    with pytest.raises(StartRefused, match=f"{REFUSED}.*{remedy}"):
         await verify(pooled, ROOT)
 
 
@@ -129,19 +127,23 @@ async def test_through_a_real_pgbouncer_in_transaction_mode_everything_works_wit
     with pgbouncer(tmp_path, database_urls.service, "transaction", sessions=3) as url:
         urls = Urls(url, database_urls.owner, database_urls.service)
         await verify(urls.service, ROOT, urls.session)
-        async with build(settings, urls) as state, client_of(state, "pooled") as (client, tenant):
-            async with background(*state.background()), worker(state):
-                files = [("files", (f"{n}.md", f"# Pier {n}\n\nThe ferry leaves pier {n} at six.")) for n in range(9)]
-                (await client.post("/v1/documents", files=files)).raise_for_status()
-                await until(lambda: published(client, 9))
-                asked = [client.post("/v1/answers", json={"question": f"When leaves pier {n}?"}) for n in range(40)]
-                replies = await asyncio.gather(*asked)
-                assert {reply.status_code for reply in replies} == {200}
-                assert sum("at six" in reply.json()["text"] for reply in replies[:9]) == 9
-                ready = (await client.get("/health/ready")).json()
-                assert set(ready["checks"].values()) == {"ok"}, ready
-                key = await state.identity.create_key(tenant, "other", ALL_ROLES)
-                assert (await state.identity.authenticate(key.text)).tenant_id == tenant
+        async with (
+            build(settings, urls) as state,
+            client_of(state, "pooled") as (client, tenant),
+            background(*state.background()),
+            worker(state),
+        ):
+            files = [("files", (f"{n}.md", f"# Pier {n}\n\nThe ferry leaves pier {n} at six.")) for n in range(9)]
+            (await client.post("/v1/documents", files=files)).raise_for_status()
+            await until(lambda: published(client, 9))
+            asked = [client.post("/v1/answers", json={"question": f"When leaves pier {n}?"}) for n in range(40)]
+            replies = await asyncio.gather(*asked)
+            assert {reply.status_code for reply in replies} == {200}
+            assert sum("at six" in reply.json()["text"] for reply in replies[:9]) == 9
+            ready = (await client.get("/health/ready")).json()
+            assert set(ready["checks"].values()) == {"ok"}, ready
+            key = await state.identity.create_key(tenant, "other", ALL_ROLES)
+            assert (await state.identity.authenticate(key.text)).tenant_id == tenant
 
 
 async def published(client: httpx.AsyncClient, count: int) -> bool:

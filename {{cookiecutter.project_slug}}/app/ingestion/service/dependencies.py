@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.clock import Clock
 from app.core.database import Database
+from app.core.job_queue import fair_priority
 from app.core.jobs import enqueue
 from app.core.telemetry import counter, histogram
 from app.encryption.service import TenantKeys
@@ -73,7 +74,14 @@ def uploader(caller: Principal) -> str:
     return f"key:{caller.key_id}"
 
 
-async def enqueue_processing(connection: AsyncConnection, tenant_id: UUID, versions: Mapping[UUID, int]) -> None:
-    """Enqueue one job for all these versions, in the caller's transaction."""
+async def enqueue_processing(
+    connection: AsyncConnection, tenant_id: UUID, versions: Mapping[UUID, int], bulk: bool = False
+) -> None:
+    """Enqueue one job for all these versions, in the caller's transaction, so that tenants take turns.
+
+    bulk: behind the documents of people who wait.
+    """
     documents = [[str(document), version] for document, version in versions.items()]
-    await enqueue(connection, PROCESS_JOB, queue=QUEUE, tenant_id=str(tenant_id), documents=documents)
+    priority = await fair_priority(connection, QUEUE, tenant_id, bulk)
+    arguments = {"tenant_id": str(tenant_id), "documents": documents}
+    await enqueue(connection, PROCESS_JOB, queue=QUEUE, priority=priority, **arguments)
