@@ -105,9 +105,10 @@ async def fair_priority(connection: AsyncConnection, queue: str, tenant_id: UUID
 
     bulk: behind all jobs of people who wait, in turns among themselves.
     """
-    values = {"queue": queue, "tenant": str(tenant_id), "lane": LANE if bulk else 0, "width": LANE - 1}
-    place = await connection.scalar(_PLACE, values)
-    return -values["lane"] - min(int(place or 0), LANE - 1)
+    lane = LANE if bulk else 0
+    values = {"queue": queue, "tenant": str(tenant_id), "lane": lane, "width": LANE - 1}
+    place = int(await connection.scalar(_PLACE, values) or 0)
+    return -lane - min(place, LANE - 1)
 
 
 async def park(database: Database, job_id: int, reason: str, clock: Clock | None = None) -> None:

@@ -69,16 +69,23 @@ async def enqueue(
     *,
     queue: str = "default",
     lock: str | None = None,
-    priority: int = 0,
     **arguments: Any,
 ) -> int:
     """Add a job in the caller's transaction: it runs after the commit, and never after a rollback.
 
-    lock: jobs with the same lock run one after the other. priority: higher ones first; see `fair_priority`.
-    Arguments must be JSON.
+    lock: jobs with the same lock run one after the other. Arguments must be JSON.
     """
     raw = (await connection.get_raw_connection()).driver_connection
-    task = _deferrer.configure_task(name, queue=queue, lock=lock, priority=priority, connection=raw)
+    task = _deferrer.configure_task(name, queue=queue, lock=lock, connection=raw)
+    return await task.defer_async(**arguments)
+
+
+async def enqueue_by_priority(
+    connection: AsyncConnection, name: str, priority: int, *, queue: str = "default", **arguments: Any
+) -> int:
+    """As `enqueue`, with another priority than 0; higher ones run first, see `fair_priority`."""
+    raw = (await connection.get_raw_connection()).driver_connection
+    task = _deferrer.configure_task(name, queue=queue, priority=priority, connection=raw)
     return await task.defer_async(**arguments)
 
 

@@ -48,8 +48,8 @@ def migrate(owner_url: str, service_url: str, root: Path, target: str = "head") 
 
 IS_UTF8 = "select encoding = pg_char_to_encoding('UTF8') from pg_database where datname = current_database()"
 NOT_UTF8 = (
-    'The database is not encoded in UTF8, so that text comes back as bytes: make another one with "create database NAME '
-    "encoding 'UTF8' template template0\" and name it in DATABASE_URL."
+    "The database is not encoded in UTF8, so that text comes back as bytes: make another one with "
+    "\"create database NAME encoding 'UTF8' template template0\" and name it in DATABASE_URL."
 )
 
 

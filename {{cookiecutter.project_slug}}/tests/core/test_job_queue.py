@@ -10,7 +10,7 @@ from sqlalchemy import text
 from app.core.database import Database
 from app.core.errors import Overloaded
 from app.core.job_queue import JobNotFound, ParkedJobs, depth_of_queue, fair_priority
-from app.core.jobs import Attempt, JobSpec, Worker, _oldest, _parked, _ready, _running, enqueue
+from app.core.jobs import Attempt, JobSpec, Worker, _oldest, _parked, _ready, _running, enqueue, enqueue_by_priority
 from app.identity.domain import Principal
 from app.ingestion.domain.documents import Upload, UploadOptions
 from app.wiring import State
@@ -25,7 +25,7 @@ async def add(database: Database, name: str, tenant: UUID, count: int, bulk: boo
     async with database.transaction(None) as connection:
         for _ in range(count):
             priority = await fair_priority(connection, name, tenant, bulk)
-            await enqueue(connection, name, queue=name, priority=priority, tenant_id=str(tenant), bulk=bulk)
+            await enqueue_by_priority(connection, name, priority, queue=name, tenant_id=str(tenant), bulk=bulk)
 
 
 async def test_tenants_take_turns_and_people_come_before_bulk_loads(database: Database) -> None:

@@ -77,7 +77,13 @@ def test_a_proxy_or_a_prefix_that_is_none_is_refused_by_name(
         load_settings()
 
 
-def test_a_connection_outlives_that_of_a_proxy() -> None:
+def test_the_settings_reach_the_server_and_a_connection_outlives_that_of_a_proxy() -> None:
     """Most proxies keep theirs for a minute; the service must not be the one that closes it."""
-    server = make_server(lambda *_: None, "127.0.0.1", 0, Settings(root=ROOT, _env_file=None).server_limits())  # type: ignore[arg-type, return-value]
-    assert server.config.timeout_keep_alive == 75
+
+    async def nothing(*_: object) -> None:
+        pass
+
+    limits = Settings(root=ROOT, trusted_proxies=("10.0.0.0/8",), _env_file=None).server_limits()
+    config = make_server(nothing, "127.0.0.1", 0, limits).config
+    assert (config.timeout_keep_alive, config.proxy_headers) == (75, True)
+    assert config.forwarded_allow_ips == ["10.0.0.0/8"]

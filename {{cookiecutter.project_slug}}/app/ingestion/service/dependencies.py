@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.clock import Clock
 from app.core.database import Database
 from app.core.job_queue import fair_priority
-from app.core.jobs import enqueue
+from app.core.jobs import enqueue_by_priority
 from app.core.telemetry import counter, histogram
 from app.encryption.service import TenantKeys
 from app.identity.domain import Principal
@@ -83,5 +83,6 @@ async def enqueue_processing(
     """
     documents = [[str(document), version] for document, version in versions.items()]
     priority = await fair_priority(connection, QUEUE, tenant_id, bulk)
-    arguments = {"tenant_id": str(tenant_id), "documents": documents}
-    await enqueue(connection, PROCESS_JOB, queue=QUEUE, priority=priority, **arguments)
+    await enqueue_by_priority(
+        connection, PROCESS_JOB, priority, queue=QUEUE, tenant_id=str(tenant_id), documents=documents
+    )
