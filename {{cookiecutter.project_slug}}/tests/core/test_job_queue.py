@@ -1,18 +1,21 @@
 """The queue is fair, shows what waits, and parks what fails for good until somebody runs it again."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
+from app.cli.ingest import files_in, ingest_files
 from app.core.database import Database
 from app.core.errors import Overloaded
-from app.core.job_queue import JobNotFound, ParkedJobs, depth_of_queue, fair_priority
+from app.core.job_queue import LANE, JobNotFound, ParkedJobs, depth_of_queue, fair_priority
 from app.core.jobs import Attempt, JobSpec, Worker, _oldest, _parked, _ready, _running, enqueue, enqueue_by_priority
 from app.identity.domain import Principal
 from app.ingestion.domain.documents import Upload, UploadOptions
+from app.ingestion.service.upload import MAX_AWAITED_FILES
 from app.wiring import State
 
 
@@ -67,6 +70,20 @@ async def test_an_upload_of_many_files_waits_behind_one_of_a_person_of_any_tenan
             text("select name from document_versions where document_id = :d"), {"d": document}
         )
     assert (name, priority) == ("person0.md", 0)
+
+
+async def test_every_batch_of_a_load_by_the_command_line_is_bulk(
+    state: State, principal: Principal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.cli.ingest.BATCH_FILES", 5)
+    for number in range(MAX_AWAITED_FILES + 1):
+        (tmp_path / f"{number}.md").write_text(f"# Load {number} of {principal.tenant_id}")
+    await ingest_files(state, principal, None, files_in([tmp_path]), wait=False)
+    query = "select priority from procrastinate_jobs where args->>'tenant_id' = :t"
+    async with state.database.transaction(None) as connection:
+        priorities = (await connection.execute(text(query), {"t": str(principal.tenant_id)})).scalars().all()
+    assert len(priorities) == 2
+    assert all(priority <= -LANE for priority in priorities)
 
 
 async def test_a_job_that_failed_for_good_is_parked_with_its_error_and_runs_again_when_told_to(
