@@ -32,6 +32,7 @@ CHUNK_COUNTS: LiteralString = """
     select v.tenant_id::text, v.index_number, v.chunks, count(c.id)
     from (select distinct on (tenant_id, index_number) * from corpus_versions
           order by tenant_id, index_number, version desc) v
+    join indexes i on i.number = v.index_number and i.status in ('ready', 'live')
     left join chunks c on c.tenant_id = v.tenant_id and c.index_number = v.index_number and c.gone is null
     group by 1, 2, 3
 """
