@@ -18,6 +18,7 @@ from app.core.health import Health
 from app.core.http import Closed, Observed, install_problem_handlers
 from app.core.intake import BodyLimits, Intake
 from app.core.ownership import OwnershipPolicy
+from app.core.prefix import UnderPrefix
 from app.core.slots import Slots
 from app.core.system_routes import OPEN, system
 from app.costs import routes as costs_routes
@@ -56,12 +57,14 @@ ROUTERS: Mapping[str, APIRouter] = {
 """By room, in the order of the map of rooms."""
 
 
-def _describe(app: FastAPI) -> dict[str, Any]:
+def _describe(app: FastAPI, prefix: str) -> dict[str, Any]:
     """The OpenAPI document, with the API key as the security scheme of all routes except the open ones."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title, version=app.version, contact=app.contact, routes=app.routes, description=app.description
         )
+        if prefix:
+            document["servers"] = [{"url": prefix}]
         document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         for path, methods in document["paths"].items():
             for operation in methods.values():
@@ -91,18 +94,20 @@ def create_app(state: State, only: str | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.state.provided = state.provided | {Health: state.health_of(serving(only))}
-    app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
+    app.openapi = lambda: _describe(app, state.settings.root_path)  # type: ignore[method-assign]
     install_problem_handlers(app)
     console = addresses() if state.settings.console and only is None else set()
     for room, router in ROUTERS.items():
         if (only in (None, room) or room == SYSTEM) and (console or room != "console"):
             app.include_router(router)
-    add_documentation(app)
+    add_documentation(app, state.settings.root_path)
     admission = _admission_limits(state)
     app.add_middleware(Intake, limits=_body_limits(state), admission=admission)
     app.add_middleware(Closed, why=state.environments.closed, open_paths=OPEN | console)
     app.add_middleware(Observed)
     app.add_middleware(Admission, limits=admission)
+    if prefix := state.settings.root_path:
+        app.add_middleware(UnderPrefix, prefix=prefix)
     return app
 
 

@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
@@ -17,16 +17,15 @@ POLICY = (
 )
 
 
-def add_documentation(app: FastAPI) -> None:
+def add_documentation(app: FastAPI, root: str = "") -> None:
     """Serve the page and its files. The application is created without FastAPI's own pages, which load from a CDN.
 
-    Errors: StartRefused when the files are not installed.
+    root: the prefix of the service's paths. Errors: StartRefused when the files are not installed.
     """
     app.mount(FILES, StaticFiles(directory=_folder()))
 
     @app.get(PAGE, include_in_schema=False)
-    async def docs(request: Request) -> HTMLResponse:
-        root = request.scope.get("root_path", "")
+    async def docs() -> HTMLResponse:
         page = get_swagger_ui_html(
             openapi_url=f"{root}{app.openapi_url}",
             title=app.title,

@@ -48,6 +48,12 @@ COMMANDS = {
     "migrate": Listed(
         "database", "Migrate the database schema to the revision that this code needs.", function="migrate_database"
     ),
+    "backup": Listed("backup", "Back up the whole database into a folder, as of one moment, while the service runs."),
+    "restore": Listed(
+        "backup",
+        "Restore a backup into an empty database, verify it, and say what was lost since.",
+        function="restore_database",
+    ),
     "costs": Listed(
         "costs",
         "Show what was spent, by day, feature, model, release and environment; without dates, the last 30 days.",
@@ -72,6 +78,7 @@ COMMANDS = {
     "review": Listed("review", "Human review of answers and actions.", group=True),
     "actions": Listed("actions", "Actions that models proposed, and their results.", group=True),
     "tickets": Listed("tickets", "Tickets: what the bundled actions create and change.", group=True),
+    "jobs": Listed("jobs", "The queue: what waits, and jobs that failed for good.", group=True),
     "evals": Listed("evals", "Cases of the evaluation.", group=True),
 }
 

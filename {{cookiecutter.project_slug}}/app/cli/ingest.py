@@ -26,6 +26,7 @@ from app.ingestion.domain.documents import UNFINISHED, Upload, UploadOptions, Up
 from app.ingestion.domain.quality import rules_for_readers
 from app.ingestion.domain.quarantine_reasons import ACTIONS
 from app.ingestion.domain.views import NewestVersion
+from app.ingestion.service.upload import MAX_AWAITED_FILES
 from app.wiring import State
 
 BATCH_FILES = 50
@@ -98,7 +99,7 @@ async def ingest_files(
     wait: bool = True,
 ) -> list[FileResult]:
     """Stores the files, processes them beside any running worker, and returns the result of each file."""
-    common = upload_options(source, groups, {})
+    common = replace(upload_options(source, groups, {}), bulk=len(files) > MAX_AWAITED_FILES)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=err) as progress:
         storing = progress.add_task("Storing", total=len(files))

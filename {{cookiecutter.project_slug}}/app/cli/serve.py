@@ -70,7 +70,7 @@ def _run(settings: Settings, run: Callable[[Settings, Urls], Awaitable[None]]) -
 
     async def main() -> None:
         try:
-            await verify(urls.service, settings.root)
+            await verify(urls.service, settings.root, urls.session)
         except DatabaseUnavailable:
             log.warning("cli.database_unavailable_at_start", what="retrying; /health/ready reports it")
         async with background(*[server.keep_running] if server else []):

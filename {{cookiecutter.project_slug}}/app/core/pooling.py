@@ -1,4 +1,7 @@
-"""Detection of a connection pooler in transaction mode, behind which session state and locks do not work."""
+"""Detection of a connection pooler in transaction mode, behind which session state and locks do not work.
+
+Ordinary work may go through one where a second address leads past it to the same database.
+"""
 
 import asyncio
 import contextlib
@@ -12,6 +15,8 @@ from app.core.errors import StartRefused
 ATTEMPTS = 3
 WAIT_SECONDS = 2
 NO_TRANSACTIONS = "08P01"  # a pooler in statement mode refuses the first `begin`
+
+SERVICE_SETTING, SESSION_SETTING = "DATABASE_URL", "APP_DATABASE_SESSION_URL"
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -27,6 +32,39 @@ async def refuse_shared_sessions(url: str, setting: str) -> None:
         for _ in range(ATTEMPTS):
             if await _shares(url, first):
                 raise StartRefused(_sentence(setting))
+
+
+async def check_addresses(service_url: str, session_url: str) -> None:
+    """Where a session address is given, the other one may lead through a pooler in transaction mode, which is checked
+    here with it. Errors: StartRefused. The driver's own errors pass unchanged.
+    """
+    if not session_url:
+        await refuse_shared_sessions(service_url, SERVICE_SETTING)
+        return
+    await refuse_shared_sessions(session_url, SESSION_SETTING)
+    async with await _connect(service_url) as pooled, await _connect(session_url) as direct:
+        try:
+            async with pooled.transaction():
+                here = await _identity(pooled)
+        except psycopg.Error as error:
+            if error.sqlstate != NO_TRANSACTIONS:
+                raise
+            raise StartRefused(
+                f"{SERVICE_SETTING} leads through a connection pooler in statement mode, which allows no transactions; "
+                "set pool_mode = transaction for this database in PgBouncer."
+            ) from error
+        if here != await _identity(direct):
+            raise StartRefused(
+                f"{SESSION_SETTING} leads to another database or role than {SERVICE_SETTING}; both must name the same."
+            )
+
+
+async def _identity(connection: Connection) -> tuple[object, ...]:
+    """Which database of which server this is, and as which role."""
+    cursor = await connection.execute(
+        "select pg_postmaster_start_time(), oid, current_user from pg_database where datname = current_database()"
+    )
+    return tuple(await cursor.fetchone() or ())
 
 
 def refuse_shared_sessions_now(url: str, setting: str) -> None:
@@ -63,8 +101,9 @@ async def _shares(url: str, first: Connection) -> bool:
 
 
 def _sentence(setting: str) -> str:
+    both = f"name the database server itself in {SESSION_SETTING} besides, " if setting == SERVICE_SETTING else ""
     return (
         f"{setting} leads through a connection pooler in transaction mode, and prepared statements, LISTEN and "
-        "advisory locks do not hold there; set pool_mode = session for this database in PgBouncer, or name the "
+        f"advisory locks do not hold there; {both}set pool_mode = session for this database in PgBouncer, or name the "
         f"database server itself in {setting}."
     )

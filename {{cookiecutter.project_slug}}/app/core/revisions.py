@@ -21,6 +21,32 @@ def revisions(root: Path) -> dict[str, str | None]:
     return parents
 
 
+_PHASE = re.compile(r'^phase = "(expand|contract)"$', re.MULTILINE)
+
+
+def phases(root: Path) -> dict[str, str]:
+    """Whether each revision expands the schema or contracts it, where its migration says so."""
+    found: dict[str, str] = {}
+    for path in sorted((root / "migrations" / "versions").glob("*.py")):
+        text = path.read_text()
+        if match := _PHASE.search(text):
+            found[dict(_ASSIGNED.findall(text))["revision"]] = match[1]
+    return found
+
+
+def supported(revision: str, root: Path) -> list[str]:
+    """The revisions whose code may run on the schema of `revision`: that itself, and each before it as long as only
+    expanding migrations lie between. A contracting one takes away what the code just before it no longer uses.
+    """
+    parents, known = revisions(root), phases(root)
+    reached = [revision]
+    while (phase := known.get(reached[-1])) and (parent := parents[reached[-1]]):
+        reached.append(parent)
+        if phase == "contract":
+            break
+    return reached
+
+
 def _name(value: str) -> str | None:
     return None if value == "None" else value
 

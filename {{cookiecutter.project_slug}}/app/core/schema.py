@@ -15,8 +15,8 @@ from app.core.database import CONNECT_SECONDS, database_problems, metadata, prob
 from app.core.errors import StartRefused
 from app.core.grants import sentence_of
 from app.core.locks import MIGRATIONS
-from app.core.pooling import refuse_shared_sessions, refuse_shared_sessions_now
-from app.core.revisions import newest, revisions
+from app.core.pooling import check_addresses, refuse_shared_sessions_now
+from app.core.revisions import newest, revisions, supported
 from app.core.rls import SERVICE_ROLE
 
 OLDEST_PGVECTOR = (0, 8, 5)
@@ -38,6 +38,7 @@ def migrate(owner_url: str, service_url: str, root: Path, target: str = "head") 
     run again. Errors: StartRefused, with the privilege that is missing.
     """
     refuse_shared_sessions_now(owner_url, "DATABASE_URL" if owner_url == service_url else OWNER_SETTING)
+    _refuse_other_encoding(owner_url)
     engine = _engine(owner_url)
     try:
         with engine.connect() as connection:
@@ -46,6 +47,20 @@ def migrate(owner_url: str, service_url: str, root: Path, target: str = "head") 
         if problem_of(error) or not (sentence := sentence_of(error, owner_url, service_url)):
             raise
         raise StartRefused(sentence) from error
+
+
+IS_UTF8 = "select encoding = pg_char_to_encoding('UTF8') from pg_database where datname = current_database()"
+NOT_UTF8 = (
+    "The database is not encoded in UTF8, so that text comes back as bytes: make another one with "
+    "\"create database NAME encoding 'UTF8' template template0\" and name it in DATABASE_URL."
+)
+
+
+def _refuse_other_encoding(url: str) -> None:
+    """Errors: StartRefused. SQLAlchemy would fail at its first look at the server, without a reason."""
+    with psycopg.connect(url, connect_timeout=CONNECT_SECONDS) as connection:
+        if connection.execute(IS_UTF8).fetchone() != (True,):
+            raise StartRefused(NOT_UTF8)
 
 
 def _migrate(connection: Connection, service_url: str, root: Path, target: str) -> tuple[str | None, str | None]:
@@ -59,6 +74,7 @@ def _migrate(connection: Connection, service_url: str, root: Path, target: str) 
         connection.commit()
         _move(connection, target, before, root)
         after = _revision(connection)
+        _write_support(connection, after, root)
     finally:
         connection.rollback()
         connection.execute(sql(MIGRATIONS.release()))
@@ -76,6 +92,21 @@ def _wait_for_lock(connection: Connection) -> None:
     connection.commit()
 
 
+def prepare(owner_url: str, service_url: str) -> None:
+    """Make what a restored schema needs in an empty database: the extension, and the role of the service.
+
+    Errors: StartRefused, with the privilege that is missing.
+    """
+    _refuse_other_encoding(owner_url)
+    try:
+        with _engine(owner_url).begin() as connection:
+            _prepare(connection, service_url)
+    except DBAPIError as error:
+        if problem_of(error) or not (sentence := sentence_of(error, owner_url, service_url)):
+            raise
+        raise StartRefused(sentence) from error
+
+
 def _move(connection: Connection, target: str, before: str | None, root: Path) -> None:
     from alembic import command
     from alembic.config import Config
@@ -90,6 +121,15 @@ def _move(connection: Connection, target: str, before: str | None, root: Path) -
     config.attributes["connection"] = connection
     back = target == "base" or (before is not None and target in _ancestors(parents, before))
     (command.downgrade if back else command.upgrade)(config, target)
+
+
+def _write_support(connection: Connection, revision: str | None, root: Path) -> None:
+    """Say in the database which code may run on it: older code does not know the migrations that came after it."""
+    if revision is not None and connection.execute(sql("select to_regclass('public.schema_support')")).scalar():
+        connection.execute(sql("delete from schema_support"))
+        rows = [{"revision": each} for each in supported(revision, root)]
+        connection.execute(sql("insert into schema_support (revision) values (:revision)"), rows)
+        connection.commit()
 
 
 def _ancestors(parents: dict[str, str | None], revision: str) -> set[str]:
@@ -150,26 +190,31 @@ class SchemaCheck:
 
     url: str
     root: Path
+    session_url: str = ""
     verified: bool = False
 
     async def __call__(self) -> None:
         if not self.verified:
-            await verify(self.url, self.root)
+            await verify(self.url, self.root, self.session_url)
             self.verified = True
 
 
-async def verify(service_url: str, root: Path) -> None:
+async def verify(service_url: str, root: Path, session_url: str = "") -> None:
     """Errors: StartRefused when the schema is older or newer than the code, pgvector is too old, the role can bypass
     row-level security, or a pooler shares sessions, each with its remedy; DatabaseUnavailable when none answers.
     """
     with database_problems():
-        await refuse_shared_sessions(service_url, "DATABASE_URL")
-        connecting = psycopg.AsyncConnection.connect(service_url, autocommit=True, connect_timeout=CONNECT_SECONDS)
+        await check_addresses(service_url, session_url)
+        connecting = psycopg.AsyncConnection.connect(
+            session_url or service_url, autocommit=True, connect_timeout=CONNECT_SECONDS
+        )
         async with await connecting as connection:
             await _verify(connection, root)
 
 
 async def _verify(connection: psycopg.AsyncConnection[Any], root: Path) -> None:
+    if not await _one(connection, IS_UTF8):
+        raise StartRefused(NOT_UTF8)
     await _verify_role(connection)
     await _verify_revision(connection, root)
     await _verify_pgvector(connection)
@@ -190,7 +235,16 @@ async def _verify_revision(connection: psycopg.AsyncConnection[Any], root: Path)
         raise StartRefused(
             f"The database schema is at {revision or 'nothing'}, this code needs {required}; run 'app migrate'."
         )
-    raise StartRefused(_newer(revision, required))
+    if not await _supports(connection, required):
+        raise StartRefused(_newer(revision, required))
+
+
+async def _supports(connection: psycopg.AsyncConnection[Any], required: str) -> bool:
+    """Whether the newer schema says that the code of this revision may run on it."""
+    if not await _one(connection, "select to_regclass('public.schema_support')"):
+        return False
+    row = await connection.execute("select 1 from schema_support where revision = %s", (required,))
+    return await row.fetchone() is not None
 
 
 def _newer(revision: str, required: str) -> str:

@@ -32,7 +32,9 @@ def make_server(app: App, host: str, port: int, limits: ServerLimits) -> uvicorn
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,
+            proxy_headers=bool(limits.proxies),
+            forwarded_allow_ips=list(limits.proxies),
+            timeout_keep_alive=limits.keep_alive_seconds,  # type: ignore[arg-type]  # a number of seconds will do
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )

@@ -16,3 +16,14 @@ audit_log = Table(
     CheckConstraint("actor <> '' and action <> '' and subject <> ''", name="named"),
 )
 """No foreign key: a line must outlive its subject and must not prevent its deletion."""
+
+parked_jobs = Table(
+    "parked_jobs",
+    metadata,
+    *primary_key(job_id=BigInteger),
+    *required(reason=Text, parked_at=Timestamp),
+)
+"""Why a job of the queue failed for good."""
+
+schema_support = Table("schema_support", metadata, *primary_key(revision=Text))
+"""Revisions whose code may run on this schema; `app migrate` writes it."""

@@ -1,4 +1,6 @@
-from pydantic import BaseModel, Field
+from ipaddress import ip_network
+
+from pydantic import BaseModel, Field, field_validator
 
 from app.core.options import ServerLimits
 
@@ -43,6 +45,34 @@ class ServerSettings(BaseModel):
         30, gt=0, le=3600, description="Seconds after which a caller who does not read the reply is cut off."
     )
 
+    keep_alive_seconds: float = Field(
+        75,
+        gt=0,
+        le=3600,
+        description="Seconds that a connection without a request stays open. Longer than the proxy before the service "
+        "keeps it, or requests meet a connection that is being closed.",
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        (),
+        description='Addresses or networks of proxies, as JSON: ["10.0.0.0/8"]. Of these alone X-Forwarded-For and '
+        "X-Forwarded-Proto are believed; networks of keys are compared with the address that they name.",
+    )
+    root_path: str = Field(
+        "",
+        pattern=r"^(/[A-Za-z0-9._~-]+)*$",
+        description="Prefix of the service's paths behind a proxy, such as /answers, whether the proxy takes it off.",
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            try:
+                ip_network(each)
+            except ValueError as error:
+                raise ValueError(f"{each} is no address or network; write 10.0.0.7 or 10.0.0.0/8") from error
+        return value
+
     def server_limits(self) -> ServerLimits:
         return ServerLimits(
             connections=self.max_connections,
@@ -51,6 +81,8 @@ class ServerSettings(BaseModel):
             header_seconds=self.header_seconds,
             body_seconds=self.body_seconds,
             send_seconds=self.send_seconds,
+            keep_alive_seconds=self.keep_alive_seconds,
+            proxies=self.trusted_proxies,
         )
 
 

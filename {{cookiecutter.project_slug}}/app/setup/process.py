@@ -33,7 +33,7 @@ def run_with(opening: Opening[S], settings: Settings, work: Callable[[S], Awaita
     urls, server = database_urls(settings)
 
     async def run() -> T:
-        await verify(urls.service, settings.root)
+        await verify(urls.service, settings.root, urls.session)
         async with opening(settings, urls) as services:
             return await work(services)
 
@@ -51,7 +51,13 @@ def database_urls(settings: Settings) -> tuple[Urls, EmbeddedPostgres | None]:
         return server.urls(), server
     service = settings.database_url.get_secret_value()
     owner = settings.database_owner_url.get_secret_value() if settings.database_owner_url else service
-    return Urls(service=service, owner=owner), None
+    session = settings.database_session_url.get_secret_value() if settings.database_session_url else ""
+    return Urls(service=service, owner=owner, session=session), None
+
+
+def reading_url(settings: Settings, urls: Urls) -> str:
+    """The address of the database as a role that sees the rows of all tenants."""
+    return settings.database_backup_url.get_secret_value() if settings.database_backup_url else urls.owner
 
 
 def observe(settings: Settings) -> None:

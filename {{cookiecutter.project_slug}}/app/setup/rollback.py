@@ -46,7 +46,7 @@ async def open_rollouts(settings: Settings, urls: Urls) -> AsyncIterator[Rollout
     Errors: StartRefused, when an embedder cannot be used.
     """
     embedders, clock = make_embedders(settings), SystemClock()
-    database = await open_database(urls.service, settings.database_pool)
+    database = await open_database(urls.service, settings.database_pool, urls.session)
     try:
         indexes = make_index_registry(database, clock, embedders, settings.text_search)
         releases = Releases(NOT_READ, database, indexes, clock)

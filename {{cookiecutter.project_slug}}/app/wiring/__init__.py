@@ -17,6 +17,7 @@ from app.core.database import BackgroundJob, Database, listen
 from app.core.embedded import Urls
 from app.core.health import CachedCheck, Health
 from app.core.jobs import JobSpec
+from app.core.notifications import NotificationCheck
 from app.core.ownership import OwnershipPolicy
 from app.core.policies import Policies
 from app.core.schema import SchemaCheck
@@ -333,8 +334,9 @@ def _answers(
 def _health(infra: Infrastructure, environments: Environments, approvals: Approvals, privacy: Privacy) -> Health:
     checks: dict[str, Callable[[], Awaitable[None]]] = {
         "database": infra.database.ping,
+        "notifications": NotificationCheck(infra.database, infra.clock),
         "storage": StorageCheck(infra.database, infra.clock),
-        "schema": SchemaCheck(infra.urls.service, infra.settings.root),
+        "schema": SchemaCheck(infra.urls.service, infra.settings.root, infra.urls.session),
         "index": infra.retrieval.ready,
         "release": environments.ready,
         "erasures": CachedCheck(privacy.refuse_restored, infra.clock, RESTORED_SECONDS),

@@ -134,7 +134,7 @@ class Infrastructure:
 async def open_infrastructure(settings: Settings, urls: Urls, clock: Clock) -> Infrastructure:
     policies = policies_of(settings)
     check_together(settings, policies, REGISTRY)
-    database = await open_database(urls.service, settings.database_pool)
+    database = await open_database(urls.service, settings.database_pool, urls.session)
     embedders = make_embedders(settings, protection_of(policies))
     costs = await make_costs(settings, policies.get(CostPolicy), embedders, database, clock)
     retrieval = make_retrieval(database, clock, costs, embedders, settings.text_search)

@@ -7,8 +7,9 @@ import psycopg
 import pytest
 from sqlalchemy import make_url, text
 
-from app.core.embedded import Urls
-from app.core.schema import migrate, verify
+from app.core.embedded import EmbeddedPostgres, Urls
+from app.core.errors import StartRefused
+from app.core.schema import migrate, prepare, verify
 from app.settings import Settings
 from app.wiring import build
 
@@ -55,3 +56,23 @@ async def test_an_index_build_on_an_external_server_sees_every_tenant(external: 
         async with state.database.read(None) as connection:
             found = await connection.execute(text("select retrieval_tenants()"))
             assert {row[0] for row in found} == tenants
+
+
+async def test_a_database_in_another_encoding_is_refused_with_how_to_make_one(
+    embedded: EmbeddedPostgres, database_urls: Urls, settings: Settings
+) -> None:
+    name = f"ascii_{uuid4().hex[:12]}"
+    made = f"create database {name} encoding 'SQL_ASCII' locale 'C' template template0"
+    with psycopg.connect(database_urls.owner, autocommit=True) as connection:
+        connection.execute(made.encode())
+    try:
+        urls = embedded.urls(name)
+        made_right = r"not encoded in UTF8.*create database NAME encoding 'UTF8'"
+        with pytest.raises(StartRefused, match=made_right):
+            migrate(urls.owner, urls.service, settings.root)
+        with pytest.raises(StartRefused, match=made_right):
+            prepare(urls.owner, urls.service)
+        with pytest.raises(StartRefused, match="not encoded in UTF8"):
+            await verify(urls.service, settings.root)
+    finally:
+        embedded.drop(name)

@@ -38,7 +38,10 @@ async def test_a_request_id_that_could_forge_log_lines_is_replaced(client: httpx
 async def test_ready_names_each_dependency(client: httpx.AsyncClient) -> None:
     response = await client.get("/health/ready")
     assert response.status_code == 200
-    assert response.json()["checks"]["database"] == "ok"
+    checks = response.json()["checks"]
+    assert {name: checks[name] for name in ("database", "notifications", "storage", "schema")} == dict.fromkeys(
+        ("database", "notifications", "storage", "schema"), "ok"
+    )
 
 
 async def test_metrics_count_requests_by_route_and_not_by_address(client: httpx.AsyncClient) -> None:

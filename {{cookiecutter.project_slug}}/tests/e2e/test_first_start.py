@@ -1,5 +1,6 @@
 """The first start of the embedded server in a misconfigured environment."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,3 +16,11 @@ def test_a_locale_that_does_not_exist_does_not_break_it(variables: dict[str, str
     assert done.stderr == ""
     assert "Schema None →" in done.stdout
     assert app(tmp_path, "migrate", **(none | variables)).returncode == 0
+
+
+def test_starts_at_the_same_moment_share_one_server_and_migrate_it_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor() as threads:
+        done = list(threads.map(lambda _: app(tmp_path, "migrate"), range(2)))
+    assert [each.returncode for each in done] == [0, 0], [each.stderr for each in done]
+    assert sorted("as it was" in each.stdout for each in done) == [False, True]
+    assert not (tmp_path / "postgres" / "postmaster.pid").exists()  # it ended with the last of them

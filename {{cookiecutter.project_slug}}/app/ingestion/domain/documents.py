@@ -100,12 +100,13 @@ class Upload:
 @dataclass(frozen=True, slots=True)
 class UploadOptions:
     """The options of a batch of files. access_groups: who may read them; () is everybody, None keeps the groups of the
-    document that is at the address, or takes those of the source for a new one.
+    document that is at the address, or takes those of the source for a new one. bulk: part of a load of many files.
     """
 
     source: str = DEFAULT_SOURCE
     access_groups: tuple[str, ...] | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    bulk: bool = False
 
 
 @dataclass(frozen=True, slots=True)

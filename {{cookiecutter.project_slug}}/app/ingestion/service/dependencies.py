@@ -6,7 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.clock import Clock
 from app.core.database import Database
-from app.core.jobs import enqueue
+from app.core.job_queue import fair_priority
+from app.core.jobs import enqueue_by_priority
 from app.core.telemetry import counter, histogram
 from app.encryption.service import TenantKeys
 from app.identity.domain import Principal
@@ -73,7 +74,15 @@ def uploader(caller: Principal) -> str:
     return f"key:{caller.key_id}"
 
 
-async def enqueue_processing(connection: AsyncConnection, tenant_id: UUID, versions: Mapping[UUID, int]) -> None:
-    """Enqueue one job for all these versions, in the caller's transaction."""
+async def enqueue_processing(
+    connection: AsyncConnection, tenant_id: UUID, versions: Mapping[UUID, int], bulk: bool = False
+) -> None:
+    """Enqueue one job for all these versions, in the caller's transaction, so that tenants take turns.
+
+    bulk: behind the documents of people who wait.
+    """
     documents = [[str(document), version] for document, version in versions.items()]
-    await enqueue(connection, PROCESS_JOB, queue=QUEUE, tenant_id=str(tenant_id), documents=documents)
+    priority = await fair_priority(connection, QUEUE, tenant_id, bulk)
+    await enqueue_by_priority(
+        connection, PROCESS_JOB, priority, queue=QUEUE, tenant_id=str(tenant_id), documents=documents
+    )

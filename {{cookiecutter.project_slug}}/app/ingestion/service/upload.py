@@ -40,6 +40,8 @@ _MAX_ATTEMPTS = 4
 # Each job and each publish has a fixed cost, which small documents share.
 _MAX_JOB_DOCUMENTS = 8
 _MAX_JOB_BYTES = 20_000
+MAX_AWAITED_FILES = 8
+"""An upload of more files is a bulk load, which waits behind those of people."""
 
 
 class _ConcurrentUpload(Exception):
@@ -125,8 +127,9 @@ async def _store_all(
                 duplicates.setdefault(content, LiveDuplicate(result.id, result.version, result.status))
             if result.status == "received" and result.id and result.version and not result.duplicate_of:
                 received.append((result.id, result.version, len(file.data)))
+        bulk = options.bulk or len(files) > MAX_AWAITED_FILES
         for job_versions in group_into_jobs(received):
-            await enqueue_processing(connection, tenant_id, job_versions)
+            await enqueue_processing(connection, tenant_id, job_versions, bulk)
     return results
 
 

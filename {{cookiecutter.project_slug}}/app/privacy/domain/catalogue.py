@@ -381,7 +381,7 @@ FILES = (
     FileStore("evals/*.jsonl", "cases that came from an erased review item, or hold the text, are removed"),
     FileStore("logs and traces", "hold ids, times and names of errors, no text of users"),
     FileStore("APP_TOMBSTONES", "ids of what was erased, and the subject, encrypted by the master key"),
-    FileStore("backups", "expire by age; what is restored from one is erased again with 'app privacy reapply'"),
+    FileStore("backups", "expire by age; 'app restore' or 'app privacy reapply' erases again what one brings back"),
 )
 
 CATALOGUE = Catalogue((*ANSWERS, *DOCUMENTS, *OTHERS, *KEPT), FILES)

@@ -26,6 +26,10 @@ _OLD = text(
     where tenant_id = :tenant and key_version is distinct from cast(:version as int) order by sha256 limit :limit
     """
 )
+_AFTER = text(
+    "select sha256, key_version, bytes from blobs where tenant_id = :tenant and sha256 > :last "
+    "order by sha256 limit :limit"
+)
 _REPLACE = text(
     "update blobs set bytes = :bytes, key_version = :version where tenant_id = :tenant and sha256 = :sha256"
 )
@@ -51,6 +55,14 @@ async def list_outdated(
 ) -> list[tuple[bytes, Sealed]]:
     """Files with their SHA-256 that another version of the key encrypts, or none."""
     rows = await connection.execute(_OLD, {"tenant": tenant_id, "version": version, "limit": limit})
+    return [(bytes(row.sha256), Sealed(row.key_version, bytes(row.bytes))) for row in rows]
+
+
+async def list_after(
+    connection: AsyncConnection, tenant_id: UUID, last: bytes, limit: int
+) -> list[tuple[bytes, Sealed]]:
+    """Files in the order of their SHA-256."""
+    rows = await connection.execute(_AFTER, {"tenant": tenant_id, "last": last, "limit": limit})
     return [(bytes(row.sha256), Sealed(row.key_version, bytes(row.bytes))) for row in rows]
 
 

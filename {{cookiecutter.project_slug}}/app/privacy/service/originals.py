@@ -1,13 +1,14 @@
 """Encrypts the original files that are not yet, or that an older key encrypts."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 from uuid import UUID
 
 from app.core import audit
 from app.core.audit import Act
 from app.core.clock import Clock
 from app.core.database import Database
-from app.encryption.domain import Sealed
+from app.encryption.domain import Sealed, Undecryptable
 from app.encryption.service import TenantKeys
 from app.ingestion.service.dependencies import ORIGINAL
 from app.privacy.repository import stored_files
@@ -38,6 +39,20 @@ class Originals:
     async def rewrap(self, tenant_id: UUID) -> int:
         """Encrypt the keys of the tenant by the current master key. Returns their number."""
         return await self.keys.rewrap(tenant_id)
+
+    async def verify(self, tenant_id: UUID) -> int:
+        """Decrypt every file of the tenant and compare it with its digest. Returns their number.
+
+        Errors: MasterKeyUnknown, Undecryptable.
+        """
+        verified, last = 0, b""
+        async with self.database.read(tenant_id) as connection:
+            while files := await stored_files.list_after(connection, tenant_id, last, BATCH):
+                for digest, sealed in files:
+                    if sha256(await self.keys.open(connection, tenant_id, ORIGINAL, sealed)).digest() != digest:
+                        raise Undecryptable(f"The file {digest.hex()[:12]} of tenant {tenant_id} has other content.")
+                verified, last = verified + len(files), files[-1][0]
+        return verified
 
     async def _all(self, tenant_id: UUID, actor: str, action: str) -> int:
         changed = 0
