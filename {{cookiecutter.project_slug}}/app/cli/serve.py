@@ -3,7 +3,6 @@ import contextlib
 import gc
 import signal
 import socket
-import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -12,9 +11,11 @@ from typing import Annotated
 import structlog
 import typer
 
+from app.core.cancellation import raise_if_cancelled
 from app.core.database import background
 from app.core.errors import DatabaseUnavailable, Problem
 from app.core.listening import claimed, refusals
+from app.core.memory import bound_freed_memory
 from app.core.schema import verify
 from app.core.server import make_server
 from app.main import create_app
@@ -42,10 +43,12 @@ def run_worker() -> None:
 
 
 def _run(settings: Settings, run: Callable[[State], Awaitable[None]]) -> None:
+    bound_freed_memory()
     observe(settings)
     urls, server = database_urls(settings)
 
     async def main() -> None:
+        _cancel_at_sigterm()
         try:
             await verify(urls.service, settings.root)
         except DatabaseUnavailable:
@@ -59,16 +62,27 @@ def _run(settings: Settings, run: Callable[[State], Awaitable[None]]) -> None:
             with contextlib.suppress(Problem):  # readiness says what is missing, until it is there
                 if parts := await state.environments.unreleased_changes():
                     log.warning("releases.local_files_differ", parts=parts, what="'app release create' makes a draft")
+            raise_if_cancelled()
             await run(state)
 
-    # The server library sends the signal to itself again once it has shut down; that must not skip our own clean-up.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with suppress(asyncio.CancelledError), asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(main())
     finally:
         if server:
             server.stop()
+
+
+def _cancel_at_sigterm() -> None:
+    """Cancels the current task at SIGTERM. An exception of the handler might be raised in a callback, and be lost."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+
+    def cancel(*_: object) -> None:
+        if task is not None:
+            task.cancel()
+            loop.call_soon_threadsafe(lambda: None)  # wakes the loop
+
+    signal.signal(signal.SIGTERM, cancel)
 
 
 async def _serve(state: State, sockets: list[socket.socket]) -> None:
@@ -77,6 +91,8 @@ async def _serve(state: State, sockets: list[socket.socket]) -> None:
     _freeze_loaded_objects()
     with refusals(settings.host, settings.port, "APP_PORT"):
         await server.serve(sockets)
+        # The server library sends the signal to itself again after its shutdown; it ends this step, not our clean-up.
+        await asyncio.sleep(0)
 
 
 def _freeze_loaded_objects() -> None:
