@@ -1,7 +1,7 @@
 """Random sequences of uploads, deletions, questions and reviews, in which no reply shows restricted content.
 
 The test of `make test`, with more sequences. With `--detach`, each check of access is removed in turn, and the seconds
-until the test finds it are recorded.
+until the tests find it are recorded.
 
 Run with `python -m benchmarks.access_property [--sequences 2000]`, half an hour on two cores, and `--detach`, minutes.
 """
@@ -21,7 +21,7 @@ from tests.access.detached import CHECKS
 TEST = "tests/access"
 PROCESSES = 2
 FIRST_SEED = 1000
-DETACHED_SEQUENCES = 1000
+DETACHED_SEQUENCES = 40
 
 
 def main(sequences: int, short: bool) -> None:
@@ -44,11 +44,11 @@ def detach(short: bool) -> None:
     for check in [*CHECKS][: 1 if short else None]:
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder) / "report.xml"
-            running = start(1, DETACHED_SEQUENCES, Path(folder) / "base", check, f"--junit-xml={report}", "-k=no_reply")
-            found = running.wait() == 1 and "tests.access.world.Leak" in report.read_text(encoding="utf-8")
-            [case] = ElementTree.parse(report).iter("testcase")  # noqa: S314, written by the test above
-        seconds[check] = round(float(case.attrib["time"]), 1)
-        print(check, seconds[check], "found" if found else "NOT FOUND", flush=True)
+            options = ("-x", "--tb=no", f"--junit-xml={report}")
+            found = start(1, DETACHED_SEQUENCES, Path(folder) / "base", check, *options).wait() == 1
+            cases = [*ElementTree.parse(report).iter("testcase")]  # noqa: S314, written by the tests above
+        seconds[check] = round(sum(float(case.attrib["time"]) for case in cases), 1)
+        print(check, seconds[check], f"found by {cases[-1].attrib['name']}" if found else "NOT FOUND", flush=True)
         unfound += [] if found else [check]
     if not short:
         write("access_detached", {"slowest_seconds": max(seconds.values()), "seconds": seconds, "not_found": unfound})
