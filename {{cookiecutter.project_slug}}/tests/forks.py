@@ -1,6 +1,6 @@
 """Python modules run as processes that are forked from one that has imported the service.
 
-Importing it takes a second of processor time, and guides and benchmarks are hundreds of processes. A fork is a process
+Importing it takes a second of processor time, and the guides are more than a hundred processes. A fork is a process
 like any other: own memory, files, signals and exit status. What starts `app` itself is not forked: `make run`, the
 tests of processes, and every command that a guide calls `.venv/bin/app`.
 
