@@ -71,9 +71,9 @@ def serve(address: str) -> tuple[str, list[str]]:
         connection.send(LENGTH.pack(os.waitstatus_to_exitcode(status)))
         os._exit(0)
     connection.close()
-    for number, stream in enumerate(streams):
-        os.dup2(stream, number)
-        os.close(stream)
+    for number, given in enumerate(streams):
+        os.dup2(given, number)
+        os.close(given)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", 1, encoding="utf-8", closefd=False)  # noqa: SIM115
@@ -102,7 +102,7 @@ def call(address: str, module: str, arguments: Sequence[str]) -> int:
 
 def main() -> None:
     if len(sys.argv) > 2:
-        status = call(*sys.argv[1:3], sys.argv[3:])
+        status = call(sys.argv[1], sys.argv[2], sys.argv[3:])
         sys.exit(status if status >= 0 else 128 - status)
     import gc
     import runpy
