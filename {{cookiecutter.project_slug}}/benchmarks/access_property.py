@@ -1,8 +1,9 @@
 """Random sequences of uploads, deletions, questions and reviews, in which no reply shows restricted content.
 
-The test of `make test`, with more sequences.
+The test of `make test`, with more sequences. With `--detach`, each check of access is removed in turn, and the seconds
+until the tests find it are recorded.
 
-Run with `python -m benchmarks.access_property [--sequences 2000]`. Half an hour on two cores.
+Run with `python -m benchmarks.access_property [--sequences 2000]`, half an hour on two cores, and `--detach`, minutes.
 """
 
 import argparse
@@ -12,12 +13,15 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 from benchmarks.harness import ROOT, write
+from tests.access.detached import CHECKS
 
 TEST = "tests/access"
 PROCESSES = 2
 FIRST_SEED = 1000
+DETACHED_SEQUENCES = 40
 
 
 def main(sequences: int, short: bool) -> None:
@@ -34,10 +38,30 @@ def main(sequences: int, short: bool) -> None:
         write("access_property", result | {"seconds": round(time.perf_counter() - start_time)})
 
 
-def start(first: int, count: int, place: Path) -> "subprocess.Popen[bytes]":
+def detach(short: bool) -> None:
+    """Exits with status 1 when a removed check is not found."""
+    seconds, unfound = {}, []
+    for check in [*CHECKS][: 1 if short else None]:
+        with tempfile.TemporaryDirectory() as folder:
+            report = Path(folder) / "report.xml"
+            options = ("-x", "--tb=no", f"--junit-xml={report}")
+            found = start(1, DETACHED_SEQUENCES, Path(folder) / "base", check, *options).wait() == 1
+            cases = [*ElementTree.parse(report).iter("testcase")]  # noqa: S314, written by the tests above
+        seconds[check] = round(sum(float(case.attrib["time"]) for case in cases), 1)
+        print(check, seconds[check], f"found by {cases[-1].attrib['name']}" if found else "NOT FOUND", flush=True)
+        unfound += [] if found else [check]
+    if not short:
+        write("access_detached", {"slowest_seconds": max(seconds.values()), "seconds": seconds, "not_found": unfound})
+    if unfound:
+        sys.exit(f"Not found when detached: {', '.join(unfound)}.")
+
+
+def start(first: int, count: int, place: Path, detached: str = "", *options: str) -> "subprocess.Popen[bytes]":
+    """Start the test. detached: the name of a check that is removed, as in tests/access/detached.py."""
     environment = {**os.environ, "ACCESS_SEQUENCES": str(count), "ACCESS_FIRST_SEED": str(first)}
+    environment |= {"ACCESS_DETACHED": detached}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--show-capture=no", "--timeout=0", TEST]
-    command += [f"--basetemp={place}"]
+    command += [f"--basetemp={place}", *options]
     return subprocess.Popen(command, cwd=ROOT, env=environment)
 
 
@@ -45,5 +69,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sequences", type=int, default=2000)
     parser.add_argument("--short", action="store_true", help="a few sequences; no result is written")
+    parser.add_argument("--detach", action="store_true", help="remove each check in turn")
     options = parser.parse_args()
+    if options.detach:
+        detach(options.short)
+        sys.exit()
     main(2 if options.short else options.sequences, options.short)

@@ -1,9 +1,10 @@
-"""Runs schemathesis against a running service, with an admin key and a user key. Fails on any reply with status 500
-or above.
+"""Runs schemathesis against a running service, with keys of the roles admin, user and service. Fails on any reply with
+status 500 or above.
 
     pip install schemathesis          # in its own environment: it is not a dependency of the service
     app run                           # on a database that may be lost
-    python scripts/fuzz.py --url http://127.0.0.1:8000 --admin KEY --user KEY [--examples 50] [--seed 1]
+    python scripts/fuzz.py --url http://127.0.0.1:8000 --admin KEY --user KEY --service KEY
+        [--examples 50] [--seed 1]
 """
 
 import argparse
@@ -18,10 +19,11 @@ def main() -> int:
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     parser.add_argument("--admin", required=True, help="a key with the role admin")
     parser.add_argument("--user", required=True, help="a key with the role user")
+    parser.add_argument("--service", required=True, help="a key with the role service")
     parser.add_argument("--examples", default="50", help="of each operation and phase")
     parser.add_argument("--seed", default="1")
     options = parser.parse_args()
-    statuses = [_run(options, key) for key in (options.admin, options.user)]
+    statuses = [_run(options, key) for key in (options.admin, options.user, options.service)]
     return max(statuses)
 
 

@@ -27,6 +27,7 @@ from app.identity.domain import Principal
 from app.settings import Settings
 from app.wiring import State, build, infrastructure
 from tests import clock
+from tests.forks import Forks
 from tests.response_models import FAILURES, check_every_response
 
 ROOT = Path(__file__).parent.parent
@@ -99,10 +100,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | Non
     return Scheduling(config, log)
 
 
+SHARE_NOTHING = ("tests/test_benchmarks.py::", "tests/e2e/test_guides.py::test_a_page_about_releases")
+"""Tests that start a service of their own, and take so long that a file of them would run alone at the end."""
+
+
 def share_of(nodeid: str) -> str:
-    """What goes to one process: a file, or one benchmark, which shares nothing with the others."""
-    file = nodeid.split("::", 1)[0]
-    return nodeid if file.endswith("tests/test_benchmarks.py") else file
+    """What goes to one process: a file, or a test that shares nothing with the others of its file."""
+    return nodeid if any(alone in nodeid for alone in SHARE_NOTHING) else nodeid.split("::", 1)[0]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -142,6 +146,13 @@ def embedded() -> Iterator[EmbeddedPostgres]:
 def _run(server: EmbeddedPostgres, statement: str, *names: str) -> None:
     with psycopg.connect(server.urls("postgres").owner, autocommit=True) as connection:
         connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    server = Forks(tmp_path_factory.mktemp("forks"))
+    yield server
+    server.close()
 
 
 FreshDatabase = Callable[[], AbstractContextManager[Urls]]

@@ -6,7 +6,6 @@ import asyncio
 import gc
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -16,10 +15,12 @@ import structlog
 import typer
 from fastapi import FastAPI
 
+from app.core.cancellation import raise_if_cancelled
 from app.core.database import background
 from app.core.embedded import Urls
 from app.core.errors import DatabaseUnavailable, Problem
 from app.core.listening import claimed, refusals
+from app.core.memory import bound_freed_memory
 from app.core.schema import verify
 from app.core.server import make_server
 from app.settings import Settings, load_settings
@@ -65,10 +66,12 @@ def run_worker(only: OnlyWorked = None) -> None:
 
 
 def _run(settings: Settings, run: Callable[[Settings, Urls], Awaitable[None]]) -> None:
+    bound_freed_memory()
     observe(settings)
     urls, server = database_urls(settings)
 
     async def main() -> None:
+        _cancel_at_sigterm()
         try:
             await verify(urls.service, settings.root, urls.session)
         except DatabaseUnavailable:
@@ -76,14 +79,24 @@ def _run(settings: Settings, run: Callable[[Settings, Urls], Awaitable[None]]) -
         async with background(*[server.keep_running] if server else []):
             await run(settings, urls)
 
-    # The server library sends the signal to itself again once it has shut down; that must not skip our own clean-up.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with suppress(asyncio.CancelledError), asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(main())
     finally:
         if server:
             server.stop()
+
+
+def _cancel_at_sigterm() -> None:
+    """Cancels the current task at SIGTERM. An exception of the handler might be raised in a callback, and be lost."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+
+    def cancel(*_: object) -> None:
+        if task is not None:
+            task.cancel()
+            loop.call_soon_threadsafe(lambda: None)  # wakes the loop
+
+    signal.signal(signal.SIGTERM, cancel)
 
 
 async def _serve_retrieval(settings: Settings, urls: Urls, *, sockets: list[socket.socket]) -> None:
@@ -92,6 +105,7 @@ async def _serve_retrieval(settings: Settings, urls: Urls, *, sockets: list[sock
 
     async with open_retrieval_room(settings, urls) as room:
         await _prepare_search(room.retrieval, embeds=True)
+        raise_if_cancelled()
         await _listen(create_room_app(room), settings, sockets)
 
 
@@ -124,6 +138,7 @@ async def _prepared(settings: Settings, urls: Urls, searches: bool, embeds: bool
         with suppress(Problem):  # readiness says what is missing, until it is there
             if parts := await state.environments.unreleased_changes():
                 log.warning("releases.local_files_differ", parts=parts, what="'app release create' makes a draft")
+        raise_if_cancelled()
         yield state
 
 
@@ -139,6 +154,8 @@ async def _listen(app: FastAPI, settings: Settings, sockets: list[socket.socket]
     _freeze_loaded_objects()
     with refusals(settings.host, settings.port, "APP_PORT"):
         await server.serve(sockets)
+        # The server library sends the signal to itself again after its shutdown; it ends this step, not our clean-up.
+        await asyncio.sleep(0)
 
 
 def _freeze_loaded_objects() -> None:

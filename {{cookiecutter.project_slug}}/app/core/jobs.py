@@ -1,6 +1,7 @@
 """Background jobs: enqueued in the caller's transaction, run by any worker, and run again when a worker dies."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import psycopg
 import structlog
 from procrastinate import JobContext, PsycopgConnector
 from procrastinate.jobs import Job
+from procrastinate.worker import Worker as QueueWorker
 from psycopg_pool import PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -140,7 +142,9 @@ class Worker:
         """Run until cancelled, reconnecting after database errors; with wait=False until the queue is empty."""
         while True:
             try:
-                await self._run_once(wait)
+                upkeep = (self._reap_periodically, self._measure_periodically)
+                async with self.app.open_async(self.database.session_pool), background(*upkeep):
+                    await self._run_once(wait)
             except (procrastinate.exceptions.ConnectorException, psycopg.Error, PoolTimeout) as error:
                 log.warning("core.worker_lost_database", error=type(error).__name__)
                 await asyncio.sleep(1)
@@ -148,20 +152,29 @@ class Worker:
                 return
 
     async def _run_once(self, wait: bool) -> None:
-        upkeep = (self._reap_periodically, self._measure_periodically)
-        async with self.app.open_async(self.database.session_pool), background(*upkeep):
-            await self.app.run_worker_async(
-                queues=sorted({spec.queue for spec in self.specs.values()}),
-                concurrency=self.concurrency,
-                wait=wait,
-                install_signal_handlers=False,
-                update_heartbeat_interval=HEARTBEAT_SECONDS,
-                stalled_worker_timeout=STALLED_SECONDS,
-                fetch_job_polling_interval=1.0,
-                # Without wait, the last job is waited for, however long it takes.
-                shutdown_graceful_timeout=10 if wait else DAY_SECONDS,
-                delete_jobs="successful",
-            )
+        worker = QueueWorker(
+            self.app,
+            queues=sorted({spec.queue for spec in self.specs.values()}),
+            concurrency=self.concurrency,
+            wait=wait,
+            install_signal_handlers=False,
+            update_heartbeat_interval=HEARTBEAT_SECONDS,
+            stalled_worker_timeout=STALLED_SECONDS,
+            fetch_job_polling_interval=1.0,
+            # Without wait, the last job is waited for, however long it takes.
+            shutdown_graceful_timeout=10 if wait else DAY_SECONDS,
+            delete_jobs="successful",
+        )
+        running = asyncio.ensure_future(worker.run())  # type: ignore[no-untyped-call]
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            # Cancelling it can be lost: `asyncio.wait_for` of Python 3.11 ignores it at the moment its result arrives.
+            worker.stop()  # type: ignore[no-untyped-call]
+            # A database that is away must not turn the end into another attempt to reach it.
+            with contextlib.suppress(procrastinate.exceptions.ConnectorException, psycopg.Error, PoolTimeout):
+                await running
+            raise
 
     async def _reap_periodically(self) -> None:
         while True:

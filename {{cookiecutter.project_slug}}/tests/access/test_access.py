@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from uuid import uuid4
@@ -21,6 +21,7 @@ from app.inference.domain.human_review import ReviewPolicy
 from app.inference.domain.review_policy import NO_REVIEW
 from app.main import create_app
 from app.retrieval.ports import PassageSearch
+from tests.access.detached import detached
 from tests.access.repeating_model import Model
 from tests.access.world import ACTIONS, KEYS, LAMP, PERSON, World
 from tests.conftest import override
@@ -32,6 +33,7 @@ __all__ = ["house", "open_service"]
 
 SEQUENCES = int(os.environ.get("ACCESS_SEQUENCES", "40"))
 FIRST = int(os.environ.get("ACCESS_FIRST_SEED", "1"))
+DETACHED = os.environ.get("ACCESS_DETACHED", "")
 STEPS = 20
 HOLD = {"name": "some", "send": "before", "due_minutes": 60, "when": {"sample": 0.25}}
 EXPECTED_PATHS = {
@@ -51,6 +53,13 @@ EXPECTED_PATHS = {
     "evals candidates",
 }
 """Routes, and a command, that show words of documents to keys that may read them. A run must have matched each one."""
+
+
+@pytest.fixture(autouse=True)
+def without_a_check() -> Iterator[None]:
+    """`python -m benchmarks.access_property --detach` removes one."""
+    with detached(DETACHED):
+        yield
 
 
 @pytest_asyncio.fixture

@@ -1,10 +1,12 @@
 """Against the real queue: jobs run after the commit, and none is lost when a worker dies."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
+import procrastinate
 import pytest
 from sqlalchemy import text
 
@@ -128,6 +130,72 @@ async def test_a_job_that_kills_every_worker_is_buried(database: Database) -> No
         await worker.reap()
     await worker.run(wait=False)
     assert dead_reasons == ["The worker died in every attempt."]
+
+
+async def test_a_worker_that_is_cancelled_in_its_first_moment_takes_no_job(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the cancellation is swallowed, as `asyncio.wait_for` of Python 3.11 does in a race."""
+    began, proceed, ran = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def run(attempt: Attempt) -> None:
+        ran.set()
+
+    async def register(*_: object) -> list[int]:
+        began.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await proceed.wait()
+        return []
+
+    monkeypatch.setattr("procrastinate.manager.JobManager.prune_stalled_workers", register)
+    worker, name = worker_of(database, run)
+    async with database.transaction(None) as connection:
+        await enqueue(connection, name, queue=name)
+    working = asyncio.ensure_future(worker.run())
+    await began.wait()
+    working.cancel()
+    await asyncio.sleep(0)
+    proceed.set()
+    running = asyncio.ensure_future(ran.wait())
+    await asyncio.wait({working, running}, return_when=asyncio.FIRST_COMPLETED)
+    outcome = working.cancelled(), running.done()
+    await _cancelled(working, running)
+    assert outcome == (True, False)
+
+
+async def test_a_worker_that_is_cancelled_while_the_database_is_away_ends(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts, again = asyncio.Queue[None](), asyncio.Event()
+
+    async def run(attempt: Attempt) -> None: ...
+
+    async def away(*_: object) -> None:
+        raise procrastinate.exceptions.ConnectorException
+
+    async def began(*_: object) -> list[int]:
+        if starts.qsize():
+            again.set()
+        await starts.put(None)
+        return []
+
+    monkeypatch.setattr("procrastinate.manager.JobManager.prune_stalled_workers", began)
+    monkeypatch.setattr("procrastinate.manager.JobManager.unregister_worker", away)
+    worker, _ = worker_of(database, run)
+    working, trying = asyncio.ensure_future(worker.run()), asyncio.ensure_future(again.wait())
+    await starts.get()
+    await starts.put(None)
+    working.cancel()
+    await asyncio.wait({working, trying}, return_when=asyncio.FIRST_COMPLETED)
+    ended = working.cancelled()
+    await _cancelled(working, trying)
+    assert ended
+
+
+async def _cancelled(*tasks: asyncio.Future[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _abandon_job(database: Database, name: str, trace: str, attempts: int) -> None:

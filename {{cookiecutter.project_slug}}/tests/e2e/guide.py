@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from benchmarks.processes import free_port
+from tests.forks import Forks
 
 BLOCK = re.compile(
     r"(?:^(?P<indent> *)<!-- not run: (?P<reason>[^\n]+?) -->\n)?^ *```(?P<language>\w*)\n(?P<text>.*?)^ *```$",
@@ -57,12 +59,20 @@ class Reader:
     """A copy of the service with a terminal for each server and one for all other commands.
 
     folder: the folder of the service, whose files the commands may change. Ports in pages are replaced by free ones.
+    forks: runs `app`.
     """
 
     folder: Path
+    forks: Forks
     api: int = field(default_factory=free_port)
     model: int = field(default_factory=free_port)
     servers: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        command = self.folder / ".bin" / "app"
+        command.parent.mkdir()
+        command.write_text(f'#!/bin/sh\nexec {shlex.join(self.forks.command("app"))} "$@"\n')
+        command.chmod(0o755)
 
     def read(self, page: Path, *before: str) -> list[str]:
         """Run the blocks of `page` after the commands `before`; returns the failures with their output."""
@@ -138,7 +148,7 @@ class Reader:
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("APP_", "DATABASE_"))}
         return kept | {
-            "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}",
+            "PATH": f"{self.folder / '.bin'}:{Path(sys.executable).parent}:{kept['PATH']}",
             "APP_PORT": str(self.api),
             "APP_WORKER_METRICS_PORT": "0",
             "APP_EMBEDDER": "none",

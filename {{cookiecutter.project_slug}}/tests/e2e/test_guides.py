@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.e2e.guide import Reader, blocks
+from tests.forks import Forks
 
 DOCS = ROOT / "docs"
 TUTORIAL = [DOCS / "tutorial" / f"{name}.md" for name in ("first-answer", "own-documents", "own-model", "own-actions")]
@@ -28,14 +29,14 @@ DRAFT = {
 
 
 @contextmanager
-def reader(folder: Path) -> Iterator[Reader]:
+def reader(folder: Path, forks: Forks) -> Iterator[Reader]:
     """A folder of the service with low risk, so that one person may take every step."""
     for name in ("docs", "evals", "migrations", "policies", "prompts"):
         shutil.copytree(ROOT / name, folder / name)
     ownership = folder / "policies" / "ownership.yaml"
     ownership.write_text(re.sub(r"^risk_tier: .*$", "risk_tier: low", ownership.read_text(), flags=re.M))
     (folder / ".venv").symlink_to(Path(sys.prefix))
-    there = Reader(folder)
+    there = Reader(folder, forks)
     try:
         yield there
     finally:
@@ -53,9 +54,9 @@ def test_every_block_of_a_guide_is_run_or_says_why_not() -> None:
 
 
 @pytest.fixture(scope="module")
-def one_reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+def one_reader(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Iterator[Reader]:
     """One service for the tutorial, from its first page to its last, and then the how-to pages."""
-    with reader(tmp_path_factory.mktemp("reader")) as there:
+    with reader(tmp_path_factory.mktemp("reader"), forks) as there:
         yield there
 
 
@@ -77,8 +78,8 @@ def test_the_commands_of_a_how_to_page_work_after_the_tutorial(one_reader: Reade
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", DRAFT)
-def test_a_page_about_releases_works_on_a_young_service(tmp_path: Path, name: str) -> None:
-    with reader(tmp_path) as there:
+def test_a_page_about_releases_works_on_a_young_service(tmp_path: Path, forks: Forks, name: str) -> None:
+    with reader(tmp_path, forks) as there:
         there.ready()
         first, *_ = [block.text for block in blocks(DOCS / "README.md")]
         failed = there.read(DOCS / "how-to" / name, first, "app ingest docs --source handbook", *DRAFT[name])

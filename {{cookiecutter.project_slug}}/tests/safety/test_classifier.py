@@ -1,6 +1,7 @@
 """The classifier finds instructions to a model in other words than the rules, and says where they stand."""
 
 import re
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -109,3 +110,15 @@ def test_the_coefficients_are_small_and_hold_no_objects() -> None:
     assert PATH.stat().st_size < 1_000_000
     with np.load(PATH, allow_pickle=False) as stored:
         assert {array.dtype.kind for array in stored.values()} <= set("iuf")
+
+
+@pytest.mark.parametrize("text", ["Ab3+" * 100_000, "one word after another " * 20_000, "a.b.c." * 60_000])
+def test_the_classifier_needs_little_memory_beside_a_long_line(text: str) -> None:
+    SCREENING.document(HARMLESS[0])
+    tracemalloc.start()
+    try:
+        list(SCREENING._suspected(text))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 20 * len(text)

@@ -1,6 +1,4 @@
 import asyncio
-import contextlib
-import ctypes
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from tokenizers import Encoding, Tokenizer
 from app.adapters.embeddings.weights import ModelWeights
 from app.core.clock import Deadline
 from app.core.errors import OutOfTime, StartRefused
+from app.core.memory import release_memory
 from app.core.telemetry import span
 from app.retrieval.domain import EmbeddingFailed, Vector
 from app.retrieval.ports import EmbeddingResult
@@ -134,13 +133,13 @@ def make_onnx_embedder(weights: ModelWeights, threads: int, concurrency: int = 2
     try:
         # By default the arena doubles and keeps twice the largest allocation.
         provider = ("CPUExecutionProvider", {"arena_extend_strategy": "kSameAsRequested"})
-        session = onnxruntime.InferenceSession(weights.onnx, options, providers=[provider])
+        session = onnxruntime.InferenceSession(str(weights.onnx), options, providers=[provider])
         tokenizer = Tokenizer.from_buffer(weights.tokenizer)
     except Exception as error:
         raise StartRefused(
             f"The embedder {weights.model} cannot be loaded ({type(error).__name__}: {error})."
         ) from error
-    _release_memory()
+    release_memory()
     tokenizer.no_padding()
     tokenizer.enable_truncation(MAX_TOKENS)
     return OnnxEmbedder(
@@ -152,12 +151,6 @@ def make_onnx_embedder(weights: ModelWeights, threads: int, concurrency: int = 2
         dimensions=_dimensions(session, weights.model),
         inputs=[entry.name for entry in session.get_inputs()],
     )
-
-
-def _release_memory() -> None:
-    """Return free memory to the system: after loading a model, the C library keeps five times its size."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _dimensions(session: Any, model: str) -> int:

@@ -16,15 +16,19 @@ TOKENIZER_FILE = Path("embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json
 
 @dataclass(frozen=True, slots=True)
 class ModelWeights:
-    """The bytes of an ONNX model and of its tokenizer.json; `name` contains a digest of both."""
+    """The file of an ONNX model and the bytes of its tokenizer.json; `name` contains a digest of both.
+
+    The library reads the model from its file: given the bytes, it would keep them.
+    """
 
     model: str
-    onnx: bytes
+    onnx: Path
+    onnx_sha256: str
     tokenizer: bytes
 
     @property
     def name(self) -> str:
-        return name_of(self.model, *(hashlib.sha256(content).hexdigest() for content in (self.onnx, self.tokenizer)))
+        return name_of(self.model, self.onnx_sha256, hashlib.sha256(self.tokenizer).hexdigest())
 
 
 def name_of(model: str, onnx_sha256: str, tokenizer_sha256: str) -> str:
@@ -39,7 +43,8 @@ def bundled_minilm() -> ModelWeights:
     Errors: StartRefused when a package is missing or its file has another digest.
     """
     onnx, tokenizer = _bundled_files()
-    return ModelWeights(MINILM, _checked(onnx, MINILM_SHA256), _checked(tokenizer, TOKENIZER_SHA256))
+    _checked(onnx, MINILM_SHA256)
+    return ModelWeights(MINILM, onnx, MINILM_SHA256, _checked(tokenizer, TOKENIZER_SHA256))
 
 
 def bundled_name() -> str:
@@ -55,7 +60,9 @@ def _bundled_files() -> tuple[Path, Path]:
 
 def weights_in(folder: Path) -> ModelWeights:
     """The weights of a sentence embedder in a folder: model.onnx and tokenizer.json. Errors: StartRefused."""
-    return ModelWeights(folder.resolve().name, _read(folder / "model.onnx"), _read(folder / "tokenizer.json"))
+    onnx = folder / "model.onnx"
+    digest = hashlib.sha256(_read(onnx)).hexdigest()
+    return ModelWeights(folder.resolve().name, onnx, digest, _read(folder / "tokenizer.json"))
 
 
 def _package(module: str, package: str) -> Path:

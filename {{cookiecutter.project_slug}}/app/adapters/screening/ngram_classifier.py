@@ -3,7 +3,7 @@
 docs/explanation/injection-classifier.md is its data sheet, scripts/train_injection_classifier.py trains it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +16,8 @@ from app.safety.ports import Score
 
 PATH = Path(__file__).with_name("injection_ngrams.npz")
 _MAX_WORDS = 400
+# The n-grams of a text take two hundred times its memory.
+_BATCH_CHARACTERS = 20_000
 _STRONGEST = 3
 
 
@@ -40,15 +42,14 @@ class NgramClassifier:
         return cls(weights, idf, bias, whole, sentence)
 
     def scores(self, windows: Sequence[Window]) -> Sequence[Score]:
+        return [score for some in _batches(windows) for score in self._scores(some)]
+
+    def _scores(self, windows: Sequence[Window]) -> Iterator[Score]:
         texts = [canonical(window.text) for window in windows]
-        if not texts:
-            return ()
         logits = vectors(texts, self.idf).scores(self.weights, self.bias)
         thresholds = [self.whole_threshold if window.whole else self.sentence_threshold for window in windows]
-        return [
-            Score(float(1 / (1 + np.exp(-logit))), bool(logit >= threshold and text))
-            for logit, threshold, text in zip(logits, thresholds, texts, strict=True)
-        ]
+        for logit, threshold, text in zip(logits, thresholds, texts, strict=True):
+            yield Score(float(1 / (1 + np.exp(-logit))), bool(logit >= threshold and text))
 
     def strongest(self, words: Sequence[str]) -> Sequence[int]:
         """The positions of the words that raise a score most."""
@@ -59,6 +60,19 @@ class NgramClassifier:
     def _raised(self, word: str) -> float:
         columns = word_columns(word)
         return float((self.weights[columns] * self.idf[columns]).sum()) if word else 0.0
+
+
+def _batches(windows: Sequence[Window]) -> Iterator[list[Window]]:
+    batch: list[Window] = []
+    characters = 0
+    for window in windows:
+        if batch and characters + len(window.text) > _BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+        batch.append(window)
+        characters += len(window.text)
+    if batch:
+        yield batch
 
 
 @lru_cache(1)

@@ -8,7 +8,8 @@ MAX_WHOLE_CHARACTERS = 4_000
 _MAX_WINDOWS = 4_000
 _MAX_SENTENCE_CHARACTERS = 600
 _MIN_CHARACTERS = 12
-_SENTENCE = re.compile(r"[^\s](?:[^.!?。！？\n]|[.!?](?=\S))*[.!?。！？]*")
+# Possessive: what could be given back would be remembered, in a hundred bytes for each character of a long line.
+_SENTENCE = re.compile(r"[^\s](?:[^.!?。！？\n]++|[.!?](?=\S))*+[.!?。！？]*")
 _LETTERS = re.compile(r"[^\W\d_]{2}")
 
 

@@ -1,0 +1,64 @@
+"""A signal ends a process at any moment of its start."""
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.cli import serve
+from tests.conftest import ROOT
+from tests.e2e.conftest import environment
+
+
+@pytest.fixture(autouse=True)
+def same_handler() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+class SignalledAtItsEnd:
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_signal_that_arrives_inside_a_callback_is_not_lost() -> None:
+    """Python prints, and ignores, what is raised in a finalizer."""
+    ended: list[str] = []
+
+    async def main() -> None:
+        serve._cancel_at_sigterm()
+        SignalledAtItsEnd()
+        try:
+            for _ in range(10):
+                await asyncio.sleep(0)
+        finally:
+            ended.append("cleaned up")
+
+    with pytest.raises(asyncio.CancelledError), asyncio.Runner(loop_factory=serve._loop_factory()) as runner:
+        runner.run(main())
+    assert ended == ["cleaned up"]
+
+
+def test_a_worker_that_still_waits_for_its_database_ends_at_a_signal_without_an_error(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/none"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app", "worker"],
+            cwd=ROOT,
+            env=environment(tmp_path, DATABASE_URL=url),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        connection, _ = silent.accept()
+        with connection:
+            process.send_signal(signal.SIGTERM)
+            printed, _ = process.communicate()
+    assert process.returncode == 0, printed
+    assert "Traceback" not in printed
