@@ -17,7 +17,7 @@ from app.core.errors import DatabaseUnavailable, Problem
 from app.core.listening import claimed, refusals
 from app.core.schema import verify
 from app.core.server import make_server
-from app.main import create_app
+from app.main import admission_of, create_app
 from app.settings import Settings, load_settings
 from app.wiring import State, build, database_urls, observe
 from app.worker import work
@@ -73,7 +73,8 @@ def _run(settings: Settings, run: Callable[[State], Awaitable[None]]) -> None:
 
 async def _serve(state: State, sockets: list[socket.socket]) -> None:
     settings = state.settings
-    server = make_server(create_app(state), settings.host, settings.port, settings.server_limits())
+    app = create_app(state)
+    server = make_server(app, settings.host, settings.port, settings.server_limits(), admission_of(app))
     _freeze_loaded_objects()
     with refusals(settings.host, settings.port, "APP_PORT"):
         await server.serve(sockets)

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from app.core.admission import Admission, AdmissionLimits
+from app.core.admission import Admission, AdmissionControl, AdmissionLimits
 from app.core.http import Observed
 from app.core.intake import BodyLimits, Intake
 from app.core.options import ServerLimits
@@ -57,7 +57,8 @@ async def serving(
 ) -> AsyncIterator[Callable[[], Awaitable["Connection"]]]:
     admission = AdmissionLimits(Slots("other", lambda: limit), {}, {"/health/live"})
     inner = Intake(app, body or BodyLimits(1_000_000, seconds=limits.body_seconds), admission)
-    server = make_server(Admission(Observed(inner), admission), "127.0.0.1", 0, limits)
+    control = AdmissionControl(admission)
+    server = make_server(Admission(Observed(inner), control), "127.0.0.1", 0, limits, control)
     running = asyncio.ensure_future(server.serve())
     while not server.started:  # noqa: ASYNC110, uvicorn has no event for it
         await asyncio.sleep(0.005)
