@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 Tenant = Hashable | None
@@ -12,7 +12,7 @@ Tenant = Hashable | None
 
 @dataclass
 class FairQueue(Generic[T]):
-    """First in, first out within a tenant; between tenants, the one that uses the fewest places comes first."""
+    """First in, first out within a tenant; between tenants, the one that uses the least comes first."""
 
     _lines: dict[Tenant, deque[T]] = field(default_factory=dict)
     _length: int = 0
@@ -36,14 +36,14 @@ class FairQueue(Generic[T]):
         self._shrunk(tenant, line)
         return True
 
-    def next(self, in_use: Callable[[Tenant], int], may_start: Callable[[Tenant], bool]) -> T | None:
-        """Takes out the first of the tenant with the fewest places in use, among equals of the one that was served
-        longest ago; None where no tenant may start.
+    def next(self, use: Callable[[Tenant], Any], may_start: Callable[[Tenant], bool]) -> T | None:
+        """Takes out the first of the tenant with the least use, among equals of the one that was served longest ago;
+        None where no tenant may start. use: can be compared.
         """
         ready = [tenant for tenant in self._lines if may_start(tenant)]
         if not ready:
             return None
-        tenant = min(ready, key=in_use)
+        tenant = min(ready, key=use)
         line = self._lines.pop(tenant)
         item = line.popleft()
         self._length -= 1

@@ -22,6 +22,7 @@ RETRY_SECONDS: Final = (1, 2, 3)
 OTHERS_SECONDS = 60.0
 """For how long a tenant counts as active after its last request."""
 HOLD_SMOOTHING = 0.05
+MAX_TURNS = 10_000
 
 RejectionReason = Literal["full", "displaced", "waited"]
 """full: no place in the queue; displaced: its place went to another tenant; waited: its turn did not come in time."""
@@ -88,6 +89,8 @@ class Slots:
     _by_tenant: Counter[Tenant] = field(default_factory=Counter)
     _waiting: FairQueue[_Turn] = field(default_factory=FairQueue)
     _active: ActiveTenants = field(default_factory=ActiveTenants)
+    _turns: dict[Tenant, int] = field(default_factory=dict)
+    _taken: int = 0
     _hold_seconds: float = 0.0
 
     @property
@@ -135,13 +138,17 @@ class Slots:
         """Gives free slots to those who wait."""
         now = time.monotonic()
         while self._waiting and self.in_use < self.limit():
-            turn = self._waiting.next(self._by_tenant.__getitem__, lambda tenant: self._may_start(tenant, now))
+            turn = self._waiting.next(self._use_of, lambda tenant: self._may_start(tenant, now))
             if turn is None:
                 break
             if not turn.done.done():
                 self._take(turn.tenant)
                 turn.done.set_result(None)
         self._note_pressure(now)
+
+    def _use_of(self, tenant: Tenant) -> tuple[int, int]:
+        """The slots of a tenant, and when it last got one."""
+        return self._by_tenant[tenant], self._turns.get(tenant, 0)
 
     async def _wait(self, tenant: Tenant) -> None:
         if self.rejects(tenant):
@@ -191,6 +198,10 @@ class Slots:
         self.in_use += 1
         self.most_in_use = max(self.most_in_use, self.in_use)
         self._by_tenant[tenant] += 1
+        if len(self._turns) > MAX_TURNS:
+            self._turns.clear()
+        self._taken += 1
+        self._turns[tenant] = self._taken
         AT_WORK.labels(self.kind).set(self.in_use)
 
     def _give_back(self, tenant: Tenant) -> None:

@@ -108,7 +108,7 @@ def test_a_queue_gives_out_each_item_once(steps: list[tuple[str, str]]) -> None:
         if step == "add":
             queue.add(tenant, number)
             waiting[number] = tenant
-        elif step == "next" and (item := queue.next(lambda _: 0, lambda t: t == tenant)) is not None:
+        elif step == "next" and (item := queue.next(lambda _: 0, tenant.__eq__)) is not None:
             assert waiting.pop(item) == tenant
             assert item < min((n for n, other in waiting.items() if other == tenant), default=item + 1)
         elif step == "displace" and len(queue):
