@@ -1,6 +1,7 @@
 """Admission control: cheap rejection of what finds no slot and no place in the queue, and the adaptive limit."""
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -14,6 +15,7 @@ from app.core.http import App, Receive, Scope, Send, safe_request_id
 from app.core.problems import MEDIA, count, encoded, is_openai, retry_after
 from app.core.queue_waits import LOOP, QueueWaits
 from app.core.slots import LIMIT, Slots
+from app.core.telemetry import gauge
 
 log = structlog.get_logger(__name__)
 
@@ -21,6 +23,10 @@ LOG_SECONDS = 1.0
 """Rejections are logged as one line per interval of this length."""
 PROBE_SECONDS = 0.01
 ADAPT_SECONDS = 0.25
+
+STANDING_WAIT = gauge(
+    "app_standing_wait_seconds", "How long work that is ready waits for the processor or a database connection."
+)
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -137,13 +143,13 @@ class LimitAdaptation:
 
     async def watch(self) -> None:
         """Runs until cancelled."""
-        loop = asyncio.get_running_loop()
-        adapts_at = loop.time() + ADAPT_SECONDS
+        clock = time.perf_counter  # the loop's own clock has a resolution of a millisecond in uvloop
+        adapts_at = clock() + ADAPT_SECONDS
         while True:
             await asyncio.sleep(PROBE_SECONDS if self.slots.in_use else ADAPT_SECONDS)
-            before = loop.time()
+            before = clock()
             await asyncio.sleep(0)  # one turn of the loop: whatever is ready comes first
-            now = loop.time()
+            now = clock()
             self.waits.note(LOOP, now - before)
             if now >= adapts_at:
                 adapts_at = now + ADAPT_SECONDS
@@ -151,7 +157,9 @@ class LimitAdaptation:
 
     def adapt(self) -> None:
         """Once in each interval."""
-        self.limit.update(self.waits.drain(), self.slots.most_in_use)
+        standing = self.waits.drain()
+        STANDING_WAIT.set(standing)
+        self.limit.update(standing, self.slots.most_in_use)
         self.slots.most_in_use = self.slots.in_use
         LIMIT.labels(self.slots.kind).set(self.limit.current)
         self.slots.start_waiting()

@@ -5,9 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.core.slo import BrownoutStep
-from app.core.telemetry import gauge
-
-LEVEL = gauge("app_brownout_level", "Step of the brownout that applies to new answers; 0 for none.")
 
 SMOOTHING_SECONDS = 2.0
 """The pressure is averaged over about this time, so that a burst changes no answer."""
@@ -31,10 +28,7 @@ class Brownout:
         elapsed = 0.0 if self._at is None else max(0.0, now - self._at)
         self._at = now
         self.pressure += (min(pressure, 1.0) - self.pressure) * -math.expm1(-elapsed / SMOOTHING_SECONDS)
-        level = sum(self.pressure >= self._threshold(number) for number in range(1, len(self.steps) + 1))
-        if level != self.level:
-            self.level = level
-            LEVEL.set(level)
+        self.level = sum(self.pressure >= self._threshold(number) for number in range(1, len(self.steps) + 1))
 
     @property
     def step(self) -> BrownoutStep | None:

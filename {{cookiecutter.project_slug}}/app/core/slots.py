@@ -30,6 +30,7 @@ RejectionReason = Literal["full", "displaced", "waited"]
 AT_WORK = gauge("app_requests_at_work", "Requests in progress, by kind.", ["kind"])
 LIMIT = gauge("app_requests_limit", "Most requests in progress at a time, by kind.", ["kind"])
 WAITING = gauge("app_requests_waiting", "Requests that wait for their turn, by kind.", ["kind"])
+LEVEL = gauge("app_brownout_level", "Step of the brownout that applies to new answers; 0 for none.")
 WAIT = histogram("app_request_wait_seconds", "Time that accepted requests waited for their turn, by kind.", ["kind"])
 REFUSED = counter("app_requests_refused_total", "Requests rejected by admission control, by kind.", ["kind", "reason"])
 
@@ -104,7 +105,7 @@ class Slots:
             return False
         full = len(self._waiting) >= self._places()
         if full:
-            self.brownout.observe(1.0, time.monotonic())
+            self._tell_brownout(1.0, time.monotonic())
         return full and not (self._places() and self._waiting.gives_way(tenant))
 
     @asynccontextmanager
@@ -192,7 +193,12 @@ class Slots:
     def _note_pressure(self, now: float) -> None:
         waiting = len(self._waiting)
         WAITING.labels(self.kind).set(waiting)
-        self.brownout.observe(waiting / max(1, self._places()), now)
+        self._tell_brownout(waiting / max(1, self._places()), now)
+
+    def _tell_brownout(self, pressure: float, now: float) -> None:
+        if self.brownout.steps:
+            self.brownout.observe(pressure, now)
+            LEVEL.set(self.brownout.level)
 
     def _take(self, tenant: Tenant) -> None:
         self.in_use += 1

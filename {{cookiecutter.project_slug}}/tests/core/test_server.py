@@ -314,13 +314,16 @@ async def test_a_rejected_caller_that_does_not_wait_is_answered_later_and_anothe
 
 
 async def test_a_paused_connection_gives_way_to_a_new_one() -> None:
-    async with serving(App(), ServerLimits(connections=2), limit=0) as connect:
-        paused, other = await connect(), await connect()
+    app = App()
+    async with serving(app, ServerLimits(connections=2), limit=1) as connect:
+        paused, working = await connect(), await connect()
+        await working.send(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n")
+        await until(lambda: app.begun)
         await paused.send(GET + b"\r\n")
         await paused.problem()
         await paused.send(GET + b"\r\n")
-        await other.send(b"GET /slow HTTP/1.1\r\nhost: x\r\n")
         new = await connect()
+        assert await paused.is_closed()
         await new.send(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n")
         assert (await new.reply())[0] == 200
 

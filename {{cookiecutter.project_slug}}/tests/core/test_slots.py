@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.concurrency_limit import AdaptiveLimit
 from app.core.admission import LimitAdaptation
+from app.core.concurrency_limit import AdaptiveLimit
 from app.core.errors import Overloaded
 from app.core.queue_waits import LOOP, QueueWaits
 from app.core.slots import QueueRules, Slots, waited_seconds
