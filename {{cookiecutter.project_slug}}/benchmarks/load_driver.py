@@ -1,19 +1,21 @@
 """Sends questions to a service from a process of its own, open loop or as callers in a loop, and times each reply.
 
 In an open loop requests are sent at a rate whatever becomes of earlier ones, each by another caller, over persistent
-connections as from a proxy; times count from when a request was due. Run with `python -m benchmarks.load_driver`: it
-reads a Plan as JSON and writes the replies of each group as JSON.
+connections as from a proxy; times count from when a request was due. `python -m benchmarks.load_driver PLAN REPLIES`
+reads a Plan from a file of JSON and writes the replies of each group to another.
 """
 
 import asyncio
 import itertools
 import random
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import compress
+from pathlib import Path
 from typing import Any, cast
 
 import orjson
@@ -229,13 +231,15 @@ class Driver:
 
 async def drive(plan: Plan, watched: psutil.Process | None = None) -> tuple[dict[str, Replies], float]:
     """The replies by group, from a process of its own, and the CPU seconds that `watched` used meanwhile."""
-    before = _cpu(watched)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "benchmarks.load_driver", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
-    out, _ = await process.communicate(orjson.dumps(asdict(plan)))
-    assert process.returncode == 0, f"The load driver ended with {process.returncode}."
-    return {name: Replies(**found) for name, found in orjson.loads(out).items()}, _cpu(watched) - before
+    with tempfile.TemporaryDirectory() as folder:
+        asked, found = Path(folder) / "plan.json", Path(folder) / "replies.json"
+        asked.write_bytes(orjson.dumps(asdict(plan)))
+        before = _cpu(watched)
+        command = (sys.executable, "-m", "benchmarks.load_driver", str(asked), str(found))
+        process = await asyncio.create_subprocess_exec(*command)
+        assert await process.wait() == 0, f"The load driver ended with {process.returncode}."
+        spent = _cpu(watched) - before
+        return {name: Replies(**each) for name, each in orjson.loads(found.read_bytes()).items()}, spent
 
 
 def _cpu(process: psutil.Process | None) -> float:
@@ -252,4 +256,4 @@ def _run(plan: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(orjson.dumps(_run(orjson.loads(sys.stdin.buffer.read()))))
+    Path(sys.argv[2]).write_bytes(orjson.dumps(_run(orjson.loads(Path(sys.argv[1]).read_bytes()))))
