@@ -12,14 +12,16 @@ from app.actions import routes as actions_routes
 from app.adapters.swagger import add_documentation
 from app.console import routes as console_routes
 from app.console.service import addresses
-from app.core.admission import Admission, AdmissionLimits
+from app.core.admission import Admission, AdmissionControl, AdmissionLimits, LimitAdaptation
+from app.core.concurrency_limit import AdaptiveLimit
 from app.core.database import background
 from app.core.health import Health
 from app.core.http import Closed, Observed, install_problem_handlers
 from app.core.intake import BodyLimits, Intake
 from app.core.ownership import OwnershipPolicy
 from app.core.prefix import UnderPrefix
-from app.core.slots import Slots
+from app.core.slo import SloPolicy
+from app.core.slots import QueueRules, Slots
 from app.core.system_routes import OPEN, system
 from app.costs import routes as costs_routes
 from app.evaluation import routes as evaluation_routes
@@ -81,10 +83,11 @@ def create_app(state: State, only: str | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with background(*state.background()):
+        async with background(*state.background(), adaptation.watch()):
             yield
 
     ownership = state.policies.get(OwnershipPolicy)
+    adaptation = _adaptation(state)
     app = FastAPI(
         title=ownership.service,
         version=__version__,
@@ -101,14 +104,21 @@ def create_app(state: State, only: str | None = None) -> FastAPI:
         if (only in (None, room) or room == SYSTEM) and (console or room != "console"):
             app.include_router(router)
     add_documentation(app, state.settings.root_path)
-    admission = _admission_limits(state)
-    app.add_middleware(Intake, limits=_body_limits(state), admission=admission)
+    limits = _admission_limits(state, adaptation.slots)
+    app.add_middleware(Intake, limits=_body_limits(state), admission=limits)
     app.add_middleware(Closed, why=state.environments.closed, open_paths=OPEN | console)
     app.add_middleware(Observed)
-    app.add_middleware(Admission, limits=admission)
+    app.state.admission = AdmissionControl(limits)
+    app.add_middleware(Admission, control=app.state.admission)
     if prefix := state.settings.root_path:
         app.add_middleware(UnderPrefix, prefix=prefix)
     return app
+
+
+def admission_of(app: FastAPI) -> AdmissionControl:
+    """The admission control of an application, for its HTTP server."""
+    control: AdmissionControl = app.state.admission
+    return control
 
 
 UPLOADS, ANSWERS = "/v1/documents", ("/v1/answers", "/v1/chat/completions")
@@ -121,10 +131,23 @@ def _body_limits(state: State) -> BodyLimits:
     )
 
 
-def _admission_limits(state: State) -> AdmissionLimits:
+def _adaptation(state: State) -> LimitAdaptation:
+    """The slots of answers, with a limit that adapts between the bounds of the policies."""
+    slo, answers = state.policies.get(SloPolicy), state.answers
+    rules = slo.overload
+    limit = AdaptiveLimit(
+        rules.min_answers, rules.initial_answers, lambda: answers.max_concurrent, rules.target_wait_ms / 1000
+    )
+    queue = QueueRules(slo.longest_wait_seconds, rules.max_waiting, rules.tenant_share)
+    slots = Slots("answers", lambda: limit.current, TooManyAnswers, queue, answers.brownout)
+    return LimitAdaptation(slots, limit, state.database.waits)
+
+
+def _admission_limits(state: State, answers: Slots) -> AdmissionLimits:
     """Separate limits for answers, uploads and all other paths; health checks are never rejected."""
-    settings = state.settings
-    answers = Slots("answers", lambda: state.answers.max_concurrent, TooManyAnswers)
-    uploads = Slots("uploads", lambda: settings.max_uploads)
+    settings, slo = state.settings, state.policies.get(SloPolicy)
+    queue = QueueRules(slo.longest_wait_seconds, slo.overload.max_waiting, slo.overload.tenant_share)
+    uploads = Slots("uploads", lambda: settings.max_uploads, rules=queue)
+    other = Slots("other", lambda: settings.max_requests, rules=queue)
     by_path = dict.fromkeys(ANSWERS, answers) | {UPLOADS: uploads}
-    return AdmissionLimits(Slots("other", lambda: settings.max_requests), by_path, OPEN)
+    return AdmissionLimits(other, by_path, OPEN, state.identity.known_tenants.of, settings.root_path)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from app import __version__
-from app.core.admission import Admission, AdmissionLimits
+from app.core.admission import Admission, AdmissionControl, AdmissionLimits
 from app.core.database import background
 from app.core.http import Observed, install_problem_handlers
 from app.core.intake import BodyLimits, Intake
@@ -49,5 +49,6 @@ def create_room_app(room: RetrievalRoom) -> FastAPI:
     app.add_middleware(Intake, limits=limits, admission=admission)
     app.add_middleware(RoomsOnly, keys=room.keys, open_paths=OPEN)
     app.add_middleware(Observed)
-    app.add_middleware(Admission, limits=admission)
+    app.state.admission = AdmissionControl(admission)
+    app.add_middleware(Admission, control=app.state.admission)
     return app

@@ -1,55 +1,93 @@
-"""Goodput under overload, and the cost of refused requests.
+"""Goodput under overload, the cost of a refusal, a quiet tenant beside a loud one, and recovery.
 
-One API process with everything on, as in `hot_path`, and its defaults. First its capacity: the most
-answers a second over any number of connections. Then ten times as many callers, and 500, each of which sends the next
-request at once, ignoring Retry-After. Goodput is the share of the capacity that is still answered. Then 300 bodies that
-are never finished, and headers of 150 MB. All in one run, so that the ratios compare figures of the same minute.
-Run with `python -m benchmarks.overload`; two minutes. Close everything else.
+One API process with everything on, as in `hot_path`, and its defaults, but without brownout, so that all counted
+answers are whole; the load comes from a process of its own. First its capacity: the most answers a second over any
+number of connections, measured again after each part. Then three and ten times as many requests in an open loop, from
+many callers over persistent connections; ten times as many callers in a loop, and 500, which ignore Retry-After.
+Goodput is the share of the capacity that is answered within the deadline. `goodput_by_cpu` compares the processor time
+that the API spent for each answer, refusals included, since on a small machine the load itself takes a good part of
+what there is. Then one run with the brownout of the policy, a process that refuses everything, 300 bodies that are
+never finished, and headers of 150 MB. Run with `python -m benchmarks.overload`; four minutes. Close everything else.
 """
 
 import argparse
 import asyncio
-import itertools
 import os
+import re
 import statistics
 import tempfile
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import orjson
 import psutil
 
 from app.settings import Settings
-from app.wiring import build
+from app.wiring import State, build
 from benchmarks.harness import arguments_of, fresh_database, house, write
 from benchmarks.hot_path import PER_DOCUMENT, PRICE, check, fill
-from benchmarks.measures import percentile
+from benchmarks.load_driver import Group, Plan, Replies, drive
 from benchmarks.processes import running
+from benchmarks.slow_clients import megabytes, slow_clients
 
 CONNECTIONS = (8, 16, 32)
-TIMES = 10
+TIMES = (3, 10)
 CALLERS = 500
-HALF_SENT = 300
-HEADER_BYTES = 150_000_000
+KEYS = 200
+P95_MS = 1500
+WINDOW = 0.5
+BEFORE = 0.5
+"""The part of the capacity that is asked before and after an overload."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """Seconds of a run, of an overloaded run, of the warm-up before each, and of a run beside unfinished bodies, which
-    time out after `body_seconds`."""
+    """Seconds of a run, of an overload, before and after it, and of a run beside unfinished bodies, which time out
+    after `body_seconds`.
+    """
 
-    seconds: float = 10.0
+    seconds: float = 8.0
     crowded: float = 10.0
-    settle: float = 1.0
+    calm: float = 6.0
     beside: float = 4.0
     body_seconds: float = 10.0
     chunks: int = 1000
 
 
-SHORT = Size(0.4, 1.2, 0.0, 0.4, 2.0, PER_DOCUMENT)
+SHORT = Size(0.3, 0.6, 0.3, 0.3, 1.5, PER_DOCUMENT)
+
+
+@dataclass
+class Bench:
+    """A running service and what was delivered by it."""
+
+    size: Size
+    port: int
+    api: psutil.Process
+    questions: list[str]
+    loud: list[str]
+    quiet: list[str]
+    delivered: list[str]
+
+    async def run(self, *groups: Group) -> tuple[dict[str, Replies], float]:
+        replies, cpu = await drive(Plan(self.port, self.questions, list(groups)), self.api)
+        for each in replies.values():
+            self.delivered += each.ids
+        return replies, cpu
+
+    async def in_a_loop(self, callers: int, seconds: float) -> tuple[Replies, float]:
+        replies, cpu = await self.run(Group("all", self.loud, callers=callers, seconds=seconds))
+        return replies["all"], cpu
+
+    async def capacity(self, callers: int) -> tuple[float, float]:
+        """Answers a second, and CPU seconds of each."""
+        replies, cpu = await self.in_a_loop(callers, self.size.seconds)
+        answers = len(replies.answered)
+        return answers / self.size.seconds, cpu / answers
 
 
 async def main(size: Size, short: bool) -> None:
@@ -58,202 +96,211 @@ async def main(size: Size, short: bool) -> None:
         home = house(Path(folder), PRICE)
         settings = Settings(root=home, data_dir=home, embedder="none", _env_file=None)
         async with build(settings, urls) as state:
-            tenant = await state.identity.ensure_tenant("bench")
-            key = (await state.identity.create_key(tenant, "bench", ["user"])).text
-            questions = await fill(state, tenant, size.chunks)
-        result = await _measure(home, urls.service, key, questions, size)
+            tenants = [await state.identity.ensure_tenant(name) for name in ("loud", "quiet")]
+            keys = [await _keys(state, tenant) for tenant in tenants]
+            questions = await fill(state, tenants[0], size.chunks)
+            await fill(state, tenants[1], size.chunks)
+            places = (home, urls.service)
+            async with serving(*places, size, brownout=False) as (api, port):
+                bench = Bench(size, port, api, questions, *keys, [])
+                await check(port, keys[0][0], questions[0])
+                result = await _measure(bench)
+            async with serving(*places, size, brownout=True) as (bench.api, bench.port):
+                result["with_brownout"] = await _with_brownout(bench)
+                plan = Plan(bench.port, questions, [Group("all", keys[0])])
+                result |= await slow_clients(plan, bench.api, size.beside)
+            recorded = [await _recorded(state, tenant) for tenant in tenants]
+            result["refusal"] = await _refusal(*places, bench, result["cpu_ms_of_an_answer"])
+            result["answers"] = _compared(bench.delivered, [each for ids in recorded for each in ids])
     write("overload", {"seconds_a_run": size.seconds, "load_of_others": busy, **result}, short)
 
 
-async def _measure(home: Path, url: str, key: str, questions: Sequence[str], size: Size) -> dict[str, Any]:
+async def _keys(state: State, tenant: UUID) -> list[str]:
+    return [(await state.identity.create_key(tenant, f"bench {n}", ["user"])).text for n in range(KEYS)]
+
+
+async def _recorded(state: State, tenant: UUID) -> list[str]:
+    async with state.database.pipeline(tenant) as connection:
+        cursor = await connection.execute("select id from answers")
+    return [str(row[0]) for row in await cursor.fetchall()]
+
+
+def _compared(delivered: Sequence[str], recorded: Sequence[str]) -> dict[str, int]:
+    """The part beside slow clients is delivered and not listed, so that only what is listed can be lost."""
+    return {
+        "delivered": len(delivered),
+        "lost": len(set(delivered) - set(recorded)),
+        "delivered_twice": len(delivered) - len(set(delivered)),
+    }
+
+
+@asynccontextmanager
+async def serving(
+    home: Path, url: str, size: Size, brownout: bool, upstream: str | None = None
+) -> AsyncIterator[tuple[psutil.Process, int]]:
+    """upstream: a model server in place of the stand-in."""
+    _set_policies(home, brownout, refusing=upstream is not None)
     async with running("app.adapters.chat.standin") as (_, model_port):
+        model = {"model": "stand-in", "base_url": upstream or f"http://127.0.0.1:{model_port}/v1"}
         environment = {
             "DATABASE_URL": url,
             "APP_ROOT": str(home),
             "APP_DATA_DIR": str(home),
             "APP_EMBEDDER": "none",
             "APP_BODY_SECONDS": str(size.body_seconds),
-            "APP_MODEL_CHAIN": orjson.dumps(
-                [{"model": "stand-in", "base_url": f"http://127.0.0.1:{model_port}/v1"}]
-            ).decode(),
+            "APP_MAX_CONNECTIONS": "4000",
+            "APP_MODEL_CHAIN": orjson.dumps([model]).decode(),
         }
         async with running("app", "serve", environment=environment) as (api, port):
-            await check(port, key, questions[0])
-            crowd = Crowd(port, key, questions, size.settle)
-            await crowd.ask(16, size.seconds)  # warms up
-            return {
-                **await _overloaded(crowd, size, api),
-                **await _slow(crowd, port, key, api, size.beside),
-            }
+            yield api, port
 
 
-async def _overloaded(crowd: "Crowd", size: Size, api: psutil.Process) -> dict[str, Any]:
-    capacities = {many: await crowd.ask(many, size.seconds) for many in CONNECTIONS}
-    best = max(capacities, key=lambda many: capacities[many].answers_per_second)
-    capacity, result = capacities[best], {}
-    for name, callers in (("ten_times", best * TIMES), ("five_hundred", CALLERS)):
-        # The capacity before and after, so that other load on the machine is not mistaken for overload.
-        run = await crowd.ask(callers, size.crowded)
-        again = await crowd.ask(best, size.seconds)
-        beside = statistics.mean((capacity.answers_per_second, again.answers_per_second))
-        result[name] = {
-            "callers": callers,
-            "capacity_per_second": round(beside, 1),
-            "answers_per_second": round(run.answers_per_second, 1),
-            "goodput": _part(run.answers_per_second, beside),
-            "refused_per_second": round((len(run.refused) + len(run.again)) / run.seconds, 1),
-            "refused_ms_p50": run.ms(run.refused, 0.5),
-            "refused_ms_p99": run.ms(run.refused, 0.99),
-            "refused_again_ms_p50": run.ms(run.again, 0.5),
-            "refused_again_ms_p99": run.ms(run.again, 0.99),
-            "answered_ms_p50": run.ms(run.answered, 0.5),
-            "answered_ms_p99": run.ms(run.answered, 0.99),
-            "health_ms_p99": run.ms(run.health, 0.99),
-            "failed": run.failed,
-            "memory_megabytes": _megabytes(api),
-        }
-        capacity = again
-    return {"capacity_connections": best, **result}
+def _set_policies(home: Path, brownout: bool, refusing: bool) -> None:
+    path = home / "policies" / "slo.yaml"
+    steps = path.with_name("slo.shipped")
+    text = steps.read_text() if steps.exists() else path.read_text()
+    steps.write_text(text)
+    text = re.sub(r"(answer_p95_ms:).*", rf"\1 {P95_MS}", text)
+    if not brownout:
+        text = re.sub(r"  brownout:\n(    - .*\n)+", "", text)
+    if refusing:
+        text = re.sub(r"(min_answers|initial_answers):.*", r"\1: 1", text)
+        text = re.sub(r"queue_seconds:.*", "queue_seconds: 0", text)
+        security = home / "policies" / "security.yaml"
+        security.write_text(re.sub(r"concurrent_answers:.*", "concurrent_answers: 1", security.read_text()))
+    path.write_text(text)
 
 
-def _part(these: float, of: float) -> float | None:
-    """None when there were no replies, as in a short run on a busy machine."""
-    return round(these / of, 3) if of else None
+async def _measure(bench: Bench) -> dict[str, Any]:
+    size = bench.size
+    await bench.in_a_loop(16, size.seconds)  # warms up
+    capacities = {many: await bench.capacity(many) for many in CONNECTIONS}
+    best = max(capacities, key=lambda many: capacities[many][0])
+    result: dict[str, Any] = {
+        "capacity_connections": best,
+        "capacity_per_second": round(capacities[best][0], 1),
+        "cpu_ms_of_an_answer": round(capacities[best][1] * 1000, 3),
+    }
+    before = capacities[best]
+    for times in TIMES:
+        found, after = await _open_loop(bench, times, before, best)
+        result[f"open_loop_{times}_times"], before = found, after
+    for name, callers in (("ten_times_the_callers", 10 * best), ("five_hundred_callers", CALLERS)):
+        replies, cpu = await bench.in_a_loop(callers, size.crowded)
+        after = await bench.capacity(best)
+        result[name] = {"callers": callers, **_summary(replies, cpu, size.crowded, [before, after], bench.api)}
+        before = after
+    result["two_tenants"] = await _two_tenants(bench, before[0])
+    return result
 
 
-async def _slow(crowd: "Crowd", port: int, key: str, api: psutil.Process, seconds: float) -> dict[str, Any]:
-    """Answers beside callers that never finish their bodies, and memory under endless headers."""
-    before, start = await crowd.ask(16, seconds), _megabytes(api)
-    head = f"POST /v1/answers HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-length: 500\r\n\r\n{{"
-    start_time = time.perf_counter()
-    lines = [await asyncio.open_connection("127.0.0.1", port) for _ in range(HALF_SENT)]
-    for _, writer in lines:
-        writer.write(head.encode())
-    beside = await crowd.ask(16, seconds)
-    replies = await asyncio.gather(*(reader.read() for reader, _ in lines))
-    duration = time.perf_counter() - start_time
-    for _, writer in lines:
-        writer.close()
-    after = await crowd.ask(16, seconds)
-    sent, status, peak = await _endless_header(port, api)
+async def _open_loop(
+    bench: Bench, times: float, before: tuple[float, float], best: int
+) -> tuple[dict[str, Any], tuple[float, float]]:
+    size, rate = bench.size, before[0]
+    phases = [(size.crowded, rate * times), (size.calm, rate * BEFORE)]
+    calm, _ = await bench.run(Group("all", bench.loud, [(size.calm, rate * BEFORE)]))
+    replies, _ = await bench.run(Group("all", bench.loud, phases))
+    # The processor time of the overload alone, in a run of its own.
+    crowded, cpu = await bench.run(Group("all", bench.loud, phases[:1]))
+    after = await bench.capacity(best)
+    found = _summary(crowded["all"], cpu, size.crowded, [before, after], bench.api)
+    return {**found, "recovery_seconds": recovery(replies["all"], calm["all"], size.crowded, size.calm)}, after
+
+
+def _summary(
+    replies: Replies, cpu: float, seconds: float, capacities: Sequence[tuple[float, float]], api: psutil.Process
+) -> dict[str, Any]:
+    # The capacity before and after, so that other load on the machine is not mistaken for overload.
+    capacity, cpu_each = (statistics.mean(values) for values in zip(*capacities, strict=True))
+    came, answered = replies.ended_between(0, seconds), replies.answered
+    good = [spent for spent in came.answered if spent <= P95_MS * 2 / 1000]
+    refused = replies.seconds(503)
     return {
-        "half_sent_bodies": {
-            "callers": HALF_SENT,
-            "goodput": _part(2 * len(beside.answered), len(before.answered) + len(after.answered)),
-            "told_408": sum(reply.startswith(b"HTTP/1.1 408") for reply in replies),
-            "all_ended_after_seconds": round(duration, 1),
-        },
-        "endless_header": {
-            "bytes_offered": HEADER_BYTES,
-            "bytes_sent_until_refused": sent,
-            "status": status,
-            "memory_growth_megabytes": round(peak - start, 1),
-        },
+        "capacity_per_second": round(capacity, 1),
+        "asked_per_second": round(len(replies.events) / seconds, 1),
+        "answers_per_second": round(len(good) / seconds, 1),
+        "goodput": round(len(good) / seconds / capacity, 3) if capacity else None,
+        "goodput_by_cpu": round(cpu_each * len(answered) / cpu, 3) if cpu else None,
+        "api_processor_share": round(cpu / seconds, 3),
+        "refused_ms_p50": replies.ms(refused, 0.5),
+        "refused_ms_p99": replies.ms(refused, 0.99),
+        "refused_again_ms_p50": replies.ms(replies.seconds(503, again=True), 0.5),
+        "answered_ms_p50": replies.ms(answered, 0.5),
+        "answered_ms_p99": replies.ms(answered, 0.99),
+        "deadline_ms": P95_MS * 2,
+        "failed": replies.failed,
+        "memory_megabytes": megabytes(api),
     }
 
 
-async def _endless_header(port: int, api: psutil.Process) -> tuple[int, int, float]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    reply = asyncio.ensure_future(reader.readline())
-    writer.write(b"GET /health/live HTTP/1.1\r\nhost: x\r\na: ")
-    sent, peak = 0, _megabytes(api)
-    while sent < HEADER_BYTES and not reply.done():
-        writer.write(b"x" * 65_536)
-        sent += 65_536
-        try:
-            await writer.drain()
-        except ConnectionError:
-            break
-        peak = max(peak, _megabytes(api))
-    line = await reply
-    writer.close()
-    return sent, int(line.split()[1]), peak
+def recovery(replies: Replies, calm: Replies, overloaded: float, calm_again: float) -> float | None:
+    """Seconds after the overload from which on nothing is refused and answers take no longer than thrice the p95 of
+    before.
+    """
+    usual = 3 * (calm.ms(calm.answered, 0.95) or 0.0)
+    recovered = None
+    for step in range(int(calm_again / WINDOW)):
+        begin = overloaded + step * WINDOW
+        window = replies.between(begin, begin + WINDOW)
+        well = not window.seconds(503) and (window.ms(window.answered, 0.95) or 0.0) <= usual
+        recovered = (step * WINDOW if recovered is None else recovered) if well else None
+    return recovered
 
 
-@dataclass
-class Replies:
-    """Seconds of each reply by kind. again: of refusals right after a refusal."""
-
-    answered: list[float] = field(default_factory=list)
-    refused: list[float] = field(default_factory=list)
-    again: list[float] = field(default_factory=list)
-    health: list[float] = field(default_factory=list)
-    failed: int = 0
-    seconds: float = 0.0
-
-    @property
-    def answers_per_second(self) -> float:
-        return len(self.answered) / self.seconds
-
-    def ms(self, spent: Sequence[float], share: float) -> float | None:
-        return round(percentile(spent, share) * 1000, 1) if spent else None
+async def _two_tenants(bench: Bench, capacity: float) -> dict[str, Any]:
+    """A tenant that asks for a tenth of the capacity, alone and beside one that asks for ten times of it."""
+    seconds = bench.size.crowded
+    quiet = Group("quiet", bench.quiet, [(seconds, capacity / 10)])
+    alone, _ = await bench.run(quiet)
+    both, _ = await bench.run(Group("loud", bench.loud, [(seconds, capacity * 10)]), quiet)
+    found = both["quiet"]
+    return {
+        "loud_asked_per_second": round(len(both["loud"].events) / seconds, 1),
+        "loud_answers_per_second": round(len(both["loud"].answered) / seconds, 1),
+        "quiet_asked_per_second": round(len(found.events) / seconds, 1),
+        "quiet_answered": round(len(found.answered) / max(1, len(found.events)), 3),
+        "quiet_ms_p95": found.ms(found.answered, 0.95),
+        "quiet_ms_p95_alone": alone["quiet"].ms(alone["quiet"].answered, 0.95),
+    }
 
 
-class Crowd:
-    """Callers that send requests without a pause, over one connection each."""
+async def _with_brownout(bench: Bench) -> dict[str, Any]:
+    """Ten times as many callers as before, with the brownout of the policy."""
+    await bench.in_a_loop(16, bench.size.seconds)
+    replies, _ = await bench.in_a_loop(160, bench.size.crowded)
+    return {"callers": 160, "answers_per_second": round(len(replies.answered) / bench.size.crowded, 1)}
 
-    def __init__(self, port: int, key: str, questions: Sequence[str], settle: float) -> None:
-        self.port = port
-        self.settle = settle
-        bodies = (orjson.dumps({"question": question}) for question in questions)
-        self.requests = itertools.cycle([self._request(key, body) for body in bodies])
 
-    def _request(self, key: str, body: bytes) -> bytes:
-        lines = ["POST /v1/answers HTTP/1.1", "host: x", "content-type: application/json"]
-        lines += [f"authorization: Bearer {key}", f"content-length: {len(body)}", "", ""]
-        return "\r\n".join(lines).encode() + body
+async def _refusal(home: Path, url: str, bench: Bench, answer_ms: float) -> dict[str, Any]:
+    """A process whose only slot is taken by a model that never replies, so that it refuses everything."""
 
-    async def ask(self, callers: int, seconds: float) -> Replies:
-        """The replies within `seconds`, after a warm-up in which all callers connect."""
-        heard = Replies()
-        lines = [await asyncio.open_connection("127.0.0.1", self.port) for _ in range(callers)]
-        from_now = time.perf_counter() + self.settle
-        until = from_now + seconds
-        tasks = [asyncio.ensure_future(self._one(*line, heard, from_now, until)) for line in lines]
-        tasks.append(asyncio.ensure_future(self._watch(heard, until)))
-        await asyncio.gather(*tasks)
-        heard.seconds = seconds
-        return heard
-
-    async def _one(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, heard: Replies, from_now: float, until: float
-    ) -> None:
-        status = 0
-        while time.perf_counter() < until:
-            started, before = time.perf_counter(), status
-            writer.write(next(self.requests))
-            status = await _status(reader)
-            ended = time.perf_counter()
-            if not from_now <= ended <= until:
-                continue
-            if status == 200:
-                heard.answered.append(ended - started)
-            elif status == 503:
-                (heard.again if before == 503 else heard.refused).append(ended - started)
-            else:
-                heard.failed += 1
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65_536):
+            pass
         writer.close()
 
-    async def _watch(self, heard: Replies, until: float) -> None:
-        """Request the health route as a load balancer does, over a new connection each time."""
-        while time.perf_counter() < until:
-            started = time.perf_counter()
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-            writer.write(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n")
-            heard.failed += await _status(reader) != 200
-            heard.health.append(time.perf_counter() - started)
-            writer.close()
-            await asyncio.sleep(0.1)
-
-
-async def _status(reader: asyncio.StreamReader) -> int:
-    head = await reader.readuntil(b"\r\n\r\n")
-    await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]))
-    return int(head[9:12])
-
-
-def _megabytes(process: psutil.Process) -> float:
-    return round(process.memory_info().rss / 1e6, 1)
+    server = await asyncio.start_server(hang, "127.0.0.1", 0)
+    upstream = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    rate, seconds = (1000.0, bench.size.seconds)
+    async with server, serving(home, url, bench.size, brownout=False, upstream=upstream) as (api, port):
+        held = Plan(port, bench.questions, [Group("held", bench.loud[:1], callers=1, seconds=0.1)])
+        holding = asyncio.ensure_future(drive(held))
+        await asyncio.sleep(1.5)
+        _, idle = await drive(Plan(port, bench.questions, [Group("none", bench.loud, [(seconds, 0.0)])]), api)
+        replies, cpu = await drive(Plan(port, bench.questions, [Group("all", bench.loud, [(seconds, rate)])]), api)
+        holding.cancel()
+        await asyncio.gather(holding, return_exceptions=True)
+    refused = replies["all"].seconds(503)
+    each = (cpu - idle) / len(refused) * 1000 if refused else None
+    return {
+        "asked_per_second": rate,
+        "refused": len(refused),
+        "ms_p50": replies["all"].ms(refused, 0.5),
+        "ms_p99": replies["all"].ms(refused, 0.99),
+        "cpu_ms": round(each, 4) if each is not None else None,
+        "part_of_an_answer": round(each / answer_ms, 4) if each is not None else None,
+    }
 
 
 if __name__ == "__main__":

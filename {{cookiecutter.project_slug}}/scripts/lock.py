@@ -16,6 +16,7 @@ LOCKS = {
     "requirements-dev.lock": ["--constraints=requirements.lock", "requirements-dev.in"],
     "requirements-model.lock": ["--no-deps", "requirements-model.in"],
     "requirements-scan.lock": ["requirements-scan.in"],
+    "requirements-load.lock": ["--constraints=requirements-dev.lock", "requirements-load.in"],
     "requirements-uv.lock": ["requirements-uv.in"],
 }
 FORM = ["--universal", "--python-version=3.11", "--generate-hashes"]

@@ -10,7 +10,7 @@ from tests.adapters.chat.model_server import installed
 from tests.conftest import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results"
-PARTS = {"pass_through"}  # what hot_path starts
+PARTS = {"load_driver", "pass_through"}  # what other benchmarks start
 BENCHMARKS = {path.stem for path in (ROOT / "benchmarks").glob("*.py") if "__main__" in path.read_text("utf-8")} - PARTS
 
 

@@ -150,7 +150,7 @@ async def _prepare_search(retrieval: "Retrieval", embeds: bool) -> None:
 
 
 async def _listen(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> None:
-    server = make_server(app, settings.host, settings.port, settings.server_limits())
+    server = make_server(app, settings.host, settings.port, settings.server_limits(), app.state.admission)
     _freeze_loaded_objects()
     with refusals(settings.host, settings.port, "APP_PORT"):
         await server.serve(sockets)

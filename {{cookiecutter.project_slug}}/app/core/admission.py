@@ -1,78 +1,105 @@
-"""Admission control: a limit on the requests in progress at once, and a cheap rejection above it."""
+"""Admission control: cheap rejection of what finds no slot and no place in the queue, and the adaptive limit."""
 
 import asyncio
-from collections.abc import Collection, Mapping, MutableMapping
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from uuid import uuid4
 
 import orjson
 import structlog
 
-from app.core.http import App, Receive, Scope, Send, name_request
+from app.core.concurrency_limit import AdaptiveLimit
+from app.core.fair_queue import Tenant
+from app.core.http import App, Receive, Scope, Send, safe_request_id
+from app.core.prefix import without_prefix
 from app.core.problems import MEDIA, count, encoded, is_openai, retry_after
-from app.core.slots import PAUSE_SECONDS, Slots
-from app.core.telemetry import counter
+from app.core.queue_waits import LOOP, QueueWaits
+from app.core.slots import LIMIT, Slots
+from app.core.telemetry import gauge
 
 log = structlog.get_logger(__name__)
 
 LOG_SECONDS = 1.0
 """Rejections are logged as one line per interval of this length."""
+PROBE_SECONDS = 0.01
+ADAPT_SECONDS = 0.25
 
-REFUSED = counter("app_requests_refused_total", "Requests rejected by admission control, by kind.", ["kind"])
+STANDING_WAIT = gauge(
+    "app_standing_wait_seconds", "How long work that is ready waits for the processor or a database connection."
+)
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+def no_tenant(_: bytes) -> Tenant:
+    return None
 
 
 @dataclass(frozen=True)
 class AdmissionLimits:
-    """The slots of each path, `other` for paths that have none of their own. open_paths: never rejected."""
+    """The slots of each path, `other` for paths that have none of their own. open_paths: never rejected.
+
+    tenant_of: the tenant of an Authorization header that was valid before, without any I/O; None for any other.
+    prefix: of the paths behind a proxy, which the HTTP server has not taken off yet.
+    """
 
     other: Slots
     by_path: Mapping[str, Slots]
     open_paths: Collection[str] = ()
+    tenant_of: Callable[[bytes], Tenant] = no_tenant
+    prefix: str = ""
 
     def for_path(self, path: str) -> Slots | None:
         return None if path in self.open_paths else self.by_path.get(path, self.other)
 
+    def tenant(self, headers: Headers) -> Tenant:
+        return self.tenant_of(authorization(headers))
+
+
+def authorization(headers: Headers) -> bytes:
+    return next((value for name, value in headers if name == b"authorization"), b"")
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """The response to a rejected request. headers: without content-length."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
 
 @dataclass
-class Admission:
-    """ASGI middleware, the outermost: rejects a request above the limit before its body, key and release are looked at.
+class AdmissionControl:
+    """Decides about requests by their first line and headers alone, and renders the rejections.
 
-    The slot itself is acquired once the body has been read (core.intake), so that a slow client occupies none.
+    A slot is acquired once the body has been read (core.intake), so that a slow client occupies none.
     """
 
-    app: App
     limits: AdmissionLimits
     _rejected: dict[str, int] = field(default_factory=dict)
-    _heads: dict[tuple[str, bool], tuple[bytes, list[tuple[bytes, bytes]]]] = field(default_factory=dict)
+    _heads: dict[tuple[str, bool, int], tuple[int, bytes, Headers]] = field(default_factory=dict)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        slots = self.limits.for_path(scope["path"]) if scope["type"] == "http" else None
-        if slots is None or not slots.full:
-            await self.app(scope, receive, send)
-            return
-        await self._reject(slots, scope, send)
-
-    async def _reject(self, slots: Slots, scope: MutableMapping[str, Any], send: Send) -> None:
-        request_id = name_request(scope).encode()
-        before, headers = self._head(slots, is_openai(scope["path"]))
-        body = b'%b"request_id":"%b","instance":%b}' % (before, request_id, _json(scope["path"]))
-        own = [*headers, (b"content-length", str(len(body)).encode()), (b"x-request-id", request_id)]
-        count(slots.problem())
-        REFUSED.labels(slots.kind).inc()
+    def rejection(self, path: str, headers: Headers) -> Rejection | None:
+        """None: the request may come in. Costs no I/O and no body."""
+        inner = without_prefix(path, self.limits.prefix)
+        slots = self.limits.for_path(inner)
+        if slots is None or slots.free or not slots.rejects(self.limits.tenant(headers)):
+            return None
+        problem = slots.reject("full")
+        count(problem)
         self._count_rejection(slots.kind)
-        await send({"type": "http.response.start", "status": slots.rejection.status, "headers": own})
-        # The body is complete for the client. Without its end, the server does not read the next request yet.
-        await send({"type": "http.response.body", "body": body, "more_body": True})
-        await asyncio.sleep(PAUSE_SECONDS)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    def _head(self, slots: Slots, for_openai: bool) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-        """The part that all rejections share: the body up to its last two fields, and the headers."""
-        if (slots.kind, for_openai) not in self._heads:
-            problem = slots.problem()
-            headers = [(b"content-type", MEDIA.encode()), (b"retry-after", str(retry_after(problem)).encode())]
-            self._heads[slots.kind, for_openai] = encoded(problem, for_openai=for_openai)[:-1] + b",", headers
-        return self._heads[slots.kind, for_openai]
+        wait = retry_after(problem) or 1
+        key = (slots.kind, is_openai(inner), wait)
+        if key not in self._heads:
+            head = [(b"content-type", MEDIA.encode()), (b"retry-after", str(wait).encode())]
+            self._heads[key] = problem.status, encoded(problem, for_openai=key[1])[:-1] + b",", head
+        status, before, shared = self._heads[key]
+        request_id = safe_request_id(next((value for name, value in headers if name == b"x-request-id"), None))
+        name = (request_id or uuid4().hex).encode()
+        body = b'%b"request_id":"%b","instance":%b}' % (before, name, _json(path))
+        return Rejection(status, [*shared, (b"x-request-id", name)], body)
 
     def _count_rejection(self, kind: str) -> None:
         if not self._rejected:
@@ -87,3 +114,56 @@ class Admission:
 
 def _json(path: str) -> bytes:
     return orjson.dumps(path.encode("utf-8", "replace").decode())
+
+
+@dataclass(frozen=True)
+class Admission:
+    """ASGI middleware, the outermost: rejects a request before its body, key and release are looked at.
+
+    The HTTP server asks `control` itself, before a task exists for the request; the middleware is for pipelined
+    requests, and for applications without that server.
+    """
+
+    app: App
+    control: AdmissionControl
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or (rejection := self.control.rejection(scope["path"], scope["headers"])) is None:
+            await self.app(scope, receive, send)
+            return
+        length = (b"content-length", str(len(rejection.body)).encode())
+        headers = [*rejection.headers, length]
+        await send({"type": "http.response.start", "status": rejection.status, "headers": headers})
+        await send({"type": "http.response.body", "body": rejection.body})
+
+
+@dataclass
+class LimitAdaptation:
+    """Measures how long ready work waits in this process, and adapts the limit of `slots` to it."""
+
+    slots: Slots
+    limit: AdaptiveLimit
+    waits: QueueWaits
+
+    async def watch(self) -> None:
+        """Runs until cancelled."""
+        clock = time.perf_counter  # the loop's own clock has a resolution of a millisecond in uvloop
+        adapts_at = clock() + ADAPT_SECONDS
+        while True:
+            await asyncio.sleep(PROBE_SECONDS if self.slots.in_use else ADAPT_SECONDS)
+            before = clock()
+            await asyncio.sleep(0)  # one turn of the loop: whatever is ready comes first
+            now = clock()
+            self.waits.note(LOOP, now - before)
+            if now >= adapts_at:
+                adapts_at = now + ADAPT_SECONDS
+                self.adapt()
+
+    def adapt(self) -> None:
+        """Once in each interval."""
+        standing = self.waits.drain()
+        STANDING_WAIT.set(standing)
+        self.limit.update(standing, self.slots.most_in_use)
+        self.slots.most_in_use = self.slots.in_use
+        LIMIT.labels(self.slots.kind).set(self.limit.current)
+        self.slots.start_waiting()

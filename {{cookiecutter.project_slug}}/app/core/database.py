@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -23,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from app.core.clock import Clock
 from app.core.errors import ConnectionsBusy, Contended, DatabaseUnavailable, Problem, StorageFull, Unstorable
 from app.core.logging import log_failure
+from app.core.queue_waits import DATABASE, QueueWaits
 from app.core.telemetry import counter
 
 log = structlog.get_logger(__name__)
@@ -96,6 +98,7 @@ class Database:
 
     `transaction` and `read` for ordinary work; `pipeline`, `insert`, `fetch` and `ask` for the hot path.
     session_url, session_pool: for what needs a session of its own: notifications and the queue's worker.
+    waits: for a connection of the hot path.
     """
 
     session_url: str
@@ -103,6 +106,7 @@ class Database:
     pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]]
     session_pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]]
     size: int
+    waits: QueueWaits = field(default_factory=QueueWaits)
     _in_use: Counter[str] = field(default_factory=Counter)
 
     @asynccontextmanager
@@ -181,7 +185,9 @@ class Database:
 
     @asynccontextmanager
     async def _pooled(self, seconds: float | None = None) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        asked = time.monotonic()
         async with self.pool.connection(seconds) as connection:
+            self.waits.note(DATABASE, time.monotonic() - asked)
             with self._counted("pool"):
                 yield connection
 

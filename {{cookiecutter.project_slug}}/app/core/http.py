@@ -174,9 +174,15 @@ def name_request(scope: Scope) -> str:
     """The id of a request, assigned on the first call: the caller's own if it is safe to log, or a new one."""
     if assigned := scope.get("request_id"):
         return str(assigned)
-    sent = header_of(scope, b"x-request-id")
-    scope["request_id"] = sent if sent and _SAFE_ID.fullmatch(sent) else uuid4().hex
+    sent = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
+    scope["request_id"] = safe_request_id(sent) or uuid4().hex
     return str(scope["request_id"])
+
+
+def safe_request_id(sent: bytes | None) -> str | None:
+    """The id that a caller sent, if it is safe to log."""
+    text = sent.decode("latin-1") if sent else ""
+    return text if _SAFE_ID.fullmatch(text) else None
 
 
 def header_of(scope: Scope, header: bytes) -> str | None:

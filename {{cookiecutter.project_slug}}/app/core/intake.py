@@ -58,8 +58,8 @@ class Intake:
             _check_head(scope)
             receive_body = await self._receiver(scope, receive)
             slots = self.admission.for_path(scope["path"])
-            slot = slots.acquire() if slots else nullcontext()
-            slot.__enter__()
+            slot = slots.acquire(self.admission.tenant(scope["headers"])) if slots else nullcontext()
+            await slot.__aenter__()
         except _Disconnected:
             return
         except Problem as problem:
@@ -71,7 +71,7 @@ class Intake:
         try:
             await self.app(scope, receive_body, send)
         finally:
-            slot.__exit__(None, None, None)
+            await slot.__aexit__(None, None, None)
 
     async def _receiver(self, scope: Scope, receive: Receive) -> Receive:
         """A `receive` that gives the checked body. Errors: TooLarge, RequestTimeout, Overloaded, Invalid."""

@@ -7,6 +7,13 @@ from urllib.parse import urlsplit
 from app.core.http import App, Receive, Scope, Send
 
 
+def without_prefix(path: str, prefix: str) -> str:
+    """The path within the service. One that is not under the prefix is left as it is."""
+    if prefix and (path == prefix or path.startswith(f"{prefix}/")):
+        return path[len(prefix) :] or "/"
+    return path
+
+
 class UnderPrefix:
     """ASGI middleware, the outermost: takes the prefix off paths, and puts it on redirects to paths."""
 
@@ -24,8 +31,7 @@ class UnderPrefix:
             await send(message)
 
         path = scope["path"]
-        if path == self.prefix or path.startswith(f"{self.prefix}/"):
-            inner = path[len(self.prefix) :] or "/"
+        if (inner := without_prefix(path, self.prefix)) != path:
             scope = {**scope, "path": inner, "raw_path": scope.get("raw_path", b"")[len(self.prefix) :] or b"/"}
         await self.app(scope, receive, prefixed)
 

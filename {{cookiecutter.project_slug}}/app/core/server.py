@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from app.core.admission import AdmissionControl
+from app.core.connection_rejections import ConnectionRejections
 from app.core.errors import BadRequest, HeadersTooLarge, Overloaded, Problem, RequestTimeout
 from app.core.http import App
 from app.core.ids import new_id
@@ -19,14 +21,20 @@ FRAMING = 8
 """Allowed bytes of chunked framing per byte of a body; enough for a body that is sent byte by byte."""
 
 
-def make_server(app: App, host: str, port: int, limits: ServerLimits) -> uvicorn.Server:
-    """Build the server, as it is also used in tests and benchmarks. port: 0 for any free one."""
+def make_server(
+    app: App, host: str, port: int, limits: ServerLimits, admission: AdmissionControl | None = None
+) -> uvicorn.Server:
+    """Build the server, as it is also used in tests and benchmarks. port: 0 for any free one.
+
+    admission: that of the application, to reject requests before anything is made for them.
+    """
+    own = {"limits": limits, "admission": admission}
     return uvicorn.Server(
         uvicorn.Config(
             app,
             host=host,
             port=port,
-            http=type("Connection", (BoundedConnection,), {"limits": limits}),
+            http=type("Connection", (BoundedConnection,), own),
             ws="none",
             lifespan="on",
             log_config=None,
@@ -44,6 +52,7 @@ class BoundedConnection(HttpToolsProtocol):
     """A connection with limits on the size, number and time of its headers, closed when the client stalls."""
 
     limits: ClassVar[ServerLimits] = ServerLimits()
+    admission: ClassVar[AdmissionControl | None] = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -53,12 +62,16 @@ class BoundedConnection(HttpToolsProtocol):
         self._raw = self._head = self._fields = self._body = 0
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.TimerHandle | None = None
+        self._rejected = False
+        self.rejections = ConnectionRejections(self, self.admission) if self.admission else None
         if len(self.connections) > self.limits.connections:
             self._make_room()
         self._arm(self.limits.header_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
+        if self.rejections is not None:
+            self.rejections.close()
         self.resume_writing()
         super().connection_lost(exc)
 
@@ -108,22 +121,26 @@ class BoundedConnection(HttpToolsProtocol):
         if self._head > self.limits.header_bytes or self._fields > self.limits.headers:
             self._refuse(HeadersTooLarge(self._too_large()))
             return
-        super().on_headers_complete()
+        self._rejected = self.rejections is not None and self.rejections.answer()
+        if not self._rejected:
+            super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self._body += len(body)
-        if not self.refused:
+        if not self.refused and not self._rejected:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._in_body, self._completed, self._raw = False, True, 0
-        if not self.refused:
+        if self.refused:
+            return
+        if not self._rejected:
             super().on_message_complete()
-            if self.cycle.response_complete:
-                self._disarm()
-                self.timeout_keep_alive_task = self.loop.call_later(
-                    self.timeout_keep_alive, self.timeout_keep_alive_handler
-                )
+        if self._rejected or self.cycle.response_complete:
+            self._disarm()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def on_response_complete(self) -> None:
         self.since = self.loop.time()
@@ -149,7 +166,9 @@ class BoundedConnection(HttpToolsProtocol):
 
     @property
     def silent(self) -> bool:
-        """Whether no request is being processed: the client has to send."""
+        """Whether no request is being processed: the client has to send, or was rejected."""
+        if self.rejections is not None and self.rejections.paused:
+            return True
         cycle: Any = self.cycle
         return cycle is None or cycle.response_complete or (cycle.more_body and not cycle.response_started)
 
@@ -160,6 +179,16 @@ class BoundedConnection(HttpToolsProtocol):
             min(silent, key=lambda each: each.since).transport.close()
         else:
             self._refuse(Overloaded("The limit of open connections is reached.", retry_after=1))
+
+    def close_after_response(self) -> None:
+        """Ignores further data, and closes once the client had time to read what was written."""
+        self.refused = True
+        self._unset_keepalive_if_required()
+        self._arm(LINGER_SECONDS)
+
+    def expect_rest_of_body(self) -> None:
+        """Closes if the body of a request that was rejected does not end in time."""
+        self._arm(self.limits.body_seconds)
 
     def _arm(self, seconds: float) -> None:
         self._disarm()
@@ -196,5 +225,4 @@ class BoundedConnection(HttpToolsProtocol):
         if (wait := retry_after(problem)) is not None:
             lines.append(b"retry-after: %d" % wait)
         self.transport.write(STATUS_LINE[problem.status] + b"\r\n".join([*lines, b"", b""]) + body)
-        self._unset_keepalive_if_required()
-        self._arm(LINGER_SECONDS)
+        self.close_after_response()

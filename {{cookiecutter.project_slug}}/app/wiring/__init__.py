@@ -11,6 +11,7 @@ from app.actions.service import ACTION_ENDED_CHANNEL, Actions, Tickets
 from app.adapters.deferred_webhooks import DeferredWebhookTransport
 from app.adapters.language_detection import LangidDetector
 from app.adapters.screening.deferred import DeferredClassifier
+from app.core.brownout import Brownout
 from app.core.change_waiter import ChangeWaiter
 from app.core.clock import Clock, SystemClock
 from app.core.database import BackgroundJob, Database, listen
@@ -21,6 +22,7 @@ from app.core.notifications import NotificationCheck
 from app.core.ownership import OwnershipPolicy
 from app.core.policies import Policies
 from app.core.schema import SchemaCheck
+from app.core.slo import SloPolicy
 from app.core.storage import StorageCheck
 from app.costs.service import Costs
 from app.evaluation.domain.policy import QualityPolicy
@@ -328,7 +330,8 @@ def _answers(
 ) -> Answers:
     delivery = Delivery(infra.database, pipeline, infra.costs)
     at_once = infra.policies.get(SecurityPolicy).limits.concurrent_answers
-    return Answers(environments, loaded_releases, pipeline, delivery, at_once)
+    brownout = Brownout(infra.policies.get(SloPolicy).overload.brownout)
+    return Answers(environments, loaded_releases, pipeline, delivery, at_once, brownout)
 
 
 def _health(infra: Infrastructure, environments: Environments, approvals: Approvals, privacy: Privacy) -> Health:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from app.core.admission import Admission, AdmissionLimits
+from app.core.admission import Admission, AdmissionControl, AdmissionLimits
 from app.core.http import Observed
 from app.core.intake import BodyLimits, Intake
 from app.core.options import ServerLimits
@@ -57,7 +57,8 @@ async def serving(
 ) -> AsyncIterator[Callable[[], Awaitable["Connection"]]]:
     admission = AdmissionLimits(Slots("other", lambda: limit), {}, {"/health/live"})
     inner = Intake(app, body or BodyLimits(1_000_000, seconds=limits.body_seconds), admission)
-    server = make_server(Admission(Observed(inner), admission), "127.0.0.1", 0, limits)
+    control = AdmissionControl(admission)
+    server = make_server(Admission(Observed(inner), control), "127.0.0.1", 0, limits, control)
     running = asyncio.ensure_future(server.serve())
     while not server.started:  # noqa: ASYNC110, uvicorn has no event for it
         await asyncio.sleep(0.005)
@@ -293,3 +294,60 @@ async def test_requests_over_the_limit_are_rejected_at_once_and_health_checks_ar
         await late.send(b"x" * 9)
         await health.send(GET + b"\r\n")
         assert (await health.reply())[0] == 200
+
+
+async def test_a_rejected_caller_that_does_not_wait_is_answered_later_and_another_key_at_once() -> None:
+    async with serving(App(), ServerLimits(), limit=0) as connect:
+        proxy = await connect()
+        for key in (b"one", b"two", b"three"):
+            await proxy.send(GET + b"authorization: Bearer " + key + b"\r\n\r\n")
+            assert (await proxy.problem())["code"] == "overloaded", "none of them waits for another's pause"
+        await proxy.send(GET + b"authorization: Bearer three\r\n\r\n")
+        again = asyncio.ensure_future(proxy.problem())
+        fresh = await connect()
+        await fresh.send(GET + b"\r\n")
+        await fresh.problem()
+        assert not again.done()
+        assert (await again)["code"] == "overloaded"
+        await proxy.send(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert (await proxy.reply())[0] == 200
+
+
+async def test_a_paused_connection_gives_way_to_a_new_one() -> None:
+    app = App()
+    async with serving(app, ServerLimits(connections=2), limit=1) as connect:
+        paused, working = await connect(), await connect()
+        await working.send(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n")
+        await until(lambda: app.begun)
+        await paused.send(GET + b"\r\n")
+        await paused.problem()
+        await paused.send(GET + b"\r\n")
+        new = await connect()
+        assert await paused.is_closed()
+        await new.send(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert (await new.reply())[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("framing", "goes_on"),
+    [
+        (b"content-length: 5\r\n", True),
+        (b"content-length: 900000\r\n", False),
+        (b"transfer-encoding: chunked\r\n", False),
+        (b"content-length: 5\r\nexpect: 100-continue\r\n", False),
+        (b"content-length: 5\r\nconnection: close\r\n", False),
+    ],
+)
+async def test_the_body_of_a_rejected_request_is_ignored_or_ends_the_connection(framing: bytes, goes_on: bool) -> None:
+    app = App()
+    async with serving(app, ServerLimits(), limit=0) as connect:
+        connection = await connect()
+        await connection.send(POST + framing + b"\r\n")
+        status, headers, _ = await connection.reply()
+        assert (status, b"connection" in headers) == (503, not goes_on)
+        if goes_on:
+            await connection.send(b"12345", b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert (await connection.reply())[0] == 200
+        else:
+            assert await connection.is_closed()
+    assert app.begun == (1 if goes_on else 0)

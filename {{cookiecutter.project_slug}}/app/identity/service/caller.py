@@ -3,6 +3,7 @@
 import structlog
 from fastapi import Depends, Request, params
 
+from app.core.admission import authorization
 from app.identity.domain import KeyRequired, Principal
 from app.identity.service.keys import Identity
 
@@ -19,6 +20,7 @@ def require(permission: str) -> params.Depends:
         identity: Identity = request.app.state.provided[Identity]
         principal = await authenticate_request(identity, request)
         structlog.contextvars.bind_contextvars(tenant_id=str(principal.tenant_id), key_id=str(principal.key_id))
+        identity.known_tenants.note(authorization(request.scope["headers"]), principal)
         principal.check_source(request.client.host if request.client else None)
         principal.require(permission)
         await identity.check_rate_limit(principal)

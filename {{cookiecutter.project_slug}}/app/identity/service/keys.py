@@ -37,6 +37,7 @@ from app.identity.domain.rate_limits import RequestLimits
 from app.identity.repository import identity_rows
 from app.identity.service.console_sessions import ConsoleSessions
 from app.identity.service.key_authentication import KeyAuthentication
+from app.identity.service.known_tenants import KnownTenants
 from app.identity.service.last_use import LastUse
 from app.identity.service.principals import SERVICE, find_principal
 from app.identity.service.rate_limiter import RateLimiter
@@ -67,6 +68,10 @@ class Identity:
         return RateLimiter(self.database, self.clock, self.limits, self.by_clock)
 
     @cached_property
+    def known_tenants(self) -> KnownTenants:
+        return KnownTenants()
+
+    @cached_property
     def last_use(self) -> LastUse:
         return LastUse(self.database, self.clock)
 
@@ -94,6 +99,7 @@ class Identity:
 
     def _forget(self, key_id: UUID) -> None:
         self.keys.forget(key_id)
+        self.known_tenants.forget(key_id)
         if self.tokens:
             self.tokens.cache.forget(key_id)
 

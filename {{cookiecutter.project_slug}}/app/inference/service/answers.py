@@ -2,6 +2,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 
+from app.core.brownout import Brownout
 from app.core.errors import Problem
 from app.core.telemetry import gauge, span
 from app.identity.domain import Principal
@@ -28,7 +29,7 @@ class _InProgress:
 class Answers:
     """Question to answer, on the release that the caller is assigned to.
 
-    max_concurrent: answers in progress at once; more are rejected.
+    max_concurrent: answers in progress at once; more are rejected. brownout: what answers do without under overload.
     """
 
     environments: Environments
@@ -36,6 +37,7 @@ class Answers:
     pipeline: Pipeline
     delivery: Delivery
     max_concurrent: int
+    brownout: Brownout = field(default_factory=Brownout)
     _in_progress: _InProgress = field(default_factory=_InProgress)
 
     async def assign(
@@ -71,7 +73,7 @@ class Answers:
         """
         assigned = assigned or await self.assign(caller)
         with self._admitted(), self._recording_failures(caller, assigned), span("answer"):
-            ctx = self.pipeline.start(caller, question, assigned)
+            ctx = self.pipeline.start(caller, question, assigned, brownout=self.brownout.step)
             with self.delivery.charging_abandoned(ctx):
                 evidence = await self.pipeline.retrieve(ctx)
                 outcome = await self.pipeline.generation.generate(ctx, evidence)
@@ -95,7 +97,8 @@ class Answers:
         """
         assigned, pipeline = assigned or await self.assign(caller), self.pipeline
         with self._admitted(), self._recording_failures(caller, assigned):
-            ctx, sent = pipeline.start(caller, question, assigned, streamed=True), ""
+            ctx = pipeline.start(caller, question, assigned, streamed=True, brownout=self.brownout.step)
+            sent = ""
             with self.delivery.charging_abandoned(ctx):
                 evidence = await pipeline.retrieve(ctx)
                 outcome: DraftOutcome | None = None

@@ -12,6 +12,7 @@ from app.core.ids import new_id
 from app.core.telemetry import current_trace_id, histogram, mark_failed, recording, span, start_span, within
 from app.identity.domain import Principal
 from app.inference.domain.answer import ScreenedQuestion
+from app.inference.domain.savings import NO_SAVINGS, Savings
 from app.inference.domain.tool_calls import ToolSession
 from app.inference.service.cost_meter import CostMeter
 from app.inference.service.loaded_release import AssignedRelease, LoadedRelease
@@ -98,7 +99,9 @@ class StepTimer:
 
 @dataclass(frozen=True)
 class AnswerContext:
-    """The shared state of the steps of one answer. tool_session: None where the question offers no actions."""
+    """The shared state of the steps of one answer. tool_session: None where the question offers no actions. savings:
+    what it does without under overload.
+    """
 
     id: UUID
     created_at: datetime
@@ -109,6 +112,7 @@ class AnswerContext:
     meter: CostMeter
     timer: StepTimer
     tool_session: ToolSession | None = None
+    savings: Savings = NO_SAVINGS
     trace_id: str = field(default_factory=lambda: current_trace_id() or new_id().hex)
 
     @property

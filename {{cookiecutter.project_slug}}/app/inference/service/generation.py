@@ -169,6 +169,8 @@ class Generation:
         session = ctx.tool_session
         outcome = draft_outcome(reply, prepared.evidence, prepared.fallback, acted=bool(session and session.results))
         before = (*prepared.reasons, *(session.reasons if session else ()), *_reasons(failures))
+        if isinstance(reply, ModelsFailed):
+            before = (*before, *ctx.savings.reasons_of_failure)
         return replace(outcome, reasons=(*before, *outcome.reasons))
 
     def _checked_text(self, ctx: AnswerContext, prepared: PreparedCall) -> CheckedText:
@@ -200,10 +202,8 @@ class Generation:
         return ModelsFailed([(model, failure)])
 
     def _named_models(self, ctx: AnswerContext) -> FallbackChain:
-        named, chain = ctx.question.model, ctx.loaded.chain
-        if named is None:
-            return chain
-        return replace(chain, models=tuple(model for model in chain.models if model.name == named))
+        chain, models = ctx.loaded.chain, ctx.loaded.models_for(ctx.question.model)[: ctx.savings.models]
+        return chain if len(models) == len(chain.models) else replace(chain, models=models)
 
     def _request(self, ctx: AnswerContext, evidence: Evidence, prompt: str) -> ChatRequest:
         question = ctx.question

@@ -10,7 +10,7 @@ from app.costs.domain import PriceTable
 from app.inference.domain.grounding.answerability import Answerability
 from app.inference.domain.human_review import NO_REVIEW, ReviewPolicy
 from app.inference.domain.release_assignment import ReleaseAssignment
-from app.llm.service import FallbackChain
+from app.llm.service import FallbackChain, GuardedModel
 from app.releases.domain import Release, ReleaseNotLoaded
 from app.retrieval.domain import IndexRow, SearchParams
 from app.safety.domain.output_filter import OutputFilter
@@ -39,6 +39,10 @@ class LoadedRelease:
     review: ReviewPolicy = NO_REVIEW
     actions: ActionPolicy = NOTHING_OFFERED
     personal_data: PersonalDataProtection = DEFAULT_PROTECTION
+
+    def models_for(self, name: str | None) -> tuple[GuardedModel, ...]:
+        """The models of the chain that may answer where a caller names one; None: all."""
+        return tuple(model for model in self.chain.models if name in (None, model.name))
 
     @property
     def output_filter(self) -> OutputFilter:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from app.core.clock import Clock, Deadline
 from app.core.errors import OutOfTime
 from app.core.ids import new_id
+from app.core.slo import BrownoutStep
+from app.core.slots import waited_seconds
 from app.costs.domain import Feature, LedgerRow, PriceTable, Usage
 from app.costs.service import Costs
 from app.identity.domain import Principal
@@ -20,6 +22,7 @@ from app.inference.domain.answer import (
 )
 from app.inference.domain.draft import NOT_SEARCHED, DraftOutcome, protected_draft
 from app.inference.domain.release_names import EXTRACTIVE
+from app.inference.domain.savings import Savings
 from app.inference.service.context import AnswerContext, StepTimer
 from app.inference.service.cost_meter import CostMeter
 from app.inference.service.generation import Generation
@@ -57,21 +60,28 @@ class Pipeline:
         return (*(model.name for model in loaded.chain.models), EXTRACTIVE)
 
     def start(
-        self, caller: Principal, question: Question, assigned: AssignedRelease, streamed: bool = False
+        self,
+        caller: Principal,
+        question: Question,
+        assigned: AssignedRelease,
+        streamed: bool = False,
+        brownout: BrownoutStep | None = None,
     ) -> AnswerContext:
-        """Checks and screens the question.
+        """Checks and screens the question. The time that the request waited for its turn is part of its deadline.
 
         Errors: QuestionTooLong, ModelNotFound, QuestionRefused, ActionNotOffered, PermissionMissing.
         """
         loaded = assigned.loaded
         self.check(loaded, question)
         timer, created_at = StepTimer(streamed), self.clock.now()
-        deadline = Deadline.after(loaded.deadline_seconds, self.clock)
+        deadline = Deadline.after(loaded.deadline_seconds - waited_seconds(), self.clock)
         with timer.step("screen"):
             screened = self._screen(loaded, question)
+        savings = Savings.of(brownout, screened, len(loaded.models_for(screened.model)))
         session = self.generation.tool_calling.session(loaded, caller, screened)
         meter = CostMeter(self.costs.reservations, caller.tenant_id, deadline)
-        return AnswerContext(new_id(), created_at, caller, screened, deadline, assigned, meter, timer, session)
+        shared = (deadline, assigned, meter, timer, session, savings)
+        return AnswerContext(new_id(), created_at, caller, savings.applied_to(screened), *shared)
 
     def _screen(self, loaded: LoadedRelease, question: Question) -> ScreenedQuestion:
         normalised = normalise(question.text)
@@ -117,7 +127,7 @@ class Pipeline:
         usage = ctx.meter.billable_usage(draft.model, draft.usage, draft.estimated)
         rows = ctx.meter.billed = self._rows(ctx, [(draft.model, usage), *ctx.meter.unbilled], feature)
         search = (f"search: {evidence.degraded}",) if evidence.degraded else ()
-        reasons = (*search, *outcome.reasons)
+        reasons = (*search, *ctx.savings.reasons, *outcome.reasons)
         answer = Answer(
             id=ctx.id,
             created_at=ctx.created_at,

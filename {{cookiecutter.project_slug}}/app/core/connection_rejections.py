@@ -1,0 +1,118 @@
+"""Rejections that the HTTP server writes itself, before a task, a scope or a body exists for the request."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from app.core.admission import AdmissionControl, Rejection, authorization
+from app.core.slots import PAUSE_SECONDS
+
+MAX_IGNORED_BYTES = 65_536
+"""The body of a rejected request is read and ignored up to this size; a larger one ends the connection."""
+
+
+class Connection(Protocol):
+    """What is needed of a connection of the server."""
+
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+    flow: FlowControl
+    parser: httptools.HttpRequestParser
+    cycle: RequestResponseCycle
+    server_state: ServerState
+    url: bytes
+    headers: list[tuple[bytes, bytes]]
+    expect_100_continue: bool
+    since: float
+
+    def close_after_response(self) -> None: ...
+
+    def expect_rest_of_body(self) -> None: ...
+
+
+@dataclass
+class ConnectionRejections:
+    """The rejections of one connection.
+
+    A caller that ignores the Retry-After of its last rejection here is answered when a second is over, so that it costs
+    nothing meanwhile. That goes by its key: another caller's request over the same connection of a proxy does not wait.
+    """
+
+    connection: Connection
+    admission: AdmissionControl
+    _key: bytes = b""
+    _until: float = 0.0
+    _pause: asyncio.TimerHandle | None = None
+
+    @property
+    def paused(self) -> bool:
+        return self._pause is not None
+
+    def answer(self) -> bool:
+        """Rejects the request whose headers are complete; False where it may come in."""
+        if (rejection := self._rejection()) is None:
+            return False
+        connection = self.connection
+        if self.paused:
+            connection.transport.close()  # it goes on without having read the last response
+            return True
+        head = self._head(rejection)
+        if self._can_go_on():
+            connection.expect_rest_of_body()
+            self._send(b"".join((head, b"\r\n", rejection.body)))
+        else:
+            connection.transport.write(b"".join((head, b"connection: close\r\n\r\n", rejection.body)))
+            connection.close_after_response()
+        return True
+
+    def close(self) -> None:
+        """The connection is lost."""
+        if self._pause is not None:
+            self._pause.cancel()
+
+    def _rejection(self) -> Rejection | None:
+        """None also where only the middleware can decide."""
+        connection = self.connection
+        busy = connection.cycle is not None and not connection.cycle.response_complete
+        if busy or not connection.url.startswith(b"/") or b"%" in connection.url:
+            return None
+        path = connection.url.partition(b"?")[0].decode("latin-1")
+        return self.admission.rejection(path, connection.headers)
+
+    def _send(self, response: bytes) -> None:
+        connection = self.connection
+        key, now = authorization(connection.headers), connection.loop.time()
+        left = self._until - now if key == self._key else 0.0
+        self._key, self._until = key, now + max(left, 0.0) + PAUSE_SECONDS
+        if left > 0:
+            connection.flow.pause_reading()
+            self._pause = connection.loop.call_later(left, self._end_pause, response)
+        else:
+            self._write(response)
+
+    def _end_pause(self, response: bytes) -> None:
+        self._pause = None
+        if not self.connection.transport.is_closing():
+            self._write(response)
+            self.connection.flow.resume_reading()
+
+    def _write(self, response: bytes) -> None:
+        self.connection.since = self.connection.loop.time()
+        self.connection.server_state.total_requests += 1
+        self.connection.transport.write(response)
+
+    def _head(self, rejection: Rejection) -> bytes:
+        lines = [b"%b: %b\r\n" % pair for pair in rejection.headers]
+        return b"".join([STATUS_LINE[rejection.status], *lines, b"content-length: %d\r\n" % len(rejection.body)])
+
+    def _can_go_on(self) -> bool:
+        """Whether the rest of the request is short enough to be ignored."""
+        connection, sent = self.connection, dict(self.connection.headers)
+        length = sent.get(b"content-length", b"0")
+        short = length.isdigit() and int(length) <= MAX_IGNORED_BYTES and b"transfer-encoding" not in sent
+        return bool(short and not connection.expect_100_continue and connection.parser.should_keep_alive())
