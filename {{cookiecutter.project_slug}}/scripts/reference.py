@@ -1,4 +1,4 @@
-"""Writes docs/reference/ and .env.example from the code. `--check` changes nothing and fails when they are stale."""
+"""Writes docs/reference/, .env.example and the schema of the chart. `--check` only says what is stale."""
 
 import argparse
 import ast
@@ -17,6 +17,7 @@ os.environ.setdefault("TERM", "dumb")
 
 import click  # noqa: E402
 import reference_assurance  # noqa: E402
+import reference_chart  # noqa: E402
 import typer  # noqa: E402
 from fastapi import FastAPI  # noqa: E402
 from fastapi.routing import APIRoute  # noqa: E402
@@ -341,6 +342,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/trust-boundaries.md": boundaries_page,
     "assurance/controls.md": reference_assurance.controls_page,
     ".env.example": env_example,
+    "deploy/helm/values.schema.json": reference_chart.values_schema,
 }
 
 
