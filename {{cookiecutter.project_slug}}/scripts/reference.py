@@ -18,6 +18,7 @@ os.environ.setdefault("TERM", "dumb")
 import click  # noqa: E402
 import reference_assurance  # noqa: E402
 import reference_chart  # noqa: E402
+import reference_sizing  # noqa: E402
 import typer  # noqa: E402
 from fastapi import FastAPI  # noqa: E402
 from fastapi.routing import APIRoute  # noqa: E402
@@ -339,6 +340,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/metrics.md": metrics_page,
     "docs/reference/dependencies.md": dependencies_page,
     "docs/reference/measurements.md": measurements_page,
+    "docs/reference/sizing.md": reference_sizing.sizing_page,
     "docs/reference/trust-boundaries.md": boundaries_page,
     "assurance/controls.md": reference_assurance.controls_page,
     ".env.example": env_example,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,13 @@ def check(root: Path) -> Iterator[str]:
     except helm.HelmError as error:
         yield f"helm: {error}"
         return
-    yield from valid(rendered)
     for each in rendered:
         yield from (f"helm: {each.name}: {complaint}" for complaint in dict.fromkeys(judged(each)))
     yield from _kinds(rendered)
     yield from _refused(helm, chart)
     if (folder / "files" / "rules.yml").read_bytes() != (root / "deploy" / "prometheus" / "rules.yml").read_bytes():
         yield "helm: files/rules.yml must be a copy of prometheus/rules.yml"
+    yield from valid(rendered)
 
 
 def _lint(helm: Any, folder: Path) -> Iterator[str]:
@@ -86,19 +87,26 @@ def _refused(helm: Any, chart: Any) -> Iterator[str]:
 
 def valid(sets: Iterable[Rendered]) -> Iterator[str]:
     """Each manifest against the schemas of three versions of Kubernetes; own kinds of operators have none."""
+    unique = {json.dumps(each, sort_keys=True) for rendered in sets for each in rendered.manifests}
+    for manifest in sorted(unique):
+        yield from _valid(manifest)
+
+
+@cache
+def _valid(text: str) -> tuple[str, ...]:
     import kubernetes_validate
 
-    unique = {json.dumps(each, sort_keys=True): each for rendered in sets for each in rendered.manifests}
-    for manifest in unique.values():
-        for version in KUBERNETES:
-            try:
-                kubernetes_validate.validate(manifest, version, strict=True)
-            except kubernetes_validate.SchemaNotFoundError:
-                if "." in manifest["apiVersion"].split("/")[0].removesuffix(".k8s.io"):
-                    break
-                yield f"helm: {manifest['kind']}: unknown to Kubernetes {version}"
-            except kubernetes_validate.ValidationError as error:
-                yield f"helm: {manifest['kind']}: Kubernetes {version}: {error.message}"
+    manifest, found = json.loads(text), []
+    operator = "." in manifest["apiVersion"].split("/")[0].removesuffix(".k8s.io")
+    for version in KUBERNETES:
+        try:
+            kubernetes_validate.validate(manifest, version, strict=True)
+        except kubernetes_validate.SchemaNotFoundError:
+            if not operator:
+                found.append(f"helm: {manifest['kind']}: unknown to Kubernetes {version}")
+        except kubernetes_validate.ValidationError as error:
+            found.append(f"helm: {manifest['kind']}: Kubernetes {version}: {error.message}")
+    return tuple(found)
 
 
 def _kinds(sets: Iterable[Rendered]) -> Iterator[str]:
