@@ -14,6 +14,8 @@ BUSY = 0.7
 """Share of a core that is planned for; the rest is for peaks."""
 WORDS_OF_A_CHUNK = 128
 MODEL_SECONDS = 2
+CONCURRENT = 64
+"""Answers in progress that a process takes, as policies/security.yaml is shipped."""
 POOL = 16
 LISTENING = 6
 
@@ -33,7 +35,7 @@ def sizing_page() -> str:
         f"An answer takes {path['api_cpu_ms']:.2f} ms of processor time in the API and {path['postgresql_cpu_ms']:.2f} "
         f"ms in PostgreSQL (`hot_path.json`, 16 connections, 10,000 chunks, without the bundled embedder). Cores are "
         f"planned to be {BUSY:.0%} busy. A process of the API uses one core. Answers in progress are those that a "
-        f"model of {MODEL_SECONDS} s holds at that rate; each process takes `concurrent_answers`.",
+        f"model of {MODEL_SECONDS} s holds at that rate; each process takes {CONCURRENT}.",
         answers(
             path["api_cpu_ms"], path["postgresql_cpu_ms"], result("ingest_throughput")["embedder_cpu_ms_per_passage"]
         ),
@@ -62,7 +64,9 @@ def answers(api_ms: float, database_ms: float, embedder_ms: float) -> str:
     for rate in ANSWERS:
         api, database = (rate * each / 1000 / BUSY for each in (api_ms, database_ms))
         embedded = rate * (api_ms + embedder_ms) / 1000 / BUSY
-        figures = (f"{api:.2f}", f"{database:.2f}", math.ceil(api), rate * MODEL_SECONDS, f"{embedded:.1f}")
+        held = rate * MODEL_SECONDS
+        processes = max(math.ceil(api), math.ceil(held / CONCURRENT))
+        figures = (f"{api:.2f}", f"{database:.2f}", processes, held, f"{embedded:.1f}")
         rows.append((str(rate), *map(str, figures)))
     columns = ("answers per second", "cores of the API", "cores of PostgreSQL", "API processes", "answers in progress")
     return table((*columns, "cores of the API with the bundled embedder"), rows)
