@@ -76,7 +76,7 @@ def version_inside(image: str) -> str:
         "version",
     ]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0]
     finally:
         buildah("rm", container)
 
