@@ -25,6 +25,7 @@ CHECKS = {
     "make audit",
     "make secrets",
     "make sbom",
+    "make deploy-check",
 }
 
 MORE = {

@@ -51,6 +51,14 @@ def test_its_style_types_contracts_and_migrations_are_clean(service: Path, capfd
         assert make(service, "lint") == 0
 
 
+def test_its_image_compose_file_chart_and_units_are_in_order_and_planted_faults_are_found(
+    service: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with capfd.disabled():
+        print()
+        assert make(service, "deploy-check") == 0
+
+
 def test_its_own_tests_pass(service: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with capfd.disabled():
         print()

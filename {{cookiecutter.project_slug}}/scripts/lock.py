@@ -15,6 +15,7 @@ LOCKS = {
     "requirements.lock": ["requirements.in"],
     "requirements-dev.lock": ["--constraints=requirements.lock", "requirements-dev.in"],
     "requirements-model.lock": ["--no-deps", "requirements-model.in"],
+    "requirements-deploy.lock": ["--constraints=requirements-dev.lock", "requirements-deploy.in"],
     "requirements-scan.lock": ["requirements-scan.in"],
     "requirements-load.lock": ["--constraints=requirements-dev.lock", "requirements-load.in"],
     "requirements-uv.lock": ["requirements-uv.in"],

@@ -1,4 +1,4 @@
-"""Writes docs/reference/ and .env.example from the code. `--check` changes nothing and fails when they are stale."""
+"""Writes docs/reference/, .env.example and the schema of the chart. `--check` only says what is stale."""
 
 import argparse
 import ast
@@ -18,6 +18,8 @@ os.environ.setdefault("TERM", "dumb")
 
 import click  # noqa: E402
 import reference_assurance  # noqa: E402
+import reference_chart  # noqa: E402
+import reference_sizing  # noqa: E402
 import typer  # noqa: E402
 from fastapi import FastAPI  # noqa: E402
 from fastapi.routing import APIRoute  # noqa: E402
@@ -362,9 +364,11 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/metrics.md": metrics_page,
     "docs/reference/dependencies.md": dependencies_page,
     "docs/reference/measurements.md": measurements_page,
+    "docs/reference/sizing.md": reference_sizing.sizing_page,
     "docs/reference/trust-boundaries.md": boundaries_page,
     "assurance/controls.md": reference_assurance.controls_page,
     ".env.example": env_example,
+    "deploy/helm/values.schema.json": reference_chart.values_schema,
 }
 
 

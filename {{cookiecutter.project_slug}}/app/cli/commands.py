@@ -32,6 +32,10 @@ COMMANDS = {
         "Run the jobs of the queue, or of one room alone, until Ctrl-C; serve their metrics on a port of their own.",
         function="run_worker",
     ),
+    "health": Listed(
+        "health",
+        "Ask the API on this machine whether it is ready, for health checks of containers. Exit status 1: it is not.",
+    ),
     "ingest": Listed(
         "ingest",
         "Add documents and print the result of each. Exit status 1: one was refused, quarantined or unreadable.",

@@ -1,3 +1,5 @@
+import asyncio
+import time
 from typing import Annotated
 from uuid import uuid4
 
@@ -5,10 +7,12 @@ import typer
 
 from app.cli.common import out, settings_for_command
 from app.core.embedded import start_embedded
-from app.core.errors import StartRefused
-from app.core.schema import drift, migrate
+from app.core.errors import DatabaseUnavailable, StartRefused
+from app.core.schema import drift, migrate, verify
 from app.settings import Settings
 from app.wiring import database_urls, observe
+
+AGAIN_SECONDS = 1.0
 
 
 def migrate_database(
@@ -17,12 +21,19 @@ def migrate_database(
         bool,
         typer.Option("--check", help="Change nothing: prove on an empty database that migrations make the tables."),
     ] = False,
+    wait: Annotated[
+        float | None,
+        typer.Option(min=0, help="Change nothing: wait at most this many seconds until the schema is what it must be."),
+    ] = None,
 ) -> None:
     """Migrate the database schema to the revision that this code needs."""
     settings = settings_for_command()
     observe(settings)
     if check:
         _check(settings)
+        return
+    if wait is not None:
+        asyncio.run(_wait(settings, wait))
         return
     urls, server = database_urls(settings)
     try:
@@ -31,6 +42,23 @@ def migrate_database(
     finally:
         if server:
             server.stop()
+
+
+async def _wait(settings: Settings, seconds: float) -> None:
+    """Errors: what is missing after that time, as a start would report it."""
+    if settings.database_url is None:
+        raise StartRefused("Only a database that DATABASE_URL names can be waited for.")
+    until, printed = time.monotonic() + seconds, ""
+    while True:
+        try:
+            await verify(settings.database_url.get_secret_value(), settings.root)
+            return
+        except (StartRefused, DatabaseUnavailable) as error:
+            if time.monotonic() >= until:
+                raise
+            if printed != (printed := str(error)):
+                out.print(f"Waiting. {printed}", highlight=False, markup=False)
+        await asyncio.sleep(AGAIN_SECONDS)
 
 
 def _check(settings: Settings) -> None:

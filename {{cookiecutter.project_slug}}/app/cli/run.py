@@ -1,16 +1,14 @@
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from app.cli.common import DEFAULT_TENANT, out, settings_for_command
+from app.cli.health import NO_ANSWER, missing_of
 from app.core.embedded import Urls
 from app.core.errors import Problem, StartRefused
 from app.core.health import SILENT
@@ -22,9 +20,6 @@ from app.wiring import State, build, database_urls, observe
 
 READY_SECONDS = 30.0
 TELL_SECONDS = 10.0
-ASK_SECONDS = 5.0
-NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-NO_ANSWER = "The API does not answer yet."
 STOP_SECONDS = 15.0
 
 
@@ -111,7 +106,7 @@ def _write_private(path: Path, text: str) -> None:
 def _await_ready(settings: Settings, children: list[subprocess.Popen[bytes]]) -> None:
     """Waits as long as it takes while both processes live; gives up on an API that answers and gets no readier."""
     missing, since, printed_at = NO_ANSWER, time.monotonic(), time.monotonic()
-    while current := _missing(f"{url_of(settings.host, settings.port)}/health/ready"):
+    while current := missing_of(url_of(settings.host, settings.port)):
         if any(child.poll() is not None for child in children):
             raise StartRefused("The API or the worker did not start; the lines above say why.")
         now = time.monotonic()
@@ -128,20 +123,6 @@ def _await_ready(settings: Settings, children: list[subprocess.Popen[bytes]]) ->
 def _busy(missing: str) -> bool:
     """Whether a slow start alone explains it, so that waiting helps."""
     return missing == NO_ANSWER or SILENT in missing
-
-
-def _missing(address: str) -> str:
-    """The failing readiness checks as one text; empty when the API is ready."""
-    try:
-        with NO_PROXY.open(address, timeout=ASK_SECONDS):
-            return ""
-    except urllib.error.HTTPError as refused:
-        with refused, contextlib.suppress(ValueError, KeyError, OSError):
-            checks = json.load(refused)["checks"]
-            return " ".join(f"{name}: {state}" for name, state in checks.items() if state != "ok") or NO_ANSWER
-    except (urllib.error.URLError, OSError):
-        pass
-    return NO_ANSWER
 
 
 def _greet(settings: Settings, key: str) -> None:

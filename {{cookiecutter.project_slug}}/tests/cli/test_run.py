@@ -36,7 +36,7 @@ def seconds(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def wait(monkeypatch: pytest.MonkeyPatch, answers: Iterator[str], child: Child) -> None:
-    monkeypatch.setattr(run, "_missing", lambda _: next(answers))
+    monkeypatch.setattr(run, "missing_of", lambda _: next(answers))
     run._await_ready(Settings(_env_file=None), cast(Any, [child]))
 
 
