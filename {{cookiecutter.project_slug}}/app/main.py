@@ -83,7 +83,7 @@ def create_app(state: State, only: str | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with background(*state.background(), adaptation.watch()):
+        async with background(*state.background(), adaptation.watch):
             yield
 
     ownership = state.policies.get(OwnershipPolicy)

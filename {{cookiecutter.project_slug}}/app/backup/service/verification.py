@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from app.backup.domain import BackupManifest
 from app.core.audit import Broken, Head
 from app.core.errors import StartRefused
-from app.encryption.domain import MasterKeyUnknown, Undecryptable
+from app.encryption.domain import MasterKeyNotFound, Undecryptable
 from app.governance.service import AuditLog
 from app.privacy.service import Privacy
 from app.releases.service import Releases
@@ -62,7 +62,7 @@ class Verification:
         tenants = await self.privacy.keys.tenants()
         try:
             return sum([await self.privacy.originals.verify(tenant) for tenant in tenants])
-        except (MasterKeyUnknown, Undecryptable) as error:
+        except (MasterKeyNotFound, Undecryptable) as error:
             raise StartRefused(
                 f"The data is restored, and its original files cannot be read: {error.detail} Set APP_MASTER_KEY to "
                 "the key that the backed-up service had, then run 'app restore --verify' with the same backup."
