@@ -138,7 +138,7 @@ async def main(options: argparse.Namespace, asked: Sequence[str]) -> None:
     target = running_service(options.url, options.key, asked) if options.url else own_service(size)
     async with target as service:
         figures = await measure(service, size, policy)
-    write("load_test", asdict(figures), short=options.short or bool(options.url))
+    write("load_test", asdict(figures), short=True)  # a test of this tree, not a measurement to publish
     if (broken := over_budget(figures, policy.load_test)) and not options.short:
         sys.exit(f"policies/slo.yaml, load_test: {'; '.join(broken)}.")
 

@@ -163,7 +163,7 @@ class LimitAdaptation:
         """Once in each interval."""
         standing = self.waits.drain()
         STANDING_WAIT.set(standing)
-        self.limit.update(standing, self.slots.most_in_use)
-        self.slots.most_in_use = self.slots.in_use
+        self.limit.update(standing, self.slots.peak_in_use)
+        self.slots.peak_in_use = self.slots.in_use
         LIMIT.labels(self.slots.kind).set(self.limit.current)
         self.slots.start_waiting()

@@ -31,14 +31,14 @@ class AdaptiveLimit:
         """At least `smallest`, except where `largest` is below it."""
         return int(self._bounded(self.initial if self._exact is None else self._exact))
 
-    def update(self, standing_wait: float, most_in_use: int) -> None:
-        """Once in each interval. standing_wait: of QueueWaits. most_in_use: the most places in use in the interval."""
+    def update(self, standing_wait: float, peak_in_use: int) -> None:
+        """Once in each interval. standing_wait: of QueueWaits. peak_in_use: the most places in use in the interval."""
         exact = self._bounded(self.initial if self._exact is None else self._exact)
         if standing_wait > self.target_seconds:
             # Below half of the limit it is not this work that makes others wait.
-            if 2 * most_in_use >= exact:
+            if 2 * peak_in_use >= exact:
                 exact *= SHRINK_FAST if standing_wait > FAR_ABOVE * self.target_seconds else SHRINK
-        elif most_in_use >= int(exact):
+        elif peak_in_use >= int(exact):
             exact += max(1.0, GROWTH * exact)
         self._exact = self._bounded(exact)
 

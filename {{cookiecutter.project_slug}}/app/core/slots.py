@@ -86,7 +86,7 @@ class Slots:
     rules: QueueRules = QueueRules()
     brownout: Brownout = field(default_factory=Brownout)
     in_use: int = 0
-    most_in_use: int = 0
+    peak_in_use: int = 0
     _by_tenant: Counter[Tenant] = field(default_factory=Counter)
     _waiting: FairQueue[_Turn] = field(default_factory=FairQueue)
     _active: ActiveTenants = field(default_factory=ActiveTenants)
@@ -202,7 +202,7 @@ class Slots:
 
     def _take(self, tenant: Tenant) -> None:
         self.in_use += 1
-        self.most_in_use = max(self.most_in_use, self.in_use)
+        self.peak_in_use = max(self.peak_in_use, self.in_use)
         self._by_tenant[tenant] += 1
         if len(self._turns) > MAX_TURNS:
             self._turns.clear()

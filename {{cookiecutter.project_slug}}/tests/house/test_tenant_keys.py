@@ -28,10 +28,12 @@ OF_NO_TENANT = {
     "evaluation_runs": "of releases",
     "index_switches": "of indexes",
     "indexes": "how documents of all tenants are split and embedded",
+    "parked_jobs": "jobs of the queue, which belongs to no tenant",
     "rate_limits": "by `subject`: a tenant, key or identity; unlogged, and lost without harm",
     "release_events": "of releases",
     "release_parts": "of releases",
     "releases": "what is live, for all tenants",
+    "schema_support": "which older revisions the schema still serves",
     "sign_in_attempts": "who signs in is not known yet",
     "tenants": "the list of tenants: its id is the tenant",
 }

@@ -87,8 +87,9 @@ class LinkFilter:
 
     def _names_unknown_host(self, text: str) -> bool:
         """Some renderers link a bare host name, and it can carry a secret."""
-        signed = (word for word in text.split() if "@" not in word and not word.strip(".,;").isalnum())
-        words = (word for word in signed if neutralise(word) != self._without_references(word))
+        words = (
+            word for word in text.split() if "@" not in word and neutralise(word) != self._without_references(word)
+        )
         return any(not any(word.strip(".,;:!?()\"'") in known for known in self._known) for word in words)
 
     def _without_references(self, word: str) -> str:
