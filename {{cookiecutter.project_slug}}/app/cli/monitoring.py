@@ -8,24 +8,27 @@ from rich.table import Table
 from app.cli.common import out, settings_for_command
 from app.core.slo import SloPolicy
 from app.monitoring.domain.dashboard_catalogue import DASHBOARDS
-from app.monitoring.domain.rules import alerts_of, rule_files
+from app.monitoring.domain.rules import alerts_of, chart_rules, rule_files
 from app.wiring import check as check_start
 
 app = typer.Typer(help="Alert rules and dashboards.", no_args_is_help=True)
 
 FOLDER = "monitoring"
+CHART = Path("deploy", "helm", "files")
 
 
 @app.command()
 def write(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit status 1 when files are stale.")] = False,
 ) -> None:
-    """Write Prometheus rules and Grafana dashboards from policies/slo.yaml to the folder monitoring."""
+    """Write Prometheus rules and Grafana dashboards from policies/slo.yaml to the folder monitoring, and the rules to the chart."""
     settings = settings_for_command()
     folder = settings.root / FOLDER
     objectives = check_start(settings).get(SloPolicy).objectives
     wanted = {folder / "rules" / name: text for name, text in rule_files(objectives).items()}
     wanted |= {folder / "dashboards" / f"{board.uid}.json": board.as_json() for board in DASHBOARDS}
+    if (chart := settings.root / CHART).is_dir():
+        wanted[chart / "rules.yml"] = chart_rules(objectives)
     stale = [path for path, text in wanted.items() if _text(path) != text]
     unknown = [path for kind in ("rules", "dashboards") for path in (folder / kind).glob("*") if path not in wanted]
     if check:
@@ -36,7 +39,7 @@ def write(
         path.write_text(wanted[path], encoding="utf-8")
     for path in unknown:
         path.unlink()
-    out.print(f"{len(wanted)} files in {FOLDER}, {len(stale)} of them changed, {len(unknown)} removed.")
+    out.print(f"{len(wanted)} files, {len(stale)} of them changed, {len(unknown)} removed.")
 
 
 @app.command()

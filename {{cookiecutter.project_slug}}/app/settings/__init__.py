@@ -6,7 +6,13 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from app.core.errors import StartRefused
 from app.settings.deployment import DeploymentSettings
@@ -94,6 +100,9 @@ def load_settings(**overrides: Any) -> Settings:
         where = str(first["loc"][0]) if first["loc"] else ""
         name = variable_of(where) + ": " if where in Settings.model_fields else f"{where}: " if where else ""
         raise StartRefused(f"{name}{first['msg'].removeprefix('Value error, ')}.") from error
+    except SettingsError as error:  # its message names the field, and holds none of the value
+        named = [name for name in Settings.model_fields if f'"{name}"' in str(error)]
+        raise StartRefused(f"{' or '.join(map(variable_of, named))}: must be JSON, such as [].") from error
 
 
 def sources(settings: Settings) -> list[tuple[str, str, str, str]]:

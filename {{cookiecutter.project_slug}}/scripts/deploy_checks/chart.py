@@ -47,9 +47,16 @@ def check(root: Path) -> Iterator[str]:
         yield from (f"helm: {each.name}: {complaint}" for complaint in dict.fromkeys(judged(each)))
     yield from _kinds(rendered)
     yield from _refused(helm, chart)
-    if (folder / "files" / "rules.yml").read_bytes() != (root / "deploy" / "prometheus" / "rules.yml").read_bytes():
-        yield "helm: files/rules.yml must be a copy of prometheus/rules.yml"
+    if yaml.safe_load((folder / "files" / "rules.yml").read_text(encoding="utf-8")) != rules_of_all(root):
+        yield "helm: files/rules.yml must hold the rules of monitoring/rules: run app monitoring write"
     yield from valid(rendered)
+
+
+def rules_of_all(root: Path) -> dict[str, Any]:
+    """The groups of all files of rules."""
+    files = sorted((root / "monitoring" / "rules").glob("*.yaml"))
+    read = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in files)
+    return {"groups": [group for each in read for group in each["groups"]]}
 
 
 def _lint(helm: Any, folder: Path) -> Iterator[str]:

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("policies", "prompts", "evals", "monitoring"):
+    for name in ("policies", "prompts", "evals", "monitoring", "deploy"):
         shutil.copytree(ROOT / name, tmp_path / name)
     monkeypatch.setenv("APP_ROOT", str(tmp_path))
     return tmp_path
@@ -24,7 +24,7 @@ def write(*arguments: str) -> Result:
 
 def test_files_that_follow_the_policy_are_left_alone(folder: Path) -> None:
     assert write("--check").exit_code == 0
-    assert "16 files in monitoring, 0 of them changed" in write().output
+    assert "17 files, 0 of them changed" in write().output
 
 
 def test_another_objective_makes_other_rules(folder: Path) -> None:
@@ -37,6 +37,7 @@ def test_another_objective_makes_other_rules(folder: Path) -> None:
     assert "monitoring/rules/older.yaml" in stale.output
     assert write().exit_code == 0
     assert "> 0.144" in (folder / "monitoring" / "rules" / "available.yaml").read_text()
+    assert "> 0.144" in (folder / "deploy" / "helm" / "files" / "rules.yml").read_text()
     assert not (folder / "monitoring" / "rules" / "older.yaml").exists()
     assert write("--check").exit_code == 0
 

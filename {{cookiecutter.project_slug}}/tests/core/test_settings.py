@@ -182,3 +182,17 @@ def test_a_room_elsewhere_needs_an_address_and_outside_development_a_key(monkeyp
         load_settings()
     monkeypatch.setenv("APP_ROOM_KEY", PEPPER)
     assert load_settings().room_secret() == PEPPER.encode()
+
+
+@pytest.mark.parametrize("value", ["", "10.0.0.7", "[", '{"a'])
+@pytest.mark.parametrize("name", ["APP_TRUSTED_PROXIES", "APP_MODEL_CHAIN"])
+def test_a_list_that_is_not_json_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(StartRefused, match=f"{name}: must be JSON"):
+        load_settings()
+
+
+def test_a_proxy_that_is_no_network_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APP_TRUSTED_PROXIES", '["proxy.example"]')
+    with pytest.raises(StartRefused, match="APP_TRUSTED_PROXIES"):
+        load_settings()

@@ -69,6 +69,14 @@ CAUSES: tuple[Alert, ...] = (
         Annotations("{{ $value | humanize }} jobs failed in every attempt within an hour", "queue-stuck", "worker"),
         selector='result="dead"',
     ),
+    LevelAlert(
+        "JobsWaitLong",
+        "ticket",
+        "app_jobs_oldest_seconds",
+        '{job="ingestion.process"}',
+        900,
+        Annotations("The first job of a kind has waited for {{ $value | humanizeDuration }}", "queue-stuck", "worker"),
+    ),
     IncreaseAlert(
         "DatabaseConnectionsBusy",
         "ticket",

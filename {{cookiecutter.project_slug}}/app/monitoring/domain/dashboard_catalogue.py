@@ -80,6 +80,19 @@ SERVICE = Dashboard(
             _by("kind", "app_requests_refused_total"),
         ),
         _panel(
+            "Limit of requests",
+            "How many are worked on at a time, and how many wait, by kind.",
+            "short",
+            Query("sum by (kind) (app_requests_limit)", "limit {{kind}}"),
+            Query("sum by (kind) (app_requests_waiting)", "waiting {{kind}}"),
+        ),
+        _panel(
+            "Brownout",
+            "What answers do without; 0 is nothing.",
+            "short",
+            Query("max by (instance) (app_brownout_level)", "{{instance}}"),
+        ),
+        _panel(
             "Waits for a connection",
             "Timed-out waits for a database connection.",
             "ops",
@@ -266,6 +279,16 @@ WORKER = Dashboard(
         _panel(
             "Dead jobs", "That failed in every attempt, by job.", "ops", _by("job", "app_jobs_total", 'result="dead"')
         ),
+        _panel(
+            "Waiting jobs", "Of the whole queue, by job.", "short", Query("max by (job) (app_jobs_ready)", "{{job}}")
+        ),
+        _panel(
+            "Age of the first job",
+            "For how long the oldest waiting job has waited; scale workers by it.",
+            "s",
+            Query("max by (job) (app_jobs_oldest_seconds)", "{{job}}"),
+        ),
+        _panel("Parked jobs", "That failed for good.", "short", Query("max by (job) (app_jobs_parked)", "{{job}}")),
         _panel("Erased because of age", "Rows, by kind of content.", "ops", _by("kind", "app_expired_total")),
         _panel("Processes scraped", "By job of Prometheus.", "short", Query("sum by (job) (up)", "{{job}}")),
         _panel(

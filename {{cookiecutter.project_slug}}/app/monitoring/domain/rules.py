@@ -28,6 +28,12 @@ def rule_files(objectives: Objectives) -> dict[str, str]:
     return {**files, CAUSES_FILE: _written(objectives, {"groups": [causes]})}
 
 
+def chart_rules(objectives: Objectives) -> str:
+    """All rules in one file, for the chart of deploy/helm."""
+    groups = [group for text in rule_files(objectives).values() for group in yaml.safe_load(text)["groups"]]
+    return _written(objectives, {"groups": sorted(groups, key=lambda group: str(group["name"]))})
+
+
 def case_files(objectives: Objectives) -> dict[str, str]:
     """Files for `promtool test rules`, by name: each alert in each of its cases. The cases of one file have one
     interval, in which rules are evaluated too, so that those over days take no longer than those over minutes.
