@@ -72,7 +72,7 @@ async def main(seed: int, size: Size, short: bool) -> None:
         urls = server.urls()
         migrate(urls.owner, urls.service, ROOT)
         settings = Settings(root=ROOT, data_dir=Path(folder), _env_file=None)
-        async with build(settings, urls) as state, background(server.keep_running()):
+        async with build(settings, urls) as state, background(server.keep_running):
             calm = await send(state, "calm", uploads)
             await work_off(state)
             stormy = await send(state, "stormy", uploads)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -99,7 +100,7 @@ async def measure(
         for _ in range(2):
             _, port = await stack.enter_async_context(running("app", "serve", environment=environment))
             ports.append(port)
-        await stack.enter_async_context(background(listen(state.database, ENVIRONMENT_CHANGED, on_change)))
+        await stack.enter_async_context(background(partial(listen, state.database, ENVIRONMENT_CHANGED, on_change)))
         asking = [asyncio.create_task(converse(ports[n % 2], key, tenant, n, watched)) for n in range(CONNECTIONS)]
         await asyncio.sleep(1.5 * calm)
         await switch_releases(state, watched, moves, calm, generator)

@@ -136,8 +136,13 @@ async def test_through_a_real_pgbouncer_in_transaction_mode_everything_works_wit
             files = [("files", (f"{n}.md", f"# Pier {n}\n\nThe ferry leaves pier {n} at six.")) for n in range(9)]
             (await client.post("/v1/documents", files=files)).raise_for_status()
             await until(lambda: published(client, 9))
-            asked = [client.post("/v1/answers", json={"question": f"When leaves pier {n}?"}) for n in range(40)]
-            replies = await asyncio.gather(*asked)
+            eight = asyncio.Semaphore(8)  # more than there are sessions, and fewer than admission refuses
+
+            async def ask(number: int) -> httpx.Response:
+                async with eight:
+                    return await client.post("/v1/answers", json={"question": f"When leaves pier {number}?"})
+
+            replies = await asyncio.gather(*map(ask, range(40)))
             assert {reply.status_code for reply in replies} == {200}
             assert sum("at six" in reply.json()["text"] for reply in replies[:9]) == 9
             ready = (await client.get("/health/ready")).json()

@@ -298,7 +298,7 @@ async def test_two_hundred_callers_with_money_for_fifty_answers(processes: list[
         return price
 
     async def look() -> None:
-        async with await psycopg.AsyncConnection.connect(processes[0].url, autocommit=True) as connection:
+        async with await psycopg.AsyncConnection.connect(processes[0].session_url, autocommit=True) as connection:
             while not passed.is_set():
                 cursor = await connection.execute("select coalesce(sum(committed + held), 0) from budget_shards")
                 (total,) = await cursor.fetchone() or (0,)

@@ -12,7 +12,7 @@ from app.core.slo import SloPolicy
 from app.monitoring.domain.alerts import Alert, BurnAlert, burn_alerts
 from app.monitoring.domain.indicators import INDICATORS
 from app.monitoring.domain.rule_cases import Series
-from app.monitoring.domain.rules import alerts_of, case_files, rule_files
+from app.monitoring.domain.rules import alerts_of, case_files, chart_rules, digest, rule_files
 from tests.conftest import ROOT
 
 OBJECTIVES = Objectives()
@@ -101,6 +101,23 @@ def test_the_service_watches_the_objectives_of_its_policy() -> None:
     policy = SloPolicy.model_validate(yaml.safe_load((ROOT / "policies" / "slo.yaml").read_text()))
     folder = ROOT / "monitoring" / "rules"
     assert {path.name: path.read_text() for path in folder.iterdir()} == rule_files(policy.objectives)
+
+
+def test_the_chart_has_the_rules_of_all_files() -> None:
+    def alerts(text: str) -> set[str]:
+        groups = yaml.safe_load(text)["groups"]
+        return {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
+
+    in_the_chart = alerts(chart_rules(OBJECTIVES))
+    assert in_the_chart == set().union(*map(alerts, FILES.values())) == {alert.name for alert in ALERTS}
+    assert (ROOT / "deploy" / "helm" / "files" / "rules.yml").read_text() == chart_rules(OBJECTIVES)
+
+
+def test_every_file_says_from_which_objectives_it_was_made() -> None:
+    other = Objectives(grounded=0.9)
+    assert digest(OBJECTIVES) != digest(other)
+    assert all(digest(OBJECTIVES) in text for text in FILES.values())
+    assert all(digest(other) in text for text in rule_files(other).values())
 
 
 @pytest.mark.parametrize(
