@@ -21,7 +21,7 @@ CHART = Path("deploy", "helm", "files")
 def write(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit status 1 when files are stale.")] = False,
 ) -> None:
-    """Write Prometheus rules and Grafana dashboards from policies/slo.yaml to the folder monitoring, and the rules to the chart."""
+    """Write Prometheus rules and Grafana dashboards from policies/slo.yaml to monitoring and to the chart."""
     settings = settings_for_command()
     folder = settings.root / FOLDER
     objectives = check_start(settings).get(SloPolicy).objectives
