@@ -45,7 +45,7 @@ def form(root: Path) -> Iterator[str]:
     files = [
         str(path.relative_to(root))
         for path in sorted((root / "deploy").rglob("*.y*ml"))
-        if "templates" not in path.parts
+        if not {"templates", "files"} & set(path.parts)  # not YAML yet, and written by app monitoring write
     ]
     yield from _said(
         [sys.executable, "-m", "yamllint", "--format=parsable", f"--config-data={YAML_FORM}", *files], root

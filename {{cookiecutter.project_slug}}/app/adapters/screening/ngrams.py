@@ -59,9 +59,9 @@ def vectors(texts: Sequence[str], idf: Floats) -> Vectors:
     return Vectors(rows, columns, (values / np.maximum(norms, 1e-9)[parts]).astype(np.float32), len(texts))
 
 
-def word_columns(word: str, around: str = " ") -> Integers:
+def word_columns(word: str) -> Integers:
     """The columns of a word and of the character n-grams within it."""
-    keys = np.concatenate([*_character_keys([f"{word}"]), _word_keys([word])])
+    keys = np.concatenate([*_character_keys([word]), _word_keys([word])])
     return keys & ((1 << _ROW_SHIFT) - 1)
 
 

@@ -47,30 +47,22 @@ def refusal_draft(
     return Draft(model, REFUSAL_TEXTS[reason], (), usage, estimated, reason, finish_reason=finish)
 
 
-def extractive_draft(
-    text: str,
-    max_sentences: int,
-    evidence: Evidence,
-    output: OutputFilter = OUTPUT_FILTER,
-    mask: Callable[[str], str] = str,
-) -> Draft:
-    """The best-ranked sentences of the evidence, each with its citation; or a refusal. mask: applied to each."""
+def extractive_draft(text: str, max_sentences: int, evidence: Evidence, output: OutputFilter = OUTPUT_FILTER) -> Draft:
+    """The best-ranked sentences of the evidence, each with its citation; or a refusal."""
     quotes = best_sentences(text, evidence.passages, max_sentences)
     if not quotes:
         return refusal_draft("no_answer")
     cited = [cite(n, evidence.passages[q.passage], q.start, q.end) for n, q in enumerate(quotes, 1)]
-    answer = " ".join(f"{output.quoted(mask(' '.join(c.quote.split())))} [{c.marker}]" for c in cited)
+    answer = " ".join(f"{output.quoted(' '.join(c.quote.split()))} [{c.marker}]" for c in cited)
     masked = output.mask_findings("\n\n".join(c.quote for c in cited))
     return Draft(EXTRACTIVE, answer, tuple(cited), NO_USAGE, groundedness=1.0, findings=masked)
 
 
-def tool_summary_draft(
-    session: ToolSession, output: OutputFilter = OUTPUT_FILTER, mask: Callable[[str], str] = str
-) -> Draft | None:
+def tool_summary_draft(session: ToolSession, output: OutputFilter = OUTPUT_FILTER) -> Draft | None:
     """The results of the tool calls as text; None without tool calls."""
     if not (summary := session.summary):
         return None
-    return Draft(EXTRACTIVE, output.quoted(mask(summary)), (), NO_USAGE, findings=output.mask_findings(summary))
+    return Draft(EXTRACTIVE, output.quoted(summary), (), NO_USAGE, findings=output.mask_findings(summary))
 
 
 def protected_draft(draft: Draft, protection: PersonalDataProtection) -> Draft:

@@ -133,8 +133,7 @@ class Generation:
             evidence = replace(evidence, passages=())
 
         def fallback() -> Draft:
-            masks = (ctx.loaded.output_filter, ctx.loaded.personal_data.answer_mask)
-            summary = tool_summary_draft(session, *masks) if session else None
+            summary = tool_summary_draft(session, ctx.loaded.output_filter) if session else None
             return summary or (refusal_draft(refusal) if refusal else self.extract(ctx, evidence))
 
         if session:
@@ -177,8 +176,7 @@ class Generation:
         results = ctx.tool_session.results if ctx.tool_session else ()
         prompt = ctx.release.prompt(prepared.prompt).text
         passages, output = prepared.evidence.passages, ctx.loaded.output_filter
-        mask = ctx.loaded.personal_data.answer_mask
-        return CheckedText(passages, ctx.loaded.risk_tier, prompt, results, output, ctx.canary, mask)
+        return CheckedText(passages, ctx.loaded.risk_tier, prompt, results, output, ctx.canary)
 
     def _last_piece(self, ctx: AnswerContext, text: CheckedText, end: CompletionEnd) -> str:
         """The last text to send; nothing when a content filter ended the stream."""
@@ -225,8 +223,8 @@ class Generation:
     def extract(self, ctx: AnswerContext, evidence: Evidence) -> Draft:
         """The extractive fallback."""
         with ctx.timer.step("extract"):
-            question, masks = ctx.question, (ctx.loaded.output_filter, ctx.loaded.personal_data.answer_mask)
-            return extractive_draft(question.text, question.sentences, evidence, *masks)
+            question = ctx.question
+            return extractive_draft(question.text, question.sentences, evidence, ctx.loaded.output_filter)
 
 
 def _charge_broken_off(

@@ -47,7 +47,7 @@ class LoadedRelease:
     @property
     def output_filter(self) -> OutputFilter:
         """What of an answer may leave, on every way out."""
-        return OutputFilter(self.security.output)
+        return OutputFilter(self.security.output, mask=self.personal_data.answer_mask)
 
 
 @dataclass(frozen=True, slots=True)

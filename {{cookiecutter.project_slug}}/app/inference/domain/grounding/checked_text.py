@@ -1,6 +1,6 @@
 """Checks a model's text sentence by sentence before it is sent."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from app.core.ownership import RiskTier
 from app.inference.domain.grounding.citations import CitationFilter, NoAnswerDetector
@@ -22,7 +22,7 @@ class CheckedText:
     until then sentences are buffered, at the latest until the end, when the share of the whole text decides. The output
     filter masks and removes what may not leave; from the first sentence that leaks the prompt on, nothing is released.
     At risk tier high everything is buffered until the end. results: texts that can support a sentence but are not
-    cited, such as tool results. canary: the one in the prompt. mask: what is done to a sentence before it leaves.
+    cited, such as tool results. canary: the one in the prompt.
 
     Each sentence is checked once, however the text is split into pieces.
     """
@@ -35,11 +35,10 @@ class CheckedText:
         results: Sequence[Readable] = (),
         output: OutputFilter = OUTPUT_FILTER,
         canary: str = "",
-        mask: Callable[[str], str] = str,
     ) -> None:
         self._readable = [*passages, *results]
         self._tier: RiskTier = tier
-        self._mask = mask
+        self._mask = output.mask
         self._no_answer_detector, self._markers = NoAnswerDetector(), CitationFilter(len(passages))
         self._filter = output.sentences(prompt, [each.text for each in self._readable], canary)
         self._trusts_code = True

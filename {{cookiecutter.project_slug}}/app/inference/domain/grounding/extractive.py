@@ -15,6 +15,7 @@ from app.inference.domain.grounding.text import STOP_WORDS, TextSpan, fold, sent
 _COVERAGE, _NEIGHBOURS, _PASSAGE, _PAIRS = 6.0, 4.0, 6.0, 1.2
 _DENSITY, _EXACT, _QUESTION, _NUMBER, _DATE, _NAME = 2.0, 3.5, -3.0, 4.0, 3.0, 1.5
 _SATURATION, _LENGTH, _USUAL_LENGTH = 1.2, 0.75, 14.0
+_FEW_WORDS = 3
 
 _DATES = re.compile(
     r"\b(?:1\d{3}|20\d\d)s?\b|\b\d{1,2}(?:st|nd|rd|th)[ -]centur|\b(?:BCE?|AD|CE)\b|centur(?:y|ies)|decade"
@@ -75,8 +76,9 @@ class _QuestionTerms:
 
 
 def best_sentences(question: str, passages: Sequence[Readable], limit: int = 3) -> tuple[Quote, ...]:
-    """The sentences most likely to answer, best first, at most `limit`; empty when no sentence shares a
-    word.
+    """The sentences most likely to answer, best first, at most `limit`; empty when no sentence shares a word.
+
+    One that repeats the question, such as an example of a call, comes after all others: it asks, and does not answer.
     """
     texts = [read(p.text) for p in passages]
     question_terms = _question_terms(question, texts)
@@ -88,13 +90,18 @@ def best_sentences(question: str, passages: Sequence[Readable], limit: int = 3) 
     )
     used: set[str] = set()
     chosen: list[Quote] = []
-    for quote in sorted(ranked, key=lambda q: -q.score):
+    for quote in sorted(ranked, key=lambda q: (_repeats(question, q.text), -q.score)):
         if quote.text not in used:
             used.add(quote.text)
             chosen.append(quote)
         if len(chosen) == limit:
             break
     return tuple(chosen)
+
+
+def _repeats(question: str, text: str) -> bool:
+    asked = question.strip(" ?!.").casefold()
+    return len(asked.split()) > _FEW_WORDS and asked in text.casefold()
 
 
 def coverage(question: str, passages: Iterable[Readable]) -> float:

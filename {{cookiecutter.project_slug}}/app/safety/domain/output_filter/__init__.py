@@ -1,6 +1,6 @@
 """The output filter: what of a text may leave the service, by section `output` of policies/security.yaml."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from app.core.redaction import SecretDetector, TextDetector, mask_spans, spans_in
@@ -23,18 +23,22 @@ DEFAULT_POLICY = OutputPolicy()
 
 @dataclass(frozen=True)
 class OutputFilter:
-    """One filter for all ways out: sentences of a model, quotations of documents, and arguments of actions."""
+    """One filter for all ways out: sentences of a model, quotations of documents, and arguments of actions.
+
+    mask: what the privacy policy does to personal data in answers, before everything else.
+    """
 
     policy: OutputPolicy = DEFAULT_POLICY
     detectors: Sequence[TextDetector] = DETECTORS
+    mask: Callable[[str], str] = str
 
     def sentences(self, prompt: str, known: Sequence[str], canary: str = "") -> SentenceFilter:
         """The filter of one text that a model writes."""
         return SentenceFilter(self.policy, self.detectors, prompt, known, canary)
 
     def quoted(self, text: str) -> str:
-        """A quotation within an answer: secrets are masked, and only links to permitted hosts stay links."""
-        masked = self.masked(text)
+        """A quotation within an answer: personal data and secrets are masked, only links to permitted hosts stay."""
+        masked = self.masked(self.mask(text))
         return PermittedLinks(self.policy.link_hosts).change_rest(masked, neutralise)
 
     def masked(self, text: str, keep_length: bool = False) -> str:

@@ -35,6 +35,13 @@ def test_the_first_sentence_answers(question: str, answer: str) -> None:
     assert answer in best_sentences(question, PASSAGES)[0].text
 
 
+def test_an_example_that_repeats_the_question_comes_after_what_answers_it() -> None:
+    example = Text('Call it with curl -d \'{"question": "Who designed the town hall?"}\' and a key.', 1.0)
+    quotes = best_sentences("Who designed the town hall?", (example, *PASSAGES), limit=8)
+    assert "Olof Berg" in quotes[0].text
+    assert "curl" in quotes[-1].text
+
+
 def test_offsets_match_the_text_and_no_sentence_is_quoted_twice() -> None:
     quotes = best_sentences("What is in Vell?", (*PASSAGES, PASSAGES[0]), limit=8)
     assert len({quote.text for quote in quotes}) == len(quotes)
