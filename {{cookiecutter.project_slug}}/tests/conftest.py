@@ -82,8 +82,8 @@ def allow_bytecode() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Twice as many as there are cores: some wait while others compute."""
-    return 2 * (os.cpu_count() or 1)
+    """Half as many again as there are cores: one waits while another computes."""
+    return (os.cpu_count() or 1) * 3 // 2
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -248,8 +248,9 @@ async def test_a_reviewer_whose_key_is_revoked_can_sign_in_with_another(house: H
         [key] = [row for row in await house.state.identity.list_keys(house.tenant) if row.name == "ana"]
         await house.state.identity.revoke_key(house.tenant, key.prefix)
         await leap(1)
-        await page.press("Next item")
-        await page.sees("The API key is not valid.")
+        # The page asks by itself too, and may have noticed before the button is pressed.
+        find = "[...document.querySelectorAll('button')].find(e => e.offsetParent && /Next item/.test(e.innerText))"
+        await page.wait(f"document.body.innerText.includes('The API key is not valid.') || ({find}?.click(), false)")
         assert QUESTION not in await page.text()
         await page.type("key", await house.key("ana"))
         await page.press("Sign in")
