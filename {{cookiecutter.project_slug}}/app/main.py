@@ -115,12 +115,6 @@ def create_app(state: State, only: str | None = None) -> FastAPI:
     return app
 
 
-def admission_of(app: FastAPI) -> AdmissionControl:
-    """The admission control of an application, for its HTTP server."""
-    control: AdmissionControl = app.state.admission
-    return control
-
-
 UPLOADS, ANSWERS = "/v1/documents", ("/v1/answers", "/v1/chat/completions")
 
 

@@ -22,11 +22,11 @@ FRAMING = 8
 
 
 def make_server(
-    app: App, host: str, port: int, limits: ServerLimits, admission: AdmissionControl | None = None
+    app: App, host: str, port: int, limits: ServerLimits, admission: AdmissionControl | None
 ) -> uvicorn.Server:
     """Build the server, as it is also used in tests and benchmarks. port: 0 for any free one.
 
-    admission: that of the application, to reject requests before anything is made for them.
+    admission: that of the application, to reject requests before anything is made for them; None where it has none.
     """
     own = {"limits": limits, "admission": admission}
     return uvicorn.Server(

@@ -6,11 +6,16 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from app.cli import serve
+from app.core.http import App, Receive, Scope, Send
+from app.main import create_app
+from app.wiring import State
 from tests.conftest import ROOT
 from tests.e2e.conftest import environment
 
@@ -43,6 +48,31 @@ def test_a_signal_that_arrives_inside_a_callback_is_not_lost() -> None:
     with pytest.raises(asyncio.CancelledError), asyncio.Runner(loop_factory=serve._loop_factory()) as runner:
         runner.run(main())
     assert ended == ["cleaned up"]
+
+
+async def test_what_is_rejected_is_rejected_before_the_application_is_called(state: State) -> None:
+    settings = state.settings.model_copy(update={"max_requests": 0})
+    app, called = create_app(replace(state, settings=settings)), list[str]()
+
+    class Noting:
+        def __init__(self, inner: App) -> None:
+            self.inner = inner
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            called.append(scope.get("path", scope["type"]))
+            await self.inner(scope, receive, send)
+
+    app.add_middleware(Noting)  # the outermost
+    signal.signal(signal.SIGTERM, lambda *_: None)  # the server raises it again once it has ended
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        running = asyncio.ensure_future(serve._listen(app, settings, [listening]))
+        async with httpx.AsyncClient(base_url=url) as client:
+            assert (await client.get("/v1/caller")).json()["code"] == "overloaded"
+            assert (await client.get("/health/live")).status_code == 200
+        signal.raise_signal(signal.SIGTERM)
+        await running
+    assert [each for each in called if each != "lifespan"] == ["/health/live"]
 
 
 def test_a_worker_that_still_waits_for_its_database_ends_at_a_signal_without_an_error(tmp_path: Path) -> None:

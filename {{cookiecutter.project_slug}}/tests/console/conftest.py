@@ -76,7 +76,8 @@ async def house(
     policy.write_text(plain.replace("lease_seconds: 300", f"lease_seconds: {lease_seconds}"))
     async with build(root, database_urls) as running:
         await adopt(running)
-        server = make_server(create_app(running), "127.0.0.1", 0, running.settings.server_limits())
+        app = create_app(running)
+        server = make_server(app, "127.0.0.1", 0, running.settings.server_limits(), app.state.admission)
         serving = asyncio.ensure_future(server.serve())
         while not server.started:  # noqa: ASYNC110 (the library has no event for it)
             await asyncio.sleep(0.02)

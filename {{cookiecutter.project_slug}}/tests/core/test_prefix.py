@@ -1,6 +1,7 @@
 """Behind a proxy: under a prefix, which the proxy takes off or leaves on, with the address of the caller."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from ipaddress import IPv4Network
 
 import httpx
@@ -44,6 +45,17 @@ async def test_docs_console_health_and_the_api_work_under_a_prefix(
     assert listed.status_code == 200
 
 
+async def test_overload_is_noticed_under_a_prefix_before_it_is_taken_off(state: State) -> None:
+    chosen = replace(state, settings=state.settings.model_copy(update={"root_path": "/answers", "max_uploads": 0}))
+    control = create_app(chosen).state.admission
+    for path in ("/answers/v1/documents", "/v1/documents"):
+        rejection = control.rejection(path, [])
+        assert rejection is not None
+        assert path.encode() in rejection.body
+    assert control.rejection("/answers/v1/caller", []) is None
+    assert control.rejection("/answers/health/live", []) is None
+
+
 @pytest.mark.parametrize(
     ("proxies", "seen"), [((), "127.0.0.1"), (("10.0.0.0/8",), "127.0.0.1"), (("127.0.0.1",), "192.0.2.7")]
 )
@@ -55,7 +67,7 @@ async def test_the_address_of_a_caller_is_taken_from_named_proxies_alone(proxies
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": scope["client"][0].encode()})
 
-    server = make_server(echo, "127.0.0.1", 0, ServerLimits(proxies=proxies))  # type: ignore[arg-type]
+    server = make_server(echo, "127.0.0.1", 0, ServerLimits(proxies=proxies), None)  # type: ignore[arg-type]
     config = server.config
     config.load()
     transport = httpx.ASGITransport(app=config.loaded_app, client=("127.0.0.1", 1))
@@ -85,6 +97,6 @@ def test_the_settings_reach_the_server_and_a_connection_outlives_that_of_a_proxy
         pass
 
     limits = Settings(root=ROOT, trusted_proxies=(IPv4Network("10.0.0.0/8"),), _env_file=None).server_limits()
-    config = make_server(nothing, "127.0.0.1", 0, limits).config
+    config = make_server(nothing, "127.0.0.1", 0, limits, None).config
     assert (config.timeout_keep_alive, config.proxy_headers) == (75, True)
     assert config.forwarded_allow_ips == ["10.0.0.0/8"]

@@ -15,7 +15,7 @@ from app.adapters.chat.choice import ModelChoice
 from app.adapters.chat.standin import StandIn
 from app.core.embedded import Urls
 from app.core.server import make_server
-from app.main import admission_of, create_app
+from app.main import create_app
 from app.retrieval.domain import PublishRequest
 from app.settings import Settings
 from app.wiring import State, build
@@ -100,7 +100,7 @@ def change_serving(state: State, **changes: Any) -> None:
 async def loaded(state: State) -> AsyncIterator[str]:
     """A real server on a free port."""
     app = create_app(state)
-    server = make_server(app, "127.0.0.1", 0, state.settings.server_limits(), admission_of(app))
+    server = make_server(app, "127.0.0.1", 0, state.settings.server_limits(), app.state.admission)
     running = asyncio.ensure_future(server.serve())
     while not server.started:  # noqa: ASYNC110, uvicorn has no event for it
         await asyncio.sleep(0.005)

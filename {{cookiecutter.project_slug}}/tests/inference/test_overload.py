@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 
 from app.adapters.chat.standin import Fault
 from app.core.slo import SloPolicy
-from app.core.slots import RETRY_SECONDS
+from app.core.slots import LIMIT, RETRY_SECONDS
 from tests.clock import leap, until
 from tests.conftest import override
 from tests.inference.conftest import BRIDGE, TOWER, Open, Service, loaded
@@ -39,6 +40,13 @@ async def metric(service: Service, line: str) -> float:
 
 async def metric_is(service: Service, line: str, value: float) -> bool:
     return await metric(service, line) == value
+
+
+async def test_the_limit_adapts_while_the_service_runs(open_service: Open) -> None:
+    service = await open_service()
+    LIMIT.labels("answers").set(0)
+    async with loaded(service.state):
+        await until(lambda: REGISTRY.get_sample_value("app_requests_limit", {"kind": "answers"}))
 
 
 async def test_a_waiting_question_of_a_quiet_tenant_comes_before_those_of_a_loud_one(open_service: Open) -> None:

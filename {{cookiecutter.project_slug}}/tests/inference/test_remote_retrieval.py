@@ -59,7 +59,8 @@ class Together:
 
     async def start(self) -> None:
         settings = self.room.settings
-        self.server = make_server(create_room_app(self.room), "127.0.0.1", self.port, settings.server_limits())
+        app = create_room_app(self.room)
+        self.server = make_server(app, "127.0.0.1", self.port, settings.server_limits(), app.state.admission)
         self.running = asyncio.ensure_future(self.server.serve())
         await until(lambda: self.server.started)
 

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from fastapi import FastAPI
+
 from app.adapters.rooms.retrieval import RemoteSearch, make_remote_search
 from app.core.clock import SystemClock
 from app.core.embedded import Urls
-from app.core.http import App
 from app.core.server import make_server
 from app.retrieval.service.retrieval import Retrieval
 from app.room import create_room_app
@@ -18,9 +19,9 @@ from tests.conftest import override
 
 
 @asynccontextmanager
-async def served(app: App, settings: Settings, port: int = 0) -> AsyncIterator[str]:
+async def served(app: FastAPI, settings: Settings, port: int = 0) -> AsyncIterator[str]:
     """A real server of the application in this process, and its address. port: 0 for any free one."""
-    server = make_server(app, "127.0.0.1", port, settings.server_limits())
+    server = make_server(app, "127.0.0.1", port, settings.server_limits(), app.state.admission)
     running = asyncio.ensure_future(server.serve())
     while not server.started:  # noqa: ASYNC110, uvicorn has no event for it
         await asyncio.sleep(0.005)
