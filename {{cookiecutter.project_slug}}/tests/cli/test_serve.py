@@ -75,6 +75,13 @@ async def test_what_is_rejected_is_rejected_before_the_application_is_called(sta
     assert [each for each in called if each != "lifespan"] == ["/health/live"]
 
 
+def test_a_process_bounds_its_memory_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "bound_freed_memory", lambda: sys.exit("bounded"))
+    for command in (serve.serve, serve.run_worker):
+        with pytest.raises(SystemExit, match="bounded"):
+            command()
+
+
 def test_a_worker_that_still_waits_for_its_database_ends_at_a_signal_without_an_error(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/none"
