@@ -120,11 +120,14 @@ def test_series_of_one_metric_share_their_events_and_others_count_all(objective:
 
 
 class TestIncreases:
-    ALERT = IncreaseAlert("Lost", "page", "lost_total", '{kind="a"}', SAYS, 'kind="a"', "30m", 5)
+    ALERT = IncreaseAlert("Lost", "page", Counted("lost_total", 'kind="a"'), '{kind="a"}', SAYS, "30m", 5)
 
     def test_it_counts_within_its_window(self) -> None:
         assert self.ALERT.expression == 'sum(increase(lost_total{kind="a"}[30m])) >= 5'
-        assert IncreaseAlert("Lost", "page", "lost_total", "", SAYS).expression == "sum(increase(lost_total[1h])) >= 1"
+        assert (
+            IncreaseAlert("Lost", "page", Counted("lost_total"), "", SAYS).expression
+            == "sum(increase(lost_total[1h])) >= 1"
+        )
 
     def test_it_fires_on_what_happens_now_also_after_a_restart(self) -> None:
         assert [case.what for case in firing(self.ALERT)] == ["Lost: happens", "Lost: happens again after a restart"]
@@ -141,11 +144,11 @@ class TestIncreases:
 
 
 class TestLevels:
-    ALERT = LevelAlert("Full", "ticket", "used_ratio", '{span="day"}', 0.9, SAYS, "10m")
+    ALERT = LevelAlert("Full", "ticket", Counted("used_ratio"), '{span="day"}', 0.9, SAYS, "10m")
 
     def test_the_highest_series_counts(self) -> None:
         assert self.ALERT.expression == "max(used_ratio) >= 0.9"
-        assert LevelAlert("Full", "page", "a", "", 2, SAYS, selector='b="c"').expression == 'max(a{b="c"}) >= 2'
+        assert LevelAlert("Full", "page", Counted("a", 'b="c"'), "", 2, SAYS).expression == 'max(a{b="c"}) >= 2'
 
     def test_it_has_to_last(self) -> None:
         [moment] = [case for case in self.ALERT.cases() if "moment" in case.what]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from app.core.objectives import Objectives
-from app.monitoring.domain.indicators import INDICATORS, Indicator
+from app.monitoring.domain.indicators import INDICATORS, Counted, Indicator
 from app.monitoring.domain.rule_cases import RuleCase, Series, constant, counting
 
 Severity = Literal["page", "ticket"]
@@ -148,23 +148,18 @@ class BurnAlert:
         bad = [total * share for total in totals]
         if quiet:
             bad = [*bad[:-quiet], *([bad[-quiet - 1]] * quiet)]
-        return self.indicator_series(totals, bad)
-
-    def indicator_series(self, totals: Sequence[float], bad: Sequence[float]) -> tuple[Series, ...]:
         return event_series(self.indicator, totals, bad)
 
 
 def event_series(indicator: Indicator, totals: Sequence[float], bad: Sequence[float]) -> tuple[Series, ...]:
     """The counters of the indicator: the bad events as a series of its own, or as another part of the same metric."""
-    matching, other = _LABELS[indicator.objective]
-    if indicator.bad.metric != indicator.events.metric:
-        return (
-            Series(f"{indicator.bad.metric}{matching}", tuple(bad)),
-            Series(f"{indicator.events.metric}{other}", tuple(totals)),
-        )
-    good = [total - wrong for total, wrong in zip(totals, bad, strict=True)]
-    return Series(f"{indicator.bad.metric}{matching}", tuple(bad)), Series(
-        f"{indicator.events.metric}{other}", tuple(good)
+    bad_labels, other_labels = _LABELS[indicator.objective]
+    others = list(totals)
+    if indicator.bad.metric == indicator.events.metric:
+        others = [total - wrong for total, wrong in zip(totals, bad, strict=True)]
+    return (
+        Series(f"{indicator.bad.metric}{bad_labels}", tuple(bad)),
+        Series(f"{indicator.events.metric}{other_labels}", tuple(others)),
     )
 
 
@@ -181,7 +176,14 @@ _LABELS = {
     "ingested": ('{status="quarantined",reason="language"}', '{status="published",reason=""}'),
     "processed": ('{job="ingestion.process",result="dead"}', '{job="ingestion.process",result="done"}'),
 }
-"""Labels of a bad event, and of one that is counted with all. A test compares the names with the indicators."""
+"""Labels of a bad event, and of an event that is not bad, or that counts all."""
+
+
+def _cases(name: str, series: str, end: int, *tried: tuple[str, bool, Sequence[float] | None]) -> Iterator[RuleCase]:
+    """Cases of one series, in steps of a minute: what happens, whether the alert fires, and the values or none."""
+    for what, fires, values in tried:
+        given = () if values is None else (Series(series, tuple(values)),)
+        yield RuleCase(f"{name}: {what}", 1, end, given, fires)
 
 
 @dataclass(frozen=True)
@@ -190,35 +192,33 @@ class IncreaseAlert:
 
     name: str
     severity: Severity
-    metric: str
+    counted: Counted
     labels: str
     annotations: Annotations
-    selector: str = ""
     window: str = "1h"
     least: float = 1
     lasting: str = "0m"
 
     @property
     def expression(self) -> str:
-        vector = f"{self.metric}{{{self.selector}}}" if self.selector else self.metric
-        return f"sum(increase({vector}[{self.window}])) >= {self.least:g}"
+        return f"{self.counted.increase(self.window)} >= {self.least:g}"
 
     def cases(self) -> Iterator[RuleCase]:
         end = 2 * _minutes(self.window)
         much = 3.0 * self.least
         flat = [0.0] * (end + 1)
         late, early = [0.0] * (end - 10) + [much] * 11, [0.0] * 5 + [much] * (end - 4)
-
-        def case(what: str, fires: bool, values: Sequence[float] | None) -> RuleCase:
-            series = (Series(f"{self.metric}{self.labels}", tuple(values)),) if values is not None else ()
-            return RuleCase(f"{self.name}: {what}", 1, end, series, fires)
-
-        yield case("happens", True, late)
-        yield case("does not happen", False, flat)
-        yield case("has no series", False, None)
-        yield case("happened before the window", False, early)
-        yield case("happened before a restart", False, [much] * 5 + [0.0] * (end - 4))
-        yield case("happens again after a restart", True, [much] * (end - 40) + [0.0] * 30 + [much] * 11)
+        return _cases(
+            self.name,
+            f"{self.counted.metric}{self.labels}",
+            end,
+            ("happens", True, late),
+            ("does not happen", False, flat),
+            ("has no series", False, None),
+            ("happened before the window", False, early),
+            ("happened before a restart", False, [much] * 5 + [0.0] * (end - 4)),
+            ("happens again after a restart", True, [much] * (end - 40) + [0.0] * 30 + [much] * 11),
+        )
 
 
 @dataclass(frozen=True)
@@ -227,33 +227,31 @@ class LevelAlert:
 
     name: str
     severity: Severity
-    metric: str
+    counted: Counted
     labels: str
     level: float
     annotations: Annotations
     lasting: str = "10m"
-    selector: str = ""
 
     @property
     def expression(self) -> str:
-        vector = f"{self.metric}{{{self.selector}}}" if self.selector else self.metric
-        return f"max({vector}) >= {self.level:g}"
+        return f"max({self.counted.vector}) >= {self.level:g}"
 
     def cases(self) -> Iterator[RuleCase]:
         wait = _minutes(self.lasting)
         end = 3 * wait
         above, below = self.level * 1.2, self.level * 0.95
-
-        def case(what: str, fires: bool, values: Sequence[float] | None) -> RuleCase:
-            series = (Series(f"{self.metric}{self.labels}", tuple(values)),) if values is not None else ()
-            return RuleCase(f"{self.name}: {what}", 1, end, series, fires)
-
-        yield case("is above", True, constant(above, end))
-        yield case("is just at the level", True, constant(self.level, end))
-        yield case("is below", False, constant(below, end))
-        yield case("has no series", False, None)
-        yield case("is above for a moment", False, [*constant(below, end - wait // 2), *[above] * (wait // 2)])
-        yield case("is below again", False, [*constant(above, end - 2), below, below])
+        return _cases(
+            self.name,
+            f"{self.counted.metric}{self.labels}",
+            end,
+            ("is above", True, constant(above, end)),
+            ("is just at the level", True, constant(self.level, end)),
+            ("is below", False, constant(below, end)),
+            ("has no series", False, None),
+            ("is above for a moment", False, [*constant(below, end - wait // 2), *[above] * (wait // 2)]),
+            ("is below again", False, [*constant(above, end - 2), below, below]),
+        )
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,24 @@
 """The dashboards of the service."""
 
 from app.monitoring.domain.dashboards import Dashboard, Panel, Query, Unit
-from app.monitoring.domain.indicators import ANSWER_ROUTES, INDICATORS
+from app.monitoring.domain.indicators import ANSWER_ROUTES, INDICATORS, Counted
 
-RATE = "[$__rate_interval]"
+WINDOW = "$__rate_interval"
 
 
 def _by(label: str, metric: str, selector: str = "") -> Query:
-    vector = f"{metric}{{{selector}}}" if selector else metric
-    return Query(f"sum by ({label}) (rate({vector}{RATE}))", f"{{{{{label}}}}}")
+    return Query(f"sum by ({label}) (rate({Counted(metric, selector).vector}[{WINDOW}]))", f"{{{{{label}}}}}")
 
 
-def _total(metric: str, selector: str = "", legend: str = "total") -> Query:
-    vector = f"{metric}{{{selector}}}" if selector else metric
-    return Query(f"sum(rate({vector}{RATE}))", legend)
+def _total(metric: str) -> Query:
+    return Query(Counted(metric).rate(WINDOW))
 
 
 def _quantiles(metric: str, selector: str = "", by: str = "") -> tuple[Query, ...]:
-    vector = f"{metric}_bucket{{{selector}}}" if selector else f"{metric}_bucket"
+    vector = Counted(f"{metric}_bucket", selector).vector
     labels, legend = (f"le,{by}", f" {{{{{by}}}}}") if by else ("le", "")
     return tuple(
-        Query(f"histogram_quantile({q}, sum by ({labels}) (rate({vector}{RATE})))", f"p{q * 100:g}{legend}")
+        Query(f"histogram_quantile({q}, sum by ({labels}) (rate({vector}[{WINDOW}])))", f"p{q * 100:g}{legend}")
         for q in ((0.95,) if by else (0.5, 0.95, 0.99))
     )
 
@@ -30,7 +28,7 @@ def _panel(title: str, description: str, unit: Unit, *queries: Query) -> Panel:
 
 
 def _share(metric: str, selector: str, legend: str) -> Query:
-    return Query(f"sum(rate({metric}{{{selector}}}{RATE})) / sum(rate({metric}{RATE}))", legend)
+    return Query(f"{Counted(metric, selector).rate(WINDOW)} / {Counted(metric).rate(WINDOW)}", legend)
 
 
 SERVICE = Dashboard(
@@ -102,7 +100,7 @@ SERVICE = Dashboard(
             "Calls to models",
             "By model and how they ended.",
             "ops",
-            Query(f"sum by (model, outcome) (rate(app_model_calls_total{RATE}))", "{{model}} {{outcome}}"),
+            Query(f"sum by (model, outcome) (rate(app_model_calls_total[{WINDOW}]))", "{{model}} {{outcome}}"),
         ),
         _panel("Time of a model", "p95 of one call, by model.", "s", *_quantiles("app_model_seconds", by="model")),
         _panel("Circuit breakers", "Openings, by model.", "ops", _by("model", "app_model_breaker_opened_total")),
@@ -139,7 +137,7 @@ QUALITY = Dashboard(
             "percentunit",
             *(
                 Query(
-                    f"histogram_quantile({q}, sum by (le) (rate(app_answer_groundedness_bucket{RATE})))",
+                    f"histogram_quantile({q}, sum by (le) (rate(app_answer_groundedness_bucket[{WINDOW}])))",
                     f"p{q * 100:g}",
                 )
                 for q in (0.05, 0.5)
@@ -189,19 +187,22 @@ COST = Dashboard(
             "Spent by model",
             "Dollars an hour.",
             "currencyUSD",
-            Query(f"sum by (model) (rate(app_cost_micro_usd_total{RATE})) * 3600 / 1e6", "{{model}}"),
+            Query(f"sum by (model) (rate(app_cost_micro_usd_total[{WINDOW}])) * 3600 / 1e6", "{{model}}"),
         ),
         _panel(
             "Spent by feature",
             "Dollars an hour.",
             "currencyUSD",
-            Query(f"sum by (feature) (rate(app_cost_micro_usd_total{RATE})) * 3600 / 1e6", "{{feature}}"),
+            Query(f"sum by (feature) (rate(app_cost_micro_usd_total[{WINDOW}])) * 3600 / 1e6", "{{feature}}"),
         ),
         _panel(
             "Cost of an answer",
             "Dollars, over all models and features.",
             "currencyUSD",
-            Query(f"sum(rate(app_cost_micro_usd_total{RATE})) / 1e6 / sum(rate(app_answers_total{RATE}))", "an answer"),
+            Query(
+                f"sum(rate(app_cost_micro_usd_total[{WINDOW}])) / 1e6 / sum(rate(app_answers_total[{WINDOW}]))",
+                "an answer",
+            ),
         ),
         _panel(
             "Budget used",

@@ -7,19 +7,19 @@ ANSWER_ROUTES = 'method="POST",route=~"/v1/answers|/v1/chat/completions"'
 
 @dataclass(frozen=True)
 class Counted:
-    """A set of counters: `metric` with the labels that match `selector`."""
+    """A set of series: `metric` with the labels that match `selector`."""
 
     metric: str
     selector: str = ""
 
     def rate(self, window: str) -> str:
-        return f"sum(rate({self._vector}[{window}]))"
+        return f"sum(rate({self.vector}[{window}]))"
 
     def increase(self, window: str) -> str:
-        return f"sum(increase({self._vector}[{window}]))"
+        return f"sum(increase({self.vector}[{window}]))"
 
     @property
-    def _vector(self) -> str:
+    def vector(self) -> str:
         return f"{self.metric}{{{self.selector}}}" if self.selector else self.metric
 
 
