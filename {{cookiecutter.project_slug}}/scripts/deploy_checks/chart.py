@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from scripts.deploy_checks.files import jobs_of_rules
 
 Manifest = Mapping[str, Any]
 
@@ -49,7 +51,17 @@ def check(root: Path) -> Iterator[str]:
     yield from _refused(helm, chart)
     if yaml.safe_load((folder / "files" / "rules.yml").read_text(encoding="utf-8")) != rules_of_all(root):
         yield "helm: files/rules.yml must hold the rules of monitoring/rules: run app monitoring write"
+    yield from _scraped(rendered, jobs_of_rules(root))
     yield from valid(rendered)
+
+
+def _scraped(sets: Iterable[Rendered], jobs: Set[str]) -> Iterator[str]:
+    """Whether Prometheus gives what it scrapes the names of the jobs that the rules are about."""
+    for rendered in sets:
+        monitors = rendered.of("ServiceMonitor")
+        names = {each["metadata"]["labels"].get(each["spec"].get("jobLabel")) for each in monitors}
+        if monitors and not jobs <= names:
+            yield f"helm: {rendered.name}: the ServiceMonitors must name the jobs of the rules: {', '.join(sorted(jobs))}"
 
 
 def rules_of_all(root: Path) -> dict[str, Any]:

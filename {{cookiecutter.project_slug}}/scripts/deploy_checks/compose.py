@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from scripts.deploy_checks.files import SERVICES, compose, environment, required
+from scripts.deploy_checks.files import SERVICES, compose, environment, jobs_of_rules, required
 
 SMALL_START = {"proxy", "api-1", "api-2", "worker", "migrate", "database"}
 IMAGE = re.compile(r"[\w.-]+(/[\w.-]+)+:[\w.-]*\d[\w.-]*(@sha256:[0-9a-f]{64})?")
@@ -24,6 +24,7 @@ def check(root: Path) -> Iterator[str]:
     yield from (f"compose.yaml: {complaint}" for complaint in _start(services))
     yield from (f"compose.yaml: {complaint}" for complaint in _secrets(root, services))
     yield from _observers(root, services)
+    yield from (f"compose.yaml: {complaint}" for complaint in _proxies(services, file["networks"]))
     if not file["networks"]["inner"].get("internal") or services["database"]["networks"] != ["inner"]:
         yield "compose.yaml: the database must be on the internal network alone"
 
@@ -85,6 +86,16 @@ def _start(services: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         yield "API, worker and migration must be one image"
 
 
+def _proxies(services: Mapping[str, Mapping[str, Any]], networks: Mapping[str, Any]) -> Iterator[str]:
+    subnets = [each["subnet"] for each in networks["out"].get("ipam", {}).get("config", [])]
+    for name in ("api-1", "api-2"):
+        trusted = yaml.safe_load(environment(services[name], {}).get("APP_TRUSTED_PROXIES", "[]"))
+        if not subnets or trusted != subnets:
+            yield f"{name} must trust the network of the proxy, and no other, about the address of a caller"
+        if "out" not in services[name]["networks"] or "out" not in services["proxy"]["networks"]:
+            yield f"{name} and the proxy must share the network whose proxies are trusted"
+
+
 def _secrets(root: Path, services: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     owners = {name for name in SERVICES if "APP_DATABASE_OWNER_URL" in services[name]["environment"]}
     if owners != {"migrate"}:
@@ -104,6 +115,8 @@ def _observers(root: Path, services: Mapping[str, Any]) -> Iterator[str]:
     targets = [
         target for job in config["scrape_configs"] for static in job["static_configs"] for target in static["targets"]
     ]
+    if missing := jobs_of_rules(root) - {job["job_name"] for job in config["scrape_configs"]}:
+        yield f"prometheus.yml: the rules are about jobs that are not scraped: {', '.join(sorted(missing))}"
     if {target.partition(":")[0] for target in targets} != {"api-1", "api-2", "worker"}:
         yield "prometheus.yml: API and worker must be scraped, each by the name of its service"
     for target in targets:

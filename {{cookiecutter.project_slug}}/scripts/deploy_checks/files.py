@@ -14,6 +14,7 @@ SERVICES = ("api-1", "api-2", "worker", "migrate")
 """The services of the compose file that run the image."""
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?:(:[-?])([^}]*))?\}")
+_JOB = re.compile(r'\bup\{job="(\w+)"')
 
 
 class Missing(Exception):
@@ -45,6 +46,12 @@ def required(root: Path) -> dict[str, str]:
     """A value for each variable that must be set."""
     text = (root / "deploy" / "compose.yaml").read_text(encoding="utf-8")
     return {name: "x" * 32 for name, kind, _ in _VARIABLE.findall(text) if kind == ":?"}
+
+
+def jobs_of_rules(root: Path) -> set[str]:
+    """The scrape jobs that an alert about a missing target names."""
+    files = (root / "monitoring" / "rules").glob("*.yaml")
+    return {job for each in files for job in _JOB.findall(each.read_text(encoding="utf-8"))}
 
 
 def environment(service: Mapping[str, Any], shell: Mapping[str, str]) -> dict[str, str]:
