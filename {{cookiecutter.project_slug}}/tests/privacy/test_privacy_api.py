@@ -72,6 +72,8 @@ async def test_a_legal_hold_refuses_by_name_until_it_is_lifted(client: httpx.Asy
     assert (await client.post(path)).json()["state"] == "running"
     await work_off(state)
     assert (await client.get(f"/v1/documents/{document}")).status_code == 404
+    reasons = {line["action"]: line["reason"] for line in await audited(client)}
+    assert (reasons["privacy.hold"], reasons["privacy.lift"]) == ("proceeding 4711", "it is settled")
 
 
 async def test_an_export_is_what_the_command_line_exports(
@@ -85,6 +87,23 @@ async def test_an_export_is_what_the_command_line_exports(
     assert PERSON in exported.text
     missing = await client.post("/v1/privacy/exports", json=WANTED | {"value": "Nobody Knowles"})
     assert (missing.status_code, missing.json()["code"]) == (404, "privacy_content_not_found")
+
+
+async def test_an_export_is_audited_before_its_first_line_and_is_never_continued_as_an_erasure(
+    client: httpx.AsyncClient, state: State, privacy: Privacy, tenant: UUID
+) -> None:
+    document = await upload(client, state, TEXT)
+    lines = privacy.export.export(tenant, Selection("subject", PERSON), "officer", "request 18")
+    await anext(lines)
+    [line] = [each for each in await audited(client) if each["reason"] == "request 18"]
+    assert (line["action"], line["actor"]) == ("privacy.export", "officer")
+    await lines.aclose()  # type: ignore[attr-defined]
+    cut = (await client.get("/v1/privacy/requests")).json()["items"][0]
+    assert (cut["kind"], cut["state"]) == ("export", "running")
+    resumed = await client.post(f"/v1/privacy/erasures/{cut['id']}/resume")
+    assert resumed.json()["code"] == "privacy_request_not_found"
+    await work_off(state)
+    assert (await client.get(f"/v1/documents/{document}")).status_code == 200
 
 
 async def test_only_an_admin_reaches_them_and_the_whole_tenant_is_named_by_its_name(

@@ -87,7 +87,7 @@ class Erasure:
 
         Errors: PrivacyRequestNotFound.
         """
-        request = await self.find(tenant_id, request_id)
+        request = await self._erasure(tenant_id, request_id)
         if request.state == "done" or not await self._is_free(request, await self.scope_of(request)):
             return await self.find(tenant_id, request_id)
         arguments = {"tenant_id": str(tenant_id), "privacy_request_id": str(request_id)}
@@ -100,7 +100,7 @@ class Erasure:
 
         Errors: PrivacyRequestNotFound, ErasureUnfinished.
         """
-        request = await self.find(tenant_id, request_id)
+        request = await self._erasure(tenant_id, request_id)
         if request.state == "done":
             return request
         scope = await self.scope_of(request)
@@ -120,6 +120,13 @@ class Erasure:
             request = await receipts.find(connection, request_id)
         if request is None:
             raise PrivacyRequestNotFound(f"This tenant has no request {request_id}.")
+        return request
+
+    async def _erasure(self, tenant_id: UUID, request_id: UUID) -> PrivacyRequest:
+        """Errors: PrivacyRequestNotFound, also for an export: what was to be exported is never erased."""
+        request = await self.find(tenant_id, request_id)
+        if request.kind != "erase":
+            raise PrivacyRequestNotFound(f"The request {request_id} is an export, not an erasure.")
         return request
 
     async def requests(self, tenant_id: UUID, limit: int = 100) -> Sequence[PrivacyRequest]:
@@ -172,7 +179,7 @@ class Erasure:
             return await self.search.widen(connection, request.tenant_id, ErasureScope(pattern=scope.pattern))
 
     async def receive(self, request: PrivacyRequest) -> None:
-        """Store the receipt with its line in the audit log, before anything is erased."""
+        """Store the receipt with its line in the audit log, before anything is erased or exported."""
         async with self.database.transaction(request.tenant_id) as connection:
             await self._store(connection, request)
 
@@ -180,7 +187,7 @@ class Erasure:
         await receipts.add(connection, request)
         act = Act(
             request.requested_by,
-            "privacy.erase",
+            f"privacy.{request.kind}",
             f"{request.selector} {request.subject}",
             request.reason,
             after=f"request {request.id}",

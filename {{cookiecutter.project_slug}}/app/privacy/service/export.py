@@ -9,11 +9,12 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.json_types import JsonObject, JsonValue
+from app.core.reasons import check_reason
 from app.encryption.service import TenantKeys
 from app.ingestion.service.dependencies import ORIGINAL
 from app.privacy.domain.requests import ErasureScope, PrivacyRequest, Selection
 from app.privacy.domain.stores import Store
-from app.privacy.repository import matching, stored_files
+from app.privacy.repository import matching, receipts, stored_files
 from app.privacy.service.erasure import Erasure
 from app.privacy.service.search import SEARCHED
 
@@ -24,12 +25,16 @@ class Export:
     keys: TenantKeys
 
     async def export(self, tenant_id: UUID, selection: Selection, actor: str, reason: str) -> AsyncIterator[bytes]:
-        """A line of JSON for each row and each original file; the last one is the receipt, which is stored.
+        """A line of JSON for each row and each original file; the last one is the receipt.
 
-        Errors: PrivacyContentNotFound, KeyNotFound, SubjectTooShort.
+        The request and its line in the audit log are stored before the first row is read. It stays `running` when the
+        export is not read to its end. Errors: PrivacyContentNotFound, KeyNotFound, SubjectTooShort, ReasonRequired.
         """
+        why = check_reason(reason)
         scope = await self.erasure.search.scope_of(tenant_id, selection)
-        request = await self.erasure.new_request("export", tenant_id, selection, scope, actor, reason)
+        request = await self.erasure.new_request("export", tenant_id, selection, scope, actor, why)
+        # Without the text of the subject: an export is not repeated after a restore.
+        await self.erasure.receive(replace(request, sealed=None))
         counters: dict[str, int] = {}
         async with self.erasure.database.read(tenant_id) as connection:
             for store in SEARCHED:
@@ -39,7 +44,7 @@ class Export:
             async for line in self._files(connection, tenant_id, scope):
                 counters["files"] = counters.get("files", 0) + 1
                 yield line
-        yield orjson.dumps({"receipt": await self._store(request, counters)}) + b"\n"
+        yield orjson.dumps({"receipt": await self._finish(request, counters)}) + b"\n"
 
     async def _files(self, connection: AsyncConnection, tenant_id: UUID, scope: ErasureScope) -> AsyncIterator[bytes]:
         for document in scope.documents:
@@ -48,11 +53,12 @@ class Export:
                 encoded = base64.b64encode(content).decode()
                 yield orjson.dumps({"store": "files", "document": str(document), "base64": encoded}) + b"\n"
 
-    async def _store(self, request: PrivacyRequest, counters: Mapping[str, int]) -> JsonObject:
-        ended = self.erasure.clock.now()
-        done = replace(request, counters=dict(counters), state="done", ended_at=ended, sealed=None)
-        await self.erasure.receive(done)
-        return {"id": str(done.id), "requested_at": done.requested_at.isoformat(), "counters": dict(counters)}
+    async def _finish(self, request: PrivacyRequest, counters: Mapping[str, int]) -> JsonObject:
+        """The receipt."""
+        ended = {"counters": dict(counters), "state": "done", "ended_at": self.erasure.clock.now()}
+        async with self.erasure.database.transaction(request.tenant_id) as connection:
+            await receipts.change(connection, request.id, **ended)
+        return {"id": str(request.id), "requested_at": request.requested_at.isoformat(), "counters": dict(counters)}
 
 
 def _shown(store: Store, row: Mapping[str, object]) -> JsonObject:
