@@ -89,8 +89,9 @@ class Stack:
             command = [sys.executable, "-m", "app", "worker"]
         else:
             command = [sys.executable, "-m", "app", "serve", "--port", str(self.apis[name])]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self.processes[name] = subprocess.Popen(command, env=environment, cwd=ROOT, **quiet)  # type: ignore[call-overload]
+        self.processes[name] = subprocess.Popen(
+            command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
 
     def kill(self, name: str) -> None:
         if name == "database":
@@ -271,7 +272,7 @@ async def _drain(state: State, stack: Stack, tenant: UUID) -> None:
         await connection.execute(text(SILENCE))
     stack.kill("worker")
     until = time.monotonic() + PATIENCE
-    while await unfinished(state, tenant) and time.monotonic() < until:
+    while await unfinished(state, tenant) and time.monotonic() < until:  # noqa: ASYNC110
         await asyncio.sleep(0.2)
 
 

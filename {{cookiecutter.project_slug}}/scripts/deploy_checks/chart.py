@@ -61,7 +61,7 @@ def _scraped(sets: Iterable[Rendered], jobs: Set[str]) -> Iterator[str]:
         monitors = rendered.of("ServiceMonitor")
         names = {each["metadata"]["labels"].get(each["spec"].get("jobLabel")) for each in monitors}
         if monitors and not jobs <= names:
-            yield f"helm: {rendered.name}: the ServiceMonitors must name the jobs of the rules: {', '.join(sorted(jobs))}"
+            yield f"helm: {rendered.name}: no ServiceMonitor has a job of the rules: {', '.join(sorted(jobs - names))}"
 
 
 def rules_of_all(root: Path) -> dict[str, Any]:
