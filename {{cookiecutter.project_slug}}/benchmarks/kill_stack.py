@@ -153,13 +153,14 @@ class Callers:
     async def upload(self) -> None:
         while not self.stop.is_set():
             uri = f"{uuid4().hex}.md"
-            files = {"files": (uri, f"# Page {uri}\n\nThe mark of this page is {uri}.\n".encode(), "text/markdown")}
-            await self.until_accepted(
-                lambda client, headers, files=files: client.post("/v1/documents", files=files, headers=headers)
-            )
+            await self.upload_page(uri, f"# Page {uri}\n\nThe mark of this page is {uri}.\n")
             self.accepted["documents"] += 1
             self.uris.append(uri)
             await asyncio.sleep(0.3)
+
+    async def upload_page(self, uri: str, page: str) -> None:
+        files = {"files": (uri, page.encode(), "text/markdown")}
+        await self.until_accepted(lambda client, headers: client.post("/v1/documents", files=files, headers=headers))
 
     async def until_accepted(
         self, send: Callable[[httpx.AsyncClient, dict[str, str]], Awaitable[httpx.Response]]
@@ -231,12 +232,7 @@ def _environment(home: Path, url: str, model: str) -> dict[str, str]:
 
 async def storm(stack: Stack, callers: Callers, chance: random.Random, kills: int) -> dict[str, int]:
     """Kill one process after the other, under load; how often each was."""
-    seed = Callers(callers.addresses, callers.key)
-    await seed.until_accepted(
-        lambda client, headers: client.post(
-            "/v1/documents", files={"files": ("tower.md", f"# Tower\n\n{TEXT}\n", "text/markdown")}, headers=headers
-        )
-    )
+    await callers.upload_page("tower.md", f"# Tower\n\n{TEXT}\n")
     await _found(callers)
     calling = [*(callers.ask() for _ in range(ASKERS)), *(callers.upload() for _ in range(UPLOADERS))]
     killed: Counter[str] = Counter()
