@@ -53,7 +53,7 @@ def fresh_database() -> Iterator[Urls]:
         yield urls
 
 
-def house(folder: Path, prices: str) -> Path:
+def house(folder: Path, prices: str, answer_p95_ms: int = 120_000) -> Path:
     """Make a root folder with the policies of the service, added prices, and limits that no run reaches."""
     for part in ("policies", "prompts", "migrations"):
         shutil.copytree(ROOT / part, folder / part)
@@ -62,7 +62,7 @@ def house(folder: Path, prices: str) -> Path:
     security = folder / "policies" / "security.yaml"
     security.write_text(re.sub(r"(requests_per_minute_per_key:).*", r"\1 1000000", security.read_text()))
     slo = folder / "policies" / "slo.yaml"
-    slo.write_text(re.sub(r"(answer_p95_ms:).*", r"\1 120000", slo.read_text()))
+    slo.write_text(re.sub(r"(answer_p95_ms:).*", rf"\1 {answer_p95_ms}", slo.read_text()))
     return folder
 
 
