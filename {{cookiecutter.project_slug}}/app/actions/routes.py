@@ -67,7 +67,7 @@ async def show_action(
 @router.post("/v1/tickets", status_code=201, tags=["tickets"])
 async def add_ticket(body: TicketRequest, caller: TicketWriter, tickets: TicketService) -> TicketResponse:
     """Opens a ticket; its number is the next of your tenant."""
-    return TicketResponse.of(await tickets.add(caller, body.title, body.text))
+    return TicketResponse.model_validate(await tickets.add(caller, body.title, body.text))
 
 
 @router.get("/v1/tickets", tags=["tickets"])
@@ -87,4 +87,4 @@ async def show_ticket(
     number: Annotated[int, Path(ge=1, le=999_999_999)], caller: TicketReader, tickets: TicketService
 ) -> TicketWithNotesResponse:
     """A ticket with its newest notes."""
-    return TicketWithNotesResponse.of(await tickets.show(caller, number))
+    return TicketWithNotesResponse.model_validate(await tickets.show(caller, number))

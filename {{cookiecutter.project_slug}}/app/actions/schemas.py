@@ -1,13 +1,14 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from app.actions.domain import ActionOffer, ActionState, Origin, RiskClass, StoredAction
 from app.actions.domain.ticket import Ticket, TicketStatus, TicketText
+from app.core.base_models import ExactModel, ResponseModel
 
 
 class ActionOfferResponse(BaseModel):
@@ -69,25 +70,19 @@ class ActionPageResponse(BaseModel):
         return cls(items=[ActionResponse.of(each) for each in page], next=page[-1].id if len(page) == limit else None)
 
 
-class TicketRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class TicketRequest(ExactModel):
     title: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")
     text: TicketText = Field(pattern=r"^[^\x00]*$", description="The description of the issue.")
 
 
-class TicketNoteResponse(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
+class TicketNoteResponse(ResponseModel):
     at: datetime
     author: str
     text: str
     action_id: UUID = Field(description="The action that wrote it.")
 
 
-class TicketResponse(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
+class TicketResponse(ResponseModel):
     number: int
     id: str = Field(description="The id that people and models use, such as T-12.")
     title: str
@@ -95,10 +90,6 @@ class TicketResponse(BaseModel):
     status: TicketStatus
     created_at: datetime
     created_by: str
-
-    @classmethod
-    def of(cls, ticket: Ticket) -> Self:
-        return cls.model_validate(ticket)
 
 
 class TicketWithNotesResponse(TicketResponse):
@@ -112,4 +103,4 @@ class TicketPageResponse(BaseModel):
     @classmethod
     def of(cls, page: Sequence[Ticket], limit: int) -> "TicketPageResponse":
         next_number = page[-1].number if len(page) == limit else None
-        return cls(items=[TicketResponse.of(each) for each in page], next=next_number)
+        return cls(items=[TicketResponse.model_validate(each) for each in page], next=next_number)

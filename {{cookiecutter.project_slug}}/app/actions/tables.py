@@ -1,8 +1,8 @@
-from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, Table, UniqueConstraint, false
+from sqlalchemy import CheckConstraint, Column, Index, Table, UniqueConstraint, false
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import Boolean, Integer, LargeBinary, Text, Uuid
 
-from app.core.columns import Timestamp, documents_column, optional, primary_key, required
+from app.core.columns import Timestamp, digest_of, documents_column, one_of, optional, primary_key, references, required
 from app.core.database import metadata
 
 actions = Table(
@@ -19,9 +19,9 @@ actions = Table(
     *optional(decided_at=Timestamp, ended_at=Timestamp),
     documents_column(),
     UniqueConstraint("tenant_id", "nonce"),
-    CheckConstraint("risk in ('read', 'reversible', 'irreversible')", name="risk"),
-    CheckConstraint("state in ('waiting', 'approved', 'done', 'failed', 'rejected', 'expired')", name="state"),
-    CheckConstraint("digest = encode(sha256(payload), 'hex')", name="digest_fits"),
+    *one_of(risk=("read", "reversible", "irreversible")),
+    *one_of(state=("waiting", "approved", "done", "failed", "rejected", "expired")),
+    digest_of("payload"),
     CheckConstraint("(state in ('waiting', 'approved')) = (ended_at is null)", name="ended"),
     CheckConstraint("state <> 'waiting' or terms is not null", name="waits_for_somebody"),
     CheckConstraint("state not in ('approved', 'done') or approved_digest is not null", name="approved"),
@@ -39,7 +39,7 @@ action_runs = Table(
     metadata,
     *primary_key(tenant_id=Uuid, nonce=Uuid),
     *required(action_id=Uuid, digest=Text, at=Timestamp),
-    ForeignKeyConstraint(["tenant_id", "action_id"], ["actions.tenant_id", "actions.id"]),
+    references(action_id="actions.id"),
     UniqueConstraint("tenant_id", "action_id"),
 )
 """What has run, by the nonce that it used up. Rows are added, never changed and never removed."""
@@ -51,7 +51,7 @@ tickets = Table(
     *required(number=Integer, title=Text, text=Text, status=Text),
     *required(created_at=Timestamp, created_by=Text),
     UniqueConstraint("tenant_id", "number"),
-    CheckConstraint("status in ('open', 'closed')", name="status"),
+    *one_of(status=("open", "closed")),
 )
 
 ticket_notes = Table(
@@ -60,7 +60,7 @@ ticket_notes = Table(
     *primary_key(tenant_id=Uuid, id=Uuid),
     *required(ticket_id=Uuid, action_id=Uuid, at=Timestamp, author=Text, text=Text),
     documents_column(),
-    ForeignKeyConstraint(["tenant_id", "ticket_id"], ["tickets.tenant_id", "tickets.id"]),
+    references(ticket_id="tickets.id"),
     UniqueConstraint("tenant_id", "action_id"),
     Index("ix_ticket_notes_ticket_id", "ticket_id", "at"),
 )

@@ -5,8 +5,9 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from app.core.base_models import ExactModel
 from app.core.errors import StartRefused
 
 FORMAT = 1
@@ -14,18 +15,14 @@ MANIFEST = "manifest.json"
 DUMP = "database.dump"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class TableContent(_Frozen):
+class TableContent(ExactModel):
     """digest: a sum over the hashes of all rows, whatever their order."""
 
     rows: int
     digest: str
 
 
-class DatabaseFacts(_Frozen):
+class DatabaseFacts(ExactModel):
     """What a database holds at one moment. newest: the time of the newest row of each kind, where there is one."""
 
     revision: str
@@ -42,7 +39,7 @@ class DatabaseFacts(_Frozen):
         return sum(table.rows for table in self.tables.values())
 
 
-class BackupManifest(_Frozen):
+class BackupManifest(ExactModel):
     """Written last: a folder without it is no whole backup. bytes, digest: of the dump."""
 
     format: int

@@ -1,8 +1,11 @@
-"""Columns of one kind in one line, for use inside `sqlalchemy.Table`: `*required(kind=Text, at=Timestamp)`."""
+"""Columns and constraints of one kind in one line, for use inside `sqlalchemy.Table`:
+`*required(kind=Text, at=Timestamp)`, `*one_of(kind=("export", "erase"))`.
+"""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, text
+from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, text
 from sqlalchemy.types import ARRAY, DateTime, TypeEngine, Uuid
 
 ColumnType = TypeEngine[Any] | type[TypeEngine[Any]]
@@ -28,3 +31,27 @@ def optional(**types: ColumnType) -> list[Column[Any]]:
 def documents_column() -> Column[Any]:
     """The ids of the `documents` that a row was derived from, which decide who may read it; empty by default."""
     return Column("documents", ARRAY(Uuid), nullable=False, server_default=text("'{}'"))
+
+
+def one_of(**values: Sequence[str]) -> list[CheckConstraint]:
+    """By column: the only values that it has. Each constraint is named after its column."""
+    return [
+        CheckConstraint(f"{column} in ({', '.join(map(repr, allowed))})", name=column)
+        for column, allowed in values.items()
+    ]
+
+
+def not_empty(*columns: str) -> CheckConstraint:
+    """Who did something and why, which must be text."""
+    return CheckConstraint(" and ".join(f"{column} <> ''" for column in columns), name="named")
+
+
+def digest_of(column: str) -> CheckConstraint:
+    """The column `digest` is the SHA-256 of the bytes in `column`, in hexadecimal digits."""
+    return CheckConstraint(f"digest = encode(sha256({column}), 'hex')", name="digest_fits")
+
+
+def references(**columns: str) -> ForeignKeyConstraint:
+    """A foreign key to a row of the same tenant, by column: `references(ticket_id="tickets.id")`."""
+    table = next(iter(columns.values())).split(".")[0]
+    return ForeignKeyConstraint(["tenant_id", *columns], [f"{table}.tenant_id", *columns.values()])

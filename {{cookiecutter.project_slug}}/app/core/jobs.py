@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import procrastinate
@@ -20,6 +21,7 @@ from app.core.database import Database, background
 from app.core.errors import Problem
 from app.core.job_queue import QueueDepth, depth_of_queue, park
 from app.core.logging import log_failure
+from app.core.periodic import repeat
 from app.core.telemetry import counter, gauge, span
 from app.core.text import clean, safe_str
 
@@ -142,8 +144,9 @@ class Worker:
         """Run until cancelled, reconnecting after database errors; with wait=False until the queue is empty."""
         while True:
             try:
-                upkeep = (self._reap_periodically, self._measure_periodically)
-                async with self.app.open_async(self.database.session_pool), background(*upkeep):
+                reap = partial(repeat, self.reap, REAP_SECONDS, "core.job_reaper_failed")
+                measure = partial(repeat, self.measure, MEASURE_SECONDS, "core.queue_not_measured")
+                async with self.app.open_async(self.database.session_pool), background(reap, measure):
                     await self._run_once(wait)
             except (procrastinate.exceptions.ConnectorException, psycopg.Error, PoolTimeout) as error:
                 log.warning("core.worker_lost_database", error=type(error).__name__)
@@ -175,22 +178,6 @@ class Worker:
             with contextlib.suppress(procrastinate.exceptions.ConnectorException, psycopg.Error, PoolTimeout):
                 await running
             raise
-
-    async def _reap_periodically(self) -> None:
-        while True:
-            try:
-                await self.reap()
-            except Exception as error:
-                log.warning("core.job_reaper_failed", error=type(error).__name__)
-            await asyncio.sleep(REAP_SECONDS)
-
-    async def _measure_periodically(self) -> None:
-        while True:
-            try:
-                await self.measure()
-            except Exception as error:
-                log.warning("core.queue_not_measured", error=type(error).__name__)
-            await asyncio.sleep(MEASURE_SECONDS)
 
     async def measure(self) -> None:
         """Set the metrics of the queue; kinds without jobs are zero."""

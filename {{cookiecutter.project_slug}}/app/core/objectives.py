@@ -1,12 +1,12 @@
 """Section `objectives` of policies/slo.yaml: the share of events that must go well within a month."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from app.core.base_models import ExactModel
 
 
-class Objectives(BaseModel):
+class Objectives(ExactModel):
     """Each is a share of events; what is missing to 1 is the error budget of the window."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     window_days: int = Field(30, ge=7, le=90, description="The window of the error budgets, in days.")
     min_events: int = Field(

@@ -3,18 +3,17 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from app.core.base_models import ExactModel
 from app.core.policies import PolicyModel
 
 RiskTier = Literal["low", "medium", "high"]
 DataSensitivity = Literal["public", "internal", "confidential"]
 
 
-class Owners(BaseModel):
+class Owners(ExactModel):
     """The owner of each part."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str = Field(min_length=1, description="Owner of the choice of models.")
     prompts: str = Field(min_length=1, description="Owner of the prompts.")
@@ -22,20 +21,16 @@ class Owners(BaseModel):
     policies: str = Field(min_length=1, description="Owner of the policies.")
 
 
-class People(BaseModel):
+class People(ExactModel):
     """How many people must approve a release at each risk tier."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     low: int = Field(1, ge=1, le=9, description="The author may be one of them.")
     medium: int = Field(1, ge=1, le=9, description="Without the author.")
     high: int = Field(2, ge=2, le=9, description="Without the author.")
 
 
-class ApprovalRules(BaseModel):
+class ApprovalRules(ExactModel):
     """What an approval requires. The author of a release may approve it at risk tier low only."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     people: People = People()
     valid_days: int = Field(30, ge=1, le=365, description="An approval expires after so many days.")

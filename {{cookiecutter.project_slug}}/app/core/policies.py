@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from app.core.base_models import ExactModel
 from app.core.errors import StartRefused
 
 SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -17,10 +18,8 @@ MAX_SHOWN_CHARACTERS = 120
 """Of an invalid value in an error message."""
 
 
-class PolicyModel(BaseModel):
-    """Base of all policy files. Unknown fields are rejected: a misspelt rule must not be silently ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class PolicyModel(ExactModel):
+    """Base of all policy files."""
 
     renamed_keys: ClassVar[Mapping[str, str]] = {}
     """Keys of earlier versions, at any depth, with their new names. A file must use the new name; a release that was

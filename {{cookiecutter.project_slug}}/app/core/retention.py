@@ -1,10 +1,10 @@
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from app.core.base_models import ExactModel
 
 
-class RetentionRules(BaseModel):
+class RetentionRules(ExactModel):
     """For how many days each kind of content is kept; null keeps it until it is erased."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     answers: int | None = Field(
         None, ge=1, description="Questions and answers with their reviews, actions and feedback, from the question on."

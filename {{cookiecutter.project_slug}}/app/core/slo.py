@@ -1,15 +1,14 @@
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from app.core.base_models import ExactModel
 from app.core.objectives import Objectives
 from app.core.policies import PolicyModel
 
 
-class BrownoutStep(BaseModel):
+class BrownoutStep(ExactModel):
     """What answers do without while the queue is at least this full."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     pressure: float = Field(gt=0, le=1, description="How full the queue is, averaged over two seconds, to begin this.")
     passages: int | None = Field(None, ge=1, le=20, description="The most passages that are retrieved.")
@@ -17,10 +16,8 @@ class BrownoutStep(BaseModel):
     extractive: bool = Field(False, description="Whether the evidence is quoted, without any model.")
 
 
-class OverloadPolicy(BaseModel):
+class OverloadPolicy(ExactModel):
     """How many answers a process works on at a time, how long more may wait, and what they do without meanwhile."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_answers: int = Field(4, ge=1, description="The limit on concurrent answers never falls below this.")
     initial_answers: int = Field(
@@ -48,10 +45,8 @@ class OverloadPolicy(BaseModel):
         return self
 
 
-class LoadTestPolicy(BaseModel):
+class LoadTestPolicy(ExactModel):
     """Budgets of `make load`, as ratios to what the same run measured at its start."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     overload: float = Field(3.0, gt=1, le=20, description="How many times its capacity the service is asked.")
     goodput: float = Field(0.8, gt=0, le=1, description="Least part of the capacity that is answered meanwhile.")

@@ -1,7 +1,7 @@
-from sqlalchemy import CheckConstraint, Table
+from sqlalchemy import Table
 from sqlalchemy.types import BigInteger, Text, Uuid
 
-from app.core.columns import Timestamp, optional, primary_key, required
+from app.core.columns import Timestamp, not_empty, optional, primary_key, required
 from app.core.database import metadata
 
 audit_log = Table(
@@ -13,7 +13,7 @@ audit_log = Table(
     *required(reason=Text, trace_id=Text),
     *optional(tenant_id=Uuid),
     *required(previous=Text, hash=Text),
-    CheckConstraint("actor <> '' and action <> '' and subject <> ''", name="named"),
+    not_empty("actor", "action", "subject"),
 )
 """No foreign key: a line must outlive its subject and must not prevent its deletion."""
 

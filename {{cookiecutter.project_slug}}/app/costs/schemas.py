@@ -5,8 +5,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
+from app.core.base_models import ExactModel
 from app.core.reasons import Reason
 from app.costs.domain.budgets import SERVICE, Budget, BudgetSpan, BudgetState
 from app.costs.domain.ledger_rows import CostReport, CostTotal
@@ -53,9 +54,7 @@ class BudgetResponse(BaseModel):
         return cls.model_validate({**asdict(budget), "scope": scope, "used_percent": used, "state": state})
 
 
-class BudgetRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class BudgetRequest(ExactModel):
     scope: Literal["service", "tenant"] = Field(description="The whole service, or a tenant.")
     tenant: str | None = Field(None, description="Name of another tenant than that of the key; for the role service.")
     span: BudgetSpan
@@ -132,7 +131,7 @@ class UnitCostResponse(BaseModel):
     @classmethod
     def of(cls, unit: UnitCost) -> "UnitCostResponse":
         each = None if unit.each is None else round(unit.each, 3)
-        return cls(name=unit.name, count=unit.count, micro_usd=unit.micro_usd, micro_usd_each=each)
+        return cls.model_validate({**asdict(unit), "micro_usd_each": each})
 
 
 class ReleaseCostResponse(BaseModel):
@@ -145,13 +144,7 @@ class ReleaseCostResponse(BaseModel):
     @classmethod
     def of(cls, cost: ReleaseCost) -> "ReleaseCostResponse":
         change = None if cost.change is None else round(cost.change, 4)
-        return cls(
-            release_id=cost.release_id,
-            first_at=cost.first_at,
-            answers=cost.answers,
-            micro_usd_each=round(cost.each, 3),
-            change=change,
-        )
+        return cls.model_validate({**asdict(cost), "micro_usd_each": round(cost.each, 3), "change": change})
 
 
 class UnitCostsResponse(BaseModel):

@@ -1,7 +1,7 @@
 from sqlalchemy import CheckConstraint, Index, Table
 from sqlalchemy.types import BigInteger, Boolean, Date, Numeric, SmallInteger, Text, Uuid
 
-from app.core.columns import Timestamp, optional, primary_key, required
+from app.core.columns import Timestamp, one_of, optional, primary_key, required
 from app.core.database import metadata
 
 ledger = Table(
@@ -15,7 +15,7 @@ ledger = Table(
     *required(output_tokens=BigInteger, reasoning_tokens=BigInteger),
     *required(input_price=Numeric, cached_price=Numeric, output_price=Numeric, call_price=Numeric, price_table=Text),
     *required(micro_usd=BigInteger, environment=Text),
-    CheckConstraint("kind in ('charge')", name="kind"),
+    *one_of(kind=("charge",)),
     CheckConstraint(
         "input_tokens >= cached_tokens and cached_tokens >= 0 and output_tokens >= reasoning_tokens "
         "and reasoning_tokens >= 0",
@@ -30,14 +30,12 @@ ledger = Table(
     Index("ix_ledger_by_subject", "tenant_id", "subject_id"),
 )
 
-SPANS = "span in ('day', 'month')"
-
 budget_limits = Table(
     "budget_limits",
     metadata,
     *primary_key(scope=Uuid, span=Text),
     *required(micro_usd=BigInteger, changed_at=Timestamp),
-    CheckConstraint(SPANS, name="span"),
+    *one_of(span=("day", "month")),
     CheckConstraint("micro_usd >= 0", name="amount"),
 )
 
@@ -46,7 +44,7 @@ budget_own_limits = Table(
     metadata,
     *primary_key(scope=Uuid, span=Text),
     *required(micro_usd=BigInteger, changed_at=Timestamp),
-    CheckConstraint(SPANS, name="span"),
+    *one_of(span=("day", "month")),
     CheckConstraint("micro_usd >= 0", name="amount"),
     CheckConstraint("scope <> '00000000-0000-0000-0000-000000000000'", name="scope"),
 )
@@ -56,7 +54,7 @@ budget_windows = Table(
     metadata,
     *primary_key(scope=Uuid, span=Text, starts=Date),
     *required(granted=BigInteger, handed_out=BigInteger),
-    CheckConstraint(SPANS, name="span"),
+    *one_of(span=("day", "month")),
 )
 
 # Up to 16 shares of a tenant's budget of a day; a call reserves from one of them, so that calls do not wait for others.

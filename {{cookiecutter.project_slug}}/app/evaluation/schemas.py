@@ -3,15 +3,14 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from app.core.base_models import ExactModel, ResponseModel
 from app.evaluation.domain.canary import CanaryStatus
 from app.evaluation.domain.runs import EvaluationRun, RunStatus
 
 
-class EvaluationRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class EvaluationRequest(ExactModel):
     suite: str = Field("all", max_length=100, description="Only the verdict of 'all' is evidence for an approval.")
 
 
@@ -45,7 +44,7 @@ class EvaluationPageResponse(BaseModel):
     next: UUID | None = Field(description="Pass it as 'after' to get the next page; null on the last one.")
 
 
-class CanaryMetricResponse(BaseModel):
+class CanaryMetricResponse(ResponseModel):
     """harm: how much worse the canary is: a difference for shares, relative to the control otherwise."""
 
     metric: str
@@ -83,5 +82,5 @@ class CanaryStatusResponse(BaseModel):
             reasons=list(status.decision.reasons),
             control_answers=status.control_answers,
             canary_answers=status.canary_answers,
-            metrics=[CanaryMetricResponse(**asdict(finding)) for finding in status.decision.findings],
+            metrics=[CanaryMetricResponse.model_validate(finding) for finding in status.decision.findings],
         )

@@ -2,7 +2,7 @@ from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import Boolean, Integer, LargeBinary, Text, Uuid
 
-from app.core.columns import Timestamp, optional, primary_key, required
+from app.core.columns import Timestamp, one_of, optional, primary_key, required
 from app.core.database import metadata
 
 evaluation_reports = Table(
@@ -27,8 +27,7 @@ evaluation_runs = Table(
     *optional(ended_at=Timestamp),
     Column("report", Text, ForeignKey("evaluation_reports.digest")),
     *optional(verdict=Text, problem=Text),
-    CheckConstraint("status in ('queued', 'running', 'done', 'failed')", name="status"),
-    CheckConstraint("verdict in ('PASS', 'FAIL', 'INCONCLUSIVE')", name="verdict"),
+    *one_of(status=("queued", "running", "done", "failed"), verdict=("PASS", "FAIL", "INCONCLUSIVE")),
     CheckConstraint("(status in ('done', 'failed')) = (ended_at is not null)", name="ended"),
     CheckConstraint("(status = 'done') = (report is not null and verdict is not null)", name="proven"),
     CheckConstraint("(status = 'failed') = (problem is not null)", name="explained"),

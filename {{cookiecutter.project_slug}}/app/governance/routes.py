@@ -56,7 +56,7 @@ async def approve(
     approval, lacking = await approvals.approve(
         caller, release_id, body.reason, report=body.report, expires=body.expires_at
     )
-    return ApprovalCreatedResponse(approval=ApprovalResponse.of(approval), lacking=lacking)
+    return ApprovalCreatedResponse(approval=ApprovalResponse.model_validate(approval), lacking=lacking)
 
 
 @router.post("/v1/releases/{release_id}/rejection", status_code=204)

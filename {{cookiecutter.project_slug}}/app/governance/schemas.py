@@ -1,19 +1,17 @@
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from app.core.audit import Head, Line
+from app.core.base_models import ExactModel, ResponseModel
 from app.core.reasons import Reason
 from app.core.times import Moment
 from app.governance.domain.approval_rules import Approval, ApprovalKind, Emergency
 
 
-class ApprovalRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class ApprovalRequest(ExactModel):
     reason: Reason
     report: str | None = Field(
         None, pattern="^[0-9a-f]{64}$", description="SHA-256 of the report you read; refused when there is a newer one."
@@ -21,13 +19,11 @@ class ApprovalRequest(BaseModel):
     expires_at: Moment | None = Field(None, description="When the approval ends; else as the policy says.")
 
 
-class ApprovalReasonRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class ApprovalReasonRequest(ExactModel):
     reason: Reason
 
 
-class ApprovalResponse(BaseModel):
+class ApprovalResponse(ResponseModel):
     id: UUID
     release_id: str
     environment: str
@@ -38,10 +34,6 @@ class ApprovalResponse(BaseModel):
     at: datetime
     expires_at: datetime | None
     reason: str
-
-    @classmethod
-    def of(cls, approval: Approval) -> "ApprovalResponse":
-        return cls(**asdict(approval))
 
 
 class ApprovalCreatedResponse(BaseModel):
@@ -55,7 +47,7 @@ class ApprovalListResponse(BaseModel):
 
     @classmethod
     def of(cls, approvals: Sequence[Approval], lacking: str | None) -> "ApprovalListResponse":
-        return cls(items=[ApprovalResponse.of(each) for each in approvals], lacking=lacking)
+        return cls(items=[ApprovalResponse.model_validate(each) for each in approvals], lacking=lacking)
 
 
 class EmergencyResponse(BaseModel):
@@ -69,7 +61,7 @@ class EmergencyResponse(BaseModel):
     def of(cls, emergency: Emergency) -> "EmergencyResponse":
         review = emergency.review
         return cls(
-            approval=ApprovalResponse.of(emergency.approval),
+            approval=ApprovalResponse.model_validate(emergency.approval),
             due=emergency.due,
             reviewer=review and review.reviewer,
             reviewed_at=review and review.at,
@@ -77,7 +69,7 @@ class EmergencyResponse(BaseModel):
         )
 
 
-class AuditLineResponse(BaseModel):
+class AuditLineResponse(ResponseModel):
     """One act of control. `hash` is the SHA-256 of everything else in the line, `previous` the hash before it."""
 
     sequence: int
@@ -100,7 +92,7 @@ class AuditPageResponse(BaseModel):
 
     @classmethod
     def of(cls, lines: Sequence[Line], limit: int) -> "AuditPageResponse":
-        items = [AuditLineResponse(**asdict(line)) for line in lines]
+        items = [AuditLineResponse.model_validate(line) for line in lines]
         return cls(items=items, below=items[-1].sequence if len(items) == limit else None)
 
 

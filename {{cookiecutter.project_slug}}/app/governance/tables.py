@@ -1,7 +1,7 @@
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table
 from sqlalchemy.types import Text, Uuid
 
-from app.core.columns import Timestamp, optional, primary_key, required
+from app.core.columns import Timestamp, not_empty, one_of, optional, primary_key, required
 from app.core.database import metadata
 
 approvals = Table(
@@ -14,8 +14,8 @@ approvals = Table(
     *required(approver=Text, role=Text, at=Timestamp),
     *optional(expires_at=Timestamp),
     *required(reason=Text),
-    CheckConstraint("kind in ('approval', 'first_release', 'break_glass')", name="kind"),
-    CheckConstraint("approver <> '' and reason <> ''", name="named"),
+    *one_of(kind=("approval", "first_release", "break_glass")),
+    not_empty("approver", "reason"),
     CheckConstraint(
         "kind <> 'approval' or (report ~ '^[0-9a-f]{64}$' and expires_at is not null and expires_at > at)",
         name="evidence",
@@ -28,5 +28,5 @@ break_glass_reviews = Table(
     metadata,
     Column("approval_id", Uuid, ForeignKey("approvals.id"), primary_key=True),
     *required(reviewer=Text, at=Timestamp, reason=Text),
-    CheckConstraint("reviewer <> '' and reason <> ''", name="named"),
+    not_empty("reviewer", "reason"),
 )

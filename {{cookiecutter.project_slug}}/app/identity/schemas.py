@@ -1,14 +1,13 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
+from app.core.base_models import ExactModel
 from app.identity.domain import PERMISSIONS, KeyTerms, Principal
 
 
-class KeyRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class KeyRequest(ExactModel):
     name: str = Field(min_length=1, max_length=100, description="The person or application that uses the key.")
     roles: list[str] = Field(default=["user"], description="user, reviewer, operator or admin; not service.")
     groups: list[str] = Field(default=[], description="Access groups whose documents the key may read.")

@@ -1,8 +1,8 @@
-from sqlalchemy import Column, ForeignKey, ForeignKeyConstraint, Table, UniqueConstraint, func, text
+from sqlalchemy import Column, ForeignKey, Table, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Double, Integer, LargeBinary, Text, Uuid
 
-from app.core.columns import Timestamp, optional, primary_key, required
+from app.core.columns import Timestamp, optional, primary_key, references, required
 from app.core.database import metadata
 
 tenants = Table(
@@ -57,6 +57,6 @@ console_sessions = Table(
     *primary_key(digest=LargeBinary),
     Column("tenant_id", Uuid, ForeignKey("tenants.id"), primary_key=True),
     *required(identity_id=Uuid, created_at=Timestamp, used_at=Timestamp),
-    ForeignKeyConstraint(["tenant_id", "identity_id"], ["identities.tenant_id", "identities.id"]),
+    references(identity_id="identities.id"),
 )
 """By the digest of the id that is in a browser's cookie."""

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.actions.domain import ReviewTiming
+from app.core.base_models import ExactModel
 from app.inference.domain.human_review import ReviewDecision
 from app.inference.domain.replay import Replay
 from app.webhooks.domain import MAX_URL_CHARACTERS
@@ -14,9 +15,7 @@ Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
 ActionName = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class AnswerRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class AnswerRequest(ExactModel):
     question: Text
     model: str | None = Field(None, max_length=200, description="One of GET /v1/models; otherwise the whole chain.")
     sentences: int = Field(3, ge=1, le=10, description="Most sentences that the extractive answerer quotes.")
@@ -187,9 +186,7 @@ class ReplayResponse(BaseModel):
         return cls.model_validate(asdict(replay) | {"faithful": replay.faithful})
 
 
-class FeedbackRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class FeedbackRequest(ExactModel):
     helpful: bool
     comment: str = Field("", max_length=4000)
 

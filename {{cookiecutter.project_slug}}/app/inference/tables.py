@@ -1,8 +1,8 @@
-from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, Table, UniqueConstraint, false, func
+from sqlalchemy import CheckConstraint, Column, Index, Table, UniqueConstraint, false, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import ARRAY, BigInteger, Boolean, Float, LargeBinary, SmallInteger, Text, Uuid
 
-from app.core.columns import Timestamp, documents_column, optional, primary_key, required
+from app.core.columns import Timestamp, digest_of, documents_column, one_of, optional, primary_key, references, required
 from app.core.database import metadata
 
 answers = Table(
@@ -14,8 +14,7 @@ answers = Table(
     *required(corpus_version=BigInteger, trace_id=Text, body=JSONB),
     *required(environment=Text, arm=Text, unit=Text, conditions=JSONB),
     documents_column(),
-    CheckConstraint("arm in ('live', 'control', 'canary')", name="arm"),
-    CheckConstraint("status in ('answered', 'refused')", name="status"),
+    *one_of(arm=("live", "control", "canary"), status=("answered", "refused")),
     CheckConstraint("release_id <> '' and trace_id <> ''", name="accounted_for"),
     Index("ix_answers_by_time", "tenant_id", "created_at"),
     Index("ix_answers_by_release", "tenant_id", "release_id", "created_at"),
@@ -27,7 +26,7 @@ feedback = Table(
     *primary_key(tenant_id=Uuid, id=Uuid),
     *required(answer_id=Uuid, key_id=Uuid, helpful=Boolean, comment=Text),
     Column("created_at", Timestamp, nullable=False, server_default=func.now()),
-    ForeignKeyConstraint(["tenant_id", "answer_id"], ["answers.tenant_id", "answers.id"]),
+    references(answer_id="answers.id"),
     UniqueConstraint("tenant_id", "answer_id", "key_id"),
 )
 
@@ -51,12 +50,11 @@ reviewed_answers = Table(
     Column("edited", Boolean, nullable=False, server_default=false()),
     *optional(decided_at=Timestamp, webhook=Text, outcome=Text, reason=Text),
     Column("blind", Boolean, nullable=False, server_default=false()),
-    ForeignKeyConstraint(["tenant_id", "answer_id"], ["answers.tenant_id", "answers.id"]),
-    CheckConstraint("timing in ('before', 'after')", name="timing"),
-    CheckConstraint("state in ('held', 'delivered', 'rejected')", name="state"),
+    references(answer_id="answers.id"),
+    *one_of(timing=("before", "after"), state=("held", "delivered", "rejected")),
     CheckConstraint("timing = 'before' or state = 'delivered'", name="left_before"),
     CheckConstraint("timing = 'after' or (state = 'held') = (decided_at is null)", name="decided"),
-    CheckConstraint("digest = encode(sha256(payload), 'hex')", name="digest_fits"),
-    CheckConstraint("outcome in ('approved', 'edited', 'rejected')", name="outcome"),
+    digest_of("payload"),
+    *one_of(outcome=("approved", "edited", "rejected")),
     CheckConstraint("(outcome is null) = (reason is null)", name="reasoned"),
 )

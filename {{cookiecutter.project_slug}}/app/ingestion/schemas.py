@@ -3,8 +3,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field
+from pydantic import BaseModel, Field, computed_field
 
+from app.core.base_models import ExactModel
 from app.ingestion.domain.documents import UploadResult
 from app.ingestion.domain.quality import rules_for_readers
 from app.ingestion.domain.quarantine_reasons import ACTIONS
@@ -141,9 +142,7 @@ class QuarantinePageResponse(BaseModel):
     next: str | None = None
 
 
-class QuarantineDecisionRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class QuarantineDecisionRequest(ExactModel):
     note: str = Field("", max_length=1000, description="Why; recorded with who decided and when.")
 
 

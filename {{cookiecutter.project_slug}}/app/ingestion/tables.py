@@ -1,8 +1,8 @@
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Table, text
+from sqlalchemy import CheckConstraint, Index, Table, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import BigInteger, Integer, LargeBinary, Text, Uuid
 
-from app.core.columns import Timestamp, optional, primary_key, required
+from app.core.columns import Timestamp, one_of, optional, primary_key, references, required
 from app.core.database import metadata
 
 blobs = Table(
@@ -41,11 +41,8 @@ document_versions = Table(
     *optional(signature=ARRAY(BigInteger)),
     *required(received_at=Timestamp, received_by=Text),
     *optional(ended_at=Timestamp),
-    ForeignKeyConstraint(["tenant_id", "document_id"], ["documents.tenant_id", "documents.id"]),
-    CheckConstraint(
-        "status in ('received', 'processing', 'published', 'quarantined', 'superseded', 'discarded', 'deleted')",
-        name="status",
-    ),
+    references(document_id="documents.id"),
+    *one_of(status=("received", "processing", "published", "quarantined", "superseded", "discarded", "deleted")),
     Index(
         "uq_document_versions_content",
         "tenant_id",
@@ -71,7 +68,7 @@ document_bands = Table(
     "document_bands",
     metadata,
     *primary_key(tenant_id=Uuid, band=Integer, document_id=Uuid),
-    ForeignKeyConstraint(["tenant_id", "document_id"], ["documents.tenant_id", "documents.id"]),
+    references(document_id="documents.id"),
     Index("ix_document_bands_document", "document_id"),
 )
 
@@ -83,11 +80,8 @@ quarantine = Table(
     *optional(duplicate_of=Uuid),
     *required(findings=JSONB, created_at=Timestamp),
     *optional(decision=Text, decided_at=Timestamp, decided_by=Text, note=Text),
-    ForeignKeyConstraint(
-        ["tenant_id", "document_id", "version"],
-        ["document_versions.tenant_id", "document_versions.document_id", "document_versions.version"],
-    ),
-    CheckConstraint("decision in ('released', 'discarded', 'deleted', 'superseded')", name="decision"),
+    references(document_id="document_versions.document_id", version="document_versions.version"),
+    *one_of(decision=("released", "discarded", "deleted", "superseded")),
     CheckConstraint(
         "(decision is null) = (decided_at is null) and (decision is null) = (decided_by is null)", name="who_and_when"
     ),

@@ -81,13 +81,14 @@ async def place_hold(body: HoldRequest, caller: PrivacyManager, privacy: Privacy
     """Places a legal hold: what it is on is erased by no request and by no age. The same hold again, while it is in
     force, is that one."""
     hold = await privacy.holds.place(caller.tenant_id, body.kind, body.subject_id, caller.name, body.reason)
-    return HoldResponse.of(hold)
+    return HoldResponse.model_validate(hold)
 
 
 @router.get("/v1/privacy/holds")
 async def list_holds(caller: PrivacyManager, privacy: PrivacyService) -> HoldListResponse:
     """The legal holds of the caller's tenant that are in force, the oldest first."""
-    return HoldListResponse(items=[HoldResponse.of(each) for each in await privacy.holds.list(caller.tenant_id)])
+    holds = await privacy.holds.list(caller.tenant_id)
+    return HoldListResponse(items=[HoldResponse.model_validate(hold) for hold in holds])
 
 
 @router.post("/v1/privacy/holds/{hold_id}/lift", status_code=204)

@@ -1,18 +1,18 @@
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from app.core.base_models import ExactModel, ResponseModel
 from app.core.reasons import Reason
-from app.privacy.domain.requests import HoldKind, LegalHold, PrivacyRequest, RequestKind, RequestState, Selector
+from app.privacy.domain.requests import HoldKind, PrivacyRequest, RequestKind, RequestState, Selector
 
 
-class SelectionRequest(BaseModel):
+class SelectionRequest(ExactModel):
     """What an export or an erasure is about."""
-
-    model_config = ConfigDict(extra="forbid")
 
     selector: Selector = Field(
         description="subject: a name, address or number, found as whole words; document: its id; conversation: the id "
@@ -23,17 +23,13 @@ class SelectionRequest(BaseModel):
     reason: Reason
 
 
-class HoldRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class HoldRequest(ExactModel):
     kind: HoldKind
     subject_id: UUID
     reason: Reason
 
 
-class LiftRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class LiftRequest(ExactModel):
     reason: Reason
 
 
@@ -58,31 +54,16 @@ class PrivacyRequestResponse(BaseModel):
     def of(cls, request: PrivacyRequest, steps: int) -> Self:
         """steps: how many an erasure has."""
         total = steps if request.kind == "erase" else len(request.counters)
-        return cls(
-            id=request.id,
-            kind=request.kind,
-            selector=request.selector,
-            subject=request.subject,
-            reason=request.reason,
-            requested_by=request.requested_by,
-            requested_at=request.requested_at,
-            state=request.state,
-            blocked_by=request.blocked_by,
-            done=total if request.state == "done" else len(request.counters),
-            total=total,
-            counters=request.counters,
-            ended_at=request.ended_at,
-        )
+        done = total if request.state == "done" else len(request.counters)
+        return cls.model_validate({**asdict(request), "done": done, "total": total})
 
 
 class PrivacyRequestListResponse(BaseModel):
     items: list[PrivacyRequestResponse]
 
 
-class HoldResponse(BaseModel):
+class HoldResponse(ResponseModel):
     """A legal hold that is in force."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     id: UUID
     kind: HoldKind
@@ -90,10 +71,6 @@ class HoldResponse(BaseModel):
     reason: str
     placed_by: str
     placed_at: datetime
-
-    @classmethod
-    def of(cls, hold: LegalHold) -> Self:
-        return cls.model_validate(hold)
 
 
 class HoldListResponse(BaseModel):

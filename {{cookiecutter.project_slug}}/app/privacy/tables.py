@@ -2,7 +2,7 @@ from sqlalchemy import CheckConstraint, Column, Index, Table, false
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import Boolean, LargeBinary, Text, Uuid
 
-from app.core.columns import Timestamp, optional, primary_key, required
+from app.core.columns import Timestamp, not_empty, one_of, optional, primary_key, required
 from app.core.database import metadata
 
 privacy_requests = Table(
@@ -15,9 +15,8 @@ privacy_requests = Table(
     *required(targets=JSONB, counters=JSONB, state=Text),
     *optional(blocked_by=Text, ended_at=Timestamp),
     Column("reapplied", Boolean, nullable=False, server_default=false()),
-    CheckConstraint("kind in ('export', 'erase')", name="kind"),
-    CheckConstraint("selector in ('subject', 'document', 'conversation', 'asker', 'key', 'tenant')", name="selector"),
-    CheckConstraint("state in ('running', 'done', 'blocked')", name="state"),
+    *one_of(kind=("export", "erase"), selector=("subject", "document", "conversation", "asker", "key", "tenant")),
+    *one_of(state=("running", "done", "blocked")),
     CheckConstraint("(state = 'done') = (ended_at is not null)", name="ended"),
     CheckConstraint("(state = 'blocked') = (blocked_by is not null)", name="held"),
     Index("ix_privacy_requests_by_time", "tenant_id", "requested_at"),
@@ -29,8 +28,8 @@ legal_holds = Table(
     *primary_key(tenant_id=Uuid, id=Uuid),
     *required(kind=Text, subject_id=Uuid, reason=Text, placed_by=Text, placed_at=Timestamp),
     *optional(lifted_by=Text, lifted_at=Timestamp),
-    CheckConstraint("kind in ('document', 'answer', 'key', 'tenant')", name="kind"),
+    *one_of(kind=("document", "answer", "key", "tenant")),
     CheckConstraint("(lifted_by is null) = (lifted_at is null)", name="lifted"),
-    CheckConstraint("reason <> '' and placed_by <> ''", name="named"),
+    not_empty("reason", "placed_by"),
     Index("ix_legal_holds_subject_id", "tenant_id", "subject_id"),
 )

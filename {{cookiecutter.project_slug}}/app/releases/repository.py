@@ -1,5 +1,5 @@
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -82,20 +82,9 @@ async def parts(connection: AsyncConnection, digests: set[str]) -> dict[str, byt
 
 
 async def add_event(connection: AsyncConnection, event: ReleaseEvent) -> None:
-    proof = event.evidence
-    await connection.execute(
-        insert(release_events).values(
-            release_id=event.release_id,
-            before=event.before,
-            after=event.after,
-            at=event.at,
-            actor=event.actor,
-            reason=event.reason,
-            unproven=event.unproven,
-            report=proof and proof.report,
-            verdict=proof and proof.verdict,
-        )
-    )
+    values = asdict(event)
+    evidence = values.pop("evidence") or {}
+    await connection.execute(insert(release_events).values({**values, **evidence}))
 
 
 async def events(connection: AsyncConnection, release_id: str) -> tuple[ReleaseEvent, ...]:

@@ -89,11 +89,12 @@ async def served_at(
     """
     move = await environments.at(time, environment)
     if move.canary is None:
-        return ServedReleaseResponse(move=MoveResponse.of(move), release_id=move.release_id, arm="live")
+        return ServedReleaseResponse(move=MoveResponse.model_validate(move), release_id=move.release_id, arm="live")
     whose = tenant or caller.tenant_id
     canary = move.canary.takes(f"{whose}:{conversation}" if conversation else str(whose))
     served = move.canary.release_id if canary else move.release_id
-    return ServedReleaseResponse(move=MoveResponse.of(move), release_id=served, arm="canary" if canary else "control")
+    arm = "canary" if canary else "control"
+    return ServedReleaseResponse(move=MoveResponse.model_validate(move), release_id=served, arm=arm)
 
 
 @router.post("/v1/releases/import", status_code=201)
@@ -132,7 +133,7 @@ async def moves(
 ) -> MoveListResponse:
     """The moves of the environment, the newest first."""
     moves = await environments.moves(check_environment(environment), limit)
-    return MoveListResponse(items=[MoveResponse.of(move) for move in moves])
+    return MoveListResponse(items=[MoveResponse.model_validate(move) for move in moves])
 
 
 @router.post("/v1/environments/{environment}/activate")

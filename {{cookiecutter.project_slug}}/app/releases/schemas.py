@@ -3,21 +3,18 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from app.core.base_models import ExactModel, ResponseModel
 from app.core.reasons import Reason
 from app.core.text import LARGEST_32
-from app.releases.domain import Manifest, Move, Release, ReleaseEvent, ReleaseHistory, ReleaseState, Scalar
+from app.releases.domain import Manifest, Release, ReleaseEvent, ReleaseHistory, ReleaseState, Scalar
 from app.releases.domain.diff import ReleaseChange
 
 EnvironmentName = Literal["production", "staging"]
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class ReleaseRequest(_Request):
+class ReleaseRequest(ExactModel):
     """A draft of the files of this process, or of another release with changes."""
 
     base: str | None = Field(None, description="Number or id of the release to start from; else the files.")
@@ -28,24 +25,24 @@ class ReleaseRequest(_Request):
     reason: Reason = "made over HTTP"
 
 
-class ActivationRequest(_Request):
+class ActivationRequest(ExactModel):
     release: str = Field(description="Number or id.")
     reason: Reason
     break_glass: bool = Field(False, description="An emergency: without approval; recorded for review.")
 
 
-class RollbackRequest(_Request):
+class RollbackRequest(ExactModel):
     reason: Reason
     to: str | None = Field(None, description="Number or id of a release that was live and approved; else the last.")
 
 
-class CanaryRequest(_Request):
+class CanaryRequest(ExactModel):
     release: str = Field(description="Number or id.")
     percent: float = Field(gt=0, lt=100, description="Share of conversations, or of tenants where none is named.")
     reason: Reason
 
 
-class AbortCanaryRequest(_Request):
+class AbortCanaryRequest(ExactModel):
     reason: Reason
 
 
@@ -104,7 +101,7 @@ class ReleaseListResponse(BaseModel):
     below: int | None = Field(description="Give this as `below` for the next page; null at the end.")
 
 
-class ReleaseChangeResponse(BaseModel):
+class ReleaseChangeResponse(ResponseModel):
     part: str
     name: str
     before: str
@@ -121,16 +118,16 @@ class ReleaseDiffResponse(BaseModel):
     def of(
         cls, old: ReleaseSummaryResponse, new: ReleaseSummaryResponse, changes: Sequence[ReleaseChange]
     ) -> "ReleaseDiffResponse":
-        return cls(old=old, new=new, changes=[ReleaseChangeResponse(**asdict(change)) for change in changes])
+        return cls(old=old, new=new, changes=[ReleaseChangeResponse.model_validate(change) for change in changes])
 
 
-class CanaryResponse(BaseModel):
+class CanaryResponse(ResponseModel):
     release_id: str
     percent: float
     since: datetime
 
 
-class MoveResponse(BaseModel):
+class MoveResponse(ResponseModel):
     """A move of an environment, with its new targets."""
 
     environment: str
@@ -142,10 +139,6 @@ class MoveResponse(BaseModel):
     actor: str
     reason: str
     seconds: float | None = Field(description="How long a rehearsal took.")
-
-    @classmethod
-    def of(cls, move: Move) -> "MoveResponse":
-        return cls.model_validate(asdict(move))
 
 
 class MoveListResponse(BaseModel):

@@ -1,7 +1,7 @@
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Identity, Index, Table
 from sqlalchemy.types import BigInteger, Double, Integer, LargeBinary, Text
 
-from app.core.columns import Timestamp, optional, primary_key, required
+from app.core.columns import Timestamp, not_empty, one_of, optional, primary_key, required
 from app.core.database import metadata
 
 releases = Table(
@@ -27,8 +27,8 @@ release_events = Table(
     *optional(before=Text),
     *required(after=Text, at=Timestamp, actor=Text, reason=Text),
     *optional(unproven=Text, report=Text, verdict=Text),
-    CheckConstraint("actor <> '' and reason <> ''", name="named"),
-    CheckConstraint("unproven in ('first_release', 'break_glass')", name="unproven"),
+    not_empty("actor", "reason"),
+    *one_of(unproven=("first_release", "break_glass")),
     CheckConstraint(
         "(report is null) = (verdict is null) and verdict in ('PASS', 'FAIL', 'INCONCLUSIVE') "
         "and report ~ '^[0-9a-f]{64}$'",

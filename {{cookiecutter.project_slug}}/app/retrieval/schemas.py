@@ -1,12 +1,12 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
+
+from app.core.base_models import ExactModel
 
 
-class SearchRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class SearchRequest(ExactModel):
     query: Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S")]
     limit: int = Field(10, ge=1, le=50, description="Maximum number of passages.")
     corpus_version: int | None = Field(None, ge=0, le=2**31 - 1, description="Search the documents as they were then.")

@@ -1,11 +1,11 @@
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Identity, Index, Table, UniqueConstraint, func
+from sqlalchemy import Column, ForeignKey, Identity, Index, Table, UniqueConstraint, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.types import REAL, Boolean, Integer, Text, UserDefinedType, Uuid
 
-from app.core.columns import Timestamp, optional, primary_key, required
+from app.core.columns import Timestamp, one_of, optional, primary_key, required
 from app.core.database import metadata
 
 
@@ -42,7 +42,7 @@ indexes = Table(
     *required(chunker_params=JSONB, text_search=Text, mean_length=REAL, created_at=Timestamp),
     *optional(ready_at=Timestamp),
     UniqueConstraint("id"),
-    CheckConstraint("status in ('building', 'ready', 'live', 'retired')", name="status"),
+    *one_of(status=("building", "ready", "live", "retired")),
 )
 
 index_switches = Table(

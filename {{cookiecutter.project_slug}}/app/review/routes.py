@@ -51,7 +51,7 @@ async def list_reviews(
 @router.get("/v1/reviews/agreement")
 async def show_agreement(caller: ReviewReader, queue: ReviewQueueService) -> AgreementResponse:
     """Agreement of reviewers on the answers that two of them reviewed blindly."""
-    return AgreementResponse.of(await queue.agreement(caller))
+    return AgreementResponse.model_validate(await queue.agreement(caller))
 
 
 @router.get("/v1/reviews/{review_id}")
@@ -93,4 +93,5 @@ async def decide(
 ) -> ReviewDecisionResponse:
     """Approve, edit, reject, request changes or escalate. A token, version or SHA-256 that is not the newest gives
     409."""
-    return ReviewDecisionResponse.of(await decisions.decide(caller, review_id, body.submitted(), idempotency_key))
+    result = await decisions.decide(caller, review_id, body.submitted(), idempotency_key)
+    return ReviewDecisionResponse.model_validate(result)

@@ -5,13 +5,12 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from app.core.base_models import ExactModel, ResponseModel
 from app.core.reasons import Reason
 from app.core.text import LARGEST
-from app.review.domain.agreement import Agreement
 from app.review.domain.items import (
-    DecisionResult,
     DecisionType,
     PastDecision,
     ReviewCursor,
@@ -25,16 +24,12 @@ from app.review.domain.items import (
 FencingToken = Annotated[int, Field(ge=1, le=LARGEST, description="The fencing token from the response to your claim.")]
 
 
-class ReviewTokenRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class ReviewTokenRequest(ExactModel):
     token: FencingToken
 
 
-class ReviewDecisionRequest(BaseModel):
+class ReviewDecisionRequest(ExactModel):
     """A decision, with the token, version and SHA-256 that it is based on."""
-
-    model_config = ConfigDict(extra="forbid")
 
     decision: DecisionType
     reason: Reason
@@ -51,17 +46,13 @@ class ReviewDecisionRequest(BaseModel):
         return SubmittedDecision(self.decision, self.reason, self.token, self.version, self.sha256, self.text)
 
 
-class ReviewDecisionResponse(BaseModel):
+class ReviewDecisionResponse(ResponseModel):
     id: UUID
     decision: DecisionType
     state: ReviewState
     outcome: ReviewOutcome | None
     version: int
     sha256: str
-
-    @classmethod
-    def of(cls, result: DecisionResult) -> "ReviewDecisionResponse":
-        return cls(**asdict(result))
 
 
 class PastDecisionResponse(BaseModel):
@@ -116,17 +107,7 @@ class ReviewDetailResponse(ReviewResponse):
     def of_detail(
         cls, item: ReviewItem, decisions: Sequence[PastDecision], token: int | None = None
     ) -> "ReviewDetailResponse":
-        past = [
-            PastDecisionResponse(
-                at=each.at,
-                reviewer=each.reviewer,
-                decision=each.decision,
-                reason=each.reason,
-                version=each.version,
-                sha256=each.digest,
-            )
-            for each in decisions
-        ]
+        past = [PastDecisionResponse.model_validate({**asdict(each), "sha256": each.digest}) for each in decisions]
         payload = orjson.loads(item.payload)
         answer, action = (None, payload) if item.kind == "action" else (payload, None)
         return cls(**_fields(item), token=token, answer=answer, action=action, decisions=past)
@@ -152,13 +133,9 @@ class ReviewPageResponse(BaseModel):
         return cls(items=[ReviewResponse.of(item) for item in items], next=more)
 
 
-class AgreementResponse(BaseModel):
+class AgreementResponse(ResponseModel):
     """Agreement of two reviewers of the same answer who do not know of each other."""
 
     pairs: int = Field(description="Answers that two people reviewed.")
     agreed: int = Field(description="Of these, how many got the same outcome from both.")
     alpha: float | None = Field(description="Krippendorff's alpha: 1 is full agreement, 0 chance; null if too few.")
-
-    @classmethod
-    def of(cls, agreement: Agreement) -> "AgreementResponse":
-        return cls(pairs=agreement.pairs, agreed=agreement.agreed, alpha=agreement.alpha)

@@ -1,8 +1,18 @@
-from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, Table, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Column, Index, Table, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import ARRAY, BigInteger, Boolean, Integer, LargeBinary, SmallInteger, Text, Uuid
 
-from app.core.columns import Timestamp, documents_column, optional, primary_key, required
+from app.core.columns import (
+    Timestamp,
+    digest_of,
+    documents_column,
+    not_empty,
+    one_of,
+    optional,
+    primary_key,
+    references,
+    required,
+)
 from app.core.database import metadata
 
 review_items = Table(
@@ -21,12 +31,11 @@ review_items = Table(
     *optional(original=LargeBinary),
     documents_column(),
     UniqueConstraint("tenant_id", "subject_id", "kind"),
-    CheckConstraint("kind in ('answer', 'overlap', 'action')", name="kind"),
-    CheckConstraint("state in ('open', 'decided', 'expired')", name="state"),
-    CheckConstraint("outcome in ('approved', 'edited', 'rejected', 'denied')", name="outcome"),
+    *one_of(kind=("answer", "overlap", "action"), state=("open", "decided", "expired")),
+    *one_of(outcome=("approved", "edited", "rejected", "denied")),
     CheckConstraint("(state = 'open') = (outcome is null and decided_at is null)", name="ended"),
     CheckConstraint("(lease_by is null) = (lease_until is null)", name="leased"),
-    CheckConstraint("digest = encode(sha256(payload), 'hex')", name="digest_fits"),
+    digest_of("payload"),
     Index("ix_review_items_by_due", "tenant_id", "state", "due_at", "id"),
     Index("ix_review_items_open", "due_at", postgresql_where=text("state = 'open'")),
 )
@@ -38,10 +47,10 @@ review_decisions = Table(
     *required(item_id=Uuid, subject_id=Uuid, kind=Text, version=Integer, fence=BigInteger),
     *required(reviewer=Text, decision=Text, reason=Text, digest=Text, at=Timestamp),
     *required(idempotency_key=Text, request=LargeBinary, result=JSONB),
-    ForeignKeyConstraint(["tenant_id", "item_id"], ["review_items.tenant_id", "review_items.id"]),
+    references(item_id="review_items.id"),
     UniqueConstraint("tenant_id", "item_id", "fence"),
     UniqueConstraint("tenant_id", "item_id", "idempotency_key"),
-    CheckConstraint("decision in ('approve', 'edit', 'reject', 'request_changes', 'escalate')", name="decision"),
-    CheckConstraint("reviewer <> '' and reason <> ''", name="named"),
+    *one_of(decision=("approve", "edit", "reject", "request_changes", "escalate")),
+    not_empty("reviewer", "reason"),
     Index("ix_review_decisions_subject_id", "subject_id"),
 )

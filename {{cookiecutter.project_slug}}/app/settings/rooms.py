@@ -5,7 +5,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from app.core.errors import StartRefused
 from app.settings.deployment import DeploymentSettings
-from app.settings.security import generated_once
+from app.settings.secret_values import check_secrets, value_or_generated
 
 
 class RoomSettings(DeploymentSettings):
@@ -36,15 +36,11 @@ class RoomSettings(DeploymentSettings):
     def _a_key_outside_development(self) -> Self:
         if self.environment != "development" and self.retrieval_url and self.room_key is None:
             raise ValueError("APP_ROOM_KEY must be set with APP_RETRIEVAL_URL: the other process asks for it")
-        for name, secret in (("APP_ROOM_KEY", self.room_key), ("APP_ROOM_KEY_PREVIOUS", self.room_key_previous)):
-            if secret and len(secret.get_secret_value()) < 32:
-                raise ValueError(f"{name} must have 32 characters or more")
+        check_secrets(self, "room_key", "room_key_previous")
         return self
 
     def room_secret(self) -> bytes:
         """What processes of one room each share. Errors: StartRefused outside development when it is not set."""
         if self.room_key is None and self.environment != "development":
             raise StartRefused("APP_ROOM_KEY must be set where a room runs alone, the same in all processes.")
-        if self.room_key is None:
-            return generated_once(self.data_dir / "room-key")
-        return self.room_key.get_secret_value().encode()
+        return value_or_generated(self.room_key, self.data_dir / "room-key")

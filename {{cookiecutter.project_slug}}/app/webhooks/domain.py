@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from app.core.base_models import ExactModel
 from app.core.errors import Invalid
 
 SEND_JOB, SEND_QUEUE = "webhooks.send", "webhooks"
@@ -47,10 +48,8 @@ class Target:
     private: bool
 
 
-class WebhookHosts(BaseModel):
+class WebhookHosts(ExactModel):
     """The hosts that may receive webhooks; the caller names the URL."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     hosts: tuple[str, ...] = Field((), description="Public hosts, over https; with a port where it is not 443.")
     private: tuple[str, ...] = Field(

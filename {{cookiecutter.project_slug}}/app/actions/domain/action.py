@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal
 from uuid import UUID
 
 import orjson
@@ -62,30 +62,23 @@ class ActionRun:
     documents: set[UUID] = field(default_factory=set)
 
 
-class ApprovalBinding(Protocol):
-    """What an approval covers, besides the arguments."""
+@dataclass(frozen=True, slots=True)
+class ApprovalBinding:
+    """What an approval covers, besides the arguments and the nonce."""
 
-    @property
-    def id(self) -> UUID: ...
-    @property
-    def tenant_id(self) -> UUID: ...
-    @property
-    def answer_id(self) -> UUID: ...
-    @property
-    def key_id(self) -> UUID: ...
-    @property
-    def requester(self) -> str: ...
-    @property
-    def release_id(self) -> str: ...
-    @property
-    def action(self) -> str: ...
-    @property
-    def risk(self) -> RiskClass: ...
-    @property
-    def nonce(self) -> UUID: ...
+    id: UUID
+    tenant_id: UUID
+    answer_id: UUID
+    key_id: UUID
+    requester: str
+    release_id: str
+    action: str
+    risk: RiskClass
 
 
-def payload_of(bound: ApprovalBinding, arguments: JsonObject, origins: ArgumentOrigins | None = None) -> bytes:
+def payload_of(
+    bound: "ActionProposal | StoredAction", arguments: JsonObject, origins: ArgumentOrigins | None = None
+) -> bytes:
     """The canonical bytes of an action: a person sees them, approves their SHA-256, and they are what runs.
 
     origins: of the arguments; none for actions that are older than them.
@@ -107,20 +100,12 @@ def payload_of(bound: ApprovalBinding, arguments: JsonObject, origins: ArgumentO
 
 
 @dataclass(frozen=True, slots=True)
-class ActionProposal:
+class ActionProposal(ApprovalBinding):
     """A valid action that a model proposed; it is neither stored nor run.
 
     per_hour: the limit for its requester, by the policy of its release. nonce: used by exactly one run.
     """
 
-    id: UUID
-    tenant_id: UUID
-    answer_id: UUID
-    key_id: UUID
-    requester: str
-    release_id: str
-    action: str
-    risk: RiskClass
     arguments: JsonObject
     nonce: UUID
     created_at: datetime
@@ -177,21 +162,13 @@ class NewAction:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredAction:
+class StoredAction(ApprovalBinding):
     """An action as it is stored.
 
     approved_digest: SHA-256 of the payload that may run. approved_by: None when no review rule applied.
     reason: why it failed, was rejected or expired.
     """
 
-    id: UUID
-    tenant_id: UUID
-    answer_id: UUID
-    key_id: UUID
-    requester: str
-    release_id: str
-    action: str
-    risk: RiskClass
     tainted: bool
     payload: bytes
     digest: str
@@ -244,7 +221,7 @@ def execution_fault(action: StoredAction) -> ExecutionFault | None:
     return None
 
 
-def is_bound_to(bound: ApprovalBinding, payload: bytes) -> bool:
+def is_bound_to(bound: ActionProposal | StoredAction, payload: bytes) -> bool:
     """Whether a payload belongs to this action, with any arguments."""
     try:
         read = orjson.loads(payload)

@@ -1,16 +1,15 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from app.actions.domain.origins import Origin
+from app.core.base_models import ExactModel
 from app.core.policies import PolicyModel
 
 
-class ActionLimits(BaseModel):
+class ActionLimits(ExactModel):
     """How often an action may run, and where its arguments may come from."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     per_hour: int = Field(ge=1, le=100_000, description="For one key, in any sixty minutes.")
     arguments: dict[str, tuple[Origin, ...]] = Field(

@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Annotated, Literal, NamedTuple
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
+from app.core.base_models import ExactModel
 from app.core.errors import Conflict, NotFound
 from app.core.json_types import JsonObject
 
@@ -57,9 +58,7 @@ class LockedTicket(NamedTuple):
     status: TicketStatus
 
 
-class LookUpTicketArguments(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class LookUpTicketArguments(ExactModel):
     ticket: TicketId
 
 

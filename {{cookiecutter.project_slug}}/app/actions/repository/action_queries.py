@@ -1,4 +1,5 @@
 from collections.abc import Collection, Mapping
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.actions.domain import ActionState, NewAction, ReviewTerms, StoredAction
+from app.actions.domain.action import ApprovalBinding
 from app.actions.tables import action_runs, actions
 from app.core.access import readable_by
 from app.core.json_types import JsonObject
@@ -32,14 +34,7 @@ async def add(connection: AsyncConnection, action: NewAction, state: ActionState
     runs = state in ("approved", "done")
     await connection.execute(
         insert(actions).values(
-            id=proposal.id,
-            tenant_id=proposal.tenant_id,
-            answer_id=proposal.answer_id,
-            key_id=proposal.key_id,
-            requester=proposal.requester,
-            release_id=proposal.release_id,
-            action=proposal.action,
-            risk=proposal.risk,
+            **{each.name: getattr(proposal, each.name) for each in fields(ApprovalBinding)},
             tainted=action.tainted,
             payload=proposal.payload,
             digest=proposal.digest,

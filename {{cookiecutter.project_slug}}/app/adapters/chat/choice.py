@@ -1,16 +1,16 @@
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from app.core.base_models import ExactModel
 
 DIALECT = ("send_temperature", "send_stream_options", "send_logprobs", "starts_with_reasoning")
 """Options that a release stores only where they differ from the default."""
 CHAIN_EXAMPLE = '[{"model": "gpt-4.1-mini", "base_url": "https://api.openai.com/v1", "api_key": "…"}]'
 
 
-class ModelChoice(BaseModel):
+class ModelChoice(ExactModel):
     """One model of the fallback chain, as configured in the settings."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str = Field(
         min_length=1, max_length=200, description="The provider's name of the model; Azure's deployment."

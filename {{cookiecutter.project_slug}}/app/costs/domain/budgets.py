@@ -7,8 +7,9 @@ from typing import Annotated, Literal, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from app.core.base_models import ExactModel
 from app.core.errors import Forbidden, Invalid, PaymentRequired
 
 SERVICE = UUID(int=0)
@@ -24,10 +25,8 @@ BudgetState = Literal["open", "near", "used_up"]
 UsdLimit = Annotated[Decimal, Field(gt=0, allow_inf_nan=False, max_digits=15, decimal_places=6)]
 
 
-class BudgetRules(BaseModel):
+class BudgetRules(ExactModel):
     """The part of `policies/cost.yaml` on limits. What happens at a limit is part of the release that answers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     service_daily_usd: UsdLimit | None = Field(None, description="What a day of the whole service may cost.")
     tenant_daily_usd: UsdLimit | None = Field(None, description="What a day of each tenant may cost.")

@@ -5,18 +5,17 @@ from fnmatch import fnmatchcase
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from app.core.base_models import ExactModel
 from app.core.policies import PolicyModel
 from app.costs.domain.budgets import BudgetRules
 
 Usd = Annotated[Decimal, Field(ge=0, allow_inf_nan=False, max_digits=18, decimal_places=12)]
 
 
-class PolicyPrice(BaseModel):
+class PolicyPrice(ExactModel):
     """The entry of one model in `policies/cost.yaml`: a price, `local: true`, or a ceiling for each call."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     local: bool = Field(False, description="It runs on your own machines; its tokens cost nothing.")
     input: Usd | None = Field(None, description="USD per million tokens that the model reads.")

@@ -3,8 +3,9 @@
 from hashlib import sha256
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from app.core.base_models import ExactModel
 from app.evaluation.domain.text_matching import normalised
 from app.releases.domain import canonical_json
 
@@ -16,11 +17,7 @@ CaseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,99}$")
 Alternatives = Annotated[tuple[CaseText, ...], Field(min_length=1)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SourceRef(_Strict):
+class SourceRef(ExactModel):
     """A document that contains the answer; with a heading, only the section under it."""
 
     uri: CaseText
@@ -30,7 +27,7 @@ class SourceRef(_Strict):
         return uri == self.uri and (self.heading is None or self.heading in headings)
 
 
-class Case(_Strict):
+class Case(ExactModel):
     """One line of a suite.
 
     facts: what the answer must contain, each as alternative spellings. should_refuse: None where both an answer and a

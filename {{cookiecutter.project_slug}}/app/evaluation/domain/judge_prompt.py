@@ -4,8 +4,9 @@ import json
 import re
 from hashlib import sha256
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from app.core.base_models import ExactModel
 from app.evaluation.domain.cases import Case, CaseName, CaseText, digest_of
 from app.evaluation.domain.observation import Observation
 from app.evaluation.domain.suites import SuiteRefused, first_error
@@ -15,10 +16,8 @@ _VERDICT = re.compile(r"\W*(GOOD|BAD)\b", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)(?=(?:question|right|given)\b)", re.IGNORECASE)
 
 
-class JudgedAnswer(BaseModel):
+class JudgedAnswer(ExactModel):
     """An answer to be judged. right: the expected answer; given: the answer of the release."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     question: CaseText
     right: CaseText

@@ -1,8 +1,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from app.core.base_models import ExactModel
 from app.core.policies import PolicyModel
 from app.evaluation.domain.metrics import METRICS, MetricTier
 
@@ -17,11 +18,7 @@ def _refuse_unknown(where: str, names: Iterable[str], known: Iterable[str]) -> N
         raise ValueError(f"{where}: unknown metric {wrong[0]}; known metrics: {', '.join(known)}")
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class MetricRule(_Section):
+class MetricRule(ExactModel):
     """How far one metric may fall before it blocks a release."""
 
     tier: MetricTier = Field(
@@ -39,7 +36,7 @@ class MetricRule(_Section):
     slice_floor: float | None = Field(None, ge=0, description="The floor of every slice that has none of its own.")
 
 
-class SliceRule(_Section):
+class SliceRule(ExactModel):
     """Additional rules for one slice."""
 
     risk: SliceRisk | None = Field(
@@ -48,7 +45,7 @@ class SliceRule(_Section):
     floors: Mapping[str, float] = Field(default_factory=dict, description="Floors of this slice by metric.")
 
 
-class GatedMetrics(_Section):
+class GatedMetrics(ExactModel):
     """Metrics that block in a slice, by the risk of the slice."""
 
     low: tuple[str, ...] = Field((), description="In slices of low risk.")
@@ -56,7 +53,7 @@ class GatedMetrics(_Section):
     high: tuple[str, ...] = Field((), description="In slices of high risk.")
 
 
-class SlicePolicy(_Section):
+class SlicePolicy(ExactModel):
     """How slices are judged. A slice too small for a test is judged by its floors and by a steep fall."""
 
     minimum_cases: int = Field(
@@ -78,7 +75,7 @@ class SlicePolicy(_Section):
         return metric in gated
 
 
-class ProtectedCases(_Section):
+class ProtectedCases(ExactModel):
     """Cases that must never get worse, whatever the average."""
 
     metrics: tuple[str, ...] = Field(
@@ -88,7 +85,7 @@ class ProtectedCases(_Section):
     minimum: Fraction = Field(0.5, description="What a protected case must reach without a baseline.")
 
 
-class JudgeRule(_Section):
+class JudgeRule(ExactModel):
     """An optional LLM judge, used only while it agrees with people."""
 
     model: str | None = Field(None, description="The model that judges; none when not set.")
@@ -96,7 +93,7 @@ class JudgeRule(_Section):
     minimum_labels: int = Field(50, ge=10, description="The fewest human labels needed to measure agreement.")
 
 
-class HarmRule(_Section):
+class HarmRule(ExactModel):
     """How much worse the canary may be on one metric."""
 
     margin: float = Field(
@@ -121,7 +118,7 @@ def _default_harms() -> dict[str, HarmRule]:
     }
 
 
-class CanaryPolicy(_Section):
+class CanaryPolicy(ExactModel):
     """How a canary is compared with the control that runs beside it, and when it ends."""
 
     percent: int = Field(10, ge=1, le=50, description="Default share of traffic for a canary, in percent.")

@@ -6,8 +6,9 @@ from datetime import datetime
 from math import isclose
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict, ValidationError
 
+from app.core.base_models import ExactModel
 from app.core.errors import Invalid
 from app.evaluation.domain.gate import GateResult, MetricFinding, Verdict, apply_gate
 from app.evaluation.domain.policy import QualityPolicy
@@ -23,8 +24,8 @@ class ReportUnusable(Invalid):
     action = "Get the report from GET /v1/evaluations/{run_id}/report.json, or evaluate the release again."
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+class _Frozen(ExactModel):
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class ReleaseAnswer(_Frozen):

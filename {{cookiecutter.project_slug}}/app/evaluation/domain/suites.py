@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from app.core.base_models import ExactModel
 from app.core.errors import Invalid, NotFound
 from app.evaluation.domain.cases import TENANT, Case, CaseName, CaseText, digest_of
 from app.evaluation.domain.text_matching import contains
@@ -48,10 +49,8 @@ class Suite:
         return tuple(sorted({case.tenant for case in self.cases}))
 
 
-class CorpusFolder(BaseModel):
+class CorpusFolder(ExactModel):
     """A folder of documents for the evaluation. path: relative to the service's folder."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: CaseText
     tenant: CaseName = TENANT
@@ -59,10 +58,8 @@ class CorpusFolder(BaseModel):
     groups: tuple[CaseName, ...] = ()
 
 
-class EvaluationCorpus(BaseModel):
+class EvaluationCorpus(ExactModel):
     """evals/corpus.json: the documents of the evaluation, by tenant."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     folders: tuple[CorpusFolder, ...] = Field(default=())
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from app.core.base_models import ExactModel
 from app.core.policies import PolicyModel
 from app.identity.domain import InvalidGroupName, check_groups
 from app.identity.domain.tokens import (
@@ -21,11 +22,7 @@ TenantRole = Literal["user", "reviewer", "operator", "admin"]
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 
 
-class MappingRules(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class TokenAcceptance(MappingRules):
+class TokenAcceptance(ExactModel):
     """Which tokens are accepted, besides issuer and audience, which are settings."""
 
     algorithms: tuple[Algorithm, ...] = Field(
@@ -45,7 +42,7 @@ class TokenAcceptance(MappingRules):
     )
 
 
-class TenantMapping(MappingRules):
+class TenantMapping(ExactModel):
     """The tenant of an identity: one for all, or by a claim."""
 
     name: str = Field("default", description="The tenant of everybody, where claim is empty.")
@@ -62,7 +59,7 @@ class TenantMapping(MappingRules):
         return tenant
 
 
-class RoleMapping(MappingRules):
+class RoleMapping(ExactModel):
     """The roles of an identity by the values of a claim, compared exactly."""
 
     claim: str = Field("groups", min_length=1, description="The claim that decides about roles.")
@@ -78,7 +75,7 @@ class RoleMapping(MappingRules):
         return frozenset(roles | ({"service"} if held & set(self.service) else set()))
 
 
-class GroupMapping(MappingRules):
+class GroupMapping(ExactModel):
     """The access groups of an identity by the values of a claim, compared exactly."""
 
     claim: str = Field("groups", min_length=1, description="The claim that decides about access groups.")
@@ -98,7 +95,7 @@ class GroupMapping(MappingRules):
         return frozenset(group for value, group in self.values.items() if value in held)
 
 
-class ServiceAccount(MappingRules):
+class ServiceAccount(ExactModel):
     """A program that gets its tokens by client credentials. Such tokens have no groups of a person."""
 
     tenant: str = Field("default", description="Its tenant.")
@@ -112,7 +109,7 @@ class ServiceAccount(MappingRules):
         return values
 
 
-class SessionRules(MappingRules):
+class SessionRules(ExactModel):
     """How long a person stays signed in to the console."""
 
     idle_minutes: int = Field(30, ge=1, le=1440, description="Without a request, a session ends after so long.")

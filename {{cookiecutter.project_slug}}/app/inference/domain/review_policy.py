@@ -6,9 +6,10 @@ from functools import cached_property
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from app.actions.domain import ReviewTiming
+from app.core.base_models import ExactModel
 from app.core.ownership import RiskTier
 from app.core.policies import PolicyModel
 from app.inference.domain.release_names import EXTRACTIVE
@@ -35,11 +36,7 @@ Word = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\w")]
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
-class _Rules(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
-
-
-class RuleConditions(_Rules):
+class RuleConditions(ExactModel):
     """All named conditions must be met; of a list, one entry is enough. Without `action` they apply to answers."""
 
     action: tuple[ActionClass, ...] = Field(
@@ -106,7 +103,7 @@ class RuleConditions(_Rules):
         return re.compile(self.pattern, re.IGNORECASE) if self.pattern else None
 
 
-class Rule(_Rules):
+class Rule(ExactModel):
     """One rule that sends answers or actions to human review."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$", description="Its name in the review queue.")

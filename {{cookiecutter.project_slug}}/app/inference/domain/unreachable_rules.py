@@ -1,39 +1,14 @@
 """Detects rules that can never match because of a rule above them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from fnmatch import fnmatchcase
-from typing import Protocol
-from uuid import UUID
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.inference.domain.review_policy import RuleConditions
 
 
-class Conditioned(Protocol):
-    @property
-    def action(self) -> Collection[str]: ...
-    @property
-    def risk_tier(self) -> Collection[str]: ...
-    @property
-    def words(self) -> Collection[str]: ...
-    @property
-    def pattern(self) -> str | None: ...
-    @property
-    def findings(self) -> Collection[str]: ...
-    @property
-    def groundedness_below(self) -> float | None: ...
-    @property
-    def confidence_below(self) -> float | None: ...
-    @property
-    def models(self) -> Collection[str]: ...
-    @property
-    def degraded(self) -> bool | None: ...
-    @property
-    def status(self) -> str | None: ...
-    @property
-    def tenants(self) -> Collection[UUID]: ...
-    @property
-    def sample(self) -> float: ...
-
-
-def shadowed(below: Conditioned, above: Conditioned) -> bool:
+def shadowed(below: "RuleConditions", above: "RuleConditions") -> bool:
     """Whether everything that matches `below` matches `above` too; False where that is not certain, as with two
     patterns. Sampling is by the answer's id, so a larger sample contains a smaller one.
     """
@@ -58,7 +33,7 @@ def _of_the_same(below: set[str], above: set[str]) -> bool:
     return below <= above and bool(below) == bool(above)
 
 
-def _within(below: set[str] | set[UUID], above: set[str] | set[UUID]) -> bool:
+def _within(below: Set[object], above: Set[object]) -> bool:
     return not above or (bool(below) and below <= above)
 
 
@@ -74,6 +49,6 @@ def _named(below: Collection[str], above: Collection[str]) -> bool:
     return not above or (bool(below) and all(any(fnmatchcase(one, wide) for wide in above) for one in below))
 
 
-def _of_text(rule: Conditioned) -> bool:
+def _of_text(rule: "RuleConditions") -> bool:
     """Whether it needs a value that a refusal does not have."""
     return rule.groundedness_below is not None or rule.confidence_below is not None

@@ -101,16 +101,8 @@ async def add_feedback(
     at: datetime,
 ) -> None:
     """Replaces earlier feedback of the same key on the answer."""
-    new = insert(feedback).values(
-        id=id,
-        tenant_id=tenant_id,
-        answer_id=answer_id,
-        key_id=key_id,
-        helpful=helpful,
-        comment=comment,
-        created_at=at,
-    )
     changed = {"helpful": helpful, "comment": comment, "created_at": at}
+    new = insert(feedback).values(id=id, tenant_id=tenant_id, answer_id=answer_id, key_id=key_id, **changed)
     await connection.execute(
         new.on_conflict_do_update(index_elements=["tenant_id", "answer_id", "key_id"], set_=changed)
     )

@@ -5,7 +5,6 @@ A document is a (tenant, source, uri); every upload to it is a version. received
 next. deleted and discarded are final. Only the published version of a document can be found by a search.
 """
 
-import base64
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
+from app.core.cursors import cursor_text, parse_cursor
 from app.core.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, Problem, TooLarge
 from app.core.text import clean
 from app.identity.domain import GROUP_PATTERN
@@ -191,14 +191,13 @@ class Cursor:
     id: UUID
 
     def text(self) -> str:
-        return base64.urlsafe_b64encode(f"{self.at.isoformat()}|{self.id}".encode()).decode().rstrip("=")
+        return cursor_text(self.at, self.id)
 
     @classmethod
     def parse(cls, text: str) -> "Cursor":
         """Errors: BadCursor."""
         try:
-            at, _, last = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition("|")
-            return cls(datetime.fromisoformat(at), UUID(last))
+            return cls(*parse_cursor(text))
         except ValueError as error:
             raise BadCursor("The cursor cannot be read.") from error
 

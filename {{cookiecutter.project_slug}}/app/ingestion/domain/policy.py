@@ -2,18 +2,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from app.core.base_models import ExactModel
 from app.core.policies import PolicyModel
 
 GateAction = Literal["flag", "quarantine"]
 
 
-class SourceSection(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DuplicateRules(SourceSection):
+class DuplicateRules(ExactModel):
     """exact: link to the published document, or quarantine. near: quarantine or publish."""
 
     exact: Literal["link", "quarantine"] = Field("link", description="The same content again.")
@@ -23,7 +20,7 @@ class DuplicateRules(SourceSection):
     )
 
 
-class FreshnessRules(SourceSection):
+class FreshnessRules(ExactModel):
     """A document whose own date is older than this gets a finding, is flagged for readers, or is quarantined."""
 
     max_age_days: int | None = Field(None, ge=1, description="Maximum age of a document by its own date, in days.")
@@ -34,7 +31,7 @@ class FreshnessRules(SourceSection):
         return timedelta(days=self.max_age_days) if self.max_age_days else None
 
 
-class SourceRules(SourceSection):
+class SourceRules(ExactModel):
     """The rules for the documents of one source, with the action for a document that breaks one."""
 
     types: tuple[str, ...] = Field(

@@ -118,8 +118,12 @@ async def _store_all(
                 results[index] = UploadResult(file.name, source, problem=problem)
                 continue
             content = ContentKey(file.digest, groups)
+            duplicate = duplicates.get(content)
             own_options = replace(options, access_groups=groups)
-            result = await _store(deps, connection, caller, own_options, file, duplicates.get(content))
+            if duplicate and deps.data.source(source).duplicates.exact == "link":
+                result = await _link(deps, connection, caller, own_options, file, duplicate)
+            else:
+                result = await _add_version(deps, connection, caller, own_options, file, duplicate)
             if existing and not result.duplicate_of:
                 await _restrict_access(deps, connection, caller, existing, groups)
             results[index] = result
@@ -166,19 +170,6 @@ async def _restrict_access(
         subject = f"document {existing.document_id}"
         act = Act(caller.name, "document.readers", subject, "", before, after, caller.tenant_id)
         await audit.record(connection, act, now)
-
-
-async def _store(
-    deps: IngestionDependencies,
-    connection: AsyncConnection,
-    caller: Principal,
-    options: UploadOptions,
-    file: Upload,
-    duplicate: LiveDuplicate | None,
-) -> UploadResult:
-    if duplicate and deps.data.source(options.source).duplicates.exact == "link":
-        return await _link(deps, connection, caller, options, file, duplicate)
-    return await _add_version(deps, connection, caller, options, file, duplicate)
 
 
 async def _link(

@@ -20,10 +20,12 @@ NAMED_BY_POLICY = Kept("a name from a policy or a setting")
 GROUPS = Kept("names of access groups")
 KEY_ID = Kept("the id of a key")
 GONE = Content(to=None)
+OPAQUE = Content("opaque", None)
 
 _ANSWERS = "any (cast(:answers as uuid[]))"
 _ACTIONS = "any (cast(:actions as uuid[]))"
 _DOCUMENTS = "any (cast(:documents as uuid[]))"
+_OF_DOCUMENTS = f"document_id = {_DOCUMENTS}"
 _DERIVED = "documents && cast(:documents as uuid[])"
 
 _UNUSED_FILES = """
@@ -39,7 +41,7 @@ ANSWERS = (
     Store(
         "idempotency_keys",
         "delete",
-        {"route": STATE, "key": GONE, "digest": Content("opaque", None), "body": Content("bytes", None)},
+        {"route": STATE, "key": GONE, "digest": OPAQUE, "body": Content("bytes", None)},
         linked=f"{_DERIVED} or key_id = any (cast(:keys as uuid[])) or exists (select from "
         "unnest(cast(:answers as uuid[]) || cast(:actions as uuid[])) id "
         "where position(convert_to(id::text, 'UTF8') in body) > 0)",
@@ -177,22 +179,22 @@ DOCUMENTS = (
     Store(
         "chunk_vectors",
         "delete",
-        {"embedding": Content("opaque", None), "access_groups": GROUPS},
-        linked=f"document_id = {_DOCUMENTS}",
+        {"embedding": OPAQUE, "access_groups": GROUPS},
+        linked=_OF_DOCUMENTS,
         key="chunk_id",
     ),
     Store(
         "chunk_terms",
         "delete",
-        {"weights": Content("opaque", None), "access_groups": GROUPS},
-        linked=f"document_id = {_DOCUMENTS}",
+        {"weights": OPAQUE, "access_groups": GROUPS},
+        linked=_OF_DOCUMENTS,
         key="chunk_id",
     ),
     Store(
         "chunks",
         "delete",
         {"headings": Content("list", None), "text": GONE},
-        linked=f"document_id = {_DOCUMENTS}",
+        linked=_OF_DOCUMENTS,
     ),
     Store(
         "indexed_documents",
@@ -206,7 +208,7 @@ DOCUMENTS = (
             "headings": Content("json", "'[]'"),
             "flags": STATE,
         },
-        linked=f"document_id = {_DOCUMENTS}",
+        linked=_OF_DOCUMENTS,
         also="withdrawn = true",
         key="document_id",
         note="Retrieval.withdraw first: the corpus version grows and the statistics are right",
@@ -222,19 +224,19 @@ DOCUMENTS = (
             "decided_by": KEY_ID,
             "note": Content(to="null"),
         },
-        linked=f"document_id = {_DOCUMENTS}",
+        linked=_OF_DOCUMENTS,
         also="decision = coalesce(decision, 'deleted'), decided_at = coalesce(decided_at, now()), "
         "decided_by = coalesce(decided_by, 'erasure')",
     ),
     Store(
         "blobs",
         "delete",
-        {"sha256": Content("opaque", None), "bytes": Content("opaque", None)},
+        {"sha256": OPAQUE, "bytes": OPAQUE},
         linked=_UNUSED_FILES,
         key="encode(sha256, 'hex')",
         note="encrypted by a key of the tenant, which is destroyed with the tenant",
     ),
-    Store("document_bands", "delete", {}, linked=f"document_id = {_DOCUMENTS}", key="document_id"),
+    Store("document_bands", "delete", {}, linked=_OF_DOCUMENTS, key="document_id"),
     Store(
         "document_versions",
         "change",
@@ -253,7 +255,7 @@ DOCUMENTS = (
             "findings": Content("json", "'[]'"),
             "received_by": KEY_ID,
         },
-        linked=f"document_id = {_DOCUMENTS}",
+        linked=_OF_DOCUMENTS,
         also="status = 'deleted', signature = null, ended_at = coalesce(ended_at, now())",
         key="document_id",
     ),
@@ -275,14 +277,14 @@ OTHERS = (
     Store(
         "evaluation_opinions",
         "delete",
-        {"judge": NAMED_BY_POLICY, "subject": Content("opaque", None)},
+        {"judge": NAMED_BY_POLICY, "subject": OPAQUE},
         key="subject",
         note="digests of answers that a judge read; they go with the tenant",
     ),
     Store(
         "evaluation_results",
         "delete",
-        {"release_id": DIGEST, "case_digest": Content("opaque", None), "observed": Content("json", None)},
+        {"release_id": DIGEST, "case_digest": OPAQUE, "observed": Content("json", None)},
         linked="jsonb_exists_any(observed->'documents', cast(cast(:documents as uuid[]) as text[]))",
         key="case_digest",
     ),
@@ -328,7 +330,7 @@ OTHERS = (
     Store(
         "console_sessions",
         "delete",
-        {"digest": Content("opaque", None)},
+        {"digest": OPAQUE},
         linked="identity_id = any (cast(:keys as uuid[]))",
         key="digest",
     ),

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
+from app.core.base_models import ExactModel
 from app.core.errors import StartRefused
 from app.releases.domain.problems import FilesRefused, ParameterNotFound, ReleaseUnservable
 
@@ -21,8 +22,8 @@ class PromptUnusable(StartRefused):
     """An unusable prompt file; the message names it and says what to do."""
 
 
-class _ManifestModel(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+class _ManifestModel(ExactModel):
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class CodePin(_ManifestModel):

@@ -1,12 +1,12 @@
 """Review items: their states, who may claim and decide, and what a decision needs."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from app.core.cursors import cursor_text, parse_cursor
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.identity.domain import Principal
 from app.inference.domain.human_review import PayloadChanged
@@ -252,13 +252,12 @@ class ReviewCursor:
     id: UUID
 
     def text(self) -> str:
-        return base64.urlsafe_b64encode(f"{self.due_at.isoformat()}|{self.id}".encode()).decode().rstrip("=")
+        return cursor_text(self.due_at, self.id)
 
     @classmethod
     def parse(cls, text: str) -> "ReviewCursor":
         """Errors: InvalidReviewCursor."""
         try:
-            due_at, _, item_id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition("|")
-            return cls(datetime.fromisoformat(due_at), UUID(item_id))
+            return cls(*parse_cursor(text))
         except ValueError as error:
             raise InvalidReviewCursor() from error

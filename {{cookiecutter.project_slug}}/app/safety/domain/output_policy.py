@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from app.core.base_models import ExactModel
 from app.safety.domain.link_hosts import HOST, LinkHosts
 from app.safety.domain.text import Finding
 
@@ -20,12 +21,10 @@ def is_of_output(finding: Finding) -> bool:
     return finding.rule.partition(".")[0] in _FIELDS
 
 
-class OutputPolicy(BaseModel):
+class OutputPolicy(ExactModel):
     """mask: the characters are replaced. remove: the sentence is taken out. refuse: a refusal takes the answer's place.
     review: as the mildest of these, and the answer waits for a person.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     hosts: tuple[str, ...] = Field(
         (), description="Hosts that answers may link to and load images from, over https; sub-domains are named too."

@@ -2,8 +2,9 @@ from collections.abc import Iterable
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from app.core.base_models import ExactModel
 from app.core.errors import Invalid
 from app.core.policies import PolicyModel
 from app.safety.domain.output_policy import OutputPolicy
@@ -14,6 +15,9 @@ DocumentAction = Literal["ignore", "flag", "quarantine"]
 QuestionAction = Literal["ignore", "flag", "review", "refuse"]
 
 _HIDDEN_CHARACTERS = frozenset({"bidi_controls", "zero_width", "variation_selectors", "tag_characters", "look_alikes"})
+_ABOUT_HIDDEN_CHARACTERS = (
+    "Invisible characters, characters that change the reading direction, and look-alikes in words."
+)
 
 
 class QuestionRefused(Invalid):
@@ -22,36 +26,26 @@ class QuestionRefused(Invalid):
     action = "Ask without instructions to the system itself."
 
 
-class Rules(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DocumentScreening(Rules):
+class DocumentScreening(ExactModel):
     """The action for a document by kind of finding."""
 
     instructions: DocumentAction = Field("flag", description="Text that addresses the model instead of the reader.")
     suspected_instructions: DocumentAction = Field("flag", description="The same, by the classifier's judgement.")
     hidden_instructions: DocumentAction = Field("quarantine", description="The same, invisible to a reader.")
     hidden_text: DocumentAction = Field("flag", description="Text that is invisible to a reader.")
-    hidden_characters: DocumentAction = Field(
-        "flag",
-        description="Invisible characters, characters that change the reading direction, and look-alikes in words.",
-    )
+    hidden_characters: DocumentAction = Field("flag", description=_ABOUT_HIDDEN_CHARACTERS)
 
 
-class QuestionScreening(Rules):
+class QuestionScreening(ExactModel):
     """The action for a question by kind of finding."""
 
     instructions: QuestionAction = Field("flag", description="A question that contains instructions to the model.")
     suspected_instructions: QuestionAction = Field("flag", description="The same, by the classifier's judgement.")
     hidden_instructions: QuestionAction = Field("refuse", description="The same, invisible to a reader.")
-    hidden_characters: QuestionAction = Field(
-        "flag",
-        description="Invisible characters, characters that change the reading direction, and look-alikes in words.",
-    )
+    hidden_characters: QuestionAction = Field("flag", description=_ABOUT_HIDDEN_CHARACTERS)
 
 
-class Limits(Rules):
+class Limits(ExactModel):
     """Limits on requests of callers."""
 
     question_characters: int = Field(2_000, ge=1, le=100_000, description="Maximum length of a question.")
@@ -85,23 +79,12 @@ class SecurityPolicy(PolicyModel):
         return host in {"localhost", "127.0.0.1", "::1", *self.confidential_hosts}
 
     def document_action(self, finding: Finding) -> DocumentAction:
-        rules = self.documents
-        return {
-            "instructions": rules.instructions,
-            "suspected_instructions": rules.suspected_instructions,
-            "hidden_instructions": rules.hidden_instructions,
-            "hidden_text": rules.hidden_text,
-            "hidden_characters": rules.hidden_characters,
-        }.get(kind_of(finding), "flag")
+        action: DocumentAction = dict(self.documents).get(kind_of(finding), "flag")
+        return action
 
     def question_action(self, finding: Finding) -> QuestionAction:
-        rules = self.questions
-        return {
-            "instructions": rules.instructions,
-            "suspected_instructions": rules.suspected_instructions,
-            "hidden_instructions": rules.hidden_instructions,
-            "hidden_characters": rules.hidden_characters,
-        }.get(kind_of(finding), "flag")
+        action: QuestionAction = dict(self.questions).get(kind_of(finding), "flag")
+        return action
 
     def wants_review(self, findings: Iterable[Finding]) -> bool:
         """Whether a person reviews the answer to a question with these findings before it is delivered."""

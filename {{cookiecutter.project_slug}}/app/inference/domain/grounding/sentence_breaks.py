@@ -2,7 +2,15 @@
 
 import re
 
-from app.inference.domain.grounding.text import ABBREVIATIONS, NEVER_LAST, STOP_WORDS, STRUCTURE
+from app.inference.domain.grounding.text import (
+    ABBREVIATIONS,
+    FIRST_WORD,
+    NEVER_LAST,
+    STRUCTURE,
+    is_abbreviation,
+    is_wrapped,
+    last_word,
+)
 
 LONGEST_SENTENCE = 600
 """The longest sentence in characters; a longer one is cut at a clause, a word, or anywhere."""
@@ -12,10 +20,7 @@ LOOK_AHEAD = 64
 _CANDIDATE = re.compile(r"[.!?…]+[\"'”’)\]]*(?:\[\d+\])*(?=\s)|[。！？](?:\[\d+\])*|\n")
 _CITED = re.compile(r"(?:[ \t]*[\[【][0-9,;\- †]{1,60}[\]】])+")
 _CITED_SO_FAR = re.compile(r"(?:[ \t]*[\[【][0-9,;\- †]{1,60}[\]】])*[ \t]*(?:[\[【][0-9,;\- †]{0,60})?\Z")
-_LAST_WORD = re.compile(r"[^\s(\[\"'“‘]+$")
-_FIRST_WORD = re.compile(r"[\"'“‘(\[]*([^\W_]+)")
 _CLAUSE = re.compile(r"[,;:—–]\s")
-_SHORT_LINE = 48
 
 
 def first_break(text: str, ended: bool) -> int | None:
@@ -75,16 +80,11 @@ def _sentence_ends(text: str, stop: re.Match[str], ended: bool) -> int | None:
 
 def _is_last(text: str, stop: re.Match[str], follows: str, settled: bool) -> bool | None:
     """Whether the word before a full stop ends a sentence, so is no abbreviation; None while that is not known yet."""
-    before = _LAST_WORD.search(text, 0, stop.start())
-    word = before.group().lower() if before else ""
-    if not word or word in NEVER_LAST:
-        return False
-    if word in ABBREVIATIONS:
-        first = _FIRST_WORD.match(follows)
-        if not settled and (first is None or first.end() == len(follows)):
-            return None
-        return first is not None and first[1].lower() in STOP_WORDS
-    return not (len(word) == 1 and word.isalpha() and word != "i")
+    word, first = last_word(text, 0, stop.start()), FIRST_WORD.match(follows)
+    cut_off = not settled and (first is None or first.end() == len(follows))
+    if cut_off and word in ABBREVIATIONS and word not in NEVER_LAST:
+        return None
+    return not is_abbreviation(word, first[1] if first else "")
 
 
 def _line_ends(text: str, at: int, ended: bool) -> int | None:
@@ -97,8 +97,7 @@ def _line_ends(text: str, at: int, ended: bool) -> int | None:
     if not follows:
         return at if settled else None
     last = text[text.rfind("\n", 0, at) + 1 : at]
-    wrapped = len(last) >= _SHORT_LINE or follows[:1].islower() or last.rstrip().endswith((",", ";", "-"))
-    if not wrapped or last.lstrip().startswith(("#", "|")):
+    if not is_wrapped(last, follows):
         return at
     if not settled and len(follows) < 8:
         return None

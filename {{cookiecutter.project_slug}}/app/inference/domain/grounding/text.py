@@ -25,7 +25,7 @@ NEVER_LAST = _all_of(
 )
 _STOP = re.compile(r"[.!?…]+[\"'”’)\]]*(?:\[\d+\])*(?=\s)|[。！？]")
 _LAST_WORD = re.compile(r"[^\s(\[\"'“‘]+$")
-_FIRST_WORD = re.compile(r"[\"'“‘(\[]*([^\W_]+)")
+FIRST_WORD = re.compile(r"[\"'“‘(\[]*([^\W_]+)")
 _LINE = re.compile(r"[^\n]+")
 STRUCTURE = re.compile(r"\s*(?:#{1,6}\s|[-*+•‣–]\s|\(?\d{1,3}[.)]\s|\(?[a-z][.)]\s|\||>\s|```|={3,}|-{3,})")
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|\d+")
@@ -116,10 +116,14 @@ def _continues(text: str, start: int, end: int, line_start: int, content: str) -
     if text.count("\n", end, line_start) > 1 or STRUCTURE.match(content):
         return False
     last = text[text.rfind("\n", start, end) + 1 : end] if "\n" in text[start:end] else text[start:end]
-    if last.lstrip().startswith(("#", "|")):
+    return is_wrapped(last, content)
+
+
+def is_wrapped(line: str, following: str) -> bool:
+    """Whether the sentence at the end of a line goes on in the text after it."""
+    if line.lstrip().startswith(("#", "|")):
         return False
-    wrapped = len(last) >= _SHORT_LINE or content.lstrip()[:1].islower()
-    return wrapped or last.rstrip().endswith((",", ";", "-"))
+    return len(line) >= _SHORT_LINE or following.lstrip()[:1].islower() or line.rstrip().endswith((",", ";", "-"))
 
 
 def _split(text: str, block: TextSpan) -> list[TextSpan]:
@@ -137,17 +141,23 @@ def _ends_sentence(text: str, start: int, stop: re.Match[str], end: int) -> bool
     following = text[stop.end() : min(end, stop.end() + 40)].lstrip()
     if not following:
         return True
-    follower = _FIRST_WORD.match(following)
+    follower = FIRST_WORD.match(following)
     if following.lstrip("\"'“‘([")[:1].islower():
         return False
     if not stop.group().startswith("."):
         return True
-    before = _LAST_WORD.search(text, start, stop.start())
-    word = before.group().lower() if before else ""
-    return not _shortened(word, follower.group(1) if follower else "")
+    word = last_word(text, start, stop.start())
+    return not is_abbreviation(word, follower.group(1) if follower else "")
 
 
-def _shortened(word: str, follower: str) -> bool:
+def last_word(text: str, start: int, end: int) -> str:
+    """The word before `end`, in lower case; empty where there is none."""
+    found = _LAST_WORD.search(text, start, end)
+    return found.group().lower() if found else ""
+
+
+def is_abbreviation(word: str, follower: str) -> bool:
+    """Whether the full stop after a word belongs to it and ends no sentence. follower: the word after it, if any."""
     if not word:
         return True
     if word in NEVER_LAST:

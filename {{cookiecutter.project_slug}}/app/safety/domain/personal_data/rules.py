@@ -4,8 +4,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from app.core.base_models import ExactModel
 from app.core.ownership import DataSensitivity
 from app.safety.domain.personal_data.findings import KINDS, Kind
 from app.safety.domain.personal_data.masking import Mask
@@ -26,11 +27,7 @@ A = TypeVar("A")
 THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-class _Rules(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
-
-
-class ByDataClass(_Rules, Generic[A]):
+class ByDataClass(ExactModel, Generic[A]):
     """What happens by the data_sensitivity of policies/ownership.yaml. One word instead stands for all three."""
 
     public: A = Field(description="Where the data is public.")
@@ -55,7 +52,7 @@ def _same(action: A) -> ByDataClass[A]:
     return ByDataClass(public=action, internal=action, confidential=action)
 
 
-class PersonalDataRules(_Rules):
+class PersonalDataRules(ExactModel):
     """Personal data: what is looked for, and what happens to it at each place. `keep` does nothing."""
 
     kinds: tuple[Kind, ...] = Field(KINDS, description="The kinds that are looked for.")
