@@ -87,6 +87,22 @@ class AdmissionControl:
         slots = self.limits.for_path(inner)
         if slots is None or slots.free or not slots.rejects(self.limits.tenant(headers)):
             return None
+        return self._rejected_by(slots, path, inner, headers)
+
+    def rejection_before_task(self, path: str, headers: Headers) -> Rejection | None:
+        """As `rejection`, for a request that has no task yet."""
+        inner = without_prefix(path, self.limits.prefix)
+        slots = self.limits.for_path(inner)
+        if slots is None or slots.free or not slots.rejects_behind_expected(self.limits.tenant(headers)):
+            return None
+        return self._rejected_by(slots, path, inner, headers)
+
+    def expect(self, path: str, headers: Headers) -> None:
+        """A request that may come in is complete, and its task has not run yet."""
+        if (slots := self.limits.for_path(without_prefix(path, self.limits.prefix))) is not None:
+            slots.expect(self.limits.tenant(headers))
+
+    def _rejected_by(self, slots: Slots, path: str, inner: str, headers: Headers) -> Rejection:
         problem = slots.reject("full")
         count(problem)
         self._count_rejection(slots.kind)

@@ -70,6 +70,11 @@ class ConnectionRejections:
             connection.close_after_response()
         return True
 
+    def expect(self) -> None:
+        """The request was not rejected, and is complete."""
+        if (path := self._path()) is not None:
+            self.admission.expect(path, self.connection.headers)
+
     def close(self) -> None:
         """The connection is lost."""
         if self._pause is not None:
@@ -79,10 +84,16 @@ class ConnectionRejections:
         """None also where only the middleware can decide."""
         connection = self.connection
         busy = connection.cycle is not None and not connection.cycle.response_complete
-        if busy or not connection.url.startswith(b"/") or b"%" in connection.url:
+        if busy or (path := self._path()) is None:
             return None
-        path = connection.url.partition(b"?")[0].decode("latin-1")
-        return self.admission.rejection(path, connection.headers)
+        return self.admission.rejection_before_task(path, connection.headers)
+
+    def _path(self) -> str | None:
+        """None where only the application knows it."""
+        url = self.connection.url
+        if not url.startswith(b"/") or b"%" in url:
+            return None
+        return url.partition(b"?")[0].decode("latin-1")
 
     def _send(self, response: bytes) -> None:
         connection = self.connection

@@ -51,15 +51,16 @@ class FairQueue(Generic[T]):
             self._lines[tenant] = line  # at the end: the others come first next time
         return item
 
-    def gives_way(self, newcomer: Tenant) -> bool:
+    def gives_way(self, newcomer: Tenant, expected: int = 0) -> bool:
         """Whether a line is so much longer than the newcomer's own that its newest gives way when the queue is full.
+        expected: how many of the newcomer's are about to join the queue.
 
         Only a clearly longer one does, so that equally loud tenants do not displace each other without end; a tenant
         with nothing in the queue always gets a place.
         """
         if not self._lines:
             return False
-        own = self.length_of(newcomer)
+        own = self.length_of(newcomer) + expected
         return self.length_of(self._longest()) > (own + 1 if own else 0) and self._longest() != newcomer
 
     def displace(self) -> T:

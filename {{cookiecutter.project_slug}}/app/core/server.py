@@ -136,6 +136,8 @@ class BoundedConnection(HttpToolsProtocol):
             return
         if not self._rejected:
             super().on_message_complete()
+            if self.rejections is not None:
+                self.rejections.expect()
         if self._rejected or self.cycle.response_complete:
             self._disarm()
             self.timeout_keep_alive_task = self.loop.call_later(

@@ -23,6 +23,10 @@ OTHERS_SECONDS = 60.0
 """For how long a tenant counts as active after its last request."""
 HOLD_SMOOTHING = 0.05
 MAX_TURNS = 10_000
+QUEUE_FILL: Final = 0.7
+"""The part of the longest wait for which the queue is filled: turns vary, and one that comes too late has cost the read
+of a body and an unused place.
+"""
 
 RejectionReason = Literal["full", "displaced", "waited"]
 """full: no place in the queue; displaced: its place went to another tenant; waited: its turn did not come in time."""
@@ -77,7 +81,8 @@ class _Turn:
 class Slots:
     """A concurrency limit for one kind of request, with a fair and bounded queue in front of it.
 
-    limit: read at each request; rejection: the error above it. brownout: is told how full the queue is.
+    limit: read at each request; rejection: the error above it. brownout: is told how full the queue is. _expected: the
+    complete requests whose tasks have not run yet.
     """
 
     kind: str
@@ -93,20 +98,38 @@ class Slots:
     _turns: dict[Tenant, int] = field(default_factory=dict)
     _taken: int = 0
     _hold_seconds: float = 0.0
+    _expected: Counter[Tenant] = field(default_factory=Counter)
 
     @property
     def free(self) -> bool:
         """Whether any request would be accepted at once."""
-        return not self._waiting and self.in_use < self.limit() * self.rules.tenant_share
+        return not self._waiting and self.in_use + self._expected.total() < self.limit() * self.rules.tenant_share
+
+    def expect(self, tenant: Tenant) -> None:
+        """Counts a request that is complete, until its task runs in the next turn of the loop. A busy loop reads many
+        requests in one turn; without this all of them would find the same place.
+        """
+        if not self._expected:
+            asyncio.get_running_loop().call_soon(self._expected.clear)
+        self._expected[tenant] += 1
 
     def rejects(self, tenant: Tenant) -> bool:
         """Whether a request that comes now finds neither a slot nor a place in the queue."""
-        if self._may_start(tenant) and not self._waiting.length_of(tenant):
+        return self._rejects(tenant, 0, 0)
+
+    def rejects_behind_expected(self, tenant: Tenant) -> bool:
+        """As `rejects`, for a request that comes after those that are expected."""
+        return self._rejects(tenant, self._expected.total(), self._expected[tenant])
+
+    def _rejects(self, tenant: Tenant, expected: int, own: int) -> bool:
+        unused = max(0, self.limit() - self.in_use)
+        if expected < unused and self._may_start(tenant) and not self._waiting.length_of(tenant):
             return False
-        full = len(self._waiting) >= self._places()
+        places = self._places()
+        full = len(self._waiting) + max(0, expected - unused) >= places
         if full:
             self._tell_brownout(1.0, time.monotonic())
-        return full and not (self._places() and self._waiting.gives_way(tenant))
+        return full and not (places and self._waiting.gives_way(tenant, own))
 
     @asynccontextmanager
     async def acquire(self, tenant: Tenant = None) -> AsyncIterator[None]:
@@ -188,7 +211,7 @@ class Slots:
         limit = self.limit()
         if not self._hold_seconds:
             return min(self.rules.longest, limit)
-        return min(self.rules.longest, int(self.rules.seconds * limit / self._hold_seconds))
+        return min(self.rules.longest, int(QUEUE_FILL * self.rules.seconds * limit / self._hold_seconds))
 
     def _note_pressure(self, now: float) -> None:
         waiting = len(self._waiting)

@@ -21,10 +21,12 @@ TIMEOUT = 20.0
 
 
 class App:
-    """An application that answers with the length of the body; `/slow` waits for the event `finish`."""
+    """An application that answers with the length of the body; `/slow` waits for the event `finish`. tasks: the
+    requests that reached its middleware.
+    """
 
     def __init__(self) -> None:
-        self.begun = self.ended = 0
+        self.begun = self.ended = self.tasks = 0
         self.clients: list[str] = []
         self.finish = asyncio.Event()
 
@@ -58,7 +60,13 @@ async def serving(
     admission = AdmissionLimits(Slots("other", lambda: limit), {}, {"/health/live"})
     inner = Intake(app, body or BodyLimits(1_000_000, seconds=limits.body_seconds), admission)
     control = AdmissionControl(admission)
-    server = make_server(Admission(Observed(inner), control), "127.0.0.1", 0, limits, control)
+    stack = Admission(Observed(inner), control)
+
+    async def counted(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        app.tasks += scope["type"] == "http"
+        await stack(scope, receive, send)
+
+    server = make_server(counted, "127.0.0.1", 0, limits, control)
     running = asyncio.ensure_future(server.serve())
     while not server.started:  # noqa: ASYNC110, uvicorn has no event for it
         await asyncio.sleep(0.005)
@@ -294,6 +302,21 @@ async def test_requests_over_the_limit_are_rejected_at_once_and_health_checks_ar
         await late.send(b"x" * 9)
         await health.send(GET + b"\r\n")
         assert (await health.reply())[0] == 200
+
+
+async def test_requests_that_are_read_in_one_turn_of_the_loop_are_rejected_before_they_have_tasks() -> None:
+    app = App()
+    async with serving(app, ServerLimits(), limit=2) as connect:
+        connections = [await connect() for _ in range(10)]
+        for connection in connections:
+            connection.writer.write(b"POST /slow HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\nx")
+        refused = [asyncio.ensure_future(connection.problem()) for connection in connections[2:]]
+        assert {(await each)["code"] for each in refused} == {"overloaded"}
+        assert (app.tasks, app.begun) == (2, 2)
+        app.finish.set()
+        assert [(await connection.reply())[0] for connection in connections[:2]] == [200, 200]
+        await connections[2].send(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert (await connections[2].reply())[0] == 200, "what was expected is forgotten"
 
 
 async def test_a_rejected_caller_that_does_not_wait_is_answered_later_and_another_key_at_once(

@@ -92,11 +92,35 @@ async def test_one_tenant_leaves_a_part_of_the_slots_while_others_are_active() -
 
 async def test_a_turn_that_would_come_too_late_is_refused_at_once() -> None:
     slots = make(limit=2, seconds=1.0, longest=100)
-    slots._hold_seconds = 0.5  # two slots, half a second each: four of them in a second
+    slots._hold_seconds = 0.25  # two slots, a quarter of a second each: eight of them in a second, five with a margin
     held = Held(slots)
-    tasks = [held.ask("a") for _ in range(10)]
+    tasks = [held.ask("a") for _ in range(12)]
     await turns()
-    assert (len(held.started), len(held.refused)) == (2, 4)
+    assert (len(held.started), len(held.refused)) == (2, 5)
+    held.free.set()
+    await asyncio.gather(*tasks)
+
+
+async def test_requests_of_one_turn_of_the_loop_do_not_all_find_the_same_place() -> None:
+    slots = make(limit=1, longest=2)
+    rejected = []
+    for _ in range(5):
+        rejected.append(slots.rejects_behind_expected("a"))
+        if not rejected[-1]:
+            slots.expect("a")
+    assert rejected == [False] * 3 + [True] * 2, "one slot and two places"
+    await turns()
+    assert not slots.rejects_behind_expected("a"), "their tasks have run"
+
+
+async def test_a_quiet_tenant_finds_a_place_behind_the_expected_requests_of_a_loud_one() -> None:
+    slots = make(limit=1, longest=2)
+    held = Held(slots)
+    tasks = [held.ask("loud") for _ in range(3)]
+    await turns()
+    slots.expect("loud")
+    assert slots.rejects_behind_expected("loud")
+    assert not slots.rejects_behind_expected("quiet")
     held.free.set()
     await asyncio.gather(*tasks)
 
