@@ -71,6 +71,7 @@ COMMANDS = {
     "config": Listed("config", "Settings and policies.", group=True),
     "index": Listed("index", "Indexes: what documents are searched through.", group=True),
     "keys": Listed("keys", "API keys.", group=True),
+    "documents": Listed("documents", "Who may read documents.", group=True),
     "identities": Listed("identities", "People and service accounts of the identity provider.", group=True),
     "answer": Listed("answer", "Past answers.", group=True),
     "release": Listed("release", "Releases: code, prompts, models, index and policies, pinned together.", group=True),

@@ -1,7 +1,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +10,7 @@ from uuid import UUID
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from app.cli.access_file import access_files_in, read_access_file
 from app.cli.common import (
     DEFAULT_TENANT,
     WhoseDocuments,
@@ -22,7 +23,14 @@ from app.core.errors import StartRefused
 from app.core.files import FileUnreadable, FoundFile, find, printable, read
 from app.core.jobs import Worker
 from app.identity.domain import Principal
-from app.ingestion.domain.documents import UNFINISHED, Upload, UploadOptions, UploadResult, upload_options
+from app.ingestion.domain.documents import (
+    DEFAULT_SOURCE,
+    UNFINISHED,
+    Upload,
+    UploadOptions,
+    UploadResult,
+    upload_options,
+)
 from app.ingestion.domain.quality import rules_for_readers
 from app.ingestion.domain.quarantine_reasons import ACTIONS
 from app.ingestion.domain.views import NewestVersion
@@ -58,14 +66,28 @@ def ingest(
     if len(files) <= 1 and not any(isinstance(each, FoundFile) for each in files):
         raise StartRefused(str(files[0]) if files else "The paths contain no file.")
 
+    rules = _rules_beside(paths, group)
+
     async def work(state: State) -> list[FileResult]:
-        tenant_id = await state.identity.ensure_tenant(tenant)
-        return await ingest_files(state, caller_at_the_command_line(tenant_id), source, files, group or None, wait)
+        caller = caller_at_the_command_line(await state.identity.ensure_tenant(tenant))
+        if rules is not None:
+            await state.ingestion.set_source_access(caller, source or DEFAULT_SOURCE, rules)
+        return await ingest_files(state, caller, source, files, group or None, wait)
 
     results = with_state(work)
     show_results(results)
     if any(each.result in NOT_SERVED for each in results):
         raise typer.Exit(1)
+
+
+def _rules_beside(paths: Sequence[Path], group: Sequence[str] | None) -> list[tuple[str, Collection[str]]] | None:
+    """The rules of the folders' access file; None where there is none. Errors: StartRefused."""
+    found = access_files_in(paths)
+    if len(found) > 1:
+        raise StartRefused(f"{found[0]} and {found[1]} both say who may read them; ingest one folder after the other.")
+    if found and group:
+        raise StartRefused(f"{found[0]} says who may read them; leave out --group.")
+    return read_access_file(found[0]) if found else None
 
 
 def files_in(paths: Sequence[Path]) -> list[FoundFile | FileUnreadable]:

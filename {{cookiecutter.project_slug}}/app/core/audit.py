@@ -1,7 +1,7 @@
 """The audit log: every control-plane act, each line chained by its hash to the one before."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -125,8 +125,23 @@ async def record(connection: AsyncConnection, act: Act, at: datetime) -> int:
     Other appends wait for the end of that transaction, so call this late in it. Returns the sequence of the line, which
     has no gaps.
     """
+    return await record_all(connection, [act], at)
+
+
+async def record_all(connection: AsyncConnection, acts: Sequence[Act], at: datetime) -> int:
+    """As `record`, a line for each act. Returns the sequence of the last line of the log."""
     await lock(connection, AUDIT_LOG)
     last = await head(connection) or Head(0, GENESIS)
+    lines = []
+    for act in acts:
+        lines.append(_line(act, at, last))
+        last = Head(lines[-1].sequence, lines[-1].hash)
+    if lines:
+        await connection.execute(insert(audit_log), [asdict(line) for line in lines])
+    return last.sequence
+
+
+def _line(act: Act, at: datetime, last: Head) -> Line:
     line = Line(
         sequence=last.sequence + 1,
         at=at.astimezone(UTC),
@@ -141,9 +156,7 @@ async def record(connection: AsyncConnection, act: Act, at: datetime) -> int:
         previous=last.hash,
         hash="",
     )
-    line = replace(line, hash=line.computed())
-    await connection.execute(insert(audit_log).values(asdict(line)))
-    return line.sequence
+    return replace(line, hash=line.computed())
 
 
 def _storable(value: str) -> str:

@@ -67,3 +67,8 @@ async def lock_name(connection: AsyncConnection, name: str) -> None:
     name: a kind and an id, as in `tickets <tenant id>`.
     """
     await connection.execute(text(_NAMED.exclusive()), {"name": name})
+
+
+async def lock_name_shared(connection: AsyncConnection, name: str) -> None:
+    """As `lock_name`, in shared mode."""
+    await connection.execute(text(_NAMED.shared()), {"name": name})

@@ -13,15 +13,19 @@ from app.core.http import provided
 from app.core.text import check_value
 from app.identity.domain import Principal
 from app.identity.service.caller import require
-from app.ingestion.domain.documents import BadUpload, Cursor, Upload, upload_options
+from app.ingestion.domain.documents import DEFAULT_SOURCE, BadUpload, Cursor, Upload, upload_options
 from app.ingestion.domain.views import DocumentDetails, QuarantineEntry
 from app.ingestion.schemas import (
+    AccessChangeResponse,
+    DocumentAccessRequest,
     DocumentPageResponse,
     DocumentResponse,
     QuarantineDecisionRequest,
     QuarantineDecisionResponse,
     QuarantineEntryResponse,
     QuarantinePageResponse,
+    SourceAccessRequest,
+    SourceAccessResponse,
     UploadedFileResponse,
     UploadResponse,
 )
@@ -32,6 +36,7 @@ router = APIRouter(tags=["documents"])
 IngestionService = Annotated[Ingestion, provided(Ingestion)]
 Writer = Annotated[Principal, require("documents:write")]
 Reader = Annotated[Principal, require("documents:read")]
+Sharer = Annotated[Principal, require("documents:share")]
 Deleter = Annotated[Principal, require("documents:delete")]
 QuarantineReader = Annotated[Principal, require("quarantine:read")]
 QuarantineDecider = Annotated[Principal, require("quarantine:decide")]
@@ -150,6 +155,32 @@ async def get_document(document_id: UUID, caller: Reader, ingestion: IngestionSe
 async def delete_document(document_id: UUID, caller: Deleter, ingestion: IngestionService) -> None:
     """Deletes a document: the next search does not find it, in any release."""
     await ingestion.delete(caller, document_id)
+
+
+@router.put("/v1/documents/{document_id}/access")
+async def set_document_access(
+    document_id: UUID, body: DocumentAccessRequest, caller: Sharer, ingestion: IngestionService
+) -> AccessChangeResponse:
+    """Sets who may read a document and everything derived from it, from the next request on, in every release."""
+    return AccessChangeResponse.of(await ingestion.set_access(caller, document_id, body.access_groups))
+
+
+@router.put("/v1/sources/access")
+async def set_source_access(
+    body: SourceAccessRequest, caller: Sharer, ingestion: IngestionService
+) -> AccessChangeResponse:
+    """Replaces the access list of a source: the documents that it names follow from the next request on, all of them
+    or, where one may not be opened by the caller, none."""
+    rules = [(rule.uri, rule.access_groups) for rule in body.rules]
+    return AccessChangeResponse.of(await ingestion.set_source_access(caller, body.source, rules))
+
+
+@router.get("/v1/sources/access")
+async def get_source_access(
+    caller: Sharer, ingestion: IngestionService, source: Annotated[str, Query(max_length=100)] = DEFAULT_SOURCE
+) -> SourceAccessResponse:
+    """The access list of a source; without rules where none was set."""
+    return SourceAccessResponse.model_validate(await ingestion.get_source_access(caller, source), from_attributes=True)
 
 
 @router.get("/v1/quarantine")

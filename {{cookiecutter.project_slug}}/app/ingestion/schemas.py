@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, computed_field
 
 from app.core.base_models import ExactModel
+from app.ingestion.domain.access_lists import MAX_GROUPS, MAX_RULES, AccessChange
 from app.ingestion.domain.documents import UploadResult
 from app.ingestion.domain.quality import rules_for_readers
 from app.ingestion.domain.quarantine_reasons import ACTIONS
@@ -149,3 +150,50 @@ class QuarantineDecisionRequest(ExactModel):
 class QuarantineDecisionResponse(BaseModel):
     document_id: UUID
     status: str
+
+
+class DocumentAccessRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    access_groups: list[str] = Field(max_length=MAX_GROUPS, description="Who may read it; none means everybody.")
+
+
+class AccessRuleRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    uri: str = Field(
+        min_length=1, max_length=1000, description="An address; or a folder, with a slash at its end; or * for all."
+    )
+    access_groups: list[str] = Field(max_length=MAX_GROUPS, description="Who may read them; none means everybody.")
+
+
+class SourceAccessRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    source: str = Field(min_length=1, max_length=100, description="Source of the documents, as in their uploads.")
+    rules: list[AccessRuleRequest] = Field(max_length=MAX_RULES, description="The whole list; it replaces the old one.")
+
+
+class AccessRuleResponse(BaseModel):
+    uri: str
+    access_groups: list[str]
+
+
+class SourceAccessResponse(BaseModel):
+    """set_at, set_by: of the newest change; null where no rule is set."""
+
+    source: str
+    rules: list[AccessRuleResponse]
+    set_at: datetime | None
+    set_by: str | None
+
+
+class AccessChangeResponse(BaseModel):
+    documents: int = Field(description="Number of documents that the request named.")
+    changed: int = Field(description="Number of documents whose readers are others than before.")
+    opened: int = Field(description="Number of documents that somebody may read now who could not before.")
+    warnings: list[str]
+
+    @classmethod
+    def of(cls, change: AccessChange) -> "AccessChangeResponse":
+        return cls.model_validate({**asdict(change), "warnings": change.warnings})

@@ -63,6 +63,14 @@ document_versions = Table(
     Index("ix_document_versions_blob", "tenant_id", "sha256"),
 )
 
+source_access_rules = Table(
+    "source_access_rules",
+    metadata,
+    *primary_key(tenant_id=Uuid, source=Text, uri=Text),
+    *required(access_groups=ARRAY(Text), set_at=Timestamp, set_by=Text),
+)
+"""Who may read the documents of a source: at an address, below a folder or, as `*`, all of them."""
+
 # Rows and not an array: under row-level security only leakproof operators, such as equality, may use an index.
 document_bands = Table(
     "document_bands",

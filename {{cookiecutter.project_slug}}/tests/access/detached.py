@@ -12,6 +12,8 @@ CHECKS = {
     "actions": "app.actions.repository.action_queries.readable_by",
     "notes of tickets": "app.actions.repository.ticket_queries.readable_by",
     "reviews": "app.review.repository.readable_by",
+    "opening by a source": "app.ingestion.service.sharing.check_opening",
+    "revocations by a source": "app.retrieval.service.publishing.set_access",
 }
 
 
@@ -25,5 +27,5 @@ def detached(check: str) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if check:
             place = CHECKS[check]
-            patch.setattr(place, _always if place.endswith("may_read") else lambda *_: true())
+            patch.setattr(place, _always if place.endswith(("may_read", "set_access")) else lambda *_: true())
         yield

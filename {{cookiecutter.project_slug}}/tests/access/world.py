@@ -6,7 +6,7 @@ match must belong to a document that the key may read at that moment.
 
 import random
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,28 +20,12 @@ from app.core.jobs import Worker
 from app.ingestion.domain.access_groups import common_access_groups, widens_access
 from app.wiring import State
 from tests.access.repeating_model import WORD
+from tests.access.sharing import GROUPS, KEYS, MANAGERS, PERSON, PLACES, Document, Groups, Leak, Sharing
 from tests.identity.issuer import Issuer
 
 Json = dict[str, Any]
-Groups = tuple[str, ...]
 
 ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-GROUPS: Sequence[Groups] = ((), ("hr",), ("lab",), ("hr", "lab"))
-PLACES = ("Alder", "Birch", "Cedar", "Damson", "Elm", "Fir")
-KEYS: dict[str, tuple[list[str], list[str]]] = {
-    "admin": (["admin"], []),
-    "admin of hr": (["admin"], ["hr"]),
-    "operator": (["operator"], ["hr", "lab"]),
-    "operator of none": (["operator"], []),
-    "reviewer": (["reviewer"], ["lab"]),
-    "reviewer of all": (["reviewer"], ["hr", "lab"]),
-    "user of hr": (["user"], ["hr"]),
-    "user": (["user"], []),
-    "person": (["user"], ["hr"]),
-}
-PERSON = "person"
-"""Who comes with tokens of an identity provider, in which the groups change."""
-MANAGERS = ("admin", "admin of hr", "operator", "operator of none")
 LAMP = "# The harbour lamp\n\nThe harbour lamp is lit at dusk by the keeper."
 LAMP_QUESTION = "When is the harbour lamp lit?"
 ACTIONS = ["look_up_ticket", "add_ticket_note"]
@@ -51,29 +35,8 @@ VARIANTS = {"/v1/quarantine": ["?waiting=false"], "/v1/reviews": ["?state=decide
 SERVICE_PARAMETERS = {"release_id", "run_id", "environment", "approval_id", "name", "prefix", "privacy_request_id"}
 
 
-class Leak(AssertionError):
-    """A reply contains words that its key may not read."""
-
-
 @dataclass
-class Document:
-    """readers: the groups of the version that is served; requested: those of the newest version, once it is served.
-    uploader: the key that uploaded the newest version; it may read the status of it.
-    """
-
-    readers: Groups
-    requested: Groups
-    words: list[str] = field(default_factory=list)
-    deleted: bool = False
-    uploader: str = ""
-
-    def readable_by(self, groups: Sequence[str]) -> bool:
-        required = (self.readers, self.requested)
-        return not self.deleted and all(not each or set(each) & set(groups) for each in required)
-
-
-@dataclass
-class World:
+class World(Sharing):
     state: State
     app: FastAPI
     tenant: UUID
@@ -88,6 +51,7 @@ class World:
     sent: list[tuple[str, str, Json, str]] = field(default_factory=list)
     sent_by: set[tuple[str, str]] = field(default_factory=set)
     matched_paths: set[str] = field(default_factory=set)
+    rules: dict[str, Groups] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
 
     async def call(self, key: str, method: str, path: str, **request: Any) -> httpx.Response:
@@ -138,6 +102,9 @@ class World:
         form: Json = {"metadata": orjson.dumps({"remark": word}).decode()}
         form |= {} if groups is None else {"access_groups": ",".join(groups)}
         document = self.documents.get(self.by_place[place]) if place in self.by_place else None
+        # A new document follows the list of its source, unless its upload names groups.
+        if document is None or groups is not None:
+            groups = groups or self.rules.get(f"{place}.md", self.rules.get("*", ()))
         # Recorded first, because a reply may contain the words at once.
         owner = document or Document(groups or (), groups or ())
         owner.words.append(word)
@@ -367,6 +334,8 @@ class World:
             (1, self.search_passages),
             (2, self.move),
             (1, self.delete),
+            (2, self.share),
+            (2, self.share_source),
             (3, self.replay),
             (1, self.rate),
             (4, self.review),

@@ -55,6 +55,7 @@ tenant   documents:read       GET /v1/documents
 tenant   documents:write      POST /v1/documents
 tenant   documents:delete     DELETE /v1/documents/{document_id}
 tenant   documents:read       GET /v1/documents/{document_id}
+tenant   documents:share      PUT /v1/documents/{document_id}/access
 tenant   keys:manage          GET /v1/identities
 tenant   keys:manage          DELETE /v1/identities/{identity_id}
 tenant   keys:manage          GET /v1/keys
@@ -81,6 +82,8 @@ tenant   reviews:decide       POST /v1/reviews/{review_id}/decide
 tenant   reviews:decide       POST /v1/reviews/{review_id}/heartbeat
 tenant   reviews:decide       POST /v1/reviews/{review_id}/release
 tenant   search:read          POST /v1/search
+tenant   documents:share      GET /v1/sources/access
+tenant   documents:share      PUT /v1/sources/access
 tenant   tickets:read         GET /v1/tickets
 tenant   tickets:write        POST /v1/tickets
 tenant   tickets:read         GET /v1/tickets/{number}

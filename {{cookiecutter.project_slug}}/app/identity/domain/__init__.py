@@ -40,6 +40,7 @@ REVIEWER: Final = USER | {
 OPERATOR: Final = USER | {
     "documents:write",
     "documents:delete",
+    "documents:share",
     "quarantine:read",
     "quarantine:decide",
     "staging:use",

@@ -221,11 +221,16 @@ def check_uri(uri: str) -> str:
     return uri
 
 
+def check_source(source: str) -> str:
+    """The name if it can be one of a source. Errors: BadUpload."""
+    if not _SOURCE.fullmatch(source):
+        raise BadUpload("A source is 1 to 100 letters, digits, blanks or ._:@/- characters.")
+    return source
+
+
 def upload_options(source: str | None, groups: Iterable[str] | None, metadata: Mapping[str, Any]) -> UploadOptions:
     """The options of a batch, checked. groups: None where none were given. Errors: BadUpload."""
-    name = (source or DEFAULT_SOURCE).strip()
-    if not _SOURCE.fullmatch(name):
-        raise BadUpload("A source is 1 to 100 letters, digits, blanks or ._:@/- characters.")
+    name = check_source((source or DEFAULT_SOURCE).strip())
     access_groups = None if groups is None else tuple(sorted({group.strip() for group in groups if group.strip()}))
     if not all(GROUP_PATTERN.fullmatch(group) for group in access_groups or ()):
         raise BadUpload("An access group is 1 to 100 letters, digits or ._:@/- characters, without blanks.")

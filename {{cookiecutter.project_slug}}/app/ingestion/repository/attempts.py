@@ -29,7 +29,7 @@ _START = """
 """
 # Compare-and-set: a worker that was considered dead and resumes finds a later attempt, and changes nothing.
 _LOCK_CURRENT = """
-    select v.document_id
+    select v.document_id, v.access_groups
     from unnest(%(documents)s::uuid[], %(versions)s::int[], %(attempts)s::int[]) mine(document, version, attempt)
     join document_versions v on v.document_id = mine.document and v.version = mine.version
     join documents d on d.id = v.document_id
@@ -135,8 +135,11 @@ async def start(database: Database, tenant_id: UUID, to_process: Mapping[UUID, i
     ]
 
 
-async def lock_current(connection: AsyncConnection, attempts: Sequence[ProcessingAttempt]) -> set[UUID]:
-    """The documents whose latest attempt is among these, locked until the end of the transaction.
+async def lock_current(
+    connection: AsyncConnection, attempts: Sequence[ProcessingAttempt]
+) -> dict[UUID, tuple[str, ...]]:
+    """The documents whose latest attempt is among these, locked until the end of the transaction, with the access
+    groups that their versions have now.
 
     Of several, those locked by another transaction are left out; a single one is waited for.
     """
@@ -145,7 +148,7 @@ async def lock_current(connection: AsyncConnection, attempts: Sequence[Processin
     (rows,) = await in_one_round_trip(
         connection, (_LOCK_CURRENT_AND_FREE if len(attempts) > 1 else _LOCK_CURRENT, values)
     )
-    return {document for (document,) in rows}
+    return {document: tuple(groups) for document, groups in rows}
 
 
 async def publish(

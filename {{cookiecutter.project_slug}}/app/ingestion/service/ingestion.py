@@ -1,5 +1,5 @@
 import builtins
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -7,6 +7,7 @@ from app.core import audit
 from app.core.audit import Act
 from app.core.reasons import check_reason
 from app.identity.domain import Principal
+from app.ingestion.domain.access_lists import AccessChange, SourceAccess, access_groups_named, access_rules
 from app.ingestion.domain.documents import (
     Cursor,
     DocumentNotFound,
@@ -15,10 +16,11 @@ from app.ingestion.domain.documents import (
     Upload,
     UploadOptions,
     UploadResult,
+    check_source,
 )
 from app.ingestion.domain.views import DocumentDetails, NewestVersion, OriginalFile, QuarantineEntry
 from app.ingestion.repository import reading
-from app.ingestion.service import processing, quarantine
+from app.ingestion.service import processing, quarantine, sharing
 from app.ingestion.service import upload as uploading
 from app.ingestion.service.dependencies import ORIGINAL, IngestionDependencies, visibility_of
 
@@ -87,6 +89,28 @@ class Ingestion:
                 raise DocumentNotFound(f"There is no document {document_id}.")
             act = Act(caller.name, "document.delete", f"document {document_id}", tenant_id=caller.tenant_id)
             await audit.record(connection, act, self.deps.clock.now())
+
+    async def set_access(self, caller: Principal, document_id: UUID, groups: Collection[str]) -> AccessChange:
+        """Change who may read a document and everything derived from it, from the next request on; none: everybody.
+
+        Errors: DocumentNotFound, AccessGroupsForbidden, BadAccessList.
+        """
+        return await sharing.set_document_access(self.deps, caller, document_id, access_groups_named(groups))
+
+    async def set_source_access(
+        self, caller: Principal, source: str, rules: Sequence[tuple[str, Collection[str]]]
+    ) -> AccessChange:
+        """Replace the access list of a source: all documents that its rules name have their groups from the next
+        request on, and new ones get them. A document that no rule names keeps its groups. All of it or nothing.
+
+        Errors: AccessGroupsForbidden, BadAccessList, BadUpload.
+        """
+        checked = access_rules(rules)
+        return await sharing.set_source_access(self.deps, caller, check_source(source), checked)
+
+    async def get_source_access(self, caller: Principal, source: str) -> SourceAccess:
+        """The access list of a source; without rules where none was set. Errors: BadUpload."""
+        return await sharing.get_source_access(self.deps, caller, check_source(source))
 
     async def list_quarantine(
         self, caller: Principal, *, reason: str | None, undecided: bool, after: Cursor | None, limit: int

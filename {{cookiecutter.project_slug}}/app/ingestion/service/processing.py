@@ -295,13 +295,21 @@ async def _publish(deps: IngestionDependencies, tenant_id: UUID, documents: Sequ
     with _measure("publish"):
         async with deps.database.transaction(tenant_id) as connection:
             current = await attempts.lock_current(connection, [each.checked.attempt for each in documents])
-            mine = [each for each in documents if each.id in current]
+            mine = [_with_groups(each, current[each.id]) for each in documents if each.id in current]
             if mine:
                 await deps.retrieval.publish_all(connection, [each.document for each in mine])
                 versions = [_published_version(each.checked) for each in mine]
                 await attempts.publish(connection, tenant_id, versions, deps.clock.now())
     DOCUMENTS.labels("published", "").inc(len(mine))
-    return current
+    return set(current)
+
+
+def _with_groups(embedded: _Embedded, groups: tuple[str, ...]) -> _Embedded:
+    """With the access groups of this moment: they may have changed since the attempt began."""
+    checked, document = embedded.checked, embedded.document
+    attempt = replace(checked.attempt, access_groups=groups)
+    request = replace(document.request, access_groups=groups)
+    return _Embedded(replace(checked, attempt=attempt), replace(document, request=request))
 
 
 def _published_version(checked: _Checked) -> PublishedVersion:

@@ -27,7 +27,7 @@ from app.ingestion.domain.documents import (
     check_uri,
 )
 from app.ingestion.domain.quarantine_reasons import quarantine_reason
-from app.ingestion.repository import quarantine_entries, versions
+from app.ingestion.repository import quarantine_entries, sharing_queries, versions
 from app.ingestion.service.dependencies import (
     ORIGINAL,
     UPLOADS,
@@ -107,13 +107,17 @@ async def _store_all(
     received: list[tuple[UUID, int, int]] = []
     tenant_id, source = caller.tenant_id, options.source
     async with deps.database.transaction(tenant_id) as connection:
+        await sharing_queries.lock_source(connection, tenant_id, source, shared=True)
+        access = await sharing_queries.find_access(connection, tenant_id, source)
         documents = await versions.lock_existing(connection, tenant_id, source, [file.uri for _, file in files])
         digests = [file.digest for _, file in files]
         duplicates = await versions.find_live_content(connection, tenant_id, source, digests)
         for index, file in files:
             existing = documents.get(file.uri)
             try:
-                groups = access_groups_of(options, deps.data.source(source).access_groups, existing, caller)
+                listed = access.groups_of(file.uri)
+                defaults = deps.data.source(source).access_groups if listed is None else listed
+                groups = access_groups_of(options, defaults, existing, caller)
             except Problem as problem:
                 results[index] = UploadResult(file.name, source, problem=problem)
                 continue

@@ -236,6 +236,18 @@ DOCUMENTS = (
         key="encode(sha256, 'hex')",
         note="encrypted by a key of the tenant, which is destroyed with the tenant",
     ),
+    Store(
+        "source_access_rules",
+        "change",
+        {
+            "source": NAMED_BY_POLICY,
+            "uri": Content(to="'erased:' || gen_random_uuid()"),
+            "access_groups": GROUPS,
+            "set_by": Person(),
+        },
+        key="uri",
+        note="the rule of an erased address names no document any more",
+    ),
     Store("document_bands", "delete", {}, linked=_OF_DOCUMENTS, key="document_id"),
     Store(
         "document_versions",

@@ -86,7 +86,7 @@ SET_TERM_GROUPS = sql(
     update chunk_terms t set access_groups = nullif(cast(:groups as text[]), '{}'),
         keys = (select array_agg(key) from unnest(t.keys) key where key > 0)
                || retrieval_readers(cast(:groups as text[]), retrieval_seed(t.tenant_id, t.index_number))
-    where t.tenant_id = :tenant and t.document_id = :document
+    where t.tenant_id = :tenant and t.document_id = any(:documents)
     """
 )
 
@@ -223,6 +223,32 @@ async def stored_document(connection: AsyncConnection, tenant_id: UUID, document
     return StoredDocument(*row) if row else None
 
 
+async def stored_documents(
+    connection: AsyncConnection, tenant_id: UUID, documents: Sequence[UUID]
+) -> dict[UUID, StoredDocument]:
+    """As `stored_document`, by id; those that were never published are left out."""
+    table = indexed_documents.c
+    query = select(table.document_id, table.version, table.access_groups, table.withdrawn)
+    rows = await connection.execute(query.where(table.tenant_id == tenant_id, table.document_id.in_(documents)))
+    return {document_id: StoredDocument(*stored) for document_id, *stored in rows}
+
+
+async def current_chunks(
+    connection: AsyncConnection, tenant_id: UUID, documents: Sequence[UUID]
+) -> list[tuple[int, list[str], int]]:
+    """The number of current chunks of these documents, by index and access groups."""
+    document = indexed_documents.c
+    query = (
+        select(chunks.c.index_number, document.access_groups, func.count())
+        .join(indexed_documents, document.document_id == chunks.c.document_id)
+        .where(chunks.c.tenant_id == tenant_id, document.tenant_id == tenant_id)
+        .where(chunks.c.document_id.in_(documents), chunks.c.gone.is_(None))
+        .group_by(chunks.c.index_number, document.access_groups)
+        .order_by(chunks.c.index_number, document.access_groups)
+    )
+    return [(index, list(groups), count) for index, groups, count in await connection.execute(query)]
+
+
 async def add_chunks(
     connection: AsyncConnection,
     index: IndexRow,
@@ -339,12 +365,13 @@ async def erase_document(connection: AsyncConnection, tenant_id: UUID, document_
 
 
 async def set_access_groups(
-    connection: AsyncConnection, tenant_id: UUID, document_id: UUID, groups: Sequence[str]
+    connection: AsyncConnection, tenant_id: UUID, documents: Sequence[UUID], groups: Sequence[str]
 ) -> None:
-    where = (indexed_documents.c.tenant_id == tenant_id, indexed_documents.c.document_id == document_id)
+    where = (indexed_documents.c.tenant_id == tenant_id, indexed_documents.c.document_id.in_(documents))
     await connection.execute(update(indexed_documents).where(*where).values(access_groups=list(groups)))
-    await connection.execute(SET_TERM_GROUPS, {"tenant": tenant_id, "document": document_id, "groups": list(groups)})
+    values = {"tenant": tenant_id, "documents": list(documents), "groups": list(groups)}
+    await connection.execute(SET_TERM_GROUPS, values)
     vectors = update(chunk_vectors).where(
-        chunk_vectors.c.tenant_id == tenant_id, chunk_vectors.c.document_id == document_id
+        chunk_vectors.c.tenant_id == tenant_id, chunk_vectors.c.document_id.in_(documents)
     )
     await connection.execute(vectors.values(access_groups=list(groups) or None))

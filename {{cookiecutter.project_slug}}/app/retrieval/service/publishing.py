@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -97,14 +97,19 @@ async def withdraw(connection: AsyncConnection, tenant_id: UUID, document_id: UU
     return version
 
 
-async def set_access(connection: AsyncConnection, tenant_id: UUID, document_id: UUID, groups: Sequence[str]) -> None:
-    new = sorted(set(groups))
+async def set_access(
+    connection: AsyncConnection, tenant_id: UUID, groups_by_document: Mapping[UUID, Sequence[str]]
+) -> None:
     await locks.lock_shared(connection, locks.INDEXES)
     await corpus.lock_corpus(connection, tenant_id)
-    stored = await corpus.stored_document(connection, tenant_id, document_id)
-    if stored is None or stored.withdrawn or stored.access_groups == new:
-        return
-    await corpus.set_access_groups(connection, tenant_id, document_id, new)
-    for index, size in (await corpus.indexes_holding(connection, tenant_id, document_id)).items():
-        changes = [(stored.access_groups, -size), (new, size)]
-        await corpus.update_reader_counts(connection, tenant_id, index, changes)
+    stored = await corpus.stored_documents(connection, tenant_id, list(groups_by_document))
+    documents_by_groups: dict[tuple[str, ...], list[UUID]] = {}
+    for document_id, each in stored.items():
+        new = tuple(sorted(set(groups_by_document[document_id])))
+        if not each.withdrawn and tuple(each.access_groups) != new:
+            documents_by_groups.setdefault(new, []).append(document_id)
+    for groups, documents in documents_by_groups.items():
+        counts = await corpus.current_chunks(connection, tenant_id, documents)
+        await corpus.set_access_groups(connection, tenant_id, documents, groups)
+        for index, old, size in counts:
+            await corpus.update_reader_counts(connection, tenant_id, index, [(old, -size), (groups, size)])

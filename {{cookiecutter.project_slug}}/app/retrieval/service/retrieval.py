@@ -158,7 +158,13 @@ class Retrieval:
         self, connection: AsyncConnection, tenant_id: UUID, document_id: UUID, groups: Sequence[str]
     ) -> None:
         """Change who may read the document, in every corpus version from the commit on. groups: empty for everybody."""
-        await publishing.set_access(connection, tenant_id, document_id, groups)
+        await publishing.set_access(connection, tenant_id, {document_id: groups})
+
+    async def set_access_all(
+        self, connection: AsyncConnection, tenant_id: UUID, groups_by_document: Mapping[UUID, Sequence[str]]
+    ) -> None:
+        """As `set_access`, for many documents. Those that were never published are left out."""
+        await publishing.set_access(connection, tenant_id, groups_by_document)
 
     async def corpus_version(self, tenant_id: UUID) -> int:
         """The newest corpus version of a tenant; 0 before its first publish."""
