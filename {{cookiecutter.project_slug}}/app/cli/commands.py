@@ -60,7 +60,7 @@ COMMANDS = {
     ),
     "costs": Listed(
         "costs",
-        "Show what was spent, by day, feature, model, release and environment; without dates, the last 30 days.",
+        "Show what was spent, by day, feature, model, release, environment, key and person.",
     ),
     "reconcile": Listed(
         "costs", "Compare the ledger of all tenants with a provider's usage export. Exit status 1: they differ."
@@ -73,6 +73,7 @@ COMMANDS = {
     "keys": Listed("keys", "API keys.", group=True),
     "documents": Listed("documents", "Who may read documents.", group=True),
     "identities": Listed("identities", "People and service accounts of the identity provider.", group=True),
+    "answers": Listed("answers", "Answers: lists of them, and one by any of its ids.", group=True),
     "answer": Listed("answer", "Past answers.", group=True),
     "release": Listed("release", "Releases: code, prompts, models, index and policies, pinned together.", group=True),
     "governance": Listed("governance", "Emergency activations, model card and risk register.", group=True),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from app.cli.common import DEFAULT_TENANT, out, with_state
@@ -28,7 +29,10 @@ def costs(
     csv: Annotated[bool, typer.Option("--csv", help="Print a table for other programs instead.")] = False,
     by_tenant: Annotated[bool, typer.Option("--by-tenant", help="Show what each tenant spent instead.")] = False,
 ) -> None:
-    """Show what was spent, by day, feature, model, release and environment; without dates, the last 30 days."""
+    """Show what was spent, by day, feature, model, release, environment, key and person.
+
+    Without dates, of the last 30 days.
+    """
     if by_tenant:
         _by_tenant(since, until)
         return
@@ -47,9 +51,9 @@ def costs(
     table = Table("", "calls", "tokens in", "tokens out", "USD", title=title, title_justify="left")
     for column in table.columns[1:]:
         column.justify = "right"
-    for name in ("day", "feature", "model", "release", "environment"):
+    for name in ("day", "feature", "model", "release", "environment", "key", "person"):
         for total in getattr(report, f"by_{name}"):
-            table.add_row(f"{name} {_short(total.key)}", *_figures(total))
+            table.add_row(escape(f"{name} {total.name or _short(total.key)}"), *_figures(total))
         table.add_section()
     table.add_row("all", *_figures(report.total), style="bold")
     out.print(table)

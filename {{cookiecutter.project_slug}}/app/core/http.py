@@ -4,6 +4,7 @@ import contextlib
 import re
 import time
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 from uuid import uuid4
 
@@ -30,6 +31,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 T = TypeVar("T")
 
 _seconds = histogram("app_http_request_seconds", "Time until the last byte left.", ["method", "route", "status"])
+
+current_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The id of the request that is being processed; None outside of one."""
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _QUIET = {"/health/live", "/health/ready", "/metrics"}
@@ -127,6 +131,7 @@ class Observed:
         request_id = name_request(scope)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
+        current_request_id.set(request_id)
         started = time.perf_counter()
         status = 0
 

@@ -42,7 +42,8 @@ Day = Annotated[
 
 @router.get("/v1/costs")
 async def costs(caller: Operator, service: Service, since: Day = None, until: Day = None) -> CostsResponse:
-    """What the caller's tenant spent, by day, feature, model and release; without dates, the last 30 days."""
+    """What the caller's tenant spent, by day, feature, model, release, key and person. Without dates: the last 30
+    days."""
     totals = await service.totals(caller.tenant_id, since, until)
     return CostsResponse.of(totals, service.policy.monthly_budget_usd, service.table.digest)
 
@@ -55,8 +56,8 @@ async def units(caller: Operator, service: Service, since: Day = None, until: Da
 
 @router.get("/v1/costs.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
 async def costs_as_csv(caller: Operator, service: Service, since: Day = None, until: Day = None) -> Response:
-    """The same as `GET /v1/costs`, as CSV: one line for each day, feature, model, release and environment, and one for
-    each kind of unit."""
+    """The same as `GET /v1/costs`, as CSV: one line for each day, feature, model, release, environment, key and
+    person, and one for each kind of unit."""
     totals = await service.totals(caller.tenant_id, since, until)
     return Response(
         as_csv(totals, await service.units(caller.tenant_id, since, until)), media_type="text/csv; charset=utf-8"

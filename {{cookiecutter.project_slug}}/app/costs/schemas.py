@@ -17,7 +17,10 @@ Amount = Annotated[Decimal, Field(ge=0, le=1_000_000_000, allow_inf_nan=False, d
 
 
 class CostTotalResponse(BaseModel):
-    key: str = Field(description="The day, feature, model or release id; empty for the whole.")
+    key: str = Field(
+        description="The day, feature, model, release id, key id or person; empty for the whole, or for none."
+    )
+    name: str = Field("", description="Of a key.")
     calls: int
     input_tokens: int
     cached_tokens: int = Field(description="The part of the input tokens read from the provider's cache.")
@@ -89,7 +92,7 @@ class BudgetGrantRequest(BudgetRequest):
 
 
 class CostsResponse(BaseModel):
-    """What this tenant spent, broken down in five ways; each breakdown adds up to the same total."""
+    """What this tenant spent, broken down in seven ways; each breakdown adds up to the same total."""
 
     since: date
     until: date
@@ -102,6 +105,8 @@ class CostsResponse(BaseModel):
     by_model: list[CostTotalResponse]
     by_release: list[CostTotalResponse]
     by_environment: list[CostTotalResponse]
+    by_key: list[CostTotalResponse]
+    by_person: list[CostTotalResponse] = Field(description="The person behind a key, else its name.")
 
     @classmethod
     def of(cls, totals: CostReport, budget: Decimal, price_table: str) -> "CostsResponse":
@@ -117,6 +122,8 @@ class CostsResponse(BaseModel):
             by_model=[CostTotalResponse.of(each) for each in totals.by_model],
             by_release=[CostTotalResponse.of(each) for each in totals.by_release],
             by_environment=[CostTotalResponse.of(each) for each in totals.by_environment],
+            by_key=[CostTotalResponse.of(each) for each in totals.by_key],
+            by_person=[CostTotalResponse.of(each) for each in totals.by_person],
         )
 
 
@@ -173,13 +180,13 @@ COLUMNS = ("key", "calls", "input_tokens", "cached_tokens", "output_tokens", "re
 
 
 def as_csv(totals: CostReport, units: UnitCosts) -> str:
-    """One line for each day, feature, model, release and environment, and one for each kind of unit. In lines of units
-    `calls` is the number of units, and the tokens are empty.
+    """One line for each day, feature, model, release, environment, key and person, and one for each kind of unit. In
+    lines of units `calls` is the number of units, and the tokens are empty.
     """
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(("by", *COLUMNS))
-    for by in ("day", "feature", "model", "release", "environment"):
+    for by in ("day", "feature", "model", "release", "environment", "key", "person"):
         for total in getattr(totals, f"by_{by}"):
             writer.writerow((by, *(getattr(total, column) for column in COLUMNS)))
     for unit in units.units:

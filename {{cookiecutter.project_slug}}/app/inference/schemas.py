@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.actions.domain import ReviewTiming
 from app.core.base_models import ExactModel
+from app.inference.domain.answer_listing import AnswerPage, ListedAnswer
 from app.inference.domain.human_review import ReviewDecision
 from app.inference.domain.replay import Replay
 from app.webhooks.domain import MAX_URL_CHARACTERS
@@ -184,6 +185,51 @@ class ReplayResponse(BaseModel):
     @classmethod
     def of(cls, replay: Replay) -> "ReplayResponse":
         return cls.model_validate(asdict(replay) | {"faithful": replay.faithful})
+
+
+class ListedAnswerResponse(BaseModel):
+    """An answer in a list. question, text: null for who may not read all of its documents now."""
+
+    id: UUID
+    tenant_id: UUID
+    created_at: datetime
+    status: Literal["answered", "refused"]
+    refusal: str | None = Field(description="Why it was refused.")
+    reasons: list[str] = Field(description="Why it was degraded.")
+    model: str
+    degraded: bool
+    findings: int = Field(description="How many findings screening and the output filter had.")
+    release_id: str
+    environment: str
+    arm: str = Field(description="live; while a canary is judged, control or canary.")
+    key_id: UUID | None
+    cost_micro_usd: int
+    latency_ms: float | None
+    feedback: Literal["helpful", "unhelpful"] | None = Field(description="The newest; null for none.")
+    trace_id: str
+    request_id: str | None
+    review_id: UUID | None
+    review_state: Literal["held", "delivered", "rejected"] | None
+    question: str | None
+    text: str | None = Field(description="Also null while the answer is held, and when it was rejected.")
+
+    @classmethod
+    def of(cls, answer: ListedAnswer) -> "ListedAnswerResponse":
+        feedback = None if answer.helpful is None else "helpful" if answer.helpful else "unhelpful"
+        return cls.model_validate(asdict(answer) | {"feedback": feedback})
+
+
+class AnswerPageResponse(BaseModel):
+    """The newest first. A page may be short, or empty, and still have a next one: for each page a bounded number of
+    answers is looked at."""
+
+    items: list[ListedAnswerResponse]
+    next: str | None
+
+    @classmethod
+    def of(cls, page: AnswerPage) -> "AnswerPageResponse":
+        items = [ListedAnswerResponse.of(answer) for answer in page.answers]
+        return cls(items=items, next=page.next.text() if page.next else None)
 
 
 class FeedbackRequest(ExactModel):

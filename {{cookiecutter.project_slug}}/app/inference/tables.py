@@ -1,6 +1,6 @@
-from sqlalchemy import CheckConstraint, Column, Index, Table, UniqueConstraint, false, func
+from sqlalchemy import CheckConstraint, Column, Index, Table, UniqueConstraint, false, func, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import ARRAY, BigInteger, Boolean, Float, LargeBinary, SmallInteger, Text, Uuid
+from sqlalchemy.types import ARRAY, BigInteger, Boolean, Double, Float, LargeBinary, SmallInteger, Text, Uuid
 
 from app.core.columns import Timestamp, digest_of, documents_column, one_of, optional, primary_key, references, required
 from app.core.database import metadata
@@ -13,11 +13,22 @@ answers = Table(
     *required(created_at=Timestamp, question=Text, status=Text, model=Text, release_id=Text),
     *required(corpus_version=BigInteger, trace_id=Text, body=JSONB),
     *required(environment=Text, arm=Text, unit=Text, conditions=JSONB),
+    *optional(request_id=Text, cost_micro_usd=BigInteger, latency_ms=Double, degraded=Boolean, findings=SmallInteger),
+    *optional(refusal=Text, helpful=Boolean),
     documents_column(),
     *one_of(arm=("live", "control", "canary"), status=("answered", "refused")),
     CheckConstraint("release_id <> '' and trace_id <> ''", name="accounted_for"),
     Index("ix_answers_by_time", "tenant_id", "created_at"),
     Index("ix_answers_by_release", "tenant_id", "release_id", "created_at"),
+    Index("ix_answers_by_key", "tenant_id", "key_id", "created_at"),
+    Index("ix_answers_by_model", "tenant_id", "model", "created_at"),
+    Index("ix_answers_by_trace", "tenant_id", "trace_id"),
+    Index("ix_answers_by_request", "tenant_id", "request_id"),
+    Index("ix_answers_refused", "tenant_id", "created_at", postgresql_where=text("status = 'refused'")),
+    Index("ix_answers_degraded", "tenant_id", "created_at", postgresql_where=text("degraded")),
+    Index("ix_answers_with_findings", "tenant_id", "created_at", postgresql_where=text("findings > 0")),
+    Index("ix_answers_helpful", "tenant_id", "created_at", postgresql_where=text("helpful")),
+    Index("ix_answers_unhelpful", "tenant_id", "created_at", postgresql_where=text("not helpful")),
 )
 
 feedback = Table(
@@ -48,7 +59,7 @@ reviewed_answers = Table(
     *required(decisions=SmallInteger, self_approval=Boolean, asker_key=Uuid, asker=Text),
     *required(groups=ARRAY(Text), overlap=Float, payload=LargeBinary, digest=Text),
     Column("edited", Boolean, nullable=False, server_default=false()),
-    *optional(decided_at=Timestamp, webhook=Text, outcome=Text, reason=Text),
+    *optional(decided_at=Timestamp, webhook=Text, outcome=Text, reason=Text, review_id=Uuid),
     Column("blind", Boolean, nullable=False, server_default=false()),
     references(answer_id="answers.id"),
     *one_of(timing=("before", "after"), state=("held", "delivered", "rejected")),

@@ -44,6 +44,7 @@ from app.inference.domain.human_review import ReviewPolicy
 from app.inference.service import (
     ANSWER_DECIDED_CHANNEL,
     AnswerArchive,
+    AnswerListing,
     AnswerReplays,
     Answers,
     Delivery,
@@ -153,6 +154,7 @@ class State:
             self.replays,
             self.idempotency_keys,
             self.archive,
+            self.answer_listing,
             self.actions.catalogue,
             self.actions.proposals,
             self.tickets,
@@ -162,6 +164,10 @@ class State:
             SigningSecret(self.settings.signing_secret),
         )
         return {type(each): each for each in services} | {PassageSearch: self.search}
+
+    @property
+    def answer_listing(self) -> AnswerListing:
+        return AnswerListing(self.database, self.identity, self.releases)
 
     @property
     def governance(self) -> Overview:

@@ -1,6 +1,7 @@
 """Rows of the cost ledger and the sums that are read from it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
@@ -28,7 +29,7 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True)
 class CostTotal:
-    """What one day, feature, model, release or environment cost."""
+    """What one day, feature, model, release, environment, key or person cost. name: of a key."""
 
     key: str
     calls: int
@@ -37,6 +38,7 @@ class CostTotal:
     output_tokens: int
     reasoning_tokens: int
     micro_usd: int
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +52,23 @@ class CostReport:
     by_model: tuple[CostTotal, ...]
     by_release: tuple[CostTotal, ...]
     by_environment: tuple[CostTotal, ...]
+    by_key: tuple[CostTotal, ...] = ()
+    by_person: tuple[CostTotal, ...] = ()
+
+
+SUMMED = ("calls", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "micro_usd")
+
+
+def with_people(report: CostReport, keys: Mapping[str, tuple[str, str]]) -> CostReport:
+    """The report with the names of its keys, and summed by person, the highest first.
+
+    keys: name and person by id. What no key asked for, such as the reading of documents, is of nobody: key ''.
+    """
+    named = tuple(replace(total, name=keys.get(total.key, ("", ""))[0]) for total in report.by_key)
+    people: dict[str, CostTotal] = {}
+    for total in report.by_key:
+        person = keys.get(total.key, ("", ""))[1]
+        sums = {name: getattr(total, name) + getattr(people.get(person), name, 0) for name in SUMMED}
+        people[person] = CostTotal(person, **sums)
+    by_person = tuple(sorted(people.values(), key=lambda total: (-total.micro_usd, -total.calls, total.key)))
+    return replace(report, by_key=named, by_person=by_person)

@@ -14,7 +14,7 @@ from app.core.errors import StartRefused
 from app.core.ids import new_id
 from app.core.telemetry import counter
 from app.costs.domain.budgets import Settlement
-from app.costs.domain.ledger_rows import CostReport, CostTotal, Feature, LedgerRow
+from app.costs.domain.ledger_rows import CostReport, CostTotal, Feature, LedgerRow, with_people
 from app.costs.domain.policy import CostPolicy
 from app.costs.domain.price_selection import select_price
 from app.costs.domain.prices import Charge, ModelPrice, ModelUnpriced, PricedModel, PriceTable
@@ -26,6 +26,7 @@ from app.costs.repository import budget_store, cost_reports, ledger_store
 from app.costs.service.budget_limits import Budgets
 from app.costs.service.late_charges import LateCharges
 from app.costs.service.reservations import Reservations
+from app.identity.service.principals import key_owners
 
 SPENT = counter("app_cost_micro_usd_total", "Charged, in micro-dollars", ("feature", "model", "environment"))
 TOKENS = counter("app_tokens_total", "Tokens charged for", ("feature", "model", "kind"))
@@ -154,7 +155,13 @@ class Costs:
         """
         first, last = self._days(since, until)
         async with self.database.read(tenant_id) as connection:
-            return await ledger_store.totals(connection, tenant_id, first, last, self.policy.time_zone)
+            report = await ledger_store.totals(connection, tenant_id, first, last, self.policy.time_zone)
+            return with_people(report, await key_owners(connection))
+
+    async def of_subject(self, tenant_id: UUID, subject_id: UUID) -> list[CostTotal]:
+        """What one answer, document or evaluation cost, by feature and model."""
+        async with self.database.read(tenant_id) as connection:
+            return await ledger_store.of_subject(connection, tenant_id, subject_id)
 
     async def by_tenant(self, since: date | None = None, until: date | None = None) -> list[tuple[UUID, CostTotal]]:
         """The costs of each tenant that spent anything, the highest first. Days as for `totals`."""

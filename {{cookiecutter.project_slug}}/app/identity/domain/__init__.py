@@ -45,6 +45,7 @@ OPERATOR: Final = USER | {
     "quarantine:decide",
     "staging:use",
     "answers:replay",
+    "answers:list",
     "costs:read",
     "tickets:close",
 }
@@ -63,11 +64,19 @@ SERVICE_PERMISSIONS: Final = frozenset(
         "governance:read",
         "service:audit",
         "service:budgets",
+        "service:answers",
     }
 )
 """Permissions on what all tenants share. No role of a tenant has any of them."""
-SERVICE: Final = SERVICE_PERMISSIONS | {"caller:read", "models:read", "costs:read", "audit:read", "budgets:manage"}
-"""The role of those who run the service. It reads no document, answer or review of a tenant."""
+SERVICE: Final = SERVICE_PERMISSIONS | {
+    "caller:read",
+    "models:read",
+    "costs:read",
+    "audit:read",
+    "budgets:manage",
+    "answers:list",
+}
+"""The role of those who run the service. It reads no text of a tenant's documents, answers or reviews."""
 
 PERMISSIONS: Final = {"user": USER, "reviewer": REVIEWER, "operator": OPERATOR, "admin": ADMIN, "service": SERVICE}
 

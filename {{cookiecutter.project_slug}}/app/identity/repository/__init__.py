@@ -35,6 +35,11 @@ async def find_tenant(connection: AsyncConnection, name: str) -> UUID | None:
     return (await connection.execute(text("select find_tenant(:name)"), {"name": name})).scalar()
 
 
+async def tenant_ids(connection: AsyncConnection) -> list[UUID]:
+    """Of all tenants, the oldest first."""
+    return list((await connection.execute(text("select privacy_tenants()"))).scalars())
+
+
 async def tenant_name(connection: AsyncConnection, tenant_id: UUID) -> str | None:
     return (await connection.execute(select(tenants.c.name).where(tenants.c.id == tenant_id))).scalar()
 

@@ -117,6 +117,11 @@ class Identity:
             raise TenantNotFound(f"There is no tenant named '{name}'.")
         return tenant_id
 
+    async def tenant_ids(self) -> list[UUID]:
+        """Of all tenants, the oldest first."""
+        async with self.database.read(None) as connection:
+            return await repository.tenant_ids(connection)
+
     async def tenant_name(self, tenant_id: UUID) -> str:
         """The name of a tenant; its id when it has none."""
         async with self.database.read(tenant_id) as connection:

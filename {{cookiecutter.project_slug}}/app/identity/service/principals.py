@@ -12,6 +12,13 @@ SERVICE = "app"
 """The actor in the audit log when no person or key acts."""
 
 
+async def key_owners(connection: AsyncConnection) -> dict[str, tuple[str, str]]:
+    """Name and person of every key and identity of the transaction's tenant, by id; revoked ones too."""
+    keys = {str(key.id): (key.name, key.person or key.name) for key in await repository.list_keys(connection)}
+    identities = {str(each.id): (each.name, each.name) for each in await identity_rows.list_all(connection)}
+    return {str(COMMAND_LINE): ("command line", "command line"), **identities, **keys}
+
+
 async def find_principal(connection: AsyncConnection, tenant_id: UUID, key_id: UUID) -> Principal | None:
     """The principal of a key or an identity, as of now, read in a transaction of its tenant; None where it is missing,
     revoked or expired.

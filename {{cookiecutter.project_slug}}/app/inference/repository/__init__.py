@@ -1,3 +1,4 @@
+from app.inference.repository.listing import ListedRow, list_answers
 from app.inference.repository.reading import (
     add_feedback,
     blind,
@@ -20,12 +21,14 @@ from app.inference.repository.recording import (
 
 __all__ = [
     "ExtraWrite",
+    "ListedRow",
     "StoredAnswer",
     "add_feedback",
     "blind",
     "decide",
     "find",
     "judge",
+    "list_answers",
     "lock",
     "outcomes",
     "record",

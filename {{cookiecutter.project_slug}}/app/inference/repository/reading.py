@@ -100,12 +100,13 @@ async def add_feedback(
     comment: str,
     at: datetime,
 ) -> None:
-    """Replaces earlier feedback of the same key on the answer."""
+    """Replaces earlier feedback of the same key on the answer; the answer has the newest of all keys."""
     changed = {"helpful": helpful, "comment": comment, "created_at": at}
     new = insert(feedback).values(id=id, tenant_id=tenant_id, answer_id=answer_id, key_id=key_id, **changed)
     await connection.execute(
         new.on_conflict_do_update(index_elements=["tenant_id", "answer_id", "key_id"], set_=changed)
     )
+    await connection.execute(update(answers).where(answers.c.id == answer_id).values(helpful=helpful))
 
 
 _RESOLVED = text(

@@ -36,9 +36,9 @@ from app.inference.tables import reviewed_answers
 # Positional and typed, because it is the hot path: psycopg's named parameters are put in order on every call.
 _COLUMNS = (
     "id, tenant_id, key_id, created_at, question, status, model, release_id, corpus_version, trace_id, body, "
-    "environment, arm, unit, conditions, documents"
+    "environment, arm, unit, conditions, documents, request_id, cost_micro_usd, latency_ms, degraded, findings, refusal"
 )
-_PLACES = "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s::jsonb, %s::uuid[]"
+_PLACES = "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s::jsonb, %s::uuid[], %s, %s, %s, %s, %s, %s"
 _ANSWER = f"insert into answers ({_COLUMNS}) values ({_PLACES})"  # noqa: S608
 
 # One statement for an answer and what it cost: nearly every request ends with it.
@@ -53,7 +53,9 @@ select %s, %s, now(), %s, %s, %s, %s, %s from as_tenant
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """An answer as it is stored. body: the answer as it is delivered. documents: see `source_documents`."""
+    """An answer as it is stored. body: the answer as it is delivered. documents: see `source_documents`.
+    request_id: of the request that it answers; None where there was none, as at the command line.
+    """
 
     caller: Principal
     question: str
@@ -62,6 +64,7 @@ class StoredAnswer:
     assignment: ReleaseAssignment
     conditions: AnswerConditions
     documents: tuple[UUID, ...]
+    request_id: str | None = None
 
 
 ExtraWrite = Callable[[AsyncConnection], Awaitable[None]]
@@ -144,6 +147,7 @@ def _review_values(stored: StoredAnswer, review: ReviewRequest) -> dict[str, Any
         "payload": review.payload,
         "digest": review.digest,
         "webhook": review.webhook,
+        "review_id": review.id,
     }
 
 
@@ -177,4 +181,10 @@ def _answer_values(stored: StoredAnswer) -> tuple[Any, ...]:
         assignment.unit,
         orjson.dumps(stored.conditions).decode(),
         list(stored.documents),
+        stored.request_id,
+        answer.cost_micro_usd,
+        answer.timings_ms.get("total"),
+        answer.degraded,
+        len(answer.findings),
+        answer.refusal,
     )

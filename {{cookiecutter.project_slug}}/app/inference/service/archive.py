@@ -14,7 +14,7 @@ from app.core.redaction import redact
 from app.identity.domain import Principal
 from app.inference import repository
 from app.inference.domain.answer import AnswerNotFound
-from app.inference.domain.human_review import AnswerHeld, ArchivedAnswer, HeldAnswer, JudgedTwice
+from app.inference.domain.human_review import AnswerHeld, ArchivedAnswer, HeldAnswer, JudgedTwice, is_hidden_from
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,7 @@ async def find_visible(connection: AsyncConnection, caller: Principal, answer_id
 
 
 def _is_hidden_from(answer: ArchivedAnswer, caller: Principal) -> bool:
-    is_asker = caller.key_id == answer.asker_key or caller.name == answer.asker
-    return bool(answer.blind) and caller.may("reviews:decide") and not is_asker
+    return is_hidden_from(caller, answer.blind, answer.asker_key, answer.asker)
 
 
 def check_delivered(answer: ArchivedAnswer) -> None:

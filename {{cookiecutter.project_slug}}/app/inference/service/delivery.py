@@ -13,6 +13,7 @@ import structlog
 
 from app.core.database import Database
 from app.core.errors import OutOfTime
+from app.core.http import current_request_id
 from app.core.logging import log_failure
 from app.core.slo import SloPolicy
 from app.core.telemetry import annotate, counter, histogram
@@ -22,6 +23,7 @@ from app.idempotency.domain import Claim, CompletedRequest, StoredResponse
 from app.identity.domain import Principal
 from app.inference import repository
 from app.inference.domain.answer import Answer, source_documents
+from app.inference.domain.answer_listing import stored_request_id
 from app.inference.domain.draft import DraftOutcome
 from app.inference.domain.human_review import (
     SUSPICIOUS,
@@ -123,6 +125,7 @@ class Delivery:
             assignment=ctx.assigned.assignment,
             conditions=AnswerConditions.of(ctx.question, ctx.caller.groups, evidence),
             documents=tuple(documents),
+            request_id=stored_request_id(current_request_id.get()),
         )
         review = self._review_request(ctx, rule, stored)
         reply = review.held_answer_for(answer) if review and review.state == "held" else answer

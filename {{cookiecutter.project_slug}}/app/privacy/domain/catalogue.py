@@ -152,6 +152,8 @@ ANSWERS = (
             "model": NAMED_BY_POLICY,
             "release_id": DIGEST,
             "trace_id": Kept("a random id"),
+            "request_id": Content(to="null"),
+            "refusal": STATE,
             "body": Content("json", FIGURES),
             "environment": STATE,
             "arm": STATE,

@@ -1,7 +1,7 @@
 """What reviewers decide on, answers and actions, and what a decision does to them."""
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -72,7 +72,8 @@ class AnswerReviewSubject:
 
     async def item(self, connection: AsyncConnection, tenant_id: UUID, subject_id: UUID) -> tuple[ReviewItem, float]:
         answer = await self.held_answers.find(connection, subject_id)
-        return _item("answer", tenant_id, subject_id, answer.asker, answer, answer, ""), answer.overlap
+        item = _item("answer", tenant_id, subject_id, answer.asker, answer, answer, "")
+        return replace(item, id=answer.review_id or item.id), answer.overlap
 
     async def digest(self, connection: AsyncConnection, subject_id: UUID) -> str:
         return (await self.held_answers.find(connection, subject_id)).digest

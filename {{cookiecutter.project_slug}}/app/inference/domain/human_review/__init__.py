@@ -13,6 +13,7 @@ from app.inference.domain.human_review.held_answer import (
     ReviewedAnswer,
     ReviewedAnswerState,
     ReviewRequest,
+    is_hidden_from,
 )
 from app.inference.domain.human_review.routing import (
     SUSPICIOUS,
@@ -48,6 +49,7 @@ __all__ = [
     "RoutedAnswer",
     "Rule",
     "edit",
+    "is_hidden_from",
     "rule_for",
     "rule_for_action",
 ]

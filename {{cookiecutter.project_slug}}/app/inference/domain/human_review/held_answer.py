@@ -1,6 +1,6 @@
 """Answers in human review: held, delivered or rejected."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -10,6 +10,7 @@ from app.core.errors import Conflict
 from app.core.ids import new_id
 from app.core.json_types import JsonObject
 from app.core.ownership import RiskTier
+from app.identity.domain import Principal
 from app.inference.domain.answer import Answer, RequestWarning
 from app.inference.domain.review_policy import Rule
 from app.releases.domain import digest_of
@@ -92,7 +93,7 @@ class HeldAnswer:
 class ReviewRequest:
     """Sends an answer to human review. payload: the answer's canonical bytes, exactly as they are to be delivered.
 
-    webhook: the address that is notified of the decision.
+    webhook: the address that is notified of the decision. id: of the review item that the queue will have.
     """
 
     rule: Rule
@@ -101,6 +102,7 @@ class ReviewRequest:
     created_at: datetime
     payload: bytes
     webhook: str | None = None
+    id: UUID = field(default_factory=new_id)
 
     @property
     def state(self) -> ReviewedAnswerState:
@@ -125,6 +127,12 @@ class ReviewRequest:
     def held_answer_for(self, answer: Answer) -> HeldAnswer:
         provenance = (answer.release_id, answer.trace_id, answer.environment, answer.warnings)
         return HeldAnswer(answer.id, answer.created_at, self.due_at, *provenance)
+
+
+def is_hidden_from(caller: Principal, blind: bool | None, asker_key: UUID | None, asker: str | None) -> bool:
+    """Whether the first decision on an answer that two people judge must not be seen by this caller."""
+    is_asker = caller.key_id == asker_key or caller.name == asker
+    return bool(blind) and caller.may("reviews:decide") and not is_asker
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +178,7 @@ class ReviewedAnswer:
     reviewer would have answered instead.
 
     groups: the asker's access groups. documents: those that a reviewer must be allowed to read.
+    review_id: of its item in the queue; None for one that an older version of the service stored.
     """
 
     answer_id: UUID
@@ -190,3 +199,4 @@ class ReviewedAnswer:
     payload: bytes
     digest: str
     documents: tuple[UUID, ...] = ()
+    review_id: UUID | None = None
