@@ -20,6 +20,7 @@ RENDERED = {
     "policies/ownership.yaml",
     "policies/privacy.yaml",
     "policies/quality.yaml",
+    "policies/readiness.yaml",
     "policies/review.yaml",
     "policies/security.yaml",
     "policies/slo.yaml",

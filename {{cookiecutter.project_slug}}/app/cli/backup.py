@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -5,13 +6,24 @@ from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy.exc import DBAPIError
 
 from app.backup.domain import BackupManifest
-from app.backup.service import RestoreTarget, Verification, VerifiedRestore, create, open_backup, verify_content
+from app.backup.service import (
+    RestoreTarget,
+    Verification,
+    VerifiedRestore,
+    create,
+    open_backup,
+    record_backup,
+    verify_content,
+)
 from app.backup.service import restore as restore_backup
 from app.backup.service.writing import OnProgress
-from app.cli.common import err, out, settings_for_command, with_state
+from app.cli.common import actor, err, out, settings_for_command, with_state
 from app.core.audit import Head
+from app.core.embedded import Urls
+from app.core.errors import Problem
 from app.core.pooling import refuse_shared_sessions_now
 from app.setup.process import reading_url
 from app.wiring import State, database_urls, observe
@@ -32,6 +44,7 @@ def backup(
         refuse_shared_sessions_now(reader, READER_SETTING)
         with _bar("Backing up") as progress:
             manifest = create(folder, reader, progress)
+        _record(urls, manifest)
     finally:
         if server:
             server.stop()
@@ -40,6 +53,15 @@ def backup(
         f"It is in {folder}. APP_KEY_PEPPER and APP_MASTER_KEY are not in it, nor is the file of APP_TOMBSTONES: keep "
         "copies of them elsewhere."
     )
+
+
+def _record(urls: Urls, manifest: BackupManifest) -> None:
+    """The backup is whole whether or not that is recorded: the schema may be older than this code."""
+    try:
+        asyncio.run(record_backup(urls, manifest, actor()))
+    except (Problem, DBAPIError) as error:
+        what = error.detail if isinstance(error, Problem) else "the schema is older than this code"
+        err.print(f"The backup is whole; that it was made could not be recorded: {what}", markup=False)
 
 
 def restore_database(

@@ -1,5 +1,5 @@
-from sqlalchemy import Table
-from sqlalchemy.types import BigInteger, Text, Uuid
+from sqlalchemy import CheckConstraint, Table
+from sqlalchemy.types import BigInteger, Boolean, Text, Uuid
 
 from app.core.columns import Timestamp, not_empty, optional, primary_key, required
 from app.core.database import metadata
@@ -27,3 +27,11 @@ parked_jobs = Table(
 
 schema_support = Table("schema_support", metadata, *primary_key(revision=Text))
 """Revisions whose code may run on this schema; `app migrate` writes it."""
+
+operation_runs = Table(
+    "operation_runs",
+    metadata,
+    *primary_key(kind=Text),
+    *required(at=Timestamp, actor=Text, passed=Boolean, digest=Text, detail=Text),
+)
+"""The newest run of each regular operation."""

@@ -13,12 +13,18 @@ from app.governance.schemas import (
     ApprovalReasonRequest,
     ApprovalRequest,
     ApprovalResponse,
+    AttestationRequest,
     AuditHeadResponse,
     AuditPageResponse,
     EmergencyResponse,
+    ReadinessResponse,
+    StatementResponse,
+    WaiverRequest,
+    WithdrawalRequest,
 )
-from app.governance.service import Approvals, AuditLog, Overview
+from app.governance.service import Approvals, AuditLog, Overview, Readiness
 from app.governance.service.html_card import STYLE, html_card
+from app.governance.service.html_readiness import html_readiness
 from app.identity.domain import Principal
 from app.identity.service.caller import require
 from app.releases.service import Releases
@@ -32,7 +38,9 @@ Reader = Annotated[Principal, require("releases:read")]
 Auditor = Annotated[Principal, require("audit:read")]
 ServiceAuditor = Annotated[Principal, require(WHOLE)]
 GovernanceReader = Annotated[Principal, require("governance:read")]
+GovernanceWriter = Annotated[Principal, require("governance:write")]
 Page = Annotated[Overview, provided(Overview)]
+Checks = Annotated[Readiness, provided(Readiness)]
 Service = Annotated[Approvals, provided(Approvals)]
 Below = Annotated[int | None, Query(ge=0, le=LARGEST)]
 Log = Annotated[AuditLog, provided(AuditLog)]
@@ -83,6 +91,43 @@ async def governance(_: GovernanceReader, overview: Page) -> Response:
 async def governance_card(_: GovernanceReader, overview: Page) -> HTMLResponse:
     """The same as an HTML page, which loads nothing from other hosts."""
     return HTMLResponse(html_card(await overview.card()), headers=STYLE.headers)
+
+
+@router.get("/v1/readiness")
+async def readiness(_: GovernanceReader, checks: Checks) -> ReadinessResponse:
+    """The twelve questions, each answered by checks of live evidence. What cannot be shown is red."""
+    return ReadinessResponse.of(await checks.report())
+
+
+@router.get("/v1/readiness/page")
+async def readiness_page(_: GovernanceReader, checks: Checks) -> HTMLResponse:
+    """The same as an HTML page, which loads nothing from other hosts."""
+    return HTMLResponse(html_readiness(await checks.report()), headers=STYLE.headers)
+
+
+@router.post("/v1/readiness/checks/{check_id}/attestations", status_code=201)
+async def attest_check(
+    check_id: str, body: AttestationRequest, caller: GovernanceWriter, checks: Checks
+) -> StatementResponse:
+    """Attests what only a person can know. It ends on its date, and when what was attested changes."""
+    said = await checks.attest(caller, check_id, body.reason, body.owner, body.expires_at)
+    return StatementResponse.of(said)
+
+
+@router.post("/v1/readiness/checks/{check_id}/waivers", status_code=201)
+async def waive_check(
+    check_id: str, body: WaiverRequest, caller: GovernanceWriter, checks: Checks
+) -> StatementResponse:
+    """Lets a red check count as amber until a date. It is red again afterwards."""
+    return StatementResponse.of(await checks.waive(caller, check_id, body.reason, body.owner, body.expires_at))
+
+
+@router.post("/v1/readiness/checks/{check_id}/withdrawals", status_code=201)
+async def withdraw_statement(
+    check_id: str, body: WithdrawalRequest, caller: GovernanceWriter, checks: Checks
+) -> StatementResponse:
+    """Ends an attestation or a waiver at once."""
+    return StatementResponse.of(await checks.withdraw(caller, body.kind, check_id, body.reason))
 
 
 @router.get("/v1/audit")

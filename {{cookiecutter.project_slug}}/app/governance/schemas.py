@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -9,6 +10,9 @@ from app.core.base_models import ExactModel, ResponseModel
 from app.core.reasons import Reason
 from app.core.times import Moment
 from app.governance.domain.approval_rules import Approval, ApprovalKind, Emergency
+from app.governance.domain.readiness.report import CheckResult, ReadinessReport
+from app.governance.domain.readiness.statements import ReadinessStatement, StatementKind
+from app.governance.domain.readiness.vocabulary import QUESTIONS, PlanPhase, ReadinessStatus
 
 
 class ApprovalRequest(ExactModel):
@@ -105,3 +109,114 @@ class AuditHeadResponse(BaseModel):
     @classmethod
     def of(cls, head: Head | None) -> "AuditHeadResponse":
         return cls(sequence=head.sequence, hash=head.hash) if head else cls(sequence=0, hash="")
+
+
+PersonName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"\S")]
+
+
+class AttestationRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Reason
+    owner: PersonName | None = Field(None, description="Who answers for it; else the name of the key.")
+    expires_at: Moment | None = Field(None, description="When it ends; else the latest that the policy allows.")
+
+
+class WaiverRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Reason
+    owner: PersonName = Field(description="Who answers for it.")
+    expires_at: Moment | None = Field(None, description="When it ends; else the latest that the policy allows.")
+
+
+class WithdrawalRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    kind: StatementKind
+    reason: Reason
+
+
+class StatementResponse(BaseModel):
+    id: UUID
+    kind: StatementKind
+    check_id: str
+    owner: str
+    actor: str
+    reason: str
+    subject: str = Field(description="SHA-256 of what was attested; empty for a waiver.")
+    at: datetime
+    expires_at: datetime
+    withdrawn: bool
+
+    @classmethod
+    def of(cls, statement: ReadinessStatement) -> "StatementResponse":
+        return cls(**asdict(statement))
+
+
+class CheckResponse(BaseModel):
+    """One check: what it expects, what it found, and what helps."""
+
+    id: str
+    status: ReadinessStatus
+    required: bool
+    expects: str
+    found: str
+    looked_at: str
+    digest: str = Field(description="SHA-256 of the values that decided.")
+    evidence_at: datetime | None = Field(description="When the evidence came about; null: it is of now.")
+    max_age_days: int | None = Field(description="How old the evidence may be; null: it is always of now.")
+    owner: str
+    phase: PlanPhase = Field(description="Days 1-30, 31-60 or 61-90 of the plan.")
+    page: str = Field(description="The page of docs/ that helps.")
+    next_step: str
+    attested: bool = Field(description="Only a person can say it.")
+    waiver: StatementResponse | None
+
+    @classmethod
+    def of(cls, result: CheckResult) -> "CheckResponse":
+        check, evidence = result.check, result.evidence
+        return cls(
+            id=check.id,
+            status=result.status,
+            required=result.required,
+            expects=check.expects,
+            found=result.found,
+            looked_at=evidence.looked_at,
+            digest=evidence.digest,
+            evidence_at=evidence.at,
+            max_age_days=result.max_age_days,
+            owner=result.owner,
+            phase=check.phase,
+            page=check.page,
+            next_step=check.next_step,
+            attested=check.attested,
+            waiver=StatementResponse.of(result.waiver) if result.waiver else None,
+        )
+
+
+class QuestionResponse(BaseModel):
+    id: str
+    question: str
+    status: ReadinessStatus = Field(description="The worst status of its required checks.")
+    checks: list[CheckResponse]
+
+
+class ReadinessResponse(BaseModel):
+    service: str
+    at: datetime
+    ready: bool = Field(description="False while a required check is red.")
+    questions: list[QuestionResponse]
+
+    @classmethod
+    def of(cls, report: ReadinessReport) -> "ReadinessResponse":
+        questions = [
+            QuestionResponse(
+                id=name,
+                question=QUESTIONS[name],
+                status=status,
+                checks=[CheckResponse.of(each) for each in report.of_question(name)],
+            )
+            for name, status in report.questions.items()
+        ]
+        return cls(service=report.service, at=report.at, ready=report.ready, questions=questions)

@@ -1,5 +1,6 @@
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table
-from sqlalchemy.types import Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import Boolean, Text, Uuid
 
 from app.core.columns import Timestamp, not_empty, one_of, optional, primary_key, required
 from app.core.database import metadata
@@ -30,3 +31,25 @@ break_glass_reviews = Table(
     *required(reviewer=Text, at=Timestamp, reason=Text),
     not_empty("reviewer", "reason"),
 )
+
+readiness_statements = Table(
+    "readiness_statements",
+    metadata,
+    *primary_key(id=Uuid),
+    *required(kind=Text, check_id=Text, owner=Text, actor=Text, reason=Text, subject=Text),
+    *required(at=Timestamp, expires_at=Timestamp, withdrawn=Boolean),
+    CheckConstraint("kind in ('attestation', 'waiver')", name="kind"),
+    CheckConstraint("owner <> '' and actor <> '' and reason <> ''", name="named"),
+    CheckConstraint("withdrawn or expires_at > at", name="expiry"),
+)
+"""Append-only: the newest row of a kind and a check counts."""
+Index("ix_readiness_statements_check", readiness_statements.c.kind, readiness_statements.c.check_id, "at")
+
+readiness_plans = Table(
+    "readiness_plans",
+    metadata,
+    *primary_key(id=Uuid),
+    *required(at=Timestamp, actor=Text, statuses=JSONB),
+)
+"""The status of each check when a plan was written. Append-only."""
+Index("ix_readiness_plans_at", readiness_plans.c.at)

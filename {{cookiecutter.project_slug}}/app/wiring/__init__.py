@@ -36,7 +36,8 @@ from app.evaluation.service import (
     QualityPolicyFile,
     ReportAccess,
 )
-from app.governance.service import Approvals, AuditLog, Overview
+from app.governance.service import Approvals, AuditLog, Overview, Readiness
+from app.governance.service.readiness_gate import ReadinessGate
 from app.idempotency.service import IdempotencyKeys
 from app.identity.domain import IDENTITY_CHANGED
 from app.identity.service import Identity
@@ -87,6 +88,7 @@ from app.wiring.infrastructure import (
     check,
     open_infrastructure,
 )
+from app.wiring.readiness_setup import make_overview, make_readiness
 from app.wiring.release_loader import ReleaseLoader, released
 
 __all__ = ["POLICIES", "REGISTRY", "State", "build", "check", "database_urls", "observe"]
@@ -114,6 +116,8 @@ class State:
     rollouts: Rollouts
     approvals: Approvals
     audit: AuditLog
+    governance: Overview
+    readiness: Readiness
     retrieval: Retrieval
     search: PassageSearch
     ingestion: Ingestion
@@ -146,6 +150,7 @@ class State:
             self.approvals,
             self.audit,
             self.governance,
+            self.readiness,
             self.retrieval,
             self.ingestion,
             self.answers,
@@ -168,22 +173,6 @@ class State:
     @property
     def answer_listing(self) -> AnswerListing:
         return AnswerListing(self.database, self.identity, self.releases)
-
-    @property
-    def governance(self) -> Overview:
-        return Overview(
-            database=self.database,
-            clock=self.clock,
-            policies=self.policies,
-            releases=self.releases,
-            environments=self.environments,
-            approvals=self.approvals,
-            audit=self.audit,
-            retrieval=self.retrieval,
-            costs=self.costs,
-            reports=self.evaluations,
-            traces=self.settings.traces,
-        )
 
     @property
     def jobs(self) -> list[JobSpec]:
@@ -259,8 +248,8 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     loaded_releases = LoadedReleases(release_loader.load)
     live_releases = LiveReleases(infra.releases, loaded_releases)
     approvals = Approvals(database, clock, infra.releases, policies.get(OwnershipPolicy), live_releases)
-    rollouts = Rollouts.build(live_releases, approvals, infra.settings.environment == "development")
-    environments = rollouts.environments
+    first = Rollouts.build(live_releases, approvals, infra.settings.environment == "development")
+    environments = first.environments
     identity = make_identity(infra.settings, policies, database, clock)
     waiting, offered = ChangeWaiter(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
     actions = Actions.build(database, identity, REGISTRY, offered, waiting)
@@ -271,6 +260,10 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     ingestion = _ingestion(infra, live_releases, loaded_releases, screening)
     privacy, quality = _privacy(infra, identity, ingestion), policies.get(QualityPolicy)
     judge = await release_loader.chat(quality.judge.model, protection_of(policies))
+    evaluations = _evaluations(infra, identity, ingestion, trials, environments, judge)
+    overview = make_overview(infra, environments, approvals, evaluations)
+    readiness = make_readiness(infra, environments, approvals, overview)
+    rollouts = replace(first, approval_gate=ReadinessGate(approvals, readiness))
     return State(
         settings=infra.settings,
         policies=policies,
@@ -284,13 +277,15 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         environments=environments,
         rollouts=rollouts,
         approvals=approvals,
-        audit=AuditLog(database, clock),
+        audit=overview.audit,
+        governance=overview,
+        readiness=readiness,
         retrieval=infra.retrieval,
         search=infra.search,
         ingestion=ingestion,
         answers=_answers(infra, environments, loaded_releases, pipeline),
         trials=trials,
-        evaluations=_evaluations(infra, identity, ingestion, trials, environments, judge),
+        evaluations=evaluations,
         canaries=CanaryMonitor(rollouts, live_traffic, infra.retrieval.indexes.tenants, quality.canary, clock),
         replays=AnswerReplays(database, trials),
         live_traffic=live_traffic,

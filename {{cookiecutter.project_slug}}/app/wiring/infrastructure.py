@@ -26,6 +26,7 @@ from app.costs.service import Costs, make_price_table
 from app.encryption.service import TenantKeys
 from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.service import SuiteFiles
+from app.governance.domain.readiness.readiness_policy import ReadinessPolicy
 from app.identity.domain.policy import IdentityPolicy
 from app.inference.domain.grounding.answerability import Answerability
 from app.inference.domain.human_review import ReviewPolicy
@@ -61,6 +62,7 @@ POLICIES: dict[str, type[PolicyModel]] = {
     "actions": ActionPolicy,
     "privacy": PrivacyPolicy,
     "identity": IdentityPolicy,
+    "readiness": ReadinessPolicy,
 }
 
 REGISTRY: dict[str, Action] = {action.name: action for action in SHIPPED}

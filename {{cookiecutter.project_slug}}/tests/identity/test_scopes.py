@@ -105,6 +105,11 @@ service  governance:read      GET /v1/governance
 service  releases:approve     POST /v1/governance/break-glass/{approval_id}/review
 service  governance:read      GET /v1/governance/card
 service  index:manage         GET /v1/indexes
+service  governance:read      GET /v1/readiness
+service  governance:write     POST /v1/readiness/checks/{check_id}/attestations
+service  governance:write     POST /v1/readiness/checks/{check_id}/waivers
+service  governance:write     POST /v1/readiness/checks/{check_id}/withdrawals
+service  governance:read      GET /v1/readiness/page
 service  releases:read        GET /v1/releases
 service  releases:write       POST /v1/releases
 service  releases:read        GET /v1/releases/at

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.ownership import OwnershipPolicy
-from app.releases.domain import Manifest, ReleaseEvent, ReleaseHistory, check_transition
+from app.releases.domain import Manifest, NotApproved, ReleaseEvent, ReleaseHistory, check_transition
 
 ApprovalKind = Literal["approval", "first_release", "break_glass"]
 
@@ -29,6 +29,11 @@ class ApprovedAlready(Conflict):
 
 class ExpiryUnusable(Invalid):
     code, title = "expiry_unusable", "An approval cannot end then"
+
+
+class NotReady(NotApproved):
+    code, title = "not_ready", "The service is not ready for a release"
+    action = "'app readiness' shows what each check expects; policies/readiness.yaml names the checks of this gate."
 
 
 class BreakGlassNotFound(NotFound):

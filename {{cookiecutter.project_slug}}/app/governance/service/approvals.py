@@ -23,6 +23,7 @@ from app.governance.domain.approval_rules import (
     BreakGlassNotFound,
     Emergency,
     EmergencyReview,
+    NotReady,
     changed_parts,
     check_approval,
     check_review,
@@ -141,13 +142,19 @@ class Approvals:
         reason: str,
         at: datetime,
         break_glass: bool = False,
+        unready: str | None = None,
     ) -> None:
-        """As `releases.ports.ApprovalGate` promises. Errors: NotApproved."""
-        missing = await self._lacking(connection, release, at)
-        if missing is None:
+        """As `releases.ports.ApprovalGate` promises. unready: what the checks of readiness found against it.
+
+        Errors: NotApproved, NotReady.
+        """
+        lacks = await self._lacking(connection, release, at)
+        missing = " ".join(filter(None, (lacks, unready)))
+        if not missing:
             return
         if not break_glass:
-            raise NotApproved(f"Release {release.number} may not go live: {missing}")
+            problem = NotApproved if lacks else NotReady
+            raise problem(f"Release {release.number} may not go live: {missing}")
         exception = _exception("break_glass", release, environment, actor, "emergency", at, check_reason(reason))
         await self._break_glass(connection, release, exception, missing)
 

@@ -16,6 +16,9 @@ COLOURS = {
     "checked by the build": "calm",
     "missing": "bad",
     "FAIL": "bad",
+    "green": "good",
+    "amber": "warn",
+    "red": "bad",
 }
 
 PACKAGE = "app.governance"

@@ -33,6 +33,7 @@ from app.governance.domain.model_card import (
 )
 from app.governance.domain.risk_register import LiveReleaseFacts, RiskFacts, register
 from app.governance.ports import Reports
+from app.governance.repository import evidence_queries
 from app.governance.service.approvals import Approvals
 from app.governance.service.audit_log import AuditLog
 from app.releases.domain import STAGING, EnvironmentReleases, Release, ReleaseHistory
@@ -150,7 +151,8 @@ class Overview:
                 return Rehearsal(move.at, move.actor, move.seconds)
         return None
 
-    async def _chain(self) -> tuple[bool, str]:
+    async def chain(self) -> tuple[bool, str]:
+        """Whether the audit log is whole, with a sentence about it. Errors: DatabaseUnavailable."""
         head = await self.audit.head()
         if head and head.sequence > MAX_VERIFIED_LINES:
             last = await self.audit.last_verified()
@@ -172,9 +174,10 @@ class Overview:
         rehearsal: Rehearsal | None,
     ) -> RiskFacts:
         now, limits = self.clock.now(), self.policies.get(SecurityPolicy).limits
-        whole, chain = await self._chain()
+        whole, chain = await self.chain()
         async with self.database.read(None) as connection:
-            unguarded, bypasses = await repository.unguarded(connection), await repository.bypasses(connection)
+            tables = await evidence_queries.tenant_tables(connection, repository.OWNER_READS)
+            unguarded, bypasses = tuple(t.name for t in tables if not t.guarded), await repository.bypasses(connection)
         return RiskFacts(
             at=now,
             live=await self._live_facts(standing.live, live, now) if standing and live else None,

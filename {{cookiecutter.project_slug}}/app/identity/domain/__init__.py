@@ -62,6 +62,7 @@ SERVICE_PERMISSIONS: Final = frozenset(
         "releases:approve",
         "index:manage",
         "governance:read",
+        "governance:write",
         "service:audit",
         "service:budgets",
         "service:answers",

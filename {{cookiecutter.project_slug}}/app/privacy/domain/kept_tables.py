@@ -31,6 +31,9 @@ KEPT = (
     _kept("environment_moves", _STAFF, "environment release_id previous_id actor reason kind canary_id"),
     _kept("approvals", _STAFF, "release_id environment kind report approver role reason"),
     _kept("break_glass_reviews", _STAFF, "reviewer reason"),
+    _kept("readiness_statements", _STAFF, "kind check_id owner actor reason subject"),
+    _kept("readiness_plans", "who wrote a plan when, and the status of each check", "actor statuses"),
+    _kept("operation_runs", "who ran a backup, a drill or a test when, with figures", "kind actor digest detail"),
     _kept(
         "evaluation_runs",
         _STAFF,

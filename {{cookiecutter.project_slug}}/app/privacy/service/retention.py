@@ -11,6 +11,8 @@ from app.core.audit import Act
 from app.core.clock import Clock
 from app.core.database import Database
 from app.core.ids import new_id
+from app.core.operation_runs import record_run
+from app.core.operations import OperationRun
 from app.core.retention import RetentionRules
 from app.identity.domain import ALL_ROLES, COMMAND_LINE, Principal
 from app.ingestion.domain.documents import QuarantineDecided, QuarantineNotFound
@@ -44,6 +46,15 @@ class Retention:
                 act = Act(ACTOR, "privacy.expire", "content", after=what, tenant_id=tenant_id)
                 await audit.record(connection, act, self.clock.now())
         return expired
+
+    async def record_sweep(self, tenants: int, failed: int) -> None:
+        """Records a sweep over all tenants as evidence that it takes place; one that failed for a tenant did not
+        pass.
+        """
+        detail = f"{tenants} tenants, {failed} of them failed"
+        run = OperationRun("retention", self.clock.now(), ACTOR, failed == 0, detail=detail)
+        async with self.database.transaction(None) as connection:
+            await record_run(connection, run)
 
     async def _expire(self, tenant_id: UUID, kind: str, days: int) -> int:
         before = self.clock.now() - timedelta(days=days)

@@ -30,12 +30,16 @@ class PrivacyUpkeep:
         await repeat(self.sweep, SWEEP_SECONDS, "privacy.sweep_failed", Problem)
 
     async def sweep(self) -> None:
-        """Once, for all tenants. What fails for one is logged, and is no obstacle for the others."""
-        for tenant_id in await self.keys.tenants():
+        """Once, for all tenants, and record it. What fails for one is logged, and is no obstacle for the others."""
+        failed = 0
+        tenants = await self.keys.tenants()
+        for tenant_id in tenants:
             try:
                 await self._sweep(tenant_id)
             except Exception as error:
+                failed += 1
                 log_failure(log, "privacy.sweep_failed", error, tenant_id=str(tenant_id))
+        await self.retention.record_sweep(len(tenants), failed)
 
     async def _sweep(self, tenant_id: UUID) -> None:
         await self._resume(tenant_id)

@@ -15,12 +15,6 @@ REVIEWS = break_glass_reviews.c
 
 # Read only through a function that runs as the owner; docs/decisions says why.
 OWNER_READS = ["chunk_terms", "chunk_vectors"]
-_UNGUARDED = text(
-    "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid "
-    "where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition "
-    "and a.attname = 'tenant_id' and not a.attisdropped and c.relname <> all(:owner_reads) "
-    "and not (c.relrowsecurity and c.relforcerowsecurity) order by 1"
-)
 _BYPASSES = text("select rolsuper or rolbypassrls from pg_roles where rolname = current_user")
 
 
@@ -59,11 +53,6 @@ def _emergency(row: Row[Any], review_within: timedelta) -> Emergency:
 
 async def add_review(connection: AsyncConnection, review: EmergencyReview) -> None:
     await connection.execute(insert(break_glass_reviews).values(asdict(review)))
-
-
-async def unguarded(connection: AsyncConnection) -> tuple[str, ...]:
-    """Tables with tenants' rows that row-level security does not protect."""
-    return tuple(name for (name,) in await connection.execute(_UNGUARDED, {"owner_reads": OWNER_READS}))
 
 
 async def bypasses(connection: AsyncConnection) -> bool:
