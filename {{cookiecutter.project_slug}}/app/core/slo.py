@@ -2,7 +2,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.core.objectives import Objectives
+from app.core.objectives import ErrorBudgetRules, Objectives
 from app.core.policies import PolicyModel
 
 
@@ -77,6 +77,7 @@ class SloPolicy(PolicyModel):
     overload: OverloadPolicy = OverloadPolicy()
     load_test: LoadTestPolicy = LoadTestPolicy()
     objectives: Objectives = Field(Objectives(), description="What `app monitoring write` makes alerts from.")
+    error_budget: ErrorBudgetRules = Field(ErrorBudgetRules(), description="What a spent error budget stops.")
 
     @property
     def deadline_seconds(self) -> float:

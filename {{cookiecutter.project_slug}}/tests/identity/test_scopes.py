@@ -101,6 +101,8 @@ service  governance:read      GET /v1/governance
 service  releases:approve     POST /v1/governance/break-glass/{approval_id}/review
 service  governance:read      GET /v1/governance/card
 service  index:manage         GET /v1/indexes
+service  governance:read      GET /v1/monitoring/error-budgets
+service  releases:approve     POST /v1/monitoring/error-budgets/exceptions
 service  releases:read        GET /v1/releases
 service  releases:write       POST /v1/releases
 service  releases:read        GET /v1/releases/at
