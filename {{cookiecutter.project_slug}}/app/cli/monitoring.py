@@ -1,18 +1,23 @@
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from app.cli.common import out, settings_for_command
+from app.cli.common import caller_at_the_command_line, out, settings_for_command, with_state
 from app.core.slo import SloPolicy
 from app.monitoring.domain.dashboard_catalogue import DASHBOARDS
+from app.monitoring.domain.error_budget import BudgetException, ErrorBudget, ExceptionKind
 from app.monitoring.domain.rules import alerts_of, chart_rules, rule_files
+from app.wiring import State
 from app.wiring import check as check_start
 
-app = typer.Typer(help="Alert rules and dashboards.", no_args_is_help=True)
+app = typer.Typer(help="Alert rules, dashboards and error budgets.", no_args_is_help=True)
 
+STATES = {"unjudged": "too few events", "left": "", "spent": "[red]spent[/]"}
 FOLDER = "monitoring"
 CHART = Path("deploy", "helm", "files")
 
@@ -50,6 +55,40 @@ def alerts() -> None:
         notes = alert.annotations
         table.add_row(alert.name, alert.severity, escape(alert.expression), f"docs/runbooks/{notes.runbook}.md")
     out.print(table)
+
+
+@app.command()
+def budgets() -> None:
+    """Show what was used of the error budget of each objective. Exit status 1: one is spent."""
+
+    async def load(state: State) -> Sequence[ErrorBudget]:
+        return await state.error_budgets.standing()
+
+    standing = with_state(load)
+    table = Table("objective", "target", "events", "bad", "used", "left", "")
+    for each in standing:
+        figures = (f"{each.target:.4g}", f"{each.events:,}", f"{each.bad:,}", f"{each.used:.1%}", f"{each.left:.1%}")
+        table.add_row(each.objective, *figures, STATES[each.state])
+    out.print(table)
+    if any(each.state == "spent" for each in standing):
+        raise typer.Exit(1)
+
+
+@app.command()
+def allow(
+    release: Annotated[str, typer.Argument(metavar="RELEASE", help="Its number or id.")],
+    kind: Annotated[ExceptionKind, typer.Option("--as", help="fix: it repairs what used the budget up.")],
+    reason: Annotated[str, typer.Option(help="Why; for the audit log.")],
+) -> None:
+    """Let a release go live although an error budget is spent: as a fix, or by name."""
+
+    async def work(state: State) -> BudgetException:
+        caller = caller_at_the_command_line(UUID(int=0))
+        return await state.error_budgets.allow(caller, release, kind, reason)
+
+    made = with_state(work)
+    until = f"{made.expires_at:%Y-%m-%d %H:%M} UTC"
+    out.print(f"Release {made.release_id[:12]} may go live until {until}, as {made.kind}.", highlight=False)
 
 
 def _report(root: Path, stale: list[Path]) -> None:

@@ -66,6 +66,15 @@ _RETRY = text(
 )
 
 
+_ADD_ATTEMPTS = text(
+    """
+    insert into job_counts (day, kind, done, failed) values ((now() at time zone 'utc')::date, :kind, :done, :failed)
+    on conflict (day, kind)
+    do update set done = job_counts.done + excluded.done, failed = job_counts.failed + excluded.failed
+    """
+)
+
+
 class JobNotFound(NotFound):
     code, title = "job_not_found", "No parked job has this id"
     action = "'app jobs list' shows those that there are."
@@ -98,6 +107,13 @@ async def depth_of_queue(connection: AsyncConnection) -> dict[str, QueueDepth]:
     """By kind of job; a kind without any is left out."""
     rows = await connection.execute(_DEPTH)
     return {row.kind: QueueDepth(row.ready, row.parked, max(0.0, float(row.seconds))) for row in rows}
+
+
+async def add_attempts(connection: AsyncConnection, attempts: Mapping[tuple[str, bool], int]) -> None:
+    """Add attempts of jobs to those of the day. attempts: by kind, and whether they ended well."""
+    for kind in sorted({kind for kind, _ in attempts}):
+        values = {"kind": kind, "done": attempts.get((kind, True), 0), "failed": attempts.get((kind, False), 0)}
+        await connection.execute(_ADD_ATTEMPTS, values)
 
 
 async def fair_priority(connection: AsyncConnection, queue: str, tenant_id: UUID, bulk: bool) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.cancellation import was_cancelled
 from app.core.database import Database, background
 from app.core.errors import Problem
-from app.core.job_queue import QueueDepth, depth_of_queue, park
+from app.core.job_queue import QueueDepth, add_attempts, depth_of_queue, park
 from app.core.logging import log_failure
 from app.core.periodic import repeat
 from app.core.telemetry import counter, gauge, span
@@ -104,6 +105,7 @@ class Worker:
         self.specs = {spec.name: spec for spec in specs}
         self.concurrency = concurrency
         self.database = database
+        self._attempts: Counter[tuple[str, bool]] = Counter()
         self.app = procrastinate.App(connector=PsycopgConnector())
         for spec in self.specs.values():
             self._register(spec)
@@ -128,7 +130,11 @@ class Worker:
                     await park(self.database, job_id, _kind_of(error))
                 # procrastinate formats and stores the exception: pass one whose conversion to text cannot fail.
                 raise JobFailed(type(error).__name__) from None
-        _ended.labels(spec.name, "done").inc()
+        self._count(spec.name, "done")
+
+    def _count(self, kind: str, result: str) -> None:
+        _ended.labels(kind, result).inc()
+        self._attempts[kind, result == "done"] += 1
 
     async def _failed(
         self, spec: JobSpec, attempt: Attempt, arguments: Mapping[str, Any], error: BaseException
@@ -136,17 +142,24 @@ class Worker:
         kind = type(error).__name__
         reason = clean(f"{kind}: {safe_str(error)}" if isinstance(error, Problem) else kind)
         log_failure(log, "core.job_failed", error, job=spec.name, attempt=attempt.number, last=attempt.last)
-        _ended.labels(spec.name, "dead" if attempt.last else "retried").inc()
+        self._count(spec.name, "dead" if attempt.last else "retried")
         if attempt.last and spec.dead:
             await spec.dead(**arguments, reason=reason)
 
     async def run(self, *, wait: bool = True) -> None:
         """Run until cancelled, reconnecting after database errors; with wait=False until the queue is empty."""
+        try:
+            await self._keep_running(wait)
+        finally:
+            await self._store_attempts_or_log()
+
+    async def _keep_running(self, wait: bool) -> None:
         while True:
             try:
                 reap = partial(repeat, self.reap, REAP_SECONDS, "core.job_reaper_failed")
                 measure = partial(repeat, self.measure, MEASURE_SECONDS, "core.queue_not_measured")
-                async with self.app.open_async(self.database.session_pool), background(reap, measure):
+                count = partial(repeat, self.store_attempts, MEASURE_SECONDS, "core.attempts_not_stored")
+                async with self.app.open_async(self.database.session_pool), background(reap, measure, count):
                     await self._run_once(wait)
             except (procrastinate.exceptions.ConnectorException, psycopg.Error, PoolTimeout) as error:
                 log.warning("core.worker_lost_database", error=type(error).__name__)
@@ -179,6 +192,24 @@ class Worker:
                 await running
             raise
 
+    async def _store_attempts_or_log(self) -> None:
+        try:
+            await self.store_attempts()
+        except Exception as error:
+            log.warning("core.attempts_not_stored", error=type(error).__name__)
+
+    async def store_attempts(self) -> None:
+        """Add the attempts since the last time to those of the day. A killed worker loses those of some seconds."""
+        attempts, self._attempts = self._attempts, Counter()
+        if not attempts:
+            return
+        try:
+            async with self.database.transaction(None) as connection:
+                await add_attempts(connection, attempts)
+        except BaseException:
+            self._attempts += attempts
+            raise
+
     async def measure(self) -> None:
         """Set the metrics of the queue; kinds without jobs are zero."""
         async with self.database.read(None) as connection:
@@ -204,14 +235,14 @@ class Worker:
             return
         if job.attempts + 1 < spec.attempts:
             await self.app.job_manager.retry_job(job)
-            _ended.labels(spec.name, "taken_over").inc()
+            self._count(spec.name, "taken_over")
             return
         if spec.dead:
             await spec.dead(**job.task_kwargs, reason="The worker died in every attempt.")
         if job.id is not None:
             await park(self.database, job.id, "The worker died in every attempt.")
         await self.app.job_manager.finish_job(job, procrastinate.jobs.Status.FAILED, delete_job=False)
-        _ended.labels(spec.name, "dead").inc()
+        self._count(spec.name, "dead")
 
 
 def _kind_of(error: BaseException) -> str:

@@ -1,8 +1,16 @@
-"""Section `objectives` of policies/slo.yaml: the share of events that must go well within a month."""
+"""Sections `objectives` and `error_budget` of policies/slo.yaml: the share of events that must go well within a month,
+and what happens when too few did.
+"""
+
+from typing import Literal
 
 from pydantic import Field
 
 from app.core.base_models import ExactModel
+
+ObjectiveName = Literal[
+    "available", "in_time", "undegraded", "answered", "grounded", "reviewed", "ingested", "processed"
+]
 
 
 class Objectives(ExactModel):
@@ -20,3 +28,17 @@ class Objectives(ExactModel):
     reviewed: float = Field(0.95, gt=0, lt=1, description="Review items that are decided before their due time.")
     ingested: float = Field(0.9, gt=0, lt=1, description="Documents that are published, and not quarantined.")
     processed: float = Field(0.99, gt=0, lt=1, description="Attempts of jobs that end well.")
+
+
+class ErrorBudgetRules(BaseModel):
+    """What a spent error budget stops."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    freeze_on: tuple[ObjectiveName, ...] = Field(
+        ("available", "in_time", "undegraded", "answered", "grounded"),
+        description="Objectives whose spent budget stops releases and canaries, except fixes. None: none is stopped.",
+    )
+    exception_days: int = Field(
+        7, ge=1, le=30, description="For how long a release counts as a fix, or as let through by name."
+    )

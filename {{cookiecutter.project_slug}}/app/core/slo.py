@@ -3,7 +3,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from app.core.base_models import ExactModel
-from app.core.objectives import Objectives
+from app.core.objectives import ErrorBudgetRules, Objectives
 from app.core.policies import PolicyModel
 
 
@@ -72,6 +72,7 @@ class SloPolicy(PolicyModel):
     overload: OverloadPolicy = OverloadPolicy()
     load_test: LoadTestPolicy = LoadTestPolicy()
     objectives: Objectives = Field(Objectives(), description="What `app monitoring write` makes alerts from.")
+    error_budget: ErrorBudgetRules = Field(ErrorBudgetRules(), description="What a spent error budget stops.")
 
     @property
     def deadline_seconds(self) -> float:

@@ -1,5 +1,5 @@
 from sqlalchemy import CheckConstraint, Table
-from sqlalchemy.types import BigInteger, Boolean, Text, Uuid
+from sqlalchemy.types import BigInteger, Boolean, Date, Text, Uuid
 
 from app.core.columns import Timestamp, not_empty, optional, primary_key, required
 from app.core.database import metadata
@@ -24,6 +24,14 @@ parked_jobs = Table(
     *required(reason=Text, parked_at=Timestamp),
 )
 """Why a job of the queue failed for good."""
+
+job_counts = Table(
+    "job_counts",
+    metadata,
+    *primary_key(day=Date, kind=Text),
+    *required(done=BigInteger, failed=BigInteger),
+)
+"""Attempts of jobs by day and kind: a job that is done leaves no other trace."""
 
 schema_support = Table("schema_support", metadata, *primary_key(revision=Text))
 """Revisions whose code may run on this schema; `app migrate` writes it."""

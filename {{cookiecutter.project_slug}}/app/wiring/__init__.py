@@ -62,6 +62,7 @@ from app.ingestion.jobs import job_specs as ingestion_jobs
 from app.ingestion.service import Ingestion
 from app.ingestion.service.dependencies import IngestionDependencies
 from app.llm.ports import ChatModel
+from app.monitoring.service.error_budgets import ErrorBudgets
 from app.privacy.jobs import job_specs as privacy_jobs
 from app.privacy.service import Privacy
 from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED
@@ -115,6 +116,7 @@ class State:
     environments: Environments
     rollouts: Rollouts
     approvals: Approvals
+    error_budgets: ErrorBudgets
     audit: AuditLog
     governance: Overview
     readiness: Readiness
@@ -148,6 +150,7 @@ class State:
             self.environments,
             self.rollouts,
             self.approvals,
+            self.error_budgets,
             self.audit,
             self.governance,
             self.readiness,
@@ -247,7 +250,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     release_loader = ReleaseLoader(ReleaseCheck(infra.retrieval.indexes, infra.settings.model_chain), clock, stack)
     loaded_releases = LoadedReleases(release_loader.load)
     live_releases = LiveReleases(infra.releases, loaded_releases)
-    approvals = Approvals(database, clock, infra.releases, policies.get(OwnershipPolicy), live_releases)
+    approvals = _approvals(infra, live_releases)
     first = Rollouts.build(live_releases, approvals, infra.settings.environment == "development")
     environments = first.environments
     identity = make_identity(infra.settings, policies, database, clock)
@@ -277,6 +280,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         environments=environments,
         rollouts=rollouts,
         approvals=approvals,
+        error_budgets=approvals.error_budgets,
         audit=overview.audit,
         governance=overview,
         readiness=readiness,
@@ -297,6 +301,12 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         privacy=privacy,
         webhooks=WebhookSender(DeferredWebhookTransport(), identity, lambda: security().webhooks, clock),
     )
+
+
+def _approvals(infra: Infrastructure, live_releases: LiveReleases) -> Approvals:
+    ownership, slo = infra.policies.get(OwnershipPolicy), infra.policies.get(SloPolicy)
+    error_budgets = ErrorBudgets(infra.database, infra.clock, infra.releases, slo, ownership)
+    return Approvals(infra.database, infra.clock, infra.releases, ownership, live_releases, error_budgets)
 
 
 def _ingestion(

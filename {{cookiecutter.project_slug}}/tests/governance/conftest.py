@@ -10,8 +10,10 @@ import pytest
 
 from app.core.clock import ManualClock
 from app.core.ownership import OwnershipPolicy, RiskTier
+from app.core.slo import SloPolicy
 from app.governance.service import Approvals
 from app.identity.domain import Principal
+from app.monitoring.service.error_budgets import ErrorBudgets
 from app.releases.domain import EvaluationEvidence, EvaluationVerdict, Release, Scalar
 from app.releases.service import Environments, LiveReleases, Releases, Rollouts
 from app.wiring import State
@@ -77,7 +79,8 @@ def house(state: State) -> Callable[..., House]:
         own = {**state.releases.inputs.settings, "deadline_seconds": 6 + secrets.randbelow(10**9) / 10**9}
         releases = replace(state.releases, clock=clock, inputs=replace(state.releases.inputs, settings=own))
         live_releases = LiveReleases(releases, NothingToServe(), production=f"production-{uuid4().hex}")
-        approvals = Approvals(state.database, clock, releases, policy, live_releases)
+        budgets = ErrorBudgets(state.database, clock, releases, state.policies.get(SloPolicy), policy)
+        approvals = Approvals(state.database, clock, releases, policy, live_releases, budgets)
         rollouts = Rollouts.build(live_releases, approvals, laptop)
         return House(releases, approvals, rollouts.environments, rollouts, clock)
 

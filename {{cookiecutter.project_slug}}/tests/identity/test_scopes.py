@@ -105,6 +105,8 @@ service  governance:read      GET /v1/governance
 service  releases:approve     POST /v1/governance/break-glass/{approval_id}/review
 service  governance:read      GET /v1/governance/card
 service  index:manage         GET /v1/indexes
+service  governance:read      GET /v1/monitoring/error-budgets
+service  releases:approve     POST /v1/monitoring/error-budgets/exceptions
 service  governance:read      GET /v1/readiness
 service  governance:write     POST /v1/readiness/checks/{check_id}/attestations
 service  governance:write     POST /v1/readiness/checks/{check_id}/waivers

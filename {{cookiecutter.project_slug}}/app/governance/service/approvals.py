@@ -31,6 +31,7 @@ from app.governance.domain.approval_rules import (
     lacking,
 )
 from app.identity.domain import PERMISSIONS, Principal
+from app.monitoring.service.error_budgets import ErrorBudgets
 from app.releases.domain import NotApproved, Release
 from app.releases.service import LiveReleases, Releases
 
@@ -47,7 +48,8 @@ class Approvals:
     """Approvals of releases. The rules are those of this process's own policies/ownership.yaml: a release cannot relax
     the rules that it is judged by.
 
-    live_releases: what production serves, to determine what a release would change.
+    live_releases: what production serves, to determine what a release would change. error_budgets: while one is spent,
+    only fixes go live.
     """
 
     database: Database
@@ -55,6 +57,7 @@ class Approvals:
     releases: Releases
     ownership: OwnershipPolicy
     live_releases: LiveReleases
+    error_budgets: ErrorBudgets
 
     async def approve(
         self,
@@ -123,7 +126,12 @@ class Approvals:
     async def lacking(self, release: Release) -> str | None:
         """What keeps the release from going live now, in a sentence; None when nothing does."""
         async with self.database.read(None) as connection:
-            return await self._lacking(connection, release, self.clock.now())
+            return await self._stopping(connection, release, self.clock.now())
+
+    async def _stopping(self, connection: AsyncConnection, release: Release, at: datetime) -> str | None:
+        """As `_lacking`, and what a spent error budget stops, which no approval helps against."""
+        missing = await self._lacking(connection, release, at)
+        return missing or await self.error_budgets.freeze(connection, release.id, at)
 
     async def _lacking(self, connection: AsyncConnection, release: Release, at: datetime) -> str | None:
         history = await self.releases.history_in(connection, release.id)
@@ -148,7 +156,7 @@ class Approvals:
 
         Errors: NotApproved, NotReady.
         """
-        lacks = await self._lacking(connection, release, at)
+        lacks = await self._stopping(connection, release, at)
         missing = " ".join(filter(None, (lacks, unready)))
         if not missing:
             return

@@ -133,6 +133,7 @@ _OUTCOMES = text(
     select release_id, arm, tenant_id, unit, at, true, false, false, 0, null, 0.0, 0, null
     from answer_failures
     where tenant_id = :tenant and release_id = any (:releases) and at >= :since and environment = 'production'
+      and arm in ('control', 'canary')
     """
 )
 

@@ -152,12 +152,12 @@ class Answers:
 
     @contextmanager
     def _recording_failures(self, caller: Principal, assigned: AssignedRelease) -> Iterator[None]:
-        """While a canary is judged, failed answers are recorded."""
+        """Failed answers are recorded: a canary is judged by them, and the error budget counts them."""
         try:
             yield
         except Exception as error:
             code = error.code if isinstance(error, Problem) else "internal_error"
-            if assigned.assignment.arm != "live" and (not isinstance(error, Problem) or error.status >= 500):
+            if not isinstance(error, Problem) or error.status >= 500:
                 self.delivery.record_failure(caller, assigned.assignment, code)
             raise
 

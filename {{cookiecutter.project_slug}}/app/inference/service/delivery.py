@@ -209,7 +209,7 @@ class Delivery:
             return []
 
     def record_failure(self, caller: Principal, assignment: ReleaseAssignment, code: str) -> None:
-        """Records a failed answer, which has no other trace, for the verdict on a canary."""
+        """Records a failed answer, which has no other trace."""
         self._in_background(repository.record_failure(self.database, caller.tenant_id, assignment, code))
 
     async def close(self) -> None:

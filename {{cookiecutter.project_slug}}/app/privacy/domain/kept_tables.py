@@ -49,6 +49,8 @@ KEPT = (
     _kept("procrastinate_events", _QUEUE),
     _kept("procrastinate_periodic_defers", _QUEUE, "task_name periodic_id"),
     _kept("parked_jobs", "the kind of an error, without any content", "reason"),
+    _kept("job_counts", "numbers of attempts by day", "kind"),
+    _kept("error_budget_exceptions", _STAFF, "release_id kind actor reason"),
     _kept("schema_support", "revisions of the schema", "revision"),
     _kept("alembic_version", "the revision of the schema", "version_num"),
     _kept(

@@ -1,0 +1,73 @@
+-- Releases that may go live although an error budget is spent.
+create table error_budget_exceptions (
+    id uuid constraint pk_error_budget_exceptions primary key,
+    release_id text not null constraint fk_error_budget_exceptions_release_id references releases (id),
+    kind text not null,
+    actor text not null,
+    reason text not null,
+    at timestamptz not null,
+    expires_at timestamptz not null,
+    constraint ck_error_budget_exceptions_kind check (kind in ('fix', 'override')),
+    constraint ck_error_budget_exceptions_named check (actor <> '' and reason <> ''),
+    constraint ck_error_budget_exceptions_ends check (expires_at > at)
+);
+create index ix_error_budget_exceptions_release_id on error_budget_exceptions (release_id, at);
+
+-- Attempts of jobs by day: a job that is done leaves no other trace.
+create table job_counts (
+    day date not null,
+    kind text not null,
+    done bigint not null,
+    failed bigint not null,
+    constraint pk_job_counts primary key (day, kind)
+);
+
+-- How much went well and how much did not, of all tenants: sums, and nothing that was said.
+create function error_budget_events(p_since timestamptz, p_until timestamptz, p_late_ms float8)
+returns table (objective text, bad bigint, events bigint)
+language sql stable security definer set search_path = public, pg_temp
+as $$
+    with given as (
+        select count(*) as events,
+               count(*) filter (where (body->'timings_ms'->>'total')::float8 > p_late_ms) as late,
+               count(*) filter (where (body->>'degraded')::boolean) as degraded,
+               count(*) filter (where status = 'refused') as refused,
+               count((body->>'groundedness')::float8) as judged,
+               count(*) filter (where (body->>'groundedness')::float8 <= 0.8) as ungrounded
+        from answers
+        where created_at >= p_since and created_at < p_until and environment = 'production'
+    ),
+    failures as (
+        select count(*) as events from answer_failures
+        where at >= p_since and at < p_until and environment = 'production'
+    ),
+    reviews as (
+        select count(*) as events, count(*) filter (where state = 'expired') as late
+        from review_items
+        where decided_at >= p_since and decided_at < p_until
+          and digest <> encode(sha256('{}'::bytea), 'hex')
+    ),
+    quarantined as (
+        select count(*) as events from quarantine where created_at >= p_since and created_at < p_until
+    ),
+    published as (
+        select count(*) as events from document_versions v
+        where v.status in ('published', 'superseded') and v.characters is not null
+          and v.ended_at >= p_since and v.ended_at < p_until
+          and not exists (select from quarantine q where q.tenant_id = v.tenant_id
+                          and q.document_id = v.document_id and q.version = v.version)
+    ),
+    jobs as (
+        select coalesce(sum(done + failed), 0)::bigint as events, coalesce(sum(failed), 0)::bigint as failed
+        from job_counts
+        where day >= (p_since at time zone 'utc')::date and day <= (p_until at time zone 'utc')::date
+    )
+    select 'available', failures.events, given.events + failures.events from given, failures
+    union all select 'in_time', late, events from given
+    union all select 'undegraded', degraded, events from given
+    union all select 'answered', refused, events from given
+    union all select 'grounded', ungrounded, judged from given
+    union all select 'reviewed', late, events from reviews
+    union all select 'ingested', quarantined.events, quarantined.events + published.events from quarantined, published
+    union all select 'processed', failed, events from jobs
+$$;

@@ -1,0 +1,35 @@
+"""Error budgets from what is stored: sums across tenants, attempts of jobs by day, and releases let through."""
+
+from pathlib import Path
+
+from alembic import op
+
+from app.core.rls import SERVICE_ROLE, frozen, shared_table
+
+revision = "0027"
+down_revision = "0023"
+phase = "expand"
+
+SQL = Path(__file__).parent.parent / "sql" / "0027_business.sql"
+
+FUNCTION = "error_budget_events(timestamptz, timestamptz, float8)"
+SUMMED = ("answers", "answer_failures", "quarantine", "document_versions")
+
+
+def upgrade() -> None:
+    # The function runs as the owner, whom forced row-level security binds like everybody else.
+    for table in SUMMED:
+        op.execute(f"create policy owner_reads on {table} for select to current_user using (true)")
+    op.get_bind().exec_driver_sql(SQL.read_text(encoding="utf-8").replace("%", "%%"))
+    frozen(op, "error_budget_exceptions")
+    shared_table(op, "error_budget_exceptions", "select, insert")
+    shared_table(op, "job_counts", "select, insert, update")
+    op.execute(f"revoke all on function {FUNCTION} from public")
+    op.execute(f"grant execute on function {FUNCTION} to {SERVICE_ROLE}")
+
+
+def downgrade() -> None:
+    op.execute(f"drop function {FUNCTION}")
+    for table in SUMMED:
+        op.execute(f"drop policy owner_reads on {table}")
+    op.execute("drop table job_counts, error_budget_exceptions")

@@ -1,0 +1,61 @@
+"""Rows as the service stores them, written directly: months of traffic in a moment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from app.core.embedded import Urls
+
+QUESTION = "When was the lighthouse of Karlen built?"
+
+
+@dataclass
+class PastAnswer:
+    """An answer of production, by default a good one of now."""
+
+    tenant: UUID
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    id: UUID = field(default_factory=uuid4)
+    question: str = QUESTION
+    status: str = "answered"
+    model: str = "extractive"
+    release: str = "0" * 64
+    unit: str = "a conversation"
+    environment: str = "production"
+    degraded: bool = False
+    groundedness: float | None = 1.0
+    total_ms: float = 100.0
+    micro_usd: int = 1000
+    documents: Sequence[UUID] = ()
+
+    @property
+    def row(self) -> tuple[object, ...]:
+        body = {
+            "text": "In 1874.",
+            "findings": [],
+            "citations": [],
+            "degraded": self.degraded,
+            "groundedness": self.groundedness,
+            "timings_ms": {"total": self.total_ms},
+            "cost_micro_usd": self.micro_usd,
+        }
+        asked = (self.id, self.tenant, self.at, self.question, self.status, self.model, self.release, "1" * 32)
+        return (*asked, Jsonb(body), self.environment, self.unit, list(self.documents))
+
+
+def store(urls: Urls, answers: Sequence[PastAnswer]) -> None:
+    with psycopg.connect(urls.owner) as connection, connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into answers (id, tenant_id, created_at, question, status, model, release_id, trace_id, body, "
+            "environment, unit, documents, corpus_version, arm, conditions) "
+            "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 1, 'live', '{}')",
+            [answer.row for answer in answers],
+        )
+
+
+def ago(**time: float) -> datetime:
+    return datetime.now(UTC) - timedelta(**time)
