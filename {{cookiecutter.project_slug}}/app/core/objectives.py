@@ -30,10 +30,8 @@ class Objectives(ExactModel):
     processed: float = Field(0.99, gt=0, lt=1, description="Attempts of jobs that end well.")
 
 
-class ErrorBudgetRules(BaseModel):
+class ErrorBudgetRules(ExactModel):
     """What a spent error budget stops."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     freeze_on: tuple[ObjectiveName, ...] = Field(
         ("available", "in_time", "undegraded", "answered", "grounded"),

@@ -1,4 +1,4 @@
-from sqlalchemy import CheckConstraint, Table
+from sqlalchemy import Table
 from sqlalchemy.types import BigInteger, Boolean, Date, Text, Uuid
 
 from app.core.columns import Timestamp, not_empty, optional, primary_key, required

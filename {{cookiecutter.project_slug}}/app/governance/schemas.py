@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -114,25 +115,19 @@ class AuditHeadResponse(BaseModel):
 PersonName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"\S")]
 
 
-class AttestationRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class AttestationRequest(ExactModel):
     reason: Reason
     owner: PersonName | None = Field(None, description="Who answers for it; else the name of the key.")
     expires_at: Moment | None = Field(None, description="When it ends; else the latest that the policy allows.")
 
 
-class WaiverRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class WaiverRequest(ExactModel):
     reason: Reason
     owner: PersonName = Field(description="Who answers for it.")
     expires_at: Moment | None = Field(None, description="When it ends; else the latest that the policy allows.")
 
 
-class WithdrawalRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class WithdrawalRequest(ExactModel):
     kind: StatementKind
     reason: Reason
 

@@ -152,24 +152,18 @@ class QuarantineDecisionResponse(BaseModel):
     status: str
 
 
-class DocumentAccessRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class DocumentAccessRequest(ExactModel):
     access_groups: list[str] = Field(max_length=MAX_GROUPS, description="Who may read it; none means everybody.")
 
 
-class AccessRuleRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class AccessRuleRequest(ExactModel):
     uri: str = Field(
         min_length=1, max_length=1000, description="An address; or a folder, with a slash at its end; or * for all."
     )
     access_groups: list[str] = Field(max_length=MAX_GROUPS, description="Who may read them; none means everybody.")
 
 
-class SourceAccessRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class SourceAccessRequest(ExactModel):
     source: str = Field(min_length=1, max_length=100, description="Source of the documents, as in their uploads.")
     rules: list[AccessRuleRequest] = Field(max_length=MAX_RULES, description="The whole list; it replaces the old one.")
 

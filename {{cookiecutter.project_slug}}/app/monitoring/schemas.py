@@ -3,8 +3,9 @@ from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from app.core.base_models import ExactModel
 from app.core.reasons import Reason
 from app.monitoring.domain.error_budget import BudgetException, ErrorBudget, ErrorBudgetState, ExceptionKind
 
@@ -42,9 +43,7 @@ class ErrorBudgetsResponse(BaseModel):
         return cls(window_days=window_days, budgets=[ErrorBudgetResponse.of(each) for each in budgets], freezes=spent)
 
 
-class BudgetExceptionRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class BudgetExceptionRequest(ExactModel):
     release: str = Field(min_length=1, max_length=100, description="Number or id of the release.")
     kind: ExceptionKind = Field(description="fix: it repairs what used the budget up; override: let through by name.")
     reason: Reason

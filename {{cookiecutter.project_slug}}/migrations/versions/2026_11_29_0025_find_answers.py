@@ -10,7 +10,7 @@ from sqlalchemy import text
 from app.core.rls import SERVICE_ROLE
 
 revision = "0025"
-down_revision = "0023"
+down_revision = "0024"
 phase = "expand"
 
 BATCH = 2000

@@ -5,7 +5,7 @@ from alembic import op
 from app.core.rls import frozen, shared_table
 
 revision = "0028"
-down_revision = "0023"
+down_revision = "0027"
 phase = "expand"
 
 

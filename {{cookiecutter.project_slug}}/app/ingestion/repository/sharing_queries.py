@@ -84,7 +84,7 @@ async def find_access(connection: AsyncConnection, tenant_id: UUID, source: str)
     rows = (await connection.execute(_RULES, {"tenant": tenant_id, "source": source})).all()
     newest = max(rows, key=lambda row: row.set_at, default=None)
     rules = tuple(AccessRule(row.uri, tuple(row.access_groups)) for row in rows)
-    return SourceAccess(source, rules, newest and newest.set_at, newest and newest.set_by)
+    return SourceAccess(source, rules, newest.set_at if newest else None, newest.set_by if newest else None)
 
 
 async def store_access(connection: AsyncConnection, tenant_id: UUID, access: SourceAccess) -> None:

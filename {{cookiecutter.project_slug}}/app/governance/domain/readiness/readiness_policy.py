@@ -3,18 +3,17 @@
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from app.core.base_models import ExactModel
 from app.core.policies import PolicyModel
 from app.governance.domain.readiness.catalogue import CHECKS
 
 Deployment = Literal["development", "staging", "production"]
 
 
-class ReadinessLimits(BaseModel):
+class ReadinessLimits(ExactModel):
     """The figures that checks compare with."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     golden_cases: int = Field(50, ge=1, description="Golden cases, at least.")
     own_cases: int = Field(20, ge=1, description="Golden cases about documents of the owner, at least.")
@@ -25,9 +24,7 @@ class ReadinessLimits(BaseModel):
     unused_key_days: int = Field(90, ge=1, description="A valid key that was not used for so long is revoked.")
 
 
-class WaiverRules(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class WaiverRules(ExactModel):
     max_days: int = Field(30, ge=1, le=365, description="How long a waiver may last.")
     never: tuple[str, ...] = Field((), description="Checks that nobody may waive.")
 
