@@ -36,18 +36,10 @@ def backup(
     folder: Annotated[Path, typer.Argument(help="Where to write it; must not exist.")],
 ) -> None:
     """Back up the whole database into a folder, as of one moment, while the service runs."""
-    settings = settings_for_command()
-    observe(settings)
-    urls, server = database_urls(settings)
-    try:
-        reader = reading_url(settings, urls)
-        refuse_shared_sessions_now(reader, READER_SETTING)
+    with _target() as target:
         with _bar("Backing up") as progress:
-            manifest = create(folder, reader, progress)
-        _record(urls, manifest)
-    finally:
-        if server:
-            server.stop()
+            manifest = create(folder, target.reader, progress)
+        _record(target.urls, manifest)
     _print_manifest(manifest)
     _print(
         f"It is in {folder}. APP_KEY_PEPPER and APP_MASTER_KEY are not in it, nor is the file of APP_TOMBSTONES: keep "
@@ -91,20 +83,25 @@ def restore_database(
 
 
 def _restore(folder: Path, manifest: BackupManifest, verify: bool) -> None:
+    with _target() as target, _bar("Restoring") as progress:
+        done = verify_content(manifest, target) if verify else restore_backup(folder, manifest, target, progress)
+    if done.migrated_from:
+        _print(f"The schema was at {done.migrated_from} and was migrated to that of this code.")
+
+
+@contextmanager
+def _target() -> Iterator[RestoreTarget]:
+    """The database of the settings; a server that was started for it is stopped at the end of the block."""
     settings = settings_for_command()
     observe(settings)
     urls, server = database_urls(settings)
     try:
         reader = reading_url(settings, urls)
         refuse_shared_sessions_now(reader, READER_SETTING)
-        target = RestoreTarget(urls, reader, settings.root)
-        with _bar("Restoring") as progress:
-            done = verify_content(manifest, target) if verify else restore_backup(folder, manifest, target, progress)
+        yield RestoreTarget(urls, reader, settings.root)
     finally:
         if server:
             server.stop()
-    if done.migrated_from:
-        _print(f"The schema was at {done.migrated_from} and was migrated to that of this code.")
 
 
 def _print_manifest(manifest: BackupManifest) -> None:

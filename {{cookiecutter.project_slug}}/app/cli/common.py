@@ -81,3 +81,12 @@ def with_state(work: Callable[["State"], Awaitable[T]]) -> T:
     from app.wiring import build
 
     return run_with(build, settings_for_command(), work)
+
+
+def with_tenant(tenant: str, work: Callable[["State", UUID], Awaitable[T]]) -> T:
+    """`with_state` with the id of a tenant by its name. Errors: as `with_state`, and TenantNotFound."""
+
+    async def work_for_tenant(state: "State") -> T:
+        return await work(state, await state.identity.tenant(tenant))
+
+    return with_state(work_for_tenant)

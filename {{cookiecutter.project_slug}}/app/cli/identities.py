@@ -4,8 +4,7 @@ from uuid import UUID
 import typer
 from rich.table import Table
 
-from app.cli.common import DEFAULT_TENANT, actor, out, with_state
-from app.wiring import State
+from app.cli.common import DEFAULT_TENANT, actor, out, with_tenant
 
 app = typer.Typer(help="People and service accounts of the identity provider.", no_args_is_help=True)
 
@@ -16,34 +15,22 @@ Id = Annotated[UUID, typer.Argument(help="The id that 'app identities list' show
 @app.command("list")
 def list_identities(tenant: Tenant = DEFAULT_TENANT) -> None:
     """List the identities that have signed in with a token, with the roles and groups of the newest one."""
-
-    async def work(state: State) -> None:
-        table = Table("id", "name", "subject", "roles", "groups", "used", "revoked")
-        for each in await state.identity.list_identities(await state.identity.tenant(tenant)):
-            moments = (f"{at:%Y-%m-%d %H:%M}" if at else "" for at in (each.last_used_at, each.revoked_at))
-            table.add_row(str(each.id), each.name, each.subject, " ".join(each.roles), " ".join(each.groups), *moments)
-        out.print(table)
-
-    with_state(work)
+    table = Table("id", "name", "subject", "roles", "groups", "used", "revoked")
+    for each in with_tenant(tenant, lambda state, id: state.identity.list_identities(id)):
+        moments = (f"{at:%Y-%m-%d %H:%M}" if at else "" for at in (each.last_used_at, each.revoked_at))
+        table.add_row(str(each.id), each.name, each.subject, " ".join(each.roles), " ".join(each.groups), *moments)
+    out.print(table)
 
 
 @app.command()
 def revoke(identity: Id, tenant: Tenant = DEFAULT_TENANT) -> None:
     """Refuse all tokens of an identity, at the latest from the next second on."""
-
-    async def work(state: State) -> None:
-        await state.identity.revoke_identity(await state.identity.tenant(tenant), identity, actor())
-
-    with_state(work)
+    with_tenant(tenant, lambda state, id: state.identity.revoke_identity(id, identity, actor()))
     out.print(f"The identity {identity} is revoked.")
 
 
 @app.command()
 def admit(identity: Id, tenant: Tenant = DEFAULT_TENANT) -> None:
     """Accept the tokens of a revoked identity again."""
-
-    async def work(state: State) -> None:
-        await state.identity.admit_identity(await state.identity.tenant(tenant), identity, actor())
-
-    with_state(work)
+    with_tenant(tenant, lambda state, id: state.identity.admit_identity(id, identity, actor()))
     out.print(f"The identity {identity} is admitted again.")

@@ -4,7 +4,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from app.cli.common import DEFAULT_TENANT, actor, err, out, with_state
+from app.cli.common import DEFAULT_TENANT, actor, err, out, with_state, with_tenant
 from app.identity.domain import KeyTerms
 from app.wiring import State
 
@@ -42,23 +42,19 @@ def create(
 @app.command("list")
 def list_keys(tenant: Tenant = DEFAULT_TENANT) -> None:
     """List a tenant's keys, without their secrets."""
-
-    async def work(state: State) -> None:
-        table = Table("prefix", "name", "person", "roles", "groups", "made", "used", "ends", "revoked")
-        for row in await state.identity.list_keys(await state.identity.tenant(tenant)):
-            moments = (row.last_used_at, row.expires_at, row.revoked_at)
-            table.add_row(
-                row.prefix,
-                row.name,
-                row.person or "",
-                " ".join(row.roles),
-                " ".join(row.groups),
-                f"{row.created_at:%Y-%m-%d}",
-                *(f"{at:%Y-%m-%d %H:%M}" if at else "" for at in moments),
-            )
-        out.print(table)
-
-    with_state(work)
+    table = Table("prefix", "name", "person", "roles", "groups", "made", "used", "ends", "revoked")
+    for row in with_tenant(tenant, lambda state, id: state.identity.list_keys(id)):
+        moments = (row.last_used_at, row.expires_at, row.revoked_at)
+        table.add_row(
+            row.prefix,
+            row.name,
+            row.person or "",
+            " ".join(row.roles),
+            " ".join(row.groups),
+            f"{row.created_at:%Y-%m-%d}",
+            *(f"{at:%Y-%m-%d %H:%M}" if at else "" for at in moments),
+        )
+    out.print(table)
 
 
 @app.command("webhook-secret")
@@ -66,12 +62,7 @@ def webhook_secret(
     name: Annotated[str, typer.Argument(help="Name or prefix of the key that asks.")], tenant: Tenant = DEFAULT_TENANT
 ) -> None:
     """Show the signing secret for the webhooks of a key. A new key has a new secret."""
-
-    async def work(state: State) -> str:
-        tenant_id = await state.identity.tenant(tenant)
-        return await state.identity.show_webhook_secret(tenant_id, name, actor())
-
-    secret = with_state(work)
+    secret = with_tenant(tenant, lambda state, id: state.identity.show_webhook_secret(id, name, actor()))
     err.print(f"Secret of the webhooks of {name}. Keep it now: it is stored nowhere.", highlight=False)
     out.print(secret, highlight=False, soft_wrap=True)
 
@@ -79,9 +70,5 @@ def webhook_secret(
 @app.command()
 def revoke(prefix: Annotated[str, typer.Argument(help="The key's prefix.")], tenant: Tenant = DEFAULT_TENANT) -> None:
     """Refuse a key everywhere, at the latest from the next second on."""
-
-    async def work(state: State) -> None:
-        await state.identity.revoke_key(await state.identity.tenant(tenant), prefix.removeprefix("sk_"), actor())
-
-    with_state(work)
+    with_tenant(tenant, lambda state, id: state.identity.revoke_key(id, prefix.removeprefix("sk_"), actor()))
     out.print(f"The key {prefix} is revoked.")

@@ -8,12 +8,12 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from app.cli.common import DEFAULT_TENANT, actor, err, out, with_state
+from app.cli.common import DEFAULT_TENANT, actor, err, out, with_state, with_tenant
 from app.core.errors import Invalid
 from app.core.pooling import refuse_shared_sessions
 from app.core.schema import OWNER_SETTING
 from app.privacy.domain.catalogue import CATALOGUE
-from app.privacy.domain.requests import HoldKind, LegalHold, PrivacyRequest, Selection
+from app.privacy.domain.requests import HoldKind, PrivacyRequest, Selection
 from app.wiring import State
 
 app = typer.Typer(help="Personal data: export, erasure, legal holds, and keys of tenants.", no_args_is_help=True)
@@ -68,17 +68,11 @@ def erase(
     """Erase what belongs to a person, document, conversation, key or tenant. Exit status 1: a legal hold blocks it."""
     selection = _selection(tenant, subject, document, conversation, asker, key, everything)
 
-    async def look(state: State) -> dict[str, int]:
-        return await state.privacy.erasure.preview(await state.identity.tenant(tenant), selection)
-
-    async def work(state: State) -> PrivacyRequest:
-        tenant_id = await state.identity.tenant(tenant)
-        return await state.privacy.erasure.erase(tenant_id, selection, actor(), reason)
-
     if dry_run:
-        out.print(", ".join(f"{count} {kind}" for kind, count in with_state(look).items()) + ". Nothing was erased.")
+        found = with_tenant(tenant, lambda state, id: state.privacy.erasure.preview(id, selection))
+        out.print(", ".join(f"{count} {kind}" for kind, count in found.items()) + ". Nothing was erased.")
         return
-    _report(with_state(work))
+    _report(with_tenant(tenant, lambda state, id: state.privacy.erasure.erase(id, selection, actor(), reason)))
 
 
 def _report(request: PrivacyRequest) -> None:
@@ -106,8 +100,8 @@ def export(
     """Write everything that belongs to a person, document, conversation, key or tenant, as lines of JSON."""
     selection = _selection(tenant, subject, document, conversation, asker, key, everything)
 
-    async def work(state: State) -> int:
-        tenant_id, lines = await state.identity.tenant(tenant), 0
+    async def work(state: State, tenant_id: UUID) -> int:
+        lines = 0
         opened = file.open("wb") if file else sys.stdout.buffer
         try:
             async for line in state.privacy.export.export(tenant_id, selection, actor(), reason):
@@ -119,18 +113,14 @@ def export(
                 opened.close()
         return lines
 
-    err.print(f"{with_state(work) - 1:,} rows and files, and the receipt.")
+    err.print(f"{with_tenant(tenant, work) - 1:,} rows and files, and the receipt.")
 
 
 @app.command()
 def requests(tenant: Tenant = DEFAULT_TENANT) -> None:
     """List the requests of a tenant with their receipts, the newest first."""
-
-    async def work(state: State) -> Sequence[PrivacyRequest]:
-        return await state.privacy.erasure.requests(await state.identity.tenant(tenant))
-
     table = Table("request", "when (UTC)", "what", "subject", "by", "state", "rows", "why", box=None)
-    for each in with_state(work):
+    for each in with_tenant(tenant, lambda state, id: state.privacy.erasure.requests(id)):
         state = f"blocked: {each.blocked_by}" if each.blocked_by else f"{each.state}{' again' * each.reapplied}"
         cells = (each.kind, f"{each.selector} {each.subject}", each.requested_by, state)
         rows = " ".join(f"{store}:{count}" for store, count in each.counters.items() if count)
@@ -142,11 +132,7 @@ def requests(tenant: Tenant = DEFAULT_TENANT) -> None:
 @app.command()
 def resume(request: RequestId, tenant: Tenant = DEFAULT_TENANT) -> None:
     """Continue an erasure that was interrupted, or that a legal hold blocked."""
-
-    async def work(state: State) -> PrivacyRequest:
-        return await state.privacy.erasure.resume(await state.identity.tenant(tenant), request)
-
-    _report(with_state(work))
+    _report(with_tenant(tenant, lambda state, id: state.privacy.erasure.resume(id, request)))
 
 
 @app.command()
@@ -160,12 +146,8 @@ def hold(
     kinds: dict[str, HoldKind] = {"document": "document", "answer": "answer", "key": "key", "tenant": "tenant"}
     if kind not in kinds:
         raise Invalid(f"'{kind}' cannot be held; name one of {', '.join(kinds)}.")
-
-    async def work(state: State) -> LegalHold:
-        tenant_id = await state.identity.tenant(tenant)
-        return await state.privacy.holds.place(tenant_id, kinds[kind], subject, actor(), reason)
-
-    out.print(f"Legal hold {with_state(work).id} is in force.", highlight=False, soft_wrap=True)
+    placed = with_tenant(tenant, lambda state, id: state.privacy.holds.place(id, kinds[kind], subject, actor(), reason))
+    out.print(f"Legal hold {placed.id} is in force.", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -175,23 +157,15 @@ def lift(
     tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Lift a legal hold. What it blocked is erased by 'app privacy resume'."""
-
-    async def work(state: State) -> None:
-        await state.privacy.holds.lift(await state.identity.tenant(tenant), hold, actor(), reason)
-
-    with_state(work)
+    with_tenant(tenant, lambda state, id: state.privacy.holds.lift(id, hold, actor(), reason))
     out.print(f"Legal hold {hold} is lifted.", highlight=False, soft_wrap=True)
 
 
 @app.command()
 def holds(tenant: Tenant = DEFAULT_TENANT) -> None:
     """List the legal holds of a tenant."""
-
-    async def work(state: State) -> Sequence[LegalHold]:
-        return await state.privacy.holds.list(await state.identity.tenant(tenant))
-
     table = Table("hold", "on", "since (UTC)", "by", "why", box=None)
-    for each in with_state(work):
+    for each in with_tenant(tenant, lambda state, id: state.privacy.holds.list(id)):
         cells = (f"{each.kind} {each.subject_id}", f"{each.placed_at:%Y-%m-%d %H:%M}", each.placed_by, each.reason)
         table.add_row(str(each.id), *(escape(cell) for cell in cells))
     out.print(table)
@@ -204,8 +178,8 @@ def stores() -> None:
     table = Table("store", "content", "erased", "note", box=None)
     for store in CATALOGUE.stores:
         table.add_row(store.table, " ".join([*store.contents, *store.people]), how[store.erasing], store.note)
-    for file in CATALOGUE.files:
-        table.add_row(file.name, "", "", file.how)
+    for name, note in CATALOGUE.files.items():
+        table.add_row(name, "", "", note)
     out.print(table)
 
 
@@ -237,32 +211,34 @@ def expire() -> None:
 @app.command()
 def encrypt() -> None:
     """Encrypt original files of all tenants that are not encrypted yet or use an earlier key."""
-    out.print(f"{_for_every_tenant(lambda state, tenant: state.privacy.originals.encrypt(tenant, actor()))} files.")
+    _for_every_tenant("files", lambda state, id: state.privacy.originals.encrypt(id, actor()))
 
 
 @app.command()
 def decrypt() -> None:
     """Store all original files unencrypted, before a return to a version of the service that does not encrypt."""
-    out.print(f"{_for_every_tenant(lambda state, tenant: state.privacy.originals.decrypt(tenant, actor()))} files.")
+    _for_every_tenant("files", lambda state, id: state.privacy.originals.decrypt(id, actor()))
 
 
 @app.command()
 def rotate_keys() -> None:
     """Make a new key for every tenant and encrypt all original files with it."""
-    out.print(f"{_for_every_tenant(lambda state, tenant: state.privacy.originals.rotate(tenant, actor()))} files.")
+    _for_every_tenant("files", lambda state, id: state.privacy.originals.rotate(id, actor()))
 
 
 @app.command()
 def rotate_master_key() -> None:
     """Encrypt the keys of all tenants by APP_MASTER_KEY. Needs the former one in APP_MASTER_KEY_PREVIOUS."""
-    out.print(f"{_for_every_tenant(lambda state, tenant: state.privacy.originals.rewrap(tenant))} keys of tenants.")
+    _for_every_tenant("keys of tenants", lambda state, id: state.privacy.originals.rewrap(id))
 
 
-def _for_every_tenant(work: Callable[[State, UUID], Awaitable[int]]) -> int:
+def _for_every_tenant(what: str, work: Callable[[State, UUID], Awaitable[int]]) -> None:
+    """Prints of how many the work was done, over all tenants."""
+
     async def every(state: State) -> int:
         return sum([await work(state, tenant) for tenant in await state.privacy.keys.tenants()])
 
-    return with_state(every)
+    out.print(f"{with_state(every)} {what}.")
 
 
 @app.command()

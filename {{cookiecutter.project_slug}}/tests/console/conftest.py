@@ -1,6 +1,5 @@
 """The whole service on a port, with every answer held for a person, and a browser in front of it."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,13 @@ import pytest_asyncio
 from sqlalchemy import text as sql
 
 from app.core.jobs import Worker
-from app.core.server import make_server
 from app.main import create_app
 from app.retrieval.domain import PublishRequest
 from app.settings import Settings
 from app.wiring import State, build
 from tests.conftest import adopt
 from tests.review.test_routes import written
+from tests.serving import served
 
 PAGE = "The harbour master of Zadar opens the gate at seven every morning of the working week."
 QUESTION = "When does the harbour master of Zadar open the gate?"
@@ -76,14 +75,7 @@ async def house(
     policy.write_text(plain.replace("lease_seconds: 300", f"lease_seconds: {lease_seconds}"))
     async with build(root, database_urls) as running:
         await adopt(running)
-        app = create_app(running)
-        server = make_server(app, "127.0.0.1", 0, running.settings.server_limits(), app.state.admission)
-        serving = asyncio.ensure_future(server.serve())
-        while not server.started:  # noqa: ASYNC110 (the library has no event for it)
-            await asyncio.sleep(0.02)
-        port = server.servers[0].sockets[0].getsockname()[1]
         tenant = await running.identity.ensure_tenant(f"house-{uuid4().hex}")
-        yield House(running, f"http://127.0.0.1:{port}", tenant)
-        server.should_exit = True
-        await serving
+        async with served(create_app(running), running.settings) as address:
+            yield House(running, address, tenant)
     await adopt(state)

@@ -1,6 +1,5 @@
 """A person signs in to the console in a real browser, at a real identity provider."""
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,10 +12,10 @@ import yaml
 from pydantic import SecretStr
 
 from app.core.embedded import Urls
-from app.core.server import make_server
 from app.main import create_app
 from app.settings import Settings
 from app.wiring import State, build
+from tests import serving
 from tests.conftest import ROOT, adopt
 from tests.console.browser import browser, installed
 from tests.identity.provider import AUDIENCE, CLIENT, PASSWORD, PERSON, POLICY, SECRET, free_port, real_provider
@@ -42,14 +41,8 @@ async def served(settings: Settings, database_urls: Urls, tmp_path: Path) -> Asy
             await running.identity.ensure_tenant("default")
             await adopt(running)
             port = int(base.rpartition(":")[2])
-            app = create_app(running)
-            server = make_server(app, "127.0.0.1", port, running.settings.server_limits(), app.state.admission)
-            serving = asyncio.ensure_future(server.serve())
-            while not server.started:  # noqa: ASYNC110 (the library has no event for it)
-                await asyncio.sleep(0.02)
-            yield base, running
-            server.should_exit = True
-            await serving
+            async with serving.served(create_app(running), running.settings, port):
+                yield base, running
 
 
 async def test_a_person_signs_in_at_the_provider_works_and_signs_out(served: tuple[str, State], tmp_path: Path) -> None:

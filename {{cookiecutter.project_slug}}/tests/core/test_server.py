@@ -15,6 +15,7 @@ from app.core.options import ServerLimits
 from app.core.server import make_server
 from app.core.slots import Slots
 from tests.clock import until
+from tests.serving import running
 
 TIMEOUT = 20.0
 """Seconds; reached only when a connection is never closed."""
@@ -67,24 +68,19 @@ async def serving(
         await stack(scope, receive, send)
 
     server = make_server(counted, "127.0.0.1", 0, limits, control)
-    running = asyncio.ensure_future(server.serve())
-    while not server.started:  # noqa: ASYNC110, uvicorn has no event for it
-        await asyncio.sleep(0.005)
-    port = server.servers[0].sockets[0].getsockname()[1]
     connections: list[Connection] = []
 
     async def connect() -> Connection:
         connections.append(Connection(*await asyncio.open_connection("127.0.0.1", port)))
         return connections[-1]
 
-    try:
-        yield connect
-    finally:
-        app.finish.set()
-        for connection in connections:
-            connection.writer.close()
-        server.should_exit = True
-        await running
+    async with running(server) as port:
+        try:
+            yield connect
+        finally:
+            app.finish.set()
+            for connection in connections:
+                connection.writer.close()
 
 
 class Connection:

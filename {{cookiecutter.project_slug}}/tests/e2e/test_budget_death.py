@@ -1,7 +1,6 @@
 """A process is killed while money is reserved for a call: nothing is charged, and the reservation expires."""
 
 import asyncio
-import json
 import signal
 from pathlib import Path
 from uuid import UUID
@@ -10,13 +9,11 @@ import httpx
 import psycopg
 import pytest
 
-from app.adapters.chat.choice import ModelChoice
 from app.adapters.chat.standin import Fault, StandIn
 from app.core.embedded import Urls
-from app.wiring import State, build
+from app.wiring import State
 from tests.clock import until
-from tests.conftest import adopt
-from tests.e2e.test_death import BODY, MODEL, api, live_again, publish, rows
+from tests.e2e.test_death import BODY, MODEL, api, go_live_with, live_again, publish, rows
 
 __all__ = ["live_again"]
 
@@ -28,16 +25,7 @@ async def test_the_reservations_of_a_killed_process_expire_without_a_charge(
     await publish(state, tenant)
     await state.costs.budgets.set("tests", tenant, "day", 100_000, "a test needs it")
     async with StandIn(MODEL) as model:
-        chain = ModelChoice(model=MODEL, base_url=model.url)
-        async with build(state.settings.model_copy(update={"model_chain": (chain,)}), database_urls) as written:
-            await adopt(written)
-        common = {
-            "APP_EMBEDDER": "none",
-            "APP_MODEL_CHAIN": json.dumps([{"model": MODEL, "base_url": model.url}]),
-            "APP_KEY_PEPPER": state.settings.pepper().decode(),
-            "DATABASE_URL": database_urls.service,
-            "APP_DATABASE_OWNER_URL": database_urls.owner,
-        }
+        common = await go_live_with(model, state, database_urls)
         model.faults.append(Fault(hang=1000))
         headers = {"Authorization": f"Bearer {key}"}
         async with api(tmp_path, **common) as (process, client):

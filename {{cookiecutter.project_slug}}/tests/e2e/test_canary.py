@@ -2,18 +2,15 @@
 
 import subprocess
 import sys
-from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from app.core.embedded import Urls
-from app.identity.domain import Principal
-from app.releases.domain import EvaluationEvidence
 from app.retrieval.domain import PublishRequest
 from app.wiring import State
 from tests.clock import until
 from tests.conftest import ROOT, adopt
 from tests.e2e.conftest import environment
-from tests.evaluation.service.test_canary_monitor import serve
+from tests.evaluation.service.test_canary_monitor import serve, start_canary
 
 
 async def test_a_worker_process_ends_a_harmful_canary(state: State, tenant: UUID, database_urls: Urls) -> None:
@@ -50,10 +47,4 @@ async def begin(state: State, tenant: UUID) -> None:
     prepared = await state.retrieval.prepare(document)
     async with state.database.transaction(tenant) as connection:
         await state.retrieval.publish(connection, prepared)
-    changes = {"refusal.words": 0.2 + datetime.now(UTC).microsecond / 1e8}
-    release = await state.releases.create("ada", base=state.environments.current().id, changes=changes)
-    async with state.database.transaction(None) as connection:
-        await state.releases.mark_evaluated(connection, release.id, "evaluator", EvaluationEvidence("a" * 64, "PASS"))
-    grace = Principal(tenant, UUID(int=1), "grace", frozenset({"service"}))
-    await state.approvals.approve(grace, release.id, "looks good")
-    await state.rollouts.start_canary("ada", release.id, 50, "carefully")
+    await start_canary(state, tenant)

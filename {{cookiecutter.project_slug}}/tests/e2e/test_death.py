@@ -115,6 +115,20 @@ async def rows(state: State, tenant: UUID, sql: str) -> list[tuple[Any, ...]]:
     return await cursor.fetchall()
 
 
+async def go_live_with(model: StandIn, state: State, urls: Urls) -> dict[str, str]:
+    """Makes a release with this model live. Returns the environment of processes that serve it."""
+    chain = ModelChoice(model=MODEL, base_url=model.url)
+    async with build(state.settings.model_copy(update={"model_chain": (chain,)}), urls) as written:
+        await adopt(written)
+    return {
+        "APP_EMBEDDER": "none",
+        "APP_MODEL_CHAIN": json.dumps([{"model": MODEL, "base_url": model.url}]),
+        "APP_KEY_PEPPER": state.settings.pepper().decode(),
+        "APP_DATABASE_OWNER_URL": urls.owner,
+        "DATABASE_URL": urls.service,
+    }
+
+
 @pytest_asyncio.fixture
 async def live_again(state: State) -> AsyncIterator[None]:
     """Activates the release of the test run again afterwards."""
@@ -131,17 +145,12 @@ async def test_an_answer_stored_by_a_process_that_died_is_replayed_and_charged_o
     folder = str(direct.query["host"])
     wire = Wire(Path(folder) / ".s.PGSQL.5432")
     async with StandIn(MODEL) as model, wire.listening() as port:
-        chain = ModelChoice(model=MODEL, base_url=model.url)
-        async with build(state.settings.model_copy(update={"model_chain": (chain,)}), database_urls) as written:
-            await adopt(written)
-        asked = json.dumps([{"model": MODEL, "base_url": model.url}])
-        common = {"APP_EMBEDDER": "none", "APP_MODEL_CHAIN": asked, "APP_KEY_PEPPER": state.settings.pepper().decode()}
-        common |= {"APP_DATABASE_OWNER_URL": database_urls.owner}
+        common = await go_live_with(model, state, database_urls)
         through = (
             f"postgresql://{direct.username}@127.0.0.1:{port}/{direct.database}?sslmode=disable&gssencmode=disable"
         )
         headers = {"Authorization": f"Bearer {key}"} | KEYED
-        async with api(tmp_path, DATABASE_URL=through, **common) as (process, client):
+        async with api(tmp_path, **common | {"DATABASE_URL": through}) as (process, client):
             asking = asyncio.ensure_future(client.post("/v1/answers", json=BODY, headers=headers))
             await wire.cut.wait()
             await until(lambda: rows(state, tenant, "select 1 from answers"))
@@ -150,7 +159,7 @@ async def test_an_answer_stored_by_a_process_that_died_is_replayed_and_charged_o
             with pytest.raises(httpx.TransportError):
                 await asking
         stored = await rows(state, tenant, "select id::text from answers")
-        async with api(tmp_path, DATABASE_URL=database_urls.service, **common) as (_, client):
+        async with api(tmp_path, **common) as (_, client):
             again = await client.post("/v1/answers", json=BODY, headers=headers)
         assert again.status_code == 200, again.text
         assert again.headers["idempotency-replayed"] == "true"

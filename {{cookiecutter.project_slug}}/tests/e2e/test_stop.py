@@ -1,6 +1,5 @@
 """A process that is stopped releases its reservations, and the embedded server stops with the last process."""
 
-import json
 import os
 import signal
 from pathlib import Path
@@ -9,13 +8,11 @@ from uuid import UUID
 import psutil
 import pytest
 
-from app.adapters.chat.choice import ModelChoice
 from app.adapters.chat.standin import StandIn
 from app.core.embedded import Urls
-from app.wiring import State, build
-from tests.conftest import adopt
+from app.wiring import State
 from tests.e2e.conftest import start
-from tests.e2e.test_death import BODY, MODEL, api, live_again, publish, rows  # noqa: F401
+from tests.e2e.test_death import BODY, MODEL, api, go_live_with, live_again, publish, rows  # noqa: F401
 
 
 @pytest.mark.usefixtures("live_again")
@@ -25,16 +22,7 @@ async def test_a_stopped_process_releases_its_reservations(
 ) -> None:
     await publish(state, tenant)
     async with StandIn(MODEL) as model:
-        chain = ModelChoice(model=MODEL, base_url=model.url)
-        async with build(state.settings.model_copy(update={"model_chain": (chain,)}), database_urls) as written:
-            await adopt(written)
-        variables = {
-            "APP_EMBEDDER": "none",
-            "APP_MODEL_CHAIN": json.dumps([{"model": MODEL, "base_url": model.url}]),
-            "APP_KEY_PEPPER": state.settings.pepper().decode(),
-            "APP_DATABASE_OWNER_URL": database_urls.owner,
-            "DATABASE_URL": database_urls.service,
-        }
+        variables = await go_live_with(model, state, database_urls)
         async with api(tmp_path, **variables) as (process, client):
             answered = await client.post("/v1/answers", json=BODY, headers={"Authorization": f"Bearer {key}"})
             assert answered.json()["model"] == MODEL, answered.text

@@ -1,7 +1,6 @@
-import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,13 @@ import pytest_asyncio
 from app.adapters.chat.choice import ModelChoice
 from app.adapters.chat.standin import StandIn
 from app.core.embedded import Urls
-from app.core.server import make_server
 from app.main import create_app
 from app.retrieval.domain import PublishRequest
 from app.settings import Settings
 from app.wiring import State, build
 from tests.clock import until
 from tests.conftest import adopt
+from tests.serving import served
 
 PRICES = """
   stand-in: {input: 1, output: 2}
@@ -96,19 +95,9 @@ def change_serving(state: State, **changes: Any) -> None:
     held[release_id] = replace(held[release_id], **changes)
 
 
-@asynccontextmanager
-async def loaded(state: State) -> AsyncIterator[str]:
-    """A real server on a free port."""
-    app = create_app(state)
-    server = make_server(app, "127.0.0.1", 0, state.settings.server_limits(), app.state.admission)
-    running = asyncio.ensure_future(server.serve())
-    while not server.started:  # noqa: ASYNC110, uvicorn has no event for it
-        await asyncio.sleep(0.005)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await running
+def loaded(state: State) -> AbstractAsyncContextManager[str]:
+    """A real server of the whole service on a free port, and its address."""
+    return served(create_app(state), state.settings)
 
 
 Open = Callable[..., Awaitable[Service]]

@@ -61,6 +61,17 @@ async def limited(service: Service) -> Service:
     return service
 
 
+async def costs_of_a_call(service: Service) -> tuple[int, int]:
+    """What an answer costs, and what is reserved for it, in micro-dollars."""
+    await limit(service, 1_000_000)
+    service.model.faults.append(Fault(hang=100))
+    asking = asyncio.create_task(service.ask(WHO))
+    await service.asked()
+    reserved = (await own_day(service)).held_micro_usd
+    await leap(100)
+    return (await asking).json()["cost_micro_usd"], reserved
+
+
 async def test_an_answer_is_reserved_for_and_settled_at_its_cost(limited: Service) -> None:
     limited.model.faults.append(Fault(hang=100))
     asking = asyncio.create_task(limited.ask(WHO))
@@ -212,13 +223,7 @@ async def test_a_rejected_attempt_costs_nothing(limited: Service) -> None:
 
 
 async def test_no_second_attempt_is_made_without_money_for_it(service: Service) -> None:
-    await limit(service, 1_000_000)
-    service.model.faults.append(Fault(hang=100))
-    asking = asyncio.create_task(service.ask(WHO))
-    await service.asked()
-    max_cost = (await own_day(service)).held_micro_usd
-    await leap(100)
-    cost = (await asking).json()["cost_micro_usd"]
+    cost, max_cost = await costs_of_a_call(service)
     await limit(service, cost + max_cost + 10)
     service.model.faults.append(Fault(body=b"not json"))
     answer = (await service.ask(WHO)).json()
@@ -302,13 +307,7 @@ async def test_a_trial_is_reserved_for_and_settled(limited: Service) -> None:
 
 
 async def test_fifty_concurrent_requests_never_exceed_the_limit(service: Service) -> None:
-    await limit(service, 1_000_000)
-    service.model.faults.append(Fault(hang=100))
-    asking = asyncio.create_task(service.ask(WHO))
-    await service.asked()
-    max_cost = (await own_day(service)).held_micro_usd
-    await leap(100)
-    usage = (await asking).json()["cost_micro_usd"]
+    usage, max_cost = await costs_of_a_call(service)
     most = usage + 10 * max_cost
     await limit(service, most)
     replies = await asyncio.gather(*(service.ask(WHO) for _ in range(50)))

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +14,6 @@ import pytest_asyncio
 
 from app.adapters.rooms.retrieval import RemoteSearch
 from app.core.embedded import Urls
-from app.core.server import make_server
 from app.room import create_room_app
 from app.settings import Settings
 from app.setup.retrieval_room import RetrievalRoom, open_retrieval_room
@@ -24,6 +23,7 @@ from tests.adapters.embeddings.test_openai import SIZE, Provider
 from tests.clock import leap, until
 from tests.conftest import FreshDatabase, adopt, override
 from tests.inference.conftest import BRIDGE, TOWER, Service, house, loaded
+from tests.serving import served
 
 __all__ = ["house"]
 
@@ -48,8 +48,7 @@ class Together:
     service: Service
     room: RetrievalRoom
     port: int
-    server: Any = None
-    running: Any = None
+    serving: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @property
     def search(self) -> RemoteSearch:
@@ -58,15 +57,10 @@ class Together:
         return search
 
     async def start(self) -> None:
-        settings = self.room.settings
-        app = create_room_app(self.room)
-        self.server = make_server(app, "127.0.0.1", self.port, settings.server_limits(), app.state.admission)
-        self.running = asyncio.ensure_future(self.server.serve())
-        await until(lambda: self.server.started)
+        await self.serving.enter_async_context(served(create_room_app(self.room), self.room.settings, self.port))
 
     async def stop(self) -> None:
-        self.server.should_exit = True
-        await self.running
+        await self.serving.aclose()
 
     async def ask(self, form: str) -> httpx.Response:
         path, body = FORMS[form]

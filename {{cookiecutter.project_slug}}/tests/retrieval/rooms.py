@@ -1,35 +1,18 @@
 """The retrieval room as the other rooms reach it: the same search in this process, and over HTTP."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from fastapi import FastAPI
-
 from app.adapters.rooms.retrieval import RemoteSearch, make_remote_search
 from app.core.clock import SystemClock
 from app.core.embedded import Urls
-from app.core.server import make_server
 from app.retrieval.service.retrieval import Retrieval
 from app.room import create_room_app
 from app.settings import Settings
 from app.setup.retrieval_room import RetrievalRoom, open_retrieval_room
 from tests.conftest import override
-
-
-@asynccontextmanager
-async def served(app: FastAPI, settings: Settings, port: int = 0) -> AsyncIterator[str]:
-    """A real server of the application in this process, and its address. port: 0 for any free one."""
-    server = make_server(app, "127.0.0.1", port, settings.server_limits(), app.state.admission)
-    running = asyncio.ensure_future(server.serve())
-    while not server.started:  # noqa: ASYNC110, uvicorn has no event for it
-        await asyncio.sleep(0.005)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await running
+from tests.serving import served
 
 
 @asynccontextmanager

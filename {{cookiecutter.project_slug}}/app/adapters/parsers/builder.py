@@ -1,5 +1,5 @@
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
 from app.retrieval.domain.chunking import Heading
@@ -16,14 +16,19 @@ def squeeze(text: str) -> str:
 
 
 class TextBuilder:
-    """Assembles a document from blocks; text is normalised before it is added, so that offsets are final."""
+    """Assembles a document from blocks; text is normalised before it is added, so that offsets are final.
 
-    def __init__(self) -> None:
+    findings: what was found while the text was decoded.
+    """
+
+    def __init__(self, findings: Iterable[Finding] = ()) -> None:
         self._parts: list[str] = []
         self._length = 0
         self._headings: list[Heading] = []
         self._hidden: list[str] = []
         self._findings: dict[str, Finding] = {}
+        for finding in findings:
+            self.find(finding)
 
     def block(self, text: str, separator: str = "\n\n") -> None:
         clean = self._clean(text).strip()

@@ -37,9 +37,7 @@ def parse_html(data: bytes, *, repair: bool) -> ParsedDocument:
     named = _CHARSET.search(data[:4096])
     text, findings = decode(data, repair=repair, declared=named[1].decode("ascii") if named else None)
     tree = LexborHTMLParser(text.replace("\0", " "))
-    builder = TextBuilder()
-    for finding in findings:
-        builder.find(finding)
+    builder = TextBuilder(findings)
     page = _Page(builder, applied_declarations(tree))
     if tree.root is not None:
         page.walk(tree.root)

@@ -23,9 +23,7 @@ _MAX_DEPTH = 32
 
 def parse_csv(data: bytes, *, repair: bool) -> ParsedDocument:
     text, findings = decode(data, repair=repair)
-    builder = TextBuilder()
-    for finding in findings:
-        builder.find(finding)
+    builder = TextBuilder(findings)
     csv.field_size_limit(max(csv.field_size_limit(), len(data) + 1))  # a global limit: never lowered
     rows = csv.reader(StringIO(text.replace("\0", " "), newline=""), delimiter=_delimiter(text), strict=False)
     try:
@@ -72,9 +70,7 @@ def _harmless(builder: TextBuilder, cell: str) -> str:
 
 def parse_jsonl(data: bytes, *, repair: bool) -> ParsedDocument:
     text, findings = decode(data, repair=repair)
-    builder = TextBuilder()
-    for finding in findings:
-        builder.find(finding)
+    builder = TextBuilder(findings)
     for number, line in enumerate(text.replace("\0", " ").splitlines(), 1):
         if line.strip():
             _write_record(builder, _loads(line, number))

@@ -71,19 +71,14 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True)
-class FileStore:
-    """A store outside of the database."""
-
-    name: str
-    how: str
-
-
-@dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Everything that is stored. The order is that of erasing: what refers to a row comes before it."""
+    """Everything that is stored. The order is that of erasing: what refers to a row comes before it.
+
+    files: what becomes of each store outside of the database, by its name.
+    """
 
     stores: tuple[Store, ...]
-    files: tuple[FileStore, ...] = field(default=())
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def store(self, table: str) -> Store:
         return next(each for each in self.stores if each.table == table)

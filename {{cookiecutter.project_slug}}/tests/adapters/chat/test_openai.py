@@ -32,12 +32,6 @@ from tests.clock import leap, until
 
 
 @pytest_asyncio.fixture
-async def server() -> AsyncIterator[StandIn]:
-    async with StandIn() as running:
-        yield running
-
-
-@pytest_asyncio.fixture
 async def model(server: StandIn) -> AsyncIterator[OpenAIChat]:
     async with make_transport() as transport:
         endpoint = openai_endpoint("m", server.url, "the-model", SecretStr("secret"), idle_seconds=100)

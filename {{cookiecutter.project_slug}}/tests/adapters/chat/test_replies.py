@@ -38,12 +38,6 @@ USAGE = {"prompt_tokens": 7, "completion_tokens": 3}
 
 
 @pytest_asyncio.fixture
-async def server() -> AsyncIterator[StandIn]:
-    async with StandIn() as running:
-        yield running
-
-
-@pytest_asyncio.fixture
 async def model(server: StandIn) -> AsyncIterator[OpenAIChat]:
     async with make_transport() as transport:
         endpoint = openai_endpoint("m", server.url, "m", None, idle_seconds=5)

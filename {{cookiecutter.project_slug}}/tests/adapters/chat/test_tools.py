@@ -31,12 +31,6 @@ def function(name: Any = "open_gate", arguments: Any = '{"gate": "G-7"}', **more
 
 
 @pytest_asyncio.fixture
-async def server() -> AsyncIterator[StandIn]:
-    async with StandIn() as running:
-        yield running
-
-
-@pytest_asyncio.fixture
 async def model(server: StandIn) -> AsyncIterator[OpenAIChat]:
     async with make_transport() as transport:
         yield OpenAIChat(openai_endpoint("m", server.url, "m", None), transport, SystemClock())

@@ -28,11 +28,8 @@ BODY = (
 )
 
 
-@pytest_asyncio.fixture
-async def canaries(state: State, tenant: UUID) -> AsyncIterator[CanaryMonitor]:
-    """An approved canary, judged by the answers of one tenant."""
-    await state.environments.refresh()
-    await adopt(state)
+async def start_canary(state: State, tenant: UUID) -> None:
+    """Half of the traffic for a new, approved release."""
     changes = {"refusal.words": 0.2 + datetime.now(UTC).microsecond / 1e8}
     release = await state.releases.create("ada", base=state.environments.current().id, changes=changes)
     async with state.database.transaction(None) as connection:
@@ -40,6 +37,14 @@ async def canaries(state: State, tenant: UUID) -> AsyncIterator[CanaryMonitor]:
     grace = Principal(tenant, UUID(int=1), "grace", frozenset({"service"}))
     await state.approvals.approve(grace, release.id, "looks good")
     await state.rollouts.start_canary("ada", release.id, 50, "carefully")
+
+
+@pytest_asyncio.fixture
+async def canaries(state: State, tenant: UUID) -> AsyncIterator[CanaryMonitor]:
+    """An approved canary, judged by the answers of one tenant."""
+    await state.environments.refresh()
+    await adopt(state)
+    await start_canary(state, tenant)
 
     async def tenants() -> list[UUID]:
         return [tenant]

@@ -1,0 +1,32 @@
+"""A real server around an application in this process."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.core.server import make_server
+from app.settings import Settings
+
+
+@asynccontextmanager
+async def running(server: uvicorn.Server) -> AsyncIterator[int]:
+    """The port of a server that accepts connections until the end of the block."""
+    task = asyncio.ensure_future(server.serve())
+    while not server.started:  # noqa: ASYNC110, uvicorn has no event for it
+        await asyncio.sleep(0.005)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        await task
+
+
+@asynccontextmanager
+async def served(app: FastAPI, settings: Settings, port: int = 0) -> AsyncIterator[str]:
+    """The address of a server of the application. port: 0 for any free one."""
+    server = make_server(app, "127.0.0.1", port, settings.server_limits(), app.state.admission)
+    async with running(server) as used:
+        yield f"http://127.0.0.1:{used}"
