@@ -2,12 +2,16 @@
 
 In an open loop requests are sent at a rate whatever becomes of earlier ones, each by another caller, over persistent
 connections as from a proxy; times count from when a request was due. `python -m benchmarks.load_driver PLAN REPLIES`
-reads a Plan from a file of JSON and writes the replies of each group to another.
+reads a Plan from a file of JSON and writes the replies of each group to another. It uses plain sockets and renders
+nothing twice, because on a small machine what it costs is missing to the service.
 """
 
 import asyncio
+import heapq
 import itertools
 import random
+import selectors
+import socket
 import sys
 import tempfile
 import time
@@ -16,23 +20,24 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import compress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import orjson
 import psutil
 
 from benchmarks.measures import percentile
 
-TICK = 0.002
 MAX_CONNECTIONS = 700
 GIVE_UP_SECONDS = 60.0
+LONGEST_SLEEP = 0.1
 Handler = Callable[[int, bytes], None]
 
 
 @dataclass(frozen=True)
 class Group:
     """keys: one is chosen for each request. phases: (seconds, requests a second) of an open loop. callers: instead of
-    phases, for `seconds`; patient: they wait for Retry-After.
+    phases, for `seconds`, each with a key of its own; patient: they wait for Retry-After; roaming: they take another
+    key for each request, as an open loop does.
     """
 
     name: str
@@ -41,6 +46,7 @@ class Group:
     callers: int = 0
     seconds: float = 0.0
     patient: bool = False
+    roaming: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,149 +94,228 @@ class Replies:
         return round(percentile(seconds, share) * 1000, 1) if seconds else None
 
 
-class Line(asyncio.Protocol):
-    """A persistent connection with one request at a time."""
+@dataclass(frozen=True)
+class Spent:
+    """Seconds of processor time: of the watched process, and of the driver."""
+
+    watched: float
+    driver: float
+
+
+class Loop:
+    """Calls what is ready to be read or due. callers: those that go on asking."""
 
     def __init__(self) -> None:
-        self.transport: asyncio.Transport | None = None
-        self.buffer = b""
-        self.handler: Handler | None = None
+        self.callers = 0
+        self.selector = selectors.DefaultSelector()
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
+    def at(self, due: float, call: Callable[[], None]) -> None:
+        heapq.heappush(self._timers, (due, next(self._numbers), call))
+
+    def run(self, busy: Callable[[], bool]) -> None:
+        clock = time.perf_counter
+        while busy():
+            ahead = self._timers[0][0] - clock() if self._timers else LONGEST_SLEEP
+            for key, _ in self.selector.select(min(max(ahead, 0.0), LONGEST_SLEEP)):
+                key.data()
+            while self._timers and self._timers[0][0] <= clock():
+                heapq.heappop(self._timers)[2]()
+
+
+def _length(head: bytes) -> int:
+    return int(head.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
+
+
+class Line:
+    """A persistent connection with one request at a time."""
+
+    def __init__(self, loop: Loop, host: str, port: int) -> None:
+        self.loop, self.buffer = loop, b""
+        self.handler: Handler | None = None
+        self.socket = socket.create_connection((host, port))
+        self.socket.setblocking(False)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.open = True
+        loop.selector.register(self.socket, selectors.EVENT_READ, self.read)
 
     def send(self, request: bytes, handler: Handler) -> None:
         self.handler = handler
-        if self.transport is None or self.transport.is_closing():
-            self.connection_lost(None)
-        else:
-            self.transport.write(request)
+        try:
+            if not self.open or self.socket.send(request) != len(request):
+                self.close()
+        except OSError:
+            self.close()
 
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        head, found, rest = self.buffer.partition(b"\r\n\r\n")
-        if not found:
+    def read(self) -> None:
+        try:
+            data = self.socket.recv(65_536)
+        except BlockingIOError:
             return
-        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-        if len(rest) < length:
+        except OSError:
+            data = b""
+        if not data:
+            self.close()
+            return
+        data = self.buffer + data if self.buffer else data
+        head, found, rest = data.partition(b"\r\n\r\n")
+        if not found or len(rest) < _length(head):
+            self.buffer = data
             return
         self.buffer = b""
         handler, self.handler = self.handler, None
         if handler:
-            handler(int(head[9:12]), head if head[9:12] == b"503" else rest)
+            handler(int(data[9:12]), data)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.transport = None
+    def close(self) -> None:
+        if self.open:
+            self.open = False
+            self.loop.selector.unregister(self.socket)
+            self.socket.close()
         handler, self.handler = self.handler, None
         if handler:
             handler(0, b"")
 
 
-@dataclass
-class _Pool:
-    """The connections of an open loop. backlog: when requests were due that no connection was free for."""
-
-    idle: list[Line] = field(default_factory=list)
-    backlog: deque[float] = field(default_factory=deque)
-    lines: int = 0
-    pending: int = 0
-
-    def usable(self) -> bool:
-        while self.idle and self.idle[-1].transport is None:
-            self.idle.pop()
-            self.lines -= 1
-        return bool(self.idle)
-
-
-class Driver:
-    """Runs a plan."""
+class Requests:
+    """The requests of a plan, each with the next question, from parts that are rendered once."""
 
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.bodies = itertools.cycle([orjson.dumps({"question": question}) for question in plan.questions])
-        self.chance = random.Random(12)
-        self.start = 0.0
+        self.plan, self.chance, self.start = plan, random.Random(12), 0.0
+        bodies = [orjson.dumps({"question": question}) for question in plan.questions]
+        self._rests = itertools.cycle([b"%d\r\n\r\n%b" % (len(body), body) for body in bodies])
+        self._heads: dict[str, bytes] = {}
 
-    async def run(self) -> dict[str, Replies]:
-        self.start = time.perf_counter()
-        replies = await asyncio.gather(*(self._group(group) for group in self.plan.groups))
-        return {group.name: found for group, found in zip(self.plan.groups, replies, strict=True)}
+    def next(self, key: str) -> bytes:
+        if key not in self._heads:
+            head = "POST /v1/answers HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nauthorization: Bearer"
+            self._heads[key] = f"{head} {key}\r\ncontent-length: ".encode()
+        return self._heads[key] + next(self._rests)
 
-    async def _group(self, group: Group) -> Replies:
-        replies = Replies()
-        if group.callers:
-            until = time.perf_counter() + group.seconds
-            await asyncio.gather(*(self._caller(group, replies, until) for _ in range(group.callers)))
-            return replies
-        pool = _Pool()
-        for due in self._dues(group):
-            while (ahead := due - time.perf_counter()) > 0:  # noqa: ASYNC110, it is a time
-                await asyncio.sleep(min(ahead, TICK))
-            pool.backlog.append(due)
-            if not pool.usable() and pool.lines < MAX_CONNECTIONS:
-                pool.lines += 1
-                pool.idle.append(await self._open())
-            self._send_due(group, replies, pool)
-        deadline = time.perf_counter() + GIVE_UP_SECONDS
-        while (pool.pending or pool.backlog) and time.perf_counter() < deadline:  # noqa: ASYNC110, it is a number
-            await asyncio.sleep(TICK)
-        return replies
-
-    def _dues(self, group: Group) -> Iterator[float]:
-        begins = time.perf_counter()
-        for seconds, rate in group.phases:
-            now = begins
-            while rate and (now := now + self.chance.expovariate(rate)) < begins + seconds:
-                yield now
-            begins += seconds
-
-    def _send_due(self, group: Group, replies: Replies, pool: "_Pool") -> None:
-        while pool.backlog and pool.usable():
-            line, due = pool.idle.pop(), pool.backlog.popleft()
-            pool.pending += 1
-
-            def done(status: int, content: bytes, line: Line = line, due: float = due) -> None:
-                pool.pending -= 1
-                self._note(replies, due, status, content)
-                pool.idle.append(line)
-                self._send_due(group, replies, pool)
-
-            line.send(self._request(self.chance.choice(group.keys)), done)
-
-    async def _caller(self, group: Group, replies: Replies, until: float) -> None:
-        """One that asks without a pause, always with the same key."""
-        line, key, refused = await self._open(), self.chance.choice(group.keys), False
-        while (due := time.perf_counter()) < until:
-            reply: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
-            line.send(self._request(key), lambda status, content, to=reply: to.set_result((status, content)))
-            status, content = await reply
-            self._note(replies, due, status, content, refused)
-            refused = status == 503
-            if group.patient and refused:
-                await asyncio.sleep(int(content.lower().split(b"retry-after: ")[1].split(b"\r\n")[0]))
-            if line.transport is None:
-                line = await self._open()
-        if line.transport:
-            line.transport.close()
-
-    def _note(self, replies: Replies, due: float, status: int, content: bytes, refused: bool = False) -> None:
+    def note(self, replies: Replies, due: float, status: int, content: bytes, refused: bool = False) -> None:
         replies.events.append((due - self.start, status, time.perf_counter() - due))
         replies.again.append(refused)
         if status == 200:
-            replies.ids.append(content[7:43].decode())
-
-    async def _open(self) -> Line:
-        _, line = await asyncio.get_running_loop().create_connection(Line, self.plan.host, self.plan.port)
-        return line
-
-    def _request(self, key: str) -> bytes:
-        body = next(self.bodies)
-        head = f"POST /v1/answers HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nauthorization: Bearer {key}"
-        return f"{head}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+            begin = content.find(b"\r\n\r\n") + 11
+            replies.ids.append(content[begin : begin + 36].decode())
 
 
-async def drive(plan: Plan, watched: psutil.Process | None = None) -> tuple[dict[str, Replies], float]:
-    """The replies by group, from a process of its own, and the CPU seconds that `watched` used meanwhile."""
+class OpenLoop:
+    """The requests of a group, each when it is due. backlog: when those were due that no connection was free for."""
+
+    def __init__(self, loop: Loop, requests: Requests, group: Group) -> None:
+        self.loop, self.requests, self.group, self.replies = loop, requests, group, Replies()
+        self.idle: list[Line] = []
+        self.backlog: deque[float] = deque()
+        self.lines = self.pending = 0
+        self._dues = self._due_times(time.perf_counter())
+        self._next = next(self._dues, None)
+        self._ends = 0.0
+        self._arrive()
+
+    @property
+    def busy(self) -> bool:
+        if self._next is not None:
+            return True
+        return bool(self.pending or self.backlog) and time.perf_counter() < self._ends
+
+    def _due_times(self, begins: float) -> Iterator[float]:
+        for seconds, rate in self.group.phases:
+            now = begins
+            while rate and (now := now + self.requests.chance.expovariate(rate)) < begins + seconds:
+                yield now
+            begins += seconds
+
+    def _arrive(self) -> None:
+        now = time.perf_counter()
+        while self._next is not None and self._next <= now:
+            self.backlog.append(self._next)
+            self._next = next(self._dues, None)
+        self._send_due()
+        if self._next is not None:
+            self.loop.at(self._next, self._arrive)
+        self._ends = now + GIVE_UP_SECONDS
+
+    def _line(self) -> Line | None:
+        while self.idle:
+            if (line := self.idle.pop()).open:
+                return line
+            self.lines -= 1
+        if self.lines >= MAX_CONNECTIONS:
+            return None
+        self.lines += 1
+        return Line(self.loop, self.requests.plan.host, self.requests.plan.port)
+
+    def _send_due(self) -> None:
+        while self.backlog and (line := self._line()):
+            due = self.backlog.popleft()
+            self.pending += 1
+
+            def done(status: int, content: bytes, line: Line = line, due: float = due) -> None:
+                self.pending -= 1
+                self.requests.note(self.replies, due, status, content)
+                self.idle.append(line)
+                if self.backlog:
+                    self._send_due()
+
+            line.send(self.requests.next(self.requests.chance.choice(self.group.keys)), done)
+
+
+class Caller:
+    """One that asks without a pause until the time is over, or waits for Retry-After where it is patient."""
+
+    def __init__(self, loop: Loop, requests: Requests, group: Group, replies: Replies) -> None:
+        self.loop, self.requests, self.group, self.replies = loop, requests, group, replies
+        self.key, self.refused = requests.chance.choice(group.keys), False
+        loop.callers += 1
+        self.until = time.perf_counter() + group.seconds
+        self.line = self._open()
+        loop.at(0.0, self._ask)
+
+    def _open(self) -> Line:
+        return Line(self.loop, self.requests.plan.host, self.requests.plan.port)
+
+    def _ask(self) -> None:
+        due = time.perf_counter()
+        if due >= self.until:
+            self.loop.callers -= 1
+            self.line.close()
+            return
+        if not self.line.open:
+            self.line = self._open()
+        key = self.requests.chance.choice(self.group.keys) if self.group.roaming else self.key
+        self.line.send(self.requests.next(key), lambda status, content: self._done(due, status, content))
+
+    def _done(self, due: float, status: int, content: bytes) -> None:
+        self.requests.note(self.replies, due, status, content, self.refused)
+        self.refused = status == 503
+        pause = 0
+        if self.group.patient and self.refused:
+            pause = int(content.lower().split(b"retry-after: ")[1].split(b"\r\n")[0])
+        self.loop.at(time.perf_counter() + pause, self._ask)
+
+
+def run(plan: Plan) -> dict[str, Replies]:
+    """Runs all groups at once, and returns when all of their replies have come."""
+    loop, requests = Loop(), Requests(plan)
+    requests.start = time.perf_counter()
+    opened: list[OpenLoop] = []
+    found: dict[str, Replies] = {}
+    for group in plan.groups:
+        if group.callers:
+            found[group.name] = Replies()
+            for _ in range(group.callers):
+                Caller(loop, requests, group, found[group.name])
+        else:
+            opened.append(OpenLoop(loop, requests, group))
+            found[group.name] = opened[-1].replies
+    loop.run(lambda: loop.callers > 0 or any(each.busy for each in opened))
+    return found
+
+
+async def drive(plan: Plan, watched: psutil.Process | None = None) -> tuple[dict[str, Replies], Spent]:
+    """The replies by group, from a process of its own, and the processor time that `watched` and the driver used."""
     with tempfile.TemporaryDirectory() as folder:
         asked, found = Path(folder) / "plan.json", Path(folder) / "replies.json"
         asked.write_bytes(orjson.dumps(asdict(plan)))
@@ -239,7 +324,9 @@ async def drive(plan: Plan, watched: psutil.Process | None = None) -> tuple[dict
         process = await asyncio.create_subprocess_exec(*command)
         assert await process.wait() == 0, f"The load driver ended with {process.returncode}."
         spent = _cpu(watched) - before
-        return {name: Replies(**each) for name, each in orjson.loads(found.read_bytes()).items()}, spent
+        result = orjson.loads(found.read_bytes())
+        replies = {name: Replies(**each) for name, each in result["groups"].items()}
+        return replies, Spent(spent, result["cpu_seconds"])
 
 
 def _cpu(process: psutil.Process | None) -> float:
@@ -247,13 +334,12 @@ def _cpu(process: psutil.Process | None) -> float:
     return times.user + times.system if times else 0.0
 
 
-def _run(plan: dict[str, Any]) -> dict[str, Any]:
-    import uvloop
-
+def _result(plan: dict[str, Any]) -> dict[str, Any]:
     groups = [Group(**group) for group in plan.pop("groups")]
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return {name: asdict(found) for name, found in runner.run(Driver(Plan(groups=groups, **plan)).run()).items()}
+    began = time.process_time()
+    found = run(Plan(groups=groups, **plan))
+    return {"cpu_seconds": time.process_time() - began, "groups": {name: asdict(each) for name, each in found.items()}}
 
 
 if __name__ == "__main__":
-    Path(sys.argv[2]).write_bytes(orjson.dumps(_run(orjson.loads(Path(sys.argv[1]).read_bytes()))))
+    Path(sys.argv[2]).write_bytes(orjson.dumps(_result(orjson.loads(Path(sys.argv[1]).read_bytes()))))

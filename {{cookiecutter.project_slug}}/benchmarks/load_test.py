@@ -23,6 +23,7 @@ from benchmarks.harness import ROOT, arguments_of, fresh_database, house, write
 from benchmarks.hot_path import PRICE, fill
 from benchmarks.load_driver import Group, Plan, Replies, drive
 from benchmarks.overload import KEYS, Size, recovery, serving
+from benchmarks.processes import running
 
 CONNECTIONS = 16
 SETTLE = 0.5
@@ -71,7 +72,7 @@ class Target:
     questions: list[str]
 
     async def in_a_loop(self, callers: int, seconds: float) -> Replies:
-        return await self._drive(Group("all", self.keys, callers=callers, seconds=seconds))
+        return await self._drive(Group("all", self.keys, callers=callers, seconds=seconds, roaming=True))
 
     async def open_loop(self, *phases: tuple[float, float]) -> Replies:
         return await self._drive(Group("all", self.keys, list(phases)))
@@ -120,7 +121,10 @@ async def own_service(size: Size) -> AsyncIterator[Target]:
             tenant = await state.identity.ensure_tenant("load")
             keys = [(await state.identity.create_key(tenant, f"load {n}", ["user"])).text for n in range(KEYS)]
             questions = await fill(state, tenant, size.chunks)
-            async with serving(home, urls.service, size, brownout=True) as (_, port):
+            async with (
+                running("app.adapters.chat.standin") as (_, model_port),
+                serving(home, urls.service, model_port, size, brownout=True) as (_, port),
+            ):
                 yield Target("127.0.0.1", port, keys, questions)
 
 

@@ -49,8 +49,7 @@ class KeyAuthentication:
 
     async def _verify(self, key: NewKey, digest: bytes) -> VerifiedCaller:
         until = self.clock.monotonic() + CACHE_SECONDS
-        async with self.database.transaction(None) as connection:
-            row = await repository.find_key(connection, key.prefix)
+        row = await repository.find_key(self.database, key.prefix)
         if not digests_equal(bytes(row.digest) if row else bytes(len(digest)), digest) or row is None:
             raise KeyInvalid()
         return VerifiedCaller(repository.principal_of_row(row), row.expires_at, until)

@@ -8,7 +8,7 @@ from uuid import UUID
 _MARK, _BODY, _CHECK = "qzx", 16, 4
 _LETTERS = "bcdfghjklmnpqrstvwxyz"
 _SHAPE = re.compile(rf"{_MARK}([{_LETTERS}]{{{_BODY}}})([{_LETTERS}]{{{_CHECK}}})")
-_NO_LETTERS = re.compile(r"[^a-z]+")
+_NO_LETTERS = bytes(set(range(256)) - set(b"abcdefghijklmnopqrstuvwxyz"))
 
 
 def canary_of(release_id: str, tenant_id: UUID) -> str:
@@ -24,7 +24,10 @@ def with_canary(prompt: str, canary: str) -> str:
 def canaries_in(text: str) -> frozenset[str]:
     """Every canary in a text, of whichever tenant and release, whatever stands between its letters."""
     plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
-    letters = _NO_LETTERS.sub("", plain.casefold())
+    # Deleting bytes is several times faster than replacing text; none of those of another character is a letter's.
+    letters = plain.casefold().encode(errors="ignore").translate(None, _NO_LETTERS).decode()
+    if _MARK not in letters:
+        return frozenset()
     return frozenset(found[0] for found in _SHAPE.finditer(letters) if found[2] == _spelled(found[1], _CHECK))
 
 

@@ -29,5 +29,10 @@ def ends_spelling(text: str) -> bool:
 
 def hides_token(text: str, views: Iterable[str]) -> bool:
     """Whether one of the readings of a text contains a credential of a known form."""
-    keys = not KEY_BEGINS.search(text)
-    return any((keys and KEY_BEGINS.search(view)) or next(tokens_in(view), None) for view in views)
+    keys = not _begins_key(text)
+    return any((keys and _begins_key(view)) or next(tokens_in(view), None) for view in views)
+
+
+def _begins_key(text: str) -> bool:
+    """The words are found much faster than the pattern fails."""
+    return ("PRIVATE" in text or "PuTTY" in text) and KEY_BEGINS.search(text) is not None
