@@ -36,9 +36,6 @@ from benchmarks.load_driver import Group, Plan, Replies, Spent, drive
 from benchmarks.processes import running
 from benchmarks.slow_clients import megabytes, slow_clients
 
-CONNECTIONS = (8, 16, 32)
-TIMES = (3, 10)
-CALLERS = 500
 KEYS = 200
 P95_MS = 1500
 PATIENT_P95_MS = 120_000
@@ -61,9 +58,12 @@ class Size:
     beside: float = 4.0
     body_seconds: float = 10.0
     chunks: int = 1000
+    connections: Sequence[int] = (8, 16, 32)
+    times: Sequence[int] = (3, 10)
+    callers: int = 500
 
 
-SHORT = Size(0.3, 0.6, 0.3, 0.3, 1.5, PER_DOCUMENT)
+SHORT = Size(0.3, 0.3, 0.3, 0.3, 1.5, PER_DOCUMENT, connections=(8,), times=(3,), callers=100)
 
 
 @dataclass
@@ -188,7 +188,7 @@ def _set_policies(home: Path, brownout: bool, refusing: bool) -> None:
 async def _measure(bench: Bench) -> dict[str, Any]:
     size = bench.size
     await bench.in_a_loop(16, size.seconds)  # warms up
-    capacities = {many: await bench.capacity(many) for many in CONNECTIONS}
+    capacities = {many: await bench.capacity(many) for many in size.connections}
     best = max(capacities, key=lambda many: capacities[many][0])
     result: dict[str, Any] = {
         "capacity_connections": best,
@@ -196,10 +196,10 @@ async def _measure(bench: Bench) -> dict[str, Any]:
         "cpu_ms_of_an_answer": round(capacities[best][1] * 1000, 3),
     }
     before = capacities[best]
-    for times in TIMES:
+    for times in size.times:
         found, after = await _open_loop(bench, times, before, best)
         result[f"open_loop_{times}_times"], before = found, after
-    for name, callers in (("ten_times_the_callers", 10 * best), ("five_hundred_callers", CALLERS)):
+    for name, callers in (("ten_times_the_callers", 10 * best), ("five_hundred_callers", size.callers)):
         replies, spent = await bench.in_a_loop(callers, size.crowded)
         after = await bench.capacity(best)
         result[name] = {"callers": callers, **_summary(replies, spent, size.crowded, [before, after], bench.api)}

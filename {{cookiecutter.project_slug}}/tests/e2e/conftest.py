@@ -7,9 +7,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -17,6 +18,7 @@ import pytest
 
 from benchmarks.processes import free_port
 from tests.conftest import ROOT
+from tests.forks import Forks
 
 PATIENCE = 500.0
 RUN = f"""
@@ -42,10 +44,12 @@ def environment(data: Path, **variables: str) -> dict[str, str]:
     )
 
 
-def app(data: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def app(
+    data: Path, *arguments: str, command: Sequence[str] = (sys.executable, "-m", "app"), **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run one command of the service to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "app", *arguments],
+        [*command, *arguments],
         cwd=ROOT,
         env=environment(data, **variables),
         capture_output=True,
@@ -53,6 +57,15 @@ def app(data: Path, *arguments: str, **variables: str) -> subprocess.CompletedPr
         timeout=PATIENCE,
         check=False,
     )
+
+
+App = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def forked_app(forks: Forks) -> App:
+    """`app`, in a fork of a process that has imported the service: for commands whose start is not what is tested."""
+    return partial(app, command=forks.command("app"))
 
 
 @dataclass

@@ -12,7 +12,7 @@ import pytest
 
 from app.core.embedded import start_embedded
 from tests.conftest import ROOT
-from tests.e2e.conftest import app
+from tests.e2e.conftest import App
 
 HOW_TO = ROOT / "docs" / "how-to"
 SERVER, BACKUP = HOW_TO / "use-an-external-postgresql.md", HOW_TO / "back-up-and-restore.md"
@@ -78,7 +78,7 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, dict[str, str]]]:
+def filled(tmp_path_factory: pytest.TempPathFactory, forked_app: App) -> Iterator[tuple[Server, dict[str, str]]]:
     """A database made as the page says, with some rows."""
     folder = tmp_path_factory.mktemp("theirs")
     server = Server(folder)
@@ -93,7 +93,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, d
             ["ingest", str(ROOT / "docs" / "how-to")],
             ["budget", "list"],
         ):
-            done = app(folder, *command, **names)
+            done = forked_app(folder, *command, **names)
             assert done.returncode == 0 or command[0] == "budget", done.stderr
         yield server, names
     finally:
@@ -101,14 +101,14 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, d
 
 
 def test_what_the_roles_of_the_page_back_up_is_restored_into_an_equal_database(
-    filled: tuple[Server, dict[str, str]],
+    filled: tuple[Server, dict[str, str]], forked_app: App
 ) -> None:
     server, names = filled
     for block in blocks(BACKUP, "Back up", "sql"):
         server.sql(block)
     names = names | {"APP_DATABASE_BACKUP_URL": server.url("answers_backup", "answers")}
     folder = server.folder / "backups" / "monday"
-    done = app(server.folder, "backup", str(folder), **names)
+    done = forked_app(server.folder, "backup", str(folder), **names)
     assert done.returncode == 0, done.stderr
     before = server.content("answers")
     assert before["documents"][0] > 0
@@ -117,7 +117,7 @@ def test_what_the_roles_of_the_page_back_up_is_restored_into_an_equal_database(
     for block in blocks(BACKUP, "Restore", "sql"):
         server.sql(block)
     restored = {name: value.replace("/answers?", "/answers_restored?") for name, value in names.items()}
-    done = app(server.folder, "restore", str(folder), **restored)
+    done = forked_app(server.folder, "restore", str(folder), **restored)
     assert done.returncode == 0, done.stderr
     said = " ".join(done.stdout.split())
     assert re.search(r"Verified: every row of \d+ tables, the audit log up to line [1-9]\d*, \d+ releases", said), said
@@ -125,14 +125,16 @@ def test_what_the_roles_of_the_page_back_up_is_restored_into_an_equal_database(
     assert server.content("answers_restored") == before
     assert server.structure("answers_restored") == server.structure("answers")
 
-    migrated = app(server.folder, "migrate", **restored)
+    migrated = forked_app(server.folder, "migrate", **restored)
     assert "as it was" in migrated.stdout, migrated.stderr
-    assert "reader" in app(server.folder, "keys", "list", **restored).stdout
+    assert "reader" in forked_app(server.folder, "keys", "list", **restored).stdout
 
 
-def test_a_backup_as_the_owner_is_refused_and_says_which_role_to_make(filled: tuple[Server, dict[str, str]]) -> None:
+def test_a_backup_as_the_owner_is_refused_and_says_which_role_to_make(
+    filled: tuple[Server, dict[str, str]], forked_app: App
+) -> None:
     server, names = filled
-    done = app(server.folder, "backup", str(server.folder / "partial"), **names)
+    done = forked_app(server.folder, "backup", str(server.folder / "partial"), **names)
     assert done.returncode == 1
     assert done.stderr.startswith("app: The role answers_owner does not see the rows of all tenants: name one"), done
     assert not (server.folder / "partial").exists()

@@ -9,19 +9,18 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.e2e.test_evaluation import environment, house
-
-__all__ = ["house"]
+from tests.e2e.test_evaluation import environment, small_service
 
 CODE = ("app", "scripts")
 
 
 @pytest.fixture
-def repository(house: Path) -> Path:
-    """A repository with the small service of `house` and its code."""
-    shutil.rmtree(house / "data")
+def repository(tmp_path: Path) -> Path:
+    """A repository with a small service and its code, which need not be compiled again."""
+    house = small_service(tmp_path)
     for name in CODE:
-        shutil.copytree(ROOT / name, house / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, house / name)
+    (house / ".gitignore").write_text("__pycache__\n")
     git(house, "init", "--quiet")
     git(house, "add", "--all")
     git(house, "-c", "user.name=Ada", "-c", "user.email=ada@example.com", "commit", "--quiet", "--message", "All")

@@ -1,4 +1,4 @@
-"""`app evaluate` in real processes: exit statuses, and kill -9 during a run."""
+"""`app evaluate` in processes of its own: exit statuses, and kill -9 during a run."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,12 +18,13 @@ from app.core.embedded import start_embedded
 from tests.conftest import ROOT
 from tests.e2e.conftest import environment
 from tests.evaluation.conftest import BRIDGE, CASES, SECRET, TOWER
+from tests.forks import Forks
 
 MANY = 80
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Path:
+def small_service(tmp_path: Path) -> Path:
     """A service with two small documents and many cases, text search only."""
     folder = tmp_path / "house"
     for name in ("policies", "prompts", "migrations"):
@@ -41,6 +42,23 @@ def house(tmp_path: Path) -> Path:
         {**CASES[1], "id": f"span-{n}", "question": f"How long is main span {n} of the bridge?"} for n in range(MANY)
     ]
     (folder / "evals" / "golden.jsonl").write_text("\n".join(json.dumps(case) for case in [*CASES, *more]))
+    return folder
+
+
+@pytest.fixture
+def run(forks: Forks) -> Run:
+    """Run one command of the service to its end, in a fork of a process that has imported it."""
+
+    def run_forked(house: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command, env = [*forks.command("app"), *arguments], variables(house)
+        return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=500, check=False)
+
+    return run_forked
+
+
+@pytest.fixture
+def house(tmp_path: Path, run: Run) -> Path:
+    folder = small_service(tmp_path)
     assert run(folder, "migrate").returncode == 0
     return folder
 
@@ -49,20 +67,8 @@ def variables(house: Path) -> dict[str, str]:
     return environment(house / "data", APP_ROOT=str(house), APP_EMBEDDER="none", COLUMNS="160")
 
 
-def run(house: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "app", *arguments],
-        cwd=ROOT,
-        env=variables(house),
-        capture_output=True,
-        text=True,
-        timeout=500,
-        check=False,
-    )
-
-
 @pytest.mark.slow
-def test_the_exit_status_is_the_verdict_and_the_reports_are_written(house: Path, tmp_path: Path) -> None:
+def test_the_exit_status_is_the_verdict_and_the_reports_are_written(house: Path, run: Run, tmp_path: Path) -> None:
     first = run(house, "evaluate", "--out", str(tmp_path / "before"))
     assert first.returncode == 0, first.stdout + first.stderr
     written = tmp_path / "before"
@@ -89,7 +95,7 @@ def test_the_exit_status_is_the_verdict_and_the_reports_are_written(house: Path,
         assert "Traceback" not in refused.stderr
 
 
-def test_a_killed_run_resumes_and_asks_no_case_twice(house: Path) -> None:
+def test_a_killed_run_resumes_and_asks_no_case_twice(house: Path, run: Run) -> None:
     server = start_embedded(house / "data")
     try:
         with psycopg.connect(server.urls().owner, autocommit=True) as watching:

@@ -17,7 +17,7 @@ from app.adapters.chat.standin import StandIn
 from app.core.clock import Deadline
 from app.core.embedded import Urls
 from app.evaluation.domain.report import Report
-from app.evaluation.service import Evaluations
+from app.evaluation.service import Evaluations, SuiteFiles
 from app.inference.service import context
 from app.releases.domain import Prompt, Release, Scalar
 from app.retrieval.domain import ChunkerParams
@@ -83,11 +83,18 @@ def time_of_answers() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its corpus is what the cases ask about: most of the time of an index goes into embedding the rest."""
     folder = tmp_path_factory.mktemp("six")
     for name in ("policies", "prompts", "migrations", "docs", "evals"):
         shutil.copytree(ROOT / name, folder / name)
     cost = folder / "policies" / "cost.yaml"
     cost.write_text(cost.read_text() + PRICES)
+    cited = {
+        folder / "docs" / source.uri for case in SuiteFiles(folder / "evals").load().cases for source in case.sources
+    }
+    for page in (folder / "docs").rglob("*.md"):
+        if page not in cited:
+            page.unlink()
     return folder
 
 
