@@ -340,7 +340,11 @@ OTHERS = (
     Store(
         "console_sessions",
         "delete",
-        {"digest": Content("opaque", None)},
+        {
+            "digest": Content("opaque", None),
+            "provider_session": Content("opaque", None),
+            "refresh_token": Content("opaque", None),
+        },
         linked="identity_id = any (cast(:keys as uuid[]))",
         key="digest",
     ),
