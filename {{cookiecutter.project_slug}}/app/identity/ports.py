@@ -1,8 +1,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
+from uuid import UUID
 
-from app.identity.domain.sessions import SignInAttempt
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.identity.domain.sessions import SealedSecret, SignInAttempt
 from app.identity.domain.tokens import TokenRules
 
 
@@ -19,10 +22,13 @@ class TokenVerifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class IssuedTokens:
-    """What the provider gives for a code; neither token is checked yet."""
+    """What the provider gives for a code or a refresh token; no token is checked yet. id_token: may be missing for a
+    refresh token alone. refresh_token: None where the provider gives none, or leaves the old one valid.
+    """
 
-    id_token: str
+    id_token: str | None
     access_token: str
+    refresh_token: str | None = None
 
 
 class SignInProvider(Protocol):
@@ -43,4 +49,18 @@ class SignInProvider(Protocol):
         """Errors: SignInRefused, for a code that is unknown, was used before or is of another client;
         IssuerUnavailable.
         """
+        ...
+
+    async def refresh(self, refresh_token: str) -> IssuedTokens:
+        """Errors: SignInRefused, for a token that the provider does not accept any more; IssuerUnavailable."""
+        ...
+
+
+class SecretSealing(Protocol):
+    """Encrypts secrets for storing, with a key of their tenant. Joins the caller's transactions."""
+
+    async def seal(self, connection: AsyncConnection, tenant_id: UUID, secret: str) -> SealedSecret: ...
+
+    async def open(self, connection: AsyncConnection, tenant_id: UUID, sealed: SealedSecret) -> str | None:
+        """None where it cannot be decrypted any more."""
         ...

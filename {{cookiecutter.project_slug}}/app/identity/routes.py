@@ -2,10 +2,11 @@ from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Form, Response
 
 from app.core.http import provided
 from app.identity.domain import Principal
+from app.identity.domain.sessions import SignInNotConfigured
 from app.identity.schemas import (
     CallerResponse,
     IdentityListResponse,
@@ -50,6 +51,19 @@ async def list_keys(caller: KeyManager, identity: IdentityService) -> KeyListRes
 async def revoke_key(prefix: str, caller: KeyManager, identity: IdentityService) -> None:
     """Revokes the key; it is rejected at once here, and within a second by every other process."""
     await identity.revoke_key(caller.tenant_id, prefix, caller.name)
+
+
+@router.post("/v1/oidc/backchannel-logout", status_code=204)
+async def accept_logout(
+    identity: IdentityService, response: Response, logout_token: Annotated[str, Form()] = ""
+) -> None:
+    """Where the identity provider tells that a person has signed out (OpenID Connect Back-Channel Logout): sessions
+    end, and tokens of before are refused. It needs no key: the token is signed by the provider.
+    """
+    if identity.sessions is None:
+        raise SignInNotConfigured()
+    response.headers["cache-control"] = "no-store"
+    await identity.sessions.sign_outs.accept(logout_token)
 
 
 @router.get("/v1/identities")

@@ -57,6 +57,14 @@ console_sessions = Table(
     *primary_key(digest=LargeBinary),
     Column("tenant_id", Uuid, ForeignKey("tenants.id"), primary_key=True),
     *required(identity_id=Uuid, created_at=Timestamp, used_at=Timestamp),
+    *optional(provider_session=Text, refresh_token=LargeBinary, key_version=Integer),
+    *optional(refreshed_at=Timestamp, refresh_claimed_at=Timestamp),
     references(identity_id="identities.id"),
 )
 """By the digest of the id that is in a browser's cookie."""
+
+sign_outs = Table("sign_outs", metadata, *primary_key(digest=LargeBinary), *required(at=Double, ends_at=Timestamp))
+"""By digests of persons and sessions of the provider: until when what was issued to them has ended."""
+
+logout_tokens = Table("logout_tokens", metadata, *primary_key(digest=LargeBinary), *required(ends_at=Timestamp))
+"""By digests of their ids: each counts once."""

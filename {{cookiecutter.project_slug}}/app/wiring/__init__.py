@@ -253,7 +253,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     approvals = _approvals(infra, live_releases)
     first = Rollouts.build(live_releases, approvals, infra.settings.environment == "development")
     environments = first.environments
-    identity = make_identity(infra.settings, policies, database, clock)
+    identity = make_identity(infra.settings, policies, database, clock, infra.keys)
     waiting, offered = ChangeWaiter(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
     actions = Actions.build(database, identity, REGISTRY, offered, waiting)
     screening = _screening(infra.settings)

@@ -1,19 +1,50 @@
 """Who may call: API keys, and tokens of an identity provider where one is set."""
 
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from app.adapters.oidc.provider import OpenIdProvider
 from app.adapters.oidc.sign_in import OidcSignIn
 from app.adapters.oidc.verifier import IssuerKeys, OidcTokenVerifier
 from app.core.clock import Clock
 from app.core.database import Database
 from app.core.policies import Policies
+from app.encryption.domain import MasterKeyNotFound, Sealed, TenantKeyDestroyed, Undecryptable
+from app.encryption.service import TenantKeys
 from app.identity.domain.policy import IdentityPolicy
 from app.identity.domain.rate_limits import RequestLimits
+from app.identity.domain.sessions import SealedSecret
 from app.identity.service import ConsoleSessions, Identity, TokenAuthentication
 from app.safety.domain.policy import SecurityPolicy
 from app.settings import Settings
 
+PURPOSE = "refresh token of tenant"
+"""The purpose under which refresh tokens are encrypted."""
 
-def make_identity(settings: Settings, policies: Policies, database: Database, clock: Clock) -> Identity:
+
+@dataclass(frozen=True)
+class TenantKeySealing:
+    """A SecretSealing with the data keys of tenants."""
+
+    keys: TenantKeys
+
+    async def seal(self, connection: AsyncConnection, tenant_id: UUID, secret: str) -> SealedSecret:
+        sealed = await self.keys.seal(connection, tenant_id, PURPOSE, secret.encode())
+        return SealedSecret(sealed.content, sealed.version)
+
+    async def open(self, connection: AsyncConnection, tenant_id: UUID, sealed: SealedSecret) -> str | None:
+        try:
+            content = Sealed(sealed.key_version, sealed.content)
+            return (await self.keys.open(connection, tenant_id, PURPOSE, content)).decode()
+        except (MasterKeyNotFound, TenantKeyDestroyed, Undecryptable):
+            return None
+
+
+def make_identity(
+    settings: Settings, policies: Policies, database: Database, clock: Clock, tenant_keys: TenantKeys
+) -> Identity:
     limits = policies.get(SecurityPolicy).limits
     shared = RequestLimits(limits.requests_per_minute_per_key, limits.requests_per_minute_per_tenant)
     if not settings.oidc_issuer or not settings.oidc_audience:
@@ -23,7 +54,8 @@ def make_identity(settings: Settings, policies: Policies, database: Database, cl
     rules = policy.rules(settings.oidc_issuer, settings.oidc_audience)
     tokens = TokenAuthentication(database, clock, OidcTokenVerifier(keys), rules, policy)
     client = _client(settings, provider)
-    sessions = ConsoleSessions(database, clock, settings.pepper(), tokens, client) if client else None
+    sealing = TenantKeySealing(tenant_keys)
+    sessions = ConsoleSessions(database, clock, settings.pepper(), tokens, client, sealing) if client else None
     return Identity(database, clock, settings.pepper(), shared, tokens, sessions)
 
 

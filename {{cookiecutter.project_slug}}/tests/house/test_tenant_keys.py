@@ -36,7 +36,9 @@ OF_NO_TENANT = {
     "release_parts": "of releases",
     "releases": "what is live, for all tenants",
     "schema_support": "which older revisions the schema still serves",
+    "logout_tokens": "of the provider",
     "sign_in_attempts": "who signs in is not known yet",
+    "sign_outs": "a person may be in several tenants",
     "tenants": "the list of tenants: its id is the tenant",
 }
 QUEUE = "procrastinate_"

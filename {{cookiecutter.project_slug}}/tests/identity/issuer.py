@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import jwt
@@ -16,6 +17,7 @@ ADDRESS = "https://login.example.com"
 AUDIENCE = "https://answers.example.com/api"
 SERVICE = "https://answers.example.com"
 CLIENT, SECRET = "console", "of the console"
+LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 POLICY = {
     "owner": "tests",
     "tenant": {"claim": "tenant", "values": {}},
@@ -51,7 +53,9 @@ def jwk_of(key: Any, kid: str, **more: Any) -> dict[str, Any]:
 
 @dataclass
 class Issuer:
-    """Publishes its keys over HTTP. reads: how often they were read. down: it does not reply."""
+    """Publishes its keys over HTTP. reads: how often they were read. down: it does not reply. refresh_tokens: those
+    that are valid, each once; None: it gives none.
+    """
 
     now: float
     published: list[dict[str, Any]] = field(default_factory=list)
@@ -62,6 +66,9 @@ class Issuer:
     id_claims: dict[str, Any] = field(default_factory=dict)
     access_claims: dict[str, Any] = field(default_factory=dict)
     id_key: Any = None
+    refresh_tokens: list[str] | None = None
+    refresh_status: int = 200
+    refreshes: int = 0
 
     def __post_init__(self) -> None:
         self.published = [
@@ -99,6 +106,8 @@ class Issuer:
     def _redeem(self, request: httpx.Request) -> httpx.Response:
         form = dict(httpx.QueryParams(request.content.decode()))
         client = f"Basic {base64.b64encode(f'{CLIENT}:{SECRET}'.encode()).decode()}"
+        if form["grant_type"] == "refresh_token":
+            return self._refresh(form["refresh_token"], request.headers.get("authorization") == client)
         query = self.codes.pop(form["code"], None)
         challenge = encoded(hashlib.sha256(form["code_verifier"].encode()).digest())
         expected = query and (query["code_challenge"], query["redirect_uri"], client)
@@ -106,7 +115,44 @@ class Issuer:
             return httpx.Response(400, json={"error": "invalid_grant"})
         person = {"aud": CLIENT, "nonce": query["nonce"], "scope": None, "groups": None, "tenant": None}
         id_token = self.token(self.id_key, headers={"typ": "JWT"}, **{**person, **self.id_claims})
-        return httpx.Response(200, json={"id_token": id_token, "access_token": self.token(**self.access_claims)})
+        tokens = {"id_token": id_token, "access_token": self.token(**self.access_claims)}
+        return httpx.Response(200, json=tokens | self._new_refresh_token())
+
+    def _new_refresh_token(self) -> dict[str, str]:
+        if self.refresh_tokens is None:
+            return {}
+        self.refreshes += 1
+        self.refresh_tokens = [*self.refresh_tokens, f"refresh-{self.refreshes}"]
+        return {"refresh_token": self.refresh_tokens[-1]}
+
+    def _refresh(self, token: str, by_the_client: bool) -> httpx.Response:
+        """Each refresh token counts once. A provider may leave the ID token out: `id_claims` decides."""
+        if self.refresh_status != 200:
+            return httpx.Response(self.refresh_status, json={"error": "server_error"})
+        if not by_the_client or token not in (self.refresh_tokens or ()):
+            return httpx.Response(400, json={"error": "invalid_grant"})
+        assert self.refresh_tokens
+        self.refresh_tokens.remove(token)
+        tokens = {"access_token": self.token(**self.access_claims)}
+        if self.id_claims:
+            person = {"aud": CLIENT, "scope": None, "groups": None, "tenant": None, **self.id_claims}
+            tokens["id_token"] = self.token(self.id_key, headers={"typ": "JWT"}, **person)
+        return httpx.Response(200, json=tokens | self._new_refresh_token())
+
+    def logout_token(self, key: Any = None, headers: Mapping[str, Any] | None = None, **changed: Any) -> str:
+        """A good logout token of ana, with changes; None removes a claim."""
+        good = {
+            "iss": ADDRESS,
+            "aud": CLIENT,
+            "sub": "ana",
+            "iat": self.now,
+            "exp": self.now + 120,
+            "jti": f"logout-{uuid4()}",
+            "events": {LOGOUT_EVENT: {}},
+        }
+        claims = {name: value for name, value in {**good, **changed}.items() if value is not None}
+        head = {"alg": "RS256", "typ": "logout+jwt", "kid": "k1", **(headers or {})}
+        return self.signed({name: value for name, value in head.items() if value is not None}, claims, key)
 
     def claims(self, **changed: Any) -> dict[str, Any]:
         """Those of a good access token, with changes; None removes one."""

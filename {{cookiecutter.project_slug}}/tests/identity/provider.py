@@ -44,6 +44,12 @@ class Provider:
         assert reply.status_code == 200, reply.text
         return str(reply.json()["access_token"])
 
+    async def revoke(self, token: str) -> None:
+        """RFC 7009."""
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
+            reply = await http.post(f"{self.address}/revoke", data={"token": token}, auth=(CLIENT, SECRET))
+        assert reply.status_code == 200, reply.text
+
     async def rotate(self) -> None:
         async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
             assert (await http.post(f"{self.address}/api/keys/rotate")).status_code == 200
@@ -64,7 +70,8 @@ def written(folder: Path, port: int, redirect_uri: str) -> None:
         {"client_id": CLIENT, "client_secret": SECRET, "redirect_uris": [redirect_uri]},
         {"client_id": ACCOUNT, "client_secret": ACCOUNT_SECRET},
     ]
-    oauth = {"issuer": address, "audience": AUDIENCE, "token_expiry_minutes": 30, "clients": clients}
+    oauth: dict[str, Any] = {"issuer": address, "audience": AUDIENCE, "token_expiry_minutes": 30, "clients": clients}
+    oauth["refresh_token_rotation"] = True
     server = {"host": "127.0.0.1", "port": port}
     person = {"password": PASSWORD, "groups": ["answers-reviewers", "dept-hr"], "tenant": "default"}
     folder.mkdir(parents=True, exist_ok=True)

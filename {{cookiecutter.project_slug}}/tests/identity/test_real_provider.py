@@ -10,6 +10,8 @@ import yaml
 from pydantic import SecretStr
 
 from app.core.embedded import Urls
+from app.identity.domain.sessions import SealedSecret
+from app.identity.service.session_refresh import REFRESHES
 from app.main import create_app
 from app.settings import Settings
 from app.wiring import State, build
@@ -67,6 +69,44 @@ async def test_a_person_signs_in_and_a_reply_counts_once(service: State, provide
         assert (caller["name"], caller["roles"], caller["groups"]) == (PERSON, ["reviewer"], ["hr"])
         again = await client.get("/console/signed-in", params=back.params)
         assert again.headers["location"] == "./?sign-in=state"
+
+
+async def test_a_session_is_refreshed_and_ends_when_the_provider_refuses(service: State, provider: Provider) -> None:
+    """The provider gives a new refresh token each time, and takes the old one no more."""
+    async with browser(service) as client:
+        back = await provider.agree((await client.get("/console/sign-in")).headers["location"])
+        await client.get("/console/signed-in", params=back.params)
+        for _ in range(2):
+            await make_due(service)
+            before = REFRESHES.labels("refreshed")._value.get()
+            assert (await client.get("/v1/caller")).json()["groups"] == ["hr"]
+            assert REFRESHES.labels("refreshed")._value.get() == before + 1
+        token = (await refresh_tokens(service))[0]
+        await provider.revoke(token)
+        await make_due(service)
+        assert (await client.get("/v1/caller")).json()["code"] == "session_ended"
+    assert token not in await refresh_tokens(service)
+
+
+async def make_due(service: State) -> None:
+    """As if the last refresh was six minutes ago."""
+    assert service.identity.sessions
+    tenant = await service.identity.tenant("default")
+    async with service.database.transaction(tenant) as connection:
+        await connection.exec_driver_sql("update console_sessions set refreshed_at = now() - interval '6 minutes'")
+        [(one,)] = await connection.exec_driver_sql("select distinct identity_id from console_sessions")
+    service.identity.sessions.tokens.cache.forget(one)
+
+
+async def refresh_tokens(service: State) -> list[str]:
+    """Of all sessions, the newest one first."""
+    assert service.identity.sessions
+    tenant, sealing = await service.identity.tenant("default"), service.identity.sessions.sealing
+    async with service.database.transaction(tenant) as connection:
+        query = "select refresh_token, key_version from console_sessions order by created_at desc"
+        rows = await connection.exec_driver_sql(query)
+        opened = [await sealing.open(connection, tenant, SealedSecret(bytes(row[0]), row[1])) for row in rows.all()]
+    return [token for token in opened if token]
 
 
 async def test_the_provider_gives_no_tokens_for_a_code_with_another_verifier(

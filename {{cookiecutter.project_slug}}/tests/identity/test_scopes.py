@@ -35,6 +35,7 @@ open     -                    GET /health/live
 open     -                    GET /health/ready
 open     -                    GET /metrics
 open     -                    GET /openapi.json
+open     -                    POST /v1/oidc/backchannel-logout
 own      actions:propose      GET /v1/actions
 own      actions:propose      GET /v1/actions/catalogue
 own      actions:propose      GET /v1/actions/{action_id}

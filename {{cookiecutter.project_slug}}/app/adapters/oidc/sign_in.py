@@ -1,5 +1,6 @@
 """The authorization code flow of one client."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -45,10 +46,32 @@ class OidcSignIn:
             "code_verifier": verifier,
             "client_id": self.client_id,
         }
-        status, found = await self.provider.post(endpoint, form, (self.client_id, self.secret) if self.secret else None)
-        if status >= 500:
-            raise IssuerUnavailable(f"The identity provider replied {status}.", retry_after=5)
-        id_token, access_token = found.get("id_token"), found.get("access_token")
-        if status != 200 or not isinstance(id_token, str) or not isinstance(access_token, str):
+        issued = await self._issued(endpoint, form)
+        if issued is None or issued.id_token is None:
             raise SignInRefused("code", "The identity provider gave no tokens for this code.")
-        return IssuedTokens(id_token, access_token)
+        return issued
+
+    async def refresh(self, refresh_token: str) -> IssuedTokens:
+        """Source: RFC 6749, 6."""
+        endpoint = (await self.provider.metadata()).token_endpoint
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "client_id": self.client_id}
+        issued = await self._issued(endpoint, form)
+        if issued is None:
+            raise SignInRefused("refresh", "The identity provider gave no tokens for this refresh token.")
+        return issued
+
+    async def _issued(self, endpoint: str, form: Mapping[str, str]) -> IssuedTokens | None:
+        """None where the provider refuses. Errors: IssuerUnavailable."""
+        status, found = await self.provider.post(endpoint, form, (self.client_id, self.secret) if self.secret else None)
+        if status >= 500 or status == 429:
+            raise IssuerUnavailable(f"The identity provider replied {status}.", retry_after=5)
+        id_token, access_token, refresh_token = (
+            found.get(name) for name in ("id_token", "access_token", "refresh_token")
+        )
+        if status != 200 or not isinstance(access_token, str):
+            return None
+        return IssuedTokens(
+            id_token if isinstance(id_token, str) else None,
+            access_token,
+            refresh_token if isinstance(refresh_token, str) else None,
+        )

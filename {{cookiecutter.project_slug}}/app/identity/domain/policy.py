@@ -15,6 +15,7 @@ from app.identity.domain.tokens import (
     TokenRules,
     issued_at,
     names_claim,
+    optional_text_claim,
     text_claim,
 )
 
@@ -119,6 +120,14 @@ class SessionRules(ExactModel):
         "provider whose access tokens are not for this service.",
     )
     absolute_hours: int = Field(8, ge=1, le=24, description="A session ends after so long in any case.")
+    refresh_minutes: int = Field(
+        5,
+        ge=1,
+        le=1440,
+        description="Where the provider gives a refresh token: roles and groups of a session are asked for again after "
+        "so long, and the session ends when the provider refuses.",
+    )
+    stale_minutes: int = Field(30, ge=1, le=1440, description="A session that could not be refreshed for so long ends.")
 
 
 class IdentityPolicy(PolicyModel):
@@ -161,15 +170,15 @@ class IdentityPolicy(PolicyModel):
     def grant_of(self, claims: JsonValues) -> TokenGrant:
         """What the claims of a checked token give. Errors: TokenClaimMissing, IdentityNotMapped."""
         subject, issuer, at = text_claim(claims, "sub"), str(claims["iss"]), issued_at(claims)
-        account = self.accounts.get(subject)
+        account, session = self.accounts.get(subject), optional_text_claim(claims, "sid")
         if account:
             roles, groups = frozenset[str](account.roles), frozenset(account.groups)
-            return TokenGrant(account.tenant, issuer, subject, subject, roles, groups, at)
+            return TokenGrant(account.tenant, issuer, subject, subject, roles, groups, at, session)
         person = text_claim(claims, self.person).strip().casefold()
         tenant, roles = self.tenant.tenant_of(claims), self.roles.roles_of(claims)
         if not roles:
             raise IdentityNotMapped(f"The policy gives a role for none of the values of the claim {self.roles.claim}.")
-        return TokenGrant(tenant, issuer, subject, person, roles, self.groups.groups_of(claims), at)
+        return TokenGrant(tenant, issuer, subject, person, roles, self.groups.groups_of(claims), at, session)
 
 
 def _check_names(names: Iterable[str]) -> None:

@@ -96,10 +96,16 @@ class AuthorizationResponse:
 
 @dataclass(frozen=True, slots=True)
 class ConsoleSession:
+    """provider_session: the provider's name of it. refreshed_at: when the provider last said what the person may do;
+    None where it gave no refresh token.
+    """
+
     tenant_id: UUID
     identity_id: UUID
     created_at: datetime
     used_at: datetime
+    provider_session: str | None = None
+    refreshed_at: datetime | None = None
 
     def check(self, now: datetime, idle: timedelta, absolute: timedelta) -> None:
         """Errors: SessionEnded."""
@@ -109,6 +115,14 @@ class ConsoleSession:
     def ends_at(self, idle: timedelta, absolute: timedelta) -> datetime:
         """When it ends, without another request."""
         return min(self.created_at + absolute, self.used_at + idle)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedSecret:
+    """A secret as it is stored. key_version: of the tenant's key that encrypts it."""
+
+    content: bytes
+    key_version: int | None
 
 
 def digest(secret: str) -> bytes:

@@ -16,7 +16,8 @@ REFUSED_HEADERS: Final = ("jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc
 """A token that names a key of its own, or asks for a way of reading that is not offered."""
 BOUND_CLAIMS: Final = ("cnf",)
 """A token that is bound to a key of its holder, which is not checked here."""
-ID_TOKEN_CLAIMS: Final = ("nonce", "at_hash", "c_hash")
+ID_TOKEN_CLAIMS: Final = ("nonce", "at_hash", "c_hash", "events")
+"""Also of logout tokens, which are as little access tokens."""
 
 
 class TokenRefused(Unauthenticated):
@@ -77,7 +78,9 @@ class TokenRules:
 
 @dataclass(frozen=True, slots=True)
 class TokenGrant:
-    """What a token gives: to whom, in which tenant, and what. issued_at: seconds since 1970."""
+    """What a token gives: to whom, in which tenant, and what. issued_at: seconds since 1970. session: the person's
+    session at the provider, where the token names it.
+    """
 
     tenant: str
     issuer: str
@@ -86,6 +89,7 @@ class TokenGrant:
     roles: frozenset[str]
     groups: frozenset[str] = field(default_factory=frozenset)
     issued_at: float = 0.0
+    session: str | None = None
 
 
 def check_header(header: JsonValues, rules: TokenRules) -> tuple[str, str]:
@@ -128,6 +132,22 @@ def check_id_token(claims: JsonValues, rules: TokenRules, nonce: str, now: float
 def check_claims(claims: JsonValues, rules: TokenRules, now: float) -> None:
     """Issuer, audience, times and subject of a signed token. Errors: TokenRefused, TokenExpired,
     TokenForAnotherService."""
+    check_origin(claims, rules, now)
+    _text(claims, "sub")
+
+
+def check_refreshed_id_token(claims: JsonValues, rules: TokenRules, now: float) -> None:
+    """As `check_id_token`, for one that came by refresh token: it answers no request of a browser.
+
+    Source: OpenID Connect Core 1.0, 12.2. Errors: TokenRefused.
+    """
+    check_claims(claims, rules, now)
+    if claims.get("azp", rules.audience) != rules.audience:
+        raise TokenForAnotherService("The ID token was made for another client.")
+
+
+def check_origin(claims: JsonValues, rules: TokenRules, now: float) -> None:
+    """Issuer, audience and times of a signed token. Errors: as `check_claims`."""
     if claims.get("iss") != rules.issuer:
         raise TokenForAnotherService("The token is not of the issuer of this service.", "issuer")
     if claims.get("aud") not in (rules.audience, [rules.audience]):
@@ -135,7 +155,6 @@ def check_claims(claims: JsonValues, rules: TokenRules, now: float) -> None:
     if any(name in claims for name in BOUND_CLAIMS):
         raise TokenRefused("The token is bound to a key of its holder, which this service does not check.", "bound")
     _check_times(claims, rules, now)
-    _text(claims, "sub")
 
 
 def _check_times(claims: JsonValues, rules: TokenRules, now: float) -> None:
@@ -169,6 +188,11 @@ def text_claim(claims: JsonValues, name: str) -> str:
     if name == "email" and claims.get("email_verified") is not True:
         raise TokenClaimMissing("The identity provider has not verified the email address.")
     return value
+
+
+def optional_text_claim(claims: JsonValues, name: str) -> str | None:
+    """The text in a claim that may be absent. Errors: TokenClaimMissing, for one that is no text."""
+    return _text(claims, name) if name in claims else None
 
 
 def names_claim(claims: JsonValues, name: str) -> frozenset[str]:

@@ -4,10 +4,12 @@ from uuid import UUID
 from sqlalchemy import delete, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.identity.domain.sessions import ConsoleSession, SignInAttempt, StoredAttempt, digest
+from app.identity.domain.sessions import ConsoleSession, SealedSecret, SignInAttempt, StoredAttempt, digest
 from app.identity.tables import console_sessions, sign_in_attempts
 
-_FIND = text("select tenant_id, identity_id, created_at, used_at from find_console_session(:digest)")
+_FIND = text(
+    "select tenant_id, identity_id, created_at, used_at, provider_session, refreshed_at from console_session(:digest)"
+)
 
 
 async def add_attempt(connection: AsyncConnection, attempt: SignInAttempt, at: datetime, expired: datetime) -> None:
@@ -27,7 +29,9 @@ async def take_attempt(connection: AsyncConnection, state: str) -> StoredAttempt
     return StoredAttempt(**row._mapping) if row else None
 
 
-async def add_session(connection: AsyncConnection, key: bytes, session: ConsoleSession) -> None:
+async def add_session(
+    connection: AsyncConnection, key: bytes, session: ConsoleSession, refresh_token: SealedSecret | None
+) -> None:
     await connection.execute(
         insert(console_sessions).values(
             digest=key,
@@ -35,6 +39,10 @@ async def add_session(connection: AsyncConnection, key: bytes, session: ConsoleS
             identity_id=session.identity_id,
             created_at=session.created_at,
             used_at=session.used_at,
+            provider_session=session.provider_session,
+            refreshed_at=session.refreshed_at,
+            refresh_token=refresh_token.content if refresh_token else None,
+            key_version=refresh_token.key_version if refresh_token else None,
         )
     )
 
@@ -47,6 +55,27 @@ async def find_session(connection: AsyncConnection, key: bytes) -> ConsoleSessio
 
 async def touch_session(connection: AsyncConnection, key: bytes, at: datetime) -> None:
     await connection.execute(update(console_sessions).where(console_sessions.c.digest == key).values(used_at=at))
+
+
+async def claim_refresh(
+    connection: AsyncConnection, key: bytes, session: ConsoleSession, now: datetime, before: datetime
+) -> SealedSecret | None:
+    """The refresh token, for one process until it stores another one; None where another process has claimed it since
+    `before`, or has used it.
+    """
+    table = console_sessions.c
+    unclaimed = table.refresh_claimed_at.is_(None) | (table.refresh_claimed_at < before)
+    mine = update(console_sessions).where(table.digest == key, table.refreshed_at == session.refreshed_at, unclaimed)
+    claimed = mine.values(refresh_claimed_at=now).returning(table.refresh_token, table.key_version)
+    row = (await connection.execute(claimed)).first()
+    return SealedSecret(bytes(row.refresh_token), row.key_version) if row else None
+
+
+async def store_refresh(connection: AsyncConnection, key: bytes, token: SealedSecret, at: datetime) -> None:
+    """Nothing happens for a session that has ended meanwhile."""
+    values = {"refresh_token": token.content, "key_version": token.key_version, "refreshed_at": at}
+    mine = update(console_sessions).where(console_sessions.c.digest == key)
+    await connection.execute(mine.values(**values, refresh_claimed_at=None))
 
 
 async def remove_session(connection: AsyncConnection, key: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from secrets import token_urlsafe
 
 from app.core import audit
@@ -22,18 +23,15 @@ from app.identity.domain.sessions import (
     csrf_token,
     digest,
 )
-from app.identity.domain.tokens import (
-    IdentityNotMapped,
-    TokenGrant,
-    TokenRefused,
-    TokenRules,
-    check_access_token,
-    check_id_token,
-)
-from app.identity.ports import SignInProvider
-from app.identity.repository import session_rows
+from app.identity.domain.sign_outs import check_signed_in, ended_by
+from app.identity.domain.tokens import IdentityNotMapped, TokenGrant, TokenRefused
+from app.identity.ports import SecretSealing, SignInProvider
+from app.identity.repository import session_rows, sign_out_rows
 from app.identity.service.caller_cache import CACHE_SECONDS, VerifiedCaller
 from app.identity.service.principals import find_principal
+from app.identity.service.provider_sign_outs import ProviderSignOuts
+from app.identity.service.session_refresh import SessionRefresh
+from app.identity.service.sign_in_grants import SignInGrants
 from app.identity.service.token_authentication import TokenAuthentication
 
 SIGN_INS = counter("app_sign_ins_total", "Sign-ins to the console, by outcome or reason of the refusal.", ["outcome"])
@@ -41,13 +39,29 @@ SIGN_INS = counter("app_sign_ins_total", "Sign-ins to the console, by outcome or
 
 @dataclass(frozen=True)
 class ConsoleSessions:
-    """Sign-in by authorization code with PKCE. A browser holds nothing but the id of its session."""
+    """Sign-in by authorization code with PKCE. A browser holds nothing but the id of its session.
+
+    sealing: of refresh tokens.
+    """
 
     database: Database
     clock: Clock
     pepper: bytes
     tokens: TokenAuthentication
     provider: SignInProvider
+    sealing: SecretSealing
+
+    @cached_property
+    def grants(self) -> SignInGrants:
+        return SignInGrants(self.tokens, self.provider.client_id)
+
+    @cached_property
+    def refresh(self) -> SessionRefresh:
+        return SessionRefresh(self.database, self.clock, self.grants, self.provider, self.sealing)
+
+    @cached_property
+    def sign_outs(self) -> ProviderSignOuts:
+        return ProviderSignOuts(self.database, self.clock, self.tokens, self.provider.client_id)
 
     async def begin(self) -> tuple[str, str]:
         """Where to send the browser, and what it must keep until it comes back. Errors: IssuerUnavailable."""
@@ -60,8 +74,9 @@ class ConsoleSessions:
     async def complete(self, response: AuthorizationResponse, browser: str) -> str:
         """The id of a new session. Errors: SignInRefused, IssuerUnavailable."""
         try:
-            grant = await self._grant(response, browser)
+            grant, refresh_token = await self._grant(response, browser)
             caller = await self.tokens.identify(grant)
+            session_id = await self._open(caller, grant, refresh_token)
         except SignInRefused as refused:
             SIGN_INS.labels(refused.reason).inc()
             raise
@@ -69,9 +84,10 @@ class ConsoleSessions:
             SIGN_INS.labels(refused.label).inc()
             raise SignInRefused(refused.label, refused.detail) from refused
         SIGN_INS.labels("accepted").inc()
-        return await self._open(caller)
+        return session_id
 
-    async def _grant(self, response: AuthorizationResponse, browser: str) -> TokenGrant:
+    async def _grant(self, response: AuthorizationResponse, browser: str) -> tuple[TokenGrant, str | None]:
+        """What the person's tokens give, and the refresh token."""
         async with self.database.transaction(None) as connection:
             attempt = await session_rows.take_attempt(connection, response.state)
         if attempt is None:
@@ -81,32 +97,20 @@ class ConsoleSessions:
         if response.error or not response.code:
             raise SignInRefused("provider", "The identity provider did not let the person in.")
         issued = await self.provider.redeem(response.code, attempt.verifier)
-        now = self.clock.now().timestamp()
-        person = await self.tokens.verifier.verify(issued.id_token, self._id_token_rules)
-        check_id_token(person, self._id_token_rules, attempt.nonce, now)
-        if self.tokens.policy.sessions.claims_of == "id_token":
-            return self.tokens.policy.grant_of(person)
-        access = await self.tokens.verifier.verify(issued.access_token, self.tokens.rules)
-        check_access_token(access, self.tokens.rules, now)
-        if access["sub"] != person["sub"]:
-            raise SignInRefused("subject", "The two tokens are of different people.")
-        return self.tokens.policy.grant_of(access)
+        return await self.grants.of_sign_in(issued, attempt.nonce), issued.refresh_token
 
-    @property
-    def _id_token_rules(self) -> TokenRules:
-        """The header typ says nothing about ID tokens: the claims do."""
-        rules = replace(
-            self.tokens.rules, audience=self.provider.client_id, types=("JWT", "id_token+jwt", ""), scope=""
-        )
-        return replace(rules, lifetime_seconds=86_400)
-
-    async def _open(self, caller: Principal) -> str:
-        session_id, now = token_urlsafe(32), self.clock.now()
-        session = ConsoleSession(caller.tenant_id, caller.key_id, now, now)
-        async with self.database.transaction(caller.tenant_id) as connection:
+    async def _open(self, caller: Principal, grant: TokenGrant, refresh_token: str | None) -> str:
+        """Errors: SignedOut, where the person signed out at the provider meanwhile."""
+        session_id, now, tenant_id = token_urlsafe(32), self.clock.now(), caller.tenant_id
+        refreshed_at = now if refresh_token else None
+        session = ConsoleSession(tenant_id, caller.key_id, now, now, grant.session, refreshed_at)
+        async with self.database.transaction(tenant_id) as connection:
+            await sign_out_rows.lock(connection, ended_by(grant), shared=True)
+            check_signed_in(grant, await sign_out_rows.moments(connection, ended_by(grant)))
+            sealed = await self.refresh.sealing.seal(connection, tenant_id, refresh_token) if refresh_token else None
             await session_rows.remove_sessions(connection, caller.key_id, now - self._absolute)
-            await session_rows.add_session(connection, digest(session_id), session)
-            act = Act(caller.name, "session.open", f"identity {caller.key_id}", tenant_id=caller.tenant_id)
+            await session_rows.add_session(connection, digest(session_id), session, sealed)
+            act = Act(caller.name, "session.open", f"identity {caller.key_id}", tenant_id=tenant_id)
             await audit.record(connection, act, now)
         return session_id
 
@@ -132,6 +136,8 @@ class ConsoleSessions:
     async def _verify(self, key: bytes) -> VerifiedCaller:
         until, now = self.clock.monotonic() + CACHE_SECONDS, self.clock.now()
         session = await self._find(key, now)
+        if self.refresh.is_due(session, now):
+            await self.refresh.refresh(key, session)
         async with self.database.transaction(session.tenant_id) as connection:
             principal = await find_principal(connection, session.tenant_id, session.identity_id)
             if principal is None:

@@ -16,6 +16,7 @@ from app.identity import repository
 from app.identity.domain import IDENTITY_CHANGED, Principal
 from app.identity.domain.identification import StoredIdentity, identity_id, is_news, what_counts
 from app.identity.domain.policy import IdentityPolicy
+from app.identity.domain.sign_outs import check_signed_in, ended_by
 from app.identity.domain.tokens import (
     MAX_TOKEN_CHARACTERS,
     IdentityNotMapped,
@@ -28,7 +29,7 @@ from app.identity.domain.tokens import (
     expires_at,
 )
 from app.identity.ports import TokenVerifier
-from app.identity.repository import identity_rows
+from app.identity.repository import identity_rows, sign_out_rows
 from app.identity.service.caller_cache import CACHE_SECONDS, CallerCache, VerifiedCaller
 
 REFUSED = counter("app_tokens_refused_total", "Refused tokens of the identity provider, by reason.", ["reason"])
@@ -79,7 +80,7 @@ class TokenAuthentication:
     async def identify(self, grant: TokenGrant) -> Principal:
         """The principal of a checked token; stores what it gives, for work that runs later and for older tokens.
 
-        Errors: IdentityNotMapped, IdentityRevoked.
+        Errors: IdentityNotMapped, IdentityRevoked, SignedOut.
         """
         async with self.database.transaction(None) as connection:
             tenant_id = await repository.find_tenant(connection, grant.tenant)
@@ -87,6 +88,7 @@ class TokenAuthentication:
             raise IdentityNotMapped(f"There is no tenant named '{grant.tenant}'.")
         key = identity_id(tenant_id, grant)
         async with self.database.transaction(tenant_id) as connection:
+            check_signed_in(grant, await sign_out_rows.moments(connection, ended_by(grant)))
             stored = await identity_rows.find(connection, key)
             if is_news(stored, grant):
                 stored = await self._store(connection, tenant_id, key, stored, grant)

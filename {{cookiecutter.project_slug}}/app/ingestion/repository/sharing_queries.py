@@ -82,9 +82,10 @@ async def lock_source(connection: AsyncConnection, tenant_id: UUID, source: str,
 async def find_access(connection: AsyncConnection, tenant_id: UUID, source: str) -> SourceAccess:
     """The access list of a source; without rules where none was set."""
     rows = (await connection.execute(_RULES, {"tenant": tenant_id, "source": source})).all()
-    newest = max(rows, key=lambda row: row.set_at, default=None)
+    if not rows:
+        return SourceAccess(source)
     rules = tuple(AccessRule(row.uri, tuple(row.access_groups)) for row in rows)
-    return SourceAccess(source, rules, newest.set_at if newest else None, newest.set_by if newest else None)
+    return SourceAccess(source, rules, rows[0].set_at, rows[0].set_by)
 
 
 async def store_access(connection: AsyncConnection, tenant_id: UUID, access: SourceAccess) -> None:

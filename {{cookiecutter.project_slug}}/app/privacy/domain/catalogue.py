@@ -344,7 +344,7 @@ OTHERS = (
     Store(
         "console_sessions",
         "delete",
-        {"digest": OPAQUE},
+        {"digest": OPAQUE, "provider_session": OPAQUE, "refresh_token": OPAQUE},
         linked="identity_id = any (cast(:keys as uuid[]))",
         key="digest",
     ),
