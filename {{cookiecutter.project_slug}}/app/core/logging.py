@@ -14,8 +14,8 @@ from app.core.telemetry import current_trace_id
 from app.core.text import safe_str
 
 _AS_THEY_ARE = frozenset({"level", "timestamp", "trace_id", "exc_info", "stack_info", "_record", "_from_structlog"})
-_OWN_IDS = frozenset({"key_id", "tenant_id"})
-"""UUIDs of the service's own, in every line. `request_id` may be a caller's, so that it could be a credential; personal
+_OWN_IDS = frozenset({"key_id", "tenant_id", "tenant_hash", "answer_id", "release_id", "review_id"})
+"""Ids of the service's own. `request_id` may be a caller's, so that it could be a credential; personal
 data it is not.
 """
 

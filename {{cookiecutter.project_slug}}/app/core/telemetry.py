@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from opentelemetry import trace
@@ -22,6 +23,7 @@ LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 _propagator = TraceContextTextMapPropagator()
 _tracer: trace.Tracer = trace.NoOpTracer()
 _provider: TracerProvider | None = None
+_root: ContextVar[trace.Span] = ContextVar("root_span", default=trace.INVALID_SPAN)
 
 
 def configure_tracing(
@@ -134,6 +136,8 @@ def span(
     with _tracer.start_as_current_span(
         name, context, kind, attributes or None, record_exception=False, set_status_on_exception=False
     ) as current:
+        if not parent.get_span_context().is_valid:
+            _root.set(current)
         try:
             yield current
         except Exception as error:
@@ -162,6 +166,13 @@ def annotate(**attributes: Any) -> None:
     current = trace.get_current_span()
     if current.is_recording():
         current.set_attributes(attributes)
+
+
+def annotate_root(attributes: Mapping[str, Any]) -> None:
+    """Set attributes of the first span of this process in the current trace, if it is recorded. Never user text."""
+    root = _root.get()
+    if root.is_recording():
+        root.set_attributes(attributes)
 
 
 def recording() -> bool:

@@ -13,6 +13,7 @@ from app.core.logging import configure_logging
 from app.core.redaction import SecretDetector, install_detectors
 from app.core.schema import verify
 from app.core.telemetry import configure_tracing
+from app.core.tenant_hash import use_key
 from app.retrieval.ports import Embedder
 from app.safety.domain.personal_data import DEFAULT_PROTECTION, DEFAULT_RULES, PersonalDataProtection
 from app.settings import Settings
@@ -65,6 +66,7 @@ def observe(settings: Settings) -> None:
     install_detectors(SecretDetector(known=settings.secret_values()))
     # Before any policy is read, and of all kinds whatever a policy says.
     mask = DEFAULT_RULES.mask
+    use_key(settings.pepper)
     configure_logging(settings.log_level, settings.log_format, mask)
     configure_tracing(
         settings.traces,

@@ -16,7 +16,7 @@ from app.core.errors import OutOfTime
 from app.core.http import current_request_id
 from app.core.logging import log_failure
 from app.core.slo import SloPolicy
-from app.core.telemetry import annotate, counter, histogram
+from app.core.telemetry import counter, histogram
 from app.costs.domain import LedgerRow
 from app.costs.service import Costs
 from app.idempotency.domain import Claim, CompletedRequest, StoredResponse
@@ -36,6 +36,7 @@ from app.inference.domain.human_review import (
 )
 from app.inference.domain.release_assignment import ReleaseAssignment
 from app.inference.domain.replay import AnswerConditions
+from app.inference.service.answer_facts import note_answer
 from app.inference.service.context import AnswerContext
 from app.inference.service.pipeline import Pipeline
 from app.inference.service.tool_calling import hold_actions
@@ -132,7 +133,7 @@ class Delivery:
         completed = idempotent.completed(reply, documents) if idempotent else None
         with ctx.timer.step("record"):
             await self._record(ctx, stored, rows, completed, self._extra_writes(ctx, stored, review))
-        annotate(cost_micro_usd=answer.cost_micro_usd)
+        note_answer(ctx, answer, review)
         _count(ctx, answer)
         if review:
             SENT_TO_REVIEW.labels(review.rule.name, review.rule.send).inc()
