@@ -68,6 +68,13 @@ COMMANDS = {
     "search": Listed("search", "Show the passages that a question finds, best first."),
     "version": Listed("version", "Print the version of the code, the schema it needs and the release that is live."),
     "rollback": Listed("rollback", "Go back to the previous release at once, without an evaluation or an approval."),
+    "plan": Listed(
+        "plan",
+        "Write the plan of 30, 60 and 90 days of this service, with owners and dates, and what moved since the last.",
+    ),
+    "adopt": Listed(
+        "adopt", "Read the folder of a prototype, without running it, and write what is fragile and where it belongs."
+    ),
     "config": Listed("config", "Settings and policies.", group=True),
     "index": Listed("index", "Indexes: what documents are searched through.", group=True),
     "keys": Listed("keys", "API keys.", group=True),

@@ -89,7 +89,7 @@ from app.wiring.infrastructure import (
     check,
     open_infrastructure,
 )
-from app.wiring.readiness_setup import make_overview, make_readiness
+from app.wiring.readiness_setup import make_readiness
 from app.wiring.release_loader import ReleaseLoader, released
 
 __all__ = ["POLICIES", "REGISTRY", "State", "build", "check", "database_urls", "observe"]
@@ -115,10 +115,6 @@ class State:
     releases: Releases
     environments: Environments
     rollouts: Rollouts
-    approvals: Approvals
-    error_budgets: ErrorBudgets
-    audit: AuditLog
-    governance: Overview
     readiness: Readiness
     retrieval: Retrieval
     search: PassageSearch
@@ -128,7 +124,6 @@ class State:
     evaluations: Evaluations
     canaries: CanaryMonitor
     replays: AnswerReplays
-    live_traffic: LiveTraffic
     idempotency_keys: IdempotencyKeys
     archive: AnswerArchive
     actions: Actions
@@ -136,6 +131,26 @@ class State:
     reviews: Reviews
     privacy: Privacy
     webhooks: WebhookSender
+
+    @property
+    def live_traffic(self) -> LiveTraffic:
+        return self.canaries.traffic
+
+    @property
+    def governance(self) -> Overview:
+        return self.readiness.sources.overview
+
+    @property
+    def approvals(self) -> Approvals:
+        return self.governance.approvals
+
+    @property
+    def error_budgets(self) -> ErrorBudgets:
+        return self.approvals.error_budgets
+
+    @property
+    def audit(self) -> AuditLog:
+        return self.governance.audit
 
     @property
     def provided(self) -> dict[type, object]:
@@ -258,14 +273,13 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     actions = Actions.build(database, identity, REGISTRY, offered, waiting)
     screening = _screening(infra.settings)
     pipeline = Pipeline(clock, infra.search, infra.costs, Generation(ToolCalling(actions)), screening)
-    trials, live_traffic = Trials(database, infra.releases, loaded_releases, pipeline), LiveTraffic(database)
+    trials = Trials(database, infra.releases, loaded_releases, pipeline)
     security = released(SecurityPolicy, live_releases, loaded_releases, policies)
     ingestion = _ingestion(infra, live_releases, loaded_releases, screening)
     privacy, quality = _privacy(infra, identity, ingestion), policies.get(QualityPolicy)
     judge = await release_loader.chat(quality.judge.model, protection_of(policies))
     evaluations = _evaluations(infra, identity, ingestion, trials, environments, judge)
-    overview = make_overview(infra, environments, approvals, evaluations)
-    readiness = make_readiness(infra, environments, approvals, overview)
+    readiness = make_readiness(infra, environments, approvals, evaluations)
     rollouts = replace(first, approval_gate=ReadinessGate(approvals, readiness))
     return State(
         settings=infra.settings,
@@ -279,10 +293,6 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         releases=infra.releases,
         environments=environments,
         rollouts=rollouts,
-        approvals=approvals,
-        error_budgets=approvals.error_budgets,
-        audit=overview.audit,
-        governance=overview,
         readiness=readiness,
         retrieval=infra.retrieval,
         search=infra.search,
@@ -290,9 +300,8 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         answers=_answers(infra, environments, loaded_releases, pipeline),
         trials=trials,
         evaluations=evaluations,
-        canaries=CanaryMonitor(rollouts, live_traffic, infra.retrieval.indexes.tenants, quality.canary, clock),
+        canaries=CanaryMonitor(rollouts, LiveTraffic(database), infra.retrieval.indexes.tenants, quality.canary, clock),
         replays=AnswerReplays(database, trials),
-        live_traffic=live_traffic,
         idempotency_keys=IdempotencyKeys(database),
         archive=AnswerArchive(database, clock, waiting),
         actions=actions,

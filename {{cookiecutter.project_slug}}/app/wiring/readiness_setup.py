@@ -12,9 +12,7 @@ from app.wiring.infrastructure import Infrastructure
 SECRETS = ("key_pepper", "master_key")
 
 
-def make_overview(
-    infra: Infrastructure, environments: Environments, approvals: Approvals, reports: Reports
-) -> Overview:
+def _overview(infra: Infrastructure, environments: Environments, approvals: Approvals, reports: Reports) -> Overview:
     return Overview(
         database=infra.database,
         clock=infra.clock,
@@ -31,13 +29,13 @@ def make_overview(
 
 
 def make_readiness(
-    infra: Infrastructure, environments: Environments, approvals: Approvals, overview: Overview
+    infra: Infrastructure, environments: Environments, approvals: Approvals, reports: Reports
 ) -> Readiness:
     releases, database, clock = infra.releases, infra.database, infra.clock
     models = tuple(step.model for step in releases.inputs.chain)
     tenants = TenantEvidence(database, clock, infra.policies, infra.retrieval, infra.costs, models)
     of_releases = ReleaseEvidence(database, clock, releases, environments, approvals, infra.retrieval)
-    process = process_facts(infra.settings)
+    process, overview = process_facts(infra.settings), _overview(infra, environments, approvals, reports)
     sources = EvidenceSources(process, infra.policies, database, overview, tenants, of_releases)
     return Readiness(database, clock, infra.policies, sources)
 

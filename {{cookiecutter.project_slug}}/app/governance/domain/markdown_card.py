@@ -1,8 +1,7 @@
 """The model card in Markdown, for a repository or a pull request."""
 
-from collections.abc import Iterable
-
 from app.governance.domain.approval_rules import Emergency
+from app.governance.domain.markdown_table import markdown_table
 from app.governance.domain.model_card import EvaluationSummary, LiveReleaseDetails, MetricResult, ModelCard
 
 NOTHING = "Nothing is live in production."
@@ -22,7 +21,7 @@ def markdown(card: ModelCard) -> str:
         f"# Model card: {about.service}",
         f"Generated on {card.at:%Y-%m-%d %H:%M} UTC from the live release.",
         about.purpose,
-        _table(
+        markdown_table(
             ("", ""),
             [
                 ("owner", about.owner),
@@ -39,7 +38,7 @@ def markdown(card: ModelCard) -> str:
         *(_emergency(each) for each in card.emergencies),
         *([] if card.emergencies else ["None."]),
         "## Risk register",
-        _table(
+        markdown_table(
             ("", "risk", "control", "status", "evidence", "owner"),
             ((str(r.number), r.risk, r.control, f"**{r.standing}**", r.found, r.owner) for r in card.risks),
         ),
@@ -53,7 +52,7 @@ def _live(live: LiveReleaseDetails) -> list[str]:
     since = f"{live.live_since:%Y-%m-%d %H:%M} UTC" if live.live_since else ""
     return [
         "## Release",
-        _table(
+        markdown_table(
             ("", ""),
             [
                 ("release", f"{live.number}, `{live.id}`"),
@@ -66,20 +65,22 @@ def _live(live: LiveReleaseDetails) -> list[str]:
             ],
         ),
         "## Models",
-        _table(
+        markdown_table(
             ("model", "provider", "address", "parameters"),
             ((s.model, s.provider, s.address or "here", _pairs(s.parameters)) for s in live.chain),
         ),
         "## Parameters",
-        _table(("parameter", "value"), sorted((k, str(v)) for k, v in {**live.retrieval, **live.settings}.items())),
+        markdown_table(
+            ("parameter", "value"), sorted((k, str(v)) for k, v in {**live.retrieval, **live.settings}.items())
+        ),
         "## Prompts",
         *(f"`{each.name}` {each.digest[:12]}\n\n{_quoted(each.text)}" for each in live.prompts),
         "## Policies",
-        _table(("policy", "digest", "owner"), ((p.name, f"`{p.digest[:12]}`", p.owner) for p in live.policies)),
+        markdown_table(("policy", "digest", "owner"), ((p.name, f"`{p.digest[:12]}`", p.owner) for p in live.policies)),
         "## Evaluation",
         *(_evaluated(live.evaluation) if live.evaluation else ["This release was never evaluated."]),
         "## Approvals",
-        _table(
+        markdown_table(
             ("who", "as", "what", "when", "until", "report", "why"),
             (
                 (
@@ -101,8 +102,8 @@ def _live(live: LiveReleaseDetails) -> list[str]:
 def _evaluated(summary: EvaluationSummary) -> list[str]:
     head = f"**{summary.verdict}** on {summary.at:%Y-%m-%d %H:%M} UTC, report `{summary.report}`."
     fallen = [f"Protected cases that failed: {', '.join(summary.fallen)}."] if summary.fallen else []
-    rows = _table(("metric", "value", "floor", "verdict", "guards against"), map(_measured, summary.whole))
-    weak = _table(
+    rows = markdown_table(("metric", "value", "floor", "verdict", "guards against"), map(_measured, summary.whole))
+    weak = markdown_table(
         ("slice", "metric", "value", "cases"),
         ((each.slice, each.metric, value(each.unit, each.value), str(each.cases)) for each in summary.weakest()),
     )
@@ -129,13 +130,3 @@ def _pairs(values: object) -> str:
 
 def _quoted(text: str) -> str:
     return "\n".join(f"> {line}".rstrip() for line in text.strip().splitlines())
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    names = list(head)
-    lines = [names, ["---"] * len(names), *(list(row) for row in rows)]
-    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())

@@ -42,8 +42,8 @@ class ReadinessPolicy(PolicyModel):
     )
     attestation_days: int = Field(180, ge=1, le=730, description="How long an attestation may last.")
     timeout_seconds: float = Field(10.0, gt=0, le=300, description="A source that takes longer makes its checks red.")
-    waivers: WaiverRules = WaiverRules()
-    limits: ReadinessLimits = ReadinessLimits()
+    waivers: WaiverRules = Field(WaiverRules(), description="How long a waiver lasts, and what nobody may waive.")
+    limits: ReadinessLimits = Field(ReadinessLimits(), description="The figures that checks compare with.")
 
     @model_validator(mode="after")
     def _checks_exist(self) -> "ReadinessPolicy":

@@ -1,0 +1,26 @@
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.common import actor, out, with_state
+from app.governance.domain.readiness.plan import ReadinessPlan, plan_markdown
+from app.governance.service.plans import Plans
+from app.wiring import State
+
+
+def plan(
+    file: Annotated[Path | None, typer.Option("--out", help="Where to write it; else standard output.")] = None,
+    keep: Annotated[bool, typer.Option(help="Store it, so that the next plan says what moved since.")] = True,
+) -> None:
+    """Write the plan of 30, 60 and 90 days of this service, with owners and dates, and what moved since the last."""
+
+    async def work(state: State) -> ReadinessPlan:
+        return await Plans(state.database, state.readiness).write(actor(), keep)
+
+    text = plan_markdown(with_state(work))
+    if file is None:
+        out.print(text, markup=False, highlight=False, soft_wrap=True)
+    else:
+        file.write_text(text, encoding="utf-8")
+        out.print(f"Written to {file}.", highlight=False, soft_wrap=True, markup=False)
