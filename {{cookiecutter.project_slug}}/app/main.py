@@ -30,6 +30,7 @@ from app.identity import routes as identity_routes
 from app.inference import routes as inference_routes
 from app.inference.domain.answer import TooManyAnswers
 from app.ingestion import routes as ingestion_routes
+from app.monitoring import routes as monitoring_routes
 from app.privacy import routes as privacy_routes
 from app.releases import routes as releases_routes
 from app.retrieval import routes as retrieval_routes
@@ -46,6 +47,7 @@ ROUTERS: Mapping[str, APIRouter] = {
     "privacy": privacy_routes.router,
     "governance": governance_routes.router,
     "review": review_routes.router,
+    "monitoring": monitoring_routes.router,
     "evaluation": evaluation_routes.router,
     "inference": inference_routes.router,
     "ingestion": ingestion_routes.router,

@@ -60,6 +60,7 @@ from app.ingestion.jobs import job_specs as ingestion_jobs
 from app.ingestion.service import Ingestion
 from app.ingestion.service.dependencies import IngestionDependencies
 from app.llm.ports import ChatModel
+from app.monitoring.service import Monitoring
 from app.privacy.jobs import job_specs as privacy_jobs
 from app.privacy.service import Privacy
 from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED
@@ -86,6 +87,7 @@ from app.wiring.infrastructure import (
     check,
     open_infrastructure,
 )
+from app.wiring.monitoring_setup import make_monitoring
 from app.wiring.release_loader import ReleaseLoader, released
 
 __all__ = ["POLICIES", "REGISTRY", "State", "build", "check", "database_urls", "observe"]
@@ -128,6 +130,7 @@ class State:
     tickets: Tickets
     reviews: Reviews
     privacy: Privacy
+    monitoring: Monitoring
     webhooks: WebhookSender
 
     @property
@@ -159,6 +162,8 @@ class State:
             self.reviews.queue,
             self.reviews.decisions,
             self.privacy,
+            self.monitoring.failures,
+            self.monitoring.cases,
             SigningSecret(self.settings.signing_secret),
         )
         return {type(each): each for each in services} | {PassageSearch: self.search}
@@ -201,6 +206,7 @@ class State:
         return {
             "evaluation": self.canaries.watch,
             "review": self.reviews.lifecycle.watch,
+            "monitoring": self.monitoring.upkeep.watch,
             "privacy": self.privacy.upkeep.watch,
         }
 
@@ -294,6 +300,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         tickets=Tickets(database, clock),
         reviews=_reviews(infra, actions),
         privacy=privacy,
+        monitoring=make_monitoring(infra),
         webhooks=WebhookSender(DeferredWebhookTransport(), identity, lambda: security().webhooks, clock),
     )
 

@@ -45,6 +45,8 @@ OPERATOR: Final = USER | {
     "staging:use",
     "answers:replay",
     "costs:read",
+    "monitoring:read",
+    "monitoring:propose",
     "tickets:close",
 }
 ADMIN: Final = (

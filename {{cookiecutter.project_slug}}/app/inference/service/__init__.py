@@ -1,3 +1,4 @@
+from app.inference.service.answer_records import AnswerRecords
 from app.inference.service.answers import Answers
 from app.inference.service.archive import AnswerArchive
 from app.inference.service.delivery import Delivery, IdempotentReply
@@ -13,6 +14,7 @@ from app.inference.service.trials import Trial, Trials
 __all__ = [
     "ANSWER_DECIDED_CHANNEL",
     "AnswerArchive",
+    "AnswerRecords",
     "AnswerReplays",
     "Answers",
     "AssignedRelease",
