@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from app.cli import failures
 from app.cli.common import caller_at_the_command_line, out, settings_for_command, with_state
 from app.core.slo import SloPolicy
 from app.monitoring.domain.dashboard_catalogue import DASHBOARDS
@@ -15,7 +16,8 @@ from app.monitoring.domain.rules import alerts_of, chart_rules, rule_files
 from app.wiring import State
 from app.wiring import check as check_start
 
-app = typer.Typer(help="Alert rules, dashboards and error budgets.", no_args_is_help=True)
+app = typer.Typer(help="Alert rules, dashboards, and what the worker finds in live traffic.", no_args_is_help=True)
+app.add_typer(failures.app, name="failures")
 
 STATES = {"unjudged": "too few events", "left": "", "spent": "[red]spent[/]"}
 FOLDER = "monitoring"

@@ -1,5 +1,5 @@
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table
-from sqlalchemy.types import Text, Uuid
+from sqlalchemy import CheckConstraint, Column, ForeignKey, ForeignKeyConstraint, Index, Table
+from sqlalchemy.types import ARRAY, Boolean, Float, Integer, LargeBinary, SmallInteger, Text, Uuid
 
 from app.core.columns import Timestamp, primary_key, required
 from app.core.database import metadata
@@ -15,3 +15,37 @@ error_budget_exceptions = Table(
     CheckConstraint("expires_at > at", name="ends"),
 )
 Index("ix_error_budget_exceptions_release_id", error_budget_exceptions.c.release_id, error_budget_exceptions.c.at)
+
+monitoring_runs = Table(
+    "monitoring_runs",
+    metadata,
+    *primary_key(tenant_id=Uuid, kind=Text),
+    *required(started_at=Timestamp),
+    CheckConstraint("kind in ('failures', 'drift', 'health')", name="kind"),
+)
+
+question_vectors = Table(
+    "question_vectors",
+    metadata,
+    *primary_key(tenant_id=Uuid, answer_id=Uuid),
+    *required(embedder=Text, vector=LargeBinary),
+    ForeignKeyConstraint(["tenant_id", "answer_id"], ["answers.tenant_id", "answers.id"]),
+)
+
+failure_patterns = Table(
+    "failure_patterns",
+    metadata,
+    *primary_key(tenant_id=Uuid, id=Uuid),
+    *required(found_at=Timestamp, rank=SmallInteger, reason=Text, rule=Text, step=Text, degraded=Boolean),
+    *required(language=Text, answers=ARRAY(Uuid), failures=Integer, before=Integer, harm=Float, growth=Float),
+    *required(mixed=Boolean),
+    Index("ix_failure_patterns_by_rank", "tenant_id", "found_at", "rank"),
+)
+
+case_candidates = Table(
+    "case_candidates",
+    metadata,
+    *primary_key(tenant_id=Uuid, answer_id=Uuid),
+    *required(reason=Text, note=Text, proposed_by=Text, proposed_at=Timestamp),
+    ForeignKeyConstraint(["tenant_id", "answer_id"], ["answers.tenant_id", "answers.id"]),
+)

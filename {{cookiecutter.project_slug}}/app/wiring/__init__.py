@@ -63,6 +63,7 @@ from app.ingestion.service import Ingestion
 from app.ingestion.service.dependencies import IngestionDependencies
 from app.llm.ports import ChatModel
 from app.monitoring.service.error_budgets import ErrorBudgets
+from app.monitoring.service import Monitoring
 from app.privacy.jobs import job_specs as privacy_jobs
 from app.privacy.service import Privacy
 from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED
@@ -89,6 +90,7 @@ from app.wiring.infrastructure import (
     check,
     open_infrastructure,
 )
+from app.wiring.monitoring_setup import make_monitoring
 from app.wiring.readiness_setup import make_readiness
 from app.wiring.release_loader import ReleaseLoader, released
 
@@ -130,6 +132,7 @@ class State:
     tickets: Tickets
     reviews: Reviews
     privacy: Privacy
+    monitoring: Monitoring
     webhooks: WebhookSender
 
     @property
@@ -184,6 +187,8 @@ class State:
             self.reviews.queue,
             self.reviews.decisions,
             self.privacy,
+            self.monitoring.failures,
+            self.monitoring.cases,
             SigningSecret(self.settings.signing_secret),
         )
         return {type(each): each for each in services} | {PassageSearch: self.search}
@@ -214,6 +219,7 @@ class State:
         return {
             "evaluation": self.canaries.watch,
             "review": self.reviews.lifecycle.watch,
+            "monitoring": self.monitoring.upkeep.watch,
             "privacy": self.privacy.upkeep.watch,
         }
 
@@ -308,6 +314,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         tickets=Tickets(database, clock),
         reviews=_reviews(infra, actions),
         privacy=privacy,
+        monitoring=make_monitoring(infra),
         webhooks=WebhookSender(DeferredWebhookTransport(), identity, lambda: security().webhooks, clock),
     )
 

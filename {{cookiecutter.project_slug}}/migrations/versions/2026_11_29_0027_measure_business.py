@@ -7,7 +7,7 @@ from alembic import op
 from app.core.rls import SERVICE_ROLE, frozen, shared_table
 
 revision = "0027"
-down_revision = "0025"
+down_revision = "0026"
 phase = "expand"
 
 SQL = Path(__file__).parent.parent / "sql" / "0027_business.sql"

@@ -5,7 +5,7 @@ A route with a parameter that this file does not know fails the test: add an id 
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -22,6 +22,7 @@ from app.identity.repository import identity_rows
 from app.main import create_app
 from app.wiring import State
 from tests.actions.conftest import Shop
+from tests.monitoring.traffic import Traffic
 from tests.review.conftest import Desk
 
 MARKER = "zanzibar"
@@ -32,6 +33,7 @@ SHARED = ("/v1/releases/{release_id}", "/v1/environments/", "/v1/indexes/", "/v1
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/v1/answers/{answer_id}/feedback"): {"helpful": True},
     ("put", "/v1/documents/{document_id}/access"): {"access_groups": []},
+    ("post", "/v1/monitoring/failure-patterns/{pattern_id}/cases"): {"reason": "seen"},
     ("post", "/v1/privacy/holds/{hold_id}/lift"): {"reason": "seen"},
     ("post", "/v1/reviews/{review_id}/heartbeat"): {"token": 1},
     ("post", "/v1/reviews/{review_id}/release"): {"token": 1},
@@ -77,6 +79,7 @@ async def theirs(state: State, tenant: UUID, client: httpx.AsyncClient, database
         "identity_id": await _identity(state, tenant),
         "privacy_request_id": requests.json()["items"][0]["id"],
         "hold_id": hold.json()["id"],
+        "pattern_id": await _pattern(state, tenant),
     }
     assert (await client.get(f"/v1/documents/{found['document_id']}")).json()["status"] == "published"
     return found
@@ -102,6 +105,14 @@ async def _identity(state: State, tenant: UUID) -> str:
     async with state.database.transaction(tenant) as connection:
         await identity_rows.store(connection, ana)
     return str(ana.id)
+
+
+async def _pattern(state: State, tenant: UUID) -> str:
+    """A pattern of failures: there is a question that the documents do not answer."""
+    await Traffic(state, tenant, state.clock).refuse(f"What did {MARKER} eat?", ago=timedelta(minutes=1))
+    await state.monitoring.failures.run(tenant)
+    caller = Principal(tenant, COMMAND_LINE, MARKER, frozenset({"admin"}))
+    return str((await state.monitoring.failures.page(caller, None, 1))[0].stored.id)
 
 
 @pytest_asyncio.fixture

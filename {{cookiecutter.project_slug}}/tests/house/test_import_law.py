@@ -46,10 +46,11 @@ def test_no_room_knows_vendors(graph: grimp.ImportGraph, contracts: dict[str, di
     assert {name.removeprefix("app.") for name in contracts["vendors"]["source_modules"]} == below
 
 
-def test_no_room_but_evaluation_reckons_with_numpy(
+def test_no_room_but_evaluation_and_monitoring_reckons_with_numpy(
     graph: grimp.ImportGraph, contracts: dict[str, dict[str, Any]]
 ) -> None:
-    below = {child.split(".")[1] for child in graph.find_children("app")} - {"adapters", "__main__", "evaluation"}
+    know = {"adapters", "__main__", "evaluation", "monitoring"}
+    below = {child.split(".")[1] for child in graph.find_children("app")} - know
     assert {name.removeprefix("app.") for name in contracts["numbers"]["source_modules"]} == below
 
 

@@ -70,7 +70,7 @@ def test_the_commands_refuse_it_before_they_open_anything() -> None:
 def test_only_processes_that_search_or_process_documents_load_weights() -> None:
     searching = {room for room, alone in ROOMS.items() if alone.searches}
     embedding = {room for room, alone in ROOMS.items() if alone.embeds}
-    assert (searching, embedding) == ({"retrieval", "inference"}, {"ingestion", "evaluation"})
+    assert (searching, embedding) == ({"retrieval", "inference"}, {"ingestion", "evaluation", "monitoring"})
 
 
 async def test_a_worker_of_one_room_leaves_the_jobs_of_the_others(state: State, tenant: UUID, client: Any) -> None:

@@ -47,6 +47,8 @@ OPERATOR: Final = USER | {
     "answers:replay",
     "answers:list",
     "costs:read",
+    "monitoring:read",
+    "monitoring:propose",
     "tickets:close",
 }
 ADMIN: Final = (

@@ -1,4 +1,5 @@
 from app.inference.service.answer_listing import AnswerListing
+from app.inference.service.answer_records import AnswerRecords
 from app.inference.service.answers import Answers
 from app.inference.service.archive import AnswerArchive
 from app.inference.service.delivery import Delivery, IdempotentReply
@@ -15,6 +16,7 @@ __all__ = [
     "ANSWER_DECIDED_CHANNEL",
     "AnswerArchive",
     "AnswerListing",
+    "AnswerRecords",
     "AnswerReplays",
     "Answers",
     "AssignedRelease",

@@ -1,0 +1,14 @@
+from app.monitoring.service.failure_analysis import FailureAnalysis
+from app.monitoring.service.failure_cases import FailureCases
+from app.monitoring.service.monitoring import Monitoring
+from app.monitoring.service.question_embedding import QuestionVectors
+from app.monitoring.service.upkeep import MonitoringUpkeep, ScheduledCheck
+
+__all__ = [
+    "FailureAnalysis",
+    "FailureCases",
+    "Monitoring",
+    "MonitoringUpkeep",
+    "QuestionVectors",
+    "ScheduledCheck",
+]

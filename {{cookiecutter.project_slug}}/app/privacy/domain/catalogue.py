@@ -4,6 +4,7 @@ A test fails when a table or a column of text, JSON, bytes or vectors is not on 
 """
 
 from app.privacy.domain.kept_tables import KEPT
+from app.privacy.domain.monitored_tables import MONITORED
 from app.privacy.domain.stores import Catalogue, Content, Kept, Person, Store
 
 UNREADABLE = "array['00000000-0000-0000-0000-000000000000']::uuid[]"
@@ -163,6 +164,8 @@ ANSWERS = (
         linked=f"id = {_ANSWERS} or {_DERIVED}",
         also=f"key_id = null, documents = {UNREADABLE}",
     ),
+    # After `answers`: a worker that stores a vector holds the answer's row, and an erasure waits for it there.
+    *MONITORED,
     Store(
         "answer_failures",
         "change",

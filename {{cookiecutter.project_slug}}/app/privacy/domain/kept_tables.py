@@ -8,6 +8,7 @@ _RELEASE = "part of a release: the operator's own files and settings, identified
 _SEARCH = "numbers and keyed hashes of words"
 _QUEUE = "of the queue's library: no arguments of jobs"
 _SIGN_IN = "random values of sign-ins in progress, for ten minutes"
+_FIGURES = "figures, and ids of answers; what was asked is read from the answers"
 _RATES = "ids of keys and tenants with numbers of requests"
 _OWN = "what was asked for and done; the subject is a keyed hash"
 
@@ -51,6 +52,8 @@ KEPT = (
     _kept("parked_jobs", "the kind of an error, without any content", "reason"),
     _kept("job_counts", "numbers of attempts by day", "kind"),
     _kept("error_budget_exceptions", _STAFF, "release_id kind actor reason"),
+    _kept("failure_patterns", _FIGURES, "reason rule step language"),
+    _kept("monitoring_runs", _FIGURES, "kind"),
     _kept("schema_support", "revisions of the schema", "revision"),
     _kept("alembic_version", "the revision of the schema", "version_num"),
     _kept(

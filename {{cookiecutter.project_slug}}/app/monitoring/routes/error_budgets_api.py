@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from app.core.http import provided
 from app.identity.domain import Principal
 from app.identity.service.caller import require
-from app.monitoring.schemas import BudgetExceptionRequest, BudgetExceptionResponse, ErrorBudgetsResponse
+from app.monitoring.schemas.error_budget_models import BudgetExceptionRequest, BudgetExceptionResponse, ErrorBudgetsResponse
 from app.monitoring.service.error_budgets import PERMISSION, ErrorBudgets
 
 router = APIRouter(tags=["monitoring"])

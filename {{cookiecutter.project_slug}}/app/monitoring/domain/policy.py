@@ -1,0 +1,13 @@
+from pydantic import Field
+
+from app.core.policies import PolicyModel
+from app.monitoring.domain.failures.failure_policy import FailurePolicy
+
+
+class MonitoringPolicy(PolicyModel):
+    """policies/monitoring.yaml: what the worker looks for in live traffic."""
+
+    max_embedded: int = Field(
+        2000, ge=0, le=100_000, description="Questions of a tenant that one run embeds at most; the newest first."
+    )
+    failures: FailurePolicy = Field(FailurePolicy(), description="Patterns of failures.")

@@ -1,0 +1,59 @@
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from app.core.http import provided
+from app.core.reasons import check_reason
+from app.identity.domain import Principal
+from app.identity.service.caller import require
+from app.monitoring.schemas.failure_pattern_models import (
+    FailureCandidatePageResponse,
+    FailureCandidateResponse,
+    FailureCasesRequest,
+    FailurePatternPageResponse,
+    FailurePatternResponse,
+)
+from app.monitoring.service import FailureAnalysis, FailureCases
+
+router = APIRouter(tags=["monitoring"])
+
+FailureAnalysisService = Annotated[FailureAnalysis, provided(FailureAnalysis)]
+FailureCasesService = Annotated[FailureCases, provided(FailureCases)]
+MonitoringReader = Annotated[Principal, require("monitoring:read")]
+CaseProposer = Annotated[Principal, require("monitoring:propose")]
+After = Annotated[UUID | None, Query(description="`next` of the previous page.")]
+
+
+@router.get("/v1/monitoring/failure-patterns")
+async def list_failure_patterns(
+    caller: MonitoringReader,
+    failures: FailureAnalysisService,
+    after: After = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> FailurePatternPageResponse:
+    """Patterns of failures that the worker found last, the worst first. Terms and examples show what you may read."""
+    patterns = await failures.page(caller, after, limit)
+    next_id = patterns[-1].stored.id if len(patterns) == limit else None
+    return FailurePatternPageResponse(items=[FailurePatternResponse.of(each) for each in patterns], next=next_id)
+
+
+@router.post("/v1/monitoring/failure-patterns/{pattern_id}/cases")
+async def propose_cases(
+    pattern_id: UUID, body: FailureCasesRequest, caller: CaseProposer, cases: FailureCasesService
+) -> FailureCandidatePageResponse:
+    """Proposes the most typical questions of a pattern as evaluation cases; the same question once. Idempotent."""
+    found = await cases.propose(caller, pattern_id, body.count, check_reason(body.reason))
+    return FailureCandidatePageResponse(items=[FailureCandidateResponse.of(each) for each in found], next=None)
+
+
+@router.get("/v1/monitoring/case-candidates")
+async def list_case_candidates(
+    caller: MonitoringReader,
+    cases: FailureCasesService,
+    after: After = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> FailureCandidatePageResponse:
+    """Failed questions that are proposed as evaluation cases, the newest first."""
+    found, next_id = await cases.candidates(caller, after, limit)
+    return FailureCandidatePageResponse(items=[FailureCandidateResponse.of(each) for each in found], next=next_id)

@@ -1,0 +1,43 @@
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from app.core.clock import Clock
+from app.core.database import Database
+from app.evaluation.service import SuiteFiles
+from app.inference.service import AnswerRecords
+from app.monitoring.domain.policy import MonitoringPolicy
+from app.monitoring.service.failure_analysis import FailureAnalysis
+from app.monitoring.service.failure_cases import FailureCases
+from app.monitoring.service.question_embedding import QuestionVectors
+from app.monitoring.service.upkeep import MonitoringUpkeep, ScheduledCheck
+from app.retrieval.service.retrieval import Retrieval
+from app.safety.domain.personal_data import PersonalDataRules
+
+
+@dataclass(frozen=True)
+class Monitoring:
+    """The services that look at live traffic."""
+
+    failures: FailureAnalysis
+    cases: FailureCases
+    upkeep: MonitoringUpkeep
+
+    @classmethod
+    def build(
+        cls,
+        database: Database,
+        clock: Clock,
+        retrieval: Retrieval,
+        suites: SuiteFiles,
+        policy: MonitoringPolicy,
+        personal_data: PersonalDataRules,
+        tenants: Callable[[], Awaitable[list[UUID]]],
+    ) -> "Monitoring":
+        records = AnswerRecords(database)
+        vectors = QuestionVectors(database, records, retrieval, policy.max_embedded)
+        failures = FailureAnalysis(database, clock, records, vectors, policy.failures)
+        cases = FailureCases(database, clock, records, failures, suites, personal_data)
+        checks = (ScheduledCheck("failures", timedelta(hours=policy.failures.every_hours), failures.run),)
+        return cls(failures, cases, MonitoringUpkeep(database, clock, tenants, checks))
