@@ -1,5 +1,5 @@
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table
-from sqlalchemy.types import Text, Uuid
+from sqlalchemy import CheckConstraint, Column, ForeignKey, ForeignKeyConstraint, Index, Table
+from sqlalchemy.types import Numeric, Text, Uuid
 
 from app.core.columns import Timestamp, primary_key, required
 from app.core.database import metadata
@@ -15,3 +15,12 @@ error_budget_exceptions = Table(
     CheckConstraint("expires_at > at", name="ends"),
 )
 Index("ix_error_budget_exceptions_release_id", error_budget_exceptions.c.release_id, error_budget_exceptions.c.at)
+
+business_outcomes = Table(
+    "business_outcomes",
+    metadata,
+    *primary_key(tenant_id=Uuid, answer_id=Uuid, outcome=Text),
+    *required(amount=Numeric(14, 4), at=Timestamp, reported_at=Timestamp, reported_by=Uuid),
+    ForeignKeyConstraint(["tenant_id", "answer_id"], ["answers.tenant_id", "answers.id"]),
+    CheckConstraint("amount > 0", name="amount"),
+)

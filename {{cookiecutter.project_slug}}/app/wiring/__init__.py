@@ -60,6 +60,8 @@ from app.ingestion.jobs import job_specs as ingestion_jobs
 from app.ingestion.service import Ingestion
 from app.ingestion.service.dependencies import IngestionDependencies
 from app.llm.ports import ChatModel
+from app.monitoring.domain.business_policy import BusinessPolicy
+from app.monitoring.service.business import Business
 from app.monitoring.service.error_budgets import ErrorBudgets
 from app.privacy.jobs import job_specs as privacy_jobs
 from app.privacy.service import Privacy
@@ -114,6 +116,7 @@ class State:
     rollouts: Rollouts
     approvals: Approvals
     error_budgets: ErrorBudgets
+    business: Business
     audit: AuditLog
     retrieval: Retrieval
     search: PassageSearch
@@ -146,6 +149,7 @@ class State:
             self.rollouts,
             self.approvals,
             self.error_budgets,
+            self.business,
             self.audit,
             self.governance,
             self.retrieval,
@@ -282,6 +286,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         rollouts=rollouts,
         approvals=approvals,
         error_budgets=approvals.error_budgets,
+        business=Business(database, clock, policies.get(BusinessPolicy)),
         audit=AuditLog(database, clock),
         retrieval=infra.retrieval,
         search=infra.search,

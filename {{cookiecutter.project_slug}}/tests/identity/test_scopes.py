@@ -44,6 +44,7 @@ own      answers:write        POST /v1/chat/completions
 own      models:read          GET /v1/models
 tenant   answers:read         GET /v1/answers/{answer_id}
 tenant   feedback:write       POST /v1/answers/{answer_id}/feedback
+tenant   outcomes:write       POST /v1/answers/{answer_id}/outcome
 tenant   answers:replay       POST /v1/answers/{answer_id}/replay
 tenant   audit:read           GET /v1/audit
 tenant   costs:read           GET /v1/budgets
@@ -60,6 +61,8 @@ tenant   keys:manage          DELETE /v1/identities/{identity_id}
 tenant   keys:manage          GET /v1/keys
 tenant   keys:manage          POST /v1/keys
 tenant   keys:manage          DELETE /v1/keys/{prefix}
+tenant   costs:read           GET /v1/monitoring/business
+tenant   costs:read           GET /v1/monitoring/business.html
 tenant   privacy:manage       POST /v1/privacy/erasures
 tenant   privacy:manage       POST /v1/privacy/erasures/{privacy_request_id}/resume
 tenant   privacy:manage       POST /v1/privacy/exports

@@ -45,6 +45,7 @@ OPERATOR: Final = USER | {
     "staging:use",
     "answers:replay",
     "costs:read",
+    "outcomes:write",
     "tickets:close",
 }
 ADMIN: Final = (

@@ -301,4 +301,28 @@ WORKER = Dashboard(
     ),
 )
 
-DASHBOARDS = (SERVICE, QUALITY, DOCUMENTS, COST, REVIEW, RELEASES, WORKER)
+BUSINESS = Dashboard(
+    "business",
+    "Business",
+    "What answers are worth, as far as outcomes were reported.",
+    (
+        _panel("Outcomes", "That were reported, by kind.", "ops", _by("outcome", "app_business_outcomes_total")),
+        _panel(
+            "Worth and cost",
+            "What outcomes are worth within the hour, and what they cost.",
+            "currencyUSD",
+            Query(Counted("app_business_value_usd_total").increase("1h"), "worth"),
+            Query(Counted("app_business_loss_usd_total").increase("1h"), "cost"),
+        ),
+        _panel(
+            "Outcomes by answer",
+            "How many are reported for each answer: whether the other panels say something.",
+            "short",
+            Query(
+                f"{Counted('app_business_outcomes_total').rate(WINDOW)} / {Counted('app_answers_total').rate(WINDOW)}"
+            ),
+        ),
+    ),
+)
+
+DASHBOARDS = (SERVICE, QUALITY, DOCUMENTS, COST, REVIEW, RELEASES, BUSINESS, WORKER)

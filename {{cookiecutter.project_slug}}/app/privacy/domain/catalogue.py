@@ -21,6 +21,7 @@ GROUPS = Kept("names of access groups")
 KEY_ID = Kept("the id of a key")
 GONE = Content(to=None)
 
+_OUTCOMES = "what came of an answer, by name and amount; ids of answers and keys"
 _ANSWERS = "any (cast(:answers as uuid[]))"
 _ACTIONS = "any (cast(:actions as uuid[]))"
 _DOCUMENTS = "any (cast(:documents as uuid[]))"
@@ -45,6 +46,7 @@ ANSWERS = (
         "where position(convert_to(id::text, 'UTF8') in body) > 0)",
         key="key",
     ),
+    Store("business_outcomes", "kept", {"outcome": NAMED_BY_POLICY}, key="answer_id", note=_OUTCOMES),
     Store("feedback", "delete", {"comment": GONE}, linked=f"answer_id = {_ANSWERS}"),
     Store(
         "review_decisions",
