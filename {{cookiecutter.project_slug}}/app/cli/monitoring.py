@@ -19,6 +19,7 @@ from app.core.slo import SloPolicy
 from app.monitoring.domain.business_report import BusinessReport, ReleaseWorth
 from app.monitoring.domain.dashboard_catalogue import DASHBOARDS
 from app.monitoring.domain.error_budget import BudgetException, ErrorBudget, ExceptionKind
+from app.monitoring.domain.online_scores import DailyScore
 from app.monitoring.domain.rules import alerts_of, chart_rules, rule_files
 from app.monitoring.service.business_page import business_page
 from app.wiring import State
@@ -125,6 +126,23 @@ def _worth(worth: ReleaseWorth) -> tuple[str, ...]:
         f"{worth.reasked:,} of {worth.deflected:,}",
         "-" if cost is None else f"{cost:.4f}",
     )
+
+
+@app.command()
+def scores(
+    tenant: Annotated[str, typer.Option(help="Whose answers.")] = DEFAULT_TENANT,
+    days: Annotated[int, typer.Option(min=1, max=90, help="How many days back.")] = 14,
+) -> None:
+    """Show the scores of a sample of live answers, by day and stratum, with 95 % intervals."""
+
+    async def load(state: State) -> Sequence[DailyScore]:
+        return await state.online.daily(await caller_in(state, tenant), days)
+
+    table = Table("day", "stratum", "score", "answers", "mean", "")
+    for each in with_state(load):
+        figures = (f"{each.answers:,}", f"{each.mean:.3f}", f"{each.low:.3f} to {each.high:.3f}")
+        table.add_row(f"{each.day}", each.stratum, each.metric, *figures)
+    out.print(table if table.row_count else "No answer was scored yet.")
 
 
 @app.command()

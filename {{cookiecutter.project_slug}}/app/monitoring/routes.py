@@ -12,6 +12,7 @@ from app.monitoring.schemas import (
     BudgetExceptionRequest,
     BudgetExceptionResponse,
     BusinessReportResponse,
+    DailyScoreResponse,
     ErrorBudgetsResponse,
     OutcomeRequest,
     OutcomeResponse,
@@ -19,6 +20,7 @@ from app.monitoring.schemas import (
 from app.monitoring.service.business import Business
 from app.monitoring.service.business_page import STYLE, business_page
 from app.monitoring.service.error_budgets import PERMISSION, ErrorBudgets
+from app.monitoring.service.online_evaluation import OnlineEvaluations
 
 router = APIRouter(tags=["monitoring"])
 
@@ -27,6 +29,8 @@ Approver = Annotated[Principal, require(PERMISSION)]
 Reporter = Annotated[Principal, require("outcomes:write")]
 CostReader = Annotated[Principal, require("costs:read")]
 Value = Annotated[Business, provided(Business)]
+Scores = Annotated[OnlineEvaluations, provided(OnlineEvaluations)]
+ScoreDays = Annotated[int, Query(ge=1, le=90)]
 Days = Annotated[int | None, Query(ge=1, le=365, description="The window; without it that of policies/business.yaml.")]
 Budgets = Annotated[ErrorBudgets, provided(ErrorBudgets)]
 
@@ -65,3 +69,10 @@ async def business_value(caller: CostReader, business: Value, days: Days = None)
 async def business_value_page(caller: CostReader, business: Value, days: Days = None) -> HTMLResponse:
     """The same as an HTML page, which loads nothing from other hosts."""
     return HTMLResponse(business_page(await business.report(caller, days)), headers=STYLE.headers)
+
+
+@router.get("/v1/monitoring/scores")
+async def daily_scores(caller: CostReader, scores: Scores, days: ScoreDays = 14) -> list[DailyScoreResponse]:
+    """Scores of a sample of the answers of the caller's tenant in production, by day, stratum and metric, the oldest
+    first."""
+    return [DailyScoreResponse.of(each) for each in await scores.daily(caller, days)]

@@ -1,6 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from app.core.reasons import Reason
 from app.monitoring.domain.business_report import BusinessReport, OutcomeLink, ReleaseWorth, TechnicalMetric
 from app.monitoring.domain.error_budget import BudgetException, ErrorBudget, ErrorBudgetState, ExceptionKind
+from app.monitoring.domain.online_scores import DailyScore, ScoreName, Stratum
 from app.monitoring.domain.outcomes import OutcomeResult, StoredOutcome
 
 OutcomeAmount = Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=4, allow_inf_nan=False)]
@@ -68,6 +69,22 @@ class BudgetExceptionResponse(BaseModel):
     @classmethod
     def of(cls, exception: BudgetException) -> "BudgetExceptionResponse":
         return cls(**asdict(exception))
+
+
+class DailyScoreResponse(BaseModel):
+    """The mean of one score on one day, with its 95 % interval. Strata are sampled at rates of their own."""
+
+    day: date
+    stratum: Stratum
+    metric: ScoreName
+    answers: int
+    mean: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, score: DailyScore) -> "DailyScoreResponse":
+        return cls(**asdict(score))
 
 
 class OutcomeRequest(BaseModel):

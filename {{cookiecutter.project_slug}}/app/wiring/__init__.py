@@ -32,7 +32,6 @@ from app.evaluation.service import (
     CaseRunner,
     CorpusSync,
     Evaluations,
-    LLMJudge,
     QualityPolicyFile,
     ReportAccess,
 )
@@ -60,9 +59,9 @@ from app.ingestion.jobs import job_specs as ingestion_jobs
 from app.ingestion.service import Ingestion
 from app.ingestion.service.dependencies import IngestionDependencies
 from app.llm.ports import ChatModel
-from app.monitoring.domain.business_policy import BusinessPolicy
 from app.monitoring.service.business import Business
 from app.monitoring.service.error_budgets import ErrorBudgets
+from app.monitoring.service.online_evaluation import OnlineEvaluations
 from app.privacy.jobs import job_specs as privacy_jobs
 from app.privacy.service import Privacy
 from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED
@@ -89,6 +88,7 @@ from app.wiring.infrastructure import (
     check,
     open_infrastructure,
 )
+from app.wiring.monitoring_setup import make_approvals, make_business, make_judge, make_online_evaluations
 from app.wiring.release_loader import ReleaseLoader, released
 
 __all__ = ["POLICIES", "REGISTRY", "State", "build", "check", "database_urls", "observe"]
@@ -117,6 +117,7 @@ class State:
     approvals: Approvals
     error_budgets: ErrorBudgets
     business: Business
+    online: OnlineEvaluations
     audit: AuditLog
     retrieval: Retrieval
     search: PassageSearch
@@ -150,6 +151,7 @@ class State:
             self.approvals,
             self.error_budgets,
             self.business,
+            self.online,
             self.audit,
             self.governance,
             self.retrieval,
@@ -207,6 +209,7 @@ class State:
         """What a worker does by itself, until it ends."""
         return {
             "evaluation": self.canaries.watch,
+            "monitoring": self.online.watch,
             "review": self.reviews.lifecycle.watch,
             "privacy": self.privacy.upkeep.watch,
         }
@@ -259,7 +262,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     release_loader = ReleaseLoader(ReleaseCheck(infra.retrieval.indexes, infra.settings.model_chain), clock, stack)
     loaded_releases = LoadedReleases(release_loader.load)
     live_releases = LiveReleases(infra.releases, loaded_releases)
-    approvals = _approvals(infra, live_releases)
+    approvals = make_approvals(infra, live_releases)
     rollouts = Rollouts.build(live_releases, approvals, infra.settings.environment == "development")
     environments = rollouts.environments
     identity = make_identity(infra.settings, policies, database, clock)
@@ -286,7 +289,8 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         rollouts=rollouts,
         approvals=approvals,
         error_budgets=approvals.error_budgets,
-        business=Business(database, clock, policies.get(BusinessPolicy)),
+        online=make_online_evaluations(infra, identity, screening, judge),
+        business=make_business(infra),
         audit=AuditLog(database, clock),
         retrieval=infra.retrieval,
         search=infra.search,
@@ -305,12 +309,6 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         privacy=privacy,
         webhooks=WebhookSender(DeferredWebhookTransport(), identity, lambda: security().webhooks, clock),
     )
-
-
-def _approvals(infra: Infrastructure, live_releases: LiveReleases) -> Approvals:
-    ownership, slo = infra.policies.get(OwnershipPolicy), infra.policies.get(SloPolicy)
-    error_budgets = ErrorBudgets(infra.database, infra.clock, infra.releases, slo, ownership)
-    return Approvals(infra.database, infra.clock, infra.releases, ownership, live_releases, error_budgets)
 
 
 def _ingestion(
@@ -396,6 +394,6 @@ def _evaluations(
         infra.releases,
         environments,
         QualityPolicyFile(quality, infra.policies.digests["quality"]),
-        LLMJudge(infra.database, infra.clock, infra.costs, identity, suites, quality.judge, judge),
+        make_judge(infra, identity, judge),
         ReportAccess(infra.database, identity, suites),
     )

@@ -1,5 +1,5 @@
 """Error budgets from what is stored: sums across tenants, attempts of jobs by day, and releases let through; what came
-of answers.
+of answers; scores of live answers.
 """
 
 from pathlib import Path
@@ -27,6 +27,7 @@ def upgrade() -> None:
     shared_table(op, "error_budget_exceptions", "select, insert")
     shared_table(op, "job_counts", "select, insert, update")
     tenant_table(op, "business_outcomes", "select, insert, update (amount, at, reported_at, reported_by)")
+    tenant_table(op, "online_evaluations", "select, insert")
     op.execute(f"revoke all on function {FUNCTION} from public")
     op.execute(f"grant execute on function {FUNCTION} to {SERVICE_ROLE}")
 
@@ -35,4 +36,4 @@ def downgrade() -> None:
     op.execute(f"drop function {FUNCTION}")
     for table in SUMMED:
         op.execute(f"drop policy owner_reads on {table}")
-    op.execute("drop table business_outcomes, job_counts, error_budget_exceptions")
+    op.execute("drop table online_evaluations, business_outcomes, job_counts, error_budget_exceptions")

@@ -63,6 +63,7 @@ tenant   keys:manage          POST /v1/keys
 tenant   keys:manage          DELETE /v1/keys/{prefix}
 tenant   costs:read           GET /v1/monitoring/business
 tenant   costs:read           GET /v1/monitoring/business.html
+tenant   costs:read           GET /v1/monitoring/scores
 tenant   privacy:manage       POST /v1/privacy/erasures
 tenant   privacy:manage       POST /v1/privacy/erasures/{privacy_request_id}/resume
 tenant   privacy:manage       POST /v1/privacy/exports

@@ -3,6 +3,7 @@ from app.inference.repository.reading import (
     blind,
     decide,
     find,
+    find_unreviewed,
     judge,
     lock,
     outcomes,
@@ -15,6 +16,7 @@ from app.inference.repository.recording import (
     StoredAnswer,
     record,
     record_failure,
+    send_later,
     send_to_review,
 )
 
@@ -25,6 +27,7 @@ __all__ = [
     "blind",
     "decide",
     "find",
+    "find_unreviewed",
     "judge",
     "lock",
     "outcomes",
@@ -33,5 +36,6 @@ __all__ = [
     "remember",
     "resolved_count",
     "reviewed",
+    "send_later",
     "send_to_review",
 ]

@@ -149,6 +149,24 @@ QUALITY = Dashboard(
             "ops",
             _by("rule", "app_output_filtered_total"),
         ),
+        _panel(
+            "Scores of live answers",
+            "The mean of a sample that workers score, by metric.",
+            "percentunit",
+            Query(
+                f"sum by (metric) (rate(app_online_score_sum[{WINDOW}])) "
+                f"/ sum by (metric) (rate(app_online_score_count[{WINDOW}]))",
+                "{{metric}}",
+            ),
+        ),
+        _panel(
+            "Sampling",
+            "Decisions to score an answer or not, by reason.",
+            "ops",
+            Query(
+                f"sum by (decision, reason) (rate(app_online_evaluations_total[{WINDOW}]))", "{{decision}} {{reason}}"
+            ),
+        ),
         _panel("Evaluations", "Runs of the evaluation, by verdict.", "ops", _by("verdict", "app_evaluations_total")),
     ),
 )

@@ -47,6 +47,13 @@ ANSWERS = (
         key="key",
     ),
     Store("business_outcomes", "kept", {"outcome": NAMED_BY_POLICY}, key="answer_id", note=_OUTCOMES),
+    Store(
+        "online_evaluations",
+        "kept",
+        {"stratum": STATE, "decision": STATE, "reason": STATE},
+        key="answer_id",
+        note="scores of answers, as numbers",
+    ),
     Store("feedback", "delete", {"comment": GONE}, linked=f"answer_id = {_ANSWERS}"),
     Store(
         "review_decisions",
