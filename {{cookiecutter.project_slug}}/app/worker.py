@@ -34,7 +34,7 @@ async def _work(state: State, only: str | None, metrics_port: int) -> None:
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(name, running.cancel)
     log.info("worker.started", jobs=sorted(worker.specs), concurrency=worker.concurrency, metrics_port=metrics_port)
-    sweeps = [watch for room, watch in state.sweeps_by_room.items() if only in (None, room)]
+    sweeps = [each for room, watches in state.sweeps_by_room.items() if only in (None, room) for each in watches]
     async with background(*state.background(), *sweeps):
         with contextlib.suppress(asyncio.CancelledError):
             await running

@@ -8,15 +8,25 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.cli import failures
-from app.cli.common import caller_at_the_command_line, out, settings_for_command, with_state
+from app.cli.common import (
+    DEFAULT_TENANT,
+    caller_at_the_command_line,
+    caller_in,
+    out,
+    settings_for_command,
+    with_state,
+)
 from app.core.slo import SloPolicy
+from app.monitoring.domain.business_report import BusinessReport, ReleaseWorth
 from app.monitoring.domain.dashboard_catalogue import DASHBOARDS
 from app.monitoring.domain.error_budget import BudgetException, ErrorBudget, ExceptionKind
+from app.monitoring.domain.online_scores import DailyScore
 from app.monitoring.domain.rules import alerts_of, chart_rules, rule_files
+from app.monitoring.service.business_page import business_page
 from app.wiring import State
 from app.wiring import check as check_start
 
-app = typer.Typer(help="Alert rules, dashboards, and what the worker finds in live traffic.", no_args_is_help=True)
+app = typer.Typer(help="Alert rules, dashboards, error budgets, business value and failures.", no_args_is_help=True)
 app.add_typer(failures.app, name="failures")
 
 STATES = {"unjudged": "too few events", "left": "", "spent": "[red]spent[/]"}
@@ -74,6 +84,67 @@ def budgets() -> None:
     out.print(table)
     if any(each.state == "spent" for each in standing):
         raise typer.Exit(1)
+
+
+@app.command()
+def business(
+    tenant: Annotated[str, typer.Option(help="Whose answers.")] = DEFAULT_TENANT,
+    days: Annotated[int | None, typer.Option(min=1, max=365, help="The window; else that of the policy.")] = None,
+    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the report as a page instead.")] = None,
+) -> None:
+    """Show what answers were worth, by release, and whether that goes with latency or groundedness."""
+
+    async def load(state: State) -> BusinessReport:
+        return await state.monitoring.business.report(await caller_in(state, tenant), days)
+
+    report = with_state(load)
+    if html is not None:
+        html.write_text(business_page(report), encoding="utf-8")
+        out.print(f"Written: {html}", highlight=False)
+        return
+    table = Table(
+        "release", "answers", "reported", "settled", "", "USD an answer", "", "asked again", "USD a settled one"
+    )
+    for each in (report.total, *report.releases):
+        table.add_row(each.release_id[:12] or "all", *_worth(each))
+    out.print(table)
+    for link in report.links:
+        sign = "goes with" if link.found else "does not show in"
+        figures = f"{link.difference.value:+.1%} ({link.difference.low:+.1%} to {link.difference.high:+.1%})"
+        out.print(
+            f"{link.metric} {sign} the outcomes of {link.part}: {figures} above {link.median:.3g}.", highlight=False
+        )
+
+
+def _worth(worth: ReleaseWorth) -> tuple[str, ...]:
+    share, value, cost = worth.settled_share, worth.value_usd, worth.cost_per_settled_usd
+    return (
+        f"{worth.answers:,}",
+        f"{worth.reported:,}",
+        f"{share.value:.1%}",
+        f"{share.low:.1%} to {share.high:.1%}",
+        f"{value.value:.2f}",
+        f"{value.low:.2f} to {value.high:.2f}",
+        f"{worth.reasked:,} of {worth.deflected:,}",
+        "-" if cost is None else f"{cost:.4f}",
+    )
+
+
+@app.command()
+def scores(
+    tenant: Annotated[str, typer.Option(help="Whose answers.")] = DEFAULT_TENANT,
+    days: Annotated[int, typer.Option(min=1, max=90, help="How many days back.")] = 14,
+) -> None:
+    """Show the scores of a sample of live answers, by day and stratum, with 95 % intervals."""
+
+    async def load(state: State) -> Sequence[DailyScore]:
+        return await state.monitoring.online.daily(await caller_in(state, tenant), days)
+
+    table = Table("day", "stratum", "score", "answers", "mean", "")
+    for each in with_state(load):
+        figures = (f"{each.answers:,}", f"{each.mean:.3f}", f"{each.low:.3f} to {each.high:.3f}")
+        table.add_row(f"{each.day}", each.stratum, each.metric, *figures)
+    out.print(table if table.row_count else "No answer was scored yet.")
 
 
 @app.command()

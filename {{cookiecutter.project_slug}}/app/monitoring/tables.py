@@ -1,7 +1,7 @@
 from sqlalchemy import CheckConstraint, Column, ForeignKey, ForeignKeyConstraint, Index, Table
-from sqlalchemy.types import ARRAY, Boolean, Float, Integer, LargeBinary, SmallInteger, Text, Uuid
+from sqlalchemy.types import ARRAY, Boolean, Float, Integer, LargeBinary, Numeric, SmallInteger, Text, Uuid
 
-from app.core.columns import Timestamp, primary_key, required
+from app.core.columns import Timestamp, optional, primary_key, required
 from app.core.database import metadata
 
 error_budget_exceptions = Table(
@@ -48,4 +48,25 @@ case_candidates = Table(
     *primary_key(tenant_id=Uuid, answer_id=Uuid),
     *required(reason=Text, note=Text, proposed_by=Text, proposed_at=Timestamp),
     ForeignKeyConstraint(["tenant_id", "answer_id"], ["answers.tenant_id", "answers.id"]),
+)
+
+business_outcomes = Table(
+    "business_outcomes",
+    metadata,
+    *primary_key(tenant_id=Uuid, answer_id=Uuid, outcome=Text),
+    *required(amount=Numeric(14, 4), at=Timestamp, reported_at=Timestamp, reported_by=Uuid),
+    ForeignKeyConstraint(["tenant_id", "answer_id"], ["answers.tenant_id", "answers.id"]),
+    CheckConstraint("amount > 0", name="amount"),
+)
+
+online_evaluations = Table(
+    "online_evaluations",
+    metadata,
+    *primary_key(tenant_id=Uuid, answer_id=Uuid),
+    *required(answered_at=Timestamp, at=Timestamp, stratum=Text, rate=Float, decision=Text, reason=Text),
+    *optional(groundedness=Float, citation_precision=Float, safety=Float, judge=Float),
+    ForeignKeyConstraint(["tenant_id", "answer_id"], ["answers.tenant_id", "answers.id"]),
+    CheckConstraint("decision in ('scored', 'skipped')", name="decision"),
+    CheckConstraint("reason <> ''", name="reasoned"),
+    Index("ix_online_evaluations_by_time", "tenant_id", "answered_at"),
 )

@@ -26,7 +26,7 @@ ROOMS: Mapping[str, RoomAlone] = {
     "inference": RoomAlone("questions and answers, in both formats", searches=True),
     "evaluation": RoomAlone("evaluations and their reports", "evaluations, and the watch over canaries", embeds=True),
     "review": RoomAlone("the review queue", "the review queue: what joins it, and what expires"),
-    "monitoring": RoomAlone(works="the checks of live traffic", embeds=True),
+    "monitoring": RoomAlone("error budgets, business value and failures", "the checks of live traffic", embeds=True),
     "actions": RoomAlone("actions and tickets", "approved actions"),
     "webhooks": RoomAlone(works="webhooks"),
     "privacy": RoomAlone(works="erasures that were interrupted, and content that is too old"),

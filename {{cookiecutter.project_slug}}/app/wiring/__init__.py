@@ -32,7 +32,6 @@ from app.evaluation.service import (
     CaseRunner,
     CorpusSync,
     Evaluations,
-    LLMJudge,
     QualityPolicyFile,
     ReportAccess,
 )
@@ -90,7 +89,7 @@ from app.wiring.infrastructure import (
     check,
     open_infrastructure,
 )
-from app.wiring.monitoring_setup import make_monitoring
+from app.wiring.monitoring_setup import make_approvals, make_monitoring
 from app.wiring.readiness_setup import make_readiness
 from app.wiring.release_loader import ReleaseLoader, released
 
@@ -169,6 +168,8 @@ class State:
             self.rollouts,
             self.approvals,
             self.error_budgets,
+            self.monitoring.business,
+            self.monitoring.online,
             self.audit,
             self.governance,
             self.readiness,
@@ -214,13 +215,13 @@ class State:
         }
 
     @property
-    def sweeps_by_room(self) -> dict[str, BackgroundJob]:
+    def sweeps_by_room(self) -> dict[str, Sequence[BackgroundJob]]:
         """What a worker does by itself, until it ends."""
         return {
-            "evaluation": self.canaries.watch,
-            "review": self.reviews.lifecycle.watch,
-            "monitoring": self.monitoring.upkeep.watch,
-            "privacy": self.privacy.upkeep.watch,
+            "evaluation": (self.canaries.watch,),
+            "review": (self.reviews.lifecycle.watch,),
+            "monitoring": (self.monitoring.upkeep.watch, self.monitoring.online.watch),
+            "privacy": (self.privacy.upkeep.watch,),
         }
 
     def health_of(self, room: RoomAlone) -> Health:
@@ -271,7 +272,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     release_loader = ReleaseLoader(ReleaseCheck(infra.retrieval.indexes, infra.settings.model_chain), clock, stack)
     loaded_releases = LoadedReleases(release_loader.load)
     live_releases = LiveReleases(infra.releases, loaded_releases)
-    approvals = _approvals(infra, live_releases)
+    approvals = make_approvals(infra, live_releases)
     first = Rollouts.build(live_releases, approvals, infra.settings.environment == "development")
     environments = first.environments
     identity = make_identity(infra.settings, policies, database, clock, infra.keys)
@@ -314,15 +315,9 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         tickets=Tickets(database, clock),
         reviews=_reviews(infra, actions),
         privacy=privacy,
-        monitoring=make_monitoring(infra),
+        monitoring=make_monitoring(infra, identity, screening, judge),
         webhooks=WebhookSender(DeferredWebhookTransport(), identity, lambda: security().webhooks, clock),
     )
-
-
-def _approvals(infra: Infrastructure, live_releases: LiveReleases) -> Approvals:
-    ownership, slo = infra.policies.get(OwnershipPolicy), infra.policies.get(SloPolicy)
-    error_budgets = ErrorBudgets(infra.database, infra.clock, infra.releases, slo, ownership)
-    return Approvals(infra.database, infra.clock, infra.releases, ownership, live_releases, error_budgets)
 
 
 def _ingestion(
@@ -408,6 +403,6 @@ def _evaluations(
         infra.releases,
         environments,
         QualityPolicyFile(quality, infra.policies.digests["quality"]),
-        LLMJudge(infra.database, infra.clock, infra.costs, identity, suites, quality.judge, judge),
+        make_judge(infra, identity, judge),
         ReportAccess(infra.database, identity, suites),
     )

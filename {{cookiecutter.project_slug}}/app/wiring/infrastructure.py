@@ -32,6 +32,7 @@ from app.inference.domain.grounding.answerability import Answerability
 from app.inference.domain.human_review import ReviewPolicy
 from app.inference.domain.release_names import EXTRACTIVE
 from app.ingestion.domain.policy import DataPolicy
+from app.monitoring.domain.business_policy import BusinessPolicy
 from app.monitoring.domain.policy import MonitoringPolicy
 from app.releases.domain import ModelStep, ReleaseInputs
 from app.releases.service import Releases, read_code, read_prompts
@@ -65,6 +66,7 @@ POLICIES: dict[str, type[PolicyModel]] = {
     "identity": IdentityPolicy,
     "readiness": ReadinessPolicy,
     "monitoring": MonitoringPolicy,
+    "business": BusinessPolicy,
 }
 
 REGISTRY: dict[str, Action] = {action.name: action for action in SHIPPED}

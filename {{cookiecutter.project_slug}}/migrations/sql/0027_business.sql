@@ -22,6 +22,41 @@ create table job_counts (
     constraint pk_job_counts primary key (day, kind)
 );
 
+-- What came of an answer for the business; of one kind, the latest.
+create table business_outcomes (
+    tenant_id uuid not null,
+    answer_id uuid not null,
+    outcome text not null,
+    amount numeric(14, 4) not null,
+    at timestamptz not null,
+    reported_at timestamptz not null,
+    reported_by uuid not null,
+    constraint pk_business_outcomes primary key (tenant_id, answer_id, outcome),
+    constraint fk_business_outcomes_tenant_id foreign key (tenant_id, answer_id) references answers (tenant_id, id),
+    constraint ck_business_outcomes_amount check (amount > 0)
+);
+
+-- Whether an answer of production was scored, why or why not, and the scores.
+create table online_evaluations (
+    tenant_id uuid not null,
+    answer_id uuid not null,
+    answered_at timestamptz not null,
+    at timestamptz not null,
+    stratum text not null,
+    rate float8 not null,
+    decision text not null,
+    reason text not null,
+    groundedness float8,
+    citation_precision float8,
+    safety float8,
+    judge float8,
+    constraint pk_online_evaluations primary key (tenant_id, answer_id),
+    constraint fk_online_evaluations_tenant_id foreign key (tenant_id, answer_id) references answers (tenant_id, id),
+    constraint ck_online_evaluations_decision check (decision in ('scored', 'skipped')),
+    constraint ck_online_evaluations_reasoned check (reason <> '')
+);
+create index ix_online_evaluations_by_time on online_evaluations (tenant_id, answered_at);
+
 -- How much went well and how much did not, of all tenants: sums, and nothing that was said.
 create function error_budget_events(p_since timestamptz, p_until timestamptz, p_late_ms float8)
 returns table (objective text, bad bigint, events bigint)

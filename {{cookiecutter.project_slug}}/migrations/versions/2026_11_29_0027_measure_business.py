@@ -1,10 +1,12 @@
-"""Error budgets from what is stored: sums across tenants, attempts of jobs by day, and releases let through."""
+"""Error budgets from what is stored: sums across tenants, attempts of jobs by day, and releases let through; what came
+of answers; scores of live answers.
+"""
 
 from pathlib import Path
 
 from alembic import op
 
-from app.core.rls import SERVICE_ROLE, frozen, shared_table
+from app.core.rls import SERVICE_ROLE, frozen, shared_table, tenant_table
 
 revision = "0027"
 down_revision = "0026"
@@ -24,6 +26,8 @@ def upgrade() -> None:
     frozen(op, "error_budget_exceptions")
     shared_table(op, "error_budget_exceptions", "select, insert")
     shared_table(op, "job_counts", "select, insert, update")
+    tenant_table(op, "business_outcomes", "select, insert, update (amount, at, reported_at, reported_by)")
+    tenant_table(op, "online_evaluations", "select, insert")
     op.execute(f"revoke all on function {FUNCTION} from public")
     op.execute(f"grant execute on function {FUNCTION} to {SERVICE_ROLE}")
 
@@ -32,4 +36,4 @@ def downgrade() -> None:
     op.execute(f"drop function {FUNCTION}")
     for table in SUMMED:
         op.execute(f"drop policy owner_reads on {table}")
-    op.execute("drop table job_counts, error_budget_exceptions")
+    op.execute("drop table online_evaluations, business_outcomes, job_counts, error_budget_exceptions")

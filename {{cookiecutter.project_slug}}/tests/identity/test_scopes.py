@@ -46,6 +46,7 @@ own      models:read          GET /v1/models
 tenant   answers:list         GET /v1/answers
 tenant   answers:read         GET /v1/answers/{answer_id}
 tenant   feedback:write       POST /v1/answers/{answer_id}/feedback
+tenant   outcomes:write       POST /v1/answers/{answer_id}/outcome
 tenant   answers:replay       POST /v1/answers/{answer_id}/replay
 tenant   audit:read           GET /v1/audit
 tenant   costs:read           GET /v1/budgets
@@ -66,6 +67,9 @@ tenant   keys:manage          DELETE /v1/keys/{prefix}
 tenant   monitoring:read      GET /v1/monitoring/case-candidates
 tenant   monitoring:read      GET /v1/monitoring/failure-patterns
 tenant   monitoring:propose   POST /v1/monitoring/failure-patterns/{pattern_id}/cases
+tenant   costs:read           GET /v1/monitoring/business
+tenant   costs:read           GET /v1/monitoring/business.html
+tenant   costs:read           GET /v1/monitoring/scores
 tenant   privacy:manage       POST /v1/privacy/erasures
 tenant   privacy:manage       POST /v1/privacy/erasures/{privacy_request_id}/resume
 tenant   privacy:manage       POST /v1/privacy/exports

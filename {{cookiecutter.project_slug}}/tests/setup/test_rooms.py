@@ -22,6 +22,7 @@ SERVED = {
     "inference": "/v1/answers",
     "evaluation": "/v1/evaluations",
     "review": "/v1/reviews",
+    "monitoring": "/v1/monitoring/error-budgets",
     "actions": "/v1/actions",
 }
 

@@ -8,7 +8,9 @@ from uuid import UUID
 
 from app.costs.domain.prices import Charge
 
-Feature = Literal["answer", "search", "embedding_document", "embedding_query", "evaluation", "judging"]
+Feature = Literal[
+    "answer", "search", "embedding_document", "embedding_query", "evaluation", "judging", "online_judging"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,26 @@ class JudgeRule(ExactModel):
     minimum_labels: int = Field(50, ge=10, description="The fewest human labels needed to measure agreement.")
 
 
+class OnlineRates(ExactModel):
+    """The share of answers that is scored, by what they are; the first that fits counts."""
+
+    canary: Fraction = Field(1.0, description="Answers of a canary, and of the control beside it.")
+    refused: Fraction = Field(0.05, description="Refusals.")
+    degraded: Fraction = Field(0.5, description="Answers that some step fell back for, or was cut short.")
+    answered: Fraction = Field(0.1, description="All others.")
+
+
+class OnlineEvaluation(ExactModel):
+    """How answers of production are scored afterwards, by workers."""
+
+    rates: OnlineRates = OnlineRates()
+    settle_minutes: int = Field(5, ge=0, le=1440, description="An answer is scored no sooner than this after it.")
+    look_back_hours: int = Field(48, ge=1, le=168, description="An answer is scored no later than this after it.")
+    daily_answers: int = Field(500, ge=0, description="The most answers of a tenant that are scored in a day.")
+    daily_usd: float = Field(1.0, ge=0, description="What the judge may cost a tenant in a day; 0: it is not asked.")
+    low: Fraction = Field(0.5, description="An answer with a score below this goes to human review.")
+
+
 class HarmRule(ExactModel):
     """How much worse the canary may be on one metric."""
 
@@ -167,6 +187,7 @@ class QualityPolicy(PolicyModel):
     slices: SlicePolicy = SlicePolicy()
     protected: ProtectedCases = ProtectedCases()
     judge: JudgeRule = JudgeRule()
+    online: OnlineEvaluation = Field(OnlineEvaluation(), description="How answers of production are scored.")
     canary: CanaryPolicy = CanaryPolicy()
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ from app.core.clock import Clock, Deadline
 from app.core.database import Database
 from app.costs.domain import Usage
 from app.costs.domain.budgets import Hold, Settlement
+from app.costs.domain.ledger_rows import Feature
 from app.costs.service import Costs
 from app.evaluation import repository
 from app.evaluation.domain.calibration import calibrate
@@ -36,7 +37,9 @@ class JudgeScores:
 
 @dataclass(frozen=True)
 class LLMJudge:
-    """model: None when the process is configured with no model of the name in the policy."""
+    """model: None when the process is configured with no model of the name in the policy. feature: what its calls are
+    charged as.
+    """
 
     database: Database
     clock: Clock
@@ -45,6 +48,7 @@ class LLMJudge:
     suites: SuiteFiles
     rule: JudgeRule
     model: ChatModel | None
+    feature: Feature = "judging"
 
     async def scores(self, run_id: UUID, *sides: Mapping[str, CaseResult]) -> list[JudgeScores] | None:
         """The scores of each side; None when the policy names no judge. Stored verdicts are used again.
@@ -114,6 +118,6 @@ class LLMJudge:
         return completion
 
     async def _charge(self, hold: Hold | None, tenant: UUID, model: str, usage: Usage, run_id: UUID) -> None:
-        row = self.costs.row(tenant, "judging", model, usage, subject_id=run_id)
+        row = self.costs.row(tenant, self.feature, model, usage, subject_id=run_id)
         paid = Settlement((hold,) if hold else (), row.charge.micro_usd)
         await self.costs.abandon(tenant, None, [row], paid)

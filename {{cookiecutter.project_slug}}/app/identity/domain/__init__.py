@@ -49,6 +49,7 @@ OPERATOR: Final = USER | {
     "costs:read",
     "monitoring:read",
     "monitoring:propose",
+    "outcomes:write",
     "tickets:close",
 }
 ADMIN: Final = (

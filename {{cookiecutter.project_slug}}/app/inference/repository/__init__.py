@@ -4,6 +4,7 @@ from app.inference.repository.reading import (
     blind,
     decide,
     find,
+    find_unreviewed,
     judge,
     lock,
     outcomes,
@@ -16,6 +17,7 @@ from app.inference.repository.recording import (
     StoredAnswer,
     record,
     record_failure,
+    send_later,
     send_to_review,
 )
 
@@ -27,6 +29,7 @@ __all__ = [
     "blind",
     "decide",
     "find",
+    "find_unreviewed",
     "judge",
     "list_answers",
     "lock",
@@ -36,5 +39,6 @@ __all__ = [
     "remember",
     "resolved_count",
     "reviewed",
+    "send_later",
     "send_to_review",
 ]

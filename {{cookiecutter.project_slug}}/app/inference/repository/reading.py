@@ -11,6 +11,7 @@ from app.core.access import readable_by
 from app.inference.domain.answer_outcome import AnswerOutcome
 from app.inference.domain.human_review import (
     ArchivedAnswer,
+    DeliveredAnswer,
     Requester,
     ReviewDecision,
     ReviewedAnswer,
@@ -46,6 +47,12 @@ async def reviewed(connection: AsyncConnection, answer_id: UUID) -> ReviewedAnsw
         return None
     lists = {"groups": tuple(row.groups), "documents": tuple(row.documents)}
     return ReviewedAnswer(**{**row._mapping, **lists, "payload": bytes(row.payload)})
+
+
+async def find_unreviewed(connection: AsyncConnection, answer_id: UUID) -> DeliveredAnswer | None:
+    """An answer that no reviewer was to look at; None also for one that was erased."""
+    row = (await connection.execute(_UNREVIEWED, {"answer": answer_id})).first()
+    return DeliveredAnswer(row.tenant_id, row.id, row.key_id, tuple(row.groups or ()), row.body) if row else None
 
 
 async def decide(
@@ -109,6 +116,13 @@ async def add_feedback(
     await connection.execute(update(answers).where(answers.c.id == answer_id).values(helpful=helpful))
 
 
+_UNREVIEWED = text(
+    """
+    select a.tenant_id, a.id, a.key_id, a.conditions->'groups' as groups, a.body from answers a
+    where a.id = :answer and a.key_id is not null
+      and not exists (select from reviewed_answers r where r.answer_id = a.id)
+    """
+)
 _RESOLVED = text(
     """
     select count(*) from answers a

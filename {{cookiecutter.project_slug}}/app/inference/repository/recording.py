@@ -27,6 +27,7 @@ from app.inference.domain.answer import Answer
 from app.inference.domain.human_review import (
     REVIEW_JOB,
     REVIEW_QUEUE,
+    DeliveredAnswer,
     ReviewRequest,
 )
 from app.inference.domain.release_assignment import ReleaseAssignment
@@ -149,6 +150,32 @@ def _review_values(stored: StoredAnswer, review: ReviewRequest) -> dict[str, Any
         "webhook": review.webhook,
         "review_id": review.id,
     }
+
+
+async def send_later(connection: AsyncConnection, found: DeliveredAnswer, review: ReviewRequest, asker: str) -> None:
+    """Puts a delivered answer into human review, with the job that queues it. asker: the name of its key."""
+    values = {
+        "answer_id": found.answer_id,
+        "tenant_id": found.tenant_id,
+        "rule": review.rule.name,
+        "timing": review.rule.send,
+        "state": review.state,
+        "risk_tier": review.risk_tier,
+        "created_at": review.created_at,
+        "due_at": review.due_at,
+        "escalate_at": review.escalate_at,
+        "decisions": review.rule.decisions,
+        "self_approval": review.self_approval,
+        "asker_key": found.key_id,
+        "asker": asker,
+        "groups": list(found.groups),
+        "overlap": review.overlap,
+        "payload": review.payload,
+        "digest": review.digest,
+    }
+    await connection.execute(insert(reviewed_answers).values(values))
+    arguments = {"tenant_id": str(found.tenant_id), "answer_id": str(found.answer_id)}
+    await enqueue(connection, REVIEW_JOB, queue=REVIEW_QUEUE, **arguments)
 
 
 async def record_failure(database: Database, tenant_id: UUID, assignment: ReleaseAssignment, code: str) -> None:

@@ -149,6 +149,24 @@ QUALITY = Dashboard(
             "ops",
             _by("rule", "app_output_filtered_total"),
         ),
+        _panel(
+            "Scores of live answers",
+            "The mean of a sample that workers score, by metric.",
+            "percentunit",
+            Query(
+                f"sum by (metric) (rate(app_online_score_sum[{WINDOW}])) "
+                f"/ sum by (metric) (rate(app_online_score_count[{WINDOW}]))",
+                "{{metric}}",
+            ),
+        ),
+        _panel(
+            "Sampling",
+            "Decisions to score an answer or not, by reason.",
+            "ops",
+            Query(
+                f"sum by (decision, reason) (rate(app_online_evaluations_total[{WINDOW}]))", "{{decision}} {{reason}}"
+            ),
+        ),
         _panel("Evaluations", "Runs of the evaluation, by verdict.", "ops", _by("verdict", "app_evaluations_total")),
     ),
 )
@@ -301,4 +319,28 @@ WORKER = Dashboard(
     ),
 )
 
-DASHBOARDS = (SERVICE, QUALITY, DOCUMENTS, COST, REVIEW, RELEASES, WORKER)
+BUSINESS = Dashboard(
+    "business",
+    "Business",
+    "What answers are worth, as far as outcomes were reported.",
+    (
+        _panel("Outcomes", "That were reported, by kind.", "ops", _by("outcome", "app_business_outcomes_total")),
+        _panel(
+            "Worth and cost",
+            "What outcomes are worth within the hour, and what they cost.",
+            "currencyUSD",
+            Query(Counted("app_business_value_usd_total").increase("1h"), "worth"),
+            Query(Counted("app_business_loss_usd_total").increase("1h"), "cost"),
+        ),
+        _panel(
+            "Outcomes by answer",
+            "How many are reported for each answer: whether the other panels say something.",
+            "short",
+            Query(
+                f"{Counted('app_business_outcomes_total').rate(WINDOW)} / {Counted('app_answers_total').rate(WINDOW)}"
+            ),
+        ),
+    ),
+)
+
+DASHBOARDS = (SERVICE, QUALITY, DOCUMENTS, COST, REVIEW, RELEASES, BUSINESS, WORKER)

@@ -8,8 +8,10 @@ from app.core.database import Database
 from app.evaluation.service import SuiteFiles
 from app.inference.service import AnswerRecords
 from app.monitoring.domain.policy import MonitoringPolicy
+from app.monitoring.service.business import Business
 from app.monitoring.service.failure_analysis import FailureAnalysis
 from app.monitoring.service.failure_cases import FailureCases
+from app.monitoring.service.online_evaluation import OnlineEvaluations
 from app.monitoring.service.question_embedding import QuestionVectors
 from app.monitoring.service.upkeep import MonitoringUpkeep, ScheduledCheck
 from app.retrieval.service.retrieval import Retrieval
@@ -23,6 +25,8 @@ class Monitoring:
     failures: FailureAnalysis
     cases: FailureCases
     upkeep: MonitoringUpkeep
+    business: Business
+    online: OnlineEvaluations
 
     @classmethod
     def build(
@@ -34,10 +38,12 @@ class Monitoring:
         policy: MonitoringPolicy,
         personal_data: PersonalDataRules,
         tenants: Callable[[], Awaitable[list[UUID]]],
+        business: Business,
+        online: OnlineEvaluations,
     ) -> "Monitoring":
         records = AnswerRecords(database)
         vectors = QuestionVectors(database, records, retrieval, policy.max_embedded)
         failures = FailureAnalysis(database, clock, records, vectors, policy.failures)
         cases = FailureCases(database, clock, records, failures, suites, personal_data)
         checks = (ScheduledCheck("failures", timedelta(hours=policy.failures.every_hours), failures.run),)
-        return cls(failures, cases, MonitoringUpkeep(database, clock, tenants, checks))
+        return cls(failures, cases, MonitoringUpkeep(database, clock, tenants, checks), business, online)

@@ -23,6 +23,7 @@ KEY_ID = Kept("the id of a key")
 GONE = Content(to=None)
 OPAQUE = Content("opaque", None)
 
+_OUTCOMES = "what came of an answer, by name and amount; ids of answers and keys"
 _ANSWERS = "any (cast(:answers as uuid[]))"
 _ACTIONS = "any (cast(:actions as uuid[]))"
 _DOCUMENTS = "any (cast(:documents as uuid[]))"
@@ -47,6 +48,14 @@ ANSWERS = (
         "unnest(cast(:answers as uuid[]) || cast(:actions as uuid[])) id "
         "where position(convert_to(id::text, 'UTF8') in body) > 0)",
         key="key",
+    ),
+    Store("business_outcomes", "kept", {"outcome": NAMED_BY_POLICY}, key="answer_id", note=_OUTCOMES),
+    Store(
+        "online_evaluations",
+        "kept",
+        {"stratum": STATE, "decision": STATE, "reason": STATE},
+        key="answer_id",
+        note="scores of answers, as numbers",
     ),
     Store("feedback", "delete", {"comment": GONE}, linked=f"answer_id = {_ANSWERS}"),
     Store(

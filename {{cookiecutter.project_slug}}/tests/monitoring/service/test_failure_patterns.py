@@ -188,5 +188,5 @@ async def test_the_worker_runs_each_check_once_when_it_is_due(state: State, tena
     await other.sweep()
     await one.sweep()
     assert ran == [tenant, tenant]
-    assert state.sweeps_by_room["monitoring"] == state.monitoring.upkeep.watch
+    assert state.monitoring.upkeep.watch in state.sweeps_by_room["monitoring"]
     assert "failures" in [each.kind for each in state.monitoring.upkeep.checks]

@@ -136,6 +136,17 @@ def is_hidden_from(caller: Principal, blind: bool | None, asker_key: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveredAnswer:
+    """A stored answer without a review. groups: the access groups that its question was asked with."""
+
+    tenant_id: UUID
+    answer_id: UUID
+    key_id: UUID
+    groups: tuple[str, ...]
+    body: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
 class ArchivedAnswer:
     """A stored answer with its review. state: None without a review; then the fields after it are None too.
 
