@@ -85,7 +85,9 @@ COMMANDS = {
     "release": Listed("release", "Releases: code, prompts, models, index and policies, pinned together.", group=True),
     "governance": Listed("governance", "Emergency activations, model card and risk register.", group=True),
     "readiness": Listed("readiness", "Readiness: twelve questions answered from live evidence.", group=True),
-    "monitoring": Listed("monitoring", "Alert rules, dashboards, error budgets, business value and failures.", group=True),
+    "monitoring": Listed(
+        "monitoring", "Alert rules, dashboards, error budgets, business value and failures.", group=True
+    ),
     "outcomes": Listed("outcomes", "Outcomes: what came of answers for the business.", group=True),
     "audit": Listed("audit", "The audit log: who did what, and proof that it is unchanged.", group=True),
     "privacy": Listed("privacy", "Personal data: export, erasure, legal holds, and keys of tenants.", group=True),

@@ -1,6 +1,6 @@
 """Builds the services with their adapters. `build` yields the State that the API, worker and command line use."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -61,8 +61,8 @@ from app.ingestion.jobs import job_specs as ingestion_jobs
 from app.ingestion.service import Ingestion
 from app.ingestion.service.dependencies import IngestionDependencies
 from app.llm.ports import ChatModel
-from app.monitoring.service.error_budgets import ErrorBudgets
 from app.monitoring.service import Monitoring
+from app.monitoring.service.error_budgets import ErrorBudgets
 from app.privacy.jobs import job_specs as privacy_jobs
 from app.privacy.service import Privacy
 from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED
@@ -89,7 +89,7 @@ from app.wiring.infrastructure import (
     check,
     open_infrastructure,
 )
-from app.wiring.monitoring_setup import make_approvals, make_monitoring
+from app.wiring.monitoring_setup import make_approvals, make_judge, make_monitoring
 from app.wiring.readiness_setup import make_readiness
 from app.wiring.release_loader import ReleaseLoader, released
 
