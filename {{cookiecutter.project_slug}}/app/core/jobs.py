@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import procrastinate
@@ -144,9 +143,10 @@ class Worker:
         """Run until cancelled, reconnecting after database errors; with wait=False until the queue is empty."""
         while True:
             try:
-                reap = partial(repeat, self.reap, REAP_SECONDS, "core.job_reaper_failed")
-                measure = partial(repeat, self.measure, MEASURE_SECONDS, "core.queue_not_measured")
-                async with self.app.open_async(self.database.session_pool), background(reap, measure):
+                async with (
+                    self.app.open_async(self.database.session_pool),
+                    background(self._reap_periodically, self._measure_periodically),
+                ):
                     await self._run_once(wait)
             except (procrastinate.exceptions.ConnectorException, psycopg.Error, PoolTimeout) as error:
                 log.warning("core.worker_lost_database", error=type(error).__name__)
@@ -178,6 +178,22 @@ class Worker:
             with contextlib.suppress(procrastinate.exceptions.ConnectorException, psycopg.Error, PoolTimeout):
                 await running
             raise
+
+    async def _reap_periodically(self) -> None:
+        await repeat(
+            self.reap,
+            REAP_SECONDS,
+            Exception,
+            lambda error: log.warning("core.job_reaper_failed", error=type(error).__name__),
+        )
+
+    async def _measure_periodically(self) -> None:
+        await repeat(
+            self.measure,
+            MEASURE_SECONDS,
+            Exception,
+            lambda error: log.warning("core.queue_not_measured", error=type(error).__name__),
+        )
 
     async def measure(self) -> None:
         """Set the metrics of the queue; kinds without jobs are zero."""

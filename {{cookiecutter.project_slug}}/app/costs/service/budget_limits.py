@@ -113,7 +113,12 @@ class Budgets:
 
     async def watch(self) -> None:
         """Runs until it is cancelled: releases expired reservations, and updates the metrics."""
-        await repeat(self._sweep, SWEEP_SECONDS, "costs.budget_monitor_failed")
+        await repeat(
+            self._sweep,
+            SWEEP_SECONDS,
+            Exception,
+            lambda error: log.warning("costs.budget_monitor_failed", error=type(error).__name__),
+        )
 
     async def _sweep(self) -> None:
         for each in await self.standing():

@@ -87,4 +87,9 @@ class CanaryMonitor:
 
     async def watch(self) -> None:
         """Enforces the policy until cancelled; a failed check is logged and tried again."""
-        await repeat(self.enforce, self.policy.check_every_seconds, "evaluation.canary_check_failed", Problem)
+        await repeat(
+            self.enforce,
+            self.policy.check_every_seconds,
+            Problem,
+            lambda problem: log.warning("evaluation.canary_check_failed", code=problem.code),
+        )

@@ -27,7 +27,9 @@ class PrivacyUpkeep:
 
     async def watch(self) -> None:
         """Sweeps until cancelled; a failed sweep is logged and tried again. Safe in several processes."""
-        await repeat(self.sweep, SWEEP_SECONDS, "privacy.sweep_failed", Problem)
+        await repeat(
+            self.sweep, SWEEP_SECONDS, Problem, lambda problem: log.warning("privacy.sweep_failed", code=problem.code)
+        )
 
     async def sweep(self) -> None:
         """Once, for all tenants. What fails for one is logged, and is no obstacle for the others."""

@@ -71,7 +71,12 @@ class ReviewLifecycle:
 
     async def watch(self) -> None:
         """Expires items until cancelled; a failed sweep is logged and tried again. Safe in several processes."""
-        await repeat(self.expire_due, SWEEP_SECONDS, "review.sweep_failed", Problem)
+        await repeat(
+            self.expire_due,
+            SWEEP_SECONDS,
+            Problem,
+            lambda problem: log.warning("review.sweep_failed", code=problem.code),
+        )
 
     async def _expire_due_of(self, tenant_id: UUID) -> int:
         async with self.database.transaction(tenant_id) as connection:
