@@ -20,7 +20,6 @@ from app.core.database import Database, background
 from app.core.errors import Problem
 from app.core.job_queue import QueueDepth, depth_of_queue, park
 from app.core.logging import log_failure
-from app.core.periodic import repeat
 from app.core.telemetry import counter, gauge, span
 from app.core.text import clean, safe_str
 
@@ -143,10 +142,8 @@ class Worker:
         """Run until cancelled, reconnecting after database errors; with wait=False until the queue is empty."""
         while True:
             try:
-                async with (
-                    self.app.open_async(self.database.session_pool),
-                    background(self._reap_periodically, self._measure_periodically),
-                ):
+                upkeep = (self._reap_periodically, self._measure_periodically)
+                async with self.app.open_async(self.database.session_pool), background(*upkeep):
                     await self._run_once(wait)
             except (procrastinate.exceptions.ConnectorException, psycopg.Error, PoolTimeout) as error:
                 log.warning("core.worker_lost_database", error=type(error).__name__)
@@ -180,20 +177,20 @@ class Worker:
             raise
 
     async def _reap_periodically(self) -> None:
-        await repeat(
-            self.reap,
-            REAP_SECONDS,
-            Exception,
-            lambda error: log.warning("core.job_reaper_failed", error=type(error).__name__),
-        )
+        while True:
+            try:
+                await self.reap()
+            except Exception as error:
+                log.warning("core.job_reaper_failed", error=type(error).__name__)
+            await asyncio.sleep(REAP_SECONDS)
 
     async def _measure_periodically(self) -> None:
-        await repeat(
-            self.measure,
-            MEASURE_SECONDS,
-            Exception,
-            lambda error: log.warning("core.queue_not_measured", error=type(error).__name__),
-        )
+        while True:
+            try:
+                await self.measure()
+            except Exception as error:
+                log.warning("core.queue_not_measured", error=type(error).__name__)
+            await asyncio.sleep(MEASURE_SECONDS)
 
     async def measure(self) -> None:
         """Set the metrics of the queue; kinds without jobs are zero."""
