@@ -178,8 +178,8 @@ def stores() -> None:
     table = Table("store", "content", "erased", "note", box=None)
     for store in CATALOGUE.stores:
         table.add_row(store.table, " ".join([*store.contents, *store.people]), how[store.erasing], store.note)
-    for name, note in CATALOGUE.files.items():
-        table.add_row(name, "", "", note)
+    for file in CATALOGUE.files:
+        table.add_row(file.name, "", "", file.how)
     out.print(table)
 
 

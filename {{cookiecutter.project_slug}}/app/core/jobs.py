@@ -5,7 +5,6 @@ import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import procrastinate
@@ -22,7 +21,6 @@ from app.core.database import Database, background
 from app.core.errors import Problem
 from app.core.job_queue import QueueDepth, add_attempts, depth_of_queue, park
 from app.core.logging import log_failure
-from app.core.periodic import repeat
 from app.core.telemetry import counter, gauge, span
 from app.core.text import clean, safe_str
 
@@ -156,10 +154,8 @@ class Worker:
     async def _keep_running(self, wait: bool) -> None:
         while True:
             try:
-                reap = partial(repeat, self.reap, REAP_SECONDS, "core.job_reaper_failed")
-                measure = partial(repeat, self.measure, MEASURE_SECONDS, "core.queue_not_measured")
-                count = partial(repeat, self.store_attempts, MEASURE_SECONDS, "core.attempts_not_stored")
-                async with self.app.open_async(self.database.session_pool), background(reap, measure, count):
+                upkeep = (self._reap_periodically, self._measure_periodically)
+                async with self.app.open_async(self.database.session_pool), background(*upkeep):
                     await self._run_once(wait)
             except (procrastinate.exceptions.ConnectorException, psycopg.Error, PoolTimeout) as error:
                 log.warning("core.worker_lost_database", error=type(error).__name__)
@@ -192,6 +188,14 @@ class Worker:
                 await running
             raise
 
+    async def _reap_periodically(self) -> None:
+        while True:
+            try:
+                await self.reap()
+            except Exception as error:
+                log.warning("core.job_reaper_failed", error=type(error).__name__)
+            await asyncio.sleep(REAP_SECONDS)
+
     async def _store_attempts_or_log(self) -> None:
         try:
             await self.store_attempts()
@@ -209,6 +213,16 @@ class Worker:
         except BaseException:
             self._attempts += attempts
             raise
+
+    async def _measure_periodically(self) -> None:
+        while True:
+            await self._store_attempts_or_log()
+            try:
+                await self.measure()
+            except Exception as error:
+                log.warning("core.queue_not_measured", error=type(error).__name__)
+            await asyncio.sleep(MEASURE_SECONDS)
+
 
     async def measure(self) -> None:
         """Set the metrics of the queue; kinds without jobs are zero."""

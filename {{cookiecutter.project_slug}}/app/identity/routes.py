@@ -1,4 +1,3 @@
-from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
 
@@ -44,7 +43,7 @@ async def create_key(body: KeyRequest, caller: KeyManager, identity: IdentitySer
 async def list_keys(caller: KeyManager, identity: IdentityService) -> KeyListResponse:
     """The keys of the caller's tenant, without their secrets."""
     keys = await identity.list_keys(caller.tenant_id)
-    return KeyListResponse(items=[KeyResponse.model_validate(asdict(key)) for key in keys])
+    return KeyListResponse(items=[KeyResponse.model_validate(key) for key in keys])
 
 
 @router.delete("/v1/keys/{prefix}", status_code=204)
@@ -70,7 +69,7 @@ async def accept_logout(
 async def list_identities(caller: KeyManager, identity: IdentityService) -> IdentityListResponse:
     """Who has come to the caller's tenant with a token of the identity provider."""
     found = await identity.list_identities(caller.tenant_id)
-    return IdentityListResponse(items=[IdentityResponse.model_validate(each, from_attributes=True) for each in found])
+    return IdentityListResponse(items=[IdentityResponse.model_validate(each) for each in found])
 
 
 @router.delete("/v1/identities/{identity_id}", status_code=204)

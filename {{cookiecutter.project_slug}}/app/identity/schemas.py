@@ -3,7 +3,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from app.core.base_models import ExactModel
+from app.core.base_models import ExactModel, ResponseModel
 from app.identity.domain import PERMISSIONS, KeyTerms, Principal
 
 
@@ -28,7 +28,7 @@ class KeyCreatedResponse(BaseModel):
     key: str = Field(description="The key. It is shown once and stored nowhere.")
 
 
-class KeyResponse(BaseModel):
+class KeyResponse(ResponseModel):
     id: UUID
     name: str
     prefix: str
@@ -44,7 +44,7 @@ class KeyResponse(BaseModel):
     last_used_at: datetime | None = Field(description="To the minute.")
 
 
-class IdentityResponse(BaseModel):
+class IdentityResponse(ResponseModel):
     """A person or a service account of the identity provider."""
 
     id: UUID

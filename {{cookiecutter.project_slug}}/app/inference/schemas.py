@@ -6,10 +6,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.actions.domain import ReviewTiming
-from app.core.base_models import ExactModel
+from app.core.base_models import ExactModel, ResponseModel
 from app.inference.domain.answer_listing import AnswerPage, ListedAnswer
 from app.inference.domain.human_review import ReviewDecision
-from app.inference.domain.replay import Replay
 from app.webhooks.domain import MAX_URL_CHARACTERS
 
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
@@ -161,13 +160,13 @@ class ArchivedAnswerResponse(AnswerResponse):
     review: AnswerReviewResponse | None = None
 
 
-class DifferenceResponse(BaseModel):
+class DifferenceResponse(ResponseModel):
     what: str
     before: str
     after: str
 
 
-class ReplayResponse(BaseModel):
+class ReplayResponse(ResponseModel):
     """A past answer and its replay on the same release and corpus version."""
 
     answer_id: UUID
@@ -181,10 +180,6 @@ class ReplayResponse(BaseModel):
     before: str
     after: str
     differences: list[DifferenceResponse]
-
-    @classmethod
-    def of(cls, replay: Replay) -> "ReplayResponse":
-        return cls.model_validate(asdict(replay) | {"faithful": replay.faithful})
 
 
 class ListedAnswerResponse(BaseModel):

@@ -20,13 +20,7 @@ class ReviewPage {
     this.pane = h("section", { class: "pane", "aria-label": "Item" });
     this.agreement = h("p", { class: "quiet agreement" });
     this.help = new Help(Object.entries(VERBS).map(([, { letter, name }]) => [letter, name]));
-    const next = h(
-      "button",
-      { type: "button", class: "main", onclick: () => this.next() },
-      "Next item",
-      h("kbd", { "aria-hidden": "true" }, "n"),
-    );
-    this.queue.element.prepend(h("p", { class: "buttons first" }, next, this.help.button));
+    this.queue.element.prepend(h("p", { class: "buttons first" }, this.nextButton(), this.help.button));
     this.queue.element.append(this.agreement);
     this.element = h("div", { class: "desk" }, this.queue.element, this.pane, this.help.element);
     addEventListener("hashchange", () => this.onHashChange());
@@ -39,6 +33,11 @@ class ReviewPage {
     this.onHashChange();
     await this.queue.load();
     this.loadAgreement();
+  }
+
+  nextButton() {
+    const press = () => this.next();
+    return h("button", { type: "button", class: "main", onclick: press }, "Next item", h("kbd", { "aria-hidden": "true" }, "n"));
   }
 
   get draft() {
@@ -241,12 +240,7 @@ class ReviewPage {
     const more =
       result.state === "open" && ["approve", "edit"].includes(verb) ? " Another person must approve it as well." : "";
     const words = `${VERBS[verb].pastTense}.${more}`;
-    const next = h(
-      "button",
-      { type: "button", class: "main", onclick: () => this.next() },
-      "Next item",
-      h("kbd", { "aria-hidden": "true" }, "n"),
-    );
+    const next = this.nextButton();
     const notice = h(
       "div",
       { class: "notice good" },

@@ -1,5 +1,6 @@
 """The state of the budgets, and changes of their limits."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core import audit
 from app.core.clock import Clock
 from app.core.database import Database
-from app.core.periodic import repeat
 from app.core.reasons import check_reason
 from app.core.telemetry import counter, gauge
 from app.costs.domain.budgets import SERVICE, Budget, BudgetSpan, BudgetState, NoLimit
@@ -113,12 +113,14 @@ class Budgets:
 
     async def watch(self) -> None:
         """Runs until it is cancelled: releases expired reservations, and updates the metrics."""
-        await repeat(self._sweep, SWEEP_SECONDS, "costs.budget_monitor_failed")
-
-    async def _sweep(self) -> None:
-        for each in await self.standing():
-            USED.labels(each.span).set(each.used_percent / 100)
-        self._show(await self.near_limit())
+        while True:
+            try:
+                for each in await self.standing():
+                    USED.labels(each.span).set(each.used_percent / 100)
+                self._show(await self.near_limit())
+            except Exception as error:
+                log.warning("costs.budget_monitor_failed", error=type(error).__name__)
+            await asyncio.sleep(SWEEP_SECONDS)
 
     async def notes(self) -> list[str]:
         """Warnings for the owner: budgets that are nearly used up, and the number of such tenants."""

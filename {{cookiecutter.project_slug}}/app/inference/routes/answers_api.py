@@ -136,7 +136,7 @@ async def show(
 @router.post("/v1/answers/{answer_id}/replay")
 async def replay(answer_id: UUID, caller: Auditor, replays: Replays) -> ReplayResponse:
     """Runs a past answer again on its own release and corpus version, and shows what differs."""
-    return ReplayResponse.of(await replays.replay(caller, answer_id))
+    return ReplayResponse.model_validate(await replays.replay(caller, answer_id))
 
 
 @router.post("/v1/answers/{answer_id}/feedback", status_code=204)

@@ -5,7 +5,7 @@ A test fails when a table or a column of text, JSON, bytes or vectors is not on 
 
 from app.privacy.domain.kept_tables import KEPT
 from app.privacy.domain.monitored_tables import MONITORED
-from app.privacy.domain.stores import Catalogue, Content, Kept, Person, Store
+from app.privacy.domain.stores import Catalogue, Content, FileStore, Kept, Person, Store
 
 UNREADABLE = "array['00000000-0000-0000-0000-000000000000']::uuid[]"
 """The nil document, which nobody can read: whatever is derived from it is found by nobody (app.core.access)."""
@@ -405,11 +405,11 @@ OTHERS = (
     ),
 )
 
-FILES = {
-    "evals/*.jsonl": "cases that came from an erased review item, or hold the text, are removed",
-    "logs and traces": "hold ids, times and names of errors, no text of users",
-    "APP_TOMBSTONES": "ids of what was erased, and the subject, encrypted by the master key",
-    "backups": "expire by age; 'app restore' or 'app privacy reapply' erases again what one brings back",
-}
+FILES = (
+    FileStore("evals/*.jsonl", "cases that came from an erased review item, or hold the text, are removed"),
+    FileStore("logs and traces", "hold ids, times and names of errors, no text of users"),
+    FileStore("APP_TOMBSTONES", "ids of what was erased, and the subject, encrypted by the master key"),
+    FileStore("backups", "expire by age; 'app restore' or 'app privacy reapply' erases again what one brings back"),
+)
 
 CATALOGUE = Catalogue((*ANSWERS, *DOCUMENTS, *OTHERS, *KEPT), FILES)

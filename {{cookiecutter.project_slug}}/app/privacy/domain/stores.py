@@ -71,14 +71,19 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
-    """Everything that is stored. The order is that of erasing: what refers to a row comes before it.
+class FileStore:
+    """A store outside of the database."""
 
-    files: what becomes of each store outside of the database, by its name.
-    """
+    name: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Everything that is stored. The order is that of erasing: what refers to a row comes before it."""
 
     stores: tuple[Store, ...]
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[FileStore, ...] = field(default=())
 
     def store(self, table: str) -> Store:
         return next(each for each in self.stores if each.table == table)

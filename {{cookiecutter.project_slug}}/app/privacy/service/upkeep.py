@@ -1,5 +1,6 @@
 """What the worker does by itself: it continues interrupted erasures, and erases what is too old."""
 
+import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -7,7 +8,6 @@ import structlog
 
 from app.core.errors import Problem
 from app.core.logging import log_failure
-from app.core.periodic import repeat
 from app.core.telemetry import counter
 from app.encryption.service import TenantKeys
 from app.privacy.service.erasure import Erasure
@@ -27,7 +27,12 @@ class PrivacyUpkeep:
 
     async def watch(self) -> None:
         """Sweeps until cancelled; a failed sweep is logged and tried again. Safe in several processes."""
-        await repeat(self.sweep, SWEEP_SECONDS, "privacy.sweep_failed", Problem)
+        while True:
+            try:
+                await self.sweep()
+            except Problem as problem:
+                log.warning("privacy.sweep_failed", code=problem.code)
+            await asyncio.sleep(SWEEP_SECONDS)
 
     async def sweep(self) -> None:
         """Once, for all tenants, and record it. What fails for one is logged, and is no obstacle for the others."""

@@ -75,22 +75,8 @@ async def list_indexes(
     caller: Annotated[Principal, require("index:manage")], retrieval: Retrievals
 ) -> IndexListResponse:
     """Every index, with the numbers of documents and chunks of the caller's tenant."""
-    rows = await retrieval.list_indexes(caller.tenant_id)
-    return IndexListResponse(
-        items=[
-            IndexResponse(
-                number=row.number,
-                id=row.id,
-                status=row.status,
-                embedder=row.fingerprint.embedder,
-                dimensions=row.fingerprint.dimensions,
-                chunker=row.fingerprint.chunker,
-                text_search=row.fingerprint.text_search,
-                documents=documents,
-                chunks=chunks,
-                created_at=row.created_at,
-                ready_at=row.ready_at,
-            )
-            for row, documents, chunks in rows
-        ]
-    )
+    indexes = [
+        asdict(row) | asdict(row.fingerprint) | {"documents": documents, "chunks": chunks}
+        for row, documents, chunks in await retrieval.list_indexes(caller.tenant_id)
+    ]
+    return IndexListResponse(items=[IndexResponse.model_validate(index) for index in indexes])

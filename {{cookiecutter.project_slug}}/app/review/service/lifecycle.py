@@ -1,5 +1,6 @@
 """Review items without a reviewer: how they enter the queue, and how they end when nobody decides in time."""
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
@@ -12,7 +13,6 @@ from app.core.clock import Clock
 from app.core.database import Database, moment
 from app.core.errors import Problem
 from app.core.ids import in_sample, new_id
-from app.core.periodic import repeat
 from app.inference.service import HeldAnswers
 from app.review import repository
 from app.review.domain.items import ReviewItem, ReviewKind
@@ -71,7 +71,12 @@ class ReviewLifecycle:
 
     async def watch(self) -> None:
         """Expires items until cancelled; a failed sweep is logged and tried again. Safe in several processes."""
-        await repeat(self.expire_due, SWEEP_SECONDS, "review.sweep_failed", Problem)
+        while True:
+            try:
+                await self.expire_due()
+            except Problem as problem:
+                log.warning("review.sweep_failed", code=problem.code)
+            await asyncio.sleep(SWEEP_SECONDS)
 
     async def _expire_due_of(self, tenant_id: UUID) -> int:
         async with self.database.transaction(tenant_id) as connection:
