@@ -63,7 +63,7 @@ async def _service(
     urls: Urls, price: str, upstream: str, model: psutil.Process, answers: int, chunks: int
 ) -> AsyncIterator[Load]:
     with tempfile.TemporaryDirectory() as folder:
-        home = house(Path(folder), price)
+        home = house(Path(folder), price, queue_seconds=30)  # a slow machine refuses nothing
         cost = home / "policies" / "cost.yaml"
         lines = [MONTH if line.startswith("monthly_") else line for line in cost.read_text().splitlines()]
         cost.write_text("\n".join(LIMITS if line == "budgets:" else line for line in lines) + "\n")

@@ -53,8 +53,11 @@ def fresh_database() -> Iterator[Urls]:
         yield urls
 
 
-def house(folder: Path, prices: str, answer_p95_ms: int = 120_000) -> Path:
-    """Make a root folder with the policies of the service, added prices, and limits that no run reaches."""
+def house(folder: Path, prices: str, answer_p95_ms: int = 120_000, queue_seconds: float | None = None) -> Path:
+    """Make a root folder with the policies of the service, added prices, and limits that no run reaches.
+
+    queue_seconds: how long a request may wait before it is refused; None for what the policy says.
+    """
     for part in ("policies", "prompts", "migrations"):
         shutil.copytree(ROOT / part, folder / part)
     with (folder / "policies" / "cost.yaml").open("a") as cost:
@@ -62,7 +65,10 @@ def house(folder: Path, prices: str, answer_p95_ms: int = 120_000) -> Path:
     security = folder / "policies" / "security.yaml"
     security.write_text(re.sub(r"(requests_per_minute_per_key:).*", r"\1 1000000", security.read_text()))
     slo = folder / "policies" / "slo.yaml"
-    slo.write_text(re.sub(r"(answer_p95_ms:).*", rf"\1 {answer_p95_ms}", slo.read_text()))
+    text = re.sub(r"(answer_p95_ms:).*", rf"\1 {answer_p95_ms}", slo.read_text())
+    if queue_seconds is not None:
+        text = re.sub(r"(queue_seconds:).*", rf"\1 {queue_seconds}", text)
+    slo.write_text(text)
     return folder
 
 

@@ -41,7 +41,7 @@ async def main(answers: int, chunks: int, short: bool) -> None:
     # A high load average means that other processes were busy, and the rates below are too low.
     busy = round(os.getloadavg()[0], 1)
     with fresh_database() as urls, tempfile.TemporaryDirectory() as folder:
-        home = house(Path(folder), PRICE)
+        home = house(Path(folder), PRICE, queue_seconds=30)  # a slow machine refuses nothing
         settings = Settings(root=home, data_dir=home, embedder="none", _env_file=None)
         async with build(settings, urls) as state:
             tenant = await state.identity.ensure_tenant("bench")

@@ -92,6 +92,8 @@ async def _storm(home: Path, url: str, model: str, key: str, chance: random.Rand
             command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         await _alive(port)
+        while number == 0 and not ended["whole"]:  # noqa: ASYNC110, the first lives until money is spent
+            await asyncio.sleep(0.02)
         await asyncio.sleep(chance.uniform(0.02, LONGEST_LIFE))
         running.kill()
         running.wait()

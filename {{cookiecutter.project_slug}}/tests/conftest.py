@@ -1,6 +1,7 @@
 """An embedded server for each process of the run, a fresh database in it for each file, a new tenant for each test."""
 
 import functools
+import gc
 import importlib
 import os
 import sys
@@ -56,6 +57,7 @@ def extend_timeouts() -> None:
 
 
 def pytest_configure() -> None:
+    gc.disable()  # until everything is imported: nothing of it becomes garbage
     extend_timeouts()
     cache_constant_setup()
     check_every_response()
@@ -114,6 +116,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         slow = {share_of(item.nodeid) for item in items if item.get_closest_marker("slow")}
         items.sort(key=lambda item: share_of(item.nodeid) not in slow)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Garbage is looked for again, but not among modules and tests."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

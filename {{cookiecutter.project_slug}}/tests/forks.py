@@ -107,6 +107,7 @@ def main() -> None:
     import gc
     import runpy
 
+    gc.disable()  # as `app` does while it imports
     from app.cli.commands import COMMANDS, load
 
     for name in COMMANDS:
@@ -114,6 +115,7 @@ def main() -> None:
     import benchmarks.harness  # noqa: F401
 
     gc.freeze()
+    gc.enable()
     module, arguments = serve(sys.argv[1])
     sys.argv[1:] = arguments
     runpy.run_module(module, run_name="__main__", alter_sys=True)

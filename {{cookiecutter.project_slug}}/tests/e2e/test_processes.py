@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.conftest import Running, app, free_port, serving, start
+from tests.e2e.conftest import App, Running, app, free_port, serving, start
 
 
 def test_an_unknown_setting_stops_every_command_with_one_sentence(tmp_path: Path) -> None:
@@ -44,28 +44,30 @@ def test_run_prints_a_key_that_works_and_the_same_one_at_the_next_start(tmp_path
     assert second.stop() == 0
 
 
-def test_run_refuses_a_port_that_is_taken(service: Running, tmp_path: Path) -> None:
-    done = app(tmp_path, "run", APP_PORT=service.base.rsplit(":", 1)[1])
+def test_run_refuses_a_port_that_is_taken(service: Running, tmp_path: Path, forked_app: App) -> None:
+    done = forked_app(tmp_path, "run", APP_PORT=service.base.rsplit(":", 1)[1])
     assert done.returncode == 1
     assert "choose another with APP_PORT" in done.stderr
 
 
-def test_a_start_with_another_embedder_than_the_index_has_says_at_once_what_to_set(tmp_path: Path) -> None:
+def test_a_start_with_another_embedder_than_the_index_has_says_at_once_what_to_set(
+    tmp_path: Path, forked_app: App
+) -> None:
     assert start(tmp_path).stop() == 0
     for command in ("run", "serve"):
-        done = app(tmp_path, command, APP_EMBEDDER="none", APP_PORT=str(free_port()))
+        done = forked_app(tmp_path, command, APP_EMBEDDER="none", APP_PORT=str(free_port()))
         assert done.returncode == 1
         assert done.stderr.startswith("app: Index 1 was built with the embedder minilm-int8@"), done.stderr
         assert "this process uses none. Set APP_EMBEDDER=minilm and no APP_EMBEDDER_FOLDER" in done.stderr
         assert done.stderr.count("\n") == 1
 
 
-def test_a_key_made_on_the_command_line_works_and_is_soon_revoked(service: Running) -> None:
-    key = app(service.data, "keys", "create", "reader", "--role", "user").stdout.strip()
+def test_a_key_made_on_the_command_line_works_and_is_soon_revoked(service: Running, forked_app: App) -> None:
+    key = forked_app(service.data, "keys", "create", "reader", "--role", "user").stdout.strip()
     headers = {"Authorization": f"Bearer {key}"}
     address = f"{service.base}/v1/models"
     assert httpx.get(address, headers=headers).status_code == 200
-    assert app(service.data, "keys", "revoke", key.split("_")[1]).returncode == 0
+    assert forked_app(service.data, "keys", "revoke", key.split("_")[1]).returncode == 0
     _until(lambda: httpx.get(address, headers=headers).status_code == 401)
 
 

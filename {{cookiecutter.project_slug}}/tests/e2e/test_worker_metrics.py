@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import ROOT
-from tests.e2e.conftest import Running, app, environment, free_port, start
+from tests.e2e.conftest import App, Running, environment, free_port, start
 
 TRIES = 1200
 
@@ -121,17 +121,19 @@ def taken(host: str = "127.0.0.1") -> Iterator[int]:
         yield held.getsockname()[1]
 
 
-def test_a_second_worker_on_the_same_port_says_which_setting_to_change(running: Running, port: int) -> None:
-    done = app(running.data, "worker", APP_WORKER_METRICS_PORT=str(port))
+def test_a_second_worker_on_the_same_port_says_which_setting_to_change(
+    running: Running, port: int, forked_app: App
+) -> None:
+    done = forked_app(running.data, "worker", APP_WORKER_METRICS_PORT=str(port))
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert last == f"app: Port {port} of 127.0.0.1 is in use; choose another with APP_WORKER_METRICS_PORT."
     assert "Traceback" not in done.stderr
 
 
-def test_run_refuses_a_taken_metrics_port_before_it_starts_anything(tmp_path: Path) -> None:
+def test_run_refuses_a_taken_metrics_port_before_it_starts_anything(tmp_path: Path, forked_app: App) -> None:
     with taken() as port:
-        done = app(tmp_path, "run", APP_PORT=str(free_port()), APP_WORKER_METRICS_PORT=str(port))
+        done = forked_app(tmp_path, "run", APP_PORT=str(free_port()), APP_WORKER_METRICS_PORT=str(port))
     assert (done.returncode, done.stderr) == (
         1,
         f"app: Port {port} of 127.0.0.1 is in use; choose another with APP_WORKER_METRICS_PORT.\n",
@@ -139,17 +141,17 @@ def test_run_refuses_a_taken_metrics_port_before_it_starts_anything(tmp_path: Pa
     assert not (tmp_path / "postgres").exists()
 
 
-def test_run_refuses_one_port_for_both(tmp_path: Path) -> None:
+def test_run_refuses_one_port_for_both(tmp_path: Path, forked_app: App) -> None:
     port = str(free_port())
-    done = app(tmp_path, "run", APP_PORT=port, APP_WORKER_METRICS_PORT=port)
+    done = forked_app(tmp_path, "run", APP_PORT=port, APP_WORKER_METRICS_PORT=port)
     assert done.returncode == 1
     assert done.stderr.startswith(f"app: API and worker cannot share port {port}; choose another with")
 
 
 @pytest.mark.parametrize("command", ["serve", "run"])
-def test_a_taken_port_of_the_api_is_one_sentence(command: str, tmp_path: Path) -> None:
+def test_a_taken_port_of_the_api_is_one_sentence(command: str, tmp_path: Path, forked_app: App) -> None:
     with taken() as port:
-        done = app(tmp_path, command, APP_PORT=str(port))
+        done = forked_app(tmp_path, command, APP_PORT=str(port))
     assert (done.returncode, done.stderr) == (
         1,
         f"app: Port {port} of 127.0.0.1 is in use; choose another with APP_PORT.\n",
@@ -157,8 +159,8 @@ def test_a_taken_port_of_the_api_is_one_sentence(command: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("command", ["serve", "run"])
-def test_an_address_that_is_not_of_this_machine_is_one_sentence(command: str, tmp_path: Path) -> None:
-    done = app(tmp_path, command, APP_HOST="192.0.2.1")
+def test_an_address_that_is_not_of_this_machine_is_one_sentence(command: str, tmp_path: Path, forked_app: App) -> None:
+    done = forked_app(tmp_path, command, APP_HOST="192.0.2.1")
     assert done.returncode == 1
     assert done.stderr.startswith("app: Nothing can listen on 192.0.2.1 (")
     assert done.stderr.endswith("set APP_HOST to an address of this machine.\n")

@@ -17,7 +17,7 @@ from app.adapters.chat.standin import StandIn
 from app.core.clock import Deadline
 from app.core.embedded import Urls
 from app.evaluation.domain.report import Report
-from app.evaluation.service import Evaluations, SuiteFiles
+from app.evaluation.service import Evaluations
 from app.inference.service import context
 from app.releases.domain import Prompt, Release, Scalar
 from app.retrieval.domain import ChunkerParams
@@ -26,6 +26,7 @@ from app.retrieval.ports import EmbeddingResult
 from app.settings import Settings
 from app.wiring import State, build
 from tests.conftest import ROOT, FreshDatabase
+from tests.evaluation.corpus import keep_cited_pages
 from tests.evaluation.prompt_following_model import follow_prompt
 from tests.evaluation.service.test_evaluations import beside
 
@@ -89,12 +90,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, folder / name)
     cost = folder / "policies" / "cost.yaml"
     cost.write_text(cost.read_text() + PRICES)
-    cited = {
-        folder / "docs" / source.uri for case in SuiteFiles(folder / "evals").load().cases for source in case.sources
-    }
-    for page in (folder / "docs").rglob("*.md"):
-        if page not in cited:
-            page.unlink()
+    keep_cited_pages(folder)
     return folder
 
 
