@@ -2,14 +2,14 @@ import contextlib
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 import structlog
 
 from app.core.options import LogFormat
-from app.core.redaction import MaskText, redact, redact_value
+from app.core.redaction import MaskText, TextDetector, installed_detectors, redact, redact_value
 from app.core.telemetry import current_trace_id
 from app.core.text import safe_str
 
@@ -33,6 +33,19 @@ def _json(event: dict[str, Any], default: Any = str, **_: Any) -> str:
         return orjson.dumps({safe_str(name): safe_str(value) for name, value in event.items()}).decode()
 
 
+_FEW_VALUES = frozenset({"event", "method", "route"})
+"""Members whose values come again and again, so that what becomes of each is remembered."""
+MAX_REMEMBERED, LONGEST_REMEMBERED = 500, 80
+
+
+@dataclass
+class _Remembered:
+    """What became of the values of _FEW_VALUES under these detectors."""
+
+    detectors: tuple[TextDetector, ...] = ()
+    values: dict[tuple[str, str], object] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class _Redaction:
     """The event without credentials, and with `mask` applied to its texts. A value that is no text is written as one,
@@ -40,6 +53,7 @@ class _Redaction:
     """
 
     mask: MaskText
+    _remembered: _Remembered = field(default_factory=_Remembered)
 
     def __call__(self, _: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         return {name: self._value(name, value) for name, value in event.items()}
@@ -49,6 +63,20 @@ class _Redaction:
             return value
         if name == "request_id":
             return redact(safe_str(value))
+        if name in _FEW_VALUES and isinstance(value, str) and len(value) <= LONGEST_REMEMBERED:
+            return self._often(name, value)
+        return self._masked(name, value)
+
+    def _often(self, name: str, value: str) -> object:
+        remembered = self._remembered
+        if remembered.detectors is not installed_detectors() or len(remembered.values) >= MAX_REMEMBERED:
+            remembered.detectors = installed_detectors()
+            remembered.values.clear()
+        if (name, value) not in remembered.values:
+            remembered.values[name, value] = self._masked(name, value)
+        return remembered.values[name, value]
+
+    def _masked(self, name: str, value: object) -> object:
         if isinstance(value, (str, Mapping, list, tuple, set, frozenset)):
             return next(iter(redact_value({name: value}, self.mask).values()))
         return self.mask(redact(safe_str(value)))

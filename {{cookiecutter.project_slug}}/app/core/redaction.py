@@ -80,6 +80,10 @@ def install_detectors(*detectors: TextDetector) -> None:
     _installed.detectors = detectors
 
 
+def installed_detectors() -> tuple[TextDetector, ...]:
+    return _installed.detectors
+
+
 def redact(text: str) -> str:
     """The text without what the installed detectors find. Safe to repeat."""
     spans = spans_in(text, _installed.detectors)

@@ -8,6 +8,7 @@ import structlog
 
 from app.core.logging import configure_logging
 from app.core.options import LogFormat
+from app.core.redaction import SecretDetector, install_detectors, installed_detectors
 
 
 @pytest.fixture
@@ -32,3 +33,23 @@ def test_a_traceback_shows_no_local_variables(style: LogFormat, capsys: pytest.C
     logged = capsys.readouterr().err
     assert "RuntimeError" in logged
     assert "my-secret-question" not in logged
+
+
+@pytest.mark.usefixtures("configured")
+def test_what_is_remembered_of_a_value_is_masked_and_forgotten_with_other_detectors(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("INFO", "json")
+    before, log = installed_detectors(), structlog.get_logger()
+    try:
+        for detectors, shown in (((SecretDetector(),), True), ((SecretDetector(frozenset({"BREW42"})),), False)) * 2:
+            install_detectors(*detectors)
+            for _ in range(2):
+                log.info("core.request_completed", method="BREW42", route="/v1/answers")
+                log.info("core.request_completed", method="ghp_" + "a1B2c3D4" * 5)
+            lines = capsys.readouterr().err
+            assert lines.count('"route":"/v1/answers"') == 2
+            assert lines.count("BREW42") == (2 if shown else 0)
+            assert "a1B2c3D4" not in lines
+    finally:
+        install_detectors(*before)

@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -68,15 +68,26 @@ def word_columns(word: str) -> Integers:
 def _character_keys(texts: Sequence[str]) -> list[Integers]:
     padded = [f" {text} " for text in texts]
     codes = np.frombuffer("".join(padded).encode("utf-32-le"), dtype="<u4").astype(np.uint64)
+    if len(texts) == 1:
+        return [_bucket(rolled) for rolled in _rolled(codes)]
     row = np.repeat(np.arange(len(texts), dtype=np.int64), [len(each) for each in padded])
     keys: list[Integers] = []
-    rolled = codes.copy()
-    for length in range(2, max(LENGTHS) + 1):
-        rolled = rolled[:-1] * _MULTIPLIER + codes[length - 1 :]
+    for length, rolled in enumerate(_rolled(codes), 2):
         inside = row[: len(rolled)] == row[length - 1 :]
-        bucket = ((rolled * _SPREAD) >> np.uint64(64 - CHARACTER_BITS)).astype(np.int64)
-        keys.append(((row[: len(rolled)] << _ROW_SHIFT) | bucket)[inside])
+        keys.append(((row[: len(rolled)] << _ROW_SHIFT) | _bucket(rolled))[inside])
     return keys
+
+
+def _rolled(codes: NDArray[np.uint64]) -> Iterator[NDArray[np.uint64]]:
+    """A hash of each n-gram, for each of the lengths."""
+    rolled = codes
+    for length in LENGTHS:
+        rolled = rolled[:-1] * _MULTIPLIER + codes[length - 1 :]
+        yield rolled
+
+
+def _bucket(rolled: NDArray[np.uint64]) -> Integers:
+    return ((rolled * _SPREAD) >> np.uint64(64 - CHARACTER_BITS)).astype(np.int64)
 
 
 def _word_keys(texts: Sequence[str]) -> Integers:
