@@ -357,10 +357,33 @@ OTHERS = (
             "name": Content(to="'erased-' || id"),
             "roles": STATE,
             "groups": Content("list", "'{}'"),
+            "link": Content(to="null"),
+            "sources": Kept("values of claims that name groups, with what the policy gives for them"),
         },
         linked="id = any (cast(:keys as uuid[]))",
         also="revoked_at = coalesce(revoked_at, now())",
     ),
+    Store("provisioned_members", "apart", {}, key="user_id", note="ids; they go with the user or the group"),
+    Store(
+        "provisioned_users",
+        "change",
+        {
+            "user_name": Content(to="'erased-' || id"),
+            "user_key": Content(to="'erased-' || id"),
+            "external_id": Content(to="null"),
+            "display_name": Content(to="null"),
+        },
+        linked="exists (select from identities i where i.id = any (cast(:keys as uuid[])) "
+        "and i.link in (user_key, external_id))",
+        also="active = false, deleted_at = coalesce(deleted_at, now())",
+    ),
+    Store(
+        "provisioned_groups",
+        "apart",
+        {"display_name": GROUPS, "external_id": GROUPS},
+        note="names of groups, which the identity provider deletes",
+    ),
+    Store("provisioned_values", "apart", {"value": GROUPS}, key="value", note="names of groups"),
     Store(
         "api_keys",
         "change",
