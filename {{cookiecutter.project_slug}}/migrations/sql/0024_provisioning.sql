@@ -32,7 +32,7 @@ create table provisioned_members (
   user_id uuid not null,
   constraint pk_provisioned_members primary key (tenant_id, group_id, user_id),
   constraint fk_provisioned_members_group_id foreign key (tenant_id, group_id)
-    references provisioned_groups (tenant_id, id),
+    references provisioned_groups (tenant_id, id) on delete cascade,
   constraint fk_provisioned_members_user_id foreign key (tenant_id, user_id) references provisioned_users (tenant_id, id)
 );
 create index ix_provisioned_members_user on provisioned_members (tenant_id, user_id);

@@ -34,7 +34,7 @@ PROVISIONED = {
     "provisioned_users": "select, insert, update",
     "provisioned_groups": "select, insert, update, delete",
     "provisioned_members": "select, insert, delete",
-    "provisioned_values": "select, insert",
+    "provisioned_values": "select, insert, delete",
 }
 FUNCTIONS = ("console_session(bytea)", "end_provider_sessions(text, text, text)")
 

@@ -55,7 +55,6 @@ tenant   accounts:provision   GET /scim/v2/Schemas
 tenant   accounts:provision   GET /scim/v2/Schemas/{name}
 tenant   accounts:provision   GET /scim/v2/ServiceProviderConfig
 tenant   accounts:provision   GET /scim/v2/{path:path}
-tenant   accounts:provision   POST /scim/v2/{path:path}
 tenant   accounts:provision   GET /scim/v2/Users
 tenant   accounts:provision   POST /scim/v2/Users
 tenant   accounts:provision   DELETE /scim/v2/Users/{user_id}

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from app.identity.domain.provisioning import (
@@ -22,6 +22,8 @@ PATCH_OP: Final = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 MAX_OPERATIONS: Final = 1000
 
 Attributes = Mapping[str, object]
+ScimBody = dict[str, Any]
+"""A reply."""
 
 _USER_ATTRIBUTES: Final = {
     "id": "id",

@@ -2,9 +2,7 @@
 
 from typing import Any, Final
 
-from app.identity.domain.scim import GROUP, USER
-
-Json = dict[str, Any]
+from app.identity.domain.scim import GROUP, USER, ScimBody
 
 MAX_RESULTS: Final = 200
 _SCHEMA: Final = "urn:ietf:params:scim:schemas:core:2.0:"
@@ -16,7 +14,7 @@ _KEY: Final = {
 }
 
 
-def service_provider(base: str) -> Json:
+def service_provider(base: str) -> ScimBody:
     unsupported = {"supported": False}
     return {
         "schemas": [f"{_SCHEMA}ServiceProviderConfig"],
@@ -31,7 +29,7 @@ def service_provider(base: str) -> Json:
     }
 
 
-def resource_types(base: str) -> dict[str, Json]:
+def resource_types(base: str) -> dict[str, ScimBody]:
     return {
         name: {
             "schemas": [f"{_SCHEMA}ResourceType"],
@@ -45,7 +43,7 @@ def resource_types(base: str) -> dict[str, Json]:
     }
 
 
-def schemas(base: str) -> dict[str, Json]:
+def schemas(base: str) -> dict[str, ScimBody]:
     return {
         schema: {
             "schemas": [f"{_SCHEMA}Schema"],
@@ -62,7 +60,7 @@ def schemas(base: str) -> dict[str, Json]:
     }
 
 
-def _attribute(name: str, description: str, **changed: Any) -> Json:
+def _attribute(name: str, description: str, **changed: Any) -> ScimBody:
     usual = {
         "name": name,
         "type": "string",
@@ -77,14 +75,15 @@ def _attribute(name: str, description: str, **changed: Any) -> Json:
     return usual | changed
 
 
-def _references(name: str, description: str, kind: str, mutability: str) -> Json:
+def _references(name: str, description: str, kind: str, mutability: str) -> ScimBody:
     """A list of users or groups, by their ids. A member is added or removed, and not changed."""
     fixed = {"mutability": "readOnly" if mutability == "readOnly" else "immutable"}
     parts = [
         _attribute("value", f"The id of the {kind.lower()}.", caseExact=True, **fixed),
-        _attribute("display", f"The name of the {kind.lower()}.", mutability="readOnly"),
         _attribute("$ref", "Its address.", type="reference", referenceTypes=[kind], caseExact=True, **fixed),
     ]
+    if mutability == "readOnly":
+        parts.append(_attribute("display", f"The name of the {kind.lower()}.", mutability="readOnly"))
     return _attribute(name, description, type="complex", multiValued=True, mutability=mutability, subAttributes=parts)
 
 

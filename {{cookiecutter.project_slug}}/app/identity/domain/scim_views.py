@@ -4,15 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from app.identity.domain.provisioning import ProvisionedGroup, ProvisionedUser
-from app.identity.domain.scim import GROUP, USER
-
-Json = dict[str, Any]
+from app.identity.domain.scim import GROUP, USER, ScimBody
 
 LIST: Final = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 ERROR: Final = "urn:ietf:params:scim:api:messages:2.0:Error"
 
 
-def user_view(user: ProvisionedUser, base: str) -> Json:
+def user_view(user: ProvisionedUser, base: str) -> ScimBody:
     groups = [{"value": str(key), "display": name, "$ref": f"{base}/Groups/{key}"} for key, name in user.groups.items()]
     body = {
         "schemas": [USER],
@@ -27,10 +25,8 @@ def user_view(user: ProvisionedUser, base: str) -> Json:
     return _present(body)
 
 
-def group_view(group: ProvisionedGroup, base: str) -> Json:
-    members = [
-        {"value": str(key), "display": name, "$ref": f"{base}/Users/{key}"} for key, name in group.members.items()
-    ]
+def group_view(group: ProvisionedGroup, base: str) -> ScimBody:
+    members = [{"value": str(key), "$ref": f"{base}/Users/{key}"} for key in group.members]
     body = {
         "schemas": [GROUP],
         "id": str(group.id),
@@ -42,16 +38,16 @@ def group_view(group: ProvisionedGroup, base: str) -> Json:
     return _present(body)
 
 
-def list_view(total: int, offset: int, resources: Sequence[Mapping[str, Any]]) -> Json:
+def list_view(total: int, offset: int, resources: Sequence[Mapping[str, Any]]) -> ScimBody:
     page = {"startIndex": offset + 1, "itemsPerPage": len(resources)}
     return {"schemas": [LIST], "totalResults": total, **page, "Resources": list(resources)}
 
 
-def error_of(status: int, scim_type: str | None, detail: str) -> Json:
+def error_of(status: int, scim_type: str | None, detail: str) -> ScimBody:
     return _present({"schemas": [ERROR], "status": str(status), "scimType": scim_type, "detail": detail})
 
 
-def chosen(view: Json, attributes: str | None, excluded: str | None) -> Json:
+def chosen(view: ScimBody, attributes: str | None, excluded: str | None) -> ScimBody:
     """The attributes that were asked for; `id` and `schemas` are always there (RFC 7644, 3.9)."""
     always = {"id", "schemas"}
     if attributes:
@@ -65,10 +61,10 @@ def _names(listed: str | None) -> set[str]:
     return {name.partition(".")[0].lower() for name in names}
 
 
-def _meta(kind: str, of: ProvisionedUser | ProvisionedGroup, location: str) -> Json:
+def _meta(kind: str, of: ProvisionedUser | ProvisionedGroup, location: str) -> ScimBody:
     created, modified = (at.isoformat().replace("+00:00", "Z") for at in (of.created_at, of.updated_at))
     return {"resourceType": kind, "created": created, "lastModified": modified, "location": location}
 
 
-def _present(body: Mapping[str, Any]) -> Json:
+def _present(body: Mapping[str, Any]) -> ScimBody:
     return {name: value for name, value in body.items() if value is not None}

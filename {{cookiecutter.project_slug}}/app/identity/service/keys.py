@@ -40,7 +40,7 @@ from app.identity.service.key_authentication import KeyAuthentication
 from app.identity.service.known_tenants import KnownTenants
 from app.identity.service.last_use import LastUse
 from app.identity.service.principals import SERVICE, find_principal
-from app.identity.service.provisioning import Provisioning
+from app.identity.service.provisioned_accounts import Provisioning
 from app.identity.service.rate_limiter import RateLimiter
 from app.identity.service.token_authentication import TokenAuthentication
 

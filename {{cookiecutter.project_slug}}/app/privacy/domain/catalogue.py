@@ -3,8 +3,9 @@
 A test fails when a table or a column of text, JSON, bytes or vectors is not on this list.
 """
 
+from app.privacy.domain.identity_stores import IDENTITIES
 from app.privacy.domain.kept_tables import KEPT
-from app.privacy.domain.stores import Catalogue, Content, FileStore, Kept, Person, Store
+from app.privacy.domain.stores import NAMED_BY_POLICY, STATE, Catalogue, Content, FileStore, Kept, Person, Store
 
 UNREADABLE = "array['00000000-0000-0000-0000-000000000000']::uuid[]"
 """The nil document, which nobody can read: whatever is derived from it is found by nobody (app.core.access)."""
@@ -14,9 +15,7 @@ FIGURES = """jsonb_build_object('text', '', 'citations', '[]'::jsonb, 'findings'
     'actions', '[]'::jsonb, 'degraded', body->'degraded', 'groundedness', body->'groundedness',
     'timings_ms', body->'timings_ms', 'cost_micro_usd', body->'cost_micro_usd')"""
 
-STATE = Kept("one of a fixed set of words")
 DIGEST = Kept("SHA-256 of content that holds a random id, so that it cannot be guessed")
-NAMED_BY_POLICY = Kept("a name from a policy or a setting")
 GROUPS = Kept("names of access groups")
 KEY_ID = Kept("the id of a key")
 GONE = Content(to=None)
@@ -337,69 +336,9 @@ OTHERS = (
         note="each text becomes a keyed hash, and a line of the chain says so (app.core.audit.erase_text)",
         shared=True,
     ),
-    Store(
-        "console_sessions",
-        "delete",
-        {
-            "digest": Content("opaque", None),
-            "provider_session": Content("opaque", None),
-            "refresh_token": Content("opaque", None),
-        },
-        linked="identity_id = any (cast(:keys as uuid[]))",
-        key="digest",
-    ),
-    Store(
-        "identities",
-        "change",
-        {
-            "issuer": NAMED_BY_POLICY,
-            "subject": Content(to="'erased-' || id"),
-            "name": Content(to="'erased-' || id"),
-            "roles": STATE,
-            "groups": Content("list", "'{}'"),
-            "link": Content(to="null"),
-            "sources": Kept("values of claims that name groups, with what the policy gives for them"),
-        },
-        linked="id = any (cast(:keys as uuid[]))",
-        also="revoked_at = coalesce(revoked_at, now())",
-    ),
-    Store("provisioned_members", "apart", {}, key="user_id", note="ids; they go with the user or the group"),
-    Store(
-        "provisioned_users",
-        "change",
-        {
-            "user_name": Content(to="'erased-' || id"),
-            "user_key": Content(to="'erased-' || id"),
-            "external_id": Content(to="null"),
-            "display_name": Content(to="null"),
-        },
-        linked="exists (select from identities i where i.id = any (cast(:keys as uuid[])) "
-        "and i.link in (user_key, external_id))",
-        also="active = false, deleted_at = coalesce(deleted_at, now())",
-    ),
-    Store(
-        "provisioned_groups",
-        "apart",
-        {"display_name": GROUPS, "external_id": GROUPS},
-        note="names of groups, which the identity provider deletes",
-    ),
-    Store("provisioned_values", "apart", {"value": GROUPS}, key="value", note="names of groups"),
-    Store(
-        "api_keys",
-        "change",
-        {
-            "name": Content(to="'erased-' || prefix"),
-            "prefix": Kept("random, and public"),
-            "digest": Kept("a salted hash of a random secret"),
-            "roles": STATE,
-            "groups": Content("list", "'{}'"),
-            "person": Content(to="null"),
-            "permissions": STATE,
-            "hosts": Content("list", "'{}'"),
-        },
-        linked="id = any (cast(:keys as uuid[]))",
-        also="revoked_at = coalesce(revoked_at, now())",
-    ),
+)
+
+TENANTS = (
     Store(
         "tenant_keys",
         "apart",
@@ -423,4 +362,4 @@ FILES = (
     FileStore("backups", "expire by age; 'app restore' or 'app privacy reapply' erases again what one brings back"),
 )
 
-CATALOGUE = Catalogue((*ANSWERS, *DOCUMENTS, *OTHERS, *KEPT), FILES)
+CATALOGUE = Catalogue((*ANSWERS, *DOCUMENTS, *OTHERS, *IDENTITIES, *TENANTS, *KEPT), FILES)

@@ -15,9 +15,19 @@ from app.core.http import provided
 from app.core.text import check_value
 from app.identity.domain import Principal
 from app.identity.domain.provisioning import NameTaken, ScimNotFound, ScimProblem
-from app.identity.domain.scim import GROUP, USER, Attributes, filter_of, group_of, patched_group, patched_user, user_of
+from app.identity.domain.scim import (
+    GROUP,
+    USER,
+    Attributes,
+    ScimBody,
+    filter_of,
+    group_of,
+    patched_group,
+    patched_user,
+    user_of,
+)
 from app.identity.domain.scim_discovery import MAX_RESULTS, resource_types, schemas, service_provider
-from app.identity.domain.scim_views import Json, chosen, error_of, group_view, list_view, user_view
+from app.identity.domain.scim_views import chosen, error_of, group_view, list_view, user_view
 from app.identity.service import Identity, Provisioning
 from app.identity.service.caller import require
 
@@ -57,7 +67,7 @@ Named = Annotated[str | None, Query(max_length=1000)]
 Unnamed = Annotated[str | None, Query(alias="excludedAttributes", max_length=1000)]
 
 
-def _response(body: Json | None, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def _response(body: ScimBody | None, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     content = None if body is None else json.dumps(body).encode()
     return Response(content, status, dict(headers or {}), MEDIA_TYPE)
 
@@ -120,7 +130,7 @@ async def show_schema(name: str, caller: Provisioner, request: Request) -> Respo
     return _response(_named(schemas(_base(request)), name))
 
 
-def _named(items: Mapping[str, Json], name: str) -> Json:
+def _named(items: Mapping[str, ScimBody], name: str) -> ScimBody:
     if name not in items:
         raise ScimNotFound(f"There is no {name[:100]}.")
     return items[name]
@@ -257,7 +267,6 @@ async def delete_group(group_id: UUID, caller: Provisioner, identity: IdentitySe
 
 
 @router.get("/{path:path}")
-@router.post("/{path:path}")
 async def refuse_unknown(path: str, caller: Provisioner) -> Response:
     """What is at no address of SCIM is refused in its form."""
     raise ScimNotFound(f"There is nothing at {path[:100]}.")
