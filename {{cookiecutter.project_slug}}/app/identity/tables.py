@@ -1,6 +1,6 @@
-from sqlalchemy import Column, ForeignKey, Table, UniqueConstraint, func, text
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.types import Double, Integer, LargeBinary, Text, Uuid
+from sqlalchemy import Column, ForeignKey, ForeignKeyConstraint, Index, Table, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.types import Boolean, Double, Integer, LargeBinary, Text, Uuid
 
 from app.core.columns import Timestamp, optional, primary_key, references, required
 from app.core.database import metadata
@@ -34,7 +34,8 @@ identities = Table(
     Column("tenant_id", Uuid, ForeignKey("tenants.id"), primary_key=True),
     *required(issuer=Text, subject=Text, name=Text, roles=ARRAY(Text), groups=ARRAY(Text)),
     *required(granted_at=Double, created_at=Timestamp),
-    *optional(last_used_at=Timestamp, revoked_at=Timestamp),
+    *optional(last_used_at=Timestamp, revoked_at=Timestamp, link=Text, suspended_at=Timestamp),
+    Column("sources", JSONB, nullable=False, server_default=text("'[]'")),
 )
 """Persons and service accounts of the identity provider, with what their newest tokens gave."""
 
@@ -68,3 +69,38 @@ sign_outs = Table("sign_outs", metadata, *primary_key(digest=LargeBinary), *requ
 
 logout_tokens = Table("logout_tokens", metadata, *primary_key(digest=LargeBinary), *required(ends_at=Timestamp))
 """By digests of their ids: each counts once."""
+
+provisioned_users = Table(
+    "provisioned_users",
+    metadata,
+    *primary_key(tenant_id=Uuid, id=Uuid),
+    *required(user_name=Text, user_key=Text, active=Boolean, created_at=Timestamp, updated_at=Timestamp),
+    *optional(external_id=Text, display_name=Text, deleted_at=Timestamp),
+    Index(
+        "uq_provisioned_users_name", "tenant_id", "user_key", unique=True, postgresql_where=text("deleted_at is null")
+    ),
+    Index("ix_provisioned_users_key", "tenant_id", "user_key"),
+    Index("ix_provisioned_users_external_id", "tenant_id", "external_id"),
+)
+"""Accounts that the identity provider provisions. user_key: of user_name, without differences of case."""
+
+provisioned_groups = Table(
+    "provisioned_groups",
+    metadata,
+    *primary_key(tenant_id=Uuid, id=Uuid),
+    *required(display_name=Text, created_at=Timestamp, updated_at=Timestamp),
+    *optional(external_id=Text),
+    UniqueConstraint("tenant_id", "display_name"),
+)
+
+provisioned_members = Table(
+    "provisioned_members",
+    metadata,
+    *primary_key(tenant_id=Uuid, group_id=Uuid, user_id=Uuid),
+    ForeignKeyConstraint(["tenant_id", "group_id"], ["provisioned_groups.tenant_id", "provisioned_groups.id"]),
+    ForeignKeyConstraint(["tenant_id", "user_id"], ["provisioned_users.tenant_id", "provisioned_users.id"]),
+    Index("ix_provisioned_members_user", "tenant_id", "user_id"),
+)
+
+provisioned_values = Table("provisioned_values", metadata, *primary_key(tenant_id=Uuid, value=Text))
+"""Values of claims that provisioned groups decide about, also those of groups that were deleted."""

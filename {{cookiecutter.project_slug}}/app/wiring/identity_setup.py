@@ -16,7 +16,7 @@ from app.encryption.service import TenantKeys
 from app.identity.domain.policy import IdentityPolicy
 from app.identity.domain.rate_limits import RequestLimits
 from app.identity.domain.sessions import SealedSecret
-from app.identity.service import ConsoleSessions, Identity, TokenAuthentication
+from app.identity.service import ConsoleSessions, Identity, Provisioning, TokenAuthentication
 from app.safety.domain.policy import SecurityPolicy
 from app.settings import Settings
 
@@ -48,7 +48,8 @@ def make_identity(
     limits = policies.get(SecurityPolicy).limits
     shared = RequestLimits(limits.requests_per_minute_per_key, limits.requests_per_minute_per_tenant)
     if not settings.oidc_issuer or not settings.oidc_audience:
-        return Identity(database, clock, settings.pepper(), shared)
+        provisioning = Provisioning(database, clock, policies.get(IdentityPolicy).provisioning)
+        return Identity(database, clock, settings.pepper(), shared, provisioning=provisioning)
     policy, provider = policies.get(IdentityPolicy), OpenIdProvider(settings.oidc_issuer, clock)
     keys = IssuerKeys(provider, clock, policy.tokens.keys_seconds, policy.tokens.refresh_seconds)
     rules = policy.rules(settings.oidc_issuer, settings.oidc_audience)
@@ -56,7 +57,8 @@ def make_identity(
     client = _client(settings, provider)
     sealing = TenantKeySealing(tenant_keys)
     sessions = ConsoleSessions(database, clock, settings.pepper(), tokens, client, sealing) if client else None
-    return Identity(database, clock, settings.pepper(), shared, tokens, sessions)
+    provisioning = Provisioning(database, clock, policy.provisioning, tokens.cache)
+    return Identity(database, clock, settings.pepper(), shared, tokens, sessions, provisioning)
 
 
 def _client(settings: Settings, provider: OpenIdProvider) -> OidcSignIn | None:

@@ -1,4 +1,4 @@
-"""Access lists of sources; sessions of the console that are refreshed, and that end at the identity provider."""
+"""Access lists of sources; provisioned accounts; sessions that are refreshed and that end at the identity provider."""
 
 from pathlib import Path
 
@@ -30,6 +30,12 @@ SESSION_COLUMNS = {
     "refreshed_at": "timestamptz",
     "refresh_claimed_at": "timestamptz",
 }
+PROVISIONED = {
+    "provisioned_users": "select, insert, update",
+    "provisioned_groups": "select, insert, update, delete",
+    "provisioned_members": "select, insert, delete",
+    "provisioned_values": "select, insert, delete",
+}
 FUNCTIONS = ("console_session(bytea)", "end_provider_sessions(text, text, text)")
 
 
@@ -43,6 +49,13 @@ def upgrade() -> None:
     # end_provider_sessions runs as the owner, whom forced row-level security binds like everybody else.
     op.execute("create policy owner_ends on console_sessions for delete to current_user using (true)")
     op.get_bind().exec_driver_sql((FOLDER / "0024_sign_outs.sql").read_text(encoding="utf-8"))
+    op.execute("alter table identities add column link text")
+    op.execute("alter table identities add column sources jsonb not null default '[]'")
+    op.execute("alter table identities add column suspended_at timestamptz")
+    op.execute(f"grant update (link, sources, suspended_at) on identities to {SERVICE_ROLE}")
+    op.get_bind().exec_driver_sql((FOLDER / "0024_provisioning.sql").read_text(encoding="utf-8"))
+    for table, grants in PROVISIONED.items():
+        tenant_table(op, table, grants)
     shared_table(op, "sign_outs", "select, insert, update, delete")
     shared_table(op, "logout_tokens", "select, insert, delete")
     for function in FUNCTIONS:
@@ -56,5 +69,7 @@ def downgrade() -> None:
     op.execute("drop policy owner_ends on console_sessions")
     for column in SESSION_COLUMNS:
         op.execute(f"alter table console_sessions drop column {column}")
-    for table in ("logout_tokens", "sign_outs", "source_access_rules"):
+    for column in ("link", "sources", "suspended_at"):
+        op.execute(f"alter table identities drop column {column}")
+    for table in ("logout_tokens", "sign_outs", "source_access_rules", *reversed(PROVISIONED)):
         op.execute(f"drop table {table}")

@@ -18,6 +18,7 @@ from app.core.embedded import Urls
 from app.core.jobs import Worker
 from app.identity.domain import COMMAND_LINE, Principal
 from app.identity.domain.identification import StoredIdentity
+from app.identity.domain.scim import PATCH_OP
 from app.identity.repository import identity_rows
 from app.main import create_app
 from app.wiring import State
@@ -30,8 +31,13 @@ PAGE = f"# Harbour rules\n\nThe harbour master of {MARKER} opens the gate at sev
 
 # Parameters that name something of the whole service, not of a tenant.
 SHARED = ("/v1/releases/{release_id}", "/v1/environments/", "/v1/indexes/", "/v1/evaluations/", "/v1/governance/")
+REMOVAL = {"op": "remove", "path": "externalId"}
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/v1/answers/{answer_id}/feedback"): {"helpful": True},
+    ("patch", "/scim/v2/Users/{user_id}"): {"schemas": [PATCH_OP], "Operations": [REMOVAL]},
+    ("patch", "/scim/v2/Groups/{group_id}"): {"schemas": [PATCH_OP], "Operations": [REMOVAL]},
+    ("put", "/scim/v2/Users/{user_id}"): {"userName": "ana"},
+    ("put", "/scim/v2/Groups/{group_id}"): {"displayName": "staff"},
     ("put", "/v1/documents/{document_id}/access"): {"access_groups": []},
     ("post", "/v1/monitoring/failure-patterns/{pattern_id}/cases"): {"reason": "seen"},
     ("post", "/v1/privacy/holds/{hold_id}/lift"): {"reason": "seen"},

@@ -53,7 +53,9 @@ OPERATOR: Final = USER | {
     "tickets:close",
 }
 ADMIN: Final = (
-    REVIEWER | OPERATOR | {"keys:manage", "audit:read", "budgets:manage", "reviews:escalated", "privacy:manage"}
+    REVIEWER
+    | OPERATOR
+    | {"keys:manage", "audit:read", "budgets:manage", "reviews:escalated", "privacy:manage", "accounts:provision"}
 )
 
 SERVICE_PERMISSIONS: Final = frozenset(

@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from app.identity.domain.tokens import IdentityRevoked, TokenGrant
+from app.identity.domain.provisioning import Deprovisioned
+from app.identity.domain.tokens import GrantSource, IdentityRevoked, TokenGrant
 
 
 @dataclass(frozen=True, slots=True)
 class StoredIdentity:
     """A person or a service account of the identity provider. granted_at: the iat of the newest token, in seconds;
-    roles and groups are those of that token.
+    roles and groups are those of that token that count. link, sources: as in TokenGrant. suspended_at: since when its
+    provisioned account is not active.
     """
 
     id: UUID
@@ -24,6 +26,9 @@ class StoredIdentity:
     created_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None
+    link: str | None = None
+    sources: tuple[GrantSource, ...] = ()
+    suspended_at: datetime | None = None
 
 
 def identity_id(tenant_id: UUID, grant: TokenGrant) -> UUID:
@@ -37,8 +42,9 @@ def is_news(stored: StoredIdentity | None, grant: TokenGrant) -> bool:
         return True
     if stored.revoked_at or grant.issued_at <= stored.granted_at:
         return False
-    before = (stored.name, sorted(stored.roles), sorted(stored.groups))
-    return before != (grant.name, sorted(grant.roles), sorted(grant.groups))
+    roles, groups, sources = frozenset(stored.roles), frozenset(stored.groups), frozenset(stored.sources)
+    before = (stored.name, roles, groups, stored.link, sources)
+    return before != (grant.name, grant.roles, grant.groups, grant.link, grant.sources)
 
 
 def what_counts(stored: StoredIdentity, grant: TokenGrant) -> tuple[frozenset[str], frozenset[str]]:
@@ -49,6 +55,8 @@ def what_counts(stored: StoredIdentity, grant: TokenGrant) -> tuple[frozenset[st
     """
     if stored.revoked_at:
         raise IdentityRevoked()
+    if stored.suspended_at:
+        raise Deprovisioned()
     if grant.issued_at > stored.granted_at:
         return grant.roles, grant.groups
     return grant.roles & set(stored.roles), grant.groups & set(stored.groups)

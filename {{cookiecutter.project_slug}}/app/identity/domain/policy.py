@@ -8,13 +8,16 @@ from pydantic import Field, field_validator, model_validator
 from app.core.base_models import ExactModel
 from app.core.policies import PolicyModel
 from app.identity.domain import InvalidGroupName, check_groups
+from app.identity.domain.provisioning import LinkAttribute, user_key
 from app.identity.domain.tokens import (
+    GrantSource,
     IdentityNotMapped,
     JsonValues,
     TokenGrant,
     TokenRules,
     issued_at,
     names_claim,
+    names_given,
     optional_text_claim,
     text_claim,
 )
@@ -69,11 +72,11 @@ class RoleMapping(ExactModel):
         (), description="Values of that claim that give the role service, which is above all tenants."
     )
 
-    def roles_of(self, claims: JsonValues) -> frozenset[str]:
+    def sources_of(self, claims: JsonValues) -> frozenset[GrantSource]:
         """Errors: TokenClaimMissing."""
+        roles = {**self.values, **dict.fromkeys(self.service, "service")}
         held = names_claim(claims, self.claim)
-        roles = {str(role) for value, role in self.values.items() if value in held}
-        return frozenset(roles | ({"service"} if held & set(self.service) else set()))
+        return frozenset(GrantSource(value, "role", role) for value, role in roles.items() if value in held)
 
 
 class GroupMapping(ExactModel):
@@ -88,12 +91,12 @@ class GroupMapping(ExactModel):
         _check_names(values.values())
         return values
 
-    def groups_of(self, claims: JsonValues) -> frozenset[str]:
+    def sources_of(self, claims: JsonValues) -> frozenset[GrantSource]:
         """Errors: TokenClaimMissing."""
         if not self.values:
             return frozenset()
         held = names_claim(claims, self.claim)
-        return frozenset(group for value, group in self.values.items() if value in held)
+        return frozenset(GrantSource(value, "group", group) for value, group in self.values.items() if value in held)
 
 
 class ServiceAccount(ExactModel):
@@ -130,6 +133,21 @@ class SessionRules(ExactModel):
     stale_minutes: int = Field(30, ge=1, le=1440, description="A session that could not be refreshed for so long ends.")
 
 
+class ProvisioningRules(MappingRules):
+    """How the accounts that the provider provisions (SCIM) are found by tokens."""
+
+    claim: str = Field("sub", min_length=1, description="The claim of tokens that names the provisioned account.")
+    attribute: LinkAttribute = Field(
+        "external_id", description="The attribute of accounts that is compared with it: external_id or user_name."
+    )
+    required: bool = Field(False, description="Whether a person without an account does not get in.")
+
+    def link_of(self, claims: JsonValues) -> str:
+        """Errors: TokenClaimMissing."""
+        value = text_claim(claims, self.claim)
+        return user_key(value) if self.attribute == "user_name" else value
+
+
 class IdentityPolicy(PolicyModel):
     """policies/identity.yaml: who signs in with a token of the identity provider, and what the token's claims give.
 
@@ -147,6 +165,7 @@ class IdentityPolicy(PolicyModel):
     groups: GroupMapping = GroupMapping()
     accounts: Mapping[str, ServiceAccount] = Field({}, description="Service accounts, by the subject of their tokens.")
     sessions: SessionRules = SessionRules()
+    provisioning: ProvisioningRules = ProvisioningRules()
 
     @model_validator(mode="after")
     def _no_role_by_accident(self) -> Self:
@@ -175,10 +194,12 @@ class IdentityPolicy(PolicyModel):
             roles, groups = frozenset[str](account.roles), frozenset(account.groups)
             return TokenGrant(account.tenant, issuer, subject, subject, roles, groups, at, session)
         person = text_claim(claims, self.person).strip().casefold()
-        tenant, roles = self.tenant.tenant_of(claims), self.roles.roles_of(claims)
-        if not roles:
+        tenant, sources = self.tenant.tenant_of(claims), self.roles.sources_of(claims)
+        if not sources:
             raise IdentityNotMapped(f"The policy gives a role for none of the values of the claim {self.roles.claim}.")
-        return TokenGrant(tenant, issuer, subject, person, roles, self.groups.groups_of(claims), at, session)
+        sources, link = sources | self.groups.sources_of(claims), self.provisioning.link_of(claims)
+        role_names, group_names = (names_given(sources, kind) for kind in ("role", "group"))
+        return TokenGrant(tenant, issuer, subject, person, role_names, group_names, at, session, link, sources)
 
 
 def _check_names(names: Iterable[str]) -> None:

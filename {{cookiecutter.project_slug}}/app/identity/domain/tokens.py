@@ -2,9 +2,9 @@
 
 import hmac
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Final, Literal
 
 from app.core.errors import Forbidden, Unauthenticated, Unavailable
 
@@ -77,9 +77,24 @@ class TokenRules:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantSource:
+    """A value of a claim, and the role or access group that the policy gives for it."""
+
+    value: str
+    kind: Literal["role", "group"]
+    name: str
+
+
+def names_given(sources: Iterable[GrantSource], kind: str, withheld: Collection[str] = ()) -> frozenset[str]:
+    """The roles or the access groups of these sources, without those of withheld values."""
+    return frozenset(each.name for each in sources if each.kind == kind and each.value not in withheld)
+
+
+@dataclass(frozen=True, slots=True)
 class TokenGrant:
     """What a token gives: to whom, in which tenant, and what. issued_at: seconds since 1970. session: the person's
-    session at the provider, where the token names it.
+    session at the provider, where the token names it. link: what is compared with provisioned accounts; None for a
+    program. sources: of roles and groups that come from claims.
     """
 
     tenant: str
@@ -90,6 +105,13 @@ class TokenGrant:
     groups: frozenset[str] = field(default_factory=frozenset)
     issued_at: float = 0.0
     session: str | None = None
+    link: str | None = None
+    sources: frozenset[GrantSource] = frozenset()
+
+    def without(self, withheld: Collection[str]) -> "TokenGrant":
+        """Without what these values of claims give."""
+        roles, groups = (names_given(self.sources, kind, withheld) for kind in ("role", "group"))
+        return replace(self, roles=roles, groups=groups) if withheld else self
 
 
 def check_header(header: JsonValues, rules: TokenRules) -> tuple[str, str]:

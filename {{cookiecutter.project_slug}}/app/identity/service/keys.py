@@ -40,6 +40,7 @@ from app.identity.service.key_authentication import KeyAuthentication
 from app.identity.service.known_tenants import KnownTenants
 from app.identity.service.last_use import LastUse
 from app.identity.service.principals import SERVICE, find_principal
+from app.identity.service.provisioned_accounts import Provisioning
 from app.identity.service.rate_limiter import RateLimiter
 from app.identity.service.token_authentication import TokenAuthentication
 
@@ -57,6 +58,7 @@ class Identity:
     limits: RequestLimits
     tokens: TokenAuthentication | None = None
     sessions: ConsoleSessions | None = None
+    provisioning: Provisioning | None = None
     by_clock: bool = False
 
     @cached_property

@@ -29,6 +29,6 @@ async def find_principal(connection: AsyncConnection, tenant_id: UUID, key_id: U
     if row is not None:
         return repository.principal_of_row(row)
     found = await identity_rows.find(connection, key_id)
-    if found is None or found.revoked_at:
+    if found is None or found.revoked_at or found.suspended_at:
         return None
     return Principal(tenant_id, key_id, found.name, frozenset(found.roles), frozenset(found.groups))

@@ -29,7 +29,7 @@ from app.identity.domain.tokens import (
     expires_at,
 )
 from app.identity.ports import TokenVerifier
-from app.identity.repository import identity_rows, sign_out_rows
+from app.identity.repository import identity_rows, provisioning_rows, sign_out_rows
 from app.identity.service.caller_cache import CACHE_SECONDS, CallerCache, VerifiedCaller
 
 REFUSED = counter("app_tokens_refused_total", "Refused tokens of the identity provider, by reason.", ["reason"])
@@ -80,7 +80,7 @@ class TokenAuthentication:
     async def identify(self, grant: TokenGrant) -> Principal:
         """The principal of a checked token; stores what it gives, for work that runs later and for older tokens.
 
-        Errors: IdentityNotMapped, IdentityRevoked, SignedOut.
+        Errors: IdentityNotMapped, IdentityRevoked, SignedOut, Deprovisioned.
         """
         async with self.database.transaction(None) as connection:
             tenant_id = await repository.find_tenant(connection, grant.tenant)
@@ -89,6 +89,7 @@ class TokenAuthentication:
         key = identity_id(tenant_id, grant)
         async with self.database.transaction(tenant_id) as connection:
             check_signed_in(grant, await sign_out_rows.moments(connection, ended_by(grant)))
+            grant = await self._provisioned(connection, tenant_id, grant)
             stored = await identity_rows.find(connection, key)
             if is_news(stored, grant):
                 stored = await self._store(connection, tenant_id, key, stored, grant)
@@ -98,6 +99,16 @@ class TokenAuthentication:
         if not roles:
             raise IdentityNotMapped("The newest token of this identity has none of the roles of this one.")
         return Principal(tenant_id, key, grant.name, roles, groups)
+
+    async def _provisioned(self, connection: AsyncConnection, tenant_id: UUID, grant: TokenGrant) -> TokenGrant:
+        """Without what provisioned groups withhold. Errors: Deprovisioned."""
+        if grant.link is None:
+            return grant
+        await provisioning_rows.lock(connection, tenant_id, shared=True)
+        rules, values = self.policy.provisioning, {each.value for each in grant.sources}
+        standing = await provisioning_rows.standing(connection, tenant_id, rules.attribute, grant.link, values)
+        standing.check(rules.required)
+        return grant.without(standing.withheld)
 
     async def _store(
         self, connection: AsyncConnection, tenant_id: UUID, key: UUID, stored: StoredIdentity | None, grant: TokenGrant
@@ -115,6 +126,8 @@ class TokenAuthentication:
             created_at=now,
             last_used_at=None,
             revoked_at=None,
+            link=grant.link,
+            sources=tuple(grant.sources),
         )
         await identity_rows.store(connection, new)
         before = _words(stored.roles, stored.groups) if stored else None

@@ -3,9 +3,10 @@
 A test fails when a table or a column of text, JSON, bytes or vectors is not on this list.
 """
 
+from app.privacy.domain.identity_stores import IDENTITIES
 from app.privacy.domain.kept_tables import KEPT
 from app.privacy.domain.monitored_tables import MONITORED
-from app.privacy.domain.stores import Catalogue, Content, FileStore, Kept, Person, Store
+from app.privacy.domain.stores import NAMED_BY_POLICY, STATE, Catalogue, Content, FileStore, Kept, Person, Store
 
 UNREADABLE = "array['00000000-0000-0000-0000-000000000000']::uuid[]"
 """The nil document, which nobody can read: whatever is derived from it is found by nobody (app.core.access)."""
@@ -15,9 +16,7 @@ FIGURES = """jsonb_build_object('text', '', 'citations', '[]'::jsonb, 'findings'
     'actions', '[]'::jsonb, 'degraded', body->'degraded', 'groundedness', body->'groundedness',
     'timings_ms', body->'timings_ms', 'cost_micro_usd', body->'cost_micro_usd')"""
 
-STATE = Kept("one of a fixed set of words")
 DIGEST = Kept("SHA-256 of content that holds a random id, so that it cannot be guessed")
-NAMED_BY_POLICY = Kept("a name from a policy or a setting")
 GROUPS = Kept("names of access groups")
 KEY_ID = Kept("the id of a key")
 GONE = Content(to=None)
@@ -353,42 +352,9 @@ OTHERS = (
         note="each text becomes a keyed hash, and a line of the chain says so (app.core.audit.erase_text)",
         shared=True,
     ),
-    Store(
-        "console_sessions",
-        "delete",
-        {"digest": OPAQUE, "provider_session": OPAQUE, "refresh_token": OPAQUE},
-        linked="identity_id = any (cast(:keys as uuid[]))",
-        key="digest",
-    ),
-    Store(
-        "identities",
-        "change",
-        {
-            "issuer": NAMED_BY_POLICY,
-            "subject": Content(to="'erased-' || id"),
-            "name": Content(to="'erased-' || id"),
-            "roles": STATE,
-            "groups": Content("list", "'{}'"),
-        },
-        linked="id = any (cast(:keys as uuid[]))",
-        also="revoked_at = coalesce(revoked_at, now())",
-    ),
-    Store(
-        "api_keys",
-        "change",
-        {
-            "name": Content(to="'erased-' || prefix"),
-            "prefix": Kept("random, and public"),
-            "digest": Kept("a salted hash of a random secret"),
-            "roles": STATE,
-            "groups": Content("list", "'{}'"),
-            "person": Content(to="null"),
-            "permissions": STATE,
-            "hosts": Content("list", "'{}'"),
-        },
-        linked="id = any (cast(:keys as uuid[]))",
-        also="revoked_at = coalesce(revoked_at, now())",
-    ),
+)
+
+TENANTS = (
     Store(
         "tenant_keys",
         "apart",
@@ -412,4 +378,4 @@ FILES = (
     FileStore("backups", "expire by age; 'app restore' or 'app privacy reapply' erases again what one brings back"),
 )
 
-CATALOGUE = Catalogue((*ANSWERS, *DOCUMENTS, *OTHERS, *KEPT), FILES)
+CATALOGUE = Catalogue((*ANSWERS, *DOCUMENTS, *OTHERS, *IDENTITIES, *TENANTS, *KEPT), FILES)

@@ -62,6 +62,7 @@ KEPT = (
         "kind selector subject sealed master_key reason requested_by targets counters state blocked_by",
     ),
     _kept("sign_in_attempts", _SIGN_IN, "state browser nonce verifier"),
+    _kept("provisioned_members", "ids of accounts and groups; they go with the group"),
     _kept("sign_outs", "a digest, for as long as a token of before could be valid", "digest"),
     _kept("logout_tokens", "a digest, for as long as the token is valid", "digest"),
     _kept("rate_limits", _RATES),

@@ -36,6 +36,10 @@ class Kept:
 Column = Content | Person | Kept
 
 
+STATE = Kept("one of a fixed set of words")
+NAMED_BY_POLICY = Kept("a name from a policy or a setting")
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
     """A table. columns: every one of text, JSON, bytes, lists of text and vectors; the others hold ids, times and
