@@ -182,7 +182,7 @@ class State:
             retrieval=self.retrieval,
             costs=self.costs,
             reports=self.evaluations,
-            traces=self.settings.traces,
+            traces=self.settings.trace_target,
         )
 
     @property
