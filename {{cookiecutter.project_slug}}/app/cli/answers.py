@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -9,7 +10,7 @@ from rich.table import Table
 from app.cli.common import caller_at_the_command_line, caller_in, local_moment, out, with_state
 from app.costs.domain import CostTotal
 from app.inference.domain.answer import AnswerStatus, RefusalReason
-from app.inference.domain.answer_listing import AnswerFilters, Feedback, ListedAnswer
+from app.inference.domain.answer_pages import AnswerFilters, Feedback, ListedAnswer
 from app.wiring import State
 
 app = typer.Typer(help="Answers: lists of them, and one by any of its ids.", no_args_is_help=True)
@@ -67,9 +68,13 @@ def list_answers(
     async def work(state: State) -> list[ListedAnswer]:
         return await _first(state, filters, tenant, limit)
 
+    out.print(_table(with_state(work)))
+
+
+def _table(answers: Sequence[ListedAnswer]) -> Table:
     table = Table("answer", "when (UTC)", "status", "model", "release", "ms", "USD", "notes", box=None)
     table.columns[0].no_wrap = True
-    for answer in with_state(work):
+    for answer in answers:
         figures = ("" if answer.latency_ms is None else f"{answer.latency_ms:.0f}", _usd(answer))
         table.add_row(
             str(answer.id),
@@ -80,7 +85,7 @@ def list_answers(
             *figures,
             escape(_notes(answer)),
         )
-    out.print(table)
+    return table
 
 
 async def _first(state: State, filters: AnswerFilters, tenant: str | None, limit: int) -> list[ListedAnswer]:

@@ -4,6 +4,7 @@ import contextlib
 import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 from uuid import uuid4
@@ -12,14 +13,14 @@ import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from starlette.exceptions import HTTPException
 
 from app.core.cancellation import was_cancelled
 from app.core.errors import BadRequest, Invalid, MethodNotAllowed, NotFound, Problem, TooLarge
 from app.core.logging import log_failure
 from app.core.problems import problem_response
-from app.core.telemetry import current_trace_id, histogram, mark_failed, span
+from app.core.telemetry import current_trace_id, histogram, mark_failed, span, untraced
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,8 @@ current_request_id: ContextVar[str | None] = ContextVar("request_id", default=No
 _facts: ContextVar[dict[str, Any] | None] = ContextVar("request_facts", default=None)
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+UNMATCHED = "unmatched"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 _QUIET = {"/health/live", "/health/ready", "/metrics"}
 
 
@@ -153,7 +156,7 @@ class Observed:
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
             await send(message)
 
-        with span(scope["method"], SpanKind.SERVER, header_of(scope, b"traceparent")) as current:
+        with _server_span(scope) as current:
             facts["trace_id"] = current_trace_id()
             try:
                 await self.app(scope, receive, watched)
@@ -166,10 +169,9 @@ class Observed:
                 if status:
                     raise ResponseAborted(type(error).__name__) from None
                 await problem_response(Problem(), request_id, scope["path"])(scope, receive, watched)
-            route = getattr(scope.get("route"), "path", "unmatched")
+            route = getattr(scope.get("route"), "path", UNMATCHED)
             if current.is_recording():
-                current.update_name(f"{scope['method']} {route}")
-                current.set_attributes({"http.route": route, "http.response.status_code": status})
+                _describe_response(current, scope, route, status)
         seconds = time.perf_counter() - started
         _seconds.labels(scope["method"], route, str(status)).observe(seconds)
         if scope["path"] not in _QUIET:
@@ -182,6 +184,38 @@ class Observed:
                     ms=round(seconds * 1000, 2),
                     **facts,
                 )
+
+
+def _server_span(scope: Scope) -> AbstractContextManager[Span]:
+    """The span of a request, by the stable conventions for HTTP. Checks of health and scrapes are not traced.
+
+    Without query, address and user agent of the caller: they may hold texts and personal data.
+    """
+    if scope["path"] in _QUIET:
+        return untraced()
+    method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
+    host, port = scope.get("server") or (None, None)
+    server = {"server.address": host, "server.port": port} if host and port else {}
+    attributes = {
+        "http.request.method": method,
+        "url.path": scope["path"],
+        "url.scheme": scope.get("scheme", "http"),
+        "network.protocol.version": scope.get("http_version", "1.1"),
+        **server,
+    }
+    name = method if method != "_OTHER" else "HTTP"
+    return span(name, SpanKind.SERVER, header_of(scope, b"traceparent"), **attributes)
+
+
+def _describe_response(current: Span, scope: Scope, route: str, status: int) -> None:
+    method = scope["method"] if scope["method"] in _METHODS else "HTTP"
+    if route != UNMATCHED:
+        current.update_name(f"{method} {route}")
+        current.set_attribute("http.route", route)
+    current.set_attribute("http.response.status_code", status)
+    if status >= 500:
+        current.set_attribute("error.type", str(status))
+        current.set_status(Status(StatusCode.ERROR))
 
 
 class ResponseAborted(Exception):

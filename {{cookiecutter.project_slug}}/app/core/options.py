@@ -5,6 +5,15 @@ from typing import Literal
 
 LogFormat = Literal["json", "console"]
 TraceTarget = Literal["none", "console", "otlp"]
+SamplerName = Literal[
+    "always_on",
+    "always_off",
+    "traceidratio",
+    "parentbased_always_on",
+    "parentbased_always_off",
+    "parentbased_traceidratio",
+]
+ContentCapture = Literal["NO_CONTENT", "SPAN_ONLY"]
 
 
 @dataclass(frozen=True)

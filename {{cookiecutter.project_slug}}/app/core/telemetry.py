@@ -1,28 +1,41 @@
 """Traces and metrics. The packages declare their instruments here; wiring decides where the data goes."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler, TraceIdRatioBased
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from app.core.listening import refusals
-from app.core.options import TraceTarget
+from app.core.options import SamplerName, TraceTarget
 from app.core.redaction import MaskText, redact, redact_value
 
+if TYPE_CHECKING:
+    from opentelemetry.metrics import Meter
+    from opentelemetry.sdk.metrics import MeterProvider
+
+T = TypeVar("T")
+
+CONVENTIONS = "https://opentelemetry.io/schemas/1.41.1"
+"""The semantic conventions that the names of attributes follow; app.core.genai and app.core.http hold them."""
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
+_ids = RandomIdGenerator()
 _propagator = TraceContextTextMapPropagator()
 _tracer: trace.Tracer = trace.NoOpTracer()
 _provider: TracerProvider | None = None
+_metrics: "MeterProvider | None" = None
+_content = False
 _root: ContextVar[trace.Span] = ContextVar("root_span", default=trace.INVALID_SPAN)
 
 
@@ -34,23 +47,79 @@ def configure_tracing(
     endpoint: str | None,
     named: str | None = None,
     mask: MaskText = str,
+    *,
+    sampler: SamplerName | None = None,
+    sampler_arg: float | None = None,
+    content: bool = False,
 ) -> None:
     """Send spans nowhere, to standard output or to an OTLP collector; trace ids exist in every case.
 
     sample: the share of traces recorded, by head-based sampling. service: the name where
     neither `named` nor OTEL_RESOURCE_ATTRIBUTES gives another. mask: what is done to every text of a span.
+    sampler, sampler_arg: as OTEL_TRACES_SAMPLER names them, instead of `sample`. content: whether spans have questions,
+    answers and prompts.
     """
-    global _tracer, _provider
+    global _tracer, _provider, _content
     shutdown_tracing()
-    sampler = ALWAYS_OFF if target == "none" else TraceIdRatioBased(sample)
+    _content = content and target != "none"
+    if target == "none":
+        _tracer = _IdsOnly()
+        return
     _provider = TracerProvider(
-        sampler=ParentBased(sampler) if target != "none" else ALWAYS_OFF,
+        sampler=_sampler(sampler, sampler_arg, sample),
         resource=_resource(service, version, named),
         shutdown_on_exit=False,
     )
     if exporter := _exporter(target, endpoint):
         _provider.add_span_processor(BatchSpanProcessor(RedactingExporter(exporter, mask)))
-    _tracer = _provider.get_tracer("app")
+    _tracer = _provider.get_tracer("app", version, CONVENTIONS)
+
+
+class _IdsOnly(trace.NoOpTracer):
+    """Gives every trace an id and records nothing; also where OTEL_SDK_DISABLED makes the SDK give none."""
+
+    def start_span(self, name: str, context: Context | None = None, *_: Any, **__: Any) -> trace.Span:
+        parent = trace.get_current_span(context).get_span_context()
+        trace_id = parent.trace_id if parent.is_valid else _ids.generate_trace_id()
+        own = trace.SpanContext(trace_id, _ids.generate_span_id(), is_remote=False, trace_state=parent.trace_state)
+        return trace.NonRecordingSpan(own)
+
+    @contextmanager
+    def start_as_current_span(  # type: ignore[override]
+        self, name: str, context: Context | None = None, *_: Any, **__: Any
+    ) -> Iterator[trace.Span]:
+        with trace.use_span(self.start_span(name, context)) as current:
+            yield current
+
+
+def _sampler(name: SamplerName | None, argument: float | None, sample: float) -> Sampler:
+    ratio = TraceIdRatioBased(sample if argument is None else argument)
+    bases = {"always_on": ALWAYS_ON, "always_off": ALWAYS_OFF, "traceidratio": ratio}
+    base = bases[name.removeprefix("parentbased_")] if name else TraceIdRatioBased(sample)
+    return base if name in bases else ParentBased(base)
+
+
+def configure_metrics(target: TraceTarget, service: str, version: str, named: str | None = None) -> "Meter | None":
+    """Send the metrics of OpenTelemetry to a collector or to standard output; the meter to record them with, or None.
+
+    Prometheus reads the service's own metrics, which do not depend on this. OTEL_EXPORTER_OTLP_* say where they go, and
+    OTEL_METRIC_EXPORT_INTERVAL how often.
+    """
+    global _metrics
+    if target == "none":
+        return None
+    # Imported late: most processes export none.
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, MetricExporter, PeriodicExportingMetricReader
+
+    exporter: MetricExporter = ConsoleMetricExporter(out=sys.stdout)
+    if target == "otlp":
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+
+        exporter = OTLPMetricExporter()
+    reader = PeriodicExportingMetricReader(exporter)
+    _metrics = MeterProvider([reader], resource=_resource(service, version, named), shutdown_on_exit=False)
+    return _metrics.get_meter("app", version, CONVENTIONS)
 
 
 def _resource(service: str, version: str, named: str | None) -> Resource:
@@ -109,11 +178,13 @@ def _exporter(target: TraceTarget, endpoint: str | None) -> SpanExporter | None:
 
 
 def shutdown_tracing() -> None:
-    """Flush the pending spans and stop tracing."""
-    global _provider, _tracer
+    """Flush the pending spans and metrics, and stop tracing."""
+    global _provider, _tracer, _metrics
     if _provider:
         _provider.shutdown()
-    _provider, _tracer = None, trace.NoOpTracer()
+    if _metrics:
+        _metrics.shutdown()
+    _provider, _tracer, _metrics = None, trace.NoOpTracer(), None
 
 
 @contextmanager
@@ -145,13 +216,40 @@ def span(
             raise
 
 
-def start_span(name: str, **attributes: Any) -> trace.Span:
+def start_span(
+    name: str, kind: trace.SpanKind = trace.SpanKind.INTERNAL, attributes: Mapping[str, Any] | None = None
+) -> trace.Span:
     """Start a span that lasts across the yields of a generator: it does not become current, and the caller ends it."""
     parent = trace.get_current_span()
     if parent.get_span_context().is_valid and not parent.is_recording():
         # The trace is not sampled: neither is this span, but it keeps the trace id.
         return trace.NonRecordingSpan(parent.get_span_context())
-    return _tracer.start_span(name, attributes=attributes or None)
+    return _tracer.start_span(name, kind=kind, attributes=attributes)
+
+
+@contextmanager
+def untraced() -> Iterator[trace.Span]:
+    """Nothing in the block is recorded, nor begins a trace that is."""
+    nowhere = trace.SpanContext(_ids.generate_trace_id(), _ids.generate_span_id(), is_remote=False)
+    with trace.use_span(trace.NonRecordingSpan(nowhere)) as current:
+        yield current
+
+
+async def spanned(current: trace.Span, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+    """The items, each produced with the span as the current one; the span ends with them."""
+    try:
+        async with aclosing(items):
+            while True:
+                with within(current):
+                    item = await anext(items, None)
+                if item is None:
+                    return
+                yield item
+    except Exception as error:
+        mark_failed(current, error)
+        raise
+    finally:
+        current.end()
 
 
 @contextmanager
@@ -173,6 +271,11 @@ def annotate_root(attributes: Mapping[str, Any]) -> None:
     root = _root.get()
     if root.is_recording():
         root.set_attributes(attributes)
+
+
+def captures_content() -> bool:
+    """Whether spans may have texts of users and documents."""
+    return _content
 
 
 def recording() -> bool:

@@ -1,5 +1,5 @@
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -7,11 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.actions.domain import ReviewTiming
 from app.core.base_models import ExactModel, ResponseModel
-from app.inference.domain.answer_listing import AnswerPage, ListedAnswer
+from app.core.text import LARGEST
+from app.inference.domain.answer import AnswerStatus, RefusalReason
+from app.inference.domain.answer_pages import AnswerFilters, AnswerPage, Feedback, ListedAnswer
 from app.inference.domain.human_review import ReviewDecision
 from app.webhooks.domain import MAX_URL_CHARACTERS
 
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
+AnswerFilterText = Annotated[str | None, Field(min_length=1, max_length=200)]
 ActionName = Annotated[str, Field(min_length=1, max_length=100)]
 
 
@@ -180,6 +183,42 @@ class ReplayResponse(ResponseModel):
     before: str
     after: str
     differences: list[DifferenceResponse]
+
+
+class AnswerListRequest(BaseModel):
+    """The query of a list of answers. Fields without a value do not filter."""
+
+    since: datetime | None = Field(None, description="As 2026-01-31T09:00:00Z; without a time zone in UTC.")
+    until: datetime | None = None
+    release: AnswerFilterText = Field(None, description="Number, id or its first eight digits or more.")
+    environment: AnswerFilterText = None
+    arm: AnswerFilterText = None
+    status: AnswerStatus | None = None
+    reason: RefusalReason | None = Field(None, description="Why it was refused.")
+    model: AnswerFilterText = None
+    degraded: bool | None = None
+    findings: bool | None = Field(None, description="Whether there were findings.")
+    feedback: Feedback | None = Field(None, description="The newest of any key.")
+    min_cost_micro_usd: int | None = Field(None, ge=0, le=LARGEST)
+    max_cost_micro_usd: int | None = Field(None, ge=0, le=LARGEST)
+    min_latency_ms: float | None = Field(None, ge=0, le=1e9)
+    max_latency_ms: float | None = Field(None, ge=0, le=1e9)
+    key_id: UUID | None = None
+    trace_id: AnswerFilterText = None
+    request_id: AnswerFilterText = None
+    tenant: AnswerFilterText = Field(None, description="Name of a tenant; for the role service.")
+    after: AnswerFilterText = Field(None, description="`next` of the previous page.")
+    limit: int = Field(50, ge=1, le=200)
+
+    @property
+    def filters(self) -> AnswerFilters:
+        same = {name: getattr(self, name) for name in AnswerFilters.__slots__ if name in type(self).model_fields}
+        moments = {name: _with_zone(same[name]) for name in ("since", "until")}
+        return AnswerFilters(**{**same, **moments, "release_id": self.release})
+
+
+def _with_zone(at: datetime | None) -> datetime | None:
+    return at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
 
 
 class ListedAnswerResponse(BaseModel):

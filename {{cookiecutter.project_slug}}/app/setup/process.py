@@ -8,11 +8,12 @@ from typing import TypeVar
 from app import __version__
 from app.adapters.embeddings.factory import EmbedderSettings, make_embedder
 from app.adapters.embeddings.masked import MaskedEmbedder
+from app.core import genai
 from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
 from app.core.logging import configure_logging
 from app.core.redaction import SecretDetector, install_detectors
 from app.core.schema import verify
-from app.core.telemetry import configure_tracing
+from app.core.telemetry import configure_metrics, configure_tracing
 from app.core.tenant_hash import use_key
 from app.retrieval.ports import Embedder
 from app.safety.domain.personal_data import DEFAULT_PROTECTION, DEFAULT_RULES, PersonalDataProtection
@@ -68,15 +69,20 @@ def observe(settings: Settings) -> None:
     mask = DEFAULT_RULES.mask
     use_key(settings.pepper)
     configure_logging(settings.log_level, settings.log_format, mask)
+    service = settings.root.resolve().name
     configure_tracing(
-        settings.traces,
+        settings.trace_target,
         settings.trace_sample,
-        settings.root.resolve().name,
+        service,
         __version__,
         settings.otlp_endpoint,
         settings.service_name,
         mask,
+        sampler=settings.traces_sampler,
+        sampler_arg=settings.traces_sampler_arg,
+        content=settings.content_capture == "SPAN_ONLY",
     )
+    genai.use_meter(configure_metrics(settings.metrics_target, service, __version__, settings.service_name))
 
 
 def embedder_addresses(settings: Settings) -> list[str]:

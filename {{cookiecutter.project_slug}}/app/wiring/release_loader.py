@@ -8,6 +8,7 @@ from typing import Any
 from app.actions.domain import ActionPolicy
 from app.adapters.chat.choice import DIALECT, ModelChoice
 from app.core.clock import Clock
+from app.core.genai import ModelEndpoint
 from app.core.ownership import OwnershipPolicy
 from app.core.policies import P, Policies
 from app.core.slo import SloPolicy
@@ -75,7 +76,8 @@ class ReleaseLoader:
             chat: ChatModel = open_chat(choice, self.transport, self.clock)
             if pseudonymises:
                 chat = PseudonymisedModel(chat, rules.detector)
-            self.models[name] = GuardedModel(chat, choice.timeout_seconds)
+            endpoint = ModelEndpoint.at(choice.paid, choice.model, choice.base_url)
+            self.models[name] = GuardedModel(chat, choice.timeout_seconds, endpoint)
         return self.models[name]
 
 

@@ -8,6 +8,8 @@ import httpx
 import pytest
 import structlog
 
+from app.core import genai
+from app.core.errors import StartRefused
 from app.core.logging import configure_logging
 from app.core.telemetry import configure_tracing, current_trace_id, shutdown_tracing, span, traceparent
 from app.settings import load_settings
@@ -108,3 +110,84 @@ def test_a_service_name_in_the_env_file_counts_too(monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("OTEL_SERVICE_NAME=answers-eu\n")
     assert load_settings().service_name == "answers-eu"
+
+
+async def test_a_span_of_a_request_follows_the_stable_conventions(
+    client: httpx.AsyncClient, console: io.StringIO
+) -> None:
+    await client.get("/v1/keys?limit=what-somebody-said")
+    await client.request("BREW", "/v1/keys")
+    await client.get("/no/such/page")
+    for quiet in ("/health/live", "/health/ready", "/metrics"):
+        await client.get(quiet)
+    shutdown_tracing()
+    printed = console.getvalue()
+    spans = [json.loads(text) for text in printed.replace("}\n{", "}\x00{").split("\x00") if "trace_id" in text]
+    server = {span["name"]: span["attributes"] for span in spans if span["kind"] == "SpanKind.SERVER"}
+    assert set(server) == {"GET /v1/keys", "HTTP /v1/keys", "GET"}
+    keys = server["GET /v1/keys"]
+    expected = {
+        "http.request.method": "GET",
+        "http.response.status_code": 200,
+        "http.route": "/v1/keys",
+        "url.path": "/v1/keys",
+        "url.scheme": "http",
+    }
+    assert expected.items() <= keys.items()
+    assert server["HTTP /v1/keys"]["http.request.method"] == "_OTHER"
+    assert "http.route" not in server["GET"]
+    assert "what-somebody-said" not in printed
+    assert not [span for span in spans if "health" in str(span) or "/metrics" in str(span)]
+
+
+@pytest.mark.parametrize(
+    ("variables", "traces", "recorded"),
+    [
+        ({"OTEL_TRACES_EXPORTER": "console", "OTEL_TRACES_SAMPLER": "always_on"}, "none", True),
+        ({"OTEL_TRACES_EXPORTER": "console", "OTEL_TRACES_SAMPLER": "always_off"}, "none", False),
+        ({"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0"}, "console", False),
+        ({"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "1"}, "console", True),
+        ({"OTEL_SDK_DISABLED": "true"}, "console", False),
+        ({}, "console", True),
+        ({}, "none", False),
+    ],
+)
+def test_exporter_sampler_and_switch_of_the_environment_are_honoured(
+    variables: dict[str, str], traces: str, recorded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", printed)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    try:
+        observe(load_settings(root=ROOT, traces=traces, trace_sample=1.0))
+        with span("step"):
+            assert current_trace_id() != ""
+    finally:
+        shutdown_tracing()
+        structlog.reset_defaults()
+    assert ("step" in printed.getvalue()) == recorded
+
+
+@pytest.mark.parametrize(("disabled", "exported"), [("false", True), ("true", False)])
+def test_metrics_go_where_the_environment_says(disabled: str, exported: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", printed)
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", "console")
+    monkeypatch.setenv("OTEL_SDK_DISABLED", disabled)
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "team=a")
+    try:
+        observe(load_settings(root=ROOT))
+        genai.chat(genai.ModelEndpoint("openai", "m")).end(None)
+    finally:
+        shutdown_tracing()
+        genai.use_meter(None)
+        structlog.reset_defaults()
+    assert ("gen_ai.client.operation.duration" in printed.getvalue()) == exported
+    assert ('"team": "a"' in printed.getvalue()) == exported
+
+
+def test_a_value_that_the_environment_may_not_have_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "jaeger_remote")
+    with pytest.raises(StartRefused, match="OTEL_TRACES_SAMPLER"):
+        load_settings(root=ROOT)

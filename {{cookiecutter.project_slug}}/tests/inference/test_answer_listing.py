@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from app.cli.common import caller_at_the_command_line
 from app.inference.domain.answer import AnswerNotFound
-from app.inference.domain.answer_listing import SCANNED_ANSWERS, AnswerFilters, AnswerPosition
+from app.inference.domain.answer_pages import SCANNED_ANSWERS, AnswerFilters, AnswerPosition
 from app.inference.domain.human_review import ReviewPolicy
 from app.inference.repository import listing
 from tests.inference.conftest import Service, change_serving

@@ -70,9 +70,9 @@ async def test_each_call_to_a_model_is_a_span_of_its_own(
     assert answer["model"] == service.model.model
     found = spans.get_finished_spans()
     (around,) = [span for span in found if span.name == "model"]
-    calls = [span for span in found if span.name == "model.complete"]
+    calls = [span for span in found if span.name == f"chat {service.model.model}"]
     assert {span.parent and span.parent.span_id for span in calls} == {around.context.span_id}
-    results = [(span.attributes["attempt"], span.attributes["outcome"]) for span in calls if span.attributes]
+    results = [(span.attributes["app.attempt"], span.attributes["app.outcome"]) for span in calls if span.attributes]
     assert results == [(1, "model_broken"), (2, "ok")]
     assert "model" in answer["timings_ms"]  # type: ignore[operator]
     sent = [call.headers["traceparent"].split("-")[2] for call in service.model.calls]

@@ -26,8 +26,8 @@ from app.core.audit import Act
 from app.core.clock import Clock
 from app.core.database import Database, moment
 from app.core.errors import Problem
+from app.core.genai import execute_tool
 from app.core.json_types import JsonObject
-from app.core.telemetry import span
 from app.identity.domain import Principal
 from app.identity.service import Identity
 
@@ -84,7 +84,7 @@ class ActionExecution:
             if action.state != "approved":
                 return
             now = await moment(connection, self.clock)
-            with span("action", action=action.action):
+            with execute_tool(action.action, str(action.id)):
                 ended = await self._run_approved(connection, action, now)
             await repository.end(connection, action_id, "approved", ended.state, ended.reason, ended.result, now)
             await _audit(connection, action, ended.state, ended.reason, now)

@@ -57,6 +57,7 @@ class StreamReading:
         self._refused = self._by_delta = False
         self._finish: Finish | None = None
         self._usage: Usage | None = None
+        self._replied_as: str | None = None
         self._logprobs = TokenLogprobs(request.logprobs)
         self._full_reply_end: CompletionEnd | None = None
         self.done = False
@@ -125,7 +126,7 @@ class StreamReading:
         finish = "content_filter" if self._refused else self._finish or "stop"
         # With reasoning in the text, the logprobs are not those of the answer.
         confidence = None if self._filter.found else confidence_of(self._logprobs.values)
-        return CompletionEnd(finish, counted, usage is None, confidence)
+        return CompletionEnd(finish, counted, usage is None, confidence, self._replied_as)
 
     @property
     def _reasoned(self) -> int:
@@ -197,6 +198,7 @@ class StreamReading:
     def _chunk(self, chunk: StreamChunk) -> list[str]:
         self._finish = _worse(self._finish, chunk.finish)
         self._usage = chunk.usage or self._usage
+        self._replied_as = self._replied_as or chunk.model
         self._refused |= chunk.refused
         self._reasoning_fields += chunk.reasoning
         # Some servers repeat the full text in the last chunk.

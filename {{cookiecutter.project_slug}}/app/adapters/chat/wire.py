@@ -1,5 +1,6 @@
 """The OpenAI chat format, parsed defensively: as real servers send it, and as broken ones do."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ from app.llm.domain.messages import (
 Json = dict[str, Any]
 
 MAX_CALLS, MAX_NAME_CHARACTERS = 32, 200
+_MODEL = re.compile(r"[\w.:/@+-]{1,100}")
 
 _TOO_LONG = {
     "length",
@@ -136,7 +138,8 @@ def parse_completion(body: Json, request: ChatRequest, dialect: Dialect, wait: f
     # With reasoning in the text, the logprobs are not those of the answer.
     confidence = confidence_of(logprobs_of(choice)) if request.logprobs and not reasoning.found else None
     counted = usage or estimate_usage(request, written, content.reasoning + reasoning.characters)
-    ending = CompletionEnd("cut" if len(accepted) < len(text) else finish, counted, usage is None, confidence)
+    cut: Finish = "cut" if len(accepted) < len(text) else finish
+    ending = CompletionEnd(cut, counted, usage is None, confidence, model_of(body))
     return Completion(accepted, ending, calls)
 
 
@@ -191,6 +194,7 @@ class StreamChunk:
     usage: Usage | None = None
     logprobs: list[float] | None = None
     whole: bool = False
+    model: str | None = None
 
 
 def parse_chunk(body: Json, wait: float | None = None) -> StreamChunk:
@@ -199,14 +203,15 @@ def parse_chunk(body: Json, wait: float | None = None) -> StreamChunk:
     usage = usage_of(body.get("usage"))
     choice = _first_choice(body, streamed=True)
     if choice is None:
-        return StreamChunk(usage=usage)
+        return StreamChunk(usage=usage, model=model_of(body))
     # Azure's filter reports in chunks without a delta; some servers repeat the full reply at the end.
     delta, message = _dict(choice.get("delta")), _dict(choice.get("message"))
     content = _content(delta or message)
     reason = choice.get("finish_reason")
     finish = None if reason is None else finish_of(reason)
+    logprobs, model = logprobs_of(choice), model_of(body)
     return StreamChunk(
-        content.text, content.reasoning, content.refused, finish, usage, logprobs_of(choice), whole=not delta
+        content.text, content.reasoning, content.refused, finish, usage, logprobs, whole=not delta, model=model
     )
 
 
@@ -275,6 +280,12 @@ def _length(value: object, depth: int = 4) -> int:
             (_length(value.get(name), depth - 1) for name in ("text", "thinking", "summary", "content")), default=0
         )
     return 0
+
+
+def model_of(body: Json) -> str | None:
+    """The model that replied, as its provider names it; None for what is no name."""
+    model = body.get("model")
+    return model if isinstance(model, str) and _MODEL.fullmatch(model) else None
 
 
 def usage_of(usage: object) -> Usage | None:

@@ -12,8 +12,8 @@ from tokenizers import Encoding, Tokenizer
 from app.adapters.embeddings.weights import ModelWeights
 from app.core.clock import Deadline
 from app.core.errors import OutOfTime, StartRefused
+from app.core.genai import GenAICall, ModelEndpoint, embeddings
 from app.core.memory import release_memory
-from app.core.telemetry import span
 from app.retrieval.domain import EmbeddingFailed, Vector
 from app.retrieval.ports import EmbeddingResult
 
@@ -44,16 +44,23 @@ class OnnxEmbedder:
         await self._run(["warm"])
 
     async def embed_query(self, text: str, deadline: Deadline) -> EmbeddingResult:
-        with span("embed", embedder=self.model):
+        with self._call() as call:
             try:
                 async with asyncio.timeout(deadline.remaining()):
-                    return await self._run([text])
+                    result = await self._run([text])
             except TimeoutError as error:
                 raise OutOfTime("The question was not embedded in time.") from error
+            call.used(result.tokens)
+            return result
 
     async def embed_passages(self, texts: Sequence[str]) -> EmbeddingResult:
-        with span("embed", embedder=self.model, texts=len(texts)):
-            return await self._run(list(texts))
+        with self._call() as call:
+            result = await self._run(list(texts))
+            call.used(result.tokens)
+            return result
+
+    def _call(self) -> GenAICall:
+        return embeddings(ModelEndpoint(self.provider, self.model), self.dimensions)
 
     async def close(self) -> None:
         self.pool.shutdown(wait=False, cancel_futures=True)

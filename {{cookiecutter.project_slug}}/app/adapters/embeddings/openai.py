@@ -5,6 +5,7 @@ import base64
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import aiohttp
@@ -14,7 +15,8 @@ import orjson
 from app.adapters.chat.transport import Reuse, make_client
 from app.core.clock import Deadline
 from app.core.errors import OutOfTime
-from app.core.telemetry import span, traceparent
+from app.core.genai import ModelEndpoint, embeddings
+from app.core.telemetry import traceparent
 from app.retrieval.domain import EmbeddingFailed, Vector
 from app.retrieval.ports import EmbeddingResult
 
@@ -42,13 +44,11 @@ class OpenAIEmbedder:
         """Do nothing: the service must start while the provider is unavailable."""
 
     async def embed_query(self, text: str, deadline: Deadline) -> EmbeddingResult:
-        with span("embed", embedder=self.model):
-            return await self._request([text], deadline.remaining())
+        return await self._request([text], deadline.remaining())
 
     async def embed_passages(self, texts: Sequence[str]) -> EmbeddingResult:
-        with span("embed", embedder=self.model, texts=len(texts)):
-            starts = range(0, len(texts), BATCH)
-            parts = [await self._request(texts[start : start + BATCH], BATCH_SECONDS) for start in starts]
+        starts = range(0, len(texts), BATCH)
+        parts = [await self._request(texts[start : start + BATCH], BATCH_SECONDS) for start in starts]
         return EmbeddingResult(
             tuple(vector for part in parts for vector in part.vectors), sum(part.tokens for part in parts)
         )
@@ -56,7 +56,18 @@ class OpenAIEmbedder:
     async def close(self) -> None:
         await self.client.aclose()
 
+    @cached_property
+    def endpoint(self) -> ModelEndpoint:
+        return ModelEndpoint.at(self.provider, self.model, self.url)
+
     async def _request(self, texts: Sequence[str], seconds: float) -> EmbeddingResult:
+        with embeddings(self.endpoint, self.dimensions) as call:
+            result = await self._result(texts, seconds)
+            if result.tokens:
+                call.used(result.tokens)
+            return result
+
+    async def _result(self, texts: Sequence[str], seconds: float) -> EmbeddingResult:
         body = orjson.dumps({"model": self.model, "input": list(texts), "encoding_format": "float"})
         try:
             async with asyncio.timeout(seconds):

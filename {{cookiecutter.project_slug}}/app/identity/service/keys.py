@@ -120,7 +120,6 @@ class Identity:
         return tenant_id
 
     async def tenant_ids(self) -> list[UUID]:
-        """Of all tenants, the oldest first."""
         async with self.database.read(None) as connection:
             return await repository.tenant_ids(connection)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.inference.domain.answer_listing import SCANNED_ANSWERS, AnswerFilters, AnswerPosition
+from app.inference.domain.answer_pages import SCANNED_ANSWERS, AnswerFilters, AnswerPosition
 
 
 class Condition(NamedTuple):

@@ -10,7 +10,7 @@ from app.identity.domain import Principal
 from app.identity.service import Identity
 from app.inference import repository
 from app.inference.domain.answer import AnswerNotFound
-from app.inference.domain.answer_listing import (
+from app.inference.domain.answer_pages import (
     AnswerFilters,
     AnswerPage,
     AnswerPosition,

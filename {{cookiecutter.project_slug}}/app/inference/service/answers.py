@@ -2,9 +2,10 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 
+from app.core import genai
 from app.core.brownout import Brownout
 from app.core.errors import Problem
-from app.core.telemetry import gauge, span
+from app.core.telemetry import gauge, spanned
 from app.identity.domain import Principal
 from app.inference.domain.answer import Answer, Question, TooManyAnswers
 from app.inference.domain.draft import DraftOutcome
@@ -72,7 +73,7 @@ class Answers:
         ClaimSuperseded.
         """
         assigned = assigned or await self.assign(caller)
-        with self._admitted(), self._recording_failures(caller, assigned), span("answer"):
+        with self._admitted(), self._recording_failures(caller, assigned), genai.workflow():
             ctx = self.pipeline.start(caller, question, assigned, brownout=self.brownout.step)
             with self.delivery.charging_abandoned(ctx):
                 evidence = await self.pipeline.retrieve(ctx)
@@ -95,36 +96,45 @@ class Answers:
 
         Errors: as `answer` before the first piece; after it StreamEnded, and nothing but the usage is stored.
         """
-        assigned, pipeline = assigned or await self.assign(caller), self.pipeline
+        assigned = assigned or await self.assign(caller)
+        pieces = self._stream(caller, question, idempotent, assigned)
         with self._admitted(), self._recording_failures(caller, assigned):
-            ctx = pipeline.start(caller, question, assigned, streamed=True, brownout=self.brownout.step)
-            sent = ""
-            with self.delivery.charging_abandoned(ctx):
-                evidence = await pipeline.retrieve(ctx)
-                outcome: DraftOutcome | None = None
-                if ctx.tool_session is not None or _sent_as_whole(ctx):
-                    outcome = await pipeline.generation.generate(ctx, evidence)
-                else:
-                    async with aclosing(pipeline.generation.stream(ctx, evidence)) as pieces:
-                        async for piece in pieces:
-                            if isinstance(piece, DraftOutcome):
-                                outcome = piece
-                                continue
-                            if not sent:
-                                ctx.timer.first_text()
-                                yield StreamStart(ctx.id, ctx.created_at, piece.model)
-                            sent += piece.text
-                            yield piece.text
-                if outcome is None:
-                    raise RuntimeError("The stream had no outcome.")
-                reply = await self.delivery.deliver(ctx, evidence, outcome, idempotent)
+            async with aclosing(spanned(genai.start_workflow(), pieces)) as items:
+                async for item in items:
+                    yield item
+
+    async def _stream(
+        self, caller: Principal, question: Question, idempotent: IdempotentReply | None, assigned: AssignedRelease
+    ) -> AsyncGenerator[StreamStart | str | Reply, None]:
+        pipeline = self.pipeline
+        ctx = pipeline.start(caller, question, assigned, streamed=True, brownout=self.brownout.step)
+        sent = ""
+        with self.delivery.charging_abandoned(ctx):
+            evidence = await pipeline.retrieve(ctx)
+            outcome: DraftOutcome | None = None
+            if ctx.tool_session is not None or _sent_as_whole(ctx):
+                outcome = await pipeline.generation.generate(ctx, evidence)
+            else:
+                async with aclosing(pipeline.generation.stream(ctx, evidence)) as pieces:
+                    async for piece in pieces:
+                        if isinstance(piece, DraftOutcome):
+                            outcome = piece
+                            continue
+                        if not sent:
+                            ctx.timer.first_text()
+                            yield StreamStart(ctx.id, ctx.created_at, piece.model)
+                        sent += piece.text
+                        yield piece.text
+            if outcome is None:
+                raise RuntimeError("The stream had no outcome.")
+            reply = await self.delivery.deliver(ctx, evidence, outcome, idempotent)
+        if not sent:
+            yield StreamStart(ctx.id, ctx.created_at, "held" if isinstance(reply, HeldAnswer) else reply.model)
+        if isinstance(reply, Answer) and (remaining := _remaining_text(reply, sent)):
             if not sent:
-                yield StreamStart(ctx.id, ctx.created_at, "held" if isinstance(reply, HeldAnswer) else reply.model)
-            if isinstance(reply, Answer) and (remaining := _remaining_text(reply, sent)):
-                if not sent:
-                    ctx.timer.first_text()
-                yield remaining
-            yield reply
+                ctx.timer.first_text()
+            yield remaining
+        yield reply
 
     def check(self, assigned: AssignedRelease, question: Question) -> None:
         """Errors: QuestionTooLong, ModelNotFound, WebhookRefused."""

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app.core.clock import Deadline
 from app.core.ids import new_id
-from app.core.telemetry import current_trace_id, histogram, mark_failed, recording, span, start_span, within
+from app.core.telemetry import current_trace_id, histogram, recording, span, spanned, start_span
 from app.identity.domain import Principal
 from app.inference.domain.answer import ScreenedQuestion
 from app.inference.domain.savings import NO_SAVINGS, Savings
@@ -64,20 +64,12 @@ class StepTimer:
 
     async def stream_step(self, name: str, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
         """The same for a stream: its span is the current one only while the next item is produced."""
-        started, step_span = time.perf_counter(), start_span(name)
+        started = time.perf_counter()
         try:
-            async with aclosing(items):
-                while True:
-                    with within(step_span):
-                        item = await anext(items, None)
-                    if item is None:
-                        return
+            async with aclosing(spanned(start_span(name), items)) as pieces:
+                async for item in pieces:
                     yield item
-        except Exception as error:
-            mark_failed(step_span, error)
-            raise
         finally:
-            step_span.end()
             self.record(name, time.perf_counter() - started)
 
     def record(self, name: str, seconds: float) -> None:

@@ -23,7 +23,7 @@ from app.idempotency.domain import Claim, CompletedRequest, StoredResponse
 from app.identity.domain import Principal
 from app.inference import repository
 from app.inference.domain.answer import Answer, source_documents
-from app.inference.domain.answer_listing import stored_request_id
+from app.inference.domain.answer_pages import stored_request_id
 from app.inference.domain.draft import DraftOutcome
 from app.inference.domain.human_review import (
     SUSPICIOUS,

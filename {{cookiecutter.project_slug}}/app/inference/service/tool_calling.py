@@ -10,6 +10,8 @@ from typing import Literal
 from app.actions.domain import ActionProposal, ArgumentSources, NewAction, ProposalRefused, ReviewTerms
 from app.actions.service import Actions
 from app.core.clock import Deadline
+from app.core.genai import execute_tool
+from app.core.telemetry import annotate
 from app.identity.domain import Principal
 from app.inference.domain.answer import ScreenedQuestion
 from app.inference.domain.human_review import ProposedAction, Rule, rule_for_action
@@ -70,8 +72,11 @@ class ToolCalling:
         tainted, messages = session.tainted, []
         for call in calls:
             try:
-                async with asyncio.timeout(deadline.remaining()):
-                    outcome = await self._propose(ctx, session, call, tainted)
+                with execute_tool(_known_name(session, call), call.id):
+                    async with asyncio.timeout(deadline.remaining()):
+                        outcome = await self._propose(ctx, session, call, tainted)
+                    if isinstance(outcome, ProposalRefused):
+                        annotate(**{"error.type": outcome.reason})
             except TimeoutError:
                 outcome = ProposalRefused("failed", "There was no time left for that.")
             result = self._screened(ctx, session, call.name, ToolResult.of(outcome))
@@ -121,6 +126,12 @@ class ToolCalling:
         terms = None if rule is None else _terms(ctx, rule, proposal)
         state: Literal["waiting", "approved"] = "waiting" if rule is not None and rule.send == "before" else "approved"
         return NewAction(proposal, state, terms, tainted, documents=tuple(session.documents))
+
+
+def _known_name(session: ToolSession, call: ToolCall) -> str:
+    """Of an action that was offered; what else a model writes as a name is its own text."""
+    offered = any(offer.name == call.name for offer in session.offers)
+    return call.name if offered else "unknown"
 
 
 def _texts_in(value: object) -> Iterator[str]:

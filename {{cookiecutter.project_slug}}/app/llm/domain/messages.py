@@ -85,13 +85,14 @@ class ChatRequest:
 @dataclass(frozen=True, slots=True)
 class CompletionEnd:
     """How a reply ended. estimated: the provider reported no usage, so that tokens are characters / 4. confidence: see
-    `confidence_of`; None without logprobs.
+    `confidence_of`; None without logprobs. model: which one replied, as the provider names it.
     """
 
     finish: Finish
     usage: Usage
     estimated: bool = False
     confidence: float | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

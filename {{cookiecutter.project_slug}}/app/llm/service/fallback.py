@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import structlog
 
 from app.core.clock import Clock, Deadline
+from app.core.genai import ModelEndpoint
 from app.core.telemetry import counter
 from app.llm.domain.circuit_breaker import CircuitBreaker
 from app.llm.domain.errors import (
@@ -41,11 +42,13 @@ BREAKER_OPENED = counter("app_model_breaker_opened_total", "Times the circuit br
 class GuardedModel:
     """A model with its circuit breaker, throttle and retry budget in this process.
 
-    seconds: the time-out of one call. paused_until: when the Retry-After of its provider ends.
+    seconds: the time-out of one call. endpoint: for traces and metrics. paused_until: when the Retry-After of its
+    provider ends.
     """
 
     model: ChatModel
     seconds: float = 60.0
+    endpoint: ModelEndpoint | None = None
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     throttle: Throttle = field(default_factory=Throttle)
     retries: RetryBudget = field(default_factory=RetryBudget)
@@ -54,6 +57,10 @@ class GuardedModel:
     @property
     def name(self) -> str:
         return self.model.name
+
+    @property
+    def traced_as(self) -> ModelEndpoint:
+        return self.endpoint or ModelEndpoint("local", self.name)
 
 
 class AllModelsFailed(Exception):
@@ -199,14 +206,14 @@ class FallbackChain:
     async def _complete(self, attempt: _Attempt, request: ChatRequest) -> Completion:
         model = attempt.model
         self._check_admission(model, attempt.deadline)
-        with ModelCall(model.name, attempt.number) as call:
+        with ModelCall(model.traced_as, attempt.number, request) as call:
             try:
                 with call.current():
                     completion = await model.model.complete(request, attempt.deadline)
             except ModelFailure as failure:
                 self._record_failure(model, failure)
                 raise
-            call.completed(completion.end)
+            call.completed(completion.end, completion.text)
         self._record_success(model)
         return completion
 
@@ -216,16 +223,16 @@ class FallbackChain:
         model = attempt.model
         self._check_admission(model, attempt.deadline)
         on_disconnect = meter.on_disconnect(model.name) if meter else None
-        with ModelCall(model.name, attempt.number) as call:
+        with ModelCall(model.traced_as, attempt.number, request, streamed=True) as call:
             try:
                 async with aclosing(model.model.stream(request, end_by, on_disconnect)) as pieces:
                     with call.current():
                         first = await _first_item(anext(pieces), attempt.deadline)
-                    call.first_piece(first)
+                    call.piece(first, first=True)
                     yield first
                     async for piece in pieces:
+                        call.piece(piece)
                         if isinstance(piece, CompletionEnd):
-                            call.completed(piece)
                             self._record_success(model)
                         yield piece
             except ModelFailure as failure:

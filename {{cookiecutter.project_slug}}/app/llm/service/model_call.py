@@ -7,9 +7,11 @@ from functools import lru_cache
 from types import TracebackType
 from typing import Any
 
-from app.core.telemetry import counter, histogram, mark_failed, start_span, within
+from app.core import genai
+from app.core.genai import ModelEndpoint
+from app.core.telemetry import captures_content, counter, histogram
 from app.llm.domain.errors import ModelFailure, OutputFiltered
-from app.llm.domain.messages import CompletionEnd
+from app.llm.domain.messages import ChatRequest, CompletionEnd
 
 CALLS = counter("app_model_calls_total", "Calls to models, by how they ended", ("model", "outcome"))
 SECONDS = histogram("app_model_seconds", "Time of one call to a model", ("model",))
@@ -20,10 +22,12 @@ class ModelCall:
     task: its span is the current one only inside `current`.
     """
 
-    def __init__(self, model: str, number: int) -> None:
-        self._model, self._began = model, time.perf_counter()
-        self._span = start_span("model.complete", model=model, attempt=number)
+    def __init__(self, endpoint: ModelEndpoint, number: int, request: ChatRequest, streamed: bool = False) -> None:
+        self._model, self._began, self._request = endpoint.model, time.perf_counter(), request
+        self._call = genai.chat(endpoint, attempt=number)
+        self._call.requested(request.max_tokens, request.temperature, streamed)
         self._ending: CompletionEnd | None = None
+        self._pieces: list[str] = []
 
     def __enter__(self) -> "ModelCall":
         return self
@@ -35,33 +39,41 @@ class ModelCall:
         self._end(None if self._ending else error)
 
     def current(self) -> AbstractContextManager[None]:
-        return within(self._span)
+        return self._call.current()
 
-    def first_piece(self, piece: str | CompletionEnd) -> None:
-        """Record the time to the first piece of a stream."""
+    def piece(self, piece: str | CompletionEnd, first: bool = False) -> None:
+        """A piece of a stream has arrived."""
         if isinstance(piece, CompletionEnd):
+            if first:
+                self._call.chunk(first=True)
             self.completed(piece)
-        self._span.set_attribute("first_token_seconds", round(time.perf_counter() - self._began, 6))
+            return
+        self._call.chunk(first)
+        if captures_content():
+            self._pieces.append(piece)
 
-    def completed(self, ending: CompletionEnd) -> None:
+    def completed(self, ending: CompletionEnd, text: str | None = None) -> None:
+        """The reply has ended. text: of one that was no stream."""
         self._ending = ending
-        self._span.set_attributes(
-            {
-                "finish": ending.finish,
-                "input_tokens": ending.usage.input,
-                "output_tokens": ending.usage.output,
-                "usage_estimated": ending.estimated,
-            }
-        )
+        self._call.responded(ending.finish, ending.model)
+        usage = ending.usage
+        if ending.estimated:
+            self._call.own(estimated_input_tokens=usage.input, estimated_output_tokens=usage.output)
+        else:
+            self._call.used(usage.input, usage.cached_input, usage.output, usage.reasoning)
+        if captures_content():
+            system, *others = self._request.messages
+            reply = "".join(self._pieces) if text is None else text
+            self._call.content(system.text, ((each.role, each.text) for each in others), reply)
 
     def _end(self, error: BaseException | None) -> None:
         if self._ending and self._ending.finish == "content_filter":
             error = OutputFiltered()
+        if isinstance(error, ModelFailure) and error.usage and not self._ending:
+            self._call.used(error.usage.input, error.usage.cached_input, error.usage.output, error.usage.reasoning)
         outcome = _outcome(error)
-        self._span.set_attribute("outcome", outcome)
-        if isinstance(error, Exception):
-            mark_failed(self._span, error)
-        self._span.end()
+        self._call.own(outcome=outcome)
+        self._call.end(error)
         _seconds_of(self._model).observe(time.perf_counter() - self._began)
         _calls_of(self._model, outcome).inc()
 

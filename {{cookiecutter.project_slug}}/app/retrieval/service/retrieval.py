@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.clock import Clock, Deadline
 from app.core.database import Database
+from app.core.genai import retrieval
 from app.core.telemetry import histogram, span
 from app.costs.domain import LedgerRow, Usage
 from app.costs.domain.budgets import Settlement
@@ -84,7 +85,8 @@ class Retrieval:
             corpus_version,
         )
         try:
-            with span("search", index=index.number, hybrid=embedding.vector is not None):
+            hybrid = embedding.vector is not None
+            with retrieval(f"index-{index.number}", limit, text, hybrid=hybrid):
                 result = await self._find(search_query, rows, embedding.usage)
         except BaseException:
             self.query_embeddings.abandon(caller.tenant_id, embedding.usage, rows)

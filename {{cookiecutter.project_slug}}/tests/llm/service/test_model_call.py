@@ -32,6 +32,7 @@ from app.llm.service.fallback import AllModelsFailed, FallbackChain, GuardedMode
 
 REQUEST = ChatRequest((Message("user", "Why?"),))
 Line = ModelFailure | Finish
+FIRST, FINISH = "gen_ai.response.time_to_first_chunk", "gen_ai.response.finish_reasons"
 
 
 @dataclass
@@ -101,11 +102,12 @@ async def observe(
     assert ids == [str(trace).split("-")[2] for model in models for trace in model.traces]
     observed = []
     for call in calls:
-        attributes = {key: value for key, value in (call.attributes or {}).items() if key != "model"}
-        assert ("first_token_seconds" in attributes) == (stream and "finish" in attributes)
-        attributes.pop("first_token_seconds", None)
-        observed.append((call.name, attributes, call.status.status_code.name, call.status.description))
-    outcomes = [str(attributes["outcome"]) for _, attributes, _, _ in observed]
+        different = {"gen_ai.request.model", "gen_ai.request.stream"}
+        attributes = {key: value for key, value in (call.attributes or {}).items() if key not in different}
+        assert (FIRST in attributes) == (stream and FINISH in attributes)
+        attributes.pop(FIRST, None)
+        observed.append((call.name.split()[0], attributes, call.status.status_code.name, call.status.description))
+    outcomes = [str(attributes["app.outcome"]) for _, attributes, _, _ in observed]
     return observed, counted(name, *outcomes) | counted(f"{name}-next", "ok")
 
 
@@ -132,19 +134,19 @@ async def test_a_stream_has_the_same_spans_and_metrics_as_a_plain_reply(
     streamed, stream_metrics = await observe(spans, f"streamed {request.node.name}", script, stream=True)
     assert plain == streamed
     assert plain_metrics == stream_metrics
-    assert [attributes["outcome"] for _, attributes, _, _ in plain] == outcomes
-    numbers = [attributes["attempt"] for _, attributes, _, _ in plain]
+    assert [attributes["app.outcome"] for _, attributes, _, _ in plain] == outcomes
+    numbers = [attributes["app.attempt"] for _, attributes, _, _ in plain]
     assert numbers[0] == 1
     for _, attributes, status, error in plain:
-        ok = attributes["outcome"] == "ok"
-        assert (status, error is None, "input_tokens" in attributes) == (
+        ok = attributes["app.outcome"] == "ok"
+        assert (status, error is None, "gen_ai.usage.input_tokens" in attributes) == (
             ("UNSET", True, True) if ok else ("ERROR", False, False)
         )
 
 
 async def test_a_filtered_stream_counts_as_declined(spans: InMemorySpanExporter) -> None:
     ((_, attributes, status, error),), _ = await observe(spans, "filtered", ["content_filter"], stream=True)
-    assert (attributes["outcome"], attributes["finish"], status, error) == (
+    assert (attributes["app.outcome"], attributes[FINISH][0], status, error) == (
         "model_declined",
         "content_filter",
         "ERROR",
@@ -160,7 +162,7 @@ async def test_a_stream_may_be_closed_in_another_task(spans: InMemorySpanExporte
     assert telemetry.traceparent() is None
     await asyncio.create_task(stream.aclose())
     (span,) = spans.get_finished_spans()
-    assert (span.attributes or {})["outcome"] == "cancelled"
+    assert (span.attributes or {})["app.outcome"] == "cancelled"
     assert counted("left", "cancelled") == {"cancelled": 1, "seconds": 1}
 
 
@@ -171,7 +173,7 @@ async def test_a_reader_that_leaves_at_the_end_completes_the_call(spans: InMemor
             if isinstance(item, CompletionEnd):
                 break
     (span,) = spans.get_finished_spans()
-    assert (span.attributes or {})["outcome"] == "ok"
+    assert (span.attributes or {})["app.outcome"] == "ok"
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from app.inference.domain.answer_listing import (
+from app.inference.domain.answer_pages import (
     AnswerFilters,
     AnswerPage,
     AnswerPosition,
