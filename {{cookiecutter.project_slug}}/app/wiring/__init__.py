@@ -254,8 +254,8 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     loaded_releases = LoadedReleases(release_loader.load)
     live_releases = LiveReleases(infra.releases, loaded_releases)
     approvals = Approvals(database, clock, infra.releases, policies.get(OwnershipPolicy), live_releases)
-    first = Rollouts.build(live_releases, approvals, infra.settings.environment == "development")
-    environments = first.environments
+    rollouts = Rollouts.build(live_releases, approvals, infra.settings.environment == "development")
+    environments = rollouts.environments
     identity = make_identity(infra.settings, policies, database, clock)
     waiting, offered = ChangeWaiter(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
     actions = Actions.build(database, identity, REGISTRY, offered, waiting)
@@ -268,7 +268,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     judge = await release_loader.chat(quality.judge.model, protection_of(policies))
     evaluations = _evaluations(infra, identity, ingestion, trials, environments, judge)
     readiness = make_readiness(infra, environments, approvals, evaluations)
-    rollouts = replace(first, approval_gate=ReadinessGate(approvals, readiness))
+    rollouts = replace(rollouts, approval_gate=ReadinessGate(approvals, readiness))
     return State(
         settings=infra.settings,
         policies=policies,

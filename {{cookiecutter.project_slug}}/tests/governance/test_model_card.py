@@ -126,7 +126,7 @@ async def test_an_audit_log_that_is_too_long_for_each_card_is_told_of_by_its_las
     found = overview(state, here)
     monkeypatch.setattr("app.governance.service.overview.MAX_VERIFIED_LINES", 1)
     await found.audit.verify("auditor")
-    assert "by auditor" in (await found._chain())[1]
+    assert "by auditor" in (await found.chain())[1]
 
 
 class Names(HTMLParser):
