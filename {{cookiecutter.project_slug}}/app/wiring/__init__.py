@@ -262,7 +262,6 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     screening = _screening(infra.settings)
     pipeline = Pipeline(clock, infra.search, infra.costs, Generation(ToolCalling(actions)), screening)
     trials = Trials(database, infra.releases, loaded_releases, pipeline)
-    security = released(SecurityPolicy, live_releases, loaded_releases, policies)
     ingestion = _ingestion(infra, live_releases, loaded_releases, screening)
     privacy, quality = _privacy(infra, identity, ingestion), policies.get(QualityPolicy)
     judge = await release_loader.chat(quality.judge.model, protection_of(policies))
@@ -296,8 +295,12 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         tickets=Tickets(database, clock),
         reviews=_reviews(infra, actions),
         privacy=privacy,
-        webhooks=WebhookSender(DeferredWebhookTransport(), identity, lambda: security().webhooks, clock),
+        webhooks=_webhooks(identity, released(SecurityPolicy, live_releases, loaded_releases, policies), clock),
     )
+
+
+def _webhooks(identity: Identity, security: Callable[[], SecurityPolicy], clock: Clock) -> WebhookSender:
+    return WebhookSender(DeferredWebhookTransport(), identity, lambda: security().webhooks, clock)
 
 
 def _ingestion(
