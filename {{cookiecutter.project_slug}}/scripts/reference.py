@@ -19,6 +19,7 @@ os.environ.setdefault("TERM", "dumb")
 import click  # noqa: E402
 import reference_assurance  # noqa: E402
 import reference_chart  # noqa: E402
+import reference_mistakes  # noqa: E402
 import reference_sizing  # noqa: E402
 import typer  # noqa: E402
 from fastapi import FastAPI  # noqa: E402
@@ -356,6 +357,7 @@ def boundaries_page() -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
+    "docs/explanation/twelve-mistakes.md": reference_mistakes.mistakes_page,
     "docs/reference/settings.md": settings_page,
     "docs/reference/policies.md": policies_page,
     "docs/reference/problems.md": problems_page,

@@ -273,21 +273,20 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     loaded_releases = LoadedReleases(release_loader.load)
     live_releases = LiveReleases(infra.releases, loaded_releases)
     approvals = make_approvals(infra, live_releases)
-    first = Rollouts.build(live_releases, approvals, infra.settings.environment == "development")
-    environments = first.environments
+    rollouts = Rollouts.build(live_releases, approvals, infra.settings.environment == "development")
+    environments = rollouts.environments
     identity = make_identity(infra.settings, policies, database, clock, infra.keys)
     waiting, offered = ChangeWaiter(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
     actions = Actions.build(database, identity, REGISTRY, offered, waiting)
     screening = _screening(infra.settings)
     pipeline = Pipeline(clock, infra.search, infra.costs, Generation(ToolCalling(actions)), screening)
     trials = Trials(database, infra.releases, loaded_releases, pipeline)
-    security = released(SecurityPolicy, live_releases, loaded_releases, policies)
     ingestion = _ingestion(infra, live_releases, loaded_releases, screening)
     privacy, quality = _privacy(infra, identity, ingestion), policies.get(QualityPolicy)
     judge = await release_loader.chat(quality.judge.model, protection_of(policies))
     evaluations = _evaluations(infra, identity, ingestion, trials, environments, judge)
     readiness = make_readiness(infra, environments, approvals, evaluations)
-    rollouts = replace(first, approval_gate=ReadinessGate(approvals, readiness))
+    rollouts = replace(rollouts, approval_gate=ReadinessGate(approvals, readiness))
     return State(
         settings=infra.settings,
         policies=policies,
@@ -316,8 +315,12 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         reviews=_reviews(infra, actions),
         privacy=privacy,
         monitoring=make_monitoring(infra, identity, screening, judge),
-        webhooks=WebhookSender(DeferredWebhookTransport(), identity, lambda: security().webhooks, clock),
+        webhooks=_webhooks(identity, released(SecurityPolicy, live_releases, loaded_releases, policies), clock),
     )
+
+
+def _webhooks(identity: Identity, security: Callable[[], SecurityPolicy], clock: Clock) -> WebhookSender:
+    return WebhookSender(DeferredWebhookTransport(), identity, lambda: security().webhooks, clock)
 
 
 def _ingestion(

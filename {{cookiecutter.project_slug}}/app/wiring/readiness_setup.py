@@ -24,7 +24,7 @@ def _overview(infra: Infrastructure, environments: Environments, approvals: Appr
         retrieval=infra.retrieval,
         costs=infra.costs,
         reports=reports,
-        traces=infra.settings.traces,
+        traces=infra.settings.trace_target,
     )
 
 
@@ -42,4 +42,4 @@ def make_readiness(
 
 def process_facts(settings: Settings) -> ProcessFacts:
     missing = tuple(variable_of(name) for name in SECRETS if getattr(settings, name) is None)
-    return ProcessFacts(settings.root, settings.environment, settings.traces, missing)
+    return ProcessFacts(settings.root, settings.environment, settings.trace_target, missing)

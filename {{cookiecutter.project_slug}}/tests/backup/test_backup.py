@@ -1,5 +1,6 @@
 """A backup is whole or none, and what was restored is what was backed up, row by row."""
 
+import asyncio
 import json
 import os
 import signal
@@ -15,11 +16,21 @@ import pytest
 
 from app.backup import repository
 from app.backup.domain import DUMP, MANIFEST, BackupManifest
-from app.backup.service import RestoreTarget, Verification, create, open_backup, restore, verify_content
+from app.backup.service import (
+    RestoreTarget,
+    Verification,
+    create,
+    open_backup,
+    record_backup,
+    restore,
+    verify_content,
+)
+from app.cli.backup import _record
 from app.core import audit
 from app.core.audit import Act, Head
 from app.core.embedded import EmbeddedPostgres, Urls
 from app.core.errors import StartRefused
+from app.core.operation_runs import last_runs
 from app.identity.domain import Principal
 from app.ingestion.domain.documents import Upload, UploadOptions
 from app.privacy.domain.requests import Selection
@@ -272,3 +283,20 @@ async def test_the_audit_log_goes_on_after_a_restore(
             async with restored.database.transaction(None) as connection:
                 line = await audit.record(connection, Act("tests", "test", "restored"), restored.clock.now())
             assert line == backup.facts.audit_sequence + 1
+
+
+async def test_a_backup_is_on_record_and_a_schema_without_records_is_no_obstacle(
+    state: State, backup: BackupManifest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await record_backup(state.urls, backup, "ada")
+    async with state.database.read(None) as connection:
+        (run,) = [run for run in await last_runs(connection) if run.kind == "backup"]
+    assert (run.at, run.actor, run.passed, run.digest) == (backup.created_at, "ada", True, backup.digest)
+    with psycopg.connect(state.urls.owner) as owner:
+        owner.execute("alter table operation_runs rename to elsewhere")
+    try:
+        await asyncio.to_thread(_record, state.urls, backup)
+    finally:
+        with psycopg.connect(state.urls.owner) as owner:
+            owner.execute("alter table elsewhere rename to operation_runs")
+    assert "could not be recorded: the schema is older" in " ".join(capsys.readouterr().err.split())

@@ -35,3 +35,11 @@ async def test_an_index_refuses_questions_that_another_embedder_would_measure(
     async with build(other, database_urls) as state:
         with pytest.raises(EmbedderMismatch, match="built with the embedder none"):
             await state.retrieval.ready()
+
+
+async def test_a_document_that_is_nearly_another_one_waits_for_a_person(ingest, search) -> None:
+    text = " ".join(f"Lamp {number} of the harbour is lit at dusk by its keeper." for number in range(60))
+    first, second = await ingest(("a.md", text.encode()), ("b.md", f"{text} Really.".encode()))
+    assert first["status"] == "published"
+    assert (second["status"], second["quarantine"]["reason"]) == ("quarantined", "near_duplicate")
+    assert [passage for passage in await search("harbour lamp keeper") if "Really" in passage] == []

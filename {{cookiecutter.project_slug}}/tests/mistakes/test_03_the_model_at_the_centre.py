@@ -35,3 +35,16 @@ async def test_a_citation_that_the_model_made_up_does_not_get_out(service: Servi
     answer = (await service.ask(WHO)).json()
     assert "[7]" not in answer["text"]
     assert [cited["marker"] for cited in answer["citations"]] == [1]
+
+
+async def test_a_second_model_answers_when_the_first_one_fails(open_service: Open) -> None:
+    service = await open_service(models=2)
+    await service.publish(TOWER)
+    service.models[0].always = Fault(500)
+    answer = (await service.ask(WHO)).json()
+    assert (answer["status"], answer["model"], answer["degraded"]) == ("answered", "stand-by", True)
+
+
+async def test_what_no_document_says_is_refused_and_not_made_up(service: Service) -> None:
+    answer = (await service.ask("How many whales were seen off Peru in 1901?")).json()
+    assert (answer["status"], answer["citations"]) == ("refused", [])

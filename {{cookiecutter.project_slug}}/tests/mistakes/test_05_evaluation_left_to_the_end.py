@@ -3,8 +3,10 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from app.evaluation.service import SuiteFiles
 from app.governance.domain.approval_rules import NoEvidence
 from app.releases.domain import EvaluationVerdict, NotApproved
+from tests.conftest import ROOT
 from tests.governance.conftest import House, person
 
 Houses = Callable[..., House]
@@ -32,3 +34,18 @@ async def test_what_did_not_pass_the_gate_does_not_go_live(
         await house.approvals.approve(person("bob"), release.id, "it looks fine to me")
     with pytest.raises(NotApproved):
         await house.rollouts.activate("ana", release.id, "ship it")
+
+
+async def test_nobody_approves_on_a_report_that_is_not_the_newest(house_of_releases: Houses) -> None:
+    house = house_of_releases()
+    release = await house.draft()
+    older = await house.measure(release)
+    await house.measure(release)
+    with pytest.raises(NoEvidence):
+        await house.approvals.approve(person("bob"), release.id, "read the report", report=older)
+
+
+def test_cases_and_attacks_are_there_from_the_first_day() -> None:
+    suites = SuiteFiles(ROOT / "evals")
+    assert len(suites.load("golden").cases) >= 50
+    assert len([case for case in suites.load("red_team").cases if case.attack]) >= 20

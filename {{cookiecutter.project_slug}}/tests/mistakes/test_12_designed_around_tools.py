@@ -2,9 +2,10 @@ import httpx
 import pytest
 
 from app.core.embedded import Urls
+from app.core.errors import StartRefused
 from app.main import create_app
 from app.settings import Settings
-from app.wiring import State, build
+from app.wiring import State, build, check
 from tests.conftest import adopt
 from tests.inference.conftest import TOWER, Open
 from tests.mistakes.conftest import Change
@@ -36,3 +37,11 @@ async def test_who_writes_the_answer_is_a_setting(open_service: Open, models: in
     answer = (await service.ask(WHO)).json()
     assert (answer["status"], answer["model"]) == ("answered", writer)
     assert answer["citations"][0]["quote"] in TOWER
+
+
+def test_a_rule_that_nothing_enforces_stops_the_start(settings: Settings, change: Change) -> None:
+    root = change("security", "question_characters: 2000", "question_characters: 1900")
+    check(settings.model_copy(update={"root": root}))
+    (root / "policies" / "wishes.yaml").write_text("owner: somebody\n", encoding="utf-8")
+    with pytest.raises(StartRefused, match=r"wishes\.yaml.*no part of the service enforces"):
+        check(settings.model_copy(update={"root": root}))

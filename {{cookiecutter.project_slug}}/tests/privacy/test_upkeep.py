@@ -13,6 +13,8 @@ import pytest_asyncio
 
 from app.core.database import background
 from app.core.embedded import Urls
+from app.core.operation_runs import last_runs
+from app.core.operations import OperationRun
 from app.core.retention import RetentionRules
 from app.privacy.service import Privacy
 from app.privacy.service.retention import Retention
@@ -23,6 +25,27 @@ from tests.conftest import override
 from tests.e2e.conftest import app
 from tests.privacy.conftest import Plant
 from tests.privacy.test_erasure import ADA, WHY, ask
+
+
+async def last_sweep(state: State) -> OperationRun:
+    async with state.database.read(None) as connection:
+        return next(run for run in await last_runs(connection) if run.kind == "retention")
+
+
+async def test_a_sweep_is_on_record_and_one_that_failed_for_a_tenant_did_not_pass(
+    state: State, tenant: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await state.privacy.upkeep.sweep()
+    assert (await last_sweep(state)).passed
+
+    async def fails(*_: object) -> None:
+        raise RuntimeError("the disk is gone")
+
+    monkeypatch.setattr(Retention, "expire", fails)
+    await state.privacy.upkeep.sweep()
+    last = await last_sweep(state)
+    assert not last.passed
+    assert last.detail.endswith("of them failed")
 
 
 @pytest_asyncio.fixture

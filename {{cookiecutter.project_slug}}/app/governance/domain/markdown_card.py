@@ -1,7 +1,7 @@
 """The model card in Markdown, for a repository or a pull request."""
 
 from app.governance.domain.approval_rules import Emergency
-from app.governance.domain.markdown_table import markdown_table
+from app.governance.domain.markdown_table import markdown_table as _table
 from app.governance.domain.model_card import EvaluationSummary, LiveReleaseDetails, MetricResult, ModelCard
 
 NOTHING = "Nothing is live in production."
@@ -21,7 +21,7 @@ def markdown(card: ModelCard) -> str:
         f"# Model card: {about.service}",
         f"Generated on {card.at:%Y-%m-%d %H:%M} UTC from the live release.",
         about.purpose,
-        markdown_table(
+        _table(
             ("", ""),
             [
                 ("owner", about.owner),
@@ -38,7 +38,7 @@ def markdown(card: ModelCard) -> str:
         *(_emergency(each) for each in card.emergencies),
         *([] if card.emergencies else ["None."]),
         "## Risk register",
-        markdown_table(
+        _table(
             ("", "risk", "control", "status", "evidence", "owner"),
             ((str(r.number), r.risk, r.control, f"**{r.standing}**", r.found, r.owner) for r in card.risks),
         ),
@@ -52,7 +52,7 @@ def _live(live: LiveReleaseDetails) -> list[str]:
     since = f"{live.live_since:%Y-%m-%d %H:%M} UTC" if live.live_since else ""
     return [
         "## Release",
-        markdown_table(
+        _table(
             ("", ""),
             [
                 ("release", f"{live.number}, `{live.id}`"),
@@ -65,22 +65,20 @@ def _live(live: LiveReleaseDetails) -> list[str]:
             ],
         ),
         "## Models",
-        markdown_table(
+        _table(
             ("model", "provider", "address", "parameters"),
             ((s.model, s.provider, s.address or "here", _pairs(s.parameters)) for s in live.chain),
         ),
         "## Parameters",
-        markdown_table(
-            ("parameter", "value"), sorted((k, str(v)) for k, v in {**live.retrieval, **live.settings}.items())
-        ),
+        _table(("parameter", "value"), sorted((k, str(v)) for k, v in {**live.retrieval, **live.settings}.items())),
         "## Prompts",
         *(f"`{each.name}` {each.digest[:12]}\n\n{_quoted(each.text)}" for each in live.prompts),
         "## Policies",
-        markdown_table(("policy", "digest", "owner"), ((p.name, f"`{p.digest[:12]}`", p.owner) for p in live.policies)),
+        _table(("policy", "digest", "owner"), ((p.name, f"`{p.digest[:12]}`", p.owner) for p in live.policies)),
         "## Evaluation",
         *(_evaluated(live.evaluation) if live.evaluation else ["This release was never evaluated."]),
         "## Approvals",
-        markdown_table(
+        _table(
             ("who", "as", "what", "when", "until", "report", "why"),
             (
                 (
@@ -102,8 +100,8 @@ def _live(live: LiveReleaseDetails) -> list[str]:
 def _evaluated(summary: EvaluationSummary) -> list[str]:
     head = f"**{summary.verdict}** on {summary.at:%Y-%m-%d %H:%M} UTC, report `{summary.report}`."
     fallen = [f"Protected cases that failed: {', '.join(summary.fallen)}."] if summary.fallen else []
-    rows = markdown_table(("metric", "value", "floor", "verdict", "guards against"), map(_measured, summary.whole))
-    weak = markdown_table(
+    rows = _table(("metric", "value", "floor", "verdict", "guards against"), map(_measured, summary.whole))
+    weak = _table(
         ("slice", "metric", "value", "cases"),
         ((each.slice, each.metric, value(each.unit, each.value), str(each.cases)) for each in summary.weakest()),
     )

@@ -322,7 +322,7 @@ OPERATION_CHECKS: tuple[ReadinessCheck, ...] = (
         phase=60,
         page="how-to/erase-personal-data.md",
         next_step="Run a worker: it sweeps every hour.",
-        mistakes=(2, 8),
+        mistakes=(2, 4, 8),
         max_age_days=2,
     ),
 )
