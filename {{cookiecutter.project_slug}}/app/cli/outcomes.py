@@ -37,7 +37,7 @@ def import_file(
         raise Invalid(f"{file.name} is not encoded in UTF-8.") from None
 
     async def work(state: State) -> ImportResult:
-        return await import_outcomes(state.business, await caller_in(state, tenant, group), lines)
+        return await import_outcomes(state.monitoring.business, await caller_in(state, tenant, group), lines)
 
     result = with_state(work)
     counts = ", ".join(f"{count} {name}" for name, count in sorted(result.results.items())) or "none stored"

@@ -59,9 +59,6 @@ from app.ingestion.jobs import job_specs as ingestion_jobs
 from app.ingestion.service import Ingestion
 from app.ingestion.service.dependencies import IngestionDependencies
 from app.llm.ports import ChatModel
-from app.monitoring.service.business import Business
-from app.monitoring.service.error_budgets import ErrorBudgets
-from app.monitoring.service.online_evaluation import OnlineEvaluations
 from app.privacy.jobs import job_specs as privacy_jobs
 from app.privacy.service import Privacy
 from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED
@@ -88,7 +85,7 @@ from app.wiring.infrastructure import (
     check,
     open_infrastructure,
 )
-from app.wiring.monitoring_setup import make_approvals, make_business, make_judge, make_online_evaluations
+from app.wiring.monitoring_setup import Monitoring, make_approvals, make_judge, make_monitoring
 from app.wiring.release_loader import ReleaseLoader, released
 
 __all__ = ["POLICIES", "REGISTRY", "State", "build", "check", "database_urls", "observe"]
@@ -115,9 +112,7 @@ class State:
     environments: Environments
     rollouts: Rollouts
     approvals: Approvals
-    error_budgets: ErrorBudgets
-    business: Business
-    online: OnlineEvaluations
+    monitoring: Monitoring
     audit: AuditLog
     retrieval: Retrieval
     search: PassageSearch
@@ -149,9 +144,7 @@ class State:
             self.environments,
             self.rollouts,
             self.approvals,
-            self.error_budgets,
-            self.business,
-            self.online,
+            *self.monitoring.services,
             self.audit,
             self.governance,
             self.retrieval,
@@ -209,7 +202,7 @@ class State:
         """What a worker does by itself, until it ends."""
         return {
             "evaluation": self.canaries.watch,
-            "monitoring": self.online.watch,
+            "monitoring": self.monitoring.online.watch,
             "review": self.reviews.lifecycle.watch,
             "privacy": self.privacy.upkeep.watch,
         }
@@ -262,10 +255,9 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     release_loader = ReleaseLoader(ReleaseCheck(infra.retrieval.indexes, infra.settings.model_chain), clock, stack)
     loaded_releases = LoadedReleases(release_loader.load)
     live_releases = LiveReleases(infra.releases, loaded_releases)
-    approvals = make_approvals(infra, live_releases)
+    approvals, identity = make_approvals(infra, live_releases), make_identity(infra.settings, policies, database, clock)
     rollouts = Rollouts.build(live_releases, approvals, infra.settings.environment == "development")
     environments = rollouts.environments
-    identity = make_identity(infra.settings, policies, database, clock)
     waiting, offered = ChangeWaiter(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
     actions = Actions.build(database, identity, REGISTRY, offered, waiting)
     screening = _screening(infra.settings)
@@ -275,6 +267,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     ingestion = _ingestion(infra, live_releases, loaded_releases, screening)
     privacy, quality = _privacy(infra, identity, ingestion), policies.get(QualityPolicy)
     judge = await release_loader.chat(quality.judge.model, protection_of(policies))
+    webhooks = WebhookSender(DeferredWebhookTransport(), identity, lambda: security().webhooks, clock)
     return State(
         settings=infra.settings,
         policies=policies,
@@ -288,9 +281,6 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         environments=environments,
         rollouts=rollouts,
         approvals=approvals,
-        error_budgets=approvals.error_budgets,
-        online=make_online_evaluations(infra, identity, screening, judge),
-        business=make_business(infra),
         audit=AuditLog(database, clock),
         retrieval=infra.retrieval,
         search=infra.search,
@@ -307,7 +297,8 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         tickets=Tickets(database, clock),
         reviews=_reviews(infra, actions),
         privacy=privacy,
-        webhooks=WebhookSender(DeferredWebhookTransport(), identity, lambda: security().webhooks, clock),
+        webhooks=webhooks,
+        monitoring=make_monitoring(infra, approvals, identity, screening, judge, webhooks),
     )
 
 

@@ -31,6 +31,7 @@ PAGE = f"# Harbour rules\n\nThe harbour master of {MARKER} opens the gate at sev
 SHARED = ("/v1/releases/{release_id}", "/v1/environments/", "/v1/indexes/", "/v1/evaluations/", "/v1/governance/")
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/v1/answers/{answer_id}/feedback"): {"helpful": True},
+    ("post", "/v1/answers/{answer_id}/outcome"): {"outcome": "resolved"},
     ("post", "/v1/privacy/holds/{hold_id}/lift"): {"reason": "seen"},
     ("post", "/v1/reviews/{review_id}/heartbeat"): {"token": 1},
     ("post", "/v1/reviews/{review_id}/release"): {"token": 1},

@@ -34,7 +34,7 @@ def later(state: State, **rules: object) -> OnlineEvaluations:
     """As a worker does it an hour from now."""
     clock = ManualClock()
     clock.advance((state.clock.now() - clock.now() + timedelta(hours=1)).total_seconds())
-    return replace(state.online, clock=clock, rules=OnlineEvaluation.model_validate({"rates": ALL, **rules}))
+    return replace(state.monitoring.online, clock=clock, rules=OnlineEvaluation.model_validate({"rates": ALL, **rules}))
 
 
 def stored(urls: Urls, answer: str) -> tuple[object, ...]:
@@ -93,7 +93,7 @@ async def test_what_is_not_scored_is_stored_with_its_reason(
 
 
 async def test_a_worker_sweeps_by_itself(state: State) -> None:
-    assert state.sweeps_by_room["monitoring"] == state.online.watch
+    assert state.sweeps_by_room["monitoring"] == state.monitoring.online.watch
 
 
 async def test_a_tenant_sees_no_scores_of_another(state: State, client: httpx.AsyncClient, tenant: UUID) -> None:

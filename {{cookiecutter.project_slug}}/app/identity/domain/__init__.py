@@ -61,6 +61,7 @@ SERVICE_PERMISSIONS: Final = frozenset(
         "releases:approve",
         "index:manage",
         "governance:read",
+        "service:alerts",
         "service:audit",
         "service:budgets",
     }
