@@ -16,7 +16,7 @@ NoticeState = Literal["firing", "resolved"]
 MAX_TITLE = 300
 
 RECEIVER = "on-call"
-KEY_FILE = "/etc/alertmanager/key"
+KEY_FILE = "/run/secrets/alertmanager_key"
 ADDRESS = "http://api-1:8000/v1/monitoring/alerts"
 
 
