@@ -17,6 +17,7 @@ from app.cli.common import (
     with_state,
 )
 from app.core.slo import SloPolicy
+from app.monitoring.domain.alert_notices import DrillResult, alertmanager_config
 from app.monitoring.domain.business_report import BusinessReport, ReleaseWorth
 from app.monitoring.domain.dashboard_catalogue import DASHBOARDS
 from app.monitoring.domain.error_budget import BudgetException, ErrorBudget, ExceptionKind
@@ -44,10 +45,16 @@ def write(
     objectives = check_start(settings).get(SloPolicy).objectives
     wanted = {folder / "rules" / name: text for name, text in rule_files(objectives).items()}
     wanted |= {folder / "dashboards" / f"{board.uid}.json": board.as_json() for board in DASHBOARDS}
+    wanted[folder / "alertmanager" / "alertmanager.yml"] = alertmanager_config()
     if (chart := settings.root / CHART).is_dir():
         wanted[chart / "rules.yml"] = chart_rules(objectives)
     stale = [path for path, text in wanted.items() if _text(path) != text]
-    unknown = [path for kind in ("rules", "dashboards") for path in (folder / kind).glob("*") if path not in wanted]
+    unknown = [
+        path
+        for kind in ("rules", "dashboards", "alertmanager")
+        for path in (folder / kind).glob("*")
+        if path not in wanted
+    ]
     if check:
         _report(settings.root, [*stale, *unknown])
         return
@@ -60,8 +67,17 @@ def write(
 
 
 @app.command()
-def alerts() -> None:
-    """Show every alert: its severity, when it fires, and the runbook that helps."""
+def alerts(
+    drill: Annotated[bool, typer.Option("--drill", help="Send each to the person on call, marked as a drill.")] = False,
+    key_file: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="For --drill: the key that Alertmanager uses.")
+    ] = None,
+) -> None:
+    """Show every alert: its severity, when it fires, and the runbook that helps. Exit status 1: in a drill, one did not
+    reach its receiver."""
+    if drill:
+        _drill(key_file)
+        return
     table = Table("alert", "severity", "fires when", "runbook")
     for alert in alerts_of(check_start(settings_for_command()).get(SloPolicy).objectives):
         notes = alert.annotations
@@ -74,7 +90,7 @@ def budgets() -> None:
     """Show what was used of the error budget of each objective. Exit status 1: one is spent."""
 
     async def load(state: State) -> Sequence[ErrorBudget]:
-        return await state.error_budgets.standing()
+        return await state.monitoring.error_budgets.standing()
 
     standing = with_state(load)
     table = Table("objective", "target", "events", "bad", "used", "left", "")
@@ -157,11 +173,34 @@ def allow(
 
     async def work(state: State) -> BudgetException:
         caller = caller_at_the_command_line(UUID(int=0))
-        return await state.error_budgets.allow(caller, release, kind, reason)
+        return await state.monitoring.error_budgets.allow(caller, release, kind, reason)
 
     made = with_state(work)
     until = f"{made.expires_at:%Y-%m-%d %H:%M} UTC"
     out.print(f"Release {made.release_id[:12]} may go live until {until}, as {made.kind}.", highlight=False)
+
+
+def _drill(key_file: Path | None) -> None:
+    if key_file is None:
+        raise typer.BadParameter("a drill signs with the key that Alertmanager uses: --key-file FILE")
+    key = key_file.read_text(encoding="utf-8").strip()
+
+    async def work(state: State) -> Sequence[DrillResult]:
+        caller = await state.identity.authenticate(key)
+        caller.require("service:alerts")
+        return await state.monitoring.alert_notices.drill(caller, alerts_of(state.policies.get(SloPolicy).objectives))
+
+    results = with_state(work)
+    table = Table("alert", "severity", "reached", "")
+    for each in results:
+        table.add_row(
+            each.alert, each.severity, "yes" if each.reached else "[red]no[/]", "" if each.reached else each.why
+        )
+    out.print(table)
+    reached = sum(each.reached for each in results)
+    out.print(f"{reached} of {len(results)} alerts reached their receiver.", highlight=False)
+    if reached < len(results):
+        raise typer.Exit(1)
 
 
 def _report(root: Path, stale: list[Path]) -> None:

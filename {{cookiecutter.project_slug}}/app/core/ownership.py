@@ -62,6 +62,13 @@ class OwnershipPolicy(PolicyModel):
         description="What the service is for, for its model card.",
     )
     on_call: str = Field(pattern=r"^[^@\s]+@[^@\s]+$", description="E-mail address of the person on call.")
+    on_call_webhook: str | None = Field(
+        None,
+        max_length=2000,
+        pattern=r"^https?://[!-~]+$",
+        description="Address that alerts are sent to for the person on call; its host must stand under `webhooks` in "
+        "security.yaml. None: POST /v1/monitoring/alerts refuses them.",
+    )
     risk_tier: RiskTier = Field(description="How much harm a wrong answer can do.")
     data_sensitivity: DataSensitivity = Field(description="Confidential: text leaves only for hosts named as allowed.")
     owners: Owners

@@ -70,3 +70,11 @@ online_evaluations = Table(
     CheckConstraint("reason <> ''", name="reasoned"),
     Index("ix_online_evaluations_by_time", "tenant_id", "answered_at"),
 )
+
+alert_notices = Table(
+    "alert_notices",
+    metadata,
+    *primary_key(fingerprint=Text, state=Text, starts_at=Timestamp),
+    *required(alert=Text, at=Timestamp),
+    CheckConstraint("state in ('firing', 'resolved')", name="state"),
+)

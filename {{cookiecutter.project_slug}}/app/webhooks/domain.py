@@ -121,7 +121,7 @@ class WebhookMessage:
     """A notification that something was decided, with its address but without its content.
 
     id: the same for every attempt, so that a receiver recognises a duplicate. subject: the kind of thing that was
-    decided on, such as `answer`; state: its new state. key_id: whose secret signs.
+    decided on, such as `answer`; state: its new state. key_id: whose secret signs. title: of an alert.
     """
 
     id: UUID
@@ -133,6 +133,7 @@ class WebhookMessage:
     state: str
     where: str
     at: datetime
+    title: str = ""
 
     @property
     def name(self) -> str:
@@ -141,6 +142,8 @@ class WebhookMessage:
     @property
     def body(self) -> bytes:
         data = {"id": self.subject_id, "status": self.state, "where": self.where}
+        if self.title:
+            data["title"] = self.title
         return orjson.dumps({"type": f"{self.subject}.{self.state}", "timestamp": self.at, "data": data})
 
     @property

@@ -168,8 +168,7 @@ class State:
             self.rollouts,
             self.approvals,
             self.error_budgets,
-            self.monitoring.business,
-            self.monitoring.online,
+            *self.monitoring.services,
             self.audit,
             self.governance,
             self.readiness,
@@ -188,8 +187,6 @@ class State:
             self.reviews.queue,
             self.reviews.decisions,
             self.privacy,
-            self.monitoring.failures,
-            self.monitoring.cases,
             SigningSecret(self.settings.signing_secret),
         )
         return {type(each): each for each in services} | {PassageSearch: self.search}
@@ -273,9 +270,9 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     loaded_releases = LoadedReleases(release_loader.load)
     live_releases = LiveReleases(infra.releases, loaded_releases)
     approvals = make_approvals(infra, live_releases)
+    identity = make_identity(infra.settings, policies, database, clock, infra.keys)
     rollouts = Rollouts.build(live_releases, approvals, infra.settings.environment == "development")
     environments = rollouts.environments
-    identity = make_identity(infra.settings, policies, database, clock, infra.keys)
     waiting, offered = ChangeWaiter(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
     actions = Actions.build(database, identity, REGISTRY, offered, waiting)
     screening = _screening(infra.settings)
@@ -287,6 +284,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     evaluations = _evaluations(infra, identity, ingestion, trials, environments, judge)
     readiness = make_readiness(infra, environments, approvals, evaluations)
     rollouts = replace(rollouts, approval_gate=ReadinessGate(approvals, readiness))
+    webhooks = _webhooks(identity, released(SecurityPolicy, live_releases, loaded_releases, policies), clock)
     return State(
         settings=infra.settings,
         policies=policies,
@@ -314,8 +312,8 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         tickets=Tickets(database, clock),
         reviews=_reviews(infra, actions),
         privacy=privacy,
-        monitoring=make_monitoring(infra, identity, screening, judge),
-        webhooks=_webhooks(identity, released(SecurityPolicy, live_releases, loaded_releases, policies), clock),
+        monitoring=make_monitoring(infra, identity, screening, judge, webhooks),
+        webhooks=webhooks,
     )
 
 

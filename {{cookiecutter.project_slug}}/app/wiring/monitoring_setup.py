@@ -13,12 +13,14 @@ from app.llm.ports import ChatModel
 from app.monitoring.domain.business_policy import BusinessPolicy
 from app.monitoring.domain.policy import MonitoringPolicy
 from app.monitoring.service import Monitoring
+from app.monitoring.service.alerting import AlertNotices
 from app.monitoring.service.business import Business
 from app.monitoring.service.error_budgets import ErrorBudgets
 from app.monitoring.service.online_evaluation import FEATURE, OnlineEvaluations
 from app.releases.service import LiveReleases
 from app.safety.domain.privacy_policy import PrivacyPolicy
 from app.safety.service import Screening
+from app.webhooks.service import WebhookSender
 from app.wiring.infrastructure import Infrastructure
 
 
@@ -57,16 +59,18 @@ def _online_evaluations(
 
 
 def make_monitoring(
-    infra: Infrastructure, identity: Identity, screening: Screening, judge: ChatModel | None
+    infra: Infrastructure, identity: Identity, screening: Screening, judge: ChatModel | None, webhooks: WebhookSender
 ) -> Monitoring:
+    policies = infra.policies
     return Monitoring.build(
         infra.database,
         infra.clock,
         infra.retrieval,
         infra.suites,
-        infra.policies.get(MonitoringPolicy),
-        infra.policies.get(PrivacyPolicy).personal_data,
+        policies.get(MonitoringPolicy),
+        policies.get(PrivacyPolicy).personal_data,
         infra.retrieval.indexes.tenants,
         _business(infra),
         _online_evaluations(infra, identity, screening, judge),
+        AlertNotices(infra.database, infra.clock, webhooks, policies.get(OwnershipPolicy)),
     )

@@ -57,6 +57,17 @@ create table online_evaluations (
 );
 create index ix_online_evaluations_by_time on online_evaluations (tenant_id, answered_at);
 
+-- Alerts that were sent to the person on call: each state of each once.
+create table alert_notices (
+    fingerprint text not null,
+    state text not null,
+    starts_at timestamptz not null,
+    alert text not null,
+    at timestamptz not null,
+    constraint pk_alert_notices primary key (fingerprint, state, starts_at),
+    constraint ck_alert_notices_state check (state in ('firing', 'resolved'))
+);
+
 -- How much went well and how much did not, of all tenants: sums, and nothing that was said.
 create function error_budget_events(p_since timestamptz, p_until timestamptz, p_late_ms float8)
 returns table (objective text, bad bigint, events bigint)

@@ -1,5 +1,5 @@
 """Error budgets from what is stored: sums across tenants, attempts of jobs by day, and releases let through; what came
-of answers; scores of live answers.
+of answers; scores of live answers; alerts that were sent.
 """
 
 from pathlib import Path
@@ -25,6 +25,7 @@ def upgrade() -> None:
     op.get_bind().exec_driver_sql(SQL.read_text(encoding="utf-8").replace("%", "%%"))
     frozen(op, "error_budget_exceptions")
     shared_table(op, "error_budget_exceptions", "select, insert")
+    shared_table(op, "alert_notices", "select, insert")
     shared_table(op, "job_counts", "select, insert, update")
     tenant_table(op, "business_outcomes", "select, insert, update (amount, at, reported_at, reported_by)")
     tenant_table(op, "online_evaluations", "select, insert")
@@ -36,4 +37,4 @@ def downgrade() -> None:
     op.execute(f"drop function {FUNCTION}")
     for table in SUMMED:
         op.execute(f"drop policy owner_reads on {table}")
-    op.execute("drop table online_evaluations, business_outcomes, job_counts, error_budget_exceptions")
+    op.execute("drop table alert_notices, online_evaluations, business_outcomes, job_counts, error_budget_exceptions")

@@ -40,6 +40,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("put", "/scim/v2/Groups/{group_id}"): {"displayName": "staff"},
     ("put", "/v1/documents/{document_id}/access"): {"access_groups": []},
     ("post", "/v1/monitoring/failure-patterns/{pattern_id}/cases"): {"reason": "seen"},
+    ("post", "/v1/answers/{answer_id}/outcome"): {"outcome": "resolved"},
     ("post", "/v1/privacy/holds/{hold_id}/lift"): {"reason": "seen"},
     ("post", "/v1/reviews/{review_id}/heartbeat"): {"token": 1},
     ("post", "/v1/reviews/{review_id}/release"): {"token": 1},

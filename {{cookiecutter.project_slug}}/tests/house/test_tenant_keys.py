@@ -14,6 +14,7 @@ WITHOUT_TENANT = {
 }
 OF_NO_TENANT = {
     "alembic_version": "the revision of the schema",
+    "alert_notices": "alerts are about the whole service",
     "approvals": "of releases",
     "break_glass_reviews": "of approvals",
     "budget_holds": "money, by `scope`: a tenant or the whole service",

@@ -68,6 +68,7 @@ SERVICE_PERMISSIONS: Final = frozenset(
         "index:manage",
         "governance:read",
         "governance:write",
+        "service:alerts",
         "service:audit",
         "service:budgets",
         "service:answers",

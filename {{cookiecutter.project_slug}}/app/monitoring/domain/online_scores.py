@@ -1,7 +1,7 @@
 """Scores of answers of production: which are scored, by what, and how they move from day to day. No I/O."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
@@ -75,6 +75,16 @@ class ScoredAnswer:
     citation_precision: float | None = None
     safety: float | None = None
     judge: float | None = None
+
+    def with_scores(self, scores: Mapping[str, float | None]) -> "ScoredAnswer":
+        """scores: by name; those that are missing do not apply."""
+        return replace(
+            self,
+            groundedness=scores.get("groundedness"),
+            citation_precision=scores.get("citation_precision"),
+            safety=scores.get("safety"),
+            judge=scores.get("judge"),
+        )
 
     def lowest(self) -> float:
         """Of its scores; 1 without any."""

@@ -9,6 +9,8 @@ from app.identity.domain import Principal
 from app.identity.service.caller import require
 from app.monitoring.domain.outcomes import OutcomeReport
 from app.monitoring.schemas.error_budget_models import (
+    AlertsRequest,
+    AlertsResponse,
     BudgetExceptionRequest,
     BudgetExceptionResponse,
     BusinessReportResponse,
@@ -17,6 +19,7 @@ from app.monitoring.schemas.error_budget_models import (
     OutcomeRequest,
     OutcomeResponse,
 )
+from app.monitoring.service.alerting import AlertNotices
 from app.monitoring.service.business import Business
 from app.monitoring.service.business_page import STYLE, business_page
 from app.monitoring.service.error_budgets import PERMISSION, ErrorBudgets
@@ -30,6 +33,8 @@ Reporter = Annotated[Principal, require("outcomes:write")]
 CostReader = Annotated[Principal, require("costs:read")]
 Value = Annotated[Business, provided(Business)]
 Scores = Annotated[OnlineEvaluations, provided(OnlineEvaluations)]
+AlertSource = Annotated[Principal, require("service:alerts")]
+Notices = Annotated[AlertNotices, provided(AlertNotices)]
 ScoreDays = Annotated[int, Query(ge=1, le=90)]
 Days = Annotated[int | None, Query(ge=1, le=365, description="The window; without it that of policies/business.yaml.")]
 Budgets = Annotated[ErrorBudgets, provided(ErrorBudgets)]
@@ -76,3 +81,11 @@ async def daily_scores(caller: CostReader, scores: Scores, days: ScoreDays = 14)
     """Scores of a sample of the answers of the caller's tenant in production, by day, stratum and metric, the oldest
     first."""
     return [DailyScoreResponse.of(each) for each in await scores.daily(caller, days)]
+
+
+@router.post("/v1/monitoring/alerts")
+async def take_alerts(body: AlertsRequest, caller: AlertSource, notices: Notices) -> AlertsResponse:
+    """Takes the webhook of Alertmanager and sends each alert to the person on call, signed by the calling key. The same
+    alert in the same state is sent once."""
+    sent, duplicates = await notices.take(caller, [each.notice for each in body.alerts])
+    return AlertsResponse(sent=sent, duplicates=duplicates)

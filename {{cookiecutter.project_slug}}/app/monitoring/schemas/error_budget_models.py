@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from app.core.base_models import ExactModel
 from app.core.reasons import Reason
+from app.monitoring.domain.alert_notices import AlertNotice, NoticeState
 from app.monitoring.domain.business_report import BusinessReport, OutcomeLink, ReleaseWorth, TechnicalMetric
 from app.monitoring.domain.error_budget import BudgetException, ErrorBudget, ErrorBudgetState, ExceptionKind
 from app.monitoring.domain.online_scores import DailyScore, ScoreName, Stratum
@@ -84,6 +85,36 @@ class DailyScoreResponse(BaseModel):
     @classmethod
     def of(cls, score: DailyScore) -> "DailyScoreResponse":
         return cls(**asdict(score))
+
+
+class AlertRequest(BaseModel):
+    """One alert, as Alertmanager sends it."""
+
+    status: NoticeState
+    labels: dict[Annotated[str, Field(max_length=200)], Annotated[str, Field(max_length=2000)]] = Field(max_length=50)
+    annotations: dict[Annotated[str, Field(max_length=200)], Annotated[str, Field(max_length=2000)]] = Field(
+        {}, max_length=50
+    )
+    startsAt: AwareDatetime
+    fingerprint: str = Field(pattern=r"^[0-9a-f]{1,64}$")
+
+    @property
+    def notice(self) -> AlertNotice:
+        runbook = self.annotations.get("runbook", "")
+        name, summary = self.labels.get("alertname", "an alert"), self.annotations.get("summary", "")
+        severity = self.labels.get("severity", "")
+        return AlertNotice(self.fingerprint, self.status, self.startsAt, name, severity, summary, runbook)
+
+
+class AlertsRequest(BaseModel):
+    """The webhook of Alertmanager, version 4; what else it sends is not used."""
+
+    alerts: list[AlertRequest] = Field(max_length=1000)
+
+
+class AlertsResponse(BaseModel):
+    sent: int = Field(description="Alerts that were put on their way to the person on call.")
+    duplicates: int = Field(description="Those that were sent before, in the same state.")
 
 
 class OutcomeRequest(ExactModel):

@@ -8,6 +8,7 @@ from app.core.database import Database
 from app.evaluation.service import SuiteFiles
 from app.inference.service import AnswerRecords
 from app.monitoring.domain.policy import MonitoringPolicy
+from app.monitoring.service.alerting import AlertNotices
 from app.monitoring.service.business import Business
 from app.monitoring.service.failure_analysis import FailureAnalysis
 from app.monitoring.service.failure_cases import FailureCases
@@ -27,6 +28,12 @@ class Monitoring:
     upkeep: MonitoringUpkeep
     business: Business
     online: OnlineEvaluations
+    alerts: AlertNotices
+
+    @property
+    def services(self) -> tuple[object, ...]:
+        """Those that routes use."""
+        return (self.failures, self.cases, self.business, self.online, self.alerts)
 
     @classmethod
     def build(
@@ -40,10 +47,11 @@ class Monitoring:
         tenants: Callable[[], Awaitable[list[UUID]]],
         business: Business,
         online: OnlineEvaluations,
+        alerts: AlertNotices,
     ) -> "Monitoring":
         records = AnswerRecords(database)
         vectors = QuestionVectors(database, records, retrieval, policy.max_embedded)
         failures = FailureAnalysis(database, clock, records, vectors, policy.failures)
         cases = FailureCases(database, clock, records, failures, suites, personal_data)
         checks = (ScheduledCheck("failures", timedelta(hours=policy.failures.every_hours), failures.run),)
-        return cls(failures, cases, MonitoringUpkeep(database, clock, tenants, checks), business, online)
+        return cls(failures, cases, MonitoringUpkeep(database, clock, tenants, checks), business, online, alerts)

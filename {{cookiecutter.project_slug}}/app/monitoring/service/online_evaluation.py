@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -96,7 +96,7 @@ class OnlineEvaluations:
         decided = self._decide(answers, now, before)
         wanted = [answer for answer in answers if decided[answer.id].decision == "scored"]
         scored = await self._score(tenant_id, wanted) if wanted else {}
-        finished = [replace(each, **scored.get(each.answer_id, {})) for each in decided.values()]
+        finished = [each.with_scores(scored.get(each.answer_id, {})) for each in decided.values()]
         if finished:
             await self._store(tenant_id, finished, now)
         return len(finished)

@@ -50,6 +50,7 @@ KEPT = (
     _kept("procrastinate_events", _QUEUE),
     _kept("procrastinate_periodic_defers", _QUEUE, "task_name periodic_id"),
     _kept("parked_jobs", "the kind of an error, without any content", "reason"),
+    _kept("alert_notices", "names of alerts and times", "fingerprint state alert"),
     _kept("job_counts", "numbers of attempts by day", "kind"),
     _kept("error_budget_exceptions", _STAFF, "release_id kind actor reason"),
     _kept("failure_patterns", _FIGURES, "reason rule step language"),

@@ -1,0 +1,78 @@
+"""Which alerts a fault sets off: real scrapes of a running service, repeated minute by minute, before promtool.
+
+Three scrapes bound what happens in a minute of ordinary traffic and in a minute of the fault. Repeating the difference
+gives the series that Prometheus would hold after hours of both, and promtool evaluates the shipped rules on them.
+"""
+
+import re
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.monitoring.domain.rule_cases import Series
+
+_ALERT = re.compile(r'alertname="(\w+)"')
+
+
+@dataclass(frozen=True)
+class Scrape:
+    """Values by series. levels: those that are no counters."""
+
+    values: Mapping[str, float]
+    levels: frozenset[str]
+
+    @classmethod
+    def read(cls, exposition: str, metrics: Iterable[str]) -> "Scrape":
+        """metrics: the names that rules ask for; others are left out."""
+        wanted, values, levels = set(metrics), {}, set()
+        for family in text_string_to_metric_families(exposition):
+            for sample in family.samples:
+                if sample.name in wanted:
+                    labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
+                    series = f"{sample.name}{{{labels}}}"
+                    values[series] = sample.value
+                    if family.type == "gauge":
+                        levels.add(series)
+        return cls(values, frozenset(levels))
+
+
+def over_time(scrapes: tuple[Scrape, Scrape, Scrape], ordinary: int, fault: int, step: int = 1) -> Sequence[Series]:
+    """Series of `ordinary` minutes as between the first two scrapes, and of `fault` minutes as between the last two.
+
+    step: minutes between two values; more for alerts over days, which do not ask for every minute.
+    """
+    third, before_it, during_it = scrapes[-1], ordinary // step, fault // step
+    made = [Series(f'up{{job="{job}"}}', (1.0,) * (before_it + during_it)) for job in ("api", "worker")]
+    for name in sorted(third.values):
+        before, between, after = (each.values.get(name, 0.0) for each in scrapes)
+        if name in third.levels:
+            values = [between] * before_it + [after] * during_it
+        else:
+            start = [(between - before) * step * number for number in range(before_it)]
+            values = start + [start[-1] + (after - between) * step * (number + 1) for number in range(during_it)]
+        made.append(Series(name, tuple(values)))
+    return made
+
+
+def firing(folder: Path, rules: Sequence[Path], series: Sequence[Series], step: int = 1) -> frozenset[str]:
+    """The names of the alerts that fire at the end of the series, by promtool."""
+    minutes = (max(len(each.values) for each in series) - 1) * step
+    asked = {"expr": 'count by (alertname) (ALERTS{alertstate="firing"})', "eval_time": f"{minutes}m"}
+    test = {
+        "interval": f"{step}m",
+        "input_series": [{"series": each.name, "values": each.notation} for each in series],
+        "promql_expr_test": [{**asked, "exp_samples": []}],
+    }
+    file = folder / "drill.yaml"
+    content = {"rule_files": [str(path) for path in rules], "evaluation_interval": f"{step}m", "tests": [test]}
+    file.write_text(yaml.safe_dump(content, sort_keys=False, width=1000))
+    # Nothing is expected to fire, so that promtool prints what does.
+    done = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True, timeout=500)
+    said = done.stdout + done.stderr
+    if done.returncode and "got:" not in said:
+        raise RuntimeError(said)
+    return frozenset(_ALERT.findall(said))
