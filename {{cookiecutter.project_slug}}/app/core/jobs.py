@@ -223,7 +223,6 @@ class Worker:
                 log.warning("core.queue_not_measured", error=type(error).__name__)
             await asyncio.sleep(MEASURE_SECONDS)
 
-
     async def measure(self) -> None:
         """Set the metrics of the queue; kinds without jobs are zero."""
         async with self.database.read(None) as connection:

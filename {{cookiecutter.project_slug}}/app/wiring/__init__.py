@@ -62,7 +62,6 @@ from app.ingestion.service import Ingestion
 from app.ingestion.service.dependencies import IngestionDependencies
 from app.llm.ports import ChatModel
 from app.monitoring.service import Monitoring
-from app.monitoring.service.error_budgets import ErrorBudgets
 from app.privacy.jobs import job_specs as privacy_jobs
 from app.privacy.service import Privacy
 from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED
@@ -147,10 +146,6 @@ class State:
         return self.governance.approvals
 
     @property
-    def error_budgets(self) -> ErrorBudgets:
-        return self.approvals.error_budgets
-
-    @property
     def audit(self) -> AuditLog:
         return self.governance.audit
 
@@ -167,7 +162,6 @@ class State:
             self.environments,
             self.rollouts,
             self.approvals,
-            self.error_budgets,
             *self.monitoring.services,
             self.audit,
             self.governance,
@@ -312,7 +306,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         tickets=Tickets(database, clock),
         reviews=_reviews(infra, actions),
         privacy=privacy,
-        monitoring=make_monitoring(infra, identity, screening, judge, webhooks),
+        monitoring=make_monitoring(infra, approvals, identity, screening, judge, webhooks),
         webhooks=webhooks,
     )
 

@@ -59,8 +59,14 @@ def _online_evaluations(
 
 
 def make_monitoring(
-    infra: Infrastructure, identity: Identity, screening: Screening, judge: ChatModel | None, webhooks: WebhookSender
+    infra: Infrastructure,
+    approvals: Approvals,
+    identity: Identity,
+    screening: Screening,
+    judge: ChatModel | None,
+    webhooks: WebhookSender,
 ) -> Monitoring:
+    """approvals: whose error budgets are shown."""
     policies = infra.policies
     return Monitoring.build(
         infra.database,
@@ -73,4 +79,5 @@ def make_monitoring(
         _business(infra),
         _online_evaluations(infra, identity, screening, judge),
         AlertNotices(infra.database, infra.clock, webhooks, policies.get(OwnershipPolicy)),
+        approvals.error_budgets,
     )

@@ -10,6 +10,7 @@ from app.inference.service import AnswerRecords
 from app.monitoring.domain.policy import MonitoringPolicy
 from app.monitoring.service.alerting import AlertNotices
 from app.monitoring.service.business import Business
+from app.monitoring.service.error_budgets import ErrorBudgets
 from app.monitoring.service.failure_analysis import FailureAnalysis
 from app.monitoring.service.failure_cases import FailureCases
 from app.monitoring.service.online_evaluation import OnlineEvaluations
@@ -28,12 +29,13 @@ class Monitoring:
     upkeep: MonitoringUpkeep
     business: Business
     online: OnlineEvaluations
-    alerts: AlertNotices
+    alert_notices: AlertNotices
+    error_budgets: ErrorBudgets
 
     @property
     def services(self) -> tuple[object, ...]:
         """Those that routes use."""
-        return (self.failures, self.cases, self.business, self.online, self.alerts)
+        return (self.failures, self.cases, self.business, self.online, self.alert_notices, self.error_budgets)
 
     @classmethod
     def build(
@@ -47,11 +49,20 @@ class Monitoring:
         tenants: Callable[[], Awaitable[list[UUID]]],
         business: Business,
         online: OnlineEvaluations,
-        alerts: AlertNotices,
+        alert_notices: AlertNotices,
+        error_budgets: ErrorBudgets,
     ) -> "Monitoring":
         records = AnswerRecords(database)
         vectors = QuestionVectors(database, records, retrieval, policy.max_embedded)
         failures = FailureAnalysis(database, clock, records, vectors, policy.failures)
         cases = FailureCases(database, clock, records, failures, suites, personal_data)
         checks = (ScheduledCheck("failures", timedelta(hours=policy.failures.every_hours), failures.run),)
-        return cls(failures, cases, MonitoringUpkeep(database, clock, tenants, checks), business, online, alerts)
+        return cls(
+            failures,
+            cases,
+            MonitoringUpkeep(database, clock, tenants, checks),
+            business,
+            online,
+            alert_notices,
+            error_budgets,
+        )
