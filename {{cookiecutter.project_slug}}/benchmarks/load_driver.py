@@ -129,19 +129,34 @@ def _length(head: bytes) -> int:
 
 
 class Line:
-    """A persistent connection with one request at a time."""
+    """A persistent connection with one request at a time. It connects without blocking, since that can take longer than
+    a reply; the first request waits for it. address: family and address.
+    """
 
-    def __init__(self, loop: Loop, host: str, port: int) -> None:
-        self.loop, self.buffer = loop, b""
+    def __init__(self, loop: Loop, address: tuple[socket.AddressFamily, Any]) -> None:
+        self.loop, self.buffer, self.waiting = loop, b"", b""
         self.handler: Handler | None = None
-        self.socket = socket.create_connection((host, port))
+        self.socket = socket.socket(address[0])
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.open = True
-        loop.selector.register(self.socket, selectors.EVENT_READ, self.read)
+        self.open, self.connected = True, False
+        self.socket.connect_ex(address[1])
+        loop.selector.register(self.socket, selectors.EVENT_WRITE, self._connect)
+
+    def _connect(self) -> None:
+        if self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self.close()
+            return
+        self.connected = True
+        self.loop.selector.modify(self.socket, selectors.EVENT_READ, self.read)
+        if self.handler:
+            self.send(self.waiting, self.handler)
 
     def send(self, request: bytes, handler: Handler) -> None:
         self.handler = handler
+        if self.open and not self.connected:
+            self.waiting = request
+            return
         try:
             if not self.open or self.socket.send(request) != len(request):
                 self.close()
@@ -182,7 +197,9 @@ class Requests:
     """The requests of a plan, each with the next question, from parts that are rendered once."""
 
     def __init__(self, plan: Plan) -> None:
-        self.plan, self.chance, self.start = plan, random.Random(12), 0.0
+        self.chance, self.start = random.Random(12), 0.0
+        found = socket.getaddrinfo(plan.host, plan.port, type=socket.SOCK_STREAM)[0]
+        self.address = (found[0], found[4])
         bodies = [orjson.dumps({"question": question}) for question in plan.questions]
         self._rests = itertools.cycle([b"%d\r\n\r\n%b" % (len(body), body) for body in bodies])
         self._heads: dict[str, bytes] = {}
@@ -245,7 +262,7 @@ class OpenLoop:
         if self.lines >= MAX_CONNECTIONS:
             return None
         self.lines += 1
-        return Line(self.loop, self.requests.plan.host, self.requests.plan.port)
+        return Line(self.loop, self.requests.address)
 
     def _send_due(self) -> None:
         while self.backlog and (line := self._line()):
@@ -274,7 +291,7 @@ class Caller:
         loop.at(0.0, self._ask)
 
     def _open(self) -> Line:
-        return Line(self.loop, self.requests.plan.host, self.requests.plan.port)
+        return Line(self.loop, self.requests.address)
 
     def _ask(self) -> None:
         due = time.perf_counter()

@@ -19,7 +19,7 @@ from app.core.cancellation import raise_if_cancelled
 from app.core.database import background
 from app.core.embedded import Urls
 from app.core.errors import DatabaseUnavailable, Problem
-from app.core.listening import claimed, refusals
+from app.core.listening import claimed, refusals, repeated
 from app.core.memory import bound_freed_memory
 from app.core.schema import verify
 from app.core.server import make_server
@@ -152,8 +152,8 @@ async def _prepare_search(retrieval: "Retrieval", embeds: bool) -> None:
 async def _listen(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> None:
     server = make_server(app, settings.host, settings.port, settings.server_limits(), app.state.admission)
     _freeze_loaded_objects()
-    with refusals(settings.host, settings.port, "APP_PORT"):
-        await server.serve(sockets)
+    with refusals(settings.host, settings.port, "APP_PORT"), repeated(sockets) as listening:
+        await server.serve(listening)
         # The server library sends the signal to itself again after its shutdown; it ends this step, not our clean-up.
         await asyncio.sleep(0)
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from app.core.errors import StartRefused
 
+ACCEPTS = 8
+"""Connections that are accepted in one turn of the event loop."""
 ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - a client connects to these
 
 
@@ -44,6 +46,15 @@ def claimed(host: str, port: int, setting: str) -> Iterator[list[socket.socket]]
             addresses = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
             sockets = [stack.enter_context(_bound(*one)) for one in dict.fromkeys(addresses)]
         yield sockets
+
+
+@contextmanager
+def repeated(sockets: list[socket.socket]) -> Iterator[list[socket.socket]]:
+    """The sockets and duplicates of them: the event loop accepts one connection of each in a turn, and the turns of a
+    busy loop are long.
+    """
+    with ExitStack() as stack:
+        yield [*sockets, *(stack.enter_context(one.dup()) for one in sockets for _ in range(ACCEPTS - 1))]
 
 
 def _bound(family: int, kind: int, protocol: int, _: str, address: Any) -> socket.socket:
