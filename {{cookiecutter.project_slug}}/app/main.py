@@ -61,6 +61,10 @@ ROUTERS: Mapping[str, APIRouter] = {
 """By room, in the order of the map of rooms."""
 
 
+WITHOUT_KEY = OPEN | {"/v1/oidc/backchannel-logout"}
+"""Paths that need no key: the identity provider signs what it sends."""
+
+
 def _describe(app: FastAPI, prefix: str) -> dict[str, Any]:
     """The OpenAPI document, with the API key as the security scheme of all routes except the open ones."""
     if app.openapi_schema is None:
@@ -72,7 +76,7 @@ def _describe(app: FastAPI, prefix: str) -> dict[str, Any]:
         document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         for path, methods in document["paths"].items():
             for operation in methods.values():
-                operation["security"] = [] if path in OPEN else [{"key": []}]
+                operation["security"] = [] if path in WITHOUT_KEY else [{"key": []}]
         app.openapi_schema = document
     return app.openapi_schema
 
@@ -108,7 +112,7 @@ def create_app(state: State, only: str | None = None) -> FastAPI:
     add_documentation(app, state.settings.root_path)
     limits = _admission_limits(state, adaptation.slots)
     app.add_middleware(Intake, limits=_body_limits(state), admission=limits)
-    app.add_middleware(Closed, why=state.environments.closed, open_paths=OPEN | console)
+    app.add_middleware(Closed, why=state.environments.closed, open_paths=WITHOUT_KEY | console)
     app.add_middleware(Observed)
     app.state.admission = AdmissionControl(limits)
     app.add_middleware(Admission, control=app.state.admission)
