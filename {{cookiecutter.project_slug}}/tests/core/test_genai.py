@@ -185,3 +185,17 @@ def test_a_call_in_a_trace_that_is_not_sampled_sets_no_attribute(spans: InMemory
 
 def test_the_names_are_of_one_pinned_release() -> None:
     assert telemetry.CONVENTIONS.endswith(f"/{genai.VERSION}")
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_texts_are_on_spans_only_when_they_are_asked_for(
+    spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch, wanted: bool
+) -> None:
+    monkeypatch.setattr(telemetry, "_content", wanted)
+    call = genai.chat(AZURE)
+    call.content("Answer briefly.", [("user", "What was asked?")], "What was answered.")
+    call.end(None)
+    with genai.retrieval("index-3", 8, "What was asked?"):
+        pass
+    written = " ".join(span.to_json() for span in spans.get_finished_spans())
+    assert [text in written for text in ("Answer briefly.", "What was asked?", "What was answered.")] == [wanted] * 3
