@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scripts.deploy_checks.files import Instruction, dockerfile, ignored
 
-NEEDED = {"app", "docs", "evals", "migrations", "policies", "prompts", "requirements.lock"}
+NEEDED = {"app", "docs", "evals", "migrations", "monitoring", "policies", "prompts", "requirements.lock"}
 LABELS = {f"org.opencontainers.image.{name}" for name in ("title", "description", "version", "revision", "source")}
 SHELL_TOOLS = re.compile(r"\b(curl|wget|bash|sh -c|apt-get)\b")
 
