@@ -5,7 +5,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from app.cli import failures
+from app.cli import drift, failures
 from app.cli.common import out, settings_for_command
 from app.core.slo import SloPolicy
 from app.monitoring.domain.dashboard_catalogue import DASHBOARDS
@@ -14,6 +14,7 @@ from app.wiring import check as check_start
 
 app = typer.Typer(help="Alert rules, dashboards, and what the worker finds in live traffic.", no_args_is_help=True)
 app.add_typer(failures.app, name="failures")
+app.command("drift")(drift.show)
 
 FOLDER = "monitoring"
 CHART = Path("deploy", "helm", "files")

@@ -163,6 +163,7 @@ class State:
             self.reviews.decisions,
             self.privacy,
             self.monitoring.failures,
+            self.monitoring.drift,
             self.monitoring.cases,
             SigningSecret(self.settings.signing_secret),
         )

@@ -7,7 +7,9 @@ from app.core.clock import Clock
 from app.core.database import Database
 from app.evaluation.service import SuiteFiles
 from app.inference.service import AnswerRecords
+from app.monitoring.domain.drift.signals import LOOKS_A_DAY
 from app.monitoring.domain.policy import MonitoringPolicy
+from app.monitoring.service.drift_analysis import DriftAnalysis
 from app.monitoring.service.failure_analysis import FailureAnalysis
 from app.monitoring.service.failure_cases import FailureCases
 from app.monitoring.service.question_embedding import QuestionVectors
@@ -21,6 +23,7 @@ class Monitoring:
     """The services that look at live traffic."""
 
     failures: FailureAnalysis
+    drift: DriftAnalysis
     cases: FailureCases
     upkeep: MonitoringUpkeep
 
@@ -39,5 +42,9 @@ class Monitoring:
         vectors = QuestionVectors(database, records, retrieval, policy.max_embedded)
         failures = FailureAnalysis(database, clock, records, vectors, policy.failures)
         cases = FailureCases(database, clock, records, failures, suites, personal_data)
-        checks = (ScheduledCheck("failures", timedelta(hours=policy.failures.every_hours), failures.run),)
-        return cls(failures, cases, MonitoringUpkeep(database, clock, tenants, checks))
+        drift = DriftAnalysis(database, clock, records, vectors, policy.drift, tenants)
+        checks = (
+            ScheduledCheck("failures", timedelta(hours=policy.failures.every_hours), failures.run),
+            ScheduledCheck("drift", timedelta(days=1) / LOOKS_A_DAY, drift.run),
+        )
+        return cls(failures, drift, cases, MonitoringUpkeep(database, clock, tenants, checks))
