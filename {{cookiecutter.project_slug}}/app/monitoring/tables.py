@@ -78,3 +78,20 @@ alert_notices = Table(
     *required(alert=Text, at=Timestamp),
     CheckConstraint("state in ('firing', 'resolved')", name="state"),
 )
+
+drift_references = Table(
+    "drift_references",
+    metadata,
+    *primary_key(tenant_id=Uuid, pinned_at=Timestamp),
+    *required(since=Timestamp, until=Timestamp),
+    CheckConstraint("since < until", name="period"),
+)
+
+drift_checks = Table(
+    "drift_checks",
+    metadata,
+    *primary_key(tenant_id=Uuid, id=Uuid),
+    *required(at=Timestamp, signal=Text, p=Float, alpha=Float, effect=Float, reference=Integer, window=Integer),
+    *required(drifted=Boolean, examples=ARRAY(Uuid)),
+    Index("ix_drift_checks_by_signal", "tenant_id", "signal", "at"),
+)

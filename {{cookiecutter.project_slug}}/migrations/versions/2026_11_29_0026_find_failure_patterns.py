@@ -1,4 +1,4 @@
-"""Patterns of failures, vectors of questions, and answers that are to become evaluation cases."""
+"""Patterns of failures, drift, vectors of questions, and answers that are to become evaluation cases."""
 
 from alembic import op
 
@@ -61,18 +61,49 @@ create table case_candidates (
         foreign key (tenant_id, answer_id) references answers (tenant_id, id)
 )
 """
+REFERENCES = """
+create table drift_references (
+    tenant_id uuid not null,
+    pinned_at timestamptz not null,
+    since timestamptz not null,
+    until timestamptz not null,
+    constraint pk_drift_references primary key (tenant_id, pinned_at),
+    constraint ck_drift_references_period check (since < until)
+)
+"""
+CHECKS = """
+create table drift_checks (
+    tenant_id uuid not null,
+    id uuid not null,
+    at timestamptz not null,
+    signal text not null,
+    p double precision not null,
+    alpha double precision not null,
+    effect double precision not null,
+    reference integer not null,
+    "window" integer not null,
+    drifted boolean not null,
+    examples uuid[] not null,
+    constraint pk_drift_checks primary key (tenant_id, id)
+)
+"""
+INDEXES = (
+    "create index ix_failure_patterns_by_rank on failure_patterns (tenant_id, found_at, rank)",
+    "create index ix_drift_checks_by_signal on drift_checks (tenant_id, signal, at)",
+)
 TABLES = {
     "monitoring_runs": "select, insert, update, delete",
     "question_vectors": "select, insert, update, delete",
     "failure_patterns": "select, insert, delete",
     "case_candidates": "select, insert, update, delete",
+    "drift_references": "select, insert",
+    "drift_checks": "select, insert, delete",
 }
 
 
 def upgrade() -> None:
-    for statement in (RUNS, VECTORS, PATTERNS, CANDIDATES):
+    for statement in (RUNS, VECTORS, PATTERNS, CANDIDATES, REFERENCES, CHECKS, *INDEXES):
         op.execute(statement)
-    op.execute("create index ix_failure_patterns_by_rank on failure_patterns (tenant_id, found_at, rank)")
     for table, grants in TABLES.items():
         tenant_table(op, table, grants)
 

@@ -133,7 +133,7 @@ class SessionRules(ExactModel):
     stale_minutes: int = Field(30, ge=1, le=1440, description="A session that could not be refreshed for so long ends.")
 
 
-class ProvisioningRules(MappingRules):
+class ProvisioningRules(ExactModel):
     """How the accounts that the provider provisions (SCIM) are found by tokens."""
 
     claim: str = Field("sub", min_length=1, description="The claim of tokens that names the provisioned account.")

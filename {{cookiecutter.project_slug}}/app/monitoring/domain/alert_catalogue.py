@@ -105,6 +105,16 @@ CAUSES: tuple[Alert, ...] = (
             "A model's text had the mark of another tenant; it was taken out", "mark-of-another-tenant", "quality"
         ),
     ),
+    LevelAlert(
+        "TrafficDrifted",
+        "ticket",
+        Counted("app_drifted_tenants"),
+        '{signal="uncovered"}',
+        1,
+        Annotations(
+            "The traffic of {{ $value | humanize }} tenants differs from the pinned week", "traffic-drifted", "quality"
+        ),
+    ),
     IncreaseAlert(
         "ReleasedWithoutApproval",
         "ticket",

@@ -1,6 +1,7 @@
 from pydantic import Field
 
 from app.core.policies import PolicyModel
+from app.monitoring.domain.drift.drift_policy import DriftPolicy
 from app.monitoring.domain.failures.failure_policy import FailurePolicy
 
 
@@ -10,4 +11,5 @@ class MonitoringPolicy(PolicyModel):
     max_embedded: int = Field(
         2000, ge=0, le=100_000, description="Questions of a tenant that one run embeds at most; the newest first."
     )
+    drift: DriftPolicy = Field(DriftPolicy(), description="Drift of live traffic.")
     failures: FailurePolicy = Field(FailurePolicy(), description="Patterns of failures.")

@@ -8,21 +8,29 @@ from app.core.reasons import check_reason
 from app.identity.domain import Principal
 from app.identity.service.caller import require
 from app.monitoring.schemas.failure_pattern_models import (
+    DriftResponse,
     FailureCandidatePageResponse,
     FailureCandidateResponse,
     FailureCasesRequest,
     FailurePatternPageResponse,
     FailurePatternResponse,
 )
-from app.monitoring.service import FailureAnalysis, FailureCases
+from app.monitoring.service import DriftAnalysis, FailureAnalysis, FailureCases
 
 router = APIRouter(tags=["monitoring"])
 
+DriftAnalysisService = Annotated[DriftAnalysis, provided(DriftAnalysis)]
 FailureAnalysisService = Annotated[FailureAnalysis, provided(FailureAnalysis)]
 FailureCasesService = Annotated[FailureCases, provided(FailureCases)]
 MonitoringReader = Annotated[Principal, require("monitoring:read")]
 CaseProposer = Annotated[Principal, require("monitoring:propose")]
 After = Annotated[UUID | None, Query(description="`next` of the previous page.")]
+
+
+@router.get("/v1/monitoring/drift")
+async def show_drift(caller: MonitoringReader, drift: DriftAnalysisService) -> DriftResponse:
+    """How live traffic differs from the pinned reference, by signal, with answers that show it."""
+    return DriftResponse.of(await drift.report(caller))
 
 
 @router.get("/v1/monitoring/failure-patterns")

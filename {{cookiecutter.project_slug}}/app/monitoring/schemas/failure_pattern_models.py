@@ -7,6 +7,8 @@ from pydantic import BaseModel, Field
 
 from app.core.base_models import ExactModel
 from app.core.reasons import Reason
+from app.monitoring.domain.drift.report import DriftReport
+from app.monitoring.domain.drift.signals import SignalName, StoredCheck
 from app.monitoring.domain.failures.case_candidate import VisibleCandidate
 from app.monitoring.domain.failures.signature import Responsible
 from app.monitoring.domain.failures.stored_pattern import VisiblePattern
@@ -17,6 +19,46 @@ class PatternExampleResponse(BaseModel):
     at: datetime
     question: str
     release_id: str
+
+
+class DriftSignalResponse(BaseModel):
+    signal: SignalName
+    checked_at: datetime
+    drifted: bool = Field(description="Significant, and large enough to matter by policies/monitoring.yaml.")
+    effect: float = Field(description="The change of a share, the PSI of a distribution, or a squared discrepancy.")
+    p: float = Field(description="The chance of such a difference without drift.")
+    alpha: float = Field(description="Of this look: below it p is significant.")
+    reference: int = Field(description="Answers of the reference.")
+    window: int = Field(description="The newest answers, which were compared with them.")
+    examples: list[PatternExampleResponse] = Field(description="Answers that show the change and that you may read.")
+
+    @classmethod
+    def of(cls, stored: StoredCheck, report: DriftReport) -> "DriftSignalResponse":
+        shown = [report.examples[answer] for answer in stored.examples if answer in report.examples]
+        return cls(
+            **asdict(stored.check),
+            checked_at=stored.at,
+            drifted=stored.drifted,
+            examples=[PatternExampleResponse(**asdict(each)) for each in shown],
+        )
+
+
+class DriftReferenceResponse(BaseModel):
+    pinned_at: datetime
+    since: datetime
+    until: datetime
+
+
+class DriftResponse(BaseModel):
+    """The newest look at each signal."""
+
+    reference: DriftReferenceResponse | None = Field(description="Null before there is a healthy week.")
+    signals: list[DriftSignalResponse]
+
+    @classmethod
+    def of(cls, report: DriftReport) -> "DriftResponse":
+        pinned = DriftReferenceResponse(**asdict(report.reference)) if report.reference else None
+        return cls(reference=pinned, signals=[DriftSignalResponse.of(each, report) for each in report.checks])
 
 
 class FailurePatternResponse(BaseModel):

@@ -7,10 +7,12 @@ from app.core.clock import Clock
 from app.core.database import Database
 from app.evaluation.service import SuiteFiles
 from app.inference.service import AnswerRecords
+from app.monitoring.domain.drift.signals import LOOKS_A_DAY
 from app.monitoring.domain.policy import MonitoringPolicy
 from app.monitoring.service.alerting import AlertNotices
 from app.monitoring.service.business import Business
 from app.monitoring.service.error_budgets import ErrorBudgets
+from app.monitoring.service.drift_analysis import DriftAnalysis
 from app.monitoring.service.failure_analysis import FailureAnalysis
 from app.monitoring.service.failure_cases import FailureCases
 from app.monitoring.service.online_evaluation import OnlineEvaluations
@@ -25,6 +27,7 @@ class Monitoring:
     """The services that look at live traffic."""
 
     failures: FailureAnalysis
+    drift: DriftAnalysis
     cases: FailureCases
     upkeep: MonitoringUpkeep
     business: Business
@@ -35,7 +38,7 @@ class Monitoring:
     @property
     def services(self) -> tuple[object, ...]:
         """Those that routes use."""
-        return (self.failures, self.cases, self.business, self.online, self.alert_notices, self.error_budgets)
+        return (self.failures, self.drift, self.cases, self.business, self.online, self.alert_notices, self.error_budgets)
 
     @classmethod
     def build(
@@ -56,9 +59,14 @@ class Monitoring:
         vectors = QuestionVectors(database, records, retrieval, policy.max_embedded)
         failures = FailureAnalysis(database, clock, records, vectors, policy.failures)
         cases = FailureCases(database, clock, records, failures, suites, personal_data)
-        checks = (ScheduledCheck("failures", timedelta(hours=policy.failures.every_hours), failures.run),)
+        drift = DriftAnalysis(database, clock, records, vectors, policy.drift, tenants)
+        checks = (
+            ScheduledCheck("failures", timedelta(hours=policy.failures.every_hours), failures.run),
+            ScheduledCheck("drift", timedelta(days=1) / LOOKS_A_DAY, drift.run),
+        )
         return cls(
             failures,
+            drift,
             cases,
             MonitoringUpkeep(database, clock, tenants, checks),
             business,
