@@ -11,8 +11,8 @@ from app.monitoring.domain.drift.signals import LOOKS_A_DAY
 from app.monitoring.domain.policy import MonitoringPolicy
 from app.monitoring.service.alerting import AlertNotices
 from app.monitoring.service.business import Business
-from app.monitoring.service.error_budgets import ErrorBudgets
 from app.monitoring.service.drift_analysis import DriftAnalysis
+from app.monitoring.service.error_budgets import ErrorBudgets
 from app.monitoring.service.failure_analysis import FailureAnalysis
 from app.monitoring.service.failure_cases import FailureCases
 from app.monitoring.service.online_evaluation import OnlineEvaluations
@@ -38,7 +38,15 @@ class Monitoring:
     @property
     def services(self) -> tuple[object, ...]:
         """Those that routes use."""
-        return (self.failures, self.drift, self.cases, self.business, self.online, self.alert_notices, self.error_budgets)
+        return (
+            self.failures,
+            self.drift,
+            self.cases,
+            self.business,
+            self.online,
+            self.alert_notices,
+            self.error_budgets,
+        )
 
     @classmethod
     def build(

@@ -1,4 +1,4 @@
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from app.core.base_models import ExactModel
 
