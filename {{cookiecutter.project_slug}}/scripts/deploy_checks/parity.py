@@ -11,7 +11,7 @@ import yaml
 
 from scripts.deploy_checks.files import SERVICES, compose, required, unit
 
-VARIABLE = re.compile(r"\b(APP_[A-Z0-9_]+|DATABASE_URL|OTEL_SERVICE_NAME)\b")
+VARIABLE = re.compile(r"\b(APP_[A-Z0-9_]+|DATABASE_URL|OTEL_[A-Z0-9_]+)\b")
 
 
 def check(root: Path) -> Iterator[str]:
