@@ -19,7 +19,6 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
-import psutil
 import psycopg
 import structlog
 from psycopg import sql
@@ -202,6 +201,7 @@ def _prepare_first_start(data: Path, unfinished: Path) -> None:
     Call it with the lock of the library held.
     """
     if unfinished.exists() and not _serves(data):
+        psutil: Any = importlib.import_module("psutil")  # a dependency of the library
         for process in psutil.process_iter(["cmdline"]):
             if str(data) in (process.info["cmdline"] or ()):
                 with suppress(psutil.Error):

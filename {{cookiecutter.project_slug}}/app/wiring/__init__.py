@@ -1,32 +1,25 @@
 """Builds the services with their adapters. `build` yields the State that the API, worker and command line use."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 
 from app.actions.domain import ActionPolicy
-from app.actions.jobs import job_specs as action_jobs
-from app.actions.service import ACTION_ENDED_CHANNEL, Actions, Tickets
+from app.actions.service import Actions, Tickets
 from app.adapters.deferred_webhooks import DeferredWebhookTransport
 from app.adapters.language_detection import LangidDetector
 from app.adapters.screening.deferred import DeferredClassifier
 from app.core.brownout import Brownout
 from app.core.change_waiter import ChangeWaiter
 from app.core.clock import Clock, SystemClock
-from app.core.database import BackgroundJob, Database, listen
 from app.core.embedded import Urls
 from app.core.health import CachedCheck, Health
-from app.core.jobs import JobSpec
 from app.core.notifications import NotificationCheck
 from app.core.ownership import OwnershipPolicy
-from app.core.policies import Policies
 from app.core.schema import SchemaCheck
 from app.core.slo import SloPolicy
 from app.core.storage import StorageCheck
-from app.costs.service import Costs
 from app.evaluation.domain.policy import QualityPolicy
-from app.evaluation.jobs import job_specs as evaluation_jobs
 from app.evaluation.service import (
     CanaryMonitor,
     CaseRunner,
@@ -35,16 +28,13 @@ from app.evaluation.service import (
     QualityPolicyFile,
     ReportAccess,
 )
-from app.governance.service import Approvals, AuditLog, Overview, Readiness
+from app.governance.service import Approvals
 from app.governance.service.readiness_gate import ReadinessGate
 from app.idempotency.service import IdempotencyKeys
-from app.identity.domain import IDENTITY_CHANGED
 from app.identity.service import Identity
 from app.inference.domain.human_review import ReviewPolicy
 from app.inference.service import (
-    ANSWER_DECIDED_CHANNEL,
     AnswerArchive,
-    AnswerListing,
     AnswerReplays,
     Answers,
     Delivery,
@@ -57,18 +47,11 @@ from app.inference.service import (
     Trials,
 )
 from app.ingestion.domain.policy import DataPolicy
-from app.ingestion.jobs import job_specs as ingestion_jobs
 from app.ingestion.service import Ingestion
 from app.ingestion.service.dependencies import IngestionDependencies
 from app.llm.ports import ChatModel
-from app.monitoring.service import Monitoring
-from app.privacy.jobs import job_specs as privacy_jobs
 from app.privacy.service import Privacy
-from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED
-from app.releases.service import Environments, LiveReleases, Releases, Rollouts, SigningSecret
-from app.retrieval.ports import PassageSearch
-from app.retrieval.service.retrieval import Retrieval
-from app.review.jobs import job_specs as review_jobs
+from app.releases.service import Environments, LiveReleases, Rollouts
 from app.review.service import Reviews
 from app.safety.domain.personal_data import PersonalDataProtection
 from app.safety.domain.policy import SecurityPolicy
@@ -77,8 +60,6 @@ from app.safety.service import Screening
 from app.settings import Settings
 from app.setup.process import database_urls, observe
 from app.setup.release_check import ReleaseCheck, protection_of
-from app.setup.rooms import RoomAlone
-from app.webhooks.jobs import job_specs as webhook_jobs
 from app.webhooks.service import WebhookSender
 from app.wiring.identity_setup import make_identity
 from app.wiring.infrastructure import (
@@ -91,151 +72,13 @@ from app.wiring.infrastructure import (
 from app.wiring.monitoring_setup import make_approvals, make_judge, make_monitoring
 from app.wiring.readiness_setup import make_readiness
 from app.wiring.release_loader import ReleaseLoader, released
+from app.wiring.state import State
 
 __all__ = ["POLICIES", "REGISTRY", "State", "build", "check", "database_urls", "observe"]
 
 
-SEARCH_CHECKS = ("index", "retrieval")
 RESTORED_SECONDS = 60.0
 """How long it counts that the database is not older than an erasure."""
-
-
-@dataclass(frozen=True, repr=False)  # a repr of a task or handler that holds it would print everything
-class State:
-    """All services of a running process."""
-
-    settings: Settings
-    policies: Policies
-    clock: Clock
-    database: Database
-    urls: Urls
-    health: Health
-    identity: Identity
-    costs: Costs
-    releases: Releases
-    environments: Environments
-    rollouts: Rollouts
-    readiness: Readiness
-    retrieval: Retrieval
-    search: PassageSearch
-    ingestion: Ingestion
-    answers: Answers
-    trials: Trials
-    evaluations: Evaluations
-    canaries: CanaryMonitor
-    replays: AnswerReplays
-    idempotency_keys: IdempotencyKeys
-    archive: AnswerArchive
-    actions: Actions
-    tickets: Tickets
-    reviews: Reviews
-    privacy: Privacy
-    monitoring: Monitoring
-    webhooks: WebhookSender
-
-    @property
-    def live_traffic(self) -> LiveTraffic:
-        return self.canaries.traffic
-
-    @property
-    def governance(self) -> Overview:
-        return self.readiness.sources.overview
-
-    @property
-    def approvals(self) -> Approvals:
-        return self.governance.approvals
-
-    @property
-    def audit(self) -> AuditLog:
-        return self.governance.audit
-
-    @property
-    def provided(self) -> dict[type, object]:
-        """The services that routes may depend on, by type."""
-        services = (
-            self.settings,
-            self.policies,
-            self.database,
-            self.identity,
-            self.costs,
-            self.releases,
-            self.environments,
-            self.rollouts,
-            self.approvals,
-            *self.monitoring.services,
-            self.audit,
-            self.governance,
-            self.readiness,
-            self.retrieval,
-            self.ingestion,
-            self.answers,
-            self.evaluations,
-            self.canaries,
-            self.replays,
-            self.idempotency_keys,
-            self.archive,
-            self.answer_listing,
-            self.actions.catalogue,
-            self.actions.proposals,
-            self.tickets,
-            self.reviews.queue,
-            self.reviews.decisions,
-            self.privacy,
-            SigningSecret(self.settings.signing_secret),
-        )
-        return {type(each): each for each in services} | {PassageSearch: self.search}
-
-    @property
-    def answer_listing(self) -> AnswerListing:
-        return AnswerListing(self.database, self.identity, self.releases)
-
-    @property
-    def jobs(self) -> list[JobSpec]:
-        """The jobs that a worker runs."""
-        return [spec for specs in self.jobs_by_room.values() for spec in specs]
-
-    @property
-    def jobs_by_room(self) -> dict[str, list[JobSpec]]:
-        return {
-            "ingestion": ingestion_jobs(self.ingestion),
-            "actions": action_jobs(self.actions.execution),
-            "webhooks": webhook_jobs(self.webhooks),
-            "evaluation": evaluation_jobs(self.evaluations),
-            "review": review_jobs(self.reviews.lifecycle),
-            "privacy": privacy_jobs(self.privacy),
-        }
-
-    @property
-    def sweeps_by_room(self) -> dict[str, Sequence[BackgroundJob]]:
-        """What a worker does by itself, until it ends."""
-        return {
-            "evaluation": (self.canaries.watch,),
-            "review": (self.reviews.lifecycle.watch,),
-            "monitoring": (self.monitoring.upkeep.watch, self.monitoring.online.watch),
-            "privacy": (self.privacy.upkeep.watch,),
-        }
-
-    def health_of(self, room: RoomAlone) -> Health:
-        """The checks of a process: those of the search where it searches."""
-        skipped = () if room.searches else SEARCH_CHECKS
-        return replace(self.health, checks={n: c for n, c in self.health.checks.items() if n not in skipped})
-
-    def background(self) -> list[BackgroundJob]:
-        """The background jobs of a process; they run until it ends."""
-        followers: dict[str, Callable[[str], Awaitable[None]]] = {
-            INDEX_SWITCHED: self.retrieval.follow,
-            ENVIRONMENT_CHANGED: self.environments.follow,
-            IDENTITY_CHANGED: self.identity.follow,
-            ANSWER_DECIDED_CHANNEL: self.archive.waiting.follow,
-            ACTION_ENDED_CHANNEL: self.actions.proposals.waiting.follow,
-        }
-        listeners = [partial(listen, self.database, channel, follow) for channel, follow in followers.items()]
-        return [
-            *listeners,
-            self.identity.last_use.watch,
-            self.costs.budgets.watch,
-            self.costs.reservations.watch,
-        ]
 
 
 @asynccontextmanager
@@ -263,8 +106,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     release_loader = ReleaseLoader(ReleaseCheck(infra.retrieval.indexes, infra.settings.model_chain), clock, stack)
     loaded_releases = LoadedReleases(release_loader.load)
     live_releases = LiveReleases(infra.releases, loaded_releases)
-    approvals = make_approvals(infra, live_releases)
-    identity = make_identity(infra.settings, policies, database, clock, infra.keys)
+    approvals, identity = make_approvals(infra, live_releases), make_identity(infra)
     rollouts = Rollouts.build(live_releases, approvals, infra.settings.environment == "development")
     environments = rollouts.environments
     waiting, offered = ChangeWaiter(clock), released(ActionPolicy, live_releases, loaded_releases, policies)

@@ -8,9 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.adapters.oidc.provider import OpenIdProvider
 from app.adapters.oidc.sign_in import OidcSignIn
 from app.adapters.oidc.verifier import IssuerKeys, OidcTokenVerifier
-from app.core.clock import Clock
-from app.core.database import Database
-from app.core.policies import Policies
 from app.encryption.domain import MasterKeyNotFound, Sealed, TenantKeyDestroyed, Undecryptable
 from app.encryption.service import TenantKeys
 from app.identity.domain.policy import IdentityPolicy
@@ -19,6 +16,7 @@ from app.identity.domain.sessions import SealedSecret
 from app.identity.service import ConsoleSessions, Identity, Provisioning, TokenAuthentication
 from app.safety.domain.policy import SecurityPolicy
 from app.settings import Settings
+from app.wiring.infrastructure import Infrastructure
 
 PURPOSE = "refresh token of tenant"
 """The purpose under which refresh tokens are encrypted."""
@@ -42,9 +40,8 @@ class TenantKeySealing:
             return None
 
 
-def make_identity(
-    settings: Settings, policies: Policies, database: Database, clock: Clock, tenant_keys: TenantKeys
-) -> Identity:
+def make_identity(infra: Infrastructure) -> Identity:
+    settings, policies, database, clock = infra.settings, infra.policies, infra.database, infra.clock
     limits = policies.get(SecurityPolicy).limits
     shared = RequestLimits(limits.requests_per_minute_per_key, limits.requests_per_minute_per_tenant)
     if not settings.oidc_issuer or not settings.oidc_audience:
@@ -55,7 +52,7 @@ def make_identity(
     rules = policy.rules(settings.oidc_issuer, settings.oidc_audience)
     tokens = TokenAuthentication(database, clock, OidcTokenVerifier(keys), rules, policy)
     client = _client(settings, provider)
-    sealing = TenantKeySealing(tenant_keys)
+    sealing = TenantKeySealing(infra.keys)
     sessions = ConsoleSessions(database, clock, settings.pepper(), tokens, client, sealing) if client else None
     provisioning = Provisioning(database, clock, policy.provisioning, tokens.cache)
     return Identity(database, clock, settings.pepper(), shared, tokens, sessions, provisioning)

@@ -1,7 +1,7 @@
 """Tenants, API keys and identities of the identity provider."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from uuid import UUID
 
@@ -60,6 +60,7 @@ class Identity:
     sessions: ConsoleSessions | None = None
     provisioning: Provisioning | None = None
     by_clock: bool = False
+    known_tenants: KnownTenants = field(default_factory=KnownTenants)
 
     @cached_property
     def keys(self) -> KeyAuthentication:
@@ -68,10 +69,6 @@ class Identity:
     @cached_property
     def rates(self) -> RateLimiter:
         return RateLimiter(self.database, self.clock, self.limits, self.by_clock)
-
-    @cached_property
-    def known_tenants(self) -> KnownTenants:
-        return KnownTenants()
 
     @cached_property
     def last_use(self) -> LastUse:
