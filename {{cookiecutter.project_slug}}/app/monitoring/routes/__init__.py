@@ -1,9 +1,9 @@
 from fastapi import APIRouter
 
-from app.monitoring.routes import error_budgets_api, failure_patterns_api
+from app.monitoring.routes import business_api, objectives_api, traffic_api
 
 router = APIRouter()
-for each in (error_budgets_api, failure_patterns_api):
+for each in (objectives_api, business_api, traffic_api):
     router.include_router(each.router)
 
 __all__ = ["router"]

@@ -1,5 +1,5 @@
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from app.monitoring.domain.drift.signals import SignalName, StoredCheck
 from app.monitoring.domain.failures.case_candidate import VisibleCandidate
 from app.monitoring.domain.failures.signature import Responsible
 from app.monitoring.domain.failures.stored_pattern import VisiblePattern
+from app.monitoring.domain.online_scores import DailyScore, ScoreName, Stratum
 
 
 class PatternExampleResponse(BaseModel):
@@ -130,3 +131,19 @@ class FailureCandidateResponse(BaseModel):
 class FailureCandidatePageResponse(BaseModel):
     items: list[FailureCandidateResponse]
     next: UUID | None = Field(None, description="`after` for the next page; null on the last page.")
+
+
+class DailyScoreResponse(BaseModel):
+    """The mean of one score on one day, with its 95 % interval. Strata are sampled at rates of their own."""
+
+    day: date
+    stratum: Stratum
+    metric: ScoreName
+    answers: int
+    mean: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, score: DailyScore) -> "DailyScoreResponse":
+        return cls(**asdict(score))

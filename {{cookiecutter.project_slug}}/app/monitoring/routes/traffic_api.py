@@ -7,7 +7,8 @@ from app.core.http import provided
 from app.core.reasons import check_reason
 from app.identity.domain import Principal
 from app.identity.service.caller import require
-from app.monitoring.schemas.failure_pattern_models import (
+from app.monitoring.schemas.traffic_models import (
+    DailyScoreResponse,
     DriftResponse,
     FailureCandidatePageResponse,
     FailureCandidateResponse,
@@ -16,12 +17,16 @@ from app.monitoring.schemas.failure_pattern_models import (
     FailurePatternResponse,
 )
 from app.monitoring.service import DriftAnalysis, FailureAnalysis, FailureCases
+from app.monitoring.service.online_evaluation import OnlineEvaluations
 
 router = APIRouter(tags=["monitoring"])
 
 DriftAnalysisService = Annotated[DriftAnalysis, provided(DriftAnalysis)]
 FailureAnalysisService = Annotated[FailureAnalysis, provided(FailureAnalysis)]
 FailureCasesService = Annotated[FailureCases, provided(FailureCases)]
+CostReader = Annotated[Principal, require("costs:read")]
+Scores = Annotated[OnlineEvaluations, provided(OnlineEvaluations)]
+ScoreDays = Annotated[int, Query(ge=1, le=90)]
 MonitoringReader = Annotated[Principal, require("monitoring:read")]
 CaseProposer = Annotated[Principal, require("monitoring:propose")]
 After = Annotated[UUID | None, Query(description="`next` of the previous page.")]
@@ -65,3 +70,10 @@ async def list_case_candidates(
     """Failed questions that are proposed as evaluation cases, the newest first."""
     found, next_id = await cases.candidates(caller, after, limit)
     return FailureCandidatePageResponse(items=[FailureCandidateResponse.of(each) for each in found], next=next_id)
+
+
+@router.get("/v1/monitoring/scores")
+async def daily_scores(caller: CostReader, scores: Scores, days: ScoreDays = 14) -> list[DailyScoreResponse]:
+    """Scores of a sample of the answers of the caller's tenant in production, by day, stratum and metric, the oldest
+    first."""
+    return [DailyScoreResponse.of(each) for each in await scores.daily(caller, days)]

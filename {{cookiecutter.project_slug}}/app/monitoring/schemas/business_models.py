@@ -1,0 +1,95 @@
+from dataclasses import asdict
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from app.core.base_models import ExactModel
+from app.monitoring.domain.business_report import BusinessReport, OutcomeLink, ReleaseWorth, TechnicalMetric
+from app.monitoring.domain.outcomes import OutcomeResult, StoredOutcome
+
+OutcomeAmount = Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=4, allow_inf_nan=False)]
+
+
+class OutcomeRequest(ExactModel):
+    outcome: str = Field(min_length=1, max_length=40, description="One of `outcomes` in policies/business.yaml.")
+    amount: OutcomeAmount = Field(Decimal(1), description="For outcomes that are measured, such as minutes saved.")
+    at: AwareDatetime | None = Field(None, description="When it happened; now, without it. It may be long ago.")
+
+
+class OutcomeResponse(BaseModel):
+    answer_id: UUID
+    outcome: str
+    amount: float
+    at: datetime
+    result: OutcomeResult = Field(description="superseded: a later one of this kind was stored already, and stays.")
+
+    @classmethod
+    def of(cls, outcome: StoredOutcome, result: OutcomeResult) -> "OutcomeResponse":
+        return cls(**{**asdict(outcome), "amount": float(outcome.amount)}, result=result)
+
+
+class IntervalResponse(BaseModel):
+    """An estimate with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class ReleaseWorthResponse(BaseModel):
+    release_id: str = Field(description="Empty for all releases together.")
+    answers: int
+    reported: int = Field(description="Answers with an outcome.")
+    resolved: int
+    deflected: int
+    escalated: int
+    reasked: int = Field(description="Of the deflected: the same was asked again soon after.")
+    settled: int = Field(description="Resolved or deflected, and not asked again.")
+    settled_share: IntervalResponse = Field(description="Of answers whose question ended somehow.")
+    value_usd: IntervalResponse = Field(description="Of an answer with an outcome, less what it cost.")
+    cost_usd: float
+    cost_per_settled_usd: float | None = Field(description="The cost of all answers, by those that settled a question.")
+
+    @classmethod
+    def of(cls, worth: ReleaseWorth) -> "ReleaseWorthResponse":
+        return cls(**asdict(worth), cost_per_settled_usd=worth.cost_per_settled_usd)
+
+
+class OutcomeLinkResponse(BaseModel):
+    """Whether outcomes go with a technical metric; the interval knows how many links were looked for."""
+
+    metric: TechnicalMetric
+    part: str = Field(description="all, or one release or model.")
+    answers: int
+    median: float
+    difference: IntervalResponse = Field(description="Share of settled questions above the median, less that below.")
+    found: bool = Field(description="Whether the interval excludes zero.")
+
+    @classmethod
+    def of(cls, link: OutcomeLink) -> "OutcomeLinkResponse":
+        return cls(**asdict(link), found=link.found)
+
+
+class BusinessReportResponse(BaseModel):
+    since: datetime
+    until: datetime
+    complete: bool = Field(description="Whether all answers of the window are in it, and not only the newest.")
+    total: ReleaseWorthResponse
+    releases: list[ReleaseWorthResponse]
+    outcomes: dict[str, int] = Field(description="How many were reported, by kind.")
+    links: list[OutcomeLinkResponse]
+
+    @classmethod
+    def of(cls, report: BusinessReport) -> "BusinessReportResponse":
+        return cls(
+            since=report.since,
+            until=report.until,
+            complete=report.complete,
+            total=ReleaseWorthResponse.of(report.total),
+            releases=[ReleaseWorthResponse.of(each) for each in report.releases],
+            outcomes=dict(report.outcomes),
+            links=[OutcomeLinkResponse.of(each) for each in report.links],
+        )
