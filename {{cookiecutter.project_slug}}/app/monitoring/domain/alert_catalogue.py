@@ -89,7 +89,7 @@ CAUSES: tuple[Alert, ...] = (
         "RequestsRefused",
         "ticket",
         Counted("app_requests_refused_total"),
-        '{kind="answers"}',
+        '{kind="answers",reason="full"}',
         Annotations(
             "{{ $value | humanize }} requests were rejected by admission control within 30 minutes", "overloaded"
         ),

@@ -47,10 +47,16 @@ def language_of(question: str) -> str:
 
 
 def _script_of(text: str) -> str:
-    """The language of the commonest script that stands for one; empty for Latin letters."""
-    letters = [unicode_name(each, "").split(" ")[0].split("-")[0] for each in text if each.isalpha()]
-    counted = Counter(letters)
-    if counted["HIRAGANA"] + counted["KATAKANA"]:
-        return "ja"
-    script, count = max(counted.items(), key=lambda pair: pair[1], default=("", 0))
-    return _SCRIPTS.get(script, "") if 2 * count > len(letters) else ""
+    """The language of the script that most letters have, if it stands for one; empty for Latin letters. Beside kana,
+    Chinese characters are Japanese."""
+    letters = [_script(each) for each in text if each.isalpha()]
+    counted = Counter(_SCRIPTS.get(each, "") for each in letters)
+    if counted["ja"]:
+        counted["ja"] += counted.pop("zh", 0)
+    language, count = max(counted.items(), key=lambda pair: pair[1], default=("", 0))
+    return language if 2 * count > len(letters) else ""
+
+
+def _script(letter: str) -> str:
+    """The first word of its name in Unicode, whatever its width."""
+    return unicode_name(letter, "").removeprefix("HALFWIDTH ").split(" ")[0].split("-")[0]

@@ -1,7 +1,7 @@
 """Compares live traffic with a pinned period of it, and shows what changed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from app.monitoring.domain.drift.signals import (
     SIGNALS,
     DriftReference,
     SignalCheck,
+    SignalName,
     StoredCheck,
     alpha_of_look,
     is_healthy,
@@ -68,7 +69,9 @@ class DriftAnalysis:
         if reference is None:
             return []
         async with self.database.read(tenant_id) as connection:
-            newest = {each.check.signal: each for each in await drift_store.list_newest(connection)}
+            stored = _since_pinned(reference, await drift_store.list_newest(connection))
+        newest = {each.check.signal: each for each in stored}
+        self._measure(tenant_id, newest)
         last = max((each.at for each in newest.values()), default=reference.until)
         if await self.records.count(tenant_id, max(last, reference.until), now) < self.policy.step:
             return []
@@ -78,7 +81,10 @@ class DriftAnalysis:
         async with self.database.transaction(tenant_id) as connection:
             oldest = now - timedelta(days=PERIOD_DAYS)
             await drift_store.store_checks(connection, tenant_id, checks, oldest)
-        self._report(tenant_id, checks)
+        self._measure(tenant_id, newest | {each.check.signal: each for each in checks})
+        for each in checks:
+            if each.drifted:
+                log.warning("monitoring.traffic_drifted", tenant_id=str(tenant_id), signal=each.check.signal)
         return checks
 
     async def pin(self, caller: Principal, reason: str) -> DriftReference:
@@ -95,10 +101,10 @@ class DriftAnalysis:
         return reference
 
     async def report(self, caller: Principal) -> DriftReport:
-        """The newest look at each signal."""
+        """The newest look at each signal since the reference was pinned."""
         async with self.database.read(caller.tenant_id) as connection:
             reference = await drift_store.find_reference(connection)
-            checks = await drift_store.list_newest(connection)
+            checks = _since_pinned(reference, await drift_store.list_newest(connection))
         ids = list({answer for each in checks for answer in each.examples})
         readable = await self.records.readable(caller, ids)
         examples = {
@@ -164,10 +170,15 @@ class DriftAnalysis:
             stored.append(StoredCheck(now, each, drifted, tuple(window.records[number].id for number in shown)))
         return stored
 
-    def _report(self, tenant_id: UUID, checks: Sequence[StoredCheck]) -> None:
-        for each in checks:
-            drifted = self._drifted.setdefault(each.check.signal, set())
-            (drifted.add if each.drifted else drifted.discard)(tenant_id)
-            DRIFTED.labels(each.check.signal).set(len(drifted))
-            if each.drifted:
-                log.warning("monitoring.traffic_drifted", tenant_id=str(tenant_id), signal=each.check.signal)
+    def _measure(self, tenant_id: UUID, newest: Mapping[SignalName, StoredCheck]) -> None:
+        """newest: those of the reference; of a signal that has none, nothing is known to have drifted."""
+        for signal in SIGNALS:
+            tenants = self._drifted.setdefault(signal, set())
+            drifted = signal in newest and newest[signal].drifted
+            (tenants.add if drifted else tenants.discard)(tenant_id)
+            DRIFTED.labels(signal).set(len(tenants))
+
+
+def _since_pinned(reference: DriftReference | None, checks: Sequence[StoredCheck]) -> list[StoredCheck]:
+    """Those that compared with this reference, and with none before it."""
+    return [each for each in checks if reference and each.at >= reference.pinned_at]

@@ -13,6 +13,7 @@ from app.core.redaction import redact
 from app.evaluation.domain.cases import Case
 from app.evaluation.service import SuiteFiles
 from app.identity.domain import Principal
+from app.inference.domain.answer_record import AnswerRecord
 from app.inference.service import AnswerRecords
 from app.monitoring.domain.failures.case_candidate import (
     Expectation,
@@ -43,7 +44,7 @@ class FailureCases:
         """
         stored = await self.analysis.find(caller, pattern_id)
         readable = await self.records.readable(caller, stored.pattern.answers[:READ_ANSWERS])
-        chosen = list({each.question: each for each in reversed(readable)}.values())[::-1][:count]
+        chosen = each_question_once(readable)[:count]
         if not chosen:
             raise NothingToPropose(f"You may read no question of pattern {pattern_id}.")
         now, reason = self.clock.now(), stored.pattern.signature.reason
@@ -89,3 +90,11 @@ class FailureCases:
             await audit.record(connection, replace(act, tenant_id=caller.tenant_id), self.clock.now())
             await asyncio.to_thread(self.suites.add, case)
         return case
+
+
+def each_question_once(records: Sequence[AnswerRecord]) -> list[AnswerRecord]:
+    """The first record of each question, in the order of `records`."""
+    first: dict[str, AnswerRecord] = {}
+    for each in records:
+        first.setdefault(each.question, each)
+    return list(first.values())

@@ -11,6 +11,8 @@ from app.monitoring.domain.question_vectors import QuestionArray
 
 FEATURES = 128
 _BATCH, _ENOUGH = 40, 10
+_ROUNDING = 1e-12
+"""Discrepancies this close are equal: where all questions are the same, only rounding tells them apart."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def discrepancy(
         chosen = np.argpartition(rng.random((_BATCH, len(both))), size, axis=1)[:, :size]
         selection = np.zeros((_BATCH, len(both)))
         np.put_along_axis(selection, chosen, 1.0, axis=1)
-        larger += int((_squared(selection @ both, total, size, len(both)) >= observed).sum())
+        larger += int((_squared(selection @ both, total, size, len(both)) >= observed - _ROUNDING).sum())
         drawn += _BATCH
     return (1 + larger) / (1 + drawn), float(observed)
 

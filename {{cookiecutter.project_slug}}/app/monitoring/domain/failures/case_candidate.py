@@ -16,7 +16,7 @@ SLICE = "failures"
 
 class FailureCandidateNotFound(NotFound):
     code, title = "failure_candidate_not_found", "No such candidate"
-    action = "'app monitoring candidates' lists the candidates."
+    action = "'app monitoring failures candidates' lists the candidates."
 
 
 class ExpectationUnusable(Invalid):

@@ -1,0 +1,123 @@
+"""What a new reference, a restart of the worker and a second tenant change about drift that was found."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from prometheus_client import REGISTRY
+
+from app.core.clock import ManualClock
+from app.core.embedded import Urls
+from app.identity.domain import Principal
+from app.monitoring.domain.drift.drift_policy import DriftPolicy
+from app.monitoring.domain.drift.signals import SIGNALS
+from app.monitoring.service import DriftAnalysis
+from app.monitoring.service.drift_analysis import DRIFTED
+from app.wiring import State
+from tests.monitoring.stored import PastAnswer, store
+
+POLICY = DriftPolicy(min_reference=100, window=100, step=20)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def drift(state: State, tenant: UUID, clock: ManualClock) -> DriftAnalysis:
+    async def tenants() -> list[UUID]:
+        return [tenant]
+
+    return replace(state.monitoring.drift, clock=clock, policy=POLICY, tenants=tenants, _drifted={})
+
+
+def answers(tenant: UUID, count: int, newest: datetime, total_ms: float = 100.0, **values: object) -> list[PastAnswer]:
+    """One a minute, of latencies that vary a little."""
+    at = [newest - timedelta(minutes=number) for number in range(count)]
+    return [
+        PastAnswer(tenant, each, total_ms=total_ms + number % 9, question=f"Where is room {number % 20}?", **values)  # type: ignore[arg-type]
+        for number, each in enumerate(at)
+    ]
+
+
+def slow_now(tenant: UUID, clock: ManualClock) -> list[PastAnswer]:
+    """A usual week, and since yesterday what is as slow as it never was."""
+    usual = answers(tenant, 120, clock.now() - timedelta(days=20))
+    return usual + answers(tenant, 120, clock.now() - timedelta(minutes=1), total_ms=9000)
+
+
+def person(tenant: UUID) -> Principal:
+    return Principal(tenant, uuid4(), "ops", frozenset({"operator"}), frozenset())
+
+
+def drifted_tenants(signal: str = "latency") -> float | None:
+    return REGISTRY.get_sample_value("app_drifted_tenants", {"signal": signal})
+
+
+async def test_a_new_usual_ends_the_drift_from_the_old_one(
+    drift: DriftAnalysis, tenant: UUID, clock: ManualClock, database_urls: Urls
+) -> None:
+    store(database_urls, slow_now(tenant, clock))
+    found = {each.check.signal: each for each in await drift.run(tenant)}
+    assert (found["latency"].drifted, found["costs"].drifted, drifted_tenants()) == (True, False, 1)
+    assert found["latency"].examples
+
+    # A worker that starts anew knows what was found before, also where nothing is due.
+    for signal in SIGNALS:
+        DRIFTED.labels(signal).set(0)
+    restarted = replace(drift, _drifted={})
+    assert await restarted.run(tenant) == []
+    assert (drifted_tenants(), drifted_tenants("costs")) == (1, 0)
+
+    clock.advance(60)
+    await drift.pin(person(tenant), "the slower model stays")
+    report = await drift.report(person(tenant))
+    assert report.reference is not None
+    assert (report.reference.pinned_at, report.checks, dict(report.examples)) == (clock.now(), (), {})
+    assert await restarted.run(tenant) == []
+    assert drifted_tenants() == 0
+
+    clock.advance(3600)
+    store(database_urls, answers(tenant, 30, clock.now() - timedelta(minutes=1), total_ms=9000))
+    again = {each.check.signal: each.drifted for each in await restarted.run(tenant)}
+    assert (again["latency"], "questions" in again) == (False, True)  # of a new reference both are looked at
+
+
+async def test_drift_of_one_tenant_is_counted_beside_that_of_another(
+    drift: DriftAnalysis, tenant: UUID, clock: ManualClock, database_urls: Urls, state: State
+) -> None:
+    other = await state.identity.ensure_tenant(f"other-{uuid4().hex}")
+    store(database_urls, [*slow_now(tenant, clock), *slow_now(other, clock)])
+    await drift.run(tenant)
+    assert drifted_tenants() == 1
+    await drift.run(other)
+    assert drifted_tenants() == 2
+    assert (await drift.report(person(other))).reference is not None
+    stranger = await state.identity.ensure_tenant(f"third-{uuid4().hex}")
+    assert (await drift.report(person(stranger))).checks == ()
+    assert await drift.run(stranger) == []
+    assert drifted_tenants() == 2
+
+
+async def test_a_degraded_week_is_passed_over_and_the_next_one_is_pinned(
+    drift: DriftAnalysis, tenant: UUID, clock: ManualClock, database_urls: Urls
+) -> None:
+    first = clock.now() - timedelta(days=20)
+    bad = answers(tenant, 120, first, degraded=True)
+    good = answers(tenant, 120, first + timedelta(days=8))
+    store(database_urls, bad + good)
+    assert await drift.run(tenant) == []
+    pinned = (await drift.report(person(tenant))).reference
+    assert pinned is not None
+    assert pinned.since == min(each.at for each in bad) + timedelta(days=7)
+    assert pinned.until == pinned.since + timedelta(days=7)
+
+
+async def test_a_week_that_is_not_over_is_no_reference(
+    drift: DriftAnalysis, tenant: UUID, clock: ManualClock, database_urls: Urls
+) -> None:
+    store(database_urls, answers(tenant, 120, clock.now() - timedelta(days=6)))
+    assert await drift.run(tenant) == []
+    assert (await drift.report(person(tenant))).reference is None
