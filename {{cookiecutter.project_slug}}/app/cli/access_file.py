@@ -2,12 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from app.core.errors import StartRefused
-from app.core.policies import SAFE_LOADER
+from app.core.policies import SAFE_LOADER, parse_yaml
 from app.ingestion.domain.access_lists import BadAccessList, access_rules, rules_of_file
 
 ACCESS_FILE = ".access.yaml"
@@ -27,13 +26,10 @@ def read_access_file(path: Path) -> list[tuple[str, Collection[str]]]:
             raw = file.read(MAX_FILE_BYTES + 1)
         if len(raw) > MAX_FILE_BYTES:
             raise StartRefused(f"{path}: is larger than {MAX_FILE_BYTES:,} bytes.")
-        content: Any = yaml.load(raw, Loader=_Rules)  # noqa: S506, a safe loader
-        rules = list(rules_of_file(content).items())
+        rules = list(rules_of_file(parse_yaml(raw, path, _Rules)).items())
         access_rules(rules)
     except OSError as error:
         raise StartRefused(f"{path}: cannot be read ({error.strerror}).") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise StartRefused(f"{path}: is not valid YAML ({' '.join(str(error).split())}).") from error
     except BadAccessList as error:
         raise StartRefused(f"{path}: {error.detail}") from error
     return rules

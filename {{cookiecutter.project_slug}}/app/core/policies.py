@@ -94,12 +94,19 @@ def _bytes(path: Path) -> bytes:
         raise StartRefused(f"{path}: cannot be read ({error.strerror}); every policy file is needed.") from error
 
 
-def _validated(path: Path, raw: bytes, model: type[P], stored: bool) -> P:
+def parse_yaml(raw: bytes, path: Path, loader: Any = SAFE_LOADER) -> Any:
+    """The content of a YAML file. Errors: StartRefused, naming the file."""
     try:
-        data: Any = yaml.load(raw, Loader=SAFE_LOADER)  # noqa: S506, SAFE_LOADER is safe
-        return model.model_validate(_with_new_keys(data, model.renamed_keys) if stored else data)
-    except yaml.YAMLError as error:
+        return yaml.load(raw, Loader=loader)  # noqa: S506, a safe loader
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError) as error:
+        # PyYAML does not catch what a value such as 2024-13-45 raises.
         raise StartRefused(f"{path}: is not valid YAML ({' '.join(str(error).split())}).") from error
+
+
+def _validated(path: Path, raw: bytes, model: type[P], stored: bool) -> P:
+    data = parse_yaml(raw, path)
+    try:
+        return model.model_validate(_with_new_keys(data, model.renamed_keys) if stored else data)
     except ValidationError as error:
         for old in (each["loc"][-1] for each in error.errors() if each["type"] == "extra_forbidden"):
             if new := model.renamed_keys.get(str(old)):

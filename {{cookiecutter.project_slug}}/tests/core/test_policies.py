@@ -28,6 +28,8 @@ def test_a_policy_is_known_by_the_digest_of_its_bytes(tmp_path: Path) -> None:
         ("owner: team\nanswer_p95_ms: 800\nfaster: yes\n", "faster"),
         ("answer_p95_ms: 800\n", "owner"),
         ("owner: [", "not valid YAML"),
+        ("owner: 2024-13-45\n", "not valid YAML"),
+        ("owner: !!bool team\n", "not valid YAML"),
         ("", "the file"),
     ],
 )

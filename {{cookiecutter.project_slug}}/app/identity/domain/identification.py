@@ -37,14 +37,16 @@ def identity_id(tenant_id: UUID, grant: TokenGrant) -> UUID:
 
 
 def is_news(stored: StoredIdentity | None, grant: TokenGrant) -> bool:
-    """Whether the grant must be stored: a newer token that gives something else, or a first one."""
+    """Whether the grant must be stored: a newer token that gives something else, or a first one. That of a person who
+    is suspended does: the account was just found active, or is not required any more.
+    """
     if stored is None:
         return True
     if stored.revoked_at or grant.issued_at <= stored.granted_at:
         return False
     roles, groups, sources = frozenset(stored.roles), frozenset(stored.groups), frozenset(stored.sources)
     before = (stored.name, roles, groups, stored.link, sources)
-    return before != (grant.name, grant.roles, grant.groups, grant.link, grant.sources)
+    return bool(stored.suspended_at) or before != (grant.name, grant.roles, grant.groups, grant.link, grant.sources)
 
 
 def what_counts(stored: StoredIdentity, grant: TokenGrant) -> tuple[frozenset[str], frozenset[str]]:

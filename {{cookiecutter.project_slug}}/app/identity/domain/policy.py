@@ -13,6 +13,7 @@ from app.identity.domain.tokens import (
     GrantSource,
     IdentityNotMapped,
     JsonValues,
+    TokenClaimMissing,
     TokenGrant,
     TokenRules,
     issued_at,
@@ -193,13 +194,21 @@ class IdentityPolicy(PolicyModel):
         if account:
             roles, groups = frozenset[str](account.roles), frozenset(account.groups)
             return TokenGrant(account.tenant, issuer, subject, subject, roles, groups, at, session)
-        person = text_claim(claims, self.person).strip().casefold()
+        person = _person(text_claim(claims, self.person))
         tenant, sources = self.tenant.tenant_of(claims), self.roles.sources_of(claims)
         if not sources:
             raise IdentityNotMapped(f"The policy gives a role for none of the values of the claim {self.roles.claim}.")
         sources, link = sources | self.groups.sources_of(claims), self.provisioning.link_of(claims)
         role_names, group_names = (names_given(sources, kind) for kind in ("role", "group"))
         return TokenGrant(tenant, issuer, subject, person, role_names, group_names, at, session, link, sources)
+
+
+def _person(name: str) -> str:
+    """The same person in any case and with blanks around. Errors: TokenClaimMissing."""
+    person = name.strip().casefold()
+    if not person:
+        raise TokenClaimMissing("The claim that names the person holds nothing but blanks.")
+    return person
 
 
 def _check_names(names: Iterable[str]) -> None:

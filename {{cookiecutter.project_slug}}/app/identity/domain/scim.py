@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
+from app.core.text import flaw_in
 from app.identity.domain.provisioning import (
     MAX_MEMBERS,
     MAX_TEXT_CHARACTERS,
@@ -94,7 +95,7 @@ def filter_of(text: str | None, schema: str) -> AttributeFilter | None:
         value = json.loads(match[2])
     except ValueError as error:
         raise ScimProblem("invalidFilter", "The value of the filter is no JSON text.") from error
-    if isinstance(value, bool) != (attribute == "active") or "\0" in str(value):
+    if isinstance(value, bool) != (attribute == "active") or flaw_in(str(value)):
         raise ScimProblem("invalidFilter", f"This value cannot be compared with {match[1]}.")
     return AttributeFilter(attribute, value)
 
