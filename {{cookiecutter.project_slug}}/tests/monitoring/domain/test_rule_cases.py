@@ -105,7 +105,7 @@ class TestAlerts:
     def test_a_shorter_window_and_a_lower_target_leave_alerts_out(self) -> None:
         tight = list(burn_alerts(Objectives(answered=0.7, window_days=7)))
         assert {each.burn.factor for each in tight if each.indicator.objective == "answered"} == set()
-        none = Objectives(**dict.fromkeys((each.objective for each in INDICATORS), 0.001))  # type: ignore[arg-type]
+        none = Objectives(**dict.fromkeys((each.objective for each in INDICATORS), 0.001))
         assert {each.burn.factor for each in burn_alerts(none)} == {1}
 
     def test_both_windows_of_each_rate_are_recorded_and_fit_their_steps(self) -> None:
@@ -154,7 +154,7 @@ class TestFiles:
         assert {frozenset(rule["annotations"]) for rule in rules} == {frozenset({"summary", "runbook", "dashboard"})}
 
     def test_the_digest_changes_with_every_objective(self) -> None:
-        changed = [Objectives(**{name: 0.5}) for name in ("available", "processed")]  # type: ignore[arg-type]
+        changed = [Objectives(**{name: 0.5}) for name in ("available", "processed")]
         others = [Objectives(window_days=60), Objectives(min_events=9)]
         assert len({digest(OBJECTIVES), *map(digest, [*changed, *others])}) == 5
         assert digest(Objectives(available=0.995)) == digest(OBJECTIVES)

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from app.core.embedded import Urls
+from app.inference.domain.answer import AnswerNotFound
 from app.inference.domain.human_review import AnswerHeld, ReviewPolicy
-from app.inference.service.archive import AnswerNotFound
 from app.monitoring.domain.outcomes import OutcomeReport
 from app.wiring import State
 from benchmarks.harness import work_off
