@@ -4,8 +4,11 @@ Three scrapes bound what happens in a minute of ordinary traffic and in a minute
 gives the series that Prometheus would hold after hours of both, and promtool evaluates the shipped rules on them.
 """
 
+import argparse
 import re
 import subprocess
+import tempfile
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +16,10 @@ from pathlib import Path
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.monitoring.domain.rule_cases import Series
+from app.core.objectives import Objectives
+from app.monitoring.domain.alerts import Alert
+from app.monitoring.domain.rule_cases import RuleCase, Series
+from app.monitoring.domain.rules import alerts_of, rule_files
 
 _ALERT = re.compile(r'alertname="(\w+)"')
 
@@ -76,3 +82,42 @@ def firing(folder: Path, rules: Sequence[Path], series: Sequence[Series], step: 
     if done.returncode and "got:" not in said:
         raise RuntimeError(said)
     return frozenset(_ALERT.findall(said))
+
+
+def _scraped(case: RuleCase) -> Sequence[Series]:
+    """Both kinds of process, unless the case is about one of them."""
+    if any(each.name.startswith("up{") for each in case.series):
+        return ()
+    ones = (1.0,) * max(len(each.values) for each in case.series)
+    return [Series(f'up{{job="{job}"}}', ones) for job in ("api", "worker")]
+
+
+def drill(alerts: Sequence[Alert]) -> dict[str, object]:
+    """Each alert in the first case that sets it off, before all rules: whether it fires, and what else does."""
+    rows, started = [], time.perf_counter()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file, text in rule_files(Objectives()).items():
+            (folder / file).write_text(text)
+        rules = sorted(folder.glob("*.yaml"))
+        for alert in alerts:
+            case = next(each for each in alert.cases() if each.fires and each.series)
+            fired = firing(folder, rules, [*case.series, *_scraped(case)], int(case.step_minutes))
+            rows.append({"alert": alert.name, "fires": alert.name in fired, "others": sorted(fired - {alert.name})})
+    missed = sum(not row["fires"] for row in rows)
+    return {"alerts": rows, "missed": missed, "seconds": round(time.perf_counter() - started, 1)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--short", action="store_true", help="two alerts only; no result is written")
+    options = parser.parse_args()
+    alerts = alerts_of(Objectives())
+    result = drill((alerts[0], alerts[-1]) if options.short else alerts)
+    from benchmarks.harness import write
+
+    write("alert_drill", {"command": "python -m benchmarks.alert_drill", **result}, options.short)
+
+
+if __name__ == "__main__":
+    main()

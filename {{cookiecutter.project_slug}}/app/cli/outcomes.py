@@ -1,4 +1,5 @@
 import csv
+from io import StringIO
 from pathlib import Path
 from typing import Annotated
 
@@ -32,12 +33,12 @@ def import_file(
 ) -> None:
     """Store outcomes from a CSV file; importing it again changes nothing. Exit status 1: a line was rejected."""
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines(keepends=True)
+        text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise Invalid(f"{file.name} is not encoded in UTF-8.") from None
 
     async def work(state: State) -> ImportResult:
-        return await import_outcomes(state.monitoring.business, await caller_in(state, tenant, group), lines)
+        return await import_outcomes(state.monitoring.business, await caller_in(state, tenant, group), StringIO(text))
 
     result = with_state(work)
     counts = ", ".join(f"{count} {name}" for name, count in sorted(result.results.items())) or "none stored"

@@ -1,5 +1,6 @@
 """Workers score a sample of live answers within a budget, say why of each, and send low ones to people."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -11,18 +12,25 @@ import pytest
 from app.core.clock import ManualClock
 from app.core.embedded import Urls
 from app.evaluation.domain.policy import OnlineEvaluation, OnlineRates
+from app.inference.domain.human_review import ReviewPolicy
 from app.monitoring.service.online_evaluation import DECIDED, OnlineEvaluations
 from app.wiring import State
 from benchmarks.harness import work_off
 from tests.conftest import adopt
+from tests.inference.conftest import change_serving
 
 NOTE = b"# Lighthouse\n\nThe lighthouse of Karlen was built in 1874 by the engineer Marta Holm.\n"
 ALL = OnlineRates(canary=1, refused=1, degraded=1, answered=1)
 
 
-async def ask(state: State, client: httpx.AsyncClient) -> str:
-    """An answer from a document, by a key of the tenant."""
+async def ask(state: State, client: httpx.AsyncClient, rules: Sequence[Mapping[str, object]] = ()) -> str:
+    """An answer from a document, by a key of the tenant.
+
+    rules: of review, in place of the shipped ones, which send one answer in fifty before a person by chance.
+    """
     await adopt(state)
+    review = ReviewPolicy.model_validate({"owner": "tests", "overlap": 0, "rules": rules})
+    change_serving(state, review=review)
     (await client.post("/v1/documents", files={"files": ("note.md", NOTE)})).raise_for_status()
     await work_off(state)
     reply = await client.post("/v1/answers", json={"question": "When was the lighthouse of Karlen built?"})
@@ -62,10 +70,11 @@ async def test_an_answer_is_scored_once_and_shown_by_day(
     assert (await client.get("/v1/reviews")).json()["items"] == []
 
 
-async def test_a_low_score_brings_the_answer_before_a_person(
-    state: State, client: httpx.AsyncClient, database_urls: Urls
+@pytest.mark.parametrize("rules", [[], [{"name": "every-one", "send": "after", "due_minutes": 60}]])
+async def test_a_low_score_brings_the_answer_before_a_person_once(
+    state: State, client: httpx.AsyncClient, database_urls: Urls, rules: list[dict[str, object]]
 ) -> None:
-    answer = await ask(state, client)
+    answer = await ask(state, client, rules)
     with psycopg.connect(database_urls.owner) as connection:
         text = "It is painted in green stripes [1]."
         connection.execute(
@@ -74,7 +83,7 @@ async def test_a_low_score_brings_the_answer_before_a_person(
     await later(state).sweep()
     await work_off(state)
     [item] = (await client.get("/v1/reviews")).json()["items"]
-    assert (item["rule"], item["timing"]) == ("low-score", "after")
+    assert (item["rule"], item["timing"]) == ("every-one" if rules else "low-score", "after")
     assert (await client.get(f"/v1/answers/{answer}")).status_code == 200, "it stays delivered"
     claimed = await client.post(f"/v1/reviews/{item['id']}/claim")
     assert claimed.status_code in (200, 403), claimed.text

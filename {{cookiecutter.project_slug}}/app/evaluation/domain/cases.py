@@ -46,7 +46,7 @@ class Case(ExactModel):
     forbidden: tuple[CaseText, ...] = ()
     forbidden_sources: tuple[CaseText, ...] = ()
     slices: Annotated[tuple[CaseName, ...], Field(min_length=1)]
-    tenant: CaseName = TENANT
+    tenant: CaseText = TENANT
     groups: tuple[CaseName, ...] = ()
     risk: Literal["low", "medium", "high"] = "low"
     protected: bool = False

@@ -40,8 +40,8 @@ class AlertNotice:
 
     @property
     def id(self) -> UUID:
-        """The same for both states of an alert, so that a receiver can close what it opened."""
-        return uuid5(NAMESPACE_URL, f"alert:{self.fingerprint}:{self.starts_at.isoformat()}")
+        """The same for both states of an alert, so that a receiver can close what it opened, and in every time zone."""
+        return uuid5(NAMESPACE_URL, f"alert:{self.fingerprint}:{self.starts_at.timestamp():.6f}")
 
     @property
     def title(self) -> str:

@@ -45,7 +45,8 @@ class ErrorBudget:
     @property
     def used(self) -> float:
         """The share of the budget that was used; above 1 when more was."""
-        return self.bad / self.allowed if self.events else 0.0
+        # What is rounded to nothing still allows something: a target is below 1.
+        return self.bad / (self.allowed or (1 - self.target) * self.events) if self.events else 0.0
 
     @property
     def left(self) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Literal
 from uuid import UUID
 
@@ -157,12 +157,12 @@ def scores_of(
 
 
 def daily_scores(scored: Iterable[ScoredAnswer]) -> Sequence[DailyScore]:
-    """By day, stratum and score. Strata are not mixed: each is sampled at a rate of its own."""
+    """By day of UTC, stratum and score. Strata are not mixed: each is sampled at a rate of its own."""
     groups: dict[tuple[date, Stratum, ScoreName], list[float]] = {}
     for each in scored:
         for name in SCORE_NAMES:
             if (value := getattr(each, name)) is not None:
-                groups.setdefault((each.answered_at.date(), each.stratum, name), []).append(value)
+                groups.setdefault((each.answered_at.astimezone(UTC).date(), each.stratum, name), []).append(value)
     made = []
     for (day, stratum, metric), values in sorted(groups.items()):
         low, high = mean_interval(values)

@@ -56,7 +56,7 @@ def check_outcome(policy: BusinessPolicy, report: OutcomeReport, answered_at: da
     """
     rule = policy.outcomes.get(report.outcome)
     if rule is None:
-        raise OutcomeUnknown(f"There is no outcome '{report.outcome}'; there are {', '.join(policy.outcomes)}.")
+        raise OutcomeUnknown(f"There is no outcome '{report.outcome[:40]}'; there are {', '.join(policy.outcomes)}.")
     if rule.means != "measured" and report.amount != 1:
         raise OutcomeAmountUnusable(f"'{report.outcome}' happens or not.")
     if report.at is not None and not answered_at - CLOCK_SKEW <= report.at <= now + CLOCK_SKEW:

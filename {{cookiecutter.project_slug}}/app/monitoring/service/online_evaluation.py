@@ -77,13 +77,22 @@ class OnlineEvaluations:
         while True:
             try:
                 await self.sweep()
-            except (Problem, ModelFailure) as problem:
-                log.warning("monitoring.answers_not_scored", error=type(problem).__name__)
+            except Problem as problem:
+                log.warning("monitoring.sweep_failed", code=problem.code)
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def sweep(self) -> int:
-        """Decides on a batch of answers of each tenant. Returns how many were decided on."""
-        return sum([await self._score_tenant(tenant_id) for tenant_id in await self.tenants()])
+        """Decides on a batch of answers of each tenant. Returns how many were decided on. What fails for one tenant is
+        logged, and is no obstacle for the others.
+        """
+        return sum([await self._sweep_tenant(tenant_id) for tenant_id in await self.tenants()])
+
+    async def _sweep_tenant(self, tenant_id: UUID) -> int:
+        try:
+            return await self._score_tenant(tenant_id)
+        except Problem as problem:
+            log.warning("monitoring.answers_not_scored", error=type(problem).__name__, tenant_id=str(tenant_id))
+            return 0
 
     async def _score_tenant(self, tenant_id: UUID) -> int:
         now = self.clock.now()
@@ -121,14 +130,20 @@ class OnlineEvaluations:
         return scores
 
     async def _judge(self, tenant_id: UUID, cases: Mapping[str, CaseResult]) -> Mapping[str, float]:
-        """Of the judge, one answer after the other until the money of the day is used up."""
+        """Of the judge, one answer after the other until the money of the day is used up. A judge that fails leaves the
+        rest without its score: the others need no model.
+        """
         judged: dict[str, float] = {}
         if self.judge.model is None or self.judge.rule.model is None:
             return judged
         for key, case in cases.items():
             if await self._spent_today(tenant_id) >= self.rules.daily_usd * 1_000_000:
                 break
-            [scores] = await self.judge.scores(new_id(), {key: case}) or []
+            try:
+                [scores] = await self.judge.scores(new_id(), {key: case}) or []
+            except (Problem, ModelFailure) as failure:
+                log.warning("monitoring.answers_not_judged", error=type(failure).__name__, tenant_id=str(tenant_id))
+                break
             judged |= scores.by_case
         return judged
 

@@ -44,23 +44,33 @@ class ImportResult:
 
 async def import_outcomes(business: Business, caller: Principal, lines: Iterable[str]) -> ImportResult:
     """Stores the outcomes of a CSV file, each in a transaction of its own, so that a second import goes on where the
-    first one ended. Errors: OutcomeFileUnusable, DatabaseUnavailable.
+    first one ended. Errors: OutcomeFileUnusable, also at a line that is no CSV, after which no line can be trusted;
+    DatabaseUnavailable.
     """
     reader = csv.reader(lines)
-    header = [name.strip().lower() for name in next(reader, [])]
-    if not set(REQUIRED) <= set(header) or set(header) - set(COLUMNS) or len(set(header)) < len(header):
-        raise OutcomeFileUnusable(f"The first line is: {', '.join(header)[:200]}.")
-    result = ImportResult(header)
-    for cells in filter(None, reader):
-        result.lines += 1
-        try:
-            stored = await business.record(caller, _read(header, cells))
-            result.results[stored[1]] += 1
-        except Problem as problem:
-            if problem.status >= 500:
-                raise
-            result.rejected.append(RejectedLine(reader.line_num, cells, problem.detail or problem.title))
+    try:
+        header = [name.strip().lower() for name in next(reader, [])]
+        if not set(REQUIRED) <= set(header) or set(header) - set(COLUMNS) or len(set(header)) < len(header):
+            raise OutcomeFileUnusable(f"The first line is: {', '.join(header)[:200]}.")
+        result = ImportResult(header)
+        for cells in filter(None, reader):
+            await _import_line(business, caller, result, cells, reader.line_num)
+    except csv.Error as error:
+        raise OutcomeFileUnusable(f"Line {reader.line_num} is no CSV: {error}.") from None
     return result
+
+
+async def _import_line(
+    business: Business, caller: Principal, result: ImportResult, cells: Sequence[str], number: int
+) -> None:
+    result.lines += 1
+    try:
+        stored = await business.record(caller, _read(result.header, cells))
+        result.results[stored[1]] += 1
+    except Problem as problem:
+        if problem.status >= 500:
+            raise
+        result.rejected.append(RejectedLine(number, cells, problem.detail or problem.title))
 
 
 def _read(header: Sequence[str], cells: Sequence[str]) -> OutcomeReport:
@@ -80,9 +90,9 @@ def _amount(text: str) -> Decimal:
         amount = Decimal(text or 1)
     except InvalidOperation:
         amount = Decimal("nan")
-    if not (amount.is_finite() and 0 < amount <= MAX_AMOUNT):
+    if not (amount.is_finite() and 0 < amount <= MAX_AMOUNT and (stored := round(amount, 4))):
         raise Invalid(f"'{text[:40]}' is no amount between 0 and {MAX_AMOUNT:,}.")
-    return round(amount, 4)
+    return stored
 
 
 def _moment(text: str) -> datetime | None:
