@@ -17,8 +17,8 @@ STORED = """
 insert into answers (tenant_id, id, created_at, question, status, refusal, model, release_id, corpus_version, trace_id,
     body, environment, arm, unit, conditions, key_id, request_id, cost_micro_usd, latency_ms, degraded, findings,
     helpful)
-values (:tenant, :id, :at, '', 'refused', 'no_answer', :model, :release, 1, 't', '{}', 'production', 'live', '', '{}', :key,
-    'q', :cost, 5.0, true, 1, false)
+values (:tenant, :id, :at, '', 'refused', 'no_answer', :model, :release, 1, 't', '{}', 'production', 'live', '', '{}',
+    :key, 'q', :cost, 5.0, true, 1, false)
 """
 
 
