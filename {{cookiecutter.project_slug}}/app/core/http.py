@@ -173,7 +173,7 @@ class Observed:
             if current.is_recording():
                 _describe_response(current, scope, route, status)
         seconds = time.perf_counter() - started
-        _seconds.labels(scope["method"], route, str(status)).observe(seconds)
+        _seconds.labels(_method_of(scope), route, str(status)).observe(seconds)
         if scope["path"] not in _QUIET:
             with contextlib.suppress(Exception):  # the reply is sent; a failure to log must not fail the request
                 log.info(
@@ -186,6 +186,12 @@ class Observed:
                 )
 
 
+def _method_of(scope: Scope) -> str:
+    """The method as telemetry names it: one of few, whatever a caller sends."""
+    method = str(scope["method"])
+    return method if method in _METHODS else "_OTHER"
+
+
 def _server_span(scope: Scope) -> AbstractContextManager[Span]:
     """The span of a request, by the stable conventions for HTTP. Checks of health and scrapes are not traced.
 
@@ -193,7 +199,7 @@ def _server_span(scope: Scope) -> AbstractContextManager[Span]:
     """
     if scope["path"] in _QUIET:
         return untraced()
-    method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
+    method = _method_of(scope)
     host, port = scope.get("server") or (None, None)
     server = {"server.address": host, "server.port": port} if host and port else {}
     attributes = {

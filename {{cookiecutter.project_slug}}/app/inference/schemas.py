@@ -1,5 +1,5 @@
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.actions.domain import ReviewTiming
 from app.core.base_models import ExactModel, ResponseModel
 from app.core.text import LARGEST
+from app.core.times import Moment
 from app.inference.domain.answer import AnswerStatus, RefusalReason
 from app.inference.domain.answer_pages import AnswerFilters, AnswerPage, Feedback, ListedAnswer
 from app.inference.domain.human_review import ReviewDecision
@@ -188,8 +189,8 @@ class ReplayResponse(ResponseModel):
 class AnswerListRequest(BaseModel):
     """The query of a list of answers. Fields without a value do not filter."""
 
-    since: datetime | None = Field(None, description="As 2026-01-31T09:00:00Z; without a time zone in UTC.")
-    until: datetime | None = None
+    since: Moment | None = Field(None, description="As 2026-01-31T09:00:00Z; without a time zone in UTC.")
+    until: Moment | None = None
     release: AnswerFilterText = Field(None, description="Number, id or its first eight digits or more.")
     environment: AnswerFilterText = None
     arm: AnswerFilterText = None
@@ -213,12 +214,7 @@ class AnswerListRequest(BaseModel):
     @property
     def filters(self) -> AnswerFilters:
         same = {name: getattr(self, name) for name in AnswerFilters.__slots__ if name in type(self).model_fields}
-        moments = {name: _with_zone(same[name]) for name in ("since", "until")}
-        return AnswerFilters(**{**same, **moments, "release_id": self.release})
-
-
-def _with_zone(at: datetime | None) -> datetime | None:
-    return at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
+        return AnswerFilters(**{**same, "release_id": self.release})
 
 
 class ListedAnswerResponse(BaseModel):

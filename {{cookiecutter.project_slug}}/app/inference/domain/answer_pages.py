@@ -1,12 +1,12 @@
 """Lists of answers for those who watch the service: filters, positions and pages. No page costs more than another."""
 
-import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+from app.core.cursors import cursor_text, parse_cursor
 from app.core.errors import Invalid
 from app.core.redaction import redact
 from app.inference.domain.answer import AnswerStatus, RefusalReason
@@ -59,15 +59,13 @@ class AnswerPosition(NamedTuple):
     id: UUID
 
     def text(self) -> str:
-        plain = f"{self.created_at.isoformat()}|{self.id}"
-        return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+        return cursor_text(self.created_at, self.id)
 
     @classmethod
     def parse(cls, text: str) -> "AnswerPosition":
         """Errors: InvalidAnswerCursor."""
         try:
-            created_at, _, answer_id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition("|")
-            position = cls(datetime.fromisoformat(created_at), UUID(answer_id))
+            position = cls(*parse_cursor(text))
         except ValueError as error:
             raise InvalidAnswerCursor() from error
         if position.created_at.tzinfo is None:

@@ -24,6 +24,7 @@ from app.llm.domain.messages import CompletionEnd
 from app.retrieval.domain import Evidence
 from app.safety.domain.output_filter import OutputFilter
 from app.safety.domain.personal_data import PersonalDataProtection
+from app.safety.domain.text import Finding
 
 NO_USAGE = Usage(0)
 SEARCH_TIMEOUT = "search_timeout"
@@ -68,12 +69,21 @@ def tool_summary_draft(session: ToolSession, output: OutputFilter = OUTPUT_FILTE
 def protected_draft(draft: Draft, protection: PersonalDataProtection) -> Draft:
     """The draft as the privacy policy wants answers. Its text was masked before, and its quotes are here."""
     if protection.answers == "flag":
-        return replace(draft, findings=(*draft.findings, *protection.findings(draft.text)))
+        return replace(draft, findings=(*draft.findings, *_personal_data(draft, protection)))
     if protection.answers == "keep":
         return draft
     mask = protection.mask
     citations = tuple(replace(each, title=mask(each.title), quote=mask(each.quote)) for each in draft.citations)
     return replace(draft, citations=citations)
+
+
+def _personal_data(draft: Draft, protection: PersonalDataProtection) -> tuple[Finding, ...]:
+    """What is found in the text, and in its quotes: spaces in a quoted text keep a mail address from being one."""
+    found = {each.rule: each for each in protection.findings(draft.text)}
+    quotes = "\n\n".join(text for each in draft.citations for text in (each.title, each.quote))
+    for each in protection.findings(quotes):
+        found.setdefault(each.rule, replace(each, start=None))
+    return tuple(found.values())
 
 
 @dataclass(frozen=True)
