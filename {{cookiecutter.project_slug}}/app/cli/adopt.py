@@ -3,7 +3,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.common import out
+from app.cli.common import out, write_result
 from app.governance.domain.adoption.map_markdown import map_markdown
 from app.governance.service.prototype_reader import adopt as read_prototype
 
@@ -18,6 +18,6 @@ def adopt(
     if file is None:
         out.print(text, markup=False, highlight=False, soft_wrap=True)
         return
-    file.write_text(text, encoding="utf-8")
+    write_result(file, text)
     counts = f"{len(found.files)} files, {len(found.fragile)} fragile places, {len(found.risky)} workflows to classify"
     out.print(f"Written to {file}: {counts}.", highlight=False, soft_wrap=True, markup=False)

@@ -4,12 +4,15 @@ import getpass
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 from uuid import UUID
 
 import typer
 from rich.console import Console
 
+from app.core.errors import Invalid
+from app.core.files import printable
 from app.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -24,6 +27,17 @@ err = Console(stderr=True)
 DEFAULT_TENANT = "default"
 
 WhoseDocuments = Annotated[str, typer.Option("--tenant", help="Whose documents.")]
+
+
+def write_result(file: Path, text: str) -> None:
+    """Writes what a command found. Errors: Invalid, naming the file and the reason."""
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Invalid(
+            f"{printable(str(file))} cannot be written: {error.strerror}.",
+            action="Name a file in a folder that is there, and that you may write to.",
+        ) from error
 
 
 def actor() -> str:

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from app.cli.common import caller_at_the_command_line, local_moment, out, with_state
+from app.cli.common import caller_at_the_command_line, local_moment, out, with_state, write_result
 from app.governance.domain.approval_rules import Approval, Emergency
 from app.governance.domain.markdown_card import markdown
 from app.governance.domain.model_card import ModelCard
@@ -133,8 +133,8 @@ def card(
     if file is None:
         out.print(text, markup=False, highlight=False, soft_wrap=True)
     else:
-        file.write_text(text, encoding="utf-8")
-        out.print(f"Written to {file}.", highlight=False, soft_wrap=True)
+        write_result(file, text)
+        out.print(f"Written to {file}.", highlight=False, soft_wrap=True, markup=False)
 
 
 def _render(model_card: ModelCard, style: CardFormat) -> str:

@@ -15,6 +15,7 @@ from app.cli.common import (
     out,
     settings_for_command,
     with_state,
+    write_result,
 )
 from app.core.slo import SloPolicy
 from app.monitoring.domain.alert_notices import DrillResult, alertmanager_config
@@ -116,8 +117,8 @@ def business(
 
     report = with_state(load)
     if html is not None:
-        html.write_text(business_page(report), encoding="utf-8")
-        out.print(f"Written: {html}", highlight=False)
+        write_result(html, business_page(report))
+        out.print(f"Written: {html}", highlight=False, markup=False)
         return
     table = Table(
         "release", "answers", "reported", "settled", "", "USD an answer", "", "asked again", "USD a settled one"

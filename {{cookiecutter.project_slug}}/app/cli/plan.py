@@ -3,7 +3,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.common import actor, out, with_state
+from app.cli.common import actor, out, with_state, write_result
 from app.governance.domain.readiness.plan import ReadinessPlan, plan_markdown
 from app.governance.service.plans import Plans
 from app.wiring import State
@@ -22,5 +22,5 @@ def plan(
     if file is None:
         out.print(text, markup=False, highlight=False, soft_wrap=True)
     else:
-        file.write_text(text, encoding="utf-8")
+        write_result(file, text)
         out.print(f"Written to {file}.", highlight=False, soft_wrap=True, markup=False)

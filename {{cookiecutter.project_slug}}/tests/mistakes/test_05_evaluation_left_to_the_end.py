@@ -20,6 +20,8 @@ async def test_an_answer_names_what_it_was_made_with_so_that_two_ways_can_be_com
     release = (await client.get(f"/v1/releases/{answer['release_id']}")).json()
     made_with = release["manifest"]
     assert {"code", "prompts", "chain", "retrieval", "policies", "prices"} <= made_with.keys()
+    for part in ("prompts", "policies"):
+        assert made_with[part].keys() == {path.stem for path in (ROOT / part).iterdir()}
     digests = [*made_with["prompts"].values(), *made_with["policies"].values(), made_with["prices"]]
     assert set(digests) <= release["parts"].keys()
 
@@ -32,7 +34,7 @@ async def test_what_did_not_pass_the_gate_does_not_go_live(
     release = await house.measured(verdict)
     with pytest.raises(NoEvidence):
         await house.approvals.approve(person("bob"), release.id, "it looks fine to me")
-    with pytest.raises(NotApproved):
+    with pytest.raises(NotApproved, match="may not go live"):
         await house.rollouts.activate("ana", release.id, "ship it")
 
 

@@ -1,5 +1,6 @@
 """Reads the folder of a prototype: a bounded number of bounded files, whatever bytes they hold."""
 
+import codecs
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,10 @@ MAX_FILES, MAX_ENTRIES = 2000, 100_000
 MAX_FILE_BYTES = 1_000_000
 MAX_BYTES = 30_000_000
 LEFT_OUT = frozenset(
-    {".git", ".hg", ".svn", ".venv", "venv", "env", "node_modules", "__pycache__", "site-packages", "dist", "build"}
+    {
+        *(".git", ".hg", ".svn", ".venv", "venv", "env", "node_modules", "site-packages"),
+        *("__pycache__", ".ipynb_checkpoints", "dist", "build"),
+    }
 )
 
 
@@ -35,7 +39,7 @@ def adopt(folder: Path) -> AdoptionMap:
             skipped += 1
             continue
         files.append(file)
-        skipped += file.text is None and file.size > MAX_FILE_BYTES
+        skipped += file.text is None and not _fits(file.size, total)
         total += file.size if file.text is not None else 0
     return make_map(printable(folder.resolve().name), files, skipped)
 
@@ -72,14 +76,24 @@ def _read(folder: Path, path: Path, total: int) -> PrototypeFile | None:
     name = printable(path.relative_to(folder).as_posix())
     try:
         size = path.lstat().st_size
-        if size > MAX_FILE_BYTES or total + size > MAX_BYTES:
+        if not _fits(size, total):
             return PrototypeFile(name, size, None)
         with open(path, "rb", opener=_no_link) as opened:
             content = opened.read(MAX_FILE_BYTES + 1)
     except OSError:
         return None
-    text = None if b"\0" in content else clean(content.decode("utf-8", "replace"))
-    return PrototypeFile(name, size, text)
+    return PrototypeFile(name, size, _text(content))
+
+
+def _fits(size: int, total: int) -> bool:
+    return size <= MAX_FILE_BYTES and total + size <= MAX_BYTES
+
+
+def _text(content: bytes) -> str | None:
+    """As the mark at its beginning says, which some editors and shells write; else UTF-8."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return clean(content.decode("utf-16", "replace"))
+    return None if b"\0" in content else clean(content.decode("utf-8-sig", "replace"))
 
 
 def _no_link(path: str, flags: int) -> int:

@@ -3,9 +3,11 @@
 import ast
 import json
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from app.core.files import printable
 from app.core.secret_patterns import secrets_in
 from app.governance.domain.adoption.prototype import Fragility, PrototypeFile, WorkflowSign
 from app.governance.domain.adoption.room_signs import LOGGING, MODEL_LIBRARIES, RETRIES, rooms_of_python, rooms_of_text
@@ -13,9 +15,16 @@ from app.governance.domain.adoption.syntax_rules import MAX_FILE_LINES, called, 
 
 MIN_LINES_TO_LOG = 30
 TEST = re.compile(r"(?:^|/)(?:tests?/|test_[^/]+\.py$|[^/]+_test\.py$)")
-PINNED = re.compile(r"===?\s*[\w.]|@\s|^-|\s--hash")
+PINNED = re.compile(r"===?\s*[\w.]|@\s|^-|\s--hash|^git\+\S+@[\w.-]+$")
 ENVIRONMENT_FILE = re.compile(r"^\.env(?:\.(?!example|sample|template).*)?$")
-TEXTS = {".py", ".txt", ".md", ".yaml", ".yml", ".toml", ".json", ".ini", ".cfg", ".sh", ".js", ".ts", ".ipynb", ""}
+TEXTS = {
+    *("", ".py", ".ipynb", ".js", ".jsx", ".ts", ".tsx", ".sh", ".bat", ".ps1", ".sql", ".html", ".txt", ".md"),
+    *(".yaml", ".yml", ".toml", ".json", ".ini", ".cfg", ".conf", ".properties", ".env", ".tf", ".pem", ".key"),
+}
+USER_INFO = re.compile(r"//[^/@\s]*@")
+MAGIC = re.compile(r"\s*(?:%%?[A-Za-z]|!(?!=))")
+PYTHON_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")
+"""Commands of a cell whose rest is Python; that of the others is another language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,7 @@ def make_map(name: str, files: Sequence[PrototypeFile], skipped: int) -> Adoptio
         fragile += _of_text(file)
         for place, source in _sources(file):
             try:
-                modules.append(_Module(file, place, source, ast.parse(source)))
+                modules.append(_Module(file, place, source, _parsed(source)))
             except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
                 line = getattr(error, "lineno", None) or 1
                 fragile.append(Fragility("unreadable_file", place, line, "Python that this version cannot parse"))
@@ -66,8 +75,22 @@ def make_map(name: str, files: Sequence[PrototypeFile], skipped: int) -> Adoptio
     fragile += _of_the_whole(files, modules)
     mapped = tuple(_mapped(file, modules) for file in files)
     risky = tuple(sign for module in product for sign in workflows(module.place, module.tree))
-    ordered = sorted(dict.fromkeys(fragile), key=lambda each: (each.path, each.line, each.kind))
+    shown = (replace(each, detail=printable(_without_secrets(each.detail))) for each in fragile)
+    ordered = sorted(dict.fromkeys(shown), key=lambda each: (each.path, each.line, each.kind))
     return AdoptionMap(name, mapped, tuple(ordered), risky, skipped)
+
+
+def _parsed(source: str) -> ast.Module:
+    """Warnings of the parser are about the prototype, and nothing for the person who reads the map."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(source)
+
+
+def _without_secrets(text: str) -> str:
+    for _, start, end in sorted(secrets_in(text), key=lambda found: found[1], reverse=True):
+        text = f"{text[:start]}…{text[end:]}"
+    return text
 
 
 def _within_depth(module: _Module) -> list[Fragility]:
@@ -84,8 +107,13 @@ def _sources(file: PrototypeFile) -> Iterator[tuple[str, str]]:
         yield file.path, file.text
     elif file.suffix == ".ipynb":
         for number, cell in enumerate(_cells(file.text), 1):
-            lines = ["" if line.lstrip().startswith(("%", "!")) else line for line in cell.splitlines()]
-            yield f"{file.path} cell {number}", "\n".join(lines)
+            if not cell.startswith("%%") or cell.startswith(PYTHON_MAGICS):
+                yield f"{file.path} cell {number}", "\n".join(_plain_python(line) for line in cell.split("\n"))
+
+
+def _plain_python(line: str) -> str:
+    """A command of the notebook does nothing here."""
+    return line[: len(line) - len(line.lstrip())] + "pass" if MAGIC.match(line) else line
 
 
 def _cells(text: str) -> list[str]:
@@ -119,7 +147,8 @@ def _unpinned(file: PrototypeFile, text: str) -> Iterator[Fragility]:
     for number, line in enumerate(text.splitlines(), 1):
         wanted = line.partition("#")[0].strip()
         if wanted and not PINNED.search(wanted):
-            yield Fragility("unpinned_requirements", file.path, number, f"{wanted[:60]} has no version")
+            shown = _without_secrets(USER_INFO.sub("//…@", wanted))
+            yield Fragility("unpinned_requirements", file.path, number, f"{shown[:60]} has no version")
 
 
 def _prints(module: _Module) -> Iterator[Fragility]:

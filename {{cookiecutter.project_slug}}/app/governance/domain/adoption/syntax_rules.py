@@ -9,18 +9,22 @@ from app.governance.domain.adoption.prototype import Fragility, FragilityKind, R
 
 MIN_SECRET, MIN_PROMPT, MAX_FILE_LINES, MAX_FUNCTION_LINES = 8, 60, 400, 100
 MODEL = re.compile(
-    r"^(?:[\w-]+/)?(?:gpt-\d|o[1-9](?:-|$)|claude-|gemini-|text-embedding-|mistral-|mixtral|llama-?\d|command-|deepseek-|qwen)"
+    r"^(?:[\w-]+/)?(?:gpt-\d|o[1-9](?:-|\Z)|claude-|gemini-|text-embedding-|mistral-|mixtral|llama-?\d"
+    r"|command-(?:r|a|light|nightly)\b|deepseek-|qwen)[\w.:/@-]{0,100}\Z"
 )
+"""A name alone; a sentence that begins with one names no model to call."""
 PROMPT = re.compile(
     r"(?i)\byou are (?:an?|the)\b|\banswer the (?:question|user)|\buse the following|\bcontext:|system prompt"
 )
+NO_SECRET = re.compile(r"\s|^https?://[^@]*\Z|^[A-Z]+(?:_[A-Z0-9]+)+\Z")
+"""Sentences, addresses, and names of variables such as OPENAI_API_KEY."""
 SQL_WRITE = re.compile(r"(?i)^\s*(?:insert|update|delete|drop|truncate|alter)\b")
 SQL = re.compile(r"(?i)^\s*(?:select|insert|update|delete|drop)\b")
+URLOPEN = {"urllib.request.urlopen", "urlopen"}
 TIMED = {
-    f"{library}.{verb}"
-    for library in ("requests", "httpx")
-    for verb in ("get", "post", "put", "patch", "delete", "request", "head")
-} | {"urllib.request.urlopen", "urlopen", "requests.Session.get"}
+    f"requests.{verb}" for verb in ("get", "post", "put", "patch", "delete", "request", "head", "Session.get")
+} | URLOPEN
+"""Calls that wait for ever unless a timeout is given. HTTPX has a timeout of its own."""
 CLIENTS = {"OpenAI", "AsyncOpenAI", "AzureOpenAI", "Anthropic", "AsyncAnthropic"}
 """Clients of models, which wait for ten minutes unless a timeout is given."""
 EVALUATED = {"eval", "exec", "compile"}
@@ -105,18 +109,29 @@ def _name(node: ast.expr, aliases: dict[str, str]) -> str:
 
 
 def _of_call(path: str, node: ast.Call, name: str) -> Iterator[Fragility]:
-    given = {keyword.arg for keyword in node.keywords}
     last = name.rpartition(".")[2]
     if name in EVALUATED and name != "compile":
         yield _at("evaluated_text", path, node, f"{name}() runs text as code")
-    elif name in COMMANDS and (name.startswith("os.") or "shell" in given):
+    elif name in COMMANDS and (name.startswith("os.") or _given(node, "shell", False)):
         yield _at("evaluated_text", path, node, f"{name}() runs text in a shell")
     elif name in UNPICKLED or (name in ("yaml.load", "yaml.unsafe_load") and not _safe_yaml(node)):
         yield _at("unpickled_data", path, node, f"{name}() may run what is in the data")
-    elif (name in TIMED or last in CLIENTS) and "timeout" not in given and None not in given:
+    elif (name in TIMED or last in CLIENTS) and not _timed(node, name):
         yield _at("missing_timeout", path, node, f"{name}() has no timeout")
     elif last in ("execute", "executemany") and node.args and _built_sql(node.args[0]):
         yield _at("sql_from_text", path, node, f"{last}() of a statement that is put together from text")
+
+
+def _given(node: ast.Call, argument: str, off: object) -> bool:
+    """Whether the call names the argument, with another value than the constant that switches it off."""
+    values = [keyword.value for keyword in node.keywords if keyword.arg == argument]
+    return any(not isinstance(value, ast.Constant) or value.value is not off for value in values)
+
+
+def _timed(node: ast.Call, name: str) -> bool:
+    """What is handed on with ** may hold a timeout. urlopen takes it as its third argument too."""
+    handed_on = any(keyword.arg is None for keyword in node.keywords)
+    return handed_on or _given(node, "timeout", None) or (name in URLOPEN and len(node.args) > 2)
 
 
 def _safe_yaml(node: ast.Call) -> bool:
@@ -124,18 +139,28 @@ def _safe_yaml(node: ast.Call) -> bool:
 
 
 def _built_sql(node: ast.expr) -> bool:
-    """An f-string, a concatenation or a format of a statement."""
-    if isinstance(node, ast.JoinedStr):
-        return any(isinstance(part, ast.FormattedValue) for part in node.values) and bool(SQL.match(_first_text(node)))
-    if isinstance(node, ast.BinOp) or (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
-        return bool(SQL.match(_first_text(node)))
-    return False
+    """An f-string, a concatenation or a format of a statement, also inside of text() of SQLAlchemy."""
+    if isinstance(node, ast.Call) and node.args and _name(node.func, {}).rpartition(".")[2] == "text":
+        return _built_sql(node.args[0])
+    built = isinstance(node, ast.JoinedStr | ast.BinOp) or (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format"
+    )
+    return built and _varies(node) and bool(SQL.match(_first_text(node)))
+
+
+def _varies(node: ast.expr) -> bool:
+    """Whether anything but literal text is part of it."""
+    return any(isinstance(each, ast.Name | ast.Attribute | ast.Call | ast.Subscript) for each in ast.walk(node))
 
 
 def _first_text(node: ast.AST) -> str:
-    for each in ast.walk(node):
+    """The first literal text in the order of the source."""
+    left = [node]
+    while left:
+        each = left.pop()
         if isinstance(each, ast.Constant) and isinstance(each.value, str):
             return each.value
+        left += reversed(list(ast.iter_child_nodes(each)))
     return ""
 
 
@@ -143,8 +168,13 @@ def _swallows(node: ast.ExceptHandler) -> bool:
     everything = node.type is None or (
         isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException")
     )
-    quiet = all(isinstance(each, ast.Pass | ast.Continue) for each in node.body)
-    return everything and (node.type is None or quiet)
+    quiet = all(isinstance(each, ast.Pass | ast.Continue) or _is_ellipsis(each) for each in node.body)
+    raises = any(isinstance(each, ast.Raise) for statement in node.body for each in ast.walk(statement))
+    return everything and not raises and (node.type is None or quiet)
+
+
+def _is_ellipsis(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and node.value.value is ...
 
 
 def _secrets(path: str, node: ast.AST) -> Iterator[Fragility]:
@@ -162,7 +192,8 @@ def _secrets(path: str, node: ast.AST) -> Iterator[Fragility]:
             pairs = []
     for name, value in pairs:
         text = value.value if isinstance(value, ast.Constant) else None
-        if isinstance(text, str) and len(text) >= MIN_SECRET and may_name_secret(name) and not re.search(r"\s", text):
+        text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+        if isinstance(text, str) and len(text) >= MIN_SECRET and may_name_secret(name) and not NO_SECRET.search(text):
             yield _at("hard_coded_key", path, value, f"{name[:60]} is a string in the code")
 
 
@@ -204,8 +235,8 @@ def _workflow(node: ast.Call, name: str) -> tuple[RiskyWorkflow, str] | None:
         return "deletes", f"{name}()"
     if name in COMMANDS:
         return "runs commands", f"{name}()"
-    if last in ("execute", "executemany") and node.args and SQL_WRITE.match(_first_text(node.args[0])):
-        verb = _first_text(node.args[0]).split()[0].lower()
+    if last in ("execute", "executemany") and node.args and (written := SQL_WRITE.match(_first_text(node.args[0]))):
+        verb = written[0].strip().lower()
         return ("deletes" if verb in ("delete", "drop", "truncate") else "writes to a database"), f"{verb} …"
     return None
 
