@@ -19,7 +19,7 @@ class Named(BaseModel):
 
 def test_a_secret_has_the_least_length_or_is_named() -> None:
     check_secrets(Named(first=SecretStr(LONG)), "first", "second")
-    with pytest.raises(ValueError, match="^APP_SECOND must have 32 characters or more$"):
+    with pytest.raises(ValueError, match=r"^APP_SECOND must have 32 characters or more$"):
         check_secrets(Named(first=SecretStr(LONG), second=SecretStr(LONG[1:])), "first", "second")
 
 
@@ -101,5 +101,5 @@ def test_a_short_secret_of_the_service_stops_the_start_in_development_too(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, LONG[1:])
-    with pytest.raises(StartRefused, match=f"^{name} must have 32 characters or more.$"):
+    with pytest.raises(StartRefused, match=rf"^{name} must have 32 characters or more\.$"):
         load_settings()
