@@ -1,0 +1,47 @@
+import base64
+from datetime import UTC, datetime, timedelta, timezone
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.cursors import cursor_text, parse_cursor
+
+
+@given(
+    st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=-11, minutes=-30)), timezone.max])),
+    st.uuids(),
+)
+def test_a_cursor_gives_its_moment_and_id_to_the_microsecond(at: datetime, last: UUID) -> None:
+    text = cursor_text(at, last)
+    assert parse_cursor(text) == (at, last)
+    assert text.isascii()
+    assert not set(text) & set("+/=&?#%")
+
+
+def encoded(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a",
+        "é",
+        "\x00",
+        "____",
+        encoded("2026-11-22T00:00:00+00:00"),
+        encoded("2026-11-22T00:00:00+00:00|"),
+        encoded(f"|{uuid4()}"),
+        encoded(f"2026-13-22T00:00:00+00:00|{uuid4()}"),
+        encoded(f"2026-11-22T00:00:00+00:00|{uuid4()}|{uuid4()}"),
+        encoded("2026-11-22T00:00:00+00:00|' or 1 = 1"),
+        "=" * 10,
+        "A" * 10_001,
+    ],
+)
+def test_what_is_no_cursor_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        parse_cursor(text)
