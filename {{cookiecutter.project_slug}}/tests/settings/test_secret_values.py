@@ -103,3 +103,15 @@ def test_a_short_secret_of_the_service_stops_the_start_in_development_too(
     monkeypatch.setenv(name, LONG[1:])
     with pytest.raises(StartRefused, match=rf"^{name} must have 32 characters or more\.$"):
         load_settings()
+
+
+def test_an_empty_key_of_rooms_outside_of_development_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("APP_KEY_PEPPER", "APP_MASTER_KEY"):
+        monkeypatch.setenv(name, LONG)
+    monkeypatch.setenv("APP_ROOM_KEY", "")
+    settings = load_settings(environment="staging", data_dir=tmp_path)
+    with pytest.raises(StartRefused, match="APP_ROOM_KEY must be set where a room runs alone"):
+        settings.room_secret()
+    with pytest.raises(StartRefused, match="APP_ROOM_KEY must be set with APP_RETRIEVAL_URL"):
+        load_settings(environment="staging", data_dir=tmp_path, retrieval_url="https://retrieval.example")
+    assert list(tmp_path.iterdir()) == []
