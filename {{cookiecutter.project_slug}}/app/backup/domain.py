@@ -75,7 +75,9 @@ def differences(backup: DatabaseFacts, restored: DatabaseFacts) -> Iterator[str]
             yield f"{name} has other content"
     if backup.micro_usd != restored.micro_usd:
         yield f"the ledger adds up to {restored.micro_usd:,} micro-dollars instead of {backup.micro_usd:,}"
-    if (backup.audit_sequence, backup.audit_hash) != (restored.audit_sequence, restored.audit_hash):
+    if backup.audit_sequence == restored.audit_sequence and backup.audit_hash != restored.audit_hash:
+        yield f"line {backup.audit_sequence} of the audit log has another hash"
+    if backup.audit_sequence != restored.audit_sequence:
         yield f"the audit log ends at line {restored.audit_sequence} instead of {backup.audit_sequence}"
 
 

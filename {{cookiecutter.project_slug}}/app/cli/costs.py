@@ -102,7 +102,7 @@ def reconcile(
     ],
 ) -> None:
     """Compare the ledger of all tenants with a provider's usage export. Exit status 1: they differ."""
-    provider = read_export(export.read_text(encoding="utf-8"))
+    provider = read_export(export.read_bytes())
 
     async def load(state: State) -> list[Deviation]:
         return await state.costs.reconcile(provider, await state.costs.budgets.payers())

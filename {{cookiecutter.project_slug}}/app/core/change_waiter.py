@@ -31,11 +31,11 @@ class ChangeWaiter:
         self._events.setdefault(subject, set()).add(changed)
         try:
             while True:
+                changed.clear()  # before the read: a change during it is not in what it returns
                 current = await read()
                 left = until - self.clock.monotonic()
                 if settled(current) or left <= 0:
                     return current
-                changed.clear()
                 with slot_released():
                     await _wait(changed, min(left, POLL_SECONDS))
         finally:

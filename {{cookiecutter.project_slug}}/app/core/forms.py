@@ -16,7 +16,7 @@ async def form_of(request: Request, max_files: int) -> AsyncIterator[FormData]:
 
     Errors: BadRequest when it is no form or has too many parts, Invalid when a part cannot be stored.
     """
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise BadRequest("The body is not a multipart form.", action="Send the files as multipart/form-data.")
     try:
         form = await request.form(max_files=max_files, max_fields=200)

@@ -34,13 +34,13 @@ class RoomSettings(DeploymentSettings):
 
     @model_validator(mode="after")
     def _a_key_outside_development(self) -> Self:
-        if self.environment != "development" and self.retrieval_url and self.room_key is None:
+        if self.environment != "development" and self.retrieval_url and not self.room_key:
             raise ValueError("APP_ROOM_KEY must be set with APP_RETRIEVAL_URL: the other process asks for it")
         check_secrets(self, "room_key", "room_key_previous")
         return self
 
     def room_secret(self) -> bytes:
         """What processes of one room each share. Errors: StartRefused outside development when it is not set."""
-        if self.room_key is None and self.environment != "development":
+        if not self.room_key and self.environment != "development":
             raise StartRefused("APP_ROOM_KEY must be set where a room runs alone, the same in all processes.")
         return value_or_generated(self.room_key, self.data_dir / "room-key")

@@ -24,9 +24,19 @@ def value_or_generated(secret: SecretStr | None, path: Path) -> bytes:
     if secret:
         return secret.get_secret_value().encode()
     path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        _store_once(path, secrets.token_hex(32))
+    return path.read_bytes()
+
+
+def _store_once(path: Path, text: str) -> None:
+    """Store the text unless another process was first; nobody ever reads a part of it."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
+        os.link(draft, path)
     except FileExistsError:
         pass
-    return path.read_bytes()
+    finally:
+        draft.unlink()

@@ -37,7 +37,7 @@ class SecuritySettings(DeploymentSettings):
     @model_validator(mode="after")
     def _secrets_outside_development(self) -> Self:
         for name in ("key_pepper", "master_key"):
-            if self.environment != "development" and getattr(self, name) is None:
+            if self.environment != "development" and not getattr(self, name):
                 raise ValueError(f"{PREFIX}{name.upper()} must be set when APP_ENVIRONMENT is {self.environment}")
         check_secrets(self, "key_pepper", "release_secret", "master_key", "master_key_previous")
         return self
@@ -48,7 +48,7 @@ class SecuritySettings(DeploymentSettings):
 
     def signing_secret(self) -> bytes:
         """What signs exported releases. Errors: StartRefused outside development when it is not set."""
-        if self.release_secret is None and self.environment != "development":
+        if not self.release_secret and self.environment != "development":
             raise StartRefused("APP_RELEASE_SECRET must be set to export or import releases.")
         return value_or_generated(self.release_secret, self.data_dir / "release-secret")
 

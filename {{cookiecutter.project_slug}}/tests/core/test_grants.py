@@ -8,9 +8,11 @@ from uuid import uuid4
 import psycopg
 import pytest
 from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError
 
 from app.core.embedded import Urls
 from app.core.errors import StartRefused
+from app.core.grants import ADMINISTRATOR, greeting_of, sentence_of
 from app.core.revisions import newest
 from app.core.schema import migrate
 from tests.conftest import ROOT
@@ -101,3 +103,115 @@ def test_a_database_that_does_not_exist_is_named(database_urls: Urls, tmp_path: 
         done = app(tmp_path, *command, DATABASE_URL=url)
         assert done.returncode == 1
         assert done.stderr.startswith('app: The database refuses the connection: database "nowhere" does not exist;')
+
+
+Refused = psycopg.errors.InsufficientPrivilege
+OWNER, SERVICE = "postgresql://own@h/d", "postgresql://serve@h/d"
+
+
+@pytest.mark.parametrize(
+    ("message", "need", "statement"),
+    [
+        (
+            'permission denied to create extension "vector"',
+            "may not create the extension vector",
+            "create extension vector",
+        ),
+        ("permission denied to create role", "may not create the role app_service", "create role app_service nologin"),
+        (
+            'permission denied to grant role "app_service"',
+            "may not grant the role app_service",
+            "grant app_service to serve",
+        ),
+        (
+            'must have admin option on role "app_service"',
+            "may not grant the role app_service",
+            "grant app_service to serve",
+        ),
+        ("must be owner of table documents", "does not own the table documents", "alter table documents owner to own"),
+        (
+            "must be owner of relation documents",
+            "does not own the table documents",
+            "alter table documents owner to own",
+        ),
+        (
+            "must be owner of materialized view counts",
+            "does not own the materialized view counts",
+            "alter materialized view counts owner to own",
+        ),
+        (
+            "permission denied for schema public",
+            "lacks usage, create on the schema public",
+            "grant usage, create on schema public to own",
+        ),
+        ("permission denied for table answers", "lacks all on the table answers", "grant all on table answers to own"),
+        (
+            "permission denied for view pg_shadow",
+            "lacks select on the view pg_shadow",
+            "grant select on view pg_shadow to own",
+        ),
+        ("permission denied for sequence s", "lacks all on the sequence s", "grant all on sequence s to own"),
+        ("permission denied for function f", "lacks execute on the function f", "grant execute on function f to own"),
+        (
+            "permission denied for large object 7",
+            "lacks all on the large object 7",
+            "grant all on large object 7 to own",
+        ),
+    ],
+)
+def test_each_missing_privilege_has_its_statement(message: str, need: str, statement: str) -> None:
+    found = f"The role own {need}; {ADMINISTRATOR} '{statement};' in this database, then try again."
+    assert sentence_of(Refused(message), OWNER, SERVICE) == found
+    assert sentence_of(DBAPIError("select 1", None, Refused(message)), OWNER, SERVICE) == found
+
+
+@pytest.mark.parametrize(
+    ("url", "role"),
+    [
+        ("postgresql://Own@h/d", '"Own"'),
+        ("postgresql://my-owner@h/d", '"my-owner"'),
+        ("postgresql://a%22%3B--@h/d", '"a"";--"'),
+    ],
+)
+def test_a_role_that_is_no_plain_name_is_quoted_in_the_statement(url: str, role: str) -> None:
+    found = sentence_of(Refused("permission denied for table t"), url, SERVICE)
+    assert found is not None
+    assert f"'grant all on table t to {role};'" in found
+
+
+def test_a_privilege_without_a_known_statement_is_reported_as_the_server_says_it() -> None:
+    found = sentence_of(Refused("permission denied to set parameter.\nmore"), OWNER, SERVICE)
+    assert found == (
+        "The role own lacks a privilege: permission denied to set parameter; "
+        "let an administrator of the database grant it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (ValueError("no database"), None),
+        (psycopg.errors.UndefinedTable("no such table."), "The database refused a statement (42P01): no such table."),
+        (psycopg.OperationalError("gone\nfar"), "The database refused a statement: gone."),
+        (
+            psycopg.errors.FeatureNotSupported('extension "vector" is not available'),
+            "This database server does not have pgvector: install version 0.8.5 or newer on it, then try again.",
+        ),
+        (
+            psycopg.errors.FeatureNotSupported("cross-database references"),
+            "The database refused a statement (0A000): cross-database references.",
+        ),
+    ],
+)
+def test_other_errors_of_the_database_are_one_sentence(error: Exception, sentence: str | None) -> None:
+    assert sentence_of(error, OWNER, SERVICE) == sentence
+
+
+def test_the_greeting_of_a_server_is_found_below_other_errors() -> None:
+    refusal = psycopg.OperationalError('connection failed: FATAL:  database "d" does not exist \nmore')
+    outer = RuntimeError("outer")
+    outer.__cause__ = RuntimeError("between")
+    outer.__cause__.__cause__ = refusal
+    assert greeting_of(outer) == greeting_of(refusal) == 'database "d" does not exist'
+    assert greeting_of(psycopg.OperationalError("could not connect")) is None
+    assert greeting_of(ValueError("FATAL: no error of the server")) is None

@@ -16,12 +16,12 @@ DAY = date(2026, 11, 22)
 
 def test_lines_of_the_same_day_and_model_are_added_up() -> None:
     export = "date,model,prompt_tokens,completion_tokens,cost\n2026-11-22,m,10,5,0.000003\n2026-11-22,m,1,2,0.000001\n"
-    assert read_export(export) == {(DAY, "m"): DailyUsage(11, 7, 4)}
+    assert read_export(export.encode()) == {(DAY, "m"): DailyUsage(11, 7, 4)}
 
 
 def test_json_lines_are_read_as_well() -> None:
     export = '{"day": "2026-11-22T01:00:00Z", "model": "m", "input_tokens": 3, "output_tokens": 4}\n\n'
-    assert read_export(export) == {(DAY, "m"): DailyUsage(3, 4)}
+    assert read_export(export.encode()) == {(DAY, "m"): DailyUsage(3, 4)}
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_json_lines_are_read_as_well() -> None:
 )
 def test_an_export_that_makes_no_sense_is_refused(export: str) -> None:
     with pytest.raises(ExportUnusable):
-        read_export(export)
+        read_export(export.encode())
 
 
 def test_only_what_differs_is_told() -> None:
@@ -68,7 +68,7 @@ async def test_the_ledger_is_compared_day_by_day(database: Database) -> None:
         await charged(costs, connection, tenant, "answer", "extractive", Usage(0))
         assert (await connection.execute(text("select count(*) from ledger"))).scalar_one() == 2
     export = "day,model,input_tokens,output_tokens\n2026-11-22,paid,100,10\n"
-    assert await costs.reconcile(read_export(export), [tenant]) == []
+    assert await costs.reconcile(read_export(export.encode()), [tenant]) == []
     export = "day,model,input_tokens,output_tokens\n2026-11-22,paid,100,12\n"
-    (found,) = await costs.reconcile(read_export(export), [tenant])
+    (found,) = await costs.reconcile(read_export(export.encode()), [tenant])
     assert (found.ledger.output, found.provider.output) == (10, 12)

@@ -48,8 +48,12 @@ class Deviation:
     provider: DailyUsage
 
 
-def read_export(content: str) -> UsageByDay:
-    """The sums by day and model. Errors: ExportUnusable, naming the line."""
+def read_export(export: bytes) -> UsageByDay:
+    """The sums by day and model. export: UTF-8, with or without a byte order mark. Errors: ExportUnusable."""
+    try:
+        content = export.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ExportUnusable("The export is not UTF-8 text.") from error
     usage_by_day: dict[tuple[date, str], DailyUsage] = {}
     for number, line in enumerate(_lines(content), 1):
         day, model, usage = _read(line, number)
@@ -72,12 +76,15 @@ def compare(ledger: UsageByDay, provider: UsageByDay) -> list[Deviation]:
 
 def _lines(content: str) -> Iterable[Mapping[str, Any]]:
     if not content.lstrip().startswith("{"):
-        yield from csv.DictReader(content.splitlines())
+        try:
+            yield from csv.DictReader(content.splitlines())
+        except csv.Error as error:
+            raise ExportUnusable(f"It is no CSV: {error}.") from error
         return
     for number, line in enumerate(filter(str.strip, content.splitlines()), 1):
         try:
             yield dict(json.loads(line))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise ExportUnusable(f"Line {number} is not a JSON object.") from error
 
 

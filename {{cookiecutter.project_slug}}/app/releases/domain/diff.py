@@ -1,11 +1,11 @@
 """The differences between two releases, for a reviewer."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from app.releases.domain.manifest import Release
+from app.releases.domain.manifest import ModelStep, Release
 
 ChangedPart = Literal["prompt", "model", "parameter", "policy", "index", "prices", "suites", "code"]
 
@@ -80,16 +80,23 @@ def _chain(old: Release, new: Release) -> Iterator[ReleaseChange]:
     names = [" > ".join(step.model for step in chain) for chain in (old_chain, new_chain)]
     if names[0] != names[1]:
         yield ReleaseChange("model", "chain", *names)
-    for step in new_chain:
-        for before in old_chain:
-            if before.model == step.model and before != step:
-                sides = before.model_dump(mode="json"), step.model_dump(mode="json")
-                for change in _values(*(_flat(each) for each in sides)):
-                    yield ReleaseChange("model", f"{step.model}.{change.name}", change.before, change.after)
+    former = _steps(old_chain)
+    for key, step in _steps(new_chain).items():
+        if key in former:
+            for change in _values(_flat(former[key]), _flat(step)):
+                yield ReleaseChange("model", f"{step.model}.{change.name}", change.before, change.after)
 
 
-def _flat(step: Mapping[str, Any]) -> dict[str, Any]:
-    return {**{name: value for name, value in step.items() if name != "parameters"}, **step["parameters"]}
+def _steps(chain: Iterable[ModelStep]) -> dict[tuple[str, int], ModelStep]:
+    """The steps by model and by how often that model came before, as a chain may name one of several providers."""
+    steps: dict[tuple[str, int], ModelStep] = {}
+    for step in chain:
+        steps[step.model, sum(model == step.model for model, _ in steps)] = step
+    return steps
+
+
+def _flat(step: ModelStep) -> dict[str, Any]:
+    return {**step.model_dump(mode="json", exclude={"parameters"}), **step.parameters}
 
 
 def _index(old: Release, new: Release) -> Iterator[ReleaseChange]:

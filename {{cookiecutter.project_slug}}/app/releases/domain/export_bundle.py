@@ -53,7 +53,7 @@ def unpack(content: bytes, secret: bytes) -> ExportBundle:
         author = str(body["author"])
     except ExportBundleRefused:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, NotBase64, ValidationError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, NotBase64, ValidationError) as error:
         raise ExportBundleRefused("The file is not an exported release.") from error
     if parts.keys() != manifest.digests() or any(digest_of(part) != digest for digest, part in parts.items()):
         raise ExportBundleRefused("The parts of the release do not match its manifest.")
