@@ -1,6 +1,8 @@
 """Files that say who may read the documents beside them."""
 
+import os
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -16,7 +18,14 @@ MAX_FILE_BYTES = 1_000_000
 
 def access_files_in(paths: Sequence[Path]) -> list[Path]:
     """The access files of the folders among these paths."""
-    return [path / ACCESS_FILE for path in paths if path.is_dir() and (path / ACCESS_FILE).exists()]
+    return [path / ACCESS_FILE for path in paths if _is_readable_folder(path) and (path / ACCESS_FILE).exists()]
+
+
+def _is_readable_folder(path: Path) -> bool:
+    """Not what no folder can be, such as a name that is too long: ingestion reports it."""
+    with suppress(OSError):
+        return path.is_dir() and os.access(path, os.X_OK)
+    return False
 
 
 def read_access_file(path: Path) -> list[tuple[str, Collection[str]]]:
