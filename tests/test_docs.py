@@ -55,6 +55,8 @@ def test_the_readme_names_the_test_of_each_of_the_twelve_mistakes() -> None:
 def test_every_figure_of_the_readme_stands_in_a_committed_result() -> None:
     path = result("hot_path.json")["connections_16"]
     ingest, budget, actions = (result(f"kill_{what}.json") for what in ("ingest", "budget", "actions"))
+    stack = result("kill_stack.json")
+    wrong = sum(sum(stack[what].values()) for what in ("lost", "doubled"))
     recall = result("retrieval_quality.json")["squad2"]
     figures = [
         f"| {path['answers_per_second']:.0f}, beside {path['pass_through_per_second']:,.0f} for a bare pass-through",
@@ -62,6 +64,8 @@ def test_every_figure_of_the_readme_stands_in_a_committed_result() -> None:
         f"after {ingest['worker_kills']} killed workers and {ingest['server_kills']} killed servers",
         f"| {ingest['lost'] + ingest['doubled']} of {ingest['documents']} |",
         f"after {budget['kills']} kills | {budget['uncharged'] + budget['charged_twice']} of {budget['answers']:,} |",
+        f"after {sum(stack['kills'].values())} kills of API, worker, database or proxy",
+        f"under load | {wrong} of {sum(stack['accepted'].values()):,} |",
         f"after {actions['worker_kills']} killed workers",
         f"| {actions['not_done'] + actions['done_twice']} of {actions['actions']} |",
         f"| {recall['hybrid']['recall_at_10']:.3f} (BM25 alone {recall['bm25']['recall_at_10']:.3f})",
