@@ -48,7 +48,7 @@ def result(name: str) -> dict[str, Any]:
 
 def test_the_readme_names_the_test_of_each_of_the_twelve_mistakes() -> None:
     named = re.findall(r"`(test_\d\d_\w+\.py)`", README)
-    assert named == sorted(path.name for path in (TEMPLATE / "tests" / "mistakes").glob("test_*.py"))
+    assert named == sorted(path.name for path in (TEMPLATE / "tests" / "mistakes").glob("test_[0-9]*.py"))
     assert len(named) == 12
 
 
