@@ -73,7 +73,8 @@ logout_tokens = Table("logout_tokens", metadata, *primary_key(digest=LargeBinary
 provisioned_users = Table(
     "provisioned_users",
     metadata,
-    *primary_key(tenant_id=Uuid, id=Uuid),
+    Column("tenant_id", Uuid, ForeignKey("tenants.id"), primary_key=True),
+    *primary_key(id=Uuid),
     *required(user_name=Text, user_key=Text, active=Boolean, created_at=Timestamp, updated_at=Timestamp),
     *optional(external_id=Text, display_name=Text, deleted_at=Timestamp),
     Index(
@@ -87,7 +88,8 @@ provisioned_users = Table(
 provisioned_groups = Table(
     "provisioned_groups",
     metadata,
-    *primary_key(tenant_id=Uuid, id=Uuid),
+    Column("tenant_id", Uuid, ForeignKey("tenants.id"), primary_key=True),
+    *primary_key(id=Uuid),
     *required(display_name=Text, created_at=Timestamp, updated_at=Timestamp),
     *optional(external_id=Text),
     UniqueConstraint("tenant_id", "display_name"),
@@ -97,10 +99,17 @@ provisioned_members = Table(
     "provisioned_members",
     metadata,
     *primary_key(tenant_id=Uuid, group_id=Uuid, user_id=Uuid),
-    ForeignKeyConstraint(["tenant_id", "group_id"], ["provisioned_groups.tenant_id", "provisioned_groups.id"]),
+    ForeignKeyConstraint(
+        ["tenant_id", "group_id"], ["provisioned_groups.tenant_id", "provisioned_groups.id"], ondelete="CASCADE"
+    ),
     ForeignKeyConstraint(["tenant_id", "user_id"], ["provisioned_users.tenant_id", "provisioned_users.id"]),
     Index("ix_provisioned_members_user", "tenant_id", "user_id"),
 )
 
-provisioned_values = Table("provisioned_values", metadata, *primary_key(tenant_id=Uuid, value=Text))
+provisioned_values = Table(
+    "provisioned_values",
+    metadata,
+    Column("tenant_id", Uuid, ForeignKey("tenants.id"), primary_key=True),
+    *primary_key(value=Text),
+)
 """Values of claims that provisioned groups decide about, also those of groups that were deleted."""

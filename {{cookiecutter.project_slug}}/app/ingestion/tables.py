@@ -1,4 +1,4 @@
-from sqlalchemy import CheckConstraint, Index, Table, text
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import BigInteger, Integer, LargeBinary, Text, Uuid
 
@@ -66,7 +66,8 @@ document_versions = Table(
 source_access_rules = Table(
     "source_access_rules",
     metadata,
-    *primary_key(tenant_id=Uuid, source=Text, uri=Text),
+    Column("tenant_id", Uuid, ForeignKey("tenants.id"), primary_key=True),
+    *primary_key(source=Text, uri=Text),
     *required(access_groups=ARRAY(Text), set_at=Timestamp, set_by=Text),
 )
 """Who may read the documents of a source: at an address, below a folder or, as `*`, all of them."""

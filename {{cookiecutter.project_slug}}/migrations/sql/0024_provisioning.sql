@@ -23,7 +23,7 @@ create table provisioned_groups (
   updated_at timestamptz not null,
   external_id text,
   constraint pk_provisioned_groups primary key (tenant_id, id),
-  constraint uq_provisioned_groups_tenant_id unique (tenant_id, display_name)
+  constraint uq_provisioned_groups_tenant_id_display_name unique (tenant_id, display_name)
 );
 
 create table provisioned_members (

@@ -11,9 +11,9 @@ from app.llm.domain.errors import (
 )
 from app.llm.domain.messages import Completion, CompletionEnd
 from tests.adapters.chat.contract import chat_request, soon
-from tests.adapters.chat.test_replies import HELLO, STOP, USAGE_CHUNK, Json, events, model, replied, server, streamed
+from tests.adapters.chat.test_replies import HELLO, STOP, USAGE_CHUNK, Json, events, model, replied, streamed
 
-__all__ = ["model", "server"]
+__all__ = ["model"]
 
 
 async def test_a_stream_that_answers_a_plain_request_is_read(server: StandIn, model: OpenAIChat) -> None:

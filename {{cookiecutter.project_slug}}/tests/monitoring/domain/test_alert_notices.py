@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from app.monitoring.schemas.error_budget_models import AlertsRequest
 
 from app.core.objectives import Objectives
 from app.monitoring.domain.alert_notices import MAX_TITLE, AlertNotice, drill_notices
 from app.monitoring.domain.rules import alerts_of
+from app.monitoring.schemas.objective_models import AlertsRequest
 
 AT = datetime(2026, 5, 1, 12, 0, 0, 500_000, tzinfo=UTC)
 NOTICE = AlertNotice("ab12", "firing", AT, "ModelCircuitOpened", "ticket", "opened 4 times", "docs/runbooks/x.md")

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from app.monitoring.schemas.error_budget_models import ErrorBudgetsResponse
 
 from app.core.objectives import ErrorBudgetRules, Objectives
 from app.monitoring.domain.error_budget import BudgetException, ErrorBudget, EventCount, error_budgets, frozen_by
+from app.monitoring.schemas.objective_models import ErrorBudgetsResponse
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 RULES = ErrorBudgetRules()
