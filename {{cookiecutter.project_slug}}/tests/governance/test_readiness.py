@@ -30,6 +30,7 @@ from tests.conftest import ROOT, FreshDatabase, override
 from tests.governance.conftest import person
 from tests.governance.ready_service import (
     ATTESTED,
+    GREEN_AT_FIRST_START,
     Break,
     ReadyService,
     by_age,
@@ -354,31 +355,6 @@ async def test_readiness_over_http(ready: ReadyService) -> None:
         assert (unknown.status_code, unknown.json()["code"]) == (404, "readiness_check_not_found")
         ended = await client.post(f"{path}/withdrawals", json={"kind": "waiver", "reason": "there is none"})
         assert (ended.status_code, ended.json()["code"]) == (404, "readiness_statement_not_found")
-
-
-GREEN_AT_FIRST_START = {
-    "quality.damaged_document",
-    "quality.injected_document",
-    "quality.quarantine_decided",
-    "quality.index",
-    "versions.live_release",
-    "versions.files_released",
-    "versions.models_pinned",
-    "evaluation.golden_suite",
-    "evaluation.red_team_suite",
-    "cost.budget",
-    "cost.ledger",
-    "cost.prices",
-    "monitoring.alert_rules",
-    "monitoring.dashboards",
-    "access.row_security",
-    "access.service_role",
-    "governance.audit_chain",
-    "governance.emergencies",
-    "review.irreversible_waits",
-    "review.queue",
-}
-"""What the code does by itself. Everything else is for the owner, or needs documents, callers and time."""
 
 
 async def test_a_fresh_service_is_red_in_what_only_its_owner_can_do(
