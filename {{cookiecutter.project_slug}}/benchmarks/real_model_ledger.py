@@ -247,7 +247,7 @@ async def _compared(proxy: Proxy, state: State, tenant: UUID, model: str) -> dic
         for call in proxy.calls
         if call.usage
     ]
-    deviations = await state.costs.reconcile(read_export("\n".join(orjson.dumps(e).decode() for e in export)), [tenant])
+    deviations = await state.costs.reconcile(read_export(b"\n".join(orjson.dumps(e) for e in export)), [tenant])
     rows = await _rows(state, tenant, model)
     server = [call.usage for call in proxy.calls if call.usage]
     return {

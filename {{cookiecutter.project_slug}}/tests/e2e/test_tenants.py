@@ -30,7 +30,14 @@ MARKER = "zanzibar"
 PAGE = f"# Harbour rules\n\nThe harbour master of {MARKER} opens the gate at seven every morning of the working week.\n"
 
 # Parameters that name something of the whole service, not of a tenant.
-SHARED = ("/v1/releases/{release_id}", "/v1/environments/", "/v1/indexes/", "/v1/evaluations/", "/v1/governance/")
+SHARED = (
+    "/v1/releases/{release_id}",
+    "/v1/environments/",
+    "/v1/indexes/",
+    "/v1/evaluations/",
+    "/v1/governance/",
+    "/v1/readiness/",
+)
 REMOVAL = {"op": "remove", "path": "externalId"}
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/v1/answers/{answer_id}/feedback"): {"helpful": True},

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 DRAWS = 2000
 _MAX_CELLS = 4_000_000
 """Resampled values that are in memory at a time."""
@@ -11,6 +9,8 @@ _MAX_CELLS = 4_000_000
 
 def mean_interval(values: Sequence[float], level: float = 0.95, seed: int = 0) -> tuple[float, float]:
     """The interval of the mean of independent values; (mean, mean) when all are the same, (0, 0) without any."""
+    import numpy as np  # a process that reports nothing does without it
+
     data = np.asarray(values, dtype=np.float64)
     if not len(data):
         return 0.0, 0.0
