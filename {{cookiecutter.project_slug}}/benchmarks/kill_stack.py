@@ -312,4 +312,4 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     parser.add_argument("--kills", type=int, default=KILLS)
     options = arguments_of(parser)
-    asyncio.run(main(options.seed, 3 if options.short else options.kills, options.short))
+    asyncio.run(main(options.seed, 1 if options.short else options.kills, options.short))

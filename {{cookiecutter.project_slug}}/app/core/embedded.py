@@ -209,7 +209,7 @@ def _prepare_first_start(data: Path, unfinished: Path) -> None:
                     process.wait(KILL_SECONDS)
         shutil.rmtree(data, ignore_errors=True)
         data.mkdir(parents=True, exist_ok=True)
-        log.warning("core.embedded_postgres_first_start_repeated", folder=str(data))
+        log.info("core.embedded_postgres_first_start_repeated", folder=str(data))
     if not (data / "PG_VERSION").exists():
         unfinished.touch()
 
