@@ -39,6 +39,8 @@ from benchmarks.slow_clients import megabytes, slow_clients
 KEYS = 200
 P95_MS = 1500
 PATIENT_P95_MS = 120_000
+REFUSING_SECONDS = 3.0
+"""Before and while everything is refused: together less than the service waits for a model."""
 WINDOW = 0.5
 BEFORE = 0.5
 """The part of the capacity that is asked before and after an overload."""
@@ -289,7 +291,7 @@ async def _with_brownout(bench: Bench) -> dict[str, Any]:
 
 async def _refusal(bench: Bench, model: psutil.Process, answer_ms: float) -> dict[str, Any]:
     """A process whose only slot is taken by a model that does not reply, so that it refuses everything."""
-    rate, seconds = 1000.0, bench.size.seconds
+    rate, seconds = 1000.0, min(bench.size.seconds, REFUSING_SECONDS)
     plan = Plan(bench.port, bench.questions, [Group("all", bench.loud, [(seconds, rate)])])
     body, headers = orjson.dumps({"question": bench.questions[0]}), [f"authorization: Bearer {bench.quiet[0]}"]
     model.suspend()
