@@ -74,9 +74,9 @@ async def _publish(state: State, tenant: UUID) -> None:
         await state.retrieval.publish(connection, prepared)
 
 
-async def _storm(home: Path, url: str, model: str, key: str, chance: random.Random, kills: int) -> dict[str, Any]:
-    port = free_port()
-    environment = {
+def environment_of(home: Path, url: str, model: str) -> dict[str, str]:
+    """The variables of a process of the service with these files, this database and this stand-in of a model."""
+    return {
         **{name: value for name, value in os.environ.items() if not name.startswith("APP_")},
         "DATABASE_URL": url,
         "APP_ROOT": str(home),
@@ -84,6 +84,11 @@ async def _storm(home: Path, url: str, model: str, key: str, chance: random.Rand
         "APP_EMBEDDER": "none",
         "APP_MODEL_CHAIN": orjson.dumps([{"model": "stand-in", "base_url": model}]).decode(),
     }
+
+
+async def _storm(home: Path, url: str, model: str, key: str, chance: random.Random, kills: int) -> dict[str, Any]:
+    port = free_port()
+    environment = environment_of(home, url, model)
     stop, ended = asyncio.Event(), {"whole": 0, "cut": 0}
     askers = [asyncio.create_task(_ask(port, key, number % 2 == 1, stop, ended)) for number in range(ASKERS)]
     for number in range(kills):

@@ -9,7 +9,6 @@ Run with `python -m benchmarks.kill_stack [--seed N] [--kills N]`. Ten minutes.
 import argparse
 import asyncio
 import contextlib
-import os
 import random
 import shutil
 import subprocess
@@ -24,7 +23,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-import orjson
 from sqlalchemy import text
 
 from app.adapters.chat.standin import Fault, StandIn
@@ -35,7 +33,7 @@ from app.core.schema import migrate
 from app.settings import Settings
 from app.wiring import State, build
 from benchmarks.harness import ROOT, arguments_of, house, write
-from benchmarks.kill_budget import CHARGED, LAPSE, MONEY, PRICE
+from benchmarks.kill_budget import ANSWERS, CHARGED, LAPSE, MONEY, PRICE, QUESTION, TEXT, environment_of
 from benchmarks.kill_ingest import kill_server, unfinished
 from benchmarks.processes import ANY_PORT, PATIENCE, SILENCE, free_port
 
@@ -45,15 +43,7 @@ LONGEST_CALM = 1.5
 ANSWER_P95_MS = 5_000
 """As long the idempotency key of a request whose process was killed is refused."""
 CADDY = shutil.which("caddy")
-TEXT = "The lighthouse of Karlen was built in 1874 by the engineer Marta Holm."
-QUESTION = "Who built the lighthouse of Karlen?"
 
-ANSWERED = """
-    select count(*), count(*) filter (where charges = 0), count(*) filter (where charges > 1) from (
-        select a.id, (select count(*) from ledger l where l.subject_id = a.id and l.micro_usd > 0) as charges
-        from answers a where a.model = 'stand-in'
-    ) as found
-"""
 PUBLISHED = """
     select d.uri, count(*) filter (where v.status = 'published') from documents d
     join document_versions v on v.document_id = d.id group by 1
@@ -206,7 +196,7 @@ async def main(seed: int, kills: int, short: bool) -> None:
             model.always = Fault(pieces=(TEXT[:-1], " [1]."), pause=0.02)
             tenant = await state.identity.ensure_tenant("bench")
             key = (await state.identity.create_key(tenant, "bench", ["admin"])).text
-            stack = Stack(home, _environment(home, urls.service, model.url), server)
+            stack = Stack(home, ANY_PORT | environment_of(home, urls.service, model.url), server)
             callers = Callers(stack.addresses(), key)
             with stack.running():
                 await stack.ready()
@@ -218,18 +208,6 @@ async def main(seed: int, kills: int, short: bool) -> None:
     write("kill_stack", shown | result, short)
     if any(result["lost"].values()) or any(result["doubled"].values()) or result["money"] != NO_DIFFERENCE:
         sys.exit("Something was lost or doubled.")
-
-
-def _environment(home: Path, url: str, model: str) -> dict[str, str]:
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("APP_")},
-        **ANY_PORT,
-        "DATABASE_URL": url,
-        "APP_ROOT": str(home),
-        "APP_DATA_DIR": str(home),
-        "APP_EMBEDDER": "none",
-        "APP_MODEL_CHAIN": orjson.dumps([{"model": "stand-in", "base_url": model}]).decode(),
-    }
 
 
 async def storm(stack: Stack, callers: Callers, chance: random.Random, kills: int) -> dict[str, int]:
@@ -284,7 +262,7 @@ async def count(state: State, tenant: UUID, callers: Callers) -> dict[str, Any]:
     await state.costs.budgets.standing()
     async with state.database.transaction(tenant) as connection:
         committed, held, left = (await connection.execute(text(MONEY))).one()
-        answers, uncharged, twice = (await connection.execute(text(ANSWERED))).one()
+        answers, uncharged, twice = (await connection.execute(text(ANSWERS))).one()
         charged, _ = (await connection.execute(text(CHARGED))).one()
         published = {row[0].rpartition("/")[2]: row[1] for row in await connection.execute(text(PUBLISHED))}
         stored = {str(row[0]) for row in await connection.execute(text("select id from answers"))}
