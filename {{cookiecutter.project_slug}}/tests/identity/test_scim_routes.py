@@ -13,6 +13,7 @@ __all__ = ["scim"]
 
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 NOBODY = "00000000-0000-0000-0000-000000000000"
+NO_ID = "ana"
 REFUSALS: list[tuple[str, str, dict[str, Any], int, str | None]] = [
     ("POST", "/Users", {"content": b""}, 400, "invalidSyntax"),
     ("POST", "/Users", {"content": b"[]"}, 400, "invalidSyntax"),
@@ -24,7 +25,7 @@ REFUSALS: list[tuple[str, str, dict[str, Any], int, str | None]] = [
     ("PUT", f"/Groups/{NOBODY}", {"json": {"displayName": "a"}}, 404, None),
     ("PATCH", f"/Users/{NOBODY}", {"json": {"schemas": [PATCH_OP], "Operations": []}}, 404, None),
     ("DELETE", f"/Groups/{NOBODY}", {}, 404, None),
-    ("GET", "/Users/1", {}, 400, "invalidValue"),
+    ("GET", f"/Users/{NO_ID}", {}, 400, "invalidValue"),
     ("GET", "/Users", {"params": {"count": "many"}}, 400, "invalidValue"),
     ("GET", "/Users", {"params": {"startIndex": 10**12}}, 400, "invalidValue"),
     ("GET", "/Users", {"params": {"filter": "x" * 1001}}, 400, "invalidValue"),
