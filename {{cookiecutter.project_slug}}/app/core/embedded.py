@@ -182,7 +182,7 @@ def _start(handle: Any, data: Path) -> None:
                     _prepare_first_start(data, unfinished)
                 handle.start()
                 unfinished.unlink(missing_ok=True)
-        except (subprocess.SubprocessError, AssertionError, OSError):
+        except (subprocess.SubprocessError, AssertionError, FileNotFoundError):
             if attempt == START_ATTEMPTS - 1:
                 raise
             time.sleep(1 + attempt)
