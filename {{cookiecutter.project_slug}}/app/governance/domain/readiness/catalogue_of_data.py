@@ -1,8 +1,8 @@
 """Checks of the data, of human review and of the use of the service."""
 
-from app.governance.domain.readiness import data_judges, operation_judges, release_judges
+from app.governance.domain.readiness import data_judges, release_judges
+from app.governance.domain.readiness.attestations import attestation
 from app.governance.domain.readiness.facts import (
-    AttestationFacts,
     CallerFacts,
     CorpusFacts,
     ProbeFacts,
@@ -38,31 +38,25 @@ DATA_CHECKS: tuple[ReadinessCheck, ...] = (
         mistakes=(2,),
         max_age_days=90,
     ),
-    ReadinessCheck(
+    attestation(
         id="data.sources_confirmed",
         question="data_sources",
         expects="the owner of the data confirms its sources",
         owner="data",
-        source=AttestationFacts,
-        judge=operation_judges.attested("data.sources_confirmed"),
         phase=30,
         page="how-to/add-a-document-source.md",
         next_step="Read policies/data.yaml with the owner of the data, then attest it.",
         mistakes=(2,),
-        attested=True,
     ),
-    ReadinessCheck(
+    attestation(
         id="data.personal_data_confirmed",
         question="data_sources",
         expects="somebody confirms what happens to personal data",
         owner="data",
-        source=AttestationFacts,
-        judge=operation_judges.attested("data.personal_data_confirmed"),
         phase=30,
         page="how-to/protect-personal-data.md",
         next_step="Read policies/privacy.yaml with whoever answers for data protection, then attest it.",
         mistakes=(2, 7),
-        attested=True,
     ),
     ReadinessCheck(
         id="quality.damaged_document",
@@ -148,18 +142,15 @@ DATA_CHECKS: tuple[ReadinessCheck, ...] = (
         next_step="Give reviewers keys or identities with the role reviewer.",
         mistakes=(11,),
     ),
-    ReadinessCheck(
+    attestation(
         id="review.points_confirmed",
         question="human_review",
         expects="the owner confirms which answers and actions a person sees",
         owner="service",
-        source=AttestationFacts,
-        judge=operation_judges.attested("review.points_confirmed"),
         phase=90,
         page="explanation/review.md",
         next_step="Read policies/review.yaml and policies/actions.yaml with the owner, then attest them.",
         mistakes=(11,),
-        attested=True,
     ),
     ReadinessCheck(
         id="business.feedback",
@@ -174,17 +165,14 @@ DATA_CHECKS: tuple[ReadinessCheck, ...] = (
         mistakes=(3,),
         max_age_days=30,
     ),
-    ReadinessCheck(
+    attestation(
         id="business.outcome_agreed",
         question="business",
         expects="it is agreed which figure says that the service is of use",
         owner="service",
-        source=AttestationFacts,
-        judge=operation_judges.attested("business.outcome_agreed"),
         phase=90,
         page="explanation/releases-and-costs.md",
         next_step="Agree on the figure and on who reads it, then attest it.",
         mistakes=(3, 12),
-        attested=True,
     ),
 )

@@ -1,8 +1,8 @@
 """Checks of operation: costs, latency, monitoring, access, ownership."""
 
 from app.governance.domain.readiness import data_judges, operation_judges
+from app.governance.domain.readiness.attestations import attestation
 from app.governance.domain.readiness.facts import (
-    AttestationFacts,
     AuditFacts,
     CallerFacts,
     IsolationFacts,
@@ -151,18 +151,15 @@ OPERATION_CHECKS: tuple[ReadinessCheck, ...] = (
         next_step="Set APP_TRACES=otlp and the address of the collector.",
         mistakes=(1, 6),
     ),
-    ReadinessCheck(
+    attestation(
         id="monitoring.alerts_reach_on_call",
         question="dashboards",
         expects="somebody on call received an alert",
         owner="service",
-        source=AttestationFacts,
-        judge=operation_judges.attested("monitoring.alerts_reach_on_call"),
         phase=60,
         page="how-to/observe.md",
         next_step="Fire an alert, see that it reaches the person on call, then attest it.",
         mistakes=(6,),
-        attested=True,
     ),
     ReadinessCheck(
         id="access.row_security",
@@ -237,18 +234,15 @@ OPERATION_CHECKS: tuple[ReadinessCheck, ...] = (
         mistakes=(7,),
         max_age_days=35,
     ),
-    ReadinessCheck(
+    attestation(
         id="access.threat_model_reviewed",
         question="access_and_security",
         expects="somebody reviewed the threat model",
         owner="service",
-        source=AttestationFacts,
-        judge=operation_judges.attested("access.threat_model_reviewed"),
         phase=60,
         page="explanation/threat-model.md",
         next_step="Read the threat model with somebody who did not write the service, then attest it.",
         mistakes=(7,),
-        attested=True,
     ),
     ReadinessCheck(
         id="governance.owners",
@@ -274,18 +268,15 @@ OPERATION_CHECKS: tuple[ReadinessCheck, ...] = (
         next_step="Put the address of the person on call into policies/ownership.yaml.",
         mistakes=(6, 8),
     ),
-    ReadinessCheck(
+    attestation(
         id="governance.risk_classified",
         question="governance",
         expects="workflows of high risk are classified",
         owner="service",
-        source=AttestationFacts,
-        judge=operation_judges.attested("governance.risk_classified"),
         phase=30,
         page="explanation/eu-ai-act.md",
         next_step="Go through what the service decides and does, then attest the risk tier.",
         mistakes=(8, 11),
-        attested=True,
     ),
     ReadinessCheck(
         id="governance.audit_chain",
@@ -299,18 +290,15 @@ OPERATION_CHECKS: tuple[ReadinessCheck, ...] = (
         next_step="Compare with the last export: app audit verify --head.",
         mistakes=(8,),
     ),
-    ReadinessCheck(
+    attestation(
         id="governance.risks_read",
         question="governance",
         expects="the owner read the risk register of the live release",
         owner="service",
-        source=AttestationFacts,
-        judge=operation_judges.attested("governance.risks_read"),
         phase=90,
         page="explanation/approval-and-audit.md",
         next_step="Read app governance show with the owner, then attest it.",
         mistakes=(8,),
-        attested=True,
     ),
     ReadinessCheck(
         id="governance.retention",
