@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
@@ -58,7 +59,6 @@ class ScimRoute(APIRoute):
 
 router = APIRouter(prefix="/scim/v2", tags=["scim"], include_in_schema=False, route_class=ScimRoute)
 
-IdentityService = Annotated[Identity, provided(Identity)]
 Provisioner = Annotated[Principal, require("accounts:provision")]
 Filter = Annotated[str | None, Query(max_length=1000)]
 StartIndex = Annotated[int, Query(alias="startIndex", le=1_000_000_000)]
@@ -67,14 +67,49 @@ Named = Annotated[str | None, Query(max_length=1000)]
 Unnamed = Annotated[str | None, Query(alias="excludedAttributes", max_length=1000)]
 
 
+@dataclass(frozen=True)
+class AttributeChoice:
+    """The attributes of a resource that a caller wants (3.9)."""
+
+    attributes: Named = None
+    excluded: Unnamed = None
+
+    def of(self, view: ScimBody) -> ScimBody:
+        return chosen(view, self.attributes, self.excluded)
+
+
+@dataclass(frozen=True)
+class ListQuery:
+    """What a list is asked for: what is too small or too large is brought into bounds (3.4.2.4)."""
+
+    filter: Filter = None
+    start: StartIndex = 1
+    count: Count = 100
+
+    @property
+    def offset(self) -> int:
+        return max(self.start, 1) - 1
+
+    @property
+    def limit(self) -> int:
+        return min(max(self.count, 0), MAX_RESULTS)
+
+
+Choice = Annotated[AttributeChoice, Depends()]
+Listing = Annotated[ListQuery, Depends()]
+
+
+def _provisioning(identity: Annotated[Identity, provided(Identity)]) -> Provisioning:
+    assert identity.provisioning  # noqa: S101, wiring sets it
+    return identity.provisioning
+
+
+Accounts = Annotated[Provisioning, Depends(_provisioning)]
+
+
 def _response(body: ScimBody | None, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     content = None if body is None else json.dumps(body).encode()
     return Response(content, status, dict(headers or {}), MEDIA_TYPE)
-
-
-def _provisioning(identity: Identity) -> Provisioning:
-    assert identity.provisioning  # noqa: S101, wiring sets it
-    return identity.provisioning
 
 
 def _base(request: Request) -> str:
@@ -91,11 +126,6 @@ async def _body(request: Request) -> Attributes:
         raise ScimProblem("invalidSyntax", "The body is no JSON object.")
     check_value(body, "body")
     return body
-
-
-def _page(start: int, count: int) -> tuple[int, int]:
-    """The offset and the number of items: what is too small or too large is brought into bounds (3.4.2.4)."""
-    return max(start, 1) - 1, min(max(count, 0), MAX_RESULTS)
 
 
 @router.get("/ServiceProviderConfig")
@@ -138,131 +168,105 @@ def _named(items: Mapping[str, ScimBody], name: str) -> ScimBody:
 
 @router.get("/Users")
 async def list_users(
-    request: Request,
-    caller: Provisioner,
-    identity: IdentityService,
-    filter: Filter = None,
-    start: StartIndex = 1,
-    count: Count = 100,
-    attributes: Named = None,
-    excluded: Unnamed = None,
+    request: Request, caller: Provisioner, accounts: Accounts, listing: Listing, choice: Choice
 ) -> Response:
     """Users of the caller's tenant, the oldest first."""
-    offset, limit = _page(start, count)
-    total, found = await _provisioning(identity).users(caller, filter_of(filter, USER), offset, limit)
-    views = [chosen(user_view(each, _base(request)), attributes, excluded) for each in found]
-    return _response(list_view(total, offset, views))
+    where = filter_of(listing.filter, USER)
+    total, found = await accounts.users(caller, where, listing.offset, listing.limit)
+    views = [choice.of(user_view(each, _base(request))) for each in found]
+    return _response(list_view(total, listing.offset, views))
 
 
 @router.post("/Users")
-async def create_user(request: Request, caller: Provisioner, identity: IdentityService) -> Response:
+async def create_user(request: Request, caller: Provisioner, accounts: Accounts) -> Response:
     """Creates a user."""
     content = user_of(await _body(request))
-    view = user_view(await _provisioning(identity).put_user(caller, None, lambda _: content), _base(request))
+    view = user_view(await accounts.put_user(caller, None, lambda _: content), _base(request))
     return _response(view, 201, {"location": view["meta"]["location"]})
 
 
 @router.get("/Users/{user_id}")
 async def show_user(
-    user_id: UUID,
-    request: Request,
-    caller: Provisioner,
-    identity: IdentityService,
-    attributes: Named = None,
-    excluded: Unnamed = None,
+    user_id: UUID, request: Request, caller: Provisioner, accounts: Accounts, choice: Choice
 ) -> Response:
     """One user."""
-    view = user_view(await _provisioning(identity).user(caller, user_id), _base(request))
-    return _response(chosen(view, attributes, excluded))
+    return _response(choice.of(user_view(await accounts.user(caller, user_id), _base(request))))
 
 
 @router.put("/Users/{user_id}")
-async def replace_user(user_id: UUID, request: Request, caller: Provisioner, identity: IdentityService) -> Response:
+async def replace_user(user_id: UUID, request: Request, caller: Provisioner, accounts: Accounts) -> Response:
     """Replaces a user; `active: false` ends its access at the next request."""
     content = user_of(await _body(request))
-    stored = await _provisioning(identity).put_user(caller, user_id, lambda _: content)
+    stored = await accounts.put_user(caller, user_id, lambda _: content)
     return _response(user_view(stored, _base(request)))
 
 
 @router.patch("/Users/{user_id}")
-async def patch_user(user_id: UUID, request: Request, caller: Provisioner, identity: IdentityService) -> Response:
+async def patch_user(user_id: UUID, request: Request, caller: Provisioner, accounts: Accounts) -> Response:
     """Changes attributes of a user."""
     body = await _body(request)
-    stored = await _provisioning(identity).put_user(
+    stored = await accounts.put_user(
         caller, user_id, lambda before: patched_user(before, body) if before else user_of(body)
     )
     return _response(user_view(stored, _base(request)))
 
 
 @router.delete("/Users/{user_id}")
-async def delete_user(user_id: UUID, caller: Provisioner, identity: IdentityService) -> Response:
+async def delete_user(user_id: UUID, caller: Provisioner, accounts: Accounts) -> Response:
     """Deletes a user: its access ends at the next request."""
-    await _provisioning(identity).delete_user(caller, user_id)
+    await accounts.delete_user(caller, user_id)
     return Response(None, 204)
 
 
 @router.get("/Groups")
 async def list_groups(
-    request: Request,
-    caller: Provisioner,
-    identity: IdentityService,
-    filter: Filter = None,
-    start: StartIndex = 1,
-    count: Count = 100,
-    attributes: Named = None,
-    excluded: Unnamed = None,
+    request: Request, caller: Provisioner, accounts: Accounts, listing: Listing, choice: Choice
 ) -> Response:
     """Groups of the caller's tenant, the oldest first."""
-    offset, limit = _page(start, count)
-    total, found = await _provisioning(identity).groups(caller, filter_of(filter, GROUP), offset, limit)
-    views = [chosen(group_view(each, _base(request)), attributes, excluded) for each in found]
-    return _response(list_view(total, offset, views))
+    where = filter_of(listing.filter, GROUP)
+    total, found = await accounts.groups(caller, where, listing.offset, listing.limit)
+    views = [choice.of(group_view(each, _base(request))) for each in found]
+    return _response(list_view(total, listing.offset, views))
 
 
 @router.post("/Groups")
-async def create_group(request: Request, caller: Provisioner, identity: IdentityService) -> Response:
+async def create_group(request: Request, caller: Provisioner, accounts: Accounts) -> Response:
     """Creates a group: from now on its name in tokens counts for its members alone."""
     content = group_of(await _body(request))
-    view = group_view(await _provisioning(identity).put_group(caller, None, lambda _: content), _base(request))
+    view = group_view(await accounts.put_group(caller, None, lambda _: content), _base(request))
     return _response(view, 201, {"location": view["meta"]["location"]})
 
 
 @router.get("/Groups/{group_id}")
 async def show_group(
-    group_id: UUID,
-    request: Request,
-    caller: Provisioner,
-    identity: IdentityService,
-    attributes: Named = None,
-    excluded: Unnamed = None,
+    group_id: UUID, request: Request, caller: Provisioner, accounts: Accounts, choice: Choice
 ) -> Response:
     """One group."""
-    view = group_view(await _provisioning(identity).group(caller, group_id), _base(request))
-    return _response(chosen(view, attributes, excluded))
+    return _response(choice.of(group_view(await accounts.group(caller, group_id), _base(request))))
 
 
 @router.put("/Groups/{group_id}")
-async def replace_group(group_id: UUID, request: Request, caller: Provisioner, identity: IdentityService) -> Response:
+async def replace_group(group_id: UUID, request: Request, caller: Provisioner, accounts: Accounts) -> Response:
     """Replaces a group with its members."""
     content = group_of(await _body(request))
-    stored = await _provisioning(identity).put_group(caller, group_id, lambda _: content)
+    stored = await accounts.put_group(caller, group_id, lambda _: content)
     return _response(group_view(stored, _base(request)))
 
 
 @router.patch("/Groups/{group_id}")
-async def patch_group(group_id: UUID, request: Request, caller: Provisioner, identity: IdentityService) -> Response:
+async def patch_group(group_id: UUID, request: Request, caller: Provisioner, accounts: Accounts) -> Response:
     """Changes a group: who is taken out of it loses what it gives at the next request."""
     body = await _body(request)
-    stored = await _provisioning(identity).put_group(
+    stored = await accounts.put_group(
         caller, group_id, lambda before: patched_group(before, body) if before else group_of(body)
     )
     return _response(group_view(stored, _base(request)))
 
 
 @router.delete("/Groups/{group_id}")
-async def delete_group(group_id: UUID, caller: Provisioner, identity: IdentityService) -> Response:
+async def delete_group(group_id: UUID, caller: Provisioner, accounts: Accounts) -> Response:
     """Deletes a group: its name in tokens gives nobody anything any more."""
-    await _provisioning(identity).delete_group(caller, group_id)
+    await accounts.delete_group(caller, group_id)
     return Response(None, 204)
 
 
