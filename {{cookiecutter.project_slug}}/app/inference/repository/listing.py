@@ -1,14 +1,13 @@
 """Pages of answers. Each page reads at most SCANNED_ANSWERS rows of one index, whatever the filters are."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.inference.domain.answer_pages import SCANNED_ANSWERS, AnswerFilters, AnswerPosition
+from app.inference.domain.answer_pages import SCANNED_ANSWERS, AnswerFilters, AnswerPosition, ListedAnswer
 
 
 class Condition(NamedTuple):
@@ -18,32 +17,12 @@ class Condition(NamedTuple):
     indexed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ListedRow:
-    """An answer as it is stored, with its review; `readable`: whether these groups may read all of its documents."""
+class ListedRow(NamedTuple):
+    """An answer with its texts, whoever asks. readable: whether these groups may read all of its documents. The others:
+    of its review, where it has one.
+    """
 
-    tenant_id: UUID
-    id: UUID
-    created_at: Any
-    status: Any
-    refusal: str | None
-    reasons: list[str]
-    model: str
-    degraded: bool
-    findings: int
-    release_id: str
-    environment: str
-    arm: str
-    key_id: UUID | None
-    cost_micro_usd: int
-    latency_ms: float | None
-    helpful: bool | None
-    trace_id: str
-    request_id: str | None
-    review_id: UUID | None
-    review_state: Any
-    question: str
-    text: str | None
+    answer: ListedAnswer
     readable: bool
     timing: str | None
     blind: bool | None
@@ -94,40 +73,41 @@ order by f.created_at desc, f.id desc
 """
 
 
+_ANY = object()
+_CONDITIONS: tuple[tuple[str, object, Condition], ...] = (
+    ("reason", _ANY, Condition("status = 'refused'", True)),
+    ("answer_id", _ANY, Condition("id = :answer_id", True)),
+    ("trace_id", _ANY, Condition("trace_id = :trace_id", True)),
+    ("request_id", _ANY, Condition("request_id = :request_id", True)),
+    ("feedback", "unhelpful", Condition("not helpful", True)),
+    ("findings", True, Condition("findings > 0", True)),
+    ("status", "refused", Condition("status = 'refused'", True)),
+    ("degraded", True, Condition("degraded", True)),
+    ("feedback", "helpful", Condition("helpful", True)),
+    ("feedback", "none", Condition("helpful is null")),
+    ("findings", False, Condition("findings = 0")),
+    ("degraded", False, Condition("not degraded")),
+    ("status", "answered", Condition("status = 'answered'")),
+    ("reason", _ANY, Condition("refusal = :reason")),
+    ("key_id", _ANY, Condition("key_id = :key_id", True)),
+    ("release_id", _ANY, Condition("release_id = :release_id", True)),
+    ("model", _ANY, Condition("model = :model", True)),
+    ("environment", _ANY, Condition("environment = :environment")),
+    ("arm", _ANY, Condition("arm = :arm")),
+    ("min_cost_micro_usd", _ANY, Condition("cost_micro_usd >= :min_cost_micro_usd")),
+    ("max_cost_micro_usd", _ANY, Condition("cost_micro_usd <= :max_cost_micro_usd")),
+    ("min_latency_ms", _ANY, Condition("latency_ms >= :min_latency_ms")),
+    ("max_latency_ms", _ANY, Condition("latency_ms <= :max_latency_ms")),
+)
+"""By the value of a filter, the most selective first."""
+
+
 def conditions_of(filters: AnswerFilters) -> Iterator[Condition]:
     """The most selective first."""
-    named = {
-        "answer_id": Condition("id = :answer_id", True),
-        "trace_id": Condition("trace_id = :trace_id", True),
-        "request_id": Condition("request_id = :request_id", True),
-        "reason": Condition("refusal = :reason"),
-        "key_id": Condition("key_id = :key_id", True),
-        "release_id": Condition("release_id = :release_id", True),
-        "model": Condition("model = :model", True),
-        "environment": Condition("environment = :environment"),
-        "arm": Condition("arm = :arm"),
-        "min_cost_micro_usd": Condition("cost_micro_usd >= :min_cost_micro_usd"),
-        "max_cost_micro_usd": Condition("cost_micro_usd <= :max_cost_micro_usd"),
-        "min_latency_ms": Condition("latency_ms >= :min_latency_ms"),
-        "max_latency_ms": Condition("latency_ms <= :max_latency_ms"),
-    }
-    unhelpful, helpful = Condition("not helpful", True), Condition("helpful", True)
-    fixed = {
-        ("feedback", "unhelpful"): unhelpful,
-        ("findings", True): Condition("findings > 0", True),
-        ("status", "refused"): Condition("status = 'refused'", True),
-        ("degraded", True): Condition("degraded", True),
-        ("feedback", "helpful"): helpful,
-        ("feedback", "none"): Condition("helpful is null"),
-        ("findings", False): Condition("findings = 0"),
-        ("degraded", False): Condition("not degraded"),
-        ("status", "answered"): Condition("status = 'answered'"),
-    }
-    if filters.reason is not None and filters.status is None:
-        yield Condition("status = 'refused'", True)
-    yield from (each for name, each in list(named.items())[:3] if getattr(filters, name) is not None)
-    yield from (each for (name, value), each in fixed.items() if getattr(filters, name) == value)
-    yield from (each for name, each in list(named.items())[3:] if getattr(filters, name) is not None)
+    for name, wanted, condition in _CONDITIONS:
+        value = getattr(filters, name)
+        if value is not None and wanted in (_ANY, value):
+            yield condition
 
 
 async def list_answers(
@@ -161,8 +141,13 @@ def _scanned(rows: list[Any]) -> ScannedRows:
         return ScannedRows([], None)
     first = rows[0]
     cut = AnswerPosition(first["edge_at"], first["edge_id"]) if first["seen"] == SCANNED_ANSWERS else None
-    names = ListedRow.__slots__
-    return ScannedRows([ListedRow(**{name: row[name] for name in names}) for row in rows if row["id"]], cut)
+    return ScannedRows([_listed(row) for row in rows if row["id"]], cut)
+
+
+def _listed(row: Any) -> ListedRow:
+    values = {name: row[name] for name in ListedAnswer.__slots__}
+    values |= {"reasons": tuple(row["reasons"]), "findings": row["findings"] or 0}
+    return ListedRow(ListedAnswer(**values), *(row[name] for name in ListedRow._fields[1:]))
 
 
 def _split(filters: AnswerFilters) -> tuple[list[str], list[str]]:

@@ -85,14 +85,15 @@ class AnswerListing:
 
 
 def _listed(row: repository.ListedRow, caller: Principal, reads_texts: bool) -> ListedAnswer:
-    values = {name: getattr(row, name) for name in ListedAnswer.__slots__}
+    answer = row.answer
     hidden = is_hidden_from(caller, row.blind, row.asker_key, row.asker)
     shown = reads_texts and row.readable and not (hidden and row.timing == "before")
-    values |= {"reasons": tuple(row.reasons), "findings": row.findings or 0}
-    values |= {"question": redact(row.question) if shown else None, "text": row.text if shown else None}
-    if hidden:
-        values["review_state"] = None
-    return ListedAnswer(**values)
+    return replace(
+        answer,
+        question=redact(answer.question) if shown and answer.question is not None else None,
+        text=answer.text if shown else None,
+        review_state=None if hidden else answer.review_state,
+    )
 
 
 def _lookups(reference: str) -> list[AnswerFilters]:
