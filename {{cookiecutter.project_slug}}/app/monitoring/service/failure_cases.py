@@ -48,15 +48,17 @@ class FailureCases:
         if not chosen:
             raise NothingToPropose(f"You may read no question of pattern {pattern_id}.")
         now, reason = self.clock.now(), stored.pattern.signature.reason
-        proposed = [FailureCandidate(each.id, reason, note, caller.name, now) for each in chosen]
         async with self.database.transaction(caller.tenant_id) as connection:
             intact = await self.records.lock_stored(connection, caller.tenant_id, [each.id for each in chosen])
-            await pattern_store.propose(
-                connection, caller.tenant_id, [each for each in proposed if each.answer_id in intact]
-            )
+            proposed = [
+                VisibleCandidate(FailureCandidate(each.id, reason, note, caller.name, now), redact(each.question))
+                for each in chosen
+                if each.id in intact
+            ]
+            await pattern_store.propose(connection, caller.tenant_id, [each.candidate for each in proposed])
             act = Act(caller.name, "evals.propose", str(pattern_id), note, tenant_id=caller.tenant_id)
             await audit.record(connection, act, now)
-        return [VisibleCandidate(each, redact(record.question)) for each, record in zip(proposed, chosen, strict=True)]
+        return proposed
 
     async def candidates(
         self, caller: Principal, after: UUID | None, limit: int
