@@ -41,6 +41,7 @@ _facts: ContextVar[dict[str, Any] | None] = ContextVar("request_facts", default=
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 UNMATCHED = "unmatched"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
+_OTHER_METHOD = "_OTHER"
 _QUIET = {"/health/live", "/health/ready", "/metrics"}
 
 
@@ -189,7 +190,12 @@ class Observed:
 def _method_of(scope: Scope) -> str:
     """The method as telemetry names it: one of few, whatever a caller sends."""
     method = str(scope["method"])
-    return method if method in _METHODS else "_OTHER"
+    return method if method in _METHODS else _OTHER_METHOD
+
+
+def _span_name(scope: Scope) -> str:
+    method = _method_of(scope)
+    return "HTTP" if method == _OTHER_METHOD else method
 
 
 def _server_span(scope: Scope) -> AbstractContextManager[Span]:
@@ -199,24 +205,21 @@ def _server_span(scope: Scope) -> AbstractContextManager[Span]:
     """
     if scope["path"] in _QUIET:
         return untraced()
-    method = _method_of(scope)
     host, port = scope.get("server") or (None, None)
     server = {"server.address": host, "server.port": port} if host and port else {}
     attributes = {
-        "http.request.method": method,
+        "http.request.method": _method_of(scope),
         "url.path": scope["path"],
         "url.scheme": scope.get("scheme", "http"),
         "network.protocol.version": scope.get("http_version", "1.1"),
         **server,
     }
-    name = method if method != "_OTHER" else "HTTP"
-    return span(name, SpanKind.SERVER, header_of(scope, b"traceparent"), **attributes)
+    return span(_span_name(scope), SpanKind.SERVER, header_of(scope, b"traceparent"), **attributes)
 
 
 def _describe_response(current: Span, scope: Scope, route: str, status: int) -> None:
-    method = scope["method"] if scope["method"] in _METHODS else "HTTP"
     if route != UNMATCHED:
-        current.update_name(f"{method} {route}")
+        current.update_name(f"{_span_name(scope)} {route}")
         current.set_attribute("http.route", route)
     current.set_attribute("http.response.status_code", status)
     if status >= 500:
