@@ -1,5 +1,8 @@
+import io
+import logging
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,10 +12,13 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 import pytest_asyncio
+import structlog
 
 from app.adapters.chat.choice import ModelChoice
 from app.adapters.chat.standin import StandIn
 from app.core.embedded import Urls
+from app.core.logging import configure_logging
+from app.core.telemetry import configure_tracing, shutdown_tracing
 from app.main import create_app
 from app.retrieval.domain import PublishRequest
 from app.settings import Settings
@@ -149,3 +155,18 @@ async def quoting(open_service: Open) -> Service:
     await started.publish(TOWER, title="Lighthouse", uri="tower.md")
     await started.publish(BRIDGE, title="Bridge", uri="bridge.md")
     return started
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[io.StringIO, io.StringIO]]:
+    """Traces, and logs as JSON; both as in production."""
+    root, printed, logged = logging.getLogger(), io.StringIO(), io.StringIO()
+    handlers, level, before = root.handlers[:], root.level, structlog.get_config()
+    monkeypatch.setattr(sys, "stdout", printed)
+    monkeypatch.setattr(sys, "stderr", logged)
+    configure_tracing("console", 1.0, "test", "0", None)
+    configure_logging("INFO", "json")
+    yield printed, logged
+    shutdown_tracing()
+    structlog.configure(**before)
+    root.handlers, root.level = handlers, level

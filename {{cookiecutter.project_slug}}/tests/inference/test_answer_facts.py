@@ -2,36 +2,16 @@
 
 import io
 import json
-import logging
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import structlog
 
-from app.core.logging import configure_logging
-from app.core.telemetry import configure_tracing, shutdown_tracing
+from app.core.telemetry import shutdown_tracing
 from app.core.tenant_hash import tenant_hash
 from app.inference.domain.human_review import ReviewPolicy
 from tests.inference.conftest import Service, change_serving
 
 WHO = "Who built the lighthouse of Karlen?"
-
-
-@pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[io.StringIO, io.StringIO]]:
-    """Traces, and logs as JSON; both as in production."""
-    root, printed, logged = logging.getLogger(), io.StringIO(), io.StringIO()
-    handlers, level, before = root.handlers[:], root.level, structlog.get_config()
-    monkeypatch.setattr(sys, "stdout", printed)
-    monkeypatch.setattr(sys, "stderr", logged)
-    configure_tracing("console", 1.0, "test", "0", None)
-    configure_logging("INFO", "json")
-    yield printed, logged
-    shutdown_tracing()
-    structlog.configure(**before)
-    root.handlers, root.level = handlers, level
 
 
 def root_spans(printed: str) -> list[dict[str, Any]]:

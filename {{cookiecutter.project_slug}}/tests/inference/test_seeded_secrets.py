@@ -1,19 +1,14 @@
 """Secrets that are put in wherever text comes in are found nowhere that text goes out."""
 
 import io
-import logging
-import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
-import pytest
 import structlog
 
 from app.adapters.chat.standin import Fault
 from app.core import audit
 from app.core.audit import Act
-from app.core.logging import configure_logging
-from app.core.telemetry import configure_tracing, shutdown_tracing
+from app.core.telemetry import shutdown_tracing
 from app.inference.domain.human_review import ReviewPolicy
 from tests.core.test_redaction import found_in
 from tests.inference.conftest import TOWER, Service, change_serving
@@ -22,21 +17,6 @@ from tests.inference.test_held_answers import decide
 from tests.safety.outbound_forms import CARRIERS, SECRETS, carried
 
 BUILT = "It was built in 1874 by the engineer Marta Holm [1]."
-
-
-@pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[io.StringIO, io.StringIO]]:
-    """Traces, and logs as JSON; both as in production."""
-    root, printed, logged = logging.getLogger(), io.StringIO(), io.StringIO()
-    handlers, level, before = root.handlers[:], root.level, structlog.get_config()
-    monkeypatch.setattr(sys, "stdout", printed)
-    monkeypatch.setattr(sys, "stderr", logged)
-    configure_tracing("console", 1.0, "test", "0", None)
-    configure_logging("INFO", "json")
-    yield printed, logged
-    shutdown_tracing()
-    structlog.configure(**before)
-    root.handlers, root.level = handlers, level
 
 
 async def ask_about(service: Service, kind: str) -> list[str]:
