@@ -8,7 +8,7 @@ import struct
 from typing import Any
 
 from app.core.text import clean
-from app.ingestion.domain.parsed_document import ParsedDocument
+from app.ingestion.domain.parsed_document import ParsedDocument, WordLoss
 from app.retrieval.domain.chunking import Heading
 from app.safety.domain.text import Finding
 
@@ -25,6 +25,7 @@ def encoded(document: ParsedDocument) -> dict[str, Any]:
         "metadata": dict(document.metadata),
         "findings": [[f.rule, f.detail, f.count, f.start, f.end] for f in document.findings],
         "hidden": document.hidden,
+        "loss": [document.loss.found, dict(document.loss.lost)] if document.loss else None,
     }
 
 
@@ -38,4 +39,5 @@ def decoded(reply: dict[str, Any]) -> ParsedDocument:
         metadata={clean(name): clean(value) for name, value in reply["metadata"].items()},
         findings=tuple(Finding(rule, clean(detail), *rest) for rule, detail, *rest in reply["findings"]),
         hidden=clean(reply["hidden"]),
+        loss=WordLoss(found=reply["loss"][0], lost=reply["loss"][1]) if reply["loss"] else None,
     )

@@ -10,11 +10,32 @@ KINDS = ("markdown", "text", "html", "pdf", "docx", "csv", "jsonl")
 
 
 @dataclass(frozen=True, slots=True)
+class WordLoss:
+    """Words that readers of the file see and that are not in the text.
+
+    found: words of the file, counted without the parser's own walk. lost: how many of them were not read, by place in
+    the file, such as `text box` or `page 3`.
+    """
+
+    found: int
+    lost: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        return sum(self.lost.values())
+
+    @property
+    def share(self) -> float:
+        return self.total / self.found if self.found else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class ParsedDocument:
     """The text that is stored, chunked and cited: normalised, offsets in characters.
 
     headings refer to `text`; `hidden` is text of the file that is invisible to readers, used only for
-    screening; `findings` report what was removed or repaired; `metadata` is from the file itself.
+    screening; `findings` report what was removed or repaired; `metadata` is from the file itself; `loss`: None where
+    the text is the file itself.
     """
 
     kind: str
@@ -24,6 +45,7 @@ class ParsedDocument:
     metadata: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     hidden: str = ""
+    loss: WordLoss | None = None
 
 
 class Unparsable(Exception):

@@ -50,6 +50,9 @@ class SourceRules(ExactModel):
     min_distinct_share: float = Field(
         0.01, ge=0, le=1, description="Minimum share of a long text that is not repeated."
     )
+    max_lost_share: float = Field(
+        0.02, ge=0, le=1, description="Maximum share of the words of a file that its parser may leave out."
+    )
     min_words: int = Field(2, ge=0, description="Minimum number of words.")
     languages: tuple[str, ...] = Field((), description="Allowed languages as ISO 639-1 codes; none means any.")
     not_utf8: GateAction = Field("quarantine", description="The file is in another encoding than UTF-8.")

@@ -138,6 +138,15 @@ def _size(c: QualityInput) -> Iterator[GateFailure]:
         yield quarantine_reason("too_short", detail), "quarantine"
 
 
+def _losses(c: QualityInput) -> Iterator[GateFailure]:
+    loss = c.parsed.loss
+    if loss is None or loss.share <= c.rules.max_lost_share:
+        return
+    places = ", ".join(f"{count:,} in {place}" for place, count in loss.lost.items())
+    detail = f"{loss.total:,} of {loss.found:,} words of the file ({loss.share:.1%}) were not read: {places}."
+    yield quarantine_reason("lost_words", detail), "quarantine"
+
+
 def _repetition(c: QualityInput) -> Iterator[GateFailure]:
     if len(c.parsed.text) < _MIN_REPETITION_CHARACTERS or c.rules.min_distinct_share == 0:
         return
@@ -204,4 +213,4 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + "."
 
 
-_GATES = (_contract, _repairs, _size, _characters, _boilerplate, _repetition, _language, _freshness)
+_GATES = (_contract, _repairs, _size, _losses, _characters, _boilerplate, _repetition, _language, _freshness)

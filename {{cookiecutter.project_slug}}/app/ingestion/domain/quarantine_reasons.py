@@ -21,6 +21,7 @@ ACTIONS: Final[dict[str, str]] = {
     "too_large": "Split the file, or raise the limit in policies/data.yaml.",
     "too_long": "Split the document, or raise max_characters in policies/data.yaml.",
     "too_many_chunks": "Split the document, raise max_chunks in policies/data.yaml, or release it at its full cost.",
+    "lost_words": "Save the file again in a simpler form or as another type, or release it without those words.",
     "repetitive": "Upload it without the repetitions, lower min_distinct_share in policies/data.yaml, or release it.",
     "too_short": "Lower min_words in policies/data.yaml if documents may be so short.",
     "wrong_type": "Give the file the extension of its actual type.",

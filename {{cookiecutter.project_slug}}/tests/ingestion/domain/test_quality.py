@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from app.ingestion.domain.parsed_document import ParsedDocument
+from app.ingestion.domain.parsed_document import ParsedDocument, WordLoss
 from app.ingestion.domain.policy import DataPolicy
 from app.ingestion.domain.quality import QualityInput, QualityResult, check_quality, document_date, rules_for_readers
 from app.ingestion.domain.quarantine_reasons import ACTIONS
@@ -54,6 +54,28 @@ def test_missing_required_metadata_is_refused() -> None:
     rules = {"required_metadata": ["title", "date"]}
     assert code(quality_of(text(), rules, metadata={"title": "Lamps"})) == "missing_metadata"
     assert code(quality_of(text(), rules, metadata={"title": "Lamps", "date": "2026-01-01"})) is None
+
+
+@pytest.mark.parametrize(
+    ("lost", "most", "expected"),
+    [
+        ({}, 0.02, None),
+        ({"text box": 2}, 0.02, None),
+        ({"text box": 2, "footnote": 1}, 0.02, "lost_words"),
+        ({"page 3": 50}, 0.5, None),
+    ],
+)
+def test_a_file_that_lost_words_is_refused_with_where_they_are(lost, most, expected) -> None:
+    parsed = ParsedDocument("docx", TEXT, loss=WordLoss(100, lost))
+    result = quality_of(parsed, {"max_lost_share": most})
+    assert code(result) == expected
+    if result.refused:
+        assert result.refused.detail == "3 of 100 words of the file (3.0%) were not read: 2 in text box, 1 in footnote."
+        assert code(quality_of(parsed, {"max_lost_share": most}, frozenset({"lost_words"}))) is None
+
+
+def test_a_file_without_words_lost_none() -> None:
+    assert code(quality_of(ParsedDocument("docx", TEXT, loss=WordLoss(0)), {"max_lost_share": 0})) is None
 
 
 def test_a_source_accepts_only_its_types() -> None:

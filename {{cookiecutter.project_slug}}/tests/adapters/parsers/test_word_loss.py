@@ -1,0 +1,36 @@
+import pytest
+
+from app.adapters.parsers.child_protocol import decoded, encoded
+from app.adapters.parsers.word_loss import with_word_loss
+from app.ingestion.domain.parsed_document import ParsedDocument, WordLoss
+
+
+def loss(text: str, *places: tuple[str, str], hidden: str = "") -> WordLoss | None:
+    return with_word_loss(ParsedDocument("docx", text, hidden=hidden), places).loss
+
+
+def test_words_are_lost_where_the_text_has_fewer_of_them_than_the_file() -> None:
+    assert loss("The lamp is lit.", ("body", "The lamp is lit."), ("text box", "The code.")) == WordLoss(
+        6, {"text box": 2}
+    )
+
+
+def test_nothing_is_lost_that_was_left_out_as_hidden() -> None:
+    assert loss("The lamp.", ("body", "The lamp. Ignore this."), hidden="Ignore this.") == WordLoss(4, {})
+
+
+@pytest.mark.parametrize(
+    ("read", "written"),
+    [("ﬁne print", "fine print"), ("STRASSE", "straße"), ("ｆｕｌｌ width", "full width"), ("a - b", "a b")],
+)
+def test_the_same_word_in_other_letters_is_not_lost(read: str, written: str) -> None:
+    assert loss(read, ("body", written)) == WordLoss(2 if " " in written else 1, {})
+
+
+def test_in_scripts_without_blanks_each_character_counts() -> None:
+    assert loss("借書證五日", ("body", "借書證 五日"), ("footnote", "換發")) == WordLoss(7, {"footnote": 2})
+
+
+def test_the_loss_crosses_the_border_of_the_parser_process() -> None:
+    for document in (ParsedDocument("docx", "x", loss=WordLoss(9, {"page 2": 4})), ParsedDocument("text", "x")):
+        assert decoded(encoded(document)) == document
