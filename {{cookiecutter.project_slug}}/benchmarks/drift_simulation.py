@@ -21,9 +21,7 @@ from app.monitoring.domain.drift.drift_policy import DriftPolicy
 from app.monitoring.domain.drift.signals import LOOKS_A_DAY, PERIOD_DAYS, alpha_of_look
 from app.monitoring.domain.question_vectors import QuestionArray, normalised
 
-DIMENSIONS, TOPICS, POOL = 48, 25, 12_000
-REUSED = 20
-"""Months that share one reference, each with another draw of traffic."""
+DIMENSIONS, TOPICS = 48, 25
 AT = ManualClock().now()
 
 
@@ -129,19 +127,29 @@ def detection(world: World, baseline: Baseline, pool: Pool, policy: DriftPolicy,
     return 10_000
 
 
-def simulate(runs: int, shifts: int, seed: int) -> dict[str, object]:
+@dataclass(frozen=True)
+class Size:
+    """worlds: each with its own reference. months, shifts: of each world. pool: answers that traffic is drawn from."""
+
+    worlds: int
+    months: int = 20
+    shifts: int = 4
+    pool: int = 12_000
+
+
+def simulate(size: Size, seed: int) -> dict[str, object]:
     policy, rng = DriftPolicy(), np.random.default_rng(seed)
     plain: list[dict[str, int]] = []
     grown: list[dict[str, int]] = []
     delays: list[int] = []
-    for _ in range(max(1, runs // REUSED)):
+    for _ in range(size.worlds):
         world = World.draw(rng)
         baseline = Baseline.fit(world.sample(policy.max_reference, rng))
-        pool = Pool.of(baseline, world.sample(POOL, rng))
-        for number in range(REUSED):
+        pool = Pool.of(baseline, world.sample(size.pool, rng))
+        for number in range(size.months):
             growing = number % 4 == 0
             (grown if growing else plain).append(month(baseline, pool, policy, rng, 10.0 if growing else 1.0))
-        delays += [detection(world, baseline, pool, policy, rng) for _ in range(max(1, shifts * REUSED // runs))]
+        delays += [detection(world, baseline, pool, policy, rng) for _ in range(size.shifts)]
     every = [*plain, *grown]
     signals = sorted({name for each in every for name in each})
     return {
@@ -158,13 +166,11 @@ def simulate(runs: int, shifts: int, seed: int) -> dict[str, object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=1000)
-    parser.add_argument("--shifts", type=int, default=200, help="number of simulated shifts to a new topic")
+    parser.add_argument("--runs", type=int, default=1000, help="number of simulated months")
     parser.add_argument("--short", action="store_true", help="a little of everything; no result is written")
     options = parser.parse_args()
-    if options.short:
-        options.runs, options.shifts = 20, 2
-    result = simulate(options.runs, options.shifts, seed=1)
+    size = Size(1, 2, 1, 2_000) if options.short else Size(max(1, options.runs // Size.months))
+    result = simulate(size, seed=1)
     from benchmarks.harness import write
 
     write(
