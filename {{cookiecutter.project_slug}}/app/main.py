@@ -1,11 +1,13 @@
 """The HTTP entry point."""
 
-from collections.abc import AsyncIterator, Mapping
+import functools
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.routing import BaseRoute
 
 from app import __version__
 from app.actions import routes as actions_routes
@@ -106,9 +108,8 @@ def create_app(state: State, only: str | None = None) -> FastAPI:
     app.openapi = lambda: _describe(app, state.settings.root_path)  # type: ignore[method-assign]
     install_problem_handlers(app)
     console = addresses() if state.settings.console and only is None else set()
-    for room, router in ROUTERS.items():
-        if (only in (None, room) or room == SYSTEM) and (console or room != "console"):
-            app.include_router(router)
+    rooms = [room for room in ROUTERS if only in (None, room) or room == SYSTEM]
+    app.router.routes.extend(_routes(*(room for room in rooms if console or room != "console")))
     add_documentation(app, state.settings.root_path)
     limits = _admission_limits(state, adaptation.slots)
     app.add_middleware(Intake, limits=_body_limits(state), admission=limits)
@@ -119,6 +120,15 @@ def create_app(state: State, only: str | None = None) -> FastAPI:
     if prefix := state.settings.root_path:
         app.add_middleware(UnderPrefix, prefix=prefix)
     return app
+
+
+@functools.cache
+def _routes(*rooms: str) -> Sequence[BaseRoute]:
+    """The routes of these rooms, which applications share: they hold no state, and FastAPI analyses each only once."""
+    together = APIRouter()
+    for room in rooms:
+        together.include_router(ROUTERS[room])
+    return together.routes
 
 
 UPLOADS, ANSWERS = "/v1/documents", ("/v1/answers", "/v1/chat/completions")

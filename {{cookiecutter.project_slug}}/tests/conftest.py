@@ -72,7 +72,8 @@ def pytest_configure() -> None:
 
 def cache_constant_setup() -> None:
     """Caches what is expensive to create and the same for every client and service."""
-    default.create_ssl_context = functools.cache(default.create_ssl_context)
+    for module in (default, httpx):
+        module.create_ssl_context = functools.cache(module.create_ssl_context)  # type: ignore[attr-defined]
     infrastructure.read_code = functools.cache(infrastructure.read_code)  # type: ignore[attr-defined]
 
 

@@ -1,21 +1,16 @@
 """Nothing that a caller can send brings the service to say 500, wherever a route takes a value: the routes and their
 fields are read from the OpenAPI document, so that none can be forgotten."""
 
-import os
 from collections.abc import AsyncIterator
-from pathlib import Path
-from uuid import uuid4
 
 import httpx
 import pytest
 import pytest_asyncio
 
-from app.core.embedded import start_embedded
-from app.core.schema import migrate
 from app.main import create_app
 from app.settings import Settings
 from app.wiring import build
-from tests.conftest import ROOT, adopt
+from tests.conftest import FreshDatabase, adopt
 from tests.house.inputs import Document, Place
 
 UNSTORABLE = {"nul": '"a\\u0000b"', "half_a_character": '"a\\ud800b"', "other_half": '"\\udfff"'}
@@ -44,25 +39,17 @@ HOSTILE = {
 
 
 @pytest_asyncio.fixture(scope="module")
-async def door(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def door(settings: Settings, fresh_database: FreshDatabase) -> AsyncIterator[httpx.AsyncClient]:
     """A whole service on a database of its own: what is sent here may well be done."""
-    server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
-    name = f"inputs_{uuid4().hex[:12]}"
-    urls = server.urls(name)
-    migrate(urls.owner, urls.service, ROOT)
-    try:
+    with fresh_database() as urls:
         async with build(settings, urls) as state:
             await adopt(state)
-            key = await state.identity.create_key(
-                await state.identity.ensure_tenant("inputs"), "inputs", ["admin", "service"]
-            )
+            tenant = await state.identity.ensure_tenant("inputs")
+            key = await state.identity.create_key(tenant, "inputs", ["admin", "service"])
             transport = httpx.ASGITransport(app=create_app(state), raise_app_exceptions=False)
             headers = {"authorization": f"Bearer {key.text}"}
             async with httpx.AsyncClient(transport=transport, base_url="http://service", headers=headers) as client:
                 yield client
-    finally:
-        server.drop(name)
-        server.stop()
 
 
 @pytest_asyncio.fixture(scope="module")

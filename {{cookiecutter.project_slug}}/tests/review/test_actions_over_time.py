@@ -205,5 +205,5 @@ async def test_actions_keep_their_invariants(open_shop: Opened) -> None:
     Opened_.open = staticmethod(lambda: run(open_shop()))  # type: ignore[assignment]
     print(f"seed {SEED}")
     # Its own thread: the machine is synchronous, and the book lives on this loop.
-    limits = settings(max_examples=12, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+    limits = settings(max_examples=8, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
     await asyncio.to_thread(run_state_machine_as_test, seed(SEED)(Opened_), settings=limits)

@@ -159,5 +159,5 @@ async def test_the_queue_keeps_its_invariants(seat: Seated) -> None:
     Seated_.seat = staticmethod(lambda: run(seat()))  # type: ignore[assignment]
     print(f"seed {SEED}")
     # Its own thread: the machine is synchronous, and the queue lives on this loop.
-    limits = settings(max_examples=12, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+    limits = settings(max_examples=8, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
     await asyncio.to_thread(run_state_machine_as_test, seed(SEED)(Seated_), settings=limits)

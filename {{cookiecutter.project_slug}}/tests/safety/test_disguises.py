@@ -145,12 +145,12 @@ def test_screening_takes_linear_time() -> None:
     """Texts in which a pattern may start at every word; in quadratic time each would take minutes."""
     words = sorted(set(re.findall(r"[a-z]{3,}", " ".join(pattern for pattern, _ in ENGLISH.values()))))
     chance = random.Random(7)
-    texts = [" ".join(chance.choice(words) for _ in range(12_000)) for _ in range(3)]
-    texts += [piece * (60_000 // len(piece)) for piece in ("ignore_", "ignore ", "send password to ", "SWdu\n", "a.b.")]
+    texts = [" ".join(chance.choice(words) for _ in range(4_000)) for _ in range(3)]
+    texts += [piece * (20_000 // len(piece)) for piece in ("ignore_", "ignore ", "send password to ", "SWdu\n", "a.b.")]
     texts += [
-        piece * (60_000 // len(piece)) for piece in ("%41 ", "&#65;", "1 2 3 ", "65 66 ", "![", "i1l ", "vtaber ")
+        piece * (20_000 // len(piece)) for piece in ("%41 ", "&#65;", "1 2 3 ", "65 66 ", "![", "i1l ", "vtaber ")
     ]
     began = time.process_time()
     for text in texts:
         screen_document(text)
-    assert time.process_time() - began < 120
+    assert time.process_time() - began < 60

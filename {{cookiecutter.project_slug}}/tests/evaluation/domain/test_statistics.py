@@ -19,7 +19,7 @@ def test_the_95_percent_interval_covers_the_truth_in_95_of_100_runs(kind: Kind, 
 
 
 def test_a_fall_of_18_points_is_detected_with_the_power_of_the_policy() -> None:
-    found = verdicts(fall=0.18, cases=80, documents=30, runs=2000, seed=5)
+    found = verdicts(fall=0.18, cases=80, documents=30, runs=1000, seed=5)
     assert found["named"] >= policy().power
     assert found["stopped"] >= 0.99
     assert found["detectable"] == pytest.approx(0.17, abs=0.01)

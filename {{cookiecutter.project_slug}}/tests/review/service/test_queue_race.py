@@ -1,4 +1,4 @@
-"""50 people and 200 items: each item is decided exactly once, and none is lost."""
+"""50 people and 80 items: each item is decided exactly once, and none is lost."""
 
 import asyncio
 import random
@@ -12,7 +12,7 @@ from app.identity.domain import Principal
 from tests.review.conftest import Desk, submission
 
 T = TypeVar("T")
-PEOPLE, ITEMS = 50, 200
+PEOPLE, ITEMS = 50, 80
 OPEN = "select id from review_items where state = 'open'"
 
 
