@@ -21,6 +21,7 @@ monitoring_runs = Table(
     metadata,
     *primary_key(tenant_id=Uuid, kind=Text),
     *required(started_at=Timestamp),
+    *optional(finished_at=Timestamp),
     CheckConstraint("kind in ('failures', 'drift', 'health')", name="kind"),
 )
 
@@ -94,4 +95,11 @@ drift_checks = Table(
     *required(at=Timestamp, signal=Text, p=Float, alpha=Float, effect=Float, reference=Integer, window=Integer),
     *required(drifted=Boolean, examples=ARRAY(Uuid)),
     Index("ix_drift_checks_by_signal", "tenant_id", "signal", "at"),
+)
+
+data_health_signals = Table(
+    "data_health_signals",
+    metadata,
+    *primary_key(tenant_id=Uuid, id=Uuid),
+    *required(signal=Text, subject=Text, value=Float, usual=Float, unhealthy=Boolean, examples=ARRAY(Uuid)),
 )

@@ -9,6 +9,7 @@ from app.evaluation.service import LLMJudge
 from app.governance.service import Approvals
 from app.identity.service import Identity
 from app.inference.service.later_review import LaterReview
+from app.ingestion.service import Ingestion
 from app.llm.ports import ChatModel
 from app.monitoring.domain.business_policy import BusinessPolicy
 from app.monitoring.domain.policy import MonitoringPolicy
@@ -65,6 +66,7 @@ def make_monitoring(
     screening: Screening,
     judge: ChatModel | None,
     webhooks: WebhookSender,
+    ingestion: Ingestion,
 ) -> Monitoring:
     """approvals: whose error budgets are shown."""
     policies = infra.policies
@@ -72,6 +74,7 @@ def make_monitoring(
         infra.database,
         infra.clock,
         infra.retrieval,
+        ingestion,
         infra.suites,
         policies.get(MonitoringPolicy),
         policies.get(PrivacyPolicy).personal_data,

@@ -7,6 +7,7 @@ from app.core.http import provided
 from app.core.reasons import check_reason
 from app.identity.domain import Principal
 from app.identity.service.caller import require
+from app.monitoring.schemas.data_health_models import DataHealthResponse
 from app.monitoring.schemas.traffic_models import (
     DailyScoreResponse,
     DriftResponse,
@@ -16,11 +17,12 @@ from app.monitoring.schemas.traffic_models import (
     FailurePatternPageResponse,
     FailurePatternResponse,
 )
-from app.monitoring.service import DriftAnalysis, FailureAnalysis, FailureCases
+from app.monitoring.service import DataHealth, DriftAnalysis, FailureAnalysis, FailureCases
 from app.monitoring.service.online_evaluation import OnlineEvaluations
 
 router = APIRouter(tags=["monitoring"])
 
+DataHealthService = Annotated[DataHealth, provided(DataHealth)]
 DriftAnalysisService = Annotated[DriftAnalysis, provided(DriftAnalysis)]
 FailureAnalysisService = Annotated[FailureAnalysis, provided(FailureAnalysis)]
 FailureCasesService = Annotated[FailureCases, provided(FailureCases)]
@@ -36,6 +38,13 @@ After = Annotated[UUID | None, Query(description="`next` of the previous page.")
 async def show_drift(caller: MonitoringReader, drift: DriftAnalysisService) -> DriftResponse:
     """How live traffic differs from the pinned reference, by signal, with answers that show it."""
     return DriftResponse.of(await drift.report(caller))
+
+
+@router.get("/v1/monitoring/data-health")
+async def show_data_health(caller: MonitoringReader, health: DataHealthService) -> DataHealthResponse:
+    """Whether documents of the caller's tenant arrive and are found as usual, by signal, with documents that show what
+    is not."""
+    return DataHealthResponse.of(await health.report(caller))
 
 
 @router.get("/v1/monitoring/failure-patterns")
