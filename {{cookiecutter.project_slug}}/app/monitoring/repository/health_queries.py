@@ -28,11 +28,12 @@ _DAY = "floor(extract(epoch from cast(:now as timestamptz) - v.received_at) / 86
 _NEWEST = "(array_agg(v.document_id order by v.received_at desc))[1:5]"
 _ARRIVALS = text(
     """
-    select source, min(received_at), max(received_at), hour / 24, count(*) from (
-        select source, received_at,
-            floor(extract(epoch from cast(:now as timestamptz) - received_at) / 3600)::int as hour
+    select source, first, last, floor(extract(epoch from cast(:now as timestamptz) - last) / 86400)::int, versions
+    from (
+        select source, min(received_at) as first, max(received_at) as last, count(*) as versions
         from document_versions where tenant_id = :tenant and received_at >= :ended and received_at <= :now
-    ) v group by source, hour
+        group by source, date_bin('1 hour', received_at, :now)
+    ) hours
     """
 )
 _LIVING = text("select distinct source from documents where tenant_id = :tenant and deleted_at is null")
@@ -64,7 +65,7 @@ _TABLES = text(
             on v.tenant_id = d.tenant_id and v.document_id = d.id and v.version = d.version
         where d.tenant_id = :tenant and d.deleted_at is null and v.columns <> '{}'
     ), grouped as (
-        select source, columns, count(*) as files, (array_agg(id order by received_at desc))[1] as id
+        select source, columns, count(*) as files, min(id::text)::uuid as id
         from tables where received_at < :recent group by 1, 2
     ), usual as (
         select distinct on (source) source, columns, files, id, sum(files) over (partition by source) as all_files

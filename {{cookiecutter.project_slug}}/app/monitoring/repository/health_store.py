@@ -28,7 +28,9 @@ async def replace_signals(
 async def list_signals(connection: AsyncConnection, tenant: UUID) -> list[HealthSignal]:
     """Of the newest check, the unhealthy ones first."""
     row = data_health_signals.c
-    query = select(*_COLUMNS).where(row.tenant_id == tenant).order_by(row.unhealthy.desc(), row.id)
+    query = (
+        select(*_COLUMNS).where(row.tenant_id == tenant).order_by(row.unhealthy.desc(), row.signal, row.subject, row.id)
+    )
     return [
         HealthSignal(signal, subject, value, usual, unhealthy, tuple(examples))
         for signal, subject, value, usual, unhealthy, examples in await connection.execute(query)
