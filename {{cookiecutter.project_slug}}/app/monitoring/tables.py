@@ -85,6 +85,7 @@ drift_references = Table(
     metadata,
     *primary_key(tenant_id=Uuid, pinned_at=Timestamp),
     *required(since=Timestamp, until=Timestamp),
+    *optional(release_id=Text),
     CheckConstraint("since < until", name="period"),
 )
 

@@ -1,4 +1,6 @@
-"""Names of the columns of tables, when versions arrived, what the check of data found, and when checks ended."""
+"""Names of the columns of tables, when versions arrived, what the check of data found, when checks ended, and the release
+that a reference of drift is about.
+"""
 
 from alembic import op
 
@@ -27,6 +29,7 @@ create table data_health_signals (
 def upgrade() -> None:
     op.execute("alter table document_versions add column columns text[] not null default '{}'")
     op.execute("alter table monitoring_runs add column finished_at timestamptz")
+    op.execute("alter table drift_references add column release_id text")
     op.execute(SIGNALS)
     tenant_table(op, "data_health_signals", "select, insert, delete")
     with op.get_context().autocommit_block():
@@ -37,5 +40,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute(f"drop index {ARRIVALS}")
     op.execute("drop table data_health_signals")
+    op.execute("alter table drift_references drop column release_id")
     op.execute("alter table monitoring_runs drop column finished_at")
     op.execute("alter table document_versions drop column columns")

@@ -108,7 +108,8 @@ BREAKS: dict[str, Break] = {
         "update indexes set embedder = substr(embedder, 2) where status = 'live'",
     ),
     "quality.data_health": by_sql(
-        "insert into data_health_signals select id, gen_random_uuid(), 'freshness', 'gone', 9, 1, true, '{}' from tenants",
+        "insert into data_health_signals "
+        "select id, gen_random_uuid(), 'freshness', 'gone', 9, 1, true, '{}' from tenants",
         "delete from data_health_signals where subject = 'gone'",
     ),
     "versions.live_release": by_sql(

@@ -55,9 +55,10 @@ async def list_failure_patterns(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> FailurePatternPageResponse:
     """Patterns of failures that the worker found last, the worst first. Terms and examples show what you may read."""
-    patterns = await failures.page(caller, after, limit)
-    next_id = patterns[-1].stored.id if len(patterns) == limit else None
-    return FailurePatternPageResponse(items=[FailurePatternResponse.of(each) for each in patterns], next=next_id)
+    page = await failures.page(caller, after, limit)
+    next_id = page.patterns[-1].stored.id if len(page.patterns) == limit else None
+    items = [FailurePatternResponse.of(each) for each in page.patterns]
+    return FailurePatternPageResponse(looked_at=page.looked_at, items=items, next=next_id)
 
 
 @router.post("/v1/monitoring/failure-patterns/{pattern_id}/cases")

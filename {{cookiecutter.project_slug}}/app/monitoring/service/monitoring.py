@@ -8,7 +8,7 @@ from app.core.database import Database
 from app.evaluation.service import SuiteFiles
 from app.inference.service import AnswerRecords
 from app.ingestion.service import Ingestion
-from app.monitoring.domain.drift.signals import LOOKS_A_DAY
+from app.monitoring.domain.drift.signals import LOOKS_A_DAY, EvaluatedRelease
 from app.monitoring.domain.policy import MonitoringPolicy
 from app.monitoring.service.alerting import AlertNotices
 from app.monitoring.service.business import Business
@@ -67,12 +67,13 @@ class Monitoring:
         online: OnlineEvaluations,
         alert_notices: AlertNotices,
         error_budgets: ErrorBudgets,
+        live: Callable[[], Awaitable[EvaluatedRelease | None]],
     ) -> "Monitoring":
         records = AnswerRecords(database)
         vectors = QuestionVectors(database, records, retrieval, policy.max_embedded)
         failures = FailureAnalysis(database, clock, records, vectors, policy.failures)
         cases = FailureCases(database, clock, records, failures, suites, personal_data)
-        drift = DriftAnalysis(database, clock, records, vectors, policy.drift, tenants)
+        drift = DriftAnalysis(database, clock, records, vectors, policy.drift, tenants, live)
         health = DataHealth(database, clock, ingestion, retrieval.indexes, policy.health, tenants)
         checks = (
             ScheduledCheck("failures", timedelta(hours=policy.failures.every_hours), failures.run),

@@ -55,7 +55,7 @@ KEPT = (
     _kept("error_budget_exceptions", _STAFF, "release_id kind actor reason"),
     _kept("failure_patterns", _FIGURES, "reason rule step language"),
     _kept("monitoring_runs", _FIGURES, "kind"),
-    _kept("drift_references", _FIGURES),
+    _kept("drift_references", _FIGURES, "release_id"),
     _kept("data_health_signals", "figures, names of sources, and ids of documents", "signal subject"),
     _kept("drift_checks", _FIGURES, "signal"),
     _kept("schema_support", "revisions of the schema", "revision"),

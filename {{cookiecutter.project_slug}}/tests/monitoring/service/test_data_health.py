@@ -1,4 +1,4 @@
-"""From versions, quarantine, index and answers in the database to the signals, the metric, and what each caller sees."""
+"""From versions, quarantine, index and answers in the database to the signals, the metric and what callers see."""
 
 from collections.abc import Sequence
 from dataclasses import replace
