@@ -1,5 +1,5 @@
-"""Names of the columns of tables, when versions arrived, what the check of data found, when checks ended, and the release
-that a reference of drift is about.
+"""Names of the columns of tables, when versions arrived, what the check of data found, when checks ended, and the
+release that a reference of drift is about.
 """
 
 from alembic import op

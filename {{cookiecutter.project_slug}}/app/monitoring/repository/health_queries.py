@@ -9,6 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.monitoring.domain.data_health.observations import (
+    ENDED_DAYS,
+    RECENT_DAYS,
     ArrivalHour,
     ChangedTable,
     DataObservations,
@@ -18,10 +20,6 @@ from app.monitoring.domain.data_health.observations import (
     UnfinishedVersions,
 )
 
-RECENT_DAYS = 7
-"""A change of columns is reported for so long, and a share is that of so many days at most."""
-ENDED_DAYS = 90
-"""A source that was silent for longer has ended."""
 _MAX_TABLES = 100
 
 _DAY = "floor(extract(epoch from cast(:now as timestamptz) - v.received_at) / 86400)::int"

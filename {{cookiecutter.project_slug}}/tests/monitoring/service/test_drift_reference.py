@@ -154,7 +154,7 @@ async def test_signals_of_answers_restart_with_the_first_week_of_an_evaluated_re
 
     clock.advance(timedelta(days=8).total_seconds())
     other = "Why does the VPN client reject my password on floor {}?"
-    late = answers(tenant, 60, clock.now() - timedelta(minutes=1), total_ms=9000)
+    late = answers(tenant, 110, clock.now() - timedelta(minutes=1), total_ms=9000)
     store(database_urls, [replace(each, question=other.format(n)) for n, each in enumerate(late)])
     again = {each.check.signal: each for each in await released.run(tenant)}
     assert not again["latency"].drifted

@@ -19,6 +19,8 @@ from app.monitoring.domain.data_health.health_signal import (
     HealthSignalName,
 )
 from app.monitoring.domain.data_health.observations import (
+    ENDED_DAYS,
+    RECENT_DAYS,
     ArrivalHour,
     DataObservations,
     HeldBack,
@@ -30,7 +32,6 @@ from app.monitoring.domain.drift.homogeneity import share_rise
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _ALARM_DAYS = 30
-_WEEK = 7
 
 
 def judge(observed: DataObservations, policy: HealthPolicy, now: datetime, tenants: int = 1) -> list[HealthSignal]:
@@ -58,10 +59,10 @@ def freshness(source: str, hours: Sequence[ArrivalHour], policy: HealthPolicy, n
     not count."""
     last = max(each.last for each in hours)
     recent = sorted((each for each in hours if each.last >= last - policy.days * _DAY), key=lambda each: each.first)
-    if len({each.day for each in recent}) < policy.min_days:
+    silent = now - last
+    if len({each.day for each in recent}) < policy.min_days or silent > ENDED_DAYS * _DAY:
         return None
     longest = max([_HOUR, *(after.first - before.last for before, after in pairwise(recent))])
-    silent = now - last
     unhealthy = silent > policy.max_gap_factor * longest
     return HealthSignal("freshness", source, round(silent / _HOUR, 2), round(longest / _HOUR, 2), unhealthy)
 
@@ -98,7 +99,7 @@ def share(
     """The share of the last day's versions, or of the last week's where a day has too few, beside that of the days
     before. Unhealthy when it rose by Fisher's exact test, and by enough to matter.
     """
-    length = 1 if versions.get(0, 0) >= policy.min_cases else _WEEK
+    length = 1 if versions.get(0, 0) >= policy.min_cases else RECENT_DAYS
     window, days_before = range(length), range(length, length + policy.days)
     total, total_before = (sum(versions.get(day, 0) for day in days) for days in (window, days_before))
     if min(total, total_before) < policy.min_cases:

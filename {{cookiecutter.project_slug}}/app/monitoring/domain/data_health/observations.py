@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+RECENT_DAYS = 7
+"""A change of columns is reported for so long, and a share is that of so many days at most."""
+ENDED_DAYS = 90
+"""A source that was silent for longer has ended."""
+
 
 @dataclass(frozen=True, slots=True)
 class ArrivalHour:

@@ -57,6 +57,8 @@ def daily(today: int, before: Sequence[int]) -> list[ArrivalHour]:
         ([340, 508, 676], True),
         ([30 * 24, 31 * 24, 32 * 24], True),  # silent for a month
         ([49, 73, 97, 121, 49 + 29 * 24], True),  # the longest gap ended before the last 28 days
+        ([89 * 24, 90 * 24, 91 * 24], True),
+        ([91 * 24, 92 * 24, 93 * 24], None),  # it has ended
         ([100, 124], None),  # on two days only
         ([100, 101, 102, 103], None),  # on one day only
         ([1.5, 1.6, 30, 60], False),
