@@ -261,6 +261,17 @@ async def test_version_before_that_the_caller_could_not_read_stays_unnamed(
     assert await columns(health, tenant, "board") == {"wide.csv": ColumnChange((), (), (("secret", "price"),))}
 
 
+async def test_a_table_that_is_held_back_is_compared_too(
+    health: DataHealth, tenant: UUID, ingest: Send, clock: ManualClock
+) -> None:
+    for table in (b"article;price\nlamp;12\n", b"article;formula\nlamp;=2+3\n"):
+        [document] = await ingest(("held.csv", table))
+    assert document["status"] == "quarantined"
+    clock.advance(60)
+    await health.check(tenant)
+    assert await columns(health, tenant) == {"held.csv": ColumnChange((), (), (("price", "formula"),))}
+
+
 async def test_each_check_takes_the_place_of_the_one_before(
     health: DataHealth, tenant: UUID, clock: ManualClock, database_urls: Urls, state: State
 ) -> None:

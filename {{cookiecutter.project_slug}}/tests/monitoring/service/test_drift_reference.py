@@ -180,6 +180,8 @@ async def test_signals_of_answers_restart_with_the_first_week_of_an_evaluated_re
 async def test_only_a_release_that_passed_its_evaluation_restarts_a_reference(
     state: State, tenant: UUID, clock: ManualClock
 ) -> None:
+    first = await state.environments.resolve()
+    assert (await state.releases.history(first.id)).state == "live"
     assert await state.monitoring.drift.live() is None
     release = await state.releases.create("ana", changes={"retrieval.dense_weight": 0.4})
     async with state.database.transaction(None) as connection:
