@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import psycopg
 from typer.testing import CliRunner
 
 from app.cli import app
