@@ -30,11 +30,14 @@ def show(
         return await state.monitoring.drift.report(me)
 
     report = with_state(work)
-    if report.reference is None:
+    if (references := report.references) is None:
         out.print("There is no healthy week yet to compare with; --pin makes the last week the reference.")
         return
-    since, until = report.reference.since, report.reference.until
+    since, until = references.questions.since, references.questions.until
     out.print(f"Compared with {since:%Y-%m-%d} to {until:%Y-%m-%d}.", highlight=False)
+    if references.answers.release_id:
+        since, until, release = references.answers.since, references.answers.until, references.answers.release_id[:12]
+        out.print(f"Answers with {since:%Y-%m-%d} to {until:%Y-%m-%d}, of release {release}.", highlight=False)
     table = Table("signal", "drifted", "effect", "p", "alpha", "answers", "checked (UTC)")
     for each in report.checks:
         check = each.check

@@ -10,7 +10,7 @@ from app.cli.common import DEFAULT_TENANT, caller_in, err, out, with_state
 from app.core.reasons import check_reason
 from app.evaluation.domain.cases import Case
 from app.monitoring.domain.failures.case_candidate import Expectation, VisibleCandidate
-from app.monitoring.domain.failures.stored_pattern import VisiblePattern
+from app.monitoring.domain.failures.stored_pattern import PatternPage
 from app.wiring import State
 
 app = typer.Typer(help="Patterns of failures, and the evaluation cases that are made of them.")
@@ -31,15 +31,17 @@ def show(
     if context.invoked_subcommand is not None:
         return
 
-    async def work(state: State) -> Sequence[VisiblePattern]:
+    async def work(state: State) -> PatternPage:
         me = await caller_in(state, tenant, group)
         if now:
             await state.monitoring.failures.run(me.tenant_id)
         return await state.monitoring.failures.page(me, None, limit)
 
-    found = with_state(work)
+    page = with_state(work)
+    found = page.patterns
     if not found:
-        out.print("No failures were found. The worker looks for them; --now looks at once.")
+        looked = f"None were found at {page.looked_at:%Y-%m-%d %H:%M} UTC" if page.looked_at else "Nobody looked yet"
+        out.print(f"{looked}. The worker looks for failures; --now looks at once.", highlight=False)
         return
     table = Table("pattern", "about", "reason", "goes to", "failures", "before", "harm")
     for each in found:

@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from app.cli import drift, failures
+from app.cli import data_health, drift, failures
 from app.cli.common import (
     DEFAULT_TENANT,
     caller_at_the_command_line,
@@ -31,6 +31,7 @@ from app.wiring import check as check_start
 app = typer.Typer(help="Alert rules, dashboards, error budgets, business value and failures.", no_args_is_help=True)
 app.add_typer(failures.app, name="failures")
 app.command("drift")(drift.show)
+app.command("data")(data_health.show)
 
 STATES = {"unjudged": "too few events", "left": "", "spent": "[red]spent[/]"}
 FOLDER = "monitoring"

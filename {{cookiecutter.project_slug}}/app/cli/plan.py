@@ -4,7 +4,7 @@ from typing import Annotated
 import typer
 
 from app.cli.common import actor, out, with_state, write_result
-from app.governance.domain.readiness.plan import ReadinessPlan, plan_markdown
+from app.governance.domain.readiness.plan import plan_markdown
 from app.governance.service.plans import Plans
 from app.wiring import State
 
@@ -15,10 +15,17 @@ def plan(
 ) -> None:
     """Write the plan of 30, 60 and 90 days of this service, with owners and dates, and what moved since the last."""
 
-    async def work(state: State) -> ReadinessPlan:
-        return await Plans(state.database, state.readiness).write(actor(), keep)
+    async def work(state: State) -> None:
+        plans = Plans(state.database, state.readiness)
+        made = await plans.make()
+        _write(plan_markdown(made), file)
+        if keep:
+            await plans.store(made, actor())
 
-    text = plan_markdown(with_state(work))
+    with_state(work)
+
+
+def _write(text: str, file: Path | None) -> None:
     if file is None:
         out.print(text, markup=False, highlight=False, soft_wrap=True)
     else:

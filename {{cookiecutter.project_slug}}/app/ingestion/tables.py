@@ -39,6 +39,7 @@ document_versions = Table(
     *optional(kind=Text, title=Text, language=Text, characters=Integer),
     *required(findings=JSONB),
     *optional(signature=ARRAY(BigInteger)),
+    Column("columns", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     *required(received_at=Timestamp, received_by=Text),
     *optional(ended_at=Timestamp),
     references(document_id="documents.id"),
@@ -61,6 +62,7 @@ document_versions = Table(
         postgresql_where=text("status = 'published'"),
     ),
     Index("ix_document_versions_blob", "tenant_id", "sha256"),
+    Index("ix_document_versions_by_time", "tenant_id", "received_at"),
 )
 
 source_access_rules = Table(

@@ -21,6 +21,7 @@ monitoring_runs = Table(
     metadata,
     *primary_key(tenant_id=Uuid, kind=Text),
     *required(started_at=Timestamp),
+    *optional(finished_at=Timestamp),
     CheckConstraint("kind in ('failures', 'drift', 'health')", name="kind"),
 )
 
@@ -84,6 +85,7 @@ drift_references = Table(
     metadata,
     *primary_key(tenant_id=Uuid, pinned_at=Timestamp),
     *required(since=Timestamp, until=Timestamp),
+    *optional(release_id=Text),
     CheckConstraint("since < until", name="period"),
 )
 
@@ -94,4 +96,11 @@ drift_checks = Table(
     *required(at=Timestamp, signal=Text, p=Float, alpha=Float, effect=Float, reference=Integer, window=Integer),
     *required(drifted=Boolean, examples=ARRAY(Uuid)),
     Index("ix_drift_checks_by_signal", "tenant_id", "signal", "at"),
+)
+
+data_health_signals = Table(
+    "data_health_signals",
+    metadata,
+    *primary_key(tenant_id=Uuid, id=Uuid),
+    *required(signal=Text, subject=Text, value=Float, usual=Float, unhealthy=Boolean, examples=ARRAY(Uuid)),
 )

@@ -148,7 +148,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         tickets=Tickets(database, clock),
         reviews=_reviews(infra, actions),
         privacy=privacy,
-        monitoring=make_monitoring(infra, approvals, identity, screening, judge, webhooks),
+        monitoring=make_monitoring(infra, approvals, identity, screening, judge, webhooks, ingestion),
         webhooks=webhooks,
     )
 

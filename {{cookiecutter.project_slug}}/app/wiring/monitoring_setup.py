@@ -1,6 +1,7 @@
 """What judges live traffic: error budgets with the approvals that they stop, business value, scores of answers."""
 
 from dataclasses import replace
+from functools import partial
 
 from app.core.ownership import OwnershipPolicy
 from app.core.slo import SloPolicy
@@ -9,8 +10,10 @@ from app.evaluation.service import LLMJudge
 from app.governance.service import Approvals
 from app.identity.service import Identity
 from app.inference.service.later_review import LaterReview
+from app.ingestion.service import Ingestion
 from app.llm.ports import ChatModel
 from app.monitoring.domain.business_policy import BusinessPolicy
+from app.monitoring.domain.drift.signals import EvaluatedRelease
 from app.monitoring.domain.policy import MonitoringPolicy
 from app.monitoring.service import Monitoring
 from app.monitoring.service.alerting import AlertNotices
@@ -65,6 +68,7 @@ def make_monitoring(
     screening: Screening,
     judge: ChatModel | None,
     webhooks: WebhookSender,
+    ingestion: Ingestion,
 ) -> Monitoring:
     """approvals: whose error budgets are shown."""
     policies = infra.policies
@@ -72,6 +76,7 @@ def make_monitoring(
         infra.database,
         infra.clock,
         infra.retrieval,
+        ingestion,
         infra.suites,
         policies.get(MonitoringPolicy),
         policies.get(PrivacyPolicy).personal_data,
@@ -80,4 +85,18 @@ def make_monitoring(
         _online_evaluations(infra, identity, screening, judge),
         AlertNotices(infra.database, infra.clock, webhooks, policies.get(OwnershipPolicy)),
         approvals.error_budgets,
+        partial(_evaluated_release, infra, approvals.live_releases),
     )
+
+
+async def _evaluated_release(infra: Infrastructure, live_releases: LiveReleases) -> EvaluatedRelease | None:
+    """The live release of production, if it passed its evaluation."""
+    if not live_releases.known:
+        await live_releases.refresh()
+    standing = live_releases.by_name.get(live_releases.production)
+    if standing is None:
+        return None
+    history = await infra.releases.history(standing.live.id)
+    since = [event.at for event in history.events if event.after == "live"]
+    passed = history.evidence is not None and history.evidence.verdict == "PASS"
+    return EvaluatedRelease(standing.live.id, since[-1]) if passed and since else None

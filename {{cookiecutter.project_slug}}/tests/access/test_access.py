@@ -45,6 +45,7 @@ EXPECTED_PATHS = {
     "/v1/chat/completions",
     "/v1/documents",
     "/v1/documents/*",
+    "/v1/monitoring/data-health",
     "/v1/quarantine/*/original",
     "/v1/reviews/*",
     "/v1/reviews/*/claim",

@@ -20,7 +20,19 @@ from app.core.jobs import Worker
 from app.ingestion.domain.access_groups import common_access_groups, widens_access
 from app.wiring import State
 from tests.access.repeating_model import WORD
-from tests.access.sharing import GROUPS, KEYS, MANAGERS, PERSON, PLACES, Document, Groups, Leak, Sharing
+from tests.access.sharing import (
+    GROUPS,
+    KEYS,
+    MANAGERS,
+    PERSON,
+    PLACES,
+    TABLES,
+    Document,
+    Groups,
+    Leak,
+    Sharing,
+    address,
+)
 from tests.identity.issuer import Issuer
 
 Json = dict[str, Any]
@@ -95,16 +107,17 @@ class World(Sharing):
         """Upload a new document or a new version of one; some go to quarantine."""
         key, place, groups = self.pick(*MANAGERS), self.chance.choice(PLACES), self.chance.choice([None, *GROUPS])
         word = f"zq{self.chance.getrandbits(40):010x}"
-        content = (
-            f"# Notes on {place} {word}\n\nThe code of {place} is {word}. It was {self.chance.getrandbits(64)} before."
-        )
+        sentence = f"The code of {place} is {word}. It was {self.chance.getrandbits(64)} before."
+        content = f"# Notes on {place} {word}\n\n{sentence}"
+        if place in TABLES:
+            content = f"place,code {word}\n{place},{sentence}"
         data = content.encode() + (b" caf\xe9" if self.chance.random() < 0.25 else b"")
         form: Json = {"metadata": orjson.dumps({"remark": word}).decode()}
         form |= {} if groups is None else {"access_groups": ",".join(groups)}
         document = self.documents.get(self.by_place[place]) if place in self.by_place else None
         # A new document follows the list of its source, unless its upload names groups.
         if document is None or groups is not None:
-            groups = groups or self.rules.get(f"{place}.md", self.rules.get("*", ()))
+            groups = groups or self.rules.get(address(place), self.rules.get("*", ()))
         # Recorded first, because a reply may contain the words at once.
         owner = document or Document(groups or (), groups or ())
         owner.words.append(word)
@@ -112,7 +125,7 @@ class World(Sharing):
         before = Document(owner.readers, owner.requested, owner.words)
         requested = owner.requested if groups is None else groups
         owner.readers, owner.requested = tuple(common_access_groups(owner.readers, requested)), requested
-        files = {"files": (f"{place}.md", data)}
+        files = {"files": (address(place), data)}
         reply = await self.clients[key].post("/v1/documents", files=files, data=form)
         self.log.append(f"{key}: upload {place} {groups} {word} {reply.status_code}")
         own_groups = self.groups[key]
@@ -355,6 +368,7 @@ class World(Sharing):
             [operation] = self.chance.choices(operations, weights)
             await operation()
         await self.work()
+        await self.state.monitoring.data_health.check(self.tenant)
         for key in (self.pick("admin", "reviewer"), self.pick()):
             await self.read_all(key)
         await self.candidates("reviewer of all")

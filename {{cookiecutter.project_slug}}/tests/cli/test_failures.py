@@ -49,7 +49,7 @@ def test_from_the_failure_to_the_case(
             raise done.exception
         return done.output
 
-    assert "No failures were found" in call()
+    assert "Nobody looked yet" in call()
     shown = call("--now")
     assert "off_topic (answerability)" in shown
     assert "documents" in shown

@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import psycopg
 from typer.testing import CliRunner
 
 from app.cli import app
+from app.core.embedded import Urls
 from app.core.errors import Invalid
 from app.governance.domain.readiness.catalogue import CHECKS
 from app.governance.domain.readiness.statements import NotAttested
@@ -59,6 +61,22 @@ def test_the_plan_is_written_and_the_next_one_says_what_moved(run: CliRunner, tm
     assert run.invoke(app, ["plan", "--out", str(second)]).exit_code == 0
     assert "Since the plan" not in first.read_text(encoding="utf-8")
     assert "- `latency.load_test`: red → green" in second.read_text(encoding="utf-8")
+
+
+def test_a_plan_that_cannot_be_written_is_not_compared_with(
+    run: CliRunner, tmp_path: Path, database_urls: Urls
+) -> None:
+    def stored() -> int:
+        with psycopg.connect(database_urls.owner) as connection:
+            return connection.execute("select count(*) from readiness_plans").fetchall()[0][0]
+
+    before = stored()
+    assert run.invoke(app, ["plan", "--out", str(tmp_path / "plan.md")]).exit_code == 0
+    assert stored() == before + 1
+    refused = run.invoke(app, ["plan", "--out", str(tmp_path / "no folder" / "plan.md")])
+    assert isinstance(refused.exception, Invalid)
+    assert run.invoke(app, ["plan", "--no-keep", "--out", str(tmp_path / "other.md")]).exit_code == 0
+    assert stored() == before + 1
 
 
 def test_an_attestation_of_what_is_answered_from_evidence_is_refused(run: CliRunner) -> None:

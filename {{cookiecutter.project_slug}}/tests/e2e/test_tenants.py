@@ -126,7 +126,7 @@ async def _pattern(state: State, tenant: UUID) -> str:
     await Traffic(state, tenant, state.clock).refuse(f"What did {MARKER} eat?", ago=timedelta(minutes=1))
     await state.monitoring.failures.run(tenant)
     caller = Principal(tenant, COMMAND_LINE, MARKER, frozenset({"admin"}))
-    return str((await state.monitoring.failures.page(caller, None, 1))[0].stored.id)
+    return str((await state.monitoring.failures.page(caller, None, 1)).patterns[0].stored.id)
 
 
 @pytest_asyncio.fixture

@@ -174,6 +174,7 @@ async def _answer(service: ReadyService) -> None:
 async def _operate(service: ReadyService) -> None:
     state = service.state
     await state.privacy.upkeep.sweep()
+    await state.monitoring.data_health.check(service.tenant)
     for kind in OPERATIONS:
         if kind != "retention":
             run = OperationRun(kind, state.clock.now(), "ada", True, "0" * 64)

@@ -55,12 +55,13 @@ def test_what_moved_since_the_last_plan_is_said(state: State) -> None:
 
 async def test_a_plan_is_stored_and_the_next_one_compares_with_it(state: State) -> None:
     plans = Plans(state.database, state.readiness)
-    first = await plans.write("ada")
+    first = await plans.make()
+    await plans.store(first, "ada")
     assert first.since is None
-    await plans.write("ada", keep=False)
+    await plans.make()
     for kind in OPERATIONS:
         await state.readiness.record(OperationRun(kind, state.clock.now(), "ada", True))
-    second = await plans.write("bob")
+    second = await plans.make()
     assert second.since == first.report.at
     assert {move.check_id for move in second.moves if move.after == "green"} >= {"rollback.backup", "latency.load_test"}
     assert second.started == first.report.at.date()

@@ -107,6 +107,11 @@ BREAKS: dict[str, Break] = {
         "update indexes set embedder = 'x' || embedder where status = 'live'",
         "update indexes set embedder = substr(embedder, 2) where status = 'live'",
     ),
+    "quality.data_health": by_sql(
+        "insert into data_health_signals "
+        "select id, gen_random_uuid(), 'freshness', 'gone', 9, 1, true, '{}' from tenants",
+        "delete from data_health_signals where subject = 'gone'",
+    ),
     "versions.live_release": by_sql(
         "create table parked as select * from release_parts; delete from release_parts",
         "insert into release_parts select * from parked; drop table parked",

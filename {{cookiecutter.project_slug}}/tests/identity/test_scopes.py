@@ -83,6 +83,7 @@ tenant   keys:manage          GET /v1/keys
 tenant   keys:manage          POST /v1/keys
 tenant   keys:manage          DELETE /v1/keys/{prefix}
 tenant   monitoring:read      GET /v1/monitoring/case-candidates
+tenant   monitoring:read      GET /v1/monitoring/data-health
 tenant   monitoring:read      GET /v1/monitoring/drift
 tenant   monitoring:read      GET /v1/monitoring/failure-patterns
 tenant   monitoring:propose   POST /v1/monitoring/failure-patterns/{pattern_id}/cases

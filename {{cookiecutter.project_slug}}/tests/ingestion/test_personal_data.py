@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from app.safety.domain.personal_data import PersonalDataProtection, PersonalDataRules
 from app.wiring import State
@@ -55,6 +56,16 @@ async def test_a_masked_document_has_no_value_in_the_index_and_its_offsets_hold(
     assert "[phone" in served
     assert "Lamp" in served
     assert {each["rule"] for each in document["findings"]} == {"personal_data.email", "personal_data.phone"}
+
+
+async def test_the_names_of_columns_are_masked_too(ingest, policy, state, tenant) -> None:
+    policy("mask")
+    await ingest(("contacts.csv", f"place;{MAIL}\ntower;from dusk to dawn\n".encode()))
+    async with state.database.read(tenant) as connection:
+        columns = (await connection.execute(text("select columns from document_versions"))).scalar_one()
+    assert columns[0] == "place"
+    assert "[email" in columns[1]
+    assert MAIL not in columns[1]
 
 
 async def test_a_document_that_is_held_back_says_why_and_is_published_once_released(

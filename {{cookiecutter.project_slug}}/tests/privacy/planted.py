@@ -63,13 +63,16 @@ class Garden:
             await self.rest(number)
 
     async def documents(self, amount: int) -> None:
-        """With a name, a heading, a text and metadata each. Of ten, one is replaced, one deleted, one quarantined."""
+        """With a name, a heading, a text and metadata each. Of ten, one is replaced, one deleted, one quarantined, and
+        one has a table beside it."""
         for number in range(amount):
             await self.upload(number)
         await work_off(self.state)
         for number in range(0, amount, 10):
             clean = f"# The {TOPICS[number // 10 % 10]} {number}\n\nIt opens at nine o'clock in the morning."
             await self._send(f"place-{number}.md", clean.encode(), {})
+            table = f"place,{self.word('documents.columns')}\nplace {number},opens at nine\n"
+            await self._send(f"table-{number}.csv", table.encode(), {})
             found = await self.client.get("/v1/documents", params={"limit": 200})
             uri = f"place-{number + 1}.md"
             gone = next((each["id"] for each in found.json()["items"] if each["uri"] == uri), None)

@@ -37,7 +37,7 @@ async def test_vectors_and_candidates_are_erased_with_their_questions(
     gone = {await traffic.refuse(each, ago=timedelta(minutes=5)) for each in QUESTIONS}
     stays = {await traffic.refuse(f"Where is bicycle shed {n}?", ago=timedelta(minutes=5)) for n in range(5)}
     await state.monitoring.failures.run(tenant)
-    for pattern in await state.monitoring.failures.page(caller, None, 10):
+    for pattern in (await state.monitoring.failures.page(caller, None, 10)).patterns:
         await state.monitoring.cases.propose(caller, pattern.stored.id, 10, f"{PERSON} asked for it")
     assert await derived(state, tenant) == {each.table: gone | stays for each in MONITORED}
 

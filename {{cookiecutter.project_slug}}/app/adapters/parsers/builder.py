@@ -6,6 +6,7 @@ from app.retrieval.domain.chunking import Heading
 from app.safety.domain.text import Finding, normalise
 
 MAX_CHARACTERS = 40_000_000
+MAX_COLUMNS = 500
 
 _SPACES = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
 
@@ -27,6 +28,7 @@ class TextBuilder:
         self._headings: list[Heading] = []
         self._hidden: list[str] = []
         self._findings: dict[str, Finding] = {}
+        self._columns: dict[str, None] = {}
         for finding in findings:
             self.find(finding)
 
@@ -56,6 +58,12 @@ class TextBuilder:
         if detail:
             self.find(Finding("hidden_text", detail))
 
+    def name_columns(self, names: Iterable[str]) -> None:
+        """Record the names of the columns of a table, in their order; of several tables of a file, those of all."""
+        for name in names:
+            if len(self._columns) < MAX_COLUMNS and name not in self._columns:
+                self._columns[name] = None
+
     def find(self, finding: Finding) -> None:
         earlier = self._findings.get(finding.rule)
         count = finding.count + (earlier.count if earlier else 0)
@@ -72,6 +80,7 @@ class TextBuilder:
             metadata=facts,
             findings=tuple(self._findings.values()),
             hidden="\n".join(self._hidden)[:200_000],
+            columns=tuple(dict.fromkeys(filter(None, (squeeze(self._clean(name))[:200] for name in self._columns)))),
         )
 
     def _append(self, text: str) -> None:

@@ -26,6 +26,7 @@ def encoded(document: ParsedDocument) -> dict[str, Any]:
         "findings": [[f.rule, f.detail, f.count, f.start, f.end] for f in document.findings],
         "hidden": document.hidden,
         "loss": [document.loss.found, dict(document.loss.lost)] if document.loss else None,
+        "columns": list(document.columns),
     }
 
 
@@ -40,4 +41,5 @@ def decoded(reply: dict[str, Any]) -> ParsedDocument:
         findings=tuple(Finding(rule, clean(detail), *rest) for rule, detail, *rest in reply["findings"]),
         hidden=clean(reply["hidden"]),
         loss=WordLoss(found=reply["loss"][0], lost=reply["loss"][1]) if reply["loss"] else None,
+        columns=tuple(clean(name) for name in reply["columns"]),
     )

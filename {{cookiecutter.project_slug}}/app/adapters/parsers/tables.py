@@ -47,6 +47,7 @@ def _write_rows(builder: TextBuilder, rows: Iterator[list[str]]) -> None:
         if header is None:
             header = cells if _is_header(cells) else []
             if header:
+                builder.name_columns(header)
                 builder.block("Columns: " + ", ".join(header))
                 continue
         named = [f"{name}: {cell}" for name, cell in zip(header, cells, strict=False) if cell]
@@ -108,6 +109,7 @@ def _write_record(builder: TextBuilder, record: Any) -> None:
     if not isinstance(record, dict):
         builder.block("; ".join(_scalars(record)), separator="\n")
         return
+    builder.name_columns(map(str, record))
     main = next((key for key in _TEXT_KEYS if isinstance(record.get(key), str)), None)
     if main is None:
         builder.block("; ".join(_scalars(record)), separator="\n")

@@ -35,6 +35,10 @@ _DOCUMENTS = text(
 _QUARANTINE = text(
     "select count(*) as count, min(created_at) as oldest from quarantine where tenant_id = :tenant and decision is null"
 )
+_HEALTH_CHECKED = text("select finished_at from monitoring_runs where tenant_id = :tenant and kind = 'health'")
+_UNHEALTHY = text(
+    "select distinct signal from data_health_signals where tenant_id = :tenant and unhealthy order by signal"
+)
 _REVIEWS = text(
     "select count(*) as open, count(*) filter (where due_at < :now) as overdue, "
     "min(due_at) filter (where due_at < :now) as oldest_due "
@@ -126,6 +130,17 @@ async def answer_times(connection: AsyncConnection, tenant: UUID, since: datetim
     """Of the newest answers in production."""
     parameters = {"tenant": tenant, "since": since, "most": most}
     return [AnswerTime(*row) for row in await connection.execute(_TIMES, parameters)]
+
+
+async def data_checked(connection: AsyncConnection, tenant: UUID) -> datetime | None:
+    """When the data of a tenant was checked last."""
+    at: datetime | None = (await connection.execute(_HEALTH_CHECKED, {"tenant": tenant})).scalar()
+    return at
+
+
+async def unhealthy_signals(connection: AsyncConnection, tenant: UUID) -> list[str]:
+    """Of the newest check of a tenant's data."""
+    return list((await connection.execute(_UNHEALTHY, {"tenant": tenant})).scalars())
 
 
 async def ratings(connection: AsyncConnection, tenant: UUID, since: datetime) -> AgedCount:

@@ -18,6 +18,7 @@ from app.governance.domain.readiness.facts import (
     AuditFacts,
     CallerFacts,
     CorpusFacts,
+    DataHealthFacts,
     IsolationFacts,
     MonitoringFacts,
     OwnershipFacts,
@@ -65,6 +66,7 @@ class EvidenceSources:
         """Each source may raise; the caller limits its time."""
         return {
             CorpusFacts: self.tenants.corpus,
+            DataHealthFacts: self.tenants.data_health,
             TrafficFacts: self.tenants.traffic,
             QueueFacts: self.tenants.reviews,
             CallerFacts: self.tenants.callers,

@@ -1,4 +1,4 @@
-"""Writes the plan of 90 days, and stores what it said."""
+"""Makes the plan of 90 days, and stores what it said."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,15 @@ class Plans:
     database: Database
     readiness: Readiness
 
-    async def write(self, actor: str, keep: bool = True) -> ReadinessPlan:
-        """The plan as of now, compared with the last one. keep: store its statuses for the next comparison.
-
-        Errors: DatabaseUnavailable.
-        """
+    async def make(self) -> ReadinessPlan:
+        """The plan as of now, compared with the last one that was stored. Errors: DatabaseUnavailable."""
         report = await self.readiness.report()
-        async with self.database.transaction(None) as connection:
+        async with self.database.read(None) as connection:
             stored = await readiness_store.first_and_last_plan(connection)
-            if keep:
-                await readiness_store.add_plan(connection, new_id(), report.at, actor, report.statuses)
         return make_plan(report, EarlierPlans(*stored) if stored else None)
+
+    async def store(self, plan: ReadinessPlan, actor: str) -> None:
+        """Stores the statuses of a plan that was written, for the next comparison. Errors: DatabaseUnavailable."""
+        report = plan.report
+        async with self.database.transaction(None) as connection:
+            await readiness_store.add_plan(connection, new_id(), report.at, actor, report.statuses)

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from app.costs.service import Costs
 from app.governance.domain.readiness.facts import (
     CallerFacts,
     CorpusFacts,
+    DataHealthFacts,
     KeyFact,
     QueueFacts,
     SpendingFacts,
@@ -63,6 +64,16 @@ class TenantEvidence:
             waiting=sum(each.number for each in left),
             oldest_waiting=min((each.at for each in left if each.at), default=None),
         )
+
+    async def data_health(self) -> DataHealthFacts:
+        checked: list[datetime | None] = []
+        unhealthy = Counter[str]()
+        for tenant in await self._tenants():
+            async with self.database.read(tenant) as connection:
+                checked.append(await evidence_queries.data_checked(connection, tenant))
+                unhealthy.update(await evidence_queries.unhealthy_signals(connection, tenant))
+        times = [at for at in checked if at]
+        return DataHealthFacts(len(checked), len(checked) - len(times), min(times, default=None), dict(unhealthy))
 
     async def traffic(self) -> TrafficFacts:
         since = self.clock.now() - WINDOW

@@ -35,7 +35,7 @@ class ParsedDocument:
 
     headings refer to `text`; `hidden` is text of the file that is invisible to readers, used only for
     screening; `findings` report what was removed or repaired; `metadata` is from the file itself; `loss`: None where
-    the text is the file itself.
+    the text is the file itself; `columns`: of a table, the names of its columns or fields, each once.
     """
 
     kind: str
@@ -46,6 +46,7 @@ class ParsedDocument:
     findings: tuple[Finding, ...] = ()
     hidden: str = ""
     loss: WordLoss | None = None
+    columns: tuple[str, ...] = ()
 
 
 class Unparsable(Exception):

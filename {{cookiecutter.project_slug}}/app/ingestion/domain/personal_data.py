@@ -48,5 +48,6 @@ def protected(
         title=mask(parsed.title),
         headings=headings,
         metadata={name: mask(value) for name, value in parsed.metadata.items()},
+        columns=tuple(mask(name) for name in parsed.columns),
     )
     return ProtectedDocument(masked, {name: mask(value) for name, value in metadata.items()}, findings)

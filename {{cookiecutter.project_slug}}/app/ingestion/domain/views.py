@@ -90,6 +90,20 @@ class NewestVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentColumns:
+    """A document with the columns of its newest version, where that is a table, and those of the table before; none
+    where the caller could not read that version.
+    """
+
+    document_id: UUID
+    source: str
+    uri: str
+    title: str
+    columns: tuple[str, ...]
+    columns_before: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OriginalFile:
     """A file as it was uploaded."""
 

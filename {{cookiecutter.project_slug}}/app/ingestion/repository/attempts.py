@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.database import Database, in_one_round_trip
 from app.ingestion.domain.documents import ProcessingAttempt
 from app.ingestion.domain.near_duplicates import Signature, bands
+from app.ingestion.domain.parsed_document import ParsedDocument
 from app.ingestion.domain.quarantine_reasons import QuarantineReason
 from app.ingestion.repository import quarantine_entries, versions
 from app.safety.domain.text import Finding
@@ -42,7 +43,7 @@ _QUARANTINE_VERSION = text(
     """
     with ended as (
         update document_versions set status = 'quarantined', ended_at = :now, kind = cast(:kind as text),
-            characters = cast(:characters as int), findings = cast(:findings as jsonb)
+            characters = cast(:characters as int), findings = cast(:findings as jsonb), columns = :columns
         where document_id = :document and version = :version
     )
     update documents set updated_at = :now where id = :document
@@ -52,11 +53,11 @@ _PUBLISH = """
     with published as materialized (
         select * from jsonb_to_recordset(%(published)s) as document(
             id uuid, version int, kind text, title text, language text, characters int, metadata jsonb, findings jsonb,
-            signature bigint[], groups text[], bands int[])
+            signature bigint[], groups text[], bands int[], columns text[])
     ), ended as (
         update document_versions v set status = 'published', ended_at = %(now)s, kind = p.kind, title = p.title,
             language = p.language, characters = p.characters, metadata = p.metadata, findings = p.findings,
-            signature = p.signature
+            signature = p.signature, columns = p.columns
         from published p where v.document_id = p.id and v.version = p.version
     ), shown as (
         update documents d set live_version = p.version, title = p.title, access_groups = p.groups, updated_at = %(now)s
@@ -98,6 +99,7 @@ class PublishedVersion:
     metadata: Mapping[str, str]
     findings: Sequence[Finding]
     signature: Signature | None
+    columns: Sequence[str]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -112,6 +114,7 @@ class PublishedVersion:
             "findings": [finding.as_dict() for finding in self.findings],
             "signature": self.signature,
             "bands": bands(self.signature) if self.signature else [],
+            "columns": list(self.columns),
         }
 
 
@@ -171,16 +174,16 @@ async def quarantine(
     findings: Sequence[Finding],
     now: datetime,
     *,
-    kind: str | None = None,
-    characters: int | None = None,
+    parsed: ParsedDocument | None = None,
 ) -> None:
-    """End the version with an open quarantine entry. kind, characters: of a file that could be parsed."""
+    """End the version with an open quarantine entry. parsed: of a file that could be parsed."""
     values = {
         "document": attempt.document_id,
         "version": attempt.version,
         "now": now,
-        "kind": kind,
-        "characters": characters,
+        "kind": parsed.kind if parsed else None,
+        "characters": len(parsed.text) if parsed else None,
+        "columns": list(parsed.columns) if parsed else [],
         "findings": quarantine_entries.findings_json(findings),
     }
     await connection.execute(_QUARANTINE_VERSION, values)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.encryption.domain import Sealed
 from app.ingestion.domain.documents import Cursor
-from app.ingestion.domain.views import DocumentDetails, NewestVersion, QuarantineEntry, Visibility
+from app.ingestion.domain.views import DocumentColumns, DocumentDetails, NewestVersion, QuarantineEntry, Visibility
 from app.safety.domain.text import Finding
 
 # The newest version may have other access groups than the published one: a caller must be in the groups of both.
@@ -66,6 +66,19 @@ _ORIGINAL = text(
     join documents d on d.id = q.document_id
     join blobs b on b.tenant_id = v.tenant_id and b.sha256 = v.sha256
     where q.id = :id and d.deleted_at is null and {_VISIBLE}
+    """  # noqa: S608
+)
+_WITH_COLUMNS = text(
+    f"""
+    select d.id, d.source, d.uri, d.title, v.columns, case when {_VISIBLE.replace("v.", "p.")} then p.columns end
+    from documents d
+    join document_versions v on v.document_id = d.id and v.version = d.version
+    left join lateral (
+        select b.columns, b.access_groups from document_versions b where b.document_id = d.id
+          and b.version < v.version and b.columns <> '{{}}' order by b.version desc limit 1
+    ) p on true
+    where d.id = any(:documents) and d.deleted_at is null and {_VISIBLE}
+      and (cast(:manages as boolean) or d.live_version is not null)
     """  # noqa: S608
 )
 _EVERY_DOCUMENT = text("select id from documents where deleted_at is null order by id")
@@ -137,6 +150,17 @@ async def get_original(
     """The name of the file and its bytes as they are stored."""
     row = (await connection.execute(_ORIGINAL, _parameters(visibility) | {"id": entry_id})).first()
     return (row.name, Sealed(row.key_version, bytes(row.bytes))) if row else None
+
+
+async def list_columns(
+    connection: AsyncConnection, documents: Sequence[UUID], visibility: Visibility
+) -> list[DocumentColumns]:
+    """Those of the documents that the caller may read."""
+    rows = await connection.execute(_WITH_COLUMNS, _parameters(visibility) | {"documents": list(documents)})
+    return [
+        DocumentColumns(id, source, uri, title, tuple(columns), tuple(before or ()))
+        for id, source, uri, title, columns, before in rows
+    ]
 
 
 async def every_document(connection: AsyncConnection) -> list[UUID]:

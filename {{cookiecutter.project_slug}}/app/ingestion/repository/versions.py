@@ -95,7 +95,8 @@ _DELETE_DOCUMENT = text(
 )
 _DELETE_VERSIONS = text(
     """
-    update document_versions set status = 'deleted', ended_at = :now, signature = null, metadata = '{}', title = null
+    update document_versions set status = 'deleted', ended_at = :now, signature = null, metadata = '{}', title = null,
+        columns = '{}'
     where document_id = :document
     """
 )

@@ -1,6 +1,6 @@
 import builtins
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from app.core import audit
@@ -18,7 +18,7 @@ from app.ingestion.domain.documents import (
     UploadResult,
     check_source,
 )
-from app.ingestion.domain.views import DocumentDetails, NewestVersion, OriginalFile, QuarantineEntry
+from app.ingestion.domain.views import DocumentColumns, DocumentDetails, NewestVersion, OriginalFile, QuarantineEntry
 from app.ingestion.repository import reading
 from app.ingestion.service import processing, quarantine, sharing
 from app.ingestion.service import upload as uploading
@@ -158,6 +158,14 @@ class Ingestion:
         """The ids of all documents of a tenant that are not deleted, whoever may read them."""
         async with self.deps.database.read(tenant_id) as connection:
             return await reading.every_document(connection)
+
+    async def columns_of(self, caller: Principal, documents: Sequence[UUID]) -> builtins.list[DocumentColumns]:
+        """Those of the documents that the caller may read by its groups, at the command line too, with the columns of
+        tables.
+        """
+        visibility = replace(visibility_of(caller), all_groups=False)
+        async with self.deps.database.read(caller.tenant_id) as connection:
+            return await reading.list_columns(connection, documents, visibility)
 
     async def newest_versions(self, caller: Principal, documents: Sequence[UUID]) -> builtins.list[NewestVersion]:
         """The newest version of each of these documents."""

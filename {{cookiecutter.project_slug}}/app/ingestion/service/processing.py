@@ -322,6 +322,7 @@ def _published_version(checked: _Checked) -> PublishedVersion:
         metadata=checked.metadata,
         findings=checked.findings,
         signature=checked.signature,
+        columns=checked.parsed.columns,
     )
 
 
@@ -342,8 +343,7 @@ async def _quarantine(
             reason,
             findings,
             deps.clock.now(),
-            kind=parsed.kind if parsed else None,
-            characters=len(parsed.text) if parsed else None,
+            parsed=parsed,
         )
     DOCUMENTS.labels("quarantined", reason.code).inc()
     return ProcessingResult("quarantined", reason)

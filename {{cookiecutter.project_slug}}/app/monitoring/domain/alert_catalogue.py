@@ -115,6 +115,18 @@ CAUSES: tuple[Alert, ...] = (
             "The traffic of {{ $value | humanize }} tenants differs from the pinned week", "traffic-drifted", "quality"
         ),
     ),
+    LevelAlert(
+        "DataUnhealthy",
+        "ticket",
+        Counted("app_unhealthy_data_tenants"),
+        '{signal="freshness"}',
+        1,
+        Annotations(
+            "The data of {{ $value | humanize }} tenants is not as usual: `app monitoring data` says what",
+            "data-unhealthy",
+            "documents",
+        ),
+    ),
     IncreaseAlert(
         "ReleasedWithoutApproval",
         "ticket",

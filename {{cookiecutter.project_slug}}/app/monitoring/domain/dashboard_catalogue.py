@@ -193,6 +193,18 @@ DOCUMENTS = Dashboard(
         _panel("Steps of a search", "p95 of each step.", "s", *_quantiles("app_search_seconds", by="step")),
         _panel("Searches without vectors", "By reason.", "ops", _by("why", "app_search_degraded_total")),
         _panel("Parser processes", "That ended, by reason.", "ops", _by("why", "app_parser_processes_total")),
+        _panel(
+            "Unhealthy data",
+            "Tenants whose sources, quarantine, tables or index are not as usual, by signal.",
+            "short",
+            Query("max by (signal) (app_unhealthy_data_tenants)", "{{signal}}"),
+        ),
+        _panel(
+            "Checks of data",
+            "That were due, by result: none within an hour means that nobody looks.",
+            "ops",
+            _by("result", "app_monitoring_checks_total", 'kind="health"'),
+        ),
     ),
 )
 

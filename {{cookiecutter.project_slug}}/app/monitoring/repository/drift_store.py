@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.ids import new_id
-from app.monitoring.domain.drift.signals import DriftReference, SignalCheck, StoredCheck
+from app.monitoring.domain.drift.signals import DriftReference, DriftReferences, SignalCheck, StoredCheck
 from app.monitoring.tables import drift_checks, drift_references
 
 _CHECK = drift_checks.c
@@ -19,12 +19,13 @@ async def pin(connection: AsyncConnection, tenant: UUID, reference: DriftReferen
     await connection.execute(insert(drift_references).values(tenant_id=tenant, **asdict(reference)))
 
 
-async def find_reference(connection: AsyncConnection) -> DriftReference | None:
-    """The one that was pinned last."""
+async def find_references(connection: AsyncConnection) -> DriftReferences | None:
+    """Those that were pinned last. One of a release counts until another one of all signals is pinned."""
     columns = (drift_references.c[name] for name in DriftReference.__dataclass_fields__)
-    query = select(*columns).order_by(drift_references.c.pinned_at.desc()).limit(1)
-    row = (await connection.execute(query)).first()
-    return DriftReference(*row) if row else None
+    newest = select(*columns).order_by(drift_references.c.pinned_at.desc()).limit(1)
+    answers = (await connection.execute(newest)).first()
+    questions = (await connection.execute(newest.where(drift_references.c.release_id.is_(None)))).first()
+    return DriftReferences(DriftReference(*questions), DriftReference(*answers)) if questions and answers else None
 
 
 async def store_checks(

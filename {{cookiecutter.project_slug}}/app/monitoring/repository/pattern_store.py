@@ -13,6 +13,7 @@ from app.monitoring.domain.failures.case_candidate import FailureCandidate
 from app.monitoring.domain.failures.patterns import FailurePattern
 from app.monitoring.domain.failures.signature import FailureSignature
 from app.monitoring.domain.failures.stored_pattern import StoredPattern
+from app.monitoring.repository import runs
 from app.monitoring.tables import case_candidates, failure_patterns
 
 _PATTERN = failure_patterns.c
@@ -23,7 +24,7 @@ _SIGNATURE = FailureSignature.__dataclass_fields__
 async def store_patterns(
     connection: AsyncConnection, tenant: UUID, patterns: Sequence[FailurePattern], at: datetime, oldest: datetime
 ) -> None:
-    """Stores what was found at a time, the worst first, and deletes what was found before `oldest`."""
+    """Stores what a run found at a time, the worst first, and deletes what was found before `oldest`."""
     await connection.execute(delete(failure_patterns).where(_PATTERN.found_at < oldest))
     rows = [
         {
@@ -43,6 +44,7 @@ async def store_patterns(
     ]
     if rows:
         await connection.execute(insert(failure_patterns).values(rows))
+    await runs.finish(connection, tenant, "failures", at)
 
 
 async def find_pattern(connection: AsyncConnection, pattern_id: UUID) -> StoredPattern | None:
@@ -50,9 +52,16 @@ async def find_pattern(connection: AsyncConnection, pattern_id: UUID) -> StoredP
     return _stored(row) if row else None
 
 
-async def list_patterns(connection: AsyncConnection, after: StoredPattern | None, limit: int) -> list[StoredPattern]:
-    """Of the newest run, or of the run of `after`, the worst first."""
-    found_at = select(func.max(_PATTERN.found_at)).scalar_subquery() if after is None else after.found_at
+async def newest_run(connection: AsyncConnection, tenant: UUID) -> datetime | None:
+    """When patterns were looked for last; of the time before runs were recorded, when some were found."""
+    at = await runs.last_finished(connection, tenant, "failures")
+    return at or (await connection.execute(select(func.max(_PATTERN.found_at)))).scalar()
+
+
+async def list_patterns(
+    connection: AsyncConnection, found_at: datetime, after: StoredPattern | None, limit: int
+) -> list[StoredPattern]:
+    """Of the run at a time, the worst first, behind `after`."""
     query = select(failure_patterns).where(_PATTERN.found_at == found_at).order_by(_PATTERN.rank).limit(limit)
     if after:
         query = query.where(_PATTERN.rank > after.rank)

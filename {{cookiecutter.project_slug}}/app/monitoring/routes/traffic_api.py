@@ -7,6 +7,7 @@ from app.core.http import provided
 from app.core.reasons import check_reason
 from app.identity.domain import Principal
 from app.identity.service.caller import require
+from app.monitoring.schemas.data_health_models import DataHealthResponse
 from app.monitoring.schemas.traffic_models import (
     DailyScoreResponse,
     DriftResponse,
@@ -16,11 +17,12 @@ from app.monitoring.schemas.traffic_models import (
     FailurePatternPageResponse,
     FailurePatternResponse,
 )
-from app.monitoring.service import DriftAnalysis, FailureAnalysis, FailureCases
+from app.monitoring.service import DataHealth, DriftAnalysis, FailureAnalysis, FailureCases
 from app.monitoring.service.online_evaluation import OnlineEvaluations
 
 router = APIRouter(tags=["monitoring"])
 
+DataHealthService = Annotated[DataHealth, provided(DataHealth)]
 DriftAnalysisService = Annotated[DriftAnalysis, provided(DriftAnalysis)]
 FailureAnalysisService = Annotated[FailureAnalysis, provided(FailureAnalysis)]
 FailureCasesService = Annotated[FailureCases, provided(FailureCases)]
@@ -38,6 +40,13 @@ async def show_drift(caller: MonitoringReader, drift: DriftAnalysisService) -> D
     return DriftResponse.of(await drift.report(caller))
 
 
+@router.get("/v1/monitoring/data-health")
+async def show_data_health(caller: MonitoringReader, health: DataHealthService) -> DataHealthResponse:
+    """Whether documents of the caller's tenant arrive and are found as usual, by signal, with documents that show what
+    is not."""
+    return DataHealthResponse.of(await health.report(caller))
+
+
 @router.get("/v1/monitoring/failure-patterns")
 async def list_failure_patterns(
     caller: MonitoringReader,
@@ -46,9 +55,10 @@ async def list_failure_patterns(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> FailurePatternPageResponse:
     """Patterns of failures that the worker found last, the worst first. Terms and examples show what you may read."""
-    patterns = await failures.page(caller, after, limit)
-    next_id = patterns[-1].stored.id if len(patterns) == limit else None
-    return FailurePatternPageResponse(items=[FailurePatternResponse.of(each) for each in patterns], next=next_id)
+    page = await failures.page(caller, after, limit)
+    next_id = page.patterns[-1].stored.id if len(page.patterns) == limit else None
+    items = [FailurePatternResponse.of(each) for each in page.patterns]
+    return FailurePatternPageResponse(looked_at=page.looked_at, items=items, next=next_id)
 
 
 @router.post("/v1/monitoring/failure-patterns/{pattern_id}/cases")

@@ -48,18 +48,30 @@ class DriftReferenceResponse(BaseModel):
     pinned_at: datetime
     since: datetime
     until: datetime
+    release_id: str | None = Field(description="The release that was live, if it is the reference of answers only.")
 
 
 class DriftResponse(BaseModel):
     """The newest look at each signal."""
 
-    reference: DriftReferenceResponse | None = Field(description="Null before there is a healthy week.")
+    reference: DriftReferenceResponse | None = Field(
+        description="Of the signals about questions; null before there is a healthy week."
+    )
+    answers_reference: DriftReferenceResponse | None = Field(
+        description="Of the other signals: the first healthy week of the live release, once it is over."
+    )
     signals: list[DriftSignalResponse]
 
     @classmethod
     def of(cls, report: DriftReport) -> "DriftResponse":
-        pinned = DriftReferenceResponse(**asdict(report.reference)) if report.reference else None
-        return cls(reference=pinned, signals=[DriftSignalResponse.of(each, report) for each in report.checks])
+        pinned = report.references
+        questions = DriftReferenceResponse(**asdict(pinned.questions)) if pinned else None
+        answers = DriftReferenceResponse(**asdict(pinned.answers)) if pinned else None
+        return cls(
+            reference=questions,
+            answers_reference=answers,
+            signals=[DriftSignalResponse.of(each, report) for each in report.checks],
+        )
 
 
 class FailurePatternResponse(BaseModel):
@@ -102,6 +114,7 @@ class FailurePatternResponse(BaseModel):
 
 
 class FailurePatternPageResponse(BaseModel):
+    looked_at: datetime | None = Field(description="When the worker looked for them; null before it ever did.")
     items: list[FailurePatternResponse]
     next: UUID | None = Field(description="`after` for the next page; null on the last page.")
 

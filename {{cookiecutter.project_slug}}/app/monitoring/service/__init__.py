@@ -1,3 +1,4 @@
+from app.monitoring.service.data_health import DataHealth
 from app.monitoring.service.drift_analysis import DriftAnalysis
 from app.monitoring.service.failure_analysis import FailureAnalysis
 from app.monitoring.service.failure_cases import FailureCases
@@ -6,6 +7,7 @@ from app.monitoring.service.question_embedding import QuestionVectors
 from app.monitoring.service.upkeep import MonitoringUpkeep, ScheduledCheck
 
 __all__ = [
+    "DataHealth",
     "DriftAnalysis",
     "FailureAnalysis",
     "FailureCases",

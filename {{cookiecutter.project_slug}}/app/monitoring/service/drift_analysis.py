@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -25,6 +25,8 @@ from app.monitoring.domain.drift.signals import (
     PERIOD_DAYS,
     SIGNALS,
     DriftReference,
+    DriftReferences,
+    EvaluatedRelease,
     SignalCheck,
     SignalName,
     StoredCheck,
@@ -52,7 +54,9 @@ class NotEnoughTraffic(Invalid):
 
 @dataclass(frozen=True)
 class DriftAnalysis:
-    """tenants: among whom the chance of a false alarm is divided."""
+    """tenants: among whom the chance of a false alarm is divided. live: the live release, None where it did not pass an
+    evaluation.
+    """
 
     database: Database
     clock: Clock
@@ -60,24 +64,28 @@ class DriftAnalysis:
     vectors: QuestionVectors
     policy: DriftPolicy
     tenants: Callable[[], Awaitable[list[UUID]]]
+    live: Callable[[], Awaitable[EvaluatedRelease | None]]
     _drifted: dict[str, set[UUID]] = field(default_factory=dict)
 
     async def run(self, tenant_id: UUID) -> list[StoredCheck]:
         """One look at each signal that is due, stored. Nothing before there is a reference, and enough new answers."""
         now = self.clock.now()
-        reference = await self._reference(tenant_id, now)
-        if reference is None:
+        references = await self._references(tenant_id, now)
+        if references is None:
             return []
         async with self.database.read(tenant_id) as connection:
-            stored = _since_pinned(reference, await drift_store.list_newest(connection))
+            stored = _since_pinned(references, await drift_store.list_newest(connection))
         newest = {each.check.signal: each for each in stored}
         self._measure(tenant_id, newest)
-        last = max((each.at for each in newest.values()), default=reference.until)
-        if await self.records.count(tenant_id, max(last, reference.until), now) < self.policy.step:
+        last = max([references.questions.until, *(each.at for each in newest.values())])
+        if await self.records.count(tenant_id, last, now) < self.policy.step:
             return []
         questions = newest.get("questions")
         daily = questions is None or questions.at <= now - timedelta(days=1)
-        checks = await self._look(tenant_id, reference, now, daily)
+        checks = []
+        for reference, signals in references.signals_by_reference():
+            looked = await self._look(tenant_id, reference, now, daily and "questions" in signals)
+            checks += [each for each in looked if each.check.signal in signals]
         async with self.database.transaction(tenant_id) as connection:
             oldest = now - timedelta(days=PERIOD_DAYS)
             await drift_store.store_checks(connection, tenant_id, checks, oldest)
@@ -103,34 +111,48 @@ class DriftAnalysis:
     async def report(self, caller: Principal) -> DriftReport:
         """The newest look at each signal since the reference was pinned."""
         async with self.database.read(caller.tenant_id) as connection:
-            reference = await drift_store.find_reference(connection)
-            checks = _since_pinned(reference, await drift_store.list_newest(connection))
+            references = await drift_store.find_references(connection)
+            checks = _since_pinned(references, await drift_store.list_newest(connection))
         ids = list({answer for each in checks for answer in each.examples})
         readable = await self.records.readable(caller, ids)
         examples = {
             each.id: PatternExample(each.id, each.at, redact(each.question), each.release_id) for each in readable
         }
         return DriftReport(
-            reference, tuple(sorted(checks, key=lambda each: SIGNALS.index(each.check.signal))), examples
+            references, tuple(sorted(checks, key=lambda each: SIGNALS.index(each.check.signal))), examples
         )
 
-    async def _reference(self, tenant_id: UUID, now: datetime) -> DriftReference | None:
-        """The pinned one; the first healthy period that is over is pinned where there is none."""
+    async def _references(self, tenant_id: UUID, now: datetime) -> DriftReferences | None:
+        """The pinned ones. The first healthy period that is over is pinned where there is none, and that of an
+        evaluated release for its answers.
+        """
         async with self.database.read(tenant_id) as connection:
-            pinned = await drift_store.find_reference(connection)
-        since = await self.records.first_at(tenant_id) if pinned is None else None
+            pinned = await drift_store.find_references(connection)
+        if pinned is None:
+            first = await self._pin_first(tenant_id, await self.records.first_at(tenant_id), now)
+            return DriftReferences(first, first) if first else None
+        live = await self.live()
+        if live and pinned.answers.is_before(live):
+            of_release = await self._pin_first(tenant_id, live.since, now, live.id)
+            pinned = replace(pinned, answers=of_release) if of_release else pinned
+        return pinned
+
+    async def _pin_first(
+        self, tenant_id: UUID, since: datetime | None, now: datetime, release_id: str | None = None
+    ) -> DriftReference | None:
+        """Pins the first healthy period from a moment on, if it is over."""
         length = timedelta(days=self.policy.reference_days)
-        for _ in range(MAX_PERIODS if since else 0):
+        for _ in range(MAX_PERIODS):
             if since is None or since + length > now:
-                break
+                return None
             if await self._healthy(tenant_id, since, since + length):
-                pinned = DriftReference(now, since, since + length)
+                pinned = DriftReference(now, since, since + length, release_id)
                 async with self.database.transaction(tenant_id) as connection:
                     await drift_store.pin(connection, tenant_id, pinned)
                 log.info("monitoring.reference_pinned", tenant_id=str(tenant_id), since=since.isoformat())
-                break
+                return pinned
             since += length
-        return pinned
+        return None
 
     async def _healthy(self, tenant_id: UUID, since: datetime, until: datetime) -> bool:
         records = await self.records.all(tenant_id, since, until, self.policy.max_reference)
@@ -179,6 +201,6 @@ class DriftAnalysis:
             DRIFTED.labels(signal).set(len(tenants))
 
 
-def _since_pinned(reference: DriftReference | None, checks: Sequence[StoredCheck]) -> list[StoredCheck]:
-    """Those that compared with this reference, and with none before it."""
-    return [each for each in checks if reference and each.at >= reference.pinned_at]
+def _since_pinned(references: DriftReferences | None, checks: Sequence[StoredCheck]) -> list[StoredCheck]:
+    """Those that compared with these references, and with none before them."""
+    return [each for each in checks if references and each.at >= references.of(each.check.signal).pinned_at]

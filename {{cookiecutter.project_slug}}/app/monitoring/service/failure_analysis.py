@@ -19,6 +19,7 @@ from app.monitoring.domain.failures.patterns import Failure, FailurePattern, Fai
 from app.monitoring.domain.failures.stored_pattern import (
     PatternExample,
     PatternNotFound,
+    PatternPage,
     StoredPattern,
     VisiblePattern,
 )
@@ -56,14 +57,15 @@ class FailureAnalysis:
             FAILING.labels(responsible).set(sum(each.responsible == responsible for each in patterns))
         return patterns
 
-    async def page(self, caller: Principal, after: UUID | None, limit: int) -> Sequence[VisiblePattern]:
+    async def page(self, caller: Principal, after: UUID | None, limit: int) -> PatternPage:
         """Of the newest run, the worst first. Errors: PatternNotFound, where `after` is none."""
         async with self.database.read(caller.tenant_id) as connection:
             last = await pattern_store.find_pattern(connection, after) if after else None
             if after and last is None:
                 raise PatternNotFound(f"There is no pattern {after}.")
-            stored = await pattern_store.list_patterns(connection, last, limit)
-        return await self._visible(caller, stored)
+            at = last.found_at if last else await pattern_store.newest_run(connection, caller.tenant_id)
+            stored = await pattern_store.list_patterns(connection, at, last, limit) if at else []
+        return PatternPage(at, await self._visible(caller, stored))
 
     async def find(self, caller: Principal, pattern_id: UUID) -> StoredPattern:
         """Errors: PatternNotFound."""

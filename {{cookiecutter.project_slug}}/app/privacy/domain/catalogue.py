@@ -278,6 +278,7 @@ DOCUMENTS = (
             "title": Content(to="null"),
             "language": STATE,
             "findings": Content("json", "'[]'"),
+            "columns": Content("list", "'{}'"),
             "received_by": KEY_ID,
         },
         linked=_OF_DOCUMENTS,

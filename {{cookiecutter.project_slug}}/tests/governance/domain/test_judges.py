@@ -11,6 +11,7 @@ from app.governance.domain.readiness.facts import (
     AuditFacts,
     CallerFacts,
     CorpusFacts,
+    DataHealthFacts,
     IsolationFacts,
     KeyFact,
     LiveReleaseState,
@@ -100,6 +101,21 @@ def test_suites_have_a_least_size(golden: int, status: str) -> None:
 def test_a_document_may_wait_for_a_week(days: int, status: str) -> None:
     waiting = replace(CORPUS, waiting=1, oldest_waiting=days_ago(days))
     assert data_judges.quarantine(waiting, CONTEXT).status == status
+
+
+@pytest.mark.parametrize(
+    ("facts", "status", "said"),
+    [
+        (DataHealthFacts(2, 0, NOW, {}), "green", "as usual"),
+        (DataHealthFacts(2, 1, NOW, {}), "red", "1 of 2 tenants was never checked"),
+        (DataHealthFacts(0, 0, None, {}), "red", "never checked"),
+        (DataHealthFacts(2, 0, NOW, {"freshness": 2, "index": 1}), "red", "freshness 2, index 1"),
+    ],
+)
+def test_data_is_checked_and_as_usual(facts: DataHealthFacts, status: str, said: str) -> None:
+    found = data_judges.data_health(facts, CONTEXT)
+    assert (found.status, found.at) == (status, NOW if status == "green" or facts.unhealthy else None)
+    assert said in found.found
 
 
 def test_a_source_without_rules_is_named() -> None:

@@ -55,7 +55,7 @@ async def ask(
 async def test_without_a_healthy_week_nothing_is_compared(traffic: Traffic, drift: DriftAnalysis, tenant: UUID) -> None:
     await ask(traffic, 30, timedelta(days=20))
     assert await drift.run(tenant) == []
-    assert (await drift.report(person(tenant))).reference is None
+    assert (await drift.report(person(tenant))).references is None
     with pytest.raises(NotEnoughTraffic):
         await drift.pin(person(tenant), "the new usual")
 
@@ -92,14 +92,14 @@ async def test_from_the_usual_week_to_drift_and_a_new_usual(
 
     clock.advance(60)
     await drift.pin(person(tenant), "the new usual")
-    assert (await drift.report(person(tenant))).reference.until == clock.now()  # type: ignore[union-attr]
+    assert (await drift.report(person(tenant))).references.answers.until == clock.now()  # type: ignore[union-attr]
 
 
 async def test_a_week_of_refusals_is_not_pinned(traffic: Traffic, drift: DriftAnalysis, tenant: UUID) -> None:
     for number in range(120):
         await traffic.refuse(f"How do I book room {number}?", ago=timedelta(days=20, minutes=-number))
     assert await drift.run(tenant) == []
-    assert (await drift.report(person(tenant))).reference is None
+    assert (await drift.report(person(tenant))).references is None
 
 
 def test_the_worker_looks_once_an_hour(state: State) -> None:

@@ -62,7 +62,7 @@ async def found(traffic: Traffic, failures: FailureAnalysis) -> AsyncIterator[di
         await traffic.answer(question, degraded=True, reasons=("gpt: truncated",), ago=timedelta(hours=1))
         await traffic.answer(f"Fine: {question}", ago=timedelta(hours=1))
     await failures.run(traffic.tenant)
-    shown = await failures.page(person(traffic.tenant), None, 20)
+    shown = (await failures.page(person(traffic.tenant), None, 20)).patterns
     yield {each.stored.pattern.signature.reason: each.stored.id for each in shown}
 
 
@@ -78,8 +78,8 @@ async def rows(state: State, tenant: UUID, table: str) -> int:
 async def test_terms_and_examples_show_what_the_reader_may_read(
     found: dict[str, UUID], failures: FailureAnalysis, tenant: UUID
 ) -> None:
-    outside = {each.stored.id: each for each in await failures.page(person(tenant), None, 20)}
-    inside = {each.stored.id: each for each in await failures.page(person(tenant, "board"), None, 20)}
+    outside = {each.stored.id: each for each in (await failures.page(person(tenant), None, 20)).patterns}
+    inside = {each.stored.id: each for each in (await failures.page(person(tenant, "board"), None, 20)).patterns}
     closed, opened = found["off_topic"], found["truncated"]
     assert (outside[closed].terms, outside[closed].examples) == ((), ())
     assert outside[closed].stored.pattern.failures == 5
@@ -91,10 +91,21 @@ async def test_terms_and_examples_show_what_the_reader_may_read(
 async def test_the_first_page_ends_where_the_second_begins(
     found: dict[str, UUID], failures: FailureAnalysis, tenant: UUID
 ) -> None:
-    (first,) = await failures.page(person(tenant), None, 1)
-    (second,) = await failures.page(person(tenant), first.stored.id, 1)
+    (first,) = (await failures.page(person(tenant), None, 1)).patterns
+    (second,) = (await failures.page(person(tenant), first.stored.id, 1)).patterns
     assert (first.stored.rank, second.stored.rank) == (1, 2)
-    assert await failures.page(person(tenant), second.stored.id, 1) == []
+    assert (await failures.page(person(tenant), second.stored.id, 1)).patterns == []
+
+
+async def test_a_run_that_finds_none_takes_the_place_of_the_one_before(
+    found: dict[str, UUID], failures: FailureAnalysis, tenant: UUID, clock: ManualClock
+) -> None:
+    before = await failures.page(person(tenant), None, 20)
+    assert before.looked_at == before.patterns[0].stored.found_at == clock.now()
+    clock.advance(timedelta(days=8).total_seconds())
+    await failures.run(tenant)
+    page = await failures.page(person(tenant), None, 20)
+    assert (page.looked_at, page.patterns) == (clock.now(), [])
 
 
 async def test_what_grew_is_compared_with_the_window_before(
@@ -118,7 +129,7 @@ async def test_vectors_are_stored_once_and_go_with_their_questions(
     later = ManualClock(at=clock.at + timedelta(days=366))
     await replace(state.privacy.upkeep.retention, clock=later).expire(tenant)
     assert await rows(state, tenant, "question_vectors") == 0
-    shown = {each.stored.id: each for each in await failures.page(person(tenant, "board"), None, 20)}
+    shown = {each.stored.id: each for each in (await failures.page(person(tenant, "board"), None, 20)).patterns}
     assert (shown[found["off_topic"]].terms, shown[found["off_topic"]].examples) == ((), ())
 
 

@@ -5,6 +5,7 @@ from app.governance.domain.readiness.attestations import attestation
 from app.governance.domain.readiness.facts import (
     CallerFacts,
     CorpusFacts,
+    DataHealthFacts,
     ProbeFacts,
     QueueFacts,
     RolloutFacts,
@@ -105,6 +106,19 @@ DATA_CHECKS: tuple[ReadinessCheck, ...] = (
         page="how-to/build-and-switch-an-index.md",
         next_step="Build an index with the embedder of the settings, and release it.",
         mistakes=(2,),
+    ),
+    ReadinessCheck(
+        id="quality.data_health",
+        question="data_quality",
+        expects="the data of every tenant was checked, and is as usual",
+        owner="data",
+        source=DataHealthFacts,
+        judge=data_judges.data_health,
+        phase=60,
+        page="how-to/see-whether-data-is-healthy.md",
+        next_step="Read app monitoring data, and the runbook of the signal; a worker has to run.",
+        mistakes=(2,),
+        max_age_days=2,
     ),
     ReadinessCheck(
         id="review.irreversible_waits",

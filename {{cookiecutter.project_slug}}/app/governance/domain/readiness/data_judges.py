@@ -2,7 +2,14 @@
 
 from datetime import timedelta
 
-from app.governance.domain.readiness.facts import CallerFacts, CorpusFacts, ProbeFacts, QueueFacts, TrafficFacts
+from app.governance.domain.readiness.facts import (
+    CallerFacts,
+    CorpusFacts,
+    DataHealthFacts,
+    ProbeFacts,
+    QueueFacts,
+    TrafficFacts,
+)
 from app.governance.domain.readiness.vocabulary import CheckEvidence, JudgeContext, green_if
 
 DATA_POLICY = "policies/data.yaml and the published documents"
@@ -37,6 +44,23 @@ def quarantine(facts: CorpusFacts, context: JudgeContext) -> CheckEvidence:
     found = f"{facts.waiting:,} documents wait, the oldest since {facts.oldest_waiting:%Y-%m-%d}; at most {days} days."
     late = context.now - facts.oldest_waiting > timedelta(days=days)
     return CheckEvidence("red" if late else "amber", found, place, basis)
+
+
+def data_health(facts: DataHealthFacts, _: JudgeContext) -> CheckEvidence:
+    """Red when a signal is unhealthy, or the data of a tenant was never checked."""
+    basis, place = (
+        {"unhealthy": facts.unhealthy, "unchecked": facts.unchecked},
+        "the newest check of each tenant's data",
+    )
+    if facts.unchecked or not facts.tenants:
+        found = f"The data of {facts.unchecked:,} of {facts.tenants:,} tenants was never checked."
+        return CheckEvidence("red", found, place, basis)
+    found = f"The data of {facts.tenants:,} tenants is as usual."
+    if facts.unhealthy:
+        found = (
+            "Unhealthy, by tenants: " + ", ".join(f"{name} {count}" for name, count in facts.unhealthy.items()) + "."
+        )
+    return green_if(not facts.unhealthy, found, place, basis, facts.oldest)
 
 
 def damaged_document(facts: ProbeFacts, _: JudgeContext) -> CheckEvidence:

@@ -24,6 +24,18 @@ class CorpusFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class DataHealthFacts:
+    """tenants: with documents. unchecked: of these, without any check of their data. oldest: of the newest check of
+    each. unhealthy: how many tenants, by signal.
+    """
+
+    tenants: int
+    unchecked: int
+    oldest: datetime | None
+    unhealthy: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class TrafficFacts:
     """Answers of the last days in production. p95_ms: None without any. rated: feedback and the time of the newest.
     charged: answers with a line in the ledger.

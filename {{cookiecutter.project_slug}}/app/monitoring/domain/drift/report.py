@@ -2,7 +2,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from app.monitoring.domain.drift.signals import DriftReference, StoredCheck
+from app.monitoring.domain.drift.signals import DriftReferences, StoredCheck
 from app.monitoring.domain.failures.stored_pattern import PatternExample
 
 
@@ -12,6 +12,6 @@ class DriftReport:
     caller may read.
     """
 
-    reference: DriftReference | None
+    references: DriftReferences | None
     checks: tuple[StoredCheck, ...]
     examples: Mapping[UUID, PatternExample]

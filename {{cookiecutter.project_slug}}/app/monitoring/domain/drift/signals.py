@@ -23,6 +23,8 @@ SignalName = Literal[
 """questions: the distribution of their vectors; uncovered: questions unlike all of the reference; topics: the shares of
 the nearest clusters; latency: by model."""
 SIGNALS: tuple[SignalName, ...] = get_args(SignalName)
+OF_QUESTIONS: frozenset[SignalName] = frozenset({"questions", "uncovered", "topics", "languages", "question_length"})
+"""Signals that only speak of what is asked, and so do not change with a release."""
 PERIOD_DAYS = 30
 LOOKS_A_DAY = 24
 """At most: all signals are looked at once an hour, and `questions` once a day."""
@@ -60,12 +62,43 @@ def alpha_of_look(policy: DriftPolicy, looks_a_day: int = LOOKS_A_DAY, tenants: 
 
 
 @dataclass(frozen=True, slots=True)
+class EvaluatedRelease:
+    """The live release, if it passed its evaluation. since: when it went live."""
+
+    id: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class DriftReference:
-    """The period that traffic is compared with."""
+    """The period that traffic is compared with. release_id: the release that was live in it, where it is a reference
+    of the signals about answers only.
+    """
 
     pinned_at: datetime
     since: datetime
     until: datetime
+    release_id: str | None = None
+
+    def is_before(self, release: EvaluatedRelease) -> bool:
+        """Whether it has nothing of the time of the release."""
+        return self.until <= release.since
+
+
+@dataclass(frozen=True, slots=True)
+class DriftReferences:
+    """questions: of the signals about questions, which no release changes. answers: of the others."""
+
+    questions: DriftReference
+    answers: DriftReference
+
+    def of(self, signal: SignalName) -> DriftReference:
+        return self.questions if signal in OF_QUESTIONS else self.answers
+
+    def signals_by_reference(self) -> list[tuple[DriftReference, frozenset[SignalName]]]:
+        if self.questions == self.answers:
+            return [(self.questions, frozenset(SIGNALS))]
+        return [(self.questions, OF_QUESTIONS), (self.answers, frozenset(SIGNALS) - OF_QUESTIONS)]
 
 
 @dataclass(frozen=True, slots=True)

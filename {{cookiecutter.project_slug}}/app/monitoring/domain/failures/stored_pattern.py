@@ -1,5 +1,6 @@
 """A pattern as it is stored, and as a caller sees it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -38,3 +39,11 @@ class VisiblePattern:
     stored: StoredPattern
     terms: tuple[str, ...]
     examples: tuple[PatternExample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PatternPage:
+    """Patterns of one run, the worst first. looked_at: of the run, None before the first."""
+
+    looked_at: datetime | None
+    patterns: Sequence[VisiblePattern]
