@@ -212,11 +212,11 @@ def _upload_result(file: FoundFile, item: UploadResult) -> FileResult:
     name = printable(file.uri)
     if problem := item.problem:
         return FileResult(name, "refused", f"{problem.code}: {problem.detail} {problem.what_to_do or ''}".strip())
-    return FileResult(name, "duplicate" if item.duplicate_of else item.status, flagged=item.flagged)
+    return FileResult(name, "duplicate" if item.unchanged else item.status, flagged=item.flagged)
 
 
 def _final_result(file: FoundFile, item: UploadResult, results: dict[UUID, FileResult]) -> FileResult:
-    processed = results.get(item.id) if item.id and not item.duplicate_of else None
+    processed = results.get(item.id) if item.id and not item.unchanged else None
     return replace(processed, name=printable(file.uri)) if processed else _upload_result(file, item)
 
 

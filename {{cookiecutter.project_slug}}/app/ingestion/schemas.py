@@ -26,11 +26,13 @@ class UploadedFileResponse(BaseModel):
 
     id: UUID | None
     version: int | None
-    status: str = Field(description="received, published (as a duplicate), quarantined or refused")
+    status: str = Field(description="received, published (unchanged), quarantined or refused")
     name: str
     source: str
     access_groups: list[str] = Field(description="Who may read it; none means everybody of the tenant.")
-    duplicate_of: UUID | None = None
+    duplicate_of: UUID | None = Field(
+        None, description="A document with the same content for the same readers; `id` itself where nothing changed."
+    )
     flagged: bool = Field(False, description="It is already published, with findings that its readers see.")
     problem: FileProblemResponse | None = None
 
