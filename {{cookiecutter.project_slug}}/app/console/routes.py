@@ -51,6 +51,12 @@ async def show_budgets() -> Response:
     return _page("/console/budgets")
 
 
+@router.get("/quarantine")
+async def show_quarantine() -> Response:
+    """The page of quarantine. It holds no data and asks for a key."""
+    return _page("/console/quarantine")
+
+
 @router.get("/document")
 async def show_document() -> Response:
     """The page of a document with the place of a citation. It holds no data and asks for a key."""

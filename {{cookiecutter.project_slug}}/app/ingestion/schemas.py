@@ -36,6 +36,11 @@ class UploadedFileResponse(BaseModel):
     flagged: bool = Field(False, description="It is already published, with findings that its readers see.")
     problem: FileProblemResponse | None = None
 
+    @computed_field(description="The address of its current state, with what holds it back.")  # type: ignore[prop-decorator]
+    @property
+    def where(self) -> str | None:
+        return f"/v1/documents/{self.id}" if self.id else None
+
     @classmethod
     def of(cls, result: UploadResult) -> "UploadedFileResponse":
         problem = result.problem and result.problem.as_dict()
@@ -44,6 +49,7 @@ class UploadedFileResponse(BaseModel):
 
 class UploadResponse(BaseModel):
     items: list[UploadedFileResponse]
+    quarantine: str = Field("/v1/quarantine", description="The address of what is not served until a person decides.")
 
 
 class DocumentFindingResponse(BaseModel):

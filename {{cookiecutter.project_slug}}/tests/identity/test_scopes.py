@@ -26,6 +26,7 @@ open     -                    GET /console/
 open     -                    GET /console/budgets
 open     -                    GET /console/document
 open     -                    GET /console/files/{name}
+open     -                    GET /console/quarantine
 open     -                    GET /console/session
 open     -                    GET /console/sign-in
 open     -                    POST /console/sign-out

@@ -33,12 +33,12 @@ _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:@/-]{0,99}")
 
 class DocumentNotFound(NotFound):
     code, title = "document_not_found", "No such document"
-    action = "GET /v1/documents lists all documents."
+    action = "GET /v1/documents and 'app documents list' list all documents."
 
 
 class QuarantineNotFound(NotFound):
     code, title = "quarantine_not_found", "No such quarantine entry"
-    action = "GET /v1/quarantine lists the undecided entries."
+    action = "GET /v1/quarantine and 'app quarantine list' list the undecided entries."
 
 
 class QuarantineDecided(Conflict):
