@@ -15,9 +15,8 @@ pytestmark = [
     pytest.mark.skipif(installed() is None, reason="no browser on the PATH: install chromium, or name one in CHROMIUM"),
 ]
 
-FILLER = "".join(
-    f"## Rule {number}\n\nBoat number {number} \U0001f6a2 is moored at pier {number}.\n\n" for number in range(90)
-)
+RULE = "## Rule {0}\n\nBoat number {0} \U0001f6a2 is moored at pier {0}.\n\n"
+FILLER = "".join(RULE.format(number) for number in range(90))
 MARK = "document.getElementById('mark')"
 
 
