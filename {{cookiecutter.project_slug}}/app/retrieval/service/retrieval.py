@@ -28,7 +28,7 @@ from app.retrieval.domain.indexes import MAINTAINED_STATUSES
 from app.retrieval.ports import Embedder
 from app.retrieval.repository import index_catalogue as index_rows
 from app.retrieval.repository import search_queries
-from app.retrieval.service import document_preparation, document_texts, publishing
+from app.retrieval.service import document_preparation, published_text, publishing
 from app.retrieval.service.index_build import IndexBuilder
 from app.retrieval.service.index_registry import IndexRegistry, make_index_registry
 from app.retrieval.service.passage_embedding import PassageEmbeddings
@@ -189,7 +189,7 @@ class Retrieval:
 
         Errors: DocumentTextNotFound, also for a document that is closed to the caller; DocumentVersionNotFound.
         """
-        return await document_texts.read_text(self.database, caller, document_id, version)
+        return await published_text.read_text(self.database, caller, document_id, version)
 
     async def corpus_version(self, tenant_id: UUID) -> int:
         """The newest corpus version of a tenant; 0 before its first publish."""
