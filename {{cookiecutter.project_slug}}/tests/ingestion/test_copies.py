@@ -9,7 +9,10 @@ from tests.ingestion.conftest import Send
 from tests.ingestion.test_policies import ingest as processed_by
 from tests.ingestion.test_policies import ingestion_with
 
-LAMPS = b"# The harbour lamps\n\nThe harbour lamps are lit at dusk by the keeper of the pier."
+LAMPS = b"# The harbour lamps\n\nThe harbour lamps are lit at dusk by the keeper of the pier." + b"".join(
+    b" Lamp %d burns for %d hours." % (number, number + 5) for number in range(20)
+)
+"""Long enough to have near duplicates."""
 BUOYS = b"# The outer buoys\n\nThe outer buoys are painted green every second spring by divers."
 QUERY = "harbour lamps dusk keeper"
 
@@ -55,7 +58,7 @@ async def test_copies_crowd_out_no_other_document(ingest, client) -> None:
     await ingest(*((f"{number}.md", LAMPS) for number in range(3)), ("buoys.md", BUOYS))
     body = {"query": f"{QUERY} buoys", "limit": 2}
     passages = (await client.post("/v1/search", json=body)).json()["passages"]
-    assert [each["title"] for each in passages] == ["The harbour lamps", "The outer buoys"]
+    assert sorted(each["title"] for each in passages) == ["The harbour lamps", "The outer buoys"]
 
 
 @pytest.mark.parametrize("gone", [0, 1])
