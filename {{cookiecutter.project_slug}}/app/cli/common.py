@@ -10,6 +10,8 @@ from uuid import UUID
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
 
 from app.core.errors import Invalid
 from app.core.files import printable
@@ -17,6 +19,8 @@ from app.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from app.identity.domain import Principal
+    from app.ingestion.domain.documents import Cursor
+    from app.ingestion.domain.views import DocumentDetails, QuarantineEntry
     from app.wiring import State
 
 T = TypeVar("T")
@@ -29,10 +33,13 @@ DEFAULT_TENANT = "default"
 WhoseDocuments = Annotated[str, typer.Option("--tenant", help="Whose documents.")]
 
 
-def write_result(file: Path, text: str) -> None:
-    """Writes what a command found. Errors: Invalid, naming the file and the reason."""
+def write_result(file: Path, content: str | bytes) -> None:
+    """Writes what a command found, text as UTF-8. Errors: Invalid, naming the file and the reason."""
     try:
-        file.write_text(text, encoding="utf-8")
+        if isinstance(content, str):
+            file.write_text(content, encoding="utf-8")
+        else:
+            file.write_bytes(content)
     except OSError as error:
         raise Invalid(
             f"{printable(str(file))} cannot be written: {error.strerror}.",
@@ -80,6 +87,31 @@ def place_of(title: str, headings: Sequence[str]) -> str:
 def steps_of(timings_ms: Mapping[str, float]) -> str:
     """How long each step took, for the last line of a command."""
     return ", ".join(f"{step} {spent:.1f} ms" for step, spent in timings_ms.items())
+
+
+def page_after(text: str | None) -> "Cursor | None":
+    """The place where a page begins. Errors: BadCursor."""
+    from app.ingestion.domain.documents import Cursor
+
+    return Cursor.parse(text) if text else None
+
+
+def next_page(items: "Sequence[DocumentDetails | QuarantineEntry]", limit: int) -> None:
+    """Says how the next page is reached, where there may be one."""
+    from app.ingestion.domain.documents import Cursor
+
+    if len(items) == limit:
+        cursor = Cursor(items[-1].created_at, items[-1].id).text()
+        err.print(f"There may be more: --after {cursor}", markup=False, highlight=False, soft_wrap=True)
+
+
+def show_facts(facts: Mapping[str, object]) -> None:
+    """Prints a line for each fact that is not empty."""
+    table = Table.grid(Column(no_wrap=True, style="dim"), Column(overflow="fold"), padding=(0, 2))
+    for name, value in facts.items():
+        if text := str(value).strip():
+            table.add_row(name, escape(text))
+    out.print(table, highlight=False)
 
 
 def settings_for_command() -> Settings:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.table import Table
 
 from app.cli.ask import show_answer
-from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line, out, settings_for_command
+from app.cli.common import caller_at_the_command_line, out, settings_for_command
 from app.cli.ingest import files_in, ingest_files, show_results
 from app.core.errors import StartRefused
 from app.core.schema import migrate
@@ -17,6 +17,8 @@ from app.settings import Settings
 from app.wiring import State, build, database_urls, observe
 
 SOURCE = "handbook"
+TENANT = "demo"
+"""A tenant of its own, so that the handbook answers no question about anybody's documents."""
 
 QUESTIONS = (
     "How do I revoke an API key?",
@@ -58,7 +60,7 @@ def demo() -> None:
 
         async def work() -> None:
             async with build(settings, urls) as state:
-                await _read_and_answer(state, settings, watch)
+                await read_and_answer(state, settings, watch)
 
         asyncio.run(work())
     finally:
@@ -68,8 +70,8 @@ def demo() -> None:
     _where_next()
 
 
-async def _read_and_answer(state: State, settings: Settings, watch: Stopwatch) -> None:
-    caller = caller_at_the_command_line(await state.identity.ensure_tenant(DEFAULT_TENANT))
+async def read_and_answer(state: State, settings: Settings, watch: Stopwatch) -> None:
+    caller = caller_at_the_command_line(await state.identity.ensure_tenant(TENANT))
     handbook = settings.root / "docs"
     with watch.step(f"Reading {handbook}"):
         results = await ingest_files(state, caller, SOURCE, files_in([Path(handbook)]))
@@ -89,8 +91,8 @@ def _where_next() -> None:
     out.print("\n[bold]Where to go next[/]")
     for command, what in (
         ("make run", "the API and a worker, with a key to call them"),
-        (".venv/bin/app ask '…'", "more questions about the handbook"),
-        (".venv/bin/app ingest PATH…", "your own documents"),
+        (f".venv/bin/app ask --tenant {TENANT} '…'", "more questions about the handbook"),
+        (".venv/bin/app ingest PATH…", "your own documents, apart from the handbook"),
         ("docs/tutorial/first-answer.md", "the same over HTTP, step by step"),
         ("docs/how-to/connect-a-provider.md", "let a language model write the answers"),
     ):

@@ -1,7 +1,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
@@ -212,11 +212,11 @@ def _upload_result(file: FoundFile, item: UploadResult) -> FileResult:
     name = printable(file.uri)
     if problem := item.problem:
         return FileResult(name, "refused", f"{problem.code}: {problem.detail} {problem.what_to_do or ''}".strip())
-    return FileResult(name, "duplicate" if item.duplicate_of else item.status, flagged=item.flagged)
+    return FileResult(name, "duplicate" if item.unchanged else item.status, flagged=item.flagged)
 
 
 def _final_result(file: FoundFile, item: UploadResult, results: dict[UUID, FileResult]) -> FileResult:
-    processed = results.get(item.id) if item.id and not item.duplicate_of else None
+    processed = results.get(item.id) if item.id and not item.unchanged else None
     return replace(processed, name=printable(file.uri)) if processed else _upload_result(file, item)
 
 
@@ -232,10 +232,20 @@ def show_results(results: Sequence[FileResult]) -> None:
         reason = f": {each.reason}" if each.reason else ""
         out.print(f"{each.name}: {result}{reason}", markup=False, highlight=False, soft_wrap=True)
     if len(details_shown) > SHOWN:
-        more = f"… and {len(details_shown) - SHOWN} more; GET /v1/quarantine and GET /v1/documents list them."
-        out.print(more, highlight=False)
+        out.print(f"… and {len(details_shown) - SHOWN} more.", highlight=False)
     parts = (
         f"{count} {result}" + (f" ({flagged[result]} flagged)" if flagged[result] else "")
         for result, count in sorted(counts.items())
     )
     out.print(", ".join(parts) + ".", highlight=False)
+    for line in _where_to_look(counts, sum(flagged.values())):
+        out.print(line, highlight=False, soft_wrap=True)
+
+
+def _where_to_look(counts: Mapping[str, int], flagged: int) -> Iterator[str]:
+    if counts["quarantined"]:
+        yield "What is in quarantine waits for a decision: app quarantine list, or /console/quarantine of the service."
+    if flagged:
+        yield "What is flagged is served, and its readers see why: app documents list, app documents show ID."
+    if counts["received"]:
+        yield "What is received is served once a worker has processed it: app documents list --status received."

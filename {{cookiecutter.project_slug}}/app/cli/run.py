@@ -131,10 +131,10 @@ def _greet(settings: Settings, key: str) -> None:
     if settings.console:
         out.print(f"Console: {base}/console/ (reviews and budgets; sign in with the key below)\n", highlight=False)
     out.print(f"Development key: {key}\n", highlight=False)
-    out.print("Ask something:", highlight=False)
+    out.print("Ask your documents; .venv/bin/app ingest PATH… adds them:", highlight=False)
     out.print(
         f"  curl -s {base}/v1/answers -H 'Authorization: Bearer {key}' \\\n"
-        "    -H 'Content-Type: application/json' -d '{\"question\": \"How do I rotate an API key?\"}'\n",
+        "    -H 'Content-Type: application/json' -d '{\"question\": \"What does the contract say about notice?\"}'\n",
         highlight=False,
         soft_wrap=True,
     )

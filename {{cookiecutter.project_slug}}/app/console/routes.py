@@ -51,6 +51,18 @@ async def show_budgets() -> Response:
     return _page("/console/budgets")
 
 
+@router.get("/quarantine")
+async def show_quarantine() -> Response:
+    """The page of quarantine. It holds no data and asks for a key."""
+    return _page("/console/quarantine")
+
+
+@router.get("/document")
+async def show_document() -> Response:
+    """The page of a document with the place of a citation. It holds no data and asks for a key."""
+    return _page("/console/document")
+
+
 @router.get("/files/{name}")
 async def show_file(name: str, if_none_match: Annotated[str | None, Header()] = None) -> Response:
     """A script, a style sheet or an icon of these pages. Errors: NotFound."""

@@ -19,7 +19,12 @@ TYPES = {
 SIGNED_IN = "sign-in"
 """The query parameter in which a page gets the reason why a sign-in was refused."""
 SESSIONS = tuple(f"/console/{name}" for name in ("sign-in", "signed-in", "session", "sign-out"))
-PAGES = {"/console/": "reviews.html", "/console/budgets": "budgets.html"}
+PAGES = {
+    "/console/": "reviews.html",
+    "/console/budgets": "budgets.html",
+    "/console/document": "document.html",
+    "/console/quarantine": "quarantine.html",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from app.core.text import check_value
 from app.identity.domain import Principal
 from app.identity.service.caller import require
 from app.ingestion.domain.documents import DEFAULT_SOURCE, BadUpload, Cursor, Upload, upload_options
-from app.ingestion.domain.views import DocumentDetails, QuarantineEntry
+from app.ingestion.domain.views import DocumentDetails, OriginalFile, QuarantineEntry
 from app.ingestion.schemas import (
     AccessChangeResponse,
     DocumentAccessRequest,
@@ -36,6 +36,7 @@ router = APIRouter(tags=["documents"])
 IngestionService = Annotated[Ingestion, provided(Ingestion)]
 Writer = Annotated[Principal, require("documents:write")]
 Reader = Annotated[Principal, require("documents:read")]
+OriginalReader = Annotated[Principal, require("documents:original")]
 Sharer = Annotated[Principal, require("documents:share")]
 Deleter = Annotated[Principal, require("documents:delete")]
 QuarantineReader = Annotated[Principal, require("quarantine:read")]
@@ -151,6 +152,12 @@ async def get_document(document_id: UUID, caller: Reader, ingestion: IngestionSe
     return DocumentResponse.of(await ingestion.get(caller, document_id))
 
 
+@router.get("/v1/documents/{document_id}/original", response_class=Response)
+async def get_document_original(document_id: UUID, caller: OriginalReader, ingestion: IngestionService) -> Response:
+    """The published file as uploaded, always as a download. It may hold what is masked or left out of its text."""
+    return _download(await ingestion.published_original(caller, document_id))
+
+
 @router.delete("/v1/documents/{document_id}", status_code=204)
 async def delete_document(document_id: UUID, caller: Deleter, ingestion: IngestionService) -> None:
     """Deletes a document: the next search does not find it, in any release."""
@@ -207,14 +214,9 @@ async def get_quarantine(entry: UUID, caller: QuarantineReader, ingestion: Inges
 
 
 @router.get("/v1/quarantine/{entry}/original", response_class=Response)
-async def get_original(entry: UUID, caller: QuarantineReader, ingestion: IngestionService) -> Response:
+async def get_quarantine_original(entry: UUID, caller: QuarantineReader, ingestion: IngestionService) -> Response:
     """The bytes as uploaded, always as a download."""
-    file = await ingestion.original(caller, entry)
-    headers = {
-        "content-disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}",
-        "x-content-type-options": "nosniff",
-    }
-    return Response(file.data, 200, headers, "application/octet-stream")
+    return _download(await ingestion.original(caller, entry))
 
 
 @router.post("/v1/quarantine/{entry}/release", status_code=202)
@@ -231,6 +233,17 @@ async def discard(
 ) -> QuarantineDecisionResponse:
     """Discards the version: its bytes are deleted, the entry is kept as a record."""
     return QuarantineDecisionResponse(document_id=await ingestion.discard(caller, entry, body.note), status="discarded")
+
+
+def _download(file: OriginalFile) -> Response:
+    """The bytes as a download that no browser shows, guesses the kind of, or runs anything of."""
+    headers = {
+        "content-disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}",
+        "content-security-policy": "default-src 'none'; sandbox",
+        "x-content-type-options": "nosniff",
+        "cache-control": "no-store",
+    }
+    return Response(file.data, 200, headers, "application/octet-stream")
 
 
 def _next(items: Sequence[DocumentDetails | QuarantineEntry], limit: int) -> str | None:

@@ -26,13 +26,20 @@ class UploadedFileResponse(BaseModel):
 
     id: UUID | None
     version: int | None
-    status: str = Field(description="received, published (as a duplicate), quarantined or refused")
+    status: str = Field(description="received, published (unchanged), quarantined or refused")
     name: str
     source: str
     access_groups: list[str] = Field(description="Who may read it; none means everybody of the tenant.")
-    duplicate_of: UUID | None = None
+    duplicate_of: UUID | None = Field(
+        None, description="A document with the same content for the same readers; `id` itself where nothing changed."
+    )
     flagged: bool = Field(False, description="It is already published, with findings that its readers see.")
     problem: FileProblemResponse | None = None
+
+    @computed_field(description="The address of its current state, with what holds it back.")  # type: ignore[prop-decorator]
+    @property
+    def where(self) -> str | None:
+        return f"/v1/documents/{self.id}" if self.id else None
 
     @classmethod
     def of(cls, result: UploadResult) -> "UploadedFileResponse":
@@ -42,6 +49,7 @@ class UploadedFileResponse(BaseModel):
 
 class UploadResponse(BaseModel):
     items: list[UploadedFileResponse]
+    quarantine: str = Field("/v1/quarantine", description="The address of what is not served until a person decides.")
 
 
 class DocumentFindingResponse(BaseModel):

@@ -38,6 +38,33 @@ class SearchResponse(BaseModel):
     timings_ms: dict[str, float]
 
 
+class HeadingResponse(BaseModel):
+    level: int
+    title: str
+    start: int
+
+
+class TextSpanResponse(BaseModel):
+    start: int
+    end: int
+
+
+class DocumentTextResponse(BaseModel):
+    """The text that passages and citations are cut out of; offsets are characters of it, counted as Unicode code
+    points. Secrets in it are masked. Show it as plain text.
+    """
+
+    document_id: UUID
+    version: int
+    title: str
+    source: str
+    uri: str
+    flags: list[str] = Field(description="Rules of the findings on the document at its upload.")
+    headings: list[HeadingResponse]
+    marked: TextSpanResponse | None = Field(description="The part between the 'start' and 'end' of the request.")
+    text: str
+
+
 class IndexResponse(BaseModel):
     number: int
     id: UUID

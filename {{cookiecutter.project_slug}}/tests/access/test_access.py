@@ -45,6 +45,8 @@ EXPECTED_PATHS = {
     "/v1/chat/completions",
     "/v1/documents",
     "/v1/documents/*",
+    "/v1/documents/*/original",
+    "/v1/documents/*/text",
     "/v1/monitoring/data-health",
     "/v1/quarantine/*/original",
     "/v1/reviews/*",

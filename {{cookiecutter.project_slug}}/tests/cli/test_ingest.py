@@ -89,11 +89,15 @@ def test_a_refused_file_is_named_with_its_reason_and_the_exit_code_is_1(run: Ing
     assert "encoding_damage" in result.stdout
     assert "slides.pptx" in result.stdout
     assert "2 published, 2 quarantined." in result.stdout
+    assert "app quarantine list" in result.stdout
 
 
 def test_without_waiting_the_files_are_only_stored(run: Ingest, folder: Path) -> None:
     result = run(folder, "--no-wait")
-    assert (result.exit_code, result.stdout.strip()) == (0, "2 received.")
+    assert (result.exit_code, result.stdout.strip()) == (
+        0,
+        "2 received.\nWhat is received is served once a worker has processed it: app documents list --status received.",
+    )
 
 
 def test_a_missing_path_is_reported_in_one_sentence(run: Ingest, tmp_path: Path) -> None:

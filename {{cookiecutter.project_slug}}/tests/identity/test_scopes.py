@@ -24,7 +24,9 @@ __all__ = ["theirs"]
 LINES = """
 open     -                    GET /console/
 open     -                    GET /console/budgets
+open     -                    GET /console/document
 open     -                    GET /console/files/{name}
+open     -                    GET /console/quarantine
 open     -                    GET /console/session
 open     -                    GET /console/sign-in
 open     -                    POST /console/sign-out
@@ -77,6 +79,8 @@ tenant   documents:write      POST /v1/documents
 tenant   documents:delete     DELETE /v1/documents/{document_id}
 tenant   documents:read       GET /v1/documents/{document_id}
 tenant   documents:share      PUT /v1/documents/{document_id}/access
+tenant   documents:original   GET /v1/documents/{document_id}/original
+tenant   documents:read       GET /v1/documents/{document_id}/text
 tenant   keys:manage          GET /v1/identities
 tenant   keys:manage          DELETE /v1/identities/{identity_id}
 tenant   keys:manage          GET /v1/keys

@@ -57,13 +57,6 @@ async def test_a_request_without_a_form_is_rejected(client: httpx.AsyncClient) -
     assert (bad.status_code, bad.json()["code"]) == (422, "bad_upload")
 
 
-async def test_the_same_content_twice_is_one_document(ingest, send) -> None:
-    (first,) = await ingest(("a.md", REFUNDS))
-    (second,) = await send(("copy.md", REFUNDS))
-    assert (second["id"], second["duplicate_of"]) == (first["id"], first["id"])
-    assert second["status"] == "published"
-
-
 async def test_the_same_content_for_other_readers_is_another_document(ingest, send) -> None:
     (first,) = await ingest(("a.md", REFUNDS))
     (second,) = await send(("b.md", REFUNDS), access_groups="staff")
@@ -94,14 +87,6 @@ async def test_the_old_version_stays_published_when_the_new_one_is_quarantined(i
     assert (document["status"], document["live_version"]) == ("quarantined", 1)
     assert document["quarantine"]["reason"] == "encoding_damage"
     assert "14 days" in (await search("refunds paid"))[0]
-
-
-async def test_a_document_that_becomes_a_duplicate_loses_its_old_content(ingest, search) -> None:
-    (original,) = await ingest(("a.md", REFUNDS))
-    await ingest(("b.md", CHANGED))
-    (merged,) = await ingest(("b.md", REFUNDS))
-    assert merged["id"] == original["id"]
-    assert not any("bank transfer" in text for text in await search("refunds bank transfer"))
 
 
 async def test_a_deleted_document_is_removed_at_once(ingest, search, client, state: State, tenant) -> None:

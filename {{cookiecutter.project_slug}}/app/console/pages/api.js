@@ -74,6 +74,18 @@ export const get = (path, query = {}) => {
   const filters = Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined);
   return call("GET", filters.length ? `${path}?${new URLSearchParams(filters)}` : path);
 };
+/** Saves a file of the API under the name that the reply gives it. Errors: ApiError. */
+export async function download(path) {
+  const reply = await send("GET", path, undefined, {});
+  if (!reply.ok) throw new ApiError(reply.status, { code: "", title: `The reply was ${reply.status}`, ...(await reply.json().catch(() => ({}))) });
+  const name = reply.headers.get("content-disposition")?.match(/filename\*=UTF-8''(\S+)/)?.[1];
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await reply.blob());
+  link.download = decodeURIComponent(name ?? "original");
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
 export const post = (path, body, headers) => call("POST", path, body, headers);
 
 /** An idempotency key for one decision. */

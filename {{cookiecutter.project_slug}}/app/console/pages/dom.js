@@ -29,7 +29,7 @@ function filled(element, properties, children) {
     if (typeof value === "function" && name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (!ATTRIBUTE.test(name) || name.startsWith("on") || REFUSED.has(name))
       throw new TypeError(`no ${name} here`);
-    else if (name === "href" && !/^(?:#|\.\/|budgets)/.test(value)) throw new TypeError("only our own addresses");
+    else if (name === "href" && !/^(?:#|\.\/|budgets|document\?)/.test(value)) throw new TypeError("only our own addresses");
     else if (value === true) element.setAttribute(name, "");
     else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, String(value));
   }

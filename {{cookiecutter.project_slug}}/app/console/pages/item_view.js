@@ -132,9 +132,15 @@ function passage(each) {
       "p",
       { class: "quiet" },
       plain(place),
-      ` · ${each.source}, version ${each.version}, characters ${each.start}–${each.end}`,
+      ` · ${each.source}, version ${each.version}, characters ${each.start}–${each.end} · `,
+      h("a", { href: placeOf(each), target: "_blank", rel: "opener" }, "open in the document"),
     ),
   );
+}
+
+/** The page of the document with the citation marked. The new tab has the key of this one, because it opens it. */
+function placeOf({ document_id, version, start, end }) {
+  return `document?${new URLSearchParams({ id: document_id, version, start, end })}`;
 }
 
 const ORIGINS = {

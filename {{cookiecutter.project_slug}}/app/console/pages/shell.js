@@ -1,4 +1,4 @@
-// The parts that both pages share: signing in at the identity provider or with a key, the name of the caller, signing
+// The parts that all pages share: signing in at the identity provider or with a key, the name of the caller, signing
 // out.
 
 import {

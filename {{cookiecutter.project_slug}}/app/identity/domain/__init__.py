@@ -30,6 +30,7 @@ USER: Final = frozenset(
     }
 )
 REVIEWER: Final = USER | {
+    "documents:original",
     "quarantine:read",
     "reviews:read",
     "reviews:decide",
@@ -41,6 +42,7 @@ OPERATOR: Final = USER | {
     "documents:write",
     "documents:delete",
     "documents:share",
+    "documents:original",
     "quarantine:read",
     "quarantine:decide",
     "staging:use",

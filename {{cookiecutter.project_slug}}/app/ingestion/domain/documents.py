@@ -33,12 +33,12 @@ _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:@/-]{0,99}")
 
 class DocumentNotFound(NotFound):
     code, title = "document_not_found", "No such document"
-    action = "GET /v1/documents lists all documents."
+    action = "GET /v1/documents and 'app documents list' list all documents."
 
 
 class QuarantineNotFound(NotFound):
     code, title = "quarantine_not_found", "No such quarantine entry"
-    action = "GET /v1/quarantine lists the undecided entries."
+    action = "GET /v1/quarantine and 'app quarantine list' list the undecided entries."
 
 
 class QuarantineDecided(Conflict):
@@ -119,7 +119,7 @@ class ExistingDocument:
 
 
 class ContentKey(NamedTuple):
-    """Files with the same key are exact duplicates; for other access groups the same bytes are another document."""
+    """Files with the same key are exact duplicates: the same bytes for the same readers."""
 
     digest: bytes
     access_groups: tuple[str, ...]
@@ -127,19 +127,23 @@ class ContentKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LiveDuplicate:
-    """A document that is published, or being processed, with the content of an upload. flagged: as in UploadResult."""
+    """A version that is published, or being processed, with the content of an upload. flagged: as in UploadResult.
+    newest: no later version of its document has come in.
+    """
 
     document_id: UUID
     version: int
     status: str
     flagged: bool = False
+    newest: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class UploadResult:
-    """The result for one file of a batch. status: received, refused (see `problem`) or the status of the duplicate.
+    """The result for one file of a batch. status: received, refused (see `problem`) or that of the unchanged document.
 
-    duplicate_of: the document that already has the same content. flagged: it has findings that its readers see.
+    duplicate_of: the document that already has the same content. It is the document itself where nothing has changed,
+    and no version was added. flagged: it has findings that its readers see.
     """
 
     name: str
@@ -151,6 +155,10 @@ class UploadResult:
     problem: Problem | None = None
     access_groups: tuple[str, ...] = ()
     flagged: bool = False
+
+    @property
+    def unchanged(self) -> bool:
+        return self.id is not None and self.duplicate_of == self.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,11 @@ GateAction = Literal["flag", "quarantine"]
 
 
 class DuplicateRules(ExactModel):
-    """exact: link to the published document, or quarantine. near: quarantine or publish."""
+    """exact: publish beside the other document, or quarantine. near: quarantine or publish."""
 
-    exact: Literal["link", "quarantine"] = Field("link", description="The same content again.")
+    exact: Literal["link", "quarantine"] = Field(
+        "link", description="The same content at another address: link publishes both, and a search shows one of them."
+    )
     near: Literal["quarantine", "flag", "allow"] = Field("quarantine", description="Nearly the same text.")
     near_threshold: float = Field(
         0.95, gt=0.5, le=1, description="Share of common five-word runs from which a text is a near duplicate."

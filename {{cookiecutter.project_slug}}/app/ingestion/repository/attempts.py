@@ -84,6 +84,7 @@ _SIMILAR = """
     join document_versions m on m.document_id = mine.document and m.version = mine.version
     join document_versions v on v.document_id = near.document_id
     where near.place <= 50 and v.status = 'published' and v.source = m.source and v.access_groups = m.access_groups
+      and v.sha256 <> m.sha256
 """
 
 
@@ -195,7 +196,7 @@ async def find_similar(
     database: Database, tenant_id: UUID, candidates: Mapping[UUID, tuple[int, Signature]]
 ) -> dict[UUID, list[SimilarDocument]]:
     """For each document, given with its version and signature: published documents of the same source and access
-    groups that share a band of the signature.
+    groups that share a band of the signature. Exact duplicates are none: their rule applies to their upload.
     """
     pairs = [(document, band) for document, (_, signature) in candidates.items() for band in bands(signature)]
     values = {

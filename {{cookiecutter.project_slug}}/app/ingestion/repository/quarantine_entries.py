@@ -28,12 +28,12 @@ _DECIDE = text(
     where id = :id and decision is null returning document_id, version, reason
     """
 )
-# A released exact duplicate has the same content as another document: its own id in copy_of permits that.
+# Another document may have come in with the same content meanwhile: a copy_of of its own permits that.
 _RELEASE_VERSION = text(
     """
     update document_versions v set status = 'received', ended_at = null,
         released = array(select distinct r from unnest(v.released || cast(:reason as text)) r),
-        copy_of = case when cast(:reason as text) = 'exact_duplicate' then v.document_id::text else v.copy_of end
+        copy_of = v.document_id || '/' || v.version
     from documents d
     where v.document_id = :document and v.version = :version and v.status = 'quarantined'
       and d.id = v.document_id and d.version = v.version and d.deleted_at is null

@@ -81,6 +81,14 @@ _WITH_COLUMNS = text(
       and (cast(:manages as boolean) or d.live_version is not null)
     """  # noqa: S608
 )
+_PUBLISHED_ORIGINAL = text(
+    f"""
+    select b.bytes, b.key_version, v.name from documents d
+    join document_versions v on v.document_id = d.id and v.version = d.live_version
+    join blobs b on b.tenant_id = v.tenant_id and b.sha256 = v.sha256
+    where d.id = :id and d.deleted_at is null and {_VISIBLE}
+    """  # noqa: S608
+)
 _EVERY_DOCUMENT = text("select id from documents where deleted_at is null order by id")
 _COUNT_UNFINISHED = text(
     """
@@ -161,6 +169,14 @@ async def list_columns(
         DocumentColumns(id, source, uri, title, tuple(columns), tuple(before or ()))
         for id, source, uri, title, columns, before in rows
     ]
+
+
+async def get_published_original(
+    connection: AsyncConnection, document_id: UUID, visibility: Visibility
+) -> tuple[str, Sealed] | None:
+    """As `get_original`, of the published version of a document."""
+    row = (await connection.execute(_PUBLISHED_ORIGINAL, _parameters(visibility) | {"id": document_id})).first()
+    return (row.name, Sealed(row.key_version, bytes(row.bytes))) if row else None
 
 
 async def every_document(connection: AsyncConnection) -> list[UUID]:

@@ -16,9 +16,11 @@ from app.ingestion.domain.quality import rules_for_readers
 
 _LIVE_CONTENT = text(
     """
-    select sha256, access_groups, document_id, version, status, findings from document_versions
-    where tenant_id = :tenant and source = :source and sha256 = any(:digests)
-      and copy_of = '' and status in ('received', 'processing', 'published')
+    select v.sha256, v.access_groups, v.document_id, v.version, v.status, v.findings, v.version = d.version as newest
+    from document_versions v join documents d on d.id = v.document_id
+    where v.tenant_id = :tenant and v.source = :source and v.sha256 = any(:digests)
+      and v.status in ('received', 'processing', 'published')
+    order by v.received_at, v.document_id, v.version
     """
 )
 # Locked, so that the access groups of a document do not change between this query and the upload.
@@ -31,16 +33,11 @@ _EXISTING_DOCUMENTS = text(
     """
 )
 _SET_ACCESS_GROUPS = text("update documents set access_groups = :groups, updated_at = :now where id = :document")
-_OTHER_DOCUMENT = text(
-    """
-    select id from documents
-    where tenant_id = :tenant and source = :source and uri = :uri and deleted_at is null and id <> :document
-    """
-)
 _VERSION_COLUMNS = """document_id, version, tenant_id, source, name, sha256, size, access_groups, metadata, status,
         attempt, released, copy_of, findings, received_at, received_by"""
+# Each copy of a content that is already live has a copy_of of its own: two first ones at once exclude each other.
 _VERSION_VALUES = """:tenant, :source, :name, :sha256, :size, :groups, cast(:metadata as jsonb), :status,
-        0, '{}', '', '[]', :now, :by"""
+        0, '{}', case when cast(:copy as boolean) then %s || '/' || %s else '' end, '[]', :now, :by"""
 # The row lock of the update serialises uploads to one address. A first version is inserted in the same statement;
 # before a later one the versions before it are superseded.
 _ADD_UPLOAD = text(
@@ -57,7 +54,7 @@ _ADD_UPLOAD = text(
         returning id, version
     ), added as (
         insert into document_versions ({_VERSION_COLUMNS})
-        select id, version, {_VERSION_VALUES} from place where version = 1
+        select id, version, {_VERSION_VALUES % ("id", "version")} from place where version = 1
         on conflict do nothing
         returning version
     )
@@ -66,7 +63,9 @@ _ADD_UPLOAD = text(
 )
 _ADD_VERSION = text(
     f"""
-    insert into document_versions ({_VERSION_COLUMNS}) values (:document, :version, {_VERSION_VALUES})
+    insert into document_versions ({_VERSION_COLUMNS}) values (
+        :document, :version, {_VERSION_VALUES % ("cast(:document as text)", "cast(:version as text)")}
+    )
     on conflict do nothing
     returning version
     """  # noqa: S608
@@ -121,7 +120,9 @@ _DELETE_BLOBS = text(
 
 @dataclass(frozen=True, slots=True)
 class NewVersion:
-    """An upload as it is stored. status: received, or quarantined as an exact duplicate. sealed: its bytes."""
+    """An upload as it is stored. status: received, or quarantined as an exact duplicate. sealed: its bytes. copy: the
+    same content is already live for the same groups, at another address or in another version.
+    """
 
     tenant_id: UUID
     options: UploadOptions
@@ -130,6 +131,7 @@ class NewVersion:
     status: str
     received_at: datetime
     received_by: str
+    copy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,16 +142,16 @@ class StoredVersion:
 
 async def find_live_content(
     connection: AsyncConnection, tenant_id: UUID, source: str, digests: Sequence[bytes]
-) -> dict[ContentKey, LiveDuplicate]:
-    """The documents that are published, or being processed, with one of these contents."""
+) -> dict[ContentKey, list[LiveDuplicate]]:
+    """The versions that are published, or being processed, with one of these contents, the oldest first."""
     values = {"tenant": tenant_id, "source": source, "digests": list(digests)}
     rows = (await connection.execute(_LIVE_CONTENT, values)).all()
-    return {
-        ContentKey(bytes(row.sha256), tuple(row.access_groups)): LiveDuplicate(
-            row.document_id, row.version, row.status, bool(rules_for_readers(f["rule"] for f in row.findings))
-        )
-        for row in rows
-    }
+    found: dict[ContentKey, list[LiveDuplicate]] = {}
+    for row in rows:
+        flagged = bool(rules_for_readers(f["rule"] for f in row.findings))
+        duplicate = LiveDuplicate(row.document_id, row.version, row.status, flagged, row.newest)
+        found.setdefault(ContentKey(bytes(row.sha256), tuple(row.access_groups)), []).append(duplicate)
+    return found
 
 
 async def lock_existing(
@@ -167,15 +169,6 @@ async def set_access_groups(
     await connection.execute(_SET_ACCESS_GROUPS, {"document": document_id, "groups": list(groups), "now": now})
 
 
-async def other_document_at(
-    connection: AsyncConnection, tenant_id: UUID, source: str, uri: str, document_id: UUID
-) -> UUID | None:
-    """The document at this address when it is not `document_id`."""
-    values = {"tenant": tenant_id, "source": source, "uri": uri, "document": document_id}
-    other: UUID | None = (await connection.execute(_OTHER_DOCUMENT, values)).scalar()
-    return other
-
-
 async def store_upload(connection: AsyncConnection, new: NewVersion) -> StoredVersion | None:
     """Store the file as the newest version at its address and supersede the unpublished versions before it.
 
@@ -191,6 +184,7 @@ async def store_upload(connection: AsyncConnection, new: NewVersion) -> StoredVe
         "groups": list(options.access_groups or ()),
         "metadata": orjson.dumps(dict(options.metadata)).decode(),
         "status": new.status,
+        "copy": new.copy,
         "now": new.received_at,
         "by": new.received_by,
     }

@@ -3,9 +3,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from app.core import audit
 from app.core.audit import Act
 from app.core.reasons import check_reason
+from app.encryption.domain import Sealed
 from app.identity.domain import Principal
 from app.ingestion.domain.access_lists import AccessChange, SourceAccess, access_groups_named, access_rules
 from app.ingestion.domain.documents import (
@@ -132,8 +135,19 @@ class Ingestion:
             stored = await reading.get_original(connection, entry_id, visibility_of(caller))
             if stored is None:
                 raise QuarantineNotFound(f"There is no quarantine entry {entry_id}.")
-            name, sealed = stored
-            return OriginalFile(name, await self.deps.keys.open(connection, caller.tenant_id, ORIGINAL, sealed))
+            return await self._opened(connection, caller, *stored)
+
+    async def published_original(self, caller: Principal, document_id: UUID) -> OriginalFile:
+        """The file of the published version as it was uploaded. Errors: DocumentNotFound, also for what is not
+        published or the caller may not read."""
+        async with self.deps.database.read(caller.tenant_id) as connection:
+            stored = await reading.get_published_original(connection, document_id, visibility_of(caller))
+            if stored is None:
+                raise DocumentNotFound(f"There is no published file of document {document_id} that you may read.")
+            return await self._opened(connection, caller, *stored)
+
+    async def _opened(self, connection: AsyncConnection, caller: Principal, name: str, sealed: Sealed) -> OriginalFile:
+        return OriginalFile(name, await self.deps.keys.open(connection, caller.tenant_id, ORIGINAL, sealed))
 
     async def release(self, caller: Principal, entry_id: UUID, note: str) -> UUID:
         """Process the version again without the gate that quarantined it. Returns the document's id.

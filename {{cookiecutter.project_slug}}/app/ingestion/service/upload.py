@@ -69,7 +69,7 @@ async def upload(
             await asyncio.sleep(0.05 * attempt)
     results |= stored
     for result in results.values():
-        UPLOADS.labels("duplicate" if result.duplicate_of else result.status).inc()
+        UPLOADS.labels("duplicate" if result.unchanged else result.status).inc()
     return [results[index] for index in range(len(files))]
 
 
@@ -121,19 +121,20 @@ async def _store_all(
             except Problem as problem:
                 results[index] = UploadResult(file.name, source, problem=problem)
                 continue
-            content = ContentKey(file.digest, groups)
-            duplicate = duplicates.get(content)
+            same = duplicates.setdefault(ContentKey(file.digest, groups), [])
+            existing_id = existing.document_id if existing else None
+            own = next((each for each in same if each.document_id == existing_id and each.newest), None)
             own_options = replace(options, access_groups=groups)
-            if duplicate and deps.data.source(source).duplicates.exact == "link":
-                result = await _link(deps, connection, caller, own_options, file, duplicate)
-            else:
-                result = await _add_version(deps, connection, caller, own_options, file, duplicate)
-            if existing and not result.duplicate_of:
+            if own:
+                results[index] = _unchanged(own_options, file, own)
+                continue
+            original = next((each for each in same if each.document_id != existing_id), None)
+            result = await _add_version(deps, connection, caller, own_options, file, original, copy=bool(same))
+            if existing:
                 await _restrict_access(deps, connection, caller, existing, groups)
             results[index] = result
-            if result.status != "quarantined" and result.id and result.version:
-                duplicates.setdefault(content, LiveDuplicate(result.id, result.version, result.status))
-            if result.status == "received" and result.id and result.version and not result.duplicate_of:
+            if result.status == "received" and result.id and result.version:
+                same.append(LiveDuplicate(result.id, result.version, result.status))
                 received.append((result.id, result.version, len(file.data)))
         bulk = options.bulk or len(files) > MAX_AWAITED_FILES
         for job_versions in group_into_jobs(received):
@@ -176,31 +177,17 @@ async def _restrict_access(
         await audit.record(connection, act, now)
 
 
-async def _link(
-    deps: IngestionDependencies,
-    connection: AsyncConnection,
-    caller: Principal,
-    options: UploadOptions,
-    file: Upload,
-    duplicate: LiveDuplicate,
-) -> UploadResult:
-    """Link the upload to the document that has this content. Another document at the upload's address is replaced by
-    it, and deleted.
-    """
-    replaced = await versions.other_document_at(
-        connection, caller.tenant_id, options.source, file.uri, duplicate.document_id
-    )
-    if replaced is not None:
-        await delete(deps, connection, caller, replaced)
+def _unchanged(options: UploadOptions, file: Upload, own: LiveDuplicate) -> UploadResult:
+    """The newest version at the address has this content for these groups."""
     return UploadResult(
         file.name,
         options.source,
-        duplicate.document_id,
-        duplicate.version,
-        duplicate.status,
-        duplicate_of=duplicate.document_id,
+        own.document_id,
+        own.version,
+        own.status,
+        duplicate_of=own.document_id,
         access_groups=options.access_groups or (),
-        flagged=duplicate.flagged,
+        flagged=own.flagged,
     )
 
 
@@ -210,17 +197,21 @@ async def _add_version(
     caller: Principal,
     options: UploadOptions,
     file: Upload,
-    duplicate: LiveDuplicate | None,
+    original: LiveDuplicate | None,
+    copy: bool,
 ) -> UploadResult:
-    """Add a version. duplicate: the document with the same content; the new version is then quarantined."""
-    now, status = deps.clock.now(), "quarantined" if duplicate else "received"
+    """Add a version to the document at the address. original: of another document with the same content, for which a
+    source may want the new version quarantined. copy: some version has the same content.
+    """
+    now, quarantined = deps.clock.now(), deps.data.source(options.source).duplicates.exact == "quarantine"
+    status = "quarantined" if original and quarantined else "received"
     sealed = await deps.keys.seal(connection, caller.tenant_id, ORIGINAL, file.data)
-    new = versions.NewVersion(caller.tenant_id, options, file, sealed, status, now, uploader(caller))
+    new = versions.NewVersion(caller.tenant_id, options, file, sealed, status, now, uploader(caller), copy)
     stored = await versions.store_upload(connection, new)
     if stored is None:
         raise _ConcurrentUpload
-    duplicate_of = duplicate.document_id if duplicate else None
-    if duplicate_of:
+    duplicate_of = original.document_id if original else None
+    if status == "quarantined":
         reason = quarantine_reason("exact_duplicate", "The same content is already published.", str(duplicate_of))
         version = (stored.document_id, stored.version)
         await quarantine_entries.add(connection, caller.tenant_id, *version, reason, (), now)

@@ -1,9 +1,18 @@
 from app.retrieval.domain.chunking import CHUNKER_VERSION, Chunk, ChunkerParams, Heading, chunk
-from app.retrieval.domain.documents import PreparedChunk, PreparedDocument, PublishRequest, chunk_id, indexed_text
-from app.retrieval.domain.evidence import Evidence, Passage, SearchUsage
+from app.retrieval.domain.documents import (
+    PreparedChunk,
+    PreparedDocument,
+    PublishedText,
+    PublishRequest,
+    chunk_id,
+    indexed_text,
+)
+from app.retrieval.domain.evidence import Evidence, Passage, SearchUsage, distinct_passages
 from app.retrieval.domain.indexes import Fingerprint, IndexRow, IndexStatus, SearchParams
 from app.retrieval.domain.problems import (
     ChunkerMismatch,
+    DocumentTextNotFound,
+    DocumentVersionNotFound,
     EmbedderMismatch,
     EmbeddingFailed,
     IndexBehind,
@@ -12,6 +21,7 @@ from app.retrieval.domain.problems import (
     NoLiveIndex,
     StaleDocument,
     TextSearchNotFound,
+    TextSpanInvalid,
     TooManyChunks,
     VerificationFailed,
 )
@@ -22,6 +32,8 @@ __all__ = [
     "Chunk",
     "ChunkerMismatch",
     "ChunkerParams",
+    "DocumentTextNotFound",
+    "DocumentVersionNotFound",
     "EmbedderMismatch",
     "EmbeddingFailed",
     "Evidence",
@@ -37,14 +49,17 @@ __all__ = [
     "PreparedChunk",
     "PreparedDocument",
     "PublishRequest",
+    "PublishedText",
     "SearchParams",
     "SearchUsage",
     "StaleDocument",
     "TextSearchNotFound",
+    "TextSpanInvalid",
     "TooManyChunks",
     "Vector",
     "VerificationFailed",
     "chunk",
     "chunk_id",
+    "distinct_passages",
     "indexed_text",
 ]

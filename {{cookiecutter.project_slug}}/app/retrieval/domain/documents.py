@@ -33,6 +33,20 @@ class PublishRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class PublishedText:
+    """The text of a published document as passages and citations are cut out of it; offsets are characters of it."""
+
+    document_id: UUID
+    version: int
+    title: str
+    source: str
+    uri: str
+    headings: tuple[Heading, ...]
+    flags: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class PreparedChunk:
     chunk: Chunk
     vector: Vector | None

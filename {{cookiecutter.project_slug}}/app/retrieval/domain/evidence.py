@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -27,6 +27,14 @@ class Passage:
     dense: float | None
     version: int
     flags: tuple[str, ...] = ()
+
+
+def distinct_passages(passages: Iterable[Passage]) -> tuple[Passage, ...]:
+    """The first of the passages with the same text under the same headings, in order."""
+    first: dict[tuple[tuple[str, ...], str], Passage] = {}
+    for each in passages:
+        first.setdefault((each.headings, each.text), each)
+    return tuple(first.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,21 @@ class StaleDocument(Conflict):
     code, title = "stale_document", "A newer version of the document is already published"
 
 
+class DocumentTextNotFound(NotFound):
+    code, title = "document_text_not_found", "No such published text"
+    action = "It may be deleted, closed to you or not published; GET /v1/documents lists what you may read."
+
+
+class DocumentVersionNotFound(NotFound):
+    code, title = "document_version_not_found", "The text of this version is not stored"
+    action = "Leave 'version' out to read the version that is published now."
+
+
+class TextSpanInvalid(Invalid):
+    code, title = "text_span_invalid", "The part to be marked is not in the text"
+    action = "Pass start and end of a citation unchanged, with its version, or neither."
+
+
 class IndexNotFound(NotFound):
     code, title = "index_not_found", "No such index"
     action = "'app index list' shows all indexes."

@@ -1,6 +1,6 @@
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,15 +18,17 @@ from app.retrieval.domain import (
     Evidence,
     IndexRow,
     PreparedDocument,
+    PublishedText,
     PublishRequest,
     SearchParams,
     SearchUsage,
+    distinct_passages,
 )
 from app.retrieval.domain.indexes import MAINTAINED_STATUSES
 from app.retrieval.ports import Embedder
 from app.retrieval.repository import index_catalogue as index_rows
 from app.retrieval.repository import search_queries
-from app.retrieval.service import document_preparation, publishing
+from app.retrieval.service import document_preparation, published_text, publishing
 from app.retrieval.service.index_build import IndexBuilder
 from app.retrieval.service.index_registry import IndexRegistry, make_index_registry
 from app.retrieval.service.passage_embedding import PassageEmbeddings
@@ -34,6 +36,8 @@ from app.retrieval.service.query_embedding import QueryEmbeddings, QueryVector
 from app.retrieval.service.vector_indexes import VectorIndexes
 
 SEARCH_SECONDS = histogram("app_search_seconds", "Seconds of one step of a search.", ["step"])
+# Asked for once more where passages read the same, so that copies of a document crowd out no other.
+_WIDER = 4
 _EMBED_SECONDS, _FIND_SECONDS = SEARCH_SECONDS.labels("embed"), SEARCH_SECONDS.labels("find")
 
 
@@ -87,7 +91,7 @@ class Retrieval:
         try:
             hybrid = embedding.vector is not None
             with retrieval(f"index-{index.number}", limit, text, hybrid=hybrid):
-                result = await self._find(search_query, rows, embedding.usage)
+                result = await self._find_distinct(search_query, rows, embedding.usage)
         except BaseException:
             self.query_embeddings.abandon(caller.tenant_id, embedding.usage, rows)
             raise
@@ -121,6 +125,17 @@ class Retrieval:
                 await connection.execute(billing.SETTLE_SQL, billing.settle_parameters(paid), prepare=True)
         self.costs.count(rows)
         return search_queries.read_result(await cursor.fetchall())
+
+    async def _find_distinct(
+        self, query: search_queries.SearchQuery, rows: Sequence[LedgerRow], usage: SearchUsage | None
+    ) -> search_queries.SearchResult:
+        """As `_find`, with the best of the passages that read the same: documents may hold the same text."""
+        result = await self._find(query, rows, usage)
+        distinct = distinct_passages(result.passages)
+        if len(distinct) < len(result.passages) == query.limit:
+            wider = await search_queries.search(self.database, replace(query, limit=_WIDER * query.limit))
+            distinct = distinct_passages(wider.passages)
+        return result._replace(passages=distinct[: query.limit])
 
     async def prepare(self, request: PublishRequest) -> PreparedDocument:
         """Chunk and embed a document for every maintained index; writes nothing to the indexes.
@@ -167,6 +182,14 @@ class Retrieval:
     ) -> None:
         """As `set_access`, for many documents. Those that were never published are left out."""
         await publishing.set_access(connection, tenant_id, groups_by_document)
+
+    async def document_text(self, caller: Principal, document_id: UUID, version: int | None = None) -> PublishedText:
+        """The published text of a document that the caller may find by a search. version: of a citation; only the
+        text of the published one is stored.
+
+        Errors: DocumentTextNotFound, also for a document that is closed to the caller; DocumentVersionNotFound.
+        """
+        return await published_text.read_text(self.database, caller, document_id, version)
 
     async def corpus_version(self, tenant_id: UUID) -> int:
         """The newest corpus version of a tenant; 0 before its first publish."""
