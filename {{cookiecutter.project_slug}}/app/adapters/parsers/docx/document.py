@@ -92,7 +92,7 @@ class _Document:
             note=lambda mark: self.notes[_NOTES[mark.tag]].read(mark),
             related=lambda data: self._related(data, relations),
             left_out=lambda node: self.builder.find(Finding("embedded_documents", _EMBEDDED)),
-            hide=self.builder.hide,
+            hide=(lambda text, detail: self.builder.hide(text)) if concealed else self.builder.hide,
         )
         return Story(root, self.formatting, around, concealed)
 
@@ -113,11 +113,11 @@ class _Document:
                 continue
             story = self._story(root, self.package.relations(name), concealed=not shown)
             text = squeeze(" ".join(flat(block) for block in story.blocks(root)))
-            if not _LETTER.search(text):
-                self.builder.hide(text)
-            elif text not in seen:
-                seen.add(text)
+            if _LETTER.search(text) and text not in seen:
                 self.builder.block(f"Page {kind}: {text}")
+            else:
+                self.builder.hide(text)
+            seen.add(text)
 
     def _page_parts(self) -> Iterator[tuple[str, str, bool]]:
         """Each part with `header` or `footer`, and whether any page shows it."""

@@ -11,6 +11,7 @@ from app.adapters.parsers.docx.names import REMOVED, UNREAD, at, chosen, is_on, 
 from app.adapters.parsers.docx.tables import Cell, Row, Table
 
 _MAX_SPAN = 1_000
+_FIRST_ROWS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,20 @@ class GridReader:
         if is_layout([[blocks for _, blocks in read] for _, read in rows], len(columns)):
             return Layout(tuple(block for _, read in rows for _, blocks in read for block in blocks))
         notes = tuple(note for _, read in rows for _, blocks in read for block in blocks for note in notes_of(block))
-        data = tuple(
-            Row(tuple(self._cell(cell, blocks) for cell, blocks in read), is_on(at(row, "w:trPr", "w:tblHeader")))
-            for row, read in rows
-        )
         styled = self.formatting.visibility.table_styles.marks_first_row(table)
-        return Grid(Table(data, styled), notes)
+        return Grid(Table(tuple(self._data(rows)), styled), notes)
+
+    def _data(self, rows: list[tuple[Any, list[tuple["_Place", list[Block]]]]]) -> Iterator[Row]:
+        """Below the first rows it only matters how cells look when the whole first rows are set off."""
+        set_off = False
+        for number, (row, read) in enumerate(rows):
+            look = self._look if set_off or number < _FIRST_ROWS else _no_look
+            cells = tuple(
+                Cell(_joined(blocks), cell.column, cell.span, look(cell.element), cell.continues)
+                for cell, blocks in read
+            )
+            set_off = set_off or all(cell.look for cell in cells if cell.text)
+            yield Row(cells, is_on(at(row, "w:trPr", "w:tblHeader")))
 
     def _rows(self, container: Any) -> Iterator[Any]:
         for child in container:
@@ -70,10 +79,6 @@ class GridReader:
             elif child.tag not in UNREAD and child.tag not in REMOVED:
                 yield from self._cell_elements(child)
 
-    def _cell(self, place: "_Place", blocks: list[Block]) -> Cell:
-        text = squeeze(" ".join(flat(block) for block in blocks))
-        return Cell(text, place.column, place.span, self._look(place.element), place.continues)
-
     def _look(self, cell: Any) -> str:
         """How a cell is set off: by its shading, or by text that is all bold."""
         fill = at(cell, "w:tcPr", "w:shd")
@@ -83,6 +88,14 @@ class GridReader:
             self.formatting.styles.is_bold(run, next(run.iterancestors(tag("w:p")), None)) for run in runs
         )
         return ("" if shade in ("auto", "FFFFFF") else shade) + ("bold" if bold else "")
+
+
+def _no_look(cell: Any) -> str:
+    return ""
+
+
+def _joined(blocks: list[Block]) -> str:
+    return squeeze(" ".join(flat(block) for block in blocks))
 
 
 class _Place:

@@ -1,6 +1,7 @@
 """Names of the elements of a Word document."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
@@ -15,6 +16,7 @@ _SPACES = {"w": _W, "w14": _W14, "m": _M, "mc": _MC, "r": _R, "a": _A, "wp": _WP
 _OFF = frozenset({"0", "false", "off", "none"})
 
 
+@cache
 def tag(name: str) -> str:
     """`w:p` as it stands in a tree."""
     space, _, local = name.partition(":")
@@ -60,7 +62,7 @@ def at(element: Any, *path: str) -> Any:
     for name in path:
         if element is None:
             return None
-        element = element.find(tag(name))
+        element = next(element.iterchildren(tag(name)), None)
     return element
 
 
@@ -78,9 +80,9 @@ def whole(text: str | None, default: int) -> int:
 
 
 def chosen(alternatives: Any) -> Any:
-    """The variant of mc:AlternateContent that a current program shows: the first with text, else the first one."""
+    """The variant of mc:AlternateContent that a current program shows: the first with anything, else the first one."""
     variants = [each for each in alternatives if each.tag in (tag("mc:Choice"), tag("mc:Fallback"))]
-    readable = (each for each in variants if any(True for _ in text_nodes(each)))
+    readable = (each for each in variants if next(each.iter("{*}t", "{*}textpath", "{*}graphicData"), None) is not None)
     return next(readable, variants[0] if variants else alternatives)
 
 

@@ -9,7 +9,8 @@ from app.adapters.parsers.docx.names import at, is_on, tag, value, whole
 
 _LEVELS = 9
 _PLACE = re.compile(r"%([1-9])")
-_ROMAN = dict(m=1000, cm=900, d=500, cd=400, c=100, xc=90, l=50, xl=40, x=10, ix=9, v=5, iv=4, i=1)
+_ROMAN = {"m": 1000, "cm": 900, "d": 500, "cd": 400, "c": 100, "xc": 90, "l": 50, "xl": 40, "x": 10, "ix": 9, "v": 5}
+_ROMAN |= {"iv": 4, "i": 1}
 _CARDINALS = ["Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve"]
 _ORDINALS = [
     "Zeroth",

@@ -128,7 +128,7 @@ class Story:
         if self.fields.in_instruction:
             self.around.hide(text, "")
         else:
-            (line.hidden if hidden else line.shown).append(text)
+            (line.hidden if hidden and not text.isspace() else line.shown).append(text)
 
     def _field(self, mark: Any, line: _Line, hidden: bool) -> None:
         self.fields.pass_mark(mark)

@@ -51,15 +51,16 @@ class Styles:
 
     def heading_level(self, paragraph: Any) -> int:
         """0 when it is no heading."""
-        name = self.name_of(paragraph)
-        if name == "Title":
+        if self.name_of(paragraph) == "Title":
             return 1
-        if named := _LEVEL.match(name):
-            return int(named[1])
-        parts = [paragraph, *self.of_paragraph(paragraph)]
-        outline = next((found for part in parts if (found := at(part, "w:pPr", "w:outlineLvl")) is not None), None)
-        level = whole(value(outline), _NO_LEVEL)
-        return level + 1 if 0 <= level < _NO_LEVEL else 0
+        for part in (paragraph, *self.of_paragraph(paragraph)):
+            if (outline := at(part, "w:pPr", "w:outlineLvl")) is not None:
+                level = whole(value(outline), _NO_LEVEL)
+                return level + 1 if 0 <= level < _NO_LEVEL else 0
+            if named := _LEVEL.match(value(at(part, "w:name"))):
+                return int(named[1])
+        named = _LEVEL.match(self.name_of(paragraph))
+        return int(named[1]) if named else 0
 
     def is_bold(self, run: Any, paragraph: Any) -> bool:
         own = at(run, "w:rPr")

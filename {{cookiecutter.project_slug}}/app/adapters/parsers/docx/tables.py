@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 _MAX_NAME = 80
 _MAX_HEADER_ROWS = 4
 _DIGIT = re.compile(r"\d")
+_FIGURE = re.compile(r"^[-+±~<>≤≥$€£¥]?\s?\d")
+_YEAR = re.compile(r"(?:19|20)\d\d(?:\s?[-–/]\s?(?:19|20)?\d\d)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ class Table:
         count = self._header_rows(rows, width)
         names = _names(rows[:count], width)
         if count:
-            yield "Columns: " + ", ".join(dict.fromkeys(filter(None, names)))
+            written = [cell.text for cell in rows[0].filled] if count == 1 else dict.fromkeys(filter(None, names))
+            yield "Columns: " + ", ".join(written)
         for row in rows[count:]:
             yield _named(row, names) if count else _plain(row)
 
@@ -115,17 +118,25 @@ def _is_set_off(rows: Sequence[Row]) -> bool:
 
 
 def _is_suggested(rows: Sequence[Row], width: int) -> bool:
-    """Whether every column has a name without digits, and there are three columns or figures below a name.
+    """Whether every column has a name, and there are three columns, or figures below a name.
 
-    A table of two columns without figures may just as well pair names with values from its first row on.
+    A table of two columns without figures may just as well pair names with values from its first row on; so may one
+    whose first row has figures, except names such as `2024` or `Q1` over columns of figures.
     """
     first = rows[0]
-    if len(first.filled) < len(first.cells) or any(_DIGIT.search(cell.text) for cell in first.cells):
+    if any((not cell.text and cell.column) or cell.text.endswith(":") for cell in first.cells):
         return False
-    if len(first.cells) > 2:
-        return True
-    last = [cell.text for row in rows[1:] for cell in row.filled if cell.column + cell.span == width]
-    return len(last) > 1 and all(_DIGIT.search(text) for text in last)
+    numbered = [cell for cell in first.filled if _DIGIT.search(cell.text)]
+    if any(_FIGURE.match(cell.text) and not _YEAR.search(cell.text) for cell in numbered):
+        return False
+    if numbered:
+        return all(_has_figures(rows[1:], cell.column, _FIGURE) for cell in numbered)
+    return width > 2 or (len(rows) > 2 and _has_figures(rows[1:], first.cells[-1].column, _DIGIT))
+
+
+def _has_figures(rows: Sequence[Row], column: int, figure: re.Pattern[str]) -> bool:
+    texts = [cell.text for row in rows for cell in row.filled if cell.column == column]
+    return bool(texts) and all(figure.search(text) and not _YEAR.fullmatch(text) for text in texts)
 
 
 def _depth(rows: Sequence[Row]) -> int:

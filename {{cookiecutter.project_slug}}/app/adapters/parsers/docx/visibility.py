@@ -3,7 +3,7 @@ defaults, and what is behind it.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from app.adapters.parsers.docx.colours import Colour, Theme
@@ -18,45 +18,61 @@ _NARROW_PERCENT = 5
 _TOO_ALIKE = 0.12
 
 
+@dataclass(frozen=True, slots=True)
+class _Styling:
+    """The run properties of the styles and defaults that hold for a run, nearest first, and what they say by
+    themselves.
+    """
+
+    levels: tuple[list[Any], ...]
+    vanishes: bool
+    is_web_hidden: bool
+    is_tiny: bool
+    is_plain: bool
+
+    @classmethod
+    def of(cls, levels: tuple[list[Any], ...]) -> "_Styling":
+        flat = [properties for level in levels for properties in level]
+        plain = all(_first(flat, name) is None for name in ("w:color", "w14:textFill"))
+        return cls(levels, _is_on("w:vanish", [], levels), _is_on("w:webHidden", [], levels), _is_tiny(flat), plain)
+
+
 @dataclass
 class DocxVisibility:
     styles: Styles
     table_styles: TableStyles
     theme: Theme
+    _stylings: dict[tuple[Any, ...], _Styling] = field(default_factory=dict)
+    _paragraph: Any = None
+    _around: tuple[list[Any], list[Any], bool] = ([], [], False)
 
     def hides(self, run: Any, paragraph: Any, *, in_field: bool = False) -> bool:
         """in_field: inside of a field. Word marks page numbers of a table of contents as hidden on the web."""
-        levels = self._levels(run, paragraph)
-        if self._is_on("w:vanish", levels) or (not in_field and self._is_on("w:webHidden", levels)):
-            return True
-        flat = [properties for level in levels for properties in level]
-        if (size := _number(flat, "w:sz")) is not None and size < _TINY_HALF_POINTS:
-            return True
-        if (width := _number(flat, "w:w")) is not None and width < _NARROW_PERCENT:
-            return True
-        return self._has_no_height(paragraph) or self._fades(flat, paragraph)
-
-    def _levels(self, run: Any, paragraph: Any) -> tuple[list[Any], ...]:
-        """The properties of the run itself, of its character style, its paragraph style, its table's style and the
-        defaults, nearest first.
-        """
         own = at(run, "w:rPr")
-        character = self.styles.chain("character", value(at(own, "w:rStyle")))
-        defaults = self.styles.run_defaults
-        return (
-            [] if own is None else [own],
-            _parts(character, "w:rPr"),
-            _parts(self.styles.of_paragraph(paragraph), "w:rPr"),
-            _parts(self.table_styles.around(paragraph), "w:rPr"),
-            [] if defaults is None else [defaults],
-        )
+        styling, no_height = self._styling(own, paragraph)
+        if no_height:
+            return True
+        if own is None and styling.is_plain:
+            return styling.vanishes or styling.is_tiny or (styling.is_web_hidden and not in_field)
+        mine = [] if own is None else [own]
+        if _is_on("w:vanish", mine, styling.levels) or (not in_field and _is_on("w:webHidden", mine, styling.levels)):
+            return True
+        flat = [*mine, *(properties for level in styling.levels for properties in level)]
+        return _is_tiny(flat) or self._fades(flat, paragraph)
 
-    def _is_on(self, name: str, levels: tuple[list[Any], ...]) -> bool:
-        """A toggle: set by two styles it is off again, and what the run itself says is final."""
-        own, *styles = levels
-        if (final := _toggle(own, name)) is not None:
-            return final
-        return sum(bool(_toggle(style, name)) for style in styles) % 2 == 1
+    def _styling(self, own: Any, paragraph: Any) -> tuple[_Styling, bool]:
+        """What holds for a run by its styles, and whether its paragraph has no height. Runs come in their order."""
+        if paragraph is not self._paragraph:
+            style, table = self.styles.of_paragraph(paragraph), self.table_styles.around(paragraph)
+            self._paragraph, self._around = paragraph, (style, table, self._has_no_height(paragraph))
+        style, table, no_height = self._around
+        character = self.styles.chain("character", value(at(own, "w:rStyle")))
+        key = (*map(id, character), None, *map(id, style), None, *map(id, table))
+        if key not in self._stylings:
+            defaults = self.styles.run_defaults
+            levels = (*(_parts(chain, "w:rPr") for chain in (character, style, table)), [defaults])
+            self._stylings[key] = _Styling.of(levels if defaults is not None else levels[:-1])
+        return self._stylings[key], no_height
 
     def _has_no_height(self, paragraph: Any) -> bool:
         """Of its lines, or of the row of the table that it stands in."""
@@ -111,6 +127,18 @@ class DocxVisibility:
             if shading is not None and (found := self.theme.shading(shading)) is not False:
                 return found
         return False
+
+
+def _is_on(name: str, own: list[Any], styles: tuple[list[Any], ...]) -> bool:
+    """A toggle: set by two styles it is off again, and what the run itself says is final."""
+    if (final := _toggle(own, name)) is not None:
+        return final
+    return sum(bool(_toggle(style, name)) for style in styles) % 2 == 1
+
+
+def _is_tiny(levels: list[Any]) -> bool:
+    size, width = _number(levels, "w:sz"), _number(levels, "w:w")
+    return (size is not None and size < _TINY_HALF_POINTS) or (width is not None and width < _NARROW_PERCENT)
 
 
 def _is_exactly_tiny(element: Any, rule: str, size: str) -> bool:

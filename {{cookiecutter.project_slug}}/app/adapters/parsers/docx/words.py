@@ -7,10 +7,13 @@ from typing import Any
 
 from lxml import etree
 
+from app.adapters.parsers.docx.names import tag
+from app.adapters.parsers.docx.symbols import symbol
+
 _LEFT_OUT = frozenset({"del", "moveFrom", "instrText", "delText", "delInstrText", "pPrChange", "rPrChange"})
 _BREAKS = frozenset({"tab", "br", "cr", "ptab", "rt", "rubyBase", "oMath", "pt"})
 _BLOCKS = frozenset({"p", "tc", "tr", "tbl", "txbxContent"})
-_MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
+_MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math"
 _RUN = frozenset({"r", "t", "rPr", "sty"})
 _PLACES = {
     "txbxContent": "text box",
@@ -35,7 +38,7 @@ Piece = tuple[str, str]
 
 def words_in(root: Any, kind: str = "") -> Iterator[Piece]:
     """Every piece of text with the innermost place that it stands in. kind: of the part, as its relation names it."""
-    places, line = [_PARTS.get(kind, "body")], list[Piece]()
+    places, line, fields = [_PARTS.get(kind, "body")], list[Piece](), 0
     texts = _TEXT.get(kind, frozenset({"t"}))
     nodes = etree.iterwalk(root, events=("start", "end"))
     for event, node in nodes:
@@ -50,10 +53,13 @@ def words_in(root: Any, kind: str = "") -> Iterator[Piece]:
             line.clear()
         if local in _PLACES:
             places.pop() if ends else places.append(_PLACES[local])
-        if not ends:
-            line.append((places[-1], (node.text or "") if local in texts else _blank(local)))
-        elif space == _MATH[:-1] and local not in _RUN:
+        if space == _MATH and local not in _RUN:
             line.append((places[-1], " "))
+        elif not ends:
+            mark = node.get(tag("w:fldCharType")) if local == "fldChar" else None
+            fields += mark == "begin"
+            line.append((places[-1], (node.text or "") if local in texts else _other(node, local, fields)))
+            fields -= mark == "end"
     yield from _joined(line)
 
 
@@ -76,8 +82,13 @@ def _joined(line: list[Piece]) -> Iterator[Piece]:
     yield place, text
 
 
-def _blank(local: str) -> str:
-    return "-" if local == "noBreakHyphen" else " " * (local in _BREAKS)
+def _other(node: Any, local: str, fields: int) -> str:
+    """What an element other than a text shows: a field inside of another is apart from what is around it."""
+    if local == "noBreakHyphen":
+        return "-"
+    if local == "sym":
+        return symbol(node.get(tag("w:font"), ""), node.get(tag("w:char"), ""))
+    return " " * (local in _BREAKS or (local == "fldChar" and fields > 1))
 
 
 def _is_second_copy(node: Any, local: str) -> bool:
