@@ -176,9 +176,7 @@ def _equation(chance: random.Random, text: Text) -> Part:
 
 def _by_library(chance: random.Random, name: str) -> MadeDocument:
     text, document = _text_of(chance), docx.Document()
-    words: list[str] = []
-    for _ in range(chance.randint(5, 20)):
-        words.append(chance.choice(_LIBRARY)(document, chance, text))
+    words = [chance.choice(_LIBRARY)(document, chance, text) for _ in range(chance.randint(5, 20))]
     if chance.random() < 0.5:
         document.sections[0].header.paragraphs[0].text = f"ACME {text()}"
         words.append(document.sections[0].header.paragraphs[0].text)

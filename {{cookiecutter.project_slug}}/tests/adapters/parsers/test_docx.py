@@ -65,6 +65,7 @@ NESTED_FIELD = (
 )
 FORM = "<w:ddList><w:result w:val='1'/><w:listEntry w:val='red'/><w:listEntry w:val='blue'/></w:ddList>"
 TICK = "<w:checkBox><w:checked/></w:checkBox>"
+GROWING = shape(paragraph("Figure 1")).replace("<wps:txbx>", "<wps:bodyPr><a:spAutoFit/></wps:bodyPr><wps:txbx>")
 MERGED_MARK = "<w:p><w:pPr><w:rPr><w:del/></w:rPr></w:pPr>" + run("The notice ") + "</w:p>"
 CHOICE_ONLY = "<mc:AlternateContent><mc:Choice><w:r><w:t>new</w:t></w:r></mc:Choice></mc:AlternateContent>"
 RUBY = f"<w:ruby><w:rubyPr/><w:rt>{run('かんじ')}</w:rt><w:rubyBase>{run('漢字')}</w:rubyBase></w:ruby>"
@@ -79,6 +80,7 @@ CONTAINERS = {
         "A.\n\nB.\n\nC."),
     "a table in a text box": ([paragraph("A.", box(table(row("a", "b"), row("c", "d")) + paragraph()))],
                               "A.\n\na | b\nc | d"),
+    "a caption that grows with its text": ([paragraph("A.", in_run(drawing(GROWING, extent='cx="900000" cy="635"')))], "A.\n\nFigure 1"),
     "WordArt": ([paragraph("A.", in_run('<w:pict><v:shape><v:textpath string="Draft copy"/></v:shape></w:pict>'))],
                 "A.\n\nDraft copy"),
     "text of a canvas": ([paragraph("A.", in_run(drawing("<a:p><a:r><a:t>Drawn.</a:t></a:r></a:p>")))], "A.\n\nDrawn."),
@@ -116,6 +118,8 @@ CONTAINERS = {
     "symbols": ([paragraph("x ", in_run('<w:sym w:font="Symbol" w:char="F0B3"/>'), " 5 ",
                            in_run('<w:sym w:font="Wingdings" w:char="F0FE"/>'),
                            in_run('<w:sym w:font="Symbol" w:char="F06D"/>'), "m")], "x ≥ 5 ☒μm"),
+    "an exponent": ([paragraph("10", run("-3", '<w:vertAlign w:val="superscript"/>'), " m",
+                               run("2", '<w:vertAlign w:val="superscript"/>'))], "10⁻³ m2"),
     "layout in one column": ([table(row(cell(paragraph("A.") + paragraph("B."))), row("C."))], "A.\n\nB.\n\nC."),
     "layout in two columns": ([table(row(cell(paragraph("A.") + paragraph("B.")), "C."))], "A.\n\nB.\n\nC."),
 }  # fmt: skip

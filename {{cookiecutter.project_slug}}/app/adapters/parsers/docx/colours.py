@@ -83,7 +83,7 @@ class Theme:
         if colour is None or len(colour):
             return None
         name = colour.get("val", "")
-        return _hex(colour.get("lastClr") or name) or self._slot(_DRAWN.get(name, name))
+        return _hex(colour.get("lastClr") or name) or self._slot(_DRAWN.get(name, name)) or self.named(name)
 
     def _slot(self, name: str) -> Colour | None:
         mapped = self.mapping.get(_MAPPED.get(name, ""), name)

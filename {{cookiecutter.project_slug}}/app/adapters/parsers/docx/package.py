@@ -70,6 +70,8 @@ class Package:
         try:
             return parse_xml(data)
         except (etree.XMLSyntaxError, UnicodeError) as error:
+            if getattr(error, "code", None) == etree.ErrorTypes.ERR_NO_MEMORY:
+                raise MemoryError from error
             raise _unreadable(error) from error
 
     def relations(self, name: str) -> dict[str, Relation]:

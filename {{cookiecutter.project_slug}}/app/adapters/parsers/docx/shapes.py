@@ -8,17 +8,21 @@ from app.adapters.parsers.docx.names import tag, whole
 
 _POINT = 12_700
 _FAR_OUTSIDE = 1_800_000
-_HIDDEN_STYLE = re.compile(
-    r"visibility\s*:\s*hidden|(?<![\w-])(?:width|height)\s*:\s*0(?:\.0+)?(?:pt|in|cm|mm|px)?\s*(?:;|$)"
-)
+_HIDDEN_STYLE = re.compile(r"visibility\s*:\s*hidden")
+_NO_SIZE = re.compile(r"(?<![\w-])(?:width|height)\s*:\s*0(?:\.0+)?(?:pt|in|cm|mm|px)?\s*(?:;|$)")
+_GROWS = re.compile(r"mso-fit-shape-to-text\s*:\s*t")
 _PAINTED = frozenset({"gradFill", "blipFill", "pattFill", "grpFill"})
 _VML_HEX = re.compile(r"#([0-9A-Fa-f]{6}|[0-9A-Fa-f]{3})\b")
 
 
 def is_unseen(drawing: Any) -> bool:
-    """Whether a drawing, or a shape in VML, is hidden, has no size or lies outside of the page."""
+    """Whether a drawing, or a shape in VML, is hidden, has no size or lies outside of the page.
+
+    A box that grows with its text has a size, whatever the file says.
+    """
     if drawing.tag.startswith(tag("v:")):
-        return _HIDDEN_STYLE.search(drawing.get("style", "")) is not None
+        style = drawing.get("style", "")
+        return bool(_HIDDEN_STYLE.search(style) or (_NO_SIZE.search(style) and not _grows(drawing)))
     properties = drawing.find(tag("wp:docPr"))
     if properties is not None and properties.get("hidden") in ("1", "true"):
         return True
@@ -26,10 +30,17 @@ def is_unseen(drawing: Any) -> bool:
     if extent is None:
         return False
     sides = [whole(extent.get(side), _POINT) for side in ("cx", "cy")]
-    return min(sides) < _POINT or any(
+    return (min(sides) < _POINT and not _grows(drawing)) or any(
         whole(offset.text, 0) + side < -_FAR_OUTSIDE
         for name, side in zip(("wp:positionH", "wp:positionV"), sides, strict=True)
         for offset in drawing.iterfind(f"{tag(name)}/{tag('wp:posOffset')}")
+    )
+
+
+def _grows(drawing: Any) -> bool:
+    return any(
+        box.tag == tag("a:spAutoFit") or _GROWS.search(box.get("style", ""))
+        for box in drawing.iter(tag("a:spAutoFit"), tag("v:textbox"))
     )
 
 

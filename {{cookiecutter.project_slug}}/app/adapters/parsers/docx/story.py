@@ -1,5 +1,6 @@
 """Reads the paragraphs and tables of one part of a DOCX, through every container that Word puts around them."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,7 @@ from app.adapters.parsers.docx.equations import linear
 from app.adapters.parsers.docx.fields import Fields, form_value
 from app.adapters.parsers.docx.formatting import Formatting
 from app.adapters.parsers.docx.grid import GridReader
-from app.adapters.parsers.docx.names import REMOVED, UNREAD, at, chosen, tag, text_nodes
+from app.adapters.parsers.docx.names import REMOVED, UNREAD, at, chosen, tag, text_nodes, value
 from app.adapters.parsers.docx.shapes import is_unseen
 from app.adapters.parsers.docx.symbols import symbol
 
@@ -21,6 +22,8 @@ _CHARACTERS = {
     tag("w:cr"): "\n",
     tag("w:noBreakHyphen"): "-",
 }
+_EXPONENT = re.compile(r"[-−+]?\d+")
+_SUPERSCRIPT = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
 _BLOCKS = frozenset({tag("w:p"), tag("w:tbl")})
 _ELSEWHERE = frozenset({tag("w:altChunk"), tag("w:subDoc")})
 
@@ -122,13 +125,19 @@ class Story:
     def _run(self, run: Any, line: _Line, hidden: bool) -> None:
         visibility = self.formatting.visibility
         hidden = hidden or visibility.hides(run, line.paragraph, in_field=self.fields.depth > 0)
+        start = len(line.shown)
         self._inline(run, line, hidden)
+        if value(at(run, "w:rPr", "w:vertAlign")) == "superscript":
+            _raise_digits(line.shown, start)
 
     def _add(self, text: str, line: _Line, hidden: bool) -> None:
         if self.fields.in_instruction:
             self.around.hide(text, "")
         else:
-            (line.hidden if hidden and not text.isspace() else line.shown).append(text)
+            if hidden:
+                line.hidden.append(text)
+            if not hidden or text.isspace():
+                line.shown.append(text)
 
     def _field(self, mark: Any, line: _Line, hidden: bool) -> None:
         self.fields.pass_mark(mark)
@@ -207,6 +216,13 @@ class Story:
             self.around.hide(text, HIDDEN)
         elif text.strip():
             line.after.append(Paragraph(text))
+
+
+def _raise_digits(shown: list[str], start: int) -> None:
+    """After a digit an exponent, or the sign of a note, would be read as part of the number."""
+    raised = "".join(shown[start:])
+    if _EXPONENT.fullmatch(raised) and "".join(shown[max(0, start - 2) : start])[-1:].isdigit():
+        shown[start:] = [raised.translate(_SUPERSCRIPT)]
 
 
 _INLINE: dict[str, Callable[[Story, Any, _Line, bool], None]] = {

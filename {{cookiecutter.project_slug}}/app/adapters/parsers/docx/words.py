@@ -38,7 +38,7 @@ Piece = tuple[str, str]
 
 def words_in(root: Any, kind: str = "") -> Iterator[Piece]:
     """Every piece of text with the innermost place that it stands in. kind: of the part, as its relation names it."""
-    places, line, fields = [_PARTS.get(kind, "body")], list[Piece](), 0
+    places, line, fields, goes_on = [_PARTS.get(kind, "body")], list[Piece](), 0, False
     texts = _TEXT.get(kind, frozenset({"t"}))
     nodes = etree.iterwalk(root, events=("start", "end"))
     for event, node in nodes:
@@ -49,8 +49,10 @@ def words_in(root: Any, kind: str = "") -> Iterator[Piece]:
                 nodes.skip_subtree()
             continue
         if local in _BLOCKS:
-            yield from _joined(line)
-            line.clear()
+            goes_on = _goes_on(node) if ends and local == "p" else goes_on and local == "p"
+            if not goes_on:
+                yield from _joined(line)
+                line.clear()
         if local in _PLACES:
             places.pop() if ends else places.append(_PLACES[local])
         if space == _MATH and local not in _RUN:
@@ -93,6 +95,11 @@ def _other(node: Any, local: str, fields: int) -> str:
 
 def _is_second_copy(node: Any, local: str) -> bool:
     return local == "Fallback" and node.getprevious() is not None
+
+
+def _goes_on(paragraph: Any) -> bool:
+    """Whether its end is deleted, so that the next one goes on in the same line."""
+    return any(paragraph.find(f"{{*}}pPr/{{*}}rPr/{{*}}{name}") is not None for name in ("del", "moveFrom"))
 
 
 def _is_deleted_row(node: Any, local: str) -> bool:
