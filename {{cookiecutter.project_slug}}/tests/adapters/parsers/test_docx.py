@@ -65,7 +65,10 @@ NESTED_FIELD = (
 )
 FORM = "<w:ddList><w:result w:val='1'/><w:listEntry w:val='red'/><w:listEntry w:val='blue'/></w:ddList>"
 TICK = "<w:checkBox><w:checked/></w:checkBox>"
-GROWING = shape(paragraph("Figure 1")).replace("<wps:txbx>", "<wps:bodyPr><a:spAutoFit/></wps:bodyPr><wps:txbx>")
+GROWING = drawing(
+    shape(paragraph("Figure 1")).replace("<wps:txbx>", "<wps:bodyPr><a:spAutoFit/></wps:bodyPr><wps:txbx>"),
+    extent='cx="900000" cy="635"',
+)
 MERGED_MARK = "<w:p><w:pPr><w:rPr><w:del/></w:rPr></w:pPr>" + run("The notice ") + "</w:p>"
 CHOICE_ONLY = "<mc:AlternateContent><mc:Choice><w:r><w:t>new</w:t></w:r></mc:Choice></mc:AlternateContent>"
 RUBY = f"<w:ruby><w:rubyPr/><w:rt>{run('かんじ')}</w:rt><w:rubyBase>{run('漢字')}</w:rubyBase></w:ruby>"
@@ -80,7 +83,7 @@ CONTAINERS = {
         "A.\n\nB.\n\nC."),
     "a table in a text box": ([paragraph("A.", box(table(row("a", "b"), row("c", "d")) + paragraph()))],
                               "A.\n\na | b\nc | d"),
-    "a caption that grows with its text": ([paragraph("A.", in_run(drawing(GROWING, extent='cx="900000" cy="635"')))], "A.\n\nFigure 1"),
+    "a caption that grows with its text": ([paragraph("A.", in_run(GROWING))], "A.\n\nFigure 1"),
     "WordArt": ([paragraph("A.", in_run('<w:pict><v:shape><v:textpath string="Draft copy"/></v:shape></w:pict>'))],
                 "A.\n\nDraft copy"),
     "text of a canvas": ([paragraph("A.", in_run(drawing("<a:p><a:r><a:t>Drawn.</a:t></a:r></a:p>")))], "A.\n\nDrawn."),
@@ -98,6 +101,8 @@ CONTAINERS = {
     "a move": ([f"<w:p><w:moveFrom>{run('Moved.')}</w:moveFrom></w:p>", paragraph("A."),
                 f"<w:p><w:moveTo>{run('Moved.')}</w:moveTo></w:p>"], "A.\n\nMoved."),
     "a deleted end of a paragraph": ([MERGED_MARK, paragraph("is long.")], "The notice is long."),
+    "a large first letter": (
+        [paragraph("T", properties='<w:framePr w:dropCap="drop"/>'), paragraph("he lamp.")], "The lamp."),
     "a deleted row": ([table(row("a", "b"), row("c", "d", properties="<w:del/>"), row("e", "f"))], "a | b\ne | f"),
     "a deleted cell": ([table(row("a", cell("b", "<w:cellDel/>"), "c"))], "a | c"),
     "a simple field": ([paragraph(f'<w:fldSimple w:instr="DATE">{run("1 May")}</w:fldSimple>')], "1 May"),
@@ -209,6 +214,15 @@ KINDS = {
 def test_the_number_of_an_item_is_part_of_its_text(levels, items, expected) -> None:
     read = text_of(*[item("x", depth, number) for depth, number in items], numbering=lists(*levels))
     assert [line.removesuffix("x").strip() for line in read.split("\n") if line] == expected
+
+
+@pytest.mark.parametrize(
+    ("bullet", "font", "expected"),
+    [("•", "Arial", "-"), ("\uf0b7", "Symbol", "-"), ("☐", "", "☐"), ("\uf0fe", "Wingdings", "☒"), ("", "", "-")],
+)
+def test_a_bullet_is_a_dash_unless_it_says_whether_the_item_is_done(bullet: str, font: str, expected: str) -> None:
+    numbering = lists(level(0, "bullet", bullet, f'<w:rPr><w:rFonts w:ascii="{font}"/></w:rPr>'))
+    assert text_of(item("x"), numbering=numbering) == f"{expected} x"
 
 
 @pytest.mark.parametrize(("kind", "expected"), KINDS.items())

@@ -1,6 +1,7 @@
 """Texts of charts and diagrams of a DOCX, which stand in parts of their own."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
@@ -24,12 +25,9 @@ def chart_lines(root: Any) -> Iterator[str]:
 
 
 def _values(series: Any, part: str) -> dict[str, str]:
-    """By the number of the point."""
+    """By the number of the point; the levels of a category are joined."""
     found: dict[str, str] = {}
-    for number, each in enumerate(series.iterfind(f"{{*}}{part}//{{*}}v")):
-        if number >= _MAX_POINTS:
-            break
-        parent = each.getparent()
-        place = parent.get("idx", "") if parent is not None else ""
-        found[f"{found.get(place, '') and number}:{place}" if place in found else place] = each.text or ""
+    for each in islice(series.iterfind(f"{{*}}{part}//{{*}}v"), _MAX_POINTS):
+        place = each.getparent().get("idx", "")
+        found[place] = f"{found[place]} {each.text}" if place in found else each.text or ""
     return found

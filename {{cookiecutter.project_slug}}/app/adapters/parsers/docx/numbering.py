@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.adapters.parsers.docx.names import at, is_on, tag, value, whole
+from app.adapters.parsers.docx.symbols import symbol
 
 _LEVELS = 9
 _PLACE = re.compile(r"%([1-9])")
@@ -94,7 +95,7 @@ class Numbering:
             if _restarts(found.levels.get(deeper), depth):
                 counts.pop(deeper, None)
         if level.format == "bullet":
-            return "-"
+            return level.text
         return _PLACE.sub(lambda match: _number(found.levels, counts, level, int(match[1]) - 1), level.text).strip()
 
 
@@ -114,15 +115,24 @@ def _list(number: Any, of: str, abstract: Any) -> _List:
 
 def _level(element: Any) -> tuple[int, Level]:
     restart = at(element, "w:lvlRestart")
+    kind = value(at(element, "w:numFmt"), "decimal")
     level = Level(
-        value(at(element, "w:numFmt"), "decimal"),
-        value(at(element, "w:lvlText")),
+        kind,
+        _bullet(element) if kind == "bullet" else value(at(element, "w:lvlText")),
         whole(value(at(element, "w:start")), 0),
         None if restart is None else whole(value(restart), 0),
         is_on(at(element, "w:isLgl")),
         value(at(element, "w:pStyle")),
     )
     return whole(element.get(tag("w:ilvl")), 0), level
+
+
+def _bullet(level: Any) -> str:
+    """`-`, or the box that says whether the item is done."""
+    fonts, drawn = at(level, "w:rPr", "w:rFonts"), value(at(level, "w:lvlText"))
+    font = "" if fonts is None else fonts.get(tag("w:ascii"), "")
+    sign = symbol(font, f"{ord(drawn):x}") if len(drawn) == 1 else ""
+    return sign if sign and sign in "☐☑☒✓✔✗✘" else "-"
 
 
 def _restarts(level: Level | None, after: int) -> bool:

@@ -85,8 +85,7 @@ class Story:
         self._inline(paragraph, line, self.concealed)
         self.around.hide("".join(line.hidden), HIDDEN)
         text, self._carried = self._carried + "".join(line.shown), ""
-        mark = at(paragraph, "w:pPr", "w:rPr")
-        if any(at(mark, name) is not None for name in ("w:del", "w:moveFrom")):
+        if _goes_on(paragraph):
             self._carried = text
         else:
             unseen = not text.strip() and bool(line.hidden)
@@ -216,6 +215,14 @@ class Story:
             self.around.hide(text, HIDDEN)
         elif text.strip():
             line.after.append(Paragraph(text))
+
+
+def _goes_on(paragraph: Any) -> bool:
+    """Whether the next paragraph stands in the same line: behind a deleted end, or a large first letter."""
+    mark, frame = at(paragraph, "w:pPr", "w:rPr"), at(paragraph, "w:pPr", "w:framePr")
+    if frame is not None and frame.get(tag("w:dropCap"), "none") != "none":
+        return True
+    return any(at(mark, name) is not None for name in ("w:del", "w:moveFrom"))
 
 
 def _raise_digits(shown: list[str], start: int) -> None:

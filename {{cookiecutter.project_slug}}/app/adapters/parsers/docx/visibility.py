@@ -123,6 +123,7 @@ class DocxVisibility:
         else:
             shadings = [at(parent, "w:tcPr", "w:shd")]
             shadings += [at(part, "w:tcPr", "w:shd") for part in self.table_styles.of_cell(parent)]
+            shadings.append(at(parent.getparent(), "w:tblPrEx", "w:shd"))
         for shading in shadings:
             if shading is not None and (found := self.theme.shading(shading)) is not False:
                 return found

@@ -98,7 +98,9 @@ def _is_second_copy(node: Any, local: str) -> bool:
 
 
 def _goes_on(paragraph: Any) -> bool:
-    """Whether its end is deleted, so that the next one goes on in the same line."""
+    """Whether the next one goes on in the same line, because the end is deleted or this is its first letter."""
+    if any(each.get(tag("w:dropCap")) for each in paragraph.iterfind("{*}pPr/{*}framePr")):
+        return True
     return any(paragraph.find(f"{{*}}pPr/{{*}}rPr/{{*}}{name}") is not None for name in ("del", "moveFrom"))
 
 
