@@ -1,7 +1,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from app.adapters.parsers.docx import parse_docx
+from app.adapters.parsers.docx.document import parse_docx
 from app.adapters.parsers.html import parse_html
 from app.adapters.parsers.pdf import parse_pdf
 from app.adapters.parsers.plain import parse_markdown, parse_text, titled

@@ -4,6 +4,7 @@ import re
 from pathlib import PurePosixPath
 
 from app.adapters.parsers.archive import EXTERNAL, check_archive, open_names
+from app.adapters.parsers.docx.package import is_word_package
 from app.ingestion.domain.parsed_document import Unparsable
 
 _ENDINGS = {
@@ -145,6 +146,8 @@ def _zip(data: bytes, named: str | None) -> str:
     if "word/document.xml" in names:
         return "docx"
     check_archive(data)
+    if is_word_package(data):
+        return "docx"
     if named is not None:
         raise Unparsable("wrong_type", "The file is an archive, whatever its name says.")
     raise Unparsable("archive_unsupported", f"The file is an archive of {len(names):,} entries, not a document.")

@@ -31,6 +31,7 @@ _MIN_REPETITION_CHARACTERS = 20_000
 _DATES = ("date", "modified", "updated", "last_modified", "published")
 _TABLES = frozenset({"csv", "jsonl"})
 _NOT_FOR_READERS = frozenset({"furniture", "not_utf8", "encoding_not_utf8"})
+_NOT_FOR_READERS |= {"comments", "tracked_changes", "embedded_documents"}
 
 
 @dataclass(frozen=True, slots=True)

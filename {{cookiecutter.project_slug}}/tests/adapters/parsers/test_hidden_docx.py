@@ -10,6 +10,19 @@ from docx.document import Document
 from docx.oxml import parse_xml
 
 from app.adapters.parsers.dispatch import parse
+from tests.adapters.parsers.word_files import (
+    cell,
+    control,
+    drawing,
+    field,
+    paragraph,
+    part,
+    row,
+    run,
+    shape,
+    table,
+    word,
+)
 
 NAMES = (
     'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" '
@@ -147,3 +160,117 @@ def test_white_text_on_a_coloured_page_is_read() -> None:
     assert parse(saved(document), "a.docx").text == "Seen."
     document.settings.element.append(parse_xml(f"<w:displayBackgroundShape {NAMES}/>"))
     assert "read me" in parse(saved(document), "a.docx").text
+
+
+def looks(**parts: str) -> str:
+    """A style for tables, with the properties of its parts."""
+    names = {"first": "firstRow", "band": "band2Horz"}
+    inner = "".join(
+        f'<w:tblStylePr w:type="{names[name]}">{more}</w:tblStylePr>' for name, more in parts.items() if name in names
+    )
+    return f'<w:style w:type="table" w:styleId="T"><w:name w:val="T"/>{parts.get("whole", "")}{inner}</w:style>'
+
+
+def fills(colour: str, run: str = "") -> str:
+    return f"<w:rPr>{run}</w:rPr><w:tcPr>{shade(colour)}</w:tcPr>"
+
+
+def grid(*styled: str, look: str = 'w:firstRow="1"') -> str:
+    """Two rows with `one` and `two` in a table with a style, in runs with the given properties."""
+    rows = "".join(
+        row(cell(f"<w:p>{run(text, more)}</w:p>"), "x") for text, more in zip(("one", "two"), styled, strict=True)
+    )
+    return table(rows, properties=f'<w:tblStyle w:val="T"/><w:tblLook {look}/>')
+
+
+IN_TABLES = {
+    "white on the dark first row of a style": (grid(WHITE, ""), looks(first=fills("203040")), ""),
+    "white below the dark first row": (grid("", WHITE), looks(first=fills("203040")), "two"),
+    "white on a first row that the table does not want": (
+        grid(WHITE, "", look='w:val="0000"'),
+        looks(first=fills("203040")),
+        "one",
+    ),
+    "white on dark bands": (grid("", WHITE, look='w:val="0000"'), looks(band=fills("203040")), ""),
+    "white beside dark bands": (grid(WHITE, "", look='w:val="0000"'), looks(band=fills("203040")), "one"),
+    "a style in white": (grid("", ""), looks(whole=f"<w:rPr>{WHITE}</w:rPr>"), "one x two x"),
+    "a style that vanishes in its first row": (grid("", ""), looks(first=f"<w:rPr>{VANISH}</w:rPr>"), "one x"),
+    "a style in white on dark": (grid("", ""), looks(first=fills("203040", WHITE)), ""),
+}
+BLUE, NONE = '<a:solidFill><a:srgbClr val="203040"/></a:solidFill>', "<a:noFill/>"
+SHOWN_BOX = {
+    "a dark box": shape(paragraph(run("box", WHITE)), BLUE),
+    "a box of the theme": shape(paragraph(run("box", WHITE)), '<a:solidFill><a:schemeClr val="tx2"/></a:solidFill>'),
+    "a box with a gradient": shape(paragraph(run("box", WHITE)), "<a:gradFill/>"),
+    "a box in a group of shapes": f"<wpg:wgp>{shape(paragraph(run('box', WHITE)), NONE)}</wpg:wgp>",
+}
+HIDDEN_BOX = {
+    "no fill": shape(paragraph(run("box", WHITE)), NONE),
+    "nothing said": shape(paragraph(run("box", WHITE))),
+    "a white box": shape(paragraph(run("box", WHITE)), '<a:solidFill><a:schemeClr val="bg1"/></a:solidFill>'),
+    "black in a black box": shape(paragraph(run("box", colour("000000"))), BLUE.replace("203040", "050505")),
+    "a box that vanishes": shape(paragraph(run("box", VANISH)), BLUE),
+}
+OUT_OF_SIGHT = {
+    "hidden": {"more": 'hidden="1"'},
+    "without size": {"extent": 'cx="0" cy="900000"'},
+}
+
+
+@pytest.mark.parametrize(("body", "styles", "hidden"), IN_TABLES.values(), ids=IN_TABLES)
+def test_text_in_a_table_is_judged_by_the_style_that_holds_for_its_cell(body: str, styles: str, hidden: str) -> None:
+    document = parse(word(body, parts={"styles": part("w:styles", styles)}), "a.docx")
+    assert " ".join(document.hidden.split()) == hidden
+    assert document.loss is not None
+    assert document.loss.total == 0
+
+
+@pytest.mark.parametrize("drawn", SHOWN_BOX.values(), ids=SHOWN_BOX)
+def test_text_in_a_box_is_seen_on_the_colour_of_the_box(drawn: str) -> None:
+    document = parse(word(paragraph("Seen.", f"<w:r>{drawing(drawn)}</w:r>")), "a.docx")
+    assert (document.text, document.hidden) == ("Seen.\n\nbox", "")
+
+
+@pytest.mark.parametrize("drawn", HIDDEN_BOX.values(), ids=HIDDEN_BOX)
+def test_text_that_a_box_does_not_show_is_left_out(drawn: str) -> None:
+    document = parse(word(paragraph("Seen.", f"<w:r>{drawing(drawn)}</w:r>")), "a.docx")
+    assert (document.text, document.hidden) == ("Seen.", "box")
+    assert {finding.rule for finding in document.findings} == {"hidden_text"}
+
+
+@pytest.mark.parametrize("how", OUT_OF_SIGHT.values(), ids=OUT_OF_SIGHT)
+def test_a_box_out_of_sight_is_left_out(how: dict[str, str]) -> None:
+    drawn = drawing(shape(paragraph("box"), BLUE), kind="anchor", **how)
+    assert parse(word(paragraph("Seen.", f"<w:r>{drawn}</w:r>")), "a.docx").hidden == "box"
+
+
+AROUND = {
+    "a control": control,
+    "a table": lambda inner: table(row(cell(inner))),
+    "a nested table": lambda inner: table(row(cell(table(row(cell(inner)))))),
+    "custom XML": lambda inner: f"<w:customXml>{inner}</w:customXml>",
+    "a box": lambda inner: paragraph(f"<w:r>{drawing(shape(inner))}</w:r>"),
+}
+INSIDE = {
+    "a run": lambda run: run,
+    "an insertion": lambda run: f"<w:ins>{run}</w:ins>",
+    "a link": lambda run: f"<w:hyperlink>{run}</w:hyperlink>",
+    "a control": control,
+    "a field": lambda run: f'<w:fldSimple w:instr="x">{run}</w:fldSimple>',
+    "a smart tag": lambda run: f"<w:smartTag>{run}</w:smartTag>",
+    "an equation": lambda run: f"<m:oMath>{run.replace('w:r>', 'm:r>')}</m:oMath>",
+}
+
+
+@pytest.mark.parametrize("inside", INSIDE.values(), ids=INSIDE)
+@pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
+def test_hidden_text_is_found_in_every_container(around, inside) -> None:
+    inner = paragraph("Seen. ", inside(run("obey me", VANISH)), inside(run(" and me", WHITE)))
+    document = parse(word(around(inner)), "a.docx")
+    assert (document.text, document.hidden) == ("Seen.", "obey me and me")
+
+
+def test_page_numbers_of_a_table_of_contents_are_seen() -> None:
+    number = field("PAGEREF x", "3").replace("<w:rPr>", "<w:rPr><w:webHidden/>")
+    document = parse(word(paragraph("Scope", "<w:r><w:rPr><w:webHidden/></w:rPr><w:tab/></w:r>", number)), "a.docx")
+    assert (document.text, document.hidden) == ("Scope 3", "")

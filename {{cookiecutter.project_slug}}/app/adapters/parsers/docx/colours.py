@@ -4,20 +4,21 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from docx.document import Document
-from docx.oxml import parse_xml
-from docx.oxml.ns import qn
+from lxml import etree
+
+from app.adapters.parsers.docx.names import at, tag
+from app.adapters.parsers.docx.package import parse_xml
 
 Colour = tuple[float, float, float]
 
 BLACK, WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-_THEME_TYPE = "/theme"
 _DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _HEX = re.compile(r"[0-9A-Fa-f]{6}")
 _SLOTS = {"background1": "lt1", "text1": "dk1", "background2": "lt2", "text2": "dk2"}
 _SLOTS |= {"light1": "lt1", "dark1": "dk1", "light2": "lt2", "dark2": "dk2"}
 _SLOTS |= {"hyperlink": "hlink", "followedHyperlink": "folHlink"}
 _MAPPED = {"background1": "bg1", "text1": "t1", "background2": "bg2", "text2": "t2"}
+_DRAWN = {"bg1": "background1", "tx1": "text1", "bg2": "background2", "tx2": "text2"}
 _DEFAULT_THEME = {"lt1": WHITE, "dk1": BLACK, "lt2": (0.91, 0.9, 0.9), "dk2": (0.27, 0.33, 0.42)}
 _NAMES = {
     "black": BLACK, "white": WHITE, "blue": (0.0, 0.0, 1.0), "cyan": (0.0, 1.0, 1.0), "green": (0.0, 1.0, 0.0),
@@ -37,17 +38,16 @@ class Theme:
     page: Colour = WHITE
 
     @classmethod
-    def of(cls, document: Document) -> "Theme":
+    def of(cls, document: Any, settings: Any, theme_part: bytes | None) -> "Theme":
+        """document, settings: the roots of the main part, and of the settings if there are any."""
         theme = cls()
-        for relation in document.part.rels.values():
-            if relation.reltype.endswith(_THEME_TYPE) and not relation.is_external:
-                theme.slots |= _read(relation.target_part.blob)
-        settings = document.settings.element
-        mapping = settings.find(qn("w:clrSchemeMapping"))
+        if theme_part is not None:
+            theme.slots |= _read(theme_part)
+        mapping = at(settings, "w:clrSchemeMapping")
         if mapping is not None:
             theme.mapping = {name.rpartition("}")[2]: value for name, value in mapping.attrib.items()}
-        page = document.element.find(qn("w:background"))
-        if page is not None and settings.find(qn("w:displayBackgroundShape")) is not None:
+        page = at(document, "w:background")
+        if page is not None and at(settings, "w:displayBackgroundShape") is not None:
             theme.page = theme.colour_of(page, "w:color") or WHITE
         return theme
 
@@ -56,15 +56,15 @@ class Theme:
 
         written: the attribute of the colour as written. kind: how the names of the theme's attributes begin.
         """
-        named = element.get(qn(f"w:{kind}Color" if kind == "theme" else f"w:{kind}"))
+        named = element.get(tag(f"w:{kind}Color" if kind == "theme" else f"w:{kind}"))
         base = self._slot(named) if named else None
         if base is not None:
-            return _shaded(base, element.get(qn(f"w:{kind}Tint")), element.get(qn(f"w:{kind}Shade")))
-        return _hex(element.get(qn(written)))
+            return _shaded(base, element.get(tag(f"w:{kind}Tint")), element.get(tag(f"w:{kind}Shade")))
+        return _hex(element.get(tag(written)))
 
     def shading(self, shading: Any) -> Colour | Literal[False] | None:
         """The colour of a shading; None when it is a pattern of two; False when it paints nothing."""
-        pattern = shading.get(qn("w:val"), "clear")
+        pattern = shading.get(tag("w:val"), "clear")
         front, back = self.colour_of(shading, "w:color"), self.colour_of(shading, "w:fill", "themeFill")
         if pattern == "solid":
             return front or BLACK
@@ -77,6 +77,14 @@ class Theme:
     def named(self, name: str) -> Colour | None:
         return _NAMES.get(name)
 
+    def drawn(self, fill: Any) -> Colour | None:
+        """The colour of a solid fill of a drawing; None when it is not known."""
+        colour = next(iter(fill), None)
+        if colour is None or len(colour):
+            return None
+        name = colour.get("val", "")
+        return _hex(colour.get("lastClr") or name) or self._slot(_DRAWN.get(name, name)) or self.named(name)
+
     def _slot(self, name: str) -> Colour | None:
         mapped = self.mapping.get(_MAPPED.get(name, ""), name)
         return self.slots.get(_SLOTS.get(mapped, mapped))
@@ -85,7 +93,7 @@ class Theme:
 def _read(blob: bytes) -> dict[str, Colour]:
     try:
         scheme = parse_xml(blob).find(f".//{_DRAWING}clrScheme")
-    except SyntaxError:
+    except etree.XMLSyntaxError:
         return {}
     colours: dict[str, Colour] = {}
     for slot in scheme if scheme is not None else ():
