@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
 from tinycss2.ast import FunctionBlock, Node
 
 from app.adapters.parsers.css_boxes import is_away, is_cut_off, room_added
-from app.adapters.parsers.css_cascade import Declaration, inline_declarations
+from app.adapters.parsers.css_cascade import Declaration
 from app.adapters.parsers.css_values import (
     Measure,
     Rgba,
@@ -236,10 +235,3 @@ def _painted(values: Values) -> tuple[list[Node], list[Node]]:
 
 def _is_picture(part: Node) -> bool:
     return isinstance(part, FunctionBlock) and (part.lower_name in _FILES or "gradient" in part.lower_name)
-
-
-@lru_cache(4096)
-def hides_its_text(style: str) -> bool:
-    """Whether the `style` attribute of an element on a white page hides its text."""
-    computed = _computed(Style(), inline_declarations(style))
-    return computed.gone or not computed.shows_text
