@@ -6,6 +6,8 @@ WORDS = " ".join(f"word{number}" for number in range(40_000))
 LOSSES = {
     # What is hidden is kept for screening only up to a limit.
     "hidden.html": (f"<html><body><p>The lamp is lit.</p><div hidden>{WORDS}</div></body></html>", "page"),
+    # Of two fields of one name, readers of JSON keep the last.
+    "doubled.jsonl": ('{"text": "The lamp is lit.", "text": "The desk is old, and so is the room."}', "line 1"),
 }
 
 

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from html import unescape
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -104,7 +104,7 @@ def _parser() -> "MarkdownIt":
 
 @lru_cache(1)
 def _html_finder() -> "MarkdownIt":
-    """Knows only what decides whether a "<" begins a tag, so that it takes linear time. `env["spans"]` gets the tags."""
+    """Knows only what decides whether a "<" begins a tag, so that its time is linear. `env["spans"]` gets the tags."""
     from markdown_it import MarkdownIt
     from markdown_it.rules_inline import html_inline
 
@@ -200,7 +200,7 @@ def _around(spans: Sequence[Span], place: int) -> Sequence[Span]:
 
 
 def _headings(tokens: Sequence["Token"], starts: Sequence[int], env: dict[str, Any]) -> Iterator[tuple[int, int, str]]:
-    for token, inline in zip(tokens, tokens[1:], strict=False):
+    for token, inline in pairwise(tokens):
         if token.type == "heading_open" and token.level == 0 and token.map:
             yield starts[token.map[0]], int(token.tag[1]), _plain(inline.content[:_MAX_HEADING_CHARACTERS], env)
 
