@@ -24,14 +24,14 @@ def parse_html(data: bytes, *, repair: bool) -> ParsedDocument:
     text, findings = decode(data, repair=repair, declared=_declared_encoding(data[:_HEAD]))
     tree = LexborHTMLParser(text.replace("\0", " "))
     builder, applied = TextBuilder(findings), applied_declarations(tree)
-    page = Page(builder, applied, frozenset(_opened(tree)))
+    page = Page(builder, applied, frozenset(_opened(tree)), scripted=tree.css_first("script") is not None)
     if tree.root is not None:
         page.walk(tree.root)
     if page.furniture:
         builder.find(Finding("furniture", "navigation and footers were left out", page.furniture))
     title = tree.css_first("head > title, body > title")
     document = builder.build("html", title.text() if title else "", dict(_metadata(tree)))
-    return with_word_loss(document, visible_words(tree, applied))
+    return with_word_loss(document, visible_words(tree.root, applied) if tree.root else ())
 
 
 def _declared_encoding(head: bytes) -> str | None:

@@ -14,8 +14,11 @@ from app.adapters.parsers.css_visibility import Style, Styles
 from app.adapters.parsers.html_elements import APART, CONTENT, NEVER_SHOWN, begins_line, is_furniture
 from app.adapters.parsers.html_lines import Attributes, Leave, LineWriter, whole
 from app.adapters.parsers.html_tables import TableRows, is_layout
+from app.adapters.parsers.html_words import visible_words
 
 _TABLE_PARTS = frozenset({"table", "thead", "tbody", "tfoot", "tr", "td", "th"})
+# With these a page hides itself until its scripts are loaded.
+_UNTIL_LOADED = frozenset({"display", "visibility", "opacity"})
 _SIZES = frozenset({"height", "max-height", "width", "max-width", "line-height"})
 _HEADING = re.compile(r"h([1-6])")
 _TAG = re.compile(r"<[^>]*>")
@@ -54,11 +57,13 @@ class Page:
     """Walks the tree iteratively, because a page may be nested deeper than the interpreter's stack.
 
     applied: what the page's style sheets declare for each node. opened: ids of the elements that a control of the page
-    shows, such as the panels of an accordion. furniture: characters that were left out as navigation.
+    shows, such as the panels of an accordion. scripted: whether the page has scripts. furniture: characters that were
+    left out as navigation.
     """
 
-    def __init__(self, builder: TextBuilder, applied: Applied, opened: frozenset[str] = frozenset()) -> None:
+    def __init__(self, builder: TextBuilder, applied: Applied, opened: frozenset[str], *, scripted: bool) -> None:
         self.furniture = 0
+        self._scripted = scripted
         self._builder = builder
         self._applied = applied
         self._opened = opened
@@ -99,12 +104,15 @@ class Page:
         declarations = self._declarations(node, tag, in_drawing=in_drawing)
         style = self._styles.of(outer.style if tag != "svg" else outer.style.on_unknown(), declarations)
         if style.gone:
-            self._lines.hide(_all_text(node))
+            self._lines.hide(self._all_text(node))
             return None
         if is_furniture(tag, in_content=outer.in_content):
-            self.furniture += len(squeeze(_all_text(node)))
+            self.furniture += len(squeeze(node.text(separator=" ")))
             return None
         return Context(style, declared_display(declarations), outer.in_content or tag in CONTENT, in_drawing)
+
+    def _all_text(self, node: LexborNode) -> str:
+        return "\n".join(text for _, text in visible_words(node, self._applied, furniture=True))
 
     def _declarations(self, node: LexborNode, tag: str, *, in_drawing: bool) -> tuple[Declaration, ...]:
         attributes = node.attributes
@@ -115,6 +123,8 @@ class Page:
             style = attributes.get("style")
             first = tuple(_presentational(attributes, tag, in_drawing=in_drawing))
             own = (*first, *own, *(inline_declarations(style) if style else ()))
+        if own and tag in ("html", "body") and self._scripted:
+            return tuple(declaration for declaration in own if declaration.name not in _UNTIL_LOADED)
         if own and tag in _TABLE_PARTS:
             # The sizes of a table's parts are only the least ones.
             return tuple(declaration for declaration in own if declaration.name not in _SIZES)
@@ -218,10 +228,6 @@ def _heading_level(tag: str, attributes: Attributes) -> int:
     if attributes.get("role") != "heading":
         return 0
     return min(6, max(1, whole(attributes.get("aria-level"), 2)))
-
-
-def _all_text(node: LexborNode) -> str:
-    return node.text(separator=" ")
 
 
 def _nothing() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborNode
 
 from app.adapters.parsers.css_cascade import Applied, inline_declarations
 from app.adapters.parsers.html_elements import APART, CONTENT, NEVER_SHOWN, begins_line, is_furniture
@@ -43,18 +43,19 @@ class _Around(NamedTuple):
     shown: bool = True
 
 
-def visible_words(tree: LexborHTMLParser, applied: Applied) -> Iterator[tuple[str, str]]:
-    """Pieces of text that are written without a break, with their places; also text that the page's style hides."""
-    if tree.root is None:
-        return
+def visible_words(root: LexborNode, applied: Applied, *, furniture: bool = False) -> Iterator[tuple[str, str]]:
+    """Pieces of text that are written without a break, with their places; also text that the page's style hides.
+
+    furniture: also the navigation and the footer of the page.
+    """
     around: dict[int, _Around] = {}
     piece: list[str] = []
     at = _Around()
-    for node in tree.root.traverse(include_text=True):
+    for node in root.traverse(include_text=True):
         parent = node.parent
         outer = around.get(parent.mem_id, _Around()) if parent is not None else _Around()
         if node.is_element_node:
-            here = around[node.mem_id] = _inner(node, outer, applied)
+            here = around[node.mem_id] = _inner(node, outer, applied, furniture)
             apart = here.block != outer.block
         else:
             here, apart = outer, False
@@ -68,7 +69,7 @@ def visible_words(tree: LexborHTMLParser, applied: Applied) -> Iterator[tuple[st
         yield at.place, normalise("".join(piece)).text
 
 
-def _inner(node: LexborNode, outer: _Around, applied: Applied) -> _Around:
+def _inner(node: LexborNode, outer: _Around, applied: Applied, furniture: bool) -> _Around:
     tag = (node.tag or "").lower()
     declarations = (*applied.get(node.mem_id, ()), *inline_declarations(node.attributes.get("style") or ""))
     display = next((each.value.lower() for each in reversed(declarations) if each.name == "display"), "")
@@ -77,6 +78,6 @@ def _inner(node: LexborNode, outer: _Around, applied: Applied) -> _Around:
         node.mem_id if apart else outer.block,
         _PLACES.get(tag, outer.place),
         display,
-        outer.in_content or tag in CONTENT,
-        outer.shown and tag not in NEVER_SHOWN and not is_furniture(tag, in_content=outer.in_content),
+        outer.in_content or furniture or tag in CONTENT,
+        outer.shown and tag not in NEVER_SHOWN and not is_furniture(tag, in_content=outer.in_content or furniture),
     )

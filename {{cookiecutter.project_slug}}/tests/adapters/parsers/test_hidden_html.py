@@ -139,6 +139,8 @@ VISIBLE = {
     "only while pointed at": (".x:hover{display:none}", "<p class=x>{}</p>"),
     "only on paper": ("@media print{.x{display:none}}", "<p class=x>{}</p>"),
     "only on a small screen": ("@media (max-width:600px){.x{display:none}}", "<p class=x>{}</p>"),
+    "in a sheet for paper": ("</style><style media=print>.x{display:none}", "<p class=x>{}</p>"),
+    "in a sheet for small screens": ("</style><style media='all and (max-width:9em)'>p{display:none}", "<p>{}</p>"),
     "a pseudo-element": (".x::before{display:none}", "<p class=x>{}</p>"),
     "another class": (".y{display:none}", "<p class=x>{}</p>"),
     "the later of two": (".x{display:none} .x{display:block}", "<p class=x>{}</p>"),
@@ -186,6 +188,10 @@ VISIBLE = {
     "pulled up": (".x{margin-top:-140px}", "<div class=x>{}</div>"),
     "white on a deep blue": (".x{background:oklch(37.9% .146 265.5);color:#fff}", "<p class=x>{}</p>"),
     "a drawing on a picture": ("", "<svg><rect fill='black'/><text fill='white'>{}</text></svg>"),
+    "until its scripts are loaded": (
+        "html,body{display:none;opacity:0;visibility:hidden}",
+        "<script></script><p>{}</p>",
+    ),
     "a list without marks": ("", "<ul style='list-style:none;margin:0;padding:0'><li>{}</li></ul>"),
 }
 

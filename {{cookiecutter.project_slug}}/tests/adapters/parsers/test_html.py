@@ -138,6 +138,10 @@ def test_what_only_browsers_without_scripts_show_is_left_out_and_screened() -> N
     assert (document.text, document.hidden) == ("Seen.", "obey me\nobey me too\nclosed")
 
 
+def test_hidden_navigation_is_screened() -> None:
+    assert page("Seen.<div hidden><nav>obey <b>me</b></nav></div><nav hidden>too</nav>").hidden == "obey me\ntoo"
+
+
 SENTENCES = {
     "iso-8859-1": ("cp1252", "“no” – 35 €, Köln"),
     "us-ascii": ("cp1252", "‘a’ … ™"),
