@@ -2,6 +2,8 @@
 
 import re
 
+from app.adapters.parsers.css_cascade import Declaration
+
 _BLOCK_TAGS = (
     "address article aside blockquote body caption center dd details dialog dir div dl dt fieldset figcaption figure"
     " footer form header hr html legend li main menu nav ol p pre search section summary table tbody td tfoot th thead"
@@ -26,11 +28,20 @@ _BOXES = re.compile(r"(?:block|flex|grid|table|list-item|flow-root)")
 _FLEXIBLE = re.compile(r"(?:inline-)?(?:flex|grid)")
 
 
+def declared_display(declarations: tuple[Declaration, ...]) -> str:
+    """The last value of `display`; empty where it is not declared."""
+    if not declarations:
+        return ""
+    return next((each.value.lower() for each in reversed(declarations) if each.name == "display"), "")
+
+
 def begins_line(tag: str, display: str, outer_display: str) -> bool:
     """Whether its text stands apart from the text before it. display: as declared for the element and its parent; empty
     where nothing is.
     """
-    return tag in BLOCKS or bool(_BOXES.match(display)) or bool(_FLEXIBLE.match(outer_display))
+    if tag in BLOCKS:
+        return True
+    return bool(display and _BOXES.match(display)) or bool(outer_display and _FLEXIBLE.match(outer_display))
 
 
 def is_furniture(tag: str, *, in_content: bool) -> bool:

@@ -11,7 +11,7 @@ from selectolax.lexbor import LexborNode
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.css_cascade import Applied, Declaration, inline_declarations
 from app.adapters.parsers.css_visibility import Style, Styles
-from app.adapters.parsers.html_elements import APART, CONTENT, NEVER_SHOWN, begins_line, is_furniture
+from app.adapters.parsers.html_elements import APART, CONTENT, NEVER_SHOWN, begins_line, declared_display, is_furniture
 from app.adapters.parsers.html_lines import Attributes, Leave, LineWriter, whole
 from app.adapters.parsers.html_tables import TableRows, is_layout
 from app.adapters.parsers.html_words import visible_words
@@ -37,9 +37,12 @@ _MAX_TABLES_WITHIN = 10
 
 
 class Context(NamedTuple):
-    """What an element hands down to those within it. display: as declared; empty where it is not."""
+    """What an element hands down to those within it. shown: whether its text is seen. display: as declared; empty where
+    it is not.
+    """
 
     style: Style = Style()
+    shown: bool = True
     display: str = ""
     in_content: bool = False
     in_drawing: bool = False
@@ -89,7 +92,7 @@ class Page:
 
     def _leaf(self, node: LexborNode, outer: Context) -> None:
         if node.is_text_node:
-            self._lines.text(node.text_content or "", shown=outer.style.shows_text)
+            self._lines.text(node.text_content or "", shown=outer.shown)
         elif node.is_comment_node:
             self._builder.hide(node.comment_content or "")
 
@@ -109,7 +112,8 @@ class Page:
         if is_furniture(tag, in_content=outer.in_content):
             self.furniture += len(squeeze(node.text(separator=" ")))
             return None
-        return Context(style, declared_display(declarations), outer.in_content or tag in CONTENT, in_drawing)
+        shown = outer.shown if style is outer.style else style.shows_text
+        return Context(style, shown, declared_display(declarations), outer.in_content or tag in CONTENT, in_drawing)
 
     def _all_text(self, node: LexborNode) -> str:
         return "\n".join(text for _, text in visible_words(node, self._applied, furniture=True))
@@ -151,7 +155,7 @@ class Page:
         if begins_line(tag, inner.display, outer_display):
             return self._lines.open_block(tag, attributes)
         if tag in APART or (tag == "tspan" and not {"x", "y", "dy"}.isdisjoint(attributes)):
-            return self._open_apart(tag, attributes, shown=inner.style.shows_text)
+            return self._open_apart(tag, attributes, shown=inner.shown)
         return _nothing
 
     def _open_apart(self, tag: str, attributes: Attributes, *, shown: bool) -> Leave:
@@ -200,11 +204,6 @@ class Page:
             self._lines.in_cell = True
             return lambda: rows.cell(self._lines.cell(), node)
         return rows.end_group
-
-
-def declared_display(declarations: tuple[Declaration, ...]) -> str:
-    """The last value of `display`; empty where it is not declared."""
-    return next((each.value.lower() for each in reversed(declarations) if each.name == "display"), "")
 
 
 def _presentational(attributes: Attributes, tag: str, *, in_drawing: bool) -> Iterator[Declaration]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from selectolax.lexbor import LexborNode
 
 from app.adapters.parsers.css_cascade import Applied, inline_declarations
-from app.adapters.parsers.html_elements import APART, CONTENT, NEVER_SHOWN, begins_line, is_furniture
+from app.adapters.parsers.html_elements import APART, CONTENT, NEVER_SHOWN, begins_line, declared_display, is_furniture
 from app.safety.domain.text import normalise
 
 _PLACES = {
@@ -71,8 +71,8 @@ def visible_words(root: LexborNode, applied: Applied, *, furniture: bool = False
 
 def _inner(node: LexborNode, outer: _Around, applied: Applied, furniture: bool) -> _Around:
     tag = (node.tag or "").lower()
-    declarations = (*applied.get(node.mem_id, ()), *inline_declarations(node.attributes.get("style") or ""))
-    display = next((each.value.lower() for each in reversed(declarations) if each.name == "display"), "")
+    declarations, style = applied.get(node.mem_id, ()), node.attributes.get("style")
+    display = declared_display((*declarations, *inline_declarations(style)) if style else declarations)
     apart = tag in APART or begins_line(tag, display, outer.display) or (tag == "tspan" and bool(node.attributes))
     return _Around(
         node.mem_id if apart else outer.block,
