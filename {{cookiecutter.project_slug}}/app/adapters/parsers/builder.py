@@ -33,8 +33,14 @@ class TextBuilder:
             self.find(finding)
 
     def block(self, text: str, separator: str = "\n\n") -> None:
-        clean = self._clean(text).strip()
-        if not clean:
+        self._block(_SPACES.sub(" ", self._clean(text)).strip(), separator)
+
+    def preformatted(self, text: str) -> None:
+        """A block whose lines and indentation carry meaning, such as code."""
+        self._block(self._clean(text).strip("\n").rstrip())
+
+    def _block(self, clean: str, separator: str = "\n\n") -> None:
+        if not clean.strip():
             return
         if self._parts:
             self._append(separator)
@@ -71,7 +77,7 @@ class TextBuilder:
 
     def build(self, kind: str, title: str = "", metadata: Mapping[str, str] | None = None) -> ParsedDocument:
         title = squeeze(self._clean(title)) or (self._headings[0].title if self._headings else "")
-        facts = {key: self._clean(value)[:1000] for key, value in (metadata or {}).items() if value}
+        facts = {key: _SPACES.sub(" ", self._clean(value))[:1000] for key, value in (metadata or {}).items() if value}
         return ParsedDocument(
             kind=kind,
             text="".join(self._parts),
@@ -95,4 +101,4 @@ class TextBuilder:
             self.find(finding)
         if clean.hidden:
             self._hidden.append(clean.hidden)
-        return _SPACES.sub(" ", clean.text)
+        return clean.text

@@ -9,33 +9,64 @@ from app.adapters.parsers.css_values import Measure, number, numbers, split, tok
 Values = dict[str, str]
 
 _AWAY = -100.0
+_ABOVE = -500.0
 _FAR_AWAY = 2_500.0
+_PAGE_WIDTH = 1_280.0
 _NO_SIZE = 2.0
+_NARROW = 60.0
 _LEFT, _TOP = ("left", "inset-inline-start", "inset"), ("top", "inset-block-start")
-_LEFT_SHIFTS = ("margin", "margin-left", "margin-inline", "margin-inline-start", "text-indent")
+_LEFT_MARGINS = ("margin", "margin-left", "margin-inline", "margin-inline-start")
+_LEFT_PADDINGS = ("padding", "padding-left", "padding-inline", "padding-inline-start")
 _TOP_SHIFTS = ("margin-top", "margin-block", "margin-block-start")
 _PERCENT_OF_WIDTH, _PERCENT_OF_HEIGHT = 4.0, 0.5
 _WIDTHS = ("width", "max-width", "inline-size", "max-inline-size")
-_HEIGHTS = ("height", "max-height", "block-size", "max-block-size", "line-height")
+_HEIGHTS = ("height", "max-height", "block-size", "max-block-size")
+_COLUMNS = ("inline-block", "inline-flex", "inline-grid", "inline-table", "table-cell")
 
 
-def is_away(values: Values, measure: Measure) -> bool:
-    """Whether the box is moved off the page, with everything that moves it added up."""
+def is_away(values: Values, measure: Measure, room: float = 0.0) -> bool:
+    """Whether the box is moved off the page, with everything that moves it added up. room: what is free at its left."""
     moved = values.get("position", "static") not in ("static", "sticky")
     right, bottom = (sum(_numbers(values, name, measure)[:1]) for name in ("right", "bottom"))
-    if moved and (right <= _AWAY or bottom <= 10 * _AWAY):
+    if moved and (right <= _AWAY - room or right >= _FAR_AWAY or bottom <= 10 * _AWAY):
         return True
     by_left, by_top = _translation(values, measure)
-    left = by_left + _total(values, (*(_LEFT if moved else ()), *_LEFT_SHIFTS), measure)
+    left = by_left + _total(values, (*(_LEFT if moved else ()), *_LEFT_MARGINS), measure)
     top = by_top + _total(values, (*(_TOP if moved else ()), *_TOP_SHIFTS), measure)
-    return (
-        left <= _AWAY or top <= _AWAY or left >= _FAR_AWAY or (top >= _FAR_AWAY and values.get("position") == "fixed")
-    )
+    if left <= _limit(values, measure) - room or left >= _FAR_AWAY:
+        return True
+    indent = _total(values, ("text-indent",), measure)
+    if indent and left + indent + _total(values, _LEFT_PADDINGS, measure) <= _AWAY - room:
+        return True
+    return top <= _ABOVE or (top >= _FAR_AWAY and values.get("position") == "fixed")
+
+
+def _limit(values: Values, measure: Measure) -> float:
+    """How far left is off the page: a column may be moved across the one before it."""
+    if values.get("float", "none") != "none" or values.get("display") in _COLUMNS:
+        return -_FAR_AWAY
+    if values.get("position", "static") in ("absolute", "fixed"):
+        return _AWAY
+    width = next(iter(_numbers(values, "width", measure)), 0.0)
+    return min(_AWAY, -width - 20) if width >= _NARROW else _AWAY
+
+
+def room_added(values: Values, measure: Measure) -> float:
+    """Pixels by which the text of a box begins further to the right than that of the box around it."""
+    room = max(0.0, _total(values, _LEFT_PADDINGS, measure)) + max(0.0, _total(values, _LEFT_MARGINS, measure))
+    widths = [width for name in _WIDTHS[:2] for width in _numbers(values, name, measure)]
+    if widths and any("auto" in values.get(name, "") for name in _LEFT_MARGINS):
+        room += max(0.0, (_PAGE_WIDTH - min(widths)) / 2)
+    return room
 
 
 def _total(values: Values, names: tuple[str, ...], measure: Measure) -> float:
-    """Of the last value of each, which is the left one of those for four sides."""
-    return sum(sum(_numbers(values, name, measure)[-1:]) for name in names)
+    """Of the left one of each that has a value for every side."""
+    return sum(_left(_numbers(values, name, measure)) for name in names)
+
+
+def _left(sides: list[float]) -> float:
+    return sides[1] if len(sides) == 3 else sides[-1] if sides else 0.0
 
 
 def _translation(values: Values, measure: Measure) -> tuple[float, float]:
@@ -54,18 +85,27 @@ def _translation(values: Values, measure: Measure) -> tuple[float, float]:
 
 def is_cut_off(values: Values, measure: Measure) -> bool:
     overflow = " ".join(values.get(name, "") for name in ("overflow", "overflow-x", "overflow-y"))
-    if overflow.split() and overflow.split()[0] != "visible":
-        sizes = [size for name in (*_WIDTHS, *_HEIGHTS) for size in _numbers(values, name, measure)[:1]]
-        padded = any(
-            pad > _NO_SIZE for name in ("padding", "padding-bottom") for pad in _numbers(values, name, measure)
-        )
-        if any(size < _NO_SIZE for size in sizes) and not padded:
-            return True
+    clips = bool(overflow.split()) and overflow.split()[0] != "visible"
+    if clips and not values.get("display", "").startswith("table") and _has_no_size(values, measure):
+        return True
     parts = (
         *tokens(values.get("clip", "")),
         *tokens(values.get("clip-path", "") or values.get("-webkit-clip-path", "")),
     )
     return any(isinstance(part, FunctionBlock) and _shows_nothing(part, measure) for part in parts)
+
+
+def _has_no_size(values: Values, measure: Measure) -> bool:
+    if any(pad > _NO_SIZE for name in ("padding", "padding-bottom") for pad in _numbers(values, name, measure)):
+        return False
+    least = [sum(_numbers(values, name, measure)[:1]) for name in ("min-width", "min-height")]
+    heights = (*_HEIGHTS, *(() if "height" in values else ("line-height",)))
+    return any(
+        size < _NO_SIZE
+        for names, minimum in zip((_WIDTHS, heights), least, strict=True)
+        for name in (names if minimum < _NO_SIZE else ())
+        for size in _numbers(values, name, measure)[:1]
+    )
 
 
 def _shows_nothing(part: FunctionBlock, measure: Measure) -> bool:

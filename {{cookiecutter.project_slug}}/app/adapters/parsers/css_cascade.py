@@ -51,7 +51,8 @@ def inline_declarations(style: str) -> tuple[Declaration, ...]:
 
 def applied_declarations(tree: LexborHTMLParser) -> Applied:
     by_node: dict[int, list[tuple[tuple[int, int, int], int, _Rule]]] = defaultdict(list)
-    sheets = "\n".join(style.text() for style in tree.css("style")[:_MAX_SHEETS])[:_MAX_CHARACTERS]
+    shown = [style for style in tree.css("style") if _on_screen(style.attributes.get("media") or "")]
+    sheets = "\n".join(style.text() for style in shown[:_MAX_SHEETS])[:_MAX_CHARACTERS]
     for place, rule in enumerate(_rules(tinycss2.parse_stylesheet(sheets, True, True))):
         for selector in _selectors(rule.selector):
             try:
@@ -79,7 +80,11 @@ def _rules(nodes: Sequence[Node], depth: int = 0) -> Iterator[_Rule]:
 def _applies(rule: AtRule) -> bool:
     if rule.lower_at_keyword != "media":
         return rule.lower_at_keyword in _GROUPS
-    return any(_SCREEN.fullmatch(query) for query in tinycss2.serialize(rule.prelude).split(","))
+    return _on_screen(tinycss2.serialize(rule.prelude))
+
+
+def _on_screen(media: str) -> bool:
+    return any(_SCREEN.fullmatch(query) for query in media.split(","))
 
 
 def _declarations(nodes: Sequence[Node]) -> tuple[Declaration, ...]:

@@ -129,15 +129,19 @@ def colour(value: str) -> Rgba | None:
         return None
     alpha = 1.0 if parsed.alpha is None else float(parsed.alpha)
     if parsed.space in ("lab", "lch", "oklab", "oklch"):
-        light, *rest = (float(each or 0) for each in parsed.coordinates)
-        whole = 100.0 if parsed.space in ("lab", "lch") else 1.0
-        chroma = rest[0] if parsed.space.endswith("lch") else max(map(abs, rest))
-        return (*(light / whole,) * 3, alpha) if abs(chroma) < 0.08 * whole else None
+        return (*(_grey(float(parsed.coordinates[0] or 0), perceptual=parsed.space.startswith("ok")),) * 3, alpha)
     try:
         red, green, blue = (float(each or 0) for each in parsed.to("srgb").coordinates)
     except (NotImplementedError, ValueError):
         return None
     return red, green, blue, alpha
+
+
+def _grey(light: float, *, perceptual: bool) -> float:
+    """The grey of the same lightness, which tells whether text can be read as well as the colour does."""
+    luminance = light**3 if perceptual else ((light + 16) / 116) ** 3
+    luminance = min(1.0, max(0.0, luminance))
+    return 12.92 * luminance if luminance < 0.0031308 else float(1.055 * luminance ** (1 / 2.4) - 0.055)
 
 
 def colours_in(parts: Sequence[Node], depth: int = 0) -> list[Rgba]:

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
 from tinycss2.ast import FunctionBlock, Node
 
-from app.adapters.parsers.css_boxes import is_away, is_cut_off
-from app.adapters.parsers.css_cascade import Declaration, inline_declarations
+from app.adapters.parsers.css_boxes import is_away, is_cut_off, room_added
+from app.adapters.parsers.css_cascade import Declaration
 from app.adapters.parsers.css_values import (
     Measure,
     Rgba,
@@ -34,7 +33,8 @@ _SIZES |= {"xx-large": 32.0, "xxx-large": 48.0, "larger": 19.0, "smaller": 13.0}
 @dataclass(frozen=True, slots=True)
 class Style:
     """What an element hands down. backgrounds: the colours that its text may stand on; none: they are not known.
-    gone: nothing within it is shown. scale: by zoom and transforms.
+    gone: nothing within it is shown. scale: by zoom and transforms. room: pixels between the left edge of the page and
+    that of its text.
     """
 
     colour: Rgba = _BLACK
@@ -46,6 +46,7 @@ class Style:
     invisible: bool = False
     gone: bool = False
     inverted: bool = False
+    room: float = 0.0
     variables: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -55,6 +56,10 @@ class Style:
         if self.font_size * self.scale < _TINY_PIXELS or self.colour[3] * self.opacity < _FAINT:
             return False
         return not self.backgrounds or not all(self._fades_into(each) for each in self.backgrounds)
+
+    def on_unknown(self) -> "Style":
+        """The same on a background that cannot be known, such as a drawing."""
+        return replace(self, colour=_BLACK, backgrounds=())
 
     def _fades_into(self, background: Rgba) -> bool:
         shown = over(self.colour, background)
@@ -96,15 +101,16 @@ def _computed(parent: Style, declarations: Iterable[Declaration]) -> Style:
     style = replace(style, colour=_colour(parent, values), invisible=_invisible(parent, values))
     if _factor(values, "invert", 0.0) > 0.5:
         style = replace(style, inverted=not any(name.startswith("background") for name in values))
-    return replace(style, gone=_gone(values, Measure(style.font_size)))
+    measure = Measure(style.font_size)
+    return replace(style, gone=_gone(values, measure, parent.room), room=parent.room + room_added(values, measure))
 
 
-def _gone(values: Values, measure: Measure) -> bool:
+def _gone(values: Values, measure: Measure, room: float) -> bool:
     if values.get("display") == "none" or values.get("content-visibility") == "hidden":
         return True
     if _factor(values, "blur", 0.0) > _BLURRED_PIXELS or _factor(values, "contrast", 1.0) < _FAINT:
         return True
-    return is_away(values, measure) or is_cut_off(values, measure)
+    return is_away(values, measure, room) or is_cut_off(values, measure)
 
 
 def _invisible(parent: Style, values: Values) -> bool:
@@ -229,10 +235,3 @@ def _painted(values: Values) -> tuple[list[Node], list[Node]]:
 
 def _is_picture(part: Node) -> bool:
     return isinstance(part, FunctionBlock) and (part.lower_name in _FILES or "gradient" in part.lower_name)
-
-
-@lru_cache(4096)
-def hides_its_text(style: str) -> bool:
-    """Whether the `style` attribute of an element on a white page hides its text."""
-    computed = _computed(Style(), inline_declarations(style))
-    return computed.gone or not computed.shows_text

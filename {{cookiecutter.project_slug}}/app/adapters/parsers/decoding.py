@@ -1,4 +1,7 @@
 import codecs
+from functools import lru_cache
+
+import webencodings
 
 from app.ingestion.domain.parsed_document import Unparsable
 from app.safety.domain.text import Finding
@@ -15,21 +18,38 @@ _MARKS = (
 def decode(data: bytes, *, repair: bool, declared: str | None = None) -> tuple[str, tuple[Finding, ...]]:
     """Decode bytes of text; returns the text and findings on its encoding. Never silent mojibake.
 
-    declared: the encoding that the file names. Errors: Unparsable("encoding_damage").
+    declared: the encoding that the file names, as the web reads such labels. UTF-8 that is valid, and marks at the
+    beginning of the file, count for more. Errors: Unparsable("encoding_damage").
     """
     encoding, name = _recognised(data)
     if name not in ("", "UTF-8"):
         text = _strict(data, encoding, name, repair)
         detail = f"the file is {name}, not UTF-8; it was decoded as {name}"
         return text, (Finding("not_utf8", detail), *_nul_findings(text))
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        if declared and (text_declared := _declared(data, declared)) is not None:
-            return text_declared, _nul_findings(text_declared)
-        text = _strict(data, "utf-8-sig", "UTF-8", repair)
-        return text, (Finding("replaced_characters", "bytes that are not UTF-8 were replaced"), *_nul_findings(text))
-    return text, _nul_findings(text)
+    codec = _codec(declared or "")
+    if not (codec == "iso2022_jp" and b"\x1b" in data):
+        try:
+            text = data.decode("utf-8-sig")
+            return text, _nul_findings(text)
+        except UnicodeDecodeError:
+            pass
+    text = _strict(data, codec or "utf-8-sig", (declared or "UTF-8") if codec else "UTF-8", repair)
+    if "\ufffd" not in text:
+        return text, _nul_findings(text)
+    detail = f"bytes that are not {declared if codec else 'UTF-8'} were replaced"
+    return text, (Finding("replaced_characters", detail), *_nul_findings(text))
+
+
+@lru_cache(256)
+def _codec(label: str) -> str | None:
+    """The codec of a label by the WHATWG Encoding Standard; None for an unknown one and for those that cannot be named
+    within the text itself.
+    """
+    encoding = webencodings.lookup(label)
+    if encoding is None or encoding.name in ("replacement", "utf-8") or encoding.name.startswith("utf-16"):
+        return None
+    codec = "cp1252" if encoding.name == "x-user-defined" else encoding.codec_info.name
+    return "gb18030" if codec == "gbk" else codec
 
 
 def _recognised(data: bytes) -> tuple[str, str]:
@@ -47,19 +67,28 @@ def _recognised(data: bytes) -> tuple[str, str]:
 
 
 def _strict(data: bytes, encoding: str, name: str, repair: bool) -> str:
+    errors = "replace" if repair else _UNDEFINED if encoding.startswith("cp") else "strict"
     try:
-        return data.decode(encoding, "replace" if repair else "strict")
+        return data.decode(encoding, errors)
     except UnicodeDecodeError as error:
         raise Unparsable(
             "encoding_damage", f"The file is not valid {name or 'UTF-8'}: byte {error.start} cannot be decoded."
         ) from error
 
 
-def _declared(data: bytes, encoding: str) -> str | None:
-    try:
-        return data.decode(encoding)
-    except (UnicodeDecodeError, LookupError):
-        return None
+def _undefined(error: UnicodeError) -> tuple[str, int]:
+    """Code pages leave some bytes undefined, which the web reads as the control characters of their number."""
+    if (
+        isinstance(error, UnicodeDecodeError)
+        and 0x80 <= error.object[error.start] < 0xA0
+        and error.encoding == "charmap"
+    ):
+        return chr(error.object[error.start]), error.start + 1
+    raise error
+
+
+_UNDEFINED = "undefined-as-control"
+codecs.register_error(_UNDEFINED, _undefined)
 
 
 def _nul_findings(text: str) -> tuple[Finding, ...]:

@@ -1,133 +1,78 @@
-"""CSV and JSON lines: every record becomes lines with field names, so that a chunk is understandable by itself."""
+"""CSV: every row becomes a line with the names of its columns, so that a chunk is understandable by itself."""
 
 import csv
-import json
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
-from typing import Any
+from itertools import chain, islice
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
+from app.adapters.parsers.csv_shape import SAMPLE_ROWS, Shape, delimiter_of, named_delimiter, shape_of
 from app.adapters.parsers.decoding import decode
+from app.adapters.parsers.formulas import is_formula
+from app.adapters.parsers.word_loss import with_word_loss
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
-from app.safety.domain.text import Finding
+from app.safety.domain.text import Finding, normalise
 
-# Cells that a spreadsheet would evaluate: "=…", "@f(", and "+" or "-" before anything but a number.
-_FORMULA = re.compile(r"\s*(?:=|@\w+\(|[+\-](?![\d\s.,()/-]*%?\s*$)(?=.*[(!|])|[\t\r]=)")
-_NUMBER = re.compile(r"[-+]?[\d.,]+%?")
-_TEXT_KEYS = ("text", "content", "body", "passage", "contents", "abstract", "page_content")
-_TITLE_KEYS = ("title", "heading", "name", "subject")
-_ID_KEYS = ("id", "_id", "doc_id", "docid", "uid", "url", "uri")
-_MAX_DEPTH = 32
+_MAX_TITLE = 120
 
 
 def parse_csv(data: bytes, *, repair: bool) -> ParsedDocument:
-    text, findings = decode(data, repair=repair)
+    decoded, findings = decode(data, repair=repair)
+    text = decoded.replace("\0", " ")
+    delimiter, text = named_delimiter(text) or (delimiter_of(text), text)
     builder = TextBuilder(findings)
     csv.field_size_limit(max(csv.field_size_limit(), len(data) + 1))  # a global limit: never lowered
-    rows = csv.reader(StringIO(text.replace("\0", " "), newline=""), delimiter=_delimiter(text), strict=False)
+    rows = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=False, skipinitialspace=True)
     try:
-        _write_rows(builder, rows)
+        title = _write_rows(builder, ([squeeze(cell) for cell in row] for row in rows))
     except csv.Error as error:
         raise Unparsable("unreadable", f"The table cannot be read: {error}.") from error
-    return builder.build("csv")
+    return with_word_loss(builder.build("csv", title), _lines(text))
 
 
-def _delimiter(text: str) -> str:
-    first = text[:20_000].partition("\n")[0]
-    return max(",;\t|", key=lambda mark: (first.count(mark), mark == ","))
+def _write_rows(builder: TextBuilder, rows: Iterator[list[str]]) -> str:
+    """Write all rows; returns the title that stands above the table, if there is one."""
+    sample = list(islice(rows, SAMPLE_ROWS))
+    shape = shape_of(sample)
+    above = [_joined(builder, row) for row in sample[: shape.before]]
+    for line in filter(None, above):
+        builder.block(line, "\n")
+    if shape.header:
+        names = [name for name in shape.header if name]
+        builder.name_columns(names)
+        builder.block("Columns: " + ("; " if any("," in name for name in names) else ", ").join(names))
+    start = shape.before + (shape.header is not None)
+    for row in chain(sample[start:], rows):
+        builder.block(_line(builder, row, shape), "\n")
+    first = next(filter(None, above), "")
+    return first if len(first) <= _MAX_TITLE and not first.startswith("#") else ""
 
 
-def _write_rows(builder: TextBuilder, rows: Iterator[list[str]]) -> None:
-    header: list[str] | None = None
-    for row in rows:
-        cells = [_harmless(builder, cell) for cell in row]
-        if not any(cells):
-            continue
-        if header is None:
-            header = cells if _is_header(cells) else []
-            if header:
-                builder.name_columns(header)
-                builder.block("Columns: " + ", ".join(header))
-                continue
-        named = [f"{name}: {cell}" for name, cell in zip(header, cells, strict=False) if cell]
-        rest = cells[len(header) :]
-        builder.block("; ".join([*named, *filter(None, rest)]), separator="\n")
+def _line(builder: TextBuilder, row: Sequence[str], shape: Shape) -> str:
+    header = shape.header
+    note = len(row) != shape.width and ((row[:1] and row[0].startswith("#")) or (len(row) == 1 and shape.width > 2))
+    if header is None or note or row == header:
+        return _joined(builder, row)
+    cells = _harmless(builder, row)
+    named = [f"{name}: {cell}" if name else cell for name, cell in zip(header, cells, strict=False) if cell]
+    return "; ".join([*named, *filter(None, cells[len(header) :])])
 
 
-def _is_header(cells: list[str]) -> bool:
-    filled = [cell for cell in cells if cell]
-    return len(filled) == len(set(filled)) == len(cells) and not any(
-        _NUMBER.fullmatch(cell) or len(cell) > 80 for cell in filled
-    )
+def _joined(builder: TextBuilder, row: Iterable[str]) -> str:
+    return "; ".join(filter(None, _harmless(builder, row)))
 
 
-def _harmless(builder: TextBuilder, cell: str) -> str:
-    if _FORMULA.match(cell):
-        builder.find(Finding("formula_cells", "cells that a spreadsheet would evaluate were turned into plain text"))
-        return "'" + squeeze(cell)
-    return squeeze(cell)
+def _harmless(builder: TextBuilder, row: Iterable[str]) -> list[str]:
+    cells = []
+    for cell in row:
+        if is_formula(cell):
+            detail = "cells that a spreadsheet would evaluate were turned into plain text"
+            builder.find(Finding("formula_cells", detail))
+            cell = "'" + cell
+        cells.append(cell)
+    return cells
 
 
-def parse_jsonl(data: bytes, *, repair: bool) -> ParsedDocument:
-    text, findings = decode(data, repair=repair)
-    builder = TextBuilder(findings)
-    for number, line in enumerate(text.replace("\0", " ").splitlines(), 1):
-        if line.strip():
-            _write_record(builder, _loads(line, number))
-    return builder.build("jsonl")
-
-
-def _loads(line: str, number: int) -> Any:
-    try:
-        record = json.loads(line)
-    except RecursionError as error:
-        raise Unparsable("nested_too_deep", f"Line {number} is nested too deeply.") from error
-    except ValueError as error:
-        raise Unparsable("unreadable", f"Line {number} is not valid JSON.") from error
-    if _deeper_than(record, _MAX_DEPTH):
-        raise Unparsable("nested_too_deep", f"Line {number} is nested more than {_MAX_DEPTH} levels deep.")
-    return record
-
-
-def _deeper_than(value: Any, levels: int) -> bool:
-    layer = [value]
-    for _ in range(levels):
-        layer = [child for parent in layer for child in _children(parent)]
-        if not layer:
-            return False
-    return True
-
-
-def _children(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
-
-
-def _write_record(builder: TextBuilder, record: Any) -> None:
-    if not isinstance(record, dict):
-        builder.block("; ".join(_scalars(record)), separator="\n")
-        return
-    builder.name_columns(map(str, record))
-    main = next((key for key in _TEXT_KEYS if isinstance(record.get(key), str)), None)
-    if main is None:
-        builder.block("; ".join(_scalars(record)), separator="\n")
-        return
-    title = next((key for key in _TITLE_KEYS if isinstance(record.get(key), str)), None)
-    if title:
-        builder.heading(1, record[title])
-    builder.block(record[main])
-    rest = {key: value for key, value in record.items() if key not in (main, title, *_ID_KEYS)}
-    builder.block("; ".join(_scalars(rest)), separator="\n")
-
-
-def _scalars(value: Any, name: str = "") -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _scalars(inner, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _scalars(inner, name)
-    elif value is not None and value != "":
-        yield f"{name}: {squeeze(str(value))}" if name else squeeze(str(value))
+def _lines(text: str) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        yield f"line {number}", normalise(line).text

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 from app.ingestion.domain.parsed_document import ParsedDocument, WordLoss
@@ -18,18 +18,21 @@ def with_word_loss(document: ParsedDocument, places: Iterable[tuple[str, str]]) 
     places: all text of the file that readers see, each piece with where it stands. It must not come from the walk that
     produced the document, or both miss the same. What was left out as hidden is not lost: it is reported already.
     """
-    read = Counter(_words(f"{document.text}\n{document.hidden}\n{document.title}"))
+    read = Counter(_words(f"{document.hidden}\n{document.title}"))
+    for line in document.text.split("\n"):
+        read.update(_words(line))
     found, lost = 0, Counter[str]()
     for place, text in places:
-        for word in _words(text):
-            found += 1
-            if read[word]:
-                read[word] -= 1
+        words = _words(text)
+        found += len(words)
+        for word in words:
+            if left := read.get(word):
+                read[word] = left - 1
             else:
                 lost[place] += 1
     return replace(document, loss=WordLoss(found, dict(lost.most_common(20))))
 
 
-def _words(text: str) -> Iterator[str]:
+def _words(text: str) -> list[str]:
     """Folded; in scripts without blanks every character is one."""
-    return (match[0] for match in _WORD.finditer(unicodedata.normalize("NFKC", text).casefold()))
+    return _WORD.findall(text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold())

@@ -58,6 +58,7 @@ INLINE = {
         "position:relative;left:calc(-1 * 100vw)",
         "position:absolute;inset:0 0 0 -80rem",
         "position:fixed;top:200cm;left:9000px",
+        "position:relative;right:9999px",
     ],
     "shifts": [
         "text-indent:-100em",
@@ -68,6 +69,9 @@ INLINE = {
         "translate:-100vw",
         "transform:translatey(-200vh)",
         "position:absolute;left:50%;margin-left:-9999px",
+        "float:left;margin-left:-9999px",
+        "width:100px;margin-left:-400px",
+        "padding-left:2em;text-indent:-200px",
     ],
     "clip": [
         "clip:rect(0,0,0,0);position:absolute",
@@ -135,6 +139,8 @@ VISIBLE = {
     "only while pointed at": (".x:hover{display:none}", "<p class=x>{}</p>"),
     "only on paper": ("@media print{.x{display:none}}", "<p class=x>{}</p>"),
     "only on a small screen": ("@media (max-width:600px){.x{display:none}}", "<p class=x>{}</p>"),
+    "in a sheet for paper": ("</style><style media=print>.x{display:none}", "<p class=x>{}</p>"),
+    "in a sheet for small screens": ("</style><style media='all and (max-width:9em)'>p{display:none}", "<p>{}</p>"),
     "a pseudo-element": (".x::before{display:none}", "<p class=x>{}</p>"),
     "another class": (".y{display:none}", "<p class=x>{}</p>"),
     "the later of two": (".x{display:none} .x{display:block}", "<p class=x>{}</p>"),
@@ -160,6 +166,32 @@ VISIBLE = {
         "<p style='background:linear-gradient(red,blue);-webkit-background-clip:text;color:transparent'>{}</p>",
     ),
     "inverted box": ("", "<div style='filter:invert(1);background:#fff;color:#000'>{}</div>"),
+    "sizes that are least ones": ("", "<p style='min-height:0;max-width:none;line-height:0;overflow:visible'>{}</p>"),
+    "a least height": ("", "<p style='height:0;min-height:40px;overflow:hidden'>{}</p>"),
+    "a table as a box": (".x{display:table;height:0;overflow:hidden}", "<div class=x>{}</div>"),
+    "a column": (".x{float:left;width:160px;margin-left:-160px}", "<div class=x>{}</div>"),
+    "a column of three": (
+        ".x{float:left;width:200px;margin-left:-100%;position:relative;left:-200px}",
+        "<div class=x>{}</div>",
+    ),
+    "a column without floating": (".x{width:300px;margin-left:-300px}", "<div class=x>{}</div>"),
+    "a box in a line": (".x{display:inline-block;margin-left:-220px}", "<div class=x>{}</div>"),
+    "in the margin of a page": (
+        ".m{width:700px;margin:0 auto}.x{position:absolute;left:-200px}",
+        "<div class=m><div class=x>{}</div></div>",
+    ),
+    "in the padding of a page": (
+        ".m{padding:0 2em 0 15em}.x{margin-left:-200px}",
+        "<div class=m><div class=x>{}</div></div>",
+    ),
+    "a deep hanging indent": ("", "<p style='padding-left:9em;text-indent:-9em'>{}</p>"),
+    "pulled up": (".x{margin-top:-140px}", "<div class=x>{}</div>"),
+    "white on a deep blue": (".x{background:oklch(37.9% .146 265.5);color:#fff}", "<p class=x>{}</p>"),
+    "a drawing on a picture": ("", "<svg><rect fill='black'/><text fill='white'>{}</text></svg>"),
+    "until its scripts are loaded": (
+        "html,body{display:none;opacity:0;visibility:hidden}",
+        "<script></script><p>{}</p>",
+    ),
     "a list without marks": ("", "<ul style='list-style:none;margin:0;padding:0'><li>{}</li></ul>"),
 }
 
