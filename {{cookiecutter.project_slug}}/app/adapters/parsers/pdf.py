@@ -58,7 +58,7 @@ def _read(data: bytes) -> ParsedDocument:
     document = builder.build("pdf", *_facts(reader))
     if b"%%EOF" not in data[-2048:] and not document.text:
         raise Unparsable("truncated", "The file ends before its end mark.")
-    return with_word_loss(document, places(data, [page.text for page in pages]))
+    return with_word_loss(document, places(data, [hyphens.undo(page.text) for page in pages]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,10 +106,10 @@ def _labels(text: TextReader, box: Box, *, after: bool) -> Iterator[str]:
     for piece in text.pieces:
         if piece.angle or piece.number in text.written:
             continue
-        level = bottom - 4 <= piece.y <= top
-        if (
-            level and (left - _BESIDE < piece.end <= left + 3 or (after and right - 3 <= piece.x < right + _BESIDE))
-        ) or (top - 2 <= piece.y <= top + _ABOVE and piece.x < right and piece.end > left):
+        before, behind = left - _BESIDE < piece.end <= left + 3, right - 3 <= piece.x < right + _BESIDE
+        beside = bottom - 4 <= piece.y <= top and (before or (after and behind))
+        above = top - 2 <= piece.y <= top + _ABOVE and piece.x < right and piece.end > left
+        if beside or above:
             yield piece.text
 
 

@@ -21,8 +21,8 @@ _IN_SPACE = {b"sc", b"scn", b"SC", b"SCN"}
 
 @dataclass
 class GraphicsState:
-    """cm: from user space to the page. stretch: horizontal scaling, 1 for none. blends: whether paint mixes with what is
-    beneath it. clip: None for the whole page.
+    """cm: from user space to the page. stretch: horizontal scaling, 1 for none. blends: whether paint mixes with what
+    is beneath it. clip: None for the whole page.
     """
 
     cm: Matrix = IDENTITY

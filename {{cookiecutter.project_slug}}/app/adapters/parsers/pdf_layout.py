@@ -3,9 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from app.adapters.parsers.pdf_text import Piece, joined
+from app.adapters.parsers.right_to_left import runs_left
 
 _SAME_LINE = 0.4
 _SAME_BAND = 0.85
@@ -163,7 +165,7 @@ def _is_prose(rows: list[_Row]) -> bool:
 
 def _spaced(rows: Iterable[tuple[_Row, bool]]) -> Iterator[Line]:
     listed = list(rows)
-    steps = [a.y - b.y for (a, _), (b, first) in zip(listed, listed[1:], strict=False) if not first and a.y > b.y]
+    steps = [a.y - b.y for (a, _), (b, first) in pairwise(listed) if not first and a.y > b.y]
     usual = median(steps) if steps else 0.0
     above: _Row | None = None
     for row, first in listed:
@@ -174,12 +176,17 @@ def _spaced(rows: Iterable[tuple[_Row, bool]]) -> Iterator[Line]:
 
 
 def _text(row: _Row) -> str:
-    texts, end = [], None
-    for piece in sorted(row.pieces, key=lambda each: each.x):
-        texts.append((piece.text, 0.0 if end is None else piece.x - end))
-        end = piece.end if end is None else max(end, piece.end)
-    text = joined(texts, min(piece.blank for piece in row.pieces))
-    return " ".join(text.split())
+    pieces, texts = sorted(row.pieces, key=lambda each: each.x), []
+    leftwards = runs_left("".join(piece.text for piece in pieces))
+    if leftwards:
+        pieces = sorted(row.pieces, key=lambda each: -each.end)
+    edge: float | None = None
+    for piece in pieces:
+        gap = 0.0 if edge is None else edge - piece.end if leftwards else piece.x - edge
+        texts.append((piece.text, gap))
+        reached = piece.x if leftwards else piece.end
+        edge = reached if edge is None else min(edge, reached) if leftwards else max(edge, reached)
+    return " ".join(joined(texts, min(piece.blank for piece in pieces)).split())
 
 
 def _size(row: _Row) -> float:

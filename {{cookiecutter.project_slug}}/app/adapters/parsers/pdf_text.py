@@ -14,6 +14,7 @@ from app.adapters.parsers.pdf_geometry import IDENTITY, Matrix, times
 from app.adapters.parsers.pdf_graphics_state import GraphicsState
 from app.adapters.parsers.pdf_layers import Layers
 from app.adapters.parsers.pdf_visibility import PageVisibility
+from app.adapters.parsers.right_to_left import has_right_to_left, logical
 
 _SHOWS = {b"Tj", b"TJ", b"'", b'"'}
 _MAX_DEPTH = 12
@@ -80,9 +81,8 @@ class TextReader:
         self.written: set[int] = set()
 
     def read(self) -> None:
-        contents = self.page.get_contents()
-        if contents is not None:
-            self._run(contents)
+        if "/Contents" in self.page:
+            self._run(ContentStream(self.page["/Contents"].get_object(), self.page.pdf, "bytes"))
 
     def write(self, text: str, x: float, y: float, end: float, size: float) -> None:
         """A text that is seen on the page, though no operator shows it."""
@@ -196,7 +196,7 @@ class _Run:
         self.pen = 0.0
         self._font, self._state = font, state
         self._size = abs(state.size)
-        self._forwards = 1 if state.size >= 0 else -1
+        self._backwards = False
         self._glyphs: list[tuple[str, float]] = []
         self._start = self._end = 0.0
         self._last = ("", 0.0)
@@ -218,23 +218,29 @@ class _Run:
                 self.pen += state.word_spacing
 
     def close(self) -> None:
-        text = joined(self._glyphs, self.blank)
+        glyphs = self._glyphs
+        if has_right_to_left(glyphs) and not self._backwards:
+            glyphs = logical(glyphs)
+        text = joined(glyphs, self.blank)
         if text.strip():
             self.parts.append((text, self._start, self._end))
-        self._glyphs = []
+        self._glyphs, self._backwards = [], False
 
     def _add_glyph(self, letters: str, width: float) -> None:
-        gap = self._forwards * (self.pen - self._end) - max(self._state.spacing, 0)
+        start, end = sorted((self.pen, self.pen + width))
         started = any(letters != " " for letters, _ in self._glyphs[:2])
-        if started and self._last[0] == letters and abs(self.pen - self._last[1]) < _SAME_PLACE * abs(width):
+        if started and self._last[0] == letters and abs(start - self._last[1]) < _SAME_PLACE * abs(width):
             return
+        gap = max(start - self._end, self._start - end) - max(self._state.spacing, 0)
         if started and gap > _CELL_GAP * self._size:
             self.close()
             started = False
         if not started:
-            self._start, gap = self.pen, 0.0
+            self._start, self._end, gap = start, end, 0.0
+        self._backwards = self._backwards or end < self._last[1]
         self._glyphs.append((letters, gap))
-        self._last, self._end = (letters, self.pen), self.pen + width
+        self._last = (letters, start)
+        self._start, self._end = min(start, self._start), max(end, self._end)
 
 
 def joined(texts: Sequence[tuple[str, float]], blank: float) -> str:

@@ -2,8 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from unicodedata import normalize
 
 import pypdfium2
+
+_HYPHEN_AT_LINE_END = "\ufffe"
 
 
 def independent_pages(data: bytes) -> Iterator[str]:
@@ -16,7 +19,7 @@ def independent_pages(data: bytes) -> Iterator[str]:
         for number in range(len(document)):
             page = document[number]
             text = page.get_textpage()
-            yield text.get_text_range()
+            yield text.get_text_range().replace(_HYPHEN_AT_LINE_END, "")
             text.close()
             page.close()
     except pypdfium2.PdfiumError:
@@ -35,6 +38,4 @@ def places(data: bytes, pages: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _letters(text: str) -> Counter[str]:
-    from unicodedata import normalize
-
     return Counter(each for each in normalize("NFKC", text).casefold() if each.isalnum())
