@@ -8,7 +8,6 @@ from pypdf.errors import DependencyError, LimitReachedError, PyPdfError
 from pypdf.generic import Destination
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
-from app.adapters.parsers.garbled import garbled_text
 from app.adapters.parsers.hyphens import Hyphens
 from app.adapters.parsers.pdf_annotations import read_annotations
 from app.adapters.parsers.pdf_layers import Layers
@@ -53,8 +52,6 @@ def _read(data: bytes) -> ParsedDocument:
         _write(builder, hyphens, page.lines, outline.get(number, ()))
     if damaged := sum(page.damaged for page in pages):
         builder.find(Finding("damaged_pages", "pages that cannot be read were left out", damaged))
-    if finding := garbled_text([line.text for page in pages for line in page.lines]):
-        builder.find(finding)
     document = builder.build("pdf", *_facts(reader))
     if b"%%EOF" not in data[-2048:] and not document.text:
         raise Unparsable("truncated", "The file ends before its end mark.")

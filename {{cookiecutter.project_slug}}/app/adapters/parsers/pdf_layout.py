@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+from app.adapters.parsers.pdf_fonts import UNMAPPED
 from app.adapters.parsers.pdf_text import Piece, joined
 from app.adapters.parsers.right_to_left import runs_left
 
@@ -186,7 +187,14 @@ def _text(row: _Row) -> str:
         texts.append((piece.text, gap))
         reached = piece.x if leftwards else piece.end
         edge = reached if edge is None else min(edge, reached) if leftwards else max(edge, reached)
-    return " ".join(joined(texts, min(piece.blank for piece in pieces)).split())
+    return _without_symbols(joined(texts, min(piece.blank for piece in pieces)).split())
+
+
+def _without_symbols(words: list[str]) -> str:
+    """A single sign that is no letter is a bullet at the start of a line, and a mere ornament elsewhere."""
+    if len(words) > 1 and words[0] == UNMAPPED:
+        words[0] = "•"
+    return " ".join(word for word in words if word != UNMAPPED)
 
 
 def _size(row: _Row) -> float:
