@@ -3,7 +3,7 @@ from typing import Protocol
 
 from app.adapters.parsers.docx import parse_docx
 from app.adapters.parsers.html import parse_html
-from app.adapters.parsers.pdf import parse_pdf
+from app.adapters.parsers.pdf.document import parse_pdf
 from app.adapters.parsers.plain import parse_markdown, parse_text, titled
 from app.adapters.parsers.sniffing import kind_of
 from app.adapters.parsers.tables import parse_csv, parse_jsonl

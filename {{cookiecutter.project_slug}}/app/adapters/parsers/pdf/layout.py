@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from app.adapters.parsers.pdf_fonts import UNMAPPED
-from app.adapters.parsers.pdf_text import Piece, joined
-from app.adapters.parsers.right_to_left import runs_left
+from app.adapters.parsers.pdf.fonts import UNMAPPED
+from app.adapters.parsers.pdf.right_to_left import runs_left
+from app.adapters.parsers.pdf.text import Piece, joined
 
 _SAME_LINE = 0.4
 _SAME_BAND = 0.85

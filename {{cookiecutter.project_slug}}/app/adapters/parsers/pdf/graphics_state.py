@@ -5,7 +5,7 @@ from typing import Any
 
 from pypdf.generic import DictionaryObject, NameObject
 
-from app.adapters.parsers.pdf_colours import (
+from app.adapters.parsers.pdf.colours import (
     BLACK,
     Colour,
     colour_in,
@@ -13,7 +13,7 @@ from app.adapters.parsers.pdf_colours import (
     initial_colour,
     paints_nothing,
 )
-from app.adapters.parsers.pdf_geometry import IDENTITY, Box, Matrix, matrix_of, times
+from app.adapters.parsers.pdf.geometry import IDENTITY, Box, Matrix, matrix_of, times
 
 _DEVICE = {b"g", b"rg", b"k", b"G", b"RG", b"K"}
 _IN_SPACE = {b"sc", b"scn", b"SC", b"SCN"}

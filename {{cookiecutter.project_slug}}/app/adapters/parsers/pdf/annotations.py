@@ -6,8 +6,8 @@ from typing import Any
 
 from pypdf.generic import ArrayObject, StreamObject
 
-from app.adapters.parsers.pdf_geometry import Box, Matrix, box_from, box_of, matrix_of, rectangle
-from app.adapters.parsers.pdf_text import DAMAGE, TextReader
+from app.adapters.parsers.pdf.geometry import Box, Matrix, box_from, box_of, matrix_of, rectangle
+from app.adapters.parsers.pdf.text import DAMAGE, TextReader
 
 _NOT_VIEWED = 2 | 32
 _PASSWORD, _PUSH_BUTTON = 1 << 13, 1 << 16

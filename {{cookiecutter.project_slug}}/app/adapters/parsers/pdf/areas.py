@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from app.adapters.parsers.pdf_colours import Colour
-from app.adapters.parsers.pdf_geometry import Box, Point, box_of, common, contains
+from app.adapters.parsers.pdf.colours import Colour
+from app.adapters.parsers.pdf.geometry import Box, Point, box_of, common, contains
 
 _CELL = 72.0
 _MAX_CELLS = 30

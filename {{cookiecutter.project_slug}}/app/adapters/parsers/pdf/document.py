@@ -8,12 +8,12 @@ from pypdf.errors import DependencyError, LimitReachedError, PyPdfError
 from pypdf.generic import Destination
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
-from app.adapters.parsers.hyphens import Hyphens
-from app.adapters.parsers.pdf_annotations import read_annotations
-from app.adapters.parsers.pdf_layers import Layers
-from app.adapters.parsers.pdf_layout import Line, lines_of
-from app.adapters.parsers.pdf_text import DAMAGE, Fonts, TextReader
-from app.adapters.parsers.pdf_words import places
+from app.adapters.parsers.pdf.annotations import read_annotations
+from app.adapters.parsers.pdf.hyphens import Hyphens
+from app.adapters.parsers.pdf.layers import Layers
+from app.adapters.parsers.pdf.layout import Line, lines_of
+from app.adapters.parsers.pdf.text import DAMAGE, Fonts, TextReader
+from app.adapters.parsers.pdf.words import places
 from app.adapters.parsers.word_loss import with_word_loss
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
 from app.safety.domain.text import Finding

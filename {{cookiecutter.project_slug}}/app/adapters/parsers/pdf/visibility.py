@@ -10,9 +10,9 @@ from typing import Any
 from pypdf import PageObject
 from pypdf.generic import DictionaryObject
 
-from app.adapters.parsers.pdf_areas import Area, Areas
-from app.adapters.parsers.pdf_colours import WHITE, Colour
-from app.adapters.parsers.pdf_geometry import (
+from app.adapters.parsers.pdf.areas import Area, Areas
+from app.adapters.parsers.pdf.colours import WHITE, Colour
+from app.adapters.parsers.pdf.geometry import (
     IDENTITY,
     Box,
     Matrix,
@@ -31,8 +31,8 @@ from app.adapters.parsers.pdf_geometry import (
     scale,
     times,
 )
-from app.adapters.parsers.pdf_graphics_state import GraphicsState
-from app.adapters.parsers.pdf_layers import Layers
+from app.adapters.parsers.pdf.graphics_state import GraphicsState
+from app.adapters.parsers.pdf.layers import Layers
 
 _TOO_ALIKE = 0.1
 _OPAQUE, _TRANSPARENT = 0.9, 0.1

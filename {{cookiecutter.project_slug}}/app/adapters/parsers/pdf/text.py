@@ -9,12 +9,12 @@ from pypdf import PageObject
 from pypdf.errors import PyPdfError
 from pypdf.generic import ContentStream, DictionaryObject, NameObject
 
-from app.adapters.parsers.pdf_fonts import PdfFont
-from app.adapters.parsers.pdf_geometry import IDENTITY, Matrix, times
-from app.adapters.parsers.pdf_graphics_state import GraphicsState
-from app.adapters.parsers.pdf_layers import Layers
-from app.adapters.parsers.pdf_visibility import PageVisibility
-from app.adapters.parsers.right_to_left import has_right_to_left, logical
+from app.adapters.parsers.pdf.fonts import PdfFont
+from app.adapters.parsers.pdf.geometry import IDENTITY, Matrix, times
+from app.adapters.parsers.pdf.graphics_state import GraphicsState
+from app.adapters.parsers.pdf.layers import Layers
+from app.adapters.parsers.pdf.right_to_left import has_right_to_left, logical
+from app.adapters.parsers.pdf.visibility import PageVisibility
 
 _SHOWS = {b"Tj", b"TJ", b"'", b'"'}
 _MAX_DEPTH = 12
