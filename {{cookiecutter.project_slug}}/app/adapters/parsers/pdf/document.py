@@ -11,7 +11,7 @@ from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.pdf.annotations import read_annotations
 from app.adapters.parsers.pdf.hyphens import Hyphens
 from app.adapters.parsers.pdf.layers import Layers
-from app.adapters.parsers.pdf.layout import Line, lines_of
+from app.adapters.parsers.pdf.layout import Line, lines_of, overprinted
 from app.adapters.parsers.pdf.text import DAMAGE, Fonts, TextReader
 from app.adapters.parsers.pdf.words import places
 from app.adapters.parsers.word_loss import with_word_loss
@@ -55,15 +55,16 @@ def _read(data: bytes) -> ParsedDocument:
     document = builder.build("pdf", *_facts(reader))
     if b"%%EOF" not in data[-2048:] and not document.text:
         raise Unparsable("truncated", "The file ends before its end mark.")
-    return with_word_loss(document, places(data, [hyphens.undo(page.text) for page in pages]))
+    return with_word_loss(document, places(data, [(hyphens.undo(page.text), page.again) for page in pages]))
 
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """text: with what is hidden. damaged: it cannot be read."""
+    """text: with what is hidden. again: what was drawn twice. damaged: it cannot be read."""
 
     lines: tuple[Line, ...] = ()
     text: str = ""
+    again: str = ""
     damaged: bool = False
 
 
@@ -82,10 +83,14 @@ def _page(builder: TextBuilder, text: TextReader) -> _Page:
     text.read()
     unseen = " ".join(read_annotations(text))
     hidden = text.visibility.hidden()
-    lines = lines_of([piece for piece in text.pieces if piece.number not in hidden])
+    seen = [piece for piece in text.pieces if piece.number not in hidden]
+    again = overprinted(seen)
+    dropped = {piece.number for piece in again}
+    lines = lines_of([piece for piece in seen if piece.number not in dropped])
     out = lines_of([piece for piece in text.pieces if piece.number in hidden])
     builder.hide("\n".join([*(line.text for line in out), unseen]), _HIDDEN)
-    return _Page(tuple(lines), "\n".join(line.text for line in [*lines, *out]))
+    page = "\n".join(line.text for line in [*lines, *out])
+    return _Page(tuple(lines), page, " ".join(piece.text for piece in again))
 
 
 def _write(builder: TextBuilder, hyphens: Hyphens, lines: Sequence[Line], titles: tuple[tuple[int, str], ...]) -> None:

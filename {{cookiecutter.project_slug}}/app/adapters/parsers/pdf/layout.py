@@ -15,6 +15,8 @@ _SAME_BAND = 0.85
 _SAME_PLACE = 0.4
 _GUTTER = 0.6
 _MAX_RUN = 400
+# With the two margins; a line with more gaps is one that was stretched.
+_MAX_GAPS = 6
 _MIN_ROWS, _MIN_NARROW_ROWS = 3, 6
 _WIDE_GUTTER = 1.5
 _PROSE_LETTERS, _PROSE_WORDS, _PROSE_FILL = 16, 3, 0.6
@@ -61,23 +63,27 @@ class _Row:
 
 
 def lines_of(pieces: Sequence[Piece]) -> list[Line]:
-    """All lines of a page: those of the commonest direction first."""
+    """All lines of a page: those of the commonest direction first. pieces: none of them drawn twice."""
     by_angle: dict[int, list[Piece]] = defaultdict(list)
-    for piece in _once(pieces):
+    for piece in pieces:
         by_angle[piece.angle].append(piece)
     ordered = sorted(by_angle.values(), key=lambda group: -sum(len(piece.text) for piece in group))
     return [line for group in ordered for line in _spaced(_read(_rows(group)))]
 
 
-def _once(pieces: Iterable[Piece]) -> Iterator[Piece]:
-    """Without texts that were drawn again at the same place, to look bold or to have a shadow."""
+def overprinted(pieces: Iterable[Piece]) -> list[Piece]:
+    """Texts that were drawn again at the same place, to look bold or to have a shadow."""
+    again: list[Piece] = []
     drawn: dict[tuple[str, int], list[Piece]] = defaultdict(list)
     for piece in pieces:
         earlier = drawn[piece.text, piece.angle]
         reach = _SAME_PLACE * min(piece.end - piece.x, piece.size)
-        if all(abs(piece.x - other.x) > reach or abs(piece.y - other.y) > 0.25 * piece.size for other in earlier[-50:]):
-            yield piece
+        if any(
+            abs(piece.x - other.x) <= reach and abs(piece.y - other.y) <= 0.25 * piece.size for other in earlier[-50:]
+        ):
+            again.append(piece)
         earlier.append(piece)
+    return again
 
 
 def _rows(pieces: Iterable[Piece]) -> list[_Row]:
@@ -116,6 +122,8 @@ def _run(rows: list[_Row], start: int) -> tuple[int, Span | None]:
     found: Span | None = None
     for number in range(start, min(len(rows), start + _MAX_RUN)) if gutters else ():
         row = rows[number]
+        if len(row.gaps()) > _MAX_GAPS:
+            break
         kept = [gutter for gutter in _common(gutters, row.gaps()) if gutter[1] - gutter[0] >= _GUTTER * row.size]
         if not kept or (number > start and _is_apart(rows, number) and not _is_split(row, kept)):
             break

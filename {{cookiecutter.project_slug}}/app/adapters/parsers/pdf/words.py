@@ -28,13 +28,14 @@ def independent_pages(data: bytes) -> Iterator[str]:
         document.close()
 
 
-def places(data: bytes, pages: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """What the document should contain, page by page. pages: the text that the parser read on each.
+def places(data: bytes, pages: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """What the document should contain, page by page. pages: the text that the parser read on each, and what it left
+    out because it is drawn twice.
 
     Where all letters were read, the words are those of the parser: programs part words in different ways.
     """
-    for number, (own, other) in enumerate(zip(pages, independent_pages(data), strict=False), 1):
-        yield f"page {number}", other if _letters(other) - _letters(own) else own
+    for number, ((own, again), other) in enumerate(zip(pages, independent_pages(data), strict=False), 1):
+        yield f"page {number}", other if _letters(other) - _letters(own + again) else own
 
 
 def _letters(text: str) -> Counter[str]:
