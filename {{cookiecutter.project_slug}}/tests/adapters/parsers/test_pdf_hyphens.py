@@ -20,7 +20,7 @@ BROKEN = {
     "a dic\u00ad\ntionary of self\u00ad\nservice": "a dictionary of selfservice",
     "a wavefront; the wave-\nfront": "a wavefront; the wavefront",
     "the on-site clerk, on-\nsite again": "the on-site clerk, on-site again",
-    "est-il là? Il est grand. Il est petit. est-\nil là? est-il, il": "est-il là? Il est grand. Il est petit. est-il là? est-il, il",
+    "Il est grand, a-t-il dit: il est là. Où est-\nil?": "Il est grand, a-t-il dit: il est là. Où est-il?",
     GERMAN: GERMAN.replace("-\n", ""),
     "a list:\n- one\n- two": "a list:\n- one\n- two",
     "a dash - \nand more": "a dash - \nand more",

@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
+from pypdf._codecs.adobe_glyphs import adobe_glyphs
 from pypdf.generic._font import Font
 
 UNMAPPED = "\ufffd"
@@ -50,9 +51,13 @@ class PdfFont:
 
 
 def readable(letters: str) -> str:
-    """Ligatures taken apart, bullets of symbol fonts as bullets; UNMAPPED for what is no character."""
+    """Ligatures taken apart, bullets of symbol fonts as bullets; UNMAPPED for what is no character.
+
+    letters: may also be the name of a glyph, such as /f_l or /a.alt.
+    """
     if len(letters) > 1 and letters.startswith("/"):
-        return UNMAPPED
+        parts = letters[1:].split(".")[0].split("_")
+        letters = "".join(adobe_glyphs.get(f"/{part}", UNMAPPED) for part in parts)
     return "".join(_readable(each) for each in letters)
 
 

@@ -99,8 +99,8 @@ def _rows(pieces: Iterable[Piece]) -> list[_Row]:
 
 
 def _read(rows: list[_Row]) -> Iterator[tuple[_Row, bool]]:
-    """Rows in reading order, and whether one is the first of a column: columns of prose are read one after the other,
-    the cells of a table row by row.
+    """Rows in reading order, and whether one is at the top of a further column: columns of prose are read one after the
+    other, the cells of a table row by row.
     """
     start = 0
     while start < len(rows):
@@ -109,10 +109,10 @@ def _read(rows: list[_Row]) -> Iterator[tuple[_Row, bool]]:
             yield rows[start], False
             start += 1
             continue
-        middle = sum(gutter) / 2
-        for side in (_side(rows[start:end], float("-inf"), middle), _side(rows[start:end], middle, float("inf"))):
-            for number, (row, first) in enumerate(_read(side)):
-                yield row, first or number == 0
+        left, right = _sides(rows[start:end], sum(gutter) / 2)
+        yield from _read(left)
+        for number, (row, further) in enumerate(_read(right)):
+            yield row, further or number == 0
         start = end
 
 
@@ -179,7 +179,7 @@ def _spaced(rows: Iterable[tuple[_Row, bool]]) -> Iterator[Line]:
     above: _Row | None = None
     for row, first in listed:
         gap = above.y - row.y if above else 0.0
-        starts = not first and gap > max(_PARAGRAPH_GAP * usual, 1.3 * row.size)
+        starts = not first and gap > max(_PARAGRAPH_GAP * min(usual, 2 * row.size), 1.3 * row.size)
         yield Line(_text(row), _size(row), starts)
         above = row
 
