@@ -128,8 +128,9 @@ def _write_lines(text: TextReader, box: Box, value: str) -> None:
 
 def _draw(text: TextReader, annotation: Any) -> None:
     """The appearance, fitted into the rectangle of the annotation."""
-    shown: Any = annotation.get("/AP", {})
-    shown = shown.get_object().get("/N")
+    if "/AP" not in annotation:
+        return
+    shown: Any = annotation["/AP"].get_object().get("/N")
     form = shown.get_object() if shown is not None else None
     if form is not None and not isinstance(form, StreamObject):
         form = form.get(annotation.get("/AS", "/Off"))
