@@ -5,7 +5,10 @@ from tests.ingestion.domain.test_garbled import TEXTS, shifted
 from tests.ingestion.test_gates import end_of
 
 WORDS = TEXTS["en"].replace(",", "").split()
-FORM = "/Type /XObject /Subtype /Form /BBox [0 0 600 800] /Resources << /Font << /F1 5 0 R >> /XObject << /Next {} 0 R >> >>"
+FORM = (
+    "/Type /XObject /Subtype /Form /BBox [0 0 600 800] "
+    "/Resources << /Font << /F1 5 0 R >> /XObject << /Next {} 0 R >> >>"
+)
 
 
 def lines(*texts: str) -> str:

@@ -220,4 +220,4 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + "."
 
 
-_GATES = (_contract, _repairs, _size, _losses, _garbled, _characters, _boilerplate, _repetition, _language, _freshness)
+_GATES = (_contract, _repairs, _size, _garbled, _losses, _characters, _boilerplate, _repetition, _language, _freshness)

@@ -7,6 +7,7 @@ from tests.adapters.parsers.made_pdf import line, page_of, stream
 
 RECT = "/Rect [200 690 400 715]"
 TEXT = f"/Subtype /Widget /FT /Tx /T (f1) {RECT}"
+CHOICE = f"/Subtype /Widget /FT /Ch /T (f1) {RECT}"
 BUTTON = "/Subtype /Widget /FT /Btn /T (news) /Rect [60 695 75 710] /AP << /N << /Yes 7 0 R /Off 7 0 R >> >>"
 LABEL, ABOVE, BEHIND = line("Locker number:"), line("Locker number", 200, 720), line("Send me the letter", 85, 698)
 APPEARANCE = stream(
@@ -27,15 +28,15 @@ FIELDS = {
     "letters beyond Latin": (LABEL, f"{TEXT} /V <FEFF0053007400720061006500DF0065>", "Locker number: Straeße"),
     "a choice": (
         LABEL,
-        f"/Subtype /Widget /FT /Ch /T (f1) {RECT} /V (B-217) /Opt [(A) (B-217)]",
+        f"{CHOICE} /V (B-217) /Opt [(A) (B-217)]",
         "Locker number: B-217",
     ),
     "a choice by its key": (
         LABEL,
-        f"/Subtype /Widget /FT /Ch /T (f1) {RECT} /V (k2) /Opt [[(k1) (A-1)] [(k2) (B-217)]]",
+        f"{CHOICE} /V (k2) /Opt [[(k1) (A-1)] [(k2) (B-217)]]",
         "Locker number: B-217",
     ),
-    "several choices": (LABEL, f"/Subtype /Widget /FT /Ch /T (f1) {RECT} /V [(A) (B)]", "Locker number: A\nB"),
+    "several choices": (LABEL, f"{CHOICE} /V [(A) (B)]", "Locker number: A\nB"),
     "a field of a group": (LABEL, f"/Subtype /Widget {RECT} /Parent 8 0 R", "Locker number: C-9"),
     "a ticked box": (BEHIND, f"{BUTTON} /AS /Yes /V /Yes", "[x] Send me the letter"),
     "a box that is not ticked": (BEHIND, f"{BUTTON} /AS /Off", "[ ] Send me the letter"),

@@ -52,13 +52,11 @@ def shifted(text: str, by: int) -> str:
     return "".join(each if each.isspace() else chr(max(33, ord(each) + by)) for each in text)
 
 
+EXCHANGED = str.maketrans("abcdefghijklmnopqrstuvwxyz", "qzwxjkvbpmdhcfnugylrtsaeio")
 MAKERS = {
     "letters of a shifted font": (lambda text: shifted(text, -29), "do not form words"),
     "letters of another shifted font": (lambda text: shifted(text, 3), "do not form words"),
-    "exchanged letters": (
-        lambda text: text.casefold().translate(str.maketrans("abcdefghijklmnopqrstuvwxyz", "qzwxjkvbpmdhcfnugylrtsaeio")),
-        "do not form words",
-    ),
+    "exchanged letters": (lambda text: text.casefold().translate(EXCHANGED), "do not form words"),
     "doubled letters": (lambda text: "".join(each * (1 + each.isalpha()) for each in text), "there twice"),
     "no blanks": (lambda text: text.replace(" ", "").replace(",", ""), "no blanks"),
     "one word a line": (lambda text: text.replace(" ", "\n"), "one word only"),

@@ -11,7 +11,7 @@ from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.pdf.annotations import read_annotations
 from app.adapters.parsers.pdf.hyphens import Hyphens
 from app.adapters.parsers.pdf.layers import Layers
-from app.adapters.parsers.pdf.layout import Line, lines_of, overprinted
+from app.adapters.parsers.pdf.layout import TextLine, lines_of, overprinted
 from app.adapters.parsers.pdf.text import DAMAGE, Fonts, TextReader
 from app.adapters.parsers.pdf.words import places
 from app.adapters.parsers.word_loss import with_word_loss
@@ -62,7 +62,7 @@ def _read(data: bytes) -> ParsedDocument:
 class _Page:
     """text: with what is hidden. again: what was drawn twice. damaged: it cannot be read."""
 
-    lines: tuple[Line, ...] = ()
+    lines: tuple[TextLine, ...] = ()
     text: str = ""
     again: str = ""
     damaged: bool = False
@@ -93,7 +93,9 @@ def _page(builder: TextBuilder, text: TextReader) -> _Page:
     return _Page(tuple(lines), page, " ".join(piece.text for piece in again))
 
 
-def _write(builder: TextBuilder, hyphens: Hyphens, lines: Sequence[Line], titles: tuple[tuple[int, str], ...]) -> None:
+def _write(
+    builder: TextBuilder, hyphens: Hyphens, lines: Sequence[TextLine], titles: tuple[tuple[int, str], ...]
+) -> None:
     """Add a page; lines that the outline names, or that are in a larger font, become headings."""
     levels = {squeeze(title).casefold(): level for level, title in titles}
     sizes = {} if levels else _levels_by_size(lines)
@@ -111,7 +113,7 @@ def _write(builder: TextBuilder, hyphens: Hyphens, lines: Sequence[Line], titles
     builder.block(hyphens.undo("\n".join(block)))
 
 
-def _levels_by_size(lines: Sequence[Line]) -> dict[float, int]:
+def _levels_by_size(lines: Sequence[TextLine]) -> dict[float, int]:
     weights: Counter[float] = Counter()
     for line in lines:
         weights[line.size] += len(line.text)

@@ -21,11 +21,11 @@ _MIN_ROWS, _MIN_NARROW_ROWS = 3, 6
 _WIDE_GUTTER = 1.5
 _PROSE_LETTERS, _PROSE_WORDS, _PROSE_FILL = 16, 3, 0.6
 _PARAGRAPH_GAP = 1.35
-Span = tuple[float, float]
+_Stretch = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TextLine:
     """size: of most of its letters. starts: whether more space is before it than between the lines of a paragraph."""
 
     text: str
@@ -42,7 +42,7 @@ class _Row:
     size: float
 
     @property
-    def extent(self) -> Span:
+    def extent(self) -> _Stretch:
         return min(piece.x for piece in self.pieces), max(piece.end for piece in self.pieces)
 
     def takes(self, piece: Piece) -> bool:
@@ -52,7 +52,7 @@ class _Row:
         beside = all(piece.x >= other.end or piece.end <= other.x for other in self.pieces)
         return beside and self.y - piece.y < _SAME_BAND * min(self.size, piece.size)
 
-    def gaps(self) -> list[Span]:
+    def gaps(self) -> list[_Stretch]:
         """Where nothing stands, from the left to the right."""
         gaps, end = [], float("-inf")
         for piece in sorted(self.pieces, key=lambda each: each.x):
@@ -62,7 +62,7 @@ class _Row:
         return [*gaps, (end, float("inf"))]
 
 
-def lines_of(pieces: Sequence[Piece]) -> list[Line]:
+def lines_of(pieces: Sequence[Piece]) -> list[TextLine]:
     """All lines of a page: those of the commonest direction first. pieces: none of them drawn twice."""
     by_angle: dict[int, list[Piece]] = defaultdict(list)
     for piece in pieces:
@@ -116,10 +116,10 @@ def _read(rows: list[_Row]) -> Iterator[tuple[_Row, bool]]:
         start = end
 
 
-def _run(rows: list[_Row], start: int) -> tuple[int, Span | None]:
+def _run(rows: list[_Row], start: int) -> tuple[int, _Stretch | None]:
     """Where the columns that start with this row end, and the gutter between them; None if there are none."""
     gutters, both, end = rows[start].gaps()[1:-1], 0, start
-    found: Span | None = None
+    found: _Stretch | None = None
     for number in range(start, min(len(rows), start + _MAX_RUN)) if gutters else ():
         row = rows[number]
         if len(row.gaps()) > _MAX_GAPS:
@@ -143,12 +143,12 @@ def _is_apart(rows: list[_Row], number: int) -> bool:
     return rows[number - 1].y - rows[number].y > 1.6 * max(rows[number].size, rows[number - 1].size)
 
 
-def _is_split(row: _Row, gutters: Iterable[Span]) -> bool:
+def _is_split(row: _Row, gutters: Iterable[_Stretch]) -> bool:
     left, right = row.extent
     return any(left < gutter[0] + 0.01 and right > gutter[1] - 0.01 for gutter in gutters)
 
 
-def _common(some: Iterable[Span], others: Sequence[Span]) -> list[Span]:
+def _common(some: Iterable[_Stretch], others: Sequence[_Stretch]) -> list[_Stretch]:
     pairs = [(max(a, c), min(b, d)) for a, b in some for c, d in others]
     return [(left, right) for left, right in pairs if left < right]
 
@@ -172,7 +172,7 @@ def _is_prose(rows: list[_Row]) -> bool:
     return letters >= _PROSE_LETTERS and words >= _PROSE_WORDS and filled >= _PROSE_FILL
 
 
-def _spaced(rows: Iterable[tuple[_Row, bool]]) -> Iterator[Line]:
+def _spaced(rows: Iterable[tuple[_Row, bool]]) -> Iterator[TextLine]:
     listed = list(rows)
     steps = [a.y - b.y for (a, _), (b, first) in pairwise(listed) if not first and a.y > b.y]
     usual = median(steps) if steps else 0.0
@@ -180,7 +180,7 @@ def _spaced(rows: Iterable[tuple[_Row, bool]]) -> Iterator[Line]:
     for row, first in listed:
         gap = above.y - row.y if above else 0.0
         starts = not first and gap > max(_PARAGRAPH_GAP * min(usual, 2 * row.size), 1.3 * row.size)
-        yield Line(_text(row), _size(row), starts)
+        yield TextLine(_text(row), _size(row), starts)
         above = row
 
 
