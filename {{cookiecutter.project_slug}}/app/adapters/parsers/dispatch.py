@@ -5,7 +5,7 @@ from app.adapters.parsers.docx.document import parse_docx
 from app.adapters.parsers.html import parse_html
 from app.adapters.parsers.json_lines import parse_jsonl
 from app.adapters.parsers.markdown import parse_markdown
-from app.adapters.parsers.pdf import parse_pdf
+from app.adapters.parsers.pdf.document import parse_pdf
 from app.adapters.parsers.plain import parse_text, titled
 from app.adapters.parsers.sniffing import kind_of
 from app.adapters.parsers.tables import parse_csv

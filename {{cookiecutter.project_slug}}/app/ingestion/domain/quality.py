@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
 
+from app.ingestion.domain.garbled import why_garbled
 from app.ingestion.domain.near_duplicates import distinct_share
 from app.ingestion.domain.parsed_document import ParsedDocument
 from app.ingestion.domain.policy import GateAction, SourceRules
@@ -148,6 +149,12 @@ def _losses(c: QualityInput) -> Iterator[GateFailure]:
     yield quarantine_reason("lost_words", detail), "quarantine"
 
 
+def _garbled(c: QualityInput) -> Iterator[GateFailure]:
+    """Only the text of a PDF is put together from single letters."""
+    if c.parsed.kind == "pdf" and (why := why_garbled(c.parsed.text)):
+        yield quarantine_reason("garbled_text", why), "quarantine"
+
+
 def _repetition(c: QualityInput) -> Iterator[GateFailure]:
     if len(c.parsed.text) < _MIN_REPETITION_CHARACTERS or c.rules.min_distinct_share == 0:
         return
@@ -214,4 +221,4 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + "."
 
 
-_GATES = (_contract, _repairs, _size, _losses, _characters, _boilerplate, _repetition, _language, _freshness)
+_GATES = (_contract, _repairs, _size, _garbled, _losses, _characters, _boilerplate, _repetition, _language, _freshness)

@@ -22,6 +22,7 @@ ACTIONS: Final[dict[str, str]] = {
     "too_long": "Split the document, or raise max_characters in policies/data.yaml.",
     "too_many_chunks": "Split the document, raise max_chunks in policies/data.yaml, or release it at its full cost.",
     "lost_words": "Save the file again in a simpler form or as another type, or release it without those words.",
+    "garbled_text": "Save the file again with its letters as text, or run text recognition over it.",
     "repetitive": "Upload it without the repetitions, lower min_distinct_share in policies/data.yaml, or release it.",
     "too_short": "Lower min_words in policies/data.yaml if documents may be so short.",
     "wrong_type": "Give the file the extension of its actual type.",

@@ -5,7 +5,7 @@ from typing import Any
 
 from pypdf.generic import DictionaryObject, NameObject
 
-from app.adapters.parsers.pdf_colours import (
+from app.adapters.parsers.pdf.colours import (
     BLACK,
     Colour,
     colour_in,
@@ -13,7 +13,7 @@ from app.adapters.parsers.pdf_colours import (
     initial_colour,
     paints_nothing,
 )
-from app.adapters.parsers.pdf_geometry import Box
+from app.adapters.parsers.pdf.geometry import IDENTITY, Box, Matrix, matrix_of, times
 
 _DEVICE = {b"g", b"rg", b"k", b"G", b"RG", b"K"}
 _IN_SPACE = {b"sc", b"scn", b"SC", b"SCN"}
@@ -21,10 +21,11 @@ _IN_SPACE = {b"sc", b"scn", b"SC", b"SCN"}
 
 @dataclass
 class GraphicsState:
-    """stretch: horizontal scaling, 1 for none. blends: whether paint mixes with what is beneath it. clip: None for the
-    whole page.
+    """cm: from user space to the page. stretch: horizontal scaling, 1 for none. blends: whether paint mixes with what
+    is beneath it. clip: None for the whole page.
     """
 
+    cm: Matrix = IDENTITY
     fill: Colour = BLACK
     stroke: Colour = BLACK
     fill_space: Any = "/DeviceGray"
@@ -36,6 +37,8 @@ class GraphicsState:
     stretch: float = 1.0
     rise: float = 0.0
     spacing: float = 0.0
+    word_spacing: float = 0.0
+    leading: float = 0.0
     line_width: float = 1.0
     blends: bool = False
     clip: Box | None = None
@@ -68,6 +71,8 @@ class GraphicsState:
         elif operator in _NUMBERS:
             name, factor = _NUMBERS[operator]
             setattr(self, name, float(operands[-1]) * factor)
+        elif operator == b"cm":
+            self.cm = times(matrix_of(operands), self.cm)
         elif operator == b"Tr":
             self.mode = int(operands[0])
         else:
@@ -105,6 +110,8 @@ _NUMBERS = {
     b"Tz": ("stretch", 0.01),
     b"Ts": ("rise", 1.0),
     b"Tc": ("spacing", 1.0),
+    b"Tw": ("word_spacing", 1.0),
+    b"TL": ("leading", 1.0),
     b"w": ("line_width", 1.0),
 }
 

@@ -1,20 +1,25 @@
-import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from io import BytesIO
 
-from pypdf import PageObject, PdfReader
+from pypdf import PdfReader
 from pypdf.errors import DependencyError, LimitReachedError, PyPdfError
 from pypdf.generic import Destination
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
-from app.adapters.parsers.pdf_layers import Layers
-from app.adapters.parsers.pdf_visibility import LineSizes, PageVisibility, TextFilter
+from app.adapters.parsers.pdf.annotations import read_annotations
+from app.adapters.parsers.pdf.hyphens import Hyphens
+from app.adapters.parsers.pdf.layers import Layers
+from app.adapters.parsers.pdf.layout import TextLine, lines_of, overprinted
+from app.adapters.parsers.pdf.text import DAMAGE, Fonts, TextReader
+from app.adapters.parsers.pdf.words import places
+from app.adapters.parsers.word_loss import with_word_loss
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
 from app.safety.domain.text import Finding
 
 MAX_PAGES = 5_000
-_HYPHEN = re.compile(r"(?<=[a-zà-ÿ])-\n(?=[a-zà-ÿ])")
+_MAX_HEADING = 150
 _HIDDEN = "text that is not visible to a reader of the page was left out"
 
 
@@ -41,74 +46,82 @@ def _read(data: bytes) -> ParsedDocument:
         raise Unparsable("too_long", f"The file has {len(reader.pages):,} pages; {MAX_PAGES:,} is the limit.")
     builder = TextBuilder()
     outline = dict(_outline(reader))
-    damaged, layers = 0, Layers(reader)
-    for number, page in enumerate(reader.pages):
-        text, sizes, damage = _page(builder, page, layers)
-        damaged += damage
-        _write(builder, _HYPHEN.sub("", text), outline.get(number, ()), sizes)
-    if damaged:
+    pages = list(_pages(builder, reader))
+    hyphens = Hyphens("\n".join(line.text for line in page.lines) for page in pages)
+    for number, page in enumerate(pages):
+        _write(builder, hyphens, page.lines, outline.get(number, ()))
+    if damaged := sum(page.damaged for page in pages):
         builder.find(Finding("damaged_pages", "pages that cannot be read were left out", damaged))
     document = builder.build("pdf", *_facts(reader))
     if b"%%EOF" not in data[-2048:] and not document.text:
         raise Unparsable("truncated", "The file ends before its end mark.")
-    return document
+    return with_word_loss(document, places(data, [(hyphens.undo(page.text), page.again) for page in pages]))
 
 
-def _page(builder: TextBuilder, page: PageObject, layers: Layers) -> tuple[str, dict[str, float], int]:
-    """The visible text, the font size of each of its lines, and 1 when the page cannot be read."""
-    visibility, lines = PageVisibility(page, layers), LineSizes()
-    try:
-        text = page.extract_text(
-            visitor_operand_before=visibility.before, visitor_operand_after=visibility.after, visitor_text=lines.text
-        )
-        if hidden := visibility.hidden():
-            builder.hide(_filtered(page, TextFilter(hidden, keep=True), LineSizes()), _HIDDEN)
-            lines = LineSizes()
-            text = _filtered(page, TextFilter(hidden), lines)
-    except LimitReachedError:
-        raise
-    except (PyPdfError, ValueError, TypeError, KeyError, IndexError, AttributeError, ZeroDivisionError):
-        return "", {}, 1
-    return text, lines.sizes, 0
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """text: with what is hidden. again: what was drawn twice. damaged: it cannot be read."""
+
+    lines: tuple[TextLine, ...] = ()
+    text: str = ""
+    again: str = ""
+    damaged: bool = False
 
 
-def _filtered(page: PageObject, shows: TextFilter, lines: LineSizes) -> str:
-    try:
-        return page.extract_text(visitor_operand_before=shows.before, visitor_text=lines.text)
-    finally:
-        shows.restore()
+def _pages(builder: TextBuilder, reader: PdfReader) -> Iterator[_Page]:
+    layers, fonts = Layers(reader), Fonts()
+    for page in reader.pages:
+        try:
+            yield _page(builder, TextReader(page, layers, fonts))
+        except LimitReachedError:
+            raise
+        except DAMAGE:
+            yield _Page(damaged=True)
 
 
-def _write(builder: TextBuilder, text: str, titles: tuple[tuple[int, str], ...], sizes: dict[str, float]) -> None:
+def _page(builder: TextBuilder, text: TextReader) -> _Page:
+    text.read()
+    unseen = " ".join(read_annotations(text))
+    hidden = text.visibility.hidden()
+    seen = [piece for piece in text.pieces if piece.number not in hidden]
+    again = overprinted(seen)
+    dropped = {piece.number for piece in again}
+    lines = lines_of([piece for piece in seen if piece.number not in dropped])
+    out = lines_of([piece for piece in text.pieces if piece.number in hidden])
+    builder.hide("\n".join([*(line.text for line in out), unseen]), _HIDDEN)
+    page = "\n".join(line.text for line in [*lines, *out])
+    return _Page(tuple(lines), page, " ".join(piece.text for piece in again))
+
+
+def _write(
+    builder: TextBuilder, hyphens: Hyphens, lines: Sequence[TextLine], titles: tuple[tuple[int, str], ...]
+) -> None:
     """Add a page; lines that the outline names, or that are in a larger font, become headings."""
     levels = {squeeze(title).casefold(): level for level, title in titles}
-    if not levels:
-        levels = _levels_by_size(sizes)
+    sizes = {} if levels else _levels_by_size(lines)
     block: list[str] = []
-    for line in text.split("\n"):
-        level = levels.get(squeeze(line).casefold())
-        if level and len(line) < 150:
-            builder.block("\n".join(block))
+    for line in lines:
+        level = levels.get(line.text.casefold()) or sizes.get(line.size)
+        heading = level and 2 < len(line.text) < _MAX_HEADING
+        if heading or line.starts:
+            builder.block(hyphens.undo("\n".join(block)))
             block.clear()
-            builder.heading(level, line)
+        if level and heading:
+            builder.heading(level, line.text)
         else:
-            block.append(line.strip())
-    builder.block("\n".join(block))
+            block.append(line.text)
+    builder.block(hyphens.undo("\n".join(block)))
 
 
-def _levels_by_size(sizes: dict[str, float]) -> dict[str, int]:
+def _levels_by_size(lines: Sequence[TextLine]) -> dict[float, int]:
     weights: Counter[float] = Counter()
-    for line, size in sizes.items():
-        weights[size] += len(line)
+    for line in lines:
+        weights[line.size] += len(line.text)
     if len(weights) < 2:
         return {}
     body = weights.most_common(1)[0][0]
     larger = sorted((size for size in weights if size > 1.12 * body), reverse=True)[:4]
-    return {
-        squeeze(line).casefold(): larger.index(size) + 1
-        for line, size in sizes.items()
-        if size in larger and 2 < len(line) < 150
-    }
+    return {size: level for level, size in enumerate(larger, 1)}
 
 
 def _outline(reader: PdfReader) -> Iterator[tuple[int, tuple[tuple[int, str], ...]]]:

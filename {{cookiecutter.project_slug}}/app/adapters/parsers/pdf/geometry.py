@@ -1,7 +1,7 @@
 """Matrices, boxes and filled areas on a PDF page."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from typing import Any
 
 Matrix = tuple[float, float, float, float, float, float]
 Box = tuple[float, float, float, float]
@@ -10,7 +10,17 @@ Point = tuple[float, float]
 
 IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 _SAMPLES = tuple((x, y) for x in (0.05, 0.3, 0.5, 0.7, 0.95) for y in (0.2, 0.5, 0.8))
-_COVERED = 0.85
+
+
+def matrix_of(values: Sequence[Any]) -> Matrix:
+    a, b, c, d, e, f = (float(value) for value in values[:6])
+    return a, b, c, d, e, f
+
+
+def box_from(values: Sequence[Any]) -> Box:
+    """A box from an array of the file, whose corners may be in any order."""
+    left, bottom, right, top = (float(value) for value in values[:4])
+    return min(left, right), min(bottom, top), max(left, right), max(bottom, top)
 
 
 def times(m: Matrix, n: Matrix) -> Matrix:
@@ -57,26 +67,22 @@ def common(one: Box, other: Box) -> Box:
     return max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3])
 
 
-def filled_boxes(paths: Sequence[Sequence[Point]]) -> list[Box]:
-    """The boxes that a fill covers completely: none where its parts overlap, because one may be a hole in another."""
-    boxes = [box_of(path) for path in paths if len(path) > 2]
-    if any(area(common(one, other)) > 0.01 for n, one in enumerate(boxes[:50]) for other in boxes[n + 1 : 50]):
-        return []
-    solid = [path for path in paths if len(path) > 2 and _polygon_area(path) >= 0.9 * area(box_of(path))]
-    return [box_of(path) for path in solid]
+def samples(m: Matrix, box: Box) -> list[Point]:
+    left, bottom, right, top = box
+    return [at(m, left + x * (right - left), bottom + y * (top - bottom)) for x, y in _SAMPLES]
 
 
-def _polygon_area(points: Sequence[Point]) -> float:
-    around = [*points, points[0]]
-    return abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in pairwise(around))) / 2
+def curve(start: Point, first: Point, second: Point, end: Point) -> list[Point]:
+    """Points of a Bézier curve after its start."""
+    return [
+        (
+            (1 - t) ** 3 * start[0] + 3 * t * (1 - t) ** 2 * first[0] + 3 * t * t * (1 - t) * second[0] + t**3 * end[0],
+            (1 - t) ** 3 * start[1] + 3 * t * (1 - t) ** 2 * first[1] + 3 * t * t * (1 - t) * second[1] + t**3 * end[1],
+        )
+        for t in (0.25, 0.5, 0.75, 1.0)
+    ]
 
 
-def is_covered(text: Box, boxes: Sequence[Box]) -> bool:
-    """Whether the boxes together cover nearly all of a text, by samples."""
-    left, bottom, right, top = text
-    near = [box for box in boxes if box[0] <= right and box[2] >= left and box[1] <= top and box[3] >= bottom]
-    if not near:
-        return False
-    points = [(left + x * (right - left), bottom + y * (top - bottom)) for x, y in _SAMPLES]
-    inside = sum(any(box[0] <= x <= box[2] and box[1] <= y <= box[3] for box in near) for x, y in points)
-    return inside >= _COVERED * len(points)
+def contains(box: Box, point: Point, margin: float = 0.0) -> bool:
+    x, y = point
+    return box[0] - margin <= x <= box[2] + margin and box[1] - margin <= y <= box[3] + margin
