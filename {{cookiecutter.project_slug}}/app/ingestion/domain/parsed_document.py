@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from app.retrieval.domain.chunking import Heading
 from app.safety.domain.text import Finding
 
-KINDS = ("markdown", "text", "html", "pdf", "docx", "csv", "jsonl")
+KINDS = (
+    *("markdown", "text", "html", "pdf", "docx", "odt", "rtf", "epub"),
+    *("csv", "jsonl", "xlsx", "xls", "ods", "pptx", "odp", "eml"),
+)
 
 
 @dataclass(frozen=True, slots=True)
