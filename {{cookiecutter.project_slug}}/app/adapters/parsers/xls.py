@@ -35,10 +35,10 @@ def parse_xls(data: bytes, *, repair: bool) -> ParsedDocument:
 
 def _write_sheet(builder: TextBuilder, book: CalamineWorkbook, name: str, *, shown: bool) -> None:
     sheet = book.get_sheet_by_name(name)
-    top, left = sheet.start or (0, 0)
+    left = (sheet.start or (0, 0))[1]
     rows = (
         (number, {column: text for column, value in enumerate(row, left) if (text := _text(value))})
-        for number, row in enumerate(sheet.iter_rows(), top)
+        for number, row in enumerate(sheet.iter_rows())
     )
     if not shown:
         builder.hide(f"{name} " + " ".join(text for _, row in rows for text in row.values()), HIDDEN)

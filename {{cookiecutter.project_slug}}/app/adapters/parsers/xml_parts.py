@@ -98,10 +98,11 @@ class Relationship:
         self.kind = element.get("Type", "").rpartition("/")[2]
         self.external = element.get("TargetMode") == "External"
         target = element.get("Target", "")
-        self.target = target if self.external else _joined(folder, unquote(target))
+        self.target = target if self.external else joined(folder, unquote(target))
 
 
-def _joined(folder: str, target: str) -> str:
+def joined(folder: str, target: str) -> str:
+    """The name of a part that a part in this folder refers to."""
     return normpath(target if target.startswith("/") else f"{folder}/{target}").lstrip("/")
 
 
