@@ -33,12 +33,20 @@ class WordLoss:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that came with a message. name: as the sender gave it."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ParsedDocument:
     """The text that is stored, chunked and cited: normalised, offsets in characters.
 
     headings refer to `text`; `hidden` is text of the file that is invisible to readers, used only for
     screening; `findings` report what was removed or repaired; `metadata` is from the file itself; `loss`: None where
-    the text is the file itself.
+    the text is the file itself; `attachments`: files in the file that become documents of their own.
     """
 
     kind: str
@@ -49,6 +57,7 @@ class ParsedDocument:
     findings: tuple[Finding, ...] = ()
     hidden: str = ""
     loss: WordLoss | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Unparsable(Exception):
