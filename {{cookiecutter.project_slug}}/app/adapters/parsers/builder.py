@@ -1,5 +1,6 @@
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
 from app.retrieval.domain.chunking import Heading
@@ -54,6 +55,18 @@ class TextBuilder:
             self._append("\n\n")
         self._headings.append(Heading(level, clean, self._length))
         self._append(clean)
+
+    def include(self, document: ParsedDocument, level: int = 0) -> None:
+        """Add the text of a document that was read already. level: how much deeper its headings are in this one."""
+        if document.text and self._parts:
+            self._append("\n\n")
+        start = self._length
+        self._append(document.text)
+        self._headings += (Heading(h.level + level, h.title, start + h.start) for h in document.headings)
+        if document.hidden:
+            self._hidden.append(document.hidden)
+        for finding in document.findings:
+            self.find(replace(finding, start=None, end=None))
 
     def hide(self, text: str, detail: str = "") -> None:
         """Leave text out of the document, but screen it. detail: also report it as a finding."""

@@ -5,10 +5,11 @@ the output of a process that has read a hostile file must be data and never code
 """
 
 import struct
+from base64 import b64decode, b64encode
 from typing import Any
 
 from app.core.text import clean
-from app.ingestion.domain.parsed_document import ParsedDocument, WordLoss
+from app.ingestion.domain.parsed_document import Attachment, ParsedDocument, WordLoss
 from app.retrieval.domain.chunking import Heading
 from app.safety.domain.text import Finding
 
@@ -25,6 +26,7 @@ def encoded(document: ParsedDocument) -> dict[str, Any]:
         "metadata": dict(document.metadata),
         "findings": [[f.rule, f.detail, f.count, f.start, f.end] for f in document.findings],
         "hidden": document.hidden,
+        "attachments": [[each.name, b64encode(each.data).decode()] for each in document.attachments],
         "loss": [document.loss.found, dict(document.loss.lost)] if document.loss else None,
         "columns": list(document.columns),
     }
@@ -40,6 +42,7 @@ def decoded(reply: dict[str, Any]) -> ParsedDocument:
         metadata={clean(name): clean(value) for name, value in reply["metadata"].items()},
         findings=tuple(Finding(rule, clean(detail), *rest) for rule, detail, *rest in reply["findings"]),
         hidden=clean(reply["hidden"]),
+        attachments=tuple(Attachment(clean(name), b64decode(data)) for name, data in reply["attachments"]),
         loss=WordLoss(found=reply["loss"][0], lost=reply["loss"][1]) if reply["loss"] else None,
         columns=tuple(clean(name) for name in reply["columns"]),
     )

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Protocol
 
 from app.adapters.parsers.docx.document import parse_docx
@@ -16,6 +17,18 @@ class Parse(Protocol):
     def __call__(self, data: bytes, *, repair: bool) -> ParsedDocument: ...
 
 
+def _imported_when_used(name: str) -> Parse:
+    """The parser `parse_<name>` of the module of that name, so that a process that never needs it stays small."""
+
+    def parse_file(data: bytes, *, repair: bool) -> ParsedDocument:
+        module = import_module(f"app.adapters.parsers.{_MODULES.get(name, name)}")
+        parser: Parse = getattr(module, f"parse_{name}")
+        return parser(data, repair=repair)
+
+    return parse_file
+
+
+_MODULES = {"odt": "open_document", "ods": "open_document", "odp": "open_document", "eml": "mail"}
 PARSERS: Mapping[str, Parse] = {
     "markdown": parse_markdown,
     "text": parse_text,
@@ -24,6 +37,7 @@ PARSERS: Mapping[str, Parse] = {
     "docx": parse_docx,
     "csv": parse_csv,
     "jsonl": parse_jsonl,
+    **{name: _imported_when_used(name) for name in ("xlsx", "xls", "ods", "pptx", "odp", "odt", "rtf", "epub", "eml")},
 }
 
 

@@ -3,8 +3,8 @@
 import re
 from pathlib import PurePosixPath
 
-from app.adapters.parsers.archive import EXTERNAL, check_archive, open_names
-from app.adapters.parsers.docx.package import is_word_package
+from app.adapters.parsers.archive import EXTERNAL
+from app.adapters.parsers.containers import kind_of_archive, kind_of_ole
 from app.ingestion.domain.parsed_document import Unparsable
 
 _ENDINGS = {
@@ -20,6 +20,15 @@ _ENDINGS = {
     ".xhtml": "html",
     ".pdf": "pdf",
     ".docx": "docx",
+    **dict.fromkeys((".xlsx", ".xlsm", ".xltx", ".xltm"), "xlsx"),
+    **dict.fromkeys((".xls", ".xlt", ".xlsb"), "xls"),
+    **dict.fromkeys((".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"), "pptx"),
+    **dict.fromkeys((".odt", ".ott"), "odt"),
+    **dict.fromkeys((".ods", ".ots"), "ods"),
+    **dict.fromkeys((".odp", ".otp"), "odp"),
+    ".epub": "epub",
+    ".rtf": "rtf",
+    ".eml": "eml",
     ".csv": "csv",
     ".tsv": "csv",
     ".jsonl": "jsonl",
@@ -43,12 +52,40 @@ _BINARIES = (
     (b"\x1f\x8b", "a gzip archive"),
     (b"BZh", "a bzip2 archive"),
     (b"\xfd7zXZ", "an xz archive"),
-    (b"{\\rtf", "an RTF document"),
     (b"%!PS", "a PostScript document"),
     (b"SQLite format 3", "a database"),
-    (b"OggS", "a media file"),
-    (b"ID3", "a media file"),
+    (b"BM", "a bitmap image"),
+    (b"OggS", "an audio or video file"),
+    (b"ID3", "an audio file"),
+    (b"fLaC", "an audio file"),
+    (b"\x1aE\xdf\xa3", "a video"),
+    (b"\x00\x00\x01\xba", "a video"),
+    (b"AT&TFORM", "a DjVu document"),
 )
+_MEDIA = re.compile(rb"....ftyp(?P<image>heic|heif|mif1|avif)?|RIFF....(?:WAVE|AVI |(?P<webp>WEBP))", re.DOTALL)
+_RTF = b"{\\rtf"
+_MAIL = re.compile(
+    rb"(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*){0,200}?"
+    rb"(?:from|date|received|message-id|mime-version|return-path|subject):",
+    re.IGNORECASE,
+)
+_MAIL_LINE = re.compile(rb"(?:From [^\n]*\n)?[!-9;-~]+:")
+_OF_CONTENT = frozenset({"pdf", "docx", "xlsx", "xls", "pptx", "odt", "ods", "odp", "epub", "rtf"})
+_UNREAD = {
+    **dict.fromkeys((".doc", ".dot", ".wps"), "an old Word document; save it as DOCX"),
+    **dict.fromkeys((".ppt", ".pps"), "an old presentation; save it as PPTX"),
+    **dict.fromkeys((".docm", ".dotx", ".dotm"), "a Word template or a document with macros; save it as DOCX"),
+    **dict.fromkeys((".msg", ".pst", ".oft"), "Outlook data; save the messages as EML"),
+    **dict.fromkeys((".mbox", ".mht", ".mhtml"), "a collection of messages or a web archive; save each as EML or HTML"),
+    **dict.fromkeys((".pages", ".numbers", ".key"), "an Apple document; export it as PDF, DOCX, XLSX or PPTX"),
+    **dict.fromkeys((".mobi", ".azw", ".azw3", ".fb2"), "an e-book of another kind; convert it to EPUB"),
+    **dict.fromkeys(
+        (".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".bmp", ".webp", ".heic", ".svg"),
+        "an image, which needs text recognition (OCR) first; upload the recognised text or a PDF with it",
+    ),
+    **dict.fromkeys((".mp3", ".wav", ".m4a", ".ogg", ".flac"), "audio, of which a transcript can be uploaded"),
+    **dict.fromkeys((".mp4", ".mov", ".avi", ".mkv", ".webm"), "a video, of which a transcript can be uploaded"),
+}
 _ARCHIVES = frozenset({"a RAR archive", "a 7z archive", "a gzip archive", "a bzip2 archive", "an xz archive"})
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _BEFORE_HTML = re.compile(rb"\s+|<!--.*?-->", re.DOTALL)
@@ -67,17 +104,28 @@ def kind_of(data: bytes, name: str) -> str:
     if b"%PDF-" in data[:1024] and (other := _beside_pdf(data)):
         raise Unparsable("polyglot", f"The file is a PDF and {other} at once.")
     detected = _by_content(data, named)
-    if detected in ("pdf", "docx") and named != detected:
+    if detected in _OF_CONTENT and named != detected:
         raise Unparsable("wrong_type", f"The file is {detected.upper()}, but its name ends in '{ending}'.")
-    if detected in ("pdf", "docx"):
+    if detected in _OF_CONTENT:
         return detected
     if named is None and ending:
-        raise Unparsable("type_unsupported", f"Files ending in '{ending[:12]}' are not supported.")
-    if named in ("pdf", "docx"):
+        what = f"The file is {_UNREAD[ending]}." if ending in _UNREAD else ""
+        raise Unparsable("type_unsupported", what or f"Files ending in '{ending[:12]}' are not supported.")
+    if named in _OF_CONTENT:
         raise Unparsable("wrong_type", f"The name says {named.upper()}, but the content is not.")
-    if detected == "html" and named not in ("html", "markdown"):
+    if named == "eml" and not is_mail(data):
+        raise Unparsable("wrong_type", "The name says EML, but the file has no header of a message.")
+    if detected == "html" and named not in ("html", "markdown", "eml"):
         raise Unparsable("wrong_type", f"The file is HTML, but its name ends in '{ending}'.")
     return named or "text"
+
+
+def is_mail(data: bytes) -> bool:
+    """Whether the file begins with the header of a message (RFC 5322)."""
+    head = data[:64_000].replace(b"\r\n", b"\n").lstrip(b"\xef\xbb\xbf\n")
+    if not _MAIL_LINE.match(head):
+        return False
+    return _MAIL.match(head.partition(b"\n")[2] if head.startswith(b"From ") else head) is not None
 
 
 def is_plain_page(data: bytes, name: str) -> bool:
@@ -96,13 +144,18 @@ def _by_content(data: bytes, named: str | None) -> str:
     if data.startswith(b"%PDF-"):
         return "pdf"
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _zip(data, named)
+        return _without_appendix(data, kind_of_archive(data, named))
+    if data.startswith(_RTF):
+        return _without_appendix(data, "rtf")
     if data.startswith(_OLE):
-        raise Unparsable("encrypted" if named == "docx" else "type_unsupported", _OLE_DETAIL)
+        return kind_of_ole(data, named)
     for magic, what in _BINARIES:
         if data.startswith(magic) and (len(magic) > 3 or not _is_text(data)):
             code = "archive_unsupported" if what in _ARCHIVES and named is None else "wrong_type"
-            raise Unparsable(code, f"The file is {what}.")
+            raise Unparsable(code, f"The file is {what}." if named else f"The file is {what}, which is not read.")
+    if media := _MEDIA.match(data):
+        what = "an image" if media["image"] or media["webp"] else "audio or video"
+        raise Unparsable("wrong_type" if named else "type_unsupported", f"The file is {what}, which is not read.")
     if _begins_html(data[:4096]):
         return "html"
     if _XML.match(data[:1024]) and named not in ("html", "markdown"):
@@ -138,19 +191,13 @@ def _begins_html(head: bytes) -> bool:
     return _HTML.match(head, at) is not None
 
 
-_OLE_DETAIL = "The file is an old or a password-protected Office document."
-
-
-def _zip(data: bytes, named: str | None) -> str:
-    names = open_names(data)
-    if "word/document.xml" in names:
-        return "docx"
-    check_archive(data)
-    if is_word_package(data):
-        return "docx"
-    if named is not None:
-        raise Unparsable("wrong_type", "The file is an archive, whatever its name says.")
-    raise Unparsable("archive_unsupported", f"The file is an archive of {len(names):,} entries, not a document.")
+def _without_appendix(data: bytes, kind: str) -> str:
+    """The kind, when nothing that another program would open comes after the document. Errors: Unparsable."""
+    end = data.rfind(b"}") if kind == "rtf" else data.rfind(b"PK\x05\x06") + 22
+    after = data[end:]
+    if _HTML.search(after) or _SCRIPT.search(after) or (kind == "rtf" and _is_archive(data)):
+        raise Unparsable("polyglot", f"The file is {kind.upper()} and something else at once.")
+    return kind
 
 
 def _is_text(data: bytes) -> bool:

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from app.retrieval.domain.chunking import Heading
 from app.safety.domain.text import Finding
 
-KINDS = ("markdown", "text", "html", "pdf", "docx", "csv", "jsonl")
+KINDS = (
+    *("markdown", "text", "html", "pdf", "docx", "odt", "rtf", "epub"),
+    *("csv", "jsonl", "xlsx", "xls", "ods", "pptx", "odp", "eml"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +33,21 @@ class WordLoss:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that came with a message. name: as the sender gave it."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ParsedDocument:
     """The text that is stored, chunked and cited: normalised, offsets in characters.
 
     headings refer to `text`; `hidden` is text of the file that is invisible to readers, used only for
     screening; `findings` report what was removed or repaired; `metadata` is from the file itself; `loss`: None where
-    the text is the file itself; `columns`: of a table, the names of its columns or fields, each once.
+    the text is the file itself; `columns`: of a table, the names of its columns or fields, each once; `attachments`:
+    files in the file that become documents of their own.
     """
 
     kind: str
@@ -47,6 +59,7 @@ class ParsedDocument:
     hidden: str = ""
     loss: WordLoss | None = None
     columns: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Unparsable(Exception):

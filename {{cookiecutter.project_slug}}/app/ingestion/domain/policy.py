@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from app.core.base_models import ExactModel
 from app.core.policies import PolicyModel
+from app.ingestion.domain.parsed_document import KINDS
 
 GateAction = Literal["flag", "quarantine"]
 
@@ -37,7 +38,7 @@ class SourceRules(ExactModel):
     """The rules for the documents of one source, with the action for a document that breaks one."""
 
     types: tuple[str, ...] = Field(
-        ("markdown", "text", "html", "pdf", "docx", "csv", "jsonl"),
+        KINDS,
         description="Allowed file types, detected from their content.",
     )
     required_metadata: tuple[str, ...] = Field((), description="Metadata fields that an upload must have.")

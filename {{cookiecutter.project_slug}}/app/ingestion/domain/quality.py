@@ -30,7 +30,7 @@ _SAMPLE_CHARACTERS = 50_000
 # Repetition in a short text costs little, and is normal in forms.
 _MIN_REPETITION_CHARACTERS = 20_000
 _DATES = ("date", "modified", "updated", "last_modified", "published")
-_TABLES = frozenset({"csv", "jsonl"})
+_TABLES = frozenset({"csv", "jsonl", "xlsx", "xls", "ods"})
 _NOT_FOR_READERS = frozenset({"furniture", "not_utf8", "encoding_not_utf8"})
 _NOT_FOR_READERS |= {"comments", "tracked_changes", "embedded_documents"}
 

@@ -1,0 +1,195 @@
+"""E-mail (RFC 5322 and MIME): the header as lines, the body as text, and attachments as files."""
+
+import mimetypes
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from email import message_from_bytes, policy
+from email.errors import MessageError
+from email.message import EmailMessage, Message
+from pathlib import PurePosixPath
+
+from app.adapters.parsers.builder import TextBuilder, squeeze
+from app.adapters.parsers.decoding import decode
+from app.adapters.parsers.html import parse_html
+from app.ingestion.domain.parsed_document import Attachment, ParsedDocument, Unparsable
+from app.safety.domain.text import Finding
+
+MAX_ATTACHMENTS = 50
+MAX_PARTS = 1_000
+_SHOWN = ("From", "To", "Cc", "Date")
+_CHARSETS = {
+    "iso-8859-1": "cp1252",
+    "us-ascii": "cp1252",
+    "gb2312": "gb18030",
+    "ks_c_5601-1987": "cp949",
+    "shift_jis": "cp932",
+}
+_ENCRYPTED = frozenset({"multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"})
+_SIGNATURES = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
+_NOT_FOR_READERS = frozenset({"message/delivery-status", "message/disposition-notification", "text/rfc822-headers"})
+_SOFT_BREAK = re.compile(r"(?<!^--) \n(?![>\s])")
+_MBOX_LINE = re.compile(rb"\A\s*From [^\n]*\n")
+
+
+def parse_eml(data: bytes, *, repair: bool) -> ParsedDocument:
+    message = message_from_bytes(
+        _MBOX_LINE.sub(b"", data.removeprefix(b"\xef\xbb\xbf"), count=1), policy=policy.default
+    )
+    if message.get_content_type() in _ENCRYPTED and message.get_param("smime-type") != "signed-data":
+        raise Unparsable("encrypted", "The message is encrypted.")
+    mail = _Mail(message)
+    mail.write()
+    return mail.document()
+
+
+class _Mail:
+    def __init__(self, message: EmailMessage) -> None:
+        self.message = message
+        self.builder = TextBuilder()
+        self.attachments: list[Attachment] = []
+        self.left_out = 0
+        self.parts = 0
+
+    def write(self) -> None:
+        self.builder.heading(1, _header(self.message, "Subject"))
+        lines = ((name, _moment(self.message) if name == "Date" else _header(self.message, name)) for name in _SHOWN)
+        self.builder.block("\n".join(f"{name}: {value}" for name, value in lines if value))
+        self._read(self.message)
+        if names := ", ".join(each.name for each in self.attachments):
+            self.builder.block(f"Attachments: {names}")
+        if self.left_out:
+            detail = f"attachments after the first {MAX_ATTACHMENTS} were left out"
+            self.builder.find(Finding("attachments_left_out", detail, self.left_out))
+
+    def document(self) -> ParsedDocument:
+        metadata = {"author": _header(self.message, "From"), "date": _moment(self.message)[:10]}
+        metadata |= {"to": _header(self.message, "To"), "cc": _header(self.message, "Cc")}
+        document = self.builder.build("eml", _header(self.message, "Subject"), metadata)
+        return replace(document, attachments=tuple(self.attachments))
+
+    def _read(self, part: Message) -> None:
+        self.parts += 1
+        if self.parts > MAX_PARTS:
+            raise Unparsable("nested_too_deep", f"The message has more than {MAX_PARTS:,} parts.")
+        kind = part.get_content_type()
+        if kind == "multipart/alternative":
+            self._read_alternative(part)
+        elif part.is_multipart() and part.get_content_maintype() == "multipart":
+            for child in _children(part):
+                self._read(child)
+        elif kind in _SIGNATURES or kind in _NOT_FOR_READERS or part.get_content_maintype() == "multipart":
+            return
+        elif kind in ("text/plain", "text/html") and part.get_content_disposition() != "attachment":
+            self._read_body(part, kind)
+        elif not _is_inline_picture(part):
+            self._attach(part)
+
+    def _read_alternative(self, part: Message) -> None:
+        """Read the plain text if it says something, else the last alternative that is text."""
+        children = list(_children(part))
+        plain = [child for child in children if child.get_content_type() == "text/plain" and _text(child).strip()]
+        textual = [child for child in children if child.get_content_maintype() in ("text", "multipart")]
+        chosen = (
+            plain[0]
+            if plain
+            else next(iter(reversed([c for c in textual if c.get_content_type() != "text/calendar"])), None)
+        )
+        if chosen is not None:
+            self._read(chosen)
+        for child in children:
+            if child is not chosen and child.get_content_maintype() not in ("text", "multipart"):
+                self._read(child)
+            elif child is not chosen and child.get_content_maintype() == "multipart":
+                self._read_files(child)
+
+    def _read_files(self, part: Message) -> None:
+        """The attachments of an alternative whose text is not read."""
+        for child in part.walk():
+            if child.get_content_disposition() == "attachment" and not child.is_multipart():
+                self._attach(child)
+
+    def _read_body(self, part: Message, kind: str) -> None:
+        text = _text(part)
+        if kind == "text/html":
+            page = parse_html(b"\xef\xbb\xbf" + text.encode("utf-8", "replace"), repair=True)
+            self.builder.include(page, level=1)
+            return
+        if part.get_param("format") == "flowed":
+            text = _SOFT_BREAK.sub(" ", text)
+        self.builder.block(text)
+
+    def _attach(self, part: Message) -> None:
+        data = _content(part)
+        if not data:
+            return
+        if len(self.attachments) >= MAX_ATTACHMENTS:
+            self.left_out += 1
+            return
+        self.attachments.append(Attachment(_file_name(part), data))
+
+
+def _children(part: Message) -> Iterator[Message]:
+    payload = part.get_payload()
+    if isinstance(payload, list):
+        yield from (child for child in payload if isinstance(child, Message))
+
+
+def _content(part: Message) -> bytes:
+    if part.get_content_maintype() == "message":
+        inner = next(_children(part), None)
+        with suppress(MessageError, ValueError, LookupError, TypeError, AttributeError):
+            return inner.as_bytes(policy=policy.default.clone(refold_source="none")) if inner is not None else b""
+        return b""
+    payload = part.get_payload(decode=True)
+    return payload if isinstance(payload, bytes) else b""
+
+
+def _text(part: Message) -> str:
+    data = part.get_payload(decode=True)
+    if not isinstance(data, bytes):
+        return ""
+    charset = (part.get_content_charset() or "").lower()
+    with suppress(LookupError, UnicodeDecodeError):
+        if charset and charset not in ("utf-8", "utf8"):
+            return data.decode(_CHARSETS.get(charset, charset)).replace("\r\n", "\n")
+    return decode(data, repair=True, declared="cp1252")[0].replace("\r\n", "\n")
+
+
+def _header(message: Message, name: str) -> str:
+    """The decoded value; as it stands where the header is too damaged to be decoded."""
+    try:
+        value = str(message.get(name, ""))
+    except (MessageError, ValueError, LookupError, TypeError, AttributeError):
+        value = next((str(raw) for key, raw in message.raw_items() if key.lower() == name.lower()), "")
+    return squeeze(value.encode("utf-8", "replace").decode())
+
+
+def _moment(message: Message) -> str:
+    with suppress(MessageError, ValueError, LookupError, TypeError, AttributeError):
+        moment = getattr(message["Date"], "datetime", None)
+        if isinstance(moment, datetime):
+            return moment.isoformat(" ", "minutes")
+    return _header(message, "Date")
+
+
+def _is_inline_picture(part: Message) -> bool:
+    """Whether the body shows the picture, such as a logo."""
+    inline = part.get_content_disposition() == "inline" or (part["Content-ID"] and not part.get_content_disposition())
+    return part.get_content_maintype() == "image" and bool(inline)
+
+
+def _file_name(part: Message) -> str:
+    if part.get_content_maintype() == "message":
+        inner = next(_children(part), None)
+        return f"{_header(inner, 'Subject') or 'message' if inner is not None else 'message'}.eml"
+    try:
+        name = part.get_filename() or ""
+    except (MessageError, ValueError, LookupError, TypeError, AttributeError):
+        name = ""
+    name = squeeze(name) or "attachment"
+    if not PurePosixPath(name).suffix:
+        name += mimetypes.guess_extension(part.get_content_type()) or ""
+    return name

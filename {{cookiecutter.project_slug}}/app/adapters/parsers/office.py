@@ -1,0 +1,59 @@
+"""What the zipped Office formats have in common: their main part, their facts, and content that acts."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from app.adapters.parsers.builder import TextBuilder
+from app.adapters.parsers.content_types import CONTENT_TYPES, office_kind
+from app.adapters.parsers.xml_parts import Parts, local
+from app.ingestion.domain.parsed_document import Unparsable
+from app.safety.domain.text import Finding
+
+_EMBEDDED = frozenset({"oleobject", "package", "control"})
+_LINKED = frozenset(
+    {"externallinkpath", "oleobject", "attachedtemplate", "subdocument", "frame", "image", "video", "audio"}
+)
+
+
+def office_parts(data: bytes, kind: str) -> tuple[Parts, str]:
+    """The parts of an Office file and the name of its main part. Errors: Unparsable."""
+    parts = Parts(data)
+    found = office_kind(parts.read(CONTENT_TYPES) if CONTENT_TYPES in parts else b"", parts.names)
+    if found is None or found[0] != kind or found[1] not in parts:
+        raise Unparsable("unreadable", "The file does not name its main part.")
+    return parts, found[1]
+
+
+def core_facts(parts: Parts) -> tuple[str, dict[str, str]]:
+    """The title and the metadata that the file says about itself."""
+    if "docProps/core.xml" not in parts:
+        return "", {}
+    facts = {local(each): each.text or "" for each in parts.xml("docProps/core.xml")}
+    metadata = {"author": facts.get("creator", ""), "date": facts.get("modified", "")[:10]}
+    return facts.get("title", ""), metadata | {"language": facts.get("language", "")[:2].lower()}
+
+
+def report_active_content(builder: TextBuilder, parts: Parts) -> None:
+    """Report macros, embedded files and links to other files: none of them is run, opened or followed."""
+    names = [name.lower() for name in parts.names]
+    if macros := sum(name.endswith("vbaproject.bin") or "/macrosheets/" in name for name in names):
+        builder.find(Finding("macros", "the file contains macros, which were not run", macros))
+    found = Counter(_relations(parts))
+    if embedded := found["embedded"]:
+        builder.find(Finding("embedded_files", "files inside the file were not read", embedded))
+    if linked := found["linked"]:
+        builder.find(Finding("external_links", "content outside the file was not fetched", linked))
+
+
+def _relations(parts: Parts) -> Iterator[str]:
+    """What parts refer to, other than parts that are read. The workbook behind a chart is shown by the chart."""
+    for name in parts.names:
+        if not name.lower().endswith(".rels") or "/charts/" in name.lower():
+            continue
+        for each in parts.xml(name):
+            external = each.get("TargetMode") == "External"
+            kind = each.get("Type", "").rpartition("/")[2].lower()
+            if external and kind in _LINKED:
+                yield "linked"
+            elif not external and kind in _EMBEDDED:
+                yield "embedded"
