@@ -94,8 +94,8 @@ SET_TERM_GROUPS = sql(
 # A publish sends its reads in one round batch and its writes in another, because it locks the corpus of the tenant.
 LOCK_INDEXES_SHARED = locks.INDEXES.shared()
 ALL_INDEXES = """
-    select number, id, status, embedder, dimensions, chunker, chunker_params, text_search, mean_length, created_at,
-        ready_at
+    select number, id, status, embedder, dimensions, chunker, chunker_params, text_search, mean_length, analyzer,
+        created_at, ready_at
     from indexes order by number
 """
 ADD_CORPUS = "insert into corpora (tenant_id, version) values (%(tenant)s, 0) on conflict do nothing"
@@ -293,7 +293,7 @@ def _parts(index: IndexRow, request: PublishRequest, prepared: Iterable[Prepared
             "headings": [title.replace("\0", " ") for title in chunk.headings],
             "groups": request.groups,
             "passage": chunk.text.replace("\0", " "),
-            "indexed": indexed_text(chunk).replace("\0", " "),
+            "indexed": index.fingerprint.index_text(indexed_text(chunk).replace("\0", " ")),
             "vector": orjson.dumps(part.vector.floats()).decode() if index.dense and part.vector else None,
         }
 

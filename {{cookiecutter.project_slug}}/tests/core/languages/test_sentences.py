@@ -2,7 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.inference.domain.grounding.text import STOP_WORDS, fold, key_of, sentences, stem, stems_in, terms
+from app.core.languages.sentences import sentences
+from app.core.languages.stop_words import ENGLISH
+from app.core.languages.words import fold, key_of, stem, stems_in, terms
 
 
 def cut(text: str) -> list[str]:
@@ -77,4 +79,4 @@ def test_a_text_holds_the_stems_of_its_words_and_no_others() -> None:
 def test_a_text_holds_all_of_its_own_terms(text: str) -> None:
     own = frozenset(terms(text))
     assert stems_in(text, own) == own
-    assert not own & STOP_WORDS - {stem(word) for word in fold(text) if word not in STOP_WORDS}
+    assert not own & ENGLISH - {stem(word) for word in fold(text) if word not in ENGLISH}
